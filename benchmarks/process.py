@@ -1,0 +1,73 @@
+"""CPU time and memory of a process tree, read from Linux's /proc (see `man 5 proc`)."""
+
+import os
+from pathlib import Path
+
+PROC = Path("/proc")
+TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
+KIB_A_MIB = 1024
+# Positions after the command name, which stands in parentheses and may hold spaces itself.
+PARENT_FIELD = 1
+CPU_FIELDS = slice(11, 15)
+
+
+def stat_fields(pid: int) -> list[str] | None:
+    """Return the fields of /proc/PID/stat after the command name, or None for a process gone."""
+    try:
+        text = (PROC / str(pid) / "stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    return text[text.rindex(")") + 1 :].split()
+
+
+def children_by_parent() -> dict[int, list[int]]:
+    """Return the direct children of every process that has some."""
+    children: dict[int, list[int]] = {}
+    for entry in PROC.iterdir():
+        if not entry.name.isdigit():
+            continue
+        fields = stat_fields(int(entry.name))
+        if fields is not None:
+            children.setdefault(int(fields[PARENT_FIELD]), []).append(int(entry.name))
+    return children
+
+
+def process_tree(root: int) -> list[int]:
+    """Return `root` and all its descendants that are alive."""
+    children = children_by_parent()
+    tree = [root]
+    for pid in tree:
+        tree.extend(children.get(pid, []))
+    return tree
+
+
+def tree_cpu_seconds(root: int) -> float:
+    """Return the user and system CPU time that a process tree has used, all threads included.
+
+    Descendants that have ended are counted once their parent has waited for them
+    (cutime and cstime), so that a worker replaced in the middle of a run loses nothing.
+    """
+    ticks = 0
+    for pid in process_tree(root):
+        fields = stat_fields(pid)
+        if fields is not None:
+            ticks += sum(int(field) for field in fields[CPU_FIELDS])
+    return ticks / TICKS_A_SECOND
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory of one process, shared pages included; 0 for a process gone."""
+    try:
+        status = (PROC / str(pid) / "status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    for line in status.splitlines():
+        if line.startswith("VmRSS:"):
+            return int(line.split()[1]) / KIB_A_MIB
+    return 0.0
+
+
+def largest_worker_mib(master: int) -> float:
+    """Return the resident memory of the largest direct child of `master`; 0 if it has none."""
+    workers = children_by_parent().get(master, [])
+    return max((resident_mib(pid) for pid in workers), default=0.0)

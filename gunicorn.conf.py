@@ -1,0 +1,100 @@
+"""How gunicorn serves the application: `gunicorn -c gunicorn.conf.py wsgi:app`.
+
+This file runs in the master, before any worker exists. It imports nothing that must be patched by
+gevent first (requests, urllib3, SQLAlchemy): the workers import the application after the patch.
+"""
+
+import os
+import sys
+
+from llm_api.settings import PROJECT_ROOT, Settings, SettingsError
+from llm_api.telemetry import logging_config
+from llm_api.upstream import local
+
+try:
+    settings = Settings.from_env()
+except SettingsError as error:
+    # Here and not in a worker, whose failure the master would answer with new workers without end.
+    sys.exit(error.message)
+
+# The code and config/ are found from wherever gunicorn is started.
+chdir = str(PROJECT_ROOT)
+bind = settings.bind
+workers = settings.web_concurrency
+
+# A waiting call costs a greenlet instead of a thread: slow upstreams and slow or hostile clients hold
+# nothing, and a full core degrades evenly (docs/decisions/0002-gevent.md).
+worker_class = "gevent"
+# Calls and idle connections a worker holds at once; 2,000 waiting calls need about 170 MiB.
+worker_connections = 2_000
+# A worker whose loop stands still for so long is replaced. Waiting calls do not stop the loop.
+timeout = 30
+# After SIGTERM, calls in progress have so long to end.
+graceful_timeout = 30
+# Longer than the 60 s for which common proxies and SDKs keep an idle connection open: the side that
+# closes first should be theirs.
+keepalive = 75
+
+# No header may move the application to another path: `SCRIPT_NAME: /zz` made every answer a 500.
+forwarder_headers = ""
+# The default opens a control socket in the home folder, which nothing here uses.
+control_socket_disable = True
+# Each request is logged once, by the application, with its id.
+accesslog = None
+logconfig_dict = logging_config(settings.secrets)
+
+
+def on_starting(server):
+    """Start the bundled model where no upstream is configured; it is loading while workers start."""
+    if workers > 1 and settings.ratelimit_storage_uri.startswith("memory"):
+        server.log.warning(
+            "RATELIMIT_STORAGE_URI is memory://: each of the %d workers counts for itself, so that a"
+            " client has up to %d times RATE_LIMIT. Redis counts exactly.",
+            workers,
+            workers,
+        )
+    if not settings.uses_bundled_model:
+        return
+    server.log.warning(
+        "No upstream is configured: using the bundled SmolLM2-135M, which is of DEMO QUALITY."
+        " Set FAST_LLM_API_URL, FAST_LLM_API_KEY and FAST_LLM_MODEL for a real one."
+    )
+    if settings.local_model is None:
+        _start_bundled_model(server)
+
+
+def _start_bundled_model(server):
+    try:
+        model = local.BundledModel(PROJECT_ROOT)
+    except OSError as error:
+        server.log.error("%s", error)
+        return
+    model.start()
+    # On the server object: this file is run again on SIGHUP, and would forget a variable of its own.
+    server.bundled_model = model
+    # The workers inherit these and find the model like one that was started by hand.
+    os.environ["LOCAL_MODEL_URL"] = model.url
+    os.environ["LOCAL_MODEL_KEY"] = model.key
+
+
+def post_worker_init(worker):
+    """Take up usage rows that a killed worker left behind, without waiting for the first call."""
+    worker.wsgi.extensions["llm_api_spool"].start()
+
+
+def worker_exit(server, worker):
+    """Write the last usage rows."""
+    if worker.wsgi is not None:
+        worker.wsgi.extensions["llm_api_spool"].close()
+
+
+def pre_exec(server):
+    """Let a new master (SIGUSR2) start a model of its own: this one ends with the old master."""
+    if getattr(server, "bundled_model", None) is not None:
+        del os.environ["LOCAL_MODEL_URL"], os.environ["LOCAL_MODEL_KEY"]
+
+
+def on_exit(server):
+    """End the bundled model."""
+    if getattr(server, "bundled_model", None) is not None:
+        server.bundled_model.stop()

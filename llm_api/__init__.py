@@ -1,0 +1,33 @@
+"""Chat completions and prompt optimization for image and video applications.
+
+This service answers chat completions and rewrites prompts for image and video models.
+It calls any OpenAI-compatible upstream; with none configured it uses a small model of its own,
+which is of demo quality.
+
+## Two ways in
+
+* **REST**, under `/api/v1/llm`: a small, strict schema. Unknown fields are refused.
+* **OpenAI**, under `/v1`: what the OpenAI SDKs send and expect.
+
+## Errors
+
+Every error under `/api/v1`, and on every path that is not under `/v1`, has one shape:
+
+    {"error": {"code": "VALIDATION_ERROR",
+               "message": "messages[0].role: must be one of system, user, assistant.",
+               "details": {"retryable": false, "reason": "out_of_range", "request_id": "req_…",
+                           "errors": [{"field": "messages[0].role", "message": "must be one of …"}]}}}
+
+| `code` | status | what to do |
+|---|---|---|
+| `VALIDATION_ERROR` | 400, 404, 405, 413, 415 | change the request; `details.errors` names the fields |
+| `RATE_LIMIT_EXCEEDED` | 429 | wait for `Retry-After` seconds |
+| `SERVICE_ERROR` | 500, 502, 503, 504 | repeat it if `details.retryable` is true |
+
+`details.reason` is a stable word for the cause. Under `/v1` the same facts stand in OpenAI's own shape,
+`{"error": {"message", "type", "param", "code", "details"}}`, where `code` is the reason.
+
+Every answer carries `x-request-id`; quote it when you ask the operator about a call.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,133 @@
+"""Builds the application. The only file that knows every other, and the only one that reads settings."""
+
+import tomllib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from flask import Flask
+from flask_limiter import Limiter
+from gevent import get_hub, monkey
+
+import llm_api
+from llm_api import cli, telemetry
+from llm_api.domain import Model
+from llm_api.services.catalogue import Catalogue
+from llm_api.services.chat import ChatService
+from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.readiness import ReadinessService
+from llm_api.services.usage import UsageLedger
+from llm_api.settings import Settings
+from llm_api.storage import StoreError
+from llm_api.storage.spool import Spool
+from llm_api.storage.sql import SqlUsageStore, make_engine
+from llm_api.upstream.client import BUNDLED_MODEL, UpstreamClient, UpstreamTraits
+from llm_api.upstream.local import default_endpoint
+from llm_api.watch import Watch
+from llm_api.web import envelopes, hooks, limits, ops, pages
+from llm_api.web.api import Api
+from llm_api.web.context import EXTENSION, Services
+from llm_api.web.openai import routes as openai_routes
+from llm_api.web.rest import routes as rest_routes
+
+CATALOGUE = Path("config") / "models.toml"
+
+
+def create_app(settings: Settings) -> Flask:
+    """Build the application with everything that it needs; nothing is connected or started yet."""
+    app = Flask(__name__, static_folder=None)
+    telemetry.configure_logging(settings.secrets)
+    store = SqlUsageStore(make_engine(settings.database_url))
+    spool = Spool(settings.root / "instance" / "spool", store, _offload)
+    app.extensions["llm_api_spool"] = spool
+    hooks.register_hooks(app)
+    limiter = limits.init_limiter(
+        app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.rate_limit
+    )
+    app.extensions[EXTENSION] = _services(settings, store, spool, limiter)
+    _register_routes(app, limiter)
+    envelopes.register_error_handlers(app)
+    cli.register_commands(app, settings)
+    return app
+
+
+def _services(
+    settings: Settings, store: SqlUsageStore, spool: Spool, limiter: Limiter
+) -> Services:
+    watch = Watch()
+    upstreams = _upstreams(settings, watch)
+    fast = upstreams["local" if settings.uses_bundled_model else "fast"]
+    catalogue = Catalogue(_models(settings.root), upstreams, fast)
+    ledger = UsageLedger(spool)
+    checks = {
+        "database": partial(_check_store, store),
+        "limiter": lambda: "ok" if limiter.storage.check() else "unreachable",
+        "upstream": fast.probe,
+    }
+    return Services(
+        catalogue=catalogue,
+        chat=ChatService(catalogue, ledger),
+        optimizer=PromptOptimizer(
+            catalogue, ledger, is_enabled=settings.enable_prompt_optimization
+        ),
+        readiness=ReadinessService(checks),
+        watch=watch,
+        is_demo=settings.uses_bundled_model,
+    )
+
+
+def _upstreams(settings: Settings, watch: Watch) -> dict[str, UpstreamClient]:
+    endpoints = {"fast": settings.fast, "judge": settings.judge}
+    upstreams = {
+        name: UpstreamClient(endpoint, UpstreamTraits(name), settings.timeouts, watch)
+        for name, endpoint in endpoints.items()
+        if endpoint is not None
+    }
+    if settings.uses_bundled_model:
+        endpoint = settings.local_model or default_endpoint()
+        upstreams["local"] = UpstreamClient(endpoint, BUNDLED_MODEL, settings.timeouts, watch)
+    return upstreams
+
+
+def _models(root: Path) -> list[Model]:
+    table = tomllib.loads((root / CATALOGUE).read_text("utf-8"))
+    return [Model(id=name, **traits) for name, traits in table["models"].items()]
+
+
+def _register_routes(app: Flask, limiter: Limiter) -> None:
+    app.config.update(
+        API_TITLE="llm_api",
+        API_VERSION=llm_api.__version__,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    description = {"info": {"description": llm_api.__doc__}}
+    api = Api(app, spec_kwargs=description)
+    api.register_blueprint(rest_routes.blueprint)
+    api.register_blueprint(openai_routes.blueprint)
+    for blueprint in (ops.blueprint, pages.blueprint, pages.swagger_ui):
+        app.register_blueprint(blueprint)
+    limiter.exempt(ops.blueprint)
+
+
+def _check_store(store: SqlUsageStore) -> str:
+    failures: list[str] = []
+
+    def check() -> None:
+        try:
+            store.check()
+        except StoreError as error:
+            failures.append(str(error))
+
+    _offload(check)
+    return failures[0] if failures else "ok"
+
+
+def _offload(blocking: Callable[[], None]) -> None:
+    """Run what may block for long: under gevent in a real thread, since a locked SQLite file would
+    stop every greenlet otherwise (2.9 s were measured)."""
+    if monkey.is_module_patched("threading"):
+        get_hub().threadpool.apply(blocking)
+    else:
+        blocking()

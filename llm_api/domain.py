@@ -1,0 +1,136 @@
+"""The nouns of the service: plain values, passed between the layers."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+def never() -> bool:
+    """Say that nobody has left: the `is_abandoned` of a caller that cannot leave."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where an upstream is: base address up to `/v1`, key (may be empty) and default model."""
+
+    url: str
+    model: str
+    key: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """How long an upstream may take, in seconds."""
+
+    connect: float
+    first_byte: float
+    idle: float
+    total: float
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asked: the id of the request, its route, and whether the client has hung up."""
+
+    request_id: str
+    route: str
+    is_abandoned: Callable[[], bool] = never
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """A checked chat completion request.
+
+    `parameters` is the OpenAI request body without `model`: JSON that passes through to the upstream.
+    `model` is None where the caller leaves the choice to the service.
+    """
+
+    model: str | None
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUsage:
+    """Tokens as the upstream counted them; None where it gave no usable count.
+
+    `source` is `upstream`, `missing` (no usage in the answer) or `invalid` (not a sane number).
+    """
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    source: str = "missing"
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """A checked chat completion: the OpenAI object, and the same as JSON text."""
+
+    document: Mapping[str, Any]
+    body: bytes
+    usage: TokenUsage
+
+    @property
+    def text(self) -> str:
+        """The first choice's text, empty where the model wrote none."""
+        content = self.document["choices"][0]["message"].get("content")
+        return content if isinstance(content, str) else ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the text ends only because `max_tokens` was reached."""
+        return bool(self.document["choices"][0].get("finish_reason") == "length")
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that callers may name; `is_guided` marks one too small to follow written rules."""
+
+    id: str
+    upstream: str
+    is_guided: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PromptRequest:
+    """A prompt to rewrite for an image or a video model."""
+
+    prompt: str
+    type: str
+    style: str | None = None
+    enhance_details: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizedPrompt:
+    """A rewritten prompt. `improvements` names only what the rewrite verifiably added."""
+
+    original_prompt: str
+    optimized_prompt: str
+    improvements: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One call that was about to reach an upstream. It holds no prompt, answer or key.
+
+    `status` is `ok`, `upstream_error`, `timeout`, `client_closed`, `error` (a fault of our own)
+    or `killed` (the worker died during the call; its outcome is unknown).
+    """
+
+    request_id: str
+    created_at: datetime
+    route: str
+    model_asked: str | None
+    model: str
+    upstream: str
+    status: str = "killed"
+    reason: str | None = None
+    attempts: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    usage_source: str = "missing"
+    upstream_ms: int | None = None
+    total_ms: int | None = None

@@ -1,0 +1,139 @@
+"""Every error this service answers with.
+
+    ApiError
+    ├── InvalidRequest        400  VALIDATION_ERROR
+    │   ├── NotFound          404
+    │   ├── MethodNotAllowed  405
+    │   ├── BodyTooLarge      413
+    │   └── UnsupportedMedia  415
+    ├── RateLimited           429  RATE_LIMIT_EXCEEDED
+    └── ServiceError          500  SERVICE_ERROR
+        ├── UpstreamFault     502  the upstream answered, wrongly
+        ├── Unavailable       503  no upstream could be asked
+        └── UpstreamTimeout   504  the upstream did not answer in time
+
+An error knows no dialect: `web/envelopes.py` renders it in the one of the caller's path.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+MAX_FIELD_ERRORS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """One wrong field of a request: its path, such as `messages[3].role`, and what would be right."""
+
+    field: str
+    message: str
+
+
+class ApiError(Exception):
+    """An answer to the caller. `message` is a sentence that holds no key, prompt or upstream text."""
+
+    status: ClassVar[int]
+    code: ClassVar[str]
+    retryable_by_default: ClassVar[bool] = False
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        retryable: bool | None = None,
+        retry_after: int | None = None,
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Take a stable `reason` word and `retry_after` in whole seconds."""
+        super().__init__(message)
+        self.message = message
+        self.reason = reason
+        self.retryable = self.retryable_by_default if retryable is None else retryable
+        self.retry_after = retry_after
+        self.headers = tuple(headers)
+
+
+class InvalidRequest(ApiError):
+    """The request is wrong and stays wrong when repeated."""
+
+    status = 400
+    code = "VALIDATION_ERROR"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        fields: Sequence[FieldError] = (),
+        headers: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        """Take the wrong `fields`, of which the first `MAX_FIELD_ERRORS` are kept."""
+        super().__init__(message, reason=reason, headers=headers)
+        self.fields = tuple(fields[:MAX_FIELD_ERRORS])
+
+    @classmethod
+    def of_field(cls, field: str, message: str, *, reason: str) -> "InvalidRequest":
+        """Make the error for one wrong field."""
+        sentence = f"{field}: {message}" if field else message
+        return cls(sentence, reason=reason, fields=[FieldError(field, message)] if field else ())
+
+
+class NotFound(InvalidRequest):
+    """There is no such path or model."""
+
+    status = 404
+
+
+class MethodNotAllowed(InvalidRequest):
+    """The path exists and has no such method; the answer carries `Allow`."""
+
+    status = 405
+
+
+class BodyTooLarge(InvalidRequest):
+    """The request body is over the limit."""
+
+    status = 413
+
+
+class UnsupportedMedia(InvalidRequest):
+    """The request body is not plain `application/json`."""
+
+    status = 415
+
+
+class RateLimited(ApiError):
+    """The caller, or this service at its upstream, has asked too often."""
+
+    status = 429
+    code = "RATE_LIMIT_EXCEEDED"
+    retryable_by_default = True
+
+
+class ServiceError(ApiError):
+    """The fault is on this side."""
+
+    status = 500
+    code = "SERVICE_ERROR"
+
+
+class UpstreamFault(ServiceError):
+    """The upstream answered with something that cannot be passed on."""
+
+    status = 502
+
+
+class Unavailable(ServiceError):
+    """No upstream could be asked: unreachable, starting, or all its places taken."""
+
+    status = 503
+    retryable_by_default = True
+
+
+class UpstreamTimeout(ServiceError):
+    """The upstream did not answer in time."""
+
+    status = 504
+    retryable_by_default = True

@@ -1,0 +1,61 @@
+"""The models that callers can name, and which upstream answers for a name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from llm_api.domain import Model
+from llm_api.errors import NotFound
+from llm_api.upstream.client import UpstreamClient
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a call goes: the upstream, the model's name there, and the name the caller used."""
+
+    upstream: UpstreamClient
+    model: str
+    model_asked: str | None
+    is_guided: bool = False
+
+
+class Catalogue:
+    """Knows the models; a name that is not listed goes to the fast upstream as it is."""
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        upstreams: Mapping[str, UpstreamClient],
+        default_upstream: UpstreamClient,
+    ) -> None:
+        """Take all known `models`; those whose upstream is not configured are not offered."""
+        self._default = default_upstream
+        offered = [model for model in models if model.upstream in upstreams]
+        self._models = {model.id: model for model in offered}
+        # Configured models are offered even where the catalogue does not list them.
+        for name, upstream in upstreams.items():
+            self._models.setdefault(
+                upstream.default_model, Model(id=upstream.default_model, upstream=name)
+            )
+        self._upstreams = upstreams
+
+    def models(self) -> list[Model]:
+        """Return the models on offer, in the order of the catalogue."""
+        return list(self._models.values())
+
+    def model(self, name: str) -> Model:
+        """Return a model on offer; raises NotFound."""
+        if name not in self._models:
+            raise NotFound.of_field(
+                "model", "must be one that GET /v1/models lists.", reason="model_not_found"
+            )
+        return self._models[name]
+
+    def route(self, name: str | None) -> Destination:
+        """Decide where a call for the model `name` goes; None stands for the configured model."""
+        known = self._models.get(name or self._default.default_model)
+        upstream = self._upstreams[known.upstream] if known else self._default
+        model = name or upstream.default_model
+        if upstream.serves_one_model:
+            model = upstream.default_model
+            known = self._models[model]
+        return Destination(upstream, model, name, is_guided=bool(known and known.is_guided))

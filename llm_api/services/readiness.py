@@ -1,0 +1,47 @@
+"""Says whether everything that a call needs is there."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+_GOOD_KEPT_S = 5.0
+_BAD_KEPT_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """The state of each part, a word each; `is_ready` if all of them are `ok`."""
+
+    checks: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether calls can be answered."""
+        return all(state == "ok" for state in self.checks.values())
+
+
+class ReadinessService:
+    """Asks every part; an answer is kept for a while, so that probes cannot load the upstream."""
+
+    def __init__(
+        self,
+        checks: dict[str, Callable[[], str]],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take one function a part; it returns `ok`, `starting` or what is wrong."""
+        self._checks = checks
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._last = Readiness({name: "starting" for name in checks})
+        self._asked_at = float("-inf")
+
+    def check(self) -> Readiness:
+        """Return the state now, or that of at most 5 s ago (1 s where something was wrong)."""
+        with self._lock:
+            kept_s = _GOOD_KEPT_S if self._last.is_ready else _BAD_KEPT_S
+            if self._clock() - self._asked_at < kept_s:
+                return self._last
+            self._last = Readiness({name: ask() for name, ask in self._checks.items()})
+            self._asked_at = self._clock()
+            return self._last

@@ -1,0 +1,94 @@
+"""Accounts for calls: one usage row for every call that is about to reach an upstream."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Protocol
+
+from llm_api.domain import Caller, Completion, UsageRecord
+from llm_api.errors import ApiError
+from llm_api.services.catalogue import Destination
+from llm_api.upstream.call import Call
+
+_STATUS_OF_CODE = {504: "timeout", 499: "client_closed"}
+
+
+class UsageSink(Protocol):
+    """Where the beginning and the end of calls are noted."""
+
+    def begin(self, record: UsageRecord) -> None:
+        """Note that a call is about to reach its upstream."""
+
+    def end(self, record: UsageRecord) -> None:
+        """Note how a call ended."""
+
+
+class AccountedCall:
+    """A call that is being accounted for; `completions` are what it has got so far."""
+
+    def __init__(self, call: Call) -> None:
+        """Take the upstream call, which counts its attempts and its time."""
+        self.upstream_call = call
+        self.completions: list[Completion] = []
+
+    def tokens(self, record: UsageRecord) -> UsageRecord:
+        """Add up what the upstream counted; unknown if any count is."""
+        usages = [completion.usage for completion in self.completions]
+        if not usages:
+            return record
+        source = next((u.source for u in usages if u.source != "upstream"), "upstream")
+        if source != "upstream":
+            return replace(record, usage_source=source)
+        return replace(
+            record,
+            prompt_tokens=sum(u.prompt_tokens or 0 for u in usages),
+            completion_tokens=sum(u.completion_tokens or 0 for u in usages),
+            usage_source=source,
+        )
+
+
+class UsageLedger:
+    """Writes one row a call."""
+
+    def __init__(self, sink: UsageSink) -> None:
+        """Take where rows go."""
+        self._sink = sink
+
+    @contextmanager
+    def account(self, destination: Destination, caller: Caller) -> Iterator[AccountedCall]:
+        """Account for the call made inside the block, however it ends."""
+        started_at = time.monotonic()
+        record = UsageRecord(
+            request_id=caller.request_id,
+            created_at=datetime.now(UTC),
+            route=caller.route,
+            model_asked=destination.model_asked,
+            model=destination.model,
+            upstream=destination.upstream.name,
+        )
+        # The row begins with the first attempt: a call that found no place has none.
+        call = destination.upstream.new_call(
+            caller.is_abandoned, on_first_attempt=partial(self._sink.begin, record)
+        )
+        accounted = AccountedCall(call)
+        status, reason = "error", None
+        try:
+            yield accounted
+            status = "ok"
+        except ApiError as error:
+            status, reason = _STATUS_OF_CODE.get(error.status, "upstream_error"), error.reason
+            raise
+        finally:
+            if call.attempts:
+                ended = replace(
+                    accounted.tokens(record),
+                    status=status,
+                    reason=reason,
+                    attempts=call.attempts,
+                    upstream_ms=round(call.upstream_s * 1000),
+                    total_ms=round((time.monotonic() - started_at) * 1000),
+                )
+                self._sink.end(ended)

@@ -1,0 +1,32 @@
+"""Stores: where things are kept, named by a URL.
+
+* `UsageStore` below is what a place for usage rows must do; `sql` does it for every SQL database.
+* `spool` is the way there: calls append to a file, and rows get from it into the store in batches,
+  so that no call waits for a database and none is lost when a worker or a database dies.
+* `tables` is the schema; `migrations/` at the top level brings a database to it.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from llm_api.domain import UsageRecord
+
+
+class StoreError(Exception):
+    """A store could not do what it was asked; the message holds no credentials."""
+
+
+class UsageStore(Protocol):
+    """A place that keeps usage rows."""
+
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        """Keep the records, all or none; one whose `request_id` is kept already changes nothing.
+
+        Raises StoreError.
+        """
+
+    def check(self) -> None:
+        """Raise StoreError, with a sentence for the operator, if rows cannot be kept now."""
+
+    def close(self) -> None:
+        """Give back connections."""

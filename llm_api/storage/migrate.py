@@ -1,0 +1,24 @@
+"""Brings a database to the schema of `tables`, with the migrations in `migrations/`."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+
+
+def upgrade(url: str, root: Path) -> None:
+    """Apply every migration that is missing; safe when several processes do it at once."""
+    command.upgrade(_config(url, root), "head")
+
+
+def downgrade(url: str, root: Path, revision: str) -> None:
+    """Go back to a revision; `base` is the empty database."""
+    command.downgrade(_config(url, root), revision)
+
+
+def _config(url: str, root: Path) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(root / "migrations").replace("%", "%%"))
+    # As an attribute and not an option: options are interpolated, and passwords may hold a %.
+    config.attributes["url"] = url
+    return config

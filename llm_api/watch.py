@@ -1,0 +1,95 @@
+"""Ends waiting from outside: when a time is over, or when a client has left.
+
+A socket time-out counts from one read to the next, so a peer that dribbles a byte at a time never
+meets it; and a view that waits for an upstream cannot see its own client leave.
+One thread (a greenlet under gevent) looks at everything that waits four times a second and shuts the
+socket of what is to end, which wakes whoever reads from it.
+"""
+
+import contextlib
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable
+
+from llm_api.domain import never
+
+INTERVAL = 0.25
+
+
+class Watched:
+    """Something that waits on a socket, and until when."""
+
+    def __init__(self, *, total: float, is_abandoned: Callable[[], bool] = never) -> None:
+        """Give it `total` seconds from now."""
+        self.deadline = time.monotonic() + total
+        self.is_over_time = False
+        self.is_client_gone = False
+        self._is_abandoned = is_abandoned
+        self._socket: socket.socket | None = None
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until the deadline, not below 0."""
+        return max(0.0, self.deadline - time.monotonic())
+
+    def waits_on(self, awaited: socket.socket | None) -> None:
+        """Name the socket that is to be shut when the waiting must end."""
+        self._socket = awaited
+
+    def check(self) -> None:
+        """Look whether the waiting must end, and shut the socket if so."""
+        self.is_over_time = self.is_over_time or not self.remaining
+        self.is_client_gone = self.is_client_gone or self._is_abandoned()
+        if (self.is_over_time or self.is_client_gone) and self._socket is not None:
+            stop_reading(self._socket)
+
+
+def stop_reading(awaited: socket.socket) -> None:
+    """End the reading side of a socket, so that a read on it returns at once."""
+    # ssl.SSLSocket.shutdown forgets the TLS state under the feet of whoever is reading;
+    # the plain socket's only ends the connection.
+    is_tls = isinstance(awaited, ssl.SSLSocket)
+    with contextlib.suppress(OSError):
+        (super(ssl.SSLSocket, awaited) if is_tls else awaited).shutdown(socket.SHUT_RD)
+
+
+class Watch:
+    """Looks after everything that waits in a process."""
+
+    def __init__(self) -> None:
+        """Start nothing yet: the thread must belong to the worker, not to its parent process."""
+        self._watched: set[Watched] = set()
+        self._is_needed = threading.Event()
+        self._starting = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def add(self, watched: Watched) -> None:
+        """Begin to look after it."""
+        self._watched.add(watched)
+        if self._thread is None:
+            self._start_thread()
+        self._is_needed.set()
+
+    def remove(self, watched: Watched) -> None:
+        """Stop looking after it."""
+        self._watched.discard(watched)
+
+    def _start_thread(self) -> None:
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            self._is_needed.wait()
+            time.sleep(INTERVAL)
+            for watched in list(self._watched):
+                watched.check()
+            if not self._watched:
+                self._is_needed.clear()
+                # What came in between the look and the clear must not be forgotten.
+                if self._watched:
+                    self._is_needed.set()

@@ -1,0 +1,116 @@
+"""Renders every error as JSON, in the dialect of the path it happened on."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from llm_api.errors import (
+    ApiError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    ServiceError,
+)
+
+logger = logging.getLogger(__name__)
+
+_OPENAI_TYPES = {
+    "VALIDATION_ERROR": "invalid_request_error",
+    "RATE_LIMIT_EXCEEDED": "rate_limit_error",
+    "SERVICE_ERROR": "server_error",
+}
+
+
+def json_response(document: Any, status: int = 200) -> Response:
+    """Make a JSON response of a value that orjson can write; bytes are taken for JSON already."""
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
+    return Response(body, status=status, content_type="application/json")
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Answer every error of the application from here.
+
+    After `flask_smorest.Api(app)`, which installs a handler of its own.
+    """
+    app.register_error_handler(ApiError, error_response)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_crash)
+
+
+def error_response(
+    error: ApiError, *, more_details: Mapping[str, Any] | None = None
+) -> Response:
+    """Make the answer of an error; `more_details` stand beside the usual ones."""
+    details = _details(error) | dict(more_details or {})
+    is_openai = request.path == "/v1" or request.path.startswith("/v1/")
+    document = _openai_shape(error, details) if is_openai else _rest_shape(error, details)
+    response = json_response(document, error.status)
+    for name, value in error.headers:
+        response.headers[name] = value
+    if error.retry_after is not None:
+        response.headers["Retry-After"] = str(error.retry_after)
+    g.error_reason = error.reason
+    return response
+
+
+def _details(error: ApiError) -> dict[str, Any]:
+    details: dict[str, Any] = {
+        "retryable": error.retryable,
+        "reason": error.reason,
+        "request_id": g.request_id,
+    }
+    if isinstance(error, InvalidRequest) and error.fields:
+        details["errors"] = [{"field": f.field, "message": f.message} for f in error.fields]
+    return details
+
+
+def _rest_shape(error: ApiError, details: Mapping[str, Any]) -> dict[str, Any]:
+    return {"error": {"code": error.code, "message": error.message, "details": details}}
+
+
+def _openai_shape(error: ApiError, details: Mapping[str, Any]) -> dict[str, Any]:
+    fields = error.fields if isinstance(error, InvalidRequest) else ()
+    return {
+        "error": {
+            "message": error.message,
+            "type": _OPENAI_TYPES[error.code],
+            "param": fields[0].field if fields else None,
+            "code": error.reason,
+            "details": {**details, "code": error.code},
+        }
+    }
+
+
+def _answer_http(error: HTTPException) -> Response:
+    """Answer what Flask and Werkzeug raise; a redirect is no error and stays as it is."""
+    status = error.code or 500
+    if status < 400 or error.response is not None:
+        return error.get_response()  # type: ignore[return-value]  # a WSGI response is all Flask needs
+    if status == 404:
+        return error_response(NotFound("There is no such path.", reason="not_found"))
+    if status == 405:
+        return error_response(_method_not_allowed(error))
+    if status < 500:
+        return error_response(InvalidRequest("The request is malformed.", reason="bad_request"))
+    return _answer_crash(error)
+
+
+def _method_not_allowed(error: HTTPException) -> MethodNotAllowed:
+    allowed = [value for name, value in error.get_headers() if name == "Allow"]
+    return MethodNotAllowed(
+        f"This path takes {', '.join(allowed) or 'other methods'}, not {request.method[:20]}.",
+        reason="method_not_allowed",
+        headers=[("Allow", value) for value in allowed],
+    )
+
+
+def _answer_crash(error: Exception) -> Response:
+    """Answer a fault of our own; what happened goes to the log, not to the caller."""
+    logger.error("unexpected error", exc_info=error, extra={"path": request.path[:200]})
+    message = "Something went wrong in this service; quote the request id to its operator."
+    return error_response(ServiceError(message, reason="internal_error"))
+

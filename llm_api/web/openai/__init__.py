@@ -1,0 +1,1 @@
+"""The OpenAI dialect, under `/v1`: what the OpenAI SDKs send and expect."""

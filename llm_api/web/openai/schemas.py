@@ -1,0 +1,137 @@
+"""What the OpenAI routes take.
+
+Source: https://platform.openai.com/docs/api-reference/chat/create, and for the vendors' own fields
+DashScope's and Ark's references. The types that a gateway can check are checked; the rest passes through.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import ValidationError
+
+from llm_api.domain import ChatRequest
+from llm_api.web.api import StrictSchema
+from llm_api.web.fields import (
+    Problem,
+    StrictBoolean,
+    StrictInteger,
+    StrictNumber,
+    StrictString,
+    checked_items,
+)
+
+ROLES = ("system", "developer", "user", "assistant", "tool", "function")
+MAX_MESSAGES = 2_048
+MAX_PARTS = 256
+_MAX_CHOICES = 8
+# An assistant's message may have no content where it has one of these.
+_INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reasoning_content")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenAIChatRequest:
+    """A checked request, and the names of fields that were left out because nobody knows them."""
+
+    chat: ChatRequest
+    dropped: tuple[str, ...]
+
+
+class OpenAIMessagesField(ma.fields.List):
+    """The conversation, checked in one pass; what is inside the messages passes through."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> list[Any]:  # noqa: ARG002  # marshmallow's signature
+        return checked_items(value, _wrong_in_message, at_most=MAX_MESSAGES)
+
+
+def _wrong_in_message(message: Any) -> dict[str, Problem]:
+    if not isinstance(message, dict):
+        return {"_schema": Problem("must be an object with role and content.", "invalid_type")}
+    role, content = message.get("role"), message.get("content")
+    if role not in ROLES:
+        return {"role": Problem(f"must be one of {', '.join(ROLES)}.", "out_of_range")}
+    if isinstance(content, str):
+        return {}
+    if content is None and role == "assistant" and any(message.get(n) for n in _INSTEAD_OF_CONTENT):
+        return {}
+    if isinstance(content, list):
+        return _wrong_in_parts(content)
+    return {"content": Problem("must be a string or a list of parts.", "invalid_type")}
+
+
+def _wrong_in_parts(parts: list[Any]) -> dict[str, Problem]:
+    if not 1 <= len(parts) <= MAX_PARTS:
+        return {"content": Problem(f"must have 1 to {MAX_PARTS} parts.", "out_of_range")}
+    if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
+        return {"content": Problem("must have only parts that are objects with a type.", "invalid_type")}
+    return {}
+
+
+def _optional(field: ma.fields.Field[Any]) -> ma.fields.Field[Any]:
+    """Let a field be null: SDKs send null for what their user left out."""
+    field.allow_none = True
+    return field
+
+
+class OpenAIMessageSchema(ma.Schema):
+    """One message of a conversation, as OpenAI defines it."""
+
+    role = ma.fields.String(required=True, metadata={"enum": list(ROLES)})
+    content = ma.fields.Raw(metadata={"description": "Text, or a list of parts."})
+
+
+class OpenAIChatRequestSchema(StrictSchema):
+    """A conversation to continue, as OpenAI defines it."""
+
+    class Meta:
+        """Marshmallow's options: unknown fields come along, to be named and dropped in `make`."""
+
+        unknown = ma.INCLUDE
+
+    messages = OpenAIMessagesField(ma.fields.Nested(OpenAIMessageSchema), required=True)
+    model = StrictString(required=True, at_least=1, at_most=256, is_printable=True)
+    stream = _optional(StrictBoolean())
+    temperature = _optional(StrictNumber(minimum=0, maximum=2))
+    top_p = _optional(StrictNumber(minimum=0, maximum=1, is_open=True))
+    presence_penalty = _optional(StrictNumber(minimum=-2, maximum=2))
+    frequency_penalty = _optional(StrictNumber(minimum=-2, maximum=2))
+    max_tokens = _optional(StrictInteger(minimum=1))
+    max_completion_tokens = _optional(StrictInteger(minimum=1))
+    n = _optional(StrictInteger(minimum=1, maximum=_MAX_CHOICES))
+    seed = _optional(StrictInteger(minimum=0))
+    top_logprobs = _optional(StrictInteger(minimum=0, maximum=20))
+    logprobs = _optional(StrictBoolean())
+    parallel_tool_calls = _optional(StrictBoolean())
+    user = _optional(StrictString(at_most=512, is_printable=True))
+    reasoning_effort = _optional(StrictString(at_most=32, is_printable=True))
+    stop = ma.fields.Raw(allow_none=True)
+    logit_bias = ma.fields.Dict(allow_none=True)
+    tools = ma.fields.List(ma.fields.Dict(), allow_none=True)
+    tool_choice = ma.fields.Raw(allow_none=True)
+    response_format = ma.fields.Dict(allow_none=True)
+    functions = ma.fields.List(ma.fields.Dict(), allow_none=True)
+    function_call = ma.fields.Raw(allow_none=True)
+    top_k = _optional(StrictInteger(minimum=0))
+    repetition_penalty = _optional(StrictNumber(minimum=0, maximum=10))
+    enable_thinking = _optional(StrictBoolean())
+    thinking_budget = _optional(StrictInteger(minimum=0))
+    thinking = ma.fields.Dict(allow_none=True)
+
+    @ma.validates("stream")
+    def refuse_streaming(self, value: bool | None, **_: Any) -> None:  # noqa: FBT001  # marshmallow's signature
+        """Refuse `true`."""
+        if value:
+            raise ValidationError(
+                [Problem("must be false: streaming is not supported.", "streaming_unsupported")]
+            )
+
+    @ma.post_load
+    def make(self, document: dict[str, Any], **_: Any) -> OpenAIChatRequest:
+        """Make the request that the service takes; null means left out."""
+        dropped = tuple(name for name in document if name not in self.fields)
+        parameters = {
+            name: value
+            for name, value in document.items()
+            if value is not None and name in self.fields and name not in {"model", "stream"}
+        }
+        return OpenAIChatRequest(ChatRequest(document["model"], parameters), dropped)

@@ -1,0 +1,43 @@
+"""The documented answers of the REST routes: these fields and no others."""
+
+from typing import Any
+
+from llm_api.domain import Completion, OptimizedPrompt
+
+
+def chat_answer(completion: Completion) -> dict[str, Any]:
+    """Take the documented fields out of an upstream's completion."""
+    document, usage = completion.document, completion.usage
+    counts = (usage.prompt_tokens, usage.completion_tokens)
+    return {
+        "id": document.get("id"),
+        "object": "chat.completion",
+        "created": document.get("created"),
+        "model": document.get("model"),
+        "choices": [
+            {
+                "index": choice.get("index", position),
+                "message": {
+                    "role": choice["message"].get("role", "assistant"),
+                    "content": choice["message"].get("content"),
+                },
+                "finish_reason": choice.get("finish_reason"),
+            }
+            for position, choice in enumerate(document["choices"])
+        ],
+        "usage": {
+            "prompt_tokens": counts[0],
+            "completion_tokens": counts[1],
+            "total_tokens": sum(counts) if None not in counts else None,  # type: ignore[arg-type]  # checked for None
+        },
+    }
+
+
+def prompt_answer(result: OptimizedPrompt) -> dict[str, Any]:
+    """Return the three documented fields, and `warnings` only where there are some."""
+    answer = {
+        "original_prompt": result.original_prompt,
+        "optimized_prompt": result.optimized_prompt,
+        "improvements": result.improvements,
+    }
+    return answer | ({"warnings": result.warnings} if result.warnings else {})

@@ -1,0 +1,36 @@
+"""The REST routes."""
+
+from flask import Response
+
+from llm_api.domain import ChatRequest, PromptRequest
+from llm_api.web.api import Blueprint
+from llm_api.web.context import caller, services
+from llm_api.web.envelopes import json_response
+from llm_api.web.rest.answers import chat_answer, prompt_answer
+from llm_api.web.rest.schemas import (
+    ChatAnswerSchema,
+    ChatRequestSchema,
+    OptimizedPromptSchema,
+    PromptRequestSchema,
+)
+
+blueprint = Blueprint(
+    "LLM", __name__, url_prefix="/api/v1/llm", description="Chat and prompt optimization."
+)
+
+
+# Schemas are given as instances: flask-smorest would build a class anew on every request (0.3 ms).
+@blueprint.post("/chat")
+@blueprint.arguments(ChatRequestSchema())
+@blueprint.response(200, ChatAnswerSchema())
+def chat(body: ChatRequest) -> Response:
+    """Continue a conversation."""
+    return json_response(chat_answer(services().chat.complete(body, caller())))
+
+
+@blueprint.post("/optimize-prompt")
+@blueprint.arguments(PromptRequestSchema())
+@blueprint.response(200, OptimizedPromptSchema())
+def optimize_prompt(body: PromptRequest) -> Response:
+    """Rewrite a prompt for an image or video model, keeping its intent."""
+    return json_response(prompt_answer(services().optimizer.optimize(body, caller())))

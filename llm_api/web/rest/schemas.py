@@ -1,0 +1,146 @@
+"""What the REST routes take and give."""
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import ValidationError
+
+from llm_api.domain import ChatRequest, PromptRequest
+from llm_api.web.api import StrictSchema
+from llm_api.web.fields import (
+    UNKNOWN,
+    Problem,
+    StrictBoolean,
+    StrictInteger,
+    StrictNumber,
+    StrictString,
+    checked_items,
+)
+
+ROLES = ("system", "user", "assistant")
+MAX_MESSAGES = 2_048
+MAX_PROMPT_CHARS = 4_000
+
+
+class MessageSchema(StrictSchema):
+    """One message of a conversation."""
+
+    role = StrictString(required=True, choices=ROLES)
+    content = StrictString(required=True)
+
+
+class MessagesField(ma.fields.List):
+    """The conversation, documented as a list of messages and checked in one pass."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> list[Any]:  # noqa: ARG002  # marshmallow's signature
+        return checked_items(value, _wrong_in_message, at_most=MAX_MESSAGES)
+
+
+def _wrong_in_message(message: Any) -> dict[str, Problem]:
+    if not isinstance(message, dict):
+        return {"_schema": Problem("must be an object with role and content.", "invalid_type")}
+    wrong = {}
+    if message.get("role") not in ROLES:
+        wrong["role"] = Problem(f"must be one of {', '.join(ROLES)}.", "out_of_range")
+    if not isinstance(message.get("content"), str):
+        wrong["content"] = Problem("must be a string.", "invalid_type")
+    for name in message.keys() - {"role", "content"}:
+        wrong[name] = Problem(UNKNOWN, "unknown_field")
+        break  # one is enough to know
+    return wrong
+
+
+def _model_field() -> StrictString:
+    return StrictString(at_least=1, at_most=256, is_printable=True, metadata={"description": "The model; the configured one where left out."})
+
+
+class ChatRequestSchema(StrictSchema):
+    """A conversation to continue."""
+
+    messages = MessagesField(ma.fields.Nested(MessageSchema), required=True)
+    model = _model_field()
+    temperature = StrictNumber(minimum=0, maximum=2, load_default=0.7)
+    max_tokens = StrictInteger(minimum=1)
+    stream = StrictBoolean(
+        metadata={"description": "Must be false: this route answers in one piece."}
+    )
+
+    @ma.validates("stream")
+    def refuse_streaming(self, value: bool, **_: Any) -> None:  # noqa: FBT001  # marshmallow's signature
+        """Refuse `true`."""
+        if value:
+            raise ValidationError(
+                [Problem("must be false: this route answers in one piece.", "streaming_unsupported")]
+            )
+
+    @ma.post_load
+    def make(self, document: dict[str, Any], **_: Any) -> ChatRequest:
+        """Make the request that the service takes."""
+        document.pop("stream", None)
+        return ChatRequest(model=document.pop("model", None), parameters=document)
+
+
+class AnswerMessageSchema(ma.Schema):
+    """The message that the model wrote."""
+
+    role = ma.fields.String()
+    content = ma.fields.String()
+
+
+class ChoiceSchema(ma.Schema):
+    """One answer."""
+
+    index = ma.fields.Integer()
+    message = ma.fields.Nested(AnswerMessageSchema)
+    finish_reason = ma.fields.String()
+
+
+class UsageSchema(ma.Schema):
+    """Tokens, as the upstream counted them."""
+
+    prompt_tokens = ma.fields.Integer()
+    completion_tokens = ma.fields.Integer()
+    total_tokens = ma.fields.Integer()
+
+
+class ChatAnswerSchema(ma.Schema):
+    """The conversation's continuation."""
+
+    id = ma.fields.String()
+    object = ma.fields.String(metadata={"enum": ["chat.completion"]})
+    created = ma.fields.Integer()
+    model = ma.fields.String(metadata={"description": "The model that answered."})
+    choices = ma.fields.List(ma.fields.Nested(ChoiceSchema))
+    usage = ma.fields.Nested(UsageSchema)
+
+
+class PromptRequestSchema(StrictSchema):
+    """A prompt to rewrite."""
+
+    prompt = StrictString(required=True, at_least=1, at_most=MAX_PROMPT_CHARS)
+    type = StrictString(required=True, choices=("image", "video"))
+    style = StrictString(
+        at_least=1, at_most=100, is_printable=True, metadata={"example": "watercolor"}
+    )
+    enhance_details = StrictBoolean(
+        load_default=True,
+        metadata={"description": "false: only structure and clarity, nothing new."},
+    )
+
+    @ma.post_load
+    def make(self, document: dict[str, Any], **_: Any) -> PromptRequest:
+        """Make the request that the service takes."""
+        return PromptRequest(**document)
+
+
+class OptimizedPromptSchema(ma.Schema):
+    """The rewritten prompt."""
+
+    original_prompt = ma.fields.String()
+    optimized_prompt = ma.fields.String()
+    improvements = ma.fields.List(
+        ma.fields.String(), metadata={"description": "What the rewrite verifiably added."}
+    )
+    warnings = ma.fields.List(
+        ma.fields.String(), metadata={"description": "Only present where something did not go as asked."}
+    )

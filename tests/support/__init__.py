@@ -1,0 +1,10 @@
+"""What the tests stand on: real processes and real sockets in place of mocks.
+
+* ``upstream`` and ``replies``: an OpenAI-compatible server that answers what a test scripts.
+* ``raw``: an HTTP client that sends bytes as they are; ``wire`` is the format both sides share.
+* ``service``: the service under gunicorn, as an operator runs it.
+* ``servers``: PostgreSQL and Valkey out of wheels, with no root and nothing installed.
+* ``processes``, ``ports`` and ``waiting``: what the others need of the operating system.
+
+Everything is a context manager, listens on loopback only and leaves nothing running behind.
+"""

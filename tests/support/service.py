@@ -1,0 +1,172 @@
+"""The service as an operator runs it: migrated, under gunicorn, in a process of its own."""
+
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from sqlalchemy import MetaData, NullPool, Table, create_engine, select
+
+from tests.support.ports import LOOPBACK, free_port
+from tests.support.processes import Child, children_of
+from tests.support.waiting import wait_until
+
+REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
+_GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
+_MIGRATION = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
+_START_TIMEOUT = 30.0
+_PROBE_TIMEOUT = 2.0
+_STOP_TIMEOUT = 5.0
+
+
+class ServiceStartError(Exception):
+    """The migration or the service ended in place of getting ready."""
+
+    def __init__(self, exit_code: int, log: str) -> None:
+        """Keep what the process ended with and said."""
+        super().__init__(f"exit code {exit_code}\n{log}")
+        self.exit_code = exit_code
+        self.log = log
+
+
+class Service:
+    """A gunicorn on a free loopback port, with an environment built from nothing.
+
+    The database is a SQLite file in ``directory`` unless ``env`` names another. Port, database
+    and log outlive a restart: ``terminate`` and ``start`` may follow each other.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        env: Mapping[str, str] | None = None,
+        *,
+        root: Path = REPOSITORY_ROOT,
+        migrates: bool = True,
+    ) -> None:
+        """Prepare without starting; ``root`` is where wsgi.py and gunicorn.conf.py are."""
+        self._directory = directory
+        self._root = root
+        self._migrates = migrates
+        self.env = {
+            "PATH": os.pathsep.join(os.get_exec_path()),
+            "HOME": str(directory),
+            "BIND": f"{LOOPBACK}:{free_port()}",
+            "DATABASE_URL": f"sqlite:///{directory / 'service.db'}",
+            **(env or {}),
+        }
+
+    def __enter__(self) -> Self:
+        """Migrate, start, and wait until the service answers."""
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the service, by force if it does not go."""
+        self._child.end(signal.SIGTERM, _STOP_TIMEOUT)
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host and port."""
+        host, _, port = self.env["BIND"].rpartition(":")
+        return host, int(port)
+
+    @property
+    def url(self) -> str:
+        """The root URL, without a slash at its end."""
+        return "http://{}:{}".format(*self.address)
+
+    @property
+    def pid(self) -> int:
+        """The process id of gunicorn's master."""
+        return self._child.pid
+
+    def worker_pids(self) -> list[int]:
+        """Return the process ids of the living workers."""
+        return [child.pid for child in children_of(self.pid)]
+
+    def start(self) -> None:
+        """Migrate, start, and wait for /healthz; ServiceStartError when a process ends instead."""
+        if self._migrates:
+            self._migrate()
+        self._child = Child(_GUNICORN, log=self._log_path, env=self.env, cwd=self._root)
+        try:
+            self._wait_for_health()
+        except BaseException:
+            self._child.end(signal.SIGKILL, _STOP_TIMEOUT)
+            raise
+
+    def terminate(self, timeout: float) -> int:
+        """Send SIGTERM to the master and return its exit code; AssertionError after the time."""
+        self._child.send(signal.SIGTERM)
+        try:
+            return self._child.wait(timeout)
+        except subprocess.TimeoutExpired as error:
+            message = f"the service still runs {timeout} s after SIGTERM\n{self.log()}"
+            raise AssertionError(message) from error
+
+    def kill(self) -> None:
+        """Kill the master with SIGKILL and nothing else: its workers are to notice."""
+        self._child.send(signal.SIGKILL)
+        self._child.wait(_STOP_TIMEOUT)
+
+    def is_healthy(self) -> bool:
+        """Tell whether GET /healthz answers 200 now."""
+        connection = http.client.HTTPConnection(*self.address, timeout=_PROBE_TIMEOUT)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def log(self) -> str:
+        """Return what migration and service wrote to stdout and stderr so far."""
+        return self._log_path.read_text(encoding="utf-8", errors="replace")
+
+    def log_records(self) -> list[dict[str, Any]]:
+        """Return the lines of the log that are JSON objects."""
+        lines = (line for line in self.log().splitlines() if line.startswith("{"))
+        return [json.loads(line) for line in lines]
+
+    def usage_rows(self) -> list[dict[str, Any]]:
+        """Read the table ``usage`` by primary key, whichever database it is in."""
+        engine = create_engine(self.env["DATABASE_URL"], poolclass=NullPool)
+        usage = Table("usage", MetaData(), autoload_with=engine)
+        with engine.connect() as connection:
+            rows = connection.execute(select(usage).order_by(*usage.primary_key)).mappings()
+            return [dict(row) for row in rows]
+
+    @property
+    def _log_path(self) -> Path:
+        return self._directory / "service.log"
+
+    def _migrate(self) -> None:
+        child = Child(_MIGRATION, log=self._log_path, env=self.env, cwd=self._root)
+        try:
+            exit_code = child.wait(_START_TIMEOUT)
+        finally:
+            child.end(signal.SIGKILL, _STOP_TIMEOUT)
+        if exit_code != 0:
+            raise ServiceStartError(exit_code, self.log())
+
+    def _wait_for_health(self) -> None:
+        wait_until(
+            lambda: self._child.exit_code is not None or self.is_healthy(),
+            _START_TIMEOUT,
+            lambda: f"the service answers GET /healthz with 200\n{self.log()}",
+        )
+        if self._child.exit_code is not None:
+            raise ServiceStartError(self._child.exit_code, self.log())
