@@ -51,9 +51,7 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
-def _services(
-    settings: Settings, store: SqlUsageStore, spool: Spool, limiter: Limiter
-) -> Services:
+def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: Limiter) -> Services:
     watch = Watch()
     upstreams = _upstreams(settings, watch)
     fast = upstreams["local" if settings.uses_bundled_model else "fast"]
@@ -126,7 +124,8 @@ def _check_store(store: SqlUsageStore) -> str:
 
 def _offload(blocking: Callable[[], None]) -> None:
     """Run what may block for long: under gevent in a real thread, since a locked SQLite file would
-    stop every greenlet otherwise (2.9 s were measured)."""
+    stop every greenlet otherwise (2.9 s were measured).
+    """
     if monkey.is_module_patched("threading"):
         get_hub().threadpool.apply(blocking)
     else:

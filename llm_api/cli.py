@@ -22,7 +22,9 @@ def register_commands(app: Flask, settings: Settings) -> None:
         click.echo("The database has the current schema.")
 
     @app.cli.command("local-model")
-    @click.option("--port", default=local.DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65_535))
+    @click.option(
+        "--port", default=local.DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65_535)
+    )
     def local_model(port: int) -> None:
         """Run the bundled model by itself, for a development server or as a sidecar."""
         _run_local_model(settings, port)

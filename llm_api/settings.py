@@ -76,14 +76,18 @@ class Settings:
         values = _merged(os.environ if environ is None else environ, root)
         read = _Reader(values)
         settings = cls(
-            fast=read.endpoint("FAST_LLM", example="https://dashscope.aliyuncs.com/compatible-mode/v1"),
+            fast=read.endpoint(
+                "FAST_LLM", example="https://dashscope.aliyuncs.com/compatible-mode/v1"
+            ),
             judge=read.endpoint("JUDGE_LLM", example="https://ark.cn-beijing.volces.com/api/v3"),
             local_model=read.local_model(),
             enable_prompt_optimization=read.boolean("ENABLE_PROMPT_OPTIMIZATION", default=True),
             database_url=read.url(
                 "DATABASE_URL", f"sqlite:///{root / 'instance' / 'llm_api.db'}", _DATABASES
             ),
-            ratelimit_storage_uri=read.url("RATELIMIT_STORAGE_URI", "memory://", _RATE_LIMIT_STORES),
+            ratelimit_storage_uri=read.url(
+                "RATELIMIT_STORAGE_URI", "memory://", _RATE_LIMIT_STORES
+            ),
             rate_limit=read.rate_limit("RATE_LIMIT", "300/minute"),
             timeouts=Timeouts(
                 connect=read.seconds("UPSTREAM_CONNECT_TIMEOUT", 3),
@@ -108,7 +112,9 @@ def _merged(environ: Mapping[str, str], root: Path) -> dict[str, str]:
         dotenv_values(root / ".env", interpolate=False),
         environ,
     ):
-        merged.update({name: text.strip() for name, text in source.items() if text and text.strip()})
+        merged.update(
+            {name: text.strip() for name, text in source.items() if text and text.strip()}
+        )
     return merged
 
 
@@ -139,7 +145,9 @@ class _Reader:
 
     def endpoint(self, prefix: str, *, example: str) -> Endpoint | None:
         """Read `PREFIX_API_URL`, `_API_KEY` and `_MODEL`: all absent, or at least address and model."""
-        url, key, model = (self._values.get(f"{prefix}_{n}") for n in ("API_URL", "API_KEY", "MODEL"))
+        url, key, model = (
+            self._values.get(f"{prefix}_{n}") for n in ("API_URL", "API_KEY", "MODEL")
+        )
         if url is None:
             if key or model:
                 self.problems.append(
@@ -217,7 +225,9 @@ class _Reader:
             limits.parse_many(text)
             return text
 
-        return self._checked(name, default, parse, "a limit such as 300/minute or 10/second;5000/day")
+        return self._checked(
+            name, default, parse, "a limit such as 300/minute or 10/second;5000/day"
+        )
 
     def bind(self, name: str, default: str) -> str:
         """Read `host:port`."""

@@ -21,9 +21,7 @@ def _run() -> None:
     with engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ID)))
-        context.configure(
-            connection=connection, target_metadata=metadata, transactional_ddl=True
-        )
+        context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
         context.run_migrations()
     engine.dispose()
 

@@ -33,7 +33,7 @@ class ReadinessService:
         self._checks = checks
         self._clock = clock
         self._lock = threading.Lock()
-        self._last = Readiness({name: "starting" for name in checks})
+        self._last = Readiness(dict.fromkeys(checks, "starting"))
         self._asked_at = float("-inf")
 
     def check(self) -> Readiness:

@@ -14,9 +14,9 @@ import requests
 from llm_api.domain import Completion, Endpoint, Timeouts
 from llm_api.upstream import faults
 from llm_api.upstream.answers import collect_chunks, parse_completion
+from llm_api.upstream.call import Call
 from llm_api.upstream.events import EventParser, EventTooLarge
 from llm_api.upstream.transport import Transport, read_body, read_pieces
-from llm_api.upstream.call import Call
 from llm_api.watch import Watch
 
 _ATTEMPTS = 2

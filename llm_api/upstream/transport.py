@@ -123,7 +123,9 @@ def _response(
 class Transport:
     """The session of one upstream."""
 
-    def __init__(self, endpoint: Endpoint, timeouts: Timeouts, watch: Watch, pool_size: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, timeouts: Timeouts, watch: Watch, pool_size: int
+    ) -> None:
         """Open no connection yet."""
         self._session = requests.Session()
         self._session.trust_env = False

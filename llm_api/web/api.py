@@ -60,7 +60,8 @@ class StrictParser(FlaskParser):
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         """Raise InvalidRequest."""
-        raise invalid_request(error) from error
+        # webargs puts the messages under the place they were read from.
+        raise invalid_request(error.messages["json"]) from error
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ships no types

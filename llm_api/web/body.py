@@ -19,8 +19,7 @@ MAX_FIELDS = 128  # at the top level; no API here has half as many
 
 # By these a client would choose the upstream, its key or its headers (CVE-2024-6587 in LiteLLM).
 FORBIDDEN = frozenset(
-    "api_base base_url api_key api_version extra_headers extra_body user_config"
-    " custom_llm_provider proxy proxies organization".split()
+    ["api_base", "base_url", "api_key", "api_version", "extra_headers", "extra_body", "user_config", "custom_llm_provider", "proxy", "proxies", "organization"]
 )
 # Below these stand names that the caller gives to things of his own.
 _CALLERS_OWN = re.compile(r"(tools|functions|response_format|metadata)\b")
@@ -49,7 +48,9 @@ def decode_object(raw: bytes) -> dict[str, Any]:
         _raise_too_deep(error)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise _refusal("json_invalid", f"The body must be valid JSON; it is not at {where}.") from error
+        raise _refusal(
+            "json_invalid", f"The body must be valid JSON; it is not at {where}."
+        ) from error
     if not isinstance(document, dict):
         raise _refusal("not_an_object", "The body must be a JSON object: {…}.")
     if len(document) > MAX_FIELDS:

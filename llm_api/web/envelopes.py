@@ -41,9 +41,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(Exception, _answer_crash)
 
 
-def error_response(
-    error: ApiError, *, more_details: Mapping[str, Any] | None = None
-) -> Response:
+def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = None) -> Response:
     """Make the answer of an error; `more_details` stand beside the usual ones."""
     details = _details(error) | dict(more_details or {})
     is_openai = request.path == "/v1" or request.path.startswith("/v1/")
@@ -113,4 +111,3 @@ def _answer_crash(error: Exception) -> Response:
     logger.error("unexpected error", exc_info=error, extra={"path": request.path[:200]})
     message = "Something went wrong in this service; quote the request id to its operator."
     return error_response(ServiceError(message, reason="internal_error"))
-

@@ -165,10 +165,10 @@ def checked_items(
     return items
 
 
-def invalid_request(error: ValidationError) -> InvalidRequest:
+def invalid_request(messages: Any) -> InvalidRequest:
     """Turn marshmallow's nested messages into our error."""
     found: list[tuple[str, str]] = []
-    _flatten(error.messages, "", found)
+    _flatten(messages, "", found)
     field, message = found[0]
     reason = getattr(message, "reason", None) or _REASONS.get(message, "invalid")
     sentence = f"{field}: {message}" if field else message

@@ -43,7 +43,8 @@ def _check_headers(incoming: Request) -> None:
     encoding = incoming.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedMedia(
-            "The body must not be compressed; leave Content-Encoding out.", reason="content_encoding"
+            "The body must not be compressed; leave Content-Encoding out.",
+            reason="content_encoding",
         )
     if incoming.mimetype != "application/json":
         raise UnsupportedMedia(

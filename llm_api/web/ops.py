@@ -29,6 +29,8 @@ def readyz() -> Response:
         facts["note"] = DEMO_NOTE
     if readiness.is_ready:
         return json_response({"status": "ready"} | facts)
-    wrong = ", ".join(f"{name}: {state}" for name, state in readiness.checks.items() if state != "ok")
+    wrong = ", ".join(
+        f"{name}: {state}" for name, state in readiness.checks.items() if state != "ok"
+    )
     error = Unavailable(f"Not ready ({wrong}).", reason="not_ready", retry_after=1)
     return error_response(error, more_details=facts)

@@ -18,7 +18,9 @@ def _vocabulary() -> list[tuple[str, re.Pattern[str]]]:
 def improvements(original: str, rewrite: str) -> Sequence[str]:
     """Return the documented sentences that are true of the rewrite, in their fixed order."""
     return [
-        sentence for sentence, words in _vocabulary() if _found(words, rewrite) - _found(words, original)
+        sentence
+        for sentence, words in _vocabulary()
+        if _found(words, rewrite) - _found(words, original)
     ]
 
 

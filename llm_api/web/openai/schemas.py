@@ -63,7 +63,9 @@ def _wrong_in_parts(parts: list[Any]) -> dict[str, Problem]:
     if not 1 <= len(parts) <= MAX_PARTS:
         return {"content": Problem(f"must have 1 to {MAX_PARTS} parts.", "out_of_range")}
     if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
-        return {"content": Problem("must have only parts that are objects with a type.", "invalid_type")}
+        return {
+            "content": Problem("must have only parts that are objects with a type.", "invalid_type")
+        }
     return {}
 
 

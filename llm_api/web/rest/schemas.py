@@ -51,7 +51,12 @@ def _wrong_in_message(message: Any) -> dict[str, Problem]:
 
 
 def _model_field() -> StrictString:
-    return StrictString(at_least=1, at_most=256, is_printable=True, metadata={"description": "The model; the configured one where left out."})
+    return StrictString(
+        at_least=1,
+        at_most=256,
+        is_printable=True,
+        metadata={"description": "The model; the configured one where left out."},
+    )
 
 
 class ChatRequestSchema(StrictSchema):
@@ -70,7 +75,11 @@ class ChatRequestSchema(StrictSchema):
         """Refuse `true`."""
         if value:
             raise ValidationError(
-                [Problem("must be false: this route answers in one piece.", "streaming_unsupported")]
+                [
+                    Problem(
+                        "must be false: this route answers in one piece.", "streaming_unsupported"
+                    )
+                ]
             )
 
     @ma.post_load
@@ -142,5 +151,6 @@ class OptimizedPromptSchema(ma.Schema):
         ma.fields.String(), metadata={"description": "What the rewrite verifiably added."}
     )
     warnings = ma.fields.List(
-        ma.fields.String(), metadata={"description": "Only present where something did not go as asked."}
+        ma.fields.String(),
+        metadata={"description": "Only present where something did not go as asked."},
     )
