@@ -22,8 +22,8 @@ chdir = str(PROJECT_ROOT)
 bind = settings.bind
 workers = settings.web_concurrency
 
-# A waiting call costs a greenlet instead of a thread: slow upstreams and slow or hostile clients hold
-# nothing, and a full core degrades evenly (docs/decisions/0002-gevent.md).
+# A waiting call costs a greenlet instead of a thread: slow upstreams and slow or hostile clients
+# hold nothing, and a full core degrades evenly (docs/decisions/0002-gevent.md).
 worker_class = "gevent"
 # Calls and idle connections a worker holds at once; 2,000 waiting calls need about 170 MiB.
 worker_connections = 2_000
@@ -45,11 +45,11 @@ logconfig_dict = logging_config(settings.secrets)
 
 
 def on_starting(server):
-    """Start the bundled model where no upstream is configured; it is loading while workers start."""
+    """Start the bundled model where no upstream is configured; it loads while workers start."""
     if workers > 1 and settings.ratelimit_storage_uri.startswith("memory"):
         server.log.warning(
-            "RATELIMIT_STORAGE_URI is memory://: each of the %d workers counts for itself, so that a"
-            " client has up to %d times RATE_LIMIT. Redis counts exactly.",
+            "RATELIMIT_STORAGE_URI is memory://: each of the %d workers counts for itself, so that"
+            " a client has up to %d times RATE_LIMIT. Redis counts exactly.",
             workers,
             workers,
         )
@@ -67,10 +67,11 @@ def _start_bundled_model(server):
     try:
         model = local.BundledModel(PROJECT_ROOT)
     except OSError as error:
-        server.log.error("%s", error)
+        server.log.error("%s", error)  # noqa: TRY400  # the sentence says all
         return
     model.start()
-    # On the server object: this file is run again on SIGHUP, and would forget a variable of its own.
+    # On the server object: this file is run again on SIGHUP, and would forget a variable of its
+    # own.
     server.bundled_model = model
     # The workers inherit these and find the model like one that was started by hand.
     os.environ["LOCAL_MODEL_URL"] = model.url

@@ -43,8 +43,8 @@ class Caller:
 class ChatRequest:
     """A checked chat completion request.
 
-    `parameters` is the OpenAI request body without `model`: JSON that passes through to the upstream.
-    `model` is None where the caller leaves the choice to the service.
+    `parameters` is the OpenAI request body without `model`: JSON that passes through to the
+    upstream. `model` is None where the caller leaves the choice to the service.
     """
 
     model: str | None

@@ -24,14 +24,14 @@ MAX_FIELD_ERRORS = 10
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong field of a request: its path, such as `messages[3].role`, and what would be right."""
+    """One wrong field: its path, such as `messages[3].role`, and what would be right."""
 
     field: str
     message: str
 
 
 class ApiError(Exception):
-    """An answer to the caller. `message` is a sentence that holds no key, prompt or upstream text."""
+    """An answer to the caller. `message` is a sentence without key, prompt or upstream text."""
 
     status: ClassVar[int]
     code: ClassVar[str]

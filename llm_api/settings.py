@@ -144,7 +144,7 @@ class _Reader:
             return default
 
     def endpoint(self, prefix: str, *, example: str) -> Endpoint | None:
-        """Read `PREFIX_API_URL`, `_API_KEY` and `_MODEL`: all absent, or at least address and model."""
+        """Read `PREFIX_API_URL`, `_API_KEY` and `_MODEL`: none, or at least address and model."""
         url, key, model = (
             self._values.get(f"{prefix}_{n}") for n in ("API_URL", "API_KEY", "MODEL")
         )
@@ -160,7 +160,7 @@ class _Reader:
         )
         if model is None:
             self.problems.append(
-                f"{prefix}_MODEL is missing; it must name the upstream's model for {prefix}_API_URL."
+                f"{prefix}_MODEL is missing; it must name the model to use at {prefix}_API_URL."
             )
         if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
             self.problems.append(f"{prefix}_API_KEY must be printable ASCII without spaces.")

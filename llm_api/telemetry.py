@@ -1,7 +1,7 @@
 """Request ids and structured logs: one JSON object a line on standard error.
 
-A log line is a fixed message plus fields (`logger.info("call ended", extra={"status": 200})`).
-It never holds a prompt, an answer or an image, and configured secrets are blanked out of every line.
+A log line is a fixed message plus fields (`logger.info("call ended", extra={"status": 200})`). It
+never holds a prompt, an answer or an image, and configured secrets are blanked out of every line.
 """
 
 import logging
@@ -61,7 +61,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the `logging.config` dictionary of the service; gunicorn's own lines go the same way."""
+    """Return the dictionary for `logging.config`; gunicorn's own lines go the same way."""
     return {
         "version": 1,
         "disable_existing_loggers": False,

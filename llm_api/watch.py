@@ -1,17 +1,19 @@
 """Ends waiting from outside: when a time is over, or when a client has left.
 
 A socket time-out counts from one read to the next, so a peer that dribbles a byte at a time never
-meets it; and a view that waits for an upstream cannot see its own client leave.
-One thread (a greenlet under gevent) looks at everything that waits four times a second and shuts the
-socket of what is to end, which wakes whoever reads from it.
+meets it; and a view that waits for an upstream cannot see its own client leave. One thread (a
+greenlet under gevent) looks at everything that waits four times a second and shuts the socket of
+what is to end, which wakes whoever reads from it.
 """
 
+import _socket
 import contextlib
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
+from typing import Any
 
 from llm_api.domain import never
 
@@ -51,8 +53,29 @@ def stop_reading(awaited: socket.socket) -> None:
     # ssl.SSLSocket.shutdown forgets the TLS state under the feet of whoever is reading;
     # the plain socket's only ends the connection.
     is_tls = isinstance(awaited, ssl.SSLSocket)
+    plain: Any = super(ssl.SSLSocket, awaited) if is_tls else awaited
     with contextlib.suppress(OSError):
-        (super(ssl.SSLSocket, awaited) if is_tls else awaited).shutdown(socket.SHUT_RD)
+        plain.shutdown(socket.SHUT_RD)
+
+
+def peek(awaited: socket.socket) -> bytes | None:
+    """Look, without waiting and without taking, whether a socket has something to read.
+
+    Returns None where it has nothing, and b"" where the peer has closed its side or is gone.
+    """
+    descriptor = awaited.fileno()
+    if descriptor < 0:
+        return b""
+    # The C socket on the same descriptor: recv on gevent's would wait for the peer to speak.
+    bare = _socket.socket(fileno=descriptor)
+    try:
+        return bare.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    except OSError:
+        return b""
+    finally:
+        bare.detach()
 
 
 class Watch:

@@ -1,8 +1,8 @@
 """Runs migrations for Alembic; `llm_api.storage.migrate` starts it.
 
-All of an upgrade is one transaction, and one process at a time runs it: with Alembic's defaults three
-of four processes that start together fail, and on SQLite a migration that breaks half-way leaves
-tables behind, on which the next run breaks again.
+All of an upgrade is one transaction, and one process at a time runs it: with Alembic's defaults
+three of four processes that start together fail, and on SQLite a migration that breaks half-way
+leaves tables behind, on which the next run breaks again.
 """
 
 import sqlalchemy as sa

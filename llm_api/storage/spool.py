@@ -6,7 +6,8 @@ in batches. So no call waits for the database, and nothing is lost when the data
 file grows until it is back) or when the process dies: its lock on the file falls, the next process
 to look takes the file over, and a call that began and never ended becomes a row `killed`.
 
-A row is in the store before it leaves the file, so that it may come twice; the store drops the second.
+A row is in the store before it leaves the file, so that it may come twice; the store drops the
+second.
 """
 
 import logging
@@ -18,12 +19,12 @@ from pathlib import Path
 
 from llm_api.domain import UsageRecord
 from llm_api.storage import StoreError, UsageStore
-from llm_api.storage.spool_file import SpoolFile
+from llm_api.storage.spool_file import SpoolFile, ended_records
 
 logger = logging.getLogger(__name__)
 
 ROTATE_BYTES = 4 << 20
-_PAUSE_S = 0.1  # rows of a tenth of a second share one commit
+_PAUSE_S = 0.5  # rows of half a second share one commit
 _MAX_PAUSE_S = 10.0
 _ORPHAN_CHECK_S = 30.0
 
@@ -102,7 +103,7 @@ class Spool:
             if self._file is None:
                 return
             for batch in self._file.batches():
-                self._save([record for state, record in batch if state == "ended"])
+                self._save(ended_records(batch))
             if self._file.size > ROTATE_BYTES:
                 self._rotate(self._file)
 
@@ -134,12 +135,12 @@ class Spool:
     def _save_all(self, file: SpoolFile) -> None:
         killed: dict[str, UsageRecord] = {}
         for batch in file.batches():
-            for state, record in batch:
-                if state == "begun":
-                    killed[record.request_id] = record
-                else:
+            for line in batch:
+                if (record := line.record()) is not None:
                     killed.pop(record.request_id, None)
-            self._save([record for state, record in batch if state == "ended"])
+                    if not line.has_ended:
+                        killed[record.request_id] = record
+            self._save(ended_records(batch))
         self._save(list(killed.values()))
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 import fcntl
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import orjson
 
 from llm_api.domain import UsageRecord
 
-BATCH_ROWS = 500
+BATCH_LINES = 1_000
+_ENDED = b'{"state":"ended"'
 _READ_BYTES = 1 << 20
 
 
@@ -70,16 +71,16 @@ class SpoolFile:
         line = orjson.dumps({"state": state, "record": record}, option=orjson.OPT_APPEND_NEWLINE)
         os.write(self._descriptor, line)
 
-    def batches(self) -> Iterator[list[tuple[str, UsageRecord]]]:
+    def batches(self) -> Iterator[list["SpoolLine"]]:
         """Yield the unread lines in batches; a batch counts as read when the next is asked for."""
         while True:
             text = os.pread(self._descriptor, _READ_BYTES, self._read_to)
-            lines = text.splitlines(keepends=True)[:BATCH_ROWS]
+            lines = text.splitlines(keepends=True)[:BATCH_LINES]
             if lines and not lines[-1].endswith(b"\n"):
                 lines.pop()  # its rest is still being written, or its writer died over it
             if not lines:
                 return
-            yield [entry for line in lines if (entry := _parse(line)) is not None]
+            yield [SpoolLine(line) for line in lines]
             self._read_to += sum(map(len, lines))
 
     def remove(self) -> None:
@@ -92,12 +93,30 @@ class SpoolFile:
         os.close(self._descriptor)
 
 
-def _parse(line: bytes) -> tuple[str, UsageRecord] | None:
-    """Read a line; None for one that a full disk or a power cut has left unreadable."""
-    try:
-        entry = orjson.loads(line)
-        fields = entry["record"]
-        fields["created_at"] = datetime.fromisoformat(fields["created_at"])
-        return entry["state"], UsageRecord(**fields)
-    except (ValueError, TypeError, KeyError):
-        return None
+class SpoolLine:
+    """A line of the file; most lines of calls that begin are never looked into."""
+
+    __slots__ = ("_line",)
+
+    def __init__(self, line: bytes) -> None:
+        """Take the line as it was read."""
+        self._line = line
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it tells of the end of a call."""
+        return self._line.startswith(_ENDED)
+
+    def record(self) -> UsageRecord | None:
+        """Return the record; None where a full disk or a power cut has left the line unreadable."""
+        try:
+            fields = orjson.loads(self._line)["record"]
+            fields["created_at"] = datetime.fromisoformat(fields["created_at"])
+            return UsageRecord(**fields)
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+def ended_records(lines: Iterable[SpoolLine]) -> list[UsageRecord]:
+    """Return the records of the calls that have ended."""
+    return [record for line in lines if line.has_ended and (record := line.record()) is not None]

@@ -1,7 +1,6 @@
 """The usage store in a SQL database: SQLite or PostgreSQL, chosen by the URL alone."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -73,10 +72,29 @@ class SqlUsageStore:
         """See UsageStore."""
         rows = {record.request_id: _row(record) for record in records}
         try:
-            with self._engine.begin() as connection:
-                _insert_new(connection, rows)
+            try:
+                self._insert(list(rows.values()))
+            except sa.exc.IntegrityError:
+                self._insert_new(rows)
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(_what_failed(error)) from error
+
+    def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(usage), rows)
+
+    def _insert_new(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Insert the rows that are not there yet.
+
+        Looked up instead of `ON CONFLICT`, which every database spells differently. A row comes
+        twice only when a process died between its commit and the removal of its spool file, and one
+        process at a time reads such a file.
+        """
+        ids = sa.select(usage.c.request_id).where(usage.c.request_id.in_(list(rows)))
+        with self._engine.begin() as connection:
+            known = set(connection.scalars(ids))
+            if new := [row for request_id, row in rows.items() if request_id not in known]:
+                connection.execute(sa.insert(usage), new)
 
     def check(self) -> None:
         """See UsageStore."""
@@ -91,21 +109,9 @@ class SqlUsageStore:
         self._engine.dispose()
 
 
-def _insert_new(connection: Connection, rows: Mapping[str, Mapping[str, Any]]) -> None:
-    """Insert the rows that are not there yet.
-
-    Looked up instead of `ON CONFLICT`, which is spelled differently in every database. Rows come
-    twice only when a worker died between its commit and the removal of its spool file, and one
-    process at a time reads such a file.
-    """
-    ids = sa.select(usage.c.request_id).where(usage.c.request_id.in_(list(rows)))
-    known = set(connection.scalars(ids))
-    if new := [row for request_id, row in rows.items() if request_id not in known]:
-        connection.execute(sa.insert(usage), new)
-
-
 def _row(record: UsageRecord) -> dict[str, Any]:
-    row = asdict(record)
+    # dataclasses.asdict copies every value deeply, which costs more than the insert.
+    row = {name: getattr(record, name) for name in UsageRecord.__slots__}
     row["created_at"] = record.created_at.replace(tzinfo=None)  # the column is UTC by definition
     for name in ("model", "model_asked"):
         if row[name] is not None:

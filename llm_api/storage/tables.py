@@ -1,4 +1,4 @@
-"""The schema. A change here needs a migration in `migrations/versions/`; a test compares the two."""
+"""The schema. A change here needs a migration in `migrations/versions/`; a test compares them."""
 
 import sqlalchemy as sa
 

@@ -8,6 +8,7 @@ import orjson
 from llm_api.domain import Completion, TokenUsage
 from llm_api.upstream import faults
 
+_INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reasoning_content")
 _MAX_TOKENS = 2**31 - 1  # more tokens than any context holds: such a count is a mistake
 
 
@@ -25,9 +26,9 @@ def parse_completion(body: bytes) -> Completion:
         if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
             raise faults.bad_response("a choice without a message")
         message = choice["message"]
-        if not isinstance(message.get("content"), str) and not message.get("tool_calls"):
-            if not (message.get("refusal") or message.get("reasoning_content")):
-                raise faults.bad_response("a message without content")
+        has_text = isinstance(message.get("content"), str)
+        if not has_text and not any(message.get(name) for name in _INSTEAD_OF_CONTENT):
+            raise faults.bad_response("a message without content")
     return Completion(document=document, body=body, usage=parse_usage(document.get("usage")))
 
 
@@ -52,10 +53,14 @@ def parse_usage(usage: object) -> TokenUsage:
     """Read `usage`; a count that cannot be true is kept as unknown, never guessed."""
     if not isinstance(usage, dict):
         return TokenUsage()
-    counts = [usage.get("prompt_tokens"), usage.get("completion_tokens")]
-    if not all(type(n) is int and 0 <= n <= _MAX_TOKENS for n in counts):
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if not (_is_count(prompt) and _is_count(completion)):
         return TokenUsage(source="invalid")
-    return TokenUsage(*counts, source="upstream")
+    return TokenUsage(prompt, completion, source="upstream")
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= _MAX_TOKENS
 
 
 def collect_chunks(events: Iterable[bytes]) -> Completion:

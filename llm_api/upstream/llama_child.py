@@ -53,7 +53,8 @@ def _parameters(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
     # One thread: OpenMP's barrier spins, and two threads beside other work fall to a tenth.
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
     parameters.cache_ram_mib = 0
-    # Idle for ten minutes, it gives back 280 MB; the next call waits for a new load, about a second.
+    # Idle for ten minutes, it gives back 280 MB; the next call waits for a new load, about a
+    # second.
     parameters.sleep_idle_seconds = 600
     parameters.verbosity = 1
     return parameters

@@ -1,9 +1,9 @@
 """Starts and supervises the bundled model: llama.cpp's server with SmolLM2-135M-Instruct.
 
-One child process for all workers, on loopback, with a random key. It runs apart from the web process
-because it cannot be forked after loading and because a crash of native code must not take a worker
-with it. It reads its standard input and ends when that does: so it is gone when its parent is,
-however that ended.
+One child process for all workers, on loopback, with a random key. It runs apart from the web
+process because it cannot be forked after loading and because a crash of native code must not take a
+worker with it. It reads its standard input and ends when that does: so it is gone when its parent
+is, however that ended.
 
 Licences: SmolLM2 is Apache-2.0 (https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct),
 llama.cpp and xllamacpp are MIT.

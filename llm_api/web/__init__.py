@@ -1,7 +1,7 @@
 """HTTP: everything that imports Flask.
 
-A request passes `hooks` (id), `limits`, then its view. `body` is the one strict JSON decoder, `fields`
-the strict marshmallow fields, `api` ties both to flask-smorest. `envelopes` renders every error in the
-dialect of its path. `rest/` and `openai/` are the two dialects and do not know each other.
-`ops` is for operators and probes, `pages` for people with a browser.
+A request passes `hooks` (id), `limits`, then its view. `body` is the one strict JSON decoder,
+`fields` the strict marshmallow fields, `api` ties both to flask-smorest. `envelopes` renders every
+error in the dialect of its path. `rest/` and `openai/` are the two dialects and do not know each
+other. `ops` is for operators and probes, `pages` for people with a browser.
 """

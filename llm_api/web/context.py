@@ -1,7 +1,5 @@
 """What a view needs of the application and of the request it answers."""
 
-import _socket
-import socket
 from dataclasses import dataclass
 from typing import cast
 
@@ -12,7 +10,7 @@ from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
-from llm_api.watch import Watch
+from llm_api.watch import Watch, peek
 
 EXTENSION = "llm_api"
 
@@ -40,22 +38,4 @@ def caller() -> Caller:
     client = request.environ.get("gunicorn.socket")
     if client is None:
         return Caller(g.request_id, rule)
-    return Caller(g.request_id, rule, is_abandoned=lambda: _has_hung_up(client))
-
-
-def _has_hung_up(client: socket.socket) -> bool:
-    """Whether the client has closed its side; nothing that it sent is taken away."""
-    try:
-        # The C socket on the same descriptor: gevent's recv would wait for the client to speak.
-        descriptor = client.fileno()
-        if descriptor < 0:
-            return True
-        bare = _socket.socket(fileno=descriptor)
-        try:
-            return bare.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
-        finally:
-            bare.detach()
-    except BlockingIOError:
-        return False
-    except OSError:
-        return True
+    return Caller(g.request_id, rule, is_abandoned=lambda: peek(client) == b"")

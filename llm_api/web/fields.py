@@ -5,7 +5,7 @@ Every field says what would be right. Limits stand in `metadata`, where the API 
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any, Self
 
 from marshmallow import ValidationError, fields
 
@@ -16,8 +16,7 @@ REQUIRED = "is required."
 NULL = "must not be null."
 UNKNOWN = "is not a known field."
 _REASONS = {REQUIRED: "missing", NULL: "invalid_type", UNKNOWN: "unknown_field"}
-_MESSAGES = {"required": REQUIRED, "null": NULL}
-_FieldT = TypeVar("_FieldT", bound=fields.Field[Any])
+_MESSAGES: dict[str, Any] = {"required": REQUIRED, "null": NULL}
 
 
 class Problem(str):
@@ -26,7 +25,7 @@ class Problem(str):
     __slots__ = ("reason",)
     reason: str
 
-    def __new__(cls, message: str, reason: str) -> "Problem":
+    def __new__(cls, message: str, reason: str) -> Self:
         """Make the sentence's end, such as `must be a string.`."""
         problem = super().__new__(cls, message)
         problem.reason = reason
@@ -161,7 +160,7 @@ def checked_items(
             if len(wrong) == MAX_FIELD_ERRORS:
                 break
     if wrong:
-        raise ValidationError(wrong)  # type: ignore[arg-type]  # nested by index, as marshmallow's own lists do
+        raise ValidationError(wrong)
     return items
 
 

@@ -1,4 +1,4 @@
-"""Reads a request's body: its type, its size and its time are bounded before anything looks inside."""
+"""Reads a request's body; type, size and time are bounded before anything looks inside."""
 
 import contextlib
 import socket
@@ -90,8 +90,9 @@ def _hang_up_afterwards() -> None:
 
 def _hanging_up(client: socket.socket) -> Callable[[], None]:
     def hang_up() -> None:
-        # Say that nothing more comes, then take what is on its way for a moment: a close with unread
-        # bytes makes the kernel send RST, and the client would lose the answer that tells it why.
+        # Say that nothing more comes, then take what is on its way for a moment: a close with
+        # unread bytes makes the kernel send RST, and the client would lose the answer that tells it
+        # why.
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_WR)
             client.settimeout(_LINGER_S)

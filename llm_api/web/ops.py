@@ -9,7 +9,8 @@ from llm_api.web.envelopes import error_response, json_response
 blueprint = Blueprint("ops", __name__)
 
 DEMO_NOTE = (
-    "No upstream is configured: answers come from the bundled SmolLM2-135M, which is of demo quality."
+    "No upstream is configured: answers come from the bundled SmolLM2-135M, which is of demo"
+    " quality."
     " Set FAST_LLM_API_URL, FAST_LLM_API_KEY and FAST_LLM_MODEL for a real one."
 )
 
@@ -22,7 +23,7 @@ def healthz() -> Response:
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Say whether database, limiter store and upstream answer: 200, or 503 in the error envelope."""
+    """Say whether database, limiter store and upstream answer: 200, or 503 in the envelope."""
     readiness = services().readiness.check()
     facts: dict[str, object] = {"checks": readiness.checks}
     if services().is_demo:

@@ -10,7 +10,8 @@ _QUOTED = re.compile(
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z]")
 _REFUSAL = re.compile(
-    r"\A\s*(?:i'?m sorry|i am sorry|sorry[,.]|i can(?:'|no)t|i cannot|as an ai|抱歉|对不起|很抱歉|作为一个?AI)",
+    r"\A\s*(?:i'?m sorry|i am sorry|sorry[,.]|i can(?:'|no)t|as an ai|"
+    r"(?:很|非常)?抱歉|对不起|作为一个?AI)",
     re.IGNORECASE,
 )
 _RESIDUE = re.compile(r"optimized_prompt|add_details|</?think|```")

@@ -1,10 +1,10 @@
-"""The form for small models: they choose fixed phrases, and the prompt is built around the user's words.
+"""The form for small models: they choose phrases, and the prompt keeps the user's own words.
 
-A model of some hundred million parameters cannot follow rules: asked freely it echoes, invents people
-or drifts. Here its answer is bound by a JSON schema whose pattern begins with the user's own words and
-goes on with one phrase of each facet, so that it reads the subject right before it chooses, and can
-choose nothing wrong. Of its answer only the choices are taken: the user's words stay as they were typed.
-Measured in docs/decisions/0004-guided-form.md.
+A model of some hundred million parameters cannot follow rules: asked freely it echoes, invents
+people or drifts. Here its answer is bound by a JSON schema whose pattern begins with the user's own
+words and goes on with one phrase of each facet, so that it reads the subject right before it
+chooses, and can choose nothing wrong. Of its answer only the choices are taken: the user's words
+stay as they were typed. Measured in docs/decisions/0004-guided-form.md.
 """
 
 import json
@@ -18,7 +18,10 @@ from typing import Any
 from llm_api.domain import Completion, PromptRequest
 from llm_api.services.prompts.checks import is_chinese
 
-_INSTRUCTION = "You add words for light, framing, colors, surface and camera that suit a picture. Answer in JSON."
+_INSTRUCTION = (
+    "You add words for light, framing, colors, surface and camera that suit a picture."
+    " Answer in JSON."
+)
 _GIST_CHARS = 240
 _MAX_TOKENS = 400
 

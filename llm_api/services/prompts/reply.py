@@ -95,5 +95,6 @@ def _unquoted(text: str) -> str:
     """Take off quotes around the whole text, not those of a text that begins and ends with one."""
     closing = _QUOTE_PAIRS.get(text[:1])
     inner = text[1:-1]
-    whole = closing and len(text) > 1 and text.endswith(closing)
-    return inner.strip() if whole and text[0] not in inner and closing not in inner else text
+    if closing is None or len(text) < 2 or not text.endswith(closing):
+        return text
+    return text if text[0] in inner or closing in inner else inner.strip()

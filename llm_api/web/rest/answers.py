@@ -28,7 +28,7 @@ def chat_answer(completion: Completion) -> dict[str, Any]:
         "usage": {
             "prompt_tokens": counts[0],
             "completion_tokens": counts[1],
-            "total_tokens": sum(counts) if None not in counts else None,  # type: ignore[arg-type]  # checked for None
+            "total_tokens": sum(counts) if None not in counts else None,
         },
     }
 

@@ -29,7 +29,7 @@ class MessageSchema(StrictSchema):
     content = StrictString(required=True)
 
 
-class MessagesField(ma.fields.List):
+class MessagesField(ma.fields.List[Any]):
     """The conversation, documented as a list of messages and checked in one pass."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> list[Any]:  # noqa: ARG002  # marshmallow's signature
