@@ -20,8 +20,7 @@ Every error under `/api/v1`, and on every path that is not under `/v1`, has one 
 
 | `code` | status | what to do |
 |---|---|---|
-| `VALIDATION_ERROR` | 400, 404, 405, 413, 415 | change the request; `details.errors` names the
-fields |
+| `VALIDATION_ERROR` | 400, 404, 405, 413, 415 | change the request; `details.errors` names the fields |
 | `RATE_LIMIT_EXCEEDED` | 429 | wait for `Retry-After` seconds |
 | `SERVICE_ERROR` | 500, 502, 503, 504 | repeat it if `details.retryable` is true |
 
