@@ -66,16 +66,17 @@ def peek(awaited: socket.socket) -> bytes | None:
     descriptor = awaited.fileno()
     if descriptor < 0:
         return b""
-    # The C socket on the same descriptor: recv on gevent's would wait for the peer to speak.
-    bare = _socket.socket(fileno=descriptor)
     try:
-        return bare.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        # The C socket on the same descriptor: recv on gevent's would wait for the peer to speak.
+        bare = _socket.socket(awaited.family, awaited.type, fileno=descriptor)
+        try:
+            return bare.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+        finally:
+            bare.detach()
     except BlockingIOError:
         return None
     except OSError:
         return b""
-    finally:
-        bare.detach()
 
 
 class Watch:

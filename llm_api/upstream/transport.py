@@ -92,12 +92,13 @@ class UpstreamAdapter(HTTPAdapter):
     ) -> requests.Response:
         upstream_socket = connection.sock
         upstream_socket.settimeout(self._timeouts.first_byte)
+        raw = http.client.HTTPResponse(upstream_socket, method=request.method)
         try:
             # In one piece: a second send would wake the upstream for half a request.
             upstream_socket.sendall(_head(request) + cast("bytes", request.body or b""))
-            raw = http.client.HTTPResponse(upstream_socket, method=request.method)
             raw.begin()
         except (OSError, http.client.HTTPException) as error:
+            raw.close()  # it holds the socket open by its own file object
             raise faults.while_waiting(error) from error
         upstream_socket.settimeout(self._timeouts.idle)
         return _response(raw, connection)

@@ -8,7 +8,11 @@ from llm_api.domain import Completion, Model
 from llm_api.web.api import Blueprint
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
-from llm_api.web.openai.schemas import OpenAIChatRequest, OpenAIChatRequestSchema
+from llm_api.web.openai.schemas import (
+    OpenAIChatRequest,
+    OpenAIChatRequestSchema,
+    OpenAIErrorSchema,
+)
 
 blueprint = Blueprint(
     "OpenAI", __name__, url_prefix="/v1", description="For the OpenAI SDKs, in their own shapes."
@@ -17,11 +21,18 @@ blueprint = Blueprint(
 # A model has no date of birth here, and SDKs want an integer.
 _CREATED = 0
 _MAX_NAMED = 20
+# What the docs page offers to send.
+_EXAMPLE = {
+    "model": "smollm2-135m-instruct",
+    "messages": [{"role": "user", "content": "Tell me a joke"}],
+    "max_tokens": 40,
+}
 
 
 @blueprint.post("/chat/completions")
-@blueprint.arguments(OpenAIChatRequestSchema())
+@blueprint.arguments(OpenAIChatRequestSchema(), example=_EXAMPLE)
 @blueprint.response(200, description="A `chat.completion` object, as the upstream sent it.")
+@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
 def create_chat_completion(body: OpenAIChatRequest) -> Response:
     """Continue a conversation, as OpenAI defines it."""
     return _passed_on(services().chat.complete(body.chat, caller()), body.dropped)
@@ -29,6 +40,7 @@ def create_chat_completion(body: OpenAIChatRequest) -> Response:
 
 @blueprint.get("/models")
 @blueprint.response(200, description="The models on offer.")
+@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
 def list_models() -> Response:
     """List the models on offer."""
     models = [_model_object(model) for model in services().catalogue.models()]
@@ -37,6 +49,7 @@ def list_models() -> Response:
 
 @blueprint.get("/models/<path:model_id>")
 @blueprint.response(200, description="The model.")
+@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
 def retrieve_model(model_id: str) -> Response:
     """Return one model on offer."""
     return json_response(_model_object(services().catalogue.model(model_id)))

@@ -12,7 +12,7 @@ import marshmallow as ma
 from marshmallow import ValidationError
 
 from llm_api.domain import ChatRequest
-from llm_api.web.api import StrictSchema
+from llm_api.web.api import ErrorDetailsSchema, StrictSchema
 from llm_api.web.fields import (
     Problem,
     StrictBoolean,
@@ -88,6 +88,22 @@ def _optional(field: ma.fields.Field[Any]) -> ma.fields.Field[Any]:
     """Let a field be null: SDKs send null for what their user left out."""
     field.allow_none = True
     return field
+
+
+class OpenAIErrorBodySchema(ma.Schema):
+    """An error, as OpenAI defines it, with our details."""
+
+    message = ma.fields.String()
+    type = ma.fields.String()
+    param = ma.fields.String(allow_none=True)
+    code = ma.fields.String(metadata={"description": "A stable word for the cause."})
+    details = ma.fields.Nested(ErrorDetailsSchema)
+
+
+class OpenAIErrorSchema(ma.Schema):
+    """The envelope of every error under `/v1`."""
+
+    error = ma.fields.Nested(OpenAIErrorBodySchema)
 
 
 class OpenAIMessageSchema(ma.Schema):

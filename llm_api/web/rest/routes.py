@@ -19,9 +19,14 @@ blueprint = Blueprint(
 )
 
 
+# What the docs page offers to send.
+_CHAT_EXAMPLE = {"messages": [{"role": "user", "content": "Name three colors."}], "max_tokens": 40}
+_PROMPT_EXAMPLE = {"prompt": "A cat sitting on a chair", "type": "image", "style": "watercolor"}
+
+
 # Schemas are given as instances: flask-smorest would build a class anew on every request (0.3 ms).
 @blueprint.post("/chat")
-@blueprint.arguments(ChatRequestSchema())
+@blueprint.arguments(ChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(200, ChatAnswerSchema())
 def chat(body: ChatRequest) -> Response:
     """Continue a conversation."""
@@ -29,7 +34,7 @@ def chat(body: ChatRequest) -> Response:
 
 
 @blueprint.post("/optimize-prompt")
-@blueprint.arguments(PromptRequestSchema())
+@blueprint.arguments(PromptRequestSchema(), example=_PROMPT_EXAMPLE)
 @blueprint.response(200, OptimizedPromptSchema())
 def optimize_prompt(body: PromptRequest) -> Response:
     """Rewrite a prompt for an image or video model, keeping its intent."""
