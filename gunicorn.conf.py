@@ -85,8 +85,11 @@ def post_worker_init(worker):
 
 def worker_exit(server, worker):
     """Write the last usage rows."""
-    if worker.wsgi is not None:
-        worker.wsgi.extensions["llm_api_spool"].close()
+    if (app := getattr(worker, "wsgi", None)) is not None:  # it is not there after a failed start
+        # Not at the top: the master must not import the application.
+        from llm_api.app import close_app  # noqa: PLC0415
+
+        close_app(app)
 
 
 def pre_exec(server):

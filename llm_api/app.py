@@ -1,9 +1,11 @@
 """Builds the application: the only file that knows every other."""
 
+import hashlib
 import tomllib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_limiter import Limiter
@@ -38,7 +40,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     telemetry.configure_logging(settings.secrets)
     store = SqlUsageStore(make_engine(settings.database_url))
-    spool = Spool(settings.root / "instance" / "spool", store, _offload)
+    spool = Spool(_spool_folder(settings), store, _offload)
     app.extensions["llm_api_spool"] = spool
     hooks.register_hooks(app)
     limiter = limits.init_limiter(
@@ -49,6 +51,20 @@ def create_app(settings: Settings) -> Flask:
     envelopes.register_error_handlers(app)
     cli.register_commands(app, settings)
     return app
+
+
+def close_app(app: Flask) -> None:
+    """Write the last usage rows and let go of every connection."""
+    app.extensions["llm_api_spool"].close()
+    app.extensions[EXTENSION].close()
+
+
+def _spool_folder(settings: Settings) -> Path:
+    """Return the folder for the rows of one database, so that no other takes them up."""
+    address = urlsplit(settings.database_url)
+    place = f"{address.username}@{address.hostname}:{address.port}{address.path}"
+    name = hashlib.sha256(place.encode()).hexdigest()[:16]
+    return settings.root / "instance" / "spool" / name
 
 
 def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: Limiter) -> Services:
@@ -71,6 +87,7 @@ def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: L
         readiness=ReadinessService(checks),
         watch=watch,
         is_demo=settings.uses_bundled_model,
+        closers=(*(upstream.close for upstream in upstreams.values()), store.close),
     )
 
 

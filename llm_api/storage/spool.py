@@ -10,6 +10,7 @@ A row is in the store before it leaves the file, so that it may come twice; the 
 second.
 """
 
+import contextlib
 import logging
 import threading
 import time
@@ -152,7 +153,9 @@ class Spool:
         except StoreError as error:
             logger.warning("usage rows stay in the spool", extra={"cause": str(error)})
             return
-        with self._writing:
+        with self._flushing, self._writing:
             if self._file is not None and not self._open_calls and not self._file.has_unread:
                 self._file.remove()
                 self._file = None
+                with contextlib.suppress(OSError):  # others still use the folder
+                    self._folder.rmdir()

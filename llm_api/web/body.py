@@ -2,7 +2,8 @@
 
 Python's own decoder takes NaN, duplicate keys, lone surrogates and digits without end, and fails
 with RecursionError or ValueError on others; each of these has killed a gateway further in. Here
-they are refused with the place where they stand. Costs 11 % more than `json.loads` on 1.4 MB.
+they are refused with the place where they stand. One long string costs what it costs `json.loads`,
+a thousand small objects three times as much.
 """
 
 import json
@@ -99,7 +100,7 @@ def _is_too_deep(document: dict[str, Any]) -> bool:
             child
             for parent in level
             for child in (parent.values() if isinstance(parent, dict) else parent)
-            if isinstance(child, dict | list)
+            if child and isinstance(child, (dict, list))
         ]
         if not level:
             return False
@@ -138,6 +139,8 @@ def _refuse(_: str) -> NoReturn:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    if not pairs:
+        return {}
     document = dict(pairs)
     if len(document) != len(pairs) or not FORBIDDEN.isdisjoint(document):
         raise _Refused

@@ -1,5 +1,6 @@
 """What a view needs of the application and of the request it answers."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -25,6 +26,12 @@ class Services:
     readiness: ReadinessService
     watch: Watch
     is_demo: bool
+    closers: Sequence[Callable[[], None]] = ()
+
+    def close(self) -> None:
+        """Let go of every connection."""
+        for close in self.closers:
+            close()
 
 
 def services() -> Services:

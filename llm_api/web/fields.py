@@ -15,8 +15,9 @@ MAX_INT = 2**31 - 1
 REQUIRED = "is required."
 NULL = "must not be null."
 UNKNOWN = "is not a known field."
+_MAX_NAME = 64
 _REASONS = {REQUIRED: "missing", NULL: "invalid_type", UNKNOWN: "unknown_field"}
-_MESSAGES: dict[str, Any] = {"required": REQUIRED, "null": NULL}
+MESSAGES: dict[str, Any] = {"required": REQUIRED, "null": NULL}
 
 
 class Problem(str):
@@ -45,7 +46,7 @@ def out_of_range(right: str) -> ValidationError:
 class StrictString(fields.String):
     """Text with length limits; `is_printable` also refuses control characters and line breaks."""
 
-    default_error_messages = _MESSAGES
+    default_error_messages = MESSAGES
 
     def __init__(
         self,
@@ -84,7 +85,7 @@ class StrictString(fields.String):
 class StrictInteger(fields.Integer):
     """A whole number between two limits."""
 
-    default_error_messages = _MESSAGES
+    default_error_messages = MESSAGES
 
     def __init__(self, *, minimum: int, maximum: int = MAX_INT, **kwargs: Any) -> None:
         """Take the limits, both allowed."""
@@ -103,7 +104,7 @@ class StrictInteger(fields.Integer):
 class StrictNumber(fields.Float):
     """A number between two limits; `is_open` excludes the lower one."""
 
-    default_error_messages = _MESSAGES
+    default_error_messages = MESSAGES
 
     def __init__(
         self, *, minimum: float, maximum: float, is_open: bool = False, **kwargs: Any
@@ -127,7 +128,7 @@ class StrictNumber(fields.Float):
 class StrictBoolean(fields.Boolean):
     """true or false, and nothing that looks like it."""
 
-    default_error_messages = _MESSAGES
+    default_error_messages = MESSAGES
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:  # noqa: ARG002  # marshmallow's signature
         if not isinstance(value, bool):
@@ -174,12 +175,21 @@ def invalid_request(messages: Any) -> InvalidRequest:
     return InvalidRequest(sentence, reason=reason, fields=[FieldError(f, str(m)) for f, m in found])
 
 
+def _step(key: object, *, is_first: bool) -> str:
+    """Write one step of a path; a name that a client made up is cut and made printable."""
+    if isinstance(key, int):
+        return f"[{key}]"
+    if key == "_schema":
+        return ""
+    name = "".join(c if c.isprintable() else "?" for c in str(key)[:_MAX_NAME])
+    return name if is_first else f".{name}"
+
+
 def _flatten(messages: Any, path: str, found: list[tuple[str, str]]) -> None:
     if isinstance(messages, dict):
         for key, inner in messages.items():
             if len(found) >= MAX_FIELD_ERRORS:
                 return
-            step = f"[{key}]" if isinstance(key, int) else f".{key}" if path and key else str(key)
-            _flatten(inner, path + ("" if key == "_schema" else step[:100]), found)
+            _flatten(inner, path + _step(key, is_first=not path), found)
     else:
         found.extend((path, message) for message in messages[:1])

@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+import struct
+import time
 from collections.abc import Callable
 
 from flask import Request, after_this_request, request
@@ -16,7 +18,6 @@ MAX_BODY_BYTES = 20 << 20  # room for several images as data URIs
 BODY_TIMEOUT = 15.0
 _PIECE_BYTES = 65_536
 _LINGER_S = 2.0
-_LINGER_BYTES = 1 << 20
 
 
 def read_body(watch: Watch) -> bytes:
@@ -88,6 +89,16 @@ def _hang_up_afterwards() -> None:
         return response
 
 
+def _take_rest(client: socket.socket) -> None:
+    ends_at = time.monotonic() + _LINGER_S
+    while (left := ends_at - time.monotonic()) > 0:
+        client.settimeout(left)
+        if not client.recv(_PIECE_BYTES):
+            return
+    # It goes on sending: let the close be an RST, or it would wait for a window that never opens.
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 def _hanging_up(client: socket.socket) -> Callable[[], None]:
     def hang_up() -> None:
         # Say that nothing more comes, then take what is on its way for a moment: a close with
@@ -95,10 +106,7 @@ def _hanging_up(client: socket.socket) -> Callable[[], None]:
         # why.
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_WR)
-            client.settimeout(_LINGER_S)
-            taken = 0
-            while taken < _LINGER_BYTES and (piece := client.recv(_PIECE_BYTES)):
-                taken += len(piece)
+            _take_rest(client)
         stop_reading(client)
 
     return hang_up

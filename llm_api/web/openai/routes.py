@@ -32,6 +32,7 @@ _EXAMPLE = {
 @blueprint.post("/chat/completions")
 @blueprint.arguments(OpenAIChatRequestSchema(), example=_EXAMPLE)
 @blueprint.response(200, description="A `chat.completion` object, as the upstream sent it.")
+@blueprint.alt_response(400, schema=OpenAIErrorSchema(), description="A wrong request.")
 @blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
 def create_chat_completion(body: OpenAIChatRequest) -> Response:
     """Continue a conversation, as OpenAI defines it."""

@@ -14,12 +14,15 @@ from marshmallow import ValidationError
 from llm_api.domain import ChatRequest
 from llm_api.web.api import ErrorDetailsSchema, StrictSchema
 from llm_api.web.fields import (
+    MESSAGES,
     Problem,
     StrictBoolean,
     StrictInteger,
     StrictNumber,
     StrictString,
     checked_items,
+    out_of_range,
+    wrong_type,
 )
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
@@ -55,8 +58,22 @@ class OpenAIChatRequest:
 class OpenAIMessagesField(ma.fields.List[Any]):
     """The conversation, checked in one pass; what is inside the messages passes through."""
 
+    default_error_messages = MESSAGES
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> list[Any]:  # noqa: ARG002  # marshmallow's signature
         return checked_items(value, _wrong_in_message, at_most=MAX_MESSAGES)
+
+
+class MetadataField(ma.fields.Dict):
+    """Labels of the caller's own: one line of text each."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, str]:  # noqa: ARG002  # marshmallow's signature
+        if not isinstance(value, dict):
+            raise wrong_type("an object")
+        texts = [*value.keys(), *value.values()]
+        if not all(isinstance(text, str) and text.isprintable() for text in texts):
+            raise out_of_range("an object of printable strings without line breaks")
+        return value
 
 
 def _wrong_in_message(message: Any) -> dict[str, Problem]:
@@ -142,6 +159,10 @@ class OpenAIChatRequestSchema(StrictSchema):
     parallel_tool_calls = _optional(StrictBoolean())
     user = _optional(StrictString(at_most=512, is_printable=True))
     reasoning_effort = _optional(StrictString(at_most=32, is_printable=True))
+    metadata = MetadataField(
+        allow_none=True,
+        metadata={"description": "Checked, and not passed on: see x-dropped-params."},
+    )
     top_k = _optional(StrictInteger(minimum=0))
     repetition_penalty = _optional(StrictNumber(minimum=0, maximum=10))
     enable_thinking = _optional(StrictBoolean())
@@ -168,4 +189,4 @@ class OpenAIChatRequestSchema(StrictSchema):
         return OpenAIChatRequest(ChatRequest(document["model"], parameters), dropped)
 
     def _is_known(self, name: str) -> bool:
-        return name in self.fields or name in PASSED_THROUGH
+        return name != "metadata" and (name in self.fields or name in PASSED_THROUGH)

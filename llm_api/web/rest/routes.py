@@ -3,7 +3,7 @@
 from flask import Response
 
 from llm_api.domain import ChatRequest, PromptRequest
-from llm_api.web.api import Blueprint
+from llm_api.web.api import Blueprint, ErrorSchema
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
 from llm_api.web.rest.answers import chat_answer, prompt_answer
@@ -28,6 +28,7 @@ _PROMPT_EXAMPLE = {"prompt": "A cat sitting on a chair", "type": "image", "style
 @blueprint.post("/chat")
 @blueprint.arguments(ChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(200, ChatAnswerSchema())
+@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
 def chat(body: ChatRequest) -> Response:
     """Continue a conversation."""
     return json_response(chat_answer(services().chat.complete(body, caller())))
@@ -36,6 +37,7 @@ def chat(body: ChatRequest) -> Response:
 @blueprint.post("/optimize-prompt")
 @blueprint.arguments(PromptRequestSchema(), example=_PROMPT_EXAMPLE)
 @blueprint.response(200, OptimizedPromptSchema())
+@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
 def optimize_prompt(body: PromptRequest) -> Response:
     """Rewrite a prompt for an image or video model, keeping its intent."""
     return json_response(prompt_answer(services().optimizer.optimize(body, caller())))

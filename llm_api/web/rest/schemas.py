@@ -8,6 +8,7 @@ from marshmallow import ValidationError
 from llm_api.domain import ChatRequest, PromptRequest
 from llm_api.web.api import StrictSchema
 from llm_api.web.fields import (
+    MESSAGES,
     UNKNOWN,
     Problem,
     StrictBoolean,
@@ -31,6 +32,8 @@ class MessageSchema(StrictSchema):
 
 class MessagesField(ma.fields.List[Any]):
     """The conversation, documented as a list of messages and checked in one pass."""
+
+    default_error_messages = MESSAGES
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> list[Any]:  # noqa: ARG002  # marshmallow's signature
         return checked_items(value, _wrong_in_message, at_most=MAX_MESSAGES)

@@ -1,0 +1,100 @@
+"""What tests of several folders share: a scripted upstream, and the application in this process."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import MetaData, NullPool, Table, create_engine, select
+
+from llm_api.app import close_app, create_app
+from llm_api.settings import PROJECT_ROOT, Settings
+from llm_api.storage import migrate
+from tests.support.upstream import ScriptedUpstream
+
+SettingsOf = Callable[[Mapping[str, str]], Settings]
+AppOf = Callable[[Mapping[str, str]], Flask]
+UsageRowsOf = Callable[[Flask], list[dict[str, Any]]]
+
+
+@pytest.fixture
+def upstream() -> Iterator[ScriptedUpstream]:
+    """Run a scripted upstream for one test."""
+    with ScriptedUpstream() as server:
+        yield server
+
+
+@pytest.fixture
+def upstream_env(upstream: ScriptedUpstream) -> dict[str, str]:
+    """Name the scripted upstream as the fast one, with a rate limit that no test meets."""
+    return {
+        "FAST_LLM_API_URL": upstream.url,
+        "FAST_LLM_API_KEY": "sk-canary-of-the-upstream",
+        "FAST_LLM_MODEL": "scripted",
+        "RATE_LIMIT": "1000000/minute",
+    }
+
+
+@pytest.fixture
+def settings_of(tmp_path: Path) -> SettingsOf:
+    """Make settings of an environment, with a folder of their own as root.
+
+    The root has the repository's ``config/`` and, unless ``env`` says otherwise, the database. All
+    settings of one test share it, as restarts of one installation do.
+    """
+    root = tmp_path / "root"
+    root.mkdir()
+    (root / "config").symlink_to(PROJECT_ROOT / "config")
+
+    def build(env: Mapping[str, str]) -> Settings:
+        database = {"DATABASE_URL": f"sqlite:///{root / 'test.db'}"}
+        return Settings.from_env(database | dict(env), root=root)
+
+    return build
+
+
+@pytest.fixture
+def app_of(settings_of: SettingsOf) -> Iterator[AppOf]:
+    """Build applications, each with a migrated database; they are closed after the test."""
+    apps: list[Flask] = []
+
+    def build(env: Mapping[str, str]) -> Flask:
+        settings = settings_of(env)
+        migrate.upgrade(settings.database_url, PROJECT_ROOT)
+        app = create_app(settings)
+        app.config["DATABASE_OF_THE_TEST"] = settings.database_url
+        apps.append(app)
+        return app
+
+    yield build
+    for app in apps:
+        close_app(app)
+
+
+@pytest.fixture
+def app(app_of: AppOf, upstream_env: dict[str, str]) -> Flask:
+    """Build an application whose fast upstream is the scripted one."""
+    return app_of(upstream_env)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """Call that application without a socket in between."""
+    return app.test_client()
+
+
+@pytest.fixture
+def usage_rows_of() -> UsageRowsOf:
+    """Read the usage rows of an application's calls, those on their way included."""
+
+    def read(app: Flask) -> list[dict[str, Any]]:
+        app.extensions["llm_api_spool"].flush()
+        engine = create_engine(app.config["DATABASE_OF_THE_TEST"], poolclass=NullPool)
+        usage = Table("usage", MetaData(), autoload_with=engine)
+        with engine.connect() as connection:
+            rows = connection.execute(select(usage).order_by(usage.c.created_at)).mappings()
+            return [dict(row) for row in rows]
+
+    return read

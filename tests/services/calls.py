@@ -1,0 +1,44 @@
+"""What tests of services share: a sink that is a list, and services before a scripted upstream."""
+
+from dataclasses import dataclass, field
+
+from llm_api.domain import Caller, Endpoint, Model, Timeouts, UsageRecord
+from llm_api.services.catalogue import Catalogue
+from llm_api.upstream.client import UpstreamClient, UpstreamTraits
+from llm_api.watch import Watch
+
+CALLER = Caller(request_id="request-1", route="/api/v1/llm/chat")
+TIMEOUTS = Timeouts(connect=3, first_byte=60, idle=60, total=110)
+WATCH = Watch()  # its one thread lives as long as the process
+NOWHERE = "http://127.0.0.1:9/v1"
+
+
+@dataclass
+class ListSink:
+    """Keeps usage records in two lists."""
+
+    begun: list[UsageRecord] = field(default_factory=list)
+    ended: list[UsageRecord] = field(default_factory=list)
+
+    def begin(self, record: UsageRecord) -> None:
+        """Keep it."""
+        self.begun.append(record)
+
+    def end(self, record: UsageRecord) -> None:
+        """Keep it."""
+        self.ended.append(record)
+
+
+def client_of(
+    url: str = NOWHERE, model: str = "scripted", traits: UpstreamTraits | None = None, key: str = ""
+) -> UpstreamClient:
+    """Make a client, which opens no connection before it is asked."""
+    endpoint = Endpoint(url, model, key)
+    chosen = traits or UpstreamTraits("fast")
+    return UpstreamClient(endpoint, chosen, TIMEOUTS, WATCH, sleep=lambda _: None)
+
+
+def catalogue_of(upstream: UpstreamClient, *, is_guided: bool = False) -> Catalogue:
+    """Make a catalogue of one upstream."""
+    model = Model(upstream.default_model, upstream.name, is_guided=is_guided)
+    return Catalogue([model], {upstream.name: upstream}, upstream)

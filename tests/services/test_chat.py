@@ -1,0 +1,75 @@
+"""A chat goes to the upstream of its model and is accounted for."""
+
+import pytest
+
+from llm_api.domain import ChatRequest
+from llm_api.errors import NotFound, Unavailable, UpstreamFault
+from llm_api.services.chat import ChatService
+from llm_api.services.usage import UsageLedger
+from llm_api.upstream.client import UpstreamTraits
+from tests.services.calls import CALLER, ListSink, catalogue_of, client_of
+from tests.support import replies
+from tests.support.upstream import ScriptedUpstream
+
+PARAMETERS = {"messages": [{"role": "user", "content": "Hello"}], "temperature": 0.7}
+
+
+@pytest.fixture
+def sink() -> ListSink:
+    """Keep rows in a list."""
+    return ListSink()
+
+
+@pytest.fixture
+def chat(upstream: ScriptedUpstream, sink: ListSink) -> ChatService:
+    """Chat with the scripted upstream."""
+    return ChatService(catalogue_of(client_of(upstream.url)), UsageLedger(sink))
+
+
+def test_a_chat_is_answered_and_accounted_for(chat: ChatService, sink: ListSink) -> None:
+    completion = chat.complete(ChatRequest(None, PARAMETERS), CALLER)
+
+    assert completion.text == "Hello"
+    [row] = sink.ended
+    assert (row.status, row.model, row.model_asked) == ("ok", "scripted", None)
+    assert (row.prompt_tokens, row.completion_tokens) == (5, 2)
+
+
+def test_the_parameters_arrive_as_they_are(upstream: ScriptedUpstream, chat: ChatService) -> None:
+    chat.complete(ChatRequest("qwen-max", PARAMETERS), CALLER)
+
+    assert upstream.requests[0].json == {"model": "qwen-max", **PARAMETERS}
+
+
+def test_an_upstream_that_serves_one_model_is_asked_for_that(
+    upstream: ScriptedUpstream, sink: ListSink
+) -> None:
+    one = client_of(upstream.url, "tiny", UpstreamTraits("local", serves_one_model=True))
+    chat = ChatService(catalogue_of(one), UsageLedger(sink))
+
+    chat.complete(ChatRequest("qwen-max", PARAMETERS), CALLER)
+
+    assert upstream.requests[0].json["model"] == "tiny"
+    assert [(row.model, row.model_asked) for row in sink.ended] == [("tiny", "qwen-max")]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("qwen-max", NotFound), (None, UpstreamFault)])
+def test_a_missing_model_is_the_fault_of_who_named_it(
+    upstream: ScriptedUpstream, chat: ChatService, name: str | None, expected: type[Exception]
+) -> None:
+    upstream.script(replies.api_error(404, "model_not_found"))
+
+    with pytest.raises(expected):
+        chat.complete(ChatRequest(name, PARAMETERS), CALLER)
+
+
+def test_a_call_turned_away_has_no_row(upstream: ScriptedUpstream, sink: ListSink) -> None:
+    full = client_of(
+        upstream.url, traits=UpstreamTraits("fast", max_concurrency=0, queue_timeout=0)
+    )
+    chat = ChatService(catalogue_of(full), UsageLedger(sink))
+
+    with pytest.raises(Unavailable, match="no free place"):
+        chat.complete(ChatRequest(None, PARAMETERS), CALLER)
+
+    assert (sink.begun, sink.ended, upstream.requests) == ([], [], [])

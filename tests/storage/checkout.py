@@ -1,0 +1,37 @@
+"""A copy of the project, so that a service under test has an `instance/` and a spool of its own.
+
+From the repository itself, services of several tests would take up each other's orphaned rows, and
+a developer's `.env` would be read.
+"""
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.support.service import REPOSITORY_ROOT, Service
+
+_FOLDERS = ("llm_api", "config", "migrations")
+_FILES = ("wsgi.py", "gunicorn.conf.py")
+
+
+def copy_project(target: Path) -> Path:
+    """Copy what runs into a new folder and return it; the weights are only linked."""
+    for name in _FOLDERS:
+        shutil.copytree(REPOSITORY_ROOT / name, target / name)
+    for name in _FILES:
+        shutil.copy2(REPOSITORY_ROOT / name, target)
+    (target / ".models").symlink_to(REPOSITORY_ROOT / ".models")
+    return target
+
+
+def own_service(
+    directory: Path, env: Mapping[str, str] | None = None, *, migrates: bool = True
+) -> Service:
+    """Prepare a service from a copy of the project below `directory`."""
+    root = copy_project(directory / "project")
+    return Service(directory, env, root=root, migrates=migrates)
+
+
+def fast_upstream(url: str) -> dict[str, str]:
+    """Return the settings that make an address the fast upstream."""
+    return {"FAST_LLM_API_URL": url, "FAST_LLM_API_KEY": "sk-test", "FAST_LLM_MODEL": "scripted"}

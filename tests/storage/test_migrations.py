@@ -1,0 +1,136 @@
+"""Migrations bring every database to the schema of `tables`, whole or not at all."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from llm_api.storage import migrate
+from llm_api.storage.tables import metadata
+from tests.storage.checkout import copy_project
+from tests.support.service import REPOSITORY_ROOT
+
+HALF_A_MIGRATION = """
+import sqlalchemy as sa
+from alembic import op
+
+revision = "half"
+down_revision = "0001"
+
+def upgrade():
+    op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))
+    raise RuntimeError("the second half is broken")
+
+def downgrade():
+    op.drop_table("half")
+"""
+BROKEN_LINE = '    raise RuntimeError("the second half is broken")\n'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """Copy the project and add a migration that breaks half-way."""
+    root = copy_project(tmp_path / "project")
+    (root / "migrations" / "versions" / "half.py").write_text(HALF_A_MIGRATION)
+    return root
+
+
+def tables_of(url: str) -> set[str]:
+    """List the tables, with a connection of its own."""
+    return set(sa.inspect(sa.create_engine(url, poolclass=sa.NullPool)).get_table_names())
+
+
+def upgrading(url: str) -> "subprocess.Popen[str]":
+    """Start `flask --app wsgi db upgrade`."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
+        cwd=REPOSITORY_ROOT,
+        env={"DATABASE_URL": url},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_the_schema_is_the_one_of_the_tables(database: str) -> None:
+    engine = sa.create_engine(database, poolclass=sa.NullPool)
+
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        drift = compare_metadata(context, metadata)
+
+    assert drift == []
+
+
+def test_the_migrations_are_one_line_of_descent() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(REPOSITORY_ROOT / "migrations"))
+
+    scripts = ScriptDirectory.from_config(config)
+
+    assert len(scripts.get_heads()) == len(scripts.get_bases()) == 1
+
+
+def test_four_processes_upgrade_at_once(empty_database: str) -> None:
+    processes = [upgrading(empty_database) for _ in range(4)]
+
+    outputs = [process.communicate(timeout=60)[0] for process in processes]
+
+    assert [process.returncode for process in processes] == [0] * 4, "\n".join(outputs)
+    assert tables_of(empty_database) == {"alembic_version", "usage"}
+
+
+def test_an_upgrade_of_a_current_database_changes_nothing(database: str) -> None:
+    migrate.upgrade(database, REPOSITORY_ROOT)
+
+    assert tables_of(database) == {"alembic_version", "usage"}
+
+
+def test_the_schema_goes_down_to_nothing_and_up_again(database: str) -> None:
+    migrate.downgrade(database, REPOSITORY_ROOT, "base")
+    below = tables_of(database)
+
+    migrate.upgrade(database, REPOSITORY_ROOT)
+
+    assert below == {"alembic_version"}
+    assert tables_of(database) == {"alembic_version", "usage"}
+
+
+def test_a_first_upgrade_that_fails_leaves_nothing(project: Path, empty_database: str) -> None:
+    with pytest.raises(RuntimeError, match="second half"):
+        migrate.upgrade(empty_database, project)
+
+    assert tables_of(empty_database) == set()
+
+
+def test_a_later_upgrade_that_fails_leaves_the_old_schema(project: Path, database: str) -> None:
+    with pytest.raises(RuntimeError, match="second half"):
+        migrate.upgrade(database, project)
+
+    assert tables_of(database) == {"alembic_version", "usage"}
+
+
+def test_a_failed_upgrade_succeeds_once_it_is_mended(project: Path, database: str) -> None:
+    with pytest.raises(RuntimeError, match="second half"):
+        migrate.upgrade(database, project)
+    mended = project / "migrations" / "versions" / "half.py"
+    mended.write_text(HALF_A_MIGRATION.replace(BROKEN_LINE, ""))
+
+    migrate.upgrade(database, project)
+
+    assert tables_of(database) == {"alembic_version", "half", "usage"}
+
+
+def test_a_percent_sign_in_path_and_address_is_taken_as_it_is(tmp_path: Path) -> None:
+    root = copy_project(tmp_path / "50%(here)s")
+    database = tmp_path / "50%(there)s.db"
+
+    migrate.upgrade(f"sqlite:///{database}", root)
+
+    assert database.exists()

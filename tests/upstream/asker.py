@@ -1,0 +1,73 @@
+"""A client of one upstream, together with the last call made through it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from llm_api.domain import Completion, Endpoint, Timeouts, never
+from llm_api.errors import ApiError
+from llm_api.upstream.client import UpstreamClient, UpstreamTraits
+from llm_api.watch import Watch
+
+if TYPE_CHECKING:
+    from llm_api.upstream.call import Call
+
+MODEL = "scripted"
+KEY = "sk-canary-of-the-key"
+PROMPT = "canary-of-the-prompt"
+PLAIN = UpstreamTraits("scripted")
+STREAMED = UpstreamTraits("scripted", is_always_streamed=True)
+PATIENT = Timeouts(connect=3.0, first_byte=10.0, idle=10.0, total=30.0)
+
+
+class Asker:
+    """Asks for completions; pauses between attempts are noted and not slept."""
+
+    def __init__(
+        self,
+        url: str,
+        watch: Watch,
+        *,
+        traits: UpstreamTraits = PLAIN,
+        timeouts: Timeouts = PATIENT,
+        key: str = KEY,
+    ) -> None:
+        """Open no connection yet."""
+        self.pauses: list[float] = []
+        self.first_attempts = 0
+        self.call: Call | None = None
+        endpoint = Endpoint(url, MODEL, key)
+        self.client = UpstreamClient(endpoint, traits, timeouts, watch, sleep=self.pauses.append)
+
+    @property
+    def attempts(self) -> int:
+        """How often the last call tried."""
+        return self.call.attempts if self.call else 0
+
+    def ask(
+        self,
+        *,
+        model: str = "asked",
+        model_was_named: bool = True,
+        is_abandoned: Callable[[], bool] = never,
+        **parameters: Any,
+    ) -> Completion:
+        """Ask one question, which more parameters may change."""
+        self.call = self.client.new_call(is_abandoned, self._note_first_attempt)
+        body = {"messages": [{"role": "user", "content": PROMPT}], **parameters}
+        return self.client.complete(model, body, self.call, model_was_named=model_was_named)
+
+    def fail(self, **parameters: Any) -> ApiError:
+        """Ask, and return the error that must come."""
+        with pytest.raises(ApiError) as raised:
+            self.ask(**parameters)
+        return raised.value
+
+    def _note_first_attempt(self) -> None:
+        self.first_attempts += 1
+
+
+def described(error: ApiError) -> tuple[int, str, bool]:
+    """Return what a caller acts on: status, reason, and whether to try again."""
+    return error.status, error.reason, error.retryable

@@ -1,0 +1,175 @@
+"""Every vendor's way to fail becomes one of our errors, in our own words."""
+
+import ssl
+
+import orjson
+import pytest
+import urllib3
+from urllib3.connection import HTTPConnection
+
+from llm_api.errors import ApiError
+from llm_api.upstream import faults
+from tests.upstream.asker import described
+
+SECRETS = ("sk-live-4242", "ep-20251015-abcde", "account 2100000042", "a canary in a prompt")
+
+CODES = [
+    # DashScope: https://help.aliyun.com/zh/model-studio/error-code
+    (400, "data_inspection_failed", (400, "content_filtered", False)),
+    (400, "DataInspectionFailed", (400, "content_filtered", False)),
+    (400, "InternalError.Algo.DataInspectionFailed", (400, "content_filtered", False)),
+    (400, "InvalidParameter", (400, "upstream_rejected", False)),
+    (400, "UnsupportedOperation", (400, "upstream_rejected", False)),
+    (400, "Arrearage", (502, "upstream_account", False)),
+    (401, "invalid_api_key", (502, "upstream_auth", False)),
+    (401, "InvalidApiKey", (502, "upstream_auth", False)),
+    (403, "AccessDenied", (502, "upstream_auth", False)),
+    (403, "AccessDenied.Unpurchased", (502, "upstream_account", False)),
+    (404, "ModelNotFound", (404, "model_not_found", False)),
+    (408, "RequestTimeOut", (504, "upstream_timeout", True)),
+    (413, "BadRequest.TooLarge", (400, "upstream_rejected", False)),
+    (429, "Throttling", (429, "upstream_rate_limited", True)),
+    (429, "Throttling.RateQuota", (429, "upstream_rate_limited", True)),
+    (429, "limit_requests", (429, "upstream_rate_limited", True)),
+    (429, "Throttling.BurstRate", (429, "upstream_rate_limited", True)),
+    (429, "limit_burst_rate", (429, "upstream_rate_limited", True)),
+    (429, "Throttling.AllocationQuota", (429, "upstream_rate_limited", True)),
+    (429, "insufficient_quota", (429, "upstream_rate_limited", False)),
+    # Volcengine Ark: https://www.volcengine.com/docs/82379/1299023
+    (400, "MissingParameter", (400, "upstream_rejected", False)),
+    (400, "SensitiveContentDetected", (400, "content_filtered", False)),
+    (400, "SensitiveContentDetected.SevereViolation", (400, "content_filtered", False)),
+    (400, "InputTextSensitiveContentDetected", (400, "content_filtered", False)),
+    (400, "InputImageSensitiveContentDetected.PolicyViolation", (400, "content_filtered", False)),
+    (400, "OutputTextSensitiveContentDetected", (400, "content_filtered", False)),
+    (400, "InputTextRiskDetection", (400, "content_filtered", False)),
+    (400, "OutofContextError", (400, "context_length_exceeded", False)),
+    (401, "AuthenticationError", (502, "upstream_auth", False)),
+    (403, "AccountOverdueError", (502, "upstream_account", False)),
+    (403, "OperationDenied.PermissionDenied", (502, "upstream_auth", False)),
+    (404, "InvalidEndpointOrModel.NotFound", (404, "model_not_found", False)),
+    (404, "ModelNotOpen", (404, "model_not_found", False)),
+    (429, "RateLimitExceeded.EndpointRPMExceeded", (429, "upstream_rate_limited", True)),
+    (429, "AccountRateLimitExceeded", (429, "upstream_rate_limited", True)),
+    (429, "InflightBatchsizeExceeded", (429, "upstream_rate_limited", True)),
+    (429, "RequestBurstTooFast", (429, "upstream_rate_limited", True)),
+    (429, "ServerOverloaded", (503, "upstream_unavailable", True)),
+    (429, "SetLimitExceeded", (429, "upstream_rate_limited", False)),
+    (429, "QuotaExceeded", (429, "upstream_rate_limited", False)),
+    (500, "InternalServiceError", (502, "upstream_error", True)),
+    # llama.cpp and OpenAI
+    (400, "exceed_context_size_error", (400, "context_length_exceeded", False)),
+    (500, "exceed_context_size_error", (400, "context_length_exceeded", False)),
+    (400, "context_length_exceeded", (400, "context_length_exceeded", False)),
+    (418, "", (400, "upstream_rejected", False)),
+    (302, "", (502, "upstream_redirect", False)),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "expected"), CODES, ids=str)
+def test_the_code_of_a_vendor_is_known(
+    status: int, code: str, expected: tuple[int, str, bool]
+) -> None:
+    error = faults.of_code(status, code, {}, model_was_named=True)
+
+    assert described(error) == expected
+
+
+@pytest.mark.parametrize(("status", "code", "expected"), CODES, ids=str)
+def test_the_case_of_a_code_does_not_matter(
+    status: int, code: str, expected: tuple[int, str, bool]
+) -> None:
+    error = faults.of_code(status, code.upper(), {}, model_was_named=True)
+
+    assert described(error) == expected
+
+
+def test_a_conversation_too_long_for_dashscope_is_known_by_its_message() -> None:
+    text = "InvalidParameter <400> InternalError.Algo: Range of input length should be [1, 129024]"
+
+    error = faults.of_code(400, text, {}, model_was_named=True)
+
+    assert error.reason == "context_length_exceeded"
+
+
+@pytest.mark.parametrize("code", ["ModelNotFound", "ModelNotOpen"])
+def test_a_missing_model_that_nobody_named_is_our_fault(code: str) -> None:
+    error = faults.of_code(404, code, {}, model_was_named=False)
+
+    assert described(error) == (502, "upstream_model_missing", False)
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [("1", 1), ("7", 7), ("0", 1), ("21600", 60), ("-5", 1), ("soon", 1), ("9" * 40, 1)],
+)
+def test_the_advice_to_wait_is_between_a_second_and_a_minute(header: str, seconds: int) -> None:
+    headers = {"Retry-After": header}
+
+    error = faults.of_code(429, "limit_requests", headers, model_was_named=True)
+
+    assert error.retry_after == seconds
+
+
+def raised_by_connecting() -> dict[str, tuple[Exception, tuple[int, str, bool]]]:
+    connection = HTTPConnection("127.0.0.1", 1)
+    return {
+        "refused": (ConnectionRefusedError(), (503, "upstream_unreachable", True)),
+        "refused by urllib3": (
+            urllib3.exceptions.NewConnectionError(connection, "refused"),
+            (503, "upstream_unreachable", True),
+        ),
+        "no such name": (
+            urllib3.exceptions.NameResolutionError("no.invalid", connection, OSError()),
+            (503, "upstream_dns", True),
+        ),
+        "too slow": (
+            urllib3.exceptions.ConnectTimeoutError(connection, "slow"),
+            (504, "connect_timeout", True),
+        ),
+        "certificate": (ssl.SSLCertVerificationError(), (502, "upstream_tls", False)),
+        "tls by urllib3": (urllib3.exceptions.SSLError(), (502, "upstream_tls", False)),
+    }
+
+
+@pytest.mark.parametrize("name", raised_by_connecting())
+def test_what_prevents_a_connection_is_told_apart(name: str) -> None:
+    error, expected = raised_by_connecting()[name]
+
+    fault = faults.while_connecting(error)
+
+    assert described(fault.error) == expected
+    assert fault.is_repeatable == fault.error.retryable
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 408, 413, 429, 500])
+@pytest.mark.parametrize("code", ["Arrearage", "DataInspectionFailed", "OutofContextError", "x"])
+def test_no_text_of_an_upstream_is_in_an_error(status: int, code: str) -> None:
+    body = orjson.dumps({"error": {"code": code, "message": " ".join(SECRETS)}})
+
+    error = faults.of_code(status, faults.error_code(body), {}, model_was_named=True)
+
+    assert not spoken(error, SECRETS)
+
+
+def spoken(error: ApiError, words: tuple[str, ...]) -> list[str]:
+    fields = getattr(error, "fields", ())
+    said = " ".join([error.message, *(field.message for field in fields)])
+    return [word for word in words if word in said]
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b'{"error":{"code":"A","type":"B","message":"C"}}', ["A", "B", "C"]),
+        (b'{"code":"A","message":"C","request_id":"1"}', ["A", "C"]),
+        (b'{"error":"broken"}', ["broken"]),
+        (b"[]", []),
+        (b"<html>", []),
+        (b"", []),
+        (b"\xff", []),
+    ],
+    ids=repr,
+)
+def test_the_words_of_an_error_body_are_collected(body: bytes, words: list[str]) -> None:
+    assert faults.error_code(body).split() == words

@@ -1,0 +1,70 @@
+"""What the tests of the web layer share: a refused request, and the service under real gunicorn."""
+
+import json
+from collections.abc import Callable, Iterator
+from http import HTTPStatus
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from tests.conftest import UsageRowsOf
+from tests.support.service import Service
+from tests.support.upstream import ScriptedUpstream
+from tests.web.refusals import CHAT, JSON_TYPE, Refusal, good_body, read_refusal
+
+Refuse = Callable[..., Refusal]
+
+
+@pytest.fixture
+def refuse(
+    app: Flask, client: FlaskClient, upstream: ScriptedUpstream, usage_rows_of: UsageRowsOf
+) -> Iterator[Refuse]:
+    """Post a body and return how it was refused, before any upstream or usage row saw it.
+
+    The service must be well afterwards.
+    """
+
+    def post(path: str, body: object, *headers: tuple[str, str]) -> Refusal:
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = client.post(path, data=sent, headers=headers or [JSON_TYPE])
+        assert upstream.connections == 0
+        assert usage_rows_of(app) == []
+        return read_refusal(path, answer.status_code, answer.headers, answer.data)
+
+    yield post
+    assert client.post(CHAT, json=good_body(CHAT)).status_code == HTTPStatus.OK
+
+
+@pytest.fixture(scope="module")
+def service_upstream() -> Iterator[ScriptedUpstream]:
+    """Run the upstream of the module's service."""
+    with ScriptedUpstream() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def service(
+    tmp_path_factory: pytest.TempPathFactory, service_upstream: ScriptedUpstream
+) -> Iterator[Service]:
+    """Run the service under gunicorn, with one worker: all tests of a module lean on it."""
+    env = {
+        "FAST_LLM_API_URL": service_upstream.url,
+        "FAST_LLM_API_KEY": "sk-canary-of-the-upstream",
+        "FAST_LLM_MODEL": "scripted",
+        "RATE_LIMIT": "1000000/minute",
+        "WEB_CONCURRENCY": "1",
+    }
+    with Service(tmp_path_factory.mktemp("service"), env) as running:
+        yield running
+
+
+@pytest.fixture
+def sound_service(service: Service, service_upstream: ScriptedUpstream) -> Iterator[Service]:
+    """Lend the service with a fresh upstream; it must be well after, in the same worker."""
+    service_upstream.clear()
+    workers = service.worker_pids()
+    yield service
+    assert service.is_healthy()
+    assert service.worker_pids() == workers
+    assert not [line for line in service.log_records() if line["level"] in {"ERROR", "CRITICAL"}]

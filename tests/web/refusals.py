@@ -1,0 +1,96 @@
+"""Reads a refusal in either dialect, and holds it to what is promised of every error."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+MAX_BYTES = 4096
+CHAT = "/api/v1/llm/chat"
+OPTIMIZE = "/api/v1/llm/optimize-prompt"
+COMPLETIONS = "/v1/chat/completions"
+CHATS = (CHAT, COMPLETIONS)
+POSTS = (CHAT, OPTIMIZE, COMPLETIONS)
+JSON_TYPE = ("Content-Type", "application/json")
+
+_TYPES = {"VALIDATION_ERROR": "invalid_request_error", "SERVICE_ERROR": "server_error"}
+# Of a traceback, of our own files, of the upstream's key, of SQL, of a page.
+_NEVER_SAID = (b"Traceback", b'File "', b".py", b"sk-canary", b"SELECT ", b"<html", b"<!doctype")
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What a client can read from an error, whichever dialect it came in."""
+
+    status: int
+    code: str
+    reason: str
+    is_retryable: bool
+    message: str
+    fields: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> tuple[int, str, str, bool]:
+        """Status, code, reason and whether repeating can help."""
+        return (self.status, self.code, self.reason, self.is_retryable)
+
+
+def good_body(path: str) -> dict[str, object]:
+    """Build the smallest body that a route accepts."""
+    if path == OPTIMIZE:
+        return {"prompt": "A cat sitting on a chair", "type": "image"}
+    body: dict[str, object] = {"messages": [{"role": "user", "content": "Hello"}]}
+    return body | ({"model": "scripted"} if path == COMPLETIONS else {})
+
+
+def body_text(path: str, **literals: str) -> bytes:
+    """Build a good body with fields set to JSON texts as they are, valid or not."""
+    good = {name: json.dumps(value) for name, value in good_body(path).items()}
+    fields = [f'"{name}": {text}' for name, text in (good | literals).items()]
+    return ("{" + ", ".join(fields) + "}").encode()
+
+
+def read_refusal(path: str, status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
+    """Read an error and assert what holds for every one, in the dialect of the path."""
+    assert headers["Content-Type"] == "application/json"
+    assert len(body) <= MAX_BYTES
+    assert not [said for said in _NEVER_SAID if said.lower() in body.lower()]
+    error = json.loads(body)["error"]
+    details = error["details"]
+    assert details["request_id"] == headers["x-request-id"] == headers["request-id"]
+    refusal = _openai(status, error) if path.startswith("/v1") else _rest(status, error)
+    assert refusal.message
+    return refusal
+
+
+def _rest(status: int, error: dict) -> Refusal:
+    details = error["details"]
+    assert set(error) == {"code", "message", "details"}
+    return Refusal(
+        status=status,
+        code=error["code"],
+        reason=details["reason"],
+        is_retryable=details["retryable"],
+        message=error["message"],
+        fields=_fields(details),
+    )
+
+
+def _openai(status: int, error: dict) -> Refusal:
+    details = error["details"]
+    fields = _fields(details)
+    assert set(error) == {"message", "type", "param", "code", "details"}
+    assert error["type"] == _TYPES[details["code"]]
+    assert error["code"] == details["reason"]
+    assert error["param"] == (fields[0] if fields else None)
+    return Refusal(
+        status=status,
+        code=details["code"],
+        reason=error["code"],
+        is_retryable=details["retryable"],
+        message=error["message"],
+        fields=fields,
+    )
+
+
+def _fields(details: dict) -> tuple[str, ...]:
+    return tuple(wrong["field"] for wrong in details.get("errors", ()))

@@ -1,0 +1,171 @@
+"""The API document describes what there is, and the pages need nobody else to show it."""
+
+import json
+import re
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.web.refusals import CHAT, COMPLETIONS, OPTIMIZE, good_body
+
+PAGES = ("/", "/docs")
+DOCUMENTED = {
+    CHAT: {"post"},
+    OPTIMIZE: {"post"},
+    COMPLETIONS: {"post"},
+    "/v1/models": {"get"},
+    "/v1/models/{model_id}": {"get"},
+}
+
+
+class Page(HTMLParser):
+    """What a page refers to, and what it would run by itself."""
+
+    def __init__(self, text: str) -> None:
+        """Read the page."""
+        super().__init__()
+        self.references: list[str] = []
+        self.inline: list[str] = []
+        self._is_in_script = False
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note references, inline event handlers and the beginning of inline scripts."""
+        names = [name for name, _ in attrs]
+        self.references += [
+            value
+            for name, value in attrs
+            if value and name in {"src", "href", "action", "data-url", "srcset", "poster"}
+        ]
+        self.inline += [name for name in names if name.startswith("on")]
+        self._is_in_script = tag == "script" and "src" not in names
+
+    def handle_data(self, data: str) -> None:
+        """Note an inline script."""
+        if self._is_in_script:
+            self.inline.append(data)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Leave an inline script."""
+        self._is_in_script = self._is_in_script and tag != "script"
+
+
+@pytest.fixture
+def document(client: FlaskClient) -> dict[str, Any]:
+    """Fetch the API document."""
+    answer = client.get("/openapi.json")
+    assert answer.content_type == "application/json"
+    return json.loads(answer.data)
+
+
+def references_in(document: object) -> set[str]:
+    """Collect every $ref."""
+    return set(re.findall(r'"\$ref": "([^"]*)"', json.dumps(document)))
+
+
+def resolved(document: dict[str, Any], reference: str) -> dict[str, Any]:
+    """Follow a $ref within the document."""
+    place: Any = document
+    for step in reference.removeprefix("#/").split("/"):
+        place = place[step]
+    return place
+
+
+def schema_of(document: dict[str, Any], content: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of a body, behind its $ref if it has one."""
+    schema = content["content"]["application/json"]["schema"]
+    return resolved(document, schema["$ref"]) if "$ref" in schema else schema
+
+
+def test_the_document_describes_every_route_and_its_methods(document: dict[str, Any]) -> None:
+    paths = {path: set(methods) - {"parameters"} for path, methods in document["paths"].items()}
+
+    assert document["openapi"].startswith("3.")
+    assert paths == DOCUMENTED
+
+
+def test_every_reference_in_the_document_leads_somewhere(document: dict[str, Any]) -> None:
+    references = references_in(document)
+
+    assert references
+    assert all(resolved(document, reference) for reference in references)
+
+
+@pytest.mark.parametrize("path", [CHAT, OPTIMIZE, COMPLETIONS])
+def test_a_body_is_described_with_at_least_what_the_route_needs(
+    document: dict[str, Any], path: str
+) -> None:
+    schema = schema_of(document, document["paths"][path]["post"]["requestBody"])
+
+    assert set(schema["required"]) == set(good_body(path))
+
+
+@pytest.mark.parametrize("path", [CHAT, OPTIMIZE])
+def test_the_error_of_the_rest_dialect_is_described(document: dict[str, Any], path: str) -> None:
+    answers = document["paths"][path]["post"]["responses"]
+    error = schema_of(document, answers["default"])["properties"]
+    body = resolved(document, error["error"]["$ref"])["properties"]
+
+    assert set(body) == {"code", "message", "details"}
+    details = resolved(document, body["details"]["$ref"])["properties"]
+    assert {"retryable", "reason", "request_id"} <= set(details)
+
+
+def test_the_error_of_the_openai_dialect_is_described(document: dict[str, Any]) -> None:
+    answers = document["paths"][COMPLETIONS]["post"]["responses"]
+    default = answers["default"]
+    default = resolved(document, default["$ref"]) if "$ref" in default else default
+
+    error = schema_of(document, default)["properties"]["error"]
+
+    body = resolved(document, error["$ref"])["properties"]
+    assert {"message", "type", "param", "code"} <= set(body)
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_refers_to_no_other_host(client: FlaskClient, path: str) -> None:
+    page = Page(client.get(path).text)
+
+    assert page.references
+    assert {urlsplit(reference).netloc for reference in page.references} == {""}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_everything_a_page_refers_to_is_there(client: FlaskClient, path: str) -> None:
+    page = Page(client.get(path).text)
+
+    answers = [client.get(reference, buffered=True) for reference in page.references]
+
+    assert {answer.status_code for answer in answers} == {200}
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_allows_only_scripts_of_its_own_host_and_has_no_others(
+    client: FlaskClient, path: str
+) -> None:
+    answer = client.get(path)
+
+    parts = answer.headers["Content-Security-Policy"].split(";")
+    policy = dict(part.strip().split(" ", 1) for part in parts)
+    assert policy.get("script-src", policy["default-src"]) == "'self'"
+    assert [code for code in Page(answer.text).inline if code.strip()] == []
+
+
+def test_the_style_sheets_load_nothing_from_elsewhere(client: FlaskClient) -> None:
+    sheets = [name for name in Page(client.get("/docs").text).references if name.endswith(".css")]
+
+    text = "".join(client.get(sheet, buffered=True).text for sheet in sheets)
+
+    loaded = re.findall(r"(?:url\(|@import)\s*['\"]?([^'\")\s]*)", text)
+    assert sheets
+    assert [target for target in loaded if not target.startswith(("data:", "#"))] == []
+
+
+def test_a_page_cannot_be_made_to_say_what_a_host_header_says(client: FlaskClient) -> None:
+    answer = client.get("/", headers={"Host": 'a"><script>alert(1)</script>'})
+
+    assert b"<script>alert" not in answer.data
