@@ -8,6 +8,7 @@ what is to end, which wakes whoever reads from it.
 
 import _socket
 import contextlib
+import logging
 import socket
 import ssl
 import threading
@@ -18,6 +19,7 @@ from typing import Any
 from llm_api.domain import never
 
 INTERVAL = 0.25
+logger = logging.getLogger(__name__)
 
 
 class Watched:
@@ -111,7 +113,12 @@ class Watch:
             self._is_needed.wait()
             time.sleep(INTERVAL)
             for watched in list(self._watched):
-                watched.check()
+                try:
+                    watched.check()
+                except Exception:  # whatever it is: the next line says why
+                    # The thread guards every other call: it must outlive whatever one of them does.
+                    logger.exception("watch could not check a call")
+                    self.remove(watched)
             if not self._watched:
                 self._is_needed.clear()
                 # What came in between the look and the clear must not be forgotten.

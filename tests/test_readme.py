@@ -89,7 +89,9 @@ def test_the_three_lines_for_a_real_model_are_right() -> None:
 def test_every_setting_stands_in_the_readme() -> None:
     example = (PROJECT_ROOT / "config" / "example.env").read_text("utf-8")
 
-    missing = [name for name in re.findall(r"^([A-Z_]+)=", example, re.MULTILINE) if name not in README]
+    missing = [
+        name for name in re.findall(r"^([A-Z_]+)=", example, re.MULTILINE) if name not in README
+    ]
 
     assert not missing
 

@@ -35,14 +35,19 @@ def parse_completion(body: bytes) -> Completion:
 def raise_embedded_error(document: Mapping[str, Any]) -> None:
     """Raise the Fault of an error that came inside a body with status 200."""
     error = document.get("error")
+    if not error and isinstance(document.get("code"), str) and "choices" not in document:
+        error = document  # DashScope's native shape: {code, message, request_id}
     if not error:
         return
     text = orjson.dumps({"error": error})
+    code = faults.error_code(text)
     status = error.get("code") if isinstance(error, dict) else None
     raise faults.Fault(
         faults.of_code(
-            status if isinstance(status, int) and 400 <= status < 600 else 500,
-            faults.error_code(text),
+            status
+            if isinstance(status, int) and 400 <= status < 600
+            else faults.status_of_words(code),
+            code,
             {},
             model_was_named=True,
         )

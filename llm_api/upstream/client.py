@@ -126,6 +126,9 @@ class UpstreamClient:
         if not self._places.acquire(timeout=min(self._traits.queue_timeout, call.remaining)):
             raise faults.overloaded()
         try:
+            call.check()
+            if call.is_client_gone:  # it left while it waited for the place
+                raise faults.ClientGone
             yield
         finally:
             self._places.release()

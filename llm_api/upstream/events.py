@@ -23,7 +23,8 @@ class EventParser:
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         """Buffer at most `max_event_bytes` of one event."""
         self._max_event_bytes = max_event_bytes
-        self._tail = b""
+        self._tail: list[bytes] = []  # joined once a line: joining at every read is quadratic
+        self._tail_bytes = 0
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._ended_on_cr = False
@@ -42,10 +43,15 @@ class EventParser:
             if not chunk:
                 return
         self._ended_on_cr = chunk.endswith(b"\r")
-        *lines, self._tail = _LINE_END.split(self._tail + chunk)
-        for line in lines:
-            yield from self._take_line(line)
-        if len(self._tail) + self._data_bytes > self._max_event_bytes:
+        first, *lines = _LINE_END.split(chunk)
+        self._tail.append(first)
+        self._tail_bytes += len(first)
+        if lines:
+            *lines, rest = [b"".join(self._tail), *lines]
+            self._tail, self._tail_bytes = [rest], len(rest)
+            for line in lines:
+                yield from self._take_line(line)
+        if self._tail_bytes + self._data_bytes > self._max_event_bytes:
             raise EventTooLarge
 
     def end(self) -> Iterator[bytes]:
@@ -53,9 +59,9 @@ class EventParser:
 
         The standard discards it; several upstreams end on `data: [DONE]` without one.
         """
-        yield from self._take_line(self._tail)
+        yield from self._take_line(b"".join(self._tail))
         yield from self._take_line(b"")
-        self._tail = b""
+        self._tail, self._tail_bytes = [], 0
 
     def _take_line(self, line: bytes) -> Iterator[bytes]:
         if self._at_start:
@@ -65,11 +71,9 @@ class EventParser:
             if self._data:
                 event, self._data, self._data_bytes = b"\n".join(self._data), [], 0
                 yield event
-        elif line.startswith(b"data:"):
+        elif line == b"data" or line.startswith(b"data:"):
             value = line[5:].removeprefix(b" ")
             self._data.append(value)
-            self._data_bytes += len(value)
+            self._data_bytes += len(value) + 1
             if self._data_bytes > self._max_event_bytes:
                 raise EventTooLarge
-        elif line == b"data":
-            self._data.append(b"")

@@ -31,11 +31,19 @@ _CONTENT_FILTERED = re.compile(
     r"data_?inspection_?failed|sensitive_?content|risk_?detection|content_filter", re.IGNORECASE
 )
 _CONTEXT_OVERFLOW = re.compile(
-    r"exceed_context_size|context_length_exceeded|out_?of_?context|maximum context length",
+    r"exceed_context_size|context_length_exceeded|out_?of_?context|maximum context length"
+    r"|range of input length",
     re.IGNORECASE,
 )
 _ACCOUNT = re.compile(r"arrearage|account_?overdue|unpurchased|quota_?exceeded", re.IGNORECASE)
 _SPENT_QUOTA = re.compile(r"insufficient_quota|set_?limit_?exceeded|quota_?exceeded", re.IGNORECASE)
+_OVERLOADED = re.compile(r"server_?overloaded", re.IGNORECASE)
+# Where an error came without a status of its own, its code stands for one.
+_STATUS_OF_WORD = (
+    (re.compile(r"invalid_?api_?key|authentication_?error|access_?denied", re.IGNORECASE), 401),
+    (re.compile(r"model_?not_?(found|open)|InvalidEndpointOrModel", re.IGNORECASE), 404),
+    (re.compile(r"throttling|limit_(requests|burst)|rate_?limit|quota", re.IGNORECASE), 429),
+)
 _MAX_RETRY_AFTER = 60
 
 
@@ -101,12 +109,14 @@ def while_connecting(error: Exception) -> Fault:
                 "The model service's TLS certificate could not be verified.", reason="upstream_tls"
             )
         )
-    if isinstance(error, urllib3.exceptions.ConnectTimeoutError | TimeoutError):
-        message = "The model service could not be reached in time."
-        return Fault(UpstreamTimeout(message, reason="connect_timeout"), is_repeatable=True)
     if isinstance(error, urllib3.exceptions.NameResolutionError | socket.gaierror):
         message = "The model service's host name could not be resolved."
         return Fault(Unavailable(message, reason="upstream_dns", retry_after=5), is_repeatable=True)
+    # urllib3 derives its error for a refused connection from the one for a slow connection.
+    is_refused = isinstance(error, urllib3.exceptions.NewConnectionError)
+    if isinstance(error, urllib3.exceptions.ConnectTimeoutError | TimeoutError) and not is_refused:
+        message = "The model service could not be reached in time."
+        return Fault(UpstreamTimeout(message, reason="connect_timeout"), is_repeatable=True)
     message = "The model service could not be reached."
     unreachable = Unavailable(message, reason="upstream_unreachable", retry_after=5)
     return Fault(unreachable, is_repeatable=True)
@@ -128,7 +138,9 @@ def while_reading(error: Exception) -> Fault:
     if isinstance(error, TimeoutError | urllib3.exceptions.ReadTimeoutError):
         return timed_out()
     if isinstance(error, urllib3.exceptions.DecodeError):
-        return bad_response("a body that could not be decompressed")
+        # Layers of compression multiply: urllib3 refuses more than five of them.
+        is_bomb = "too many content encodings" in str(error).lower()
+        return too_large() if is_bomb else bad_response("a body that could not be decompressed")
     if isinstance(error, http.client.IncompleteRead | OSError | urllib3.exceptions.ProtocolError):
         message = "The model service closed the connection in the middle of its answer."
         return Fault(UpstreamFault(message, reason="upstream_disconnected", retryable=True))
@@ -158,6 +170,8 @@ def of_code(
             "must be shorter: the conversation does not fit into the model's context.",
             reason="context_length_exceeded",
         )
+    if _OVERLOADED.search(code):
+        return _unavailable(503, code, headers)
     if status != 429 and _ACCOUNT.search(code):
         return UpstreamFault(
             "The model service refused this service's account; tell the operator.",
@@ -230,6 +244,11 @@ def _retry_after(headers: Mapping[str, str]) -> int | None:
     """Read `Retry-After` in seconds, brought into the 1 to 60 that every SDK honours."""
     text = headers.get("Retry-After", "")
     return min(max(int(text), 1), _MAX_RETRY_AFTER) if re.fullmatch(r"\d{1,9}", text) else None
+
+
+def status_of_words(code: str) -> int:
+    """Return the status that an error code is usually sent with, 500 for an unknown one."""
+    return next((status for words, status in _STATUS_OF_WORD if words.search(code)), 500)
 
 
 def error_code(body: bytes) -> str:

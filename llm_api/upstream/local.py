@@ -97,6 +97,8 @@ class BundledModel:
             self._child.wait()
             if self._is_stopping:
                 return
+            if self._child.stdin is not None:
+                self._child.stdin.close()
             if time.monotonic() - started_at > _STEADY_S:
                 pause = _MIN_PAUSE_S
             logger.warning("bundled model ended; starting it again", extra={"pause_s": pause})
@@ -126,6 +128,11 @@ def _reserved_port(port: int | None) -> socket.socket:
     The child listens on it too, through SO_REUSEPORT; connections only go to who listens.
     """
     reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    reserved.bind((_LOOPBACK, port or 0))
+    for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):  # the latter for a port just left
+        reserved.setsockopt(socket.SOL_SOCKET, option, 1)
+    try:
+        reserved.bind((_LOOPBACK, port or 0))
+    except OSError:
+        reserved.close()
+        raise
     return reserved

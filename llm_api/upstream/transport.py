@@ -9,7 +9,7 @@ on features that this profile switches off.
 import http.client
 import http.cookiejar
 import queue
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -246,31 +246,39 @@ def _reader(response: requests.Response) -> Any:
 
 def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Read the whole body, at most `max_bytes` after inflating; raises faults.Fault."""
-    try:
-        body: bytes = _reader(response).read(max_bytes + 1)
-    except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-        raise faults.while_reading(error) from error
-    if len(body) > max_bytes:
-        raise faults.too_large()
-    if cast(
-        "http.client.HTTPResponse", response.raw
-    ).length:  # http.client's read(n) does not complain about a missing rest
-        raise faults.while_reading(http.client.IncompleteRead(b""))
+    body = b"".join(_pieces(response, _reader(response).read, max_bytes))
+    raw = cast("http.client.HTTPResponse", response.raw)
+    if raw.length:  # http.client's read(n) does not complain about a missing rest
+        raise _broken(response, http.client.IncompleteRead(b""))
     return body
 
 
 def read_pieces(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> Iterator[bytes]:
     """Yield the body as it comes in, at most `max_bytes` in all; raises faults.Fault."""
-    reader = _reader(response)
+    return _pieces(response, _reader(response).read1, max_bytes)
+
+
+def _pieces(
+    response: requests.Response, read: Callable[[int], bytes], max_bytes: int
+) -> Iterator[bytes]:
     total = 0
     while True:
         try:
-            piece: bytes = reader.read1(_READ_BYTES)
+            piece = read(_READ_BYTES)
         except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-            raise faults.while_reading(error) from error
+            raise _broken(response, error) from error
         if not piece:
             return
         total += len(piece)
         if total > max_bytes:
             raise faults.too_large()
         yield piece
+
+
+def _broken(response: requests.Response, error: Exception) -> faults.Fault:
+    """Translate, and keep the connection from being used again.
+
+    http.client counts an answer that broke off as closed, just as one that was read to its end.
+    """
+    cast("http.client.HTTPResponse", response.raw).will_close = True
+    return faults.while_reading(error)

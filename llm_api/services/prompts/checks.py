@@ -10,7 +10,7 @@ _QUOTED = re.compile(
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _LATIN = re.compile(r"[A-Za-z]")
 _REFUSAL = re.compile(
-    r"\A\s*(?:i'?m sorry|i am sorry|sorry[,.]|i can(?:'|no)t|as an ai|"
+    r"\A\s*(?:i['’]?m sorry|i am sorry|sorry[,.]|i can(?:['’]|no)t|as an ai|"
     r"(?:很|非常)?抱歉|对不起|作为一个?AI)",
     re.IGNORECASE,
 )

@@ -78,7 +78,7 @@ class GuidedForm:
         pattern = _pattern(_gist(request.prompt), self._wanted(request))
         try:
             match = re.fullmatch(pattern, json.loads(completion.text)["prompt"])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return ""
         return self._composed(request, match.groups()) if match else ""
 
@@ -103,9 +103,20 @@ class GuidedForm:
             for phrase, facet in zip(chosen, self._wanted(request), strict=True)
             if not facet.already.search(f"{prompt} {style}")
         ]
-        if style and style.casefold() not in prompt.casefold():
-            added.insert(0, f"{style}风格" if chinese else f"{style} style")
+        if style and not _names(prompt, style):
+            added.insert(0, _with_noun(style, "风格" if chinese else " style"))
         return _joined(prompt, added, chinese=chinese)
+
+
+def _names(prompt: str, style: str) -> bool:
+    """Whether a prompt has the style as words of its own, and not as a part of others."""
+    words = re.escape(style.casefold())
+    edges = rf"(?<![a-z0-9]){words}(?![a-z0-9])" if style.isascii() else words
+    return bool(re.search(edges, prompt.casefold()))
+
+
+def _with_noun(style: str, noun: str) -> str:
+    return style if style.casefold().endswith(noun.strip()) else f"{style}{noun}"
 
 
 def _facet(table: Mapping[str, Any]) -> Facet:

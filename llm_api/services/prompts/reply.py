@@ -12,13 +12,14 @@ _THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL |
 _FENCE = re.compile(r"```[a-z]*\s*(.*?)```", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<(answer|prompt|optimized_prompt)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _PREAMBLE = re.compile(
-    r"\A\s*(?:(?:sure|certainly|of course|okay)\b[^\n:]{0,80}[:!.]\s*|"
-    r"(?:here(?:'s| is)|the (?:optimized|rewritten) prompt)\b[^\n:]{0,80}:\s*|"
+    r"\A\s*(?:(?:sure|certainly|of course|okay)\b(?!-)[^\n:.!]{0,80}[:!.]\s*|"
+    r"(?:here(?:['’]s| is)|the (?:optimized|rewritten) prompt)\b[^\n:]{0,80}:\s*|"
     r"(?:optimized|rewritten|improved) prompt\s*:\s*|"
     r"(?:好的|当然)[，,。!！]?\s*|(?:以下是|改写后|优化后)[^\n：:]{0,20}[：:]\s*)",
     re.IGNORECASE,
 )
 _MARKDOWN = re.compile(r"\*\*|__|^#{1,6}\s+|^[-*]\s+|`", re.MULTILINE)
+_LEFTOVER_JSON = re.compile(r"\A(?:json\b\s*)?[{\[]|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE)
 _QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」"}
 
 
@@ -28,8 +29,9 @@ def find_prompt(text: str) -> str:
     for read in (_strict, _fenced, _balanced, _repaired, _tagged):
         if (found := read(bare)) is not None:
             return _tidy(found)
-    # A JSON object in which no rung found a prompt is not a prompt itself.
-    return "" if bare.startswith("{") else _tidy(bare)
+    # JSON in which no rung found a prompt is not a prompt itself, whatever stands around it.
+    plain = _tidy(bare)
+    return "" if _LEFTOVER_JSON.search(plain) else plain
 
 
 def _strict(text: str) -> str | None:
@@ -51,7 +53,10 @@ def _balanced(text: str) -> str | None:
 def _repaired(text: str) -> str | None:
     if _KEY not in text or "{" not in text:
         return None
-    return _prompt_of(json_repair.loads(text[text.index("{") :]))
+    try:
+        return _prompt_of(json_repair.loads(text[text.index("{") :]))
+    except RecursionError:
+        return None
 
 
 def _tagged(text: str) -> str | None:
@@ -81,8 +86,8 @@ def _objects(text: str) -> Iterator[str]:
 def _tidy(text: str) -> str:
     """Take off preamble, markdown and outer quotes, and fold the text into one paragraph."""
     steps: tuple[Callable[[str], str], ...] = (
-        lambda t: _PREAMBLE.sub("", t),
         lambda t: _MARKDOWN.sub("", t),
+        lambda t: _PREAMBLE.sub("", t),
         lambda t: " ".join(t.split()),
         _unquoted,
     )
