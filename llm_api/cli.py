@@ -7,7 +7,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from llm_api.settings import Settings
-from llm_api.storage import migrate
+from llm_api.storage import StoreError, migrate
 from llm_api.upstream import local
 
 
@@ -18,7 +18,10 @@ def register_commands(app: Flask, settings: Settings) -> None:
     @database.command("upgrade")
     def upgrade() -> None:
         """Bring the database to the current schema."""
-        migrate.upgrade(settings.database_url, settings.root)
+        try:
+            migrate.upgrade(settings.database_url, settings.root)
+        except StoreError as error:
+            raise click.ClickException(str(error)) from error
         click.echo("The database has the current schema.")
 
     @app.cli.command("local-model")

@@ -21,7 +21,7 @@ PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
 _T = TypeVar("_T")
 
-_DATABASES = ("sqlite", "postgresql")
+_DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 _RATE_LIMIT_STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys")
 
 
@@ -107,15 +107,18 @@ class Settings:
 def _merged(environ: Mapping[str, str], root: Path) -> dict[str, str]:
     """Put the three sources together, the strongest last; empty values are left out."""
     merged: dict[str, str] = {}
-    for source in (
-        dotenv_values(root / "backend" / ".env", interpolate=False),
-        dotenv_values(root / ".env", interpolate=False),
-        environ,
-    ):
-        merged.update(
-            {name: text.strip() for name, text in source.items() if text and text.strip()}
-        )
+    sources = [_file(root, "backend/.env"), _file(root, ".env"), environ]
+    for source in sources:
+        merged.update({name: text.strip() for name, text in source.items() if text.strip()})
     return merged
+
+
+def _file(root: Path, name: str) -> dict[str, str]:
+    try:
+        values = dotenv_values(root / name, interpolate=False)
+    except (UnicodeDecodeError, OSError) as error:
+        raise SettingsError([f"{name} must be a readable text file in UTF-8."]) from error
+    return {setting: text for setting, text in values.items() if text}
 
 
 def _password(url: str) -> str:
@@ -211,7 +214,7 @@ class _Reader:
 
         def parse(text: str) -> str:
             scheme = urlsplit(text).scheme
-            if "://" not in text or (scheme not in schemes and scheme.split("+")[0] not in schemes):
+            if "://" not in text or scheme not in schemes:
                 raise ValueError
             return text
 

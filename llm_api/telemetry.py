@@ -4,11 +4,13 @@ A log line is a fixed message plus fields (`logger.info("call ended", extra={"st
 never holds a prompt, an answer or an image, and configured secrets are blanked out of every line.
 """
 
+import json
 import logging
 import logging.config
 import secrets
 from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
+from dataclasses import is_dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,22 +44,44 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; values that JSON lacks are written as text."""
-        line = {
+        line: dict[str, Any] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": self._redacted(record.getMessage()),
         }
         if (request_id := _request_id.get()) is not None:
             line["request_id"] = request_id
-        line.update({k: v for k, v in vars(record).items() if k not in _STANDARD_FIELDS})
+        for name, value in vars(record).items():
+            if name not in _STANDARD_FIELDS:
+                line[name] = self._redacted(value)
         if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        # OPT_NON_STR_KEYS: a field's value may be a dict that a library made.
-        text = orjson.dumps(line, default=str, option=orjson.OPT_NON_STR_KEYS).decode()
-        for secret in self._secrets:
-            text = text.replace(secret, "[redacted]")
-        return text
+            line["exception"] = self._redacted(self.formatException(record.exc_info))
+        return _json(line)
+
+    def _redacted(self, value: Any) -> Any:
+        """Blank out the secrets in a value and in everything inside it."""
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, "[redacted]")
+            return value
+        if isinstance(value, dict):
+            return {str(key): self._redacted(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._redacted(inner) for inner in value]
+        return value if _is_plain(value) else self._redacted(str(value))
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | float) or is_dataclass(value)
+
+
+def _json(line: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(line, default=str).decode()
+    except TypeError:  # an integer over 64 bits, or half a character: Python's own can write both
+        text = json.dumps(line, default=str, ensure_ascii=False)
+        return text.encode("utf-8", "replace").decode()
 
 
 def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:

@@ -17,13 +17,18 @@ _LOCK_ID = 7_310_255_902
 
 def _run() -> None:
     engine = make_engine(context.config.attributes["url"])
-    # On SQLite the transaction begins with BEGIN IMMEDIATE (see make_engine), which is the lock.
-    with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ID)))
-        context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
-        context.run_migrations()
-    engine.dispose()
+    try:
+        # On SQLite the transaction begins with BEGIN IMMEDIATE (see make_engine), which is the
+        # lock.
+        with engine.begin() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ID)))
+            context.configure(
+                connection=connection, target_metadata=metadata, transactional_ddl=True
+            )
+            context.run_migrations()
+    finally:
+        engine.dispose()
 
 
 _run()

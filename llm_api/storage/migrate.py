@@ -4,11 +4,21 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from sqlalchemy.exc import SQLAlchemyError
+
+from llm_api.storage import StoreError
+from llm_api.storage.sql import what_failed
 
 
 def upgrade(url: str, root: Path) -> None:
-    """Apply every migration that is missing; safe when several processes do it at once."""
-    command.upgrade(_config(url, root), "head")
+    """Apply every migration that is missing; safe when several processes do it at once.
+
+    Raises StoreError.
+    """
+    try:
+        command.upgrade(_config(url, root), "head")
+    except SQLAlchemyError as error:
+        raise StoreError(what_failed(error)) from error
 
 
 def downgrade(url: str, root: Path, revision: str) -> None:

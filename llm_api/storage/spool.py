@@ -93,8 +93,8 @@ class Spool:
                 self.flush()
                 pause = _PAUSE_S
                 self._has_rows.wait(_ORPHAN_CHECK_S)
-            except StoreError as error:
-                logger.warning("usage rows wait for the database", extra={"cause": str(error)})
+            except (StoreError, OSError) as error:
+                logger.warning("usage rows wait", extra={"cause": str(error)})
                 pause = min(pause * 2, _MAX_PAUSE_S)
             time.sleep(pause)
 
@@ -106,7 +106,8 @@ class Spool:
             for batch in self._file.batches():
                 self._save(ended_records(batch))
             if self._file.size > ROTATE_BYTES:
-                self._rotate(self._file)
+                with contextlib.suppress(OSError):  # the full file is as good as a new one
+                    self._rotate(self._file)
 
     def _save(self, records: list[UsageRecord]) -> None:
         if records:
@@ -117,9 +118,10 @@ class Spool:
         with self._writing:
             if full.has_unread:
                 return
-            self._file = SpoolFile.create(self._folder)
+            new = SpoolFile.create(self._folder)
             for record in self._open_calls.values():
-                self._file.append("begun", record)
+                new.append("begun", record)
+            self._file = new
         full.remove()
 
     def adopt_orphans(self) -> None:

@@ -1,5 +1,7 @@
 """The file of a spool: JSON lines, locked by the process that writes them."""
 
+import contextlib
+import errno
 import fcntl
 import os
 import secrets
@@ -69,7 +71,10 @@ class SpoolFile:
     def append(self, state: str, record: UsageRecord) -> None:
         """Add a line; `state` is `begun` or `ended`. Raises OSError."""
         line = orjson.dumps({"state": state, "record": record}, option=orjson.OPT_APPEND_NEWLINE)
-        os.write(self._descriptor, line)
+        written = os.write(self._descriptor, line)
+        if written < len(line):  # the disk is full: half a line must not spoil the next one
+            os.ftruncate(self._descriptor, self.size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def batches(self) -> Iterator[list["SpoolLine"]]:
         """Yield the unread lines in batches; a batch counts as read when the next is asked for."""
@@ -85,7 +90,8 @@ class SpoolFile:
 
     def remove(self) -> None:
         """Delete the file and let go of it."""
-        self.path.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # somebody has moved it away
+            self.path.unlink()
         self.close()
 
     def close(self) -> None:

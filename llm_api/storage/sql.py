@@ -14,6 +14,7 @@ from llm_api.storage.tables import usage
 
 _BUSY_TIMEOUT_MS = 5_000
 _CONNECT_TIMEOUT_S = 3
+_UNDEFINED_TABLE = "42P01"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 
 def make_engine(url: str) -> Engine:
@@ -30,7 +31,7 @@ def make_engine(url: str) -> Engine:
             pool_pre_ping=True,
             connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
         )
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, OSError) as error:
         raise StoreError("DATABASE_URL names a database that cannot be used.") from error
 
 
@@ -77,7 +78,7 @@ class SqlUsageStore:
             except sa.exc.IntegrityError:
                 self._insert_new(rows)
         except sa.exc.SQLAlchemyError as error:
-            raise StoreError(_what_failed(error)) from error
+            raise StoreError(what_failed(error)) from error
 
     def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         with self._engine.begin() as connection:
@@ -102,7 +103,7 @@ class SqlUsageStore:
             with self._engine.connect() as connection:
                 connection.execute(sa.select(usage.c.request_id).limit(1)).all()
         except sa.exc.SQLAlchemyError as error:
-            raise StoreError(_what_failed(error)) from error
+            raise StoreError(what_failed(error)) from error
 
     def close(self) -> None:
         """See UsageStore."""
@@ -119,11 +120,11 @@ def _row(record: UsageRecord) -> dict[str, Any]:
     return row
 
 
-def _what_failed(error: sa.exc.SQLAlchemyError) -> str:
+def what_failed(error: sa.exc.SQLAlchemyError) -> str:
     """Say what failed without the statement, its values or the address."""
     cause = getattr(error, "orig", None) or error
     text = str(cause)
-    if "no such table" in text or "does not exist" in text:
+    if "no such table" in text or getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE:
         return "The database has no usage table; run `flask --app wsgi db upgrade`."
     if "locked" in text:
         return "The database is locked by another process."
