@@ -24,7 +24,7 @@ workers = settings.web_concurrency
 
 # A waiting call costs a greenlet instead of a thread: slow upstreams and slow or hostile clients
 # hold nothing, and a full core degrades evenly (docs/decisions/0002-gevent.md).
-worker_class = "gevent"
+worker_class = "llm_api.gunicorn_worker.DrainingGeventWorker"
 # Calls and idle connections a worker holds at once; 2,000 waiting calls need about 170 MiB.
 worker_connections = 2_000
 # A worker whose loop stands still for so long is replaced. Waiting calls do not stop the loop.

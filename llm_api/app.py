@@ -126,16 +126,11 @@ def _register_routes(app: Flask) -> None:
 
 
 def _check_store(store: SqlUsageStore) -> str:
-    failures: list[str] = []
-
-    def check() -> None:
-        try:
-            store.check()
-        except StoreError as error:
-            failures.append(str(error))
-
-    _offload(check)
-    return failures[0] if failures else "ok"
+    try:
+        _offload(store.check)
+    except StoreError as error:
+        return str(error)
+    return "ok"
 
 
 def _offload(blocking: Callable[[], None]) -> None:
@@ -143,7 +138,16 @@ def _offload(blocking: Callable[[], None]) -> None:
 
     A locked SQLite file stopped every greenlet for 2.9 s otherwise.
     """
-    if monkey.is_module_patched("threading"):
-        get_hub().threadpool.apply(blocking)
-    else:
+    if not monkey.is_module_patched("threading"):
         blocking()
+    # Caught in the thread: gevent would print a traceback, with SQL in it, past the logs.
+    elif (raised := get_hub().threadpool.apply(_raised_by, (blocking,))) is not None:
+        raise raised
+
+
+def _raised_by(blocking: Callable[[], None]) -> Exception | None:
+    try:
+        blocking()
+    except Exception as error:  # noqa: BLE001  # all of them are raised again, by the caller
+        return error
+    return None

@@ -52,6 +52,8 @@ class ApiError(Exception):
         self.reason = reason
         self.retryable = self.retryable_by_default if retryable is None else retryable
         self.retry_after = retry_after
+        # Whether this service has already repeated the call; a client's repeats would multiply.
+        self.is_spent = False
         self.headers = tuple(headers)
 
 

@@ -13,10 +13,12 @@ from llm_api.storage.tables import metadata
 
 # Any number that no other program takes for its advisory lock in the same database.
 _LOCK_ID = 7_310_255_902
+# Others that start at the same time wait for the one that migrates.
+_BUSY_TIMEOUT_S = 30
 
 
 def _run() -> None:
-    engine = make_engine(context.config.attributes["url"])
+    engine = make_engine(context.config.attributes["url"], busy_timeout=_BUSY_TIMEOUT_S)
     try:
         # On SQLite the transaction begins with BEGIN IMMEDIATE (see make_engine), which is the
         # lock.

@@ -277,7 +277,7 @@ def test_the_log_names_a_valkey_that_is_away_once(shared: Service, valkey: Valke
 
     warnings = [line for line in shared.log_records() if line["level"] == "WARNING"]
 
-    assert ["storage unreachable" in line["message"] for line in warnings] == [True]
+    assert ["counted in memory" in line["message"] for line in warnings] == [True]
 
 
 def test_a_service_starts_while_valkey_is_away(tmp_path: Path, upstream: ScriptedUpstream) -> None:

@@ -37,7 +37,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def typed(example: str, service: Service) -> str:
     """Run a shell example against the service and return what it printed."""
     command = example.replace("http://localhost:8000", service.url)
-    done = subprocess.run(["bash", "-c", command], capture_output=True, timeout=100, check=True)
+    shell = ["/bin/bash", "-c", command]
+    done = subprocess.run(shell, capture_output=True, timeout=100, check=True)
     return done.stdout.decode()
 
 

@@ -159,5 +159,3 @@ class Spool:
             if self._file is not None and not self._open_calls and not self._file.has_unread:
                 self._file.remove()
                 self._file = None
-                with contextlib.suppress(OSError):  # others still use the folder
-                    self._folder.rmdir()

@@ -1,5 +1,6 @@
 """The usage store in a SQL database: SQLite or PostgreSQL, chosen by the URL alone."""
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +13,15 @@ from llm_api.domain import UsageRecord
 from llm_api.storage import StoreError
 from llm_api.storage.tables import usage
 
-_BUSY_TIMEOUT_MS = 5_000
+# How long a write waits for another process's lock on a SQLite file. Rows that do not get it stay
+# in the spool, so that a short wait costs nothing.
+_BUSY_TIMEOUT_S = 0.5
+_READS = {"llm_api_reads": True}
 _CONNECT_TIMEOUT_S = 3
 _UNDEFINED_TABLE = "42P01"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 
-def make_engine(url: str) -> Engine:
+def make_engine(url: str, *, busy_timeout: float = _BUSY_TIMEOUT_S) -> Engine:
     """Make an engine; for SQLite the folder of the file is made too.
 
     Raises StoreError for a URL that cannot be used.
@@ -25,20 +29,21 @@ def make_engine(url: str) -> Engine:
     try:
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
-            return _sqlite_engine(parsed)
+            return _sqlite_engine(parsed, busy_timeout)
         return sa.create_engine(
             parsed,
             pool_pre_ping=True,
             connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
         )
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, OSError) as error:
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
         raise StoreError("DATABASE_URL names a database that cannot be used.") from error
 
 
-def _sqlite_engine(url: sa.URL) -> Engine:
+def _sqlite_engine(url: sa.URL, busy_timeout: float) -> Engine:
     if url.database and url.database != ":memory:":
-        Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+        with contextlib.suppress(OSError):  # then connecting fails, and readiness says so
+            Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+    engine = sa.create_engine(url, connect_args={"timeout": busy_timeout})
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
@@ -59,7 +64,8 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 def _begin_immediate(connection: Connection) -> None:
     # A deferred transaction that reads and then writes fails at once, whatever the busy time-out,
     # when another process wrote in between: 51 % of them with six processes, none of these.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    reads = connection.get_execution_options().get("llm_api_reads", False)
+    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
 
 
 class SqlUsageStore:
@@ -100,7 +106,7 @@ class SqlUsageStore:
     def check(self) -> None:
         """See UsageStore."""
         try:
-            with self._engine.connect() as connection:
+            with self._engine.connect().execution_options(**_READS) as connection:
                 connection.execute(sa.select(usage.c.request_id).limit(1)).all()
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error

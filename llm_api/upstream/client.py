@@ -107,6 +107,7 @@ class UpstreamClient:
                     return self._attempt(body, call, model_was_named=model_was_named)
                 except faults.Fault as fault:
                     if attempt == _ATTEMPTS or not fault.is_repeatable or not call.remaining:
+                        fault.error.is_spent = True
                         raise fault.error from fault
                 self._sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311  # a pause, not a secret
         raise AssertionError  # the last attempt has returned or raised

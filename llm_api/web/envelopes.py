@@ -51,6 +51,9 @@ def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = 
         response.headers[name] = value
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
+    if is_openai and (error.is_spent or not error.retryable):
+        # The SDKs repeat every 429 and 5xx twice, unless this tells them not to.
+        response.headers["x-should-retry"] = "false"
     g.error_reason = error.reason
     return response
 

@@ -21,7 +21,7 @@ def in_processes(work: "Callable[[str, int], None]", url: str, processes: int) -
 
 def count_up(url: str, _position: int) -> None:
     """Read a number and write the next one, 50 times."""
-    engine = make_engine(url)
+    engine = make_engine(url, busy_timeout=30)
     for _ in range(50):
         with engine.begin() as connection:
             number = connection.execute(sa.text("SELECT n FROM counter")).scalar_one()
@@ -31,7 +31,7 @@ def count_up(url: str, _position: int) -> None:
 
 def keep_1000_rows(url: str, position: int) -> None:
     """Keep 1,000 rows, each with a commit of its own."""
-    store = SqlUsageStore(make_engine(url))
+    store = SqlUsageStore(make_engine(url, busy_timeout=30))
     for number in range(1_000):
         store.add([ended(f"req_{position}_{number}")])
     store.close()

@@ -155,7 +155,7 @@ def test_a_postgres_that_comes_back_is_used_again(postgres: PostgresServer) -> N
 
 @pytest.mark.parametrize(
     ("pragma", "value"),
-    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 5_000)],
+    [("journal_mode", "wal"), ("synchronous", 2), ("foreign_keys", 1), ("busy_timeout", 500)],
 )
 def test_every_sqlite_connection_is_configured(pragma: str, value: object, tmp_path: Path) -> None:
     engine = make_engine(f"sqlite:///{tmp_path / 'usage.db'}")

@@ -565,9 +565,15 @@ def test_an_abandoned_call_closes_its_connection_within_a_second(
 def test_an_abandoned_call_is_not_repeated(upstream: ScriptedUpstream, asker: Asker) -> None:
     upstream.script(replies.hang(30))
 
-    asker.fail(is_abandoned=lambda: True)
+    asker.fail(is_abandoned=lambda: bool(upstream.requests))
 
     assert len(upstream.requests) == 1
+
+
+def test_a_call_whose_client_has_left_is_not_made(upstream: ScriptedUpstream, asker: Asker) -> None:
+    asker.fail(is_abandoned=lambda: True)
+
+    assert upstream.requests == []
 
 
 @pytest.fixture
