@@ -47,7 +47,7 @@ clean:  ## remove what make installed (not instance/, where the database is)
 define NEW_VENV
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
   echo "Python 3.11 or later is needed; $$($(PYTHON) --version 2>&1) was found as '$(PYTHON)'."; \
-  echo "Name another one: make $@ PYTHON=python3.12" >&2; exit 1; }
+  echo "Name another one: make run PYTHON=python3.12" >&2; exit 1; }
 @$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
   echo "This Python cannot make virtual environments (ensurepip is missing)."; \
   echo "On Debian or Ubuntu: apt-get install python3-venv. Then run make again." >&2; exit 1; }

@@ -4,6 +4,7 @@ This file runs in the master, before any worker exists. It imports nothing that 
 gevent first (requests, urllib3, SQLAlchemy): the workers import the application after the patch.
 """
 
+import gc
 import os
 import sys
 
@@ -41,6 +42,7 @@ forwarder_headers = ""
 control_socket_disable = True
 # Each request is logged once, by the application, with its id.
 accesslog = None
+logger_class = "llm_api.gunicorn_worker.NoAccessLogger"
 logconfig_dict = logging_config(settings.secrets)
 
 
@@ -80,6 +82,9 @@ def _start_bundled_model(server):
 
 def post_worker_init(worker):
     """Take up usage rows that a killed worker left behind, without waiting for the first call."""
+    # What is loaded now lives as long as the worker: the garbage collector need not look at it.
+    gc.collect()
+    gc.freeze()
     worker.wsgi.extensions["llm_api_spool"].start()
 
 

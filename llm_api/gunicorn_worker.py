@@ -1,19 +1,30 @@
-"""gunicorn's gevent worker, which lets go of idle connections when it is to end.
-
-gunicorn 27 waits for every connection, those that are only kept alive included: SIGTERM would take
-all of `graceful_timeout` whenever a client keeps one open.
-"""
+"""gunicorn's gevent worker and logger, each with one thing put right."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import gevent
+from gunicorn.glogging import Logger
 from gunicorn.workers.ggevent import GeventWorker
 
 
+class NoAccessLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """A logger without an access log: the application writes a line for each request itself.
+
+    With `logconfig_dict` set, gunicorn makes up every access line (0.04 ms), wanted or not.
+    """
+
+    def access(self, *_: Any) -> None:
+        """Write nothing."""
+
+
 class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
-    """A gevent worker that ends as soon as its calls have ended."""
+    """A gevent worker that ends as soon as its calls have ended.
+
+    gunicorn 27 waits for every connection, those that are only kept alive included: SIGTERM would
+    take all of `graceful_timeout` whenever a client keeps one open.
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         """Take gunicorn's arguments."""

@@ -124,11 +124,15 @@ class UpstreamClient:
 
     @contextmanager
     def _place(self, call: Call) -> Iterator[None]:
-        if not self._places.acquire(timeout=min(self._traits.queue_timeout, call.remaining)):
+        has_waited = not self._places.acquire(blocking=False)
+        if has_waited and not self._places.acquire(
+            timeout=min(self._traits.queue_timeout, call.remaining)
+        ):
             raise faults.overloaded()
         try:
-            call.check()
-            if call.is_client_gone:  # it left while it waited for the place
+            if has_waited:
+                call.check()
+            if call.is_client_gone:  # nobody looked for it while it waited
                 raise faults.ClientGone
             yield
         finally:

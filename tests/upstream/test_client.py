@@ -570,12 +570,6 @@ def test_an_abandoned_call_is_not_repeated(upstream: ScriptedUpstream, asker: As
     assert len(upstream.requests) == 1
 
 
-def test_a_call_whose_client_has_left_is_not_made(upstream: ScriptedUpstream, asker: Asker) -> None:
-    asker.fail(is_abandoned=lambda: True)
-
-    assert upstream.requests == []
-
-
 @pytest.fixture
 def occupied(upstream: ScriptedUpstream, asker_of: AskerOf) -> Iterator[tuple[Asker, Asker]]:
     """Make two askers of one client with one place, and let the first hold the place."""
@@ -626,6 +620,21 @@ def test_a_call_waits_for_a_place(upstream: ScriptedUpstream, asker_of: AskerOf)
         answers = [pool.submit(asker.ask) for _ in range(3)]
 
     assert [answer.result().text for answer in answers] == ["Hello"] * 3
+
+
+def test_a_call_whose_client_left_while_it_waited_is_not_made(
+    upstream: ScriptedUpstream, asker_of: AskerOf
+) -> None:
+    upstream.script(replies.delayed(replies.completion(), 0.5))
+    asker = asker_of(traits=UpstreamTraits("scripted", max_concurrency=1, queue_timeout=20))
+    with ThreadPoolExecutor() as pool:
+        pool.submit(asker.ask)
+        wait_until(lambda: upstream.requests, 5, "the place is taken")
+
+        error = asker.fail(is_abandoned=lambda: True)
+
+    assert described(error) == (499, "client_closed", False)
+    assert len(upstream.requests) == 1
 
 
 def test_at_most_so_many_calls_run_at_once(upstream: ScriptedUpstream, asker_of: AskerOf) -> None:
