@@ -3,6 +3,7 @@
 import hashlib
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -100,7 +101,10 @@ def _upstreams(settings: Settings, watch: Watch) -> dict[str, UpstreamClient]:
     }
     if settings.uses_bundled_model:
         endpoint = settings.local_model or default_endpoint()
-        upstreams["local"] = UpstreamClient(endpoint, BUNDLED_MODEL, settings.timeouts, watch)
+        # One model serves all workers: they share its places.
+        places = max(1, BUNDLED_MODEL.max_concurrency // settings.web_concurrency)
+        traits = replace(BUNDLED_MODEL, max_concurrency=places)
+        upstreams["local"] = UpstreamClient(endpoint, traits, settings.timeouts, watch)
     return upstreams
 
 

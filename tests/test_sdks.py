@@ -175,6 +175,17 @@ def test_a_fault_of_the_upstream_is_an_internal_server_error(
     assert (caught.value.request_id or "").startswith("req_")
 
 
+def test_the_repeats_of_the_sdk_do_not_multiply_ours(
+    sdk: openai.OpenAI, scripted: ScriptedUpstream
+) -> None:
+    scripted.script(*[replies.api_error(503)] * 10)
+
+    with pytest.raises(openai.InternalServerError):
+        sdk.chat.completions.create(model="m", messages=HELLO)
+
+    assert len(scripted.requests) == 2
+
+
 def test_a_refusal_for_the_rate_is_a_rate_limit_error(
     tmp_path: Path, upstream: ScriptedUpstream
 ) -> None:

@@ -26,6 +26,6 @@ def free_port() -> int:
 @contextmanager
 def closed_port() -> Iterator[int]:
     """Hold a port where connections are refused: bound, so that nobody takes it, but silent."""
-    with socket.socket() as placeholder:
-        placeholder.bind((LOOPBACK, 0))
-        yield int(placeholder.getsockname()[1])
+    with socket.socket() as reserved:
+        reserved.bind((LOOPBACK, 0))
+        yield int(reserved.getsockname()[1])
