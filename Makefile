@@ -46,17 +46,17 @@ clean:  ## remove what make installed (not instance/, where the database is)
 
 define NEW_VENV
 @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-  echo "Python 3.11 or later is needed; $$($(PYTHON) --version 2>&1) was found as '$(PYTHON)'."; \
+  echo "Python 3.11 or later is needed; $$($(PYTHON) --version 2>&1) was found as '$(PYTHON)'." >&2; \
   echo "Name another one: make run PYTHON=python3.12" >&2; exit 1; }
 @$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
-  echo "This Python cannot make virtual environments (ensurepip is missing)."; \
+  echo "This Python cannot make virtual environments (ensurepip is missing)." >&2; \
   echo "On Debian or Ubuntu: apt-get install python3-venv. Then run make again." >&2; exit 1; }
-@test -x $(1)/bin/python || $(PYTHON) -m venv $(1)
+@test -x $(1)/bin/pip || $(PYTHON) -m venv --clear $(1)
 endef
 
 define INSTALL
 @$(1) || { \
-  echo "Installation failed. All packages come as ready wheels, no compiler is used: if pip found no wheel for"; \
+  echo "Installation failed. All packages come as ready wheels, no compiler is used: if pip found no wheel for" >&2; \
   echo "this platform (Alpine Linux is one), see 'Where it runs' in README.md." >&2; exit 1; }
 endef
 

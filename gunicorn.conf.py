@@ -100,7 +100,9 @@ def worker_exit(server, worker):
 def pre_exec(server):
     """Let a new master (SIGUSR2) start a model of its own: this one ends with the old master."""
     if getattr(server, "bundled_model", None) is not None:
-        del os.environ["LOCAL_MODEL_URL"], os.environ["LOCAL_MODEL_KEY"]
+        for name in ("LOCAL_MODEL_URL", "LOCAL_MODEL_KEY"):
+            # gunicorn starts it with this environment, which a SIGHUP takes over from os.environ.
+            server.cfg.env_orig.pop(name, None)
 
 
 def on_exit(server):

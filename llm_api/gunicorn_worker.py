@@ -45,6 +45,10 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Begin to end, on SIGTERM."""
         super().handle_exit(sig, frame)
-        for timeout, waiting in self._idle.items():
-            # Its own time-out, which it takes for the end of the wait.
-            gevent.get_hub().loop.run_callback(waiting.throw, timeout)
+        for timeout in self._idle:
+            gevent.get_hub().loop.run_callback(self._end_wait, timeout)
+
+    def _end_wait(self, timeout: gevent.Timeout) -> None:
+        # It may have got a request since. If not, its own time-out ends the wait.
+        if timeout in self._idle:
+            self._idle[timeout].throw(timeout)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import click
 import limits
@@ -62,7 +62,7 @@ class Settings:
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be shown."""
         endpoints = (self.fast, self.judge, self.local_model)
-        passwords = (_password(self.database_url), _password(self.ratelimit_storage_uri))
+        passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
         return tuple(s for s in (*(e.key for e in endpoints if e), *passwords) if s)
 
     @classmethod
@@ -121,11 +121,11 @@ def _file(root: Path, name: str) -> dict[str, str]:
     return {setting: text for setting, text in values.items() if text}
 
 
-def _password(url: str) -> str:
-    try:
-        return urlsplit(url).password or ""
-    except ValueError:  # `url` has been refused with a message of its own
-        return ""
+def _passwords(url: str) -> tuple[str, ...]:
+    """Return the passwords in a URL, as they are written and as they are meant."""
+    parts = urlsplit(url)
+    written = parts.password or ""
+    return (written, unquote(written), *parse_qs(parts.query).get("password", []))
 
 
 class _Reader:
@@ -213,19 +213,26 @@ class _Reader:
         """Read the URL of a store with one of the schemes."""
 
         def parse(text: str) -> str:
-            scheme = urlsplit(text).scheme
-            if "://" not in text or scheme not in schemes:
+            parts = urlsplit(text)
+            # `port` raises ValueError for what is not one, such as half of a password with a slash.
+            if "://" not in text or parts.scheme not in schemes or parts.port == 0:
                 raise ValueError
             return text
 
         known = ", ".join(f"{scheme}://" for scheme in schemes)
-        return self._checked(name, default, parse, f"a URL that begins with one of {known}")
+        return self._checked(
+            name,
+            default,
+            parse,
+            f"a URL that begins with one of {known}; signs in a password are written as %XX",
+        )
 
     def rate_limit(self, name: str, default: str) -> str:
         """Read a limit such as `300/minute`; several are separated by `;`."""
 
         def parse(text: str) -> str:
-            limits.parse_many(text)
+            if any(item.amount < 1 for item in limits.parse_many(text)):
+                raise ValueError
             return text
 
         return self._checked(

@@ -40,7 +40,12 @@ class JsonFormatter(logging.Formatter):
     def __init__(self, secret_values: Iterable[str] = ()) -> None:
         """Take the secrets to blank out, such as upstream keys."""
         super().__init__()
-        self._secrets = [value for value in secret_values if value]
+        self._secrets: set[str] = set()
+        self.add_secrets(secret_values)
+
+    def add_secrets(self, secret_values: Iterable[str]) -> None:
+        """Blank out these too."""
+        self._secrets.update(value for value in secret_values if value)
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line; values that JSON lacks are written as text."""
@@ -110,6 +115,10 @@ def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:
 
 
 def configure_logging(secret_values: Sequence[str] = ()) -> None:
-    """Send log lines to standard error as JSON, unless that is set up already."""
-    if not any(isinstance(h.formatter, JsonFormatter) for h in logging.root.handlers):
+    """Send log lines to standard error as JSON; where that is set up already, add the secrets."""
+    formatters = [h.formatter for h in logging.root.handlers]
+    known = [one for one in formatters if isinstance(one, JsonFormatter)]
+    for formatter in known:
+        formatter.add_secrets(secret_values)
+    if not known:
         logging.config.dictConfig(logging_config(secret_values))

@@ -25,12 +25,19 @@ logger = logging.getLogger(__name__)
 class Watched:
     """Something that waits on a socket, and until when."""
 
-    def __init__(self, *, total: float, is_abandoned: Callable[[], bool] = never) -> None:
-        """Give it `total` seconds from now."""
+    def __init__(
+        self,
+        *,
+        total: float,
+        is_abandoned: Callable[[], bool] = never,
+        how: int = socket.SHUT_RD,
+    ) -> None:
+        """Give it `total` seconds from now; `how` says which sides of the socket are shut then."""
         self.deadline = time.monotonic() + total
         self.is_over_time = False
         self.is_client_gone = False
         self._is_abandoned = is_abandoned
+        self._how = how
         self._socket: socket.socket | None = None
 
     @property
@@ -47,17 +54,17 @@ class Watched:
         self.is_over_time = self.is_over_time or not self.remaining
         self.is_client_gone = self.is_client_gone or self._is_abandoned()
         if (self.is_over_time or self.is_client_gone) and self._socket is not None:
-            stop_reading(self._socket)
+            shut(self._socket, self._how)
 
 
-def stop_reading(awaited: socket.socket) -> None:
-    """End the reading side of a socket, so that a read on it returns at once."""
+def shut(awaited: socket.socket, how: int) -> None:
+    """Shut one side of a socket or both, so that who waits there returns at once."""
     # ssl.SSLSocket.shutdown forgets the TLS state under the feet of whoever is reading;
     # the plain socket's only ends the connection.
     is_tls = isinstance(awaited, ssl.SSLSocket)
     plain: Any = super(ssl.SSLSocket, awaited) if is_tls else awaited
     with contextlib.suppress(OSError):
-        plain.shutdown(socket.SHUT_RD)
+        plain.shutdown(how)
 
 
 def peek(awaited: socket.socket) -> bytes | None:

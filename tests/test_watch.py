@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.watch import Watch, Watched, peek, stop_reading
+from llm_api.watch import Watch, Watched, peek, shut
 from tests.support.waiting import wait_until
 
 CERTIFICATE = Path(__file__).parent / "upstream" / "self_signed.pem"
@@ -92,7 +92,7 @@ def test_a_closed_socket_is_no_error(pair: Pair) -> None:
     ours, _ = pair
     ours.close()
 
-    stop_reading(ours)
+    shut(ours, socket.SHUT_RD)
 
 
 def test_the_remaining_time_shrinks_to_nothing() -> None:

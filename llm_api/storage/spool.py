@@ -88,13 +88,16 @@ class Spool:
             self._has_rows.clear()
             try:
                 if time.monotonic() - checked_at >= _ORPHAN_CHECK_S:
-                    self.adopt_orphans()
                     checked_at = time.monotonic()
+                    self.adopt_orphans()
                 self.flush()
                 pause = _PAUSE_S
                 self._has_rows.wait(_ORPHAN_CHECK_S)
-            except (StoreError, OSError) as error:
-                logger.warning("usage rows wait", extra={"cause": str(error)})
+            except StoreError as error:
+                logger.warning("usage rows wait for the database", extra={"cause": str(error)})
+                pause = min(pause * 2, _MAX_PAUSE_S)
+            except Exception:  # whatever it is: rows must go on being written
+                logger.exception("usage rows wait")
                 pause = min(pause * 2, _MAX_PAUSE_S)
             time.sleep(pause)
 
@@ -125,15 +128,26 @@ class Spool:
         full.remove()
 
     def adopt_orphans(self) -> None:
-        """Move the rows of processes that are gone into the store; raises StoreError."""
+        """Move the rows of processes that are gone into the store; raises StoreError.
+
+        A file that cannot be read is left for somebody who can.
+        """
         for path in sorted(self._folder.glob("*.jsonl")):
-            if (file := SpoolFile.adopt(path)) is not None:
-                try:
-                    self._save_all(file)
-                except BaseException:
-                    file.close()
-                    raise
-                file.remove()
+            try:
+                file = SpoolFile.adopt(path)
+            except OSError as error:
+                logger.warning("spool file not readable", extra={"errno": error.errno})
+                continue
+            if file is not None:
+                self._empty(file)
+
+    def _empty(self, orphan: SpoolFile) -> None:
+        try:
+            self._save_all(orphan)
+        except BaseException:
+            orphan.close()
+            raise
+        orphan.remove()
 
     def _save_all(self, file: SpoolFile) -> None:
         killed: dict[str, UsageRecord] = {}

@@ -18,6 +18,7 @@ from llm_api.storage.tables import usage
 _BUSY_TIMEOUT_S = 0.5
 _READS = {"llm_api_reads": True}
 _CONNECT_TIMEOUT_S = 3
+_STATEMENT_TIMEOUT_MS = 5_000
 _UNDEFINED_TABLE = "42P01"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 
@@ -33,9 +34,14 @@ def make_engine(url: str, *, busy_timeout: float = _BUSY_TIMEOUT_S) -> Engine:
         return sa.create_engine(
             parsed,
             pool_pre_ping=True,
-            connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
+            connect_args={
+                "connect_timeout": _CONNECT_TIMEOUT_S,
+                # A server that is frozen or gone must not hold the one thread that writes.
+                "tcp_user_timeout": _STATEMENT_TIMEOUT_MS,
+                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}",
+            },
         )
-    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError) as error:
+    except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError) as error:
         raise StoreError("DATABASE_URL names a database that cannot be used.") from error
 
 

@@ -12,13 +12,13 @@ _INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reaso
 _MAX_TOKENS = 2**31 - 1  # more tokens than any context holds: such a count is a mistake
 
 
-def parse_completion(body: bytes) -> Completion:
+def parse_completion(body: bytes, *, model_was_named: bool = True) -> Completion:
     """Check a `chat.completion` body; its bytes are kept to be passed on as they are.
 
     Raises faults.Fault.
     """
     document = _object(body)
-    raise_embedded_error(document)
+    raise_embedded_error(document, model_was_named=model_was_named)
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices:
         raise faults.bad_response("an answer without choices")
@@ -32,7 +32,7 @@ def parse_completion(body: bytes) -> Completion:
     return Completion(document=document, body=body, usage=parse_usage(document.get("usage")))
 
 
-def raise_embedded_error(document: Mapping[str, Any]) -> None:
+def raise_embedded_error(document: Mapping[str, Any], *, model_was_named: bool = True) -> None:
     """Raise the Fault of an error that came inside a body with status 200."""
     error = document.get("error")
     if not error and isinstance(document.get("code"), str) and "choices" not in document:
@@ -49,7 +49,7 @@ def raise_embedded_error(document: Mapping[str, Any]) -> None:
             else faults.status_of_words(code),
             code,
             {},
-            model_was_named=True,
+            model_was_named=model_was_named,
         )
     )
 
@@ -68,7 +68,7 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value <= _MAX_TOKENS
 
 
-def collect_chunks(events: Iterable[bytes]) -> Completion:
+def collect_chunks(events: Iterable[bytes], *, model_was_named: bool = True) -> Completion:
     """Put the events of a streamed answer together to one completion.
 
     Raises faults.Fault, also for a stream that ends with neither `[DONE]` nor a finish reason.
@@ -80,7 +80,7 @@ def collect_chunks(events: Iterable[bytes]) -> Completion:
             is_complete = True
             break
         chunk = _object(event)
-        raise_embedded_error(chunk)
+        raise_embedded_error(chunk, model_was_named=model_was_named)
         collected.add(chunk)
     if not is_complete and not collected.has_finished:
         raise faults.Fault(faults.while_reading(OSError()).error)

@@ -1,5 +1,6 @@
 """One call on its way to an upstream, with all its attempts."""
 
+import socket
 from collections.abc import Callable
 
 from llm_api.domain import never
@@ -17,7 +18,8 @@ class Call(Watched):
         on_first_attempt: Callable[[], None] | None = None,
     ) -> None:
         """Give the call `total` seconds from now."""
-        super().__init__(total=total, is_abandoned=is_abandoned)
+        # Both sides: an upstream that does not read holds up the sending.
+        super().__init__(total=total, is_abandoned=is_abandoned, how=socket.SHUT_RDWR)
         self.attempts = 0
         self.upstream_s = 0.0
         self._on_first_attempt = on_first_attempt

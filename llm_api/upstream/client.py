@@ -107,7 +107,7 @@ class UpstreamClient:
                     return self._attempt(body, call, model_was_named=model_was_named)
                 except faults.Fault as fault:
                     if attempt == _ATTEMPTS or not fault.is_repeatable or not call.remaining:
-                        fault.error.is_spent = True
+                        fault.error.is_spent = attempt == _ATTEMPTS
                         raise fault.error from fault
                 self._sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311  # a pause, not a secret
         raise AssertionError  # the last attempt has returned or raised
@@ -147,8 +147,8 @@ class UpstreamClient:
                     text = read_body(response)
                     raise faults.of_status(response, text, model_was_named=model_was_named)
                 if response.headers.get("Content-Type", "").startswith("text/event-stream"):
-                    return collect_chunks(_events(response))
-                return parse_completion(read_body(response))
+                    return collect_chunks(_events(response), model_was_named=model_was_named)
+                return parse_completion(read_body(response), model_was_named=model_was_named)
         finally:
             call.upstream_s += time.monotonic() - started_at
 

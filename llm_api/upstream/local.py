@@ -59,6 +59,7 @@ class BundledModel:
         self.key = key or secrets.token_urlsafe(32)
         self._child: subprocess.Popen[bytes] | None = None
         self._is_stopping = False
+        self._changing = threading.Lock()
 
     @property
     def url(self) -> str:
@@ -104,12 +105,14 @@ class BundledModel:
             logger.warning("bundled model ended; starting it again", extra={"pause_s": pause})
             time.sleep(pause)
             pause = min(pause * 2, _MAX_PAUSE_S)
-            if not self._is_stopping:
-                self._spawn()
+            with self._changing:
+                if not self._is_stopping:
+                    self._spawn()
 
     def stop(self) -> None:
         """End the child."""
-        self._is_stopping = True
+        with self._changing:
+            self._is_stopping = True
         if self._child is not None:
             self._child.terminate()
             try:
@@ -127,6 +130,12 @@ def _reserved_port(port: int | None) -> socket.socket:
 
     The child listens on it too, through SO_REUSEPORT; connections only go to who listens.
     """
+    if port is not None:
+        with (
+            socket.socket() as probe
+        ):  # SO_REUSEPORT would share it with another model of this user
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((_LOOPBACK, port))
     reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):  # the latter for a port just left
         reserved.setsockopt(socket.SOL_SOCKET, option, 1)

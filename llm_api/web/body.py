@@ -16,6 +16,7 @@ from llm_api.errors import InvalidRequest
 
 MAX_DEPTH = 32
 MAX_DIGITS = 19  # of an integer: what fits into 64 bits
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
 MAX_FIELDS = 128  # at the top level; no API here has half as many
 
 # By these a client would choose the upstream, its key or its headers (CVE-2024-6587 in LiteLLM).
@@ -39,7 +40,7 @@ _CALLERS_OWN = re.compile(r"(tools|functions|response_format|metadata)\b")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DESCRIPTIONS = {
     "number_not_finite": "must be a finite number.",
-    "number_too_long": f"must have at most {MAX_DIGITS} digits.",
+    "number_too_long": f"must be an integer of 64 bits, which has at most {MAX_DIGITS} digits.",
     "duplicate_key": "must have every key once.",
     "forbidden_parameter": "is not yours to set: the operator chooses upstream, key and headers.",
     "invalid_unicode": "must be valid Unicode without lone surrogates.",
@@ -121,10 +122,17 @@ def _refuse_surrogates(document: dict[str, Any]) -> None:
 # --- hooks of the fast decoder: they only notice ---
 
 
+def _is_too_long(digits: str) -> bool:
+    return len(digits) > MAX_DIGITS and len(digits.removeprefix("-")) > MAX_DIGITS
+
+
 def _integer(digits: str) -> int:
-    if len(digits) > MAX_DIGITS + 1:  # one for the sign
+    if _is_too_long(digits):
         raise _Refused
-    return int(digits)
+    number = int(digits)
+    if not _MIN_INTEGER <= number <= _MAX_INTEGER:
+        raise _Refused
+    return number
 
 
 def _float(digits: str) -> float:
@@ -162,7 +170,9 @@ class _Suspect(dict[str, Any]):
 
 
 def _marked_integer(digits: str) -> int | _Mark:
-    return int(digits) if len(digits) <= MAX_DIGITS + 1 else _Mark("number_too_long")
+    if _is_too_long(digits) or not _MIN_INTEGER <= int(digits) <= _MAX_INTEGER:
+        return _Mark("number_too_long")
+    return int(digits)
 
 
 def _marked_float(digits: str) -> float | _Mark:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from llm_api.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
-from llm_api.watch import Watch, Watched, stop_reading
+from llm_api.watch import Watch, Watched, shut
 
 MAX_BODY_BYTES = 20 << 20  # room for several images as data URIs
 BODY_TIMEOUT = 15.0
@@ -107,6 +107,6 @@ def _hanging_up(client: socket.socket) -> Callable[[], None]:
         with contextlib.suppress(OSError):
             client.shutdown(socket.SHUT_WR)
             _take_rest(client)
-        stop_reading(client)
+        shut(client, socket.SHUT_RD)
 
     return hang_up

@@ -1,5 +1,7 @@
 """The documented answers of the REST routes: these fields and no others."""
 
+import secrets
+import time
 from typing import Any
 
 from llm_api.domain import Completion, OptimizedPrompt
@@ -10,9 +12,9 @@ def chat_answer(completion: Completion) -> dict[str, Any]:
     document, usage = completion.document, completion.usage
     counts = (usage.prompt_tokens, usage.completion_tokens)
     return {
-        "id": document.get("id"),
+        "id": document.get("id") or f"chatcmpl-{secrets.token_hex(12)}",
         "object": "chat.completion",
-        "created": document.get("created"),
+        "created": document.get("created") or int(time.time()),
         "model": document.get("model"),
         "choices": [
             {

@@ -96,7 +96,7 @@ class AnswerMessageSchema(ma.Schema):
     """The message that the model wrote."""
 
     role = ma.fields.String()
-    content = ma.fields.String()
+    content = ma.fields.String(allow_none=True)
 
 
 class ChoiceSchema(ma.Schema):
@@ -108,11 +108,11 @@ class ChoiceSchema(ma.Schema):
 
 
 class UsageSchema(ma.Schema):
-    """Tokens, as the upstream counted them."""
+    """Tokens, as the upstream counted them; null where it did not."""
 
-    prompt_tokens = ma.fields.Integer()
-    completion_tokens = ma.fields.Integer()
-    total_tokens = ma.fields.Integer()
+    prompt_tokens = ma.fields.Integer(allow_none=True)
+    completion_tokens = ma.fields.Integer(allow_none=True)
+    total_tokens = ma.fields.Integer(allow_none=True)
 
 
 class ChatAnswerSchema(ma.Schema):
@@ -121,7 +121,9 @@ class ChatAnswerSchema(ma.Schema):
     id = ma.fields.String()
     object = ma.fields.String(metadata={"enum": ["chat.completion"]})
     created = ma.fields.Integer()
-    model = ma.fields.String(metadata={"description": "The model that answered."})
+    model = ma.fields.String(
+        allow_none=True, metadata={"description": "The model that answered, as the upstream says."}
+    )
     choices = ma.fields.List(ma.fields.Nested(ChoiceSchema))
     usage = ma.fields.Nested(UsageSchema)
 
