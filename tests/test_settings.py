@@ -288,3 +288,28 @@ def test_a_database_that_is_away_stops_the_migration_with_a_message(tmp_path: Pa
     assert result.returncode != 0
     assert "Traceback" not in output
     assert "hunter2" not in output
+
+
+@pytest.mark.parametrize("name", ["DATABASE_URL", "RATELIMIT_STORAGE_URI"])
+@pytest.mark.parametrize("rest", ["user:hunter/2secret@host/db", "host:notaport/db", "h:99999/0"])
+def test_a_store_url_that_cannot_be_read_is_a_problem(name: str, rest: str, tmp_path: Path) -> None:
+    scheme = "postgresql" if name == "DATABASE_URL" else "redis"
+
+    (problem,) = problems_of({name: f"{scheme}://{rest}"}, tmp_path)
+
+    assert problem.startswith(f"{name} must be ")
+    assert "hunter" not in problem
+
+
+def test_a_limit_that_lets_nothing_pass_is_a_problem(tmp_path: Path) -> None:
+    (problem,) = problems_of({"RATE_LIMIT": "0/minute"}, tmp_path)
+
+    assert problem.startswith("RATE_LIMIT must be ")
+
+
+def test_a_password_is_a_secret_however_it_is_written(tmp_path: Path) -> None:
+    url = "postgresql://who:p%40ss@h/d?password=other"
+
+    settings = Settings.from_env({"DATABASE_URL": url}, root=tmp_path)
+
+    assert {"p%40ss", "p@ss", "other"} <= set(settings.secrets)

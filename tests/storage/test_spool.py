@@ -4,7 +4,7 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from signal import SIGKILL, SIGTERM
 
@@ -321,3 +321,32 @@ def test_threads_that_write_at_once_lose_nothing(spool: Spool, store: ListStore)
     spool.flush()
 
     assert store.ids == [f"req_{p}_{n:03}" for p in range(8) for n in range(200)]
+
+
+def test_a_file_that_cannot_be_opened_does_not_hold_up_the_others(
+    spool: Spool, store: ListStore, folder: Path
+) -> None:
+    folder.mkdir(exist_ok=True)
+    (folder / "0-foreign.jsonl").mkdir()  # not even root can open a folder for writing
+
+    spool.begin(begun())
+    spool.end(ended())
+
+    wait_until(lambda: store.records, 5, "the row is in the store")
+
+
+def test_the_spool_outlives_an_error_nobody_thought_of(spool: Spool, store: ListStore) -> None:
+    failures = [ValueError("nobody thought of it")]
+    keep = store.add
+
+    def fail_once(records: Sequence[UsageRecord]) -> None:
+        if failures:
+            raise failures.pop()
+        keep(records)
+
+    store.add = fail_once  # type: ignore[method-assign]  # the store is a test's own
+
+    spool.begin(begun())
+    spool.end(ended())
+
+    wait_until(lambda: store.records, 10, "the row is in the store")

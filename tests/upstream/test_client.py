@@ -909,3 +909,28 @@ def test_the_probe_of_the_bundled_model_says_that_it_is_starting(
 
     assert state == "starting"
     assert upstream.requests[0].path == "/health"
+
+
+def test_an_upstream_that_does_not_read_meets_the_total_time_out(asker_of: AskerOf) -> None:
+    with socket.create_server((LOOPBACK, 0)) as deaf:
+        asker = asker_of(f"http://{LOOPBACK}:{deaf.getsockname()[1]}/v1", timeouts=HURRIED)
+        started_at = time.monotonic()
+
+        error = asker.fail(user="x" * 30_000_000)
+
+    assert described(error) == (504, "upstream_timeout", True)
+    assert time.monotonic() - started_at < 3
+
+
+def test_a_call_that_was_not_repeated_may_be_repeated_by_the_client(
+    upstream: ScriptedUpstream, asker: Asker
+) -> None:
+    upstream.script(replies.api_error(429))
+
+    assert not asker.fail().is_spent
+
+
+def test_a_call_that_was_repeated_is_spent(upstream: ScriptedUpstream, asker: Asker) -> None:
+    upstream.script(replies.api_error(503), replies.api_error(503))
+
+    assert asker.fail().is_spent

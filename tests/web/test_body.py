@@ -158,6 +158,14 @@ def test_an_integer_without_end_is_refused(refuse: Refuse, path: str, digits: st
     assert refusal.fields == ("max_tokens",)
 
 
+@pytest.mark.parametrize("number", [2**63, 2**64, -(2**63) - 1, 10**19])
+def test_an_integer_over_64_bits_is_refused_wherever_it_stands(refuse: Refuse, number: int) -> None:
+    refusal = refuse(COMPLETIONS, good_body(COMPLETIONS) | {"logit_bias": {"1": number}})
+
+    assert refusal.verdict == invalid("number_too_long")
+    assert refusal.fields == ("logit_bias.1",)
+
+
 @pytest.mark.parametrize("number", [TWO_TO_31, TWO_TO_63, 10**30, -1, 0])
 @pytest.mark.parametrize(
     ("path", "field"),

@@ -234,6 +234,7 @@ REAL: dict[str, dict[str, Any]] = {
     "english": {"prompt": "a cat sitting on a chair"},
     "sentence": {"prompt": "A man walks along the beach."},
     "chinese": {"prompt": "一只猫坐在窗台上"},
+    "long chinese": {"prompt": "一只橘猫坐在木椅上看着窗外的花园" * 15},
     "quotes": {"prompt": 'a shop with a sign "OPEN 24h"'},
     "signs": {"prompt": "a (red|blue) car, 50% off! [sale] $9.99 C:\\path"},
     "newlines": {"prompt": "a cat\n\nand a dog"},
