@@ -18,7 +18,11 @@ _BUSY_TIMEOUT_S = 30
 
 
 def _run() -> None:
-    engine = make_engine(context.config.attributes["url"], busy_timeout=_BUSY_TIMEOUT_S)
+    engine = make_engine(
+        context.config.attributes["url"],
+        busy_timeout=_BUSY_TIMEOUT_S,
+        statement_timeout=0,  # a migration takes as long as it takes
+    )
     try:
         # On SQLite the transaction begins with BEGIN IMMEDIATE (see make_engine), which is the
         # lock.

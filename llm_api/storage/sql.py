@@ -18,12 +18,20 @@ from llm_api.storage.tables import usage
 _BUSY_TIMEOUT_S = 0.5
 _READS = {"llm_api_reads": True}
 _CONNECT_TIMEOUT_S = 3
-_STATEMENT_TIMEOUT_MS = 5_000
+_STATEMENT_TIMEOUT_S = 5.0
 _UNDEFINED_TABLE = "42P01"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
 
 
-def make_engine(url: str, *, busy_timeout: float = _BUSY_TIMEOUT_S) -> Engine:
+def make_engine(
+    url: str,
+    *,
+    busy_timeout: float = _BUSY_TIMEOUT_S,
+    statement_timeout: float = _STATEMENT_TIMEOUT_S,
+) -> Engine:
     """Make an engine; for SQLite the folder of the file is made too.
+
+    `busy_timeout` bounds the wait for a lock on a SQLite file, `statement_timeout` every statement
+    on PostgreSQL; 0 lets it run without end. Both in seconds.
 
     Raises StoreError for a URL that cannot be used.
     """
@@ -37,8 +45,8 @@ def make_engine(url: str, *, busy_timeout: float = _BUSY_TIMEOUT_S) -> Engine:
             connect_args={
                 "connect_timeout": _CONNECT_TIMEOUT_S,
                 # A server that is frozen or gone must not hold the one thread that writes.
-                "tcp_user_timeout": _STATEMENT_TIMEOUT_MS,
-                "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS}",
+                "tcp_user_timeout": round(_STATEMENT_TIMEOUT_S * 1000),
+                "options": f"-c statement_timeout={round(statement_timeout * 1000)}",
             },
         )
     except (sa.exc.ArgumentError, sa.exc.NoSuchModuleError, ImportError, ValueError) as error:

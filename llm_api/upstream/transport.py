@@ -14,11 +14,11 @@ from contextlib import contextmanager
 from typing import Any, cast
 from urllib.parse import urlsplit
 
-import certifi
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.structures import CaseInsensitiveDict
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool  # noqa: TC002  # one import block is enough
 
@@ -45,7 +45,10 @@ class UpstreamAdapter(HTTPAdapter):
         super().__init__(max_retries=0, pool_connections=1, pool_maxsize=pool_size)
         self._timeouts = timeouts
         manager = urllib3.PoolManager(
-            num_pools=1, maxsize=pool_size, cert_reqs="CERT_REQUIRED", ca_certs=certifi.where()
+            num_pools=1,
+            maxsize=pool_size,
+            cert_reqs="CERT_REQUIRED",
+            ca_certs=DEFAULT_CA_BUNDLE_PATH,
         )
         self._pool: HTTPConnectionPool = manager.connection_from_url(url)
 

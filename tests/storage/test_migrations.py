@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from alembic.script import ScriptDirectory
 from llm_api.storage import migrate
 from llm_api.storage.tables import metadata
 from tests.storage.checkout import copy_project
+from tests.support.servers import PostgresServer
 from tests.support.service import REPOSITORY_ROOT
 
 HALF_A_MIGRATION = """
@@ -134,3 +136,19 @@ def test_a_percent_sign_in_path_and_address_is_taken_as_it_is(tmp_path: Path) ->
     migrate.upgrade(f"sqlite:///{database}", root)
 
     assert database.exists()
+
+
+def test_an_upgrade_waits_for_another_longer_than_a_statement_may_take(
+    postgres: PostgresServer,
+) -> None:
+    url = postgres.new_database()
+    other = sa.create_engine(url)
+    connection = other.connect()
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310255902)"))
+    release = threading.Timer(6, connection.close)
+    release.start()
+    migrate.upgrade(url, REPOSITORY_ROOT)
+
+    release.join()
+    other.dispose()
+    assert "usage" in sa.inspect(sa.create_engine(url, poolclass=sa.NullPool)).get_table_names()
