@@ -1,7 +1,6 @@
 """The rate of each client is limited, exactly where it can be, and always."""
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from http import HTTPStatus
@@ -227,20 +226,18 @@ def test_the_limit_holds_while_valkey_is_away(
 
 @pytest.mark.parametrize("fault", ["stop", "freeze"])
 @pytest.mark.parametrize("shared", [("1000/hour", 1)], indirect=True)
-def test_no_request_waits_long_for_a_valkey_that_is_away(
+def test_one_request_meets_a_valkey_that_is_away_and_the_others_do_not(
     fault: str, shared: Service, valkey: ValkeyServer
 ) -> None:
     ask(shared)
     getattr(valkey, fault)()
-    times = []
 
     for _ in range(30):
-        started = time.monotonic()
         assert ask(shared) == OK
-        times.append(time.monotonic() - started)
 
-    assert max(times) <= 1
-    assert sorted(times)[len(times) // 2] <= 0.1
+    # The line is written by a request that waited for Valkey, for 0.2 s at most.
+    lines = [record for record in shared.log_records() if "counted in memory" in str(record)]
+    assert 1 <= len(lines) < 5
 
 
 @pytest.mark.parametrize("fault", ["stop", "freeze"])
