@@ -27,7 +27,7 @@ from llm_api.storage.sql import SqlUsageStore, make_engine
 from llm_api.upstream.client import BUNDLED_MODEL, UpstreamClient, UpstreamTraits
 from llm_api.upstream.local import default_endpoint
 from llm_api.watch import Watch
-from llm_api.web import envelopes, hooks, limits, ops, pages
+from llm_api.web import envelopes, hooks, limits, ops, outgoing, pages
 from llm_api.web.api import Api
 from llm_api.web.context import EXTENSION, Services
 from llm_api.web.openai import routes as openai_routes
@@ -44,9 +44,11 @@ def create_app(settings: Settings) -> Flask:
     spool = Spool(_spool_folder(settings), store, _offload)
     app.extensions["llm_api_spool"] = spool
     hooks.register_hooks(app)
+    outgoing.register_write_timeout(app, settings.client_write_timeout)
     limiter = limits.init_limiter(
         app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.rate_limit
     )
+    app.config[openai_routes.STRICT_SETTING] = settings.refuse_unknown_parameters
     app.extensions[EXTENSION] = _services(settings, store, spool, limiter)
     _register_routes(app)
     envelopes.register_error_handlers(app)
@@ -72,7 +74,9 @@ def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: L
     watch = Watch()
     upstreams = _upstreams(settings, watch)
     fast = upstreams["local" if settings.uses_bundled_model else "fast"]
-    catalogue = Catalogue(_models(settings.root), upstreams, fast)
+    catalogue = Catalogue(
+        _models(settings.root), upstreams, fast, is_closed=settings.catalogue_only
+    )
     ledger = UsageLedger(spool)
     checks: dict[str, Callable[[], str]] = {
         "database": partial(_check_store, store),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
 
@@ -22,12 +23,26 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long an upstream may take, in seconds."""
+    """How long an upstream may take, in seconds; `stream` is the total of a streamed answer."""
 
     connect: float
     first_byte: float
     idle: float
     total: float
+    stream: float
+
+
+@dataclass(slots=True)
+class Timing:
+    """Where the time of a request went, in seconds.
+
+    `queue` is the wait for a place at the upstream, `upstream` the time spent there, `first_token`
+    the part of it until the answer began.
+    """
+
+    queue: float = 0.0
+    upstream: float = 0.0
+    first_token: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +52,20 @@ class Caller:
     request_id: str
     route: str
     is_abandoned: Callable[[], bool] = never
+    timing: Timing = field(default_factory=Timing)
+
+
+class Operation(StrEnum):
+    """What an upstream is asked for; the value is the path below its address."""
+
+    CHAT = "/chat/completions"
+    TEXT = "/completions"
+    EMBEDDINGS = "/embeddings"
 
 
 @dataclass(frozen=True, slots=True)
-class ChatRequest:
-    """A checked chat completion request.
+class ModelRequest:
+    """A checked request to a model.
 
     `parameters` is the OpenAI request body without `model`: JSON that passes through to the
     upstream. `model` is None where the caller leaves the choice to the service.
@@ -49,13 +73,15 @@ class ChatRequest:
 
     model: str | None
     parameters: Mapping[str, Any]
+    operation: Operation = Operation.CHAT
 
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
     """Tokens as the upstream counted them; None where it gave no usable count.
 
-    `source` is `upstream`, `missing` (no usage in the answer) or `invalid` (not a sane number).
+    `source` is `upstream`, `missing` (no usage in the answer), `invalid` (not a sane number) or
+    `estimated` (the answer was cut before its usage came; counted from the texts).
     """
 
     prompt_tokens: int | None = None
@@ -65,7 +91,7 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A checked chat completion: the OpenAI object, and the same as JSON text."""
+    """A checked answer of a model: the OpenAI object, and the same as JSON text."""
 
     document: Mapping[str, Any]
     body: bytes

@@ -49,6 +49,9 @@ class Settings:
     ratelimit_storage_uri: str = field(repr=False)
     rate_limit: str
     timeouts: Timeouts
+    client_write_timeout: float
+    refuse_unknown_parameters: bool
+    catalogue_only: bool
     bind: str
     web_concurrency: int
     root: Path = PROJECT_ROOT
@@ -94,7 +97,11 @@ class Settings:
                 first_byte=read.seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", 60),
                 idle=read.seconds("UPSTREAM_IDLE_TIMEOUT", 60),
                 total=read.seconds("UPSTREAM_TOTAL_TIMEOUT", 300),
+                stream=read.seconds("UPSTREAM_STREAM_TIMEOUT", 600),
             ),
+            client_write_timeout=read.seconds("CLIENT_WRITE_TIMEOUT", 30),
+            refuse_unknown_parameters=read.boolean("REFUSE_UNKNOWN_PARAMETERS", default=False),
+            catalogue_only=read.boolean("CATALOGUE_ONLY", default=False),
             bind=read.bind("BIND", "127.0.0.1:8000"),
             web_concurrency=read.whole("WEB_CONCURRENCY", 1, at_most=256),
             root=root,

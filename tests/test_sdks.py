@@ -90,13 +90,6 @@ def test_the_documented_example_gets_an_answer(demo: Service) -> None:
     assert len(answer.split()) >= 3
 
 
-def test_the_old_sdk_gets_an_error_for_a_stream(service: Service) -> None:
-    kind, status, param, request_id = run_old(OLD_ERROR % "stream=True", service).split()
-
-    assert (kind, status, param) == ("InvalidRequestError", "400", "stream")
-    assert request_id.startswith("req_")
-
-
 def test_the_old_sdk_gets_an_error_for_a_wrong_number(service: Service) -> None:
     printed = run_old(OLD_ERROR % "temperature=9", service)
 
@@ -156,11 +149,6 @@ def test_a_wrong_role_is_a_bad_request_that_names_the_field(sdk: openai.OpenAI) 
 
     assert caught.value.param == "messages[1].role"
     assert caught.value.type == "invalid_request_error"
-
-
-def test_a_stream_is_a_bad_request(sdk: openai.OpenAI) -> None:
-    with pytest.raises(openai.BadRequestError, match="streaming is not supported"):
-        sdk.chat.completions.create(model="scripted", messages=HELLO, stream=True)
 
 
 def test_a_fault_of_the_upstream_is_an_internal_server_error(

@@ -26,9 +26,15 @@ class Catalogue:
         models: Sequence[Model],
         upstreams: Mapping[str, UpstreamClient],
         default_upstream: UpstreamClient,
+        *,
+        is_closed: bool = False,
     ) -> None:
-        """Take all known `models`; those whose upstream is not configured are not offered."""
+        """Take all known `models`; those whose upstream is not configured are not offered.
+
+        `is_closed` refuses every name that is not on offer.
+        """
         self._default = default_upstream
+        self._is_closed = is_closed
         offered = [model for model in models if model.upstream in upstreams]
         self._models = {model.id: model for model in offered}
         # Configured models are offered even where the catalogue does not list them.
@@ -51,7 +57,12 @@ class Catalogue:
         return self._models[name]
 
     def route(self, name: str | None) -> Destination:
-        """Decide where a call for the model `name` goes; None stands for the configured model."""
+        """Decide where a call for the model `name` goes; None stands for the configured model.
+
+        Raises NotFound.
+        """
+        if name is not None and self._is_closed:
+            self.model(name)
         known = self._models.get(name or self._default.default_model)
         upstream = self._upstreams[known.upstream] if known else self._default
         model = name or upstream.default_model

@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
-from llm_api.domain import Caller, Completion, UsageRecord
+from llm_api.domain import Caller, Completion, ModelRequest, TokenUsage, UsageRecord
 from llm_api.errors import ApiError
 from llm_api.services.catalogue import Destination
+from llm_api.services.tokens import estimate_prompt, estimate_text
 from llm_api.upstream.call import Call
+from llm_api.upstream.chunks import StreamedAnswer
 
 _STATUS_OF_CODE = {504: "timeout", 499: "client_closed"}
 
@@ -27,20 +29,26 @@ class UsageSink(Protocol):
 
 
 class AccountedCall:
-    """A call that is being accounted for; `completions` are what it has got so far."""
+    """A call that is being accounted for.
+
+    `completions` are what it has got so far; `streamed` is an answer that comes in chunks.
+    """
 
     def __init__(self, call: Call) -> None:
         """Take the upstream call, which counts its attempts and its time."""
         self.upstream_call = call
         self.completions: list[Completion] = []
+        self.streamed: tuple[ModelRequest, StreamedAnswer] | None = None
 
     def tokens(self, record: UsageRecord) -> UsageRecord:
         """Add up what the upstream counted; unknown if any count is."""
         usages = [completion.usage for completion in self.completions]
+        if self.streamed is not None:
+            usages.append(_usage_of(*self.streamed))
         if not usages:
             return record
         source = next((u.source for u in usages if u.source != "upstream"), "upstream")
-        if source != "upstream":
+        if source not in {"upstream", "estimated"}:
             return replace(record, usage_source=source)
         return replace(
             record,
@@ -48,6 +56,26 @@ class AccountedCall:
             completion_tokens=sum(u.completion_tokens or 0 for u in usages),
             usage_source=source,
         )
+
+
+def _usage_of(request: ModelRequest, answer: StreamedAnswer) -> TokenUsage:
+    """Return the usage of a streamed answer, estimated where it was cut before its usage came."""
+    is_whole = answer.is_done or answer.has_finished
+    if is_whole or answer.usage.source != "missing" or not answer.has_begun:
+        return answer.usage
+    prompt, completion = estimate_prompt(request.parameters), estimate_text(answer.texts)
+    return TokenUsage(prompt, completion, source="estimated")
+
+
+def _begun(destination: Destination, caller: Caller) -> UsageRecord:
+    return UsageRecord(
+        request_id=caller.request_id,
+        created_at=datetime.now(UTC),
+        route=caller.route,
+        model_asked=destination.model_asked,
+        model=destination.model,
+        upstream=destination.upstream.name,
+    )
 
 
 class UsageLedger:
@@ -58,20 +86,18 @@ class UsageLedger:
         self._sink = sink
 
     @contextmanager
-    def account(self, destination: Destination, caller: Caller) -> Iterator[AccountedCall]:
+    def account(
+        self, destination: Destination, caller: Caller, *, is_streamed: bool = False
+    ) -> Iterator[AccountedCall]:
         """Account for the call made inside the block, however it ends."""
         started_at = time.monotonic()
-        record = UsageRecord(
-            request_id=caller.request_id,
-            created_at=datetime.now(UTC),
-            route=caller.route,
-            model_asked=destination.model_asked,
-            model=destination.model,
-            upstream=destination.upstream.name,
-        )
+        record = _begun(destination, caller)
         # The row begins with the first attempt: a call that found no place has none.
         call = destination.upstream.new_call(
-            caller.is_abandoned, on_first_attempt=partial(self._sink.begin, record)
+            caller.is_abandoned,
+            partial(self._sink.begin, record),
+            caller.timing,
+            is_streamed=is_streamed,
         )
         accounted = AccountedCall(call)
         status, reason = "error", None
@@ -81,6 +107,9 @@ class UsageLedger:
         except ApiError as error:
             status, reason = _STATUS_OF_CODE.get(error.status, "upstream_error"), error.reason
             raise
+        except GeneratorExit:
+            status = reason = "client_closed"  # nobody takes the rest of the stream
+            raise
         finally:
             if call.attempts:
                 ended = replace(
@@ -88,7 +117,7 @@ class UsageLedger:
                     status=status,
                     reason=reason,
                     attempts=call.attempts,
-                    upstream_ms=round(call.upstream_s * 1000),
+                    upstream_ms=round(call.timing.upstream * 1000),
                     total_ms=round((time.monotonic() - started_at) * 1000),
                 )
                 self._sink.end(ended)

@@ -1,9 +1,11 @@
 """One call on its way to an upstream, with all its attempts."""
 
 import socket
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
-from llm_api.domain import never
+from llm_api.domain import Timing, never
 from llm_api.watch import Watched
 
 
@@ -16,16 +18,34 @@ class Call(Watched):
         total: float,
         is_abandoned: Callable[[], bool] = never,
         on_first_attempt: Callable[[], None] | None = None,
+        timing: Timing | None = None,
     ) -> None:
-        """Give the call `total` seconds from now."""
+        """Give the call `total` seconds from now; where they go is noted in `timing`."""
         # Both sides: an upstream that does not read holds up the sending.
         super().__init__(total=total, is_abandoned=is_abandoned, how=socket.SHUT_RDWR)
         self.attempts = 0
-        self.upstream_s = 0.0
+        self.timing = Timing() if timing is None else timing
+        self._spent = 0.0
+        self._attempt_began_at = 0.0
         self._on_first_attempt = on_first_attempt
 
-    def begin_attempt(self) -> None:
-        """Count an attempt, just before it is made."""
+    @contextmanager
+    def attempt(self) -> Iterator[None]:
+        """Count an attempt that is made inside the block, and its time."""
         self.attempts += 1
         if self.attempts == 1 and self._on_first_attempt is not None:
             self._on_first_attempt()
+        self._spent = self.timing.upstream
+        self._attempt_began_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._note_time()
+
+    def note_first_token(self) -> None:
+        """Note that the answer begins."""
+        self._note_time()
+        self.timing.first_token = self.timing.upstream
+
+    def _note_time(self) -> None:
+        self.timing.upstream = self._spent + time.monotonic() - self._attempt_began_at

@@ -4,22 +4,29 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import orjson
 import requests
 
-from llm_api.domain import Completion, Endpoint, Timeouts
+from llm_api.domain import Completion, Endpoint, Operation, Timeouts, Timing
 from llm_api.upstream import faults
-from llm_api.upstream.answers import collect_chunks, parse_completion
+from llm_api.upstream.answers import parse_answer
+from llm_api.upstream.body import drain, read_body, read_pieces
 from llm_api.upstream.call import Call
-from llm_api.upstream.events import EventParser, EventTooLarge
-from llm_api.upstream.transport import Transport, read_body, read_pieces
+from llm_api.upstream.chunks import StreamedAnswer, events_of
+from llm_api.upstream.collect import collect_chunks
+from llm_api.upstream.relay import events_in, relay
+from llm_api.upstream.transport import Transport
 from llm_api.watch import Watch
 
+SILENCE = 15.0
+_T = TypeVar("_T")
 _ATTEMPTS = 2
+_DRAIN_S = 0.05
 _MAX_PAUSE = 0.25
 _PROBE_TIMEOUT = 3.0
 
@@ -75,17 +82,24 @@ class UpstreamClient:
         self._traits = traits
         self._timeouts = timeouts
         self._sleep = sleep
+        self._sends_usage_option = True  # until the upstream refuses it
         self._places = threading.BoundedSemaphore(traits.max_concurrency)
         self._transport = Transport(endpoint, timeouts, watch, min(traits.max_concurrency, 128))
 
     def new_call(
-        self, is_abandoned: Callable[[], bool], on_first_attempt: Callable[[], None]
+        self,
+        is_abandoned: Callable[[], bool],
+        on_first_attempt: Callable[[], None],
+        timing: Timing | None = None,
+        *,
+        is_streamed: bool = False,
     ) -> Call:
         """Begin a call: its total time-out runs from now."""
         return Call(
-            total=self._timeouts.total,
+            total=self._timeouts.stream if is_streamed else self._timeouts.total,
             is_abandoned=is_abandoned,
             on_first_attempt=on_first_attempt,
+            timing=timing,
         )
 
     def complete(
@@ -93,42 +107,70 @@ class UpstreamClient:
         model: str,
         parameters: Mapping[str, Any],
         call: Call,
+        operation: Operation = Operation.CHAT,
         *,
         model_was_named: bool = True,
     ) -> Completion:
-        """Ask for one chat completion; `parameters` is the OpenAI request body without `model`.
+        """Ask for one answer; `parameters` is the OpenAI request body without `model`.
 
         Raises an ApiError.
         """
-        body = orjson.dumps(self._body(model, parameters))
-        with self._place(call):
-            for attempt in range(1, _ATTEMPTS + 1):
-                try:
-                    return self._attempt(body, call, model_was_named=model_was_named)
-                except faults.Fault as fault:
-                    if attempt == _ATTEMPTS or not fault.is_repeatable or not call.remaining:
-                        fault.error.is_spent = attempt == _ATTEMPTS
-                        raise fault.error from fault
-                self._sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311  # a pause, not a secret
-        raise AssertionError  # the last attempt has returned or raised
+        ask = _Ask(operation, self._body(model, parameters, operation), model_was_named)
+        with _as_api_errors(), self._place(call):
+            return self._repeated(call, partial(self._attempt, ask, call))
 
-    def _body(self, model: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    def stream(
+        self,
+        model: str,
+        parameters: Mapping[str, Any],
+        call: Call,
+        answer: StreamedAnswer,
+        *,
+        model_was_named: bool = True,
+    ) -> Iterator[list[bytes]]:
+        """Ask for one answer and yield its chunks, as JSON, in batches as they come in.
+
+        The first batch has a chunk; a later one without any stands for `SILENCE` seconds of
+        silence. What becomes known of the answer is noted in `answer`. Raises an ApiError: before
+        the first batch if nothing has come by then.
+        """
+        body = self._body(model, parameters, answer.operation) | {"stream": True}
+        ask = _Ask(answer.operation, body, model_was_named)
+        with _as_api_errors(), ExitStack() as stack:
+            stack.enter_context(self._place(call))
+            response = self._repeated(call, partial(self._open, ask, call, stack))
+            batches = self._batches(response, answer)
+            first = next((batch for batch in batches if batch), None)
+            if first is None:
+                raise faults.bad_response("an empty stream")
+            call.note_first_token()
+            yield first
+            yield from batches
+
+    def _body(
+        self, model: str, parameters: Mapping[str, Any], operation: Operation
+    ) -> dict[str, Any]:
         body = {"model": model, **parameters}
+        if operation is Operation.EMBEDDINGS:
+            return body
         if self._traits.default_max_tokens and not (
             body.get("max_tokens") or body.get("max_completion_tokens")
         ):
             body["max_tokens"] = self._traits.default_max_tokens
         if self._traits.is_always_streamed:
-            body |= {"stream": True, "stream_options": {"include_usage": True}}
+            body["stream"] = True
         return body
 
     @contextmanager
     def _place(self, call: Call) -> Iterator[None]:
         has_waited = not self._places.acquire(blocking=False)
-        if has_waited and not self._places.acquire(
-            timeout=min(self._traits.queue_timeout, call.remaining)
-        ):
-            raise faults.overloaded()
+        if has_waited:
+            began_at = time.monotonic()
+            wait = min(self._traits.queue_timeout, call.remaining)
+            has_place = self._places.acquire(timeout=wait)
+            call.timing.queue += time.monotonic() - began_at
+            if not has_place:
+                raise faults.overloaded()
         try:
             if has_waited:
                 call.check()
@@ -138,19 +180,72 @@ class UpstreamClient:
         finally:
             self._places.release()
 
-    def _attempt(self, body: bytes, call: Call, *, model_was_named: bool) -> Completion:
-        call.begin_attempt()
-        started_at = time.monotonic()
+    def _repeated(self, call: Call, attempt: Callable[[], _T]) -> _T:
+        """Make an attempt, and another where that makes sense; raises faults.Fault."""
+        for number in range(1, _ATTEMPTS + 1):
+            try:
+                return attempt()
+            except faults.Fault as fault:
+                if number == _ATTEMPTS or not fault.is_repeatable or not call.remaining:
+                    fault.error.is_spent = number == _ATTEMPTS
+                    raise
+            self._sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311  # a pause, not a secret
+        raise AssertionError  # the last attempt has returned or raised
+
+    def _attempt(self, ask: "_Ask", call: Call) -> Completion:
+        with ExitStack() as stack:
+            response = self._open(ask, call, stack)
+            call.note_first_token()
+            if _is_event_stream(response):
+                events = events_in(self._pieces(response))
+                return collect_chunks(events, ask.operation, model_was_named=ask.model_was_named)
+            return parse_answer(
+                read_body(response), ask.operation, model_was_named=ask.model_was_named
+            )
+
+    def _open(self, ask: "_Ask", call: Call, stack: ExitStack) -> requests.Response:
+        """Send a request and return its answer, status 200, which the stack closes."""
         try:
-            with self._transport.post("/chat/completions", body, call) as response:
-                if response.status_code != requests.codes.ok:
-                    text = read_body(response)
-                    raise faults.of_status(response, text, model_was_named=model_was_named)
-                if response.headers.get("Content-Type", "").startswith("text/event-stream"):
-                    return collect_chunks(_events(response), model_was_named=model_was_named)
-                return parse_completion(read_body(response), model_was_named=model_was_named)
-        finally:
-            call.upstream_s += time.monotonic() - started_at
+            return self._send(ask, call, stack)
+        except faults.UsageRefused:
+            self._sends_usage_option = False
+        return self._send(ask, call, stack)
+
+    def _send(self, ask: "_Ask", call: Call, stack: ExitStack) -> requests.Response:
+        body = ask.body
+        if asks_for_usage := bool(body.get("stream")) and self._sends_usage_option:
+            body = body | {"stream_options": {"include_usage": True}}
+        with ExitStack() as sending:
+            sending.enter_context(call.attempt())
+            response = sending.enter_context(
+                self._transport.post(ask.operation, orjson.dumps(body), call)
+            )
+            if response.status_code != requests.codes.ok:
+                text = read_body(response)
+                if asks_for_usage and faults.is_usage_refused(response, text):
+                    raise faults.UsageRefused
+                raise faults.of_status(
+                    response, text, ask.operation, model_was_named=ask.model_was_named
+                )
+            stack.push(sending.pop_all())
+        return response
+
+    def _batches(
+        self, response: requests.Response, answer: StreamedAnswer
+    ) -> Iterator[list[bytes]]:
+        if not _is_event_stream(response):
+            completion = parse_answer(
+                read_body(response), answer.operation, model_was_named=answer.model_was_named
+            )
+            events = events_of(completion.document, answer.operation)
+            yield [chunk for event in events if (chunk := answer.take(event)) is not None]
+            yield answer.end()
+            return
+        yield from relay(self._pieces(response), answer)
+        drain(response, _DRAIN_S)
+
+    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
+        return read_pieces(response, idle=self._timeouts.idle, tick=SILENCE)
 
     def probe(self) -> str:
         """Ask the upstream whether it is there: `ok`, `starting`, or what is wrong in a word."""
@@ -169,11 +264,23 @@ class UpstreamClient:
         self._transport.close()
 
 
-def _events(response: requests.Response) -> Iterator[bytes]:
-    parser = EventParser()
+@dataclass(frozen=True, slots=True)
+class _Ask:
+    """What is sent to the upstream."""
+
+    operation: Operation
+    body: dict[str, Any]
+    model_was_named: bool
+
+
+@contextmanager
+def _as_api_errors() -> Iterator[None]:
+    """Turn a Fault into the error that the caller gets."""
     try:
-        for piece in read_pieces(response):
-            yield from parser.feed(piece)
-        yield from parser.end()
-    except EventTooLarge as error:
-        raise faults.too_large() from error
+        yield
+    except faults.Fault as fault:
+        raise fault.error from fault
+
+
+def _is_event_stream(response: requests.Response) -> bool:
+    return bool(response.headers.get("Content-Type", "").startswith("text/event-stream"))

@@ -16,6 +16,7 @@ import orjson
 import requests
 import urllib3.exceptions
 
+from llm_api.domain import Operation
 from llm_api.errors import (
     ApiError,
     InvalidRequest,
@@ -37,6 +38,7 @@ _CONTEXT_OVERFLOW = re.compile(
 )
 _ACCOUNT = re.compile(r"arrearage|account_?overdue|unpurchased|quota_?exceeded", re.IGNORECASE)
 _SPENT_QUOTA = re.compile(r"insufficient_quota|set_?limit_?exceeded|quota_?exceeded", re.IGNORECASE)
+_MODEL = re.compile(r"model|endpoint", re.IGNORECASE)
 _OVERLOADED = re.compile(r"server_?overloaded", re.IGNORECASE)
 # Where an error came without a status of its own, its code stands for one.
 _STATUS_OF_WORD = (
@@ -55,6 +57,10 @@ class Fault(Exception):
         super().__init__(error.message)
         self.error = error
         self.is_repeatable = is_repeatable
+
+
+class UsageRefused(Exception):
+    """The upstream does not know `stream_options`: to be asked again without."""
 
 
 class ClientGone(ServiceError):
@@ -83,6 +89,12 @@ def too_large() -> Fault:
             "The model service sent more than this service accepts.", reason="upstream_too_large"
         )
     )
+
+
+def truncated() -> Fault:
+    """Make the fault for a stream that ended before the answer did."""
+    message = "The model service ended its answer before it was complete."
+    return Fault(UpstreamFault(message, reason="upstream_truncated", retryable=True))
 
 
 def timed_out() -> Fault:
@@ -147,10 +159,29 @@ def while_reading(error: Exception) -> Fault:
     return bad_response("an answer that is not HTTP")
 
 
-def of_status(response: requests.Response, body: bytes, *, model_was_named: bool) -> Fault:
+def is_usage_refused(response: requests.Response, body: bytes) -> bool:
+    """Tell whether a request was refused because it asked for the usage of a stream."""
+    words = re.compile(rb"stream_options|include_usage", re.IGNORECASE)
+    return response.status_code in {400, 422} and words.search(body) is not None
+
+
+def of_status(
+    response: requests.Response,
+    body: bytes,
+    operation: Operation = Operation.CHAT,
+    *,
+    model_was_named: bool,
+) -> Fault:
     """Translate an answer whose status is not 200."""
     status = response.status_code
     code = error_code(body)
+    if operation is not Operation.CHAT and _is_unknown_path(status, code):
+        return Fault(
+            NotFound(
+                f"The model service has no {operation}; another model may have it.",
+                reason="not_supported",
+            )
+        )
     if status in {502, 503, 504}:
         return Fault(_unavailable(status, code, response.headers), is_repeatable=True)
     return Fault(of_code(status, code, response.headers, model_was_named=model_was_named))
@@ -219,6 +250,10 @@ def _model_missing(*, model_was_named: bool) -> ApiError:
         "The model service does not have the configured model; tell the operator.",
         reason="upstream_model_missing",
     )
+
+
+def _is_unknown_path(status: int, code: str) -> bool:
+    return status in {405, 501} or (status == 404 and not _MODEL.search(code))
 
 
 def _unavailable(status: int, code: str, headers: Mapping[str, str]) -> ApiError:

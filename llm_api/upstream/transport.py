@@ -9,7 +9,7 @@ on features that this profile switches off.
 import http.client
 import http.cookiejar
 import queue
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 from urllib.parse import urlsplit
@@ -24,11 +24,9 @@ from urllib3.connectionpool import HTTPConnectionPool  # noqa: TC002  # one impo
 
 from llm_api.domain import Endpoint, Timeouts
 from llm_api.upstream import faults
+from llm_api.upstream.body import SocketReader
 from llm_api.upstream.call import Call
 from llm_api.watch import Watch, peek
-
-MAX_BODY_BYTES = 32 << 20
-_READ_BYTES = 65_536
 
 
 class UpstreamAdapter(HTTPAdapter):
@@ -95,13 +93,13 @@ class UpstreamAdapter(HTTPAdapter):
     ) -> requests.Response:
         upstream_socket = connection.sock
         upstream_socket.settimeout(self._timeouts.first_byte)
-        raw = http.client.HTTPResponse(upstream_socket, method=request.method)
+        source: Any = SocketReader.Source(upstream_socket)
+        raw = http.client.HTTPResponse(source, method=request.method)
         try:
             # In one piece: a second send would wake the upstream for half a request.
             upstream_socket.sendall(_head(request) + cast("bytes", request.body or b""))
             raw.begin()
         except (OSError, http.client.HTTPException) as error:
-            raw.close()  # it holds the socket open by its own file object
             raise faults.while_waiting(error) from error
         upstream_socket.settimeout(self._timeouts.idle)
         return _response(raw, connection)
@@ -232,56 +230,3 @@ def _headers(key: str) -> dict[str, str]:
         "Accept-Encoding": "identity",
     }
     return headers | ({"Authorization": f"Bearer {key}"} if key else {})
-
-
-def _reader(response: requests.Response) -> Any:
-    """Return the body's reader, which inflates what came compressed although nobody asked."""
-    if response.headers.get("Content-Encoding", "identity").lower() == "identity":
-        return response.raw
-    return urllib3.HTTPResponse(
-        body=response.raw,
-        headers=dict(response.headers),
-        preload_content=False,
-        decode_content=True,
-        request_method="POST",
-    )
-
-
-def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Read the whole body, at most `max_bytes` after inflating; raises faults.Fault."""
-    body = b"".join(_pieces(response, _reader(response).read, max_bytes))
-    raw = cast("http.client.HTTPResponse", response.raw)
-    if raw.length:  # http.client's read(n) does not complain about a missing rest
-        raise _broken(response, http.client.IncompleteRead(b""))
-    return body
-
-
-def read_pieces(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> Iterator[bytes]:
-    """Yield the body as it comes in, at most `max_bytes` in all; raises faults.Fault."""
-    return _pieces(response, _reader(response).read1, max_bytes)
-
-
-def _pieces(
-    response: requests.Response, read: Callable[[int], bytes], max_bytes: int
-) -> Iterator[bytes]:
-    total = 0
-    while True:
-        try:
-            piece = read(_READ_BYTES)
-        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-            raise _broken(response, error) from error
-        if not piece:
-            return
-        total += len(piece)
-        if total > max_bytes:
-            raise faults.too_large()
-        yield piece
-
-
-def _broken(response: requests.Response, error: Exception) -> faults.Fault:
-    """Translate, and keep the connection from being used again.
-
-    http.client counts an answer that broke off as closed, just as one that was read to its end.
-    """
-    cast("http.client.HTTPResponse", response.raw).will_close = True
-    return faults.while_reading(error)

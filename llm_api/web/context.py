@@ -44,5 +44,5 @@ def caller() -> Caller:
     rule = request.url_rule.rule if request.url_rule else request.path
     client = request.environ.get("gunicorn.socket")
     if client is None:
-        return Caller(g.request_id, rule)
-    return Caller(g.request_id, rule, is_abandoned=lambda: peek(client) == b"")
+        return Caller(g.request_id, rule, timing=g.timing)
+    return Caller(g.request_id, rule, lambda: peek(client) == b"", g.timing)

@@ -43,7 +43,7 @@ def register_error_handlers(app: Flask) -> None:
 
 def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = None) -> Response:
     """Make the answer of an error; `more_details` stand beside the usual ones."""
-    details = _details(error) | dict(more_details or {})
+    details = _details(error, g.request_id) | dict(more_details or {})
     is_openai = request.path == "/v1" or request.path.startswith("/v1/")
     document = _openai_shape(error, details) if is_openai else _rest_shape(error, details)
     response = json_response(document, error.status)
@@ -51,18 +51,24 @@ def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = 
         response.headers[name] = value
     if error.retry_after is not None:
         response.headers["Retry-After"] = str(error.retry_after)
+        response.headers["retry-after-ms"] = str(error.retry_after * 1000)
     if is_openai and (error.is_spent or not error.retryable):
         # The SDKs repeat every 429 and 5xx twice, unless this tells them not to.
         response.headers["x-should-retry"] = "false"
-    g.error_reason = error.reason
+    g.log["reason"] = error.reason
     return response
 
 
-def _details(error: ApiError) -> dict[str, Any]:
+def openai_error(error: ApiError, request_id: str) -> dict[str, Any]:
+    """Return an error as OpenAI writes it, for an event of a stream."""
+    return _openai_shape(error, _details(error, request_id))
+
+
+def _details(error: ApiError, request_id: str) -> dict[str, Any]:
     details: dict[str, Any] = {
         "retryable": error.retryable,
         "reason": error.reason,
-        "request_id": g.request_id,
+        "request_id": request_id,
     }
     if isinstance(error, InvalidRequest) and error.fields:
         details["errors"] = [{"field": f.field, "message": f.message} for f in error.fields]

@@ -8,7 +8,7 @@ from llm_api.upstream.client import UpstreamClient, UpstreamTraits
 from llm_api.watch import Watch
 
 CALLER = Caller(request_id="request-1", route="/api/v1/llm/chat")
-TIMEOUTS = Timeouts(connect=3, first_byte=60, idle=60, total=110)
+TIMEOUTS = Timeouts(connect=3, first_byte=60, idle=60, total=110, stream=110)
 WATCH = Watch()  # its one thread lives as long as the process
 NOWHERE = "http://127.0.0.1:9/v1"
 

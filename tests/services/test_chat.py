@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_api.domain import ChatRequest
+from llm_api.domain import ModelRequest
 from llm_api.errors import NotFound, Unavailable, UpstreamFault
 from llm_api.services.chat import ChatService
 from llm_api.services.usage import UsageLedger
@@ -27,7 +27,7 @@ def chat(upstream: ScriptedUpstream, sink: ListSink) -> ChatService:
 
 
 def test_a_chat_is_answered_and_accounted_for(chat: ChatService, sink: ListSink) -> None:
-    completion = chat.complete(ChatRequest(None, PARAMETERS), CALLER)
+    completion = chat.complete(ModelRequest(None, PARAMETERS), CALLER)
 
     assert completion.text == "Hello"
     [row] = sink.ended
@@ -36,7 +36,7 @@ def test_a_chat_is_answered_and_accounted_for(chat: ChatService, sink: ListSink)
 
 
 def test_the_parameters_arrive_as_they_are(upstream: ScriptedUpstream, chat: ChatService) -> None:
-    chat.complete(ChatRequest("qwen-max", PARAMETERS), CALLER)
+    chat.complete(ModelRequest("qwen-max", PARAMETERS), CALLER)
 
     assert upstream.requests[0].json == {"model": "qwen-max", **PARAMETERS}
 
@@ -47,7 +47,7 @@ def test_an_upstream_that_serves_one_model_is_asked_for_that(
     one = client_of(upstream.url, "tiny", UpstreamTraits("local", serves_one_model=True))
     chat = ChatService(catalogue_of(one), UsageLedger(sink))
 
-    chat.complete(ChatRequest("qwen-max", PARAMETERS), CALLER)
+    chat.complete(ModelRequest("qwen-max", PARAMETERS), CALLER)
 
     assert upstream.requests[0].json["model"] == "tiny"
     assert [(row.model, row.model_asked) for row in sink.ended] == [("tiny", "qwen-max")]
@@ -60,7 +60,7 @@ def test_a_missing_model_is_the_fault_of_who_named_it(
     upstream.script(replies.api_error(404, "model_not_found"))
 
     with pytest.raises(expected):
-        chat.complete(ChatRequest(name, PARAMETERS), CALLER)
+        chat.complete(ModelRequest(name, PARAMETERS), CALLER)
 
 
 def test_a_call_turned_away_has_no_row(upstream: ScriptedUpstream, sink: ListSink) -> None:
@@ -70,6 +70,6 @@ def test_a_call_turned_away_has_no_row(upstream: ScriptedUpstream, sink: ListSin
     chat = ChatService(catalogue_of(full), UsageLedger(sink))
 
     with pytest.raises(Unavailable, match="no free place"):
-        chat.complete(ChatRequest(None, PARAMETERS), CALLER)
+        chat.complete(ModelRequest(None, PARAMETERS), CALLER)
 
     assert (sink.begun, sink.ended, upstream.requests) == ([], [], [])

@@ -1,10 +1,11 @@
 """Every call that was about to reach an upstream has one row, however it ended."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from llm_api.domain import Completion, TokenUsage
+from llm_api.domain import Completion, Timing, TokenUsage
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault, UpstreamTimeout
 from llm_api.services.catalogue import Destination
 from llm_api.services.usage import UsageLedger
@@ -29,16 +30,18 @@ def ledger(sink: ListSink) -> UsageLedger:
 
 
 def call_with(ledger: UsageLedger, *usages: TokenUsage, attempts: int = 1) -> None:
-    with ledger.account(DESTINATION, CALLER) as accounted:
+    with ledger.account(DESTINATION, replace(CALLER, timing=Timing())) as accounted:
         for _ in range(attempts):
-            accounted.upstream_call.begin_attempt()
+            with accounted.upstream_call.attempt():
+                pass
         accounted.completions += [Completion({}, b"{}", usage) for usage in usages]
 
 
 def fail_with(ledger: UsageLedger, error: BaseException) -> None:
     def attempt() -> None:
         with ledger.account(DESTINATION, CALLER) as accounted:
-            accounted.upstream_call.begin_attempt()
+            with accounted.upstream_call.attempt():
+                pass
             raise error
 
     with pytest.raises(type(error)):
@@ -66,7 +69,8 @@ def test_a_row_says_when_the_call_was(ledger: UsageLedger, sink: ListSink) -> No
 
 def test_before_it_ends_a_call_counts_as_killed(ledger: UsageLedger, sink: ListSink) -> None:
     with ledger.account(DESTINATION, CALLER) as accounted:
-        accounted.upstream_call.begin_attempt()
+        with accounted.upstream_call.attempt():
+            pass
 
         statuses = [row.status for row in sink.begun], [row.status for row in sink.ended]
 

@@ -18,7 +18,7 @@ KEY = "sk-canary-of-the-key"
 PROMPT = "canary-of-the-prompt"
 PLAIN = UpstreamTraits("scripted")
 STREAMED = UpstreamTraits("scripted", is_always_streamed=True)
-PATIENT = Timeouts(connect=3.0, first_byte=10.0, idle=10.0, total=30.0)
+PATIENT = Timeouts(connect=3.0, first_byte=10.0, idle=10.0, total=30.0, stream=30.0)
 
 
 class Asker:

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from llm_api.domain import TokenUsage
-from llm_api.upstream.answers import collect_chunks, parse_completion, parse_usage
+from llm_api.upstream.answers import parse_answer, parse_usage
+from llm_api.upstream.collect import collect_chunks
 from llm_api.upstream.faults import Fault
 
 
@@ -42,13 +43,13 @@ def test_a_sane_count_is_kept(count: int) -> None:
 
 
 def test_an_answer_without_usage_is_an_answer() -> None:
-    completion = parse_completion(b'{"choices":[{"message":{"content":"Hi"}}]}')
+    completion = parse_answer(b'{"choices":[{"message":{"content":"Hi"}}]}')
 
     assert (completion.text, completion.usage) == ("Hi", TokenUsage())
 
 
 def test_empty_content_is_an_answer() -> None:
-    completion = parse_completion(b'{"choices":[{"message":{"content":""}}]}')
+    completion = parse_answer(b'{"choices":[{"message":{"content":""}}]}')
 
     assert completion.text == ""
 
@@ -57,20 +58,20 @@ def test_empty_content_is_an_answer() -> None:
 def test_a_message_without_content_may_have_this_instead(field: str) -> None:
     body = f'{{"choices":[{{"message":{{"content":null,"{field}":"because"}}}}]}}'.encode()
 
-    completion = parse_completion(body)
+    completion = parse_answer(body)
 
     assert completion.text == ""
 
 
 def test_every_choice_is_checked() -> None:
     with pytest.raises(Fault, match="a choice without a message"):
-        parse_completion(b'{"choices":[{"message":{"content":"Hi"}},{}]}')
+        parse_answer(b'{"choices":[{"message":{"content":"Hi"}},{}]}')
 
 
 def test_a_cut_answer_says_so() -> None:
     body = b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"length"}]}'
 
-    assert parse_completion(body).is_cut
+    assert parse_answer(body).is_cut
 
 
 def test_what_comes_after_done_is_no_error() -> None:

@@ -16,6 +16,9 @@ DOCUMENTED = {
     CHAT: {"post"},
     OPTIMIZE: {"post"},
     COMPLETIONS: {"post"},
+    "/v1/engines/{engine}/chat/completions": {"post"},
+    "/v1/completions": {"post"},
+    "/v1/embeddings": {"post"},
     "/v1/models": {"get"},
     "/v1/models/{model_id}": {"get"},
 }

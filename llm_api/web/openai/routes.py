@@ -2,41 +2,81 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, current_app
 
-from llm_api.domain import Completion, Model
+from llm_api.domain import Model
+from llm_api.errors import InvalidRequest
 from llm_api.web.api import Blueprint
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
-from llm_api.web.openai.schemas import (
-    OpenAIChatRequest,
-    OpenAIChatRequestSchema,
-    OpenAIErrorSchema,
-)
+from llm_api.web.fields import UNKNOWN
+from llm_api.web.openai.chat_schemas import EngineChatRequestSchema, OpenAIChatRequestSchema
+from llm_api.web.openai.schemas import OpenAIErrorSchema, OpenAIRequest
+from llm_api.web.openai.text_schemas import EmbeddingsRequestSchema, TextRequestSchema
+from llm_api.web.sse import event_stream
 
 blueprint = Blueprint(
     "OpenAI", __name__, url_prefix="/v1", description="For the OpenAI SDKs, in their own shapes."
 )
 
+STRICT_SETTING = "REFUSE_UNKNOWN_PARAMETERS"
 # A model has no date of birth here, and SDKs want an integer.
 _CREATED = 0
 _MAX_NAMED = 20
+_MAX_NAME = 64
 # What the docs page offers to send.
-_EXAMPLE = {
+_CHAT_EXAMPLE = {
     "model": "smollm2-135m-instruct",
     "messages": [{"role": "user", "content": "Tell me a joke"}],
     "max_tokens": 40,
 }
+_TEXT_EXAMPLE = {
+    "model": "smollm2-135m-instruct",
+    "prompt": "Once upon a time",
+    "max_tokens": 40,
+}
+_EMBEDDINGS_EXAMPLE = {"model": "text-embedding-v4", "input": "a red bicycle"}
 
 
 @blueprint.post("/chat/completions")
-@blueprint.arguments(OpenAIChatRequestSchema(), example=_EXAMPLE)
-@blueprint.response(200, description="A `chat.completion` object, as the upstream sent it.")
+@blueprint.arguments(OpenAIChatRequestSchema(), example=_CHAT_EXAMPLE)
+@blueprint.response(
+    200, description="A `chat.completion` object; with `stream: true`, events of chunks of it."
+)
 @blueprint.alt_response(400, schema=OpenAIErrorSchema(), description="A wrong request.")
 @blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
-def create_chat_completion(body: OpenAIChatRequest) -> Response:
+def create_chat_completion(body: OpenAIRequest) -> Response:
     """Continue a conversation, as OpenAI defines it."""
-    return _passed_on(services().chat.complete(body.chat, caller()), body.dropped)
+    return _answer(body)
+
+
+@blueprint.post("/engines/<path:engine>/chat/completions")
+@blueprint.arguments(EngineChatRequestSchema(), example=_CHAT_EXAMPLE)
+@blueprint.response(200, description="The same as `/v1/chat/completions`.")
+@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
+def create_engine_chat_completion(body: OpenAIRequest, engine: str) -> Response:
+    """Continue a conversation; the path names the model, as openai 0.28 does for an engine."""
+    return _answer(body.of_model(engine))
+
+
+@blueprint.post("/completions")
+@blueprint.arguments(TextRequestSchema(), example=_TEXT_EXAMPLE)
+@blueprint.response(
+    200, description="A `text_completion` object; with `stream: true`, events of parts of it."
+)
+@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
+def create_completion(body: OpenAIRequest) -> Response:
+    """Continue a text, on an upstream that has this older route."""
+    return _answer(body)
+
+
+@blueprint.post("/embeddings")
+@blueprint.arguments(EmbeddingsRequestSchema(), example=_EMBEDDINGS_EXAMPLE)
+@blueprint.response(200, description="A list of embeddings.")
+@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
+def create_embeddings(body: OpenAIRequest) -> Response:
+    """Turn texts into vectors, on an upstream that has embeddings."""
+    return _answer(body)
 
 
 @blueprint.get("/models")
@@ -60,10 +100,23 @@ def _model_object(model: Model) -> dict[str, Any]:
     return {"id": model.id, "object": "model", "created": _CREATED, "owned_by": model.upstream}
 
 
-def _passed_on(completion: Completion, dropped: tuple[str, ...]) -> Response:
-    """Pass the upstream's bytes on as they are, and name the fields that were not."""
-    response = json_response(completion.body)
-    if dropped:
-        names = [name for name in dropped[:_MAX_NAMED] if name.isascii() and name.isprintable()]
-        response.headers["x-dropped-params"] = ",".join(name[:64] for name in names)
+def _answer(body: OpenAIRequest) -> Response:
+    """Ask the model, and name the fields that were not passed on."""
+    if body.dropped and current_app.config[STRICT_SETTING]:
+        raise InvalidRequest.of_field(_shown(body.dropped[0]), UNKNOWN, reason="unknown_field")
+    chat = services().chat
+    if body.is_streamed:
+        answer = chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
+        response = event_stream(answer)
+    else:
+        response = json_response(chat.complete(body.model_request, caller()).body)
+    if body.dropped:
+        response.headers["x-dropped-params"] = ",".join(map(_shown, body.dropped[:_MAX_NAMED]))
     return response
+
+
+def _shown(name: str) -> str:
+    """Make a name that a client made up fit for a header."""
+    return "".join(c if c.isascii() and c.isprintable() and c != "," else "?" for c in name)[
+        :_MAX_NAME
+    ]

@@ -2,7 +2,7 @@
 
 from flask import Response
 
-from llm_api.domain import ChatRequest, PromptRequest
+from llm_api.domain import ModelRequest, PromptRequest
 from llm_api.web.api import Blueprint, ErrorSchema
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
@@ -29,7 +29,7 @@ _PROMPT_EXAMPLE = {"prompt": "A cat sitting on a chair", "type": "image", "style
 @blueprint.arguments(ChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(200, ChatAnswerSchema())
 @blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
-def chat(body: ChatRequest) -> Response:
+def chat(body: ModelRequest) -> Response:
     """Continue a conversation."""
     return json_response(chat_answer(services().chat.complete(body, caller())))
 

@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.domain import ChatRequest, PromptRequest
+from llm_api.domain import ModelRequest, PromptRequest
 from llm_api.web.api import StrictSchema
 from llm_api.web.fields import (
     MESSAGES,
@@ -70,7 +70,10 @@ class ChatRequestSchema(StrictSchema):
     temperature = StrictNumber(minimum=0, maximum=2, load_default=0.7)
     max_tokens = StrictInteger(minimum=1)
     stream = StrictBoolean(
-        metadata={"description": "Must be false: this route answers in one piece."}
+        metadata={
+            "description": "Must be false: this route answers in one piece."
+            " `POST /v1/chat/completions` streams."
+        }
     )
 
     @ma.validates("stream")
@@ -80,16 +83,18 @@ class ChatRequestSchema(StrictSchema):
             raise ValidationError(
                 [
                     Problem(
-                        "must be false: this route answers in one piece.", "streaming_unsupported"
+                        "must be false: this route answers in one piece;"
+                        " POST /v1/chat/completions streams.",
+                        "streaming_unsupported",
                     )
                 ]
             )
 
     @ma.post_load
-    def make(self, document: dict[str, Any], **_: Any) -> ChatRequest:
+    def make(self, document: dict[str, Any], **_: Any) -> ModelRequest:
         """Make the request that the service takes."""
         document.pop("stream", None)
-        return ChatRequest(model=document.pop("model", None), parameters=document)
+        return ModelRequest(model=document.pop("model", None), parameters=document)
 
 
 class AnswerMessageSchema(ma.Schema):

@@ -1,0 +1,232 @@
+"""Checks the events of a streamed answer and brings them into the form that every SDK takes.
+
+What is already in that form is passed on byte by byte. The rules are those of the official SDKs:
+the same `id` and `model` in every chunk, `role` and a tool call's name in the first delta only, an
+`index` in every tool call's delta, the usage in a chunk of its own at the end, no `error` key.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import orjson
+
+from llm_api.domain import Operation, TokenUsage
+from llm_api.upstream import faults
+from llm_api.upstream.answers import ID_PREFIXES, parse_usage, raise_embedded_error
+
+_DONE = b"[DONE]"
+_OBJECTS = {Operation.CHAT: "chat.completion.chunk", Operation.TEXT: "text_completion"}
+_FIRST_DELTA_ONLY = ("id", "type")
+
+
+class StreamedAnswer:
+    """What is known of an answer while its events come in."""
+
+    def __init__(
+        self,
+        operation: Operation = Operation.CHAT,
+        *,
+        shows_usage: bool = False,
+        model_was_named: bool = True,
+    ) -> None:
+        """Begin; `shows_usage` says whether the caller asked for the usage chunk."""
+        self.is_done = False
+        self.has_finished = False
+        self.usage = TokenUsage()
+        self.texts: list[str] = []
+        self.operation = operation
+        self.model_was_named = model_was_named
+        self._shows_usage = shows_usage
+        self._head: dict[str, Any] = {}
+        self._usage_chunk: dict[str, Any] = {}
+        self._choices: dict[int, _ChoiceState] = {}
+
+    def take(self, event: bytes) -> bytes | None:
+        """Return the chunk to pass on for an event, None where it is kept back.
+
+        Raises faults.Fault.
+        """
+        chunk, is_changed = self.read(event)
+        if chunk is None:
+            return None
+        return orjson.dumps(chunk) if is_changed or b"\n" in event else event
+
+    def read(self, event: bytes) -> tuple[dict[str, Any] | None, bool]:
+        """Return the chunk to pass on, as `take` does, and whether it differs from the event."""
+        if event.strip() == _DONE:
+            self.is_done = True
+            return None, False
+        chunk = _object(event)
+        raise_embedded_error(chunk, model_was_named=self.model_was_named)
+        is_changed = self._settle(chunk)
+        if usage := chunk.get("usage"):
+            self.usage = parse_usage(usage)
+            self._usage_chunk = chunk | {"choices": []}
+            if not chunk["choices"]:
+                return None, False  # it is shown at the end, to a caller who asked
+            chunk["usage"] = None
+            is_changed = True
+        return chunk, is_changed
+
+    def _settle(self, chunk: dict[str, Any]) -> bool:
+        is_changed = chunk.pop("error", self) is not self  # null, but SDKs look for the key alone
+        is_changed |= self._settle_head(chunk)
+        if chunk.get("choices") is None:
+            chunk["choices"] = []
+            is_changed = True
+        if not isinstance(chunk["choices"], list):
+            raise faults.bad_response("an event without choices")
+        for choice in chunk["choices"]:
+            is_changed |= self._settle_choice(choice)
+        return is_changed
+
+    def _settle_head(self, chunk: dict[str, Any]) -> bool:
+        head = self._head
+        if not head:
+            prefix = ID_PREFIXES[self.operation]
+            head["id"] = chunk.get("id") or f"{prefix}{secrets.token_hex(12)}"
+            head["object"] = _OBJECTS[self.operation]
+            created = chunk.get("created")
+            head["created"] = created if type(created) is int else int(time.time())
+            head["model"] = chunk.get("model") or ""
+        is_changed = False
+        for name, value in head.items():
+            if chunk.get(name) != value:
+                chunk[name] = value
+                is_changed = True
+        return is_changed
+
+    def _settle_choice(self, choice: Any) -> bool:
+        if not isinstance(choice, dict) or not isinstance(choice.get("index", 0), int):
+            raise faults.bad_response("an event with a malformed choice")
+        is_changed = "index" not in choice
+        state = self._choices.setdefault(choice.setdefault("index", 0), _ChoiceState())
+        self.has_finished |= bool(choice.get("finish_reason"))
+        if self.operation is Operation.TEXT:
+            self._note(choice.get("text"))
+            return is_changed
+        if not isinstance(choice.get("delta"), dict):
+            choice["delta"] = {}
+            is_changed = True
+        delta = choice["delta"]
+        for name in ("content", "reasoning_content", "refusal"):
+            self._note(delta.get(name))
+        return state.settle(delta, self._note) | is_changed
+
+    def _note(self, text: object) -> None:
+        if text and isinstance(text, str):
+            self.texts.append(text)
+
+    def end(self) -> list[bytes]:
+        """Return what is left to pass on when no more events come; raises faults.Fault."""
+        self.check_complete()
+        return [orjson.dumps(self._usage_chunk)] if self._shows_usage and self._usage_chunk else []
+
+    def check_complete(self) -> None:
+        """Raise faults.Fault if the events ended before the answer did."""
+        if not self._head:
+            raise faults.bad_response("an empty stream")
+        if not self.is_done and not self.has_finished:
+            raise faults.truncated()
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether a chunk has come."""
+        return bool(self._head)
+
+    @property
+    def raw_usage(self) -> Any:
+        """The usage as the upstream sent it, None where it sent none."""
+        return self._usage_chunk.get("usage")
+
+
+class _ChoiceState:
+    """What one choice of a stream has sent already."""
+
+    def __init__(self) -> None:
+        self._has_role = False
+        self._tools: dict[int, dict[str, Any]] = {}
+
+    def settle(self, delta: dict[str, Any], note: Any) -> bool:
+        """Keep what may come once from coming twice; return whether anything was changed."""
+        is_changed = self._has_role == ("role" in delta)
+        if self._has_role:
+            delta.pop("role", None)
+        elif "role" not in delta:
+            delta["role"] = "assistant"
+        self._has_role = True
+        for call in _tool_calls(delta):
+            is_changed |= self._settle_tool_call(call)
+            note((call.get("function") or {}).get("arguments"))
+        return is_changed
+
+    def _settle_tool_call(self, call: dict[str, Any]) -> bool:
+        is_changed = "index" not in call
+        if is_changed:
+            # Some number nothing: an id begins a new call, the rest belongs to the last one.
+            begins = bool(call.get("id")) or not self._tools
+            call["index"] = len(self._tools) - (not begins)
+        function = call.get("function")
+        if not isinstance(function, dict):
+            function = {}
+        first = self._tools.get(call["index"])
+        if first is None:
+            self._tools[call["index"]] = {"id": call.get("id"), "name": function.get("name")}
+            return is_changed
+        for name in _FIRST_DELTA_ONLY:
+            is_changed |= call.pop(name, None) is not None
+        if "name" in function and function["name"] in {first["name"], "", None}:
+            del function["name"]  # SDKs would append it to the first
+            is_changed = True
+        return is_changed
+
+
+def _tool_calls(delta: Mapping[str, Any]) -> list[dict[str, Any]]:
+    calls = delta.get("tool_calls")
+    if not calls:
+        return []
+    if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+        raise faults.bad_response("an event with malformed tool calls")
+    return calls
+
+
+def _object(event: bytes) -> dict[str, Any]:
+    try:
+        chunk = orjson.loads(event)
+    except orjson.JSONDecodeError as error:
+        raise faults.bad_response("an event that is not JSON") from error
+    if not isinstance(chunk, dict):
+        raise faults.bad_response("an event that is not a JSON object")
+    return chunk
+
+
+def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[bytes]:
+    """Turn an answer that came in one piece into the events of a streamed one."""
+    head = {name: document.get(name) for name in ("id", "created", "model", "system_fingerprint")}
+    head = {name: value for name, value in head.items() if value is not None}
+    choices = [dict(choice) for choice in document["choices"]]
+    for choice in choices:
+        if operation is Operation.CHAT:
+            choice["delta"] = _delta(choice.pop("message"))
+    reasons = [choice.pop("finish_reason", None) or "stop" for choice in choices]
+    yield orjson.dumps(head | {"choices": [c | {"finish_reason": None} for c in choices]})
+    nothing: dict[str, Any] = {"delta": {}} if operation is Operation.CHAT else {"text": ""}
+    ends = [
+        {"index": choice.get("index", position), **nothing, "finish_reason": reason}
+        for position, (choice, reason) in enumerate(zip(choices, reasons, strict=True))
+    ]
+    yield orjson.dumps(head | {"choices": ends})
+    if document.get("usage"):
+        yield orjson.dumps(head | {"choices": [], "usage": document["usage"]})
+    yield _DONE
+
+
+def _delta(message: Mapping[str, Any]) -> dict[str, Any]:
+    delta = {"role": "assistant", **message}
+    if delta.get("tool_calls"):
+        delta["tool_calls"] = [
+            {"index": index, **call} for index, call in enumerate(delta["tool_calls"])
+        ]
+    return delta

@@ -1,0 +1,69 @@
+"""Turns the bytes of a streamed answer into events, and passes them on in batches."""
+
+from collections.abc import Iterable, Iterator
+
+from llm_api.upstream import faults
+from llm_api.upstream.chunks import StreamedAnswer
+from llm_api.upstream.events import EventParser, EventTooLarge
+
+
+def events_in(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the data of every event; raises faults.Fault."""
+    parser = EventParser()
+    try:
+        for piece in pieces:
+            yield from parser.feed(piece)
+        yield from parser.end()
+    except EventTooLarge as error:
+        raise faults.too_large() from error
+
+
+def relay(pieces: Iterable[bytes], answer: StreamedAnswer) -> Iterator[list[bytes]]:
+    """Yield the chunks to pass on: those that came in together in one batch.
+
+    An empty piece, which stands for a silence, gives an empty batch. What came before a Fault is
+    yielded before it is raised.
+    """
+    parser = EventParser()
+    for piece in _while_needed(pieces, answer):
+        batch: list[bytes] = []
+        fault = _take(parser.feed(piece), answer, batch)
+        if batch or not piece:
+            yield batch
+        if fault is not None:
+            raise fault
+        if answer.is_done:
+            break
+    last: list[bytes] = []
+    fault = _take(parser.end(), answer, last)
+    # Half an event is no event: `end` tells whether the answer lacks anything.
+    if fault is not None and fault.error.reason != "upstream_bad_response":
+        raise fault
+    yield last + answer.end()
+
+
+def _while_needed(pieces: Iterable[bytes], answer: StreamedAnswer) -> Iterator[bytes]:
+    try:
+        yield from pieces
+    except faults.Fault:
+        # An answer that has all but its last line is as good as one that has it, too.
+        if not answer.has_finished:
+            raise
+
+
+def _take(
+    events: Iterable[bytes], answer: StreamedAnswer, batch: list[bytes]
+) -> faults.Fault | None:
+    """Put the chunks of events into the batch, up to one that is at fault."""
+    try:
+        for event in events:
+            chunk = answer.take(event)
+            if chunk is not None:
+                batch.append(chunk)
+            elif answer.is_done:
+                break
+    except EventTooLarge:
+        return faults.too_large()
+    except faults.Fault as fault:
+        return fault
+    return None

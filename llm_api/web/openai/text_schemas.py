@@ -1,0 +1,86 @@
+"""What the routes for text completions and embeddings take.
+
+Sources: https://platform.openai.com/docs/api-reference/completions/create and
+https://platform.openai.com/docs/api-reference/embeddings/create
+"""
+
+from typing import Any
+
+import marshmallow as ma
+
+from llm_api.domain import Operation
+from llm_api.web.fields import (
+    MESSAGES,
+    StrictBoolean,
+    StrictInteger,
+    StrictNumber,
+    StrictString,
+    out_of_range,
+    wrong_type,
+)
+from llm_api.web.openai.schemas import (
+    MAX_CHOICES,
+    OpenAIRequestSchema,
+    StreamOptionsField,
+    optional,
+)
+
+MAX_INPUTS = 2_048
+
+
+class InputField(ma.fields.Raw):
+    """A text, a list of texts, a list of tokens, or a list of such lists."""
+
+    default_error_messages = MESSAGES
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Any:  # noqa: ARG002  # marshmallow's signature
+        if isinstance(value, str):
+            return value
+        right = "a string, a list of strings, or a list of tokens"
+        if not isinstance(value, list):
+            raise wrong_type(right)
+        tokens = all(type(item) is int for item in value)
+        if not value or (len(value) > MAX_INPUTS and not tokens):
+            raise out_of_range(f"{right}, with 1 to {MAX_INPUTS} items")
+        kinds = {type(item) for item in value}
+        if len(kinds) != 1 or not kinds <= {str, int, list}:
+            raise wrong_type(right)
+        return value
+
+
+class TextRequestSchema(OpenAIRequestSchema):
+    """A text to continue: the older form of completions.
+
+    Fields that are not known are dropped and named in the header `x-dropped-params`.
+    """
+
+    OPERATION = Operation.TEXT
+    PASSED_THROUGH = frozenset(["stop", "logit_bias"])
+
+    prompt = InputField(required=True, metadata={"example": "Once upon a time"})
+    stream = optional(StrictBoolean())
+    stream_options = StreamOptionsField(allow_none=True)
+    temperature = optional(StrictNumber(minimum=0, maximum=2))
+    top_p = optional(StrictNumber(minimum=0, maximum=1, is_open=True))
+    presence_penalty = optional(StrictNumber(minimum=-2, maximum=2))
+    frequency_penalty = optional(StrictNumber(minimum=-2, maximum=2))
+    max_tokens = optional(StrictInteger(minimum=1))
+    n = optional(StrictInteger(minimum=1, maximum=MAX_CHOICES))
+    best_of = optional(StrictInteger(minimum=1, maximum=MAX_CHOICES))
+    seed = optional(StrictInteger(minimum=0))
+    logprobs = optional(StrictInteger(minimum=0, maximum=20))
+    echo = optional(StrictBoolean())
+    suffix = optional(StrictString())
+
+
+class EmbeddingsRequestSchema(OpenAIRequestSchema):
+    """Texts to turn into vectors.
+
+    Fields that are not known are dropped and named in the header `x-dropped-params`.
+    """
+
+    OPERATION = Operation.EMBEDDINGS
+
+    input = InputField(required=True, metadata={"example": "a red bicycle"})
+    dimensions = optional(StrictInteger(minimum=1, maximum=65_536))
+    encoding_format = optional(StrictString(choices=("float", "base64")))
