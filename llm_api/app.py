@@ -19,9 +19,11 @@ from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
+from llm_api.services.replays import ReplayService
 from llm_api.services.usage import UsageLedger
 from llm_api.settings import Settings
 from llm_api.storage import StoreError
+from llm_api.storage.shared_answers import RedisAnswers
 from llm_api.storage.spool import Spool
 from llm_api.storage.sql import SqlUsageStore, make_engine
 from llm_api.upstream.client import BUNDLED_MODEL, UpstreamClient, UpstreamTraits
@@ -78,6 +80,10 @@ def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: L
         _models(settings.root), upstreams, fast, is_closed=settings.catalogue_only
     )
     ledger = UsageLedger(spool)
+    shared = _shared_answers(settings.ratelimit_storage_uri)
+    closers = [upstream.close for upstream in upstreams.values()]
+    if shared is not None:
+        closers.append(shared.close)
     checks: dict[str, Callable[[], str]] = {
         "database": partial(_check_store, store),
         "limiter": lambda: "ok" if limiter.storage.check() else "unreachable",
@@ -90,9 +96,10 @@ def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: L
             catalogue, ledger, is_enabled=settings.enable_prompt_optimization
         ),
         readiness=ReadinessService(checks),
+        replays=ReplayService(shared),
         watch=watch,
         is_demo=settings.uses_bundled_model,
-        closers=(*(upstream.close for upstream in upstreams.values()), store.close),
+        closers=(*closers, store.close),
     )
 
 
@@ -110,6 +117,10 @@ def _upstreams(settings: Settings, watch: Watch) -> dict[str, UpstreamClient]:
         traits = replace(BUNDLED_MODEL, max_concurrency=places)
         upstreams["local"] = UpstreamClient(endpoint, traits, settings.timeouts, watch)
     return upstreams
+
+
+def _shared_answers(storage_uri: str) -> RedisAnswers | None:
+    return None if storage_uri.startswith("memory") else RedisAnswers(storage_uri)
 
 
 def _models(root: Path) -> list[Model]:

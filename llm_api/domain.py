@@ -160,3 +160,26 @@ class UsageRecord:
     usage_source: str = "missing"
     upstream_ms: int | None = None
     total_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """What makes two requests the same: `key` names them, `fingerprint` stands for their bodies.
+
+    `joins` is false for a request that is the first of its kind and must not get an older answer.
+    `keep_s` is for how long the finished answer is of use.
+    """
+
+    key: str
+    fingerprint: str
+    joins: bool
+    keep_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedAnswer:
+    """An answer that ended well."""
+
+    content_type: str
+    headers: Mapping[str, str]
+    body: bytes

@@ -33,7 +33,6 @@ class StreamedAnswer:
     ) -> None:
         """Begin; `shows_usage` says whether the caller asked for the usage chunk."""
         self.is_done = False
-        self.has_finished = False
         self.usage = TokenUsage()
         self.texts: list[str] = []
         self.operation = operation
@@ -99,13 +98,16 @@ class StreamedAnswer:
         return is_changed
 
     def _settle_choice(self, choice: Any) -> bool:
-        if not isinstance(choice, dict) or not isinstance(choice.get("index", 0), int):
+        if not isinstance(choice, dict) or not _is_index(choice.get("index")):
             raise faults.bad_response("an event with a malformed choice")
-        is_changed = "index" not in choice
-        state = self._choices.setdefault(choice.setdefault("index", 0), _ChoiceState())
-        self.has_finished |= bool(choice.get("finish_reason"))
+        is_changed = _set_missing(choice, "index", 0)
+        state = self._choices.setdefault(choice["index"], _ChoiceState())
+        state.has_finished |= bool(choice.get("finish_reason"))
         if self.operation is Operation.TEXT:
-            self._note(choice.get("text"))
+            is_changed |= _set_missing(choice, "text", "")
+            if not isinstance(choice["text"], str):
+                raise faults.bad_response("an event whose text is none")
+            self._note(choice["text"])
             return is_changed
         if not isinstance(choice.get("delta"), dict):
             choice["delta"] = {}
@@ -132,6 +134,12 @@ class StreamedAnswer:
             raise faults.truncated()
 
     @property
+    def has_finished(self) -> bool:
+        """Whether every choice has given the reason why it ended."""
+        choices = self._choices.values()
+        return bool(choices) and all(choice.has_finished for choice in choices)
+
+    @property
     def has_begun(self) -> bool:
         """Whether a chunk has come."""
         return bool(self._head)
@@ -146,16 +154,18 @@ class _ChoiceState:
     """What one choice of a stream has sent already."""
 
     def __init__(self) -> None:
+        self.has_finished = False
         self._has_role = False
         self._tools: dict[int, dict[str, Any]] = {}
 
     def settle(self, delta: dict[str, Any], note: Any) -> bool:
         """Keep what may come once from coming twice; return whether anything was changed."""
-        is_changed = self._has_role == ("role" in delta)
         if self._has_role:
+            is_changed = "role" in delta
             delta.pop("role", None)
-        elif "role" not in delta:
-            delta["role"] = "assistant"
+        else:
+            is_changed = not delta.get("role")
+            delta["role"] = delta.get("role") or "assistant"
         self._has_role = True
         for call in _tool_calls(delta):
             is_changed |= self._settle_tool_call(call)
@@ -163,14 +173,12 @@ class _ChoiceState:
         return is_changed
 
     def _settle_tool_call(self, call: dict[str, Any]) -> bool:
-        is_changed = "index" not in call
+        is_changed = call.get("index") is None
         if is_changed:
             # Some number nothing: an id begins a new call, the rest belongs to the last one.
             begins = bool(call.get("id")) or not self._tools
             call["index"] = len(self._tools) - (not begins)
-        function = call.get("function")
-        if not isinstance(function, dict):
-            function = {}
+        function = call.get("function") or {}
         first = self._tools.get(call["index"])
         if first is None:
             self._tools[call["index"]] = {"id": call.get("id"), "name": function.get("name")}
@@ -187,9 +195,32 @@ def _tool_calls(delta: Mapping[str, Any]) -> list[dict[str, Any]]:
     calls = delta.get("tool_calls")
     if not calls:
         return []
-    if not isinstance(calls, list) or not all(isinstance(call, dict) for call in calls):
+    if not isinstance(calls, list) or not all(map(_is_tool_call, calls)):
         raise faults.bad_response("an event with malformed tool calls")
     return calls
+
+
+def _is_tool_call(call: Any) -> bool:
+    if not isinstance(call, dict) or not _is_index(call.get("index")):
+        return False
+    function = call.get("function", {})
+    return function is None or (
+        isinstance(function, dict)
+        and isinstance(function.get("name"), str | None)
+        and isinstance(function.get("arguments"), str | None)
+    )
+
+
+def _is_index(value: object) -> bool:
+    return value is None or type(value) is int
+
+
+def _set_missing(part: dict[str, Any], name: str, value: Any) -> bool:
+    """Set what is left out or null; return whether it was."""
+    is_missing = part.get(name) is None
+    if is_missing:
+        part[name] = value
+    return is_missing
 
 
 def _object(event: bytes) -> dict[str, Any]:
@@ -207,20 +238,26 @@ def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[byt
     head = {name: document.get(name) for name in ("id", "created", "model", "system_fingerprint")}
     head = {name: value for name, value in head.items() if value is not None}
     choices = [dict(choice) for choice in document["choices"]]
-    for choice in choices:
+    reasons = [choice.pop("finish_reason", None) or _reason(choice) for choice in choices]
+    for position, choice in enumerate(choices):
+        _set_missing(choice, "index", position)
         if operation is Operation.CHAT:
             choice["delta"] = _delta(choice.pop("message"))
-    reasons = [choice.pop("finish_reason", None) or "stop" for choice in choices]
     yield orjson.dumps(head | {"choices": [c | {"finish_reason": None} for c in choices]})
     nothing: dict[str, Any] = {"delta": {}} if operation is Operation.CHAT else {"text": ""}
     ends = [
-        {"index": choice.get("index", position), **nothing, "finish_reason": reason}
-        for position, (choice, reason) in enumerate(zip(choices, reasons, strict=True))
+        {"index": choice["index"], **nothing, "finish_reason": reason}
+        for choice, reason in zip(choices, reasons, strict=True)
     ]
     yield orjson.dumps(head | {"choices": ends})
     if document.get("usage"):
         yield orjson.dumps(head | {"choices": [], "usage": document["usage"]})
     yield _DONE
+
+
+def _reason(choice: Mapping[str, Any]) -> str:
+    """Say why a choice ended whose upstream did not; agents look for tool calls by this word."""
+    return "tool_calls" if choice.get("message", {}).get("tool_calls") else "stop"
 
 
 def _delta(message: Mapping[str, Any]) -> dict[str, Any]:

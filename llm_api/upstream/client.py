@@ -238,8 +238,8 @@ class UpstreamClient:
                 read_body(response), answer.operation, model_was_named=answer.model_was_named
             )
             events = events_of(completion.document, answer.operation)
-            yield [chunk for event in events if (chunk := answer.take(event)) is not None]
-            yield answer.end()
+            chunks = [chunk for event in events if (chunk := answer.take(event)) is not None]
+            yield chunks + answer.end()
             return
         yield from relay(self._pieces(response), answer)
         drain(response, _DRAIN_S)

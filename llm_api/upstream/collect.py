@@ -29,9 +29,10 @@ def collect_chunks(
         if chunk is None:
             continue
         for name in _HEAD:
-            document.setdefault(name, chunk.get(name))
+            if chunk.get(name) is not None:
+                document.setdefault(name, chunk[name])
         for choice in chunk["choices"]:
-            _add_choice(choices, choice)
+            _add_choice(choices, choice, operation)
     answer.check_complete()
     document |= {
         "choices": [_ended(choices[index]) for index in sorted(choices)],
@@ -40,12 +41,14 @@ def collect_chunks(
     return parse_answer(orjson.dumps(document), operation)
 
 
-def _add_choice(choices: dict[int, dict[str, Any]], part: Mapping[str, Any]) -> None:
+def _add_choice(
+    choices: dict[int, dict[str, Any]], part: Mapping[str, Any], operation: Operation
+) -> None:
     index = part["index"]
     choice = choices.setdefault(index, {"index": index, "finish_reason": None})
     choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
-    if "text" in part:
-        choice["text"] = choice.get("text", "") + (part["text"] or "")
+    if operation is Operation.TEXT:
+        choice["text"] = choice.get("text", "") + part["text"]
     else:
         message = choice.setdefault("message", {"role": "assistant", "content": None})
         _add_delta(message, part["delta"])
@@ -70,9 +73,8 @@ def _ended(choice: dict[str, Any]) -> dict[str, Any]:
 def _add_delta(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
     for name, value in delta.items():
         if name == "tool_calls":
-            calls = message.setdefault("tool_calls", [])
             for call in value or []:
-                _add_tool_call(calls, call)
+                _add_tool_call(message.setdefault("tool_calls", []), call)
         elif name == "function_call" and isinstance(value, dict):
             _add_function(message.setdefault("function_call", {}), value)
         elif isinstance(value, str) and name != "role":

@@ -35,20 +35,26 @@ def relay(pieces: Iterable[bytes], answer: StreamedAnswer) -> Iterator[list[byte
         if answer.is_done:
             break
     last: list[bytes] = []
-    fault = _take(parser.end(), answer, last)
-    # Half an event is no event: `end` tells whether the answer lacks anything.
-    if fault is not None and fault.error.reason != "upstream_bad_response":
-        raise fault
-    yield last + answer.end()
+    if not answer.is_done:
+        fault = _take(parser.end(), answer, last)
+        # Half an event is no event: `end` tells whether the answer lacks anything.
+        if fault is not None and fault.error.reason != "upstream_bad_response":
+            raise fault
+    if last := last + answer.end():
+        yield last
 
 
 def _while_needed(pieces: Iterable[bytes], answer: StreamedAnswer) -> Iterator[bytes]:
     try:
         yield from pieces
-    except faults.Fault:
+    except faults.Fault as fault:
         # An answer that has all but its last line is as good as one that has it, too.
-        if not answer.has_finished:
-            raise
+        if answer.has_finished:
+            return
+        # However the connection ended: what the client lacks is the rest of the answer.
+        if fault.error.reason == "upstream_disconnected":
+            raise faults.truncated() from fault
+        raise
 
 
 def _take(

@@ -8,6 +8,7 @@ from flask import Request
 from marshmallow import ValidationError
 from webargs.flaskparser import FlaskParser
 
+from llm_api.web import replays
 from llm_api.web.body import decode_object
 from llm_api.web.context import services
 from llm_api.web.fields import UNKNOWN, invalid_request
@@ -56,7 +57,9 @@ class StrictParser(FlaskParser):
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ARG002  # webargs' signature
         """Return the decoded body; raises InvalidRequest."""
-        return decode_object(read_body(services().watch))
+        raw = read_body(services().watch)
+        replays.note_body(raw)
+        return decode_object(raw)
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
         """Raise InvalidRequest."""

@@ -6,11 +6,12 @@ from typing import cast
 
 from flask import current_app, g, request
 
-from llm_api.domain import Caller
+from llm_api.domain import Caller, never
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
+from llm_api.services.replays import ReplayService
 from llm_api.watch import Watch, peek
 
 EXTENSION = "llm_api"
@@ -24,6 +25,7 @@ class Services:
     chat: ChatService
     optimizer: PromptOptimizer
     readiness: ReadinessService
+    replays: ReplayService
     watch: Watch
     is_demo: bool
     closers: Sequence[Callable[[], None]] = ()
@@ -45,4 +47,6 @@ def caller() -> Caller:
     client = request.environ.get("gunicorn.socket")
     if client is None:
         return Caller(g.request_id, rule, timing=g.timing)
-    return Caller(g.request_id, rule, lambda: peek(client) == b"", g.timing)
+    # Flask forgets `g` before a stream's first event is asked for.
+    is_awaited = g.get("is_awaited", never)
+    return Caller(g.request_id, rule, lambda: peek(client) == b"" and not is_awaited(), g.timing)

@@ -24,6 +24,7 @@ def _begin() -> None:
     g.started_at = time.perf_counter()
     g.timing = Timing()
     g.log = {}
+    g.headers = {}  # what others want on the answer, whatever it will be
 
 
 def _end(response: Response) -> Response:
@@ -31,6 +32,7 @@ def _end(response: Response) -> Response:
     # Modern OpenAI SDKs read the first, 0.28 the second.
     headers["x-request-id"] = headers["request-id"] = g.request_id
     headers["X-Content-Type-Options"] = "nosniff"
+    headers.update(g.headers)
     spent = time.perf_counter() - g.started_at
     headers["Server-Timing"] = _server_timing(g.timing, spent)
     # A bare number: openai 0.28 fails on a unit.

@@ -4,9 +4,10 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import limits
-from flask import Flask, request
+from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits.storage import MemoryStorage
@@ -79,9 +80,43 @@ class _Gate:
         self._count(self._fallback, client)
 
     def _count(self, strategy: RateLimiter, client: str) -> None:
+        states = []
         for item in self._items:
-            if not strategy.hit(item, client):
-                raise _refusal(item, strategy.get_window_stats(item, client).reset_time)
+            is_within = strategy.hit(item, client)
+            state = _LimitState(item, *strategy.get_window_stats(item, client))
+            if not is_within:
+                g.headers.update(state.headers())
+                raise _refusal(item, state.reset_at)
+            states.append(state)
+        g.headers.update(min(states, key=lambda state: state.remaining).headers())
+
+
+@dataclass(frozen=True, slots=True)
+class _LimitState:
+    """How far a client is from a limit."""
+
+    item: limits.RateLimitItem
+    reset_at: float
+    remaining: int
+
+    def headers(self) -> dict[str, str]:
+        """Say so in OpenAI's names and form."""
+        return {
+            "x-ratelimit-limit-requests": str(self.item.amount),
+            "x-ratelimit-remaining-requests": str(max(0, self.remaining)),
+            "x-ratelimit-reset-requests": _duration(self.reset_at - time.time()),
+        }
+
+
+def _duration(seconds: float) -> str:
+    """Write a time as OpenAI does: `12ms`, `1s`, `6m0s`, `1h0m0s`."""
+    if seconds < 1:
+        return f"{max(0, math.ceil(seconds * 1000))}ms"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def _refusal(limit: limits.RateLimitItem, reset_at: float) -> RateLimited:

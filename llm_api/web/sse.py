@@ -13,8 +13,8 @@ from llm_api.web.envelopes import openai_error
 logger = logging.getLogger(__name__)
 
 # A comment, without the empty line that would end an event: there is none.
-_PING = b": ping\n"
-_DONE = b"data: [DONE]\n\n"
+PING = b": ping\n"
+DONE = b"data: [DONE]\n\n"
 
 
 def event_stream(answer: AnswerStream) -> Response:
@@ -37,8 +37,8 @@ class _Events:
     def __iter__(self) -> Iterator[bytes]:
         try:
             for batch in self._answer:
-                yield b"".join(b"data: %b\n\n" % chunk for chunk in batch) if batch else _PING
-            yield _DONE
+                yield b"".join(b"data: %b\n\n" % chunk for chunk in batch) if batch else PING
+            yield DONE
         except ApiError as error:
             yield self._event_of(error)
         except Exception:  # whatever it is: the client must not take the end for the answer's

@@ -684,7 +684,6 @@ PUT_TOGETHER = {
         }
     ],
     "usage": dict(replies.GOOD_USAGE),
-    "system_fingerprint": None,
 }
 
 

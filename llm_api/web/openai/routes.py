@@ -1,5 +1,6 @@
 """The OpenAI routes."""
 
+from functools import partial
 from typing import Any
 
 from flask import Response, current_app
@@ -13,6 +14,7 @@ from llm_api.web.fields import UNKNOWN
 from llm_api.web.openai.chat_schemas import EngineChatRequestSchema, OpenAIChatRequestSchema
 from llm_api.web.openai.schemas import OpenAIErrorSchema, OpenAIRequest
 from llm_api.web.openai.text_schemas import EmbeddingsRequestSchema, TextRequestSchema
+from llm_api.web.replays import answered_once
 from llm_api.web.sse import event_stream
 
 blueprint = Blueprint(
@@ -101,9 +103,13 @@ def _model_object(model: Model) -> dict[str, Any]:
 
 
 def _answer(body: OpenAIRequest) -> Response:
-    """Ask the model, and name the fields that were not passed on."""
+    """Ask the model, once for all repeats of a request."""
     if body.dropped and current_app.config[STRICT_SETTING]:
         raise InvalidRequest.of_field(_shown(body.dropped[0]), UNKNOWN, reason="unknown_field")
+    return answered_once(partial(_ask, body))
+
+
+def _ask(body: OpenAIRequest) -> Response:
     chat = services().chat
     if body.is_streamed:
         answer = chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
@@ -111,6 +117,7 @@ def _answer(body: OpenAIRequest) -> Response:
     else:
         response = json_response(chat.complete(body.model_request, caller()).body)
     if body.dropped:
+        # Named for the caller, who would otherwise not know.
         response.headers["x-dropped-params"] = ",".join(map(_shown, body.dropped[:_MAX_NAMED]))
     return response
 

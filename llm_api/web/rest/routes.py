@@ -6,6 +6,7 @@ from llm_api.domain import ModelRequest, PromptRequest
 from llm_api.web.api import Blueprint, ErrorSchema
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
+from llm_api.web.replays import answered_once
 from llm_api.web.rest.answers import chat_answer, prompt_answer
 from llm_api.web.rest.schemas import (
     ChatAnswerSchema,
@@ -31,7 +32,9 @@ _PROMPT_EXAMPLE = {"prompt": "A cat sitting on a chair", "type": "image", "style
 @blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
 def chat(body: ModelRequest) -> Response:
     """Continue a conversation."""
-    return json_response(chat_answer(services().chat.complete(body, caller())))
+    return answered_once(
+        lambda: json_response(chat_answer(services().chat.complete(body, caller())))
+    )
 
 
 @blueprint.post("/optimize-prompt")
@@ -40,4 +43,6 @@ def chat(body: ModelRequest) -> Response:
 @blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
 def optimize_prompt(body: PromptRequest) -> Response:
     """Rewrite a prompt for an image or video model, keeping its intent."""
-    return json_response(prompt_answer(services().optimizer.optimize(body, caller())))
+    return answered_once(
+        lambda: json_response(prompt_answer(services().optimizer.optimize(body, caller())))
+    )

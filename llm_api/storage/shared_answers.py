@@ -1,0 +1,149 @@
+"""Answers that the processes of a service share through Redis, for `services/replays.py`.
+
+One key a request: while it is being answered a claim that its process renews (a killed process's
+claim ends by itself), then the answer until nobody can need it any more. Nothing here raises for
+Redis: while it is away each process knows only its own answers.
+"""
+
+import base64
+import logging
+import threading
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import orjson
+import redis
+
+from llm_api.domain import RecordedAnswer, Ticket
+
+MAX_SHARED_BYTES = 1 << 20
+_PREFIX = "llm_api:answer:"
+_TIMEOUT_S = 0.2
+_PAUSE_S = 10.0  # after a failure Redis is left alone for so long
+_CLAIM_S = 15.0
+_RENEW_S = 5.0
+_WAITING_S = 2.0
+_SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis+unix": "unix"}
+_T = TypeVar("_T")
+logger = logging.getLogger(__name__)
+
+
+class RedisAnswers:
+    """The shared answers of one service."""
+
+    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """Connect to nothing yet."""
+        scheme, rest = url.split("://", 1)
+        self._redis: Any = redis.Redis.from_url(  # its types mix the answers of its async twin in
+            f"{_SCHEMES.get(scheme, scheme)}://{rest}",
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+        )
+        self._clock = clock
+        self._retry_at = float("-inf")
+        self._claims: set[str] = set()
+        self._has_claims = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def claim(self, ticket: Ticket) -> bool:
+        """Say that this process answers the request; False where another one does or did."""
+        claim = orjson.dumps({"fingerprint": ticket.fingerprint})
+        name = _PREFIX + ticket.key
+        milliseconds = round(_CLAIM_S * 1000)
+
+        def set_claim() -> bool:
+            if self._redis.set(name, claim, nx=True, px=milliseconds):
+                return True
+            # The answer to an older request of the same form is in the way.
+            is_old = not ticket.joins and self._is_finished(name)
+            return is_old and bool(self._redis.set(name, claim, px=milliseconds))
+
+        is_ours = self._tried(set_claim, otherwise=True)
+        if is_ours:
+            self._claims.add(name)
+            self._has_claims.set()
+            self._start_renewing()
+        return is_ours
+
+    def _is_finished(self, name: str) -> bool:
+        return "body" in _decoded(self._redis.get(name))
+
+    def look_up(self, ticket: Ticket) -> tuple[str, RecordedAnswer | None]:
+        """Return the fingerprint of the request, and its answer as soon as it has ended."""
+        name = _PREFIX + ticket.key
+
+        def get() -> Any:
+            self._redis.set(f"{name}:waiting", b"1", px=round(_WAITING_S * 1000))
+            return self._redis.get(name)
+
+        entry = _decoded(self._tried(get, otherwise=None))
+        fingerprint = entry.get("fingerprint", "")
+        if "body" not in entry:
+            return fingerprint, None
+        body = base64.b64decode(entry["body"])
+        return fingerprint, RecordedAnswer(entry["content_type"], entry["headers"], body)
+
+    def has_waiting(self, ticket: Ticket) -> bool:
+        """Whether a client of another process waits for the answer."""
+        name = f"{_PREFIX}{ticket.key}:waiting"
+        return bool(self._tried(lambda: self._redis.exists(name), otherwise=0))
+
+    def publish(self, ticket: Ticket, answer: RecordedAnswer | None) -> None:
+        """Share the answer, or None where there will be none."""
+        name = _PREFIX + ticket.key
+        if name not in self._claims:
+            return  # another process's
+        self._claims.discard(name)
+        if answer is None or len(answer.body) > MAX_SHARED_BYTES:
+            self._tried(lambda: self._redis.delete(name), otherwise=0)
+            return
+        entry = {
+            "fingerprint": ticket.fingerprint,
+            "content_type": answer.content_type,
+            "headers": dict(answer.headers),
+            "body": base64.b64encode(answer.body).decode(),
+        }
+        milliseconds = round(ticket.keep_s * 1000)
+        self._tried(
+            lambda: self._redis.set(name, orjson.dumps(entry), px=milliseconds), otherwise=None
+        )
+
+    def _tried(self, ask: Callable[[], _T], *, otherwise: _T) -> _T:
+        if self._clock() < self._retry_at:
+            return otherwise
+        try:
+            return ask()
+        except redis.RedisError as error:
+            self._retry_at = self._clock() + _PAUSE_S
+            cause = type(error).__name__
+            logger.warning("answers are not shared for a while", extra={"cause": cause})
+            return otherwise
+
+    def _start_renewing(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._renew, name="answer-claims", daemon=True)
+            self._thread.start()
+
+    def _renew(self) -> None:
+        while True:
+            self._has_claims.wait()
+            time.sleep(_RENEW_S)
+            for name in list(self._claims):
+                self._tried(
+                    lambda name=name: self._redis.pexpire(name, round(_CLAIM_S * 1000)),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
+                    otherwise=None,
+                )
+            if not self._claims:
+                self._has_claims.clear()
+                # What came in between the look and the clear must not be forgotten.
+                if self._claims:
+                    self._has_claims.set()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._redis.close()
+
+
+def _decoded(raw: Any) -> dict[str, Any]:
+    return orjson.loads(raw) if raw else {}
