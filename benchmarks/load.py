@@ -14,7 +14,8 @@ PROCESS_TIMEOUT = 30.0
 class Load:
     """One fixed POST, repeated over some connections for some seconds.
 
-    Every connection has one request in flight and sends the next when the answer is read.
+    Every connection has one request in flight and sends the next when the answer is read;
+    for streams, see `benchmarks.stream_generator`.
     """
 
     port: int
@@ -41,13 +42,13 @@ class LoadResult:
         return self.requests / self.elapsed_seconds
 
 
-def run_load(load: Load) -> LoadResult:
-    """Run one load in a fresh process and return its result.
+def run_load(load: Load, generator: str) -> LoadResult:
+    """Run one load in a fresh process of a generator, one of our modules; return its result.
 
     Raises subprocess.SubprocessError if that process fails or does not end in time.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.generator"],
+        [sys.executable, "-m", f"benchmarks.{generator}"],
         input=json.dumps(dataclasses.asdict(load)).encode(),
         stdout=subprocess.PIPE,
         cwd=PACKAGE_PARENT,

@@ -23,17 +23,24 @@ MESSAGES = [
 
 @dataclasses.dataclass(frozen=True)
 class Route:
-    """One POST of the service, with the body that is sent to it."""
+    """One POST of the service, with the body that is sent to it and the module that sends it."""
 
     name: str
     path: str
     body: str
+    generator: str = "generator"
 
 
 CHAT = Route(
     name="chat",
     path="/v1/chat/completions",
     body=json.dumps({"model": "bench-model", "messages": MESSAGES, "temperature": 0.7}),
+)
+STREAM = Route(
+    name="stream",
+    path=CHAT.path,
+    body=json.dumps({"model": "bench-model", "messages": MESSAGES, "stream": True}),
+    generator="stream_generator",
 )
 REST_CHAT = Route(
     name="rest",
@@ -84,7 +91,8 @@ def checked_load(target: Target, *, connections: int, seconds: float) -> LoadRes
     """Run one load; BenchmarkError if a request of it failed."""
     route = target.route
     try:
-        result = run_load(Load(target.server.port, route.path, route.body, connections, seconds))
+        load = Load(target.server.port, route.path, route.body, connections, seconds)
+        result = run_load(load, route.generator)
     except subprocess.SubprocessError as error:
         reason = f"{target.label}: the load generator failed: {error}"
         raise BenchmarkError(reason, target.server.log) from error
@@ -93,6 +101,16 @@ def checked_load(target: Target, *, connections: int, seconds: float) -> LoadRes
         reason = f"{target.label}: {answered} {route.path}, the first:\n{result.first_failure}"
         raise BenchmarkError(reason, target.server.log)
     return result
+
+
+def costed_load(target: Target, *, connections: int, seconds: float) -> tuple[LoadResult, float]:
+    """Run one load; return it with the CPU milliseconds that the server spent on each request."""
+    time.sleep(SETTLE_SECONDS)
+    cpu_before = tree_cpu_seconds(target.server.pid)
+    result = checked_load(target, connections=connections, seconds=seconds)
+    time.sleep(SETTLE_SECONDS)
+    cpu_seconds = tree_cpu_seconds(target.server.pid) - cpu_before
+    return result, cpu_seconds * MS_A_SECOND / result.requests
 
 
 def warm_up(targets: Sequence[Target], seconds: float) -> None:
@@ -111,13 +129,9 @@ def measure_round(direct: Target, targets: Sequence[Target], seconds: float) -> 
 def measure_target(target: Target, baseline: LoadResult, seconds: float) -> Sample:
     """Measure the latency at one connection, then CPU time and throughput at several."""
     alone = checked_load(target, connections=1, seconds=seconds)
-    time.sleep(SETTLE_SECONDS)
-    cpu_before = tree_cpu_seconds(target.server.pid)
-    busy = checked_load(target, connections=BUSY_CONNECTIONS, seconds=seconds)
-    time.sleep(SETTLE_SECONDS)
-    cpu_seconds = tree_cpu_seconds(target.server.pid) - cpu_before
+    busy, cpu_ms = costed_load(target, connections=BUSY_CONNECTIONS, seconds=seconds)
     return Sample(
-        cpu_ms=cpu_seconds * MS_A_SECOND / busy.requests,
+        cpu_ms=cpu_ms,
         requests_per_second=busy.requests_per_second,
         added_p50_ms=alone.p50_ms - baseline.p50_ms,
         added_p99_ms=alone.p99_ms - baseline.p99_ms,

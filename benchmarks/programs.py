@@ -19,7 +19,7 @@ daemon off;
 worker_processes 1;
 pid {directory}/nginx.pid;
 error_log stderr;
-events {{ worker_connections 1024; }}
+events {{ worker_connections 4096; }}
 http {{
     access_log {directory}/nginx-access.log;
     client_body_temp_path {directory}/nginx-client;
@@ -45,11 +45,11 @@ http {{
 """
 
 
-def upstream_program(port: int, directory: Path) -> Program:
-    """Return the fixed-answer upstream."""
+def upstream_program(port: int, stream_seconds: float, directory: Path) -> Program:
+    """Return the upstream, whose streams last so long."""
     return Program(
         name="upstream",
-        command=[sys.executable, "-m", "benchmarks.upstream", str(port)],
+        command=[sys.executable, "-m", "benchmarks.upstream", str(port), str(stream_seconds)],
         port=port,
         directory=PACKAGE_PARENT,
         environment=os.environ,

@@ -116,11 +116,11 @@ def table(report: Report) -> str:
     return f"{aligned(rows)}\n\nupstream without a server between, one connection: {direct}"
 
 
-def budget_lines(report: Report) -> str:
+def budget_lines(budget: Sequence[BudgetLine]) -> str:
     """Return one line for each budgeted figure."""
     rows = [
         [f"{line.figure} <= {line.limit:g}", f"{line.measured:.2f}", line.verdict]
-        for line in report.budget
+        for line in budget
     ]
     return aligned(rows)
 
@@ -135,8 +135,11 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
-def as_json(report: Report) -> dict[str, Any]:
-    """Return the report with its budget and what it was measured on, ready for json.dump."""
-    budget = [{**dataclasses.asdict(line), "verdict": line.verdict} for line in report.budget]
-    machine = {"python": platform.python_version(), "cores": os.cpu_count()}
-    return {**machine, **dataclasses.asdict(report), "budget": budget}
+def machine() -> dict[str, Any]:
+    """Return what a run was measured on."""
+    return {"python": platform.python_version(), "cores": os.cpu_count()}
+
+
+def budget_json(budget: Sequence[BudgetLine]) -> list[dict[str, Any]]:
+    """Return a budget ready for json.dump."""
+    return [{**dataclasses.asdict(line), "verdict": line.verdict} for line in budget]

@@ -1,7 +1,8 @@
-"""A fast loopback upstream: every request gets the same 1 KB chat completion.
+"""A fast loopback upstream: every request gets the same 1 KB chat completion, or a stream.
 
 It runs in its own process, so that its CPU time is never counted as the service's.
-Requests are framed by Content-Length and may be pipelined; chunked requests are not read.
+Requests are framed by Content-Length and may be pipelined, though not behind a stream; chunked
+requests are not read.
 """
 
 import argparse
@@ -9,8 +10,12 @@ import asyncio
 import json
 import re
 
+from benchmarks.event_stream import EventStreams
+
 HEAD_END = b"\r\n\r\n"
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.IGNORECASE)
+STREAM_WANTED = re.compile(rb'"stream":\s*true')
+USAGE_WANTED = re.compile(rb'"include_usage":\s*true')
 SENTENCE = "Why did the programmer leave the party early? He had a cache to invalidate. "
 
 
@@ -55,12 +60,13 @@ def request_length(received: bytes) -> int | None:
     return head_end + len(HEAD_END) + body_length
 
 
-class FixedAnswer(asyncio.Protocol):
-    """One keep-alive connection that answers each complete request with the same bytes."""
+class Connection(asyncio.Protocol):
+    """One keep-alive connection that answers each complete request."""
 
-    def __init__(self, answer: bytes) -> None:
-        """Keep the bytes to answer with."""
+    def __init__(self, answer: bytes, streams: EventStreams) -> None:
+        """Keep the bytes to answer with, and what to answer where a stream is asked for."""
         self._answer = answer
+        self._streams = streams
         self._received = b""
         self._transport: asyncio.Transport | None = None
 
@@ -75,17 +81,25 @@ class FixedAnswer(asyncio.Protocol):
         while (length := request_length(self._received)) is not None:
             if len(self._received) < length:
                 return
-            self._received = self._received[length:]
+            request, self._received = self._received[:length], self._received[length:]
             if self._transport is not None:
-                self._transport.write(self._answer)
+                self._reply(self._transport, request)
+
+    def _reply(self, transport: asyncio.Transport, request: bytes) -> None:
+        if STREAM_WANTED.search(request):
+            has_usage = USAGE_WANTED.search(request) is not None
+            self._streams.start(transport, has_usage=has_usage)
+        else:
+            transport.write(self._answer)
 
 
-async def serve(port: int) -> None:
+async def serve(port: int, stream_seconds: float) -> None:
     """Serve on 127.0.0.1 until the process is ended."""
     answer = fixed_answer()
+    streams = EventStreams(stream_seconds)
     loop = asyncio.get_running_loop()
     server = await loop.create_server(
-        lambda: FixedAnswer(answer), host="127.0.0.1", port=port, backlog=1024
+        lambda: Connection(answer, streams), host="127.0.0.1", port=port, backlog=1024
     )
     await server.serve_forever()
 
@@ -93,4 +107,6 @@ async def serve(port: int) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="benchmarks.upstream", description=__doc__)
     parser.add_argument("port", type=int)
-    asyncio.run(serve(parser.parse_args().port))
+    parser.add_argument("stream_seconds", type=float)
+    arguments = parser.parse_args()
+    asyncio.run(serve(arguments.port, arguments.stream_seconds))

@@ -76,6 +76,20 @@ class ModelRequest:
     operation: Operation = Operation.CHAT
 
 
+@dataclass(slots=True)
+class TextLength:
+    """How long texts are together, in characters of ASCII and others."""
+
+    in_ascii: int = 0
+    others: int = 0
+
+    def add(self, text: str) -> None:
+        """Count a text."""
+        in_ascii = len(text) if text.isascii() else sum(sign < "\x80" for sign in text)
+        self.in_ascii += in_ascii
+        self.others += len(text) - in_ascii
+
+
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
     """Tokens as the upstream counted them; None where it gave no usable count.

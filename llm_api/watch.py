@@ -10,11 +10,10 @@ import _socket
 import contextlib
 import logging
 import socket
-import ssl
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from llm_api.domain import never
 
@@ -57,14 +56,26 @@ class Watched:
             shut(self._socket, self._how)
 
 
+@contextmanager
+def _bare(awaited: socket.socket) -> Iterator[_socket.socket]:
+    """Lend the C socket on the same descriptor, past what ssl and gevent put around it."""
+    bare = _socket.socket(awaited.family, awaited.type, fileno=awaited.fileno())
+    try:
+        yield bare
+    finally:
+        bare.detach()
+
+
 def shut(awaited: socket.socket, how: int) -> None:
-    """Shut one side of a socket or both, so that who waits there returns at once."""
-    # ssl.SSLSocket.shutdown forgets the TLS state under the feet of whoever is reading;
-    # the plain socket's only ends the connection.
-    is_tls = isinstance(awaited, ssl.SSLSocket)
-    plain: Any = super(ssl.SSLSocket, awaited) if is_tls else awaited
-    with contextlib.suppress(OSError):
-        plain.shutdown(how)
+    """Shut one side of a socket or both, so that who waits there returns at once.
+
+    ssl's shutdown forgets the TLS state under the feet of whoever is reading, and gevent's ends
+    every wait with EBADF, which gunicorn takes for an error of its own. The kernel's is no more
+    than the end of the connection.
+    """
+    # A descriptor below 0, a ValueError, belongs to a socket that is closed already.
+    with contextlib.suppress(OSError, ValueError), _bare(awaited) as bare:
+        bare.shutdown(how)
 
 
 def peek(awaited: socket.socket) -> bytes | None:
@@ -72,16 +83,12 @@ def peek(awaited: socket.socket) -> bytes | None:
 
     Returns None where it has nothing, and b"" where the peer has closed its side or is gone.
     """
-    descriptor = awaited.fileno()
-    if descriptor < 0:
+    if awaited.fileno() < 0:
         return b""
     try:
-        # The C socket on the same descriptor: recv on gevent's would wait for the peer to speak.
-        bare = _socket.socket(awaited.family, awaited.type, fileno=descriptor)
-        try:
+        # recv on gevent's would wait for the peer to speak.
+        with _bare(awaited) as bare:
             return bare.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
-        finally:
-            bare.detach()
     except BlockingIOError:
         return None
     except OSError:

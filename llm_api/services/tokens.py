@@ -8,20 +8,25 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from llm_api.domain import TextLength
+
 _ASCII_PER_TOKEN = 4.0
 _OTHERS_PER_TOKEN = 1.5
 _PER_MESSAGE = 4  # role and delimiters
 _PER_IMAGE = 800  # a picture of a megapixel takes 700 to 1,300, by vendor
 
 
+def estimate_length(length: TextLength) -> int:
+    """Estimate the tokens of a text of so many characters."""
+    return math.ceil(length.in_ascii / _ASCII_PER_TOKEN + length.others / _OTHERS_PER_TOKEN)
+
+
 def estimate_text(texts: Iterable[str]) -> int:
     """Estimate the tokens of texts that follow on each other."""
-    ascii_characters = others = 0
+    length = TextLength()
     for text in texts:
-        in_ascii = len(text) if text.isascii() else sum(sign < "\x80" for sign in text)
-        ascii_characters += in_ascii
-        others += len(text) - in_ascii
-    return math.ceil(ascii_characters / _ASCII_PER_TOKEN + others / _OTHERS_PER_TOKEN)
+        length.add(text)
+    return estimate_length(length)
 
 
 def estimate_prompt(parameters: Mapping[str, Any]) -> int:
@@ -29,7 +34,7 @@ def estimate_prompt(parameters: Mapping[str, Any]) -> int:
     messages = parameters.get("messages")
     if not isinstance(messages, list):
         prompt = parameters.get("prompt") or parameters.get("input") or ""
-        return max(1, estimate_text(_strings(prompt)))
+        return max(1, estimate_text(_strings(prompt)) + _count_tokens(prompt))
     images = sum(_count_images(message.get("content")) for message in messages)
     texts = (text for message in messages for text in _texts(message.get("content")))
     return max(1, estimate_text(texts) + len(messages) * _PER_MESSAGE + images * _PER_IMAGE)
@@ -39,6 +44,13 @@ def _strings(value: object) -> list[str]:
     if isinstance(value, str):
         return [value]
     return [text for text in value if isinstance(text, str)] if isinstance(value, list) else []
+
+
+def _count_tokens(prompt: object) -> int:
+    """Count those of a prompt that came as tokens already."""
+    if not isinstance(prompt, list):
+        return int(type(prompt) is int)
+    return sum(map(_count_tokens, prompt))
 
 
 def _texts(content: object) -> list[str]:

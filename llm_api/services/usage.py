@@ -11,7 +11,7 @@ from typing import Protocol
 from llm_api.domain import Caller, Completion, ModelRequest, TokenUsage, UsageRecord
 from llm_api.errors import ApiError
 from llm_api.services.catalogue import Destination
-from llm_api.services.tokens import estimate_prompt, estimate_text
+from llm_api.services.tokens import estimate_length, estimate_prompt
 from llm_api.upstream.call import Call
 from llm_api.upstream.chunks import StreamedAnswer
 
@@ -63,7 +63,7 @@ def _usage_of(request: ModelRequest, answer: StreamedAnswer) -> TokenUsage:
     is_whole = answer.is_done or answer.has_finished
     if is_whole or answer.usage.source != "missing" or not answer.has_begun:
         return answer.usage
-    prompt, completion = estimate_prompt(request.parameters), estimate_text(answer.texts)
+    prompt, completion = estimate_prompt(request.parameters), estimate_length(answer.length)
     return TokenUsage(prompt, completion, source="estimated")
 
 

@@ -34,7 +34,9 @@ def parse_answer(
     else:
         _check_choices(document, operation)
     usage = parse_usage(document.get("usage"), counts_prompt_only=operation is Operation.EMBEDDINGS)
-    is_changed = _settle_head(document, operation)
+    is_changed = "error" in document  # null: it says nothing, and looks like an error
+    document.pop("error", None)
+    is_changed |= _settle_head(document, operation)
     return Completion(document, orjson.dumps(document) if is_changed else body, usage)
 
 

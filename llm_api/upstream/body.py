@@ -1,53 +1,21 @@
 """Reads the body of an upstream's answer: whole, or piece by piece as it comes in."""
 
+import contextlib
 import http.client
-import io
 import socket
-import time
+import ssl
 from collections.abc import Callable, Iterator
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 import requests
 import urllib3
+from urllib3.connection import HTTPConnection  # noqa: TC002  # one import block is enough
 
 from llm_api.upstream import faults
+from llm_api.upstream.framing import Chunked, Framing, OfLength, UntilClosed
 
 MAX_BODY_BYTES = 32 << 20
 _READ_BYTES = 65_536
-_CRLF_BYTES = 2
-
-
-class SocketReader(io.RawIOBase):
-    """Reads from a socket.
-
-    `socket.SocketIO` refuses to go on after a time-out; this can wait a while, do something else
-    and wait again. While `is_paused` it says that there is nothing to read, without a look.
-    """
-
-    class Source:
-        """What http.client takes for a socket: all it wants of one is this method."""
-
-        def __init__(self, upstream_socket: socket.socket) -> None:
-            """Take the socket to read from."""
-            self._socket = upstream_socket
-
-        def makefile(self, _mode: str) -> io.BufferedReader:
-            """Return a reader with room for all that a socket usually has at once."""
-            return io.BufferedReader(SocketReader(self._socket), _READ_BYTES)
-
-    def __init__(self, upstream_socket: socket.socket) -> None:
-        """Take the socket to read from; it is closed by its connection."""
-        super().__init__()
-        self.socket = upstream_socket
-        self.is_paused = False
-
-    def readable(self) -> Literal[True]:
-        """Say that it can be read."""
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        """Fill the buffer with what comes next."""
-        return None if self.is_paused else self.socket.recv_into(buffer)
 
 
 def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> bytes:
@@ -59,98 +27,103 @@ def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> b
     return body
 
 
-def read_pieces(
-    response: requests.Response, *, idle: float, tick: float, max_bytes: int = MAX_BODY_BYTES
-) -> Iterator[bytes]:
-    """Yield the body as it comes in, at most `max_bytes` in all, and b"" after `tick` s of silence.
+class IncomingBody:
+    """A body that is read as it comes in."""
 
-    Raises faults.Fault, also after `idle` seconds of silence.
-    """
-    if _is_compressed(response):
-        return _pieces(response, _reader(response).read1, max_bytes)
-    arriving = _Arriving(response, idle, tick)
-    return _pieces(response, arriving.read, max_bytes, arriving.is_over)
-
-
-def drain(response: requests.Response, seconds: float) -> None:
-    """Read the end of a body that is due, so that its connection can be used again."""
-    if not _is_compressed(response):
-        arriving = _Arriving(response, seconds, seconds)
-        try:
-            while arriving.read(_READ_BYTES):
-                pass
-        except (OSError, http.client.HTTPException):
-            cast("http.client.HTTPResponse", response.raw).will_close = True
-
-
-class _Arriving:
-    """Reads what has come, and all of it."""
-
-    def __init__(self, response: requests.Response, idle: float, tick: float) -> None:
+    def __init__(
+        self,
+        response: requests.Response,
+        *,
+        idle: float,
+        tick: float,
+        max_bytes: int = MAX_BODY_BYTES,
+    ) -> None:
+        """Take the answer, whose body is unread; at most `max_bytes` are read, after inflating."""
+        self._response = response
         self._raw = cast("http.client.HTTPResponse", response.raw)
+        self._socket = cast("HTTPConnection", response.connection).sock
         self._idle = idle
-        self._tick = tick
-        self._silent_since = time.monotonic()
+        self._tick = min(tick, idle)
+        self._silence = 0.0
+        self._max_bytes = max_bytes
+        self._framing = _framing(self._raw)
+        # What came together with the headers lies in http.client's buffer.
+        self._first = b"" if _is_compressed(response) else _buffered(self._raw, self._socket)
 
-    def is_over(self) -> bool:
-        """Whether the body has been read to its end."""
-        return self._raw.isclosed() or self._raw.length == 0
+    def pieces(self) -> Iterator[bytes]:
+        """Yield what has come, all of it at once, and b"" after each `tick` seconds of silence.
 
-    def read(self, limit: int) -> bytes:
+        Raises faults.Fault, also after `idle` seconds of silence.
+        """
+        if _is_compressed(self._response):
+            # urllib3 inflates; it cannot go on after a time-out, so that silences stay unnoticed.
+            yield from _pieces(self._response, _reader(self._response).read1, self._max_bytes)
+            return
+        self._socket.settimeout(self._tick)
+        total = 0
+        while not self._framing.is_over:
+            try:
+                piece = self._read()
+            except (OSError, http.client.HTTPException) as error:
+                raise _broken(self._response, error) from error
+            total += len(piece)
+            if total > self._max_bytes:
+                raise faults.too_large()
+            if piece or not self._framing.is_over:
+                yield piece
+
+    def _read(self) -> bytes:
         """Wait for the next bytes and return them; b"" where none came for a tick, or at the end.
 
         Raises TimeoutError when the peer has been silent for too long.
         """
-        if not self._wait():
-            return b""
-        pieces = [self._raw.read1(limit)]
-        size = len(pieces[0])
-        while size < limit and not self.is_over() and self._has_more():
-            pieces.append(self._raw.read1(limit - size))
-            size += len(pieces[-1])
-        self._silent_since = time.monotonic()
-        return b"".join(pieces)
+        body = b""
+        while not body and not self._framing.is_over:
+            try:
+                data = self._first or self._socket.recv(_READ_BYTES)
+            except TimeoutError:
+                self._note_silence()
+                return b""
+            self._first = b""
+            if self._silence:
+                self._silence = 0.0
+                self._socket.settimeout(self._tick)
+            body = self._framing.feed(data) if data else self._framing.end()
+        if self._framing.is_over:
+            # http.client knows whether the connection can be used again.
+            self._raw.will_close |= self._framing.has_excess
+            self._raw.close()
+        return body
 
-    def _wait(self) -> bool:
-        """Wait until there is something to read."""
-        if self.is_over():
-            return True
-        self._toss_chunk_end()
-        reader = self._reader
-        left = self._silent_since + self._idle - time.monotonic()
-        if left <= 0:
+    def _note_silence(self) -> None:
+        self._silence += cast("float", self._socket.gettimeout())
+        if self._silence >= self._idle:
             raise TimeoutError
-        reader.socket.settimeout(min(self._tick, left))
-        try:
-            self._raw.fp.peek(1)
-        except TimeoutError:
-            return False
-        finally:
-            reader.socket.settimeout(self._idle)
-        return True
+        self._socket.settimeout(min(self._tick, self._idle - self._silence))
 
-    def _has_more(self) -> bool:
-        """Whether more can be read at once, without waiting."""
-        reader = self._reader
-        reader.is_paused = True
-        try:
-            ahead = self._raw.fp.peek(1)
-            if self._raw.chunk_left == 0:
-                # The line that says how long the next chunk is must be there as a whole.
-                return b"\n" in ahead[_CRLF_BYTES:]
-            return bool(ahead)
-        finally:
-            reader.is_paused = False
+    def drain(self, seconds: float) -> None:
+        """Read the end of a body that is due, so that its connection can be used again."""
+        self._idle = self._tick = seconds
+        with contextlib.suppress(faults.Fault):
+            for _ in self.pieces():
+                pass
 
-    def _toss_chunk_end(self) -> None:
-        """Take the CRLF behind a chunk, which otherwise looks like something to read."""
-        if self._raw.chunk_left == 0:
-            self._raw.fp.read(_CRLF_BYTES)
-            self._raw.chunk_left = None
 
-    @property
-    def _reader(self) -> SocketReader:
-        return cast("SocketReader", self._raw.fp.raw)
+def _framing(raw: http.client.HTTPResponse) -> Framing:
+    if raw.chunked:
+        return Chunked()
+    return UntilClosed() if raw.length is None else OfLength(raw.length)
+
+
+def _buffered(raw: http.client.HTTPResponse, upstream_socket: socket.socket) -> bytes:
+    """Take what http.client has read beyond the headers."""
+    if raw.fp is None:  # there is no body
+        return b""
+    upstream_socket.settimeout(0)
+    try:
+        return raw.fp.read1(len(raw.fp.peek(1)))
+    except ssl.SSLWantReadError:
+        return b""
 
 
 def _is_compressed(response: requests.Response) -> bool:
@@ -171,10 +144,7 @@ def _reader(response: requests.Response) -> Any:
 
 
 def _pieces(
-    response: requests.Response,
-    read: Callable[[int], bytes],
-    max_bytes: int,
-    is_over: Callable[[], bool] = lambda: True,
+    response: requests.Response, read: Callable[[int], bytes], max_bytes: int
 ) -> Iterator[bytes]:
     total = 0
     while True:
@@ -182,7 +152,7 @@ def _pieces(
             piece = read(_READ_BYTES)
         except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
             raise _broken(response, error) from error
-        if not piece and is_over():
+        if not piece:
             return
         total += len(piece)
         if total > max_bytes:

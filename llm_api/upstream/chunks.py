@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from llm_api.domain import Operation, TokenUsage
+from llm_api.domain import Operation, TextLength, TokenUsage
 from llm_api.upstream import faults
 from llm_api.upstream.answers import ID_PREFIXES, parse_usage, raise_embedded_error
 
@@ -34,7 +34,7 @@ class StreamedAnswer:
         """Begin; `shows_usage` says whether the caller asked for the usage chunk."""
         self.is_done = False
         self.usage = TokenUsage()
-        self.texts: list[str] = []
+        self.length = TextLength()  # of what the model wrote; kept texts would fill the memory
         self.operation = operation
         self.model_was_named = model_was_named
         self._shows_usage = shows_usage
@@ -119,7 +119,7 @@ class StreamedAnswer:
 
     def _note(self, text: object) -> None:
         if text and isinstance(text, str):
-            self.texts.append(text)
+            self.length.add(text)
 
     def end(self) -> list[bytes]:
         """Return what is left to pass on when no more events come; raises faults.Fault."""
@@ -167,6 +167,8 @@ class _ChoiceState:
             is_changed = not delta.get("role")
             delta["role"] = delta.get("role") or "assistant"
         self._has_role = True
+        if isinstance(function := delta.get("function_call"), dict):
+            note(function.get("arguments"))
         for call in _tool_calls(delta):
             is_changed |= self._settle_tool_call(call)
             note((call.get("function") or {}).get("arguments"))

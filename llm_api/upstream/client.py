@@ -15,7 +15,7 @@ import requests
 from llm_api.domain import Completion, Endpoint, Operation, Timeouts, Timing
 from llm_api.upstream import faults
 from llm_api.upstream.answers import parse_answer
-from llm_api.upstream.body import drain, read_body, read_pieces
+from llm_api.upstream.body import IncomingBody, read_body
 from llm_api.upstream.call import Call
 from llm_api.upstream.chunks import StreamedAnswer, events_of
 from llm_api.upstream.collect import collect_chunks
@@ -38,6 +38,7 @@ class UpstreamTraits:
     `serves_one_model`: the configured model answers, whichever was asked for.
     `is_always_streamed`: also a call without streaming is streamed, so that the upstream notices
     when it is given up. `default_max_tokens` is sent where the caller set no cap.
+    `keeps_alive` is false for one that closes the connection of a streamed answer after all.
     `max_concurrency` calls run at once in this process, others wait up to `queue_timeout` seconds.
     """
 
@@ -48,6 +49,7 @@ class UpstreamTraits:
     max_concurrency: int = 1024
     queue_timeout: float = 1.0
     probe_path: str = "/models"
+    keeps_alive: bool = True
 
 
 # llama.cpp never stops an abandoned call unless it is streamed, and generates without end unless
@@ -60,6 +62,7 @@ BUNDLED_MODEL = UpstreamTraits(
     max_concurrency=4,
     queue_timeout=20.0,
     probe_path="/health",
+    keeps_alive=False,
 )
 
 
@@ -197,8 +200,13 @@ class UpstreamClient:
             response = self._open(ask, call, stack)
             call.note_first_token()
             if _is_event_stream(response):
-                events = events_in(self._pieces(response))
-                return collect_chunks(events, ask.operation, model_was_named=ask.model_was_named)
+                body = self._incoming(response)
+                events = events_in(body.pieces())
+                completion = collect_chunks(
+                    events, ask.operation, model_was_named=ask.model_was_named
+                )
+                self._drain(body)
+                return completion
             return parse_answer(
                 read_body(response), ask.operation, model_was_named=ask.model_was_named
             )
@@ -241,11 +249,16 @@ class UpstreamClient:
             chunks = [chunk for event in events if (chunk := answer.take(event)) is not None]
             yield chunks + answer.end()
             return
-        yield from relay(self._pieces(response), answer)
-        drain(response, _DRAIN_S)
+        body = self._incoming(response)
+        yield from relay(body.pieces(), answer)
+        self._drain(body)
 
-    def _pieces(self, response: requests.Response) -> Iterator[bytes]:
-        return read_pieces(response, idle=self._timeouts.idle, tick=SILENCE)
+    def _drain(self, body: IncomingBody) -> None:
+        if self._traits.keeps_alive:
+            body.drain(_DRAIN_S)
+
+    def _incoming(self, response: requests.Response) -> IncomingBody:
+        return IncomingBody(response, idle=self._timeouts.idle, tick=SILENCE)
 
     def probe(self) -> str:
         """Ask the upstream whether it is there: `ok`, `starting`, or what is wrong in a word."""
@@ -283,4 +296,5 @@ def _as_api_errors() -> Iterator[None]:
 
 
 def _is_event_stream(response: requests.Response) -> bool:
-    return bool(response.headers.get("Content-Type", "").startswith("text/event-stream"))
+    kind = response.headers.get("Content-Type", "")
+    return kind.lower().startswith("text/event-stream")

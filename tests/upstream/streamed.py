@@ -1,0 +1,82 @@
+"""Events of streamed answers, and what becomes of them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+from llm_api.domain import Operation
+from llm_api.upstream.chunks import StreamedAnswer
+
+DONE = b"[DONE]"
+HEAD: Mapping[str, Any] = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion.chunk",
+    "created": 1_700_000_000,
+    "model": "m",
+}
+TEXT_HEAD: Mapping[str, Any] = {**HEAD, "id": "cmpl-1", "object": "text_completion"}
+USAGE: Mapping[str, Any] = {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+
+
+def event(*choices: Mapping[str, Any], **fields: Any) -> bytes:
+    """Make an event of these choices; more fields stand at the top."""
+    return orjson.dumps({**HEAD, "choices": list(choices), **fields})
+
+
+def choice(
+    delta: Mapping[str, Any], index: int = 0, *, finish_reason: str | None = None, **fields: Any
+) -> dict[str, Any]:
+    """Make a choice of an event."""
+    return {"index": index, "delta": dict(delta), "finish_reason": finish_reason, **fields}
+
+
+def text(content: str) -> bytes:
+    """Make an event with a piece of text, as the first one is."""
+    return event(choice({"role": "assistant", "content": content}))
+
+
+def more(content: str) -> bytes:
+    """Make an event with a piece of text, as a later one is."""
+    return event(choice({"content": content}))
+
+
+def ended(finish_reason: str = "stop") -> bytes:
+    """Make the event that ends an answer."""
+    return event(choice({}, finish_reason=finish_reason))
+
+
+def counted(usage: Mapping[str, Any] = USAGE, **fields: Any) -> bytes:
+    """Make the event that has the usage."""
+    return event(usage=dict(usage), **fields)
+
+
+def stream_of(*events: bytes) -> bytes:
+    """Make the bytes of a stream."""
+    return b"".join(b"data: %b\n\n" % one for one in events)
+
+
+def taken(
+    events: Iterable[bytes], operation: Operation = Operation.CHAT, *, shows_usage: bool = False
+) -> list[bytes]:
+    """Return the chunks that are passed on for the events of a whole answer."""
+    answer = StreamedAnswer(operation, shows_usage=shows_usage)
+    chunks = [chunk for one in events if (chunk := answer.take(one)) is not None]
+    return chunks + answer.end()
+
+
+def taken_objects(*events: bytes, shows_usage: bool = False) -> list[dict[str, Any]]:
+    """Return the chunks that are passed on for events, which need not be a whole answer."""
+    answer = StreamedAnswer(shows_usage=shows_usage)
+    chunks = [chunk for one in events if (chunk := answer.take(one)) is not None]
+    return [orjson.loads(chunk) for chunk in chunks]
+
+
+def deltas(*events: bytes) -> list[dict[str, Any]]:
+    """Return the deltas that are passed on for the first choices of events."""
+    return [chunk["choices"][0]["delta"] for chunk in taken_objects(*events)]
+
+
+def tool_calls(*events: bytes) -> list[dict[str, Any]]:
+    """Return the parts of tool calls that are passed on for events."""
+    return [call for delta in deltas(*events) for call in delta.get("tool_calls", [])]
