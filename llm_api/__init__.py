@@ -7,7 +7,13 @@ which is of demo quality.
 ## Two ways in
 
 * **REST**, under `/api/v1/llm`: a small, strict schema. Unknown fields are refused.
-* **OpenAI**, under `/v1`: what the OpenAI SDKs send and expect.
+* **OpenAI**, under `/v1`: what the OpenAI SDKs send and expect, streaming included. With `stream: true`
+  the answer comes as server-sent events; one that breaks off ends with `data: {"error": …}`.
+
+## Repeats
+
+Requests with the same `Idempotency-Key`, route and body get one answer, which is kept for an hour.
+A key that comes with another body is refused. Retries that an OpenAI SDK marks as such need no key.
 
 ## Errors
 

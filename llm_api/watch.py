@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from llm_api.domain import never
 
 INTERVAL = 0.25
+_ESTABLISHED = 1  # of Linux's tcp_info, include/net/tcp_states.h
 logger = logging.getLogger(__name__)
 
 
@@ -93,6 +94,16 @@ def peek(awaited: socket.socket) -> bytes | None:
         return None
     except OSError:
         return b""
+
+
+def has_hung_up(client: socket.socket) -> bool:
+    """Tell whether a peer has closed its side, also where bytes of it lie unread before the end."""
+    try:
+        with _bare(client) as bare:
+            state = bare.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
+    except (AttributeError, OSError, ValueError):  # no Linux, no TCP, or no longer open
+        return peek(client) == b""
+    return state != _ESTABLISHED
 
 
 class Watch:

@@ -23,6 +23,8 @@ def examples(language: str) -> list[str]:
 
 
 CURLS = [block for block in examples("sh") if block.startswith("curl")]
+STREAMED = [curl for curl in CURLS if '"stream": true' in curl]
+WHOLE = [curl for curl in CURLS if curl not in STREAMED]
 SCRIPTS = examples("python")
 
 
@@ -51,11 +53,20 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
     return done.stdout.decode()
 
 
-def test_the_readme_has_three_curl_and_two_sdk_examples() -> None:
-    assert (len(CURLS), len(SCRIPTS)) == (3, 2)
+def test_the_readme_has_its_examples() -> None:
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS)) == (3, 1, 2)
 
 
-@pytest.mark.parametrize("example", CURLS)
+@pytest.mark.parametrize("example", STREAMED)
+def test_a_streaming_example_shows_the_answer_in_pieces(example: str, service: Service) -> None:
+    *events, done = typed(example, service).strip().split("\n\n")
+
+    texts = [json.loads(event.removeprefix("data: "))["choices"] for event in events]
+    assert done == "data: [DONE]"
+    assert len(texts) > 3
+
+
+@pytest.mark.parametrize("example", WHOLE)
 def test_a_curl_example_answers(example: str, service: Service) -> None:
     answer = json.loads(typed(example, service))
 

@@ -47,6 +47,8 @@ class IncomingBody:
         self._silence = 0.0
         self._max_bytes = max_bytes
         self._framing = _framing(self._raw)
+        if self._framing.is_over:
+            self._raw.close()  # there is no body; the connection can be used again
         # What came together with the headers lies in http.client's buffer.
         self._first = b"" if _is_compressed(response) else _buffered(self._raw, self._socket)
 

@@ -96,7 +96,7 @@ class Chunked:
             position = end + 1
         self._tail = data[position:]
         self.has_excess = self.is_over and bool(self._tail)
-        if len(self._tail) > _MAX_LINE:
+        if not self.is_over and len(self._tail) > _MAX_LINE:
             raise IncompleteRead(b"")
         return b"".join(pieces)
 

@@ -11,6 +11,7 @@ from llm_api.web.openai.schemas import (
     MAX_CHOICES,
     OpenAIRequestSchema,
     StreamOptionsField,
+    model_field,
     optional,
 )
 
@@ -64,4 +65,4 @@ class OpenAIChatRequestSchema(OpenAIRequestSchema):
 class EngineChatRequestSchema(OpenAIChatRequestSchema):
     """The same, where the path names the model."""
 
-    model = optional(StrictString(at_least=1, at_most=256, is_printable=True))
+    model = optional(model_field(required=False))

@@ -104,8 +104,10 @@ def _model_object(model: Model) -> dict[str, Any]:
 
 def _answer(body: OpenAIRequest) -> Response:
     """Ask the model, once for all repeats of a request."""
-    if body.dropped and current_app.config[STRICT_SETTING]:
-        raise InvalidRequest.of_field(_shown(body.dropped[0]), UNKNOWN, reason="unknown_field")
+    # `metadata` is known, although no upstream gets it.
+    unknown = [name for name in body.dropped if name != "metadata"]
+    if unknown and current_app.config[STRICT_SETTING]:
+        raise InvalidRequest.of_field(_shown(unknown[0]), UNKNOWN, reason="unknown_field")
     return answered_once(partial(_ask, body))
 
 

@@ -10,7 +10,7 @@ import marshmallow as ma
 
 from llm_api.domain import ModelRequest, Operation
 from llm_api.web.api import ErrorDetailsSchema, StrictSchema
-from llm_api.web.fields import StrictString, out_of_range, wrong_type
+from llm_api.web.fields import StrictString, invalid_request, out_of_range, wrong_type
 
 MAX_CHOICES = 8
 # Fields that this service acts on itself.
@@ -30,7 +30,11 @@ class OpenAIRequest:
     shows_usage: bool
 
     def of_model(self, name: str) -> Self:
-        """Return the same request for another model."""
+        """Return the same request for another model; raises InvalidRequest."""
+        try:
+            model_field(required=True).deserialize(name)
+        except ma.ValidationError as error:
+            raise invalid_request({"model": error.messages}) from error
         return replace(self, model_request=replace(self.model_request, model=name))
 
 
@@ -63,6 +67,11 @@ def optional(field: ma.fields.Field[Any]) -> ma.fields.Field[Any]:
     return field
 
 
+def model_field(*, required: bool) -> StrictString:
+    """Make the field of a model's name."""
+    return StrictString(required=required, at_least=1, at_most=256, is_printable=True)
+
+
 class OpenAIErrorBodySchema(ma.Schema):
     """An error, as OpenAI defines it, with our details."""
 
@@ -93,28 +102,27 @@ class OpenAIRequestSchema(StrictSchema):
 
         unknown = ma.INCLUDE
 
-    model: ma.fields.Field[Any] = StrictString(
-        required=True, at_least=1, at_most=256, is_printable=True
-    )
+    model: ma.fields.Field[Any] = model_field(required=True)
     user = optional(StrictString(at_most=512, is_printable=True))
     metadata = MetadataField(
         allow_none=True,
         metadata={"description": "Checked, and not passed on: see x-dropped-params."},
     )
 
-    @ma.post_load
-    def make(self, document: dict[str, Any], **_: Any) -> OpenAIRequest:
+    @ma.post_load(pass_original=True)
+    def make(self, document: dict[str, Any], original: Any, **_: Any) -> OpenAIRequest:
         """Make the request that the service takes; null means left out."""
         known = {name: document[name] for name in document if self._is_known(name)}
-        dropped = tuple(document.keys() - known.keys())
+        # In the order in which they came, which marshmallow does not keep.
+        dropped = tuple(name for name in original if name not in known)
         parameters = {
             name: value for name, value in known.items() if value is not None and name not in _OURS
         }
-        options = document.get("stream_options") or {}
+        options = known.get("stream_options") or {}
         return OpenAIRequest(
             ModelRequest(document.get("model"), parameters, self.OPERATION),
             dropped,
-            is_streamed=bool(document.get("stream")),
+            is_streamed=bool(known.get("stream")),
             shows_usage=bool(options.get("include_usage")),
         )
 

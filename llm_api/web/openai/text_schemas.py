@@ -39,13 +39,20 @@ class InputField(ma.fields.Raw):
         right = "a string, a list of strings, or a list of tokens"
         if not isinstance(value, list):
             raise wrong_type(right)
-        tokens = all(type(item) is int for item in value)
-        if not value or (len(value) > MAX_INPUTS and not tokens):
+        tokens = _are_all(value, int)
+        if not value or [] in value or (len(value) > MAX_INPUTS and not tokens):
             raise out_of_range(f"{right}, with 1 to {MAX_INPUTS} items")
-        kinds = {type(item) for item in value}
-        if len(kinds) != 1 or not kinds <= {str, int, list}:
+        if not (tokens or _are_all(value, str) or all(map(_is_token_list, value))):
             raise wrong_type(right)
         return value
+
+
+def _are_all(items: list[Any], kind: type) -> bool:
+    return all(type(item) is kind for item in items)
+
+
+def _is_token_list(item: Any) -> bool:
+    return isinstance(item, list) and bool(item) and _are_all(item, int)
 
 
 class TextRequestSchema(OpenAIRequestSchema):
