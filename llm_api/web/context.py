@@ -12,7 +12,7 @@ from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.replays import ReplayService
-from llm_api.watch import Watch, peek
+from llm_api.watch import Watch, has_hung_up
 
 EXTENSION = "llm_api"
 
@@ -49,4 +49,4 @@ def caller() -> Caller:
         return Caller(g.request_id, rule, timing=g.timing)
     # Flask forgets `g` before a stream's first event is asked for.
     is_awaited = g.get("is_awaited", never)
-    return Caller(g.request_id, rule, lambda: peek(client) == b"" and not is_awaited(), g.timing)
+    return Caller(g.request_id, rule, lambda: has_hung_up(client) and not is_awaited(), g.timing)
