@@ -26,8 +26,9 @@ from llm_api.storage import StoreError
 from llm_api.storage.shared_answers import RedisAnswers
 from llm_api.storage.spool import Spool
 from llm_api.storage.sql import SqlUsageStore, make_engine
-from llm_api.upstream.client import BUNDLED_MODEL, UpstreamClient, UpstreamTraits
+from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.local import default_endpoint
+from llm_api.upstream.traits import BUNDLED_MODEL, UpstreamTraits
 from llm_api.watch import Watch
 from llm_api.web import envelopes, hooks, limits, ops, outgoing, pages
 from llm_api.web.api import Api

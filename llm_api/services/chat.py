@@ -71,7 +71,10 @@ class ChatService:
         destination = self._catalogue.route(request.model)
         model_was_named = request.model is not None
         answer = StreamedAnswer(
-            request.operation, shows_usage=shows_usage, model_was_named=model_was_named
+            request.operation,
+            model=destination.model,
+            shows_usage=shows_usage,
+            model_was_named=model_was_named,
         )
         with self._ledger.account(destination, caller, is_streamed=True) as accounted:
             accounted.streamed = (request, answer)

@@ -21,11 +21,15 @@ _MAX_TOKENS = 2**31 - 1  # more tokens than any context holds: such a count is a
 
 
 def parse_answer(
-    body: bytes, operation: Operation = Operation.CHAT, *, model_was_named: bool = True
+    body: bytes,
+    operation: Operation = Operation.CHAT,
+    *,
+    model: str = "",
+    model_was_named: bool = True,
 ) -> Completion:
     """Check the body of an answer; its bytes are kept to be passed on as they are.
 
-    Raises faults.Fault.
+    `model` is named in the answer of an upstream that names none. Raises faults.Fault.
     """
     document = _object(body)
     raise_embedded_error(document, model_was_named=model_was_named)
@@ -36,7 +40,7 @@ def parse_answer(
     usage = parse_usage(document.get("usage"), counts_prompt_only=operation is Operation.EMBEDDINGS)
     is_changed = "error" in document  # null: it says nothing, and looks like an error
     document.pop("error", None)
-    is_changed |= _settle_head(document, operation)
+    is_changed |= _settle_head(document, operation, model)
     return Completion(document, orjson.dumps(document) if is_changed else body, usage)
 
 
@@ -65,9 +69,11 @@ def _check_choices(document: Mapping[str, Any], operation: Operation) -> None:
             raise faults.bad_response("a message without content")
 
 
-def _settle_head(document: dict[str, Any], operation: Operation) -> bool:
+def _settle_head(document: dict[str, Any], operation: Operation, model: str) -> bool:
     """Add what SDKs expect at the top and the upstream left out; return whether anything was."""
     right: dict[str, Any] = {"object": _OBJECTS[operation]}
+    if model and not document.get("model"):
+        right["model"] = model
     if operation is not Operation.EMBEDDINGS:
         if not document.get("id"):
             right["id"] = f"{ID_PREFIXES[operation]}{secrets.token_hex(12)}"

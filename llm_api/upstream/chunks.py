@@ -28,15 +28,20 @@ class StreamedAnswer:
         self,
         operation: Operation = Operation.CHAT,
         *,
+        model: str = "",
         shows_usage: bool = False,
         model_was_named: bool = True,
     ) -> None:
-        """Begin; `shows_usage` says whether the caller asked for the usage chunk."""
+        """Begin; `shows_usage` says whether the caller asked for the usage chunk.
+
+        `model` is named in the chunks of an upstream that names none.
+        """
         self.is_done = False
         self.usage = TokenUsage()
         self.length = TextLength()  # of what the model wrote; kept texts would fill the memory
         self.operation = operation
         self.model_was_named = model_was_named
+        self._model = model
         self._shows_usage = shows_usage
         self._head: dict[str, Any] = {}
         self._usage_chunk: dict[str, Any] = {}
@@ -89,7 +94,9 @@ class StreamedAnswer:
             head["object"] = _OBJECTS[self.operation]
             created = chunk.get("created")
             head["created"] = created if type(created) is int else int(time.time())
-            head["model"] = chunk.get("model") or ""
+            head["model"] = ""
+        # Azure's first chunk, which is about filters, has no model.
+        head["model"] = head["model"] or chunk.get("model") or self._model
         is_changed = False
         for name, value in head.items():
             if chunk.get(name) != value:
@@ -157,6 +164,7 @@ class _ChoiceState:
         self.has_finished = False
         self._has_role = False
         self._tools: dict[int, dict[str, Any]] = {}
+        self._moved: dict[int, int] = {}  # from the upstream's number of a call to ours
 
     def settle(self, delta: dict[str, Any], note: Any) -> bool:
         """Keep what may come once from coming twice; return whether anything was changed."""
@@ -180,6 +188,7 @@ class _ChoiceState:
             # Some number nothing: an id begins a new call, the rest belongs to the last one.
             begins = bool(call.get("id")) or not self._tools
             call["index"] = len(self._tools) - (not begins)
+        is_changed |= self._settle_index(call)
         function = call.get("function") or {}
         first = self._tools.get(call["index"])
         if first is None:
@@ -191,6 +200,16 @@ class _ChoiceState:
             del function["name"]  # SDKs would append it to the first
             is_changed = True
         return is_changed
+
+    def _settle_index(self, call: dict[str, Any]) -> bool:
+        """Give a call another number where the upstream gave its own to two."""
+        given = call["index"]
+        index = self._moved.get(given, given)
+        first = self._tools.get(index)
+        if first is not None and first["id"] and call.get("id") not in {first["id"], "", None}:
+            index = self._moved[given] = max(self._tools) + 1
+        call["index"] = index
+        return bool(index != given)
 
 
 def _tool_calls(delta: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -208,6 +227,7 @@ def _is_tool_call(call: Any) -> bool:
     function = call.get("function", {})
     return function is None or (
         isinstance(function, dict)
+        and isinstance(call.get("id"), str | None)
         and isinstance(function.get("name"), str | None)
         and isinstance(function.get("arguments"), str | None)
     )

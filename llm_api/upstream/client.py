@@ -20,6 +20,7 @@ from llm_api.upstream.call import Call
 from llm_api.upstream.chunks import StreamedAnswer, events_of
 from llm_api.upstream.collect import collect_chunks
 from llm_api.upstream.relay import events_in, relay
+from llm_api.upstream.traits import UpstreamTraits
 from llm_api.upstream.transport import Transport
 from llm_api.watch import Watch
 
@@ -29,41 +30,6 @@ _ATTEMPTS = 2
 _DRAIN_S = 0.05
 _MAX_PAUSE = 0.25
 _PROBE_TIMEOUT = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamTraits:
-    """What is peculiar to an upstream.
-
-    `serves_one_model`: the configured model answers, whichever was asked for.
-    `is_always_streamed`: also a call without streaming is streamed, so that the upstream notices
-    when it is given up. `default_max_tokens` is sent where the caller set no cap.
-    `keeps_alive` is false for one that closes the connection of a streamed answer after all.
-    `max_concurrency` calls run at once in this process, others wait up to `queue_timeout` seconds.
-    """
-
-    name: str
-    serves_one_model: bool = False
-    is_always_streamed: bool = False
-    default_max_tokens: int | None = None
-    max_concurrency: int = 1024
-    queue_timeout: float = 1.0
-    probe_path: str = "/models"
-    keeps_alive: bool = True
-
-
-# llama.cpp never stops an abandoned call unless it is streamed, and generates without end unless
-# capped. It has 4 places, and an answer takes seconds, so that waiting a while is worth it.
-BUNDLED_MODEL = UpstreamTraits(
-    name="local",
-    serves_one_model=True,
-    is_always_streamed=True,
-    default_max_tokens=512,
-    max_concurrency=4,
-    queue_timeout=20.0,
-    probe_path="/health",
-    keeps_alive=False,
-)
 
 
 class UpstreamClient:
@@ -208,7 +174,10 @@ class UpstreamClient:
                 self._drain(body)
                 return completion
             return parse_answer(
-                read_body(response), ask.operation, model_was_named=ask.model_was_named
+                read_body(response),
+                ask.operation,
+                model=ask.body["model"],
+                model_was_named=ask.model_was_named,
             )
 
     def _open(self, ask: "_Ask", call: Call, stack: ExitStack) -> requests.Response:

@@ -33,11 +33,13 @@ class _Events:
         self._answer = answer
         self._log = log
         self._request_id = request_id
+        self._has_ended = False
 
     def __iter__(self) -> Iterator[bytes]:
         try:
             for batch in self._answer:
                 yield b"".join(b"data: %b\n\n" % chunk for chunk in batch) if batch else PING
+            self._has_ended = True
             yield DONE
         except ApiError as error:
             yield self._event_of(error)
@@ -47,9 +49,12 @@ class _Events:
             yield self._event_of(ServiceError(message, reason="internal_error"))
 
     def _event_of(self, error: ApiError) -> bytes:
+        self._has_ended = True
         self._log["reason"] = error.reason
         return b"data: %b\n\n" % orjson.dumps(openai_error(error, self._request_id))
 
     def close(self) -> None:
         """End the call, if it has not ended."""
+        if not self._has_ended:
+            self._log["reason"] = "client_closed"
         self._answer.close()

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 
 from llm_api.domain import Caller, Endpoint, Model, Timeouts, UsageRecord
 from llm_api.services.catalogue import Catalogue
-from llm_api.upstream.client import UpstreamClient, UpstreamTraits
+from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.traits import UpstreamTraits
 from llm_api.watch import Watch
 
 CALLER = Caller(request_id="request-1", route="/api/v1/llm/chat")

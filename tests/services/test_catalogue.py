@@ -5,7 +5,7 @@ import pytest
 from llm_api.domain import Model
 from llm_api.errors import NotFound
 from llm_api.services.catalogue import Catalogue, Destination
-from llm_api.upstream.client import BUNDLED_MODEL, UpstreamTraits
+from llm_api.upstream.traits import BUNDLED_MODEL, UpstreamTraits
 from tests.services.calls import client_of
 
 FAST = client_of(model="fast-model")

@@ -6,7 +6,7 @@ from llm_api.domain import ModelRequest
 from llm_api.errors import NotFound, Unavailable, UpstreamFault
 from llm_api.services.chat import ChatService
 from llm_api.services.usage import UsageLedger
-from llm_api.upstream.client import UpstreamTraits
+from llm_api.upstream.traits import UpstreamTraits
 from tests.services.calls import CALLER, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream

@@ -11,7 +11,8 @@ from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.usage import UsageLedger
-from llm_api.upstream.client import UpstreamClient, UpstreamTraits
+from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.traits import UpstreamTraits
 from tests.services.calls import CALLER, TIMEOUTS, WATCH, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.replies import Event, Reply

@@ -100,7 +100,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner),
     max_leaves=4,
 )
-PARTS = st.fixed_dictionaries({"type": st.sampled_from(["text", "image_url"])}, optional={"text": JSON})
+PARTS = st.fixed_dictionaries(
+    {"type": st.sampled_from(["text", "image_url"])}, optional={"text": JSON}
+)
 
 
 @given(st.lists(st.fixed_dictionaries({}, optional={"content": JSON | st.lists(PARTS)})), JSON)

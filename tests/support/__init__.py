@@ -1,7 +1,9 @@
 """What the tests stand on: real processes and real sockets in place of mocks.
 
 * ``upstream`` and ``replies``: an OpenAI-compatible server that answers what a test scripts.
+* ``paced``: replies that a test steers while they are sent.
 * ``raw``: an HTTP client that sends bytes as they are; ``wire`` is the format both sides share.
+* ``live``: one that reads an answer as it comes in, and leaves when it wants to.
 * ``service``: the service under gunicorn, as an operator runs it.
 * ``servers``: PostgreSQL and Valkey out of wheels, with no root and nothing installed.
 * ``processes``, ``ports`` and ``waiting``: what the others need of the operating system.

@@ -7,7 +7,8 @@ import pytest
 
 from llm_api.domain import Completion, Endpoint, Timeouts, never
 from llm_api.errors import ApiError
-from llm_api.upstream.client import UpstreamClient, UpstreamTraits
+from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.traits import UpstreamTraits
 from llm_api.watch import Watch
 
 if TYPE_CHECKING:

@@ -225,7 +225,7 @@ def test_an_error_that_says_nothing_is_none(empty: object) -> None:
 
 
 def test_an_error_that_says_nothing_is_not_passed_on() -> None:
-    """openai 0.28 looks for the key alone."""
+    """The SDK 0.28 looks for the key alone."""
     completion = parse_answer(orjson.dumps({**CHAT_HEAD, "choices": [HELLO], "error": None}))
 
     assert orjson.loads(completion.body) == {**CHAT_HEAD, "choices": [HELLO]}

@@ -3,7 +3,6 @@
 import gzip
 import http.client
 import socket
-import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -177,35 +176,19 @@ def test_extensions_and_trailers_of_chunks_are_no_part_of_the_body(wire: Wire) -
 # --- silence ---
 
 
-def in_two(wire: Wire, sent: bytes, cut: int, has_ticked: threading.Event) -> threading.Thread:
-    """Send bytes with a silence at a place, which ends at the reader's first tick."""
-
-    def send() -> None:
-        wire.send(sent[:cut])
-        # Inside the frame of a chunk there is no tick.
-        has_ticked.wait(5 * TICK)
-        wire.send(sent[cut:])
-        wire.hang_up()
-
-    thread = threading.Thread(target=send)
-    thread.start()
-    return thread
-
-
 @pytest.mark.parametrize("framing", FRAMINGS)
-def test_a_silence_loses_no_byte_wherever_it_is(framing: str) -> None:
+def test_a_silence_is_told_and_loses_no_byte_wherever_it_is(framing: str) -> None:
     headers, sent = FRAMINGS[framing]
 
     for cut in range(len(sent)):
-        wire, has_ticked, read = Wire(), threading.Event(), b""
+        wire = Wire()
         pieces = wire.pieces(*headers, tick=TICK)
-        thread = in_two(wire, sent, cut, has_ticked)
-        for piece in pieces:
-            read += piece
-            if not piece:
-                has_ticked.set()
-        thread.join()
-        wire.near.close()
+        wire.send(sent[:cut])
+        read = b"".join(iter(lambda pieces=pieces: next(pieces), b""))
+        wire.send(sent[cut:])
+        wire.hang_up()
+        read += b"".join(pieces)
+        wire.close()
         assert read == BODY, cut
 
 
@@ -316,6 +299,21 @@ def test_a_connection_that_is_reset_is_told(wire: Wire) -> None:
     wire.near.shutdown(socket.SHUT_RDWR)
 
     assert reason_of(pieces) == "upstream_disconnected"
+
+
+@pytest.mark.parametrize("framing", ["chunked", "length"])
+@pytest.mark.parametrize("excess", [b"\r\n", b"HTTP/1.1 200 OK\r\n\r\n", b"x" * 20_000])
+def test_whatever_stands_behind_a_whole_body_does_not_spoil_it(
+    wire: Wire, framing: str, excess: bytes
+) -> None:
+    headers, sent = FRAMINGS[framing]
+    response = wire.answer(*headers)
+    wire.send(sent + excess)
+
+    pieces = IncomingBody(response, idle=PATIENT, tick=PATIENT).pieces()
+
+    assert b"".join(pieces) == BODY
+    assert response.raw.will_close
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)

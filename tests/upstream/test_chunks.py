@@ -400,6 +400,7 @@ def test_the_reason_for_the_end_of_a_text_completion_counts() -> None:
 
 # --- whatever comes ---
 
+
 @given(st.lists(CHUNKS, max_size=4), st.sampled_from([Operation.CHAT, Operation.TEXT]))
 def test_any_event_is_a_chunk_or_a_fault_and_a_chunk_needs_no_second_look(
     documents: list[dict[str, Any]], operation: Operation

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain import TokenUsage
-from llm_api.upstream.client import UpstreamTraits
+from llm_api.upstream.traits import UpstreamTraits
 from tests.support import replies
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import Reply
@@ -44,7 +44,7 @@ def body_reply(body: bytes, *headers: tuple[str, str]) -> Reply:
 
 
 def test_an_answer_is_kept_byte_for_byte(upstream: ScriptedUpstream, asker: Asker) -> None:
-    head = b'{ "id" : "c",\n"object": "chat.completion", "created": 1, '
+    head = b'{ "id" : "c",\n"object": "chat.completion", "created": 1, "model": "m", '
     body = head + b'"choices":[ {"message":{"content":"\\u732b \xe7\x8c\xab"}} ],\n "x": 1.0 }'
     upstream.script(body_reply(body))
 

@@ -13,8 +13,8 @@ from llm_api.domain import Operation, TokenUsage, never
 from llm_api.errors import ApiError
 from llm_api.upstream import client as client_module
 from llm_api.upstream.chunks import StreamedAnswer
-from llm_api.upstream.client import UpstreamTraits
 from llm_api.upstream.events import MAX_EVENT_BYTES
+from llm_api.upstream.traits import UpstreamTraits
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest
 from tests.support.replies import Reply

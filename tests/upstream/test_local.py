@@ -14,8 +14,9 @@ import pytest
 
 from llm_api.domain import Endpoint
 from llm_api.settings import PROJECT_ROOT
-from llm_api.upstream.client import BUNDLED_MODEL, UpstreamClient
+from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.local import MODEL, BundledModel, weights_of
+from llm_api.upstream.traits import BUNDLED_MODEL
 from llm_api.watch import Watch
 from tests.support.processes import process_table
 from tests.support.waiting import wait_until

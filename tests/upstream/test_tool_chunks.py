@@ -150,3 +150,20 @@ def test_the_role_is_added_beside_tool_calls() -> None:
     [delta] = deltas(calls(FIRST))
 
     assert delta == {"role": "assistant", "tool_calls": [FIRST]}
+
+
+def test_calls_that_share_a_number_are_told_apart_by_their_ids() -> None:
+    """Older Gemini endpoints number every call 0; SDKs would run their arguments together."""
+    one, other = FIRST | {"index": 0, "id": "call_a"}, FIRST | {"index": 0, "id": "call_b"}
+
+    told = deltas(
+        calls(one), calls(rest('{"a":1}', index=0)), calls(other), calls(rest("2", index=0))
+    )
+
+    assert [call["index"] for delta in told for call in delta["tool_calls"]] == [0, 0, 1, 1]
+    assert [call.get("id") for delta in told for call in delta["tool_calls"]] == [
+        "call_a",
+        None,
+        "call_b",
+        None,
+    ]

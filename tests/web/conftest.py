@@ -1,7 +1,7 @@
 """What the tests of the web layer share: a refused request, and the service under real gunicorn."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http import HTTPStatus
 
 import pytest
@@ -12,6 +12,7 @@ from tests.conftest import UsageRowsOf
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 from tests.web.refusals import CHAT, JSON_TYPE, Refusal, good_body, read_refusal
+from tests.web.streams import held_to_invariants, streaming_service
 
 Refuse = Callable[..., Refusal]
 
@@ -68,3 +69,28 @@ def sound_service(service: Service, service_upstream: ScriptedUpstream) -> Itera
     assert service.is_healthy()
     assert service.worker_pids() == workers
     assert not [line for line in service.log_records() if line["level"] in {"ERROR", "CRITICAL"}]
+
+
+@pytest.fixture(scope="module")
+def streaming_env() -> Mapping[str, str]:
+    """Set nothing more for the service below; a module may have a fixture of its own."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def streaming(
+    tmp_path_factory: pytest.TempPathFactory,
+    service_upstream: ScriptedUpstream,
+    streaming_env: Mapping[str, str],
+) -> Iterator[Service]:
+    """Run a service that shows its inside."""
+    directory = tmp_path_factory.mktemp("streaming")
+    with streaming_service(directory, service_upstream, **streaming_env) as running:
+        yield running
+
+
+@pytest.fixture
+def sound(streaming: Service, service_upstream: ScriptedUpstream) -> Iterator[Service]:
+    """Lend that service; all invariants of the fault matrix must hold after."""
+    with held_to_invariants(streaming, service_upstream):
+        yield streaming

@@ -12,7 +12,11 @@ CHATS = (CHAT, COMPLETIONS)
 POSTS = (CHAT, OPTIMIZE, COMPLETIONS)
 JSON_TYPE = ("Content-Type", "application/json")
 
-_TYPES = {"VALIDATION_ERROR": "invalid_request_error", "SERVICE_ERROR": "server_error"}
+_TYPES = {
+    "VALIDATION_ERROR": "invalid_request_error",
+    "RATE_LIMIT_EXCEEDED": "rate_limit_error",
+    "SERVICE_ERROR": "server_error",
+}
 # Of a traceback, of our own files, of the upstream's key, of SQL, of a page.
 _NEVER_SAID = (b"Traceback", b'File "', b".py", b"sk-canary", b"SELECT ", b"<html", b"<!doctype")
 

@@ -17,7 +17,7 @@ MAX_PARTS = 256
 # An assistant's message may have no content where it has one of these.
 _INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reasoning_content")
 _IMAGE_ADDRESS = re.compile(r"data:image/|https?://", re.IGNORECASE)
-_RIGHT_IMAGE_ADDRESS = "must be a data:image/ URI or an https:// address."
+_RIGHT_IMAGE_ADDRESS = "must be a data:image/ URI or an http(s):// address."
 
 
 class OpenAIMessageSchema(ma.Schema):

@@ -10,8 +10,8 @@ from llm_api.domain import OptimizedPrompt, PromptRequest
 from llm_api.errors import ApiError
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.usage import UsageLedger
-from llm_api.upstream.client import BUNDLED_MODEL
 from llm_api.upstream.local import MODEL, BundledModel
+from llm_api.upstream.traits import BUNDLED_MODEL
 from tests.services.calls import CALLER, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.replies import Reply
