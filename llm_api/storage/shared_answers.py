@@ -7,9 +7,11 @@ Redis: while it is away each process knows only its own answers.
 
 import base64
 import logging
+import secrets
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import orjson
@@ -25,6 +27,14 @@ _CLAIM_S = 15.0
 _RENEW_S = 5.0
 _WAITING_S = 2.0
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis+unix": "unix"}
+_RENEW_OWN = """
+if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("PEXPIRE", KEYS[1], ARGV[2]) end
+"""
+_REPLACE_OWN = """
+if redis.call("GET", KEYS[1]) ~= ARGV[1] then return end
+if ARGV[2] == "" then return redis.call("DEL", KEYS[1]) end
+return redis.call("SET", KEYS[1], ARGV[2], "PX", ARGV[3])
+"""
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
@@ -42,13 +52,16 @@ class RedisAnswers:
         )
         self._clock = clock
         self._retry_at = float("-inf")
-        self._claims: set[str] = set()
+        self._claims: dict[str, bytes] = {}  # by the name of the key, as they stand in Redis
+        # A claim that was lost, after a pause of this process, may be another one's by now.
+        self._renew_own = self._redis.register_script(_RENEW_OWN)
+        self._replace_own = self._redis.register_script(_REPLACE_OWN)
         self._has_claims = threading.Event()
         self._thread: threading.Thread | None = None
 
     def claim(self, ticket: Ticket) -> bool:
         """Say that this process answers the request; False where another one does or did."""
-        claim = orjson.dumps({"fingerprint": ticket.fingerprint})
+        claim = orjson.dumps({"fingerprint": ticket.fingerprint, "owner": secrets.token_hex(8)})
         name = _PREFIX + ticket.key
         milliseconds = round(_CLAIM_S * 1000)
 
@@ -61,7 +74,7 @@ class RedisAnswers:
 
         is_ours = self._tried(set_claim, otherwise=True)
         if is_ours:
-            self._claims.add(name)
+            self._claims[name] = claim
             self._has_claims.set()
             self._start_renewing()
         return is_ours
@@ -92,11 +105,12 @@ class RedisAnswers:
     def publish(self, ticket: Ticket, answer: RecordedAnswer | None) -> None:
         """Share the answer, or None where there will be none."""
         name = _PREFIX + ticket.key
-        if name not in self._claims:
+        claim = self._claims.pop(name, None)
+        if claim is None:
             return  # another process's
-        self._claims.discard(name)
         if answer is None or len(answer.body) > MAX_SHARED_BYTES:
-            self._tried(lambda: self._redis.delete(name), otherwise=0)
+            arguments: list[bytes | int] = [claim, b"", 0]
+            self._tried(lambda: self._replace_own([name], arguments), otherwise=None)
             return
         entry = {
             "fingerprint": ticket.fingerprint,
@@ -104,10 +118,8 @@ class RedisAnswers:
             "headers": dict(answer.headers),
             "body": base64.b64encode(answer.body).decode(),
         }
-        milliseconds = round(ticket.keep_s * 1000)
-        self._tried(
-            lambda: self._redis.set(name, orjson.dumps(entry), px=milliseconds), otherwise=None
-        )
+        arguments = [claim, orjson.dumps(entry), round(ticket.keep_s * 1000)]
+        self._tried(lambda: self._replace_own([name], arguments), otherwise=None)
 
     def _tried(self, ask: Callable[[], _T], *, otherwise: _T) -> _T:
         if self._clock() < self._retry_at:
@@ -129,11 +141,9 @@ class RedisAnswers:
         while True:
             self._has_claims.wait()
             time.sleep(_RENEW_S)
-            for name in list(self._claims):
-                self._tried(
-                    lambda name=name: self._redis.pexpire(name, round(_CLAIM_S * 1000)),  # type: ignore[misc]  # mypy cannot infer a lambda with a default
-                    otherwise=None,
-                )
+            for name, claim in list(self._claims.items()):
+                renew = partial(self._renew_own, [name], [claim, round(_CLAIM_S * 1000)])
+                self._tried(renew, otherwise=None)
             if not self._claims:
                 self._has_claims.clear()
                 # What came in between the look and the clear must not be forgotten.
@@ -146,4 +156,9 @@ class RedisAnswers:
 
 
 def _decoded(raw: Any) -> dict[str, Any]:
-    return orjson.loads(raw) if raw else {}
+    """Read an entry; what is none counts as nothing."""
+    try:
+        entry = orjson.loads(raw or b"{}")
+    except orjson.JSONDecodeError:
+        return {}
+    return entry if isinstance(entry, dict) else {}

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from llm_api.domain import Completion, Operation, TokenUsage
-from llm_api.upstream import faults
+from llm_api.upstream import faults, refusals
 
 _INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reasoning_content")
 _OBJECTS = {
@@ -41,7 +41,7 @@ def parse_answer(
     is_changed = "error" in document  # null: it says nothing, and looks like an error
     document.pop("error", None)
     is_changed |= _settle_head(document, operation, model)
-    return Completion(document, orjson.dumps(document) if is_changed else body, usage)
+    return Completion(document, dumped(document) if is_changed else body, usage)
 
 
 def _check_embeddings(document: Mapping[str, Any]) -> None:
@@ -64,9 +64,23 @@ def _check_choices(document: Mapping[str, Any], operation: Operation) -> None:
         if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
             raise faults.bad_response("a choice without a message")
         message = choice["message"]
+        if not _are_objects(message.get("tool_calls") or []):
+            raise faults.bad_response("a message with malformed tool calls")
         has_text = isinstance(message.get("content"), str)
         if not has_text and not any(message.get(name) for name in _INSTEAD_OF_CONTENT):
             raise faults.bad_response("a message without content")
+
+
+def _are_objects(items: object) -> bool:
+    return isinstance(items, list) and all(isinstance(item, dict) for item in items)
+
+
+def dumped(document: Any) -> bytes:
+    """Write JSON that came from an upstream; raises faults.Fault."""
+    try:
+        return orjson.dumps(document)
+    except orjson.JSONEncodeError as error:  # it reads 1,024 levels and writes 254
+        raise faults.bad_response("an answer that is nested too deep") from error
 
 
 def _settle_head(document: dict[str, Any], operation: Operation, model: str) -> bool:
@@ -91,14 +105,14 @@ def raise_embedded_error(document: Mapping[str, Any], *, model_was_named: bool =
         error = document  # DashScope's native shape: {code, message, request_id}
     if not error:
         return
-    text = orjson.dumps({"error": error})
-    code = faults.error_code(text)
+    text = dumped({"error": error})
+    code = refusals.error_code(text)
     status = error.get("code") if isinstance(error, dict) else None
     raise faults.Fault(
-        faults.of_code(
+        refusals.of_code(
             status
             if isinstance(status, int) and 400 <= status < 600
-            else faults.status_of_words(code),
+            else refusals.status_of_words(code),
             code,
             {},
             model_was_named=model_was_named,

@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import socket
 import ssl
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, cast
 
@@ -50,7 +51,7 @@ class IncomingBody:
         if self._framing.is_over:
             self._raw.close()  # there is no body; the connection can be used again
         # What came together with the headers lies in http.client's buffer.
-        self._first = b"" if _is_compressed(response) else _buffered(self._raw, self._socket)
+        self._first = b"" if _is_compressed(response) else _buffered(response, self._socket)
 
     def pieces(self) -> Iterator[bytes]:
         """Yield what has come, all of it at once, and b"" after each `tick` seconds of silence.
@@ -105,10 +106,14 @@ class IncomingBody:
 
     def drain(self, seconds: float) -> None:
         """Read the end of a body that is due, so that its connection can be used again."""
+        if _is_compressed(self._response):
+            return
         self._idle = self._tick = seconds
+        ends_at = time.monotonic() + seconds
         with contextlib.suppress(faults.Fault):
             for _ in self.pieces():
-                pass
+                if time.monotonic() >= ends_at:
+                    return
 
 
 def _framing(raw: http.client.HTTPResponse) -> Framing:
@@ -117,8 +122,9 @@ def _framing(raw: http.client.HTTPResponse) -> Framing:
     return UntilClosed() if raw.length is None else OfLength(raw.length)
 
 
-def _buffered(raw: http.client.HTTPResponse, upstream_socket: socket.socket) -> bytes:
-    """Take what http.client has read beyond the headers."""
+def _buffered(response: requests.Response, upstream_socket: socket.socket) -> bytes:
+    """Take what http.client has read beyond the headers; raises faults.Fault."""
+    raw = cast("http.client.HTTPResponse", response.raw)
     if raw.fp is None:  # there is no body
         return b""
     upstream_socket.settimeout(0)
@@ -126,6 +132,8 @@ def _buffered(raw: http.client.HTTPResponse, upstream_socket: socket.socket) -> 
         return raw.fp.read1(len(raw.fp.peek(1)))
     except ssl.SSLWantReadError:
         return b""
+    except OSError as error:
+        raise _broken(response, error) from error
 
 
 def _is_compressed(response: requests.Response) -> bool:
@@ -148,6 +156,9 @@ def _reader(response: requests.Response) -> Any:
 def _pieces(
     response: requests.Response, read: Callable[[int], bytes], max_bytes: int
 ) -> Iterator[bytes]:
+    raw = cast("http.client.HTTPResponse", response.raw)
+    # urllib3's reader closes the answer when it is thrown away, read to its end or not.
+    will_close, raw.will_close = raw.will_close, True
     total = 0
     while True:
         try:
@@ -155,6 +166,7 @@ def _pieces(
         except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
             raise _broken(response, error) from error
         if not piece:
+            raw.will_close = will_close
             return
         total += len(piece)
         if total > max_bytes:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from llm_api.domain import Timing, never
-from llm_api.watch import Watched
+from llm_api.upstream import faults
+from llm_api.watch import INTERVAL, Watched
 
 
 class Call(Watched):
@@ -41,6 +42,16 @@ class Call(Watched):
             yield
         finally:
             self._note_time()
+
+    def pause(self, seconds: float, sleep: Callable[[float], None]) -> None:
+        """Wait before the next attempt; raises faults.Fault when the client leaves meanwhile."""
+        while seconds > 0 and self.remaining:
+            step = min(seconds, INTERVAL)
+            sleep(step)
+            seconds -= step
+            self.check()
+            if self.is_client_gone:
+                raise faults.Fault(faults.ClientGone())
 
     def note_first_token(self) -> None:
         """Note that the answer begins."""

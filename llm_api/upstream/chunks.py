@@ -14,11 +14,11 @@ import orjson
 
 from llm_api.domain import Operation, TextLength, TokenUsage
 from llm_api.upstream import faults
-from llm_api.upstream.answers import ID_PREFIXES, parse_usage, raise_embedded_error
+from llm_api.upstream.answers import ID_PREFIXES, dumped, parse_usage, raise_embedded_error
+from llm_api.upstream.deltas import ChoiceState, is_index, set_missing
 
 _DONE = b"[DONE]"
 _OBJECTS = {Operation.CHAT: "chat.completion.chunk", Operation.TEXT: "text_completion"}
-_FIRST_DELTA_ONLY = ("id", "type")
 
 
 class StreamedAnswer:
@@ -45,7 +45,7 @@ class StreamedAnswer:
         self._shows_usage = shows_usage
         self._head: dict[str, Any] = {}
         self._usage_chunk: dict[str, Any] = {}
-        self._choices: dict[int, _ChoiceState] = {}
+        self._choices: dict[int, ChoiceState] = {}
 
     def take(self, event: bytes) -> bytes | None:
         """Return the chunk to pass on for an event, None where it is kept back.
@@ -55,7 +55,7 @@ class StreamedAnswer:
         chunk, is_changed = self.read(event)
         if chunk is None:
             return None
-        return orjson.dumps(chunk) if is_changed or b"\n" in event else event
+        return dumped(chunk) if is_changed or b"\n" in event else event
 
     def read(self, event: bytes) -> tuple[dict[str, Any] | None, bool]:
         """Return the chunk to pass on, as `take` does, and whether it differs from the event."""
@@ -67,7 +67,8 @@ class StreamedAnswer:
         is_changed = self._settle(chunk)
         if usage := chunk.get("usage"):
             self.usage = parse_usage(usage)
-            self._usage_chunk = chunk | {"choices": []}
+            if isinstance(usage, dict):
+                self._usage_chunk = chunk | {"choices": []}
             if not chunk["choices"]:
                 return None, False  # it is shown at the end, to a caller who asked
             chunk["usage"] = None
@@ -105,13 +106,13 @@ class StreamedAnswer:
         return is_changed
 
     def _settle_choice(self, choice: Any) -> bool:
-        if not isinstance(choice, dict) or not _is_index(choice.get("index")):
+        if not isinstance(choice, dict) or not is_index(choice.get("index")):
             raise faults.bad_response("an event with a malformed choice")
-        is_changed = _set_missing(choice, "index", 0)
-        state = self._choices.setdefault(choice["index"], _ChoiceState())
+        is_changed = set_missing(choice, "index", 0)
+        state = self._choices.setdefault(choice["index"], ChoiceState())
         state.has_finished |= bool(choice.get("finish_reason"))
         if self.operation is Operation.TEXT:
-            is_changed |= _set_missing(choice, "text", "")
+            is_changed |= set_missing(choice, "text", "")
             if not isinstance(choice["text"], str):
                 raise faults.bad_response("an event whose text is none")
             self._note(choice["text"])
@@ -131,7 +132,7 @@ class StreamedAnswer:
     def end(self) -> list[bytes]:
         """Return what is left to pass on when no more events come; raises faults.Fault."""
         self.check_complete()
-        return [orjson.dumps(self._usage_chunk)] if self._shows_usage and self._usage_chunk else []
+        return [dumped(self._usage_chunk)] if self._shows_usage and self._usage_chunk else []
 
     def check_complete(self) -> None:
         """Raise faults.Fault if the events ended before the answer did."""
@@ -157,94 +158,6 @@ class StreamedAnswer:
         return self._usage_chunk.get("usage")
 
 
-class _ChoiceState:
-    """What one choice of a stream has sent already."""
-
-    def __init__(self) -> None:
-        self.has_finished = False
-        self._has_role = False
-        self._tools: dict[int, dict[str, Any]] = {}
-        self._moved: dict[int, int] = {}  # from the upstream's number of a call to ours
-
-    def settle(self, delta: dict[str, Any], note: Any) -> bool:
-        """Keep what may come once from coming twice; return whether anything was changed."""
-        if self._has_role:
-            is_changed = "role" in delta
-            delta.pop("role", None)
-        else:
-            is_changed = not delta.get("role")
-            delta["role"] = delta.get("role") or "assistant"
-        self._has_role = True
-        if isinstance(function := delta.get("function_call"), dict):
-            note(function.get("arguments"))
-        for call in _tool_calls(delta):
-            is_changed |= self._settle_tool_call(call)
-            note((call.get("function") or {}).get("arguments"))
-        return is_changed
-
-    def _settle_tool_call(self, call: dict[str, Any]) -> bool:
-        is_changed = call.get("index") is None
-        if is_changed:
-            # Some number nothing: an id begins a new call, the rest belongs to the last one.
-            begins = bool(call.get("id")) or not self._tools
-            call["index"] = len(self._tools) - (not begins)
-        is_changed |= self._settle_index(call)
-        function = call.get("function") or {}
-        first = self._tools.get(call["index"])
-        if first is None:
-            self._tools[call["index"]] = {"id": call.get("id"), "name": function.get("name")}
-            return is_changed
-        for name in _FIRST_DELTA_ONLY:
-            is_changed |= call.pop(name, None) is not None
-        if "name" in function and function["name"] in {first["name"], "", None}:
-            del function["name"]  # SDKs would append it to the first
-            is_changed = True
-        return is_changed
-
-    def _settle_index(self, call: dict[str, Any]) -> bool:
-        """Give a call another number where the upstream gave its own to two."""
-        given = call["index"]
-        index = self._moved.get(given, given)
-        first = self._tools.get(index)
-        if first is not None and first["id"] and call.get("id") not in {first["id"], "", None}:
-            index = self._moved[given] = max(self._tools) + 1
-        call["index"] = index
-        return bool(index != given)
-
-
-def _tool_calls(delta: Mapping[str, Any]) -> list[dict[str, Any]]:
-    calls = delta.get("tool_calls")
-    if not calls:
-        return []
-    if not isinstance(calls, list) or not all(map(_is_tool_call, calls)):
-        raise faults.bad_response("an event with malformed tool calls")
-    return calls
-
-
-def _is_tool_call(call: Any) -> bool:
-    if not isinstance(call, dict) or not _is_index(call.get("index")):
-        return False
-    function = call.get("function", {})
-    return function is None or (
-        isinstance(function, dict)
-        and isinstance(call.get("id"), str | None)
-        and isinstance(function.get("name"), str | None)
-        and isinstance(function.get("arguments"), str | None)
-    )
-
-
-def _is_index(value: object) -> bool:
-    return value is None or type(value) is int
-
-
-def _set_missing(part: dict[str, Any], name: str, value: Any) -> bool:
-    """Set what is left out or null; return whether it was."""
-    is_missing = part.get(name) is None
-    if is_missing:
-        part[name] = value
-    return is_missing
-
-
 def _object(event: bytes) -> dict[str, Any]:
     try:
         chunk = orjson.loads(event)
@@ -262,18 +175,18 @@ def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[byt
     choices = [dict(choice) for choice in document["choices"]]
     reasons = [choice.pop("finish_reason", None) or _reason(choice) for choice in choices]
     for position, choice in enumerate(choices):
-        _set_missing(choice, "index", position)
+        set_missing(choice, "index", position)
         if operation is Operation.CHAT:
             choice["delta"] = _delta(choice.pop("message"))
-    yield orjson.dumps(head | {"choices": [c | {"finish_reason": None} for c in choices]})
+    yield dumped(head | {"choices": [c | {"finish_reason": None} for c in choices]})
     nothing: dict[str, Any] = {"delta": {}} if operation is Operation.CHAT else {"text": ""}
     ends = [
         {"index": choice["index"], **nothing, "finish_reason": reason}
         for choice, reason in zip(choices, reasons, strict=True)
     ]
-    yield orjson.dumps(head | {"choices": ends})
+    yield dumped(head | {"choices": ends})
     if document.get("usage"):
-        yield orjson.dumps(head | {"choices": [], "usage": document["usage"]})
+        yield dumped(head | {"choices": [], "usage": document["usage"]})
     yield _DONE
 
 

@@ -1,34 +1,33 @@
 """The door to one upstream: chat completions, with a bound on concurrency and one repeat."""
 
-import random
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
 import requests
 
 from llm_api.domain import Completion, Endpoint, Operation, Timeouts, Timing
-from llm_api.upstream import faults
+from llm_api.upstream import faults, refusals
 from llm_api.upstream.answers import parse_answer
 from llm_api.upstream.body import IncomingBody, read_body
+from llm_api.upstream.breaker import Outcome
 from llm_api.upstream.call import Call
 from llm_api.upstream.chunks import StreamedAnswer, events_of
 from llm_api.upstream.collect import collect_chunks
+from llm_api.upstream.policy import Permit, RetryPolicy
 from llm_api.upstream.relay import events_in, relay
 from llm_api.upstream.traits import UpstreamTraits
 from llm_api.upstream.transport import Transport
 from llm_api.watch import Watch
 
 SILENCE = 15.0
-_T = TypeVar("_T")
-_ATTEMPTS = 2
-_DRAIN_S = 0.05
-_MAX_PAUSE = 0.25
+_TICK_S = 5.0  # how often it is seen whether a silence has lasted so long
+_DRAIN_S = 0.02
 _PROBE_TIMEOUT = 3.0
 
 
@@ -42,7 +41,7 @@ class UpstreamClient:
         timeouts: Timeouts,
         watch: Watch,
         *,
-        sleep: Callable[[float], None] = time.sleep,
+        policy: RetryPolicy | None = None,
     ) -> None:
         """Open no connection yet."""
         self.name = traits.name
@@ -50,7 +49,7 @@ class UpstreamClient:
         self.serves_one_model = traits.serves_one_model
         self._traits = traits
         self._timeouts = timeouts
-        self._sleep = sleep
+        self._policy = policy or RetryPolicy()
         self._sends_usage_option = True  # until the upstream refuses it
         self._places = threading.BoundedSemaphore(traits.max_concurrency)
         self._transport = Transport(endpoint, timeouts, watch, min(traits.max_concurrency, 128))
@@ -62,10 +61,12 @@ class UpstreamClient:
         timing: Timing | None = None,
         *,
         is_streamed: bool = False,
+        time_limit: float | None = None,
     ) -> Call:
-        """Begin a call: its total time-out runs from now."""
+        """Begin a call: its total time-out runs from now; `time_limit` can only shorten it."""
+        total = self._timeouts.stream if is_streamed else self._timeouts.total
         return Call(
-            total=self._timeouts.stream if is_streamed else self._timeouts.total,
+            total=total if time_limit is None else min(total, time_limit),
             is_abandoned=is_abandoned,
             on_first_attempt=on_first_attempt,
             timing=timing,
@@ -86,7 +87,7 @@ class UpstreamClient:
         """
         ask = _Ask(operation, self._body(model, parameters, operation), model_was_named)
         with _as_api_errors(), self._place(call):
-            return self._repeated(call, partial(self._attempt, ask, call))
+            return self._policy.run(call, partial(self._attempt, ask, call))
 
     def stream(
         self,
@@ -107,14 +108,17 @@ class UpstreamClient:
         ask = _Ask(answer.operation, body, model_was_named)
         with _as_api_errors(), ExitStack() as stack:
             stack.enter_context(self._place(call))
-            response = self._repeated(call, partial(self._open, ask, call, stack))
+            response, permit = self._policy.run(call, partial(self._open, ask, call, stack))
             batches = self._batches(response, answer)
             first = next((batch for batch in batches if batch), None)
             if first is None:
                 raise faults.bad_response("an empty stream")
             call.note_first_token()
+            permit.note(Outcome.GOOD)
             yield first
             yield from batches
+            if call.is_client_gone:  # an end that our own watch has made
+                raise faults.Fault(faults.ClientGone())
 
     def _body(
         self, model: str, parameters: Mapping[str, Any], operation: Operation
@@ -149,23 +153,11 @@ class UpstreamClient:
         finally:
             self._places.release()
 
-    def _repeated(self, call: Call, attempt: Callable[[], _T]) -> _T:
-        """Make an attempt, and another where that makes sense; raises faults.Fault."""
-        for number in range(1, _ATTEMPTS + 1):
-            try:
-                return attempt()
-            except faults.Fault as fault:
-                if number == _ATTEMPTS or not fault.is_repeatable or not call.remaining:
-                    fault.error.is_spent = number == _ATTEMPTS
-                    raise
-            self._sleep(random.uniform(0, _MAX_PAUSE))  # noqa: S311  # a pause, not a secret
-        raise AssertionError  # the last attempt has returned or raised
-
     def _attempt(self, ask: "_Ask", call: Call) -> Completion:
         with ExitStack() as stack:
-            response = self._open(ask, call, stack)
+            response, _ = self._open(ask, call, stack)
             call.note_first_token()
-            if _is_event_stream(response):
+            if _is_event_stream(response) and ask.operation is not Operation.EMBEDDINGS:
                 body = self._incoming(response)
                 events = events_in(body.pieces())
                 completion = collect_chunks(
@@ -180,32 +172,38 @@ class UpstreamClient:
                 model_was_named=ask.model_was_named,
             )
 
-    def _open(self, ask: "_Ask", call: Call, stack: ExitStack) -> requests.Response:
+    def _open(self, ask: "_Ask", call: Call, stack: ExitStack) -> tuple[requests.Response, Permit]:
         """Send a request and return its answer, status 200, which the stack closes."""
+        asks_for_usage = bool(ask.body.get("stream")) and self._sends_usage_option
         try:
-            return self._send(ask, call, stack)
+            return self._send(ask, call, stack, asks_for_usage=asks_for_usage)
         except faults.UsageRefused:
-            self._sends_usage_option = False
-        return self._send(ask, call, stack)
+            opened = self._send(ask, call, stack, asks_for_usage=False)
+        # Remembered only now: the refusal may have had another reason that names the option.
+        self._sends_usage_option = False
+        return opened
 
-    def _send(self, ask: "_Ask", call: Call, stack: ExitStack) -> requests.Response:
+    def _send(
+        self, ask: "_Ask", call: Call, stack: ExitStack, *, asks_for_usage: bool
+    ) -> tuple[requests.Response, Permit]:
         body = ask.body
-        if asks_for_usage := bool(body.get("stream")) and self._sends_usage_option:
+        if asks_for_usage:
             body = body | {"stream_options": {"include_usage": True}}
         with ExitStack() as sending:
+            permit = sending.enter_context(self._policy.permitted())
             sending.enter_context(call.attempt())
             response = sending.enter_context(
                 self._transport.post(ask.operation, orjson.dumps(body), call)
             )
             if response.status_code != requests.codes.ok:
                 text = read_body(response)
-                if asks_for_usage and faults.is_usage_refused(response, text):
+                if asks_for_usage and refusals.is_usage_refused(response, text):
                     raise faults.UsageRefused
-                raise faults.of_status(
+                raise refusals.of_status(
                     response, text, ask.operation, model_was_named=ask.model_was_named
                 )
             stack.push(sending.pop_all())
-        return response
+        return response, permit
 
     def _batches(
         self, response: requests.Response, answer: StreamedAnswer
@@ -219,7 +217,7 @@ class UpstreamClient:
             yield chunks + answer.end()
             return
         body = self._incoming(response)
-        yield from relay(body.pieces(), answer)
+        yield from relay(body.pieces(), answer, SILENCE)
         self._drain(body)
 
     def _drain(self, body: IncomingBody) -> None:
@@ -227,7 +225,7 @@ class UpstreamClient:
             body.drain(_DRAIN_S)
 
     def _incoming(self, response: requests.Response) -> IncomingBody:
-        return IncomingBody(response, idle=self._timeouts.idle, tick=SILENCE)
+        return IncomingBody(response, idle=self._timeouts.idle, tick=_TICK_S)
 
     def probe(self) -> str:
         """Ask the upstream whether it is there: `ok`, `starting`, or what is wrong in a word."""

@@ -3,10 +3,9 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import orjson
-
 from llm_api.domain import Completion, Operation
-from llm_api.upstream.answers import parse_answer
+from llm_api.upstream import faults
+from llm_api.upstream.answers import dumped, parse_answer
 from llm_api.upstream.chunks import StreamedAnswer
 
 _HEAD = ("id", "created", "model", "system_fingerprint")
@@ -38,7 +37,7 @@ def collect_chunks(
         "choices": [_ended(choices[index]) for index in sorted(choices)],
         "usage": answer.raw_usage,
     }
-    return parse_answer(orjson.dumps(document), operation)
+    return parse_answer(dumped(document), operation)
 
 
 def _add_choice(
@@ -78,7 +77,10 @@ def _add_delta(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
         elif name == "function_call" and isinstance(value, dict):
             _add_function(message.setdefault("function_call", {}), value)
         elif isinstance(value, str) and name != "role":
-            message[name] = (message.get(name) or "") + value
+            known = message.get(name) or ""
+            if not isinstance(known, str):
+                raise faults.bad_response("a text that goes on from something else")
+            message[name] = known + value
         elif value is not None:
             message[name] = value
 

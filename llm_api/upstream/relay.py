@@ -1,5 +1,6 @@
 """Turns the bytes of a streamed answer into events, and passes them on in batches."""
 
+import time
 from collections.abc import Iterable, Iterator
 
 from llm_api.upstream import faults
@@ -18,18 +19,24 @@ def events_in(pieces: Iterable[bytes]) -> Iterator[bytes]:
         raise faults.too_large() from error
 
 
-def relay(pieces: Iterable[bytes], answer: StreamedAnswer) -> Iterator[list[bytes]]:
+def relay(
+    pieces: Iterable[bytes], answer: StreamedAnswer, silence: float = 0.0
+) -> Iterator[list[bytes]]:
     """Yield the chunks to pass on: those that came in together in one batch.
 
-    An empty piece, which stands for a silence, gives an empty batch. What came before a Fault is
-    yielded before it is raised.
+    An empty batch stands for `silence` seconds in which nothing was passed on: an empty piece tells
+    that nothing came, and what came can be comments only. What came before a Fault is yielded
+    before it is raised.
     """
     parser = EventParser()
+    silent_since = time.monotonic()
     for piece in _while_needed(pieces, answer):
         batch: list[bytes] = []
         fault = _take(parser.feed(piece), answer, batch)
-        if batch or not piece:
+        is_silent = time.monotonic() - silent_since >= silence and (silence > 0 or not piece)
+        if batch or is_silent:
             yield batch
+            silent_since = time.monotonic()
         if fault is not None:
             raise fault
         if answer.is_done:

@@ -33,10 +33,25 @@ FORBIDDEN = frozenset(
         "proxy",
         "proxies",
         "organization",
+        "headers",
+        "default_headers",
+        "extra_query",
+        "default_query",
+        "baseURL",
+        "baseUrl",
+        "apiBase",
+        "apiKey",
+        "azure_endpoint",
+        "azure_ad_token",
+        "api_type",
+        "deployment_id",
     ]
 )
 # Below these stand names that the caller gives to things of his own.
-_CALLERS_OWN = re.compile(r"(tools|functions|response_format|metadata)\b")
+_CALLERS_OWN = re.compile(
+    r"(tools\[\d+\]\.function\.parameters|functions\[\d+\]\.parameters"
+    r"|response_format\.json_schema\.schema|metadata)\b"
+)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DESCRIPTIONS = {
     "number_not_finite": "must be a finite number.",

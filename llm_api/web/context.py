@@ -1,5 +1,6 @@
 """What a view needs of the application and of the request it answers."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import cast
@@ -45,8 +46,24 @@ def caller() -> Caller:
     """Say who asks: the request's id and route, and how to see whether the client has hung up."""
     rule = request.url_rule.rule if request.url_rule else request.path
     client = request.environ.get("gunicorn.socket")
-    if client is None:
-        return Caller(g.request_id, rule, timing=g.timing)
     # Flask forgets `g` before a stream's first event is asked for.
     is_awaited = g.get("is_awaited", never)
-    return Caller(g.request_id, rule, lambda: has_hung_up(client) and not is_awaited(), g.timing)
+    return Caller(
+        g.request_id,
+        rule,
+        never if client is None else lambda: has_hung_up(client) and not is_awaited(),
+        g.timing,
+        _time_limit(),
+    )
+
+
+def _time_limit() -> float | None:
+    """Return for how many seconds the client will wait, None where it has not said so well."""
+    header = "X-Request-Timeout"
+    if header not in request.headers and not g.get("is_streamed", False):
+        header = "x-stainless-read-timeout"  # of a stream it is the time between two events
+    try:
+        seconds = float(request.headers.get(header, ""))
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < math.inf else None

@@ -121,8 +121,10 @@ def _duration(seconds: float) -> str:
 
 def _refusal(limit: limits.RateLimitItem, reset_at: float) -> RateLimited:
     wait = math.ceil(reset_at - time.time())
-    return RateLimited(
+    error = RateLimited(
         f"The limit is {limit}; try again later.",
         reason="rate_limited",
         retry_after=min(max(wait, 1), _MAX_RETRY_AFTER),
     )
+    error.is_spent = wait > _MAX_RETRY_AFTER  # an SDK's own repeats would come too early
+    return error

@@ -6,7 +6,8 @@ Kept are answers that ended well: for an hour with a key, else for a minute.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import math
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import cast
 
@@ -15,13 +16,18 @@ from flask_limiter.util import get_remote_address
 
 from llm_api.domain import Ticket
 from llm_api.errors import ApiError, InvalidRequest, ServiceError
-from llm_api.services.replays import MAX_ANSWER_BYTES, Recording, ReplayService
+from llm_api.services.replays import Recording, ReplayService
 from llm_api.upstream.client import SILENCE
+from llm_api.upstream.faults import truncated
 from llm_api.web.context import caller, services
-from llm_api.web.sse import DONE, PING
+from llm_api.web.sse import DONE, PING, error_event
 
 _KEPT_WITH_KEY_S = 3_600.0
+_MAX_BYTES_WITH_KEY = 4 << 20
+# Every request of an SDK may be repeated without a key: there are many of them.
 _KEPT_FOR_RETRIES_S = 60.0
+_MAX_BYTES_FOR_RETRIES = 256 << 10
+_ERROR_EVENT = b'data: {"error":'
 _MAX_KEY = 255
 # Of the first answer's headers, those that belong to the answer and not to the exchange.
 _KEPT_HEADERS = ("x-dropped-params", "Cache-Control", "X-Accel-Buffering")
@@ -46,9 +52,13 @@ def answered_once(make: Callable[[], Response]) -> Response:
     if is_first:
         return _recorded(replays, recording, make)
     g.log["replayed"] = True
-    with recording.followed():
-        content_type, headers = recording.wait_for_head(caller().is_abandoned)
-        return _replayed(recording, content_type, headers)
+    try:
+        response = _replayed(recording, caller().is_abandoned)
+    except BaseException:
+        recording.unfollow()
+        raise
+    response.call_on_close(recording.unfollow)
+    return response
 
 
 def _ticket() -> Ticket | None:
@@ -61,11 +71,12 @@ def _ticket() -> Ticket | None:
     if key is None:
         name = _digest("retry", who, g.fingerprint)
         joins = request.headers["x-stainless-retry-count"] != "0"
-        return Ticket(name, g.fingerprint, joins, _KEPT_FOR_RETRIES_S)
+        return Ticket(name, g.fingerprint, joins, _KEPT_FOR_RETRIES_S, _MAX_BYTES_FOR_RETRIES)
     if not 1 <= len(key) <= _MAX_KEY:
         message = f"Idempotency-Key: must be 1 to {_MAX_KEY} characters long."
         raise InvalidRequest(message, reason="out_of_range")
-    return Ticket(_digest("key", who, key), g.fingerprint, joins=True, keep_s=_KEPT_WITH_KEY_S)
+    name = _digest("key", who, key)
+    return Ticket(name, g.fingerprint, True, _KEPT_WITH_KEY_S, _MAX_BYTES_WITH_KEY)  # noqa: FBT003  # in the order of the fields
 
 
 def _digest(*parts: str) -> str:
@@ -108,7 +119,6 @@ class _RecordedBody:
         self._pieces = pieces
         self._replays = replays
         self._recording = recording
-        self._size = 0
         self._is_whole = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -119,14 +129,11 @@ class _RecordedBody:
 
     def _note(self, piece: bytes) -> None:
         self._is_whole = piece == DONE
-        self._size += len(piece)
-        if self._size > MAX_ANSWER_BYTES and not self._recording.has_followers:
-            self._replays.fail(self._recording)  # too much to keep for somebody who may come
-        if piece != PING and not self._recording.is_over:
-            self._recording.append(piece)
+        if piece != PING:
+            self._replays.record(self._recording, piece)
 
     def _end(self) -> None:
-        if self._is_whole and not self._recording.is_over:
+        if self._is_whole:
             self._replays.finish(self._recording)
         else:
             self._replays.fail(self._recording)
@@ -142,30 +149,26 @@ class _RecordedBody:
             self._pieces.close()
 
 
-def _replayed(recording: Recording, content_type: str, headers: Mapping[str, str]) -> Response:
-    body = _FollowingBody(recording) if content_type.startswith("text/event-stream") else None
-    if body is None:
-        pieces = b"".join(recording.pieces(SILENCE))
-        response = Response(pieces, content_type=content_type)
+def _replayed(recording: Recording, is_abandoned: Callable[[], bool]) -> Response:
+    content_type, headers = recording.wait_for_head(is_abandoned)
+    if content_type.startswith("text/event-stream"):
+        events = _followed_events(recording, is_abandoned, g.request_id)
+        response = Response(events, content_type=content_type)
     else:
+        body = b"".join(recording.pieces(math.inf, is_abandoned))
         response = Response(body, content_type=content_type)
     response.headers.update(headers)
     response.headers["idempotent-replayed"] = "true"
     return response
 
 
-class _FollowingBody:
-    """A streamed body that another request gets, or got."""
-
-    def __init__(self, recording: Recording) -> None:
-        self._recording = recording
-        self._following = recording.followed()
-        self._following.__enter__()
-
-    def __iter__(self) -> Iterator[bytes]:
-        for piece in self._recording.pieces(SILENCE):
-            yield piece or PING
-
-    def close(self) -> None:
-        """Stop waiting."""
-        self._following.__exit__(None, None, None)
+def _followed_events(
+    recording: Recording, is_abandoned: Callable[[], bool], request_id: str
+) -> Iterator[bytes]:
+    """Yield the events that another request gets, or got."""
+    last = b""
+    for piece in recording.pieces(SILENCE, is_abandoned):
+        yield piece or PING
+        last = piece or last
+    if not recording.is_whole and _ERROR_EVENT not in last:
+        yield error_event(truncated().error, request_id)

@@ -26,6 +26,11 @@ def event_stream(answer: AnswerStream) -> Response:
     return response
 
 
+def error_event(error: ApiError, request_id: str) -> bytes:
+    """Make the event that ends a stream with an error."""
+    return b"data: %b\n\n" % orjson.dumps(openai_error(error, request_id))
+
+
 class _Events:
     """The body; an error that comes up on the way is its last event."""
 
@@ -51,7 +56,7 @@ class _Events:
     def _event_of(self, error: ApiError) -> bytes:
         self._has_ended = True
         self._log["reason"] = error.reason
-        return b"data: %b\n\n" % orjson.dumps(openai_error(error, self._request_id))
+        return error_event(error, self._request_id)
 
     def close(self) -> None:
         """End the call, if it has not ended."""

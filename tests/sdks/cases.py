@@ -106,6 +106,13 @@ WORKING = (
         lacking=_LANGCHAIN,
     ),
     Case("text", "`/v1/completions`", "text", {"text": " upon a time", "finish_reason": "stop"}),
+    Case(
+        "stream_text",
+        "`/v1/completions`, streamed",
+        "stream_text",
+        _STREAM,
+        differs={"langchain": {"finish_reason": None}},
+    ),
     Case("embeddings", "`/v1/embeddings`", "embeddings", {"vectors": [*map(list, VECTORS)]}),
     Case("engine", "`engine=` in place of `model=`", "engine", _ANSWER, lacking=_ALL_BUT_OLD),
 )
@@ -178,15 +185,17 @@ FAILING = (
     ),
     Case(
         "upstream_rate_limited",
-        "429: the upstream's limit",
+        "429: the upstream's limit, twice",
         "plain",
         failure=Failure(429, "rate_limit_error", "upstream_rate_limited"),
+        asked=2,
     ),
     Case(
         "upstream_error",
-        "502: the upstream answers 500",
+        "502: the upstream answers 500, twice",
         "plain",
         failure=Failure(502, _SERVER, "upstream_error"),
+        asked=2,
     ),
     Case(
         "upstream_unavailable",
@@ -211,8 +220,15 @@ FAILING = (
         repeats=True,
     ),
     Case(
+        "passing_limit",
+        "a 429 of the upstream that passes after `Retry-After` is not seen",
+        "plain",
+        _ANSWER,
+        asked=2,
+    ),
+    Case(
         "repeats",
-        "the SDK repeats a 429 after `Retry-After`",
+        "the SDK repeats what the service has not repeated",
         "plain",
         _ANSWER,
         asked=2,
@@ -223,9 +239,10 @@ FAILING = (
 BREAKING = (
     Case(
         "stream_refused",
-        "refused before it begins: a plain 429",
+        "refused before it begins, twice: a plain 429",
         "stream",
         failure=Failure(429, "rate_limit_error", "upstream_rate_limited"),
+        asked=2,
     ),
     *(
         Case(name, title, "stream", _CUT, failure=Failure(None, _SERVER, code))
@@ -268,6 +285,51 @@ BUNDLED = (
         "models",
         {"is_listed": True},
         lacking=_LANGCHAIN,
+        **_BUNDLED,
+    ),
+    Case(
+        "bundled_structured",
+        "an object of the user's own class or schema",
+        "structured",
+        {"class": "Person", "parsed": Something(dict)},
+        differs={"node": {"class": None}},
+        lacking=_OLD,
+        **_BUNDLED,
+    ),
+    Case(
+        "bundled_options",
+        "`n`, `stop` and `logprobs`",
+        "options",
+        {"finish_reasons": ["stop"] * 2, "texts": ["Hello!"] * 2, "tokens": ["Hello"] * 2},
+        **_BUNDLED,
+    ),
+    Case(
+        "bundled_text",
+        "`/v1/completions`",
+        "text",
+        {"text": Something(str), "finish_reason": Something(str)},
+        **_BUNDLED,
+    ),
+    Case(
+        "bundled_stream_text",
+        "`/v1/completions`, streamed",
+        "stream_text",
+        _SOME_STREAM,
+        differs={"langchain": {"finish_reason": None}},
+        **_BUNDLED,
+    ),
+    Case(
+        "bundled_overflow",
+        "400: too long for the model's context",
+        "overflow",
+        failure=Failure(400, _INVALID, "context_length_exceeded", "messages"),
+        **_BUNDLED,
+    ),
+    Case(
+        "bundled_embeddings",
+        "404: a model without embeddings",
+        "embeddings",
+        failure=Failure(404, _INVALID, "not_supported"),
         **_BUNDLED,
     ),
     Case(

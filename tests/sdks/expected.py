@@ -43,6 +43,13 @@ _CLASSES: Mapping[str, Mapping[int | None, str]] = {
     },
     "node": {**_MODERN, 413: "APIError", 415: "APIError"},
 }
+# LangChain has classes of its own for some codes, and none for a 404 of embeddings.
+_CLASSES_OF_CODES: Mapping[str, Mapping[str, str]] = {
+    "langchain": {
+        "context_length_exceeded": "OpenAIContextOverflowError",
+        "not_supported": "NotFoundError",
+    },
+}
 _CHANCE = frozenset({"request_id", "details_request_id", "retry_after"})
 _REQUEST_ID = re.compile(r"req_\w+")
 
@@ -66,8 +73,9 @@ def wanted(sdk: Sdk, case: Case) -> dict[str, Any]:
 def _raised(sdk: Sdk, failure: Failure) -> dict[str, Any]:
     # openai 0.28 throws the body of a 503 away.
     is_empty = sdk.family == "0.28" and failure.status == 503
+    of_codes = _CLASSES_OF_CODES.get(sdk.family, {})
     return {
-        "class": _CLASSES[sdk.family][failure.status],
+        "class": of_codes.get(failure.code) or _CLASSES[sdk.family][failure.status],
         # openai 0.28 knows that the stream itself was answered with 200.
         "status": 200 if failure.status is None and sdk.family == "0.28" else failure.status,
         "type": None if is_empty else failure.type,

@@ -51,4 +51,4 @@ def frame(event: Event) -> bytes:
 
 def _has_text(event: Event) -> bool:
     choices: Any = [] if isinstance(event, str) else event.get("choices", [])
-    return any(choice["delta"].get("content") for choice in choices)
+    return any(choice.get("text") or choice.get("delta", {}).get("content") for choice in choices)

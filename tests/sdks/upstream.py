@@ -48,10 +48,9 @@ class Script:
 
     def _reply_of_case(self, model: str, request: RecordedRequest) -> Reply:
         case = model.partition(":")[2]
-        if case == "repeats":
+        if case in _FIRST:
             is_first = self._asked[model] == 1
-            refused = replies.api_error(429, headers=[("Retry-After", "1")])
-            return refused if is_first else replies.completion()
+            return _FIRST[case] if is_first else replies.completion()
         if case in _ENDINGS:
             events, ending = _ENDINGS[case]
             events = tuple(events(request.json)) if callable(events) else events
@@ -224,11 +223,20 @@ def _text_stream(asked: Mapping[str, Any]) -> list[Event]:
     return _whole(asked, *_begun(*PIECES))
 
 
+def _text_pieces(_asked: Mapping[str, Any]) -> list[Event]:
+    head = {"id": "cmpl-1", "object": "text_completion", "created": 1, "model": "scripted"}
+    part = {"index": 0, "logprobs": None, "finish_reason": None}
+    parts = [{**part, "text": piece} for piece in PIECES]
+    parts.append({**part, "text": "", "finish_reason": "stop"})
+    return [*({**head, "choices": [one]} for one in parts), "[DONE]"]
+
+
 _ERROR_EVENT = {"error": {"message": "Out of memory.", "type": "server_error", "code": None}}
 _CUT = _begun("Hel", "lo ")
 _ENDINGS: dict[str, tuple[Any, Ending]] = {
     "stream": (_text_stream, "complete"),
     "stream_usage": (_text_stream, "complete"),
+    "stream_text": (_text_pieces, "complete"),
     "stream_error": ((*_CUT, _ERROR_EVENT), "complete"),
     "stream_garbage": ((*_CUT, '{"choices": [{"delta'), "complete"),
     "stream_ended": (_CUT, "complete"),
@@ -246,6 +254,10 @@ _COMPUTED: dict[str, Callable[[RecordedRequest], Reply]] = {
     "reasoning": _reasoning,
     "text": _text,
     "embeddings": _embeddings,
+}
+_FIRST: dict[str, Reply] = {
+    "passing_limit": replies.api_error(429, headers=[("Retry-After", "1")]),
+    "repeats": replies.json_reply(200, {}),
 }
 _FIXED: dict[str, Reply] = {
     "plain": replies.completion(),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from llm_api.domain import Caller, Endpoint, Model, Timeouts, UsageRecord
 from llm_api.services.catalogue import Catalogue
 from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.policy import RetryPolicy
 from llm_api.upstream.traits import UpstreamTraits
 from llm_api.watch import Watch
 
@@ -36,7 +37,9 @@ def client_of(
     """Make a client, which opens no connection before it is asked."""
     endpoint = Endpoint(url, model, key)
     chosen = traits or UpstreamTraits("fast")
-    return UpstreamClient(endpoint, chosen, TIMEOUTS, WATCH, sleep=lambda _: None)
+    return UpstreamClient(
+        endpoint, chosen, TIMEOUTS, WATCH, policy=RetryPolicy(sleep=lambda _: None)
+    )
 
 
 def catalogue_of(upstream: UpstreamClient, *, is_guided: bool = False) -> Catalogue:

@@ -243,7 +243,7 @@ def test_a_stream_that_is_silent_for_too_long_is_a_time_out(
 @pytest.mark.parametrize(
     ("reply", "reason"),
     [
-        (replies.api_error(429), "upstream_rate_limited"),
+        (replies.api_error(400), "upstream_rejected"),
         (replies.sse([ERROR]), "upstream_rate_limited"),
         (replies.sse([]), "upstream_bad_response"),
     ],

@@ -33,5 +33,10 @@ def own_service(
 
 
 def fast_upstream(url: str) -> dict[str, str]:
-    """Return the settings that make an address the fast upstream."""
-    return {"FAST_LLM_API_URL": url, "FAST_LLM_API_KEY": "sk-test", "FAST_LLM_MODEL": "scripted"}
+    """Return the settings that make an address the fast upstream, called however it behaves."""
+    return {
+        "FAST_LLM_API_URL": url,
+        "FAST_LLM_API_KEY": "sk-test",
+        "FAST_LLM_MODEL": "scripted",
+        "CIRCUIT_BREAKER": "false",
+    }

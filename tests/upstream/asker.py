@@ -8,6 +8,7 @@ import pytest
 from llm_api.domain import Completion, Endpoint, Timeouts, never
 from llm_api.errors import ApiError
 from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.policy import RetryPolicy
 from llm_api.upstream.traits import UpstreamTraits
 from llm_api.watch import Watch
 
@@ -39,7 +40,8 @@ class Asker:
         self.first_attempts = 0
         self.call: Call | None = None
         endpoint = Endpoint(url, MODEL, key)
-        self.client = UpstreamClient(endpoint, traits, timeouts, watch, sleep=self.pauses.append)
+        policy = RetryPolicy(sleep=self.pauses.append)
+        self.client = UpstreamClient(endpoint, traits, timeouts, watch, policy=policy)
 
     @property
     def attempts(self) -> int:

@@ -9,6 +9,7 @@ from llm_api.domain import Operation, TokenUsage
 from llm_api.upstream.answers import parse_answer, parse_usage
 from llm_api.upstream.collect import collect_chunks
 from llm_api.upstream.faults import Fault
+from tests.upstream.streamed import DEEP, deep_json
 
 
 @pytest.mark.parametrize(
@@ -67,6 +68,32 @@ def test_a_message_without_content_may_have_this_instead(field: str) -> None:
 def test_every_choice_is_checked() -> None:
     with pytest.raises(Fault, match="a choice without a message"):
         parse_answer(b'{"choices":[{"message":{"content":"Hi"}},{}]}')
+
+
+@pytest.mark.parametrize("calls", [["x"], [None], [[]], 5, "abc", {"a": 1}, True], ids=repr)
+def test_tool_calls_that_are_none_are_a_bad_response(calls: Any) -> None:
+    body = orjson.dumps({"choices": [{"message": {"content": "Hi", "tool_calls": calls}}]})
+
+    with pytest.raises(Fault) as raised:
+        parse_answer(body)
+
+    assert raised.value.error.reason == "upstream_bad_response"
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        {"choices": [{"message": {"content": "Hi", "x": DEEP}}]},  # a head is added
+        {"error": {"code": DEEP}},
+        {"error": DEEP},
+    ],
+    ids=["answer", "code", "error"],
+)
+def test_an_answer_that_is_nested_too_deep_is_a_bad_response(deep: Any) -> None:
+    with pytest.raises(Fault) as raised:
+        parse_answer(deep_json(deep))
+
+    assert raised.value.error.reason == "upstream_bad_response"
 
 
 def test_a_cut_answer_says_so() -> None:

@@ -3,6 +3,7 @@
 import gzip
 import http.client
 import socket
+import threading
 import time
 import zlib
 from collections.abc import Iterator
@@ -384,6 +385,47 @@ def test_a_compressed_stream_that_is_a_bomb_is_given_up(wire: Wire) -> None:
     assert reason_of(pieces) == "upstream_too_large"
 
 
+def test_the_connection_of_a_compressed_body_that_is_left_is_not_used_again(wire: Wire) -> None:
+    response = wire.answer(CHUNKED, ("Content-Encoding", "gzip"))
+    body = IncomingBody(response, idle=PATIENT, tick=PATIENT)
+    pieces = body.pieces()
+    wire.send(chunk_bytes(compressed(EVENTS[0])[0]))
+    next(pieces)
+
+    pieces.close()
+    body.drain(TICK)
+
+    assert response.raw.will_close or not response.raw.isclosed()
+
+
+def test_the_connection_of_a_compressed_body_that_was_read_is_used_again(wire: Wire) -> None:
+    body = gzip.compress(BODY)
+    response = wire.answer(("Content-Length", str(len(body))), ("Content-Encoding", "gzip"))
+    wire.send(body)
+
+    assert read_body(response) == BODY
+
+    assert response.raw.isclosed()
+    assert not response.raw.will_close
+
+
+@pytest.mark.parametrize("headers", [[CHUNKED], [], [("Content-Length", "9")]], ids=str)
+def test_a_reset_between_the_headers_and_the_body_is_a_fault(
+    headers: list[tuple[str, str]],
+) -> None:
+    wire = Wire()
+    response = wire.answer(*headers)
+    wire.near.send(b"what the upstream never reads")  # so that its close is a reset
+    wire.hang_up()
+
+    with pytest.raises(Fault) as raised:
+        list(IncomingBody(response, idle=PATIENT, tick=PATIENT).pieces())
+
+    assert raised.value.error.reason == "upstream_disconnected"
+    assert response.raw.will_close
+    wire.close()
+
+
 # --- the rest of a body ---
 
 
@@ -410,3 +452,24 @@ def test_a_rest_that_does_not_come_is_not_waited_for(wire: Wire, sent: bytes) ->
     IncomingBody(response, idle=PATIENT, tick=PATIENT).drain(TICK)
 
     assert response.raw.will_close or not response.raw.isclosed()
+
+
+def test_a_rest_that_goes_on_and_on_is_not_waited_for(wire: Wire) -> None:
+    body = IncomingBody(wire.answer(CHUNKED), idle=PATIENT, tick=PATIENT)
+    is_over = threading.Event()
+
+    def go_on() -> None:
+        for _ in range(2_000):
+            if is_over.wait(0.01):
+                return
+            wire.send(chunk_bytes(b": busy\n"))
+        is_over.set()
+
+    thread = threading.Thread(target=go_on)
+    thread.start()
+    body.drain(0.1)
+    was_over = is_over.is_set()
+    is_over.set()
+    thread.join()
+
+    assert not was_over

@@ -12,12 +12,14 @@ from llm_api.upstream.chunks import StreamedAnswer
 from llm_api.upstream.faults import Fault
 from tests.upstream.strategies import CHUNKS
 from tests.upstream.streamed import (
+    DEEP,
     DONE,
     HEAD,
     TEXT_HEAD,
     USAGE,
     choice,
     counted,
+    deep_json,
     deltas,
     ended,
     event,
@@ -305,6 +307,25 @@ def test_the_chunk_with_the_usage_has_the_head_of_the_first() -> None:
     assert orjson.loads(chunks[-1]) == {**HEAD, "choices": [], "usage": USAGE}
 
 
+@pytest.mark.parametrize("usage", ["abc", 5, [1], True], ids=repr)
+@pytest.mark.parametrize("choices", [[], [choice({}, finish_reason="stop")]], ids=["own", "beside"])
+def test_a_usage_that_is_no_object_is_not_shown(usage: Any, choices: list[dict[str, Any]]) -> None:
+    answer = StreamedAnswer(shows_usage=True)
+    events = [text("Hi"), ended(), event(*choices, usage=usage), DONE]
+
+    chunks = [orjson.loads(chunk) for one in events if (chunk := answer.take(one)) is not None]
+
+    assert [chunk.get("usage") for chunk in chunks] == [None] * len(chunks)
+    assert answer.end() == []
+    assert answer.usage == TokenUsage()
+
+
+def test_a_usage_that_is_no_object_leaves_the_one_before() -> None:
+    events = [text("Hi"), ended(), counted(), event(usage="abc"), DONE]
+
+    assert taken(events, shows_usage=True) == [text("Hi"), ended(), counted()]
+
+
 # --- errors ---
 
 
@@ -354,6 +375,29 @@ def test_an_error_inside_an_event_is_mapped_by_its_code(
 @pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
 def test_an_event_that_is_no_chunk_is_a_bad_response(before: list[bytes], broken: bytes) -> None:
     assert reason_of(*before, broken, DONE) == "upstream_bad_response"
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        {**HEAD, "choices": [choice({"content": "Hi", "x": DEEP})]},  # the role is added
+        {"choices": [], "usage": {"x": DEEP}, "error": None},
+        {"error": {"code": DEEP}},
+        {"error": {"message": "it broke", "x": DEEP}},
+    ],
+    ids=["delta", "usage", "code", "error"],
+)
+def test_an_event_that_is_nested_too_deep_is_a_bad_response(deep: dict[str, Any]) -> None:
+    with pytest.raises(Fault) as raised:
+        taken([deep_json(deep), ended(), DONE], shows_usage=True)
+
+    assert raised.value.error.reason == "upstream_bad_response"
+
+
+def test_an_event_that_is_nested_deep_and_right_is_passed_on_byte_by_byte() -> None:
+    deep = deep_json({**HEAD, "choices": [choice({"role": "assistant", "x": DEEP})]})
+
+    assert taken([deep, DONE]) == [deep]
 
 
 def test_a_text_of_an_event_is_not_in_its_error() -> None:

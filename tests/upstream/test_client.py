@@ -183,7 +183,6 @@ ENDED_AT_ONCE: dict[str, Fault] = {
     "401": (replies.api_error(401, "invalid_api_key"), (502, "upstream_auth", False)),
     "403": (replies.api_error(403, "AccessDenied"), (502, "upstream_auth", False)),
     "404": (replies.api_error(404, "model_not_found"), (404, "model_not_found", False)),
-    "408": (replies.api_error(408, "RequestTimeOut"), TIMEOUT),
     "overflow 400": (
         replies.api_error(400, error_type="exceed_context_size_error"),
         (400, "context_length_exceeded", False),
@@ -192,21 +191,34 @@ ENDED_AT_ONCE: dict[str, Fault] = {
         replies.api_error(500, error_type="exceed_context_size_error"),
         (400, "context_length_exceeded", False),
     ),
-    "429": (replies.api_error(429, "limit_requests"), (429, "upstream_rate_limited", True)),
-    "429 allocation": (
-        replies.api_error(429, "Throttling.AllocationQuota"),
-        (429, "upstream_rate_limited", True),
-    ),
     "429 spent": (
         replies.api_error(429, "insufficient_quota"),
         (429, "upstream_rate_limited", False),
     ),
-    "500": (replies.api_error(500), (502, "upstream_error", True)),
     "501 in html": (
         replies.raw_reply(response_bytes(501, b"<html>")),
         (502, "upstream_error", True),
     ),
 }
+
+
+# The circuit breaker opens at once: every other call would be refused as well.
+REFUSING_US = {"arrearage", "overdue", "401", "403"}
+
+
+@pytest.mark.parametrize("name", REFUSING_US)
+def test_an_upstream_that_refuses_us_is_left_alone(
+    upstream: ScriptedUpstream, asker: Asker, name: str
+) -> None:
+    upstream.script(ENDED_AT_ONCE[name][0])
+    asker.fail()
+
+    error = asker.fail()
+
+    assert described(error) == (503, "circuit_open", True)
+    assert (asker.attempts, len(upstream.requests)) == (0, 1)
+    assert error.retry_after is not None
+    assert 27 <= error.retry_after <= 33
 
 
 @pytest.mark.parametrize("name", ENDED_AT_ONCE)
@@ -222,7 +234,7 @@ def test_these_faults_are_told_after_one_attempt(
     assert (asker.attempts, len(upstream.requests)) == (1, 1)
 
 
-@pytest.mark.parametrize("name", ENDED_AT_ONCE)
+@pytest.mark.parametrize("name", ENDED_AT_ONCE.keys() - REFUSING_US)
 def test_after_a_fault_the_next_call_succeeds(
     upstream: ScriptedUpstream, asker: Asker, name: str
 ) -> None:
@@ -237,6 +249,13 @@ def test_after_a_fault_the_next_call_succeeds(
 REPEATED: dict[str, Fault] = {
     "close": (replies.close_before_answer(), (502, "upstream_disconnected", True)),
     "reset": (replies.reset_before_answer(), (502, "upstream_disconnected", True)),
+    "408": (replies.api_error(408, "RequestTimeOut"), TIMEOUT),
+    "429": (replies.api_error(429, "limit_requests"), (429, "upstream_rate_limited", True)),
+    "429 allocation": (
+        replies.api_error(429, "Throttling.AllocationQuota"),
+        (429, "upstream_rate_limited", True),
+    ),
+    "500": (replies.api_error(500), (502, "upstream_error", True)),
     "502": (replies.api_error(502), (502, "upstream_error", True)),
     "503": (replies.api_error(503), (503, "upstream_unavailable", True)),
     "504": (replies.api_error(504), TIMEOUT),
@@ -923,7 +942,7 @@ def test_an_upstream_that_does_not_read_meets_the_total_time_out(asker_of: Asker
 def test_a_call_that_was_not_repeated_may_be_repeated_by_the_client(
     upstream: ScriptedUpstream, asker: Asker
 ) -> None:
-    upstream.script(replies.api_error(429))
+    upstream.script(replies.raw_reply(GOOD_RESPONSE[:-5]))
 
     assert not asker.fail().is_spent
 

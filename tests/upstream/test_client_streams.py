@@ -2,14 +2,14 @@
 
 import gzip
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
-from llm_api.domain import Operation, TokenUsage, never
+from llm_api.domain import Operation, TokenUsage
 from llm_api.errors import ApiError
 from llm_api.upstream import client as client_module
 from llm_api.upstream.chunks import StreamedAnswer
@@ -17,49 +17,23 @@ from llm_api.upstream.events import MAX_EVENT_BYTES
 from llm_api.upstream.traits import UpstreamTraits
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest
-from tests.support.replies import Reply
+from tests.support.replies import Event, Reply
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.support.wire import chunk_bytes, message_bytes, response_bytes
-from tests.upstream.asker import PATIENT, PROMPT, STREAMED, Asker, described
-from tests.upstream.streamed import DONE, USAGE, counted, ended, event, more, stream_of, text
+from tests.upstream.asker import PATIENT, STREAMED, Asker
+from tests.upstream.streamed import DEEP, DONE, USAGE, ended, event, stream_of, text
+from tests.upstream.streaming import SHOWN, SSE, WHOLE, batches, events_reply, fail, stream
 
 AskerOf = Callable[..., Asker]
 
-SSE = ("Content-Type", "text/event-stream")
-WHOLE = (text("Hel"), more("lo"), ended(), counted(), DONE)
-SHOWN = [*WHOLE[:4]]
 REFUSED = replies.api_error(400, "invalid_parameter", "Unknown parameter: 'stream_options'.")
 
 
-def batches(
-    asker: Asker, answer: StreamedAnswer | None = None, **parameters: Any
-) -> Generator[list[bytes]]:
-    """Ask for a streamed answer."""
-    asker.call = asker.client.new_call(never, lambda: None, is_streamed=True)
-    body = {"messages": [{"role": "user", "content": PROMPT}], **parameters}
-    return asker.client.stream(
-        "asked", body, asker.call, answer or StreamedAnswer(shows_usage=True)
-    )
-
-
-def stream(asker: Asker, **parameters: Any) -> list[bytes]:
-    """Ask for a streamed answer and return its chunks."""
-    return [chunk for batch in batches(asker, **parameters) for chunk in batch]
-
-
-def fail(asker: Asker) -> tuple[int, str, bool]:
-    """Ask for a streamed answer, and describe the error that must come before its first chunk."""
-    with pytest.raises(ApiError) as raised:
-        next(batches(asker))
-    return described(raised.value)
-
-
-def events_reply(*events: bytes, content_type: str = "text/event-stream") -> Reply:
-    """Stream events, each as a chunk of the body."""
-    head = [("Content-Type", content_type), ("Transfer-Encoding", "chunked")]
-    sent = [chunk_bytes(stream_of(one)) for one in events] + [chunk_bytes(b"")]
-    return replies.Whole(message_bytes("HTTP/1.1 200 OK", head, b"".join(sent)))
+def whole_with(fields: dict[str, Any]) -> Reply:
+    """Answer in one piece, with more fields in the message."""
+    message = {"role": "assistant", "content": "Hi", **fields}
+    return replies.json_reply(200, {"choices": [{"index": 0, "message": message}]})
 
 
 class Held:
@@ -113,6 +87,7 @@ def test_every_tick_of_a_silence_is_an_empty_batch(
     upstream: ScriptedUpstream, asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client_module, "SILENCE", 0.02)
+    monkeypatch.setattr(client_module, "_TICK_S", 0.01)
     held = Held()
     upstream.script(held)
     coming = batches(asker)
@@ -123,6 +98,20 @@ def test_every_tick_of_a_silence_is_an_empty_batch(
 
     assert (first, silences) == ([WHOLE[0]], [[], []])
     assert [chunk for batch in coming for chunk in batch] == SHOWN[1:]
+
+
+def test_comments_of_the_upstream_do_not_hide_a_silence(
+    upstream: ScriptedUpstream, asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client_module, "SILENCE", 0.1)
+    events: list[Event] = [replies.chunk({"content": "Hel"}), *[b": keep-alive\n\n"] * 20]
+    last = [replies.chunk({}, finish_reason="stop"), "[DONE]"]
+    upstream.script(replies.sse([*events, *last], 0.03, done=False))
+
+    first, *others = batches(asker)
+
+    assert len(first) == 1
+    assert [] in others
 
 
 def test_a_silence_before_the_first_event_is_not_told(
@@ -176,15 +165,18 @@ def test_a_compressed_stream_is_inflated(upstream: ScriptedUpstream, asker: Aske
 @pytest.mark.parametrize(
     ("reply", "expected"),
     [
-        (replies.api_error(429, "limit_requests"), (429, "upstream_rate_limited", True)),
+        (replies.api_error(429, "insufficient_quota"), (429, "upstream_rate_limited", False)),
         (replies.api_error(401, "invalid_api_key"), (502, "upstream_auth", False)),
-        (replies.api_error(500), (502, "upstream_error", True)),
         (replies.sse([{"error": {"code": 429}}]), (429, "upstream_rate_limited", True)),
         (replies.sse([]), (502, "upstream_bad_response", True)),
         (replies.sse([], done=False), (502, "upstream_bad_response", True)),
         (replies.sse(["{"]), (502, "upstream_bad_response", True)),
         (replies.json_reply(200, {"error": {"code": 429}}), (429, "upstream_rate_limited", True)),
         (replies.json_reply(200, {}), (502, "upstream_bad_response", True)),
+        (whole_with({"tool_calls": ["x"]}), (502, "upstream_bad_response", True)),
+        (whole_with({"tool_calls": [None]}), (502, "upstream_bad_response", True)),
+        (whole_with({"tool_calls": 5}), (502, "upstream_bad_response", True)),
+        (whole_with({"deep": DEEP}), (502, "upstream_bad_response", True)),
     ],
 )
 def test_an_error_before_the_first_chunk_is_an_error_of_the_call(
@@ -437,12 +429,33 @@ def test_an_upstream_is_asked_without_the_usage_once_only(
 
 
 @pytest.mark.parametrize(
+    "refusal",
+    [
+        replies.api_error(400, "invalid_value", "Invalid value: 'include_usage'."),
+        replies.api_error(422, "invalid_value", "Invalid value: 'stream_options'."),
+    ],
+)
+def test_a_refusal_that_only_names_the_usage_changes_nothing_for_others(
+    upstream: ScriptedUpstream, asker: Asker, refusal: Reply
+) -> None:
+    """Upstreams quote what a caller has sent; it must not switch the counting off."""
+    upstream.script(refusal, refusal)
+    response_format = {"type": "include_usage"}
+    with pytest.raises(ApiError):
+        stream(asker, response_format=response_format)
+
+    stream(asker)
+
+    assert upstream.requests[-1].json["stream_options"] == {"include_usage": True}
+
+
+@pytest.mark.parametrize(
     "reply",
     [
         replies.api_error(400, "invalid_parameter", "temperature is out of range"),
         replies.api_error(422, "invalid_parameter"),
-        replies.api_error(401, message="stream_options"),
-        replies.api_error(500, message="stream_options"),
+        replies.api_error(404, message="stream_options"),
+        replies.api_error(413, message="stream_options"),
     ],
 )
 def test_another_refusal_is_not_repeated(

@@ -14,12 +14,14 @@ from llm_api.upstream.collect import collect_chunks
 from llm_api.upstream.faults import Fault
 from tests.upstream.strategies import CHUNKS
 from tests.upstream.streamed import (
+    DEEP,
     DONE,
     HEAD,
     TEXT_HEAD,
     USAGE,
     choice,
     counted,
+    deep_json,
     ended,
     event,
     more,
@@ -193,6 +195,20 @@ def test_any_events_are_an_answer_or_a_fault(
         return
 
     assert parse_answer(completion.body, operation).body == completion.body
+
+
+@pytest.mark.parametrize("name", ["content", "reasoning_content", "refusal"])
+@pytest.mark.parametrize("first", [5, [{"type": "text", "text": "x"}], {"a": 1}, True], ids=repr)
+def test_texts_that_are_none_are_a_bad_response(name: str, first: Any) -> None:
+    events = [event(choice({name: first})), event(choice({name: "a"}, finish_reason="stop"))]
+
+    assert reason_of(*events) == "upstream_bad_response"
+
+
+def test_an_answer_that_is_nested_too_deep_is_a_bad_response() -> None:
+    deep = {**HEAD, "choices": [choice({"role": "assistant", "x": DEEP}, finish_reason="stop")]}
+
+    assert reason_of(deep_json(deep), DONE) == "upstream_bad_response"
 
 
 # --- taking apart ---

@@ -8,7 +8,7 @@ import urllib3
 from urllib3.connection import HTTPConnection
 
 from llm_api.errors import ApiError
-from llm_api.upstream import faults
+from llm_api.upstream import faults, refusals
 from tests.upstream.asker import described
 
 SECRETS = ("sk-live-4242", "ep-20251015-abcde", "account 2100000042", "a canary in a prompt")
@@ -70,7 +70,7 @@ CODES = [
 def test_the_code_of_a_vendor_is_known(
     status: int, code: str, expected: tuple[int, str, bool]
 ) -> None:
-    error = faults.of_code(status, code, {}, model_was_named=True)
+    error = refusals.of_code(status, code, {}, model_was_named=True)
 
     assert described(error) == expected
 
@@ -79,7 +79,7 @@ def test_the_code_of_a_vendor_is_known(
 def test_the_case_of_a_code_does_not_matter(
     status: int, code: str, expected: tuple[int, str, bool]
 ) -> None:
-    error = faults.of_code(status, code.upper(), {}, model_was_named=True)
+    error = refusals.of_code(status, code.upper(), {}, model_was_named=True)
 
     assert described(error) == expected
 
@@ -87,14 +87,14 @@ def test_the_case_of_a_code_does_not_matter(
 def test_a_conversation_too_long_for_dashscope_is_known_by_its_message() -> None:
     text = "InvalidParameter <400> InternalError.Algo: Range of input length should be [1, 129024]"
 
-    error = faults.of_code(400, text, {}, model_was_named=True)
+    error = refusals.of_code(400, text, {}, model_was_named=True)
 
     assert error.reason == "context_length_exceeded"
 
 
 @pytest.mark.parametrize("code", ["ModelNotFound", "ModelNotOpen"])
 def test_a_missing_model_that_nobody_named_is_our_fault(code: str) -> None:
-    error = faults.of_code(404, code, {}, model_was_named=False)
+    error = refusals.of_code(404, code, {}, model_was_named=False)
 
     assert described(error) == (502, "upstream_model_missing", False)
 
@@ -106,7 +106,7 @@ def test_a_missing_model_that_nobody_named_is_our_fault(code: str) -> None:
 def test_the_advice_to_wait_is_between_a_second_and_a_minute(header: str, seconds: int) -> None:
     headers = {"Retry-After": header}
 
-    error = faults.of_code(429, "limit_requests", headers, model_was_named=True)
+    error = refusals.of_code(429, "limit_requests", headers, model_was_named=True)
 
     assert error.retry_after == seconds
 
@@ -147,7 +147,7 @@ def test_what_prevents_a_connection_is_told_apart(name: str) -> None:
 def test_no_text_of_an_upstream_is_in_an_error(status: int, code: str) -> None:
     body = orjson.dumps({"error": {"code": code, "message": " ".join(SECRETS)}})
 
-    error = faults.of_code(status, faults.error_code(body), {}, model_was_named=True)
+    error = refusals.of_code(status, refusals.error_code(body), {}, model_was_named=True)
 
     assert not spoken(error, SECRETS)
 
@@ -172,4 +172,4 @@ def spoken(error: ApiError, words: tuple[str, ...]) -> list[str]:
     ids=repr,
 )
 def test_the_words_of_an_error_body_are_collected(body: bytes, words: list[str]) -> None:
-    assert faults.error_code(body).split() == words
+    assert refusals.error_code(body).split() == words

@@ -1,5 +1,6 @@
 """The bytes of a streamed answer become batches of chunks, however they were split."""
 
+import time
 from collections.abc import Iterable, Iterator
 from itertools import pairwise
 
@@ -87,6 +88,26 @@ def test_a_silence_in_the_middle_of_an_event_is_an_empty_batch() -> None:
     stream = stream_of(text("a"), DONE)
 
     assert batches_of(stream[:20], b"", stream[20:]) == [[], [text("a")]]
+
+
+@pytest.mark.parametrize("said", [b": keep-alive\n\n", b"event: message\n", stream_of(counted())])
+def test_what_is_not_passed_on_does_not_hide_a_silence(said: bytes) -> None:
+    def slowly() -> Iterator[bytes]:
+        yield stream_of(text("a"))
+        for _ in range(2):
+            time.sleep(0.05)
+            yield said
+        yield stream_of(ended(), DONE)
+
+    batches = list(relay(slowly(), StreamedAnswer(), 0.04))
+
+    assert batches == [[text("a")], [], [], [ended()]]
+
+
+def test_a_silence_begins_when_something_was_passed_on() -> None:
+    pieces = [stream_of(text("a")), b": keep-alive\n\n", stream_of(more("b"), DONE)]
+
+    assert list(relay(pieces, StreamedAnswer(), 60)) == [[text("a")], [more("b")]]
 
 
 @pytest.mark.parametrize("said", [b": ping\n\n", b"event: message\n", b"id: 7\nretry: 3\n\n"])

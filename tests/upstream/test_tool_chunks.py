@@ -6,6 +6,7 @@ import pytest
 
 from llm_api.domain import TextLength
 from llm_api.upstream.chunks import StreamedAnswer
+from llm_api.upstream.collect import collect_chunks
 from llm_api.upstream.faults import Fault
 from tests.upstream.streamed import DONE, choice, deltas, event, taken, tool_calls
 
@@ -167,3 +168,35 @@ def test_calls_that_share_a_number_are_told_apart_by_their_ids() -> None:
         "call_b",
         None,
     ]
+
+
+def test_an_id_that_is_known_begins_no_new_call() -> None:
+    """Some number nothing and repeat the id in every part."""
+    bare = {name: value for name, value in FIRST.items() if name != "index"}
+    other = bare | {"id": "call_b"}
+    again = [one | {"function": {"arguments": "}"}} for one in (other, bare)]
+
+    parts = tool_calls(*map(calls, (bare, other, *again)))
+
+    assert [part["index"] for part in parts] == [0, 1, 1, 0]
+    assert [part.get("id") for part in parts] == ["call_a", "call_b", None, None]
+
+
+@pytest.mark.parametrize("begun", [{}, {"name": None}, {"name": ""}], ids=str)
+def test_a_name_that_comes_late_is_sent_once(begun: dict[str, Any]) -> None:
+    head = FIRST | {"function": {**begun, "arguments": ""}}
+    named = {"index": 0, "function": {"name": "get_weather", "arguments": "{"}}
+
+    parts = tool_calls(*map(calls, (head, named, named)))
+
+    assert [part["function"].get("name") or "" for part in parts] == ["", "get_weather", ""]
+
+
+def test_a_name_that_comes_late_is_put_together_once() -> None:
+    head = FIRST | {"function": {"name": None, "arguments": ""}}
+    named = {"index": 0, "function": {"name": "get_weather", "arguments": "1"}}
+
+    completion = collect_chunks([*map(calls, (head, named, named)), DONE])
+
+    [call] = completion.document["choices"][0]["message"]["tool_calls"]
+    assert call["function"] == {"name": "get_weather", "arguments": "11"}

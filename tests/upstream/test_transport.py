@@ -133,7 +133,7 @@ def test_a_connection_is_used_again(upstream: ScriptedUpstream, asker: Asker) ->
 
 
 def test_the_connection_of_an_error_is_used_again(upstream: ScriptedUpstream, asker: Asker) -> None:
-    upstream.script(replies.api_error(400), replies.api_error(429))
+    upstream.script(replies.api_error(400), replies.api_error(404))
     asker.fail()
     asker.fail()
 

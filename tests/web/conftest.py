@@ -55,6 +55,7 @@ def service(
         "FAST_LLM_MODEL": "scripted",
         "RATE_LIMIT": "1000000/minute",
         "WEB_CONCURRENCY": "1",
+        "CIRCUIT_BREAKER": "false",
     }
     with Service(tmp_path_factory.mktemp("service"), env) as running:
         yield running

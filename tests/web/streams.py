@@ -50,6 +50,7 @@ def streaming_service(directory: Path, upstream: ScriptedUpstream, **env: str) -
         "FAST_LLM_MODEL": "scripted",
         "RATE_LIMIT": "1000000/minute",
         "WEB_CONCURRENCY": "1",
+        "CIRCUIT_BREAKER": "false",
     }
     service = own_service(directory, settings | env)
     with (directory / "project" / "wsgi.py").open("a") as program:

@@ -3,7 +3,7 @@
 from functools import partial
 from typing import Any
 
-from flask import Response, current_app
+from flask import Response, current_app, g
 
 from llm_api.domain import Model
 from llm_api.errors import InvalidRequest
@@ -114,6 +114,7 @@ def _answer(body: OpenAIRequest) -> Response:
 def _ask(body: OpenAIRequest) -> Response:
     chat = services().chat
     if body.is_streamed:
+        g.is_streamed = True
         answer = chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
         response = event_stream(answer)
     else:

@@ -8,8 +8,12 @@ import { join } from "node:path";
 const HELLO = [{ role: "user", content: "hello" }];
 const WRONG_ROLE = [...HELLO, { role: "wizard", content: "x" }];
 const MAX_TOKENS = 24;
+const MAX_STRUCTURED_TOKENS = 200;
+// Two answers of one word, which are the same in every run.
+const SHORT = { n: 2, stop: [" "], logprobs: true, top_logprobs: 1, temperature: 0 };
 // One byte more than the service takes.
 const TOO_LONG = "x".repeat(20 * 1024 * 1024);
+const TOO_LONG_FOR_MODEL = "hello ".repeat(5_000);
 const PLACE = {
   type: "object",
   properties: { city: { type: "string" } },
@@ -99,6 +103,16 @@ const ACTIONS = {
   async too_large(step, facts) {
     noteAnswer(await create(step, { messages: [{ role: "user", content: TOO_LONG }] }), facts);
   },
+  async overflow(step, facts) {
+    const messages = [{ role: "user", content: TOO_LONG_FOR_MODEL }];
+    noteAnswer(await create(step, { messages }), facts);
+  },
+  async options(step, facts) {
+    const { choices } = await create(step, SHORT);
+    facts.finish_reasons = choices.map(({ finish_reason }) => finish_reason);
+    facts.texts = choices.map(({ message }) => message.content);
+    facts.tokens = choices.map(({ logprobs }) => logprobs.content[0].token);
+  },
   async wrong_type(step, facts) {
     noteAnswer(await create(step, {}, { headers: { "Content-Type": "text/plain" } }), facts);
   },
@@ -156,7 +170,8 @@ const ACTIONS = {
   },
   async structured(step, facts) {
     const response_format = zodResponseFormat(Person, "Person");
-    const asked = { model: step.model, messages: HELLO, response_format };
+    const bounds = { max_tokens: MAX_STRUCTURED_TOKENS, temperature: 0 };
+    const asked = { model: step.model, messages: HELLO, response_format, ...bounds };
     const { parsed } = (await withHelpers(step).parse(asked)).choices[0].message;
     Object.assign(facts, { parsed });
   },
@@ -170,9 +185,22 @@ const ACTIONS = {
     Object.assign(facts, { id, object });
   },
   async text(step, facts) {
-    const asked = { model: step.model, prompt: "Once", max_tokens: MAX_TOKENS };
+    const asked = { model: step.model, prompt: "Once", max_tokens: MAX_TOKENS, temperature: 0 };
     const [{ text, finish_reason }] = (await client(step).completions.create(asked)).choices;
     Object.assign(facts, { text, finish_reason });
+  },
+  async stream_text(step, facts) {
+    Object.assign(facts, { texts: [], finish_reason: null, usages: [] });
+    const asked = { model: step.model, prompt: "Once", max_tokens: MAX_TOKENS, temperature: 0 };
+    for await (const chunk of await client(step).completions.create({ ...asked, stream: true })) {
+      for (const { text, finish_reason } of chunk.choices) {
+        facts.finish_reason = finish_reason ?? facts.finish_reason;
+        if (text) {
+          facts.texts.push(text);
+          await tellArrival(step);
+        }
+      }
+    }
   },
   // The SDK asks for base64 and decodes it.
   async embeddings(step, facts) {

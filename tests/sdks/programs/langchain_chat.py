@@ -9,8 +9,11 @@ from langchain_core.messages import ChatMessage, HumanMessage, ToolMessage
 from langchain_openai import ChatOpenAI, OpenAI, OpenAIEmbeddings
 from pydantic import BaseModel
 from reporting import (
+    MAX_STRUCTURED_TOKENS,
     MAX_TOKENS,
+    SHORT,
     TOO_LONG,
+    TOO_LONG_FOR_MODEL,
     WEATHER_TOOL,
     WRONG_ROLE,
     Facts,
@@ -47,6 +50,22 @@ def wrong_role(step: Step, facts: Facts) -> None:
 def too_large(step: Step, facts: Facts) -> None:
     """Ask with more text than the service takes."""
     _note_answer(_chat(step).invoke(TOO_LONG), facts)
+
+
+def overflow(step: Step, facts: Facts) -> None:
+    """Ask with more text than a small model can read."""
+    _note_answer(_chat(step).invoke(TOO_LONG_FOR_MODEL), facts)
+
+
+def options(step: Step, facts: Facts) -> None:
+    """Ask for two answers that end before a word, and for the odds of their tokens."""
+    answers = _chat(step, **SHORT).generate([[HumanMessage("hello")]]).generations[0]
+    notes = [answer.message.response_metadata for answer in answers]
+    facts |= {
+        "finish_reasons": [note["finish_reason"] for note in notes],
+        "texts": [answer.text for answer in answers],
+        "tokens": [note["logprobs"]["content"][0]["token"] for note in notes],
+    }
 
 
 def wrong_type(step: Step, facts: Facts) -> None:
@@ -92,16 +111,23 @@ def stream_tools(step: Step, facts: Facts) -> None:
 
 def structured(step: Step, facts: Facts) -> None:
     """Get an object in place of text."""
-    parsed = _chat(step).with_structured_output(Person).invoke("hello")
+    model = _chat(step, max_tokens=MAX_STRUCTURED_TOKENS, temperature=0)
+    parsed = model.with_structured_output(Person).invoke("hello")
     facts |= {"class": type(parsed).__name__, "parsed": parsed.model_dump()}
 
 
 def text(step: Step, facts: Facts) -> None:
     """Continue a text."""
-    model = OpenAI(model=step.model, max_tokens=MAX_TOKENS, **_connection(step))
-    generation = model.generate(["Once"]).generations[0][0]
+    generation = _text_model(step).generate(["Once"]).generations[0][0]
     finish_reason = generation.generation_info["finish_reason"]
     facts |= {"text": generation.text, "finish_reason": finish_reason}
+
+
+def stream_text(step: Step, facts: Facts) -> None:
+    """Continue a text, piece by piece, which is all that its users get."""
+    watch = StreamWatch(step, facts)
+    for piece in _text_model(step).stream("Once"):
+        watch.see(piece, None)
 
 
 def embeddings(step: Step, facts: Facts) -> None:
@@ -138,6 +164,10 @@ def _chat(step: Step, **parameters: Any) -> ChatOpenAI:
     return ChatOpenAI(model=step.model, **arguments)
 
 
+def _text_model(step: Step) -> OpenAI:
+    return OpenAI(model=step.model, max_tokens=MAX_TOKENS, temperature=0, **_connection(step))
+
+
 def _called(message: Any) -> list[Any]:
     return [[call["id"], call["name"], call["args"]] for call in message.tool_calls]
 
@@ -167,6 +197,8 @@ ACTIONS = {
         wrong_parameter,
         wrong_role,
         too_large,
+        overflow,
+        options,
         wrong_type,
         stream,
         stream_usage,
@@ -175,6 +207,7 @@ ACTIONS = {
         stream_tools,
         structured,
         text,
+        stream_text,
         embeddings,
     )
 }

@@ -6,7 +6,9 @@ import openai
 from reporting import (
     HELLO,
     MAX_TOKENS,
+    SHORT,
     TOO_LONG,
+    TOO_LONG_FOR_MODEL,
     WRONG_ROLE,
     Facts,
     Step,
@@ -34,6 +36,22 @@ def wrong_role(step: Step, facts: Facts) -> None:
 def too_large(step: Step, facts: Facts) -> None:
     """Ask with more text than the service takes."""
     _note_answer(_create(step, messages=[{"role": "user", "content": TOO_LONG}]), facts)
+
+
+def overflow(step: Step, facts: Facts) -> None:
+    """Ask with more text than a small model can read."""
+    messages = [{"role": "user", "content": TOO_LONG_FOR_MODEL}]
+    _note_answer(_create(step, messages=messages), facts)
+
+
+def options(step: Step, facts: Facts) -> None:
+    """Ask for two answers that end before a word, and for the odds of their tokens."""
+    choices = _create(step, **SHORT).choices
+    facts |= {
+        "finish_reasons": [choice.finish_reason for choice in choices],
+        "texts": [choice.message.content for choice in choices],
+        "tokens": [choice.logprobs.content[0].token for choice in choices],
+    }
 
 
 def engine(step: Step, facts: Facts) -> None:
@@ -78,10 +96,23 @@ def model(step: Step, facts: Facts) -> None:
 def text(step: Step, facts: Facts) -> None:
     """Continue a text."""
     answer = openai.Completion.create(
-        model=step.model, prompt="Once", max_tokens=MAX_TOKENS, api_base=step.base_url
+        model=step.model,
+        prompt="Once",
+        max_tokens=MAX_TOKENS,
+        temperature=0,
+        api_base=step.base_url,
     )
     choice = answer.choices[0]
     facts |= {"text": choice.text, "finish_reason": choice.finish_reason}
+
+
+def stream_text(step: Step, facts: Facts) -> None:
+    """Continue a text, piece by piece."""
+    watch = StreamWatch(step, facts)
+    asked = {"model": step.model, "prompt": "Once", "max_tokens": MAX_TOKENS, "temperature": 0}
+    for chunk in openai.Completion.create(api_base=step.base_url, stream=True, **asked):
+        for choice in chunk.choices:
+            watch.see(choice.text, choice.finish_reason)
 
 
 def embeddings(step: Step, facts: Facts) -> None:
@@ -137,6 +168,8 @@ ACTIONS = {
         wrong_parameter,
         wrong_role,
         too_large,
+        overflow,
+        options,
         engine,
         stream,
         stream_usage,
@@ -144,6 +177,7 @@ ACTIONS = {
         models,
         model,
         text,
+        stream_text,
         embeddings,
     )
 }

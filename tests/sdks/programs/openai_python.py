@@ -7,8 +7,11 @@ import openai
 from pydantic import BaseModel
 from reporting import (
     HELLO,
+    MAX_STRUCTURED_TOKENS,
     MAX_TOKENS,
+    SHORT,
     TOO_LONG,
+    TOO_LONG_FOR_MODEL,
     WEATHER_TOOL,
     WRONG_ROLE,
     Facts,
@@ -44,6 +47,22 @@ def wrong_role(step: Step, facts: Facts) -> None:
 def too_large(step: Step, facts: Facts) -> None:
     """Ask with more text than the service takes."""
     _note_answer(_create(step, messages=[{"role": "user", "content": TOO_LONG}]), facts)
+
+
+def overflow(step: Step, facts: Facts) -> None:
+    """Ask with more text than a small model can read."""
+    messages = [{"role": "user", "content": TOO_LONG_FOR_MODEL}]
+    _note_answer(_create(step, messages=messages), facts)
+
+
+def options(step: Step, facts: Facts) -> None:
+    """Ask for two answers that end before a word, and for the odds of their tokens."""
+    choices = _create(step, **SHORT).choices
+    facts |= {
+        "finish_reasons": [choice.finish_reason for choice in choices],
+        "texts": [choice.message.content for choice in choices],
+        "tokens": [choice.logprobs.content[0].token for choice in choices],
+    }
 
 
 def wrong_type(step: Step, facts: Facts) -> None:
@@ -98,7 +117,11 @@ def stream_tools(step: Step, facts: Facts) -> None:
 def structured(step: Step, facts: Facts) -> None:
     """Get an object in place of text."""
     answer = _client(step).chat.completions.parse(
-        model=step.model, messages=HELLO, response_format=Person
+        model=step.model,
+        messages=HELLO,
+        response_format=Person,
+        max_tokens=MAX_STRUCTURED_TOKENS,
+        temperature=0,
     )
     parsed = answer.choices[0].message.parsed
     facts |= {"class": type(parsed).__name__, "parsed": parsed.model_dump()}
@@ -118,10 +141,19 @@ def model(step: Step, facts: Facts) -> None:
 def text(step: Step, facts: Facts) -> None:
     """Continue a text."""
     answer = _client(step).completions.create(
-        model=step.model, prompt="Once", max_tokens=MAX_TOKENS
+        model=step.model, prompt="Once", max_tokens=MAX_TOKENS, temperature=0
     )
     choice = answer.choices[0]
     facts |= {"text": choice.text, "finish_reason": choice.finish_reason}
+
+
+def stream_text(step: Step, facts: Facts) -> None:
+    """Continue a text, piece by piece."""
+    watch = StreamWatch(step, facts)
+    asked = {"model": step.model, "prompt": "Once", "max_tokens": MAX_TOKENS}
+    for chunk in _client(step).completions.create(**asked, temperature=0, stream=True):
+        for choice in chunk.choices:
+            watch.see(choice.text, choice.finish_reason)
 
 
 def embeddings(step: Step, facts: Facts) -> None:
@@ -187,6 +219,8 @@ ACTIONS = {
         wrong_parameter,
         wrong_role,
         too_large,
+        overflow,
+        options,
         wrong_type,
         stream,
         stream_usage,
@@ -197,6 +231,7 @@ ACTIONS = {
         models,
         model,
         text,
+        stream_text,
         embeddings,
     )
 }

@@ -15,8 +15,12 @@ Facts = dict[str, Any]
 HELLO = [{"role": "user", "content": "hello"}]
 WRONG_ROLE = [*HELLO, {"role": "wizard", "content": "x"}]
 MAX_TOKENS = 24
+MAX_STRUCTURED_TOKENS = 200
+# Two answers of one word, which are the same in every run.
+SHORT = {"n": 2, "stop": [" "], "logprobs": True, "top_logprobs": 1, "temperature": 0}
 # One byte more than the service takes.
 TOO_LONG = "x" * (20 << 20)
+TOO_LONG_FOR_MODEL = "hello " * 5_000
 PLACE = {
     "type": "object",
     "properties": {"city": {"type": "string"}},
