@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
@@ -37,6 +38,30 @@ return redis.call("SET", KEYS[1], ARGV[2], "PX", ARGV[3])
 """
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What stands in Redis for a request: a claim, or the answer as well."""
+
+    fingerprint: str
+    answer: RecordedAnswer | None
+
+    @classmethod
+    def read(cls, raw: Any) -> "_Entry | None":
+        """Read an entry; None where there is none, or something else."""
+        try:
+            entry = orjson.loads(raw or b"")
+            fingerprint = entry["fingerprint"]
+            if not isinstance(fingerprint, str):
+                return None
+            if "body" not in entry:
+                return cls(fingerprint, None)
+            body = base64.b64decode(entry["body"], validate=True)
+            answer = RecordedAnswer(str(entry["content_type"]), dict(entry["headers"]), body)
+        except (ValueError, TypeError, KeyError):  # not JSON, not an object, not of this form
+            return None
+        return cls(fingerprint, answer)
 
 
 class RedisAnswers:
@@ -68,9 +93,11 @@ class RedisAnswers:
         def set_claim() -> bool:
             if self._redis.set(name, claim, nx=True, px=milliseconds):
                 return True
-            # The answer to an older request of the same form is in the way.
-            is_old = not ticket.joins and self._is_finished(name)
-            return is_old and bool(self._redis.set(name, claim, px=milliseconds))
+            entry = _Entry.read(self._redis.get(name))
+            # What cannot be read is in the way, and to a first request an older answer, too.
+            if entry is None or (entry.answer is not None and not ticket.joins):
+                return bool(self._redis.set(name, claim, px=milliseconds))
+            return False
 
         is_ours = self._tried(set_claim, otherwise=True)
         if is_ours:
@@ -78,9 +105,6 @@ class RedisAnswers:
             self._has_claims.set()
             self._start_renewing()
         return is_ours
-
-    def _is_finished(self, name: str) -> bool:
-        return "body" in _decoded(self._redis.get(name))
 
     def look_up(self, ticket: Ticket) -> tuple[str, RecordedAnswer | None]:
         """Return the fingerprint of the request, and its answer as soon as it has ended."""
@@ -90,12 +114,8 @@ class RedisAnswers:
             self._redis.set(f"{name}:waiting", b"1", px=round(_WAITING_S * 1000))
             return self._redis.get(name)
 
-        entry = _decoded(self._tried(get, otherwise=None))
-        fingerprint = entry.get("fingerprint", "")
-        if "body" not in entry:
-            return fingerprint, None
-        body = base64.b64decode(entry["body"])
-        return fingerprint, RecordedAnswer(entry["content_type"], entry["headers"], body)
+        entry = _Entry.read(self._tried(get, otherwise=None))
+        return ("", None) if entry is None else (entry.fingerprint, entry.answer)
 
     def has_waiting(self, ticket: Ticket) -> bool:
         """Whether a client of another process waits for the answer."""
@@ -153,12 +173,3 @@ class RedisAnswers:
     def close(self) -> None:
         """Close the connections."""
         self._redis.close()
-
-
-def _decoded(raw: Any) -> dict[str, Any]:
-    """Read an entry; what is none counts as nothing."""
-    try:
-        entry = orjson.loads(raw or b"{}")
-    except orjson.JSONDecodeError:
-        return {}
-    return entry if isinstance(entry, dict) else {}

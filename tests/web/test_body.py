@@ -460,66 +460,6 @@ def test_the_name_of_a_dropped_field_cannot_add_a_header(client: FlaskClient) ->
     assert "x-evil" not in answer.headers
 
 
-FORBIDDEN = [
-    "api_base",
-    "base_url",
-    "api_key",
-    "extra_headers",
-    "user_config",
-    "custom_llm_provider",
-    "proxy",
-]
-
-
-@pytest.mark.parametrize("path", POSTS)
-@pytest.mark.parametrize("name", FORBIDDEN)
-@pytest.mark.parametrize(
-    ("around", "where"),
-    [
-        ("{}", ""),
-        ('{"options": {}}', "options."),
-        ('{"stop": [1, {}]}', "stop[1]."),
-        ('{"stop": [[{"x": [{}]}]]}', "stop[0][0].x[0]."),
-    ],
-)
-def test_a_parameter_that_is_the_operators_is_refused(
-    refuse: Refuse, path: str, name: str, around: str, where: str
-) -> None:
-    with ScriptedUpstream() as evil:
-        injected = json.loads(around.replace("{}", json.dumps({name: evil.url})))
-
-        refusal = refuse(path, good_body(path) | injected)
-
-        assert refusal.verdict == invalid("forbidden_parameter")
-        assert refusal.fields == (where + name,)
-        assert evil.connections == 0
-
-
-@pytest.mark.parametrize("path", CHATS)
-def test_a_parameter_that_is_the_operators_is_refused_inside_a_message(
-    refuse: Refuse, path: str
-) -> None:
-    message = MESSAGE | {"api_base": "http://127.0.0.1:1/v1"}
-
-    refusal = refuse(path, good_body(path) | {"messages": [MESSAGE, message]})
-
-    assert refusal.verdict == invalid("forbidden_parameter")
-    assert refusal.fields == ("messages[1].api_base",)
-
-
-def test_a_tool_may_name_its_own_parameter_like_one_of_the_operators(
-    client: FlaskClient, upstream: ScriptedUpstream
-) -> None:
-    properties = {"proxy": {"type": "string"}}
-    schema = {"type": "object", "properties": properties}
-    tools = [{"type": "function", "function": {"name": "fetch", "parameters": schema}}]
-
-    answer = client.post(COMPLETIONS, json=good_body(COMPLETIONS) | {"tools": tools})
-
-    assert answer.status_code == 200
-    assert upstream.requests[0].json["tools"] == tools
-
-
 # --- A19 and A20: lists ---
 
 EMPTY_MESSAGES = b'{"model": "scripted", "messages": [' + b",".join([b"{}"] * 200_000) + b"]}"

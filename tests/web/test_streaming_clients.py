@@ -2,31 +2,37 @@
 
 import http.client
 import json
+import zlib
 from collections.abc import Mapping
 from contextlib import ExitStack
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import requests
 
 from tests.support import replies
 from tests.support.live import LiveAnswer
-from tests.support.paced import Flood
-from tests.support.replies import Reply, chunk
+from tests.support.paced import EVENT_STREAM, Flood, Gated
+from tests.support.peer import Peer, RecordedRequest
+from tests.support.replies import Event, Reply, chunk
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
-from tests.support.wire import TruncatedMessageError
+from tests.support.wire import TruncatedMessageError, chunk_bytes, message_bytes
 from tests.web.refusals import COMPLETIONS, good_body
 from tests.web.streams import (
     HELLO,
     LO,
     PATIENCE,
+    STOP,
     ask,
     frame,
     inside,
     parsed,
     row_of,
     rows_of_models,
+    streaming_service,
 )
 
 MEBIBYTE = 1 << 20
@@ -170,7 +176,126 @@ def assert_cut(answer: LiveAnswer) -> None:
         answer.read_body()
 
 
+# --- E1: whenever it leaves ---
+
+COUNTED = {**chunk({}), "choices": [], "usage": dict(replies.GOOD_USAGE)}
+
+
+@pytest.mark.parametrize(
+    ("read", "left"),
+    [([HELLO], [LO, STOP, COUNTED, "[DONE]"]), ([HELLO, STOP], [COUNTED, "[DONE]"])],
+    ids=["in mid-stream", "before the usage"],
+)
+@pytest.mark.parametrize("with_reset", [False, True], ids=["FIN", "RST"])
+def test_what_a_client_that_left_has_got_is_counted(
+    sound: Service,
+    service_upstream: ScriptedUpstream,
+    read: list[Event],
+    left: list[Event],
+    *,
+    with_reset: bool,
+) -> None:
+    """Many leave at the `finish_reason`; nobody gets out of being counted."""
+    reply = Gated([b"".join(map(frame, read)), b"".join(map(frame, left))])
+    service_upstream.script(reply)
+    reply.let_go()
+    with ask(sound) as answer:
+        for _ in read:
+            answer.read_event()
+        answer.leave(with_reset=with_reset)
+        let_go(service_upstream)
+
+        row = row_of(sound, answer)
+
+    assert (row["status"], row["reason"]) == ("client_closed", "client_closed")
+    assert row["usage_source"] == "estimated"
+    assert row["prompt_tokens"] > 0
+    assert row["completion_tokens"] > 0
+
+
+def test_a_client_that_has_read_the_usage_is_counted_by_it(
+    sound: Service, service_upstream: ScriptedUpstream
+) -> None:
+    service_upstream.script(replies.sse([HELLO, STOP, COUNTED], silence_s=FOR_EVER))
+    with ask(sound, stream_options={"include_usage": True}) as answer:
+        while not json.loads(answer.read_event()).get("usage"):
+            pass
+        answer.leave()
+        row = row_of(sound, answer)
+
+    assert (row["usage_source"], row["completion_tokens"]) == ("upstream", 2)
+
+
+class Compressed:
+    """A compressed stream that goes on for a minute, unless its client leaves."""
+
+    def __init__(self) -> None:
+        """Have sent nothing."""
+        self.has_come_to_its_end = False
+
+    def answer(self, peer: Peer, _request: RecordedRequest) -> bool:
+        """Write an event, flushed, again and again."""
+        compressor = zlib.compressobj(wbits=31)
+        headers = [*EVENT_STREAM, ("Content-Encoding", "gzip")]
+        peer.send(message_bytes("HTTP/1.1 200 OK", headers, b""))
+        for number in range(1_200):
+            event = frame(LO if number else HELLO)
+            compressed = compressor.compress(event) + compressor.flush(zlib.Z_SYNC_FLUSH)
+            peer.send(chunk_bytes(compressed))
+            if not peer.stay_silent(0.05):
+                return False
+        self.has_come_to_its_end = True
+        return False
+
+
+@pytest.mark.parametrize("with_reset", [False, True], ids=["FIN", "RST"])
+def test_a_client_that_leaves_ends_a_compressed_stream_at_the_upstream(
+    sound: Service, service_upstream: ScriptedUpstream, *, with_reset: bool
+) -> None:
+    reply = Compressed()
+    service_upstream.script(reply)
+    with ask(sound) as answer:
+        answer.read_event()
+        answer.leave(with_reset=with_reset)
+        let_go(service_upstream)
+
+        row = row_of(sound, answer)
+
+    assert not reply.has_come_to_its_end
+    assert row["status"] == "client_closed"
+    assert row["completion_tokens"] > 0
+
+
 # --- E9 ---
+
+
+def test_a_connection_that_the_service_has_closed_while_idle_is_made_anew(
+    tmp_path: Path, service_upstream: ScriptedUpstream
+) -> None:
+    """The same with 75 s in place of 1 s would take longer than all the others together."""
+    env = {"GUNICORN_CMD_ARGS": "--keep-alive 1"}
+    with (
+        streaming_service(tmp_path, service_upstream, **env) as service,
+        requests.Session() as session,
+        ask(service, stream=False) as bare,
+    ):
+        url = service.url + COMPLETIONS
+        answers = [session.post(url, json=good_body(COMPLETIONS), timeout=PATIENCE)]
+        assert json.loads(bare.read_body())["choices"]
+        assert bare.closes()  # it was the first to be idle
+        wait_until(lambda: not connections_to(service), PATIENCE, "the other is closed, too")
+        answers.append(session.post(url, json=good_body(COMPLETIONS), timeout=PATIENCE))
+
+        for answer in answers:
+            assert answer.status_code == 200
+            assert answer.headers["Connection"] == "keep-alive"
+
+
+def connections_to(service: Service) -> int:
+    """Count the connections that the service has not closed."""
+    port = f":{service.address[1]:04X}"
+    lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+    return sum(line[1].endswith(port) and line[3] == "01" for line in lines)
 
 
 def test_a_thousand_requests_are_served_on_one_connection(
