@@ -30,6 +30,7 @@ BODIES: dict[str, dict[str, Any]] = {
 STREAM = {"model": "scripted", "messages": MESSAGES, "stream": True}
 KEY = {"Idempotency-Key": "order-1"}
 FIRST, RETRY = {"x-stainless-retry-count": "0"}, {"x-stainless-retry-count": "1"}
+MAX_ANSWER_BYTES = 4 << 20
 Headers = Mapping[str, str]
 
 

@@ -32,7 +32,7 @@ def index() -> Response:
     return _page("index.html", demo_note=note, models=services().catalogue.models())
 
 
-@blueprint.get("/docs")
+@blueprint.get("/docs", strict_slashes=False)
 def docs() -> Response:
     """Show the API document in Swagger UI."""
     return _page("docs.html")

@@ -157,8 +157,11 @@ def test_metadata_may_be_named_like_a_parameter_of_the_operator(
         {"metadata_x": {}},
         {"x": {"metadata": {}}},
         {"x": {"tools": [{"function": {"parameters": {}}}]}},
-        {"tools[0].function.parameters": {}},
         {"x.metadata": {}},
+        {"messages": {"metadata": {}}},
+        {"tools": {"function": {"parameters": {}}}},
+        {"tools": [{"function": {"parameters_x": {}}}]},
+        {"response_format": {"schema": {}}},
     ],
     ids=str,
 )

@@ -172,3 +172,7 @@ def test_a_page_cannot_be_made_to_say_what_a_host_header_says(client: FlaskClien
     answer = client.get("/", headers={"Host": 'a"><script>alert(1)</script>'})
 
     assert b"<script>alert" not in answer.data
+
+
+def test_a_slash_too_many_leads_to_the_docs_page_all_the_same(client: FlaskClient) -> None:
+    assert client.get("/docs/").data == client.get("/docs").data

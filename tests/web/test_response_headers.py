@@ -63,9 +63,7 @@ def test_a_refusal_gives_its_wait_in_milliseconds_too(
     assert int(headers["retry-after-ms"]) == 1000 * int(headers["Retry-After"])
 
 
-@pytest.mark.parametrize(
-    ("limit", "should_retry"), [("1/year", "false"), ("1/minute", None), ("60/hour", None)]
-)
+@pytest.mark.parametrize(("limit", "should_retry"), [("1/year", "false"), ("1/minute", None)])
 def test_a_refusal_that_lasts_longer_than_sdks_wait_tells_them_not_to_repeat(
     app_of: AppOf, upstream_env: dict[str, str], limit: str, should_retry: str | None
 ) -> None:
@@ -80,28 +78,25 @@ def test_a_refusal_that_lasts_longer_than_sdks_wait_tells_them_not_to_repeat(
 
 @pytest.mark.parametrize("status", [429, 503])
 @pytest.mark.parametrize(
-    ("wait", "told", "should_retry"),
-    [("60", "60", None), ("61", "60", "false"), ("3600", "60", "false"), ("20", "20", None)],
+    ("wait", "should_retry"), [("20", None), ("60", None), ("61", "false"), ("3600", "false")]
 )
-@pytest.mark.parametrize("is_streamed", [True, False])
 def test_an_upstream_that_wants_to_be_left_alone_longer_than_sdks_wait_is(
     client: FlaskClient,
     upstream: ScriptedUpstream,
     status: int,
     wait: str,
-    told: str,
     should_retry: str | None,
-    *,
-    is_streamed: bool,
 ) -> None:
-    upstream.script(replies.api_error(status, headers=[("Retry-After", wait)]))
+    upstream.script(*[replies.api_error(status, headers=[("Retry-After", wait)])] * 2)
+    bodies = [good_body(COMPLETIONS) | {"stream": is_streamed} for is_streamed in (True, False)]
 
-    answer = client.post(COMPLETIONS, json=good_body(COMPLETIONS) | {"stream": is_streamed})
+    answers = [client.post(COMPLETIONS, json=body) for body in bodies]
 
-    assert answer.status_code == status
-    assert answer.headers["Retry-After"] == told
-    assert answer.headers.get("x-should-retry") == should_retry
-    assert len(upstream.requests) == 1
+    for answer in answers:
+        assert answer.status_code == status
+        assert int(answer.headers["Retry-After"]) == min(int(wait), 60)
+        assert answer.headers.get("x-should-retry") == should_retry
+    assert len(upstream.requests) == 2
 
 
 def test_the_probes_have_no_limit_to_speak_of(client: FlaskClient) -> None:
