@@ -22,6 +22,11 @@ from llm_api.errors import (
 )
 from llm_api.upstream.faults import MAX_RETRY_AFTER, Fault, timed_out
 
+_TEXT_FIELDS = {
+    Operation.CHAT: "messages",
+    Operation.TEXT: "prompt",
+    Operation.EMBEDDINGS: "input",
+}
 _REPEATED = frozenset([408, 429, 500, 502, 503, 504])
 _CONTENT_FILTERED = re.compile(
     r"data_?inspection_?failed|sensitive_?content|risk_?detection|content_filter", re.IGNORECASE
@@ -66,7 +71,7 @@ def of_status(
                 reason="not_supported",
             )
         )
-    error = of_code(status, code, response.headers, model_was_named=model_was_named)
+    error = of_code(status, code, response.headers, operation, model_was_named=model_was_named)
     wait = _asked_wait(response.headers)
     # SDKs ignore a longer Retry-After than they are used to, and come too early.
     error.is_spent = wait is not None and wait > MAX_RETRY_AFTER
@@ -74,7 +79,12 @@ def of_status(
 
 
 def of_code(
-    status: int, code: str, headers: Mapping[str, str], *, model_was_named: bool
+    status: int,
+    code: str,
+    headers: Mapping[str, str],
+    operation: Operation = Operation.CHAT,
+    *,
+    model_was_named: bool,
 ) -> ApiError:
     """Choose the error by the upstream's own code first, then by its status."""
     if _CONTENT_FILTERED.search(code):
@@ -83,7 +93,7 @@ def of_code(
         )
     if _CONTEXT_OVERFLOW.search(code):
         return InvalidRequest.of_field(
-            "messages",
+            _TEXT_FIELDS[operation],
             # LangChain knows the case by the words "prompt is too long".
             "must be shorter: the prompt is too long for the model's context.",
             reason="context_length_exceeded",

@@ -495,3 +495,18 @@ def test_a_value_that_a_route_does_not_take_is_refused_by_name(
 
     assert refusal.verdict == (400, "VALIDATION_ERROR", reason, False)
     assert refusal.fields == (field,)
+
+
+@pytest.mark.parametrize(
+    ("route", "field"), [(COMPLETIONS, "messages"), (TEXT, "prompt"), (EMBEDDINGS, "input")]
+)
+def test_a_text_that_is_too_long_is_named_by_its_field(
+    client: FlaskClient, upstream: ScriptedUpstream, route: str, field: str
+) -> None:
+    upstream.script(replies.api_error(400, error_type="exceed_context_size_error"))
+
+    answer = client.post(route, json=body_of(route))
+
+    error = answer.get_json()["error"]
+    assert (answer.status_code, error["param"]) == (400, field)
+    assert error["code"] == "context_length_exceeded"
