@@ -31,7 +31,7 @@ from llm_api.upstream.local import default_endpoint
 from llm_api.upstream.policy import RetryPolicy
 from llm_api.upstream.traits import BUNDLED_MODEL, UpstreamTraits
 from llm_api.watch import Watch
-from llm_api.web import envelopes, hooks, limits, ops, outgoing, pages
+from llm_api.web import envelopes, hooks, limits, ops, outgoing, pages, replays
 from llm_api.web.api import Api
 from llm_api.web.context import EXTENSION, Services
 from llm_api.web.openai import routes as openai_routes
@@ -48,6 +48,7 @@ def create_app(settings: Settings) -> Flask:
     spool = Spool(_spool_folder(settings), store, _offload)
     app.extensions["llm_api_spool"] = spool
     hooks.register_hooks(app)
+    replays.register_teardown(app)
     outgoing.register_write_timeout(app, settings.client_write_timeout)
     limiter = limits.init_limiter(
         app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.rate_limit

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import cast
 
-from flask import Response, g, request
+from flask import Flask, Response, g, request
 from flask_limiter.util import get_remote_address
 
 from llm_api.domain import Ticket
@@ -31,6 +31,17 @@ _ERROR_EVENT = b'data: {"error":'
 _MAX_KEY = 255
 # Of the first answer's headers, those that belong to the answer and not to the exchange.
 _KEPT_HEADERS = ("x-dropped-params", "Cache-Control", "X-Accel-Buffering")
+
+
+def register_teardown(app: Flask) -> None:
+    """Let go of an answer that a fault of our own throws away before it is sent."""
+    app.teardown_request(_forget_after_crash)
+
+
+def _forget_after_crash(error: BaseException | None) -> None:
+    recording = g.get("recording")
+    if error is not None and recording is not None:
+        services().replays.fail(recording)
 
 
 def note_body(raw: bytes) -> None:
@@ -89,6 +100,7 @@ def _recorded(
     """Make the answer and record it for those who ask for the same."""
     # While others wait for it, the answer is not given up when this client leaves.
     g.is_awaited = partial(replays.is_awaited, recording)
+    g.recording = recording
     try:
         response = make()
     except ApiError as error:

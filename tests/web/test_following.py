@@ -355,7 +355,8 @@ def test_a_fault_of_our_own_after_the_answer_leaves_nothing_to_wait_for(
 
     def post() -> Any:
         body = good_body(COMPLETIONS) | {"stream": is_streamed}
-        return client.post(COMPLETIONS, json=body, headers={"Idempotency-Key": "k"})
+        headers = {"Idempotency-Key": "k"}
+        return client.post(COMPLETIONS, json=body, headers=headers, buffered=True)
 
     answers = [post()]
     # Not in a pool, which would wait for it for ever.
