@@ -54,9 +54,9 @@ EARLY: dict[str, tuple[list[Reply], tuple[int, str, str, bool]]] = {
         [replies.api_error(401, "invalid_api_key", CANARY)],
         (502, "SERVICE_ERROR", "upstream_auth", False),
     ),
-    "429": ([replies.api_error(429, "rate_limit", CANARY)], LIMIT),
+    "429": ([replies.api_error(429, "rate_limit", CANARY)] * 2, LIMIT),
     "500": (
-        [replies.api_error(500, None, CANARY)],
+        [replies.api_error(500, None, CANARY)] * 2,
         (502, "SERVICE_ERROR", "upstream_error", True),
     ),
     "503 twice": (
@@ -124,11 +124,12 @@ def test_a_fault_that_passes_is_not_seen(
 def test_an_early_error_says_when_to_come_again_and_where_the_time_went(
     sound: Service, service_upstream: ScriptedUpstream
 ) -> None:
-    service_upstream.script(replies.api_error(429, headers=[("Retry-After", "7")]))
+    # Longer than this service waits itself.
+    service_upstream.script(replies.api_error(429, headers=[("Retry-After", "17")]))
 
     with ask(sound) as answer:
         assert plain_error(answer).status == 429
-        assert (answer.header("Retry-After"), answer.header("retry-after-ms")) == ("7", "7000")
+        assert (answer.header("Retry-After"), answer.header("retry-after-ms")) == ("17", "17000")
         assert answer.headers["openai-processing-ms"].isdecimal()
         assert "upstream;dur=" in answer.headers["Server-Timing"]
 
