@@ -3,6 +3,8 @@
 * `UsageStore` below is what a place for usage rows must do; `sql` does it for every SQL database.
 * `spool` is the way there: calls append to a file, and rows get from it into the store in batches,
   so that no call waits for a database and none is lost when a worker or a database dies.
+* `shared_answers` keeps answers in Redis for the repeats that reach another process.
+* `examine` and `examine_limiter` find out what `flask doctor` tells of database, disk and Redis.
 * `tables` is the schema; `migrations/` at the top level brings a database to it.
 """
 

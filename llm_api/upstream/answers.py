@@ -31,7 +31,7 @@ def parse_answer(
 
     `model` is named in the answer of an upstream that names none. Raises faults.Fault.
     """
-    document = _object(body)
+    document = parse_object(body)
     raise_embedded_error(document, model_was_named=model_was_named)
     if operation is Operation.EMBEDDINGS:
         _check_embeddings(document)
@@ -136,11 +136,12 @@ def _is_count(value: object) -> bool:
     return type(value) is int and 0 <= value <= _MAX_TOKENS
 
 
-def _object(text: bytes) -> dict[str, Any]:
+def parse_object(text: bytes, what: str = "an answer") -> dict[str, Any]:
+    """Read a JSON object that an upstream sent; raises faults.Fault."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        raise faults.bad_response("something that is not JSON") from error
+        raise faults.bad_response(f"{what} that is not JSON") from error
     if not isinstance(document, dict):
-        raise faults.bad_response("JSON that is not an object")
+        raise faults.bad_response(f"{what} that is not a JSON object")
     return document

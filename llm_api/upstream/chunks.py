@@ -10,11 +10,15 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import orjson
-
 from llm_api.domain import Operation, TextLength, TokenUsage
 from llm_api.upstream import faults
-from llm_api.upstream.answers import ID_PREFIXES, dumped, parse_usage, raise_embedded_error
+from llm_api.upstream.answers import (
+    ID_PREFIXES,
+    dumped,
+    parse_object,
+    parse_usage,
+    raise_embedded_error,
+)
 from llm_api.upstream.deltas import ChoiceState, is_index, set_missing
 
 _DONE = b"[DONE]"
@@ -62,7 +66,7 @@ class StreamedAnswer:
         if event.strip() == _DONE:
             self.is_done = True
             return None, False
-        chunk = _object(event)
+        chunk = parse_object(event, "an event")
         raise_embedded_error(chunk, model_was_named=self.model_was_named)
         is_changed = self._settle(chunk)
         if usage := chunk.get("usage"):
@@ -156,16 +160,6 @@ class StreamedAnswer:
     def raw_usage(self) -> Any:
         """The usage as the upstream sent it, None where it sent none."""
         return self._usage_chunk.get("usage")
-
-
-def _object(event: bytes) -> dict[str, Any]:
-    try:
-        chunk = orjson.loads(event)
-    except orjson.JSONDecodeError as error:
-        raise faults.bad_response("an event that is not JSON") from error
-    if not isinstance(chunk, dict):
-        raise faults.bad_response("an event that is not a JSON object")
-    return chunk
 
 
 def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[bytes]:

@@ -1,7 +1,7 @@
 """Takes the framing off a body that comes in by and by: chunked, of a given length, or to the end.
 
 http.client reads a chunk in several steps and waits in each; it cannot be interrupted by a
-time-out without losing its place, and costs 15 µs an event. Source of the rules: RFC 9112, 7.1.
+time-out without losing its place. Source of the rules: RFC 9112, 7.1.
 """
 
 import re
