@@ -1,8 +1,7 @@
 """Builds the application: the only file that knows every other."""
 
 import hashlib
-import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,15 +12,16 @@ from flask_limiter import Limiter
 from gevent import get_hub, monkey
 
 import llm_api
-from llm_api import cli, telemetry
-from llm_api.domain import Endpoint, Model
+from llm_api import cli, config_files, telemetry
+from llm_api.domain import UpstreamPlan
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.replays import ReplayService
 from llm_api.services.usage import UsageLedger
-from llm_api.settings import Settings
+from llm_api.settings import Settings, SettingsError
+from llm_api.settings_reader import FAST, JUDGE, LOCAL
 from llm_api.storage import StoreError
 from llm_api.storage.shared_answers import RedisAnswers
 from llm_api.storage.spool import Spool
@@ -29,6 +29,7 @@ from llm_api.storage.sql import SqlUsageStore, make_engine
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.local import default_endpoint
 from llm_api.upstream.policy import RetryPolicy
+from llm_api.upstream.profiles import Profile, choose_profile
 from llm_api.upstream.traits import BUNDLED_MODEL, UpstreamTraits
 from llm_api.watch import Watch
 from llm_api.web import envelopes, hooks, limits, ops, outgoing, pages, replays
@@ -36,8 +37,6 @@ from llm_api.web.api import Api
 from llm_api.web.context import EXTENSION, Services
 from llm_api.web.openai import routes as openai_routes
 from llm_api.web.rest import routes as rest_routes
-
-CATALOGUE = Path("config") / "models.toml"
 
 
 def create_app(settings: Settings) -> Flask:
@@ -78,10 +77,8 @@ def _spool_folder(settings: Settings) -> Path:
 def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: Limiter) -> Services:
     watch = Watch()
     upstreams = _upstreams(settings, watch)
-    fast = upstreams["local" if settings.uses_bundled_model else "fast"]
-    catalogue = Catalogue(
-        _models(settings.root), upstreams, fast, is_closed=settings.catalogue_only
-    )
+    fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
+    catalogue = _catalogue(settings, upstreams, fast)
     ledger = UsageLedger(spool)
     shared = _shared_answers(settings.ratelimit_storage_uri)
     closers = [upstream.close for upstream in upstreams.values()]
@@ -107,35 +104,67 @@ def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: L
 
 
 def _upstreams(settings: Settings, watch: Watch) -> dict[str, UpstreamClient]:
-    endpoints = {"fast": settings.fast, "judge": settings.judge}
+    profiles = config_files.read_profiles(settings.root)
 
-    def client(endpoint: Endpoint, traits: UpstreamTraits) -> UpstreamClient:
+    def client(plan: UpstreamPlan, traits: UpstreamTraits) -> UpstreamClient:
         policy = RetryPolicy(
             processes=settings.web_concurrency, has_breaker=settings.circuit_breaker
         )
-        return UpstreamClient(endpoint, traits, settings.timeouts, watch, policy=policy)
+        # The addresses of one upstream are of one vendor: the first speaks for all.
+        profile = choose_profile(profiles, plan.endpoints[0].url, plan.profile)
+        return UpstreamClient(plan, traits, settings.timeouts, watch, profile, policy=policy)
 
+    _check_profiles(settings, profiles)
     upstreams = {
-        name: client(endpoint, UpstreamTraits(name))
-        for name, endpoint in endpoints.items()
-        if endpoint is not None
+        name: client(plan, UpstreamTraits(name, max_concurrency=settings.upstream_concurrency))
+        for name, plan in settings.upstreams.items()
     }
     if settings.uses_bundled_model:
-        endpoint = settings.local_model or default_endpoint()
+        plan = UpstreamPlan((settings.local_model or default_endpoint(),), profile="llama-cpp")
         # One model serves all workers: they share its places.
         places = max(1, BUNDLED_MODEL.max_concurrency // settings.web_concurrency)
-        traits = replace(BUNDLED_MODEL, max_concurrency=places)
-        upstreams["local"] = client(endpoint, traits)
+        upstreams[LOCAL] = client(plan, replace(BUNDLED_MODEL, max_concurrency=places))
     return upstreams
+
+
+def _check_profiles(settings: Settings, profiles: Mapping[str, Profile]) -> None:
+    problems = [
+        f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
+        for name, plan in settings.upstreams.items()
+        if plan.profile is not None and plan.profile not in profiles
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+
+def _catalogue(
+    settings: Settings, upstreams: Mapping[str, UpstreamClient], fast: UpstreamClient
+) -> Catalogue:
+    models = config_files.read_models(settings.root)
+    fallbacks = {name: plan.fallback for name, plan in settings.upstreams.items()}
+    # A name that is known and not configured is passed over; one that nobody knows is a mistake.
+    known = {FAST, JUDGE, LOCAL, *upstreams, *(model.id for model in models)}
+    known |= {upstream.default_model for upstream in upstreams.values()}
+    right = "names of upstreams or of models in config/models.toml"
+    problems = [
+        f"{name.upper()}_LLM_FALLBACK must be {right}."
+        for name, others in fallbacks.items()
+        if not known.issuperset(others)
+    ]
+    problems += [
+        f"{config_files.MODELS}, models.{model.id}: fallback and longer_context must be {right}."
+        for model in models
+        if not known.issuperset([*model.fallback, *filter(None, [model.longer_context])])
+    ]
+    if problems:
+        raise SettingsError(problems)
+    return Catalogue(
+        models, upstreams, fast, fallbacks=fallbacks, is_closed=settings.catalogue_only
+    )
 
 
 def _shared_answers(storage_uri: str) -> RedisAnswers | None:
     return None if storage_uri.startswith("memory") else RedisAnswers(storage_uri)
-
-
-def _models(root: Path) -> list[Model]:
-    table = tomllib.loads((root / CATALOGUE).read_text("utf-8"))
-    return [Model(id=name, **traits) for name, traits in table["models"].items()]
 
 
 def _register_routes(app: Flask) -> None:

@@ -10,6 +10,7 @@ from flask.cli import AppGroup
 from llm_api.findings import Finding, fail, ok
 from llm_api.services import doctor
 from llm_api.settings import Settings
+from llm_api.settings_reader import JUDGE, LOCAL
 from llm_api.storage import StoreError, migrate
 from llm_api.storage.examine import DatabaseExamination
 from llm_api.upstream import local
@@ -66,14 +67,23 @@ def _checks(settings: Settings) -> list[list[doctor.Check]]:
 
 
 def _subjects(settings: Settings) -> list[tuple[str, Subject]]:
-    """Name the configured upstreams; the bundled model is one where somebody else runs it."""
-    local_model = settings.local_model if settings.uses_bundled_model else None
-    configured = (
-        ("fast", settings.fast, "FAST_LLM_API", "FAST_LLM_MODEL"),
-        ("judge", settings.judge, "JUDGE_LLM_API", "JUDGE_LLM_MODEL"),
+    """Name the configured upstreams; the bundled model is one where somebody else runs it.
+
+    One with several keys or addresses is as many, each with its number.
+    """
+    configured = [
+        (
+            f"{name}/{number}" if len(plan.endpoints) > 1 else name,
+            endpoint,
+            f"{name.upper()}_LLM_API",
+            f"{name.upper()}_LLM_MODEL",
+        )
+        for name, plan in settings.upstreams.items()
+        for number, endpoint in enumerate(plan.endpoints, 1)
+    ]
+    if settings.uses_bundled_model and settings.local_model is not None:
         # Its model is no setting; a wrong one means that something else listens there.
-        ("local", local_model, "LOCAL_MODEL", "LOCAL_MODEL_URL"),
-    )
+        configured.append((LOCAL, settings.local_model, "LOCAL_MODEL", "LOCAL_MODEL_URL"))
     return [
         (
             name,
@@ -86,14 +96,13 @@ def _subjects(settings: Settings) -> list[tuple[str, Subject]]:
             ),
         )
         for name, endpoint, prefix, model_setting in configured
-        if endpoint is not None
     ]
 
 
 def _upstream_checks(name: str, subject: Subject) -> list[doctor.Check]:
     route = RouteExamination(subject)
     api = ApiExamination(subject, route)
-    return doctor.upstream_checks(name, route, api, sees_pictures=name == "judge")
+    return doctor.upstream_checks(name, route, api, sees_pictures=name.startswith(JUDGE))
 
 
 def _weights(settings: Settings) -> Finding:

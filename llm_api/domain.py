@@ -22,6 +22,25 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class UpstreamPlan:
+    """An upstream as it is configured.
+
+    `endpoints` are one or more keys or addresses of the same service, which share its load.
+    `fallback` names the upstreams and models to try when it fails; `profile` is the name of its
+    vendor profile, None where the address decides.
+    """
+
+    endpoints: tuple[Endpoint, ...]
+    fallback: tuple[str, ...] = ()
+    profile: str | None = None
+
+    @property
+    def model(self) -> str:
+        """The model for callers who name none."""
+        return self.endpoints[0].model
+
+
+@dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long an upstream may take, in seconds; `stream` is the total of a streamed answer."""
 
@@ -46,6 +65,28 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
+class Fallback:
+    """Another model than the one asked for has answered; `reason` is why the first could not."""
+
+    asked_upstream: str
+    asked_model: str
+    used_upstream: str
+    used_model: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Notes:
+    """What a client is told beside its answer.
+
+    `dropped` are parameters that the upstream does not take and did not get.
+    """
+
+    dropped: tuple[str, ...] = ()
+    fallback: Fallback | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Caller:
     """Who asked: the id of the request, its route, and whether the client has hung up.
 
@@ -57,6 +98,7 @@ class Caller:
     is_abandoned: Callable[[], bool] = never
     timing: Timing = field(default_factory=Timing)
     time_limit: float | None = None
+    notes: Notes = field(default_factory=Notes)
 
 
 class Operation(StrEnum):
@@ -106,6 +148,18 @@ class TokenUsage:
     completion_tokens: int | None = None
     source: str = "missing"
 
+    def plus(self, other: "TokenUsage") -> "TokenUsage":
+        """Add the usage of another answer; unknown if either is."""
+        unknown = next((u for u in (self, other) if u.prompt_tokens is None), None)
+        if unknown is not None:
+            return unknown
+        source = self.source if self.source == other.source else "estimated"
+        return TokenUsage(
+            (self.prompt_tokens or 0) + (other.prompt_tokens or 0),
+            (self.completion_tokens or 0) + (other.completion_tokens or 0),
+            source,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Completion:
@@ -129,11 +183,17 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model that callers may name; `is_guided` marks one too small to follow written rules."""
+    """A model that callers may name; `is_guided` marks one too small to follow written rules.
+
+    `fallback` names models and upstreams to try, in order, where this one fails, and
+    `longer_context` the one for conversations that are too long for it.
+    """
 
     id: str
     upstream: str
     is_guided: bool = False
+    fallback: tuple[str, ...] = ()
+    longer_context: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +221,9 @@ class UsageRecord:
     """One call that was about to reach an upstream. It holds no prompt, answer or key.
 
     `status` is `ok`, `upstream_error`, `timeout`, `client_closed`, `error` (a fault of our own)
-    or `killed` (the worker died during the call; its outcome is unknown).
+    or `killed` (the worker died during the call; its outcome is unknown). `model` and `upstream`
+    are those of the last attempt; `tries` lists them all, each with upstream, model, reason (None
+    where it went well) and milliseconds.
     """
 
     request_id: str
@@ -178,6 +240,7 @@ class UsageRecord:
     usage_source: str = "missing"
     upstream_ms: int | None = None
     total_ms: int | None = None
+    tries: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,11 @@ class ApiError(Exception):
         self.retry_after = retry_after
         # Whether this service has already repeated the call; a client's repeats would multiply.
         self.is_spent = False
+        # Whether another upstream may do better: nothing of an answer has come, and the request
+        # itself was not refused.
+        self.may_succeed_elsewhere = False
+        # What would help: for the client where the request is wrong, else for the operator.
+        self.hint: str | None = None
         self.headers = tuple(headers)
 
 

@@ -5,21 +5,18 @@ and an empty value counts as none. `config/example.env` lists them all.
 """
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import click
-import limits
 from dotenv import dotenv_values
 
-from llm_api.domain import Endpoint, Timeouts
+from llm_api.domain import Endpoint, Timeouts, UpstreamPlan
+from llm_api.settings_reader import FAST, Reader
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
-
-_T = TypeVar("_T")
 
 _DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 _RATE_LIMIT_STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys")
@@ -41,14 +38,14 @@ class SettingsError(click.ClickException):
 class Settings:
     """Everything that can be configured, checked."""
 
-    fast: Endpoint | None
-    judge: Endpoint | None
+    upstreams: Mapping[str, UpstreamPlan]
     local_model: Endpoint | None
     enable_prompt_optimization: bool
     database_url: str = field(repr=False)
     ratelimit_storage_uri: str = field(repr=False)
     rate_limit: str
     timeouts: Timeouts
+    upstream_concurrency: int
     circuit_breaker: bool
     client_write_timeout: float
     refuse_unknown_parameters: bool
@@ -60,14 +57,16 @@ class Settings:
     @property
     def uses_bundled_model(self) -> bool:
         """Whether chat goes to the model that came with the installation."""
-        return self.fast is None
+        return FAST not in self.upstreams
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be shown."""
-        endpoints = (self.fast, self.judge, self.local_model)
+        endpoints = [one for plan in self.upstreams.values() for one in plan.endpoints]
+        if self.local_model is not None:
+            endpoints.append(self.local_model)
         passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
-        return tuple(s for s in (*(e.key for e in endpoints if e), *passwords) if s)
+        return tuple(s for s in (*(e.key for e in endpoints), *passwords) if s)
 
     @classmethod
     def from_env(
@@ -78,12 +77,9 @@ class Settings:
         Raises SettingsError, which names every wrong setting at once.
         """
         values = _merged(os.environ if environ is None else environ, root)
-        read = _Reader(values)
+        read = Reader(values)
         settings = cls(
-            fast=read.endpoint(
-                "FAST_LLM", example="https://dashscope.aliyuncs.com/compatible-mode/v1"
-            ),
-            judge=read.endpoint("JUDGE_LLM", example="https://ark.cn-beijing.volces.com/api/v3"),
+            upstreams=read.upstreams(),
             local_model=read.local_model(),
             enable_prompt_optimization=read.boolean("ENABLE_PROMPT_OPTIMIZATION", default=True),
             database_url=read.url(
@@ -94,6 +90,7 @@ class Settings:
             ),
             rate_limit=read.rate_limit("RATE_LIMIT", "300/minute"),
             timeouts=read.timeouts(),
+            upstream_concurrency=read.whole("UPSTREAM_CONCURRENCY", 1024, at_most=65_536),
             circuit_breaker=read.boolean("CIRCUIT_BREAKER", default=True),
             client_write_timeout=read.seconds("CLIENT_WRITE_TIMEOUT", 30),
             refuse_unknown_parameters=read.boolean("REFUSE_UNKNOWN_PARAMETERS", default=False),
@@ -129,145 +126,3 @@ def _passwords(url: str) -> tuple[str, ...]:
     parts = urlsplit(url)
     written = parts.password or ""
     return (written, unquote(written), *parse_qs(parts.query).get("password", []))
-
-
-class _Reader:
-    """Reads one setting after the other and collects what is wrong with them."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        self._values = values
-        self.problems: list[str] = []
-
-    def _checked(self, name: str, default: _T, parse: Callable[[str], _T], right: str) -> _T:
-        """Parse a setting; a bad one is noted with what would be right, never with its value."""
-        text = self._values.get(name)
-        if text is None:
-            return default
-        try:
-            return parse(text)
-        except ValueError:
-            self.problems.append(f"{name} must be {right}.")
-            return default
-
-    def endpoint(self, prefix: str, *, example: str) -> Endpoint | None:
-        """Read `PREFIX_API_URL`, `_API_KEY` and `_MODEL`: none, or at least address and model."""
-        url, key, model = (
-            self._values.get(f"{prefix}_{n}") for n in ("API_URL", "API_KEY", "MODEL")
-        )
-        if url is None:
-            if key or model:
-                self.problems.append(
-                    f"{prefix}_API_URL is missing, and {prefix}_API_KEY or {prefix}_MODEL is set;"
-                    f" it must be the address of an OpenAI-compatible API, such as {example}."
-                )
-            return None
-        url = self._checked(
-            f"{prefix}_API_URL", "", _http_url, f"an http:// or https:// address, such as {example}"
-        )
-        if model is None:
-            self.problems.append(
-                f"{prefix}_MODEL is missing; it must name the model to use at {prefix}_API_URL."
-            )
-        if key is not None and not (key.isascii() and key.isprintable() and " " not in key):
-            self.problems.append(f"{prefix}_API_KEY must be printable ASCII without spaces.")
-        return Endpoint(url=url, model=model or "", key=key or "")
-
-    def local_model(self) -> Endpoint | None:
-        """Read where a bundled model that was started by hand listens."""
-        url = self._checked("LOCAL_MODEL_URL", "", _http_url, "an http:// address ending in /v1")
-        key = self._values.get("LOCAL_MODEL_KEY", "")
-        return Endpoint(url=url, model="smollm2-135m-instruct", key=key) if url else None
-
-    def timeouts(self) -> Timeouts:
-        """Read how long upstreams may take."""
-        return Timeouts(
-            connect=self.seconds("UPSTREAM_CONNECT_TIMEOUT", 3),
-            first_byte=self.seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", 60),
-            idle=self.seconds("UPSTREAM_IDLE_TIMEOUT", 60),
-            total=self.seconds("UPSTREAM_TOTAL_TIMEOUT", 300),
-            stream=self.seconds("UPSTREAM_STREAM_TIMEOUT", 600),
-        )
-
-    def boolean(self, name: str, *, default: bool) -> bool:
-        """Read true or false."""
-        words = {"true": True, "1": True, "yes": True, "on": True}
-        words |= {"false": False, "0": False, "no": False, "off": False}
-
-        def parse(text: str) -> bool:
-            if text.lower() not in words:
-                raise ValueError
-            return words[text.lower()]
-
-        return self._checked(name, default, parse, "true or false")
-
-    def seconds(self, name: str, default: float) -> float:
-        """Read a time-out in seconds, more than 0 and at most a day."""
-
-        def parse(text: str) -> float:
-            value = float(text)
-            if not 0 < value <= 86_400:
-                raise ValueError
-            return value
-
-        return self._checked(name, default, parse, "a number of seconds, more than 0, such as 60")
-
-    def whole(self, name: str, default: int, *, at_most: int) -> int:
-        """Read a whole number from 1."""
-
-        def parse(text: str) -> int:
-            value = int(text)
-            if not 1 <= value <= at_most:
-                raise ValueError
-            return value
-
-        return self._checked(name, default, parse, f"a whole number from 1 to {at_most}")
-
-    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
-        """Read the URL of a store with one of the schemes."""
-
-        def parse(text: str) -> str:
-            parts = urlsplit(text)
-            # `port` raises ValueError for what is not one, such as half of a password with a slash.
-            if "://" not in text or parts.scheme not in schemes or parts.port == 0:
-                raise ValueError
-            return text
-
-        known = ", ".join(f"{scheme}://" for scheme in schemes)
-        return self._checked(
-            name,
-            default,
-            parse,
-            f"a URL that begins with one of {known}; signs in a password are written as %XX",
-        )
-
-    def rate_limit(self, name: str, default: str) -> str:
-        """Read a limit such as `300/minute`; several are separated by `;`."""
-
-        def parse(text: str) -> str:
-            if any(item.amount < 1 for item in limits.parse_many(text)):
-                raise ValueError
-            return text
-
-        return self._checked(
-            name, default, parse, "a limit such as 300/minute or 10/second;5000/day"
-        )
-
-    def bind(self, name: str, default: str) -> str:
-        """Read `host:port`."""
-
-        def parse(text: str) -> str:
-            host, _, port = text.rpartition(":")
-            if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-                raise ValueError
-            return text
-
-        return self._checked(name, default, parse, "host:port, such as 127.0.0.1:8000")
-
-
-def _http_url(text: str) -> str:
-    """Return the base address without a trailing slash; credentials in it are refused."""
-    parts = urlsplit(text)
-    good = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
-    if not good or parts.query or parts.fragment or parts.port == 0 or not text.isprintable():
-        raise ValueError
-    return text.rstrip("/")

@@ -94,8 +94,7 @@ def test_the_three_lines_for_a_real_model_are_right() -> None:
 
     settings = Settings.from_env(dict(line.split("=", 1) for line in block.split()))
 
-    assert settings.fast is not None
-    assert settings.fast.model == "qwen3-next-80b-a3b-instruct"
+    assert settings.upstreams["fast"].model == "qwen3-next-80b-a3b-instruct"
 
 
 def test_every_setting_stands_in_the_readme() -> None:

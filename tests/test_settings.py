@@ -12,6 +12,7 @@ import pytest
 from dotenv import dotenv_values
 
 from llm_api import settings as settings_module
+from llm_api import settings_reader
 from llm_api.settings import Settings, SettingsError
 from tests.support.service import REPOSITORY_ROOT
 
@@ -39,13 +40,15 @@ def problems_of(env: Mapping[str, str], root: Path) -> list[str]:
 
 
 def names_in_settings() -> set[str]:
-    """Find the names that settings.py asks for: the upper-case texts in it, prefixes completed."""
-    tree = ast.parse(Path(settings_module.__file__).read_text())
-    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
-    words = {t for t in texts if isinstance(t, str) and re.fullmatch("[A-Z]+(_[A-Z]+)*", t)}
-    parts, prefixes = {"API_URL", "API_KEY", "MODEL"}, {"FAST_LLM", "JUDGE_LLM"}
-    assert parts | prefixes <= words
-    return (words - parts - prefixes) | {f"{a}_{b}" for a in prefixes for b in parts}
+    """Find the names that are asked for: the upper-case texts in the code, prefixes completed."""
+    words: set[str] = set()
+    for module in (settings_module, settings_reader):
+        tree = ast.parse(Path(module.__file__).read_text())
+        texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+        words |= {t for t in texts if isinstance(t, str) and re.fullmatch("[A-Z]+(_[A-Z]+)*", t)}
+    parts = {"API_URL", "API_KEY", "MODEL", "PROFILE", "FALLBACK"}
+    assert parts <= words
+    return (words - parts) | {f"{a}_LLM_{b}" for a in ("FAST", "JUDGE") for b in parts}
 
 
 def run(
@@ -92,7 +95,7 @@ def test_an_empty_value_counts_as_none(empty: str, tmp_path: Path) -> None:
     )
 
     assert settings.rate_limit == "2/hour"
-    assert (settings.fast, settings.web_concurrency) == (None, 1)
+    assert (settings.upstreams, settings.web_concurrency) == ({}, 1)
 
 
 def test_a_dollar_sign_in_a_file_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -101,8 +104,7 @@ def test_a_dollar_sign_in_a_file_is_taken_as_it_is(tmp_path: Path) -> None:
 
     settings = Settings.from_env({}, root=tmp_path)
 
-    assert settings.fast is not None
-    assert settings.fast.key == "sk-${HOME}"
+    assert settings.upstreams["fast"].endpoints[0].key == "sk-${HOME}"
 
 
 def test_a_file_in_another_encoding_is_a_problem_with_a_name(tmp_path: Path) -> None:
@@ -124,16 +126,17 @@ def test_without_any_setting_the_bundled_model_answers(tmp_path: Path) -> None:
 def test_the_fast_upstream_is_address_key_and_model(tmp_path: Path) -> None:
     settings = Settings.from_env({**FAST, "FAST_LLM_API_URL": "https://h/v1/"}, root=tmp_path)
 
-    assert settings.fast is not None
-    assert (settings.fast.url, settings.fast.key) == ("https://h/v1", "sk-fast")
-    assert settings.fast.model == "fast-1"
+    assert (
+        settings.upstreams["fast"].endpoints[0].url,
+        settings.upstreams["fast"].endpoints[0].key,
+    ) == ("https://h/v1", "sk-fast")
+    assert settings.upstreams["fast"].model == "fast-1"
 
 
 def test_an_upstream_may_have_no_key(tmp_path: Path) -> None:
     settings = Settings.from_env({**FAST, "FAST_LLM_API_KEY": ""}, root=tmp_path)
 
-    assert settings.fast is not None
-    assert settings.fast.key == ""
+    assert settings.upstreams["fast"].endpoints[0].key == ""
 
 
 @pytest.mark.parametrize("prefix", ["FAST_LLM", "JUDGE_LLM"])

@@ -1,7 +1,7 @@
 """The models that callers can name, and which upstream answers for a name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_api.domain import Model
 from llm_api.errors import NotFound
@@ -10,12 +10,22 @@ from llm_api.upstream.client import UpstreamClient
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """Where a call goes: the upstream, the model's name there, and the name the caller used."""
+    """Where a call goes: the upstream, the model's name there, and the name the caller used.
+
+    `fallbacks` are for when it fails, `longer_context` for a conversation that is too long for it.
+    """
 
     upstream: UpstreamClient
     model: str
     model_asked: str | None
     is_guided: bool = False
+    fallbacks: tuple["Destination", ...] = ()
+    longer_context: "Destination | None" = None
+
+    @property
+    def model_was_named(self) -> bool:
+        """Whether it was the caller who chose this model."""
+        return self.model_asked is not None
 
 
 class Catalogue:
@@ -27,11 +37,13 @@ class Catalogue:
         upstreams: Mapping[str, UpstreamClient],
         default_upstream: UpstreamClient,
         *,
+        fallbacks: Mapping[str, Sequence[str]] | None = None,
         is_closed: bool = False,
     ) -> None:
         """Take all known `models`; those whose upstream is not configured are not offered.
 
-        `is_closed` refuses every name that is not on offer.
+        `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
+        every name that is not on offer.
         """
         self._default = default_upstream
         self._is_closed = is_closed
@@ -43,6 +55,7 @@ class Catalogue:
                 upstream.default_model, Model(id=upstream.default_model, upstream=name)
             )
         self._upstreams = upstreams
+        self._fallbacks = fallbacks or {}
 
     def models(self) -> list[Model]:
         """Return the models on offer, in the order of the catalogue."""
@@ -69,4 +82,26 @@ class Catalogue:
         if upstream.serves_one_model:
             model = upstream.default_model
             known = self._models[model]
-        return Destination(upstream, model, name, is_guided=bool(known and known.is_guided))
+        return self._with_fallbacks(Destination(upstream, model, name), known)
+
+    def _with_fallbacks(self, destination: Destination, known: Model | None) -> Destination:
+        """Add where else the call may go: what the model says, else what its upstream says."""
+        names = known.fallback if known else ()
+        names = names or tuple(self._fallbacks.get(destination.upstream.name, ()))
+        fallbacks = [self._destination(name) for name in names]
+        longer = self._destination(known.longer_context) if known and known.longer_context else None
+        return replace(
+            destination,
+            is_guided=bool(known and known.is_guided),
+            fallbacks=tuple(other for other in fallbacks if other is not None),
+            longer_context=longer,
+        )
+
+    def _destination(self, name: str) -> Destination | None:
+        """Return the destination that a fallback names, None where it is not on offer."""
+        if (upstream := self._upstreams.get(name)) is not None:
+            name = upstream.default_model
+        if (known := self._models.get(name)) is None:
+            return None
+        upstream = upstream or self._upstreams[known.upstream]
+        return Destination(upstream, name, None, is_guided=known.is_guided)

@@ -1,12 +1,16 @@
 """Answers requests to models: chat completions, text completions and embeddings."""
 
-from collections.abc import Generator
-from typing import Self
+from collections.abc import Generator, Mapping
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, Self
 
-from llm_api.domain import Caller, Completion, ModelRequest
-from llm_api.services.catalogue import Catalogue
-from llm_api.services.usage import UsageLedger
-from llm_api.upstream.chunks import StreamedAnswer
+import orjson
+
+from llm_api.domain import Caller, Completion, Fallback, ModelRequest
+from llm_api.services.catalogue import Catalogue, Destination
+from llm_api.services.fallback import first_that_answers
+from llm_api.services.usage import AccountedCall, UsageLedger
 
 
 class AnswerStream:
@@ -46,15 +50,20 @@ class ChatService:
         """Return the answer; raises ApiError."""
         destination = self._catalogue.route(request.model)
         with self._ledger.account(destination, caller) as accounted:
-            completion = destination.upstream.complete(
-                destination.model,
-                request.parameters,
-                accounted.upstream_call,
-                request.operation,
-                model_was_named=request.model is not None,
-            )
+            call = accounted.upstream_call
+
+            def ask(at: Destination) -> Completion:
+                return at.upstream.complete(
+                    at.model,
+                    request.parameters,
+                    call,
+                    request.operation,
+                    model_was_named=at.model_was_named,
+                )
+
+            completion = first_that_answers(destination, call, caller.notes, ask)
             accounted.completions.append(completion)
-        return completion
+        return _telling(completion, caller.notes.fallback)
 
     def stream(
         self, request: ModelRequest, caller: Caller, *, shows_usage: bool = False
@@ -69,19 +78,49 @@ class ChatService:
         self, request: ModelRequest, caller: Caller, *, shows_usage: bool
     ) -> Generator[list[bytes]]:
         destination = self._catalogue.route(request.model)
-        model_was_named = request.model is not None
-        answer = StreamedAnswer(
-            request.operation,
-            model=destination.model,
-            shows_usage=shows_usage,
-            model_was_named=model_was_named,
-        )
         with self._ledger.account(destination, caller, is_streamed=True) as accounted:
-            accounted.streamed = (request, answer)
-            yield from destination.upstream.stream(
-                destination.model,
-                request.parameters,
-                accounted.upstream_call,
-                answer,
-                model_was_named=model_was_named,
+
+            def begin(at: Destination) -> tuple[list[bytes], Generator[list[bytes]]]:
+                return _begun(request, at, accounted, shows_usage=shows_usage)
+
+            first, batches = first_that_answers(
+                destination, accounted.upstream_call, caller.notes, begin
             )
+            if (fallback := caller.notes.fallback) is not None:
+                first[0] = orjson.dumps(orjson.loads(first[0]) | _shown(fallback))
+            with closing(batches):
+                yield first
+                yield from batches
+
+
+def _begun(
+    request: ModelRequest, at: Destination, accounted: AccountedCall, *, shows_usage: bool
+) -> tuple[list[bytes], Generator[list[bytes]]]:
+    """Wait for the first batch of a stream, and return it with the rest; raises ApiError."""
+    answer = at.upstream.new_answer(
+        request.operation,
+        model=at.model,
+        shows_usage=shows_usage,
+        model_was_named=at.model_was_named,
+    )
+    accounted.streamed = (request, answer)
+    batches = at.upstream.stream(at.model, request.parameters, accounted.upstream_call, answer)
+    return next(batches), batches
+
+
+def _telling(completion: Completion, fallback: Fallback | None) -> Completion:
+    """Name both models in the answer where another than the one asked for has given it."""
+    if fallback is None:
+        return completion
+    document = {**completion.document, **_shown(fallback)}
+    return replace(completion, document=document, body=orjson.dumps(document))
+
+
+def _shown(fallback: Fallback) -> Mapping[str, Any]:
+    return {
+        "fallback": {
+            "asked": {"upstream": fallback.asked_upstream, "model": fallback.asked_model},
+            "used": {"upstream": fallback.used_upstream, "model": fallback.used_model},
+            "reason": fallback.reason,
+        }
+    }

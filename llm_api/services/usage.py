@@ -6,13 +6,13 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol
+from typing import Any, Protocol
 
 from llm_api.domain import Caller, Completion, ModelRequest, TokenUsage, UsageRecord
 from llm_api.errors import ApiError
 from llm_api.services.catalogue import Destination
 from llm_api.services.tokens import estimate_length, estimate_prompt
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import Attempt, Call
 from llm_api.upstream.chunks import StreamedAnswer
 
 _STATUS_OF_CODE = {504: "timeout", 499: "client_closed"}
@@ -66,6 +66,15 @@ def _usage_of(request: ModelRequest, answer: StreamedAnswer, *, is_cut: bool) ->
     return TokenUsage(prompt, completion, source="estimated")
 
 
+def _shown(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "upstream": attempt.line,
+        "model": attempt.model,
+        "reason": attempt.reason,
+        "ms": round(attempt.seconds * 1000),
+    }
+
+
 def _begun(destination: Destination, caller: Caller) -> UsageRecord:
     return UsageRecord(
         request_id=caller.request_id,
@@ -112,10 +121,14 @@ class UsageLedger:
             raise
         finally:
             if call.attempts:
+                last = call.tries[-1]
                 ended = replace(
                     accounted.tokens(replace(record, status=status)),
+                    model=last.model,
+                    upstream=last.upstream,
                     reason=reason,
                     attempts=call.attempts,
+                    tries=[_shown(attempt) for attempt in call.tries],
                     upstream_ms=round(call.timing.upstream * 1000),
                     total_ms=round((time.monotonic() - started_at) * 1000),
                 )

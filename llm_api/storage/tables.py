@@ -22,4 +22,5 @@ usage = sa.Table(
     sa.Column("usage_source", sa.String(16), nullable=False),
     sa.Column("upstream_ms", sa.BigInteger(), nullable=True),
     sa.Column("total_ms", sa.BigInteger(), nullable=True),
+    sa.Column("tries", sa.JSON(), nullable=True, comment="Every attempt: where, and its end"),
 )

@@ -8,9 +8,17 @@ from typing import Any
 import orjson
 
 from llm_api.domain import Completion, Operation, TokenUsage
-from llm_api.upstream import faults, refusals
+from llm_api.upstream import faults
+from llm_api.upstream.refusals import PLAIN, RefusalReader
 
-_INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reasoning_content")
+_INSTEAD_OF_CONTENT = (
+    "tool_calls",
+    "function_call",
+    "refusal",
+    "audio",
+    "reasoning_content",
+    "reasoning",
+)
 _OBJECTS = {
     Operation.CHAT: "chat.completion",
     Operation.TEXT: "text_completion",
@@ -25,19 +33,22 @@ def parse_answer(
     operation: Operation = Operation.CHAT,
     *,
     model: str = "",
-    model_was_named: bool = True,
+    reader: RefusalReader = PLAIN,
+    cap: int | None = None,
 ) -> Completion:
     """Check the body of an answer; its bytes are kept to be passed on as they are.
 
-    `model` is named in the answer of an upstream that names none. Raises faults.Fault.
+    `model` is named in the answer of an upstream that names none; `cap` is the most tokens that it
+    can have written. Raises faults.Fault.
     """
     document = parse_object(body)
-    raise_embedded_error(document, model_was_named=model_was_named)
+    raise_embedded_error(document, reader)
     if operation is Operation.EMBEDDINGS:
         _check_embeddings(document)
     else:
         _check_choices(document, operation)
-    usage = parse_usage(document.get("usage"), counts_prompt_only=operation is Operation.EMBEDDINGS)
+    counts_prompt_only = operation is Operation.EMBEDDINGS
+    usage = parse_usage(document.get("usage"), cap, counts_prompt_only=counts_prompt_only)
     is_changed = "error" in document  # null: it says nothing, and looks like an error
     document.pop("error", None)
     is_changed |= _settle_head(document, operation, model)
@@ -98,29 +109,19 @@ def _settle_head(document: dict[str, Any], operation: Operation, model: str) -> 
     return is_changed
 
 
-def raise_embedded_error(document: Mapping[str, Any], *, model_was_named: bool = True) -> None:
+def raise_embedded_error(document: Mapping[str, Any], reader: RefusalReader = PLAIN) -> None:
     """Raise the Fault of an error that came inside a body with status 200."""
     error = document.get("error")
     if not error and isinstance(document.get("code"), str) and "choices" not in document:
         error = document  # DashScope's native shape: {code, message, request_id}
-    if not error:
-        return
-    text = dumped({"error": error})
-    code = refusals.error_code(text)
-    status = error.get("code") if isinstance(error, dict) else None
-    raise faults.Fault(
-        refusals.of_code(
-            status
-            if isinstance(status, int) and 400 <= status < 600
-            else refusals.status_of_words(code),
-            code,
-            {},
-            model_was_named=model_was_named,
-        )
-    )
+    if error:
+        dumped(error)  # one that is nested too deep is not looked into
+        raise reader.of_embedded(error)
 
 
-def parse_usage(usage: object, *, counts_prompt_only: bool = False) -> TokenUsage:
+def parse_usage(
+    usage: object, cap: int | None = None, *, counts_prompt_only: bool = False
+) -> TokenUsage:
     """Read `usage`; a count that cannot be true is kept as unknown, never guessed."""
     if not isinstance(usage, dict):
         return TokenUsage()
@@ -129,7 +130,16 @@ def parse_usage(usage: object, *, counts_prompt_only: bool = False) -> TokenUsag
         completion = 0
     if not (_is_count(prompt) and _is_count(completion)):
         return TokenUsage(source="invalid")
+    # Some vendors' caps are without what was thought.
+    if cap is not None and (completion or 0) - _reasoning_tokens(usage) > cap:
+        return TokenUsage(source="invalid")
     return TokenUsage(prompt, completion, source="upstream")
+
+
+def _reasoning_tokens(usage: Mapping[str, Any]) -> int:
+    details = usage.get("completion_tokens_details")
+    count = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return count if isinstance(count, int) else 0
 
 
 def _is_count(value: object) -> bool:

@@ -181,3 +181,9 @@ def _broken(response: requests.Response, error: Exception) -> faults.Fault:
     """
     cast("http.client.HTTPResponse", response.raw).will_close = True
     return faults.while_reading(error)
+
+
+def is_event_stream(response: requests.Response) -> bool:
+    """Tell whether an answer comes in events."""
+    kind = response.headers.get("Content-Type", "")
+    return kind.lower().startswith("text/event-stream")

@@ -74,6 +74,15 @@ class CircuitBreaker:
         """Whether attempts are refused at the moment, all or all but one."""
         return self._open_until is not None
 
+    @property
+    def wait(self) -> float:
+        """Seconds until an attempt may be made; 0 where it may be made now."""
+        with self._lock:
+            if self._open_until is None:
+                return 0.0
+            wait = self._open_until - self._clock()
+            return max(wait, 1.0) if wait > 0 or self._is_probing else 0.0
+
     def enter(self) -> bool:
         """Ask for an attempt: True if it is the one that decides; raises CircuitOpen."""
         with self._lock:

@@ -1,7 +1,7 @@
 """A budget for repeats: without one, repeats multiply the load of an upstream that is overloaded.
 
-At most a fifth of the requests of the last 10 s are repeated; a few are always allowed, because
-where there is little traffic a fifth of it is none.
+At most a fifth of the requests of the last 10 s are repeated. Where there is little traffic a fifth
+of it is none, so that a few at once are allowed there.
 """
 
 import threading
@@ -36,7 +36,8 @@ class RetryBudget:
             current = self._current()
             requests = sum(counts[0] for _, counts in self._seconds)
             repeats = sum(counts[1] for _, counts in self._seconds)
-            if repeats + 1 > SHARE * requests and self._in_flight >= self._floor:
+            is_quiet = SHARE * requests < FLOOR and self._in_flight < self._floor
+            if repeats + 1 > SHARE * requests and not is_quiet:
                 return False
             current[1] += 1
             self._in_flight += 1

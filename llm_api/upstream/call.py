@@ -4,14 +4,26 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 from llm_api.domain import Timing, never
 from llm_api.upstream import faults
 from llm_api.watch import INTERVAL, Watched
 
 
+@dataclass(slots=True)
+class Attempt:
+    """One attempt: where it was made, and how it ended; `reason` is None where it went well."""
+
+    upstream: str
+    line: str
+    model: str
+    reason: str | None = None
+    seconds: float = 0.0
+
+
 class Call(Watched):
-    """Counts the attempts and the upstream's time; its deadline is the total time-out."""
+    """Lists the attempts and counts the time there; its deadline is the total time-out."""
 
     def __init__(
         self,
@@ -24,24 +36,35 @@ class Call(Watched):
         """Give the call `total` seconds from now; where they go is noted in `timing`."""
         # Both sides: an upstream that does not read holds up the sending.
         super().__init__(total=total, is_abandoned=is_abandoned, how=socket.SHUT_RDWR)
-        self.attempts = 0
+        self.tries: list[Attempt] = []
+        self.dropped: tuple[str, ...] = ()  # what the upstream asked last does not take
         self.timing = Timing() if timing is None else timing
         self._spent = 0.0
         self._attempt_began_at = 0.0
         self._on_first_attempt = on_first_attempt
 
+    @property
+    def attempts(self) -> int:
+        """How many attempts were made so far."""
+        return len(self.tries)
+
     @contextmanager
-    def attempt(self) -> Iterator[None]:
+    def attempt(self, upstream: str, line: str, model: str) -> Iterator[None]:
         """Count an attempt that is made inside the block, and its time."""
-        self.attempts += 1
+        attempt = Attempt(upstream, line, model)
+        self.tries.append(attempt)
         if self.attempts == 1 and self._on_first_attempt is not None:
             self._on_first_attempt()
         self._spent = self.timing.upstream
         self._attempt_began_at = time.monotonic()
         try:
             yield
+        except faults.Fault as fault:
+            attempt.reason = fault.error.reason
+            raise
         finally:
             self._note_time()
+            attempt.seconds = self.timing.upstream - self._spent
 
     def pause(self, seconds: float, sleep: Callable[[float], None]) -> None:
         """Wait before the next attempt; raises faults.Fault when the client leaves meanwhile."""

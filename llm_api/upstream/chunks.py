@@ -20,6 +20,7 @@ from llm_api.upstream.answers import (
     raise_embedded_error,
 )
 from llm_api.upstream.deltas import ChoiceState, is_index, set_missing
+from llm_api.upstream.refusals import PLAIN, RefusalReader
 
 _DONE = b"[DONE]"
 _OBJECTS = {Operation.CHAT: "chat.completion.chunk", Operation.TEXT: "text_completion"}
@@ -34,17 +35,20 @@ class StreamedAnswer:
         *,
         model: str = "",
         shows_usage: bool = False,
-        model_was_named: bool = True,
+        reader: RefusalReader = PLAIN,
+        cap: int | None = None,
     ) -> None:
         """Begin; `shows_usage` says whether the caller asked for the usage chunk.
 
-        `model` is named in the chunks of an upstream that names none.
+        `model` is named in the chunks of an upstream that names none; `cap` is the most tokens that
+        it can write.
         """
         self.is_done = False
         self.usage = TokenUsage()
         self.length = TextLength()  # of what the model wrote; kept texts would fill the memory
         self.operation = operation
-        self.model_was_named = model_was_named
+        self.reader = reader
+        self.cap = cap
         self._model = model
         self._shows_usage = shows_usage
         self._head: dict[str, Any] = {}
@@ -67,10 +71,10 @@ class StreamedAnswer:
             self.is_done = True
             return None, False
         chunk = parse_object(event, "an event")
-        raise_embedded_error(chunk, model_was_named=self.model_was_named)
+        raise_embedded_error(chunk, self.reader)
         is_changed = self._settle(chunk)
         if usage := chunk.get("usage"):
-            self.usage = parse_usage(usage)
+            self.usage = parse_usage(usage, self.cap)
             if isinstance(usage, dict):
                 self._usage_chunk = chunk | {"choices": []}
             if not chunk["choices"]:

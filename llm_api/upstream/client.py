@@ -1,34 +1,42 @@
-"""The door to one upstream: chat completions, with a bound on concurrency and one repeat."""
+"""The door to one upstream: answers whole and in streams, with a bound on concurrency."""
 
-import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 import requests
 
-from llm_api.domain import Completion, Endpoint, Operation, Timeouts, Timing
+from llm_api.domain import Completion, Operation, Timeouts, Timing, UpstreamPlan
 from llm_api.upstream import faults, refusals
 from llm_api.upstream.answers import parse_answer
-from llm_api.upstream.body import IncomingBody, read_body
-from llm_api.upstream.breaker import Outcome
+from llm_api.upstream.ask import Ask
+from llm_api.upstream.body import IncomingBody, is_event_stream, read_body
+from llm_api.upstream.breaker import CircuitOpen, Outcome
 from llm_api.upstream.call import Call
 from llm_api.upstream.chunks import StreamedAnswer, events_of
 from llm_api.upstream.collect import collect_chunks
-from llm_api.upstream.policy import Permit, RetryPolicy
+from llm_api.upstream.lines import Line, Lines
+from llm_api.upstream.places import Places
+from llm_api.upstream.policy import ATTEMPTS_IN_ALL, Permit, RetryPolicy, permitted
+from llm_api.upstream.profiles import Profile
+from llm_api.upstream.refusals import RefusalReader
 from llm_api.upstream.relay import events_in, relay
+from llm_api.upstream.thinking import spent_on_thinking
 from llm_api.upstream.traits import UpstreamTraits
 from llm_api.upstream.transport import Transport
 from llm_api.watch import Watch
+
+logger = logging.getLogger(__name__)
 
 SILENCE = 15.0
 _TICK_S = 5.0  # how often it is seen whether a silence has lasted so long
 _DRAIN_S = 0.02
 _PROBE_TIMEOUT = 3.0
+_T = TypeVar("_T")
 
 
 class UpstreamClient:
@@ -36,23 +44,35 @@ class UpstreamClient:
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        plan: UpstreamPlan,
         traits: UpstreamTraits,
         timeouts: Timeouts,
         watch: Watch,
+        profile: Profile,
         *,
         policy: RetryPolicy | None = None,
     ) -> None:
         """Open no connection yet."""
         self.name = traits.name
-        self.default_model = endpoint.model
+        self.default_model = plan.model
         self.serves_one_model = traits.serves_one_model
         self._traits = traits
         self._timeouts = timeouts
+        self._profile = profile
         self._policy = policy or RetryPolicy()
         self._sends_usage_option = True  # until the upstream refuses it
-        self._places = threading.BoundedSemaphore(traits.max_concurrency)
-        self._transport = Transport(endpoint, timeouts, watch, min(traits.max_concurrency, 128))
+        self._streamed_models: set[str] = set()  # those found to answer streamed calls only
+        self._places = Places(traits.max_concurrency, traits.queue_timeout)
+        self._lines = Lines(
+            [
+                Line(
+                    f"{traits.name}/{number}" if len(plan.endpoints) > 1 else traits.name,
+                    Transport(endpoint, timeouts, watch, min(traits.max_concurrency, 128)),
+                    self._policy.new_breaker(),
+                )
+                for number, endpoint in enumerate(plan.endpoints, 1)
+            ]
+        )
 
     def new_call(
         self,
@@ -72,6 +92,22 @@ class UpstreamClient:
             timing=timing,
         )
 
+    def new_answer(
+        self,
+        operation: Operation = Operation.CHAT,
+        *,
+        model: str = "",
+        shows_usage: bool = False,
+        model_was_named: bool = True,
+    ) -> StreamedAnswer:
+        """Begin what becomes known of an answer that `stream` is to ask for."""
+        return StreamedAnswer(
+            operation,
+            model=model,
+            shows_usage=shows_usage,
+            reader=self._reader(operation, model_was_named=model_was_named),
+        )
+
     def complete(
         self,
         model: str,
@@ -83,11 +119,33 @@ class UpstreamClient:
     ) -> Completion:
         """Ask for one answer; `parameters` is the OpenAI request body without `model`.
 
-        Raises an ApiError.
+        A model that has spent its whole cap on thinking is asked once more, without. Raises an
+        ApiError.
         """
-        ask = _Ask(operation, self._body(model, parameters, operation), model_was_named)
-        with _as_api_errors(), self._place(call):
-            return self._policy.run(call, partial(self._attempt, ask, call))
+        reader = self._reader(operation, model_was_named=model_was_named)
+        ask = Ask(operation, self._body(model, parameters, operation, call), reader)
+        with _as_api_errors(), self._places.taken(call):
+            completion = self._run(call, partial(self._attempt, ask, call))
+            if operation is Operation.CHAT and spent_on_thinking(completion):
+                return self._without_thinking(ask, call, completion)
+            return completion
+
+    def _run(self, call: Call, attempt: Callable[[], _T]) -> _T:
+        return self._policy.run(call, attempt, partial(self._lines.has_other, call))
+
+    def _without_thinking(self, ask: Ask, call: Call, empty: Completion) -> Completion:
+        body = self._profile.without_thinking(ask.body)
+        if body is None or call.attempts >= ATTEMPTS_IN_ALL:
+            return empty
+        call.tries[-1].reason = "spent_on_thinking"
+        try:
+            completion = self._attempt(replace(ask, body=body), call)
+        except (faults.Fault, CircuitOpen) as error:
+            if call.is_client_gone:
+                raise
+            logger.info("no answer without thinking", extra={"cause": type(error).__name__})
+            return empty
+        return replace(completion, usage=empty.usage.plus(completion.usage))
 
     def stream(
         self,
@@ -95,20 +153,19 @@ class UpstreamClient:
         parameters: Mapping[str, Any],
         call: Call,
         answer: StreamedAnswer,
-        *,
-        model_was_named: bool = True,
-    ) -> Iterator[list[bytes]]:
+    ) -> Generator[list[bytes]]:
         """Ask for one answer and yield its chunks, as JSON, in batches as they come in.
 
         The first batch has a chunk; a later one without any stands for `SILENCE` seconds of
         silence. What becomes known of the answer is noted in `answer`. Raises an ApiError: before
         the first batch if nothing has come by then.
         """
-        body = self._body(model, parameters, answer.operation) | {"stream": True}
-        ask = _Ask(answer.operation, body, model_was_named)
+        body = self._body(model, parameters, answer.operation, call) | {"stream": True}
+        ask = Ask(answer.operation, body, answer.reader)
+        answer.cap = ask.cap
         with _as_api_errors(), ExitStack() as stack:
-            stack.enter_context(self._place(call))
-            response, permit = self._policy.run(call, partial(self._open, ask, call, stack))
+            stack.enter_context(self._places.taken(call))
+            response, permit = self._run(call, partial(self._open, ask, call, stack))
             batches = self._batches(response, answer)
             first = next((batch for batch in batches if batch), None)
             if first is None:
@@ -120,98 +177,83 @@ class UpstreamClient:
             if call.is_client_gone:  # an end that our own watch has made
                 raise faults.Fault(faults.ClientGone())
 
+    def _reader(self, operation: Operation, *, model_was_named: bool) -> RefusalReader:
+        return RefusalReader(self._profile.rules, operation, model_was_named)
+
     def _body(
-        self, model: str, parameters: Mapping[str, Any], operation: Operation
+        self, model: str, parameters: Mapping[str, Any], operation: Operation, call: Call
     ) -> dict[str, Any]:
-        body = {"model": model, **parameters}
+        adapted, call.dropped = self._profile.adapted(parameters, operation)
+        body = {"model": model, **adapted}
         if operation is Operation.EMBEDDINGS:
             return body
-        if self._traits.default_max_tokens and not (
-            body.get("max_tokens") or body.get("max_completion_tokens")
-        ):
-            body["max_tokens"] = self._traits.default_max_tokens
-        if self._traits.is_always_streamed:
+        self._traits.cap(body)
+        if self._traits.is_always_streamed or model in self._streamed_models:
             body["stream"] = True
         return body
 
-    @contextmanager
-    def _place(self, call: Call) -> Iterator[None]:
-        has_waited = not self._places.acquire(blocking=False)
-        if has_waited:
-            began_at = time.monotonic()
-            wait = min(self._traits.queue_timeout, call.remaining)
-            has_place = self._places.acquire(timeout=wait)
-            call.timing.queue += time.monotonic() - began_at
-            if not has_place:
-                raise faults.overloaded()
-        try:
-            if has_waited:
-                call.check()
-            if call.is_client_gone:  # nobody looked for it while it waited
-                raise faults.ClientGone
-            yield
-        finally:
-            self._places.release()
-
-    def _attempt(self, ask: "_Ask", call: Call) -> Completion:
+    def _attempt(self, ask: Ask, call: Call) -> Completion:
         with ExitStack() as stack:
             response, _ = self._open(ask, call, stack)
             call.note_first_token()
-            if _is_event_stream(response) and ask.operation is not Operation.EMBEDDINGS:
+            if is_event_stream(response) and ask.operation is not Operation.EMBEDDINGS:
                 body = self._incoming(response)
                 events = events_in(body.pieces())
-                completion = collect_chunks(
-                    events, ask.operation, model_was_named=ask.model_was_named
-                )
+                completion = collect_chunks(events, ask.operation, ask.reader, ask.cap)
                 self._drain(body)
                 return completion
             return parse_answer(
                 read_body(response),
                 ask.operation,
                 model=ask.body["model"],
-                model_was_named=ask.model_was_named,
+                reader=ask.reader,
+                cap=ask.cap,
             )
 
-    def _open(self, ask: "_Ask", call: Call, stack: ExitStack) -> tuple[requests.Response, Permit]:
+    def _open(self, ask: Ask, call: Call, stack: ExitStack) -> tuple[requests.Response, Permit]:
         """Send a request and return its answer, status 200, which the stack closes."""
-        asks_for_usage = bool(ask.body.get("stream")) and self._sends_usage_option
+        asks_for_usage = ask.is_streamed and self._sends_usage_option
         try:
             return self._send(ask, call, stack, asks_for_usage=asks_for_usage)
         except faults.UsageRefused:
             opened = self._send(ask, call, stack, asks_for_usage=False)
-        # Remembered only now: the refusal may have had another reason that names the option.
-        self._sends_usage_option = False
-        return opened
+            # Remembered only now: the refusal may have had another reason that names the option.
+            self._sends_usage_option = False
+            return opened
+        except faults.OnlyStreams as refusal:
+            if ask.is_streamed:
+                raise faults.bad_response("a refusal to stream and not to stream") from refusal
+            streamed = replace(ask, body=ask.body | {"stream": True})
+            opened = self._open(streamed, call, stack)
+            self._streamed_models.add(ask.body["model"])
+            return opened
 
     def _send(
-        self, ask: "_Ask", call: Call, stack: ExitStack, *, asks_for_usage: bool
+        self, ask: Ask, call: Call, stack: ExitStack, *, asks_for_usage: bool
     ) -> tuple[requests.Response, Permit]:
         body = ask.body
         if asks_for_usage:
             body = body | {"stream_options": {"include_usage": True}}
         with ExitStack() as sending:
-            permit = sending.enter_context(self._policy.permitted())
-            sending.enter_context(call.attempt())
+            line = sending.enter_context(self._lines.chosen(call))
+            permit = sending.enter_context(permitted(line.breaker))
+            sending.enter_context(call.attempt(self.name, line.name, body["model"]))
             response = sending.enter_context(
-                self._transport.post(ask.operation, orjson.dumps(body), call)
+                line.transport.post(ask.operation, orjson.dumps(body), call)
             )
             if response.status_code != requests.codes.ok:
                 text = read_body(response)
                 if asks_for_usage and refusals.is_usage_refused(response, text):
                     raise faults.UsageRefused
-                raise refusals.of_status(
-                    response, text, ask.operation, model_was_named=ask.model_was_named
-                )
+                raise ask.reader.of_status(response, text)
             stack.push(sending.pop_all())
         return response, permit
 
     def _batches(
         self, response: requests.Response, answer: StreamedAnswer
     ) -> Iterator[list[bytes]]:
-        if not _is_event_stream(response):
-            completion = parse_answer(
-                read_body(response), answer.operation, model_was_named=answer.model_was_named
-            )
+        if not is_event_stream(response):
+            completion = parse_answer(read_body(response), answer.operation, reader=answer.reader)
             events = events_of(completion.document, answer.operation)
             chunks = [chunk for event in events if (chunk := answer.take(event)) is not None]
             yield chunks + answer.end()
@@ -230,7 +272,8 @@ class UpstreamClient:
     def probe(self) -> str:
         """Ask the upstream whether it is there: `ok`, `starting`, or what is wrong in a word."""
         try:
-            status = self._transport.get_status(self._traits.probe_path, timeout=_PROBE_TIMEOUT)
+            transport = self._lines.first.transport
+            status = transport.get_status(self._traits.probe_path, timeout=_PROBE_TIMEOUT)
         except faults.Fault as fault:
             return fault.error.reason
         if status in {401, 403}:
@@ -241,16 +284,7 @@ class UpstreamClient:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._transport.close()
-
-
-@dataclass(frozen=True, slots=True)
-class _Ask:
-    """What is sent to the upstream."""
-
-    operation: Operation
-    body: dict[str, Any]
-    model_was_named: bool
+        self._lines.close()
 
 
 @contextmanager
@@ -260,8 +294,3 @@ def _as_api_errors() -> Iterator[None]:
         yield
     except faults.Fault as fault:
         raise fault.error from fault
-
-
-def _is_event_stream(response: requests.Response) -> bool:
-    kind = response.headers.get("Content-Type", "")
-    return kind.lower().startswith("text/event-stream")

@@ -7,6 +7,7 @@ from llm_api.domain import Completion, Operation
 from llm_api.upstream import faults
 from llm_api.upstream.answers import dumped, parse_answer
 from llm_api.upstream.chunks import StreamedAnswer
+from llm_api.upstream.refusals import PLAIN, RefusalReader
 
 _HEAD = ("id", "created", "model", "system_fingerprint")
 
@@ -14,11 +15,11 @@ _HEAD = ("id", "created", "model", "system_fingerprint")
 def collect_chunks(
     events: Iterable[bytes],
     operation: Operation = Operation.CHAT,
-    *,
-    model_was_named: bool = True,
+    reader: RefusalReader = PLAIN,
+    cap: int | None = None,
 ) -> Completion:
     """Put the events together; raises faults.Fault, also for a stream that was cut."""
-    answer = StreamedAnswer(operation, model_was_named=model_was_named)
+    answer = StreamedAnswer(operation, reader=reader)
     document: dict[str, Any] = {}
     choices: dict[int, dict[str, Any]] = {}
     for event in events:
@@ -37,7 +38,7 @@ def collect_chunks(
         "choices": [_ended(choices[index]) for index in sorted(choices)],
         "usage": answer.raw_usage,
     }
-    return parse_answer(dumped(document), operation)
+    return parse_answer(dumped(document), operation, cap=cap)
 
 
 def _add_choice(

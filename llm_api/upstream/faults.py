@@ -26,20 +26,31 @@ class Fault(Exception):
     """An attempt failed: the error to answer with, and whether another attempt makes sense."""
 
     def __init__(
-        self, error: ApiError, *, is_repeatable: bool = False, wait: int | None = None
+        self,
+        error: ApiError,
+        *,
+        is_repeatable: bool = False,
+        wait: int | None = None,
+        elsewhere: bool = False,
     ) -> None:
         """Take the answer the caller gets if this attempt was the last.
 
-        `wait` is for how many seconds the upstream asked to be left alone.
+        `wait` is for how many seconds the upstream asked to be left alone; `elsewhere` says that
+        nothing of an answer has come, so that another upstream may be asked.
         """
         super().__init__(error.message)
         self.error = error
+        self.error.may_succeed_elsewhere = elsewhere
         self.is_repeatable = is_repeatable
         self.wait = wait
 
 
 class UsageRefused(Exception):
     """The upstream does not know `stream_options`: to be asked again without."""
+
+
+class OnlyStreams(Exception):
+    """The model answers streamed calls only: to be asked again for a stream."""
 
 
 class ClientGone(ServiceError):
@@ -76,20 +87,23 @@ def truncated() -> Fault:
     return Fault(UpstreamFault(message, reason="upstream_truncated", retryable=True))
 
 
-def timed_out() -> Fault:
+def timed_out(*, elsewhere: bool = False) -> Fault:
     """Make the fault for an upstream that was silent or slow for too long; it is not repeated."""
     return Fault(
-        UpstreamTimeout("The model service did not answer in time.", reason="upstream_timeout")
+        UpstreamTimeout("The model service did not answer in time.", reason="upstream_timeout"),
+        elsewhere=elsewhere,
     )
 
 
 def overloaded() -> Unavailable:
     """Make the error for a call that found all places at the upstream taken."""
-    return Unavailable(
+    error = Unavailable(
         "The model service has no free place at the moment; try again shortly.",
         reason="overloaded",
         retry_after=1,
     )
+    error.may_succeed_elsewhere = True
+    return error
 
 
 def circuit_open(wait: float) -> Fault:
@@ -101,38 +115,37 @@ def circuit_open(wait: float) -> Fault:
     )
     # SDKs ignore a Retry-After of more than a minute, and hammer.
     error.is_spent = wait > MAX_RETRY_AFTER
-    return Fault(error)
+    return Fault(error, elsewhere=True)
 
 
 def while_connecting(error: Exception) -> Fault:
     """Translate what was raised before a connection stood."""
     if isinstance(error, ssl.SSLError | ssl.CertificateError | urllib3.exceptions.SSLError):
-        return Fault(
-            UpstreamFault(
-                "The model service's TLS certificate could not be verified.", reason="upstream_tls"
-            )
-        )
+        message = "The model service's TLS certificate could not be verified."
+        return Fault(UpstreamFault(message, reason="upstream_tls"), elsewhere=True)
     if isinstance(error, urllib3.exceptions.NameResolutionError | socket.gaierror):
         message = "The model service's host name could not be resolved."
-        return Fault(Unavailable(message, reason="upstream_dns", retry_after=5), is_repeatable=True)
+        unresolved = Unavailable(message, reason="upstream_dns", retry_after=5)
+        return Fault(unresolved, is_repeatable=True, elsewhere=True)
     # urllib3 derives its error for a refused connection from the one for a slow connection.
     is_refused = isinstance(error, urllib3.exceptions.NewConnectionError)
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError | TimeoutError) and not is_refused:
         message = "The model service could not be reached in time."
-        return Fault(UpstreamTimeout(message, reason="connect_timeout"), is_repeatable=True)
+        too_slow = UpstreamTimeout(message, reason="connect_timeout")
+        return Fault(too_slow, is_repeatable=True, elsewhere=True)
     message = "The model service could not be reached."
     unreachable = Unavailable(message, reason="upstream_unreachable", retry_after=5)
-    return Fault(unreachable, is_repeatable=True)
+    return Fault(unreachable, is_repeatable=True, elsewhere=True)
 
 
 def while_waiting(error: Exception) -> Fault:
     """Translate what was raised between sending the request and the first byte of the answer."""
     if isinstance(error, TimeoutError):
-        return timed_out()
+        return timed_out(elsewhere=True)
     if isinstance(error, http.client.RemoteDisconnected | OSError):
         message = "The model service closed the connection without an answer."
         disconnected = UpstreamFault(message, reason="upstream_disconnected", retryable=True)
-        return Fault(disconnected, is_repeatable=True)
+        return Fault(disconnected, is_repeatable=True, elsewhere=True)
     return bad_response("an answer that is not HTTP")
 
 

@@ -2,7 +2,8 @@
 
 The numbers: at most 2 attempts at an upstream and 3 for a call over all of them; a random pause of
 up to 0.25 s before the second, of up to 1 s after a 429, and never shorter than `Retry-After` asks
-for. Nothing is repeated after the first byte of an answer, nor after a read time-out.
+for. Nothing is repeated after the first byte of an answer, nor after a read time-out. Where an
+upstream has several keys or addresses, its second attempt goes to another one, at once.
 """
 
 import random
@@ -11,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from llm_api.domain import never
 from llm_api.upstream import faults
 from llm_api.upstream.breaker import CircuitBreaker, CircuitOpen, Outcome
 from llm_api.upstream.budget import RetryBudget
@@ -39,6 +41,7 @@ _ILL = frozenset(
     ]
 )
 _REFUSING_US = frozenset(["upstream_auth", "upstream_account"])
+_TOO_LATE = "upstream_timeout"  # it may still be at work: another attempt would be paid twice
 
 
 class Permit:
@@ -72,34 +75,30 @@ class RetryPolicy:
         uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         """Begin with a closed circuit; the budget's floor is shared by so many `processes`."""
-        self.breaker = CircuitBreaker(clock, uniform, is_enabled=has_breaker)
+        self._has_breaker = has_breaker
+        self._clock = clock
         self._budget = RetryBudget(processes, clock)
         self._sleep = sleep
         self._uniform = uniform
 
-    @contextmanager
-    def permitted(self) -> Iterator[Permit]:
-        """Surround an attempt, and learn from how it ends; raises CircuitOpen."""
-        permit = Permit(self.breaker)
-        outcome = Outcome.UNKNOWN
-        try:
-            yield permit
-            outcome = Outcome.GOOD
-        except faults.Fault as fault:
-            outcome = _outcome_of(fault)
-            raise
-        finally:
-            permit.note(outcome)
+    def new_breaker(self) -> CircuitBreaker:
+        """Make the circuit breaker of one of the upstream's keys or addresses."""
+        return CircuitBreaker(self._clock, self._uniform, is_enabled=self._has_breaker)
 
-    def run(self, call: Call, attempt: Callable[[], _T]) -> _T:
-        """Make an attempt, and another where that makes sense; raises faults.Fault."""
+    def run(
+        self, call: Call, attempt: Callable[[], _T], has_other: Callable[[], bool] = never
+    ) -> _T:
+        """Make an attempt, and another where that makes sense; raises faults.Fault.
+
+        `has_other` tells whether another key or address is left for the second.
+        """
         self._budget.note_request()
         try:
             return attempt()
         except CircuitOpen as refusal:
             raise faults.circuit_open(refusal.wait) from refusal
         except faults.Fault as fault:
-            pause = self._pause_after(fault, call)
+            pause = self._pause_after(fault, call, has_other)
             if pause is None:
                 raise
             if not self._budget.take():
@@ -125,9 +124,16 @@ class RetryPolicy:
             fault.error.is_spent = True
             raise
 
-    def _pause_after(self, fault: faults.Fault, call: Call) -> float | None:
+    def _pause_after(
+        self, fault: faults.Fault, call: Call, has_other: Callable[[], bool]
+    ) -> float | None:
         """Return the seconds until the next attempt, None where there is to be none."""
-        if not fault.is_repeatable or call.attempts >= ATTEMPTS_IN_ALL or not call.remaining:
+        if call.attempts >= ATTEMPTS_IN_ALL or not call.remaining:
+            return None
+        error = fault.error
+        if error.may_succeed_elsewhere and error.reason != _TOO_LATE and has_other():
+            return 0.0
+        if not fault.is_repeatable:
             return None
         if fault.wait is not None:
             if fault.wait > min(MAX_WAIT_S, call.remaining):
@@ -135,6 +141,21 @@ class RetryPolicy:
             return fault.wait + self._uniform(0, _PAUSE_S)
         base = _RATE_LIMIT_PAUSE_S if fault.error.status == 429 else _PAUSE_S
         return self._uniform(0, min(base, _MAX_PAUSE_S))
+
+
+@contextmanager
+def permitted(breaker: CircuitBreaker) -> Iterator[Permit]:
+    """Surround an attempt, and learn from how it ends; raises CircuitOpen."""
+    permit = Permit(breaker)
+    outcome = Outcome.UNKNOWN
+    try:
+        yield permit
+        outcome = Outcome.GOOD
+    except faults.Fault as fault:
+        outcome = _outcome_of(fault)
+        raise
+    finally:
+        permit.note(outcome)
 
 
 def _outcome_of(fault: faults.Fault) -> Outcome:

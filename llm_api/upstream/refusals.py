@@ -1,11 +1,12 @@
 """What an upstream says when it answers with an error, as one of ours.
 
-Codes of the vendors: DashScope https://help.aliyun.com/zh/model-studio/error-code,
-Volcengine Ark https://www.volcengine.com/docs/82379/1299023, llama.cpp tools/server/README.md.
+Which code of which vendor means what is data: the `[[errors]]` of `config/profiles/`. Here is what
+each meaning is answered with.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -20,7 +21,8 @@ from llm_api.errors import (
     Unavailable,
     UpstreamFault,
 )
-from llm_api.upstream.faults import MAX_RETRY_AFTER, Fault, timed_out
+from llm_api.upstream.faults import MAX_RETRY_AFTER, Fault, OnlyStreams, timed_out
+from llm_api.upstream.scrubbing import scrubbed
 
 _TEXT_FIELDS = {
     Operation.CHAT: "messages",
@@ -28,24 +30,94 @@ _TEXT_FIELDS = {
     Operation.EMBEDDINGS: "input",
 }
 _REPEATED = frozenset([408, 429, 500, 502, 503, 504])
-_CONTENT_FILTERED = re.compile(
-    r"data_?inspection_?failed|sensitive_?content|risk_?detection|content_filter", re.IGNORECASE
-)
-_CONTEXT_OVERFLOW = re.compile(
-    r"exceed_context_size|context_length_exceeded|out_?of_?context|maximum context length"
-    r"|range of input length",
-    re.IGNORECASE,
-)
-_ACCOUNT = re.compile(r"arrearage|account_?overdue|unpurchased|quota_?exceeded", re.IGNORECASE)
-_SPENT_QUOTA = re.compile(r"insufficient_quota|set_?limit_?exceeded|quota_?exceeded", re.IGNORECASE)
 _MODEL = re.compile(r"model|endpoint", re.IGNORECASE)
-_OVERLOADED = re.compile(r"server_?overloaded", re.IGNORECASE)
-# Where an error came without a status of its own, its code stands for one.
-_STATUS_OF_WORD = (
-    (re.compile(r"invalid_?api_?key|authentication_?error|access_?denied", re.IGNORECASE), 401),
-    (re.compile(r"model_?not_?(found|open)|InvalidEndpointOrModel", re.IGNORECASE), 404),
-    (re.compile(r"throttling|limit_(requests|burst)|rate_?limit|quota", re.IGNORECASE), 429),
-)
+_ONLY_STREAMS = "only_streams"
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorRule:
+    """What an error means whose code, type or message the pattern is found in.
+
+    `status` are the statuses that the rule is for, none for all; `retryable` overrides what the
+    reason says by itself.
+    """
+
+    match: re.Pattern[str]
+    reason: str
+    hint: str | None = None
+    retryable: bool | None = None
+    status: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class _Refusal:
+    """An error as the upstream sent it; `message` is not to be shown as it is."""
+
+    status: int
+    message: str
+    headers: Mapping[str, str]
+    operation: Operation
+    model_was_named: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalReader:
+    """Translates the errors of one upstream; the first rule that fits decides."""
+
+    rules: Sequence[ErrorRule] = ()
+    operation: Operation = Operation.CHAT
+    model_was_named: bool = True
+
+    def of_status(self, response: requests.Response, body: bytes) -> Fault:
+        """Translate an answer whose status is not 200; raises OnlyStreams."""
+        status = response.status_code
+        error = _error_in(body)
+        words = _words(error)
+        if self.operation is not Operation.CHAT and _is_unknown_path(status, words):
+            return Fault(
+                NotFound(
+                    f"The model service has no {self.operation}; another model may have it.",
+                    reason="not_supported",
+                )
+            )
+        fault = self._fault(status, error, response.headers)
+        fault.wait = _asked_wait(response.headers)
+        # SDKs ignore a longer Retry-After than they are used to, and come too early.
+        fault.error.is_spent = fault.wait is not None and fault.wait > MAX_RETRY_AFTER
+        return fault
+
+    def of_embedded(self, error: object) -> Fault:
+        """Translate an error that came inside an answer with status 200."""
+        code = error.get("code") if isinstance(error, dict) else None
+        status = code if isinstance(code, int) and 400 <= code < 600 else None
+        try:
+            fault = self._fault(status, error, {})
+        except OnlyStreams:
+            return Fault(_rejected(_Refusal(400, "", {}, self.operation, self.model_was_named)))
+        fault.is_repeatable = False  # the answer has begun
+        return fault
+
+    def _fault(self, status: int | None, sent: object, headers: Mapping[str, str]) -> Fault:
+        """Choose the error by the upstream's own words first, then by its status, if it has one."""
+        words, message = _words(sent), _message(sent)
+        refusal = _Refusal(status or 500, message, headers, self.operation, self.model_was_named)
+        rule = next((rule for rule in self.rules if _fits(rule, status, words)), None)
+        if rule is None:
+            error = _of_plain_status(refusal)
+            is_repeatable = status in _REPEATED and error.retryable
+        else:
+            if rule.reason == _ONLY_STREAMS:
+                raise OnlyStreams
+            error = REASONS[rule.reason](refusal)
+            error.hint = rule.hint
+            if rule.retryable is not None:
+                error.retryable = rule.retryable
+            is_repeatable = error.retryable and (status in _REPEATED or bool(rule.retryable))
+        elsewhere = not isinstance(error, InvalidRequest)
+        return Fault(error, is_repeatable=is_repeatable, elsewhere=elsewhere)
+
+
+PLAIN = RefusalReader()  # one that goes by the status alone
 
 
 def is_usage_refused(response: requests.Response, body: bytes) -> bool:
@@ -54,94 +126,77 @@ def is_usage_refused(response: requests.Response, body: bytes) -> bool:
     return response.status_code in {400, 422} and words.search(body) is not None
 
 
-def of_status(
-    response: requests.Response,
-    body: bytes,
-    operation: Operation = Operation.CHAT,
-    *,
-    model_was_named: bool,
-) -> Fault:
-    """Translate an answer whose status is not 200."""
-    status = response.status_code
-    code = error_code(body)
-    if operation is not Operation.CHAT and _is_unknown_path(status, code):
-        return Fault(
-            NotFound(
-                f"The model service has no {operation}; another model may have it.",
-                reason="not_supported",
-            )
-        )
-    error = of_code(status, code, response.headers, operation, model_was_named=model_was_named)
-    wait = _asked_wait(response.headers)
-    # SDKs ignore a longer Retry-After than they are used to, and come too early.
-    error.is_spent = wait is not None and wait > MAX_RETRY_AFTER
-    return Fault(error, is_repeatable=status in _REPEATED and error.retryable, wait=wait)
+def _fits(rule: ErrorRule, status: int | None, words: str) -> bool:
+    is_for_it = not rule.status or status is None or status in rule.status
+    return is_for_it and rule.match.search(words) is not None
 
 
-def of_code(
-    status: int,
-    code: str,
-    headers: Mapping[str, str],
-    operation: Operation = Operation.CHAT,
-    *,
-    model_was_named: bool,
-) -> ApiError:
-    """Choose the error by the upstream's own code first, then by its status."""
-    if _CONTENT_FILTERED.search(code):
-        return InvalidRequest(
-            "The model service's content filter refused the request.", reason="content_filtered"
-        )
-    if _CONTEXT_OVERFLOW.search(code):
-        return InvalidRequest.of_field(
-            _TEXT_FIELDS[operation],
-            # LangChain knows the case by the words "prompt is too long".
-            "must be shorter: the prompt is too long for the model's context.",
-            reason="context_length_exceeded",
-        )
-    if _OVERLOADED.search(code):
-        return _unavailable(code, headers)
-    if status != 429 and _ACCOUNT.search(code):
-        return UpstreamFault(
-            "The model service refused this service's account; tell the operator.",
-            reason="upstream_account",
-        )
-    return _of_plain_status(status, code, headers, model_was_named=model_was_named)
-
-
-def _of_plain_status(
-    status: int, code: str, headers: Mapping[str, str], *, model_was_named: bool
-) -> ApiError:
+def _of_plain_status(refusal: _Refusal) -> ApiError:
+    status = refusal.status
     if 300 <= status < 400:
         message = "The model service answered with a redirect, which is not followed."
         return UpstreamFault(message, reason="upstream_redirect")
     if status in {401, 403}:
-        message = "The model service refused this service's key; tell the operator."
-        return UpstreamFault(message, reason="upstream_auth")
+        return _auth(refusal)
     if status == 404:
-        return _model_missing(model_was_named=model_was_named)
+        return _model_missing(refusal)
     if status in {408, 504}:
         return timed_out().error
     if status == 429:
-        return RateLimited(
-            "The model service is limiting the rate of requests; try again later.",
-            reason="upstream_rate_limited",
-            retryable=not _SPENT_QUOTA.search(code),
-            retry_after=_retry_after(headers) or 1,
-        )
+        return _rate_limited(refusal)
     if 400 <= status < 500:
-        return InvalidRequest(
-            "The model service refused the request as invalid: a parameter is one that"
-            " this model does not accept.",
-            reason="upstream_rejected",
-        )
+        return _rejected(refusal)
     if status == 503:
-        return _unavailable(code, headers)
+        return _unavailable(refusal)
     message = "The model service failed."
     return UpstreamFault(message, reason="upstream_error", retryable=True)
 
 
-def _model_missing(*, model_was_named: bool) -> ApiError:
-    if model_was_named:
+def _content_filtered(_: _Refusal) -> ApiError:
+    message = "The model service's content filter refused the request."
+    return InvalidRequest(message, reason="content_filtered")
+
+
+def _context_overflow(refusal: _Refusal) -> ApiError:
+    return InvalidRequest.of_field(
+        _TEXT_FIELDS[refusal.operation],
+        # LangChain knows the case by the words "prompt is too long".
+        "must be shorter: the prompt is too long for the model's context.",
+        reason="context_length_exceeded",
+    )
+
+
+def _image_not_fetched(refusal: _Refusal) -> ApiError:
+    return InvalidRequest.of_field(
+        _TEXT_FIELDS[refusal.operation],
+        "must name pictures that the model service can download in time.",
+        reason="image_fetch_failed",
+    )
+
+
+def _rejected(refusal: _Refusal) -> ApiError:
+    said = scrubbed(refusal.message)
+    message = (
+        f"The model service refused the request as invalid: {said}"
+        if said
+        else "The model service refused the request as invalid: a parameter is one that this"
+        " model does not accept."
+    )
+    return InvalidRequest(message, reason="upstream_rejected")
+
+
+def _account(_: _Refusal) -> ApiError:
+    message = "The model service refused this service's account; tell the operator."
+    return UpstreamFault(message, reason="upstream_account")
+
+
+def _auth(_: _Refusal) -> ApiError:
+    message = "The model service refused this service's key; tell the operator."
+    return UpstreamFault(message, reason="upstream_auth")
+
+
+def _model_missing(refusal: _Refusal) -> ApiError:
+    if refusal.model_was_named:
         return NotFound.of_field(
             "model", "must be a model the model service has.", reason="model_not_found"
         )
@@ -151,22 +206,52 @@ def _model_missing(*, model_was_named: bool) -> ApiError:
     )
 
 
-def _is_unknown_path(status: int, code: str) -> bool:
-    return status in {405, 501} or (status == 404 and not _MODEL.search(code))
+def _rate_limited(refusal: _Refusal) -> ApiError:
+    return RateLimited(
+        "The model service is limiting the rate of requests; try again later.",
+        reason="upstream_rate_limited",
+        retry_after=_retry_after(refusal.headers) or 1,
+    )
 
 
-def _unavailable(code: str, headers: Mapping[str, str]) -> ApiError:
-    if "Loading model" in code:
-        return Unavailable(
-            "The model service is starting; try again in a few seconds.",
-            reason="upstream_starting",
-            retry_after=5,
-        )
+def _unavailable(refusal: _Refusal) -> ApiError:
     return Unavailable(
         "The model service is unavailable at the moment.",
         reason="upstream_unavailable",
-        retry_after=_retry_after(headers) or 1,
+        retry_after=_retry_after(refusal.headers) or 1,
     )
+
+
+def _starting(_: _Refusal) -> ApiError:
+    return Unavailable(
+        "The model service is starting; try again in a few seconds.",
+        reason="upstream_starting",
+        retry_after=5,
+    )
+
+
+def _only_streams(_: _Refusal) -> ApiError:
+    raise OnlyStreams
+
+
+# The meanings that a rule can give to an error.
+REASONS: Mapping[str, Callable[[_Refusal], ApiError]] = {
+    "content_filtered": _content_filtered,
+    "context_length_exceeded": _context_overflow,
+    "image_fetch_failed": _image_not_fetched,
+    "model_missing": _model_missing,
+    _ONLY_STREAMS: _only_streams,
+    "upstream_account": _account,
+    "upstream_auth": _auth,
+    "upstream_rate_limited": _rate_limited,
+    "upstream_rejected": _rejected,
+    "upstream_starting": _starting,
+    "upstream_unavailable": _unavailable,
+}
+
+
+def _is_unknown_path(status: int, words: str) -> bool:
+    return status in {405, 501} or (status == 404 and not _MODEL.search(words))
 
 
 def _retry_after(headers: Mapping[str, str]) -> int | None:
@@ -181,18 +266,22 @@ def _asked_wait(headers: Mapping[str, str]) -> int | None:
     return int(text) if re.fullmatch(r"\d{1,9}", text) else None
 
 
-def status_of_words(code: str) -> int:
-    """Return the status that an error code is usually sent with, 500 for an unknown one."""
-    return next((status for words, status in _STATUS_OF_WORD if words.search(code)), 500)
-
-
-def error_code(body: bytes) -> str:
-    """Collect the words an error body identifies itself with; only patterns ever look at them."""
+def _error_in(body: bytes) -> object:
+    """Return the error of a body: an object, a text, or nothing."""
     try:
-        document = orjson.loads(body)
+        document: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return ""
-    error: Any = document.get("error", document) if isinstance(document, dict) else {}
+        return {}
+    return document.get("error", document) if isinstance(document, dict) else {}
+
+
+def _words(error: object) -> str:
+    """Collect the words an error identifies itself with; only patterns ever look at them."""
     if not isinstance(error, dict):
         return str(error)
     return " ".join(str(error.get(name, "")) for name in ("code", "type", "message"))
+
+
+def _message(error: object) -> str:
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else ""

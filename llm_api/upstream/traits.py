@@ -1,6 +1,7 @@
 """What is peculiar to an upstream, and to the one that is bundled."""
 
 from dataclasses import dataclass
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,13 @@ class UpstreamTraits:
     queue_timeout: float = 1.0
     probe_path: str = "/models"
     keeps_alive: bool = True
+
+    def cap(self, body: dict[str, Any]) -> None:
+        """Cap the tokens of a request that has no cap, where the upstream would never end."""
+        if self.default_max_tokens and not (
+            body.get("max_tokens") or body.get("max_completion_tokens")
+        ):
+            body["max_tokens"] = self.default_max_tokens
 
 
 # llama.cpp never stops an abandoned call unless it is streamed, and generates without end unless

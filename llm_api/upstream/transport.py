@@ -26,6 +26,8 @@ from urllib3.connectionpool import HTTPConnectionPool  # noqa: TC002  # one impo
 from llm_api.domain import Endpoint, Timeouts
 from llm_api.upstream import faults
 from llm_api.upstream.call import Call
+from llm_api.upstream.connecting import Connector
+from llm_api.upstream.resolver import Resolver
 from llm_api.watch import Watch, peek
 
 # What a slow client leaves unread waits at the upstream and not here; Linux would take 6 MB.
@@ -41,7 +43,7 @@ class UpstreamAdapter(HTTPAdapter):
     a connection; a test holds them in place.
     """
 
-    def __init__(self, url: str, timeouts: Timeouts, pool_size: int) -> None:
+    def __init__(self, url: str, timeouts: Timeouts, watch: Watch, pool_size: int) -> None:
         """Keep at most `pool_size` idle connections to the address `url`."""
         super().__init__(max_retries=0, pool_connections=1, pool_maxsize=pool_size)
         self._timeouts = timeouts
@@ -53,6 +55,7 @@ class UpstreamAdapter(HTTPAdapter):
             socket_options=[*HTTPConnection.default_socket_options, _RECEIVE_BUFFER],
         )
         self._pool: HTTPConnectionPool = manager.connection_from_url(url)
+        self._connector = Connector(self._pool, watch, Resolver())
 
     def send(  # type: ignore[override]  # the signature is requests'; only `timeout` carries more here
         self, request: requests.PreparedRequest, *, timeout: Call, **_: Any
@@ -85,11 +88,7 @@ class UpstreamAdapter(HTTPAdapter):
 
     def _connect(self, connection: HTTPConnection, call: Call) -> None:
         if connection.sock is None:
-            connection.timeout = min(self._timeouts.connect, call.remaining) or 0.001
-            try:
-                connection.connect()
-            except (OSError, urllib3.exceptions.HTTPError) as error:
-                raise faults.while_connecting(error) from error
+            self._connector.connect(connection, min(self._timeouts.connect, call.remaining))
         call.waits_on(connection.sock)
 
     def _exchange(
@@ -154,7 +153,7 @@ class Transport:
         self._session.trust_env = False
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         self._session.headers = CaseInsensitiveDict(_headers(endpoint.key))
-        self._adapter = UpstreamAdapter(endpoint.url, timeouts, pool_size)
+        self._adapter = UpstreamAdapter(endpoint.url, timeouts, watch, pool_size)
         self._session.mount(endpoint.url, self._adapter)
         self._url = endpoint.url
         self._timeouts = timeouts

@@ -32,6 +32,9 @@ class ErrorDetailsSchema(ma.Schema):
     retryable = ma.fields.Boolean(metadata={"description": "Whether repeating the call can help."})
     reason = ma.fields.String(metadata={"description": "A stable word for the cause."})
     request_id = ma.fields.String()
+    hint = ma.fields.String(
+        metadata={"description": "What would help, where the model service's rule is known."}
+    )
 
 
 class ErrorBodySchema(ma.Schema):

@@ -54,16 +54,21 @@ def caller() -> Caller:
         never if client is None else lambda: has_hung_up(client) and not is_awaited(),
         g.timing,
         _time_limit(),
+        g.notes,
     )
 
 
 def _time_limit() -> float | None:
     """Return for how many seconds the client will wait, None where it has not said so well."""
-    header = "X-Request-Timeout"
-    if header not in request.headers and not g.get("is_streamed", False):
-        header = "x-stainless-read-timeout"  # of a stream it is the time between two events
+    environ = request.environ
+    text = environ.get("HTTP_X_REQUEST_TIMEOUT")
+    if text is None and not g.get("is_streamed", False):
+        # Of a stream it is the time between two events.
+        text = environ.get("HTTP_X_STAINLESS_READ_TIMEOUT")
+    if text is None:
+        return None
     try:
-        seconds = float(request.headers.get(header, ""))
+        seconds = float(text)
     except ValueError:
         return None
     return seconds if 0 < seconds < math.inf else None

@@ -56,6 +56,8 @@ def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = 
         # The SDKs repeat every 429 and 5xx twice, unless this tells them not to.
         response.headers["x-should-retry"] = "false"
     g.log["reason"] = error.reason
+    if error.hint:
+        g.log["hint"] = error.hint
     return response
 
 
@@ -70,6 +72,8 @@ def _details(error: ApiError, request_id: str) -> dict[str, Any]:
         "reason": error.reason,
         "request_id": request_id,
     }
+    if isinstance(error, InvalidRequest) and error.hint:
+        details["hint"] = error.hint
     if isinstance(error, InvalidRequest) and error.fields:
         details["errors"] = [{"field": f.field, "message": f.message} for f in error.fields]
     return details

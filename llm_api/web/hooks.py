@@ -6,7 +6,7 @@ from functools import partial
 
 from flask import Flask, Response, g, request
 
-from llm_api.domain import Timing
+from llm_api.domain import Notes, Timing
 from llm_api.telemetry import new_request_id
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ def _begin() -> None:
     g.request_id = new_request_id()
     g.started_at = time.perf_counter()
     g.timing = Timing()
+    g.notes = Notes()
     g.log = {}
     g.headers = {}  # what others want on the answer, whatever it will be
 

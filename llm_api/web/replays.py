@@ -30,7 +30,14 @@ _MAX_BYTES_FOR_RETRIES = 256 << 10
 _ERROR_EVENT = b'data: {"error":'
 _MAX_KEY = 255
 # Of the first answer's headers, those that belong to the answer and not to the exchange.
-_KEPT_HEADERS = ("x-dropped-params", "Cache-Control", "X-Accel-Buffering")
+_KEPT_HEADERS = (
+    "x-dropped-params",
+    "x-fallback-from",
+    "x-fallback-to",
+    "x-fallback-reason",
+    "Cache-Control",
+    "X-Accel-Buffering",
+)
 
 
 def register_teardown(app: Flask) -> None:

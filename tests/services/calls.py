@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass, field
 
-from llm_api.domain import Caller, Endpoint, Model, Timeouts, UsageRecord
+from llm_api.config_files import read_profiles
+from llm_api.domain import Caller, Endpoint, Model, Timeouts, UpstreamPlan, UsageRecord
 from llm_api.services.catalogue import Catalogue
+from llm_api.settings import PROJECT_ROOT
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.policy import RetryPolicy
+from llm_api.upstream.profiles import choose_profile
 from llm_api.upstream.traits import UpstreamTraits
 from llm_api.watch import Watch
 
 CALLER = Caller(request_id="request-1", route="/api/v1/llm/chat")
 TIMEOUTS = Timeouts(connect=3, first_byte=60, idle=60, total=110, stream=110)
 WATCH = Watch()  # its one thread lives as long as the process
+GENERIC = choose_profile(read_profiles(PROJECT_ROOT), "")
 NOWHERE = "http://127.0.0.1:9/v1"
 
 
@@ -37,9 +41,9 @@ def client_of(
     """Make a client, which opens no connection before it is asked."""
     endpoint = Endpoint(url, model, key)
     chosen = traits or UpstreamTraits("fast")
-    return UpstreamClient(
-        endpoint, chosen, TIMEOUTS, WATCH, policy=RetryPolicy(sleep=lambda _: None)
-    )
+    policy = RetryPolicy(sleep=lambda _: None)
+    plan = UpstreamPlan((endpoint,))
+    return UpstreamClient(plan, chosen, TIMEOUTS, WATCH, GENERIC, policy=policy)
 
 
 def catalogue_of(upstream: UpstreamClient, *, is_guided: bool = False) -> Catalogue:

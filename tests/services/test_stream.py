@@ -6,14 +6,14 @@ from typing import Any
 import orjson
 import pytest
 
-from llm_api.domain import Endpoint, ModelRequest, Operation, Timeouts
+from llm_api.domain import Endpoint, ModelRequest, Operation, Timeouts, UpstreamPlan
 from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.usage import UsageLedger
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.traits import UpstreamTraits
-from tests.services.calls import CALLER, TIMEOUTS, WATCH, ListSink, catalogue_of, client_of
+from tests.services.calls import CALLER, GENERIC, TIMEOUTS, WATCH, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.replies import Event, Reply
 from tests.support.upstream import ScriptedUpstream
@@ -314,10 +314,11 @@ def hurried_chat(
     """Chat with the scripted upstream under other time-outs."""
     limits = {name: getattr(TIMEOUTS, name) for name in Timeouts.__slots__} | seconds
     client = UpstreamClient(
-        Endpoint(upstream.url, "scripted"),
+        UpstreamPlan((Endpoint(upstream.url, "scripted"),)),
         traits or UpstreamTraits("fast"),
         Timeouts(**limits),
         WATCH,
+        GENERIC,
     )
     return ChatService(catalogue_of(client), UsageLedger(sink))
 

@@ -32,7 +32,7 @@ def ledger(sink: ListSink) -> UsageLedger:
 def call_with(ledger: UsageLedger, *usages: TokenUsage, attempts: int = 1) -> None:
     with ledger.account(DESTINATION, replace(CALLER, timing=Timing())) as accounted:
         for _ in range(attempts):
-            with accounted.upstream_call.attempt():
+            with accounted.upstream_call.attempt("fast", "fast", "scripted"):
                 pass
         accounted.completions += [Completion({}, b"{}", usage) for usage in usages]
 
@@ -40,7 +40,7 @@ def call_with(ledger: UsageLedger, *usages: TokenUsage, attempts: int = 1) -> No
 def fail_with(ledger: UsageLedger, error: BaseException) -> None:
     def attempt() -> None:
         with ledger.account(DESTINATION, CALLER) as accounted:
-            with accounted.upstream_call.attempt():
+            with accounted.upstream_call.attempt("fast", "fast", "scripted"):
                 pass
             raise error
 
@@ -53,7 +53,7 @@ def test_a_good_call_has_one_row(ledger: UsageLedger, sink: ListSink) -> None:
 
     [row] = sink.ended
     assert (row.request_id, row.route) == ("request-1", "/api/v1/llm/chat")
-    assert (row.model_asked, row.model, row.upstream) == ("the-asked-model", "the-model", "fast")
+    assert (row.model_asked, row.model, row.upstream) == ("the-asked-model", "scripted", "fast")
     assert (row.status, row.reason, row.attempts) == ("ok", None, 1)
 
 
@@ -69,7 +69,7 @@ def test_a_row_says_when_the_call_was(ledger: UsageLedger, sink: ListSink) -> No
 
 def test_before_it_ends_a_call_counts_as_killed(ledger: UsageLedger, sink: ListSink) -> None:
     with ledger.account(DESTINATION, CALLER) as accounted:
-        with accounted.upstream_call.attempt():
+        with accounted.upstream_call.attempt("fast", "fast", "scripted"):
             pass
 
         statuses = [row.status for row in sink.begun], [row.status for row in sink.ended]

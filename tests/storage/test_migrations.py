@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "half"
-down_revision = "0001"
+down_revision = "0002"
 
 def upgrade():
     op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))

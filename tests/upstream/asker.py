@@ -5,16 +5,22 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llm_api.domain import Completion, Endpoint, Timeouts, never
+from llm_api.config_files import read_profiles
+from llm_api.domain import Completion, Endpoint, Timeouts, UpstreamPlan, never
 from llm_api.errors import ApiError
+from llm_api.settings import PROJECT_ROOT
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.policy import RetryPolicy
+from llm_api.upstream.profiles import Profile, choose_profile
+from llm_api.upstream.refusals import RefusalReader
 from llm_api.upstream.traits import UpstreamTraits
 from llm_api.watch import Watch
 
 if TYPE_CHECKING:
     from llm_api.upstream.call import Call
 
+PROFILES = read_profiles(PROJECT_ROOT)
+READER = RefusalReader(choose_profile(PROFILES, "").rules)
 MODEL = "scripted"
 KEY = "sk-canary-of-the-key"
 PROMPT = "canary-of-the-prompt"
@@ -26,7 +32,7 @@ PATIENT = Timeouts(connect=3.0, first_byte=10.0, idle=10.0, total=30.0, stream=3
 class Asker:
     """Asks for completions; pauses between attempts are noted and not slept."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # all but the first are rare
         self,
         url: str,
         watch: Watch,
@@ -34,6 +40,8 @@ class Asker:
         traits: UpstreamTraits = PLAIN,
         timeouts: Timeouts = PATIENT,
         key: str = KEY,
+        profile: Profile | None = None,
+        more: tuple[Endpoint, ...] = (),
     ) -> None:
         """Open no connection yet."""
         self.pauses: list[float] = []
@@ -41,7 +49,9 @@ class Asker:
         self.call: Call | None = None
         endpoint = Endpoint(url, MODEL, key)
         policy = RetryPolicy(sleep=self.pauses.append)
-        self.client = UpstreamClient(endpoint, traits, timeouts, watch, policy=policy)
+        profile = profile or choose_profile(PROFILES, url)
+        plan = UpstreamPlan((endpoint, *more))
+        self.client = UpstreamClient(plan, traits, timeouts, watch, profile, policy=policy)
 
     @property
     def attempts(self) -> int:

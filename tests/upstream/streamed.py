@@ -9,6 +9,7 @@ import orjson
 
 from llm_api.domain import Operation
 from llm_api.upstream.chunks import StreamedAnswer
+from tests.upstream.asker import READER
 
 DONE = b"[DONE]"
 HEAD: Mapping[str, Any] = {
@@ -69,7 +70,7 @@ def taken(
     events: Iterable[bytes], operation: Operation = Operation.CHAT, *, shows_usage: bool = False
 ) -> list[bytes]:
     """Return the chunks that are passed on for the events of a whole answer."""
-    answer = StreamedAnswer(operation, shows_usage=shows_usage)
+    answer = StreamedAnswer(operation, shows_usage=shows_usage, reader=READER)
     chunks = [chunk for one in events if (chunk := answer.take(one)) is not None]
     return chunks + answer.end()
 

@@ -25,9 +25,8 @@ def batches(
     """Ask for a streamed answer."""
     asker.call = asker.client.new_call(never, lambda: None, is_streamed=True)
     body = {"messages": [{"role": "user", "content": PROMPT}], **parameters}
-    return asker.client.stream(
-        "asked", body, asker.call, answer or StreamedAnswer(shows_usage=True)
-    )
+    answer = answer or asker.client.new_answer(shows_usage=True)
+    return asker.client.stream("asked", body, asker.call, answer)
 
 
 def stream(asker: Asker, **parameters: Any) -> list[bytes]:

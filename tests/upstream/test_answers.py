@@ -9,6 +9,7 @@ from llm_api.domain import Operation, TokenUsage
 from llm_api.upstream.answers import parse_answer, parse_usage
 from llm_api.upstream.collect import collect_chunks
 from llm_api.upstream.faults import Fault
+from tests.upstream.asker import READER
 from tests.upstream.streamed import DEEP, deep_json
 
 
@@ -239,7 +240,9 @@ def test_embeddings_count_tokens_of_the_prompt_alone() -> None:
 @pytest.mark.parametrize("operation", list(Operation))
 def test_an_error_inside_an_answer_of_any_kind_is_an_error(operation: Operation) -> None:
     with pytest.raises(Fault) as raised:
-        parse_answer(b'{"error":{"code":"data_inspection_failed"},"data":[]}', operation)
+        parse_answer(
+            b'{"error":{"code":"data_inspection_failed"},"data":[]}', operation, reader=READER
+        )
 
     assert raised.value.error.reason == "content_filtered"
 

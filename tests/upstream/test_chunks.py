@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from llm_api.domain import Operation, TokenUsage
 from llm_api.upstream.chunks import StreamedAnswer
 from llm_api.upstream.faults import Fault
+from tests.upstream.asker import READER
 from tests.upstream.strategies import CHUNKS
 from tests.upstream.streamed import (
     DEEP,
@@ -127,7 +128,7 @@ def test_what_is_missing_in_a_later_head_is_that_of_the_first(*, name: str, is_n
 
 @pytest.mark.parametrize("operation", [Operation.CHAT, Operation.TEXT])
 def test_a_head_that_is_missing_is_made_once(operation: Operation) -> None:
-    answer = StreamedAnswer(operation)
+    answer = StreamedAnswer(operation, reader=READER)
     bare = b'{"choices":[{"index":0,"delta":{},"text":"a"}]}'
 
     chunks = [orjson.loads(answer.take(bare) or b"") for _ in range(3)]
@@ -286,7 +287,7 @@ def test_a_usage_beside_choices_gets_a_chunk_of_its_own(*, shows_usage: bool) ->
 def test_of_a_usage_in_every_chunk_the_last_counts(*, shows_usage: bool) -> None:
     pieces = [choice({"role": "assistant", "content": "a"}), choice({}, finish_reason="stop")]
     events = [event(piece, usage=dict(USAGE)) for piece in pieces] + [counted(OTHER_USAGE), DONE]
-    answer = StreamedAnswer(shows_usage=shows_usage)
+    answer = StreamedAnswer(shows_usage=shows_usage, reader=READER)
 
     chunks = [orjson.loads(chunk) for one in events if (chunk := answer.take(one)) is not None]
 

@@ -1,17 +1,48 @@
 """Every vendor's way to fail becomes one of our errors, in our own words."""
 
+import re
 import ssl
+from collections.abc import Mapping, Sequence
 
 import orjson
 import pytest
+import requests
 import urllib3
 from urllib3.connection import HTTPConnection
 
 from llm_api.errors import ApiError
-from llm_api.upstream import faults, refusals
-from tests.upstream.asker import described
+from llm_api.upstream import faults
+from llm_api.upstream.faults import Fault
+from llm_api.upstream.profiles import choose_profile
+from llm_api.upstream.refusals import ErrorRule, RefusalReader
+from tests.upstream.asker import PROFILES, described
 
 SECRETS = ("sk-live-4242", "ep-20251015-abcde", "account 2100000042", "a canary in a prompt")
+
+RULES = choose_profile(PROFILES, "https://host/v1").rules
+
+
+def read_body(
+    status: int,
+    body: bytes,
+    rules: Sequence[ErrorRule] = RULES,
+    headers: Mapping[str, str] | None = None,
+    *,
+    model_was_named: bool = True,
+) -> Fault:
+    """Read an answer as a client of an upstream of which nothing is known."""
+    response = requests.Response()
+    response.status_code = status
+    response.headers.update(headers or {})
+    reader = RefusalReader(rules, model_was_named=model_was_named)
+    return reader.of_status(response, body)
+
+
+def read(status: int, code: str, headers: Mapping[str, str], *, model_was_named: bool) -> ApiError:
+    """Read an answer with such a code."""
+    body = orjson.dumps({"error": {"code": code}})
+    return read_body(status, body, headers=headers, model_was_named=model_was_named).error
+
 
 CODES = [
     # DashScope: https://help.aliyun.com/zh/model-studio/error-code
@@ -70,7 +101,7 @@ CODES = [
 def test_the_code_of_a_vendor_is_known(
     status: int, code: str, expected: tuple[int, str, bool]
 ) -> None:
-    error = refusals.of_code(status, code, {}, model_was_named=True)
+    error = read(status, code, {}, model_was_named=True)
 
     assert described(error) == expected
 
@@ -79,7 +110,7 @@ def test_the_code_of_a_vendor_is_known(
 def test_the_case_of_a_code_does_not_matter(
     status: int, code: str, expected: tuple[int, str, bool]
 ) -> None:
-    error = refusals.of_code(status, code.upper(), {}, model_was_named=True)
+    error = read(status, code.upper(), {}, model_was_named=True)
 
     assert described(error) == expected
 
@@ -87,14 +118,14 @@ def test_the_case_of_a_code_does_not_matter(
 def test_a_conversation_too_long_for_dashscope_is_known_by_its_message() -> None:
     text = "InvalidParameter <400> InternalError.Algo: Range of input length should be [1, 129024]"
 
-    error = refusals.of_code(400, text, {}, model_was_named=True)
+    error = read(400, text, {}, model_was_named=True)
 
     assert error.reason == "context_length_exceeded"
 
 
 @pytest.mark.parametrize("code", ["ModelNotFound", "ModelNotOpen"])
 def test_a_missing_model_that_nobody_named_is_our_fault(code: str) -> None:
-    error = refusals.of_code(404, code, {}, model_was_named=False)
+    error = read(404, code, {}, model_was_named=False)
 
     assert described(error) == (502, "upstream_model_missing", False)
 
@@ -106,7 +137,7 @@ def test_a_missing_model_that_nobody_named_is_our_fault(code: str) -> None:
 def test_the_advice_to_wait_is_between_a_second_and_a_minute(header: str, seconds: int) -> None:
     headers = {"Retry-After": header}
 
-    error = refusals.of_code(429, "limit_requests", headers, model_was_named=True)
+    error = read(429, "limit_requests", headers, model_was_named=True)
 
     assert error.retry_after == seconds
 
@@ -147,7 +178,7 @@ def test_what_prevents_a_connection_is_told_apart(name: str) -> None:
 def test_no_text_of_an_upstream_is_in_an_error(status: int, code: str) -> None:
     body = orjson.dumps({"error": {"code": code, "message": " ".join(SECRETS)}})
 
-    error = refusals.of_code(status, refusals.error_code(body), {}, model_was_named=True)
+    error = read_body(status, body).error
 
     assert not spoken(error, SECRETS)
 
@@ -161,15 +192,42 @@ def spoken(error: ApiError, words: tuple[str, ...]) -> list[str]:
 @pytest.mark.parametrize(
     ("body", "words"),
     [
-        (b'{"error":{"code":"A","type":"B","message":"C"}}', ["A", "B", "C"]),
-        (b'{"code":"A","message":"C","request_id":"1"}', ["A", "C"]),
+        (b'{"error":{"code":"A1","type":"B2","message":"C3"}}', ["A1", "B2", "C3"]),
+        (b'{"code":"A1","message":"C3","request_id":"1"}', ["A1", "C3"]),
         (b'{"error":"broken"}', ["broken"]),
-        (b"[]", []),
-        (b"<html>", []),
-        (b"", []),
-        (b"\xff", []),
     ],
     ids=repr,
 )
-def test_the_words_of_an_error_body_are_collected(body: bytes, words: list[str]) -> None:
-    assert refusals.error_code(body).split() == words
+def test_a_rule_finds_its_words_wherever_an_error_has_them(body: bytes, words: list[str]) -> None:
+    for word in words:
+        rule = ErrorRule(re.compile(word), "content_filtered")
+
+        assert read_body(400, body, [rule]).error.reason == "content_filtered"
+
+
+@pytest.mark.parametrize("body", [b"[]", b"<html>", b"", b"\xff", b"null", b"1"], ids=repr)
+def test_a_body_without_words_is_read_by_its_status(body: bytes) -> None:
+    assert read_body(400, body).error.reason == "upstream_rejected"
+
+
+def test_a_rule_can_be_for_one_status() -> None:
+    rule = ErrorRule(re.compile("A1"), "content_filtered", status=frozenset([400]))
+
+    reasons = [read_body(status, b'{"code":"A1"}', [rule]).error.reason for status in (400, 429)]
+
+    assert reasons == ["content_filtered", "upstream_rate_limited"]
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_a_rule_can_say_whether_a_repeat_helps(*, retryable: bool) -> None:
+    rule = ErrorRule(re.compile("A1"), "image_fetch_failed", retryable=retryable)
+
+    fault = read_body(400, b'{"code":"A1"}', [rule])
+
+    assert (fault.error.retryable, fault.is_repeatable) == (retryable, retryable)
+
+
+def test_a_hint_goes_with_the_error() -> None:
+    rule = ErrorRule(re.compile("A1"), "upstream_rejected", hint="Say please.")
+
+    assert read_body(400, b'{"code":"A1"}', [rule]).error.hint == "Say please."

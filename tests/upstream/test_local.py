@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.domain import Endpoint
+from llm_api.domain import Endpoint, UpstreamPlan
 from llm_api.settings import PROJECT_ROOT
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.local import MODEL, BundledModel, weights_of
@@ -20,7 +20,7 @@ from llm_api.upstream.traits import BUNDLED_MODEL
 from llm_api.watch import Watch
 from tests.support.processes import process_table
 from tests.support.waiting import wait_until
-from tests.upstream.asker import PATIENT, Asker, described
+from tests.upstream.asker import PATIENT, PROFILES, Asker, described
 from tests.upstream.bundled import get, is_healthy, running_model
 
 AskerOf = Callable[..., Asker]
@@ -50,7 +50,9 @@ def model() -> Iterator[BundledModel]:
 def asker(model: BundledModel, watch: Watch) -> Iterator[Asker]:
     """Ask the bundled model as the service does."""
     asker = Asker(model.url, watch, traits=BUNDLED_MODEL, timeouts=SLOW)
-    asker.client = UpstreamClient(Endpoint(model.url, MODEL, model.key), BUNDLED_MODEL, SLOW, watch)
+    plan = UpstreamPlan((Endpoint(model.url, MODEL, model.key),))
+    profile = PROFILES["llama-cpp"]
+    asker.client = UpstreamClient(plan, BUNDLED_MODEL, SLOW, watch, profile)
     yield asker
     asker.client.close()
 

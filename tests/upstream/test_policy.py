@@ -11,7 +11,7 @@ from llm_api.errors import RateLimited, Unavailable, UpstreamFault
 from llm_api.upstream import faults
 from llm_api.upstream.call import Call
 from llm_api.upstream.faults import Fault
-from llm_api.upstream.policy import ATTEMPTS, RetryPolicy
+from llm_api.upstream.policy import ATTEMPTS, RetryPolicy, permitted
 
 
 class World:
@@ -33,12 +33,14 @@ class World:
 
     def policy(self, *, has_breaker: bool = True) -> RetryPolicy:
         """Make a policy in this world; of every random span it takes the upper end."""
-        return RetryPolicy(
+        policy = RetryPolicy(
             has_breaker=has_breaker,
             clock=self.clock,
             sleep=self.sleep,
             uniform=lambda _, high: high,
         )
+        self.breaker = policy.new_breaker()
+        return policy
 
 
 def unavailable(wait: int | None = None) -> Fault:
@@ -58,12 +60,12 @@ def rejected() -> Fault:
     return Fault(UpstreamFault("Nonsense.", reason="upstream_bad_response"))
 
 
-def attempts_of(policy: RetryPolicy, call: Call, *outcomes: Fault | str) -> Callable[[], str]:
+def attempts_of(world: World, call: Call, *outcomes: Fault | str) -> Callable[[], str]:
     """Make an attempt that ends as told, one outcome after the other."""
     coming = iter(outcomes)
 
     def attempt() -> str:
-        with policy.permitted(), call.attempt():
+        with permitted(world.breaker), call.attempt("fast", "fast", "m"):
             outcome = next(coming)
             if isinstance(outcome, Fault):
                 raise outcome
@@ -86,7 +88,7 @@ def world() -> World:
 def test_the_pause_is_as_the_fault_asks(world: World, fault: Fault, pause: float) -> None:
     policy, call = world.policy(), Call(total=60)
 
-    assert policy.run(call, attempts_of(policy, call, fault, "good")) == "good"
+    assert policy.run(call, attempts_of(world, call, fault, "good")) == "good"
     assert sum(world.slept) == pytest.approx(pause)
     assert call.attempts == 2
 
@@ -96,7 +98,7 @@ def test_a_long_wait_is_the_callers_to_keep(world: World, wait: int) -> None:
     policy, call = world.policy(), Call(total=60)
 
     with pytest.raises(Fault):
-        policy.run(call, attempts_of(policy, call, limited(wait), "good"))
+        policy.run(call, attempts_of(world, call, limited(wait), "good"))
 
     assert (call.attempts, world.slept) == (1, [])
 
@@ -105,7 +107,7 @@ def test_a_wait_that_outlasts_the_call_is_not_begun(world: World) -> None:
     policy, call = world.policy(), Call(total=2)
 
     with pytest.raises(Fault):
-        policy.run(call, attempts_of(policy, call, limited(5), "good"))
+        policy.run(call, attempts_of(world, call, limited(5), "good"))
 
     assert call.attempts == 1
 
@@ -115,7 +117,7 @@ def test_a_call_has_three_attempts_over_all_upstreams(world: World) -> None:
     for count in (2, 3):
         policy = world.policy()
         with pytest.raises(Fault):
-            policy.run(call, attempts_of(policy, call, unavailable(), unavailable()))
+            policy.run(call, attempts_of(world, call, unavailable(), unavailable()))
 
         assert call.attempts == count
 
@@ -124,7 +126,7 @@ def test_a_client_that_leaves_in_the_pause_is_not_repeated_for(world: World) -> 
     policy, call = world.policy(), Call(total=60, is_abandoned=lambda: True)
 
     with pytest.raises(Fault) as raised:
-        policy.run(call, attempts_of(policy, call, unavailable(), "good"))
+        policy.run(call, attempts_of(world, call, unavailable(), "good"))
 
     assert raised.value.error.reason == "client_closed"
     assert call.attempts == 1
@@ -135,11 +137,11 @@ def test_a_repeat_that_finds_the_circuit_open_tells_the_first_fault(world: World
     for _ in range(2):
         call = Call(total=60)
         with pytest.raises(Fault):
-            policy.run(call, attempts_of(policy, call, unavailable(), unavailable()))
+            policy.run(call, attempts_of(world, call, unavailable(), unavailable()))
     call = Call(total=60)
 
     with pytest.raises(Fault) as raised:
-        policy.run(call, attempts_of(policy, call, unavailable(), "good"))
+        policy.run(call, attempts_of(world, call, unavailable(), "good"))
 
     assert (raised.value.error.reason, raised.value.error.is_spent) == (
         "upstream_unavailable",
@@ -159,7 +161,7 @@ def test_a_fault_without_a_repeat_left_in_the_budget_is_spent(world: World) -> N
             # The second attempt of each call waits for the next call: its repeat is in flight.
             if call.attempts and depth:
                 fail_within_a_failing_call(depth - 1)
-            with call.attempt():
+            with call.attempt("fast", "fast", "m"):
                 raise unavailable()
 
         with pytest.raises(Fault) as raised:
@@ -197,12 +199,12 @@ class PolicyMachine(RuleBasedStateMachine):
             "auth": Fault(UpstreamFault("No.", reason="upstream_auth")),
             "gone": Fault(faults.ClientGone()),
         }
-        was_open = self.policy.breaker.is_open
+        was_open = self.world.breaker.is_open
         reason = "ok"
         try:
             self.policy.run(
                 call,
-                attempts_of(self.policy, call, *(made.get(one, one) for one in outcomes)),
+                attempts_of(self.world, call, *(made.get(one, one) for one in outcomes)),
             )
         except Fault as fault:
             reason = fault.error.reason
@@ -225,7 +227,7 @@ class PolicyMachine(RuleBasedStateMachine):
         """Find the upstream good again: after its wait one call gets through and closes it."""
         self.world.now += 331
         self.ask(["good", "good"])
-        assert not self.policy.breaker.is_open
+        assert not self.world.breaker.is_open
 
     @invariant()
     def every_attempt_has_its_row(self) -> None:

@@ -35,7 +35,7 @@ def inside():
     services = app.extensions["llm_api"]
     app.extensions["llm_api_spool"].flush()
     return {{
-        "places": services.catalogue.route(None).upstream._places._value,
+        "places": services.catalogue.route(None).upstream._places._free._value,
         "watched": len(services.watch._watched),
         "open_files": len(os.listdir("/dev/fd")),
     }}

@@ -1,8 +1,9 @@
 """Rewrites a prompt for an image or video model: one call, checked, and honest when it fails."""
 
-from llm_api.domain import Caller, OptimizedPrompt, PromptRequest
+from llm_api.domain import Caller, Completion, OptimizedPrompt, PromptRequest
 from llm_api.errors import Unavailable
-from llm_api.services.catalogue import Catalogue
+from llm_api.services.catalogue import Catalogue, Destination
+from llm_api.services.fallback import first_that_answers
 from llm_api.services.prompts.checks import what_is_wrong
 from llm_api.services.prompts.guided import GuidedForm
 from llm_api.services.prompts.improvements import improvements
@@ -33,14 +34,16 @@ class PromptOptimizer:
                 retryable=False,
             )
         destination = self._catalogue.route(None)
-        form = self._guided if destination.is_guided else self._instructed
         with self._ledger.account(destination, caller) as accounted:
-            completion = destination.upstream.complete(
-                destination.model,
-                form.parameters(request),
-                accounted.upstream_call,
-                model_was_named=False,
-            )
+            call = accounted.upstream_call
+
+            def ask(at: Destination) -> tuple[GuidedForm | InstructedForm, Completion]:
+                form = self._guided if at.is_guided else self._instructed
+                parameters = form.parameters(request)
+                completion = at.upstream.complete(at.model, parameters, call, model_was_named=False)
+                return form, completion
+
+            form, completion = first_that_answers(destination, call, caller.notes, ask)
             accounted.completions.append(completion)
         return _checked(request, form.rewrite(request, completion))
 

@@ -11,6 +11,7 @@ from llm_api.web.api import Blueprint
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
 from llm_api.web.fields import UNKNOWN
+from llm_api.web.notes import header_safe, noted
 from llm_api.web.openai.chat_schemas import EngineChatRequestSchema, OpenAIChatRequestSchema
 from llm_api.web.openai.schemas import OpenAIErrorSchema, OpenAIRequest
 from llm_api.web.openai.text_schemas import EmbeddingsRequestSchema, TextRequestSchema
@@ -24,8 +25,6 @@ blueprint = Blueprint(
 STRICT_SETTING = "REFUSE_UNKNOWN_PARAMETERS"
 # A model has no date of birth here, and SDKs want an integer.
 _CREATED = 0
-_MAX_NAMED = 20
-_MAX_NAME = 64
 # What the docs page offers to send.
 _CHAT_EXAMPLE = {
     "model": "smollm2-135m-instruct",
@@ -107,7 +106,7 @@ def _answer(body: OpenAIRequest) -> Response:
     # `metadata` is known, although no upstream gets it.
     unknown = [name for name in body.dropped if name != "metadata"]
     if unknown and current_app.config[STRICT_SETTING]:
-        raise InvalidRequest.of_field(_shown(unknown[0]), UNKNOWN, reason="unknown_field")
+        raise InvalidRequest.of_field(header_safe(unknown[0]), UNKNOWN, reason="unknown_field")
     return answered_once(partial(_ask, body))
 
 
@@ -119,14 +118,4 @@ def _ask(body: OpenAIRequest) -> Response:
         response = event_stream(answer)
     else:
         response = json_response(chat.complete(body.model_request, caller()).body)
-    if body.dropped:
-        # Named for the caller, who would otherwise not know.
-        response.headers["x-dropped-params"] = ",".join(map(_shown, body.dropped[:_MAX_NAMED]))
-    return response
-
-
-def _shown(name: str) -> str:
-    """Make a name that a client made up fit for a header."""
-    return "".join(c if c.isascii() and c.isprintable() and c != "," else "?" for c in name)[
-        :_MAX_NAME
-    ]
+    return noted(response, body.dropped)

@@ -11,7 +11,7 @@ def chat_answer(completion: Completion) -> dict[str, Any]:
     """Take the documented fields out of an upstream's completion."""
     document, usage = completion.document, completion.usage
     counts = (usage.prompt_tokens, usage.completion_tokens)
-    return {
+    answer: dict[str, Any] = {
         "id": document.get("id") or f"chatcmpl-{secrets.token_hex(12)}",
         "object": "chat.completion",
         "created": document.get("created") or int(time.time()),
@@ -33,6 +33,7 @@ def chat_answer(completion: Completion) -> dict[str, Any]:
             "total_tokens": sum(counts) if None not in counts else None,
         },
     }
+    return answer | ({"fallback": document["fallback"]} if "fallback" in document else {})
 
 
 def prompt_answer(result: OptimizedPrompt) -> dict[str, Any]:

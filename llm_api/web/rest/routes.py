@@ -6,6 +6,7 @@ from llm_api.domain import ModelRequest, PromptRequest
 from llm_api.web.api import Blueprint, ErrorSchema
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
+from llm_api.web.notes import noted
 from llm_api.web.replays import answered_once
 from llm_api.web.rest.answers import chat_answer, prompt_answer
 from llm_api.web.rest.schemas import (
@@ -33,7 +34,7 @@ _PROMPT_EXAMPLE = {"prompt": "A cat sitting on a chair", "type": "image", "style
 def chat(body: ModelRequest) -> Response:
     """Continue a conversation."""
     return answered_once(
-        lambda: json_response(chat_answer(services().chat.complete(body, caller())))
+        lambda: noted(json_response(chat_answer(services().chat.complete(body, caller()))))
     )
 
 
@@ -44,5 +45,5 @@ def chat(body: ModelRequest) -> Response:
 def optimize_prompt(body: PromptRequest) -> Response:
     """Rewrite a prompt for an image or video model, keeping its intent."""
     return answered_once(
-        lambda: json_response(prompt_answer(services().optimizer.optimize(body, caller())))
+        lambda: noted(json_response(prompt_answer(services().optimizer.optimize(body, caller()))))
     )

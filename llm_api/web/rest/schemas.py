@@ -120,6 +120,21 @@ class UsageSchema(ma.Schema):
     total_tokens = ma.fields.Integer(allow_none=True)
 
 
+class FallbackModelSchema(ma.Schema):
+    """A model, and the upstream that has it."""
+
+    upstream = ma.fields.String()
+    model = ma.fields.String()
+
+
+class FallbackSchema(ma.Schema):
+    """Says that another model than the one asked for has answered, and why."""
+
+    asked = ma.fields.Nested(FallbackModelSchema)
+    used = ma.fields.Nested(FallbackModelSchema)
+    reason = ma.fields.String(metadata={"example": "upstream_unavailable"})
+
+
 class ChatAnswerSchema(ma.Schema):
     """The conversation's continuation."""
 
@@ -131,6 +146,9 @@ class ChatAnswerSchema(ma.Schema):
     )
     choices = ma.fields.List(ma.fields.Nested(ChoiceSchema))
     usage = ma.fields.Nested(UsageSchema)
+    fallback = ma.fields.Nested(
+        FallbackSchema, metadata={"description": "Only present where a fallback has answered."}
+    )
 
 
 class PromptRequestSchema(StrictSchema):

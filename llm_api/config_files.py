@@ -1,0 +1,143 @@
+"""Reads the data in `config/`: the catalogue of models and the vendor profiles.
+
+What is wrong in a file is told like a wrong setting: which file, where in it, and what would be
+right.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import marshmallow as ma
+
+from llm_api.domain import Model
+from llm_api.settings import SettingsError
+from llm_api.upstream.profiles import GENERIC, Profile
+from llm_api.upstream.refusals import REASONS, ErrorRule
+
+FOLDER = Path("config")
+MODELS = FOLDER / "models.toml"
+PROFILES = FOLDER / "profiles"
+
+
+class _Names(ma.fields.List[Any]):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(ma.fields.String(validate=ma.validate.Length(min=1)), **options)
+
+
+class _ModelSchema(ma.Schema):
+    upstream = ma.fields.String(required=True)
+    is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    fallback = _Names(load_default=())
+    longer_context = ma.fields.String(load_default=None)
+
+
+class _CatalogueSchema(ma.Schema):
+    models = ma.fields.Dict(
+        keys=ma.fields.String(), values=ma.fields.Nested(_ModelSchema), required=True
+    )
+
+
+class _Pattern(ma.fields.String):
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **options)
+        try:
+            return re.compile(text or "", re.IGNORECASE)
+        except re.error as error:
+            raise ma.ValidationError(["Not a valid regular expression."]) from error
+
+
+class _RuleSchema(ma.Schema):
+    match = _Pattern(required=True)
+    reason = ma.fields.String(required=True, validate=ma.validate.OneOf(sorted(REASONS)))
+    hint = ma.fields.String(load_default=None)
+    retryable = ma.fields.Boolean(load_default=None, truthy={True}, falsy={False})
+    status = ma.fields.List(ma.fields.Integer(strict=True), load_default=())
+
+
+class _ThinkingSchema(ma.Schema):
+    on = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
+    off = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
+
+
+class _ProfileSchema(ma.Schema):
+    title = ma.fields.String(required=True)
+    hosts = _Names(load_default=())
+    token_cap = ma.fields.String(
+        load_default=None, validate=ma.validate.OneOf(["max_tokens", "max_completion_tokens"])
+    )
+    developer_role = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
+    parameters = _Names(load_default=None)
+    json_modes = _Names(load_default=None)
+    thinking = ma.fields.Nested(_ThinkingSchema, load_default=dict)
+    errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
+
+
+def read_models(root: Path) -> list[Model]:
+    """Read the catalogue of an installation; raises SettingsError."""
+    table = _checked(_CatalogueSchema(), root, MODELS)
+    return [
+        Model(name, **traits | {"fallback": tuple(traits["fallback"])})
+        for name, traits in table["models"].items()
+    ]
+
+
+def read_profiles(root: Path) -> dict[str, Profile]:
+    """Read the vendor profiles of an installation by their names; raises SettingsError."""
+    paths = sorted((root / PROFILES).glob("*.toml"))
+    profiles = {path.stem: _profile(root, PROFILES / path.name) for path in paths}
+    if GENERIC not in profiles:
+        raise SettingsError([f"{PROFILES / GENERIC}.toml is missing."])
+    return profiles
+
+
+def _profile(root: Path, path: Path) -> Profile:
+    table = _checked(_ProfileSchema(), root, path)
+    names = {
+        name: None if table[name] is None else frozenset(table[name])
+        for name in ("parameters", "json_modes")
+    }
+    return Profile(
+        name=path.stem,
+        hosts=tuple(table["hosts"]),
+        token_cap=table["token_cap"],
+        has_developer_role=table["developer_role"],
+        thinking_on=table["thinking"].get("on"),
+        thinking_off=table["thinking"].get("off"),
+        rules=tuple(
+            ErrorRule(**rule | {"status": frozenset(rule["status"])}) for rule in table["errors"]
+        ),
+        **names,
+    )
+
+
+def _checked(schema: ma.Schema, root: Path, path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads((root / path).read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError([f"{path} cannot be read."]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path} is not valid TOML: {error}."]) from error
+    try:
+        return dict(schema.load(document))
+    except ma.ValidationError as error:
+        raise SettingsError(_lines(path, error.messages_dict)) from error
+
+
+def _lines(where: Path | str, messages: Mapping[Any, Any] | list[Any]) -> list[str]:
+    """Write marshmallow's nested messages as one line each."""
+    if not isinstance(messages, Mapping):
+        return [f"{where}: {message}" for message in messages]
+    return [
+        line
+        for name, inner in messages.items()
+        for line in _lines(
+            f"{where}, {name}" if isinstance(where, Path) else _inside(where, name), inner
+        )
+    ]
+
+
+def _inside(where: str, name: object) -> str:
+    return where if name == "_schema" else f"{where}.{name}"

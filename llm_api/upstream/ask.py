@@ -1,0 +1,27 @@
+"""What is asked of an upstream."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from llm_api.domain import Operation
+from llm_api.upstream.refusals import RefusalReader
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request's body as the vendor takes it, and who reads the refusals of it."""
+
+    operation: Operation
+    body: dict[str, Any]
+    reader: RefusalReader = field(repr=False)
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the answer is to come in events."""
+        return bool(self.body.get("stream"))
+
+    @property
+    def cap(self) -> int | None:
+        """How many tokens the model can write at most; None where it is free."""
+        cap = self.body.get("max_completion_tokens") or self.body.get("max_tokens")
+        return cap * (self.body.get("n") or 1) if cap else None

@@ -1,0 +1,79 @@
+"""The keys and addresses of one upstream: they share its load, and the broken ones are left out."""
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from llm_api.upstream.breaker import CircuitBreaker, CircuitOpen
+from llm_api.upstream.call import Call
+from llm_api.upstream.transport import Transport
+
+
+class Line:
+    """One key at one address: its connections, its circuit breaker, and its calls in progress."""
+
+    def __init__(self, name: str, transport: Transport, breaker: CircuitBreaker) -> None:
+        """Begin with no call."""
+        self.name = name
+        self.transport = transport
+        self.breaker = breaker
+        self.calls = 0
+
+
+class Lines:
+    """Chooses among them."""
+
+    def __init__(self, lines: Sequence[Line]) -> None:
+        """Take at least one."""
+        self._lines = list(lines)
+        self._lock = threading.Lock()
+
+    def has_other(self, call: Call) -> bool:
+        """Tell whether there is one that could be used and that the call has not tried."""
+        if len(self._lines) == 1:
+            return False
+        tried = {attempt.line for attempt in call.tries}
+        return any(line.name not in tried and not line.breaker.wait for line in self._lines)
+
+    @contextmanager
+    def chosen(self, call: Call) -> Iterator[Line]:
+        """Lend the best line for the next attempt of the call; raises CircuitOpen.
+
+        The best one is untried, is not left alone for its faults, and has the fewest calls. One
+        that was left alone long enough comes first: somebody has to find out.
+        """
+        if len(self._lines) == 1:
+            yield self._lines[0]  # its breaker has the word
+            return
+        line = self._choose(call)
+        try:
+            yield line
+        finally:
+            with self._lock:
+                line.calls -= 1
+
+    def _choose(self, call: Call) -> Line:
+        tried = {attempt.line for attempt in call.tries}
+        with self._lock:
+            waits = {line.name: line.breaker.wait for line in self._lines}
+            usable = [line for line in self._lines if not waits[line.name]]
+            if not usable:
+                raise CircuitOpen(min(waits.values()))
+            best = min(
+                usable, key=lambda line: (line.name in tried, not line.breaker.is_open, line.calls)
+            )
+            best.calls += 1
+            # The next call without a reason to prefer another begins with the next in the row.
+            self._lines.append(self._lines.pop(self._lines.index(best)))
+        return best
+
+    def close(self) -> None:
+        """Close the idle connections."""
+        for line in self._lines:
+            line.transport.close()
+
+    @property
+    def first(self) -> Line:
+        """One of them, for a look at the upstream that is no call."""
+        with self._lock:
+            return min(self._lines, key=lambda line: line.breaker.is_open)

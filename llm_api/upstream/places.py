@@ -1,0 +1,38 @@
+"""The bound on the calls in progress at one upstream, so that one that hangs holds up no other."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from llm_api.upstream import faults
+from llm_api.upstream.call import Call
+
+
+class Places:
+    """So many calls run at once; others wait for a place, though not for long."""
+
+    def __init__(self, count: int, queue_timeout: float) -> None:
+        """Take the number of places, and for how many seconds a call waits for one."""
+        self._free = threading.BoundedSemaphore(count)
+        self._queue_timeout = queue_timeout
+
+    @contextmanager
+    def taken(self, call: Call) -> Iterator[None]:
+        """Hold a place for the call; raises Unavailable, or ClientGone if its client left."""
+        if not self._free.acquire(blocking=False):
+            self._wait(call)
+        try:
+            if call.is_client_gone:  # nobody looked for it while it waited
+                raise faults.ClientGone
+            yield
+        finally:
+            self._free.release()
+
+    def _wait(self, call: Call) -> None:
+        began_at = time.monotonic()
+        has_place = self._free.acquire(timeout=min(self._queue_timeout, call.remaining))
+        call.timing.queue += time.monotonic() - began_at
+        if not has_place:
+            raise faults.overloaded()
+        call.check()
