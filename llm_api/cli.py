@@ -7,6 +7,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from llm_api import config_files
 from llm_api.findings import Finding, fail, ok
 from llm_api.services import doctor
 from llm_api.settings import Settings
@@ -16,6 +17,7 @@ from llm_api.storage.examine import DatabaseExamination
 from llm_api.upstream import local
 from llm_api.upstream.examine import ApiExamination
 from llm_api.upstream.examine_route import RouteExamination, Subject
+from llm_api.upstream.profiles import choose_profile
 
 
 def register_commands(app: Flask, settings: Settings) -> None:
@@ -54,6 +56,7 @@ def register_commands(app: Flask, settings: Settings) -> None:
 def _checks(settings: Settings) -> list[list[doctor.Check]]:
     """List what there is to examine in this installation, part by part."""
     parts = [[doctor.Check("time-outs", lambda: doctor.order_of_timeouts(settings.timeouts))]]
+    parts += [[_profile_check(name, settings)] for name in settings.upstreams]
     parts += [_upstream_checks(name, subject) for name, subject in _subjects(settings)]
     if settings.uses_bundled_model and settings.local_model is None:
         parts.append([doctor.Check("bundled model", lambda: _weights(settings))])
@@ -103,6 +106,16 @@ def _upstream_checks(name: str, subject: Subject) -> list[doctor.Check]:
     route = RouteExamination(subject)
     api = ApiExamination(subject, route)
     return doctor.upstream_checks(name, route, api, sees_pictures=name.startswith(JUDGE))
+
+
+def _profile_check(name: str, settings: Settings) -> doctor.Check:
+    """Tell which vendor profile an upstream has: there is nothing in it that can be wrong."""
+    plan = settings.upstreams[name]
+    profile = choose_profile(
+        config_files.read_profiles(settings.root), plan.endpoints[0].url, plan.profile
+    )
+    how = "by its setting" if plan.profile else "by the address"
+    return doctor.Check(f"{name} profile", lambda: ok(f"It is {profile.name}, chosen {how}."))
 
 
 def _weights(settings: Settings) -> Finding:

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import orjson
 import requests
 
-from llm_api.domain import Completion, Operation, Timeouts, Timing, UpstreamPlan
+from llm_api.domain import Completion, Endpoint, Operation, Timeouts, Timing, UpstreamPlan
 from llm_api.upstream import faults, refusals
 from llm_api.upstream.answers import parse_answer
 from llm_api.upstream.ask import Ask
@@ -51,8 +51,9 @@ class UpstreamClient:
         profile: Profile,
         *,
         policy: RetryPolicy | None = None,
+        transport: Callable[[Endpoint, Timeouts, Watch, int], Transport] = Transport,
     ) -> None:
-        """Open no connection yet."""
+        """Open no connection yet; `transport` makes what calls an endpoint."""
         self.name = traits.name
         self.default_model = plan.model
         self.serves_one_model = traits.serves_one_model
@@ -67,7 +68,7 @@ class UpstreamClient:
             [
                 Line(
                     f"{traits.name}/{number}" if len(plan.endpoints) > 1 else traits.name,
-                    Transport(endpoint, timeouts, watch, min(traits.max_concurrency, 128)),
+                    transport(endpoint, timeouts, watch, min(traits.max_concurrency, 128)),
                     self._policy.new_breaker(),
                 )
                 for number, endpoint in enumerate(plan.endpoints, 1)

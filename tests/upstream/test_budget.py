@@ -54,3 +54,16 @@ def test_requests_of_more_than_ten_seconds_ago_do_not_count() -> None:
     clock.now = 10.5
 
     assert sum(budget.take() for _ in range(100)) == 3
+
+
+def test_where_there_is_traffic_no_more_than_a_fifth_is_repeated_however_fast() -> None:
+    """An instant refusal is in flight for so short a time that the floor would let all through."""
+    budget = RetryBudget()
+    repeated = 0
+    for _ in range(300):
+        budget.note_request()
+        if budget.take():
+            repeated += 1
+            budget.give_back()
+
+    assert 55 <= repeated <= 15 + 60

@@ -71,7 +71,7 @@ def test_a_fault_of_our_own_gives_everything_back(
     app: Flask, client: FlaskClient, usage_rows_of: UsageRowsOf, request: pytest.FixtureRequest
 ) -> None:
     services = app.extensions["llm_api"]
-    places = services.catalogue.route(None).upstream._places
+    places = services.catalogue.route(None).upstream._places._free
     free = places._value
 
     request.getfixturevalue("stream")
