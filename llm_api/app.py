@@ -23,9 +23,10 @@ from llm_api.services.usage import UsageLedger
 from llm_api.settings import Settings, SettingsError
 from llm_api.settings_reader import FAST, JUDGE, LOCAL
 from llm_api.storage import StoreError
+from llm_api.storage.engine import make_engine
 from llm_api.storage.shared_answers import RedisAnswers
 from llm_api.storage.spool import Spool
-from llm_api.storage.sql import SqlUsageStore, make_engine
+from llm_api.storage.sql import SqlUsageStore
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.local import default_endpoint
 from llm_api.upstream.policy import RetryPolicy

@@ -8,7 +8,7 @@ leaves tables behind, on which the next run breaks again.
 import sqlalchemy as sa
 from alembic import context
 
-from llm_api.storage.sql import make_engine
+from llm_api.storage.engine import make_engine
 from llm_api.storage.tables import metadata
 
 # Any number that no other program takes for its advisory lock in the same database.

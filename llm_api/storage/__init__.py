@@ -1,6 +1,7 @@
 """Stores: where things are kept, named by a URL.
 
-* `UsageStore` below is what a place for usage rows must do; `sql` does it for every SQL database.
+* `UsageStore` below is what a place for usage rows must do; `sql` does it for every SQL database that
+  `engine` can connect to.
 * `spool` is the way there: calls append to a file, and rows get from it into the store in batches,
   so that no call waits for a database and none is lost when a worker or a database dies.
 * `shared_answers` keeps answers in Redis for the repeats that reach another process.

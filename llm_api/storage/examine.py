@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from llm_api.domain import UsageRecord
 from llm_api.findings import Finding, fail, ok, warn
 from llm_api.storage import StoreError
-from llm_api.storage.sql import make_engine
+from llm_api.storage.engine import make_engine
 from llm_api.storage.tables import usage
 
 _LOW_BYTES = 500 << 20

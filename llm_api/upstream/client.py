@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 class UpstreamClient:
     """Calls one upstream."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the last two are for who simulates the world
         self,
         plan: UpstreamPlan,
         traits: UpstreamTraits,

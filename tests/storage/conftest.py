@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from llm_api.storage import migrate
-from llm_api.storage.sql import SqlUsageStore, make_engine
+from llm_api.storage.engine import make_engine
+from llm_api.storage.sql import SqlUsageStore
 from tests.support.servers import PostgresServer
 from tests.support.service import REPOSITORY_ROOT
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from llm_api.storage import UsageStore
+from llm_api.storage.engine import make_engine
 from llm_api.storage.spool import ROTATE_BYTES, Spool
-from llm_api.storage.sql import SqlUsageStore, make_engine
+from llm_api.storage.sql import SqlUsageStore
 from llm_api.telemetry import JsonFormatter
 from tests.storage.records import ListStore, begun, ended
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
-from llm_api.storage.sql import SqlUsageStore, make_engine
+from llm_api.storage.engine import make_engine
+from llm_api.storage.sql import SqlUsageStore
 from tests.storage.records import ended
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ import pytest
 
 from llm_api.domain import UsageRecord
 from llm_api.storage import StoreError
+from llm_api.storage.engine import make_engine
 from llm_api.storage.spool import Spool
-from llm_api.storage.sql import SqlUsageStore, make_engine
+from llm_api.storage.sql import SqlUsageStore
 from tests.storage.records import ListStore, begun, ended, stored_rows
 from tests.storage.spool_process import DISK_ROWS, FILLING_ROWS, fill
 from tests.support.processes import Child

@@ -9,7 +9,8 @@ import pytest
 import sqlalchemy as sa
 
 from llm_api.storage import StoreError
-from llm_api.storage.sql import SqlUsageStore, make_engine
+from llm_api.storage.engine import make_engine
+from llm_api.storage.sql import SqlUsageStore
 from tests.storage.records import begun, ended, stored_rows
 from tests.storage.sqlite_writers import count_up, in_processes, keep_1000_rows
 from tests.support.ports import closed_port

@@ -26,8 +26,8 @@ STOP = chunk({}, finish_reason="stop")
 DONE = b"[DONE]"
 _INSIDE = "/_inside"
 # What no client sees: whether everything that a call takes is given back. A look at it also writes
-# the usage rows that wait, so that no test has to, and forgets the repeats of the tests before: with
-# nothing but faults in a row the budget for repeats is soon spent.
+# the usage rows that wait, so that no test has to, and forgets the repeats of the tests before: the
+# budget for them is soon spent where every call fails.
 _ROUTE = f"""
 
 @app.get("{_INSIDE}")
