@@ -14,8 +14,9 @@ import marshmallow as ma
 
 from llm_api.domain import Model
 from llm_api.settings import SettingsError
+from llm_api.upstream.error_rules import ErrorRule
 from llm_api.upstream.profiles import GENERIC, Profile
-from llm_api.upstream.refusals import REASONS, ErrorRule
+from llm_api.upstream.refusals import REASONS
 
 FOLDER = Path("config")
 MODELS = FOLDER / "models.toml"

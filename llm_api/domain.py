@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -90,7 +89,9 @@ class Notes:
 class Caller:
     """Who asked: the id of the request, its route, and whether the client has hung up.
 
-    `time_limit` is for how many seconds the client will wait, where it has said so.
+    `time_limit` is for how many seconds the client will wait, where it has said so. `tags` are the
+    labels it gave the call, as `joined_tags` writes them; calls that belong together have the same
+    `lineage_id`.
     """
 
     request_id: str
@@ -99,6 +100,8 @@ class Caller:
     timing: Timing = field(default_factory=Timing)
     time_limit: float | None = None
     notes: Notes = field(default_factory=Notes)
+    tags: str = ""
+    lineage_id: str | None = None
 
 
 class Operation(StrEnum):
@@ -136,17 +139,27 @@ class TextLength:
         self.others += len(text) - in_ascii
 
 
+def _sum(*counts: int | None) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
     """Tokens as the upstream counted them; None where it gave no usable count.
 
     `source` is `upstream`, `missing` (no usage in the answer), `invalid` (not a sane number) or
-    `estimated` (the answer was cut before its usage came; counted from the texts).
+    `estimated` (the answer was cut before its usage came; counted from the texts). Of the prompt's
+    tokens `cached_tokens` were read from a cache, of the completion's `reasoning_tokens` were
+    thought and not shown; `images` were made.
     """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     source: str = "missing"
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    images: int | None = None
 
     def plus(self, other: "TokenUsage") -> "TokenUsage":
         """Add the usage of another answer; unknown if either is."""
@@ -158,6 +171,9 @@ class TokenUsage:
             (self.prompt_tokens or 0) + (other.prompt_tokens or 0),
             (self.completion_tokens or 0) + (other.completion_tokens or 0),
             source,
+            _sum(self.cached_tokens, other.cached_tokens),
+            _sum(self.reasoning_tokens, other.reasoning_tokens),
+            _sum(self.images, other.images),
         )
 
 
@@ -214,33 +230,6 @@ class OptimizedPrompt:
     optimized_prompt: str
     improvements: Sequence[str] = ()
     warnings: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class UsageRecord:
-    """One call that was about to reach an upstream. It holds no prompt, answer or key.
-
-    `status` is `ok`, `upstream_error`, `timeout`, `client_closed`, `error` (a fault of our own)
-    or `killed` (the worker died during the call; its outcome is unknown). `model` and `upstream`
-    are those of the last attempt; `tries` lists them all, each with upstream, model, reason (None
-    where it went well) and milliseconds.
-    """
-
-    request_id: str
-    created_at: datetime
-    route: str
-    model_asked: str | None
-    model: str
-    upstream: str
-    status: str = "killed"
-    reason: str | None = None
-    attempts: int = 0
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    usage_source: str = "missing"
-    upstream_ms: int | None = None
-    total_ms: int | None = None
-    tries: Sequence[Mapping[str, Any]] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

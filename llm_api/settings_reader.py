@@ -70,7 +70,7 @@ class Reader:
         urls = self._checked(
             f"{prefix}_API_URL",
             no_urls,
-            lambda text: [_http_url(part) for part in _listed(text)],
+            _http_urls,
             f"an http:// or https:// address, such as {example}; several are separated by commas",
         )
         if model is None:
@@ -204,6 +204,13 @@ def _upstream_names(text: str) -> tuple[str, ...]:
 
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def _http_urls(text: str) -> list[str]:
+    urls = [_http_url(part) for part in _listed(text)]
+    if not urls:
+        raise ValueError
+    return urls
 
 
 def _http_url(text: str) -> str:

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
-from llm_api.domain import Caller, Completion, ModelRequest, TokenUsage, UsageRecord
+from llm_api.accounting import UsageRecord
+from llm_api.domain import Caller, Completion, ModelRequest, TokenUsage
 from llm_api.errors import ApiError
 from llm_api.services.catalogue import Destination
 from llm_api.services.tokens import estimate_length, estimate_prompt

@@ -1,7 +1,8 @@
 """Stores: where things are kept, named by a URL.
 
-* `UsageStore` below is what a place for usage rows must do; `sql` does it for every SQL database that
-  `engine` can connect to.
+* `UsageStore` below is what a place for usage rows must do. `sql` does it for every SQL database
+  that `engine` can connect to: `rollups` sums calls up by hour and day in the transaction that
+  keeps them, and `reports` reads the sums. `upkeep` removes what is older than is wanted.
 * `spool` is the way there: calls append to a file, and rows get from it into the store in batches,
   so that no call waits for a database and none is lost when a worker or a database dies.
 * `shared_answers` keeps answers in Redis for the repeats that reach another process.
@@ -10,9 +11,10 @@
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Protocol
 
-from llm_api.domain import UsageRecord
+from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
 
 
 class StoreError(Exception):
@@ -26,6 +28,18 @@ class UsageStore(Protocol):
         """Keep the records, all or none; one whose `request_id` is kept already changes nothing.
 
         Raises StoreError.
+        """
+
+    def report(self, query: UsageQuery) -> list[UsageSums]:
+        """Sum up the calls of a span of time, in groups; raises StoreError.
+
+        A call with several tags is in the group of each. The sums outlive the records.
+        """
+
+    def prune(self, before: datetime, at_most: int) -> int:
+        """Remove some of the records that began before a time, and return how many it were.
+
+        It holds up no `add` for longer than that many records take. Raises StoreError.
         """
 
     def check(self) -> None:

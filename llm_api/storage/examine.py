@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from llm_api.domain import UsageRecord
+from llm_api.accounting import UsageRecord
 from llm_api.findings import Finding, fail, ok, warn
 from llm_api.storage import StoreError
 from llm_api.storage.engine import make_engine

@@ -18,7 +18,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from llm_api.domain import UsageRecord
+from llm_api.accounting import UsageRecord
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.spool_file import SpoolFile, ended_records
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import orjson
 
-from llm_api.domain import UsageRecord
+from llm_api.accounting import UsageRecord
 
 BATCH_LINES = 1_000
 _ENDED = b'{"state":"ended"'

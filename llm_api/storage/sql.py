@@ -1,17 +1,29 @@
 """The usage store in a SQL database."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from llm_api.domain import UsageRecord
+from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
 from llm_api.storage import StoreError
 from llm_api.storage.engine import READS
-from llm_api.storage.tables import usage
+from llm_api.storage.reports import read_sums
+from llm_api.storage.rollups import add_to_rollups
+from llm_api.storage.tables import REVISION, usage
 
 _UNDEFINED_TABLE = "42P01"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
+# Alembic's own table.
+_VERSION = sa.table("alembic_version", sa.column("version_num"))
+# What is longer than its column would lose the row on PostgreSQL and MySQL.
+_LENGTHS = {
+    column.name: column.type.length
+    for column in usage.columns
+    if isinstance(column.type, sa.String) and column.type.length
+}
 
 
 class SqlUsageStore:
@@ -35,6 +47,7 @@ class SqlUsageStore:
     def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
         with self._engine.begin() as connection:
             connection.execute(sa.insert(usage), rows)
+            add_to_rollups(connection, rows)
 
     def _insert_new(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Insert the rows that are not there yet.
@@ -48,14 +61,50 @@ class SqlUsageStore:
             known = set(connection.scalars(ids))
             if new := [row for request_id, row in rows.items() if request_id not in known]:
                 connection.execute(sa.insert(usage), new)
+                add_to_rollups(connection, new)
+
+    def report(self, query: UsageQuery) -> list[UsageSums]:
+        """See UsageStore."""
+        try:
+            with self._reading() as connection:
+                return read_sums(connection, query)
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(what_failed(error)) from error
+
+    def prune(self, before: datetime, at_most: int) -> int:
+        """See UsageStore."""
+        old = (
+            sa.select(usage.c.request_id)
+            .where(usage.c.created_at < before.replace(tzinfo=None))
+            .order_by(usage.c.created_at)
+            .limit(at_most)
+        )
+        try:
+            # Looked up first, and outside of the writing: MySQL takes no LIMIT in a subquery.
+            with self._reading() as connection:
+                ids = list(connection.scalars(old))
+            if ids:
+                with self._engine.begin() as connection:
+                    connection.execute(sa.delete(usage).where(usage.c.request_id.in_(ids)))
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(what_failed(error)) from error
+        return len(ids)
+
+    def _reading(self) -> AbstractContextManager[sa.Connection]:
+        return self._engine.connect().execution_options(**READS)
 
     def check(self) -> None:
         """See UsageStore."""
         try:
-            with self._engine.connect().execution_options(**READS) as connection:
-                connection.execute(sa.select(usage.c.request_id).limit(1)).all()
+            with self._reading() as connection:
+                revisions = set(connection.scalars(sa.select(_VERSION.c.version_num)))
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
+        if revisions != {REVISION}:
+            raise StoreError(
+                f"The database has the schema {', '.join(sorted(revisions)) or 'of nobody'}, and"
+                f" this release needs {REVISION}; run `flask --app wsgi db upgrade`."
+            )
 
     def close(self) -> None:
         """See UsageStore."""
@@ -66,9 +115,9 @@ def _row(record: UsageRecord) -> dict[str, Any]:
     # dataclasses.asdict copies every value deeply, which costs more than the insert.
     row = {name: getattr(record, name) for name in UsageRecord.__slots__}
     row["created_at"] = record.created_at.replace(tzinfo=None)  # the column is UTC by definition
-    for name in ("model", "model_asked"):
-        if row[name] is not None:
-            row[name] = row[name][:256]
+    for name, length in _LENGTHS.items():
+        if row[name] is not None and len(row[name]) > length:
+            row[name] = row[name][:length]
     return row
 
 
@@ -77,7 +126,7 @@ def what_failed(error: sa.exc.SQLAlchemyError) -> str:
     cause = getattr(error, "orig", None) or error
     text = str(cause)
     if "no such table" in text or getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE:
-        return "The database has no usage table; run `flask --app wsgi db upgrade`."
+        return "The database has no usage tables; run `flask --app wsgi db upgrade`."
     if "locked" in text:
         return "The database is locked by another process."
     return f"The database could not be used ({type(cause).__name__})."

@@ -1,15 +1,26 @@
-"""The schema. A change here needs a migration in `migrations/versions/`; a test compares them."""
+"""The schema. A change here needs a migration in `migrations/versions/`; a test compares them.
+
+Texts that callers choose can have any characters: on MySQL the tables are made as utf8mb4. Sums and
+counts are BIGINT, because they outlive 2^31, and money is a whole number of millionths.
+"""
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+# The migration that makes this schema.
+REVISION = "0003"
 
 metadata = sa.MetaData()
 
-# One row for every call that was about to reach an upstream. BIGINT: sums and counts outlive 2^31.
+# MySQL's own kind has no fractions of a second.
+Moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+# One row for every call that was about to reach an upstream.
 usage = sa.Table(
     "usage",
     metadata,
     sa.Column("request_id", sa.String(64), primary_key=True),
-    sa.Column("created_at", sa.DateTime(), nullable=False, index=True, comment="UTC"),
+    sa.Column("created_at", Moment, nullable=False, index=True, comment="UTC"),
     sa.Column("route", sa.String(64), nullable=False),
     sa.Column("model_asked", sa.String(256), nullable=True),
     sa.Column("model", sa.String(256), nullable=False),
@@ -23,4 +34,67 @@ usage = sa.Table(
     sa.Column("upstream_ms", sa.BigInteger(), nullable=True),
     sa.Column("total_ms", sa.BigInteger(), nullable=True),
     sa.Column("tries", sa.JSON(), nullable=True, comment="Every attempt: where, and its end"),
+    sa.Column("key_id", sa.String(64), nullable=True),
+    sa.Column("http_status", sa.Integer(), nullable=True),
+    sa.Column("cached_tokens", sa.BigInteger(), nullable=True),
+    sa.Column("reasoning_tokens", sa.BigInteger(), nullable=True),
+    sa.Column("images", sa.BigInteger(), nullable=True),
+    sa.Column("first_token_ms", sa.BigInteger(), nullable=True),
+    sa.Column("own_ms", sa.BigInteger(), nullable=True),
+    sa.Column("cost_micro", sa.BigInteger(), nullable=True, comment="Millionths of the currency"),
+    sa.Column("currency", sa.String(3), nullable=True),
+    sa.Column("tags", sa.String(512), nullable=False, server_default=""),
+    sa.Column("lineage_id", sa.String(64), nullable=True),
+    mysql_charset="utf8mb4",
+    mysql_collate="utf8mb4_bin",
 )
+
+
+DIMENSIONS = (
+    "key_id",
+    "route",
+    "model",
+    "upstream",
+    "status",
+    "usage_source",
+    "currency",
+    "tags",
+)
+SUMS = (
+    "calls",
+    "attempts",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "images",
+    "cost_micro",
+    "total_ms",
+)
+
+
+def _rollup(name: str) -> sa.Table:
+    """Make a table of sums: one row for a span of time and all the dimensions."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("starts_at", Moment, primary_key=True, comment="UTC"),
+        sa.Column(
+            "dimensions", sa.String(32), primary_key=True, comment="Digest of the next eight"
+        ),
+        sa.Column("key_id", sa.String(64), nullable=False),
+        sa.Column("route", sa.String(64), nullable=False),
+        sa.Column("model", sa.String(256), nullable=False),
+        sa.Column("upstream", sa.String(64), nullable=False),
+        sa.Column("status", sa.String(32), nullable=False),
+        sa.Column("usage_source", sa.String(16), nullable=False),
+        sa.Column("currency", sa.String(3), nullable=False),
+        sa.Column("tags", sa.String(512), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in SUMS),
+        mysql_charset="utf8mb4",
+        mysql_collate="utf8mb4_bin",
+    )
+
+
+usage_hourly = _rollup("usage_hourly")
+usage_daily = _rollup("usage_daily")

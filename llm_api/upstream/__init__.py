@@ -11,8 +11,9 @@
 * A body is read by `body`, which takes off its `framing`; `events` finds the server-sent events in
   it, `chunks` checks and settles each with its `deltas`, `relay` passes them on in batches, and
   `collect` puts them together where nobody asked for a stream. `answers` checks what came whole.
-* `refusals` reads what an upstream says is wrong, and `scrubbing` takes out of it what is not for
-  callers; `faults` are all failures as our errors. Foreign exceptions end here.
+* `refusals` reads what an upstream says is wrong, by its profile's `error_rules`, and `scrubbing`
+  takes out of it what is not for callers; `faults` are all failures as our errors. Foreign
+  exceptions end here.
 * `examine`, `examine_route` and `examine_call` find out what `flask doctor` tells of an upstream.
 * `local` starts and supervises the bundled model; `llama_child` is the program that it starts.
 """

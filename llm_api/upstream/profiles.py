@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from llm_api.domain import Operation
 from llm_api.errors import InvalidRequest
-from llm_api.upstream.refusals import ErrorRule
+from llm_api.upstream.error_rules import ErrorRule
 
 GENERIC = "generic"
 _CAPS = ("max_tokens", "max_completion_tokens")
@@ -42,11 +42,9 @@ class Profile:
         Raises InvalidRequest for a form of JSON that the vendor does not offer.
         """
         body = dict(parameters)
-        if operation is Operation.EMBEDDINGS:
-            return body, ()
-        self._settle_cap(body)
         if operation is not Operation.CHAT:
             return body, ()
+        self._settle_cap(body)
         if not self.has_developer_role:
             body["messages"] = [_without_developer(message) for message in body["messages"]]
         self._check_json_mode(body.get("response_format"))
@@ -61,7 +59,8 @@ class Profile:
         return body, dropped
 
     def _takes(self, name: str, parameters: frozenset[str]) -> bool:
-        return name in parameters or name in ("messages", *_CAPS)
+        switches = {**(self.thinking_on or {}), **(self.thinking_off or {})}
+        return name in parameters or name in switches or name in ("messages", *_CAPS)
 
     def _settle_cap(self, body: dict[str, Any]) -> None:
         """Give the cap on tokens its name here; OpenAI's two names mean the same to callers."""
@@ -73,7 +72,7 @@ class Profile:
 
     def _check_json_mode(self, response_format: object) -> None:
         mode = response_format.get("type") if isinstance(response_format, dict) else None
-        if self.json_modes is None or mode in {None, "text"} or mode in self.json_modes:
+        if self.json_modes is None or mode in (None, "text", *self.json_modes):
             return
         raise InvalidRequest.of_field(
             "response_format.type",
@@ -107,7 +106,7 @@ def thinking_wanted(body: Mapping[str, Any]) -> bool | None:
     """Read whether a caller wants the model to think; None where that is left to the model."""
     thinking = body.get("thinking")
     kind = thinking.get("type") if isinstance(thinking, dict) else None
-    if kind in {"enabled", "disabled"}:
+    if kind in ("enabled", "disabled"):  # it may be anything, also a list
         return bool(kind == "enabled")
     wanted = body.get("enable_thinking")
     return wanted if isinstance(wanted, bool) else None

@@ -7,9 +7,7 @@ each meaning is answered with.
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
 import requests
 
 from llm_api.domain import Operation
@@ -21,6 +19,7 @@ from llm_api.errors import (
     Unavailable,
     UpstreamFault,
 )
+from llm_api.upstream.error_rules import ErrorRule, error_in, message_of, words_of
 from llm_api.upstream.faults import MAX_RETRY_AFTER, Fault, OnlyStreams, timed_out
 from llm_api.upstream.scrubbing import scrubbed
 
@@ -32,21 +31,6 @@ _TEXT_FIELDS = {
 _REPEATED = frozenset([408, 429, 500, 502, 503, 504])
 _MODEL = re.compile(r"model|endpoint", re.IGNORECASE)
 _ONLY_STREAMS = "only_streams"
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorRule:
-    """What an error means whose code, type or message the pattern is found in.
-
-    `status` are the statuses that the rule is for, none for all; `retryable` overrides what the
-    reason says by itself.
-    """
-
-    match: re.Pattern[str]
-    reason: str
-    hint: str | None = None
-    retryable: bool | None = None
-    status: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +55,8 @@ class RefusalReader:
     def of_status(self, response: requests.Response, body: bytes) -> Fault:
         """Translate an answer whose status is not 200; raises OnlyStreams."""
         status = response.status_code
-        error = _error_in(body)
-        words = _words(error)
+        error = error_in(body)
+        words = words_of(error)
         if self.operation is not Operation.CHAT and _is_unknown_path(status, words):
             return Fault(
                 NotFound(
@@ -99,9 +83,10 @@ class RefusalReader:
 
     def _fault(self, status: int | None, sent: object, headers: Mapping[str, str]) -> Fault:
         """Choose the error by the upstream's own words first, then by its status, if it has one."""
-        words, message = _words(sent), _message(sent)
-        refusal = _Refusal(status or 500, message, headers, self.operation, self.model_was_named)
-        rule = next((rule for rule in self.rules if _fits(rule, status, words)), None)
+        refusal = _Refusal(
+            status or 500, message_of(sent), headers, self.operation, self.model_was_named
+        )
+        rule = next((rule for rule in self.rules if rule.fits(status, sent)), None)
         if rule is None:
             error = _of_plain_status(refusal)
             is_repeatable = status in _REPEATED and error.retryable
@@ -124,11 +109,6 @@ def is_usage_refused(response: requests.Response, body: bytes) -> bool:
     """Tell whether a request was refused because it asked for the usage of a stream."""
     words = re.compile(rb"stream_options|include_usage", re.IGNORECASE)
     return response.status_code in {400, 422} and words.search(body) is not None
-
-
-def _fits(rule: ErrorRule, status: int | None, words: str) -> bool:
-    is_for_it = not rule.status or status is None or status in rule.status
-    return is_for_it and rule.match.search(words) is not None
 
 
 def _of_plain_status(refusal: _Refusal) -> ApiError:
@@ -264,24 +244,3 @@ def _asked_wait(headers: Mapping[str, str]) -> int | None:
     """Read for how many seconds an upstream asks to be left alone."""
     text = headers.get("Retry-After", "")
     return int(text) if re.fullmatch(r"\d{1,9}", text) else None
-
-
-def _error_in(body: bytes) -> object:
-    """Return the error of a body: an object, a text, or nothing."""
-    try:
-        document: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return document.get("error", document) if isinstance(document, dict) else {}
-
-
-def _words(error: object) -> str:
-    """Collect the words an error identifies itself with; only patterns ever look at them."""
-    if not isinstance(error, dict):
-        return str(error)
-    return " ".join(str(error.get(name, "")) for name in ("code", "type", "message"))
-
-
-def _message(error: object) -> str:
-    message = error.get("message") if isinstance(error, dict) else error
-    return message if isinstance(message, str) else ""

@@ -2,32 +2,40 @@
 
 A refusal such as "temperature must be less than 2" helps whoever sent the parameter, but vendors
 also write keys, account and endpoint ids, addresses and paths into such texts. So words are passed
-on only if they look like words or small numbers, and a text about accounts is not passed on at all.
+on only if they look like words, names of fields or small numbers, and a text about accounts is not
+passed on at all.
 """
 
 import re
 
 _MAX_CHARS = 300
+_MAX_WORD = 40
 _CUT_OUT = "[…]"
 # Texts about these name the operator's things, whatever they look like.
 _DELICATE = re.compile(
     r"account|organi[sz]ation|tenant|workspace|project|endpoint|deployment|api.?key|credential"
-    r"|token_?id|user_?id|billing|账[户号]|密钥|https?:",
+    r"|token_?id|user_?id|billing|账[户号]|密钥|https?:|\bhost\b|lookup|\bdial\b",
     re.IGNORECASE,
 )
-# A word without digits, a name such as messages[0].role, or a number of up to seven digits.
-_LETTERS = r"[^\W\d]+"
+# What vendors begin their keys and ids with.
+_SECRET = re.compile(r"(sk|ak|pk|rk|ep|bot|gsk|hf|xox[a-z]?)[-_]|A[KS]IA|eyJ|AIza|gh[pousr]_")
+_LETTERS = r"[^\W\d_]+"
+_NAME = rf"{_LETTERS}(?:_{_LETTERS})*"
+# A field such as messages[0].role or response_format.type, by its underline or its bracket: with
+# dots alone it would be the name of a host.
+_FIELD = rf"(?=\S*[_\[]){_NAME}(?:\[\d{{0,4}}\]|\.{_NAME})*"
 _SAFE = re.compile(
-    rf"{_LETTERS}(?:[.\-']{_LETTERS}|\[\d{{0,4}}\])*|[-+]?\d{{1,7}}(?:\.\d{{1,4}})?|", re.UNICODE
+    rf"|{_NAME}(?:['’-]{_LETTERS})*|{_FIELD}|[-+]?\d{{1,7}}(?:\.\d{{1,4}})?%?", re.UNICODE
 )
-_EDGES = "\"'`“”‘’()[]{}<>,;:.!?=，。：；！？（）「」《》*…"
-_MAX_WORD = 40
+_EDGES = "\"'`“”‘’()[]{}<>;.!?*…"
+# Signs between two things that are judged each for itself; a slash joins the parts of a path.
+_JOINTS = re.compile(r"([|=,:，。：；！？、（）「」《》“”]+)")
 
 
 def scrubbed(text: str) -> str:
     """Return what may be passed on of an upstream's message, empty where nothing may."""
     words = " ".join(text.split())
-    if not words or _DELICATE.search(words):
+    if not words or not words.isprintable() or _DELICATE.search(words):
         return ""
     shown = " ".join(_shown(word) for word in words.split(" "))
     shown = re.sub(rf"{re.escape(_CUT_OUT)}(?: {re.escape(_CUT_OUT)})+", _CUT_OUT, shown)
@@ -37,12 +45,13 @@ def scrubbed(text: str) -> str:
 
 
 def _shown(word: str) -> str:
-    # Alternatives such as `text|json_object` and pairs such as `n=3` are judged one by one.
-    parts = re.split(r"([|=/,:]+)", word)
-    is_safe = all(_is_safe(part) for part in parts[::2]) and word.count("/") < 2
+    parts = _JOINTS.split(word)
+    is_safe = all(_is_safe(part) for part in parts[::2])
     return word if is_safe else _CUT_OUT
 
 
 def _is_safe(word: str) -> bool:
-    core = word.strip(_EDGES)
-    return len(core) <= _MAX_WORD and core.isprintable() and _SAFE.fullmatch(core) is not None
+    core = word.strip(_EDGES) if not word.endswith("]") else word.strip(_EDGES.replace("]", ""))
+    if _SECRET.match(core) or (len(core) > _MAX_WORD and core.isascii()):
+        return False
+    return _SAFE.fullmatch(core) is not None or _SAFE.fullmatch(core.strip("[]")) is not None

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass, field
 
+from llm_api.accounting import UsageRecord
 from llm_api.config_files import read_profiles
-from llm_api.domain import Caller, Endpoint, Model, Timeouts, UpstreamPlan, UsageRecord
+from llm_api.domain import Caller, Endpoint, Model, Timeouts, UpstreamPlan
 from llm_api.services.catalogue import Catalogue
 from llm_api.settings import PROJECT_ROOT
 from llm_api.upstream.client import UpstreamClient

@@ -7,7 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from llm_api.domain import UsageRecord
+from llm_api.accounting import UsageRecord
 from llm_api.storage import StoreError
 from llm_api.storage.tables import usage
 

@@ -23,7 +23,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "half"
-down_revision = "0002"
+down_revision = "0003"
 
 def upgrade():
     op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))
@@ -32,6 +32,7 @@ def upgrade():
 def downgrade():
     op.drop_table("half")
 """
+TABLES = {"alembic_version", "usage", "usage_hourly", "usage_daily"}
 BROKEN_LINE = '    raise RuntimeError("the second half is broken")\n'
 
 
@@ -85,13 +86,13 @@ def test_four_processes_upgrade_at_once(empty_database: str) -> None:
     outputs = [process.communicate(timeout=60)[0] for process in processes]
 
     assert [process.returncode for process in processes] == [0] * 4, "\n".join(outputs)
-    assert tables_of(empty_database) == {"alembic_version", "usage"}
+    assert tables_of(empty_database) == TABLES
 
 
 def test_an_upgrade_of_a_current_database_changes_nothing(database: str) -> None:
     migrate.upgrade(database, REPOSITORY_ROOT)
 
-    assert tables_of(database) == {"alembic_version", "usage"}
+    assert tables_of(database) == TABLES
 
 
 def test_the_schema_goes_down_to_nothing_and_up_again(database: str) -> None:
@@ -101,7 +102,7 @@ def test_the_schema_goes_down_to_nothing_and_up_again(database: str) -> None:
     migrate.upgrade(database, REPOSITORY_ROOT)
 
     assert below == {"alembic_version"}
-    assert tables_of(database) == {"alembic_version", "usage"}
+    assert tables_of(database) == TABLES
 
 
 def test_a_first_upgrade_that_fails_leaves_nothing(project: Path, empty_database: str) -> None:
@@ -115,7 +116,7 @@ def test_a_later_upgrade_that_fails_leaves_the_old_schema(project: Path, databas
     with pytest.raises(RuntimeError, match="second half"):
         migrate.upgrade(database, project)
 
-    assert tables_of(database) == {"alembic_version", "usage"}
+    assert tables_of(database) == TABLES
 
 
 def test_a_failed_upgrade_succeeds_once_it_is_mended(project: Path, database: str) -> None:
@@ -126,7 +127,7 @@ def test_a_failed_upgrade_succeeds_once_it_is_mended(project: Path, database: st
 
     migrate.upgrade(database, project)
 
-    assert tables_of(database) == {"alembic_version", "half", "usage"}
+    assert tables_of(database) == TABLES | {"half"}
 
 
 def test_a_percent_sign_in_path_and_address_is_taken_as_it_is(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from signal import SIGKILL, SIGTERM
 import orjson
 import pytest
 
-from llm_api.domain import UsageRecord
+from llm_api.accounting import UsageRecord
 from llm_api.storage import StoreError
 from llm_api.storage.engine import make_engine
 from llm_api.storage.spool import Spool

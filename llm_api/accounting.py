@@ -1,0 +1,92 @@
+"""The nouns of accounting: the record of a call, and the reports about many."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class UsageRecord:
+    """One call that was about to reach an upstream. It holds no prompt, answer or key.
+
+    `status` is `ok`, `upstream_error`, `timeout`, `client_closed`, `error` (a fault of our own)
+    or `killed` (the worker died during the call; its outcome is unknown). `model` and `upstream`
+    are those of the last attempt; `tries` lists them all, each with upstream, model, reason (None
+    where it went well) and milliseconds. `http_status` is what the caller got, `own_ms` the time
+    that neither the queue nor the upstream took. `cost_micro` is in millionths of `currency`, None
+    where no price is known.
+    """
+
+    request_id: str
+    created_at: datetime
+    route: str
+    model_asked: str | None
+    model: str
+    upstream: str
+    status: str = "killed"
+    reason: str | None = None
+    attempts: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    usage_source: str = "missing"
+    upstream_ms: int | None = None
+    total_ms: int | None = None
+    tries: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    key_id: str | None = None
+    http_status: int | None = None
+    cached_tokens: int | None = None
+    reasoning_tokens: int | None = None
+    images: int | None = None
+    first_token_ms: int | None = None
+    own_ms: int | None = None
+    cost_micro: int | None = None
+    currency: str | None = None
+    tags: str = ""
+    lineage_id: str | None = None
+
+
+def joined_tags(tags: Iterable[str]) -> str:
+    """Write tags as one text, in which each can be found between two commas; `` for none."""
+    names = sorted(set(tags))
+    return f",{','.join(names)}," if names else ""
+
+
+@dataclass(frozen=True, slots=True)
+class UsageQuery:
+    """What a usage report is asked for: whole hours from `since` up to and without `until`, UTC.
+
+    `group_by` names dimensions out of `USAGE_DIMENSIONS`, `hour` or `day`; `filters` are values of
+    dimensions.
+    """
+
+    since: datetime
+    until: datetime
+    group_by: tuple[str, ...] = ()
+    filters: Mapping[str, str] = field(default_factory=dict)
+
+
+USAGE_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status")
+
+
+@dataclass(slots=True)
+class UsageSums:
+    """What a group of calls comes to. Measured and estimated tokens are never one number.
+
+    `cost_micro` has a sum for each currency; `unpriced` calls have no known cost.
+    """
+
+    group: Mapping[str, str]
+    calls: int = 0
+    errors: int = 0
+    attempts: int = 0
+    measured_calls: int = 0
+    estimated_calls: int = 0
+    uncounted_calls: int = 0
+    measured: Counter[str] = field(default_factory=Counter)
+    estimated: Counter[str] = field(default_factory=Counter)
+    images: int = 0
+    cost_micro: Counter[str] = field(default_factory=Counter)
+    unpriced: int = 0
+    total_ms: int = 0
