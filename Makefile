@@ -29,7 +29,7 @@ test: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run all t
 test-sdks: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run the SDKs of docs/sdks.md against the service
 	@$(BIN)/python -m pytest tests/sdks
 
-bench: $(VENV)/.run .models/.installed  ## measure the service against nginx on a loopback upstream
+bench: $(VENV)/.run .models/.installed  ## measure the service against nginx and through outages, on loopback upstreams
 	@$(BIN)/python -m benchmarks
 
 check: $(VENV)/.dev  ## lint, format check, types, import contracts

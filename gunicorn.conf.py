@@ -86,6 +86,7 @@ def post_worker_init(worker):
     gc.collect()
     gc.freeze()
     worker.wsgi.extensions["llm_api_spool"].start()
+    worker.wsgi.extensions["llm_api_upkeep"].start()
 
 
 def worker_exit(server, worker):

@@ -13,7 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.brownout import measure_brownouts
+from benchmarks.hanging import measure_hanging
 from benchmarks.measure import CHAT, Round, Target, measure_round, targets_of, warm_up
+from benchmarks.outages import CHOICES, OutageReport
 from benchmarks.process import largest_worker_mib
 from benchmarks.programs import (
     nginx_program,
@@ -46,25 +49,35 @@ REPOSITORY_ROOT = Path(__file__).resolve().parents[1]
 DEFAULT_ROUNDS = 5
 DEFAULT_SECONDS = 1.0
 DEFAULT_STREAM_ROUNDS = 3
+DEFAULT_HANG_ROUNDS = 11
 SIGNAL_STATUS = 128
 
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """The three parts of a run."""
+    """The parts of a run; those that were left out are None or empty."""
 
-    refusals: Sequence[BudgetLine]
-    calls: Report
-    streams: StreamReport | None
+    refusals: Sequence[BudgetLine] = ()
+    calls: Report | None = None
+    streams: StreamReport | None = None
+    outages: OutageReport | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures with their budgets and what they were measured on."""
-        calls = {**dataclasses.asdict(self.calls), "budget": budget_json(self.calls.budget)}
-        streams = None
-        if self.streams is not None:
-            budget = budget_json(self.streams.budget)
-            streams = {**dataclasses.asdict(self.streams), "budget": budget}
-        return {**machine(), **calls, "streams": streams, "refusals": budget_json(self.refusals)}
+        return {
+            **machine(),
+            **(with_budget(self.calls) or {}),
+            "streams": with_budget(self.streams),
+            "refusals": budget_json(self.refusals),
+            "outages": self.outages and self.outages.as_json(),
+        }
+
+
+def with_budget(report: Report | StreamReport | None) -> dict[str, Any] | None:
+    """Return a report's figures with their budget, None for a part that was left out."""
+    if report is None:
+        return None
+    return {**dataclasses.asdict(report), "budget": budget_json(report.budget)}
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -76,10 +89,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "--streams": (BUDGETED_STREAMS, "simultaneous streams; 0 leaves them out"),
         "--stream-rounds": (DEFAULT_STREAM_ROUNDS, "passes of the streams over all servers"),
         "--stream-seconds": (float(BUDGETED_SECONDS), "length of one stream"),
+        "--hang-rounds": (DEFAULT_HANG_ROUNDS, "comparisons of a model while another one hangs"),
     }
     for name, (default, what) in numbers.items():
         text = f"{what} (%(default)s)"
         parser.add_argument(name, type=type(default), default=default, help=text)
+    outages = "measure the outages of an upstream besides all else, not at all, or alone (with)"
+    parser.add_argument("--outages", choices=CHOICES, default="with", help=outages)
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures to FILE, too")
     parser.add_argument(
         "--root",
@@ -88,8 +104,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="project with wsgi.py and gunicorn.conf.py (this one)",
     )
     choices = parser.parse_args(arguments)
-    if min(choices.rounds, choices.stream_rounds) < 1 or choices.streams < 0:
-        parser.error("--rounds and --stream-rounds must be at least 1, and --streams at least 0")
+    if min(choices.rounds, choices.stream_rounds, choices.hang_rounds) < 1 or choices.streams < 0:
+        parser.error("every number of rounds must be at least 1, and --streams at least 0")
     if min(choices.seconds, choices.stream_seconds) <= 0:
         parser.error("--seconds and --stream-seconds must be more than 0")
     return choices
@@ -101,19 +117,37 @@ def announce(message: str) -> None:
 
 
 def run(choices: argparse.Namespace) -> Results:
-    """Measure the refusals, then start the servers, measure them in turn and end them.
+    """Measure what was chosen.
 
     Raises BenchmarkError if a server does not start or a request fails.
     """
-    root = choices.root.resolve()
+    root, results = choices.root.resolve(), Results()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        if choices.outages != "only":
+            results = measure_costs(root, Path(name), choices)
+        if choices.outages != "without":
+            outages = measure_outages(root, Path(name), choices.hang_rounds)
+            results = dataclasses.replace(results, outages=outages)
+    return results
+
+
+def measure_costs(root: Path, directory: Path, choices: argparse.Namespace) -> Results:
+    """Measure the refusals, then start the servers, measure them in turn and end them."""
+    announce("refusals")
+    refusals = measure_refusals(root, directory)
     with contextlib.ExitStack() as stack:
-        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-        announce("refusals")
-        refusals = measure_refusals(root, directory)
         upstream, *servers = start_servers(root, directory, choices.stream_seconds, stack)
         calls = measure_calls(upstream, servers, choices.rounds, choices.seconds)
         streams = measure_streams(upstream, servers, choices) if choices.streams else None
     return Results(refusals, calls, streams)
+
+
+def measure_outages(root: Path, directory: Path, hang_rounds: int) -> OutageReport:
+    """Measure what an upstream that is ill means for callers, with servers of their own."""
+    announce("brown-outs")
+    brownouts = measure_brownouts(root, directory)
+    announce(f"hanging calls, rounds: {hang_rounds}")
+    return OutageReport(brownouts, measure_hanging(root, directory, hang_rounds))
 
 
 def start_servers(
@@ -157,8 +191,19 @@ def measure_streams(
 
 
 def print_results(results: Results) -> None:
-    """Print every part's table and budget."""
-    report, streams = results.calls, results.streams
+    """Print the tables and budgets of every part that was measured."""
+    if results.calls is not None:
+        print_costs(results.calls, results.streams, results.refusals)
+    if results.calls is not None and results.outages is not None:
+        print()
+    if results.outages is not None:
+        print(results.outages)
+
+
+def print_costs(
+    report: Report, streams: StreamReport | None, refusals: Sequence[BudgetLine]
+) -> None:
+    """Print the tables and budgets of calls, streams and refusals."""
     scope = f"medians (min..max), rounds: {report.rounds}, seconds a load: {report.seconds:g}"
     print(f"{scope}, Python {platform.python_version()}, cores: {os.cpu_count()}\n")
     print(table(report))
@@ -171,7 +216,7 @@ def print_results(results: Results) -> None:
         if streams.budget:
             print(f"\n{budget_lines(streams.budget)}")
     print("\nCPU time of hostile input, as a multiple of json.loads of it or of large reads\n")
-    print(budget_lines(results.refusals))
+    print(budget_lines(refusals))
 
 
 def exit_on_signal(number: int, _frame: object) -> None:

@@ -1,10 +1,11 @@
 """What is measured: the requests, and one round over every target in turn."""
 
+import contextlib
 import dataclasses
 import json
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from benchmarks.load import Load, LoadResult, run_load
 from benchmarks.process import tree_cpu_seconds
@@ -87,20 +88,37 @@ def targets_of(servers: Sequence[Server]) -> list[Target]:
     return [Target(server, route) for route in ROUTES for server in servers]
 
 
-def checked_load(target: Target, *, connections: int, seconds: float) -> LoadResult:
-    """Run one load; BenchmarkError if a request of it failed."""
+def load_of(target: Target, *, connections: int, seconds: float) -> Load:
+    """Return a load on a target."""
     route = target.route
+    return Load(target.server.port, route.path, route.body, connections, seconds)
+
+
+@contextlib.contextmanager
+def generator_checked(target: Target) -> Iterator[None]:
+    """Turn the failure of a load generator's process into a BenchmarkError."""
     try:
-        load = Load(target.server.port, route.path, route.body, connections, seconds)
-        result = run_load(load, route.generator)
+        yield
     except subprocess.SubprocessError as error:
         reason = f"{target.label}: the load generator failed: {error}"
         raise BenchmarkError(reason, target.server.log) from error
+
+
+def checked(target: Target, result: LoadResult) -> LoadResult:
+    """Return the result of a load; BenchmarkError if a request of it failed."""
     if result.failures or not result.requests:
         answered = f"{result.failures} failures among {result.requests} answers of POST"
-        reason = f"{target.label}: {answered} {route.path}, the first:\n{result.first_failure}"
+        path, failure = target.route.path, result.first_failure
+        reason = f"{target.label}: {answered} {path}, the first:\n{failure}"
         raise BenchmarkError(reason, target.server.log)
     return result
+
+
+def checked_load(target: Target, *, connections: int, seconds: float) -> LoadResult:
+    """Run one load; BenchmarkError if a request of it failed."""
+    with generator_checked(target):
+        load = load_of(target, connections=connections, seconds=seconds)
+        return checked(target, run_load(load, target.route.generator))
 
 
 def costed_load(target: Target, *, connections: int, seconds: float) -> tuple[LoadResult, float]:

@@ -1,4 +1,4 @@
-"""The three programs of a run: the upstream, the service as shipped, and nginx."""
+"""The programs of a run: the upstreams, the service as shipped, and nginx."""
 
 import grp
 import os
@@ -6,6 +6,7 @@ import pwd
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.servers import BenchmarkError, Program
@@ -57,7 +58,25 @@ def upstream_program(port: int, stream_seconds: float, directory: Path) -> Progr
     )
 
 
-def service_program(root: Path, port: int, upstream_port: int, directory: Path) -> Program:
+def ill_upstream_program(port: int, directory: Path) -> Program:
+    """Return an upstream that falls ill on demand."""
+    return Program(
+        name="ill upstream",
+        command=[sys.executable, "-m", "benchmarks.ill_upstream", str(port)],
+        port=port,
+        directory=PACKAGE_PARENT,
+        environment=os.environ,
+        log=directory / "ill-upstream.log",
+    )
+
+
+def service_program(
+    root: Path,
+    port: int,
+    upstream_port: int,
+    directory: Path,
+    more_settings: Mapping[str, str] | None = None,
+) -> Program:
     """Return the service as shipped, with one worker, no limit in the way and its own database.
 
     Other variables of the caller's environment reach it, so that a setting can be tried.
@@ -76,7 +95,7 @@ def service_program(root: Path, port: int, upstream_port: int, directory: Path) 
         command=[sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
         port=port,
         directory=root,
-        environment={**os.environ, **settings},
+        environment={**os.environ, **settings, **(more_settings or {})},
         log=directory / "service.log",
     )
 

@@ -1,7 +1,7 @@
 """Builds the application: the only file that knows every other."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -13,12 +13,13 @@ from gevent import get_hub, monkey
 
 import llm_api
 from llm_api import cli, config_files, telemetry
-from llm_api.domain import UpstreamPlan
+from llm_api.domain import Model, UpstreamPlan
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.replays import ReplayService
+from llm_api.services.reports import ReportService
 from llm_api.services.usage import UsageLedger
 from llm_api.settings import Settings, SettingsError
 from llm_api.settings_reader import FAST, JUDGE, LOCAL
@@ -27,6 +28,7 @@ from llm_api.storage.engine import make_engine
 from llm_api.storage.shared_answers import RedisAnswers
 from llm_api.storage.spool import Spool
 from llm_api.storage.sql import SqlUsageStore
+from llm_api.storage.upkeep import Upkeep
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.local import default_endpoint
 from llm_api.upstream.policy import RetryPolicy
@@ -38,6 +40,7 @@ from llm_api.web.api import Api
 from llm_api.web.context import EXTENSION, Services
 from llm_api.web.openai import routes as openai_routes
 from llm_api.web.rest import routes as rest_routes
+from llm_api.web.rest import usage
 
 
 def create_app(settings: Settings) -> Flask:
@@ -47,6 +50,9 @@ def create_app(settings: Settings) -> Flask:
     store = SqlUsageStore(make_engine(settings.database_url))
     spool = Spool(_spool_folder(settings), store, _offload)
     app.extensions["llm_api_spool"] = spool
+    app.extensions["llm_api_upkeep"] = Upkeep(
+        _spool_folder(settings), store, _offload, settings.usage_retention_days
+    )
     hooks.register_hooks(app)
     replays.register_teardown(app)
     outgoing.register_write_timeout(app, settings.client_write_timeout)
@@ -63,6 +69,7 @@ def create_app(settings: Settings) -> Flask:
 
 def close_app(app: Flask) -> None:
     """Write the last usage rows and let go of every connection."""
+    app.extensions["llm_api_upkeep"].close()
     app.extensions["llm_api_spool"].close()
     app.extensions[EXTENSION].close()
 
@@ -79,8 +86,9 @@ def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: L
     watch = Watch()
     upstreams = _upstreams(settings, watch)
     fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
-    catalogue = _catalogue(settings, upstreams, fast)
-    ledger = UsageLedger(spool)
+    models, prices = config_files.read_models(settings.root)
+    catalogue = _catalogue(settings, models, upstreams, fast)
+    ledger = UsageLedger(spool, prices)
     shared = _shared_answers(settings.ratelimit_storage_uri)
     closers = [upstream.close for upstream in upstreams.values()]
     if shared is not None:
@@ -98,6 +106,7 @@ def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: L
         ),
         readiness=ReadinessService(checks),
         replays=ReplayService(shared),
+        reports=ReportService(store),
         watch=watch,
         is_demo=settings.uses_bundled_model,
         closers=(*closers, store.close),
@@ -139,9 +148,11 @@ def _check_profiles(settings: Settings, profiles: Mapping[str, Profile]) -> None
 
 
 def _catalogue(
-    settings: Settings, upstreams: Mapping[str, UpstreamClient], fast: UpstreamClient
+    settings: Settings,
+    models: Sequence[Model],
+    upstreams: Mapping[str, UpstreamClient],
+    fast: UpstreamClient,
 ) -> Catalogue:
-    models = config_files.read_models(settings.root)
     fallbacks = {name: plan.fallback for name, plan in settings.upstreams.items()}
     # A name that is known and not configured is passed over; one that nobody knows is a mistake.
     known = {FAST, JUDGE, LOCAL, *upstreams, *(model.id for model in models)}
@@ -179,6 +190,7 @@ def _register_routes(app: Flask) -> None:
     description = {"info": {"description": llm_api.__doc__}}
     api = Api(app, spec_kwargs=description)
     api.register_blueprint(rest_routes.blueprint)
+    api.register_blueprint(usage.blueprint)
     api.register_blueprint(openai_routes.blueprint)
     for blueprint in (ops.blueprint, pages.blueprint, pages.swagger_ui):
         app.register_blueprint(blueprint)

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from llm_api import config_files
+from llm_api.cli_usage import usage_commands
 from llm_api.findings import Finding, fail, ok
 from llm_api.services import doctor
 from llm_api.settings import Settings
@@ -51,6 +52,7 @@ def register_commands(app: Flask, settings: Settings) -> None:
         context.exit(0 if diagnosis.is_well else 1)
 
     app.cli.add_command(database)
+    app.cli.add_command(usage_commands(settings))
 
 
 def _checks(settings: Settings) -> list[list[doctor.Check]]:

@@ -7,12 +7,14 @@ right.
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import marshmallow as ma
 
 from llm_api.domain import Model
+from llm_api.services.prices import Price, PriceList
 from llm_api.settings import SettingsError
 from llm_api.upstream.error_rules import ErrorRule
 from llm_api.upstream.profiles import GENERIC, Profile
@@ -28,11 +30,39 @@ class _Names(ma.fields.List[Any]):
         super().__init__(ma.fields.String(validate=ma.validate.Length(min=1)), **options)
 
 
+class _Amount(ma.fields.Decimal):
+    """An amount of money, written as a text: a float would not be exact."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ma.ValidationError(['Must be an amount in quotes, such as "0.8".'])
+        amount = super()._deserialize(value, attr, data, **options)
+        if amount is not None and not 0 <= amount < 10**9:
+            raise ma.ValidationError(["Must be at least 0."])
+        return amount
+
+
+def _is_date(value: Any) -> None:
+    if type(value) is not date:
+        raise ma.ValidationError(["Must be a date without quotes, such as 2026-01-31."])
+
+
+class _PriceSchema(ma.Schema):
+    valid_from = ma.fields.Raw(required=True, validate=_is_date)
+    currency = ma.fields.String(required=True, validate=ma.validate.Regexp("[A-Z]{3}$"))
+    input = _Amount(load_default=None)
+    output = _Amount(load_default=None)
+    cached_input = _Amount(load_default=None)
+    reasoning = _Amount(load_default=None)
+    image = _Amount(load_default=None)
+
+
 class _ModelSchema(ma.Schema):
     upstream = ma.fields.String(required=True)
     is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     fallback = _Names(load_default=())
     longer_context = ma.fields.String(load_default=None)
+    prices = ma.fields.List(ma.fields.Nested(_PriceSchema), load_default=())
 
 
 class _CatalogueSchema(ma.Schema):
@@ -76,13 +106,18 @@ class _ProfileSchema(ma.Schema):
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
 
 
-def read_models(root: Path) -> list[Model]:
-    """Read the catalogue of an installation; raises SettingsError."""
+def read_models(root: Path) -> tuple[list[Model], PriceList]:
+    """Read the catalogue of an installation and what its models cost; raises SettingsError."""
     table = _checked(_CatalogueSchema(), root, MODELS)
-    return [
+    prices = {
+        name: [Price(**price) for price in traits.pop("prices")]
+        for name, traits in table["models"].items()
+    }
+    models = [
         Model(name, **traits | {"fallback": tuple(traits["fallback"])})
         for name, traits in table["models"].items()
     ]
+    return models, PriceList(prices)
 
 
 def read_profiles(root: Path) -> dict[str, Profile]:
@@ -141,4 +176,5 @@ def _lines(where: Path | str, messages: Mapping[Any, Any] | list[Any]) -> list[s
 
 
 def _inside(where: str, name: object) -> str:
-    return where if name == "_schema" else f"{where}.{name}"
+    # The second is marshmallow's word for what a table's own names stand for.
+    return where if name in {"_schema", "value"} else f"{where}.{name}"

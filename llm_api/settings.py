@@ -44,6 +44,7 @@ class Settings:
     database_url: str = field(repr=False)
     ratelimit_storage_uri: str = field(repr=False)
     rate_limit: str
+    usage_retention_days: int
     timeouts: Timeouts
     upstream_concurrency: int
     circuit_breaker: bool
@@ -89,6 +90,7 @@ class Settings:
                 "RATELIMIT_STORAGE_URI", "memory://", _RATE_LIMIT_STORES
             ),
             rate_limit=read.rate_limit("RATE_LIMIT", "300/minute"),
+            usage_retention_days=read.whole("USAGE_RETENTION_DAYS", 0, at_least=0, at_most=36_500),
             timeouts=read.timeouts(),
             upstream_concurrency=read.whole("UPSTREAM_CONCURRENCY", 1024, at_most=65_536),
             circuit_breaker=read.boolean("CIRCUIT_BREAKER", default=True),

@@ -137,16 +137,17 @@ class Reader:
 
         return self._checked(name, default, parse, "a number of seconds, more than 0, such as 60")
 
-    def whole(self, name: str, default: int, *, at_most: int) -> int:
-        """Read a whole number from 1."""
+    def whole(self, name: str, default: int, *, at_least: int = 1, at_most: int) -> int:
+        """Read a whole number."""
 
         def parse(text: str) -> int:
             value = int(text)
-            if not 1 <= value <= at_most:
+            if not at_least <= value <= at_most:
                 raise ValueError
             return value
 
-        return self._checked(name, default, parse, f"a whole number from 1 to {at_most}")
+        right = f"a whole number from {at_least} to {at_most}"
+        return self._checked(name, default, parse, right)
 
     def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
         """Read the URL of a store with one of the schemes."""
@@ -217,6 +218,7 @@ def _http_url(text: str) -> str:
     """Return the base address without a trailing slash; credentials in it are refused."""
     parts = urlsplit(text)
     good = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
+    good = good and not re.search(r"\s|;|://.*://", text)  # several at once, in another way
     if not good or parts.query or parts.fragment or parts.port == 0 or not text.isprintable():
         raise ValueError
     return text.rstrip("/")

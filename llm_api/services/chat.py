@@ -103,9 +103,10 @@ def _begun(
         shows_usage=shows_usage,
         model_was_named=at.model_was_named,
     )
-    accounted.streamed = (request, answer)
     batches = at.upstream.stream(at.model, request.parameters, accounted.upstream_call, answer)
-    return next(batches), batches
+    first = next(batches)
+    accounted.streamed = (request, answer)  # before that there is no answer to account for
+    return first, batches
 
 
 def _telling(completion: Completion, fallback: Fallback | None) -> Completion:

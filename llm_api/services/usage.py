@@ -3,20 +3,22 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
+from functools import partial, reduce
 from typing import Any, Protocol
 
 from llm_api.accounting import UsageRecord
 from llm_api.domain import Caller, Completion, ModelRequest, TokenUsage
 from llm_api.errors import ApiError
 from llm_api.services.catalogue import Destination
+from llm_api.services.prices import PriceList
 from llm_api.services.tokens import estimate_length, estimate_prompt
 from llm_api.upstream.call import Attempt, Call
 from llm_api.upstream.chunks import StreamedAnswer
 
 _STATUS_OF_CODE = {504: "timeout", 499: "client_closed"}
+_UNPRICED = (None, None)
 
 
 class UsageSink(Protocol):
@@ -41,22 +43,12 @@ class AccountedCall:
         self.completions: list[Completion] = []
         self.streamed: tuple[ModelRequest, StreamedAnswer] | None = None
 
-    def tokens(self, record: UsageRecord) -> UsageRecord:
+    def usage(self, *, is_cut: bool) -> TokenUsage:
         """Add up what the upstream counted; unknown if any count is."""
         usages = [completion.usage for completion in self.completions]
         if self.streamed is not None:
-            usages.append(_usage_of(*self.streamed, is_cut=record.status != "ok"))
-        if not usages:
-            return record
-        source = next((u.source for u in usages if u.source != "upstream"), "upstream")
-        if source not in {"upstream", "estimated"}:
-            return replace(record, usage_source=source)
-        return replace(
-            record,
-            prompt_tokens=sum(u.prompt_tokens or 0 for u in usages),
-            completion_tokens=sum(u.completion_tokens or 0 for u in usages),
-            usage_source=source,
-        )
+            usages.append(_usage_of(*self.streamed, is_cut=is_cut))
+        return reduce(TokenUsage.plus, usages) if usages else TokenUsage()
 
 
 def _usage_of(request: ModelRequest, answer: StreamedAnswer, *, is_cut: bool) -> TokenUsage:
@@ -84,15 +76,18 @@ def _begun(destination: Destination, caller: Caller) -> UsageRecord:
         model_asked=destination.model_asked,
         model=destination.model,
         upstream=destination.upstream.name,
+        tags=caller.tags,
+        lineage_id=caller.lineage_id or caller.request_id,
     )
 
 
 class UsageLedger:
     """Writes one row a call."""
 
-    def __init__(self, sink: UsageSink) -> None:
-        """Take where rows go."""
+    def __init__(self, sink: UsageSink, prices: PriceList | None = None) -> None:
+        """Take where rows go, and what calls cost."""
         self._sink = sink
+        self._prices = prices or PriceList({})
 
     @contextmanager
     def account(
@@ -110,27 +105,63 @@ class UsageLedger:
             time_limit=caller.time_limit,
         )
         accounted = AccountedCall(call)
-        status, reason = "error", None
+        end = _End("error", None, 500)
         try:
             yield accounted
-            status = "ok"
+            end = _End("ok", None, 200)
         except ApiError as error:
-            status, reason = _STATUS_OF_CODE.get(error.status, "upstream_error"), error.reason
+            status = _STATUS_OF_CODE.get(error.status, "upstream_error")
+            end = _End(status, error.reason, error.status)
             raise
         except GeneratorExit:
-            status = reason = "client_closed"  # nobody takes the rest of the stream
+            # Nobody takes the rest of the stream.
+            end = _End("client_closed", "client_closed", 499)
             raise
         finally:
             if call.attempts:
-                last = call.tries[-1]
-                ended = replace(
-                    accounted.tokens(replace(record, status=status)),
-                    model=last.model,
-                    upstream=last.upstream,
-                    reason=reason,
-                    attempts=call.attempts,
-                    tries=[_shown(attempt) for attempt in call.tries],
-                    upstream_ms=round(call.timing.upstream * 1000),
-                    total_ms=round((time.monotonic() - started_at) * 1000),
-                )
-                self._sink.end(ended)
+                total = time.monotonic() - started_at
+                self._sink.end(self._ended(record, accounted, end, total))
+
+    def _ended(
+        self, record: UsageRecord, accounted: AccountedCall, end: "_End", total: float
+    ) -> UsageRecord:
+        call, last = accounted.upstream_call, accounted.upstream_call.tries[-1]
+        usage = accounted.usage(is_cut=end.status != "ok")
+        cost, currency = self._prices.cost(last.model, usage, record.created_at.date()) or _UNPRICED
+        timing = call.timing
+        # A stream's errors come after its status.
+        return replace(
+            record,
+            status=end.status,
+            reason=end.reason,
+            http_status=end.http_status if accounted.streamed is None else 200,
+            model=last.model,
+            upstream=last.upstream,
+            attempts=call.attempts,
+            tries=[_shown(attempt) for attempt in call.tries],
+            prompt_tokens=usage.prompt_tokens,
+            completion_tokens=usage.completion_tokens,
+            cached_tokens=usage.cached_tokens,
+            reasoning_tokens=usage.reasoning_tokens,
+            images=usage.images,
+            usage_source=usage.source,
+            cost_micro=cost,
+            currency=currency,
+            first_token_ms=_ms(timing.first_token),
+            upstream_ms=_ms(timing.upstream),
+            own_ms=_ms(max(0.0, total - timing.queue - timing.upstream)),
+            total_ms=_ms(total),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a call ended: for the row, and for the caller."""
+
+    status: str
+    reason: str | None
+    http_status: int
+
+
+def _ms(seconds: float | None) -> int | None:
+    return None if seconds is None else round(seconds * 1000)

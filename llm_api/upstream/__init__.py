@@ -2,7 +2,8 @@
 
 * `client` is the door: one `UpstreamClient` an upstream, with its `places`, the bound on calls in
   progress; `traits` says what is peculiar to this installation's upstream, `profiles` what is to
-  its vendor; `ask` is what is asked, and `call` one call with all its attempts.
+  its vendor; `ask` is what is asked, `opening` sends it in the form that the upstream takes, and
+  `call` is one call with all its attempts.
 * `policy` decides about attempts, with `breaker` (leave a failing upstream alone) and `budget`
   (repeat only so much); `lines` chooses among an upstream's keys and addresses. `thinking` sees
   whether a model has thought until nothing was left for the answer.

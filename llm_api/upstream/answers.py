@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 import orjson
 
@@ -25,6 +25,7 @@ _OBJECTS = {
     Operation.EMBEDDINGS: "list",
 }
 ID_PREFIXES = {Operation.CHAT: "chatcmpl-", Operation.TEXT: "cmpl-"}
+_OF_COMPLETION = "completion_tokens_details"
 _MAX_TOKENS = 2**31 - 1  # more tokens than any context holds: such a count is a mistake
 
 
@@ -131,18 +132,33 @@ def parse_usage(
     if not (_is_count(prompt) and _is_count(completion)):
         return TokenUsage(source="invalid")
     # Some vendors' caps are without what was thought.
-    if cap is not None and (completion or 0) - _reasoning_tokens(usage) > cap:
+    thought = _detail(usage, _OF_COMPLETION, "reasoning_tokens", completion) or 0
+    if cap is not None and (completion or 0) - thought > cap:
         return TokenUsage(source="invalid")
-    return TokenUsage(prompt, completion, source="upstream")
+    return TokenUsage(
+        prompt,
+        completion,
+        source="upstream",
+        cached_tokens=_detail(usage, "prompt_tokens_details", "cached_tokens", prompt),
+        reasoning_tokens=_detail(usage, _OF_COMPLETION, "reasoning_tokens", completion),
+        images=_images(usage),
+    )
 
 
-def _reasoning_tokens(usage: Mapping[str, Any]) -> int:
-    details = usage.get("completion_tokens_details")
-    count = details.get("reasoning_tokens") if isinstance(details, dict) else None
-    return count if isinstance(count, int) else 0
+def _detail(usage: Mapping[str, Any], of: str, name: str, whole: Any) -> int | None:
+    """Read a part of a count; None where it is not told, or more than the whole."""
+    details = usage.get(of)
+    count = details.get(name) if isinstance(details, dict) else None
+    return count if _is_count(count) and count <= whole else None
 
 
-def _is_count(value: object) -> bool:
+def _images(usage: Mapping[str, Any]) -> int | None:
+    """Read how many images were made: DashScope's and Ark's names."""
+    counts = (usage.get(name) for name in ("image_count", "generated_images"))
+    return next((count for count in counts if _is_count(count)), None)
+
+
+def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= _MAX_TOKENS
 
 

@@ -14,6 +14,7 @@ class Ask:
     operation: Operation
     body: dict[str, Any]
     reader: RefusalReader = field(repr=False)
+    wants_thinking: bool = False
 
     @property
     def is_streamed(self) -> bool:

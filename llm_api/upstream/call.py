@@ -32,16 +32,26 @@ class Call(Watched):
         is_abandoned: Callable[[], bool] = never,
         on_first_attempt: Callable[[], None] | None = None,
         timing: Timing | None = None,
+        is_hurried: bool = False,
     ) -> None:
-        """Give the call `total` seconds from now; where they go is noted in `timing`."""
+        """Give the call `total` seconds from now; where they go is noted in `timing`.
+
+        `is_hurried` says that it is the client who gives it less time than it would have.
+        """
         # Both sides: an upstream that does not read holds up the sending.
         super().__init__(total=total, is_abandoned=is_abandoned, how=socket.SHUT_RDWR)
+        self._is_hurried = is_hurried
         self.tries: list[Attempt] = []
         self.dropped: tuple[str, ...] = ()  # what the upstream asked last does not take
         self.timing = Timing() if timing is None else timing
         self._spent = 0.0
         self._attempt_began_at = 0.0
         self._on_first_attempt = on_first_attempt
+
+    @property
+    def has_run_out_of_patience(self) -> bool:
+        """Whether the time is over that the client gave it, and not what an upstream may take."""
+        return self._is_hurried and not self.remaining
 
     @property
     def attempts(self) -> int:
@@ -61,6 +71,9 @@ class Call(Watched):
             yield
         except faults.Fault as fault:
             attempt.reason = fault.error.reason
+            raise
+        except faults.AskAgain as refusal:
+            attempt.reason = refusal.word
             raise
         finally:
             self._note_time()

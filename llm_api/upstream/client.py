@@ -7,11 +7,10 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, TypeVar
 
-import orjson
 import requests
 
 from llm_api.domain import Completion, Endpoint, Operation, Timeouts, Timing, UpstreamPlan
-from llm_api.upstream import faults, refusals
+from llm_api.upstream import faults
 from llm_api.upstream.answers import parse_answer
 from llm_api.upstream.ask import Ask
 from llm_api.upstream.body import IncomingBody, is_event_stream, read_body
@@ -20,11 +19,12 @@ from llm_api.upstream.call import Call
 from llm_api.upstream.chunks import StreamedAnswer, events_of
 from llm_api.upstream.collect import collect_chunks
 from llm_api.upstream.lines import Line, Lines
+from llm_api.upstream.opening import Opener
 from llm_api.upstream.places import Places
-from llm_api.upstream.policy import ATTEMPTS_IN_ALL, Permit, RetryPolicy, permitted
-from llm_api.upstream.profiles import Profile
+from llm_api.upstream.policy import ATTEMPTS_IN_ALL, RetryPolicy
+from llm_api.upstream.profiles import Profile, asks_for_thinking
 from llm_api.upstream.refusals import RefusalReader
-from llm_api.upstream.relay import events_in, relay
+from llm_api.upstream.relay import events_in, first_of, relay
 from llm_api.upstream.thinking import spent_on_thinking
 from llm_api.upstream.traits import UpstreamTraits
 from llm_api.upstream.transport import Transport
@@ -61,8 +61,6 @@ class UpstreamClient:
         self._timeouts = timeouts
         self._profile = profile
         self._policy = policy or RetryPolicy()
-        self._sends_usage_option = True  # until the upstream refuses it
-        self._streamed_models: set[str] = set()  # those found to answer streamed calls only
         self._places = Places(traits.max_concurrency, traits.queue_timeout)
         self._lines = Lines(
             [
@@ -74,6 +72,7 @@ class UpstreamClient:
                 for number, endpoint in enumerate(plan.endpoints, 1)
             ]
         )
+        self._opener = Opener(self.name, self._lines)
 
     def new_call(
         self,
@@ -88,6 +87,7 @@ class UpstreamClient:
         total = self._timeouts.stream if is_streamed else self._timeouts.total
         return Call(
             total=total if time_limit is None else min(total, time_limit),
+            is_hurried=time_limit is not None and time_limit < total,
             is_abandoned=is_abandoned,
             on_first_attempt=on_first_attempt,
             timing=timing,
@@ -124,10 +124,11 @@ class UpstreamClient:
         ApiError.
         """
         reader = self._reader(operation, model_was_named=model_was_named)
-        ask = Ask(operation, self._body(model, parameters, operation, call), reader)
+        body = self._body(model, parameters, operation, call)
+        ask = Ask(operation, body, reader, asks_for_thinking(parameters))
         with _as_api_errors(), self._places.taken(call):
             completion = self._run(call, partial(self._attempt, ask, call))
-            if operation is Operation.CHAT and spent_on_thinking(completion):
+            if not ask.wants_thinking and spent_on_thinking(completion):
                 return self._without_thinking(ask, call, completion)
             return completion
 
@@ -166,11 +167,9 @@ class UpstreamClient:
         answer.cap = ask.cap
         with _as_api_errors(), ExitStack() as stack:
             stack.enter_context(self._places.taken(call))
-            response, permit = self._run(call, partial(self._open, ask, call, stack))
+            response, permit = self._run(call, partial(self._opener.open, ask, call, stack))
             batches = self._batches(response, answer)
-            first = next((batch for batch in batches if batch), None)
-            if first is None:
-                raise faults.bad_response("an empty stream")
+            first = first_of(batches, call)
             call.note_first_token()
             permit.note(Outcome.GOOD)
             yield first
@@ -189,13 +188,13 @@ class UpstreamClient:
         if operation is Operation.EMBEDDINGS:
             return body
         self._traits.cap(body)
-        if self._traits.is_always_streamed or model in self._streamed_models:
+        if self._traits.is_always_streamed or self._opener.only_streams(model):
             body["stream"] = True
         return body
 
     def _attempt(self, ask: Ask, call: Call) -> Completion:
         with ExitStack() as stack:
-            response, _ = self._open(ask, call, stack)
+            response, _ = self._opener.open(ask, call, stack)
             call.note_first_token()
             if is_event_stream(response) and ask.operation is not Operation.EMBEDDINGS:
                 body = self._incoming(response)
@@ -210,45 +209,6 @@ class UpstreamClient:
                 reader=ask.reader,
                 cap=ask.cap,
             )
-
-    def _open(self, ask: Ask, call: Call, stack: ExitStack) -> tuple[requests.Response, Permit]:
-        """Send a request and return its answer, status 200, which the stack closes."""
-        asks_for_usage = ask.is_streamed and self._sends_usage_option
-        try:
-            return self._send(ask, call, stack, asks_for_usage=asks_for_usage)
-        except faults.UsageRefused:
-            opened = self._send(ask, call, stack, asks_for_usage=False)
-            # Remembered only now: the refusal may have had another reason that names the option.
-            self._sends_usage_option = False
-            return opened
-        except faults.OnlyStreams as refusal:
-            if ask.is_streamed:
-                raise faults.bad_response("a refusal to stream and not to stream") from refusal
-            streamed = replace(ask, body=ask.body | {"stream": True})
-            opened = self._open(streamed, call, stack)
-            self._streamed_models.add(ask.body["model"])
-            return opened
-
-    def _send(
-        self, ask: Ask, call: Call, stack: ExitStack, *, asks_for_usage: bool
-    ) -> tuple[requests.Response, Permit]:
-        body = ask.body
-        if asks_for_usage:
-            body = body | {"stream_options": {"include_usage": True}}
-        with ExitStack() as sending:
-            line = sending.enter_context(self._lines.chosen(call))
-            permit = sending.enter_context(permitted(line.breaker))
-            sending.enter_context(call.attempt(self.name, line.name, body["model"]))
-            response = sending.enter_context(
-                line.transport.post(ask.operation, orjson.dumps(body), call)
-            )
-            if response.status_code != requests.codes.ok:
-                text = read_body(response)
-                if asks_for_usage and refusals.is_usage_refused(response, text):
-                    raise faults.UsageRefused
-                raise ask.reader.of_status(response, text)
-            stack.push(sending.pop_all())
-        return response, permit
 
     def _batches(
         self, response: requests.Response, answer: StreamedAnswer

@@ -11,6 +11,7 @@ import orjson
 _OF_THE_SERVICE = frozenset(
     ["upstream_account", "upstream_auth", "upstream_rate_limited", "upstream_unavailable"]
 )
+MAX_CHARS = 4_000  # of a text: some repeat the whole request, and every rule looks through all
 _OF_THE_REQUEST = frozenset([None, 400, 413, 415, 422])
 
 
@@ -57,12 +58,12 @@ def error_in(body: bytes) -> object:
 def words_of(error: object, *, with_message: bool = True) -> str:
     """Collect the words an error identifies itself with; only patterns ever look at them."""
     if not isinstance(error, dict):
-        return str(error)
+        return str(error)[:MAX_CHARS]
     names = ("code", "type", "message") if with_message else ("code", "type")
-    return " ".join(str(error.get(name, "")) for name in names)
+    return " ".join(str(error.get(name, ""))[:MAX_CHARS] for name in names)
 
 
 def message_of(error: object) -> str:
     """Return an error's own sentence, which is not to be shown as it is."""
     message = error.get("message") if isinstance(error, dict) else error
-    return message if isinstance(message, str) else ""
+    return message[:MAX_CHARS] if isinstance(message, str) else ""

@@ -8,6 +8,7 @@ import http.client
 import math
 import socket
 import ssl
+from typing import ClassVar
 
 import urllib3.exceptions
 
@@ -45,12 +46,27 @@ class Fault(Exception):
         self.wait = wait
 
 
-class UsageRefused(Exception):
+class AskAgain(Exception):
+    """The upstream takes the request in another form; `fault` is told if there is no other try."""
+
+    word: ClassVar[str]
+
+    def __init__(self, fault: Fault) -> None:
+        """Take the refusal as a fault."""
+        super().__init__(self.word)
+        self.fault = fault
+
+
+class UsageRefused(AskAgain):
     """The upstream does not know `stream_options`: to be asked again without."""
 
+    word = "usage_refused"
 
-class OnlyStreams(Exception):
+
+class OnlyStreams(AskAgain):
     """The model answers streamed calls only: to be asked again for a stream."""
+
+    word = "only_streams"
 
 
 class ClientGone(ServiceError):
@@ -120,7 +136,9 @@ def circuit_open(wait: float) -> Fault:
 
 def while_connecting(error: Exception) -> Fault:
     """Translate what was raised before a connection stood."""
-    if isinstance(error, ssl.SSLError | ssl.CertificateError | urllib3.exceptions.SSLError):
+    is_tls = isinstance(error, ssl.SSLError | ssl.CertificateError | urllib3.exceptions.SSLError)
+    # Who hangs up in the handshake says nothing about certificates.
+    if is_tls and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         message = "The model service's TLS certificate could not be verified."
         return Fault(UpstreamFault(message, reason="upstream_tls"), elsewhere=True)
     if isinstance(error, urllib3.exceptions.NameResolutionError | socket.gaierror):

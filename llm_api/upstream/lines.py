@@ -19,6 +19,11 @@ class Line:
         self.breaker = breaker
         self.calls = 0
 
+    @property
+    def is_usable(self) -> bool:
+        """Whether a call may be made; one that is being found out about has its one call."""
+        return not self.breaker.wait and not (self.breaker.is_open and self.calls)
+
 
 class Lines:
     """Chooses among them."""
@@ -33,7 +38,7 @@ class Lines:
         if len(self._lines) == 1:
             return False
         tried = {attempt.line for attempt in call.tries}
-        return any(line.name not in tried and not line.breaker.wait for line in self._lines)
+        return any(line.name not in tried and line.is_usable for line in self._lines)
 
     @contextmanager
     def chosen(self, call: Call) -> Iterator[Line]:
@@ -55,10 +60,9 @@ class Lines:
     def _choose(self, call: Call) -> Line:
         tried = {attempt.line for attempt in call.tries}
         with self._lock:
-            waits = {line.name: line.breaker.wait for line in self._lines}
-            usable = [line for line in self._lines if not waits[line.name]]
+            usable = [line for line in self._lines if line.is_usable]
             if not usable:
-                raise CircuitOpen(min(waits.values()))
+                raise CircuitOpen(max(1.0, min(line.breaker.wait for line in self._lines)))
             best = min(
                 usable, key=lambda line: (line.name in tried, not line.breaker.is_open, line.calls)
             )

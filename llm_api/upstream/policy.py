@@ -116,6 +116,9 @@ class RetryPolicy:
     ) -> _T:
         try:
             call.pause(pause, self._sleep)
+            if not call.remaining:
+                first.error.is_spent = True
+                raise first
             return attempt()
         except CircuitOpen as refusal:
             first.error.is_spent = True
@@ -144,15 +147,16 @@ class RetryPolicy:
 
 
 @contextmanager
-def permitted(breaker: CircuitBreaker) -> Iterator[Permit]:
-    """Surround an attempt, and learn from how it ends; raises CircuitOpen."""
+def permitted(breaker: CircuitBreaker, call: Call) -> Iterator[Permit]:
+    """Surround an attempt of the call, and learn from how it ends; raises CircuitOpen."""
     permit = Permit(breaker)
     outcome = Outcome.UNKNOWN
     try:
         yield permit
         outcome = Outcome.GOOD
     except faults.Fault as fault:
-        outcome = _outcome_of(fault)
+        # A client in a hurry must not make an upstream look ill, which would shut it for all.
+        outcome = Outcome.UNKNOWN if call.has_run_out_of_patience else _outcome_of(fault)
         raise
     finally:
         permit.note(outcome)

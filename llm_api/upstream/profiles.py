@@ -96,10 +96,18 @@ class Profile:
 
     def without_thinking(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a request body with thinking off; None where that is not to be had."""
-        if self.thinking_off is None or thinking_wanted(body):
+        if self.thinking_off is None:
             return None
         quiet = {**body, **self.thinking_off}
         return None if quiet == body else quiet
+
+
+def asks_for_thinking(parameters: Mapping[str, Any]) -> bool:
+    """Tell whether a caller has asked for thoughts, in whichever vendor's words."""
+    effort = parameters.get("reasoning_effort")
+    return bool(thinking_wanted(parameters)) or (
+        isinstance(effort, str) and effort not in {"none", "minimal"}
+    )
 
 
 def thinking_wanted(body: Mapping[str, Any]) -> bool | None:

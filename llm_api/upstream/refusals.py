@@ -76,8 +76,8 @@ class RefusalReader:
         status = code if isinstance(code, int) and 400 <= code < 600 else None
         try:
             fault = self._fault(status, error, {})
-        except OnlyStreams:
-            return Fault(_rejected(_Refusal(400, "", {}, self.operation, self.model_was_named)))
+        except OnlyStreams as refusal:
+            return refusal.fault
         fault.is_repeatable = False  # the answer has begun
         return fault
 
@@ -92,7 +92,7 @@ class RefusalReader:
             is_repeatable = status in _REPEATED and error.retryable
         else:
             if rule.reason == _ONLY_STREAMS:
-                raise OnlyStreams
+                raise OnlyStreams(Fault(_rejected(refusal)))
             error = REASONS[rule.reason](refusal)
             error.hint = rule.hint
             if rule.retryable is not None:
@@ -210,17 +210,13 @@ def _starting(_: _Refusal) -> ApiError:
     )
 
 
-def _only_streams(_: _Refusal) -> ApiError:
-    raise OnlyStreams
-
-
 # The meanings that a rule can give to an error.
 REASONS: Mapping[str, Callable[[_Refusal], ApiError]] = {
     "content_filtered": _content_filtered,
     "context_length_exceeded": _context_overflow,
     "image_fetch_failed": _image_not_fetched,
     "model_missing": _model_missing,
-    _ONLY_STREAMS: _only_streams,
+    _ONLY_STREAMS: _rejected,  # if it cannot be asked again
     "upstream_account": _account,
     "upstream_auth": _auth,
     "upstream_rate_limited": _rate_limited,

@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from llm_api.upstream import faults
+from llm_api.upstream.call import Call
 from llm_api.upstream.chunks import StreamedAnswer
 from llm_api.upstream.events import EventParser, EventTooLarge
 
@@ -80,3 +81,15 @@ def _take(
     except faults.Fault as fault:
         return fault
     return None
+
+
+def first_of(batches: Iterator[list[bytes]], call: Call) -> list[bytes]:
+    """Wait for the first batch that has a chunk; raises faults.Fault."""
+    try:
+        first = next((batch for batch in batches if batch), None)
+        if first is None:
+            raise faults.bad_response("an empty stream")
+    except faults.Fault as fault:
+        fault.error.is_spent |= call.attempts > 1
+        raise
+    return first

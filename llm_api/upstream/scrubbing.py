@@ -9,12 +9,13 @@ passed on at all.
 import re
 
 _MAX_CHARS = 300
+_READ_CHARS = 1_000
 _MAX_WORD = 40
 _CUT_OUT = "[…]"
 # Texts about these name the operator's things, whatever they look like.
 _DELICATE = re.compile(
     r"account|organi[sz]ation|tenant|workspace|project|endpoint|deployment|api.?key|credential"
-    r"|token_?id|user_?id|billing|账[户号]|密钥|https?:|\bhost\b|lookup|\bdial\b",
+    r"|token_?id|user_?id|billing|账[户号]|密钥|\bhost\b|lookup|\bdial\b",
     re.IGNORECASE,
 )
 # What vendors begin their keys and ids with.
@@ -34,7 +35,7 @@ _JOINTS = re.compile(r"([|=,:，。：；！？、（）「」《》“”]+)")
 
 def scrubbed(text: str) -> str:
     """Return what may be passed on of an upstream's message, empty where nothing may."""
-    words = " ".join(text.split())
+    words = _first_words(text)
     if not words or not words.isprintable() or _DELICATE.search(words):
         return ""
     shown = " ".join(_shown(word) for word in words.split(" "))
@@ -42,6 +43,12 @@ def scrubbed(text: str) -> str:
     if not re.search(_LETTERS, shown.replace(_CUT_OUT, "")):
         return ""
     return shown if len(shown) <= _MAX_CHARS else shown[: _MAX_CHARS - 1].rstrip() + "…"
+
+
+def _first_words(text: str) -> str:
+    """Return the words of a text on one line, and of a long one whole words of its beginning."""
+    words = text[:_READ_CHARS].split()
+    return " ".join(words if len(text) <= _READ_CHARS else words[:-1])
 
 
 def _shown(word: str) -> str:

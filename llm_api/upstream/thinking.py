@@ -8,7 +8,9 @@ from llm_api.domain import Completion
 
 def spent_on_thinking(completion: Completion) -> bool:
     """Tell whether every choice was cut while the model was still thinking."""
-    choices = completion.document["choices"]
+    choices = completion.document.get("choices", ())
+    if not choices or not all("message" in choice for choice in choices):
+        return False  # embeddings, or a text completion
     return all(_is_empty(choice) for choice in choices) and _has_thought(completion.document)
 
 

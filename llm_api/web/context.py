@@ -13,7 +13,9 @@ from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.replays import ReplayService
+from llm_api.services.reports import ReportService
 from llm_api.watch import Watch, has_hung_up
+from llm_api.web.labels import lineage_id, usage_tags
 
 EXTENSION = "llm_api"
 
@@ -27,6 +29,7 @@ class Services:
     optimizer: PromptOptimizer
     readiness: ReadinessService
     replays: ReplayService
+    reports: ReportService
     watch: Watch
     is_demo: bool
     closers: Sequence[Callable[[], None]] = ()
@@ -55,6 +58,8 @@ def caller() -> Caller:
         g.timing,
         _time_limit(),
         g.notes,
+        usage_tags(),
+        lineage_id(),
     )
 
 

@@ -5,8 +5,10 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import limits
+import limits.storage.memory
 from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -17,6 +19,10 @@ from llm_api.errors import RateLimited
 from llm_api.web import ops
 
 logger = logging.getLogger(__name__)
+
+# The library's memory store only compares times with each other, and takes them from the clock on
+# the wall: when that was set, every client had a fresh budget, or none for an hour.
+limits.storage.memory.time = SimpleNamespace(time=time.monotonic)  # type: ignore[assignment, attr-defined]  # a module's own import
 
 _STRATEGY = "sliding-window-counter"
 # A Redis that accepts and says nothing would hold every request for ever.

@@ -1,6 +1,7 @@
 """What the tests stand on: real processes and real sockets in place of mocks.
 
 * ``upstream`` and ``replies``: an OpenAI-compatible server that answers what a test scripts.
+* ``tls``: the same behind TLS.
 * ``paced``: replies that a test steers while they are sent.
 * ``raw``: an HTTP client that sends bytes as they are; ``wire`` is the format both sides share.
 * ``live``: one that reads an answer as it comes in, and leaves when it wants to.

@@ -2,7 +2,6 @@
 
 import socket
 import struct
-from functools import cached_property
 from types import TracebackType
 from typing import Self
 
@@ -39,6 +38,7 @@ class LiveAnswer:
         self._socket.connect(address)
         self._socket.sendall(payload)
         self._reader = self._socket.makefile("rb")
+        self._known_head: tuple[int, Headers] | None = None
         self._unread = b""
         self._is_over = False
 
@@ -55,10 +55,13 @@ class LiveAnswer:
         """Leave."""
         self.leave()
 
-    @cached_property
+    @property
     def _head(self) -> tuple[int, Headers]:
-        status = int(read_line(self._reader).split(" ")[1])
-        return status, read_headers(self._reader)
+        # Not a cached_property: before Python 3.12 its lock is that of all answers in all threads.
+        if self._known_head is None:
+            status = int(read_line(self._reader).split(" ")[1])
+            self._known_head = status, read_headers(self._reader)
+        return self._known_head
 
     @property
     def status(self) -> int:

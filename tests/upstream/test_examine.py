@@ -1,9 +1,7 @@
 """The doctor's look at TLS, at real servers with good and bad certificates."""
 
 import socket
-import ssl
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -15,30 +13,17 @@ from llm_api.services import doctor
 from llm_api.upstream.examine import ApiExamination
 from llm_api.upstream.examine_route import RouteExamination, Subject
 from tests.support.ports import LOOPBACK
+from tests.support.tls import TlsUpstream
 from tests.support.upstream import ScriptedUpstream
 from tests.upstream.conftest import SELF_SIGNED
 
 EXPIRED = Path(__file__).with_name("expired.pem")
 
 
-class TlsUpstream(ScriptedUpstream):
-    """A scripted upstream behind TLS."""
-
-    def __init__(self, certificate: Path = SELF_SIGNED) -> None:
-        """Take the file of the certificate and its key."""
-        super().__init__()
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.load_cert_chain(certificate)
-
-    def _converse(self, connection: socket.socket) -> None:
-        with connection, suppress(OSError):  # a client that does not like the certificate leaves
-            super()._converse(self._context.wrap_socket(connection, server_side=True))
-
-
 @pytest.fixture
 def secured() -> Iterator[TlsUpstream]:
     """Run an upstream whose certificate is good for 127.0.0.1 where it is trusted."""
-    with TlsUpstream() as server:
+    with TlsUpstream(SELF_SIGNED) as server:
         yield server
 
 

@@ -65,7 +65,7 @@ def attempts_of(world: World, call: Call, *outcomes: Fault | str) -> Callable[[]
     coming = iter(outcomes)
 
     def attempt() -> str:
-        with permitted(world.breaker), call.attempt("fast", "fast", "m"):
+        with permitted(world.breaker, call), call.attempt("fast", "fast", "m"):
             outcome = next(coming)
             if isinstance(outcome, Fault):
                 raise outcome

@@ -1,0 +1,90 @@
+"""The command `flask --app wsgi usage report`."""
+
+import csv
+import json
+import sys
+
+import click
+from flask.cli import AppGroup
+
+from llm_api.errors import ApiError
+from llm_api.services.report_arguments import FORMATS, GROUPS, ReportArguments
+from llm_api.services.reports import ReportService, as_rows, described
+from llm_api.settings import Settings
+from llm_api.storage.engine import make_engine
+from llm_api.storage.sql import SqlUsageStore
+
+_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status")
+_COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "cost")
+
+
+def usage_commands(settings: Settings) -> AppGroup:
+    """Make the group of commands."""
+    group = AppGroup("usage", help="What calls came to.")
+
+    @group.command("report")
+    @click.option("--since", default="", help="The first day or whole hour, UTC; 30 days ago.")
+    @click.option("--until", default="", help="The day or hour to end before; the end of today.")
+    @click.option("--group-by", default="model", show_default=True, help=f"Of {', '.join(GROUPS)}.")
+    @click.option("--filter", "filters", multiple=True, help="Such as model=qwen-plus.")
+    @click.option("--format", "form", type=click.Choice(["table", *FORMATS]), default="table")
+    def report(since: str, until: str, group_by: str, filters: tuple[str, ...], form: str) -> None:
+        """Report calls, tokens and cost of a span of time."""
+        values = {"since": since, "until": until, "group_by": group_by, **_filters(filters)}
+        arguments = ReportArguments(values)
+        query = arguments.query()
+        if arguments.problems:
+            raise click.ClickException(
+                "\n".join(f"{name}: {right}" for name, right in arguments.problems.items())
+            )
+        store = SqlUsageStore(make_engine(settings.database_url))
+        try:
+            groups = ReportService(store).all(query)
+        except ApiError as error:
+            raise click.ClickException(error.message) from error
+        finally:
+            store.close()
+        if form == "json":
+            click.echo(json.dumps([described(sums) for sums in groups], indent=2))
+        elif form == "csv":
+            csv.writer(sys.stdout).writerows(as_rows(groups, query.group_by))
+        else:
+            click.echo(_as_table([described(sums) for sums in groups], query.group_by))
+
+    return group
+
+
+def _filters(filters: tuple[str, ...]) -> dict[str, str]:
+    pairs = [one.partition("=") for one in filters]
+    if any(name not in _DIMENSIONS or not value for name, _, value in pairs):
+        right = f"--filter must be NAME=VALUE with one of {', '.join(_DIMENSIONS)}."
+        raise click.ClickException(right)
+    return {name: value for name, _, value in pairs}
+
+
+def _as_table(groups: list[dict[str, object]], names: tuple[str, ...]) -> str:
+    rows = [[*names, *_COLUMNS], *(_line(group, names) for group in groups)]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column < len(names) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
+def _line(group: dict[str, object], names: tuple[str, ...]) -> list[str]:
+    measured, estimated, cost = group["measured"], group["estimated"], group["cost"]
+    assert isinstance(measured, dict)  # noqa: S101  # as `described` makes it
+    assert isinstance(estimated, dict)  # noqa: S101
+    assert isinstance(cost, list)  # noqa: S101
+    return [
+        *(str(group[name]) for name in names),
+        str(group["calls"]),
+        str(group["errors"]),
+        str(measured["prompt_tokens"]),
+        str(measured["completion_tokens"]),
+        str(estimated["prompt_tokens"] + estimated["completion_tokens"]),
+        " + ".join(f"{one['amount']} {one['currency']}" for one in cost) or "unknown",
+    ]

@@ -1,0 +1,98 @@
+"""Usage reports: what was called, by whom it was asked for, and what it cost."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from llm_api.accounting import UsageQuery, UsageSums
+from llm_api.errors import Unavailable
+from llm_api.storage import StoreError, UsageStore
+
+_MICRO = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPage:
+    """Some of the groups of a report; `total` is how many there are."""
+
+    groups: Sequence[UsageSums]
+    total: int
+
+
+class ReportService:
+    """Asks the store."""
+
+    def __init__(self, store: UsageStore) -> None:
+        """Take where the sums are."""
+        self._store = store
+
+    def page(self, query: UsageQuery, *, page: int, page_size: int) -> ReportPage:
+        """Return a page of a report, the first is 1; raises Unavailable."""
+        groups = self.all(query)
+        start = (page - 1) * page_size
+        return ReportPage(groups[start : start + page_size], len(groups))
+
+    def all(self, query: UsageQuery) -> list[UsageSums]:
+        """Return all groups of a report; raises Unavailable."""
+        try:
+            return self._store.report(query)
+        except StoreError as error:
+            message = "The usage store cannot be read at the moment."
+            raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
+
+
+def described(sums: UsageSums) -> dict[str, Any]:
+    """Write a group as JSON: measured and estimated tokens apart, cost exact and by currency."""
+    return {
+        **sums.group,
+        "calls": sums.calls,
+        "errors": sums.errors,
+        "attempts": sums.attempts,
+        "measured": {"calls": sums.measured_calls, **_tokens(sums.measured)},
+        "estimated": {"calls": sums.estimated_calls, **_tokens(sums.estimated)},
+        "uncounted_calls": sums.uncounted_calls,
+        "images": sums.images,
+        "cost": [
+            {"currency": currency, "micro": micro, "amount": amount(micro)}
+            for currency, micro in sorted(sums.cost_micro.items())
+        ],
+        "unpriced_calls": sums.unpriced,
+        "mean_ms": round(sums.total_ms / sums.calls) if sums.calls else 0,
+    }
+
+
+TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+
+
+def _tokens(counts: Any) -> dict[str, int]:
+    return {name: counts[name] for name in TOKENS}
+
+
+def amount(micro: int) -> str:
+    """Write millionths as a decimal number, exactly."""
+    whole, rest = divmod(micro, _MICRO)
+    return f"{whole}.{rest:06d}"
+
+
+def as_rows(groups: Sequence[UsageSums], names: Sequence[str]) -> list[list[str]]:
+    """Write groups as a table with a line of headings: a line for each group and currency."""
+    counts = [f"{kind}_{name}" for kind in ("measured", "estimated") for name in TOKENS]
+    head = [*names, "calls", "errors", "attempts", "measured_calls", "estimated_calls"]
+    head += ["uncounted_calls", *counts, "images", "unpriced_calls", "mean_ms"]
+    rows = [[*head, "currency", "cost_micro", "cost"]]
+    for sums in groups:
+        shown = described(sums)
+        values = [shown[name] for name in (*names, "calls", "errors", "attempts")]
+        values += [sums.measured_calls, sums.estimated_calls, sums.uncounted_calls]
+        values += [shown[kind][name] for kind in ("measured", "estimated") for name in TOKENS]
+        values += [sums.images, sums.unpriced, shown["mean_ms"]]
+        # A group with two currencies has two lines, and its counts in the first.
+        for number, cost in enumerate(shown["cost"] or [None]):
+            part = (
+                values
+                if number == 0
+                else [*values[: len(names)], *[""] * len(values[len(names) :])]
+            )
+            money = [cost["currency"], cost["micro"], cost["amount"]] if cost else ["", "", ""]
+            rows.append([str(value) for value in (*part, *money)])
+    return rows

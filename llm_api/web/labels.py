@@ -1,0 +1,42 @@
+"""The labels that a client gives a call, for usage reports."""
+
+import re
+
+from flask import request
+
+from llm_api.accounting import joined_tags
+from llm_api.errors import InvalidRequest
+
+MAX_TAGS = 10
+_TAG = re.compile(r"[A-Za-z0-9_.:=/@-]{1,40}")
+_LINEAGE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+
+
+def usage_tags() -> str:
+    """Read `X-Usage-Tags`: names such as team=video, separated by commas. Raises InvalidRequest."""
+    text = request.environ.get("HTTP_X_USAGE_TAGS")
+    if not text:
+        return ""
+    tags = [tag.strip() for tag in text.split(",")]
+    if len(tags) > MAX_TAGS or not all(map(_TAG.fullmatch, tags)):
+        raise InvalidRequest.of_field(
+            "X-Usage-Tags",
+            f"must be at most {MAX_TAGS} tags of 1 to 40 letters, digits and _.:=/@- signs,"
+            " separated by commas.",
+            reason="out_of_range",
+        )
+    return joined_tags(tags)
+
+
+def lineage_id() -> str | None:
+    """Read `X-Lineage-Id`, which calls that belong together share. Raises InvalidRequest."""
+    text = request.environ.get("HTTP_X_LINEAGE_ID")
+    if not text:
+        return None
+    if not _LINEAGE.fullmatch(text):
+        raise InvalidRequest.of_field(
+            "X-Lineage-Id",
+            "must be 1 to 64 letters, digits and _.:- signs.",
+            reason="out_of_range",
+        )
+    return str(text)

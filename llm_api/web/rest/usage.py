@@ -1,0 +1,105 @@
+"""The route of usage reports."""
+
+import csv
+import io
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import marshmallow as ma
+from flask import Response, request
+
+from llm_api.accounting import USAGE_DIMENSIONS
+from llm_api.services.report_arguments import FORMATS, GROUPS, MAX_PAGE_SIZE, ReportArguments
+from llm_api.services.reports import as_rows, described
+from llm_api.web.api import Blueprint, ErrorSchema
+from llm_api.web.context import services
+from llm_api.web.envelopes import json_response
+from llm_api.web.fields import UNKNOWN, Problem, invalid_request
+
+blueprint = Blueprint("Usage", __name__, url_prefix="/api/v1", description="What calls came to.")
+
+
+class UsageReportSchema(ma.Schema):
+    """A usage report."""
+
+    since = ma.fields.String()
+    until = ma.fields.String()
+    group_by = ma.fields.List(ma.fields.String())
+    page = ma.fields.Integer()
+    page_size = ma.fields.Integer()
+    total = ma.fields.Integer(metadata={"description": "How many groups there are."})
+    groups = ma.fields.List(ma.fields.Dict())
+
+
+def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    return {
+        "in": "query",
+        "name": name,
+        "description": description,
+        "schema": {"type": "string", **schema},
+    }
+
+
+_PARAMETERS = [
+    _parameter("since", "The first day or hour, UTC; 30 days ago where left out."),
+    _parameter("until", "The day or hour to end before, UTC; the end of today where left out."),
+    _parameter("group_by", f"Of {', '.join(GROUPS)}; several are separated by commas."),
+    *(_parameter(name, f"Only calls of this {name}.") for name in USAGE_DIMENSIONS),
+    _parameter("page", "From 1.", type="integer", minimum=1),
+    _parameter("page_size", "Groups a page.", type="integer", minimum=1, maximum=MAX_PAGE_SIZE),
+    _parameter("format", "json, or csv for all groups as a table.", enum=list(FORMATS)),
+]
+
+
+@blueprint.get("/usage")
+@blueprint.doc(parameters=_PARAMETERS)
+@blueprint.response(200, UsageReportSchema())
+@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+def usage() -> Response:
+    """Report calls, tokens and cost of a span of time, in groups."""
+    read = ReportArguments(request.args)
+    query, page, page_size, kind = read.query(), read.page, read.page_size, read.format
+    if problems := _of_names() | read.problems:
+        raise invalid_request({name: [Problem(p, "out_of_range")] for name, p in problems.items()})
+    if kind == "csv":
+        return _table(as_rows(services().reports.all(query), query.group_by))
+    found = services().reports.page(query, page=page, page_size=page_size)
+    return json_response(
+        {
+            "since": _shown(query.since),
+            "until": _shown(query.until),
+            "group_by": list(query.group_by),
+            "page": page,
+            "page_size": page_size,
+            "total": found.total,
+            "groups": [described(sums) for sums in found.groups],
+        }
+    )
+
+
+def _of_names() -> dict[str, str]:
+    """Find names that are not known, or given twice."""
+    known = {one["name"] for one in _PARAMETERS}
+    wrong = dict.fromkeys(sorted(set(request.args) - known)[:1], UNKNOWN)
+    twice = {name for name in request.args if len(request.args.getlist(name)) > 1}
+    return wrong | dict.fromkeys(twice & known, "must be given once.")
+
+
+def _table(rows: Sequence[Sequence[str]]) -> Response:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerows(
+        [[_harmless(cell) for cell in row] for row in rows]
+    )
+    response = Response(text.getvalue(), content_type="text/csv; charset=utf-8")
+    response.headers["Content-Disposition"] = 'attachment; filename="usage.csv"'
+    return response
+
+
+def _harmless(cell: str) -> str:
+    """Keep a name that a caller chose from being a formula in a spreadsheet."""
+    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
+
+
+def _shown(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,41 @@
+"""The service of a module, whose upstream fails as each test says."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.faults.gateway import Gateway, faulty_service, held_to_all_invariants
+from tests.support.service import Service
+from tests.support.upstream import ScriptedUpstream
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[ScriptedUpstream]:
+    """Run the upstream of the module's service."""
+    with ScriptedUpstream() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def service_env() -> Mapping[str, str]:
+    """Set nothing more for the service below; a module may have a fixture of its own."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def service(
+    tmp_path_factory: pytest.TempPathFactory,
+    upstream: ScriptedUpstream,
+    service_env: Mapping[str, str],
+) -> Iterator[Service]:
+    """Run the service of the module."""
+    directory = tmp_path_factory.mktemp("faults")
+    with faulty_service(directory, upstream, service_env) as running:
+        yield running
+
+
+@pytest.fixture
+def gateway(service: Service, upstream: ScriptedUpstream) -> Iterator[Gateway]:
+    """Lend both; all invariants of the fault matrix must hold after."""
+    with held_to_all_invariants(service, upstream) as lent:
+        yield lent

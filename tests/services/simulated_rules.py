@@ -1,0 +1,300 @@
+"""What must hold in the simulated world: of every call, of every breaker, and of every budget."""
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TypeVar
+
+from llm_api.accounting import UsageRecord
+from llm_api.domain import never
+from llm_api.upstream import faults
+from llm_api.upstream.breaker import CircuitBreaker, Outcome
+from llm_api.upstream.call import Call
+from llm_api.upstream.policy import RetryPolicy
+from llm_api.watch import INTERVAL
+from tests.services.simulated import Client, Hit, SimulatedTransport, World
+from tests.services.simulated_kinds import TEXT
+
+ASKED, LONGER, LONELY, SPARE = "small", "long", "lonely", "spare"
+Claim = tuple[object, str]
+_T = TypeVar("_T")
+_A_MOMENT = 1e-6
+
+
+class BreakerRules:
+    """What the breaker of a line must be like, by what its upstream has seen."""
+
+    def __init__(self, world: World, line: SimulatedTransport, breaker: CircuitBreaker) -> None:
+        """Listen to the line."""
+        self._world, self._line, self._breaker = world, line, breaker
+        self.is_open: bool | None = False  # None: as the breaker itself says
+        self._openings = self._in_a_row = 0
+        self._opened_at = 0.0
+        self._probe: Hit | None = None
+        self._ended: list[tuple[float, bool]] = []
+        self._known_good: list[Hit] = []
+        line.listeners.append(self._listen)
+
+    def check(self) -> None:
+        """Compare the breaker with what it must be."""
+        self._settle()
+        self._world.expect(
+            self._breaker.is_open == self.is_open,
+            f"the circuit of {self._line.name} is open: {self._breaker.is_open}",
+        )
+
+    def _settle(self) -> None:
+        if self.is_open is None:
+            self.is_open = False
+            if self._breaker.is_open:
+                self._open(self._opened_at)
+
+    def _listen(self, what: str, hit: Hit) -> None:
+        self._settle()
+        if what == "began":
+            self._begin(hit)
+        elif what == "delivered":
+            self._known_good.append(hit)
+            self._end(hit, Outcome.GOOD)
+        else:
+            outcome = _health_of(hit)
+            if outcome is Outcome.FAULT or hit not in self._known_good:
+                self._end(hit, outcome)
+
+    def _begin(self, hit: Hit) -> None:
+        if not self.is_open:
+            return
+        wait = min(30 * 2 ** (self._openings - 1), 300)
+        rested = hit.began_at - self._opened_at
+        self._world.expect(
+            rested >= 0.9 * wait - _A_MOMENT, f"{hit.line} was hit {rested} s after it opened"
+        )
+        self._world.expect(self._probe is None, f"{hit.line} has two probes")
+        self._probe = hit
+
+    def _end(self, hit: Hit, outcome: Outcome) -> None:
+        was_probe, now = hit is self._probe, self._world.now
+        if was_probe:
+            self._probe = None
+        elif self.is_open:
+            return
+        if outcome is Outcome.UNKNOWN:
+            return
+        is_fault = outcome is not Outcome.GOOD
+        if was_probe and not is_fault:
+            self.is_open, self._openings, self._in_a_row = False, 0, 0
+            self._ended.clear()
+        self._ended.append((now, is_fault))
+        self._in_a_row = self._in_a_row + 1 if is_fault else 0
+        if outcome is Outcome.FATAL or (is_fault and (was_probe or self._in_a_row >= 5)):
+            self._open(now)
+        elif is_fault and self._is_half_at_fault(now) is not False:
+            self.is_open = None if self._is_half_at_fault(now) is None else self._opened(now)
+
+    def _opened(self, now: float) -> bool:
+        self._open(now)
+        return True
+
+    def _open(self, now: float) -> None:
+        self.is_open, self._opened_at = True, now
+        self._openings += 1
+
+    def _is_half_at_fault(self, now: float) -> bool | None:
+        """Tell whether half of 20 in 30 s were at fault; None where that depends on rounding."""
+        answers = set()
+        for start in range(len(self._ended)):
+            age = now - self._ended[start][0]
+            before = now - self._ended[start - 1][0] if start else math.inf
+            if age < 30 + _A_MOMENT and before >= 29 - _A_MOMENT:
+                recent = [is_fault for _, is_fault in self._ended[start:]]
+                answers.add(len(recent) >= 20 and 2 * sum(recent) >= len(recent))
+        return answers.pop() if len(answers) == 1 else None
+
+
+def _health_of(hit: Hit) -> Outcome:
+    """Tell what an attempt has said about its line.
+
+    The time that ran out was the client's own, whose haste is no fault of the upstream.
+    """
+    return Outcome.UNKNOWN if hit.is_given_up or hit.cut is not None else hit.kind.health
+
+
+@dataclass
+class Visit:
+    """A call at one upstream: its first attempt, and the repeat that it has or waits for."""
+
+    began_at: float
+    failed_at: float = math.inf
+    ended_at: float = math.inf
+    attempts: int = 0
+    may_repeat: bool = False
+
+    @property
+    def has_repeat(self) -> bool:
+        """Whether a repeat was granted."""
+        is_waiting = self.failed_at < math.inf and self.ended_at > self.failed_at
+        return self.attempts > 1 or is_waiting
+
+
+class WatchedPolicy(RetryPolicy):
+    """The policy of an upstream, and what its budget must be like."""
+
+    def __init__(self, world: World) -> None:
+        """Take time and chance from the world."""
+        super().__init__(clock=world.clock, sleep=world.sleep, uniform=world.random.uniform)
+        self._world = world
+        self._visits: list[Visit] = []
+        self.repeats_in_flight = 0
+
+    def run(
+        self, call: Call, attempt: Callable[[], _T], has_other: Callable[[], bool] = never
+    ) -> _T:
+        """Run as it does, and look on."""
+        visit = Visit(self._world.now)
+        self._visits.append(visit)
+
+        def watched() -> _T:
+            visit.attempts += 1
+            if visit.attempts > 1:
+                self._world.expect(visit.may_repeat, "a repeat is over the budget")
+            try:
+                return attempt()
+            except faults.Fault:
+                if visit.attempts == 1:
+                    self._note_failure(visit)
+                raise
+
+        try:
+            return super().run(call, watched, has_other)
+        finally:
+            self.repeats_in_flight -= visit.failed_at < math.inf
+            visit.ended_at = self._world.now
+
+    def _note_failure(self, visit: Visit) -> None:
+        """Settle whether a repeat may be made now: a fifth of 10 s, or three where that is less.
+
+        The service counts by whole seconds, so that what is 9 to 10 s old may count or not.
+        """
+        now = self._world.now
+        requests = sum(now - other.began_at < 10 for other in self._visits)
+        recent = sum(now - other.began_at < 9 - _A_MOMENT for other in self._visits)
+        repeats = sum(now - v.failed_at < 9 - _A_MOMENT for v in self._visits if v.has_repeat)
+        is_quiet = 0.2 * recent < 3 and self.repeats_in_flight < 3
+        visit.may_repeat = repeats + 1 <= 0.2 * requests or is_quiet
+        visit.failed_at = now
+        self.repeats_in_flight += 1
+
+
+def check_call(world: World, client: Client, begun: int, rows: list[UsageRecord]) -> None:
+    """Check everything about a call that has ended: its row, its attempts, what it was told."""
+    for claim, otherwise in [
+        *_claims_of_row(client, begun, rows),
+        *_claims_of_attempts(client),
+        *_claims_of_answer(client),
+    ]:
+        kinds = [f"{hit.line}: {hit.kind.name}" for hit in client.hits]
+        world.expect(claim, f"{client.request_id} ({', '.join(kinds)}): {otherwise}")
+
+
+def _claims_of_row(client: Client, begun: int, rows: list[UsageRecord]) -> Iterator[Claim]:
+    was_asked = bool(client.hits)
+    yield (begun, len(rows)) == (was_asked, was_asked), f"{begun} rows begun, {len(rows)} ended"
+    if not rows or not client.hits:
+        return
+    row, hits = rows[0], client.hits
+    tries = [(one["upstream"], one["model"], one["reason"]) for one in row.tries]
+    yield row.attempts == len(hits), f"the row has {row.attempts} attempts"
+    yield tries == [(hit.line, hit.model, hit.reason) for hit in hits], f"tries are {tries}"
+    last = hits[-1]
+    yield (row.upstream, row.model) == (last.upstream, last.model), f"{row.upstream}/{row.model}"
+    end = (row.status, row.reason, row.http_status)
+    yield end == _end_of(client), f"the row ends {end}, and the call {_end_of(client)}"
+    counts = (row.prompt_tokens, row.completion_tokens)
+    tokens = (*counts, row.usage_source)
+    yield all(count is None or count >= 0 for count in counts), f"{tokens} tokens"
+    if row.status == "ok":
+        # A stream whose time was over when it had finished, but for its usage, is good.
+        is_known = tokens == (5, 2, "upstream") or last.ended_at >= client.deadline
+        yield is_known, f"{tokens} tokens of a good answer"
+    elif not client.chunks:
+        is_unknown = tokens == (None, None, "missing") or row.usage_source == "estimated"
+        yield is_unknown, f"{tokens} tokens of no answer"
+
+
+def _end_of(client: Client) -> tuple[str, str | None, int]:
+    if client.has_hung_up:
+        return "client_closed", "client_closed", 200
+    error = client.error
+    if error is None:
+        return "ok", None, 200
+    status = {499: "client_closed", 504: "timeout"}.get(error.status, "upstream_error")
+    return status, error.reason, 200 if client.chunks else error.status
+
+
+def _claims_of_attempts(client: Client) -> Iterator[Claim]:
+    hits = client.hits
+    yield len(hits) <= 3, f"{len(hits)} attempts"
+    for where in {(hit.upstream, hit.model) for hit in hits}:
+        count = sum((hit.upstream, hit.model) == where for hit in hits)
+        yield count <= 2, f"{count} attempts at {where}"
+    for hit in hits:
+        late = hit.began_at - client.deadline
+        yield late < 0, f"an attempt {late} s after its time"
+        late = hit.began_at - client.leaves_at
+        yield late < INTERVAL + _A_MOMENT, f"an attempt {late} s after the client left"
+    for before, after in pairwise(hits):
+        gap = after.began_at - before.ended_at
+        yield _may_follow(before, after, gap), f"{after.line}/{after.model} after {gap} s"
+
+
+def _may_follow(before: Hit, after: Hit, gap: float) -> bool:
+    kind = before.kind
+    if before.has_delivered or before.is_given_up or before.cut is not None:
+        return False
+    if (before.upstream, before.model) != (after.upstream, after.model):
+        if after.model == LONGER:
+            return kind.name == "overflow" and before.model == ASKED
+        # Where the longer model could not even be asked, the spare one may do.
+        has_skipped = kind.name == "overflow" and before.model == ASKED
+        has_skipped &= not after.has_alternative
+        is_named = after.model == SPARE and before.model in (ASKED, LONGER)
+        return is_named and (kind.falls_back or has_skipped)
+    if kind.goes_on and after.line != before.line and gap == 0:
+        return True
+    wait = kind.wait or 0
+    most = 1.0 if kind.wait is None and kind.name == "limited" else 0.25
+    return kind.repeats and wait <= 10 and wait - _A_MOMENT <= gap <= wait + most + _A_MOMENT
+
+
+def _claims_of_answer(client: Client) -> Iterator[Claim]:
+    where = ("backup", SPARE) if client.model == SPARE else ("fast", client.model or ASKED)
+    asked = [hit for hit in client.hits if (hit.upstream, hit.model) == where]
+    failed = {asked[-1].reason} if asked else {"circuit_open", "overloaded"}
+    error, text = client.error, client.text
+    yield TEXT.startswith(text), f"the client got {text!r}"
+    if error is None:
+        yield client.hits[-1].kind.name == "good" or client.has_hung_up, "an answer from nowhere"
+        yield text == TEXT or client.has_hung_up, f"the client got {text!r} as a whole answer"
+        yield from _claims_of_fallback(client, where, failed)
+        return
+    if error.reason == "client_closed":
+        yield client.leaves_at <= client.world.now, "its client had not left"
+        return
+    is_late = error.reason == "upstream_timeout" and client.world.now >= client.deadline
+    yield error.reason in failed or is_late or client.chunks, f"{error.reason} was told"
+    if len(client.hits) > 1 and not client.chunks:
+        yield error.is_spent, f"{error.reason} is not spent"
+    if asked == client.hits and [hit.kind.is_final for hit in asked] == [True]:
+        yield not error.is_spent, f"{error.reason} is spent after one attempt"
+
+
+def _claims_of_fallback(
+    client: Client, where: tuple[str, str], failed: set[str | None]
+) -> Iterator[Claim]:
+    last, told = client.hits[-1], client.caller.notes.fallback
+    yield (told is None) == ((last.upstream, last.model) == where), f"it was told {told}"
+    if told is not None:
+        yield (told.asked_upstream, told.asked_model) == where, f"{told} was not asked"
+        yield (told.used_upstream, told.used_model) == (last.upstream, last.model), f"{told}: used"
+        yield told.reason in failed, f"{told}: not for {failed}"
