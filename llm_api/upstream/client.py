@@ -126,7 +126,7 @@ class UpstreamClient:
         reader = self._reader(operation, model_was_named=model_was_named)
         body = self._body(model, parameters, operation, call)
         ask = Ask(operation, body, reader, asks_for_thinking(parameters))
-        with _as_api_errors(), self._places.taken(call):
+        with _as_api_errors(call), self._places.taken(call):
             completion = self._run(call, partial(self._attempt, ask, call))
             if not ask.wants_thinking and spent_on_thinking(completion):
                 return self._without_thinking(ask, call, completion)
@@ -165,11 +165,11 @@ class UpstreamClient:
         body = self._body(model, parameters, answer.operation, call) | {"stream": True}
         ask = Ask(answer.operation, body, answer.reader)
         answer.cap = ask.cap
-        with _as_api_errors(), ExitStack() as stack:
+        with _as_api_errors(call), ExitStack() as stack:
             stack.enter_context(self._places.taken(call))
             response, permit = self._run(call, partial(self._opener.open, ask, call, stack))
             batches = self._batches(response, answer)
-            first = first_of(batches, call)
+            first = first_of(batches)
             call.note_first_token()
             permit.note(Outcome.GOOD)
             yield first
@@ -249,9 +249,10 @@ class UpstreamClient:
 
 
 @contextmanager
-def _as_api_errors() -> Iterator[None]:
+def _as_api_errors(call: Call) -> Iterator[None]:
     """Turn a Fault into the error that the caller gets."""
     try:
         yield
     except faults.Fault as fault:
+        fault.error.is_spent |= call.attempts > 1
         raise fault.error from fault

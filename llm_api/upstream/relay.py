@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterable, Iterator
 
 from llm_api.upstream import faults
-from llm_api.upstream.call import Call
 from llm_api.upstream.chunks import StreamedAnswer
 from llm_api.upstream.events import EventParser, EventTooLarge
 
@@ -83,13 +82,9 @@ def _take(
     return None
 
 
-def first_of(batches: Iterator[list[bytes]], call: Call) -> list[bytes]:
+def first_of(batches: Iterator[list[bytes]]) -> list[bytes]:
     """Wait for the first batch that has a chunk; raises faults.Fault."""
-    try:
-        first = next((batch for batch in batches if batch), None)
-        if first is None:
-            raise faults.bad_response("an empty stream")
-    except faults.Fault as fault:
-        fault.error.is_spent |= call.attempts > 1
-        raise
+    first = next((batch for batch in batches if batch), None)
+    if first is None:
+        raise faults.bad_response("an empty stream")
     return first

@@ -25,7 +25,8 @@ class Kind:
     `pieces` come one after the other, the head first; `ending` is what follows: b"" for the end of
     the connection, None for silence. `health` is what it says about the line. It may be repeated
     (`repeats`, after `wait` seconds if that is set), be asked at another line of the same upstream
-    (`goes_on`) or of another model (`falls_back`). `delivers` says that the client gets a part.
+    (`goes_on`) or of another model (`falls_back`). `delivers` says that the client gets a part;
+    `pace` is for how many seconds, at most, there is nothing between two pieces.
     """
 
     pieces: Sequence[bytes] = ()
@@ -36,6 +37,7 @@ class Kind:
     falls_back: bool = False
     wait: int | None = None
     delivers: bool = False
+    pace: float = 1.0
     ending: bytes | Exception | None = b""
     while_connecting: Exception | None = None
     name: str = ""
@@ -116,6 +118,7 @@ _COMMON = {
 }
 _WHOLE = {
     "good": Kind((_GOOD,)),
+    "slow": Kind((_GOOD,), pace=50),
     "empty": _broken(response_bytes(200)),
     "malformed": _broken(_bytes_of(replies.json_reply(200, {"choices": []}))),
     "cut": _broken(_GOOD[:-9], reason="upstream_disconnected", health=Outcome.FAULT),
@@ -126,6 +129,7 @@ _WHOLE = {
 }
 _STREAMED = {
     "good": Kind(_GOOD_EVENTS, delivers=True),
+    "slow": Kind(_events(replies.completion_stream(*TEXT)), delivers=True, pace=50),
     "empty": _broken(_HEAD, b"0\r\n\r\n"),
     "malformed": _broken(*_events(replies.sse([{"choices": [{"index": "x"}]}]))),
     "cut": _broken(
@@ -173,5 +177,6 @@ MOODS: Mapping[str, Sequence[str]] = {
     "overloaded": ["limited", "limited for 2 s", "away", "good", "good"],
     "failing": ["error", "away", "gateway"],
     "choosy": ["rejected", "filtered", "overflow", "good"],
+    "slow": ["slow"],
     "flaky": [*NAMES, *["good"] * 12],
 }

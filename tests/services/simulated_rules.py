@@ -44,6 +44,16 @@ class BreakerRules:
             f"the circuit of {self._line.name} is open: {self._breaker.is_open}",
         )
 
+    def may_refuse(self) -> bool:
+        """Tell whether there is a reason to refuse a call: a pause, or a probe in progress."""
+        self._settle()
+        is_resting = self._world.now < self._opened_at + 1.1 * self._pause + _A_MOMENT
+        return bool(self.is_open) and (is_resting or self._probe is not None)
+
+    @property
+    def _pause(self) -> float:
+        return min(30.0 * 2 ** (self._openings - 1), 300.0)
+
     def _settle(self) -> None:
         if self.is_open is None:
             self.is_open = False
@@ -65,11 +75,9 @@ class BreakerRules:
     def _begin(self, hit: Hit) -> None:
         if not self.is_open:
             return
-        wait = min(30 * 2 ** (self._openings - 1), 300)
         rested = hit.began_at - self._opened_at
-        self._world.expect(
-            rested >= 0.9 * wait - _A_MOMENT, f"{hit.line} was hit {rested} s after it opened"
-        )
+        has_rested = rested >= 0.9 * self._pause - _A_MOMENT
+        self._world.expect(has_rested, f"{hit.line} was hit {rested} s after it opened")
         self._world.expect(self._probe is None, f"{hit.line} has two probes")
         self._probe = hit
 
@@ -145,6 +153,7 @@ class WatchedPolicy(RetryPolicy):
         super().__init__(clock=world.clock, sleep=world.sleep, uniform=world.random.uniform)
         self._world = world
         self._visits: list[Visit] = []
+        self.breakers: list[BreakerRules] = []
         self.repeats_in_flight = 0
 
     def run(
@@ -167,6 +176,11 @@ class WatchedPolicy(RetryPolicy):
 
         try:
             return super().run(call, watched, has_other)
+        except faults.Fault as fault:
+            if fault.error.reason == "circuit_open":
+                is_right = all(breaker.may_refuse() for breaker in self.breakers)
+                self._world.expect(is_right, "a call is refused although a line is usable")
+            raise
         finally:
             self.repeats_in_flight -= visit.failed_at < math.inf
             visit.ended_at = self._world.now
@@ -274,7 +288,7 @@ def _claims_of_answer(client: Client) -> Iterator[Claim]:
     error, text = client.error, client.text
     yield TEXT.startswith(text), f"the client got {text!r}"
     if error is None:
-        yield client.hits[-1].kind.name == "good" or client.has_hung_up, "an answer from nowhere"
+        yield client.hits[-1].kind.reason is None or client.has_hung_up, "an answer from nowhere"
         yield text == TEXT or client.has_hung_up, f"the client got {text!r} as a whole answer"
         yield from _claims_of_fallback(client, where, failed)
         return

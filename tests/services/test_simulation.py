@@ -1,0 +1,295 @@
+"""The service under seeded faults: retries, budget, circuit breaker, fallback and ledger together.
+
+A Hypothesis state machine lets simulated clients call a real ChatService, whose two upstreams are
+simulated (see `simulated.py`), and checks what must hold (see `simulated_rules.py`). What
+Hypothesis does not draw itself comes of one seed, which every failure names.
+"""
+
+import math
+import re
+from collections import Counter
+from functools import partial
+
+import pytest
+from hypothesis import Phase, note, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from llm_api.domain import Endpoint, Model, UpstreamPlan
+from llm_api.services.catalogue import Catalogue
+from llm_api.services.chat import ChatService
+from llm_api.services.usage import UsageLedger
+from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.traits import UpstreamTraits
+from tests.services.calls import GENERIC, NOWHERE, WATCH, ListSink
+from tests.services.simulated import TIMEOUTS, Client, Hit, SimulatedTransport, World
+from tests.services.simulated_kinds import MOODS, NAMES
+from tests.services.simulated_rules import (
+    ASKED,
+    LONELY,
+    LONGER,
+    SPARE,
+    BreakerRules,
+    WatchedPolicy,
+    check_call,
+)
+
+PLACES = {"fast": 16, "backup": 64}
+KEYS = {"fast": ["fast/1", "fast/2"], "backup": ["backup"]}
+LINES = ["fast/1", "fast/2", "backup"]
+MODELS = [
+    Model(ASKED, "fast", fallback=("backup",), longer_context=LONGER),
+    Model(LONGER, "fast"),
+    Model(LONELY, "fast"),
+    Model(SPARE, "backup"),
+]
+LONGEST_PAUSE = 330.0  # of a circuit: 300 s and a tenth
+SETTINGS = settings(
+    max_examples=80,
+    stateful_step_count=40,
+    deadline=None,
+    print_blob=True,
+    # Explaining a failure takes minutes, and the steps explain it as well.
+    phases=[phase for phase in Phase if phase is not Phase.explain],
+)
+
+
+class Service:
+    """The service in a simulated world: two keys at `fast`, and `backup` to fall back to."""
+
+    def __init__(self, seed: int) -> None:
+        """Build it as the application does, but for time, chance and connections."""
+        self.world = World(seed)
+        self.policies = {name: WatchedPolicy(self.world) for name in KEYS}
+        self.upstreams = {name: self._upstream(name) for name in KEYS}
+        self.sink = ListSink()
+        catalogue = Catalogue(MODELS, self.upstreams, self.upstreams["fast"])
+        self.chat = ChatService(catalogue, UsageLedger(self.sink))
+        for name, upstream in self.upstreams.items():
+            self.policies[name].breakers = [
+                BreakerRules(self.world, self.world.lines[line.name], line.breaker)
+                for line in upstream._lines._lines
+            ]
+        self.breakers = [one for policy in self.policies.values() for one in policy.breakers]
+        self.world.lines["backup"].listeners.append(self._note_alternative)
+
+    def _note_alternative(self, what: str, hit: Hit) -> None:
+        if what != "began":
+            return
+        fast = self.upstreams["fast"]
+        is_usable = any(not line.breaker.wait for line in fast._lines._lines)
+        hit.has_alternative = is_usable and fast._places._free._value > 0
+
+    def _upstream(self, name: str) -> UpstreamClient:
+        model = {"fast": ASKED, "backup": SPARE}[name]
+        return UpstreamClient(
+            UpstreamPlan(tuple(Endpoint(NOWHERE, model, key) for key in KEYS[name])),
+            UpstreamTraits(name, max_concurrency=PLACES[name], queue_timeout=0),
+            TIMEOUTS,
+            WATCH,
+            GENERIC,
+            policy=self.policies[name],
+            transport=partial(SimulatedTransport, self.world),
+        )
+
+    def call(self, model: str | None = None, *, delay: float = 0, **traits: object) -> Client:
+        """Let a client call."""
+        client = Client(self.world, self.chat, model, **traits)  # type: ignore[arg-type]  # passed on
+        self.world.start(client, delay)
+        return client
+
+    def burst(self, count: int, seconds: float) -> None:
+        """Let so many clients of all kinds call within so many seconds."""
+        chance = self.world.random
+        for _ in range(count):
+            delay = chance.uniform(0, seconds)
+            patience = chance.choice([1, 60, *[math.inf] * 18])
+            self.call(
+                chance.choice([None, ASKED, LONELY, SPARE]),
+                delay=delay,
+                is_streamed=chance.random() < 0.5,
+                leaves_at=self.world.now + delay + chance.uniform(0, 1) * patience,
+                leaves_after=chance.choice([1, 2, *[9] * 8]),
+            )
+
+    def check(self) -> None:
+        """Check all that must hold at any time; raises AssertionError, with the seed."""
+        begun = Counter(row.request_id for row in self.sink.begun)
+        for client in self.world.clients:
+            if client.has_ended and not client.has_been_checked:
+                rows = [row for row in self.sink.ended if row.request_id == client.request_id]
+                check_call(self.world, client, begun[client.request_id], rows)
+                client.has_been_checked = True
+        for breaker in self.breakers:
+            breaker.check()
+        self._check_counts()
+        assert not self.world.wrongs, "\n".join(self.world.wrongs)
+
+    def _check_counts(self) -> None:
+        """Check that what is taken is what the calls in progress have."""
+        expect, calls = self.world.expect, self.world.in_progress()
+        hits = sum(line.hits for line in self.world.lines.values())
+        known = sum(row.attempts for row in self.sink.ended) + sum(len(c.hits) for c in calls)
+        expect(hits == known, f"{hits} hits, and {known} in rows and calls in progress")
+        taken = 0
+        for name, upstream in self.upstreams.items():
+            taken += PLACES[name] - upstream._places._free._value
+            in_flight, known = upstream._policy._budget._in_flight, self.policies[name]
+            expect(in_flight == known.repeats_in_flight, f"{in_flight} repeats in flight at {name}")
+            for line in upstream._lines._lines if len(KEYS[name]) > 1 else []:
+                known = self.world.lines[line.name].in_progress
+                expect(line.calls == known, f"{line.calls} calls at {line.name}, not {known}")
+        expect(taken == len(calls), f"{taken} places taken by {len(calls)} calls")
+
+    def recover(self) -> None:
+        """End all faults: when the longest pause of a circuit is over, everything must be well."""
+        for line in self.world.lines.values():
+            line.calm_down()
+        self.world.finish(*self.world.clients)
+        self.check()
+        self.world.pass_time(LONGEST_PAUSE)
+        for model in (ASKED, LONELY, SPARE):
+            client = self.call(model)
+            self.world.finish(client)
+            self.world.expect(
+                client.error is None and len(client.hits) == 1,
+                f"{client.request_id} for {model} after all faults: {client.error}",
+            )
+        is_open = [breaker.is_open for breaker in self.breakers]
+        self.world.expect(not any(is_open), f"the circuits stay open: {is_open}")
+
+    def close(self) -> None:
+        """Break off what is in progress."""
+        for client in self.world.in_progress():
+            client.end()
+
+
+class ServiceMachine(RuleBasedStateMachine):
+    """Clients that come in all ways, and upstreams that come and go."""
+
+    service: Service
+
+    @initialize(seed=st.integers(0, 2**32 - 1))
+    def begin(self, seed: int) -> None:
+        """Build a world of this seed."""
+        note(f"the simulation's seed is {seed}")
+        self.service = Service(seed)
+        self.world = self.service.world
+        self.well_at = self.world.now
+
+    @rule(
+        model=st.sampled_from([None, ASKED, LONELY, SPARE]),
+        is_streamed=st.booleans(),
+        script=st.fixed_dictionaries(
+            {line: st.lists(st.sampled_from(NAMES), max_size=3) for line in LINES}
+        ),
+        total=st.sampled_from([300.0, 300.0, 300.0, 0.5, 2.0, 5.0]),
+    )
+    def call(
+        self, model: str | None, script: dict[str, list[str]], total: float, *, is_streamed: bool
+    ) -> None:
+        """Make a call with known faults, and wait for its end."""
+        client = self.service.call(model, script=script, total=total, is_streamed=is_streamed)
+        self.world.finish(client)
+
+    @rule(count=st.integers(2, 40), seconds=st.floats(0, 10))
+    def burst(self, count: int, seconds: float) -> None:
+        """Let many clients come within a short time."""
+        self.service.burst(count, seconds)
+        self.world.pass_time(seconds)
+
+    @rule(seconds=st.floats(0, 100))
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.world.pass_time(seconds)
+
+    @rule(
+        lines=st.sampled_from([*([line] for line in LINES), ["fast/1", "fast/2"], LINES]),
+        mood=st.sampled_from(sorted(MOODS)),
+        seconds=st.floats(1, 400),
+    )
+    def fall_ill(self, lines: list[str], mood: str, seconds: float) -> None:
+        """Let lines fail for a while."""
+        for line in lines:
+            self.world.lines[line].fall_into(MOODS[mood], seconds)
+
+    @rule()
+    def leave(self) -> None:
+        """Let a client hang up."""
+        if calls := self.world.in_progress():
+            self.world.random.choice(calls).leave()
+
+    @precondition(lambda self: self.world.now > self.well_at + LONGEST_PAUSE)
+    @rule()
+    def recover(self) -> None:
+        """Find all well after the faults."""
+        self.service.recover()
+        self.well_at = self.world.now
+
+    @invariant()
+    def all_rules_hold(self) -> None:
+        """Check everything."""
+        self.service.check()
+
+    def teardown(self) -> None:
+        """Find all well in the end, unless something was found wrong before."""
+        if not hasattr(self, "service"):
+            return
+        try:
+            if not self.world.wrongs:
+                self.service.recover()
+                self.service.check()
+        finally:
+            self.service.close()
+
+
+ServiceMachine.TestCase.settings = SETTINGS
+TestService = ServiceMachine.TestCase
+
+
+def history(seed: int) -> list[str]:
+    """Let two hundred calls be made in bad times, and tell all their attempts."""
+    service = Service(seed)
+    for line in service.world.lines.values():
+        line.fall_into(MOODS["flaky"], 1_000)
+    for _ in range(20):
+        service.burst(10, 3)
+        service.world.pass_time(20)
+    service.recover()
+    service.check()
+    return [f"{client.request_id} {client.hits}" for client in service.world.clients]
+
+
+def test_a_seed_always_gives_the_same_history() -> None:
+    first = history(1)
+
+    assert history(1) == first
+    assert history(2) != first
+
+
+class WrongMachine(ServiceMachine):
+    """One that expects that no client is ever told an error."""
+
+    @invariant()
+    def nothing_fails(self) -> None:
+        """Be wrong."""
+        failed = [client.request_id for client in self.world.clients if client.error is not None]
+        assert not failed, f"seed {self.world.seed}: {failed}"
+
+
+def test_a_failure_names_its_seed() -> None:
+    """It stands in the message, and in the steps that Hypothesis prints to have them repeated."""
+    with pytest.raises(AssertionError) as raised:
+        run_state_machine_as_test(WrongMachine, settings=settings(SETTINGS, database=None))
+
+    [seed] = re.findall(r"seed (\d+): ", str(raised.value))
+    printed = "\n".join(raised.value.__notes__)
+    assert f"begin(seed={seed})" in printed
+    assert f"the simulation's seed is {seed}" in printed
