@@ -23,11 +23,10 @@ from llm_api.services.reports import ReportService
 from llm_api.services.usage import UsageLedger
 from llm_api.settings import Settings, SettingsError
 from llm_api.settings_reader import FAST, JUDGE, LOCAL
-from llm_api.storage import StoreError
-from llm_api.storage.engine import make_engine
+from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.opening import open_store
 from llm_api.storage.shared_answers import RedisAnswers
 from llm_api.storage.spool import Spool
-from llm_api.storage.sql import SqlUsageStore
 from llm_api.storage.upkeep import Upkeep
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.local import default_endpoint
@@ -47,7 +46,7 @@ def create_app(settings: Settings) -> Flask:
     """Build the application with everything that it needs; nothing is connected or started yet."""
     app = Flask(__name__, static_folder=None)
     telemetry.configure_logging(settings.secrets)
-    store = SqlUsageStore(make_engine(settings.database_url))
+    store = _store(settings)
     spool = Spool(_spool_folder(settings), store, _offload)
     app.extensions["llm_api_spool"] = spool
     app.extensions["llm_api_upkeep"] = Upkeep(
@@ -67,6 +66,13 @@ def create_app(settings: Settings) -> Flask:
     return app
 
 
+def _store(settings: Settings) -> UsageStore:
+    try:
+        return open_store(settings.database_url, settings.usage_store, settings.root / "instance")
+    except StoreError as error:
+        raise SettingsError([str(error)]) from error
+
+
 def close_app(app: Flask) -> None:
     """Write the last usage rows and let go of every connection."""
     app.extensions["llm_api_upkeep"].close()
@@ -82,7 +88,7 @@ def _spool_folder(settings: Settings) -> Path:
     return settings.root / "instance" / "spool" / name
 
 
-def _services(settings: Settings, store: SqlUsageStore, spool: Spool, limiter: Limiter) -> Services:
+def _services(settings: Settings, store: UsageStore, spool: Spool, limiter: Limiter) -> Services:
     watch = Watch()
     upstreams = _upstreams(settings, watch)
     fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
@@ -196,7 +202,7 @@ def _register_routes(app: Flask) -> None:
         app.register_blueprint(blueprint)
 
 
-def _check_store(store: SqlUsageStore) -> str:
+def _check_store(store: UsageStore) -> str:
     try:
         _offload(store.check)
     except StoreError as error:

@@ -11,8 +11,8 @@ from llm_api.errors import ApiError
 from llm_api.services.report_arguments import FORMATS, GROUPS, ReportArguments
 from llm_api.services.reports import ReportService, as_rows, described
 from llm_api.settings import Settings
-from llm_api.storage.engine import make_engine
-from llm_api.storage.sql import SqlUsageStore
+from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.opening import open_store
 
 _DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status")
 _COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "cost")
@@ -37,7 +37,7 @@ def usage_commands(settings: Settings) -> AppGroup:
             raise click.ClickException(
                 "\n".join(f"{name}: {right}" for name, right in arguments.problems.items())
             )
-        store = SqlUsageStore(make_engine(settings.database_url))
+        store = _store(settings)
         try:
             groups = ReportService(store).all(query)
         except ApiError as error:
@@ -52,6 +52,14 @@ def usage_commands(settings: Settings) -> AppGroup:
             click.echo(_as_table([described(sums) for sums in groups], query.group_by))
 
     return group
+
+
+def _store(settings: Settings) -> UsageStore:
+    try:
+        folder = settings.root / "instance"
+        return open_store(settings.database_url, settings.usage_store, folder)
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def _filters(filters: tuple[str, ...]) -> dict[str, str]:

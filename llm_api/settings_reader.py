@@ -179,6 +179,16 @@ class Reader:
             name, default, parse, "a limit such as 300/minute or 10/second;5000/day"
         )
 
+    def import_name(self, name: str) -> str | None:
+        """Read `package.module:function`."""
+
+        def parse(text: str) -> str:
+            if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", text, re.ASCII):
+                raise ValueError
+            return text
+
+        return self._checked(name, None, parse, "package.module:function, with a function to call")
+
     def bind(self, name: str, default: str) -> str:
         """Read `host:port`."""
 

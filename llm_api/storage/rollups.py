@@ -4,56 +4,26 @@ So they are exact: a row that comes twice is counted once, and a reader never se
 other. No job has to run, and none can fall behind.
 """
 
-import hashlib
-from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from datetime import datetime  # noqa: TC003  # one import block is enough
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.engine import Connection
 
-from llm_api.storage.tables import DIMENSIONS, SUMS, usage_daily, usage_hourly
+from llm_api.storage.sums import DAY, HOUR, SUMS, summed
+from llm_api.storage.tables import usage_daily, usage_hourly
 
-_SPANS = (
-    (usage_hourly, {"minute": 0, "second": 0, "microsecond": 0}),
-    (usage_daily, {"hour": 0, "minute": 0, "second": 0, "microsecond": 0}),
-)
+_SPANS = ((usage_hourly, HOUR), (usage_daily, DAY))
 
 
 def add_to_rollups(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     """Add the rows, which are new, to the sums of their hours and days."""
     rows = list(rows)
     for table, start in _SPANS:
-        sums = _summed(rows, start)
+        sums = summed(rows, start)
         if sums:
             connection.execute(_upsert(connection.dialect.name, table), sums)
-
-
-def _summed(rows: Iterable[Mapping[str, Any]], start: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Sum rows up by span and dimensions, in an order in which no two writers block each other."""
-    sums: dict[tuple[datetime, tuple[str, ...]], Counter[str]] = defaultdict(Counter)
-    for row in rows:
-        starts_at = row["created_at"].replace(**start)
-        group = sums[starts_at, tuple(row[name] or "" for name in DIMENSIONS)]
-        group["calls"] += 1
-        for name in SUMS[1:]:
-            group[name] += row[name] or 0
-    return [
-        {
-            "starts_at": starts_at,
-            "dimensions": _digest(values),
-            **dict(zip(DIMENSIONS, values, strict=True)),
-            **{name: group[name] for name in SUMS},
-        }
-        for (starts_at, values), group in sorted(sums.items(), key=lambda item: item[0])
-    ]
-
-
-def _digest(values: Iterable[str]) -> str:
-    """Stand for the dimensions in the key: together they are too long for an index of MySQL."""
-    return hashlib.blake2b("\0".join(values).encode(), digest_size=16).hexdigest()
 
 
 def _upsert(dialect: str, table: sa.Table) -> sa.Insert:

@@ -7,6 +7,8 @@ counts are BIGINT, because they outlive 2^31, and money is a whole number of mil
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 
+from llm_api.storage.sums import SUMS
+
 # The migration that makes this schema.
 REVISION = "0003"
 
@@ -47,29 +49,6 @@ usage = sa.Table(
     sa.Column("lineage_id", sa.String(64), nullable=True),
     mysql_charset="utf8mb4",
     mysql_collate="utf8mb4_bin",
-)
-
-
-DIMENSIONS = (
-    "key_id",
-    "route",
-    "model",
-    "upstream",
-    "status",
-    "usage_source",
-    "currency",
-    "tags",
-)
-SUMS = (
-    "calls",
-    "attempts",
-    "prompt_tokens",
-    "completion_tokens",
-    "cached_tokens",
-    "reasoning_tokens",
-    "images",
-    "cost_micro",
-    "total_ms",
 )
 
 

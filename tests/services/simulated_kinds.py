@@ -62,13 +62,23 @@ def _ill(status: int, reason: str, *, wait: int | None = None, **rest: Any) -> K
     """Make an error of the upstream's own, that may be repeated or asked elsewhere."""
     headers = [] if wait is None else [("Retry-After", str(wait))]
     payload = _bytes_of(replies.api_error(status, headers=headers))
-    known = {"health": Outcome.FAULT, "repeats": True, "goes_on": True, "falls_back": True}
+    known: dict[str, Any] = {
+        "health": Outcome.FAULT,
+        "repeats": True,
+        "goes_on": True,
+        "falls_back": True,
+    }
     return Kind((payload,), reason, wait=wait, **(known | rest))
 
 
 def _lost(reason: str, **rest: Any) -> Kind:
     """Make a connection without an answer."""
-    known = {"health": Outcome.FAULT, "repeats": True, "goes_on": True, "falls_back": True}
+    known: dict[str, Any] = {
+        "health": Outcome.FAULT,
+        "repeats": True,
+        "goes_on": True,
+        "falls_back": True,
+    }
     return Kind(reason=reason, **(known | rest))
 
 
@@ -90,7 +100,7 @@ def _events(reply: Reply, *, is_whole: bool = True) -> list[bytes]:
 _GOOD = _bytes_of(replies.completion(TEXT))
 _GOOD_EVENTS = _events(replies.completion_stream("Hel", "lo"))
 _UNAVAILABLE = {"error": {"code": 503, "message": "Away."}}
-_EMBEDDED = {
+_EMBEDDED: dict[str, Any] = {
     "reason": "upstream_unavailable",
     "health": Outcome.FAULT,
     "falls_back": True,

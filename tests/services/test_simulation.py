@@ -1,7 +1,8 @@
 """The service under seeded faults: retries, budget, circuit breaker, fallback and ledger together.
 
-A Hypothesis state machine lets simulated clients call a real ChatService, whose two upstreams are
-simulated (see `simulated.py`), and checks what must hold (see `simulated_rules.py`). What
+A Hypothesis state machine lets simulated clients (`simulated.py`) call a real ChatService, whose
+two upstreams are simulated, too (`simulated_upstreams.py`), and checks what must hold of every call
+(`simulated_claims.py`), every circuit breaker and every budget (`simulated_rules.py`). What
 Hypothesis does not draw itself comes of one seed, which every failure names.
 """
 
@@ -9,6 +10,7 @@ import math
 import re
 from collections import Counter
 from functools import partial
+from typing import Any, cast
 
 import pytest
 from hypothesis import Phase, note, settings
@@ -29,17 +31,11 @@ from llm_api.services.usage import UsageLedger
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.traits import UpstreamTraits
 from tests.services.calls import GENERIC, NOWHERE, WATCH, ListSink
-from tests.services.simulated import TIMEOUTS, Client, Hit, SimulatedTransport, World
+from tests.services.simulated import TIMEOUTS, Client, Hit, World
+from tests.services.simulated_claims import ASKED, LONELY, LONGER, SPARE, check_call
 from tests.services.simulated_kinds import MOODS, NAMES
-from tests.services.simulated_rules import (
-    ASKED,
-    LONELY,
-    LONGER,
-    SPARE,
-    BreakerRules,
-    WatchedPolicy,
-    check_call,
-)
+from tests.services.simulated_rules import BreakerRules, WatchedPolicy
+from tests.services.simulated_upstreams import SimulatedTransport
 
 PLACES = {"fast": 16, "backup": 64}
 KEYS = {"fast": ["fast/1", "fast/2"], "backup": ["backup"]}
@@ -72,13 +68,14 @@ class Service:
         self.sink = ListSink()
         catalogue = Catalogue(MODELS, self.upstreams, self.upstreams["fast"])
         self.chat = ChatService(catalogue, UsageLedger(self.sink))
+        self.lines: dict[str, SimulatedTransport] = {}
         for name, upstream in self.upstreams.items():
-            self.policies[name].breakers = [
-                BreakerRules(self.world, self.world.lines[line.name], line.breaker)
-                for line in upstream._lines._lines
-            ]
+            for line in upstream._lines._lines:
+                transport = self.lines[line.name] = cast("SimulatedTransport", line.transport)
+                rules = BreakerRules(self.world, transport, line.breaker)
+                self.policies[name].breakers.append(rules)
         self.breakers = [one for policy in self.policies.values() for one in policy.breakers]
-        self.world.lines["backup"].listeners.append(self._note_alternative)
+        self.lines["backup"].listeners.append(self._note_alternative)
 
     def _note_alternative(self, what: str, hit: Hit) -> None:
         if what != "began":
@@ -96,7 +93,7 @@ class Service:
             WATCH,
             GENERIC,
             policy=self.policies[name],
-            transport=partial(SimulatedTransport, self.world),
+            transport=cast("Any", partial(SimulatedTransport, self.world)),
         )
 
     def call(self, model: str | None = None, *, delay: float = 0, **traits: object) -> Client:
@@ -135,22 +132,23 @@ class Service:
     def _check_counts(self) -> None:
         """Check that what is taken is what the calls in progress have."""
         expect, calls = self.world.expect, self.world.in_progress()
-        hits = sum(line.hits for line in self.world.lines.values())
+        hits = sum(line.hits for line in self.lines.values())
         known = sum(row.attempts for row in self.sink.ended) + sum(len(c.hits) for c in calls)
         expect(hits == known, f"{hits} hits, and {known} in rows and calls in progress")
         taken = 0
         for name, upstream in self.upstreams.items():
             taken += PLACES[name] - upstream._places._free._value
-            in_flight, known = upstream._policy._budget._in_flight, self.policies[name]
-            expect(in_flight == known.repeats_in_flight, f"{in_flight} repeats in flight at {name}")
+            in_flight, policy = upstream._policy._budget._in_flight, self.policies[name]
+            is_right = in_flight == policy.repeats_in_flight
+            expect(is_right, f"{in_flight} repeats in flight at {name}")
             for line in upstream._lines._lines if len(KEYS[name]) > 1 else []:
-                known = self.world.lines[line.name].in_progress
+                known = self.lines[line.name].in_progress
                 expect(line.calls == known, f"{line.calls} calls at {line.name}, not {known}")
         expect(taken == len(calls), f"{taken} places taken by {len(calls)} calls")
 
     def recover(self) -> None:
         """End all faults: when the longest pause of a circuit is over, everything must be well."""
-        for line in self.world.lines.values():
+        for line in self.lines.values():
             line.calm_down()
         self.world.finish(*self.world.clients)
         self.check()
@@ -218,7 +216,7 @@ class ServiceMachine(RuleBasedStateMachine):
     def fall_ill(self, lines: list[str], mood: str, seconds: float) -> None:
         """Let lines fail for a while."""
         for line in lines:
-            self.world.lines[line].fall_into(MOODS[mood], seconds)
+            self.service.lines[line].fall_into(MOODS[mood], seconds)
 
     @rule()
     def leave(self) -> None:
@@ -257,7 +255,7 @@ TestService = ServiceMachine.TestCase
 def history(seed: int) -> list[str]:
     """Let two hundred calls be made in bad times, and tell all their attempts."""
     service = Service(seed)
-    for line in service.world.lines.values():
+    for line in service.lines.values():
         line.fall_into(MOODS["flaky"], 1_000)
     for _ in range(20):
         service.burst(10, 3)

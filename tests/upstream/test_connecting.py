@@ -3,6 +3,8 @@
 import os
 import socket
 import ssl
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -14,11 +16,13 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection
 
+from llm_api.upstream import connecting
 from llm_api.upstream.connecting import Connector
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.resolver import Address, Resolver
 from llm_api.watch import Watch
 from tests.support.ports import LOOPBACK, closed_port
+from tests.support.service import REPOSITORY_ROOT
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.upstream.asker import PATIENT, Asker, described
@@ -156,10 +160,32 @@ def test_a_silent_address_leaves_time_for_the_others(
 ) -> None:
     good = (LOOPBACK, upstream.port)
     with full_address() as full:
-        connection = connected("http://model.example/v1", watch, [full, full, good], 3)
+        connection = connected("http://model.example/v1", watch, [full, good], 2)
 
     assert connection.sock.getpeername() == good
     connection.close()
+
+
+def test_the_time_that_is_left_is_shared_by_the_addresses_that_are_left(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried: list[tuple[Address, float]] = []
+
+    def refuse(address: Address, timeout: float, **_: Any) -> None:
+        tried.append((address, timeout))
+        raise ConnectionRefusedError
+
+    monkeypatch.setattr(connecting, "create_connection", refuse)
+    addresses = [("192.0.2.1", 80), ("192.0.2.2", 80), ("2001:db8::3", 80, 0, 0), ("192.0.2.4", 80)]
+
+    fault_of("http://model.example/v1", watch, addresses, 600)
+
+    assert [address for address, _ in tried] == [address[:2] for address in addresses]
+    shares = [timeout for _, timeout in tried]
+    # Nothing was waited for, so that the share of those that are left grows.
+    assert all(
+        fair - 10 < share <= fair for share, fair in zip(shares, (150, 200, 300, 600), strict=True)
+    )
 
 
 def test_silent_addresses_share_the_time(watch: Watch) -> None:
@@ -226,6 +252,32 @@ def test_a_handshake_that_does_not_end_is_given_up(
         assert described(error) == LATE
         assert asker.call is not None
         assert [attempt.reason for attempt in asker.call.tries] == ["connect_timeout"] * 2
+
+
+@pytest.mark.parametrize(("connect", "total", "attempts"), [(0.5, 30, 2), (30, 0.5, 1)])
+@pytest.mark.parametrize("behave", [say_nothing, dribble])
+def test_a_handshake_that_does_not_end_is_given_up_under_gevent(
+    behave: Callable[[socket.socket, threading.Event], None],
+    connect: float,
+    total: float,
+    attempts: int,
+) -> None:
+    """Gevent's sockets count their time-out from one byte to the next."""
+    with serving(behave) as address:
+        url = f"https://{LOOPBACK}:{address[1]}/v1"
+        command = ["-m", "tests.upstream.gevent_asker", url, str(connect), str(total)]
+        result = subprocess.run(
+            [sys.executable, *command],
+            cwd=REPOSITORY_ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+
+    reason, *tries = result.stdout.split()
+    assert len(tries) == attempts
+    assert {reason, *tries} <= {"connect_timeout", "upstream_timeout"}
 
 
 def test_a_handshake_ends_with_its_call(asker_of: AskerOf) -> None:

@@ -107,6 +107,24 @@ def test_the_one_with_fewer_calls_in_progress_gets_the_next(
     assert (len(upstream.requests), len(other.requests)) == (1, 5)
 
 
+def test_a_second_attempt_goes_to_the_other_also_where_that_is_busier(
+    pair: Team, upstream: ScriptedUpstream, other: ScriptedUpstream
+) -> None:
+    gate = threading.Event()
+    pair.ask()
+    other.script(Held(gate))
+
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(pair.ask)
+        wait_until(lambda: other.requests, 30, "the slow call has arrived")
+        upstream.script(ALWAYS["503"])
+        assert pair.ask().text == "Hello"
+        gate.set()
+        slow.result()
+
+    assert [line for line, _ in pair.tries] == ["scripted/1", "scripted/2"]
+
+
 def test_the_tries_name_the_lines(pair: Team, team_of: TeamOf, upstream: ScriptedUpstream) -> None:
     upstream.script(ALWAYS["503"])
     pair.ask()

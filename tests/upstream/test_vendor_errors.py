@@ -112,6 +112,7 @@ CODED: list[Case] = [
     ("openai", 429, "insufficient_quota", "You exceeded your current quota.", SPENT, "spent"),
     ("openai", 429, "billing_hard_limit_reached", "…", SPENT, "quota"),
     ("openai", 429, "rate_limit_exceeded", "Rate limit reached.", LIMITED, None),
+    ("generic", 500, "rate_limit_exceeded", "Slow down.", LIMITED, None),
     ("generic", 402, "insufficient_balance", "Insufficient Balance", ACCOUNT, "balance"),
 ]
 
@@ -137,6 +138,7 @@ PLAIN: list[Case] = [
     ("ollama", 500, None, "llama runner has terminated", FAILED, None),
     ("openai", 403, "unsupported_country_region_territory", "…", AUTH, None),
     ("openai", 500, "server_error", "The server had an error.", FAILED, None),
+    ("openai", 500, None, "The limit of the memory is reached.", FAILED, None),
     ("openai", 503, None, "The engine is overloaded.", AWAY, None),
 ]
 

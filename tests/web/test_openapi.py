@@ -19,6 +19,7 @@ DOCUMENTED = {
     "/v1/engines/{engine}/chat/completions": {"post"},
     "/v1/completions": {"post"},
     "/v1/embeddings": {"post"},
+    "/api/v1/usage": {"get"},
     "/v1/models": {"get"},
     "/v1/models/{model_id}": {"get"},
 }

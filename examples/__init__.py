@@ -1,0 +1,1 @@
+"""What can be built onto the service: see README.md."""

@@ -1,0 +1,137 @@
+"""A usage store without a database: one file with a line of JSON for each batch of calls.
+
+It is complete, and small enough to be read as a guide to writing another one. It serves an
+installation of some thousand calls a day on one machine; every report reads the whole file.
+
+    USAGE_STORE=examples.jsonl_store:open_store
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
+from llm_api.storage import StoreError
+from llm_api.storage.sums import HOUR, SumsReader, summed
+
+
+def open_store(folder: Path) -> "JsonLinesStore":
+    """Make the store; the service calls it with its folder `instance`."""
+    return JsonLinesStore(folder / "usage")
+
+
+class JsonLinesStore:
+    """Keeps calls in `calls.jsonl`, and what was pruned as sums in the first line of it.
+
+    A batch is one line, written at once: a process that dies over it leaves half a line, which
+    counts as none. Writers of all processes take turns by a lock on the folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Make nothing yet."""
+        self._folder = folder
+        self._path = folder / "calls.jsonl"
+
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        """See UsageStore."""
+        rows = {record.request_id: _row(record) for record in records}
+        with self._locked():
+            known = {row["request_id"] for row in self._calls()}
+            new = [row for request_id, row in rows.items() if request_id not in known]
+            if new:
+                self._append({"calls": new})
+
+    def report(self, query: UsageQuery) -> list[UsageSums]:
+        """See UsageStore."""
+        reader = SumsReader(query)
+        with self._locked():
+            for line in self._lines():
+                calls = summed(map(_timed, line.get("calls", ())), HOUR)
+                for sums in (*line.get("sums", ()), *calls):
+                    row = _timed(sums, "starts_at")
+                    if reader.takes(row):
+                        reader.add(row)
+        return reader.groups()
+
+    def prune(self, before: datetime, at_most: int) -> int:
+        """See UsageStore."""
+        with self._locked():
+            calls = sorted(self._calls(), key=lambda row: str(row["created_at"]))
+            old = [row for row in calls if _timed(row)["created_at"] < before.replace(tzinfo=None)]
+            old = old[:at_most]
+            if old:
+                sums = [one for line in self._lines() for one in line.get("sums", ())]
+                sums += [_timeless(one) for one in summed(map(_timed, old), HOUR)]
+                self._replace({"sums": sums}, {"calls": calls[len(old) :]})
+            return len(old)
+
+    def check(self) -> None:
+        """See UsageStore."""
+        with self._locked():
+            pass
+
+    def close(self) -> None:
+        """See UsageStore."""
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            with (self._folder / "lock").open("wb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_EX)
+                yield
+        except OSError as error:
+            raise StoreError(f"The usage folder cannot be used ({error.strerror}).") from error
+
+    def _lines(self) -> Iterator[dict[str, Any]]:
+        """Yield the whole lines of the file."""
+        if self._path.exists():
+            for line in self._path.read_bytes().splitlines(keepends=True):
+                if line.endswith(b"\n"):
+                    yield json.loads(line)
+
+    def _calls(self) -> Iterator[dict[str, Any]]:
+        for line in self._lines():
+            yield from line.get("calls", ())
+
+    def _append(self, line: Mapping[str, Any]) -> None:
+        whole = sum(len(json.dumps(one)) + 1 for one in self._lines())
+        with self._path.open("ab") as file:
+            file.truncate(whole)  # half a line that somebody died over
+            file.write(_written(line))
+            file.flush()
+            os.fsync(file.fileno())
+
+    def _replace(self, *lines: Mapping[str, Any]) -> None:
+        new = self._path.with_suffix(".new")
+        with new.open("wb") as file:
+            file.writelines(map(_written, lines))
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(self._path)
+
+
+def _written(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(line).encode() + b"\n"
+
+
+def _row(record: UsageRecord) -> dict[str, Any]:
+    if None in (record.request_id, record.model, record.upstream, record.status, record.route):
+        raise StoreError("A usage record lacks what every record has.")
+    created_at = record.created_at.astimezone(UTC).replace(tzinfo=None)
+    return asdict(record) | {"created_at": created_at.isoformat()}
+
+
+def _timed(row: Mapping[str, Any], name: str = "created_at") -> dict[str, Any]:
+    moment = row[name]
+    return {**row, name: datetime.fromisoformat(moment) if isinstance(moment, str) else moment}
+
+
+def _timeless(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "starts_at": row["starts_at"].isoformat()}

@@ -1,0 +1,25 @@
+"""Opens the usage store of an installation."""
+
+import importlib
+from pathlib import Path
+from typing import cast
+
+from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.engine import make_engine
+from llm_api.storage.sql import SqlUsageStore
+
+
+def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageStore:
+    """Open the SQL store, or the one that `foreign` names as `package.module:function`.
+
+    That function is called with the folder where an installation keeps what it writes. Raises
+    StoreError.
+    """
+    if foreign is None:
+        return SqlUsageStore(make_engine(database_url))
+    module, _, name = foreign.partition(":")
+    try:
+        make = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise StoreError(f"USAGE_STORE names {foreign}, which is not there to import.") from error
+    return cast("UsageStore", make(folder))

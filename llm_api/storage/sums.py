@@ -1,0 +1,142 @@
+"""Sums of calls, and reports out of sums: what every store has in common."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from llm_api.accounting import UsageQuery, UsageSums
+
+DIMENSIONS = (
+    "key_id",
+    "route",
+    "model",
+    "upstream",
+    "status",
+    "usage_source",
+    "currency",
+    "tags",
+)
+SUMS = (
+    "calls",
+    "attempts",
+    "prompt_tokens",
+    "completion_tokens",
+    "cached_tokens",
+    "reasoning_tokens",
+    "images",
+    "cost_micro",
+    "total_ms",
+)
+# The names of a report's dimensions in a row of sums.
+COLUMNS = {
+    "key": "key_id",
+    "route": "route",
+    "model": "model",
+    "upstream": "upstream",
+    "status": "status",
+    "tag": "tags",
+    "hour": "starts_at",
+    "day": "starts_at",
+}
+HOUR = {"minute": 0, "second": 0, "microsecond": 0}
+DAY = {"hour": 0, **HOUR}
+_TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
+
+
+def summed(rows: Iterable[Mapping[str, Any]], start: Mapping[str, int]) -> list[dict[str, Any]]:
+    """Sum rows up by span and dimensions, in an order in which no two writers block each other.
+
+    A row is a call with all fields of a UsageRecord, its time in UTC without a zone; `start` says
+    which parts of that time are left out, such as `HOUR`.
+    """
+    sums: dict[tuple[datetime, tuple[str, ...]], Counter[str]] = defaultdict(Counter)
+    for row in rows:
+        starts_at = row["created_at"].replace(**start)
+        group = sums[starts_at, tuple(row[name] or "" for name in DIMENSIONS)]
+        group["calls"] += 1
+        for name in SUMS[1:]:
+            group[name] += row[name] or 0
+    return [
+        {
+            "starts_at": starts_at,
+            "dimensions": _digest(values),
+            **dict(zip(DIMENSIONS, values, strict=True)),
+            **{name: group[name] for name in SUMS},
+        }
+        for (starts_at, values), group in sorted(sums.items(), key=lambda item: item[0])
+    ]
+
+
+def _digest(values: Iterable[str]) -> str:
+    """Stand for the dimensions in the key: together they are too long for an index of MySQL."""
+    return hashlib.blake2b("\0".join(values).encode(), digest_size=16).hexdigest()
+
+
+class SumsReader:
+    """Puts rows of sums together to the groups of a report."""
+
+    def __init__(self, query: UsageQuery) -> None:
+        """Begin without any."""
+        self._query = query
+        self._groups: dict[tuple[str, ...], UsageSums] = {}
+
+    def takes(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether a row belongs to the report: for stores without a language for queries."""
+        since, until = (m.replace(tzinfo=None) for m in (self._query.since, self._query.until))
+        return since <= row["starts_at"] < until and all(
+            f",{value}," in row["tags"] if name == "tag" else row[COLUMNS[name]] == value
+            for name, value in self._query.filters.items()
+        )
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Add a row that belongs to the report; a call with two tags is in the groups of both."""
+        for values in _groups_of(row, self._query):
+            named = dict(zip(self._query.group_by, values, strict=True))
+            _add(self._groups.setdefault(values, UsageSums(named)), row)
+
+    def groups(self) -> list[UsageSums]:
+        """Return the groups, in the order of their dimensions."""
+        return [self._groups[values] for values in sorted(self._groups)]
+
+
+def _groups_of(row: Mapping[str, Any], query: UsageQuery) -> Iterator[tuple[str, ...]]:
+    """Yield the groups that a row belongs to: one, or one for each of its tags."""
+    tags = row["tags"].strip(",").split(",") if "tag" in query.group_by else [""]
+    for tag in tags:
+        yield tuple(
+            tag if name == "tag" else _shown(name, row[COLUMNS[name]]) for name in query.group_by
+        )
+
+
+def _shown(name: str, value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.strftime("%Y-%m-%dT%H:00:00Z" if name == "hour" else "%Y-%m-%d")
+    return str(value)
+
+
+def _add(sums: UsageSums, row: Mapping[str, Any]) -> None:
+    calls, source = int(row["calls"]), row["usage_source"]
+    sums.calls += calls
+    sums.errors += calls if row["status"] != "ok" else 0
+    sums.attempts += int(row["attempts"])
+    sums.images += int(row["images"])
+    sums.total_ms += int(row["total_ms"])
+    if source == "upstream":
+        sums.measured_calls += calls
+        _count(sums.measured, row, _TOKENS)
+    elif source == "estimated":
+        sums.estimated_calls += calls
+        _count(sums.estimated, row, _TOKENS)
+    else:
+        sums.uncounted_calls += calls
+    if row["currency"]:
+        sums.cost_micro[row["currency"]] += int(row["cost_micro"])
+    else:
+        sums.unpriced += calls
+
+
+def _count(counter: Counter[str], row: Mapping[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        counter[name] += int(row[name])
