@@ -54,7 +54,7 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_readme_has_its_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS)) == (3, 1, 2)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS)) == (5, 1, 2)
 
 
 @pytest.mark.parametrize("example", STREAMED)
@@ -71,7 +71,8 @@ def test_a_curl_example_answers(example: str, service: Service) -> None:
     answer = json.loads(typed(example, service))
 
     assert "error" not in answer
-    assert answer.get("optimized_prompt") or answer.get("choices") or answer["status"] == "ready"
+    said = (answer.get(name) for name in ("optimized_prompt", "choices", "total"))
+    assert any(said) or answer["status"] == "ready"
 
 
 def test_the_prompt_example_is_really_rewritten(service: Service) -> None:

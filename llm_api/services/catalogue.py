@@ -69,10 +69,11 @@ class Catalogue:
             )
         return self._models[name]
 
-    def route(self, name: str | None) -> Destination:
+    def route(self, name: str | None, *, is_exact: bool = False) -> Destination:
         """Decide where a call for the model `name` goes; None stands for the configured model.
 
-        Raises NotFound.
+        `is_exact` leaves out the fallbacks that are the upstream's and not the model's own. Raises
+        NotFound.
         """
         if name is not None and self._is_closed:
             self.model(name)
@@ -82,12 +83,14 @@ class Catalogue:
         if upstream.serves_one_model:
             model = upstream.default_model
             known = self._models[model]
-        return self._with_fallbacks(Destination(upstream, model, name), known)
+        others = () if is_exact else self._fallbacks.get(upstream.name, ())
+        return self._with_fallbacks(Destination(upstream, model, name), known, others)
 
-    def _with_fallbacks(self, destination: Destination, known: Model | None) -> Destination:
-        """Add where else the call may go: what the model says, else what its upstream says."""
-        names = known.fallback if known else ()
-        names = names or tuple(self._fallbacks.get(destination.upstream.name, ()))
+    def _with_fallbacks(
+        self, destination: Destination, known: Model | None, others: Sequence[str]
+    ) -> Destination:
+        """Add where else the call may go: what the model says, else `others`."""
+        names = (known.fallback if known else ()) or tuple(others)
         fallbacks = [self._destination(name) for name in names]
         longer = self._destination(known.longer_context) if known and known.longer_context else None
         return replace(

@@ -7,7 +7,7 @@ from typing import Any, Self
 
 import orjson
 
-from llm_api.domain import Caller, Completion, Fallback, ModelRequest
+from llm_api.domain import Caller, Completion, Fallback, ModelRequest, Operation
 from llm_api.services.catalogue import Catalogue, Destination
 from llm_api.services.fallback import first_that_answers
 from llm_api.services.usage import AccountedCall, UsageLedger
@@ -48,7 +48,9 @@ class ChatService:
 
     def complete(self, request: ModelRequest, caller: Caller) -> Completion:
         """Return the answer; raises ApiError."""
-        destination = self._catalogue.route(request.model)
+        # Vectors of two models cannot be compared: only who names one for the other knows better.
+        is_exact = request.operation is Operation.EMBEDDINGS
+        destination = self._catalogue.route(request.model, is_exact=is_exact)
         with self._ledger.account(destination, caller) as accounted:
             call = accounted.upstream_call
 

@@ -181,11 +181,11 @@ WHOLE = _named(
 NAMES = sorted(STREAMED)
 MOODS: Mapping[str, Sequence[str]] = {
     "down": ["refused"],
-    "resetting": ["reset", "cut"],
+    "resetting": ["reset", "cut", "slow"],
     "hanging": ["silent"],
     "refusing the key": ["key"],
     "overloaded": ["limited", "limited for 2 s", "away", "good", "good"],
-    "failing": ["error", "away", "gateway"],
+    "failing": ["error", "away", "gateway", "slow"],
     "choosy": ["rejected", "filtered", "overflow", "good"],
     "slow": ["slow"],
     "flaky": [*NAMES, *["good"] * 12],

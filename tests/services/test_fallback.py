@@ -146,3 +146,13 @@ def test_a_fallback_is_not_the_callers_choice(catalogue: Catalogue) -> None:
 
     assert destination.model_was_named
     assert not any(other.model_was_named for other in destination.fallbacks)
+
+
+@pytest.mark.parametrize(("name", "models"), [("unknown", []), ("small", ["other", "seer"])])
+def test_an_exact_route_has_the_models_own_fallbacks_only(
+    catalogue: Catalogue, name: str, models: list[str]
+) -> None:
+    """The vectors of another model are of no use unless somebody has said so."""
+    destination = catalogue.route(name, is_exact=True)
+
+    assert [other.model for other in destination.fallbacks] == models

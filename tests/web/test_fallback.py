@@ -301,3 +301,14 @@ def test_three_attempts_are_made_in_all(
 
     assert answer.status_code == 503
     assert (len(upstream.requests), len(backup.requests)) == (2, 1)
+
+
+def test_embeddings_are_not_made_by_another_model(
+    client: FlaskClient, upstream: ScriptedUpstream, backup: ScriptedUpstream
+) -> None:
+    upstream.script(*[replies.api_error(503)] * 2)
+
+    answer = client.post("/v1/embeddings", json={"model": "m", "input": "a"})
+
+    assert answer.status_code == 503
+    assert backup.connections == 0
