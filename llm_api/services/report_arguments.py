@@ -11,6 +11,7 @@ FORMATS = ("json", "csv")
 _DAYS = 30
 _MAX_DAYS = 800
 _PAGE_SIZE = 100
+_YEARS = (2000, 2999)
 _MAX_PAGE = 10**6
 _RIGHT_MOMENT = "must be a day such as 2026-01-31, or a whole hour such as 2026-01-31T15:00:00Z."
 
@@ -28,9 +29,12 @@ class ReportArguments:
         today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         until = self._moment("until", today + timedelta(days=1))
         since = self._moment("since", until - timedelta(days=_DAYS))
-        if not since < until <= since + timedelta(days=_MAX_DAYS):
+        if not timedelta(0) < until - since <= timedelta(days=_MAX_DAYS):
             self._note("since", f"must be before until, by {_MAX_DAYS} days at most.")
         filters = {name: self._values[name] for name in USAGE_DIMENSIONS if name in self._values}
+        for name, value in filters.items():
+            if not value.isprintable():
+                self._note(name, "must be printable text.")
         return UsageQuery(since, until, self._group_by(), filters)
 
     @property
@@ -76,6 +80,9 @@ class ReportArguments:
             return default
         if (moment.minute, moment.second, moment.microsecond) != (0, 0, 0):
             self._note(name, _RIGHT_MOMENT)
+        if not _YEARS[0] <= moment.year <= _YEARS[1]:
+            self._note(name, f"must be in the years {_YEARS[0]} to {_YEARS[1]}.")
+            return default
         return moment
 
     def _whole(self, name: str, default: int, *, at_most: int) -> int:

@@ -94,5 +94,10 @@ def as_rows(groups: Sequence[UsageSums], names: Sequence[str]) -> list[list[str]
                 else [*values[: len(names)], *[""] * len(values[len(names) :])]
             )
             money = [cost["currency"], cost["micro"], cost["amount"]] if cost else ["", "", ""]
-            rows.append([str(value) for value in (*part, *money)])
+            rows.append([_harmless(str(value)) for value in (*part, *money)])
     return rows
+
+
+def _harmless(cell: str) -> str:
+    """Keep a name that a caller chose from being a formula in a spreadsheet."""
+    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell

@@ -47,6 +47,7 @@ def _conditions(table: sa.Table, query: UsageQuery) -> Iterator[sa.ColumnElement
     for name, value in query.filters.items():
         column = table.c[COLUMNS[name]]
         if name == "tag":
-            yield column.contains(f",{value},", autoescape=True)
+            # Not LIKE, to which on SQLite a small letter is the same as a capital one.
+            yield sa.func.replace(column, f",{value},", "") != column
         else:
             yield column == value

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from llm_api.upstream.breaker import CircuitBreaker, CircuitOpen
 from llm_api.upstream.call import Call
+from llm_api.upstream.policy import Permit, learning
 from llm_api.upstream.transport import Transport
 
 
@@ -18,11 +19,6 @@ class Line:
         self.transport = transport
         self.breaker = breaker
         self.calls = 0
-
-    @property
-    def is_usable(self) -> bool:
-        """Whether a call may be made; one that is being found out about has its one call."""
-        return not self.breaker.wait and not (self.breaker.is_open and self.calls)
 
 
 class Lines:
@@ -38,38 +34,41 @@ class Lines:
         if len(self._lines) == 1:
             return False
         tried = {attempt.line for attempt in call.tries}
-        return any(line.name not in tried and line.is_usable for line in self._lines)
+        return any(line.name not in tried and not line.breaker.wait for line in self._lines)
 
     @contextmanager
-    def chosen(self, call: Call) -> Iterator[Line]:
-        """Lend the best line for the next attempt of the call; raises CircuitOpen.
+    def chosen(self, call: Call) -> Iterator[tuple[Line, Permit]]:
+        """Lend the best line for the next attempt of the call, and learn from how that ends.
+
+        Raises CircuitOpen.
 
         The best one is untried, is not left alone for its faults, and has the fewest calls. One
         that was left alone long enough comes first: somebody has to find out.
         """
-        if len(self._lines) == 1:
-            yield self._lines[0]  # its breaker has the word
-            return
-        line = self._choose(call)
+        line, permit = self._choose(call)
         try:
-            yield line
+            with learning(permit, call):
+                yield line, permit
         finally:
             with self._lock:
                 line.calls -= 1
 
-    def _choose(self, call: Call) -> Line:
+    def _choose(self, call: Call) -> tuple[Line, Permit]:
         tried = {attempt.line for attempt in call.tries}
+        # Choosing and asking the breaker are one step: of two calls that find the same probe due,
+        # the second goes elsewhere.
         with self._lock:
-            usable = [line for line in self._lines if line.is_usable]
+            usable = [line for line in self._lines if not line.breaker.wait]
             if not usable:
-                raise CircuitOpen(max(1.0, min(line.breaker.wait for line in self._lines)))
+                raise CircuitOpen(min(line.breaker.wait for line in self._lines))
             best = min(
                 usable, key=lambda line: (line.name in tried, not line.breaker.is_open, line.calls)
             )
+            permit = Permit(best.breaker)
             best.calls += 1
             # The next call without a reason to prefer another begins with the next in the row.
             self._lines.append(self._lines.pop(self._lines.index(best)))
-        return best
+        return best, permit
 
     def close(self) -> None:
         """Close the idle connections."""

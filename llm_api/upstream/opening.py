@@ -11,7 +11,7 @@ from llm_api.upstream.ask import Ask
 from llm_api.upstream.body import read_body
 from llm_api.upstream.call import Call
 from llm_api.upstream.lines import Lines
-from llm_api.upstream.policy import ATTEMPTS_IN_ALL, Permit, permitted
+from llm_api.upstream.policy import ATTEMPTS_IN_ALL, Permit
 
 
 class Opener:
@@ -61,8 +61,7 @@ class Opener:
         if asks_for_usage:
             body = body | {"stream_options": {"include_usage": True}}
         with ExitStack() as sending:
-            line = sending.enter_context(self._lines.chosen(call))
-            permit = sending.enter_context(permitted(line.breaker, call))
+            line, permit = sending.enter_context(self._lines.chosen(call))
             sending.enter_context(call.attempt(self._name, line.name, body["model"]))
             response = sending.enter_context(
                 line.transport.post(ask.operation, orjson.dumps(body), call)

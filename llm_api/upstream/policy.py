@@ -147,12 +147,11 @@ class RetryPolicy:
 
 
 @contextmanager
-def permitted(breaker: CircuitBreaker, call: Call) -> Iterator[Permit]:
-    """Surround an attempt of the call, and learn from how it ends; raises CircuitOpen."""
-    permit = Permit(breaker)
+def learning(permit: Permit, call: Call) -> Iterator[None]:
+    """Surround an attempt of the call, and learn from how it ends."""
     outcome = Outcome.UNKNOWN
     try:
-        yield permit
+        yield
         outcome = Outcome.GOOD
     except faults.Fault as fault:
         # A client in a hurry must not make an upstream look ill, which would shut it for all.

@@ -249,7 +249,7 @@ def test_prices_are_read_from_the_catalogue(tmp_path: Path) -> None:
 )
 def test_a_wrong_price_is_named(line: str, right: str, tmp_path: Path) -> None:
     lines = {"valid_from": "valid_from = 2026-01-01", "currency": 'currency = "CNY"'}
-    name = line.split(" ")[0]
+    name = line.split(" ", maxsplit=1)[0]
     table = "\n".join(["[[models.m.prices]]", *(lines | {name: line}).values()])
 
     with pytest.raises(SettingsError) as caught:

