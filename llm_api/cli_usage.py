@@ -67,6 +67,10 @@ def _filters(filters: tuple[str, ...]) -> dict[str, str]:
     if any(name not in _DIMENSIONS or not value for name, _, value in pairs):
         right = f"--filter must be NAME=VALUE with one of {', '.join(_DIMENSIONS)}."
         raise click.ClickException(right)
+    names = [name for name, _, _ in pairs]
+    for name in names:
+        if names.count(name) > 1:
+            raise click.ClickException(f"{name}: must be given once.")
     return {name: value for name, _, value in pairs}
 
 

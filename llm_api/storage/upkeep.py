@@ -51,6 +51,8 @@ class Upkeep:
                 self.prune()
             except (StoreError, OSError) as error:
                 logger.warning("old usage rows stay for now", extra={"cause": str(error)})
+            except Exception:  # whatever it is: the next hour is another chance
+                logger.exception("old usage rows stay for now")
             self._is_closing.wait(_INTERVAL_S)
 
     def prune(self) -> int:

@@ -107,6 +107,8 @@ def _claims_of_answer(client: Client) -> Iterator[Claim]:
         yield text == TEXT or client.has_hung_up, f"the client got {text!r} as a whole answer"
         yield from _claims_of_fallback(client, where, failed)
         return
+    was_left = any(hit.cut == "client_closed" for hit in client.hits)
+    yield not was_left or error.reason == "client_closed", f"{error.reason}, though nobody listens"
     if error.reason == "client_closed":
         yield client.leaves_at <= client.world.now, "its client had not left"
         return

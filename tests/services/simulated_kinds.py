@@ -186,6 +186,7 @@ MOODS: Mapping[str, Sequence[str]] = {
     "refusing the key": ["key"],
     "overloaded": ["limited", "limited for 2 s", "away", "good", "good"],
     "failing": ["error", "away", "gateway", "slow"],
+    "half ill": ["away", "reset", "embedded", "good", "rejected", "limited"],
     "choosy": ["rejected", "filtered", "overflow", "good"],
     "slow": ["slow"],
     "flaky": [*NAMES, *["good"] * 12],

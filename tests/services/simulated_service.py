@@ -84,6 +84,7 @@ class Service:
                 chance.choice([None, ASKED, LONELY, SPARE]),
                 delay=delay,
                 is_streamed=chance.random() < 0.5,
+                total=chance.choice([0.5, 1, 2.5, *[300] * 12]),
                 leaves_at=self.world.now + delay + chance.uniform(0, 1) * patience,
                 leaves_after=chance.choice([1, 2, *[9] * 8]),
             )
