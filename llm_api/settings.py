@@ -18,7 +18,9 @@ from llm_api.settings_reader import FAST, Reader
 
 PROJECT_ROOT = Path(__file__).resolve().parent.parent
 
-_DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
+_POSTGRESQL = ("postgresql", "postgresql+psycopg")
+_MYSQL = ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")
+_DATABASES = ("sqlite", *_POSTGRESQL, *_MYSQL)
 _RATE_LIMIT_STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys")
 
 

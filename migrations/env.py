@@ -2,12 +2,17 @@
 
 All of an upgrade is one transaction, and one process at a time runs it: with Alembic's defaults
 three of four processes that start together fail, and on SQLite a migration that breaks half-way
-leaves tables behind, on which the next run breaks again.
+leaves tables behind, on which the next run breaks again. MySQL and MariaDB commit every change of
+the schema: see `llm_api.storage.mysql_migrations` for how an upgrade goes on there.
 """
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import context
+from alembic.runtime.migration import MigrationContext
 
+from llm_api.storage import mysql_migrations
 from llm_api.storage.engine import make_engine
 from llm_api.storage.tables import metadata
 
@@ -27,14 +32,28 @@ def _run() -> None:
         # On SQLite the transaction begins with BEGIN IMMEDIATE (see make_engine), which is the
         # lock.
         with engine.begin() as connection:
-            if connection.dialect.name == "postgresql":
-                connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ID)))
+            _wait_for_turn(connection)
             context.configure(
-                connection=connection, target_metadata=metadata, transactional_ddl=True
+                connection=connection,
+                target_metadata=metadata,
+                transactional_ddl=True,
+                on_version_apply=_commit_step,
             )
             context.run_migrations()
     finally:
         engine.dispose()
+
+
+def _wait_for_turn(connection: sa.Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ID)))
+    elif connection.dialect.name == "mysql":
+        mysql_migrations.wait_for_turn(connection)
+
+
+def _commit_step(*, ctx: MigrationContext, **_: Any) -> None:
+    if ctx.connection is not None and ctx.connection.dialect.name == "mysql":
+        mysql_migrations.let_writers_in(ctx.connection)
 
 
 _run()

@@ -168,6 +168,7 @@ def test_an_address_without_a_model_is_wrong(prefix: str, tmp_path: Path) -> Non
         *(("RATE_LIMIT", limit) for limit in ("often", "300", "5/fortnight")),
         *(("DATABASE_URL", url) for url in ("usage.db", "oracle://h/d", "sqlite:usage.db")),
         ("DATABASE_URL", "postgresql+nonsense://h/d"),
+        ("DATABASE_URL", "mysql+nonsense://h/d"),
         *(("RATELIMIT_STORAGE_URI", url) for url in ("memory", "mongodb://h", "redis:h")),
         ("ENABLE_PROMPT_OPTIMIZATION", "perhaps"),
         ("LOCAL_MODEL_URL", "127.0.0.1:8081"),
@@ -284,8 +285,11 @@ def test_wrong_settings_stop_the_migration_with_a_message(tmp_path: Path) -> Non
     assert "RATE_LIMIT must be " in output
 
 
-def test_a_database_that_is_away_stops_the_migration_with_a_message(tmp_path: Path) -> None:
-    result = run(UPGRADE, {"DATABASE_URL": "postgresql://who:hunter2@127.0.0.1:1/x"}, tmp_path)
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql", "mariadb"])
+def test_a_database_that_is_away_stops_the_migration_with_a_message(
+    scheme: str, tmp_path: Path
+) -> None:
+    result = run(UPGRADE, {"DATABASE_URL": f"{scheme}://who:hunter2@127.0.0.1:1/x"}, tmp_path)
 
     output = result.stdout + result.stderr
     assert result.returncode != 0
@@ -302,6 +306,16 @@ def test_a_store_url_that_cannot_be_read_is_a_problem(name: str, rest: str, tmp_
 
     assert problem.startswith(f"{name} must be ")
     assert "hunter" not in problem
+
+
+@pytest.mark.parametrize("scheme", ["mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql"])
+def test_a_database_of_mysql_or_mariadb_is_named_by_its_url(scheme: str, tmp_path: Path) -> None:
+    url = f"{scheme}://who:p%40ss@h:3306/d"
+
+    settings = Settings.from_env({"DATABASE_URL": url}, root=tmp_path)
+
+    assert settings.database_url == url
+    assert "p@ss" in settings.secrets
 
 
 def test_a_limit_that_lets_nothing_pass_is_a_problem(tmp_path: Path) -> None:

@@ -1,14 +1,16 @@
 """Stores: where things are kept, named by a URL.
 
 * `UsageStore` below is what a place for usage rows must do. `sql` does it for every SQL database
-  that `engine` can connect to: `rollups` sums calls up by hour and day in the transaction that
-  keeps them, and `reports` reads the sums; `sums` is what that has in common with other stores.
+  that `engine` can connect to, MySQL and MariaDB by way of `mysql`: `rollups` sums calls up by hour
+  and day in the transaction that keeps them, and `reports` reads the sums; `sums` is what that has
+  in common with other stores.
 * `upkeep` removes records that are older than is wanted.
 * `spool` is the way there: calls append to a file, and rows get from it into the store in batches,
   so that no call waits for a database and none is lost when a worker or a database dies.
 * `shared_answers` keeps answers in Redis for the repeats that reach another process.
 * `examine` and `examine_limiter` find out what `flask doctor` tells of database, disk and Redis.
 * `tables` is the schema; `migrations/` at the top level brings a database to it.
+  `mysql_migrations` lets them go on where they broke, on MySQL and MariaDB.
 """
 
 from collections.abc import Sequence

@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from llm_api.storage import StoreError
+from llm_api.storage.mysql import NAMES, make_mysql_engine
 
 # How long a write waits for another process's lock on a SQLite file. Rows that do not get it stay
 # in the spool, so that a short wait costs nothing.
@@ -27,7 +28,7 @@ def make_engine(
     """Make an engine; for SQLite the folder of the file is made too.
 
     `busy_timeout` bounds the wait for a lock on a SQLite file, `statement_timeout` every statement
-    on PostgreSQL; 0 lets it run without end. Both in seconds.
+    on PostgreSQL and on MySQL; 0 lets it run without end. Both in seconds.
 
     Raises StoreError for a URL that cannot be used.
     """
@@ -35,6 +36,12 @@ def make_engine(
         parsed = sa.make_url(url)
         if parsed.get_backend_name() == "sqlite":
             return _sqlite_engine(parsed, busy_timeout)
+        if parsed.get_backend_name() in NAMES:
+            return make_mysql_engine(
+                parsed,
+                connect_timeout=_CONNECT_TIMEOUT_S,
+                statement_timeout=round(statement_timeout),
+            )
         return sa.create_engine(
             parsed,
             pool_pre_ping=True,

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
-from llm_api.storage import StoreError
+from llm_api.storage import StoreError, mysql
 from llm_api.storage.engine import READS
 from llm_api.storage.reports import read_sums
 from llm_api.storage.rollups import add_to_rollups
@@ -36,6 +36,8 @@ class SqlUsageStore:
     def add(self, records: Sequence[UsageRecord]) -> None:
         """See UsageStore."""
         rows = {record.request_id: _row(record) for record in records}
+        if not rows:
+            return
         try:
             try:
                 self._insert(list(rows.values()))
@@ -125,8 +127,14 @@ def what_failed(error: sa.exc.SQLAlchemyError) -> str:
     """Say what failed without the statement, its values or the address."""
     cause = getattr(error, "orig", None) or error
     text = str(cause)
-    if "no such table" in text or getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE:
+    if (
+        "no such table" in text
+        or getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE
+        or mysql.code_of(cause) == mysql.NO_TABLE
+    ):
         return "The database has no usage tables; run `flask --app wsgi db upgrade`."
+    if sentence := mysql.sentence_of(cause):
+        return sentence
     if "locked" in text:
         return "The database is locked by another process."
     return f"The database could not be used ({type(cause).__name__})."

@@ -1,6 +1,7 @@
 """The schema. A change here needs a migration in `migrations/versions/`; a test compares them.
 
-Texts that callers choose can have any characters: on MySQL the tables are made as utf8mb4. Sums and
+Texts that callers choose can have any characters: on MySQL the tables are made as utf8mb4, whatever
+the server is set to, with the collation of `llm_api.storage.mysql.table_options`. Sums and
 counts are BIGINT, because they outlive 2^31, and money is a whole number of millionths.
 """
 
@@ -47,8 +48,6 @@ usage = sa.Table(
     sa.Column("currency", sa.String(3), nullable=True),
     sa.Column("tags", sa.String(512), nullable=False, server_default=""),
     sa.Column("lineage_id", sa.String(64), nullable=True),
-    mysql_charset="utf8mb4",
-    mysql_collate="utf8mb4_bin",
 )
 
 
@@ -70,8 +69,6 @@ def _rollup(name: str) -> sa.Table:
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("tags", sa.String(512), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in SUMS),
-        mysql_charset="utf8mb4",
-        mysql_collate="utf8mb4_bin",
     )
 
 

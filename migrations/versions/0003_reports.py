@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
+from llm_api.storage.mysql import table_options
+from llm_api.storage.mysql_migrations import hold_writers_off
 from llm_api.storage.rollups import add_to_rollups
 
 revision = "0003"
@@ -12,6 +14,7 @@ branch_labels = None
 depends_on = None
 
 _MOMENT = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+_ROLLUPS = ("usage_hourly", "usage_daily")
 _SUMS = (
     "calls",
     "attempts",
@@ -48,7 +51,7 @@ def upgrade() -> None:
     """Add columns and tables, and sum up the calls that are there."""
     for column in _new_columns():
         op.add_column("usage", column)
-    for name in ("usage_hourly", "usage_daily"):
+    for name in _ROLLUPS:
         op.create_table(
             name,
             sa.Column("starts_at", _MOMENT, primary_key=True, comment="UTC"),
@@ -64,8 +67,7 @@ def upgrade() -> None:
             sa.Column("currency", sa.String(3), nullable=False),
             sa.Column("tags", sa.String(512), nullable=False),
             *(sa.Column(total, sa.BigInteger(), nullable=False) for total in _SUMS),
-            mysql_charset="utf8mb4",
-            mysql_collate="utf8mb4_bin",
+            **table_options(op.get_bind()),
         )
     _sum_up()
 
@@ -77,6 +79,11 @@ def _sum_up() -> None:
     """
     connection = op.get_bind()
     usage = sa.Table("usage", sa.MetaData(), autoload_with=connection)
+    if connection.dialect.name == "mysql":
+        # The tables are seen by all as soon as they are made, and a running service fills them.
+        hold_writers_off(connection, "usage", *_ROLLUPS)
+        for name in _ROLLUPS:
+            connection.execute(sa.delete(sa.table(name)))
     last = ""
     while True:
         piece = (

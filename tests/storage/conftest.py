@@ -1,4 +1,4 @@
-"""Databases for the storage tests: a SQLite file and a real PostgreSQL."""
+"""Databases for the storage tests: a SQLite file, a real PostgreSQL and a real MariaDB."""
 
 import importlib.util
 from collections.abc import Iterator
@@ -9,8 +9,13 @@ import pytest
 from llm_api.storage import migrate
 from llm_api.storage.engine import make_engine
 from llm_api.storage.sql import SqlUsageStore
+from tests.support.mariadb import MariaDbServer, missing_programs
 from tests.support.servers import PostgresServer
 from tests.support.service import REPOSITORY_ROOT
+
+# Its asserts are told in full like those of the test files.
+pytest.register_assert_rewrite("tests.storage.contract", "tests.storage.contract_reports")
+DATABASES = ["sqlite", "postgresql", "mariadb"]
 
 
 @pytest.fixture(scope="session")
@@ -22,13 +27,37 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(scope="session")
+def mariadb(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MariaDbServer]:
+    """Run MariaDB."""
+    if reason := missing_programs():
+        pytest.skip(reason)
+    with MariaDbServer(tmp_path_factory.mktemp("mariadb")) as server:
+        yield server
+
+
+def _new_database(kind: str, request: pytest.FixtureRequest, folder: Path) -> str:
+    if kind == "sqlite":
+        return f"sqlite:///{folder / 'usage.db'}"
+    name = {"postgresql": "postgres", "mariadb": "mariadb"}[kind]
+    server: PostgresServer | MariaDbServer = request.getfixturevalue(name)
+    return server.new_database()
+
+
+@pytest.fixture(params=DATABASES)
 def empty_database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """Name a database without tables, one of each kind."""
-    if request.param == "sqlite":
-        return f"sqlite:///{tmp_path / 'usage.db'}"
-    server: PostgresServer = request.getfixturevalue("postgres")
-    return server.new_database()
+    return _new_database(request.param, request, tmp_path)
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def shared_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> str:
+    """Name a database with the schema for all tests of a file, which empty it themselves."""
+    url = _new_database(request.param, request, tmp_path_factory.mktemp(request.param))
+    migrate.upgrade(url, REPOSITORY_ROOT)
+    return url
 
 
 @pytest.fixture
@@ -42,6 +71,14 @@ def database(empty_database: str) -> str:
 def sqlite_database(tmp_path: Path) -> str:
     """Name a SQLite file with the schema."""
     url = f"sqlite:///{tmp_path / 'usage.db'}"
+    migrate.upgrade(url, REPOSITORY_ROOT)
+    return url
+
+
+@pytest.fixture
+def mariadb_database(mariadb: MariaDbServer) -> str:
+    """Name a database of MariaDB with the schema."""
+    url = mariadb.new_database()
     migrate.upgrade(url, REPOSITORY_ROOT)
     return url
 

@@ -1,8 +1,4 @@
-"""What several processes do to one SQLite file at once; run in children by a process pool."""
-
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
-from typing import TYPE_CHECKING
+"""What several processes do to one SQLite file at once; see `crowd.in_processes`."""
 
 import sqlalchemy as sa
 
@@ -10,17 +6,8 @@ from llm_api.storage.engine import make_engine
 from llm_api.storage.sql import SqlUsageStore
 from tests.storage.records import ended
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
-
-def in_processes(work: "Callable[[str, int], None]", url: str, processes: int) -> None:
-    """Run the work in so many processes at once; the first exception of one is raised here."""
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        list(pool.map(work, [url] * processes, range(processes)))
-
-
-def count_up(url: str, _position: int) -> None:
+def count_up(url: str) -> None:
     """Read a number and write the next one, 50 times."""
     engine = make_engine(url, busy_timeout=30)
     for _ in range(50):

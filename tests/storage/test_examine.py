@@ -6,43 +6,21 @@ from pathlib import Path
 
 import pytest
 import redis
-from sqlalchemy import NullPool, create_engine, make_url, text
+from sqlalchemy import NullPool, create_engine, func, make_url, select
 
-from llm_api.services import doctor
 from llm_api.storage import migrate
-from llm_api.storage.examine import DatabaseExamination, spool_folder, spool_space
+from llm_api.storage.examine import spool_folder, spool_space
+from llm_api.storage.tables import metadata
+from tests.storage.doctor import run_sql, said_of_database, said_of_limiter
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.servers import PostgresServer, ValkeyServer
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.upstream import ScriptedUpstream
 
 
-def said_of_database(url: str, root: Path = REPOSITORY_ROOT) -> str:
-    """Return what is said of the first check that is not ok, or "ok"."""
-    return said(doctor.database_checks(DatabaseExamination(url, root)))
-
-
-def said_of_limiter(url: str) -> str:
-    """Return the same for a limiter store."""
-    return said(doctor.limiter_checks(url, workers=1))
-
-
-def said(checks: list[doctor.Check]) -> str:
-    """Return what is said of the first check that is not ok, or "ok"."""
-    findings = doctor.examine([checks]).findings
-    return next((f"{f.state} {f.found} {f.advice}" for _, f in findings if f.state != "ok"), "ok")
-
-
 def with_password(url: str, password: str) -> str:
     """Change the password of an address."""
     return make_url(url).set(password=password).render_as_string(hide_password=False)
-
-
-def run_sql(url: str, statement: str) -> None:
-    """Run a statement and commit."""
-    engine = create_engine(url, poolclass=NullPool)
-    with engine.begin() as connection:
-        connection.execute(text(statement))
 
 
 @pytest.fixture
@@ -57,7 +35,8 @@ def test_a_good_database_is_ok_and_stays_empty(database: str) -> None:
 
     engine = create_engine(database, poolclass=NullPool)
     with engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM usage")).scalar() == 0
+        for table in metadata.sorted_tables:  # `usage` is a word of MySQL: a text would need quotes
+            assert connection.scalar(select(func.count()).select_from(table)) == 0
 
 
 def test_a_database_that_lacks_a_migration_is_to_be_upgraded(database: str, tmp_path: Path) -> None:
@@ -72,8 +51,13 @@ def test_a_database_that_lacks_a_migration_is_to_be_upgraded(database: str, tmp_
     assert "flask --app wsgi db upgrade" in text_
 
 
-def test_a_database_without_tables_is_to_be_upgraded(postgres: PostgresServer) -> None:
-    assert "Run `flask --app wsgi db upgrade`" in said_of_database(postgres.new_database())
+@pytest.mark.parametrize("server", ["postgres", "mariadb"])
+def test_a_database_without_tables_is_to_be_upgraded(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(server).new_database()
+
+    assert "Run `flask --app wsgi db upgrade`" in said_of_database(url)
 
 
 def test_a_database_of_a_later_version_is_told(database: str) -> None:
@@ -130,28 +114,38 @@ def test_a_locked_sqlite_file_is_told(sqlite_database: str) -> None:
         assert "locked" in said_of_database(sqlite_database)
 
 
-def test_a_postgresql_that_is_not_there_is_told() -> None:
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+def test_a_server_that_is_not_there_is_told(scheme: str) -> None:
     with closed_port() as port:
-        url = f"postgresql://user:canary@{LOOPBACK}:{port}/usage"
+        url = f"{scheme}://user:canary@{LOOPBACK}:{port}/usage"
 
         assert "Start the database" in said_of_database(url)
 
 
-def test_a_postgresql_host_that_nobody_knows_is_told() -> None:
-    text_ = said_of_database("postgresql://user:canary@db.invalid/usage")
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql"])
+def test_a_database_host_that_nobody_knows_is_told(scheme: str) -> None:
+    text_ = said_of_database(f"{scheme}://user:canary@db.invalid/usage")
 
     assert "Correct the host in DATABASE_URL" in text_
 
 
-def test_a_wrong_password_of_postgresql_is_told(postgres: PostgresServer) -> None:
-    text_ = said_of_database(with_password(postgres.url, "canary"))
+@pytest.mark.parametrize("server", ["postgres", "mariadb"])
+def test_a_wrong_password_of_a_database_is_told(
+    server: str, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue(server).url
+
+    text_ = said_of_database(with_password(url, "canary"))
 
     assert "Correct user and password" in text_
     assert "canary" not in text_
 
 
-def test_a_missing_postgresql_database_is_told(postgres: PostgresServer) -> None:
-    assert "Create the database" in said_of_database(f"{postgres.url}_missing")
+@pytest.mark.parametrize("server", ["postgres", "mariadb"])
+def test_a_missing_database_is_told(server: str, request: pytest.FixtureRequest) -> None:
+    url = request.getfixturevalue(server).url
+
+    assert "Create the database" in said_of_database(f"{url}_missing")
 
 
 def test_a_postgresql_that_can_only_be_read_is_told(postgres: PostgresServer) -> None:
@@ -163,12 +157,14 @@ def test_a_postgresql_that_can_only_be_read_is_told(postgres: PostgresServer) ->
     assert "name the primary" in said_of_database(url)
 
 
-def test_a_silent_postgresql_is_told(postgres: PostgresServer) -> None:
-    postgres.freeze()
+@pytest.mark.parametrize("name", ["postgres", "mariadb"])
+def test_a_silent_database_is_told(name: str, request: pytest.FixtureRequest) -> None:
+    server = request.getfixturevalue(name)
+    server.freeze()
     try:
-        assert "did not answer in time" in said_of_database(postgres.url)
+        assert "did not answer in time" in said_of_database(server.url)
     finally:
-        postgres.thaw()
+        server.thaw()
 
 
 def test_a_good_limiter_store_is_ok_and_stays_empty(valkey: ValkeyServer) -> None:

@@ -3,6 +3,9 @@
 import subprocess
 import sys
 import threading
+import time
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,11 +15,15 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from llm_api.accounting import UsageQuery
 from llm_api.storage import migrate
+from llm_api.storage.engine import make_engine
+from llm_api.storage.sql import SqlUsageStore
 from llm_api.storage.tables import metadata
 from tests.storage.checkout import copy_project
-from tests.support.servers import PostgresServer
+from tests.storage.records import ended, stored_rows
 from tests.support.service import REPOSITORY_ROOT
+from tests.support.waiting import wait_until
 
 HALF_A_MIGRATION = """
 import sqlalchemy as sa
@@ -32,6 +39,8 @@ def upgrade():
 def downgrade():
     op.drop_table("half")
 """
+# MySQL and MariaDB commit every change of the schema: see test_mysql_migrations.py.
+TRANSACTIONAL = ["sqlite", "postgresql"]
 TABLES = {"alembic_version", "usage", "usage_hourly", "usage_daily"}
 BROKEN_LINE = '    raise RuntimeError("the second half is broken")\n'
 
@@ -49,11 +58,11 @@ def tables_of(url: str) -> set[str]:
     return set(sa.inspect(sa.create_engine(url, poolclass=sa.NullPool)).get_table_names())
 
 
-def upgrading(url: str) -> "subprocess.Popen[str]":
+def upgrading(url: str, root: Path = REPOSITORY_ROOT) -> "subprocess.Popen[str]":
     """Start `flask --app wsgi db upgrade`."""
     return subprocess.Popen(
         [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
-        cwd=REPOSITORY_ROOT,
+        cwd=root,
         env={"DATABASE_URL": url},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -105,6 +114,7 @@ def test_the_schema_goes_down_to_nothing_and_up_again(database: str) -> None:
     assert tables_of(database) == TABLES
 
 
+@pytest.mark.parametrize("empty_database", TRANSACTIONAL, indirect=True)
 def test_a_first_upgrade_that_fails_leaves_nothing(project: Path, empty_database: str) -> None:
     with pytest.raises(RuntimeError, match="second half"):
         migrate.upgrade(empty_database, project)
@@ -112,11 +122,26 @@ def test_a_first_upgrade_that_fails_leaves_nothing(project: Path, empty_database
     assert tables_of(empty_database) == set()
 
 
+@pytest.mark.parametrize("empty_database", TRANSACTIONAL, indirect=True)
 def test_a_later_upgrade_that_fails_leaves_the_old_schema(project: Path, database: str) -> None:
     with pytest.raises(RuntimeError, match="second half"):
         migrate.upgrade(database, project)
 
     assert tables_of(database) == TABLES
+
+
+def test_an_upgrade_that_fails_leaves_a_service_that_keeps_rows(
+    project: Path, database: str
+) -> None:
+    with pytest.raises(RuntimeError, match="second half"):
+        migrate.upgrade(database, project)
+    store = SqlUsageStore(make_engine(database))
+
+    store.check()
+    store.add([ended()])
+
+    assert len(stored_rows(database)) == 1
+    store.close()
 
 
 def test_a_failed_upgrade_succeeds_once_it_is_mended(project: Path, database: str) -> None:
@@ -130,6 +155,37 @@ def test_a_failed_upgrade_succeeds_once_it_is_mended(project: Path, database: st
     assert tables_of(database) == TABLES | {"half"}
 
 
+def test_an_upgrade_that_is_killed_half_way_succeeds_when_it_is_run_again(
+    project: Path, database: str
+) -> None:
+    half, reached = project / "migrations" / "versions" / "half.py", project / "reached"
+    waiting = f"    open({str(reached)!r}, 'w').close()\n    import time; time.sleep(60)\n"
+    half.write_text(HALF_A_MIGRATION.replace(BROKEN_LINE, waiting))
+    killed = upgrading(database, project)
+    wait_until(reached.exists, 30, "the migration is half done")
+    killed.kill()
+    killed.communicate()
+
+    half.write_text(HALF_A_MIGRATION.replace(BROKEN_LINE, ""))
+    migrate.upgrade(database, project)
+
+    assert tables_of(database) == TABLES | {"half"}
+
+
+def test_rows_and_sums_outlive_the_way_down_and_up_again(database: str) -> None:
+    store = SqlUsageStore(make_engine(database))
+    store.add([ended(f"req_{n}", model=f"m{n % 3}") for n in range(10)])
+    day = UsageQuery(datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC))
+    rows, sums = stored_rows(database), store.report(replace(day, group_by=("model", "hour")))
+
+    migrate.downgrade(database, REPOSITORY_ROOT, "0002")
+    migrate.upgrade(database, REPOSITORY_ROOT)
+
+    assert stored_rows(database) == rows
+    assert store.report(replace(day, group_by=("model", "hour"))) == sums
+    store.close()
+
+
 def test_a_percent_sign_in_path_and_address_is_taken_as_it_is(tmp_path: Path) -> None:
     root = copy_project(tmp_path / "50%(here)s")
     database = tmp_path / "50%(there)s.db"
@@ -139,17 +195,25 @@ def test_a_percent_sign_in_path_and_address_is_taken_as_it_is(tmp_path: Path) ->
     assert database.exists()
 
 
+@pytest.mark.parametrize(
+    ("server", "lock"),
+    [
+        ("postgres", "SELECT pg_advisory_xact_lock(7310255902)"),
+        ("mariadb", "SELECT get_lock(concat('llm_api:', md5(database())), 0)"),
+    ],
+)
 def test_an_upgrade_waits_for_another_longer_than_a_statement_may_take(
-    postgres: PostgresServer,
+    server: str, lock: str, request: pytest.FixtureRequest
 ) -> None:
-    url = postgres.new_database()
-    other = sa.create_engine(url)
+    url = request.getfixturevalue(server).new_database()
+    other = sa.create_engine(url, poolclass=sa.NullPool)
     connection = other.connect()
-    connection.execute(sa.text("SELECT pg_advisory_xact_lock(7310255902)"))
+    connection.execute(sa.text(lock))
+    started = time.monotonic()
     release = threading.Timer(6, connection.close)
     release.start()
     migrate.upgrade(url, REPOSITORY_ROOT)
 
     release.join()
-    other.dispose()
+    assert time.monotonic() - started >= 6
     assert "usage" in sa.inspect(sa.create_engine(url, poolclass=sa.NullPool)).get_table_names()

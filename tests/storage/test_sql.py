@@ -1,4 +1,7 @@
-"""The usage store keeps its promises on SQLite and on PostgreSQL alike."""
+"""The usage store in SQL: what is in its tables, and its errors, on every database.
+
+What every usage store promises is in contract.py.
+"""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,8 +14,9 @@ import sqlalchemy as sa
 from llm_api.storage import StoreError
 from llm_api.storage.engine import make_engine
 from llm_api.storage.sql import SqlUsageStore
+from tests.storage.crowd import in_processes
 from tests.storage.records import begun, ended, stored_rows
-from tests.storage.sqlite_writers import count_up, in_processes, keep_1000_rows
+from tests.storage.sqlite_writers import count_up, keep_1000_rows
 from tests.support.ports import closed_port
 from tests.support.servers import PostgresServer
 
@@ -103,9 +107,10 @@ def test_an_error_message_holds_no_value_of_a_row(store: SqlUsageStore) -> None:
     assert "INSERT" not in str(caught.value)
 
 
-def test_an_unreachable_database_is_an_error_without_credentials() -> None:
+@pytest.mark.parametrize("scheme", ["postgresql", "mysql", "mariadb"])
+def test_an_unreachable_database_is_an_error_without_credentials(scheme: str) -> None:
     with closed_port() as port:
-        store = SqlUsageStore(make_engine(f"postgresql://who:hunter2@127.0.0.1:{port}/rows"))
+        store = SqlUsageStore(make_engine(f"{scheme}://who:hunter2@127.0.0.1:{port}/rows"))
 
         with pytest.raises(StoreError) as caught:
             store.check()
@@ -134,7 +139,13 @@ def test_an_absent_database_is_not_taken_for_an_absent_table(postgres: PostgresS
 
 
 @pytest.mark.parametrize(
-    "url", ["postgresql+nonsense://h/d", "sqlite+nonsense://", "sqlite:////dev/null/usage.db"]
+    "url",
+    [
+        "postgresql+nonsense://h/d",
+        "mysql+nonsense://h/d",
+        "sqlite+nonsense://",
+        "sqlite:////dev/null/usage.db",
+    ],
 )
 def test_a_database_that_cannot_be_used_is_a_store_error(url: str) -> None:
     with pytest.raises(StoreError):
@@ -198,7 +209,7 @@ def test_processes_that_read_and_then_write_do_not_lock_each_other_out(tmp_path:
         connection.execute(sa.text("CREATE TABLE counter (n INTEGER)"))
         connection.execute(sa.text("INSERT INTO counter VALUES (0)"))
 
-    in_processes(count_up, url, 6)
+    in_processes(count_up, [(url,)] * 6)
 
     with engine.connect() as connection:
         assert connection.execute(sa.text("SELECT n FROM counter")).scalar_one() == 300
@@ -206,6 +217,6 @@ def test_processes_that_read_and_then_write_do_not_lock_each_other_out(tmp_path:
 
 
 def test_four_processes_keep_all_of_4000_rows(sqlite_database: str) -> None:
-    in_processes(keep_1000_rows, sqlite_database, 4)
+    in_processes(keep_1000_rows, [(sqlite_database, one) for one in range(4)])
 
     assert len(stored_rows(sqlite_database)) == 4_000

@@ -8,6 +8,7 @@
 * ``service``: the service under gunicorn, as an operator runs it.
 * ``visit``: `flask doctor`, and an upstream that is in good health.
 * ``servers``: PostgreSQL and Valkey out of wheels, with no root and nothing installed.
+* ``mariadb``: MariaDB, where the operating system has it installed.
 * ``processes``, ``ports`` and ``waiting``: what the others need of the operating system.
 
 Everything is a context manager, listens on loopback only and leaves nothing running behind.

@@ -26,7 +26,7 @@ from tests.support.waiting import wait_until
 _START_TIMEOUT = 30.0
 _STOP_TIMEOUT = 5.0
 _PING_TIMEOUT = 1.0
-# PostgreSQL refuses to run as root, and initdb under a uid that has no name.
+# initdb refuses to run under a uid that has no name.
 _UNPRIVILEGED_USER = "nobody"
 _POSTGRES_OPTIONS = {
     "fsync": "off",
@@ -150,8 +150,7 @@ class PostgresServer(LocalServer):
     def __init__(self, directory: Path) -> None:
         """Prepare without starting; the log goes to the directory."""
         super().__init__(directory)
-        is_root = os.geteuid() == 0
-        self._user = pwd.getpwnam(_UNPRIVILEGED_USER).pw_uid if is_root else None
+        self._user = unprivileged_user()
         self._password = secrets.token_hex(16)
         self._databases = 0
 
@@ -251,6 +250,11 @@ class PostgresServer(LocalServer):
         except FileNotFoundError:
             return False
         return lines[7:8] == ["ready   "]
+
+
+def unprivileged_user() -> int | None:
+    """Return whom a root steps down to: database servers refuse to run as root."""
+    return pwd.getpwnam(_UNPRIVILEGED_USER).pw_uid if os.geteuid() == 0 else None
 
 
 def _package_folder(name: str) -> Path:

@@ -59,7 +59,7 @@ def connected(
 def fault_of(url: str, watch: Watch, addresses: list[Address], timeout: float) -> Fault:
     """Connect, and return the fault that must come."""
     with pytest.raises(Fault) as raised:
-        connected(url, watch, addresses, timeout)
+        connected(url, watch, addresses, timeout).close()
     return raised.value
 
 
@@ -293,6 +293,32 @@ def test_a_handshake_ends_with_its_call(asker_of: AskerOf) -> None:
     assert asker.attempts == 1
 
 
+def test_a_handshake_that_begins_too_late_is_given_up(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker without time for it finds the socket shut, and ssl leaves the handshake out then."""
+    wrap = urllib3.connection._ssl_wrap_socket_and_match_hostname
+
+    def wrap_late(*, sock: socket.socket, **options: Any) -> Any:
+        wait_until(lambda: not is_connected(sock), LONG, "the watch has shut the socket")
+        return wrap(sock=sock, **options)
+
+    monkeypatch.setattr(urllib3.connection, "_ssl_wrap_socket_and_match_hostname", wrap_late)
+    with serving(say_nothing) as address:
+        fault = fault_of(f"https://{LOOPBACK}:{address[1]}/v1", watch, [], 0.2)
+
+    assert described(fault.error) == LATE
+
+
+def is_connected(sock: socket.socket) -> bool:
+    """Tell whether a socket has a peer still."""
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
+
+
 def test_a_server_that_hangs_up_in_the_handshake_is_asked_again(asker_of: AskerOf) -> None:
     with serving(hang_up) as address:
         asker = asker_of(f"https://{LOOPBACK}:{address[1]}/v1")
@@ -314,11 +340,11 @@ def test_no_socket_is_left_behind(watch: Watch, kind: str) -> None:
             behave = {"silent": say_nothing, "dribbling": dribble, "hanging up": hang_up}[kind]
             address = stack.enter_context(serving(behave))
         url = f"https://{LOOPBACK}:{address[1]}/v1"
-        fault_of(url, watch, [], 0.1)  # what is made once is there now
+        fault_of(url, watch, [], 0.3)  # what is made once is there now
         before = descriptors()
 
-        for _ in range(5):
-            fault_of(url, watch, [], 0.1)
+        for _ in range(4):
+            fault_of(url, watch, [], 0.3)
 
         wait_until(lambda: descriptors() <= before, LONG, "all sockets are closed")
         assert watch._watched == set()
