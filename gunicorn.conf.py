@@ -6,8 +6,12 @@ gevent first (requests, urllib3, SQLAlchemy): the workers import the application
 
 import gc
 import os
+import subprocess
 import sys
+from functools import partial
 
+from llm_api.descriptors import connections_within_limit
+from llm_api.drain import begin_on_sigterm
 from llm_api.settings import PROJECT_ROOT, Settings, SettingsError
 from llm_api.telemetry import logging_config
 from llm_api.upstream import local
@@ -26,12 +30,13 @@ workers = settings.web_concurrency
 # A waiting call costs a greenlet instead of a thread: slow upstreams and slow or hostile clients
 # hold nothing, and a full core degrades evenly (docs/decisions/0002-gevent.md).
 worker_class = "llm_api.gunicorn_worker.DrainingGeventWorker"
-# Calls and idle connections a worker holds at once; 2,000 waiting calls need about 170 MiB.
-worker_connections = 2_000
+# Calls and idle connections a worker holds at once, as far as its file descriptors go; others wait
+# in the kernel's queue. 2,000 waiting calls need about 170 MiB.
+worker_connections = connections_within_limit(2_000)
 # A worker whose loop stands still for so long is replaced. Waiting calls do not stop the loop.
 timeout = 30
-# After SIGTERM, calls in progress have so long to end.
-graceful_timeout = 30
+# After SIGTERM, calls in progress have so long to end; llm_api/drain.py ends the rest in good time.
+graceful_timeout = settings.shutdown_grace
 # Longer than the 60 s for which common proxies and SDKs keep an idle connection open: the side that
 # closes first should be theirs.
 keepalive = 75
@@ -40,14 +45,18 @@ keepalive = 75
 forwarder_headers = ""
 # The default opens a control socket in the home folder, which nothing here uses.
 control_socket_disable = True
+# So long may it take to find out whether the settings are right that a SIGHUP brings.
+CHECK_TIMEOUT = 30
+CHECK = [sys.executable, "-m", "flask", "--app", "wsgi", "check-config"]
 # Each request is logged once, by the application, with its id.
 accesslog = None
-logger_class = "llm_api.gunicorn_worker.NoAccessLogger"
+logger_class = "llm_api.gunicorn_worker.ServiceLogger"
 logconfig_dict = logging_config(settings.secrets)
 
 
 def on_starting(server):
     """Start the bundled model where no upstream is configured; it loads while workers start."""
+    server.reload = partial(_reload_if_right, server, server.reload)
     if workers > 1 and settings.ratelimit_storage_uri.startswith("memory"):
         server.log.warning(
             "RATELIMIT_STORAGE_URI is memory://: each of the %d workers counts for itself, so that"
@@ -63,6 +72,23 @@ def on_starting(server):
     )
     if settings.local_model is None:
         _start_bundled_model(server)
+
+
+def _reload_if_right(server, reload):
+    """Take up new settings on SIGHUP; wrong ones would end a service that works."""
+    # In a process of its own: the master must not import the application.
+    try:
+        check = subprocess.run(  # noqa: S603  # a command of our own
+            CHECK, capture_output=True, text=True, timeout=CHECK_TIMEOUT, check=False
+        )
+        problem = check.stderr.strip() or f"the check ended with {check.returncode}"
+        is_right = check.returncode == 0
+    except (OSError, subprocess.TimeoutExpired) as error:
+        problem, is_right = f"the settings could not be checked ({type(error).__name__})", False
+    if not is_right:
+        server.log.error("nothing is reloaded: %s", problem)
+    else:
+        reload()
 
 
 def _start_bundled_model(server):
@@ -81,10 +107,12 @@ def _start_bundled_model(server):
 
 
 def post_worker_init(worker):
-    """Take up usage rows that a killed worker left behind, without waiting for the first call."""
+    """Let the worker's end be known, and take up usage rows that a killed worker left behind."""
     # What is loaded now lives as long as the worker: the garbage collector need not look at it.
     gc.collect()
     gc.freeze()
+    worker.drain = worker.wsgi.extensions["llm_api"].watch.drain
+    begin_on_sigterm(worker.drain)
     worker.wsgi.extensions["llm_api_spool"].start()
     worker.wsgi.extensions["llm_api_upkeep"].start()
 

@@ -11,8 +11,9 @@ from typing import Any
 class UsageRecord:
     """One call that was about to reach an upstream. It holds no prompt, answer or key.
 
-    `status` is `ok`, `upstream_error`, `timeout`, `client_closed`, `error` (a fault of our own)
-    or `killed` (the worker died during the call; its outcome is unknown). `model` and `upstream`
+    `status` is `ok`, `upstream_error`, `timeout`, `client_closed`, `aborted_shutdown` (the service
+    ended before the answer), `error` (a fault of our own) or `killed` (the worker died during the
+    call; its outcome is unknown). `model` and `upstream`
     are those of the last attempt; `tries` lists them all, each with upstream, model, reason (None
     where it went well) and milliseconds. `http_status` is what the caller got, `own_ms` the time
     that neither the queue nor the upstream took. `cost_micro` is in millionths of `currency`, None

@@ -14,6 +14,7 @@ from gevent import get_hub, monkey
 import llm_api
 from llm_api import cli, config_files, telemetry
 from llm_api.domain import Model, UpstreamPlan
+from llm_api.drain import Drain
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
@@ -89,7 +90,7 @@ def _spool_folder(settings: Settings) -> Path:
 
 
 def _services(settings: Settings, store: UsageStore, spool: Spool, limiter: Limiter) -> Services:
-    watch = Watch()
+    watch = Watch(Drain(settings.shutdown_grace))
     upstreams = _upstreams(settings, watch)
     fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
     models, prices = config_files.read_models(settings.root)
@@ -110,7 +111,7 @@ def _services(settings: Settings, store: UsageStore, spool: Spool, limiter: Limi
         optimizer=PromptOptimizer(
             catalogue, ledger, is_enabled=settings.enable_prompt_optimization
         ),
-        readiness=ReadinessService(checks),
+        readiness=ReadinessService(checks, is_ending=lambda: watch.drain.has_begun),
         replays=ReplayService(shared),
         reports=ReportService(store),
         watch=watch,

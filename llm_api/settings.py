@@ -56,6 +56,7 @@ class Settings:
     catalogue_only: bool
     bind: str
     web_concurrency: int
+    shutdown_grace: int
     root: Path = PROJECT_ROOT
 
     @property
@@ -103,6 +104,7 @@ class Settings:
             catalogue_only=read.boolean("CATALOGUE_ONLY", default=False),
             bind=read.bind("BIND", "127.0.0.1:8000"),
             web_concurrency=read.whole("WEB_CONCURRENCY", 1, at_most=256),
+            shutdown_grace=read.whole("SHUTDOWN_GRACE", 30, at_most=3_600),
             root=root,
         )
         if read.problems:

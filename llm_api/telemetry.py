@@ -97,9 +97,8 @@ def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:
         "formatters": {"json": {"()": JsonFormatter, "secret_values": list(secret_values)}},
         "handlers": {
             "stderr": {
-                "class": "logging.StreamHandler",
+                "class": "llm_api.log_queue.QueueHandler",
                 "formatter": "json",
-                "stream": "ext://sys.stderr",
             }
         },
         "root": {"level": "INFO", "handlers": ["stderr"]},

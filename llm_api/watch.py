@@ -1,4 +1,4 @@
-"""Ends waiting from outside: when a time is over, or when a client has left.
+"""Ends waiting from outside: when a time is over, a client has left, or the process ends.
 
 A socket time-out counts from one read to the next, so a peer that dribbles a byte at a time never
 meets it; and a view that waits for an upstream cannot see its own client leave. One thread (a
@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from llm_api.domain import never
+from llm_api.drain import Drain
 
 INTERVAL = 0.25
 _ESTABLISHED = 1  # of Linux's tcp_info, include/net/tcp_states.h
@@ -30,13 +31,19 @@ class Watched:
         *,
         total: float,
         is_abandoned: Callable[[], bool] = never,
+        must_end: Callable[[], bool] = never,
         how: int = socket.SHUT_RD,
     ) -> None:
-        """Give it `total` seconds from now; `how` says which sides of the socket are shut then."""
+        """Give it `total` seconds from now; `how` says which sides of the socket are shut then.
+
+        `must_end` tells whether the process ends and can wait no longer.
+        """
         self.deadline = time.monotonic() + total
         self.is_over_time = False
         self.is_client_gone = False
+        self.is_shut_down = False
         self._is_abandoned = is_abandoned
+        self._must_end = must_end
         self._how = how
         self._socket: socket.socket | None = None
 
@@ -53,7 +60,9 @@ class Watched:
         """Look whether the waiting must end, and shut the socket if so."""
         self.is_over_time = self.is_over_time or not self.remaining
         self.is_client_gone = self.is_client_gone or self._is_abandoned()
-        if (self.is_over_time or self.is_client_gone) and self._socket is not None:
+        self.is_shut_down = self.is_shut_down or self._must_end()
+        is_to_end = self.is_over_time or self.is_client_gone or self.is_shut_down
+        if is_to_end and self._socket is not None:
             shut(self._socket, self._how)
 
 
@@ -107,10 +116,11 @@ def has_hung_up(client: socket.socket) -> bool:
 
 
 class Watch:
-    """Looks after everything that waits in a process."""
+    """Looks after everything that waits in a process; `drain` tells when the process ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, drain: Drain | None = None) -> None:
         """Start nothing yet: the thread must belong to the worker, not to its parent process."""
+        self.drain = Drain() if drain is None else drain
         self._watched: set[Watched] = set()
         self._is_needed = threading.Event()
         self._starting = threading.Lock()

@@ -236,6 +236,7 @@ def test_one_request_meets_a_valkey_that_is_away_and_the_others_do_not(
         assert ask(shared) == OK
 
     # The line is written by a request that waited for Valkey, for 0.2 s at most.
+    wait_until(lambda: "counted in memory" in shared.log(), 10, shared.log)
     lines = [record for record in shared.log_records() if "counted in memory" in str(record)]
     assert 1 <= len(lines) < 5
 
@@ -272,6 +273,7 @@ def test_the_log_names_a_valkey_that_is_away_once(shared: Service, valkey: Valke
     for _ in range(10):
         ask(shared)
 
+    wait_until(lambda: "counted in memory" in shared.log(), 10, shared.log)
     warnings = [line for line in shared.log_records() if line["level"] == "WARNING"]
 
     assert ["counted in memory" in line["message"] for line in warnings] == [True]

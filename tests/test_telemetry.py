@@ -50,6 +50,11 @@ def post(service: Service, path: str, body: object) -> requests.Response:
         return session.post(service.url + path, json=body, timeout=10)
 
 
+def lines_of(service: Service, route: str) -> list[dict[str, Any]]:
+    """Read the log lines of a route's requests."""
+    return [one for one in service.log_records() if one.get("route") == route]
+
+
 def said(text: str, **fields: object) -> dict[str, object]:
     """Make the body of a chat call."""
     return {"messages": [{"role": "user", "content": text}], **fields}
@@ -140,7 +145,8 @@ def test_a_short_secret_leaves_the_line_whole(secret: str) -> None:
 def test_an_answer_and_its_log_line_have_the_same_id(service: Service) -> None:
     answer = post(service, CHAT, said("hello"))
 
-    (line,) = [one for one in service.log_records() if one.get("route") == CHAT]
+    wait_until(lambda: lines_of(service, CHAT), 10, service.log)
+    (line,) = lines_of(service, CHAT)
     assert line["request_id"] == answer.headers["x-request-id"]
     assert (line["message"], line["status"]) == ("request", 200)
 

@@ -70,6 +70,17 @@ def test_a_client_that_left_ends_the_reading(pair: Pair) -> None:
     assert (waiting.is_over_time, waiting.is_client_gone) == (False, True)
 
 
+def test_the_end_of_the_process_ends_the_reading(pair: Pair) -> None:
+    ours, _ = pair
+    waiting = Watched(total=60, must_end=lambda: True)
+    waiting.waits_on(ours)
+
+    waiting.check()
+
+    assert ours.recv(1) == b""
+    assert (waiting.is_shut_down, waiting.is_over_time) == (True, False)
+
+
 def test_that_a_client_left_is_not_forgotten() -> None:
     answers = iter([True, False])
     waiting = Watched(total=60, is_abandoned=lambda: next(answers))

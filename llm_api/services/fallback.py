@@ -7,7 +7,7 @@ from llm_api.domain import Fallback, Notes
 from llm_api.errors import ApiError
 from llm_api.services.catalogue import Destination
 from llm_api.upstream.call import Call
-from llm_api.upstream.faults import ClientGone
+from llm_api.upstream.faults import ClientGone, ShuttingDown
 from llm_api.upstream.policy import ATTEMPTS_IN_ALL
 
 _T = TypeVar("_T")
@@ -28,7 +28,7 @@ def first_that_answers(
         try:
             answer = ask(candidate)
         except ApiError as error:
-            if isinstance(error, ClientGone):
+            if isinstance(error, ClientGone | ShuttingDown):
                 raise
             following = _next(error, candidate, rest, call)
             if following is None:

@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from llm_api.domain import never
+
 _GOOD_KEPT_S = 5.0
 _BAD_KEPT_S = 1.0
 
@@ -28,16 +30,23 @@ class ReadinessService:
         self,
         checks: dict[str, Callable[[], str]],
         clock: Callable[[], float] = time.monotonic,
+        is_ending: Callable[[], bool] = never,
     ) -> None:
-        """Take one function a part; it returns `ok`, `starting` or what is wrong."""
+        """Take one function a part; it returns `ok`, `starting` or what is wrong.
+
+        `is_ending` tells whether the process ends, so that nothing else is asked any more.
+        """
         self._checks = checks
         self._clock = clock
+        self._is_ending = is_ending
         self._lock = threading.Lock()
         self._last = Readiness(dict.fromkeys(checks, "starting"))
         self._asked_at = float("-inf")
 
     def check(self) -> Readiness:
         """Return the state now, or that of at most 5 s ago (1 s where something was wrong)."""
+        if self._is_ending():
+            return Readiness({"process": "shutting down"})
         with self._lock:
             kept_s = _GOOD_KEPT_S if self._last.is_ready else _BAD_KEPT_S
             if self._clock() - self._asked_at < kept_s:

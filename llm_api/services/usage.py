@@ -18,6 +18,7 @@ from llm_api.upstream.call import Attempt, Call
 from llm_api.upstream.chunks import StreamedAnswer
 
 _STATUS_OF_CODE = {504: "timeout", 499: "client_closed"}
+_STATUS_OF_REASON = {"server_shutdown": "aborted_shutdown"}
 _UNPRICED = (None, None)
 
 
@@ -68,6 +69,18 @@ def _shown(attempt: Attempt) -> dict[str, Any]:
     }
 
 
+def _status_of(error: ApiError) -> str:
+    by_code = _STATUS_OF_CODE.get(error.status, "upstream_error")
+    return _STATUS_OF_REASON.get(error.reason, by_code)
+
+
+def _end_of_left(call: Call) -> tuple[str, str]:
+    """Say why nobody takes the rest of a stream: status and reason."""
+    if call.is_shut_down:  # the last clients are cut when the process ends
+        return "aborted_shutdown", "server_shutdown"
+    return "client_closed", "client_closed"
+
+
 def _begun(destination: Destination, caller: Caller) -> UsageRecord:
     return UsageRecord(
         request_id=caller.request_id,
@@ -110,12 +123,10 @@ class UsageLedger:
             yield accounted
             end = _End("ok", None, 200)
         except ApiError as error:
-            status = _STATUS_OF_CODE.get(error.status, "upstream_error")
-            end = _End(status, error.reason, error.status)
+            end = _End(_status_of(error), error.reason, error.status)
             raise
         except GeneratorExit:
-            # Nobody takes the rest of the stream.
-            end = _End("client_closed", "client_closed", 499)
+            end = _End(*_end_of_left(call), 499)
             raise
         finally:
             if call.attempts:

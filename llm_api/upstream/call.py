@@ -30,6 +30,7 @@ class Call(Watched):
         *,
         total: float,
         is_abandoned: Callable[[], bool] = never,
+        must_end: Callable[[], bool] = never,
         on_first_attempt: Callable[[], None] | None = None,
         timing: Timing | None = None,
         is_hurried: bool = False,
@@ -39,7 +40,9 @@ class Call(Watched):
         `is_hurried` says that it is the client who gives it less time than it would have.
         """
         # Both sides: an upstream that does not read holds up the sending.
-        super().__init__(total=total, is_abandoned=is_abandoned, how=socket.SHUT_RDWR)
+        super().__init__(
+            total=total, is_abandoned=is_abandoned, must_end=must_end, how=socket.SHUT_RDWR
+        )
         self._is_hurried = is_hurried
         self.tries: list[Attempt] = []
         self.dropped: tuple[str, ...] = ()  # what the upstream asked last does not take
@@ -57,6 +60,19 @@ class Call(Watched):
     def attempts(self) -> int:
         """How many attempts were made so far."""
         return len(self.tries)
+
+    @property
+    def ending(self) -> faults.Fault | None:
+        """Why this service itself has ended the call, None where it has not.
+
+        That it took too long is the upstream's fault and does not count.
+        """
+        if self.is_client_gone:
+            return faults.Fault(faults.ClientGone())
+        # Asked once more: what woke us can have been the end of another part of the same call.
+        if self.is_shut_down or self._must_end():
+            return faults.Fault(faults.ShuttingDown())
+        return None
 
     @contextmanager
     def attempt(self, upstream: str, line: str, model: str) -> Iterator[None]:
@@ -80,14 +96,14 @@ class Call(Watched):
             attempt.seconds = self.timing.upstream - self._spent
 
     def pause(self, seconds: float, sleep: Callable[[float], None]) -> None:
-        """Wait before the next attempt; raises faults.Fault when the client leaves meanwhile."""
+        """Wait before the next attempt; raises faults.Fault when the call is ended meanwhile."""
         while seconds > 0 and self.remaining:
             step = min(seconds, INTERVAL)
             sleep(step)
             seconds -= step
             self.check()
-            if self.is_client_gone:
-                raise faults.Fault(faults.ClientGone())
+            if (ending := self.ending) is not None:
+                raise ending
 
     def note_first_token(self) -> None:
         """Note that the answer begins."""

@@ -59,6 +59,7 @@ class UpstreamClient:
         self.serves_one_model = traits.serves_one_model
         self._traits = traits
         self._timeouts = timeouts
+        self._must_end = watch.drain.is_over
         self._profile = profile
         self._policy = policy or RetryPolicy()
         self._places = Places(traits.max_concurrency, traits.queue_timeout)
@@ -89,6 +90,7 @@ class UpstreamClient:
             total=total if time_limit is None else min(total, time_limit),
             is_hurried=time_limit is not None and time_limit < total,
             is_abandoned=is_abandoned,
+            must_end=self._must_end,
             on_first_attempt=on_first_attempt,
             timing=timing,
         )
@@ -143,8 +145,8 @@ class UpstreamClient:
         try:
             completion = self._attempt(replace(ask, body=body), call)
         except (faults.Fault, CircuitOpen) as error:
-            if call.is_client_gone:
-                raise
+            if (ending := call.ending) is not None:
+                raise ending from error
             logger.info("no answer without thinking", extra={"cause": type(error).__name__})
             return empty
         return replace(completion, usage=empty.usage.plus(completion.usage))
@@ -174,8 +176,9 @@ class UpstreamClient:
             permit.note(Outcome.GOOD)
             yield first
             yield from batches
-            if call.is_client_gone:  # an end that our own watch has made
-                raise faults.Fault(faults.ClientGone())
+            ending = call.ending  # an end that our own watch has made
+            if ending is not None and (call.is_client_gone or not answer.is_done):
+                raise ending
 
     def _reader(self, operation: Operation, *, model_was_named: bool) -> RefusalReader:
         return RefusalReader(self._profile.rules, operation, model_was_named)

@@ -72,12 +72,14 @@ class Connector:
     def connect(self, connection: HTTPConnection, timeout: float) -> None:
         """Connect within so many seconds; raises faults.Fault."""
         bounded: Any = connection
-        connecting = bounded.connecting = Watched(total=timeout, how=socket.SHUT_RDWR)
+        connecting = bounded.connecting = Watched(
+            total=timeout, must_end=self._watch.drain.is_over, how=socket.SHUT_RDWR
+        )
         connection.timeout = max(timeout, 0.001)
         self._watch.add(connecting)
         try:
             connection.connect()
-        except (OSError, urllib3.exceptions.HTTPError) as error:
+        except (OSError, RuntimeError, urllib3.exceptions.HTTPError) as error:
             if connecting.is_over_time and not isinstance(error, socket.gaierror):
                 raise faults.while_connecting(TimeoutError()) from error
             raise faults.while_connecting(error) from error

@@ -4,6 +4,7 @@ The texts are ours: an upstream's own can carry account ids, endpoint ids and pr
 upstream says itself, by status and code, is read in `refusals.py`.
 """
 
+import errno
 import http.client
 import math
 import socket
@@ -21,6 +22,7 @@ from llm_api.errors import (
 )
 
 MAX_RETRY_AFTER = 60
+_NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 
 
 class Fault(Exception):
@@ -77,6 +79,18 @@ class ClientGone(ServiceError):
     def __init__(self) -> None:
         """Make the error."""
         super().__init__("The client closed the connection.", reason="client_closed")
+
+
+class ShuttingDown(Unavailable):
+    """This service ends, and the grace time of its calls is over."""
+
+    def __init__(self) -> None:
+        """Make the error."""
+        super().__init__(
+            "This service is shutting down and cannot finish the answer; send the request again.",
+            reason="server_shutdown",
+            retry_after=1,
+        )
 
 
 def bad_response(what: str) -> Fault:
@@ -136,6 +150,9 @@ def circuit_open(wait: float) -> Fault:
 
 def while_connecting(error: Exception) -> Fault:
     """Translate what was raised before a connection stood."""
+    # A RuntimeError is a thread that could not be started, to look up the name.
+    if isinstance(error, RuntimeError) or getattr(error, "errno", None) in _NO_DESCRIPTOR:
+        return Fault(overloaded())  # we are: no other upstream could be reached either
     is_tls = isinstance(error, ssl.SSLError | ssl.CertificateError | urllib3.exceptions.SSLError)
     # Who hangs up in the handshake says nothing about certificates.
     if is_tls and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):

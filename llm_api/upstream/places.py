@@ -19,12 +19,12 @@ class Places:
 
     @contextmanager
     def taken(self, call: Call) -> Iterator[None]:
-        """Hold a place for the call; raises Unavailable, or ClientGone if its client left."""
+        """Hold a place for the call; raises an ApiError where it gets none."""
         if not self._free.acquire(blocking=False):
             self._wait(call)
         try:
-            if call.is_client_gone:  # nobody looked for it while it waited
-                raise faults.ClientGone
+            if (ending := call.ending) is not None:  # nobody looked for it while it waited
+                raise ending.error
             yield
         finally:
             self._free.release()

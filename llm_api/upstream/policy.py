@@ -41,6 +41,7 @@ _ILL = frozenset(
     ]
 )
 _REFUSING_US = frozenset(["upstream_auth", "upstream_account"])
+_OUR_DOING = frozenset(["client_closed", "overloaded", "server_shutdown"])
 _TOO_LATE = "upstream_timeout"  # it may still be at work: another attempt would be paid twice
 
 
@@ -167,4 +168,4 @@ def _outcome_of(fault: faults.Fault) -> Outcome:
         return Outcome.FATAL
     if reason in _ILL:
         return Outcome.FAULT
-    return Outcome.UNKNOWN if reason == "client_closed" else Outcome.GOOD
+    return Outcome.UNKNOWN if reason in _OUR_DOING else Outcome.GOOD

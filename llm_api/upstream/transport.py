@@ -185,8 +185,8 @@ class Transport:
             response = self._adapter.send(self._prepared(method, path, body), timeout=call)
             yield response
         except faults.Fault as fault:
-            if call.is_client_gone:
-                raise faults.Fault(faults.ClientGone()) from fault
+            if (ending := call.ending) is not None:
+                raise ending from fault
             if call.is_over_time:
                 raise faults.timed_out() from fault
             raise

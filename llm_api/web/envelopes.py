@@ -8,12 +8,14 @@ import orjson
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
+from llm_api.drain import OUT_OF_MEMORY
 from llm_api.errors import (
     ApiError,
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
     ServiceError,
+    Unavailable,
 )
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,7 @@ def register_error_handlers(app: Flask) -> None:
     app.register_error_handler(ApiError, error_response)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_crash)
+    app.register_error_handler(MemoryError, _answer_exhaustion)
 
 
 def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = None) -> Response:
@@ -124,3 +127,13 @@ def _answer_crash(error: Exception) -> Response:
     logger.error("unexpected error", exc_info=error, extra={"path": request.path[:200]})
     message = "Something went wrong in this service; quote the request id to its operator."
     return error_response(ServiceError(message, reason="internal_error"))
+
+
+def _answer_exhaustion(_: Exception) -> Response:
+    """Answer a request that the process has no memory left for; a smaller one may be served."""
+    # What else has failed meanwhile is not known: llm_api/gunicorn_worker.py replaces the worker.
+    request.environ[OUT_OF_MEMORY] = True
+    # Without a traceback, which would take up more of it.
+    logger.error("out of memory", extra={"path": request.path[:200]})
+    message = "This service has no memory left for the request; try again later."
+    return error_response(Unavailable(message, reason="out_of_memory", retry_after=5))

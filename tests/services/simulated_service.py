@@ -114,7 +114,7 @@ class Service:
             in_flight, policy = upstream._policy._budget._in_flight, self.policies[name]
             is_right = in_flight == policy.repeats_in_flight
             expect(is_right, f"{in_flight} repeats in flight at {name}")
-            for line in upstream._lines._lines if len(KEYS[name]) > 1 else []:
+            for line in upstream._lines._lines:
                 known = self.lines[line.name].in_progress
                 expect(line.calls == known, f"{line.calls} calls at {line.name}, not {known}")
         expect(taken == len(calls), f"{taken} places taken by {len(calls)} calls")

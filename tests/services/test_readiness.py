@@ -78,3 +78,11 @@ def test_only_if_all_parts_are_good_the_service_is_ready(
 
     assert readiness.checks == {"database": first, "upstream": second}
     assert readiness.is_ready is (expected == "ready")
+
+
+def test_a_process_that_ends_is_not_ready_and_asks_nobody(clock: Clock) -> None:
+    ending = iter([False, True])
+    service = ReadinessService({"upstream": lambda: "ok"}, clock, lambda: next(ending))
+    assert service.check().is_ready
+
+    assert service.check() == Readiness({"process": "shutting down"})

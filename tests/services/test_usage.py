@@ -9,7 +9,7 @@ from llm_api.domain import Completion, Timing, TokenUsage
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault, UpstreamTimeout
 from llm_api.services.catalogue import Destination
 from llm_api.services.usage import UsageLedger
-from llm_api.upstream.faults import ClientGone
+from llm_api.upstream.faults import ClientGone, ShuttingDown
 from tests.services.calls import CALLER, ListSink, client_of
 
 DESTINATION = Destination(client_of(), "the-model", "the-asked-model")
@@ -107,10 +107,11 @@ def test_a_repeated_call_has_one_row_with_all_its_attempts(
         (InvalidRequest("No.", reason="content_filtered"), "upstream_error", "content_filtered"),
         (UpstreamTimeout("Too slow.", reason="upstream_timeout"), "timeout", "upstream_timeout"),
         (ClientGone(), "client_closed", "client_closed"),
+        (ShuttingDown(), "aborted_shutdown", "server_shutdown"),
         (ZeroDivisionError(), "error", None),
         (KeyboardInterrupt(), "error", None),
     ],
-    ids=["502", "400", "504", "499", "our own", "interrupt"],
+    ids=["502", "400", "504", "499", "the end", "our own", "interrupt"],
 )
 def test_a_row_says_how_a_call_failed(
     ledger: UsageLedger, sink: ListSink, error: BaseException, status: str, reason: str | None
