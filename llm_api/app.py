@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_limiter import Limiter
-from gevent import get_hub, monkey
 
 import llm_api
 from llm_api import cli, config_files, telemetry
 from llm_api.domain import Model, UpstreamPlan
 from llm_api.drain import Drain
+from llm_api.offload import BoundedOffload, offload
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.prompts.optimizer import PromptOptimizer
@@ -42,16 +42,19 @@ from llm_api.web.openai import routes as openai_routes
 from llm_api.web.rest import routes as rest_routes
 from llm_api.web.rest import usage
 
+# A little more than a statement may take: the server's own bound is to end it first.
+_READ_TIMEOUT_S = 6.0
+
 
 def create_app(settings: Settings) -> Flask:
     """Build the application with everything that it needs; nothing is connected or started yet."""
     app = Flask(__name__, static_folder=None)
     telemetry.configure_logging(settings.secrets)
     store = _store(settings)
-    spool = Spool(_spool_folder(settings), store, _offload)
+    spool = Spool(_spool_folder(settings), store, offload)
     app.extensions["llm_api_spool"] = spool
     app.extensions["llm_api_upkeep"] = Upkeep(
-        _spool_folder(settings), store, _offload, settings.usage_retention_days
+        _spool_folder(settings), store, offload, settings.usage_retention_days
     )
     hooks.register_hooks(app)
     replays.register_teardown(app)
@@ -101,7 +104,7 @@ def _services(settings: Settings, store: UsageStore, spool: Spool, limiter: Limi
     if shared is not None:
         closers.append(shared.close)
     checks: dict[str, Callable[[], str]] = {
-        "database": partial(_check_store, store),
+        "database": partial(_check_store, store, BoundedOffload(1, _READ_TIMEOUT_S)),
         "limiter": lambda: "ok" if limiter.storage.check() else "unreachable",
         "upstream": fast.probe,
     }
@@ -113,7 +116,7 @@ def _services(settings: Settings, store: UsageStore, spool: Spool, limiter: Limi
         ),
         readiness=ReadinessService(checks, is_ending=lambda: watch.drain.has_begun),
         replays=ReplayService(shared),
-        reports=ReportService(store),
+        reports=ReportService(store, BoundedOffload(2, _READ_TIMEOUT_S)),
         watch=watch,
         is_demo=settings.uses_bundled_model,
         closers=(*closers, store.close),
@@ -203,29 +206,9 @@ def _register_routes(app: Flask) -> None:
         app.register_blueprint(blueprint)
 
 
-def _check_store(store: UsageStore) -> str:
+def _check_store(store: UsageStore, look: BoundedOffload) -> str:
     try:
-        _offload(store.check)
+        look(store.check)
     except StoreError as error:
         return str(error)
     return "ok"
-
-
-def _offload(blocking: Callable[[], None]) -> None:
-    """Run what may block for long where it stops nobody: under gevent, in a real thread.
-
-    A locked SQLite file stopped every greenlet for 2.9 s otherwise.
-    """
-    if not monkey.is_module_patched("threading"):
-        blocking()
-    # Caught in the thread: gevent would print a traceback, with SQL in it, past the logs.
-    elif (raised := get_hub().threadpool.apply(_raised_by, (blocking,))) is not None:
-        raise raised
-
-
-def _raised_by(blocking: Callable[[], None]) -> Exception | None:
-    try:
-        blocking()
-    except Exception as error:  # noqa: BLE001  # all of them are raised again, by the caller
-        return error
-    return None

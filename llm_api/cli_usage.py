@@ -39,7 +39,7 @@ def usage_commands(settings: Settings) -> AppGroup:
             )
         store = _store(settings)
         try:
-            groups = ReportService(store).all(query)
+            groups = ReportService(store, lambda look: look()).all(query)
         except ApiError as error:
             raise click.ClickException(error.message) from error
         finally:

@@ -12,6 +12,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from llm_api.domain import TokenUsage
 
 _MICRO = 1_000_000
+_MOST = 2**62  # more than this cannot be true, nor be kept and summed up
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,8 @@ class Price:
             if count and price is None:
                 return None
             total += max(count, 0) * (price or 0)
-        return int(total.to_integral_value(ROUND_HALF_UP))
+        cost = int(total.to_integral_value(ROUND_HALF_UP))
+        return cost if cost <= _MOST else None
 
 
 class PriceList:

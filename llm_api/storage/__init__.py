@@ -24,13 +24,17 @@ class StoreError(Exception):
     """A store could not do what it was asked; the message holds no credentials."""
 
 
+class RefusedError(StoreError):
+    """A store will never take these records: one of them has a value that it cannot keep."""
+
+
 class UsageStore(Protocol):
     """A place that keeps usage rows."""
 
     def add(self, records: Sequence[UsageRecord]) -> None:
         """Keep the records, all or none; one whose `request_id` is kept already changes nothing.
 
-        Raises StoreError.
+        Raises StoreError; where it is the records' own fault, RefusedError.
         """
 
     def report(self, query: UsageQuery) -> list[UsageSums]:

@@ -19,7 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from llm_api.accounting import UsageRecord
-from llm_api.storage import StoreError, UsageStore
+from llm_api.storage import RefusedError, StoreError, UsageStore
 from llm_api.storage.spool_file import SpoolFile, ended_records
 
 logger = logging.getLogger(__name__)
@@ -113,8 +113,19 @@ class Spool:
                     self._rotate(self._file)
 
     def _save(self, records: list[UsageRecord]) -> None:
-        if records:
+        """Move records into the store; one that it will never take must not hold up the others."""
+        if not records:
+            return
+        try:
             self._offload(partial(self._store.add, records))
+        except RefusedError as error:
+            if len(records) == 1:
+                extra = {"state": "ended", "row": records[0], "cause": str(error)}
+                logger.error("usage row not saved", extra=extra)  # noqa: TRY400  # nothing to trace
+                return
+            middle = len(records) // 2
+            self._save(records[:middle])
+            self._save(records[middle:])
 
     def _rotate(self, full: SpoolFile) -> None:
         """Begin a new file with the calls that are still open, and drop the full one."""

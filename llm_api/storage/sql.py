@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
-from llm_api.storage import StoreError, mysql
+from llm_api.storage import RefusedError, StoreError, mysql
 from llm_api.storage.engine import READS
 from llm_api.storage.reports import read_sums
 from llm_api.storage.rollups import add_to_rollups
@@ -43,6 +43,9 @@ class SqlUsageStore:
                 self._insert(list(rows.values()))
             except sa.exc.IntegrityError:
                 self._insert_new(rows)
+        # A number that is too large is not even a DBAPI's error on SQLite.
+        except (sa.exc.DataError, sa.exc.IntegrityError, OverflowError) as error:
+            raise RefusedError("The database does not take a value of a row.") from error
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
 

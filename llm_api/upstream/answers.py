@@ -26,6 +26,7 @@ _OBJECTS = {
 }
 ID_PREFIXES = {Operation.CHAT: "chatcmpl-", Operation.TEXT: "cmpl-"}
 _OF_COMPLETION = "completion_tokens_details"
+_MAX_IMAGES = 10_000
 _MAX_TOKENS = 2**31 - 1  # more tokens than any context holds: such a count is a mistake
 
 
@@ -155,7 +156,7 @@ def _detail(usage: Mapping[str, Any], of: str, name: str, whole: Any) -> int | N
 def _images(usage: Mapping[str, Any]) -> int | None:
     """Read how many images were made: DashScope's and Ark's names."""
     counts = (usage.get(name) for name in ("image_count", "generated_images"))
-    return next((count for count in counts if _is_count(count)), None)
+    return next((count for count in counts if _is_count(count) and count <= _MAX_IMAGES), None)
 
 
 def _is_count(value: object) -> TypeGuard[int]:
