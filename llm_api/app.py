@@ -51,7 +51,7 @@ def create_app(settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     telemetry.configure_logging(settings.secrets)
     store = _store(settings)
-    spool = Spool(_spool_folder(settings), store, offload)
+    spool = Spool(_spool_folder(settings), store, offload, refuses=settings.refuse_unrecorded_calls)
     app.extensions["llm_api_spool"] = spool
     app.extensions["llm_api_upkeep"] = Upkeep(
         _spool_folder(settings), store, offload, settings.usage_retention_days
@@ -105,6 +105,7 @@ def _services(settings: Settings, store: UsageStore, spool: Spool, limiter: Limi
         closers.append(shared.close)
     checks: dict[str, Callable[[], str]] = {
         "database": partial(_check_store, store, BoundedOffload(1, _READ_TIMEOUT_S)),
+        "usage": lambda: "ok" if spool.is_saving else "rows cannot be saved: is the disk full?",
         "limiter": lambda: "ok" if limiter.storage.check() else "unreachable",
         "upstream": fast.probe,
     }

@@ -47,6 +47,7 @@ class Settings:
     ratelimit_storage_uri: str = field(repr=False)
     rate_limit: str
     usage_retention_days: int
+    refuse_unrecorded_calls: bool
     usage_store: str | None
     timeouts: Timeouts
     upstream_concurrency: int
@@ -95,6 +96,7 @@ class Settings:
             ),
             rate_limit=read.rate_limit("RATE_LIMIT", "300/minute"),
             usage_retention_days=read.whole("USAGE_RETENTION_DAYS", 0, at_least=0, at_most=36_500),
+            refuse_unrecorded_calls=read.boolean("REFUSE_UNRECORDED_CALLS", default=False),
             usage_store=read.import_name("USAGE_STORE"),
             timeouts=read.timeouts(),
             upstream_concurrency=read.whole("UPSTREAM_CONCURRENCY", 1024, at_most=65_536),

@@ -107,6 +107,8 @@ def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:
             "gunicorn.access": {"level": "CRITICAL", "propagate": True},
             "gunicorn.error": {"level": "INFO", "propagate": True},
             "urllib3": {"level": "ERROR", "propagate": True},
+            # It warns of a refused batch with the database's host, name and user.
+            "psycopg": {"level": "ERROR", "propagate": True},
             # It announces every use of the database at INFO.
             "alembic": {"level": "WARNING", "propagate": True},
         },

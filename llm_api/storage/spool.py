@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from llm_api.accounting import UsageRecord
+from llm_api.errors import Unavailable
 from llm_api.storage import RefusedError, StoreError, UsageStore
 from llm_api.storage.spool_file import SpoolFile, ended_records
 
@@ -36,8 +37,15 @@ Offload = Callable[[Callable[[], None]], None]
 class Spool:
     """One process's spool, and the thread that empties it into the store."""
 
-    def __init__(self, folder: Path, store: UsageStore, offload: Offload) -> None:
-        """Open nothing yet: file and thread must belong to the worker, not to its parent."""
+    def __init__(
+        self, folder: Path, store: UsageStore, offload: Offload, *, refuses: bool = False
+    ) -> None:
+        """Open nothing yet: file and thread must belong to the worker, not to its parent.
+
+        `refuses` says that a call whose row cannot be noted is not made.
+        """
+        self.is_saving = True
+        self._refuses = refuses
         self._folder = folder
         self._store = store
         self._offload = offload
@@ -54,6 +62,9 @@ class Spool:
         with self._writing:
             self._open_calls[record.request_id] = record
             self._append("begun", record)
+        if self._refuses and not self.is_saving:
+            message = "Usage cannot be recorded at the moment, and calls are not made without."
+            raise Unavailable(message, reason="usage_not_saved", retry_after=5)
         self.start()
 
     def end(self, record: UsageRecord) -> None:
@@ -68,8 +79,10 @@ class Spool:
             if self._file is None:
                 self._file = SpoolFile.create(self._folder)
             self._file.append(state, record)
+            self.is_saving = True
         except OSError as error:
-            # Accounting fails open. The row goes to the log, the last place that is left.
+            self.is_saving = False
+            # The row goes to the log, the last place that is left.
             logger.error(  # noqa: TRY400  # the traceback would say nothing that errno does not
                 "usage row not saved",
                 extra={"state": state, "row": record, "errno": error.errno},
