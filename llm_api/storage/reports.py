@@ -1,7 +1,9 @@
 """Reads usage reports from the sums by hour and day."""
 
 from collections.abc import Iterator
-from datetime import time
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
@@ -10,23 +12,27 @@ from llm_api.accounting import UsageQuery, UsageSums
 from llm_api.storage.sums import COLUMNS, SUMS, SumsReader
 from llm_api.storage.tables import usage_daily, usage_hourly
 
-_MIDNIGHT = time()
+_AN_HOUR, _A_DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def read_sums(connection: Connection, query: UsageQuery) -> list[UsageSums]:
     """Return the groups of a report, in the order of their dimensions."""
-    table = _table(query)
+    reader = SumsReader(query)
+    for table, since, until in _parts(query):
+        part = replace(query, since=since, until=until)
+        for row in connection.execute(_statement(table, part)).mappings():
+            reader.add(dict(row))
+    return reader.groups()
+
+
+def _statement(table: sa.Table, query: UsageQuery) -> sa.Select[Any]:
     names = [COLUMNS[name] for name in query.group_by]
     columns = [table.c[name] for name in dict.fromkeys([*names, *_always(query)])]
-    statement = (
+    return (
         sa.select(*columns, *(sa.func.sum(table.c[name]).label(name) for name in SUMS))
         .where(*_conditions(table, query))
         .group_by(*columns)
     )
-    reader = SumsReader(query)
-    for row in connection.execute(statement).mappings():
-        reader.add(dict(row))
-    return reader.groups()
 
 
 def _always(query: UsageQuery) -> tuple[str, ...]:
@@ -35,10 +41,25 @@ def _always(query: UsageQuery) -> tuple[str, ...]:
     return ("usage_source", "currency", "status", *by_tag)
 
 
-def _table(query: UsageQuery) -> sa.Table:
-    """Choose the days where they can answer: they are a twenty-fourth of the hours."""
-    is_whole_days = query.since.time() == _MIDNIGHT == query.until.time()
-    return usage_daily if is_whole_days and "hour" not in query.group_by else usage_hourly
+def _parts(query: UsageQuery) -> Iterator[tuple[sa.Table, datetime, datetime]]:
+    """Split a span into its whole days and what is left of it at both ends.
+
+    The days are a twenty-fourth of the hours. A month of China begins at 16 o'clock in UTC.
+    """
+    first_day = _midnight(query.since + _A_DAY - _AN_HOUR)
+    last_day = _midnight(query.until)
+    if "hour" in query.group_by or first_day >= last_day:
+        yield usage_hourly, query.since, query.until
+        return
+    if query.since < first_day:
+        yield usage_hourly, query.since, first_day
+    yield usage_daily, first_day, last_day
+    if last_day < query.until:
+        yield usage_hourly, last_day, query.until
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _conditions(table: sa.Table, query: UsageQuery) -> Iterator[sa.ColumnElement[bool]]:

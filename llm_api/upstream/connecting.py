@@ -79,6 +79,9 @@ class Connector:
         self._watch.add(connecting)
         try:
             connection.connect()
+            if connecting.is_over_time:  # of a socket that was shut, ssl leaves out the handshake
+                connection.close()
+                raise faults.while_connecting(TimeoutError())
         except (OSError, RuntimeError, urllib3.exceptions.HTTPError) as error:
             if connecting.is_over_time and not isinstance(error, socket.gaierror):
                 raise faults.while_connecting(TimeoutError()) from error

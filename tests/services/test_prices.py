@@ -188,6 +188,13 @@ def test_a_cost_is_unknown_of_a_model_without_a_price() -> None:
     assert PriceList({}).cost("m", COUNTED, DAY) is None
 
 
+def test_a_cost_that_no_database_can_keep_is_unknown() -> None:
+    usage = TokenUsage(0, 0, images=MAX_COUNT)
+
+    assert listed(price(image=5_000)).cost("m", usage, DAY) is None
+    assert listed(price(image=5)).cost("m", usage, DAY) == (MAX_COUNT * 5_000_000, "CNY")
+
+
 def test_a_price_of_nothing_is_known_and_not_the_same_as_none() -> None:
     assert listed(price(input=0, output=0)).cost("m", COUNTED, DAY) == (0, "CNY")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from llm_api.domain import Operation
@@ -17,6 +17,9 @@ from tests.upstream.strategies import JSON
 from tests.upstream.streaming import stream
 
 AskerOf = Callable[..., Asker]
+
+# Both are about time, of which a loaded machine has none to spare.
+UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ADDRESSES = {
     "https://dashscope.aliyuncs.com/compatible-mode/v1": "dashscope",
@@ -237,6 +240,7 @@ PARAMETERS = st.fixed_dictionaries(
 )
 
 
+@UNHURRIED
 @given(name=st.sampled_from(sorted(PROFILES)), parameters=PARAMETERS)
 @example(name="dashscope", parameters={"messages": [], "thinking": {"type": []}})
 @example(name="vllm", parameters={"messages": [], "enable_thinking": True})
