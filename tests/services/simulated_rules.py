@@ -90,14 +90,12 @@ class BreakerRules:
             self._ended.clear()
         self._ended.append((now, is_fault))
         self._in_a_row = self._in_a_row + 1 if is_fault else 0
-        if outcome is Outcome.FATAL or (is_fault and (was_probe or self._in_a_row >= 5)):
+        is_certain = outcome is Outcome.FATAL or (is_fault and (was_probe or self._in_a_row >= 5))
+        is_half = is_fault and self._is_half_at_fault(now)
+        if is_certain or is_half:
             self._open(now)
-        elif is_fault and self._is_half_at_fault(now) is not False:
-            self.is_open = None if self._is_half_at_fault(now) is None else self._opened(now)
-
-    def _opened(self, now: float) -> bool:
-        self._open(now)
-        return True
+        elif is_half is None:
+            self.is_open, self._opened_at = None, now
 
     def _open(self, now: float) -> None:
         self.is_open, self._opened_at = True, now

@@ -13,8 +13,9 @@ import signal
 import socket
 import tempfile
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 from sqlalchemy import URL, NullPool, create_engine, text
@@ -28,14 +29,17 @@ _STOP_TIMEOUT = 5.0
 _PING_TIMEOUT = 1.0
 # initdb refuses to run under a uid that has no name.
 _UNPRIVILEGED_USER = "nobody"
-_POSTGRES_OPTIONS = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
-    "shared_buffers": "16MB",
-    "max_wal_senders": "0",
-    "wal_level": "minimal",
-}
+# Nothing here has to outlive the machine.
+_POSTGRES_OPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "fsync": "off",
+        "synchronous_commit": "off",
+        "full_page_writes": "off",
+        "shared_buffers": "16MB",
+        "max_wal_senders": "0",
+        "wal_level": "minimal",
+    }
+)
 
 
 class LocalServer(ABC):
@@ -147,10 +151,19 @@ class PostgresServer(LocalServer):
     # "Fast" shutdown: clients are cut off.
     _stop_signal = signal.SIGINT
 
-    def __init__(self, directory: Path) -> None:
-        """Prepare without starting; the log goes to the directory."""
+    def __init__(self, directory: Path, options: Mapping[str, str] = _POSTGRES_OPTIONS) -> None:
+        """Prepare without starting; the log goes to the directory.
+
+        `options` are the server's settings, which otherwise trade safety for speed.
+        """
         super().__init__(directory)
+<<<<<<< ours
         self._user = unprivileged_user()
+=======
+        self._options = options
+        is_root = os.geteuid() == 0
+        self._user = pwd.getpwnam(_UNPRIVILEGED_USER).pw_uid if is_root else None
+>>>>>>> theirs
         self._password = secrets.token_hex(16)
         self._databases = 0
 
@@ -235,7 +248,7 @@ class PostgresServer(LocalServer):
 
     def _command(self) -> list[str | Path]:
         settings = {
-            **_POSTGRES_OPTIONS,
+            **self._options,
             "listen_addresses": LOOPBACK,
             "port": str(self.port),
             "unix_socket_directories": str(self._cluster_home),
