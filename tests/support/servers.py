@@ -157,13 +157,8 @@ class PostgresServer(LocalServer):
         `options` are the server's settings, which otherwise trade safety for speed.
         """
         super().__init__(directory)
-<<<<<<< ours
-        self._user = unprivileged_user()
-=======
         self._options = options
-        is_root = os.geteuid() == 0
-        self._user = pwd.getpwnam(_UNPRIVILEGED_USER).pw_uid if is_root else None
->>>>>>> theirs
+        self._user = unprivileged_user()
         self._password = secrets.token_hex(16)
         self._databases = 0
 
