@@ -16,7 +16,8 @@ import sqlalchemy as sa
 
 from llm_api.accounting import UsageRecord, joined_tags
 from llm_api.storage.rollups import add_to_rollups
-from llm_api.storage.tables import DIMENSIONS, SUMS, metadata, usage_hourly
+from llm_api.storage.sums import DIMENSIONS, SUMS
+from llm_api.storage.tables import metadata, usage_hourly
 
 SEED = 20_261_122
 MONTHS = 12
