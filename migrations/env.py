@@ -20,6 +20,8 @@ from llm_api.storage.tables import metadata
 _LOCK_ID = 7_310_255_902
 # Others that start at the same time wait for the one that migrates.
 _BUSY_TIMEOUT_S = 30
+# For how long a migration waits for a table that a transaction of the service holds.
+_LOCK_TIMEOUT_S = 5
 
 
 def _run() -> None:
@@ -47,6 +49,8 @@ def _run() -> None:
 def _wait_for_turn(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ID)))
+        # Whoever waits for a table makes all others wait behind it: better to fail, and try again.
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'")
     elif connection.dialect.name == "mysql":
         mysql_migrations.wait_for_turn(connection)
 

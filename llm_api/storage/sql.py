@@ -15,7 +15,8 @@ from llm_api.storage.reports import read_sums
 from llm_api.storage.rollups import add_to_rollups
 from llm_api.storage.tables import REVISION, usage
 
-_UNDEFINED_TABLE = "42P01"  # https://www.postgresql.org/docs/current/errcodes-appendix.html
+# https://www.postgresql.org/docs/current/errcodes-appendix.html
+_UNDEFINED_TABLE, _LOCK_NOT_AVAILABLE = "42P01", "55P03"
 # Alembic's own table.
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
 # What is longer than its column would lose the row on PostgreSQL and MySQL.
@@ -138,6 +139,8 @@ def what_failed(error: sa.exc.SQLAlchemyError) -> str:
         return "The database has no usage tables; run `flask --app wsgi db upgrade`."
     if sentence := mysql.sentence_of(cause):
         return sentence
+    if getattr(cause, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
+        return "Another transaction held a table for too long; nothing was changed, try again."
     if "locked" in text:
         return "The database is locked by another process."
     return f"The database could not be used ({type(cause).__name__})."

@@ -16,12 +16,13 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from llm_api.accounting import UsageQuery
-from llm_api.storage import migrate
+from llm_api.storage import StoreError, migrate
 from llm_api.storage.engine import make_engine
 from llm_api.storage.sql import SqlUsageStore
 from llm_api.storage.tables import metadata
 from tests.storage.checkout import copy_project
 from tests.storage.records import ended, stored_rows
+from tests.support.servers import PostgresServer
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.waiting import wait_until
 
@@ -217,3 +218,20 @@ def test_an_upgrade_waits_for_another_longer_than_a_statement_may_take(
     release.join()
     assert time.monotonic() - started >= 6
     assert "usage" in sa.inspect(sa.create_engine(url, poolclass=sa.NullPool)).get_table_names()
+
+
+def test_an_upgrade_gives_way_to_a_long_transaction(postgres: PostgresServer) -> None:
+    """I8: one that waited on would stop every call that comes behind it."""
+    url = postgres.new_database()
+    migrate.upgrade(url, REPOSITORY_ROOT)
+    migrate.downgrade(url, REPOSITORY_ROOT, "0002")
+    reader = sa.create_engine(url, poolclass=sa.NullPool).connect()
+    reader.execute(sa.text("SELECT count(*) FROM usage"))  # and holds the table until it ends
+
+    with pytest.raises(StoreError, match="try again"):
+        migrate.upgrade(url, REPOSITORY_ROOT)
+
+    reader.close()
+    assert tables_of(url) == {"alembic_version", "usage"}
+    migrate.upgrade(url, REPOSITORY_ROOT)
+    assert tables_of(url) == TABLES
