@@ -99,6 +99,7 @@ def _events(reply: Reply, *, is_whole: bool = True) -> list[bytes]:
 
 _GOOD = _bytes_of(replies.completion(TEXT))
 _GOOD_EVENTS = _events(replies.completion_stream("Hel", "lo"))
+_BELOW_ZERO = {"prompt_tokens": -1, "completion_tokens": 2}
 _UNAVAILABLE = {"error": {"code": 503, "message": "Away."}}
 _EMBEDDED: dict[str, Any] = {
     "reason": "upstream_unavailable",
@@ -129,6 +130,7 @@ _COMMON = {
 _WHOLE = {
     "good": Kind((_GOOD,)),
     "slow": Kind((_GOOD,), pace=50),
+    "miscounted": Kind((_bytes_of(replies.completion(TEXT, usage=_BELOW_ZERO)),)),
     "empty": _broken(response_bytes(200)),
     "malformed": _broken(_bytes_of(replies.json_reply(200, {"choices": []}))),
     "cut": _broken(_GOOD[:-9], reason="upstream_disconnected", health=Outcome.FAULT),
@@ -140,6 +142,7 @@ _WHOLE = {
 _STREAMED = {
     "good": Kind(_GOOD_EVENTS, delivers=True),
     "slow": Kind(_events(replies.completion_stream(*TEXT)), delivers=True, pace=50),
+    "miscounted": Kind(_events(replies.completion_stream(TEXT, usage=_BELOW_ZERO)), delivers=True),
     "empty": _broken(_HEAD, b"0\r\n\r\n"),
     "malformed": _broken(*_events(replies.sse([{"choices": [{"index": "x"}]}]))),
     "cut": _broken(

@@ -79,12 +79,12 @@ class Service:
         chance = self.world.random
         for _ in range(count):
             delay = chance.uniform(0, seconds)
-            patience = chance.choice([1, 60, *[math.inf] * 18])
+            patience = chance.choice([1, 3, 5, 60, *[math.inf] * 16])
             self.call(
                 chance.choice([None, ASKED, LONELY, SPARE]),
                 delay=delay,
                 is_streamed=chance.random() < 0.5,
-                total=chance.choice([0.5, 1, 2.5, *[300] * 12]),
+                total=chance.choice([0.5, 1, 2.5, *[math.inf] * 12]),
                 leaves_at=self.world.now + delay + chance.uniform(0, 1) * patience,
                 leaves_after=chance.choice([1, 2, *[9] * 8]),
             )

@@ -125,9 +125,9 @@ class SimulatedTransport:
         try:
             yield self._exchange(client, call, hit)
         except faults.Fault as fault:
-            if call.is_client_gone:
-                hit.cut = "client_closed"
-                raise faults.Fault(faults.ClientGone()) from fault
+            if (ending := call.ending) is not None:
+                hit.cut = ending.error.reason
+                raise ending from fault
             if call.is_over_time:
                 hit.cut = "upstream_timeout"
                 raise faults.timed_out() from fault

@@ -6,6 +6,7 @@ two upstreams are simulated, too (`simulated_upstreams.py`), and checks what mus
 Hypothesis does not draw itself comes of one seed, which every failure names.
 """
 
+import math
 import re
 
 import pytest
@@ -54,7 +55,7 @@ class ServiceMachine(RuleBasedStateMachine):
         script=st.fixed_dictionaries(
             {line: st.lists(st.sampled_from(NAMES), max_size=3) for line in LINES}
         ),
-        total=st.sampled_from([300.0, 300.0, 300.0, 0.5, 2.0, 5.0]),
+        total=st.sampled_from([math.inf, math.inf, math.inf, 0.5, 2.0, 5.0]),
     )
     def call(
         self, model: str | None, script: dict[str, list[str]], total: float, *, is_streamed: bool
@@ -160,7 +161,7 @@ def test_a_failure_names_its_seed() -> None:
     assert f"the simulation's seed is {seed}" in printed
 
 
-# --- what it has found ---
+# --- single stories: what it has found, and what it seldom meets ---
 
 
 def test_clients_in_a_hurry_do_not_open_the_circuit() -> None:
@@ -175,7 +176,7 @@ def test_clients_in_a_hurry_do_not_open_the_circuit() -> None:
 
 
 @pytest.mark.parametrize("second", ["empty", "malformed", "cut early", "silent", "stalled"])
-@pytest.mark.parametrize("total", [5.0, 300.0])
+@pytest.mark.parametrize("total", [5.0, math.inf])
 def test_a_repeated_stream_that_does_not_begin_is_spent(second: str, total: float) -> None:
     """And its row has the status that its client got."""
     service = Service(1)
@@ -212,3 +213,25 @@ def test_a_line_is_tried_when_it_has_rested_whatever_old_calls_it_has() -> None:
     service.check()
     assert client.error is None
     assert old
+
+
+def test_a_client_that_leaves_during_a_pause_is_not_repeated_for() -> None:
+    service = Service(1)
+    leaves_at = service.world.now + 1.5
+    client = service.call(SPARE, script={"backup": ["limited for 2 s"]}, leaves_at=leaves_at)
+    service.world.finish(client)
+
+    service.check()
+
+    assert (len(client.hits), client.error and client.error.reason) == (1, "client_closed")
+
+
+def test_a_circuit_opens_at_half_of_twenty() -> None:
+    service = Service(1)
+    for kind in ["good", "embedded"] * 10:
+        service.call(SPARE, script={"backup": [kind]})
+        service.world.pass_time(1.2)
+
+    service.check()
+
+    assert [breaker.is_open for breaker in service.breakers] == [False, False, True]
