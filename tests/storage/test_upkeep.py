@@ -76,6 +76,15 @@ def upkeep_of(folder: Path) -> Iterator[Upkeeper]:
             assert not one._thread.is_alive()
 
 
+def said(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
+    """Return the warnings of the upkeep; threads of earlier tests can still write theirs."""
+    return [
+        record
+        for record in caplog.records
+        if record.name == upkeep.__name__ and record.levelno >= logging.WARNING
+    ]
+
+
 def whole_report(store: SqlUsageStore) -> list[UsageSums]:
     """Sum up all there ever was."""
     until = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)
@@ -205,7 +214,7 @@ def test_a_store_that_is_away_is_warned_of_and_asked_again(
     store.is_away = False
 
     wait_until(lambda: not store.records, PATIENCE, "the old record is removed")
-    warnings = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    warnings = said(caplog)
     assert {record.getMessage() for record in warnings} == {"old usage rows stay for now"}
     assert {vars(record)["cause"] for record in warnings} == {"The database is away."}
     assert not [record for record in warnings if record.exc_info]
@@ -250,7 +259,7 @@ def test_a_folder_that_cannot_be_made_ends_nothing(
     (tmp_path / "file").touch()
     keeper = Upkeep(tmp_path / "file" / "spool", store, at_once, DAYS)  # type: ignore[arg-type]  # its prune is all
     keeper.start()
-    wait_until(lambda: caplog.records, PATIENCE, "it is warned of")
+    wait_until(lambda: said(caplog), PATIENCE, "it is warned of")
 
     (tmp_path / "file").unlink()
 
