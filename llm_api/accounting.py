@@ -13,11 +13,10 @@ class UsageRecord:
 
     `status` is `ok`, `upstream_error`, `timeout`, `client_closed`, `aborted_shutdown` (the service
     ended before the answer), `error` (a fault of our own) or `killed` (the worker died during the
-    call; its outcome is unknown). `model` and `upstream`
-    are those of the last attempt; `tries` lists them all, each with upstream, model, reason (None
-    where it went well) and milliseconds. `http_status` is what the caller got, `own_ms` the time
-    that neither the queue nor the upstream took. `cost_micro` is in millionths of `currency`, None
-    where no price is known.
+    call; its outcome is unknown). `model` and `upstream` are those of the last attempt; `tries`
+    lists them all, each with upstream, model, reason (None where it went well) and milliseconds.
+    `http_status` is what the caller got, `own_ms` the time that neither the queue nor the upstream
+    took. `cost_micro` is in millionths of `currency`, None where no price is known.
     """
 
     request_id: str
@@ -68,6 +67,7 @@ class UsageQuery:
     filters: Mapping[str, str] = field(default_factory=dict)
 
 
+TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
 USAGE_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status")
 
 

@@ -85,9 +85,10 @@ def close_app(app: Flask) -> None:
 
 
 def _spool_folder(settings: Settings) -> Path:
-    """Return the folder for the rows of one database, so that no other takes them up."""
+    """Return the folder for the rows of one store, so that no other takes them up."""
     address = urlsplit(settings.database_url)
-    place = f"{address.username}@{address.hostname}:{address.port}{address.path}"
+    sql = f"{address.username}@{address.hostname}:{address.port}{address.path}"
+    place = settings.usage_store or sql
     name = hashlib.sha256(place.encode()).hexdigest()[:16]
     return settings.root / "instance" / "spool" / name
 

@@ -15,6 +15,7 @@ from llm_api.settings import Settings
 from llm_api.settings_reader import JUDGE, LOCAL
 from llm_api.storage import StoreError, migrate
 from llm_api.storage.examine import DatabaseExamination
+from llm_api.storage.opening import open_store
 from llm_api.upstream import local
 from llm_api.upstream.examine import ApiExamination
 from llm_api.upstream.examine_route import RouteExamination, Subject
@@ -71,10 +72,28 @@ def _checks(settings: Settings) -> list[list[doctor.Check]]:
     spool = settings.root / "instance" / "spool"
     return [
         *parts,
-        doctor.database_checks(DatabaseExamination(settings.database_url, settings.root)),
+        _store_checks(settings),
         doctor.limiter_checks(settings.ratelimit_storage_uri, settings.web_concurrency),
         doctor.spool_checks(spool),
     ]
+
+
+def _store_checks(settings: Settings) -> list[doctor.Check]:
+    """List the checks of where usage rows go: SQL, or a store of somebody else's."""
+    if settings.usage_store is None:
+        return doctor.database_checks(DatabaseExamination(settings.database_url, settings.root))
+    return [doctor.Check("usage store", lambda: _foreign_store(settings))]
+
+
+def _foreign_store(settings: Settings) -> Finding:
+    try:
+        folder = settings.root / "instance"
+        store = open_store(settings.database_url, settings.usage_store, folder)
+        store.check()
+    except StoreError as error:
+        return fail(str(error), "Correct USAGE_STORE, or what it names.")
+    store.close()
+    return ok(f"{settings.usage_store} takes rows.")
 
 
 def _subjects(settings: Settings) -> list[tuple[str, Subject]]:
@@ -113,7 +132,7 @@ def _subjects(settings: Settings) -> list[tuple[str, Subject]]:
 def _upstream_checks(name: str, subject: Subject) -> list[doctor.Check]:
     route = RouteExamination(subject)
     api = ApiExamination(subject, route)
-    return doctor.upstream_checks(name, route, api, sees_pictures=name.startswith(JUDGE))
+    return doctor.upstream_checks(name, route, api, sees_pictures=name.partition("/")[0] == JUDGE)
 
 
 def _profile_check(name: str, settings: Settings) -> doctor.Check:

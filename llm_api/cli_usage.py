@@ -7,14 +7,14 @@ import sys
 import click
 from flask.cli import AppGroup
 
+from llm_api.accounting import USAGE_DIMENSIONS, UsageSums
 from llm_api.errors import ApiError
 from llm_api.services.report_arguments import FORMATS, GROUPS, ReportArguments
-from llm_api.services.reports import ReportService, as_rows, described
+from llm_api.services.reports import ReportService, amount, as_rows, described
 from llm_api.settings import Settings
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.opening import open_store
 
-_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status")
 _COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "cost")
 
 
@@ -49,7 +49,7 @@ def usage_commands(settings: Settings) -> AppGroup:
         elif form == "csv":
             csv.writer(sys.stdout).writerows(as_rows(groups, query.group_by))
         else:
-            click.echo(_as_table([described(sums) for sums in groups], query.group_by))
+            click.echo(_as_table(groups, query.group_by))
 
     return group
 
@@ -64,8 +64,8 @@ def _store(settings: Settings) -> UsageStore:
 
 def _filters(filters: tuple[str, ...]) -> dict[str, str]:
     pairs = [one.partition("=") for one in filters]
-    if any(name not in _DIMENSIONS or not value for name, _, value in pairs):
-        right = f"--filter must be NAME=VALUE with one of {', '.join(_DIMENSIONS)}."
+    if any(name not in USAGE_DIMENSIONS or not value for name, _, value in pairs):
+        right = f"--filter must be NAME=VALUE with one of {', '.join(USAGE_DIMENSIONS)}."
         raise click.ClickException(right)
     names = [name for name, _, _ in pairs]
     for name in names:
@@ -74,8 +74,8 @@ def _filters(filters: tuple[str, ...]) -> dict[str, str]:
     return {name: value for name, _, value in pairs}
 
 
-def _as_table(groups: list[dict[str, object]], names: tuple[str, ...]) -> str:
-    rows = [[*names, *_COLUMNS], *(_line(group, names) for group in groups)]
+def _as_table(groups: list[UsageSums], names: tuple[str, ...]) -> str:
+    rows = [[*names, *_COLUMNS], *(_line(sums, names) for sums in groups)]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return "\n".join(
         "  ".join(
@@ -86,17 +86,18 @@ def _as_table(groups: list[dict[str, object]], names: tuple[str, ...]) -> str:
     )
 
 
-def _line(group: dict[str, object], names: tuple[str, ...]) -> list[str]:
-    measured, estimated, cost = group["measured"], group["estimated"], group["cost"]
-    assert isinstance(measured, dict)  # noqa: S101  # as `described` makes it
-    assert isinstance(estimated, dict)  # noqa: S101
-    assert isinstance(cost, list)  # noqa: S101
+def _line(sums: UsageSums, names: tuple[str, ...]) -> list[str]:
+    estimated = sums.estimated["prompt_tokens"] + sums.estimated["completion_tokens"]
+    costs = [f"{amount(micro)} {name}" for name, micro in sorted(sums.cost_micro.items())]
+    counts = (
+        sums.calls,
+        sums.errors,
+        sums.measured["prompt_tokens"],
+        sums.measured["completion_tokens"],
+        estimated,
+    )
     return [
-        *(str(group[name]) for name in names),
-        str(group["calls"]),
-        str(group["errors"]),
-        str(measured["prompt_tokens"]),
-        str(measured["completion_tokens"]),
-        str(estimated["prompt_tokens"] + estimated["completion_tokens"]),
-        " + ".join(f"{one['amount']} {one['currency']}" for one in cost) or "unknown",
+        *(sums.group[name] for name in names),
+        *map(str, counts),
+        " + ".join(costs) or "unknown",
     ]

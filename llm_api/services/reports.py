@@ -4,11 +4,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from llm_api.accounting import UsageQuery, UsageSums
+from llm_api.accounting import TOKENS, UsageQuery, UsageSums
 from llm_api.errors import Unavailable
 from llm_api.storage import StoreError, UsageStore
 
 _MICRO = 1_000_000
+_KINDS = ("measured", "estimated")
+# The columns of counts in a table.
+_COUNTS = (
+    *("calls", "errors", "attempts", "measured_calls", "estimated_calls", "uncounted_calls"),
+    *(f"{kind}_{name}" for kind in _KINDS for name in TOKENS),
+    *("images", "unpriced_calls", "mean_ms"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +71,6 @@ def described(sums: UsageSums) -> dict[str, Any]:
     }
 
 
-TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
-
-
 def _tokens(counts: Any) -> dict[str, int]:
     return {name: counts[name] for name in TOKENS}
 
@@ -79,26 +83,37 @@ def amount(micro: int) -> str:
 
 def as_rows(groups: Sequence[UsageSums], names: Sequence[str]) -> list[list[str]]:
     """Write groups as a table with a line of headings: a line for each group and currency."""
-    counts = [f"{kind}_{name}" for kind in ("measured", "estimated") for name in TOKENS]
-    head = [*names, "calls", "errors", "attempts", "measured_calls", "estimated_calls"]
-    head += ["uncounted_calls", *counts, "images", "unpriced_calls", "mean_ms"]
-    rows = [[*head, "currency", "cost_micro", "cost"]]
+    rows = [[*names, *_COUNTS, "currency", "cost_micro", "cost"]]
     for sums in groups:
-        shown = described(sums)
-        values = [shown[name] for name in (*names, "calls", "errors", "attempts")]
-        values += [sums.measured_calls, sums.estimated_calls, sums.uncounted_calls]
-        values += [shown[kind][name] for kind in ("measured", "estimated") for name in TOKENS]
-        values += [sums.images, sums.unpriced, shown["mean_ms"]]
+        group = [sums.group[name] for name in names]
+        values = _counts(sums)
         # A group with two currencies has two lines, and its counts in the first.
-        for number, cost in enumerate(shown["cost"] or [None]):
-            part = (
-                values
-                if number == 0
-                else [*values[: len(names)], *[""] * len(values[len(names) :])]
-            )
-            money = [cost["currency"], cost["micro"], cost["amount"]] if cost else ["", "", ""]
-            rows.append([_harmless(str(value)) for value in (*part, *money)])
+        for money in _money(sums):
+            rows.append([_harmless(str(value)) for value in (*group, *values, *money)])
+            values = [""] * len(values)
     return rows
+
+
+def _counts(sums: UsageSums) -> list[Any]:
+    shown = described(sums)
+    tokens = [shown[kind][name] for kind in _KINDS for name in TOKENS]
+    return [
+        sums.calls,
+        sums.errors,
+        sums.attempts,
+        sums.measured_calls,
+        sums.estimated_calls,
+        sums.uncounted_calls,
+        *tokens,
+        sums.images,
+        sums.unpriced,
+        shown["mean_ms"],
+    ]
+
+
+def _money(sums: UsageSums) -> list[tuple[Any, ...]]:
+    costs = [(name, micro, amount(micro)) for name, micro in sorted(sums.cost_micro.items())]
+    return costs or [("", "", "")]
 
 
 def _harmless(cell: str) -> str:

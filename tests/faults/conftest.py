@@ -23,14 +23,24 @@ def service_env() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
+def prelude() -> str:
+    """Run nothing before the service's own program; a module may have a fixture of its own."""
+    return ""
+
+
+@pytest.fixture(scope="module")
 def service(
     tmp_path_factory: pytest.TempPathFactory,
     upstream: ScriptedUpstream,
     service_env: Mapping[str, str],
+    prelude: str,
 ) -> Iterator[Service]:
     """Run the service of the module."""
     directory = tmp_path_factory.mktemp("faults")
-    with faulty_service(directory, upstream, service_env) as running:
+    prepared = faulty_service(directory, upstream, service_env)
+    program = directory / "project" / "wsgi.py"
+    program.write_text(prelude + program.read_text())
+    with prepared as running:
         yield running
 
 

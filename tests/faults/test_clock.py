@@ -8,9 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.conftest import AppOf
-from tests.faults.gateway import Gateway, faulty_service
+from tests.faults.gateway import Gateway
 from tests.support.replies import api_error
-from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.web.refusals import CHAT, good_body
@@ -88,18 +87,9 @@ def service_env(clock: WallClock) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
-def service(
-    tmp_path_factory: pytest.TempPathFactory,
-    upstream: ScriptedUpstream,
-    service_env: Mapping[str, str],
-) -> Iterator[Service]:
-    """Run a service that does not leave an upstream alone for long."""
-    directory = tmp_path_factory.mktemp("clocked")
-    prepared = faulty_service(directory, upstream, service_env)
-    program = directory / "project" / "wsgi.py"
-    program.write_text(SHORTER + program.read_text())
-    with prepared as running:
-        yield running
+def prelude() -> str:
+    """Leave an upstream alone for a shorter time."""
+    return SHORTER
 
 
 @in_both_directions

@@ -9,14 +9,12 @@ from tests.faults.gateway import (
     ANSWER,
     JUDGED,
     Gateway,
-    faulty_service,
     in_both_dialects,
     judged_by,
     told,
 )
 from tests.support.ports import LOOPBACK
 from tests.support.replies import json_reply
-from tests.support.service import Service
 from tests.support.tls import TlsUpstream
 from tests.support.upstream import ScriptedUpstream
 from tests.upstream.conftest import SELF_SIGNED
@@ -74,18 +72,9 @@ def service_env(
 
 
 @pytest.fixture(scope="module")
-def service(
-    tmp_path_factory: pytest.TempPathFactory,
-    upstream: ScriptedUpstream,
-    service_env: Mapping[str, str],
-) -> Iterator[Service]:
-    """Run a service that trusts the authority of the tests and no other."""
-    directory = tmp_path_factory.mktemp("surroundings")
-    prepared = faulty_service(directory, upstream, service_env)
-    program = directory / "project" / "wsgi.py"
-    program.write_text(TRUST + program.read_text())
-    with prepared as running:
-        yield running
+def prelude() -> str:
+    """Trust the authority of the tests and no other."""
+    return TRUST
 
 
 @in_both_dialects

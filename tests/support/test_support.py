@@ -505,7 +505,7 @@ def test_postgres_refuses_a_stranger(postgres: PostgresServer) -> None:
 
 def test_postgres_listens_on_a_unix_socket_too(postgres: PostgresServer) -> None:
     with psycopg.connect(
-        host=str(postgres.socket_directory),
+        host=str(postgres.home),
         port=postgres.port,
         user="postgres",
         password=make_url(postgres.url).password,
@@ -551,7 +551,7 @@ def test_two_clusters_run_side_by_side(tmp_path: Path, postgres: PostgresServer)
     with PostgresServer(tmp_path) as other:
         assert other.port != postgres.port
         assert run_sql(other.url, "SELECT 1") == run_sql(postgres.url, "SELECT 1") == [1]
-        home = other.socket_directory
+        home = other.home
 
     assert not home.exists()
 

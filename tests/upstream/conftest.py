@@ -14,6 +14,7 @@ from llm_api.watch import Watch
 from tests.support.ports import LOOPBACK
 from tests.support.upstream import ScriptedUpstream
 from tests.upstream.asker import Asker
+from tests.upstream.team import Team, TeamOf, teams_of
 
 AskerOf = Callable[..., Asker]
 
@@ -44,6 +45,26 @@ def asker_of(upstream: ScriptedUpstream, watch: Watch) -> Iterator[AskerOf]:
 def asker(asker_of: AskerOf) -> Asker:
     """Ask the scripted upstream with generous time-outs."""
     return asker_of()
+
+
+@pytest.fixture
+def team_of(watch: Watch) -> Iterator[TeamOf]:
+    """Make teams of addresses; closed after the test."""
+    with teams_of(watch) as build:
+        yield build
+
+
+@pytest.fixture
+def other() -> Iterator[ScriptedUpstream]:
+    """Run a second scripted upstream."""
+    with ScriptedUpstream() as server:
+        yield server
+
+
+@pytest.fixture
+def pair(team_of: TeamOf, upstream: ScriptedUpstream, other: ScriptedUpstream) -> Team:
+    """Take both scripted upstreams as one upstream."""
+    return team_of(upstream.url, other.url)
 
 
 @pytest.fixture

@@ -1,14 +1,12 @@
 """A broken key or address of one upstream costs no caller an answer while another one works."""
 
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from threading import Barrier
 
 import pytest
 
-from llm_api.watch import Watch
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.upstream.asker import PATIENT, described
@@ -25,28 +23,7 @@ from tests.upstream.team import (
     Team,
     TeamOf,
     broken_address,
-    teams_of,
 )
-
-
-@pytest.fixture
-def team_of(watch: Watch) -> Iterator[TeamOf]:
-    """Make teams of addresses; closed after the test."""
-    with teams_of(watch) as build:
-        yield build
-
-
-@pytest.fixture
-def other() -> Iterator[ScriptedUpstream]:
-    """Run a second scripted upstream."""
-    with ScriptedUpstream() as server:
-        yield server
-
-
-@pytest.fixture
-def pair(team_of: TeamOf, upstream: ScriptedUpstream, other: ScriptedUpstream) -> Team:
-    """Take both as one upstream."""
-    return team_of(upstream.url, other.url)
 
 
 @pytest.mark.parametrize("is_first", [True, False])

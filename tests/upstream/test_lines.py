@@ -2,7 +2,6 @@
 
 import threading
 from collections import Counter
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +10,6 @@ import pytest
 
 from llm_api.domain import never
 from llm_api.errors import ApiError
-from llm_api.watch import Watch
 from tests.support import replies
 from tests.support.replies import Reply
 from tests.support.upstream import ScriptedUpstream
@@ -23,28 +21,7 @@ from tests.upstream.team import (
     Held,
     Team,
     TeamOf,
-    teams_of,
 )
-
-
-@pytest.fixture
-def team_of(watch: Watch) -> Iterator[TeamOf]:
-    """Make teams of addresses; closed after the test."""
-    with teams_of(watch) as build:
-        yield build
-
-
-@pytest.fixture
-def other() -> Iterator[ScriptedUpstream]:
-    """Run a second scripted upstream."""
-    with ScriptedUpstream() as server:
-        yield server
-
-
-@pytest.fixture
-def pair(team_of: TeamOf, upstream: ScriptedUpstream, other: ScriptedUpstream) -> Team:
-    """Take both as one upstream."""
-    return team_of(upstream.url, other.url)
 
 
 def keys_seen(upstream: ScriptedUpstream) -> Counter[str]:
