@@ -60,7 +60,7 @@ def create_app(settings: Settings) -> Flask:
     replays.register_teardown(app)
     outgoing.register_write_timeout(app, settings.client_write_timeout)
     limiter = limits.init_limiter(
-        app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.rate_limit
+        app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.limits.requests or ""
     )
     app.config[openai_routes.STRICT_SETTING] = settings.refuse_unknown_parameters
     app.extensions[EXTENSION] = _services(settings, store, spool, limiter)

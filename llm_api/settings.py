@@ -5,7 +5,7 @@ and an empty value counts as none. `config/example.env` lists them all.
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import click
 from dotenv import dotenv_values
 
+from llm_api.access import AccessPlan, Limits
 from llm_api.domain import Endpoint, Timeouts, UpstreamPlan
 from llm_api.settings_reader import FAST, Reader
 
@@ -45,7 +46,9 @@ class Settings:
     enable_prompt_optimization: bool
     database_url: str = field(repr=False)
     ratelimit_storage_uri: str = field(repr=False)
-    rate_limit: str
+    limits: Limits
+    access: AccessPlan
+    max_calls_in_progress: int
     usage_retention_days: int
     refuse_unrecorded_calls: bool
     usage_store: str | None
@@ -72,7 +75,8 @@ class Settings:
         if self.local_model is not None:
             endpoints.append(self.local_model)
         passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
-        return tuple(s for s in (*(e.key for e in endpoints), *passwords) if s)
+        keys = (*(e.key for e in endpoints), *self.access.secrets)
+        return tuple(s for s in (*keys, *passwords) if s)
 
     @classmethod
     def from_env(
@@ -84,6 +88,7 @@ class Settings:
         """
         values = _merged(os.environ if environ is None else environ, root)
         read = Reader(values)
+        bind = read.bind("BIND", "127.0.0.1:8000")
         settings = cls(
             upstreams=read.upstreams(),
             local_model=read.local_model(),
@@ -94,7 +99,9 @@ class Settings:
             ratelimit_storage_uri=read.url(
                 "RATELIMIT_STORAGE_URI", "memory://", _RATE_LIMIT_STORES
             ),
-            rate_limit=read.rate_limit("RATE_LIMIT", "300/minute"),
+            limits=read.limits(),
+            access=read.access(bind),
+            max_calls_in_progress=read.whole("MAX_CALLS_IN_PROGRESS", 1_000, at_most=1_000_000),
             usage_retention_days=read.whole("USAGE_RETENTION_DAYS", 0, at_least=0, at_most=36_500),
             refuse_unrecorded_calls=read.boolean("REFUSE_UNRECORDED_CALLS", default=False),
             usage_store=read.import_name("USAGE_STORE"),
@@ -104,7 +111,7 @@ class Settings:
             client_write_timeout=read.seconds("CLIENT_WRITE_TIMEOUT", 30),
             refuse_unknown_parameters=read.boolean("REFUSE_UNKNOWN_PARAMETERS", default=False),
             catalogue_only=read.boolean("CATALOGUE_ONLY", default=False),
-            bind=read.bind("BIND", "127.0.0.1:8000"),
+            bind=bind,
             web_concurrency=read.whole("WEB_CONCURRENCY", 1, at_most=256),
             shutdown_grace=read.whole("SHUTDOWN_GRACE", 30, at_most=3_600),
             root=root,
@@ -118,6 +125,7 @@ def _merged(environ: Mapping[str, str], root: Path) -> dict[str, str]:
     """Put the three sources together, the strongest last; empty values are left out."""
     merged: dict[str, str] = {}
     sources = [_file(root, "backend/.env"), _file(root, ".env"), environ]
+    _refuse_empty_secrets(sources)
     for source in sources:
         merged.update({name: text.strip() for name, text in source.items() if text.strip()})
     return merged
@@ -128,7 +136,20 @@ def _file(root: Path, name: str) -> dict[str, str]:
         values = dotenv_values(root / name, interpolate=False)
     except (UnicodeDecodeError, OSError) as error:
         raise SettingsError([f"{name} must be a readable text file in UTF-8."]) from error
-    return {setting: text for setting, text in values.items() if text}
+    return {setting: text for setting, text in values.items() if text is not None}
+
+
+def _refuse_empty_secrets(sources: Sequence[Mapping[str, str]]) -> None:
+    """Refuse what is meant to close a door and does not: most often a variable that is missing."""
+    empty = [
+        name
+        for name in ("API_KEYS", "ADMIN_API_KEY")
+        if any(not source.get(name, name).strip() for source in sources)
+    ]
+    if empty:
+        raise SettingsError(
+            [f"{name} is set and empty; leave it out, or set it." for name in empty]
+        )
 
 
 def _passwords(url: str) -> tuple[str, ...]:

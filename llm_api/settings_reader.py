@@ -1,13 +1,12 @@
-"""Reads settings one by one: what each may be, and what is wrong with it."""
+"""Reads the settings that belong together: upstreams, time-outs, who may call and how often."""
 
+import ipaddress
 import re
-from collections.abc import Callable, Mapping
-from typing import TypeVar
 from urllib.parse import urlsplit
 
-import limits
-
+from llm_api.access import AccessPlan, Limits
 from llm_api.domain import Endpoint, Timeouts, UpstreamPlan
+from llm_api.settings_values import Values, listed
 
 FAST, JUDGE, LOCAL = "fast", "judge", "local"
 _EXAMPLES = {
@@ -16,32 +15,14 @@ _EXAMPLES = {
 }
 _EXAMPLE = "https://host/v1"
 
-_T = TypeVar("_T")
 
-
-class Reader:
-    """Reads one setting after the other and collects what is wrong with them."""
-
-    def __init__(self, values: Mapping[str, str]) -> None:
-        """Take the settings by their names."""
-        self._values = values
-        self.problems: list[str] = []
-
-    def _checked(self, name: str, default: _T, parse: Callable[[str], _T], right: str) -> _T:
-        """Parse a setting; a bad one is noted with what would be right, never with its value."""
-        text = self._values.get(name)
-        if text is None:
-            return default
-        try:
-            return parse(text)
-        except ValueError:
-            self.problems.append(f"{name} must be {right}.")
-            return default
+class Reader(Values):
+    """Reads the settings of upstreams, and of who may call."""
 
     def upstreams(self) -> dict[str, UpstreamPlan]:
         """Read the upstreams: `fast`, `judge`, and those that EXTRA_UPSTREAMS names."""
         none: tuple[str, ...] = ()
-        extra = self._checked("EXTRA_UPSTREAMS", none, _upstream_names, _RIGHT_NAMES)
+        extra = self.checked("EXTRA_UPSTREAMS", none, _upstream_names, _RIGHT_NAMES)
         names = [FAST, JUDGE, *extra]
         plans = {name: self._upstream(name, is_wanted=name not in _EXAMPLES) for name in names}
         return {name: plan for name, plan in plans.items() if plan is not None}
@@ -67,7 +48,7 @@ class Reader:
                 )
             return None
         no_urls: list[str] = []
-        urls = self._checked(
+        urls = self.checked(
             f"{prefix}_API_URL",
             no_urls,
             _http_urls,
@@ -77,8 +58,8 @@ class Reader:
             self.problems.append(
                 f"{prefix}_MODEL is missing; it must name the model to use at {prefix}_API_URL."
             )
-        endpoints = self._endpoints(prefix, urls, _listed(key or "") or [""], model or "")
-        return UpstreamPlan(endpoints, tuple(_listed(fallback or "")), profile)
+        endpoints = self._endpoints(prefix, urls, listed(key or "") or [""], model or "")
+        return UpstreamPlan(endpoints, tuple(listed(fallback or "")), profile)
 
     def _endpoints(
         self, prefix: str, urls: list[str], keys: list[str], model: str
@@ -100,7 +81,7 @@ class Reader:
 
     def local_model(self) -> Endpoint | None:
         """Read where a bundled model that was started by hand listens."""
-        url = self._checked("LOCAL_MODEL_URL", "", _http_url, "an http:// address ending in /v1")
+        url = self.checked("LOCAL_MODEL_URL", "", _http_url, "an http:// address ending in /v1")
         key = self._values.get("LOCAL_MODEL_KEY", "")
         return Endpoint(url=url, model="smollm2-135m-instruct", key=key) if url else None
 
@@ -114,91 +95,86 @@ class Reader:
             stream=self.seconds("UPSTREAM_STREAM_TIMEOUT", 600),
         )
 
-    def boolean(self, name: str, *, default: bool) -> bool:
-        """Read true or false."""
-        words = {"true": True, "1": True, "yes": True, "on": True}
-        words |= {"false": False, "0": False, "no": False, "off": False}
-
-        def parse(text: str) -> bool:
-            if text.lower() not in words:
-                raise ValueError
-            return words[text.lower()]
-
-        return self._checked(name, default, parse, "true or false")
-
-    def seconds(self, name: str, default: float) -> float:
-        """Read a time-out in seconds, more than 0 and at most a day."""
-
-        def parse(text: str) -> float:
-            value = float(text)
-            if not 0 < value <= 86_400:
-                raise ValueError
-            return value
-
-        return self._checked(name, default, parse, "a number of seconds, more than 0, such as 60")
-
-    def whole(self, name: str, default: int, *, at_least: int = 1, at_most: int) -> int:
-        """Read a whole number."""
-
-        def parse(text: str) -> int:
-            value = int(text)
-            if not at_least <= value <= at_most:
-                raise ValueError
-            return value
-
-        right = f"a whole number from {at_least} to {at_most}"
-        return self._checked(name, default, parse, right)
-
-    def url(self, name: str, default: str, schemes: tuple[str, ...]) -> str:
-        """Read the URL of a store with one of the schemes."""
-
-        def parse(text: str) -> str:
-            parts = urlsplit(text)
-            # `port` raises ValueError for what is not one, such as half of a password with a slash.
-            if "://" not in text or parts.scheme not in schemes or parts.port == 0:
-                raise ValueError
-            return text
-
-        known = ", ".join(f"{scheme}://" for scheme in schemes)
-        return self._checked(
-            name,
-            default,
-            parse,
-            f"a URL that begins with one of {known}; signs in a password are written as %XX",
+    def limits(self) -> Limits:
+        """Read what a caller may take who has no limits of his own."""
+        return Limits(
+            requests=self.rate_limit("RATE_LIMIT", "300/minute"),
+            tokens_per_minute=self.whole("TOKENS_PER_MINUTE", 0, at_least=0, at_most=_MANY) or None,
+            concurrent_requests=self.whole("CONCURRENT_REQUESTS", 0, at_least=0, at_most=_MANY)
+            or None,
+            concurrent_streams=self.whole("CONCURRENT_STREAMS", 0, at_least=0, at_most=_MANY)
+            or None,
         )
 
-    def rate_limit(self, name: str, default: str) -> str:
-        """Read a limit such as `300/minute`; several are separated by `;`."""
-
-        def parse(text: str) -> str:
-            if any(item.amount < 1 for item in limits.parse_many(text)):
-                raise ValueError
-            return text
-
-        return self._checked(
-            name, default, parse, "a limit such as 300/minute or 10/second;5000/day"
+    def access(self, bind: str) -> AccessPlan:
+        """Read who may call; `bind` is where the service listens."""
+        plan = AccessPlan(
+            requires_key=self.boolean("REQUIRE_API_KEY", default=False),
+            static_keys=self.checked("API_KEYS", (), _static_keys, _RIGHT_KEYS),
+            admin_key=self.checked("ADMIN_API_KEY", None, _secret, _RIGHT_KEY),
+            allows_open_access=self.boolean("ALLOW_OPEN_ACCESS", default=False),
+            trusted_proxies=self.whole("TRUSTED_PROXIES", 0, at_least=0, at_most=10),
+            cors_origins=self.checked("CORS_ORIGINS", (), _origins, _RIGHT_ORIGINS),
         )
+        secrets = [secret for secret in plan.secrets if secret]
+        if len(set(secrets)) < len(secrets):
+            self.problems.append("API_KEYS and ADMIN_API_KEY must be different keys.")
+        if not (plan.requires_key or plan.allows_open_access or is_loopback(bind)):
+            self.problems.append(OPEN_ACCESS)
+        return plan
 
-    def import_name(self, name: str) -> str | None:
-        """Read `package.module:function`."""
 
-        def parse(text: str) -> str:
-            if not re.fullmatch(r"[A-Za-z_][\w.]*:[A-Za-z_]\w*", text, re.ASCII):
-                raise ValueError
-            return text
+def is_loopback(bind: str) -> bool:
+    """Whether an address to listen on, `host:port` or `unix:path`, is reached from here alone."""
+    if bind.startswith("unix:"):
+        return True
+    host = bind.rpartition(":")[0].strip("[]")
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
-        return self._checked(name, None, parse, "package.module:function, with a function to call")
 
-    def bind(self, name: str, default: str) -> str:
-        """Read `host:port`."""
+OPEN_ACCESS = (
+    "BIND must be a loopback address, such as 127.0.0.1:8000, while no key is required: set"
+    " REQUIRE_API_KEY=true, or ALLOW_OPEN_ACCESS=true to let everybody in who reaches it."
+)
+_MANY = 1_000_000_000
+_RIGHT_KEY = (
+    "a secret of 20 to 256 letters, digits and signs without spaces, commas and =, and not a"
+    " placeholder; `openssl rand -hex 32` makes one"
+)
+_RIGHT_KEYS = f"name=key pairs separated by commas, each key {_RIGHT_KEY}"
+_RIGHT_ORIGINS = "origins such as https://app.example, separated by commas; * is not taken"
+# What people forget to replace; a secret that everybody knows is none.
+_PLACEHOLDER = re.compile(
+    r"change.?me|place.?holder|example|your[-_]|insert|replace|default|password|secret|xxxx|\.\.\.",
+    re.IGNORECASE,
+)
 
-        def parse(text: str) -> str:
-            host, _, port = text.rpartition(":")
-            if not host or not port.isdecimal() or not 0 < int(port) < 65_536:
-                raise ValueError
-            return text
 
-        return self._checked(name, default, parse, "host:port, such as 127.0.0.1:8000")
+def _secret(text: str) -> str:
+    is_good = re.fullmatch(r"[!-~]{20,256}", text) and not {"=", ","} & set(text)
+    if not is_good or len(set(text)) < 8 or _PLACEHOLDER.search(text):
+        raise ValueError
+    return text
+
+
+def _static_keys(text: str) -> tuple[tuple[str, str], ...]:
+    """Read pairs of names and secrets."""
+    pairs = [part.partition("=") for part in listed(text)]
+    names = [name for name, _, _ in pairs]
+    is_good = all(re.fullmatch(r"[A-Za-z0-9_.-]{1,48}", name) for name in names)
+    if not pairs or not is_good or len(set(names)) < len(names):
+        raise ValueError
+    return tuple((name, _secret(secret)) for name, _, secret in pairs)
+
+
+def _origins(text: str) -> tuple[str, ...]:
+    origins = listed(text)
+    if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", origin) for origin in origins):
+        raise ValueError
+    return tuple(origins)
 
 
 _RIGHT_NAMES = "names of upstreams, such as backup, separated by commas: lower-case words"
@@ -206,19 +182,15 @@ _RIGHT_NAMES = "names of upstreams, such as backup, separated by commas: lower-c
 
 def _upstream_names(text: str) -> tuple[str, ...]:
     """Read the names of upstreams; each is the beginning of its settings' names."""
-    names = tuple(_listed(text))
+    names = tuple(listed(text))
     is_good = all(re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) for name in names)
     if not is_good or {FAST, JUDGE, LOCAL} & set(names) or len(set(names)) < len(names):
         raise ValueError
     return names
 
 
-def _listed(text: str) -> list[str]:
-    return [part.strip() for part in text.split(",") if part.strip()]
-
-
 def _http_urls(text: str) -> list[str]:
-    urls = [_http_url(part) for part in _listed(text)]
+    urls = [_http_url(part) for part in listed(text)]
     if not urls:
         raise ValueError
     return urls

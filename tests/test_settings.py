@@ -12,7 +12,7 @@ import pytest
 from dotenv import dotenv_values
 
 from llm_api import settings as settings_module
-from llm_api import settings_reader
+from llm_api import settings_reader, settings_values
 from llm_api.settings import Settings, SettingsError
 from tests.support.service import REPOSITORY_ROOT
 
@@ -42,7 +42,7 @@ def problems_of(env: Mapping[str, str], root: Path) -> list[str]:
 def names_in_settings() -> set[str]:
     """Find the names that are asked for: the upper-case texts in the code, prefixes completed."""
     words: set[str] = set()
-    for module in (settings_module, settings_reader):
+    for module in (settings_module, settings_reader, settings_values):
         tree = ast.parse(Path(module.__file__).read_text())
         texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
         words |= {t for t in texts if isinstance(t, str) and re.fullmatch("[A-Z]+(_[A-Z]+)*", t)}
@@ -73,7 +73,7 @@ def test_the_environment_is_stronger_than_both_files(tmp_path: Path) -> None:
 
     settings = Settings.from_env({"RATE_LIMIT": "1/hour"}, root=tmp_path)
 
-    assert settings.rate_limit == "1/hour"
+    assert settings.limits.requests == "1/hour"
 
 
 def test_the_file_on_top_is_stronger_than_the_one_in_backend(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_the_file_on_top_is_stronger_than_the_one_in_backend(tmp_path: Path) -> 
 
     settings = Settings.from_env({}, root=tmp_path)
 
-    assert (settings.rate_limit, settings.web_concurrency) == ("2/hour", 3)
+    assert (settings.limits.requests, settings.web_concurrency) == ("2/hour", 3)
 
 
 @pytest.mark.parametrize("empty", ["", "   "])
@@ -94,7 +94,7 @@ def test_an_empty_value_counts_as_none(empty: str, tmp_path: Path) -> None:
         {"RATE_LIMIT": empty, "FAST_LLM_API_URL": empty, "WEB_CONCURRENCY": empty}, root=tmp_path
     )
 
-    assert settings.rate_limit == "2/hour"
+    assert settings.limits.requests == "2/hour"
     assert (settings.upstreams, settings.web_concurrency) == ({}, 1)
 
 
@@ -119,7 +119,7 @@ def test_without_any_setting_the_bundled_model_answers(tmp_path: Path) -> None:
     settings = Settings.from_env({}, root=tmp_path)
 
     assert settings.uses_bundled_model
-    assert (settings.bind, settings.rate_limit) == ("127.0.0.1:8000", "300/minute")
+    assert (settings.bind, settings.limits.requests) == ("127.0.0.1:8000", "300/minute")
     assert settings.database_url == f"sqlite:///{tmp_path / 'instance' / 'llm_api.db'}"
 
 
