@@ -4,6 +4,7 @@
   that `engine` can connect to, MySQL and MariaDB by way of `mysql`: `rollups` sums calls up by hour
   and day in the transaction that keeps them, and `reports` reads the sums; `sums` is what that has
   in common with other stores.
+* `KeyStore` is what a place for API keys must do; `keys` does it in SQL.
 * `upkeep` removes records that are older than is wanted.
 * `spool` is the way there: calls append to a file, and rows get from it into the store in batches,
   so that no call waits for a database and none is lost when a worker or a database dies.
@@ -17,6 +18,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
+from llm_api.access import ApiKey
 from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
 
 
@@ -51,6 +53,43 @@ class UsageStore(Protocol):
 
     def check(self) -> None:
         """Raise StoreError, with a sentence for the operator, if rows cannot be kept now."""
+
+    def close(self) -> None:
+        """Give back connections."""
+
+
+class KeyStore(Protocol):
+    """A place that keeps API keys, with digests of their secrets; all moments are in UTC.
+
+    Every method raises StoreError where the place cannot be used.
+    """
+
+    def add(self, key: ApiKey, digest: str) -> None:
+        """Keep a new key, and the digest of its secret."""
+
+    def find(self, digest: str) -> ApiKey | None:
+        """Return the key of a secret, usable or not; it expires with the secret, if not before."""
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """Return a key by its id."""
+
+    def all(self) -> list[ApiKey]:
+        """Return all keys, the newest first."""
+
+    def change(self, key: ApiKey) -> bool:
+        """Write a key's properties anew, but for when it was created and disabled.
+
+        False where there is no such key; the same is true of the next two.
+        """
+
+    def disable(self, key_id: str, at: datetime) -> bool:
+        """Let a key open nothing any more; the moment of the first time stays."""
+
+    def rotate(self, key_id: str, digest: str, *, at: datetime, until: datetime) -> bool:
+        """Give a key another secret; those before end at `until`, if not before."""
+
+    def check(self) -> None:
+        """Raise StoreError, with a sentence for the operator, if keys cannot be kept now."""
 
     def close(self) -> None:
         """Give back connections."""

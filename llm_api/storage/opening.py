@@ -1,11 +1,12 @@
-"""Opens the usage store of an installation."""
+"""Opens the stores of an installation."""
 
 import importlib
 from pathlib import Path
 from typing import cast
 
-from llm_api.storage import StoreError, UsageStore
+from llm_api.storage import KeyStore, StoreError, UsageStore
 from llm_api.storage.engine import make_engine
+from llm_api.storage.keys import SqlKeyStore
 from llm_api.storage.sql import SqlUsageStore
 
 
@@ -23,3 +24,8 @@ def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageSto
     except (ImportError, AttributeError) as error:
         raise StoreError(f"USAGE_STORE names {foreign}, which is not there to import.") from error
     return cast("UsageStore", make(folder))
+
+
+def open_key_store(database_url: str) -> KeyStore:
+    """Open the store of keys, which is SQL wherever usage rows are; raises StoreError."""
+    return SqlKeyStore(make_engine(database_url))

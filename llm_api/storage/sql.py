@@ -103,18 +103,23 @@ class SqlUsageStore:
         """See UsageStore."""
         try:
             with self._reading() as connection:
-                revisions = set(connection.scalars(sa.select(_VERSION.c.version_num)))
+                check_revision(connection)
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
-        if revisions != {REVISION}:
-            raise StoreError(
-                f"The database has the schema {', '.join(sorted(revisions)) or 'of nobody'}, and"
-                f" this release needs {REVISION}; run `flask --app wsgi db upgrade`."
-            )
 
     def close(self) -> None:
         """See UsageStore."""
         self._engine.dispose()
+
+
+def check_revision(connection: sa.Connection) -> None:
+    """Raise StoreError where the schema is not the one of `tables`."""
+    revisions = set(connection.scalars(sa.select(_VERSION.c.version_num)))
+    if revisions != {REVISION}:
+        raise StoreError(
+            f"The database has the schema {', '.join(sorted(revisions)) or 'of nobody'}, and"
+            f" this release needs {REVISION}; run `flask --app wsgi db upgrade`."
+        )
 
 
 def _row(record: UsageRecord) -> dict[str, Any]:
@@ -136,7 +141,7 @@ def what_failed(error: sa.exc.SQLAlchemyError) -> str:
         or getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE
         or mysql.code_of(cause) == mysql.NO_TABLE
     ):
-        return "The database has no usage tables; run `flask --app wsgi db upgrade`."
+        return "The database lacks a table of this service; run `flask --app wsgi db upgrade`."
     if sentence := mysql.sentence_of(cause):
         return sentence
     if getattr(cause, "sqlstate", None) == _LOCK_NOT_AVAILABLE:

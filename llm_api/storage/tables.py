@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql
 from llm_api.storage.sums import SUMS
 
 # The migration that makes this schema.
-REVISION = "0003"
+REVISION = "0004"
 
 metadata = sa.MetaData()
 
@@ -74,3 +74,35 @@ def _rollup(name: str) -> sa.Table:
 
 usage_hourly = _rollup("usage_hourly")
 usage_daily = _rollup("usage_daily")
+
+# Who may call. The secret itself is kept nowhere: api_key_secrets has its SHA-256.
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("created_at", Moment, nullable=False, comment="UTC, as are all moments"),
+    sa.Column("expires_at", Moment, nullable=True),
+    sa.Column("disabled_at", Moment, nullable=True),
+    sa.Column("is_admin", sa.Boolean(), nullable=False),
+    sa.Column("models", sa.JSON(none_as_null=True), nullable=True, comment="NULL for all"),
+    sa.Column("routes", sa.JSON(none_as_null=True), nullable=True, comment="NULL for all"),
+    sa.Column("limits", sa.JSON(), nullable=False),
+    sa.Column("budgets", sa.JSON(), nullable=False),
+    sa.Column("tags", sa.String(512), nullable=False, server_default=""),
+)
+# After a rotation a key has two of them, until the older one ends.
+api_key_secrets = sa.Table(
+    "api_key_secrets",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True, comment="SHA-256 in hexadecimal"),
+    sa.Column(
+        "key_id",
+        sa.String(32),
+        sa.ForeignKey("api_keys.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=True),
+)

@@ -4,16 +4,21 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from llm_api.storage import migrate
 from llm_api.storage.engine import make_engine
 from llm_api.storage.sql import SqlUsageStore
+from tests.storage.changing import change
 from tests.support.mariadb import MariaDbServer, missing_programs
+from tests.support.ports import LOOPBACK, closed_port
 from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.service import REPOSITORY_ROOT
 
 # Its asserts are told in full like those of the test files.
-pytest.register_assert_rewrite("tests.storage.contract", "tests.storage.contract_reports")
+pytest.register_assert_rewrite(
+    "tests.storage.contract", "tests.storage.contract_keys", "tests.storage.contract_reports"
+)
 DATABASES = ["sqlite", "postgresql", "mariadb"]
 
 
@@ -64,6 +69,25 @@ def database(empty_database: str) -> str:
     """Name a database with the schema, one of each kind."""
     migrate.upgrade(empty_database, REPOSITORY_ROOT)
     return empty_database
+
+
+@pytest.fixture(params=["no tables", "another schema"])
+def unready_database(request: pytest.FixtureRequest, empty_database: str) -> str:
+    """Name a database whose schema is missing, or of another release."""
+    if request.param == "another schema":
+        migrate.upgrade(empty_database, REPOSITORY_ROOT)
+        change(empty_database, [sa.text("UPDATE alembic_version SET version_num = 'later'")])
+    return empty_database
+
+
+@pytest.fixture(params=["sqlite", "postgresql", "mysql", "mariadb"])
+def unreachable_database(request: pytest.FixtureRequest) -> Iterator[str]:
+    """Name a database that is not there."""
+    if request.param == "sqlite":
+        yield "sqlite:////dev/null/hunter2.db"
+        return
+    with closed_port() as port:
+        yield f"{request.param}://hunter2:hunter2@{LOOPBACK}:{port}/rows"
 
 
 @pytest.fixture

@@ -1,18 +1,16 @@
-"""The SQL store keeps the contract of usage stores on every database."""
+"""The SQL stores keep the contracts of usage stores and of key stores on every database."""
 
-from collections.abc import Iterator, Sequence
 from functools import partial
 
 import pytest
-import sqlalchemy as sa
 
-from llm_api.storage import UsageStore, migrate
+from llm_api.storage import KeyStore, UsageStore
 from llm_api.storage.engine import make_engine
+from llm_api.storage.keys import SqlKeyStore
 from llm_api.storage.sql import SqlUsageStore
-from llm_api.storage.tables import metadata
+from tests.storage.changing import empty_tables
 from tests.storage.contract import Opener, UsageStoreContract
-from tests.support.ports import LOOPBACK, closed_port
-from tests.support.service import REPOSITORY_ROOT
+from tests.storage.contract_keys import KeyOpener, KeyStoreContract
 
 
 def open_sql(url: str) -> UsageStore:
@@ -20,18 +18,9 @@ def open_sql(url: str) -> UsageStore:
     return SqlUsageStore(make_engine(url))
 
 
-def empty_tables(url: str) -> None:
-    """Remove all rows and sums."""
-    change(url, [sa.delete(table) for table in metadata.sorted_tables])
-
-
-def change(url: str, statements: Sequence[sa.Executable]) -> None:
-    """Run statements in one transaction."""
-    engine = make_engine(url)
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.execute(statement)
-    engine.dispose()
+def open_keys(url: str) -> KeyStore:
+    """Open the store of keys."""
+    return SqlKeyStore(make_engine(url))
 
 
 class TestSqlUsageStore(UsageStoreContract):
@@ -43,20 +32,32 @@ class TestSqlUsageStore(UsageStoreContract):
         empty_tables(shared_database)
         return partial(open_sql, shared_database)
 
-    @pytest.fixture(params=["no tables", "another schema"])
-    def unready_opener(self, request: pytest.FixtureRequest, empty_database: str) -> Opener:
+    @pytest.fixture
+    def unready_opener(self, unready_database: str) -> Opener:
         """Open it on a database whose schema is missing, or of another release."""
-        if request.param == "another schema":
-            migrate.upgrade(empty_database, REPOSITORY_ROOT)
-            change(empty_database, [sa.text("UPDATE alembic_version SET version_num = 'later'")])
-        return partial(open_sql, empty_database)
+        return partial(open_sql, unready_database)
 
-    @pytest.fixture(params=["sqlite", "postgresql", "mysql", "mariadb"])
-    def unreachable_opener(self, request: pytest.FixtureRequest) -> Iterator[Opener]:
+    @pytest.fixture
+    def unreachable_opener(self, unreachable_database: str) -> Opener:
         """Open it where there is no database."""
-        if request.param == "sqlite":
-            yield partial(open_sql, "sqlite:////dev/null/hunter2.db")
-            return
-        with closed_port() as port:
-            place = f"hunter2:hunter2@{LOOPBACK}:{port}/rows"
-            yield partial(open_sql, f"{request.param}://{place}")
+        return partial(open_sql, unreachable_database)
+
+
+class TestSqlKeyStore(KeyStoreContract):
+    """Runs on the same databases."""
+
+    @pytest.fixture
+    def opener(self, shared_database: str) -> KeyOpener:
+        """Open the store on a database with the schema and without rows."""
+        empty_tables(shared_database)
+        return partial(open_keys, shared_database)
+
+    @pytest.fixture
+    def unready_opener(self, unready_database: str) -> KeyOpener:
+        """Open it on a database whose schema is missing, or of another release."""
+        return partial(open_keys, unready_database)
+
+    @pytest.fixture
+    def unreachable_opener(self, unreachable_database: str) -> KeyOpener:
+        """Open it where there is no database."""
+        return partial(open_keys, unreachable_database)

@@ -31,7 +31,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "half"
-down_revision = "0003"
+down_revision = "0004"
 
 def upgrade():
     op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))
@@ -42,7 +42,8 @@ def downgrade():
 """
 # MySQL and MariaDB commit every change of the schema: see test_mysql_migrations.py.
 TRANSACTIONAL = ["sqlite", "postgresql"]
-TABLES = {"alembic_version", "usage", "usage_hourly", "usage_daily"}
+USAGE_TABLES = {"usage", "usage_hourly", "usage_daily"}
+TABLES = {"alembic_version", "api_keys", "api_key_secrets"} | USAGE_TABLES
 BROKEN_LINE = '    raise RuntimeError("the second half is broken")\n'
 
 

@@ -21,7 +21,7 @@ from tests.support.service import REPOSITORY_ROOT
 SESSION = """SELECT @@time_zone, @@sql_mode, @@character_set_connection, @@default_storage_engine,
 @@tx_isolation, @@max_statement_time, @@innodb_lock_wait_timeout, @@lock_wait_timeout"""
 TABLES = """SELECT table_name, engine, table_collation FROM information_schema.tables
-WHERE table_schema = database() AND table_name LIKE 'usage%'"""
+WHERE table_schema = database() AND table_name <> 'alembic_version'"""
 
 
 @pytest.fixture

@@ -109,6 +109,20 @@ def test_a_first_upgrade_that_is_cut_off_anywhere_is_finished_by_the_next(
         assert drift_of(url) == []
 
 
+def test_an_upgrade_to_keys_that_is_cut_off_anywhere_is_finished_by_the_next(
+    mariadb: MariaDbServer,
+) -> None:
+    url = mariadb.new_database()
+    for cut in range(1, 5):
+        to(url, "0003")
+        with cut_before(cut), pytest.raises(CutError):
+            migrate.upgrade(url, REPOSITORY_ROOT)
+
+        migrate.upgrade(url, REPOSITORY_ROOT)
+
+        assert drift_of(url) == []
+
+
 def test_a_way_down_that_is_cut_off_anywhere_is_finished_by_the_next(
     mariadb_database: str,
 ) -> None:
