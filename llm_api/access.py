@@ -60,6 +60,17 @@ class ApiKey:
     budgets: tuple[Budget, ...] = ()
     tags: tuple[str, ...] = ()
 
+    def opens(self, path: str) -> bool:
+        """Whether it may be used for a path; a route that ends in `*` is the beginning of some."""
+        return self.routes is None or any(
+            path.startswith(route[:-1]) if route.endswith("*") else path == route
+            for route in self.routes
+        )
+
+    def may_use(self, model: str) -> bool:
+        """Whether it may be used for a model."""
+        return self.models is None or model in self.models
+
     def is_usable(self, now: datetime) -> bool:
         """Whether it lets anybody in at a moment, in UTC."""
         has_expired = self.expires_at is not None and self.expires_at <= now
@@ -80,6 +91,14 @@ class AccessPlan:
     allows_open_access: bool = False
     trusted_proxies: int = 0
     cors_origins: tuple[str, ...] = ()
+
+    @property
+    def environment_keys(self) -> dict[str, ApiKey]:
+        """The keys of the environment, by their secrets; usage rows know them as `env:NAME`."""
+        keys = {secret: ApiKey(f"env:{name}", name) for name, secret in self.static_keys}
+        if self.admin_key:
+            keys[self.admin_key] = ApiKey("env:admin", "admin", is_admin=True)
+        return keys
 
     @property
     def secrets(self) -> Iterable[str]:

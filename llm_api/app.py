@@ -17,6 +17,8 @@ from llm_api.drain import Drain
 from llm_api.offload import BoundedOffload, offload
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
+from llm_api.services.key_ring import KeyRing
+from llm_api.services.keys import KeyService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.replays import ReplayService
@@ -24,8 +26,8 @@ from llm_api.services.reports import ReportService
 from llm_api.services.usage import UsageLedger
 from llm_api.settings import Settings, SettingsError
 from llm_api.settings_reader import FAST, JUDGE, LOCAL
-from llm_api.storage import StoreError, UsageStore
-from llm_api.storage.opening import open_store
+from llm_api.storage import KeyStore, StoreError, UsageStore
+from llm_api.storage.opening import open_key_store, open_store
 from llm_api.storage.shared_answers import RedisAnswers
 from llm_api.storage.spool import Spool
 from llm_api.storage.upkeep import Upkeep
@@ -36,21 +38,25 @@ from llm_api.upstream.profiles import Profile, choose_profile
 from llm_api.upstream.traits import BUNDLED_MODEL, UpstreamTraits
 from llm_api.watch import Watch
 from llm_api.web import envelopes, hooks, limits, ops, outgoing, pages, replays
-from llm_api.web.api import Api
+from llm_api.web.api import SECURITY, Api
+from llm_api.web.auth import Door
 from llm_api.web.context import EXTENSION, Services
 from llm_api.web.openai import routes as openai_routes
+from llm_api.web.rest import keys as rest_keys
 from llm_api.web.rest import routes as rest_routes
 from llm_api.web.rest import usage
 
 # A little more than a statement may take: the server's own bound is to end it first.
 _READ_TIMEOUT_S = 6.0
+# A caller whose key is known waits no longer when the database does not answer.
+_KEY_TIMEOUT_S = 2.0
 
 
 def create_app(settings: Settings) -> Flask:
     """Build the application with everything that it needs; nothing is connected or started yet."""
     app = Flask(__name__, static_folder=None)
     telemetry.configure_logging(settings.secrets)
-    store = _store(settings)
+    store, keys = _stores(settings)
     spool = Spool(_spool_folder(settings), store, offload, refuses=settings.refuse_unrecorded_calls)
     app.extensions["llm_api_spool"] = spool
     app.extensions["llm_api_upkeep"] = Upkeep(
@@ -59,22 +65,36 @@ def create_app(settings: Settings) -> Flask:
     hooks.register_hooks(app)
     replays.register_teardown(app)
     outgoing.register_write_timeout(app, settings.client_write_timeout)
+    ring = KeyRing(keys, BoundedOffload(3, _KEY_TIMEOUT_S), settings.access.environment_keys)
+    door = Door(ring, requires_key=settings.access.requires_key)
+    door.register_identify(app)
     limiter = limits.init_limiter(
         app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.limits.requests or ""
     )
+    door.register_require(app)
     app.config[openai_routes.STRICT_SETTING] = settings.refuse_unknown_parameters
-    app.extensions[EXTENSION] = _services(settings, store, spool, limiter)
-    _register_routes(app)
+    app.extensions[EXTENSION] = _services(
+        settings, store, spool, limiter, KeyService(keys, _reads(), ring.forget)
+    )
+    _register_routes(app, requires_key=settings.access.requires_key)
     envelopes.register_error_handlers(app)
     cli.register_commands(app, settings)
     return app
 
 
-def _store(settings: Settings) -> UsageStore:
+def _stores(settings: Settings) -> tuple[UsageStore, KeyStore]:
     try:
-        return open_store(settings.database_url, settings.usage_store, settings.root / "instance")
+        folder = settings.root / "instance"
+        return (
+            open_store(settings.database_url, settings.usage_store, folder),
+            open_key_store(settings.database_url),
+        )
     except StoreError as error:
         raise SettingsError([str(error)]) from error
+
+
+def _reads() -> BoundedOffload:
+    return BoundedOffload(2, _READ_TIMEOUT_S)
 
 
 def close_app(app: Flask) -> None:
@@ -93,7 +113,9 @@ def _spool_folder(settings: Settings) -> Path:
     return settings.root / "instance" / "spool" / name
 
 
-def _services(settings: Settings, store: UsageStore, spool: Spool, limiter: Limiter) -> Services:
+def _services(
+    settings: Settings, store: UsageStore, spool: Spool, limiter: Limiter, keys: KeyService
+) -> Services:
     watch = Watch(Drain(settings.shutdown_grace))
     upstreams = _upstreams(settings, watch)
     fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
@@ -118,10 +140,11 @@ def _services(settings: Settings, store: UsageStore, spool: Spool, limiter: Limi
         ),
         readiness=ReadinessService(checks, is_ending=lambda: watch.drain.has_begun),
         replays=ReplayService(shared),
-        reports=ReportService(store, BoundedOffload(2, _READ_TIMEOUT_S)),
+        reports=ReportService(store, _reads()),
+        keys=keys,
         watch=watch,
         is_demo=settings.uses_bundled_model,
-        closers=(*closers, store.close),
+        closers=(*closers, store.close, keys.close),
     )
 
 
@@ -191,7 +214,7 @@ def _shared_answers(storage_uri: str) -> RedisAnswers | None:
     return None if storage_uri.startswith("memory") else RedisAnswers(storage_uri)
 
 
-def _register_routes(app: Flask) -> None:
+def _register_routes(app: Flask, *, requires_key: bool) -> None:
     app.config.update(
         API_TITLE="llm_api",
         API_VERSION=llm_api.__version__,
@@ -199,10 +222,15 @@ def _register_routes(app: Flask) -> None:
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
     )
-    description = {"info": {"description": llm_api.__doc__}}
+    description = {
+        "info": {"description": llm_api.__doc__},
+        "security": SECURITY if requires_key else [{}, *SECURITY],
+    }
     api = Api(app, spec_kwargs=description)
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     api.register_blueprint(rest_routes.blueprint)
     api.register_blueprint(usage.blueprint)
+    api.register_blueprint(rest_keys.blueprint)
     api.register_blueprint(openai_routes.blueprint)
     for blueprint in (ops.blueprint, pages.blueprint, pages.swagger_ui):
         app.register_blueprint(blueprint)

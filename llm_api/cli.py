@@ -8,6 +8,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from llm_api import config_files
+from llm_api.cli_keys import key_commands
 from llm_api.cli_usage import usage_commands
 from llm_api.findings import Finding, fail, ok
 from llm_api.services import doctor
@@ -60,6 +61,7 @@ def register_commands(app: Flask, settings: Settings) -> None:
 
     app.cli.add_command(database)
     app.cli.add_command(usage_commands(settings))
+    app.cli.add_command(key_commands(settings))
 
 
 def _checks(settings: Settings) -> list[list[doctor.Check]]:

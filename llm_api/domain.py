@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from llm_api.access import ApiKey
+
 
 def never() -> bool:
     """Say that nobody has left: the `is_abandoned` of a caller that cannot leave."""
@@ -91,7 +93,8 @@ class Caller:
 
     `time_limit` is for how many seconds the client will wait, where it has said so. `tags` are the
     labels it gave the call, as `joined_tags` writes them; calls that belong together have the same
-    `lineage_id`.
+    `lineage_id`. `key` is None where no key is required; `address` is that of the client, of IPv6
+    its /64 network.
     """
 
     request_id: str
@@ -102,6 +105,8 @@ class Caller:
     notes: Notes = field(default_factory=Notes)
     tags: str = ""
     lineage_id: str | None = None
+    key: ApiKey | None = None
+    address: str = ""
 
 
 class Operation(StrEnum):

@@ -6,6 +6,8 @@
     │   ├── MethodNotAllowed  405
     │   ├── BodyTooLarge      413
     │   └── UnsupportedMedia  415
+    ├── Unauthorized          401  AUTHENTICATION_ERROR
+    │   └── Forbidden         403
     ├── RateLimited           429  RATE_LIMIT_EXCEEDED
     └── ServiceError          500  SERVICE_ERROR
         ├── UpstreamFault     502  the upstream answered, wrongly
@@ -109,6 +111,19 @@ class UnsupportedMedia(InvalidRequest):
     """The request body is not plain `application/json`."""
 
     status = 415
+
+
+class Unauthorized(ApiError):
+    """It is not known who asks: no key, or one that opens nothing."""
+
+    status = 401
+    code = "AUTHENTICATION_ERROR"
+
+
+class Forbidden(Unauthorized):
+    """It is known who asks, and that he may not."""
+
+    status = 403
 
 
 class RateLimited(ApiError):

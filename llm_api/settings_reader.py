@@ -144,7 +144,9 @@ _RIGHT_KEY = (
     "a secret of 20 to 256 letters, digits and signs without spaces, commas and =, and not a"
     " placeholder; `openssl rand -hex 32` makes one"
 )
-_RIGHT_KEYS = f"name=key pairs separated by commas, each key {_RIGHT_KEY}"
+_RIGHT_KEYS = (
+    f"name=key pairs separated by commas, each with a name that is not admin, each key {_RIGHT_KEY}"
+)
 _RIGHT_ORIGINS = "origins such as https://app.example, separated by commas; * is not taken"
 # What people forget to replace; a secret that everybody knows is none.
 _PLACEHOLDER = re.compile(
@@ -165,7 +167,8 @@ def _static_keys(text: str) -> tuple[tuple[str, str], ...]:
     pairs = [part.partition("=") for part in listed(text)]
     names = [name for name, _, _ in pairs]
     is_good = all(re.fullmatch(r"[A-Za-z0-9_.-]{1,48}", name) for name in names)
-    if not pairs or not is_good or len(set(names)) < len(names):
+    # In usage rows ADMIN_API_KEY goes by the name of admin.
+    if not pairs or not is_good or len({*names, "admin"}) <= len(names):
         raise ValueError
     return tuple((name, _secret(secret)) for name, _, secret in pairs)
 

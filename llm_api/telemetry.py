@@ -1,7 +1,8 @@
 """Request ids and structured logs: one JSON object a line on standard error.
 
 A log line is a fixed message plus fields (`logger.info("call ended", extra={"status": 200})`). It
-never holds a prompt, an answer or an image, and configured secrets are blanked out of every line.
+never holds a prompt, an answer or an image, and configured secrets and API keys are blanked out
+of every line.
 """
 
 import json
@@ -15,6 +16,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import orjson
+
+from llm_api.key_text import without_keys
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -69,7 +72,7 @@ class JsonFormatter(logging.Formatter):
         if isinstance(value, str):
             for secret in self._secrets:
                 value = value.replace(secret, "[redacted]")
-            return value
+            return without_keys(value)
         if isinstance(value, dict):
             return {str(key): self._redacted(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 from llm_api.domain import Model
 from llm_api.errors import NotFound
+from llm_api.key_text import holds_key
 from llm_api.upstream.client import UpstreamClient
 
 
@@ -75,7 +76,8 @@ class Catalogue:
         `is_exact` leaves out the fallbacks that are the upstream's and not the model's own. Raises
         NotFound.
         """
-        if name is not None and self._is_closed:
+        # A key in the place of the model would get to the upstream and into the usage row.
+        if name is not None and (self._is_closed or holds_key(name)):
             self.model(name)
         known = self._models.get(name or self._default.default_model)
         upstream = self._upstreams[known.upstream] if known else self._default

@@ -89,6 +89,7 @@ def _begun(destination: Destination, caller: Caller) -> UsageRecord:
         model_asked=destination.model_asked,
         model=destination.model,
         upstream=destination.upstream.name,
+        key_id=caller.key.id if caller.key else None,
         tags=caller.tags,
         lineage_id=caller.lineage_id or caller.request_id,
     )

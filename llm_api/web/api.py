@@ -14,6 +14,9 @@ from llm_api.web.context import services
 from llm_api.web.fields import UNKNOWN, invalid_request
 from llm_api.web.intake import read_body
 
+# What an operation says that always needs a key; the others do where the settings say so.
+SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
+
 
 class StrictSchema(ma.Schema):
     """A schema that refuses fields it does not know."""
@@ -41,7 +44,14 @@ class ErrorBodySchema(ma.Schema):
     """The error itself."""
 
     code = ma.fields.String(
-        metadata={"enum": ["VALIDATION_ERROR", "SERVICE_ERROR", "RATE_LIMIT_EXCEEDED"]}
+        metadata={
+            "enum": [
+                "VALIDATION_ERROR",
+                "AUTHENTICATION_ERROR",
+                "RATE_LIMIT_EXCEEDED",
+                "SERVICE_ERROR",
+            ]
+        }
     )
     message = ma.fields.String()
     details = ma.fields.Nested(ErrorDetailsSchema)

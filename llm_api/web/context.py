@@ -10,11 +10,13 @@ from flask import current_app, g, request
 from llm_api.domain import Caller, never
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
+from llm_api.services.keys import KeyService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.replays import ReplayService
 from llm_api.services.reports import ReportService
 from llm_api.watch import Watch, has_hung_up
+from llm_api.web.addresses import client_address
 from llm_api.web.labels import lineage_id, usage_tags
 
 EXTENSION = "llm_api"
@@ -30,6 +32,7 @@ class Services:
     readiness: ReadinessService
     replays: ReplayService
     reports: ReportService
+    keys: KeyService
     watch: Watch
     is_demo: bool
     closers: Sequence[Callable[[], None]] = ()
@@ -58,8 +61,10 @@ def caller() -> Caller:
         g.timing,
         _time_limit(),
         g.notes,
-        usage_tags(),
+        usage_tags(() if g.key is None else g.key.tags),
         lineage_id(),
+        g.key,
+        client_address(),
     )
 
 

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 _OPENAI_TYPES = {
     "VALIDATION_ERROR": "invalid_request_error",
+    "AUTHENTICATION_ERROR": "authentication_error",
     "RATE_LIMIT_EXCEEDED": "rate_limit_error",
     "SERVICE_ERROR": "server_error",
 }
@@ -91,7 +92,7 @@ def _openai_shape(error: ApiError, details: Mapping[str, Any]) -> dict[str, Any]
     return {
         "error": {
             "message": error.message,
-            "type": _OPENAI_TYPES[error.code],
+            "type": "permission_error" if error.status == 403 else _OPENAI_TYPES[error.code],
             "param": fields[0].field if fields else None,
             "code": error.reason,
             "details": {**details, "code": error.code},

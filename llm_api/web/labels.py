@@ -1,22 +1,27 @@
 """The labels that a client gives a call, for usage reports."""
 
 import re
+from collections.abc import Sequence
 
 from flask import request
 
 from llm_api.accounting import joined_tags
 from llm_api.errors import InvalidRequest
+from llm_api.key_text import holds_key
 
 MAX_TAGS = 10
 _TAG = re.compile(r"[A-Za-z0-9_.:=/@-]{1,40}")
 _LINEAGE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
-def usage_tags() -> str:
-    """Read `X-Usage-Tags`: names such as team=video, separated by commas. Raises InvalidRequest."""
+def usage_tags(of_key: Sequence[str] = ()) -> str:
+    """Read `X-Usage-Tags`: names such as team=video, separated by commas; add those of the key.
+
+    Raises InvalidRequest.
+    """
     text = request.environ.get("HTTP_X_USAGE_TAGS")
     if not text:
-        return ""
+        return joined_tags(of_key)
     tags = [tag.strip() for tag in text.split(",")]
     if len(tags) > MAX_TAGS or not all(map(_TAG.fullmatch, tags)):
         raise InvalidRequest.of_field(
@@ -25,7 +30,7 @@ def usage_tags() -> str:
             " separated by commas.",
             reason="out_of_range",
         )
-    return joined_tags(tags)
+    return joined_tags([*tags, *of_key])
 
 
 def lineage_id() -> str | None:
@@ -33,10 +38,10 @@ def lineage_id() -> str | None:
     text = request.environ.get("HTTP_X_LINEAGE_ID")
     if not text:
         return None
-    if not _LINEAGE.fullmatch(text):
+    if not _LINEAGE.fullmatch(text) or holds_key(text):  # it is kept, and a key must not be
         raise InvalidRequest.of_field(
             "X-Lineage-Id",
-            "must be 1 to 64 letters, digits and _.:- signs.",
+            "must be 1 to 64 letters, digits and _.:- signs, and no API key.",
             reason="out_of_range",
         )
     return str(text)

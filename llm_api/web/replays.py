@@ -12,13 +12,13 @@ from functools import partial
 from typing import cast
 
 from flask import Flask, Response, g, request
-from flask_limiter.util import get_remote_address
 
 from llm_api.domain import Ticket
 from llm_api.errors import ApiError, InvalidRequest, ServiceError
 from llm_api.services.replays import Recording, ReplayService
 from llm_api.upstream.client import SILENCE
 from llm_api.upstream.faults import truncated
+from llm_api.web.addresses import client_address
 from llm_api.web.context import caller, services
 from llm_api.web.sse import DONE, PING, error_event
 
@@ -84,7 +84,8 @@ def _ticket() -> Ticket | None:
     if "fingerprint" not in g:
         return None
     # Keys are names that callers choose: two callers may choose the same.
-    who = request.headers.get("Authorization") or get_remote_address()
+    anybody = request.headers.get("Authorization") or client_address()
+    who = anybody if g.key is None else g.key.id
     key = request.headers.get("Idempotency-Key")
     if key is None:
         name = _digest("retry", who, g.fingerprint)

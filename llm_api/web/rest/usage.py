@@ -3,13 +3,15 @@
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
-from flask import Response, request
+from flask import Response, g, request
 
-from llm_api.accounting import USAGE_DIMENSIONS
+from llm_api.accounting import USAGE_DIMENSIONS, UsageQuery
+from llm_api.errors import Forbidden
 from llm_api.services.report_arguments import FORMATS, GROUPS, MAX_PAGE_SIZE, ReportArguments
 from llm_api.services.reports import as_rows, described
 from llm_api.web.api import Blueprint, ErrorSchema
@@ -57,11 +59,15 @@ _PARAMETERS = [
 @blueprint.response(200, UsageReportSchema())
 @blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
 def usage() -> Response:
-    """Report calls, tokens and cost of a span of time, in groups."""
+    """Report calls, tokens and cost of a span of time, in groups.
+
+    Where keys are required, a key sees its own calls, and an admin's key those of all.
+    """
     read = ReportArguments(request.args)
     query, page, page_size, kind = read.query(), read.page, read.page_size, read.format
     if problems := _of_names() | read.problems:
         raise invalid_request({name: [_problem(right)] for name, right in problems.items()})
+    query = _of_caller(query)
     if kind == "csv":
         return _table(as_rows(services().reports.all(query), query.group_by))
     found = services().reports.page(query, page=page, page_size=page_size)
@@ -76,6 +82,16 @@ def usage() -> Response:
             "groups": [described(sums) for sums in found.groups],
         }
     )
+
+
+def _of_caller(query: UsageQuery) -> UsageQuery:
+    """Leave out what is none of the caller's business; raises Forbidden."""
+    if g.key is None or g.key.is_admin:
+        return query
+    if query.filters.get("key", g.key.id) != g.key.id:
+        message = "Usage of other keys is reported to an admin's key only."
+        raise Forbidden(message, reason="admin_required")
+    return replace(query, filters={**query.filters, "key": g.key.id})
 
 
 def _problem(right: str) -> Problem:

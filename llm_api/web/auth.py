@@ -1,0 +1,89 @@
+"""Finds out who asks, and sends away who may not.
+
+Whoever asks is identified before the limiter, which counts by key, and refused behind it, so that
+refusals are counted, too. Where no key is required, one that is sent is not looked at: SDKs must
+send something. Only the routes of keys ask for an admin's always.
+"""
+
+import re
+
+from flask import Flask, g, request
+
+from llm_api.errors import ApiError, Forbidden, Unauthorized
+from llm_api.services.key_ring import KeyRing
+from llm_api.web import ops, pages
+from llm_api.web.addresses import client_address
+
+ADMIN = "Keys"  # the name of the blueprint that is for admins alone
+# They have nothing that costs anything, and nothing of anybody's.
+_OPEN = frozenset([ops.blueprint.name, pages.blueprint.name, pages.swagger_ui.name, "api-docs"])
+# Printable ASCII. A comma would join two headers into one.
+_BEARER = re.compile(r"Bearer +([!-+\--~]{1,512})", re.IGNORECASE)
+_CHALLENGE = 'Bearer realm="llm_api"'
+
+
+class Door:
+    """Stands before every view."""
+
+    def __init__(self, ring: KeyRing, *, requires_key: bool) -> None:
+        """Take where keys are found, and whether each call needs one."""
+        self._ring = ring
+        self._requires_key = requires_key
+
+    def register_identify(self, app: Flask) -> None:
+        """Identify callers; before the limiter."""
+        app.before_request(self._identify)
+
+    def register_require(self, app: Flask) -> None:
+        """Refuse callers; behind the limiter."""
+        app.before_request(self._require)
+
+    def _identify(self) -> None:
+        """Note the key of the current request; raises what KeyRing.find raises."""
+        g.key = None
+        header = request.environ.get("HTTP_AUTHORIZATION")
+        if header and self._needs_key() and (found := _BEARER.fullmatch(header)):
+            g.key = self._ring.find(found[1], client_address())
+
+    def _require(self) -> None:
+        """Let the current request pass; raises Unauthorized or Forbidden."""
+        if not self._needs_key():
+            return
+        if g.key is None:
+            raise _unknown(is_presented=bool(request.environ.get("HTTP_AUTHORIZATION")))
+        if request.blueprint == ADMIN and not g.key.is_admin:
+            raise Forbidden("This route needs a key of an admin.", reason="admin_required")
+        if not g.key.opens(request.path):
+            raise Forbidden(
+                "The API key may not be used for this route.", reason="route_not_allowed"
+            )
+
+    def _needs_key(self) -> bool:
+        # A path that does not exist is nobody's, and a browser asks with OPTIONS before it sends
+        # the key.
+        is_open = request.url_rule is None or request.blueprint in _OPEN
+        if is_open or request.method == "OPTIONS":
+            return False
+        return self._requires_key or request.blueprint == ADMIN
+
+
+def check_model(model: str) -> None:
+    """Raise Forbidden where the caller's key is not for a model."""
+    if g.key is not None and not g.key.may_use(model):
+        message = "The API key may not be used for this model."
+        raise Forbidden(message, reason="model_not_allowed")
+
+
+def _unknown(*, is_presented: bool) -> ApiError:
+    """Make the refusal; why a key opens nothing is not told."""
+    if is_presented:
+        return Unauthorized(
+            "The API key is not valid; send a valid one as `Authorization: Bearer KEY`.",
+            reason="invalid_api_key",
+            headers=[("WWW-Authenticate", f'{_CHALLENGE}, error="invalid_token"')],
+        )
+    return Unauthorized(
+        "This route needs an API key; send it as `Authorization: Bearer KEY`.",
+        reason="missing_api_key",
+        headers=[("WWW-Authenticate", _CHALLENGE)],
+    )

@@ -1,0 +1,175 @@
+"""What the routes of keys take and give."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import marshmallow as ma
+
+from llm_api.access import Limits
+from llm_api.services import key_words
+from llm_api.web.api import StrictSchema
+from llm_api.web.fields import (
+    MESSAGES,
+    StrictBoolean,
+    StrictInteger,
+    StrictString,
+    out_of_range,
+    wrong_type,
+)
+
+_MANY = 1_000_000_000
+_MAX_TEXT = 256
+
+
+class WrittenField(StrictString):
+    """A text in one of the forms of `key_words`."""
+
+    def __init__(self, read: Callable[[str], Any], right: str, **kwargs: Any) -> None:
+        """Take what reads the text, and what would be right."""
+        super().__init__(at_least=1, at_most=_MAX_TEXT, **kwargs)
+        self._read, self._right = read, right
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **options)
+        try:
+            return self._read(text)
+        except ValueError:
+            raise out_of_range(self._right) from None
+
+
+class ShortListField(ma.fields.List[Any]):
+    """A list whose length is looked at before its items are."""
+
+    default_error_messages = MESSAGES
+
+    def __init__(
+        self, item: WrittenField, *, at_least: int = 0, at_most: int, **kwargs: Any
+    ) -> None:
+        """Take how many items there may be."""
+        super().__init__(item, **kwargs)
+        self._at_least, self._at_most = at_least, at_most
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
+        if not isinstance(value, list):
+            raise wrong_type("a list")
+        if not self._at_least <= len(value) <= self._at_most:
+            raise out_of_range(f"a list of {self._at_least} to {self._at_most} items")
+        return tuple(super()._deserialize(value, attr, data, **options))
+
+
+def _end(text: str) -> datetime:
+    return key_words.end(text, datetime.now(UTC))
+
+
+def _most() -> StrictInteger:
+    return StrictInteger(minimum=1, maximum=_MANY, allow_none=True)
+
+
+def _allowed(read: Callable[[str], str], right: str, what: str) -> ShortListField:
+    return ShortListField(
+        WrittenField(read, right),
+        at_least=1,
+        at_most=key_words.MAX_LISTED,
+        allow_none=True,
+        metadata={"description": f"The {what} that it may be used for; null for all."},
+    )
+
+
+class LimitsSchema(StrictSchema):
+    """What a key may take; the settings' limits where it says nothing."""
+
+    requests = WrittenField(
+        key_words.requests,
+        key_words.RIGHT_REQUESTS,
+        allow_none=True,
+        metadata={"example": "60/minute;5000/day"},
+    )
+    tokens_per_minute = _most()
+    concurrent_requests = _most()
+    concurrent_streams = _most()
+
+    @ma.post_load
+    def make(self, document: dict[str, Any], **_: Any) -> Limits:
+        """Make the limits."""
+        return Limits(**document)
+
+
+class KeyChangeSchema(StrictSchema):
+    """Properties of a key; those that are left out stay."""
+
+    name = WrittenField(key_words.name, key_words.RIGHT_NAME, metadata={"example": "shop"})
+    expires = WrittenField(
+        _end,
+        key_words.RIGHT_END,
+        allow_none=True,
+        metadata={"description": f"{key_words.RIGHT_END}; null for never.", "example": "90d"},
+    )
+    is_admin = StrictBoolean()
+    models = _allowed(key_words.model, key_words.RIGHT_MODEL, "models")
+    routes = _allowed(key_words.route, key_words.RIGHT_ROUTE, "routes")
+    limits = ma.fields.Nested(LimitsSchema, error_messages=MESSAGES)
+    budgets = ShortListField(
+        WrittenField(key_words.budget, key_words.RIGHT_BUDGET),
+        at_most=key_words.MAX_LISTED,
+        metadata={"example": ["5 CNY/day", "100000 tokens/month"]},
+    )
+    tags = ShortListField(
+        WrittenField(key_words.tag, key_words.RIGHT_TAG),
+        at_most=key_words.MAX_TAGS,
+        metadata={"description": "Labels for all of its calls."},
+    )
+
+    @ma.post_load
+    def make(self, document: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Name the properties as ApiKey does."""
+        if "expires" in document:
+            document["expires_at"] = document.pop("expires")
+        return document
+
+
+class NewKeySchema(KeyChangeSchema):
+    """A key to make."""
+
+    name = WrittenField(
+        key_words.name, key_words.RIGHT_NAME, required=True, metadata={"example": "shop"}
+    )
+
+
+class RotationSchema(StrictSchema):
+    """How a key gets another secret."""
+
+    overlap = WrittenField(
+        key_words.duration,
+        key_words.RIGHT_OVERLAP,
+        metadata={"description": "How long the old secret is good; 24h where left out."},
+    )
+
+
+class KeySchema(ma.Schema):
+    """A key, without its secret."""
+
+    id = ma.fields.String(metadata={"description": "The `key` of usage reports."})
+    name = ma.fields.String()
+    state = ma.fields.String(metadata={"enum": ["active", "expired", "disabled"]})
+    created_at = ma.fields.String()
+    expires_at = ma.fields.String(allow_none=True)
+    disabled_at = ma.fields.String(allow_none=True)
+    is_admin = ma.fields.Boolean()
+    models = ma.fields.List(ma.fields.String(), allow_none=True)
+    routes = ma.fields.List(ma.fields.String(), allow_none=True)
+    limits = ma.fields.Dict()
+    budgets = ma.fields.List(ma.fields.String())
+    tags = ma.fields.List(ma.fields.String())
+
+
+class IssuedKeySchema(KeySchema):
+    """A key with its secret, which is shown this once."""
+
+    secret = ma.fields.String()
+
+
+class KeyListSchema(ma.Schema):
+    """All keys, the newest first."""
+
+    keys = ma.fields.List(ma.fields.Nested(KeySchema))

@@ -1,0 +1,95 @@
+"""The routes of API keys, for admins."""
+
+from typing import Any
+
+from flask import Response
+
+from llm_api.access import ApiKey
+from llm_api.services.keys import IssuedKey
+from llm_api.web.api import SECURITY, Blueprint, ErrorSchema
+from llm_api.web.auth import ADMIN
+from llm_api.web.context import services
+from llm_api.web.envelopes import json_response
+from llm_api.web.rest.key_schemas import (
+    IssuedKeySchema,
+    KeyChangeSchema,
+    KeyListSchema,
+    KeySchema,
+    NewKeySchema,
+    RotationSchema,
+)
+
+blueprint = Blueprint(
+    ADMIN, __name__, url_prefix="/api/v1/keys", description="API keys, for an admin's key."
+)
+
+_EXAMPLE = {"name": "shop", "expires": "90d", "limits": {"requests": "60/minute"}}
+
+
+@blueprint.post("")
+@blueprint.doc(security=SECURITY)
+@blueprint.arguments(NewKeySchema(), example=_EXAMPLE)
+@blueprint.response(201, IssuedKeySchema())
+@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+def create_key(properties: dict[str, Any]) -> Response:
+    """Make a key; its secret is in the answer, and never shown again."""
+    return _issued(services().keys.issue(ApiKey(**{"id": "", **properties})), 201)
+
+
+@blueprint.get("")
+@blueprint.doc(security=SECURITY)
+@blueprint.response(200, KeyListSchema())
+@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+def list_keys() -> Response:
+    """List all keys, the newest first."""
+    keys = services().keys
+    return json_response({"keys": [keys.described(key) for key in keys.all()]})
+
+
+@blueprint.get("/<key_id>")
+@blueprint.doc(security=SECURITY)
+@blueprint.response(200, KeySchema())
+@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+def show_key(key_id: str) -> Response:
+    """Return a key."""
+    return _shown(services().keys.get(key_id))
+
+
+@blueprint.patch("/<key_id>")
+@blueprint.doc(security=SECURITY)
+@blueprint.arguments(KeyChangeSchema(), example={"limits": {"requests": "120/minute"}})
+@blueprint.response(200, KeySchema())
+@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+def change_key(properties: dict[str, Any], key_id: str) -> Response:
+    """Change properties of a key; every worker knows of it within a minute."""
+    return _shown(services().keys.change(key_id, properties))
+
+
+@blueprint.post("/<key_id>/rotate")
+@blueprint.doc(security=SECURITY)
+@blueprint.arguments(RotationSchema(), example={"overlap": "24h"})
+@blueprint.response(200, IssuedKeySchema())
+@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+def rotate_key(options: dict[str, Any], key_id: str) -> Response:
+    """Make another secret for a key; the old one is good for a while."""
+    return _issued(services().keys.rotate(key_id, **options))
+
+
+@blueprint.post("/<key_id>/disable")
+@blueprint.doc(security=SECURITY)
+@blueprint.response(200, KeySchema())
+@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+def disable_key(key_id: str) -> Response:
+    """Let a key open nothing any more, in every worker within a minute."""
+    return _shown(services().keys.disable(key_id))
+
+
+def _shown(key: ApiKey) -> Response:
+    return json_response(services().keys.described(key))
+
+
+def _issued(issued: IssuedKey, status: int = 200) -> Response:
+    document = {**services().keys.described(issued.key), "secret": issued.secret}
+    response = json_response(document, status)
+    response.headers["Cache-Control"] = "no-store"
+    return response
