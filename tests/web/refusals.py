@@ -14,6 +14,7 @@ JSON_TYPE = ("Content-Type", "application/json")
 
 _TYPES = {
     "VALIDATION_ERROR": "invalid_request_error",
+    "AUTHENTICATION_ERROR": "authentication_error",
     "RATE_LIMIT_EXCEEDED": "rate_limit_error",
     "SERVICE_ERROR": "server_error",
 }
@@ -83,7 +84,7 @@ def _openai(status: int, error: dict) -> Refusal:
     details = error["details"]
     fields = _fields(details)
     assert set(error) == {"message", "type", "param", "code", "details"}
-    assert error["type"] == _TYPES[details["code"]]
+    assert error["type"] == ("permission_error" if status == 403 else _TYPES[details["code"]])
     assert error["code"] == details["reason"]
     assert error["param"] == (fields[0] if fields else None)
     return Refusal(

@@ -20,6 +20,10 @@ DOCUMENTED = {
     "/v1/completions": {"post"},
     "/v1/embeddings": {"post"},
     "/api/v1/usage": {"get"},
+    "/api/v1/keys": {"get", "post"},
+    "/api/v1/keys/{key_id}": {"get", "patch"},
+    "/api/v1/keys/{key_id}/disable": {"post"},
+    "/api/v1/keys/{key_id}/rotate": {"post"},
     "/v1/models": {"get"},
     "/v1/models/{model_id}": {"get"},
 }

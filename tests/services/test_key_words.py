@@ -1,0 +1,94 @@
+"""The properties of keys are read as they are written, and nothing else is."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from llm_api.access import Budget
+from llm_api.services import key_words
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "budget"),
+    [
+        ("5 CNY/day", Budget("day", "CNY", 5_000_000)),
+        ("0.000001 USD/month", Budget("month", "USD", 1)),
+        ("12.5 CNY/month", Budget("month", "CNY", 12_500_000)),
+        ("100000 tokens/month", Budget("month", "tokens", 100_000)),
+    ],
+)
+def test_a_budget_is_read_exactly_and_written_the_same(text: str, budget: Budget) -> None:
+    assert key_words.budget(text) == budget
+    assert key_words.written_budget(budget) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "5", "5 CNY", "5CNY/day", "-5 CNY/day", "0 CNY/day", "5 cny/day", "5 CNY/week",
+     "5  CNY/day", "1.5 tokens/day", "0.0000001 CNY/day", "1e3 CNY/day", "٥ CNY/day",
+     "9999999999999999 tokens/day", "5 CNY/day ", "NaN CNY/day"],
+)  # fmt: skip
+def test_another_budget_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^$"):
+        key_words.budget(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("90d", NOW + timedelta(days=90)),
+        ("12h", NOW + timedelta(hours=12)),
+        ("30m", NOW + timedelta(minutes=30)),
+        ("2027-01-31", datetime(2027, 1, 31, tzinfo=UTC)),
+        ("2027-01-31T08:00:00+08:00", datetime(2027, 1, 31, tzinfo=UTC)),
+    ],
+)
+def test_an_end_is_read(text: str, moment: datetime) -> None:
+    assert key_words.end(text, NOW) == moment
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0d", "90", "-1d", "9 d", "2026-11-22", "36501d", "9999-12-31", "tomorrow", "٩d"]
+)
+def test_an_end_that_is_past_far_or_none_is_refused(text: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # some are datetime's own
+        key_words.end(text, NOW)
+
+
+def test_an_overlap_may_be_nothing() -> None:
+    assert key_words.duration("0") == timedelta(0)
+    assert key_words.duration("7d") == timedelta(days=7)
+
+
+@pytest.mark.parametrize(
+    ("read", "good"),
+    [
+        (key_words.name, "the shop"),
+        (key_words.model, "qwen/qwen3-next:free"),
+        (key_words.route, "/v1/chat/completions"),
+        (key_words.route, "/v1/*"),
+        (key_words.requests, "10/second;5000/day"),
+        (key_words.tag, "team=video"),
+    ],
+)
+def test_a_good_text_stays_as_it_is(read: Any, good: str) -> None:
+    assert read(good) == good
+
+
+@pytest.mark.parametrize(
+    ("read", "bad"),
+    [
+        *[(key_words.name, bad) for bad in ("", " shop", "a\nb", "x" * 65)],
+        *[(key_words.model, bad) for bad in ("", "a\0b", "x" * 257)],
+        *[(key_words.route, bad) for bad in ("", "v1", "/v1/*/x", "/v1?x=1", "*", "/v1 ")],
+        *[(key_words.requests, bad) for bad in ("", "60", "0/minute", "many/minute", "-1/day")],
+        *[(key_words.tag, bad) for bad in ("", "a,b", "a b", "x" * 41)],
+        *[(key_words.duration, bad) for bad in ("", "24", "1w", "-1h", "36501d")],
+    ],
+)
+def test_a_bad_text_is_refused(read: Any, bad: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # some are the library's own
+        read(bad)

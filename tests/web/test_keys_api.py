@@ -1,0 +1,232 @@
+"""`/api/v1/keys`: keys are made, shown once, changed, rotated and disabled."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from llm_api.key_text import is_intact
+from tests.conftest import AppOf
+from tests.storage.changing import change
+from tests.web.keyed import ADMIN, CLOSED, KEYS, MODELS, bearer, refusal_of
+
+FULL = {
+    "name": "the shop",
+    "expires": "2100-01-31T08:00:00+08:00",
+    "is_admin": False,
+    "models": ["scripted"],
+    "routes": ["/v1/*"],
+    "limits": {"requests": "60/minute", "tokens_per_minute": 5_000, "concurrent_streams": 2},
+    "budgets": ["5 CNY/day", "100000 tokens/month"],
+    "tags": ["team=video"],
+}
+PLAIN_SHOWN = {
+    "name": "plain",
+    "state": "active",
+    "expires_at": None,
+    "disabled_at": None,
+    "is_admin": False,
+    "models": None,
+    "routes": None,
+    "limits": {},
+    "budgets": [],
+    "tags": [],
+}
+Ask = Callable[..., TestResponse]
+
+
+@pytest.fixture
+def closed(app_of: AppOf, upstream_env: dict[str, str]) -> Flask:
+    """Build an application that needs keys."""
+    return app_of({**upstream_env, **CLOSED})
+
+
+@pytest.fixture
+def client(closed: Flask) -> FlaskClient:
+    """Call that application."""
+    return closed.test_client()
+
+
+@pytest.fixture
+def ask(client: FlaskClient) -> Ask:
+    """Ask as an admin."""
+
+    def send(method: str, path: str = "", body: object = None) -> TestResponse:
+        return client.open(KEYS + path, method=method, json=body, headers=bearer(ADMIN))
+
+    return send
+
+
+@pytest.fixture
+def made(ask: Ask) -> dict[str, Any]:
+    """Make a plain key."""
+    document: dict[str, Any] = ask("POST", body={"name": "plain"}).json
+    return document
+
+
+def opens(client: FlaskClient, text: str) -> bool:
+    """Tell whether a key gets in."""
+    return client.get(MODELS, headers=bearer(text)).status_code == HTTPStatus.OK
+
+
+def test_a_key_is_made_and_shown_once(ask: Ask, client: FlaskClient) -> None:
+    answer = ask("POST", body={"name": "plain"})
+
+    shown = answer.json
+    secret, key_id = shown.pop("secret"), shown.pop("id")
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (201, "no-store")
+    assert shown.pop("created_at")
+    assert shown == PLAIN_SHOWN
+    assert is_intact(secret)
+    assert opens(client, secret)
+    assert secret not in ask("GET").text + ask("GET", f"/{key_id}").text
+
+
+def test_a_key_has_the_properties_it_was_given(ask: Ask) -> None:
+    made = ask("POST", body=FULL).json
+
+    shown = ask("GET", f"/{made['id']}").json
+
+    kept = {name: value for name, value in FULL.items() if name != "expires"}
+    assert {name: shown[name] for name in kept} == kept
+    assert shown["expires_at"] == "2100-01-31T00:00:00Z"
+    assert {**shown, "secret": made["secret"]} == made
+
+
+def test_keys_are_listed(ask: Ask, made: dict[str, Any]) -> None:
+    other = ask("POST", body={"name": "other"}).json
+
+    listed = ask("GET").json["keys"]
+
+    assert {key["id"] for key in listed} == {made["id"], other["id"]}
+    assert not any("secret" in key for key in listed)
+
+
+def test_properties_that_are_named_change(ask: Ask, made: dict[str, Any]) -> None:
+    ask("PATCH", f"/{made['id']}", {"models": ["a"], "name": "plain"})
+
+    changed = ask("PATCH", f"/{made['id']}", {"limits": {"requests": "1/day"}, "expires": "1d"})
+
+    shown = changed.json
+    assert shown == ask("GET", f"/{made['id']}").json
+    assert (shown["models"], shown["limits"]) == (["a"], {"requests": "1/day"})
+    assert shown["expires_at"] > shown["created_at"]
+    back = ask("PATCH", f"/{made['id']}", {"models": None, "expires": None, "limits": {}}).json
+    assert {name: back[name] for name in PLAIN_SHOWN} == PLAIN_SHOWN
+
+
+def test_a_change_counts_at_once_where_it_was_made(
+    ask: Ask, made: dict[str, Any], client: FlaskClient
+) -> None:
+    assert opens(client, made["secret"])
+
+    ask("PATCH", f"/{made['id']}", {"routes": ["/v1/chat/completions"]})
+
+    assert not opens(client, made["secret"])
+
+
+@pytest.mark.parametrize(("body", "good"), [({}, 2), ({"overlap": "0"}, 1)])
+def test_a_key_gets_another_secret(
+    body: dict[str, str], good: int, ask: Ask, made: dict[str, Any], client: FlaskClient
+) -> None:
+    answer = ask("POST", f"/{made['id']}/rotate", body)
+
+    rotated = answer.json
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert rotated["id"] == made["id"]
+    texts = (rotated["secret"], made["secret"])
+    assert [opens(client, text) for text in texts] == [True, good == 2]
+
+
+def test_a_disabled_key_is_shown_and_opens_nothing(
+    ask: Ask, made: dict[str, Any], client: FlaskClient
+) -> None:
+    first = ask("POST", f"/{made['id']}/disable").json
+    again = ask("POST", f"/{made['id']}/disable").json
+
+    assert first == again == ask("GET", f"/{made['id']}").json
+    assert (first["state"], bool(first["disabled_at"])) == ("disabled", True)
+    assert not opens(client, made["secret"])
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", ""), ("PATCH", ""), ("POST", "/rotate"), ("POST", "/disable")]
+)
+@pytest.mark.parametrize("key_id", ["key_0123456789abcdef", "env:ci", "%00", "x" * 300, "ключ"])
+def test_a_key_that_is_not_there_is_not_found(
+    method: str, path: str, key_id: str, ask: Ask
+) -> None:
+    answer = ask(method, f"/{key_id}{path}", {} if method != "GET" else None)
+
+    verdict = (404, "VALIDATION_ERROR", "key_not_found", False)
+    assert refusal_of(KEYS, answer).verdict == verdict
+
+
+WRONG = [
+    ({}, "name", "missing"),
+    ({"name": ""}, "name", "out_of_range"),
+    ({"name": "x" * 65}, "name", "out_of_range"),
+    ({"name": "a\nb"}, "name", "out_of_range"),
+    ({"name": 7}, "name", "invalid_type"),
+    ({"name": None}, "name", "invalid_type"),
+    ({"id": "key_0123456789abcdef"}, "id", "unknown_field"),
+    ({"secret": "llmapi_mine"}, "secret", "unknown_field"),
+    ({"expires": "0d"}, "expires", "out_of_range"),
+    ({"expires": "2020-01-01"}, "expires", "out_of_range"),
+    ({"expires": 90}, "expires", "invalid_type"),
+    ({"is_admin": "true"}, "is_admin", "invalid_type"),
+    ({"models": []}, "models", "out_of_range"),
+    ({"models": "a"}, "models", "invalid_type"),
+    ({"models": ["a", 7]}, "models[1]", "invalid_type"),
+    ({"models": ["a"] * 100_000}, "models", "out_of_range"),
+    ({"routes": ["v1"]}, "routes[0]", "out_of_range"),
+    ({"limits": None}, "limits", "invalid_type"),
+    ({"limits": {"requests": "0/day"}}, "limits.requests", "out_of_range"),
+    ({"limits": {"requests": "x"}}, "limits.requests", "out_of_range"),
+    ({"limits": {"tokens_per_minute": 0}}, "limits.tokens_per_minute", "out_of_range"),
+    ({"limits": {"tokens_per_minute": True}}, "limits.tokens_per_minute", "invalid_type"),
+    ({"limits": {"rpm": 1}}, "limits.rpm", "unknown_field"),
+    ({"budgets": ["5 CNY"]}, "budgets[0]", "out_of_range"),
+    ({"budgets": {"day": 5}}, "budgets", "invalid_type"),
+    ({"tags": ["a,b"]}, "tags[0]", "out_of_range"),
+    ({"tags": ["a", "b", "c"]}, "tags", "out_of_range"),
+]
+
+
+@pytest.mark.parametrize(("body", "field", "reason"), WRONG)
+def test_a_wrong_property_is_named(body: dict[str, Any], field: str, reason: str, ask: Ask) -> None:
+    sent = body if "name" in body or not body else {"name": "shop", **body}
+
+    refused = refusal_of(KEYS, ask("POST", body=sent))
+
+    assert (refused.status, refused.reason, refused.fields[0]) == (400, reason, field)
+    assert ask("GET").json == {"keys": []}
+
+
+def test_a_wrong_change_changes_nothing(ask: Ask, made: dict[str, Any]) -> None:
+    before = ask("GET").json
+
+    refused = refusal_of(KEYS, ask("PATCH", f"/{made['id']}", {"name": None, "models": ["a"]}))
+
+    assert (refused.status, refused.reason, refused.fields) == (400, "invalid_type", ("name",))
+    assert ask("GET").json == before
+
+
+def test_a_store_that_is_away_is_said_to_be(ask: Ask, closed: Flask) -> None:
+    change(closed.config["DATABASE_OF_THE_TEST"], [sa.text("DROP TABLE api_keys")])
+
+    refused = refusal_of(KEYS, ask("POST", body={"name": "shop"}))
+
+    assert refused.verdict == (503, "SERVICE_ERROR", "store_unavailable", True)
+
+
+def test_the_examples_of_the_document_are_taken(ask: Ask, client: FlaskClient) -> None:
+    document = client.get("/openapi.json").json
+    body = document["paths"][KEYS]["post"]["requestBody"]["content"]["application/json"]
+
+    assert ask("POST", body=body["example"]).status_code == HTTPStatus.CREATED
