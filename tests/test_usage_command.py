@@ -7,14 +7,11 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
-from llm_api import cli
 from llm_api.accounting import UsageRecord
 from llm_api.settings import PROJECT_ROOT, Settings
 from llm_api.storage import migrate
@@ -22,23 +19,10 @@ from llm_api.storage.engine import make_engine
 from llm_api.storage.sql import SqlUsageStore
 from tests.conftest import SettingsOf
 from tests.storage.records import ended
+from tests.support.commands import Ran, run_command
 from tests.support.ports import closed_port
 
 NOVEMBER = ("--since", "2026-11-01", "--until", "2026-12-01")
-
-
-@dataclass(frozen=True)
-class Ran:
-    """What the command wrote, and its exit status."""
-
-    out: str
-    err: str
-    status: int
-
-    @property
-    def table(self) -> list[list[str]]:
-        """The cells of a table: two spaces stand between them."""
-        return [line.split() for line in self.out.splitlines()]
 
 
 Run = Callable[..., Ran]
@@ -69,12 +53,7 @@ def run(settings: Settings) -> Run:
     """Run the command in this process, on November unless it is said."""
 
     def report(*arguments: str, on: Settings = settings) -> Ran:
-        app = Flask("report")
-        cli.register_commands(app, on)
-        runner = app.test_cli_runner()
-        result = runner.invoke(args=["usage", "report", *NOVEMBER, *arguments])
-        assert result.exception is None or isinstance(result.exception, SystemExit), result
-        return Ran(result.stdout, result.stderr, result.exit_code)
+        return run_command(on, "usage", "report", *NOVEMBER, *arguments)
 
     return report
 
