@@ -1,7 +1,7 @@
 """The nouns of access: who may call, how often and for how much."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 TOKENS = "tokens"  # the unit of a budget that is not money
@@ -28,6 +28,21 @@ class Limits:
             self.concurrent_streams or others.concurrent_streams,
         )
 
+    def without_requests(self) -> "Limits":
+        """Leave out the limit of requests by time."""
+        return replace(self, requests=None)
+
+
+@dataclass(frozen=True, slots=True)
+class LimitState:
+    """How far somebody is from a limit, which `text` names; `reset_in` is in seconds."""
+
+    text: str
+    limit: int
+    remaining: int
+    reset_in: float
+    is_exceeded: bool = False
+
 
 @dataclass(frozen=True, slots=True)
 class Budget:
@@ -39,6 +54,16 @@ class Budget:
     period: str  # "day" or "month"
     unit: str
     amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """What a call may take at most of a budget; `period` is its day or month, `limit` its whole."""
+
+    period: str
+    unit: str
+    amount: int
+    limit: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,12 +14,15 @@ import llm_api
 from llm_api import cli, config_files, telemetry
 from llm_api.domain import Model, UpstreamPlan
 from llm_api.drain import Drain
-from llm_api.offload import BoundedOffload, offload
+from llm_api.offload import BoundedOffload, QueuedOffload, offload
+from llm_api.services.allowances import Allowances
+from llm_api.services.budgets import BudgetService
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.key_ring import KeyRing
 from llm_api.services.keys import KeyService
 from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.rates import RateCounter
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.replays import ReplayService
 from llm_api.services.reports import ReportService
@@ -27,8 +30,9 @@ from llm_api.services.usage import UsageLedger
 from llm_api.settings import Settings, SettingsError
 from llm_api.settings_reader import FAST, JUDGE, LOCAL
 from llm_api.storage import KeyStore, StoreError, UsageStore
-from llm_api.storage.opening import open_key_store, open_store
+from llm_api.storage.opening import budgets_of, open_key_store, open_store
 from llm_api.storage.shared_answers import RedisAnswers
+from llm_api.storage.slots import MemorySlots, RedisSlots
 from llm_api.storage.spool import Spool
 from llm_api.storage.upkeep import Upkeep
 from llm_api.upstream.client import UpstreamClient
@@ -50,6 +54,7 @@ from llm_api.web.rest import usage
 _READ_TIMEOUT_S = 6.0
 # A caller whose key is known waits no longer when the database does not answer.
 _KEY_TIMEOUT_S = 2.0
+_BUDGET_THREADS = 4
 
 
 def create_app(settings: Settings) -> Flask:
@@ -65,16 +70,16 @@ def create_app(settings: Settings) -> Flask:
     hooks.register_hooks(app)
     replays.register_teardown(app)
     outgoing.register_write_timeout(app, settings.client_write_timeout)
-    ring = KeyRing(keys, BoundedOffload(3, _KEY_TIMEOUT_S), settings.access.environment_keys)
+    ring = KeyRing(keys, QueuedOffload(2, _KEY_TIMEOUT_S), settings.access.environment_keys)
     door = Door(ring, requires_key=settings.access.requires_key)
     door.register_identify(app)
-    limiter = limits.init_limiter(
+    limiter, counter = limits.init_limiter(
         app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.limits.requests or ""
     )
     door.register_require(app)
     app.config[openai_routes.STRICT_SETTING] = settings.refuse_unknown_parameters
     app.extensions[EXTENSION] = _services(
-        settings, store, spool, limiter, KeyService(keys, _reads(), ring.forget)
+        settings, store, spool, limiter, counter, KeyService(keys, _reads(), ring.forget)
     )
     _register_routes(app, requires_key=settings.access.requires_key)
     envelopes.register_error_handlers(app)
@@ -114,24 +119,29 @@ def _spool_folder(settings: Settings) -> Path:
 
 
 def _services(
-    settings: Settings, store: UsageStore, spool: Spool, limiter: Limiter, keys: KeyService
+    settings: Settings,
+    store: UsageStore,
+    spool: Spool,
+    limiter: Limiter,
+    counter: RateCounter,
+    keys: KeyService,
 ) -> Services:
     watch = Watch(Drain(settings.shutdown_grace))
     upstreams = _upstreams(settings, watch)
     fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
     models, prices = config_files.read_models(settings.root)
     catalogue = _catalogue(settings, models, upstreams, fast)
-    ledger = UsageLedger(spool, prices)
-    shared = _shared_answers(settings.ratelimit_storage_uri)
+    shared, slots = _shared(settings.ratelimit_storage_uri)
+    budgets = BudgetService(
+        budgets_of(store), prices, QueuedOffload(_BUDGET_THREADS, _READ_TIMEOUT_S)
+    )
+    allowances = Allowances(counter, slots, budgets, settings.limits)
+    ledger = UsageLedger(spool, prices, allowances)
     closers = [upstream.close for upstream in upstreams.values()]
-    if shared is not None:
-        closers.append(shared.close)
-    checks: dict[str, Callable[[], str]] = {
-        "database": partial(_check_store, store, BoundedOffload(1, _READ_TIMEOUT_S)),
-        "usage": lambda: "ok" if spool.is_saving else "rows cannot be saved: is the disk full?",
-        "limiter": lambda: "ok" if limiter.storage.check() else "unreachable",
-        "upstream": fast.probe,
-    }
+    closers += [one.close for one in (shared, slots) if one is not None]
+    checks = _checks(store, spool, limiter, fast)
+    if settings.usage_store and settings.access.requires_key:  # else they are in that database
+        checks["keys"] = partial(_check_store, keys, BoundedOffload(1, _READ_TIMEOUT_S))
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
@@ -210,8 +220,11 @@ def _catalogue(
     )
 
 
-def _shared_answers(storage_uri: str) -> RedisAnswers | None:
-    return None if storage_uri.startswith("memory") else RedisAnswers(storage_uri)
+def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemorySlots | RedisSlots]:
+    """Make what processes share, where there is a Redis for it."""
+    if storage_uri.startswith("memory"):
+        return None, MemorySlots()
+    return RedisAnswers(storage_uri), RedisSlots(storage_uri)
 
 
 def _register_routes(app: Flask, *, requires_key: bool) -> None:
@@ -236,7 +249,18 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
         app.register_blueprint(blueprint)
 
 
-def _check_store(store: UsageStore, look: BoundedOffload) -> str:
+def _checks(
+    store: UsageStore, spool: Spool, limiter: Limiter, fast: UpstreamClient
+) -> dict[str, Callable[[], str]]:
+    return {
+        "database": partial(_check_store, store, BoundedOffload(1, _READ_TIMEOUT_S)),
+        "usage": lambda: "ok" if spool.is_saving else "rows cannot be saved: is the disk full?",
+        "limiter": lambda: "ok" if limiter.storage.check() else "unreachable",
+        "upstream": fast.probe,
+    }
+
+
+def _check_store(store: UsageStore | KeyService, look: BoundedOffload) -> str:
     try:
         look(store.check)
     except StoreError as error:

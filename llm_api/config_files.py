@@ -13,8 +13,10 @@ from typing import Any
 
 import marshmallow as ma
 
+from llm_api.access import Limits
 from llm_api.domain import Model
 from llm_api.services.prices import Price, PriceList
+from llm_api.services.rates import parse_limits
 from llm_api.settings import SettingsError
 from llm_api.upstream.error_rules import ErrorRule
 from llm_api.upstream.profiles import GENERIC, Profile
@@ -57,12 +59,27 @@ class _PriceSchema(ma.Schema):
     image = _Amount(load_default=None)
 
 
+def _check_rate(text: str) -> None:
+    try:
+        parse_limits(text)
+    except ValueError as error:
+        raise ma.ValidationError("Must be a limit such as 300/minute.") from error
+
+
+class _LimitsSchema(ma.Schema):
+    requests = ma.fields.String(validate=_check_rate)
+    tokens_per_minute = ma.fields.Integer(strict=True, validate=ma.validate.Range(min=1))
+    concurrent_requests = ma.fields.Integer(strict=True, validate=ma.validate.Range(min=1))
+    concurrent_streams = ma.fields.Integer(strict=True, validate=ma.validate.Range(min=1))
+
+
 class _ModelSchema(ma.Schema):
     upstream = ma.fields.String(required=True)
     is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     fallback = _Names(load_default=())
     longer_context = ma.fields.String(load_default=None)
     prices = ma.fields.List(ma.fields.Nested(_PriceSchema), load_default=())
+    limits = ma.fields.Nested(_LimitsSchema, load_default=dict)
 
 
 class _CatalogueSchema(ma.Schema):
@@ -114,7 +131,11 @@ def read_models(root: Path) -> tuple[list[Model], PriceList]:
         for name, traits in table["models"].items()
     }
     models = [
-        Model(name, **traits | {"fallback": tuple(traits["fallback"])})
+        Model(
+            name,
+            **traits
+            | {"fallback": tuple(traits["fallback"]), "limits": Limits(**traits["limits"])},
+        )
         for name, traits in table["models"].items()
     ]
     return models, PriceList(prices)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from llm_api.access import ApiKey
+from llm_api.access import ApiKey, Limits, LimitState
 
 
 def never() -> bool:
@@ -80,11 +80,13 @@ class Fallback:
 class Notes:
     """What a client is told beside its answer.
 
-    `dropped` are parameters that the upstream does not take and did not get.
+    `dropped` are parameters that the upstream does not take and did not get. `limits` of
+    `requests` and `tokens` are those the client is closest to.
     """
 
     dropped: tuple[str, ...] = ()
     fallback: Fallback | None = None
+    limits: dict[str, LimitState] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,7 @@ class Caller:
 
     `time_limit` is for how many seconds the client will wait, where it has said so. `tags` are the
     labels it gave the call, as `joined_tags` writes them; calls that belong together have the same
-    `lineage_id`. `key` is None where no key is required; `address` is that of the client, of IPv6
+    `lineage_id`. `key` is None where no key is required, `address` is where the client is, of IPv6
     its /64 network.
     """
 
@@ -107,6 +109,11 @@ class Caller:
     lineage_id: str | None = None
     key: ApiKey | None = None
     address: str = ""
+
+    @property
+    def name(self) -> str:
+        """Who is limited and pays: the key, else the address."""
+        return self.address if self.key is None else self.key.id
 
 
 class Operation(StrEnum):
@@ -207,7 +214,8 @@ class Model:
     """A model that callers may name; `is_guided` marks one too small to follow written rules.
 
     `fallback` names models and upstreams to try, in order, where this one fails, and
-    `longer_context` the one for conversations that are too long for it.
+    `longer_context` the one for conversations that are too long for it. `limits` are for all
+    callers together.
     """
 
     id: str
@@ -215,6 +223,7 @@ class Model:
     is_guided: bool = False
     fallback: tuple[str, ...] = ()
     longer_context: str | None = None
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True, slots=True)

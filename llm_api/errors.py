@@ -7,7 +7,7 @@
     │   ├── BodyTooLarge      413
     │   └── UnsupportedMedia  415
     ├── Unauthorized          401  AUTHENTICATION_ERROR
-    │   └── Forbidden         403
+    ├── Forbidden             403  AUTHENTICATION_ERROR
     ├── RateLimited           429  RATE_LIMIT_EXCEEDED
     └── ServiceError          500  SERVICE_ERROR
         ├── UpstreamFault     502  the upstream answered, wrongly
@@ -114,16 +114,17 @@ class UnsupportedMedia(InvalidRequest):
 
 
 class Unauthorized(ApiError):
-    """It is not known who asks: no key, or one that opens nothing."""
+    """The caller has shown no key that is good here."""
 
     status = 401
     code = "AUTHENTICATION_ERROR"
 
 
-class Forbidden(Unauthorized):
-    """It is known who asks, and that he may not."""
+class Forbidden(ApiError):
+    """The caller's key is good, and does not allow this."""
 
     status = 403
+    code = "AUTHENTICATION_ERROR"
 
 
 class RateLimited(ApiError):
@@ -132,6 +133,19 @@ class RateLimited(ApiError):
     status = 429
     code = "RATE_LIMIT_EXCEEDED"
     retryable_by_default = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        reason: str,
+        retryable: bool | None = None,
+        retry_after: int | None = None,
+        scope: str | None = None,
+    ) -> None:
+        """Take in `scope` whose limit it is, and of what, such as `key.tokens`."""
+        super().__init__(message, reason=reason, retryable=retryable, retry_after=retry_after)
+        self.scope = scope
 
 
 class ServiceError(ApiError):

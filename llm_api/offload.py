@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import gevent
 from gevent import get_hub, monkey
+from gevent.threadpool import ThreadPool
 
 from llm_api.storage import StoreError
 
@@ -63,3 +64,32 @@ def _raised_by(blocking: Callable[[], None]) -> Exception | None:
     except Exception as error:  # noqa: BLE001  # all of them are raised again, by the caller
         return error
     return None
+
+
+class QueuedOffload:
+    """Runs so many at once, in threads of their own; others wait for their turn.
+
+    A database that is frozen keeps these threads only. Each wait is bounded.
+    """
+
+    def __init__(self, at_most: int, timeout: float) -> None:
+        """Take the number, and the seconds; threads begin with the first use."""
+        self._at_most = at_most
+        self._timeout = timeout
+        self._pool: ThreadPool | None = None
+
+    def __call__(self, blocking: Callable[[], None]) -> None:
+        """Run it, and wait for its end; raises StoreError where that takes too long."""
+        if not monkey.is_module_patched("threading"):
+            blocking()
+            return
+        if self._pool is None:
+            self._pool = ThreadPool(self._at_most)
+        try:
+            # It waits for a free thread as well as for the end.
+            with gevent.Timeout(self._timeout):
+                raised = self._pool.apply(_raised_by, (blocking,))
+        except gevent.Timeout:
+            raise StoreError("The database does not answer.") from None
+        if raised is not None:
+            raise raised

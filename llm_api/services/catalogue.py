@@ -1,10 +1,11 @@
 """The models that callers can name, and which upstream answers for a name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
+from llm_api.access import ApiKey, Limits
 from llm_api.domain import Model
-from llm_api.errors import NotFound
+from llm_api.errors import Forbidden, NotFound
 from llm_api.key_text import holds_key
 from llm_api.upstream.client import UpstreamClient
 
@@ -14,6 +15,7 @@ class Destination:
     """Where a call goes: the upstream, the model's name there, and the name the caller used.
 
     `fallbacks` are for when it fails, `longer_context` for a conversation that is too long for it.
+    `limits` are the model's own.
     """
 
     upstream: UpstreamClient
@@ -22,6 +24,7 @@ class Destination:
     is_guided: bool = False
     fallbacks: tuple["Destination", ...] = ()
     longer_context: "Destination | None" = None
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def model_was_named(self) -> bool:
@@ -58,23 +61,27 @@ class Catalogue:
         self._upstreams = upstreams
         self._fallbacks = fallbacks or {}
 
-    def models(self) -> list[Model]:
-        """Return the models on offer, in the order of the catalogue."""
-        return list(self._models.values())
+    def models(self, key: ApiKey | None = None) -> list[Model]:
+        """Return the models on offer to a key, in the order of the catalogue."""
+        return [model for model in self._models.values() if key is None or key.may_use(model.id)]
 
-    def model(self, name: str) -> Model:
-        """Return a model on offer; raises NotFound."""
+    def model(self, name: str, key: ApiKey | None = None) -> Model:
+        """Return a model on offer; raises NotFound, or Forbidden where it is not for the key."""
+        if key is not None and not key.may_use(name):
+            raise _forbidden()
         if name not in self._models:
             raise NotFound.of_field(
                 "model", "must be one that GET /v1/models lists.", reason="model_not_found"
             )
         return self._models[name]
 
-    def route(self, name: str | None, *, is_exact: bool = False) -> Destination:
+    def route(
+        self, name: str | None, *, key: ApiKey | None = None, is_exact: bool = False
+    ) -> Destination:
         """Decide where a call for the model `name` goes; None stands for the configured model.
 
-        `is_exact` leaves out the fallbacks that are the upstream's and not the model's own. Raises
-        NotFound.
+        It goes only to models that the key may use. `is_exact` leaves out the fallbacks that are
+        the upstream's and not the model's own. Raises NotFound or Forbidden.
         """
         # A key in the place of the model would get to the upstream and into the usage row.
         if name is not None and (self._is_closed or holds_key(name)):
@@ -86,7 +93,8 @@ class Catalogue:
             model = upstream.default_model
             known = self._models[model]
         others = () if is_exact else self._fallbacks.get(upstream.name, ())
-        return self._with_fallbacks(Destination(upstream, model, name), known, others)
+        destination = self._with_fallbacks(Destination(upstream, model, name), known, others)
+        return destination if key is None or key.models is None else _permitted(destination, key)
 
     def _with_fallbacks(
         self, destination: Destination, known: Model | None, others: Sequence[str]
@@ -98,6 +106,7 @@ class Catalogue:
         return replace(
             destination,
             is_guided=bool(known and known.is_guided),
+            limits=known.limits if known else Limits(),
             fallbacks=tuple(other for other in fallbacks if other is not None),
             longer_context=longer,
         )
@@ -110,3 +119,23 @@ class Catalogue:
             return None
         upstream = upstream or self._upstreams[known.upstream]
         return Destination(upstream, name, None, is_guided=known.is_guided)
+
+
+def _permitted(destination: Destination, key: ApiKey) -> Destination:
+    """Leave only the models that a key may use; raises Forbidden."""
+    allowed = set(key.models or ())
+    if destination.model not in allowed:
+        raise _forbidden()
+    longer = destination.longer_context
+    return replace(
+        destination,
+        fallbacks=tuple(other for other in destination.fallbacks if other.model in allowed),
+        longer_context=longer if longer is not None and longer.model in allowed else None,
+    )
+
+
+def _forbidden() -> Forbidden:
+    return Forbidden(
+        "The key is not for this model; GET /v1/models lists those it is for.",
+        reason="model_not_allowed",
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Generator, Mapping
 from contextlib import closing
 from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import orjson
@@ -10,6 +11,7 @@ import orjson
 from llm_api.domain import Caller, Completion, Fallback, ModelRequest, Operation
 from llm_api.services.catalogue import Catalogue, Destination
 from llm_api.services.fallback import first_that_answers
+from llm_api.services.needs import needs_of
 from llm_api.services.usage import AccountedCall, UsageLedger
 
 
@@ -50,8 +52,8 @@ class ChatService:
         """Return the answer; raises ApiError."""
         # Vectors of two models cannot be compared: only who names one for the other knows better.
         is_exact = request.operation is Operation.EMBEDDINGS
-        destination = self._catalogue.route(request.model, is_exact=is_exact)
-        with self._ledger.account(destination, caller) as accounted:
+        destination = self._catalogue.route(request.model, key=caller.key, is_exact=is_exact)
+        with self._ledger.account(destination, caller, partial(needs_of, request)) as accounted:
             call = accounted.upstream_call
 
             def ask(at: Destination) -> Completion:
@@ -79,8 +81,9 @@ class ChatService:
     def _batches(
         self, request: ModelRequest, caller: Caller, *, shows_usage: bool
     ) -> Generator[list[bytes]]:
-        destination = self._catalogue.route(request.model)
-        with self._ledger.account(destination, caller, is_streamed=True) as accounted:
+        destination = self._catalogue.route(request.model, key=caller.key)
+        wanted = partial(needs_of, request)
+        with self._ledger.account(destination, caller, wanted, is_streamed=True) as accounted:
 
             def begin(at: Destination) -> tuple[list[bytes], Generator[list[bytes]]]:
                 return _begun(request, at, accounted, shows_usage=shows_usage)

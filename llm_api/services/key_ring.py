@@ -21,9 +21,7 @@ logger = logging.getLogger(__name__)
 FRESH_S = 30.0  # so long is nobody asked again: a key that is disabled is refused after it
 STALE_S = 3_600.0  # and so long does a key open while the store is away
 _MAX_KEYS = 10_000
-_AT_ONCE = 2
 _PAUSE_S = 5.0  # after a failure the store is left alone for so long
-_PATIENCE_S = 2.0
 
 Offload = Callable[[Callable[[], None]], None]
 
@@ -64,7 +62,6 @@ class KeyRing:
         self._good: LRUCache[str, _Found] = LRUCache(_MAX_KEYS)
         self._bad: LRUCache[str, _Found] = LRUCache(_MAX_KEYS)
         self._looks: dict[str, Future[_Found]] = {}
-        self._places = threading.BoundedSemaphore(_AT_ONCE)
         self._retry_at: float | None = None  # None while the store answers
 
     def find(self, text: str, address: str) -> ApiKey | None:
@@ -154,12 +151,7 @@ class KeyRing:
 
     def _looked_up(self, digest: str) -> ApiKey | None:
         keys: list[ApiKey | None] = []
-        if not self._places.acquire(timeout=_PATIENCE_S):
-            raise StoreError("The database has not answered earlier questions yet.")
-        try:
-            self._offload(lambda: keys.append(self._store.find(digest)))
-        finally:
-            self._places.release()
+        self._offload(lambda: keys.append(self._store.find(digest)))
         return keys[0]
 
     def _keep(self, digest: str, key: ApiKey | None) -> _Found:

@@ -98,6 +98,10 @@ class KeyService:
             "tags": key.tags,
         }
 
+    def check(self) -> None:
+        """Raise StoreError, with a sentence for the operator, if keys cannot be kept now."""
+        self._store.check()
+
     def close(self) -> None:
         """Let go of the store."""
         self._store.close()

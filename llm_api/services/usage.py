@@ -1,8 +1,8 @@
 """Accounts for calls: one usage row for every call that is about to reach an upstream."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial, reduce
@@ -11,7 +11,9 @@ from typing import Any, Protocol
 from llm_api.accounting import UsageRecord
 from llm_api.domain import Caller, Completion, ModelRequest, TokenUsage
 from llm_api.errors import ApiError
+from llm_api.services.allowances import Allowances, Grant
 from llm_api.services.catalogue import Destination
+from llm_api.services.needs import Needs
 from llm_api.services.prices import PriceList
 from llm_api.services.tokens import estimate_length, estimate_prompt
 from llm_api.upstream.call import Attempt, Call
@@ -89,25 +91,53 @@ def _begun(destination: Destination, caller: Caller) -> UsageRecord:
         model_asked=destination.model_asked,
         model=destination.model,
         upstream=destination.upstream.name,
-        key_id=caller.key.id if caller.key else None,
         tags=caller.tags,
         lineage_id=caller.lineage_id or caller.request_id,
+        key_id=None if caller.key is None else caller.key.id,
     )
 
 
 class UsageLedger:
     """Writes one row a call."""
 
-    def __init__(self, sink: UsageSink, prices: PriceList | None = None) -> None:
-        """Take where rows go, and what calls cost."""
+    def __init__(
+        self,
+        sink: UsageSink,
+        prices: PriceList | None = None,
+        allowances: Allowances | None = None,
+    ) -> None:
+        """Take where rows go, what calls cost, and who may make how many; None is all of them."""
         self._sink = sink
+        self._allowances = allowances
         self._prices = prices or PriceList({})
 
     @contextmanager
     def account(
-        self, destination: Destination, caller: Caller, *, is_streamed: bool = False
+        self,
+        destination: Destination,
+        caller: Caller,
+        wanted: Callable[[], Needs],
+        *,
+        is_streamed: bool = False,
     ) -> Iterator[AccountedCall]:
-        """Account for the call made inside the block, however it ends."""
+        """Account for the call made inside the block, however it ends.
+
+        Raises ApiError where the caller has had its share; `wanted` tells what the call may take.
+        """
+        granted: AbstractContextManager[Grant] = nullcontext(Grant())
+        if self._allowances is not None:
+            granted = self._allowances.granted(destination, caller, wanted, is_streamed=is_streamed)
+        with granted as grant, self._noted(destination, caller, grant, is_streamed) as accounted:
+            yield accounted
+
+    @contextmanager
+    def _noted(
+        self,
+        destination: Destination,
+        caller: Caller,
+        grant: Grant,
+        is_streamed: bool,  # noqa: FBT001  # it is passed on
+    ) -> Iterator[AccountedCall]:
         started_at = time.monotonic()
         record = _begun(destination, caller)
         # The row begins with the first attempt: a call that found no place has none.
@@ -132,7 +162,11 @@ class UsageLedger:
         finally:
             if call.attempts:
                 total = time.monotonic() - started_at
-                self._sink.end(self._ended(record, accounted, end, total))
+                row = self._ended(record, accounted, end, total)
+                self._sink.end(row)
+                grant.settle(_taken(row))
+            else:
+                grant.cancel()
 
     def _ended(
         self, record: UsageRecord, accounted: AccountedCall, end: "_End", total: float
@@ -164,6 +198,11 @@ class UsageLedger:
             own_ms=_ms(max(0.0, total - timing.queue - timing.upstream)),
             total_ms=_ms(total),
         )
+
+
+def _taken(row: UsageRecord) -> int | None:
+    counts = row.prompt_tokens, row.completion_tokens
+    return None if None in counts else sum(count or 0 for count in counts)
 
 
 @dataclass(frozen=True, slots=True)

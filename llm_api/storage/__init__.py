@@ -8,7 +8,9 @@
 * `upkeep` removes records that are older than is wanted.
 * `spool` is the way there: calls append to a file, and rows get from it into the store in batches,
   so that no call waits for a database and none is lost when a worker or a database dies.
-* `shared_answers` keeps answers in Redis for the repeats that reach another process.
+* `BudgetStore` is what a place for the spending of keys must do; `budgets` does it in SQL.
+* `slots` counts what runs at the same time, and `shared_answers` keeps answers for the repeats that
+  reach another process, both in Redis, where `redis_link` leads.
 * `examine` and `examine_limiter` find out what `flask doctor` tells of database, disk and Redis.
 * `tables` is the schema; `migrations/` at the top level brings a database to it.
   `mysql_migrations` lets them go on where they broke, on MySQL and MariaDB.
@@ -18,7 +20,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from llm_api.access import ApiKey
+from llm_api.access import ApiKey, Reservation
 from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
 
 
@@ -56,6 +58,24 @@ class UsageStore(Protocol):
 
     def close(self) -> None:
         """Give back connections."""
+
+
+class BudgetStore(Protocol):
+    """A place that knows what keys have spent, exactly, whoever asks at the same time."""
+
+    def reserve(
+        self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
+    ) -> Reservation | None:
+        """Reserve all that a call may take, or nothing; return what there was not enough left for.
+
+        It is settled when the call's usage record is kept. Raises StoreError.
+        """
+
+    def release(self, request_id: str) -> None:
+        """Give back what was reserved for a call that has no usage record; raises StoreError."""
+
+    def spent(self, key_id: str, period: str, unit: str) -> tuple[int, int]:
+        """Return what was spent in a period, and what is reserved on top; raises StoreError."""
 
 
 class KeyStore(Protocol):

@@ -12,7 +12,8 @@ from sqlalchemy.engine import Connection, Engine
 from llm_api.access import ApiKey, Budget, Limits
 from llm_api.storage import StoreError
 from llm_api.storage.engine import READS
-from llm_api.storage.sql import check_revision, what_failed
+from llm_api.storage.sql import check_revision
+from llm_api.storage.sql_errors import what_failed
 from llm_api.storage.tables import api_key_secrets, api_keys
 
 _LIMITS = {field.name for field in fields(Limits)}

@@ -7,7 +7,7 @@ from alembic.config import Config
 from sqlalchemy.exc import SQLAlchemyError
 
 from llm_api.storage import StoreError
-from llm_api.storage.sql import what_failed
+from llm_api.storage.sql_errors import what_failed
 
 
 def upgrade(url: str, root: Path) -> None:

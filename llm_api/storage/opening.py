@@ -4,7 +4,8 @@ import importlib
 from pathlib import Path
 from typing import cast
 
-from llm_api.storage import KeyStore, StoreError, UsageStore
+from llm_api.storage import BudgetStore, KeyStore, StoreError, UsageStore
+from llm_api.storage.budgets import SqlBudgets
 from llm_api.storage.engine import make_engine
 from llm_api.storage.keys import SqlKeyStore
 from llm_api.storage.sql import SqlUsageStore
@@ -24,6 +25,14 @@ def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageSto
     except (ImportError, AttributeError) as error:
         raise StoreError(f"USAGE_STORE names {foreign}, which is not there to import.") from error
     return cast("UsageStore", make(folder))
+
+
+def budgets_of(store: UsageStore) -> BudgetStore | None:
+    """Return where spending is kept: beside the usage rows, with which it is settled.
+
+    None where another store than SQL keeps those.
+    """
+    return SqlBudgets(store.engine) if isinstance(store, SqlUsageStore) else None
 
 
 def open_key_store(database_url: str) -> KeyStore:

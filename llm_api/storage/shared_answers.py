@@ -6,28 +6,24 @@ Redis: while it is away each process knows only its own answers.
 """
 
 import base64
-import logging
 import secrets
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import orjson
-import redis
 
 from llm_api.domain import RecordedAnswer, Ticket
+from llm_api.storage.redis_link import RedisLink
 
 MAX_SHARED_BYTES = 1 << 20
 _PREFIX = "llm_api:answer:"
-_TIMEOUT_S = 0.2
-_PAUSE_S = 10.0  # after a failure Redis is left alone for so long
 _CLAIM_S = 15.0
 _RENEW_S = 5.0
 _WAITING_S = 2.0
-_SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis+unix": "unix"}
 _RENEW_OWN = """
 if redis.call("GET", KEYS[1]) == ARGV[1] then return redis.call("PEXPIRE", KEYS[1], ARGV[2]) end
 """
@@ -36,8 +32,6 @@ if redis.call("GET", KEYS[1]) ~= ARGV[1] then return end
 if ARGV[2] == "" then return redis.call("DEL", KEYS[1]) end
 return redis.call("SET", KEYS[1], ARGV[2], "PX", ARGV[3])
 """
-_T = TypeVar("_T")
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,14 +63,8 @@ class RedisAnswers:
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Connect to nothing yet."""
-        scheme, rest = url.split("://", 1)
-        self._redis: Any = redis.Redis.from_url(  # its types mix the answers of its async twin in
-            f"{_SCHEMES.get(scheme, scheme)}://{rest}",
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
-        )
-        self._clock = clock
-        self._retry_at = float("-inf")
+        self._link = RedisLink(url, "answers are not shared for a while", clock)
+        self._redis = self._link.client
         self._claims: dict[str, bytes] = {}  # by the name of the key, as they stand in Redis
         # A claim that was lost, after a pause of this process, may be another one's by now.
         self._renew_own = self._redis.register_script(_RENEW_OWN)
@@ -99,7 +87,7 @@ class RedisAnswers:
                 return bool(self._redis.set(name, claim, px=milliseconds))
             return False
 
-        is_ours = self._tried(set_claim, otherwise=True)
+        is_ours = self._link.tried(set_claim, otherwise=True)
         if is_ours:
             self._claims[name] = claim
             self._has_claims.set()
@@ -114,13 +102,13 @@ class RedisAnswers:
             self._redis.set(f"{name}:waiting", b"1", px=round(_WAITING_S * 1000))
             return self._redis.get(name)
 
-        entry = _Entry.read(self._tried(get, otherwise=None))
+        entry = _Entry.read(self._link.tried(get, otherwise=None))
         return ("", None) if entry is None else (entry.fingerprint, entry.answer)
 
     def has_waiting(self, ticket: Ticket) -> bool:
         """Whether a client of another process waits for the answer."""
         name = f"{_PREFIX}{ticket.key}:waiting"
-        return bool(self._tried(lambda: self._redis.exists(name), otherwise=0))
+        return bool(self._link.tried(lambda: self._redis.exists(name), otherwise=0))
 
     def publish(self, ticket: Ticket, answer: RecordedAnswer | None) -> None:
         """Share the answer, or None where there will be none."""
@@ -130,7 +118,7 @@ class RedisAnswers:
             return  # another process's
         if answer is None or len(answer.body) > MAX_SHARED_BYTES:
             arguments: list[bytes | int] = [claim, b"", 0]
-            self._tried(lambda: self._replace_own([name], arguments), otherwise=None)
+            self._link.tried(lambda: self._replace_own([name], arguments), otherwise=None)
             return
         entry = {
             "fingerprint": ticket.fingerprint,
@@ -139,18 +127,7 @@ class RedisAnswers:
             "body": base64.b64encode(answer.body).decode(),
         }
         arguments = [claim, orjson.dumps(entry), round(ticket.keep_s * 1000)]
-        self._tried(lambda: self._replace_own([name], arguments), otherwise=None)
-
-    def _tried(self, ask: Callable[[], _T], *, otherwise: _T) -> _T:
-        if self._clock() < self._retry_at:
-            return otherwise
-        try:
-            return ask()
-        except redis.RedisError as error:
-            self._retry_at = self._clock() + _PAUSE_S
-            cause = type(error).__name__
-            logger.warning("answers are not shared for a while", extra={"cause": cause})
-            return otherwise
+        self._link.tried(lambda: self._replace_own([name], arguments), otherwise=None)
 
     def _start_renewing(self) -> None:
         if self._thread is None:
@@ -163,7 +140,7 @@ class RedisAnswers:
             time.sleep(_RENEW_S)
             for name, claim in list(self._claims.items()):
                 renew = partial(self._renew_own, [name], [claim, round(_CLAIM_S * 1000)])
-                self._tried(renew, otherwise=None)
+                self._link.tried(renew, otherwise=None)
             if not self._claims:
                 self._has_claims.clear()
                 # What came in between the look and the clear must not be forgotten.
@@ -172,4 +149,4 @@ class RedisAnswers:
 
     def close(self) -> None:
         """Close the connections."""
-        self._redis.close()
+        self._link.close()

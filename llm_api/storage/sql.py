@@ -9,14 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
-from llm_api.storage import RefusedError, StoreError, mysql
+from llm_api.storage import RefusedError, StoreError
+from llm_api.storage.budgets import settle
 from llm_api.storage.engine import READS
 from llm_api.storage.reports import read_sums
 from llm_api.storage.rollups import add_to_rollups
+from llm_api.storage.sql_errors import what_failed
 from llm_api.storage.tables import REVISION, usage
 
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-_UNDEFINED_TABLE, _LOCK_NOT_AVAILABLE = "42P01", "55P03"
 # Alembic's own table.
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
 # What is longer than its column would lose the row on PostgreSQL and MySQL.
@@ -32,7 +32,7 @@ class SqlUsageStore:
 
     def __init__(self, engine: Engine) -> None:
         """Take an engine from `make_engine`."""
-        self._engine = engine
+        self.engine = engine
 
     def add(self, records: Sequence[UsageRecord]) -> None:
         """See UsageStore."""
@@ -51,9 +51,8 @@ class SqlUsageStore:
             raise StoreError(what_failed(error)) from error
 
     def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        with self._engine.begin() as connection:
-            connection.execute(sa.insert(usage), rows)
-            add_to_rollups(connection, rows)
+        with self.engine.begin() as connection:
+            _keep(connection, rows)
 
     def _insert_new(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
         """Insert the rows that are not there yet.
@@ -63,11 +62,10 @@ class SqlUsageStore:
         process at a time reads such a file.
         """
         ids = sa.select(usage.c.request_id).where(usage.c.request_id.in_(list(rows)))
-        with self._engine.begin() as connection:
+        with self.engine.begin() as connection:
             known = set(connection.scalars(ids))
             if new := [row for request_id, row in rows.items() if request_id not in known]:
-                connection.execute(sa.insert(usage), new)
-                add_to_rollups(connection, new)
+                _keep(connection, new)
 
     def report(self, query: UsageQuery) -> list[UsageSums]:
         """See UsageStore."""
@@ -90,14 +88,14 @@ class SqlUsageStore:
             with self._reading() as connection:
                 ids = list(connection.scalars(old))
             if ids:
-                with self._engine.begin() as connection:
+                with self.engine.begin() as connection:
                     connection.execute(sa.delete(usage).where(usage.c.request_id.in_(ids)))
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
         return len(ids)
 
     def _reading(self) -> AbstractContextManager[sa.Connection]:
-        return self._engine.connect().execution_options(**READS)
+        return self.engine.connect().execution_options(**READS)
 
     def check(self) -> None:
         """See UsageStore."""
@@ -109,7 +107,14 @@ class SqlUsageStore:
 
     def close(self) -> None:
         """See UsageStore."""
-        self._engine.dispose()
+        self.engine.dispose()
+
+
+def _keep(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, with everything that must agree with them."""
+    connection.execute(sa.insert(usage), rows)
+    add_to_rollups(connection, rows)
+    settle(connection, rows)
 
 
 def check_revision(connection: sa.Connection) -> None:
@@ -130,22 +135,3 @@ def _row(record: UsageRecord) -> dict[str, Any]:
         if row[name] is not None and len(row[name]) > length:
             row[name] = row[name][:length]
     return row
-
-
-def what_failed(error: sa.exc.SQLAlchemyError) -> str:
-    """Say what failed without the statement, its values or the address."""
-    cause = getattr(error, "orig", None) or error
-    text = str(cause)
-    if (
-        "no such table" in text
-        or getattr(cause, "sqlstate", None) == _UNDEFINED_TABLE
-        or mysql.code_of(cause) == mysql.NO_TABLE
-    ):
-        return "The database lacks a table of this service; run `flask --app wsgi db upgrade`."
-    if sentence := mysql.sentence_of(cause):
-        return sentence
-    if getattr(cause, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
-        return "Another transaction held a table for too long; nothing was changed, try again."
-    if "locked" in text:
-        return "The database is locked by another process."
-    return f"The database could not be used ({type(cause).__name__})."

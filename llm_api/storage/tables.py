@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql
 from llm_api.storage.sums import SUMS
 
 # The migration that makes this schema.
-REVISION = "0004"
+REVISION = "0005"
 
 metadata = sa.MetaData()
 
@@ -74,6 +74,29 @@ def _rollup(name: str) -> sa.Table:
 
 usage_hourly = _rollup("usage_hourly")
 usage_daily = _rollup("usage_daily")
+
+# What a key has spent in a day or month: tokens, or millionths of a currency.
+budget_spending = sa.Table(
+    "budget_spending",
+    metadata,
+    sa.Column("key_id", sa.String(64), primary_key=True),
+    sa.Column("period", sa.String(10), primary_key=True, comment="2026-11-23 or 2026-11, UTC"),
+    sa.Column("unit", sa.String(8), primary_key=True),
+    sa.Column("spent", sa.BigInteger(), nullable=False),
+    sa.Column("reserved", sa.BigInteger(), nullable=False),
+)
+
+# What calls in progress may take of it, until their usage rows say what they took.
+budget_reservations = sa.Table(
+    "budget_reservations",
+    metadata,
+    sa.Column("request_id", sa.String(64), primary_key=True),
+    sa.Column("period", sa.String(10), primary_key=True),
+    sa.Column("unit", sa.String(8), primary_key=True),
+    sa.Column("key_id", sa.String(64), nullable=False, index=True),
+    sa.Column("amount", sa.BigInteger(), nullable=False),
+    sa.Column("created_at", Moment, nullable=False, comment="UTC"),
+)
 
 # Who may call. The secret itself is kept nowhere: api_key_secrets has its SHA-256.
 api_keys = sa.Table(

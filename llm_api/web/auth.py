@@ -67,13 +67,6 @@ class Door:
         return self._requires_key or request.blueprint == ADMIN
 
 
-def check_model(model: str) -> None:
-    """Raise Forbidden where the caller's key is not for a model."""
-    if g.key is not None and not g.key.may_use(model):
-        message = "The API key may not be used for this model."
-        raise Forbidden(message, reason="model_not_allowed")
-
-
 def _unknown(*, is_presented: bool) -> ApiError:
     """Make the refusal; why a key opens nothing is not told."""
     if is_presented:

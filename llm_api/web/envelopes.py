@@ -14,6 +14,7 @@ from llm_api.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
+    RateLimited,
     ServiceError,
     Unavailable,
 )
@@ -80,6 +81,8 @@ def _details(error: ApiError, request_id: str) -> dict[str, Any]:
         details["hint"] = error.hint
     if isinstance(error, InvalidRequest) and error.fields:
         details["errors"] = [{"field": f.field, "message": f.message} for f in error.fields]
+    if isinstance(error, RateLimited) and error.scope:
+        details["scope"] = error.scope
     return details
 
 

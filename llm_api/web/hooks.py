@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 
 from llm_api.domain import Notes, Timing
 from llm_api.telemetry import new_request_id
+from llm_api.web.limits import limit_headers
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +26,6 @@ def _begin() -> None:
     g.timing = Timing()
     g.notes = Notes()
     g.log = {}
-    g.headers = {}  # what others want on the answer, whatever it will be
 
 
 def _end(response: Response) -> Response:
@@ -33,7 +33,8 @@ def _end(response: Response) -> Response:
     # Modern OpenAI SDKs read the first, 0.28 the second.
     headers["x-request-id"] = headers["request-id"] = g.request_id
     headers["X-Content-Type-Options"] = "nosniff"
-    headers.update(g.headers)
+    for kind, state in g.notes.limits.items():
+        headers.update(limit_headers(kind, state))
     spent = time.perf_counter() - g.started_at
     headers["Server-Timing"] = _server_timing(g.timing, spent)
     # A bare number: openai 0.28 fails on a unit.

@@ -12,7 +12,6 @@ from llm_api.access import ApiKey
 from llm_api.errors import RateLimited, Unavailable
 from llm_api.key_text import digest_of, new_secret
 from llm_api.services.key_ring import FRESH_S, STALE_S, KeyRing
-from llm_api.storage import StoreError
 from tests.services.kept_keys import Clock, KeptKeys
 from tests.support.waiting import wait_until
 
@@ -280,20 +279,6 @@ def test_an_outage_is_warned_of_once(
             clock.seconds += 5
 
     assert [record.message for record in caplog.records] == ["keys cannot be looked up"]
-
-
-def test_looks_that_find_no_place_in_time_fail(kept: KeptKeys) -> None:
-    may_answer = threading.Event()
-    kept.before = lambda: may_answer.wait(20)
-    ring = KeyRing(kept, lambda look: look(), {})
-    with ThreadPoolExecutor(2) as pool:
-        _ = [pool.submit(ring.find, new_secret(), HERE) for _ in range(2)]
-        wait_until(lambda: len(kept.looks) == 2, 10, "two look")
-        with pytest.raises(Unavailable) as caught:
-            ring.find(TEXT, HERE)
-        may_answer.set()
-
-    assert isinstance(caught.value.__cause__, StoreError)
 
 
 # --- guesses ---

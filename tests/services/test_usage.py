@@ -2,18 +2,21 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 
 from llm_api.domain import Completion, Timing, TokenUsage
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault, UpstreamTimeout
 from llm_api.services.catalogue import Destination
+from llm_api.services.needs import Needs
 from llm_api.services.usage import UsageLedger
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 from tests.services.calls import CALLER, ListSink, client_of
 
 DESTINATION = Destination(client_of(), "the-model", "the-asked-model")
 COUNTED = TokenUsage(5, 2, "upstream")
+NEEDS = partial(Needs, 5, 2)
 UNKNOWN = TokenUsage(None, None, "invalid")
 
 
@@ -30,7 +33,7 @@ def ledger(sink: ListSink) -> UsageLedger:
 
 
 def call_with(ledger: UsageLedger, *usages: TokenUsage, attempts: int = 1) -> None:
-    with ledger.account(DESTINATION, replace(CALLER, timing=Timing())) as accounted:
+    with ledger.account(DESTINATION, replace(CALLER, timing=Timing()), NEEDS) as accounted:
         for _ in range(attempts):
             with accounted.upstream_call.attempt("fast", "fast", "scripted"):
                 pass
@@ -39,7 +42,7 @@ def call_with(ledger: UsageLedger, *usages: TokenUsage, attempts: int = 1) -> No
 
 def fail_with(ledger: UsageLedger, error: BaseException) -> None:
     def attempt() -> None:
-        with ledger.account(DESTINATION, CALLER) as accounted:
+        with ledger.account(DESTINATION, CALLER, NEEDS) as accounted:
             with accounted.upstream_call.attempt("fast", "fast", "scripted"):
                 pass
             raise error
@@ -68,7 +71,7 @@ def test_a_row_says_when_the_call_was(ledger: UsageLedger, sink: ListSink) -> No
 
 
 def test_before_it_ends_a_call_counts_as_killed(ledger: UsageLedger, sink: ListSink) -> None:
-    with ledger.account(DESTINATION, CALLER) as accounted:
+    with ledger.account(DESTINATION, CALLER, NEEDS) as accounted:
         with accounted.upstream_call.attempt("fast", "fast", "scripted"):
             pass
 
@@ -78,14 +81,14 @@ def test_before_it_ends_a_call_counts_as_killed(ledger: UsageLedger, sink: ListS
 
 
 def test_a_call_without_an_attempt_has_no_row(ledger: UsageLedger, sink: ListSink) -> None:
-    with ledger.account(DESTINATION, CALLER):
+    with ledger.account(DESTINATION, CALLER, NEEDS):
         pass
 
     assert (sink.begun, sink.ended) == ([], [])
 
 
 def test_a_call_turned_away_has_no_row(ledger: UsageLedger, sink: ListSink) -> None:
-    with pytest.raises(ApiError), ledger.account(DESTINATION, CALLER):
+    with pytest.raises(ApiError), ledger.account(DESTINATION, CALLER, NEEDS):
         raise UpstreamFault("No place.", reason="overloaded")
 
     assert (sink.begun, sink.ended) == ([], [])

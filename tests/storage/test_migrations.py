@@ -19,19 +19,19 @@ from llm_api.accounting import UsageQuery
 from llm_api.storage import StoreError, migrate
 from llm_api.storage.engine import make_engine
 from llm_api.storage.sql import SqlUsageStore
-from llm_api.storage.tables import metadata
+from llm_api.storage.tables import REVISION, metadata
 from tests.storage.checkout import copy_project
 from tests.storage.records import ended, stored_rows
 from tests.support.servers import PostgresServer
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.waiting import wait_until
 
-HALF_A_MIGRATION = """
+HALF_A_MIGRATION = f"""
 import sqlalchemy as sa
 from alembic import op
 
 revision = "half"
-down_revision = "0004"
+down_revision = "{REVISION}"
 
 def upgrade():
     op.create_table("half", sa.Column("id", sa.Integer(), primary_key=True))
@@ -43,7 +43,8 @@ def downgrade():
 # MySQL and MariaDB commit every change of the schema: see test_mysql_migrations.py.
 TRANSACTIONAL = ["sqlite", "postgresql"]
 USAGE_TABLES = {"usage", "usage_hourly", "usage_daily"}
-TABLES = {"alembic_version", "api_keys", "api_key_secrets"} | USAGE_TABLES
+BUDGET_TABLES = {"budget_spending", "budget_reservations"}
+TABLES = {"alembic_version", "api_keys", "api_key_secrets"} | USAGE_TABLES | BUDGET_TABLES
 BROKEN_LINE = '    raise RuntimeError("the second half is broken")\n'
 
 

@@ -12,7 +12,8 @@ import sqlalchemy as sa
 
 from llm_api.storage import StoreError, migrate
 from llm_api.storage.engine import make_engine
-from llm_api.storage.sql import SqlUsageStore, what_failed
+from llm_api.storage.sql import SqlUsageStore
+from llm_api.storage.sql_errors import what_failed
 from llm_api.storage.tables import metadata, usage
 from tests.storage.records import ended, stored_rows
 from tests.support.mariadb import MariaDbServer

@@ -109,11 +109,11 @@ def test_a_first_upgrade_that_is_cut_off_anywhere_is_finished_by_the_next(
         assert drift_of(url) == []
 
 
-def test_an_upgrade_to_keys_that_is_cut_off_anywhere_is_finished_by_the_next(
+def test_an_upgrade_to_keys_and_budgets_that_is_cut_off_anywhere_is_finished_by_the_next(
     mariadb: MariaDbServer,
 ) -> None:
     url = mariadb.new_database()
-    for cut in range(1, 5):
+    for cut in range(1, 8):
         to(url, "0003")
         with cut_before(cut), pytest.raises(CutError):
             migrate.upgrade(url, REPOSITORY_ROOT)

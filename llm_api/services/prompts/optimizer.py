@@ -1,9 +1,12 @@
 """Rewrites a prompt for an image or video model: one call, checked, and honest when it fails."""
 
+from functools import partial
+
 from llm_api.domain import Caller, Completion, OptimizedPrompt, PromptRequest
 from llm_api.errors import Unavailable
 from llm_api.services.catalogue import Catalogue, Destination
 from llm_api.services.fallback import first_that_answers
+from llm_api.services.needs import chat_needs
 from llm_api.services.prompts.checks import what_is_wrong
 from llm_api.services.prompts.guided import GuidedForm
 from llm_api.services.prompts.improvements import improvements
@@ -33,12 +36,13 @@ class PromptOptimizer:
                 reason="prompt_optimization_disabled",
                 retryable=False,
             )
-        destination = self._catalogue.route(None)
-        with self._ledger.account(destination, caller) as accounted:
+        destination = self._catalogue.route(None, key=caller.key)
+        first = self._form(destination).parameters(request)
+        with self._ledger.account(destination, caller, partial(chat_needs, first)) as accounted:
             call = accounted.upstream_call
 
             def ask(at: Destination) -> tuple[GuidedForm | InstructedForm, Completion]:
-                form = self._guided if at.is_guided else self._instructed
+                form = self._form(at)
                 parameters = form.parameters(request)
                 completion = at.upstream.complete(at.model, parameters, call, model_was_named=False)
                 return form, completion
@@ -46,6 +50,9 @@ class PromptOptimizer:
             form, completion = first_that_answers(destination, call, caller.notes, ask)
             accounted.completions.append(completion)
         return _checked(request, form.rewrite(request, completion))
+
+    def _form(self, at: Destination) -> GuidedForm | InstructedForm:
+        return self._guided if at.is_guided else self._instructed
 
 
 def _checked(request: PromptRequest, rewrite: str) -> OptimizedPrompt:

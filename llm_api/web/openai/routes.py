@@ -8,7 +8,6 @@ from flask import Response, current_app, g
 from llm_api.domain import Model
 from llm_api.errors import InvalidRequest
 from llm_api.web.api import Blueprint
-from llm_api.web.auth import check_model
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
 from llm_api.web.fields import UNKNOWN
@@ -86,11 +85,7 @@ def create_embeddings(body: OpenAIRequest) -> Response:
 @blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
 def list_models() -> Response:
     """List the models on offer."""
-    models = [
-        _model_object(model)
-        for model in services().catalogue.models()
-        if g.key is None or g.key.may_use(model.id)
-    ]
+    models = [_model_object(model) for model in services().catalogue.models(g.key)]
     return json_response({"object": "list", "data": models})
 
 
@@ -99,8 +94,7 @@ def list_models() -> Response:
 @blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
 def retrieve_model(model_id: str) -> Response:
     """Return one model on offer."""
-    check_model(model_id)
-    return json_response(_model_object(services().catalogue.model(model_id)))
+    return json_response(_model_object(services().catalogue.model(model_id, g.key)))
 
 
 def _model_object(model: Model) -> dict[str, Any]:

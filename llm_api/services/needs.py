@@ -1,0 +1,49 @@
+"""Estimates what a call will take before it is made."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from llm_api.domain import ModelRequest, Operation, TokenUsage
+from llm_api.services.tokens import estimate_prompt, estimate_text
+
+# For an answer whose length nobody has bounded; most are shorter.
+ASSUMED_ANSWER_TOKENS = 1_000
+# Beside the messages, these reach the model as text.
+_SCHEMAS = ("tools", "functions", "response_format")
+_CAPS = ("max_completion_tokens", "max_tokens")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Tokens that a call may take."""
+
+    prompt_tokens: int
+    completion_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """Both together."""
+        return self.prompt_tokens + self.completion_tokens
+
+    @property
+    def usage(self) -> TokenUsage:
+        """The same as a usage, for its price."""
+        return TokenUsage(self.prompt_tokens, self.completion_tokens, source="estimated")
+
+
+def needs_of(request: ModelRequest) -> Needs:
+    """Estimate what a request takes: its prompt, and the longest answer that it asks for."""
+    if request.operation is Operation.EMBEDDINGS:
+        return Needs(estimate_prompt(request.parameters), 0)
+    return chat_needs(request.parameters)
+
+
+def chat_needs(parameters: Mapping[str, Any]) -> Needs:
+    """Estimate what a request for a text takes."""
+    schemas = [orjson.dumps(parameters[name]).decode() for name in _SCHEMAS if name in parameters]
+    prompt = estimate_prompt(parameters) + estimate_text(schemas)
+    cap = next((parameters[name] for name in _CAPS if parameters.get(name)), ASSUMED_ANSWER_TOKENS)
+    return Needs(prompt, cap * (parameters.get("n") or 1))

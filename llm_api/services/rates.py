@@ -1,0 +1,74 @@
+"""Counts how often something is done, exactly, wherever the counts are kept."""
+
+import functools
+import logging
+import time
+from collections.abc import Callable, Sequence
+from types import SimpleNamespace
+
+import limits
+import limits.storage.memory
+from limits.storage import MemoryStorage
+from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
+
+from llm_api.access import LimitState
+
+logger = logging.getLogger(__name__)
+
+# The library's memory store only compares times with each other, and takes them from the clock on
+# the wall: when that was set, every client had a fresh budget, or none for an hour.
+limits.storage.memory.time = SimpleNamespace(time=time.monotonic)  # type: ignore[assignment, attr-defined]  # a module's own import
+
+_PAUSE_S = 10.0  # after a failure the store is left alone for so long
+
+
+@functools.lru_cache(maxsize=1024)
+def parse_limits(text: str) -> tuple[limits.RateLimitItem, ...]:
+    """Read limits such as `60/minute;1000/day`; raises ValueError."""
+    return tuple(limits.parse_many(text))
+
+
+class RateCounter:
+    """Counts in a store while it answers, and else in this process's memory."""
+
+    def __init__(
+        self,
+        strategy: RateLimiter,
+        store_errors: type[Exception] | tuple[type[Exception], ...],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Take what counts in the store, and what it raises when the store is away."""
+        self._strategy = strategy
+        self._fallback = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._store_errors = store_errors
+        self._retry_at = float("-inf")
+        self._clock = clock
+
+    def take(self, items: Sequence[limits.RateLimitItem], who: str, *, cost: int = 1) -> LimitState:
+        """Count a use against each limit, up to one that is exceeded.
+
+        Return the state of that one, or of the one with the least left.
+        """
+        if self._clock() >= self._retry_at:
+            try:
+                return _taken(self._strategy, items, who, cost)
+            except self._store_errors as error:
+                self._retry_at = self._clock() + _PAUSE_S
+                cause = type(error).__name__
+                logger.warning("limits are counted in memory for a while", extra={"cause": cause})
+        return _taken(self._fallback, items, who, cost)
+
+
+def _taken(
+    strategy: RateLimiter, items: Sequence[limits.RateLimitItem], who: str, cost: int
+) -> LimitState:
+    states = []
+    for item in items:
+        is_within = strategy.hit(item, who, cost=cost)
+        reset_at, remaining = strategy.get_window_stats(item, who)
+        reset_in = max(0.0, reset_at - time.time())
+        state = LimitState(str(item), item.amount, max(0, remaining), reset_in, not is_within)
+        if not is_within:
+            return state
+        states.append(state)
+    return min(states, key=lambda state: state.remaining)

@@ -1,0 +1,47 @@
+"""The way to a Redis that may be away: asked within bounds, and left alone for a while after."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import redis
+
+_TIMEOUT_S = 0.2
+_PAUSE_S = 10.0  # after a failure Redis is left alone for so long
+_SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis+unix": "unix"}
+_T = TypeVar("_T")
+logger = logging.getLogger(__name__)
+
+
+class RedisLink:
+    """A connection pool of its own; nothing here raises for Redis."""
+
+    def __init__(
+        self, url: str, complaint: str, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Connect to nothing yet; `complaint` is the log's line for when Redis is away."""
+        scheme, rest = url.split("://", 1)
+        self.client: Any = redis.Redis.from_url(  # its types mix the answers of its async twin in
+            f"{_SCHEMES.get(scheme, scheme)}://{rest}",
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+        )
+        self._complaint = complaint
+        self._clock = clock
+        self._retry_at = float("-inf")
+
+    def tried(self, ask: Callable[[], _T], *, otherwise: _T) -> _T:
+        """Ask Redis; return the other value while it is away."""
+        if self._clock() < self._retry_at:
+            return otherwise
+        try:
+            return ask()
+        except redis.RedisError as error:
+            self._retry_at = self._clock() + _PAUSE_S
+            logger.warning(self._complaint, extra={"cause": type(error).__name__})
+            return otherwise
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
