@@ -10,6 +10,11 @@ which is of demo quality.
 * **OpenAI**, under `/v1`: what the OpenAI SDKs send and expect, streaming included. With `stream: true`
   the answer comes as server-sent events; one that breaks off ends with `data: {"error": …}`.
 
+## Keys
+
+Where the operator requires keys, send yours as `Authorization: Bearer llmapi_…`; the OpenAI SDKs do
+so with their `api_key`. `/api/v1/keys` is for the keys of admins, always.
+
 ## Repeats
 
 Requests with the same `Idempotency-Key`, route and body get one answer, which is kept for an hour.
@@ -27,6 +32,7 @@ Every error under `/api/v1`, and on every path that is not under `/v1`, has one 
 | `code` | status | what to do |
 |---|---|---|
 | `VALIDATION_ERROR` | 400, 404, 405, 413, 415 | change the request; `details.errors` names the fields |
+| `AUTHENTICATION_ERROR` | 401, 403 | send a valid key, or one that is for this |
 | `RATE_LIMIT_EXCEEDED` | 429 | wait for `Retry-After` seconds |
 | `SERVICE_ERROR` | 500, 502, 503, 504 | repeat it if `details.retryable` is true |
 

@@ -151,13 +151,14 @@ class KeyRing:
 
     def _looked_up(self, digest: str) -> ApiKey | None:
         keys: list[ApiKey | None] = []
-        self._offload(lambda: keys.append(self._store.find(digest)))
+        now = self._now()
+        self._offload(lambda: keys.append(self._store.find(digest, now)))
         return keys[0]
 
     def _keep(self, digest: str, key: ApiKey | None) -> _Found:
-        is_good = key is not None and key.is_usable(self._now())
-        found = _Found(key if is_good else None, self._clock())
+        found = _Found(key, self._clock())
+        cache, other = (self._bad, self._good) if key is None else (self._good, self._bad)
         with self._lock:
-            (self._bad if is_good else self._good).pop(digest, None)
-            (self._good if is_good else self._bad)[digest] = found
+            other.pop(digest, None)
+            cache[digest] = found
         return found

@@ -87,8 +87,11 @@ class KeyStore(Protocol):
     def add(self, key: ApiKey, digest: str) -> None:
         """Keep a new key, and the digest of its secret."""
 
-    def find(self, digest: str) -> ApiKey | None:
-        """Return the key of a secret, usable or not; it expires with the secret, if not before."""
+    def find(self, digest: str, at: datetime) -> ApiKey | None:
+        """Return the key that a secret opens with at a moment; it expires with the secret.
+
+        Why there is none takes no longer than another reason.
+        """
 
     def get(self, key_id: str) -> ApiKey | None:
         """Return a key by its id."""

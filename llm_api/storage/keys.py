@@ -32,19 +32,22 @@ class SqlKeyStore:
             connection.execute(sa.insert(api_keys), _row(key))
             _add_secret(connection, key.id, digest, key.created_at)
 
-    def find(self, digest: str) -> ApiKey | None:
+    def find(self, digest: str, at: datetime) -> ApiKey | None:
         """See KeyStore."""
-        ends_at = api_key_secrets.c.expires_at.label("ends_at")
+        ends = api_key_secrets.c.expires_at, api_keys.c.expires_at
+        # One that has ended is not even read: the time to do so would tell it from one that nobody
+        # ever had.
         row = self._first(
-            sa.select(api_keys, ends_at)
+            sa.select(api_keys, ends[0].label("ends_at"))
             .join(api_key_secrets, api_key_secrets.c.key_id == api_keys.c.id)
-            .where(api_key_secrets.c.digest == digest)
+            .where(api_key_secrets.c.digest == digest, api_keys.c.disabled_at.is_(None))
+            .where(*(end.is_(None) | (end > _naive(at)) for end in ends))
         )
         if row is None:
             return None
         key = _key(row)
-        ends = [moment for moment in (key.expires_at, _in_utc(row["ends_at"])) if moment]
-        return replace(key, expires_at=min(ends, default=None))
+        moments = [moment for moment in (key.expires_at, _in_utc(row["ends_at"])) if moment]
+        return replace(key, expires_at=min(moments, default=None))
 
     def get(self, key_id: str) -> ApiKey | None:
         """See KeyStore."""

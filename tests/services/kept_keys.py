@@ -1,5 +1,7 @@
 """A store of keys in memory that can be away, and counts how often it is asked."""
 
+from datetime import datetime
+
 from llm_api.access import ApiKey
 from llm_api.storage import StoreError
 
@@ -22,13 +24,14 @@ class KeptKeys:
         """See KeyStore."""
         self.keys[digest] = key
 
-    def find(self, digest: str) -> ApiKey | None:
+    def find(self, digest: str, at: datetime) -> ApiKey | None:
         """See KeyStore."""
         self.looks.append(digest)
         self.before()
         if self.is_away:
             raise StoreError("The database is away.")
-        return self.keys.get(digest)
+        key = self.keys.get(digest)
+        return key if key is not None and key.is_usable(at) else None
 
 
 class Clock:

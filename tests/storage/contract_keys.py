@@ -37,13 +37,18 @@ FULL = ApiKey(
 ACTS: dict[str, Callable[[KeyStore], object]] = {
     "check": lambda store: store.check(),
     "add": lambda store: store.add(PLAIN, DIGEST),
-    "find": lambda store: store.find(DIGEST),
+    "find": lambda store: store.find(DIGEST, NOW),
     "get": lambda store: store.get("key_1"),
     "all": lambda store: store.all(),
     "change": lambda store: store.change(PLAIN),
     "disable": lambda store: store.disable("key_1", NOW),
     "rotate": lambda store: store.rotate("key_1", OTHER, at=NOW, until=NOW),
 }
+
+
+def ends_of(keys: KeyStore, *digests: str) -> list[datetime | None]:
+    """Return when the secrets that are good end."""
+    return [found.expires_at for one in digests if (found := keys.find(one, NOW))]
 
 
 class KeyStoreContract:
@@ -62,7 +67,7 @@ class KeyStoreContract:
     def test_a_key_comes_back_as_it_was_kept(self, keys: KeyStore, key: ApiKey) -> None:
         keys.add(key, DIGEST)
 
-        assert keys.find(DIGEST) == keys.get(key.id) == key
+        assert keys.find(DIGEST, NOW) == keys.get(key.id) == key
 
     def test_keys_are_listed_with_the_newest_first(self, keys: KeyStore) -> None:
         keys.add(PLAIN, DIGEST)
@@ -73,8 +78,8 @@ class KeyStoreContract:
     def test_what_is_not_there_is_not_found(self, keys: KeyStore) -> None:
         keys.add(PLAIN, DIGEST)
 
-        assert keys.find(OTHER) is None
-        assert keys.find(DIGEST.upper()) is None
+        assert keys.find(OTHER, NOW) is None
+        assert keys.find(DIGEST.upper(), NOW) is None
         assert keys.get("key_9") is None
 
     def test_a_digest_is_kept_once(self, keys: KeyStore) -> None:
@@ -85,6 +90,22 @@ class KeyStoreContract:
 
         assert_fit_to_show(caught.value)
         assert keys.all() == [PLAIN]
+
+    def test_a_key_opens_nothing_after_it_was_disabled(self, keys: KeyStore) -> None:
+        keys.add(PLAIN, DIGEST)
+
+        keys.disable("key_1", NOW + DAY)
+
+        assert keys.find(DIGEST, NOW) is None
+
+    def test_a_key_opens_until_it_expires(self, keys: KeyStore) -> None:
+        instant = timedelta(microseconds=1)
+        key = replace(PLAIN, expires_at=NOW + DAY)
+        keys.add(key, DIGEST)
+
+        found = [keys.find(DIGEST, moment) for moment in (NOW + DAY - instant, NOW + DAY)]
+
+        assert found == [key, None]
 
     # --- changes ---
 
@@ -108,7 +129,7 @@ class KeyStoreContract:
         assert keys.disable("key_1", NOW + DAY)
         assert keys.disable("key_1", NOW + 2 * DAY)
 
-        assert keys.find(DIGEST) == replace(PLAIN, disabled_at=NOW + DAY)
+        assert keys.get("key_1") == replace(PLAIN, disabled_at=NOW + DAY)
 
     def test_a_change_touches_no_other_key(self, keys: KeyStore) -> None:
         keys.add(PLAIN, DIGEST)
@@ -118,7 +139,7 @@ class KeyStoreContract:
         keys.change(replace(PLAIN, name="store"))
         keys.rotate("key_1", "c" * 64, at=NOW, until=NOW)
 
-        assert keys.find(OTHER) == FULL
+        assert keys.find(OTHER, NOW) == FULL
 
     def test_what_is_not_there_is_not_changed(self, keys: KeyStore) -> None:
         changes = ("change", "disable", "rotate")
@@ -133,16 +154,15 @@ class KeyStoreContract:
 
         assert keys.rotate("key_1", OTHER, at=NOW, until=NOW + DAY)
 
-        assert keys.find(DIGEST) == replace(PLAIN, expires_at=NOW + DAY)
-        assert keys.find(OTHER) == keys.get("key_1") == PLAIN
+        assert keys.find(DIGEST, NOW) == replace(PLAIN, expires_at=NOW + DAY)
+        assert keys.find(OTHER, NOW) == keys.get("key_1") == PLAIN
 
     def test_a_secret_ends_with_its_key_if_not_before(self, keys: KeyStore) -> None:
         keys.add(replace(PLAIN, expires_at=NOW + DAY), DIGEST)
 
         keys.rotate("key_1", OTHER, at=NOW, until=NOW + 2 * DAY)
 
-        ends = [found.expires_at for found in map(keys.find, (DIGEST, OTHER)) if found]
-        assert ends == [NOW + DAY] * 2
+        assert ends_of(keys, DIGEST, OTHER) == [NOW + DAY] * 2
 
     def test_a_second_rotation_lets_no_secret_live_longer(self, keys: KeyStore) -> None:
         keys.add(PLAIN, DIGEST)
@@ -150,8 +170,7 @@ class KeyStoreContract:
 
         keys.rotate("key_1", "c" * 64, at=NOW, until=NOW + 2 * DAY)
 
-        ends = [found.expires_at for found in map(keys.find, (DIGEST, OTHER, "c" * 64)) if found]
-        assert ends == [NOW + DAY, NOW + 2 * DAY, None]
+        assert ends_of(keys, DIGEST, OTHER, "c" * 64) == [NOW + DAY, NOW + 2 * DAY, None]
 
     def test_rotations_at_once_leave_one_secret_without_an_end(self, keys: KeyStore) -> None:
         keys.add(PLAIN, DIGEST)
@@ -159,9 +178,18 @@ class KeyStoreContract:
 
         in_threads(lambda digest: _rotate_until_done(keys, digest), [(one,) for one in digests])
 
-        found = [key for key in map(keys.find, (DIGEST, *digests)) if key]
-        assert [key.expires_at for key in found].count(None) == 1
-        assert len(found) == 9
+        ends = ends_of(keys, DIGEST, *digests)
+        assert (len(ends), ends.count(None)) == (9, 1)
+
+    def test_an_older_secret_opens_until_its_end(self, keys: KeyStore) -> None:
+        instant = timedelta(microseconds=1)
+        keys.add(PLAIN, DIGEST)
+        keys.rotate("key_1", OTHER, at=NOW, until=NOW + DAY)
+
+        found = [keys.find(DIGEST, moment) for moment in (NOW + DAY - instant, NOW + DAY)]
+
+        assert [bool(key) for key in found] == [True, False]
+        assert keys.find(OTHER, NOW + 2 * DAY)
 
     # --- check ---
 

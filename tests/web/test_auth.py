@@ -4,15 +4,18 @@ import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from llm_api.key_text import new_secret
+from llm_api.key_text import digest_of, new_secret
 from tests.conftest import AppOf, UsageRowsOf
 from tests.support.upstream import ScriptedUpstream
 from tests.web.keyed import ADMIN, CLOSED, KEYS, MODELS, STATIC, bearer, issue, refusal_of
@@ -142,6 +145,23 @@ def test_a_path_that_is_not_there_is_not_there(caller: FlaskClient) -> None:
 
 def test_a_browser_may_ask_what_it_may_send(caller: FlaskClient) -> None:
     assert caller.options(COMPLETIONS).status_code == HTTPStatus.OK
+
+
+def test_what_is_presented_gets_into_no_statement(caller: FlaskClient) -> None:
+    unknown, asked = new_secret(), []
+
+    def note(_connection: object, _cursor: object, statement: str, values: object, *_: Any) -> None:
+        if "api_key" in statement:
+            asked.append((statement, str(values)))
+
+    event.listen(sa.Engine, "before_cursor_execute", note)
+    for header in (*WRONG.values(), f"Bearer {unknown}"):
+        call(caller, MODELS, header)
+    event.remove(sa.Engine, "before_cursor_execute", note)
+
+    assert len(asked) == 2  # so many of them look like keys
+    assert asked[1][1] == str((digest_of(unknown),))
+    assert not any(digest_of(unknown) in statement for statement, _ in asked)
 
 
 # --- ends ---
