@@ -13,6 +13,7 @@ from functools import partial
 from llm_api.descriptors import connections_within_limit
 from llm_api.drain import begin_on_sigterm
 from llm_api.settings import PROJECT_ROOT, Settings, SettingsError
+from llm_api.settings_reader import OPEN_ACCESS, is_loopback
 from llm_api.telemetry import logging_config
 from llm_api.upstream import local
 
@@ -31,8 +32,9 @@ workers = settings.web_concurrency
 # hold nothing, and a full core degrades evenly (docs/decisions/0002-gevent.md).
 worker_class = "llm_api.gunicorn_worker.DrainingGeventWorker"
 # Calls and idle connections a worker holds at once, as far as its file descriptors go; others wait
-# in the kernel's queue. 2,000 waiting calls need about 170 MiB.
-worker_connections = connections_within_limit(2_000)
+# in the kernel's queue. 2,000 waiting calls need about 170 MiB. Those over MAX_CALLS_IN_PROGRESS
+# must get in as well: a refusal is told to nobody who waits outside.
+worker_connections = connections_within_limit(max(2_000, 2 * settings.max_calls_in_progress))
 # A worker whose loop stands still for so long is replaced. Waiting calls do not stop the loop.
 timeout = 30
 # After SIGTERM, calls in progress have so long to end; llm_api/drain.py ends the rest in good time.
@@ -43,6 +45,9 @@ keepalive = 75
 
 # No header may move the application to another path: `SCRIPT_NAME: /zz` made every answer a 500.
 forwarder_headers = ""
+# By default, whoever calls from this machine may say that it speaks TLS; llm_api/web/proxies.py
+# decides whom to believe.
+secure_scheme_headers = {}
 # The default opens a control socket in the home folder, which nothing here uses.
 control_socket_disable = True
 # So long may it take to find out whether the settings are right that a SIGHUP brings.
@@ -56,6 +61,8 @@ logconfig_dict = logging_config(settings.secrets)
 
 def on_starting(server):
     """Start the bundled model where no upstream is configured; it loads while workers start."""
+    _check_access(server)
+    _check_connections(server)
     server.reload = partial(_reload_if_right, server, server.reload)
     if workers > 1 and settings.ratelimit_storage_uri.startswith("memory"):
         server.log.warning(
@@ -74,12 +81,60 @@ def on_starting(server):
         _start_bundled_model(server)
 
 
+def when_ready(server):
+    """Look where the service listens in fact: sockets may have come from systemd."""
+    _check_access(server)
+
+
+def _addresses(server):
+    """Return where the service listens or is to listen, as BIND has it."""
+    addresses = [one.getsockname() for one in server.LISTENERS] or server.cfg.address
+    return [f"{one[0]}:{one[1]}" if isinstance(one, tuple) else f"unix:{one}" for one in addresses]
+
+
+def _check_access(server):
+    """Refuse to let everybody in by an address that BIND does not name, such as --bind's."""
+    addresses = _addresses(server)
+    is_open = not settings.access.requires_key and not all(map(is_loopback, addresses))
+    if not is_open or getattr(server, "is_open", False):
+        return
+    if not settings.access.allows_open_access:
+        sys.exit(SettingsError([OPEN_ACCESS]).message)
+    server.is_open = True
+    server.log.warning(
+        "ANYBODY CAN CALL THIS SERVICE who reaches %s: no key is required. Your upstreams' money is"
+        " theirs to spend. REQUIRE_API_KEY=true closes it.",
+        ", ".join(address for address in addresses if not is_loopback(address)),
+    )
+
+
+def _check_connections(server):
+    wanted = settings.max_calls_in_progress + settings.max_calls_waiting
+    if server.cfg.worker_connections <= wanted:
+        server.log.warning(
+            "A worker takes in %d connections (--worker-connections, or the limit on open files:"
+            " ulimit -n), too few for MAX_CALLS_IN_PROGRESS=%d and the %d that may wait: further"
+            " clients wait outside in place of being refused.",
+            server.cfg.worker_connections,
+            settings.max_calls_in_progress,
+            settings.max_calls_waiting,
+        )
+
+
 def _reload_if_right(server, reload):
     """Take up new settings on SIGHUP; wrong ones would end a service that works."""
+    # Where --bind has another address than BIND, that one must suit the new settings.
+    others = [a for a in _addresses(server) if a != settings.bind and not is_loopback(a)]
+    bind = {"BIND": others[0]} if others else {}
     # In a process of its own: the master must not import the application.
     try:
         check = subprocess.run(  # noqa: S603  # a command of our own
-            CHECK, capture_output=True, text=True, timeout=CHECK_TIMEOUT, check=False
+            CHECK,
+            capture_output=True,
+            text=True,
+            timeout=CHECK_TIMEOUT,
+            check=False,
+            env={**os.environ, **bind},
         )
         problem = check.stderr.strip() or f"the check ended with {check.returncode}"
         is_right = check.returncode == 0

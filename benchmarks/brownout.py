@@ -10,10 +10,11 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from benchmarks.brownout_generator import Answer, BrownoutLoad, Timeline
+from benchmarks.brownout_generator import BrownoutLoad, Timeline
 from benchmarks.ill_upstream import HANGING_UP, UNAVAILABLE
 from benchmarks.load import loading, written
 from benchmarks.measure import CHAT, MS_A_SECOND, Target, generator_checked
+from benchmarks.open_loop import Answer
 from benchmarks.programs import ill_upstream_program, service_program, upgrade_database
 from benchmarks.report import BudgetLine, aligned
 from benchmarks.servers import BenchmarkError, Server, free_ports, running

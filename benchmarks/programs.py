@@ -70,6 +70,18 @@ def ill_upstream_program(port: int, directory: Path) -> Program:
     )
 
 
+def slow_upstream_program(port: int, service_seconds: float, directory: Path) -> Program:
+    """Return an upstream that takes so long for every answer."""
+    return Program(
+        name="slow upstream",
+        command=[sys.executable, "-m", "benchmarks.slow_upstream", str(port), str(service_seconds)],
+        port=port,
+        directory=PACKAGE_PARENT,
+        environment=os.environ,
+        log=directory / "slow-upstream.log",
+    )
+
+
 def service_program(
     root: Path,
     port: int,

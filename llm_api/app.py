@@ -42,10 +42,13 @@ from llm_api.upstream.profiles import Profile, choose_profile
 from llm_api.upstream.traits import BUNDLED_MODEL, UpstreamTraits
 from llm_api.watch import Watch
 from llm_api.web import envelopes, hooks, limits, ops, outgoing, pages, replays
+from llm_api.web.admission import Admission
 from llm_api.web.api import SECURITY, Api
 from llm_api.web.auth import Door
+from llm_api.web.browsers import Browsers
 from llm_api.web.context import EXTENSION, Services
 from llm_api.web.openai import routes as openai_routes
+from llm_api.web.proxies import TrustedProxies
 from llm_api.web.rest import keys as rest_keys
 from llm_api.web.rest import routes as rest_routes
 from llm_api.web.rest import usage
@@ -84,7 +87,21 @@ def create_app(settings: Settings) -> Flask:
     _register_routes(app, requires_key=settings.access.requires_key)
     envelopes.register_error_handlers(app)
     cli.register_commands(app, settings)
+    _surround(app, settings)
     return app
+
+
+def _surround(app: Flask, settings: Settings) -> None:
+    """Put around the application what sees every answer, or must cost next to nothing.
+
+    The last is the outermost.
+    """
+    wsgi = app.wsgi_app
+    if settings.access.trusted_proxies:
+        wsgi = TrustedProxies(wsgi, settings.access.trusted_proxies)
+    places, waiting = settings.max_calls_in_progress, settings.max_calls_waiting
+    wsgi = Admission(wsgi, places=places, waiting=waiting)
+    app.wsgi_app = Browsers(wsgi, settings.access.cors_origins)  # type: ignore[method-assign]  # as Flask's documentation does it
 
 
 def _stores(settings: Settings) -> tuple[UsageStore, KeyStore]:

@@ -12,8 +12,8 @@ from llm_api.cli_keys import key_commands
 from llm_api.cli_usage import usage_commands
 from llm_api.findings import Finding, fail, ok
 from llm_api.services import doctor
-from llm_api.settings import Settings
-from llm_api.settings_reader import JUDGE, LOCAL
+from llm_api.settings import Settings, SettingsError
+from llm_api.settings_reader import JUDGE, LOCAL, OPEN_ACCESS, is_loopback
 from llm_api.storage import StoreError, migrate
 from llm_api.storage.examine import DatabaseExamination
 from llm_api.storage.opening import open_store
@@ -25,6 +25,7 @@ from llm_api.upstream.profiles import choose_profile
 
 def register_commands(app: Flask, settings: Settings) -> None:
     """Add the commands to the application."""
+    _check_run(settings)
     database = AppGroup("db", help="The database's schema.")
 
     @database.command("upgrade")
@@ -62,6 +63,19 @@ def register_commands(app: Flask, settings: Settings) -> None:
     app.cli.add_command(database)
     app.cli.add_command(usage_commands(settings))
     app.cli.add_command(key_commands(settings))
+
+
+def _check_run(settings: Settings) -> None:
+    """Refuse `flask run --host` of a public address while no key is required; raises SettingsError.
+
+    The development server does not listen on BIND.
+    """
+    context = click.get_current_context(silent=True)
+    if context is None or context.info_name != "run" or settings.access.requires_key:
+        return
+    address = f"{context.params.get('host')}:{context.params.get('port')}"
+    if not (is_loopback(address) or settings.access.allows_open_access):
+        raise SettingsError([OPEN_ACCESS])
 
 
 def _checks(settings: Settings) -> list[list[doctor.Check]]:

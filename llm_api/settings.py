@@ -69,6 +69,11 @@ class Settings:
         return FAST not in self.upstreams
 
     @property
+    def max_calls_waiting(self) -> int:
+        """How many calls more may wait for a moment until one of those in progress has ended."""
+        return max(1, self.max_calls_in_progress // 10)
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be shown."""
         endpoints = [one for plan in self.upstreams.values() for one in plan.endpoints]

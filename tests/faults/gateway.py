@@ -39,7 +39,7 @@ def held():
     return {{
         "files": len(os.listdir("/dev/fd")) - len(idle),
         "threads": len(sys._current_frames()) - get_hub().threadpool.size,
-        "checked_out": app.extensions["llm_api_spool"]._store._engine.pool.checkedout(),
+        "checked_out": app.extensions["llm_api_spool"]._store.engine.pool.checkedout(),
     }}
 """
 

@@ -10,14 +10,13 @@ from contextlib import ExitStack, contextmanager
 import pytest
 
 from tests.faults.gateway import (
-    ANSWER,
     JUDGED,
     Gateway,
     in_both_dialects,
     judged_by,
     refusal_in,
 )
-from tests.support.paced import Gated
+from tests.support.paced import held_completion
 from tests.support.replies import hang
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
@@ -29,7 +28,6 @@ CALLS = 400
 CALLS_BESIDE = 60
 FIRST_BYTE_TIMEOUT = 60.0
 FOR_EVER = 600.0
-CHUNKED_JSON = (("Content-Type", "application/json"), ("Transfer-Encoding", "chunked"))
 OVERLOADED = (503, "SERVICE_ERROR", "overloaded", True)
 
 
@@ -73,7 +71,7 @@ def calls_at_once(
 @in_both_dialects
 def test_c39_more_calls_than_places(gateway: Gateway, path: str) -> None:
     model = f"crowded-by-{path}"
-    held = Gated([json.dumps(ANSWER).encode()], CHUNKED_JSON)
+    held = held_completion()
     gateway.upstream.script(*[held] * CALLS)
 
     with calls_at_once(gateway, path, model) as calls:

@@ -1,5 +1,6 @@
 """Replies of a scripted upstream that a test steers while they are on their way."""
 
+import json
 import threading
 from collections.abc import Iterable
 
@@ -7,6 +8,7 @@ from tests.support.peer import Peer, RecordedRequest
 from tests.support.wire import chunk_bytes, message_bytes
 
 EVENT_STREAM = (("Content-Type", "text/event-stream"), ("Transfer-Encoding", "chunked"))
+_CHUNKED_JSON = (("Content-Type", "application/json"), ("Transfer-Encoding", "chunked"))
 _LOOK_INTERVAL = 0.02
 
 
@@ -44,6 +46,13 @@ class Gated:
             if not peer.stay_silent(_LOOK_INTERVAL):
                 return False
         return True
+
+
+def held_completion() -> Gated:
+    """Make a good answer in one piece, which waits until the test lets it go."""
+    message = {"role": "assistant", "content": "Hello."}
+    choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+    return Gated([json.dumps({"choices": choices}).encode()], _CHUNKED_JSON)
 
 
 class Flood:

@@ -30,6 +30,9 @@ _INSIDE = "/_inside"
 # budget for them is soon spent where every call fails.
 _ROUTE = f"""
 
+gate = app.wsgi_app._app._gate
+
+
 @app.get("{_INSIDE}")
 def inside():
     import os
@@ -39,6 +42,8 @@ def inside():
         upstream._policy._budget._seconds.clear()
     return {{
         "places": services.catalogue.route(None).upstream._places._free._value,
+        "free": gate._free,
+        "queued": len(gate._waiting),
         "watched": len(services.watch._watched),
         "open_files": len(os.listdir("/dev/fd")),
     }}
@@ -62,7 +67,7 @@ def streaming_service(directory: Path, upstream: ScriptedUpstream, **env: str) -
 
 
 def inside(service: Service) -> dict[str, int]:
-    """Look into the worker: free places at the upstream, calls that are watched, open files."""
+    """Look into the worker: free places at the upstream and in the worker, who waits, and so on."""
     return json.loads(_get(service, _INSIDE))
 
 
@@ -178,7 +183,7 @@ def held_to_invariants(service: Service, upstream: ScriptedUpstream) -> Iterator
 def _held(service: Service) -> Mapping[str, int]:
     """Return what a call holds."""
     seen = inside(service)
-    return {name: seen[name] for name in ("places", "watched")}
+    return {name: seen[name] for name in ("places", "free", "watched")}
 
 
 def resident_bytes(pid: int) -> int:

@@ -27,6 +27,9 @@ HALF_A_HEAD = b"POST /api/v1/llm/chat HTTP/1.1\r\nHost: service\r\nX-Slow: "
 HALF_A_BODY = request_bytes(
     "POST", CHAT, [HOST, JSON_TYPE, ("Content-Length", "1000")], b'{"messages"'
 )
+CHUNKS_WITHOUT_END = request_bytes(
+    "POST", CHAT, [HOST, JSON_TYPE, ("Transfer-Encoding", "chunked")], b"1\r\n{\r\n"
+)
 MANY_LARGE_ANSWERS = request_bytes("GET", LARGE_FILE, [HOST]) * 8
 
 
@@ -56,14 +59,33 @@ def probe(service: Service) -> None:
 
 @pytest.mark.parametrize(
     "payload",
-    [ENDED, HALF_A_HEAD, HALF_A_BODY, MANY_LARGE_ANSWERS],
-    ids=["never closing", "slow head", "slow body", "never reading"],
+    [b"", b"P", ENDED, HALF_A_HEAD, HALF_A_BODY, CHUNKS_WITHOUT_END, MANY_LARGE_ANSWERS],
+    ids=["no byte", "a byte", "never closing", "head", "body", "chunks", "never reading"],
 )
 def test_clients_that_hold_their_connections_do_not_stop_the_others(
     sound_service: Service, payload: bytes
 ) -> None:
     with held_connections(sound_service, payload):
         probe(sound_service)
+
+
+@pytest.mark.parametrize("payload", [b"", HALF_A_HEAD, HALF_A_BODY], ids=["none", "head", "body"])
+def test_clients_that_drip_do_not_stop_calls(sound_service: Service, payload: bytes) -> None:
+    with held_connections(sound_service, payload) as held:
+        for _ in range(10):
+            for attacker in held:
+                attacker.sendall(b"x")
+            assert chat_status(sound_service) == 200
+
+
+def chat_status(service: Service) -> int:
+    """Make a call."""
+    connection = http.client.HTTPConnection(*service.address, timeout=PROBE_TIMEOUT)
+    connection.request("POST", CHAT, body_text(CHAT), dict([JSON_TYPE]))
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer.status
 
 
 def test_clients_that_never_close_do_not_slow_the_others_while_they_come(

@@ -208,12 +208,12 @@ def test_a_database_that_is_gone_is_told_without_its_address(
 ) -> None:
     store = app.extensions["llm_api_spool"]._store
     with closed_port() as port:
-        engine, store._engine = (
-            store._engine,
+        engine, store.engine = (
+            store.engine,
             create_engine(f"postgresql+psycopg://who:hunter2@127.0.0.1:{port}/rows"),
         )
         answer = client.get(USAGE)
-        store._engine = engine
+        store.engine = engine
 
     refusal = read_refusal(USAGE, answer.status_code, answer.headers, answer.data)
     assert refusal.verdict == UNAVAILABLE
