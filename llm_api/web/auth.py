@@ -8,6 +8,7 @@ send something. Only the routes of keys ask for an admin's always.
 import re
 
 from flask import Flask, g, request
+from werkzeug.routing import Rule
 
 from llm_api.errors import ApiError, Forbidden, Unauthorized
 from llm_api.services.key_ring import KeyRing
@@ -29,6 +30,7 @@ class Door:
         """Take where keys are found, and whether each call needs one."""
         self._ring = ring
         self._requires_key = requires_key
+        self._open: dict[str, bool] = {}  # endpoints: a look costs less than to find out again
 
     def register_identify(self, app: Flask) -> None:
         """Identify callers; before the limiter."""
@@ -41,30 +43,34 @@ class Door:
     def _identify(self) -> None:
         """Note the key of the current request; raises what KeyRing.find raises."""
         g.key = None
+        if self._is_open(request.url_rule):
+            return
         header = request.environ.get("HTTP_AUTHORIZATION")
-        if header and self._needs_key() and (found := _BEARER.fullmatch(header)):
+        if header and (found := _BEARER.fullmatch(header)):
             g.key = self._ring.find(found[1], client_address())
 
     def _require(self) -> None:
         """Let the current request pass; raises Unauthorized or Forbidden."""
-        if not self._needs_key():
+        # A browser asks with OPTIONS before it sends the key.
+        if self._is_open(request.url_rule) or request.method == "OPTIONS":
             return
-        if g.key is None:
+        key = g.key
+        if key is None:
             raise _unknown(is_presented=bool(request.environ.get("HTTP_AUTHORIZATION")))
-        if request.blueprint == ADMIN and not g.key.is_admin:
+        if request.blueprint == ADMIN and not key.is_admin:
             raise Forbidden("This route needs a key of an admin.", reason="admin_required")
-        if not g.key.opens(request.path):
-            raise Forbidden(
-                "The API key may not be used for this route.", reason="route_not_allowed"
-            )
+        if not key.opens(request.path):
+            message = "The API key may not be used for this route."
+            raise Forbidden(message, reason="route_not_allowed")
 
-    def _needs_key(self) -> bool:
-        # A path that does not exist is nobody's, and a browser asks with OPTIONS before it sends
-        # the key.
-        is_open = request.url_rule is None or request.blueprint in _OPEN
-        if is_open or request.method == "OPTIONS":
-            return False
-        return self._requires_key or request.blueprint == ADMIN
+    def _is_open(self, rule: Rule | None) -> bool:
+        if rule is None:  # a path that does not exist is nobody's
+            return True
+        if (is_open := self._open.get(rule.endpoint)) is None:
+            name = request.blueprint
+            is_open = name in _OPEN or not (self._requires_key or name == ADMIN)
+            self._open[rule.endpoint] = is_open
+        return is_open
 
 
 def _unknown(*, is_presented: bool) -> ApiError:
