@@ -1,8 +1,10 @@
 """The rate of each client is limited, exactly where it can be, and always."""
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,11 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
+from llm_api.descriptors import connections_within_limit
 from tests.conftest import AppOf, UsageRowsOf
 from tests.storage.checkout import fast_upstream, own_service
-from tests.support.raw import exchange
+from tests.support.live import LiveAnswer
+from tests.support.raw import exchange, request_bytes
 from tests.support.servers import ValkeyServer
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
@@ -298,3 +302,99 @@ def test_readiness_shows_a_valkey_that_is_away(shared: Service, valkey: ValkeySe
     assert answer.status_code == HTTPStatus.SERVICE_UNAVAILABLE
     assert json.loads(answer.text)["error"]["details"]["checks"]["limiter"] == "unreachable"
     assert ask(shared, "/healthz") == OK
+
+
+def test_workers_that_count_for_themselves_let_no_more_than_each_a_limit_pass(
+    tmp_path: Path, upstream: ScriptedUpstream
+) -> None:
+    env = {**fast_upstream(upstream.url), "WEB_CONCURRENCY": "2", "RATE_LIMIT": "20/hour"}
+    with own_service(tmp_path, env) as service:
+        wait_until(lambda: len(service.worker_pids()) == 2, 10, service.log)
+
+        passed = ask_at_once(service, 90).count(OK)
+
+    assert 20 <= passed <= 40
+
+
+@pytest.mark.parametrize("shared", [("100/hour", 4)], indirect=True)
+def test_of_a_thousand_calls_at_once_to_four_workers_exactly_the_limit_passes(
+    shared: Service,
+) -> None:
+    connections_within_limit(1_500)  # raises the limit on open files
+    request = request_bytes("GET", "/v1/models", [("Host", "service"), ("Connection", "close")])
+    with ExitStack() as stack:
+        calls = [
+            stack.enter_context(LiveAnswer(shared.address, request, timeout=60))
+            for _ in range(1_000)
+        ]
+
+        statuses = Counter(call.status for call in calls)
+
+    assert statuses == {OK: 100, REFUSED: 900}
+    assert len(set(shared.worker_pids())) == 4
+
+
+def say(valkey: ValkeyServer, *commands: str) -> bytes:
+    """Send commands, and return what is answered."""
+    payload = "".join(f"{command}\r\n" for command in commands).encode()
+    return exchange(("127.0.0.1", valkey.port), payload, half_close=True)
+
+
+ILLNESSES = {
+    "READONLY": (["REPLICAOF 127.0.0.1 1"], ["REPLICAOF NO ONE"]),
+    "NOAUTH": (
+        ["CONFIG SET requirepass secret", "CLIENT KILL TYPE normal SKIPME yes"],
+        ["AUTH secret", 'CONFIG SET requirepass ""'],
+    ),
+    "OOM": (["CONFIG SET maxmemory 1"], ["CONFIG SET maxmemory 0"]),
+}
+
+
+@pytest.mark.parametrize("illness", ILLNESSES)
+def test_the_limit_holds_while_valkey_refuses_to_count(
+    illness: str, shared: Service, valkey: ValkeyServer
+) -> None:
+    fall_ill, recover = ILLNESSES[illness]
+    assert ask(shared) == OK
+    assert b"-ERR" not in say(valkey, *fall_ill)
+
+    statuses = [ask(shared) for _ in range(8)]
+
+    assert statuses == [OK] * 5 + [REFUSED] * 3
+    assert len(warnings_of(shared)) == 1
+    say(valkey, *recover, "FLUSHALL")
+    wait_until(lambda: ask(shared) == OK and keys_in(valkey), 40, "Valkey counts again")
+
+
+def warnings_of(service: Service) -> list[str]:
+    """Return the warnings in the log."""
+    return [line["message"] for line in service.log_records() if line["level"] == "WARNING"]
+
+
+class SlowlyLoadingValkey(ValkeyServer):
+    """Valkey that needs a while after its start to read what it has saved."""
+
+    _ready = (b"+PONG", b"-LOADING")
+
+    def _command(self) -> list[str | Path]:
+        # In microseconds a key; it answers LOADING meanwhile.
+        slowly = ["--key-load-delay", "50000", "--loading-process-events-interval-bytes", "1024"]
+        return [*super()._command(), *slowly]
+
+
+def test_the_limit_holds_while_valkey_loads(tmp_path: Path, upstream: ScriptedUpstream) -> None:
+    with SlowlyLoadingValkey(tmp_path) as valkey:
+        counts = {"RATE_LIMIT": "5/hour", "RATELIMIT_STORAGE_URI": valkey.url}
+        with own_service(tmp_path, {**fast_upstream(upstream.url), **counts}) as service:
+            ask(service)
+            say(valkey, *[f"SET key{n} {'x' * 100}" for n in range(200)], "SAVE")
+            valkey.stop()
+            valkey.start()
+            statuses = [ask(service) for _ in range(8)]
+            assert b"LOADING" in say(valkey, "PING")
+
+            assert statuses == [OK] * 5 + [REFUSED] * 3
+            assert len(warnings_of(service)) == 1
+            wait_until(lambda: b"PONG" in say(valkey, "PING"), 40, "it has loaded")
+            say(valkey, "FLUSHALL")
+            wait_until(lambda: ask(service) == OK and keys_in(valkey), 40, "Valkey counts again")

@@ -41,6 +41,7 @@ class RateCounter:
         self._strategy = strategy
         self._fallback = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._store_errors = store_errors
+        self._is_away = False
         self._retry_at = float("-inf")
         self._clock = clock
 
@@ -49,14 +50,38 @@ class RateCounter:
 
         Return the state of that one, or of the one with the least left.
         """
-        if self._clock() >= self._retry_at:
+        if self._asks_store():
             try:
-                return _taken(self._strategy, items, who, cost)
+                state = _taken(self._strategy, items, who, cost)
             except self._store_errors as error:
-                self._retry_at = self._clock() + _PAUSE_S
-                cause = type(error).__name__
-                logger.warning("limits are counted in memory for a while", extra={"cause": cause})
+                self._note_absence(error)
+            else:
+                self._note_presence()
+                return state
         return _taken(self._fallback, items, who, cost)
+
+    def _asks_store(self) -> bool:
+        """Tell whether to count in the store; while it is away, one call tries now and then."""
+        if not self._is_away:
+            return True
+        now = self._clock()
+        if now < self._retry_at:
+            return False
+        # Before it is asked: a store that says nothing would hold up all calls of this moment.
+        self._retry_at = now + _PAUSE_S
+        return True
+
+    def _note_absence(self, error: Exception) -> None:
+        self._retry_at = self._clock() + _PAUSE_S
+        if not self._is_away:
+            self._is_away = True
+            cause = type(error).__name__
+            logger.warning("limits are counted in memory for a while", extra={"cause": cause})
+
+    def _note_presence(self) -> None:
+        if self._is_away:
+            self._is_away = False
+            logger.info("limits are counted in the store again")
 
 
 def _taken(

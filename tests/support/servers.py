@@ -122,6 +122,8 @@ class LocalServer(ABC):
 class ValkeyServer(LocalServer):
     """Valkey, which speaks Redis's protocol, with nothing kept on disk: a restart is empty."""
 
+    _ready: tuple[bytes, ...] = (b"+PONG",)
+
     @property
     def url(self) -> str:
         """The address in the form of redis-py and limits."""
@@ -136,7 +138,7 @@ class ValkeyServer(LocalServer):
         try:
             with socket.create_connection((LOOPBACK, self.port), _PING_TIMEOUT) as connection:
                 connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
+                return connection.recv(16).startswith(self._ready)
         except OSError:
             return False
 
