@@ -61,16 +61,23 @@ class _PriceSchema(ma.Schema):
 
 def _check_rate(text: str) -> None:
     try:
-        parse_limits(text)
-    except ValueError as error:
-        raise ma.ValidationError("Must be a limit such as 300/minute.") from error
+        is_right = all(item.amount >= 1 for item in parse_limits(text))
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise ma.ValidationError("Must be a limit such as 300/minute or 10/second;5000/day.")
+
+
+class _Count(ma.fields.Integer):
+    def __init__(self) -> None:
+        super().__init__(strict=True, validate=ma.validate.Range(1, 10**9))
 
 
 class _LimitsSchema(ma.Schema):
     requests = ma.fields.String(validate=_check_rate)
-    tokens_per_minute = ma.fields.Integer(strict=True, validate=ma.validate.Range(min=1))
-    concurrent_requests = ma.fields.Integer(strict=True, validate=ma.validate.Range(min=1))
-    concurrent_streams = ma.fields.Integer(strict=True, validate=ma.validate.Range(min=1))
+    tokens_per_minute = _Count()
+    concurrent_requests = _Count()
+    concurrent_streams = _Count()
 
 
 class _ModelSchema(ma.Schema):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_api.access import Limits
 from llm_api.config_files import MODELS, PROFILES, read_models, read_profiles
 from llm_api.settings import PROJECT_ROOT, SettingsError
 from llm_api.upstream.profiles import choose_profile
@@ -25,6 +26,11 @@ def rule(text: str, *, head: str = 'match = "x"\nreason = "upstream_auth"\n') ->
 def model(text: str) -> str:
     """Write a catalogue of one model."""
     return f'[models."m.1"]\nupstream = "fast"\n{text}\n'
+
+
+def limits(text: str) -> str:
+    """Write the limits of a model."""
+    return f"limits = {{ {text} }}"
 
 
 @pytest.fixture
@@ -134,13 +140,17 @@ def test_a_profile_of_its_title_alone_says_nothing(root: Path) -> None:
 
 
 def test_all_that_a_model_may_say_is_read(root: Path) -> None:
-    text = 'is_guided = true\nfallback = ["judge", "x"]\nlonger_context = "y"'
+    text = 'is_guided = true\nfallback = ["judge", "x"]\nlonger_context = "y"\n' + limits(
+        'requests = "6/second;500/day", tokens_per_minute = 1000000000, '
+        "concurrent_requests = 3, concurrent_streams = 1"
+    )
     (root / MODELS).write_text(model(text))
 
     (read,) = read_models(root)[0]
 
     assert (read.id, read.upstream, read.is_guided) == ("m.1", "fast", True)
     assert (read.fallback, read.longer_context) == (("judge", "x"), "y")
+    assert read.limits == Limits("6/second;500/day", 1_000_000_000, 3, 1)
 
 
 WRONG_MODELS = {
@@ -156,6 +166,27 @@ WRONG_MODELS = {
     "number in a list": (model("fallback = [1]"), ["models.m.1.fallback.0"]),
     "empty name": (model('fallback = ["x", ""]'), ["models.m.1.fallback.1"]),
     "number for a name": (model("longer_context = 1"), ["models.m.1.longer_context"]),
+    "limits no table": (model("limits = 3"), ["models.m.1.limits"]),
+    "wrong limit": (model(limits("streams = 3")), ["models.m.1.limits.streams"]),
+    "number of requests": (model(limits("requests = 3")), ["models.m.1.limits.requests"]),
+    "requests without a time": (model(limits('requests = "3"')), ["models.m.1.limits.requests"]),
+    "no requests": (model(limits('requests = "3/day;0/hour"')), ["models.m.1.limits.requests"]),
+    "no tokens": (
+        model(limits("tokens_per_minute = 0")),
+        ["models.m.1.limits.tokens_per_minute"],
+    ),
+    "too many tokens": (
+        model(limits("tokens_per_minute = 1000000001")),
+        ["models.m.1.limits.tokens_per_minute"],
+    ),
+    "text for a number": (
+        model(limits('concurrent_requests = "3"')),
+        ["models.m.1.limits.concurrent_requests"],
+    ),
+    "switch for a number": (
+        model(limits("concurrent_streams = true")),
+        ["models.m.1.limits.concurrent_streams"],
+    ),
     "two at once": (
         model("a = 1\nlonger_context = 1"),
         ["models.m.1.a", "models.m.1.longer_context"],

@@ -6,8 +6,9 @@ Every call that is accounted for is granted here first, so that none goes past t
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 
-from llm_api.access import Limits
+from llm_api.access import NO_LIMITS, Limits, LimitState
 from llm_api.domain import Caller
 from llm_api.services.budgets import BudgetService
 from llm_api.services.catalogue import Destination
@@ -41,7 +42,7 @@ class Grant:
                 count(tokens)
 
     def cancel(self) -> None:
-        """Give back everything: the call has reached no upstream."""
+        """Give back what can be given back: the call has reached no upstream."""
         for give_back in self._on_cancel:
             give_back()
 
@@ -64,7 +65,8 @@ class Allowances:
         self._counter = counter
         self._slots = slots
         self._budgets = budgets
-        self._default = default
+        # A request has been counted before its body was read.
+        self._default = default.without_requests()
 
     @contextmanager
     def granted(
@@ -80,23 +82,26 @@ class Allowances:
         `wanted` is asked only where something depends on it.
         """
         grant = Grant()
+        subjects = self._subjects(destination, caller)
+        if not subjects and (caller.key is None or not caller.key.budgets):
+            yield grant
+            return
         with ExitStack() as held:
-            subjects = self._subjects(destination, caller)
             for subject in subjects:
                 self._hold_places(subject, caller.request_id, held, is_streamed=is_streamed)
-            for subject in subjects:
-                self._count(subject, caller, wanted, grant)
-            if caller.key is not None and caller.key.budgets:
-                self._budgets.reserve(caller.key, caller.request_id, wanted(), destination)
-                grant.when_cancelled(lambda: self._budgets.release(caller.request_id))
+            self._count_all(subjects, destination, caller, cache(wanted), grant)
             yield grant
 
     def _subjects(self, destination: Destination, caller: Caller) -> list[_Subject]:
-        own = self._default if caller.key is None else caller.key.limits.or_else(self._default)
-        scope = "address" if caller.key is None else "key"
-        model = _Subject("model", f"model:{destination.model}", destination.limits)
-        # A request has been counted before its body was read.
-        return [_Subject(scope, caller.name, own.without_requests()), model]
+        """List what is limited beyond the requests of a caller."""
+        found, key, own = [], caller.key, self._default
+        if key is not None and key.limits != NO_LIMITS:
+            own = key.limits.or_else(own).without_requests()
+        if own != NO_LIMITS:
+            found.append(_Subject("address" if key is None else "key", caller.name, own))
+        if destination.limits != NO_LIMITS:
+            found.append(_Subject("model", f"model:{destination.model}", destination.limits))
+        return found
 
     def _hold_places(
         self, subject: _Subject, owner: str, held: ExitStack, *, is_streamed: bool
@@ -112,30 +117,48 @@ class Allowances:
                 raise over_concurrency(limit, f"{subject.scope}.concurrent_{kind}")
             held.callback(self._slots.give_back, name, owner)
 
-    def _count(
-        self, subject: _Subject, caller: Caller, wanted: Callable[[], Needs], grant: Grant
+    def _count_all(
+        self,
+        subjects: list[_Subject],
+        destination: Destination,
+        caller: Caller,
+        wanted: Callable[[], Needs],
+        grant: Grant,
     ) -> None:
-        if subject.limits.requests is not None:
-            state = self._counter.take(parse_limits(subject.limits.requests), subject.name)
-            if state.is_exceeded:
-                raise over_rate(state, f"{subject.scope}.requests")
-        if subject.limits.tokens_per_minute is None:
+        for subject in subjects:
+            self._count_request(subject, caller)
+            if subject.limits.tokens_per_minute is not None:
+                self._count_tokens(subject, caller, wanted().tokens, grant)
+        if caller.key is not None and caller.key.budgets:
+            self._budgets.reserve(caller.key, caller.request_id, wanted(), destination)
+            grant.when_cancelled(partial(self._budgets.release, caller.request_id))
+
+    def _count_request(self, subject: _Subject, caller: Caller) -> None:
+        if subject.limits.requests is None:
             return
-        items, name = (
-            parse_limits(f"{subject.limits.tokens_per_minute}/minute"),
-            f"{subject.name}:tokens",
-        )
-        needed = wanted().tokens
+        items = parse_limits(subject.limits.requests)
+        state = self._counter.take(items, subject.name)
+        _note(caller, "requests", state)
+        if state.is_exceeded:
+            raise over_rate(state, f"{subject.scope}.requests")
+
+    def _count_tokens(self, subject: _Subject, caller: Caller, needed: int, grant: Grant) -> None:
+        items = parse_limits(f"{subject.limits.tokens_per_minute}/minute")
+        name = f"{subject.name}:tokens"
         state = self._counter.take(items, name, cost=needed)
-        known = caller.notes.limits.get("tokens")
-        if known is None or state.remaining < known.remaining:
-            caller.notes.limits["tokens"] = state
+        _note(caller, "tokens", state)
         if state.is_exceeded:
             raise over_tokens(needed, state, f"{subject.scope}.tokens")
 
         def count_rest(taken: int) -> None:
-            # What is over the limit already cannot be counted any more, and need not.
-            if (rest := min(taken - needed, state.limit)) > 0:
-                self._counter.take(items, name, cost=rest)
+            if taken > needed:
+                self._counter.add(items, name, taken - needed)
 
         grant.when_known(count_rest)
+
+
+def _note(caller: Caller, kind: str, state: LimitState) -> None:
+    """Have the caller told of a limit, if no other of its kind is closer."""
+    known = caller.notes.limits.get(kind)
+    if known is None or state.is_exceeded or state.remaining < known.remaining:
+        caller.notes.limits[kind] = state

@@ -6,11 +6,9 @@ a killed worker leaves nothing behind. A call whose usage nobody knows is charge
 reserved for it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
-from typing import Protocol
 
 from llm_api.access import TOKENS, ApiKey, Budget, Reservation
 from llm_api.errors import Forbidden, Unavailable
@@ -18,14 +16,8 @@ from llm_api.services.catalogue import Destination
 from llm_api.services.needs import Needs
 from llm_api.services.prices import PriceList
 from llm_api.services.refusals import over_budget
+from llm_api.services.reservations import Offload, Reservations
 from llm_api.storage import BudgetStore, StoreError
-
-
-class Offload(Protocol):
-    """Runs what may block for long where it stops nobody else."""
-
-    def __call__(self, blocking: Callable[[], None]) -> None:
-        """Run it, and wait for its end; raises StoreError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,39 +39,40 @@ class BudgetService:
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Take the store, None where there is none that can keep budgets, and what calls cost."""
-        self._store = store
+        self._reservations = None if store is None else Reservations(store, offload)
         self._prices = prices
-        self._offload = offload
         self._now = now
 
     def reserve(self, key: ApiKey, request_id: str, needs: Needs, destination: Destination) -> None:
         """Reserve what a call may take of each of the key's budgets; raises ApiError."""
-        now = self._now()
-        cost = self._most(needs, destination, now)
-        wanted = [
-            Reservation(period_name(budget.period, now), budget.unit, amount, budget.amount)
-            for budget in key.budgets
-            for amount in [_amount(budget, needs, cost)]
-        ]
-        refused: list[Reservation | None] = []
-        self._run(lambda store: refused.append(store.reserve(key.id, request_id, now, wanted)))
-        if (over := refused[0]) is not None:
-            budget = key.budgets[wanted.index(over)]
-            raise over_budget(budget.period, budget.unit)
-
-    def release(self, request_id: str) -> None:
-        """Give back what was reserved for a call that was not made."""
-        self._run(lambda store: store.release(request_id))
-
-    def _run(self, act: Callable[[BudgetStore], None]) -> None:
-        if self._store is None:
+        if self._reservations is None:
             message = "The key has a budget, and this service's store cannot keep budgets."
             raise Unavailable(message, reason="budget_unavailable", retryable=False)
+        now = self._now()
+        wanted = self._wanted(key, needs, self._most(needs, destination, now), now)
         try:
-            self._offload(partial(act, self._store))
+            over = self._reservations.reserve(key.id, request_id, now, list(wanted))
         except StoreError as error:
             message = "The key's budget cannot be looked up at the moment; try again."
             raise Unavailable(message, reason="budget_unavailable", retry_after=1) from error
+        if over is not None:
+            raise over_budget(wanted[over].period, over.unit)
+
+    def release(self, request_id: str) -> None:
+        """Give back what was reserved for a call that was not made."""
+        if self._reservations is not None:
+            self._reservations.release(request_id)
+
+    def _wanted(
+        self, key: ApiKey, needs: Needs, cost: "_Cost | None", now: datetime
+    ) -> dict[Reservation, Budget]:
+        """Say what is to be reserved, of which budget."""
+        wanted = {}
+        for budget in _tightest(key.budgets):
+            amount = _amount(budget, needs, cost)
+            period = period_name(budget.period, now)
+            wanted[Reservation(period, budget.unit, amount, budget.amount)] = budget
+        return wanted
 
     def _most(self, needs: Needs, destination: Destination, now: datetime) -> _Cost | None:
         """Return the cost at the dearest model that may answer; None where it is unknown."""
@@ -91,6 +84,14 @@ class BudgetService:
             return None
         currency = costs[0][1]
         return _Cost(max(cost[0] for cost in costs if cost and cost[1] == currency), currency)
+
+
+def _tightest(budgets: Iterable[Budget]) -> Iterable[Budget]:
+    """Leave one budget for a period and unit."""
+    found: dict[tuple[str, str], Budget] = {}
+    for budget in sorted(budgets, key=lambda one: one.amount):
+        found.setdefault((budget.period, budget.unit), budget)
+    return found.values()
 
 
 def _amount(budget: Budget, needs: Needs, cost: _Cost | None) -> int:

@@ -14,6 +14,7 @@ ASSUMED_ANSWER_TOKENS = 1_000
 # Beside the messages, these reach the model as text.
 _SCHEMAS = ("tools", "functions", "response_format")
 _CAPS = ("max_completion_tokens", "max_tokens")
+_MOST = 10**9  # tokens of an answer; no cap that a caller writes may be too large to be counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,4 +47,13 @@ def chat_needs(parameters: Mapping[str, Any]) -> Needs:
     schemas = [orjson.dumps(parameters[name]).decode() for name in _SCHEMAS if name in parameters]
     prompt = estimate_prompt(parameters) + estimate_text(schemas)
     cap = next((parameters[name] for name in _CAPS if parameters.get(name)), ASSUMED_ANSWER_TOKENS)
-    return Needs(prompt, cap * (parameters.get("n") or 1))
+    return Needs(prompt, min(cap * _count_answers(parameters), _MOST))
+
+
+def _count_answers(parameters: Mapping[str, Any]) -> int:
+    """Count the texts that are written, of which `best_of` shows some only."""
+    each = max(parameters.get("n") or 1, parameters.get("best_of") or 1)
+    prompts = parameters.get("prompt")
+    if isinstance(prompts, list) and not isinstance(prompts[0], int):  # not one, as tokens
+        return each * len(prompts)
+    return each

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from types import SimpleNamespace
+from typing import TypeVar
 
 import limits
 import limits.storage.memory
@@ -17,8 +18,10 @@ logger = logging.getLogger(__name__)
 
 # The library's memory store only compares times with each other, and takes them from the clock on
 # the wall: when that was set, every client had a fresh budget, or none for an hour.
-limits.storage.memory.time = SimpleNamespace(time=time.monotonic)  # type: ignore[assignment, attr-defined]  # a module's own import
+# Far from 0: in the first day of a machine, the window before the first day would be that day.
+limits.storage.memory.time = SimpleNamespace(time=lambda: time.monotonic() + 10**9)  # type: ignore[assignment, attr-defined]  # a module's own import
 
+_T = TypeVar("_T")
 _PAUSE_S = 10.0  # after a failure the store is left alone for so long
 
 
@@ -50,15 +53,22 @@ class RateCounter:
 
         Return the state of that one, or of the one with the least left.
         """
+        return self._counted(lambda strategy: _taken(strategy, items, who, cost))
+
+    def add(self, items: Sequence[limits.RateLimitItem], who: str, cost: int) -> None:
+        """Count what was used without asking, up to the limit: more cannot be counted."""
+        self._counted(lambda strategy: _add(strategy, items, who, cost))
+
+    def _counted(self, count: Callable[[RateLimiter], _T]) -> _T:
         if self._asks_store():
             try:
-                state = _taken(self._strategy, items, who, cost)
+                counted = count(self._strategy)
             except self._store_errors as error:
                 self._note_absence(error)
             else:
                 self._note_presence()
-                return state
-        return _taken(self._fallback, items, who, cost)
+                return counted
+        return count(self._fallback)
 
     def _asks_store(self) -> bool:
         """Tell whether to count in the store; while it is away, one call tries now and then."""
@@ -97,3 +107,10 @@ def _taken(
             return state
         states.append(state)
     return min(states, key=lambda state: state.remaining)
+
+
+def _add(strategy: RateLimiter, items: Sequence[limits.RateLimitItem], who: str, cost: int) -> None:
+    for item in items:
+        # More than is left would be refused as a whole.
+        if part := min(cost, strategy.get_window_stats(item, who).remaining):
+            strategy.hit(item, who, cost=part)

@@ -71,8 +71,8 @@ class BudgetStore(Protocol):
         It is settled when the call's usage record is kept. Raises StoreError.
         """
 
-    def release(self, request_id: str) -> None:
-        """Give back what was reserved for a call that has no usage record; raises StoreError."""
+    def release(self, request_ids: Sequence[str]) -> None:
+        """Give back what was reserved for calls that have no usage record; raises StoreError."""
 
     def spent(self, key_id: str, period: str, unit: str) -> tuple[int, int]:
         """Return what was spent in a period, and what is reserved on top; raises StoreError."""

@@ -40,6 +40,9 @@ class SqlBudgets:
         self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
     ) -> Reservation | None:
         """See BudgetStore."""
+        # It never fits; and a caller can write numbers that no column takes.
+        if too_much := next((one for one in wanted if one.amount > one.limit), None):
+            return too_much
         moment = now.replace(tzinfo=None)
         # Always in the same order: two calls could wait for each other.
         ordered = sorted(wanted, key=lambda one: (one.period, one.unit))
@@ -109,11 +112,11 @@ class SqlBudgets:
             _settle(connection, dict.fromkeys(ids))
         return len(ids)
 
-    def release(self, request_id: str) -> None:
+    def release(self, request_ids: Sequence[str]) -> None:
         """See BudgetStore."""
         try:
             with self._engine.begin() as connection:
-                _settle(connection, {request_id: None})
+                _settle(connection, dict.fromkeys(request_ids))
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
 
@@ -142,7 +145,9 @@ def settle(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 def _settle(connection: Connection, ended: Mapping[str, Mapping[str, Any] | None]) -> None:
     """Settle the reservations of calls; those without a row cost nothing."""
     its_call = reservations.c.request_id.in_(list(ended))
-    held = connection.execute(sa.select(reservations).where(its_call)).mappings().all()
+    # Locked: of two that settle the same, such as what is stale, the second finds nothing more.
+    found = sa.select(reservations).where(its_call).order_by(reservations.c.request_id)
+    held = connection.execute(found.with_for_update()).mappings().all()
     reserved: defaultdict[tuple[str, str, str], int] = defaultdict(int)
     spent: defaultdict[tuple[str, str, str], int] = defaultdict(int)
     for one in held:

@@ -31,9 +31,14 @@ class RedisLink:
         self._clock = clock
         self._retry_at = float("-inf")
 
+    @property
+    def is_away(self) -> bool:
+        """Whether Redis has just failed and is left alone."""
+        return self._clock() < self._retry_at
+
     def tried(self, ask: Callable[[], _T], *, otherwise: _T) -> _T:
         """Ask Redis; return the other value while it is away."""
-        if self._clock() < self._retry_at:
+        if self.is_away:
             return otherwise
         try:
             return ask()

@@ -6,15 +6,17 @@ themselves. While Redis is away each process counts for itself.
 
 import threading
 import time
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Protocol
 
 from llm_api.storage.redis_link import RedisLink
 
 _PREFIX = "llm_api:slots:"
-_LEASE_MS = 60_000
-_RENEW_S = 20.0
+_LEASE_S = 60.0
+_RENEWALS = 3  # in the time of a lease
+_UNKNOWN = -1
 # The time is Redis's own: those of processes on several machines differ.
 _TAKE = """
 local now = redis.call("TIME")
@@ -73,27 +75,40 @@ class MemorySlots:
 class RedisSlots:
     """Counts in Redis."""
 
-    def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
-        """Connect to nothing yet."""
+    def __init__(
+        self,
+        url: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        lease: float = _LEASE_S,
+    ) -> None:
+        """Connect to nothing yet; `lease` is for how many seconds a killed process keeps places."""
         self._link = RedisLink(url, "concurrency is counted in memory for a while", clock)
         self._take = self._link.client.register_script(_TAKE)
         self._renew = self._link.client.register_script(_RENEW)
+        self._lease = lease
         self._memory = MemorySlots()
         self._leases: dict[tuple[str, str], None] = {}
-        self._has_leases = threading.Event()
+        # Places that may be taken in Redis and are not wanted any more.
+        self._owed: deque[tuple[str, str]] = deque()
+        self._is_closing = threading.Event()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def take(self, name: str, limit: int, owner: str) -> bool:
         """See Slots."""
-        unknown = -1
+        if self._link.is_away:
+            return self._memory.take(name, limit, owner)
+        self._pay_back()
+        arguments = [owner, limit, round(self._lease * 1000)]
         taken = self._link.tried(
-            lambda: int(self._take([_PREFIX + name], [owner, limit, _LEASE_MS])), otherwise=unknown
+            lambda: int(self._take([_PREFIX + name], arguments)), otherwise=_UNKNOWN
         )
-        if taken == unknown:
+        if taken == _UNKNOWN:
+            self._owed.append((name, owner))  # only its answer may be lost
             return self._memory.take(name, limit, owner)
         if taken:
             self._leases[name, owner] = None
-            self._has_leases.set()
             self._start_renewing()
         return bool(taken)
 
@@ -103,25 +118,40 @@ class RedisSlots:
             self._memory.give_back(name, owner)
             return
         del self._leases[name, owner]
-        self._link.tried(lambda: self._link.client.zrem(_PREFIX + name, owner), otherwise=0)
+        self._owed.append((name, owner))
+        self._pay_back()
+
+    def _pay_back(self) -> None:
+        """Give back what is owed, as far as Redis is there."""
+        with suppress(IndexError):  # another thread has done it
+            while self._owed:
+                name, owner = owed = self._owed.popleft()
+                if self._removed(name, owner) == _UNKNOWN:
+                    self._owed.append(owed)
+                    return
+
+    def _removed(self, name: str, owner: str) -> int:
+        return self._link.tried(
+            lambda: int(self._link.client.zrem(_PREFIX + name, owner)), otherwise=_UNKNOWN
+        )
 
     def _start_renewing(self) -> None:
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._renew_all, name="slots", daemon=True)
-            self._thread.start()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._renew_all, name="slots", daemon=True)
+                self._thread.start()
 
     def _renew_all(self) -> None:
-        while True:
-            self._has_leases.wait()
-            self._has_leases.clear()
-            while self._leases:
-                time.sleep(_RENEW_S)
-                for name, owner in list(self._leases):
-                    self._renew_lease(name, owner)
+        while not self._is_closing.wait(self._lease / _RENEWALS):
+            self._pay_back()
+            for name, owner in list(self._leases):
+                self._renew_lease(name, owner)
 
     def _renew_lease(self, name: str, owner: str) -> None:
-        self._link.tried(lambda: self._renew([_PREFIX + name], [owner, _LEASE_MS]), otherwise=None)
+        arguments = [owner, round(self._lease * 1000)]
+        self._link.tried(lambda: self._renew([_PREFIX + name], arguments), otherwise=None)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Renew no more, and close the connections."""
+        self._is_closing.set()
         self._link.close()

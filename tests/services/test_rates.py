@@ -1,100 +1,131 @@
-"""Counting goes on in memory while the store is away, and nobody waits for the store but one."""
+"""Uses are counted where the store is, and in memory while it is away."""
 
-import logging
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 
+from llm_api.access import LimitState
 from llm_api.services.rates import RateCounter, parse_limits
-from tests.support.waiting import wait_until
 
-LIMITS = parse_limits("1000/hour")
-PAUSE = 10.0
-
-
-class AwayError(Exception):
-    """What the store raises."""
+ITEMS = parse_limits("10/hour")
+AWAY_S = 10.0
+WARNING = "limits are counted in memory for a while"
 
 
-class Store:
-    """A store that can be away, and then holds up who asks until the test lets him go."""
+class Away(MemoryStorage):
+    """A store that can be away."""
 
     def __init__(self) -> None:
-        """Be well."""
+        """Begin there."""
+        super().__init__()
         self.is_away = False
         self.asked = 0
-        self.lets_go = threading.Event()
 
-    def hit(self, *_: object, cost: int) -> bool:
-        """Count, or fail."""
-        self.asked += cost
+    def acquire_sliding_window_entry(self, *arguments: Any, **options: Any) -> bool:
+        """Count, if it is there."""
+        self.asked += 1
         if self.is_away:
-            assert self.lets_go.wait(20)
-            raise AwayError
-        return True
-
-    def get_window_stats(self, *_: object) -> tuple[float, int]:
-        """Tell when it ends, and how much is left."""
-        return (0.0, 999)
+            raise ConnectionError
+        return super().acquire_sliding_window_entry(*arguments, **options)
 
 
 @pytest.fixture
-def store() -> Store:
-    """Make a store that is well."""
-    return Store()
+def storage() -> Away:
+    """Make the store."""
+    return Away()
 
 
 @pytest.fixture
-def now() -> list[float]:
-    """Hold the time."""
+def times() -> list[float]:
+    """Hold the time in a list of one."""
     return [0.0]
 
 
 @pytest.fixture
-def counter(store: Any, now: list[float]) -> RateCounter:
+def counter(storage: Away, times: list[float]) -> RateCounter:
     """Count in that store."""
-    return RateCounter(store, AwayError, clock=lambda: now[0])
+    strategy = SlidingWindowCounterRateLimiter(storage)
+    return RateCounter(strategy, ConnectionError, lambda: times[0])
 
 
-def fall_silent(store: Store, counter: RateCounter) -> None:
-    """Let the store be away, and one call find out."""
-    store.is_away = True
-    store.lets_go.set()
-    counter.take(LIMITS, "somebody")
-    store.lets_go.clear()
-    store.asked = 0
+def remaining(counter: RateCounter, *costs: int) -> list[int]:
+    """Take so much, one after the other; return what was left, -1 where it was refused."""
+    states = [counter.take(ITEMS, "key", cost=cost) for cost in costs]
+    return [-1 if state.is_exceeded else state.remaining for state in states]
 
 
-def test_while_the_store_is_away_one_call_in_a_while_waits_for_it(
-    store: Store, counter: RateCounter, now: list[float]
+def test_a_use_says_what_is_left(counter: RateCounter) -> None:
+    state = counter.take(ITEMS, "key", cost=3)
+
+    assert state == LimitState("10 per 1 hour", 10, 7, state.reset_in)
+    assert 0 <= state.reset_in <= 3_600
+
+
+def test_what_is_refused_uses_nothing_up(counter: RateCounter) -> None:
+    assert remaining(counter, 6, 5, 11, 4, 1) == [4, -1, -1, 0, -1]
+
+
+def test_the_limit_with_the_least_left_is_told_of(counter: RateCounter) -> None:
+    state = counter.take(parse_limits("5/hour;3/day"), "key")
+
+    assert (state.limit, state.remaining) == (3, 2)
+
+
+def test_of_several_limits_the_one_that_is_exceeded_is_told_of(counter: RateCounter) -> None:
+    items = parse_limits("5/hour;3/day")
+
+    states = [counter.take(items, "key") for _ in range(4)]
+
+    assert [state.is_exceeded for state in states] == [False] * 3 + [True]
+    assert states[-1].text == "3 per 1 day"
+
+
+def test_everybody_has_a_count_of_his_own(counter: RateCounter) -> None:
+    counter.take(ITEMS, "key", cost=10)
+
+    assert counter.take(ITEMS, "another", cost=10).remaining == 0
+
+
+@pytest.mark.parametrize(("cost", "left"), [(3, 2), (5, 0), (6, -1), (500, -1)])
+def test_what_was_used_already_is_counted_up_to_the_limit(
+    counter: RateCounter, cost: int, left: int
 ) -> None:
-    fall_silent(store, counter)
-    now[0] += PAUSE
-    with ThreadPoolExecutor(20) as callers:
-        calls = [callers.submit(counter.take, LIMITS, "somebody") for _ in range(20)]
-        wait_until(lambda: sum(call.done() for call in calls) == 19, 20, "the others pass")
-        assert store.asked == 1
-        store.lets_go.set()
+    remaining(counter, 4)
 
-    assert {call.result().is_exceeded for call in calls} == {False}
-    assert store.asked == 1
+    counter.add(ITEMS, "key", cost)
+    counter.add(ITEMS, "key", 0)
+
+    assert remaining(counter, 1) == [left]
 
 
-def test_a_store_that_is_away_is_told_of_once_until_it_is_back(
-    store: Store, counter: RateCounter, now: list[float], caplog: pytest.LogCaptureFixture
+def test_while_the_store_is_away_uses_are_counted_in_memory(
+    counter: RateCounter, storage: Away, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO)
-    fall_silent(store, counter)
-    store.lets_go.set()
-    for _ in range(5):
-        now[0] += PAUSE
-        counter.take(LIMITS, "somebody")
-    store.is_away = False
-    now[0] += PAUSE
-    counter.take(LIMITS, "somebody")
-    counter.take(LIMITS, "somebody")
+    storage.is_away = True
 
-    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
-    assert store.asked == 7
+    assert remaining(counter, 6, 5, 4, 1) == [4, -1, 0, -1]
+
+    assert storage.asked == 1
+    assert [record.message for record in caplog.records] == [WARNING]
+
+
+def test_a_store_that_is_back_is_asked_again(
+    counter: RateCounter, storage: Away, times: list[float]
+) -> None:
+    remaining(counter, 6)
+    storage.is_away = True
+    remaining(counter, 1)
+    storage.is_away = False
+    times[0] += AWAY_S
+
+    assert remaining(counter, 1) == [3]
+
+
+def test_an_addition_meets_a_store_that_is_away(counter: RateCounter, storage: Away) -> None:
+    storage.is_away = True
+
+    counter.add(ITEMS, "key", 8)
+
+    assert remaining(counter, 3, 2) == [-1, 0]

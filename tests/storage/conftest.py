@@ -17,7 +17,10 @@ from tests.support.service import REPOSITORY_ROOT
 
 # Its asserts are told in full like those of the test files.
 pytest.register_assert_rewrite(
-    "tests.storage.contract", "tests.storage.contract_keys", "tests.storage.contract_reports"
+    "tests.storage.contract",
+    "tests.storage.contract_budgets",
+    "tests.storage.contract_keys",
+    "tests.storage.contract_reports",
 )
 DATABASES = ["sqlite", "postgresql", "mariadb"]
 

@@ -1,15 +1,17 @@
-"""The SQL stores keep the contracts of usage stores and of key stores on every database."""
+"""The SQL stores keep the contracts of usage, key and budget stores on every database."""
 
 from functools import partial
 
 import pytest
 
 from llm_api.storage import KeyStore, UsageStore
+from llm_api.storage.budgets import SqlBudgets
 from llm_api.storage.engine import make_engine
 from llm_api.storage.keys import SqlKeyStore
 from llm_api.storage.sql import SqlUsageStore
 from tests.storage.changing import empty_tables
 from tests.storage.contract import Opener, UsageStoreContract
+from tests.storage.contract_budgets import Books, BooksOpener, BudgetStoreContract
 from tests.storage.contract_keys import KeyOpener, KeyStoreContract
 
 
@@ -21,6 +23,12 @@ def open_sql(url: str) -> UsageStore:
 def open_keys(url: str) -> KeyStore:
     """Open the store of keys."""
     return SqlKeyStore(make_engine(url))
+
+
+def open_books(url: str) -> Books:
+    """Open the store of budgets, and the usage rows beside it."""
+    usage = SqlUsageStore(make_engine(url))
+    return Books(SqlBudgets(usage.engine), usage)
 
 
 class TestSqlUsageStore(UsageStoreContract):
@@ -61,3 +69,18 @@ class TestSqlKeyStore(KeyStoreContract):
     def unreachable_opener(self, unreachable_database: str) -> KeyOpener:
         """Open it where there is no database."""
         return partial(open_keys, unreachable_database)
+
+
+class TestSqlBudgets(BudgetStoreContract):
+    """Runs on the same databases."""
+
+    @pytest.fixture
+    def opener(self, shared_database: str) -> BooksOpener:
+        """Open the store on a database with the schema and without rows."""
+        empty_tables(shared_database)
+        return partial(open_books, shared_database)
+
+    @pytest.fixture
+    def unreachable_opener(self, unreachable_database: str) -> BooksOpener:
+        """Open it where there is no database."""
+        return partial(open_books, unreachable_database)
