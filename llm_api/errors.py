@@ -5,11 +5,15 @@
     │   ├── NotFound          404
     │   ├── MethodNotAllowed  405
     │   ├── BodyTooLarge      413
-    │   └── UnsupportedMedia  415
+    │   ├── AddressTooLong    414
+    │   ├── UnsupportedMedia  415
+    │   ├── UnmetExpectation  417
+    │   └── HeadTooLarge      431
     ├── Unauthorized          401  AUTHENTICATION_ERROR
     ├── Forbidden             403  AUTHENTICATION_ERROR
     ├── RateLimited           429  RATE_LIMIT_EXCEEDED
     └── ServiceError          500  SERVICE_ERROR
+        ├── NotSpoken         501  a part of HTTP that is not spoken here
         ├── UpstreamFault     502  the upstream answered, wrongly
         ├── Unavailable       503  no upstream could be asked
         └── UpstreamTimeout   504  the upstream did not answer in time
@@ -107,10 +111,28 @@ class BodyTooLarge(InvalidRequest):
     status = 413
 
 
+class AddressTooLong(InvalidRequest):
+    """The request's first line is over the limit."""
+
+    status = 414
+
+
 class UnsupportedMedia(InvalidRequest):
     """The request body is not plain `application/json`."""
 
     status = 415
+
+
+class UnmetExpectation(InvalidRequest):
+    """The request expects something else than `100-continue`."""
+
+    status = 417
+
+
+class HeadTooLarge(InvalidRequest):
+    """The request has too many headers, or too long ones."""
+
+    status = 431
 
 
 class Unauthorized(ApiError):
@@ -153,6 +175,12 @@ class ServiceError(ApiError):
 
     status = 500
     code = "SERVICE_ERROR"
+
+
+class NotSpoken(ServiceError):
+    """The request uses a part of HTTP that this service does not speak."""
+
+    status = 501
 
 
 class UpstreamFault(ServiceError):

@@ -5,7 +5,7 @@ import logging
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,11 +16,13 @@ from gevent.server import StreamServer
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.sock import ssl_context
+from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
 
 from llm_api.drain import OUT_OF_MEMORY, Drain
+from llm_api.gunicorn_errors import answer_to
 from llm_api.settings import SettingsError
-from llm_api.watch import peek
+from llm_api.watch import hang_up, peek
 
 # A worker that is to end goes on accepting for a moment: who is just connecting gets an answer, and
 # a probe learns that the service is not ready.
@@ -148,11 +150,15 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
 
         return call
 
-    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002  # gunicorn's signature
         """Answer a request that failed outside of the application."""
         if isinstance(exc, MemoryError):
             self._end_for_lack_of_memory()
-        super().handle_error(req, client, addr, exc)
+        if not isinstance(exc, Exception):
+            return  # the worker ends, and this connection with it
+        with suppress(OSError):  # whoever sends this need not wait for an answer
+            write_nonblock(client, answer_to(exc))
+            hang_up(client)
 
     def _end_for_lack_of_memory(self) -> None:
         """Let the master replace the worker, which may have lost more than the one request."""

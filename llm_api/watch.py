@@ -10,6 +10,7 @@ import _socket
 import contextlib
 import logging
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,8 @@ from llm_api.domain import never
 from llm_api.drain import Drain
 
 INTERVAL = 0.25
+_LINGER_S = 2.0
+_PIECE_BYTES = 65_536
 _ESTABLISHED = 1  # of Linux's tcp_info, include/net/tcp_states.h
 logger = logging.getLogger(__name__)
 
@@ -86,6 +89,28 @@ def shut(awaited: socket.socket, how: int) -> None:
     # A descriptor below 0, a ValueError, belongs to a socket that is closed already.
     with contextlib.suppress(OSError, ValueError), _bare(awaited) as bare:
         bare.shutdown(how)
+
+
+def hang_up(client: socket.socket) -> None:
+    """End a connection whose peer may go on sending, so that it can read what was said last.
+
+    A close with unread bytes makes the kernel send RST, and the peer would lose the answer that
+    tells it why. So say that nothing more comes, and take what is on its way for a moment.
+    """
+    with contextlib.suppress(OSError):
+        client.shutdown(socket.SHUT_WR)
+        _take_rest(client)
+    shut(client, socket.SHUT_RD)
+
+
+def _take_rest(client: socket.socket) -> None:
+    ends_at = time.monotonic() + _LINGER_S
+    while (left := ends_at - time.monotonic()) > 0:
+        client.settimeout(left)
+        if not client.recv(_PIECE_BYTES):
+            return
+    # It goes on sending: let the close be an RST, or it would wait for a window that never opens.
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def peek(awaited: socket.socket) -> bytes | None:

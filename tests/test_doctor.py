@@ -88,6 +88,31 @@ def test_a_judge_that_sees_is_ok(visit_of: VisitOf, upstream: ScriptedUpstream) 
     assert visit_of(judge_env(upstream)).line("judge pictures").startswith("ok")
 
 
+def test_an_upstream_that_is_only_named_like_the_judge_is_shown_no_picture(
+    visit_of: VisitOf, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(*[answer_with(capable)] * 12)
+    judges = {
+        name.replace("JUDGE_", "JUDGE2_"): value for name, value in judge_env(upstream).items()
+    }
+
+    seen = visit_of({"EXTRA_UPSTREAMS": "judge2", **judges})
+
+    assert seen.line("judge2 streaming").startswith("ok")
+    assert "pictures" not in seen.output
+
+
+def test_a_judge_with_two_keys_is_shown_a_picture_with_each(
+    visit_of: VisitOf, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(*[answer_with(capable)] * 20)
+    keys = {"JUDGE_LLM_API_KEY": "sk-canary-1,sk-canary-2"}
+
+    seen = visit_of(judge_env(upstream) | keys)
+
+    assert [seen.line(f"judge/{n} pictures").split()[0] for n in (1, 2)] == ["ok", "ok"]
+
+
 REFUSALS: dict[str, tuple[Reply, str, str]] = {
     "401": (api_error(401, "invalid_api_key"), "FAIL fast key", "valid key into FAST_LLM_API_KEY"),
     "403": (api_error(403, "AccessDenied"), "FAIL fast key", "the right to this model"),
@@ -329,6 +354,39 @@ def test_a_limiter_store_that_is_not_there_is_named(visit_of: VisitOf) -> None:
 
     assert seen.line("limiter").startswith("FAIL")
     assert "Start Redis or Valkey" in seen.line("limiter")
+
+
+FOREIGN = "examples.jsonl_store:open_store"
+
+
+def test_a_usage_store_of_somebody_elses_is_examined_in_place_of_the_database(
+    visit_of: VisitOf,
+) -> None:
+    seen = visit_of({"USAGE_STORE": FOREIGN, "DATABASE_URL": "sqlite:////dev/null/none.db"})
+
+    assert seen.line("usage store") == f"ok usage store {FOREIGN} takes rows."
+    assert " database" not in seen.output
+
+
+def test_a_usage_store_that_takes_no_rows_is_found(
+    settings_of: SettingsOf, visit_of: VisitOf
+) -> None:
+    in_the_way = settings_of({}).root / "instance" / "usage"
+    in_the_way.parent.mkdir(exist_ok=True)
+    in_the_way.touch()
+
+    seen = visit_of({"USAGE_STORE": FOREIGN})
+
+    assert seen.line("usage store").startswith("FAIL usage store The usage folder cannot be used")
+    assert "Correct USAGE_STORE" in seen.line("usage store")
+    assert seen.exit_code == 1
+
+
+def test_a_usage_store_that_is_not_there_is_found(visit_of: VisitOf) -> None:
+    seen = visit_of({"USAGE_STORE": "nobodys.module:open_store"})
+
+    assert seen.line("usage store").startswith("FAIL usage store USAGE_STORE names nobodys.module")
+    assert seen.exit_code == 1
 
 
 def test_a_spool_that_is_no_folder_is_found(settings_of: SettingsOf, visit_of: VisitOf) -> None:

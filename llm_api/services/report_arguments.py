@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 from llm_api.accounting import USAGE_DIMENSIONS, UsageQuery
+from llm_api.printable import is_printable
 
 GROUPS = (*USAGE_DIMENSIONS, "hour", "day")
 MAX_PAGE_SIZE = 10_000
@@ -12,7 +13,7 @@ _DAYS = 30
 _MAX_DAYS = 800
 _PAGE_SIZE = 100
 _YEARS = (2000, 2999)
-_MAX_PAGE = 10**6
+MAX_PAGE = 10**6
 _RIGHT_MOMENT = "must be a day such as 2026-01-31, or a whole hour such as 2026-01-31T15:00:00Z."
 
 
@@ -33,14 +34,14 @@ class ReportArguments:
             self._note("since", f"must be before until, by {_MAX_DAYS} days at most.")
         filters = {name: self._values[name] for name in USAGE_DIMENSIONS if name in self._values}
         for name, value in filters.items():
-            if not value.isprintable():
+            if not is_printable(value):
                 self._note(name, "must be printable text.")
         return UsageQuery(since, until, self._group_by(), filters)
 
     @property
     def page(self) -> int:
         """Which page, from 1."""
-        return self._whole("page", 1, at_most=_MAX_PAGE)
+        return self._whole("page", 1, at_most=MAX_PAGE)
 
     @property
     def page_size(self) -> int:

@@ -13,10 +13,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+import orjson
+
 from llm_api.errors import Unavailable
 from llm_api.telemetry import new_request_id
 from llm_api.watch import has_hung_up
-from llm_api.web.envelopes import is_openai_path, refusal_bytes
+from llm_api.web.dialects import error_document, error_headers, is_openai_path
 
 # In a request's WSGI environment: the seconds that it waited here.
 QUEUED = "llm_api.queued"
@@ -187,9 +189,11 @@ class _Refusal:
     @classmethod
     def written(cls, *, is_openai: bool) -> "_Refusal":
         """Write it in a dialect."""
-        document, headers = refusal_bytes(_REFUSAL, _ID_MARK, is_openai=is_openai)
+        path = "/v1/" if is_openai else "/api/"
+        document = orjson.dumps(error_document(_REFUSAL, path, _ID_MARK))
         before, _, after = document.partition(_ID_MARK.encode())
-        return cls(before, after, headers)
+        headers = {"Content-Type": "application/json", **error_headers(_REFUSAL, path)}
+        return cls(before, after, tuple(headers.items()))
 
     def answer(self, start_response: StartResponse) -> Iterable[bytes]:
         request_id = new_request_id()

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import Any, NoReturn
 
 from llm_api.errors import InvalidRequest
+from llm_api.printable import made_printable
 
 MAX_DEPTH = 32
 MAX_DIGITS = 19  # of an integer: what fits into 64 bits
@@ -104,6 +105,14 @@ def _refusal(reason: str, message: str) -> InvalidRequest:
     return InvalidRequest(message, reason=reason)
 
 
+def _wrong_at(path: str, reason: str) -> InvalidRequest:
+    if not path:
+        return _refusal(reason, f"The body {_DESCRIPTIONS[reason]}")
+    # The keys on the way are the client's: broken ones could not even be answered with.
+    field = made_printable(path)
+    return InvalidRequest.of_field(field, _DESCRIPTIONS[reason], reason=reason)
+
+
 def _raise_too_deep(cause: Exception | None) -> NoReturn:
     message = f"The body must be nested at most {MAX_DEPTH} levels deep."
     raise _refusal("too_deep", message) from cause
@@ -127,11 +136,7 @@ def _refuse_surrogates(document: dict[str, Any]) -> None:
     for path, value in _walk(document):
         texts = value if isinstance(value, dict) else [value]
         if any(isinstance(text, str) and _SURROGATE.search(text) for text in texts):
-            # A key that is broken itself cannot be shown.
-            shown = _SURROGATE.sub("?", path)
-            raise InvalidRequest.of_field(
-                shown, _DESCRIPTIONS["invalid_unicode"], reason="invalid_unicode"
-            )
+            raise _wrong_at(path, "invalid_unicode")
 
 
 # --- hooks of the fast decoder: they only notice ---
@@ -220,14 +225,10 @@ def _raise_located(document: Any) -> None:
     """Raise for the first mark; return where only the caller's own names looked forbidden."""
     for path, value in _walk(document):
         if isinstance(value, _Mark):
-            if not path:
-                raise _refusal(value.reason, f"The body {_DESCRIPTIONS[value.reason]}")
-            raise InvalidRequest.of_field(path, _DESCRIPTIONS[value.reason], reason=value.reason)
+            raise _wrong_at(path, value.reason)
         if isinstance(value, _Suspect) and not _CALLERS_OWN.match(path):
             key = next(key for key in value if key in FORBIDDEN)
-            field = f"{path}.{key}" if path else key
-            reason = "forbidden_parameter"
-            raise InvalidRequest.of_field(field, _DESCRIPTIONS[reason], reason=reason)
+            raise _wrong_at(f"{path}.{key}" if path else key, "forbidden_parameter")
 
 
 def _walk(document: Any) -> Iterator[tuple[str, Any]]:

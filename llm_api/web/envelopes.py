@@ -14,19 +14,12 @@ from llm_api.errors import (
     InvalidRequest,
     MethodNotAllowed,
     NotFound,
-    RateLimited,
     ServiceError,
     Unavailable,
 )
+from llm_api.web.dialects import error_document, error_headers
 
 logger = logging.getLogger(__name__)
-
-_OPENAI_TYPES = {
-    "VALIDATION_ERROR": "invalid_request_error",
-    "AUTHENTICATION_ERROR": "authentication_error",
-    "RATE_LIMIT_EXCEEDED": "rate_limit_error",
-    "SERVICE_ERROR": "server_error",
-}
 
 
 def json_response(document: Any, status: int = 200) -> Response:
@@ -48,79 +41,13 @@ def register_error_handlers(app: Flask) -> None:
 
 def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = None) -> Response:
     """Make the answer of an error; `more_details` stand beside the usual ones."""
-    details = _details(error, g.request_id) | dict(more_details or {})
-    is_openai = is_openai_path(request.path)
-    document = _openai_shape(error, details) if is_openai else _rest_shape(error, details)
+    document = error_document(error, request.path, g.request_id, more_details)
     response = json_response(document, error.status)
-    for name, value in _headers(error, is_openai=is_openai):
-        response.headers[name] = value
+    response.headers.update(error_headers(error, request.path))
     g.log["reason"] = error.reason
     if error.hint:
         g.log["hint"] = error.hint
     return response
-
-
-def refusal_bytes(
-    error: ApiError, request_id: str, *, is_openai: bool
-) -> tuple[bytes, tuple[tuple[str, str], ...]]:
-    """Write the body and the headers of an error, for an answer that is given without Flask."""
-    details = _details(error, request_id)
-    document = _openai_shape(error, details) if is_openai else _rest_shape(error, details)
-    headers = [("Content-Type", "application/json"), *_headers(error, is_openai=is_openai)]
-    return orjson.dumps(document), tuple(headers)
-
-
-def is_openai_path(path: str) -> bool:
-    """Tell whether errors on a path are written as OpenAI writes them."""
-    return path == "/v1" or path.startswith("/v1/")
-
-
-def openai_error(error: ApiError, request_id: str) -> dict[str, Any]:
-    """Return an error as OpenAI writes it, for an event of a stream."""
-    return _openai_shape(error, _details(error, request_id))
-
-
-def _headers(error: ApiError, *, is_openai: bool) -> list[tuple[str, str]]:
-    headers = list(error.headers)
-    if error.retry_after is not None:
-        headers.append(("Retry-After", str(error.retry_after)))
-        headers.append(("retry-after-ms", str(error.retry_after * 1000)))
-    if is_openai and (error.is_spent or not error.retryable):
-        # The SDKs repeat every 429 and 5xx twice, unless this tells them not to.
-        headers.append(("x-should-retry", "false"))
-    return headers
-
-
-def _details(error: ApiError, request_id: str) -> dict[str, Any]:
-    details: dict[str, Any] = {
-        "retryable": error.retryable,
-        "reason": error.reason,
-        "request_id": request_id,
-    }
-    if isinstance(error, InvalidRequest) and error.hint:
-        details["hint"] = error.hint
-    if isinstance(error, InvalidRequest) and error.fields:
-        details["errors"] = [{"field": f.field, "message": f.message} for f in error.fields]
-    if isinstance(error, RateLimited) and error.scope:
-        details["scope"] = error.scope
-    return details
-
-
-def _rest_shape(error: ApiError, details: Mapping[str, Any]) -> dict[str, Any]:
-    return {"error": {"code": error.code, "message": error.message, "details": details}}
-
-
-def _openai_shape(error: ApiError, details: Mapping[str, Any]) -> dict[str, Any]:
-    fields = error.fields if isinstance(error, InvalidRequest) else ()
-    return {
-        "error": {
-            "message": error.message,
-            "type": "permission_error" if error.status == 403 else _OPENAI_TYPES[error.code],
-            "param": fields[0].field if fields else None,
-            "code": error.reason,
-            "details": {**details, "code": error.code},
-        }
-    }
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -9,6 +9,7 @@ from typing import Any, Self
 
 from marshmallow import ValidationError, fields
 
+from llm_api import printable
 from llm_api.errors import MAX_FIELD_ERRORS, FieldError, InvalidRequest
 
 MAX_INT = 2**31 - 1
@@ -17,6 +18,8 @@ NULL = "must not be null."
 UNKNOWN = "is not a known field."
 _MAX_NAME = 64
 _REASONS = {REQUIRED: "missing", NULL: "invalid_type", UNKNOWN: "unknown_field"}
+# As str.strip sees it.
+_SOME_TEXT = r"[^\s\x1c-\x1f\x85]"
 MESSAGES: dict[str, Any] = {"required": REQUIRED, "null": NULL}
 
 
@@ -58,7 +61,12 @@ class StrictString(fields.String):
         **kwargs: Any,
     ) -> None:
         """Take lengths in characters, or the `choices` that are allowed."""
-        limits = {"minLength": at_least, "maxLength": at_most, "enum": list(choices) or None}
+        limits = {
+            "minLength": at_least or None,
+            "maxLength": at_most,
+            "enum": list(choices) or None,
+            "pattern": _pattern(is_on_a_line=is_printable, is_blank=not at_least),
+        }
         super().__init__(**_documented(limits, kwargs))
         self._at_least, self._at_most = at_least, at_most
         self._is_printable, self._choices = is_printable, choices
@@ -70,7 +78,7 @@ class StrictString(fields.String):
             raise out_of_range(f"one of {', '.join(self._choices)}")
         if not self._at_least <= len(value) <= (self._at_most or math.inf):
             raise out_of_range(self._right_length())
-        if self._is_printable and not value.isprintable():
+        if self._is_printable and not printable.is_printable(value):
             raise out_of_range("printable text without control characters or line breaks")
         if self._at_least and not value.strip():
             raise out_of_range("more than white space")
@@ -80,6 +88,13 @@ class StrictString(fields.String):
         if self._at_most is None:
             return f"at least {self._at_least} characters long"
         return f"{self._at_least} to {self._at_most} characters long"
+
+
+def whole(value: Any) -> int | None:
+    """Return a whole number, or None; to JSON Schema and to JavaScript, 12.0 is one."""
+    if type(value) is float and value.is_integer():
+        return int(value)
+    return value if type(value) is int else None  # bool is a subclass of int
 
 
 class StrictInteger(fields.Integer):
@@ -94,11 +109,12 @@ class StrictInteger(fields.Integer):
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:  # noqa: ARG002  # marshmallow's signature
         right = f"an integer from {self._minimum} to {self._maximum}"
-        if type(value) is not int:  # bool is a subclass of int
+        number = whole(value)
+        if number is None:
             raise wrong_type(right)
-        if not self._minimum <= value <= self._maximum:
+        if not self._minimum <= number <= self._maximum:
             raise out_of_range(right)
-        return value
+        return number
 
 
 class StrictNumber(fields.Float):
@@ -138,8 +154,15 @@ class StrictBoolean(fields.Boolean):
 
 def _documented(limits: dict[str, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     """Put the limits where apispec finds them."""
-    given = {name: limit for name, limit in limits.items() if limit is not None and limit != 0}
+    given = {name: limit for name, limit in limits.items() if limit is not None}
     return kwargs | {"metadata": given | kwargs.get("metadata", {})}
+
+
+def _pattern(*, is_on_a_line: bool, is_blank: bool) -> str | None:
+    """Write what a text may be as a pattern of JSON Schema: no other characters, or some text."""
+    if is_on_a_line:
+        return printable.PRINTABLE if is_blank else printable.PRINTABLE_AND_VISIBLE
+    return None if is_blank else _SOME_TEXT
 
 
 def checked_items(
@@ -181,7 +204,7 @@ def _step(key: object, *, is_first: bool) -> str:
         return f"[{key}]"
     if key == "_schema":
         return ""
-    name = "".join(c if c.isprintable() else "?" for c in str(key)[:_MAX_NAME])
+    name = printable.made_printable(str(key)[:_MAX_NAME])
     return name if is_first else f".{name}"
 
 

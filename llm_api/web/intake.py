@@ -1,10 +1,6 @@
 """Reads a request's body; type, size and time are bounded before anything looks inside."""
 
-import contextlib
-import socket
-import struct
-import time
-from collections.abc import Callable
+from functools import partial
 
 from flask import Request, after_this_request, request
 from gunicorn.http.errors import ParseException
@@ -12,12 +8,11 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from llm_api.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
-from llm_api.watch import Watch, Watched, shut
+from llm_api.watch import Watch, Watched, hang_up
 
 MAX_BODY_BYTES = 20 << 20  # room for several images as data URIs
 BODY_TIMEOUT = 15.0
 _PIECE_BYTES = 65_536
-_LINGER_S = 2.0
 
 
 def read_body(watch: Watch) -> bytes:
@@ -85,28 +80,5 @@ def _hang_up_afterwards() -> None:
 
     @after_this_request
     def add_hang_up(response: Response) -> Response:
-        response.call_on_close(_hanging_up(client))
+        response.call_on_close(partial(hang_up, client))
         return response
-
-
-def _take_rest(client: socket.socket) -> None:
-    ends_at = time.monotonic() + _LINGER_S
-    while (left := ends_at - time.monotonic()) > 0:
-        client.settimeout(left)
-        if not client.recv(_PIECE_BYTES):
-            return
-    # It goes on sending: let the close be an RST, or it would wait for a window that never opens.
-    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-
-
-def _hanging_up(client: socket.socket) -> Callable[[], None]:
-    def hang_up() -> None:
-        # Say that nothing more comes, then take what is on its way for a moment: a close with
-        # unread bytes makes the kernel send RST, and the client would lose the answer that tells it
-        # why.
-        with contextlib.suppress(OSError):
-            client.shutdown(socket.SHUT_WR)
-            _take_rest(client)
-        shut(client, socket.SHUT_RD)
-
-    return hang_up

@@ -8,7 +8,7 @@ from flask import Response, g
 
 from llm_api.errors import ApiError, ServiceError
 from llm_api.services.chat import AnswerStream
-from llm_api.web.envelopes import openai_error
+from llm_api.web.dialects import openai_error
 
 logger = logging.getLogger(__name__)
 

@@ -24,6 +24,7 @@ was about to reach an upstream has one row in the end, and the sums are those of
 | G19 day boundary, UTC, sums are those of rows | `test_sums` |
 | G20 characters and lengths | `tests/storage/test_sql.py` |
 
+* ``test_stores``: rows that wait while another store is configured.
 * ``load``: many calls at once, which must all go well.
 * ``children``: what other processes do here; ``test_blocking``: stores that are slow, or refuse.
 """

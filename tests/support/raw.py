@@ -51,12 +51,18 @@ def request_bytes(
 
 
 def exchange(
-    address: tuple[str, int], payload: bytes, *, timeout: float = 5.0, half_close: bool = False
+    address: tuple[str, int],
+    payload: bytes,
+    *,
+    timeout: float = 5.0,
+    half_close: bool = False,
+    must_close: bool = False,
 ) -> bytes:
     """Send the payload and return all that comes until the server closes or the time is over.
 
     ``half_close`` ends the sending side first. A server that closes before it read everything is
-    no error: what it said by then is returned.
+    no error: what it said by then is returned. With ``must_close``, TimeoutError when the time is
+    over first.
     """
     deadline = time.monotonic() + timeout
     with socket.create_connection(address, timeout=timeout) as connection:
@@ -64,7 +70,10 @@ def exchange(
             connection.sendall(payload)
             if half_close:
                 connection.shutdown(socket.SHUT_WR)
-        return _read_until(connection, deadline)
+        received, is_closed = _read_until(connection, deadline)
+    if must_close and not is_closed:
+        raise TimeoutError(f"the server has not closed within {timeout} s: {received[-200:]!r}")
+    return received
 
 
 def responses(received: bytes, *, to_head: bool = False) -> list[RawResponse]:
@@ -80,16 +89,21 @@ def responses(received: bytes, *, to_head: bool = False) -> list[RawResponse]:
     return found
 
 
-def _read_until(connection: socket.socket, deadline: float) -> bytes:
+def _read_until(connection: socket.socket, deadline: float) -> tuple[bytes, bool]:
+    """Read to the end or to the deadline; tell whether it was the end."""
     received = bytearray()
-    with suppress(ConnectionError, TimeoutError):
+    try:
         while (remaining := deadline - time.monotonic()) > 0:
             connection.settimeout(remaining)
             part = connection.recv(_READ_SIZE)
             if not part:
-                break
+                return bytes(received), True
             received += part
-    return bytes(received)
+    except ConnectionError:
+        return bytes(received), True
+    except TimeoutError:
+        pass
+    return bytes(received), False
 
 
 def _read_response(reader: BinaryIO, *, to_head: bool) -> RawResponse:

@@ -8,12 +8,8 @@ from werkzeug.test import TestResponse
 
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream
-from tests.web.refusals import COMPLETIONS, JSON_TYPE, good_body
+from tests.web.refusals import COMPLETIONS, EMBEDDINGS, ENGINE, JSON_TYPE, TEXT, good_body
 
-TEXT = "/v1/completions"
-EMBEDDINGS = "/v1/embeddings"
-ENGINE = "/v1/engines/scripted/chat/completions"
-MODEL_ROUTES = (COMPLETIONS, ENGINE, TEXT, EMBEDDINGS)
 STREAMING_ROUTES = (COMPLETIONS, ENGINE, TEXT)
 
 TEXT_ANSWER = {"choices": [{"index": 0, "text": "Hi", "finish_reason": "stop"}]}
@@ -22,11 +18,7 @@ EMBEDDINGS_ANSWER = {"data": [{"index": 0, "embedding": [0.5]}], "usage": {"prom
 
 def body_of(path: str, **fields: Any) -> dict[str, Any]:
     """Build a body that a route accepts, with more fields."""
-    bodies = {
-        TEXT: {"model": "scripted", "prompt": "Once"},
-        EMBEDDINGS: {"model": "scripted", "input": "Once"},
-    }
-    return {**bodies.get(path, good_body(COMPLETIONS)), **fields}
+    return {**good_body(COMPLETIONS if path == ENGINE else path), **fields}
 
 
 def post(

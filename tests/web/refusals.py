@@ -4,12 +4,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from tests.support.raw import RawResponse
+
 MAX_BYTES = 4096
+MAX_FIELDS = 10
 CHAT = "/api/v1/llm/chat"
 OPTIMIZE = "/api/v1/llm/optimize-prompt"
 COMPLETIONS = "/v1/chat/completions"
+ENGINE = "/v1/engines/scripted/chat/completions"
+TEXT = "/v1/completions"
+EMBEDDINGS = "/v1/embeddings"
 CHATS = (CHAT, COMPLETIONS)
 POSTS = (CHAT, OPTIMIZE, COMPLETIONS)
+MODEL_ROUTES = (COMPLETIONS, ENGINE, TEXT, EMBEDDINGS)
 JSON_TYPE = ("Content-Type", "application/json")
 
 _TYPES = {
@@ -41,10 +48,14 @@ class Refusal:
 
 def good_body(path: str) -> dict[str, object]:
     """Build the smallest body that a route accepts."""
-    if path == OPTIMIZE:
-        return {"prompt": "A cat sitting on a chair", "type": "image"}
-    body: dict[str, object] = {"messages": [{"role": "user", "content": "Hello"}]}
-    return body | ({"model": "scripted"} if path == COMPLETIONS else {})
+    bodies: dict[str, dict[str, object]] = {
+        OPTIMIZE: {"prompt": "A cat sitting on a chair", "type": "image"},
+        TEXT: {"prompt": "Once"},
+        EMBEDDINGS: {"input": "Once"},
+    }
+    conversation = {"messages": [{"role": "user", "content": "Hello"}]}
+    is_named = path in MODEL_ROUTES and path != ENGINE  # whose path names the model
+    return bodies.get(path, conversation) | ({"model": "scripted"} if is_named else {})
 
 
 def body_text(path: str, **literals: str) -> bytes:
@@ -64,7 +75,15 @@ def read_refusal(path: str, status: int, headers: Mapping[str, str], body: bytes
     assert details["request_id"] == headers["x-request-id"] == headers["request-id"]
     refusal = _openai(status, error) if path.startswith("/v1") else _rest(status, error)
     assert refusal.message
+    assert len(refusal.fields) <= MAX_FIELDS
     return refusal
+
+
+def read_raw_refusal(path: str, answer: RawResponse) -> Refusal:
+    """Read an error as it came from a socket."""
+    headers = {name.lower(): value for name, value in answer.headers}
+    headers |= {"Content-Type": headers["content-type"]}
+    return read_refusal(path, answer.status, headers, answer.body)
 
 
 def _rest(status: int, error: dict) -> Refusal:

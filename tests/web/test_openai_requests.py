@@ -11,18 +11,22 @@ from tests.support import replies
 from tests.support.upstream import ScriptedUpstream
 from tests.web.conftest import Refuse
 from tests.web.openai_calls import (
-    EMBEDDINGS,
     EMBEDDINGS_ANSWER,
-    ENGINE,
-    MODEL_ROUTES,
     STREAMING_ROUTES,
-    TEXT,
     body_of,
     chunks_in,
     post,
     post_body,
 )
-from tests.web.refusals import COMPLETIONS, Refusal, read_refusal
+from tests.web.refusals import (
+    COMPLETIONS,
+    EMBEDDINGS,
+    ENGINE,
+    MODEL_ROUTES,
+    TEXT,
+    Refusal,
+    read_refusal,
+)
 
 UNKNOWN = {"zeta": 1, "alpha": {"b": [2]}, "store": False, "prediction": None}
 
@@ -448,6 +452,9 @@ def test_a_prompt_has_one_of_four_forms(
         ([1.5], "invalid_type"),
         ([[1, "a"]], "invalid_type"),
         ([[{"a": 1}]], "invalid_type"),
+        ([1, -1], "invalid_type"),
+        ([[1.5]], "invalid_type"),
+        ([2**31], "invalid_type"),
         ([[]], "out_of_range"),
         ([], "out_of_range"),
         (["a"] * 2_049, "out_of_range"),

@@ -112,6 +112,19 @@ def test_a_body_is_described_with_at_least_what_the_route_needs(
     assert set(schema["required"]) == set(good_body(path))
 
 
+@pytest.mark.parametrize("path", DOCUMENTED)
+def test_an_operation_names_the_errors_that_its_clients_can_meet(
+    document: dict[str, Any], path: str
+) -> None:
+    [method] = DOCUMENTED[path]
+
+    named = set(document["paths"][path][method]["responses"])
+
+    of_all = {"429", "500", "default"}
+    of_body = {"400", "404", "413", "415", "502", "503", "504"}
+    assert named >= of_all | (of_body if method == "post" else set())
+
+
 @pytest.mark.parametrize("path", [CHAT, OPTIMIZE])
 def test_the_error_of_the_rest_dialect_is_described(document: dict[str, Any], path: str) -> None:
     answers = document["paths"][path]["post"]["responses"]

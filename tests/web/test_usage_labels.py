@@ -11,8 +11,17 @@ from werkzeug.test import TestResponse
 from tests.conftest import UsageRowsOf
 from tests.support.upstream import ScriptedUpstream
 from tests.web.conftest import Refuse
-from tests.web.openai_calls import MODEL_ROUTES, post
-from tests.web.refusals import CHAT, CHATS, COMPLETIONS, JSON_TYPE, OPTIMIZE, POSTS, good_body
+from tests.web.openai_calls import post
+from tests.web.refusals import (
+    CHAT,
+    CHATS,
+    COMPLETIONS,
+    JSON_TYPE,
+    MODEL_ROUTES,
+    OPTIMIZE,
+    POSTS,
+    good_body,
+)
 
 TAGS, LINEAGE = "X-Usage-Tags", "X-Lineage-Id"
 BAD = (400, "VALIDATION_ERROR", "out_of_range", False)

@@ -40,10 +40,7 @@ class OpenAIChatRequestSchema(OpenAIRequestSchema):
 
     messages = OpenAIMessagesField(required=True)
     stream = optional(StrictBoolean())
-    stream_options = StreamOptionsField(
-        allow_none=True,
-        metadata={"description": "include_usage: true adds a chunk with the usage."},
-    )
+    stream_options = StreamOptionsField()
     temperature = optional(StrictNumber(minimum=0, maximum=2))
     top_p = optional(StrictNumber(minimum=0, maximum=1, is_open=True))
     presence_penalty = optional(StrictNumber(minimum=-2, maximum=2))

@@ -20,21 +20,86 @@ _IMAGE_ADDRESS = re.compile(r"data:image/|https?://", re.IGNORECASE)
 _RIGHT_IMAGE_ADDRESS = "must be a data:image/ URI or an http(s):// address."
 
 
-class OpenAIMessageSchema(ma.Schema):
-    """One message of a conversation, as OpenAI defines it."""
+# The same rules for the API document, which says what is refused and nothing about the rest.
+_DOCUMENTED_ADDRESS = {
+    "type": "string",
+    "pattern": "^([Dd][Aa][Tt][Aa]:[Ii][Mm][Aa][Gg][Ee]/|[Hh][Tt][Tt][Pp][Ss]?://)",
+}
+_DOCUMENTED_PART = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {"type": {"type": "string"}},
+    "anyOf": [
+        {
+            "required": ["text"],
+            "properties": {"type": {"enum": ["text"]}, "text": {"type": "string"}},
+        },
+        {
+            "required": ["image_url"],
+            "properties": {
+                "type": {"enum": ["image_url"]},
+                "image_url": {
+                    "anyOf": [
+                        _DOCUMENTED_ADDRESS,
+                        {
+                            "type": "object",
+                            "required": ["url"],
+                            "properties": {"url": _DOCUMENTED_ADDRESS},
+                        },
+                    ]
+                },
+            },
+        },
+        {"properties": {"type": {"not": {"enum": ["text", "image_url"]}}}},
+    ],
+}
+_DOCUMENTED_PARTS = {
+    "type": "array",
+    "minItems": 1,
+    "maxItems": MAX_PARTS,
+    "items": _DOCUMENTED_PART,
+}
+_DOCUMENTED_MESSAGE = {
+    "type": "object",
+    "required": ["role"],
+    "properties": {
+        "role": {"type": "string", "enum": list(ROLES)},
+        "content": {"description": "Text, or a list of parts."},
+    },
+    "anyOf": [
+        {
+            "required": ["content"],
+            "properties": {"content": {"anyOf": [{"type": "string"}, _DOCUMENTED_PARTS]}},
+        },
+        *(
+            {
+                "required": [name],
+                "properties": {
+                    "role": {"enum": ["assistant"]},
+                    "content": {"type": "null"},
+                    name: {"not": {"enum": [None, False, 0, "", [], {}]}},
+                },
+            }
+            for name in _INSTEAD_OF_CONTENT
+        ),
+    ],
+}
 
-    role = ma.fields.String(required=True, metadata={"enum": list(ROLES)})
-    content = ma.fields.Raw(metadata={"description": "Text, or a list of parts."})
 
-
-class OpenAIMessagesField(ma.fields.List[Any]):
+class OpenAIMessagesField(ma.fields.Raw):
     """The conversation, checked in one pass; what is inside the messages passes through."""
 
     default_error_messages = MESSAGES
 
     def __init__(self, **kwargs: Any) -> None:
         """Take marshmallow's options."""
-        super().__init__(ma.fields.Nested(OpenAIMessageSchema), **kwargs)
+        described = {
+            "type": "array",
+            "minItems": 1,
+            "maxItems": MAX_MESSAGES,
+            "items": _DOCUMENTED_MESSAGE,
+        }
+        super().__init__(metadata=described, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> list[Any]:  # noqa: ARG002  # marshmallow's signature
         return checked_items(value, _wrong_in_message, at_most=MAX_MESSAGES)

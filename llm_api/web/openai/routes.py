@@ -7,18 +7,25 @@ from flask import Response, current_app, g
 
 from llm_api.domain import Model
 from llm_api.errors import InvalidRequest
-from llm_api.web.api import Blueprint
+from llm_api.web.api import MODEL_ERRORS
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
 from llm_api.web.fields import UNKNOWN
 from llm_api.web.notes import header_safe, noted
 from llm_api.web.openai.chat_schemas import EngineChatRequestSchema, OpenAIChatRequestSchema
-from llm_api.web.openai.schemas import OpenAIErrorSchema, OpenAIRequest
+from llm_api.web.openai.schemas import (
+    MODEL_IN_PATH,
+    AnswerSchema,
+    ModelListSchema,
+    ModelSchema,
+    OpenAIBlueprint,
+    OpenAIRequest,
+)
 from llm_api.web.openai.text_schemas import EmbeddingsRequestSchema, TextRequestSchema
 from llm_api.web.replays import answered_once
 from llm_api.web.sse import event_stream
 
-blueprint = Blueprint(
+blueprint = OpenAIBlueprint(
     "OpenAI", __name__, url_prefix="/v1", description="For the OpenAI SDKs, in their own shapes."
 )
 
@@ -36,25 +43,34 @@ _TEXT_EXAMPLE = {
     "prompt": "Once upon a time",
     "max_tokens": 40,
 }
+_also_streamed = blueprint.alt_response(
+    200, schema={}, content_type="text/event-stream", success=True
+)
 _EMBEDDINGS_EXAMPLE = {"model": "text-embedding-v4", "input": "a red bicycle"}
 
 
 @blueprint.post("/chat/completions")
 @blueprint.arguments(OpenAIChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(
-    200, description="A `chat.completion` object; with `stream: true`, events of chunks of it."
+    200,
+    AnswerSchema(),
+    description="A `chat.completion` object; with `stream: true`, events of chunks of it.",
 )
-@blueprint.alt_response(400, schema=OpenAIErrorSchema(), description="A wrong request.")
-@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
+@_also_streamed
+@blueprint.errors(*MODEL_ERRORS)
 def create_chat_completion(body: OpenAIRequest) -> Response:
     """Continue a conversation, as OpenAI defines it."""
     return _answer(body)
 
 
-@blueprint.post("/engines/<path:engine>/chat/completions")
+@blueprint.post(
+    "/engines/<path:engine>/chat/completions",
+    parameters=[{"in": "path", "name": "engine", "schema": MODEL_IN_PATH}],
+)
 @blueprint.arguments(EngineChatRequestSchema(), example=_CHAT_EXAMPLE)
-@blueprint.response(200, description="The same as `/v1/chat/completions`.")
-@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
+@blueprint.response(200, AnswerSchema(), description="The same as `/v1/chat/completions`.")
+@_also_streamed
+@blueprint.errors(*MODEL_ERRORS)
 def create_engine_chat_completion(body: OpenAIRequest, engine: str) -> Response:
     """Continue a conversation; the path names the model, as openai 0.28 does for an engine."""
     return _answer(body.of_model(engine))
@@ -63,9 +79,12 @@ def create_engine_chat_completion(body: OpenAIRequest, engine: str) -> Response:
 @blueprint.post("/completions")
 @blueprint.arguments(TextRequestSchema(), example=_TEXT_EXAMPLE)
 @blueprint.response(
-    200, description="A `text_completion` object; with `stream: true`, events of parts of it."
+    200,
+    AnswerSchema(),
+    description="A `text_completion` object; with `stream: true`, events of parts of it.",
 )
-@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
+@_also_streamed
+@blueprint.errors(*MODEL_ERRORS)
 def create_completion(body: OpenAIRequest) -> Response:
     """Continue a text, on an upstream that has this older route."""
     return _answer(body)
@@ -73,16 +92,16 @@ def create_completion(body: OpenAIRequest) -> Response:
 
 @blueprint.post("/embeddings")
 @blueprint.arguments(EmbeddingsRequestSchema(), example=_EMBEDDINGS_EXAMPLE)
-@blueprint.response(200, description="A list of embeddings.")
-@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
+@blueprint.response(200, AnswerSchema(), description="A list of embeddings.")
+@blueprint.errors(*MODEL_ERRORS)
 def create_embeddings(body: OpenAIRequest) -> Response:
     """Turn texts into vectors, on an upstream that has embeddings."""
     return _answer(body)
 
 
 @blueprint.get("/models")
-@blueprint.response(200, description="The models on offer.")
-@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
+@blueprint.response(200, ModelListSchema(), description="The models on offer.")
+@blueprint.errors()
 def list_models() -> Response:
     """List the models on offer."""
     models = [_model_object(model) for model in services().catalogue.models(g.key)]
@@ -90,8 +109,8 @@ def list_models() -> Response:
 
 
 @blueprint.get("/models/<path:model_id>")
-@blueprint.response(200, description="The model.")
-@blueprint.alt_response("default", schema=OpenAIErrorSchema(), description="An error.")
+@blueprint.response(200, ModelSchema(), description="The model.")
+@blueprint.errors(404)
 def retrieve_model(model_id: str) -> Response:
     """Return one model on offer."""
     return json_response(_model_object(services().catalogue.model(model_id, g.key)))

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Self
 import marshmallow as ma
 
 from llm_api.domain import ModelRequest, Operation
-from llm_api.web.api import ErrorDetailsSchema, StrictSchema
+from llm_api.printable import PRINTABLE, is_printable
+from llm_api.web.api import CODES, Blueprint, ErrorDetailsSchema, StrictSchema
 from llm_api.web.fields import StrictString, invalid_request, out_of_range, wrong_type
 
 MAX_CHOICES = 8
@@ -41,17 +42,33 @@ class OpenAIRequest:
 class MetadataField(ma.fields.Dict):
     """Labels of the caller's own: one line of text each."""
 
+    def __init__(self, **kwargs: Any) -> None:
+        """Take marshmallow's options."""
+        described = {
+            "anyOf": [{"propertyNames": {"pattern": PRINTABLE}}],
+            **kwargs.pop("metadata", {}),
+        }
+        super().__init__(values=StrictString(is_printable=True), metadata=described, **kwargs)
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, str]:  # noqa: ARG002  # marshmallow's signature
         if not isinstance(value, dict):
             raise wrong_type("an object")
         texts = [*value.keys(), *value.values()]
-        if not all(isinstance(text, str) and text.isprintable() for text in texts):
+        if not all(isinstance(text, str) and is_printable(text) for text in texts):
             raise out_of_range("an object of printable strings without line breaks")
         return value
 
 
 class StreamOptionsField(ma.fields.Dict):
     """`include_usage` is this service's to act on; it passes no other option on."""
+
+    def __init__(self) -> None:
+        """Describe it."""
+        described = {
+            "description": "include_usage: true adds a chunk with the usage.",
+            "properties": {"include_usage": {"type": ["boolean", "null"]}},
+        }
+        super().__init__(allow_none=True, metadata=described)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, Any]:  # noqa: ARG002  # marshmallow's signature
         if not isinstance(value, dict):
@@ -64,6 +81,8 @@ class StreamOptionsField(ma.fields.Dict):
 def optional(field: ma.fields.Field[Any]) -> ma.fields.Field[Any]:
     """Let a field be null: SDKs send null for what their user left out."""
     field.allow_none = True
+    if choices := field.metadata.get("enum"):
+        field.metadata = {**field.metadata, "enum": [*choices, None]}
     return field
 
 
@@ -72,20 +91,61 @@ def model_field(*, required: bool) -> StrictString:
     return StrictString(required=required, at_least=1, at_most=256, is_printable=True)
 
 
+# The same for a name in a path.
+MODEL_IN_PATH = {"type": "string", **model_field(required=True).metadata}
+
+
+class OpenAIErrorDetailsSchema(ErrorDetailsSchema):
+    """What is known of an error beside what OpenAI has a place for."""
+
+    code = ma.fields.String(required=True, metadata={"enum": list(CODES)})
+
+
 class OpenAIErrorBodySchema(ma.Schema):
     """An error, as OpenAI defines it, with our details."""
 
-    message = ma.fields.String()
-    type = ma.fields.String()
-    param = ma.fields.String(allow_none=True)
-    code = ma.fields.String(metadata={"description": "A stable word for the cause."})
-    details = ma.fields.Nested(ErrorDetailsSchema)
+    message = ma.fields.String(required=True)
+    type = ma.fields.String(required=True)
+    param = ma.fields.String(required=True, allow_none=True)
+    code = ma.fields.String(required=True, metadata={"description": "A stable word for the cause."})
+    details = ma.fields.Nested(OpenAIErrorDetailsSchema, required=True)
 
 
 class OpenAIErrorSchema(ma.Schema):
     """The envelope of every error under `/v1`."""
 
-    error = ma.fields.Nested(OpenAIErrorBodySchema)
+    error = ma.fields.Nested(OpenAIErrorBodySchema, required=True)
+
+
+class OpenAIBlueprint(Blueprint):
+    """A blueprint whose errors are described as OpenAI's."""
+
+    ERROR_SCHEMA = OpenAIErrorSchema()
+
+
+class AnswerSchema(ma.Schema):
+    """What a model service answered; OpenAI's reference describes what is inside."""
+
+    class Meta:
+        """Marshmallow's options."""
+
+        unknown = ma.INCLUDE
+
+
+class ModelSchema(ma.Schema):
+    """A model on offer."""
+
+    id = ma.fields.String(required=True)
+    object = ma.fields.String(required=True, metadata={"enum": ["model"]})
+    created = ma.fields.Integer(required=True)
+    owned_by = ma.fields.String(required=True, metadata={"description": "Its upstream."})
+
+
+class ModelListSchema(ma.Schema):
+    """The models on offer."""
+
+    object = ma.fields.String(required=True, metadata={"enum": ["list"]})
+    data = ma.fields.List(ma.fields.Nested(ModelSchema), required=True)
 
 
 class OpenAIRequestSchema(StrictSchema):

@@ -10,12 +10,14 @@ import marshmallow as ma
 
 from llm_api.domain import Operation
 from llm_api.web.fields import (
+    MAX_INT,
     MESSAGES,
     StrictBoolean,
     StrictInteger,
     StrictNumber,
     StrictString,
     out_of_range,
+    whole,
     wrong_type,
 )
 from llm_api.web.openai.schemas import (
@@ -28,10 +30,28 @@ from llm_api.web.openai.schemas import (
 MAX_INPUTS = 2_048
 
 
+_TOKENS = {
+    "type": "array",
+    "items": {"type": "integer", "minimum": 0, "maximum": MAX_INT},
+    "minItems": 1,
+}
+_FORMS = [
+    {"type": "string"},
+    {"type": "array", "items": {"type": "string"}, "minItems": 1, "maxItems": MAX_INPUTS},
+    _TOKENS,
+    {"type": "array", "items": _TOKENS, "minItems": 1, "maxItems": MAX_INPUTS},
+]
+
+
 class InputField(ma.fields.Raw):
     """A text, a list of texts, a list of tokens, or a list of such lists."""
 
     default_error_messages = MESSAGES
+
+    def __init__(self, **kwargs: Any) -> None:
+        """Take marshmallow's options."""
+        metadata = {"anyOf": _FORMS} | kwargs.pop("metadata", {})
+        super().__init__(metadata=metadata, **kwargs)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Any:  # noqa: ARG002  # marshmallow's signature
         if isinstance(value, str):
@@ -39,20 +59,23 @@ class InputField(ma.fields.Raw):
         right = "a string, a list of strings, or a list of tokens"
         if not isinstance(value, list):
             raise wrong_type(right)
-        tokens = _are_all(value, int)
-        if not value or [] in value or (len(value) > MAX_INPUTS and not tokens):
+        tokens = _tokens(value)
+        if not value or [] in value or (len(value) > MAX_INPUTS and tokens is None):
             raise out_of_range(f"{right}, with 1 to {MAX_INPUTS} items")
-        if not (tokens or _are_all(value, str) or all(map(_is_token_list, value))):
+        if tokens is not None or all(isinstance(item, str) for item in value):
+            return tokens or value
+        lists = [_tokens(item) for item in value]
+        if None in lists:
             raise wrong_type(right)
-        return value
+        return lists
 
 
-def _are_all(items: list[Any], kind: type) -> bool:
-    return all(type(item) is kind for item in items)
-
-
-def _is_token_list(item: Any) -> bool:
-    return isinstance(item, list) and bool(item) and _are_all(item, int)
+def _tokens(items: Any) -> list[int] | None:
+    if not isinstance(items, list):
+        return None
+    found = [number for item in items if (number := whole(item)) is not None]
+    is_all = len(found) == len(items) and all(0 <= number <= MAX_INT for number in found)
+    return found if is_all else None
 
 
 class TextRequestSchema(OpenAIRequestSchema):
@@ -66,7 +89,7 @@ class TextRequestSchema(OpenAIRequestSchema):
 
     prompt = InputField(required=True, metadata={"example": "Once upon a time"})
     stream = optional(StrictBoolean())
-    stream_options = StreamOptionsField(allow_none=True)
+    stream_options = StreamOptionsField()
     temperature = optional(StrictNumber(minimum=0, maximum=2))
     top_p = optional(StrictNumber(minimum=0, maximum=1, is_open=True))
     presence_penalty = optional(StrictNumber(minimum=-2, maximum=2))

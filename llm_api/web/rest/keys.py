@@ -6,7 +6,7 @@ from flask import Response
 
 from llm_api.access import ApiKey
 from llm_api.services.keys import IssuedKey
-from llm_api.web.api import SECURITY, Blueprint, ErrorSchema
+from llm_api.web.api import BODY_ERRORS, SECURITY, Blueprint
 from llm_api.web.auth import ADMIN
 from llm_api.web.context import services
 from llm_api.web.envelopes import json_response
@@ -30,7 +30,7 @@ _EXAMPLE = {"name": "shop", "expires": "90d", "limits": {"requests": "60/minute"
 @blueprint.doc(security=SECURITY)
 @blueprint.arguments(NewKeySchema(), example=_EXAMPLE)
 @blueprint.response(201, IssuedKeySchema())
-@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+@blueprint.errors(*BODY_ERRORS, 503)
 def create_key(properties: dict[str, Any]) -> Response:
     """Make a key; its secret is in the answer, and never shown again."""
     return _issued(services().keys.issue(ApiKey(**{"id": "", **properties})), 201)
@@ -39,7 +39,7 @@ def create_key(properties: dict[str, Any]) -> Response:
 @blueprint.get("")
 @blueprint.doc(security=SECURITY)
 @blueprint.response(200, KeyListSchema())
-@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+@blueprint.errors(503)
 def list_keys() -> Response:
     """List all keys, the newest first."""
     keys = services().keys
@@ -49,7 +49,7 @@ def list_keys() -> Response:
 @blueprint.get("/<key_id>")
 @blueprint.doc(security=SECURITY)
 @blueprint.response(200, KeySchema())
-@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+@blueprint.errors(404, 503)
 def show_key(key_id: str) -> Response:
     """Return a key."""
     return _shown(services().keys.get(key_id))
@@ -59,7 +59,7 @@ def show_key(key_id: str) -> Response:
 @blueprint.doc(security=SECURITY)
 @blueprint.arguments(KeyChangeSchema(), example={"limits": {"requests": "120/minute"}})
 @blueprint.response(200, KeySchema())
-@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+@blueprint.errors(*BODY_ERRORS, 404, 503)
 def change_key(properties: dict[str, Any], key_id: str) -> Response:
     """Change properties of a key; every worker knows of it within a minute."""
     return _shown(services().keys.change(key_id, properties))
@@ -69,7 +69,7 @@ def change_key(properties: dict[str, Any], key_id: str) -> Response:
 @blueprint.doc(security=SECURITY)
 @blueprint.arguments(RotationSchema(), example={"overlap": "24h"})
 @blueprint.response(200, IssuedKeySchema())
-@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+@blueprint.errors(*BODY_ERRORS, 404, 503)
 def rotate_key(options: dict[str, Any], key_id: str) -> Response:
     """Make another secret for a key; the old one is good for a while."""
     return _issued(services().keys.rotate(key_id, **options))
@@ -78,7 +78,7 @@ def rotate_key(options: dict[str, Any], key_id: str) -> Response:
 @blueprint.post("/<key_id>/disable")
 @blueprint.doc(security=SECURITY)
 @blueprint.response(200, KeySchema())
-@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+@blueprint.errors(404, 503)
 def disable_key(key_id: str) -> Response:
     """Let a key open nothing any more, in every worker within a minute."""
     return _shown(services().keys.disable(key_id))

@@ -3,7 +3,7 @@
 from flask import Response
 
 from llm_api.domain import ModelRequest, PromptRequest
-from llm_api.web.api import Blueprint, ErrorSchema
+from llm_api.web.api import MODEL_ERRORS, Blueprint
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
 from llm_api.web.notes import noted
@@ -30,7 +30,7 @@ _PROMPT_EXAMPLE = {"prompt": "A cat sitting on a chair", "type": "image", "style
 @blueprint.post("/chat")
 @blueprint.arguments(ChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(200, ChatAnswerSchema())
-@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+@blueprint.errors(*MODEL_ERRORS)
 def chat(body: ModelRequest) -> Response:
     """Continue a conversation."""
     return answered_once(
@@ -41,7 +41,7 @@ def chat(body: ModelRequest) -> Response:
 @blueprint.post("/optimize-prompt")
 @blueprint.arguments(PromptRequestSchema(), example=_PROMPT_EXAMPLE)
 @blueprint.response(200, OptimizedPromptSchema())
-@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+@blueprint.errors(*MODEL_ERRORS)
 def optimize_prompt(body: PromptRequest) -> Response:
     """Rewrite a prompt for an image or video model, keeping its intent."""
     return answered_once(

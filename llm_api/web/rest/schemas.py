@@ -65,14 +65,19 @@ def _model_field() -> StrictString:
 class ChatRequestSchema(StrictSchema):
     """A conversation to continue."""
 
-    messages = MessagesField(ma.fields.Nested(MessageSchema), required=True)
+    messages = MessagesField(
+        ma.fields.Nested(MessageSchema),
+        required=True,
+        metadata={"minItems": 1, "maxItems": MAX_MESSAGES},
+    )
     model = _model_field()
     temperature = StrictNumber(minimum=0, maximum=2, load_default=0.7)
     max_tokens = StrictInteger(minimum=1)
     stream = StrictBoolean(
         metadata={
+            "enum": [False],
             "description": "Must be false: this route answers in one piece."
-            " `POST /v1/chat/completions` streams."
+            " `POST /v1/chat/completions` streams.",
         }
     )
 
@@ -109,7 +114,7 @@ class ChoiceSchema(ma.Schema):
 
     index = ma.fields.Integer()
     message = ma.fields.Nested(AnswerMessageSchema)
-    finish_reason = ma.fields.String()
+    finish_reason = ma.fields.String(allow_none=True)
 
 
 class UsageSchema(ma.Schema):

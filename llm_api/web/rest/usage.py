@@ -12,9 +12,16 @@ from flask import Response, g, request
 
 from llm_api.accounting import USAGE_DIMENSIONS, UsageQuery
 from llm_api.errors import Forbidden
-from llm_api.services.report_arguments import FORMATS, GROUPS, MAX_PAGE_SIZE, ReportArguments
+from llm_api.printable import PRINTABLE
+from llm_api.services.report_arguments import (
+    FORMATS,
+    GROUPS,
+    MAX_PAGE,
+    MAX_PAGE_SIZE,
+    ReportArguments,
+)
 from llm_api.services.reports import as_rows, described
-from llm_api.web.api import Blueprint, ErrorSchema
+from llm_api.web.api import Blueprint
 from llm_api.web.context import services
 from llm_api.web.envelopes import json_response
 from llm_api.web.fields import UNKNOWN, Problem, invalid_request
@@ -39,6 +46,7 @@ def _parameter(name: str, description: str, **schema: Any) -> dict[str, Any]:
         "in": "query",
         "name": name,
         "description": description,
+        "allowEmptyValue": True,  # which counts as left out
         "schema": {"type": "string", **schema},
     }
 
@@ -47,8 +55,11 @@ _PARAMETERS = [
     _parameter("since", "The first day or hour, UTC; 30 days ago where left out."),
     _parameter("until", "The day or hour to end before, UTC; the end of today where left out."),
     _parameter("group_by", f"Of {', '.join(GROUPS)}; several are separated by commas."),
-    *(_parameter(name, f"Only calls of this {name}.") for name in USAGE_DIMENSIONS),
-    _parameter("page", "From 1.", type="integer", minimum=1),
+    *(
+        _parameter(name, f"Only calls of this {name}.", pattern=PRINTABLE)
+        for name in USAGE_DIMENSIONS
+    ),
+    _parameter("page", "From 1.", type="integer", minimum=1, maximum=MAX_PAGE),
     _parameter("page_size", "Groups a page.", type="integer", minimum=1, maximum=MAX_PAGE_SIZE),
     _parameter("format", "json, or csv for all groups as a table.", enum=list(FORMATS)),
 ]
@@ -57,7 +68,8 @@ _PARAMETERS = [
 @blueprint.get("/usage")
 @blueprint.doc(parameters=_PARAMETERS)
 @blueprint.response(200, UsageReportSchema())
-@blueprint.alt_response("default", schema=ErrorSchema(), description="An error.")
+@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
+@blueprint.errors(400, 503)
 def usage() -> Response:
     """Report calls, tokens and cost of a span of time, in groups.
 

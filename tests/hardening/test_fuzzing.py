@@ -1,0 +1,105 @@
+"""Whatever is sent to whatever route: a documented answer, and every error in the envelope.
+
+Many bodies without a socket in between, and some of them under gunicorn.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from flask import Flask
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.faults.gateway import Gateway
+from tests.hardening.mutating import all_bodies, answered_well, operations_in
+from tests.hardening.sending import answers_to, posted
+from tests.support.raw import RawResponse
+from tests.support.replies import answer_with
+from tests.support.upstream import ScriptedUpstream
+from tests.web.refusals import JSON_TYPE, read_raw_refusal
+
+Send = Callable[[str, bytes], RawResponse]
+MANY = 100_000
+IN_PROCESS, UNDER_GUNICORN = 1_000, 100
+# The application and its upstream are the same for all bodies of a test, and the time is bounded
+# by their number.
+hostile = settings(
+    deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+)
+REPORT_ARGUMENTS = (
+    "since",
+    "until",
+    "group_by",
+    "page",
+    "page_size",
+    "format",
+    "model",
+    "tag",
+    "x",
+)
+
+
+@pytest.fixture
+def send(app: Flask, upstream: ScriptedUpstream) -> Send:
+    """Send a body to the application in this process."""
+    upstream.script(*[answer_with(answered_well)] * MANY)
+    client = app.test_client()
+
+    def post(path: str, body: bytes) -> RawResponse:
+        answer = client.post(path, data=body, headers=[JSON_TYPE])
+        return RawResponse(answer.status_code, list(answer.headers), answer.data)
+
+    return post
+
+
+def hold_to(document: Mapping[str, Any], send: Send, *, examples: int) -> None:
+    """Send so many bodies, and assert what holds for every answer."""
+    operations = st.sampled_from(operations_in(document))
+
+    @settings(hostile, max_examples=examples)
+    @given(data=st.data())
+    def check(data: st.DataObject) -> None:
+        operation = data.draw(operations)
+        answer = send(operation.path, data.draw(all_bodies(operation)))
+        assert answer.status in operation.statuses
+        assert answer.status < 500
+        assert answer.status == 200 or read_raw_refusal(operation.path, answer)
+
+    check()
+
+
+def test_any_body_gets_a_documented_answer(send: Send, app: Flask) -> None:
+    hold_to(app.test_client().get("/openapi.json").get_json(), send, examples=IN_PROCESS)
+
+
+def test_any_body_gets_a_documented_answer_under_gunicorn(gateway: Gateway) -> None:
+    gateway.upstream.script(*[answer_with(answered_well)] * MANY)
+
+    def post(path: str, body: bytes) -> RawResponse:
+        (answer,) = answers_to(gateway, posted(path, body))
+        return answer
+
+    (document,) = answers_to(
+        gateway, b"GET /openapi.json HTTP/1.1\r\nHost: service\r\nConnection: close\r\n\r\n"
+    )
+    hold_to(document.json, post, examples=UNDER_GUNICORN)
+
+
+@settings(hostile, max_examples=IN_PROCESS)
+@given(
+    arguments=st.lists(
+        st.tuples(st.sampled_from(REPORT_ARGUMENTS), st.text(max_size=30)), max_size=4
+    )
+)
+def test_any_question_for_a_report_gets_a_documented_answer(
+    app: Flask, arguments: list[tuple[str, str]]
+) -> None:
+    path = f"/api/v1/usage?{urlencode(arguments, errors='replace')}"
+
+    answer = app.test_client().get(path)
+
+    raw = RawResponse(answer.status_code, list(answer.headers), answer.data)
+    assert answer.status_code in {200, 400}
+    assert answer.status_code == 200 or read_raw_refusal("/api/v1", raw).fields
