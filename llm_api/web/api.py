@@ -55,7 +55,7 @@ class StrictSchema(ma.Schema):
         unknown = ma.RAISE
 
 
-CODES = ("VALIDATION_ERROR", "SERVICE_ERROR", "RATE_LIMIT_EXCEEDED")
+CODES = ("VALIDATION_ERROR", "AUTHENTICATION_ERROR", "RATE_LIMIT_EXCEEDED", "SERVICE_ERROR")
 
 
 class FieldErrorSchema(ma.Schema):
