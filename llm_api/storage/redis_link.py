@@ -29,23 +29,34 @@ class RedisLink:
         )
         self._complaint = complaint
         self._clock = clock
+        self._has_failed = False
         self._retry_at = float("-inf")
 
     @property
     def is_away(self) -> bool:
-        """Whether Redis has just failed and is left alone."""
-        return self._clock() < self._retry_at
+        """Whether Redis has failed and is left alone for now."""
+        return self._has_failed and self._clock() < self._retry_at
 
     def tried(self, ask: Callable[[], _T], *, otherwise: _T) -> _T:
         """Ask Redis; return the other value while it is away."""
         if self.is_away:
             return otherwise
-        try:
-            return ask()
-        except redis.RedisError as error:
+        if self._has_failed:
+            # Now, and not afterwards: a silent Redis would hold up all who ask at this moment.
             self._retry_at = self._clock() + _PAUSE_S
-            logger.warning(self._complaint, extra={"cause": type(error).__name__})
+        try:
+            answer = ask()
+        except redis.RedisError as error:
+            self._note_failure(error)
             return otherwise
+        self._has_failed = False
+        return answer
+
+    def _note_failure(self, error: redis.RedisError) -> None:
+        self._retry_at = self._clock() + _PAUSE_S
+        if not self._has_failed:
+            self._has_failed = True
+            logger.warning(self._complaint, extra={"cause": type(error).__name__})
 
     def close(self) -> None:
         """Close the connections."""

@@ -272,10 +272,12 @@ def test_while_redis_is_away_places_are_counted_in_memory(
 
 @in_each_fault
 def test_that_redis_is_away_is_told_once(
-    fault: Any, valkey: ValkeyServer, store: Any, process: RedisSlots, caplog: Any
+    fault: Any, valkey: ValkeyServer, store: Any, process: RedisSlots, clock: Clock, caplog: Any
 ) -> None:
     with fault(valkey, store):
-        taken(process, 9, *"abcdefgh")
+        taken(process, 9, *"abcd")
+        clock.now += AWAY_S
+        taken(process, 9, *"efgh")
 
     assert [record.message for record in caplog.records] == [WARNING]
 
