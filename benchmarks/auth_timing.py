@@ -13,14 +13,14 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
 
 from flask import Flask
-from werkzeug.test import EnvironBuilder
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from benchmarks.report import BudgetLine, budget_lines
 from llm_api.access import ApiKey
@@ -67,17 +67,11 @@ def answer_us(app: Flask, key: str, status: int) -> float:
     # From an address that has guessed nothing yet.
     environ = EnvironBuilder(path=PATH, headers=headers, input_stream=io.BytesIO()).get_environ()
     environ["REMOTE_ADDR"] = next(addresses)
-    answers: list[str] = []
-
-    def begin(line: str, _headers: object, _error: object = None) -> Callable[[bytes], object]:
-        answers.append(line)
-        return bytes
-
     began = time.perf_counter()
-    b"".join(app(environ, begin))
+    _, line, _ = run_wsgi_app(app, environ, buffered=True)
     seconds = time.perf_counter() - began
-    if not answers[0].startswith(str(status)):
-        raise RuntimeError(f"{answers[0]} in place of {status}")
+    if not line.startswith(str(status)):
+        raise RuntimeError(f"{line} in place of {status}")
     return seconds * 1e6
 
 

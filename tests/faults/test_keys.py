@@ -26,6 +26,14 @@ from tests.web.refusals import CHAT, CHATS, COMPLETIONS, good_body, read_refusal
 STATIC = secrets.token_hex(20)
 CLOSED = {"REQUIRE_API_KEY": "true", "API_KEYS": f"ci={STATIC}", "RATE_LIMIT": "1000000/minute"}
 UNKNOWN_FOR_NOW = (503, "SERVICE_ERROR", "keys_unavailable", True)
+NAMES_ITS_WORKER = """
+
+@app.after_request
+def name_the_worker(response):
+    import os
+    response.headers["worker"] = str(os.getpid())
+    return response
+"""
 Prepare = Callable[..., Service]
 
 
@@ -40,12 +48,15 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 @pytest.fixture
 def prepare(upstream: ScriptedUpstream, tmp_path: Path) -> Iterator[Prepare]:
-    """Start services that need keys."""
+    """Start services that need keys; `after` is appended to their program."""
     with ExitStack() as stack:
 
-        def make(env: Mapping[str, str]) -> Service:
+        def make(env: Mapping[str, str], *, after: str = "") -> Service:
             settings = {**fast_upstream(upstream.url), **CLOSED, **env}
-            return stack.enter_context(own_service(tmp_path, settings))
+            service = own_service(tmp_path, settings)
+            program = tmp_path / "project" / "wsgi.py"
+            program.write_text(program.read_text() + after)
+            return stack.enter_context(service)
 
         yield make
 
@@ -70,10 +81,11 @@ def ask(service: Service, text: str) -> requests.Response:
         return session.post(url, json=good_body(CHAT), headers=header, timeout=20)
 
 
-def statuses(service: Service, text: str, times: int) -> set[int]:
-    """Return what so many requests at once are answered with."""
+def by_worker(service: Service, text: str, times: int) -> dict[str, int]:
+    """Return what each worker says to so many requests at once."""
     with ThreadPoolExecutor(times) as pool:
-        return {answer.status_code for answer in pool.map(ask, [service] * times, [text] * times)}
+        answers = pool.map(ask, [service] * times, [text] * times)
+        return {answer.headers.get("worker", ""): answer.status_code for answer in answers}
 
 
 def verdict(answer: requests.Response) -> tuple[int, str, str, bool]:
@@ -84,17 +96,21 @@ def verdict(answer: requests.Response) -> tuple[int, str, str, bool]:
 def test_a_disabled_key_is_refused_by_all_workers_within_a_minute(
     prepare: Prepare, keys_of: Callable[[Service], KeyService]
 ) -> None:
-    service = prepare({"WEB_CONCURRENCY": "2"})
-    wait_until(lambda: len(service.worker_pids()) == 2, 10, service.log)
+    service = prepare({"WEB_CONCURRENCY": "2"}, after=NAMES_ITS_WORKER)
     keys = keys_of(service)
     disabled, kept = (keys.issue(ApiKey("", name)) for name in ("disabled", "kept"))
-    assert statuses(service, disabled.secret, 30) == {200}
+    said: dict[str, int] = {}
 
+    def all_workers_say(status: int) -> bool:
+        said.update(by_worker(service, disabled.secret, 10))
+        return list(said.values()) == [status, status]
+
+    wait_until(lambda: all_workers_say(200), 20, service.log)
     keys.disable(disabled.key.id)
 
-    wait_until(lambda: statuses(service, disabled.secret, 10) == {401}, 60, service.log)
-    assert statuses(service, disabled.secret, 50) == {401}
-    assert statuses(service, kept.secret, 10) == {200}
+    wait_until(lambda: all_workers_say(401), 60, service.log)
+    assert set(by_worker(service, disabled.secret, 30).values()) == {401}
+    assert set(by_worker(service, kept.secret, 10).values()) == {200}
 
 
 def test_while_the_database_is_stopped_known_keys_open_and_others_are_told_to_wait(
@@ -133,7 +149,7 @@ def test_while_the_database_is_frozen_a_known_key_opens_beyond_its_freshness(
             return "keys cannot be looked up" in service.log()
 
         wait_until(is_asked_again, 60, service.log)
-        answers |= statuses(service, known.secret, 20)
+        answers |= set(by_worker(service, known.secret, 20).values())
         assert verdict(ask(service, new_secret())) == UNKNOWN_FOR_NOW
     finally:
         postgres.thaw()
