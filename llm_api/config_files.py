@@ -1,4 +1,4 @@
-"""Reads the data in `config/`: the catalogue of models and the vendor profiles.
+"""Reads the data in `config/`: the catalogue of models, vendor profiles and prompt targets.
 
 What is wrong in a file is told like a wrong setting: which file, where in it, and what would be
 right.
@@ -15,6 +15,8 @@ import marshmallow as ma
 
 from llm_api.access import Limits
 from llm_api.domain import Model
+from llm_api.prompting import GENERIC as GENERIC_TARGET
+from llm_api.prompting import Target
 from llm_api.services.prices import Price, PriceList
 from llm_api.services.rates import parse_limits
 from llm_api.settings import SettingsError
@@ -25,6 +27,8 @@ from llm_api.upstream.refusals import REASONS
 FOLDER = Path("config")
 MODELS = FOLDER / "models.toml"
 PROFILES = FOLDER / "profiles"
+TARGETS = FOLDER / "targets.toml"
+LANGUAGES = ("en", "zh")
 
 
 class _Names(ma.fields.List[Any]):
@@ -83,6 +87,7 @@ class _LimitsSchema(ma.Schema):
 class _ModelSchema(ma.Schema):
     upstream = ma.fields.String(required=True)
     is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    has_json_mode = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     fallback = _Names(load_default=())
     longer_context = ma.fields.String(load_default=None)
     prices = ma.fields.List(ma.fields.Nested(_PriceSchema), load_default=())
@@ -130,6 +135,36 @@ class _ProfileSchema(ma.Schema):
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
 
 
+class _TargetSchema(ma.Schema):
+    languages = ma.fields.List(
+        ma.fields.String(validate=ma.validate.OneOf(LANGUAGES)),
+        required=True,
+        validate=ma.validate.Length(min=1),
+    )
+    max_length = ma.fields.Dict(
+        keys=ma.fields.String(validate=ma.validate.OneOf(LANGUAGES)),
+        values=ma.fields.Integer(strict=True, validate=ma.validate.Range(min=100)),
+        required=True,
+    )
+    is_tags = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    max_negative = ma.fields.Integer(
+        strict=True, load_default=None, validate=ma.validate.Range(min=1)
+    )
+    note = ma.fields.String(load_default=None)
+
+    @ma.validates_schema
+    def _check_lengths(self, target: dict[str, Any], **_: Any) -> None:
+        if set(target["languages"]) != set(target["max_length"]):
+            message = "Must have a length for each of the languages, and for no other."
+            raise ma.ValidationError({"max_length": [message]})
+
+
+class _TargetsSchema(ma.Schema):
+    targets = ma.fields.Dict(
+        keys=ma.fields.String(), values=ma.fields.Nested(_TargetSchema), required=True
+    )
+
+
 def read_models(root: Path) -> tuple[list[Model], PriceList]:
     """Read the catalogue of an installation and what its models cost; raises SettingsError."""
     table = _checked(_CatalogueSchema(), root, MODELS)
@@ -155,6 +190,17 @@ def read_profiles(root: Path) -> dict[str, Profile]:
     if GENERIC not in profiles:
         raise SettingsError([f"{PROFILES / GENERIC}.toml is missing."])
     return profiles
+
+
+def read_targets(root: Path) -> dict[str, Target]:
+    """Read the models that draw and film by their names; raises SettingsError."""
+    table = _checked(_TargetsSchema(), root, TARGETS)["targets"]
+    if GENERIC_TARGET not in table:
+        raise SettingsError([f"{TARGETS}: targets.{GENERIC_TARGET} is missing."])
+    return {
+        name: Target(name, **traits | {"languages": tuple(traits["languages"])})
+        for name, traits in table.items()
+    }
 
 
 def _profile(root: Path, path: Path) -> Profile:

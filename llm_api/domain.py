@@ -1,6 +1,6 @@
 """The nouns of the service: plain values, passed between the layers."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -213,37 +213,18 @@ class Completion:
 class Model:
     """A model that callers may name; `is_guided` marks one too small to follow written rules.
 
-    `fallback` names models and upstreams to try, in order, where this one fails, and
-    `longer_context` the one for conversations that are too long for it. `limits` are for all
-    callers together.
+    `has_json_mode` says that it takes `response_format` `json_object`. `fallback` names models and
+    upstreams to try, in order, where this one fails, and `longer_context` the one for conversations
+    that are too long for it. `limits` are for all callers together.
     """
 
     id: str
     upstream: str
     is_guided: bool = False
+    has_json_mode: bool = False
     fallback: tuple[str, ...] = ()
     longer_context: str | None = None
     limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True, slots=True)
-class PromptRequest:
-    """A prompt to rewrite for an image or a video model."""
-
-    prompt: str
-    type: str
-    style: str | None = None
-    enhance_details: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class OptimizedPrompt:
-    """A rewritten prompt. `improvements` names only what the rewrite verifiably added."""
-
-    original_prompt: str
-    optimized_prompt: str
-    improvements: Sequence[str] = ()
-    warnings: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -140,7 +140,8 @@ def test_a_profile_of_its_title_alone_says_nothing(root: Path) -> None:
 
 
 def test_all_that_a_model_may_say_is_read(root: Path) -> None:
-    text = 'is_guided = true\nfallback = ["judge", "x"]\nlonger_context = "y"\n' + limits(
+    switches = "is_guided = true\nhas_json_mode = true\n"
+    text = f'{switches}fallback = ["judge", "x"]\nlonger_context = "y"\n' + limits(
         'requests = "6/second;500/day", tokens_per_minute = 1000000000, '
         "concurrent_requests = 3, concurrent_streams = 1"
     )
@@ -148,7 +149,9 @@ def test_all_that_a_model_may_say_is_read(root: Path) -> None:
 
     (read,) = read_models(root)[0]
 
-    assert (read.id, read.upstream, read.is_guided) == ("m.1", "fast", True)
+    assert (read.id, read.upstream) == ("m.1", "fast")
+    assert read.is_guided
+    assert read.has_json_mode
     assert (read.fallback, read.longer_context) == (("judge", "x"), "y")
     assert read.limits == Limits("6/second;500/day", 1_000_000_000, 3, 1)
 

@@ -22,6 +22,7 @@ class Destination:
     model: str
     model_asked: str | None
     is_guided: bool = False
+    has_json_mode: bool = False
     fallbacks: tuple["Destination", ...] = ()
     longer_context: "Destination | None" = None
     limits: Limits = field(default_factory=Limits)
@@ -107,6 +108,7 @@ class Catalogue:
             destination,
             is_guided=bool(known and known.is_guided),
             limits=known.limits if known else Limits(),
+            has_json_mode=_has_json_mode(destination.upstream, known),
             fallbacks=tuple(other for other in fallbacks if other is not None),
             longer_context=longer,
         )
@@ -118,7 +120,18 @@ class Catalogue:
         if (known := self._models.get(name)) is None:
             return None
         upstream = upstream or self._upstreams[known.upstream]
-        return Destination(upstream, name, None, is_guided=known.is_guided)
+        return Destination(
+            upstream,
+            name,
+            None,
+            is_guided=known.is_guided,
+            has_json_mode=_has_json_mode(upstream, known),
+        )
+
+
+def _has_json_mode(upstream: UpstreamClient, known: Model | None) -> bool:
+    """Tell whether a model writes JSON when asked to: its entry and its vendor say so."""
+    return bool(known and known.has_json_mode) and upstream.has_json_mode
 
 
 def _permitted(destination: Destination, key: ApiKey) -> Destination:

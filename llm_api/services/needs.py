@@ -29,6 +29,11 @@ class Needs:
         """Both together."""
         return self.prompt_tokens + self.completion_tokens
 
+    def twice(self) -> "Needs":
+        """Add what a second call takes, which has the first one's answer in its prompt."""
+        prompt = 2 * self.prompt_tokens + self.completion_tokens
+        return Needs(prompt, 2 * self.completion_tokens)
+
     @property
     def usage(self) -> TokenUsage:
         """The same as a usage, for its price."""

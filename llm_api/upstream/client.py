@@ -62,6 +62,7 @@ class UpstreamClient:
         self._must_end = watch.drain.is_over
         self._profile = profile
         self._policy = policy or RetryPolicy()
+        self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
         self._places = Places(traits.max_concurrency, traits.queue_timeout)
         self._lines = Lines(
             [

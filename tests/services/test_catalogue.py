@@ -77,3 +77,14 @@ def test_a_model_that_is_not_on_offer_is_not_found(configured: Catalogue, name: 
         configured.model(name)
 
     assert raised.value.reason == "model_not_found"
+
+
+def test_json_is_asked_for_where_the_model_and_its_vendor_take_it() -> None:
+    models = [Model("fast-model", "fast", has_json_mode=True), Model("fast-other", "fast")]
+    catalogue = Catalogue(models, {"fast": FAST}, FAST, fallbacks={"fast": ["fast-model"]})
+
+    destination = catalogue.route(None)
+
+    assert destination.has_json_mode
+    assert destination.fallbacks[0].has_json_mode
+    assert not catalogue.route("fast-other").has_json_mode

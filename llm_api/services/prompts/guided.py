@@ -2,131 +2,134 @@
 
 A model of some hundred million parameters cannot follow rules: asked freely it echoes, invents
 people or drifts. Here its answer is bound by a JSON schema whose pattern begins with the user's own
-words and goes on with one phrase of each facet, so that it reads the subject right before it
-chooses, and can choose nothing wrong. Of its answer only the choices are taken: the user's words
-stay as they were typed. Measured in docs/decisions/0004-guided-form.md.
+words and goes on with one phrase of each facet that the user left open, so that it reads the
+subject right before it chooses, and can choose nothing wrong. Of its answer only the choices are
+taken: the user's words stay as they were typed. Measured in docs/decisions/0004-guided-form.md.
 """
 
 import json
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
-from llm_api.domain import Completion, PromptRequest
-from llm_api.services.prompts.checks import is_chinese
+from llm_api.domain import Completion
+from llm_api.services.prompts.composing import composed, tidied
+from llm_api.services.prompts.facets import Example, Facet, Phrase, all_facets
+from llm_api.services.prompts.language import is_chinese
+from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.verdict import Judge
 
+METHOD = "guided"
 _INSTRUCTION = (
     "You add words for light, framing, colors, surface and camera that suit a picture."
     " Answer in JSON."
 )
 _GIST_CHARS = 240
-_CHINESE_GIST_CHARS = 80  # the bundled model needs about three tokens for each
+# The bundled model needs about three tokens for each, and understands hardly any.
+_CHINESE_GIST_CHARS = 30
 _MAX_TOKENS = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Facet:
-    """One thing to choose: its phrases in English with their Chinese, and when it is left out."""
-
-    phrases: Mapping[str, str]
-    already: re.Pattern[str]
-    is_detail: bool
-    is_optical: bool
-
-    @property
-    def pattern(self) -> str:
-        """A regular expression that matches one of the phrases."""
-        return "(" + "|".join(self.phrases) + ")"
 
 
 class GuidedForm:
     """Asks a model that can only choose."""
 
-    def __init__(self) -> None:
-        """Read the facets and the examples."""
-        text = resources.files(__package__).joinpath("facets.toml").read_text("utf-8")
-        table = tomllib.loads(text)
-        self._drawn = re.compile(table["drawn_styles"])
-        self._facets = {kind: [_facet(f) for f in table[kind]] for kind in ("image", "video")}
-        self._examples = {kind: table[f"{kind}_example"] for kind in ("image", "video")}
+    method = METHOD
 
-    def parameters(self, request: PromptRequest) -> Mapping[str, Any]:
-        """Return the chat completion to ask for."""
-        chosen = self._wanted(request)
-        gist = _gist(request.prompt)
+    def __init__(self, judge: Judge) -> None:
+        """Take who judges what was put together."""
+        self._judge = judge
+        self._facets = all_facets()
+
+    def version(self, task: Task) -> str:
+        """Name the phrases that a task is done with; it changes with every word of them."""
+        return f"{task.wanted.type}-{METHOD}-{self._facets.version}"
+
+    def parameters(self, task: Task, *, has_json_mode: bool = False) -> Mapping[str, Any] | None:  # noqa: ARG002  # the form brings its own
+        """Return the chat completion to ask for; None where there is nothing to choose."""
+        facets = self._open(task)
+        if not facets:
+            return None
+        gist = _gist(task.prompt)
         messages = [{"role": "system", "content": _INSTRUCTION}]
-        for example in self._examples[request.type]:
-            messages += _turn(example["prompt"], _chosen_of(example["chosen"], chosen))
+        for example in self._facets.examples[task.wanted.type]:
+            messages += _turn(example, facets)
         messages.append({"role": "user", "content": gist})
-        return {
+        parameters: dict[str, Any] = {
             "messages": messages,
-            "temperature": 0.6,
+            "temperature": 0.3,
             "top_p": 0.9,
             "repeat_penalty": 1.12,
             "repeat_last_n": 96,
             "max_tokens": _MAX_TOKENS,
             "response_format": {
                 "type": "json_schema",
-                "json_schema": {"name": "prompt", "schema": _schema(_pattern(gist, chosen))},
+                "json_schema": {"name": "prompt", "schema": _schema(_pattern(gist, facets))},
             },
         }
+        if task.request.seed is not None:
+            parameters["seed"] = task.request.seed
+        return parameters
 
-    def rewrite(self, request: PromptRequest, completion: Completion) -> str:
-        """Build the prompt from the user's words and the model's choices; empty if it made none."""
-        pattern = _pattern(_gist(request.prompt), self._wanted(request))
-        try:
-            match = re.fullmatch(pattern, json.loads(completion.text)["prompt"])
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return ""
-        return self._composed(request, match.groups()) if match else ""
+    def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
+        """Build prompts from the user's words and the model's choices; none if it made none."""
+        if task.is_translated:
+            return []
+        if not task.request.enhance_details:
+            return [tidied(task)]
+        facets = self._open(task)
+        chosen = _chosen(task, facets, completion) if completion else []
+        if chosen is None:
+            return []
+        varied = [_varied(facets, chosen, by) for by in range(task.request.n)]
+        return list(dict.fromkeys(self._composed(task, phrases) for phrases in varied))
 
-    def _wanted(self, request: PromptRequest) -> list[Facet]:
-        """Return the facets to choose; at least one, so that the model has something to do."""
-        facets = self._facets[request.type]
-        text = f"{request.prompt} {request.style or ''}"
-        is_drawn = bool(self._drawn.search(text))
-        allowed = [
-            facet
-            for facet in facets
-            if (request.enhance_details or not facet.is_detail)
-            and not (is_drawn and facet.is_optical)
-        ]
-        return [facet for facet in allowed if not facet.already.search(text)] or allowed[-1:]
+    def _open(self, task: Task) -> Sequence[Facet]:
+        if task.is_translated or not task.request.enhance_details:
+            return []
+        text = f"{task.source} {task.wanted.style or ''}"
+        return self._facets.open_for(task.wanted.type, text, _scenes(task))
 
-    def _composed(self, request: PromptRequest, chosen: Sequence[str]) -> str:
-        prompt, style = request.prompt.strip(), (request.style or "").strip()
-        chinese = is_chinese(prompt)
-        added = [
-            facet.phrases[phrase] if chinese else phrase
-            for phrase, facet in zip(chosen, self._wanted(request), strict=True)
-            if not facet.already.search(f"{prompt} {style}")
-        ]
-        if style and not _names(prompt, style):
-            added.insert(0, _with_noun(style, "风格" if chinese else " style"))
-        return _joined(prompt, added, chinese=chinese)
-
-
-def _names(prompt: str, style: str) -> bool:
-    """Whether a prompt has the style as words of its own, and not as a part of others."""
-    words = re.escape(style.casefold())
-    edges = rf"(?<![a-z0-9]){words}(?![a-z0-9])" if style.isascii() else words
-    return bool(re.search(edges, prompt.casefold()))
+    def _composed(self, task: Task, phrases: Sequence[Phrase]) -> str:
+        """Put phrases behind the prompt, but none that would make it a worse one."""
+        whole = composed(task, phrases)
+        if self._judge.judge_composed(task, whole).is_good:
+            return whole
+        kept: list[Phrase] = []
+        least = len(self._judge.judge_composed(task, composed(task, [])).violations)
+        for phrase in phrases:
+            verdict = self._judge.judge_composed(task, composed(task, [*kept, phrase]))
+            if len(verdict.violations) <= least:
+                kept.append(phrase)
+        return composed(task, kept)
 
 
-def _with_noun(style: str, noun: str) -> str:
-    return style if style.casefold().endswith(noun.strip()) else f"{style}{noun}"
+def _scenes(task: Task) -> frozenset[str]:
+    """Tell what the locks say of the scene."""
+    locks = task.locks
+    several = len(locks.objects) > 1 or locks.counts or locks.relations
+    known = {"alive": locks.has_animate or locks.mentions_person, "group": bool(several)}
+    return frozenset(name for name, is_so in known.items() if is_so)
 
 
-def _facet(table: Mapping[str, Any]) -> Facet:
-    return Facet(
-        phrases={phrase["en"]: phrase["zh"] for phrase in table["phrases"]},
-        already=re.compile(table["already"]),
-        is_detail=table.get("is_detail", False),
-        is_optical=table.get("is_optical", False),
-    )
+def _chosen(task: Task, facets: Sequence[Facet], completion: Completion) -> Sequence[int] | None:
+    """Return which phrase of each facet the model chose; None if its answer is out of form."""
+    pattern = _pattern(_gist(task.prompt), facets)
+    try:
+        match = re.fullmatch(pattern, json.loads(completion.text)["prompt"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if match is None:
+        return None
+    names = [[phrase.en for phrase in facet.phrases] for facet in facets]
+    return [among.index(one) for among, one in zip(names, match.groups(), strict=True)]
+
+
+def _varied(facets: Sequence[Facet], chosen: Sequence[int], by: int) -> Sequence[Phrase]:
+    """Return the chosen phrases, or for a further rewrite those that come so much later."""
+    return [
+        facet.phrases[(at + by) % len(facet.phrases)]
+        for facet, at in zip(facets, chosen, strict=True)
+    ]
 
 
 def _gist(prompt: str) -> str:
@@ -149,23 +152,11 @@ def _schema(pattern: str) -> dict[str, Any]:
     }
 
 
-def _chosen_of(example: Sequence[str], facets: Sequence[Facet]) -> list[str]:
+def _turn(example: Example, facets: Sequence[Facet]) -> list[dict[str, str]]:
     """Show in an example only the facets that are asked for."""
-    return [phrase for facet in facets for phrase in example if phrase in facet.phrases]
-
-
-def _turn(prompt: str, chosen: Sequence[str]) -> list[dict[str, str]]:
-    answer = json.dumps({"prompt": ", ".join([prompt, *chosen])})
-    return [{"role": "user", "content": prompt}, {"role": "assistant", "content": answer}]
-
-
-def _joined(prompt: str, added: Sequence[str], *, chinese: bool) -> str:
-    """Put phrases behind a prompt: into its sentence, or into one of their own."""
-    if not added:
-        return prompt
-    comma, stop = ("，", "。") if chinese else (", ", ".")
-    tail = comma.join(added)
-    if prompt[-1] in ".!?。！？":
-        gap = "" if chinese else " "
-        return f"{prompt}{gap}{tail[0].upper()}{tail[1:]}{stop}"
-    return f"{prompt.rstrip(',;，；、 ')}{comma}{tail}"
+    chosen = example.chosen_of(frozenset(facet.name for facet in facets))
+    answer = json.dumps({"prompt": ", ".join([example.prompt, *chosen])})
+    return [
+        {"role": "user", "content": example.prompt},
+        {"role": "assistant", "content": answer},
+    ]

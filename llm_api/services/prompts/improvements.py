@@ -17,12 +17,11 @@ def _vocabulary() -> list[tuple[str, re.Pattern[str]]]:
 
 def improvements(original: str, rewrite: str) -> Sequence[str]:
     """Return the documented sentences that are true of the rewrite, in their fixed order."""
-    return [
-        sentence
-        for sentence, words in _vocabulary()
-        if _found(words, rewrite) - _found(words, original)
-    ]
+    before, after = original.lower(), rewrite.lower()
+    return [sentence for sentence, words in _vocabulary() if _has_new(words, before, after)]
 
 
-def _found(words: re.Pattern[str], text: str) -> set[str]:
-    return {match.group().lower() for match in words.finditer(text)}
+def _has_new(words: re.Pattern[str], before: str, after: str) -> bool:
+    """Tell whether one of the words stands in the second text only."""
+    known = {match.group() for match in words.finditer(before)}
+    return any(match.group() not in known for match in words.finditer(after))

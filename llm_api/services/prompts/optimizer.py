@@ -1,34 +1,46 @@
-"""Rewrites a prompt for an image or video model: one call, checked, and honest when it fails."""
+"""Rewrites a prompt for an image or video model: checked, and honest when it fails."""
 
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 
-from llm_api.domain import Caller, Completion, OptimizedPrompt, PromptRequest
-from llm_api.errors import Unavailable
-from llm_api.services.catalogue import Catalogue, Destination
-from llm_api.services.fallback import first_that_answers
-from llm_api.services.needs import chat_needs
-from llm_api.services.prompts.checks import what_is_wrong
-from llm_api.services.prompts.guided import GuidedForm
-from llm_api.services.prompts.improvements import improvements
-from llm_api.services.prompts.instructed import InstructedForm
+from llm_api.domain import Caller
+from llm_api.errors import ApiError, Unavailable, UpstreamFault
+from llm_api.prompting import OptimizedPrompt, PromptRequest, Target
+from llm_api.services.catalogue import Catalogue
+from llm_api.services.prompts.details import Work, details
+from llm_api.services.prompts.negatives import negative_prompt
+from llm_api.services.prompts.rewriting import Rewriter, Rewriting, nothing_within
+from llm_api.services.prompts.task import Task, read_task
 from llm_api.services.usage import UsageLedger
+from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 
 class PromptOptimizer:
     """Rewrites prompts with the configured model."""
 
-    def __init__(self, catalogue: Catalogue, ledger: UsageLedger, *, is_enabled: bool) -> None:
-        """Take what decides where calls go, and what accounts for them."""
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        ledger: UsageLedger,
+        targets: Mapping[str, Target],
+        *,
+        is_enabled: bool,
+    ) -> None:
+        """Take what decides where calls go, what accounts for them, and the models that draw."""
         self._catalogue = catalogue
         self._ledger = ledger
+        self._targets = targets
         self._is_enabled = is_enabled
-        self._guided, self._instructed = GuidedForm(), InstructedForm()
+        self._rewriter = Rewriter()
 
     def optimize(self, request: PromptRequest, caller: Caller) -> OptimizedPrompt:
         """Return the rewritten prompt, or the original with a warning that says why.
 
         An upstream that fails is an ApiError: the caller must know. One that works and writes
-        something unusable costs nothing but the rewrite.
+        something unusable costs nothing but the rewrite, and so does one that takes longer than
+        `max_wait_ms`; with `on_failure` `error` these are ApiErrors, too.
         """
         if not self._is_enabled:
             raise Unavailable(
@@ -36,32 +48,61 @@ class PromptOptimizer:
                 reason="prompt_optimization_disabled",
                 retryable=False,
             )
+        work = Work(time.monotonic())
+        task = read_task(request, self._targets[request.target_model])
+        return _answer(task, self._in_time(task, caller, work), work)
+
+    def _in_time(self, task: Task, caller: Caller, work: Work) -> Rewriting:
+        """Do the task in the time that the caller gives it."""
+        wait_ms = task.request.max_wait_ms
+        if wait_ms is None:
+            return self._rewriting(task, caller, work)
+        limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
+        try:
+            return self._rewriting(task, replace(caller, time_limit=limit), work)
+        except ApiError as error:
+            is_fatal = isinstance(error, ClientGone | ShuttingDown)
+            if is_fatal or task.request.on_failure == "error" or not work.has_run_out_of_patience:
+                raise
+            return nothing_within(wait_ms)
+
+    def _rewriting(self, task: Task, caller: Caller, work: Work) -> Rewriting:
         destination = self._catalogue.route(None, key=caller.key)
-        first = self._form(destination).parameters(request)
-        with self._ledger.account(destination, caller, partial(chat_needs, first)) as accounted:
-            call = accounted.upstream_call
-
-            def ask(at: Destination) -> tuple[GuidedForm | InstructedForm, Completion]:
-                form = self._form(at)
-                parameters = form.parameters(request)
-                completion = at.upstream.complete(at.model, parameters, call, model_was_named=False)
-                return form, completion
-
-            form, completion = first_that_answers(destination, call, caller.notes, ask)
-            accounted.completions.append(completion)
-        return _checked(request, form.rewrite(request, completion))
-
-    def _form(self, at: Destination) -> GuidedForm | InstructedForm:
-        return self._guided if at.is_guided else self._instructed
+        wanted = partial(self._rewriter.needs, task, destination)
+        with self._ledger.account(destination, caller, wanted) as accounted:
+            work.accounted = accounted
+            rewriting = self._rewriter.rewrite(task, destination, accounted, caller)
+            if not rewriting.rewrites and task.request.on_failure == "error":
+                raise UpstreamFault(
+                    "The model service wrote no usable prompt.",
+                    reason="optimizer_bad_output",
+                    retryable=True,
+                )
+        return rewriting
 
 
-def _checked(request: PromptRequest, rewrite: str) -> OptimizedPrompt:
-    wrong = what_is_wrong(request.prompt, rewrite, may_add_details=request.enhance_details)
-    if wrong is None:
-        return OptimizedPrompt(
-            original_prompt=request.prompt,
-            optimized_prompt=rewrite,
-            improvements=improvements(request.prompt, rewrite),
-        )
-    warning = f"The original prompt is returned unchanged: the model's rewrite {wrong}."
-    return OptimizedPrompt(request.prompt, request.prompt, warnings=[warning])
+def _answer(task: Task, rewriting: Rewriting, work: Work) -> OptimizedPrompt:
+    request, rewrites = task.request, rewriting.rewrites
+    wants_several = request.n > 1
+    return OptimizedPrompt(
+        original_prompt=request.prompt,
+        optimized_prompt=rewrites[0] if rewrites else request.prompt,
+        improvements=rewriting.improvements,
+        warnings=_warnings(task, rewriting),
+        candidates=(list(rewrites) or [request.prompt]) if wants_several else None,
+        negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
+        details=details(task, rewriting, work) if request.include_details else None,
+    )
+
+
+def _warnings(task: Task, rewriting: Rewriting) -> Sequence[str]:
+    """Say what did not go as it was asked for."""
+    request, warnings = task.request, []
+    if not rewriting.rewrites:
+        why = rewriting.problems[0].message
+        warnings.append(f"The original prompt is returned unchanged. {why}")
+    elif len(rewriting.rewrites) < request.n:
+        warnings.append(f"{len(rewriting.rewrites)} of {request.n} rewrites were usable.")
+    if request.include_negative_prompt and task.target.max_negative is None:
+        warnings.append(f"{task.target.name} takes no negative prompt.")
+    return warnings

@@ -4,7 +4,8 @@ import secrets
 import time
 from typing import Any
 
-from llm_api.domain import Completion, OptimizedPrompt
+from llm_api.domain import Completion
+from llm_api.prompting import OptimizedPrompt
 
 
 def chat_answer(completion: Completion) -> dict[str, Any]:
@@ -37,10 +38,18 @@ def chat_answer(completion: Completion) -> dict[str, Any]:
 
 
 def prompt_answer(result: OptimizedPrompt) -> dict[str, Any]:
-    """Return the three documented fields, and `warnings` only where there are some."""
-    answer = {
+    """Return the three documented fields, and others only where there is something to say."""
+    answer: dict[str, Any] = {
         "original_prompt": result.original_prompt,
         "optimized_prompt": result.optimized_prompt,
         "improvements": result.improvements,
     }
-    return answer | ({"warnings": result.warnings} if result.warnings else {})
+    if result.warnings:
+        answer["warnings"] = result.warnings
+    if result.candidates is not None:
+        answer["candidates"] = result.candidates
+    if result.negative_prompt is not None:
+        answer["negative_prompt"] = result.negative_prompt
+    if result.details is not None:
+        answer["details"] = result.details
+    return answer

@@ -2,19 +2,16 @@
 
 from flask import Response
 
-from llm_api.domain import ModelRequest, PromptRequest
+from llm_api.domain import ModelRequest
+from llm_api.prompting import PromptRequest
 from llm_api.web.api import MODEL_ERRORS, Blueprint
 from llm_api.web.context import caller, services
 from llm_api.web.envelopes import json_response
 from llm_api.web.notes import noted
 from llm_api.web.replays import answered_once
 from llm_api.web.rest.answers import chat_answer, prompt_answer
-from llm_api.web.rest.schemas import (
-    ChatAnswerSchema,
-    ChatRequestSchema,
-    OptimizedPromptSchema,
-    PromptRequestSchema,
-)
+from llm_api.web.rest.prompt_schemas import OptimizedPromptSchema, PromptRequestSchema
+from llm_api.web.rest.schemas import ChatAnswerSchema, ChatRequestSchema
 
 blueprint = Blueprint(
     "LLM", __name__, url_prefix="/api/v1/llm", description="Chat and prompt optimization."

@@ -5,7 +5,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.domain import ModelRequest, PromptRequest
+from llm_api.domain import ModelRequest
 from llm_api.web.api import StrictSchema
 from llm_api.web.fields import (
     MESSAGES,
@@ -20,7 +20,6 @@ from llm_api.web.fields import (
 
 ROLES = ("system", "user", "assistant")
 MAX_MESSAGES = 2_048
-MAX_PROMPT_CHARS = 4_000
 
 
 class MessageSchema(StrictSchema):
@@ -153,37 +152,4 @@ class ChatAnswerSchema(ma.Schema):
     usage = ma.fields.Nested(UsageSchema)
     fallback = ma.fields.Nested(
         FallbackSchema, metadata={"description": "Only present where a fallback has answered."}
-    )
-
-
-class PromptRequestSchema(StrictSchema):
-    """A prompt to rewrite."""
-
-    prompt = StrictString(required=True, at_least=1, at_most=MAX_PROMPT_CHARS)
-    type = StrictString(required=True, choices=("image", "video"))
-    style = StrictString(
-        at_least=1, at_most=100, is_printable=True, metadata={"example": "watercolor"}
-    )
-    enhance_details = StrictBoolean(
-        load_default=True,
-        metadata={"description": "false: only structure and clarity, nothing new."},
-    )
-
-    @ma.post_load
-    def make(self, document: dict[str, Any], **_: Any) -> PromptRequest:
-        """Make the request that the service takes."""
-        return PromptRequest(**document)
-
-
-class OptimizedPromptSchema(ma.Schema):
-    """The rewritten prompt."""
-
-    original_prompt = ma.fields.String()
-    optimized_prompt = ma.fields.String()
-    improvements = ma.fields.List(
-        ma.fields.String(), metadata={"description": "What the rewrite verifiably added."}
-    )
-    warnings = ma.fields.List(
-        ma.fields.String(),
-        metadata={"description": "Only present where something did not go as asked."},
     )

@@ -4,16 +4,18 @@ import json
 import re
 from typing import Any
 
-import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.domain import Completion, PromptRequest, TokenUsage
+from llm_api.services.prompts.cleaning import clean
 from llm_api.services.prompts.guided import GuidedForm
+from llm_api.services.prompts.instructed import InstructedForm
+from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.verdict import Judge
+from tests.services.prompts.asking import KINDS, completion_of, task_of
 
-FORM = GuidedForm()
-KINDS = ["image", "video"]
+FORM = GuidedForm(Judge(InstructedForm().instructions))
 PROMPTS = {
     "english": "a cat sitting on a chair",
     "sentence": "A cat sits on a chair.",
@@ -38,25 +40,26 @@ PROMPTS = {
 }
 
 
-def completion_of(text: str) -> Completion:
-    document = {"choices": [{"message": {"content": text}, "finish_reason": "stop"}]}
-    return Completion(document, orjson.dumps(document), TokenUsage())
-
-
-def pattern_of(request: PromptRequest) -> str:
-    form: Any = FORM.parameters(request)["response_format"]
+def pattern_of(task: Task) -> str:
+    form: Any = (FORM.parameters(task) or {})["response_format"]
     return str(form["json_schema"]["schema"]["properties"]["prompt"]["pattern"])
 
 
-def choose_first(request: PromptRequest) -> str:
+def choose_first(task: Task) -> str:
     """Answer as a model does that is bound by the schema and always takes the first phrase."""
-    pattern = pattern_of(request).removeprefix("^").removesuffix("$")
+    pattern = pattern_of(task).removeprefix("^").removesuffix("$")
     text = re.sub(r"\(([^|)]*)[^)]*\)", r"\1", pattern).replace("\\-", "-")
     return json.dumps({"prompt": text})
 
 
-def rewritten(request: PromptRequest) -> str:
-    return FORM.rewrite(request, completion_of(choose_first(request)))
+def rewrites(task: Task) -> list[str]:
+    has_question = FORM.parameters(task) is not None
+    return list(FORM.rewrites(task, completion_of(choose_first(task)) if has_question else None))
+
+
+def rewritten(prompt: str, kind: str = "image", **fields: Any) -> str:
+    [rewrite] = rewrites(task_of(prompt, kind, **fields))
+    return rewrite
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -64,138 +67,231 @@ def rewritten(request: PromptRequest) -> str:
 def test_the_words_of_the_user_stay(name: str, kind: str) -> None:
     prompt = PROMPTS[name]
 
-    rewrite = rewritten(PromptRequest(prompt, kind))
+    rewrite = rewritten(prompt, kind)
 
-    assert rewrite.startswith(prompt.strip())
-    assert len(rewrite) > len(prompt.strip())
+    assert rewrite.startswith(clean(prompt))
+    assert len(rewrite) > len(clean(prompt))
 
 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("name", PROMPTS)
 def test_the_pattern_is_short_and_matches_its_own_example(name: str, kind: str) -> None:
-    request = PromptRequest(PROMPTS[name], kind)
+    task = task_of(PROMPTS[name], kind)
 
-    pattern = pattern_of(request)
+    pattern = pattern_of(task)
 
     assert len(pattern) < 2_000
-    assert re.fullmatch(pattern, json.loads(choose_first(request))["prompt"])
+    assert re.fullmatch(pattern, json.loads(choose_first(task))["prompt"])
 
 
 def test_phrases_follow_a_fragment_after_commas() -> None:
-    assert rewritten(PromptRequest("a cat", "video")) == (
-        "a cat, soft natural daylight, wide shot, smooth continuous motion, slow push-in camera"
+    assert rewritten("a cat", "video") == (
+        "a cat, soft natural daylight, natural balanced colors, small natural movements, then a"
+        " quiet pause, medium shot, slow push-in camera"
     )
 
 
 def test_phrases_follow_a_sentence_as_one_of_their_own() -> None:
-    assert rewritten(PromptRequest("A cat sits.", "video")) == (
-        "A cat sits. Soft natural daylight, wide shot, smooth continuous motion,"
-        " slow push-in camera."
-    )
+    rewrite = rewritten("A cat sits.", "video")
+
+    assert rewrite.startswith("A cat sits. Soft natural daylight, natural balanced colors, ")
+    assert rewrite.endswith(", medium shot, slow push-in camera.")
 
 
 def test_a_chinese_prompt_gets_chinese_phrases() -> None:
-    assert rewritten(PromptRequest("一只猫", "video")) == (
-        "一只猫，柔和的自然光，全景镜头，动作流畅连贯，镜头缓慢推近"
+    assert rewritten("一只猫", "video") == (
+        "一只猫，柔和的自然光，自然均衡的色彩，动作细微自然，随后静静停住，中景镜头，镜头缓慢推近"
     )
 
 
 def test_a_comma_at_the_end_is_not_doubled() -> None:
-    assert rewritten(PromptRequest("a cat, ", "video")).startswith("a cat, soft natural daylight")
+    assert rewritten("a cat, ", "video").startswith("a cat, soft natural daylight")
 
 
-@pytest.mark.parametrize(
-    ("prompt", "style", "expected"),
-    [
-        ("a cat", "anime", "anime style"),
-        ("a cat", "Ukiyo-e", "Ukiyo-e style"),
-        ("a cat", "anime style", "anime style"),
-        ("a girl drinking tea", "ink", "ink style"),
-        ("a party", "art", "art style"),
-        ("一只猫", "水彩", "水彩风格"),
-        ("一只猫", "水彩风格", "水彩风格"),
-    ],
-)
+STYLES = [
+    ("a cat", "anime", "anime style"),
+    ("a cat", "Ukiyo-e", "Ukiyo-e style"),
+    ("a cat", "anime style", "anime style"),
+    ("a girl drinking tea", "ink", "ink style"),
+    ("a party", "art", "art style"),
+    ("一只猫", "水彩", "水彩风格"),
+    ("一只猫", "水彩风格", "水彩风格"),
+]
+
+
+@pytest.mark.parametrize(("prompt", "style", "expected"), STYLES)
 def test_the_style_is_named_once(prompt: str, style: str, expected: str) -> None:
-    rewrite = rewritten(PromptRequest(prompt, "image", style=style))
+    rewrite = rewritten(prompt, style=style)
 
     assert rewrite.count(expected) == 1
     assert "style style" not in rewrite
     assert "风格风格" not in rewrite
 
 
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a cat", "a cat, ink style, "),
+        ("A cat sits.", "Ink style: A cat sits. "),
+        ("A cat sits. It sleeps", "Ink style: A cat sits. It sleeps. Soft "),
+    ],
+)
+def test_the_style_stands_in_the_first_sentence(prompt: str, expected: str) -> None:
+    assert rewritten(prompt, style="ink").startswith(expected)
+
+
 @pytest.mark.parametrize("prompt", ["an anime cat", "a cat, Anime style"])
 def test_a_style_that_the_prompt_has_is_not_named_again(prompt: str) -> None:
-    rewrite = rewritten(PromptRequest(prompt, "image", style="anime"))
-
-    assert rewrite.lower().count("anime") == 1
+    assert rewritten(prompt, style="anime").lower().count("anime") == 1
 
 
 @pytest.mark.parametrize("style", [None, "", "  "])
 def test_without_a_style_none_is_named(style: str | None) -> None:
-    assert "style" not in rewritten(PromptRequest("a cat", "image", style=style))
+    assert "style" not in rewritten("a cat", style=style)
 
 
 MENTIONED = [
-    ("a cat at night", "light"),
-    ("a cat, close-up", "composition"),
-    ("a cat, vivid colors", "palette"),
+    ("a cat at night, lit by lamps", "light|glow|highlights"),
+    ("a cat, close-up", "composition|view|shot|framing"),
+    ("a cat, vivid colors", "palette|colors|tones"),
     ("a cat, rough fur", "texture"),
-    ("a cat, 85mm lens", "depth of field"),
+    ("a cat, 85mm lens", "depth of field|focus"),
+    ("a cat before a plain background", "background"),
     ("一只猫，黄昏", "光"),
-    ("一只猫，特写", "构图"),
+    ("一只猫，特写", "构图|视角"),
 ]
 
 
 @pytest.mark.parametrize(("prompt", "added"), MENTIONED)
 def test_what_the_prompt_has_itself_is_not_added(prompt: str, added: str) -> None:
-    rewrite = rewritten(PromptRequest(prompt, "image"))
+    rewrite = rewritten(prompt)
 
-    assert added not in rewrite.removeprefix(prompt)
+    assert not re.search(added, rewrite.removeprefix(prompt))
     assert len(rewrite) > len(prompt)
+
+
+WRONG = [
+    ("a cat at midnight", "image", "daylight|window|studio"),
+    ("a whale underwater", "image", "daylight|window|studio|overcast"),
+    ("a rocket in outer space", "image", "daylight|window|studio|overcast"),
+    ("a cat to the left of a dog", "image", "centered|close-up|shallow"),
+    ("three red apples", "image", "centered|close-up|warm|cool|shallow"),
+    ("a mountain valley", "image", "close-up|studio|window|centered"),
+    ("a company logo", "image", "material|depth of field|muted"),
+    ("a castle in watercolor", "image", "edges|line work|material|focus"),
+    ("a detective, film noir", "image", "colors|tones|palette"),
+    ("a cat, pan left", "video", "camera"),
+    ("a cat runs", "video", "static|quiet|holding still"),
+    ("a chair", "video", "moving|natural movements|livelier"),
+    ("a river", "video", "holding still|slowing down"),
+    ("an astronaut in the forest", "image", "deep black|in the dark"),
+    ("深夜的城市", "image", "自然光|窗光|棚拍"),
+    ("一只猫，镜头向左摇", "video", "推近|机位|跟拍|拉远"),
+]
+
+
+@pytest.mark.parametrize(("prompt", "kind", "wrong"), WRONG)
+def test_no_choice_can_contradict_the_prompt(prompt: str, kind: str, wrong: str) -> None:
+    assert not re.search(wrong, pattern_of(task_of(prompt, kind)).removeprefix(f"^{prompt}"))
 
 
 @pytest.mark.parametrize("style", ["watercolor", "anime", "pixel art", "水墨"])
 def test_a_drawn_style_gets_no_lens(style: str) -> None:
-    rewrite = rewritten(PromptRequest("a cat", "image", style=style))
-
-    assert not re.search("focus|depth of field|dynamic range", rewrite)
+    assert not re.search("focus|depth of field|dynamic range", rewritten("a cat", style=style))
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_without_details_only_the_framing_is_added(kind: str) -> None:
-    request = PromptRequest("a cat on a chair", kind, enhance_details=False)
+def test_the_camera_that_was_asked_for_is_the_only_one() -> None:
+    rewrite = rewritten("a cat", "video", camera="orbit to the left")
 
-    rewrite = rewritten(request)
-
-    assert rewrite.count(",") == 1
-    assert re.search("composition|shot", rewrite)
+    assert rewrite.startswith("a cat, orbit to the left, ")
+    assert "camera" not in rewrite
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_where_nothing_is_left_to_add_the_prompt_stays(kind: str) -> None:
-    prompt = "close-up of a cat at night"
+@pytest.mark.parametrize(
+    ("prompt", "expected"),
+    [
+        ("a cat on a chair", "A cat on a chair."),
+        ("A cat on a chair!", "A cat on a chair!"),
+        ("a cat , on a chair ,", "A cat, on a chair."),
+        ('a sign "OPEN."', 'A sign "OPEN."'),
+        ("一只猫，", "一只猫"),
+    ],
+)
+def test_without_details_it_is_only_put_in_order(prompt: str, expected: str, kind: str) -> None:
+    task = task_of(prompt, kind, enhance_details=False)
 
-    rewrite = rewritten(PromptRequest(prompt, kind, enhance_details=False))
+    assert FORM.parameters(task) is None
+    assert FORM.rewrites(task, None) == [expected]
 
-    assert rewrite == prompt
+
+def test_without_details_a_style_is_still_named() -> None:
+    assert rewritten("a cat", style="ink", enhance_details=False) == "A cat, ink style."
+
+
+FULL = (
+    "close-up of a cat at night by lamp light, vivid colors, rough fur, plain background, 85mm lens"
+)
+
+
+def test_where_nothing_is_left_to_add_nobody_is_asked() -> None:
+    task = task_of(FULL)
+
+    assert FORM.parameters(task) is None
+    assert FORM.rewrites(task, None) == [FULL]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("prompt", ["a cat", "A cat sits.", "三只猫", "a city at night, pan left"])
+def test_what_was_optimized_once_is_left_as_it_is(prompt: str, kind: str) -> None:
+    once = rewritten(prompt, kind)
+
+    assert rewrites(task_of(once, kind)) == [once]
+
+
+def test_it_cannot_translate() -> None:
+    task = task_of("一只猫", language="en")
+
+    assert FORM.parameters(task) is None
+    assert FORM.rewrites(task, None) == []
+
+
+def test_no_more_is_added_than_there_is_room() -> None:
+    task = task_of("a cat", max_length=40)
+
+    [rewrite] = FORM.rewrites(task, completion_of(choose_first(task)))
+
+    assert rewrite == "a cat, soft natural daylight, sharp focus"[: len(rewrite)]
+    assert len("a cat, ") < len(rewrite) <= 40
+
+
+def test_several_rewrites_differ() -> None:
+    found = rewrites(task_of("a cat", n=4))
+
+    assert len(set(found)) == 4
+    assert all(one.startswith("a cat, ") for one in found)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_examples_choose_what_is_asked_for(kind: str) -> None:
-    request = PromptRequest("a cat at night", kind)
-    messages: Any = FORM.parameters(request)["messages"]
+    task = task_of("a cat at night, lit by lamps", kind)
+    messages: Any = (FORM.parameters(task) or {})["messages"]
 
     answers = [json.loads(m["content"])["prompt"] for m in messages if m["role"] == "assistant"]
 
-    facets = pattern_of(request).removeprefix("^a cat at night")
-    assert all(re.search(f"{facets}", answer) for answer in answers)
-    assert len(answers) >= 4
+    asked = pattern_of(task).count("(")
+    assert all(re.search("texture|camera", answer) for answer in answers)
+    assert not any(re.search("light", answer) for answer in answers)
+    assert (len(answers) >= 4, asked) == (True, {"image": 5, "video": 4}[kind])
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_answer_is_bounded(kind: str) -> None:
-    assert FORM.parameters(PromptRequest("a cat", kind))["max_tokens"] == 400
+    assert (FORM.parameters(task_of("a cat", kind)) or {})["max_tokens"] == 400
+
+
+def test_a_seed_is_passed_on() -> None:
+    assert (FORM.parameters(task_of("a cat", seed=7)) or {})["seed"] == 7
 
 
 BAD_ANSWERS = {
@@ -217,12 +313,14 @@ BAD_ANSWERS = {
 
 @pytest.mark.parametrize("name", BAD_ANSWERS)
 def test_an_answer_out_of_form_gives_nothing(name: str) -> None:
-    request = PromptRequest("a cat", "image")
-
-    assert FORM.rewrite(request, completion_of(BAD_ANSWERS[name])) == ""
+    assert FORM.rewrites(task_of("a cat"), completion_of(BAD_ANSWERS[name])) == []
 
 
-PROMPT_TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80).filter(str.strip)
+def is_visible(text: str) -> bool:
+    return bool(clean(text))
+
+
+PROMPT_TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80).filter(is_visible)
 
 
 @given(
@@ -232,14 +330,16 @@ PROMPT_TEXTS = st.text(st.characters(codec="utf-8"), min_size=1, max_size=80).fi
     enhance_details=st.booleans(),
     answer=st.text(st.characters(codec="utf-8"), max_size=80),
 )
-def test_whatever_the_model_answers_the_words_of_the_user_come_first(
+def test_whatever_the_model_answers_the_words_of_the_user_stay(
     *, prompt: str, style: str | None, kind: str, enhance_details: bool, answer: str
 ) -> None:
-    request = PromptRequest(prompt, kind, style, enhance_details=enhance_details)
-    answers = [answer, json.dumps({"prompt": answer}), choose_first(request)]
+    task = task_of(prompt, kind, style=style, enhance_details=enhance_details)
+    answers = [answer, json.dumps({"prompt": answer})]
+    if FORM.parameters(task) is not None:
+        answers.append(choose_first(task))
 
-    rewrites = [FORM.rewrite(request, completion_of(text)) for text in answers]
+    found = [one for text in answers for one in FORM.rewrites(task, completion_of(text))]
 
-    words = prompt.strip().rstrip(",;，；、 ")
-    assert all(rewrite == "" or rewrite.startswith(words) for rewrite in rewrites)
-    assert rewrites[-1]
+    words = [word.strip(",.;:!?，；、：").casefold() for word in task.prompt.split()]
+    assert all(word in one.casefold() for one in found for word in words)
+    assert found or enhance_details

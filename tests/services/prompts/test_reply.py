@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.services.prompts.reply import find_prompt
+from llm_api.services.prompts.reply import MAX_REPLY_CHARS, find_prompts
 
 CAT = "A cat on a sill, soft light"
 STRICT = json.dumps({"optimized_prompt": CAT})
@@ -14,6 +14,13 @@ STRICT = json.dumps({"optimized_prompt": CAT})
 FOUND = {
     "strict": STRICT,
     "strict with space around": f"\n  {STRICT}\n",
+    "another name for it": json.dumps({"prompt": CAT}),
+    "answered before": f"The user wants a cat.</think>{STRICT}",
+    "a note after it": f"{CAT}\n\nNote: I added light.",
+    "talk after it": f"{CAT}\n\nLet me know if you want more.",
+    "chinese note after it": f"{CAT}\n\n说明：补充了光线。",
+    "escape sequences": f"\x1b[1m{CAT}\x1b[0m",
+    "hidden letters": CAT.replace(" ", "\u200b "),
     "more keys": json.dumps({"notes": "x", "optimized_prompt": CAT}),
     "fenced": f"```json\n{STRICT}\n```",
     "fenced without a language": f"```\n{STRICT}\n```",
@@ -62,20 +69,20 @@ FOUND = {
 
 @pytest.mark.parametrize("name", FOUND)
 def test_the_prompt_is_found(name: str) -> None:
-    assert find_prompt(FOUND[name]) == CAT
+    assert find_prompts(FOUND[name]) == [CAT]
 
 
 NONE = {
     "nothing": "",
     "space": " \n ",
     "empty prompt": '{"optimized_prompt": ""}',
-    "other key": '{"prompt": "A cat"}',
-    "other key, fenced": '```json\n{"prompt": "A cat"}\n```',
-    "other key, in prose": 'Here is the optimized prompt: {"prompt": "A cat"}',
+    "other key": '{"text": "A cat"}',
+    "other key, fenced": '```json\n{"text": "A cat"}\n```',
+    "other key, in prose": 'Here is the optimized prompt: {"text": "A cat"}',
     "empty object": "{}",
     "no string": '{"optimized_prompt": 7}',
     "null": '{"optimized_prompt": null}',
-    "list of prompts": '{"optimized_prompt": ["A cat", "A dog"]}',
+    "list of numbers": '{"optimized_prompt": [1, 2]}',
     "only thinking": "<think>The user wants a cat, so",
     "thinking that ended": "<think>The user wants a cat.</think>",
     "broken object": '{"improvements": [',
@@ -84,7 +91,17 @@ NONE = {
 
 @pytest.mark.parametrize("name", NONE)
 def test_where_there_is_no_prompt_none_is_found(name: str) -> None:
-    assert find_prompt(NONE[name]) == ""
+    assert find_prompts(NONE[name]) == []
+
+
+def test_several_prompts_are_found_once_each() -> None:
+    reply = json.dumps({"optimized_prompts": [CAT, "A cat, wide shot", CAT, 7, ""]})
+
+    assert find_prompts(reply) == [CAT, "A cat, wide shot"]
+
+
+def test_a_reply_of_many_pages_is_not_searched() -> None:
+    assert find_prompts("A cat. " * (MAX_REPLY_CHARS // 7 + 1)) == []
 
 
 KEPT = [
@@ -101,15 +118,15 @@ KEPT = [
 
 @pytest.mark.parametrize("prompt", KEPT)
 def test_a_prompt_is_left_as_it_is(prompt: str) -> None:
-    assert find_prompt(json.dumps({"optimized_prompt": prompt})) == prompt
+    assert find_prompts(json.dumps({"optimized_prompt": prompt})) == [prompt]
 
 
 def test_braces_inside_the_prompt_do_not_end_it() -> None:
     prompt = "A neon sign: {hello}, and a } alone"
 
-    found = find_prompt(f"Sure: {json.dumps({'optimized_prompt': prompt})} Enjoy.")
+    found = find_prompts(f"Sure: {json.dumps({'optimized_prompt': prompt})} Enjoy.")
 
-    assert found == prompt
+    assert found == [prompt]
 
 
 @pytest.mark.parametrize(
@@ -118,18 +135,18 @@ def test_braces_inside_the_prompt_do_not_end_it() -> None:
     ids=["lists", "braces", "objects", "keys", "fences"],
 )
 def test_deep_nesting_is_no_crash(reply: str) -> None:
-    assert isinstance(find_prompt(reply), str)
+    assert len(find_prompts(reply)) <= 1
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=200))
 def test_any_reply_gives_one_paragraph(reply: str) -> None:
-    found = find_prompt(reply)
+    found = find_prompts(reply)
 
-    assert found == " ".join(found.split())
+    assert all(one and one == " ".join(one.split()) for one in found)
 
 
 @given(st.from_regex(r"\A[A-Za-z][a-z ]{0,60}[a-z]\Z"))
 def test_a_plain_prompt_in_json_comes_back(prompt: str) -> None:
     expected = " ".join(prompt.split())
 
-    assert find_prompt(json.dumps({"optimized_prompt": expected})) == expected
+    assert find_prompts(json.dumps({"optimized_prompt": expected})) == [expected]

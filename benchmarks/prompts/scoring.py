@@ -1,0 +1,139 @@
+"""Scores outputs: what they kept of a prompt, what they added, whether they are fit to be used.
+
+Preservation alone is won by doing nothing, and enrichment alone by drifting: both are told side by
+side. A fallback counts as a failure of every check.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from benchmarks.prompts.rows import Row
+from llm_api.services.prompts.checks import Wanted, find_violations
+from llm_api.services.prompts.locks import Locks, find_locks
+from llm_api.services.prompts.locks_reading import Reading, read
+
+BANDS = {
+    ("image", "en"): (40, 150),
+    ("video", "en"): (60, 200),
+    ("image", "zh"): (60, 300),
+    ("video", "zh"): (80, 300),
+}
+FACETS = ("lighting", "composition", "palette", "texture", "background", "style")
+WANTED_FACETS = 2
+EXPANSION = 1.5  # what is already detailed should stay about as long as it is
+PRESERVATION: Mapping[str, str] = {
+    "quotes": "quote_lost quote_unmarked",
+    "counts": "count_changed",
+    "colors": "color_lost",
+    "objects": "object_lost",
+    "relations": "relation_lost",
+    "styles": "style_lost",
+    "camera": "camera_lost camera_added",
+    "names": "name_lost",
+    "negations": "negation_broken",
+    "no person added": "person_added",
+    "no text added": "quote_added",
+}
+HARD: Mapping[str, str] = {
+    "language": "wrong_language",
+    "prompt only": "preamble residue refusal empty",
+    "no markup": "markdown",
+    "not cut": "truncated",
+}
+ENRICHMENT = ("two new facets", "motion", "camera term", "time")
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a rewriter made of a prompt; times in milliseconds, None where they are not known."""
+
+    text: str
+    is_fallback: bool = False
+    tokens: int | None = None
+    calls: int | None = None
+    latency_ms: float | None = None
+    own_ms: float | None = None
+    problems: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Score:
+    """A row's results: a check is None where the prompt gives nothing to check."""
+
+    row: Row
+    output: Output
+    checks: Mapping[str, bool | None]
+    new_facets: int
+    codes: Sequence[str]
+
+    @property
+    def is_kept(self) -> bool:
+        """Whether everything that applies was kept."""
+        return all(self.checks[name] is not False for name in PRESERVATION)
+
+
+def score(row: Row, output: Output) -> Score:
+    """Score an output; a fallback fails all that applies."""
+    locks = find_locks(row.prompt)
+    wanted = Wanted(row.type, row.language)
+    violations = find_violations(row.prompt, output.text, wanted, locks=locks)
+    codes = [one.code for one in violations]
+    facets = new_facets(locks.reading, read(output.text))
+    checks: dict[str, bool | None] = {}
+    for name, names in {**PRESERVATION, **HARD}.items():
+        checks[name] = set(names.split()).isdisjoint(codes) if _applies(name, locks) else None
+    checks["in band"] = is_in_band(row, output.text, locks)
+    checks.update(_enrichment(row, output.text, facets))
+    if output.is_fallback:
+        checks = {name: None if value is None else False for name, value in checks.items()}
+    return Score(row, output, checks, 0 if output.is_fallback else len(facets), codes)
+
+
+def _applies(name: str, locks: Locks) -> bool:
+    if name == "no person added":
+        return not locks.mentions_person
+    if name == "camera":
+        return bool(locks.camera.labels())
+    if name == "no text added" or name in HARD:
+        return True
+    return bool(getattr(locks, name))
+
+
+def new_facets(original: Reading, rewrite: Reading) -> frozenset[str]:
+    """Return the visual facets that a rewrite speaks of in words that the prompt lacks."""
+    known = {original.words(term.start, term.end) for term in original.of("facet")}
+    return frozenset(
+        term.concept
+        for term in rewrite.of("facet")
+        if rewrite.words(term.start, term.end) not in known
+    )
+
+
+def _enrichment(row: Row, text: str, facets: frozenset[str]) -> Mapping[str, bool | None]:
+    enough = len(facets) >= WANTED_FACETS
+    if row.type == "image":
+        return {"two new facets": enough, "motion": None, "camera term": None, "time": None}
+    reading = read(text)
+    return {
+        "two new facets": enough,
+        "motion": any(True for _ in reading.of("motion")),
+        "camera term": any(True for _ in reading.of("move", "shot", "angle"))
+        or reading.has("mover", "camera"),
+        "time": any(True for _ in reading.of("time")),
+    }
+
+
+def is_in_band(row: Row, text: str, locks: Locks) -> bool:
+    """Whether a text has the wanted length, in English words or Chinese characters.
+
+    What was already detailed may be as much longer as it is.
+    """
+    low, high = BANDS[row.type, row.language]
+    size, source = _size(text, row.language), _size(row.prompt, row.language)
+    if locks.is_detailed or source > high:
+        return 0.5 * source <= size <= max(high, EXPANSION * source)
+    return low <= size <= high
+
+
+def _size(text: str, language: str) -> int:
+    return len(text) if language == "zh" else len(text.split())

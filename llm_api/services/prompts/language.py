@@ -1,0 +1,64 @@
+"""Tells English from Chinese, and whether a text is written in the language that is wanted."""
+
+import re
+
+from llm_api.services.prompts.locks_quotes import GAP, without_quotes
+from llm_api.services.prompts.vocabulary import little_words
+
+HAN_SHARE = 0.25  # from here on a text counts as Chinese, and not as one that quotes a Chinese sign
+MIN_HAN_SHARE = 0.7  # of a Chinese rewrite's letters, names of the original left aside
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002ffff]")
+_HAN_RUN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0002ffff]+")
+_LATIN = re.compile(r"[A-Za-z]")
+_LATIN_RUN = re.compile(r"[A-Za-z][A-Za-z0-9'’.\-]*")
+# Kana, Hangul, Cyrillic, Arabic, Hebrew, Thai, Devanagari: no letters of either language.
+_FOREIGN_RUN = re.compile(
+    r"[\u3040-\u30fa\u30fd-\u30ff\uac00-\ud7af\u0400-\u052f\u0590-\u06ff\u0900-\u097f\u0e00-\u0e7f]+"
+)
+_WORD = re.compile(r"[^\W\d_]+")
+_ENGLISH = little_words("language_english")
+_OTHERS = little_words("language_others")
+_MIN_FOREIGN_WORDS = 3
+
+
+def is_chinese(text: str) -> bool:
+    """Whether a text is written in Chinese, what stands in quotes left aside."""
+    bare = without_quotes(text)
+    if not bare.replace(GAP.strip(), "").strip(" ,.，。、"):
+        bare = text
+    han, latin = len(_HAN.findall(bare)), len(_LATIN.findall(bare))
+    return han > HAN_SHARE * (han + latin)
+
+
+def language_of(text: str) -> str:
+    """Return `zh` or `en`."""
+    return "zh" if is_chinese(text) else "en"
+
+
+def is_written_in(rewrite: str, language: str, original: str) -> bool:
+    """Whether a rewrite is in a language throughout, outside of quotes.
+
+    Words that the original has itself may stay: a name in the other language, a sign's text.
+    """
+    bare = _new(_FOREIGN_RUN, without_quotes(rewrite), original)
+    if _FOREIGN_RUN.search(bare):
+        return False
+    if language == "zh":
+        bare = _new(_LATIN_RUN, bare, original)
+        han, latin = len(_HAN.findall(bare)), len(_LATIN.findall(bare))
+        return han > 0 and han >= MIN_HAN_SHARE * (han + latin)
+    if _HAN.search(_new(_HAN_RUN, bare, original)):
+        return False
+    return not _is_other_latin(bare) or _is_other_latin(original)
+
+
+def _new(run: re.Pattern[str], text: str, original: str) -> str:
+    """Return a text without those runs of letters that stand in the original."""
+    return run.sub(lambda found: " " if found[0] in original else found[0], text)
+
+
+def _is_other_latin(text: str) -> bool:
+    """Whether a text has more little words of other European languages than English ones."""
+    words = _WORD.findall(text.casefold())
+    others = sum(map(_OTHERS.__contains__, words))
+    return others >= _MIN_FOREIGN_WORDS and others > sum(map(_ENGLISH.__contains__, words))

@@ -1,0 +1,49 @@
+"""Finds people: whether a text has any, and which words name them."""
+
+from collections.abc import Iterator
+
+from llm_api.services.prompts.locks_negations import denied_tokens
+from llm_api.services.prompts.locks_reading import Reading, Term
+from llm_api.services.prompts.vocabulary import little_words
+
+
+def find_people(reading: Reading) -> Iterator[Term]:
+    """Yield the words that name people in a text, denied ones left aside.
+
+    "He" and "she" count only where there is no animal or figure they could mean.
+    """
+    denied = denied_tokens(reading)
+    kinds = ("anybody", "person") if has_animate(reading) else ("anybody", "person", "pronoun")
+    return (
+        term
+        for term in reading.of(*kinds)
+        if term.start not in denied and not _is_likeness(reading, term)
+    )
+
+
+def has_animate(reading: Reading) -> bool:
+    """Whether a text has an animal, a robot, or another figure that is no person."""
+    return bool(reading.by_kind.get("animate"))
+
+
+def allows_people(reading: Reading) -> bool:
+    """Whether a prompt has people, or tells of what only people have and do."""
+    if any(True for _ in find_people(reading)):
+        return True
+    denied = denied_tokens(reading)
+    return not has_animate(reading) and any(
+        term.start not in denied for term in reading.of("peopled")
+    )
+
+
+def _is_likeness(reading: Reading, term: Term) -> bool:
+    """Whether a word names what only looks like a person: a statue of a man, "like a king"."""
+    before = reading.tokens[max(term.start - 4, 0) : term.start]
+    following = reading.tokens[term.end : term.end + 1]
+    return any(token in _LIKE for token in before) or bool(
+        term.end - 1 in reading.joined and following and following[0] in _SHAPED
+    )
+
+
+_LIKE = little_words("people_like")
+_SHAPED = little_words("people_shaped")

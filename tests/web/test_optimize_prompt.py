@@ -1,0 +1,323 @@
+"""The contract of optimize-prompt: three fields, and what else was asked for."""
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from llm_api.config_files import read_targets
+from llm_api.settings import PROJECT_ROOT
+from llm_api.web.rest.prompt_schemas import TARGETS
+from tests.conftest import AppOf, UsageRowsOf
+from tests.support import replies
+from tests.support.replies import Reply
+from tests.support.upstream import ScriptedUpstream
+from tests.web.conftest import Refuse
+from tests.web.refusals import OPTIMIZE, good_body, read_refusal
+
+DOCUMENTED = ["original_prompt", "optimized_prompt", "improvements"]
+CAT = "A cat sitting on a chair"
+LIGHT = "soft morning light from the left, warm muted tones, fine texture of the old painted wood"
+BETTER = f"{CAT}, {LIGHT}, close-up, shallow depth of field."
+Optimize = Callable[..., dict[str, Any]]
+
+
+def answer(text: str) -> Reply:
+    return replies.completion(json.dumps({"optimized_prompt": text}))
+
+
+@pytest.fixture
+def optimize(client: FlaskClient, upstream: ScriptedUpstream) -> Optimize:
+    """Ask for a rewrite, which is scripted, and return a good answer."""
+
+    def post(*written: str, **fields: object) -> dict[str, Any]:
+        upstream.script(*map(answer, written or [BETTER]))
+        response = client.post(OPTIMIZE, json=good_body(OPTIMIZE) | fields)
+        assert response.status_code == 200, response.data
+        return json.loads(response.data)
+
+    return post
+
+
+def material_of(upstream: ScriptedUpstream) -> Mapping[str, Any]:
+    """Return what the model was given to rewrite."""
+    return json.loads(upstream.requests[0].json["messages"][1]["content"])
+
+
+def test_a_plain_answer_has_the_three_documented_fields_in_their_order(optimize: Optimize) -> None:
+    answered = optimize()
+
+    assert list(answered) == DOCUMENTED
+    assert answered["original_prompt"] == CAT
+    assert answered["optimized_prompt"] == BETTER
+    assert "Enhanced visual details" in answered["improvements"]
+
+
+def test_the_original_comes_back_byte_for_byte(optimize: Optimize) -> None:
+    prompt = " A cat\r\n\u200bsitting on  a chair\u00a0e\u0301 "
+
+    answered = optimize("Something else entirely", "Again other things", prompt=prompt)
+
+    assert answered["original_prompt"] == answered["optimized_prompt"] == prompt
+
+
+def test_warnings_stand_only_where_something_went_wrong(optimize: Optimize) -> None:
+    answered = optimize("", "")
+
+    assert list(answered) == [*DOCUMENTED, "warnings"]
+    assert answered["optimized_prompt"] == CAT
+    assert answered["improvements"] == []
+
+
+def test_every_extra_field_at_its_default_changes_nothing(optimize: Optimize) -> None:
+    answered = optimize(
+        language="auto",
+        target_model="generic",
+        preserve=[],
+        n=1,
+        include_negative_prompt=False,
+        on_failure="original",
+        include_details=False,
+    )
+
+    assert list(answered) == DOCUMENTED
+
+
+def test_extra_fields_of_the_answer_come_when_asked_for(optimize: Optimize) -> None:
+    answered = optimize(n=2, include_negative_prompt=True, include_details=True)
+
+    extras = ["warnings", "candidates", "negative_prompt", "details"]
+    assert list(answered) == [*DOCUMENTED, *extras]
+
+
+# --- candidates ---
+
+
+def test_several_rewrites_are_candidates(client: FlaskClient, upstream: ScriptedUpstream) -> None:
+    texts = [f"{CAT}, {LIGHT}, wide shot.", f"{CAT}, {LIGHT}, close-up."]
+    upstream.script(replies.completion(json.dumps({"optimized_prompts": texts})))
+
+    answered = client.post(OPTIMIZE, json=good_body(OPTIMIZE) | {"n": 2}).get_json()
+
+    assert answered["candidates"] == texts
+    assert answered["optimized_prompt"] == texts[0]
+    assert "warnings" not in answered
+    assert len(upstream.requests) == 1
+
+
+def test_a_candidate_that_is_not_usable_is_left_out(
+    client: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    texts = ["A dog under a tree in the rain.", f"{CAT}, {LIGHT}, close-up."]
+    upstream.script(replies.completion(json.dumps({"optimized_prompts": texts})))
+
+    answered = client.post(OPTIMIZE, json=good_body(OPTIMIZE) | {"n": 2}).get_json()
+
+    assert answered["candidates"] == texts[1:]
+    assert answered["warnings"] == ["1 of 2 rewrites were usable."]
+
+
+def test_without_a_usable_rewrite_the_original_is_the_candidate(optimize: Optimize) -> None:
+    assert optimize("", "", n=3)["candidates"] == [CAT]
+
+
+# --- details ---
+
+
+def test_the_details_tell_how_it_was_done(optimize: Optimize) -> None:
+    prompt = 'A cat on a chair under a sign "OPEN"'
+    written = f"{prompt}, {LIGHT}, close-up."
+
+    details = optimize(written, prompt=prompt, include_details=True)["details"]
+
+    assert (details["language"], details["method"]) == ("en", "instructed")
+    assert details["kept"]["quotes"] == ["OPEN"]
+    assert {"lighting", "composition"} <= set(details["added"])
+    assert details["checks"] == {"passed": True, "problems": [], "first_problems": []}
+    assert (details["model"], details["calls"]) == ("scripted", 1)
+    assert details["usage"] == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
+    assert details["prompt_version"].startswith("image-en-")
+    assert 0 < details["latency_ms"]["upstream"] <= details["latency_ms"]["total"]
+
+
+def test_the_details_of_a_fallback_name_the_problems(optimize: Optimize) -> None:
+    details = optimize("", "A dog under a tree", include_details=True)["details"]
+
+    assert (details["method"], details["calls"], details["added"]) == ("fallback", 2, [])
+    assert details["checks"]["passed"] is False
+    assert details["checks"]["first_problems"] == ["empty"]
+    assert details["checks"]["problems"] == ["empty"]
+    assert details["usage"]["total_tokens"] == 14
+
+
+@pytest.mark.parametrize("target", ["wan", "qwen-image", "seedream", "seedance", "hunyuan"])
+def test_the_details_warn_of_a_vendor_that_rewrites_again(optimize: Optimize, target: str) -> None:
+    answered = optimize(target_model=target, include_details=True)
+
+    [note] = answered["details"]["notes"]
+    assert "rewrite" in note
+    assert "warnings" not in answered
+
+
+# --- languages and targets ---
+
+
+def test_the_schema_offers_the_configured_targets() -> None:
+    assert set(TARGETS) == set(read_targets(PROJECT_ROOT))
+
+
+def test_a_target_that_reads_english_gets_english(
+    optimize: Optimize, upstream: ScriptedUpstream
+) -> None:
+    answered = optimize(
+        "A cat sitting on a chair, soft light.", prompt="一只猫坐在椅子上", target_model="flux"
+    )
+
+    assert material_of(upstream)["language"] == "English"
+    assert answered["optimized_prompt"].startswith("A cat sitting")
+
+
+def test_a_language_can_be_asked_for(optimize: Optimize, upstream: ScriptedUpstream) -> None:
+    answered = optimize("一只猫坐在椅子上，光线柔和。", language="zh")
+
+    assert material_of(upstream)["language"] == "Chinese"
+    assert answered["optimized_prompt"].startswith("一只猫")
+
+
+@pytest.mark.parametrize(
+    ("target", "limit"), [("wan", 800), ("seedream", 1_000), ("seedance", 500), ("sdxl", 600)]
+)
+def test_a_rewrite_is_not_longer_than_its_target_takes(
+    optimize: Optimize, target: str, limit: int
+) -> None:
+    too_long = BETTER + " Soft light on the cat and the chair." * (limit // 37)
+
+    answered = optimize(too_long, too_long, target_model=target)
+
+    assert answered["optimized_prompt"] == CAT
+    assert "too long" in answered["warnings"][0]
+
+
+def test_a_rewrite_is_not_longer_than_was_asked_for(optimize: Optimize) -> None:
+    assert "warnings" in optimize(BETTER, BETTER, max_length=len(BETTER) - 1)
+
+
+def test_a_rewrite_may_be_as_long_as_was_asked_for(optimize: Optimize) -> None:
+    assert optimize(max_length=len(BETTER))["optimized_prompt"] == BETTER
+
+
+# --- time ---
+
+
+def test_who_does_not_want_to_wait_gets_the_original(
+    app: Flask, client: FlaskClient, upstream: ScriptedUpstream, usage_rows_of: UsageRowsOf
+) -> None:
+    upstream.script(replies.hang(60))
+
+    response = client.post(OPTIMIZE, json=good_body(OPTIMIZE) | {"max_wait_ms": 100})
+
+    answered = response.get_json()
+    assert (response.status_code, answered["optimized_prompt"]) == (200, CAT)
+    assert "100 ms" in answered["warnings"][0]
+    [row] = usage_rows_of(app)
+    assert (row["status"], row["reason"]) == ("timeout", "upstream_timeout")
+
+
+def test_who_wants_an_error_gets_it_for_lost_time_too(
+    client: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(replies.hang(60))
+    body = good_body(OPTIMIZE) | {"max_wait_ms": 100, "on_failure": "error"}
+
+    response = client.post(OPTIMIZE, json=body)
+
+    refusal = read_refusal(OPTIMIZE, response.status_code, response.headers, response.data)
+    assert refusal.verdict == (504, "SERVICE_ERROR", "upstream_timeout", True)
+
+
+def test_when_the_time_is_over_nobody_is_asked_again(
+    client: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(replies.delayed(answer(""), 0.6))
+
+    response = client.post(OPTIMIZE, json=good_body(OPTIMIZE) | {"max_wait_ms": 1_000})
+
+    assert (response.status_code, len(upstream.requests)) == (200, 1)
+    assert "warnings" in response.get_json()
+
+
+def test_an_outage_is_an_error_also_for_who_does_not_want_to_wait(
+    client: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(*[replies.api_error(503)] * 2)
+
+    response = client.post(OPTIMIZE, json=good_body(OPTIMIZE) | {"max_wait_ms": 60_000})
+
+    assert response.status_code == 503
+
+
+def test_an_unusable_rewrite_can_be_an_error(
+    client: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(*[answer("")] * 2)
+
+    response = client.post(OPTIMIZE, json=good_body(OPTIMIZE) | {"on_failure": "error"})
+
+    refusal = read_refusal(OPTIMIZE, response.status_code, response.headers, response.data)
+    assert refusal.verdict == (502, "SERVICE_ERROR", "optimizer_bad_output", True)
+
+
+def test_switched_off_it_says_so(app_of: AppOf, upstream_env: dict[str, str]) -> None:
+    client = app_of(upstream_env | {"ENABLE_PROMPT_OPTIMIZATION": "false"}).test_client()
+
+    response = client.post(OPTIMIZE, json=good_body(OPTIMIZE))
+
+    refusal = read_refusal(OPTIMIZE, response.status_code, response.headers, response.data)
+    assert refusal.verdict == (503, "SERVICE_ERROR", "prompt_optimization_disabled", False)
+    assert refusal.message == "Prompt optimization is switched off on this service."
+
+
+# --- what is refused ---
+
+WRONG: dict[str, tuple[dict[str, object], str, str]] = {
+    "language": ({"language": "fr"}, "language", "out_of_range"),
+    "language of a number": ({"language": 1}, "language", "invalid_type"),
+    "target": ({"target_model": "dall-e"}, "target_model", "out_of_range"),
+    "length": ({"max_length": 19}, "max_length", "out_of_range"),
+    "length as text": ({"max_length": "100"}, "max_length", "invalid_type"),
+    "length as a fraction": ({"max_length": 100.0}, "max_length", "invalid_type"),
+    "preserve": ({"preserve": "cat"}, "preserve", "invalid_type"),
+    "preserve of numbers": ({"preserve": ["cat", 1]}, "preserve[1]", "invalid_type"),
+    "preserve of nothing": ({"preserve": [" "]}, "preserve[0]", "out_of_range"),
+    "preserve of much": ({"preserve": ["a" * 201]}, "preserve[0]", "out_of_range"),
+    "preserve of many": ({"preserve": ["a"] * 21}, "preserve", "out_of_range"),
+    "seed": ({"seed": -1}, "seed", "out_of_range"),
+    "seed of a bool": ({"seed": True}, "seed", "invalid_type"),
+    "n": ({"n": 5}, "n", "out_of_range"),
+    "none": ({"n": 0}, "n", "out_of_range"),
+    "negative": ({"include_negative_prompt": "yes"}, "include_negative_prompt", "invalid_type"),
+    "details": ({"include_details": 1}, "include_details", "invalid_type"),
+    "duration": ({"type": "video", "duration_seconds": 61}, "duration_seconds", "out_of_range"),
+    "duration of a picture": ({"duration_seconds": 5}, "duration_seconds", "not_supported"),
+    "camera": ({"camera": ""}, "camera", "out_of_range"),
+    "camera of two lines": ({"camera": "pan\nleft"}, "camera", "out_of_range"),
+    "on failure": ({"on_failure": "retry"}, "on_failure", "out_of_range"),
+    "wait": ({"max_wait_ms": 99}, "max_wait_ms", "out_of_range"),
+    "wait of null": ({"max_wait_ms": None}, "max_wait_ms", "invalid_type"),
+    "unknown": ({"candidates": 2}, "candidates", "unknown_field"),
+    "nothing to see": ({"prompt": "\u200b\u2060\ufeff"}, "prompt", "out_of_range"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_field_is_named(refuse: Refuse, name: str) -> None:
+    fields, place, reason = WRONG[name]
+
+    refusal = refuse(OPTIMIZE, good_body(OPTIMIZE) | fields)
+
+    assert refusal.verdict == (400, "VALIDATION_ERROR", reason, False)
+    assert refusal.fields == (place,)
+    assert refusal.message.startswith(f"{place}: must ") or "is not a known" in refusal.message
