@@ -23,6 +23,7 @@ _MANNERS = little_words("camera_manners")
 _CAMERAS = ("camera", "shot", "镜", "机位")
 _REACH = 8
 _REACH_BACK = 3
+_HAN_REACH_BACK = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,11 @@ def _is_near_camera(reading: Reading, term: Term, back: int, ahead: int) -> bool
     )
 
 
+def _reach_back(reading: Reading, term: Term) -> int:
+    """Return how far the camera may stand before its verb; Chinese needs a token a character."""
+    return _REACH_BACK if reading.tokens[term.start].isascii() else _HAN_REACH_BACK
+
+
 def _window(reading: Reading, term: Term, start: int, end: int) -> list[int]:
     """Return the tokens between two that are in the same sentence as a term."""
     sentence = reading.sentence_of[term.start]
@@ -124,7 +130,9 @@ def _direction(reading: Reading, term: Term, known: tuple[str, ...]) -> str | No
 def _camera_moves(reading: Reading) -> Iterator[str]:
     """Yield moves that are told in plain words: "the camera glides slowly to the left"."""
     for verb in reading.of("mover"):
-        if verb.concept == "camera" or not _is_near_camera(reading, verb, _REACH_BACK, 0):
+        if verb.concept == "camera" or not _is_near_camera(
+            reading, verb, _reach_back(reading, verb), 0
+        ):
             continue
         known = _MOVER_DIRECTIONS.get(verb.concept, ("left", "right", "up", "down"))
         direction = _direction(reading, verb, known)

@@ -13,8 +13,7 @@ _WORD = re.compile(r"[^\W_]+(?:[.&][^\W\d_]\b|[-'’][^\W_]+)*\.?|[^\w\s]")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-.&'][A-Za-z0-9]+)*(?: [A-Z0-9][A-Za-z0-9]*)*")
 _LINKS = frozenset({"of", "de", "van", "von", "da", "la", "the", "and", "&", "du", "le"})
 _SENTENCE_STARTS = frozenset(".!?:;\"“”'(—–-¶")
-_TITLE_SHARE = 0.6
-_MIN_TITLE_WORDS = 4
+_MIN_TITLE_WORDS = 5
 _MIN_ROOT = 4
 _COMMON = little_words("names_common")
 
@@ -33,11 +32,10 @@ def _latin_names(text: str) -> Iterator[str]:
 
 
 def _capitals(text: str) -> Iterator[str]:
-    """Yield runs of capitalized words. Where most words are, capitals say nothing."""
+    """Yield runs of capitalized words. Where all words are, capitals say nothing."""
     words = _WORD.findall(text)
-    letters = [word for word in words if word[0].isalpha()]
-    large = sum(word[0].isupper() for word in letters)
-    if len(letters) >= _MIN_TITLE_WORDS and large > _TITLE_SHARE * len(letters):
+    own = [word for word in words if word[0].isalpha() and word.casefold() not in STOPS]
+    if len(own) >= _MIN_TITLE_WORDS and all(word[0].isupper() for word in own):
         return
     run: list[str] = []
     is_start, run_at_start = True, False

@@ -106,7 +106,7 @@ def _is_whole(reading: Reading, at: int) -> bool:
 
 def _is_first_part(reading: Reading, term: Term) -> bool:
     """Whether a noun only tells of which kind the next one is: "coffee cup", "train conductor"."""
-    behind = [other for other in reading.at(term.end) if other.kind in THINGS]
+    behind = [one for one in reading.at(term.end) if one.kind in THINGS and not one.meaning.is_kind]
     if behind:
         return not all(other.meaning.is_noun_only for other in behind)
     following = reading.tokens[term.end] if term.end < len(reading.tokens) else "."
@@ -121,7 +121,8 @@ def _is_noun_there(reading: Reading, term: Term) -> bool:
     tokens, at = reading.tokens, term.start - 1
     following = tokens[term.end] if term.end < len(tokens) else "."
     if at < 0 or tokens[at] in _MARKS:
-        return following in _MARKS or following in _BEHIND_NOUNS
+        is_bare_plural = _is_plural(tokens[term.end - 1])
+        return is_bare_plural or following in _MARKS or following in _BEHIND_NOUNS
     if following in _ARTICLES and tokens[at] not in _ARTICLES:
         return False  # "watch the sea"
     if _is_plural(tokens[at]) and not _is_plural(tokens[term.end - 1]):
