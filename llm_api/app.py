@@ -21,6 +21,7 @@ from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.key_ring import KeyRing
 from llm_api.services.keys import KeyService
+from llm_api.services.prices import PriceList
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.rates import RateCounter
 from llm_api.services.readiness import ReadinessService
@@ -149,11 +150,8 @@ def _services(
     models, prices = config_files.read_models(settings.root)
     catalogue = _catalogue(settings, models, upstreams, fast)
     shared, slots = _shared(settings.ratelimit_storage_uri)
-    budgets = BudgetService(
-        budgets_of(store), prices, QueuedOffload(_BUDGET_THREADS, _READ_TIMEOUT_S)
-    )
-    allowances = Allowances(counter, slots, budgets, settings.limits)
-    ledger = UsageLedger(spool, prices, allowances)
+    budgets = _budgets(store, prices)
+    ledger = UsageLedger(spool, prices, Allowances(counter, slots, budgets, settings.limits))
     closers = [upstream.close for upstream in upstreams.values()]
     closers += [one.close for one in (shared, slots) if one is not None]
     checks = _checks(store, spool, limiter, fast)
@@ -176,6 +174,11 @@ def _services(
         is_demo=settings.uses_bundled_model,
         closers=(*closers, store.close, keys.close),
     )
+
+
+def _budgets(store: UsageStore, prices: PriceList) -> BudgetService:
+    look = QueuedOffload(_BUDGET_THREADS, _READ_TIMEOUT_S)
+    return BudgetService(budgets_of(store), prices, look)
 
 
 def _upstreams(settings: Settings, watch: Watch) -> dict[str, UpstreamClient]:

@@ -288,7 +288,7 @@ WRONG: dict[str, tuple[dict[str, object], str, str]] = {
     "target": ({"target_model": "dall-e"}, "target_model", "out_of_range"),
     "length": ({"max_length": 19}, "max_length", "out_of_range"),
     "length as text": ({"max_length": "100"}, "max_length", "invalid_type"),
-    "length as a fraction": ({"max_length": 100.0}, "max_length", "invalid_type"),
+    "length as a fraction": ({"max_length": 100.5}, "max_length", "invalid_type"),
     "preserve": ({"preserve": "cat"}, "preserve", "invalid_type"),
     "preserve of numbers": ({"preserve": ["cat", 1]}, "preserve[1]", "invalid_type"),
     "preserve of nothing": ({"preserve": [" "]}, "preserve[0]", "out_of_range"),
