@@ -33,13 +33,13 @@ from benchmarks.report import BudgetLine, Figure, aligned, figure
 from benchmarks.servers import BenchmarkError, Server, free_ports, running
 
 PLACES = 20
-SERVICE_SECONDS = 0.4
+SERVICE_SECONDS = 1.0
 CAPACITY = PLACES / SERVICE_SECONDS
 OVERLOAD = 3
-LOAD_SECONDS = 6.0
+LOAD_SECONDS = 8.0
 # Of each load, what was sent in the first moments is left out: the places are still free.
-FILLING_SECONDS = 1.0
-WARM_UP_SECONDS = 0.5
+FILLING_SECONDS = 2.0
+WARM_UP_SECONDS = 1.0
 COST_SECONDS = 1.0
 HOLDING_SECONDS = 600.0
 MIN_GOODPUT = 0.8
@@ -90,7 +90,6 @@ def measure_admission(root: Path, directory: Path, rounds: int) -> Admission:
         free = start(root, directory / "free", stack, 0.0, 1_000)
         checked_load(Target(crowded, CHAT), connections=PLACES, seconds=WARM_UP_SECONDS)
         checked_load(Target(free, CHAT), connections=BUSY_CONNECTIONS, seconds=WARM_UP_SECONDS)
-        stack.enter_context(held_call(full))
         measured = [measure_round(crowded, full, free) for _ in range(rounds)]
     return admission_figures(measured)
 
@@ -172,7 +171,7 @@ def cpu_ms_of_refusals(full: Server) -> float:
     target = Target(full, CHAT)
     time.sleep(SETTLE_SECONDS)
     before = tree_cpu_seconds(full.pid)
-    with generator_checked(target):
+    with held_call(full), generator_checked(target):
         load = load_of(target, connections=BUSY_CONNECTIONS, seconds=COST_SECONDS)
         result = run_load(load, CHAT.generator)
     time.sleep(SETTLE_SECONDS)
