@@ -32,6 +32,7 @@ from llm_api.errors import (
     UnmetExpectation,
 )
 from llm_api.telemetry import new_request_id
+from llm_api.web.browsers import ALWAYS
 from llm_api.web.dialects import error_document, error_headers
 
 logger = logging.getLogger(__name__)
@@ -56,7 +57,7 @@ def answer_to(failure: Exception) -> bytes:
         "Content-Length": str(len(body)),
         "x-request-id": request_id,
         "request-id": request_id,
-        "X-Content-Type-Options": "nosniff",
+        **dict(ALWAYS),
         **error_headers(error, path),
     }
     lines = [f"HTTP/1.1 {error.status} {HTTPStatus(error.status).phrase}"]

@@ -11,7 +11,7 @@ Headers = list[tuple[str, str]]
 
 # Only what the application has not set itself is added: pages have a policy of their own, and a
 # stream may be told to caches and proxies in its own way.
-_ALWAYS: Sequence[tuple[str, str]] = (
+ALWAYS: Sequence[tuple[str, str]] = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Frame-Options", "DENY"),
@@ -78,7 +78,7 @@ class Browsers:
 
 def _completed(headers: Headers) -> Headers:
     present = {name for name, _ in headers}
-    return headers + [header for header in _ALWAYS if header[0] not in present]
+    return headers + [header for header in ALWAYS if header[0] not in present]
 
 
 def _is_preflight(environ: WSGIEnvironment) -> bool:

@@ -47,6 +47,7 @@ class Operation:
     `fields` are the names of what it knows, `statuses` those that the document names.
     """
 
+    method: str
     path: str
     example: Mapping[str, Any]
     fields: tuple[str, ...]
@@ -56,18 +57,21 @@ class Operation:
 def operations_in(document: Mapping[str, Any]) -> list[Operation]:
     """Find them; those that are added to the service too."""
     return [
-        _operation(document, path.replace("{", "").replace("}", ""), described)
+        _operation(document, method, path, described)
         for path, methods in document["paths"].items()
-        for described in methods.values()
+        for method, described in methods.items()
         if "requestBody" in described
     ]
 
 
-def _operation(document: Mapping[str, Any], path: str, described: Mapping[str, Any]) -> Operation:
+def _operation(
+    document: Mapping[str, Any], method: str, path: str, described: Mapping[str, Any]
+) -> Operation:
     content = described["requestBody"]["content"]["application/json"]
     name = content["schema"]["$ref"].rpartition("/")[2]
     return Operation(
-        path,
+        method.upper(),
+        path.replace("{", "").replace("}", ""),
         content.get("example", {}),
         tuple(document["components"]["schemas"][name]["properties"]),
         frozenset(int(status) for status in described["responses"] if status != "default"),

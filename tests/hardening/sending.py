@@ -14,6 +14,8 @@ from tests.web.refusals import (
     read_raw_refusal,
 )
 
+ADMIN_KEY = "an-admins-key-of-the-tests-and-of-nobody-else"
+AUTHORIZED = ("Authorization", f"Bearer {ADMIN_KEY}")
 HOST = ("Host", "service")
 CLOSE = ("Connection", "close")
 BODY_ROUTES = (CHAT, OPTIMIZE, *MODEL_ROUTES)  # all that take a body

@@ -47,7 +47,8 @@ class ShortListField(ma.fields.List[Any]):
         self, item: WrittenField, *, at_least: int = 0, at_most: int, **kwargs: Any
     ) -> None:
         """Take how many items there may be."""
-        super().__init__(item, **kwargs)
+        described = {"minItems": at_least, "maxItems": at_most, **kwargs.pop("metadata", {})}
+        super().__init__(item, metadata=described, **kwargs)
         self._at_least, self._at_most = at_least, at_most
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
