@@ -17,6 +17,9 @@ from llm_api.web.context import services
 TIMEOUT_SETTING = "CLIENT_WRITE_TIMEOUT"
 # A client that takes 1 KB a second takes a piece in 16 s: less than the 30 s it has for each.
 PIECE_BYTES = 16_384
+# A write that fits into the socket's buffer does not wait: without a pause in between, somebody who
+# fetches much at once would hold up all others.
+_BYTES_BETWEEN_PAUSES = 65_536
 
 
 def register_write_timeout(app: Flask, seconds: float) -> None:
@@ -52,9 +55,12 @@ class _GuardedBody:
         self._writing.waits_on(client)
 
     def __iter__(self) -> Iterator[bytes]:
-        writing = self._writing
+        writing, written = self._writing, 0
         self._watch.add(writing)
         for body in self._pieces:
+            if (written := written + len(body)) > _BYTES_BETWEEN_PAUSES:
+                written = 0
+                time.sleep(0)
             for start in range(0, len(body), PIECE_BYTES):
                 writing.deadline = time.monotonic() + self._seconds
                 yield body[start : start + PIECE_BYTES] if len(body) > PIECE_BYTES else body
