@@ -97,6 +97,8 @@ def _tightest(budgets: Iterable[Budget]) -> Iterable[Budget]:
 def _amount(budget: Budget, needs: Needs, cost: _Cost | None) -> int:
     if budget.unit == TOKENS:
         return needs.tokens
+    if cost is not None and not cost.micro:
+        return 0
     if cost is None or cost.currency != budget.unit:
         raise Forbidden(
             f"The key's budget is in {budget.unit}, and this model has no price in it; use another"

@@ -34,7 +34,8 @@ DAY, NEXT_DAY, MONTH = "2026-11-22", "2026-11-23", "2026-11"
 HERE = Destination(client_of(), "scripted", None)
 # So that a token costs a millionth, and two at the dear one.
 CHEAP, DEAR = ([Price(date(2020, 1, 1), "CNY", Decimal(n), Decimal(n))] for n in (1, 2))
-PRICES = PriceList({"scripted": CHEAP, "dear": DEAR})
+FREE = [Price(date(2026, 1, 1), "CNY", Decimal(0), Decimal(0))]
+PRICES = PriceList({"scripted": CHEAP, "dear": DEAR, "free": FREE})
 
 
 class Counter:
@@ -319,6 +320,17 @@ def test_a_model_without_a_price_is_not_for_a_key_with_a_budget_of_money(
     assert (
         reason_of(allowances, count.caller(key_with(Budget("day", TOKENS, 99))), unpriced) is None
     )
+
+
+def test_a_model_that_costs_nothing_is_for_a_budget_of_any_currency(
+    count: Counter, store: SqlBudgets
+) -> None:
+    allowances, free = allowances_of(Limits(), store), replace(HERE, model="free")
+
+    for unit in ("CNY", "USD"):
+        assert reason_of(allowances, count.caller(key_with(Budget("day", unit, 1))), free) is None
+
+    assert store.spent("key_1", DAY, "USD") == (0, 0)
 
 
 def test_a_store_that_is_away_refuses_only_keys_with_budgets(count: Counter) -> None:
