@@ -67,7 +67,7 @@ def on_starting(server):
     if workers > 1 and settings.ratelimit_storage_uri.startswith("memory"):
         server.log.warning(
             "RATELIMIT_STORAGE_URI is memory://: each of the %d workers counts for itself, so that"
-            " a client has up to %d times RATE_LIMIT. Redis counts exactly.",
+            " a client has up to %d times its limits. Redis counts exactly.",
             workers,
             workers,
         )

@@ -4,6 +4,7 @@ A reservation is one UPDATE that finds its row only while enough is left: so sim
 cannot take the same money, on any database and from any process.
 """
 
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,13 +17,15 @@ from sqlalchemy.engine import Connection, Engine
 from llm_api.access import TOKENS, Reservation
 from llm_api.storage import StoreError
 from llm_api.storage.engine import READS
-from llm_api.storage.sql_errors import what_failed
+from llm_api.storage.sql_errors import is_locked, what_failed
 from llm_api.storage.tables import budget_reservations as reservations
 from llm_api.storage.tables import budget_spending as spending
 
 # No call lasts so long: what is reserved longer has lost its call.
 _STALE = timedelta(days=1)
 _MOST_KNOWN = 10_000
+# A SQLite file goes to whoever comes at the right moment: with 16 writers every seventh gave up.
+_PATIENCE_S = 3.0
 # How calls end that an upstream has not worked for.
 _FREE_STATUSES = {"upstream_error", "error"}
 _FREE_REASONS = {"connect_timeout"}
@@ -46,14 +49,22 @@ class SqlBudgets:
         moment = now.replace(tzinfo=None)
         # Always in the same order: two calls could wait for each other.
         ordered = sorted(wanted, key=lambda one: (one.period, one.unit))
-        try:
-            for one in ordered:
-                self._open(key_id, one)
-            over = self._reserve(key_id, request_id, moment, ordered)
-            if over is not None and self._release_stale(key_id, moment - _STALE):
-                over = self._reserve(key_id, request_id, moment, ordered)
-        except sa.exc.SQLAlchemyError as error:
-            raise StoreError(what_failed(error)) from error
+        give_up_at = time.monotonic() + _PATIENCE_S
+        while True:
+            try:
+                return self._try(key_id, request_id, moment, ordered)
+            except sa.exc.SQLAlchemyError as error:
+                if not is_locked(error) or time.monotonic() >= give_up_at:
+                    raise StoreError(what_failed(error)) from error
+
+    def _try(
+        self, key_id: str, request_id: str, moment: datetime, wanted: Sequence[Reservation]
+    ) -> Reservation | None:
+        for one in wanted:
+            self._open(key_id, one)
+        over = self._reserve(key_id, request_id, moment, wanted)
+        if over is not None and self._release_stale(key_id, moment - _STALE):
+            over = self._reserve(key_id, request_id, moment, wanted)
         return over
 
     def _open(self, key_id: str, wanted: Reservation) -> None:

@@ -22,6 +22,11 @@ def what_failed(error: sa.exc.SQLAlchemyError) -> str:
         return sentence
     if getattr(cause, "sqlstate", None) == _LOCK_NOT_AVAILABLE:
         return "Another transaction held a table for too long; nothing was changed, try again."
-    if "locked" in text:
+    if is_locked(error):
         return "The database is locked by another process."
     return f"The database could not be used ({type(cause).__name__})."
+
+
+def is_locked(error: sa.exc.SQLAlchemyError) -> bool:
+    """Whether another process held a lock on a SQLite file for too long."""
+    return "locked" in str(getattr(error, "orig", None) or error)

@@ -11,10 +11,12 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 import requests
+import sqlalchemy as sa
 
-from llm_api.access import ApiKey, Limits
+from llm_api.access import TOKENS, ApiKey, Budget, Limits
 from llm_api.services.keys import KeyService
 from llm_api.storage.opening import open_key_store
+from llm_api.storage.tables import budget_reservations, budget_spending, usage
 from tests.support import replies
 from tests.support.live import LiveAnswer
 from tests.support.paced import Flood, Gated
@@ -195,17 +197,40 @@ def key_of(service: Service) -> tuple[str, str]:
     """Issue a key with limits, and return the header that presents it."""
     store = open_key_store(service.env["DATABASE_URL"])
     limits = Limits(concurrent_streams=STREAMS, concurrent_requests=REQUESTS)
-    issued = KeyService(store, lambda act: act()).issue(ApiKey("", "shop", limits=limits))
+    key = ApiKey("", "shop", limits=limits, budgets=(Budget("month", TOKENS, 10**9),))
+    issued = KeyService(store, lambda act: act()).issue(key)
     store.close()
     return "Authorization", f"Bearer {issued.secret}"
 
 
 @pytest.fixture
 def caller(known: Caller, upstream: ScriptedUpstream) -> Iterator[Caller]:
-    """Be that one; all places must be free after."""
+    """Be that one; after, all places must be free, and the budget of the key settled."""
     upstream.clear()
     yield known
     wait_until(lambda: known.taken() == {}, PATIENCE, lambda: str(known.taken()))
+    url = known.service.env["DATABASE_URL"]
+    wait_until(lambda: reserved_calls(url) == 0, PATIENCE, "all budgets are settled")
+    spent, counted = spent_tokens(url)
+    assert spent >= counted  # the rest is of calls whose tokens nobody knows
+
+
+def reserved_calls(url: str) -> int:
+    """Count the calls that hold something of a budget."""
+    return _ask(url, sa.select(sa.func.count()).select_from(budget_reservations))
+
+
+def spent_tokens(url: str) -> tuple[int, int]:
+    """Return what budgets say was spent, and the sum of the tokens of all rows of keys."""
+    tokens = sa.func.sum(usage.c.prompt_tokens + usage.c.completion_tokens)
+    counted = sa.select(tokens).where(usage.c.key_id.is_not(None))
+    return _ask(url, sa.select(sa.func.sum(budget_spending.c.spent))), _ask(url, counted)
+
+
+def _ask(url: str, statement: sa.Select[tuple[int]]) -> int:
+    engine = sa.create_engine(url, poolclass=sa.NullPool)
+    with engine.connect() as connection:
+        return int(connection.scalar(statement) or 0)
 
 
 @contextmanager

@@ -36,6 +36,7 @@ def valkey(tmp_path: Path) -> Iterator[ValkeyServer]:
 @pytest.fixture
 def prepare(tmp_path: Path, upstream: ScriptedUpstream, valkey: ValkeyServer) -> Iterator[Prepare]:
     """Run a service with four workers that count in Valkey."""
+    upstream.clear()
     with ExitStack() as stack:
 
         def make(env: Mapping[str, str]) -> Service:
