@@ -1,9 +1,9 @@
 """The commands `flask --app wsgi keys …`."""
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import click
@@ -12,6 +12,7 @@ from flask.cli import AppGroup
 from llm_api.access import ApiKey, Limits
 from llm_api.errors import ApiError
 from llm_api.services import key_words
+from llm_api.services.key_words import Form
 from llm_api.services.keys import IssuedKey, KeyService
 from llm_api.settings import Settings
 from llm_api.storage import StoreError
@@ -26,9 +27,9 @@ class Written(click.ParamType[Any]):
 
     name = "text"
 
-    def __init__(self, read: Callable[[str], Any], right: str) -> None:
-        """Take what reads the text, and what would be right."""
-        self._read, self._right = read, right
+    def __init__(self, form: Form) -> None:
+        """Take the form."""
+        self._form = form
 
     def convert(
         self, value: Any, param: click.Parameter | None, context: click.Context | None
@@ -37,23 +38,14 @@ class Written(click.ParamType[Any]):
         if not isinstance(value, str):
             return value
         try:
-            return self._read(value)
+            return self._form(value)
         except ValueError:
-            self.fail(f"must be {self._right}.", param, context)
+            self.fail(f"must be {self._form.right}.", param, context)
 
 
-def _end(text: str) -> datetime:
-    return key_words.end(text, datetime.now(UTC))
-
-
-_NAME = Written(key_words.name, key_words.RIGHT_NAME)
-_END = Written(_end, key_words.RIGHT_END)
-_MODEL = Written(key_words.model, key_words.RIGHT_MODEL)
-_ROUTE = Written(key_words.route, key_words.RIGHT_ROUTE)
-_REQUESTS = Written(key_words.requests, key_words.RIGHT_REQUESTS)
-_BUDGET = Written(key_words.budget, key_words.RIGHT_BUDGET)
-_TAG = Written(key_words.tag, key_words.RIGHT_TAG)
-_OVERLAP = Written(key_words.duration, key_words.RIGHT_OVERLAP)
+_NAME, _END, _OVERLAP = map(Written, (key_words.NAME, key_words.END, key_words.OVERLAP))
+_MODEL, _ROUTE, _TAG = map(Written, (key_words.MODEL, key_words.ROUTE, key_words.TAG))
+_REQUESTS, _BUDGET = map(Written, (key_words.REQUESTS, key_words.BUDGET))
 
 
 def key_commands(settings: Settings) -> AppGroup:
@@ -71,14 +63,38 @@ def _add_create(group: AppGroup, settings: Settings) -> None:
     @click.argument("name", type=_NAME)
     @click.option("--expires", "expires_at", type=_END, help="90d, 12h, or a moment; never.")
     @click.option("--admin", "is_admin", is_flag=True, help="Let it look after keys.")
-    @click.option("--model", "models", type=_MODEL, multiple=True, help="One that it may use; all.")
-    @click.option("--route", "routes", type=_ROUTE, multiple=True, help="Such as /v1/*; all.")
+    @click.option(
+        "--model",
+        "models",
+        type=_MODEL,
+        multiple=True,
+        help="One that it may use; all.",
+    )
+    @click.option(
+        "--route",
+        "routes",
+        type=_ROUTE,
+        multiple=True,
+        help="Such as /v1/*; all.",
+    )
     @click.option("--requests", type=_REQUESTS, help="Such as 60/minute;5000/day.")
     @click.option("--tokens-per-minute", type=_AT_LEAST_ONE)
     @click.option("--concurrent-requests", type=_AT_LEAST_ONE)
     @click.option("--concurrent-streams", type=_AT_LEAST_ONE)
-    @click.option("--budget", "budgets", type=_BUDGET, multiple=True, help='Such as "5 CNY/day".')
-    @click.option("--tag", "tags", type=_TAG, multiple=True, help="A label for all of its calls.")
+    @click.option(
+        "--budget",
+        "budgets",
+        type=_BUDGET,
+        multiple=True,
+        help='Such as "5 CNY/day".',
+    )
+    @click.option(
+        "--tag",
+        "tags",
+        type=_TAG,
+        multiple=True,
+        help="A label for all of its calls.",
+    )
     def create(**options: Any) -> None:
         """Make a key and print it, this once."""
         if len(options["tags"]) > key_words.MAX_TAGS:

@@ -1,99 +1,63 @@
-"""How the properties of a key are written, on the command line and in the admin API alike.
-
-Each function reads one text and raises ValueError where it is wrong; the constant beside it says
-what would be right.
-"""
+"""How the properties of a key are written, on the command line and in the admin API alike."""
 
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal, InvalidOperation
-
-import limits
+from decimal import Decimal
+from typing import Any
 
 from llm_api.access import TOKENS, Budget
+from llm_api.printable import PRINTABLE_AND_VISIBLE
 
-MAX_NAME = 64
 MAX_LISTED = 64  # models, routes or budgets of a key
-# With the ten of a request they fit into the column of the usage row.
-MAX_TAGS, MAX_TAG = 2, 40
-RIGHT_NAME = f"1 to {MAX_NAME} printable characters"
-RIGHT_END = "a time from now, such as 90d, 12h or 30m, or a moment, such as 2027-01-31T00:00:00Z"
-RIGHT_OVERLAP = "a time such as 24h, 7d or 30m, or 0"
-RIGHT_MODEL = "the name of a model, 1 to 256 printable characters"
-RIGHT_ROUTE = "a path such as /v1/chat/completions, or the beginning of some, such as /v1/*"
-RIGHT_REQUESTS = "a limit such as 300/minute or 10/second;5000/day"
-RIGHT_BUDGET = "an amount such as 5 CNY/day or 100000 tokens/month"
-RIGHT_TAG = f"1 to {MAX_TAG} letters, digits and _.:=/@- signs"
-_UNITS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
+MAX_TAGS = 2  # with the ten of a request they fit into the column of the usage row
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60}
 _MAX_DAYS = 36_500
 _MICRO = 1_000_000
-_MAX_AMOUNT = 2**62  # of a budget, in tokens or millionths
-_BUDGET = re.compile(r"(\d{1,15}(?:\.\d{1,6})?) ([A-Z]{3}|tokens)/(day|month)", re.ASCII)
-_TAG = re.compile(rf"[A-Za-z0-9_.:=/@-]{{1,{MAX_TAG}}}")
-_ROUTE = re.compile(r"/[A-Za-z0-9_.~/-]{0,126}\*?")
+_TIME = "[1-9][0-9]{0,3}[dhm]"
+_RATE = "[1-9][0-9]{0,8}/(second|minute|hour|day)"
 
 
-def name(text: str) -> str:
-    """Read a key's name."""
-    return _checked(text, is_good=0 < len(text) <= MAX_NAME and text.isprintable())
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form that texts have: its pattern, in words, and what reads them.
+
+    `pattern` is None where the API document cannot tell the form by one.
+    """
+
+    right: str
+    pattern: str | None
+    at_most: int
+    read: Callable[[str], Any]
+
+    def __call__(self, text: str) -> Any:
+        """Read a text; raises ValueError."""
+        text.encode()  # half a character is no text
+        if len(text) > self.at_most or (self.pattern and not re.fullmatch(self.pattern, text)):
+            raise ValueError
+        return self.read(text)
 
 
-def model(text: str) -> str:
-    """Read the name of a model that a key may use."""
-    return _checked(text, is_good=0 < len(text) <= 256 and text.isprintable())
-
-
-def route(text: str) -> str:
-    """Read a route that a key may use; `*` at its end stands for all that begin so."""
-    return _checked(text, is_good=_ROUTE.fullmatch(text) is not None)
-
-
-def tag(text: str) -> str:
-    """Read a label for the calls of a key."""
-    return _checked(text, is_good=_TAG.fullmatch(text) is not None)
-
-
-def requests(text: str) -> str:
-    """Read how many requests may come in a time."""
-    items = limits.parse_many(text)
-    return _checked(text, is_good=len(text) <= 128 and all(item.amount > 0 for item in items))
-
-
-def duration(text: str) -> timedelta:
-    """Read a length of time."""
-    found = re.fullmatch(r"(\d{1,9})([dhms])", text, re.ASCII)
-    if found is None and text != "0":
-        raise ValueError
-    time = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else timedelta(0)
-    if time > timedelta(days=_MAX_DAYS):
-        raise ValueError
-    return time
+def _duration(text: str) -> timedelta:
+    return timedelta(seconds=int(text[:-1] or 0) * _UNITS.get(text[-1], 0))
 
 
 def end(text: str, now: datetime) -> datetime:
-    """Read when a key ends, which must be in the future."""
-    if re.fullmatch(r"\d+[a-z]", text, re.ASCII):
-        moment = now + duration(text)
-    else:
-        moment = datetime.fromisoformat(text)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    """Read when a key ends; raises ValueError where that is no moment of the next hundred years."""
+    if re.fullmatch(_TIME, text):
+        return now + _duration(text)
+    moment = datetime.fromisoformat(text)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     if not now < moment <= now + timedelta(days=_MAX_DAYS):
         raise ValueError
     return moment
 
 
-def budget(text: str) -> Budget:
-    """Read how much a key may spend in a day or a month."""
-    found = _BUDGET.fullmatch(text)
-    if found is None:
-        raise ValueError
-    amount, unit, period = found.groups()
-    try:
-        exact = Decimal(amount) * (1 if unit == TOKENS else _MICRO)
-    except InvalidOperation:
-        raise ValueError from None
-    if exact != int(exact) or not 0 < exact <= _MAX_AMOUNT:
-        raise ValueError
+def _budget(text: str) -> Budget:
+    amount, _, rest = text.partition(" ")
+    unit, _, period = rest.partition("/")
+    exact = Decimal(amount) * (1 if unit == TOKENS else _MICRO)
     return Budget(period, unit, int(exact))
 
 
@@ -106,7 +70,32 @@ def written_budget(one: Budget) -> str:
     return f"{whole}{part} {one.unit}/{one.period}"
 
 
-def _checked(text: str, *, is_good: bool) -> str:
-    if not is_good or text != text.strip():
-        raise ValueError
-    return text
+NAME = Form("1 to 64 printable characters", PRINTABLE_AND_VISIBLE, 64, str)
+MODEL = Form("the name of a model, 1 to 256 printable characters", PRINTABLE_AND_VISIBLE, 256, str)
+ROUTE = Form(
+    "a path such as /v1/chat/completions, or the beginning of some, such as /v1/*",
+    r"^/[A-Za-z0-9_.~/-]*\*?$",
+    128,
+    str,
+)
+TAG = Form("1 to 40 letters, digits and _.:=/@- signs", r"^[A-Za-z0-9_.:=/@-]+$", 40, str)
+REQUESTS = Form(
+    "a limit such as 300/minute or 10/second;5000/day",
+    rf"^{_RATE}(;{_RATE}){{0,3}}$",
+    128,
+    str,
+)
+# Up to a million millions: what is over 64 bits, in millionths, no database takes.
+BUDGET = Form(
+    "an amount such as 5 CNY/day or 100000 tokens/month",
+    r"^(?![0.]+ )([0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}|[0-9]{1,12} tokens)/(day|month)$",
+    64,
+    _budget,
+)
+OVERLAP = Form("a time such as 24h, 7d or 30m, or 0", rf"^({_TIME}|0)$", 8, _duration)
+END = Form(
+    "a time from now, such as 90d, 12h or 30m, or a moment, such as 2027-01-31T00:00:00Z",
+    None,
+    64,
+    lambda text: end(text, datetime.now(UTC)),
+)

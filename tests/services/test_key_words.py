@@ -21,7 +21,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
     ],
 )
 def test_a_budget_is_read_exactly_and_written_the_same(text: str, budget: Budget) -> None:
-    assert key_words.budget(text) == budget
+    assert key_words.BUDGET(text) == budget
     assert key_words.written_budget(budget) == text
 
 
@@ -33,7 +33,7 @@ def test_a_budget_is_read_exactly_and_written_the_same(text: str, budget: Budget
 )  # fmt: skip
 def test_another_budget_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^$"):
-        key_words.budget(text)
+        key_words.BUDGET(text)
 
 
 @pytest.mark.parametrize(
@@ -59,19 +59,19 @@ def test_an_end_that_is_past_far_or_none_is_refused(text: str) -> None:
 
 
 def test_an_overlap_may_be_nothing() -> None:
-    assert key_words.duration("0") == timedelta(0)
-    assert key_words.duration("7d") == timedelta(days=7)
+    assert key_words.OVERLAP("0") == timedelta(0)
+    assert key_words.OVERLAP("7d") == timedelta(days=7)
 
 
 @pytest.mark.parametrize(
     ("read", "good"),
     [
-        (key_words.name, "the shop"),
-        (key_words.model, "qwen/qwen3-next:free"),
-        (key_words.route, "/v1/chat/completions"),
-        (key_words.route, "/v1/*"),
-        (key_words.requests, "10/second;5000/day"),
-        (key_words.tag, "team=video"),
+        (key_words.NAME, "the shop"),
+        (key_words.MODEL, "qwen/qwen3-next:free"),
+        (key_words.ROUTE, "/v1/chat/completions"),
+        (key_words.ROUTE, "/v1/*"),
+        (key_words.REQUESTS, "10/second;5000/day"),
+        (key_words.TAG, "team=video"),
     ],
 )
 def test_a_good_text_stays_as_it_is(read: Any, good: str) -> None:
@@ -81,12 +81,12 @@ def test_a_good_text_stays_as_it_is(read: Any, good: str) -> None:
 @pytest.mark.parametrize(
     ("read", "bad"),
     [
-        *[(key_words.name, bad) for bad in ("", " shop", "a\nb", "x" * 65)],
-        *[(key_words.model, bad) for bad in ("", "a\0b", "x" * 257)],
-        *[(key_words.route, bad) for bad in ("", "v1", "/v1/*/x", "/v1?x=1", "*", "/v1 ")],
-        *[(key_words.requests, bad) for bad in ("", "60", "0/minute", "many/minute", "-1/day")],
-        *[(key_words.tag, bad) for bad in ("", "a,b", "a b", "x" * 41)],
-        *[(key_words.duration, bad) for bad in ("", "24", "1w", "-1h", "36501d")],
+        *[(key_words.NAME, bad) for bad in ("", " ", "a\nb", "x" * 65, "\udcff")],
+        *[(key_words.MODEL, bad) for bad in ("", "a\0b", "x" * 257)],
+        *[(key_words.ROUTE, bad) for bad in ("", "v1", "/v1/*/x", "/v1?x=1", "*", "/v1 ")],
+        *[(key_words.REQUESTS, bad) for bad in ("", "60", "0/minute", "many/minute", "-1/day")],
+        *[(key_words.TAG, bad) for bad in ("", "a,b", "a b", "x" * 41)],
+        *[(key_words.OVERLAP, bad) for bad in ("", "24", "1w", "-1h", "36501d")],
     ],
 )
 def test_a_bad_text_is_refused(read: Any, bad: str) -> None:

@@ -1,13 +1,12 @@
 """What the routes of keys take and give."""
 
-from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import marshmallow as ma
 
 from llm_api.access import Limits
 from llm_api.services import key_words
+from llm_api.services.key_words import Form
 from llm_api.web.api import StrictSchema
 from llm_api.web.fields import (
     MESSAGES,
@@ -19,23 +18,24 @@ from llm_api.web.fields import (
 )
 
 _MANY = 1_000_000_000
-_MAX_TEXT = 256
 
 
 class WrittenField(StrictString):
     """A text in one of the forms of `key_words`."""
 
-    def __init__(self, read: Callable[[str], Any], right: str, **kwargs: Any) -> None:
-        """Take what reads the text, and what would be right."""
-        super().__init__(at_least=1, at_most=_MAX_TEXT, **kwargs)
-        self._read, self._right = read, right
+    def __init__(self, form: Form, **kwargs: Any) -> None:
+        """Take the form."""
+        if form.pattern is not None:
+            kwargs["metadata"] = {"pattern": form.pattern} | kwargs.get("metadata", {})
+        super().__init__(at_least=1, at_most=form.at_most, **kwargs)
+        self._form = form
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
         text = super()._deserialize(value, attr, data, **options)
         try:
-            return self._read(text)
+            return self._form(text)
         except ValueError:
-            raise out_of_range(self._right) from None
+            raise out_of_range(self._form.right) from None
 
 
 class ShortListField(ma.fields.List[Any]):
@@ -59,17 +59,13 @@ class ShortListField(ma.fields.List[Any]):
         return tuple(super()._deserialize(value, attr, data, **options))
 
 
-def _end(text: str) -> datetime:
-    return key_words.end(text, datetime.now(UTC))
-
-
 def _most() -> StrictInteger:
     return StrictInteger(minimum=1, maximum=_MANY, allow_none=True)
 
 
-def _allowed(read: Callable[[str], str], right: str, what: str) -> ShortListField:
+def _allowed(form: Form, what: str) -> ShortListField:
     return ShortListField(
-        WrittenField(read, right),
+        WrittenField(form),
         at_least=1,
         at_most=key_words.MAX_LISTED,
         allow_none=True,
@@ -81,8 +77,7 @@ class LimitsSchema(StrictSchema):
     """What a key may take; the settings' limits where it says nothing."""
 
     requests = WrittenField(
-        key_words.requests,
-        key_words.RIGHT_REQUESTS,
+        key_words.REQUESTS,
         allow_none=True,
         metadata={"example": "60/minute;5000/day"},
     )
@@ -99,24 +94,23 @@ class LimitsSchema(StrictSchema):
 class KeyChangeSchema(StrictSchema):
     """Properties of a key; those that are left out stay."""
 
-    name = WrittenField(key_words.name, key_words.RIGHT_NAME, metadata={"example": "shop"})
+    name = WrittenField(key_words.NAME, metadata={"example": "shop"})
     expires = WrittenField(
-        _end,
-        key_words.RIGHT_END,
+        key_words.END,
         allow_none=True,
-        metadata={"description": f"{key_words.RIGHT_END}; null for never.", "example": "90d"},
+        metadata={"description": f"{key_words.END.right}; null for never.", "example": "90d"},
     )
     is_admin = StrictBoolean()
-    models = _allowed(key_words.model, key_words.RIGHT_MODEL, "models")
-    routes = _allowed(key_words.route, key_words.RIGHT_ROUTE, "routes")
+    models = _allowed(key_words.MODEL, "models")
+    routes = _allowed(key_words.ROUTE, "routes")
     limits = ma.fields.Nested(LimitsSchema, error_messages=MESSAGES)
     budgets = ShortListField(
-        WrittenField(key_words.budget, key_words.RIGHT_BUDGET),
+        WrittenField(key_words.BUDGET),
         at_most=key_words.MAX_LISTED,
         metadata={"example": ["5 CNY/day", "100000 tokens/month"]},
     )
     tags = ShortListField(
-        WrittenField(key_words.tag, key_words.RIGHT_TAG),
+        WrittenField(key_words.TAG),
         at_most=key_words.MAX_TAGS,
         metadata={"description": "Labels for all of its calls."},
     )
@@ -132,17 +126,14 @@ class KeyChangeSchema(StrictSchema):
 class NewKeySchema(KeyChangeSchema):
     """A key to make."""
 
-    name = WrittenField(
-        key_words.name, key_words.RIGHT_NAME, required=True, metadata={"example": "shop"}
-    )
+    name = WrittenField(key_words.NAME, required=True, metadata={"example": "shop"})
 
 
 class RotationSchema(StrictSchema):
     """How a key gets another secret."""
 
     overlap = WrittenField(
-        key_words.duration,
-        key_words.RIGHT_OVERLAP,
+        key_words.OVERLAP,
         metadata={"description": "How long the old secret is good; 24h where left out."},
     )
 
