@@ -154,13 +154,13 @@ def test_a_database_that_cannot_be_used_is_a_store_error(url: str) -> None:
 
 def test_a_postgres_that_comes_back_is_used_again(postgres: PostgresServer) -> None:
     store = SqlUsageStore(make_engine(postgres.url))
-    with pytest.raises(StoreError, match="usage table"):
+    with pytest.raises(StoreError, match="lacks a table"):
         store.check()
 
     postgres.stop()
     postgres.start()
 
-    with pytest.raises(StoreError, match="usage table"):
+    with pytest.raises(StoreError, match="lacks a table"):
         store.check()
     store.close()
 
