@@ -24,7 +24,7 @@ run: $(VENV)/.run .models/.installed  ## install what is missing, migrate the da
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
 
 test: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run all tests, with what they need
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 test-sdks: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run the SDKs of docs/sdks.md against the service
 	@$(BIN)/python -m pytest tests/sdks
