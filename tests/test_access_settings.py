@@ -56,7 +56,7 @@ def test_an_empty_secret_in_a_file_stops_the_start(file: str, tmp_path: Path) ->
     assert problems_of({"ADMIN_API_KEY": GOOD}, tmp_path)[0].startswith("ADMIN_API_KEY is set and")
 
 
-@pytest.mark.parametrize("wrong", WRONG)
+@pytest.mark.parametrize("wrong", WRONG, ids=range(len(WRONG)))
 def test_a_secret_that_is_none_is_named_and_not_repeated(wrong: str, tmp_path: Path) -> None:
     problems = problems_of({"ADMIN_API_KEY": wrong, "API_KEYS": f"ci={wrong}"}, tmp_path)
 
@@ -77,6 +77,7 @@ def test_a_secret_that_is_none_is_named_and_not_repeated(wrong: str, tmp_path: P
         f"ci={GOOD},shop",
         ",",
     ],
+    ids=range(9),
 )
 def test_names_and_keys_come_in_pairs(wrong: str, tmp_path: Path) -> None:
     (problem,) = problems_of({"API_KEYS": wrong}, tmp_path)

@@ -39,6 +39,7 @@ def test_a_key_with_a_wrong_digit_is_not(place: int, digit: str) -> None:
 @pytest.mark.parametrize(
     "text",
     ["", "llmapi_", KEY[:-1], KEY + "0", KEY.upper(), " " + KEY, KEY + "\n", KEY.replace("_", "-")],
+    ids=["nothing", "prefix", "cut", "long", "upper case", "blank", "line", "dash"],
 )
 def test_what_is_not_the_whole_key_is_not_intact(text: str) -> None:
     assert not is_intact(text)

@@ -74,7 +74,11 @@ def test_a_key_that_nobody_has_is_remembered_too(ring: KeyRing, kept: KeptKeys) 
     assert len(kept.looks) == 1
 
 
-@pytest.mark.parametrize("text", ["", "sk-1", "' OR 1=1--", TEXT[:-1], TEXT[:20], TEXT.lower()])
+@pytest.mark.parametrize(
+    "text",
+    ["", "sk-1", "' OR 1=1--", TEXT[:-1], TEXT[:20], TEXT.lower()],
+    ids=["nothing", "another's", "SQL", "cut", "short", "lower case"],
+)
 def test_what_cannot_be_a_key_is_not_looked_up(text: str, ring: KeyRing, kept: KeptKeys) -> None:
     assert ring.find(TEXT, HERE)
 

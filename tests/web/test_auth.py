@@ -267,7 +267,7 @@ def test_a_key_for_no_other_model_may_ask_for_its_own(closed: Flask) -> None:
     assert statuses == [HTTPStatus.OK] * 2
 
 
-@pytest.mark.parametrize("text", [STATIC, "issued"])
+@pytest.mark.parametrize("text", [STATIC, "issued"], ids=["static", "issued"])
 def test_the_routes_of_keys_need_an_admin_s(text: str, closed: Flask) -> None:
     client = closed.test_client()
     text = issue(closed).secret if text == "issued" else text
