@@ -63,38 +63,14 @@ def _add_create(group: AppGroup, settings: Settings) -> None:
     @click.argument("name", type=_NAME)
     @click.option("--expires", "expires_at", type=_END, help="90d, 12h, or a moment; never.")
     @click.option("--admin", "is_admin", is_flag=True, help="Let it look after keys.")
-    @click.option(
-        "--model",
-        "models",
-        type=_MODEL,
-        multiple=True,
-        help="One that it may use; all.",
-    )
-    @click.option(
-        "--route",
-        "routes",
-        type=_ROUTE,
-        multiple=True,
-        help="Such as /v1/*; all.",
-    )
+    @click.option("--model", "models", type=_MODEL, multiple=True, help="One that it may use; all.")
+    @click.option("--route", "routes", type=_ROUTE, multiple=True, help="Such as /v1/*; all.")
     @click.option("--requests", type=_REQUESTS, help="Such as 60/minute;5000/day.")
     @click.option("--tokens-per-minute", type=_AT_LEAST_ONE)
     @click.option("--concurrent-requests", type=_AT_LEAST_ONE)
     @click.option("--concurrent-streams", type=_AT_LEAST_ONE)
-    @click.option(
-        "--budget",
-        "budgets",
-        type=_BUDGET,
-        multiple=True,
-        help='Such as "5 CNY/day".',
-    )
-    @click.option(
-        "--tag",
-        "tags",
-        type=_TAG,
-        multiple=True,
-        help="A label for all of its calls.",
-    )
+    @click.option("--budget", "budgets", type=_BUDGET, multiple=True, help='Such as "5 CNY/day".')
+    @click.option("--tag", "tags", type=_TAG, multiple=True, help="A label for all of its calls.")
     def create(**options: Any) -> None:
         """Make a key and print it, this once."""
         if len(options["tags"]) > key_words.MAX_TAGS:
