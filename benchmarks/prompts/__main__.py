@@ -29,6 +29,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     parser.add_argument("--url", help="an OpenAI-compatible upstream, up to /v1")
     parser.add_argument("--key", default="", help="its key")
     parser.add_argument("--model", default="default", help="its model")
+    parser.add_argument("--at-once", type=int, default=1, help="so many calls in progress")
     parser.add_argument(
         "--recorded",
         action="append",
@@ -63,7 +64,7 @@ def run(choices: argparse.Namespace) -> list[Summary]:
             summaries += _recorded(rows, name, choices)
         return summaries
     settings = _settings(choices)
-    outputs = rewrite_all(rows, settings, announce)
+    outputs = rewrite_all(rows, settings, announce, at_once=choices.at_once)
     name = choices.model if choices.url else "bundled model"
     return [*_identity(rows), *_scored(name, rows, outputs)]
 

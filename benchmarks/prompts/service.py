@@ -6,6 +6,7 @@ import json
 import tempfile
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,11 +27,22 @@ BUNDLED = {"FAST_LLM_API_URL": "", "FAST_LLM_API_KEY": "", "FAST_LLM_MODEL": ""}
 
 
 def rewrite_all(
-    rows: Sequence[Row], settings: Mapping[str, str], announce: Callable[[int], None]
+    rows: Sequence[Row],
+    settings: Mapping[str, str],
+    announce: Callable[[int], None],
+    *,
+    at_once: int = 1,
 ) -> list[Output]:
-    """Return what the service makes of the prompts; `settings` name its upstream."""
-    with _serving(settings) as port:
-        return _ask_all(rows, port, announce)
+    """Return what the service makes of the prompts; `settings` name its upstream.
+
+    `at_once` calls are in progress: more of them end sooner, and each takes longer.
+    """
+    outputs: list[Output] = []
+    with _serving(settings) as port, ThreadPoolExecutor(at_once) as pool:
+        for output in pool.map(lambda row: _ask_alone(row, port), rows):
+            outputs.append(output)
+            announce(len(outputs))
+    return outputs
 
 
 def replay_all(
@@ -48,13 +60,14 @@ def replay_all(
     replying = _Replay({_key(row.prompt): texts[row.id] for row in rows}, is_json=is_json)
     with ScriptedUpstream() as upstream:
         settings = {"FAST_LLM_API_URL": f"{upstream.url}/v1", "FAST_LLM_MODEL": "recorded"}
-
-        def before() -> None:
-            upstream.clear()
-            upstream.script(*[replies.answer_with(replying)] * 2)
-
         with _serving(settings) as port:
-            return _ask_all(rows, port, announce, before)
+            outputs = []
+            for row in rows:
+                upstream.clear()
+                upstream.script(*[replies.answer_with(replying)] * 2)
+                outputs.append(_ask_alone(row, port))
+                announce(len(outputs))
+            return outputs
 
 
 class _Replay:
@@ -85,23 +98,11 @@ def _serving(settings: Mapping[str, str]) -> Iterator[int]:
             yield port
 
 
-def _ask_all(
-    rows: Sequence[Row],
-    port: int,
-    announce: Callable[[int], None],
-    before: Callable[[], None] | None = None,
-) -> list[Output]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
-    outputs = []
-    try:
-        for number, row in enumerate(rows, start=1):
-            if before is not None:
-                before()
-            outputs.append(_ask(connection, row))
-            announce(number)
-    finally:
-        connection.close()
-    return outputs
+def _ask_alone(row: Row, port: int) -> Output:
+    with contextlib.closing(
+        http.client.HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+    ) as connection:
+        return _ask(connection, row)
 
 
 def _ask(connection: http.client.HTTPConnection, row: Row) -> Output:
