@@ -146,7 +146,7 @@ class TextLength:
 
     def add(self, text: str) -> None:
         """Count a text."""
-        in_ascii = len(text) if text.isascii() else sum(sign < "\x80" for sign in text)
+        in_ascii = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
         self.in_ascii += in_ascii
         self.others += len(text) - in_ascii
 

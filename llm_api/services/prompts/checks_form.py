@@ -90,6 +90,7 @@ _TALK_HINTS = (
     "：",
 )
 _RESIDUE_MARKS = frozenset("<>[]{}\\_|")
+_MARKDOWN_MARKS = re.compile(r"[`*_\[\n]")
 
 
 def find_form_violations(original: str, rewrite: str, *, is_tags: bool) -> Iterator[Violation]:
@@ -101,7 +102,7 @@ def find_form_violations(original: str, rewrite: str, *, is_tags: bool) -> Itera
         ("preamble", _PREAMBLE.search(bare)),
         ("preamble", _closing_talk(bare)),
         ("residue", _residue(rewrite)),
-        ("markdown", _MARKDOWN.search(bare)),
+        ("markdown", _markdown(bare)),
     ):
         if found and found[0].strip() not in original:
             yield violation(code, found[0].strip()[:_SHOWN] or "a line break")
@@ -116,6 +117,11 @@ def _closing_talk(text: str) -> re.Match[str] | None:
 
 def _residue(text: str) -> re.Match[str] | None:
     return None if _RESIDUE_MARKS.isdisjoint(text) else _RESIDUE.search(text)
+
+
+def _markdown(text: str) -> re.Match[str] | None:
+    """Find markdown; without one of its marks it can only be that of a line's start."""
+    return (_MARKDOWN.search if _MARKDOWN_MARKS.search(text) else _MARKDOWN.match)(text)
 
 
 def is_cut(original: str, rewrite: str, *, is_tags: bool) -> bool:

@@ -47,6 +47,10 @@ class InstructedForm:
             for kind in TYPES
             for language in LANGUAGES
         }
+        self._versions = {
+            (kind, language): f"{kind}-{language}-{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
+            for (kind, language), rules in self._rules.items()
+        }
 
     @property
     def instructions(self) -> Sequence[str]:
@@ -55,9 +59,7 @@ class InstructedForm:
 
     def version(self, task: Task) -> str:
         """Name the rules that a task is done by; it changes with every word of them."""
-        rules = self._rules[task.wanted.type, task.language]
-        digest = hashlib.sha256(rules.encode()).hexdigest()[:8]
-        return f"{task.wanted.type}-{task.language}-{digest}"
+        return self._versions[task.wanted.type, task.language]
 
     def parameters(self, task: Task, *, has_json_mode: bool = False) -> Mapping[str, Any]:
         """Return the chat completion to ask for."""

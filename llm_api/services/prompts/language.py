@@ -2,7 +2,7 @@
 
 import re
 
-from llm_api.services.prompts.locks_quotes import GAP, without_quotes
+from llm_api.services.prompts.locks_quotes import GAP, is_plain, without_quotes
 from llm_api.services.prompts.vocabulary import little_words
 
 HAN_SHARE = 0.25  # from here on a text counts as Chinese, and not as one that quotes a Chinese sign
@@ -16,6 +16,7 @@ _FOREIGN_RUN = re.compile(
     r"[\u3040-\u30fa\u30fd-\u30ff\uac00-\ud7af\u0400-\u052f\u0590-\u06ff\u0900-\u097f\u0e00-\u0e7f]+"
 )
 _WORD = re.compile(r"[^\W\d_]+")
+_ASCII_WORD = re.compile(r"[a-z]+")  # the same for a text that has no other signs, and quicker
 _ENGLISH = little_words("language_english")
 _OTHERS = little_words("language_others")
 _MIN_FOREIGN_WORDS = 3
@@ -40,7 +41,10 @@ def is_written_in(rewrite: str, language: str, original: str) -> bool:
 
     Words that the original has itself may stay: a name in the other language, a sign's text.
     """
-    bare = _new(_FOREIGN_RUN, without_quotes(rewrite), original)
+    bare = without_quotes(rewrite)
+    if is_plain(bare) and language == "en":
+        return not _is_other_latin(bare) or _is_other_latin(original)
+    bare = _new(_FOREIGN_RUN, bare, original)
     if _FOREIGN_RUN.search(bare):
         return False
     if language == "zh":
@@ -59,6 +63,6 @@ def _new(run: re.Pattern[str], text: str, original: str) -> str:
 
 def _is_other_latin(text: str) -> bool:
     """Whether a text has more little words of other European languages than English ones."""
-    words = _WORD.findall(text.casefold())
+    words = (_ASCII_WORD if is_plain(text) else _WORD).findall(text.casefold())
     others = sum(map(_OTHERS.__contains__, words))
     return others >= _MIN_FOREIGN_WORDS and others > sum(map(_ENGLISH.__contains__, words))

@@ -20,7 +20,10 @@ _MARKUP = re.compile(
     re.IGNORECASE,
 )
 # Without one of these there can be none.
-_SUSPICIOUS = re.compile(r"[<\[`~{#*&:：\\]|www\.|[A-Za-z0-9+/_-]{24}", re.IGNORECASE)
+_SUSPICIOUS = re.compile(r"[<\[`~{#*&:：\\]")
+_WWW = re.compile(r"[Ww][Ww]{2}\.")
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/_-]{24}")
+_LONG = 24
 _ADDRESS = re.compile(r"(?:https?|ftp|file|javascript|data):\S+|\bwww\.\S+", re.IGNORECASE)
 _CARGO = re.compile(
     r"(?=[A-Za-z0-9+/_-]*\d)[A-Za-z0-9+/_-]{24,}={0,2}|(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}){3,}"
@@ -43,9 +46,10 @@ class LeakFinder:
         pieces = _pieces(words)
         if self._pieces.isdisjoint(pieces):
             return False
-        ours = self._pieces.difference(_pieces(_words(original)))
-        hits = [piece in ours for piece in pieces]
-        if _longest(hits) + _PIECE - 1 >= (_RUN_HAN if _is_chinese(words) else _RUN_WORDS):
+        ours = self._pieces.intersection(pieces).difference(_pieces(_words(original)))
+        hits = bytes(map(ours.__contains__, pieces))  # a one for each piece of ours
+        longest = max(map(len, hits.split(b"\0")))
+        if longest + _PIECE - 1 >= (_RUN_HAN if _is_chinese(words) else _RUN_WORDS):
             return True
         found = sum(hits)
         return found >= _MIN_PIECES and found > _SHARE * len(hits)
@@ -53,7 +57,7 @@ class LeakFinder:
 
 def has_markup(text: str, original: str) -> bool:
     """Tell whether a text has markup, addresses or encoded cargo that its original lacks."""
-    if not _SUSPICIOUS.search(text):
+    if not _is_suspicious(text):
         return False
     found = [
         match.group() for pattern in (_MARKUP, _ADDRESS, _CARGO) for match in pattern.finditer(text)
@@ -61,7 +65,15 @@ def has_markup(text: str, original: str) -> bool:
     return any(part.strip() not in original for part in found)
 
 
+def _is_suspicious(text: str) -> bool:
+    if _SUSPICIOUS.search(text) or _WWW.search(text):
+        return True
+    return max(map(len, text.split()), default=0) >= _LONG and bool(_LONG_WORD.search(text))
+
+
 def _words(text: str) -> Sequence[str]:
+    if text.isascii():
+        return _WORD.findall(text.lower())
     return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
@@ -71,13 +83,4 @@ def _pieces(words: Sequence[str]) -> Sequence[tuple[str, str, str]]:
 
 def _is_chinese(words: Sequence[str]) -> bool:
     """Whether most words are single characters: Chinese has more of them than English has words."""
-    return sum(len(word) == 1 and word > "z" for word in words) * 2 > len(words)
-
-
-def _longest(hits: Iterable[bool]) -> int:
-    """Return how many pieces follow on each other at most."""
-    longest = run = 0
-    for is_hit in hits:
-        run = run + 1 if is_hit else 0
-        longest = max(longest, run)
-    return longest
+    return sum(map("\u33ff".__lt__, words)) * 2 > len(words)

@@ -18,24 +18,35 @@ _PAIRS = (
     r"„([^„“”\n]++)[“”]",
     r"＂([^＂\n]++)＂",
     # Behind a digit it means inches.
-    r'(?<!\d)"([^"\n]++)"',
+    r'"(?<!\d")([^"\n]++)"',
     # Marks that do not match each other, as keyboards with one key for both produce them.
     r"”([^“”\n]++)”",
     r'“([^“”"\n]++)"',
     # Inside, an apostrophe stands between two letters.
-    r"(?<!\w)‘((?:[^‘’\n]|’(?=\w))++)’(?!\w)",
-    r"(?<![\w'])'(?!(?:\d0s|tis|twas|em|til|cause|n)\b)(?=[^\s'])((?:[^'\n]|(?<=\w)'(?=\w))++)'(?!\w)",
+    r"‘(?<!\w‘)((?:[^‘’\n]|’(?=\w))++)’(?!\w)",
+    r"'(?<![\w']')(?!(?i:\d0s|tis|twas|em|til|cause|n)\b)(?=[^\s'])((?:[^'\n]|(?<=\w)'(?=\w))++)'(?!\w)",
 )
-_QUOTED = re.compile("|".join(_PAIRS), re.IGNORECASE)
+# Each begins with its mark, and the case counts: so the search leaps from mark to mark.
+_QUOTED = re.compile("|".join(_PAIRS))
 MARKS = frozenset("\"'“”‘’„＂「」『』《》〈〉«»")
 _KEPT_TEXTS = 16  # every check of a rewrite asks for the same text
 GAP = " ¶ "  # stands where a quotation was: neighbors must not read as if they were side by side
 
 
+def is_plain(text: str) -> bool:
+    """Whether a text has nothing but ASCII and gaps."""
+    return text.isascii() or text.replace(GAP.strip(), "").isascii()
+
+
 def find_quotes(text: str) -> Sequence[str]:
     """Return what stands in quotation marks, without them, each text once."""
+    return list(_quotes_in(text))
+
+
+@functools.lru_cache(maxsize=_KEPT_TEXTS)
+def _quotes_in(text: str) -> tuple[str, ...]:
     found = (next(filter(None, groups)).strip() for groups in _QUOTED.findall(text))
-    return list(dict.fromkeys(quote for quote in found if any(map(str.isalnum, quote))))
+    return tuple(dict.fromkeys(quote for quote in found if any(map(str.isalnum, quote))))
 
 
 @functools.lru_cache(maxsize=_KEPT_TEXTS)

@@ -3,13 +3,23 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, zip_longest
 from typing import NamedTuple
 
 from llm_api.services.prompts.locks_quotes import without_quotes
-from llm_api.services.prompts.vocabulary import HAN, Meaning, fold, phrases, tokens_of
+from llm_api.services.prompts.vocabulary import (
+    HAN,
+    Meaning,
+    Row,
+    fold,
+    phrases_by_pair,
+    tokens_of,
+)
 
 _HAN_GAP = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
 _CLAUSE_ENDS = frozenset(".!?。！？;；¶")
+_COUNTED = frozenset({"number", "color"})
+_PAIR = 2
 
 
 class Term(NamedTuple):
@@ -61,7 +71,8 @@ class Reading:
 
     def words(self, start: int, end: int) -> str:
         """Return the text between two tokens, Chinese without spaces."""
-        return _HAN_GAP.sub("", " ".join(self.tokens[max(start, 0) : end]))
+        words = " ".join(self.tokens[max(start, 0) : end])
+        return words if words.isascii() else _HAN_GAP.sub("", words)
 
 
 def read(text: str) -> Reading:
@@ -78,21 +89,34 @@ def read_bare(bare: str) -> Reading:
     by_kind: dict[str, list[Term]] = {}
     by_start: dict[int, list[Term]] = {}
     counted: set[int] = set()
-    table, at, count = phrases(), 0, len(tokens)
-    while at < count:
-        step = 1
-        for length, phrase, meanings in table.get(tokens[at], ()):
-            if length == 1 or tokens[at : at + length] == phrase:
-                terms = [Term(meaning, at, at + length) for meaning in meanings]
-                by_start[at] = terms
-                for term in terms:
-                    by_kind.setdefault(term.meaning.kind, []).append(term)
-                    if term.meaning.kind in {"number", "color"}:
-                        counted.update(range(at, at + length))
-                step = length
-                break
-        at += step
+    for at, (length, _, meanings) in _phrases_in(tokens):
+        end = at + length
+        by_start[at] = terms = [Term(meaning, at, end) for meaning in meanings]
+        for term in terms:
+            kind = term[0][0]
+            by_kind.setdefault(kind, []).append(term)
+            if kind in _COUNTED:
+                counted.update(range(at, end))
     return Reading(tokens, by_kind, by_start, frozenset(counted), joined, _sentences(tokens))
+
+
+def _phrases_in(tokens: list[str]) -> Iterator[tuple[int, Row]]:
+    """Yield the phrases of a text with their places."""
+    table, free = phrases_by_pair(), 0
+    for at, (token, following) in enumerate(zip_longest(tokens, tokens[1:], fillvalue="")):
+        if token not in table or at < free:
+            continue
+        by_second = table[token]
+        for row in by_second.get(following, ()):
+            # The first two are known to be the same.
+            if row[0] == _PAIR or tokens[at : at + row[0]] == row[1]:
+                break
+        else:
+            if not by_second[""]:
+                continue
+            [row] = by_second[""]
+        free = at + row[0]
+        yield at, row
 
 
 def _unhyphenated(tokens: list[str]) -> tuple[list[str], frozenset[int]]:
@@ -110,9 +134,5 @@ def _unhyphenated(tokens: list[str]) -> tuple[list[str], frozenset[int]]:
 
 
 def _sentences(tokens: Sequence[str]) -> Sequence[int]:
-    numbers, number = [], 0
-    for token in tokens:
-        numbers.append(number)
-        if token in _CLAUSE_ENDS:
-            number += 1
-    return numbers
+    ended = accumulate(map(_CLAUSE_ENDS.__contains__, tokens), initial=0)
+    return list(ended)[:-1]

@@ -55,10 +55,9 @@ class Mention(NamedTuple):
 
 def find_relations(reading: Reading) -> Iterator[Relation]:
     """Yield the relations of two things that a prompt tells outright."""
-    nouns = {noun.start: noun for noun in named_nouns(reading)}
-    for term in reading.of("relation"):
-        if term.meaning.is_kind:
-            continue
+    terms = [term for term in reading.of("relation") if not term.meaning.is_kind]
+    nouns = {noun.start: noun for noun in named_nouns(reading)} if terms else {}
+    for term in terms:
         pair = (
             _han_pair(reading, term, nouns)
             if _is_han(reading, term)

@@ -30,6 +30,7 @@ _EPILOGUE = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 _MARKDOWN = re.compile(r"\*\*|__|^#{1,6}\s+|^[-*]\s+|`", re.MULTILINE)
+_MARKDOWN_MARKS = re.compile(r"[*_`#\n]|\A-")  # without one of them there is none
 _LEFTOVER_JSON = re.compile(r"\A(?:json\b\s*)?[{\[]|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE)
 _QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」"}
 
@@ -41,7 +42,7 @@ def find_prompts(text: str) -> Sequence[str]:
     """
     if len(text) > MAX_REPLY_CHARS:
         return []
-    bare = _THOUGHT_END.sub("", _THINKING.sub("", text)).strip()
+    bare = (_THOUGHT_END.sub("", _THINKING.sub("", text)) if "<" in text else text).strip()
     for read in (_strict, _balanced, _repaired, _fenced, _tagged):
         if (found := read(bare)) is not None:
             return list(dict.fromkeys(filter(None, map(_tidy, found))))
@@ -111,7 +112,7 @@ def _tidy(text: str) -> str:
     """Take off preamble, markdown and outer quotes, and fold the text into one paragraph."""
     steps: tuple[Callable[[str], str], ...] = (
         lambda t: _EPILOGUE.sub("", t),
-        lambda t: _MARKDOWN.sub("", t),
+        lambda t: _MARKDOWN.sub("", t) if _MARKDOWN_MARKS.search(t) else t,
         lambda t: _PREAMBLE.sub("", t),
         clean,
         _unquoted,

@@ -3,8 +3,9 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
-from llm_api.services.prompts.checks import find_violations
+from llm_api.services.prompts.checks import Wanted, find_violations
 from llm_api.services.prompts.improvements import improvements
 from llm_api.services.prompts.leaks import LeakFinder, has_markup
 from llm_api.services.prompts.task import Task
@@ -25,7 +26,7 @@ TOLERATED = frozenset(
 _MIN_SHARE = 0.25
 _STEM = 4
 _LATIN = re.compile(r"[a-z]{3,}|\d+")
-_HAN = re.compile(r"(?=([\u3400-\u9fff]{2}))")
+_HAN_RUN = re.compile(r"[\u3400-\u9fff]{2,}")
 _COMMON = frozenset(
     # Words that say nothing of what a picture is about.
     re.findall(
@@ -61,6 +62,9 @@ class Judge:
     def __init__(self, instructions: Sequence[str]) -> None:
         """Take our own instructions, which must not come back."""
         self._leaks = LeakFinder(instructions)
+        # The first text has the vocabulary read: here, so that no user waits for it.
+        find_violations("a cat", "a dog", Wanted("image", "en"))
+        improvements("a cat", "a dog")
 
     def judge(self, task: Task, rewrite: str) -> Verdict:
         """Find everything that is wrong with a rewrite."""
@@ -118,5 +122,8 @@ def _is_about(original: str, rewrite: str) -> bool:
 
 def _stems(text: str) -> set[str]:
     lowered = text.casefold()
-    latin = {word[:_STEM] for word in _LATIN.findall(lowered) if word not in _COMMON}
-    return latin.union(_HAN.findall(lowered))
+    stems = {word[:_STEM] for word in _LATIN.findall(lowered) if word not in _COMMON}
+    if not lowered.isascii():
+        for run in _HAN_RUN.findall(lowered):
+            stems.update(map("".join, pairwise(run)))
+    return stems

@@ -13,6 +13,8 @@ from importlib import resources
 from itertools import filterfalse
 from typing import NamedTuple
 
+from llm_api.services.prompts.locks_quotes import is_plain
+
 _SUBJECTS = (
     "animals",
     "people",
@@ -27,9 +29,10 @@ _SUBJECTS = (
     "decoys",
 )
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_TOKEN = re.compile(
-    rf"[{HAN}]|[^\W\d_{HAN}]+n't(?!\w)|[^\W\d_{HAN}]+|'[a-z]{{1,2}}(?!\w)|\d+(?:[.:/]\d+)*|[^\w\s]"
-)
+_BESIDE_WORDS = r"'[a-z]{1,2}(?!\w)|\d+(?:[.:/]\d+)*|[^\w\s]"
+_TOKEN = re.compile(rf"[{HAN}]|[^\W\d_{HAN}]+(?:'(?<=[^\W\d_{HAN}]n')t(?!\w))?|{_BESIDE_WORDS}")
+# The same for a text that has no other signs, and quicker.
+_ASCII_TOKEN = re.compile(rf"[A-Za-z]+(?:'(?<=[A-Za-z]n')t(?!\w))?|{_BESIDE_WORDS}")
 _MARKS = str.maketrans({"’": "'", "‘": "'", "`": "'", "‐": "-", "‑": "-"})
 _KEPT_STEMS = 20_000
 _KEPT_FOLDS = 16
@@ -92,15 +95,17 @@ def _grammar() -> Mapping[str, str]:
 @functools.lru_cache(maxsize=_KEPT_FOLDS)
 def fold(text: str) -> str:
     """Return a text in one form: half width, lower case, no accents, one apostrophe."""
-    if text.isascii():
-        return text.translate(_MARKS).lower()
+    if is_plain(text):
+        return text.replace("`", "'").lower()
     plain = unicodedata.normalize("NFKD", text.translate(_MARKS)).casefold()
+    if plain.isascii():
+        return plain
     return "".join(filterfalse(unicodedata.combining, plain))
 
 
 def tokens_of(folded: str) -> list[str]:
     """Split a folded text into words, Chinese characters, numbers and marks."""
-    return _TOKEN.findall(folded)
+    return (_ASCII_TOKEN if is_plain(folded) else _TOKEN).findall(folded)
 
 
 @functools.lru_cache(maxsize=_KEPT_STEMS)
@@ -143,6 +148,17 @@ def phrases() -> Mapping[str, Sequence[Row]]:
         table.setdefault(tokens[0], []).append((len(tokens), list(tokens), tuple(found)))
     for rows in table.values():
         rows.sort(key=lambda row: -row[0])
+    return table
+
+
+@functools.cache
+def phrases_by_pair() -> Mapping[str, Mapping[str, Sequence[Row]]]:
+    """Return the same by their first two tokens; under "" those of one token alone."""
+    table: dict[str, dict[str, list[Row]]] = {}
+    for first, rows in phrases().items():
+        by_second = table[first] = {"": []}
+        for row in rows:
+            by_second.setdefault(row[1][1] if row[0] > 1 else "", []).append(row)
     return table
 
 
