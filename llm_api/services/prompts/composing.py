@@ -24,17 +24,28 @@ def tidied(task: Task) -> str:
     return text if is_ended(text) else f"{text}."
 
 
+def scenes_of(task: Task) -> frozenset[str]:
+    """Tell what the locks say of the scene, for the choice of phrases."""
+    locks = task.locks
+    several = len(locks.objects) > 1 or locks.counts or locks.relations
+    known = {"alive": locks.has_animate or locks.mentions_person, "group": bool(several)}
+    return frozenset(name for name, is_so in known.items() if is_so)
+
+
+def named_style(style: str, language: str) -> str:
+    """Return a style's name as one that says that it is a style."""
+    if language == "zh":
+        return style if style.endswith(("风格", "风")) else f"{style}风格"
+    return style if style.casefold().endswith("style") else f"{style} style"
+
+
 def _with_style(task: Task, texts: Sequence[str]) -> tuple[str, Sequence[str]]:
     """Name the style in the first sentence: behind the only one, or before the first of several."""
     style, prompt = task.wanted.style, task.source
     if not style or _names(prompt, style):
         return prompt, texts
-    if task.language == "zh":
-        named = style if style.endswith(("风格", "风")) else f"{style}风格"
-        colon = "："
-    else:
-        named = style if style.casefold().endswith("style") else f"{style} style"
-        colon = ": "
+    named = named_style(style, task.language)
+    colon = "：" if task.language == "zh" else ": "
     if has_sentences(prompt):
         return f"{named[:1].upper()}{named[1:]}{colon}{prompt}", texts
     return prompt, [named, *texts]

@@ -40,6 +40,7 @@ def details(task: Task, rewriting: Rewriting, work: Work) -> Mapping[str, Any]:
             "problems": [one.code for one in rewriting.problems],
             "first_problems": [one.code for one in rewriting.first_problems],
         },
+        "repaired": list(rewriting.repairs),
         "model": rewriting.model,
         **_measured(work),
         "prompt_version": rewriting.version,

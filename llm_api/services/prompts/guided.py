@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_api.domain import Completion
-from llm_api.services.prompts.composing import composed, tidied
+from llm_api.services.prompts.composing import composed, scenes_of, tidied
 from llm_api.services.prompts.facets import Example, Facet, Phrase, all_facets
 from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.task import Task
@@ -87,7 +87,7 @@ class GuidedForm:
         if task.is_translated or not task.request.enhance_details:
             return []
         text = f"{task.source} {task.wanted.style or ''}"
-        return self._facets.open_for(task.wanted.type, text, _scenes(task))
+        return self._facets.open_for(task.wanted.type, text, scenes_of(task))
 
     def _composed(self, task: Task, phrases: Sequence[Phrase]) -> str:
         """Put phrases behind the prompt, but none that would make it a worse one."""
@@ -101,14 +101,6 @@ class GuidedForm:
             if len(verdict.violations) <= least:
                 kept.append(phrase)
         return composed(task, kept)
-
-
-def _scenes(task: Task) -> frozenset[str]:
-    """Tell what the locks say of the scene."""
-    locks = task.locks
-    several = len(locks.objects) > 1 or locks.counts or locks.relations
-    known = {"alive": locks.has_animate or locks.mentions_person, "group": bool(several)}
-    return frozenset(name for name, is_so in known.items() if is_so)
 
 
 def _chosen(task: Task, facets: Sequence[Facet], completion: Completion) -> Sequence[int] | None:

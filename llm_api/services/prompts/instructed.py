@@ -21,7 +21,7 @@ _VARIED_TEMPERATURE = 0.8  # for several rewrites, which should differ
 _MAX_SHOWN = 6_000
 _NAMES = {"en": "English", "zh": "Chinese"}
 _UNITS = {"en": "words", "zh": "Chinese characters"}
-_BANDS = {
+BANDS = {
     ("image", "en"): (40, 120),
     ("image", "zh"): (60, 250),
     ("video", "en"): (60, 150),
@@ -135,7 +135,7 @@ def _length(task: Task) -> str:
     longest = (task.wanted.max_length or _MAX_SHOWN) // size
     if not task.request.enhance_details:
         return f"about as long as the description, at most {max(longest, 1)} {unit}"
-    low, high = _BANDS[task.wanted.type, language]
+    low, high = BANDS[task.wanted.type, language]
     if task.locks.is_detailed:
         return f"about as long as the description, at most {max(longest, 1)} {unit}"
     high = min(high, longest)

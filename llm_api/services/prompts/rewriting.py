@@ -1,7 +1,7 @@
 """Gets a rewrite from a model: one call, judged, and at most one more that says what was wrong."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,8 @@ from llm_api.services.fallback import first_that_answers
 from llm_api.services.needs import Needs, chat_needs
 from llm_api.services.prompts.guided import GuidedForm
 from llm_api.services.prompts.instructed import InstructedForm
-from llm_api.services.prompts.repair import with_marks_restored, with_quotes_restored
+from llm_api.services.prompts.repair import with_marks_restored
+from llm_api.services.prompts.repairing import Repairer
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.verdict import Judge, Verdict
 from llm_api.services.prompts.violations import Violation, violation
@@ -32,12 +33,13 @@ _NOT_TRANSLATED = Violation(
 class Rewriting:
     """What became of a task: usable rewrites, the best first, and what was wrong.
 
-    `improvements` are those of the first. `problems` are those of the best that was got,
-    `first_problems` those of the first answer.
+    `improvements` and `repairs` are those of the first. `problems` are those of the best that was
+    got, `first_problems` those of the first answer.
     """
 
     rewrites: Sequence[str]
     improvements: Sequence[str]
+    repairs: Sequence[str]
     problems: Sequence[Violation]
     first_problems: Sequence[Violation]
     method: str
@@ -49,7 +51,7 @@ def nothing_within(wait_ms: int) -> Rewriting:
     """Say that no answer came in the time that the caller gave."""
     message = f"No answer came within the {wait_ms} ms of max_wait_ms."
     problems = [Violation("no_answer_in_time", message, is_hard=True)]
-    return Rewriting([], [], problems, problems, method="", version="", model="")
+    return Rewriting([], [], [], problems, problems, method="", version="", model="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class Rewriter:
         self._instructed = InstructedForm()
         self._judge = Judge(self._instructed.instructions)
         self._guided = GuidedForm(self._judge)
+        self._repairer = Repairer(self._judge)
 
     def needs(self, task: Task, destination: Destination) -> Needs:
         """Estimate what a task takes at most: a model that follows rules may be asked twice."""
@@ -93,16 +96,21 @@ class Rewriter:
         )
         verdicts = self._verdicts(task, asked, accounted)
         first = verdicts
-        if not any(one.is_good for one in verdicts) and _may_ask_again(asked, call):
+        mended = self._mended(task, verdicts, self._repairer.lightly)
+        if not any(one.is_good for one in mended) and _may_ask_again(asked, call):
             call.tries[-1].reason = UNUSABLE
-            verdicts = [*self._corrected(task, asked, verdicts, accounted), *verdicts]
-        if not any(one.is_usable for one in verdicts):
-            verdicts = [*self._restored(task, verdicts), *verdicts]
-        usable = sorted((one for one in verdicts if one.is_usable), key=lambda one: not one.is_good)
+            corrected = self._corrected(task, asked, verdicts, accounted)
+            verdicts = [*corrected, *verdicts]
+            mended = [*self._mended(task, corrected, self._repairer.lightly), *mended]
+        if not any(one.is_usable for one in mended):
+            mended = self._mended(task, verdicts, self._repairer.thoroughly)
+        usable = [self._repairer.framed(task, one) for one in mended if one.is_usable]
+        usable.sort(key=lambda one: not one.is_good)
         best = usable[0] if usable else _best(verdicts)
         return Rewriting(
             rewrites=list(dict.fromkeys(one.rewrite for one in usable))[: task.request.n],
             improvements=best.improvements if usable else [],
+            repairs=best.repairs,
             problems=best.violations,
             first_problems=_best(first).violations,
             method=asked.form.method,
@@ -150,13 +158,14 @@ class Rewriter:
             call.tries[-1].reason = UNUSABLE
         return verdicts
 
-    def _restored(self, task: Task, verdicts: Sequence[Verdict]) -> Sequence[Verdict]:
-        """Put lost quotations back, and judge again."""
-        return [
-            self._judge.judge(task, restored)
-            for one in verdicts
-            if one.rewrite and (restored := with_quotes_restored(task, one.rewrite)) != one.rewrite
-        ]
+    def _mended(
+        self,
+        task: Task,
+        verdicts: Sequence[Verdict],
+        repaired: Callable[[Task, Verdict], Verdict],
+    ) -> Sequence[Verdict]:
+        """Repair what is not usable as it is."""
+        return [one if one.is_usable else repaired(task, one) for one in verdicts]
 
 
 def _why_none(task: Task, asked: _Asked) -> Violation:

@@ -39,11 +39,20 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A rewrite, what is wrong with it, the worst first, and what it verifiably adds."""
+    """A rewrite, what is wrong with it, the worst first, and what it verifiably adds.
+
+    `repairs` are the steps by which code has changed what the model wrote.
+    """
 
     rewrite: str
     violations: Sequence[Violation]
     improvements: Sequence[str] = ()
+    repairs: Sequence[str] = ()
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """What is wrong, in stable words."""
+        return frozenset(one.code for one in self.violations)
 
     @property
     def is_good(self) -> bool:
