@@ -1,7 +1,7 @@
 """Decides whether a rewrite may be given to the user."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llm_api.services.prompts.checks_added import (
@@ -12,14 +12,13 @@ from llm_api.services.prompts.checks_added import (
 )
 from llm_api.services.prompts.checks_form import find_form_violations
 from llm_api.services.prompts.checks_kept import Rewrite, find_lost, read_rewrite
-from llm_api.services.prompts.language import is_chinese, is_written_in
+from llm_api.services.prompts.language import is_written_in
 from llm_api.services.prompts.locks import Locks, find_locks
 from llm_api.services.prompts.locks_quotes import find_quotes, has_quote, names_quote
 from llm_api.services.prompts.locks_reading import read
 from llm_api.services.prompts.violations import Violation, violation
 from llm_api.services.prompts.vocabulary import fold
 
-__all__ = ["Wanted", "find_violations", "is_chinese", "quoted_texts", "what_is_wrong"]
 _MAX_CHARS = 6_000
 _CLARITY_GROWTH = 1.3
 _CLARITY_SLACK = 80
@@ -115,28 +114,3 @@ def _asked_style(rewrite: str, wanted: Wanted, read_once: Rewrite) -> Iterator[V
         yield violation("style_lost", wanted.style)
     elif read_once.folded.count(style) > 1:
         yield violation("style_repeated", wanted.style)
-
-
-def quoted_texts(text: str) -> Sequence[str]:
-    """Return what stands in quotation marks, without them."""
-    return find_quotes(text)
-
-
-_RESTS = {
-    "empty": "held no prompt",
-    "refusal": "was a refusal",
-    "quote_lost": "lost text in quotation marks",
-    "wrong_language": "was in another language",
-    "too_long": "was too long",
-}
-
-
-def what_is_wrong(original: str, rewrite: str, *, may_add_details: bool) -> str | None:
-    """Return why a rewrite cannot be used, as the rest of a sentence; None if it can."""
-    language = "zh" if is_chinese(original) else "en"
-    wanted = Wanted("image", language, enhance_details=may_add_details)
-    found = find_violations(original, rewrite, wanted)
-    hard = [one.code for one in found if one.is_hard]
-    if not hard:
-        return None
-    return next((_RESTS[code] for code in hard if code in _RESTS), "held more than a prompt")

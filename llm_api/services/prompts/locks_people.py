@@ -1,6 +1,6 @@
 """Finds people: whether a text has any, and which words name them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from llm_api.services.prompts.locks_negations import denied_tokens
 from llm_api.services.prompts.locks_reading import Reading, Term
@@ -17,7 +17,9 @@ def find_people(reading: Reading) -> Iterator[Term]:
     return (
         term
         for term in reading.of(*kinds)
-        if term.start not in denied and not _is_likeness(reading, term)
+        if term.start not in denied
+        and not _is_likeness(reading, term)
+        and not _is_only_spoken_of(reading, term)
     )
 
 
@@ -45,5 +47,30 @@ def _is_likeness(reading: Reading, term: Term) -> bool:
     )
 
 
+def _is_only_spoken_of(reading: Reading, term: Term) -> bool:
+    """Whether nobody is to be seen: "inviting passersby to rest", "the artisan's skill"."""
+    before = _in_sentence(reading, term, range(max(term.start - _REACH, 0), term.start))
+    end = min(term.end + _REACH, len(reading.tokens))
+    following = _in_sentence(reading, term, range(term.end, end))
+    if not _IMAGINED.isdisjoint(before):
+        return True
+    if following[:1] == ["'s"] and not _ABILITIES.isdisjoint(following):
+        return True
+    if "of" in before and not _ABILITIES.isdisjoint(before):
+        return True
+    # "Individual blossoms" are single ones.
+    is_adjective = reading.tokens[term.start] == "individual" and term.end - term.start == 1
+    return is_adjective and bool(following) and following[0].endswith("s")
+
+
+def _in_sentence(reading: Reading, term: Term, places: Iterable[int]) -> Sequence[str]:
+    """Return the tokens of some places that are in the sentence of a term."""
+    sentence = reading.sentence_of[term.start]
+    return [reading.tokens[at] for at in places if reading.sentence_of[at] == sentence]
+
+
+_REACH = 6
+_IMAGINED = little_words("people_imagined")
+_ABILITIES = little_words("people_abilities")
 _LIKE = little_words("people_like")
 _SHAPED = little_words("people_shaped")

@@ -2,13 +2,17 @@
 
 import pytest
 
-from llm_api.services.prompts.checks import is_chinese, quoted_texts, what_is_wrong
+from llm_api.services.prompts.checks import Wanted, find_violations
+from llm_api.services.prompts.language import is_chinese, language_of
+from llm_api.services.prompts.locks_quotes import find_quotes
 
 CAT = "a cat on a sill"
 
 
-def wrong(original: str, rewrite: str, *, may_add_details: bool = True) -> str | None:
-    return what_is_wrong(original, rewrite, may_add_details=may_add_details)
+def wrong(original: str, rewrite: str, *, enhance_details: bool = True) -> set[str]:
+    """Return the codes of the violations for which a rewrite is never given."""
+    wanted = Wanted("image", language_of(original), enhance_details=enhance_details)
+    return {one.code for one in find_violations(original, rewrite, wanted) if one.is_hard}
 
 
 GOOD = {
@@ -30,31 +34,31 @@ GOOD = {
 
 @pytest.mark.parametrize("name", GOOD)
 def test_a_good_rewrite_may_be_used(name: str) -> None:
-    assert wrong(*GOOD[name]) is None
+    assert wrong(*GOOD[name]) == set()
 
 
 BAD = {
-    "empty": (CAT, "", "held no prompt"),
-    "refusal": (CAT, "I'm sorry, but I can't help with that.", "was a refusal"),
-    "refusal with a curly apostrophe": (CAT, "I’m sorry, but I can’t do that.", "was a refusal"),
-    "cannot": (CAT, "I cannot draw that.", "was a refusal"),
-    "can’t": (CAT, "I can’t draw that.", "was a refusal"),
-    "as an ai": (CAT, "As an AI language model, I have no eyes.", "was a refusal"),
-    "chinese refusal": ("一只猫", "抱歉，我无法完成。", "was a refusal"),
-    "key of the answer": (CAT, 'optimized_prompt: "a cat"', "held more than a prompt"),
-    "key of the request": (CAT, "A cat, add_details true", "held more than a prompt"),
-    "thinking": (CAT, "A cat </think> on a sill", "held more than a prompt"),
-    "fence": (CAT, "```A cat", "held more than a prompt"),
-    "quoted text lost": ('a sign "OPEN"', "A sign", "lost text in quotation marks"),
-    "quoted text changed": ('a sign "OPEN"', 'A sign "Open"', "lost text in quotation marks"),
-    "curly quotes": ("a sign “OPEN”", "A sign", "lost text in quotation marks"),
-    "single quotes": ("a sign 'OPEN'", "A sign", "lost text in quotation marks"),
-    "chinese quotes": ("写着「营业中」的牌子", "一块牌子", "lost text in quotation marks"),
-    "chinese title": ("一本《红楼梦》", "一本书", "lost text in quotation marks"),
-    "one of two": ('"A" and "B"', 'Letters "A"', "lost text in quotation marks"),
-    "chinese of english": (CAT, "一只猫坐在窗台上", "was in another language"),
-    "english of chinese": ("一只猫", "A cat on a sill", "was in another language"),
-    "too long": (CAT, "A cat " * 1_001, "was too long"),
+    "empty": (CAT, "", "empty"),
+    "refusal": (CAT, "I'm sorry, but I can't help with that.", "refusal"),
+    "refusal with a curly apostrophe": (CAT, "I’m sorry, but I can’t do that.", "refusal"),
+    "cannot": (CAT, "I cannot draw that.", "refusal"),
+    "can’t": (CAT, "I can’t draw that.", "refusal"),
+    "as an ai": (CAT, "As an AI language model, I have no eyes.", "refusal"),
+    "chinese refusal": ("一只猫", "抱歉，我无法完成。", "refusal"),
+    "key of the answer": (CAT, 'optimized_prompt: "a cat"', "residue"),
+    "key of the request": (CAT, "A cat, add_details true", "residue"),
+    "thinking": (CAT, "A cat </think> on a sill", "residue"),
+    "fence": (CAT, "```A cat", "markdown"),
+    "quoted text lost": ('a sign "OPEN"', "A sign", "quote_lost"),
+    "quoted text changed": ('a sign "OPEN"', 'A sign "Open"', "quote_lost"),
+    "curly quotes": ("a sign “OPEN”", "A sign", "quote_lost"),
+    "single quotes": ("a sign 'OPEN'", "A sign", "quote_lost"),
+    "chinese quotes": ("写着「营业中」的牌子", "一块牌子", "quote_lost"),
+    "chinese title": ("一本《红楼梦》", "一本书", "quote_lost"),
+    "one of two": ('"A" and "B"', 'Letters "A"', "quote_lost"),
+    "chinese of english": (CAT, "一只猫坐在窗台上", "wrong_language"),
+    "english of chinese": ("一只猫", "A cat on a sill", "wrong_language"),
+    "too long": (CAT, "A cat " * 1_001, "too_long"),
 }
 
 
@@ -62,18 +66,18 @@ BAD = {
 def test_a_bad_rewrite_is_told_why(name: str) -> None:
     original, rewrite, why = BAD[name]
 
-    assert wrong(original, rewrite) == why
+    assert why in wrong(original, rewrite)
 
 
 def test_without_details_a_rewrite_may_hardly_grow() -> None:
     rewrite = CAT + ", soft light" * 10
 
-    assert wrong(CAT, rewrite, may_add_details=False) == "was too long"
-    assert wrong(CAT, rewrite, may_add_details=True) is None
+    assert wrong(CAT, rewrite, enhance_details=False) == {"too_long"}
+    assert wrong(CAT, rewrite) == set()
 
 
 def test_without_details_a_rewrite_may_grow_a_little() -> None:
-    assert wrong(CAT, "A cat sits on a window sill.", may_add_details=False) is None
+    assert wrong(CAT, "A cat sits on a window sill.", enhance_details=False) == set()
 
 
 @pytest.mark.parametrize(
@@ -106,4 +110,4 @@ def test_the_language_is_that_of_what_stands_outside_of_quotes(text: str, expect
     ],
 )
 def test_text_in_quotation_marks_is_found(text: str, expected: list[str]) -> None:
-    assert quoted_texts(text) == expected
+    assert find_quotes(text) == expected

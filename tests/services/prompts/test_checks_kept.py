@@ -20,6 +20,12 @@ KEPT = {
     "pushed in": ("a fox, zoom in", "The camera slowly pushes in on a fox."),
     "pan in other words": ("a fox, pan right", "The camera pans from left to right past a fox."),
     "no people worded positively": ("a beach, no people", "An empty, deserted beach at dawn."),
+    "passersby only thought of": ("a bench", "A bench inviting weary passersby to rest."),
+    "a buyer only thought of": ("a sofa", "A sofa, as if made for someone to rest."),
+    "a maker only thought of": ("a vase", "A vase that shows the artisan's great skill."),
+    "an eye only spoken of": ("a river", "A river seen with the eyes of a dreamy artist."),
+    "single ones": ("flowers", "Close-up of individual blossoms in soft light."),
+    "a kind of car": ("a driveway", "A family car on a driveway, a carpet runner at the door."),
     "adjective of a name": ("a cafe in Paris", "A Parisian café in soft light."),
 }
 
@@ -46,6 +52,13 @@ LOST = {
     "banned": ("a beach, no people", "A beach with a few people.", "negation_broken"),
     "denied again": ("a beach, no people", "A beach with no people.", "negation_worded"),
     "rider": ("a bicycle", "A bicycle and its rider.", "person_added"),
+    "somebody after a skill": ("a bike", "A touch of skill. The cyclist waits.", "person_added"),
+    "individuals": ("a street", "A street with individuals in coats.", "person_added"),
+    "orbit the other way": (
+        "a fox, the camera orbits clockwise",
+        "A fox. The camera orbits counterclockwise.",
+        "camera_lost",
+    ),
     "name": ("a cafe in Paris", "A cafe in Rome.", "name_lost"),
     "new text": ("a cafe", 'A cafe with a sign "BAR".', "quote_added"),
 }
