@@ -7,6 +7,7 @@ from benchmarks.prompts.mutations import Good, mutants
 from benchmarks.prompts.plain import plain_figures
 from benchmarks.prompts.rows import Row
 from benchmarks.prompts.scoring import Output, score
+from benchmarks.prompts.variants import variants
 
 # The service's check that asks the same as a plain one, but knows synonyms.
 SAME = {
@@ -24,7 +25,10 @@ def proof(rows: Sequence[Row]) -> str:
     """Return the proof on some rows as Markdown."""
     names = list(dict.fromkeys(name for row in rows for name in row.rewrites))
     parts = [_published(rows, name) for name in names if plain_figures(rows, name)]
-    parts += [_mutation(rows, name) for name in names]
+    for name in names:
+        goods = _goods(rows, name)
+        passed = [good for good in goods if not good.codes()]
+        parts += [_mutation(name, passed, len(goods)), _harmless(name, passed)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -55,14 +59,16 @@ def _own_shares(rows: Sequence[Row], rewriter: str) -> Iterator[tuple[str, str]]
             yield plain, f"{100 * sum(map(bool, held)) / len(held):.1f} % ({len(held)})"
 
 
-def _mutation(rows: Sequence[Row], rewriter: str) -> str:
-    """Spoil every rewrite that passes; one that does not is no good example."""
-    goods = [
+def _goods(rows: Sequence[Row], rewriter: str) -> Sequence[Good]:
+    return [
         Good(row.prompt, row.rewrites[rewriter], row.type)
         for row in rows
         if rewriter in row.rewrites
     ]
-    passed = [good for good in goods if not good.codes()]
+
+
+def _mutation(rewriter: str, passed: Sequence[Good], of: int) -> str:
+    """Spoil every rewrite that passes; one that does not is no good example."""
     made: Counter[str] = Counter()
     caught: Counter[str] = Counter()
     for good in passed:
@@ -75,7 +81,7 @@ def _mutation(rows: Sequence[Row], rewriter: str) -> str:
     lines = [
         f"### Mutants: {rewriter}",
         "",
-        f"{len(passed)} of {len(goods)} rewrites pass; {noticed}",
+        f"{len(passed)} of {of} rewrites pass; {noticed}",
         "",
         "| spoilt by | mutants | noticed |",
         "|---|---|---|",
@@ -83,4 +89,25 @@ def _mutation(rows: Sequence[Row], rewriter: str) -> str:
     lines += [
         f"| {kind} | {made[kind]} | {100 * caught[kind] / made[kind]:.1f} % |" for kind in made
     ]
+    return "\n".join(lines)
+
+
+def _harmless(rewriter: str, passed: Sequence[Good]) -> str:
+    """Change every rewrite that passes in ways that lose nothing."""
+    made: Counter[str] = Counter()
+    alarms: Counter[str] = Counter()
+    for good in passed:
+        for variant in variants(good):
+            made[variant.kind] += 1
+            alarms[variant.kind] += bool(good.codes(variant.text))
+    total, false = sum(made.values()), sum(alarms.values())
+    lines = [
+        f"### Harmless changes: {rewriter}",
+        "",
+        f"{false} of {total} raise an alarm ({100 * false / max(total, 1):.2f} %).",
+        "",
+        "| changed by | variants | alarms |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {kind} | {made[kind]} | {alarms[kind]} |" for kind in made]
     return "\n".join(lines)

@@ -6,6 +6,7 @@ from collections import Counter
 import pytest
 
 from benchmarks.prompts.mutations import Good, Mutant, mutants
+from benchmarks.prompts.variants import CHANGES, variants
 from tests.support.service import REPOSITORY_ROOT
 
 ROWS = [
@@ -13,6 +14,7 @@ ROWS = [
     for line in (REPOSITORY_ROOT / "benchmarks/prompts/own.jsonl").read_text("utf-8").splitlines()
 ]
 GOOD = [Good(row["prompt"], row["good_rewrite"], row["type"]) for row in ROWS]
+HARMLESS = [(good, variant) for good in GOOD for variant in variants(good)]
 SPOILT = [(good, mutant) for good in GOOD for mutant in mutants(good)]
 BANDS = {
     ("en", "image"): (40, 150),
@@ -38,6 +40,14 @@ def test_good_rewrites_raise_no_alarm() -> None:
     alarms = {good.prompt: good.codes() for good in GOOD}
 
     assert sum(map(bool, alarms.values())) <= len(GOOD) // 100, alarms
+
+
+@pytest.mark.parametrize("kind", CHANGES)
+def test_harmless_changes_of_good_rewrites_raise_no_alarm(kind: str) -> None:
+    changed = [(good, variant) for good, variant in HARMLESS if variant.kind == kind]
+
+    assert len(changed) >= 10
+    assert [one.text for good, one in changed if good.codes(one.text)] == []
 
 
 def test_unchanged_prompts_raise_no_alarm() -> None:
