@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llm_api.services.prompts.facets import all_facets
+from llm_api.services.prompts.forms.facets import all_facets
 from llm_api.services.prompts.rewriting import Rewriting
 from llm_api.services.prompts.task import Task
 from llm_api.services.usage import AccountedCall

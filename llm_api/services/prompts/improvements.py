@@ -23,7 +23,7 @@ class _Evidence(NamedTuple):
 @cache
 def _vocabulary() -> list[tuple[str, _Evidence]]:
     """Read the sentences and their evidence, once a process."""
-    text = resources.files(__package__).joinpath("vocabulary.toml").read_text("utf-8")
+    text = resources.files(__package__).joinpath("improvements.toml").read_text("utf-8")
     entries = tomllib.loads(text)["improvement"]
     return [
         (

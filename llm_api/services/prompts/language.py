@@ -2,8 +2,8 @@
 
 import re
 
-from llm_api.services.prompts.locks_quotes import GAP, is_plain, without_quotes
-from llm_api.services.prompts.vocabulary import little_words
+from llm_api.services.prompts.quotes import GAP, is_plain, without_quotes
+from llm_api.services.prompts.vocabulary.words import little_words
 
 HAN_SHARE = 0.25  # from here on a text counts as Chinese, and not as one that quotes a Chinese sign
 MIN_HAN_SHARE = 0.7  # of a Chinese rewrite's letters, names of the original left aside

@@ -10,13 +10,13 @@ from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.catalogue import Destination
 from llm_api.services.fallback import first_that_answers
 from llm_api.services.needs import Needs, chat_needs
-from llm_api.services.prompts.guided import GuidedForm
-from llm_api.services.prompts.instructed import InstructedForm
-from llm_api.services.prompts.repair import with_marks_restored
-from llm_api.services.prompts.repairing import Repairer
+from llm_api.services.prompts.checks.violations import Violation, violation
+from llm_api.services.prompts.forms.guided import GuidedForm
+from llm_api.services.prompts.forms.instructed import InstructedForm
+from llm_api.services.prompts.repair.quotations import with_marks_restored
+from llm_api.services.prompts.repair.repairer import Repairer
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.verdict import Judge, Verdict
-from llm_api.services.prompts.violations import Violation, violation
 from llm_api.services.usage import AccountedCall
 from llm_api.upstream.call import Call
 from llm_api.upstream.faults import ClientGone, ShuttingDown

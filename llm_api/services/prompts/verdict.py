@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from llm_api.services.prompts.checks import Wanted, find_violations
+from llm_api.services.prompts.checks.leaks import LeakFinder, has_markup
+from llm_api.services.prompts.checks.rewrite import Wanted, find_violations
+from llm_api.services.prompts.checks.violations import Violation
 from llm_api.services.prompts.improvements import improvements
-from llm_api.services.prompts.leaks import LeakFinder, has_markup
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.violations import Violation
 
 _LEAKED = Violation("instructions_leaked", "The reply repeats the instructions.", is_hard=True)
 _MARKUP = Violation(

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from llm_api.services.prompts.instructed import InstructedForm
+from llm_api.services.prompts.checks.violations import codes as codes_of_checks
+from llm_api.services.prompts.checks.violations import violation
+from llm_api.services.prompts.forms.instructed import InstructedForm
 from llm_api.services.prompts.verdict import TOLERATED, Judge
-from llm_api.services.prompts.violations import codes as codes_of_checks
-from llm_api.services.prompts.violations import violation
 from tests.services.prompts.asking import task_of
 
 JUDGE = Judge(InstructedForm().instructions)

@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from llm_api.prompting import OptimizedPrompt, PromptRequest
-from llm_api.services.prompts.instructed import InstructedForm
+from llm_api.services.prompts.forms.instructed import InstructedForm
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from tests.services.calls import CALLER, ListSink
 from tests.services.prompts.asking import optimizer_of

@@ -1,0 +1,57 @@
+"""Puts back what code can put back without making nonsense: text in quotation marks."""
+
+import re
+from collections.abc import Sequence
+
+from llm_api.services.prompts.quotes import MARKS, find_quotes, has_quote, names_quote
+from llm_api.services.prompts.task import Task
+
+_STOPS = ".!?。！？…"
+_MARKS = re.escape("".join(sorted(MARKS)))
+
+
+def with_marks_restored(task: Task, rewrite: str) -> str:
+    """Return a rewrite in which quoted texts that have lost their marks have them again."""
+    for quote in task.locks.quotes:
+        if not has_quote(rewrite, quote) and names_quote(rewrite, quote):
+            rewrite = _marked(rewrite, quote)
+    return rewrite
+
+
+def with_quotes_restored(task: Task, rewrite: str) -> str:
+    """Return a rewrite with every quoted text of its prompt.
+
+    One that was changed, where it alone was, takes its place again; others are added behind.
+    """
+    missing = [quote for quote in task.locks.quotes if not has_quote(rewrite, quote)]
+    foreign = [quote for quote in find_quotes(rewrite) if quote not in task.locks.quotes]
+    if len(missing) == len(foreign) == 1:
+        return _replaced(rewrite, foreign[0], missing[0])
+    return _with_added(rewrite, missing, task.language) if missing else rewrite
+
+
+def _marked(rewrite: str, quote: str) -> str:
+    """Put marks around a text's first whole occurrence that has none."""
+    place = re.compile(rf"(?<![A-Za-z0-9]){re.escape(quote)}(?![A-Za-z0-9])")
+    marks = ("“", "”") if '"' in quote else ('"', '"')
+    return place.sub(lambda found: marks[0] + found[0] + marks[1], rewrite, count=1)
+
+
+def _replaced(rewrite: str, foreign: str, quote: str) -> str:
+    """Put a quoted text in the place of another, within the same marks."""
+    place = re.compile(rf"([{_MARKS}])\s*{re.escape(foreign)}\s*([{_MARKS}])")
+    return place.sub(lambda found: found[1] + quote + found[2], rewrite, count=1)
+
+
+def _with_added(rewrite: str, quotes: Sequence[str], language: str) -> str:
+    end = rewrite[-1:] if rewrite[-1:] in _STOPS else ""
+    body = rewrite.removesuffix(end).rstrip(" ,;，；") if end else rewrite.rstrip(" ,;，；")
+    if language == "zh":
+        texts = "".join(f"“{quote}”" for quote in quotes)
+        return f"{body}，画面中写着{texts}{end}"
+    texts = " and ".join(_in_marks(quote) for quote in quotes)
+    return f"{body}, with the text {texts}{end}"
+
+
+def _in_marks(quote: str) -> str:
+    return f'"{quote}"' if not MARKS.intersection(quote) - {"'", "’"} else f"“{quote}”"

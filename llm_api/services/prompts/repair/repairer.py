@@ -1,0 +1,144 @@
+"""Repairs rewrites by code, and judges what came of it: nothing is given that was not judged."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from llm_api.services.prompts.repair.dropping import (
+    COUNT,
+    DROPPED,
+    fitted,
+    recounted,
+    without_added,
+)
+from llm_api.services.prompts.repair.quotations import with_quotes_restored
+from llm_api.services.prompts.repair.restoring import (
+    LOST,
+    is_short,
+    with_camera,
+    with_details,
+    with_framing,
+    with_prompt,
+    with_style,
+)
+from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.verdict import TOLERATED, Judge, Verdict
+
+# A text that leaks, refuses or speaks of something else is beyond repair.
+_REPAIRABLE = DROPPED | LOST | {"too_long", "truncated"}
+_NOTHING_ADDED = "nothing_added"
+_SHORTENING = frozenset({"addition_dropped", "shortened"})
+_MAX_CHARS = 8_000
+_LIGHT_SHARE = 2 / 3
+Step = tuple[str, Callable[[Task, Verdict], str]]
+
+
+def _dropped(task: Task, verdict: Verdict) -> str:
+    if DROPPED.isdisjoint(verdict.codes):
+        return verdict.rewrite
+    return without_added(task, verdict.rewrite, verdict.codes)
+
+
+def _shortened(task: Task, verdict: Verdict) -> str:
+    if verdict.codes.isdisjoint({"too_long", "truncated"}):
+        return verdict.rewrite
+    return fitted(task, verdict.rewrite, verdict.codes)
+
+
+def _recounted(task: Task, verdict: Verdict) -> str:
+    return recounted(task, verdict.rewrite) if COUNT in verdict.codes else verdict.rewrite
+
+
+def _filled(task: Task, verdict: Verdict) -> str:
+    """Add details where what was dropped has left too few."""
+    if not (_NOTHING_ADDED in verdict.codes or _has_become_short(task, verdict)):
+        return verdict.rewrite
+    filled = with_details(task, verdict.rewrite)
+    has_room = len(filled) <= (task.wanted.max_length or len(filled))
+    return filled if has_room else verdict.rewrite
+
+
+def _framed(task: Task, verdict: Verdict) -> str:
+    is_size_wanted = _has_become_short(task, verdict)
+    return with_framing(task, verdict.rewrite, is_size_wanted=is_size_wanted)
+
+
+def _has_become_short(task: Task, verdict: Verdict) -> bool:
+    return not _SHORTENING.isdisjoint(verdict.repairs) and is_short(task, verdict.rewrite)
+
+
+_DROPPING: Sequence[Step] = (
+    ("shortened", _shortened),
+    # Twice: without one thing, another may be seen for what it is.
+    ("addition_dropped", _dropped),
+    ("addition_dropped", _dropped),
+)
+_RESTORING: Sequence[Step] = (
+    ("style_restored", lambda task, one: with_style(task, one.rewrite, one.violations)),
+    ("camera_restored", lambda task, one: with_camera(task, one.rewrite, one.violations)),
+)
+_LIGHT: Sequence[Step] = (*_DROPPING, *_RESTORING, ("details_added", _filled))
+_THOROUGH: Sequence[Step] = (
+    ("quotes_restored", lambda task, one: with_quotes_restored(task, one.rewrite)),
+    *_DROPPING,
+    ("addition_dropped", _recounted),
+    ("prompt_put_in_front", lambda task, one: with_prompt(task, one.rewrite, one.violations)),
+    *_RESTORING,
+    ("details_added", _filled),
+)
+_FRAMED: Sequence[Step] = (("framing_added", _framed),)
+
+
+class Repairer:
+    """Repairs rewrites."""
+
+    def __init__(self, judge: Judge) -> None:
+        """Take who judges what came of it."""
+        self._judge = judge
+
+    def lightly(self, task: Task, verdict: Verdict) -> Verdict:
+        """Return a rewrite of which little had to be dropped, or the same verdict.
+
+        Most of it must stay: a model that is told what was wrong writes a better one than code.
+        """
+        if not _is_repairable(verdict):
+            return verdict
+        repaired = self._after(task, verdict, _LIGHT)
+        is_most = len(repaired.rewrite) >= _LIGHT_SHARE * len(verdict.rewrite)
+        return repaired if repaired.is_usable and is_most else verdict
+
+    def thoroughly(self, task: Task, verdict: Verdict) -> Verdict:
+        """Return what can be made of a rewrite with all means there are, or the same verdict."""
+        if not (_is_repairable(verdict) or _is_only_plain(task, verdict)):
+            return verdict
+        repaired = self._after(task, verdict, _THOROUGH)
+        return repaired if repaired.is_usable else verdict
+
+    def framed(self, task: Task, verdict: Verdict) -> Verdict:
+        """Return a usable rewrite that says, for a film, how it is filmed."""
+        framed = self._after(task, verdict, _FRAMED)
+        return framed if framed.codes <= verdict.codes else verdict
+
+    def _after(self, task: Task, verdict: Verdict, steps: Sequence[Step]) -> Verdict:
+        for name, step in steps:
+            if verdict.rewrite and (text := step(task, verdict)) != verdict.rewrite:
+                repairs = tuple(dict.fromkeys([*verdict.repairs, name]))
+                verdict = replace(self._judge.judge(task, text), repairs=repairs)
+        return verdict
+
+
+def _is_repairable(verdict: Verdict) -> bool:
+    """Whether nothing is wrong that tells of a text which is no description of the prompt's."""
+    codes = verdict.codes
+    is_short_enough = 0 < len(verdict.rewrite) <= _MAX_CHARS
+    return (
+        is_short_enough and not codes.isdisjoint(_REPAIRABLE) and codes <= _REPAIRABLE | TOLERATED
+    )
+
+
+def _is_only_plain(task: Task, verdict: Verdict) -> bool:
+    """Whether a rewrite has all of the prompt's things and is long enough, but adds nothing known.
+
+    Without things, a poem or an obedient "OK" would look the same.
+    """
+    is_long = not is_short(task, verdict.rewrite)
+    return is_long and bool(task.locks.objects) and verdict.codes == {_NOTHING_ADDED}
