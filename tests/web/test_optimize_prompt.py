@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from llm_api.config_files import read_targets
 from llm_api.settings import PROJECT_ROOT
-from llm_api.web.rest.prompt_schemas import TARGETS
+from llm_api.web.rest.prompt_schemas import TARGETS, DetailsSchema
 from tests.conftest import AppOf, UsageRowsOf
 from tests.support import replies
 from tests.support.replies import Reply
@@ -141,6 +141,12 @@ def test_the_details_tell_how_it_was_done(optimize: Optimize) -> None:
     assert details["usage"] == {"prompt_tokens": 5, "completion_tokens": 2, "total_tokens": 7}
     assert details["prompt_version"].startswith("image-en-")
     assert 0 < details["latency_ms"]["upstream"] <= details["latency_ms"]["total"]
+
+
+def test_the_details_are_those_of_the_api_document(optimize: Optimize) -> None:
+    details = optimize(BETTER, include_details=True)["details"]
+
+    assert set(details) == set(DetailsSchema().fields)
 
 
 def test_the_details_of_a_fallback_name_the_problems(optimize: Optimize) -> None:

@@ -140,6 +140,9 @@ class DetailsSchema(ma.Schema):
         keys=ma.fields.String(),
         metadata=_told("Whether the rewrite passed, and what was found wrong on the way."),
     )
+    repaired = ma.fields.List(
+        ma.fields.String(), metadata=_told("Steps by which code mended what the model wrote.")
+    )
     model = ma.fields.String()
     calls = ma.fields.Integer(metadata=_told("How often the model was asked."))
     usage = ma.fields.Dict(keys=ma.fields.String())
