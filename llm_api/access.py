@@ -1,6 +1,6 @@
 """The nouns of access: who may call, how often and for how much."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -132,6 +132,6 @@ class AccessPlan:
         return keys
 
     @property
-    def secrets(self) -> Iterable[str]:
-        """Values that must never be shown."""
-        return [secret for _, secret in self.static_keys] + ([self.admin_key or ""])
+    def secrets(self) -> Sequence[str]:
+        """Values that must never be shown or kept."""
+        return list(self.environment_keys)

@@ -14,6 +14,7 @@ import llm_api
 from llm_api import cli, config_files, telemetry
 from llm_api.domain import Model, UpstreamPlan
 from llm_api.drain import Drain
+from llm_api.key_text import KeySpotter
 from llm_api.offload import BoundedOffload, QueuedOffload, offload
 from llm_api.services.allowances import Allowances
 from llm_api.services.budgets import BudgetService
@@ -171,6 +172,7 @@ def _services(
         reports=ReportService(store, _reads()),
         keys=keys,
         watch=watch,
+        spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         closers=(*closers, store.close, keys.close),
     )
@@ -239,7 +241,12 @@ def _catalogue(
     if problems:
         raise SettingsError(problems)
     return Catalogue(
-        models, upstreams, fast, fallbacks=fallbacks, is_closed=settings.catalogue_only
+        models,
+        upstreams,
+        fast,
+        fallbacks=fallbacks,
+        is_closed=settings.catalogue_only,
+        spotter=KeySpotter(settings.access.secrets),
     )
 
 

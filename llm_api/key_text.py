@@ -11,6 +11,8 @@ import re
 import secrets
 import string
 import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 PREFIX = "llmapi_"
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -41,6 +43,17 @@ def digest_of(text: str) -> str:
 def holds_key(text: str) -> bool:
     """Whether there is something in a text that looks like a key."""
     return PREFIX in text and _FORM.search(text) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class KeySpotter:
+    """Sees keys in texts that are kept: ours by their form, those of `secrets` as they are."""
+
+    secrets: Sequence[str] = field(default=(), repr=False)
+
+    def sees_key(self, text: str) -> bool:
+        """Whether there is a key in a text, or something that looks like one."""
+        return holds_key(text) or any(secret in text for secret in self.secrets)
 
 
 def without_keys(text: str) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from llm_api.access import ApiKey, Limits
 from llm_api.domain import Model
 from llm_api.errors import Forbidden, NotFound
-from llm_api.key_text import holds_key
+from llm_api.key_text import KeySpotter
 from llm_api.upstream.client import UpstreamClient
 
 
@@ -44,12 +44,14 @@ class Catalogue:
         *,
         fallbacks: Mapping[str, Sequence[str]] | None = None,
         is_closed: bool = False,
+        spotter: KeySpotter | None = None,
     ) -> None:
         """Take all known `models`; those whose upstream is not configured are not offered.
 
         `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
-        every name that is not on offer.
+        every name that is not on offer. `spotter` sees keys where a name should be.
         """
+        self._spotter = spotter or KeySpotter()
         self._default = default_upstream
         self._is_closed = is_closed
         offered = [model for model in models if model.upstream in upstreams]
@@ -85,7 +87,7 @@ class Catalogue:
         the upstream's and not the model's own. Raises NotFound or Forbidden.
         """
         # A key in the place of the model would get to the upstream and into the usage row.
-        if name is not None and (self._is_closed or holds_key(name)):
+        if name is not None and (self._is_closed or self._spotter.sees_key(name)):
             self.model(name)
         known = self._models.get(name or self._default.default_model)
         upstream = self._upstreams[known.upstream] if known else self._default

@@ -8,6 +8,7 @@ from typing import cast
 from flask import current_app, g, request
 
 from llm_api.domain import Caller, never
+from llm_api.key_text import KeySpotter
 from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
 from llm_api.services.keys import KeyService
@@ -34,6 +35,7 @@ class Services:
     reports: ReportService
     keys: KeyService
     watch: Watch
+    spotter: KeySpotter
     is_demo: bool
     closers: Sequence[Callable[[], None]] = ()
 
@@ -50,6 +52,7 @@ def services() -> Services:
 
 def caller() -> Caller:
     """Say who asks: the request's id and route, and how to see whether the client has hung up."""
+    spotter = services().spotter
     rule = request.url_rule.rule if request.url_rule else request.path
     client = request.environ.get("gunicorn.socket")
     # Flask forgets `g` before a stream's first event is asked for.
@@ -61,8 +64,8 @@ def caller() -> Caller:
         g.timing,
         _time_limit(),
         g.notes,
-        usage_tags(() if g.key is None else g.key.tags),
-        lineage_id(),
+        usage_tags(spotter, () if g.key is None else g.key.tags),
+        lineage_id(spotter),
         g.key,
         client_address(),
     )

@@ -7,14 +7,14 @@ from flask import request
 
 from llm_api.accounting import joined_tags
 from llm_api.errors import InvalidRequest
-from llm_api.key_text import holds_key
+from llm_api.key_text import KeySpotter
 
 MAX_TAGS = 10
 _TAG = re.compile(r"[A-Za-z0-9_.:=/@-]{1,40}")
 _LINEAGE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
-def usage_tags(of_key: Sequence[str] = ()) -> str:
+def usage_tags(spotter: KeySpotter, of_key: Sequence[str] = ()) -> str:
     """Read `X-Usage-Tags`: names such as team=video, separated by commas; add those of the key.
 
     Raises InvalidRequest.
@@ -23,22 +23,23 @@ def usage_tags(of_key: Sequence[str] = ()) -> str:
     if not text:
         return joined_tags(of_key)
     tags = [tag.strip() for tag in text.split(",")]
-    if len(tags) > MAX_TAGS or not all(map(_TAG.fullmatch, tags)):
+    is_good = len(tags) <= MAX_TAGS and all(map(_TAG.fullmatch, tags))
+    if not is_good or spotter.sees_key(text):
         raise InvalidRequest.of_field(
             "X-Usage-Tags",
             f"must be at most {MAX_TAGS} tags of 1 to 40 letters, digits and _.:=/@- signs,"
-            " separated by commas.",
+            " separated by commas, and no API key.",
             reason="out_of_range",
         )
     return joined_tags([*tags, *of_key])
 
 
-def lineage_id() -> str | None:
+def lineage_id(spotter: KeySpotter) -> str | None:
     """Read `X-Lineage-Id`, which calls that belong together share. Raises InvalidRequest."""
     text = request.environ.get("HTTP_X_LINEAGE_ID")
     if not text:
         return None
-    if not _LINEAGE.fullmatch(text) or holds_key(text):  # it is kept, and a key must not be
+    if not _LINEAGE.fullmatch(text) or spotter.sees_key(text):  # it is kept, and a key must not be
         raise InvalidRequest.of_field(
             "X-Lineage-Id",
             "must be 1 to 64 letters, digits and _.:- signs, and no API key.",

@@ -296,6 +296,25 @@ def test_a_call_is_accounted_for_by_its_key(closed: Flask, usage_rows_of: UsageR
     assert rows == kept
 
 
+@pytest.mark.parametrize("kind", ["made here", "of the environment", "the admin's"])
+def test_a_key_where_something_is_kept_is_refused(
+    kind: str, closed: Flask, usage_rows_of: UsageRowsOf
+) -> None:
+    client, mine = closed.test_client(), issue(closed).secret
+    secret = {"made here": mine, "of the environment": STATIC, "the admin's": ADMIN}[kind]
+
+    def status(model: str = "gpt-4o", **headers: str) -> int:
+        body = {**good_body(COMPLETIONS), "model": model}
+        named = bearer(mine) | {name.replace("_", "-"): text for name, text in headers.items()}
+        return client.post(COMPLETIONS, json=body, headers=named).status_code
+
+    assert status(f"my-{secret}") == HTTPStatus.NOT_FOUND
+    assert status(X_Lineage_Id=f"a.{secret}") == HTTPStatus.BAD_REQUEST
+    assert status(X_Usage_Tags=f"a,{secret}") == HTTPStatus.BAD_REQUEST
+    assert usage_rows_of(closed) == []
+    assert status() == HTTPStatus.OK
+
+
 def test_a_key_sees_its_own_usage_and_an_admin_everybody_s(closed: Flask) -> None:
     client, keys = closed.test_client(), [issue(closed), issue(closed)]
     for key in keys:
