@@ -2,6 +2,7 @@
 
 import json
 import time
+from datetime import UTC, datetime
 
 import click
 from flask import Flask
@@ -10,13 +11,13 @@ from flask.cli import AppGroup
 from llm_api import config_files
 from llm_api.cli_keys import key_commands
 from llm_api.cli_usage import usage_commands
-from llm_api.findings import Finding, fail, ok
+from llm_api.findings import Finding, fail, ok, warn
 from llm_api.services import doctor
 from llm_api.settings import Settings, SettingsError
 from llm_api.settings_reader import JUDGE, LOCAL, OPEN_ACCESS, is_loopback
 from llm_api.storage import StoreError, migrate
 from llm_api.storage.examine import DatabaseExamination
-from llm_api.storage.opening import open_store
+from llm_api.storage.opening import open_key_store, open_store
 from llm_api.upstream import local
 from llm_api.upstream.examine import ApiExamination
 from llm_api.upstream.examine_route import RouteExamination, Subject
@@ -95,10 +96,17 @@ def _checks(settings: Settings) -> list[list[doctor.Check]]:
 
 
 def _store_checks(settings: Settings) -> list[doctor.Check]:
-    """List the checks of where usage rows go: SQL, or a store of somebody else's."""
+    """List the checks of where usage rows go, SQL or a store of somebody else's, and of keys."""
+    needs: list[str] = []
     if settings.usage_store is None:
-        return doctor.database_checks(DatabaseExamination(settings.database_url, settings.root))
-    return [doctor.Check("usage store", lambda: _foreign_store(settings))]
+        examination = DatabaseExamination(settings.database_url, settings.root)
+        checks = doctor.database_checks(examination)
+        needs = ["database schema"]
+    else:
+        checks = [doctor.Check("usage store", lambda: _foreign_store(settings))]
+    if settings.access.requires_key:
+        checks.append(doctor.Check("keys", lambda: _keys(settings), needs))
+    return checks
 
 
 def _foreign_store(settings: Settings) -> Finding:
@@ -110,6 +118,27 @@ def _foreign_store(settings: Settings) -> Finding:
         return fail(str(error), "Correct USAGE_STORE, or what it names.")
     store.close()
     return ok(f"{settings.usage_store} takes rows.")
+
+
+def _keys(settings: Settings) -> Finding:
+    """Look whether there is a key at all; one of the environment needs no store."""
+    if settings.access.environment_keys:
+        return ok("There are keys in the environment.")
+    try:
+        store = open_key_store(settings.database_url)
+        try:
+            keys = store.all()
+        finally:
+            store.close()
+    except StoreError as error:
+        return fail(str(error), "Correct what the checks of the database say.")
+    usable = sum(key.is_usable(datetime.now(UTC)) for key in keys)
+    if not usable:
+        return warn(
+            "Every call needs a key, and there is none that opens anything.",
+            "Make one with `flask --app wsgi keys create NAME`, or set API_KEYS.",
+        )
+    return ok(f"{usable} of {len(keys)} keys open the service.")
 
 
 def _subjects(settings: Settings) -> list[tuple[str, Subject]]:

@@ -2,6 +2,8 @@
 
 import os
 import re
+import secrets
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,11 +13,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
+from llm_api.access import ApiKey
 from llm_api.domain import Timeouts
 from llm_api.findings import Finding, ok
 from llm_api.services import doctor
+from llm_api.services.keys import KeyService
 from llm_api.settings import PROJECT_ROOT
 from llm_api.storage import migrate
+from llm_api.storage.opening import open_key_store
 from tests.conftest import SettingsOf
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import (
@@ -387,6 +392,40 @@ def test_a_usage_store_that_is_not_there_is_found(visit_of: VisitOf) -> None:
 
     assert seen.line("usage store").startswith("FAIL usage store USAGE_STORE names nobodys.module")
     assert seen.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("env", "keys", "line"),
+    [
+        ({}, [], "WARN keys Every call needs a key, and there is none that opens anything."),
+        ({}, [True], "WARN keys Every call needs a key, and there is none that opens anything."),
+        ({}, [True, False], "ok keys 1 of 2 keys open the service."),
+        ({"API_KEYS": f"ci={secrets.token_hex(20)}"}, [], "ok keys There are keys in the"),
+    ],
+    ids=["none", "a disabled one", "a good one", "one of the environment"],
+)
+def test_required_keys_must_be_there(
+    env: dict[str, str], keys: list[bool], line: str, visit_of: VisitOf, settings_of: SettingsOf
+) -> None:
+    service = KeyService(open_key_store(settings_of({}).database_url), lambda act: act())
+    for is_disabled in keys:
+        issued = service.issue(ApiKey("", "shop"))
+        if is_disabled:
+            service.disable(issued.key.id)
+    service.close()
+
+    seen = visit_of({"REQUIRE_API_KEY": "true", **env})
+
+    assert seen.line("keys").startswith(line)
+
+
+def test_without_the_schema_keys_are_not_looked_for(
+    visit_of: VisitOf, settings_of: SettingsOf
+) -> None:
+    with sqlite3.connect(settings_of({}).database_url.removeprefix("sqlite:///")) as database:
+        database.execute("DROP TABLE alembic_version")
+
+    assert visit_of({"REQUIRE_API_KEY": "true"}).line("keys").startswith("skipped")
 
 
 def test_a_spool_that_is_no_folder_is_found(settings_of: SettingsOf, visit_of: VisitOf) -> None:
