@@ -149,6 +149,10 @@ def test_the_details_are_those_of_the_api_document(optimize: Optimize) -> None:
     assert set(details) == set(DetailsSchema().fields)
 
 
+def test_half_of_a_sign_in_a_rewrite_is_no_failure(optimize: Optimize) -> None:
+    assert optimize(BETTER + " \ud83d")["optimized_prompt"] == BETTER
+
+
 def test_the_details_of_a_fallback_name_the_problems(optimize: Optimize) -> None:
     details = optimize("", "A dog under a tree", include_details=True)["details"]
 

@@ -21,6 +21,7 @@ CLEANED = {
     "chinese": ("一只猫，坐着。", "一只猫，坐着。"),
     "joined emoji": ("👩\u200d🚀 on a 🪑", "👩\u200d🚀 on a 🪑"),
     "persian": ("می\u200cخواهم", "می\u200cخواهم"),
+    "half of a pair": ("a cat \ud83d sits", "a cat sits"),
     "nothing": ("\u200b\u200e \ufeff", ""),
 }
 

@@ -30,6 +30,9 @@ _PREAMBLE = re.compile(
     r"revis|optimi[sz]|result|output|answer|enhanced|improved)"
     r"|i(?:['’]ve| have| will|['’]ll) (?:rewrit|enhanc|improv|optimi[sz]|refin|creat|revis|"
     r"expand|made)"
+    r"|i(?:['’]m| am) (?:so |very |more than )?(?:happy|glad|pleased|delighted) to\b"
+    r"|the user (?:wants|asks|is asking|asked|requests|would like)\b"
+    r"|let me (?:think|help|rewrite)\b"
     r"|(?:the |your |my )?(?:final |new )?(?:optimi[sz]ed|rewritten|improved|enhanced|revised|"
     r"refined|expanded|updated|"
     r"final|polished|detailed) (?:image |video |text )?(?:prompt|version|description|output|"
@@ -37,17 +40,18 @@ _PREAMBLE = re.compile(
     r"[^\n.:：]{0,20}[:：]"
     r"|(?:prompt|output|answer|result|rewrite)\s*[:：]"
     r"|(?:positive|optimi[sz]ed)[ _]prompt\b"
-    r"|好的[，,。!！:：]|当然[，,！!可]|没问题|可以的?[，,！!]|以下(?:是|为)|下面是|这是(?:优化|改写|润色|为您|为你)"
+    r"|好的?[，,。!！:：]|当然[，,！!可]|没问题|可以的?[，,！!]|以下(?:是|为)|下面是|这是(?:优化|改写|润色|为您|为你)"
     r"|(?:改写|优化|润色|扩写|修改|完善|增强)(?:后|之后|过)?的?(?:提示词|prompt|描述|版本|文本|结果|内容|文案)?\s*(?:如下)?\s*[：:]"
-    r"|提示词\s*[：:]|根据您?你?的(?:要求|需求|描述))",
+    r"|提示词\s*[：:]|根据您?你?的(?:要求|需求|描述)"
+    r"|用户(?:想要|希望|要求|需要)|(?:很|非常)?高兴(?:为|能为)[您你])",
     re.IGNORECASE,
 )
 _CLOSING_TALK = re.compile(
     r"(?:let me know\b|i hope (?:this|that|you)|hope this helps|feel free to|"
-    r"would you like (?:me|any)|"
+    r"would you like (?:me|any)|what do you think|"
     r"if you (?:need|want|would like|have any)\b[^.]{0,60}(?:me|let|chang|adjust|question)|"
     r"(?:^|[.!]\s)(?:note|changes made|improvements|explanation)\s*:|"
-    r"希望(?:这|对你|对您|能帮)|如(?:果|需|有)[^。]{0,20}(?:告诉我|请告知|调整|修改)|请告诉我|"
+    r"希望(?:这|对你|对您|能帮)|如(?:果|需|有)[^。]{0,20}(?:告诉我|请告知|调整|修改)|请告诉我|[您你]觉得(?:怎么样|如何)|"
     r"(?:注|说明|改写说明|修改说明|优化说明)\s*[：:])",
     re.IGNORECASE,
 )
@@ -87,6 +91,8 @@ _TALK_HINTS = (
     "希望",
     "如",
     "请告",
+    "what do",
+    "觉得",
     "：",
 )
 _RESIDUE_MARKS = frozenset("<>[]{}\\_|")

@@ -27,7 +27,8 @@ def find_names(prompt: str) -> Iterator[str]:
 
 def _latin_names(text: str) -> Iterator[str]:
     for name in _LATIN.findall(text):
-        if len(name) > 1 and name.casefold() not in _COMMON and not _is_known(name):
+        is_common = name.casefold() in _COMMON or _is_known(name)
+        if len(name) > 1 and not is_common and _own_words(name):
             yield name
 
 
@@ -72,6 +73,12 @@ def _is_known(word: str) -> bool:
     return any(length == 1 for length, _, _ in phrases().get(fold(word).removesuffix("'s"), ()))
 
 
+def _own_words(name: str) -> list[str]:
+    """Return the words of a name that are no little words."""
+    words = re.split(r"[\s\-]+", fold(name).replace("'s", ""))
+    return [word for word in words if word not in STOPS]
+
+
 def has_name(folded_rewrite: str, stems: frozenset[str], name: str) -> bool:
     """Whether a rewrite has a name: whole, or at least half of it with what makes it one.
 
@@ -81,7 +88,9 @@ def has_name(folded_rewrite: str, stems: frozenset[str], name: str) -> bool:
     folded = fold(name)
     if folded in folded_rewrite:
         return True
-    parts = [one for one in re.split(r"[\s\-]+", folded.replace("'s", "")) if one not in STOPS]
+    parts = _own_words(folded)
+    if not parts:
+        return False  # "In-Out" is nothing but little words: it is there whole, or not at all
     own = [one for one in parts if not _is_common(one)] or parts
     kept = {part for part in parts if _has_word(part, stems)}
     must = own[-1:] if own[-1] == parts[-1] else [one for one in own if one in kept] or own[:1]

@@ -1,7 +1,7 @@
 """Takes out of a rewrite what was added: the part of a sentence that holds it, or the sentence."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_api.services.prompts.checks.rewrite import find_violations
 from llm_api.services.prompts.locks.people import find_people, has_animate
@@ -15,6 +15,8 @@ COUNT = "count_changed"
 DROPPED = frozenset(
     [PERSON, "quote_added", "camera_added", "negation_broken", "noun_added", "wrong_language"]
 )
+_MAX_RECOUNTED = 20  # sentences; each costs a check of the whole text
+_STOPS = str.maketrans("。！？", ".!?")
 _SAID_OF_ANIMALS = little_words("added_said_of_animals")
 _OF_PEOPLE = little_words("repair_of_people")
 
@@ -31,9 +33,12 @@ def without_added(task: Task, rewrite: str, codes: frozenset[str]) -> str:
     for sentence in sentences(rewrite):
         if not unwanted.is_in(sentence):
             kept.append(sentence)
+            unwanted = unwanted.kept(sentence)
             continue
         unwanted = unwanted.after(sentence)
         rest = cut_down(sentence, unwanted.is_in)
+        if task.language == "en":
+            rest = rest[:-1] + rest[-1:].translate(_STOPS)  # that of a part in Chinese
         if rest and not unwanted.is_in(rest):
             kept.append(rest)
     return as_text(kept, task.language)
@@ -42,6 +47,8 @@ def without_added(task: Task, rewrite: str, codes: frozenset[str]) -> str:
 def recounted(task: Task, rewrite: str) -> str:
     """Return a rewrite without the one sentence that has another number of something, if any."""
     parts = sentences(rewrite)
+    if len(parts) > _MAX_RECOUNTED:
+        return rewrite
     for at in range(len(parts)):
         rest = as_text([*parts[:at], *parts[at + 1 :]], task.language)
         found = find_violations(task.source, rest, task.wanted)
@@ -63,12 +70,16 @@ def fitted(task: Task, rewrite: str, codes: frozenset[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Unwanted:
-    """What must not stay; `is_left` says that a person was dropped before."""
+    """What must not stay.
+
+    `is_left` says that a person was dropped before, `is_just_left` that no animal was named since.
+    """
 
     task: Task
     codes: frozenset[str]
     has_animals: bool
     is_left: bool = False
+    is_just_left: bool = False
 
     def is_in(self, part: str) -> bool:
         """Whether a part of a text holds any of it."""
@@ -84,11 +95,18 @@ class _Unwanted:
         """Return what is unwanted behind a sentence, too."""
         has_person = PERSON in self.codes and self._has_person(read(sentence))
         is_left = self.is_left or (has_person and not self.task.locks.has_animate)
-        return _Unwanted(self.task, self.codes, self.has_animals, is_left=is_left)
+        return replace(self, is_left=is_left, is_just_left=self.is_just_left or has_person)
+
+    def kept(self, sentence: str) -> "_Unwanted":
+        """Return what is unwanted behind a sentence that stays."""
+        is_just_left = self.is_just_left and not has_animate(read(sentence))
+        return replace(self, is_just_left=is_just_left)
 
     def _has_person(self, reading: Reading) -> bool:
         if any(map(self._is_person, find_people(reading))):
             return True
+        if self.is_just_left and any(one.start == 0 for one in reading.of("pronoun")):
+            return True  # "A rider leans forward. He holds the reins." speaks of no horse
         return self.is_left and _is_of_people(reading)
 
     def _is_person(self, term: Term) -> bool:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from llm_api.services.prompts.phrasing import is_ended
 from llm_api.services.prompts.quotes import MARKS, find_quotes, has_quote, names_quote
 from llm_api.services.prompts.task import Task
 
@@ -46,6 +47,8 @@ def _replaced(rewrite: str, foreign: str, quote: str) -> str:
 def _with_added(rewrite: str, quotes: Sequence[str], language: str) -> str:
     end = rewrite[-1:] if rewrite[-1:] in _STOPS else ""
     body = rewrite.removesuffix(end).rstrip(" ,;，；") if end else rewrite.rstrip(" ,;，；")
+    if not end and is_ended(rewrite):
+        end = "。" if language == "zh" else "."  # that of a text in quotation marks ends no more
     if language == "zh":
         texts = "".join(f"“{quote}”" for quote in quotes)
         return f"{body}，画面中写着{texts}{end}"

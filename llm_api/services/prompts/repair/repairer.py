@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from llm_api.services.prompts.quotes import without_quotes
 from llm_api.services.prompts.repair.dropping import (
     COUNT,
     DROPPED,
@@ -13,6 +14,7 @@ from llm_api.services.prompts.repair.dropping import (
 from llm_api.services.prompts.repair.quotations import with_quotes_restored
 from llm_api.services.prompts.repair.restoring import (
     LOST,
+    QUOTE,
     is_short,
     with_camera,
     with_details,
@@ -20,14 +22,19 @@ from llm_api.services.prompts.repair.restoring import (
     with_prompt,
     with_style,
 )
+from llm_api.services.prompts.repair.sentences import count_cuts
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.verdict import TOLERATED, Judge, Verdict
+from llm_api.services.prompts.vocabulary.words import fold, little_words, tokens_of
 
 # A text that leaks, refuses or speaks of something else is beyond repair.
 _REPAIRABLE = DROPPED | LOST | {"too_long", "truncated"}
 _NOTHING_ADDED = "nothing_added"
 _SHORTENING = frozenset({"addition_dropped", "shortened"})
 _MAX_CHARS = 8_000
+_MAX_CUTS = 200  # each may cost a check; good rewrites of long prompts have fewer
+_OF_TALK = little_words("repair_of_talk")
+_OF_READERS = little_words("repair_of_readers")
 _LIGHT_SHARE = 2 / 3
 Step = tuple[str, Callable[[Task, Verdict], str]]
 
@@ -42,6 +49,12 @@ def _shortened(task: Task, verdict: Verdict) -> str:
     if verdict.codes.isdisjoint({"too_long", "truncated"}):
         return verdict.rewrite
     return fitted(task, verdict.rewrite, verdict.codes)
+
+
+def _quoted(task: Task, verdict: Verdict) -> str:
+    """Put quoted texts back, if the sentences of the prompt that have them need not come back."""
+    is_alone = verdict.codes.isdisjoint(LOST - {QUOTE, "style_lost", "camera_lost"})
+    return with_quotes_restored(task, verdict.rewrite) if is_alone else verdict.rewrite
 
 
 def _recounted(task: Task, verdict: Verdict) -> str:
@@ -78,10 +91,11 @@ _RESTORING: Sequence[Step] = (
 )
 _LIGHT: Sequence[Step] = (*_DROPPING, *_RESTORING, ("details_added", _filled))
 _THOROUGH: Sequence[Step] = (
-    ("quotes_restored", lambda task, one: with_quotes_restored(task, one.rewrite)),
+    ("quotes_restored", _quoted),
     *_DROPPING,
     ("addition_dropped", _recounted),
     ("prompt_put_in_front", lambda task, one: with_prompt(task, one.rewrite, one.violations)),
+    ("quotes_restored", lambda task, one: with_quotes_restored(task, one.rewrite)),
     *_RESTORING,
     ("details_added", _filled),
 )
@@ -100,7 +114,7 @@ class Repairer:
 
         Most of it must stay: a model that is told what was wrong writes a better one than code.
         """
-        if not _is_repairable(verdict):
+        if not _is_repairable(task, verdict):
             return verdict
         repaired = self._after(task, verdict, _LIGHT)
         is_most = len(repaired.rewrite) >= _LIGHT_SHARE * len(verdict.rewrite)
@@ -108,7 +122,7 @@ class Repairer:
 
     def thoroughly(self, task: Task, verdict: Verdict) -> Verdict:
         """Return what can be made of a rewrite with all means there are, or the same verdict."""
-        if not (_is_repairable(verdict) or _is_only_plain(task, verdict)):
+        if not (_is_repairable(task, verdict) or _is_only_plain(task, verdict)):
             return verdict
         repaired = self._after(task, verdict, _THOROUGH)
         return repaired if repaired.is_usable else verdict
@@ -126,13 +140,12 @@ class Repairer:
         return verdict
 
 
-def _is_repairable(verdict: Verdict) -> bool:
+def _is_repairable(task: Task, verdict: Verdict) -> bool:
     """Whether nothing is wrong that tells of a text which is no description of the prompt's."""
     codes = verdict.codes
-    is_short_enough = 0 < len(verdict.rewrite) <= _MAX_CHARS
-    return (
-        is_short_enough and not codes.isdisjoint(_REPAIRABLE) and codes <= _REPAIRABLE | TOLERATED
-    )
+    if codes.isdisjoint(_REPAIRABLE) or not codes <= _REPAIRABLE | TOLERATED:
+        return False
+    return _is_mendable(task, verdict.rewrite)
 
 
 def _is_only_plain(task: Task, verdict: Verdict) -> bool:
@@ -140,5 +153,18 @@ def _is_only_plain(task: Task, verdict: Verdict) -> bool:
 
     Without things, a poem or an obedient "OK" would look the same.
     """
-    is_long = not is_short(task, verdict.rewrite)
-    return is_long and bool(task.locks.objects) and verdict.codes == {_NOTHING_ADDED}
+    if verdict.codes != {_NOTHING_ADDED} or is_short(task, verdict.rewrite):
+        return False
+    is_told = _OF_READERS.isdisjoint(_tokens(verdict.rewrite))
+    return is_told and bool(task.locks.objects) and _is_mendable(task, verdict.rewrite)
+
+
+def _is_mendable(task: Task, rewrite: str) -> bool:
+    """Whether a text is of a prompt's size, and does not speak to its reader where none does."""
+    if not 0 < len(rewrite) <= _MAX_CHARS or count_cuts(rewrite) > _MAX_CUTS:
+        return False
+    return _OF_TALK.intersection(_tokens(rewrite)) <= set(task.locks.reading.tokens)
+
+
+def _tokens(rewrite: str) -> Sequence[str]:
+    return tokens_of(fold(without_quotes(rewrite)))

@@ -14,13 +14,20 @@ from llm_api.services.prompts.forms.composing import named_style, scenes_of
 from llm_api.services.prompts.forms.facets import Facet, all_facets
 from llm_api.services.prompts.forms.instructed import BANDS
 from llm_api.services.prompts.locks.reading import read
+from llm_api.services.prompts.locks.styles import Style
 from llm_api.services.prompts.phrasing import has_sentences, is_ended, joined
+from llm_api.services.prompts.repair.contrary import (
+    is_contrary,
+    is_drawn_otherwise,
+    is_filmed_otherwise,
+)
 from llm_api.services.prompts.repair.sentences import sentences
 from llm_api.services.prompts.task import Task
 
+QUOTE = "quote_lost"
 _OURS = frozenset({"style_lost", "camera_lost"})
 LOST = _OURS | {
-    "quote_lost",
+    QUOTE,
     "preserve_lost",
     "count_changed",
     "color_lost",
@@ -35,26 +42,40 @@ _LIGHT = re.compile(
 _IN_OWN_WORDS = (LOST - _OURS) | {"unrelated"}
 _SHOTS = {"en": "medium shot", "zh": "中景"}
 _FILLING = ("lighting", "palette", "texture")
+_MAX_SENTENCES = 40
 _MAX_REPEATED = {"en": 300, "zh": 100}  # characters; more of the prompt twice reads badly
 
 
 def with_style(task: Task, rewrite: str, wrong: Sequence[Violation]) -> str:
-    """Return a rewrite that begins with the style it lost."""
-    asked = [task.wanted.style] if task.wanted.style else []
-    for words in [*asked, *(style.words for style in task.locks.styles)]:
-        if violation("style_lost", words) in wrong:
-            named = named_style(words, task.language)
+    """Return a rewrite that begins with the style it lost, unless it is in another one."""
+    asked = [(task.wanted.style, task.wanted.style)] if task.wanted.style else []
+    for words, name in [*asked, *((one.words, _name(one, task)) for one in task.locks.styles)]:
+        if violation("style_lost", words) in wrong and name:
+            if is_drawn_otherwise(task, rewrite):
+                return rewrite
+            named = named_style(name, task.language)
             colon = "：" if task.language == "zh" else ": "
             return f"{named[:1].upper()}{named[1:]}{colon}{rewrite}"
     return rewrite
+
+
+def _name(style: Style, task: Task) -> str | None:
+    """Return a style's name in the language of the rewrite, None if there is none."""
+    if not task.is_translated:
+        return style.words
+    return style.concept if task.language == "en" else None
 
 
 def with_camera(task: Task, rewrite: str, wrong: Sequence[Violation]) -> str:
     """Return a rewrite that ends with the camera moves, angles and shots it lost."""
     known = _sentences_of_ours()["camera"]
     for label in known:
-        if violation("camera_lost", label) in wrong:
-            rewrite = _with_sentence(rewrite, known[label][task.language], task)
+        if violation("camera_lost", label) not in wrong:
+            continue
+        if not is_filmed_otherwise(task, rewrite, label):
+            is_tag = task.wanted.is_tags and task.language == "en"
+            sentence = label if is_tag else known[label][task.language]
+            rewrite = _with_sentence(rewrite, sentence, task)
     return rewrite
 
 
@@ -65,8 +86,11 @@ def with_prompt(task: Task, rewrite: str, wrong: Sequence[Violation]) -> str:
     """
     if task.is_translated or all(one.code not in _IN_OWN_WORDS for one in wrong):
         return rewrite
-    own = [one for one in sentences(task.source) if _is_lost(one, rewrite, task)]
-    text = (" " if task.language == "en" else "").join(own or [task.source])
+    parts = sentences(task.prompt)
+    if len(parts) > _MAX_SENTENCES or is_contrary(task, rewrite, wrong):
+        return rewrite
+    own = [one for one in parts if _is_lost(one, rewrite, task)]
+    text = (" " if task.language == "en" else "").join(own or [task.prompt])
     if len(text) > min(_MAX_REPEATED[task.language], len(rewrite)):
         return rewrite
     text = text.rstrip(" ,;:，；：、")

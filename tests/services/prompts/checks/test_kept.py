@@ -26,6 +26,7 @@ KEPT = {
     "an eye only spoken of": ("a river", "A river seen with the eyes of a dreamy artist."),
     "single ones": ("flowers", "Close-up of individual blossoms in soft light."),
     "a kind of car": ("a driveway", "A family car on a driveway, a carpet runner at the door."),
+    "a name of little words": ("the In-Out sign", "The In-Out sign in soft light."),
     "adjective of a name": ("a cafe in Paris", "A Parisian café in soft light."),
 }
 
@@ -41,6 +42,7 @@ LOST = {
     "another count": ("three cats", "Four cats in a row.", "count_changed"),
     "more than one": ("a cat", "Two cats in soft light.", "count_changed"),
     "colors swapped": ("a red car, a blue boat", "A blue car and a red boat.", "color_lost"),
+    "a name of little words": ("the In-Out sign", "The sign in soft light.", "name_lost"),
     "another side": ("猫在狗的左边", "猫在狗的右边。", "relation_lost"),
     "another place": ("a cat under a table", "A cat above a table.", "relation_lost"),
     "another move": ("a fox, pan left", "The camera pans right past a fox.", "camera_lost"),

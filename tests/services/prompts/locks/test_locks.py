@@ -57,6 +57,7 @@ SHOWN = {
         ("A Cat On A Red Sofa", []),
         ("see https://example.com/a and @kim", ["https://example.com/a", "@kim"]),
         ("iPhone 15 放在桌上", ["iPhone 15"]),
+        ("一只杯子 with 桌子 it", []),
     ],
     "negations": [
         ("a street, no cars or people", ["cars", "people"]),

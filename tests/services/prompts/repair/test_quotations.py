@@ -20,6 +20,11 @@ RESTORED = {
         'The "C" and "D".',
         'The "C" and "D", with the text "A" and "B".',
     ),
+    "behind another text": (
+        '"A" and "B"',
+        'A wall that reads "C."',
+        'A wall that reads "C.", with the text "A" and "B".',
+    ),
     "lost in chinese": ("招牌“营业中”", "一块招牌。", "一块招牌，画面中写着“营业中”。"),
     "with an apostrophe": ('a sign "Joe\'s"', "A sign.", 'A sign, with the text "Joe\'s".'),
     "nothing lost": ('a sign "OPEN"', 'A "OPEN" sign, "new" too', 'A "OPEN" sign, "new" too'),

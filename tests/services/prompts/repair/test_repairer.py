@@ -193,6 +193,108 @@ def test_a_sentence_with_another_number_of_something_is_dropped(
     assert optimized.warnings == []
 
 
+REPAIRED: dict[str, tuple[str, str, dict[str, Any], str]] = {
+    "a text that comes back with its sentence": (
+        'a sign "OPEN" on a bicycle',
+        SCENE,
+        {},
+        f'A sign "OPEN" on a bicycle. {SCENE}',
+    ),
+    "a style in another language": (
+        "一辆自行车，水彩画",
+        SCENE,
+        {"language": "en"},
+        f"Watercolor style: {SCENE}",
+    ),
+    "a move in another language": (
+        "a vintage bicycle in a quiet street and two umbrellas",
+        SCENE,
+        {"camera": "镜头拉远"},
+        f"A vintage bicycle in a quiet street and two umbrellas. {SCENE} The camera zooms out.",
+    ),
+    "a move as a tag": (
+        "a bicycle, pan left",
+        "bicycle, soft morning light, warm muted tones",
+        {"target_model": "sdxl"},
+        "bicycle, soft morning light, warm muted tones, pan left",
+    ),
+    "a sentence that ends in Chinese": (
+        "a bicycle",
+        f"{SCENE} A bicycle leans on the old wall, 一个女孩走过。",
+        {},
+        f"{SCENE} A bicycle leans on the old wall.",
+    ),
+    "a rider who is gone": (
+        "a horse and a bicycle",
+        f"A horse trots. {SCENE} Its rider leans forward. He holds the reins.",
+        {},
+        f"A horse trots. {SCENE}",
+    ),
+    "a horse that is meant": (
+        "a horse and a bicycle",
+        f"{SCENE} A man leaves. A horse trots. He shakes his mane.",
+        {},
+        f"{SCENE} A horse trots. He shakes his mane.",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REPAIRED)
+def test_a_repaired_text_reads_as_one(
+    optimizer: PromptOptimizer, upstream: ScriptedUpstream, name: str
+) -> None:
+    prompt, written, fields, expected = REPAIRED[name]
+
+    optimized = optimize(optimizer, upstream, written, prompt, **fields)
+
+    assert optimized.optimized_prompt == expected
+
+
+def test_a_style_without_a_name_in_chinese_is_not_put_back(
+    optimizer: PromptOptimizer, upstream: ScriptedUpstream
+) -> None:
+    prompt = "a bicycle, watercolor"
+
+    optimized = optimize(
+        optimizer, upstream, "一辆自行车停在街边，光线柔和。", prompt, language="zh"
+    )
+
+    assert optimized.optimized_prompt == prompt
+
+
+@pytest.mark.parametrize(("sentences", "is_repaired"), [(20, True), (21, False)])
+def test_sentences_are_recounted_up_to_so_many(
+    optimizer: PromptOptimizer, upstream: ScriptedUpstream, sentences: int, *, is_repaired: bool
+) -> None:
+    scene = "Two umbrellas lie in soft light." + " Rain falls." * (sentences - 2)
+
+    optimized = optimize(optimizer, upstream, f"{scene} Three umbrellas.", "two umbrellas")
+
+    assert optimized.optimized_prompt.startswith(scene) is is_repaired
+
+
+@pytest.mark.parametrize(("sentences", "is_repaired"), [(40, True), (41, False)])
+def test_a_prompt_of_so_many_sentences_is_put_in_front_in_parts(
+    optimizer: PromptOptimizer, upstream: ScriptedUpstream, sentences: int, *, is_repaired: bool
+) -> None:
+    prompt = "A bicycle. Two umbrellas." + " Tree bark." * (sentences - 2)
+
+    optimized = optimize(optimizer, upstream, SCENE, prompt)
+
+    assert optimized.optimized_prompt.startswith("Two umbrellas. A vintage") is is_repaired
+
+
+def test_the_movement_that_is_added_suits_a_quick_one_too(
+    optimizer: PromptOptimizer, upstream: ScriptedUpstream
+) -> None:
+    written = "A car explodes on a road, with fire in soft light. A man runs away."
+
+    optimized = optimize(optimizer, upstream, written, "a car suddenly explodes", "video")
+
+    assert "The movement stays smooth" in optimized.optimized_prompt
+    assert "slow" not in optimized.optimized_prompt
+
+
 # --- how a film is filmed ---
 
 
