@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llm_api.domain import Caller, Completion
@@ -133,8 +133,14 @@ class Rewriter:
         if asked.form is self._guided:
             verdicts = [self._judge.judge_composed(task, one) for one in rewrites]
         else:
-            verdicts = [self._judge.judge(task, with_marks_restored(task, one)) for one in rewrites]
+            verdicts = [self._judged(task, one) for one in rewrites]
         return verdicts or [Verdict("", [_why_none(task, asked)])]
+
+    def _judged(self, task: Task, rewrite: str) -> Verdict:
+        """Judge a rewrite, with marks around quoted texts that have lost them."""
+        marked = with_marks_restored(task, rewrite)
+        verdict = self._judge.judge(task, marked)
+        return verdict if marked == rewrite else replace(verdict, repairs=("marks_restored",))
 
     def _corrected(
         self, task: Task, asked: _Asked, first: Sequence[Verdict], accounted: AccountedCall

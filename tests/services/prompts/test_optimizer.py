@@ -238,9 +238,11 @@ def test_a_text_that_lost_its_marks_costs_no_second_call(
 ) -> None:
     upstream.script(answer("A shop with a sign OPEN over the door. " + LONG))
 
-    optimized = optimizer.optimize(SIGN, CALLER)
+    optimized = optimizer.optimize(replace(SIGN, include_details=True), CALLER)
 
     assert optimized.optimized_prompt == f'A shop with a sign "OPEN" over the door. {LONG}'
+    assert optimized.details is not None
+    assert optimized.details["repaired"] == ["marks_restored"]
     assert len(upstream.requests) == 1
 
 

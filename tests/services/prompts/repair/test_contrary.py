@@ -6,17 +6,11 @@ import pytest
 
 from llm_api.prompting import OptimizedPrompt, PromptRequest
 from llm_api.services.prompts.optimizer import PromptOptimizer
-from tests.services.calls import CALLER, ListSink
-from tests.services.prompts.asking import answer, optimizer_of
+from tests.services.calls import CALLER
+from tests.services.prompts.asking import answer
 from tests.support.upstream import ScriptedUpstream
 
 LIGHT = "in soft morning light, with warm muted tones and the fine texture of old wood"
-
-
-@pytest.fixture
-def optimizer(upstream: ScriptedUpstream) -> PromptOptimizer:
-    """Optimize with the scripted upstream, as with a capable model."""
-    return optimizer_of(upstream, ListSink())
 
 
 def optimize(

@@ -10,8 +10,8 @@ from llm_api.prompting import OptimizedPrompt, PromptRequest
 from llm_api.services.prompts.locks.camera import find_camera
 from llm_api.services.prompts.locks.reading import read
 from llm_api.services.prompts.optimizer import PromptOptimizer
-from tests.services.calls import CALLER, ListSink
-from tests.services.prompts.asking import answer, optimizer_of
+from tests.services.calls import CALLER
+from tests.services.prompts.asking import answer
 from tests.support.upstream import ScriptedUpstream
 
 LIGHT = "Soft morning light falls from the left, close-up of worn wood, warm muted tones."
@@ -21,12 +21,6 @@ SCENE = (
     " faded paint gives the scene a calm and weathered look."
 )
 PERSON = "A young woman walks by. Her hair flows in the wind. They laugh."
-
-
-@pytest.fixture
-def optimizer(upstream: ScriptedUpstream) -> PromptOptimizer:
-    """Optimize with the scripted upstream, as with a capable model."""
-    return optimizer_of(upstream, ListSink())
 
 
 def optimize(
