@@ -134,4 +134,5 @@ class AccessPlan:
     @property
     def secrets(self) -> Sequence[str]:
         """Values that must never be shown or kept."""
-        return list(self.environment_keys)
+        admins = [self.admin_key] if self.admin_key else []
+        return [*(secret for _, secret in self.static_keys), *admins]
