@@ -46,6 +46,13 @@ def deadlock():
 """
 
 
+def can_be_bound(address: tuple[str, int]) -> bool:
+    """Whether nobody listens at an address."""
+    with suppress(OSError), socket.create_server(address, reuse_port=False):
+        return True
+    return False
+
+
 def lost(call: Callable[[], object]) -> None:
     """Make a call whose connection is cut."""
     with suppress(requests.RequestException):
@@ -101,8 +108,8 @@ def test_h7_the_workers_of_a_killed_master_end_and_leave_the_port_free(
         service.kill()
 
         wait_until(lambda: not workers & {one.pid for one in process_table()}, 5, service.log)
-        with socket.create_server(service.address, reuse_port=False):
-            pass
+        # The kernel takes the sockets of a process back a moment after it has ended.
+        wait_until(lambda: can_be_bound(service.address), 5, service.log)
         service.start()
         wait_for_rows(service, 2)
         assert statuses(service) == {"ok": 1, "killed": 1}
