@@ -1,5 +1,6 @@
 """Sums up scores and tells them: as JSON, as Markdown, and as bars in SVG."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -78,7 +79,7 @@ def _summary(rewriter: str, group: str, scores: Sequence[Score]) -> Summary:
         fallbacks=_percent(one.is_fallback for one in outputs),
         tokens=statistics.mean(tokens) if tokens else None,
         latency_p50_ms=statistics.median(latencies) if latencies else None,
-        latency_p95_ms=latencies[int(0.95 * (len(latencies) - 1))] if latencies else None,
+        latency_p95_ms=latencies[math.ceil(0.95 * len(latencies)) - 1] if latencies else None,
         own_p50_ms=statistics.median(own) if own else None,
         problems=dict(problems.most_common()),
     )

@@ -71,6 +71,16 @@ def test_the_report_tells_all_figures_in_three_forms() -> None:
     assert ET.fromstring(as_svg(summaries)).tag.endswith("svg")  # noqa: S314  # our own
 
 
+@pytest.mark.parametrize(("count", "slow"), [(1, 1.0), (2, 2.0), (20, 19.0), (100, 95.0)])
+def test_the_slow_twentieth_is_never_faster_than_the_middle(count: int, slow: float) -> None:
+    outputs = [Output(REWRITE, latency_ms=float(one)) for one in range(count, 0, -1)]
+
+    [summary] = summarize("me", [score(CAT, one) for one in outputs])
+
+    assert summary.latency_p95_ms == slow
+    assert summary.latency_p50_ms == (count + 1) / 2
+
+
 def test_recorded_outputs_go_through_the_service() -> None:
     texts = {"1": "A woman and three cats on a sill, centered composition, muted palette."}
 
