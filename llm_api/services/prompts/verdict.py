@@ -7,6 +7,7 @@ from itertools import pairwise
 
 from llm_api.services.prompts.checks.leaks import LeakFinder, has_markup
 from llm_api.services.prompts.checks.rewrite import Wanted, find_violations
+from llm_api.services.prompts.checks.talk import words_of_talk
 from llm_api.services.prompts.checks.violations import Violation
 from llm_api.services.prompts.improvements import improvements
 from llm_api.services.prompts.task import Task
@@ -115,9 +116,14 @@ def _weight(one: Violation) -> int:
 def _strayed(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence[Violation]:
     """See whether a rewrite is about something else: it has the prompt's things, or its words."""
     has_things = task.locks.objects and all(one.code != "object_lost" for one in found)
-    if has_things or task.is_translated or _is_about(task.source, rewrite):
+    if has_things:
         return []
-    return [_UNRELATED]
+    # The words of another language cannot be compared; but talk is no translation.
+    if task.is_translated:
+        is_about = bool(words_of_talk(task.source)) or not words_of_talk(rewrite)
+    else:
+        is_about = _is_about(task.source, rewrite)
+    return [] if is_about else [_UNRELATED]
 
 
 def _is_about(original: str, rewrite: str) -> bool:

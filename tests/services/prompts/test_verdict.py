@@ -82,6 +82,19 @@ def test_a_translation_is_not_held_to_the_words() -> None:
     assert "unrelated" not in codes("窗台上坐着一只白猫", rewrite, language="en")
 
 
+@pytest.mark.parametrize(
+    ("prompt", "rewrite", "is_talk"),
+    [
+        ("一阵风", "I have no idea, but the light in my room is nice" + LIGHT, True),
+        ("一阵风", "A gust of wind bends the tall grass" + LIGHT, False),
+        ("我的小屋", "My small house stands in tall grass" + LIGHT, False),
+    ],
+    ids=["talk", "no talk", "talk of the user's"],
+)
+def test_talk_is_no_translation(prompt: str, rewrite: str, *, is_talk: bool) -> None:
+    assert ("unrelated" in codes(prompt, rewrite, language="en")) is is_talk
+
+
 def test_what_is_wrong_with_the_prompt_itself_is_as_its_user_wants_it() -> None:
     prompt = "an empty street without cars"
     task = task_of(prompt)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from llm_api.services.prompts.quotes import without_quotes
+from llm_api.services.prompts.checks.talk import speaks_to_readers, words_of_talk
 from llm_api.services.prompts.repair.dropping import (
     COUNT,
     DROPPED,
@@ -25,7 +25,6 @@ from llm_api.services.prompts.repair.restoring import (
 from llm_api.services.prompts.repair.sentences import count_cuts
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.verdict import TOLERATED, Judge, Verdict
-from llm_api.services.prompts.vocabulary.words import fold, little_words, tokens_of
 
 # A text that leaks, refuses or speaks of something else is beyond repair.
 _REPAIRABLE = DROPPED | LOST | {"too_long", "truncated"}
@@ -33,8 +32,6 @@ _NOTHING_ADDED = "nothing_added"
 _SHORTENING = frozenset({"addition_dropped", "shortened"})
 _MAX_CHARS = 8_000
 _MAX_CUTS = 200  # each may cost a check; good rewrites of long prompts have fewer
-_OF_TALK = little_words("repair_of_talk")
-_OF_READERS = little_words("repair_of_readers")
 _LIGHT_SHARE = 2 / 3
 Step = tuple[str, Callable[[Task, Verdict], str]]
 
@@ -155,16 +152,13 @@ def _is_only_plain(task: Task, verdict: Verdict) -> bool:
     """
     if verdict.codes != {_NOTHING_ADDED} or is_short(task, verdict.rewrite):
         return False
-    is_told = _OF_READERS.isdisjoint(_tokens(verdict.rewrite))
-    return is_told and bool(task.locks.objects) and _is_mendable(task, verdict.rewrite)
+    if speaks_to_readers(verdict.rewrite) or not task.locks.objects:
+        return False
+    return _is_mendable(task, verdict.rewrite)
 
 
 def _is_mendable(task: Task, rewrite: str) -> bool:
     """Whether a text is of a prompt's size, and does not speak to its reader where none does."""
     if not 0 < len(rewrite) <= _MAX_CHARS or count_cuts(rewrite) > _MAX_CUTS:
         return False
-    return _OF_TALK.intersection(_tokens(rewrite)) <= set(task.locks.reading.tokens)
-
-
-def _tokens(rewrite: str) -> Sequence[str]:
-    return tokens_of(fold(without_quotes(rewrite)))
+    return words_of_talk(rewrite) <= words_of_talk(task.source)
