@@ -1,5 +1,6 @@
 """What tests of several folders share: a scripted upstream, and the application in this process."""
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,22 @@ from tests.support.upstream import ScriptedUpstream
 SettingsOf = Callable[[Mapping[str, str]], Settings]
 AppOf = Callable[[Mapping[str, str]], Flask]
 UsageRowsOf = Callable[[Flask], list[dict[str, Any]]]
+
+_MEMORY = Path("/dev/shm")  # noqa: S108  # where Linux has a file system in memory
+_ENOUGH = 2 << 30  # bytes; the whole suite leaves some 300 MB
+
+
+def pytest_configure() -> None:
+    """Keep what tests write in memory, where there is room: a disk can take seconds to sync.
+
+    Several services that write safely, on a disk that others use, too, are refused for its time.
+    """
+    if _MEMORY.is_dir() and os.access(_MEMORY, os.W_OK):
+        memory = os.statvfs(_MEMORY)
+        is_roomy = memory.f_bavail * memory.f_frsize > _ENOUGH
+        # PostgreSQL's programs are copied there and run.
+        if is_roomy and not memory.f_flag & os.ST_NOEXEC:
+            os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
 @pytest.fixture

@@ -3,7 +3,7 @@
 * `UsageStore` below is what a place for usage rows must do. `sql` does it for every SQL database
   that `engine` can connect to, MySQL and MariaDB by way of `mysql`: `rollups` sums calls up by hour
   and day in the transaction that keeps them, and `reports` reads the sums; `sums` is what that has
-  in common with other stores.
+  in common with other stores. `pool` lends connections to the threads that run all this.
 * `KeyStore` is what a place for API keys must do; `keys` does it in SQL.
 * `upkeep` removes records that are older than is wanted.
 * `spool` is the way there: calls append to a file, and rows get from it into the store in batches,

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 
 from llm_api.storage import StoreError
 from llm_api.storage.mysql import NAMES, make_mysql_engine
+from llm_api.storage.pool import ThreadsPool
 
 # How long a write waits for another process's lock on a SQLite file. Rows that do not get it stay
 # in the spool, so that a short wait costs nothing.
@@ -44,6 +45,7 @@ def make_engine(
             )
         return sa.create_engine(
             parsed,
+            poolclass=ThreadsPool,
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": _CONNECT_TIMEOUT_S,
@@ -57,10 +59,12 @@ def make_engine(
 
 
 def _sqlite_engine(url: sa.URL, busy_timeout: float) -> Engine:
+    options: dict[str, Any] = {}
     if url.database and url.database != ":memory:":
+        options["poolclass"] = ThreadsPool
         with contextlib.suppress(OSError):  # then connecting fails, and readiness says so
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": busy_timeout})
+    engine = sa.create_engine(url, connect_args={"timeout": busy_timeout}, **options)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine

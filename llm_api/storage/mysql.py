@@ -9,6 +9,8 @@ from pymysql.constants import CR, ER
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
+from llm_api.storage.pool import UnpooledThreads
+
 NAMES = ("mysql", "mariadb")
 # In the session of every connection, whatever the server is set to: moments are UTC, what does not
 # fit is refused instead of cut, and tables have transactions.
@@ -60,7 +62,7 @@ def make_mysql_engine(url: sa.URL, *, connect_timeout: int, statement_timeout: i
     engine = sa.create_engine(
         # Of the two names that SQLAlchemy has, options of tables are given for this one.
         url.set(drivername="mysql+pymysql"),
-        poolclass=sa.NullPool,
+        poolclass=UnpooledThreads,
         isolation_level="READ COMMITTED",
         connect_args={
             "charset": "utf8mb4",

@@ -15,7 +15,7 @@ from llm_api.access import ApiKey
 from llm_api.key_text import new_secret
 from llm_api.services.keys import IssuedKey, KeyService
 from llm_api.storage.opening import open_key_store
-from tests.storage.checkout import fast_upstream, own_service
+from tests.storage.checkout import NAMES_ITS_WORKER, fast_upstream, own_service
 from tests.support.raw import exchange, request_bytes
 from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.service import Service
@@ -26,14 +26,6 @@ from tests.web.refusals import CHAT, CHATS, COMPLETIONS, good_body, read_refusal
 STATIC = secrets.token_hex(20)
 CLOSED = {"REQUIRE_API_KEY": "true", "API_KEYS": f"ci={STATIC}", "RATE_LIMIT": "1000000/minute"}
 UNKNOWN_FOR_NOW = (503, "SERVICE_ERROR", "keys_unavailable", True)
-NAMES_ITS_WORKER = """
-
-@app.after_request
-def name_the_worker(response):
-    import os
-    response.headers["worker"] = str(os.getpid())
-    return response
-"""
 Prepare = Callable[..., Service]
 
 

@@ -251,7 +251,7 @@ def all_but_one_taken(
         for _ in range(limit - 1):
             ask(Case((reply,)))
         # Each has its reply.
-        wait_until(lambda: len(upstream.requests) == limit - 1, PATIENCE, "the places are taken")
+        wait_until(lambda: len(upstream.requests) == limit - 1, PATIENCE, caller.service.log)
         assert caller.taken()[kind] == limit - 1
         yield ask
 

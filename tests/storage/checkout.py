@@ -12,6 +12,15 @@ from tests.support.service import REPOSITORY_ROOT, Service
 
 _FOLDERS = ("llm_api", "config", "migrations")
 _FILES = ("wsgi.py", "gunicorn.conf.py")
+# For the end of a copied wsgi.py: answers then say which worker has given them.
+NAMES_ITS_WORKER = """
+
+@app.after_request
+def name_the_worker(response):
+    import os
+    response.headers["worker"] = str(os.getpid())
+    return response
+"""
 
 
 def copy_project(target: Path) -> Path:
