@@ -1,5 +1,8 @@
 """Uses are counted where the store is, and in memory while it is away."""
 
+import threading
+import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -98,6 +101,28 @@ def test_what_was_used_already_is_counted_up_to_the_limit(
     counter.add(ITEMS, "key", 0)
 
     assert remaining(counter, 1) == [left]
+
+
+def test_counting_starts_no_threads(counter: RateCounter) -> None:
+    before = set(threading.enumerate())
+
+    for _ in range(3):
+        counter.take(ITEMS, "key")
+        assert set(threading.enumerate()) == before
+
+
+def test_expired_counts_are_removed_now_and_then(storage: Away) -> None:
+    strategy = SlidingWindowCounterRateLimiter(storage)
+    counter = RateCounter(strategy, ConnectionError)
+    (item,) = parse_limits("10/second")
+    counter.take([item], "early")
+    times = iter(range(10**10, 2 * 10**10, 100))
+    later = SimpleNamespace(monotonic=lambda: next(times), time=time.time)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("llm_api.services.rates.time", later)
+        counter.take([item], "late")
+
+    assert not [key for key in storage.storage if "early" in key]
 
 
 def test_while_the_store_is_away_uses_are_counted_in_memory(
