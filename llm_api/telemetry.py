@@ -112,6 +112,8 @@ def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:
             "urllib3": {"level": "ERROR", "propagate": True},
             # It warns of a refused batch with the database's host, name and user.
             "psycopg": {"level": "ERROR", "propagate": True},
+            # SQLAlchemy's lines under our name: of every lost connection, with what was said.
+            "llm_api.storage.pool": {"level": "WARNING", "propagate": True},
             # It announces every use of the database at INFO.
             "alembic": {"level": "WARNING", "propagate": True},
         },
