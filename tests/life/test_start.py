@@ -21,6 +21,7 @@ from tests.life.serving import (
     wait_for_workers,
 )
 from tests.storage.checkout import copy_project
+from tests.support.ports import LOOPBACK, free_port
 from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.upstream import ScriptedUpstream
@@ -55,7 +56,7 @@ def run(
     return subprocess.run(
         [sys.executable, "-m", *command],
         cwd=root,
-        env={"HOME": str(root), **env},
+        env={"HOME": str(root), "BIND": f"{LOOPBACK}:{free_port()}", **env},
         capture_output=True,
         text=True,
         timeout=PATIENCE,
