@@ -118,7 +118,7 @@ def test_a_blocked_reader_is_woken_when_the_time_is_over(pair: Pair, watch: Watc
     watch.add(watched(ours, total=0.1))
 
     assert ours.recv(1) == b""
-    assert 0.1 <= time.monotonic() - started_at < 2
+    assert 0.1 <= time.monotonic() - started_at < 20
 
 
 def test_a_blocked_tls_reader_is_woken(watch: Watch) -> None:

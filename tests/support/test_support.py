@@ -402,7 +402,7 @@ def test_an_exchange_ends_with_its_time_out(upstream: ScriptedUpstream) -> None:
     received = exchange((LOOPBACK, upstream.port), b"GET / HTTP/1.1\r\n", timeout=0.2)
 
     assert received == b""
-    assert 0.2 <= time.monotonic() - started < 2
+    assert 0.2 <= time.monotonic() - started < 20
 
 
 def test_a_half_closed_exchange_still_reads(upstream: ScriptedUpstream) -> None:
