@@ -156,7 +156,7 @@ def test_a_killed_master_takes_workers_and_model_with_it(demo: Service) -> None:
 
     demo.kill()
 
-    wait_until(lambda: are_gone(family) and is_free(demo.address), 20, "nothing is left")
+    wait_until(lambda: are_gone(family) and is_free(demo.address), 5, "nothing is left")
 
 
 def test_sigterm_ends_service_and_model(demo: Service) -> None:
@@ -246,7 +246,7 @@ def test_the_workers_of_a_killed_master_do_not_wait_for_a_locked_database(
 
     service.kill()
 
-    wait_until(lambda: are_gone(workers) and is_free(service.address), 10, service.log)
+    wait_until(lambda: are_gone(workers) and is_free(service.address), 5, service.log)
 
 
 def test_calls_of_a_killed_service_are_accounted_for_after_a_restart(
@@ -257,7 +257,7 @@ def test_calls_of_a_killed_service_are_accounted_for_after_a_restart(
     for pid in (service.pid, *workers):
         os.kill(pid, signal.SIGKILL)
     service.kill()
-    wait_until(lambda: are_gone(workers), 20, service.log)
+    wait_until(lambda: are_gone(workers), 5, service.log)
     lock.close()
 
     service.start()

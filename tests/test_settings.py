@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -263,9 +264,12 @@ def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
 
 
 def test_wrong_settings_stop_gunicorn_at_once_with_one_message(tmp_path: Path) -> None:
+    started = time.monotonic()
+
     result = run(GUNICORN, BAD, tmp_path)
 
     output = result.stdout + result.stderr
+    assert time.monotonic() - started < 5
     assert "Booting worker" not in output
     assert result.returncode != 0
     assert "Traceback" not in output

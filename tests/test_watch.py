@@ -118,7 +118,7 @@ def test_a_blocked_reader_is_woken_when_the_time_is_over(pair: Pair, watch: Watc
     watch.add(watched(ours, total=0.1))
 
     assert ours.recv(1) == b""
-    assert 0.1 <= time.monotonic() - started_at < 20
+    assert 0.1 <= time.monotonic() - started_at < 2
 
 
 def test_a_blocked_tls_reader_is_woken(watch: Watch) -> None:
@@ -161,9 +161,9 @@ def test_a_watch_that_fell_asleep_wakes_up_again(pair: Pair, watch: Watch) -> No
     ours, _ = pair
     first = Watched(total=0)
     watch.add(first)
-    wait_until(lambda: first.is_over_time, 20, "the watch has looked")
+    wait_until(lambda: first.is_over_time, 5, "the watch has looked")
     watch.remove(first)
-    wait_until(lambda: not watch._is_needed.is_set(), 20, "the watch sleeps")
+    wait_until(lambda: not watch._is_needed.is_set(), 5, "the watch sleeps")
 
     watch.add(watched(ours, total=0))
 

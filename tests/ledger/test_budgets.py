@@ -216,6 +216,8 @@ def test_f8_while_the_database_is_away_only_keys_with_budgets_wait(
     shop, free = customer(100_000), customer()
     for one in (shop, free):
         one.become_known()
+    statuses = {one.ask().status_code for one in (shop, free) for _ in range(10 * WORKERS)}
+    assert statuses == {200}
     getattr(postgres, fault)()
     try:
         with asking(shop, 8) as calls:

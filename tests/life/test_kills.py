@@ -107,9 +107,9 @@ def test_h7_the_workers_of_a_killed_master_end_and_leave_the_port_free(
 
         service.kill()
 
-        wait_until(lambda: not workers & {one.pid for one in process_table()}, 20, service.log)
+        wait_until(lambda: not workers & {one.pid for one in process_table()}, 5, service.log)
         # The kernel takes the sockets of a process back a moment after it has ended.
-        wait_until(lambda: can_be_bound(service.address), 20, service.log)
+        wait_until(lambda: can_be_bound(service.address), 5, service.log)
         service.start()
         wait_for_rows(service, 2)
         assert statuses(service) == {"ok": 1, "killed": 1}

@@ -187,7 +187,7 @@ def test_a_statement_that_takes_too_long_is_ended(mariadb_database: str) -> None
         connection.execute(sa.text("SELECT SLEEP(30) FROM information_schema.tables"))
 
     assert what_failed(caught.value) == "The database did not answer in time."
-    assert time.monotonic() - started < 20  # of the 30 that it asked for
+    assert time.monotonic() - started < 3
 
 
 def test_a_server_that_falls_silent_holds_nobody_for_long(

@@ -47,9 +47,9 @@ def test_a_gated_upstream_notices_that_its_client_left(upstream: ScriptedUpstrea
     upstream.script(Gated(EVENTS))
 
     with ask(upstream):
-        wait_until(lambda: upstream.requests, 20, "the request is read")
+        wait_until(lambda: upstream.requests, 5, "the request is read")
 
-    wait_until(lambda: upstream.open_connections == 0, 20, "the upstream closes, too")
+    wait_until(lambda: upstream.open_connections == 0, 5, "the upstream closes, too")
 
 
 def test_lines_are_put_together_from_pieces(upstream: ScriptedUpstream) -> None:

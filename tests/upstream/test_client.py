@@ -368,7 +368,7 @@ def test_an_idle_connection_that_was_closed_is_no_error(
 ) -> None:
     asker.ask()
     upstream.close_connections()
-    wait_until(lambda: upstream.open_connections == 0, 20, "the upstream closed its side")
+    wait_until(lambda: upstream.open_connections == 0, 5, "the upstream closed its side")
 
     completion = asker.ask()
 
@@ -554,7 +554,7 @@ def test_a_call_over_its_time_closes_its_connection(
 
     asker_of(timeouts=HURRIED).fail()
 
-    wait_until(lambda: upstream.open_connections == 0, 5, "the connection is closed")
+    wait_until(lambda: upstream.open_connections == 0, 1, "the connection is closed")
 
 
 @pytest.mark.parametrize(
@@ -568,18 +568,18 @@ def test_a_call_over_its_time_closes_its_connection(
     ],
     ids=["silent", "headers", "body", "stream", "fast stream"],
 )
-def test_an_abandoned_call_closes_its_connection_soon(
+def test_an_abandoned_call_closes_its_connection_within_a_second(
     upstream: ScriptedUpstream, asker: Asker, reply: Reply
 ) -> None:
     upstream.script(reply)
     gone = threading.Event()
     with ThreadPoolExecutor() as pool:
         failing = pool.submit(asker.fail, is_abandoned=gone.is_set)
-        wait_until(lambda: upstream.requests, 20, "the upstream was asked")
+        wait_until(lambda: upstream.requests, 5, "the upstream was asked")
 
         gone.set()
 
-        wait_until(lambda: upstream.open_connections == 0, 5, "the connection is closed")
+        wait_until(lambda: upstream.open_connections == 0, 1, "the connection is closed")
         assert described(failing.result(5)) == (499, "client_closed", False)
 
 
@@ -606,7 +606,7 @@ def occupied(upstream: ScriptedUpstream, asker_of: AskerOf) -> Iterator[tuple[As
     upstream.script(replies.answer_with(wait_and_answer))
     with ThreadPoolExecutor() as pool:
         pool.submit(first.ask)
-        wait_until(lambda: upstream.requests, 20, "the place is taken")
+        wait_until(lambda: upstream.requests, 5, "the place is taken")
         yield first, second
         release.set()
 
@@ -650,7 +650,7 @@ def test_a_call_whose_client_left_while_it_waited_is_not_made(
     asker = asker_of(traits=UpstreamTraits("scripted", max_concurrency=1, queue_timeout=20))
     with ThreadPoolExecutor() as pool:
         pool.submit(asker.ask)
-        wait_until(lambda: upstream.requests, 20, "the place is taken")
+        wait_until(lambda: upstream.requests, 5, "the place is taken")
 
         error = asker.fail(is_abandoned=lambda: True)
 
@@ -851,7 +851,7 @@ def test_a_bad_stream_that_goes_on_closes_its_connection(
 
     asker_of(traits=STREAMED).fail()
 
-    wait_until(lambda: upstream.open_connections == 0, 5, "the connection is closed")
+    wait_until(lambda: upstream.open_connections == 0, 1, "the connection is closed")
 
 
 def test_silence_in_the_middle_of_a_stream_is_a_time_out(

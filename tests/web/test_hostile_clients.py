@@ -120,8 +120,8 @@ def test_a_client_that_leaves_ends_the_call_at_the_upstream(
 
     call_and_leave(sound_service, service_upstream, path, model)
 
-    wait_until(lambda: service_upstream.open_connections == 0, 5, "the upstream is let go")
-    wait_until(lambda: statuses_of(sound_service, model), 20, "the call is accounted for")
+    wait_until(lambda: service_upstream.open_connections == 0, 1, "the upstream is let go")
+    wait_until(lambda: statuses_of(sound_service, model), 5, "the call is accounted for")
     assert statuses_of(sound_service, model) == ["client_closed"]
 
 
@@ -132,7 +132,7 @@ def call_and_leave(service: Service, upstream: ScriptedUpstream, path: str, mode
     length = ("Content-Length", str(len(body)))
     with socket.create_connection(service.address, timeout=5) as connection:
         connection.sendall(request_bytes("POST", path, [HOST, JSON_TYPE, length], body))
-        wait_until(lambda: upstream.requests, 20, "the call reaches the upstream")
+        wait_until(lambda: upstream.requests, 5, "the call reaches the upstream")
 
 
 def statuses_of(service: Service, model: str) -> list[str]:
