@@ -10,12 +10,12 @@ import subprocess
 import sys
 from functools import partial
 
-from llm_api.descriptors import connections_within_limit
-from llm_api.drain import begin_on_sigterm
-from llm_api.settings import PROJECT_ROOT, Settings, SettingsError
-from llm_api.settings_reader import OPEN_ACCESS, is_loopback
-from llm_api.telemetry import logging_config
-from llm_api.upstream import local
+from llm_api.observability.logging import logging_config
+from llm_api.runtime.drain import begin_on_sigterm
+from llm_api.runtime.file_limits import connections_within_limit
+from llm_api.settings.reader import OPEN_ACCESS, is_loopback
+from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
+from llm_api.upstream.bundled.model import BundledModel
 
 try:
     settings = Settings.from_env()
@@ -30,14 +30,14 @@ workers = settings.web_concurrency
 
 # A waiting call costs a greenlet instead of a thread: slow upstreams and slow or hostile clients
 # hold nothing, and a full core degrades evenly (docs/decisions/0002-gevent.md).
-worker_class = "llm_api.gunicorn_worker.DrainingGeventWorker"
+worker_class = "llm_api.server.gunicorn_worker.DrainingGeventWorker"
 # Calls and idle connections a worker holds at once, as far as its file descriptors go; others wait
 # in the kernel's queue. 2,000 waiting calls need about 170 MiB. Those over MAX_CALLS_IN_PROGRESS
 # must get in as well: a refusal is told to nobody who waits outside.
 worker_connections = connections_within_limit(max(2_000, 2 * settings.max_calls_in_progress))
 # A worker whose loop stands still for so long is replaced. Waiting calls do not stop the loop.
 timeout = 30
-# After SIGTERM, calls in progress have so long to end; llm_api/drain.py ends the rest in good time.
+# After SIGTERM, calls in progress have so long to end; llm_api/runtime/drain.py ends the rest in good time.
 graceful_timeout = settings.shutdown_grace
 # Longer than the 60 s for which common proxies and SDKs keep an idle connection open: the side that
 # closes first should be theirs.
@@ -45,7 +45,7 @@ keepalive = 75
 
 # No header may move the application to another path: `SCRIPT_NAME: /zz` made every answer a 500.
 forwarder_headers = ""
-# By default, whoever calls from this machine may say that it speaks TLS; llm_api/web/proxies.py
+# By default, whoever calls from this machine may say that it speaks TLS; llm_api/web/middleware/trusted_proxies.py
 # decides whom to believe.
 secure_scheme_headers = {}
 # The default opens a control socket in the home folder, which nothing here uses.
@@ -55,7 +55,7 @@ CHECK_TIMEOUT = 30
 CHECK = [sys.executable, "-m", "flask", "--app", "wsgi", "check-config"]
 # Each request is logged once, by the application, with its id.
 accesslog = None
-logger_class = "llm_api.gunicorn_worker.ServiceLogger"
+logger_class = "llm_api.server.gunicorn_worker.ServiceLogger"
 logconfig_dict = logging_config(settings.secrets)
 
 
@@ -148,7 +148,7 @@ def _reload_if_right(server, reload):
 
 def _start_bundled_model(server):
     try:
-        model = local.BundledModel(PROJECT_ROOT)
+        model = BundledModel(PROJECT_ROOT)
     except OSError as error:
         server.log.error("%s", error)  # noqa: TRY400  # the sentence says all
         return

@@ -13,19 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.brownout import measure_brownouts
-from benchmarks.hanging import measure_hanging
-from benchmarks.measure import CHAT, Round, Target, measure_round, targets_of, warm_up
-from benchmarks.outages import CHOICES, OutageReport
-from benchmarks.process import largest_worker_mib
-from benchmarks.programs import (
+from benchmarks.harness.measure import CHAT, Round, Target, measure_round, targets_of, warm_up
+from benchmarks.harness.process import largest_worker_mib
+from benchmarks.harness.programs import (
     nginx_program,
     service_program,
     upgrade_database,
     upstream_program,
 )
-from benchmarks.refusals import measure_refusals
-from benchmarks.report import (
+from benchmarks.harness.report import (
     REFERENCE_SERVER,
     BudgetLine,
     Report,
@@ -35,8 +31,12 @@ from benchmarks.report import (
     machine,
     table,
 )
-from benchmarks.servers import BenchmarkError, Server, free_ports, running
-from benchmarks.streams import (
+from benchmarks.harness.servers import BenchmarkError, Server, free_ports, running
+from benchmarks.scenarios.brownout import measure_brownouts
+from benchmarks.scenarios.hanging import measure_hanging
+from benchmarks.scenarios.outages import CHOICES, OutageReport
+from benchmarks.scenarios.refusals import measure_refusals
+from benchmarks.scenarios.streams import (
     BUDGETED_SECONDS,
     BUDGETED_STREAMS,
     StreamReport,

@@ -16,7 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
+from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 from llm_api.storage import StoreError
 from llm_api.storage.sums import HOUR, SumsReader, summed
 

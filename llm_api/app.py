@@ -11,49 +11,55 @@ from flask import Flask
 from flask_limiter import Limiter
 
 import llm_api
-from llm_api import cli, config_files, telemetry
-from llm_api.domain import Model, UpstreamPlan
-from llm_api.drain import Drain
-from llm_api.key_text import KeySpotter
-from llm_api.offload import BoundedOffload, QueuedOffload, offload
-from llm_api.services.allowances import Allowances
-from llm_api.services.budgets import BudgetService
-from llm_api.services.catalogue import Catalogue
+from llm_api.cli import commands
+from llm_api.domain.calls import Model, UpstreamPlan
+from llm_api.domain.key_format import KeySpotter
+from llm_api.observability import logging
+from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.drain import Drain
+from llm_api.runtime.native_threads import BoundedOffload, QueuedOffload, offload
 from llm_api.services.chat import ChatService
-from llm_api.services.key_ring import KeyRing
-from llm_api.services.keys import KeyService
-from llm_api.services.prices import PriceList
+from llm_api.services.idempotency import ReplayService
+from llm_api.services.keys.authenticator import KeyRing
+from llm_api.services.keys.service import KeyService
+from llm_api.services.pricing import PriceList
 from llm_api.services.prompts.optimizer import PromptOptimizer
-from llm_api.services.rates import RateCounter
+from llm_api.services.quotas.budgets import BudgetService
+from llm_api.services.quotas.enforcer import Allowances
+from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.readiness import ReadinessService
-from llm_api.services.replays import ReplayService
-from llm_api.services.reports import ReportService
-from llm_api.services.usage import UsageLedger
-from llm_api.settings import Settings, SettingsError
-from llm_api.settings_reader import FAST, JUDGE, LOCAL
+from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.usage.ledger import UsageLedger
+from llm_api.services.usage.reports import ReportService
+from llm_api.settings import config_files
+from llm_api.settings.reader import FAST, JUDGE, LOCAL
+from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore, StoreError, UsageStore
-from llm_api.storage.opening import budgets_of, open_key_store, open_store
-from llm_api.storage.shared_answers import RedisAnswers
-from llm_api.storage.slots import MemorySlots, RedisSlots
-from llm_api.storage.spool import Spool
-from llm_api.storage.upkeep import Upkeep
+from llm_api.storage.factory import budgets_of, open_key_store, open_store
+from llm_api.storage.redis.concurrency import MemorySlots, RedisSlots
+from llm_api.storage.redis.shared_answers import RedisAnswers
+from llm_api.storage.retention import Upkeep
+from llm_api.storage.spool.spool import Spool
+from llm_api.upstream.bundled.model import default_endpoint
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.local import default_endpoint
-from llm_api.upstream.policy import RetryPolicy
-from llm_api.upstream.profiles import Profile, choose_profile
-from llm_api.upstream.traits import BUNDLED_MODEL, UpstreamTraits
-from llm_api.watch import Watch
-from llm_api.web import envelopes, hooks, limits, ops, outgoing, pages, replays
-from llm_api.web.admission import Admission
-from llm_api.web.api import SECURITY, Api
-from llm_api.web.auth import Door
-from llm_api.web.browsers import Browsers
-from llm_api.web.context import EXTENSION, Services
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
+from llm_api.upstream.vendors.profiles import Profile, choose_profile
+from llm_api.upstream.vendors.traits import BUNDLED_MODEL, UpstreamTraits
+from llm_api.web import health, idempotency, lifecycle
+from llm_api.web.console import pages
+from llm_api.web.middleware import write_timeout
+from llm_api.web.middleware.load_shedding import Admission
+from llm_api.web.middleware.security_headers import Browsers
+from llm_api.web.middleware.trusted_proxies import TrustedProxies
 from llm_api.web.openai import routes as openai_routes
-from llm_api.web.proxies import TrustedProxies
+from llm_api.web.request import rate_limits
+from llm_api.web.request.authentication import Door
+from llm_api.web.request.context import EXTENSION, Services
+from llm_api.web.response import errors
 from llm_api.web.rest import keys as rest_keys
 from llm_api.web.rest import routes as rest_routes
 from llm_api.web.rest import usage
+from llm_api.web.smorest import SECURITY, Api
 
 # A little more than a statement may take: the server's own bound is to end it first.
 _READ_TIMEOUT_S = 6.0
@@ -65,20 +71,20 @@ _BUDGET_THREADS = 4
 def create_app(settings: Settings) -> Flask:
     """Build the application with everything that it needs; nothing is connected or started yet."""
     app = Flask(__name__, static_folder=None)
-    telemetry.configure_logging(settings.secrets)
+    logging.configure_logging(settings.secrets)
     store, keys = _stores(settings)
     spool = Spool(_spool_folder(settings), store, offload, refuses=settings.refuse_unrecorded_calls)
     app.extensions["llm_api_spool"] = spool
     app.extensions["llm_api_upkeep"] = Upkeep(
         _spool_folder(settings), store, offload, settings.usage_retention_days
     )
-    hooks.register_hooks(app)
-    replays.register_teardown(app)
-    outgoing.register_write_timeout(app, settings.client_write_timeout)
+    lifecycle.register_hooks(app)
+    idempotency.register_teardown(app)
+    write_timeout.register_write_timeout(app, settings.client_write_timeout)
     ring = KeyRing(keys, QueuedOffload(2, _KEY_TIMEOUT_S), settings.access.environment_keys)
     door = Door(ring, requires_key=settings.access.requires_key)
     door.register_identify(app)
-    limiter, counter = limits.init_limiter(
+    limiter, counter = rate_limits.init_limiter(
         app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.limits.requests or ""
     )
     door.register_require(app)
@@ -87,8 +93,8 @@ def create_app(settings: Settings) -> Flask:
         settings, store, spool, limiter, counter, KeyService(keys, _reads(), ring.forget)
     )
     _register_routes(app, requires_key=settings.access.requires_key)
-    envelopes.register_error_handlers(app)
-    cli.register_commands(app, settings)
+    errors.register_error_handlers(app)
+    commands.register_commands(app, settings)
     _surround(app, settings)
     return app
 
@@ -275,7 +281,7 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(usage.blueprint)
     api.register_blueprint(rest_keys.blueprint)
     api.register_blueprint(openai_routes.blueprint)
-    for blueprint in (ops.blueprint, pages.blueprint, pages.swagger_ui):
+    for blueprint in (health.blueprint, pages.blueprint, pages.swagger_ui):
         app.register_blueprint(blueprint)
 
 

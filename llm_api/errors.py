@@ -18,7 +18,7 @@
         ├── Unavailable       503  no upstream could be asked
         └── UpstreamTimeout   504  the upstream did not answer in time
 
-An error knows no dialect: `web/dialects.py` writes it in the one of the caller's path.
+An error knows no dialect: `web/response/error_formats.py` writes it in the one of the caller's path.
 """
 
 from collections.abc import Sequence

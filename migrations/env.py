@@ -1,9 +1,9 @@
-"""Runs migrations for Alembic; `llm_api.storage.migrate` starts it.
+"""Runs migrations for Alembic; `llm_api.storage.sql.migrate` starts it.
 
 All of an upgrade is one transaction, and one process at a time runs it: with Alembic's defaults
 three of four processes that start together fail, and on SQLite a migration that breaks half-way
 leaves tables behind, on which the next run breaks again. MySQL and MariaDB commit every change of
-the schema: see `llm_api.storage.mysql_migrations` for how an upgrade goes on there.
+the schema: see `llm_api.storage.sql.mysql_migrations` for how an upgrade goes on there.
 """
 
 from typing import Any
@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from alembic import context
 from alembic.runtime.migration import MigrationContext
 
-from llm_api.storage import mysql_migrations
-from llm_api.storage.engine import make_engine
-from llm_api.storage.tables import metadata
+from llm_api.storage.sql import mysql_migrations
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.tables import metadata
 
 # Any number that no other program takes for its advisory lock in the same database.
 _LOCK_ID = 7_310_255_902

@@ -11,9 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import MetaData, NullPool, Table, create_engine, select
 
 from llm_api.app import close_app, create_app
-from llm_api.settings import PROJECT_ROOT, Settings
-from llm_api.storage import migrate
+from llm_api.settings.settings import PROJECT_ROOT, Settings
+from llm_api.storage.sql import migrate
 from tests.support.upstream import ScriptedUpstream
+
+pytest_plugins = ["tests.support.databases"]
 
 SettingsOf = Callable[[Mapping[str, str]], Settings]
 AppOf = Callable[[Mapping[str, str]], Flask]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.settings import PROJECT_ROOT, Settings
+from llm_api.settings.settings import PROJECT_ROOT, Settings
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 

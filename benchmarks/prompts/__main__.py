@@ -10,12 +10,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.harness.servers import BenchmarkError
 from benchmarks.prompts.checker import proof
 from benchmarks.prompts.report import Summary, as_json, as_markdown, as_svg, summarize
 from benchmarks.prompts.rows import OWN_SET, Row, load, sample
 from benchmarks.prompts.scoring import Output, score
 from benchmarks.prompts.service import BUNDLED, replay_all, rewrite_all
-from benchmarks.servers import BenchmarkError
 
 ANNOUNCE_EVERY = 50
 

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from llm_api.services.prompts.checks.rewrite import Wanted, find_violations
-from llm_api.services.prompts.locks.prompt import Locks, find_locks
-from llm_api.services.prompts.locks.reading import Reading, Term, read
+from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
+from llm_api.services.prompts.constraints.constraints import Locks, find_locks
+from llm_api.services.prompts.constraints.reading import Reading, Term, read
 
 ENGLISH_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 CHINESE_NUMBERS = "零一二三四五六七八九"

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.prompts.rows import Row
-from llm_api.services.prompts.checks.rewrite import Wanted, find_violations
-from llm_api.services.prompts.locks.prompt import Locks, find_locks
-from llm_api.services.prompts.locks.reading import Reading, read
+from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
+from llm_api.services.prompts.constraints.constraints import Locks, find_locks
+from llm_api.services.prompts.constraints.reading import Reading, read
 
 BANDS = {
     ("image", "en"): (40, 150),

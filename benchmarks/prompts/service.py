@@ -10,10 +10,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from benchmarks.programs import service_program, upgrade_database
+from benchmarks.harness.programs import service_program, upgrade_database
+from benchmarks.harness.servers import free_ports, running
 from benchmarks.prompts.rows import Row
 from benchmarks.prompts.scoring import Output
-from benchmarks.servers import free_ports, running
 from tests.support import replies
 from tests.support.peer import RecordedRequest
 from tests.support.replies import Reply

@@ -8,11 +8,11 @@ from typing import Any, Self
 
 import orjson
 
-from llm_api.domain import Caller, Completion, Fallback, ModelRequest, Operation
-from llm_api.services.catalogue import Catalogue, Destination
-from llm_api.services.fallback import first_that_answers
-from llm_api.services.needs import needs_of
-from llm_api.services.usage import AccountedCall, UsageLedger
+from llm_api.domain.calls import Caller, Completion, Fallback, ModelRequest, Operation
+from llm_api.services.quotas.estimates import needs_of
+from llm_api.services.routing.catalogue import Catalogue, Destination
+from llm_api.services.routing.fallback import first_that_answers
+from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 
 
 class AnswerStream:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from llm_api.domain import never
+from llm_api.domain.calls import never
 
 _GOOD_KEPT_S = 5.0
 _BAD_KEPT_S = 1.0

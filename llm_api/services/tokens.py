@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llm_api.domain import TextLength
+from llm_api.domain.calls import TextLength
 
 _ASCII_PER_TOKEN = 4.0
 _OTHERS_PER_TOKEN = 1.5

@@ -20,8 +20,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from llm_api.access import ApiKey, Reservation
-from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
+from llm_api.domain.access import ApiKey, Reservation
+from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 
 
 class StoreError(Exception):

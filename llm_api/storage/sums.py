@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from llm_api.accounting import TOKENS, UsageQuery, UsageSums
+from llm_api.domain.usage import TOKENS, UsageQuery, UsageSums
 
 DIMENSIONS = (
     "key_id",

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm_api.domain import Operation
-from llm_api.upstream.refusals import RefusalReader
+from llm_api.domain.calls import Operation
+from llm_api.upstream.vendors.errors import RefusalReader
 
 
 @dataclass(frozen=True, slots=True)

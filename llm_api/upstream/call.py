@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from llm_api.domain import Timing, never
+from llm_api.domain.calls import Timing, never
+from llm_api.runtime.deadlines import INTERVAL, Watched
 from llm_api.upstream import faults
-from llm_api.watch import INTERVAL, Watched
 
 
 @dataclass(slots=True)

@@ -9,26 +9,26 @@ from typing import Any, TypeVar
 
 import requests
 
-from llm_api.domain import Completion, Endpoint, Operation, Timeouts, Timing, UpstreamPlan
+from llm_api.domain.calls import Completion, Endpoint, Operation, Timeouts, Timing, UpstreamPlan
+from llm_api.runtime.deadlines import Watch
 from llm_api.upstream import faults
-from llm_api.upstream.answers import parse_answer
+from llm_api.upstream.answers.chunks import StreamedAnswer, events_of
+from llm_api.upstream.answers.collect import collect_chunks
+from llm_api.upstream.answers.completion import parse_answer
+from llm_api.upstream.answers.reasoning import spent_on_thinking
+from llm_api.upstream.answers.relay import events_in, first_of, relay
 from llm_api.upstream.ask import Ask
-from llm_api.upstream.body import IncomingBody, is_event_stream, read_body
-from llm_api.upstream.breaker import CircuitOpen, Outcome
 from llm_api.upstream.call import Call
-from llm_api.upstream.chunks import StreamedAnswer, events_of
-from llm_api.upstream.collect import collect_chunks
-from llm_api.upstream.lines import Line, Lines
-from llm_api.upstream.opening import Opener
-from llm_api.upstream.places import Places
-from llm_api.upstream.policy import ATTEMPTS_IN_ALL, RetryPolicy
-from llm_api.upstream.profiles import Profile, asks_for_thinking
-from llm_api.upstream.refusals import RefusalReader
-from llm_api.upstream.relay import events_in, first_of, relay
-from llm_api.upstream.thinking import spent_on_thinking
-from llm_api.upstream.traits import UpstreamTraits
-from llm_api.upstream.transport import Transport
-from llm_api.watch import Watch
+from llm_api.upstream.endpoints import Line, Lines
+from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, read_body
+from llm_api.upstream.http.transport import Transport
+from llm_api.upstream.request_sender import Opener
+from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
+from llm_api.upstream.resilience.concurrency import Places
+from llm_api.upstream.resilience.retry_policy import ATTEMPTS_IN_ALL, RetryPolicy
+from llm_api.upstream.vendors.errors import RefusalReader
+from llm_api.upstream.vendors.profiles import Profile, asks_for_thinking
+from llm_api.upstream.vendors.traits import UpstreamTraits
 
 logger = logging.getLogger(__name__)
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from flask import request
 
-from llm_api.accounting import joined_tags
+from llm_api.domain.key_format import KeySpotter
+from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
-from llm_api.key_text import KeySpotter
 
 MAX_TAGS = 10
 _TAG = re.compile(r"[A-Za-z0-9_.:=/@-]{1,40}")

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-from llm_api.storage.mysql import table_options
+from llm_api.storage.sql.mysql import table_options
 
 revision = "0001"
 down_revision = None

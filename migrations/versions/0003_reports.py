@@ -4,9 +4,9 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import mysql
 
-from llm_api.storage.mysql import table_options
-from llm_api.storage.mysql_migrations import hold_writers_off
-from llm_api.storage.rollups import add_to_rollups
+from llm_api.storage.sql.mysql import table_options
+from llm_api.storage.sql.mysql_migrations import hold_writers_off
+from llm_api.storage.sql.rollups import add_to_rollups
 
 revision = "0003"
 down_revision = "0002"

@@ -39,8 +39,8 @@ time.time = wall_time
 """
 # Time enough to see that the circuit is open, and not too much to see that it closes.
 SHORTER = f"""
-import llm_api.upstream.breaker
-llm_api.upstream.breaker.OPEN_S = {OPEN_S}
+import llm_api.upstream.resilience.circuit_breaker
+llm_api.upstream.resilience.circuit_breaker.OPEN_S = {OPEN_S}
 """
 
 

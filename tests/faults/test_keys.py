@@ -11,10 +11,10 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from llm_api.access import ApiKey
-from llm_api.key_text import new_secret
-from llm_api.services.keys import IssuedKey, KeyService
-from llm_api.storage.opening import open_key_store
+from llm_api.domain.access import ApiKey
+from llm_api.domain.key_format import new_secret
+from llm_api.services.keys.service import IssuedKey, KeyService
+from llm_api.storage.factory import open_key_store
 from tests.storage.checkout import NAMES_ITS_WORKER, fast_upstream, own_service
 from tests.support.raw import exchange, request_bytes
 from tests.support.servers import PostgresServer, missing_wheel

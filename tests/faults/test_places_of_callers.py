@@ -13,10 +13,10 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from llm_api.access import TOKENS, ApiKey, Budget, Limits
-from llm_api.services.keys import KeyService
-from llm_api.storage.opening import open_key_store
-from llm_api.storage.tables import budget_reservations, budget_spending, usage
+from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
+from llm_api.services.keys.service import KeyService
+from llm_api.storage.factory import open_key_store
+from llm_api.storage.sql.tables import budget_reservations, budget_spending, usage
 from tests.support import replies
 from tests.support.live import LiveAnswer
 from tests.support.paced import Flood, Gated
@@ -39,7 +39,7 @@ LONG_S = 600.0
 _TAKEN = "/_taken"
 # A fault of our own, and a look at the places that are taken.
 _MORE = f"""
-from llm_api.upstream.chunks import StreamedAnswer
+from llm_api.upstream.answers.chunks import StreamedAnswer
 
 take = StreamedAnswer.take
 StreamedAnswer.take = lambda answer, event: 1 // (b"crash" not in event) and take(answer, event)

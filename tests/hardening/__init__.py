@@ -6,20 +6,20 @@ usage row hears of it. After each case the same worker must be well, and hold no
 
 | Line | Where it is tested |
 |---|---|
-| A1 no JSON, A2 empty, A3 no object | `test_json`; more bodies in `tests/web/test_body.py` |
+| A1 no JSON, A2 empty, A3 no object | `test_json`; more bodies in `tests/web/request/test_strict_json.py` |
 | A4 other media types, A5 compressed | `test_json` |
 | A7 NaN and infinities, A8 digits without end, A9 integers | `test_json` |
-| A10 nesting | `test_json`; the most that is allowed in `tests/web/test_body.py` |
+| A10 nesting | `test_json`; the most that is allowed in `tests/web/request/test_strict_json.py` |
 | A11 duplicate keys, A12 half a character | `test_json` |
 | A14 line breaks and the log | `test_fields` |
 | A15 types, A16 ranges | `test_fields` |
-| A17 unknown fields, A18 the operator's parameters | `test_fields`; `tests/web/test_forbidden.py` |
-| A19 errors without end, A20 conversations | `test_fields`; times in `benchmarks/refusals.py` |
+| A17 unknown fields, A18 the operator's parameters | `test_fields`; `tests/web/request/test_forbidden.py` |
+| A19 errors without end, A20 conversations | `test_fields`; times in `benchmarks/scenarios/refusals.py` |
 | A21 too large, A22 too large in chunks, A26 the limit | `test_sizes` |
-| A24 half a body, A25 a client that leaves | `test_sizes`; waits in `benchmarks/hostile.py` |
+| A24 half a body, A25 a client that leaves | `test_sizes`; waits in `benchmarks/scenarios/hostile.py` |
 | B1 to B3 framing, B4 malformed heads, B5 long heads | `test_transport` |
 | B6 other protocols, B7 unread bodies, B8 `SCRIPT_NAME` | `test_transport` |
-| B12 and B13 methods, B14 expectations | `test_transport`; `tests/web/test_envelopes.py` |
+| B12 and B13 methods, B14 expectations | `test_transport`; `tests/web/response/test_errors.py` |
 | B15 gunicorn's own errors | `test_transport`, in every line that gunicorn refuses itself |
 
 * ``sending``: requests as an attacker writes them, and what must come back.

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from llm_api.web.intake import BODY_TIMEOUT, MAX_BODY_BYTES
+from llm_api.web.request.body import BODY_TIMEOUT, MAX_BODY_BYTES
 from tests.faults.gateway import Gateway
 from tests.hardening.sending import (
     BODY_ROUTES,

@@ -3,7 +3,7 @@
 import pytest
 from openai import APIStatusError, OpenAI
 
-from llm_api.web.intake import MAX_BODY_BYTES
+from llm_api.web.request.body import MAX_BODY_BYTES
 from tests.faults.gateway import Gateway
 from tests.hardening.sending import (
     BODY_ROUTES,

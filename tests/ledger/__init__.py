@@ -7,22 +7,22 @@ was about to reach an upstream has one row in the end, and the sums are those of
 |---|---|
 | G1 PostgreSQL stopped under load | `test_outages` |
 | G2 PostgreSQL silent, or its table locked | `test_outages` |
-| G3 SQLite locked by another process | `tests/test_process.py`, `tests/storage/test_sql.py` |
-| G4 four processes write | `test_writers`; rows alone in `tests/storage/test_sql.py` |
+| G3 SQLite locked by another process | `tests/test_process.py`, `tests/storage/sql/test_usage.py` |
+| G4 four processes write | `test_writers`; rows alone in `tests/storage/sql/test_usage.py` |
 | G5 disk of the database full | `test_full_disks` |
-| G6 both disks full | `test_full_disks`; the spool alone in `tests/storage/test_spool.py` |
+| G6 both disks full | `test_full_disks`; the spool alone in `tests/storage/spool/test_spool.py` |
 | G8 SIGKILL in mid-call | `test_killed`; single cases in `tests/test_process.py` |
 | G9 SIGKILL between commit and removal | `test_replays` |
 | G10 two replayers | `test_replays` |
-| G12 a flush after a failed one | `test_replays`; a batch in `tests/storage/test_sql.py` |
+| G12 a flush after a failed one | `test_replays`; a batch in `tests/storage/sql/test_usage.py` |
 | G13 interrupted stream is estimated | `tests/web/test_ledger_fields.py` |
 | G14 a repeated or fallen-back call is one row | `tests/web/test_ledger_fields.py` |
-| G15 sums beyond 2^31, exact money | `test_sums`; costs in `tests/services/test_prices.py` |
+| G15 sums beyond 2^31, exact money | `test_sums`; costs in `tests/services/test_pricing.py` |
 | G16 no word of prompts and answers is kept | `tests/web/test_ledger_privacy.py` |
-| G17 pragmas of every connection | `tests/storage/test_sql.py` |
-| G18 retention under write load | `test_writers`; the rest in `tests/storage/test_upkeep.py` |
+| G17 pragmas of every connection | `tests/storage/sql/test_usage.py` |
+| G18 retention under write load | `test_writers`; the rest in `tests/storage/test_retention.py` |
 | G19 day boundary, UTC, sums are those of rows | `test_sums` |
-| G20 characters and lengths | `tests/storage/test_sql.py` |
+| G20 characters and lengths | `tests/storage/sql/test_usage.py` |
 
 * ``test_stores``: rows that wait while another store is configured.
 * ``load``: many calls at once, which must all go well.

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from llm_api.accounting import UsageRecord
-from llm_api.storage.engine import make_engine
-from llm_api.storage.spool import Spool
-from llm_api.storage.sql import SqlUsageStore
+from llm_api.domain.usage import UsageRecord
+from llm_api.storage.spool.spool import Spool
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.records import ended
 
 ROWS = 1_000

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.storage import migrate
-from llm_api.storage.engine import make_engine
-from llm_api.storage.sql import SqlUsageStore
+from llm_api.storage.sql import migrate
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.checkout import fast_upstream, own_service
 from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.service import REPOSITORY_ROOT, Service

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import sqlalchemy as sa
 
-from llm_api.storage.tables import usage_daily, usage_hourly
+from llm_api.storage.sql.tables import usage_daily, usage_hourly
 from tests.support.live import LiveAnswer
 from tests.support.raw import request_bytes
 from tests.support.service import Service

@@ -4,8 +4,8 @@ import http.client
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from llm_api.storage.spool import Spool
-from llm_api.storage.sql import SqlUsageStore
+from llm_api.storage.spool.spool import Spool
+from llm_api.storage.sql.usage import SqlUsageStore
 from tests.ledger.conftest import Prepare
 from tests.storage.records import ended, stored_rows
 from tests.support.service import Service

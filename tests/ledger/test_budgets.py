@@ -14,10 +14,10 @@ import pytest
 import requests
 import sqlalchemy as sa
 
-from llm_api.access import ApiKey, Budget
-from llm_api.services.keys import KeyService
-from llm_api.storage.opening import open_key_store
-from llm_api.storage.tables import budget_reservations, budget_spending
+from llm_api.domain.access import ApiKey, Budget
+from llm_api.services.keys.service import KeyService
+from llm_api.storage.factory import open_key_store
+from llm_api.storage.sql.tables import budget_reservations, budget_spending
 from tests.ledger.load import PATIENCE
 from tests.storage.checkout import NAMES_ITS_WORKER, fast_upstream, own_service
 from tests.support import replies

@@ -11,9 +11,10 @@ import sqlalchemy as sa
 from flask.testing import FlaskClient
 from sqlalchemy import event
 
-from llm_api.storage import StoreError, migrate
-from llm_api.storage.engine import make_engine
-from llm_api.storage.sql import SqlUsageStore
+from llm_api.storage import StoreError
+from llm_api.storage.sql import migrate
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.usage import SqlUsageStore
 from tests.conftest import AppOf
 from tests.ledger.conftest import Prepare
 from tests.ledger.load import all_are_kept, call, calls_in_sums

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from llm_api.storage import StoreError, migrate
-from llm_api.storage.engine import make_engine
-from llm_api.storage.sql import SqlUsageStore
-from llm_api.storage.tables import usage_daily
+from llm_api.storage import StoreError
+from llm_api.storage.sql import migrate
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.tables import usage_daily
+from llm_api.storage.sql.usage import SqlUsageStore
 from tests.ledger.children import take_up_orphans
 from tests.ledger.load import calls_in_sums
 from tests.storage.crowd import in_processes

@@ -10,8 +10,8 @@ from itertools import repeat
 
 import pytest
 
-from llm_api.accounting import UsageQuery, UsageRecord, UsageSums
-from llm_api.storage.sql import SqlUsageStore
+from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
+from llm_api.storage.sql.usage import SqlUsageStore
 from llm_api.storage.sums import DAY, HOUR, summed
 from tests.storage.records import ended
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.accounting import UsageQuery
-from llm_api.storage import StoreError, migrate, upkeep
-from llm_api.storage.engine import make_engine
-from llm_api.storage.sql import SqlUsageStore
-from llm_api.storage.upkeep import Upkeep
+from llm_api.domain.usage import UsageQuery
+from llm_api.storage import StoreError, retention
+from llm_api.storage.retention import Upkeep
+from llm_api.storage.sql import migrate
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.usage import SqlUsageStore
 from tests.ledger.children import ROWS, keep_1000_rows_in_batches
 from tests.ledger.load import calls_in_sums
 from tests.storage.crowd import in_processes
@@ -39,7 +40,7 @@ def test_g4_four_processes_lose_neither_row_nor_sum(tmp_path: Path) -> None:
 def test_g18_what_is_written_while_old_records_go_is_kept(
     store: SqlUsageStore, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "_PAUSE_S", 0.01)
+    monkeypatch.setattr(retention, "_PAUSE_S", 0.01)
     now = datetime.now(UTC)
     store.add([ended(f"old_{n:04}", created_at=now - timedelta(days=40)) for n in range(OLD)])
 

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import requests
 
-from llm_api.storage import migrate
+from llm_api.storage.sql import migrate
 from tests.storage.checkout import fast_upstream, own_service
 from tests.support.live import LiveAnswer
 from tests.support.raw import request_bytes

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from llm_api.storage import migrate
+from llm_api.storage.sql import migrate
 from tests.life.serving import (
     PATIENCE,
     Load,

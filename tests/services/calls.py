@@ -2,16 +2,16 @@
 
 from dataclasses import dataclass, field
 
-from llm_api.accounting import UsageRecord
-from llm_api.config_files import read_profiles
-from llm_api.domain import Caller, Endpoint, Model, Timeouts, UpstreamPlan
-from llm_api.services.catalogue import Catalogue
-from llm_api.settings import PROJECT_ROOT
+from llm_api.domain.calls import Caller, Endpoint, Model, Timeouts, UpstreamPlan
+from llm_api.domain.usage import UsageRecord
+from llm_api.runtime.deadlines import Watch
+from llm_api.services.routing.catalogue import Catalogue
+from llm_api.settings.config_files import read_profiles
+from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.policy import RetryPolicy
-from llm_api.upstream.profiles import choose_profile
-from llm_api.upstream.traits import UpstreamTraits
-from llm_api.watch import Watch
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
+from llm_api.upstream.vendors.profiles import choose_profile
+from llm_api.upstream.vendors.traits import UpstreamTraits
 
 CALLER = Caller(request_id="request-1", route="/api/v1/llm/chat")
 TIMEOUTS = Timeouts(connect=3, first_byte=60, idle=60, total=110, stream=110)

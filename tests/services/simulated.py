@@ -16,11 +16,11 @@ from dataclasses import dataclass, field
 import greenlet
 import orjson
 
-from llm_api.domain import Caller, Completion, ModelRequest, Timeouts
+from llm_api.domain.calls import Caller, Completion, ModelRequest, Timeouts
 from llm_api.errors import ApiError
+from llm_api.runtime.deadlines import INTERVAL
 from llm_api.services.chat import ChatService
 from llm_api.upstream.call import Call
-from llm_api.watch import INTERVAL
 from tests.services.simulated_kinds import Kind
 
 TIMEOUTS = Timeouts(connect=3, first_byte=60, idle=60, total=300, stream=600)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from itertools import pairwise
 
-from llm_api.accounting import UsageRecord
-from llm_api.watch import INTERVAL
+from llm_api.domain.usage import UsageRecord
+from llm_api.runtime.deadlines import INTERVAL
 from tests.services.simulated import Client, Hit, World
 from tests.services.simulated_kinds import TEXT
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llm_api.upstream.breaker import Outcome
+from llm_api.upstream.resilience.circuit_breaker import Outcome
 from tests.support import replies
 from tests.support.replies import EventStream, Reply, Whole
 from tests.support.wire import chunk_bytes, message_bytes, response_bytes

@@ -5,11 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from llm_api.domain import never
+from llm_api.domain.calls import never
 from llm_api.upstream import faults
-from llm_api.upstream.breaker import CircuitBreaker, Outcome
 from llm_api.upstream.call import Call
-from llm_api.upstream.policy import RetryPolicy
+from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, Outcome
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from tests.services.simulated import Hit, World
 from tests.services.simulated_upstreams import SimulatedTransport
 

@@ -5,12 +5,12 @@ from collections import Counter
 from functools import partial
 from typing import Any, cast
 
-from llm_api.domain import Endpoint, Model, UpstreamPlan
-from llm_api.services.catalogue import Catalogue
+from llm_api.domain.calls import Endpoint, Model, UpstreamPlan
 from llm_api.services.chat import ChatService
-from llm_api.services.usage import UsageLedger
+from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamTraits
 from tests.services.calls import GENERIC, NOWHERE, WATCH, ListSink
 from tests.services.simulated import TIMEOUTS, Client, Hit, World
 from tests.services.simulated_claims import ASKED, LONELY, LONGER, SPARE, check_call

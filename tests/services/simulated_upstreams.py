@@ -12,10 +12,10 @@ import orjson
 import requests
 from requests.structures import CaseInsensitiveDict
 
-from llm_api.domain import Endpoint, Timeouts
+from llm_api.domain.calls import Endpoint, Timeouts
+from llm_api.runtime.deadlines import Watch
 from llm_api.upstream import faults
 from llm_api.upstream.call import Call
-from llm_api.watch import Watch
 from tests.services.simulated import Client, Hit, World
 from tests.services.simulated_kinds import STREAMED, WHOLE, Kind
 

@@ -2,11 +2,11 @@
 
 import pytest
 
-from llm_api.domain import ModelRequest
+from llm_api.domain.calls import ModelRequest
 from llm_api.errors import NotFound, Unavailable, UpstreamFault
 from llm_api.services.chat import ChatService
-from llm_api.services.usage import UsageLedger
-from llm_api.upstream.traits import UpstreamTraits
+from llm_api.services.usage.ledger import UsageLedger
+from llm_api.upstream.vendors.traits import UpstreamTraits
 from tests.services.calls import CALLER, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream

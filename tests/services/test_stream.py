@@ -6,13 +6,13 @@ from typing import Any
 import orjson
 import pytest
 
-from llm_api.domain import Endpoint, ModelRequest, Operation, Timeouts, UpstreamPlan
+from llm_api.domain.calls import Endpoint, ModelRequest, Operation, Timeouts, UpstreamPlan
 from llm_api.errors import ApiError, NotFound, Unavailable
-from llm_api.services.catalogue import Catalogue
 from llm_api.services.chat import ChatService
-from llm_api.services.usage import UsageLedger
+from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamTraits
 from tests.services.calls import CALLER, GENERIC, TIMEOUTS, WATCH, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.replies import Event, Reply

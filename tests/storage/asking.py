@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 
-from llm_api.accounting import UsageQuery, UsageSums
+from llm_api.domain.usage import UsageQuery, UsageSums
 from llm_api.storage import UsageStore
 
 DAY = datetime(2026, 11, 22, tzinfo=UTC)

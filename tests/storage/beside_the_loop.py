@@ -11,9 +11,9 @@ import sys  # noqa: E402  # gevent comes first
 
 import gevent  # noqa: E402
 
-from llm_api.offload import QueuedOffload  # noqa: E402
+from llm_api.runtime.native_threads import QueuedOffload  # noqa: E402
 from llm_api.storage import StoreError  # noqa: E402
-from llm_api.storage.engine import make_engine  # noqa: E402
+from llm_api.storage.sql.engine import make_engine  # noqa: E402
 
 ENGINES, THREADS = 5, 4
 

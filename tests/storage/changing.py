@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import sqlalchemy as sa
 
-from llm_api.storage.engine import make_engine
-from llm_api.storage.tables import metadata
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.tables import metadata
 
 
 def empty_tables(url: str) -> None:

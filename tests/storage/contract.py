@@ -10,7 +10,7 @@ from datetime import timedelta
 
 import pytest
 
-from llm_api.accounting import UsageRecord, UsageSums
+from llm_api.domain.usage import UsageRecord, UsageSums
 from llm_api.storage import StoreError, UsageStore
 from tests.storage.asking import DAY, NOON, calls_by, kept_count, sums_of, total_of
 from tests.storage.contract_reports import ReportContract

@@ -12,8 +12,8 @@ from functools import partial
 
 import pytest
 
-from llm_api.access import TOKENS, Reservation
-from llm_api.accounting import UsageRecord
+from llm_api.domain.access import TOKENS, Reservation
+from llm_api.domain.usage import UsageRecord
 from llm_api.storage import BudgetStore, StoreError, UsageStore
 from tests.storage.contract import assert_fit_to_show
 from tests.storage.crowd import add_until_kept, in_processes, in_threads

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from llm_api.access import ApiKey, Budget, Limits
+from llm_api.domain.access import ApiKey, Budget, Limits
 from llm_api.storage import KeyStore, StoreError
 from tests.storage.contract import assert_fit_to_show
 from tests.storage.crowd import in_threads

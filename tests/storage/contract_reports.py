@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from llm_api.accounting import joined_tags
+from llm_api.domain.usage import joined_tags
 from llm_api.storage import UsageStore
 from tests.storage.asking import DAY, calls_by, sums_of, total_of
 from tests.storage.records import ended

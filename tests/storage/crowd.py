@@ -5,7 +5,7 @@ from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from multiprocessing import get_context
 from typing import Any
 
-from llm_api.accounting import UsageRecord
+from llm_api.domain.usage import UsageRecord
 from llm_api.storage import StoreError, UsageStore
 
 _TRIES = 200

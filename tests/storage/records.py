@@ -7,9 +7,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from llm_api.accounting import UsageRecord
+from llm_api.domain.usage import UsageRecord
 from llm_api.storage import StoreError
-from llm_api.storage.tables import usage
+from llm_api.storage.sql.tables import usage
 
 _PLAIN = UsageRecord(
     request_id="req_1",

@@ -12,11 +12,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from llm_api.observability.logging import JsonFormatter
 from llm_api.storage import UsageStore
-from llm_api.storage.engine import make_engine
-from llm_api.storage.spool import ROTATE_BYTES, Spool
-from llm_api.storage.sql import SqlUsageStore
-from llm_api.telemetry import JsonFormatter
+from llm_api.storage.spool.spool import ROTATE_BYTES, Spool
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.records import ListStore, begun, ended
 
 FILLING_ROWS = ROTATE_BYTES // 300  # a line has more bytes

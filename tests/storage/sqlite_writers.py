@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from llm_api.storage.engine import make_engine
-from llm_api.storage.sql import SqlUsageStore
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.records import ended
 
 

@@ -5,10 +5,10 @@ from functools import partial
 import pytest
 
 from llm_api.storage import KeyStore, UsageStore
-from llm_api.storage.budgets import SqlBudgets
-from llm_api.storage.engine import make_engine
-from llm_api.storage.keys import SqlKeyStore
-from llm_api.storage.sql import SqlUsageStore
+from llm_api.storage.sql.budgets import SqlBudgets
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.keys import SqlKeyStore
+from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.changing import empty_tables
 from tests.storage.contract import Opener, UsageStoreContract
 from tests.storage.contract_budgets import Books, BooksOpener, BudgetStoreContract

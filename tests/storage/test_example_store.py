@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from examples.jsonl_store import open_store
-from llm_api.storage.opening import open_store as open_configured
+from llm_api.storage.factory import open_store as open_configured
 from tests.storage.contract import Opener, UsageStoreContract
 from tests.storage.records import ended
 

@@ -5,16 +5,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from llm_api.config_files import read_profiles
-from llm_api.domain import Completion, Endpoint, Timeouts, UpstreamPlan, never
+from llm_api.domain.calls import Completion, Endpoint, Timeouts, UpstreamPlan, never
 from llm_api.errors import ApiError
-from llm_api.settings import PROJECT_ROOT
+from llm_api.runtime.deadlines import Watch
+from llm_api.settings.config_files import read_profiles
+from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.policy import RetryPolicy
-from llm_api.upstream.profiles import Profile, choose_profile
-from llm_api.upstream.refusals import RefusalReader
-from llm_api.upstream.traits import UpstreamTraits
-from llm_api.watch import Watch
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
+from llm_api.upstream.vendors.errors import RefusalReader
+from llm_api.upstream.vendors.profiles import Profile, choose_profile
+from llm_api.upstream.vendors.traits import UpstreamTraits
 
 if TYPE_CHECKING:
     from llm_api.upstream.call import Call

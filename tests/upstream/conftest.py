@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llm_api.watch import Watch
+from llm_api.runtime.deadlines import Watch
 from tests.support.ports import LOOPBACK
 from tests.support.upstream import ScriptedUpstream
 from tests.upstream.asker import Asker

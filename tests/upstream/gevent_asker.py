@@ -13,7 +13,7 @@ import sys
 from dataclasses import replace
 
 from llm_api.errors import ApiError
-from llm_api.watch import Watch
+from llm_api.runtime.deadlines import Watch
 from tests.upstream.asker import PATIENT, Asker
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from llm_api.domain import Operation
-from llm_api.upstream.chunks import StreamedAnswer
+from llm_api.domain.calls import Operation
+from llm_api.upstream.answers.chunks import StreamedAnswer
 from tests.upstream.asker import READER
 
 DONE = b"[DONE]"

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain import never
+from llm_api.domain.calls import never
 from llm_api.errors import ApiError
-from llm_api.upstream.chunks import StreamedAnswer
+from llm_api.upstream.answers.chunks import StreamedAnswer
 from tests.support import replies
 from tests.support.replies import Reply
 from tests.support.wire import chunk_bytes, message_bytes

@@ -9,14 +9,14 @@ from threading import Barrier, BrokenBarrierError
 
 import pytest
 
-from llm_api.domain import Completion, Endpoint, Timeouts, UpstreamPlan, never
+from llm_api.domain.calls import Completion, Endpoint, Timeouts, UpstreamPlan, never
 from llm_api.errors import ApiError
-from llm_api.upstream.breaker import CircuitBreaker
+from llm_api.runtime.deadlines import Watch
 from llm_api.upstream.call import Call
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.policy import RetryPolicy
-from llm_api.upstream.profiles import choose_profile
-from llm_api.watch import Watch
+from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
+from llm_api.upstream.vendors.profiles import choose_profile
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest
 from tests.support.ports import LOOPBACK, closed_port

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain import TokenUsage
-from llm_api.upstream.traits import UpstreamTraits
+from llm_api.domain.calls import TokenUsage
+from llm_api.upstream.vendors.traits import UpstreamTraits
 from tests.support import replies
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import Reply

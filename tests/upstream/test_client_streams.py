@@ -9,12 +9,12 @@ from typing import Any
 import orjson
 import pytest
 
-from llm_api.domain import Operation, TokenUsage
+from llm_api.domain.calls import Operation, TokenUsage
 from llm_api.errors import ApiError
 from llm_api.upstream import client as client_module
-from llm_api.upstream.chunks import StreamedAnswer
-from llm_api.upstream.events import MAX_EVENT_BYTES
-from llm_api.upstream.traits import UpstreamTraits
+from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.http.sse import MAX_EVENT_BYTES
+from llm_api.upstream.vendors.traits import UpstreamTraits
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest
 from tests.support.replies import Event, Reply

@@ -12,10 +12,10 @@ from urllib3.connection import HTTPConnection
 
 from llm_api.errors import ApiError
 from llm_api.upstream import faults
-from llm_api.upstream.error_rules import ErrorRule
 from llm_api.upstream.faults import Fault
-from llm_api.upstream.profiles import choose_profile
-from llm_api.upstream.refusals import RefusalReader
+from llm_api.upstream.vendors.error_rules import ErrorRule
+from llm_api.upstream.vendors.errors import RefusalReader
+from llm_api.upstream.vendors.profiles import choose_profile
 from tests.upstream.asker import PROFILES, described
 
 SECRETS = ("sk-live-4242", "ep-20251015-abcde", "account 2100000042", "a canary in a prompt")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from llm_api.domain import Operation
+from llm_api.domain.calls import Operation
 from llm_api.errors import ApiError
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest

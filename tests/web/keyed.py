@@ -6,8 +6,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from llm_api.access import ApiKey
-from llm_api.services.keys import IssuedKey
+from llm_api.domain.access import ApiKey
+from llm_api.services.keys.service import IssuedKey
 from tests.web.refusals import Refusal, read_refusal
 
 KEYS, MODELS = "/api/v1/keys", "/v1/models"

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_api.accounting import UsageRecord
+from llm_api.domain.usage import UsageRecord
 
 USAGE = "/api/v1/usage"
 NOVEMBER = {"since": "2026-11-01", "until": "2026-12-01"}

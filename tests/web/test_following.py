@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_api.domain import Ticket
-from llm_api.services.replays import Recording, ReplayService
+from llm_api.domain.calls import Ticket
+from llm_api.services.idempotency import Recording, ReplayService
 from tests.support import replies
 from tests.support.live import LiveAnswer
 from tests.support.paced import Gated

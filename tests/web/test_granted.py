@@ -12,8 +12,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from llm_api.access import TOKENS, Budget, Limits
-from llm_api.settings import PROJECT_ROOT
+from llm_api.domain.access import TOKENS, Budget, Limits
+from llm_api.settings.settings import PROJECT_ROOT
 from tests.conftest import AppOf, SettingsOf, UsageRowsOf
 from tests.storage.changing import change
 from tests.support import replies

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from llm_api.key_text import is_intact
+from llm_api.domain.key_format import is_intact
 from tests.conftest import AppOf
 from tests.storage.changing import change
 from tests.web.keyed import ADMIN, CLOSED, KEYS, MODELS, bearer, refusal_of

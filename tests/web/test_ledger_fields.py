@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from llm_api.storage.tables import usage
+from llm_api.storage.sql.tables import usage
 from tests.faults.gateway import Gateway
 from tests.support import replies
 from tests.support.replies import GOOD_USAGE, Reply

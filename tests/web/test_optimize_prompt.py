@@ -8,8 +8,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_api.config_files import read_targets
-from llm_api.settings import PROJECT_ROOT
+from llm_api.settings.config_files import read_targets
+from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.web.rest.prompt_schemas import TARGETS, DetailsSchema
 from tests.conftest import AppOf, UsageRowsOf
 from tests.support import replies

@@ -7,8 +7,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_api.telemetry import JsonFormatter
-from llm_api.upstream.chunks import StreamedAnswer
+from llm_api.observability.logging import JsonFormatter
+from llm_api.upstream.answers.chunks import StreamedAnswer
 from tests.conftest import UsageRowsOf
 from tests.support.paced import Gated
 from tests.support.upstream import ScriptedUpstream

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llm_api.services.prompts.forms.facets import all_facets
-from llm_api.services.prompts.rewriting import Rewriting
+from llm_api.services.prompts.rewriter import Rewriting
+from llm_api.services.prompts.strategies.facets import all_facets
 from llm_api.services.prompts.task import Task
-from llm_api.services.usage import AccountedCall
+from llm_api.services.usage.ledger import AccountedCall
 
 FALLBACK = "fallback"
 

@@ -2,7 +2,7 @@
 
 import re
 
-from llm_api.services.prompts.quotes import GAP, is_plain, without_quotes
+from llm_api.services.prompts.text.quotes import GAP, is_plain, without_quotes
 from llm_api.services.prompts.vocabulary.words import little_words
 
 HAN_SHARE = 0.25  # from here on a text counts as Chinese, and not as one that quotes a Chinese sign

@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from llm_api.domain import Caller
+from llm_api.domain.calls import Caller
+from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
-from llm_api.prompting import OptimizedPrompt, PromptRequest, Target
-from llm_api.services.catalogue import Catalogue
 from llm_api.services.prompts.details import Work, details
-from llm_api.services.prompts.negatives import negative_prompt
-from llm_api.services.prompts.rewriting import Rewriter, Rewriting, nothing_within
+from llm_api.services.prompts.negative_prompt import negative_prompt
+from llm_api.services.prompts.rewriter import Rewriter, Rewriting, nothing_within
 from llm_api.services.prompts.task import Task, read_task
-from llm_api.services.usage import UsageLedger
+from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
+from llm_api.domain.prompts import PromptRequest, Target
 from llm_api.errors import InvalidRequest
-from llm_api.prompting import PromptRequest, Target
-from llm_api.services.prompts.checks.rewrite import Wanted
-from llm_api.services.prompts.cleaning import clean
-from llm_api.services.prompts.locks.prompt import Locks, find_locks
-from llm_api.services.prompts.phrasing import joined
+from llm_api.services.prompts.checks.all_checks import Wanted
+from llm_api.services.prompts.constraints.constraints import Locks, find_locks
+from llm_api.services.prompts.text.cleaning import clean
+from llm_api.services.prompts.text.phrasing import joined
 
 # In characters: about 200 English words. A prompt that is long already grows by a part of itself.
 _LONGEST = {"en": 1_300, "zh": 400}

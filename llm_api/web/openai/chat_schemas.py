@@ -4,8 +4,7 @@ Source: https://platform.openai.com/docs/api-reference/chat/create, and for the 
 DashScope's and Ark's references.
 """
 
-from llm_api.domain import Operation
-from llm_api.web.fields import StrictBoolean, StrictInteger, StrictNumber, StrictString
+from llm_api.domain.calls import Operation
 from llm_api.web.openai.messages import OpenAIMessagesField
 from llm_api.web.openai.schemas import (
     MAX_CHOICES,
@@ -14,6 +13,7 @@ from llm_api.web.openai.schemas import (
     model_field,
     optional,
 )
+from llm_api.web.schema_fields import StrictBoolean, StrictInteger, StrictNumber, StrictString
 
 
 class OpenAIChatRequestSchema(OpenAIRequestSchema):

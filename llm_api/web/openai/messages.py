@@ -9,7 +9,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from llm_api.web.fields import MESSAGES, Problem, checked_items
+from llm_api.web.schema_fields import MESSAGES, Problem, checked_items
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 MAX_MESSAGES = 2_048

@@ -5,13 +5,9 @@ from typing import Any
 
 from flask import Response, current_app, g
 
-from llm_api.domain import Model
+from llm_api.domain.calls import Model
 from llm_api.errors import InvalidRequest
-from llm_api.web.api import MODEL_ERRORS
-from llm_api.web.context import caller, services
-from llm_api.web.envelopes import json_response
-from llm_api.web.fields import UNKNOWN
-from llm_api.web.notes import header_safe, noted
+from llm_api.web.idempotency import answered_once
 from llm_api.web.openai.chat_schemas import EngineChatRequestSchema, OpenAIChatRequestSchema
 from llm_api.web.openai.schemas import (
     MODEL_IN_PATH,
@@ -22,8 +18,12 @@ from llm_api.web.openai.schemas import (
     OpenAIRequest,
 )
 from llm_api.web.openai.text_schemas import EmbeddingsRequestSchema, TextRequestSchema
-from llm_api.web.replays import answered_once
-from llm_api.web.sse import event_stream
+from llm_api.web.request.context import caller, services
+from llm_api.web.response.errors import json_response
+from llm_api.web.response.headers import header_safe, noted
+from llm_api.web.response.sse import event_stream
+from llm_api.web.schema_fields import UNKNOWN
+from llm_api.web.smorest import MODEL_ERRORS
 
 blueprint = OpenAIBlueprint(
     "OpenAI", __name__, url_prefix="/v1", description="For the OpenAI SDKs, in their own shapes."

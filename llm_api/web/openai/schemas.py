@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Self
 
 import marshmallow as ma
 
-from llm_api.domain import ModelRequest, Operation
-from llm_api.printable import PRINTABLE, is_printable
-from llm_api.web.api import CODES, Blueprint, ErrorDetailsSchema, StrictSchema
-from llm_api.web.fields import StrictString, invalid_request, out_of_range, wrong_type
+from llm_api.domain.calls import ModelRequest, Operation
+from llm_api.domain.safe_text import PRINTABLE, is_printable
+from llm_api.web.schema_fields import StrictString, invalid_request, out_of_range, wrong_type
+from llm_api.web.smorest import CODES, Blueprint, ErrorDetailsSchema, StrictSchema
 
 MAX_CHOICES = 8
 # Fields that this service acts on itself.

@@ -8,8 +8,14 @@ from typing import Any
 
 import marshmallow as ma
 
-from llm_api.domain import Operation
-from llm_api.web.fields import (
+from llm_api.domain.calls import Operation
+from llm_api.web.openai.schemas import (
+    MAX_CHOICES,
+    OpenAIRequestSchema,
+    StreamOptionsField,
+    optional,
+)
+from llm_api.web.schema_fields import (
     MAX_INT,
     MESSAGES,
     StrictBoolean,
@@ -19,12 +25,6 @@ from llm_api.web.fields import (
     out_of_range,
     whole,
     wrong_type,
-)
-from llm_api.web.openai.schemas import (
-    MAX_CHOICES,
-    OpenAIRequestSchema,
-    StreamOptionsField,
-    optional,
 )
 
 MAX_INPUTS = 2_048

@@ -4,8 +4,8 @@ import secrets
 import time
 from typing import Any
 
-from llm_api.domain import Completion
-from llm_api.prompting import OptimizedPrompt
+from llm_api.domain.calls import Completion
+from llm_api.domain.prompts import OptimizedPrompt
 
 
 def chat_answer(completion: Completion) -> dict[str, Any]:

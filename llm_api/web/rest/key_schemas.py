@@ -4,11 +4,10 @@ from typing import Any
 
 import marshmallow as ma
 
-from llm_api.access import Limits
-from llm_api.services import key_words
-from llm_api.services.key_words import Form
-from llm_api.web.api import StrictSchema
-from llm_api.web.fields import (
+from llm_api.domain.access import Limits
+from llm_api.services.keys import formats
+from llm_api.services.keys.formats import Form
+from llm_api.web.schema_fields import (
     MESSAGES,
     StrictBoolean,
     StrictInteger,
@@ -16,6 +15,7 @@ from llm_api.web.fields import (
     out_of_range,
     wrong_type,
 )
+from llm_api.web.smorest import StrictSchema
 
 _MANY = 1_000_000_000
 
@@ -67,7 +67,7 @@ def _allowed(form: Form, what: str) -> ShortListField:
     return ShortListField(
         WrittenField(form),
         at_least=1,
-        at_most=key_words.MAX_LISTED,
+        at_most=formats.MAX_LISTED,
         allow_none=True,
         metadata={"description": f"The {what} that it may be used for; null for all."},
     )
@@ -77,7 +77,7 @@ class LimitsSchema(StrictSchema):
     """What a key may take; the settings' limits where it says nothing."""
 
     requests = WrittenField(
-        key_words.REQUESTS,
+        formats.REQUESTS,
         allow_none=True,
         metadata={"example": "60/minute;5000/day"},
     )
@@ -94,24 +94,24 @@ class LimitsSchema(StrictSchema):
 class KeyChangeSchema(StrictSchema):
     """Properties of a key; those that are left out stay."""
 
-    name = WrittenField(key_words.NAME, metadata={"example": "shop"})
+    name = WrittenField(formats.NAME, metadata={"example": "shop"})
     expires = WrittenField(
-        key_words.END,
+        formats.END,
         allow_none=True,
-        metadata={"description": f"{key_words.END.right}; null for never.", "example": "90d"},
+        metadata={"description": f"{formats.END.right}; null for never.", "example": "90d"},
     )
     is_admin = StrictBoolean()
-    models = _allowed(key_words.MODEL, "models")
-    routes = _allowed(key_words.ROUTE, "routes")
+    models = _allowed(formats.MODEL, "models")
+    routes = _allowed(formats.ROUTE, "routes")
     limits = ma.fields.Nested(LimitsSchema, error_messages=MESSAGES)
     budgets = ShortListField(
-        WrittenField(key_words.BUDGET),
-        at_most=key_words.MAX_LISTED,
+        WrittenField(formats.BUDGET),
+        at_most=formats.MAX_LISTED,
         metadata={"example": ["5 CNY/day", "100000 tokens/month"]},
     )
     tags = ShortListField(
-        WrittenField(key_words.TAG),
-        at_most=key_words.MAX_TAGS,
+        WrittenField(formats.TAG),
+        at_most=formats.MAX_TAGS,
         metadata={"description": "Labels for all of its calls."},
     )
 
@@ -126,14 +126,14 @@ class KeyChangeSchema(StrictSchema):
 class NewKeySchema(KeyChangeSchema):
     """A key to make."""
 
-    name = WrittenField(key_words.NAME, required=True, metadata={"example": "shop"})
+    name = WrittenField(formats.NAME, required=True, metadata={"example": "shop"})
 
 
 class RotationSchema(StrictSchema):
     """How a key gets another secret."""
 
     overlap = WrittenField(
-        key_words.OVERLAP,
+        formats.OVERLAP,
         metadata={"description": "How long the old secret is good; 24h where left out."},
     )
 

@@ -4,12 +4,11 @@ from typing import Any
 
 from flask import Response
 
-from llm_api.access import ApiKey
-from llm_api.services.keys import IssuedKey
-from llm_api.web.api import BODY_ERRORS, SECURITY, Blueprint
-from llm_api.web.auth import ADMIN
-from llm_api.web.context import services
-from llm_api.web.envelopes import json_response
+from llm_api.domain.access import ApiKey
+from llm_api.services.keys.service import IssuedKey
+from llm_api.web.request.authentication import ADMIN
+from llm_api.web.request.context import services
+from llm_api.web.response.errors import json_response
 from llm_api.web.rest.key_schemas import (
     IssuedKeySchema,
     KeyChangeSchema,
@@ -18,6 +17,7 @@ from llm_api.web.rest.key_schemas import (
     NewKeySchema,
     RotationSchema,
 )
+from llm_api.web.smorest import BODY_ERRORS, SECURITY, Blueprint
 
 blueprint = Blueprint(
     ADMIN, __name__, url_prefix="/api/v1/keys", description="API keys, for an admin's key."

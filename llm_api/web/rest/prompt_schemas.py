@@ -5,9 +5,8 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.prompting import GENERIC, PromptRequest
-from llm_api.web.api import StrictSchema
-from llm_api.web.fields import (
+from llm_api.domain.prompts import GENERIC, PromptRequest
+from llm_api.web.schema_fields import (
     MESSAGES,
     Problem,
     StrictBoolean,
@@ -15,6 +14,7 @@ from llm_api.web.fields import (
     StrictString,
     checked_items,
 )
+from llm_api.web.smorest import StrictSchema
 
 MAX_PROMPT_CHARS = 4_000
 MAX_PRESERVED = 20

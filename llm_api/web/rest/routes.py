@@ -2,16 +2,16 @@
 
 from flask import Response
 
-from llm_api.domain import ModelRequest
-from llm_api.prompting import PromptRequest
-from llm_api.web.api import MODEL_ERRORS, Blueprint
-from llm_api.web.context import caller, services
-from llm_api.web.envelopes import json_response
-from llm_api.web.notes import noted
-from llm_api.web.replays import answered_once
+from llm_api.domain.calls import ModelRequest
+from llm_api.domain.prompts import PromptRequest
+from llm_api.web.idempotency import answered_once
+from llm_api.web.request.context import caller, services
+from llm_api.web.response.errors import json_response
+from llm_api.web.response.headers import noted
 from llm_api.web.rest.answers import chat_answer, prompt_answer
 from llm_api.web.rest.prompt_schemas import OptimizedPromptSchema, PromptRequestSchema
 from llm_api.web.rest.schemas import ChatAnswerSchema, ChatRequestSchema
+from llm_api.web.smorest import MODEL_ERRORS, Blueprint
 
 blueprint = Blueprint(
     "LLM", __name__, url_prefix="/api/v1/llm", description="Chat and prompt optimization."

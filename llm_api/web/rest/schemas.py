@@ -5,9 +5,8 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.domain import ModelRequest
-from llm_api.web.api import StrictSchema
-from llm_api.web.fields import (
+from llm_api.domain.calls import ModelRequest
+from llm_api.web.schema_fields import (
     MESSAGES,
     UNKNOWN,
     Problem,
@@ -17,6 +16,7 @@ from llm_api.web.fields import (
     StrictString,
     checked_items,
 )
+from llm_api.web.smorest import StrictSchema
 
 ROLES = ("system", "user", "assistant")
 MAX_MESSAGES = 2_048

@@ -10,21 +10,21 @@ from typing import Any
 import marshmallow as ma
 from flask import Response, g, request
 
-from llm_api.accounting import USAGE_DIMENSIONS, UsageQuery
+from llm_api.domain.safe_text import PRINTABLE
+from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery
 from llm_api.errors import Forbidden
-from llm_api.printable import PRINTABLE
-from llm_api.services.report_arguments import (
+from llm_api.services.usage.report_query import (
     FORMATS,
     GROUPS,
     MAX_PAGE,
     MAX_PAGE_SIZE,
     ReportArguments,
 )
-from llm_api.services.reports import as_rows, described
-from llm_api.web.api import Blueprint
-from llm_api.web.context import services
-from llm_api.web.envelopes import json_response
-from llm_api.web.fields import UNKNOWN, Problem, invalid_request
+from llm_api.services.usage.reports import as_rows, described
+from llm_api.web.request.context import services
+from llm_api.web.response.errors import json_response
+from llm_api.web.schema_fields import UNKNOWN, Problem, invalid_request
+from llm_api.web.smorest import Blueprint
 
 blueprint = Blueprint("Usage", __name__, url_prefix="/api/v1", description="What calls came to.")
 

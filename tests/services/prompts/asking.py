@@ -5,13 +5,13 @@ from typing import Any
 
 import orjson
 
-from llm_api.config_files import read_targets
-from llm_api.domain import Completion, TokenUsage
-from llm_api.prompting import GENERIC, PromptRequest
+from llm_api.domain.calls import Completion, TokenUsage
+from llm_api.domain.prompts import GENERIC, PromptRequest
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.prompts.task import Task, read_task
-from llm_api.services.usage import UsageLedger
-from llm_api.settings import PROJECT_ROOT
+from llm_api.services.usage.ledger import UsageLedger
+from llm_api.settings.config_files import read_targets
+from llm_api.settings.settings import PROJECT_ROOT
 from tests.services.calls import ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.replies import Reply

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from llm_api.prompting import PromptRequest
+from llm_api.domain.prompts import PromptRequest
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from tests.services.calls import CALLER, ListSink
 from tests.services.prompts.asking import answer, optimizer_of

@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
+from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.errors import ApiError
-from llm_api.prompting import OptimizedPrompt, PromptRequest
-from llm_api.services.prompts.cleaning import clean
 from llm_api.services.prompts.optimizer import PromptOptimizer
-from llm_api.services.usage import UsageLedger
-from llm_api.upstream.local import MODEL, BundledModel
-from llm_api.upstream.traits import BUNDLED_MODEL
+from llm_api.services.prompts.text.cleaning import clean
+from llm_api.services.usage.ledger import UsageLedger
+from llm_api.upstream.bundled.model import MODEL, BundledModel
+from llm_api.upstream.vendors.traits import BUNDLED_MODEL
 from tests.services.calls import CALLER, ListSink, catalogue_of, client_of
 from tests.services.prompts.asking import TARGETS, answer, optimizer_of
 from tests.support import replies
 from tests.support.replies import Reply
 from tests.support.upstream import ScriptedUpstream
-from tests.upstream.bundled import running_model
+from tests.upstream.bundled.running import running_model
 
 CAT = PromptRequest("a cat on a sill", "image")
 BETTER = (

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from llm_api.prompting import OptimizedPrompt, PromptRequest
-from llm_api.services.prompts.forms.instructed import InstructedForm
+from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts.strategies.instructions import InstructedForm
 from tests.services.calls import CALLER, ListSink
 from tests.services.prompts.asking import optimizer_of
 from tests.support import replies

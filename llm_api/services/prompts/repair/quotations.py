@@ -3,9 +3,9 @@
 import re
 from collections.abc import Sequence
 
-from llm_api.services.prompts.phrasing import is_ended
-from llm_api.services.prompts.quotes import MARKS, find_quotes, has_quote, names_quote
 from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.text.phrasing import is_ended
+from llm_api.services.prompts.text.quotes import MARKS, find_quotes, has_quote, names_quote
 
 _STOPS = ".!?。！？…"
 _MARKS = re.escape("".join(sorted(MARKS)))

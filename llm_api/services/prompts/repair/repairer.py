@@ -3,16 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from llm_api.services.prompts.checks.talk import speaks_to_readers, words_of_talk
-from llm_api.services.prompts.repair.dropping import (
+from llm_api.services.prompts.checks.chatter import speaks_to_readers, words_of_talk
+from llm_api.services.prompts.repair.quotations import with_quotes_restored
+from llm_api.services.prompts.repair.removal import (
     COUNT,
     DROPPED,
     fitted,
     recounted,
     without_added,
 )
-from llm_api.services.prompts.repair.quotations import with_quotes_restored
-from llm_api.services.prompts.repair.restoring import (
+from llm_api.services.prompts.repair.restoration import (
     LOST,
     QUOTE,
     is_short,
@@ -24,7 +24,7 @@ from llm_api.services.prompts.repair.restoring import (
 )
 from llm_api.services.prompts.repair.sentences import count_cuts
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.verdict import TOLERATED, Judge, Verdict
+from llm_api.services.prompts.validation import TOLERATED, Judge, Verdict
 
 # A text that leaks, refuses or speaks of something else is beyond repair.
 _REPAIRABLE = DROPPED | LOST | {"too_long", "truncated"}

@@ -13,7 +13,7 @@ from importlib import resources
 from itertools import filterfalse
 from typing import NamedTuple
 
-from llm_api.services.prompts.quotes import is_plain
+from llm_api.services.prompts.text.quotes import is_plain
 
 _SUBJECTS = (
     "animals",

@@ -3,7 +3,7 @@
 import pytest
 
 from llm_api.services.prompts.checks.leaks import LeakFinder, has_markup
-from llm_api.services.prompts.forms.instructed import InstructedForm
+from llm_api.services.prompts.strategies.instructions import InstructedForm
 
 RULES = InstructedForm().instructions
 FINDER = LeakFinder(RULES)

@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.services.prompts.quotes import has_quote
 from llm_api.services.prompts.repair.quotations import with_marks_restored, with_quotes_restored
+from llm_api.services.prompts.text.quotes import has_quote
 from tests.services.prompts.asking import task_of
 
 RESTORED = {

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from llm_api.prompting import OptimizedPrompt, PromptRequest
-from llm_api.services.prompts.locks.camera import find_camera
-from llm_api.services.prompts.locks.reading import read
+from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
+from llm_api.services.prompts.constraints.camera import find_camera
+from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from tests.services.calls import CALLER
 from tests.services.prompts.asking import answer

@@ -1,0 +1,1 @@
+"""Load generators, scripted upstreams and measuring tools."""

@@ -1,0 +1,156 @@
+"""What is measured: the requests, and one round over every target in turn."""
+
+import contextlib
+import dataclasses
+import json
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+
+from benchmarks.harness.load import Load, LoadResult, run_load
+from benchmarks.harness.process import tree_cpu_seconds
+from benchmarks.harness.servers import BenchmarkError, Server
+
+BUSY_CONNECTIONS = 8
+# Work that a server does after its answers (log and database batches) belongs to its CPU time.
+SETTLE_SECONDS = 0.25
+MS_A_SECOND = 1000
+
+MESSAGES = [
+    {"role": "system", "content": "You are a helpful assistant."},
+    {"role": "user", "content": "Tell me a joke"},
+]
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """One POST of the service, with the body that is sent to it and the module that sends it."""
+
+    name: str
+    path: str
+    body: str
+    generator: str = "generator"
+
+
+CHAT = Route(
+    name="chat",
+    path="/v1/chat/completions",
+    body=json.dumps({"model": "bench-model", "messages": MESSAGES, "temperature": 0.7}),
+)
+STREAM = Route(
+    name="stream",
+    path=CHAT.path,
+    body=json.dumps({"model": "bench-model", "messages": MESSAGES, "stream": True}),
+    generator="stream_generator",
+)
+REST_CHAT = Route(
+    name="rest",
+    path="/api/v1/llm/chat",
+    body=json.dumps({"messages": MESSAGES, "temperature": 0.7}),
+)
+ROUTES = (CHAT, REST_CHAT)
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """One route of one server."""
+
+    server: Server
+    route: Route
+
+    @property
+    def label(self) -> str:
+        """Return the target's name in the report."""
+        return f"{self.server.name} {self.route.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Sample:
+    """The figures of one target in one round."""
+
+    cpu_ms: float
+    requests_per_second: float
+    added_p50_ms: float
+    added_p99_ms: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Round:
+    """One pass over all targets; the direct figures are the upstream's without any server."""
+
+    direct_p50_ms: float
+    direct_p99_ms: float
+    samples: Mapping[str, Sample]
+
+
+def targets_of(servers: Sequence[Server]) -> list[Target]:
+    """Return every route of every server, in the order in which a round visits them."""
+    return [Target(server, route) for route in ROUTES for server in servers]
+
+
+def load_of(target: Target, *, connections: int, seconds: float) -> Load:
+    """Return a load on a target."""
+    route = target.route
+    return Load(target.server.port, route.path, route.body, connections, seconds)
+
+
+@contextlib.contextmanager
+def generator_checked(target: Target) -> Iterator[None]:
+    """Turn the failure of a load generator's process into a BenchmarkError."""
+    try:
+        yield
+    except subprocess.SubprocessError as error:
+        reason = f"{target.label}: the load generator failed: {error}"
+        raise BenchmarkError(reason, target.server.log) from error
+
+
+def checked(target: Target, result: LoadResult) -> LoadResult:
+    """Return the result of a load; BenchmarkError if a request of it failed."""
+    if result.failures or not result.requests:
+        answered = f"{result.failures} failures among {result.requests} answers of POST"
+        path, failure = target.route.path, result.first_failure
+        reason = f"{target.label}: {answered} {path}, the first:\n{failure}"
+        raise BenchmarkError(reason, target.server.log)
+    return result
+
+
+def checked_load(target: Target, *, connections: int, seconds: float) -> LoadResult:
+    """Run one load; BenchmarkError if a request of it failed."""
+    with generator_checked(target):
+        load = load_of(target, connections=connections, seconds=seconds)
+        return checked(target, run_load(load, target.route.generator))
+
+
+def costed_load(target: Target, *, connections: int, seconds: float) -> tuple[LoadResult, float]:
+    """Run one load; return it with the CPU milliseconds that the server spent on each request."""
+    time.sleep(SETTLE_SECONDS)
+    cpu_before = tree_cpu_seconds(target.server.pid)
+    result = checked_load(target, connections=connections, seconds=seconds)
+    time.sleep(SETTLE_SECONDS)
+    cpu_seconds = tree_cpu_seconds(target.server.pid) - cpu_before
+    return result, cpu_seconds * MS_A_SECOND / result.requests
+
+
+def warm_up(targets: Sequence[Target], seconds: float) -> None:
+    """Let every target fill its pools and caches before anything is measured."""
+    for target in targets:
+        checked_load(target, connections=BUSY_CONNECTIONS, seconds=seconds)
+
+
+def measure_round(direct: Target, targets: Sequence[Target], seconds: float) -> Round:
+    """Measure every target once, each load for `seconds`."""
+    baseline = checked_load(direct, connections=1, seconds=seconds)
+    samples = {target.label: measure_target(target, baseline, seconds) for target in targets}
+    return Round(baseline.p50_ms, baseline.p99_ms, samples)
+
+
+def measure_target(target: Target, baseline: LoadResult, seconds: float) -> Sample:
+    """Measure the latency at one connection, then CPU time and throughput at several."""
+    alone = checked_load(target, connections=1, seconds=seconds)
+    busy, cpu_ms = costed_load(target, connections=BUSY_CONNECTIONS, seconds=seconds)
+    return Sample(
+        cpu_ms=cpu_ms,
+        requests_per_second=busy.requests_per_second,
+        added_p50_ms=alone.p50_ms - baseline.p50_ms,
+        added_p99_ms=alone.p99_ms - baseline.p99_ms,
+    )

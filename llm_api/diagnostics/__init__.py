@@ -1,0 +1,1 @@
+"""The doctor: what it examines and what it reports."""

@@ -1,0 +1,110 @@
+"""Examines the Redis or Valkey that counts requests, for `flask doctor`."""
+
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from llm_api.diagnostics.results import Finding, fail, ok, warn
+
+_TIMEOUT_S = 2.0
+_SLOW_S = 0.1  # the service itself waits 0.2 s and then counts in memory
+_SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis+unix": "unix"}
+# What the server says first, and what that means. The first match counts.
+_TROUBLES = (
+    (("NOAUTH", "Authentication required"), "The store asks for a password.",
+     "Put it into RATELIMIT_STORAGE_URI: redis://:password@host:6379/0."),
+    (("WRONGPASS", "invalid username-password", "without any password configured", "AUTH "),
+     "The store refused the user or the password.",
+     "Correct user and password in RATELIMIT_STORAGE_URI."),
+    (("READONLY", "read only replica"), "The store is a replica, which cannot be written.",
+     "Name the primary in RATELIMIT_STORAGE_URI."),
+    (("OOM", "maxmemory"), "The store's memory is full.",
+     "Raise its maxmemory, or give it an eviction policy such as allkeys-lru."),
+    (("NOPERM", "no permissions"), "The user of the store may not write.",
+     "Allow it GET, SET, INCRBY, EXPIRE and EVALSHA in the store's ACL."),
+    (("MISCONF",), "The store takes no writes because it cannot save them to its disk.",
+     "Make room on its disk and look into its log."),
+    (("LOADING", "loading the dataset"), "The store is still loading its data.",
+     "Run it again in a minute."),
+    (("DB index", "invalid DB"), "The store has no database of that number.",
+     "Correct the number at the end of RATELIMIT_STORAGE_URI."),
+    (("Name or service", "name resolution", "nodename"),
+     "The host name in RATELIMIT_STORAGE_URI could not be resolved.",
+     "Correct the host in RATELIMIT_STORAGE_URI."),
+    (("SSL", "TLS"), "The TLS connection to the store failed.",
+     "See whether it speaks TLS (rediss://) and has a certificate that is publicly known."),
+    (("closed by server", "reset by peer"), "The store hangs up.",
+     "See whether it asks for TLS, which is written rediss://."),
+    (("refused", "No such file"), "Nothing listens where RATELIMIT_STORAGE_URI points.",
+     "Start Redis or Valkey, or correct host and port in RATELIMIT_STORAGE_URI."),
+)  # fmt: skip
+
+
+class LimiterExamination:
+    """Looks at the store of the rate limit."""
+
+    def __init__(self, url: str) -> None:
+        """Connect to nothing yet."""
+        scheme, rest = url.split("://", 1)
+        self._redis: Any = redis.Redis.from_url(  # its types mix the answers of its async twin in
+            f"{_SCHEMES.get(scheme, scheme)}://{rest}",
+            socket_timeout=_TIMEOUT_S,
+            socket_connect_timeout=_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+        )
+
+    def reachable(self) -> Finding:
+        """Connect, and see how fast it answers."""
+        return _translated(self._ping)
+
+    def _ping(self) -> Finding:
+        self._redis.ping()
+        seconds = min(_measured(self._redis.ping) for _ in range(3))
+        if seconds > _SLOW_S:
+            return warn(
+                f"The store needs {seconds * 1000:.0f} ms for an answer; the service waits 200 ms.",
+                "Put it nearer to the service.",
+            )
+        return ok("The store answers.")
+
+    def writable(self) -> Finding:
+        """Write a key that ends by itself, and remove it."""
+        return _translated(self._write)
+
+    def _write(self) -> Finding:
+        name = f"llm_api:doctor:{secrets.token_hex(8)}"
+        self._redis.set(name, b"1", px=5_000)
+        self._redis.delete(name)
+        self._redis.close()
+        return ok("Counts can be written.")
+
+
+def _measured(call: Callable[[], object]) -> float:
+    began_at = time.monotonic()
+    call()
+    return time.monotonic() - began_at
+
+
+def _translated(look: Callable[[], Finding]) -> Finding:
+    try:
+        return look()
+    except redis.TimeoutError:
+        return fail(
+            f"The store did not answer within {_TIMEOUT_S:g} s.",
+            "See whether it hangs, stands behind a firewall, or speaks no TLS although the address"
+            " says rediss://.",
+        )
+    except redis.RedisError as error:
+        said = f"{type(error).__name__} {error}"
+    for words, found, advice in _TROUBLES:
+        if any(word in said for word in words):
+            return fail(found, advice)
+    return fail(
+        "The store could not be used.",
+        "See whether RATELIMIT_STORAGE_URI is right, and look into the store's log.",
+    )

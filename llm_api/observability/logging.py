@@ -1,0 +1,130 @@
+"""Request ids and structured logs: one JSON object a line on standard error.
+
+A log line is a fixed message plus fields (`logger.info("call ended", extra={"status": 200})`). It
+never holds a prompt, an answer or an image, and configured secrets and API keys are blanked out
+of every line.
+"""
+
+import json
+import logging
+import logging.config
+import secrets
+from collections.abc import Iterable, Sequence
+from contextvars import ContextVar
+from dataclasses import is_dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import orjson
+
+from llm_api.domain.key_format import without_keys
+
+_request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
+
+# What logging itself puts on a record; anything else came in through `extra`.
+_STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
+
+
+def new_request_id() -> str:
+    """Make a request id, remember it for the log lines of this request, and return it."""
+    request_id = "req_" + secrets.token_hex(12)
+    _request_id.set(request_id)
+    return request_id
+
+
+def current_request_id() -> str | None:
+    """Return the id of the request that is being answered, if one is."""
+    return _request_id.get()
+
+
+class JsonFormatter(logging.Formatter):
+    """Renders a record as one line of JSON, without the given secrets."""
+
+    def __init__(self, secret_values: Iterable[str] = ()) -> None:
+        """Take the secrets to blank out, such as upstream keys."""
+        super().__init__()
+        self._secrets: set[str] = set()
+        self.add_secrets(secret_values)
+
+    def add_secrets(self, secret_values: Iterable[str]) -> None:
+        """Blank out these too."""
+        self._secrets.update(value for value in secret_values if value)
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line; values that JSON lacks are written as text."""
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "logger": record.name,
+            "message": self._redacted(record.getMessage()),
+        }
+        if (request_id := _request_id.get()) is not None:
+            line["request_id"] = request_id
+        for name, value in vars(record).items():
+            if name not in _STANDARD_FIELDS:
+                line[name] = self._redacted(value)
+        if record.exc_info:
+            line["exception"] = self._redacted(self.formatException(record.exc_info))
+        return _json(line)
+
+    def _redacted(self, value: Any) -> Any:
+        """Blank out the secrets in a value and in everything inside it."""
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, "[redacted]")
+            return without_keys(value)
+        if isinstance(value, dict):
+            return {str(key): self._redacted(inner) for key, inner in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._redacted(inner) for inner in value]
+        return value if _is_plain(value) else self._redacted(str(value))
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | float) or is_dataclass(value)
+
+
+def _json(line: dict[str, Any]) -> str:
+    try:
+        return orjson.dumps(line, default=str).decode()
+    except TypeError:  # an integer over 64 bits, or half a character: Python's own can write both
+        text = json.dumps(line, default=str, ensure_ascii=False)
+        return text.encode("utf-8", "replace").decode()
+
+
+def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:
+    """Return the dictionary for `logging.config`; gunicorn's own lines go the same way."""
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {"json": {"()": JsonFormatter, "secret_values": list(secret_values)}},
+        "handlers": {
+            "stderr": {
+                "class": "llm_api.observability.log_queue.QueueHandler",
+                "formatter": "json",
+            }
+        },
+        "root": {"level": "INFO", "handlers": ["stderr"]},
+        "loggers": {
+            # One line a request is ours (web/lifecycle.py); gunicorn must not add another.
+            "gunicorn.access": {"level": "CRITICAL", "propagate": True},
+            "gunicorn.error": {"level": "INFO", "propagate": True},
+            "urllib3": {"level": "ERROR", "propagate": True},
+            # It warns of a refused batch with the database's host, name and user.
+            "psycopg": {"level": "ERROR", "propagate": True},
+            # SQLAlchemy's lines under our name: of every lost connection, with what was said.
+            "llm_api.storage.sql.pool": {"level": "WARNING", "propagate": True},
+            # It announces every use of the database at INFO.
+            "alembic": {"level": "WARNING", "propagate": True},
+        },
+    }
+
+
+def configure_logging(secret_values: Sequence[str] = ()) -> None:
+    """Send log lines to standard error as JSON; where that is set up already, add the secrets."""
+    formatters = [h.formatter for h in logging.root.handlers]
+    known = [one for one in formatters if isinstance(one, JsonFormatter)]
+    for formatter in known:
+        formatter.add_secrets(secret_values)
+    if not known:
+        logging.config.dictConfig(logging_config(secret_values))

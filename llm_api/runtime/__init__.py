@@ -1,0 +1,1 @@
+"""What the process does beside requests: deadlines, drain, native threads, file limits."""

@@ -1,0 +1,1 @@
+"""gunicorn's worker, and the errors that arise before a request reaches Flask."""

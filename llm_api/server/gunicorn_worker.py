@@ -1,0 +1,243 @@
+"""gunicorn's gevent worker and logger, with what they lack at the end of a worker's life."""
+
+import errno
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import gevent
+from gevent.pool import Pool
+from gevent.server import StreamServer
+from gunicorn.arbiter import Arbiter
+from gunicorn.glogging import Logger
+from gunicorn.sock import ssl_context
+from gunicorn.util import write_nonblock
+from gunicorn.workers.ggevent import GeventWorker
+
+from llm_api.runtime.deadlines import hang_up, peek
+from llm_api.runtime.drain import OUT_OF_MEMORY, Drain
+from llm_api.server.gunicorn_errors import answer_to
+from llm_api.settings.settings import SettingsError
+
+# A worker that is to end goes on accepting for a moment: who is just connecting gets an answer, and
+# a probe learns that the service is not ready.
+_LAST_CALLS_S = 0.5
+_LOOK_S = 0.1
+# What does not let itself be ended is cut so long before the master would kill the worker.
+_CUT_BEFORE_S = 1.0
+_NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
+_DESCRIPTOR_PAUSE_S = 0.5
+logger = logging.getLogger(__name__)
+
+
+class ServiceLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
+    """A logger without an access log: the application writes a line for each request itself.
+
+    With `logconfig_dict` set, gunicorn makes up every access line (0.04 ms), wanted or not.
+    """
+
+    def setup(self, cfg: Any) -> None:
+        """Set logging up, and switch preloading off: gunicorn looks whether it is on after this.
+
+        The master would import libraries and make locks before gevent has patched them, and the
+        workers would stand still in them.
+        """
+        super().setup(cfg)
+        if cfg.preload_app and issubclass(cfg.worker_class, GeventWorker):
+            cfg.set("preload_app", False)  # noqa: FBT003  # gunicorn's signature
+            self.warning("preload_app is switched off: gevent workers load the application anew")
+
+    def access(self, *_: Any) -> None:
+        """Write nothing."""
+
+
+@dataclass(slots=True)
+class _Connection:
+    """A client's connection; `waiting` bounds its wait for a request and is None during one."""
+
+    client: Any
+    waiting: gevent.Timeout | None = None
+    waits_since: float = 0.0
+    had_request: bool = False
+
+    def may_end(self) -> bool:
+        """Tell whether it can be closed without losing a request."""
+        is_new = not self.had_request and time.monotonic() - self.waits_since < _LAST_CALLS_S
+        return self.waiting is not None and not is_new and peek(self.client) is None
+
+
+@dataclass(frozen=True, slots=True)
+class _Address:
+    """What gunicorn wants of a listener, which may be closed when an accepted connection asks."""
+
+    name: Any
+
+    def getsockname(self) -> Any:
+        """Return where it listens, or listened."""
+        return self.name
+
+
+class _Server(StreamServer):  # type: ignore[misc]  # gevent ships no types
+    """Accepts connections, and waits while no file descriptor is free.
+
+    gevent's own waits too, and prints a traceback each time.
+    """
+
+    def do_read(self) -> Any:
+        """Accept one connection; None where there is none to accept."""
+        try:
+            return super().do_read()
+        except OSError as error:
+            if error.errno not in _NO_DESCRIPTOR:
+                raise
+            logger.warning("no file descriptor is free; new connections wait")
+            self.stop_accepting()
+            gevent.spawn_later(_DESCRIPTOR_PAUSE_S, self._accept_again)
+            return None
+
+    def _accept_again(self) -> None:
+        if not self.closed:
+            self.start_accepting()
+
+    def accept_rest(self) -> None:
+        """Accept who waits in the kernel's queue: closing the socket would reset them."""
+        while not self.full() and (accepted := self.do_read()) is not None:
+            self.do_handle(*accepted)
+
+
+class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
+    """A gevent worker that ends as soon as its calls have ended, and loses none of them.
+
+    gunicorn 27's own waits for connections that are only kept alive, resets those that it has not
+    accepted yet, and cuts streams that outlive `max_requests` by more than the grace time.
+    """
+
+    alive: bool  # gunicorn's: false from the end's beginning on
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        """Take gunicorn's arguments."""
+        super().__init__(*args, **kwargs)
+        self.drain = Drain(self.cfg.graceful_timeout)  # until gunicorn.conf.py sets the service's
+        self._connections: dict[gevent.Greenlet, _Connection] = {}
+        self._ends_at = float("inf")
+
+    def load_wsgi(self) -> None:
+        """Load the application, and let its answers say when their connection is closed."""
+        try:
+            super().load_wsgi()
+        except SettingsError as error:
+            self.log.error("%s", error.message)  # noqa: TRY400  # the sentences say all
+            sys.exit(Arbiter.APP_LOAD_ERROR)  # so that the master ends, instead of trying again
+        self.wsgi.wsgi_app = self._closing(self.wsgi.wsgi_app)
+
+    def _closing(self, app: Callable[..., Any]) -> Callable[..., Any]:
+        """Send `Connection: close` once the end has begun; gunicorn decides before the call."""
+
+        def call(environ: dict[str, Any], start_response: Any) -> Any:
+            def start(*head: Any) -> Any:
+                if OUT_OF_MEMORY in environ:
+                    self._end_for_lack_of_memory()
+                if not self.alive:
+                    start_response.__self__.force_close()
+                return start_response(*head)
+
+            return app(environ, start)
+
+        return call
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002  # gunicorn's signature
+        """Answer a request that failed outside of the application."""
+        if isinstance(exc, MemoryError):
+            self._end_for_lack_of_memory()
+        if not isinstance(exc, Exception):
+            return  # the worker ends, and this connection with it
+        with suppress(OSError):  # whoever sends this need not wait for an answer
+            write_nonblock(client, answer_to(exc))
+            hang_up(client)
+
+    def _end_for_lack_of_memory(self) -> None:
+        """Let the master replace the worker, which may have lost more than the one request."""
+        if self.alive:
+            self.alive = False
+            self.log.error("the worker ran out of memory and is replaced")
+
+    def handle(self, listener: Any, client: Any, addr: Any) -> None:
+        """Serve one connection."""
+        greenlet = gevent.getcurrent()
+        self._connections[greenlet] = _Connection(client)
+        try:
+            super().handle(listener, client, addr)
+        finally:
+            del self._connections[greenlet]
+
+    @contextmanager
+    def timeout_ctx(self) -> Iterator[None]:
+        """Bound the wait for a connection's next request; gunicorn calls it around that wait."""
+        connection = self._connections[gevent.getcurrent()]
+        connection.waits_since = time.monotonic()
+        timeout = gevent.Timeout(self.cfg.keepalive, False)  # noqa: FBT003  # gevent's signature
+        with timeout:
+            connection.waiting = timeout
+            try:
+                yield
+            finally:
+                connection.waiting = None
+                connection.had_request = True
+
+    def handle_exit(self, sig: int, frame: Any) -> None:
+        """Begin to end, on SIGTERM."""
+        self._limit_end()
+        super().handle_exit(sig, frame)
+
+    def _limit_end(self) -> None:
+        latest = time.monotonic() + max(self.cfg.graceful_timeout - _CUT_BEFORE_S, 0)
+        self._ends_at = min(self._ends_at, latest)
+
+    def run(self) -> None:
+        """Serve until told to end, or until `max_requests` were answered."""
+        servers = [self._serve(listener) for listener in self.sockets]
+        while self.alive:
+            self.notify()
+            gevent.sleep(_LOOK_S)
+        if self.cfg.workers == 1:
+            # After `max_requests` nobody waits for this worker to end, but for the next to begin.
+            self.drain.begin()
+            self._limit_end()
+        gevent.sleep(_LAST_CALLS_S)
+        for server in servers:
+            server.accept_rest()
+            server.close()
+        while any(len(server.pool) for server in servers) and time.monotonic() < self._ends_at:
+            self._end_idle()
+            self.notify()
+            gevent.sleep(_LOOK_S)
+        for server in servers:
+            server.stop(timeout=_LOOK_S)
+
+    def _serve(self, listener: Any) -> _Server:
+        listener.setblocking(1)
+        tls = {"ssl_context": ssl_context(self.cfg)} if self.cfg.is_ssl else {}
+        handle = partial(self.handle, _Address(listener.getsockname()))
+        server = _Server(listener, handle=handle, spawn=Pool(self.worker_connections), **tls)
+        if self.cfg.workers > 1:
+            server.max_accept = 1  # the others want to accept, too
+        server.start()
+        return server
+
+    def _end_idle(self) -> None:
+        for greenlet, connection in self._connections.items():
+            if connection.may_end():
+                end = partial(_end_wait, greenlet, connection, connection.waiting)
+                # In the hub: from here, the greenlet would not come back.
+                gevent.get_hub().loop.run_callback(end)
+
+
+def _end_wait(greenlet: gevent.Greenlet, connection: _Connection, timeout: gevent.Timeout) -> None:
+    # It may have got a request since. If not, its own time-out ends the wait.
+    if connection.waiting is timeout and connection.may_end():
+        greenlet.throw(timeout)

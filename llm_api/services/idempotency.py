@@ -1,0 +1,275 @@
+"""Gives the same answer once more to a request that is a repeat, instead of doing the work again.
+
+A repeat that comes while the first is being answered joins it; one that comes afterwards gets the
+finished answer. Only answers that ended well are kept. With Redis the processes of a service know
+each other's answers; without, or while Redis is away, each process knows its own.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
+
+from cachetools import TLRUCache
+
+from llm_api.domain.calls import RecordedAnswer, Ticket
+from llm_api.errors import ApiError, InvalidRequest
+from llm_api.upstream.faults import ClientGone, truncated
+
+MAX_KEPT_BYTES = 64 << 20  # of all finished answers in this process, and of all unfinished ones
+_OVERHEAD_BYTES = 2_048  # of one answer's objects, however short it is
+_POLL_S = 0.25
+
+
+class SharedAnswers(Protocol):
+    """What the processes of a service know together; it never raises, but knows less at times."""
+
+    def claim(self, ticket: Ticket) -> bool:
+        """Say that this process answers the request; False where another one does or did."""
+
+    def look_up(self, ticket: Ticket) -> tuple[str, RecordedAnswer | None]:
+        """Return the fingerprint of the request, and its answer as soon as it has ended.
+
+        The fingerprint is empty where nothing is known.
+        """
+
+    def has_waiting(self, ticket: Ticket) -> bool:
+        """Whether a client of another process waits for the answer."""
+
+    def publish(self, ticket: Ticket, answer: RecordedAnswer | None) -> None:
+        """Share the answer, or None where there will be none."""
+
+
+class Recording:
+    """An answer while it is given, and those who wait for it."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        """Begin with nothing."""
+        self.ticket = ticket
+        self.size = 0
+        self.counted = 0  # of it, against the limit of all
+        self.is_over = False
+        self.is_whole = False
+        self._changed = threading.Condition()
+        self._head: tuple[str, Mapping[str, str]] | None = None
+        self._pieces: list[bytes] = []
+        self._error: ApiError | None = None
+        self._followers = 0
+
+    @property
+    def has_followers(self) -> bool:
+        """Whether another client waits for this answer."""
+        return self._followers > 0
+
+    def begin(self, content_type: str, headers: Mapping[str, str]) -> None:
+        """Note how the answer begins."""
+        with self._changed:
+            self._head = (content_type, headers)
+            self._changed.notify_all()
+
+    def append(self, piece: bytes) -> None:
+        """Note the next piece of the body."""
+        with self._changed:
+            self._pieces.append(piece)
+            self.size += len(piece)
+            self._changed.notify_all()
+
+    def end(self, error: ApiError | None = None, *, is_whole: bool = False) -> None:
+        """Note that nothing more comes, and what went wrong before the answer began."""
+        with self._changed:
+            self._error = error
+            self.is_over = True
+            self.is_whole = is_whole
+            self._changed.notify_all()
+
+    def answer(self) -> RecordedAnswer | None:
+        """Return what has been recorded, None where nothing has begun."""
+        if self._head is None:
+            return None
+        return RecordedAnswer(*self._head, b"".join(self._pieces))
+
+    def follow(self) -> None:
+        """Count somebody who waits; `unfollow` is to follow."""
+        with self._changed:
+            self._followers += 1
+
+    def unfollow(self) -> None:
+        """Count somebody who waits no more."""
+        with self._changed:
+            self._followers -= 1
+
+    def wait_for_head(self, is_abandoned: Callable[[], bool]) -> tuple[str, Mapping[str, str]]:
+        """Return content type and headers when the answer begins; raises its ApiError."""
+        with self._changed:
+            while self._head is None and not self.is_over:
+                self._changed.wait(_POLL_S)
+                if is_abandoned():
+                    raise ClientGone
+        if self._head is None:
+            raise self._error or truncated().error
+        return self._head
+
+    def pieces(self, silence: float, is_abandoned: Callable[[], bool]) -> Iterator[bytes]:
+        """Yield the body from its beginning, and b"" after so many seconds of silence.
+
+        It ends early when the client that follows has left.
+        """
+        position, waited = 0, 0.0
+        while True:
+            with self._changed:
+                if position == len(self._pieces) and not self.is_over:
+                    self._changed.wait(_POLL_S)
+                new = self._pieces[position:]
+                is_over = self.is_over
+            position += len(new)
+            waited = 0.0 if new else waited + _POLL_S
+            if new or waited >= silence:
+                yield b"".join(new)
+                waited = 0.0
+            elif is_over or is_abandoned():
+                return
+
+
+class ReplayService:
+    """Knows the answers that are being given and those that were given lately."""
+
+    def __init__(
+        self, shared: SharedAnswers | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Take what the processes know together, if they do."""
+        self._shared = shared
+        self._lock = threading.Lock()
+        self._running: dict[str, Recording] = {}
+        self._running_bytes = 0
+        self._finished: TLRUCache[str, Recording] = TLRUCache(
+            MAX_KEPT_BYTES, _kept_until, clock, getsizeof=_kept_bytes
+        )
+
+    def join(self, ticket: Ticket, is_abandoned: Callable[[], bool]) -> tuple[Recording, bool]:
+        """Return the recording of a request's answer, and whether the caller is to make it.
+
+        Whoever is not to make it follows it, and is to `unfollow`. Raises InvalidRequest where the
+        key was used for another body.
+        """
+        recording = Recording(ticket)
+        with self._lock:
+            running = self._running.get(ticket.key)
+            known = running or self._finished.get(ticket.key)
+            if known is not None and known.ticket.fingerprint != ticket.fingerprint:
+                raise _key_reused()
+            if known is not None and ticket.joins:
+                known.follow()
+                return known, False
+            if running is not None:
+                # Two firsts at once are two requests. Their repeats could not tell them apart.
+                return recording, True
+            self._running[ticket.key] = recording
+        try:
+            if self._shared is None or self._shared.claim(ticket) or not ticket.joins:
+                return recording, True
+            return recording, self._is_left_to_us(self._shared, recording, is_abandoned)
+        except BaseException as error:
+            self.fail(recording, error if isinstance(error, ApiError) else None)
+            raise
+
+    def _is_left_to_us(
+        self, shared: SharedAnswers, recording: Recording, is_abandoned: Callable[[], bool]
+    ) -> bool:
+        """Wait for the answer of another process; False when it has come and is recorded."""
+        while not shared.claim(recording.ticket):
+            fingerprint, answer = shared.look_up(recording.ticket)
+            if fingerprint not in {recording.ticket.fingerprint, ""}:
+                raise _key_reused()
+            if answer is not None:
+                recording.begin(answer.content_type, answer.headers)
+                recording.append(answer.body)
+                recording.follow()
+                self._keep(recording)
+                return False
+            if is_abandoned() and not recording.has_followers:
+                raise ClientGone
+            time.sleep(_POLL_S)
+        return True
+
+    def is_awaited(self, recording: Recording) -> bool:
+        """Whether anybody waits for an answer whose own client has left.
+
+        If nobody does, nobody can join any more: the call is about to be ended.
+        """
+        shared = self._shared
+        is_awaited_elsewhere = shared is not None and shared.has_waiting(recording.ticket)
+        # In one step: whoever joins does so under the same lock.
+        with self._lock:
+            if recording.has_followers or is_awaited_elsewhere:
+                return True
+            is_known = self._forget_running(recording)
+        if is_known and self._shared is not None:
+            self._shared.publish(recording.ticket, None)
+        if not recording.is_over:
+            recording.end()
+        return False
+
+    def record(self, recording: Recording, piece: bytes) -> None:
+        """Note the next piece of an answer, unless it has become too large to be kept."""
+        if recording.is_over:
+            return
+        size = len(piece)
+        if self._running.get(recording.ticket.key) is not recording:
+            recording.end()  # the second of two equal firsts, which nobody can join
+            return
+        has_room = (
+            recording.size + size <= recording.ticket.max_bytes
+            and self._running_bytes + size <= MAX_KEPT_BYTES
+        )
+        if has_room or recording.has_followers:
+            self._running_bytes += size
+            recording.counted += size
+            recording.append(piece)
+        else:
+            self.fail(recording)
+
+    def finish(self, recording: Recording) -> None:
+        """Keep an answer that ended well, and share it."""
+        if recording.is_over:
+            return
+        is_known = self._running.get(recording.ticket.key) is recording
+        if self._shared is not None and is_known:
+            self._shared.publish(recording.ticket, recording.answer())
+        self._keep(recording)
+
+    def fail(self, recording: Recording, error: ApiError | None = None) -> None:
+        """Forget an answer that did not end well: a repeat is to try again."""
+        with self._lock:
+            is_known = self._forget_running(recording)
+        if is_known and self._shared is not None:
+            self._shared.publish(recording.ticket, None)
+        recording.end(error)
+
+    def _keep(self, recording: Recording) -> None:
+        recording.end(is_whole=True)
+        with self._lock:
+            if self._forget_running(recording) and recording.size <= recording.ticket.max_bytes:
+                self._finished[recording.ticket.key] = recording
+
+    def _forget_running(self, recording: Recording) -> bool:
+        is_known = self._running.get(recording.ticket.key) is recording
+        if is_known:
+            del self._running[recording.ticket.key]
+            self._running_bytes -= recording.counted
+        return is_known
+
+
+def _kept_until(_key: str, recording: Recording, now: float) -> float:
+    return now + recording.ticket.keep_s
+
+
+def _kept_bytes(recording: Recording) -> int:
+    return recording.size + _OVERHEAD_BYTES
+
+
+def _key_reused() -> InvalidRequest:
+    """Make the error for a key that came with another body before."""
+    return InvalidRequest(
+        "Idempotency-Key: must be a new one: it was used with another body or route.",
+        reason="idempotency_key_reused",
+    )

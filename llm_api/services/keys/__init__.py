@@ -1,0 +1,1 @@
+"""API keys: creating, authenticating, limiting guesses."""

@@ -1,0 +1,101 @@
+"""How the properties of a key are written, on the command line and in the admin API alike."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from llm_api.domain.access import TOKENS, Budget
+from llm_api.domain.safe_text import PRINTABLE_AND_VISIBLE
+
+MAX_LISTED = 64  # models, routes or budgets of a key
+MAX_TAGS = 2  # with the ten of a request they fit into the column of the usage row
+_UNITS = {"d": 86_400, "h": 3_600, "m": 60}
+_MAX_DAYS = 36_500
+_MICRO = 1_000_000
+_TIME = "[1-9][0-9]{0,3}[dhm]"
+_RATE = "[1-9][0-9]{0,8}/(second|minute|hour|day)"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """A form that texts have: its pattern, in words, and what reads them.
+
+    `pattern` is None where the API document cannot tell the form by one.
+    """
+
+    right: str
+    pattern: str | None
+    at_most: int
+    read: Callable[[str], Any]
+
+    def __call__(self, text: str) -> Any:
+        """Read a text; raises ValueError."""
+        text.encode()  # half a character is no text
+        if len(text) > self.at_most or (self.pattern and not re.fullmatch(self.pattern, text)):
+            raise ValueError
+        return self.read(text)
+
+
+def _duration(text: str) -> timedelta:
+    return timedelta(seconds=int(text[:-1] or 0) * _UNITS.get(text[-1], 0))
+
+
+def end(text: str, now: datetime) -> datetime:
+    """Read when a key ends; raises ValueError where that is no moment of the next hundred years."""
+    if re.fullmatch(_TIME, text):
+        return now + _duration(text)
+    moment = datetime.fromisoformat(text)
+    moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if not now < moment <= now + timedelta(days=_MAX_DAYS):
+        raise ValueError
+    return moment
+
+
+def _budget(text: str) -> Budget:
+    amount, _, rest = text.partition(" ")
+    unit, _, period = rest.partition("/")
+    exact = Decimal(amount) * (1 if unit == TOKENS else _MICRO)
+    return Budget(period, unit, int(exact))
+
+
+def written_budget(one: Budget) -> str:
+    """Write a budget as `budget` reads it."""
+    if one.unit == TOKENS:
+        return f"{one.amount} {one.unit}/{one.period}"
+    whole, rest = divmod(one.amount, _MICRO)
+    part = f".{rest:06d}".rstrip("0") if rest else ""
+    return f"{whole}{part} {one.unit}/{one.period}"
+
+
+NAME = Form("1 to 64 printable characters", PRINTABLE_AND_VISIBLE, 64, str)
+MODEL = Form("the name of a model, 1 to 256 printable characters", PRINTABLE_AND_VISIBLE, 256, str)
+ROUTE = Form(
+    "a path such as /v1/chat/completions, or the beginning of some, such as /v1/*",
+    r"^/[A-Za-z0-9_.~/-]*\*?$",
+    128,
+    str,
+)
+TAG = Form("1 to 40 letters, digits and _.:=/@- signs", r"^[A-Za-z0-9_.:=/@-]+$", 40, str)
+REQUESTS = Form(
+    "a limit such as 300/minute or 10/second;5000/day",
+    rf"^{_RATE}(;{_RATE}){{0,3}}$",
+    128,
+    str,
+)
+# Up to a million millions: what is over 64 bits, in millionths, no database takes.
+BUDGET = Form(
+    "an amount such as 5 CNY/day or 100000 tokens/month",
+    r"^(?![0.]+ )([0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}|[0-9]{1,12} tokens)/(day|month)$",
+    64,
+    _budget,
+)
+OVERLAP = Form("a time such as 24h, 7d or 30m, or 0", rf"^({_TIME}|0)$", 8, _duration)
+END = Form(
+    "a time from now, such as 90d, 12h or 30m, or a moment, such as 2027-01-31T00:00:00Z",
+    None,
+    64,
+    lambda text: end(text, datetime.now(UTC)),
+)

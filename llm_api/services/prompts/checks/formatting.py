@@ -1,0 +1,155 @@
+"""Checks a rewrite's form: one whole paragraph of a prompt, and nothing around it."""
+
+import re
+from collections.abc import Iterator
+
+from llm_api.services.prompts.checks.violations import Violation, violation
+from llm_api.services.prompts.text.quotes import without_quotes
+
+_REFUSAL = re.compile(
+    r"\A[\s\"'“*]*(?:i['’]?m (?:so |very |really )?(?:sorry|afraid|unable|not able)\b"
+    r"|i am (?:so |very )?(?:sorry|afraid|unable|not able)\b|sorry[,.!;:—-]|"
+    r"(?:my )?apologies\b|i apologize\b"
+    r"|(?:unfortunately,? )?i (?:can(?:['’]?t|not| not)|won['’]?t|will not|must decline|do not|"
+    r"don['’]?t|"
+    r"refuse|am not)\b(?=[^.]{0,60}\b(?:help|assist|draw|create|generat|comply|fulfill|"
+    r"do (?:that|this)|"
+    r"provide|produce|process|writ|rewrit|continue|answer|share|have|engage|able|that|this|"
+    r"able to))"
+    r"|as an? (?:ai|(?:large )?language model)\b|this request (?:violates|cannot|can['’]t)"
+    r"|(?:很|非常|实在|真的)?(?:抱歉|对不起|不好意思)|作为(?:一个|一名)?\s*(?:AI|人工智能|语言模型|大语言模型)"
+    r"|我(?:不能|无法|没办法|没有办法)(?:帮|为|提供|生成|创作|完成|满足|处理|回答|协助|继续)"
+    r"|无法(?:提供|生成|完成|满足|处理|协助))",
+    re.IGNORECASE,
+)
+_PREAMBLE = re.compile(
+    r"\A[\s\"'“*#]*(?:(?:sure|certainly|of course|okay|ok|absolutely|great|gladly|got it|"
+    r"alright)(?:[,!:]|\.\s| thing\b)"
+    r"|here(?:['’]s| is| are|'s)\s+(?:an?|the|your|my|one|some|is)\b[^\n.:]{0,60}(?:prompt|"
+    r"version|rewrit|description|"
+    r"revis|optimi[sz]|result|output|answer|enhanced|improved)"
+    r"|i(?:['’]ve| have| will|['’]ll) (?:rewrit|enhanc|improv|optimi[sz]|refin|creat|revis|"
+    r"expand|made)"
+    r"|i(?:['’]m| am) (?:so |very |more than )?(?:happy|glad|pleased|delighted) to\b"
+    r"|the user (?:wants|asks|is asking|asked|requests|would like)\b"
+    r"|let me (?:think|help|rewrite)\b"
+    r"|(?:the |your |my )?(?:final |new )?(?:optimi[sz]ed|rewritten|improved|enhanced|revised|"
+    r"refined|expanded|updated|"
+    r"final|polished|detailed) (?:image |video |text )?(?:prompt|version|description|output|"
+    r"result)\b"
+    r"[^\n.:：]{0,20}[:：]"
+    r"|(?:prompt|output|answer|result|rewrite)\s*[:：]"
+    r"|(?:positive|optimi[sz]ed)[ _]prompt\b"
+    r"|好的?[，,。!！:：]|当然[，,！!可]|没问题|可以的?[，,！!]|以下(?:是|为)|下面是|这是(?:优化|改写|润色|为您|为你)"
+    r"|(?:改写|优化|润色|扩写|修改|完善|增强)(?:后|之后|过)?的?(?:提示词|prompt|描述|版本|文本|结果|内容|文案)?\s*(?:如下)?\s*[：:]"
+    r"|提示词\s*[：:]|根据您?你?的(?:要求|需求|描述)"
+    r"|用户(?:想要|希望|要求|需要)|(?:很|非常)?高兴(?:为|能为)[您你])",
+    re.IGNORECASE,
+)
+_CLOSING_TALK = re.compile(
+    r"(?:let me know\b|i hope (?:this|that|you)|hope this helps|feel free to|"
+    r"would you like (?:me|any)|what do you think|"
+    r"if you (?:need|want|would like|have any)\b[^.]{0,60}(?:me|let|chang|adjust|question)|"
+    r"(?:^|[.!]\s)(?:note|changes made|improvements|explanation)\s*:|"
+    r"希望(?:这|对你|对您|能帮)|如(?:果|需|有)[^。]{0,20}(?:告诉我|请告知|调整|修改)|请告诉我|[您你]觉得(?:怎么样|如何)|"
+    r"(?:注|说明|改写说明|修改说明|优化说明)\s*[：:])",
+    re.IGNORECASE,
+)
+_RESIDUE = re.compile(
+    r"</?(?:think|thinking|answer|prompt|optimized_prompt|reasoning|analysis|output|system|"
+    r"user|assistant|s|br|p|div|html|body|head)\b[^>\n]{0,40}>"
+    r"|<\|[^|\n]{0,40}\|>|\[/?(?:INST|SYS)\]|<</?SYS>>"
+    r"|\b(?:optimized_prompt|negative_prompt|add_details|enhance_details|original_prompt)\b"
+    r"|[{\[]\s*[\"'][^\"'\n]{1,40}[\"']\s*:|[\"']\s*[}\]]\s*\Z|\A\s*[{\[]|\\n|\\u[0-9a-f]{4}|\\\"|<!doctype",
+    re.IGNORECASE,
+)
+_MARKDOWN = re.compile(
+    r"```|`[^`\n]{1,80}`|\*\*[^*\n]|(?:(?<=\s)|\A)__[^_\s][^_\n]{0,80}__|^\s{0,3}#{1,6}\s|"
+    r"^\s*(?:[-*+•]|\d{1,2}[.)、])\s+\S"
+    r"|!?\[[^\]\n]{1,80}\]\([^)\n]{1,200}\)|^\s*[-*_]{3,}\s*$|^\s*>\s|\n",
+    re.MULTILINE,
+)
+_DANGLING = re.compile(
+    r"(?:\b(?:a|an|the|of|and|or|with|in|on|at|to|from|by|for|its|his|her|their|as|into|while|"
+    r"that|which|is|are|"
+    r"was|were|very|between)|[,;:\-–—(\[（，、；：]|[的和与在着把被及或以是])\s*\Z",
+    re.IGNORECASE,
+)
+_STOPS = ".!?。！？…"
+_CLOSERS = "\"'”’」』》〉»)）]"
+_INNER_STOP = re.compile(r"[a-z)\"'”][.!?]\s+[A-Z\"'“]|[。！？]")
+_OPENERS = {"“": "”", "「": "」", "『": "』", "《": "》", "(": ")", "（": "）"}
+_SHOWN = 40
+# Cheap signs that the slow patterns above are worth a search.
+_TALK_HINTS = (
+    "let me",
+    "hope",
+    "feel free",
+    "would you",
+    "if you",
+    ":",
+    "希望",
+    "如",
+    "请告",
+    "what do",
+    "觉得",
+    "：",
+)
+_RESIDUE_MARKS = frozenset("<>[]{}\\_|")
+_MARKDOWN_MARKS = re.compile(r"[`*_\[\n]")
+
+
+def find_form_violations(original: str, rewrite: str, *, is_tags: bool) -> Iterator[Violation]:
+    """Find what is not the prompt itself, and what was cut off."""
+    bare = without_quotes(rewrite)
+    if _REFUSAL.search(rewrite) and not _REFUSAL.search(original):
+        yield violation("refusal")
+    for code, found in (
+        ("preamble", _PREAMBLE.search(bare)),
+        ("preamble", _closing_talk(bare)),
+        ("residue", _residue(rewrite)),
+        ("markdown", _markdown(bare)),
+    ):
+        if found and found[0].strip() not in original:
+            yield violation(code, found[0].strip()[:_SHOWN] or "a line break")
+    if is_cut(original, rewrite, is_tags=is_tags):
+        yield violation("truncated")
+
+
+def _closing_talk(text: str) -> re.Match[str] | None:
+    lower = text.lower()
+    return _CLOSING_TALK.search(text) if any(hint in lower for hint in _TALK_HINTS) else None
+
+
+def _residue(text: str) -> re.Match[str] | None:
+    return None if _RESIDUE_MARKS.isdisjoint(text) else _RESIDUE.search(text)
+
+
+def _markdown(text: str) -> re.Match[str] | None:
+    """Find markdown; without one of its marks it can only be that of a line's start."""
+    return (_MARKDOWN.search if _MARKDOWN_MARKS.search(text) else _MARKDOWN.match)(text)
+
+
+def is_cut(original: str, rewrite: str, *, is_tags: bool) -> bool:
+    """Whether a rewrite shows that its end is missing.
+
+    Sentences end in a stop. Tags and phrases that are put behind the user's own words need none.
+    """
+    text, source = rewrite.rstrip(), original.rstrip()
+    end = text.rstrip(_CLOSERS)
+    if text.endswith(source) or end.endswith(source.rstrip(_CLOSERS)):
+        return False
+    if end and end[-1] in _STOPS:
+        return False
+    if _DANGLING.search(text) or _is_left_open(text, source):
+        return True
+    is_phrases = is_tags or text.startswith(source.rstrip(_STOPS))
+    return not is_phrases and bool(_INNER_STOP.search(without_quotes(text)))
+
+
+def _is_left_open(text: str, source: str) -> bool:
+    """Whether a bracket or quotation mark was opened and never closed, other than in the source."""
+    return any(
+        text.count(opener) > text.count(closer) and source.count(opener) <= source.count(closer)
+        for opener, closer in _OPENERS.items()
+    )

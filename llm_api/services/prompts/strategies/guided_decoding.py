@@ -1,0 +1,154 @@
+"""The form for small models: they choose phrases, and the prompt keeps the user's own words.
+
+A model of some hundred million parameters cannot follow rules: asked freely it echoes, invents
+people or drifts. Here its answer is bound by a JSON schema whose pattern begins with the user's own
+words and goes on with one phrase of each facet that the user left open, so that it reads the
+subject right before it chooses, and can choose nothing wrong. Of its answer only the choices are
+taken: the user's words stay as they were typed. Measured in docs/decisions/0004-guided-form.md.
+"""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from llm_api.domain.calls import Completion
+from llm_api.services.prompts.language import is_chinese
+from llm_api.services.prompts.strategies.composition import composed, scenes_of, tidied
+from llm_api.services.prompts.strategies.facets import Example, Facet, Phrase, all_facets
+from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.validation import Judge
+
+METHOD = "guided"
+_INSTRUCTION = (
+    "You add words for light, framing, colors, surface and camera that suit a picture."
+    " Answer in JSON."
+)
+_GIST_CHARS = 240
+# The bundled model needs about three tokens for each, and understands hardly any.
+_CHINESE_GIST_CHARS = 30
+_MAX_TOKENS = 400
+
+
+class GuidedForm:
+    """Asks a model that can only choose."""
+
+    method = METHOD
+
+    def __init__(self, judge: Judge) -> None:
+        """Take who judges what was put together."""
+        self._judge = judge
+        self._facets = all_facets()
+
+    def version(self, task: Task) -> str:
+        """Name the phrases that a task is done with; it changes with every word of them."""
+        return f"{task.wanted.type}-{METHOD}-{self._facets.version}"
+
+    def parameters(self, task: Task, *, has_json_mode: bool = False) -> Mapping[str, Any] | None:  # noqa: ARG002  # the form brings its own
+        """Return the chat completion to ask for; None where there is nothing to choose."""
+        facets = self._open(task)
+        if not facets:
+            return None
+        gist = _gist(task.prompt)
+        messages = [{"role": "system", "content": _INSTRUCTION}]
+        for example in self._facets.examples[task.wanted.type]:
+            messages += _turn(example, facets)
+        messages.append({"role": "user", "content": gist})
+        parameters: dict[str, Any] = {
+            "messages": messages,
+            "temperature": 0.3,
+            "top_p": 0.9,
+            "repeat_penalty": 1.12,
+            "repeat_last_n": 96,
+            "max_tokens": _MAX_TOKENS,
+            "response_format": {
+                "type": "json_schema",
+                "json_schema": {"name": "prompt", "schema": _schema(_pattern(gist, facets))},
+            },
+        }
+        if task.request.seed is not None:
+            parameters["seed"] = task.request.seed
+        return parameters
+
+    def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
+        """Build prompts from the user's words and the model's choices; none if it made none."""
+        if task.is_translated:
+            return []
+        if not task.request.enhance_details:
+            return [tidied(task)]
+        facets = self._open(task)
+        chosen = _chosen(task, facets, completion) if completion else []
+        if chosen is None:
+            return []
+        varied = [_varied(facets, chosen, by) for by in range(task.request.n)]
+        return list(dict.fromkeys(self._composed(task, phrases) for phrases in varied))
+
+    def _open(self, task: Task) -> Sequence[Facet]:
+        if task.is_translated or not task.request.enhance_details:
+            return []
+        text = f"{task.source} {task.wanted.style or ''}"
+        return self._facets.open_for(task.wanted.type, text, scenes_of(task))
+
+    def _composed(self, task: Task, phrases: Sequence[Phrase]) -> str:
+        """Put phrases behind the prompt, but none that would make it a worse one."""
+        whole = composed(task, phrases)
+        if self._judge.judge_composed(task, whole).is_good:
+            return whole
+        kept: list[Phrase] = []
+        least = len(self._judge.judge_composed(task, composed(task, [])).violations)
+        for phrase in phrases:
+            verdict = self._judge.judge_composed(task, composed(task, [*kept, phrase]))
+            if len(verdict.violations) <= least:
+                kept.append(phrase)
+        return composed(task, kept)
+
+
+def _chosen(task: Task, facets: Sequence[Facet], completion: Completion) -> Sequence[int] | None:
+    """Return which phrase of each facet the model chose; None if its answer is out of form."""
+    pattern = _pattern(_gist(task.prompt), facets)
+    try:
+        match = re.fullmatch(pattern, json.loads(completion.text)["prompt"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+    if match is None:
+        return None
+    names = [[phrase.en for phrase in facet.phrases] for facet in facets]
+    return [among.index(one) for among, one in zip(names, match.groups(), strict=True)]
+
+
+def _varied(facets: Sequence[Facet], chosen: Sequence[int], by: int) -> Sequence[Phrase]:
+    """Return the chosen phrases, or for a further rewrite those that come so much later."""
+    return [
+        facet.phrases[(at + by) % len(facet.phrases)]
+        for facet, at in zip(facets, chosen, strict=True)
+    ]
+
+
+def _gist(prompt: str) -> str:
+    """Return what the model reads of a prompt: plain words, which need no escape in a pattern."""
+    words = " ".join(re.sub(r"[^\w ,'-]|_", " ", prompt).split())
+    at_most = _CHINESE_GIST_CHARS if is_chinese(words) else _GIST_CHARS
+    return words[:at_most].rstrip(" ,") or "a picture"
+
+
+def _pattern(gist: str, facets: Sequence[Facet]) -> str:
+    return re.sub(r"-", r"\\-", gist) + "".join(f", {facet.pattern}" for facet in facets)
+
+
+def _schema(pattern: str) -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {"prompt": {"type": "string", "pattern": f"^{pattern}$"}},
+        "required": ["prompt"],
+        "additionalProperties": False,
+    }
+
+
+def _turn(example: Example, facets: Sequence[Facet]) -> list[dict[str, str]]:
+    """Show in an example only the facets that are asked for."""
+    chosen = example.chosen_of(frozenset(facet.name for facet in facets))
+    answer = json.dumps({"prompt": ", ".join([example.prompt, *chosen])})
+    return [
+        {"role": "user", "content": example.prompt},
+        {"role": "assistant", "content": answer},
+    ]

@@ -1,0 +1,142 @@
+"""The form for capable models: our written rules, the user's text as data, a free answer."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from typing import Any
+
+from llm_api.domain.calls import Completion
+from llm_api.services.prompts.checks.violations import Violation
+from llm_api.services.prompts.strategies.reply_parser import find_prompts
+from llm_api.services.prompts.task import Task
+from llm_api.services.tokens import estimate_text
+
+METHOD = "instructed"
+TYPES, LANGUAGES = ("image", "video"), ("en", "zh")
+_MIN_TOKENS = 700
+_MAX_TOKENS = 4_000
+_TEMPERATURE = 0.3
+_VARIED_TEMPERATURE = 0.8  # for several rewrites, which should differ
+_MAX_SHOWN = 6_000
+_NAMES = {"en": "English", "zh": "Chinese"}
+_UNITS = {"en": "words", "zh": "Chinese characters"}
+BANDS = {
+    ("image", "en"): (40, 120),
+    ("image", "zh"): (60, 250),
+    ("video", "en"): (60, 150),
+    ("video", "zh"): (80, 280),
+}
+_CHARS_OF_UNIT = {"en": 7, "zh": 1}  # an English word with its space, and a little air
+_AGAIN = {
+    "en": "Write the JSON object again: put these right, keep everything else.",
+    "zh": "请重新写出 JSON 对象：改正这些问题，其余保持不变。",
+}
+
+
+class InstructedForm:
+    """Asks a model that can follow a page of rules."""
+
+    method = METHOD
+
+    def __init__(self) -> None:
+        """Read the rules."""
+        folder = resources.files(__package__)
+        self._rules = {
+            (kind, language): folder.joinpath(f"system_{kind}_{language}.txt").read_text("utf-8")
+            for kind in TYPES
+            for language in LANGUAGES
+        }
+        self._versions = {
+            (kind, language): f"{kind}-{language}-{hashlib.sha256(rules.encode()).hexdigest()[:8]}"
+            for (kind, language), rules in self._rules.items()
+        }
+
+    @property
+    def instructions(self) -> Sequence[str]:
+        """Everything that is said to models and must not come back."""
+        return [*self._rules.values(), *_AGAIN.values()]
+
+    def version(self, task: Task) -> str:
+        """Name the rules that a task is done by; it changes with every word of them."""
+        return self._versions[task.wanted.type, task.language]
+
+    def parameters(self, task: Task, *, has_json_mode: bool = False) -> Mapping[str, Any]:
+        """Return the chat completion to ask for."""
+        rules = self._rules[task.wanted.type, task.language]
+        versions = task.request.n
+        # JSON, because no text a user can write ends a JSON string early.
+        material = json.dumps(_material(task), ensure_ascii=False)
+        needed = 2 * estimate_text([task.source]) + _MIN_TOKENS // 2
+        parameters: dict[str, Any] = {
+            "messages": [
+                {"role": "system", "content": rules},
+                {"role": "user", "content": material},
+            ],
+            "temperature": _TEMPERATURE if versions == 1 else _VARIED_TEMPERATURE,
+            "top_p": 0.8,
+            "max_tokens": min(_MAX_TOKENS, max(_MIN_TOKENS, needed) * versions),
+        }
+        if task.request.seed is not None:
+            parameters["seed"] = task.request.seed
+        if has_json_mode:
+            parameters["response_format"] = {"type": "json_object"}
+        return parameters
+
+    def correction(
+        self,
+        first: Mapping[str, Any],
+        completion: Completion,
+        wrong: Sequence[Violation],
+        task: Task,
+    ) -> Mapping[str, Any]:
+        """Return the completion to ask for after one with something `wrong`."""
+        problems = list(dict.fromkeys(one.message for one in wrong))
+        demand = {"wrong_with_your_text": problems, "task": _AGAIN[task.language]}
+        again = [
+            {"role": "assistant", "content": completion.text[:_MAX_SHOWN] or "{}"},
+            {"role": "user", "content": json.dumps(demand, ensure_ascii=False)},
+        ]
+        return {**first, "messages": [*first["messages"], *again]}
+
+    def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
+        """Return the prompts that the model wrote; none if its answer is cut."""
+        if completion is None or completion.is_cut:
+            return []
+        return find_prompts(completion.text)[: task.request.n]
+
+
+def _material(task: Task) -> Mapping[str, Any]:
+    request, wanted = task.request, task.wanted
+    keep = dict(task.locks.as_words())
+    unwanted = keep.pop("negations", [])
+    material: dict[str, Any] = {
+        "description": task.prompt,
+        "keep": keep,
+        "add_details": request.enhance_details,
+        "language": _NAMES[task.language],
+        "form": "tags" if wanted.is_tags else "sentences",
+        "length": _length(task),
+    }
+    optional = {
+        "verbatim": list(wanted.preserve),
+        "unwanted": unwanted,
+        "style": wanted.style,
+        "camera": request.camera,
+        "duration_seconds": request.duration_seconds,
+        "versions": request.n if request.n > 1 else None,
+    }
+    return material | {name: value for name, value in optional.items() if value}
+
+
+def _length(task: Task) -> str:
+    language = task.language
+    unit, size = _UNITS[language], _CHARS_OF_UNIT[language]
+    longest = (task.wanted.max_length or _MAX_SHOWN) // size
+    if not task.request.enhance_details:
+        return f"about as long as the description, at most {max(longest, 1)} {unit}"
+    low, high = BANDS[task.wanted.type, language]
+    if task.locks.is_detailed:
+        return f"about as long as the description, at most {max(longest, 1)} {unit}"
+    high = min(high, longest)
+    return f"{min(low, high * 2 // 3)} to {high} {unit}"

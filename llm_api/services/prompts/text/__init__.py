@@ -1,0 +1,1 @@
+"""Plain text operations that know nothing of constraints."""

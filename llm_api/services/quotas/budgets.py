@@ -1,0 +1,113 @@
+"""Keeps keys within their budgets of money and tokens.
+
+What a call may cost at most is reserved before it is made. It is settled in the transaction that
+keeps the call's usage row, with what the row says: so a budget and the ledger cannot disagree, and
+a killed worker leaves nothing behind. A call whose usage nobody knows is charged as much as was
+reserved for it.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from llm_api.domain.access import TOKENS, ApiKey, Budget, Reservation
+from llm_api.errors import Forbidden, Unavailable
+from llm_api.services.pricing import PriceList
+from llm_api.services.quotas.estimates import Needs
+from llm_api.services.quotas.exceeded import over_budget
+from llm_api.services.quotas.reservations import Offload, Reservations
+from llm_api.services.routing.catalogue import Destination
+from llm_api.storage import BudgetStore, StoreError
+
+
+@dataclass(frozen=True, slots=True)
+class _Cost:
+    """What a call costs at most, in millionths of a currency."""
+
+    micro: int
+    currency: str
+
+
+class BudgetService:
+    """Reserves for calls what they may cost."""
+
+    def __init__(
+        self,
+        store: BudgetStore | None,
+        prices: PriceList,
+        offload: Offload,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Take the store, None where there is none that can keep budgets, and what calls cost."""
+        self._reservations = None if store is None else Reservations(store, offload)
+        self._prices = prices
+        self._now = now
+
+    def reserve(self, key: ApiKey, request_id: str, needs: Needs, destination: Destination) -> None:
+        """Reserve what a call may take of each of the key's budgets; raises ApiError."""
+        if self._reservations is None:
+            message = "The key has a budget, and this service's store cannot keep budgets."
+            raise Unavailable(message, reason="budget_unavailable", retryable=False)
+        now = self._now()
+        wanted = self._wanted(key, needs, self._most(needs, destination, now), now)
+        try:
+            over = self._reservations.reserve(key.id, request_id, now, list(wanted))
+        except StoreError as error:
+            message = "The key's budget cannot be looked up at the moment; try again."
+            raise Unavailable(message, reason="budget_unavailable", retry_after=1) from error
+        if over is not None:
+            raise over_budget(wanted[over].period, over.unit)
+
+    def release(self, request_id: str) -> None:
+        """Give back what was reserved for a call that was not made."""
+        if self._reservations is not None:
+            self._reservations.release(request_id)
+
+    def _wanted(
+        self, key: ApiKey, needs: Needs, cost: "_Cost | None", now: datetime
+    ) -> dict[Reservation, Budget]:
+        """Say what is to be reserved, of which budget."""
+        wanted = {}
+        for budget in _tightest(key.budgets):
+            amount = _amount(budget, needs, cost)
+            period = period_name(budget.period, now)
+            wanted[Reservation(period, budget.unit, amount, budget.amount)] = budget
+        return wanted
+
+    def _most(self, needs: Needs, destination: Destination, now: datetime) -> _Cost | None:
+        """Return the cost at the dearest model that may answer; None where it is unknown."""
+        others = (*destination.fallbacks, *filter(None, [destination.longer_context]))
+        costs = [
+            self._prices.cost(at.model, needs.usage, now.date()) for at in (destination, *others)
+        ]
+        if costs[0] is None:
+            return None
+        currency = costs[0][1]
+        return _Cost(max(cost[0] for cost in costs if cost and cost[1] == currency), currency)
+
+
+def _tightest(budgets: Iterable[Budget]) -> Iterable[Budget]:
+    """Leave one budget for a period and unit."""
+    found: dict[tuple[str, str], Budget] = {}
+    for budget in sorted(budgets, key=lambda one: one.amount):
+        found.setdefault((budget.period, budget.unit), budget)
+    return found.values()
+
+
+def _amount(budget: Budget, needs: Needs, cost: _Cost | None) -> int:
+    if budget.unit == TOKENS:
+        return needs.tokens
+    if cost is not None and not cost.micro:
+        return 0
+    if cost is None or cost.currency != budget.unit:
+        raise Forbidden(
+            f"The key's budget is in {budget.unit}, and this model has no price in it; use another"
+            " model, or ask the operator of this service.",
+            reason="model_without_price",
+        )
+    return cost.micro
+
+
+def period_name(period: str, moment: datetime) -> str:
+    """Name the day or month of a moment in UTC: 2026-11-23 or 2026-11."""
+    return moment.strftime("%Y-%m-%d" if period == "day" else "%Y-%m")

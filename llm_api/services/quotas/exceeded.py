@@ -1,0 +1,56 @@
+"""The refusals of callers who have had their share."""
+
+import math
+
+from llm_api.domain.access import LimitState
+from llm_api.errors import RateLimited
+
+_MAX_RETRY_AFTER = 60  # SDKs ignore a longer one and then hammer
+
+
+def over_rate(state: LimitState, scope: str) -> RateLimited:
+    """Refuse what is over a limit by time, such as requests a minute."""
+    wait = math.ceil(state.reset_in)
+    error = RateLimited(
+        f"The limit is {state.text}; try again later.",
+        reason="rate_limited",
+        retry_after=min(max(wait, 1), _MAX_RETRY_AFTER),
+        scope=scope,
+    )
+    error.is_spent = wait > _MAX_RETRY_AFTER  # an SDK's own repeats would come too early
+    return error
+
+
+def over_tokens(needed: int, state: LimitState, scope: str) -> RateLimited:
+    """Refuse a call that needs more tokens than are left, or than there will ever be at once."""
+    if needed <= state.limit:
+        return over_rate(state, scope)
+    return RateLimited(
+        f"The call needs about {needed} tokens, and the limit is {state.text}; make the prompt or"
+        " max_tokens smaller.",
+        reason="rate_limited",
+        retryable=False,
+        scope=scope,
+    )
+
+
+def over_concurrency(limit: int, scope: str) -> RateLimited:
+    """Refuse one more call at the same time."""
+    what = "streams" if scope.endswith("streams") else "calls"
+    return RateLimited(
+        f"At most {limit} {what} may run at the same time; try again when one has ended.",
+        reason="too_many_at_once",
+        retry_after=1,
+        scope=scope,
+    )
+
+
+def over_budget(period: str, unit: str) -> RateLimited:
+    """Refuse a call that a key's budget does not cover; only the operator can change that."""
+    return RateLimited(
+        f"The key's {unit} for this {period} are used up, or this call could use more than is left;"
+        " ask the operator of this service.",
+        reason="insufficient_quota",
+        retryable=False,
+        scope=f"key.budget.{period}",
+    )

@@ -1,0 +1,156 @@
+"""The models that callers can name, and which upstream answers for a name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from llm_api.domain.access import ApiKey, Limits
+from llm_api.domain.calls import Model
+from llm_api.domain.key_format import KeySpotter
+from llm_api.errors import Forbidden, NotFound
+from llm_api.upstream.client import UpstreamClient
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a call goes: the upstream, the model's name there, and the name the caller used.
+
+    `fallbacks` are for when it fails, `longer_context` for a conversation that is too long for it.
+    `limits` are the model's own.
+    """
+
+    upstream: UpstreamClient
+    model: str
+    model_asked: str | None
+    is_guided: bool = False
+    has_json_mode: bool = False
+    fallbacks: tuple["Destination", ...] = ()
+    longer_context: "Destination | None" = None
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def model_was_named(self) -> bool:
+        """Whether it was the caller who chose this model."""
+        return self.model_asked is not None
+
+
+class Catalogue:
+    """Knows the models; a name that is not listed goes to the fast upstream as it is."""
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        upstreams: Mapping[str, UpstreamClient],
+        default_upstream: UpstreamClient,
+        *,
+        fallbacks: Mapping[str, Sequence[str]] | None = None,
+        is_closed: bool = False,
+        spotter: KeySpotter | None = None,
+    ) -> None:
+        """Take all known `models`; those whose upstream is not configured are not offered.
+
+        `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
+        every name that is not on offer. `spotter` sees keys where a name should be.
+        """
+        self._spotter = spotter or KeySpotter()
+        self._default = default_upstream
+        self._is_closed = is_closed
+        offered = [model for model in models if model.upstream in upstreams]
+        self._models = {model.id: model for model in offered}
+        # Configured models are offered even where the catalogue does not list them.
+        for name, upstream in upstreams.items():
+            self._models.setdefault(
+                upstream.default_model, Model(id=upstream.default_model, upstream=name)
+            )
+        self._upstreams = upstreams
+        self._fallbacks = fallbacks or {}
+
+    def models(self, key: ApiKey | None = None) -> list[Model]:
+        """Return the models on offer to a key, in the order of the catalogue."""
+        return [model for model in self._models.values() if key is None or key.may_use(model.id)]
+
+    def model(self, name: str, key: ApiKey | None = None) -> Model:
+        """Return a model on offer; raises NotFound, or Forbidden where it is not for the key."""
+        if key is not None and not key.may_use(name):
+            raise _forbidden()
+        if name not in self._models:
+            raise NotFound.of_field(
+                "model", "must be one that GET /v1/models lists.", reason="model_not_found"
+            )
+        return self._models[name]
+
+    def route(
+        self, name: str | None, *, key: ApiKey | None = None, is_exact: bool = False
+    ) -> Destination:
+        """Decide where a call for the model `name` goes; None stands for the configured model.
+
+        It goes only to models that the key may use. `is_exact` leaves out the fallbacks that are
+        the upstream's and not the model's own. Raises NotFound or Forbidden.
+        """
+        # A key in the place of the model would get to the upstream and into the usage row.
+        if name is not None and (self._is_closed or self._spotter.sees_key(name)):
+            self.model(name)
+        known = self._models.get(name or self._default.default_model)
+        upstream = self._upstreams[known.upstream] if known else self._default
+        model = name or upstream.default_model
+        if upstream.serves_one_model:
+            model = upstream.default_model
+            known = self._models[model]
+        others = () if is_exact else self._fallbacks.get(upstream.name, ())
+        destination = self._with_fallbacks(Destination(upstream, model, name), known, others)
+        return destination if key is None or key.models is None else _permitted(destination, key)
+
+    def _with_fallbacks(
+        self, destination: Destination, known: Model | None, others: Sequence[str]
+    ) -> Destination:
+        """Add where else the call may go: what the model says, else `others`."""
+        names = (known.fallback if known else ()) or tuple(others)
+        fallbacks = [self._destination(name) for name in names]
+        longer = self._destination(known.longer_context) if known and known.longer_context else None
+        return replace(
+            destination,
+            is_guided=bool(known and known.is_guided),
+            limits=known.limits if known else Limits(),
+            has_json_mode=_has_json_mode(destination.upstream, known),
+            fallbacks=tuple(other for other in fallbacks if other is not None),
+            longer_context=longer,
+        )
+
+    def _destination(self, name: str) -> Destination | None:
+        """Return the destination that a fallback names, None where it is not on offer."""
+        if (upstream := self._upstreams.get(name)) is not None:
+            name = upstream.default_model
+        if (known := self._models.get(name)) is None:
+            return None
+        upstream = upstream or self._upstreams[known.upstream]
+        return Destination(
+            upstream,
+            name,
+            None,
+            is_guided=known.is_guided,
+            has_json_mode=_has_json_mode(upstream, known),
+        )
+
+
+def _has_json_mode(upstream: UpstreamClient, known: Model | None) -> bool:
+    """Tell whether a model writes JSON when asked to: its entry and its vendor say so."""
+    return bool(known and known.has_json_mode) and upstream.has_json_mode
+
+
+def _permitted(destination: Destination, key: ApiKey) -> Destination:
+    """Leave only the models that a key may use; raises Forbidden."""
+    allowed = set(key.models or ())
+    if destination.model not in allowed:
+        raise _forbidden()
+    longer = destination.longer_context
+    return replace(
+        destination,
+        fallbacks=tuple(other for other in destination.fallbacks if other.model in allowed),
+        longer_context=longer if longer is not None and longer.model in allowed else None,
+    )
+
+
+def _forbidden() -> Forbidden:
+    return Forbidden(
+        "The key is not for this model; GET /v1/models lists those it is for.",
+        reason="model_not_allowed",
+    )

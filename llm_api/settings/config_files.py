@@ -1,0 +1,254 @@
+"""Reads the data in `config/`: the catalogue of models, vendor profiles and prompt targets.
+
+What is wrong in a file is told like a wrong setting: which file, where in it, and what would be
+right.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import marshmallow as ma
+
+from llm_api.domain.access import Limits
+from llm_api.domain.calls import Model
+from llm_api.domain.prompts import GENERIC as GENERIC_TARGET
+from llm_api.domain.prompts import Target
+from llm_api.services.pricing import Price, PriceList
+from llm_api.services.quotas.rate_counter import parse_limits
+from llm_api.settings.settings import SettingsError
+from llm_api.upstream.vendors.error_rules import ErrorRule
+from llm_api.upstream.vendors.errors import REASONS
+from llm_api.upstream.vendors.profiles import GENERIC, Profile
+
+FOLDER = Path("config")
+MODELS = FOLDER / "models.toml"
+PROFILES = FOLDER / "profiles"
+TARGETS = FOLDER / "targets.toml"
+LANGUAGES = ("en", "zh")
+
+
+class _Names(ma.fields.List[Any]):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(ma.fields.String(validate=ma.validate.Length(min=1)), **options)
+
+
+class _Amount(ma.fields.Decimal):
+    """An amount of money, written as a text: a float would not be exact."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ma.ValidationError(['Must be an amount in quotes, such as "0.8".'])
+        amount = super()._deserialize(value, attr, data, **options)
+        if amount is not None and not 0 <= amount < 10**9:
+            raise ma.ValidationError(["Must be at least 0."])
+        return amount
+
+
+def _is_date(value: Any) -> None:
+    if type(value) is not date:
+        raise ma.ValidationError(["Must be a date without quotes, such as 2026-01-31."])
+
+
+class _PriceSchema(ma.Schema):
+    valid_from = ma.fields.Raw(required=True, validate=_is_date)
+    currency = ma.fields.String(required=True, validate=ma.validate.Regexp("[A-Z]{3}$"))
+    input = _Amount(load_default=None)
+    output = _Amount(load_default=None)
+    cached_input = _Amount(load_default=None)
+    reasoning = _Amount(load_default=None)
+    image = _Amount(load_default=None)
+
+
+def _check_rate(text: str) -> None:
+    try:
+        is_right = all(item.amount >= 1 for item in parse_limits(text))
+    except ValueError:
+        is_right = False
+    if not is_right:
+        raise ma.ValidationError("Must be a limit such as 300/minute or 10/second;5000/day.")
+
+
+class _Count(ma.fields.Integer):
+    def __init__(self) -> None:
+        super().__init__(strict=True, validate=ma.validate.Range(1, 10**9))
+
+
+class _LimitsSchema(ma.Schema):
+    requests = ma.fields.String(validate=_check_rate)
+    tokens_per_minute = _Count()
+    concurrent_requests = _Count()
+    concurrent_streams = _Count()
+
+
+class _ModelSchema(ma.Schema):
+    upstream = ma.fields.String(required=True)
+    is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    has_json_mode = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    fallback = _Names(load_default=())
+    longer_context = ma.fields.String(load_default=None)
+    prices = ma.fields.List(ma.fields.Nested(_PriceSchema), load_default=())
+    limits = ma.fields.Nested(_LimitsSchema, load_default=dict)
+
+
+class _CatalogueSchema(ma.Schema):
+    models = ma.fields.Dict(
+        keys=ma.fields.String(), values=ma.fields.Nested(_ModelSchema), required=True
+    )
+
+
+class _Pattern(ma.fields.String):
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
+        text = super()._deserialize(value, attr, data, **options)
+        try:
+            return re.compile(text or "", re.IGNORECASE)
+        except re.error as error:
+            raise ma.ValidationError(["Not a valid regular expression."]) from error
+
+
+class _RuleSchema(ma.Schema):
+    match = _Pattern(required=True)
+    reason = ma.fields.String(required=True, validate=ma.validate.OneOf(sorted(REASONS)))
+    hint = ma.fields.String(load_default=None)
+    retryable = ma.fields.Boolean(load_default=None, truthy={True}, falsy={False})
+    status = ma.fields.List(ma.fields.Integer(strict=True), load_default=())
+
+
+class _ThinkingSchema(ma.Schema):
+    on = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
+    off = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
+
+
+class _ProfileSchema(ma.Schema):
+    title = ma.fields.String(required=True)
+    hosts = _Names(load_default=())
+    token_cap = ma.fields.String(
+        load_default=None, validate=ma.validate.OneOf(["max_tokens", "max_completion_tokens"])
+    )
+    developer_role = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
+    parameters = _Names(load_default=None)
+    json_modes = _Names(load_default=None)
+    thinking = ma.fields.Nested(_ThinkingSchema, load_default=dict)
+    errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
+
+
+class _TargetSchema(ma.Schema):
+    languages = ma.fields.List(
+        ma.fields.String(validate=ma.validate.OneOf(LANGUAGES)),
+        required=True,
+        validate=ma.validate.Length(min=1),
+    )
+    max_length = ma.fields.Dict(
+        keys=ma.fields.String(validate=ma.validate.OneOf(LANGUAGES)),
+        values=ma.fields.Integer(strict=True, validate=ma.validate.Range(min=100)),
+        required=True,
+    )
+    is_tags = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    max_negative = ma.fields.Integer(
+        strict=True, load_default=None, validate=ma.validate.Range(min=1)
+    )
+    note = ma.fields.String(load_default=None)
+
+    @ma.validates_schema
+    def _check_lengths(self, target: dict[str, Any], **_: Any) -> None:
+        if set(target["languages"]) != set(target["max_length"]):
+            message = "Must have a length for each of the languages, and for no other."
+            raise ma.ValidationError({"max_length": [message]})
+
+
+class _TargetsSchema(ma.Schema):
+    targets = ma.fields.Dict(
+        keys=ma.fields.String(), values=ma.fields.Nested(_TargetSchema), required=True
+    )
+
+
+def read_models(root: Path) -> tuple[list[Model], PriceList]:
+    """Read the catalogue of an installation and what its models cost; raises SettingsError."""
+    table = _checked(_CatalogueSchema(), root, MODELS)
+    prices = {
+        name: [Price(**price) for price in traits.pop("prices")]
+        for name, traits in table["models"].items()
+    }
+    models = [
+        Model(
+            name,
+            **traits
+            | {"fallback": tuple(traits["fallback"]), "limits": Limits(**traits["limits"])},
+        )
+        for name, traits in table["models"].items()
+    ]
+    return models, PriceList(prices)
+
+
+def read_profiles(root: Path) -> dict[str, Profile]:
+    """Read the vendor profiles of an installation by their names; raises SettingsError."""
+    paths = sorted((root / PROFILES).glob("*.toml"))
+    profiles = {path.stem: _profile(root, PROFILES / path.name) for path in paths}
+    if GENERIC not in profiles:
+        raise SettingsError([f"{PROFILES / GENERIC}.toml is missing."])
+    return profiles
+
+
+def read_targets(root: Path) -> dict[str, Target]:
+    """Read the models that draw and film by their names; raises SettingsError."""
+    table = _checked(_TargetsSchema(), root, TARGETS)["targets"]
+    if GENERIC_TARGET not in table:
+        raise SettingsError([f"{TARGETS}: targets.{GENERIC_TARGET} is missing."])
+    return {
+        name: Target(name, **traits | {"languages": tuple(traits["languages"])})
+        for name, traits in table.items()
+    }
+
+
+def _profile(root: Path, path: Path) -> Profile:
+    table = _checked(_ProfileSchema(), root, path)
+    names = {
+        name: None if table[name] is None else frozenset(table[name])
+        for name in ("parameters", "json_modes")
+    }
+    return Profile(
+        name=path.stem,
+        hosts=tuple(table["hosts"]),
+        token_cap=table["token_cap"],
+        has_developer_role=table["developer_role"],
+        thinking_on=table["thinking"].get("on"),
+        thinking_off=table["thinking"].get("off"),
+        rules=tuple(
+            ErrorRule(**rule | {"status": frozenset(rule["status"])}) for rule in table["errors"]
+        ),
+        **names,
+    )
+
+
+def _checked(schema: ma.Schema, root: Path, path: Path) -> dict[str, Any]:
+    try:
+        document = tomllib.loads((root / path).read_text("utf-8"))
+    except OSError as error:
+        raise SettingsError([f"{path} cannot be read."]) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError([f"{path} is not valid TOML: {error}."]) from error
+    try:
+        return dict(schema.load(document))
+    except ma.ValidationError as error:
+        raise SettingsError(_lines(path, error.messages_dict)) from error
+
+
+def _lines(where: Path | str, messages: Mapping[Any, Any] | list[Any]) -> list[str]:
+    """Write marshmallow's nested messages as one line each."""
+    if not isinstance(messages, Mapping):
+        return [f"{where}: {message}" for message in messages]
+    return [
+        line
+        for name, inner in messages.items()
+        for line in _lines(
+            f"{where}, {name}" if isinstance(where, Path) else _inside(where, name), inner
+        )
+    ]
+
+
+def _inside(where: str, name: object) -> str:
+    # The second is marshmallow's word for what a table's own names stand for.
+    return where if name in {"_schema", "value"} else f"{where}.{name}"

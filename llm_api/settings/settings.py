@@ -1,0 +1,164 @@
+"""The settings of the service: the only reader of the environment.
+
+They come from the environment, then `.env`, then `backend/.env`; the first that has a value wins,
+and an empty value counts as none. `config/example.env` lists them all.
+"""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import click
+from dotenv import dotenv_values
+
+from llm_api.domain.access import AccessPlan, Limits
+from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.settings.reader import FAST, Reader
+
+PROJECT_ROOT = Path(__file__).resolve().parents[2]
+
+_POSTGRESQL = ("postgresql", "postgresql+psycopg")
+_MYSQL = ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")
+_DATABASES = ("sqlite", *_POSTGRESQL, *_MYSQL)
+_RATE_LIMIT_STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys")
+
+
+class SettingsError(click.ClickException):
+    """The settings are wrong; the message has one line for each, and no secret.
+
+    A ClickException, because `flask --app wsgi …` prints that as a message and not as a traceback.
+    """
+
+    def __init__(self, problems: list[str]) -> None:
+        """Take one sentence for each wrong setting."""
+        super().__init__("\n".join(["The settings are wrong:", *(f"  {p}" for p in problems)]))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that can be configured, checked."""
+
+    upstreams: Mapping[str, UpstreamPlan]
+    local_model: Endpoint | None
+    enable_prompt_optimization: bool
+    database_url: str = field(repr=False)
+    ratelimit_storage_uri: str = field(repr=False)
+    limits: Limits
+    access: AccessPlan
+    max_calls_in_progress: int
+    usage_retention_days: int
+    refuse_unrecorded_calls: bool
+    usage_store: str | None
+    timeouts: Timeouts
+    upstream_concurrency: int
+    circuit_breaker: bool
+    client_write_timeout: float
+    refuse_unknown_parameters: bool
+    catalogue_only: bool
+    bind: str
+    web_concurrency: int
+    shutdown_grace: int
+    root: Path = PROJECT_ROOT
+
+    @property
+    def uses_bundled_model(self) -> bool:
+        """Whether chat goes to the model that came with the installation."""
+        return FAST not in self.upstreams
+
+    @property
+    def max_calls_waiting(self) -> int:
+        """How many calls more may wait for a moment until one of those in progress has ended."""
+        return max(1, self.max_calls_in_progress // 10)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Values that must never be shown."""
+        endpoints = [one for plan in self.upstreams.values() for one in plan.endpoints]
+        if self.local_model is not None:
+            endpoints.append(self.local_model)
+        passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
+        keys = (*(e.key for e in endpoints), *self.access.secrets)
+        return tuple(s for s in (*keys, *passwords) if s)
+
+    @classmethod
+    def from_env(
+        cls, environ: Mapping[str, str] | None = None, *, root: Path = PROJECT_ROOT
+    ) -> "Settings":
+        """Read the settings; `root` is where `.env` is looked for and `instance/` lies.
+
+        Raises SettingsError, which names every wrong setting at once.
+        """
+        values = _merged(os.environ if environ is None else environ, root)
+        read = Reader(values)
+        bind = read.bind("BIND", "127.0.0.1:8000")
+        settings = cls(
+            upstreams=read.upstreams(),
+            local_model=read.local_model(),
+            enable_prompt_optimization=read.boolean("ENABLE_PROMPT_OPTIMIZATION", default=True),
+            database_url=read.url(
+                "DATABASE_URL", f"sqlite:///{root / 'instance' / 'llm_api.db'}", _DATABASES
+            ),
+            ratelimit_storage_uri=read.url(
+                "RATELIMIT_STORAGE_URI", "memory://", _RATE_LIMIT_STORES
+            ),
+            limits=read.limits(),
+            access=read.access(bind),
+            max_calls_in_progress=read.whole("MAX_CALLS_IN_PROGRESS", 1_000, at_most=1_000_000),
+            usage_retention_days=read.whole("USAGE_RETENTION_DAYS", 0, at_least=0, at_most=36_500),
+            refuse_unrecorded_calls=read.boolean("REFUSE_UNRECORDED_CALLS", default=False),
+            usage_store=read.import_name("USAGE_STORE"),
+            timeouts=read.timeouts(),
+            upstream_concurrency=read.whole("UPSTREAM_CONCURRENCY", 1024, at_most=65_536),
+            circuit_breaker=read.boolean("CIRCUIT_BREAKER", default=True),
+            client_write_timeout=read.seconds("CLIENT_WRITE_TIMEOUT", 30),
+            refuse_unknown_parameters=read.boolean("REFUSE_UNKNOWN_PARAMETERS", default=False),
+            catalogue_only=read.boolean("CATALOGUE_ONLY", default=False),
+            bind=bind,
+            web_concurrency=read.whole("WEB_CONCURRENCY", 1, at_most=256),
+            shutdown_grace=read.whole("SHUTDOWN_GRACE", 30, at_most=3_600),
+            root=root,
+        )
+        if read.problems:
+            raise SettingsError(read.problems)
+        return settings
+
+
+def _merged(environ: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Put the three sources together, the strongest last; empty values are left out."""
+    merged: dict[str, str] = {}
+    sources = [_file(root, "backend/.env"), _file(root, ".env"), environ]
+    _refuse_empty_secrets(sources)
+    for source in sources:
+        merged.update({name: text.strip() for name, text in source.items() if text.strip()})
+    return merged
+
+
+def _file(root: Path, name: str) -> dict[str, str]:
+    try:
+        values = dotenv_values(root / name, interpolate=False)
+    except (UnicodeDecodeError, OSError) as error:
+        raise SettingsError([f"{name} must be a readable text file in UTF-8."]) from error
+    return {setting: text for setting, text in values.items() if text is not None}
+
+
+def _refuse_empty_secrets(sources: Sequence[Mapping[str, str]]) -> None:
+    """Refuse what is meant to close a door and does not: most often a variable that is missing."""
+    empty = [
+        name
+        for name in ("API_KEYS", "ADMIN_API_KEY")
+        if any(not source.get(name, name).strip() for source in sources)
+    ]
+    if empty:
+        raise SettingsError(
+            [f"{name} is set and empty; leave it out, or set it." for name in empty]
+        )
+
+
+def _passwords(url: str) -> tuple[str, ...]:
+    """Return the passwords in a URL, as they are written and as they are meant."""
+    parts = urlsplit(url)
+    written = parts.password or ""
+    return (written, unquote(written), *parse_qs(parts.query).get("password", []))

@@ -1,0 +1,128 @@
+"""The file of a spool: JSON lines, locked by the process that writes them."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import secrets
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from pathlib import Path
+
+import orjson
+
+from llm_api.domain.usage import UsageRecord
+
+BATCH_LINES = 1_000
+_ENDED = b'{"state":"ended"'
+_READ_BYTES = 1 << 20
+
+
+class SpoolFile:
+    """An append-only file of begun and ended calls.
+
+    The lock on it (flock) falls with the process that holds it, however that process ends.
+    """
+
+    def __init__(self, descriptor: int, path: Path) -> None:
+        """Take an open and locked file; `create` and `adopt` make one."""
+        self._descriptor = descriptor
+        self.path = path
+        self._read_to = 0
+
+    @classmethod
+    def create(cls, folder: Path) -> "SpoolFile":
+        """Make a new file; raises OSError."""
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+        # It gets its name when it is locked: until then nobody may take it for an orphan.
+        unlocked = path.with_suffix(".new")
+        descriptor = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        unlocked.rename(path)
+        return cls(descriptor, path)
+
+    @classmethod
+    def adopt(cls, path: Path) -> "SpoolFile | None":
+        """Take over the file of a process that is gone; None where it is not."""
+        try:
+            descriptor = os.open(path, os.O_RDWR)
+        except FileNotFoundError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_nlink:  # else its owner removed it a moment ago
+                return cls(descriptor, path)
+        except BlockingIOError:
+            pass
+        os.close(descriptor)
+        return None
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file."""
+        return os.fstat(self._descriptor).st_size
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether lines were appended since the last batch."""
+        return self._read_to < self.size
+
+    def append(self, state: str, record: UsageRecord) -> None:
+        """Add a line; `state` is `begun` or `ended`. Raises OSError."""
+        line = orjson.dumps({"state": state, "record": record}, option=orjson.OPT_APPEND_NEWLINE)
+        written = os.write(self._descriptor, line)
+        if written < len(line):  # the disk is full: half a line must not spoil the next one
+            os.ftruncate(self._descriptor, self.size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def batches(self) -> Iterator[list["SpoolLine"]]:
+        """Yield the unread lines in batches; a batch counts as read when the next is asked for."""
+        while True:
+            text = os.pread(self._descriptor, _READ_BYTES, self._read_to)
+            lines = text.splitlines(keepends=True)[:BATCH_LINES]
+            if lines and not lines[-1].endswith(b"\n"):
+                lines.pop()  # its rest is still being written, or its writer died over it
+            if not lines:
+                return
+            yield [SpoolLine(line) for line in lines]
+            self._read_to += sum(map(len, lines))
+
+    def remove(self) -> None:
+        """Delete the file and let go of it."""
+        with contextlib.suppress(OSError):  # somebody has moved it away
+            self.path.unlink()
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file, so that another process can adopt it."""
+        os.close(self._descriptor)
+
+
+class SpoolLine:
+    """A line of the file; most lines of calls that begin are never looked into."""
+
+    __slots__ = ("_line",)
+
+    def __init__(self, line: bytes) -> None:
+        """Take the line as it was read."""
+        self._line = line
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it tells of the end of a call."""
+        return self._line.startswith(_ENDED)
+
+    def record(self) -> UsageRecord | None:
+        """Return the record; None where a full disk or a power cut has left the line unreadable."""
+        try:
+            fields = orjson.loads(self._line)["record"]
+            fields["created_at"] = datetime.fromisoformat(fields["created_at"])
+            return UsageRecord(**fields)
+        except (ValueError, TypeError, KeyError):
+            return None
+
+
+def ended_records(lines: Iterable[SpoolLine]) -> list[UsageRecord]:
+    """Return the records of the calls that have ended."""
+    return [record for line in lines if line.has_ended and (record := line.record()) is not None]

@@ -1,0 +1,199 @@
+"""The way of a usage row from a call into the store: through a file.
+
+Each process appends to a file of its own under `instance/spool/`: one line when a call begins and
+one when it ends, about 10 µs each. A background thread moves the rows of ended calls into the store
+in batches. So no call waits for the database, and nothing is lost when the database is away (the
+file grows until it is back) or when the process dies: its lock on the file falls, the next process
+to look takes the file over, and a call that began and never ended becomes a row `killed`.
+
+A row is in the store before it leaves the file, so that it may come twice; the store drops the
+second.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from llm_api.domain.usage import UsageRecord
+from llm_api.errors import Unavailable
+from llm_api.storage import RefusedError, StoreError, UsageStore
+from llm_api.storage.spool.file import SpoolFile, ended_records
+
+logger = logging.getLogger(__name__)
+
+ROTATE_BYTES = 4 << 20
+_PAUSE_S = 0.5  # rows of half a second share one commit
+_MAX_PAUSE_S = 10.0
+_ORPHAN_CHECK_S = 30.0
+
+# Runs a function that may block for long, such as a database call, where it stops nobody else.
+Offload = Callable[[Callable[[], None]], None]
+
+
+class Spool:
+    """One process's spool, and the thread that empties it into the store."""
+
+    def __init__(
+        self, folder: Path, store: UsageStore, offload: Offload, *, refuses: bool = False
+    ) -> None:
+        """Open nothing yet: file and thread must belong to the worker, not to its parent.
+
+        `refuses` says that a call whose row cannot be noted is not made.
+        """
+        self.is_saving = True
+        self._refuses = refuses
+        self._folder = folder
+        self._store = store
+        self._offload = offload
+        self._writing = threading.Lock()
+        self._flushing = threading.Lock()
+        self._open_calls: dict[str, UsageRecord] = {}
+        self._file: SpoolFile | None = None
+        self._thread: threading.Thread | None = None
+        self._has_rows = threading.Event()
+        self._is_closing = False
+
+    def begin(self, record: UsageRecord) -> None:
+        """Note that a call is about to reach its upstream."""
+        with self._writing:
+            self._open_calls[record.request_id] = record
+            self._append("begun", record)
+        if self._refuses and not self.is_saving:
+            message = "Usage cannot be recorded at the moment, and calls are not made without."
+            raise Unavailable(message, reason="usage_not_saved", retry_after=5)
+        self.start()
+
+    def end(self, record: UsageRecord) -> None:
+        """Note how a call ended."""
+        with self._writing:
+            self._open_calls.pop(record.request_id, None)
+            self._append("ended", record)
+        self._has_rows.set()
+
+    def _append(self, state: str, record: UsageRecord) -> None:
+        try:
+            if self._file is None:
+                self._file = SpoolFile.create(self._folder)
+            self._file.append(state, record)
+            self.is_saving = True
+        except OSError as error:
+            self.is_saving = False
+            # The row goes to the log, the last place that is left.
+            logger.error(  # noqa: TRY400  # the traceback would say nothing that errno does not
+                "usage row not saved",
+                extra={"state": state, "row": record, "errno": error.errno},
+            )
+
+    def start(self) -> None:
+        """Start the thread, if it does not run yet."""
+        with self._writing:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="usage-spool", daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        pause, checked_at = _PAUSE_S, -_ORPHAN_CHECK_S
+        while not self._is_closing:
+            self._has_rows.clear()
+            try:
+                if time.monotonic() - checked_at >= _ORPHAN_CHECK_S:
+                    checked_at = time.monotonic()
+                    self.adopt_orphans()
+                self.flush()
+                pause = _PAUSE_S
+                self._has_rows.wait(_ORPHAN_CHECK_S)
+            except StoreError as error:
+                logger.warning("usage rows wait for the database", extra={"cause": str(error)})
+                pause = min(pause * 2, _MAX_PAUSE_S)
+            except Exception:  # whatever it is: rows must go on being written
+                logger.exception("usage rows wait")
+                pause = min(pause * 2, _MAX_PAUSE_S)
+            time.sleep(pause)
+
+    def flush(self) -> None:
+        """Move the rows of all ended calls into the store now; raises StoreError."""
+        with self._flushing:
+            if self._file is None:
+                return
+            for batch in self._file.batches():
+                self._save(ended_records(batch))
+            if self._file.size > ROTATE_BYTES:
+                with contextlib.suppress(OSError):  # the full file is as good as a new one
+                    self._rotate(self._file)
+
+    def _save(self, records: list[UsageRecord]) -> None:
+        """Move records into the store; one that it will never take must not hold up the others."""
+        if not records:
+            return
+        try:
+            self._offload(partial(self._store.add, records))
+        except RefusedError as error:
+            if len(records) == 1:
+                extra = {"state": "ended", "row": records[0], "cause": str(error)}
+                logger.error("usage row not saved", extra=extra)  # noqa: TRY400  # nothing to trace
+                return
+            middle = len(records) // 2
+            self._save(records[:middle])
+            self._save(records[middle:])
+
+    def _rotate(self, full: SpoolFile) -> None:
+        """Begin a new file with the calls that are still open, and drop the full one."""
+        with self._writing:
+            if full.has_unread:
+                return
+            new = SpoolFile.create(self._folder)
+            for record in self._open_calls.values():
+                new.append("begun", record)
+            self._file = new
+        full.remove()
+
+    def adopt_orphans(self) -> None:
+        """Move the rows of processes that are gone into the store; raises StoreError.
+
+        A file that cannot be read is left for somebody who can.
+        """
+        for path in sorted(self._folder.glob("*.jsonl")):
+            try:
+                file = SpoolFile.adopt(path)
+            except OSError as error:
+                logger.warning("spool file not readable", extra={"errno": error.errno})
+                continue
+            if file is not None:
+                self._empty(file)
+
+    def _empty(self, orphan: SpoolFile) -> None:
+        try:
+            self._save_all(orphan)
+        except BaseException:
+            orphan.close()
+            raise
+        orphan.remove()
+
+    def _save_all(self, file: SpoolFile) -> None:
+        killed: dict[str, UsageRecord] = {}
+        for batch in file.batches():
+            for line in batch:
+                if (record := line.record()) is not None:
+                    killed.pop(record.request_id, None)
+                    if not line.has_ended:
+                        killed[record.request_id] = record
+            self._save(ended_records(batch))
+        self._save(list(killed.values()))
+
+    def close(self) -> None:
+        """Empty the spool if the store can take it; what it cannot stays for the next process."""
+        self._is_closing = True
+        self._has_rows.set()
+        try:
+            self.flush()
+        except StoreError as error:
+            logger.warning("usage rows stay in the spool", extra={"cause": str(error)})
+            return
+        with self._flushing, self._writing:
+            if self._file is not None and not self._open_calls and not self._file.has_unread:
+                self._file.remove()
+                self._file = None

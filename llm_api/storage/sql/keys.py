@@ -1,0 +1,179 @@
+"""API keys in a SQL database."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, fields, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from llm_api.domain.access import ApiKey, Budget, Limits
+from llm_api.storage import StoreError
+from llm_api.storage.sql.engine import READS
+from llm_api.storage.sql.errors import what_failed
+from llm_api.storage.sql.tables import api_key_secrets, api_keys
+from llm_api.storage.sql.usage import check_revision
+
+_LIMITS = {field.name for field in fields(Limits)}
+
+
+class SqlKeyStore:
+    """Keeps keys in the tables `api_keys` and `api_key_secrets`."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine from `make_engine`."""
+        self._engine = engine
+
+    def add(self, key: ApiKey, digest: str) -> None:
+        """See KeyStore."""
+        with self._writing() as connection:
+            connection.execute(sa.insert(api_keys), _row(key))
+            _add_secret(connection, key.id, digest, key.created_at)
+
+    def find(self, digest: str, at: datetime) -> ApiKey | None:
+        """See KeyStore."""
+        ends = api_key_secrets.c.expires_at, api_keys.c.expires_at
+        # One that has ended is not even read: the time to do so would tell it from one that nobody
+        # ever had.
+        row = self._first(
+            sa.select(api_keys, ends[0].label("ends_at"))
+            .join(api_key_secrets, api_key_secrets.c.key_id == api_keys.c.id)
+            .where(api_key_secrets.c.digest == digest, api_keys.c.disabled_at.is_(None))
+            .where(*(end.is_(None) | (end > _naive(at)) for end in ends))
+        )
+        if row is None:
+            return None
+        key = _key(row)
+        moments = [moment for moment in (key.expires_at, _in_utc(row["ends_at"])) if moment]
+        return replace(key, expires_at=min(moments, default=None))
+
+    def get(self, key_id: str) -> ApiKey | None:
+        """See KeyStore."""
+        row = self._first(sa.select(api_keys).where(api_keys.c.id == key_id))
+        return None if row is None else _key(row)
+
+    def all(self) -> list[ApiKey]:
+        """See KeyStore."""
+        statement = sa.select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
+        with self._reading() as connection:
+            return [_key(row) for row in connection.execute(statement).mappings()]
+
+    def change(self, key: ApiKey) -> bool:
+        """See KeyStore."""
+        row = _row(key)
+        del row["created_at"], row["disabled_at"]
+        with self._writing() as connection:
+            if not _is_there(connection, key.id):
+                return False
+            connection.execute(sa.update(api_keys).where(api_keys.c.id == key.id), row)
+            return True
+
+    def disable(self, key_id: str, at: datetime) -> bool:
+        """See KeyStore."""
+        enabled = (api_keys.c.id == key_id) & api_keys.c.disabled_at.is_(None)
+        with self._writing() as connection:
+            if not _is_there(connection, key_id):
+                return False
+            connection.execute(sa.update(api_keys).where(enabled).values(disabled_at=_naive(at)))
+            return True
+
+    def rotate(self, key_id: str, digest: str, *, at: datetime, until: datetime) -> bool:
+        """See KeyStore."""
+        secrets = api_key_secrets.c
+        ends_later = secrets.expires_at.is_(None) | (secrets.expires_at > _naive(until))
+        with self._writing() as connection:
+            if not _is_there(connection, key_id):
+                return False
+            older = sa.update(api_key_secrets).where(secrets.key_id == key_id, ends_later)
+            connection.execute(older.values(expires_at=_naive(until)))
+            _add_secret(connection, key_id, digest, at)
+            return True
+
+    def check(self) -> None:
+        """See KeyStore."""
+        with self._reading() as connection:
+            check_revision(connection)
+
+    def close(self) -> None:
+        """See KeyStore."""
+        self._engine.dispose()
+
+    def _first(self, statement: sa.Select[Any]) -> sa.RowMapping | None:
+        with self._reading() as connection:
+            return connection.execute(statement).mappings().first()
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        try:
+            with self._engine.connect().execution_options(**READS) as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(what_failed(error)) from error
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(what_failed(error)) from error
+
+
+def _is_there(connection: Connection, key_id: str) -> bool:
+    # Asked for, because MySQL counts only the rows that an update makes different. Locked, so that
+    # two rotations at once come one after the other.
+    statement = sa.select(api_keys.c.id).where(api_keys.c.id == key_id).with_for_update()
+    return connection.scalar(statement) is not None
+
+
+def _add_secret(connection: Connection, key_id: str, digest: str, at: datetime | None) -> None:
+    row = {"digest": digest, "key_id": key_id, "created_at": _naive(at), "expires_at": None}
+    connection.execute(sa.insert(api_key_secrets), row)
+
+
+def _row(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "created_at": _naive(key.created_at),
+        "expires_at": _naive(key.expires_at),
+        "disabled_at": _naive(key.disabled_at),
+        "is_admin": key.is_admin,
+        "models": None if key.models is None else list(key.models),
+        "routes": None if key.routes is None else list(key.routes),
+        "limits": asdict(key.limits),
+        "budgets": [asdict(budget) for budget in key.budgets],
+        "tags": ",".join(key.tags),
+    }
+
+
+def _key(row: sa.RowMapping) -> ApiKey:
+    return ApiKey(
+        id=row["id"],
+        name=row["name"],
+        created_at=_in_utc(row["created_at"]),
+        expires_at=_in_utc(row["expires_at"]),
+        disabled_at=_in_utc(row["disabled_at"]),
+        is_admin=row["is_admin"],
+        models=_texts(row["models"]),
+        routes=_texts(row["routes"]),
+        # A later release may have written limits that this one does not know.
+        limits=Limits(**{name: row["limits"][name] for name in _LIMITS & row["limits"].keys()}),
+        budgets=tuple(Budget(**budget) for budget in row["budgets"]),
+        tags=tuple(tag for tag in row["tags"].split(",") if tag),
+    )
+
+
+def _texts(names: list[str] | None) -> tuple[str, ...] | None:
+    return None if names is None else tuple(names)
+
+
+def _naive(moment: datetime | None) -> datetime | None:
+    # The columns are UTC by definition.
+    return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
+
+
+def _in_utc(moment: datetime | None) -> datetime | None:
+    return None if moment is None else moment.replace(tzinfo=UTC)

@@ -1,0 +1,131 @@
+"""The schema. A change here needs a migration in `migrations/versions/`; a test compares them.
+
+Texts that callers choose can have any characters: on MySQL the tables are made as utf8mb4, whatever
+the server is set to, with the collation of `llm_api.storage.sql.mysql.table_options`. Sums and
+counts are BIGINT, because they outlive 2^31, and money is a whole number of millionths.
+"""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+
+from llm_api.storage.sums import SUMS
+
+# The migration that makes this schema.
+REVISION = "0005"
+
+metadata = sa.MetaData()
+
+# MySQL's own kind has no fractions of a second.
+Moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
+
+# One row for every call that was about to reach an upstream.
+usage = sa.Table(
+    "usage",
+    metadata,
+    sa.Column("request_id", sa.String(64), primary_key=True),
+    sa.Column("created_at", Moment, nullable=False, index=True, comment="UTC"),
+    sa.Column("route", sa.String(64), nullable=False),
+    sa.Column("model_asked", sa.String(256), nullable=True),
+    sa.Column("model", sa.String(256), nullable=False),
+    sa.Column("upstream", sa.String(64), nullable=False),
+    sa.Column("status", sa.String(32), nullable=False),
+    sa.Column("reason", sa.String(64), nullable=True),
+    sa.Column("attempts", sa.Integer(), nullable=False),
+    sa.Column("prompt_tokens", sa.BigInteger(), nullable=True),
+    sa.Column("completion_tokens", sa.BigInteger(), nullable=True),
+    sa.Column("usage_source", sa.String(16), nullable=False),
+    sa.Column("upstream_ms", sa.BigInteger(), nullable=True),
+    sa.Column("total_ms", sa.BigInteger(), nullable=True),
+    sa.Column("tries", sa.JSON(), nullable=True, comment="Every attempt: where, and its end"),
+    sa.Column("key_id", sa.String(64), nullable=True),
+    sa.Column("http_status", sa.Integer(), nullable=True),
+    sa.Column("cached_tokens", sa.BigInteger(), nullable=True),
+    sa.Column("reasoning_tokens", sa.BigInteger(), nullable=True),
+    sa.Column("images", sa.BigInteger(), nullable=True),
+    sa.Column("first_token_ms", sa.BigInteger(), nullable=True),
+    sa.Column("own_ms", sa.BigInteger(), nullable=True),
+    sa.Column("cost_micro", sa.BigInteger(), nullable=True, comment="Millionths of the currency"),
+    sa.Column("currency", sa.String(3), nullable=True),
+    sa.Column("tags", sa.String(512), nullable=False, server_default=""),
+    sa.Column("lineage_id", sa.String(64), nullable=True),
+)
+
+
+def _rollup(name: str) -> sa.Table:
+    """Make a table of sums: one row for a span of time and all the dimensions."""
+    return sa.Table(
+        name,
+        metadata,
+        sa.Column("starts_at", Moment, primary_key=True, comment="UTC"),
+        sa.Column(
+            "dimensions", sa.String(32), primary_key=True, comment="Digest of the next eight"
+        ),
+        sa.Column("key_id", sa.String(64), nullable=False),
+        sa.Column("route", sa.String(64), nullable=False),
+        sa.Column("model", sa.String(256), nullable=False),
+        sa.Column("upstream", sa.String(64), nullable=False),
+        sa.Column("status", sa.String(32), nullable=False),
+        sa.Column("usage_source", sa.String(16), nullable=False),
+        sa.Column("currency", sa.String(3), nullable=False),
+        sa.Column("tags", sa.String(512), nullable=False),
+        *(sa.Column(name, sa.BigInteger(), nullable=False) for name in SUMS),
+    )
+
+
+usage_hourly = _rollup("usage_hourly")
+usage_daily = _rollup("usage_daily")
+
+# What a key has spent in a day or month: tokens, or millionths of a currency.
+budget_spending = sa.Table(
+    "budget_spending",
+    metadata,
+    sa.Column("key_id", sa.String(64), primary_key=True),
+    sa.Column("period", sa.String(10), primary_key=True, comment="2026-11-23 or 2026-11, UTC"),
+    sa.Column("unit", sa.String(8), primary_key=True),
+    sa.Column("spent", sa.BigInteger(), nullable=False),
+    sa.Column("reserved", sa.BigInteger(), nullable=False),
+)
+
+# What calls in progress may take of it, until their usage rows say what they took.
+budget_reservations = sa.Table(
+    "budget_reservations",
+    metadata,
+    sa.Column("request_id", sa.String(64), primary_key=True),
+    sa.Column("period", sa.String(10), primary_key=True),
+    sa.Column("unit", sa.String(8), primary_key=True),
+    sa.Column("key_id", sa.String(64), nullable=False, index=True),
+    sa.Column("amount", sa.BigInteger(), nullable=False),
+    sa.Column("created_at", Moment, nullable=False, comment="UTC"),
+)
+
+# Who may call. The secret itself is kept nowhere: api_key_secrets has its SHA-256.
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(64), nullable=False),
+    sa.Column("created_at", Moment, nullable=False, comment="UTC, as are all moments"),
+    sa.Column("expires_at", Moment, nullable=True),
+    sa.Column("disabled_at", Moment, nullable=True),
+    sa.Column("is_admin", sa.Boolean(), nullable=False),
+    sa.Column("models", sa.JSON(none_as_null=True), nullable=True, comment="NULL for all"),
+    sa.Column("routes", sa.JSON(none_as_null=True), nullable=True, comment="NULL for all"),
+    sa.Column("limits", sa.JSON(), nullable=False),
+    sa.Column("budgets", sa.JSON(), nullable=False),
+    sa.Column("tags", sa.String(512), nullable=False, server_default=""),
+)
+# After a rotation a key has two of them, until the older one ends.
+api_key_secrets = sa.Table(
+    "api_key_secrets",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True, comment="SHA-256 in hexadecimal"),
+    sa.Column(
+        "key_id",
+        sa.String(32),
+        sa.ForeignKey("api_keys.id", ondelete="CASCADE"),
+        nullable=False,
+        index=True,
+    ),
+    sa.Column("created_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=True),
+)

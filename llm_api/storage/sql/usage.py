@@ -1,0 +1,137 @@
+"""The usage store in a SQL database."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
+from llm_api.storage import RefusedError, StoreError
+from llm_api.storage.sql.budgets import settle
+from llm_api.storage.sql.engine import READS
+from llm_api.storage.sql.errors import what_failed
+from llm_api.storage.sql.reports import read_sums
+from llm_api.storage.sql.rollups import add_to_rollups
+from llm_api.storage.sql.tables import REVISION, usage
+
+# Alembic's own table.
+_VERSION = sa.table("alembic_version", sa.column("version_num"))
+# What is longer than its column would lose the row on PostgreSQL and MySQL.
+_LENGTHS = {
+    column.name: column.type.length
+    for column in usage.columns
+    if isinstance(column.type, sa.String) and column.type.length
+}
+
+
+class SqlUsageStore:
+    """Keeps usage rows in the table `usage`."""
+
+    def __init__(self, engine: Engine) -> None:
+        """Take an engine from `make_engine`."""
+        self.engine = engine
+
+    def add(self, records: Sequence[UsageRecord]) -> None:
+        """See UsageStore."""
+        rows = {record.request_id: _row(record) for record in records}
+        if not rows:
+            return
+        try:
+            try:
+                self._insert(list(rows.values()))
+            except sa.exc.IntegrityError:
+                self._insert_new(rows)
+        # A number that is too large is not even a DBAPI's error on SQLite.
+        except (sa.exc.DataError, sa.exc.IntegrityError, OverflowError) as error:
+            raise RefusedError("The database does not take a value of a row.") from error
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(what_failed(error)) from error
+
+    def _insert(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        with self.engine.begin() as connection:
+            _keep(connection, rows)
+
+    def _insert_new(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
+        """Insert the rows that are not there yet.
+
+        Looked up instead of `ON CONFLICT`, which every database spells differently. A row comes
+        twice only when a process died between its commit and the removal of its spool file, and one
+        process at a time reads such a file.
+        """
+        ids = sa.select(usage.c.request_id).where(usage.c.request_id.in_(list(rows)))
+        with self.engine.begin() as connection:
+            known = set(connection.scalars(ids))
+            if new := [row for request_id, row in rows.items() if request_id not in known]:
+                _keep(connection, new)
+
+    def report(self, query: UsageQuery) -> list[UsageSums]:
+        """See UsageStore."""
+        try:
+            with self._reading() as connection:
+                return read_sums(connection, query)
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(what_failed(error)) from error
+
+    def prune(self, before: datetime, at_most: int) -> int:
+        """See UsageStore."""
+        old = (
+            sa.select(usage.c.request_id)
+            .where(usage.c.created_at < before.replace(tzinfo=None))
+            .order_by(usage.c.created_at)
+            .limit(at_most)
+        )
+        try:
+            # Looked up first, and outside of the writing: MySQL takes no LIMIT in a subquery.
+            with self._reading() as connection:
+                ids = list(connection.scalars(old))
+            if ids:
+                with self.engine.begin() as connection:
+                    connection.execute(sa.delete(usage).where(usage.c.request_id.in_(ids)))
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(what_failed(error)) from error
+        return len(ids)
+
+    def _reading(self) -> AbstractContextManager[sa.Connection]:
+        return self.engine.connect().execution_options(**READS)
+
+    def check(self) -> None:
+        """See UsageStore."""
+        try:
+            with self._reading() as connection:
+                check_revision(connection)
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(what_failed(error)) from error
+
+    def close(self) -> None:
+        """See UsageStore."""
+        self.engine.dispose()
+
+
+def _keep(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert rows, with everything that must agree with them."""
+    connection.execute(sa.insert(usage), rows)
+    add_to_rollups(connection, rows)
+    settle(connection, rows)
+
+
+def check_revision(connection: sa.Connection) -> None:
+    """Raise StoreError where the schema is not the one of `tables`."""
+    revisions = set(connection.scalars(sa.select(_VERSION.c.version_num)))
+    if revisions != {REVISION}:
+        raise StoreError(
+            f"The database has the schema {', '.join(sorted(revisions)) or 'of nobody'}, and"
+            f" this release needs {REVISION}; run `flask --app wsgi db upgrade`."
+        )
+
+
+def _row(record: UsageRecord) -> dict[str, Any]:
+    # dataclasses.asdict copies every value deeply, which costs more than the insert.
+    row = {name: getattr(record, name) for name in UsageRecord.__slots__}
+    row["created_at"] = record.created_at.replace(tzinfo=None)  # the column is UTC by definition
+    for name, length in _LENGTHS.items():
+        if row[name] is not None and len(row[name]) > length:
+            row[name] = row[name][:length]
+    return row

@@ -1,0 +1,1 @@
+"""Parses what an upstream answers, whole or streamed."""

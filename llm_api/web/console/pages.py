@@ -1,0 +1,47 @@
+"""For people with a browser: `/` and `/docs`. Every file comes from this service."""
+
+from pathlib import Path
+
+import flask_swagger_ui
+from flask import Blueprint, Response, make_response, render_template
+
+from llm_api.web.health import DEMO_NOTE
+from llm_api.web.request.context import services
+
+# Only the wheel's dist/ folder is used: Swagger UI itself.
+_SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
+# Swagger UI writes style attributes and draws its icons from data: addresses.
+_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none';"
+    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+blueprint = Blueprint(
+    "pages",
+    __name__,
+    template_folder="templates",
+    static_folder="static",
+    static_url_path="/static",
+)
+swagger_ui = Blueprint(
+    "swagger_ui", __name__, static_folder=str(_SWAGGER_UI), static_url_path="/docs/swagger-ui"
+)
+
+
+@blueprint.get("/")
+def index() -> Response:
+    """Say what this is and where to go on."""
+    note = DEMO_NOTE if services().is_demo else None
+    return _page("index.html", demo_note=note, models=services().catalogue.models())
+
+
+@blueprint.get("/docs", strict_slashes=False)
+def docs() -> Response:
+    """Show the API document in Swagger UI."""
+    return _page("docs.html")
+
+
+def _page(template: str, **values: object) -> Response:
+    response = make_response(render_template(template, **values))
+    response.headers["Content-Security-Policy"] = _POLICY
+    return response

@@ -1,0 +1,1 @@
+"""Everything that happens to a request before its view."""

@@ -1,0 +1,244 @@
+"""The one strict JSON decoder: from a request's stream to a JSON object, or a clear refusal.
+
+Python's own decoder takes NaN, duplicate keys, lone surrogates and digits without end, and fails
+with RecursionError or ValueError on others; each of these has killed a gateway further in. Here
+they are refused with the place where they stand. One long string costs what it costs `json.loads`,
+a thousand small objects three times as much.
+"""
+
+import json
+import math
+import re
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from llm_api.domain.safe_text import made_printable
+from llm_api.errors import InvalidRequest
+
+MAX_DEPTH = 32
+MAX_DIGITS = 19  # of an integer: what fits into 64 bits
+_MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
+MAX_FIELDS = 128  # at the top level; no API here has half as many
+
+# By these a client would choose the upstream, its key or its headers (CVE-2024-6587 in LiteLLM).
+FORBIDDEN = frozenset(
+    [
+        "api_base",
+        "base_url",
+        "api_key",
+        "api_version",
+        "extra_headers",
+        "extra_body",
+        "user_config",
+        "custom_llm_provider",
+        "proxy",
+        "proxies",
+        "organization",
+        "headers",
+        "default_headers",
+        "extra_query",
+        "default_query",
+        "baseURL",
+        "baseUrl",
+        "apiBase",
+        "apiKey",
+        "azure_endpoint",
+        "azure_ad_token",
+        "api_type",
+        "deployment_id",
+    ]
+)
+# Below these stand names that the caller gives to things of his own.
+_CALLERS_OWN = re.compile(
+    r"(tools\[\d+\]\.function\.parameters|functions\[\d+\]\.parameters"
+    r"|response_format\.json_schema\.schema|metadata)\b"
+)
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_DESCRIPTIONS = {
+    "number_not_finite": "must be a finite number.",
+    "number_too_long": f"must be an integer of 64 bits, which has at most {MAX_DIGITS} digits.",
+    "duplicate_key": "must have every key once.",
+    "forbidden_parameter": "is not yours to set: the operator chooses upstream, key and headers.",
+    "invalid_unicode": "must be valid Unicode without lone surrogates.",
+}
+
+
+class _Refused(Exception):
+    """A rule is broken somewhere; `_locate` finds out where."""
+
+
+def decode_object(raw: bytes) -> dict[str, Any]:
+    """Decode a request body; raises InvalidRequest."""
+    try:
+        text = raw.decode()
+        document = _decode(text)
+    except UnicodeDecodeError as error:
+        raise _refusal("json_invalid", "The body must be JSON in UTF-8.") from error
+    except RecursionError as error:
+        _raise_too_deep(error)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _refusal(
+            "json_invalid", f"The body must be valid JSON; it is not at {where}."
+        ) from error
+    if not isinstance(document, dict):
+        raise _refusal("not_an_object", "The body must be a JSON object: {…}.")
+    if len(document) > MAX_FIELDS:
+        raise _refusal("too_many_fields", f"The body must have at most {MAX_FIELDS} fields.")
+    if _is_too_deep(document):
+        _raise_too_deep(None)
+    if "\\u" in text:  # only an escape can bring in half a character
+        _refuse_surrogates(document)
+    return document
+
+
+def _decode(text: str) -> Any:
+    try:
+        return _FAST.decode(text)
+    except _Refused:
+        _raise_located(_MARKING.decode(text))
+        # Only names of the caller's own were in the way.
+        return _UNFORBIDDING.decode(text)
+
+
+def _refusal(reason: str, message: str) -> InvalidRequest:
+    return InvalidRequest(message, reason=reason)
+
+
+def _wrong_at(path: str, reason: str) -> InvalidRequest:
+    if not path:
+        return _refusal(reason, f"The body {_DESCRIPTIONS[reason]}")
+    # The keys on the way are the client's: broken ones could not even be answered with.
+    field = made_printable(path)
+    return InvalidRequest.of_field(field, _DESCRIPTIONS[reason], reason=reason)
+
+
+def _raise_too_deep(cause: Exception | None) -> NoReturn:
+    message = f"The body must be nested at most {MAX_DEPTH} levels deep."
+    raise _refusal("too_deep", message) from cause
+
+
+def _is_too_deep(document: dict[str, Any]) -> bool:
+    level: list[Any] = [document]
+    for _ in range(MAX_DEPTH):
+        level = [
+            child
+            for parent in level
+            for child in (parent.values() if isinstance(parent, dict) else parent)
+            if child and isinstance(child, (dict, list))
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _refuse_surrogates(document: dict[str, Any]) -> None:
+    for path, value in _walk(document):
+        texts = value if isinstance(value, dict) else [value]
+        if any(isinstance(text, str) and _SURROGATE.search(text) for text in texts):
+            raise _wrong_at(path, "invalid_unicode")
+
+
+# --- hooks of the fast decoder: they only notice ---
+
+
+def _is_too_long(digits: str) -> bool:
+    return len(digits) > MAX_DIGITS and len(digits.removeprefix("-")) > MAX_DIGITS
+
+
+def _integer(digits: str) -> int:
+    if _is_too_long(digits):
+        raise _Refused
+    number = int(digits)
+    if not _MIN_INTEGER <= number <= _MAX_INTEGER:
+        raise _Refused
+    return number
+
+
+def _float(digits: str) -> float:
+    number = float(digits)
+    if not math.isfinite(number):
+        raise _Refused
+    return number
+
+
+def _refuse(_: str) -> NoReturn:
+    raise _Refused
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document = dict(pairs)
+    if len(pairs) < 2:  # half of all objects in a deep body: no key can stand twice
+        if document and pairs[0][0] in FORBIDDEN:
+            raise _Refused
+        return document
+    if len(document) != len(pairs) or not FORBIDDEN.isdisjoint(document):
+        raise _Refused
+    return document
+
+
+# --- hooks of the marking decoder: they leave a mark where the rule is broken ---
+
+
+class _Mark:
+    """Stands in a document in place of a value that breaks a rule."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class _Suspect(dict[str, Any]):
+    """An object that has a forbidden key."""
+
+
+def _marked_integer(digits: str) -> int | _Mark:
+    if _is_too_long(digits) or not _MIN_INTEGER <= int(digits) <= _MAX_INTEGER:
+        return _Mark("number_too_long")
+    return int(digits)
+
+
+def _marked_float(digits: str) -> float | _Mark:
+    number = float(digits)
+    return number if math.isfinite(number) else _Mark("number_not_finite")
+
+
+def _marked_object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Mark:
+    document = dict(pairs)
+    if len(document) != len(pairs):
+        return _Mark("duplicate_key")
+    return document if FORBIDDEN.isdisjoint(document) else _Suspect(document)
+
+
+_FAST = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_refuse
+)
+_MARKING = json.JSONDecoder(
+    object_pairs_hook=_marked_object,
+    parse_int=_marked_integer,
+    parse_float=_marked_float,
+    parse_constant=lambda _: _Mark("number_not_finite"),
+)
+_UNFORBIDDING = json.JSONDecoder()
+
+
+def _raise_located(document: Any) -> None:
+    """Raise for the first mark; return where only the caller's own names looked forbidden."""
+    for path, value in _walk(document):
+        if isinstance(value, _Mark):
+            raise _wrong_at(path, value.reason)
+        if isinstance(value, _Suspect) and not _CALLERS_OWN.match(path):
+            key = next(key for key in value if key in FORBIDDEN)
+            raise _wrong_at(f"{path}.{key}" if path else key, "forbidden_parameter")
+
+
+def _walk(document: Any) -> Iterator[tuple[str, Any]]:
+    """Yield every value with its path, such as `messages[3].role`; parents come first."""
+    todo: list[tuple[str, Any]] = [("", document)]
+    while todo:
+        path, value = todo.pop()
+        yield path, value
+        if isinstance(value, dict):
+            prefix = f"{path}." if path else ""
+            todo += [(f"{prefix}{key}"[:200], child) for key, child in value.items()]
+        elif isinstance(value, list):
+            todo += [(f"{path}[{i}]"[:200], child) for i, child in enumerate(value)]

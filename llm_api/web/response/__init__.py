@@ -1,0 +1,1 @@
+"""Everything that happens to an answer after its view."""

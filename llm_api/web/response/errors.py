@@ -1,0 +1,90 @@
+"""Renders every error as JSON, in the dialect of the path it happened on."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from llm_api.errors import (
+    ApiError,
+    InvalidRequest,
+    MethodNotAllowed,
+    NotFound,
+    ServiceError,
+    Unavailable,
+)
+from llm_api.runtime.drain import OUT_OF_MEMORY
+from llm_api.web.response.error_formats import error_document, error_headers
+
+logger = logging.getLogger(__name__)
+
+
+def json_response(document: Any, status: int = 200) -> Response:
+    """Make a JSON response of a value that orjson can write; bytes are taken for JSON already."""
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
+    return Response(body, status=status, content_type="application/json")
+
+
+def register_error_handlers(app: Flask) -> None:
+    """Answer every error of the application from here.
+
+    After `flask_smorest.Api(app)`, which installs a handler of its own.
+    """
+    app.register_error_handler(ApiError, error_response)
+    app.register_error_handler(HTTPException, _answer_http)
+    app.register_error_handler(Exception, _answer_crash)
+    app.register_error_handler(MemoryError, _answer_exhaustion)
+
+
+def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = None) -> Response:
+    """Make the answer of an error; `more_details` stand beside the usual ones."""
+    document = error_document(error, request.path, g.request_id, more_details)
+    response = json_response(document, error.status)
+    response.headers.update(error_headers(error, request.path))
+    g.log["reason"] = error.reason
+    if error.hint:
+        g.log["hint"] = error.hint
+    return response
+
+
+def _answer_http(error: HTTPException) -> Response:
+    """Answer what Flask and Werkzeug raise; a redirect is no error and stays as it is."""
+    status = error.code or 500
+    if status < 400 or error.response is not None:
+        return error.get_response()  # type: ignore[return-value]  # a WSGI response is all Flask needs
+    if status == 404:
+        return error_response(NotFound("There is no such path.", reason="not_found"))
+    if status == 405:
+        return error_response(_method_not_allowed(error))
+    if status < 500:
+        return error_response(InvalidRequest("The request is malformed.", reason="bad_request"))
+    return _answer_crash(error)
+
+
+def _method_not_allowed(error: HTTPException) -> MethodNotAllowed:
+    allowed = [value for name, value in error.get_headers() if name == "Allow"]
+    return MethodNotAllowed(
+        f"This path takes {', '.join(allowed) or 'other methods'}, not {request.method[:20]}.",
+        reason="method_not_allowed",
+        headers=[("Allow", value) for value in allowed],
+    )
+
+
+def _answer_crash(error: Exception) -> Response:
+    """Answer a fault of our own; what happened goes to the log, not to the caller."""
+    logger.error("unexpected error", exc_info=error, extra={"path": request.path[:200]})
+    message = "Something went wrong in this service; quote the request id to its operator."
+    return error_response(ServiceError(message, reason="internal_error"))
+
+
+def _answer_exhaustion(_: Exception) -> Response:
+    """Answer a request that the process has no memory left for; a smaller one may be served."""
+    # What else has failed meanwhile is not known: llm_api/server/gunicorn_worker.py replaces the worker.
+    request.environ[OUT_OF_MEMORY] = True
+    # Without a traceback, which would take up more of it.
+    logger.error("out of memory", extra={"path": request.path[:200]})
+    message = "This service has no memory left for the request; try again later."
+    return error_response(Unavailable(message, reason="out_of_memory", retry_after=5))

@@ -1,0 +1,65 @@
+"""Server-sent events: a streamed answer, in the form that every OpenAI SDK takes."""
+
+import logging
+from collections.abc import Iterator
+
+import orjson
+from flask import Response, g
+
+from llm_api.errors import ApiError, ServiceError
+from llm_api.services.chat import AnswerStream
+from llm_api.web.response.error_formats import openai_error
+
+logger = logging.getLogger(__name__)
+
+# A comment, without the empty line that would end an event: there is none.
+PING = b": ping\n"
+DONE = b"data: [DONE]\n\n"
+
+
+def event_stream(answer: AnswerStream) -> Response:
+    """Make the response that sends the chunks as they come in."""
+    # Flask forgets the request before the first event is asked for: what is needed is taken along.
+    response = Response(_Events(answer, g.log, g.request_id), mimetype="text/event-stream")
+    response.headers["Cache-Control"] = "no-cache"
+    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
+    return response
+
+
+def error_event(error: ApiError, request_id: str) -> bytes:
+    """Make the event that ends a stream with an error."""
+    return b"data: %b\n\n" % orjson.dumps(openai_error(error, request_id))
+
+
+class _Events:
+    """The body; an error that comes up on the way is its last event."""
+
+    def __init__(self, answer: AnswerStream, log: dict[str, object], request_id: str) -> None:
+        self._answer = answer
+        self._log = log
+        self._request_id = request_id
+        self._has_ended = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            for batch in self._answer:
+                yield b"".join(b"data: %b\n\n" % chunk for chunk in batch) if batch else PING
+            self._has_ended = True
+            yield DONE
+        except ApiError as error:
+            yield self._event_of(error)
+        except Exception:  # whatever it is: the client must not take the end for the answer's
+            logger.exception("unexpected error in a stream")
+            message = "Something went wrong in this service; quote the request id to its operator."
+            yield self._event_of(ServiceError(message, reason="internal_error"))
+
+    def _event_of(self, error: ApiError) -> bytes:
+        self._has_ended = True
+        self._log["reason"] = error.reason
+        return error_event(error, self._request_id)
+
+    def close(self) -> None:
+        """End the call, if it has not ended."""
+        if not self._has_ended:
+            self._log["reason"] = "client_closed"
+        self._answer.close()

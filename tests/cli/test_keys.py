@@ -1,0 +1,185 @@
+"""`flask --app wsgi keys …`: keys are made, listed, rotated and disabled by an operator."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+
+import pytest
+from flask import Flask
+
+from llm_api.domain.key_format import is_intact
+from llm_api.settings.settings import PROJECT_ROOT, Settings
+from llm_api.storage.sql import migrate
+from tests.conftest import AppOf, SettingsOf
+from tests.support.commands import Ran, run_command
+from tests.support.ports import closed_port
+from tests.web.keyed import MODELS, bearer
+
+Keys = Callable[..., Ran]
+
+
+@pytest.fixture
+def settings(settings_of: SettingsOf) -> Settings:
+    """Make settings with a database that has the schema."""
+    made = settings_of({})
+    migrate.upgrade(made.database_url, PROJECT_ROOT)
+    return made
+
+
+@pytest.fixture
+def keys(settings: Settings) -> Keys:
+    """Run `keys` with arguments."""
+
+    def run(*arguments: str) -> Ran:
+        return run_command(settings, "keys", *arguments)
+
+    return run
+
+
+@pytest.fixture
+def app(app_of: AppOf, upstream_env: dict[str, str]) -> Flask:
+    """Build the application that needs the keys, on the same database."""
+    return app_of({**upstream_env, "REQUIRE_API_KEY": "true"})
+
+
+def status(app: Flask, secret: str) -> int:
+    """Ask for the models with a key."""
+    return app.test_client().get(MODELS, headers=bearer(secret.strip())).status_code
+
+
+def only(keys: Keys) -> dict[str, object]:
+    """Return all that is known of the only key."""
+    (key,) = json.loads(keys("list", "--json").out)
+    return key
+
+
+def test_a_key_alone_is_on_standard_output(keys: Keys, app: Flask) -> None:
+    ran = keys("create", "shop")
+
+    assert ran.status == 0
+    assert is_intact(ran.out.removesuffix("\n"))
+    assert "shop" in ran.err
+    assert ran.out.strip() not in ran.err
+    assert status(app, ran.out) == HTTPStatus.OK
+
+
+def test_a_key_has_what_it_was_given(keys: Keys) -> None:
+    ran = keys(
+        *("create", "the shop", "--expires", "2100-01-31", "--admin"),
+        *("--model", "a", "--model", "b", "--route", "/v1/*", "--requests", "60/minute"),
+        *("--tokens-per-minute", "9", "--concurrent-requests", "4", "--concurrent-streams", "2"),
+        *("--budget", "5 CNY/day", "--budget", "100000 tokens/month", "--tag", "team=video"),
+    )
+
+    key = only(keys)
+    assert ran.status == 0
+    assert (key["name"], key["is_admin"], key["expires_at"]) == (
+        "the shop", True, "2100-01-31T00:00:00Z"
+    )  # fmt: skip
+    assert (key["models"], key["routes"], key["tags"]) == (["a", "b"], ["/v1/*"], ["team=video"])
+    assert list(key["limits"].values()) == ["60/minute", 9, 4, 2]
+    assert key["budgets"] == ["5 CNY/day", "100000 tokens/month"]
+
+
+def test_a_plain_key_is_for_all_models_and_routes(keys: Keys) -> None:
+    keys("create", "shop")
+
+    key = only(keys)
+    said = ("models", "routes", "limits", "budgets", "tags", "is_admin", "expires_at")
+    assert [key[name] for name in said] == [None, None, {}, [], [], False, None]
+
+
+def test_keys_are_listed_without_their_secrets(keys: Keys) -> None:
+    secrets = [keys("create", name).out.strip() for name in ("first", "second")]
+
+    table, document = keys("list"), keys("list", "--json")
+
+    assert table.table[0] == ["id", "name", "state", "created_at", "expires_at"]
+    assert {(row[1], row[2]) for row in table.table[1:]} == {
+        ("first", "active"), ("second", "active")
+    }  # fmt: skip
+    assert not any(secret in ran.out + ran.err for secret in secrets for ran in (table, document))
+
+
+def test_no_keys_are_a_line_of_headings(keys: Keys) -> None:
+    assert len(keys("list").table) == 1
+    assert json.loads(keys("list", "--json").out) == []
+
+
+@pytest.mark.parametrize(
+    ("overlap", "old"),
+    [((), HTTPStatus.OK), (("--overlap", "0"), HTTPStatus.UNAUTHORIZED)],
+)
+def test_a_rotated_key_has_another_secret(
+    overlap: tuple[str, ...], old: HTTPStatus, keys: Keys, app: Flask
+) -> None:
+    first = keys("create", "shop").out
+
+    second = keys("rotate", str(only(keys)["id"]), *overlap).out
+
+    assert first != second
+    assert (status(app, first), status(app, second)) == (old, HTTPStatus.OK)
+
+
+def test_a_disabled_key_opens_nothing(keys: Keys, app: Flask) -> None:
+    secret, key = keys("create", "shop").out, only(keys)
+
+    ran = keys("disable", str(key["id"]))
+
+    assert (ran.status, ran.out) == (0, "")
+    assert str(key["id"]) in ran.err
+    assert only(keys)["state"] == "disabled"
+    assert status(app, secret) == HTTPStatus.UNAUTHORIZED
+
+
+@pytest.mark.parametrize("command", ["rotate", "disable"])
+def test_a_key_that_is_not_there_is_named_as_such(command: str, keys: Keys) -> None:
+    ran = keys(command, "key_0123456789abcdef")
+
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err == "Error: There is no key with this id.\n"
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong"),
+    [
+        ("--expires", "90x"),
+        ("--expires", "2020-01-01"),
+        ("--budget", "5CNY/day"),
+        ("--requests", "0/minute"),
+        ("--tokens-per-minute", "0"),
+        ("--route", "v1"),
+        ("--model", ""),
+        ("--tag", "a,b"),
+    ],
+)
+def test_a_wrong_option_is_named_and_makes_no_key(option: str, wrong: str, keys: Keys) -> None:
+    ran = keys("create", "shop", option, wrong)
+
+    assert (ran.status, ran.out) == (2, "")
+    assert option in ran.err
+    assert json.loads(keys("list", "--json").out) == []
+
+
+def test_too_many_tags_are_refused(keys: Keys) -> None:
+    ran = keys("create", "shop", *("--tag", "a", "--tag", "b", "--tag", "c"))
+
+    assert ran.status == 2
+    assert "--tag" in ran.err
+
+
+def test_a_database_without_the_schema_names_the_command(settings_of: SettingsOf) -> None:
+    ran = run_command(settings_of({}), "keys", "create", "shop")
+
+    assert (ran.status, ran.out) == (1, "")
+    assert "run `flask --app wsgi db upgrade`" in ran.err
+
+
+def test_a_database_that_is_away_is_told_without_its_address(settings_of: SettingsOf) -> None:
+    with closed_port() as port:
+        url = f"postgresql://hunter2:hunter2@127.0.0.1:{port}/rows"
+        ran = run_command(settings_of({"DATABASE_URL": url}), "keys", "list")
+
+    assert ran.status == 1
+    assert "hunter2" not in ran.err
+    assert "127.0.0.1" not in ran.err

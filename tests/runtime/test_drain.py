@@ -1,0 +1,85 @@
+"""The end of a process leaves its calls the grace time, less what the end itself needs."""
+
+import signal
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from llm_api.runtime.drain import Drain, begin_on_sigterm
+
+
+class Clock:
+    """A clock that a test sets."""
+
+    now = 100.0
+
+    def __call__(self) -> float:
+        """Tell the time."""
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """Stand at a hundred seconds."""
+    return Clock()
+
+
+@pytest.fixture
+def handler() -> Iterator[Callable[[object], None]]:
+    """Install a handler of SIGTERM for one test."""
+    before = signal.getsignal(signal.SIGTERM)
+    yield lambda handle: signal.signal(signal.SIGTERM, handle)
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_before_its_beginning_nothing_ends(clock: Clock) -> None:
+    drain = Drain(30, clock)
+    clock.now += 1_000
+
+    assert (drain.has_begun, drain.is_over()) == (False, False)
+
+
+@pytest.mark.parametrize(("grace", "calls_last"), [(30, 28), (4, 2), (3, 1.5), (1, 0.5)])
+def test_calls_end_two_seconds_early_or_at_half_of_a_short_time(
+    grace: float, calls_last: float, clock: Clock
+) -> None:
+    drain = Drain(grace, clock)
+
+    drain.begin()
+
+    clock.now += calls_last - 0.1
+    assert (drain.has_begun, drain.is_over()) == (True, False)
+    clock.now += 0.1
+    assert drain.is_over()
+
+
+def test_a_second_sigterm_does_not_prolong_it(clock: Clock) -> None:
+    drain = Drain(30, clock)
+    drain.begin()
+    clock.now += 20
+    drain.begin()
+
+    clock.now += 8
+
+    assert drain.is_over()
+
+
+def test_without_a_grace_time_calls_have_all_time(clock: Clock) -> None:
+    drain = Drain(clock=clock)
+    drain.begin()
+    clock.now += 1e9
+
+    assert not drain.is_over()
+
+
+def test_sigterm_begins_it_and_goes_on_to_the_handler_before(
+    handler: Callable[[object], None],
+) -> None:
+    seen: list[tuple[int, bool]] = []
+    drain = Drain(30)
+    handler(lambda number, _frame: seen.append((number, drain.has_begun)))
+
+    begin_on_sigterm(drain)
+    signal.raise_signal(signal.SIGTERM)
+
+    assert seen == [(signal.SIGTERM, True)]

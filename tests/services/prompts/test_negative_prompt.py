@@ -1,0 +1,35 @@
+"""The negative prompt has what the user does not want, and nothing of anybody else's."""
+
+import pytest
+
+from llm_api.services.prompts.negative_prompt import negative_prompt
+from tests.services.prompts.asking import TARGETS, task_of
+
+UNWANTED = {
+    "one": ("an empty beach without people", "people"),
+    "two": ("a street, no cars and no bicycles", "cars, bicycles"),
+    "none": ("a cat on a sill", ""),
+    "chinese": ("一条街道，没有汽车", "汽车"),
+    "twice": ("no cars, really no cars", "cars"),
+}
+
+
+@pytest.mark.parametrize("name", UNWANTED)
+def test_it_lists_what_is_not_wanted(name: str) -> None:
+    prompt, expected = UNWANTED[name]
+
+    assert negative_prompt(task_of(prompt)) == expected
+
+
+@pytest.mark.parametrize(
+    "name", [one for one, target in TARGETS.items() if not target.max_negative]
+)
+def test_a_target_that_takes_none_gets_none(name: str) -> None:
+    assert negative_prompt(task_of("a beach without people", target_model=name)) == ""
+
+
+def test_it_is_not_longer_than_the_target_takes() -> None:
+    unwanted = ["cars", "dogs", "cats", "trees", "chairs", "tables", "birds", "boats"] * 20
+    prompt = ", ".join(f"no red {thing}{at}" for at, thing in enumerate(unwanted))
+
+    assert len(negative_prompt(task_of(prompt[:3_900], target_model="sdxl"))) <= 400

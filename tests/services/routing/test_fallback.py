@@ -1,0 +1,158 @@
+"""The order in which models are tried, and the model for long conversations."""
+
+from collections.abc import Sequence
+
+import pytest
+
+from llm_api.domain.calls import Model, Notes
+from llm_api.errors import ApiError, InvalidRequest, Unavailable
+from llm_api.services.routing.catalogue import Catalogue, Destination
+from llm_api.services.routing.fallback import first_that_answers
+from llm_api.upstream.call import Call
+from llm_api.upstream.faults import ClientGone
+from llm_api.upstream.vendors.traits import UpstreamTraits
+from tests.services.calls import client_of
+
+MODELS = [
+    Model("small", "fast", fallback=("other", "judge"), longer_context="long"),
+    Model("long", "fast", longer_context="longest"),
+    Model("longest", "judge"),
+    Model("other", "judge"),
+    Model("lonely", "fast", fallback=("absent",)),
+    Model("absent", "nowhere"),
+]
+OVERFLOW = "context_length_exceeded"
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    """Know two upstreams, and what their models name."""
+    fast = client_of(model="small")
+    judge = client_of(model="seer", traits=UpstreamTraits("judge"))
+    return Catalogue(
+        MODELS,
+        {"fast": fast, "judge": judge},
+        fast,
+        fallbacks={"judge": ["fast"], "fast": ["seer"]},
+    )
+
+
+def away(reason: str = "upstream_unavailable") -> ApiError:
+    """Make an error that another upstream may not have."""
+    error = Unavailable("Away.", reason=reason)
+    error.may_succeed_elsewhere = True
+    return error
+
+
+def tried(
+    destination: Destination, errors: Sequence[ApiError], *, attempts_each: int = 0
+) -> tuple[list[str], Notes, ApiError | None]:
+    """Ask, failing with one error after the other; return the models that were asked."""
+    call, notes, asked, coming = Call(total=60), Notes(), list[str](), iter(errors)
+
+    def ask(at: Destination) -> str:
+        asked.append(at.model)
+        for _ in range(attempts_each):
+            with call.attempt(at.upstream.name, at.upstream.name, at.model):
+                pass
+        if (error := next(coming, None)) is not None:
+            raise error
+        return "answer"
+
+    try:
+        first_that_answers(destination, call, notes, ask)
+    except ApiError as error:
+        return asked, notes, error
+    return asked, notes, None
+
+
+def test_a_models_own_fallbacks_come_in_their_order(catalogue: Catalogue) -> None:
+    asked, notes, error = tried(catalogue.route(None), [away(), away("circuit_open")])
+
+    assert asked == ["small", "other", "seer"]
+    assert error is None
+    assert notes.fallback is not None
+    assert (notes.fallback.used_model, notes.fallback.reason) == ("seer", "upstream_unavailable")
+
+
+@pytest.mark.parametrize(
+    ("name", "models"), [("longest", ["longest", "small"]), ("unknown", ["unknown", "seer"])]
+)
+def test_a_model_without_fallbacks_has_those_of_its_upstream(
+    catalogue: Catalogue, name: str, models: list[str]
+) -> None:
+    assert tried(catalogue.route(name), [away()])[0] == models
+
+
+def test_a_fallback_that_is_not_configured_is_passed_over(catalogue: Catalogue) -> None:
+    first = away()
+
+    asked, _, error = tried(catalogue.route("lonely"), [first])
+
+    assert (asked, error) == (["lonely"], first)
+
+
+def test_a_long_conversation_goes_to_the_longer_context_only(catalogue: Catalogue) -> None:
+    overflow = InvalidRequest("Too long.", reason=OVERFLOW)
+
+    asked, notes, error = tried(catalogue.route("small"), [overflow])
+
+    assert (asked, error) == (["small", "long"], None)
+    assert notes.fallback is not None
+    assert notes.fallback.reason == OVERFLOW
+
+
+def test_a_conversation_that_no_model_can_hold_is_told_so(catalogue: Catalogue) -> None:
+    overflows = [InvalidRequest("Too long.", reason=OVERFLOW) for _ in range(2)]
+
+    asked, _, error = tried(catalogue.route("small"), overflows)
+
+    assert (asked, error) == (["small", "long"], overflows[0])
+
+
+def test_a_long_conversation_can_overflow_a_fallback_as_well(catalogue: Catalogue) -> None:
+    errors = [away(), InvalidRequest("Too long.", reason=OVERFLOW)]
+
+    asked, _, error = tried(catalogue.route("small"), errors)
+
+    assert (asked, error) == (["small", "other"], errors[0])
+
+
+def test_a_client_that_left_is_told_nothing_else(catalogue: Catalogue) -> None:
+    gone = ClientGone()
+
+    asked, _, error = tried(catalogue.route(None), [away(), gone])
+
+    assert (asked, error) == (["small", "other"], gone)
+
+
+def test_spent_attempts_leave_none_for_a_fallback(catalogue: Catalogue) -> None:
+    first = away()
+
+    asked, _, error = tried(catalogue.route(None), [first], attempts_each=3)
+
+    assert (asked, error) == (["small"], first)
+
+
+def test_an_error_after_attempts_is_spent(catalogue: Catalogue) -> None:
+    _, _, error = tried(catalogue.route("longest"), [away(), away()], attempts_each=1)
+
+    assert error is not None
+    assert error.is_spent
+
+
+def test_a_fallback_is_not_the_callers_choice(catalogue: Catalogue) -> None:
+    destination = catalogue.route("small")
+
+    assert destination.model_was_named
+    assert not any(other.model_was_named for other in destination.fallbacks)
+
+
+@pytest.mark.parametrize(("name", "models"), [("unknown", []), ("small", ["other", "seer"])])
+def test_an_exact_route_has_the_models_own_fallbacks_only(
+    catalogue: Catalogue, name: str, models: list[str]
+) -> None:
+    """The vectors of another model are of no use unless somebody has said so."""
+    destination = catalogue.route(name, is_exact=True)
+
+    assert [other.model for other in destination.fallbacks] == models

@@ -1,0 +1,161 @@
+"""Where every change of the schema is committed by itself, an upgrade goes on where it broke."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from itertools import chain, count
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import event
+
+from llm_api.domain.usage import UsageQuery
+from llm_api.storage import StoreError
+from llm_api.storage.sql import migrate
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.tables import metadata
+from llm_api.storage.sql.usage import SqlUsageStore
+from tests.storage.records import ended
+from tests.support.mariadb import MariaDbServer
+from tests.support.service import REPOSITORY_ROOT
+
+DAY = UsageQuery(datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC))
+CHANGES = ("CREATE", "ALTER", "DROP", "LOCK", "DELETE", "INSERT", "UPDATE", "UNLOCK", "COMMIT")
+OLD_ROWS = """INSERT INTO `usage` (request_id, created_at, route, model, upstream, status, attempts,
+usage_source, prompt_tokens) VALUES ('req_{n}', '2026-11-22 12:00:00.5', 'r', 'm', 'u', 'ok', 1,
+'upstream', 5)"""
+
+
+class CutError(Exception):
+    """The upgrade was cut off."""
+
+
+@contextmanager
+def cut_before(change: int, *, word: str = "") -> Iterator[list[str]]:
+    """Cut every connection off before its n-th change, or the first that begins with a word."""
+    seen: list[str] = []
+
+    def look(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.lstrip().startswith(CHANGES):
+            seen.append(statement)
+            if len(seen) == change or (word and statement.startswith(word)):
+                raise CutError
+
+    event.listen(sa.Engine, "before_cursor_execute", look)
+    try:
+        yield seen
+    finally:
+        event.remove(sa.Engine, "before_cursor_execute", look)
+
+
+def to(url: str, revision: str) -> None:
+    """Upgrade to a revision, and not to the last one."""
+    migrate.upgrade(url, REPOSITORY_ROOT)
+    migrate.downgrade(url, REPOSITORY_ROOT, revision)
+
+
+def run(url: str, *statements: str) -> None:
+    """Run statements and commit."""
+    with make_engine(url).begin() as connection:
+        for statement in statements:
+            connection.exec_driver_sql(statement)
+
+
+def drift_of(url: str) -> list[object]:
+    """List where the database differs from the tables."""
+    with make_engine(url).connect() as connection:
+        return compare_metadata(MigrationContext.configure(connection), metadata)
+
+
+def calls_of(url: str) -> int:
+    """Count the calls in the sums."""
+    return sum(sums.calls for sums in SqlUsageStore(make_engine(url)).report(DAY))
+
+
+def test_an_upgrade_that_is_cut_off_anywhere_is_finished_by_the_next(
+    mariadb: MariaDbServer,
+) -> None:
+    url = mariadb.new_database()
+    to(url, "0002")
+    run(url, *(OLD_ROWS.format(n=n) for n in range(3)))
+    for cut in chain((1, 2), count(11)):  # in between are more columns
+        with cut_before(cut) as changes:
+            try:
+                migrate.upgrade(url, REPOSITORY_ROOT)
+            except CutError:
+                pass
+            else:
+                break
+        migrate.upgrade(url, REPOSITORY_ROOT)
+        assert (drift_of(url), calls_of(url)) == ([], 3), changes[-1]
+        migrate.downgrade(url, REPOSITORY_ROOT, "0002")
+        # InnoDB only hides columns that are dropped, and after some twenty ways down a row is full.
+        run(url, "ALTER TABLE `usage` FORCE")
+
+    assert cut > 15
+
+
+def test_a_first_upgrade_that_is_cut_off_anywhere_is_finished_by_the_next(
+    mariadb: MariaDbServer,
+) -> None:
+    for cut in range(1, 7):
+        url = mariadb.new_database()
+        with cut_before(cut), pytest.raises(CutError):
+            migrate.upgrade(url, REPOSITORY_ROOT)
+
+        migrate.upgrade(url, REPOSITORY_ROOT)
+
+        assert drift_of(url) == []
+
+
+def test_an_upgrade_to_keys_and_budgets_that_is_cut_off_anywhere_is_finished_by_the_next(
+    mariadb: MariaDbServer,
+) -> None:
+    url = mariadb.new_database()
+    for cut in range(1, 8):
+        to(url, "0003")
+        with cut_before(cut), pytest.raises(CutError):
+            migrate.upgrade(url, REPOSITORY_ROOT)
+
+        migrate.upgrade(url, REPOSITORY_ROOT)
+
+        assert drift_of(url) == []
+
+
+def test_a_way_down_that_is_cut_off_anywhere_is_finished_by_the_next(
+    mariadb_database: str,
+) -> None:
+    for cut in (1, 2, 3, 9, 15, 16):
+        with cut_before(cut), pytest.raises(CutError):
+            migrate.downgrade(mariadb_database, REPOSITORY_ROOT, "base")
+
+        migrate.downgrade(mariadb_database, REPOSITORY_ROOT, "base")
+        migrate.upgrade(mariadb_database, REPOSITORY_ROOT)
+
+        assert drift_of(mariadb_database) == []
+
+
+def test_rows_of_a_service_that_runs_already_are_counted_once(mariadb: MariaDbServer) -> None:
+    url = mariadb.new_database()
+    to(url, "0002")
+    run(url, OLD_ROWS.format(n=1))
+    with cut_before(0, word="LOCK"), pytest.raises(CutError):
+        migrate.upgrade(url, REPOSITORY_ROOT)
+    SqlUsageStore(make_engine(url)).add([ended("req_2"), ended("req_3")])
+
+    migrate.upgrade(url, REPOSITORY_ROOT)
+
+    assert calls_of(url) == 3
+
+
+def test_a_table_that_is_somebody_else_s_is_not_taken(mariadb: MariaDbServer) -> None:
+    url = mariadb.new_database()
+    run(url, "CREATE TABLE `usage` (mine INTEGER)")
+
+    with pytest.raises(StoreError):
+        migrate.upgrade(url, REPOSITORY_ROOT)
+
+    columns = sa.inspect(make_engine(url)).get_columns("usage")
+    assert [column["name"] for column in columns] == ["mine"]

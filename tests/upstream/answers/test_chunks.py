@@ -1,0 +1,460 @@
+"""The events of a streamed answer come out in the form that every SDK takes."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from llm_api.domain.calls import Operation, TokenUsage
+from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.faults import Fault
+from tests.upstream.asker import READER
+from tests.upstream.strategies import CHUNKS
+from tests.upstream.streamed import (
+    DEEP,
+    DONE,
+    HEAD,
+    TEXT_HEAD,
+    USAGE,
+    choice,
+    counted,
+    deep_json,
+    deltas,
+    ended,
+    event,
+    more,
+    taken,
+    taken_objects,
+    text,
+)
+
+OTHER_USAGE = {"prompt_tokens": 5, "completion_tokens": 9, "total_tokens": 14}
+
+
+def reason_of(*events: bytes) -> str:
+    """Return why the events of a whole answer are refused."""
+    with pytest.raises(Fault) as raised:
+        taken(events)
+    return raised.value.error.reason
+
+
+# --- what is right already ---
+
+
+def test_events_that_are_right_are_passed_on_byte_by_byte() -> None:
+    first = (
+        b'{ "id":"c", "object" : "chat.completion.chunk","created":1,"model":"m","x":1.0,'
+        b'"choices":[{"index":0,"delta":{"role":"assistant","content":"\\u732b \xe7\x8c\xab"}}]}'
+    )
+    last = (
+        b' {"created":1,"model":"m","object":"chat.completion.chunk","id":"c","usage":null,'
+        b'"choices":[{"finish_reason":"stop","delta":{ },"index":0,"logprobs":null}]}'
+    )
+
+    assert taken([first, last, DONE]) == [first, last]
+
+
+@pytest.mark.parametrize(
+    "delta",
+    [
+        {"content": "猫 \u2028 \\u0041"},
+        {"content": None, "reasoning_content": "Let me see."},
+        {"refusal": "No."},
+        {"function_call": {"name": "f", "arguments": "{"}},
+        {"audio": {"id": "a", "data": "AAAA"}, "vendor_field": {"深": [1.5, None]}},
+        {"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": {"name": "f"}}]},
+        {},
+    ],
+    ids=repr,
+)
+def test_what_is_inside_a_delta_is_passed_on_byte_by_byte(delta: dict[str, Any]) -> None:
+    begun = event(choice({"role": "assistant", **delta}))
+    later = event(choice({}, logprobs={"content": [{"token": "a", "logprob": -0.25}]}))
+
+    assert taken([begun, later, DONE]) == [begun, later]
+
+
+def test_fields_that_only_a_vendor_knows_are_passed_on_byte_by_byte() -> None:
+    events = [
+        event(choice({"role": "assistant"}), system_fingerprint="fp", service_tier="default"),
+        event(choice({"content": "Hi"}, stop_reason=None), obfuscation="x"),
+    ]
+
+    assert taken([*events, DONE]) == events
+
+
+def test_a_chunk_without_choices_in_its_list_is_passed_on_byte_by_byte() -> None:
+    filtered = event(prompt_filter_results=[{"prompt_index": 0}])
+
+    assert taken([filtered, text("Hi"), DONE]) == [filtered, text("Hi")]
+
+
+def test_every_choice_of_several_is_passed_on_byte_by_byte() -> None:
+    events = [
+        event(choice({"role": "assistant", "content": "a"}, 1)),
+        event(choice({"role": "assistant", "content": "b"}, 0), choice({"content": "c"}, 1)),
+        event(choice({}, 0, finish_reason="stop"), choice({}, 1, finish_reason="length")),
+    ]
+
+    assert taken([*events, DONE]) == events
+
+
+# --- the head ---
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [("id", "chatcmpl-2"), ("created", 1_700_000_001), ("model", "m-2026"), ("object", "chunk")],
+)
+def test_the_head_of_every_chunk_is_that_of_the_first(name: str, other: Any) -> None:
+    chunks = taken_objects(text("a"), event(choice({"content": "b"}), **{name: other}))
+
+    assert [{key: chunk[key] for key in HEAD} for chunk in chunks] == [HEAD, HEAD]
+
+
+@pytest.mark.parametrize("name", ["id", "created", "model", "object"])
+@pytest.mark.parametrize("is_null", [True, False])
+def test_what_is_missing_in_a_later_head_is_that_of_the_first(*, name: str, is_null: bool) -> None:
+    broken = orjson.loads(more("b")) | {name: None}
+    if not is_null:
+        del broken[name]
+
+    chunks = taken_objects(text("a"), orjson.dumps(broken))
+
+    assert {key: chunks[1][key] for key in HEAD} == HEAD
+
+
+@pytest.mark.parametrize("operation", [Operation.CHAT, Operation.TEXT])
+def test_a_head_that_is_missing_is_made_once(operation: Operation) -> None:
+    answer = StreamedAnswer(operation, reader=READER)
+    bare = b'{"choices":[{"index":0,"delta":{},"text":"a"}]}'
+
+    chunks = [orjson.loads(answer.take(bare) or b"") for _ in range(3)]
+
+    heads = [{name: chunk[name] for name in HEAD} for chunk in chunks]
+    assert heads[1:] == heads[:1] * 2
+    assert heads[0]["id"].startswith("chatcmpl-" if operation is Operation.CHAT else "cmpl-")
+    assert type(heads[0]["created"]) is int
+    assert heads[0]["model"] == ""
+
+
+def test_two_answers_without_an_id_get_two_ids() -> None:
+    bare = b'{"choices":[]}'
+
+    [[first], [second]] = [taken_objects(bare), taken_objects(bare)]
+
+    assert first["id"] != second["id"]
+
+
+@pytest.mark.parametrize("created", [None, 1_700_000_000.5, "1700000000", True])
+def test_a_creation_time_that_is_no_integer_becomes_one(created: Any) -> None:
+    [chunk] = taken_objects(event(choice({"role": "assistant"}), created=created))
+
+    assert type(chunk["created"]) is int
+    assert chunk["created"] > 1_700_000_000 - 1
+
+
+def test_the_kind_of_a_text_completion_is_its_own() -> None:
+    part = orjson.dumps({**TEXT_HEAD, "choices": [{"index": 0, "text": "Hi", "logprobs": None}]})
+    wrong = orjson.loads(part) | {"object": "text_completion.chunk"}
+
+    chunks = taken([part, orjson.dumps(wrong), DONE], Operation.TEXT)
+
+    assert chunks == [part, part]
+
+
+@pytest.mark.parametrize("fields", [{}, {"text": None}], ids=["missing", "null"])
+def test_a_missing_text_of_a_text_completion_becomes_an_empty_one(fields: dict[str, Any]) -> None:
+    part = {"index": 0, "finish_reason": "stop", **fields}
+
+    [chunk] = taken([orjson.dumps({**TEXT_HEAD, "choices": [part]})], Operation.TEXT)
+
+    assert orjson.loads(chunk)["choices"] == [{"index": 0, "finish_reason": "stop", "text": ""}]
+
+
+def test_a_text_of_a_text_completion_that_is_no_text_is_a_bad_response() -> None:
+    with pytest.raises(Fault) as raised:
+        taken([b'{"choices":[{"index":0,"text":5}]}', DONE], Operation.TEXT)
+
+    assert raised.value.error.reason == "upstream_bad_response"
+
+
+# --- the choices ---
+
+
+@pytest.mark.parametrize("fields", [{}, {"choices": None}], ids=["missing", "null"])
+def test_missing_choices_become_none(fields: dict[str, Any]) -> None:
+    [chunk] = taken_objects(orjson.dumps({**HEAD, **fields}))
+
+    assert chunk == {**HEAD, "choices": []}
+
+
+@pytest.mark.parametrize("fields", [{}, {"index": None}], ids=["missing", "null"])
+def test_a_choice_without_an_index_is_the_first(fields: dict[str, Any]) -> None:
+    [chunk] = taken_objects(event({"delta": {"role": "assistant", "content": "Hi"}, **fields}))
+
+    assert chunk["choices"][0]["index"] == 0
+
+
+@pytest.mark.parametrize("fields", [{}, {"delta": None}], ids=["missing", "null"])
+def test_a_missing_delta_becomes_an_empty_one(fields: dict[str, Any]) -> None:
+    chunks = taken_objects(text("Hi"), event({"index": 0, "finish_reason": "stop", **fields}))
+
+    assert chunks[1]["choices"] == [{"index": 0, "finish_reason": "stop", "delta": {}}]
+
+
+def test_a_role_is_in_the_first_delta_only() -> None:
+    assert deltas(text("a"), text("b"), text("c")) == [
+        {"role": "assistant", "content": "a"},
+        {"content": "b"},
+        {"content": "c"},
+    ]
+
+
+def test_a_missing_role_is_added_to_the_first_delta_only() -> None:
+    assert deltas(more("a"), more("b")) == [
+        {"role": "assistant", "content": "a"},
+        {"content": "b"},
+    ]
+
+
+@pytest.mark.parametrize("role", [None, ""])
+def test_a_role_without_a_name_is_the_assistants(role: str | None) -> None:
+    first, second = deltas(*[event(choice({"role": role, "content": "a"}))] * 2)
+
+    assert first == {"role": "assistant", "content": "a"}
+    assert second == {"content": "a"}
+
+
+def test_every_choice_has_a_role_of_its_own() -> None:
+    both = event(choice({"content": "a"}, 0), choice({"content": "b"}, 1))
+
+    chunks = taken_objects(both, both)
+
+    roles = [[one["delta"].get("role") for one in chunk["choices"]] for chunk in chunks]
+    assert roles == [["assistant", "assistant"], [None, None]]
+
+
+# --- form ---
+
+
+def test_an_error_that_is_null_is_removed() -> None:
+    chunks = taken_objects(event(choice({"role": "assistant", "content": "Hi"}), error=None))
+
+    assert chunks == [orjson.loads(text("Hi"))]
+
+
+def test_data_of_several_lines_becomes_one_line() -> None:
+    spread = b'{"id":"c","object":"chat.completion.chunk","created":1,\n"model":"m","choices":[]}'
+
+    [chunk] = taken([spread, DONE])
+
+    assert chunk == spread.replace(b"\n", b"")
+
+
+@pytest.mark.parametrize("done", [b"[DONE]", b" [DONE]", b"[DONE] ", b"[DONE]\n"])
+def test_the_mark_of_the_end_is_not_passed_on(done: bytes) -> None:
+    assert taken([text("Hi"), done]) == [text("Hi")]
+
+
+# --- the usage ---
+
+
+def test_the_usage_is_kept_back_where_nobody_asked() -> None:
+    assert taken([text("Hi"), ended(), counted(), DONE]) == [text("Hi"), ended()]
+
+
+def test_the_usage_comes_last_where_the_caller_asked() -> None:
+    chunks = taken([text("Hi"), counted(), ended(), DONE], shows_usage=True)
+
+    assert chunks == [text("Hi"), ended(), counted()]
+
+
+@pytest.mark.parametrize("shows_usage", [True, False])
+def test_a_usage_beside_choices_gets_a_chunk_of_its_own(*, shows_usage: bool) -> None:
+    last = event(choice({}, finish_reason="stop"), usage=dict(USAGE))
+
+    chunks = taken([text("Hi"), last, DONE], shows_usage=shows_usage)
+
+    shown = [orjson.loads(chunk) for chunk in chunks[1:]]
+    assert shown[0] == orjson.loads(last) | {"usage": None}
+    assert shown[1:] == ([orjson.loads(counted())] if shows_usage else [])
+
+
+@pytest.mark.parametrize("shows_usage", [True, False])
+def test_of_a_usage_in_every_chunk_the_last_counts(*, shows_usage: bool) -> None:
+    pieces = [choice({"role": "assistant", "content": "a"}), choice({}, finish_reason="stop")]
+    events = [event(piece, usage=dict(USAGE)) for piece in pieces] + [counted(OTHER_USAGE), DONE]
+    answer = StreamedAnswer(shows_usage=shows_usage, reader=READER)
+
+    chunks = [orjson.loads(chunk) for one in events if (chunk := answer.take(one)) is not None]
+
+    assert [chunk["usage"] for chunk in chunks] == [None, None]
+    assert answer.end() == ([counted(OTHER_USAGE)] if shows_usage else [])
+    assert answer.usage == TokenUsage(5, 9, "upstream")
+
+
+def test_nothing_is_shown_of_a_usage_that_never_came() -> None:
+    assert taken([text("Hi"), DONE], shows_usage=True) == [text("Hi")]
+
+
+def test_the_chunk_with_the_usage_has_the_head_of_the_first() -> None:
+    other = counted(id="other", model="other", created=1)
+
+    chunks = taken([text("Hi"), other, DONE], shows_usage=True)
+
+    assert orjson.loads(chunks[-1]) == {**HEAD, "choices": [], "usage": USAGE}
+
+
+@pytest.mark.parametrize("usage", ["abc", 5, [1], True], ids=repr)
+@pytest.mark.parametrize("choices", [[], [choice({}, finish_reason="stop")]], ids=["own", "beside"])
+def test_a_usage_that_is_no_object_is_not_shown(usage: Any, choices: list[dict[str, Any]]) -> None:
+    answer = StreamedAnswer(shows_usage=True)
+    events = [text("Hi"), ended(), event(*choices, usage=usage), DONE]
+
+    chunks = [orjson.loads(chunk) for one in events if (chunk := answer.take(one)) is not None]
+
+    assert [chunk.get("usage") for chunk in chunks] == [None] * len(chunks)
+    assert answer.end() == []
+    assert answer.usage == TokenUsage()
+
+
+def test_a_usage_that_is_no_object_leaves_the_one_before() -> None:
+    events = [text("Hi"), ended(), counted(), event(usage="abc"), DONE]
+
+    assert taken(events, shows_usage=True) == [text("Hi"), ended(), counted()]
+
+
+# --- errors ---
+
+
+@pytest.mark.parametrize(
+    ("embedded", "reason"),
+    [
+        ({"error": {"code": "data_inspection_failed"}}, "content_filtered"),
+        ({"error": {"code": 429, "message": "slow down"}}, "upstream_rate_limited"),
+        ({"error": {"code": "context_length_exceeded"}}, "context_length_exceeded"),
+        ({"error": {"message": "it broke", "type": "server_error"}}, "upstream_error"),
+        ({"error": "it broke"}, "upstream_error"),
+        ({"error": {"code": "Arrearage"}, "choices": []}, "upstream_account"),
+        ({"code": "DataInspectionFailed", "message": "no"}, "content_filtered"),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
+def test_an_error_inside_an_event_is_mapped_by_its_code(
+    before: list[bytes], embedded: dict[str, Any], reason: str
+) -> None:
+    assert reason_of(*before, orjson.dumps(embedded), DONE) == reason
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        b"{",
+        b"Hello",
+        b"",
+        b'{"choices":[{"index":0,"logprobs":NaN,"delta":{}}]}',
+        b'{"choices":[{"index":0,"logprobs":-Infinity,"delta":{}}]}',
+        b'{"choices":[{"index":0,"delta":{"content":"\xff"}}]}',
+        b"[]",
+        b"null",
+        b'"text"',
+        b'{"choices":{}}',
+        b'{"choices":"none"}',
+        b'{"choices":[null]}',
+        b'{"choices":["a"]}',
+        b'{"choices":[{"index":"0"}]}',
+        b'{"choices":[{"index":0.5}]}',
+        b'{"choices":[{"delta":{"tool_calls":{"index":0}}}]}',
+        b'{"choices":[{"delta":{"tool_calls":["f"]}}]}',
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
+def test_an_event_that_is_no_chunk_is_a_bad_response(before: list[bytes], broken: bytes) -> None:
+    assert reason_of(*before, broken, DONE) == "upstream_bad_response"
+
+
+@pytest.mark.parametrize(
+    "deep",
+    [
+        {**HEAD, "choices": [choice({"content": "Hi", "x": DEEP})]},  # the role is added
+        {"choices": [], "usage": {"x": DEEP}, "error": None},
+        {"error": {"code": DEEP}},
+        {"error": {"message": "it broke", "x": DEEP}},
+    ],
+    ids=["delta", "usage", "code", "error"],
+)
+def test_an_event_that_is_nested_too_deep_is_a_bad_response(deep: dict[str, Any]) -> None:
+    with pytest.raises(Fault) as raised:
+        taken([deep_json(deep), ended(), DONE], shows_usage=True)
+
+    assert raised.value.error.reason == "upstream_bad_response"
+
+
+def test_an_event_that_is_nested_deep_and_right_is_passed_on_byte_by_byte() -> None:
+    deep = deep_json({**HEAD, "choices": [choice({"role": "assistant", "x": DEEP})]})
+
+    assert taken([deep, DONE]) == [deep]
+
+
+def test_a_text_of_an_event_is_not_in_its_error() -> None:
+    with pytest.raises(Fault) as raised:
+        taken([b'{"error":{"message":"canary of the account"}}'])
+
+    assert "canary" not in raised.value.error.message
+
+
+# --- the end ---
+
+
+@pytest.mark.parametrize("events", [[], [DONE]], ids=["nothing", "only the end"])
+def test_an_answer_without_a_chunk_is_a_bad_response(events: list[bytes]) -> None:
+    assert reason_of(*events) == "upstream_bad_response"
+
+
+@pytest.mark.parametrize("events", [[text("Hi")], [text("Hi"), counted()]], ids=["cut", "counted"])
+def test_an_answer_without_a_mark_or_a_reason_for_its_end_is_cut(events: list[bytes]) -> None:
+    assert reason_of(*events) == "upstream_truncated"
+
+
+def test_an_answer_that_lacks_only_the_mark_is_whole() -> None:
+    assert taken([text("Hi"), ended()]) == [text("Hi"), ended()]
+
+
+def test_an_answer_that_lacks_only_the_reason_for_its_end_is_whole() -> None:
+    assert taken([text("Hi"), DONE]) == [text("Hi")]
+
+
+def test_an_answer_of_which_one_choice_has_not_ended_is_cut() -> None:
+    both = [choice({"role": "assistant", "content": "Hi"}, index) for index in range(2)]
+
+    assert reason_of(event(*both), ended()) == "upstream_truncated"
+
+
+def test_the_reason_for_the_end_of_a_text_completion_counts() -> None:
+    part = {"index": 0, "text": "Hi", "finish_reason": "length"}
+
+    chunk = orjson.dumps({**TEXT_HEAD, "choices": [part]})
+
+    assert taken([chunk], Operation.TEXT) == [chunk]
+
+
+# --- whatever comes ---
+
+
+@given(st.lists(CHUNKS, max_size=4), st.sampled_from([Operation.CHAT, Operation.TEXT]))
+def test_any_event_is_a_chunk_or_a_fault_and_a_chunk_needs_no_second_look(
+    documents: list[dict[str, Any]], operation: Operation
+) -> None:
+    events = [*map(orjson.dumps, documents), DONE]
+    try:
+        chunks = taken(events, operation)
+    except Fault:
+        return
+    assume(chunks)
+
+    assert taken([*chunks, DONE], operation) == chunks
