@@ -15,17 +15,17 @@ from llm_api.cli import commands
 from llm_api.domain.calls import Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
 from llm_api.observability import logging
-from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
 from llm_api.runtime.native_threads import BoundedOffload, QueuedOffload, offload
 from llm_api.services.chat import ChatService
-from llm_api.services.idempotency import ReplayService
-from llm_api.services.keys.authenticator import KeyRing
+from llm_api.services.idempotency import IdempotencyService
+from llm_api.services.keys.authenticator import KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.quotas.budgets import BudgetService
-from llm_api.services.quotas.enforcer import Allowances
+from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
@@ -36,24 +36,24 @@ from llm_api.settings.reader import FAST, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore, StoreError, UsageStore
 from llm_api.storage.factory import budgets_of, open_key_store, open_store
-from llm_api.storage.redis.concurrency import MemorySlots, RedisSlots
+from llm_api.storage.redis.concurrency import MemoryConcurrency, RedisConcurrency
 from llm_api.storage.redis.shared_answers import RedisAnswers
-from llm_api.storage.retention import Upkeep
+from llm_api.storage.retention import RetentionJob
 from llm_api.storage.spool.spool import Spool
 from llm_api.upstream.bundled.model import default_endpoint
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.profiles import Profile, choose_profile
-from llm_api.upstream.vendors.traits import BUNDLED_MODEL, UpstreamTraits
+from llm_api.upstream.vendors.traits import BUNDLED_MODEL, UpstreamBehavior
 from llm_api.web import health, idempotency, lifecycle
 from llm_api.web.console import pages
 from llm_api.web.middleware import write_timeout
-from llm_api.web.middleware.load_shedding import Admission
-from llm_api.web.middleware.security_headers import Browsers
+from llm_api.web.middleware.load_shedding import LoadShedder
+from llm_api.web.middleware.security_headers import SecurityHeaders
 from llm_api.web.middleware.trusted_proxies import TrustedProxies
 from llm_api.web.openai import routes as openai_routes
 from llm_api.web.request import rate_limits
-from llm_api.web.request.authentication import Door
+from llm_api.web.request.authentication import AccessControl
 from llm_api.web.request.context import EXTENSION, Services
 from llm_api.web.response import errors
 from llm_api.web.rest import keys as rest_keys
@@ -75,14 +75,16 @@ def create_app(settings: Settings) -> Flask:
     store, keys = _stores(settings)
     spool = Spool(_spool_folder(settings), store, offload, refuses=settings.refuse_unrecorded_calls)
     app.extensions["llm_api_spool"] = spool
-    app.extensions["llm_api_upkeep"] = Upkeep(
+    app.extensions["llm_api_upkeep"] = RetentionJob(
         _spool_folder(settings), store, offload, settings.usage_retention_days
     )
     lifecycle.register_hooks(app)
     idempotency.register_teardown(app)
     write_timeout.register_write_timeout(app, settings.client_write_timeout)
-    ring = KeyRing(keys, QueuedOffload(2, _KEY_TIMEOUT_S), settings.access.environment_keys)
-    door = Door(ring, requires_key=settings.access.requires_key)
+    ring = KeyAuthenticator(
+        keys, QueuedOffload(2, _KEY_TIMEOUT_S), settings.access.environment_keys
+    )
+    door = AccessControl(ring, requires_key=settings.access.requires_key)
     door.register_identify(app)
     limiter, counter = rate_limits.init_limiter(
         app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.limits.requests or ""
@@ -108,8 +110,8 @@ def _surround(app: Flask, settings: Settings) -> None:
     if settings.access.trusted_proxies:
         wsgi = TrustedProxies(wsgi, settings.access.trusted_proxies)
     places, waiting = settings.max_calls_in_progress, settings.max_calls_waiting
-    wsgi = Admission(wsgi, places=places, waiting=waiting)
-    app.wsgi_app = Browsers(wsgi, settings.access.cors_origins)  # type: ignore[method-assign]  # as Flask's documentation does it
+    wsgi = LoadShedder(wsgi, places=places, waiting=waiting)
+    app.wsgi_app = SecurityHeaders(wsgi, settings.access.cors_origins)  # type: ignore[method-assign]  # as Flask's documentation does it
 
 
 def _stores(settings: Settings) -> tuple[UsageStore, KeyStore]:
@@ -151,14 +153,14 @@ def _services(
     counter: RateCounter,
     keys: KeyService,
 ) -> Services:
-    watch = Watch(Drain(settings.shutdown_grace))
+    watch = DeadlineWatcher(Drain(settings.shutdown_grace))
     upstreams = _upstreams(settings, watch)
     fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
     models, prices = config_files.read_models(settings.root)
     catalogue = _catalogue(settings, models, upstreams, fast)
     shared, slots = _shared(settings.ratelimit_storage_uri)
     budgets = _budgets(store, prices)
-    ledger = UsageLedger(spool, prices, Allowances(counter, slots, budgets, settings.limits))
+    ledger = UsageLedger(spool, prices, QuotaEnforcer(counter, slots, budgets, settings.limits))
     closers = [upstream.close for upstream in upstreams.values()]
     closers += [one.close for one in (shared, slots) if one is not None]
     checks = _checks(store, spool, limiter, fast)
@@ -174,7 +176,7 @@ def _services(
             is_enabled=settings.enable_prompt_optimization,
         ),
         readiness=ReadinessService(checks, is_ending=lambda: watch.drain.has_begun),
-        replays=ReplayService(shared),
+        replays=IdempotencyService(shared),
         reports=ReportService(store, _reads()),
         keys=keys,
         watch=watch,
@@ -189,10 +191,10 @@ def _budgets(store: UsageStore, prices: PriceList) -> BudgetService:
     return BudgetService(budgets_of(store), prices, look)
 
 
-def _upstreams(settings: Settings, watch: Watch) -> dict[str, UpstreamClient]:
+def _upstreams(settings: Settings, watch: DeadlineWatcher) -> dict[str, UpstreamClient]:
     profiles = config_files.read_profiles(settings.root)
 
-    def client(plan: UpstreamPlan, traits: UpstreamTraits) -> UpstreamClient:
+    def client(plan: UpstreamPlan, traits: UpstreamBehavior) -> UpstreamClient:
         policy = RetryPolicy(
             processes=settings.web_concurrency, has_breaker=settings.circuit_breaker
         )
@@ -202,7 +204,7 @@ def _upstreams(settings: Settings, watch: Watch) -> dict[str, UpstreamClient]:
 
     _check_profiles(settings, profiles)
     upstreams = {
-        name: client(plan, UpstreamTraits(name, max_concurrency=settings.upstream_concurrency))
+        name: client(plan, UpstreamBehavior(name, max_concurrency=settings.upstream_concurrency))
         for name, plan in settings.upstreams.items()
     }
     if settings.uses_bundled_model:
@@ -256,11 +258,11 @@ def _catalogue(
     )
 
 
-def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemorySlots | RedisSlots]:
+def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemoryConcurrency | RedisConcurrency]:
     """Make what processes share, where there is a Redis for it."""
     if storage_uri.startswith("memory"):
-        return None, MemorySlots()
-    return RedisAnswers(storage_uri), RedisSlots(storage_uri)
+        return None, MemoryConcurrency()
+    return RedisAnswers(storage_uri), RedisConcurrency(storage_uri)
 
 
 def _register_routes(app: Flask, *, requires_key: bool) -> None:

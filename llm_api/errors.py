@@ -59,10 +59,10 @@ class ApiError(Exception):
         self.retryable = self.retryable_by_default if retryable is None else retryable
         self.retry_after = retry_after
         # Whether this service has already repeated the call; a client's repeats would multiply.
-        self.is_spent = False
+        self.retries_exhausted = False
         # Whether another upstream may do better: nothing of an answer has come, and the request
         # itself was not refused.
-        self.may_succeed_elsewhere = False
+        self.allows_failover = False
         # What would help: for the client where the request is wrong, else for the operator.
         self.hint: str | None = None
         self.headers = tuple(headers)
@@ -111,7 +111,7 @@ class BodyTooLarge(InvalidRequest):
     status = 413
 
 
-class AddressTooLong(InvalidRequest):
+class UriTooLong(InvalidRequest):
     """The request's first line is over the limit."""
 
     status = 414
@@ -123,13 +123,13 @@ class UnsupportedMedia(InvalidRequest):
     status = 415
 
 
-class UnmetExpectation(InvalidRequest):
+class ExpectationFailed(InvalidRequest):
     """The request expects something else than `100-continue`."""
 
     status = 417
 
 
-class HeadTooLarge(InvalidRequest):
+class RequestHeadersTooLarge(InvalidRequest):
     """The request has too many headers, or too long ones."""
 
     status = 431
@@ -177,7 +177,7 @@ class ServiceError(ApiError):
     code = "SERVICE_ERROR"
 
 
-class NotSpoken(ServiceError):
+class HttpNotImplemented(ServiceError):
     """The request uses a part of HTTP that this service does not speak."""
 
     status = 501

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
-from llm_api.services.prompts.constraints.constraints import Locks, find_locks
+from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.reading import Reading, Term, read
 
 ENGLISH_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
@@ -66,9 +66,9 @@ class Good:
     type: str
 
     @property
-    def locks(self) -> Locks:
+    def locks(self) -> Constraints:
         """What the rewrite had to keep."""
-        return find_locks(self.prompt)
+        return find_constraints(self.prompt)
 
     @property
     def reading(self) -> Reading:

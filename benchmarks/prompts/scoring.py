@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from benchmarks.prompts.rows import Row
 from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
-from llm_api.services.prompts.constraints.constraints import Locks, find_locks
+from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.reading import Reading, read
 
 BANDS = {
@@ -74,7 +74,7 @@ class Score:
 
 def score(row: Row, output: Output) -> Score:
     """Score an output; a fallback fails all that applies."""
-    locks = find_locks(row.prompt)
+    locks = find_constraints(row.prompt)
     wanted = Wanted(row.type, row.language)
     violations = find_violations(row.prompt, output.text, wanted, locks=locks)
     codes = [one.code for one in violations]
@@ -89,7 +89,7 @@ def score(row: Row, output: Output) -> Score:
     return Score(row, output, checks, 0 if output.is_fallback else len(facets), codes)
 
 
-def _applies(name: str, locks: Locks) -> bool:
+def _applies(name: str, locks: Constraints) -> bool:
     if name == "no person added":
         return not locks.mentions_person
     if name == "camera":
@@ -123,7 +123,7 @@ def _enrichment(row: Row, text: str, facets: frozenset[str]) -> Mapping[str, boo
     }
 
 
-def is_in_band(row: Row, text: str, locks: Locks) -> bool:
+def is_in_band(row: Row, text: str, locks: Constraints) -> bool:
     """Whether a text has the wanted length, in English words or Chinese characters.
 
     What was already detailed may be as much longer as it is.

@@ -47,7 +47,7 @@ MAX_REFUSAL = 0.1
 
 
 @dataclasses.dataclass(frozen=True)
-class Admission:
+class LoadShedder:
     """The figures over all rounds; a ratio is that of one round."""
 
     rounds: int
@@ -82,7 +82,7 @@ class Round:
     call_cpu_ms: float
 
 
-def measure_admission(root: Path, directory: Path, rounds: int) -> Admission:
+def measure_admission(root: Path, directory: Path, rounds: int) -> LoadShedder:
     """Return the figures of some rounds; BenchmarkError if a call had no answer, or a wrong one."""
     with contextlib.ExitStack() as stack:
         crowded = start(root, directory / "crowded", stack, SERVICE_SECONDS, PLACES)
@@ -181,10 +181,10 @@ def cpu_ms_of_refusals(full: Server) -> float:
     return spent * MS_A_SECOND / result.requests
 
 
-def admission_figures(rounds: Sequence[Round]) -> Admission:
+def admission_figures(rounds: Sequence[Round]) -> LoadShedder:
     """Return the medians and ranges over all rounds."""
     service_ms = SERVICE_SECONDS * MS_A_SECOND
-    return Admission(
+    return LoadShedder(
         rounds=len(rounds),
         capacity=CAPACITY,
         goodput_at_capacity=figure([each.at_capacity for each in rounds]),
@@ -200,7 +200,7 @@ def admission_figures(rounds: Sequence[Round]) -> Admission:
     )
 
 
-def admission_table(report: Admission) -> str:
+def admission_table(report: LoadShedder) -> str:
     """Return the aligned table."""
     rows = [
         ["good answers a second at capacity", str(report.goodput_at_capacity)],

@@ -14,7 +14,7 @@ from pathlib import Path
 from benchmarks.__main__ import REPOSITORY_ROOT, SIGNAL_STATUS, announce, exit_on_signal
 from benchmarks.harness.report import budget_json, budget_lines, machine
 from benchmarks.harness.servers import BenchmarkError
-from benchmarks.scenarios.admission import OVERLOAD, Admission, admission_table, measure_admission
+from benchmarks.scenarios.admission import OVERLOAD, LoadShedder, admission_table, measure_admission
 from benchmarks.scenarios.held import HELD, Held, held_table, measure_held
 
 DEFAULT_ROUNDS = 3
@@ -43,7 +43,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     return choices
 
 
-def run(choices: argparse.Namespace) -> tuple[Admission | None, list[Held]]:
+def run(choices: argparse.Namespace) -> tuple[LoadShedder | None, list[Held]]:
     """Measure what was chosen; BenchmarkError if a server does not start or a call fails."""
     root, admission, held = choices.root.resolve(), None, []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
@@ -56,7 +56,7 @@ def run(choices: argparse.Namespace) -> tuple[Admission | None, list[Held]]:
     return admission, held
 
 
-def print_results(admission: Admission | None, held: Sequence[Held]) -> None:
+def print_results(admission: LoadShedder | None, held: Sequence[Held]) -> None:
     """Print the tables and budgets of every part that was measured."""
     print(f"medians (min..max), Python {platform.python_version()}, cores: {os.cpu_count()}")
     if admission is not None:
@@ -67,7 +67,7 @@ def print_results(admission: Admission | None, held: Sequence[Held]) -> None:
         print(budget_lines([each.budget for each in held]))
 
 
-def as_json(admission: Admission | None, held: Sequence[Held]) -> str:
+def as_json(admission: LoadShedder | None, held: Sequence[Held]) -> str:
     """Return all figures with their budgets and what they were measured on."""
     budget = admission.budget if admission else []
     figures = {

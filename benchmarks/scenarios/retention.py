@@ -23,7 +23,7 @@ from benchmarks.harness.report import BudgetLine, Figure, figure
 from benchmarks.scenarios.usage_rows import Kinds, year
 from llm_api.domain.usage import UsageRecord
 from llm_api.storage import StoreError
-from llm_api.storage.retention import BATCH, Upkeep
+from llm_api.storage.retention import BATCH, RetentionJob
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
 
@@ -181,7 +181,7 @@ def main() -> None:
     """Remove old rows from the database that standard input names, until there are none."""
     url, folder = json.load(sys.stdin)
     keep_days = (datetime.now(UTC) - year()[1]).days + KEPT_DAYS
-    upkeep = Upkeep(Path(folder), SqlUsageStore(make_engine(url)), _and_say_so, keep_days)
+    upkeep = RetentionJob(Path(folder), SqlUsageStore(make_engine(url)), _and_say_so, keep_days)
     _say(READY)
     upkeep.prune()
 

@@ -12,7 +12,7 @@ from llm_api.cli.keys import key_commands
 from llm_api.cli.usage import usage_commands
 from llm_api.diagnostics import doctor
 from llm_api.diagnostics.database import DatabaseExamination
-from llm_api.diagnostics.results import Finding, fail, ok, warn
+from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.diagnostics.upstream_api import ApiExamination
 from llm_api.diagnostics.upstream_route import RouteExamination, Subject
 from llm_api.settings import config_files
@@ -40,9 +40,7 @@ def register_commands(app: Flask, settings: Settings) -> None:
         click.echo("The database has the current schema.")
 
     @app.cli.command("local-model")
-    @click.option(
-        "--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65_535)
-    )
+    @click.option("--port", default=DEFAULT_PORT, show_default=True, type=click.IntRange(1, 65_535))
     def local_model(port: int) -> None:
         """Run the bundled model by itself, for a development server or as a sidecar."""
         _run_local_model(settings, port)
@@ -110,7 +108,7 @@ def _store_checks(settings: Settings) -> list[doctor.Check]:
     return checks
 
 
-def _foreign_store(settings: Settings) -> Finding:
+def _foreign_store(settings: Settings) -> CheckResult:
     try:
         folder = settings.root / "instance"
         store = open_store(settings.database_url, settings.usage_store, folder)
@@ -121,7 +119,7 @@ def _foreign_store(settings: Settings) -> Finding:
     return ok(f"{settings.usage_store} takes rows.")
 
 
-def _keys(settings: Settings) -> Finding:
+def _keys(settings: Settings) -> CheckResult:
     """Look whether there is a key at all; one of the environment needs no store."""
     if settings.access.environment_keys:
         return ok("There are keys in the environment.")
@@ -191,7 +189,7 @@ def _profile_check(name: str, settings: Settings) -> doctor.Check:
     return doctor.Check(f"{name} profile", lambda: ok(f"It is {profile.name}, chosen {how}."))
 
 
-def _weights(settings: Settings) -> Finding:
+def _weights(settings: Settings) -> CheckResult:
     try:
         weights_of(settings.root)
     except FileNotFoundError:

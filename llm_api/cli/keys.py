@@ -12,7 +12,7 @@ from flask.cli import AppGroup
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.errors import ApiError
 from llm_api.services.keys import formats
-from llm_api.services.keys.formats import Form
+from llm_api.services.keys.formats import TextFormat
 from llm_api.services.keys.service import IssuedKey, KeyService
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError
@@ -27,7 +27,7 @@ class Written(click.ParamType[Any]):
 
     name = "text"
 
-    def __init__(self, form: Form) -> None:
+    def __init__(self, form: TextFormat) -> None:
         """Take the form."""
         self._form = form
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from llm_api.diagnostics.results import Finding, fail, ok, warn
+from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.domain.usage import UsageRecord
 from llm_api.storage import StoreError
 from llm_api.storage.sql.engine import make_engine
@@ -76,7 +76,7 @@ class DatabaseExamination:
         self._url = url
         self._root = root
 
-    def reachable(self) -> Finding:
+    def reachable(self) -> CheckResult:
         """Connect, without making the file of a SQLite database."""
         url = sa.make_url(self._url)
         is_sqlite = url.get_backend_name() == "sqlite"
@@ -94,7 +94,7 @@ class DatabaseExamination:
         name = names.get(url.get_backend_name(), "MariaDB" if is_mariadb else "MySQL")
         return ok(f"{name} lets the service in.")
 
-    def schema(self) -> Finding:
+    def schema(self) -> CheckResult:
         """Compare the database's revision with the newest migration."""
         scripts = ScriptDirectory(str(self._root / "migrations"))
         known = {script.revision for script in scripts.walk_revisions()}
@@ -121,7 +121,7 @@ class DatabaseExamination:
                 return set()
             return set(connection.scalars(sa.select(version.c.version_num)))
 
-    def writable(self) -> Finding:
+    def writable(self) -> CheckResult:
         """Insert a row, add it to the sums, and take it back before anybody can see it."""
         record = UsageRecord(
             f"doctor-{secrets.token_hex(8)}", datetime.now(UTC), "doctor", None, "none", "none"
@@ -147,7 +147,7 @@ class DatabaseExamination:
             engine.dispose()
 
 
-def _file_trouble(database: str | None) -> Finding | None:
+def _file_trouble(database: str | None) -> CheckResult | None:
     """Look at the file of a SQLite database before anything opens, and so makes, it."""
     if not database or database == ":memory:":
         return fail(
@@ -167,7 +167,7 @@ def _file_trouble(database: str | None) -> Finding | None:
     return fail("The SQLite file is not there yet.", _UPGRADE)
 
 
-def _trouble(error: Exception) -> Finding:
+def _trouble(error: Exception) -> CheckResult:
     cause = getattr(error, "orig", None) or error
     said = f"{getattr(cause, 'sqlstate', None) or ''} {cause} {type(cause).__name__}"
     for words, found, advice in _TROUBLES:
@@ -179,7 +179,7 @@ def _trouble(error: Exception) -> Finding:
     )
 
 
-def spool_folder(folder: Path) -> Finding:
+def spool_folder(folder: Path) -> CheckResult:
     """See whether files can be written where usage rows wait for the database."""
     try:
         # What lies in the way of the folder, such as a file, is no folder to write in.
@@ -202,7 +202,7 @@ def spool_folder(folder: Path) -> Finding:
     return ok("Files can be written.")
 
 
-def spool_space(folder: Path) -> Finding:
+def spool_space(folder: Path) -> CheckResult:
     """See how much room is left on the spool's disk."""
     free = shutil.disk_usage(_existing(folder)).free
     found = f"{free >> 20} MB are free."

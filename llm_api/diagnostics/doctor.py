@@ -8,7 +8,7 @@ from pathlib import Path
 
 from llm_api.diagnostics.database import DatabaseExamination, spool_folder, spool_space
 from llm_api.diagnostics.redis import LimiterExamination
-from llm_api.diagnostics.results import Finding, State, fail, ok, skipped, warn
+from llm_api.diagnostics.results import CheckResult, State, fail, ok, skipped, warn
 from llm_api.diagnostics.upstream_api import ApiExamination
 from llm_api.diagnostics.upstream_route import RouteExamination
 from llm_api.domain.calls import Timeouts
@@ -21,7 +21,7 @@ class Check:
     """One look at one thing; it is not made unless the checks that it `needs` went well."""
 
     title: str
-    look: Callable[[], Finding]
+    look: Callable[[], CheckResult]
     needs: Sequence[str] = ()
 
 
@@ -29,7 +29,7 @@ class Check:
 class Diagnosis:
     """The findings, each with the title of its check, in the order of the checks."""
 
-    findings: Sequence[tuple[str, Finding]]
+    findings: Sequence[tuple[str, CheckResult]]
 
     @property
     def is_well(self) -> bool:
@@ -57,7 +57,7 @@ class _PartExamination(threading.Thread):
     def __init__(self, checks: Sequence[Check]) -> None:
         super().__init__(daemon=True)
         self._checks = checks
-        self._findings: list[Finding] = []
+        self._findings: list[CheckResult] = []
 
     def run(self) -> None:
         causes: dict[str, str] = {}  # what did not go well, and the check where that began
@@ -68,7 +68,7 @@ class _PartExamination(threading.Thread):
                 causes[check.title] = cause or check.title
             self._findings.append(finding)
 
-    def results(self, overall: float) -> list[tuple[str, Finding]]:
+    def results(self, overall: float) -> list[tuple[str, CheckResult]]:
         findings = list(self._findings)
         if len(findings) < len(self._checks):
             advice = "Run it again; if that does not help, see whether it answers at all."
@@ -80,7 +80,7 @@ class _PartExamination(threading.Thread):
         ]
 
 
-def _look(check: Check) -> Finding:
+def _look(check: Check) -> CheckResult:
     try:
         return check.look()
     except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
@@ -94,7 +94,7 @@ def upstream_checks(
 ) -> list[Check]:
     """List the checks of one upstream; `sees_pictures` adds the one for a vision model."""
 
-    def check(title: str, look: Callable[[], Finding], *needs: str) -> Check:
+    def check(title: str, look: Callable[[], CheckResult], *needs: str) -> Check:
         return Check(f"{name} {title}", look, [f"{name} {need}" for need in needs])
 
     checks = [
@@ -143,7 +143,7 @@ def spool_checks(folder: Path) -> list[Check]:
     ]
 
 
-def _memory_limiter(workers: int) -> Finding:
+def _memory_limiter(workers: int) -> CheckResult:
     if workers == 1:
         return ok("Requests are counted in memory, by the one worker.")
     return warn(
@@ -153,7 +153,7 @@ def _memory_limiter(workers: int) -> Finding:
     )
 
 
-def order_of_timeouts(timeouts: Timeouts) -> Finding:
+def order_of_timeouts(timeouts: Timeouts) -> CheckResult:
     """Look for a time-out that another one makes useless."""
     pairs = (
         ("UPSTREAM_CONNECT_TIMEOUT", timeouts.connect, "UPSTREAM_TOTAL_TIMEOUT", timeouts.total),

@@ -9,7 +9,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from llm_api.diagnostics.results import Finding, fail, ok, warn
+from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 
 _TIMEOUT_S = 2.0
 _SLOW_S = 0.1  # the service itself waits 0.2 s and then counts in memory
@@ -58,11 +58,11 @@ class LimiterExamination:
             retry=Retry(NoBackoff(), 0),
         )
 
-    def reachable(self) -> Finding:
+    def reachable(self) -> CheckResult:
         """Connect, and see how fast it answers."""
         return _translated(self._ping)
 
-    def _ping(self) -> Finding:
+    def _ping(self) -> CheckResult:
         self._redis.ping()
         seconds = min(_measured(self._redis.ping) for _ in range(3))
         if seconds > _SLOW_S:
@@ -72,11 +72,11 @@ class LimiterExamination:
             )
         return ok("The store answers.")
 
-    def writable(self) -> Finding:
+    def writable(self) -> CheckResult:
         """Write a key that ends by itself, and remove it."""
         return _translated(self._write)
 
-    def _write(self) -> Finding:
+    def _write(self) -> CheckResult:
         name = f"llm_api:doctor:{secrets.token_hex(8)}"
         self._redis.set(name, b"1", px=5_000)
         self._redis.delete(name)
@@ -90,7 +90,7 @@ def _measured(call: Callable[[], object]) -> float:
     return time.monotonic() - began_at
 
 
-def _translated(look: Callable[[], Finding]) -> Finding:
+def _translated(look: Callable[[], CheckResult]) -> CheckResult:
     try:
         return look()
     except redis.TimeoutError:

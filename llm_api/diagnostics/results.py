@@ -14,7 +14,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """What was found and, for a `WARN` or a `FAIL`, one sentence on what to do.
 
     Neither holds a key, a prompt, or anything that an upstream or a store has said.
@@ -25,21 +25,21 @@ class Finding:
     advice: str = ""
 
 
-def ok(found: str) -> Finding:
+def ok(found: str) -> CheckResult:
     """Say that all is well."""
-    return Finding(State.OK, found)
+    return CheckResult(State.OK, found)
 
 
-def warn(found: str, advice: str) -> Finding:
+def warn(found: str, advice: str) -> CheckResult:
     """Say that it works, though not as it should."""
-    return Finding(State.WARN, found, advice)
+    return CheckResult(State.WARN, found, advice)
 
 
-def fail(found: str, advice: str) -> Finding:
+def fail(found: str, advice: str) -> CheckResult:
     """Say that it does not work."""
-    return Finding(State.FAIL, found, advice)
+    return CheckResult(State.FAIL, found, advice)
 
 
-def skipped(why: str) -> Finding:
+def skipped(why: str) -> CheckResult:
     """Say why a check was not made."""
-    return Finding(State.SKIPPED, why)
+    return CheckResult(State.SKIPPED, why)

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from llm_api.diagnostics.results import Finding, fail, ok, skipped, warn
+from llm_api.diagnostics.results import CheckResult, fail, ok, skipped, warn
 from llm_api.diagnostics.upstream_probe import Answer, Asker
 from llm_api.diagnostics.upstream_route import RouteExamination, Subject
 from llm_api.domain.calls import Operation
@@ -34,7 +34,7 @@ class ApiExamination:
         self._cap = "max_tokens"
         self._answer: Answer | None = None
 
-    def chat(self) -> Finding:
+    def chat(self) -> CheckResult:
         """Call the model once, and see whether what answers is an API for chat completions."""
         try:
             answer = self._answer = self._chat("Say ok.")
@@ -45,7 +45,7 @@ class ApiExamination:
             return self._no_answer(error)
         return self._out_of_place(answer) or ok("It answers chat completions.")
 
-    def _out_of_place(self, answer: Answer) -> Finding | None:
+    def _out_of_place(self, answer: Answer) -> CheckResult | None:
         """Say what else this is the answer of, if not of an API for chat completions."""
         if 300 <= answer.status < 400:
             return self._redirected(answer)
@@ -67,7 +67,7 @@ class ApiExamination:
             )
         return None
 
-    def key(self) -> Finding:
+    def key(self) -> CheckResult:
         """See whether the call was refused for its key or for the account behind it."""
         answer, setting = self._chat_answer(), self._subject.key_setting
         if answer.is_about_account:
@@ -91,7 +91,7 @@ class ApiExamination:
             f"Put a valid key into {setting}; keys are often good for one region only.",
         )
 
-    def model(self) -> Finding:
+    def model(self) -> CheckResult:
         """See whether the model answered."""
         answer, setting = self._chat_answer(), self._subject.model_setting
         if answer.choice:
@@ -113,7 +113,7 @@ class ApiExamination:
             f"See whether {setting} names a chat model.",
         )
 
-    def model_list(self) -> Finding:
+    def model_list(self) -> CheckResult:
         """See whether the upstream lists its models; readiness asks for the list."""
         try:
             answer = self._asker.ask("/models")
@@ -130,12 +130,12 @@ class ApiExamination:
             "Let the key read the models, or expect /readyz to report the upstream.",
         )
 
-    def json_mode(self) -> Finding:
+    def json_mode(self) -> CheckResult:
         """Ask for JSON."""
         answer = self._variant(
             'Reply with the json object {"ok": true}.', response_format={"type": "json_object"}
         )
-        if isinstance(answer, Finding):
+        if isinstance(answer, CheckResult):
             return answer
         advice = "Name another model if your callers use response_format."
         if not answer.choice:
@@ -144,10 +144,10 @@ class ApiExamination:
             return warn("JSON mode is accepted, and the answer is not JSON.", advice)
         return ok("JSON mode is accepted.")
 
-    def streaming(self) -> Finding:
+    def streaming(self) -> CheckResult:
         """Ask for a stream."""
         answer = self._variant("Say ok.", stream=True)
-        if isinstance(answer, Finding):
+        if isinstance(answer, CheckResult):
             return answer
         if answer.status != 200:
             return fail(
@@ -166,12 +166,12 @@ class ApiExamination:
             )
         return ok("Streams arrive whole.")
 
-    def pictures(self) -> Finding:
+    def pictures(self) -> CheckResult:
         """Show a red picture and ask for its color."""
         picture = {"type": "image_url", "image_url": {"url": _red_picture()}}
         question = {"type": "text", "text": "Which color is this? One word."}
         answer = self._variant([picture, question])
-        if isinstance(answer, Finding):
+        if isinstance(answer, CheckResult):
             return answer
         setting = self._subject.model_setting
         if not answer.choice:
@@ -186,7 +186,7 @@ class ApiExamination:
             )
         return ok("The model takes pictures.")
 
-    def clock(self) -> Finding:
+    def clock(self) -> CheckResult:
         """Compare the clocks by the upstream's Date header."""
         skew = self._asker.skew_s
         if skew is None:
@@ -212,7 +212,7 @@ class ApiExamination:
         assert self._answer is not None, "the checks of key and model need that of the API"  # noqa: S101
         return self._answer
 
-    def _variant(self, content: str | list[Any], **more: Any) -> Answer | Finding:
+    def _variant(self, content: str | list[Any], **more: Any) -> Answer | CheckResult:
         """Make another call to a model that answers; a passing trouble is a finding."""
         if not self._chat_answer().choice:
             return skipped("The model must answer first.")
@@ -224,7 +224,7 @@ class ApiExamination:
             return warn("The upstream limits the rate of calls just now (429).", _UNSEEN)
         return answer
 
-    def _no_answer(self, error: OSError) -> Finding:
+    def _no_answer(self, error: OSError) -> CheckResult:
         if isinstance(error, TimeoutError):
             return fail(
                 "The upstream takes connections, and does not answer in time.",
@@ -241,13 +241,13 @@ class ApiExamination:
     def _speaks_tls_instead(self) -> bool:
         return not self._subject.is_encrypted and self._route.speaks_tls()
 
-    def _tls_instead(self) -> Finding:
+    def _tls_instead(self) -> CheckResult:
         return fail(
             f"Port {self._subject.port} speaks TLS, and the address says http.",
             f"Write https:// in place of http:// into {self._subject.url_setting}.",
         )
 
-    def _redirected(self, answer: Answer) -> Finding:
+    def _redirected(self, answer: Answer) -> CheckResult:
         target = urlsplit(answer.location)
         is_upgrade = target.scheme == "https" and target.hostname == self._subject.host
         setting = self._subject.url_setting

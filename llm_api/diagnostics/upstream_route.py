@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
-from llm_api.diagnostics.results import Finding, fail, ok, warn
+from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.domain.calls import Endpoint, Timeouts
 
 MAX_CONNECT_S = 4.0
@@ -76,7 +76,7 @@ class RouteExamination:
         self._subject = subject
         self._addresses: list[Any] = []
 
-    def settings(self) -> Finding:
+    def settings(self) -> CheckResult:
         """See whether key and model are values and not what an example had in their place."""
         subject = self._subject
         key, model = subject.endpoint.key, subject.endpoint.model
@@ -97,7 +97,7 @@ class RouteExamination:
             )
         return ok("Key and model are set." if key else "A model is set, and no key.")
 
-    def address(self) -> Finding:
+    def address(self) -> CheckResult:
         """See whether the address can be the base of an OpenAI-compatible API."""
         subject = self._subject
         setting, path = subject.url_setting, urlsplit(subject.endpoint.url).path
@@ -125,7 +125,7 @@ class RouteExamination:
         scheme = "https" if subject.is_encrypted else "http"
         return ok(f"{scheme} to {subject.host}, port {subject.port}.")
 
-    def dns(self) -> Finding:
+    def dns(self) -> CheckResult:
         """Resolve the host name."""
         subject = self._subject
         found = _resolved(subject.host, subject.port, subject.connect_timeout)
@@ -143,7 +143,7 @@ class RouteExamination:
             f"Correct the host name in {subject.url_setting}.",
         )
 
-    def tcp(self) -> Finding:
+    def tcp(self) -> CheckResult:
         """Connect to the port."""
         subject = self._subject
         where = f"{subject.host}, port {subject.port},"
@@ -162,7 +162,7 @@ class RouteExamination:
             )
         return ok(f"Port {subject.port} takes connections.")
 
-    def tls(self) -> Finding:
+    def tls(self) -> CheckResult:
         """Shake hands and verify the certificate."""
         subject = self._subject
         if not subject.is_encrypted:
@@ -240,7 +240,7 @@ def _resolved(host: str, port: int, timeout: float) -> list[Any] | OSError | Non
     return None
 
 
-def _bad_certificate(code: int, subject: Subject) -> Finding:
+def _bad_certificate(code: int, subject: Subject) -> CheckResult:
     kind = _SSL_NAMES.get(code)
     if kind == "name":
         return fail(

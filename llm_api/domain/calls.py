@@ -77,7 +77,7 @@ class Fallback:
 
 
 @dataclass(slots=True)
-class Notes:
+class ResponseMetadata:
     """What a client is told beside its answer.
 
     `dropped` are parameters that the upstream does not take and did not get. `limits` of
@@ -104,7 +104,7 @@ class Caller:
     is_abandoned: Callable[[], bool] = never
     timing: Timing = field(default_factory=Timing)
     time_limit: float | None = None
-    notes: Notes = field(default_factory=Notes)
+    notes: ResponseMetadata = field(default_factory=ResponseMetadata)
     tags: str = ""
     lineage_id: str | None = None
     key: ApiKey | None = None
@@ -228,7 +228,7 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
-class Ticket:
+class IdempotencyKey:
     """What makes two requests the same: `key` names them, `fingerprint` stands for their bodies.
 
     `joins` is false for a request that is the first of its kind and must not get an older answer.

@@ -26,7 +26,7 @@ _ESTABLISHED = 1  # of Linux's tcp_info, include/net/tcp_states.h
 logger = logging.getLogger(__name__)
 
 
-class Watched:
+class Deadline:
     """Something that waits on a socket, and until when."""
 
     def __init__(
@@ -140,25 +140,25 @@ def has_hung_up(client: socket.socket) -> bool:
     return state != _ESTABLISHED
 
 
-class Watch:
+class DeadlineWatcher:
     """Looks after everything that waits in a process; `drain` tells when the process ends."""
 
     def __init__(self, drain: Drain | None = None) -> None:
         """Start nothing yet: the thread must belong to the worker, not to its parent process."""
         self.drain = Drain() if drain is None else drain
-        self._watched: set[Watched] = set()
+        self._watched: set[Deadline] = set()
         self._is_needed = threading.Event()
         self._starting = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def add(self, watched: Watched) -> None:
+    def add(self, watched: Deadline) -> None:
         """Begin to look after it."""
         self._watched.add(watched)
         if self._thread is None:
             self._start_thread()
         self._is_needed.set()
 
-    def remove(self, watched: Watched) -> None:
+    def remove(self, watched: Deadline) -> None:
         """Stop looking after it."""
         self._watched.discard(watched)
 

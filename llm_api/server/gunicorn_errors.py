@@ -13,7 +13,6 @@ import orjson
 from gunicorn.http import Request
 from gunicorn.http.errors import (
     ConfigurationProblem,
-    ExpectationFailed,
     InvalidResponseHeader,
     InvalidResponseHeaderName,
     LimitRequestHeaders,
@@ -21,15 +20,16 @@ from gunicorn.http.errors import (
     ParseException,
     UnsupportedTransferCoding,
 )
+from gunicorn.http.errors import ExpectationFailed as UnexpectedExpect
 
 from llm_api.errors import (
-    AddressTooLong,
     ApiError,
-    HeadTooLarge,
+    ExpectationFailed,
+    HttpNotImplemented,
     InvalidRequest,
-    NotSpoken,
+    RequestHeadersTooLarge,
     ServiceError,
-    UnmetExpectation,
+    UriTooLong,
 )
 from llm_api.observability.logging import new_request_id
 from llm_api.web.middleware.security_headers import ALWAYS
@@ -70,15 +70,17 @@ def _error_of(failure: Exception) -> ApiError:
         message = "Something went wrong in this service; quote the request id to its operator."
         return ServiceError(message, reason="internal_error")
     if isinstance(failure, LimitRequestLine):
-        return AddressTooLong("The address must be shorter.", reason="address_too_long")
+        return UriTooLong("The address must be shorter.", reason="address_too_long")
     if isinstance(failure, LimitRequestHeaders):
-        return HeadTooLarge("Headers must be fewer and shorter.", reason="headers_too_large")
-    if isinstance(failure, ExpectationFailed):
+        return RequestHeadersTooLarge(
+            "Headers must be fewer and shorter.", reason="headers_too_large"
+        )
+    if isinstance(failure, UnexpectedExpect):
         message = "Expect must be 100-continue, or left out."
-        return UnmetExpectation(message, reason="expectation_failed")
+        return ExpectationFailed(message, reason="expectation_failed")
     if isinstance(failure, UnsupportedTransferCoding):
         message = "Transfer-Encoding must be chunked, or left out."
-        return NotSpoken(message, reason="transfer_encoding_unsupported")
+        return HttpNotImplemented(message, reason="transfer_encoding_unsupported")
     return InvalidRequest("The request must be valid HTTP/1.1.", reason="malformed_http")
 
 

@@ -9,9 +9,9 @@ from typing import Any, Self
 import orjson
 
 from llm_api.domain.calls import Caller, Completion, Fallback, ModelRequest, Operation
-from llm_api.services.quotas.estimates import needs_of
+from llm_api.services.quotas.estimates import estimate_request
 from llm_api.services.routing.catalogue import Catalogue, Destination
-from llm_api.services.routing.fallback import first_that_answers
+from llm_api.services.routing.fallback import call_with_fallbacks
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 
 
@@ -53,7 +53,9 @@ class ChatService:
         # Vectors of two models cannot be compared: only who names one for the other knows better.
         is_exact = request.operation is Operation.EMBEDDINGS
         destination = self._catalogue.route(request.model, key=caller.key, is_exact=is_exact)
-        with self._ledger.account(destination, caller, partial(needs_of, request)) as accounted:
+        with self._ledger.account(
+            destination, caller, partial(estimate_request, request)
+        ) as accounted:
             call = accounted.upstream_call
 
             def ask(at: Destination) -> Completion:
@@ -65,7 +67,7 @@ class ChatService:
                     model_was_named=at.model_was_named,
                 )
 
-            completion = first_that_answers(destination, call, caller.notes, ask)
+            completion = call_with_fallbacks(destination, call, caller.notes, ask)
             accounted.completions.append(completion)
         return _telling(completion, caller.notes.fallback)
 
@@ -82,13 +84,13 @@ class ChatService:
         self, request: ModelRequest, caller: Caller, *, shows_usage: bool
     ) -> Generator[list[bytes]]:
         destination = self._catalogue.route(request.model, key=caller.key)
-        wanted = partial(needs_of, request)
+        wanted = partial(estimate_request, request)
         with self._ledger.account(destination, caller, wanted, is_streamed=True) as accounted:
 
             def begin(at: Destination) -> tuple[list[bytes], Generator[list[bytes]]]:
                 return _begun(request, at, accounted, shows_usage=shows_usage)
 
-            first, batches = first_that_answers(
+            first, batches = call_with_fallbacks(
                 destination, accounted.upstream_call, caller.notes, begin
             )
             if (fallback := caller.notes.fallback) is not None:

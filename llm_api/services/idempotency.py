@@ -12,7 +12,7 @@ from typing import Protocol
 
 from cachetools import TLRUCache
 
-from llm_api.domain.calls import RecordedAnswer, Ticket
+from llm_api.domain.calls import IdempotencyKey, RecordedAnswer
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.upstream.faults import ClientGone, truncated
 
@@ -24,26 +24,26 @@ _POLL_S = 0.25
 class SharedAnswers(Protocol):
     """What the processes of a service know together; it never raises, but knows less at times."""
 
-    def claim(self, ticket: Ticket) -> bool:
+    def claim(self, ticket: IdempotencyKey) -> bool:
         """Say that this process answers the request; False where another one does or did."""
 
-    def look_up(self, ticket: Ticket) -> tuple[str, RecordedAnswer | None]:
+    def look_up(self, ticket: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
         """Return the fingerprint of the request, and its answer as soon as it has ended.
 
         The fingerprint is empty where nothing is known.
         """
 
-    def has_waiting(self, ticket: Ticket) -> bool:
+    def has_waiting(self, ticket: IdempotencyKey) -> bool:
         """Whether a client of another process waits for the answer."""
 
-    def publish(self, ticket: Ticket, answer: RecordedAnswer | None) -> None:
+    def publish(self, ticket: IdempotencyKey, answer: RecordedAnswer | None) -> None:
         """Share the answer, or None where there will be none."""
 
 
 class Recording:
     """An answer while it is given, and those who wait for it."""
 
-    def __init__(self, ticket: Ticket) -> None:
+    def __init__(self, ticket: IdempotencyKey) -> None:
         """Begin with nothing."""
         self.ticket = ticket
         self.size = 0
@@ -130,7 +130,7 @@ class Recording:
                 return
 
 
-class ReplayService:
+class IdempotencyService:
     """Knows the answers that are being given and those that were given lately."""
 
     def __init__(
@@ -145,7 +145,9 @@ class ReplayService:
             MAX_KEPT_BYTES, _kept_until, clock, getsizeof=_kept_bytes
         )
 
-    def join(self, ticket: Ticket, is_abandoned: Callable[[], bool]) -> tuple[Recording, bool]:
+    def join(
+        self, ticket: IdempotencyKey, is_abandoned: Callable[[], bool]
+    ) -> tuple[Recording, bool]:
         """Return the recording of a request's answer, and whether the caller is to make it.
 
         Whoever is not to make it follows it, and is to `unfollow`. Raises InvalidRequest where the

@@ -23,7 +23,7 @@ _INTERVAL_S = 3_600.0
 Offload = Callable[[Callable[[], None]], None]
 
 
-class Upkeep:
+class RetentionJob:
     """The thread of a worker that prunes the store."""
 
     def __init__(self, folder: Path, store: UsageStore, offload: Offload, keep_days: int) -> None:

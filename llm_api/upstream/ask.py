@@ -4,16 +4,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from llm_api.domain.calls import Operation
-from llm_api.upstream.vendors.errors import RefusalReader
+from llm_api.upstream.vendors.errors import ErrorClassifier
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class UpstreamRequest:
     """A request's body as the vendor takes it, and who reads the refusals of it."""
 
     operation: Operation
     body: dict[str, Any]
-    reader: RefusalReader = field(repr=False)
+    reader: ErrorClassifier = field(repr=False)
     wants_thinking: bool = False
 
     @property

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from llm_api.domain.calls import Timing, never
-from llm_api.runtime.deadlines import INTERVAL, Watched
+from llm_api.runtime.deadlines import INTERVAL, Deadline
 from llm_api.upstream import faults
 
 
@@ -22,7 +22,7 @@ class Attempt:
     seconds: float = 0.0
 
 
-class Call(Watched):
+class UpstreamCall(Deadline):
     """Lists the attempts and counts the time there; its deadline is the total time-out."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Call(Watched):
         must_end: Callable[[], bool] = never,
         on_first_attempt: Callable[[], None] | None = None,
         timing: Timing | None = None,
-        is_hurried: bool = False,
+        has_client_deadline: bool = False,
     ) -> None:
         """Give the call `total` seconds from now; where they go is noted in `timing`.
 
@@ -43,7 +43,7 @@ class Call(Watched):
         super().__init__(
             total=total, is_abandoned=is_abandoned, must_end=must_end, how=socket.SHUT_RDWR
         )
-        self._is_hurried = is_hurried
+        self._is_hurried = has_client_deadline
         self.tries: list[Attempt] = []
         self.dropped: tuple[str, ...] = ()  # what the upstream asked last does not take
         self.timing = Timing() if timing is None else timing
@@ -52,7 +52,7 @@ class Call(Watched):
         self._on_first_attempt = on_first_attempt
 
     @property
-    def has_run_out_of_patience(self) -> bool:
+    def client_deadline_passed(self) -> bool:
         """Whether the time is over that the client gave it, and not what an upstream may take."""
         return self._is_hurried and not self.remaining
 
@@ -88,7 +88,7 @@ class Call(Watched):
         except faults.Fault as fault:
             attempt.reason = fault.error.reason
             raise
-        except faults.AskAgain as refusal:
+        except faults.RetryDifferently as refusal:
             attempt.reason = refusal.word
             raise
         finally:

@@ -10,25 +10,25 @@ from typing import Any, TypeVar
 import requests
 
 from llm_api.domain.calls import Completion, Endpoint, Operation, Timeouts, Timing, UpstreamPlan
-from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer, events_of
 from llm_api.upstream.answers.collect import collect_chunks
 from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.answers.reasoning import spent_on_thinking
 from llm_api.upstream.answers.relay import events_in, first_of, relay
-from llm_api.upstream.ask import Ask
-from llm_api.upstream.call import Call
-from llm_api.upstream.endpoints import Line, Lines
+from llm_api.upstream.ask import UpstreamRequest
+from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.endpoints import EndpointPool, PooledEndpoint
 from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, read_body
 from llm_api.upstream.http.transport import Transport
-from llm_api.upstream.request_sender import Opener
+from llm_api.upstream.request_sender import RequestSender
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
-from llm_api.upstream.resilience.concurrency import Places
+from llm_api.upstream.resilience.concurrency import ConcurrencyLimit
 from llm_api.upstream.resilience.retry_policy import ATTEMPTS_IN_ALL, RetryPolicy
-from llm_api.upstream.vendors.errors import RefusalReader
+from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, asks_for_thinking
-from llm_api.upstream.vendors.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamBehavior
 
 logger = logging.getLogger(__name__)
 
@@ -45,13 +45,13 @@ class UpstreamClient:
     def __init__(  # noqa: PLR0913  # the last two are for who simulates the world
         self,
         plan: UpstreamPlan,
-        traits: UpstreamTraits,
+        traits: UpstreamBehavior,
         timeouts: Timeouts,
-        watch: Watch,
+        watch: DeadlineWatcher,
         profile: Profile,
         *,
         policy: RetryPolicy | None = None,
-        transport: Callable[[Endpoint, Timeouts, Watch, int], Transport] = Transport,
+        transport: Callable[[Endpoint, Timeouts, DeadlineWatcher, int], Transport] = Transport,
     ) -> None:
         """Open no connection yet; `transport` makes what calls an endpoint."""
         self.name = traits.name
@@ -63,10 +63,10 @@ class UpstreamClient:
         self._profile = profile
         self._policy = policy or RetryPolicy()
         self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
-        self._places = Places(traits.max_concurrency, traits.queue_timeout)
-        self._lines = Lines(
+        self._places = ConcurrencyLimit(traits.max_concurrency, traits.queue_timeout)
+        self._lines = EndpointPool(
             [
-                Line(
+                PooledEndpoint(
                     f"{traits.name}/{number}" if len(plan.endpoints) > 1 else traits.name,
                     transport(endpoint, timeouts, watch, min(traits.max_concurrency, 128)),
                     self._policy.new_breaker(),
@@ -74,7 +74,7 @@ class UpstreamClient:
                 for number, endpoint in enumerate(plan.endpoints, 1)
             ]
         )
-        self._opener = Opener(self.name, self._lines)
+        self._opener = RequestSender(self.name, self._lines)
 
     def new_call(
         self,
@@ -84,12 +84,12 @@ class UpstreamClient:
         *,
         is_streamed: bool = False,
         time_limit: float | None = None,
-    ) -> Call:
+    ) -> UpstreamCall:
         """Begin a call: its total time-out runs from now; `time_limit` can only shorten it."""
         total = self._timeouts.stream if is_streamed else self._timeouts.total
-        return Call(
+        return UpstreamCall(
             total=total if time_limit is None else min(total, time_limit),
-            is_hurried=time_limit is not None and time_limit < total,
+            has_client_deadline=time_limit is not None and time_limit < total,
             is_abandoned=is_abandoned,
             must_end=self._must_end,
             on_first_attempt=on_first_attempt,
@@ -116,7 +116,7 @@ class UpstreamClient:
         self,
         model: str,
         parameters: Mapping[str, Any],
-        call: Call,
+        call: UpstreamCall,
         operation: Operation = Operation.CHAT,
         *,
         model_was_named: bool = True,
@@ -128,17 +128,19 @@ class UpstreamClient:
         """
         reader = self._reader(operation, model_was_named=model_was_named)
         body = self._body(model, parameters, operation, call)
-        ask = Ask(operation, body, reader, asks_for_thinking(parameters))
+        ask = UpstreamRequest(operation, body, reader, asks_for_thinking(parameters))
         with _as_api_errors(call), self._places.taken(call):
             completion = self._run(call, partial(self._attempt, ask, call))
             if not ask.wants_thinking and spent_on_thinking(completion):
                 return self._without_thinking(ask, call, completion)
             return completion
 
-    def _run(self, call: Call, attempt: Callable[[], _T]) -> _T:
+    def _run(self, call: UpstreamCall, attempt: Callable[[], _T]) -> _T:
         return self._policy.run(call, attempt, partial(self._lines.has_other, call))
 
-    def _without_thinking(self, ask: Ask, call: Call, empty: Completion) -> Completion:
+    def _without_thinking(
+        self, ask: UpstreamRequest, call: UpstreamCall, empty: Completion
+    ) -> Completion:
         body = self._profile.without_thinking(ask.body)
         if body is None or call.attempts >= ATTEMPTS_IN_ALL:
             return empty
@@ -156,7 +158,7 @@ class UpstreamClient:
         self,
         model: str,
         parameters: Mapping[str, Any],
-        call: Call,
+        call: UpstreamCall,
         answer: StreamedAnswer,
     ) -> Generator[list[bytes]]:
         """Ask for one answer and yield its chunks, as JSON, in batches as they come in.
@@ -166,7 +168,7 @@ class UpstreamClient:
         the first batch if nothing has come by then.
         """
         body = self._body(model, parameters, answer.operation, call) | {"stream": True}
-        ask = Ask(answer.operation, body, answer.reader)
+        ask = UpstreamRequest(answer.operation, body, answer.reader)
         answer.cap = ask.cap
         with _as_api_errors(call), ExitStack() as stack:
             stack.enter_context(self._places.taken(call))
@@ -181,11 +183,11 @@ class UpstreamClient:
             if ending is not None and (call.is_client_gone or not answer.is_done):
                 raise ending
 
-    def _reader(self, operation: Operation, *, model_was_named: bool) -> RefusalReader:
-        return RefusalReader(self._profile.rules, operation, model_was_named)
+    def _reader(self, operation: Operation, *, model_was_named: bool) -> ErrorClassifier:
+        return ErrorClassifier(self._profile.rules, operation, model_was_named)
 
     def _body(
-        self, model: str, parameters: Mapping[str, Any], operation: Operation, call: Call
+        self, model: str, parameters: Mapping[str, Any], operation: Operation, call: UpstreamCall
     ) -> dict[str, Any]:
         adapted, call.dropped = self._profile.adapted(parameters, operation)
         body = {"model": model, **adapted}
@@ -196,7 +198,7 @@ class UpstreamClient:
             body["stream"] = True
         return body
 
-    def _attempt(self, ask: Ask, call: Call) -> Completion:
+    def _attempt(self, ask: UpstreamRequest, call: UpstreamCall) -> Completion:
         with ExitStack() as stack:
             response, _ = self._opener.open(ask, call, stack)
             call.note_first_token()
@@ -253,10 +255,10 @@ class UpstreamClient:
 
 
 @contextmanager
-def _as_api_errors(call: Call) -> Iterator[None]:
+def _as_api_errors(call: UpstreamCall) -> Iterator[None]:
     """Turn a Fault into the error that the caller gets."""
     try:
         yield
     except faults.Fault as fault:
-        fault.error.is_spent |= call.attempts > 1
+        fault.error.retries_exhausted |= call.attempts > 1
         raise fault.error from fault

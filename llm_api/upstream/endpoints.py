@@ -4,13 +4,13 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen
 from llm_api.upstream.resilience.retry_policy import Permit, learning
 
 
-class Line:
+class PooledEndpoint:
     """One key at one address: its connections, its circuit breaker, and its calls in progress."""
 
     def __init__(self, name: str, transport: Transport, breaker: CircuitBreaker) -> None:
@@ -21,15 +21,15 @@ class Line:
         self.calls = 0
 
 
-class Lines:
+class EndpointPool:
     """Chooses among them."""
 
-    def __init__(self, lines: Sequence[Line]) -> None:
+    def __init__(self, lines: Sequence[PooledEndpoint]) -> None:
         """Take at least one."""
         self._lines = list(lines)
         self._lock = threading.Lock()
 
-    def has_other(self, call: Call) -> bool:
+    def has_other(self, call: UpstreamCall) -> bool:
         """Tell whether there is one that could be used and that the call has not tried."""
         if len(self._lines) == 1:
             return False
@@ -37,7 +37,7 @@ class Lines:
         return any(line.name not in tried and not line.breaker.wait for line in self._lines)
 
     @contextmanager
-    def chosen(self, call: Call) -> Iterator[tuple[Line, Permit]]:
+    def chosen(self, call: UpstreamCall) -> Iterator[tuple[PooledEndpoint, Permit]]:
         """Lend the best line for the next attempt of the call, and learn from how that ends.
 
         Raises CircuitOpen.
@@ -53,7 +53,7 @@ class Lines:
             with self._lock:
                 line.calls -= 1
 
-    def _choose(self, call: Call) -> tuple[Line, Permit]:
+    def _choose(self, call: UpstreamCall) -> tuple[PooledEndpoint, Permit]:
         tried = {attempt.line for attempt in call.tries}
         # Choosing and asking the breaker are one step: of two calls that find the same probe due,
         # the second goes elsewhere.
@@ -76,7 +76,7 @@ class Lines:
             line.transport.close()
 
     @property
-    def first(self) -> Line:
+    def first(self) -> PooledEndpoint:
         """One of them, for a look at the upstream that is no call."""
         with self._lock:
             return min(self._lines, key=lambda line: line.breaker.is_open)

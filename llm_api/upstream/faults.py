@@ -43,12 +43,12 @@ class Fault(Exception):
         """
         super().__init__(error.message)
         self.error = error
-        self.error.may_succeed_elsewhere = elsewhere
+        self.error.allows_failover = elsewhere
         self.is_repeatable = is_repeatable
         self.wait = wait
 
 
-class AskAgain(Exception):
+class RetryDifferently(Exception):
     """The upstream takes the request in another form; `fault` is told if there is no other try."""
 
     word: ClassVar[str]
@@ -59,13 +59,13 @@ class AskAgain(Exception):
         self.fault = fault
 
 
-class UsageRefused(AskAgain):
+class StreamOptionsRejected(RetryDifferently):
     """The upstream does not know `stream_options`: to be asked again without."""
 
     word = "usage_refused"
 
 
-class OnlyStreams(AskAgain):
+class StreamingRequired(RetryDifferently):
     """The model answers streamed calls only: to be asked again for a stream."""
 
     word = "only_streams"
@@ -132,7 +132,7 @@ def overloaded() -> Unavailable:
         reason="overloaded",
         retry_after=1,
     )
-    error.may_succeed_elsewhere = True
+    error.allows_failover = True
     return error
 
 
@@ -144,7 +144,7 @@ def circuit_open(wait: float) -> Fault:
         retry_after=min(math.ceil(wait), MAX_RETRY_AFTER),
     )
     # SDKs ignore a Retry-After of more than a minute, and hammer.
-    error.is_spent = wait > MAX_RETRY_AFTER
+    error.retries_exhausted = wait > MAX_RETRY_AFTER
     return Fault(error, elsewhere=True)
 
 

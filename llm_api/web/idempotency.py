@@ -13,9 +13,9 @@ from typing import cast
 
 from flask import Flask, Response, g, request
 
-from llm_api.domain.calls import Ticket
+from llm_api.domain.calls import IdempotencyKey
 from llm_api.errors import ApiError, InvalidRequest, ServiceError
-from llm_api.services.idempotency import Recording, ReplayService
+from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.upstream.client import SILENCE
 from llm_api.upstream.faults import truncated
 from llm_api.web.addresses import client_address
@@ -79,7 +79,7 @@ def answered_once(make: Callable[[], Response]) -> Response:
     return response
 
 
-def _ticket() -> Ticket | None:
+def _ticket() -> IdempotencyKey | None:
     """Say what would make another request the same as this one; None where nothing does."""
     if "fingerprint" not in g:
         return None
@@ -90,12 +90,14 @@ def _ticket() -> Ticket | None:
     if key is None:
         name = _digest("retry", who, g.fingerprint)
         joins = request.headers["x-stainless-retry-count"] != "0"
-        return Ticket(name, g.fingerprint, joins, _KEPT_FOR_RETRIES_S, _MAX_BYTES_FOR_RETRIES)
+        return IdempotencyKey(
+            name, g.fingerprint, joins, _KEPT_FOR_RETRIES_S, _MAX_BYTES_FOR_RETRIES
+        )
     if not 1 <= len(key) <= _MAX_KEY:
         message = f"Idempotency-Key: must be 1 to {_MAX_KEY} characters long."
         raise InvalidRequest(message, reason="out_of_range")
     name = _digest("key", who, key)
-    return Ticket(name, g.fingerprint, True, _KEPT_WITH_KEY_S, _MAX_BYTES_WITH_KEY)  # noqa: FBT003  # in the order of the fields
+    return IdempotencyKey(name, g.fingerprint, True, _KEPT_WITH_KEY_S, _MAX_BYTES_WITH_KEY)  # noqa: FBT003  # in the order of the fields
 
 
 def _digest(*parts: str) -> str:
@@ -103,7 +105,7 @@ def _digest(*parts: str) -> str:
 
 
 def _recorded(
-    replays: ReplayService, recording: Recording, make: Callable[[], Response]
+    replays: IdempotencyService, recording: Recording, make: Callable[[], Response]
 ) -> Response:
     """Make the answer and record it for those who ask for the same."""
     # While others wait for it, the answer is not given up when this client leaves.
@@ -133,7 +135,7 @@ class _RecordedBody:
     """A streamed body that is recorded on its way."""
 
     def __init__(
-        self, pieces: Iterable[bytes], replays: ReplayService, recording: Recording
+        self, pieces: Iterable[bytes], replays: IdempotencyService, recording: Recording
     ) -> None:
         self._iterator = iter(pieces)
         self._pieces = pieces

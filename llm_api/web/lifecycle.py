@@ -6,7 +6,7 @@ from functools import partial
 
 from flask import Flask, Response, g, request
 
-from llm_api.domain.calls import Notes, Timing
+from llm_api.domain.calls import ResponseMetadata, Timing
 from llm_api.observability.logging import new_request_id
 from llm_api.web.middleware.load_shedding import QUEUED
 from llm_api.web.request.rate_limits import limit_headers
@@ -27,7 +27,7 @@ def _begin() -> None:
     g.queued = request.environ.get(QUEUED, 0.0)
     g.started_at = time.perf_counter() - g.queued
     g.timing = Timing()
-    g.notes = Notes()
+    g.notes = ResponseMetadata()
     g.log = {}
 
 

@@ -23,7 +23,7 @@ _SOME_TEXT = r"[^\s\x1c-\x1f\x85]"
 MESSAGES: dict[str, Any] = {"required": REQUIRED, "null": NULL}
 
 
-class Problem(str):
+class FieldProblem(str):
     """What would be right, and the stable word for what is wrong."""
 
     __slots__ = ("reason",)
@@ -38,12 +38,12 @@ class Problem(str):
 
 def wrong_type(right: str) -> ValidationError:
     """Make the error for a value of the wrong type."""
-    return ValidationError([Problem(f"must be {right}.", "invalid_type")])
+    return ValidationError([FieldProblem(f"must be {right}.", "invalid_type")])
 
 
 def out_of_range(right: str) -> ValidationError:
     """Make the error for a value of the right type that is not allowed."""
-    return ValidationError([Problem(f"must be {right}.", "out_of_range")])
+    return ValidationError([FieldProblem(f"must be {right}.", "out_of_range")])
 
 
 class StrictString(fields.String):
@@ -166,7 +166,7 @@ def _pattern(*, is_on_a_line: bool, is_blank: bool) -> str | None:
 
 
 def checked_items(
-    items: Any, check: Callable[[Any], dict[str, Problem]], *, at_most: int
+    items: Any, check: Callable[[Any], dict[str, FieldProblem]], *, at_most: int
 ) -> list[Any]:
     """Check a list in one pass and stop at the tenth wrong item.
 

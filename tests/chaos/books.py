@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import MetaData, NullPool, Table, create_engine, select
 
-from tests.chaos.load import ANSWERED, CUT, LEFT, Call
+from tests.chaos.load import ANSWERED, CUT, LEFT, UpstreamCall
 
 Row = Mapping[str, Any]
 _DIMENSIONS = ("key_id", "route", "model", "upstream", "status", "usage_source", "currency", "tags")
@@ -43,7 +43,7 @@ def read_table(url: str, name: str) -> list[Row]:
 class Books:
     """What the clients remember, the calls that the upstream saw, and the rows."""
 
-    calls: Sequence[Call]
+    calls: Sequence[UpstreamCall]
     upstream: Counter[str]
     rows: Sequence[Row]
 

@@ -29,7 +29,7 @@ _DONE = b"[DONE]"
 
 
 @dataclass(frozen=True)
-class Call:
+class UpstreamCall:
     """A call as its client remembers it; `end` is one of the above, or says what else it was."""
 
     name: str
@@ -61,7 +61,7 @@ class Load:
         self._address = address
         self._seed = seed
         self._is_over = threading.Event()
-        self.calls: list[Call] = []  # list.append needs no lock
+        self.calls: list[UpstreamCall] = []  # list.append needs no lock
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -82,7 +82,7 @@ class Load:
                 return
             kind = chance.choice(list(_KINDS))
             name = f"{self._seed}-{client}-{number}"
-            self.calls.append(Call(name, kind, self._end_of(name, kind)))
+            self.calls.append(UpstreamCall(name, kind, self._end_of(name, kind)))
             time.sleep(chance.random() * _LONGEST_PAUSE)
 
     def _end_of(self, name: str, kind: str) -> str:

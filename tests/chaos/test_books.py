@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.chaos.books import Books, Row, wrong_sums
-from tests.chaos.load import ANSWERED, CUT, LEFT, Call
+from tests.chaos.load import ANSWERED, CUT, LEFT, UpstreamCall
 
 MOMENT = datetime(2026, 11, 22, 12, 30, 15, tzinfo=UTC).replace(tzinfo=None)
 HOUR = {"minute": 0, "second": 0, "microsecond": 0}
@@ -26,7 +26,7 @@ def row_of(name: str = "call", **fields: Any) -> dict[str, Any]:
 def books_of(row: Row | None, *, end: str = ANSWERED, hits: int = 1) -> Books:
     """Make the books of one call."""
     return Books(
-        [Call("call", "whole", end)],
+        [UpstreamCall("call", "whole", end)],
         Counter({"call": hits} if hits else {}),
         [] if row is None else [row],
     )
@@ -73,7 +73,9 @@ def test_a_mistake_is_found(books: Books) -> None:
 
 
 def test_a_second_row_is_found() -> None:
-    books = Books([Call("call", "whole", ANSWERED)], Counter(["call"]), [row_of(), row_of()])
+    books = Books(
+        [UpstreamCall("call", "whole", ANSWERED)], Counter(["call"]), [row_of(), row_of()]
+    )
 
     assert wrongs(books) == ["call: 2 rows"]
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import create_engine, text
 
 from llm_api.diagnostics import doctor
-from llm_api.diagnostics.results import Finding, ok
+from llm_api.diagnostics.results import CheckResult, ok
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Timeouts
 from llm_api.services.keys.service import KeyService
@@ -483,7 +483,7 @@ def test_the_command_leaves_no_usage_row(
 
 
 def test_a_check_that_breaks_hides_no_other() -> None:
-    def broken() -> Finding:
+    def broken() -> CheckResult:
         raise RuntimeError("sk-canary")
 
     checks = [doctor.Check("one", broken), doctor.Check("two", lambda: ok("fine"))]
@@ -498,7 +498,7 @@ def test_a_check_that_breaks_hides_no_other() -> None:
 def test_a_check_without_an_end_is_given_up() -> None:
     end = threading.Event()
 
-    def endless() -> Finding:
+    def endless() -> CheckResult:
         end.wait(60)
         return ok("at last")
 

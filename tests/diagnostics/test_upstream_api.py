@@ -8,7 +8,7 @@ import pytest
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from llm_api.diagnostics import doctor
-from llm_api.diagnostics.results import Finding
+from llm_api.diagnostics.results import CheckResult
 from llm_api.diagnostics.upstream_api import ApiExamination
 from llm_api.diagnostics.upstream_route import RouteExamination, Subject
 from llm_api.domain.calls import Endpoint, Timeouts
@@ -27,7 +27,7 @@ def secured() -> Iterator[TlsUpstream]:
         yield server
 
 
-def examined(url: str, *, trusted: Path | str = SELF_SIGNED) -> dict[str, Finding]:
+def examined(url: str, *, trusted: Path | str = SELF_SIGNED) -> dict[str, CheckResult]:
     """Examine an upstream that is trusted by a certificate."""
     subject = Subject(
         Endpoint(url, "scripted", "sk-canary"),

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_until
 from tests.web.refusals import CHAT, CHATS, JSON_TYPE, Refusal, good_body, read_refusal
 from tests.web.streams import PATIENCE, held_to_invariants, inside, streaming_service
 
-Verdict = tuple[int, str, str, bool]
+ValidationResult = tuple[int, str, str, bool]
 Row = tuple[str, str | None, int]
 
 in_both_dialects = pytest.mark.parametrize("path", CHATS, ids=["rest", "openai"])
@@ -51,7 +51,7 @@ class Told:
     `row` is status, reason and attempts of its usage row; None where it must have none.
     """
 
-    verdict: Verdict
+    verdict: ValidationResult
     hits: int
     row: Row | None
     retry_after: str | None
@@ -60,7 +60,7 @@ class Told:
 
 def told(
     path: str,
-    verdict: Verdict,
+    verdict: ValidationResult,
     hits: int,
     *,
     attempts: int | None = None,

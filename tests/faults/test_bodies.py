@@ -6,7 +6,7 @@ import zlib
 
 import pytest
 
-from tests.faults.gateway import ANSWER, Gateway, Verdict, in_both_dialects, told
+from tests.faults.gateway import ANSWER, Gateway, ValidationResult, in_both_dialects, told
 from tests.support import replies
 from tests.support.replies import Reply, Whole, json_reply
 from tests.support.wire import response_bytes
@@ -66,7 +66,7 @@ def test_c11_content_null_with_tool_calls(gateway: Gateway, path: str) -> None:
     assert gateway.succeed(path) == (1, ("ok", None, 1))
 
 
-EMBEDDED: dict[str, tuple[object, Verdict, int | None]] = {
+EMBEDDED: dict[str, tuple[object, ValidationResult, int | None]] = {
     "rejected": ({"code": 400}, (400, "VALIDATION_ERROR", "upstream_rejected", False), None),
     "filtered": (
         {"code": "DataInspectionFailed"},
@@ -106,7 +106,7 @@ EMBEDDED: dict[str, tuple[object, Verdict, int | None]] = {
 @in_both_dialects
 @pytest.mark.parametrize(("error", "verdict", "wait"), EMBEDDED.values(), ids=EMBEDDED)
 def test_c12_error_inside_status_200(
-    gateway: Gateway, path: str, error: object, verdict: Verdict, wait: int | None
+    gateway: Gateway, path: str, error: object, verdict: ValidationResult, wait: int | None
 ) -> None:
     gateway.upstream.script(json_reply(200, {"error": error}))
 
@@ -131,7 +131,7 @@ BROTLI = base64.b64decode(
 )
 
 
-def growth_of(gateway: Gateway, reply: Reply, path: str, *verdicts: Verdict) -> int:
+def growth_of(gateway: Gateway, reply: Reply, path: str, *verdicts: ValidationResult) -> int:
     """Let a call meet a bomb; return by how many bytes the worker's memory grew at most."""
     gateway.upstream.script(reply)
     forget_peak(gateway.worker)

@@ -45,7 +45,7 @@ def service_env() -> Mapping[str, str]:
 
 
 @dataclass(frozen=True)
-class Call:
+class UpstreamCall:
     """How a call ended: `reason` is None for an answer."""
 
     status: int
@@ -53,19 +53,19 @@ class Call:
     seconds: float
 
 
-def call(gateway: Gateway, path: str) -> Call:
+def call(gateway: Gateway, path: str) -> UpstreamCall:
     """Make a call."""
     began_at = time.monotonic()
     with gateway.ask(path) as answer:
         document = json.loads(answer.read_body())
         reason = document["error"]["details"]["reason"] if "error" in document else None
-        return Call(answer.status, reason, time.monotonic() - began_at)
+        return UpstreamCall(answer.status, reason, time.monotonic() - began_at)
 
 
 @contextmanager
-def load(gateway: Gateway) -> Iterator[list[Call]]:
+def load(gateway: Gateway) -> Iterator[list[UpstreamCall]]:
     """Make calls all the time, from several clients; lend the list of those that have ended."""
-    ended: list[Call] = []
+    ended: list[UpstreamCall] = []
     is_over = threading.Event()
 
     def repeat(path: str) -> None:

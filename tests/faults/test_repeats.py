@@ -3,7 +3,7 @@
 import openai
 import pytest
 
-from tests.faults.gateway import Gateway, Verdict, in_both_dialects, told
+from tests.faults.gateway import Gateway, ValidationResult, in_both_dialects, told
 from tests.support.replies import api_error
 
 LIMITED = (429, "RATE_LIMIT_EXCEEDED", "upstream_rate_limited", True)
@@ -35,7 +35,7 @@ def test_c25_rate_limit_that_passes(gateway: Gateway, path: str) -> None:
     [("Throttling.AllocationQuota", LIMITED, 2), ("insufficient_quota", SPENT, 1)],
 )
 def test_c27_spent_quota(
-    gateway: Gateway, path: str, code: str, verdict: Verdict, hits: int
+    gateway: Gateway, path: str, code: str, verdict: ValidationResult, hits: int
 ) -> None:
     gateway.upstream.script(*[api_error(429, code)] * 3)
 

@@ -9,7 +9,7 @@ import pytest
 
 from llm_api.domain.usage import UsageQuery
 from llm_api.storage import StoreError, retention
-from llm_api.storage.retention import Upkeep
+from llm_api.storage.retention import RetentionJob
 from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
@@ -54,7 +54,7 @@ def test_g18_what_is_written_while_old_records_go_is_kept(
     threads = [threading.Thread(target=write, args=(position,)) for position in range(WRITERS)]
     for thread in threads:
         thread.start()
-    prune_all(Upkeep(tmp_path, store, lambda blocking: blocking(), 30))
+    prune_all(RetentionJob(tmp_path, store, lambda blocking: blocking(), 30))
     for thread in threads:
         thread.join()
 
@@ -65,7 +65,7 @@ def test_g18_what_is_written_while_old_records_go_is_kept(
     assert calls_in_sums(database) == [OLD + new] * 2
 
 
-def prune_all(keeper: Upkeep) -> None:
+def prune_all(keeper: RetentionJob) -> None:
     """Remove until nothing is left; the database may be locked for longer than it waits."""
     for _ in range(100):
         with suppress(StoreError):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.runtime.deadlines import Watch, Watched, peek, shut
+from llm_api.runtime.deadlines import Deadline, DeadlineWatcher, peek, shut
 from tests.support.waiting import wait_until
 
 CERTIFICATE = Path(__file__).parents[1] / "upstream" / "self_signed.pem"
@@ -28,13 +28,13 @@ def pair() -> Iterator[Pair]:
 
 
 @pytest.fixture
-def watch() -> Watch:
+def watch() -> DeadlineWatcher:
     """Make a watch that looks after nothing yet."""
-    return Watch()
+    return DeadlineWatcher()
 
 
-def watched(awaited: socket.socket, *, total: float = 60.0, gone: bool = False) -> Watched:
-    waiting = Watched(total=total, is_abandoned=lambda: gone)
+def watched(awaited: socket.socket, *, total: float = 60.0, gone: bool = False) -> Deadline:
+    waiting = Deadline(total=total, is_abandoned=lambda: gone)
     waiting.waits_on(awaited)
     return waiting
 
@@ -72,7 +72,7 @@ def test_a_client_that_left_ends_the_reading(pair: Pair) -> None:
 
 def test_the_end_of_the_process_ends_the_reading(pair: Pair) -> None:
     ours, _ = pair
-    waiting = Watched(total=60, must_end=lambda: True)
+    waiting = Deadline(total=60, must_end=lambda: True)
     waiting.waits_on(ours)
 
     waiting.check()
@@ -83,7 +83,7 @@ def test_the_end_of_the_process_ends_the_reading(pair: Pair) -> None:
 
 def test_that_a_client_left_is_not_forgotten() -> None:
     answers = iter([True, False])
-    waiting = Watched(total=60, is_abandoned=lambda: next(answers))
+    waiting = Deadline(total=60, is_abandoned=lambda: next(answers))
 
     waiting.check()
     waiting.check()
@@ -92,7 +92,7 @@ def test_that_a_client_left_is_not_forgotten() -> None:
 
 
 def test_without_a_socket_only_the_fact_is_noted() -> None:
-    waiting = Watched(total=0)
+    waiting = Deadline(total=0)
 
     waiting.check()
 
@@ -107,11 +107,13 @@ def test_a_closed_socket_is_no_error(pair: Pair) -> None:
 
 
 def test_the_remaining_time_shrinks_to_nothing() -> None:
-    assert 59 < Watched(total=60).remaining <= 60
-    assert Watched(total=-5).remaining == 0
+    assert 59 < Deadline(total=60).remaining <= 60
+    assert Deadline(total=-5).remaining == 0
 
 
-def test_a_blocked_reader_is_woken_when_the_time_is_over(pair: Pair, watch: Watch) -> None:
+def test_a_blocked_reader_is_woken_when_the_time_is_over(
+    pair: Pair, watch: DeadlineWatcher
+) -> None:
     ours, _ = pair
     started_at = time.monotonic()
 
@@ -121,7 +123,7 @@ def test_a_blocked_reader_is_woken_when_the_time_is_over(pair: Pair, watch: Watc
     assert 0.1 <= time.monotonic() - started_at < 2
 
 
-def test_a_blocked_tls_reader_is_woken(watch: Watch) -> None:
+def test_a_blocked_tls_reader_is_woken(watch: DeadlineWatcher) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener, ThreadPoolExecutor() as pool:
         accepting = pool.submit(accept_tls, listener)
         plain = socket.create_connection(listener.getsockname(), timeout=20)
@@ -138,7 +140,7 @@ def accept_tls(listener: socket.socket) -> ssl.SSLSocket:
     return context.wrap_socket(listener.accept()[0], server_side=True)
 
 
-def test_what_was_removed_is_not_ended(pair: Pair, watch: Watch) -> None:
+def test_what_was_removed_is_not_ended(pair: Pair, watch: DeadlineWatcher) -> None:
     ours, peer = pair
     removed = watched(ours, total=0.1)
     other_ours, other_peer = socket.socketpair()
@@ -153,13 +155,13 @@ def test_what_was_removed_is_not_ended(pair: Pair, watch: Watch) -> None:
     assert ours.recv(1) == b"x"
 
 
-def test_removing_what_is_not_watched_is_no_error(watch: Watch) -> None:
-    watch.remove(Watched(total=1))
+def test_removing_what_is_not_watched_is_no_error(watch: DeadlineWatcher) -> None:
+    watch.remove(Deadline(total=1))
 
 
-def test_a_watch_that_fell_asleep_wakes_up_again(pair: Pair, watch: Watch) -> None:
+def test_a_watch_that_fell_asleep_wakes_up_again(pair: Pair, watch: DeadlineWatcher) -> None:
     ours, _ = pair
-    first = Watched(total=0)
+    first = Deadline(total=0)
     watch.add(first)
     wait_until(lambda: first.is_over_time, 5, "the watch has looked")
     watch.remove(first)
@@ -173,28 +175,30 @@ def test_a_watch_that_fell_asleep_wakes_up_again(pair: Pair, watch: Watch) -> No
 def test_a_watch_has_no_thread_before_it_is_needed() -> None:
     before = threading.active_count()
 
-    Watch()
+    DeadlineWatcher()
 
     assert threading.active_count() == before
 
 
-def test_a_watch_has_one_thread_however_many_it_watches(watch: Watch) -> None:
+def test_a_watch_has_one_thread_however_many_it_watches(watch: DeadlineWatcher) -> None:
     before = threading.active_count()
 
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda _: watch.add(Watched(total=0)), range(64)))
+        list(pool.map(lambda _: watch.add(Deadline(total=0)), range(64)))
 
     assert threading.active_count() == before + 1
 
 
-def test_one_that_fails_does_not_end_the_watch_for_others(pair: Pair, watch: Watch) -> None:
+def test_one_that_fails_does_not_end_the_watch_for_others(
+    pair: Pair, watch: DeadlineWatcher
+) -> None:
     ours, _ = pair
     ours.settimeout(3)
 
     def fail() -> bool:
         raise RuntimeError("is_abandoned broke")
 
-    watch.add(Watched(total=60, is_abandoned=fail))
+    watch.add(Deadline(total=60, is_abandoned=fail))
     watch.add(watched(ours, total=0.5))
 
     assert ours.recv(1) == b""

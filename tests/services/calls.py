@@ -4,18 +4,18 @@ from dataclasses import dataclass, field
 
 from llm_api.domain.calls import Caller, Endpoint, Model, Timeouts, UpstreamPlan
 from llm_api.domain.usage import UsageRecord
-from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.settings.config_files import read_profiles
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.profiles import choose_profile
-from llm_api.upstream.vendors.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamBehavior
 
 CALLER = Caller(request_id="request-1", route="/api/v1/llm/chat")
 TIMEOUTS = Timeouts(connect=3, first_byte=60, idle=60, total=110, stream=110)
-WATCH = Watch()  # its one thread lives as long as the process
+WATCH = DeadlineWatcher()  # its one thread lives as long as the process
 GENERIC = choose_profile(read_profiles(PROJECT_ROOT), "")
 NOWHERE = "http://127.0.0.1:9/v1"
 
@@ -37,11 +37,14 @@ class ListSink:
 
 
 def client_of(
-    url: str = NOWHERE, model: str = "scripted", traits: UpstreamTraits | None = None, key: str = ""
+    url: str = NOWHERE,
+    model: str = "scripted",
+    traits: UpstreamBehavior | None = None,
+    key: str = "",
 ) -> UpstreamClient:
     """Make a client, which opens no connection before it is asked."""
     endpoint = Endpoint(url, model, key)
-    chosen = traits or UpstreamTraits("fast")
+    chosen = traits or UpstreamBehavior("fast")
     policy = RetryPolicy(sleep=lambda _: None)
     plan = UpstreamPlan((endpoint,))
     return UpstreamClient(plan, chosen, TIMEOUTS, WATCH, GENERIC, policy=policy)

@@ -20,7 +20,7 @@ from llm_api.domain.calls import Caller, Completion, ModelRequest, Timeouts
 from llm_api.errors import ApiError
 from llm_api.runtime.deadlines import INTERVAL
 from llm_api.services.chat import ChatService
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 from tests.services.simulated_kinds import Kind
 
 TIMEOUTS = Timeouts(connect=3, first_byte=60, idle=60, total=300, stream=600)
@@ -225,7 +225,7 @@ class Client:
         if self._is_watched:
             self.world.set_alarm(self, self.world.now)
 
-    def wait(self, seconds: float, call: Call) -> bool:
+    def wait(self, seconds: float, call: UpstreamCall) -> bool:
         """Wait on a socket; True where the watch shuts it before the time is over."""
         until = self.world.now + seconds
         self._is_watched = True

@@ -117,9 +117,9 @@ def _claims_of_answer(client: Client) -> Iterator[Claim]:
     is_late = error.reason == "upstream_timeout" and client.world.now >= client.deadline
     yield error.reason in failed or is_late or client.chunks, f"{error.reason} was told"
     if len(client.hits) > 1 and not client.chunks:
-        yield error.is_spent, f"{error.reason} is not spent"
+        yield error.retries_exhausted, f"{error.reason} is not spent"
     if asked == client.hits and [hit.kind.is_final for hit in asked] == [True]:
-        yield not error.is_spent, f"{error.reason} is spent after one attempt"
+        yield not error.retries_exhausted, f"{error.reason} is spent after one attempt"
 
 
 def _claims_of_fallback(

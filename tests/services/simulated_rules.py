@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from llm_api.domain.calls import never
 from llm_api.upstream import faults
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, Outcome
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from tests.services.simulated import Hit, World
@@ -150,7 +150,7 @@ class WatchedPolicy(RetryPolicy):
         self.repeats_in_flight = 0
 
     def run(
-        self, call: Call, attempt: Callable[[], _T], has_other: Callable[[], bool] = never
+        self, call: UpstreamCall, attempt: Callable[[], _T], has_other: Callable[[], bool] = never
     ) -> _T:
         """Run as it does, and look on."""
         visit = Visit(self._world.now)

@@ -10,7 +10,7 @@ from llm_api.services.chat import ChatService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.vendors.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.services.calls import GENERIC, NOWHERE, WATCH, ListSink
 from tests.services.simulated import TIMEOUTS, Client, Hit, World
 from tests.services.simulated_claims import ASKED, LONELY, LONGER, SPARE, check_call
@@ -60,7 +60,7 @@ class Service:
         model = {"fast": ASKED, "backup": SPARE}[name]
         return UpstreamClient(
             UpstreamPlan(tuple(Endpoint(NOWHERE, model, key) for key in KEYS[name])),
-            UpstreamTraits(name, max_concurrency=PLACES[name], queue_timeout=0),
+            UpstreamBehavior(name, max_concurrency=PLACES[name], queue_timeout=0),
             TIMEOUTS,
             WATCH,
             GENERIC,

@@ -13,9 +13,9 @@ import requests
 from requests.structures import CaseInsensitiveDict
 
 from llm_api.domain.calls import Endpoint, Timeouts
-from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 from tests.services.simulated import Client, Hit, World
 from tests.services.simulated_kinds import STREAMED, WHOLE, Kind
 
@@ -23,7 +23,7 @@ from tests.services.simulated_kinds import STREAMED, WHOLE, Kind
 class Peer(io.RawIOBase):
     """The socket to an upstream, and the upstream behind it, which answers in its own time."""
 
-    def __init__(self, world: World, client: Client, call: Call, hit: Hit) -> None:
+    def __init__(self, world: World, client: Client, call: UpstreamCall, hit: Hit) -> None:
         """Settle when which piece will come."""
         super().__init__()
         self._world, self._client, self._call, self._hit = world, client, call, hit
@@ -92,7 +92,12 @@ class SimulatedTransport:
     """What calls one line; its answers are scripted by the client, or else as its mood has them."""
 
     def __init__(
-        self, world: World, endpoint: Endpoint, timeouts: Timeouts, _watch: Watch, _pool_size: int
+        self,
+        world: World,
+        endpoint: Endpoint,
+        timeouts: Timeouts,
+        _watch: DeadlineWatcher,
+        _pool_size: int,
     ) -> None:
         """Be in a good mood; the line's name is its key."""
         self.name = endpoint.key
@@ -118,7 +123,7 @@ class SimulatedTransport:
         return (STREAMED if is_streamed else WHOLE)[self._world.random.choice(names)]
 
     @contextmanager
-    def post(self, _path: str, body: bytes, call: Call) -> Iterator[requests.Response]:
+    def post(self, _path: str, body: bytes, call: UpstreamCall) -> Iterator[requests.Response]:
         """Answer one POST; raises faults.Fault as the real one does."""
         client, hit = self._begun(orjson.loads(body))
         call.deadline = client.real_deadline
@@ -155,7 +160,7 @@ class SimulatedTransport:
         for listener in self.listeners:
             listener(what, hit)
 
-    def _exchange(self, client: Client, call: Call, hit: Hit) -> requests.Response:
+    def _exchange(self, client: Client, call: UpstreamCall, hit: Hit) -> requests.Response:
         if (refusal := hit.kind.while_connecting) is not None:
             is_slow = isinstance(refusal, TimeoutError)
             client.wait(self._timeouts.connect if is_slow else 0.01, call)

@@ -6,7 +6,7 @@ from llm_api.domain.calls import ModelRequest
 from llm_api.errors import NotFound, Unavailable, UpstreamFault
 from llm_api.services.chat import ChatService
 from llm_api.services.usage.ledger import UsageLedger
-from llm_api.upstream.vendors.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.services.calls import CALLER, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream
@@ -44,7 +44,7 @@ def test_the_parameters_arrive_as_they_are(upstream: ScriptedUpstream, chat: Cha
 def test_an_upstream_that_serves_one_model_is_asked_for_that(
     upstream: ScriptedUpstream, sink: ListSink
 ) -> None:
-    one = client_of(upstream.url, "tiny", UpstreamTraits("local", serves_one_model=True))
+    one = client_of(upstream.url, "tiny", UpstreamBehavior("local", serves_one_model=True))
     chat = ChatService(catalogue_of(one), UsageLedger(sink))
 
     chat.complete(ModelRequest("qwen-max", PARAMETERS), CALLER)
@@ -65,7 +65,7 @@ def test_a_missing_model_is_the_fault_of_who_named_it(
 
 def test_a_call_turned_away_has_no_row(upstream: ScriptedUpstream, sink: ListSink) -> None:
     full = client_of(
-        upstream.url, traits=UpstreamTraits("fast", max_concurrency=0, queue_timeout=0)
+        upstream.url, traits=UpstreamBehavior("fast", max_concurrency=0, queue_timeout=0)
     )
     chat = ChatService(catalogue_of(full), UsageLedger(sink))
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from llm_api.domain.calls import RecordedAnswer, Ticket, never
+from llm_api.domain.calls import IdempotencyKey, RecordedAnswer, never
 from llm_api.errors import ApiError, InvalidRequest, Unavailable
-from llm_api.services.idempotency import MAX_KEPT_BYTES, Recording, ReplayService
+from llm_api.services.idempotency import MAX_KEPT_BYTES, IdempotencyService, Recording
 from llm_api.upstream.faults import ClientGone
 from tests.support.waiting import wait_until
 
-KEY = Ticket("key", "fingerprint", joins=True, keep_s=60, max_bytes=4 << 20)
+KEY = IdempotencyKey("key", "fingerprint", joins=True, keep_s=60, max_bytes=4 << 20)
 FIRST, RETRY = replace(KEY, joins=False), KEY
 PIECE = b"x" * (256 << 10)
 PATIENCE = 20
@@ -29,29 +29,29 @@ class Shared:
     is_waited_for: bool = False
     published: list[RecordedAnswer | None] = field(default_factory=list)
 
-    def claim(self, _ticket: Ticket) -> bool:
+    def claim(self, _ticket: IdempotencyKey) -> bool:
         """Say whether the request is left to us."""
         self.while_asked()
         return self.is_free
 
-    def look_up(self, _ticket: Ticket) -> tuple[str, RecordedAnswer | None]:
+    def look_up(self, _ticket: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
         """Return what the other has."""
         return self.entry
 
-    def has_waiting(self, _ticket: Ticket) -> bool:
+    def has_waiting(self, _ticket: IdempotencyKey) -> bool:
         """Say whether a client of the other waits."""
         self.while_asked()
         return self.is_waited_for
 
-    def publish(self, _ticket: Ticket, answer: RecordedAnswer | None) -> None:
+    def publish(self, _ticket: IdempotencyKey, answer: RecordedAnswer | None) -> None:
         """Keep it."""
         self.published.append(answer)
 
 
 @pytest.fixture
-def replays() -> ReplayService:
+def replays() -> IdempotencyService:
     """Know nothing yet, and nobody else."""
-    return ReplayService()
+    return IdempotencyService()
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def begun(replays: ReplayService, *pieces: bytes, ticket: Ticket = KEY) -> Recording:
+def begun(replays: IdempotencyService, *pieces: bytes, ticket: IdempotencyKey = KEY) -> Recording:
     """Begin a streamed answer."""
     recording, is_first = replays.join(ticket, never)
     assert is_first
@@ -71,7 +71,7 @@ def begun(replays: ReplayService, *pieces: bytes, ticket: Ticket = KEY) -> Recor
     return recording
 
 
-def followed(replays: ReplayService, ticket: Ticket = KEY) -> Recording:
+def followed(replays: IdempotencyService, ticket: IdempotencyKey = KEY) -> Recording:
     """Join an answer that another request gets."""
     recording, is_first = replays.join(ticket, never)
     assert not is_first
@@ -86,7 +86,7 @@ def body_of(recording: Recording) -> bytes:
 # --- the first leaves ---
 
 
-def test_an_answer_that_somebody_follows_goes_on(replays: ReplayService) -> None:
+def test_an_answer_that_somebody_follows_goes_on(replays: IdempotencyService) -> None:
     recording = begun(replays, b"a")
     follower = followed(replays)
 
@@ -98,7 +98,7 @@ def test_an_answer_that_somebody_follows_goes_on(replays: ReplayService) -> None
     assert follower.is_whole
 
 
-def test_nobody_joins_a_call_that_is_given_up(replays: ReplayService) -> None:
+def test_nobody_joins_a_call_that_is_given_up(replays: IdempotencyService) -> None:
     """Its end is decided from the moment that nobody waited; a repeat must not get it."""
     recording, _ = replays.join(KEY, never)
 
@@ -110,7 +110,7 @@ def test_nobody_joins_a_call_that_is_given_up(replays: ReplayService) -> None:
 
 
 def test_what_is_left_of_a_call_that_is_given_up_does_not_touch_its_successor(
-    replays: ReplayService,
+    replays: IdempotencyService,
 ) -> None:
     given_up = begun(replays, b"a")
     replays.is_awaited(given_up)
@@ -127,7 +127,7 @@ def test_what_is_left_of_a_call_that_is_given_up_does_not_touch_its_successor(
 def test_a_repeat_that_comes_while_redis_is_asked_is_not_lost() -> None:
     """The look at Redis takes time, in which a repeat may come."""
     shared = Shared()
-    replays = ReplayService(shared)
+    replays = IdempotencyService(shared)
     recording = begun(replays, b"a")
     joined: list[tuple[Recording, bool]] = []
 
@@ -158,7 +158,7 @@ def begun_again(recording: Recording) -> Recording:
 def test_an_answer_that_goes_on_for_another_process_is_shared_whoever_asked_meanwhile() -> None:
     """Or its claim would be kept for ever, and with it every repeat."""
     shared = Shared(is_waited_for=True)
-    replays = ReplayService(shared)
+    replays = IdempotencyService(shared)
     recording = begun(replays, b"a")
     others: list[Recording] = []
 
@@ -181,7 +181,7 @@ def test_an_answer_that_goes_on_for_another_process_is_shared_whoever_asked_mean
 
 
 def test_who_waits_for_an_answer_that_never_began_gets_its_error(
-    replays: ReplayService, pool: ThreadPoolExecutor
+    replays: IdempotencyService, pool: ThreadPoolExecutor
 ) -> None:
     recording, _ = replays.join(KEY, never)
     waiting = pool.submit(followed(replays).wait_for_head, never)
@@ -192,7 +192,7 @@ def test_who_waits_for_an_answer_that_never_began_gets_its_error(
         waiting.result(PATIENCE)
 
 
-def test_an_answer_that_broke_is_not_whole(replays: ReplayService) -> None:
+def test_an_answer_that_broke_is_not_whole(replays: IdempotencyService) -> None:
     recording = begun(replays, b"a")
     follower = followed(replays)
 
@@ -205,7 +205,7 @@ def test_an_answer_that_broke_is_not_whole(replays: ReplayService) -> None:
 
 @pytest.mark.parametrize("has_begun", [True, False])
 def test_a_follower_that_leaves_is_noticed_while_nothing_comes(
-    replays: ReplayService, pool: ThreadPoolExecutor, *, has_begun: bool
+    replays: IdempotencyService, pool: ThreadPoolExecutor, *, has_begun: bool
 ) -> None:
     recording, _ = replays.join(KEY, never)
     follower = followed(replays)
@@ -227,7 +227,7 @@ def test_a_follower_that_leaves_is_noticed_while_nothing_comes(
     assert not replays.is_awaited(recording)
 
 
-def test_a_silence_is_told_to_who_follows(replays: ReplayService) -> None:
+def test_a_silence_is_told_to_who_follows(replays: IdempotencyService) -> None:
     recording = begun(replays, b"a")
     pieces = followed(replays).pieces(0.3, never)
 
@@ -244,7 +244,7 @@ def test_a_fault_of_our_own_leaves_nothing_to_wait_for(error: BaseException) -> 
         raise error
 
     shared = Shared(while_asked=fail)
-    replays = ReplayService(shared)
+    replays = IdempotencyService(shared)
 
     with pytest.raises(type(error)):
         replays.join(KEY, never)
@@ -259,7 +259,7 @@ def test_a_fault_of_our_own_is_no_answer_for_who_joined(pool: ThreadPoolExecutor
         assert joined.wait(PATIENCE)
         raise ValueError
 
-    replays = ReplayService(Shared(while_asked=fail))
+    replays = IdempotencyService(Shared(while_asked=fail))
     first = pool.submit(replays.join, KEY, never)
     wait_until(lambda: replays._running, PATIENCE, "the first has come")
     waiting = pool.submit(followed(replays).wait_for_head, never)
@@ -272,7 +272,7 @@ def test_a_fault_of_our_own_is_no_answer_for_who_joined(pool: ThreadPoolExecutor
 
 
 def test_another_body_under_a_key_of_another_process_is_refused() -> None:
-    replays = ReplayService(Shared(is_free=False, entry=("other", None)))
+    replays = IdempotencyService(Shared(is_free=False, entry=("other", None)))
 
     with pytest.raises(InvalidRequest):
         replays.join(KEY, never)
@@ -281,7 +281,7 @@ def test_another_body_under_a_key_of_another_process_is_refused() -> None:
 # --- memory ---
 
 
-def test_an_answer_that_grows_too_large_is_not_recorded(replays: ReplayService) -> None:
+def test_an_answer_that_grows_too_large_is_not_recorded(replays: IdempotencyService) -> None:
     ticket = replace(FIRST, max_bytes=2 * len(PIECE))
     recording = begun(replays, PIECE, PIECE, ticket=ticket)
     assert not recording.is_over
@@ -292,7 +292,7 @@ def test_an_answer_that_grows_too_large_is_not_recorded(replays: ReplayService) 
     assert replays.join(RETRY, never)[1]
 
 
-def test_an_answer_that_somebody_waits_for_may_grow(replays: ReplayService) -> None:
+def test_an_answer_that_somebody_waits_for_may_grow(replays: IdempotencyService) -> None:
     recording = begun(replays, PIECE, ticket=replace(FIRST, max_bytes=len(PIECE)))
     follower = followed(replays, RETRY)
 
@@ -302,7 +302,7 @@ def test_an_answer_that_somebody_waits_for_may_grow(replays: ReplayService) -> N
     assert body_of(follower) == PIECE + b"x"
 
 
-def running_at_most(replays: ReplayService) -> int:
+def running_at_most(replays: IdempotencyService) -> int:
     """Count how many answers of a piece can be in progress at once, and end them."""
     limit = MAX_KEPT_BYTES // len(PIECE) + 10
     recordings = [begun(replays, PIECE, ticket=replace(FIRST, key=f"{n}")) for n in range(limit)]
@@ -312,24 +312,24 @@ def running_at_most(replays: ReplayService) -> int:
     return len(running)
 
 
-def give_two_at_once(replays: ReplayService) -> None:
+def give_two_at_once(replays: IdempotencyService) -> None:
     for recording in [begun(replays, PIECE, ticket=FIRST) for _ in range(2)]:
         replays.finish(recording)
 
 
-def give_in_one_piece(replays: ReplayService) -> None:
+def give_in_one_piece(replays: IdempotencyService) -> None:
     recording = begun(replays, ticket=FIRST)
     recording.append(PIECE)
     replays.finish(recording)
 
 
-def give_up(replays: ReplayService) -> None:
+def give_up(replays: IdempotencyService) -> None:
     recording = begun(replays, PIECE, ticket=FIRST)
     replays.is_awaited(recording)
     replays.fail(recording)
 
 
-def give_to_a_follower(replays: ReplayService) -> None:
+def give_to_a_follower(replays: IdempotencyService) -> None:
     recording = begun(replays, PIECE, ticket=replace(FIRST, max_bytes=1 + len(PIECE)))
     followed(replays, RETRY)
     replays.record(recording, PIECE)
@@ -340,7 +340,7 @@ def give_to_a_follower(replays: ReplayService) -> None:
     "give", [None, give_two_at_once, give_in_one_piece, give_up, give_to_a_follower]
 )
 def test_the_answers_in_progress_are_bounded_whatever_came_before(
-    replays: ReplayService, give: Callable[[ReplayService], None] | None
+    replays: IdempotencyService, give: Callable[[IdempotencyService], None] | None
 ) -> None:
     for _ in range(MAX_KEPT_BYTES // len(PIECE) + 50 if give else 0):
         give(replays)  # type: ignore[misc]  # it is not None here

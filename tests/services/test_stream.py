@@ -12,7 +12,7 @@ from llm_api.services.chat import ChatService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.vendors.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.services.calls import CALLER, GENERIC, TIMEOUTS, WATCH, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.replies import Event, Reply
@@ -309,13 +309,16 @@ def test_a_stream_may_be_closed_twice_and_after_its_end(chat: ChatService, sink:
 
 
 def hurried_chat(
-    upstream: ScriptedUpstream, sink: ListSink, traits: UpstreamTraits | None = None, **seconds: Any
+    upstream: ScriptedUpstream,
+    sink: ListSink,
+    traits: UpstreamBehavior | None = None,
+    **seconds: Any,
 ) -> ChatService:
     """Chat with the scripted upstream under other time-outs."""
     limits = {name: getattr(TIMEOUTS, name) for name in Timeouts.__slots__} | seconds
     client = UpstreamClient(
         UpstreamPlan((Endpoint(upstream.url, "scripted"),)),
-        traits or UpstreamTraits("fast"),
+        traits or UpstreamBehavior("fast"),
         Timeouts(**limits),
         WATCH,
         GENERIC,
@@ -341,7 +344,9 @@ def test_a_stream_ends_with_its_time(upstream: ScriptedUpstream, sink: ListSink)
 def test_a_stream_holds_its_place_until_it_is_closed(
     upstream: ScriptedUpstream, sink: ListSink
 ) -> None:
-    chat = hurried_chat(upstream, sink, UpstreamTraits("fast", max_concurrency=1, queue_timeout=0))
+    chat = hurried_chat(
+        upstream, sink, UpstreamBehavior("fast", max_concurrency=1, queue_timeout=0)
+    )
     upstream.script(ENDLESS)
     stream = chat.stream(REQUEST, CALLER)
 
@@ -356,7 +361,9 @@ def test_a_stream_holds_its_place_until_it_is_closed(
 def test_a_stream_that_failed_has_given_its_place_back(
     upstream: ScriptedUpstream, sink: ListSink, reply: Reply
 ) -> None:
-    chat = hurried_chat(upstream, sink, UpstreamTraits("fast", max_concurrency=1, queue_timeout=0))
+    chat = hurried_chat(
+        upstream, sink, UpstreamBehavior("fast", max_concurrency=1, queue_timeout=0)
+    )
     upstream.script(reply)
 
     with pytest.raises(ApiError):

@@ -13,7 +13,7 @@ import pytest
 
 from llm_api.domain.usage import UsageQuery, UsageSums
 from llm_api.storage import StoreError, retention
-from llm_api.storage.retention import BATCH, Upkeep
+from llm_api.storage.retention import BATCH, RetentionJob
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.records import ended, stored_rows
@@ -50,7 +50,7 @@ class CountingStore:
         return removed
 
 
-Upkeeper = Callable[..., Upkeep]
+Upkeeper = Callable[..., RetentionJob]
 
 
 @pytest.fixture
@@ -62,10 +62,10 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def upkeep_of(folder: Path) -> Iterator[Upkeeper]:
     """Make upkeeps, which are closed after the test."""
-    made: list[Upkeep] = []
+    made: list[RetentionJob] = []
 
-    def make(store: object, keep_days: int = DAYS) -> Upkeep:
-        made.append(Upkeep(folder, store, at_once, keep_days))  # type: ignore[arg-type]  # its prune is all that is used
+    def make(store: object, keep_days: int = DAYS) -> RetentionJob:
+        made.append(RetentionJob(folder, store, at_once, keep_days))  # type: ignore[arg-type]  # its prune is all that is used
         return made[-1]
 
     yield make
@@ -257,7 +257,7 @@ def test_a_folder_that_cannot_be_made_ends_nothing(
     monkeypatch.setattr(retention, "_INTERVAL_S", 0.05)
     store = CountingStore(1)
     (tmp_path / "file").touch()
-    keeper = Upkeep(tmp_path / "file" / "spool", store, at_once, DAYS)  # type: ignore[arg-type]  # its prune is all
+    keeper = RetentionJob(tmp_path / "file" / "spool", store, at_once, DAYS)  # type: ignore[arg-type]  # its prune is all
     keeper.start()
     wait_until(lambda: said(caplog), PATIENCE, "it is warned of")
 

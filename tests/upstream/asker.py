@@ -7,25 +7,25 @@ import pytest
 
 from llm_api.domain.calls import Completion, Endpoint, Timeouts, UpstreamPlan, never
 from llm_api.errors import ApiError
-from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.config_files import read_profiles
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
-from llm_api.upstream.vendors.errors import RefusalReader
+from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, choose_profile
-from llm_api.upstream.vendors.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamBehavior
 
 if TYPE_CHECKING:
-    from llm_api.upstream.call import Call
+    from llm_api.upstream.call import UpstreamCall
 
 PROFILES = read_profiles(PROJECT_ROOT)
-READER = RefusalReader(choose_profile(PROFILES, "").rules)
+READER = ErrorClassifier(choose_profile(PROFILES, "").rules)
 MODEL = "scripted"
 KEY = "sk-canary-of-the-key"
 PROMPT = "canary-of-the-prompt"
-PLAIN = UpstreamTraits("scripted")
-STREAMED = UpstreamTraits("scripted", is_always_streamed=True)
+PLAIN = UpstreamBehavior("scripted")
+STREAMED = UpstreamBehavior("scripted", is_always_streamed=True)
 PATIENT = Timeouts(connect=3.0, first_byte=10.0, idle=10.0, total=30.0, stream=30.0)
 
 
@@ -35,9 +35,9 @@ class Asker:
     def __init__(  # noqa: PLR0913  # all but the first are rare
         self,
         url: str,
-        watch: Watch,
+        watch: DeadlineWatcher,
         *,
-        traits: UpstreamTraits = PLAIN,
+        traits: UpstreamBehavior = PLAIN,
         timeouts: Timeouts = PATIENT,
         key: str = KEY,
         profile: Profile | None = None,
@@ -46,7 +46,7 @@ class Asker:
         """Open no connection yet."""
         self.pauses: list[float] = []
         self.first_attempts = 0
-        self.call: Call | None = None
+        self.call: UpstreamCall | None = None
         endpoint = Endpoint(url, MODEL, key)
         policy = RetryPolicy(sleep=self.pauses.append)
         profile = profile or choose_profile(PROFILES, url)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.deadlines import DeadlineWatcher
 from tests.support.ports import LOOPBACK
 from tests.support.upstream import ScriptedUpstream
 from tests.upstream.asker import Asker
@@ -22,13 +22,13 @@ SELF_SIGNED = Path(__file__).with_name("self_signed.pem")
 
 
 @pytest.fixture(scope="session")
-def watch() -> Watch:
+def watch() -> DeadlineWatcher:
     """Watch over all calls: its one thread lives as long as the process."""
-    return Watch()
+    return DeadlineWatcher()
 
 
 @pytest.fixture
-def asker_of(upstream: ScriptedUpstream, watch: Watch) -> Iterator[AskerOf]:
+def asker_of(upstream: ScriptedUpstream, watch: DeadlineWatcher) -> Iterator[AskerOf]:
     """Make askers of the scripted upstream, or of another address."""
     made: list[Asker] = []
 
@@ -48,7 +48,7 @@ def asker(asker_of: AskerOf) -> Asker:
 
 
 @pytest.fixture
-def team_of(watch: Watch) -> Iterator[TeamOf]:
+def team_of(watch: DeadlineWatcher) -> Iterator[TeamOf]:
     """Make teams of addresses; closed after the test."""
     with teams_of(watch) as build:
         yield build

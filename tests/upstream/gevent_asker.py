@@ -13,14 +13,14 @@ import sys
 from dataclasses import replace
 
 from llm_api.errors import ApiError
-from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.deadlines import DeadlineWatcher
 from tests.upstream.asker import PATIENT, Asker
 
 
 def main(url: str, connect: str, total: str) -> None:
     """Ask once."""
     timeouts = replace(PATIENT, connect=float(connect), total=float(total))
-    asker = Asker(url, Watch(), timeouts=timeouts)
+    asker = Asker(url, DeadlineWatcher(), timeouts=timeouts)
     try:
         asker.ask()
         reason = "ok"

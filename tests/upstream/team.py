@@ -11,8 +11,8 @@ import pytest
 
 from llm_api.domain.calls import Completion, Endpoint, Timeouts, UpstreamPlan, never
 from llm_api.errors import ApiError
-from llm_api.runtime.deadlines import Watch
-from llm_api.upstream.call import Call
+from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
@@ -63,7 +63,7 @@ class Team:
     client: UpstreamClient
     pauses: list[float]
     now: list[float]
-    calls: list[Call] = field(default_factory=list)
+    calls: list[UpstreamCall] = field(default_factory=list)
 
     def ask(self) -> Completion:
         """Ask one question."""
@@ -112,7 +112,7 @@ class GatheringPolicy(RetryPolicy):
 
 
 @contextmanager
-def teams_of(watch: Watch) -> Iterator[TeamOf]:
+def teams_of(watch: DeadlineWatcher) -> Iterator[TeamOf]:
     """Make teams of addresses, each with a key of its own; they are closed in the end."""
     made: list[UpstreamClient] = []
 

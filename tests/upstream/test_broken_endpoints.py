@@ -129,7 +129,7 @@ def test_where_all_are_broken_the_error_is_told(
         "503": (503, "upstream_unavailable", True),
     }
     assert described(error) == expected[kind]
-    assert error.is_spent
+    assert error.retries_exhausted
     assert pair.tries == [("scripted/1", REASONS[kind]), ("scripted/2", REASONS[kind])]
     for _ in range(20):
         pair.fail()

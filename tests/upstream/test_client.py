@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain.calls import TokenUsage
-from llm_api.upstream.vendors.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.support import replies
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import Reply
@@ -122,7 +122,7 @@ def test_the_asked_model_and_the_parameters_arrive(
 def test_the_default_cap_is_sent_where_the_caller_set_none(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
-    asker = asker_of(traits=UpstreamTraits("scripted", default_max_tokens=99))
+    asker = asker_of(traits=UpstreamBehavior("scripted", default_max_tokens=99))
 
     asker.ask()
 
@@ -133,7 +133,7 @@ def test_the_default_cap_is_sent_where_the_caller_set_none(
 def test_the_cap_of_the_caller_stays(
     upstream: ScriptedUpstream, asker_of: AskerOf, name: str
 ) -> None:
-    asker = asker_of(traits=UpstreamTraits("scripted", default_max_tokens=99))
+    asker = asker_of(traits=UpstreamBehavior("scripted", default_max_tokens=99))
 
     asker.ask(**{name: 5})
 
@@ -594,7 +594,7 @@ def test_an_abandoned_call_is_not_repeated(upstream: ScriptedUpstream, asker: As
 @pytest.fixture
 def occupied(upstream: ScriptedUpstream, asker_of: AskerOf) -> Iterator[tuple[Asker, Asker]]:
     """Make two askers of one client with one place, and let the first hold the place."""
-    first = asker_of(traits=UpstreamTraits("scripted", max_concurrency=1, queue_timeout=0.3))
+    first = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=0.3))
     second = asker_of()
     second.client = first.client
     release = threading.Event()
@@ -635,7 +635,7 @@ def test_a_call_that_finds_no_place_attempts_nothing(
 
 def test_a_call_waits_for_a_place(upstream: ScriptedUpstream, asker_of: AskerOf) -> None:
     upstream.script(replies.delayed(replies.completion(), 0.3))
-    asker = asker_of(traits=UpstreamTraits("scripted", max_concurrency=1, queue_timeout=20))
+    asker = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=20))
 
     with ThreadPoolExecutor() as pool:
         answers = [pool.submit(asker.ask) for _ in range(3)]
@@ -647,7 +647,7 @@ def test_a_call_whose_client_left_while_it_waited_is_not_made(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
     upstream.script(replies.delayed(replies.completion(), 0.5))
-    asker = asker_of(traits=UpstreamTraits("scripted", max_concurrency=1, queue_timeout=20))
+    asker = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=20))
     with ThreadPoolExecutor() as pool:
         pool.submit(asker.ask)
         wait_until(lambda: upstream.requests, 5, "the place is taken")
@@ -660,7 +660,7 @@ def test_a_call_whose_client_left_while_it_waited_is_not_made(
 
 def test_at_most_so_many_calls_run_at_once(upstream: ScriptedUpstream, asker_of: AskerOf) -> None:
     upstream.script(*[replies.delayed(replies.completion(), 0.1)] * 8)
-    asker = asker_of(traits=UpstreamTraits("scripted", max_concurrency=2, queue_timeout=20))
+    asker = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=2, queue_timeout=20))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: asker.ask(), range(8)))
@@ -673,7 +673,7 @@ def test_a_failed_call_gives_its_place_back(
     upstream: ScriptedUpstream, asker_of: AskerOf, name: str
 ) -> None:
     upstream.script(ENDED_AT_ONCE[name][0])
-    asker = asker_of(traits=UpstreamTraits("scripted", max_concurrency=1, queue_timeout=0))
+    asker = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=0))
     asker.fail()
 
     completion = asker.ask()
@@ -923,7 +923,7 @@ def test_the_probe_of_the_bundled_model_says_that_it_is_starting(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
     upstream.script(replies.api_error(503, message="Loading model"))
-    traits = UpstreamTraits("local", serves_one_model=True, probe_path="/health")
+    traits = UpstreamBehavior("local", serves_one_model=True, probe_path="/health")
 
     state = asker_of(traits=traits).client.probe()
 
@@ -944,10 +944,10 @@ def test_a_call_that_was_not_repeated_may_be_repeated_by_the_client(
 ) -> None:
     upstream.script(replies.raw_reply(GOOD_RESPONSE[:-5]))
 
-    assert not asker.fail().is_spent
+    assert not asker.fail().retries_exhausted
 
 
 def test_a_call_that_was_repeated_is_spent(upstream: ScriptedUpstream, asker: Asker) -> None:
     upstream.script(replies.api_error(503), replies.api_error(503))
 
-    assert asker.fail().is_spent
+    assert asker.fail().retries_exhausted

@@ -14,7 +14,7 @@ from llm_api.errors import ApiError
 from llm_api.upstream import client as client_module
 from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.http.sse import MAX_EVENT_BYTES
-from llm_api.upstream.vendors.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest
 from tests.support.replies import Event, Reply
@@ -511,7 +511,7 @@ def test_a_text_completion_in_one_piece_becomes_chunks(
 
 
 def test_a_cap_is_sent_with_a_stream_too(upstream: ScriptedUpstream, asker_of: AskerOf) -> None:
-    asker = asker_of(traits=UpstreamTraits("scripted", default_max_tokens=99))
+    asker = asker_of(traits=UpstreamBehavior("scripted", default_max_tokens=99))
 
     stream(asker)
 

@@ -14,7 +14,7 @@ from llm_api.errors import ApiError
 from llm_api.upstream import faults
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.vendors.error_rules import ErrorRule
-from llm_api.upstream.vendors.errors import RefusalReader
+from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import choose_profile
 from tests.upstream.asker import PROFILES, described
 
@@ -35,7 +35,7 @@ def read_body(
     response = requests.Response()
     response.status_code = status
     response.headers.update(headers or {})
-    reader = RefusalReader(rules, model_was_named=model_was_named)
+    reader = ErrorClassifier(rules, model_was_named=model_was_named)
     return reader.of_status(response, body)
 
 

@@ -12,8 +12,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_api.domain.calls import Ticket
-from llm_api.services.idempotency import Recording, ReplayService
+from llm_api.domain.calls import IdempotencyKey
+from llm_api.services.idempotency import IdempotencyService, Recording
 from tests.support import replies
 from tests.support.live import LiveAnswer
 from tests.support.paced import Gated
@@ -316,13 +316,13 @@ def test_a_stream_that_is_not_whole_ends_with_an_error_for_who_follows(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, pieces: list[bytes]
 ) -> None:
     """However it came that the rest is missing: silence would be taken for the answer's end."""
-    ticket = Ticket("key", "fingerprint", joins=True, keep_s=60, max_bytes=4 << 20)
+    ticket = IdempotencyKey("key", "fingerprint", joins=True, keep_s=60, max_bytes=4 << 20)
     recording = Recording(ticket)
     recording.begin("text/event-stream", {})
     for piece in pieces:
         recording.append(piece)
     recording.end()
-    monkeypatch.setattr(ReplayService, "join", lambda *_: (recording, False))
+    monkeypatch.setattr(IdempotencyService, "join", lambda *_: (recording, False))
 
     answer = client.post(
         COMPLETIONS,

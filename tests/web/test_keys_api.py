@@ -37,7 +37,7 @@ PLAIN_SHOWN = {
     "budgets": [],
     "tags": [],
 }
-Ask = Callable[..., TestResponse]
+UpstreamRequest = Callable[..., TestResponse]
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def client(closed: Flask) -> FlaskClient:
 
 
 @pytest.fixture
-def ask(client: FlaskClient) -> Ask:
+def ask(client: FlaskClient) -> UpstreamRequest:
     """Ask as an admin."""
 
     def send(method: str, path: str = "", body: object = None) -> TestResponse:
@@ -63,7 +63,7 @@ def ask(client: FlaskClient) -> Ask:
 
 
 @pytest.fixture
-def made(ask: Ask) -> dict[str, Any]:
+def made(ask: UpstreamRequest) -> dict[str, Any]:
     """Make a plain key."""
     document: dict[str, Any] = ask("POST", body={"name": "plain"}).json
     return document
@@ -74,7 +74,7 @@ def opens(client: FlaskClient, text: str) -> bool:
     return client.get(MODELS, headers=bearer(text)).status_code == HTTPStatus.OK
 
 
-def test_a_key_is_made_and_shown_once(ask: Ask, client: FlaskClient) -> None:
+def test_a_key_is_made_and_shown_once(ask: UpstreamRequest, client: FlaskClient) -> None:
     answer = ask("POST", body={"name": "plain"})
 
     shown = answer.json
@@ -87,7 +87,7 @@ def test_a_key_is_made_and_shown_once(ask: Ask, client: FlaskClient) -> None:
     assert secret not in ask("GET").text + ask("GET", f"/{key_id}").text
 
 
-def test_a_key_has_the_properties_it_was_given(ask: Ask) -> None:
+def test_a_key_has_the_properties_it_was_given(ask: UpstreamRequest) -> None:
     made = ask("POST", body=FULL).json
 
     shown = ask("GET", f"/{made['id']}").json
@@ -98,7 +98,7 @@ def test_a_key_has_the_properties_it_was_given(ask: Ask) -> None:
     assert {**shown, "secret": made["secret"]} == made
 
 
-def test_keys_are_listed(ask: Ask, made: dict[str, Any]) -> None:
+def test_keys_are_listed(ask: UpstreamRequest, made: dict[str, Any]) -> None:
     other = ask("POST", body={"name": "other"}).json
 
     listed = ask("GET").json["keys"]
@@ -107,7 +107,7 @@ def test_keys_are_listed(ask: Ask, made: dict[str, Any]) -> None:
     assert not any("secret" in key for key in listed)
 
 
-def test_properties_that_are_named_change(ask: Ask, made: dict[str, Any]) -> None:
+def test_properties_that_are_named_change(ask: UpstreamRequest, made: dict[str, Any]) -> None:
     ask("PATCH", f"/{made['id']}", {"models": ["a"], "name": "plain"})
 
     changed = ask("PATCH", f"/{made['id']}", {"limits": {"requests": "1/day"}, "expires": "1d"})
@@ -121,7 +121,7 @@ def test_properties_that_are_named_change(ask: Ask, made: dict[str, Any]) -> Non
 
 
 def test_a_change_counts_at_once_where_it_was_made(
-    ask: Ask, made: dict[str, Any], client: FlaskClient
+    ask: UpstreamRequest, made: dict[str, Any], client: FlaskClient
 ) -> None:
     assert opens(client, made["secret"])
 
@@ -132,7 +132,7 @@ def test_a_change_counts_at_once_where_it_was_made(
 
 @pytest.mark.parametrize(("body", "good"), [({}, 2), ({"overlap": "0"}, 1)])
 def test_a_key_gets_another_secret(
-    body: dict[str, str], good: int, ask: Ask, made: dict[str, Any], client: FlaskClient
+    body: dict[str, str], good: int, ask: UpstreamRequest, made: dict[str, Any], client: FlaskClient
 ) -> None:
     answer = ask("POST", f"/{made['id']}/rotate", body)
 
@@ -144,7 +144,7 @@ def test_a_key_gets_another_secret(
 
 
 def test_a_disabled_key_is_shown_and_opens_nothing(
-    ask: Ask, made: dict[str, Any], client: FlaskClient
+    ask: UpstreamRequest, made: dict[str, Any], client: FlaskClient
 ) -> None:
     first = ask("POST", f"/{made['id']}/disable").json
     again = ask("POST", f"/{made['id']}/disable").json
@@ -159,7 +159,7 @@ def test_a_disabled_key_is_shown_and_opens_nothing(
 )
 @pytest.mark.parametrize("key_id", ["key_0123456789abcdef", "env:ci", "%00", "x" * 300, "ключ"])
 def test_a_key_that_is_not_there_is_not_found(
-    method: str, path: str, key_id: str, ask: Ask
+    method: str, path: str, key_id: str, ask: UpstreamRequest
 ) -> None:
     answer = ask(method, f"/{key_id}{path}", {} if method != "GET" else None)
 
@@ -199,7 +199,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("body", "field", "reason"), WRONG)
-def test_a_wrong_property_is_named(body: dict[str, Any], field: str, reason: str, ask: Ask) -> None:
+def test_a_wrong_property_is_named(
+    body: dict[str, Any], field: str, reason: str, ask: UpstreamRequest
+) -> None:
     sent = body if "name" in body or not body else {"name": "shop", **body}
 
     refused = refusal_of(KEYS, ask("POST", body=sent))
@@ -208,7 +210,7 @@ def test_a_wrong_property_is_named(body: dict[str, Any], field: str, reason: str
     assert ask("GET").json == {"keys": []}
 
 
-def test_a_wrong_change_changes_nothing(ask: Ask, made: dict[str, Any]) -> None:
+def test_a_wrong_change_changes_nothing(ask: UpstreamRequest, made: dict[str, Any]) -> None:
     before = ask("GET").json
 
     refused = refusal_of(KEYS, ask("PATCH", f"/{made['id']}", {"name": None, "models": ["a"]}))
@@ -217,7 +219,7 @@ def test_a_wrong_change_changes_nothing(ask: Ask, made: dict[str, Any]) -> None:
     assert ask("GET").json == before
 
 
-def test_a_store_that_is_away_is_said_to_be(ask: Ask, closed: Flask) -> None:
+def test_a_store_that_is_away_is_said_to_be(ask: UpstreamRequest, closed: Flask) -> None:
     change(closed.config["DATABASE_OF_THE_TEST"], [sa.text("DROP TABLE api_keys")])
 
     refused = refusal_of(KEYS, ask("POST", body={"name": "shop"}))
@@ -225,7 +227,7 @@ def test_a_store_that_is_away_is_said_to_be(ask: Ask, closed: Flask) -> None:
     assert refused.verdict == (503, "SERVICE_ERROR", "store_unavailable", True)
 
 
-def test_the_examples_of_the_document_are_taken(ask: Ask, client: FlaskClient) -> None:
+def test_the_examples_of_the_document_are_taken(ask: UpstreamRequest, client: FlaskClient) -> None:
     document = client.get("/openapi.json").json
     body = document["paths"][KEYS]["post"]["requestBody"]["content"]["application/json"]
 

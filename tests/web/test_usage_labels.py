@@ -56,12 +56,12 @@ WRONG_TAGS = [
     "x" * 5_000,
 ]
 WRONG_LINEAGES = ["x" * 65, "a b", "a,b", "a/b", "a=b", "\u00e7\u00ba\u00bf", "{}", "x" * 5_000]
-Ask = Callable[..., TestResponse]
+UpstreamRequest = Callable[..., TestResponse]
 Rows = Callable[[], list[dict[str, Any]]]
 
 
 @pytest.fixture
-def ask(client: FlaskClient) -> Ask:
+def ask(client: FlaskClient) -> UpstreamRequest:
     """Post a good body with headers, which must be answered well."""
 
     def post_with(path: str = CHAT, *, streamed: bool = False, **headers: str) -> TestResponse:
@@ -80,14 +80,14 @@ def rows(app: Flask, usage_rows_of: UsageRowsOf) -> Rows:
     return lambda: usage_rows_of(app)
 
 
-def test_tags_are_kept_in_one_order_and_once(ask: Ask, rows: Rows) -> None:
+def test_tags_are_kept_in_one_order_and_once(ask: UpstreamRequest, rows: Rows) -> None:
     for text in TAGS_AS_KEPT:
         ask(X_Usage_Tags=text)
 
     assert [row["tags"] for row in rows()] == list(TAGS_AS_KEPT.values())
 
 
-def test_a_call_without_tags_has_none(ask: Ask, rows: Rows) -> None:
+def test_a_call_without_tags_has_none(ask: UpstreamRequest, rows: Rows) -> None:
     ask()
 
     assert [row["tags"] for row in rows()] == [""]
@@ -127,7 +127,7 @@ def test_a_stream_with_a_wrong_label_is_refused_before_it_begins(refuse: Refuse,
     assert (refusal.verdict, refusal.fields) == (BAD, (name,))
 
 
-def test_a_lineage_is_kept_as_it_is(ask: Ask, rows: Rows) -> None:
+def test_a_lineage_is_kept_as_it_is(ask: UpstreamRequest, rows: Rows) -> None:
     lines = ["shot-7", "a.b:c_d-e", "x" * 64, "req_0123456789"]
 
     for text in lines:
@@ -138,7 +138,7 @@ def test_a_lineage_is_kept_as_it_is(ask: Ask, rows: Rows) -> None:
 
 @pytest.mark.parametrize("headers", [{}, {"X_Lineage_Id": ""}], ids=["none", "empty"])
 def test_a_call_is_its_own_lineage_where_none_is_told(
-    ask: Ask, rows: Rows, headers: dict[str, str]
+    ask: UpstreamRequest, rows: Rows, headers: dict[str, str]
 ) -> None:
     answer = ask(**headers)
 
@@ -146,7 +146,7 @@ def test_a_call_is_its_own_lineage_where_none_is_told(
     assert row["lineage_id"] == row["request_id"] == answer.headers["x-request-id"]
 
 
-def test_calls_that_belong_together_share_a_lineage(ask: Ask, rows: Rows) -> None:
+def test_calls_that_belong_together_share_a_lineage(ask: UpstreamRequest, rows: Rows) -> None:
     ask(OPTIMIZE, X_Lineage_Id="film-1")
     ask(CHAT, X_Lineage_Id="film-1")
 
@@ -155,7 +155,7 @@ def test_calls_that_belong_together_share_a_lineage(ask: Ask, rows: Rows) -> Non
 
 
 @pytest.mark.parametrize("path", POSTS)
-def test_labels_reach_the_row_by_every_route(ask: Ask, rows: Rows, path: str) -> None:
+def test_labels_reach_the_row_by_every_route(ask: UpstreamRequest, rows: Rows, path: str) -> None:
     ask(path, X_Usage_Tags="b,a", X_Lineage_Id="film-1")
 
     assert [(row["tags"], row["lineage_id"]) for row in rows()] == [(",a,b,", "film-1")]
@@ -172,13 +172,15 @@ def test_a_route_of_v1_has_labels_or_none_like_any_other(
     assert [row["tags"] for row in rows()] == [",a,b,"]
 
 
-def test_a_stream_has_its_labels(ask: Ask, rows: Rows) -> None:
+def test_a_stream_has_its_labels(ask: UpstreamRequest, rows: Rows) -> None:
     ask(COMPLETIONS, streamed=True, X_Usage_Tags="b,a", X_Lineage_Id="film-1")
 
     assert [(row["tags"], row["lineage_id"]) for row in rows()] == [(",a,b,", "film-1")]
 
 
-def test_labels_are_not_told_to_the_upstream(ask: Ask, upstream: ScriptedUpstream) -> None:
+def test_labels_are_not_told_to_the_upstream(
+    ask: UpstreamRequest, upstream: ScriptedUpstream
+) -> None:
     ask(X_Usage_Tags="secret-tag", X_Lineage_Id="secret-line")
 
     [request] = upstream.requests
@@ -187,7 +189,7 @@ def test_labels_are_not_told_to_the_upstream(ask: Ask, upstream: ScriptedUpstrea
 
 @pytest.mark.parametrize("path", CHATS)
 def test_a_replayed_answer_adds_no_row(
-    ask: Ask, rows: Rows, upstream: ScriptedUpstream, path: str
+    ask: UpstreamRequest, rows: Rows, upstream: ScriptedUpstream, path: str
 ) -> None:
     first = ask(path, Idempotency_Key="order-1", X_Usage_Tags="a")
 

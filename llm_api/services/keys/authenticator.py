@@ -34,7 +34,7 @@ class _Found:
     at: float
 
 
-class KeyRing:
+class KeyAuthenticator:
     """The keys that this process knows, by the SHA-256 of their whole text.
 
     Those that open nothing, whatever the reason, are remembered apart and all alike: nobody who

@@ -20,7 +20,7 @@ _RATE = "[1-9][0-9]{0,8}/(second|minute|hour|day)"
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class TextFormat:
     """A form that texts have: its pattern, in words, and what reads them.
 
     `pattern` is None where the API document cannot tell the form by one.
@@ -70,30 +70,32 @@ def written_budget(one: Budget) -> str:
     return f"{whole}{part} {one.unit}/{one.period}"
 
 
-NAME = Form("1 to 64 printable characters", PRINTABLE_AND_VISIBLE, 64, str)
-MODEL = Form("the name of a model, 1 to 256 printable characters", PRINTABLE_AND_VISIBLE, 256, str)
-ROUTE = Form(
+NAME = TextFormat("1 to 64 printable characters", PRINTABLE_AND_VISIBLE, 64, str)
+MODEL = TextFormat(
+    "the name of a model, 1 to 256 printable characters", PRINTABLE_AND_VISIBLE, 256, str
+)
+ROUTE = TextFormat(
     "a path such as /v1/chat/completions, or the beginning of some, such as /v1/*",
     r"^/[A-Za-z0-9_.~/-]*\*?$",
     128,
     str,
 )
-TAG = Form("1 to 40 letters, digits and _.:=/@- signs", r"^[A-Za-z0-9_.:=/@-]+$", 40, str)
-REQUESTS = Form(
+TAG = TextFormat("1 to 40 letters, digits and _.:=/@- signs", r"^[A-Za-z0-9_.:=/@-]+$", 40, str)
+REQUESTS = TextFormat(
     "a limit such as 300/minute or 10/second;5000/day",
     rf"^{_RATE}(;{_RATE}){{0,3}}$",
     128,
     str,
 )
 # Up to a million millions: what is over 64 bits, in millionths, no database takes.
-BUDGET = Form(
+BUDGET = TextFormat(
     "an amount such as 5 CNY/day or 100000 tokens/month",
     r"^(?![0.]+ )([0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}|[0-9]{1,12} tokens)/(day|month)$",
     64,
     _budget,
 )
-OVERLAP = Form("a time such as 24h, 7d or 30m, or 0", rf"^({_TIME}|0)$", 8, _duration)
-END = Form(
+OVERLAP = TextFormat("a time such as 24h, 7d or 30m, or 0", rf"^({_TIME}|0)$", 8, _duration)
+END = TextFormat(
     "a time from now, such as 90d, 12h or 30m, or a moment, such as 2027-01-31T00:00:00Z",
     None,
     64,

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from llm_api.services.prompts.rewriter import Rewriting
+from llm_api.services.prompts.rewriter import RewriteResult
 from llm_api.services.prompts.strategies.facets import all_facets
 from llm_api.services.prompts.task import Task
 from llm_api.services.usage.ledger import AccountedCall
@@ -21,12 +21,12 @@ class Work:
     accounted: AccountedCall | None = None
 
     @property
-    def has_run_out_of_patience(self) -> bool:
+    def client_deadline_passed(self) -> bool:
         """Whether the time is over that the caller gave it."""
-        return self.accounted is not None and self.accounted.upstream_call.has_run_out_of_patience
+        return self.accounted is not None and self.accounted.upstream_call.client_deadline_passed
 
 
-def details(task: Task, rewriting: Rewriting, work: Work) -> Mapping[str, Any]:
+def details(task: Task, rewriting: RewriteResult, work: Work) -> Mapping[str, Any]:
     """Return the `details` of an answer."""
     rewrite = rewriting.rewrites[0] if rewriting.rewrites else task.prompt
     return {

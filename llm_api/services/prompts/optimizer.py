@@ -10,7 +10,7 @@ from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.services.prompts.details import Work, details
 from llm_api.services.prompts.negative_prompt import negative_prompt
-from llm_api.services.prompts.rewriter import Rewriter, Rewriting, nothing_within
+from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
@@ -52,7 +52,7 @@ class PromptOptimizer:
         task = read_task(request, self._targets[request.target_model])
         return _answer(task, self._in_time(task, caller, work), work)
 
-    def _in_time(self, task: Task, caller: Caller, work: Work) -> Rewriting:
+    def _in_time(self, task: Task, caller: Caller, work: Work) -> RewriteResult:
         """Do the task in the time that the caller gives it."""
         wait_ms = task.request.max_wait_ms
         if wait_ms is None:
@@ -62,11 +62,11 @@ class PromptOptimizer:
             return self._rewriting(task, replace(caller, time_limit=limit), work)
         except ApiError as error:
             is_fatal = isinstance(error, ClientGone | ShuttingDown)
-            if is_fatal or task.request.on_failure == "error" or not work.has_run_out_of_patience:
+            if is_fatal or task.request.on_failure == "error" or not work.client_deadline_passed:
                 raise
             return nothing_within(wait_ms)
 
-    def _rewriting(self, task: Task, caller: Caller, work: Work) -> Rewriting:
+    def _rewriting(self, task: Task, caller: Caller, work: Work) -> RewriteResult:
         destination = self._catalogue.route(None, key=caller.key)
         wanted = partial(self._rewriter.needs, task, destination)
         with self._ledger.account(destination, caller, wanted) as accounted:
@@ -81,7 +81,7 @@ class PromptOptimizer:
         return rewriting
 
 
-def _answer(task: Task, rewriting: Rewriting, work: Work) -> OptimizedPrompt:
+def _answer(task: Task, rewriting: RewriteResult, work: Work) -> OptimizedPrompt:
     request, rewrites = task.request, rewriting.rewrites
     wants_several = request.n > 1
     return OptimizedPrompt(
@@ -95,7 +95,7 @@ def _answer(task: Task, rewriting: Rewriting, work: Work) -> OptimizedPrompt:
     )
 
 
-def _warnings(task: Task, rewriting: Rewriting) -> Sequence[str]:
+def _warnings(task: Task, rewriting: RewriteResult) -> Sequence[str]:
     """Say what did not go as it was asked for."""
     request, warnings = task.request, []
     if not rewriting.rewrites:

@@ -10,15 +10,15 @@ from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.prompts.checks.violations import Violation, violation
 from llm_api.services.prompts.repair.quotations import with_marks_restored
 from llm_api.services.prompts.repair.repairer import Repairer
-from llm_api.services.prompts.strategies.guided_decoding import GuidedForm
-from llm_api.services.prompts.strategies.instructions import InstructedForm
+from llm_api.services.prompts.strategies.guided_decoding import GuidedStrategy
+from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.validation import Judge, Verdict
-from llm_api.services.quotas.estimates import Needs, chat_needs
+from llm_api.services.prompts.validation import RewriteValidator, ValidationResult
+from llm_api.services.quotas.estimates import TokenEstimate, estimate_chat
 from llm_api.services.routing.catalogue import Destination
-from llm_api.services.routing.fallback import first_that_answers
+from llm_api.services.routing.fallback import call_with_fallbacks
 from llm_api.services.usage.ledger import AccountedCall
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 from llm_api.upstream.resilience.retry_policy import ATTEMPTS_IN_ALL
 
@@ -30,7 +30,7 @@ _NOT_TRANSLATED = Violation(
 
 
 @dataclass(frozen=True, slots=True)
-class Rewriting:
+class RewriteResult:
     """What became of a task: usable rewrites, the best first, and what was wrong.
 
     `improvements` and `repairs` are those of the first. `problems` are those of the best that was
@@ -47,11 +47,11 @@ class Rewriting:
     model: str
 
 
-def nothing_within(wait_ms: int) -> Rewriting:
+def nothing_within(wait_ms: int) -> RewriteResult:
     """Say that no answer came in the time that the caller gave."""
     message = f"No answer came within the {wait_ms} ms of max_wait_ms."
     problems = [Violation("no_answer_in_time", message, is_hard=True)]
-    return Rewriting([], [], [], problems, problems, method="", version="", model="")
+    return RewriteResult([], [], [], problems, problems, method="", version="", model="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ class _Asked:
     """An answer, and how it was got; a form that has nothing to ask gets none."""
 
     at: Destination
-    form: GuidedForm | InstructedForm
+    form: GuidedStrategy | InstructedStrategy
     parameters: Mapping[str, Any] | None
     completion: Completion | None
 
@@ -69,29 +69,29 @@ class Rewriter:
 
     def __init__(self) -> None:
         """Read the forms' texts."""
-        self._instructed = InstructedForm()
-        self._judge = Judge(self._instructed.instructions)
-        self._guided = GuidedForm(self._judge)
+        self._instructed = InstructedStrategy()
+        self._judge = RewriteValidator(self._instructed.instructions)
+        self._guided = GuidedStrategy(self._judge)
         self._repairer = Repairer(self._judge)
 
-    def needs(self, task: Task, destination: Destination) -> Needs:
+    def needs(self, task: Task, destination: Destination) -> TokenEstimate:
         """Estimate what a task takes at most: a model that follows rules may be asked twice."""
         form = self._form_at(destination)
         parameters = form.parameters(task, has_json_mode=destination.has_json_mode)
         if parameters is None:
-            return Needs(0, 0)
-        once = chat_needs(parameters)
+            return TokenEstimate(0, 0)
+        once = estimate_chat(parameters)
         return once if form is self._guided else once.twice()
 
-    def _form_at(self, at: Destination) -> GuidedForm | InstructedForm:
+    def _form_at(self, at: Destination) -> GuidedStrategy | InstructedStrategy:
         return self._guided if at.is_guided else self._instructed
 
     def rewrite(
         self, task: Task, destination: Destination, accounted: AccountedCall, caller: Caller
-    ) -> Rewriting:
+    ) -> RewriteResult:
         """Ask, judge, and ask once more where that can help; raises ApiError."""
         call = accounted.upstream_call
-        asked = first_that_answers(
+        asked = call_with_fallbacks(
             destination, call, caller.notes, lambda at: self._asked(task, at, call)
         )
         verdicts = self._verdicts(task, asked, accounted)
@@ -107,7 +107,7 @@ class Rewriter:
         usable = [self._repairer.framed(task, one) for one in mended if one.is_usable]
         usable.sort(key=lambda one: not one.is_good)
         best = usable[0] if usable else _best(verdicts)
-        return Rewriting(
+        return RewriteResult(
             rewrites=list(dict.fromkeys(one.rewrite for one in usable))[: task.request.n],
             improvements=best.improvements if usable else [],
             repairs=best.repairs,
@@ -118,14 +118,16 @@ class Rewriter:
             model=_model_of(asked),
         )
 
-    def _asked(self, task: Task, at: Destination, call: Call) -> _Asked:
+    def _asked(self, task: Task, at: Destination, call: UpstreamCall) -> _Asked:
         form = self._form_at(at)
         parameters = form.parameters(task, has_json_mode=at.has_json_mode)
         if parameters is None:
             return _Asked(at, form, None, None)
         return _Asked(at, form, parameters, _complete(at, parameters, call))
 
-    def _verdicts(self, task: Task, asked: _Asked, accounted: AccountedCall) -> Sequence[Verdict]:
+    def _verdicts(
+        self, task: Task, asked: _Asked, accounted: AccountedCall
+    ) -> Sequence[ValidationResult]:
         """Account for an answer, and judge what it holds."""
         if asked.completion is not None:
             accounted.completions.append(asked.completion)
@@ -134,17 +136,17 @@ class Rewriter:
             verdicts = [self._judge.judge_composed(task, one) for one in rewrites]
         else:
             verdicts = [self._judged(task, one) for one in rewrites]
-        return verdicts or [Verdict("", [_why_none(task, asked)])]
+        return verdicts or [ValidationResult("", [_why_none(task, asked)])]
 
-    def _judged(self, task: Task, rewrite: str) -> Verdict:
+    def _judged(self, task: Task, rewrite: str) -> ValidationResult:
         """Judge a rewrite, with marks around quoted texts that have lost them."""
         marked = with_marks_restored(task, rewrite)
         verdict = self._judge.judge(task, marked)
         return verdict if marked == rewrite else replace(verdict, repairs=("marks_restored",))
 
     def _corrected(
-        self, task: Task, asked: _Asked, first: Sequence[Verdict], accounted: AccountedCall
-    ) -> Sequence[Verdict]:
+        self, task: Task, asked: _Asked, first: Sequence[ValidationResult], accounted: AccountedCall
+    ) -> Sequence[ValidationResult]:
         """Ask again, with what was wrong; an upstream that fails now has answered before."""
         if asked.parameters is None or asked.completion is None:
             return []
@@ -167,9 +169,9 @@ class Rewriter:
     def _mended(
         self,
         task: Task,
-        verdicts: Sequence[Verdict],
-        repaired: Callable[[Task, Verdict], Verdict],
-    ) -> Sequence[Verdict]:
+        verdicts: Sequence[ValidationResult],
+        repaired: Callable[[Task, ValidationResult], ValidationResult],
+    ) -> Sequence[ValidationResult]:
         """Repair what is not usable as it is."""
         return [one if one.is_usable else repaired(task, one) for one in verdicts]
 
@@ -181,7 +183,7 @@ def _why_none(task: Task, asked: _Asked) -> Violation:
     )
 
 
-def _complete(at: Destination, parameters: Mapping[str, Any], call: Call) -> Completion:
+def _complete(at: Destination, parameters: Mapping[str, Any], call: UpstreamCall) -> Completion:
     completion = at.upstream.complete(at.model, parameters, call, model_was_named=False)
     if completion.document["choices"][0].get("finish_reason") == "content_filter":
         message = "The model service's content filter refused the prompt."
@@ -189,14 +191,14 @@ def _complete(at: Destination, parameters: Mapping[str, Any], call: Call) -> Com
     return completion
 
 
-def _may_ask_again(asked: _Asked, call: Call) -> bool:
+def _may_ask_again(asked: _Asked, call: UpstreamCall) -> bool:
     """Tell whether a second call is allowed and can end in time: about as long as the first."""
-    if not isinstance(asked.form, InstructedForm) or call.attempts >= ATTEMPTS_IN_ALL:
+    if not isinstance(asked.form, InstructedStrategy) or call.attempts >= ATTEMPTS_IN_ALL:
         return False
     return call.remaining > call.tries[-1].seconds
 
 
-def _best(verdicts: Sequence[Verdict]) -> Verdict:
+def _best(verdicts: Sequence[ValidationResult]) -> ValidationResult:
     return min(verdicts, key=lambda one: len(one.violations))
 
 

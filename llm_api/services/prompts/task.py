@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from llm_api.domain.prompts import PromptRequest, Target
 from llm_api.errors import InvalidRequest
 from llm_api.services.prompts.checks.all_checks import Wanted
-from llm_api.services.prompts.constraints.constraints import Locks, find_locks
+from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.text.cleaning import clean
 from llm_api.services.prompts.text.phrasing import joined
 
@@ -33,7 +33,7 @@ class Task:
     prompt: str
     source: str
     target: Target
-    locks: Locks
+    locks: Constraints
     wanted: Wanted
 
     @property
@@ -54,7 +54,7 @@ def read_task(request: PromptRequest, target: Target) -> Task:
         raise InvalidRequest.of_field(
             "prompt", "must be more than white space.", reason="out_of_range"
         )
-    locks = find_locks(prompt)
+    locks = find_constraints(prompt)
     language = request.language
     if language == "auto":
         is_known = locks.language in target.languages
@@ -83,7 +83,7 @@ def _with_camera(prompt: str, request: PromptRequest, language: str) -> str:
 
 
 def _longest(
-    request: PromptRequest, prompt: str, target: Target, locks: Locks, language: str
+    request: PromptRequest, prompt: str, target: Target, locks: Constraints, language: str
 ) -> int:
     """Return the most characters that a rewrite may have."""
     length = len(prompt) * _SCALE.get((locks.language, language), 1.0)

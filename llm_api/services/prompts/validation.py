@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
-from llm_api.services.prompts.checks.chatter import words_of_talk
+from llm_api.services.prompts.checks.chatter import chatter_words
 from llm_api.services.prompts.checks.leaks import LeakFinder, has_markup
 from llm_api.services.prompts.checks.violations import Violation
 from llm_api.services.prompts.improvements import improvements
@@ -39,7 +39,7 @@ _COMMON = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ValidationResult:
     """A rewrite, what is wrong with it, the worst first, and what it verifiably adds.
 
     `repairs` are the steps by which code has changed what the model wrote.
@@ -66,7 +66,7 @@ class Verdict:
         return all(one.code in TOLERATED and not one.is_hard for one in self.violations)
 
 
-class Judge:
+class RewriteValidator:
     """Judges rewrites."""
 
     def __init__(self, instructions: Sequence[str]) -> None:
@@ -76,19 +76,19 @@ class Judge:
         find_violations("a cat", "a dog", Wanted("image", "en"))
         improvements("a cat", "a dog")
 
-    def judge(self, task: Task, rewrite: str) -> Verdict:
+    def judge(self, task: Task, rewrite: str) -> ValidationResult:
         """Find everything that is wrong with a rewrite."""
         found = find_violations(task.source, rewrite, task.wanted)
         if not rewrite:
-            return Verdict(rewrite, found)
+            return ValidationResult(rewrite, found)
         added = improvements(task.source, rewrite)
         found = [*self._foreign(task, rewrite), *_strayed(task, rewrite, found), *found]
         # Where something is missing and nothing is added the text may be anything.
         if not added and task.request.enhance_details and not task.locks.is_detailed:
             found.append(_NOTHING_ADDED)
-        return Verdict(rewrite, sorted(found, key=_weight), added)
+        return ValidationResult(rewrite, sorted(found, key=_weight), added)
 
-    def judge_composed(self, task: Task, rewrite: str) -> Verdict:
+    def judge_composed(self, task: Task, rewrite: str) -> ValidationResult:
         """Judge a rewrite that has the prompt in it as it is.
 
         What is soft and wrong with the prompt itself is as its user wants it.
@@ -120,7 +120,7 @@ def _strayed(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence[V
         return []
     # The words of another language cannot be compared; but talk is no translation.
     if task.is_translated:
-        is_about = bool(words_of_talk(task.source)) or not words_of_talk(rewrite)
+        is_about = bool(chatter_words(task.source)) or not chatter_words(rewrite)
     else:
         is_about = _is_about(task.source, rewrite)
     return [] if is_about else [_UNRELATED]

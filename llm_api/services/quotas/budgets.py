@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Reservation
 from llm_api.errors import Forbidden, Unavailable
 from llm_api.services.pricing import PriceList
-from llm_api.services.quotas.estimates import Needs
+from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_budget
 from llm_api.services.quotas.reservations import Offload, Reservations
 from llm_api.services.routing.catalogue import Destination
@@ -43,7 +43,9 @@ class BudgetService:
         self._prices = prices
         self._now = now
 
-    def reserve(self, key: ApiKey, request_id: str, needs: Needs, destination: Destination) -> None:
+    def reserve(
+        self, key: ApiKey, request_id: str, needs: TokenEstimate, destination: Destination
+    ) -> None:
         """Reserve what a call may take of each of the key's budgets; raises ApiError."""
         if self._reservations is None:
             message = "The key has a budget, and this service's store cannot keep budgets."
@@ -64,7 +66,7 @@ class BudgetService:
             self._reservations.release(request_id)
 
     def _wanted(
-        self, key: ApiKey, needs: Needs, cost: "_Cost | None", now: datetime
+        self, key: ApiKey, needs: TokenEstimate, cost: "_Cost | None", now: datetime
     ) -> dict[Reservation, Budget]:
         """Say what is to be reserved, of which budget."""
         wanted = {}
@@ -74,7 +76,7 @@ class BudgetService:
             wanted[Reservation(period, budget.unit, amount, budget.amount)] = budget
         return wanted
 
-    def _most(self, needs: Needs, destination: Destination, now: datetime) -> _Cost | None:
+    def _most(self, needs: TokenEstimate, destination: Destination, now: datetime) -> _Cost | None:
         """Return the cost at the dearest model that may answer; None where it is unknown."""
         others = (*destination.fallbacks, *filter(None, [destination.longer_context]))
         costs = [
@@ -94,7 +96,7 @@ def _tightest(budgets: Iterable[Budget]) -> Iterable[Budget]:
     return found.values()
 
 
-def _amount(budget: Budget, needs: Needs, cost: _Cost | None) -> int:
+def _amount(budget: Budget, needs: TokenEstimate, cost: _Cost | None) -> int:
     if budget.unit == TOKENS:
         return needs.tokens
     if cost is not None and not cost.micro:

@@ -11,11 +11,11 @@ from functools import cache, partial
 from llm_api.domain.access import NO_LIMITS, Limits, LimitState
 from llm_api.domain.calls import Caller
 from llm_api.services.quotas.budgets import BudgetService
-from llm_api.services.quotas.estimates import Needs
+from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_concurrency, over_rate, over_tokens
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
 from llm_api.services.routing.catalogue import Destination
-from llm_api.storage.redis.concurrency import Slots
+from llm_api.storage.redis.concurrency import ConcurrencyCounter
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class _Subject:
     limits: Limits
 
 
-class Grant:
+class QuotaLease:
     """What a call may take; to be settled when it is known what it took."""
 
     def __init__(self) -> None:
@@ -55,11 +55,15 @@ class Grant:
         self._on_cancel.append(give_back)
 
 
-class Allowances:
+class QuotaEnforcer:
     """Knows the limits of callers and models."""
 
     def __init__(
-        self, counter: RateCounter, slots: Slots, budgets: BudgetService, default: Limits
+        self,
+        counter: RateCounter,
+        slots: ConcurrencyCounter,
+        budgets: BudgetService,
+        default: Limits,
     ) -> None:
         """Take what counts, and the limits of callers who have none of their own."""
         self._counter = counter
@@ -73,15 +77,15 @@ class Allowances:
         self,
         destination: Destination,
         caller: Caller,
-        wanted: Callable[[], Needs],
+        wanted: Callable[[], TokenEstimate],
         *,
         is_streamed: bool,
-    ) -> Iterator[Grant]:
+    ) -> Iterator[QuotaLease]:
         """Hold what a call needs as long as it runs; raises ApiError where it may not be made.
 
         `wanted` is asked only where something depends on it.
         """
-        grant = Grant()
+        grant = QuotaLease()
         subjects = self._subjects(destination, caller)
         if not subjects and (caller.key is None or not caller.key.budgets):
             yield grant
@@ -122,8 +126,8 @@ class Allowances:
         subjects: list[_Subject],
         destination: Destination,
         caller: Caller,
-        wanted: Callable[[], Needs],
-        grant: Grant,
+        wanted: Callable[[], TokenEstimate],
+        grant: QuotaLease,
     ) -> None:
         for subject in subjects:
             self._count_request(subject, caller)
@@ -142,7 +146,9 @@ class Allowances:
         if state.is_exceeded:
             raise over_rate(state, f"{subject.scope}.requests")
 
-    def _count_tokens(self, subject: _Subject, caller: Caller, needed: int, grant: Grant) -> None:
+    def _count_tokens(
+        self, subject: _Subject, caller: Caller, needed: int, grant: QuotaLease
+    ) -> None:
         items = parse_limits(f"{subject.limits.tokens_per_minute}/minute")
         name = f"{subject.name}:tokens"
         state = self._counter.take(items, name, cost=needed)

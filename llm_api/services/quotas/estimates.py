@@ -18,7 +18,7 @@ _MOST = 10**9  # tokens of an answer; no cap that a caller writes may be too lar
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class TokenEstimate:
     """Tokens that a call may take."""
 
     prompt_tokens: int
@@ -29,10 +29,10 @@ class Needs:
         """Both together."""
         return self.prompt_tokens + self.completion_tokens
 
-    def twice(self) -> "Needs":
+    def twice(self) -> "TokenEstimate":
         """Add what a second call takes, which has the first one's answer in its prompt."""
         prompt = 2 * self.prompt_tokens + self.completion_tokens
-        return Needs(prompt, 2 * self.completion_tokens)
+        return TokenEstimate(prompt, 2 * self.completion_tokens)
 
     @property
     def usage(self) -> TokenUsage:
@@ -40,19 +40,19 @@ class Needs:
         return TokenUsage(self.prompt_tokens, self.completion_tokens, source="estimated")
 
 
-def needs_of(request: ModelRequest) -> Needs:
+def estimate_request(request: ModelRequest) -> TokenEstimate:
     """Estimate what a request takes: its prompt, and the longest answer that it asks for."""
     if request.operation is Operation.EMBEDDINGS:
-        return Needs(estimate_prompt(request.parameters), 0)
-    return chat_needs(request.parameters)
+        return TokenEstimate(estimate_prompt(request.parameters), 0)
+    return estimate_chat(request.parameters)
 
 
-def chat_needs(parameters: Mapping[str, Any]) -> Needs:
+def estimate_chat(parameters: Mapping[str, Any]) -> TokenEstimate:
     """Estimate what a request for a text takes."""
     schemas = [orjson.dumps(parameters[name]).decode() for name in _SCHEMAS if name in parameters]
     prompt = estimate_prompt(parameters) + estimate_text(schemas)
     cap = next((parameters[name] for name in _CAPS if parameters.get(name)), ASSUMED_ANSWER_TOKENS)
-    return Needs(prompt, min(cap * _count_answers(parameters), _MOST))
+    return TokenEstimate(prompt, min(cap * _count_answers(parameters), _MOST))
 
 
 def _count_answers(parameters: Mapping[str, Any]) -> int:

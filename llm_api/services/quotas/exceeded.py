@@ -17,7 +17,7 @@ def over_rate(state: LimitState, scope: str) -> RateLimited:
         retry_after=min(max(wait, 1), _MAX_RETRY_AFTER),
         scope=scope,
     )
-    error.is_spent = wait > _MAX_RETRY_AFTER  # an SDK's own repeats would come too early
+    error.retries_exhausted = wait > _MAX_RETRY_AFTER  # an SDK's own repeats would come too early
     return error
 
 

@@ -3,18 +3,21 @@
 from collections.abc import Callable
 from typing import TypeVar
 
-from llm_api.domain.calls import Fallback, Notes
+from llm_api.domain.calls import Fallback, ResponseMetadata
 from llm_api.errors import ApiError
 from llm_api.services.routing.catalogue import Destination
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 from llm_api.upstream.resilience.retry_policy import ATTEMPTS_IN_ALL
 
 _T = TypeVar("_T")
 
 
-def first_that_answers(
-    destination: Destination, call: Call, notes: Notes, ask: Callable[[Destination], _T]
+def call_with_fallbacks(
+    destination: Destination,
+    call: UpstreamCall,
+    notes: ResponseMetadata,
+    ask: Callable[[Destination], _T],
 ) -> _T:
     """Ask at the destination, and where that fails at its fallbacks, in order.
 
@@ -42,20 +45,20 @@ def first_that_answers(
 
 
 def _next(
-    error: ApiError, candidate: Destination, rest: list[Destination], call: Call
+    error: ApiError, candidate: Destination, rest: list[Destination], call: UpstreamCall
 ) -> Destination | None:
     if call.attempts >= ATTEMPTS_IN_ALL or not call.remaining:
         return None
     if error.reason == "context_length_exceeded":
         return candidate.longer_context
-    return rest.pop(0) if error.may_succeed_elsewhere and rest else None
+    return rest.pop(0) if error.allows_failover and rest else None
 
 
-def _told(first: ApiError | None, last: ApiError, call: Call) -> ApiError:
+def _told(first: ApiError | None, last: ApiError, call: UpstreamCall) -> ApiError:
     """Choose what the caller is told: how the model did that was asked for."""
     if first is None:
         return last
-    first.is_spent = first.is_spent or call.attempts > 0
+    first.retries_exhausted = first.retries_exhausted or call.attempts > 0
     return first
 
 

@@ -12,12 +12,12 @@ from llm_api.domain.calls import Caller, Completion, ModelRequest, TokenUsage
 from llm_api.domain.usage import UsageRecord
 from llm_api.errors import ApiError
 from llm_api.services.pricing import PriceList
-from llm_api.services.quotas.enforcer import Allowances, Grant
-from llm_api.services.quotas.estimates import Needs
+from llm_api.services.quotas.enforcer import QuotaEnforcer, QuotaLease
+from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.routing.catalogue import Destination
 from llm_api.services.tokens import estimate_length, estimate_prompt
 from llm_api.upstream.answers.chunks import StreamedAnswer
-from llm_api.upstream.call import Attempt, Call
+from llm_api.upstream.call import Attempt, UpstreamCall
 
 _STATUS_OF_CODE = {504: "timeout", 499: "client_closed"}
 _STATUS_OF_REASON = {"server_shutdown": "aborted_shutdown"}
@@ -40,7 +40,7 @@ class AccountedCall:
     `completions` are what it has got so far; `streamed` is an answer that comes in chunks.
     """
 
-    def __init__(self, call: Call) -> None:
+    def __init__(self, call: UpstreamCall) -> None:
         """Take the upstream call, which counts its attempts and its time."""
         self.upstream_call = call
         self.completions: list[Completion] = []
@@ -76,7 +76,7 @@ def _status_of(error: ApiError) -> str:
     return _STATUS_OF_REASON.get(error.reason, by_code)
 
 
-def _end_of_left(call: Call) -> tuple[str, str]:
+def _end_of_left(call: UpstreamCall) -> tuple[str, str]:
     """Say why nobody takes the rest of a stream: status and reason."""
     if call.is_shut_down:  # the last clients are cut when the process ends
         return "aborted_shutdown", "server_shutdown"
@@ -104,7 +104,7 @@ class UsageLedger:
         self,
         sink: UsageSink,
         prices: PriceList | None = None,
-        allowances: Allowances | None = None,
+        allowances: QuotaEnforcer | None = None,
     ) -> None:
         """Take where rows go, what calls cost, and who may make how many; None is all of them."""
         self._sink = sink
@@ -116,7 +116,7 @@ class UsageLedger:
         self,
         destination: Destination,
         caller: Caller,
-        wanted: Callable[[], Needs],
+        wanted: Callable[[], TokenEstimate],
         *,
         is_streamed: bool = False,
     ) -> Iterator[AccountedCall]:
@@ -124,7 +124,7 @@ class UsageLedger:
 
         Raises ApiError where the caller has had its share; `wanted` tells what the call may take.
         """
-        granted: AbstractContextManager[Grant] = nullcontext(Grant())
+        granted: AbstractContextManager[QuotaLease] = nullcontext(QuotaLease())
         if self._allowances is not None:
             granted = self._allowances.granted(destination, caller, wanted, is_streamed=is_streamed)
         with granted as grant, self._noted(destination, caller, grant, is_streamed) as accounted:
@@ -135,7 +135,7 @@ class UsageLedger:
         self,
         destination: Destination,
         caller: Caller,
-        grant: Grant,
+        grant: QuotaLease,
         is_streamed: bool,  # noqa: FBT001  # it is passed on
     ) -> Iterator[AccountedCall]:
         started_at = time.monotonic()

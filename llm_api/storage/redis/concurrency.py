@@ -11,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
-from llm_api.storage.redis.connection import RedisLink
+from llm_api.storage.redis.connection import RedisConnection
 
 _PREFIX = "llm_api:slots:"
 _LEASE_S = 60.0
@@ -35,7 +35,7 @@ redis.call("PEXPIRE", KEYS[1], ARGV[2])
 """
 
 
-class Slots(Protocol):
+class ConcurrencyCounter(Protocol):
     """Places of which so many can be taken at the same time."""
 
     def take(self, name: str, limit: int, owner: str) -> bool:
@@ -45,7 +45,7 @@ class Slots(Protocol):
         """Give back a place that was taken."""
 
 
-class MemorySlots:
+class MemoryConcurrency:
     """Counts in this process."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class MemorySlots:
         """Hold nothing that is to be closed."""
 
 
-class RedisSlots:
+class RedisConcurrency:
     """Counts in Redis."""
 
     def __init__(
@@ -83,11 +83,11 @@ class RedisSlots:
         lease: float = _LEASE_S,
     ) -> None:
         """Connect to nothing yet; `lease` is for how many seconds a killed process keeps places."""
-        self._link = RedisLink(url, "concurrency is counted in memory for a while", clock)
+        self._link = RedisConnection(url, "concurrency is counted in memory for a while", clock)
         self._take = self._link.client.register_script(_TAKE)
         self._renew = self._link.client.register_script(_RENEW)
         self._lease = lease
-        self._memory = MemorySlots()
+        self._memory = MemoryConcurrency()
         self._leases: dict[tuple[str, str], None] = {}
         # Places that may be taken in Redis and are not wanted any more.
         self._owed: deque[tuple[str, str]] = deque()

@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
 
-class RedisLink:
+class RedisConnection:
     """A connection pool of its own; nothing here raises for Redis."""
 
     def __init__(

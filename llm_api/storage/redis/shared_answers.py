@@ -16,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from llm_api.domain.calls import RecordedAnswer, Ticket
-from llm_api.storage.redis.connection import RedisLink
+from llm_api.domain.calls import IdempotencyKey, RecordedAnswer
+from llm_api.storage.redis.connection import RedisConnection
 
 MAX_SHARED_BYTES = 1 << 20
 _PREFIX = "llm_api:answer:"
@@ -63,7 +63,7 @@ class RedisAnswers:
 
     def __init__(self, url: str, clock: Callable[[], float] = time.monotonic) -> None:
         """Connect to nothing yet."""
-        self._link = RedisLink(url, "answers are not shared for a while", clock)
+        self._link = RedisConnection(url, "answers are not shared for a while", clock)
         self._redis = self._link.client
         self._claims: dict[str, bytes] = {}  # by the name of the key, as they stand in Redis
         # A claim that was lost, after a pause of this process, may be another one's by now.
@@ -72,7 +72,7 @@ class RedisAnswers:
         self._has_claims = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def claim(self, ticket: Ticket) -> bool:
+    def claim(self, ticket: IdempotencyKey) -> bool:
         """Say that this process answers the request; False where another one does or did."""
         claim = orjson.dumps({"fingerprint": ticket.fingerprint, "owner": secrets.token_hex(8)})
         name = _PREFIX + ticket.key
@@ -94,7 +94,7 @@ class RedisAnswers:
             self._start_renewing()
         return is_ours
 
-    def look_up(self, ticket: Ticket) -> tuple[str, RecordedAnswer | None]:
+    def look_up(self, ticket: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
         """Return the fingerprint of the request, and its answer as soon as it has ended."""
         name = _PREFIX + ticket.key
 
@@ -105,12 +105,12 @@ class RedisAnswers:
         entry = _Entry.read(self._link.tried(get, otherwise=None))
         return ("", None) if entry is None else (entry.fingerprint, entry.answer)
 
-    def has_waiting(self, ticket: Ticket) -> bool:
+    def has_waiting(self, ticket: IdempotencyKey) -> bool:
         """Whether a client of another process waits for the answer."""
         name = f"{_PREFIX}{ticket.key}:waiting"
         return bool(self._link.tried(lambda: self._redis.exists(name), otherwise=0))
 
-    def publish(self, ticket: Ticket, answer: RecordedAnswer | None) -> None:
+    def publish(self, ticket: IdempotencyKey, answer: RecordedAnswer | None) -> None:
         """Share the answer, or None where there will be none."""
         name = _PREFIX + ticket.key
         claim = self._claims.pop(name, None)

@@ -20,7 +20,7 @@ from llm_api.upstream.answers.completion import (
     raise_embedded_error,
 )
 from llm_api.upstream.answers.deltas import ChoiceState, is_index, set_missing
-from llm_api.upstream.vendors.errors import PLAIN, RefusalReader
+from llm_api.upstream.vendors.errors import PLAIN, ErrorClassifier
 
 _DONE = b"[DONE]"
 _OBJECTS = {Operation.CHAT: "chat.completion.chunk", Operation.TEXT: "text_completion"}
@@ -35,7 +35,7 @@ class StreamedAnswer:
         *,
         model: str = "",
         shows_usage: bool = False,
-        reader: RefusalReader = PLAIN,
+        reader: ErrorClassifier = PLAIN,
         cap: int | None = None,
     ) -> None:
         """Begin; `shows_usage` says whether the caller asked for the usage chunk.

@@ -7,7 +7,7 @@ from llm_api.domain.calls import Completion, Operation
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.completion import dumped, parse_answer
-from llm_api.upstream.vendors.errors import PLAIN, RefusalReader
+from llm_api.upstream.vendors.errors import PLAIN, ErrorClassifier
 
 _HEAD = ("id", "created", "model", "system_fingerprint")
 
@@ -15,7 +15,7 @@ _HEAD = ("id", "created", "model", "system_fingerprint")
 def collect_chunks(
     events: Iterable[bytes],
     operation: Operation = Operation.CHAT,
-    reader: RefusalReader = PLAIN,
+    reader: ErrorClassifier = PLAIN,
     cap: int | None = None,
 ) -> Completion:
     """Put the events together; raises faults.Fault, also for a stream that was cut."""

@@ -9,7 +9,7 @@ import orjson
 
 from llm_api.domain.calls import Completion, Operation, TokenUsage
 from llm_api.upstream import faults
-from llm_api.upstream.vendors.errors import PLAIN, RefusalReader
+from llm_api.upstream.vendors.errors import PLAIN, ErrorClassifier
 
 _INSTEAD_OF_CONTENT = (
     "tool_calls",
@@ -35,7 +35,7 @@ def parse_answer(
     operation: Operation = Operation.CHAT,
     *,
     model: str = "",
-    reader: RefusalReader = PLAIN,
+    reader: ErrorClassifier = PLAIN,
     cap: int | None = None,
 ) -> Completion:
     """Check the body of an answer; its bytes are kept to be passed on as they are.
@@ -111,7 +111,7 @@ def _settle_head(document: dict[str, Any], operation: Operation, model: str) -> 
     return is_changed
 
 
-def raise_embedded_error(document: Mapping[str, Any], reader: RefusalReader = PLAIN) -> None:
+def raise_embedded_error(document: Mapping[str, Any], reader: ErrorClassifier = PLAIN) -> None:
     """Raise the Fault of an error that came inside a body with status 200."""
     error = document.get("error")
     if not error and isinstance(document.get("code"), str) and "choices" not in document:

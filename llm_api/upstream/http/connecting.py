@@ -9,7 +9,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.util.connection import create_connection
 
-from llm_api.runtime.deadlines import Watch, Watched
+from llm_api.runtime.deadlines import Deadline, DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.http.resolver import Resolver
 
@@ -21,7 +21,7 @@ class _Bounded(HTTPConnection):
     """
 
     resolver: Resolver
-    connecting: Watched | None = None
+    connecting: Deadline | None = None
     _second: socket.socket | None = None
 
     def _new_conn(self) -> socket.socket:
@@ -35,7 +35,7 @@ class _Bounded(HTTPConnection):
         return connected
 
     def _first_that_answers(
-        self, addresses: list[tuple[Any, ...]], deadline: Watched
+        self, addresses: list[tuple[Any, ...]], deadline: Deadline
     ) -> socket.socket:
         for left in range(len(addresses), 0, -1):
             address = addresses[len(addresses) - left]
@@ -62,7 +62,9 @@ class _BoundedTls(_Bounded, HTTPSConnection):
 class Connector:
     """Opens the connections of one pool."""
 
-    def __init__(self, pool: HTTPConnectionPool, watch: Watch, resolver: Resolver) -> None:
+    def __init__(
+        self, pool: HTTPConnectionPool, watch: DeadlineWatcher, resolver: Resolver
+    ) -> None:
         """Let the pool make connections of the bounded kind."""
         is_tls = pool.scheme == "https"
         self._watch = watch
@@ -72,7 +74,7 @@ class Connector:
     def connect(self, connection: HTTPConnection, timeout: float) -> None:
         """Connect within so many seconds; raises faults.Fault."""
         bounded: Any = connection
-        connecting = bounded.connecting = Watched(
+        connecting = bounded.connecting = Deadline(
             total=timeout, must_end=self._watch.drain.is_over, how=socket.SHUT_RDWR
         )
         connection.timeout = max(timeout, 0.001)

@@ -24,9 +24,9 @@ from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool  # noqa: TC002  # one import block is enough
 
 from llm_api.domain.calls import Endpoint, Timeouts
-from llm_api.runtime.deadlines import Watch, peek
+from llm_api.runtime.deadlines import DeadlineWatcher, peek
 from llm_api.upstream import faults
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.connecting import Connector
 from llm_api.upstream.http.resolver import Resolver
 
@@ -43,7 +43,9 @@ class UpstreamAdapter(HTTPAdapter):
     a connection; a test holds them in place.
     """
 
-    def __init__(self, url: str, timeouts: Timeouts, watch: Watch, pool_size: int) -> None:
+    def __init__(
+        self, url: str, timeouts: Timeouts, watch: DeadlineWatcher, pool_size: int
+    ) -> None:
         """Keep at most `pool_size` idle connections to the address `url`."""
         super().__init__(max_retries=0, pool_connections=1, pool_maxsize=pool_size)
         self._timeouts = timeouts
@@ -58,7 +60,7 @@ class UpstreamAdapter(HTTPAdapter):
         self._connector = Connector(self._pool, watch, Resolver())
 
     def send(  # type: ignore[override]  # the signature is requests'; only `timeout` carries more here
-        self, request: requests.PreparedRequest, *, timeout: Call, **_: Any
+        self, request: requests.PreparedRequest, *, timeout: UpstreamCall, **_: Any
     ) -> requests.Response:
         """Send the request and return the answer with its body unread.
 
@@ -86,7 +88,7 @@ class UpstreamAdapter(HTTPAdapter):
             connection.close()
         return connection
 
-    def _connect(self, connection: HTTPConnection, call: Call) -> None:
+    def _connect(self, connection: HTTPConnection, call: UpstreamCall) -> None:
         if connection.sock is None:
             self._connector.connect(connection, min(self._timeouts.connect, call.remaining))
         call.waits_on(connection.sock)
@@ -146,7 +148,7 @@ class Transport:
     """The session of one upstream."""
 
     def __init__(
-        self, endpoint: Endpoint, timeouts: Timeouts, watch: Watch, pool_size: int
+        self, endpoint: Endpoint, timeouts: Timeouts, watch: DeadlineWatcher, pool_size: int
     ) -> None:
         """Open no connection yet."""
         self._session = requests.Session()
@@ -161,7 +163,7 @@ class Transport:
         self._templates: dict[str, requests.PreparedRequest] = {}
 
     @contextmanager
-    def post(self, path: str, body: bytes, call: Call) -> Iterator[requests.Response]:
+    def post(self, path: str, body: bytes, call: UpstreamCall) -> Iterator[requests.Response]:
         """Send one POST and lend its answer; raises faults.Fault.
 
         What the watch did to the call is told first: a shut socket looks like a lost connection.
@@ -171,13 +173,13 @@ class Transport:
 
     def get_status(self, path: str, *, timeout: float) -> int:
         """Return the status of a GET; raises faults.Fault."""
-        call = Call(total=timeout)
+        call = UpstreamCall(total=timeout)
         with self._lent("GET", path, None, call) as response:
             return response.status_code
 
     @contextmanager
     def _lent(
-        self, method: str, path: str, body: bytes | None, call: Call
+        self, method: str, path: str, body: bytes | None, call: UpstreamCall
     ) -> Iterator[requests.Response]:
         self._watch.add(call)
         response = None

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from llm_api.upstream import faults
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 
 
-class Places:
+class ConcurrencyLimit:
     """So many calls run at once; others wait for a place, though not for long."""
 
     def __init__(self, count: int, queue_timeout: float) -> None:
@@ -18,7 +18,7 @@ class Places:
         self._queue_timeout = queue_timeout
 
     @contextmanager
-    def taken(self, call: Call) -> Iterator[None]:
+    def taken(self, call: UpstreamCall) -> Iterator[None]:
         """Hold a place for the call; raises an ApiError where it gets none."""
         if not self._free.acquire(blocking=False):
             self._wait(call)
@@ -29,7 +29,7 @@ class Places:
         finally:
             self._free.release()
 
-    def _wait(self, call: Call) -> None:
+    def _wait(self, call: UpstreamCall) -> None:
         began_at = time.monotonic()
         has_place = self._free.acquire(timeout=min(self._queue_timeout, call.remaining))
         call.timing.queue += time.monotonic() - began_at

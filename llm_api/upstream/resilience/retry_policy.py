@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from llm_api.domain.calls import never
 from llm_api.upstream import faults
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen, Outcome
 from llm_api.upstream.resilience.retry_budget import RetryBudget
 
@@ -87,7 +87,7 @@ class RetryPolicy:
         return CircuitBreaker(self._clock, self._uniform, is_enabled=self._has_breaker)
 
     def run(
-        self, call: Call, attempt: Callable[[], _T], has_other: Callable[[], bool] = never
+        self, call: UpstreamCall, attempt: Callable[[], _T], has_other: Callable[[], bool] = never
     ) -> _T:
         """Make an attempt, and another where that makes sense; raises faults.Fault.
 
@@ -104,7 +104,7 @@ class RetryPolicy:
                 raise
             if not self._budget.take():
                 # The caller's repeats would be as many as those that were not made here.
-                fault.error.is_spent = True
+                fault.error.retries_exhausted = True
                 raise
             first = fault
         try:
@@ -113,29 +113,29 @@ class RetryPolicy:
             self._budget.give_back()
 
     def _repeat(
-        self, call: Call, attempt: Callable[[], _T], first: faults.Fault, pause: float
+        self, call: UpstreamCall, attempt: Callable[[], _T], first: faults.Fault, pause: float
     ) -> _T:
         try:
             call.pause(pause, self._sleep)
             if not call.remaining:
-                first.error.is_spent = True
+                first.error.retries_exhausted = True
                 raise first
             return attempt()
         except CircuitOpen as refusal:
-            first.error.is_spent = True
+            first.error.retries_exhausted = True
             raise first from refusal
         except faults.Fault as fault:
-            fault.error.is_spent = True
+            fault.error.retries_exhausted = True
             raise
 
     def _pause_after(
-        self, fault: faults.Fault, call: Call, has_other: Callable[[], bool]
+        self, fault: faults.Fault, call: UpstreamCall, has_other: Callable[[], bool]
     ) -> float | None:
         """Return the seconds until the next attempt, None where there is to be none."""
         if call.attempts >= ATTEMPTS_IN_ALL or not call.remaining:
             return None
         error = fault.error
-        if error.may_succeed_elsewhere and error.reason != _TOO_LATE and has_other():
+        if error.allows_failover and error.reason != _TOO_LATE and has_other():
             return 0.0
         if not fault.is_repeatable:
             return None
@@ -148,7 +148,7 @@ class RetryPolicy:
 
 
 @contextmanager
-def learning(permit: Permit, call: Call) -> Iterator[None]:
+def learning(permit: Permit, call: UpstreamCall) -> Iterator[None]:
     """Surround an attempt of the call, and learn from how it ends."""
     outcome = Outcome.UNKNOWN
     try:
@@ -156,7 +156,7 @@ def learning(permit: Permit, call: Call) -> Iterator[None]:
         outcome = Outcome.GOOD
     except faults.Fault as fault:
         # A client in a hurry must not make an upstream look ill, which would shut it for all.
-        outcome = Outcome.UNKNOWN if call.has_run_out_of_patience else _outcome_of(fault)
+        outcome = Outcome.UNKNOWN if call.client_deadline_passed else _outcome_of(fault)
         raise
     finally:
         permit.note(outcome)

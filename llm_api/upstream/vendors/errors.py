@@ -19,9 +19,9 @@ from llm_api.errors import (
     Unavailable,
     UpstreamFault,
 )
-from llm_api.upstream.faults import MAX_RETRY_AFTER, Fault, OnlyStreams, timed_out
+from llm_api.upstream.faults import MAX_RETRY_AFTER, Fault, StreamingRequired, timed_out
 from llm_api.upstream.vendors.error_rules import ErrorRule, error_in, message_of, words_of
-from llm_api.upstream.vendors.redaction import scrubbed
+from llm_api.upstream.vendors.redaction import redacted
 
 _TEXT_FIELDS = {
     Operation.CHAT: "messages",
@@ -45,7 +45,7 @@ class _Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class RefusalReader:
+class ErrorClassifier:
     """Translates the errors of one upstream; the first rule that fits decides."""
 
     rules: Sequence[ErrorRule] = ()
@@ -67,7 +67,7 @@ class RefusalReader:
         fault = self._fault(status, error, response.headers)
         fault.wait = _asked_wait(response.headers)
         # SDKs ignore a longer Retry-After than they are used to, and come too early.
-        fault.error.is_spent = fault.wait is not None and fault.wait > MAX_RETRY_AFTER
+        fault.error.retries_exhausted = fault.wait is not None and fault.wait > MAX_RETRY_AFTER
         return fault
 
     def of_embedded(self, error: object) -> Fault:
@@ -76,7 +76,7 @@ class RefusalReader:
         status = code if isinstance(code, int) and 400 <= code < 600 else None
         try:
             fault = self._fault(status, error, {})
-        except OnlyStreams as refusal:
+        except StreamingRequired as refusal:
             return refusal.fault
         fault.is_repeatable = False  # the answer has begun
         return fault
@@ -92,7 +92,7 @@ class RefusalReader:
             is_repeatable = status in _REPEATED and error.retryable
         else:
             if rule.reason == _ONLY_STREAMS:
-                raise OnlyStreams(Fault(_rejected(refusal)))
+                raise StreamingRequired(Fault(_rejected(refusal)))
             error = REASONS[rule.reason](refusal)
             error.hint = rule.hint
             if rule.retryable is not None:
@@ -102,7 +102,7 @@ class RefusalReader:
         return Fault(error, is_repeatable=is_repeatable, elsewhere=elsewhere)
 
 
-PLAIN = RefusalReader()  # one that goes by the status alone
+PLAIN = ErrorClassifier()  # one that goes by the status alone
 
 
 def is_usage_refused(response: requests.Response, body: bytes) -> bool:
@@ -155,7 +155,7 @@ def _image_not_fetched(refusal: _Refusal) -> ApiError:
 
 
 def _rejected(refusal: _Refusal) -> ApiError:
-    said = scrubbed(refusal.message)
+    said = redacted(refusal.message)
     message = (
         f"The model service refused the request as invalid: {said}"
         if said

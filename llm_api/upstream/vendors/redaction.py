@@ -33,7 +33,7 @@ _EDGES = "\"'`“”‘’()[]{}<>;.!?*…"
 _JOINTS = re.compile(r"([|=,:，。：；！？、（）「」《》“”]+)")
 
 
-def scrubbed(text: str) -> str:
+def redacted(text: str) -> str:
     """Return what may be passed on of an upstream's message, empty where nothing may."""
     words = _first_words(text)
     if not words or not words.isprintable() or _DELICATE.search(words):

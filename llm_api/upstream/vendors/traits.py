@@ -5,7 +5,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class UpstreamTraits:
+class UpstreamBehavior:
     """What is peculiar to an upstream.
 
     `serves_one_model`: the configured model answers, whichever was asked for.
@@ -34,7 +34,7 @@ class UpstreamTraits:
 
 # llama.cpp never stops an abandoned call unless it is streamed, and generates without end unless
 # capped. It has 4 places, and an answer takes seconds, so that waiting a while is worth it.
-BUNDLED_MODEL = UpstreamTraits(
+BUNDLED_MODEL = UpstreamBehavior(
     name="local",
     serves_one_model=True,
     is_always_streamed=True,

@@ -35,7 +35,7 @@ _REFUSAL = Unavailable(
 logger = logging.getLogger(__name__)
 
 
-class Admission:
+class LoadShedder:
     """The application, entered by at most so many calls at once."""
 
     def __init__(

@@ -46,7 +46,7 @@ _EXPOSED = (
 _PREFLIGHT_LASTS = "600"  # seconds in which a browser need not ask again
 
 
-class Browsers:
+class SecurityHeaders:
     """The application, with the headers that browsers act on."""
 
     def __init__(self, app: WSGIApplication, origins: Iterable[str] = ()) -> None:

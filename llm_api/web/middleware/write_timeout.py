@@ -11,7 +11,7 @@ from typing import cast
 
 from flask import Flask, Response, current_app, request
 
-from llm_api.runtime.deadlines import Watch, Watched
+from llm_api.runtime.deadlines import Deadline, DeadlineWatcher
 from llm_api.web.request.context import services
 
 TIMEOUT_SETTING = "CLIENT_WRITE_TIMEOUT"
@@ -47,11 +47,13 @@ def _guard(response: Response) -> Response:
 class _GuardedBody:
     """A body whose client has so many seconds for each piece."""
 
-    def __init__(self, pieces: object, client: socket.socket, watch: Watch, seconds: float) -> None:
+    def __init__(
+        self, pieces: object, client: socket.socket, watch: DeadlineWatcher, seconds: float
+    ) -> None:
         self._pieces = cast("Iterator[bytes]", pieces)
         self._watch = watch
         self._seconds = seconds
-        self._writing = Watched(total=float("inf"), how=socket.SHUT_RDWR)
+        self._writing = Deadline(total=float("inf"), how=socket.SHUT_RDWR)
         self._writing.waits_on(client)
 
     def __iter__(self) -> Iterator[bytes]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from llm_api.web.schema_fields import MESSAGES, Problem, checked_items
+from llm_api.web.schema_fields import MESSAGES, FieldProblem, checked_items
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 MAX_MESSAGES = 2_048
@@ -105,38 +105,42 @@ class OpenAIMessagesField(ma.fields.Raw):
         return checked_items(value, _wrong_in_message, at_most=MAX_MESSAGES)
 
 
-def _wrong_in_message(message: Any) -> dict[str, Problem]:
+def _wrong_in_message(message: Any) -> dict[str, FieldProblem]:
     if not isinstance(message, dict):
-        return {"_schema": Problem("must be an object with role and content.", "invalid_type")}
+        return {"_schema": FieldProblem("must be an object with role and content.", "invalid_type")}
     role, content = message.get("role"), message.get("content")
     if role not in ROLES:
-        return {"role": Problem(f"must be one of {', '.join(ROLES)}.", "out_of_range")}
+        return {"role": FieldProblem(f"must be one of {', '.join(ROLES)}.", "out_of_range")}
     if isinstance(content, str):
         return {}
     if content is None and role == "assistant" and any(message.get(n) for n in _INSTEAD_OF_CONTENT):
         return {}
     if isinstance(content, list):
         return _wrong_in_parts(content)
-    return {"content": Problem("must be a string or a list of parts.", "invalid_type")}
+    return {"content": FieldProblem("must be a string or a list of parts.", "invalid_type")}
 
 
-def _wrong_in_parts(parts: list[Any]) -> dict[str, Problem]:
+def _wrong_in_parts(parts: list[Any]) -> dict[str, FieldProblem]:
     if not 1 <= len(parts) <= MAX_PARTS:
-        return {"content": Problem(f"must have 1 to {MAX_PARTS} parts.", "out_of_range")}
+        return {"content": FieldProblem(f"must have 1 to {MAX_PARTS} parts.", "out_of_range")}
     if not all(isinstance(part, dict) and isinstance(part.get("type"), str) for part in parts):
         return {
-            "content": Problem("must have only parts that are objects with a type.", "invalid_type")
+            "content": FieldProblem(
+                "must have only parts that are objects with a type.", "invalid_type"
+            )
         }
     for index, part in enumerate(parts):
         if part["type"] == "text" and not isinstance(part.get("text"), str):
-            return {f"content[{index}].text": Problem("must be a string.", "invalid_type")}
+            return {f"content[{index}].text": FieldProblem("must be a string.", "invalid_type")}
         if part["type"] == "image_url" and (problem := _wrong_in_image(part.get("image_url"))):
             return {f"content[{index}].image_url.url": problem}
     return {}
 
 
-def _wrong_in_image(image: Any) -> Problem | None:
+def _wrong_in_image(image: Any) -> FieldProblem | None:
     address = image.get("url") if isinstance(image, dict) else image
     if not isinstance(address, str):
-        return Problem(_RIGHT_IMAGE_ADDRESS, "invalid_type")
-    return None if _IMAGE_ADDRESS.match(address) else Problem(_RIGHT_IMAGE_ADDRESS, "invalid_url")
+        return FieldProblem(_RIGHT_IMAGE_ADDRESS, "invalid_type")
+    return (
+        None if _IMAGE_ADDRESS.match(address) else FieldProblem(_RIGHT_IMAGE_ADDRESS, "invalid_url")
+    )

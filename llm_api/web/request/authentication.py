@@ -11,7 +11,7 @@ from flask import Flask, g, request
 from werkzeug.routing import Rule
 
 from llm_api.errors import ApiError, Forbidden, Unauthorized
-from llm_api.services.keys.authenticator import KeyRing
+from llm_api.services.keys.authenticator import KeyAuthenticator
 from llm_api.web import health
 from llm_api.web.addresses import client_address
 from llm_api.web.console import pages
@@ -24,10 +24,10 @@ _BEARER = re.compile(r"Bearer +([!-+\--~]{1,512})", re.IGNORECASE)
 _CHALLENGE = 'Bearer realm="llm_api"'
 
 
-class Door:
+class AccessControl:
     """Stands before every view."""
 
-    def __init__(self, ring: KeyRing, *, requires_key: bool) -> None:
+    def __init__(self, ring: KeyAuthenticator, *, requires_key: bool) -> None:
         """Take where keys are found, and whether each call needs one."""
         self._ring = ring
         self._requires_key = requires_key

@@ -8,18 +8,18 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from llm_api.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
-from llm_api.runtime.deadlines import Watch, Watched, hang_up
+from llm_api.runtime.deadlines import Deadline, DeadlineWatcher, hang_up
 
 MAX_BODY_BYTES = 20 << 20  # room for several images as data URIs
 BODY_TIMEOUT = 15.0
 _PIECE_BYTES = 65_536
 
 
-def read_body(watch: Watch) -> bytes:
+def read_body(watch: DeadlineWatcher) -> bytes:
     """Return the body of the current request; raises InvalidRequest."""
     _check_headers(request)
     client = request.environ.get("gunicorn.socket")
-    reading = Watched(total=BODY_TIMEOUT)
+    reading = Deadline(total=BODY_TIMEOUT)
     reading.waits_on(client)
     watch.add(reading)
     try:

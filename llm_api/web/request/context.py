@@ -9,9 +9,9 @@ from flask import current_app, g, request
 
 from llm_api.domain.calls import Caller, never
 from llm_api.domain.key_format import KeySpotter
-from llm_api.runtime.deadlines import Watch, has_hung_up
+from llm_api.runtime.deadlines import DeadlineWatcher, has_hung_up
 from llm_api.services.chat import ChatService
-from llm_api.services.idempotency import ReplayService
+from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
@@ -31,10 +31,10 @@ class Services:
     chat: ChatService
     optimizer: PromptOptimizer
     readiness: ReadinessService
-    replays: ReplayService
+    replays: IdempotencyService
     reports: ReportService
     keys: KeyService
-    watch: Watch
+    watch: DeadlineWatcher
     spotter: KeySpotter
     is_demo: bool
     closers: Sequence[Callable[[], None]] = ()

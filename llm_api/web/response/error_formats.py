@@ -30,7 +30,7 @@ def error_headers(error: ApiError, path: str) -> dict[str, str]:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
         headers["retry-after-ms"] = str(error.retry_after * 1000)
-    if is_openai_path(path) and (error.is_spent or not error.retryable):
+    if is_openai_path(path) and (error.retries_exhausted or not error.retryable):
         # The SDKs repeat every 429 and 5xx twice, unless this tells them not to.
         headers["x-should-retry"] = "false"
     return headers

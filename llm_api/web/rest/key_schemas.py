@@ -6,7 +6,7 @@ import marshmallow as ma
 
 from llm_api.domain.access import Limits
 from llm_api.services.keys import formats
-from llm_api.services.keys.formats import Form
+from llm_api.services.keys.formats import TextFormat
 from llm_api.web.schema_fields import (
     MESSAGES,
     StrictBoolean,
@@ -23,7 +23,7 @@ _MANY = 1_000_000_000
 class WrittenField(StrictString):
     """A text in one of the forms of `key_words`."""
 
-    def __init__(self, form: Form, **kwargs: Any) -> None:
+    def __init__(self, form: TextFormat, **kwargs: Any) -> None:
         """Take the form."""
         if form.pattern is not None:
             kwargs["metadata"] = {"pattern": form.pattern} | kwargs.get("metadata", {})
@@ -63,7 +63,7 @@ def _most() -> StrictInteger:
     return StrictInteger(minimum=1, maximum=_MANY, allow_none=True)
 
 
-def _allowed(form: Form, what: str) -> ShortListField:
+def _allowed(form: TextFormat, what: str) -> ShortListField:
     return ShortListField(
         WrittenField(form),
         at_least=1,

@@ -8,7 +8,7 @@ from marshmallow import ValidationError
 from llm_api.domain.prompts import GENERIC, PromptRequest
 from llm_api.web.schema_fields import (
     MESSAGES,
-    Problem,
+    FieldProblem,
     StrictBoolean,
     StrictInteger,
     StrictString,
@@ -44,12 +44,12 @@ class WordsField(ma.fields.List[Any]):
         return checked_items(value, _wrong_in_words, at_most=MAX_PRESERVED)
 
 
-def _wrong_in_words(words: Any) -> dict[str, Problem]:
+def _wrong_in_words(words: Any) -> dict[str, FieldProblem]:
     if not isinstance(words, str):
-        return {"_schema": Problem("must be a string.", "invalid_type")}
+        return {"_schema": FieldProblem("must be a string.", "invalid_type")}
     if not (words.strip() and len(words) <= MAX_PRESERVED_CHARS and words.isprintable()):
         right = f"must be printable text of 1 to {MAX_PRESERVED_CHARS} characters."
-        return {"_schema": Problem(right, "out_of_range")}
+        return {"_schema": FieldProblem(right, "out_of_range")}
     return {}
 
 
@@ -116,7 +116,7 @@ class PromptRequestSchema(StrictSchema):
     def refuse_the_length_of_a_picture(self, document: dict[str, Any], **_: Any) -> None:
         """Refuse `duration_seconds` for a picture."""
         if document.get("type") == "image" and "duration_seconds" in document:
-            problem = Problem("must be left out for an image.", "not_supported")
+            problem = FieldProblem("must be left out for an image.", "not_supported")
             raise ValidationError({"duration_seconds": [problem]})
 
     @ma.post_load

@@ -9,7 +9,7 @@ from llm_api.domain.calls import ModelRequest
 from llm_api.web.schema_fields import (
     MESSAGES,
     UNKNOWN,
-    Problem,
+    FieldProblem,
     StrictBoolean,
     StrictInteger,
     StrictNumber,
@@ -38,16 +38,16 @@ class MessagesField(ma.fields.List[Any]):
         return checked_items(value, _wrong_in_message, at_most=MAX_MESSAGES)
 
 
-def _wrong_in_message(message: Any) -> dict[str, Problem]:
+def _wrong_in_message(message: Any) -> dict[str, FieldProblem]:
     if not isinstance(message, dict):
-        return {"_schema": Problem("must be an object with role and content.", "invalid_type")}
+        return {"_schema": FieldProblem("must be an object with role and content.", "invalid_type")}
     wrong = {}
     if message.get("role") not in ROLES:
-        wrong["role"] = Problem(f"must be one of {', '.join(ROLES)}.", "out_of_range")
+        wrong["role"] = FieldProblem(f"must be one of {', '.join(ROLES)}.", "out_of_range")
     if not isinstance(message.get("content"), str):
-        wrong["content"] = Problem("must be a string.", "invalid_type")
+        wrong["content"] = FieldProblem("must be a string.", "invalid_type")
     for name in message.keys() - {"role", "content"}:
-        wrong[name] = Problem(UNKNOWN, "unknown_field")
+        wrong[name] = FieldProblem(UNKNOWN, "unknown_field")
         break  # one is enough to know
     return wrong
 
@@ -86,7 +86,7 @@ class ChatRequestSchema(StrictSchema):
         if value:
             raise ValidationError(
                 [
-                    Problem(
+                    FieldProblem(
                         "must be false: this route answers in one piece;"
                         " POST /v1/chat/completions streams.",
                         "streaming_unsupported",

@@ -23,7 +23,7 @@ from llm_api.services.usage.report_query import (
 from llm_api.services.usage.reports import as_rows, described
 from llm_api.web.request.context import services
 from llm_api.web.response.errors import json_response
-from llm_api.web.schema_fields import UNKNOWN, Problem, invalid_request
+from llm_api.web.schema_fields import UNKNOWN, FieldProblem, invalid_request
 from llm_api.web.smorest import Blueprint
 
 blueprint = Blueprint("Usage", __name__, url_prefix="/api/v1", description="What calls came to.")
@@ -106,8 +106,8 @@ def _of_caller(query: UsageQuery) -> UsageQuery:
     return replace(query, filters={**query.filters, "key": g.key.id})
 
 
-def _problem(right: str) -> Problem:
-    return Problem(right, "unknown_field" if right == UNKNOWN else "out_of_range")
+def _problem(right: str) -> FieldProblem:
+    return FieldProblem(right, "unknown_field" if right == UNKNOWN else "out_of_range")
 
 
 def _of_names() -> dict[str, str]:

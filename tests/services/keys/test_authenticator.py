@@ -11,7 +11,7 @@ import pytest
 from llm_api.domain.access import ApiKey
 from llm_api.domain.key_format import digest_of, new_secret
 from llm_api.errors import RateLimited, Unavailable
-from llm_api.services.keys.authenticator import FRESH_S, STALE_S, KeyRing
+from llm_api.services.keys.authenticator import FRESH_S, STALE_S, KeyAuthenticator
 from tests.services.keys.kept_keys import Clock, KeptKeys
 from tests.support.waiting import wait_until
 
@@ -37,14 +37,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def ring(kept: KeptKeys, clock: Clock) -> KeyRing:
+def ring(kept: KeptKeys, clock: Clock) -> KeyAuthenticator:
     """Make the ring, whose clock on the wall goes with the other."""
     static = {STATIC: ApiKey("env:ci", "ci")}
 
     def now() -> datetime:
         return NOW + timedelta(seconds=clock.seconds - 1_000)
 
-    return KeyRing(kept, lambda look: look(), static, clock=clock, now=now)
+    return KeyAuthenticator(kept, lambda look: look(), static, clock=clock, now=now)
 
 
 def change(kept: KeptKeys, **fields: object) -> None:
@@ -55,21 +55,21 @@ def change(kept: KeptKeys, **fields: object) -> None:
 # --- finding ---
 
 
-def test_a_key_is_looked_up_once_and_then_known(ring: KeyRing, kept: KeptKeys) -> None:
+def test_a_key_is_looked_up_once_and_then_known(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     found = [ring.find(TEXT, HERE) for _ in range(3)]
 
     assert found == [SHOP] * 3
     assert kept.looks == [digest_of(TEXT)]
 
 
-def test_a_key_of_the_environment_needs_no_store(ring: KeyRing, kept: KeptKeys) -> None:
+def test_a_key_of_the_environment_needs_no_store(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     kept.is_away = True
 
     assert ring.find(STATIC, HERE) == ApiKey("env:ci", "ci")
     assert kept.looks == []
 
 
-def test_a_key_that_nobody_has_is_remembered_too(ring: KeyRing, kept: KeptKeys) -> None:
+def test_a_key_that_nobody_has_is_remembered_too(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     assert [ring.find(OTHER, HERE) for _ in range(3)] == [None] * 3
     assert len(kept.looks) == 1
 
@@ -79,14 +79,16 @@ def test_a_key_that_nobody_has_is_remembered_too(ring: KeyRing, kept: KeptKeys) 
     ["", "sk-1", "' OR 1=1--", TEXT[:-1], TEXT[:20], TEXT.lower()],
     ids=["nothing", "another's", "SQL", "cut", "short", "lower case"],
 )
-def test_what_cannot_be_a_key_is_not_looked_up(text: str, ring: KeyRing, kept: KeptKeys) -> None:
+def test_what_cannot_be_a_key_is_not_looked_up(
+    text: str, ring: KeyAuthenticator, kept: KeptKeys
+) -> None:
     assert ring.find(TEXT, HERE)
 
     assert ring.find(text, HERE) is None
     assert kept.looks == [digest_of(TEXT)]
 
 
-def test_a_hundred_first_requests_are_one_look(ring: KeyRing, kept: KeptKeys) -> None:
+def test_a_hundred_first_requests_are_one_look(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     may_answer = threading.Event()
     kept.before = lambda: may_answer.wait(10)
     with ThreadPoolExecutor(100) as pool:
@@ -98,7 +100,7 @@ def test_a_hundred_first_requests_are_one_look(ring: KeyRing, kept: KeptKeys) ->
     assert len(kept.looks) == 1
 
 
-def test_a_hundred_first_requests_fail_together(ring: KeyRing, kept: KeptKeys) -> None:
+def test_a_hundred_first_requests_fail_together(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     kept.is_away, may_answer = True, threading.Event()
     kept.before = lambda: may_answer.wait(10)
     with ThreadPoolExecutor(100) as pool:
@@ -109,7 +111,9 @@ def test_a_hundred_first_requests_fail_together(ring: KeyRing, kept: KeptKeys) -
     assert {type(one.exception()) for one in finding} == {Unavailable}
 
 
-def test_a_look_that_breaks_ends_the_wait_of_the_others(ring: KeyRing, kept: KeptKeys) -> None:
+def test_a_look_that_breaks_ends_the_wait_of_the_others(
+    ring: KeyAuthenticator, kept: KeptKeys
+) -> None:
     def give_up() -> None:
         raise KeyboardInterrupt
 
@@ -128,7 +132,7 @@ def test_a_look_that_breaks_ends_the_wait_of_the_others(ring: KeyRing, kept: Kep
     "end", [{"disabled_at": NOW}, {"expires_at": NOW}], ids=["disabled", "expired"]
 )
 def test_a_key_that_has_ended_opens_nothing(
-    end: dict[str, object], ring: KeyRing, kept: KeptKeys
+    end: dict[str, object], ring: KeyAuthenticator, kept: KeptKeys
 ) -> None:
     change(kept, **end)
 
@@ -137,7 +141,7 @@ def test_a_key_that_has_ended_opens_nothing(
 
 
 def test_a_known_key_is_refused_half_a_minute_after_it_was_disabled(
-    ring: KeyRing, kept: KeptKeys, clock: Clock
+    ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
     ring.find(TEXT, HERE)
     change(kept, disabled_at=NOW)
@@ -149,7 +153,7 @@ def test_a_known_key_is_refused_half_a_minute_after_it_was_disabled(
 
 
 def test_a_known_key_is_refused_the_moment_it_expires(
-    ring: KeyRing, kept: KeptKeys, clock: Clock
+    ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
     change(kept, expires_at=NOW + timedelta(seconds=5))
     assert ring.find(TEXT, HERE)
@@ -160,7 +164,7 @@ def test_a_known_key_is_refused_the_moment_it_expires(
     assert len(kept.looks) == 1
 
 
-def test_a_changed_key_is_asked_for_at_once(ring: KeyRing, kept: KeptKeys) -> None:
+def test_a_changed_key_is_asked_for_at_once(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     ring.find(TEXT, HERE)
     change(kept, disabled_at=NOW)
 
@@ -169,7 +173,7 @@ def test_a_changed_key_is_asked_for_at_once(ring: KeyRing, kept: KeptKeys) -> No
     assert ring.find(TEXT, HERE) is None
 
 
-def test_another_key_is_not_forgotten(ring: KeyRing, kept: KeptKeys) -> None:
+def test_another_key_is_not_forgotten(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     ring.find(TEXT, HERE)
 
     ring.forget("key_2")
@@ -182,7 +186,7 @@ def test_another_key_is_not_forgotten(ring: KeyRing, kept: KeptKeys) -> None:
 
 
 def test_a_known_key_opens_for_an_hour_while_the_store_is_away(
-    ring: KeyRing, kept: KeptKeys, clock: Clock
+    ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
     ring.find(TEXT, HERE)
     kept.is_away = True
@@ -196,7 +200,7 @@ def test_a_known_key_opens_for_an_hour_while_the_store_is_away(
 
 
 def test_an_unknown_key_is_neither_let_in_nor_called_invalid_while_the_store_is_away(
-    ring: KeyRing, kept: KeptKeys
+    ring: KeyAuthenticator, kept: KeptKeys
 ) -> None:
     kept.is_away = True
 
@@ -209,7 +213,7 @@ def test_an_unknown_key_is_neither_let_in_nor_called_invalid_while_the_store_is_
 
 
 def test_a_key_that_was_unknown_may_be_known_by_now(
-    ring: KeyRing, kept: KeptKeys, clock: Clock
+    ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
     ring.find(OTHER, HERE)
     kept.is_away = True
@@ -220,7 +224,7 @@ def test_a_key_that_was_unknown_may_be_known_by_now(
 
 
 def test_an_expired_key_opens_nothing_while_the_store_is_away(
-    ring: KeyRing, kept: KeptKeys, clock: Clock
+    ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
     change(kept, expires_at=NOW + timedelta(seconds=60))
     ring.find(TEXT, HERE)
@@ -232,7 +236,7 @@ def test_an_expired_key_opens_nothing_while_the_store_is_away(
 
 
 def test_a_store_that_is_away_is_asked_every_five_seconds(
-    ring: KeyRing, kept: KeptKeys, clock: Clock
+    ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
     ring.find(TEXT, HERE)
     kept.is_away = True
@@ -245,7 +249,7 @@ def test_a_store_that_is_away_is_asked_every_five_seconds(
 
 
 def test_who_has_a_known_key_waits_for_nobody_else_s_attempt(
-    ring: KeyRing, kept: KeptKeys, clock: Clock
+    ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
     ring.find(TEXT, HERE)
     kept.is_away, may_answer = True, threading.Event()
@@ -261,7 +265,9 @@ def test_who_has_a_known_key_waits_for_nobody_else_s_attempt(
         may_answer.set()
 
 
-def test_the_store_s_return_is_noticed(ring: KeyRing, kept: KeptKeys, clock: Clock) -> None:
+def test_the_store_s_return_is_noticed(
+    ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
+) -> None:
     kept.is_away = True
     with pytest.raises(Unavailable):
         ring.find(TEXT, HERE)
@@ -273,7 +279,7 @@ def test_the_store_s_return_is_noticed(ring: KeyRing, kept: KeptKeys, clock: Clo
 
 
 def test_an_outage_is_warned_of_once(
-    ring: KeyRing, kept: KeptKeys, clock: Clock, caplog: pytest.LogCaptureFixture
+    ring: KeyAuthenticator, kept: KeptKeys, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     kept.is_away = True
     with caplog.at_level(logging.WARNING):
@@ -288,7 +294,7 @@ def test_an_outage_is_warned_of_once(
 # --- guesses ---
 
 
-def test_an_address_may_guess_thirty_times(ring: KeyRing, kept: KeptKeys) -> None:
+def test_an_address_may_guess_thirty_times(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     assert [ring.find(new_secret(), HERE) for _ in range(30)] == [None] * 30
 
     with pytest.raises(RateLimited) as caught:
@@ -298,7 +304,7 @@ def test_an_address_may_guess_thirty_times(ring: KeyRing, kept: KeptKeys) -> Non
     assert len(kept.looks) == 30
 
 
-def test_an_address_that_guessed_may_use_what_is_known_here(ring: KeyRing) -> None:
+def test_an_address_that_guessed_may_use_what_is_known_here(ring: KeyAuthenticator) -> None:
     ring.find(TEXT, HERE)
     for number in range(30):
         ring.find(f"sk-{number}", HERE)
@@ -307,14 +313,14 @@ def test_an_address_that_guessed_may_use_what_is_known_here(ring: KeyRing) -> No
     assert ring.find(STATIC, HERE)
 
 
-def test_another_address_may_guess(ring: KeyRing) -> None:
+def test_another_address_may_guess(ring: KeyAuthenticator) -> None:
     for number in range(30):
         ring.find(f"sk-{number}", HERE)
 
     assert ring.find("sk-30", "192.0.2.2") is None
 
 
-def test_a_guess_more_is_allowed_every_two_seconds(ring: KeyRing, clock: Clock) -> None:
+def test_a_guess_more_is_allowed_every_two_seconds(ring: KeyAuthenticator, clock: Clock) -> None:
     for number in range(30):
         ring.find(f"sk-{number}", HERE)
 
@@ -325,7 +331,9 @@ def test_a_guess_more_is_allowed_every_two_seconds(ring: KeyRing, clock: Clock) 
         ring.find("sk-31", HERE)
 
 
-def test_one_wrong_key_sent_again_and_again_is_one_guess(ring: KeyRing, clock: Clock) -> None:
+def test_one_wrong_key_sent_again_and_again_is_one_guess(
+    ring: KeyAuthenticator, clock: Clock
+) -> None:
     for _ in range(100):
         ring.find(OTHER, HERE)
         clock.seconds += 1
@@ -333,7 +341,7 @@ def test_one_wrong_key_sent_again_and_again_is_one_guess(ring: KeyRing, clock: C
     assert ring.find(TEXT, HERE) == SHOP
 
 
-def test_guesses_drive_out_no_key_in_use(ring: KeyRing, kept: KeptKeys) -> None:
+def test_guesses_drive_out_no_key_in_use(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     ring.find(TEXT, HERE)
     for number in range(10_001):
         ring.find(f"sk-{number}", str(number))

@@ -6,11 +6,11 @@ import pytest
 
 from llm_api.services.prompts.checks.violations import codes as codes_of_checks
 from llm_api.services.prompts.checks.violations import violation
-from llm_api.services.prompts.strategies.instructions import InstructedForm
-from llm_api.services.prompts.validation import TOLERATED, Judge
+from llm_api.services.prompts.strategies.instructions import InstructedStrategy
+from llm_api.services.prompts.validation import TOLERATED, RewriteValidator
 from tests.services.prompts.asking import task_of
 
-JUDGE = Judge(InstructedForm().instructions)
+JUDGE = RewriteValidator(InstructedStrategy().instructions)
 CAT = "a cat on a sill"
 LIGHT = (
     ", soft morning light from the left, warm muted tones, fine texture of old wood,"
@@ -33,7 +33,7 @@ STOPPED = {
     "nothing": ("", "empty"),
     "other things": ("A dog in a garden" + LIGHT, "unrelated"),
     "nothing new": ("There is a cat on a sill", "nothing_added"),
-    "our rules": (CAT + LIGHT + " " + InstructedForm().instructions[0][200:400], "markup"),
+    "our rules": (CAT + LIGHT + " " + InstructedStrategy().instructions[0][200:400], "markup"),
     "tags": (f"<b>{CAT}</b>" + LIGHT, "markup"),
     "a person": (CAT + LIGHT + ", a woman watches", "person_added"),
 }

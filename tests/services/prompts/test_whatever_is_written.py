@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.services.prompts.optimizer import PromptOptimizer
-from llm_api.services.prompts.strategies.instructions import InstructedForm
+from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 from tests.services.calls import CALLER, ListSink
 from tests.services.prompts.asking import optimizer_of
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream
 
-RULES = InstructedForm().instructions
+RULES = InstructedStrategy().instructions
 LIMIT = 600
 
 # Prompts with what must stay in them, letter by letter.

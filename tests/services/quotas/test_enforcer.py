@@ -11,24 +11,24 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
-from llm_api.domain.calls import Caller, Completion, Notes, TokenUsage
+from llm_api.domain.calls import Caller, Completion, ResponseMetadata, TokenUsage
 from llm_api.errors import ApiError, Forbidden, RateLimited, Unavailable
 from llm_api.services.pricing import Price, PriceList
 from llm_api.services.quotas.budgets import BudgetService
-from llm_api.services.quotas.enforcer import Allowances
-from llm_api.services.quotas.estimates import Needs
+from llm_api.services.quotas.enforcer import QuotaEnforcer
+from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 from llm_api.storage import BudgetStore, StoreError
-from llm_api.storage.redis.concurrency import MemorySlots
+from llm_api.storage.redis.concurrency import MemoryConcurrency
 from llm_api.storage.sql import migrate
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from tests.services.calls import ListSink, client_of
 from tests.support.service import REPOSITORY_ROOT
 
-NEEDS = Needs(6, 4)
+NEEDS = TokenEstimate(6, 4)
 KEY = ApiKey("key_1", "shop")
 NOW = datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC)
 DAY, NEXT_DAY, MONTH = "2026-11-22", "2026-11-23", "2026-11"
@@ -50,9 +50,11 @@ class Counter:
     def caller(self, key: ApiKey | None = None, address: str = "192.0.2.1") -> Caller:
         """Make another caller."""
         self.requests += 1
-        return Caller(f"req_{self.requests}", "/x", key=key, address=address, notes=Notes())
+        return Caller(
+            f"req_{self.requests}", "/x", key=key, address=address, notes=ResponseMetadata()
+        )
 
-    def needs(self) -> Needs:
+    def needs(self) -> TokenEstimate:
         """Say what a call needs."""
         self.needs_asked += 1
         return NEEDS
@@ -74,14 +76,14 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlBudgets]:
     engine.dispose()
 
 
-def allowances_of(default: Limits, store: BudgetStore | None = None) -> Allowances:
+def allowances_of(default: Limits, store: BudgetStore | None = None) -> QuotaEnforcer:
     """Know the limits of whoever has none, and the budgets of a store."""
     counter = RateCounter(SlidingWindowCounterRateLimiter(MemoryStorage()), ConnectionError)
     budgets = BudgetService(store, PRICES, lambda act: act(), lambda: NOW)
-    return Allowances(counter, MemorySlots(), budgets, default)
+    return QuotaEnforcer(counter, MemoryConcurrency(), budgets, default)
 
 
-def reason_of(allowances: Allowances, caller: Caller, at: Destination = HERE) -> str | None:
+def reason_of(allowances: QuotaEnforcer, caller: Caller, at: Destination = HERE) -> str | None:
     """Ask for a call, give it back, and return the reason why it was refused."""
     try:
         with allowances.granted(at, caller, lambda: NEEDS, is_streamed=False):
@@ -90,7 +92,7 @@ def reason_of(allowances: Allowances, caller: Caller, at: Destination = HERE) ->
         return error.reason
 
 
-def refusal_of(allowances: Allowances, caller: Caller, at: Destination = HERE) -> RateLimited:
+def refusal_of(allowances: QuotaEnforcer, caller: Caller, at: Destination = HERE) -> RateLimited:
     """Return how a call is refused, which must be."""
     with (
         pytest.raises(RateLimited) as caught,
@@ -101,7 +103,7 @@ def refusal_of(allowances: Allowances, caller: Caller, at: Destination = HERE) -
 
 
 @contextmanager
-def held(allowances: Allowances, *callers: Caller, at: Destination = HERE) -> Iterator[None]:
+def held(allowances: QuotaEnforcer, *callers: Caller, at: Destination = HERE) -> Iterator[None]:
     """Hold streams for callers."""
     with ExitStack() as stack:
         for caller in callers:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain.calls import ModelRequest, Operation, TokenUsage
-from llm_api.services.quotas.estimates import ASSUMED_ANSWER_TOKENS, Needs, needs_of
+from llm_api.services.quotas.estimates import ASSUMED_ANSWER_TOKENS, TokenEstimate, estimate_request
 
 CHAT = {"messages": [{"role": "user", "content": "x" * 40}]}
 PROMPT = 10 + 4  # forty letters, and what is around a message
@@ -14,13 +14,13 @@ TOOLS = [{"type": "function", "function": {"name": "look", "description": "x" * 
 
 def completion_tokens(parameters: dict[str, Any], operation: Operation = Operation.CHAT) -> int:
     """Estimate the answer of a request."""
-    return needs_of(ModelRequest(None, parameters, operation)).completion_tokens
+    return estimate_request(ModelRequest(None, parameters, operation)).completion_tokens
 
 
 def test_prompt_and_cap_are_needed() -> None:
-    needs = needs_of(ModelRequest(None, CHAT | {"max_tokens": 50}))
+    needs = estimate_request(ModelRequest(None, CHAT | {"max_tokens": 50}))
 
-    assert needs == Needs(PROMPT, 50)
+    assert needs == TokenEstimate(PROMPT, 50)
     assert needs.tokens == PROMPT + 50
     assert needs.usage == TokenUsage(PROMPT, 50, source="estimated")
 
@@ -60,12 +60,12 @@ def test_every_text_that_is_written_counts(fields: dict[str, Any], tokens: int) 
 
 @pytest.mark.parametrize("name", ["tools", "functions", "response_format"])
 def test_schemas_are_part_of_the_prompt(name: str) -> None:
-    needs = needs_of(ModelRequest(None, CHAT | {name: TOOLS}))
+    needs = estimate_request(ModelRequest(None, CHAT | {name: TOOLS}))
 
     assert PROMPT + 100 < needs.prompt_tokens < PROMPT + 150
 
 
 def test_vectors_have_no_answer_that_counts() -> None:
-    needs = needs_of(ModelRequest(None, {"input": "x" * 40}, Operation.EMBEDDINGS))
+    needs = estimate_request(ModelRequest(None, {"input": "x" * 40}, Operation.EMBEDDINGS))
 
-    assert needs == Needs(10, 0)
+    assert needs == TokenEstimate(10, 0)

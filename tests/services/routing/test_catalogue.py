@@ -5,11 +5,11 @@ import pytest
 from llm_api.domain.calls import Model
 from llm_api.errors import NotFound
 from llm_api.services.routing.catalogue import Catalogue, Destination
-from llm_api.upstream.vendors.traits import BUNDLED_MODEL, UpstreamTraits
+from llm_api.upstream.vendors.traits import BUNDLED_MODEL, UpstreamBehavior
 from tests.services.calls import client_of
 
 FAST = client_of(model="fast-model")
-JUDGE = client_of(model="judge-model", traits=UpstreamTraits("judge"))
+JUDGE = client_of(model="judge-model", traits=UpstreamBehavior("judge"))
 LOCAL = client_of(model="tiny", traits=BUNDLED_MODEL)
 MODELS = [
     Model("fast-model", "fast"),

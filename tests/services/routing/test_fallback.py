@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import pytest
 
-from llm_api.domain.calls import Model, Notes
+from llm_api.domain.calls import Model, ResponseMetadata
 from llm_api.errors import ApiError, InvalidRequest, Unavailable
 from llm_api.services.routing.catalogue import Catalogue, Destination
-from llm_api.services.routing.fallback import first_that_answers
-from llm_api.upstream.call import Call
+from llm_api.services.routing.fallback import call_with_fallbacks
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone
-from llm_api.upstream.vendors.traits import UpstreamTraits
+from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.services.calls import client_of
 
 MODELS = [
@@ -28,7 +28,7 @@ OVERFLOW = "context_length_exceeded"
 def catalogue() -> Catalogue:
     """Know two upstreams, and what their models name."""
     fast = client_of(model="small")
-    judge = client_of(model="seer", traits=UpstreamTraits("judge"))
+    judge = client_of(model="seer", traits=UpstreamBehavior("judge"))
     return Catalogue(
         MODELS,
         {"fast": fast, "judge": judge},
@@ -40,15 +40,20 @@ def catalogue() -> Catalogue:
 def away(reason: str = "upstream_unavailable") -> ApiError:
     """Make an error that another upstream may not have."""
     error = Unavailable("Away.", reason=reason)
-    error.may_succeed_elsewhere = True
+    error.allows_failover = True
     return error
 
 
 def tried(
     destination: Destination, errors: Sequence[ApiError], *, attempts_each: int = 0
-) -> tuple[list[str], Notes, ApiError | None]:
+) -> tuple[list[str], ResponseMetadata, ApiError | None]:
     """Ask, failing with one error after the other; return the models that were asked."""
-    call, notes, asked, coming = Call(total=60), Notes(), list[str](), iter(errors)
+    call, notes, asked, coming = (
+        UpstreamCall(total=60),
+        ResponseMetadata(),
+        list[str](),
+        iter(errors),
+    )
 
     def ask(at: Destination) -> str:
         asked.append(at.model)
@@ -60,7 +65,7 @@ def tried(
         return "answer"
 
     try:
-        first_that_answers(destination, call, notes, ask)
+        call_with_fallbacks(destination, call, notes, ask)
     except ApiError as error:
         return asked, notes, error
     return asked, notes, None
@@ -138,7 +143,7 @@ def test_an_error_after_attempts_is_spent(catalogue: Catalogue) -> None:
     _, _, error = tried(catalogue.route("longest"), [away(), away()], attempts_each=1)
 
     assert error is not None
-    assert error.is_spent
+    assert error.retries_exhausted
 
 
 def test_a_fallback_is_not_the_callers_choice(catalogue: Catalogue) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from llm_api.domain.calls import Completion, Timing, TokenUsage
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault, UpstreamTimeout
-from llm_api.services.quotas.estimates import Needs
+from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.faults import ClientGone, ShuttingDown
@@ -16,7 +16,7 @@ from tests.services.calls import CALLER, ListSink, client_of
 
 DESTINATION = Destination(client_of(), "the-model", "the-asked-model")
 COUNTED = TokenUsage(5, 2, "upstream")
-NEEDS = partial(Needs, 5, 2)
+NEEDS = partial(TokenEstimate, 5, 2)
 UNKNOWN = TokenUsage(None, None, "invalid")
 
 

@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 import redis
 
-from llm_api.storage.redis.concurrency import MemorySlots, RedisSlots, Slots
+from llm_api.storage.redis.concurrency import (
+    ConcurrencyCounter,
+    MemoryConcurrency,
+    RedisConcurrency,
+)
 from tests.storage.crowd import in_processes, in_threads
 from tests.support.servers import ValkeyServer
 from tests.support.waiting import wait_until
@@ -58,53 +62,53 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def process(valkey: ValkeyServer, store: Any, clock: Clock) -> Iterator[RedisSlots]:  # noqa: ARG001  # it is emptied
+def process(valkey: ValkeyServer, store: Any, clock: Clock) -> Iterator[RedisConcurrency]:  # noqa: ARG001  # it is emptied
     """Be a process whose places are in Redis."""
-    with closing(RedisSlots(valkey.url, clock, lease=LEASE)) as slots:
+    with closing(RedisConcurrency(valkey.url, clock, lease=LEASE)) as slots:
         yield slots
 
 
 @pytest.fixture
-def other(valkey: ValkeyServer, store: Any) -> Iterator[RedisSlots]:  # noqa: ARG001  # it is emptied
+def other(valkey: ValkeyServer, store: Any) -> Iterator[RedisConcurrency]:  # noqa: ARG001  # it is emptied
     """Be another process."""
-    with closing(RedisSlots(valkey.url)) as slots:
+    with closing(RedisConcurrency(valkey.url)) as slots:
         yield slots
 
 
 @pytest.fixture(params=["memory", "redis"])
-def slots(request: pytest.FixtureRequest) -> Iterator[Slots]:
+def slots(request: pytest.FixtureRequest) -> Iterator[ConcurrencyCounter]:
     """Count in memory, and in Redis."""
     if request.param == "redis":
         yield request.getfixturevalue("process")
         return
-    with closing(MemorySlots()) as counted:
+    with closing(MemoryConcurrency()) as counted:
         yield counted
 
 
-def taken(slots: Slots, limit: int, *owners: str, name: str = NAME) -> list[bool]:
+def taken(slots: ConcurrencyCounter, limit: int, *owners: str, name: str = NAME) -> list[bool]:
     """Try to take a place for each owner."""
     return [slots.take(name, limit, owner) for owner in owners]
 
 
 def take_and_die(url: str, position: int) -> None:
     """Try to take 10 of 12 places, in a process that gives none back."""
-    slots = RedisSlots(url)
+    slots = RedisConcurrency(url)
     taken(slots, 12, *[f"req_{position}_{number}" for number in range(10)])
 
 
 def take_for_a_moment(url: str, owner: str) -> None:
     """Take a place whose lease is short, in a process that ends."""
-    assert RedisSlots(url, lease=LEASE).take(NAME, 1, owner)
+    assert RedisConcurrency(url, lease=LEASE).take(NAME, 1, owner)
 
 
 # --- wherever they are counted ---
 
 
-def test_there_are_so_many_places_and_no_more(slots: Slots) -> None:
+def test_there_are_so_many_places_and_no_more(slots: ConcurrencyCounter) -> None:
     assert taken(slots, 2, "a", "b", "c", "d") == [True, True, False, False]
 
 
-def test_a_place_that_is_given_back_is_free(slots: Slots) -> None:
+def test_a_place_that_is_given_back_is_free(slots: ConcurrencyCounter) -> None:
     taken(slots, 2, "a", "b")
 
     slots.give_back(NAME, "a")
@@ -112,14 +116,14 @@ def test_a_place_that_is_given_back_is_free(slots: Slots) -> None:
     assert taken(slots, 2, "c", "d") == [True, False]
 
 
-def test_each_name_has_places_of_its_own(slots: Slots) -> None:
+def test_each_name_has_places_of_its_own(slots: ConcurrencyCounter) -> None:
     taken(slots, 1, "a")
 
     assert taken(slots, 1, "a", name="key_2:streams") == [True]
     assert taken(slots, 1, "b") == [False]
 
 
-def test_a_limit_that_was_lowered_counts_at_once(slots: Slots) -> None:
+def test_a_limit_that_was_lowered_counts_at_once(slots: ConcurrencyCounter) -> None:
     taken(slots, 3, "a", "b", "c")
     slots.give_back(NAME, "a")
 
@@ -127,7 +131,7 @@ def test_a_limit_that_was_lowered_counts_at_once(slots: Slots) -> None:
     assert taken(slots, 3, "d") == [True]
 
 
-def test_of_40_at_once_5_get_a_place(slots: Slots) -> None:
+def test_of_40_at_once_5_get_a_place(slots: ConcurrencyCounter) -> None:
     got: list[bool] = []
 
     in_threads(lambda owner: got.append(slots.take(NAME, 5, owner)), [(f"{n}",) for n in range(40)])
@@ -135,7 +139,7 @@ def test_of_40_at_once_5_get_a_place(slots: Slots) -> None:
     assert sorted(got) == [False] * 35 + [True] * 5
 
 
-def test_what_many_take_and_give_back_is_free_in_the_end(slots: Slots) -> None:
+def test_what_many_take_and_give_back_is_free_in_the_end(slots: ConcurrencyCounter) -> None:
     def work(position: int) -> None:
         for number in range(30):
             owner = f"{position}_{number}"
@@ -150,7 +154,7 @@ def test_what_many_take_and_give_back_is_free_in_the_end(slots: Slots) -> None:
 # --- in Redis ---
 
 
-def test_processes_share_their_places(process: RedisSlots, other: RedisSlots) -> None:
+def test_processes_share_their_places(process: RedisConcurrency, other: RedisConcurrency) -> None:
     assert taken(process, 2, "a") + taken(other, 2, "b", "c") == [True, True, False]
 
     process.give_back(NAME, "a")
@@ -167,7 +171,7 @@ def test_of_four_processes_at_once_twelve_calls_get_a_place(
 
 
 def test_the_place_of_a_process_that_died_falls_free(
-    valkey: ValkeyServer, process: RedisSlots
+    valkey: ValkeyServer, process: RedisConcurrency
 ) -> None:
     in_processes(take_for_a_moment, [(valkey.url, "dead")])
 
@@ -175,7 +179,7 @@ def test_the_place_of_a_process_that_died_falls_free(
 
 
 def test_the_place_of_a_process_that_lives_is_its_own(
-    process: RedisSlots, other: RedisSlots, store: Any
+    process: RedisConcurrency, other: RedisConcurrency, store: Any
 ) -> None:
     process.take(NAME, 1, "alive")
     ends_at = store.zscore(IN_REDIS, "alive")
@@ -186,7 +190,7 @@ def test_the_place_of_a_process_that_lives_is_its_own(
     assert taken(other, 1, "b") == [False]
 
 
-def test_a_place_that_was_given_back_is_not_renewed(process: RedisSlots, store: Any) -> None:
+def test_a_place_that_was_given_back_is_not_renewed(process: RedisConcurrency, store: Any) -> None:
     taken(process, 2, "a", "b")
     process.give_back(NAME, "a")
     ends_at = store.zscore(IN_REDIS, "b")
@@ -196,7 +200,7 @@ def test_a_place_that_was_given_back_is_not_renewed(process: RedisSlots, store: 
     assert store.zrange(IN_REDIS, 0, -1) == [b"b"]
 
 
-def test_nothing_stays_in_redis(process: RedisSlots, store: Any) -> None:
+def test_nothing_stays_in_redis(process: RedisConcurrency, store: Any) -> None:
     taken(process, 2, "a", "b", "c")
 
     for owner in ("a", "b"):
@@ -207,7 +211,7 @@ def test_nothing_stays_in_redis(process: RedisSlots, store: Any) -> None:
 
 def test_a_process_that_ends_renews_no_more(valkey: ValkeyServer, store: Any) -> None:
     threads = set(threading.enumerate())
-    with closing(RedisSlots(valkey.url, lease=LEASE)) as slots:
+    with closing(RedisConcurrency(valkey.url, lease=LEASE)) as slots:
         slots.take(NAME, 1, "a")
 
     wait_until(lambda: set(threading.enumerate()) <= threads, PATIENCE, "its thread ends")
@@ -260,7 +264,7 @@ in_each_fault = pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
 
 @in_each_fault
 def test_while_redis_is_away_places_are_counted_in_memory(
-    fault: Any, valkey: ValkeyServer, store: Any, process: RedisSlots
+    fault: Any, valkey: ValkeyServer, store: Any, process: RedisConcurrency
 ) -> None:
     with fault(valkey, store):
         assert taken(process, 2, "a", "b", "c") == [True, True, False]
@@ -272,7 +276,12 @@ def test_while_redis_is_away_places_are_counted_in_memory(
 
 @in_each_fault
 def test_that_redis_is_away_is_told_once(
-    fault: Any, valkey: ValkeyServer, store: Any, process: RedisSlots, clock: Clock, caplog: Any
+    fault: Any,
+    valkey: ValkeyServer,
+    store: Any,
+    process: RedisConcurrency,
+    clock: Clock,
+    caplog: Any,
 ) -> None:
     with fault(valkey, store):
         taken(process, 9, *"abcd")
@@ -284,7 +293,7 @@ def test_that_redis_is_away_is_told_once(
 
 @in_each_fault
 def test_when_redis_is_back_places_are_counted_there(
-    fault: Any, valkey: ValkeyServer, store: Any, process: RedisSlots, clock: Clock
+    fault: Any, valkey: ValkeyServer, store: Any, process: RedisConcurrency, clock: Clock
 ) -> None:
     with fault(valkey, store):
         taken(process, 2, "a")
@@ -299,9 +308,9 @@ def test_when_redis_is_back_places_are_counted_there(
 
 
 def test_a_place_given_back_while_redis_was_away_is_free_when_it_is_there_again(
-    valkey: ValkeyServer, other: RedisSlots, clock: Clock
+    valkey: ValkeyServer, other: RedisConcurrency, clock: Clock
 ) -> None:
-    with closing(RedisSlots(valkey.url, clock, lease=600)) as patient:
+    with closing(RedisConcurrency(valkey.url, clock, lease=600)) as patient:
         patient.take(NAME, 1, "a")
         with silent(valkey, None):
             patient.give_back(NAME, "a")
@@ -314,7 +323,7 @@ def test_a_place_given_back_while_redis_was_away_is_free_when_it_is_there_again(
 
 
 def test_a_process_that_asks_for_nothing_more_gives_back_what_it_owes(
-    valkey: ValkeyServer, process: RedisSlots, other: RedisSlots, clock: Clock
+    valkey: ValkeyServer, process: RedisConcurrency, other: RedisConcurrency, clock: Clock
 ) -> None:
     taken(process, 2, "a", "b")
     with silent(valkey, None):
@@ -329,7 +338,7 @@ def test_a_process_that_asks_for_nothing_more_gives_back_what_it_owes(
 def test_a_place_whose_taking_was_never_answered_is_given_back(
     valkey: ValkeyServer, store: Any, clock: Clock
 ) -> None:
-    with closing(RedisSlots(valkey.url, clock, lease=600)) as patient:
+    with closing(RedisConcurrency(valkey.url, clock, lease=600)) as patient:
         taken(patient, 1, "before", name="key_2")  # its connection is open
         with silent(valkey, None):
             assert patient.take(NAME, 1, "a")
@@ -341,7 +350,7 @@ def test_a_place_whose_taking_was_never_answered_is_given_back(
 
 
 def test_places_are_counted_by_a_redis_that_is_full(
-    process: RedisSlots, other: RedisSlots, store: Any, caplog: Any
+    process: RedisConcurrency, other: RedisConcurrency, store: Any, caplog: Any
 ) -> None:
     store.config_set("maxmemory", "1")
     try:
@@ -366,7 +375,7 @@ class Loading(socketserver.StreamRequestHandler):
 def test_places_are_counted_in_memory_while_redis_is_loading(caplog: Any) -> None:
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Loading) as server:
         threading.Thread(target=server.serve_forever).start()
-        with closing(RedisSlots(f"redis://127.0.0.1:{server.server_address[1]}")) as slots:
+        with closing(RedisConcurrency(f"redis://127.0.0.1:{server.server_address[1]}")) as slots:
             got = taken(slots, 2, "a", "b", "c")
         server.shutdown()
 
@@ -375,5 +384,5 @@ def test_places_are_counted_in_memory_while_redis_is_loading(caplog: Any) -> Non
 
 
 def test_places_are_counted_in_memory_where_there_never_was_a_redis(tmp_path: Path) -> None:
-    with closing(RedisSlots(ValkeyServer(tmp_path).url)) as slots:
+    with closing(RedisConcurrency(ValkeyServer(tmp_path).url)) as slots:
         assert taken(slots, 1, "a", "b") == [True, False]

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import redis
 
-from llm_api.domain.calls import RecordedAnswer, Ticket
-from llm_api.services.idempotency import ReplayService
+from llm_api.domain.calls import IdempotencyKey, RecordedAnswer
+from llm_api.services.idempotency import IdempotencyService
 from llm_api.storage.redis import shared_answers
 from llm_api.storage.redis.shared_answers import MAX_SHARED_BYTES, RedisAnswers
 from tests.support.servers import ValkeyServer
@@ -56,9 +56,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def ticket(request: pytest.FixtureRequest) -> Ticket:
+def ticket(request: pytest.FixtureRequest) -> IdempotencyKey:
     """Make a ticket that no other test has: the threads that renew outlive them."""
-    return Ticket(request.node.name, "fingerprint", joins=True, keep_s=3_600, max_bytes=4 << 20)
+    return IdempotencyKey(
+        request.node.name, "fingerprint", joins=True, keep_s=3_600, max_bytes=4 << 20
+    )
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def two(valkey: ValkeyServer) -> Iterator[tuple[RedisAnswers, RedisAnswers]]:
 Two = tuple[RedisAnswers, RedisAnswers]
 
 
-def name_of(ticket: Ticket) -> str:
+def name_of(ticket: IdempotencyKey) -> str:
     """Return the name that a ticket has in Redis."""
     return f"llm_api:answer:{ticket.key}"
 
@@ -83,12 +85,12 @@ def let_renew() -> None:
     threading.Event().wait(0.5)
 
 
-def test_a_request_is_claimed_once(two: Two, store: Any, ticket: Ticket) -> None:
+def test_a_request_is_claimed_once(two: Two, store: Any, ticket: IdempotencyKey) -> None:
     assert [one.claim(ticket) for one in two] == [True, False]
     assert store.pttl(name_of(ticket)) > 0
 
 
-def test_an_answer_is_shared_as_it_is(two: Two, store: Any, ticket: Ticket) -> None:
+def test_an_answer_is_shared_as_it_is(two: Two, store: Any, ticket: IdempotencyKey) -> None:
     one, other = two
     one.claim(ticket)
     assert other.look_up(ticket) == ("fingerprint", None)
@@ -103,7 +105,7 @@ def test_an_answer_is_shared_as_it_is(two: Two, store: Any, ticket: Ticket) -> N
     "answer", [None, RecordedAnswer("text/plain", {}, b"x" * (MAX_SHARED_BYTES + 1))], ids=str
 )
 def test_a_request_without_an_answer_to_share_can_be_claimed_again(
-    two: Two, store: Any, ticket: Ticket, answer: RecordedAnswer | None
+    two: Two, store: Any, ticket: IdempotencyKey, answer: RecordedAnswer | None
 ) -> None:
     one, other = two
     one.claim(ticket)
@@ -115,7 +117,7 @@ def test_a_request_without_an_answer_to_share_can_be_claimed_again(
 
 
 def test_a_claim_is_renewed_while_its_process_lives(
-    two: Two, store: Any, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+    two: Two, store: Any, ticket: IdempotencyKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shared_answers, "_CLAIM_S", 30.0)
     one, _ = two
@@ -126,7 +128,7 @@ def test_a_claim_is_renewed_while_its_process_lives(
 
 
 def test_a_claim_that_nobody_renews_ends(
-    two: Two, ticket: Ticket, monkeypatch: pytest.MonkeyPatch
+    two: Two, ticket: IdempotencyKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(RedisAnswers, "_start_renewing", lambda _: None)  # as after a kill
     monkeypatch.setattr(shared_answers, "_CLAIM_S", 0.2)
@@ -136,7 +138,7 @@ def test_a_claim_that_nobody_renews_ends(
     wait_until(lambda: other.claim(ticket), PATIENCE, "the claim ends")
 
 
-def lost(two: Two, store: Any, ticket: Ticket) -> None:
+def lost(two: Two, store: Any, ticket: IdempotencyKey) -> None:
     """Let the first lose its claim, as after a pause of its process, and the other claim."""
     one, other = two
     assert one.claim(ticket)
@@ -145,7 +147,7 @@ def lost(two: Two, store: Any, ticket: Ticket) -> None:
 
 
 def test_a_lost_claim_does_not_shorten_the_answer_of_another(
-    two: Two, store: Any, ticket: Ticket
+    two: Two, store: Any, ticket: IdempotencyKey
 ) -> None:
     lost(two, store, ticket)
     two[1].publish(ticket, ANSWER)
@@ -158,7 +160,7 @@ def test_a_lost_claim_does_not_shorten_the_answer_of_another(
 @pytest.mark.parametrize("has_ended", [True, False])
 @pytest.mark.parametrize("late", [None, RecordedAnswer("text/plain", {}, b"late")], ids=str)
 def test_a_lost_claim_does_not_replace_what_is_anothers(
-    two: Two, store: Any, ticket: Ticket, late: RecordedAnswer | None, *, has_ended: bool
+    two: Two, store: Any, ticket: IdempotencyKey, late: RecordedAnswer | None, *, has_ended: bool
 ) -> None:
     lost(two, store, ticket)
     if has_ended:
@@ -173,7 +175,9 @@ def test_a_lost_claim_does_not_replace_what_is_anothers(
     assert two[0].look_up(ticket) == ("fingerprint", ANSWER)
 
 
-def test_a_claim_is_renewed_by_its_owner_alone(two: Two, store: Any, ticket: Ticket) -> None:
+def test_a_claim_is_renewed_by_its_owner_alone(
+    two: Two, store: Any, ticket: IdempotencyKey
+) -> None:
     one, _ = two
     one.claim(ticket)
     anothers = b'{"fingerprint": "fingerprint", "owner": "another"}'
@@ -186,7 +190,9 @@ def test_a_claim_is_renewed_by_its_owner_alone(two: Two, store: Any, ticket: Tic
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
-def test_garbage_is_nothing_known(two: Two, store: Any, ticket: Ticket, garbage: bytes) -> None:
+def test_garbage_is_nothing_known(
+    two: Two, store: Any, ticket: IdempotencyKey, garbage: bytes
+) -> None:
     store.set(name_of(ticket), garbage)
 
     assert two[0].look_up(ticket)[1] is None
@@ -195,13 +201,13 @@ def test_garbage_is_nothing_known(two: Two, store: Any, ticket: Ticket, garbage:
 @pytest.mark.parametrize("garbage", GARBAGE)
 @pytest.mark.parametrize("joins", [True, False])
 def test_garbage_holds_up_no_request(
-    two: Two, store: Any, ticket: Ticket, garbage: bytes, *, joins: bool
+    two: Two, store: Any, ticket: IdempotencyKey, garbage: bytes, *, joins: bool
 ) -> None:
     """The first process of a new version may find what an older one has left."""
-    asked = Ticket(ticket.key, "fingerprint", joins=joins, keep_s=60, max_bytes=1_000)
+    asked = IdempotencyKey(ticket.key, "fingerprint", joins=joins, keep_s=60, max_bytes=1_000)
     store.set(name_of(asked), garbage)
     has_left = threading.Event()
-    replays = ReplayService(two[0])
+    replays = IdempotencyService(two[0])
 
     with ThreadPoolExecutor() as pool:
         joining = pool.submit(replays.join, asked, has_left.is_set)
@@ -214,7 +220,7 @@ def test_garbage_holds_up_no_request(
         assert joining.result()[1]
 
 
-def test_without_redis_every_request_is_ours(ticket: Ticket, tmp_path: Path) -> None:
+def test_without_redis_every_request_is_ours(ticket: IdempotencyKey, tmp_path: Path) -> None:
     answers = RedisAnswers(ValkeyServer(tmp_path).url)  # not started
 
     assert answers.claim(ticket)
@@ -224,7 +230,7 @@ def test_without_redis_every_request_is_ours(ticket: Ticket, tmp_path: Path) -> 
     answers.close()
 
 
-def test_who_waits_is_known_to_who_answers(two: Two, ticket: Ticket) -> None:
+def test_who_waits_is_known_to_who_answers(two: Two, ticket: IdempotencyKey) -> None:
     one, other = two
     one.claim(ticket)
     assert not one.has_waiting(ticket)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from llm_api.domain.calls import Endpoint, UpstreamPlan
-from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.bundled.model import MODEL, BundledModel, weights_of
 from llm_api.upstream.client import UpstreamClient
@@ -47,7 +47,7 @@ def model() -> Iterator[BundledModel]:
 
 
 @pytest.fixture
-def asker(model: BundledModel, watch: Watch) -> Iterator[Asker]:
+def asker(model: BundledModel, watch: DeadlineWatcher) -> Iterator[Asker]:
     """Ask the bundled model as the service does."""
     asker = Asker(model.url, watch, traits=BUNDLED_MODEL, timeouts=SLOW)
     plan = UpstreamPlan((Endpoint(model.url, MODEL, model.key),))
@@ -112,7 +112,9 @@ def test_nobody_without_the_key_can_use_the_model(model: BundledModel, key: str)
     assert (status, document["error"]["type"]) == (401, "authentication_error")
 
 
-def test_a_wrong_key_is_told_as_a_fault_of_the_service(model: BundledModel, watch: Watch) -> None:
+def test_a_wrong_key_is_told_as_a_fault_of_the_service(
+    model: BundledModel, watch: DeadlineWatcher
+) -> None:
     asker = Asker(model.url, watch, traits=BUNDLED_MODEL, timeouts=SLOW, key="wrong")
 
     error = asker.fail(max_tokens=1)

@@ -16,7 +16,7 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection
 
-from llm_api.runtime.deadlines import Watch
+from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.http import connecting
 from llm_api.upstream.http.connecting import Connector
@@ -40,7 +40,7 @@ RECORD = b"\x16\x03\x03\x3f\xff"
 
 
 def connected(
-    url: str, watch: Watch, addresses: list[Address], timeout: float, **options: Any
+    url: str, watch: DeadlineWatcher, addresses: list[Address], timeout: float, **options: Any
 ) -> HTTPConnection:
     """Connect to one of the addresses; raises Fault."""
     found = [(0, 0, 0, "", address) for address in addresses]
@@ -56,7 +56,7 @@ def connected(
     return connection
 
 
-def fault_of(url: str, watch: Watch, addresses: list[Address], timeout: float) -> Fault:
+def fault_of(url: str, watch: DeadlineWatcher, addresses: list[Address], timeout: float) -> Fault:
     """Connect, and return the fault that must come."""
     with pytest.raises(Fault) as raised:
         connected(url, watch, addresses, timeout).close()
@@ -137,7 +137,7 @@ def descriptors() -> int:
     return len(os.listdir("/proc/self/fd"))  # noqa: PTH208  # a Path for each is of no use
 
 
-def test_the_first_address_is_taken(watch: Watch, upstream: ScriptedUpstream) -> None:
+def test_the_first_address_is_taken(watch: DeadlineWatcher, upstream: ScriptedUpstream) -> None:
     with ScriptedUpstream() as other:
         addresses = [(LOOPBACK, upstream.port), (LOOPBACK, other.port)]
         connected("http://model.example/v1", watch, addresses, 5).close()
@@ -146,7 +146,9 @@ def test_the_first_address_is_taken(watch: Watch, upstream: ScriptedUpstream) ->
         assert other.connections == 0
 
 
-def test_an_address_that_refuses_is_passed_over(watch: Watch, upstream: ScriptedUpstream) -> None:
+def test_an_address_that_refuses_is_passed_over(
+    watch: DeadlineWatcher, upstream: ScriptedUpstream
+) -> None:
     good = (LOOPBACK, upstream.port)
     with closed_port() as port:
         connection = connected("http://model.example/v1", watch, [(LOOPBACK, port), good], 5)
@@ -156,7 +158,7 @@ def test_an_address_that_refuses_is_passed_over(watch: Watch, upstream: Scripted
 
 
 def test_a_silent_address_leaves_time_for_the_others(
-    watch: Watch, upstream: ScriptedUpstream
+    watch: DeadlineWatcher, upstream: ScriptedUpstream
 ) -> None:
     good = (LOOPBACK, upstream.port)
     with full_address() as full:
@@ -167,7 +169,7 @@ def test_a_silent_address_leaves_time_for_the_others(
 
 
 def test_the_time_that_is_left_is_shared_by_the_addresses_that_are_left(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
+    watch: DeadlineWatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tried: list[tuple[Address, float]] = []
 
@@ -188,7 +190,7 @@ def test_the_time_that_is_left_is_shared_by_the_addresses_that_are_left(
     )
 
 
-def test_silent_addresses_share_the_time(watch: Watch) -> None:
+def test_silent_addresses_share_the_time(watch: DeadlineWatcher) -> None:
     began_at = time.monotonic()
     with full_address() as full:
         fault = fault_of("http://model.example/v1", watch, [full] * 20, 0.5)
@@ -198,18 +200,18 @@ def test_silent_addresses_share_the_time(watch: Watch) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 2])
-def test_where_every_address_refuses_nobody_is_there(watch: Watch, count: int) -> None:
+def test_where_every_address_refuses_nobody_is_there(watch: DeadlineWatcher, count: int) -> None:
     with closed_port() as port:
         fault = fault_of("http://model.example/v1", watch, [(LOOPBACK, port)] * count, 5)
 
     assert described(fault.error) == (503, "upstream_unreachable", True)
 
 
-def test_a_name_without_an_address_is_not_known(watch: Watch) -> None:
+def test_a_name_without_an_address_is_not_known(watch: DeadlineWatcher) -> None:
     assert described(fault_of("http://model.example/v1", watch, [], 5).error) == UNKNOWN
 
 
-def test_an_address_of_version_6_can_stand_in_the_url(watch: Watch) -> None:
+def test_an_address_of_version_6_can_stand_in_the_url(watch: DeadlineWatcher) -> None:
     try:
         listener = socket.create_server((IPV6, 0), family=socket.AF_INET6)
     except OSError:
@@ -222,7 +224,7 @@ def test_an_address_of_version_6_can_stand_in_the_url(watch: Watch) -> None:
         connection.close()
 
 
-def test_a_good_handshake_leaves_a_connection_and_nothing_else(watch: Watch) -> None:
+def test_a_good_handshake_leaves_a_connection_and_nothing_else(watch: DeadlineWatcher) -> None:
     with serving(shake_hands) as address:
         before = descriptors()
         connection: Any = connected(
@@ -294,7 +296,7 @@ def test_a_handshake_ends_with_its_call(asker_of: AskerOf) -> None:
 
 
 def test_a_handshake_that_begins_too_late_is_given_up(
-    watch: Watch, monkeypatch: pytest.MonkeyPatch
+    watch: DeadlineWatcher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A worker without time for it finds the socket shut, and ssl leaves the handshake out then."""
     wrap = urllib3.connection._ssl_wrap_socket_and_match_hostname
@@ -330,7 +332,7 @@ def test_a_server_that_hangs_up_in_the_handshake_is_asked_again(asker_of: AskerO
 
 
 @pytest.mark.parametrize("kind", ["silent", "dribbling", "refusing", "full", "hanging up"])
-def test_no_socket_is_left_behind(watch: Watch, kind: str) -> None:
+def test_no_socket_is_left_behind(watch: DeadlineWatcher, kind: str) -> None:
     with ExitStack() as stack:
         if kind == "refusing":
             address: Address = (LOOPBACK, stack.enter_context(closed_port()))

@@ -19,7 +19,7 @@ class Clock:
         return self.now
 
 
-class Watched:
+class Deadline:
     """A breaker without jitter, and its clock."""
 
     def __init__(self, *, is_enabled: bool = True) -> None:
@@ -40,20 +40,20 @@ class Watched:
 
 
 @pytest.fixture
-def watched() -> Watched:
+def watched() -> Deadline:
     """Begin closed."""
-    return Watched()
+    return Deadline()
 
 
 @pytest.fixture
-def opened(watched: Watched) -> Watched:
+def opened(watched: Deadline) -> Deadline:
     """Begin open."""
     for _ in range(5):
         watched.attempt(FAULT)
     return watched
 
 
-def test_five_faults_in_a_row_open_it(watched: Watched) -> None:
+def test_five_faults_in_a_row_open_it(watched: Deadline) -> None:
     for _ in range(4):
         watched.attempt(FAULT)
     assert not watched.breaker.is_open
@@ -64,14 +64,14 @@ def test_five_faults_in_a_row_open_it(watched: Watched) -> None:
 
 
 @pytest.mark.parametrize("between", [GOOD, UNKNOWN])
-def test_what_lies_between_faults_is_looked_at(watched: Watched, between: Outcome) -> None:
+def test_what_lies_between_faults_is_looked_at(watched: Deadline, between: Outcome) -> None:
     for outcome in [FAULT] * 4 + [between] + [FAULT]:
         watched.attempt(outcome)
 
     assert watched.breaker.is_open is (between is UNKNOWN)
 
 
-def test_half_of_twenty_attempts_open_it(watched: Watched) -> None:
+def test_half_of_twenty_attempts_open_it(watched: Deadline) -> None:
     for outcome in [FAULT, GOOD] * 9:
         watched.attempt(outcome)
     watched.attempt(GOOD)
@@ -82,7 +82,7 @@ def test_half_of_twenty_attempts_open_it(watched: Watched) -> None:
     assert watched.breaker.is_open
 
 
-def test_faults_of_long_ago_are_forgotten(watched: Watched) -> None:
+def test_faults_of_long_ago_are_forgotten(watched: Deadline) -> None:
     for outcome in [FAULT, FAULT, FAULT, GOOD] * 5:
         watched.attempt(outcome)
         watched.clock.now += 10
@@ -90,7 +90,7 @@ def test_faults_of_long_ago_are_forgotten(watched: Watched) -> None:
     assert not watched.breaker.is_open
 
 
-def test_a_refused_key_opens_it_at_once(watched: Watched) -> None:
+def test_a_refused_key_opens_it_at_once(watched: Deadline) -> None:
     watched.attempt(FATAL)
 
     assert watched.breaker.is_open
@@ -98,7 +98,7 @@ def test_a_refused_key_opens_it_at_once(watched: Watched) -> None:
 
 @pytest.mark.parametrize("outcome", [GOOD, UNKNOWN])
 def test_neither_refusals_of_requests_nor_leaving_clients_open_it(
-    watched: Watched, outcome: Outcome
+    watched: Deadline, outcome: Outcome
 ) -> None:
     for _ in range(1_000):
         watched.attempt(outcome)
@@ -106,14 +106,14 @@ def test_neither_refusals_of_requests_nor_leaving_clients_open_it(
     assert not watched.breaker.is_open
 
 
-def test_one_attempt_is_let_through_when_the_time_is_over(opened: Watched) -> None:
+def test_one_attempt_is_let_through_when_the_time_is_over(opened: Deadline) -> None:
     opened.clock.now += 30
 
     assert opened.breaker.enter() is True
     assert opened.wait_when_open() == 1
 
 
-def test_a_good_probe_closes_it(opened: Watched) -> None:
+def test_a_good_probe_closes_it(opened: Deadline) -> None:
     opened.clock.now += 30
 
     opened.attempt(GOOD)
@@ -124,7 +124,7 @@ def test_a_good_probe_closes_it(opened: Watched) -> None:
     assert not opened.breaker.is_open
 
 
-def test_a_failed_probe_doubles_the_wait_up_to_300_s(opened: Watched) -> None:
+def test_a_failed_probe_doubles_the_wait_up_to_300_s(opened: Deadline) -> None:
     waits = []
     for _ in range(5):
         waits.append(opened.wait_when_open())
@@ -134,7 +134,7 @@ def test_a_failed_probe_doubles_the_wait_up_to_300_s(opened: Watched) -> None:
     assert waits == [30, 60, 120, 240, 300]
 
 
-def test_a_probe_that_is_given_up_lets_another_one_through(opened: Watched) -> None:
+def test_a_probe_that_is_given_up_lets_another_one_through(opened: Deadline) -> None:
     opened.clock.now += 30
 
     opened.attempt(UNKNOWN)
@@ -142,7 +142,7 @@ def test_a_probe_that_is_given_up_lets_another_one_through(opened: Watched) -> N
     assert opened.breaker.enter() is True
 
 
-def test_attempts_that_began_before_it_opened_change_nothing(watched: Watched) -> None:
+def test_attempts_that_began_before_it_opened_change_nothing(watched: Deadline) -> None:
     early = [watched.breaker.enter() for _ in range(6)]
     for was_probe in early[:5]:
         watched.breaker.leave(FAULT, was_probe=was_probe)
@@ -170,7 +170,7 @@ def test_the_wait_is_spread_by_a_tenth() -> None:
 
 
 def test_it_can_be_switched_off() -> None:
-    watched = Watched(is_enabled=False)
+    watched = Deadline(is_enabled=False)
 
     for _ in range(100):
         watched.attempt(FATAL)

@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from llm_api.errors import RateLimited, Unavailable, UpstreamFault
 from llm_api.upstream import faults
-from llm_api.upstream.call import Call
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.resilience.retry_policy import ATTEMPTS, Permit, RetryPolicy, learning
 
@@ -60,7 +60,7 @@ def rejected() -> Fault:
     return Fault(UpstreamFault("Nonsense.", reason="upstream_bad_response"))
 
 
-def attempts_of(world: World, call: Call, *outcomes: Fault | str) -> Callable[[], str]:
+def attempts_of(world: World, call: UpstreamCall, *outcomes: Fault | str) -> Callable[[], str]:
     """Make an attempt that ends as told, one outcome after the other."""
     coming = iter(outcomes)
 
@@ -86,7 +86,7 @@ def world() -> World:
     ids=["503", "503 with a wait", "429", "429 with a wait"],
 )
 def test_the_pause_is_as_the_fault_asks(world: World, fault: Fault, pause: float) -> None:
-    policy, call = world.policy(), Call(total=60)
+    policy, call = world.policy(), UpstreamCall(total=60)
 
     assert policy.run(call, attempts_of(world, call, fault, "good")) == "good"
     assert sum(world.slept) == pytest.approx(pause)
@@ -95,7 +95,7 @@ def test_the_pause_is_as_the_fault_asks(world: World, fault: Fault, pause: float
 
 @pytest.mark.parametrize("wait", [11, 3_600])
 def test_a_long_wait_is_the_callers_to_keep(world: World, wait: int) -> None:
-    policy, call = world.policy(), Call(total=60)
+    policy, call = world.policy(), UpstreamCall(total=60)
 
     with pytest.raises(Fault):
         policy.run(call, attempts_of(world, call, limited(wait), "good"))
@@ -104,7 +104,7 @@ def test_a_long_wait_is_the_callers_to_keep(world: World, wait: int) -> None:
 
 
 def test_a_wait_that_outlasts_the_call_is_not_begun(world: World) -> None:
-    policy, call = world.policy(), Call(total=2)
+    policy, call = world.policy(), UpstreamCall(total=2)
 
     with pytest.raises(Fault):
         policy.run(call, attempts_of(world, call, limited(5), "good"))
@@ -113,7 +113,7 @@ def test_a_wait_that_outlasts_the_call_is_not_begun(world: World) -> None:
 
 
 def test_a_call_has_three_attempts_over_all_upstreams(world: World) -> None:
-    call = Call(total=60)
+    call = UpstreamCall(total=60)
     for count in (2, 3):
         policy = world.policy()
         with pytest.raises(Fault):
@@ -123,7 +123,7 @@ def test_a_call_has_three_attempts_over_all_upstreams(world: World) -> None:
 
 
 def test_a_client_that_leaves_in_the_pause_is_not_repeated_for(world: World) -> None:
-    policy, call = world.policy(), Call(total=60, is_abandoned=lambda: True)
+    policy, call = world.policy(), UpstreamCall(total=60, is_abandoned=lambda: True)
 
     with pytest.raises(Fault) as raised:
         policy.run(call, attempts_of(world, call, unavailable(), "good"))
@@ -135,15 +135,15 @@ def test_a_client_that_leaves_in_the_pause_is_not_repeated_for(world: World) -> 
 def test_a_repeat_that_finds_the_circuit_open_tells_the_first_fault(world: World) -> None:
     policy = world.policy()
     for _ in range(2):
-        call = Call(total=60)
+        call = UpstreamCall(total=60)
         with pytest.raises(Fault):
             policy.run(call, attempts_of(world, call, unavailable(), unavailable()))
-    call = Call(total=60)
+    call = UpstreamCall(total=60)
 
     with pytest.raises(Fault) as raised:
         policy.run(call, attempts_of(world, call, unavailable(), "good"))
 
-    assert (raised.value.error.reason, raised.value.error.is_spent) == (
+    assert (raised.value.error.reason, raised.value.error.retries_exhausted) == (
         "upstream_unavailable",
         True,
     )
@@ -155,7 +155,7 @@ def test_a_fault_without_a_repeat_left_in_the_budget_is_spent(world: World) -> N
     errors = []
 
     def fail_within_a_failing_call(depth: int) -> None:
-        call = Call(total=60)
+        call = UpstreamCall(total=60)
 
         def attempt() -> str:
             # The second attempt of each call waits for the next call: its repeat is in flight.
@@ -166,7 +166,7 @@ def test_a_fault_without_a_repeat_left_in_the_budget_is_spent(world: World) -> N
 
         with pytest.raises(Fault) as raised:
             policy.run(call, attempt)
-        errors.append((call.attempts, raised.value.error.is_spent))
+        errors.append((call.attempts, raised.value.error.retries_exhausted))
 
     fail_within_a_failing_call(3)
 
@@ -191,7 +191,7 @@ class PolicyMachine(RuleBasedStateMachine):
     @rule(outcomes=st.lists(st.sampled_from(OUTCOMES), min_size=2, max_size=2))
     def ask(self, outcomes: list[str]) -> None:
         """Make a call whose attempts end as told."""
-        call = Call(total=60)
+        call = UpstreamCall(total=60)
         made = {
             "503": unavailable(),
             "429": limited(None),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from llm_api.upstream.vendors.redaction import scrubbed
+from llm_api.upstream.vendors.redaction import redacted
 
 MAX_CHARS = 300
 # Both are about time, of which a loaded machine has none to spare.
@@ -108,66 +108,66 @@ def leaked(secret: str, said: str) -> list[str]:
 
 @pytest.mark.parametrize("text", HARMLESS)
 def test_a_harmless_text_passes(text: str) -> None:
-    assert scrubbed(text) == text
+    assert redacted(text) == text
 
 
 @pytest.mark.parametrize("text", CHINESE)
 def test_a_harmless_chinese_text_passes(text: str) -> None:
-    assert scrubbed(text) == text
+    assert redacted(text) == text
 
 
 @pytest.mark.parametrize("text", DELICATE)
 def test_a_text_about_what_is_the_operators_does_not_pass_at_all(text: str) -> None:
-    assert scrubbed(text) == ""
-    assert scrubbed(text.upper()) == ""
+    assert redacted(text) == ""
+    assert redacted(text.upper()) == ""
 
 
 @pytest.mark.parametrize("secret", POISON.values(), ids=POISON.keys())
 def test_what_looks_like_no_word_is_cut_out(secret: str) -> None:
     for text in places(secret):
-        assert not leaked(secret, scrubbed(text))
+        assert not leaked(secret, redacted(text))
 
 
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_name_of_a_host_is_cut_out(host: str) -> None:
     for text in places(host):
-        assert not leaked(host, scrubbed(text))
+        assert not leaked(host, redacted(text))
 
 
 @pytest.mark.parametrize("secret", LETTERS_ONLY)
 def test_a_key_is_cut_out_also_where_it_has_no_digit(secret: str) -> None:
     for text in places(secret):
-        assert not leaked(secret, scrubbed(text.replace("参数", "")))
+        assert not leaked(secret, redacted(text.replace("参数", "")))
 
 
 def test_the_words_around_a_secret_stay() -> None:
     text = "The value '0f8fad5b-d9cb' of messages[0].name is wrong; use 1 to 8."
 
-    assert scrubbed(text) == "The value […] of messages[0].name is wrong; use 1 to 8."
+    assert redacted(text) == "The value […] of messages[0].name is wrong; use 1 to 8."
 
 
 def test_the_name_of_a_vendors_error_does_not_hide_its_words() -> None:
     text = "<400> InternalError.Algo.InvalidParameter: Range of max_tokens should be [1, 8192]"
 
-    assert scrubbed(text).endswith(" Range of max_tokens should be [1, 8192]")
+    assert redacted(text).endswith(" Range of max_tokens should be [1, 8192]")
 
 
 def test_neighbours_that_are_cut_out_leave_one_mark() -> None:
-    assert scrubbed("Use a1 b2 c3 or not") == "Use […] or not"
+    assert redacted("Use a1 b2 c3 or not") == "Use […] or not"
 
 
 @pytest.mark.parametrize("text", ["", " \n\t ", "a1", "sk-1 sk-2", "42", "... 42 ???", "{}"])
 def test_a_text_without_a_word_is_nothing(text: str) -> None:
-    assert scrubbed(text) == ""
+    assert redacted(text) == ""
 
 
 def test_lines_become_one() -> None:
-    assert scrubbed(" first\r\n\tsecond\u2028third\x85fourth ") == "first second third fourth"
+    assert redacted(" first\r\n\tsecond\u2028third\x85fourth ") == "first second third fourth"
 
 
 @pytest.mark.parametrize("sign", ["\x1b[31m", "\x00", "\u200b", "\u202e", "\ufeff", "\x7f"])
 def test_a_text_with_signs_that_nobody_sees_does_not_pass(sign: str) -> None:
-    said = scrubbed(f"The wrong {sign}value is here")
+    said = redacted(f"The wrong {sign}value is here")
 
     assert sign not in said
     assert "value" not in said
@@ -175,7 +175,7 @@ def test_a_text_with_signs_that_nobody_sees_does_not_pass(sign: str) -> None:
 
 @pytest.mark.parametrize("length", [299, 300, 301, 5_000])
 def test_a_long_text_is_cut(length: int) -> None:
-    said = scrubbed(("word " * length)[:length])
+    said = redacted(("word " * length)[:length])
 
     assert len(said) <= MAX_CHARS
     assert said.startswith("word word")
@@ -183,7 +183,7 @@ def test_a_long_text_is_cut(length: int) -> None:
 
 
 def test_a_text_of_megabytes_is_not_judged_word_by_word() -> None:
-    said = scrubbed("ab " * 3_000_000)
+    said = redacted("ab " * 3_000_000)
 
     assert 0 < len(said) <= MAX_CHARS
 
@@ -191,7 +191,7 @@ def test_a_text_of_megabytes_is_not_judged_word_by_word() -> None:
 def test_a_secret_on_the_edge_of_the_bound_is_not_half_shown() -> None:
     secret = POISON["key"]
     for padding in range(250, 310):
-        assert not leaked(secret, scrubbed("w " * (padding // 2) + secret))
+        assert not leaked(secret, redacted("w " * (padding // 2) + secret))
 
 
 DIGIT = re.compile(r"\d")
@@ -241,7 +241,7 @@ def test_a_secret_never_survives_in_a_harmless_text(
 ) -> None:
     place = round(len(text) * share)
 
-    said = scrubbed(text[:place] + around.format(secret) + text[place:])
+    said = redacted(text[:place] + around.format(secret) + text[place:])
 
     assert [piece for piece in leaked(secret, said) if piece not in text] == []
 
@@ -249,7 +249,7 @@ def test_a_secret_never_survives_in_a_harmless_text(
 @UNHURRIED
 @given(st.text(max_size=1_500) | st.lists(st.sampled_from([*HARMLESS, *POISON.values()])).map(str))
 def test_whatever_is_said_is_short_and_on_one_line_and_adds_no_word(text: str) -> None:
-    said = scrubbed(text)
+    said = redacted(text)
 
     assert len(said) <= MAX_CHARS
     assert said.isprintable()

@@ -8,8 +8,8 @@ import pytest
 import requests
 
 from llm_api.upstream.answers.completion import parse_answer
-from llm_api.upstream.faults import Fault, OnlyStreams
-from llm_api.upstream.vendors.errors import RefusalReader
+from llm_api.upstream.faults import Fault, StreamingRequired
+from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import choose_profile
 from tests.upstream.asker import PROFILES, described
 
@@ -183,9 +183,9 @@ QUOTED = [
 ]
 
 
-def reader_of(name: str) -> RefusalReader:
+def reader_of(name: str) -> ErrorClassifier:
     """Make the reader of an upstream with such a profile."""
-    return RefusalReader(choose_profile(PROFILES, "", name).rules)
+    return ErrorClassifier(choose_profile(PROFILES, "", name).rules)
 
 
 def read(name: str, status: int, document: object) -> Fault:
@@ -260,7 +260,7 @@ def test_what_helps_when_repeated_is_repeated(case: Case) -> None:
     fault = read(name, status, compatible(code, message))
 
     assert fault.is_repeatable == told[2]
-    assert fault.error.may_succeed_elsewhere == (told[0] not in {400, 404})
+    assert fault.error.allows_failover == (told[0] not in {400, 404})
 
 
 @pytest.mark.parametrize(
@@ -307,7 +307,7 @@ def test_ollama_and_vllm_have_shapes_of_their_own(shape: str) -> None:
 def test_a_model_that_only_streams_is_told_apart(name: str, message: str) -> None:
     document = compatible("invalid_parameter_error", message)
 
-    with pytest.raises(OnlyStreams):
+    with pytest.raises(StreamingRequired):
         read(name, 400, document)
     with pytest.raises(Fault) as raised:  # an answer has begun: too late to ask for a stream
         parse_answer(orjson.dumps(document), reader=reader_of(name))

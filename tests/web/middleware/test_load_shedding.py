@@ -10,7 +10,7 @@ from wsgiref.types import StartResponse, WSGIApplication
 import pytest
 from werkzeug.test import Client, TestResponse
 
-from llm_api.web.middleware.load_shedding import LOG_INTERVAL, Admission
+from llm_api.web.middleware.load_shedding import LOG_INTERVAL, LoadShedder
 from tests.conftest import AppOf
 from tests.support.waiting import wait_until
 from tests.web.refusals import CHAT, CHATS, COMPLETIONS, read_refusal
@@ -83,14 +83,14 @@ def held() -> Iterator[Held]:
 
 
 @pytest.fixture
-def admission(held: Held) -> Admission:
+def admission(held: Held) -> LoadShedder:
     """Guard the application with few places, and a queue where nobody waits too long."""
-    return Admission(held, places=PLACES, waiting=WAITING, queue_timeout=PATIENCE)
+    return LoadShedder(held, places=PLACES, waiting=WAITING, queue_timeout=PATIENCE)
 
 
-def full(app: WSGIApplication) -> Admission:
+def full(app: WSGIApplication) -> LoadShedder:
     """Guard an application so that nobody is let in."""
-    return Admission(app, places=0, waiting=0)
+    return LoadShedder(app, places=0, waiting=0)
 
 
 def answering(body: Iterable[bytes]) -> WSGIApplication:
@@ -127,7 +127,7 @@ class Body:
 
 
 def test_of_many_at_once_so_many_are_served_a_few_wait_and_the_others_are_refused(
-    held: Held, admission: Admission
+    held: Held, admission: LoadShedder
 ) -> None:
     callers, refused = Callers(admission), 5 * PLACES - PLACES - WAITING
     callers.call(5 * PLACES)
@@ -140,7 +140,7 @@ def test_of_many_at_once_so_many_are_served_a_few_wait_and_the_others_are_refuse
     assert held.most_at_once == PLACES
 
 
-def test_who_came_first_is_served_first(held: Held, admission: Admission) -> None:
+def test_who_came_first_is_served_first(held: Held, admission: LoadShedder) -> None:
     callers = Callers(admission)
     callers.call(PLACES, "in")
     wait_until(lambda: len(held.order) == PLACES, PATIENCE, "all places are taken")
@@ -155,13 +155,13 @@ def test_who_came_first_is_served_first(held: Held, admission: Admission) -> Non
     assert held.order[PLACES:] == ["a", "b", "c"]
 
 
-def queued(admission: Admission) -> int:
+def queued(admission: LoadShedder) -> int:
     """Count who waits."""
     return len(admission._gate._waiting)
 
 
 def test_who_waits_too_long_is_refused(held: Held) -> None:
-    admission = Admission(held, places=1, waiting=1, queue_timeout=0.01)
+    admission = LoadShedder(held, places=1, waiting=1, queue_timeout=0.01)
     callers = Callers(admission)
     callers.call()
     wait_until(lambda: held.order, PATIENCE, "the place is taken")
@@ -174,7 +174,7 @@ def test_who_waits_too_long_is_refused(held: Held) -> None:
 
 @pytest.mark.parametrize("fails_at", ["", "read", "close"])
 def test_a_body_that_is_closed_gives_its_place_back_once(fails_at: str) -> None:
-    admission = Admission(answering(Body(fails_at=fails_at)), places=1, waiting=0)
+    admission = LoadShedder(answering(Body(fails_at=fails_at)), places=1, waiting=0)
 
     for _ in range(3):
         with ExitStack() as stack:
@@ -187,7 +187,7 @@ def test_a_body_that_is_closed_gives_its_place_back_once(fails_at: str) -> None:
 
 
 def test_a_stream_holds_its_place_until_it_is_closed() -> None:
-    admission = Admission(answering(Body()), places=1, waiting=0)
+    admission = LoadShedder(answering(Body()), places=1, waiting=0)
     stream = Client(admission).post(CHAT)
 
     during = Client(admission).post(CHAT, buffered=True).status_code
@@ -203,7 +203,7 @@ def test_an_application_that_fails_gives_the_place_back(error: type[BaseExceptio
     def fail(*_: object) -> Iterable[bytes]:
         raise error
 
-    admission = Admission(fail, places=1, waiting=0)
+    admission = LoadShedder(fail, places=1, waiting=0)
 
     for _ in range(2):
         with pytest.raises(error):
@@ -238,7 +238,7 @@ def test_everything_else_is_counted(path: str) -> None:
 
 def test_the_log_tells_of_refusals_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
-    admission = Admission(answering([]), places=0, waiting=0, clock=lambda: now[0])
+    admission = LoadShedder(answering([]), places=0, waiting=0, clock=lambda: now[0])
     caplog.set_level(logging.WARNING, "llm_api.web.middleware.load_shedding")
 
     for moment in [0.0, 1.0, LOG_INTERVAL - 0.1, LOG_INTERVAL, LOG_INTERVAL + 1, 3 * LOG_INTERVAL]:
@@ -252,7 +252,7 @@ def test_the_last_refusals_are_told_when_a_call_ends(
     held: Held, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [0.0]
-    admission = Admission(held, places=1, waiting=0, clock=lambda: now[0])
+    admission = LoadShedder(held, places=1, waiting=0, clock=lambda: now[0])
     callers = Callers(admission)
     callers.call()
     wait_until(lambda: held.order, PATIENCE, "the place is taken")

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from llm_api.services.prompts.checks.preservation import Rewrite
 from llm_api.services.prompts.checks.violations import Violation, violation
-from llm_api.services.prompts.constraints.constraints import Locks
+from llm_api.services.prompts.constraints.constraints import Constraints
 from llm_api.services.prompts.constraints.negations import Negation, denied_tokens
 from llm_api.services.prompts.constraints.nouns import THINGS, named_nouns
 from llm_api.services.prompts.constraints.people import find_people
@@ -22,7 +22,7 @@ _LENS = re.compile(
 _SAID_OF_ANIMALS = little_words("added_said_of_animals")
 
 
-def find_added_people(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
+def find_added_people(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
     """Find the first person in a rewrite of a prompt that has none and implies none."""
     if locks.mentions_person:
         return
@@ -33,7 +33,7 @@ def find_added_people(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
         return
 
 
-def find_broken_negations(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
+def find_broken_negations(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
     """Find things the prompt denies that a rewrite shows, or denies once more."""
     denied, denied_before = denied_tokens(rewrite.reading), denied_tokens(locks.reading)
     shown = {term.concept for term in locks.reading.of(*THINGS) if term.start not in denied_before}
@@ -68,7 +68,7 @@ def _places(negation: Negation, rewrite: Rewrite) -> Iterator[int]:
             yield at
 
 
-def find_added_nouns(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
+def find_added_nouns(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
     """Find things a rewrite names and the prompt does not, for when nothing new is wanted."""
     known = {term.concept for term in locks.reading.of(*THINGS)}
     for noun in named_nouns(rewrite.reading):
@@ -78,7 +78,7 @@ def find_added_nouns(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
             return
 
 
-def find_lens_talk(locks: Locks, rewrite: Rewrite, style: str | None) -> Iterator[Violation]:
+def find_lens_terms(locks: Constraints, rewrite: Rewrite, style: str | None) -> Iterator[Violation]:
     """Find talk of lenses in a drawn or painted picture whose prompt has none."""
     is_drawn = any(one.is_drawn for one in locks.styles) or (style is not None and _is_drawn(style))
     if not is_drawn:

@@ -8,12 +8,12 @@ from llm_api.services.prompts.checks.additions import (
     find_added_nouns,
     find_added_people,
     find_broken_negations,
-    find_lens_talk,
+    find_lens_terms,
 )
 from llm_api.services.prompts.checks.formatting import find_form_violations
 from llm_api.services.prompts.checks.preservation import Rewrite, find_lost, read_rewrite
 from llm_api.services.prompts.checks.violations import Violation, violation
-from llm_api.services.prompts.constraints.constraints import Locks, find_locks
+from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.language import is_written_in
 from llm_api.services.prompts.text.quotes import find_quotes, has_quote, names_quote
@@ -45,12 +45,12 @@ class Wanted:
 
 
 def find_violations(
-    original: str, rewrite: str, wanted: Wanted, *, locks: Locks | None = None
+    original: str, rewrite: str, wanted: Wanted, *, locks: Constraints | None = None
 ) -> list[Violation]:
     """Return everything that is wrong with a rewrite, the hard things first."""
     if not rewrite.strip():
         return [violation("empty")]
-    kept = locks or find_locks(original)
+    kept = locks or find_constraints(original)
     same = kept.language == wanted.language
     read_once = read_rewrite(rewrite, read(rewrite), is_same_language=same)
     found = [
@@ -62,7 +62,7 @@ def find_violations(
         *find_lost(kept, read_once),
         *find_added_people(kept, read_once),
         *find_broken_negations(kept, read_once),
-        *find_lens_talk(kept, read_once, wanted.style),
+        *find_lens_terms(kept, read_once, wanted.style),
         *_asked_style(rewrite, wanted, read_once),
         *(() if wanted.enhance_details else find_added_nouns(kept, read_once)),
     ]
@@ -84,7 +84,7 @@ def _length(original: str, rewrite: str, wanted: Wanted) -> Iterator[Violation]:
         yield violation("too_short", wanted.min_length)
 
 
-def _quotes(original: str, rewrite: str, locks: Locks) -> Iterator[Violation]:
+def _quotes(original: str, rewrite: str, locks: Constraints) -> Iterator[Violation]:
     for quote in locks.quotes:
         if not has_quote(rewrite, quote):
             is_there = names_quote(rewrite, quote)

@@ -7,7 +7,7 @@ _OF_TALK = little_words("talk")
 _TO_READERS = little_words("talk_to_readers")
 
 
-def words_of_talk(text: str) -> frozenset[str]:
+def chatter_words(text: str) -> frozenset[str]:
     """Return the words with which somebody speaks of himself or of the request."""
     return _OF_TALK.intersection(_words(text))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from llm_api.services.prompts.checks.violations import Violation, violation
 from llm_api.services.prompts.constraints.camera import Camera, find_camera
 from llm_api.services.prompts.constraints.colors import ColorOf, find_colors
-from llm_api.services.prompts.constraints.constraints import Locks
+from llm_api.services.prompts.constraints.constraints import Constraints
 from llm_api.services.prompts.constraints.counts import Count, find_counts
 from llm_api.services.prompts.constraints.names import has_name
 from llm_api.services.prompts.constraints.nouns import THINGS, Noun
@@ -48,7 +48,7 @@ class Rewrite:
         return any(one in self.things or one in self.stems for one in concepts)
 
 
-def find_lost(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
+def find_lost(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
     """Find everything a rewrite lost or changed, quotations aside."""
     yield from _objects(locks, rewrite)
     yield from _counts(locks, rewrite)
@@ -62,13 +62,13 @@ def find_lost(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
                 yield violation("name_lost", name)
 
 
-def _objects(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
+def _objects(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
     for noun in locks.nouns:
         if not keeps_thing(locks, rewrite, noun):
             yield violation("object_lost", locks.reading.words(noun.start, noun.end))
 
 
-def keeps_thing(locks: Locks, rewrite: Rewrite, noun: Noun) -> bool:
+def keeps_thing(locks: Constraints, rewrite: Rewrite, noun: Noun) -> bool:
     """Whether a rewrite has a thing by one of its names, or by a kind of it."""
     if noun.kind == "anybody":
         found = any(True for _ in rewrite.reading.of("anybody", "person", "pronoun"))
@@ -86,7 +86,7 @@ def keeps_thing(locks: Locks, rewrite: Rewrite, noun: Noun) -> bool:
     return rewrite.is_same_language and all(stem(word) in rewrite.stems for word in own)
 
 
-def _counts(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
+def _counts(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
     counted = list({one.key: one for one in find_counts(rewrite.reading)}.values())
     for count in locks.counts:
         if not _keeps_count(count, locks, counted):
@@ -94,7 +94,7 @@ def _counts(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
     yield from _multiplied(locks, counted)
 
 
-def _keeps_count(count: Count, locks: Locks, counted: Sequence[Count]) -> bool:
+def _keeps_count(count: Count, locks: Constraints, counted: Sequence[Count]) -> bool:
     """Whether the number stands with its noun, or with none of the prompt's other things.
 
     A larger number of the same thing contradicts it; a smaller one may be a part of it.
@@ -121,7 +121,7 @@ def _is_same(left: Noun | None, right: Noun | None) -> bool:
     return is_anybody or left.may_be(right)
 
 
-def _multiplied(locks: Locks, counted: Sequence[Count]) -> Iterator[Violation]:
+def _multiplied(locks: Constraints, counted: Sequence[Count]) -> Iterator[Violation]:
     """Find a thing of which there was one, and now are more."""
     tokens = locks.reading.tokens
     for noun in locks.nouns:
@@ -137,14 +137,14 @@ def _is_known_same(left: Noun | None, right: Noun) -> bool:
     return left is not None and left.concept == right.concept and not left.is_kind
 
 
-def _colors(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
+def _colors(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
     found = list({one.key: one for one in find_colors(rewrite.reading)}.values())
     for color in locks.colors:
         if not _keeps_color(color, locks, found):
             yield violation("color_lost", color.words)
 
 
-def _keeps_color(color: ColorOf, locks: Locks, found: Sequence[ColorOf]) -> bool:
+def _keeps_color(color: ColorOf, locks: Constraints, found: Sequence[ColorOf]) -> bool:
     """Whether a color occurs, and not only with another of the prompt's things."""
     others = [
         one.noun
@@ -156,13 +156,13 @@ def _keeps_color(color: ColorOf, locks: Locks, found: Sequence[ColorOf]) -> bool
     return any(one.color == color.color and not _is_one_of(one.noun, others) for one in found)
 
 
-def _relations(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
+def _relations(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
     for relation in locks.relations:
         if not keeps_relation(rewrite.reading, relation):
             yield violation("relation_lost", relation.words)
 
 
-def _styles(locks: Locks, rewrite: Rewrite) -> Iterator[Violation]:
+def _styles(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
     for style in locks.styles:
         if not keeps_style(style, rewrite):
             yield violation("style_lost", style.words)

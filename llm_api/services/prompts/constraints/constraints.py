@@ -27,7 +27,7 @@ _MAX_LOCKS = 100  # of a kind; a prompt of 4,000 characters has fewer
 
 
 @dataclass(frozen=True, slots=True)
-class Locks:
+class Constraints:
     """What a rewrite must keep of a prompt.
 
     `nouns` are the things it names, `objects` their names without repeats. `mentions_person` also
@@ -70,11 +70,11 @@ class Locks:
 
 
 @functools.lru_cache(maxsize=_KEPT_LOCKS)
-def find_locks(prompt: str) -> Locks:
+def find_constraints(prompt: str) -> Constraints:
     """Return what a rewrite of a prompt must keep."""
     language, reading = language_of(prompt), read(prompt)
     nouns = _each_once(_wanted_nouns(reading), lambda one: one.concept)
-    return Locks(
+    return Constraints(
         language=language,
         quotes=tuple(find_quotes(prompt)),
         counts=_each_once(find_counts(reading), lambda one: one.key),

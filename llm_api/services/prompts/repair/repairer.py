@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from llm_api.services.prompts.checks.chatter import speaks_to_readers, words_of_talk
+from llm_api.services.prompts.checks.chatter import chatter_words, speaks_to_readers
 from llm_api.services.prompts.repair.quotations import with_quotes_restored
 from llm_api.services.prompts.repair.removal import (
     COUNT,
@@ -24,7 +24,7 @@ from llm_api.services.prompts.repair.restoration import (
 )
 from llm_api.services.prompts.repair.sentences import count_cuts
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.validation import TOLERATED, Judge, Verdict
+from llm_api.services.prompts.validation import TOLERATED, RewriteValidator, ValidationResult
 
 # A text that leaks, refuses or speaks of something else is beyond repair.
 _REPAIRABLE = DROPPED | LOST | {"too_long", "truncated"}
@@ -33,32 +33,32 @@ _SHORTENING = frozenset({"addition_dropped", "shortened"})
 _MAX_CHARS = 8_000
 _MAX_CUTS = 200  # each may cost a check; good rewrites of long prompts have fewer
 _LIGHT_SHARE = 2 / 3
-Step = tuple[str, Callable[[Task, Verdict], str]]
+Step = tuple[str, Callable[[Task, ValidationResult], str]]
 
 
-def _dropped(task: Task, verdict: Verdict) -> str:
+def _dropped(task: Task, verdict: ValidationResult) -> str:
     if DROPPED.isdisjoint(verdict.codes):
         return verdict.rewrite
     return without_added(task, verdict.rewrite, verdict.codes)
 
 
-def _shortened(task: Task, verdict: Verdict) -> str:
+def _shortened(task: Task, verdict: ValidationResult) -> str:
     if verdict.codes.isdisjoint({"too_long", "truncated"}):
         return verdict.rewrite
     return fitted(task, verdict.rewrite, verdict.codes)
 
 
-def _quoted(task: Task, verdict: Verdict) -> str:
+def _quoted(task: Task, verdict: ValidationResult) -> str:
     """Put quoted texts back, if the sentences of the prompt that have them need not come back."""
     is_alone = verdict.codes.isdisjoint(LOST - {QUOTE, "style_lost", "camera_lost"})
     return with_quotes_restored(task, verdict.rewrite) if is_alone else verdict.rewrite
 
 
-def _recounted(task: Task, verdict: Verdict) -> str:
+def _recounted(task: Task, verdict: ValidationResult) -> str:
     return recounted(task, verdict.rewrite) if COUNT in verdict.codes else verdict.rewrite
 
 
-def _filled(task: Task, verdict: Verdict) -> str:
+def _filled(task: Task, verdict: ValidationResult) -> str:
     """Add details where what was dropped has left too few."""
     if not (_NOTHING_ADDED in verdict.codes or _has_become_short(task, verdict)):
         return verdict.rewrite
@@ -67,12 +67,12 @@ def _filled(task: Task, verdict: Verdict) -> str:
     return filled if has_room else verdict.rewrite
 
 
-def _framed(task: Task, verdict: Verdict) -> str:
+def _framed(task: Task, verdict: ValidationResult) -> str:
     is_size_wanted = _has_become_short(task, verdict)
     return with_framing(task, verdict.rewrite, is_size_wanted=is_size_wanted)
 
 
-def _has_become_short(task: Task, verdict: Verdict) -> bool:
+def _has_become_short(task: Task, verdict: ValidationResult) -> bool:
     return not _SHORTENING.isdisjoint(verdict.repairs) and is_short(task, verdict.rewrite)
 
 
@@ -102,11 +102,11 @@ _FRAMED: Sequence[Step] = (("framing_added", _framed),)
 class Repairer:
     """Repairs rewrites."""
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: RewriteValidator) -> None:
         """Take who judges what came of it."""
         self._judge = judge
 
-    def lightly(self, task: Task, verdict: Verdict) -> Verdict:
+    def lightly(self, task: Task, verdict: ValidationResult) -> ValidationResult:
         """Return a rewrite of which little had to be dropped, or the same verdict.
 
         Most of it must stay: a model that is told what was wrong writes a better one than code.
@@ -117,19 +117,21 @@ class Repairer:
         is_most = len(repaired.rewrite) >= _LIGHT_SHARE * len(verdict.rewrite)
         return repaired if repaired.is_usable and is_most else verdict
 
-    def thoroughly(self, task: Task, verdict: Verdict) -> Verdict:
+    def thoroughly(self, task: Task, verdict: ValidationResult) -> ValidationResult:
         """Return what can be made of a rewrite with all means there are, or the same verdict."""
         if not (_is_repairable(task, verdict) or _is_only_plain(task, verdict)):
             return verdict
         repaired = self._after(task, verdict, _THOROUGH)
         return repaired if repaired.is_usable else verdict
 
-    def framed(self, task: Task, verdict: Verdict) -> Verdict:
+    def framed(self, task: Task, verdict: ValidationResult) -> ValidationResult:
         """Return a usable rewrite that says, for a film, how it is filmed."""
         framed = self._after(task, verdict, _FRAMED)
         return framed if framed.codes <= verdict.codes else verdict
 
-    def _after(self, task: Task, verdict: Verdict, steps: Sequence[Step]) -> Verdict:
+    def _after(
+        self, task: Task, verdict: ValidationResult, steps: Sequence[Step]
+    ) -> ValidationResult:
         for name, step in steps:
             if verdict.rewrite and (text := step(task, verdict)) != verdict.rewrite:
                 repairs = tuple(dict.fromkeys([*verdict.repairs, name]))
@@ -137,7 +139,7 @@ class Repairer:
         return verdict
 
 
-def _is_repairable(task: Task, verdict: Verdict) -> bool:
+def _is_repairable(task: Task, verdict: ValidationResult) -> bool:
     """Whether nothing is wrong that tells of a text which is no description of the prompt's."""
     codes = verdict.codes
     if codes.isdisjoint(_REPAIRABLE) or not codes <= _REPAIRABLE | TOLERATED:
@@ -145,7 +147,7 @@ def _is_repairable(task: Task, verdict: Verdict) -> bool:
     return _is_mendable(task, verdict.rewrite)
 
 
-def _is_only_plain(task: Task, verdict: Verdict) -> bool:
+def _is_only_plain(task: Task, verdict: ValidationResult) -> bool:
     """Whether a rewrite has all of the prompt's things and is long enough, but adds nothing known.
 
     Without things, a poem or an obedient "OK" would look the same.
@@ -161,4 +163,4 @@ def _is_mendable(task: Task, rewrite: str) -> bool:
     """Whether a text is of a prompt's size, and does not speak to its reader where none does."""
     if not 0 < len(rewrite) <= _MAX_CHARS or count_cuts(rewrite) > _MAX_CUTS:
         return False
-    return words_of_talk(rewrite) <= words_of_talk(task.source)
+    return chatter_words(rewrite) <= chatter_words(task.source)

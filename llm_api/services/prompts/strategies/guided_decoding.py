@@ -17,7 +17,7 @@ from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.strategies.composition import composed, scenes_of, tidied
 from llm_api.services.prompts.strategies.facets import Example, Facet, Phrase, all_facets
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.validation import Judge
+from llm_api.services.prompts.validation import RewriteValidator
 
 METHOD = "guided"
 _INSTRUCTION = (
@@ -30,12 +30,12 @@ _CHINESE_GIST_CHARS = 30
 _MAX_TOKENS = 400
 
 
-class GuidedForm:
+class GuidedStrategy:
     """Asks a model that can only choose."""
 
     method = METHOD
 
-    def __init__(self, judge: Judge) -> None:
+    def __init__(self, judge: RewriteValidator) -> None:
         """Take who judges what was put together."""
         self._judge = judge
         self._facets = all_facets()

@@ -34,7 +34,7 @@ _AGAIN = {
 }
 
 
-class InstructedForm:
+class InstructedStrategy:
     """Asks a model that can follow a page of rules."""
 
     method = METHOD

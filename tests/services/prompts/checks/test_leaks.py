@@ -3,9 +3,9 @@
 import pytest
 
 from llm_api.services.prompts.checks.leaks import LeakFinder, has_markup
-from llm_api.services.prompts.strategies.instructions import InstructedForm
+from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 
-RULES = InstructedForm().instructions
+RULES = InstructedStrategy().instructions
 FINDER = LeakFinder(RULES)
 ORDINARY = [
     "A cat on a sill, soft light from the left, warm colors, material and texture of old wood.",

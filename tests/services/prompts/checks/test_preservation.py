@@ -3,7 +3,7 @@
 import pytest
 
 from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
-from llm_api.services.prompts.constraints.constraints import find_locks
+from llm_api.services.prompts.constraints.constraints import find_constraints
 
 KEPT = {
     "digit for word": ("three cats", "A row of 3 cats in soft light."),
@@ -35,7 +35,9 @@ KEPT = {
 def test_what_is_said_in_other_words_is_kept(name: str) -> None:
     prompt, rewrite = KEPT[name]
 
-    assert find_violations(prompt, rewrite, Wanted("image", find_locks(prompt).language)) == []
+    assert (
+        find_violations(prompt, rewrite, Wanted("image", find_constraints(prompt).language)) == []
+    )
 
 
 LOST = {
@@ -70,7 +72,7 @@ LOST = {
 def test_what_is_changed_is_told(name: str) -> None:
     prompt, rewrite, code = LOST[name]
 
-    found = find_violations(prompt, rewrite, Wanted("image", find_locks(prompt).language))
+    found = find_violations(prompt, rewrite, Wanted("image", find_constraints(prompt).language))
 
     assert code in {one.code for one in found}
 

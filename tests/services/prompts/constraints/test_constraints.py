@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from llm_api.services.prompts.constraints.constraints import find_locks
+from llm_api.services.prompts.constraints.constraints import find_constraints
 
 SHOWN = {
     "counts": [
@@ -72,7 +72,7 @@ TABLE = [(kind, *case) for kind, cases in SHOWN.items() for case in cases]
 
 @pytest.mark.parametrize(("kind", "prompt", "expected"), TABLE)
 def test_what_is_fixed_is_found(kind: str, prompt: str, expected: list[str]) -> None:
-    assert find_locks(prompt).as_words().get(kind, []) == expected
+    assert find_constraints(prompt).as_words().get(kind, []) == expected
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_what_is_fixed_is_found(kind: str, prompt: str, expected: list[str]) -> 
     ],
 )
 def test_people_are_told_from_what_only_sounds_like_them(prompt: str, expected: bool) -> None:  # noqa: FBT001  # a parameter of the table
-    assert find_locks(prompt).mentions_person is expected
+    assert find_constraints(prompt).mentions_person is expected
 
 
 METAMORPHIC = {
@@ -104,19 +104,22 @@ METAMORPHIC = {
 def test_the_writing_does_not_change_what_is_fixed(name: str) -> None:
     prompt = 'Three red cats left of 2 dogs in a café, a sign "OPEN", oil painting, no cars'
 
-    changed = find_locks(METAMORPHIC[name](prompt))
+    changed = find_constraints(METAMORPHIC[name](prompt))
 
-    assert changed.as_words() == find_locks(prompt).as_words()
+    assert changed.as_words() == find_constraints(prompt).as_words()
 
 
 def test_a_translated_pair_keeps_the_same_counts_and_things() -> None:
-    english, chinese = find_locks("three cats and two umbrellas"), find_locks("三只猫和两把雨伞")
+    english, chinese = (
+        find_constraints("three cats and two umbrellas"),
+        find_constraints("三只猫和两把雨伞"),
+    )
 
     assert [one.value for one in english.counts] == [one.value for one in chinese.counts]
     assert english.objects == chinese.objects
 
 
 def test_a_prompt_is_detailed_from_a_length_on() -> None:
-    assert not find_locks("a cat " * 59).is_detailed
-    assert find_locks("a cat " * 60).is_detailed
-    assert find_locks("猫在窗台上睡觉，" * 32).is_detailed
+    assert not find_constraints("a cat " * 59).is_detailed
+    assert find_constraints("a cat " * 60).is_detailed
+    assert find_constraints("猫在窗台上睡觉，" * 32).is_detailed

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.services.prompts.strategies.guided_decoding import GuidedForm
-from llm_api.services.prompts.strategies.instructions import InstructedForm
+from llm_api.services.prompts.strategies.guided_decoding import GuidedStrategy
+from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.text.cleaning import clean
-from llm_api.services.prompts.validation import Judge
+from llm_api.services.prompts.validation import RewriteValidator
 from tests.services.prompts.asking import KINDS, completion_of, task_of
 
-FORM = GuidedForm(Judge(InstructedForm().instructions))
+FORM = GuidedStrategy(RewriteValidator(InstructedStrategy().instructions))
 PROMPTS = {
     "english": "a cat sitting on a chair",
     "sentence": "A cat sits on a chair.",

@@ -6,11 +6,11 @@ from typing import Any
 import pytest
 
 from llm_api.services.prompts.checks.violations import violation
-from llm_api.services.prompts.strategies.instructions import InstructedForm
+from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 from llm_api.services.prompts.task import Task
 from tests.services.prompts.asking import KINDS, completion_of, task_of
 
-FORM = InstructedForm()
+FORM = InstructedStrategy()
 
 HOSTILE = [
     "a cat",
