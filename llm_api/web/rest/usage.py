@@ -8,8 +8,9 @@ from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
-from flask import Response, request
+from flask import Response, g, request
 
+from llm_api.domain.access import ApiKey
 from llm_api.domain.safe_text import PRINTABLE
 from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery
 from llm_api.errors import Forbidden
@@ -21,7 +22,7 @@ from llm_api.services.usage.report_query import (
     ReportArguments,
 )
 from llm_api.services.usage.reports import as_rows, described
-from llm_api.web.request.context import request_state, services
+from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
 from llm_api.web.schema_fields import UNKNOWN, FieldProblem, invalid_request
 from llm_api.web.smorest import Blueprint
@@ -98,7 +99,7 @@ def usage() -> Response:
 
 def _of_caller(query: UsageQuery) -> UsageQuery:
     """Leave out what is none of the caller's business; raises Forbidden."""
-    key = request_state().key
+    key: ApiKey | None = g.request_state.key
     if key is None or key.is_admin:
         return query
     if query.filters.get("key", key.id) != key.id:

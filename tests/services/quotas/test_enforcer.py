@@ -12,7 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
-from llm_api.domain.calls import Caller, ModelRequest, TokenUsage
+from llm_api.domain.calls import Attempt, Caller, CallReport, ModelRequest, TokenUsage
 from llm_api.errors import ApiError, Forbidden, RateLimited, Unavailable
 from llm_api.services.pricing import Price, PriceList
 from llm_api.services.quotas.budgets import BudgetService
@@ -217,7 +217,9 @@ def test_what_a_call_took_beyond_its_needs_is_counted_after_it(
     enforcer = enforcer_of(Limits(tokens_per_minute=25))
 
     with enforcer.acquire(HERE, count.caller(), count.needs, is_streamed=False) as grant:
-        grant.settle(taken)
+        assert grant is not None
+        usage = TokenUsage(taken, 0, "upstream")
+        grant.settle(CallReport((Attempt("fast", "fast", "scripted"),), usage=usage))
 
     assert reason_of(enforcer, count.caller()) == reason
 
@@ -229,6 +231,7 @@ def test_the_limit_that_is_closer_is_told_of(count: Counter) -> None:
     limits = []
     for at in models:
         with enforcer.acquire(at, count.caller(), count.needs, is_streamed=False) as lease:
+            assert lease is not None
             limits.append(lease.limits)
 
     assert [known["tokens"].limit for known in limits] == [30, 100]
