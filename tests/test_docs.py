@@ -16,6 +16,7 @@ PAGES = sorted(
     for pattern in ("*.md", "docs/**/*.md", "config/*.md", "examples/*.md", "findings/*.md")
     for path in PROJECT_ROOT.glob(pattern)
 )
+FINDINGS = sorted((PROJECT_ROOT / "findings").glob("*.sh"))
 MAX_README_WORDS = 900
 FOUND = collect(PROJECT_ROOT / "llm_api")
 TABLE = explained(PROJECT_ROOT)
@@ -95,3 +96,17 @@ def test_the_rooms_of_contributing_exist_and_are_complete() -> None:
 
     assert packages <= rooms
     assert all((PROJECT_ROOT / room).is_dir() for room in rooms)
+
+
+@pytest.mark.parametrize("script", FINDINGS, ids=lambda path: path.stem)
+def test_a_finding_says_what_it_shows(script: Path) -> None:
+    head = script.read_text("utf-8").partition("set -euo pipefail")[0]
+    listed = (script.parent / "README.md").read_text("utf-8")
+
+    assert f"]({script.name})" in listed
+    assert re.findall(r"^# (\w+)  ", head, re.MULTILINE) == [
+        "Software",
+        "Expected",
+        "Observed",
+        "Output",
+    ]
