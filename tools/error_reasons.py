@@ -6,6 +6,7 @@ an assignment to a name or attribute `reason`.
 """
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from pathlib import Path
 from llm_api import errors
 
 PARAMETER = "reason"
+_WORD = re.compile("[a-z][a-z0-9_]*")  # the doctor gives reasons in sentences
 
 
 @dataclass(slots=True)
@@ -99,6 +101,18 @@ def _reason_positions(trees: list[ast.Module]) -> dict[str, int]:
                 name = owner if is_constructor and owner else function.name
                 is_method = bool(names) and names[0] in {"self", "cls"}
                 positions[name] = names.index(PARAMETER) - is_method
+        positions = _field_positions(tree) | positions
+    return positions
+
+
+def _field_positions(tree: ast.Module) -> dict[str, int]:
+    """Return the same for classes whose constructors are made of their annotated fields."""
+    positions = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef) and (node.decorator_list or node.bases):
+            fields = [_name(part.target) for part in node.body if isinstance(part, ast.AnnAssign)]
+            if PARAMETER in fields:
+                positions[node.name] = fields.index(PARAMETER)
     return positions
 
 
@@ -173,7 +187,8 @@ def _is_table(function: ast.expr) -> bool:
 def _words(value: ast.expr | None) -> list[str]:
     """Return the literals that an expression can be: itself, or a branch of a conditional."""
     if isinstance(value, ast.Constant):
-        return [value.value] if isinstance(value.value, str) else []
+        is_word = isinstance(value.value, str) and _WORD.fullmatch(value.value)
+        return [str(value.value)] if is_word else []
     if isinstance(value, ast.IfExp):
         return _words(value.body) + _words(value.orelse)
     if isinstance(value, ast.BoolOp):
