@@ -1,8 +1,9 @@
 """Finds every error reason in the source code, with the error class that carries it.
 
-A reason reaches an error in one of three ways, and all three are read from the syntax tree: as a
-literal for a parameter named `reason`, as an entry of a table whose name ends in `REASONS`, or as
-an assignment to a name or attribute `reason`.
+A reason reaches an error in one of four ways, and all are read from the syntax tree: as a literal
+for a parameter named `reason`, or as its default; as an entry of a table whose name ends in
+`REASONS`; as an assignment to a name or attribute `reason`; or as the result of a function whose
+name begins with `reason_`.
 """
 
 import ast
@@ -153,6 +154,8 @@ def _literals(
                 yield _words(node.args[1]), "", {}
         elif isinstance(node, ast.Assign | ast.AnnAssign):
             yield _assigned(node), "", {}
+        elif isinstance(node, ast.FunctionDef):
+            yield _returned(node) + _default(node), "", {}
 
 
 def _super_owners(tree: ast.Module) -> dict[ast.Call, str]:
@@ -174,6 +177,23 @@ def _assigned(node: ast.Assign | ast.AnnAssign) -> list[str]:
     if isinstance(node.value, ast.Dict) and any(name.endswith("REASONS") for name in names):
         return [word for value in node.value.values for word in _words(value)]
     return []
+
+
+def _returned(function: ast.FunctionDef) -> list[str]:
+    if not function.name.lstrip("_").startswith(f"{PARAMETER}_"):
+        return []
+    returns = [node for node in ast.walk(function) if isinstance(node, ast.Return)]
+    return [word for node in returns for word in _words(node.value)]
+
+
+def _default(function: ast.FunctionDef) -> list[str]:
+    arguments = function.args
+    with_default = arguments.args[len(arguments.args) - len(arguments.defaults) :]
+    pairs = [
+        *zip(with_default, arguments.defaults, strict=True),
+        *zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True),
+    ]
+    return [word for name, value in pairs if name.arg == PARAMETER for word in _words(value)]
 
 
 def _is_table(function: ast.expr) -> bool:
