@@ -12,7 +12,7 @@ from sqlalchemy import MetaData, NullPool, Table, create_engine, select
 
 from llm_api.app import close_app, create_app
 from llm_api.settings.settings import PROJECT_ROOT, Settings
-from llm_api.storage.sql import migrate
+from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 
 pytest_plugins = ["tests.support.databases"]
@@ -82,7 +82,7 @@ def app_of(settings_of: SettingsOf) -> Iterator[AppOf]:
 
     def build(env: Mapping[str, str]) -> Flask:
         settings = settings_of(env)
-        migrate.upgrade(settings.database_url, PROJECT_ROOT)
+        give_schema(settings.database_url)
         app = create_app(settings)
         app.config["DATABASE_OF_THE_TEST"] = settings.database_url
         apps.append(app)

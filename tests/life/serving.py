@@ -12,11 +12,10 @@ from typing import Any, Self
 
 import requests
 
-from llm_api.storage.sql import migrate
 from tests.storage.checkout import fast_upstream, own_service
 from tests.support.live import LiveAnswer
 from tests.support.raw import request_bytes
-from tests.support.service import REPOSITORY_ROOT, Service
+from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 
@@ -39,9 +38,7 @@ def prepared(
     """Prepare a service; `conf` comes before gunicorn.conf.py, `program` behind wsgi.py."""
     settings = {} if upstream is None else fast_upstream(upstream.url)
     settings |= {"RATE_LIMIT": "1000000/minute", **(env or {})}
-    service = own_service(directory, settings, migrates=False)
-    if migrates:  # here, because a process for it takes longer than many a test
-        migrate.upgrade(service.env["DATABASE_URL"], REPOSITORY_ROOT)
+    service = own_service(directory, settings, migrates=migrates)
     for name, before, behind in [("gunicorn.conf.py", conf, ""), ("wsgi.py", "", program)]:
         path = directory / "project" / name
         path.write_text(f"{before}\n{path.read_text()}\n{behind}")

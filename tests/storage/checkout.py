@@ -38,7 +38,7 @@ def own_service(
 ) -> Service:
     """Prepare a service from a copy of the project below `directory`."""
     root = copy_project(directory / "project")
-    return Service(directory, env, root=root, migrates=migrates)
+    return Service(directory, env, root=root, schema="copied" if migrates else "none")
 
 
 def fast_upstream(url: str) -> dict[str, str]:
