@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults.gateway import Gateway, faulty_service, held_to_all_invariants
 from tests.support.service import Service
+from tests.support.timings import SHIPPED, Timings
 from tests.support.upstream import ScriptedUpstream
 
 
@@ -23,6 +24,12 @@ def service_env() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
+def timings() -> Timings:
+    """Keep the times that are shipped; a module may have a fixture of its own."""
+    return SHIPPED
+
+
+@pytest.fixture(scope="module")
 def prelude() -> str:
     """Run nothing before the service's own program; a module may have a fixture of its own."""
     return ""
@@ -33,11 +40,12 @@ def service(
     tmp_path_factory: pytest.TempPathFactory,
     upstream: ScriptedUpstream,
     service_env: Mapping[str, str],
+    timings: Timings,
     prelude: str,
 ) -> Iterator[Service]:
     """Run the service of the module."""
     directory = tmp_path_factory.mktemp("faults")
-    prepared = faulty_service(directory, upstream, service_env)
+    prepared = faulty_service(directory, upstream, service_env, timings)
     program = directory / "project" / "wsgi.py"
     program.write_text(prelude + program.read_text())
     with prepared as running:

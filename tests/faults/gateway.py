@@ -13,6 +13,7 @@ import pytest
 from tests.support.live import LiveAnswer
 from tests.support.raw import request_bytes
 from tests.support.service import Service
+from tests.support.timings import SHIPPED, Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.web.refusals import CHAT, CHATS, JSON_TYPE, Refusal, good_body, read_refusal
@@ -162,9 +163,14 @@ def _head(row: Mapping[str, Any]) -> Row:
     return row["status"], row["reason"], row["attempts"]
 
 
-def faulty_service(directory: Path, upstream: ScriptedUpstream, env: Mapping[str, str]) -> Service:
+def faulty_service(
+    directory: Path,
+    upstream: ScriptedUpstream,
+    env: Mapping[str, str],
+    timings: Timings = SHIPPED,
+) -> Service:
     """Prepare a service on the upstream, with one worker and routes that show its inside."""
-    service = streaming_service(directory, upstream, **env)
+    service = streaming_service(directory, upstream, timings=timings, **env)
     with (directory / "project" / "wsgi.py").open("a") as program:
         program.write(_ROUTE)
     return service

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.support.service import REPOSITORY_ROOT, Service
+from tests.support.timings import SHIPPED, Timings
 
 _FOLDERS = ("llm_api", "config", "migrations")
 _FILES = ("wsgi.py", "gunicorn.conf.py")
@@ -34,10 +35,16 @@ def copy_project(target: Path) -> Path:
 
 
 def own_service(
-    directory: Path, env: Mapping[str, str] | None = None, *, migrates: bool = True
+    directory: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    migrates: bool = True,
+    timings: Timings = SHIPPED,
 ) -> Service:
     """Prepare a service from a copy of the project below `directory`."""
     root = copy_project(directory / "project")
+    program = root / "wsgi.py"
+    program.write_text(timings.prelude() + program.read_text())
     return Service(directory, env, root=root, schema="copied" if migrates else "none")
 
 

@@ -14,6 +14,7 @@ from tests.support.live import LiveAnswer
 from tests.support.raw import request_bytes
 from tests.support.replies import Event, chunk
 from tests.support.service import Service
+from tests.support.timings import SHIPPED, Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.web.refusals import COMPLETIONS, JSON_TYPE, Refusal, good_body, read_refusal
@@ -50,7 +51,9 @@ def inside():
 """
 
 
-def streaming_service(directory: Path, upstream: ScriptedUpstream, **env: str) -> Service:
+def streaming_service(
+    directory: Path, upstream: ScriptedUpstream, *, timings: Timings = SHIPPED, **env: str
+) -> Service:
     """Prepare a service on the upstream, with one worker and a route that shows its inside."""
     settings = {
         "FAST_LLM_API_URL": upstream.url,
@@ -60,7 +63,7 @@ def streaming_service(directory: Path, upstream: ScriptedUpstream, **env: str) -
         "WEB_CONCURRENCY": "1",
         "CIRCUIT_BREAKER": "false",
     }
-    service = own_service(directory, settings | env)
+    service = own_service(directory, settings | env, timings=timings)
     with (directory / "project" / "wsgi.py").open("a") as program:
         program.write(_ROUTE)
     return service
