@@ -24,11 +24,8 @@ from tests.web.refusals import JSON_TYPE, read_raw_refusal
 Send = Callable[[str, str, bytes], RawResponse]
 MANY = 100_000
 IN_PROCESS, UNDER_GUNICORN = 1_000, 100
-# The application and its upstream are the same for all bodies of a test, and the time is bounded
-# by their number.
-hostile = settings(
-    deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+# The application and its upstream are the same for all bodies of a test.
+hostile = settings(suppress_health_check=list(HealthCheck))
 REPORT_ARGUMENTS = (
     "since",
     "until",
