@@ -80,6 +80,7 @@ def hold_to(document: Mapping[str, Any], send: Send, *, examples: int) -> None:
     check()
 
 
+@pytest.mark.more
 def test_any_body_gets_a_documented_answer(send: Send, app: Flask) -> None:
     hold_to(app.test_client().get("/openapi.json").get_json(), send, examples=IN_PROCESS)
 
@@ -98,6 +99,7 @@ def test_any_body_gets_a_documented_answer_under_gunicorn(worked: Gateway) -> No
     hold_to(document.json, ask, examples=UNDER_GUNICORN)
 
 
+@pytest.mark.more
 @settings(hostile, max_examples=IN_PROCESS)
 @given(
     arguments=st.lists(

@@ -48,6 +48,11 @@ class Sdk:
         before = [self.package] if self.package else []
         return [str(self.runtime), str(_HERE / self.program), *before, steps]
 
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether the environment of the tests has it."""
+        return self.runtime == Path(sys.executable)
+
     def require(self) -> None:
         """Raise NotRun where the SDK is not installed."""
         if not self.runtime.exists():
