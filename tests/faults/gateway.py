@@ -13,11 +13,11 @@ import pytest
 from tests.support.live import LiveAnswer
 from tests.support.raw import request_bytes
 from tests.support.service import Service
-from tests.support.timings import SHIPPED, Timings
+from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.web.refusals import CHAT, CHATS, JSON_TYPE, Refusal, good_body, read_refusal
-from tests.web.streams import PATIENCE, held_to_invariants, inside, streaming_service
+from tests.web.streams import MANY_REPEATS, PATIENCE, held_to_invariants, inside, streaming_service
 
 ValidationResult = tuple[int, str, str, bool]
 Row = tuple[str, str | None, int]
@@ -167,7 +167,7 @@ def faulty_service(
     directory: Path,
     upstream: ScriptedUpstream,
     env: Mapping[str, str],
-    timings: Timings = SHIPPED,
+    timings: Timings = MANY_REPEATS,
 ) -> Service:
     """Prepare a service on the upstream, with one worker and routes that show its inside."""
     service = streaming_service(directory, upstream, timings=timings, **env)

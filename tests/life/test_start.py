@@ -119,7 +119,7 @@ def test_h13_without_its_database_the_service_serves_and_keeps_the_rows(
     away = tmp_path / "away"
     away.write_text("a file where the database's folder should be")
     env = {"DATABASE_URL": f"sqlite:///{away}/usage.db"}
-    with prepared(tmp_path, upstream, env, migrates=False) as service:
+    with prepared(tmp_path, upstream, env, schema="none") as service:
         ready = get(service, "/readyz")
         for _ in range(3):
             assert chat(service).status_code == 200

@@ -8,7 +8,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.service import REPOSITORY_ROOT, Service
+from tests.support.service import REPOSITORY_ROOT, Schema, Service
 from tests.support.timings import SHIPPED, Timings
 
 _FOLDERS = ("llm_api", "config", "migrations")
@@ -38,14 +38,14 @@ def own_service(
     directory: Path,
     env: Mapping[str, str] | None = None,
     *,
-    migrates: bool = True,
+    schema: Schema = "copied",
     timings: Timings = SHIPPED,
 ) -> Service:
     """Prepare a service from a copy of the project below `directory`."""
     root = copy_project(directory / "project")
     program = root / "wsgi.py"
     program.write_text(timings.prelude() + program.read_text())
-    return Service(directory, env, root=root, schema="copied" if migrates else "none")
+    return Service(directory, env, root=root, schema=schema)
 
 
 def fast_upstream(url: str) -> dict[str, str]:

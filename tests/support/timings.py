@@ -13,6 +13,7 @@ CONSTANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "body": ("llm_api.web.request.body:BODY_TIMEOUT",),
         "silence": ("llm_api.upstream.client:SILENCE", "llm_api.web.idempotency:SILENCE"),
         "silence_check": ("llm_api.upstream.client:_TICK_S",),
+        "retry_window": ("llm_api.upstream.resilience.retry_budget:WINDOW_S",),
         "open_circuit": ("llm_api.upstream.resilience.circuit_breaker:OPEN_S",),
         "fresh_key": ("llm_api.services.keys.authenticator:FRESH_S",),
         "away_counts": ("llm_api.services.quotas.rate_counter:_PAUSE_S",),
@@ -37,7 +38,8 @@ class Timings:
     """Seconds; the defaults are what is shipped.
 
     body: for a request's body to arrive. silence: until a stream is filled with a ping, which is
-    seen every `silence_check`. open_circuit: until an upstream that fails is tried again.
+    seen every `silence_check`. retry_window: how long a repeat counts against the budget for them;
+    with 0.0 there is always one left. open_circuit: until an upstream that fails is tried again.
     fresh_key: until a key is looked up again. away_counts, away_redis: until a store that failed is
     asked again. claim: how long a killed process holds a repeated call, unless it renews that every
     `claim_renewal`. orphan_check: between two looks for the rows of killed workers.
@@ -46,6 +48,7 @@ class Timings:
     body: float = 15.0
     silence: float = 15.0
     silence_check: float = 5.0
+    retry_window: float = 10.0
     open_circuit: float = 30.0
     fresh_key: float = 30.0
     away_counts: float = 10.0
