@@ -23,11 +23,10 @@ from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 from llm_api.storage import BudgetStore, StoreError
 from llm_api.storage.redis.concurrency import MemoryConcurrency
-from llm_api.storage.sql import migrate
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from tests.services.calls import AnsweringUpstream, ListSink, client_of
-from tests.support.service import REPOSITORY_ROOT
+from tests.support.schema import give_schema
 
 NEEDS = TokenEstimate(6, 4)
 KEY = ApiKey("key_1", "shop")
@@ -69,7 +68,7 @@ def count() -> Counter:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlBudgets]:
     """Open a store of budgets."""
     url = f"sqlite:///{tmp_path_factory.mktemp('budgets') / 'budgets.db'}"
-    migrate.upgrade(url, REPOSITORY_ROOT)
+    give_schema(url)
     engine = make_engine(url)
     yield SqlBudgets(engine)
     engine.dispose()
