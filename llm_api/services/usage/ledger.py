@@ -88,7 +88,7 @@ def _begun(destination: Destination, caller: Caller) -> UsageRecord:
         request_id=caller.request_id,
         created_at=datetime.now(UTC),
         route=caller.route,
-        model_asked=destination.model_asked,
+        requested_model=destination.model_asked,
         model=destination.model,
         upstream=destination.upstream.name,
         tags=caller.tags,
@@ -184,7 +184,7 @@ class UsageLedger:
             model=last.model,
             upstream=last.upstream,
             attempts=call.attempts,
-            tries=[_shown(attempt) for attempt in call.tries],
+            attempts_detail=[_shown(attempt) for attempt in call.tries],
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
@@ -195,7 +195,7 @@ class UsageLedger:
             currency=currency,
             first_token_ms=_ms(timing.first_token),
             upstream_ms=_ms(timing.upstream),
-            own_ms=_ms(max(0.0, total - timing.queue - timing.upstream)),
+            overhead_ms=_ms(max(0.0, total - timing.queue - timing.upstream)),
             total_ms=_ms(total),
         )
 

@@ -47,6 +47,13 @@ class ResumableMySQLImpl(MySQLImpl):
         if column.name in self._columns(table_name):
             super().drop_column(table_name, column, **options)
 
+    def alter_column(
+        self, table_name: str, column_name: str, *, name: str | None = None, **options: Any
+    ) -> None:
+        """Change a column, or rename it to `name` unless that was done."""
+        if name is None or name not in self._columns(table_name):
+            super().alter_column(table_name, column_name, name=name, **options)
+
     def create_index(self, index: sa.Index, **options: Any) -> None:
         """Create an index."""
         if index.name not in self._indexes(index):

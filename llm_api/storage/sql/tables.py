@@ -11,7 +11,7 @@ from sqlalchemy.dialects import mysql
 from llm_api.storage.sums import SUMS
 
 # The migration that makes this schema.
-REVISION = "0005"
+REVISION = "0006"
 
 metadata = sa.MetaData()
 
@@ -25,7 +25,7 @@ usage = sa.Table(
     sa.Column("request_id", sa.String(64), primary_key=True),
     sa.Column("created_at", Moment, nullable=False, index=True, comment="UTC"),
     sa.Column("route", sa.String(64), nullable=False),
-    sa.Column("model_asked", sa.String(256), nullable=True),
+    sa.Column("requested_model", sa.String(256), nullable=True),
     sa.Column("model", sa.String(256), nullable=False),
     sa.Column("upstream", sa.String(64), nullable=False),
     sa.Column("status", sa.String(32), nullable=False),
@@ -36,14 +36,16 @@ usage = sa.Table(
     sa.Column("usage_source", sa.String(16), nullable=False),
     sa.Column("upstream_ms", sa.BigInteger(), nullable=True),
     sa.Column("total_ms", sa.BigInteger(), nullable=True),
-    sa.Column("tries", sa.JSON(), nullable=True, comment="Every attempt: where, and its end"),
+    sa.Column(
+        "attempts_detail", sa.JSON(), nullable=True, comment="Every attempt: where, and its end"
+    ),
     sa.Column("key_id", sa.String(64), nullable=True),
     sa.Column("http_status", sa.Integer(), nullable=True),
     sa.Column("cached_tokens", sa.BigInteger(), nullable=True),
     sa.Column("reasoning_tokens", sa.BigInteger(), nullable=True),
     sa.Column("images", sa.BigInteger(), nullable=True),
     sa.Column("first_token_ms", sa.BigInteger(), nullable=True),
-    sa.Column("own_ms", sa.BigInteger(), nullable=True),
+    sa.Column("overhead_ms", sa.BigInteger(), nullable=True),
     sa.Column("cost_micro", sa.BigInteger(), nullable=True, comment="Millionths of the currency"),
     sa.Column("currency", sa.String(3), nullable=True),
     sa.Column("tags", sa.String(512), nullable=False, server_default=""),

@@ -75,12 +75,14 @@ def test_tables_hold_any_character_on_a_server_set_to_utf8mb3(
 def test_a_row_of_four_byte_characters_comes_back(
     store: SqlUsageStore, mariadb_database: str
 ) -> None:
-    record = ended("req_🙂", model="𠮷🙂" * 128, model_asked="👨‍👩‍👧", tags=",🏷️,𠮷,", key_id="🔑")
+    record = ended(
+        "req_🙂", model="𠮷🙂" * 128, requested_model="👨‍👩‍👧", tags=",🏷️,𠮷,", key_id="🔑"
+    )
 
     store.add([record])
 
     (row,) = stored_rows(mariadb_database)
-    kept = [row[name] for name in ("request_id", "model", "model_asked", "tags", "key_id")]
+    kept = [row[name] for name in ("request_id", "model", "requested_model", "tags", "key_id")]
     assert kept == [record.request_id, record.model, "👨‍👩‍👧", ",🏷️,𠮷,", "🔑"]
 
 

@@ -50,7 +50,7 @@ def test_calls_and_probes_at_once_meet_no_error(service: Service) -> None:
         assert set(answers) == {(200, True)}
 
     wait_until(lambda: len(service.usage_rows()) == CALLS, 10, service.log)
-    assert {row["model_asked"] for row in service.usage_rows()} == {"模型🙂"}
+    assert {row["requested_model"] for row in service.usage_rows()} == {"模型🙂"}
     assert "usage rows wait" not in service.log()
 
 
