@@ -44,4 +44,4 @@ def test_a_locked_table_of_mariadb_is_told(mariadb_database: str) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("LOCK TABLES usage_daily WRITE")
 
-        assert "holds the tables locked" in said_of_database(mariadb_database)
+        assert "locked by another process" in said_of_database(mariadb_database)

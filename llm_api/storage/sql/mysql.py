@@ -1,4 +1,4 @@
-"""What MySQL and MariaDB need: connections, tables, and their errors in words."""
+"""What MySQL and MariaDB need: connections, table options and error codes."""
 
 import ssl
 from typing import Any
@@ -24,27 +24,6 @@ _BOUNDS = (
     ", innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
     " /*M!100101 , max_statement_time = {s} */ /*!50708 , max_execution_time = {ms} */"
 )
-# MySQL's error codes: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
-NO_TABLE = ER.NO_SUCH_TABLE
-_SENTENCES = {
-    1040: "The database has no free connection.",
-    1044: "The database's user lacks a right on the database.",
-    1045: "The database refused the user or the password.",
-    1046: "DATABASE_URL names no database on the server.",
-    1049: "The server has no database of that name.",
-    1142: "The database's user lacks a right on the tables.",
-    1205: "The database is locked by another process.",
-    1213: "The database broke off a transaction that stood in the way of another.",
-    1290: "The database can be read, and not written.",
-    1698: "The database refused the user or the password.",
-    1836: "The database can be read, and not written.",
-    1969: "The database did not answer in time.",
-    2003: "The database cannot be reached.",
-    2006: "The connection to the database broke off.",
-    2013: "The connection to the database broke off.",
-    2061: "The server has no TLS, and no log-in that works without it.",
-    3024: "The database did not answer in time.",
-}
 
 
 def make_mysql_engine(url: sa.URL, *, connect_timeout: int, statement_timeout: int) -> Engine:
@@ -116,9 +95,3 @@ def code_of(cause: BaseException) -> int | None:
     if isinstance(cause, pymysql.err.Error) and cause.args and isinstance(cause.args[0], int):
         return cause.args[0]
     return None
-
-
-def sentence_of(cause: BaseException) -> str | None:
-    """Say what an error of MySQL means, without what its text quotes."""
-    code = code_of(cause)
-    return None if code is None else _SENTENCES.get(code)

@@ -72,7 +72,10 @@ class ResumableMySQLImpl(MySQLImpl):
 
     def _indexes(self, index: sa.Index) -> set[str | None]:
         table = "" if index.table is None else index.table.name
-        return {found["name"] for found in self._inspector().get_indexes(table)}
+        inspector = self._inspector()
+        if not inspector.has_table(table):
+            return set()
+        return {found["name"] for found in inspector.get_indexes(table)}
 
     def _inspector(self) -> sa.Inspector:
         if self.connection is None:

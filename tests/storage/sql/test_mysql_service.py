@@ -64,7 +64,7 @@ def test_calls_wait_for_a_database_that_is_away_and_are_kept(
         mariadb.start()
 
     assert answered.status_code == 200
-    assert "The database cannot be reached." in said
+    assert "The database cannot be reached: " in said
     wait_until(lambda: len(service.usage_rows()) == 1, 30, service.log)
 
 
