@@ -77,15 +77,18 @@ def _add_create(group: AppGroup, settings: Settings) -> None:
         help="Allowed route, such as /v1/*.  [default: all]",
     )
     @click.option("--requests", type=_REQUESTS, help="Limit such as 60/minute;5000/day.")
-    @click.option("--tokens-per-minute", type=_AT_LEAST_ONE)
-    @click.option("--concurrent-requests", type=_AT_LEAST_ONE)
-    @click.option("--concurrent-streams", type=_AT_LEAST_ONE)
+    @click.option("--tokens-per-minute", type=_AT_LEAST_ONE, help="Limit of tokens.")
+    @click.option("--concurrent-requests", type=_AT_LEAST_ONE, help="Limit of calls.")
+    @click.option("--concurrent-streams", type=_AT_LEAST_ONE, help="Limit of streams.")
     @click.option(
         "--budget", "budgets", type=_BUDGET, multiple=True, help='Budget such as "5 CNY/day".'
     )
     @click.option("--tag", "tags", type=_TAG, multiple=True, help="Label for all of its calls.")
     def create(**options: Any) -> None:
-        """Create a key and print its secret, which cannot be shown again."""
+        """Create a key and print its secret.
+
+        The secret is not stored and cannot be printed again.
+        """
         if len(options["tags"]) > formats.MAX_TAGS:
             raise click.BadParameter(
                 f"at most {formats.MAX_TAGS} can be given.", param_hint="--tag"
@@ -112,7 +115,10 @@ def _add_rotate(group: AppGroup, settings: Settings) -> None:
     @click.argument("key_id", metavar="ID")
     @click.option("--overlap", type=_OVERLAP, default="24h", show_default=True)
     def rotate(key_id: str, overlap: timedelta) -> None:
-        """Issue another secret for a key; the former one stays valid for the overlap."""
+        """Issue another secret for a key.
+
+        The former one stays valid for the overlap, such as 24h, 7d or 0.
+        """
         with _service(settings) as keys:
             _print(keys.rotate(key_id, overlap))
 

@@ -1,9 +1,7 @@
-"""Examines the database and the spool's disk, for `flask doctor`. It changes nothing."""
+"""Checks of the database: connection, schema and writing. They change nothing."""
 
 import contextlib
 import secrets
-import shutil
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +9,7 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic.script import ScriptDirectory
 
-from llm_api.diagnostics.results import CheckResult, fail, ok, warn
+from llm_api.diagnostics.results import CheckResult, fail, ok
 from llm_api.domain.usage import UsageRecord
 from llm_api.storage import StoreError
 from llm_api.storage.sql.engine import make_engine
@@ -19,27 +17,27 @@ from llm_api.storage.sql.errors import explain
 from llm_api.storage.sql.rollups import add_to_rollups
 from llm_api.storage.sql.tables import usage
 
-_LOW_BYTES = 500 << 20
-_OUT_BYTES = 20 << 20
-_WAITING_BYTES = 64 << 20  # about half a day of an outage under light traffic
 _UPGRADE = "Run `flask --app wsgi db upgrade`."
 
 
-class DatabaseExamination:
-    """Looks at the database of the usage rows."""
+class DatabaseChecks:
+    """The checks of one database."""
 
     def __init__(self, url: str, root: Path) -> None:
-        """Connect to nothing yet; `root` has the folder `migrations`."""
+        """Check the database at `url` (see DATABASE_URL) against the migrations.
+
+        `root` is the folder of the installation, which has `migrations`. Nothing is connected yet.
+        """
         self._url = url
         self._root = root
 
     def reachable(self) -> CheckResult:
-        """Connect, without making the file of a SQLite database."""
+        """Check that the database can be connected to; a SQLite file is not created."""
         url = sa.make_url(self._url)
         is_sqlite = url.get_backend_name() == "sqlite"
         try:
-            if is_sqlite and (trouble := _file_trouble(url.database)):
-                return trouble
+            if is_sqlite and (problem := _file_problem(url.database)):
+                return problem
             with self._connected() as connection:
                 connection.execution_options(llm_api_reads=True).execute(sa.select(1))
                 is_mariadb = getattr(connection.dialect, "is_mariadb", False)
@@ -49,10 +47,10 @@ class DatabaseExamination:
             return ok("SQLite opens its file.")
         names = {"postgresql": "PostgreSQL"}
         name = names.get(url.get_backend_name(), "MariaDB" if is_mariadb else "MySQL")
-        return ok(f"{name} lets the service in.")
+        return ok(f"{name} accepts the connection.")
 
     def schema(self) -> CheckResult:
-        """Compare the database's revision with the newest migration."""
+        """Check that the database has the revision of the newest migration."""
         scripts = ScriptDirectory(str(self._root / "migrations"))
         known = {script.revision for script in scripts.walk_revisions()}
         try:
@@ -79,7 +77,7 @@ class DatabaseExamination:
             return set(connection.scalars(sa.select(version.c.version_num)))
 
     def writable(self) -> CheckResult:
-        """Insert a row, add it to the sums, and take it back before anybody can see it."""
+        """Check that a usage row and its sums can be inserted; they are rolled back."""
         record = UsageRecord(
             f"doctor-{secrets.token_hex(8)}", datetime.now(UTC), "doctor", None, "none", "none"
         )
@@ -104,8 +102,8 @@ class DatabaseExamination:
             engine.dispose()
 
 
-def _file_trouble(database: str | None) -> CheckResult | None:
-    """Look at the file of a SQLite database before anything opens, and so makes, it."""
+def _file_problem(database: str | None) -> CheckResult | None:
+    """Check the file of a SQLite database before it is opened, which would create it."""
     if not database or database == ":memory:":
         return fail(
             "DATABASE_URL names a database in memory, which every worker has for itself.",
@@ -127,41 +125,3 @@ def _file_trouble(database: str | None) -> CheckResult | None:
 def _explained(error: Exception) -> CheckResult:
     explanation = explain(error)
     return fail(explanation.sentence, explanation.advice)
-
-
-def spool_folder(folder: Path) -> CheckResult:
-    """See whether files can be written where usage rows wait for the database."""
-    try:
-        # What lies in the way of the folder, such as a file, is no folder to write in.
-        with tempfile.TemporaryFile(dir=_existing(folder)) as probe:
-            probe.write(b"\0" * 4096)
-    except OSError:
-        return fail(
-            "No file can be written to the spool folder, instance/spool.",
-            "Make it a folder that the service's user may write to.",
-        )
-    waiting = 0
-    for file in folder.glob("*/*.jsonl"):
-        with contextlib.suppress(FileNotFoundError):  # a worker has just emptied it
-            waiting += file.stat().st_size
-    if waiting > _WAITING_BYTES:
-        return warn(
-            f"{waiting >> 20} MB of usage rows wait for the database.",
-            "See why the database takes none; a running worker writes them as soon as it does.",
-        )
-    return ok("Files can be written.")
-
-
-def spool_space(folder: Path) -> CheckResult:
-    """See how much room is left on the spool's disk."""
-    free = shutil.disk_usage(_existing(folder)).free
-    found = f"{free >> 20} MB are free."
-    advice = "Make room on the disk of instance/spool; without it usage rows are lost."
-    if free < _OUT_BYTES:
-        return fail(found, advice)
-    return warn(found, advice) if free < _LOW_BYTES else ok(found)
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or what the service would make it in."""
-    return next(place for place in (folder, *folder.parents) if place.exists())

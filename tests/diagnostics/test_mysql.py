@@ -3,16 +3,16 @@
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from llm_api.diagnostics.database import DatabaseExamination
-from tests.diagnostics.examining import run_sql, said_of_database
+from llm_api.diagnostics.database import DatabaseChecks
+from tests.diagnostics.checking import run_sql, said_of_database
 from tests.support.mariadb import MariaDbServer
 from tests.support.service import REPOSITORY_ROOT
 
 
 def test_a_mariadb_is_named(mariadb_database: str) -> None:
-    found = DatabaseExamination(mariadb_database, REPOSITORY_ROOT).reachable().found
+    found = DatabaseChecks(mariadb_database, REPOSITORY_ROOT).reachable().found
 
-    assert found == "MariaDB lets the service in."
+    assert found == "MariaDB accepts the connection."
 
 
 def test_an_address_of_mariadb_without_a_database_is_told(mariadb: MariaDbServer) -> None:
