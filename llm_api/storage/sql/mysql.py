@@ -12,14 +12,14 @@ from sqlalchemy.engine import Connection, Engine
 from llm_api.storage.sql.pool import UnpooledThreads
 
 NAMES = ("mysql", "mariadb")
-# In the session of every connection, whatever the server is set to: moments are UTC, what does not
-# fit is refused instead of cut, and tables have transactions.
+# In the session of every connection, whatever the server's settings: times are UTC, values that do
+# not fit are refused and not cut, and tables have transactions.
 _SESSION = (
     "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
     " default_storage_engine = InnoDB"
 )
-# Waits for a lock end first, so that the error names it. Of the comments MariaDB reads the first
-# and bounds every statement, MySQL the second and bounds reads.
+# Waits for a lock time out first, so that the error names the lock. Of the version comments MariaDB
+# runs the first, which bounds every statement, MySQL the second, which bounds reads.
 _BOUNDS = (
     ", innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
     " /*M!100101 , max_statement_time = {s} */ /*!50708 , max_execution_time = {ms} */"
@@ -27,7 +27,12 @@ _BOUNDS = (
 
 
 def make_mysql_engine(url: sa.URL, *, connect_timeout: int, statement_timeout: int) -> Engine:
-    """Make an engine; `statement_timeout` 0 lets statements run without end. Both in seconds.
+    """Create an engine for MySQL or MariaDB.
+
+    Args:
+        url: with any driver name of NAMES; PyMySQL is used.
+        connect_timeout: seconds.
+        statement_timeout: seconds; 0: no bound.
 
     Nothing is pooled: under gevent PyMySQL's socket works only in the thread that opened it, and
     calls come from several. A connection takes 1 ms beside a batch every half second.
@@ -36,10 +41,10 @@ def make_mysql_engine(url: sa.URL, *, connect_timeout: int, statement_timeout: i
     if statement_timeout:
         lock = max(1, statement_timeout - 1)
         session += _BOUNDS.format(lock=lock, s=statement_timeout, ms=statement_timeout * 1000)
-    # Later than the server's own bound, which says what it was; it ends what is frozen or gone.
+    # Later than the server's own bound, whose error is clearer; for servers that hang or are gone.
     socket_timeout = statement_timeout + 1 if statement_timeout else None
     engine = sa.create_engine(
-        # Of the two names that SQLAlchemy has, options of tables are given for this one.
+        # SQLAlchemy has two dialect names; table options are given for this one.
         url.set(drivername="mysql+pymysql"),
         poolclass=UnpooledThreads,
         isolation_level="READ COMMITTED",
@@ -56,7 +61,7 @@ def make_mysql_engine(url: sa.URL, *, connect_timeout: int, statement_timeout: i
 
 
 class _Connection(pymysql.connections.Connection):  # type: ignore[misc]  # it ships no types
-    """A connection that shares its TLS context: making one takes 20 ms, and all the rest 1 ms."""
+    """A connection that shares its TLS context: creating one takes 20 ms, all else 1 ms."""
 
     _contexts: dict[str, ssl.SSLContext] = {}  # noqa: RUF012  # shared on purpose
 
@@ -72,16 +77,16 @@ def _connect(_dialect: object, _record: object, _args: object, options: dict[str
         raise pymysql.err.OperationalError(ER.NO_DB_ERROR, "no database")
     password = options.pop("password", "")
     try:
-        # As bytes: PyMySQL would write a text as Latin-1.
+        # As bytes: PyMySQL encodes a text as Latin-1.
         return _Connection(**options, password=password.encode())
-    except RuntimeError as error:  # it lacks a package for log-ins of MySQL without TLS
+    except RuntimeError as error:  # the package for log-ins of MySQL without TLS is not installed
         raise pymysql.err.OperationalError(CR.CR_AUTH_PLUGIN_ERR, "no TLS") from error
 
 
 def table_options(connection: Connection) -> dict[str, str]:
-    """Return how tables are made: of any characters, and compared sign by sign.
+    """Return options for `create_table`: any characters, compared code point by code point.
 
-    With `utf8mb4_bin`, which both have, names that differ in spaces at the end would be one.
+    `utf8mb4_bin`, which both databases have, ignores trailing spaces.
     """
     if connection.dialect.name not in NAMES:
         return {}
@@ -91,7 +96,7 @@ def table_options(connection: Connection) -> dict[str, str]:
 
 
 def code_of(cause: BaseException) -> int | None:
-    """Return the code of an error of MySQL; None for other databases' errors."""
+    """Return the number of an error of MySQL; None for errors of other databases."""
     if isinstance(cause, pymysql.err.Error) and cause.args and isinstance(cause.args[0], int):
         return cause.args[0]
     return None

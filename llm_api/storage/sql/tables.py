@@ -1,8 +1,8 @@
 """The schema. A change here needs a migration in `migrations/versions/`; a test compares them.
 
-Texts that callers choose can have any characters: on MySQL the tables are made as utf8mb4, whatever
-the server is set to, with the collation of `llm_api.storage.sql.mysql.table_options`. Sums and
-counts are BIGINT, because they outlive 2^31, and money is a whole number of millionths.
+Texts that callers choose can have any characters: on MySQL tables are utf8mb4, whatever the
+server's default, with the collation of `llm_api.storage.sql.mysql.table_options`. Sums and counts
+are BIGINT, as they exceed 2^31, and money is in millionths.
 """
 
 import sqlalchemy as sa
@@ -10,15 +10,15 @@ from sqlalchemy.dialects import mysql
 
 from llm_api.storage.sums import SUMS
 
-# The migration that makes this schema.
+# The migration that creates this schema.
 REVISION = "0006"
 
 metadata = sa.MetaData()
 
-# MySQL's own kind has no fractions of a second.
+# DATETIME of MySQL has whole seconds by default.
 Moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
-# One row for every call that was about to reach an upstream.
+# One row for every call that made at least one attempt at an upstream.
 usage = sa.Table(
     "usage",
     metadata,
@@ -54,7 +54,7 @@ usage = sa.Table(
 
 
 def _rollup(name: str) -> sa.Table:
-    """Make a table of sums: one row for a span of time and all the dimensions."""
+    """Return a table of sums: one row a time span and combination of dimensions."""
     return sa.Table(
         name,
         metadata,
@@ -88,7 +88,7 @@ budget_spending = sa.Table(
     sa.Column("reserved", sa.BigInteger(), nullable=False),
 )
 
-# What calls in progress may take of it, until their usage rows say what they took.
+# Upper bounds of calls in progress, until their usage rows settle them.
 budget_reservations = sa.Table(
     "budget_reservations",
     metadata,
@@ -100,7 +100,7 @@ budget_reservations = sa.Table(
     sa.Column("created_at", Moment, nullable=False, comment="UTC"),
 )
 
-# Who may call. The secret itself is kept nowhere: api_key_secrets has its SHA-256.
+# API keys. Secrets are not stored: api_key_secrets has their SHA-256.
 api_keys = sa.Table(
     "api_keys",
     metadata,
@@ -116,7 +116,7 @@ api_keys = sa.Table(
     sa.Column("budgets", sa.JSON(), nullable=False),
     sa.Column("tags", sa.String(512), nullable=False, server_default=""),
 )
-# After a rotation a key has two of them, until the older one ends.
+# After a rotation a key has two secrets, until the former one expires.
 api_key_secrets = sa.Table(
     "api_key_secrets",
     metadata,
