@@ -89,7 +89,7 @@ def _keys(settings: Settings) -> CheckResult:
             store.close()
     except StoreError as error:
         return fail(str(error), "Correct what the checks of the database say.")
-    usable = sum(key.is_usable(datetime.now(UTC)) for key in keys)
+    usable = sum(key.is_valid(datetime.now(UTC)) for key in keys)
     if not usable:
         return warn(
             "Every call needs a key, and there is no valid one.",

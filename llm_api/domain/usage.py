@@ -1,4 +1,4 @@
-"""The nouns of accounting: the record of a call, and the reports about many."""
+"""Accounting: the record of a call, and reports about many."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -61,17 +61,19 @@ class UsageRecord:
 
 
 def joined_tags(tags: Iterable[str]) -> str:
-    """Write tags as one text, in which each can be found between two commas; `` for none."""
+    """Join tags to one text, in which each is between two commas; no tags are an empty text."""
     names = sorted(set(tags))
     return f",{','.join(names)}," if names else ""
 
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """What a usage report is asked for: whole hours from `since` up to and without `until`, UTC.
+    """A usage report to build.
 
-    `group_by` names dimensions out of `USAGE_DIMENSIONS`, `hour` or `day`; `filters` are values of
-    dimensions.
+    Attributes:
+        since, until: whole hours, timezone-aware; `until` is excluded.
+        group_by: names of `USAGE_DIMENSIONS`, and `hour` or `day`.
+        filters: required values of dimensions, by name.
     """
 
     since: datetime
@@ -86,9 +88,17 @@ USAGE_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status")
 
 @dataclass(slots=True)
 class UsageSums:
-    """What a group of calls comes to. Measured and estimated tokens are never one number.
+    """Sums of a group of calls; measured and estimated tokens are never added up.
 
-    `cost_micro` has a sum for each currency; `unpriced` calls have no known cost.
+    Attributes:
+        group: the value of each dimension of the report.
+        errors: calls whose status is not `ok`.
+        measured_calls, estimated_calls, uncounted_calls: calls by where their token counts come
+            from; those of the last are unknown.
+        measured, estimated: tokens by the names in `TOKENS`.
+        cost_micro: millionths by currency.
+        unpriced: calls of unknown cost.
+        total_ms: milliseconds of all calls together.
     """
 
     group: Mapping[str, str]

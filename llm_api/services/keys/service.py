@@ -86,11 +86,11 @@ class KeyService:
 
     def to_dict(self, key: ApiKey) -> dict[str, Any]:
         """Return a key as JSON, with the formats in which properties are given."""
-        is_usable = key.is_usable(self._now())
+        is_valid = key.is_valid(self._now())
         return {
             "id": key.id,
             "name": key.name,
-            "state": "active" if is_usable else "disabled" if key.disabled_at else "expired",
+            "state": "active" if is_valid else "disabled" if key.disabled_at else "expired",
             "created_at": _time(key.created_at),
             "expires_at": _time(key.expires_at),
             "disabled_at": _time(key.disabled_at),
