@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NoReturn, TypeVar
 
 import flask_smorest
 import marshmallow as ma
-from flask import Request
+from flask import Flask, Request
 from marshmallow import ValidationError
 from webargs.flaskparser import FlaskParser
 
@@ -105,6 +105,14 @@ class StrictParser(FlaskParser):
     """Reads a body with our decoder and raises our error for a wrong one."""
 
     DEFAULT_VALIDATION_STATUS = 400
+    # None: as the schema says.
+    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}  # noqa: RUF012  # webargs declares it so
+
+    def load_querystring(self, req: Request, schema: ma.Schema) -> dict[str, str | list[str]]:  # noqa: ARG002  # webargs' signature
+        """Return the arguments by name; one that was given repeatedly has a list of its values."""
+        return {
+            name: values[0] if len(values) == 1 else values for name, values in req.args.lists()
+        }
 
     def load_json(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ARG002  # webargs' signature
         """Return the decoded body; raises InvalidRequest."""
@@ -116,7 +124,8 @@ class StrictParser(FlaskParser):
         """Raise InvalidRequest."""
         # webargs puts the messages under the place they were read from.
         messages = error.normalized_messages()  # type: ignore[no-untyped-call]  # marshmallow left it out
-        raise invalid_request(messages["json"]) from error
+        (found,) = messages.values()
+        raise invalid_request(found) from error
 
 
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
@@ -145,3 +154,12 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
 
     ERROR_SCHEMA = ErrorSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
+
+    def init_app(self, app: Flask, **options: Any) -> None:
+        """Initialize the document; an empty argument of a query string counts as left out."""
+        super().init_app(app, **options)
+        self.ma_plugin.converter.add_parameter_attribute_function(_allow_empty)
+
+
+def _allow_empty(_: Any, __: ma.fields.Field[Any], *, ret: dict[str, Any]) -> dict[str, bool]:
+    return {"allowEmptyValue": True} if ret["in"] == "query" else {}

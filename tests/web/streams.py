@@ -141,7 +141,7 @@ def row_of(service: Service, answer: LiveAnswer) -> dict[str, Any]:
 
 def rows_of_models(service: Service, *models: str) -> list[dict[str, Any]]:
     """Wait for the usage rows of calls, each to a model that nobody else names."""
-    return _rows(service, "model_asked", models)
+    return _rows(service, "requested_model", models)
 
 
 def _rows(service: Service, column: str, values: Sequence[object]) -> list[dict[str, Any]]:

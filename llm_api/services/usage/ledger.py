@@ -229,7 +229,7 @@ class UsageLedger:
             model=last.model,
             upstream=last.upstream,
             attempts=len(report.attempts),
-            tries=[_described(attempt) for attempt in report.attempts],
+            attempts_detail=[_described(attempt) for attempt in report.attempts],
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
@@ -240,7 +240,7 @@ class UsageLedger:
             currency=currency,
             first_token_ms=_ms(timing.first_token),
             upstream_ms=_ms(timing.upstream),
-            own_ms=_ms(max(0.0, total - timing.queue - timing.upstream)),
+            overhead_ms=_ms(max(0.0, total - timing.queue - timing.upstream)),
             total_ms=_ms(total),
         )
 
@@ -250,7 +250,7 @@ def _begun(destination: Destination, caller: Caller) -> UsageRecord:
         request_id=caller.request_id,
         created_at=datetime.now(UTC),
         route=caller.route,
-        model_asked=destination.requested_model,
+        requested_model=destination.requested_model,
         model=destination.model,
         upstream=destination.upstream.name,
         tags=caller.tags,

@@ -59,7 +59,7 @@ class AccessControl:
             raise _unknown(is_presented=bool(request.environ.get("HTTP_AUTHORIZATION")))
         if request.blueprint == ADMIN and not key.is_admin:
             raise Forbidden("This route needs a key of an admin.", reason="admin_required")
-        if not key.opens(request.path):
+        if not key.allows_route(request.path):
             message = "The API key may not be used for this route."
             raise Forbidden(message, reason="route_not_allowed")
 
