@@ -1,24 +1,25 @@
-"""Every error this service answers with.
+"""Every error that this service responds with.
 
     ApiError
-    ├── InvalidRequest        400  VALIDATION_ERROR
-    │   ├── NotFound          404
-    │   ├── MethodNotAllowed  405
-    │   ├── BodyTooLarge      413
-    │   ├── AddressTooLong    414
-    │   ├── UnsupportedMedia  415
-    │   ├── UnmetExpectation  417
-    │   └── HeadTooLarge      431
-    ├── Unauthorized          401  AUTHENTICATION_ERROR
-    ├── Forbidden             403  AUTHENTICATION_ERROR
-    ├── RateLimited           429  RATE_LIMIT_EXCEEDED
-    └── ServiceError          500  SERVICE_ERROR
-        ├── NotSpoken         501  a part of HTTP that is not spoken here
-        ├── UpstreamFault     502  the upstream answered, wrongly
-        ├── Unavailable       503  no upstream could be asked
-        └── UpstreamTimeout   504  the upstream did not answer in time
+    ├── InvalidRequest                  400  VALIDATION_ERROR
+    │   ├── NotFound                    404
+    │   ├── MethodNotAllowed            405
+    │   ├── BodyTooLarge                413
+    │   ├── UriTooLong                  414
+    │   ├── UnsupportedMedia            415
+    │   ├── ExpectationFailed           417
+    │   └── RequestHeadersTooLarge      431
+    ├── Unauthorized                    401  AUTHENTICATION_ERROR
+    ├── Forbidden                       403  AUTHENTICATION_ERROR
+    ├── RateLimited                     429  RATE_LIMIT_EXCEEDED
+    └── ServiceError                    500  SERVICE_ERROR
+        ├── HttpNotImplemented          501  a part of HTTP that is not supported
+        ├── UpstreamFault               502  the upstream sent an invalid response
+        ├── Unavailable                 503  no upstream could be called
+        └── UpstreamTimeout             504  the upstream did not respond in time
 
-An error knows no dialect: `web/response/error_formats.py` writes it in the one of the caller's path.
+Errors are independent of the API dialect: `web/response/error_formats.py` formats them for the path
+of the request.
 """
 
 from collections.abc import Sequence

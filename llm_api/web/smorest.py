@@ -1,20 +1,15 @@
 """flask-smorest, tied to our decoder, our fields and our error shape."""
 
 from collections.abc import Callable
-from typing import Any, ClassVar, NoReturn, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import flask_smorest
 import marshmallow as ma
-from flask import Request
-from marshmallow import ValidationError
-from webargs.flaskparser import FlaskParser
 
 from llm_api.errors import MAX_FIELD_ERRORS
-from llm_api.web import idempotency
-from llm_api.web.request.body import read_body
-from llm_api.web.request.context import services
-from llm_api.web.request.strict_json import decode_object
-from llm_api.web.schema_fields import UNKNOWN, invalid_request
+from llm_api.web.blueprints import RouteRules
+from llm_api.web.request.body import StrictParser
+from llm_api.web.schema_fields import MESSAGES_OF_SCHEMAS
 
 # What an operation says that always needs a key; the others do where the settings say so.
 SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
@@ -45,9 +40,9 @@ _WAIT: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer", "minimum"
 
 
 class StrictSchema(ma.Schema):
-    """A schema that refuses fields it does not know."""
+    """A schema that refuses unknown fields."""
 
-    error_messages = {"unknown": UNKNOWN}  # noqa: RUF012  # marshmallow declares it so
+    error_messages = MESSAGES_OF_SCHEMAS
 
     class Meta:
         """Marshmallow's options."""
@@ -101,32 +96,28 @@ class ErrorSchema(ma.Schema):
     error = ma.fields.Nested(ErrorBodySchema, required=True)
 
 
-class StrictParser(FlaskParser):
-    """Reads a body with our decoder and raises our error for a wrong one."""
-
-    DEFAULT_VALIDATION_STATUS = 400
-
-    def load_json(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ARG002  # webargs' signature
-        """Return the decoded body; raises InvalidRequest."""
-        raw = read_body(services().watch)
-        idempotency.note_body(raw)
-        return decode_object(raw)
-
-    def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:
-        """Raise InvalidRequest."""
-        # webargs puts the messages under the place they were read from.
-        messages = error.normalized_messages()  # type: ignore[no-untyped-call]  # marshmallow left it out
-        raise invalid_request(messages["json"]) from error
-
-
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest ships no types
-    """A blueprint whose arguments are read strictly, and whose errors are of one shape."""
+    """A blueprint of the API document, with strict arguments and one shape of errors."""
 
     ARGUMENTS_PARSER = StrictParser()
     ERROR_SCHEMA: ClassVar[ma.Schema] = ErrorSchema()
 
+    def __init__(
+        self, name: str, import_name: str, *, is_admin: bool = False, **options: Any
+    ) -> None:
+        """Create a blueprint.
+
+        Args:
+            name: the tag of its operations in the API document.
+            import_name: the module, for Flask.
+            is_admin: whether its routes always need the key of an admin.
+            options: as of `flask_smorest.Blueprint`.
+        """
+        super().__init__(name, import_name, **options)
+        self.rules = RouteRules(is_admin=is_admin)
+
     def errors(self, *statuses: int) -> Callable[[_View], _View]:
-        """Document errors that a route answers with; every route has those of `_ERRORS_OF_ALL`."""
+        """Document the error statuses of a route; `_ERRORS_OF_ALL` are added to each."""
         described = {status: _ERRORS[status] for status in sorted({*_ERRORS_OF_ALL, *statuses})}
         responses = {
             status: {

@@ -1,22 +1,46 @@
-"""Reads a request's body; type, size and time are bounded before anything looks inside."""
+"""Request bodies: read within bounds of type, size and time, then decoded and validated."""
 
 from functools import partial
+from typing import Any, NoReturn
 
+import marshmallow as ma
 from flask import Request, after_this_request, request
 from gunicorn.http.errors import ParseException
+from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from llm_api.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher, hang_up
+from llm_api.web import idempotency
+from llm_api.web.request.context import services
+from llm_api.web.request.strict_json import decode_object
+from llm_api.web.schema_fields import invalid_request
 
 MAX_BODY_BYTES = 20 << 20  # room for several images as data URIs
-BODY_TIMEOUT = 15.0
+BODY_TIMEOUT = 15.0  # seconds
 _PIECE_BYTES = 65_536
 
 
-def read_body(watch: DeadlineWatcher) -> bytes:
-    """Return the body of the current request; raises InvalidRequest."""
+class StrictParser(FlaskParser):
+    """Reads bodies for webargs with our decoder, and raises our error for invalid ones."""
+
+    DEFAULT_VALIDATION_STATUS = 400
+
+    def load_json(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ARG002  # webargs' signature
+        """Return the decoded body; raises InvalidRequest and its subclasses."""
+        raw = _read_body(services().watch)
+        idempotency.note_body(raw)
+        return decode_object(raw)
+
+    def handle_error(self, error: ma.ValidationError, *_: Any, **__: Any) -> NoReturn:
+        """Raise InvalidRequest."""
+        # webargs puts the messages under the location that they were read from.
+        (messages,) = error.normalized_messages().values()  # type: ignore[no-untyped-call]  # marshmallow left it out
+        raise invalid_request(messages) from error
+
+
+def _read_body(watch: DeadlineWatcher) -> bytes:
     _check_headers(request)
     client = request.environ.get("gunicorn.socket")
     reading = Deadline(total=BODY_TIMEOUT)

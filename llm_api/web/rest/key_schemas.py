@@ -9,62 +9,43 @@ from llm_api.services.keys import formats
 from llm_api.services.keys.formats import TextFormat
 from llm_api.web.schema_fields import (
     MESSAGES,
-    StrictBoolean,
-    StrictInteger,
-    StrictString,
-    out_of_range,
-    wrong_type,
+    VISIBLE,
+    Boolean,
+    Integer,
+    ShortList,
+    String,
+    length,
+    within,
 )
 from llm_api.web.smorest import StrictSchema
 
 _MANY = 1_000_000_000
 
 
-class WrittenField(StrictString):
-    """A text in one of the forms of `key_words`."""
+class WrittenField(String):
+    """A text in one of the forms of `services.keys.formats`."""
 
-    def __init__(self, form: TextFormat, **kwargs: Any) -> None:
-        """Take the form."""
+    def __init__(self, form: TextFormat, **options: Any) -> None:
+        """Read texts in `form`."""
         if form.pattern is not None:
-            kwargs["metadata"] = {"pattern": form.pattern} | kwargs.get("metadata", {})
-        super().__init__(at_least=1, at_most=form.at_most, **kwargs)
+            options["metadata"] = {"pattern": form.pattern} | options.get("metadata", {})
+        rules = [length(1, form.at_most), VISIBLE]
+        super().__init__(validate=rules, post_load=self._read, **options)
         self._form = form
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **options)
+    def _read(self, text: str) -> Any:
         try:
             return self._form(text)
         except ValueError:
-            raise out_of_range(self._form.right) from None
+            raise ma.ValidationError(f"must be {self._form.right}.") from None
 
 
-class ShortListField(ma.fields.List[Any]):
-    """A list whose length is looked at before its items are."""
-
-    default_error_messages = MESSAGES
-
-    def __init__(
-        self, item: WrittenField, *, at_least: int = 0, at_most: int, **kwargs: Any
-    ) -> None:
-        """Take how many items there may be."""
-        described = {"minItems": at_least, "maxItems": at_most, **kwargs.pop("metadata", {})}
-        super().__init__(item, metadata=described, **kwargs)
-        self._at_least, self._at_most = at_least, at_most
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
-        if not isinstance(value, list):
-            raise wrong_type("a list")
-        if not self._at_least <= len(value) <= self._at_most:
-            raise out_of_range(f"a list of {self._at_least} to {self._at_most} items")
-        return tuple(super()._deserialize(value, attr, data, **options))
+def _most() -> Integer:
+    return Integer(validate=within(1, _MANY), allow_none=True)
 
 
-def _most() -> StrictInteger:
-    return StrictInteger(minimum=1, maximum=_MANY, allow_none=True)
-
-
-def _allowed(form: TextFormat, what: str) -> ShortListField:
-    return ShortListField(
+def _allowed(form: TextFormat, what: str) -> ShortList:
+    return ShortList(
         WrittenField(form),
         at_least=1,
         at_most=formats.MAX_LISTED,
@@ -100,16 +81,16 @@ class KeyChangeSchema(StrictSchema):
         allow_none=True,
         metadata={"description": f"{formats.END.right}; null for never.", "example": "90d"},
     )
-    is_admin = StrictBoolean()
+    is_admin = Boolean()
     models = _allowed(formats.MODEL, "models")
     routes = _allowed(formats.ROUTE, "routes")
     limits = ma.fields.Nested(LimitsSchema, error_messages=MESSAGES)
-    budgets = ShortListField(
+    budgets = ShortList(
         WrittenField(formats.BUDGET),
         at_most=formats.MAX_LISTED,
         metadata={"example": ["5 CNY/day", "100000 tokens/month"]},
     )
-    tags = ShortListField(
+    tags = ShortList(
         WrittenField(formats.TAG),
         at_most=formats.MAX_TAGS,
         metadata={"description": "Labels for all of its calls."},

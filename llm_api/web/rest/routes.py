@@ -8,9 +8,12 @@ from llm_api.web.idempotency import answered_once
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.errors import json_response
 from llm_api.web.response.headers import noted
-from llm_api.web.rest.answers import chat_answer, prompt_answer
-from llm_api.web.rest.prompt_schemas import OptimizedPromptSchema, PromptRequestSchema
-from llm_api.web.rest.schemas import ChatAnswerSchema, ChatRequestSchema
+from llm_api.web.rest.prompt_schemas import (
+    OptimizedPromptSchema,
+    PromptRequestSchema,
+    prompt_answer,
+)
+from llm_api.web.rest.schemas import ChatAnswerSchema, ChatRequestSchema, chat_answer
 from llm_api.web.smorest import MODEL_ERRORS, Blueprint
 
 blueprint = Blueprint(
