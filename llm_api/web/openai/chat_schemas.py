@@ -20,8 +20,8 @@ class OpenAIChatRequestSchema(OpenAIRequestSchema):
     """A conversation to continue, as OpenAI defines it.
 
     `stop`, `logit_bias`, `tools`, `tool_choice`, `response_format`, `functions`, `function_call`
-    and `thinking` are passed on as they are; fields that are not known are dropped and named in the
-    header `x-dropped-params`.
+    and `thinking` are passed on unchanged; unknown fields are dropped and named in the header
+    `x-dropped-params`.
     """
 
     OPERATION = Operation.CHAT

@@ -1,7 +1,7 @@
-"""Checks the messages of a conversation, as OpenAI defines them.
+"""Validates the messages of a conversation in OpenAI's format.
 
-Roles and the form of the parts are checked; what is inside a tool call or a picture is the
-upstream's to judge. Source: https://platform.openai.com/docs/api-reference/chat/create
+Roles and the shape of parts are checked; tool calls and the content of images are left to the
+upstream. Source: https://platform.openai.com/docs/api-reference/chat/create
 """
 
 import re
@@ -19,7 +19,8 @@ _INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reaso
 _IMAGE_ADDRESS = re.compile(r"data:image/|https?://", re.IGNORECASE)
 _BAD_IMAGE_ADDRESS = "must be a data:image/ URI or an http(s):// address."
 
-# The same rules for the API document, which says what is refused and nothing about the rest.
+# The same rules for the API document, in which everything else is allowed. apispec could not derive
+# them: which content is required depends on the role.
 _DOCUMENTED_ADDRESS = {
     "type": "string",
     "pattern": "^([Dd][Aa][Tt][Aa]:[Ii][Mm][Aa][Gg][Ee]/|[Hh][Tt][Tt][Pp][Ss]?://)",

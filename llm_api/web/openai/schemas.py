@@ -27,9 +27,10 @@ MAX_CHOICES = 8
 
 @dataclass(frozen=True, slots=True)
 class OpenAIRequest:
-    """A checked request, and the names of fields that were left out because nobody knows them.
+    """A valid request.
 
-    `shows_usage` says whether a streamed answer is to end with the usage.
+    `dropped` are the names of unknown fields, which were removed. `shows_usage`: whether a stream
+    ends with a chunk of the usage.
     """
 
     model_request: ModelRequest
@@ -47,7 +48,7 @@ class OpenAIRequest:
 
 
 def _check_labels(labels: dict[Any, Any]) -> None:
-    """Refuse labels that are not one line of text; up to the first, as there may be a million."""
+    """Reject labels that are not a line of text; stops at the first, there may be a million."""
     texts = chain(labels.keys(), labels.values())
     if not all(isinstance(text, str) and is_printable(text) for text in texts):
         raise ma.ValidationError("must be an object of printable strings without line breaks.")
@@ -59,7 +60,7 @@ def _check_stream_options(options: dict[str, Any]) -> None:
 
 
 def stream_options_field() -> Object:
-    """Make the field of `stream_options`; options but `include_usage` are not passed on."""
+    """Make the field of `stream_options`, of which only `include_usage` has an effect."""
     described = {
         "description": "include_usage: true adds a chunk with the usage.",
         "properties": {"include_usage": {"type": ["boolean", "null"]}},
@@ -87,13 +88,13 @@ MODEL_IN_PATH = {"type": "string", "minLength": 1, "maxLength": 256, **_MODEL.me
 
 
 class OpenAIErrorDetailsSchema(ErrorDetailsSchema):
-    """What is known of an error beside what OpenAI has a place for."""
+    """Details of an error for which OpenAI's format has no field."""
 
     code = ma.fields.String(required=True, metadata={"enum": list(CODES)})
 
 
 class OpenAIErrorBodySchema(ma.Schema):
-    """An error, as OpenAI defines it, with our details."""
+    """An error in OpenAI's format, with our details."""
 
     message = ma.fields.String(required=True)
     type = ma.fields.String(required=True)
@@ -109,13 +110,13 @@ class OpenAIErrorSchema(ma.Schema):
 
 
 class OpenAIBlueprint(Blueprint):
-    """A blueprint whose errors are described as OpenAI's."""
+    """A blueprint whose errors are in OpenAI's format."""
 
     ERROR_SCHEMA = OpenAIErrorSchema()
 
 
 class AnswerSchema(ma.Schema):
-    """What a model service answered; OpenAI's reference describes what is inside."""
+    """A response of a model service, as in OpenAI's reference."""
 
     class Meta:
         """Marshmallow's options."""
@@ -124,7 +125,7 @@ class AnswerSchema(ma.Schema):
 
 
 class ModelSchema(ma.Schema):
-    """A model on offer."""
+    """An available model."""
 
     id = ma.fields.String(required=True)
     object = ma.fields.String(required=True, metadata={"enum": ["model"]})
@@ -133,23 +134,23 @@ class ModelSchema(ma.Schema):
 
 
 class ModelListSchema(ma.Schema):
-    """The models on offer."""
+    """The available models."""
 
     object = ma.fields.String(required=True, metadata={"enum": ["list"]})
     data = ma.fields.List(ma.fields.Nested(ModelSchema), required=True)
 
 
 class OpenAIRequestSchema(StrictSchema):
-    """What all requests to models have in common.
+    """Fields of all requests to models.
 
-    Fields that are not known are dropped and named in the header `x-dropped-params`.
+    Unknown fields are dropped and named in the header `x-dropped-params`.
     """
 
     OPERATION: ClassVar[Operation]
     PASSED_THROUGH: ClassVar[frozenset[str]] = frozenset()
 
     class Meta:
-        """Marshmallow's options: unknown fields come along, to be named and dropped in `make`."""
+        """Marshmallow's options: unknown fields are included, and dropped in `make`."""
 
         unknown = ma.INCLUDE
 

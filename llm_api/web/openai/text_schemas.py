@@ -80,7 +80,7 @@ def _tokens(items: Any) -> list[int] | None:
 class TextRequestSchema(OpenAIRequestSchema):
     """A text to continue: the older form of completions.
 
-    Fields that are not known are dropped and named in the header `x-dropped-params`.
+    Unknown fields are dropped and named in the header `x-dropped-params`.
     """
 
     OPERATION = Operation.TEXT
@@ -105,7 +105,7 @@ class TextRequestSchema(OpenAIRequestSchema):
 class EmbeddingsRequestSchema(OpenAIRequestSchema):
     """Texts to turn into vectors.
 
-    Fields that are not known are dropped and named in the header `x-dropped-params`.
+    Unknown fields are dropped and named in the header `x-dropped-params`.
     """
 
     OPERATION = Operation.EMBEDDINGS

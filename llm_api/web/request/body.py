@@ -17,7 +17,7 @@ from llm_api.web.request.context import services
 from llm_api.web.request.strict_json import decode_object
 from llm_api.web.schema_fields import invalid_request
 
-MAX_BODY_BYTES = 20 << 20  # room for several images as data URIs
+MAX_BODY_BYTES = 20 << 20  # several images as data URIs
 BODY_TIMEOUT = 15.0  # seconds
 _PIECE_BYTES = 65_536
 
@@ -53,7 +53,7 @@ def _read_body(watch: DeadlineWatcher) -> bytes:
         if reading.is_over_time:
             message = f"The body must arrive within {BODY_TIMEOUT:.0f} seconds."
             raise InvalidRequest(message, reason="body_timeout") from error
-        message = "The body must be complete and correctly encoded."
+        message = "The body must be complete, and its transfer encoding valid."
         raise InvalidRequest(message, reason="body_unreadable") from error
     finally:
         watch.remove(reading)
@@ -63,12 +63,12 @@ def _check_headers(incoming: Request) -> None:
     encoding = incoming.headers.get("Content-Encoding", "identity")
     if encoding.lower() != "identity":
         raise UnsupportedMedia(
-            "The body must not be compressed; leave Content-Encoding out.",
+            "The body must not be compressed; omit Content-Encoding.",
             reason="content_encoding",
         )
     if incoming.mimetype != "application/json":
         raise UnsupportedMedia(
-            "The body must be JSON, sent with Content-Type: application/json.",
+            "The body must be JSON, with Content-Type: application/json.",
             reason="unsupported_media_type",
         )
     if (incoming.content_length or 0) > MAX_BODY_BYTES:
@@ -97,7 +97,7 @@ def _too_large() -> BodyTooLarge:
 
 
 def _hang_up_afterwards() -> None:
-    """Close the connection after this answer, instead of reading the rest of the body."""
+    """Close the connection after the response, instead of reading the rest of the body."""
     client = request.environ.get("gunicorn.socket")
     if client is None:
         return

@@ -1,4 +1,4 @@
-"""What `POST /api/v1/llm/optimize-prompt` takes and gives."""
+"""Requests and responses of `POST /api/v1/llm/optimize-prompt`."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ TARGETS = (
 
 
 def _check_words(text: str) -> None:
-    """Refuse words that could not be seen in the rewrite."""
+    """Reject words that would be invisible in the rewrite."""
     if not (text.strip() and text.isprintable()):
         raise ValidationError("must be printable text.")
 
@@ -73,13 +73,13 @@ class PromptRequestSchema(StrictSchema):
         at_most=MAX_PRESERVED,
         metadata=_describe("Words of the prompt that stay letter by letter."),
     )
-    seed = Integer(validate=within(0), metadata=_describe("Sent to models that take one."))
+    seed = Integer(validate=within(0), metadata=_describe("Sent to models that support it."))
     n = Integer(
         validate=within(1, 4),
-        metadata=_describe("How many rewrites; more than one: `candidates`."),
+        metadata=_describe("Number of rewrites; above 1, the response has `candidates`."),
     )
     include_negative_prompt = Boolean(
-        metadata=_describe("Answer with `negative_prompt`: what the prompt does not want.")
+        metadata=_describe("Return `negative_prompt`: what the image or video should not contain.")
     )
     duration_seconds = Integer(
         validate=within(1, 60), metadata=_describe("Of the video: how much can happen in it.")
@@ -91,19 +91,21 @@ class PromptRequestSchema(StrictSchema):
     )
     on_failure = String(
         validate=one_of(("original", "error")),
-        metadata=_describe("Where no rewrite is usable: the original with a warning, or a 502."),
+        metadata=_describe(
+            "If no rewrite is usable: return the original with a warning, or a 502."
+        ),
     )
     max_wait_ms = Integer(
         validate=within(100, 600_000),
-        metadata=_describe("After this time the answer is what `on_failure` says."),
+        metadata=_describe("After this time the response is that of `on_failure`."),
     )
     include_details = Boolean(
-        metadata=_describe("Answer with `details`: how it was done, what was kept and checked.")
+        metadata=_describe("Return `details`: method, constraints kept, checks.")
     )
 
     @ma.validates_schema
-    def refuse_duration_of_an_image(self, document: dict[str, Any], **_: Any) -> None:
-        """Refuse `duration_seconds` for an image."""
+    def reject_duration_of_an_image(self, document: dict[str, Any], **_: Any) -> None:
+        """Reject `duration_seconds` for an image."""
         if document.get("type") == "image" and "duration_seconds" in document:
             problem = FieldProblem("must be left out for an image.", "not_supported")
             raise ValidationError({"duration_seconds": [problem]})
@@ -122,18 +124,18 @@ class DetailsSchema(ma.Schema):
     method = ma.fields.String(metadata={"enum": ["instructed", "guided", "fallback"]})
     target_model = ma.fields.String()
     kept = ma.fields.Dict(
-        keys=ma.fields.String(), metadata=_describe("What was found in the prompt, by its kind.")
+        keys=ma.fields.String(), metadata=_describe("Constraints found in the prompt, by kind.")
     )
     added = ma.fields.List(ma.fields.String(), metadata=_describe("Kinds of details that are new."))
     checks = ma.fields.Dict(
         keys=ma.fields.String(),
-        metadata=_describe("Whether the rewrite passed, and what was found wrong on the way."),
+        metadata=_describe("Whether the rewrite is valid, and the violations found on the way."),
     )
     repaired = ma.fields.List(
-        ma.fields.String(), metadata=_describe("Steps by which code mended what the model wrote.")
+        ma.fields.String(), metadata=_describe("Repairs that code made to the model's rewrite.")
     )
     model = ma.fields.String()
-    calls = ma.fields.Integer(metadata=_describe("How often the model was asked."))
+    calls = ma.fields.Integer(metadata=_describe("Number of calls to the model."))
     usage = ma.fields.Dict(keys=ma.fields.String())
     prompt_version = ma.fields.String(metadata=_describe("Of our own instructions to the model."))
     latency_ms = ma.fields.Dict(keys=ma.fields.String())
@@ -150,22 +152,20 @@ class OptimizedPromptSchema(ma.Schema):
     )
     warnings = ma.fields.List(
         ma.fields.String(),
-        metadata=_describe("Only present where something did not go as asked."),
+        metadata=_describe("Only present if the rewrite is not quite what was requested."),
     )
     candidates = ma.fields.List(
         ma.fields.String(),
-        metadata=_describe("Only with `n` above 1: the usable rewrites, the first one included."),
+        metadata=_describe("Only with `n` above 1: the usable rewrites, including the first."),
     )
     negative_prompt = ma.fields.String(
-        metadata=_describe(
-            "Only with `include_negative_prompt`; empty where there is nothing to say."
-        )
+        metadata=_describe("Only with `include_negative_prompt`; may be empty.")
     )
     details = ma.fields.Nested(DetailsSchema, metadata=_describe("Only with `include_details`."))
 
 
 def prompt_answer(result: OptimizedPrompt) -> dict[str, Any]:
-    """Return the three documented fields, and others only where there is something to say."""
+    """Return the fields of the response; the optional ones only if they have a value."""
     answer: dict[str, Any] = {
         "original_prompt": result.original_prompt,
         "optimized_prompt": result.optimized_prompt,

@@ -1,4 +1,4 @@
-"""What the REST routes take and give."""
+"""Requests and responses of the REST routes."""
 
 import secrets
 import time
@@ -38,9 +38,9 @@ class MessageSchema(StrictSchema):
 
 
 class MessagesField(ma.fields.List[Any]):
-    """A conversation: documented as a list of messages, and checked in one pass.
+    """A conversation, documented as a list of `MessageSchema` and validated in one pass.
 
-    Marshmallow's way, to load a schema for each message, takes 40 times as long.
+    Loading that schema for each message would take 40 times as long.
     """
 
     default_error_messages = messages_for("a list")
@@ -89,8 +89,8 @@ class ChatRequestSchema(StrictSchema):
     )
 
     @ma.validates("stream")
-    def refuse_streaming(self, value: bool, **_: Any) -> None:  # noqa: FBT001  # marshmallow's signature
-        """Refuse `true`."""
+    def reject_streaming(self, value: bool, **_: Any) -> None:  # noqa: FBT001  # marshmallow's signature
+        """Reject `true`."""
         if value:
             message = "must be false: POST /v1/chat/completions streams, and this route does not."
             raise ValidationError([FieldProblem(message, "streaming_unsupported")])
@@ -110,7 +110,7 @@ class AnswerMessageSchema(ma.Schema):
 
 
 class ChoiceSchema(ma.Schema):
-    """One of the answers."""
+    """One of the completions."""
 
     index = ma.fields.Integer()
     message = ma.fields.Nested(AnswerMessageSchema)
@@ -133,7 +133,7 @@ class FallbackModelSchema(ma.Schema):
 
 
 class FallbackSchema(ma.Schema):
-    """Says that another model than the one asked for has answered, and why."""
+    """A fallback: the requested model, the one that responded instead, and why."""
 
     asked = ma.fields.Nested(FallbackModelSchema)
     used = ma.fields.Nested(FallbackModelSchema)
