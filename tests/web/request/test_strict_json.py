@@ -7,6 +7,7 @@ import gzip
 import json
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from llm_api.errors import InvalidRequest
@@ -24,10 +25,22 @@ from tests.web.refusals import (
     good_body,
 )
 
-HOST = ("Host", "service")
+
+@pytest.fixture
+def upstream(service_upstream: ScriptedUpstream) -> ScriptedUpstream:
+    """Lend the module's upstream, which has forgotten the tests before."""
+    service_upstream.clear()
+    return service_upstream
+
+
+@pytest.fixture
+def client(module_app: Flask) -> FlaskClient:
+    """Call the module's application: requests leave nothing behind in it."""
+    return module_app.test_client()
+
+
 MESSAGE = {"role": "user", "content": "Hello"}
 TWO_TO_31, TWO_TO_63 = 2**31, 2**63
-PIECE_BYTES = 1 << 20
 
 
 def invalid(reason: str, status: int = 400) -> tuple[int, str, str, bool]:
