@@ -5,7 +5,8 @@ from flask import Response
 from llm_api.errors import Unavailable
 from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.request.context import services
-from llm_api.web.response.errors import error_response, json_response
+from llm_api.web.response.answers import json_response
+from llm_api.web.response.errors import error_response
 
 blueprint = PublicBlueprint("ops", __name__, is_rate_limited=False)
 

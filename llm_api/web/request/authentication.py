@@ -7,13 +7,13 @@ one.
 
 import re
 
-from flask import Flask, current_app, g, request
+from flask import Flask, current_app, request
 from werkzeug.routing import Rule
 
 from llm_api.errors import ApiError, Forbidden, Unauthorized
 from llm_api.services.keys.authenticator import KeyAuthenticator
-from llm_api.web.addresses import client_address
 from llm_api.web.blueprints import PUBLIC, RouteRules, rules_of
+from llm_api.web.request.context import client_address, request_state
 
 # Printable ASCII. A comma would join two headers into one.
 _BEARER = re.compile(r"Bearer +([!-+\--~]{1,512})", re.IGNORECASE)
@@ -44,12 +44,11 @@ class AccessControl:
 
     def _identify(self) -> None:
         """Look up the key of the current request; raises what `KeyAuthenticator.find` raises."""
-        g.key = None
         if self._rules_of(request.url_rule).is_public:
             return
         header = request.environ.get("HTTP_AUTHORIZATION")
         if header and (found := _BEARER.fullmatch(header)):
-            g.key = self._ring.find(found[1], client_address())
+            request_state().key = self._ring.find(found[1], client_address())
 
     def _require(self) -> None:
         """Authorize the current request; raises Unauthorized or Forbidden."""
@@ -57,7 +56,7 @@ class AccessControl:
         # A browser's preflight, an OPTIONS request, carries no key.
         if rules.is_public or request.method == "OPTIONS":
             return
-        key = g.key
+        key = request_state().key
         if key is None:
             raise _unknown(is_presented=bool(request.environ.get("HTTP_AUTHORIZATION")))
         if rules.is_admin and not key.is_admin:
