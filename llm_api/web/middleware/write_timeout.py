@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from typing import cast
 
-from flask import Flask, Response, current_app, request
+from flask import Response, current_app, request
 
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher
 from llm_api.web.request.context import services
@@ -22,26 +22,21 @@ PIECE_BYTES = 16_384
 _BYTES_BETWEEN_PAUSES = 65_536
 
 
-def register_write_timeout(app: Flask, seconds: float) -> None:
-    """Limit the time to write each piece of a body, `PIECE_BYTES` long, to `seconds`."""
-    app.config[TIMEOUT_SETTING] = seconds
-    app.after_request(_guard)
+def with_write_timeout(response: Response) -> Response:
+    """Return a response whose pieces must each be written within `TIMEOUT_SETTING`.
 
-
-def _guard(response: Response) -> Response:
+    Not needed for a whole body of at most `PIECE_BYTES`: it fits into the socket's buffer, so that
+    its write does not block.
+    """
     client = request.environ.get("gunicorn.socket")
-    # A small body fits into the socket's buffer: its write does not block.
-    is_small = response.is_sequence and (response.content_length or 0) <= PIECE_BYTES
-    if client is None or is_small or request.method == "HEAD":
+    if client is None or request.method == "HEAD":
         return response
-    length = response.headers.get("Content-Length")
     seconds = cast("float", current_app.config[TIMEOUT_SETTING])
-    # Read in pieces, and not passed to the kernel as a file, which could not be watched.
-    response.direct_passthrough = False
-    response.response = _GuardedBody(response.response, client, services().watch, seconds)
-    if length is not None:
-        response.headers["Content-Length"] = length
-    return response
+    # The pieces of a file, too: where the kernel sends it, its progress could not be watched.
+    body = _GuardedBody(response.response, client, services().watch, seconds)
+    guarded = Response(body, response.status, response.headers)
+    guarded.call_on_close(response.close)
+    return guarded
 
 
 class _GuardedBody:
@@ -70,7 +65,5 @@ class _GuardedBody:
             writing.deadline = float("inf")
 
     def close(self) -> None:
-        """Close the body and stop watching it."""
+        """Stop watching the client."""
         self._watch.remove(self._writing)
-        if hasattr(self._pieces, "close"):
-            self._pieces.close()
