@@ -34,7 +34,7 @@ def variants(good: Good) -> Iterator[Variant]:
 
 def in_other_marks(good: Good) -> Iterator[str]:
     """Put quoted texts in other quotation marks."""
-    for quote in good.locks.quotes:
+    for quote in good.constraints.quotes:
         marked = rf"[{_MARKS[0]}]{re.escape(quote)}[{_MARKS[1]}]"
         for left, right in ("“”", "「」"):
             yield re.sub(marked, f"{left}{quote}{right}".replace("\\", r"\\"), good.rewrite)
@@ -42,7 +42,7 @@ def in_other_marks(good: Good) -> Iterator[str]:
 
 def in_digits(good: Good) -> Iterator[str]:
     """Write a number in digits."""
-    for count in good.locks.counts:
+    for count in good.constraints.counts:
         if 1 < count.value < len(ENGLISH_NUMBERS):
             english = without(good.rewrite, [ENGLISH_NUMBERS[count.value]], str(count.value))
             word = CHINESE_NUMBERS[count.value] if count.value != 2 else "两"

@@ -1,4 +1,6 @@
-"""Measure what optimizing a prompt costs beside the model: `python -m benchmarks.scenarios.prompt_overhead`.
+"""Measure what optimizing a prompt costs besides the model.
+
+Run it with `python -m benchmarks.scenarios.prompt_overhead`.
 
 The service runs as shipped, before an upstream that answers at once with a rewrite of 200 words, or
 in Chinese of 300 characters. Every prompt is another one, so that nothing known of one helps with

@@ -1,62 +1,55 @@
-"""Tells a caller who asks for it how a rewrite was made."""
+"""Describes how a rewrite was made, for requests with `include_details`."""
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from llm_api.services.prompts.enrichment.facets import all_facets
 from llm_api.services.prompts.rewriter import RewriteResult
-from llm_api.services.prompts.strategies.facets import all_facets
 from llm_api.services.prompts.task import Task
 from llm_api.services.usage.ledger import AccountedCall
 
 FALLBACK = "fallback"
 
 
-@dataclass(slots=True)
-class Work:
-    """The work on one prompt: when it began, and the call that was made for it, if any."""
+def details(
+    task: Task, result: RewriteResult, accounted: AccountedCall | None, *, seconds: float
+) -> Mapping[str, Any]:
+    """Return the `details` of an answer.
 
-    began_at: float
-    accounted: AccountedCall | None = None
-
-    @property
-    def client_deadline_passed(self) -> bool:
-        """Whether the time is over that the caller gave it."""
-        return self.accounted is not None and self.accounted.upstream_call.client_deadline_passed
-
-
-def details(task: Task, rewriting: RewriteResult, work: Work) -> Mapping[str, Any]:
-    """Return the `details` of an answer."""
-    rewrite = rewriting.rewrites[0] if rewriting.rewrites else task.prompt
+    Args:
+        task: the prompt and what its rewrite had to satisfy.
+        result: the outcome.
+        accounted: the account of the upstream call, None if there was none.
+        seconds: the time that it took.
+    """
+    rewrite = result.rewrites[0] if result.rewrites else task.prompt
     return {
-        "language": task.language if rewriting.rewrites else task.locks.language,
-        "method": rewriting.method if rewriting.rewrites else FALLBACK,
+        "language": task.language if result.rewrites else task.constraints.language,
+        "method": result.method if result.rewrites else FALLBACK,
         "target_model": task.target.name,
-        "kept": task.locks.as_words(),
+        "kept": task.constraints.in_words,
         "added": list(all_facets().added(task.wanted.type, task.source, rewrite)),
         "checks": {
-            "passed": bool(rewriting.rewrites),
-            "problems": [one.code for one in rewriting.problems],
-            "first_problems": [one.code for one in rewriting.first_problems],
+            "passed": bool(result.rewrites),
+            "problems": [violation.code for violation in result.violations],
+            "first_problems": [violation.code for violation in result.first_violations],
         },
-        "repaired": list(rewriting.repairs),
-        "model": rewriting.model,
-        **_measured(work),
-        "prompt_version": rewriting.version,
+        "repaired": list(result.repairs),
+        "model": result.model,
+        **_measured(accounted, seconds),
+        "prompt_version": result.version,
         "notes": [task.target.note] if task.target.note else [],
     }
 
 
-def _measured(work: Work) -> Mapping[str, Any]:
-    total = time.monotonic() - work.began_at
-    if work.accounted is None:
+def _measured(accounted: AccountedCall | None, total: float) -> Mapping[str, Any]:
+    if accounted is None:
         return {"calls": 0, "usage": _tokens(None, None), "latency_ms": _times(total, 0.0)}
-    usage = work.accounted.usage(is_cut=False)
+    usage = accounted.usage(is_cut=False)
     return {
-        "calls": len(work.accounted.completions),
+        "calls": len(accounted.completions),
         "usage": _tokens(usage.prompt_tokens, usage.completion_tokens),
-        "latency_ms": _times(total, work.accounted.upstream_call.timing.upstream),
+        "latency_ms": _times(total, accounted.upstream_call.timing.upstream),
     }
 
 
