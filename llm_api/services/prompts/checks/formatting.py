@@ -104,7 +104,7 @@ _CHATTER_HINTS = (
 _RESIDUE_MARKS = frozenset("<>[]{}\\_|")
 _MARKDOWN_MARKS = re.compile(r"[`*_\[\n]")
 _FOREIGN_MARKUP = re.compile(
-    r"</?[a-z!|][^<>]{0,200}>|<\|?\w{2,20}\|?>|!?\[[^\]\n]{0,200}\]\([^)\n]{0,400}\)|```|~~~|\{\s*[\"']\w+[\"']\s*:"
+    r"</?[a-z!|][^<>]{0,200}>|</?[a-z!|]|<\|?\w{2,20}\|?>|!?\[[^\]\n]{0,200}\]\([^)\n]{0,400}\)|```|~~~|\{\s*[\"']\w+[\"']\s*:"
     r"|\[/?(?:inst|sys(?:tem)?|user|assistant)\]|<<\w+>>|^\s*#{1,6}\s|\*\*|&(?:lt|gt|amp|#\d+);"
     r"|(?:^|[.!?。！？]\s*)(?:system|assistant|user|human|系统|助手|用户)\s*[:：]",
     re.IGNORECASE,

@@ -13,6 +13,7 @@ ORDINARY = [
 ]
 MARKUP = {
     "tag": "a cat <b>here</b>",
+    "unfinished tag": "a cat <b here",
     "comment": "a cat <!-- hidden -->",
     "image": "a cat ![x](y)",
     "link": "a cat [x](https://evil.example)",
