@@ -1,4 +1,4 @@
-"""Spoils good rewrites in known ways: a checker that misses one of these does not see it."""
+"""Spoils good rewrites in known ways, to measure what the checker misses."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -75,7 +75,7 @@ class Good:
         return find_constraints(self.rewrite)
 
     def codes(self, rewrite: str | None = None) -> list[str]:
-        """Return the codes that the checks find in the rewrite or in a spoilt one."""
+        """Return the codes of the violations in the rewrite or in a spoilt text."""
         text = self.rewrite if rewrite is None else rewrite
         wanted = RewriteRequirements(self.type, self.constraints.language)
         return [found.code for found in find_violations(self.prompt, text, wanted)]
@@ -86,7 +86,7 @@ class Good:
 
 
 def mutants(good: Good) -> Iterator[Mutant]:
-    """Yield every spoilt form that a rewrite allows; forms that change nothing are left out."""
+    """Yield every mutant that a rewrite allows; those that change nothing are left out."""
     for kind, (codes, spoil) in SPOILERS.items():
         for text in spoil(good):
             if text != good.rewrite:
@@ -111,7 +111,7 @@ def surfaces(text: Constraints, kinds: Iterable[str], concepts: Iterable[str]) -
 
 
 def drop_colors(good: Good) -> Iterator[str]:
-    """Take a color out."""
+    """Remove a color."""
     for color in good.constraints.colors:
         if color.color != "colorful":
             yield without(good.rewrite, surfaces(good.own, ["color"], [color.color]))
@@ -160,7 +160,7 @@ def add_quotes(good: Good) -> Iterator[str]:
 
 
 def add_people(good: Good) -> Iterator[str]:
-    """Let somebody stand around."""
+    """Add a person."""
     if not good.constraints.mentions_person:
         yield good.rewrite + good.pick(*PEOPLE)
 
@@ -180,7 +180,7 @@ def add_camera(good: Good) -> Iterator[str]:
 
 
 def turn_relations(good: Good) -> Iterator[str]:
-    """Put a thing on the other side of the other."""
+    """Put a thing on the opposite side of another."""
     for relation in good.constraints.relations:
         for old, new in SIDES:
             is_meant = old in relation.words and (old != "under" or "under" in good.prompt)
@@ -190,7 +190,7 @@ def turn_relations(good: Good) -> Iterator[str]:
 
 
 def drop_things(good: Good) -> Iterator[str]:
-    """Let a thing become another one."""
+    """Replace a thing by another thing."""
     kinds = ("object", "animate", "person", "anybody", "pronoun")
     for noun in good.constraints.nouns:
         concepts = set(noun.concepts) | {"he", "she"}
@@ -210,7 +210,7 @@ def drop_styles(good: Good) -> Iterator[str]:
 
 
 def change_names(good: Good) -> Iterator[str]:
-    """Call somebody or something by another name."""
+    """Change a name."""
     for name in good.constraints.names:
         yield without(good.rewrite, name.split(), "Zuvembo")
 
@@ -223,7 +223,7 @@ def draw_the_banned(good: Good) -> Iterator[str]:
 
 
 def translate_end(good: Good) -> Iterator[str]:
-    """Say the last thing in the other language."""
+    """Add a sentence in the other language."""
     yield good.rewrite + good.pick(TRANSLATED[0], TRANSLATED[1] * 3)
 
 

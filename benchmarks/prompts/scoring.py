@@ -1,7 +1,7 @@
-"""Scores outputs: what they kept of a prompt, what they added, whether they are fit to be used.
+"""Scores outputs: preservation of the prompt, enrichment, and fitness for use.
 
-Preservation alone is won by doing nothing, and enrichment alone by drifting: both are told side by
-side. A fallback counts as a failure of every check.
+Preservation alone is won by doing nothing, and enrichment alone by drifting: both are reported side
+by side. A fallback counts as a failure of every check.
 """
 
 from collections.abc import Mapping, Sequence

@@ -25,7 +25,7 @@ class Variant:
 
 
 def variants(good: Good) -> Iterator[Variant]:
-    """Yield every harmless form that a rewrite allows; forms that change nothing are left out."""
+    """Yield every harmless variant of a rewrite; those that change nothing are left out."""
     for kind, change in CHANGES.items():
         for text in change(good):
             if text != good.rewrite:
@@ -51,7 +51,7 @@ def in_digits(good: Good) -> Iterator[str]:
 
 
 def in_another_order(good: Good) -> Iterator[str]:
-    """Tell the last sentence first."""
+    """Move the last sentence to the front."""
     parts = [part.strip() for part in _SENTENCE.findall(good.rewrite) if part.strip()]
     if len(parts) > 1:
         yield good.pick(" ", "").join([parts[-1], *parts[:-1]])

@@ -1,4 +1,4 @@
-"""Tells English from Chinese, and whether a text is written in the language that is wanted."""
+"""Distinguishes English from Chinese, and checks that a text is in the wanted language."""
 
 import re
 

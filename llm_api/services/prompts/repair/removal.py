@@ -38,9 +38,9 @@ def without_added(task: Task, rewrite: str, codes: frozenset[str]) -> str:
     for sentence in sentences(rewrite):
         if not unwanted.is_in(sentence):
             kept.append(sentence)
-            unwanted = unwanted.kept(sentence)
+            unwanted = unwanted.behind_kept(sentence)
             continue
-        unwanted = unwanted.after(sentence)
+        unwanted = unwanted.behind_removed(sentence)
         rest = cut_down(sentence, unwanted.is_in)
         if task.language == "en":
             rest = rest[:-1] + rest[-1:].translate(_STOPS)  # the stop of a part in Chinese
@@ -97,13 +97,13 @@ class _Unwanted:
         found = find_violations(self.task.source, part, self.task.wanted)
         return any(violation.code in others for violation in found)
 
-    def after(self, sentence: str) -> "_Unwanted":
+    def behind_removed(self, sentence: str) -> "_Unwanted":
         """Return what is unwanted behind a sentence that has some of it."""
         has_person = PERSON in self.codes and self._has_person(read(sentence))
         has_left = self.has_left or (has_person and not self.task.constraints.has_animate)
         return replace(self, has_left=has_left, has_just_left=self.has_just_left or has_person)
 
-    def kept(self, sentence: str) -> "_Unwanted":
+    def behind_kept(self, sentence: str) -> "_Unwanted":
         """Return what is unwanted behind a sentence that stays."""
         has_just_left = self.has_just_left and not has_animate(read(sentence))
         return replace(self, has_just_left=has_just_left)

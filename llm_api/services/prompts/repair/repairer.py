@@ -33,7 +33,7 @@ _SHORTENING = frozenset({"addition_dropped", "shortened"})
 _MAX_CHARS = 8_000
 _MAX_CUTS = 200  # each may cost a check; good rewrites of long prompts have fewer
 _LIGHT_SHARE = 2 / 3
-# The name of a step, as told in `details`, and what it makes of a rewrite.
+# The name of a step, as in `details`, and the function that returns the changed rewrite.
 Step = tuple[str, Callable[[Task, ValidationResult], str]]
 
 

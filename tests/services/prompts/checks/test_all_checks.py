@@ -13,7 +13,9 @@ CAT = "a cat on a sill"
 def wrong(original: str, rewrite: str, *, enhance_details: bool = True) -> set[str]:
     """Return the codes of the violations for which a rewrite is never given."""
     wanted = RewriteRequirements("image", language_of(original), enhance_details=enhance_details)
-    return {one.code for one in find_violations(original, rewrite, wanted) if one.is_hard}
+    return {
+        violation.code for violation in find_violations(original, rewrite, wanted) if one.is_hard
+    }
 
 
 GOOD = {
