@@ -3,23 +3,20 @@
 from collections.abc import Mapping
 from typing import Any
 
+from llm_api.domain.calls import CallReport
 from llm_api.services.prompts.enrichment.facets import all_facets
 from llm_api.services.prompts.rewriter import RewriteResult
 from llm_api.services.prompts.task import Task
-from llm_api.services.usage.ledger import AccountedCall
 
 FALLBACK = "fallback"
 
 
-def details(
-    task: Task, result: RewriteResult, accounted: AccountedCall | None, *, seconds: float
-) -> Mapping[str, Any]:
+def details(task: Task, result: RewriteResult, *, seconds: float) -> Mapping[str, Any]:
     """Return the `details` of an answer.
 
     Args:
         task: the prompt and what its rewrite had to satisfy.
         result: the outcome.
-        accounted: the account of the upstream call, None if there was none.
         seconds: the time that it took.
     """
     rewrite = result.rewrites[0] if result.rewrites else task.prompt
@@ -36,20 +33,18 @@ def details(
         },
         "repaired": list(result.repairs),
         "model": result.model,
-        **_measured(accounted, seconds),
+        **_measured(result.report, seconds),
         "prompt_version": result.version,
         "notes": [task.target.note] if task.target.note else [],
     }
 
 
-def _measured(accounted: AccountedCall | None, total: float) -> Mapping[str, Any]:
-    if accounted is None:
-        return {"calls": 0, "usage": _tokens(None, None), "latency_ms": _times(total, 0.0)}
-    usage = accounted.usage(is_cut=False)
+def _measured(report: CallReport, seconds: float) -> Mapping[str, Any]:
+    usage = report.usage
     return {
-        "calls": len(accounted.completions),
+        "calls": report.answer_count,
         "usage": _tokens(usage.prompt_tokens, usage.completion_tokens),
-        "latency_ms": _times(total, accounted.upstream_call.timing.upstream),
+        "latency_ms": _times(seconds, report.timing.upstream),
     }
 
 

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from llm_api.domain.calls import Caller
+from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.services.prompts.details import details
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
 from llm_api.services.routing.catalogue import Catalogue
-from llm_api.services.usage.ledger import AccountedCall, UsageLedger
+from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 
@@ -41,7 +41,7 @@ class PromptOptimizer:
         self._is_enabled = is_enabled
         self._rewriter = Rewriter()
 
-    def optimize(self, request: PromptRequest, caller: Caller) -> OptimizedPrompt:
+    def optimize(self, request: PromptRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
         """Return the rewritten prompt, or the original with a warning that says why.
 
         Args:
@@ -62,16 +62,13 @@ class PromptOptimizer:
             )
         started = time.monotonic()
         task = read_task(request, self._targets[request.target_model])
-        result, accounted = self._rewritten(task, caller)
-        answer = _answer(task, result)
-        if not request.include_details:
-            return answer
-        seconds = time.monotonic() - started
-        return replace(answer, details=details(task, result, accounted, seconds=seconds))
+        result = self._rewritten(task, caller)
+        answer = _answer(task, result, seconds=time.monotonic() - started)
+        return CallResult(answer, result.report)
 
-    def _rewritten(self, task: Task, caller: Caller) -> tuple[RewriteResult, AccountedCall | None]:
+    def _rewritten(self, task: Task, caller: Caller) -> RewriteResult:
         """Rewrite within the request's `max_wait_ms`, if it has any."""
-        accounted, wait_ms = None, task.request.max_wait_ms
+        wait_ms = task.request.max_wait_ms
         if wait_ms is not None:
             limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
             caller = replace(caller, time_limit=limit)
@@ -79,13 +76,13 @@ class PromptOptimizer:
         wanted = partial(self._rewriter.needs, task, destination)
         try:
             with self._ledger.account(destination, caller, wanted) as accounted:
-                result = self._rewriter.rewrite(task, destination, accounted, caller)
+                result = self._rewriter.rewrite(task, destination, accounted)
                 _require_rewrite(task, result)
         except ApiError as error:
-            if wait_ms is None or not _returns_original(task, error, accounted):
+            if wait_ms is None or not _returns_original(task, error):
                 raise
-            return nothing_within(wait_ms), accounted
-        return result, accounted
+            return nothing_within(wait_ms, error.report or CallReport())
+        return result
 
 
 def _require_rewrite(task: Task, result: RewriteResult) -> None:
@@ -98,14 +95,14 @@ def _require_rewrite(task: Task, result: RewriteResult) -> None:
         )
 
 
-def _returns_original(task: Task, error: ApiError, accounted: AccountedCall | None) -> bool:
+def _returns_original(task: Task, error: ApiError) -> bool:
     """Whether an error is answered with the original prompt: only one of `max_wait_ms` is."""
     if isinstance(error, ClientGone | ShuttingDown) or task.request.on_failure == "error":
         return False
-    return accounted is not None and accounted.upstream_call.client_deadline_passed
+    return error.report is not None and error.report.client_deadline_passed
 
 
-def _answer(task: Task, result: RewriteResult) -> OptimizedPrompt:
+def _answer(task: Task, result: RewriteResult, *, seconds: float) -> OptimizedPrompt:
     request, rewrites = task.request, result.rewrites
     wants_several = request.n > 1
     return OptimizedPrompt(
@@ -115,6 +112,7 @@ def _answer(task: Task, result: RewriteResult) -> OptimizedPrompt:
         warnings=_warnings(task, result),
         candidates=(list(rewrites) or [request.prompt]) if wants_several else None,
         negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
+        details=details(task, result, seconds=seconds) if request.include_details else None,
     )
 
 

@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from llm_api.domain.calls import Caller, Completion
+from llm_api.domain.calls import CallReport, Completion, ModelRequest
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.repair.quotations import with_marks_restored
@@ -20,7 +21,6 @@ from llm_api.services.routing.fallback import call_with_fallbacks
 from llm_api.services.usage.ledger import AccountedCall
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
-from llm_api.upstream.resilience.retry_policy import ATTEMPTS_IN_ALL
 
 logger = logging.getLogger(__name__)
 UNUSABLE = "unusable_answer"
@@ -32,7 +32,7 @@ class RewriteResult:
 
     `improvements` and `repairs` are those of the best rewrite. `violations` are those of the best
     validated text, `first_violations` those of the first answer. `method` is that of the strategy,
-    `version` that of its texts.
+    `version` that of its texts, `report` that of the upstream call.
     """
 
     rewrites: Sequence[str]
@@ -43,12 +43,20 @@ class RewriteResult:
     method: str
     version: str
     model: str
+    report: CallReport = field(default_factory=CallReport)
 
 
-def nothing_within(wait_ms: int) -> RewriteResult:
-    """Return the result of a task that has no answer after `wait_ms` milliseconds."""
+def nothing_within(wait_ms: int, report: CallReport) -> RewriteResult:
+    """Return the result of a task without an answer in time.
+
+    Args:
+        wait_ms: how long was waited, in milliseconds.
+        report: that of the upstream call.
+    """
     violations = [violation_of("no_answer_in_time", wait_ms)]
-    return RewriteResult([], [], [], violations, violations, method="", version="", model="")
+    return RewriteResult(
+        [], [], [], violations, violations, method="", version="", model="", report=report
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,27 +95,26 @@ class Rewriter:
         return self._guided if at.is_guided else self._instructed
 
     def rewrite(
-        self, task: Task, destination: Destination, accounted: AccountedCall, caller: Caller
+        self, task: Task, destination: Destination, accounted: AccountedCall
     ) -> RewriteResult:
         """Call the model, validate, repair, and call once more where that can help.
 
         Args:
             task: the prompt and what its rewrite must satisfy.
             destination: where to call; its fallbacks are used if it fails.
-            accounted: the call's account; each completion is added to it.
-            caller: who pays, and how long there is.
+            accounted: the account of the calls.
 
         Raises:
             ApiError: no upstream answered the first call, or a content filter refused the prompt.
         """
-        call = accounted.upstream_call
-        reply = call_with_fallbacks(
-            destination, call, caller.notes, lambda at: self._replied(task, at, call)
+        call = accounted.call
+        reply, fallback = call_with_fallbacks(
+            destination, call, partial(self._replied, task, accounted)
         )
-        results = first = self._validated(task, reply, accounted)
+        results = first = self._validated(task, reply)
         repaired = self._repaired(task, results, self._repairer.lightly)
         if not any(result.is_good for result in repaired) and _may_ask_again(reply, call):
-            call.tries[-1].reason = UNUSABLE
+            call.record_rejection(UNUSABLE)
             corrected = self._corrected(task, reply, results, accounted)
             results = [*corrected, *results]
             repaired = [*self._repaired(task, corrected, self._repairer.lightly), *repaired]
@@ -124,21 +131,18 @@ class Rewriter:
             method=reply.strategy.method,
             version=reply.strategy.version(task),
             model=_model_of(reply),
+            report=accounted.report(fallback),
         )
 
-    def _replied(self, task: Task, at: Destination, call: UpstreamCall) -> _Reply:
+    def _replied(self, task: Task, accounted: AccountedCall, at: Destination) -> _Reply:
         strategy = self._strategy_at(at)
         parameters = strategy.parameters(task, has_json_mode=at.has_json_mode)
         if parameters is None:
             return _Reply(at, strategy, None, None)
-        return _Reply(at, strategy, parameters, _complete(at, parameters, call))
+        return _Reply(at, strategy, parameters, _complete(accounted, at, parameters))
 
-    def _validated(
-        self, task: Task, reply: _Reply, accounted: AccountedCall
-    ) -> Sequence[ValidationResult]:
-        """Account for a reply, and validate the rewrites in it."""
-        if reply.completion is not None:
-            accounted.completions.append(reply.completion)
+    def _validated(self, task: Task, reply: _Reply) -> Sequence[ValidationResult]:
+        """Validate the rewrites in a reply."""
         rewrites = reply.strategy.rewrites(task, reply.completion)
         if reply.strategy is self._guided:
             results = [self._validator.validate_composed(task, rewrite) for rewrite in rewrites]
@@ -166,18 +170,17 @@ class Rewriter:
             return []
         wrong = [violation for result in first for violation in result.violations]
         parameters = self._instructed.correction(reply.parameters, reply.completion, wrong, task)
-        call = accounted.upstream_call
         try:
-            completion = _complete(reply.at, parameters, call)
+            completion = _complete(accounted, reply.at, parameters)
         except (ClientGone, ShuttingDown):
             raise
         except ApiError as error:
             logger.info("no corrected prompt", extra={"cause": error.reason})
             return []
         again = _Reply(reply.at, reply.strategy, parameters, completion)
-        results = self._validated(task, again, accounted)
+        results = self._validated(task, again)
         if not any(result.is_usable for result in results):
-            call.tries[-1].reason = UNUSABLE
+            accounted.call.record_rejection(UNUSABLE)
         return results
 
     def _repaired(
@@ -205,8 +208,10 @@ def _why_none(task: Task, reply: _Reply) -> Violation:
     return violation_of("not_translated" if cannot_translate else "empty")
 
 
-def _complete(at: Destination, parameters: Mapping[str, Any], call: UpstreamCall) -> Completion:
-    completion = at.upstream.complete(at.model, parameters, call, model_was_named=False)
+def _complete(
+    accounted: AccountedCall, at: Destination, parameters: Mapping[str, Any]
+) -> Completion:
+    completion = accounted.complete(at, ModelRequest(None, parameters))
     if completion.document["choices"][0].get("finish_reason") == "content_filter":
         message = "The model service's content filter refused the prompt."
         raise InvalidRequest(message, reason="content_filtered")
@@ -215,9 +220,9 @@ def _complete(at: Destination, parameters: Mapping[str, Any], call: UpstreamCall
 
 def _may_ask_again(reply: _Reply, call: UpstreamCall) -> bool:
     """Whether a second call is allowed and can end in time: about as long as the first."""
-    if not isinstance(reply.strategy, InstructedStrategy) or call.attempts >= ATTEMPTS_IN_ALL:
+    if not isinstance(reply.strategy, InstructedStrategy) or not call.allows_attempt:
         return False
-    return call.remaining > call.tries[-1].seconds
+    return call.remaining > call.attempts[-1].seconds
 
 
 def _least_wrong(results: Sequence[ValidationResult]) -> ValidationResult:

@@ -32,7 +32,7 @@ class ConcurrencyLimit:
     def _wait(self, call: UpstreamCall) -> None:
         began_at = time.monotonic()
         has_place = self._free.acquire(timeout=min(self._queue_timeout, call.remaining))
-        call.timing.queue += time.monotonic() - began_at
+        call.record_queueing(time.monotonic() - began_at)
         if not has_place:
             raise faults.overloaded()
         call.check()

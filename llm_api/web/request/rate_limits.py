@@ -2,7 +2,7 @@
 
 import math
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
@@ -10,7 +10,7 @@ from llm_api.domain.access import LimitState
 from llm_api.services.quotas.exceeded import over_rate
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
 from llm_api.web import health
-from llm_api.web.addresses import client_address
+from llm_api.web.request.context import client_address, request_state
 
 _STRATEGY = "sliding-window-counter"
 # A Redis that accepts and says nothing would hold every request for ever.
@@ -45,13 +45,14 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
         """Count the current request; raises RateLimited."""
         if request.blueprint == health.blueprint.name:
             return
-        key = g.get("key")
+        state = request_state()
+        key = state.key
         who, scope = (key.id, "key") if key is not None else (client_address(), "address")
         text = (key.limits.requests if key is not None else None) or rate_limit
-        state = counter.take(parse_limits(text), who)
-        g.notes.limits[_KIND] = state
-        if state.is_exceeded:
-            raise over_rate(state, f"{scope}.{_KIND}")
+        limit = counter.take(parse_limits(text), who)
+        state.limits[_KIND] = limit
+        if limit.is_exceeded:
+            raise over_rate(limit, f"{scope}.{_KIND}")
 
     app.before_request(check)
     return limiter, counter

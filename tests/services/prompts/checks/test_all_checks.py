@@ -14,7 +14,9 @@ def wrong(original: str, rewrite: str, *, enhance_details: bool = True) -> set[s
     """Return the codes of the violations for which a rewrite is never given."""
     wanted = RewriteRequirements("image", language_of(original), enhance_details=enhance_details)
     return {
-        violation.code for violation in find_violations(original, rewrite, wanted) if one.is_hard
+        violation.code
+        for violation in find_violations(original, rewrite, wanted)
+        if violation.is_hard
     }
 
 
