@@ -17,7 +17,7 @@ from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys.authenticator import KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
-from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter

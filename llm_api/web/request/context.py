@@ -19,7 +19,7 @@ from llm_api.runtime.deadlines import DeadlineWatcher, has_hung_up
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.keys.service import KeyService
-from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.reports import ReportService
