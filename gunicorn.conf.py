@@ -11,10 +11,11 @@ import sys
 from functools import partial
 
 from llm_api.observability.logging import logging_config
-from llm_api.runtime.drain import begin_on_sigterm
+from llm_api.runtime.drain import drain_on_sigterm
 from llm_api.runtime.file_limits import connections_within_limit
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
+from llm_api.storage.redis import is_shared
 from llm_api.upstream.bundled.model import BundledModel
 
 try:
@@ -37,7 +38,8 @@ worker_class = "llm_api.server.gunicorn_worker.DrainingGeventWorker"
 worker_connections = connections_within_limit(max(2_000, 2 * settings.max_calls_in_progress))
 # A worker whose loop stands still for so long is replaced. Waiting calls do not stop the loop.
 timeout = 30
-# After SIGTERM, calls in progress have so long to end; llm_api/runtime/drain.py ends the rest in good time.
+# After SIGTERM, calls in progress have so long to end; llm_api/runtime/drain.py ends the rest a
+# little earlier.
 graceful_timeout = settings.shutdown_grace
 # Longer than the 60 s for which common proxies and SDKs keep an idle connection open: the side that
 # closes first should be theirs.
@@ -45,8 +47,8 @@ keepalive = 75
 
 # No header may move the application to another path: `SCRIPT_NAME: /zz` made every answer a 500.
 forwarder_headers = ""
-# By default, whoever calls from this machine may say that it speaks TLS; llm_api/web/middleware/trusted_proxies.py
-# decides whom to believe.
+# gunicorn's default believes any client on this machine that says it speaks TLS;
+# llm_api/web/middleware/trusted_proxies.py decides whom to believe.
 secure_scheme_headers = {}
 # The default opens a control socket in the home folder, which nothing here uses.
 control_socket_disable = True
@@ -64,7 +66,7 @@ def on_starting(server):
     _check_access(server)
     _check_connections(server)
     server.reload = partial(_reload_if_right, server, server.reload)
-    if workers > 1 and settings.ratelimit_storage_uri.startswith("memory"):
+    if workers > 1 and not is_shared(settings.ratelimit_storage_uri):
         server.log.warning(
             "RATELIMIT_STORAGE_URI is memory://: each of the %d workers counts for itself, so that"
             " a client has up to %d times its limits. Redis counts exactly.",
@@ -167,7 +169,7 @@ def post_worker_init(worker):
     gc.collect()
     gc.freeze()
     worker.drain = worker.wsgi.extensions["llm_api"].watch.drain
-    begin_on_sigterm(worker.drain)
+    drain_on_sigterm(worker.drain)
     worker.wsgi.extensions["llm_api_spool"].start()
     worker.wsgi.extensions["llm_api_upkeep"].start()
 

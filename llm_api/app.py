@@ -17,7 +17,6 @@ from llm_api.domain.key_format import KeySpotter
 from llm_api.observability import logging
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
-from llm_api.runtime.native_threads import BoundedOffload, QueuedOffload, offload
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys.authenticator import KeyAuthenticator
@@ -36,10 +35,12 @@ from llm_api.settings.reader import FAST, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore, StoreError, UsageStore
 from llm_api.storage.factory import budgets_of, open_key_store, open_store
+from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.concurrency import MemoryConcurrency, RedisConcurrency
 from llm_api.storage.redis.shared_answers import RedisAnswers
 from llm_api.storage.retention import RetentionJob
 from llm_api.storage.spool.spool import Spool
+from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.bundled.model import default_endpoint
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
@@ -73,17 +74,16 @@ def create_app(settings: Settings) -> Flask:
     app = Flask(__name__, static_folder=None)
     logging.configure_logging(settings.secrets)
     store, keys = _stores(settings)
-    spool = Spool(_spool_folder(settings), store, offload, refuses=settings.refuse_unrecorded_calls)
+    threads = StoreThreads(2)  # spool and retention; without a time-out, as no client waits
+    spool = Spool(_spool_folder(settings), store, threads, refuses=settings.refuse_unrecorded_calls)
     app.extensions["llm_api_spool"] = spool
     app.extensions["llm_api_upkeep"] = RetentionJob(
-        _spool_folder(settings), store, offload, settings.usage_retention_days
+        _spool_folder(settings), store, threads, settings.usage_retention_days
     )
     lifecycle.register_hooks(app)
     idempotency.register_teardown(app)
     write_timeout.register_write_timeout(app, settings.client_write_timeout)
-    ring = KeyAuthenticator(
-        keys, QueuedOffload(2, _KEY_TIMEOUT_S), settings.access.environment_keys
-    )
+    ring = KeyAuthenticator(keys, StoreThreads(2, _KEY_TIMEOUT_S), settings.access.environment_keys)
     door = AccessControl(ring, requires_key=settings.access.requires_key)
     door.register_identify(app)
     limiter, counter = rate_limits.init_limiter(
@@ -109,8 +109,8 @@ def _surround(app: Flask, settings: Settings) -> None:
     wsgi = app.wsgi_app
     if settings.access.trusted_proxies:
         wsgi = TrustedProxies(wsgi, settings.access.trusted_proxies)
-    places, waiting = settings.max_calls_in_progress, settings.max_calls_waiting
-    wsgi = LoadShedder(wsgi, places=places, waiting=waiting)
+    active, waiting = settings.max_calls_in_progress, settings.max_calls_waiting
+    wsgi = LoadShedder(wsgi, max_active=active, max_waiting=waiting)
     app.wsgi_app = SecurityHeaders(wsgi, settings.access.cors_origins)  # type: ignore[method-assign]  # as Flask's documentation does it
 
 
@@ -125,8 +125,8 @@ def _stores(settings: Settings) -> tuple[UsageStore, KeyStore]:
         raise SettingsError([str(error)]) from error
 
 
-def _reads() -> BoundedOffload:
-    return BoundedOffload(2, _READ_TIMEOUT_S)
+def _reads() -> StoreThreads:
+    return StoreThreads(2, _READ_TIMEOUT_S)
 
 
 def close_app(app: Flask) -> None:
@@ -165,7 +165,7 @@ def _services(
     closers += [one.close for one in (shared, slots) if one is not None]
     checks = _checks(store, spool, limiter, fast)
     if settings.usage_store and settings.access.requires_key:  # else they are in that database
-        checks["keys"] = partial(_check_store, keys, BoundedOffload(1, _READ_TIMEOUT_S))
+        checks["keys"] = partial(_check_store, keys, StoreThreads(1, _READ_TIMEOUT_S))
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
@@ -175,20 +175,20 @@ def _services(
             config_files.read_targets(settings.root),
             is_enabled=settings.enable_prompt_optimization,
         ),
-        readiness=ReadinessService(checks, is_ending=lambda: watch.drain.has_begun),
+        readiness=ReadinessService(checks, is_ending=lambda: watch.drain.is_draining),
         replays=IdempotencyService(shared),
         reports=ReportService(store, _reads()),
         keys=keys,
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
-        closers=(*closers, store.close, keys.close),
+        closers=(*closers, watch.close, store.close, keys.close),
     )
 
 
 def _budgets(store: UsageStore, prices: PriceList) -> BudgetService:
-    look = QueuedOffload(_BUDGET_THREADS, _READ_TIMEOUT_S)
-    return BudgetService(budgets_of(store), prices, look)
+    threads = StoreThreads(_BUDGET_THREADS, _READ_TIMEOUT_S)
+    return BudgetService(budgets_of(store), prices, threads)
 
 
 def _upstreams(settings: Settings, watch: DeadlineWatcher) -> dict[str, UpstreamClient]:
@@ -260,7 +260,7 @@ def _catalogue(
 
 def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemoryConcurrency | RedisConcurrency]:
     """Make what processes share, where there is a Redis for it."""
-    if storage_uri.startswith("memory"):
+    if not is_shared(storage_uri):
         return None, MemoryConcurrency()
     return RedisAnswers(storage_uri), RedisConcurrency(storage_uri)
 
@@ -291,16 +291,16 @@ def _checks(
     store: UsageStore, spool: Spool, limiter: Limiter, fast: UpstreamClient
 ) -> dict[str, Callable[[], str]]:
     return {
-        "database": partial(_check_store, store, BoundedOffload(1, _READ_TIMEOUT_S)),
+        "database": partial(_check_store, store, StoreThreads(1, _READ_TIMEOUT_S)),
         "usage": lambda: "ok" if spool.is_saving else "rows cannot be saved: is the disk full?",
         "limiter": lambda: "ok" if limiter.storage.check() else "unreachable",
         "upstream": fast.probe,
     }
 
 
-def _check_store(store: UsageStore | KeyService, look: BoundedOffload) -> str:
+def _check_store(store: UsageStore | KeyService, threads: StoreThreads) -> str:
     try:
-        look(store.check)
+        threads.run(store.check)
     except StoreError as error:
         return str(error)
     return "ok"

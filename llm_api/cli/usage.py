@@ -14,6 +14,7 @@ from llm_api.services.usage.reports import ReportService, amount, as_rows, descr
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.factory import open_store
+from llm_api.storage.threads import StoreThreads
 
 _COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "cost")
 
@@ -39,7 +40,7 @@ def usage_commands(settings: Settings) -> AppGroup:
             )
         store = _store(settings)
         try:
-            groups = ReportService(store, lambda look: look()).all(query)
+            groups = ReportService(store, StoreThreads(1)).all(query)
         except ApiError as error:
             raise click.ClickException(error.message) from error
         finally:

@@ -12,6 +12,7 @@ from llm_api.diagnostics.results import CheckResult, State, fail, ok, skipped, w
 from llm_api.diagnostics.upstream_api import ApiExamination
 from llm_api.diagnostics.upstream_route import RouteExamination
 from llm_api.domain.calls import Timeouts
+from llm_api.storage.redis import is_shared
 
 OVERALL_S = 60.0
 
@@ -126,7 +127,7 @@ def database_checks(database: DatabaseExamination) -> list[Check]:
 
 def limiter_checks(storage_uri: str, workers: int) -> list[Check]:
     """List the checks of the store that counts requests."""
-    if storage_uri.startswith("memory"):
+    if not is_shared(storage_uri):
         return [Check("limiter", lambda: _memory_limiter(workers))]
     limiter = LimiterExamination(storage_uri)
     return [

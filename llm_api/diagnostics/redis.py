@@ -3,17 +3,14 @@
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from llm_api.diagnostics.results import CheckResult, fail, ok, warn
+from llm_api.storage.redis.connection import make_client
 
 _TIMEOUT_S = 2.0
 _SLOW_S = 0.1  # the service itself waits 0.2 s and then counts in memory
-_SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis+unix": "unix"}
 # What the server says first, and what that means. The first match counts.
 _TROUBLES = (
     (("NOAUTH", "Authentication required"), "The store asks for a password.",
@@ -50,13 +47,7 @@ class LimiterExamination:
 
     def __init__(self, url: str) -> None:
         """Connect to nothing yet."""
-        scheme, rest = url.split("://", 1)
-        self._redis: Any = redis.Redis.from_url(  # its types mix the answers of its async twin in
-            f"{_SCHEMES.get(scheme, scheme)}://{rest}",
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = make_client(url, timeout=_TIMEOUT_S, retries=0)
 
     def reachable(self) -> CheckResult:
         """Connect, and see how fast it answers."""

@@ -19,7 +19,7 @@ from gunicorn.sock import ssl_context
 from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
 
-from llm_api.runtime.deadlines import hang_up, peek
+from llm_api.runtime.deadlines import lingering_close, peek
 from llm_api.runtime.drain import OUT_OF_MEMORY, Drain
 from llm_api.server.gunicorn_errors import answer_to
 from llm_api.settings.settings import SettingsError
@@ -158,7 +158,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
             return  # the worker ends, and this connection with it
         with suppress(OSError):  # whoever sends this need not wait for an answer
             write_nonblock(client, answer_to(exc))
-            hang_up(client)
+            lingering_close(client)
 
     def _end_for_lack_of_memory(self) -> None:
         """Let the master replace the worker, which may have lost more than the one request."""
@@ -206,7 +206,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
             gevent.sleep(_LOOK_S)
         if self.cfg.workers == 1:
             # After `max_requests` nobody waits for this worker to end, but for the next to begin.
-            self.drain.begin()
+            self.drain.start()
             self._limit_end()
         gevent.sleep(_LAST_CALLS_S)
         for server in servers:

@@ -24,7 +24,7 @@ from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, r
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.request_sender import RequestSender
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
-from llm_api.upstream.resilience.concurrency import ConcurrencyLimit
+from llm_api.upstream.resilience.concurrency import UpstreamConcurrency
 from llm_api.upstream.resilience.retry_policy import ATTEMPTS_IN_ALL, RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, asks_for_thinking
@@ -59,11 +59,11 @@ class UpstreamClient:
         self.serves_one_model = traits.serves_one_model
         self._traits = traits
         self._timeouts = timeouts
-        self._must_end = watch.drain.is_over
+        self._must_end = watch.drain.is_expired
         self._profile = profile
         self._policy = policy or RetryPolicy()
         self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
-        self._places = ConcurrencyLimit(traits.max_concurrency, traits.queue_timeout)
+        self._places = UpstreamConcurrency(traits.max_concurrency, traits.queue_timeout)
         self._lines = EndpointPool(
             [
                 PooledEndpoint(
@@ -129,7 +129,7 @@ class UpstreamClient:
         reader = self._reader(operation, model_was_named=model_was_named)
         body = self._body(model, parameters, operation, call)
         ask = UpstreamRequest(operation, body, reader, asks_for_thinking(parameters))
-        with _as_api_errors(call), self._places.taken(call):
+        with _as_api_errors(call), self._places.acquired(call):
             completion = self._run(call, partial(self._attempt, ask, call))
             if not ask.wants_thinking and spent_on_thinking(completion):
                 return self._without_thinking(ask, call, completion)
@@ -171,7 +171,7 @@ class UpstreamClient:
         ask = UpstreamRequest(answer.operation, body, answer.reader)
         answer.cap = ask.cap
         with _as_api_errors(call), ExitStack() as stack:
-            stack.enter_context(self._places.taken(call))
+            stack.enter_context(self._places.acquired(call))
             response, permit = self._run(call, partial(self._opener.open, ask, call, stack))
             batches = self._batches(response, answer)
             first = first_of(batches)

@@ -117,9 +117,9 @@ class QuotaEnforcer:
             if limit is None:
                 continue
             name = f"{subject.name}:{kind}"
-            if not self._slots.take(name, limit, owner):
+            if not self._slots.acquire(name, limit, owner):
                 raise over_concurrency(limit, f"{subject.scope}.concurrent_{kind}")
-            held.callback(self._slots.give_back, name, owner)
+            held.callback(self._slots.release, name, owner)
 
     def _count_all(
         self,
@@ -141,7 +141,7 @@ class QuotaEnforcer:
         if subject.limits.requests is None:
             return
         items = parse_limits(subject.limits.requests)
-        state = self._counter.take(items, subject.name)
+        state = self._counter.hit(items, subject.name)
         _note(caller, "requests", state)
         if state.is_exceeded:
             raise over_rate(state, f"{subject.scope}.requests")
@@ -151,7 +151,7 @@ class QuotaEnforcer:
     ) -> None:
         items = parse_limits(f"{subject.limits.tokens_per_minute}/minute")
         name = f"{subject.name}:tokens"
-        state = self._counter.take(items, name, cost=needed)
+        state = self._counter.hit(items, name, cost=needed)
         _note(caller, "tokens", state)
         if state.is_exceeded:
             raise over_tokens(needed, state, f"{subject.scope}.tokens")

@@ -1,12 +1,13 @@
 """Usage reports: what was called, by whom it was asked for, and what it cost."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from llm_api.domain.usage import TOKENS, UsageQuery, UsageSums
 from llm_api.errors import Unavailable
 from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.threads import StoreThreads
 
 _MICRO = 1_000_000
 _KINDS = ("measured", "estimated")
@@ -29,10 +30,10 @@ class ReportPage:
 class ReportService:
     """Asks the store."""
 
-    def __init__(self, store: UsageStore, offload: Callable[[Callable[[], None]], None]) -> None:
+    def __init__(self, store: UsageStore, threads: StoreThreads) -> None:
         """Take where the sums are, and what runs a look at them where it stops nobody else."""
         self._store = store
-        self._offload = offload
+        self._threads = threads
 
     def page(self, query: UsageQuery, *, page: int, page_size: int) -> ReportPage:
         """Return a page of a report, the first is 1; raises Unavailable."""
@@ -42,13 +43,11 @@ class ReportService:
 
     def all(self, query: UsageQuery) -> list[UsageSums]:
         """Return all groups of a report; raises Unavailable."""
-        groups: list[UsageSums] = []
         try:
-            self._offload(lambda: groups.extend(self._store.report(query)))
+            return self._threads.run(lambda: self._store.report(query))
         except StoreError as error:
             message = "The usage store cannot be read at the moment."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
-        return groups
 
 
 def described(sums: UsageSums) -> dict[str, Any]:

@@ -48,7 +48,7 @@ class AccessControl:
             return
         header = request.environ.get("HTTP_AUTHORIZATION")
         if header and (found := _BEARER.fullmatch(header)):
-            g.key = self._ring.find(found[1], client_address())
+            g.key = self._ring.authenticate(found[1], client_address())
 
     def _require(self) -> None:
         """Let the current request pass; raises Unauthorized or Forbidden."""

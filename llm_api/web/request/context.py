@@ -9,7 +9,7 @@ from flask import current_app, g, request
 
 from llm_api.domain.calls import Caller, never
 from llm_api.domain.key_format import KeySpotter
-from llm_api.runtime.deadlines import DeadlineWatcher, has_hung_up
+from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys.service import KeyService
@@ -60,7 +60,7 @@ def caller() -> Caller:
     return Caller(
         g.request_id,
         rule,
-        never if client is None else lambda: has_hung_up(client) and not is_awaited(),
+        never if client is None else lambda: is_disconnected(client) and not is_awaited(),
         g.timing,
         _time_limit(),
         g.notes,

@@ -9,12 +9,13 @@ from flask_limiter.util import get_remote_address
 from llm_api.domain.access import LimitState
 from llm_api.services.quotas.exceeded import over_rate
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
+from llm_api.services.quotas.rate_storage import MEMORY_URI
+from llm_api.storage.redis import is_shared
+from llm_api.storage.redis.connection import limiter_options
 from llm_api.web import health
 from llm_api.web.addresses import client_address
 
 _STRATEGY = "sliding-window-counter"
-# A Redis that accepts and says nothing would hold every request for ever.
-_REDIS_TIMEOUT = 0.2
 _KIND = "requests"
 
 
@@ -24,12 +25,10 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
     Where Redis is refused, silent or full, limits are kept in this process's memory until it is
     back.
     """
-    is_memory = storage_uri.startswith("memory")
-    timeouts = {"socket_timeout": _REDIS_TIMEOUT, "socket_connect_timeout": _REDIS_TIMEOUT}
     limiter = Limiter(
         get_remote_address,
-        storage_uri=storage_uri,
-        storage_options={} if is_memory else timeouts,  # type: ignore[arg-type]  # they are handed to redis, which takes floats
+        storage_uri=storage_uri if is_shared(storage_uri) else MEMORY_URI,
+        storage_options=limiter_options(storage_uri),  # type: ignore[arg-type]  # they are handed to redis, which takes floats
         strategy=_STRATEGY,
         # Keys of one strategy cannot be read by another: a switch would answer 500 on every call.
         key_prefix=f"llm_api:{_STRATEGY}",
@@ -48,7 +47,7 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
         key = g.get("key")
         who, scope = (key.id, "key") if key is not None else (client_address(), "address")
         text = (key.limits.requests if key is not None else None) or rate_limit
-        state = counter.take(parse_limits(text), who)
+        state = counter.hit(parse_limits(text), who)
         g.notes.limits[_KIND] = state
         if state.is_exceeded:
             raise over_rate(state, f"{scope}.{_KIND}")

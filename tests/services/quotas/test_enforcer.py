@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
@@ -18,6 +17,7 @@ from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.rate_counter import RateCounter
+from llm_api.services.quotas.rate_storage import MonotonicMemoryStorage
 from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 from llm_api.storage import BudgetStore, StoreError
@@ -25,6 +25,7 @@ from llm_api.storage.redis.concurrency import MemoryConcurrency
 from llm_api.storage.sql import migrate
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.threads import StoreThreads
 from tests.services.calls import ListSink, client_of
 from tests.support.service import REPOSITORY_ROOT
 
@@ -78,8 +79,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlBudgets]:
 
 def allowances_of(default: Limits, store: BudgetStore | None = None) -> QuotaEnforcer:
     """Know the limits of whoever has none, and the budgets of a store."""
-    counter = RateCounter(SlidingWindowCounterRateLimiter(MemoryStorage()), ConnectionError)
-    budgets = BudgetService(store, PRICES, lambda act: act(), lambda: NOW)
+    counter = RateCounter(
+        SlidingWindowCounterRateLimiter(MonotonicMemoryStorage()), ConnectionError
+    )
+    budgets = BudgetService(store, PRICES, StoreThreads(1), lambda: NOW)
     return QuotaEnforcer(counter, MemoryConcurrency(), budgets, default)
 
 
