@@ -126,7 +126,7 @@ def _stores(settings: Settings) -> tuple[UsageStore, KeyStore]:
 
 
 def _reads() -> StoreThreads:
-    return StoreThreads(2, _READ_TIMEOUT_S)
+    return StoreThreads(2, _READ_TIMEOUT_S, fails_fast=True)
 
 
 def close_app(app: Flask) -> None:
@@ -165,7 +165,9 @@ def _services(
     closers += [one.close for one in (shared, slots) if one is not None]
     checks = _checks(store, spool, limiter, fast)
     if settings.usage_store and settings.access.requires_key:  # else they are in that database
-        checks["keys"] = partial(_check_store, keys, StoreThreads(1, _READ_TIMEOUT_S))
+        checks["keys"] = partial(
+            _check_store, keys, StoreThreads(1, _READ_TIMEOUT_S, fails_fast=True)
+        )
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
@@ -291,7 +293,7 @@ def _checks(
     store: UsageStore, spool: Spool, limiter: Limiter, fast: UpstreamClient
 ) -> dict[str, Callable[[], str]]:
     return {
-        "database": partial(_check_store, store, StoreThreads(1, _READ_TIMEOUT_S)),
+        "database": partial(_check_store, store, StoreThreads(1, _READ_TIMEOUT_S, fails_fast=True)),
         "usage": lambda: "ok" if spool.is_saving else "rows cannot be saved: is the disk full?",
         "limiter": lambda: "ok" if limiter.storage.check() else "unreachable",
         "upstream": fast.probe,

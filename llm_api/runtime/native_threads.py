@@ -26,19 +26,23 @@ class NativeThreads:
     """At most `max_threads` calls at once, each in a native thread; others queue in order.
 
     A call that does not end in time is given up, and goes on alone: a thread cannot be stopped.
-    While all threads are stuck in calls that were given up, further calls fail at once instead of
-    waiting for the same time-out.
     """
 
-    def __init__(self, max_threads: int, timeout: float | None = None) -> None:
+    def __init__(
+        self, max_threads: int, timeout: float | None = None, *, fails_fast: bool = False
+    ) -> None:
         """Start no thread yet: they belong to the worker, not to the process it is forked from.
 
         Args:
             max_threads: how many calls run at once.
             timeout: seconds that a call may take, its time in the queue included; None is no limit.
+            fails_fast: whether calls fail at once while all threads are stuck in calls that were
+                given up, instead of waiting for one of them: right for reports and health checks,
+                which are repeated anyway, and wrong for what a client's call needs.
         """
         self._max_threads = max_threads
         self._timeout = timeout
+        self._fails_fast = fails_fast
         self._pool: ThreadPool | None = None
         # Only greenlets of the loop touch the list, and only its thread a call's `has_ended`.
         self._given_up: list[_Call[Any]] = []
@@ -52,7 +56,8 @@ class NativeThreads:
         """
         if not monkey.is_module_patched("threading"):
             return function()
-        self._refuse_if_stuck()
+        if self._fails_fast:
+            self._refuse_if_stuck()
         call = _Call(function)
         try:
             with gevent.Timeout(self._timeout) as timeout:
@@ -60,7 +65,7 @@ class NativeThreads:
         except gevent.Timeout as raised:
             if raised is not timeout:
                 raise  # the caller's own
-            if call.has_begun:
+            if self._fails_fast and call.has_begun:
                 self._given_up.append(call)
             raise NativeThreadTimeout(f"No result within {self._timeout} s.") from None
         return call.result()

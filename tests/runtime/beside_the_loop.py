@@ -60,21 +60,21 @@ def queued() -> list[object]:
     return [call.value for call in calls]
 
 
-def stuck() -> list[object]:
-    """Let all threads of two hang, and come back."""
-    threads = NativeThreads(2, timeout=0.3)
-    hanging = [gevent.spawn(outcome, lambda: threads.run(lambda: block(2))) for _ in range(2)]
+def stuck(*, fails_fast: bool) -> list[object]:
+    """Let all threads of two hang, and come back; tell what a call gets meanwhile, and when."""
+    threads = NativeThreads(2, timeout=1, fails_fast=fails_fast)
+    hanging = [gevent.spawn(outcome, lambda: threads.run(lambda: block(1.5))) for _ in range(2)]
     gevent.joinall(hanging)
     began_at = time.monotonic()
-    next_one = outcome(lambda: threads.run(lambda: 1))
+    next_one = outcome(lambda: threads.run(lambda: "next"))
     is_at_once = time.monotonic() - began_at < 0.2
-    gevent.sleep(2.5)
+    gevent.sleep(1.5)
     return [*(call.value for call in hanging), next_one, is_at_once, threads.run(lambda: "back")]
 
 
 def one_stuck() -> list[object]:
     """Let one thread of two hang."""
-    threads = NativeThreads(2, timeout=0.3)
+    threads = NativeThreads(2, timeout=0.3, fails_fast=True)
     return [outcome(lambda: threads.run(lambda: block(2))), threads.run(lambda: "the other")]
 
 
@@ -97,7 +97,8 @@ print(  # noqa: T201  # the parent reads it
             "error": outcome(lambda: NativeThreads(1).run(fail)),
             "stop": longest_stop(),
             "queued": queued(),
-            "stuck": stuck(),
+            "stuck": stuck(fails_fast=False),
+            "stuck and fast": stuck(fails_fast=True),
             "one stuck": one_stuck(),
             "outer": outer_timeout(),
         }

@@ -43,8 +43,12 @@ def test_calls_wait_for_a_free_thread(under_gevent: Any) -> None:
     assert under_gevent["queued"] == [0, 1, 2, 3, 4]
 
 
-def test_while_all_threads_hang_calls_fail_at_once(under_gevent: Any) -> None:
-    assert under_gevent["stuck"] == [LOST, LOST, LOST, True, "back"]
+def test_while_all_threads_hang_calls_wait_for_one_of_them(under_gevent: Any) -> None:
+    assert under_gevent["stuck"] == [LOST, LOST, "next", False, "back"]
+
+
+def test_while_all_threads_hang_calls_fail_at_once_where_that_is_wanted(under_gevent: Any) -> None:
+    assert under_gevent["stuck and fast"] == [LOST, LOST, LOST, True, "back"]
 
 
 def test_a_thread_that_hangs_leaves_the_others(under_gevent: Any) -> None:
