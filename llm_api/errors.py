@@ -18,12 +18,14 @@
         ├── Unavailable       503  no upstream could be asked
         └── UpstreamTimeout   504  the upstream did not answer in time
 
-An error knows no dialect: `web/response/error_formats.py` writes it in the one of the caller's path.
+An error knows no dialect: `web/response/error_formats.py` writes it in that of the caller's path.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
+
+from llm_api.domain.calls import CallReport
 
 MAX_FIELD_ERRORS = 10
 
@@ -43,6 +45,16 @@ class ApiError(Exception):
     code: ClassVar[str]
     retryable_by_default: ClassVar[bool] = False
 
+    # Set with `replaced`:
+    # This service has repeated the call already: repeats of the client would multiply.
+    retries_exhausted: bool = False
+    # Another upstream may do better: no answer has begun, and the request was not refused.
+    allows_failover: bool = False
+    # What would help: the client if the request is wrong, else the operator.
+    hint: str | None = None
+    # What is known of the failed call.
+    report: CallReport | None = None
+
     def __init__(
         self,
         message: str,
@@ -52,20 +64,19 @@ class ApiError(Exception):
         retry_after: int | None = None,
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Take a stable `reason` word and `retry_after` in whole seconds."""
+        """Create an error with a stable `reason` word and `retry_after` in whole seconds."""
         super().__init__(message)
         self.message = message
         self.reason = reason
         self.retryable = self.retryable_by_default if retryable is None else retryable
         self.retry_after = retry_after
-        # Whether this service has already repeated the call; a client's repeats would multiply.
-        self.retries_exhausted = False
-        # Whether another upstream may do better: nothing of an answer has come, and the request
-        # itself was not refused.
-        self.allows_failover = False
-        # What would help: for the client where the request is wrong, else for the operator.
-        self.hint: str | None = None
         self.headers = tuple(headers)
+
+    def replaced(self, **changes: Any) -> Self:
+        """Return a copy with other attributes; an error does not change once it was raised."""
+        changed = type(self).__new__(type(self), *self.args)
+        vars(changed).update(vars(self), **changes)
+        return changed
 
 
 class InvalidRequest(ApiError):

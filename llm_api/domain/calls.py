@@ -1,21 +1,23 @@
-"""The nouns of the service: plain values, passed between the layers."""
+"""The nouns of a call to a model: plain values, passed between the layers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from llm_api.domain.access import ApiKey, Limits, LimitState
 
+T_co = TypeVar("T_co", covariant=True)
+
 
 def never() -> bool:
-    """Say that nobody has left: the `is_abandoned` of a caller that cannot leave."""
+    """Return False: the default `is_disconnected`, of a caller that cannot disconnect."""
     return False
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """Where an upstream is: base address up to `/v1`, key (may be empty) and default model."""
+    """An address of an upstream: base URL up to `/v1`, API key (may be empty), default model."""
 
     url: str
     model: str
@@ -24,11 +26,11 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamPlan:
-    """An upstream as it is configured.
+    """The configuration of an upstream.
 
-    `endpoints` are one or more keys or addresses of the same service, which share its load.
-    `fallback` names the upstreams and models to try when it fails; `profile` is the name of its
-    vendor profile, None where the address decides.
+    `endpoints` are one or more keys or addresses of the same service that share its load.
+    `fallback` names the upstreams and models to try when it fails. `profile` names its vendor
+    profile; None chooses one by the address.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -37,13 +39,13 @@ class UpstreamPlan:
 
     @property
     def model(self) -> str:
-        """The model for callers who name none."""
+        """The model for requests that name none."""
         return self.endpoints[0].model
 
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """How long an upstream may take, in seconds; `stream` is the total of a streamed answer."""
+    """How long an upstream may take, in seconds; `stream` is the total for a streamed answer."""
 
     connect: float
     first_byte: float
@@ -52,12 +54,12 @@ class Timeouts:
     stream: float
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time of a request went, in seconds.
+    """Where the time of a call went, in seconds.
 
-    `queue` is the wait for a place at the upstream, `upstream` the time spent there, `first_token`
-    the part of it until the answer began.
+    `queue` is the wait for a free place at the upstream, `upstream` the time spent there,
+    `first_token` the part of it until the answer began.
     """
 
     queue: float = 0.0
@@ -66,45 +68,50 @@ class Timing:
 
 
 @dataclass(frozen=True, slots=True)
-class Fallback:
-    """Another model than the one asked for has answered; `reason` is why the first could not."""
+class Attempt:
+    """One attempt of a call: where it was made and how it ended.
 
-    asked_upstream: str
-    asked_model: str
+    `endpoint` names the key or address of the upstream; `reason` is None for a success, else the
+    `reason` of the error, or why the answer was not used.
+    """
+
+    upstream: str
+    endpoint: str
+    model: str
+    reason: str | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Fallback:
+    """Another model than the requested one has answered; `reason` is why the first failed."""
+
+    requested_upstream: str
+    requested_model: str
     used_upstream: str
     used_model: str
     reason: str
 
 
-@dataclass(slots=True)
-class ResponseMetadata:
-    """What a client is told beside its answer.
-
-    `dropped` are parameters that the upstream does not take and did not get. `limits` of
-    `requests` and `tokens` are those the client is closest to.
-    """
-
-    dropped: tuple[str, ...] = ()
-    fallback: Fallback | None = None
-    limits: dict[str, LimitState] = field(default_factory=dict)
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asked: the id of the request, its route, and whether the client has hung up.
+    """The client behind a request.
 
-    `time_limit` is for how many seconds the client will wait, where it has said so. `tags` are the
-    labels it gave the call, as `joined_tags` writes them; calls that belong together have the same
-    `lineage_id`. `key` is None where no key is required, `address` is where the client is, of IPv6
-    its /64 network.
+    Args:
+        request_id: id of the request, and of its usage row.
+        route: the route's pattern, such as `/v1/models/<path:model_id>`.
+        is_disconnected: whether the client has closed its connection.
+        time_limit: seconds that the client is willing to wait, None if it did not say.
+        tags: usage tags of the call, as `joined_tags` writes them.
+        lineage_id: shared by calls that belong together.
+        key: its API key; None where none is required.
+        address: its IP address, or its /64 network in IPv6.
     """
 
     request_id: str
     route: str
-    is_abandoned: Callable[[], bool] = never
-    timing: Timing = field(default_factory=Timing)
+    is_disconnected: Callable[[], bool] = never
     time_limit: float | None = None
-    notes: ResponseMetadata = field(default_factory=ResponseMetadata)
     tags: str = ""
     lineage_id: str | None = None
     key: ApiKey | None = None
@@ -112,24 +119,24 @@ class Caller:
 
     @property
     def name(self) -> str:
-        """Who is limited and pays: the key, else the address."""
+        """The name under which limits are counted: the key's id, else the address."""
         return self.address if self.key is None else self.key.id
 
 
 class Operation(StrEnum):
-    """What an upstream is asked for; the value is the path below its address."""
+    """What a model is asked to do."""
 
-    CHAT = "/chat/completions"
-    TEXT = "/completions"
-    EMBEDDINGS = "/embeddings"
+    CHAT = "chat"
+    TEXT = "text"
+    EMBEDDINGS = "embeddings"
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """A checked request to a model.
+    """A validated request to a model.
 
     `parameters` is the OpenAI request body without `model`: JSON that passes through to the
-    upstream. `model` is None where the caller leaves the choice to the service.
+    upstream. `model` is None if the caller leaves the choice to the service.
     """
 
     model: str | None
@@ -139,13 +146,13 @@ class ModelRequest:
 
 @dataclass(slots=True)
 class TextLength:
-    """How long texts are together, in characters of ASCII and others."""
+    """The total length of texts, in ASCII and other characters."""
 
     in_ascii: int = 0
     others: int = 0
 
     def add(self, text: str) -> None:
-        """Count a text."""
+        """Add the length of a text."""
         in_ascii = len(text) if text.isascii() else len(text.encode("ascii", "ignore"))
         self.in_ascii += in_ascii
         self.others += len(text) - in_ascii
@@ -158,12 +165,11 @@ def _sum(*counts: int | None) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class TokenUsage:
-    """Tokens as the upstream counted them; None where it gave no usable count.
+    """Token counts of an answer; None where the upstream gave no usable count.
 
-    `source` is `upstream`, `missing` (no usage in the answer), `invalid` (not a sane number) or
-    `estimated` (the answer was cut before its usage came; counted from the texts). Of the prompt's
-    tokens `cached_tokens` were read from a cache, of the completion's `reasoning_tokens` were
-    thought and not shown; `images` were made.
+    `source` is `upstream` (counted by it), `missing` (no usage in the answer), `invalid` (not a
+    plausible number) or `estimated` (from the texts, for an answer that was cut). `cached_tokens`
+    are part of the prompt's, `reasoning_tokens` part of the completion's. `images` were generated.
     """
 
     prompt_tokens: int | None = None
@@ -174,7 +180,7 @@ class TokenUsage:
     images: int | None = None
 
     def plus(self, other: "TokenUsage") -> "TokenUsage":
-        """Add the usage of another answer; unknown if either is."""
+        """Return the sum with another answer's usage; unknown if either is."""
         unknown = next((u for u in (self, other) if u.prompt_tokens is None), None)
         if unknown is not None:
             return unknown
@@ -191,31 +197,69 @@ class TokenUsage:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """A checked answer of a model: the OpenAI object, and the same as JSON text."""
+    """A validated answer: the OpenAI object, the same as JSON text, and its usage.
+
+    `dropped` are request fields that the upstream does not take.
+    """
 
     document: Mapping[str, Any]
     body: bytes
     usage: TokenUsage
+    dropped: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
-        """The first choice's text, empty where the model wrote none."""
+        """The first choice's text; empty if the model wrote none."""
         content = self.document["choices"][0]["message"].get("content")
         return content if isinstance(content, str) else ""
 
     @property
     def is_cut(self) -> bool:
-        """Whether the text ends only because `max_tokens` was reached."""
+        """Whether the text was cut off at `max_tokens`."""
         return bool(self.document["choices"][0].get("finish_reason") == "length")
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """A model that callers may name; `is_guided` marks one too small to follow written rules.
+class CallReport:
+    """What is known of a call beside its answer: read by the ledger, headers and metrics.
 
-    `has_json_mode` says that it takes `response_format` `json_object`. `fallback` names models and
-    upstreams to try, in order, where this one fails, and `longer_context` the one for conversations
-    that are too long for it. `limits` are for all callers together.
+    Args:
+        attempts: in order, over all upstreams.
+        timing: where the time went.
+        usage: the tokens of all its answers together.
+        answer_count: how many whole answers it got.
+        dropped: request fields that the last upstream does not take and did not get.
+        fallback: set if another model than the requested one answered.
+        limits: of `requests` and `tokens`, those that the caller is closest to.
+        client_deadline_passed: whether the time is over that the client asked for.
+    """
+
+    attempts: tuple[Attempt, ...] = ()
+    timing: Timing = field(default_factory=Timing)
+    usage: TokenUsage = field(default_factory=TokenUsage)
+    answer_count: int = 0
+    dropped: tuple[str, ...] = ()
+    fallback: Fallback | None = None
+    limits: Mapping[str, LimitState] = field(default_factory=dict)
+    client_deadline_passed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallResult(Generic[T_co]):
+    """The one result of a call: its answer, and the report about it."""
+
+    answer: T_co
+    report: CallReport
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model that callers may name.
+
+    `is_guided` marks a model too small to follow written rules; `has_json_mode` one that takes
+    `response_format` `json_object`. `fallback` names models and upstreams to try, in order, when
+    this one fails, `longer_context` the model for conversations that are too long for it. `limits`
+    apply to all callers together.
     """
 
     id: str
@@ -229,10 +273,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """What makes two requests the same: `key` names them, `fingerprint` stands for their bodies.
+    """Identifies requests that are the same.
 
-    `joins` is false for a request that is the first of its kind and must not get an older answer.
-    `keep_s` is for how long the finished answer is of use, if it has at most `max_bytes`.
+    `key` names them and `fingerprint` is a hash of their body. `joins` is false for the first
+    request of its kind, which must not get an older answer. The finished answer is kept for
+    `keep_s` seconds if it has at most `max_bytes`.
     """
 
     key: str
@@ -244,7 +289,7 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class RecordedAnswer:
-    """An answer that ended well."""
+    """A complete, successful answer."""
 
     content_type: str
     headers: Mapping[str, str]

@@ -8,24 +8,67 @@ from typing import Any, Self
 
 import orjson
 
-from llm_api.domain.calls import Caller, Completion, Fallback, ModelRequest, Operation
+from llm_api.domain.calls import (
+    Caller,
+    CallReport,
+    CallResult,
+    Completion,
+    Fallback,
+    ModelRequest,
+    Operation,
+)
 from llm_api.services.quotas.estimates import estimate_request
 from llm_api.services.routing.catalogue import Catalogue, Destination
 from llm_api.services.routing.fallback import call_with_fallbacks
-from llm_api.services.usage.ledger import AccountedCall, UsageLedger
+from llm_api.services.usage.ledger import UsageLedger
 
 
 class AnswerStream:
     """The chunks of a streamed answer, each as JSON, in batches as they come in.
 
-    The first batch has been looked at. A later one without any chunk stands for a silence that a
-    client should be told of. Iterating raises ApiError; `close` ends the call.
+    A batch without any chunk stands for a silence, in which the client should get a keep-alive.
+    Iterating raises ApiError. `report` is what is known of the call when its answer begins.
     """
 
-    def __init__(self, batches: Generator[list[bytes]]) -> None:
-        """Wait for the first batch; raises ApiError."""
-        self._batches = batches
-        self._first: list[list[bytes]] = [next(batches)]
+    report: CallReport
+
+    def __init__(
+        self,
+        ledger: UsageLedger,
+        destination: Destination,
+        request: ModelRequest,
+        caller: Caller,
+        *,
+        shows_usage: bool,
+    ) -> None:
+        """Wait for the first batch; raises ApiError. `shows_usage` adds a chunk with the usage."""
+        self._batches = self._run(ledger, destination, request, caller, shows_usage=shows_usage)
+        self._first: list[list[bytes]] = [next(self._batches)]
+
+    def _run(
+        self,
+        ledger: UsageLedger,
+        destination: Destination,
+        request: ModelRequest,
+        caller: Caller,
+        *,
+        shows_usage: bool,
+    ) -> Generator[list[bytes]]:
+        estimate = partial(estimate_request, request)
+        with ledger.account(destination, caller, estimate, is_streamed=True) as accounted:
+            stream, fallback = call_with_fallbacks(
+                destination,
+                accounted.call,
+                partial(accounted.stream, request=request, shows_usage=shows_usage),
+            )
+            self.report = accounted.report(fallback)
+            with closing(stream):
+                batches = iter(stream)
+                first = next(batches)
+                if fallback is not None:
+                    first[0] = orjson.dumps(orjson.loads(first[0]) | _described(fallback))
+                yield first
+                yield from batches
 
     def __iter__(self) -> Self:
         """Return itself."""
@@ -36,98 +79,62 @@ class AnswerStream:
         return self._first.pop() if self._first else next(self._batches)
 
     def close(self) -> None:
-        """Let go of the upstream; a call that has not ended counts as given up by its client."""
+        """End the call; one that has not ended counts as given up by its client."""
         self._batches.close()
 
 
 class ChatService:
-    """Sends a request to the upstream of its model and accounts for the call."""
+    """Sends requests to the upstreams of their models and accounts for the calls."""
 
     def __init__(self, catalogue: Catalogue, ledger: UsageLedger) -> None:
-        """Take what decides where calls go, and what accounts for them."""
+        """Create the service.
+
+        Args:
+            catalogue: decides where a call goes.
+            ledger: accounts for calls.
+        """
         self._catalogue = catalogue
         self._ledger = ledger
 
-    def complete(self, request: ModelRequest, caller: Caller) -> Completion:
-        """Return the answer; raises ApiError."""
-        # Vectors of two models cannot be compared: only who names one for the other knows better.
+    def complete(self, request: ModelRequest, caller: Caller) -> CallResult[Completion]:
+        """Return the whole answer; raises ApiError."""
+        # Vectors of two models cannot be compared: only the model's own entry may name a fallback.
         is_exact = request.operation is Operation.EMBEDDINGS
         destination = self._catalogue.route(request.model, key=caller.key, is_exact=is_exact)
-        with self._ledger.account(
-            destination, caller, partial(estimate_request, request)
-        ) as accounted:
-            call = accounted.upstream_call
-
-            def ask(at: Destination) -> Completion:
-                return at.upstream.complete(
-                    at.model,
-                    request.parameters,
-                    call,
-                    request.operation,
-                    model_was_named=at.model_was_named,
-                )
-
-            completion = call_with_fallbacks(destination, call, caller.notes, ask)
-            accounted.completions.append(completion)
-        return _telling(completion, caller.notes.fallback)
+        estimate = partial(estimate_request, request)
+        with self._ledger.account(destination, caller, estimate) as accounted:
+            completion, fallback = call_with_fallbacks(
+                destination, accounted.call, partial(accounted.complete, request=request)
+            )
+        if fallback is not None:
+            completion = _with_fallback(completion, fallback)
+        return CallResult(completion, accounted.report(fallback))
 
     def stream(
         self, request: ModelRequest, caller: Caller, *, shows_usage: bool = False
-    ) -> AnswerStream:
-        """Return the answer as it comes in; raises ApiError where it does not begin.
+    ) -> CallResult[AnswerStream]:
+        """Return the answer as it comes in; raises ApiError if it does not begin.
 
-        `shows_usage` puts a chunk with the usage at the end.
+        `shows_usage` adds a last chunk with the usage.
         """
-        return AnswerStream(self._batches(request, caller, shows_usage=shows_usage))
-
-    def _batches(
-        self, request: ModelRequest, caller: Caller, *, shows_usage: bool
-    ) -> Generator[list[bytes]]:
         destination = self._catalogue.route(request.model, key=caller.key)
-        wanted = partial(estimate_request, request)
-        with self._ledger.account(destination, caller, wanted, is_streamed=True) as accounted:
-
-            def begin(at: Destination) -> tuple[list[bytes], Generator[list[bytes]]]:
-                return _begun(request, at, accounted, shows_usage=shows_usage)
-
-            first, batches = call_with_fallbacks(
-                destination, accounted.upstream_call, caller.notes, begin
-            )
-            if (fallback := caller.notes.fallback) is not None:
-                first[0] = orjson.dumps(orjson.loads(first[0]) | _shown(fallback))
-            with closing(batches):
-                yield first
-                yield from batches
+        stream = AnswerStream(self._ledger, destination, request, caller, shows_usage=shows_usage)
+        return CallResult(stream, stream.report)
 
 
-def _begun(
-    request: ModelRequest, at: Destination, accounted: AccountedCall, *, shows_usage: bool
-) -> tuple[list[bytes], Generator[list[bytes]]]:
-    """Wait for the first batch of a stream, and return it with the rest; raises ApiError."""
-    answer = at.upstream.new_answer(
-        request.operation,
-        model=at.model,
-        shows_usage=shows_usage,
-        model_was_named=at.model_was_named,
-    )
-    batches = at.upstream.stream(at.model, request.parameters, accounted.upstream_call, answer)
-    first = next(batches)
-    accounted.streamed = (request, answer)  # before that there is no answer to account for
-    return first, batches
-
-
-def _telling(completion: Completion, fallback: Fallback | None) -> Completion:
-    """Name both models in the answer where another than the one asked for has given it."""
-    if fallback is None:
-        return completion
-    document = {**completion.document, **_shown(fallback)}
+def _with_fallback(completion: Completion, fallback: Fallback) -> Completion:
+    """Name in the answer the model that was requested and the one that was used."""
+    document = {**completion.document, **_described(fallback)}
     return replace(completion, document=document, body=orjson.dumps(document))
 
 
-def _shown(fallback: Fallback) -> Mapping[str, Any]:
+def _described(fallback: Fallback) -> Mapping[str, Any]:
     return {
         "fallback": {
-            "asked": {"upstream": fallback.asked_upstream, "model": fallback.asked_model},
+            "asked": {
+                "upstream": fallback.requested_upstream,
+                "model": fallback.requested_model,
+            },
             "used": {"upstream": fallback.used_upstream, "model": fallback.used_model},
             "reason": fallback.reason,
         }

@@ -67,11 +67,12 @@ class Recording:
             self._head = (content_type, headers)
             self._changed.notify_all()
 
-    def append(self, piece: bytes) -> None:
-        """Note the next piece of the body."""
+    def append(self, piece: bytes, *, is_counted: bool = False) -> None:
+        """Add the next piece of the body; `is_counted` counts it against the limit of all."""
         with self._changed:
             self._pieces.append(piece)
             self.size += len(piece)
+            self.counted += len(piece) if is_counted else 0
             self._changed.notify_all()
 
     def end(self, error: ApiError | None = None, *, is_whole: bool = False) -> None:
@@ -98,18 +99,18 @@ class Recording:
         with self._changed:
             self._followers -= 1
 
-    def wait_for_head(self, is_abandoned: Callable[[], bool]) -> tuple[str, Mapping[str, str]]:
+    def wait_for_head(self, is_disconnected: Callable[[], bool]) -> tuple[str, Mapping[str, str]]:
         """Return content type and headers when the answer begins; raises its ApiError."""
         with self._changed:
             while self._head is None and not self.is_over:
                 self._changed.wait(_POLL_S)
-                if is_abandoned():
+                if is_disconnected():
                     raise ClientGone
         if self._head is None:
             raise self._error or truncated().error
         return self._head
 
-    def pieces(self, silence: float, is_abandoned: Callable[[], bool]) -> Iterator[bytes]:
+    def pieces(self, silence: float, is_disconnected: Callable[[], bool]) -> Iterator[bytes]:
         """Yield the body from its beginning, and b"" after so many seconds of silence.
 
         It ends early when the client that follows has left.
@@ -126,7 +127,7 @@ class Recording:
             if new or waited >= silence:
                 yield b"".join(new)
                 waited = 0.0
-            elif is_over or is_abandoned():
+            elif is_over or is_disconnected():
                 return
 
 
@@ -146,7 +147,7 @@ class IdempotencyService:
         )
 
     def join(
-        self, ticket: IdempotencyKey, is_abandoned: Callable[[], bool]
+        self, ticket: IdempotencyKey, is_disconnected: Callable[[], bool]
     ) -> tuple[Recording, bool]:
         """Return the recording of a request's answer, and whether the caller is to make it.
 
@@ -169,13 +170,13 @@ class IdempotencyService:
         try:
             if self._shared is None or self._shared.claim(ticket) or not ticket.joins:
                 return recording, True
-            return recording, self._is_left_to_us(self._shared, recording, is_abandoned)
+            return recording, self._is_left_to_us(self._shared, recording, is_disconnected)
         except BaseException as error:
             self.fail(recording, error if isinstance(error, ApiError) else None)
             raise
 
     def _is_left_to_us(
-        self, shared: SharedAnswers, recording: Recording, is_abandoned: Callable[[], bool]
+        self, shared: SharedAnswers, recording: Recording, is_disconnected: Callable[[], bool]
     ) -> bool:
         """Wait for the answer of another process; False when it has come and is recorded."""
         while not shared.claim(recording.ticket):
@@ -188,7 +189,7 @@ class IdempotencyService:
                 recording.follow()
                 self._keep(recording)
                 return False
-            if is_abandoned() and not recording.has_followers:
+            if is_disconnected() and not recording.has_followers:
                 raise ClientGone
             time.sleep(_POLL_S)
         return True
@@ -225,8 +226,7 @@ class IdempotencyService:
         )
         if has_room or recording.has_followers:
             self._running_bytes += size
-            recording.counted += size
-            recording.append(piece)
+            recording.append(piece, is_counted=True)
         else:
             self.fail(recording)
 

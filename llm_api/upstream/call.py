@@ -1,71 +1,88 @@
-"""One call on its way to an upstream, with all its attempts."""
+"""One call to upstreams, with all its attempts."""
 
 import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 
-from llm_api.domain.calls import Timing, never
+from llm_api.domain.calls import Attempt, Timing, never
 from llm_api.runtime.deadlines import INTERVAL, Deadline
 from llm_api.upstream import faults
 
-
-@dataclass(slots=True)
-class Attempt:
-    """One attempt: where it was made, and how it ended; `reason` is None where it went well."""
-
-    upstream: str
-    line: str
-    model: str
-    reason: str | None = None
-    seconds: float = 0.0
+# Of a call, over all its upstreams.
+MAX_ATTEMPTS = 3
 
 
 class UpstreamCall(Deadline):
-    """Lists the attempts and counts the time there; its deadline is the total time-out."""
+    """Records the attempts of a call and the time they take; its deadline is the total time-out."""
 
     def __init__(
         self,
         *,
         total: float,
-        is_abandoned: Callable[[], bool] = never,
+        is_disconnected: Callable[[], bool] = never,
         must_end: Callable[[], bool] = never,
         on_first_attempt: Callable[[], None] | None = None,
-        timing: Timing | None = None,
         has_client_deadline: bool = False,
     ) -> None:
-        """Give the call `total` seconds from now; where they go is noted in `timing`.
+        """Start the clock of a call.
 
-        `is_hurried` says that it is the client who gives it less time than it would have.
+        Args:
+            total: seconds that the call may take, from now on.
+            is_disconnected: whether the client has closed its connection.
+            must_end: whether the process is shutting down and can wait no longer.
+            on_first_attempt: called before the first byte of the first attempt is sent; raises
+                ApiError if the call must not be made.
+            has_client_deadline: whether it was the client that asked for so little time.
         """
         # Both sides: an upstream that does not read holds up the sending.
         super().__init__(
-            total=total, is_abandoned=is_abandoned, must_end=must_end, how=socket.SHUT_RDWR
+            total=total, is_abandoned=is_disconnected, must_end=must_end, how=socket.SHUT_RDWR
         )
-        self._is_hurried = has_client_deadline
-        self.tries: list[Attempt] = []
-        self.dropped: tuple[str, ...] = ()  # what the upstream asked last does not take
-        self.timing = Timing() if timing is None else timing
-        self._spent = 0.0
-        self._attempt_began_at = 0.0
+        self._has_client_deadline = has_client_deadline
         self._on_first_attempt = on_first_attempt
+        self._attempts: list[Attempt] = []
+        self._queued = 0.0
+        self._spent = 0.0  # by the attempts that have ended
+        self._attempt_began_at: float | None = None
+        self._first_token: float | None = None
 
     @property
     def client_deadline_passed(self) -> bool:
-        """Whether the time is over that the client gave it, and not what an upstream may take."""
-        return self._is_hurried and not self.remaining
+        """Whether the time is over that the client asked for, rather than the upstream's."""
+        return self._has_client_deadline and not self.remaining
 
     @property
-    def attempts(self) -> int:
+    def attempts(self) -> tuple[Attempt, ...]:
+        """The attempts so far, in order; the last may still be in progress."""
+        return tuple(self._attempts)
+
+    @property
+    def attempt_count(self) -> int:
         """How many attempts were made so far."""
-        return len(self.tries)
+        return len(self._attempts)
+
+    @property
+    def allows_attempt(self) -> bool:
+        """Whether another attempt may be made: there are attempts and time left."""
+        return len(self._attempts) < MAX_ATTEMPTS and self.remaining > 0
+
+    @property
+    def timing(self) -> Timing:
+        """Where the time went so far."""
+        return Timing(self._queued, self._time_upstream(), self._first_token)
+
+    def _time_upstream(self) -> float:
+        if self._attempt_began_at is None:
+            return self._spent
+        return self._spent + time.monotonic() - self._attempt_began_at
 
     @property
     def ending(self) -> faults.Fault | None:
-        """Why this service itself has ended the call, None where it has not.
+        """Why this service itself has ended the call; None if it has not.
 
-        That it took too long is the upstream's fault and does not count.
+        A call that took too long is the upstream's fault and does not count.
         """
         if self.is_client_gone:
             return faults.Fault(faults.ClientGone())
@@ -75,28 +92,45 @@ class UpstreamCall(Deadline):
         return None
 
     @contextmanager
-    def attempt(self, upstream: str, line: str, model: str) -> Iterator[None]:
-        """Count an attempt that is made inside the block, and its time."""
-        attempt = Attempt(upstream, line, model)
-        self.tries.append(attempt)
-        if self.attempts == 1 and self._on_first_attempt is not None:
+    def attempt(self, upstream: str, endpoint: str, model: str) -> Iterator[None]:
+        """Record the attempt made inside the block, with its duration and how it ended."""
+        self._attempts.append(Attempt(upstream, endpoint, model))
+        if len(self._attempts) == 1 and self._on_first_attempt is not None:
             self._on_first_attempt()
-        self._spent = self.timing.upstream
         self._attempt_began_at = time.monotonic()
+        reason: str | None = None
         try:
             yield
         except faults.Fault as fault:
-            attempt.reason = fault.error.reason
+            reason = fault.error.reason
             raise
         except faults.RetryDifferently as refusal:
-            attempt.reason = refusal.word
+            reason = refusal.word
             raise
         finally:
-            self._note_time()
-            attempt.seconds = self.timing.upstream - self._spent
+            self._end_attempt(reason)
+
+    def _end_attempt(self, reason: str | None) -> None:
+        total = self._time_upstream()
+        seconds = total - self._spent
+        self._spent, self._attempt_began_at = total, None
+        last = self._attempts[-1]
+        self._attempts[-1] = Attempt(last.upstream, last.endpoint, last.model, reason, seconds)
+
+    def record_rejection(self, reason: str) -> None:
+        """Record why the answer of the last attempt was not used, although it succeeded."""
+        self._attempts[-1] = replace(self._attempts[-1], reason=reason)
+
+    def record_queueing(self, seconds: float) -> None:
+        """Add to the time that the call waited for a free place at an upstream."""
+        self._queued += seconds
+
+    def record_first_token(self) -> None:
+        """Record that the answer begins now."""
+        self._first_token = self._time_upstream()
 
     def pause(self, seconds: float, sleep: Callable[[float], None]) -> None:
-        """Wait before the next attempt; raises faults.Fault when the call is ended meanwhile."""
+        """Wait before the next attempt; raises faults.Fault if the call is ended meanwhile."""
         while seconds > 0 and self.remaining:
             step = min(seconds, INTERVAL)
             sleep(step)
@@ -104,11 +138,3 @@ class UpstreamCall(Deadline):
             self.check()
             if (ending := self.ending) is not None:
                 raise ending
-
-    def note_first_token(self) -> None:
-        """Note that the answer begins."""
-        self._note_time()
-        self.timing.first_token = self.timing.upstream
-
-    def _note_time(self) -> None:
-        self.timing.upstream = self._spent + time.monotonic() - self._attempt_began_at

@@ -1,51 +1,57 @@
-"""The door to one upstream: answers whole and in streams, with a bound on concurrency."""
+"""The client of one upstream: whole and streamed answers, with limited concurrency."""
 
 import logging
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import requests
 
-from llm_api.domain.calls import Completion, Endpoint, Operation, Timeouts, Timing, UpstreamPlan
+from llm_api.domain.calls import (
+    Completion,
+    Endpoint,
+    ModelRequest,
+    Operation,
+    Timeouts,
+    UpstreamPlan,
+)
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer, events_of
 from llm_api.upstream.answers.collect import collect_chunks
-from llm_api.upstream.answers.completion import parse_answer
-from llm_api.upstream.answers.reasoning import spent_on_thinking
-from llm_api.upstream.answers.relay import events_in, first_of, relay
-from llm_api.upstream.ask import UpstreamRequest
+from llm_api.upstream.answers.completion import parse_answer, spent_on_reasoning
+from llm_api.upstream.answers.relay import RelayedStream, events_in, first_of, relay
+from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.endpoints import EndpointPool, PooledEndpoint
 from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, read_body
 from llm_api.upstream.http.transport import Transport
-from llm_api.upstream.request_sender import RequestSender
+from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
 from llm_api.upstream.resilience.concurrency import UpstreamConcurrency
-from llm_api.upstream.resilience.retry_policy import ATTEMPTS_IN_ALL, RetryPolicy
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
-from llm_api.upstream.vendors.profiles import Profile, asks_for_thinking
-from llm_api.upstream.vendors.traits import UpstreamBehavior
+from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning
 
 logger = logging.getLogger(__name__)
 
 SILENCE = 15.0
-_TICK_S = 5.0  # how often it is seen whether a silence has lasted so long
+_TICK_S = 5.0  # how often a silence is compared with SILENCE
 _DRAIN_S = 0.02
 _PROBE_TIMEOUT = 3.0
+_MAX_IDLE_CONNECTIONS = 128
 _T = TypeVar("_T")
 
 
 class UpstreamClient:
-    """Calls one upstream."""
+    """Calls one upstream; the `Upstream` of OpenAI-compatible HTTP APIs."""
 
     def __init__(  # noqa: PLR0913  # the last two are for who simulates the world
         self,
         plan: UpstreamPlan,
-        traits: UpstreamBehavior,
+        behavior: UpstreamBehavior,
         timeouts: Timeouts,
         watch: DeadlineWatcher,
         profile: Profile,
@@ -53,174 +59,192 @@ class UpstreamClient:
         policy: RetryPolicy | None = None,
         transport: Callable[[Endpoint, Timeouts, DeadlineWatcher, int], Transport] = Transport,
     ) -> None:
-        """Open no connection yet; `transport` makes what calls an endpoint."""
-        self.name = traits.name
+        """Create a client without connections.
+
+        Args:
+            plan: endpoints and default model.
+            behavior: how this upstream has to be called.
+            timeouts: how long it may take, in seconds.
+            watch: ends calls from outside.
+            profile: what the vendor takes, and what its errors mean.
+            policy: when failed attempts are repeated.
+            transport: creates what calls an endpoint.
+        """
+        self.name = behavior.name
         self.default_model = plan.model
-        self.serves_one_model = traits.serves_one_model
-        self._traits = traits
+        self.serves_one_model = behavior.serves_one_model
+        self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
+        self._behavior = behavior
         self._timeouts = timeouts
         self._must_end = watch.drain.is_expired
         self._profile = profile
         self._policy = policy or RetryPolicy()
-        self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
-        self._places = UpstreamConcurrency(traits.max_concurrency, traits.queue_timeout)
-        self._lines = EndpointPool(
+        self._limit = UpstreamConcurrency(behavior.max_concurrency, behavior.queue_timeout)
+        pool_size = min(behavior.max_concurrency, _MAX_IDLE_CONNECTIONS)
+        self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
+        self._sender = RequestSender(self.name, self._endpoints)
+
+    def _pool(self, plan: UpstreamPlan, transport: Callable[[Endpoint], Transport]) -> EndpointPool:
+        """Create the endpoints, numbered if there are several."""
+        is_alone = len(plan.endpoints) == 1
+        names = [
+            self.name if is_alone else f"{self.name}/{n + 1}" for n in range(len(plan.endpoints))
+        ]
+        return EndpointPool(
             [
-                PooledEndpoint(
-                    f"{traits.name}/{number}" if len(plan.endpoints) > 1 else traits.name,
-                    transport(endpoint, timeouts, watch, min(traits.max_concurrency, 128)),
-                    self._policy.new_breaker(),
-                )
-                for number, endpoint in enumerate(plan.endpoints, 1)
+                PooledEndpoint(name, transport(endpoint), self._policy.new_breaker())
+                for name, endpoint in zip(names, plan.endpoints, strict=True)
             ]
         )
-        self._opener = RequestSender(self.name, self._lines)
 
     def new_call(
         self,
-        is_abandoned: Callable[[], bool],
+        is_disconnected: Callable[[], bool],
         on_first_attempt: Callable[[], None],
-        timing: Timing | None = None,
         *,
         is_streamed: bool = False,
         time_limit: float | None = None,
     ) -> UpstreamCall:
-        """Begin a call: its total time-out runs from now; `time_limit` can only shorten it."""
+        """Start the clock of a call."""
         total = self._timeouts.stream if is_streamed else self._timeouts.total
         return UpstreamCall(
             total=total if time_limit is None else min(total, time_limit),
             has_client_deadline=time_limit is not None and time_limit < total,
-            is_abandoned=is_abandoned,
+            is_disconnected=is_disconnected,
             must_end=self._must_end,
             on_first_attempt=on_first_attempt,
-            timing=timing,
-        )
-
-    def new_answer(
-        self,
-        operation: Operation = Operation.CHAT,
-        *,
-        model: str = "",
-        shows_usage: bool = False,
-        model_was_named: bool = True,
-    ) -> StreamedAnswer:
-        """Begin what becomes known of an answer that `stream` is to ask for."""
-        return StreamedAnswer(
-            operation,
-            model=model,
-            shows_usage=shows_usage,
-            reader=self._reader(operation, model_was_named=model_was_named),
         )
 
     def complete(
         self,
         model: str,
-        parameters: Mapping[str, Any],
+        request: ModelRequest,
         call: UpstreamCall,
-        operation: Operation = Operation.CHAT,
         *,
         model_was_named: bool = True,
     ) -> Completion:
-        """Ask for one answer; `parameters` is the OpenAI request body without `model`.
+        """Return the whole answer of a model.
 
-        A model that has spent its whole cap on thinking is asked once more, without. Raises an
-        ApiError.
+        A model that has spent all its tokens on reasoning is asked once more, without it.
         """
-        reader = self._reader(operation, model_was_named=model_was_named)
-        body = self._body(model, parameters, operation, call)
-        ask = UpstreamRequest(operation, body, reader, asks_for_thinking(parameters))
-        with _as_api_errors(call), self._places.acquired(call):
-            completion = self._run(call, partial(self._attempt, ask, call))
-            if not ask.wants_thinking and spent_on_thinking(completion):
-                return self._without_thinking(ask, call, completion)
-            return completion
+        prepared = self._prepare(model, request, model_was_named=model_was_named)
+        with _api_errors(call), self._limit.acquired(call):
+            completion = self._run(call, partial(self._attempt, prepared, call))
+            if not prepared.wants_reasoning and spent_on_reasoning(completion):
+                completion = self._without_reasoning(prepared, call, completion)
+        if prepared.dropped:
+            return replace(completion, dropped=prepared.dropped)
+        return completion
 
     def _run(self, call: UpstreamCall, attempt: Callable[[], _T]) -> _T:
-        return self._policy.run(call, attempt, partial(self._lines.has_other, call))
+        return self._policy.run(call, attempt, partial(self._endpoints.has_other, call))
 
-    def _without_thinking(
-        self, ask: UpstreamRequest, call: UpstreamCall, empty: Completion
+    def _without_reasoning(
+        self, request: UpstreamRequest, call: UpstreamCall, empty: Completion
     ) -> Completion:
-        body = self._profile.without_thinking(ask.body)
-        if body is None or call.attempts >= ATTEMPTS_IN_ALL:
+        body = self._profile.without_reasoning(request.body)
+        if body is None or not call.allows_attempt:
             return empty
-        call.tries[-1].reason = "spent_on_thinking"
+        call.record_rejection("spent_on_thinking")
         try:
-            completion = self._attempt(replace(ask, body=body), call)
+            completion = self._attempt(replace(request, body=body), call)
         except (faults.Fault, CircuitOpen) as error:
             if (ending := call.ending) is not None:
                 raise ending from error
-            logger.info("no answer without thinking", extra={"cause": type(error).__name__})
+            logger.info("no answer without reasoning", extra={"cause": type(error).__name__})
             return empty
         return replace(completion, usage=empty.usage.plus(completion.usage))
 
     def stream(
         self,
         model: str,
-        parameters: Mapping[str, Any],
+        request: ModelRequest,
         call: UpstreamCall,
-        answer: StreamedAnswer,
-    ) -> Generator[list[bytes]]:
-        """Ask for one answer and yield its chunks, as JSON, in batches as they come in.
+        *,
+        model_was_named: bool = True,
+        shows_usage: bool = False,
+    ) -> RelayedStream:
+        """Wait for the first batch of a streamed answer."""
+        prepared = self._prepare(model, request, model_was_named=model_was_named, is_streamed=True)
+        answer = StreamedAnswer(
+            request.operation,
+            model=model,
+            shows_usage=shows_usage,
+            classifier=prepared.classifier,
+            max_tokens=prepared.max_tokens,
+        )
+        return RelayedStream(answer, self._batches(prepared, call, answer), prepared.dropped)
 
-        The first batch has a chunk; a later one without any stands for `SILENCE` seconds of
-        silence. What becomes known of the answer is noted in `answer`. Raises an ApiError: before
-        the first batch if nothing has come by then.
-        """
-        body = self._body(model, parameters, answer.operation, call) | {"stream": True}
-        ask = UpstreamRequest(answer.operation, body, answer.reader)
-        answer.cap = ask.cap
-        with _as_api_errors(call), ExitStack() as stack:
-            stack.enter_context(self._places.acquired(call))
-            response, permit = self._run(call, partial(self._opener.open, ask, call, stack))
-            batches = self._batches(response, answer)
+    def _batches(
+        self, request: UpstreamRequest, call: UpstreamCall, answer: StreamedAnswer
+    ) -> Generator[list[bytes]]:
+        """Yield the batches of a streamed answer; the first has a chunk."""
+        with _api_errors(call), ExitStack() as stack:
+            stack.enter_context(self._limit.acquired(call))
+            response, permit = self._run(call, partial(self._sender.open, request, call, stack))
+            batches = self._read_stream(response, answer)
             first = first_of(batches)
-            call.note_first_token()
-            permit.note(Outcome.GOOD)
+            call.record_first_token()
+            permit.record(Outcome.SUCCESS)
             yield first
             yield from batches
             ending = call.ending  # an end that our own watch has made
             if ending is not None and (call.is_client_gone or not answer.is_done):
                 raise ending
 
-    def _reader(self, operation: Operation, *, model_was_named: bool) -> ErrorClassifier:
-        return ErrorClassifier(self._profile.rules, operation, model_was_named)
-
-    def _body(
-        self, model: str, parameters: Mapping[str, Any], operation: Operation, call: UpstreamCall
-    ) -> dict[str, Any]:
-        adapted, call.dropped = self._profile.adapted(parameters, operation)
+    def _prepare(
+        self,
+        model: str,
+        request: ModelRequest,
+        *,
+        model_was_named: bool,
+        is_streamed: bool = False,
+    ) -> UpstreamRequest:
+        """Put a request into the vendor's form."""
+        operation = request.operation
+        adapted, dropped = self._profile.adapted(request.parameters, operation)
         body = {"model": model, **adapted}
-        if operation is Operation.EMBEDDINGS:
-            return body
-        self._traits.cap(body)
-        if self._traits.is_always_streamed or self._opener.only_streams(model):
-            body["stream"] = True
-        return body
+        if operation is not Operation.EMBEDDINGS:
+            limit = self._behavior.default_max_tokens
+            if limit and not (body.get("max_tokens") or body.get("max_completion_tokens")):
+                body["max_tokens"] = limit
+            if is_streamed or self._behavior.is_always_streamed or self._sender.must_stream(model):
+                body["stream"] = True
+        return UpstreamRequest(
+            operation,
+            body,
+            ErrorClassifier(self._profile.rules, operation, model_was_named),
+            dropped,
+            asks_for_reasoning(request.parameters),
+        )
 
-    def _attempt(self, ask: UpstreamRequest, call: UpstreamCall) -> Completion:
+    def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:
         with ExitStack() as stack:
-            response, _ = self._opener.open(ask, call, stack)
-            call.note_first_token()
-            if is_event_stream(response) and ask.operation is not Operation.EMBEDDINGS:
+            response, _ = self._sender.open(request, call, stack)
+            call.record_first_token()
+            if is_event_stream(response) and request.operation is not Operation.EMBEDDINGS:
                 body = self._incoming(response)
                 events = events_in(body.pieces())
-                completion = collect_chunks(events, ask.operation, ask.reader, ask.cap)
+                completion = collect_chunks(
+                    events, request.operation, request.classifier, request.max_tokens
+                )
                 self._drain(body)
                 return completion
             return parse_answer(
                 read_body(response),
-                ask.operation,
-                model=ask.body["model"],
-                reader=ask.reader,
-                cap=ask.cap,
+                request.operation,
+                model=request.model,
+                classifier=request.classifier,
+                max_tokens=request.max_tokens,
             )
 
-    def _batches(
+    def _read_stream(
         self, response: requests.Response, answer: StreamedAnswer
     ) -> Iterator[list[bytes]]:
         if not is_event_stream(response):
-            completion = parse_answer(read_body(response), answer.operation, reader=answer.reader)
+            completion = parse_answer(
+                read_body(response), answer.operation, classifier=answer.classifier
+            )
             events = events_of(completion.document, answer.operation)
             chunks = [chunk for event in events if (chunk := answer.take(event)) is not None]
             yield chunks + answer.end()
@@ -230,35 +254,37 @@ class UpstreamClient:
         self._drain(body)
 
     def _drain(self, body: IncomingBody) -> None:
-        if self._traits.keeps_alive:
+        if self._behavior.keeps_alive:
             body.drain(_DRAIN_S)
 
     def _incoming(self, response: requests.Response) -> IncomingBody:
         return IncomingBody(response, idle=self._timeouts.idle, tick=_TICK_S)
 
     def probe(self) -> str:
-        """Ask the upstream whether it is there: `ok`, `starting`, or what is wrong in a word."""
+        """Check the health of the upstream: `ok`, `starting`, or in one word what is wrong."""
         try:
-            transport = self._lines.first.transport
-            status = transport.get_status(self._traits.probe_path, timeout=_PROBE_TIMEOUT)
+            transport = self._endpoints.first.transport
+            status = transport.get_status(self._behavior.probe_path, timeout=_PROBE_TIMEOUT)
         except faults.Fault as fault:
             return fault.error.reason
         if status in {401, 403}:
             return "upstream_auth"
-        if status == requests.codes.service_unavailable and self._traits.serves_one_model:
+        if status == requests.codes.service_unavailable and self.serves_one_model:
             return "starting"
         return "ok" if status < requests.codes.server_error else "upstream_error"
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._lines.close()
+        self._endpoints.close()
 
 
 @contextmanager
-def _as_api_errors(call: UpstreamCall) -> Iterator[None]:
+def _api_errors(call: UpstreamCall) -> Iterator[None]:
     """Turn a Fault into the error that the caller gets."""
     try:
         yield
     except faults.Fault as fault:
-        fault.error.retries_exhausted |= call.attempts > 1
-        raise fault.error from fault
+        error = fault.error
+        if call.attempt_count > 1 and not error.retries_exhausted:
+            error = error.replaced(retries_exhausted=True)
+        raise error from fault

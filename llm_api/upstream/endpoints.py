@@ -1,4 +1,4 @@
-"""The keys and addresses of one upstream: they share its load, and the broken ones are left out."""
+"""The keys and addresses of one upstream: they share its load, and broken ones are passed over."""
 
 import threading
 from collections.abc import Iterator, Sequence
@@ -6,77 +6,81 @@ from contextlib import contextmanager
 
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.transport import Transport
-from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen
-from llm_api.upstream.resilience.retry_policy import Permit, learning
+from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen, Permit
 
 
 class PooledEndpoint:
-    """One key at one address: its connections, its circuit breaker, and its calls in progress."""
+    """One key at one address: its connections, its circuit breaker and its calls in progress."""
 
     def __init__(self, name: str, transport: Transport, breaker: CircuitBreaker) -> None:
-        """Begin with no call."""
+        """Create an endpoint without calls; `name` stands in usage rows and logs."""
         self.name = name
         self.transport = transport
         self.breaker = breaker
-        self.calls = 0
+        self.calls_in_progress = 0
 
 
 class EndpointPool:
-    """Chooses among them."""
+    """Chooses an endpoint for every attempt."""
 
-    def __init__(self, lines: Sequence[PooledEndpoint]) -> None:
-        """Take at least one."""
-        self._lines = list(lines)
+    def __init__(self, endpoints: Sequence[PooledEndpoint]) -> None:
+        """Create a pool of at least one endpoint."""
+        self._endpoints = list(endpoints)
         self._lock = threading.Lock()
 
     def has_other(self, call: UpstreamCall) -> bool:
-        """Tell whether there is one that could be used and that the call has not tried."""
-        if len(self._lines) == 1:
+        """Whether there is a usable endpoint that the call has not tried."""
+        if len(self._endpoints) == 1:
             return False
-        tried = {attempt.line for attempt in call.tries}
-        return any(line.name not in tried and not line.breaker.wait for line in self._lines)
+        tried = {attempt.endpoint for attempt in call.attempts}
+        return any(
+            endpoint.name not in tried and not endpoint.breaker.wait for endpoint in self._endpoints
+        )
 
     @contextmanager
-    def chosen(self, call: UpstreamCall) -> Iterator[tuple[PooledEndpoint, Permit]]:
-        """Lend the best line for the next attempt of the call, and learn from how that ends.
+    def acquire(self, call: UpstreamCall) -> Iterator[tuple[PooledEndpoint, Permit]]:
+        """Lend the best endpoint for the call's next attempt, and record how the attempt ends.
 
-        Raises CircuitOpen.
-
-        The best one is untried, is not left alone for its faults, and has the fewest calls. One
-        that was left alone long enough comes first: somebody has to find out.
+        The best one was not tried by this call, is not failing and has the fewest calls. One whose
+        circuit was open long enough comes first, as its probe. Raises CircuitOpen.
         """
-        line, permit = self._choose(call)
+        endpoint, permit = self._choose(call)
         try:
-            with learning(permit, call):
-                yield line, permit
+            with permit.recording(call):
+                yield endpoint, permit
         finally:
             with self._lock:
-                line.calls -= 1
+                endpoint.calls_in_progress -= 1
 
     def _choose(self, call: UpstreamCall) -> tuple[PooledEndpoint, Permit]:
-        tried = {attempt.line for attempt in call.tries}
+        tried = {attempt.endpoint for attempt in call.attempts}
         # Choosing and asking the breaker are one step: of two calls that find the same probe due,
-        # the second goes elsewhere.
+        # the second goes to another endpoint.
         with self._lock:
-            usable = [line for line in self._lines if not line.breaker.wait]
+            usable = [endpoint for endpoint in self._endpoints if not endpoint.breaker.wait]
             if not usable:
-                raise CircuitOpen(min(line.breaker.wait for line in self._lines))
+                raise CircuitOpen(min(endpoint.breaker.wait for endpoint in self._endpoints))
             best = min(
-                usable, key=lambda line: (line.name in tried, not line.breaker.is_open, line.calls)
+                usable,
+                key=lambda endpoint: (
+                    endpoint.name in tried,
+                    not endpoint.breaker.is_open,
+                    endpoint.calls_in_progress,
+                ),
             )
             permit = Permit(best.breaker)
-            best.calls += 1
-            # The next call without a reason to prefer another begins with the next in the row.
-            self._lines.append(self._lines.pop(self._lines.index(best)))
+            best.calls_in_progress += 1
+            # Without a reason to prefer another, the next call begins with the next in the row.
+            self._endpoints.append(self._endpoints.pop(self._endpoints.index(best)))
         return best, permit
 
     def close(self) -> None:
         """Close the idle connections."""
-        for line in self._lines:
-            line.transport.close()
+        for endpoint in self._endpoints:
+            endpoint.transport.close()
 
     @property
     def first(self) -> PooledEndpoint:
-        """One of them, for a look at the upstream that is no call."""
+        """An endpoint for a health check, preferably one that works."""
         with self._lock:
-            return min(self._lines, key=lambda line: line.breaker.is_open)
+            return min(self._endpoints, key=lambda endpoint: endpoint.breaker.is_open)

@@ -1,7 +1,7 @@
-"""Every way an upstream can fail, as one of our errors.
+"""Every way in which an attempt can fail, as one of our errors.
 
-The texts are ours: an upstream's own can carry account ids, endpoint ids and prompts. What an
-upstream says itself, by status and code, is read in `refusals.py`.
+The sentences are ours: an upstream's own may carry account ids, endpoint ids and prompts. The
+errors that an upstream sends itself, by status and code, are classified in `vendors/errors.py`.
 """
 
 import errno
@@ -26,7 +26,7 @@ _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 
 
 class Fault(Exception):
-    """An attempt failed: the error to answer with, and whether another attempt makes sense."""
+    """A failed attempt: the error to answer with, and whether another attempt makes sense."""
 
     def __init__(
         self,
@@ -34,58 +34,74 @@ class Fault(Exception):
         *,
         is_repeatable: bool = False,
         wait: int | None = None,
-        elsewhere: bool = False,
+        allows_failover: bool = False,
     ) -> None:
-        """Take the answer the caller gets if this attempt was the last.
+        """Create a fault.
 
-        `wait` is for how many seconds the upstream asked to be left alone; `elsewhere` says that
-        nothing of an answer has come, so that another upstream may be asked.
+        Args:
+            error: what the caller is answered if this attempt was the last.
+            is_repeatable: whether the same upstream may be asked again.
+            wait: for how many seconds the upstream asked not to be called.
+            allows_failover: whether another upstream may be asked: no answer has begun.
         """
         super().__init__(error.message)
+        if allows_failover != error.allows_failover:
+            error = error.replaced(allows_failover=allows_failover)
         self.error = error
-        self.error.allows_failover = elsewhere
         self.is_repeatable = is_repeatable
         self.wait = wait
 
+    def with_retries_exhausted(self) -> "Fault":
+        """Return a copy whose error tells the client not to repeat the call."""
+        return Fault(
+            self.error.replaced(retries_exhausted=True),
+            is_repeatable=self.is_repeatable,
+            wait=self.wait,
+            allows_failover=self.error.allows_failover,
+        )
+
 
 class RetryDifferently(Exception):
-    """The upstream takes the request in another form; `fault` is told if there is no other try."""
+    """The upstream takes the request in another form only.
+
+    `fault` is raised instead if no attempt is left.
+    """
 
     word: ClassVar[str]
 
     def __init__(self, fault: Fault) -> None:
-        """Take the refusal as a fault."""
+        """Keep the refusal as a fault."""
         super().__init__(self.word)
         self.fault = fault
 
 
 class StreamOptionsRejected(RetryDifferently):
-    """The upstream does not know `stream_options`: to be asked again without."""
+    """The upstream does not know `stream_options`: send the request without."""
 
     word = "usage_refused"
 
 
 class StreamingRequired(RetryDifferently):
-    """The model answers streamed calls only: to be asked again for a stream."""
+    """The model answers streamed calls only: ask for a stream."""
 
     word = "only_streams"
 
 
 class ClientGone(ServiceError):
-    """The client hung up while the upstream was at work; nobody reads this answer."""
+    """The client disconnected while the upstream was at work; the answer reaches nobody."""
 
     status = 499
 
     def __init__(self) -> None:
-        """Make the error."""
+        """Create the error."""
         super().__init__("The client closed the connection.", reason="client_closed")
 
 
 class ShuttingDown(Unavailable):
-    """This service ends, and the grace time of its calls is over."""
+    """The service is shutting down, and the grace time for running calls is over."""
 
     def __init__(self) -> None:
-        """Make the error."""
+        """Create the error."""
         super().__init__(
             "This service is shutting down and cannot finish the answer; send the request again.",
             reason="server_shutdown",
@@ -94,7 +110,7 @@ class ShuttingDown(Unavailable):
 
 
 def bad_response(what: str) -> Fault:
-    """Make the fault for an answer that is not what the API promises."""
+    """Return the fault of an answer that is not what the API promises: `what` was sent."""
     return Fault(
         UpstreamFault(
             f"The model service sent {what}.", reason="upstream_bad_response", retryable=True
@@ -103,7 +119,7 @@ def bad_response(what: str) -> Fault:
 
 
 def too_large() -> Fault:
-    """Make the fault for an answer over the byte cap."""
+    """Return the fault of an answer over the byte cap."""
     return Fault(
         UpstreamFault(
             "The model service sent more than this service accepts.", reason="upstream_too_large"
@@ -112,44 +128,43 @@ def too_large() -> Fault:
 
 
 def truncated() -> Fault:
-    """Make the fault for a stream that ended before the answer did."""
+    """Return the fault of a stream that ended before the answer did."""
     message = "The model service ended its answer before it was complete."
     return Fault(UpstreamFault(message, reason="upstream_truncated", retryable=True))
 
 
-def timed_out(*, elsewhere: bool = False) -> Fault:
-    """Make the fault for an upstream that was silent or slow for too long; it is not repeated."""
+def timed_out(*, allows_failover: bool = False) -> Fault:
+    """Return the fault of an upstream that was silent or slow for too long; it is not repeated."""
     return Fault(
         UpstreamTimeout("The model service did not answer in time.", reason="upstream_timeout"),
-        elsewhere=elsewhere,
+        allows_failover=allows_failover,
     )
 
 
 def overloaded() -> Unavailable:
-    """Make the error for a call that found all places at the upstream taken."""
+    """Return the error of a call that got no place at the upstream."""
     error = Unavailable(
         "The model service has no free place at the moment; try again shortly.",
         reason="overloaded",
         retry_after=1,
     )
-    error.allows_failover = True
-    return error
+    return error.replaced(allows_failover=True)
 
 
 def circuit_open(wait: float) -> Fault:
-    """Make the fault for a call while the upstream is left alone, for `wait` more seconds."""
+    """Return the fault of a call refused by an open circuit, for `wait` more seconds."""
     error = Unavailable(
         "The model service has failed too often and is left alone for a while; try again later.",
         reason="circuit_open",
         retry_after=min(math.ceil(wait), MAX_RETRY_AFTER),
     )
     # SDKs ignore a Retry-After of more than a minute, and hammer.
-    error.retries_exhausted = wait > MAX_RETRY_AFTER
-    return Fault(error, elsewhere=True)
+    error = error.replaced(retries_exhausted=wait > MAX_RETRY_AFTER)
+    return Fault(error, allows_failover=True)
 
 
 def while_connecting(error: Exception) -> Fault:
-    """Translate what was raised before a connection stood."""
+    """Translate what was raised before the connection was established."""
     # A RuntimeError is a thread that could not be started, to look up the name.
     if isinstance(error, RuntimeError) or getattr(error, "errno", None) in _NO_DESCRIPTOR:
         return Fault(overloaded())  # we are: no other upstream could be reached either
@@ -157,30 +172,30 @@ def while_connecting(error: Exception) -> Fault:
     # Who hangs up in the handshake says nothing about certificates.
     if is_tls and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError):
         message = "The model service's TLS certificate could not be verified."
-        return Fault(UpstreamFault(message, reason="upstream_tls"), elsewhere=True)
+        return Fault(UpstreamFault(message, reason="upstream_tls"), allows_failover=True)
     if isinstance(error, urllib3.exceptions.NameResolutionError | socket.gaierror):
         message = "The model service's host name could not be resolved."
         unresolved = Unavailable(message, reason="upstream_dns", retry_after=5)
-        return Fault(unresolved, is_repeatable=True, elsewhere=True)
+        return Fault(unresolved, is_repeatable=True, allows_failover=True)
     # urllib3 derives its error for a refused connection from the one for a slow connection.
     is_refused = isinstance(error, urllib3.exceptions.NewConnectionError)
     if isinstance(error, urllib3.exceptions.ConnectTimeoutError | TimeoutError) and not is_refused:
         message = "The model service could not be reached in time."
         too_slow = UpstreamTimeout(message, reason="connect_timeout")
-        return Fault(too_slow, is_repeatable=True, elsewhere=True)
+        return Fault(too_slow, is_repeatable=True, allows_failover=True)
     message = "The model service could not be reached."
     unreachable = Unavailable(message, reason="upstream_unreachable", retry_after=5)
-    return Fault(unreachable, is_repeatable=True, elsewhere=True)
+    return Fault(unreachable, is_repeatable=True, allows_failover=True)
 
 
 def while_waiting(error: Exception) -> Fault:
     """Translate what was raised between sending the request and the first byte of the answer."""
     if isinstance(error, TimeoutError):
-        return timed_out(elsewhere=True)
+        return timed_out(allows_failover=True)
     if isinstance(error, http.client.RemoteDisconnected | OSError):
         message = "The model service closed the connection without an answer."
         disconnected = UpstreamFault(message, reason="upstream_disconnected", retryable=True)
-        return Fault(disconnected, is_repeatable=True, elsewhere=True)
+        return Fault(disconnected, is_repeatable=True, allows_failover=True)
     return bad_response("an answer that is not HTTP")
 
 

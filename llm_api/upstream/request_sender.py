@@ -1,82 +1,125 @@
-"""Sends a request in the form that an upstream takes, and remembers which that is."""
+"""Sends a request in the form that an upstream accepts, and remembers that form."""
 
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import orjson
 import requests
 
+from llm_api.domain.calls import Operation
 from llm_api.upstream import faults
-from llm_api.upstream.ask import UpstreamRequest
-from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.call import MAX_ATTEMPTS, UpstreamCall
 from llm_api.upstream.endpoints import EndpointPool
 from llm_api.upstream.http.response_body import read_body
-from llm_api.upstream.resilience.retry_policy import ATTEMPTS_IN_ALL, Permit
-from llm_api.upstream.vendors import errors
+from llm_api.upstream.resilience.circuit_breaker import Permit
+from llm_api.upstream.vendors.errors import ErrorClassifier, is_usage_refused
+from llm_api.upstream.vendors.profiles import PATHS
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamRequest:
+    """A request as the vendor takes it.
+
+    `classifier` reads the errors it is answered with; `dropped` are the caller's fields that the
+    vendor does not take; `wants_reasoning` says that the caller asked the model to reason.
+    """
+
+    operation: Operation
+    body: dict[str, Any]
+    classifier: ErrorClassifier = field(repr=False)
+    dropped: tuple[str, ...] = ()
+    wants_reasoning: bool = False
+
+    @property
+    def model(self) -> str:
+        """The model's name at the upstream."""
+        return str(self.body["model"])
+
+    @property
+    def is_streamed(self) -> bool:
+        """Whether the answer is to come as a stream."""
+        return bool(self.body.get("stream"))
+
+    @property
+    def max_tokens(self) -> int | None:
+        """The most tokens that the model can write; None if nothing limits it."""
+        limit = self.body.get("max_completion_tokens") or self.body.get("max_tokens")
+        return limit * (self.body.get("n") or 1) if limit else None
 
 
 class RequestSender:
-    """Opens answers at one upstream."""
+    """Sends requests to one upstream."""
 
-    def __init__(self, name: str, lines: EndpointPool) -> None:
-        """Take the upstream's name and its lines."""
+    def __init__(self, name: str, endpoints: EndpointPool) -> None:
+        """Create the sender of the upstream `name`."""
         self._name = name
-        self._lines = lines
+        self._endpoints = endpoints
         self._sends_usage_option = True  # until the upstream refuses it
         self._streamed_models: set[str] = set()  # those found to answer streamed calls only
 
-    def only_streams(self, model: str) -> bool:
-        """Tell whether a model is known to answer streamed calls only."""
+    def must_stream(self, model: str) -> bool:
+        """Whether a model is known to answer streamed calls only."""
         return model in self._streamed_models
 
     def open(
-        self, ask: UpstreamRequest, call: UpstreamCall, stack: ExitStack
+        self, request: UpstreamRequest, call: UpstreamCall, stack: ExitStack
     ) -> tuple[requests.Response, Permit]:
-        """Send a request and return its answer, status 200, which the stack closes."""
-        asks_for_usage = ask.is_streamed and self._sends_usage_option
+        """Send a request and return its answer, status 200 and body unread, until `stack` closes.
+
+        Raises faults.Fault or CircuitOpen.
+        """
+        asks_for_usage = request.is_streamed and self._sends_usage_option
         try:
-            return self._send(ask, call, stack, asks_for_usage=asks_for_usage)
+            return self._send(request, call, stack, asks_for_usage=asks_for_usage)
         except faults.RetryDifferently as refusal:
-            if call.attempts >= ATTEMPTS_IN_ALL:
+            if call.attempt_count >= MAX_ATTEMPTS:
                 raise refusal.fault from refusal
-            return self._open_again(ask, call, stack, refusal)
+            return self._open_again(request, call, stack, refusal)
 
     def _open_again(
         self,
-        ask: UpstreamRequest,
+        request: UpstreamRequest,
         call: UpstreamCall,
         stack: ExitStack,
         refusal: faults.RetryDifferently,
     ) -> tuple[requests.Response, Permit]:
-        """Send a request in the form that the upstream takes, and remember that if it helped."""
+        """Send a request in the form that the upstream accepts, and remember it if that helped."""
         if isinstance(refusal, faults.StreamOptionsRejected):
-            opened = self._send(ask, call, stack, asks_for_usage=False)
+            opened = self._send(request, call, stack, asks_for_usage=False)
             # Remembered only now: the refusal may have had another reason that names the option.
             self._sends_usage_option = False
             return opened
-        if ask.is_streamed:
+        if request.is_streamed:
             raise refusal.fault from refusal
-        streamed = replace(ask, body=ask.body | {"stream": True})
+        streamed = replace(request, body=request.body | {"stream": True})
         opened = self.open(streamed, call, stack)
-        self._streamed_models.add(ask.body["model"])
+        self._streamed_models.add(request.model)
         return opened
 
     def _send(
-        self, ask: UpstreamRequest, call: UpstreamCall, stack: ExitStack, *, asks_for_usage: bool
+        self,
+        request: UpstreamRequest,
+        call: UpstreamCall,
+        stack: ExitStack,
+        *,
+        asks_for_usage: bool,
     ) -> tuple[requests.Response, Permit]:
-        body = ask.body
+        body = request.body
         if asks_for_usage:
             body = body | {"stream_options": {"include_usage": True}}
         with ExitStack() as sending:
-            line, permit = sending.enter_context(self._lines.chosen(call))
-            sending.enter_context(call.attempt(self._name, line.name, body["model"]))
+            endpoint, permit = sending.enter_context(self._endpoints.acquire(call))
+            sending.enter_context(call.attempt(self._name, endpoint.name, body["model"]))
+            path = PATHS[request.operation]
             response = sending.enter_context(
-                line.transport.post(ask.operation, orjson.dumps(body), call)
+                endpoint.transport.post(path, orjson.dumps(body), call)
             )
             if response.status_code != requests.codes.ok:
                 text = read_body(response)
-                if asks_for_usage and errors.is_usage_refused(response, text):
-                    raise faults.StreamOptionsRejected(ask.reader.of_status(response, text))
-                raise ask.reader.of_status(response, text)
+                fault = request.classifier.of_status(response, text)
+                if asks_for_usage and is_usage_refused(response, text):
+                    raise faults.StreamOptionsRejected(fault)
+                raise fault
             stack.push(sending.pop_all())
         return response, permit

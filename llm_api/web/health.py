@@ -4,7 +4,8 @@ from flask import Blueprint, Response
 
 from llm_api.errors import Unavailable
 from llm_api.web.request.context import services
-from llm_api.web.response.errors import error_response, json_response
+from llm_api.web.response.answers import json_response
+from llm_api.web.response.errors import error_response
 
 blueprint = Blueprint("ops", __name__)
 

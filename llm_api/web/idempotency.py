@@ -8,8 +8,8 @@ Kept are answers that ended well: for an hour with a key, else for a minute.
 import hashlib
 import math
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
-from typing import cast
+from functools import partial, wraps
+from typing import ParamSpec, cast
 
 from flask import Flask, Response, g, request
 
@@ -18,10 +18,16 @@ from llm_api.errors import ApiError, InvalidRequest, ServiceError
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.upstream.client import SILENCE
 from llm_api.upstream.faults import truncated
-from llm_api.web.addresses import client_address
-from llm_api.web.request.context import caller, services
+from llm_api.web.request.context import (
+    RequestState,
+    caller,
+    client_address,
+    request_state,
+    services,
+)
 from llm_api.web.response.sse import DONE, PING, error_event
 
+P = ParamSpec("P")
 _KEPT_WITH_KEY_S = 3_600.0
 _MAX_BYTES_WITH_KEY = 4 << 20
 # Every request of an SDK may be repeated without a key: there are many of them.
@@ -41,37 +47,50 @@ _KEPT_HEADERS = (
 
 
 def register_teardown(app: Flask) -> None:
-    """Let go of an answer that a fault of our own throws away before it is sent."""
+    """Give up the recording of an answer that a bug of ours discards before it is sent."""
     app.teardown_request(_forget_after_crash)
 
 
 def _forget_after_crash(error: BaseException | None) -> None:
-    recording = g.get("recording")
-    if error is not None and recording is not None:
-        services().replays.fail(recording)
+    state: RequestState | None = g.get("request_state")
+    if error is not None and state is not None and state.recording is not None:
+        services().idempotency.fail(state.recording)
 
 
-def note_body(raw: bytes) -> None:
-    """Remember what the body of the current request is, if it may be a repeat."""
+def record_body(raw: bytes) -> None:
+    """Keep a hash of the current request, if it may be a repeat."""
     headers = request.headers
     if "Idempotency-Key" in headers or "x-stainless-retry-count" in headers:
         digest = hashlib.sha256(request.path.encode())
         digest.update(b"\0" + raw)
-        g.fingerprint = digest.hexdigest()
+        request_state().fingerprint = digest.hexdigest()
 
 
-def answered_once(make: Callable[[], Response]) -> Response:
-    """Return the answer that `make` gives, or that it gave to the same request before."""
-    ticket = _ticket()
-    if ticket is None:
-        return make()
-    replays = services().replays
-    recording, is_first = replays.join(ticket, caller().is_abandoned)
+def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Decorate a view: a repeated request gets the answer of the first."""
+
+    @wraps(view)
+    def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
+        if request_state().fingerprint is None:
+            return view(*args, **kwargs)
+        return _answered_once(partial(view, *args, **kwargs))
+
+    return answer
+
+
+def _answered_once(make: Callable[[], Response]) -> Response:
+    """Return the answer of `make`, or the one that it gave to the same request before."""
+    state, service, is_disconnected = (
+        request_state(),
+        services().idempotency,
+        caller().is_disconnected,
+    )
+    recording, is_first = service.join(_key(state), is_disconnected)
     if is_first:
-        return _recorded(replays, recording, make)
-    g.log["replayed"] = True
+        return _recorded(service, recording, make)
+    state.log["replayed"] = True
     try:
-        response = _replayed(recording, caller().is_abandoned)
+        response = _replayed(recording, is_disconnected)
     except BaseException:
         recording.unfollow()
         raise
@@ -79,25 +98,25 @@ def answered_once(make: Callable[[], Response]) -> Response:
     return response
 
 
-def _ticket() -> IdempotencyKey | None:
-    """Say what would make another request the same as this one; None where nothing does."""
-    if "fingerprint" not in g:
-        return None
+def _key(state: RequestState) -> IdempotencyKey:
+    """Return what identifies a repeat of the current request; raises InvalidRequest."""
+    fingerprint = state.fingerprint or ""
     # Keys are names that callers choose: two callers may choose the same.
-    anybody = request.headers.get("Authorization") or client_address()
-    who = anybody if g.key is None else g.key.id
+    caller_name = (
+        (request.headers.get("Authorization") or client_address())
+        if state.key is None
+        else state.key.id
+    )
     key = request.headers.get("Idempotency-Key")
     if key is None:
-        name = _digest("retry", who, g.fingerprint)
+        name = _digest("retry", caller_name, fingerprint)
         joins = request.headers["x-stainless-retry-count"] != "0"
-        return IdempotencyKey(
-            name, g.fingerprint, joins, _KEPT_FOR_RETRIES_S, _MAX_BYTES_FOR_RETRIES
-        )
+        return IdempotencyKey(name, fingerprint, joins, _KEPT_FOR_RETRIES_S, _MAX_BYTES_FOR_RETRIES)
     if not 1 <= len(key) <= _MAX_KEY:
         message = f"Idempotency-Key: must be 1 to {_MAX_KEY} characters long."
         raise InvalidRequest(message, reason="out_of_range")
-    name = _digest("key", who, key)
-    return IdempotencyKey(name, g.fingerprint, True, _KEPT_WITH_KEY_S, _MAX_BYTES_WITH_KEY)  # noqa: FBT003  # in the order of the fields
+    name = _digest("key", caller_name, key)
+    return IdempotencyKey(name, fingerprint, True, _KEPT_WITH_KEY_S, _MAX_BYTES_WITH_KEY)  # noqa: FBT003  # in the order of the fields
 
 
 def _digest(*parts: str) -> str:
@@ -105,29 +124,30 @@ def _digest(*parts: str) -> str:
 
 
 def _recorded(
-    replays: IdempotencyService, recording: Recording, make: Callable[[], Response]
+    service: IdempotencyService, recording: Recording, make: Callable[[], Response]
 ) -> Response:
-    """Make the answer and record it for those who ask for the same."""
+    """Return the answer of `make`, and record it for repeats."""
     # While others wait for it, the answer is not given up when this client leaves.
-    g.is_awaited = partial(replays.is_awaited, recording)
-    g.recording = recording
+    state = request_state()
+    state.is_awaited = partial(service.is_awaited, recording)
+    state.recording = recording
     try:
         response = make()
     except ApiError as error:
-        replays.fail(recording, error)
+        service.fail(recording, error)
         raise
     except BaseException:
         message = "Something went wrong in this service."
-        replays.fail(recording, ServiceError(message, reason="internal_error"))
+        service.fail(recording, ServiceError(message, reason="internal_error"))
         raise
     kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     recording.begin(response.content_type, kept)
     if response.is_streamed:
         pieces = cast("Iterable[bytes]", response.response)
-        response.response = _RecordedBody(pieces, replays, recording)
+        response.response = _RecordedBody(pieces, service, recording)
     else:
         recording.append(response.get_data())
-        replays.finish(recording)
+        service.finish(recording)
     return response
 
 
@@ -135,49 +155,49 @@ class _RecordedBody:
     """A streamed body that is recorded on its way."""
 
     def __init__(
-        self, pieces: Iterable[bytes], replays: IdempotencyService, recording: Recording
+        self, pieces: Iterable[bytes], service: IdempotencyService, recording: Recording
     ) -> None:
         self._iterator = iter(pieces)
         self._pieces = pieces
-        self._replays = replays
+        self._service = service
         self._recording = recording
         self._is_whole = False
 
     def __iter__(self) -> Iterator[bytes]:
         for piece in self._iterator:
-            self._note(piece)
+            self._record(piece)
             yield piece
         self._end()
 
-    def _note(self, piece: bytes) -> None:
+    def _record(self, piece: bytes) -> None:
         self._is_whole = piece == DONE
         if piece != PING:
-            self._replays.record(self._recording, piece)
+            self._service.record(self._recording, piece)
 
     def _end(self) -> None:
         if self._is_whole:
-            self._replays.finish(self._recording)
+            self._service.finish(self._recording)
         else:
-            self._replays.fail(self._recording)
+            self._service.fail(self._recording)
 
     def close(self) -> None:
         """Let go of the body; when others wait for it, read it to its end for them first."""
         if not self._recording.is_over:
-            if self._replays.is_awaited(self._recording):
+            if self._service.is_awaited(self._recording):
                 for piece in self._iterator:
-                    self._note(piece)
+                    self._record(piece)
             self._end()
         if hasattr(self._pieces, "close"):
             self._pieces.close()
 
 
-def _replayed(recording: Recording, is_abandoned: Callable[[], bool]) -> Response:
-    content_type, headers = recording.wait_for_head(is_abandoned)
+def _replayed(recording: Recording, is_disconnected: Callable[[], bool]) -> Response:
+    content_type, headers = recording.wait_for_head(is_disconnected)
     if content_type.startswith("text/event-stream"):
-        events = _followed_events(recording, is_abandoned, g.request_id)
+        events = _followed_events(recording, is_disconnected, request_state().request_id)
         response = Response(events, content_type=content_type)
     else:
-        body = b"".join(recording.pieces(math.inf, is_abandoned))
+        body = b"".join(recording.pieces(math.inf, is_disconnected))
         response = Response(body, content_type=content_type)
     response.headers.update(headers)
     response.headers["idempotent-replayed"] = "true"
@@ -185,11 +205,11 @@ def _replayed(recording: Recording, is_abandoned: Callable[[], bool]) -> Respons
 
 
 def _followed_events(
-    recording: Recording, is_abandoned: Callable[[], bool], request_id: str
+    recording: Recording, is_disconnected: Callable[[], bool], request_id: str
 ) -> Iterator[bytes]:
     """Yield the events that another request gets, or got."""
     last = b""
-    for piece in recording.pieces(SILENCE, is_abandoned):
+    for piece in recording.pieces(SILENCE, is_disconnected):
         yield piece or PING
         last = piece or last
     if not recording.is_whole and _ERROR_EVENT not in last:

@@ -1,4 +1,4 @@
-"""What happens around every request: its id, its headers and its one log line."""
+"""What happens around every request: its state, its headers and its one log line."""
 
 import logging
 import time
@@ -6,47 +6,43 @@ from functools import partial
 
 from flask import Flask, Response, g, request
 
-from llm_api.domain.calls import ResponseMetadata, Timing
+from llm_api.domain.access import LimitState
+from llm_api.domain.calls import Timing
 from llm_api.observability.logging import new_request_id
 from llm_api.web.middleware.load_shedding import QUEUED
+from llm_api.web.request.context import RequestState, request_state
 from llm_api.web.request.rate_limits import limit_headers
 
 logger = logging.getLogger(__name__)
 
 
 def register_hooks(app: Flask) -> None:
-    """Register them; before the limiter, whose refusals need an id too."""
+    """Register them; before the limiter, whose refusals need a request id too."""
     app.before_request(_begin)
     app.after_request(_end)
 
 
 def _begin() -> None:
-    # A client's own id would not do: it is the usage row's key, and retries repeat it.
-    g.request_id = new_request_id()
-    # What was waited before this belongs to the request, too.
-    g.queued = request.environ.get(QUEUED, 0.0)
-    g.started_at = time.perf_counter() - g.queued
-    g.timing = Timing()
-    g.notes = ResponseMetadata()
-    g.log = {}
+    # The time spent in the queue belongs to the request, too.
+    queued = request.environ.get(QUEUED, 0.0)
+    g.request_state = RequestState(new_request_id(), time.perf_counter() - queued, queued)
 
 
 def _end(response: Response) -> Response:
-    headers = response.headers
+    state, headers = request_state(), response.headers
     # Modern OpenAI SDKs read the first, 0.28 the second.
-    headers["x-request-id"] = headers["request-id"] = g.request_id
-    for kind, state in g.notes.limits.items():
-        headers.update(limit_headers(kind, state))
-    spent = time.perf_counter() - g.started_at
-    headers["Server-Timing"] = _server_timing(g.timing, g.queued, spent)
+    headers["x-request-id"] = headers["request-id"] = state.request_id
+    for kind, limit in _closest_limits(state).items():
+        headers.update(limit_headers(kind, limit))
+    spent = time.perf_counter() - state.started_at
+    headers["Server-Timing"] = _server_timing(state.report.timing, state.queued, spent)
     # A bare number: openai 0.28 fails on a unit.
     headers["openai-processing-ms"] = str(round(spent * 1000))
-    g.log |= {
-        "method": request.method,
-        "route": request.url_rule.rule if request.url_rule else None,
-        "status": response.status_code,
-    }
-    write_line = partial(_log, g.log, g.started_at)
+    fields = state.log
+    fields["method"] = request.method
+    fields["route"] = request.url_rule.rule if request.url_rule else None
+    fields["status"] = response.status_code
+    write_line = partial(_log, fields, state.started_at)
     if response.is_streamed:
         response.call_on_close(write_line)
     else:
@@ -54,8 +50,23 @@ def _end(response: Response) -> Response:
     return response
 
 
+def _closest_limits(state: RequestState) -> dict[str, LimitState]:
+    """Return of each kind the limit that is exceeded or has the least left."""
+    if not state.report.limits:
+        return state.limits
+    closest = dict(state.limits)
+    for kind, limit in state.report.limits.items():
+        known = closest.get(kind)
+        if known is None or limit.is_exceeded or limit.remaining < known.remaining:
+            closest[kind] = limit
+    return closest
+
+
 def _server_timing(timing: Timing, queued: float, spent: float) -> str:
-    """Say where the time went so far, in milliseconds; `own` is what this service spent itself."""
+    """Write where the time went so far, in milliseconds; `own` is spent in this service.
+
+    The format: https://www.w3.org/TR/server-timing/
+    """
     queue = queued + timing.queue
     own = max(0.0, spent - queue - timing.upstream)
     parts = [f"queue;dur={queue * 1000:.1f}", f"upstream;dur={timing.upstream * 1000:.1f}"]

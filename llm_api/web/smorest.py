@@ -109,7 +109,7 @@ class StrictParser(FlaskParser):
     def load_json(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ARG002  # webargs' signature
         """Return the decoded body; raises InvalidRequest."""
         raw = read_body(services().watch)
-        idempotency.note_body(raw)
+        idempotency.record_body(raw)
         return decode_object(raw)
 
     def handle_error(self, error: ValidationError, *_: Any, **__: Any) -> NoReturn:

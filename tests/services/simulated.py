@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import greenlet
 import orjson
 
-from llm_api.domain.calls import Caller, Completion, ModelRequest, Timeouts
+from llm_api.domain.calls import Caller, Completion, Fallback, ModelRequest, Timeouts
 from llm_api.errors import ApiError
 from llm_api.runtime.deadlines import INTERVAL
 from llm_api.services.chat import ChatService
@@ -152,6 +152,7 @@ class Client:
     chunks: list[bytes] = field(default_factory=list)
     completion: Completion | None = None
     error: ApiError | None = None
+    fallback: Fallback | None = None
     has_hung_up: bool = False
     has_begun: bool = False
     has_ended: bool = False
@@ -167,7 +168,7 @@ class Client:
         self.caller = Caller(
             request_id=self.request_id,
             route="/api/v1/llm/chat",
-            is_abandoned=lambda: self.world.now >= self.leaves_at,
+            is_disconnected=lambda: self.world.now >= self.leaves_at,
             time_limit=None if math.isinf(self.total) else self.total,
         )
 
@@ -197,14 +198,17 @@ class Client:
             if self.is_streamed:
                 self._take(request)
             else:
-                self.completion = self.chat.complete(request, self.caller)
+                result = self.chat.complete(request, self.caller)
+                self.completion, self.fallback = result.answer, result.report.fallback
         except ApiError as error:
             self.error = error
         finally:
             self.has_ended = True
 
     def _take(self, request: ModelRequest) -> None:
-        with closing(self.chat.stream(request, self.caller)) as stream:
+        result = self.chat.stream(request, self.caller)
+        self.fallback = result.report.fallback
+        with closing(result.answer) as stream:
             for count, batch in enumerate(stream, 1):
                 self.chunks += batch
                 if count >= self.leaves_after:

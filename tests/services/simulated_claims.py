@@ -125,9 +125,9 @@ def _claims_of_answer(client: Client) -> Iterator[Claim]:
 def _claims_of_fallback(
     client: Client, where: tuple[str, str], failed: set[str | None]
 ) -> Iterator[Claim]:
-    last, told = client.hits[-1], client.caller.notes.fallback
+    last, told = client.hits[-1], client.fallback
     yield (told is None) == ((last.upstream, last.model) == where), f"it was told {told}"
     if told is not None:
-        yield (told.asked_upstream, told.asked_model) == where, f"{told} was not asked"
+        yield (told.requested_upstream, told.requested_model) == where, f"{told} was not asked"
         yield (told.used_upstream, told.used_model) == (last.upstream, last.model), f"{told}: used"
         yield told.reason in failed, f"{told}: not for {failed}"

@@ -31,7 +31,7 @@ class Kind:
 
     pieces: Sequence[bytes] = ()
     reason: str | None = None
-    health: Outcome = Outcome.GOOD
+    health: Outcome = Outcome.SUCCESS
     repeats: bool = False
     goes_on: bool = False
     falls_back: bool = False
@@ -63,7 +63,7 @@ def _ill(status: int, reason: str, *, wait: int | None = None, **rest: Any) -> K
     headers = [] if wait is None else [("Retry-After", str(wait))]
     payload = _bytes_of(replies.api_error(status, headers=headers))
     known: dict[str, Any] = {
-        "health": Outcome.FAULT,
+        "health": Outcome.FAILURE,
         "repeats": True,
         "goes_on": True,
         "falls_back": True,
@@ -74,7 +74,7 @@ def _ill(status: int, reason: str, *, wait: int | None = None, **rest: Any) -> K
 def _lost(reason: str, **rest: Any) -> Kind:
     """Make a connection without an answer."""
     known: dict[str, Any] = {
-        "health": Outcome.FAULT,
+        "health": Outcome.FAILURE,
         "repeats": True,
         "goes_on": True,
         "falls_back": True,
@@ -83,7 +83,7 @@ def _lost(reason: str, **rest: Any) -> Kind:
 
 
 def _limited(wait: int | None = None) -> Kind:
-    return _ill(429, "upstream_rate_limited", wait=wait, health=Outcome.GOOD)
+    return _ill(429, "upstream_rate_limited", wait=wait, health=Outcome.SUCCESS)
 
 
 def _broken(*pieces: bytes, reason: str = "upstream_bad_response", **rest: Any) -> Kind:
@@ -103,7 +103,7 @@ _BELOW_ZERO = {"prompt_tokens": -1, "completion_tokens": 2}
 _UNAVAILABLE = {"error": {"code": 503, "message": "Away."}}
 _EMBEDDED: dict[str, Any] = {
     "reason": "upstream_unavailable",
-    "health": Outcome.FAULT,
+    "health": Outcome.FAILURE,
     "falls_back": True,
 }
 _COMMON = {
@@ -133,8 +133,8 @@ _WHOLE = {
     "miscounted": Kind((_bytes_of(replies.completion(TEXT, usage=_BELOW_ZERO)),)),
     "empty": _broken(response_bytes(200)),
     "malformed": _broken(_bytes_of(replies.json_reply(200, {"choices": []}))),
-    "cut": _broken(_GOOD[:-9], reason="upstream_disconnected", health=Outcome.FAULT),
-    "stalled": _broken(_GOOD[:-9], reason="upstream_timeout", health=Outcome.FAULT, ending=None),
+    "cut": _broken(_GOOD[:-9], reason="upstream_disconnected", health=Outcome.FAILURE),
+    "stalled": _broken(_GOOD[:-9], reason="upstream_timeout", health=Outcome.FAILURE, ending=None),
     "embedded": _broken(
         _bytes_of(replies.json_reply(200, _UNAVAILABLE)), goes_on=True, **_EMBEDDED
     ),
@@ -148,17 +148,17 @@ _STREAMED = {
     "cut": _broken(
         *_GOOD_EVENTS[:3],
         reason="upstream_truncated",
-        health=Outcome.FAULT,
+        health=Outcome.FAILURE,
         delivers=True,
         ending=_GONE,
     ),
     "cut early": _broken(
-        _HEAD, _GOOD_EVENTS[1][:20], reason="upstream_truncated", health=Outcome.FAULT
+        _HEAD, _GOOD_EVENTS[1][:20], reason="upstream_truncated", health=Outcome.FAILURE
     ),
     "stalled": _broken(
         *_GOOD_EVENTS[:3],
         reason="upstream_timeout",
-        health=Outcome.FAULT,
+        health=Outcome.FAILURE,
         delivers=True,
         ending=None,
     ),

@@ -61,10 +61,10 @@ class BreakerRules:
             self._begin(hit)
         elif what == "delivered":
             self._known_good.append(hit)
-            self._end(hit, Outcome.GOOD)
+            self._end(hit, Outcome.SUCCESS)
         else:
             outcome = _health_of(hit)
-            if outcome is Outcome.FAULT or hit not in self._known_good:
+            if outcome is Outcome.FAILURE or hit not in self._known_good:
                 self._end(hit, outcome)
 
     def _begin(self, hit: Hit) -> None:
@@ -84,7 +84,7 @@ class BreakerRules:
             return
         if outcome is Outcome.UNKNOWN:
             return
-        is_fault = outcome is not Outcome.GOOD
+        is_fault = outcome is not Outcome.SUCCESS
         if was_probe and not is_fault:
             self.is_open, self._openings, self._in_a_row = False, 0, 0
             self._ended.clear()

@@ -9,8 +9,8 @@ from llm_api.domain.calls import Endpoint, Model, UpstreamPlan
 from llm_api.services.chat import ChatService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
+from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.services.calls import GENERIC, NOWHERE, WATCH, ListSink
 from tests.services.simulated import TIMEOUTS, Client, Hit, World
 from tests.services.simulated_claims import ASKED, LONELY, LONGER, SPARE, check_call
@@ -42,7 +42,7 @@ class Service:
         self.chat = ChatService(catalogue, UsageLedger(self.sink))
         self.lines: dict[str, SimulatedTransport] = {}
         for name, upstream in self.upstreams.items():
-            for line in upstream._lines._lines:
+            for line in upstream._endpoints._endpoints:
                 transport = self.lines[line.name] = cast("SimulatedTransport", line.transport)
                 rules = BreakerRules(self.world, transport, line.breaker)
                 self.policies[name].breakers.append(rules)
@@ -53,8 +53,8 @@ class Service:
         if what != "began":
             return
         fast = self.upstreams["fast"]
-        is_usable = any(not line.breaker.wait for line in fast._lines._lines)
-        hit.has_alternative = is_usable and fast._places._free._value > 0
+        is_usable = any(not line.breaker.wait for line in fast._endpoints._endpoints)
+        hit.has_alternative = is_usable and fast._limit._free._value > 0
 
     def _upstream(self, name: str) -> UpstreamClient:
         model = {"fast": ASKED, "backup": SPARE}[name]
@@ -110,13 +110,16 @@ class Service:
         expect(hits == known, f"{hits} hits, and {known} in rows and calls in progress")
         taken = 0
         for name, upstream in self.upstreams.items():
-            taken += PLACES[name] - upstream._places._free._value
+            taken += PLACES[name] - upstream._limit._free._value
             in_flight, policy = upstream._policy._budget._in_flight, self.policies[name]
             is_right = in_flight == policy.repeats_in_flight
             expect(is_right, f"{in_flight} repeats in flight at {name}")
-            for line in upstream._lines._lines:
+            for line in upstream._endpoints._endpoints:
                 known = self.lines[line.name].in_progress
-                expect(line.calls == known, f"{line.calls} calls at {line.name}, not {known}")
+                expect(
+                    line.calls_in_progress == known,
+                    f"{line.calls_in_progress} calls at {line.name}, not {known}",
+                )
         expect(taken == len(calls), f"{taken} places taken by {len(calls)} calls")
 
     def recover(self) -> None:

@@ -6,7 +6,7 @@ from llm_api.domain.calls import ModelRequest
 from llm_api.errors import NotFound, Unavailable, UpstreamFault
 from llm_api.services.chat import ChatService
 from llm_api.services.usage.ledger import UsageLedger
-from llm_api.upstream.vendors.traits import UpstreamBehavior
+from llm_api.upstream.behavior import UpstreamBehavior
 from tests.services.calls import CALLER, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream
@@ -27,7 +27,7 @@ def chat(upstream: ScriptedUpstream, sink: ListSink) -> ChatService:
 
 
 def test_a_chat_is_answered_and_accounted_for(chat: ChatService, sink: ListSink) -> None:
-    completion = chat.complete(ModelRequest(None, PARAMETERS), CALLER)
+    completion = chat.complete(ModelRequest(None, PARAMETERS), CALLER).answer
 
     assert completion.text == "Hello"
     [row] = sink.ended
@@ -65,7 +65,7 @@ def test_a_missing_model_is_the_fault_of_who_named_it(
 
 def test_a_call_turned_away_has_no_row(upstream: ScriptedUpstream, sink: ListSink) -> None:
     full = client_of(
-        upstream.url, traits=UpstreamBehavior("fast", max_concurrency=0, queue_timeout=0)
+        upstream.url, behavior=UpstreamBehavior("fast", max_concurrency=0, queue_timeout=0)
     )
     chat = ChatService(catalogue_of(full), UsageLedger(sink))
 

@@ -11,8 +11,8 @@ from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.services.chat import ChatService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
+from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.services.calls import CALLER, GENERIC, TIMEOUTS, WATCH, ListSink, catalogue_of, client_of
 from tests.support import replies
 from tests.support.replies import Event, Reply
@@ -53,13 +53,13 @@ def cut(*events: Event) -> Reply:
 
 def objects(chat: ChatService, *, shows_usage: bool = False) -> list[dict[str, Any]]:
     """Ask for a streamed answer and return its chunks."""
-    stream = chat.stream(REQUEST, CALLER, shows_usage=shows_usage)
+    stream = chat.stream(REQUEST, CALLER, shows_usage=shows_usage).answer
     return [orjson.loads(chunk) for batch in stream for chunk in batch]
 
 
 def fail(chat: ChatService) -> ApiError:
     """Ask for a streamed answer and return the error that it must end with."""
-    stream = chat.stream(REQUEST, CALLER)
+    stream = chat.stream(REQUEST, CALLER).answer
     with pytest.raises(ApiError) as raised:
         list(stream)
     return raised.value
@@ -144,7 +144,7 @@ def test_a_text_completion_is_streamed(
 ) -> None:
     upstream.script(replies.sse([{"choices": [{"index": 0, "text": "Hi"}]}, counting()]))
 
-    stream = chat.stream(ModelRequest(None, {"prompt": "Once"}, Operation.TEXT), CALLER)
+    stream = chat.stream(ModelRequest(None, {"prompt": "Once"}, Operation.TEXT), CALLER).answer
     [chunk] = [orjson.loads(chunk) for batch in stream for chunk in batch]
 
     assert (chunk["object"], chunk["choices"][0]["text"]) == ("text_completion", "Hi")
@@ -212,7 +212,7 @@ def test_a_cut_text_completion_is_estimated(
     request = ModelRequest(None, {"prompt": "Once upon a time"}, Operation.TEXT)
 
     with pytest.raises(ApiError):
-        list(chat.stream(request, CALLER))
+        list(chat.stream(request, CALLER).answer)
 
     assert tokens(sink) == (4, 2, "estimated")
 
@@ -272,7 +272,7 @@ def test_a_stream_that_is_closed_counts_as_left_by_its_client(
     upstream: ScriptedUpstream, chat: ChatService, sink: ListSink, taken: int
 ) -> None:
     upstream.script(replies.sse([OPENING, *PIECES], 0.05, silence_s=60))
-    stream = chat.stream(REQUEST, CALLER)
+    stream = chat.stream(REQUEST, CALLER).answer
     for _ in range(taken):
         next(stream)
 
@@ -287,7 +287,7 @@ def test_closing_a_stream_closes_its_upstream_call(
     upstream: ScriptedUpstream, chat: ChatService
 ) -> None:
     upstream.script(ENDLESS)
-    stream = chat.stream(REQUEST, CALLER)
+    stream = chat.stream(REQUEST, CALLER).answer
 
     stream.close()
 
@@ -295,7 +295,7 @@ def test_closing_a_stream_closes_its_upstream_call(
 
 
 def test_a_stream_may_be_closed_twice_and_after_its_end(chat: ChatService, sink: ListSink) -> None:
-    stream = chat.stream(REQUEST, CALLER)
+    stream = chat.stream(REQUEST, CALLER).answer
     list(stream)
 
     stream.close()
@@ -311,14 +311,14 @@ def test_a_stream_may_be_closed_twice_and_after_its_end(chat: ChatService, sink:
 def hurried_chat(
     upstream: ScriptedUpstream,
     sink: ListSink,
-    traits: UpstreamBehavior | None = None,
+    behavior: UpstreamBehavior | None = None,
     **seconds: Any,
 ) -> ChatService:
     """Chat with the scripted upstream under other time-outs."""
     limits = {name: getattr(TIMEOUTS, name) for name in Timeouts.__slots__} | seconds
     client = UpstreamClient(
         UpstreamPlan((Endpoint(upstream.url, "scripted"),)),
-        traits or UpstreamBehavior("fast"),
+        behavior or UpstreamBehavior("fast"),
         Timeouts(**limits),
         WATCH,
         GENERIC,
@@ -348,7 +348,7 @@ def test_a_stream_holds_its_place_until_it_is_closed(
         upstream, sink, UpstreamBehavior("fast", max_concurrency=1, queue_timeout=0)
     )
     upstream.script(ENDLESS)
-    stream = chat.stream(REQUEST, CALLER)
+    stream = chat.stream(REQUEST, CALLER).answer
 
     with pytest.raises(Unavailable, match="no free place"):
         chat.stream(REQUEST, CALLER)
@@ -367,7 +367,7 @@ def test_a_stream_that_failed_has_given_its_place_back(
     upstream.script(reply)
 
     with pytest.raises(ApiError):
-        list(chat.stream(REQUEST, CALLER))
+        list(chat.stream(REQUEST, CALLER).answer)
 
     assert len(objects(chat)) == 4
 

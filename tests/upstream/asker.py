@@ -4,8 +4,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from llm_api.upstream.behavior import UpstreamBehavior
 
-from llm_api.domain.calls import Completion, Endpoint, Timeouts, UpstreamPlan, never
+from llm_api.domain.calls import Completion, Endpoint, ModelRequest, Timeouts, UpstreamPlan, never
 from llm_api.errors import ApiError
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.config_files import read_profiles
@@ -14,7 +15,6 @@ from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, choose_profile
-from llm_api.upstream.vendors.traits import UpstreamBehavior
 
 if TYPE_CHECKING:
     from llm_api.upstream.call import UpstreamCall
@@ -37,7 +37,7 @@ class Asker:
         url: str,
         watch: DeadlineWatcher,
         *,
-        traits: UpstreamBehavior = PLAIN,
+        behavior: UpstreamBehavior = PLAIN,
         timeouts: Timeouts = PATIENT,
         key: str = KEY,
         profile: Profile | None = None,
@@ -51,25 +51,26 @@ class Asker:
         policy = RetryPolicy(sleep=self.pauses.append)
         profile = profile or choose_profile(PROFILES, url)
         plan = UpstreamPlan((endpoint, *more))
-        self.client = UpstreamClient(plan, traits, timeouts, watch, profile, policy=policy)
+        self.client = UpstreamClient(plan, behavior, timeouts, watch, profile, policy=policy)
 
     @property
     def attempts(self) -> int:
         """How often the last call tried."""
-        return self.call.attempts if self.call else 0
+        return self.call.attempt_count if self.call else 0
 
     def ask(
         self,
         *,
         model: str = "asked",
         model_was_named: bool = True,
-        is_abandoned: Callable[[], bool] = never,
+        is_disconnected: Callable[[], bool] = never,
         **parameters: Any,
     ) -> Completion:
         """Ask one question, which more parameters may change."""
-        self.call = self.client.new_call(is_abandoned, self._note_first_attempt)
+        self.call = self.client.new_call(is_disconnected, self._note_first_attempt)
         body = {"messages": [{"role": "user", "content": PROMPT}], **parameters}
-        return self.client.complete(model, body, self.call, model_was_named=model_was_named)
+        request = ModelRequest(model, body)
+        return self.client.complete(model, request, self.call, model_was_named=model_was_named)
 
     def fail(self, **parameters: Any) -> ApiError:
         """Ask, and return the error that must come."""

@@ -32,8 +32,8 @@ def asker_of(upstream: ScriptedUpstream, watch: DeadlineWatcher) -> Iterator[Ask
     """Make askers of the scripted upstream, or of another address."""
     made: list[Asker] = []
 
-    def build(url: str = upstream.url, **traits_and_timeouts: Any) -> Asker:
-        made.append(Asker(url, watch, **traits_and_timeouts))
+    def build(url: str = upstream.url, **behavior_and_timeouts: Any) -> Asker:
+        made.append(Asker(url, watch, **behavior_and_timeouts))
         return made[-1]
 
     yield build

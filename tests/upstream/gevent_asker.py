@@ -27,7 +27,7 @@ def main(url: str, connect: str, total: str) -> None:
     except ApiError as error:
         reason = error.reason
     assert asker.call is not None
-    sys.stdout.write(" ".join([reason, *(str(one.reason) for one in asker.call.tries)]))
+    sys.stdout.write(" ".join([reason, *(str(one.reason) for one in asker.call.attempts)]))
 
 
 if __name__ == "__main__":

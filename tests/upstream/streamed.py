@@ -70,7 +70,7 @@ def taken(
     events: Iterable[bytes], operation: Operation = Operation.CHAT, *, shows_usage: bool = False
 ) -> list[bytes]:
     """Return the chunks that are passed on for the events of a whole answer."""
-    answer = StreamedAnswer(operation, shows_usage=shows_usage, reader=READER)
+    answer = StreamedAnswer(operation, shows_usage=shows_usage, classifier=READER)
     chunks = [chunk for one in events if (chunk := answer.take(one)) is not None]
     return chunks + answer.end()
 

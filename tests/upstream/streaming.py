@@ -1,13 +1,14 @@
 """Asks an upstream for streamed answers."""
 
 from collections.abc import Generator
+from contextlib import closing
 from typing import Any
 
 import pytest
 
-from llm_api.domain.calls import never
+from llm_api.domain.calls import ModelRequest, Operation, never
 from llm_api.errors import ApiError
-from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.relay import RelayedStream
 from tests.support import replies
 from tests.support.replies import Reply
 from tests.support.wire import chunk_bytes, message_bytes
@@ -19,14 +20,26 @@ WHOLE = (text("Hel"), more("lo"), ended(), counted(), DONE)
 SHOWN = [*WHOLE[:4]]
 
 
-def batches(
-    asker: Asker, answer: StreamedAnswer | None = None, **parameters: Any
-) -> Generator[list[bytes]]:
-    """Ask for a streamed answer."""
+def opened(
+    asker: Asker,
+    operation: Operation = Operation.CHAT,
+    *,
+    shows_usage: bool = True,
+    **parameters: Any,
+) -> RelayedStream:
+    """Ask for a streamed answer; raises ApiError if it does not begin."""
     asker.call = asker.client.new_call(never, lambda: None, is_streamed=True)
     body = {"messages": [{"role": "user", "content": PROMPT}], **parameters}
-    answer = answer or asker.client.new_answer(shows_usage=True)
-    return asker.client.stream("asked", body, asker.call, answer)
+    request = ModelRequest("asked", body, operation)
+    return asker.client.stream("asked", request, asker.call, shows_usage=shows_usage)
+
+
+def batches(
+    asker: Asker, operation: Operation = Operation.CHAT, **parameters: Any
+) -> Generator[list[bytes]]:
+    """Ask for a streamed answer when its first batch is asked for."""
+    with closing(opened(asker, operation, **parameters)) as stream:
+        yield from stream
 
 
 def stream(asker: Asker, **parameters: Any) -> list[bytes]:

@@ -9,7 +9,7 @@ from threading import Barrier, BrokenBarrierError
 
 import pytest
 
-from llm_api.domain.calls import Completion, Endpoint, Timeouts, UpstreamPlan, never
+from llm_api.domain.calls import Completion, Endpoint, ModelRequest, Timeouts, UpstreamPlan, never
 from llm_api.errors import ApiError
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream.call import UpstreamCall
@@ -69,7 +69,7 @@ class Team:
         """Ask one question."""
         call = self.client.new_call(never, lambda: None)
         self.calls.append(call)
-        return self.client.complete("asked", BODY, call)
+        return self.client.complete("asked", ModelRequest("asked", BODY), call)
 
     def fail(self) -> ApiError:
         """Ask, and return the error that must come."""
@@ -78,9 +78,9 @@ class Team:
         return raised.value
 
     @property
-    def tries(self) -> list[tuple[str, str | None]]:
+    def attempts(self) -> list[tuple[str, str | None]]:
         """Return where the last call was tried, and how that ended."""
-        return [(attempt.line, attempt.reason) for attempt in self.calls[-1].tries]
+        return [(attempt.endpoint, attempt.reason) for attempt in self.calls[-1].attempts]
 
     def pass_time(self, seconds: float) -> None:
         """Let the clock go on."""

@@ -43,11 +43,11 @@ def test_one_that_is_broken_costs_no_caller_an_answer(
         texts = [team.ask().text for _ in range(14)]
 
     assert texts == ["Hello"] * 14
-    failed = [call.tries for call in team.calls if call.attempts > 1]
+    failed = [call.attempts for call in team.calls if call.attempt_count > 1]
     assert all(len(tries) == 2 for tries in failed)
     assert len(failed) == HITS_UNTIL_OPEN.get(kind, IN_A_ROW)
     assert {tries[0].reason for tries in failed} == {REASONS[kind]}
-    assert all(tries[0].line != tries[1].line for tries in failed)
+    assert all(tries[0].endpoint != tries[1].endpoint for tries in failed)
     # The other key is not at fault: nothing is waited for.
     assert team.pauses == []
     assert len(other.requests) == 14
@@ -69,7 +69,7 @@ def test_one_that_is_left_out_is_tried_again_when_its_time_is_over(
         seen.append(len(upstream.requests))
     upstream.clear()
     pair.pass_time(4 * OPEN_S)
-    attempts = [(pair.ask(), pair.calls[-1].attempts)[1] for _ in range(6)]
+    attempts = [(pair.ask(), pair.calls[-1].attempt_count)[1] for _ in range(6)]
 
     assert [count - seen[0] for count in seen[1:]] == [0, 1, 1, 2]
     assert attempts == [1] * 6
@@ -130,10 +130,10 @@ def test_where_all_are_broken_the_error_is_told(
     }
     assert described(error) == expected[kind]
     assert error.retries_exhausted
-    assert pair.tries == [("scripted/1", REASONS[kind]), ("scripted/2", REASONS[kind])]
+    assert pair.attempts == [("scripted/1", REASONS[kind]), ("scripted/2", REASONS[kind])]
     for _ in range(20):
         pair.fail()
-        assert pair.calls[-1].attempts <= 2
+        assert pair.calls[-1].attempt_count <= 2
     assert len(upstream.requests) == len(other.requests) == HITS_UNTIL_OPEN[kind]
 
 
@@ -148,7 +148,7 @@ def test_where_all_are_left_out_none_is_asked(
     error = pair.fail()
 
     assert described(error) == (503, "circuit_open", True)
-    assert (error.retry_after, pair.tries) == (OPEN_S - 3, [])
+    assert (error.retry_after, pair.attempts) == (OPEN_S - 3, [])
 
 
 def test_the_last_one_that_works_is_repeated_with_a_pause(
@@ -160,7 +160,7 @@ def test_the_last_one_that_works_is_repeated_with_a_pause(
 
     assert pair.ask().text == "Hello"
 
-    assert [line for line, _ in pair.tries] == ["scripted/2"] * 2
+    assert [line for line, _ in pair.attempts] == ["scripted/2"] * 2
     assert sum(pair.pauses) == pytest.approx(0.25)
 
 

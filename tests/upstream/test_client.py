@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from llm_api.upstream.behavior import UpstreamBehavior
 
 from llm_api.domain.calls import TokenUsage
-from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.support import replies
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import Reply
@@ -122,7 +122,7 @@ def test_the_asked_model_and_the_parameters_arrive(
 def test_the_default_cap_is_sent_where_the_caller_set_none(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
-    asker = asker_of(traits=UpstreamBehavior("scripted", default_max_tokens=99))
+    asker = asker_of(behavior=UpstreamBehavior("scripted", default_max_tokens=99))
 
     asker.ask()
 
@@ -133,7 +133,7 @@ def test_the_default_cap_is_sent_where_the_caller_set_none(
 def test_the_cap_of_the_caller_stays(
     upstream: ScriptedUpstream, asker_of: AskerOf, name: str
 ) -> None:
-    asker = asker_of(traits=UpstreamBehavior("scripted", default_max_tokens=99))
+    asker = asker_of(behavior=UpstreamBehavior("scripted", default_max_tokens=99))
 
     asker.ask(**{name: 5})
 
@@ -527,7 +527,7 @@ def test_a_stream_that_dribbles_ends_at_the_total_time_out(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
     upstream.script(replies.sse([HELLO] * 400, 0.05))
-    asker = asker_of(traits=STREAMED, timeouts=HURRIED)
+    asker = asker_of(behavior=STREAMED, timeouts=HURRIED)
     started_at = time.monotonic()
 
     error = asker.fail()
@@ -574,7 +574,7 @@ def test_an_abandoned_call_closes_its_connection_within_a_second(
     upstream.script(reply)
     gone = threading.Event()
     with ThreadPoolExecutor() as pool:
-        failing = pool.submit(asker.fail, is_abandoned=gone.is_set)
+        failing = pool.submit(asker.fail, is_disconnected=gone.is_set)
         wait_until(lambda: upstream.requests, 5, "the upstream was asked")
 
         gone.set()
@@ -586,7 +586,7 @@ def test_an_abandoned_call_closes_its_connection_within_a_second(
 def test_an_abandoned_call_is_not_repeated(upstream: ScriptedUpstream, asker: Asker) -> None:
     upstream.script(replies.hang(30))
 
-    asker.fail(is_abandoned=lambda: bool(upstream.requests))
+    asker.fail(is_disconnected=lambda: bool(upstream.requests))
 
     assert len(upstream.requests) == 1
 
@@ -594,7 +594,7 @@ def test_an_abandoned_call_is_not_repeated(upstream: ScriptedUpstream, asker: As
 @pytest.fixture
 def occupied(upstream: ScriptedUpstream, asker_of: AskerOf) -> Iterator[tuple[Asker, Asker]]:
     """Make two askers of one client with one place, and let the first hold the place."""
-    first = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=0.3))
+    first = asker_of(behavior=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=0.3))
     second = asker_of()
     second.client = first.client
     release = threading.Event()
@@ -635,7 +635,7 @@ def test_a_call_that_finds_no_place_attempts_nothing(
 
 def test_a_call_waits_for_a_place(upstream: ScriptedUpstream, asker_of: AskerOf) -> None:
     upstream.script(replies.delayed(replies.completion(), 0.3))
-    asker = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=20))
+    asker = asker_of(behavior=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=20))
 
     with ThreadPoolExecutor() as pool:
         answers = [pool.submit(asker.ask) for _ in range(3)]
@@ -647,12 +647,12 @@ def test_a_call_whose_client_left_while_it_waited_is_not_made(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
     upstream.script(replies.delayed(replies.completion(), 0.5))
-    asker = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=20))
+    asker = asker_of(behavior=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=20))
     with ThreadPoolExecutor() as pool:
         pool.submit(asker.ask)
         wait_until(lambda: upstream.requests, 5, "the place is taken")
 
-        error = asker.fail(is_abandoned=lambda: True)
+        error = asker.fail(is_disconnected=lambda: True)
 
     assert described(error) == (499, "client_closed", False)
     assert len(upstream.requests) == 1
@@ -660,7 +660,7 @@ def test_a_call_whose_client_left_while_it_waited_is_not_made(
 
 def test_at_most_so_many_calls_run_at_once(upstream: ScriptedUpstream, asker_of: AskerOf) -> None:
     upstream.script(*[replies.delayed(replies.completion(), 0.1)] * 8)
-    asker = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=2, queue_timeout=20))
+    asker = asker_of(behavior=UpstreamBehavior("scripted", max_concurrency=2, queue_timeout=20))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: asker.ask(), range(8)))
@@ -673,7 +673,7 @@ def test_a_failed_call_gives_its_place_back(
     upstream: ScriptedUpstream, asker_of: AskerOf, name: str
 ) -> None:
     upstream.script(ENDED_AT_ONCE[name][0])
-    asker = asker_of(traits=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=0))
+    asker = asker_of(behavior=UpstreamBehavior("scripted", max_concurrency=1, queue_timeout=0))
     asker.fail()
 
     completion = asker.ask()
@@ -684,7 +684,7 @@ def test_a_failed_call_gives_its_place_back(
 def test_an_always_streamed_upstream_is_asked_for_a_stream_with_usage(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
-    asker_of(traits=STREAMED).ask(stream=False)
+    asker_of(behavior=STREAMED).ask(stream=False)
 
     assert upstream.requests[0].json["stream"] is True
     assert upstream.requests[0].json["stream_options"] == {"include_usage": True}
@@ -711,7 +711,7 @@ def test_a_stream_is_put_together_to_one_completion(
 ) -> None:
     upstream.script(replies.completion_stream("Hel", "lo ", "猫"))
 
-    completion = asker_of(traits=STREAMED).ask()
+    completion = asker_of(behavior=STREAMED).ask()
 
     assert completion.document == PUT_TOGETHER
     assert json.loads(completion.body) == PUT_TOGETHER
@@ -728,7 +728,7 @@ def test_two_interleaved_choices_are_kept_apart(
     ]
     upstream.script(replies.sse(events))
 
-    completion = asker_of(traits=STREAMED).ask()
+    completion = asker_of(behavior=STREAMED).ask()
 
     choices = [
         (c["index"], c["message"]["content"], c["finish_reason"])
@@ -742,7 +742,7 @@ def test_done_completes_a_stream_without_a_finish_reason(
 ) -> None:
     upstream.script(replies.sse([replies.chunk({"content": "Hi"})]))
 
-    completion = asker_of(traits=STREAMED).ask()
+    completion = asker_of(behavior=STREAMED).ask()
 
     assert completion.text == "Hi"
 
@@ -753,7 +753,7 @@ def test_a_finish_reason_completes_a_stream_without_done(
     last = replies.chunk({"content": "Hi"}, finish_reason="length")
     upstream.script(replies.sse([last], done=False))
 
-    completion = asker_of(traits=STREAMED).ask()
+    completion = asker_of(behavior=STREAMED).ask()
 
     assert (completion.text, completion.is_cut) == ("Hi", True)
 
@@ -773,7 +773,7 @@ def test_an_always_streamed_upstream_may_answer_whole(
 ) -> None:
     upstream.script(replies.completion("whole"))
 
-    completion = asker_of(traits=STREAMED).ask()
+    completion = asker_of(behavior=STREAMED).ask()
 
     assert completion.text == "whole"
 
@@ -822,7 +822,7 @@ def test_these_streams_are_errors_after_one_attempt(
 ) -> None:
     reply, expected = BAD_STREAMS[name]
     upstream.script(reply)
-    asker = asker_of(traits=STREAMED)
+    asker = asker_of(behavior=STREAMED)
 
     error = asker.fail()
 
@@ -834,7 +834,7 @@ def test_after_a_bad_stream_the_next_call_succeeds(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
     upstream.script(*[reply for reply, _ in BAD_STREAMS.values()])
-    asker = asker_of(traits=STREAMED)
+    asker = asker_of(behavior=STREAMED)
     for _ in BAD_STREAMS:
         asker.fail()
 
@@ -849,7 +849,7 @@ def test_a_bad_stream_that_goes_on_closes_its_connection(
 ) -> None:
     upstream.script(replies.sse([HELLO, event], done=False, silence_s=20))
 
-    asker_of(traits=STREAMED).fail()
+    asker_of(behavior=STREAMED).fail()
 
     wait_until(lambda: upstream.open_connections == 0, 1, "the connection is closed")
 
@@ -858,7 +858,7 @@ def test_silence_in_the_middle_of_a_stream_is_a_time_out(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
     upstream.script(replies.sse([HELLO], done=False, silence_s=20))
-    asker = asker_of(traits=STREAMED, timeouts=replace(PATIENT, idle=0.2))
+    asker = asker_of(behavior=STREAMED, timeouts=replace(PATIENT, idle=0.2))
 
     error = asker.fail()
 
@@ -870,7 +870,7 @@ def test_a_compressed_stream_is_inflated(upstream: ScriptedUpstream, asker_of: A
     headers = [("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip")]
     upstream.script(replies.Whole(response_bytes(200, gzip.compress(text), headers)))
 
-    completion = asker_of(traits=STREAMED).ask()
+    completion = asker_of(behavior=STREAMED).ask()
 
     assert completion.text == "Hi"
 
@@ -882,7 +882,7 @@ def test_a_compression_bomb_in_a_stream_is_too_large(
     headers = [("Content-Type", "text/event-stream"), ("Content-Encoding", "gzip")]
     upstream.script(replies.Whole(response_bytes(200, bomb, headers)))
 
-    error = asker_of(traits=STREAMED).fail()
+    error = asker_of(behavior=STREAMED).fail()
 
     assert described(error) == (502, "upstream_too_large", False)
 
@@ -925,7 +925,7 @@ def test_the_probe_of_the_bundled_model_says_that_it_is_starting(
     upstream.script(replies.api_error(503, message="Loading model"))
     traits = UpstreamBehavior("local", serves_one_model=True, probe_path="/health")
 
-    state = asker_of(traits=traits).client.probe()
+    state = asker_of(behavior=traits).client.probe()
 
     assert state == "starting"
     assert upstream.requests[0].path == "/health"

@@ -8,13 +8,12 @@ from typing import Any
 
 import orjson
 import pytest
+from llm_api.upstream.behavior import UpstreamBehavior
 
 from llm_api.domain.calls import Operation, TokenUsage
 from llm_api.errors import ApiError
 from llm_api.upstream import client as client_module
-from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.http.sse import MAX_EVENT_BYTES
-from llm_api.upstream.vendors.traits import UpstreamBehavior
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest
 from tests.support.replies import Event, Reply
@@ -138,7 +137,7 @@ def test_an_answer_in_one_piece_becomes_chunks(upstream: ScriptedUpstream, asker
 def test_an_answer_in_one_piece_is_one_batch(upstream: ScriptedUpstream, asker: Asker) -> None:
     upstream.script(replies.completion("Hello"))
 
-    assert [len(batch) for batch in batches(asker, StreamedAnswer())] == [2]
+    assert [len(batch) for batch in batches(asker, shows_usage=False)] == [2]
 
 
 def test_a_stream_that_nobody_asked_for_is_put_together(
@@ -359,7 +358,7 @@ def test_the_usage_of_a_stream_is_always_asked_for(
 def test_the_usage_is_asked_for_where_only_we_stream(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
-    asker_of(traits=STREAMED).ask()
+    asker_of(behavior=STREAMED).ask()
 
     sent = upstream.requests[0].json
     assert (sent["stream"], sent["stream_options"]) == (True, {"include_usage": True})
@@ -489,7 +488,7 @@ def test_a_text_completion_is_streamed_from_its_own_path(
     chunk = event(part, id="cmpl-1", object="text_completion")
     upstream.script(events_reply(chunk, DONE))
 
-    chunks = list(batches(asker, StreamedAnswer(Operation.TEXT), prompt="Once"))
+    chunks = list(batches(asker, Operation.TEXT, prompt="Once"))
 
     assert chunks == [[chunk]]
     assert upstream.requests[0].path == "/v1/completions"
@@ -501,7 +500,7 @@ def test_a_text_completion_in_one_piece_becomes_chunks(
     choice = {"index": 0, "text": "Hi", "logprobs": None, "finish_reason": "length"}
     upstream.script(replies.json_reply(200, {"id": "cmpl-1", "choices": [choice]}))
 
-    [batch] = batches(asker, StreamedAnswer(Operation.TEXT), prompt="Once")
+    [batch] = batches(asker, Operation.TEXT, prompt="Once")
 
     parts = [orjson.loads(chunk)["choices"][0] for chunk in batch]
     assert [(part["text"], part["finish_reason"]) for part in parts] == [
@@ -511,7 +510,7 @@ def test_a_text_completion_in_one_piece_becomes_chunks(
 
 
 def test_a_cap_is_sent_with_a_stream_too(upstream: ScriptedUpstream, asker_of: AskerOf) -> None:
-    asker = asker_of(traits=UpstreamBehavior("scripted", default_max_tokens=99))
+    asker = asker_of(behavior=UpstreamBehavior("scripted", default_max_tokens=99))
 
     stream(asker)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from llm_api.domain.calls import never
+from llm_api.domain.calls import ModelRequest, never
 from llm_api.errors import ApiError
 from tests.support import replies
 from tests.support.replies import Reply
@@ -99,7 +99,7 @@ def test_a_second_attempt_goes_to_the_other_also_where_that_is_busier(
         gate.set()
         slow.result()
 
-    assert [line for line, _ in pair.tries] == ["scripted/1", "scripted/2"]
+    assert [line for line, _ in pair.attempts] == ["scripted/1", "scripted/2"]
 
 
 def test_the_tries_name_the_lines(pair: Team, team_of: TeamOf, upstream: ScriptedUpstream) -> None:
@@ -108,8 +108,8 @@ def test_the_tries_name_the_lines(pair: Team, team_of: TeamOf, upstream: Scripte
     single = team_of(upstream.url)
     single.ask()
 
-    assert pair.tries == [("scripted/1", "upstream_unavailable"), ("scripted/2", None)]
-    assert single.tries == [("scripted", None)]
+    assert pair.attempts == [("scripted/1", "upstream_unavailable"), ("scripted/2", None)]
+    assert single.attempts == [("scripted", None)]
 
 
 def test_a_read_time_out_is_not_repeated_at_the_other(
@@ -121,7 +121,7 @@ def test_a_read_time_out_is_not_repeated_at_the_other(
     error = team.fail()
 
     assert described(error) == (504, "upstream_timeout", True)
-    assert (team.tries, other.requests) == ([("scripted/1", "upstream_timeout")], [])
+    assert (team.attempts, other.requests) == ([("scripted/1", "upstream_timeout")], [])
 
 
 @pytest.mark.parametrize(
@@ -143,9 +143,9 @@ def test_a_limit_of_one_key_goes_to_the_other_at_once(
 
     assert texts == ["Hello"] * 12
     assert pair.pauses == []
-    assert sum(call.attempts for call in pair.calls) == 12 + 5
+    assert sum(call.attempt_count for call in pair.calls) == 12 + 5
     # Limiting is no illness: the key is not left out.
-    assert pair.calls[-1].tries[0].line != pair.calls[-2].tries[0].line
+    assert pair.calls[-1].attempts[0].endpoint != pair.calls[-2].attempts[0].endpoint
 
 
 @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ def test_what_the_other_would_answer_as_well_is_not_asked_twice(
 
     pair.fail()
 
-    assert (pair.calls[-1].attempts, other.requests) == (1, [])
+    assert (pair.calls[-1].attempt_count, other.requests) == (1, [])
 
 
 def test_the_budget_bounds_the_repeats_at_other_keys(
@@ -177,7 +177,7 @@ def test_the_budget_bounds_the_repeats_at_other_keys(
         with suppress(ApiError):
             pair.ask()
             continue
-        errors.append(pair.calls[-1].attempts)
+        errors.append(pair.calls[-1].attempt_count)
 
     hits = len(upstream.requests) + len(other.requests)
     assert 200 + 10 < hits <= 200 * 1.2
@@ -191,11 +191,11 @@ def test_a_stream_that_does_not_begin_goes_to_the_other(
     upstream.script(ALWAYS["503"])
     call = pair.client.new_call(never, lambda: None, is_streamed=True)
 
-    answer = pair.client.new_answer()
-    chunks = [one for batch in pair.client.stream("asked", BODY, call, answer) for one in batch]
+    stream = pair.client.stream("asked", ModelRequest("asked", BODY), call)
+    chunks = [chunk for batch in stream for chunk in batch]
 
     assert b"Hel" in b"".join(chunks)
-    assert [attempt.line for attempt in call.tries] == ["scripted/1", "scripted/2"]
+    assert [attempt.endpoint for attempt in call.attempts] == ["scripted/1", "scripted/2"]
 
 
 def test_a_stream_that_breaks_off_does_not(
@@ -204,14 +204,14 @@ def test_a_stream_that_breaks_off_does_not(
     hello = replies.chunk({"content": "Hel"})
     upstream.script(replies.sse([hello], done=False, silence_s=0.2, ending="reset"))
     call = pair.client.new_call(never, lambda: None, is_streamed=True)
-    batches = pair.client.stream("asked", BODY, call, pair.client.new_answer())
+    batches = iter(pair.client.stream("asked", ModelRequest("asked", BODY), call))
 
     next(batches)
     with pytest.raises(ApiError) as raised:
         list(batches)
 
     assert raised.value.reason == "upstream_truncated"
-    assert (call.attempts, other.requests) == (1, [])
+    assert (call.attempt_count, other.requests) == (1, [])
 
 
 def test_closing_closes_the_connections_of_all(

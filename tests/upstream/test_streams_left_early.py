@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from llm_api.domain.calls import Operation
+from llm_api.domain.calls import ModelRequest, Operation
 from llm_api.errors import ApiError
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest
@@ -98,7 +98,7 @@ def test_the_next_request_gets_nothing_that_comes_after_the_mark_of_the_end(
     upstream: ScriptedUpstream, asker_of: AskerOf, mode: str, *, is_collected: bool
 ) -> None:
     """A compressed stream has its last chunk always after the mark."""
-    asker = asker_of(traits=STREAMED) if is_collected else asker_of()
+    asker = asker_of(behavior=STREAMED) if is_collected else asker_of()
     going = Going(mode, text("Hel"), more("lo"), ended(), DONE, later=b": busy\n\n")
     upstream.script(going)
 
@@ -187,7 +187,9 @@ def test_a_stream_in_place_of_embeddings_is_a_bad_response(
     call = asker.client.new_call(lambda: False, lambda: None)
 
     with pytest.raises(ApiError) as raised:
-        asker.client.complete("asked", {"input": "x"}, call, Operation.EMBEDDINGS)
+        asker.client.complete(
+            "asked", ModelRequest("asked", {"input": "x"}, Operation.EMBEDDINGS), call
+        )
 
     assert described(raised.value) == (502, "upstream_bad_response", True)
 

@@ -41,7 +41,7 @@ def inside():
     for upstream in services.catalogue._upstreams.values():
         upstream._policy._budget._seconds.clear()
     return {{
-        "places": services.catalogue.route(None).upstream._places._free._value,
+        "places": services.catalogue.route(None).upstream._limit._free._value,
         "free": gate._free,
         "queued": len(gate._waiting),
         "watched": len(services.watch._watched),

@@ -1,33 +1,18 @@
 """Tells a caller who asks for it how a rewrite was made."""
 
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from llm_api.domain.calls import CallReport
 from llm_api.services.prompts.rewriter import RewriteResult
 from llm_api.services.prompts.strategies.facets import all_facets
 from llm_api.services.prompts.task import Task
-from llm_api.services.usage.ledger import AccountedCall
 
 FALLBACK = "fallback"
 
 
-@dataclass(slots=True)
-class Work:
-    """The work on one prompt: when it began, and the call that was made for it, if any."""
-
-    began_at: float
-    accounted: AccountedCall | None = None
-
-    @property
-    def client_deadline_passed(self) -> bool:
-        """Whether the time is over that the caller gave it."""
-        return self.accounted is not None and self.accounted.upstream_call.client_deadline_passed
-
-
-def details(task: Task, rewriting: RewriteResult, work: Work) -> Mapping[str, Any]:
-    """Return the `details` of an answer."""
+def details(task: Task, rewriting: RewriteResult, seconds: float) -> Mapping[str, Any]:
+    """Return the `details` of an answer that took so many seconds."""
     rewrite = rewriting.rewrites[0] if rewriting.rewrites else task.prompt
     return {
         "language": task.language if rewriting.rewrites else task.locks.language,
@@ -42,21 +27,18 @@ def details(task: Task, rewriting: RewriteResult, work: Work) -> Mapping[str, An
         },
         "repaired": list(rewriting.repairs),
         "model": rewriting.model,
-        **_measured(work),
+        **_measured(rewriting.report, seconds),
         "prompt_version": rewriting.version,
         "notes": [task.target.note] if task.target.note else [],
     }
 
 
-def _measured(work: Work) -> Mapping[str, Any]:
-    total = time.monotonic() - work.began_at
-    if work.accounted is None:
-        return {"calls": 0, "usage": _tokens(None, None), "latency_ms": _times(total, 0.0)}
-    usage = work.accounted.usage(is_cut=False)
+def _measured(report: CallReport, seconds: float) -> Mapping[str, Any]:
+    usage = report.usage
     return {
-        "calls": len(work.accounted.completions),
+        "calls": report.answer_count,
         "usage": _tokens(usage.prompt_tokens, usage.completion_tokens),
-        "latency_ms": _times(total, work.accounted.upstream_call.timing.upstream),
+        "latency_ms": _times(seconds, report.timing.upstream),
     }
 
 

@@ -5,10 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from llm_api.domain.calls import Caller
+from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
-from llm_api.services.prompts.details import Work, details
+from llm_api.services.prompts.details import details
 from llm_api.services.prompts.negative_prompt import negative_prompt
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
@@ -35,7 +35,7 @@ class PromptOptimizer:
         self._is_enabled = is_enabled
         self._rewriter = Rewriter()
 
-    def optimize(self, request: PromptRequest, caller: Caller) -> OptimizedPrompt:
+    def optimize(self, request: PromptRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
         """Return the rewritten prompt, or the original with a warning that says why.
 
         An upstream that fails is an ApiError: the caller must know. One that works and writes
@@ -48,30 +48,32 @@ class PromptOptimizer:
                 reason="prompt_optimization_disabled",
                 retryable=False,
             )
-        work = Work(time.monotonic())
+        began_at = time.monotonic()
         task = read_task(request, self._targets[request.target_model])
-        return _answer(task, self._in_time(task, caller, work), work)
+        rewriting = self._in_time(task, caller)
+        seconds = time.monotonic() - began_at
+        return CallResult(_answer(task, rewriting, seconds), rewriting.report)
 
-    def _in_time(self, task: Task, caller: Caller, work: Work) -> RewriteResult:
+    def _in_time(self, task: Task, caller: Caller) -> RewriteResult:
         """Do the task in the time that the caller gives it."""
         wait_ms = task.request.max_wait_ms
         if wait_ms is None:
-            return self._rewriting(task, caller, work)
+            return self._rewriting(task, caller)
         limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
         try:
-            return self._rewriting(task, replace(caller, time_limit=limit), work)
+            return self._rewriting(task, replace(caller, time_limit=limit))
         except ApiError as error:
+            report = error.report or CallReport()
             is_fatal = isinstance(error, ClientGone | ShuttingDown)
-            if is_fatal or task.request.on_failure == "error" or not work.client_deadline_passed:
+            if is_fatal or task.request.on_failure == "error" or not report.client_deadline_passed:
                 raise
-            return nothing_within(wait_ms)
+            return nothing_within(wait_ms, report)
 
-    def _rewriting(self, task: Task, caller: Caller, work: Work) -> RewriteResult:
+    def _rewriting(self, task: Task, caller: Caller) -> RewriteResult:
         destination = self._catalogue.route(None, key=caller.key)
         wanted = partial(self._rewriter.needs, task, destination)
         with self._ledger.account(destination, caller, wanted) as accounted:
-            work.accounted = accounted
-            rewriting = self._rewriter.rewrite(task, destination, accounted, caller)
+            rewriting = self._rewriter.rewrite(task, destination, accounted)
             if not rewriting.rewrites and task.request.on_failure == "error":
                 raise UpstreamFault(
                     "The model service wrote no usable prompt.",
@@ -81,7 +83,7 @@ class PromptOptimizer:
         return rewriting
 
 
-def _answer(task: Task, rewriting: RewriteResult, work: Work) -> OptimizedPrompt:
+def _answer(task: Task, rewriting: RewriteResult, seconds: float) -> OptimizedPrompt:
     request, rewrites = task.request, rewriting.rewrites
     wants_several = request.n > 1
     return OptimizedPrompt(
@@ -91,7 +93,7 @@ def _answer(task: Task, rewriting: RewriteResult, work: Work) -> OptimizedPrompt
         warnings=_warnings(task, rewriting),
         candidates=(list(rewrites) or [request.prompt]) if wants_several else None,
         negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
-        details=details(task, rewriting, work) if request.include_details else None,
+        details=details(task, rewriting, seconds) if request.include_details else None,
     )
 
 

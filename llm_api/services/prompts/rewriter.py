@@ -2,10 +2,11 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
-from llm_api.domain.calls import Caller, Completion
+from llm_api.domain.calls import CallReport, Completion, ModelRequest
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.prompts.checks.violations import Violation, violation
 from llm_api.services.prompts.repair.quotations import with_marks_restored
@@ -20,7 +21,6 @@ from llm_api.services.routing.fallback import call_with_fallbacks
 from llm_api.services.usage.ledger import AccountedCall
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
-from llm_api.upstream.resilience.retry_policy import ATTEMPTS_IN_ALL
 
 logger = logging.getLogger(__name__)
 UNUSABLE = "unusable_answer"
@@ -45,13 +45,16 @@ class RewriteResult:
     method: str
     version: str
     model: str
+    report: CallReport = field(default_factory=CallReport)
 
 
-def nothing_within(wait_ms: int) -> RewriteResult:
+def nothing_within(wait_ms: int, report: CallReport) -> RewriteResult:
     """Say that no answer came in the time that the caller gave."""
     message = f"No answer came within the {wait_ms} ms of max_wait_ms."
     problems = [Violation("no_answer_in_time", message, is_hard=True)]
-    return RewriteResult([], [], [], problems, problems, method="", version="", model="")
+    return RewriteResult(
+        [], [], [], problems, problems, method="", version="", model="", report=report
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,18 +90,18 @@ class Rewriter:
         return self._guided if at.is_guided else self._instructed
 
     def rewrite(
-        self, task: Task, destination: Destination, accounted: AccountedCall, caller: Caller
+        self, task: Task, destination: Destination, accounted: AccountedCall
     ) -> RewriteResult:
         """Ask, judge, and ask once more where that can help; raises ApiError."""
-        call = accounted.upstream_call
-        asked = call_with_fallbacks(
-            destination, call, caller.notes, lambda at: self._asked(task, at, call)
+        call = accounted.call
+        asked, fallback = call_with_fallbacks(
+            destination, call, partial(self._asked, task, accounted)
         )
-        verdicts = self._verdicts(task, asked, accounted)
+        verdicts = self._verdicts(task, asked)
         first = verdicts
         mended = self._mended(task, verdicts, self._repairer.lightly)
         if not any(one.is_good for one in mended) and _may_ask_again(asked, call):
-            call.tries[-1].reason = UNUSABLE
+            call.record_rejection(UNUSABLE)
             corrected = self._corrected(task, asked, verdicts, accounted)
             verdicts = [*corrected, *verdicts]
             mended = [*self._mended(task, corrected, self._repairer.lightly), *mended]
@@ -116,21 +119,18 @@ class Rewriter:
             method=asked.form.method,
             version=asked.form.version(task),
             model=_model_of(asked),
+            report=accounted.report(fallback),
         )
 
-    def _asked(self, task: Task, at: Destination, call: UpstreamCall) -> _Asked:
+    def _asked(self, task: Task, accounted: AccountedCall, at: Destination) -> _Asked:
         form = self._form_at(at)
         parameters = form.parameters(task, has_json_mode=at.has_json_mode)
         if parameters is None:
             return _Asked(at, form, None, None)
-        return _Asked(at, form, parameters, _complete(at, parameters, call))
+        return _Asked(at, form, parameters, _complete(accounted, at, parameters))
 
-    def _verdicts(
-        self, task: Task, asked: _Asked, accounted: AccountedCall
-    ) -> Sequence[ValidationResult]:
-        """Account for an answer, and judge what it holds."""
-        if asked.completion is not None:
-            accounted.completions.append(asked.completion)
+    def _verdicts(self, task: Task, asked: _Asked) -> Sequence[ValidationResult]:
+        """Validate the rewrites of an answer."""
         rewrites = asked.form.rewrites(task, asked.completion)
         if asked.form is self._guided:
             verdicts = [self._judge.judge_composed(task, one) for one in rewrites]
@@ -152,18 +152,17 @@ class Rewriter:
             return []
         wrong = [one for verdict in first for one in verdict.violations]
         parameters = self._instructed.correction(asked.parameters, asked.completion, wrong, task)
-        call = accounted.upstream_call
         try:
-            completion = _complete(asked.at, parameters, call)
+            completion = _complete(accounted, asked.at, parameters)
         except (ClientGone, ShuttingDown):
             raise
         except ApiError as error:
             logger.info("no corrected prompt", extra={"cause": error.reason})
             return []
         again = _Asked(asked.at, asked.form, parameters, completion)
-        verdicts = self._verdicts(task, again, accounted)
+        verdicts = self._verdicts(task, again)
         if not any(one.is_usable for one in verdicts):
-            call.tries[-1].reason = UNUSABLE
+            accounted.call.record_rejection(UNUSABLE)
         return verdicts
 
     def _mended(
@@ -183,8 +182,10 @@ def _why_none(task: Task, asked: _Asked) -> Violation:
     )
 
 
-def _complete(at: Destination, parameters: Mapping[str, Any], call: UpstreamCall) -> Completion:
-    completion = at.upstream.complete(at.model, parameters, call, model_was_named=False)
+def _complete(
+    accounted: AccountedCall, at: Destination, parameters: Mapping[str, Any]
+) -> Completion:
+    completion = accounted.complete(at, ModelRequest(None, parameters))
     if completion.document["choices"][0].get("finish_reason") == "content_filter":
         message = "The model service's content filter refused the prompt."
         raise InvalidRequest(message, reason="content_filtered")
@@ -193,9 +194,9 @@ def _complete(at: Destination, parameters: Mapping[str, Any], call: UpstreamCall
 
 def _may_ask_again(asked: _Asked, call: UpstreamCall) -> bool:
     """Tell whether a second call is allowed and can end in time: about as long as the first."""
-    if not isinstance(asked.form, InstructedStrategy) or call.attempts >= ATTEMPTS_IN_ALL:
+    if not isinstance(asked.form, InstructedStrategy) or not call.allows_attempt:
         return False
-    return call.remaining > call.tries[-1].seconds
+    return call.remaining > call.attempts[-1].seconds
 
 
 def _best(verdicts: Sequence[ValidationResult]) -> ValidationResult:

@@ -1,15 +1,17 @@
-"""Grants calls to models: what a key, an address or a model may take at the same time and in all.
+"""Enforces limits and budgets: what a key, an address or a model may take at once and in all.
 
-Every call that is accounted for is granted here first, so that none goes past the limits.
+Every call that is accounted for acquires a lease here first, so that none goes past the limits.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
+from typing import Any
 
 from llm_api.domain.access import NO_LIMITS, Limits, LimitState
-from llm_api.domain.calls import Caller
+from llm_api.domain.calls import Caller, CallReport
+from llm_api.errors import RateLimited
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_concurrency, over_rate, over_tokens
@@ -20,7 +22,7 @@ from llm_api.storage.redis.concurrency import ConcurrencyCounter
 
 @dataclass(frozen=True, slots=True)
 class _Subject:
-    """Somebody or something that is limited: a key, an address or a model."""
+    """A key, address or model whose calls are limited."""
 
     scope: str
     name: str
@@ -28,31 +30,86 @@ class _Subject:
 
 
 class QuotaLease:
-    """What a call may take; to be settled when it is known what it took."""
+    """What a call was granted; settled when it is known what the call took.
+
+    This one grants everything and has nothing to settle.
+    """
+
+    limits: dict[str, LimitState]
 
     def __init__(self) -> None:
-        """Begin with nothing to settle."""
-        self._on_usage: list[Callable[[int], None]] = []
-        self._on_cancel: list[Callable[[], None]] = []
+        """Create a lease; `limits` are those of `requests` and `tokens` closest to the caller."""
+        self.limits = {}
 
     def settle(self, tokens: int | None) -> None:
-        """Count what the call has taken in the end; None where nobody knows."""
-        if tokens is not None:
-            for count in self._on_usage:
-                count(tokens)
+        """Count the tokens that the call has taken; None if they are unknown."""
 
     def cancel(self) -> None:
         """Give back what can be given back: the call has reached no upstream."""
-        for give_back in self._on_cancel:
-            give_back()
 
-    def when_known(self, count: Callable[[int], None]) -> None:
-        """Have the tokens counted."""
-        self._on_usage.append(count)
 
-    def when_cancelled(self, give_back: Callable[[], None]) -> None:
-        """Have something given back."""
-        self._on_cancel.append(give_back)
+class _EnforcedLease(QuotaLease):
+    """A lease of a caller or model with limits."""
+
+    def __init__(
+        self, counter: RateCounter, budgets: BudgetService, caller: Caller, destination: Destination
+    ) -> None:
+        super().__init__()
+        self._counter = counter
+        self._budgets = budgets
+        self._caller = caller
+        self._destination = destination
+        self._reserved_tokens: list[tuple[Sequence[Any], str, int]] = []
+        self._has_budget = False
+
+    def count(self, subjects: Sequence[_Subject], estimate: Callable[[], TokenEstimate]) -> None:
+        """Count the call against rates and budgets; raises ApiError if one is exceeded."""
+        for subject in subjects:
+            self._count_request(subject)
+            if subject.limits.tokens_per_minute is not None:
+                self._count_tokens(subject, estimate().tokens)
+        key = self._caller.key
+        if key is not None and key.budgets:
+            self._budgets.reserve(key, self._caller.request_id, estimate(), self._destination)
+            self._has_budget = True
+
+    def _count_request(self, subject: _Subject) -> None:
+        if subject.limits.requests is None:
+            return
+        items = parse_limits(subject.limits.requests)
+        state = self._counter.hit(items, subject.name)
+        self._record("requests", state)
+        if state.is_exceeded:
+            raise self._with_report(over_rate(state, f"{subject.scope}.requests"))
+
+    def _count_tokens(self, subject: _Subject, needed: int) -> None:
+        items = parse_limits(f"{subject.limits.tokens_per_minute}/minute")
+        name = f"{subject.name}:tokens"
+        state = self._counter.hit(items, name, cost=needed)
+        self._record("tokens", state)
+        if state.is_exceeded:
+            raise self._with_report(over_tokens(needed, state, f"{subject.scope}.tokens"))
+        self._reserved_tokens.append((items, name, needed))
+
+    def _record(self, kind: str, state: LimitState) -> None:
+        """Keep a state if none of its kind is closer to the limit."""
+        known = self.limits.get(kind)
+        if known is None or state.is_exceeded or state.remaining < known.remaining:
+            self.limits[kind] = state
+
+    def _with_report(self, error: RateLimited) -> RateLimited:
+        return error.replaced(report=CallReport(limits=self.limits))
+
+    def settle(self, tokens: int | None) -> None:
+        if tokens is None:
+            return
+        for items, name, reserved in self._reserved_tokens:
+            if tokens > reserved:
+                self._counter.add(items, name, tokens - reserved)
+
+    def cancel(self) -> None:
+        if self._has_budget:
+            self._budgets.release(self._caller.request_id)
 
 
 class QuotaEnforcer:
@@ -61,40 +118,56 @@ class QuotaEnforcer:
     def __init__(
         self,
         counter: RateCounter,
-        slots: ConcurrencyCounter,
+        concurrency: ConcurrencyCounter,
         budgets: BudgetService,
         default: Limits,
     ) -> None:
-        """Take what counts, and the limits of callers who have none of their own."""
+        """Create an enforcer.
+
+        Args:
+            counter: counts requests and tokens by time.
+            concurrency: counts the calls in progress.
+            budgets: reserves money and tokens.
+            default: limits of callers who have none of their own.
+        """
         self._counter = counter
-        self._slots = slots
+        self._concurrency = concurrency
         self._budgets = budgets
-        # A request has been counted before its body was read.
+        # A request was counted before its body was read.
         self._default = default.without_requests()
 
     @contextmanager
-    def granted(
+    def acquire(
         self,
         destination: Destination,
         caller: Caller,
-        wanted: Callable[[], TokenEstimate],
+        estimate: Callable[[], TokenEstimate],
         *,
         is_streamed: bool,
     ) -> Iterator[QuotaLease]:
-        """Hold what a call needs as long as it runs; raises ApiError where it may not be made.
+        """Acquire quota for the duration of a call.
 
-        `wanted` is asked only where something depends on it.
+        Args:
+            destination: where the call goes; its model may have limits.
+            caller: whose key or address is limited.
+            estimate: how many tokens the call may take; called only if a limit depends on it.
+            is_streamed: whether the limit of concurrent streams applies.
+
+        Raises:
+            RateLimited: a limit or budget is exceeded.
+            Forbidden: the key's budget has no price for this model.
+            Unavailable: the budget cannot be looked up.
         """
-        grant = QuotaLease()
         subjects = self._subjects(destination, caller)
         if not subjects and (caller.key is None or not caller.key.budgets):
-            yield grant
+            yield QuotaLease()
             return
+        lease = _EnforcedLease(self._counter, self._budgets, caller, destination)
         with ExitStack() as held:
             for subject in subjects:
-                self._hold_places(subject, caller.request_id, held, is_streamed=is_streamed)
-            self._count_all(subjects, destination, caller, cache(wanted), grant)
-            yield grant
+                self._hold(subject, caller.request_id, held, is_streamed=is_streamed)
+            lease.count(subjects, cache(estimate))
+            yield lease
 
     def _subjects(self, destination: Destination, caller: Caller) -> list[_Subject]:
         """List what is limited beyond the requests of a caller."""
@@ -107,9 +180,8 @@ class QuotaEnforcer:
             found.append(_Subject("model", f"model:{destination.model}", destination.limits))
         return found
 
-    def _hold_places(
-        self, subject: _Subject, owner: str, held: ExitStack, *, is_streamed: bool
-    ) -> None:
+    def _hold(self, subject: _Subject, owner: str, held: ExitStack, *, is_streamed: bool) -> None:
+        """Count a call in progress until `held` closes; raises RateLimited."""
         wanted = [("requests", subject.limits.concurrent_requests)]
         if is_streamed:
             wanted.append(("streams", subject.limits.concurrent_streams))
@@ -117,54 +189,6 @@ class QuotaEnforcer:
             if limit is None:
                 continue
             name = f"{subject.name}:{kind}"
-            if not self._slots.acquire(name, limit, owner):
+            if not self._concurrency.acquire(name, limit, owner):
                 raise over_concurrency(limit, f"{subject.scope}.concurrent_{kind}")
-            held.callback(self._slots.release, name, owner)
-
-    def _count_all(
-        self,
-        subjects: list[_Subject],
-        destination: Destination,
-        caller: Caller,
-        wanted: Callable[[], TokenEstimate],
-        grant: QuotaLease,
-    ) -> None:
-        for subject in subjects:
-            self._count_request(subject, caller)
-            if subject.limits.tokens_per_minute is not None:
-                self._count_tokens(subject, caller, wanted().tokens, grant)
-        if caller.key is not None and caller.key.budgets:
-            self._budgets.reserve(caller.key, caller.request_id, wanted(), destination)
-            grant.when_cancelled(partial(self._budgets.release, caller.request_id))
-
-    def _count_request(self, subject: _Subject, caller: Caller) -> None:
-        if subject.limits.requests is None:
-            return
-        items = parse_limits(subject.limits.requests)
-        state = self._counter.hit(items, subject.name)
-        _note(caller, "requests", state)
-        if state.is_exceeded:
-            raise over_rate(state, f"{subject.scope}.requests")
-
-    def _count_tokens(
-        self, subject: _Subject, caller: Caller, needed: int, grant: QuotaLease
-    ) -> None:
-        items = parse_limits(f"{subject.limits.tokens_per_minute}/minute")
-        name = f"{subject.name}:tokens"
-        state = self._counter.hit(items, name, cost=needed)
-        _note(caller, "tokens", state)
-        if state.is_exceeded:
-            raise over_tokens(needed, state, f"{subject.scope}.tokens")
-
-        def count_rest(taken: int) -> None:
-            if taken > needed:
-                self._counter.add(items, name, taken - needed)
-
-        grant.when_known(count_rest)
-
-
-def _note(caller: Caller, kind: str, state: LimitState) -> None:
-    """Have the caller told of a limit, if no other of its kind is closer."""
-    known = caller.notes.limits.get(kind)
-    if known is None or state.is_exceeded or state.remaining < known.remaining:
-        caller.notes.limits[kind] = state
+            held.callback(self._concurrency.release, name, owner)

@@ -1,4 +1,4 @@
-"""The refusals of callers who have had their share."""
+"""The errors of callers who have exceeded a limit or budget."""
 
 import math
 
@@ -9,7 +9,7 @@ _MAX_RETRY_AFTER = 60  # SDKs ignore a longer one and then hammer
 
 
 def over_rate(state: LimitState, scope: str) -> RateLimited:
-    """Refuse what is over a limit by time, such as requests a minute."""
+    """Return the error of a rate limit, such as requests a minute; `scope` names whose it is."""
     wait = math.ceil(state.reset_in)
     error = RateLimited(
         f"The limit is {state.text}; try again later.",
@@ -17,12 +17,12 @@ def over_rate(state: LimitState, scope: str) -> RateLimited:
         retry_after=min(max(wait, 1), _MAX_RETRY_AFTER),
         scope=scope,
     )
-    error.retries_exhausted = wait > _MAX_RETRY_AFTER  # an SDK's own repeats would come too early
-    return error
+    # An SDK's own repeats would come too early.
+    return error.replaced(retries_exhausted=wait > _MAX_RETRY_AFTER)
 
 
 def over_tokens(needed: int, state: LimitState, scope: str) -> RateLimited:
-    """Refuse a call that needs more tokens than are left, or than there will ever be at once."""
+    """Return the error of a call that needs more tokens than are left, or than ever are at once."""
     if needed <= state.limit:
         return over_rate(state, scope)
     return RateLimited(
@@ -35,7 +35,7 @@ def over_tokens(needed: int, state: LimitState, scope: str) -> RateLimited:
 
 
 def over_concurrency(limit: int, scope: str) -> RateLimited:
-    """Refuse one more call at the same time."""
+    """Return the error of one call too many at the same time."""
     what = "streams" if scope.endswith("streams") else "calls"
     return RateLimited(
         f"At most {limit} {what} may run at the same time; try again when one has ended.",
@@ -46,7 +46,7 @@ def over_concurrency(limit: int, scope: str) -> RateLimited:
 
 
 def over_budget(period: str, unit: str) -> RateLimited:
-    """Refuse a call that a key's budget does not cover; only the operator can change that."""
+    """Return the error of a call that a key's budget does not cover; only the operator can help."""
     return RateLimited(
         f"The key's {unit} for this {period} are used up, or this call could use more than is left;"
         " ask the operator of this service.",

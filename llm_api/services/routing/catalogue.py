@@ -7,7 +7,7 @@ from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import Model
 from llm_api.domain.key_format import KeySpotter
 from llm_api.errors import Forbidden, NotFound
-from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.protocol import Upstream
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +18,9 @@ class Destination:
     `limits` are the model's own.
     """
 
-    upstream: UpstreamClient
+    upstream: Upstream
     model: str
-    model_asked: str | None
+    requested_model: str | None
     is_guided: bool = False
     has_json_mode: bool = False
     fallbacks: tuple["Destination", ...] = ()
@@ -30,7 +30,7 @@ class Destination:
     @property
     def model_was_named(self) -> bool:
         """Whether it was the caller who chose this model."""
-        return self.model_asked is not None
+        return self.requested_model is not None
 
 
 class Catalogue:
@@ -39,8 +39,8 @@ class Catalogue:
     def __init__(
         self,
         models: Sequence[Model],
-        upstreams: Mapping[str, UpstreamClient],
-        default_upstream: UpstreamClient,
+        upstreams: Mapping[str, Upstream],
+        default_upstream: Upstream,
         *,
         fallbacks: Mapping[str, Sequence[str]] | None = None,
         is_closed: bool = False,
@@ -131,7 +131,7 @@ class Catalogue:
         )
 
 
-def _has_json_mode(upstream: UpstreamClient, known: Model | None) -> bool:
+def _has_json_mode(upstream: Upstream, known: Model | None) -> bool:
     """Tell whether a model writes JSON when asked to: its entry and its vendor say so."""
     return bool(known and known.has_json_mode) and upstream.has_json_mode
 

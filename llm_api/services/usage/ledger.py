@@ -8,93 +8,117 @@ from datetime import UTC, datetime
 from functools import partial, reduce
 from typing import Any, Protocol
 
-from llm_api.domain.calls import Caller, Completion, ModelRequest, TokenUsage
+from llm_api.domain.calls import (
+    Attempt,
+    Caller,
+    CallReport,
+    Completion,
+    Fallback,
+    ModelRequest,
+    TokenUsage,
+)
 from llm_api.domain.usage import UsageRecord
 from llm_api.errors import ApiError
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.enforcer import QuotaEnforcer, QuotaLease
-from llm_api.services.quotas.estimates import TokenEstimate
+from llm_api.services.quotas.estimates import TokenEstimate, estimate_length, estimate_prompt
 from llm_api.services.routing.catalogue import Destination
-from llm_api.services.tokens import estimate_length, estimate_prompt
-from llm_api.upstream.answers.chunks import StreamedAnswer
-from llm_api.upstream.call import Attempt, UpstreamCall
+from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.protocol import UpstreamStream
 
-_STATUS_OF_CODE = {504: "timeout", 499: "client_closed"}
-_STATUS_OF_REASON = {"server_shutdown": "aborted_shutdown"}
+_STATUS_BY_CODE = {504: "timeout", 499: "client_closed"}
+_STATUS_BY_REASON = {"server_shutdown": "aborted_shutdown"}
 _UNPRICED = (None, None)
 
 
 class UsageSink(Protocol):
-    """Where the beginning and the end of calls are noted."""
+    """Where the beginning and the end of calls are written."""
 
     def begin(self, record: UsageRecord) -> None:
-        """Note that a call is about to reach its upstream."""
+        """Write that a call is about to reach its upstream; raises ApiError if it must not."""
 
     def end(self, record: UsageRecord) -> None:
-        """Note how a call ended."""
+        """Write how a call ended."""
 
 
 class AccountedCall:
-    """A call that is being accounted for.
+    """A call whose answers are accounted for."""
 
-    `completions` are what it has got so far; `streamed` is an answer that comes in chunks.
-    """
+    def __init__(self, call: UpstreamCall, lease: QuotaLease) -> None:
+        """Account for an upstream call that runs under a lease."""
+        self.call = call
+        self._lease = lease
+        self._completions: list[Completion] = []
+        self._streamed: tuple[ModelRequest, UpstreamStream] | None = None
 
-    def __init__(self, call: UpstreamCall) -> None:
-        """Take the upstream call, which counts its attempts and its time."""
-        self.upstream_call = call
-        self.completions: list[Completion] = []
-        self.streamed: tuple[ModelRequest, StreamedAnswer] | None = None
+    def complete(self, at: Destination, request: ModelRequest) -> Completion:
+        """Return a model's whole answer; raises ApiError."""
+        completion = at.upstream.complete(
+            at.model, request, self.call, model_was_named=at.model_was_named
+        )
+        self._completions.append(completion)
+        return completion
 
-    def usage(self, *, is_cut: bool) -> TokenUsage:
-        """Add up what the upstream counted; unknown if any count is."""
-        usages = [completion.usage for completion in self.completions]
-        if self.streamed is not None:
-            usages.append(_usage_of(*self.streamed, is_cut=is_cut))
+    def stream(
+        self, at: Destination, request: ModelRequest, *, shows_usage: bool
+    ) -> UpstreamStream:
+        """Return a model's answer as it comes in; raises ApiError if it does not begin."""
+        stream = at.upstream.stream(
+            at.model,
+            request,
+            self.call,
+            model_was_named=at.model_was_named,
+            shows_usage=shows_usage,
+        )
+        self._streamed = (request, stream)
+        return stream
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether a streamed answer has begun."""
+        return self._streamed is not None
+
+    def report(self, fallback: Fallback | None = None, *, is_cut: bool = False) -> CallReport:
+        """Return what is known so far; the usage of a stream that `is_cut` is estimated."""
+        call = self.call
+        return CallReport(
+            attempts=call.attempts,
+            timing=call.timing,
+            usage=self._usage(is_cut=is_cut),
+            answer_count=len(self._completions),
+            dropped=self._dropped,
+            fallback=fallback,
+            limits=self._lease.limits,
+            client_deadline_passed=call.client_deadline_passed,
+        )
+
+    @property
+    def _dropped(self) -> tuple[str, ...]:
+        if self._streamed is not None:
+            return self._streamed[1].dropped
+        return self._completions[-1].dropped if self._completions else ()
+
+    def _usage(self, *, is_cut: bool) -> TokenUsage:
+        usages = [completion.usage for completion in self._completions]
+        if self._streamed is not None:
+            usages.append(_streamed_usage(*self._streamed, is_cut=is_cut))
         return reduce(TokenUsage.plus, usages) if usages else TokenUsage()
 
 
-def _usage_of(request: ModelRequest, answer: StreamedAnswer, *, is_cut: bool) -> TokenUsage:
-    """Return the usage of a streamed answer, estimated where it was cut before its usage came."""
-    if not is_cut or answer.usage.source != "missing" or not answer.has_begun:
-        return answer.usage
-    prompt, completion = estimate_prompt(request.parameters), estimate_length(answer.length)
+def _streamed_usage(request: ModelRequest, stream: UpstreamStream, *, is_cut: bool) -> TokenUsage:
+    if not is_cut or stream.usage.source != "missing":
+        return stream.usage
+    prompt, completion = estimate_prompt(request.parameters), estimate_length(stream.length)
     return TokenUsage(prompt, completion, source="estimated")
 
 
-def _shown(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "upstream": attempt.line,
-        "model": attempt.model,
-        "reason": attempt.reason,
-        "ms": round(attempt.seconds * 1000),
-    }
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How a call ended: for the row, and for the caller."""
 
-
-def _status_of(error: ApiError) -> str:
-    by_code = _STATUS_OF_CODE.get(error.status, "upstream_error")
-    return _STATUS_OF_REASON.get(error.reason, by_code)
-
-
-def _end_of_left(call: UpstreamCall) -> tuple[str, str]:
-    """Say why nobody takes the rest of a stream: status and reason."""
-    if call.is_shut_down:  # the last clients are cut when the process ends
-        return "aborted_shutdown", "server_shutdown"
-    return "client_closed", "client_closed"
-
-
-def _begun(destination: Destination, caller: Caller) -> UsageRecord:
-    return UsageRecord(
-        request_id=caller.request_id,
-        created_at=datetime.now(UTC),
-        route=caller.route,
-        model_asked=destination.model_asked,
-        model=destination.model,
-        upstream=destination.upstream.name,
-        tags=caller.tags,
-        lineage_id=caller.lineage_id or caller.request_id,
-        key_id=None if caller.key is None else caller.key.id,
-    )
+    status: str
+    reason: str | None
+    http_status: int
 
 
 class UsageLedger:
@@ -104,11 +128,17 @@ class UsageLedger:
         self,
         sink: UsageSink,
         prices: PriceList | None = None,
-        allowances: QuotaEnforcer | None = None,
+        quotas: QuotaEnforcer | None = None,
     ) -> None:
-        """Take where rows go, what calls cost, and who may make how many; None is all of them."""
+        """Create a ledger.
+
+        Args:
+            sink: where usage rows are written.
+            prices: what models cost; None leaves every cost unknown.
+            quotas: limits and budgets; None enforces none.
+        """
         self._sink = sink
-        self._allowances = allowances
+        self._quotas = quotas
         self._prices = prices or PriceList({})
 
     @contextmanager
@@ -116,75 +146,75 @@ class UsageLedger:
         self,
         destination: Destination,
         caller: Caller,
-        wanted: Callable[[], TokenEstimate],
+        estimate: Callable[[], TokenEstimate],
         *,
         is_streamed: bool = False,
     ) -> Iterator[AccountedCall]:
         """Account for the call made inside the block, however it ends.
 
-        Raises ApiError where the caller has had its share; `wanted` tells what the call may take.
-        """
-        granted: AbstractContextManager[QuotaLease] = nullcontext(QuotaLease())
-        if self._allowances is not None:
-            granted = self._allowances.granted(destination, caller, wanted, is_streamed=is_streamed)
-        with granted as grant, self._noted(destination, caller, grant, is_streamed) as accounted:
-            yield accounted
+        Args:
+            destination: where the call goes first.
+            caller: who pays.
+            estimate: how many tokens the call may take; called only if a limit depends on it.
+            is_streamed: whether the answer is streamed.
 
-    @contextmanager
-    def _noted(
-        self,
-        destination: Destination,
-        caller: Caller,
-        grant: QuotaLease,
-        is_streamed: bool,  # noqa: FBT001  # it is passed on
+        Raises:
+            ApiError: if a limit or budget is exceeded, or what the block raises, with the report
+                of the call.
+        """
+        lease: AbstractContextManager[QuotaLease] = nullcontext(QuotaLease())
+        if self._quotas is not None:
+            lease = self._quotas.acquire(destination, caller, estimate, is_streamed=is_streamed)
+        with lease as acquired:
+            yield from self._recorded(destination, caller, acquired, is_streamed=is_streamed)
+
+    def _recorded(
+        self, destination: Destination, caller: Caller, lease: QuotaLease, *, is_streamed: bool
     ) -> Iterator[AccountedCall]:
         started_at = time.monotonic()
         record = _begun(destination, caller)
-        # The row begins with the first attempt: a call that found no place has none.
+        # The row begins with the first attempt: a call that was never sent has none.
         call = destination.upstream.new_call(
-            caller.is_abandoned,
+            caller.is_disconnected,
             partial(self._sink.begin, record),
-            caller.timing,
             is_streamed=is_streamed,
             time_limit=caller.time_limit,
         )
-        accounted = AccountedCall(call)
+        accounted = AccountedCall(call, lease)
         end = _End("error", None, 500)
         try:
             yield accounted
             end = _End("ok", None, 200)
         except ApiError as error:
             end = _End(_status_of(error), error.reason, error.status)
-            raise
+            raise error.replaced(report=accounted.report()) from error
         except GeneratorExit:
-            end = _End(*_end_of_left(call), 499)
+            end = _end_of_disconnected(call)
             raise
         finally:
-            if call.attempts:
-                total = time.monotonic() - started_at
-                row = self._ended(record, accounted, end, total)
+            if call.attempt_count:
+                row = self._ended(record, accounted, end, time.monotonic() - started_at)
                 self._sink.end(row)
-                grant.settle(_taken(row))
+                lease.settle(_total_tokens(row))
             else:
-                grant.cancel()
+                lease.cancel()
 
     def _ended(
-        self, record: UsageRecord, accounted: AccountedCall, end: "_End", total: float
+        self, record: UsageRecord, accounted: AccountedCall, end: _End, total: float
     ) -> UsageRecord:
-        call, last = accounted.upstream_call, accounted.upstream_call.tries[-1]
-        usage = accounted.usage(is_cut=end.status != "ok")
+        report = accounted.report(is_cut=end.status != "ok")
+        last, usage, timing = report.attempts[-1], report.usage, report.timing
         cost, currency = self._prices.cost(last.model, usage, record.created_at.date()) or _UNPRICED
-        timing = call.timing
-        # A stream's errors come after its status.
         return replace(
             record,
             status=end.status,
             reason=end.reason,
-            http_status=end.http_status if accounted.streamed is None else 200,
+            # A stream's errors come after its status.
+            http_status=200 if accounted.is_streaming else end.http_status,
             model=last.model,
             upstream=last.upstream,
-            attempts=call.attempts,
-            tries=[_shown(attempt) for attempt in call.tries],
+            attempts=len(report.attempts),
+            tries=[_described(attempt) for attempt in report.attempts],
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
@@ -200,18 +230,45 @@ class UsageLedger:
         )
 
 
-def _taken(row: UsageRecord) -> int | None:
-    counts = row.prompt_tokens, row.completion_tokens
-    return None if None in counts else sum(count or 0 for count in counts)
+def _begun(destination: Destination, caller: Caller) -> UsageRecord:
+    return UsageRecord(
+        request_id=caller.request_id,
+        created_at=datetime.now(UTC),
+        route=caller.route,
+        model_asked=destination.requested_model,
+        model=destination.model,
+        upstream=destination.upstream.name,
+        tags=caller.tags,
+        lineage_id=caller.lineage_id or caller.request_id,
+        key_id=None if caller.key is None else caller.key.id,
+    )
 
 
-@dataclass(frozen=True, slots=True)
-class _End:
-    """How a call ended: for the row, and for the caller."""
+def _total_tokens(row: UsageRecord) -> int | None:
+    if row.prompt_tokens is None or row.completion_tokens is None:
+        return None
+    return row.prompt_tokens + row.completion_tokens
 
-    status: str
-    reason: str | None
-    http_status: int
+
+def _described(attempt: Attempt) -> dict[str, Any]:
+    return {
+        "upstream": attempt.endpoint,
+        "model": attempt.model,
+        "reason": attempt.reason,
+        "ms": round(attempt.seconds * 1000),
+    }
+
+
+def _status_of(error: ApiError) -> str:
+    by_code = _STATUS_BY_CODE.get(error.status, "upstream_error")
+    return _STATUS_BY_REASON.get(error.reason, by_code)
+
+
+def _end_of_disconnected(call: UpstreamCall) -> _End:
+    """Return how a stream ended that its client does not read to the end."""
+    if call.is_shut_down:  # the last clients are disconnected when the process ends
+        return _End("aborted_shutdown", "server_shutdown", 499)
+    return _End("client_closed", "client_closed", 499)
 
 
 def _ms(seconds: float | None) -> int | None:

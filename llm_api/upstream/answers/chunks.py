@@ -27,7 +27,7 @@ _OBJECTS = {Operation.CHAT: "chat.completion.chunk", Operation.TEXT: "text_compl
 
 
 class StreamedAnswer:
-    """What is known of an answer while its events come in."""
+    """The state of a streamed answer while its events come in."""
 
     def __init__(
         self,
@@ -35,20 +35,24 @@ class StreamedAnswer:
         *,
         model: str = "",
         shows_usage: bool = False,
-        reader: ErrorClassifier = PLAIN,
-        cap: int | None = None,
+        classifier: ErrorClassifier = PLAIN,
+        max_tokens: int | None = None,
     ) -> None:
-        """Begin; `shows_usage` says whether the caller asked for the usage chunk.
+        """Create the state of an answer without events.
 
-        `model` is named in the chunks of an upstream that names none; `cap` is the most tokens that
-        it can write.
+        Args:
+            operation: what was asked for; decides the form of the chunks.
+            model: named in the chunks of an upstream that names none.
+            shows_usage: whether the caller asked for the usage chunk.
+            classifier: reads errors that come as events.
+            max_tokens: the most tokens that the model can write, None if nothing limits it.
         """
         self.is_done = False
         self.usage = TokenUsage()
         self.length = TextLength()  # of what the model wrote; kept texts would fill the memory
         self.operation = operation
-        self.reader = reader
-        self.cap = cap
+        self.classifier = classifier
+        self._max_tokens = max_tokens
         self._model = model
         self._shows_usage = shows_usage
         self._head: dict[str, Any] = {}
@@ -71,10 +75,10 @@ class StreamedAnswer:
             self.is_done = True
             return None, False
         chunk = parse_object(event, "an event")
-        raise_embedded_error(chunk, self.reader)
+        raise_embedded_error(chunk, self.classifier)
         is_changed = self._settle(chunk)
         if usage := chunk.get("usage"):
-            self.usage = parse_usage(usage, self.cap)
+            self.usage = parse_usage(usage, self._max_tokens)
             if isinstance(usage, dict):
                 self._usage_chunk = chunk | {"choices": []}
             if not chunk["choices"]:

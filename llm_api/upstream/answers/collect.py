@@ -15,11 +15,11 @@ _HEAD = ("id", "created", "model", "system_fingerprint")
 def collect_chunks(
     events: Iterable[bytes],
     operation: Operation = Operation.CHAT,
-    reader: ErrorClassifier = PLAIN,
-    cap: int | None = None,
+    classifier: ErrorClassifier = PLAIN,
+    max_tokens: int | None = None,
 ) -> Completion:
     """Put the events together; raises faults.Fault, also for a stream that was cut."""
-    answer = StreamedAnswer(operation, reader=reader)
+    answer = StreamedAnswer(operation, classifier=classifier)
     document: dict[str, Any] = {}
     choices: dict[int, dict[str, Any]] = {}
     for event in events:
@@ -38,7 +38,7 @@ def collect_chunks(
         "choices": [_ended(choices[index]) for index in sorted(choices)],
         "usage": answer.raw_usage,
     }
-    return parse_answer(dumped(document), operation, cap=cap)
+    return parse_answer(dumped(document), operation, max_tokens=max_tokens)
 
 
 def _add_choice(

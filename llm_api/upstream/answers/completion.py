@@ -35,22 +35,22 @@ def parse_answer(
     operation: Operation = Operation.CHAT,
     *,
     model: str = "",
-    reader: ErrorClassifier = PLAIN,
-    cap: int | None = None,
+    classifier: ErrorClassifier = PLAIN,
+    max_tokens: int | None = None,
 ) -> Completion:
     """Check the body of an answer; its bytes are kept to be passed on as they are.
 
-    `model` is named in the answer of an upstream that names none; `cap` is the most tokens that it
+    `model` is named in the answer of an upstream that names none; `max_tokens` is the most tokens
     can have written. Raises faults.Fault.
     """
     document = parse_object(body)
-    raise_embedded_error(document, reader)
+    raise_embedded_error(document, classifier)
     if operation is Operation.EMBEDDINGS:
         _check_embeddings(document)
     else:
         _check_choices(document, operation)
     counts_prompt_only = operation is Operation.EMBEDDINGS
-    usage = parse_usage(document.get("usage"), cap, counts_prompt_only=counts_prompt_only)
+    usage = parse_usage(document.get("usage"), max_tokens, counts_prompt_only=counts_prompt_only)
     is_changed = "error" in document  # null: it says nothing, and looks like an error
     document.pop("error", None)
     is_changed |= _settle_head(document, operation, model)
@@ -111,18 +111,18 @@ def _settle_head(document: dict[str, Any], operation: Operation, model: str) -> 
     return is_changed
 
 
-def raise_embedded_error(document: Mapping[str, Any], reader: ErrorClassifier = PLAIN) -> None:
+def raise_embedded_error(document: Mapping[str, Any], classifier: ErrorClassifier = PLAIN) -> None:
     """Raise the Fault of an error that came inside a body with status 200."""
     error = document.get("error")
     if not error and isinstance(document.get("code"), str) and "choices" not in document:
         error = document  # DashScope's native shape: {code, message, request_id}
     if error:
         dumped(error)  # one that is nested too deep is not looked into
-        raise reader.of_embedded(error)
+        raise classifier.of_embedded(error)
 
 
 def parse_usage(
-    usage: object, cap: int | None = None, *, counts_prompt_only: bool = False
+    usage: object, max_tokens: int | None = None, *, counts_prompt_only: bool = False
 ) -> TokenUsage:
     """Read `usage`; a count that cannot be true is kept as unknown, never guessed."""
     if not isinstance(usage, dict):
@@ -134,7 +134,7 @@ def parse_usage(
         return TokenUsage(source="invalid")
     # Some vendors' caps are without what was thought.
     thought = _detail(usage, _OF_COMPLETION, "reasoning_tokens", completion) or 0
-    if cap is not None and (completion or 0) - thought > cap:
+    if max_tokens is not None and (completion or 0) - thought > max_tokens:
         return TokenUsage(source="invalid")
     return TokenUsage(
         prompt,
@@ -172,3 +172,29 @@ def parse_object(text: bytes, what: str = "an answer") -> dict[str, Any]:
     if not isinstance(document, dict):
         raise faults.bad_response(f"{what} that is not a JSON object")
     return document
+
+
+def spent_on_reasoning(completion: Completion) -> bool:
+    """Whether every choice was cut off while the model was still reasoning."""
+    choices = completion.document.get("choices", ())
+    if not choices or not all("message" in choice for choice in choices):
+        return False  # embeddings, or a text completion
+    return all(_is_empty(choice) for choice in choices) and _has_reasoned(completion.document)
+
+
+def _is_empty(choice: Mapping[str, Any]) -> bool:
+    if choice.get("finish_reason") != "length":
+        return False
+    message = choice["message"]
+    content = message.get("content")
+    return not (isinstance(content, str) and content.strip()) and not message.get("tool_calls")
+
+
+def _has_reasoned(document: Mapping[str, Any]) -> bool:
+    if any(choice["message"].get("reasoning_content") for choice in document["choices"]):
+        return True
+    if any(choice["message"].get("reasoning") for choice in document["choices"]):
+        return True  # Ollama's and vLLM's newer name
+    usage = document.get("usage")
+    details = usage.get("completion_tokens_details") if isinstance(usage, dict) else None
+    return bool(isinstance(details, dict) and details.get("reasoning_tokens"))

@@ -1,8 +1,9 @@
-"""Turns the bytes of a streamed answer into events, and passes them on in batches."""
+"""Splits a streamed answer into events and relays them in batches."""
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
+from llm_api.domain.calls import TextLength, TokenUsage
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.http.sse import EventParser, EventTooLarge
@@ -22,11 +23,16 @@ def events_in(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def relay(
     pieces: Iterable[bytes], answer: StreamedAnswer, silence: float = 0.0
 ) -> Iterator[list[bytes]]:
-    """Yield the chunks to pass on: those that came in together in one batch.
+    """Yield the chunks to pass on, in one batch those that came together.
 
-    An empty batch stands for `silence` seconds in which nothing was passed on: an empty piece tells
-    that nothing came, and what came can be comments only. What came before a Fault is yielded
-    before it is raised.
+    Args:
+        pieces: the bytes of the body as they come in; an empty piece means that none came.
+        answer: validates the events and keeps what is known of the answer.
+        silence: seconds without a chunk after which an empty batch is yielded. An upstream may be
+            silent although bytes come: they can be comments.
+
+    Raises:
+        faults.Fault: after the chunks that came before it were yielded.
     """
     parser = EventParser()
     silent_since = time.monotonic()
@@ -44,7 +50,7 @@ def relay(
     last: list[bytes] = []
     if not answer.is_done:
         fault = _take(parser.end(), answer, last)
-        # Half an event is no event: `end` tells whether the answer lacks anything.
+        # Half an event is no event: `end` checks whether anything is missing.
         if fault is not None and fault.error.reason != "upstream_bad_response":
             raise fault
     if last := last + answer.end():
@@ -58,7 +64,7 @@ def _while_needed(pieces: Iterable[bytes], answer: StreamedAnswer) -> Iterator[b
         # An answer that has all but its last line is as good as one that has it, too.
         if answer.has_finished:
             return
-        # However the connection ended: what the client lacks is the rest of the answer.
+        # However the connection ended: the client misses the rest of the answer.
         if fault.error.reason == "upstream_disconnected":
             raise faults.truncated() from fault
         raise
@@ -67,7 +73,7 @@ def _while_needed(pieces: Iterable[bytes], answer: StreamedAnswer) -> Iterator[b
 def _take(
     events: Iterable[bytes], answer: StreamedAnswer, batch: list[bytes]
 ) -> faults.Fault | None:
-    """Put the chunks of events into the batch, up to one that is at fault."""
+    """Add the chunks of events to the batch, up to the first faulty one."""
     try:
         for event in events:
             chunk = answer.take(event)
@@ -83,8 +89,43 @@ def _take(
 
 
 def first_of(batches: Iterator[list[bytes]]) -> list[bytes]:
-    """Wait for the first batch that has a chunk; raises faults.Fault."""
+    """Return the first batch that has a chunk; raises faults.Fault."""
     first = next((batch for batch in batches if batch), None)
     if first is None:
         raise faults.bad_response("an empty stream")
     return first
+
+
+class RelayedStream:
+    """A streamed answer whose first batch has come."""
+
+    def __init__(
+        self,
+        answer: StreamedAnswer,
+        batches: Generator[list[bytes]],
+        dropped: tuple[str, ...],
+    ) -> None:
+        """Wait for the first batch; raises ApiError."""
+        self.dropped = dropped
+        self._answer = answer
+        self._batches = batches
+        self._first = next(batches)
+
+    @property
+    def usage(self) -> TokenUsage:
+        """The usage so far."""
+        return self._answer.usage
+
+    @property
+    def length(self) -> TextLength:
+        """The length of the text that has come so far."""
+        return self._answer.length
+
+    def __iter__(self) -> Iterator[list[bytes]]:
+        """Yield the batches."""
+        yield self._first
+        yield from self._batches
+
+    def close(self) -> None:
+        """End the call, if it has not ended."""
+        self._batches.close()

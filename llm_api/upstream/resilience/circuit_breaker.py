@@ -1,40 +1,64 @@
-"""A circuit breaker: an upstream that keeps failing is left alone for a while.
+"""A circuit breaker: an upstream that keeps failing is not called for a while.
 
-It opens after 5 faults in a row, or when half of at least 20 attempts within 30 s were faults, or
-at once when the upstream refuses the key or the account. After 30 s one attempt is let through: if
-it goes well the circuit closes, else it stays open twice as long, up to 300 s.
+It opens after 5 failures in a row, or when half of at least 20 attempts within 30 s failed, or at
+once when the upstream refuses the key or the account. After 30 s one attempt is let through: if it
+succeeds the circuit closes, else it stays open twice as long, up to 300 s.
+
+The pattern: https://learn.microsoft.com/azure/architecture/patterns/circuit-breaker. It is no
+`Cooldown`: it opens on a rate of failures, sends one probe, and waits longer after each failed one.
 """
 
 import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
+
+from llm_api.upstream import faults
+from llm_api.upstream.call import UpstreamCall
 
 IN_A_ROW = 5
 WINDOW_S = 30.0
 AT_LEAST = 20
 OPEN_S = 30.0
 MAX_OPEN_S = 300.0
-_JITTER = 0.1  # of the time open, so that many processes do not come back in one moment
+_JITTER = 0.1  # of the time open, so that many processes do not come back at the same time
+
+# Failures of the upstream; any other fault is one of the request or of the answer.
+_FAILURES = frozenset(
+    [
+        "connect_timeout",
+        "upstream_disconnected",
+        "upstream_dns",
+        "upstream_error",
+        "upstream_timeout",
+        "upstream_tls",
+        "upstream_truncated",
+        "upstream_unavailable",
+        "upstream_unreachable",
+    ]
+)
+_FATAL = frozenset(["upstream_auth", "upstream_account"])
+_OURS = frozenset(["client_closed", "overloaded", "server_shutdown"])
 
 
 class Outcome(Enum):
     """What an attempt says about its upstream."""
 
-    GOOD = "good"  # it answered, be it with a refusal of the request
-    FAULT = "fault"
+    SUCCESS = "success"  # it answered, even if it refused the request
+    FAILURE = "failure"
     FATAL = "fatal"  # it will refuse every other attempt, too
     UNKNOWN = "unknown"  # the attempt was given up
 
 
 class CircuitOpen(Exception):
-    """No attempt may be made now; `wait` says for how many seconds."""
+    """No attempt may be made for `wait` more seconds."""
 
     def __init__(self, wait: float) -> None:
-        """Take the wait."""
+        """Create it with the wait in seconds."""
         super().__init__(wait)
         self.wait = wait
 
@@ -45,11 +69,11 @@ class _Second:
 
     began_at: float
     attempts: int = 0
-    faults: int = 0
+    failures: int = 0
 
 
 class CircuitBreaker:
-    """Knows how an upstream has been doing, in this process."""
+    """The circuit breaker of one endpoint, in this process."""
 
     def __init__(
         self,
@@ -58,7 +82,13 @@ class CircuitBreaker:
         *,
         is_enabled: bool = True,
     ) -> None:
-        """Begin closed. `clock` is monotonic, in seconds."""
+        """Create a closed circuit.
+
+        Args:
+            clock: monotonic time in seconds.
+            uniform: draws a random number between two others.
+            is_enabled: false for a circuit that never opens.
+        """
         self._is_enabled = is_enabled
         self._clock = clock
         self._uniform = uniform
@@ -71,12 +101,12 @@ class CircuitBreaker:
 
     @property
     def is_open(self) -> bool:
-        """Whether attempts are refused at the moment, all or all but one."""
+        """Whether attempts are refused now, all of them or all but a probe."""
         return self._open_until is not None
 
     @property
     def wait(self) -> float:
-        """Seconds until an attempt may be made; 0 where it may be made now."""
+        """Seconds until an attempt may be made; 0 if it may be made now."""
         with self._lock:
             if self._open_until is None:
                 return 0.0
@@ -84,7 +114,7 @@ class CircuitBreaker:
             return max(wait, 1.0) if wait > 0 or self._is_probing else 0.0
 
     def enter(self) -> bool:
-        """Ask for an attempt: True if it is the one that decides; raises CircuitOpen."""
+        """Admit an attempt; return True if it is the probe. Raises CircuitOpen."""
         with self._lock:
             if self._open_until is None:
                 return False
@@ -95,39 +125,39 @@ class CircuitBreaker:
             return True
 
     def leave(self, outcome: Outcome, *, was_probe: bool) -> None:
-        """Note how an attempt ended."""
+        """Record how an attempt ended."""
         if not self._is_enabled:
             return
         with self._lock:
             if was_probe:
                 self._is_probing = False
             elif self._open_until is not None:
-                return  # it began before the circuit opened: old news
+                return  # it began before the circuit opened and says nothing new
             if outcome is Outcome.UNKNOWN:
                 return
-            is_fault = outcome is not Outcome.GOOD
-            if was_probe and not is_fault:
+            has_failed = outcome is not Outcome.SUCCESS
+            if was_probe and not has_failed:
                 self._close()
-            self._note(is_fault=is_fault)
-            if outcome is Outcome.FATAL or (is_fault and (was_probe or self._is_too_much())):
+            self._record(has_failed=has_failed)
+            if outcome is Outcome.FATAL or (has_failed and (was_probe or self._fails_too_often())):
                 self._open()
 
-    def _note(self, *, is_fault: bool) -> None:
+    def _record(self, *, has_failed: bool) -> None:
         now = self._clock()
         while self._seconds and self._seconds[0].began_at <= now - WINDOW_S:
             self._seconds.popleft()
         if not self._seconds or self._seconds[-1].began_at <= now - 1:
             self._seconds.append(_Second(now))
         self._seconds[-1].attempts += 1
-        self._seconds[-1].faults += is_fault
-        self._in_a_row = self._in_a_row + 1 if is_fault else 0
+        self._seconds[-1].failures += has_failed
+        self._in_a_row = self._in_a_row + 1 if has_failed else 0
 
-    def _is_too_much(self) -> bool:
+    def _fails_too_often(self) -> bool:
         if self._in_a_row >= IN_A_ROW:
             return True
         attempts = sum(second.attempts for second in self._seconds)
-        faults = sum(second.faults for second in self._seconds)
-        return attempts >= AT_LEAST and 2 * faults >= attempts
+        failures = sum(second.failures for second in self._seconds)
+        return attempts >= AT_LEAST and 2 * failures >= attempts
 
     def _open(self) -> None:
         self._openings += 1
@@ -138,3 +168,44 @@ class CircuitBreaker:
         self._open_until = None
         self._openings = self._in_a_row = 0
         self._seconds.clear()
+
+
+class Permit:
+    """An attempt that the circuit breaker admitted."""
+
+    def __init__(self, breaker: CircuitBreaker) -> None:
+        """Ask the breaker; raises CircuitOpen."""
+        self._breaker = breaker
+        self._was_probe = breaker.enter()
+        self._has_succeeded = False
+
+    def record(self, outcome: Outcome) -> None:
+        """Report an outcome; a stream that began successfully can still fail."""
+        if self._has_succeeded and outcome is not Outcome.FAILURE:
+            return
+        self._has_succeeded = outcome is Outcome.SUCCESS
+        self._breaker.leave(outcome, was_probe=self._was_probe)
+        self._was_probe = False
+
+    @contextmanager
+    def recording(self, call: UpstreamCall) -> Iterator[None]:
+        """Report how the call's attempt inside the block ends."""
+        outcome = Outcome.UNKNOWN
+        try:
+            yield
+            outcome = Outcome.SUCCESS
+        except faults.Fault as fault:
+            # An impatient client must not make an upstream look broken and close it for everybody.
+            outcome = Outcome.UNKNOWN if call.client_deadline_passed else _outcome_of(fault)
+            raise
+        finally:
+            self.record(outcome)
+
+
+def _outcome_of(fault: faults.Fault) -> Outcome:
+    reason = fault.error.reason
+    if reason in _FATAL:
+        return Outcome.FATAL
+    if reason in _FAILURES:
+        return Outcome.FAILURE
+    return Outcome.UNKNOWN if reason in _OURS else Outcome.SUCCESS

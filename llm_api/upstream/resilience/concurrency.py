@@ -37,7 +37,7 @@ class UpstreamConcurrency:
     def _wait(self, call: UpstreamCall) -> None:
         began_at = time.monotonic()
         has_slot = self._limit.acquire(min(self._queue_timeout, call.remaining))
-        call.timing.queue += time.monotonic() - began_at
+        call.record_queueing(time.monotonic() - began_at)
         if not has_slot:
             raise faults.overloaded()
         call.check()

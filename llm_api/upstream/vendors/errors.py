@@ -1,7 +1,7 @@
-"""What an upstream says when it answers with an error, as one of ours.
+"""Classifies the errors that an upstream answers with.
 
-Which code of which vendor means what is data: the `[[errors]]` of `config/profiles/`. Here is what
-each meaning is answered with.
+Which code of which vendor means what is data: the `[[errors]]` of `config/profiles/`. Here stands
+what each meaning is answered with.
 """
 
 import re
@@ -21,6 +21,7 @@ from llm_api.errors import (
 )
 from llm_api.upstream.faults import MAX_RETRY_AFTER, Fault, StreamingRequired, timed_out
 from llm_api.upstream.vendors.error_rules import ErrorRule, error_in, message_of, words_of
+from llm_api.upstream.vendors.profiles import PATHS
 from llm_api.upstream.vendors.redaction import redacted
 
 _TEXT_FIELDS = {
@@ -35,7 +36,7 @@ _ONLY_STREAMS = "only_streams"
 
 @dataclass(frozen=True, slots=True)
 class _Refusal:
-    """An error as the upstream sent it; `message` is not to be shown as it is."""
+    """An error as the upstream sent it; `message` must not reach the caller unredacted."""
 
     status: int
     message: str
@@ -46,67 +47,78 @@ class _Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ErrorClassifier:
-    """Translates the errors of one upstream; the first rule that fits decides."""
+    """Classifies the errors of one upstream; the first matching rule decides.
+
+    `model_was_named` says that the caller named the model, so that a missing one is its mistake.
+    """
 
     rules: Sequence[ErrorRule] = ()
     operation: Operation = Operation.CHAT
     model_was_named: bool = True
 
     def of_status(self, response: requests.Response, body: bytes) -> Fault:
-        """Translate an answer whose status is not 200; raises OnlyStreams."""
+        """Return the fault of an answer whose status is not 200; raises StreamingRequired."""
         status = response.status_code
         error = error_in(body)
-        words = words_of(error)
-        if self.operation is not Operation.CHAT and _is_unknown_path(status, words):
+        if self.operation is not Operation.CHAT and _is_unknown_path(status, words_of(error)):
             return Fault(
                 NotFound(
-                    f"The model service has no {self.operation}; another model may have it.",
+                    f"The model service has no {PATHS[self.operation]}; another model may have it.",
                     reason="not_supported",
                 )
             )
-        fault = self._fault(status, error, response.headers)
-        fault.wait = _asked_wait(response.headers)
+        answer, is_repeatable = self._classify(status, error, response.headers)
+        wait = _asked_wait(response.headers)
         # SDKs ignore a longer Retry-After than they are used to, and come too early.
-        fault.error.retries_exhausted = fault.wait is not None and fault.wait > MAX_RETRY_AFTER
-        return fault
+        answer = answer.replaced(retries_exhausted=wait is not None and wait > MAX_RETRY_AFTER)
+        return _fault(answer, is_repeatable=is_repeatable, wait=wait)
 
     def of_embedded(self, error: object) -> Fault:
-        """Translate an error that came inside an answer with status 200."""
+        """Return the fault of an error that came inside an answer with status 200."""
         code = error.get("code") if isinstance(error, dict) else None
         status = code if isinstance(code, int) and 400 <= code < 600 else None
         try:
-            fault = self._fault(status, error, {})
+            answer, _ = self._classify(status, error, {})
         except StreamingRequired as refusal:
             return refusal.fault
-        fault.is_repeatable = False  # the answer has begun
-        return fault
+        return _fault(answer, is_repeatable=False)  # the answer has begun
 
-    def _fault(self, status: int | None, sent: object, headers: Mapping[str, str]) -> Fault:
-        """Choose the error by the upstream's own words first, then by its status, if it has one."""
+    def _classify(
+        self, status: int | None, sent: object, headers: Mapping[str, str]
+    ) -> tuple[ApiError, bool]:
+        """Return the error for the caller, and whether the attempt may be repeated.
+
+        The upstream's own words decide first, then its status, if it has one.
+        """
         refusal = _Refusal(
             status or 500, message_of(sent), headers, self.operation, self.model_was_named
         )
         rule = next((rule for rule in self.rules if rule.fits(status, sent)), None)
         if rule is None:
             error = _of_plain_status(refusal)
-            is_repeatable = status in _REPEATED and error.retryable
-        else:
-            if rule.reason == _ONLY_STREAMS:
-                raise StreamingRequired(Fault(_rejected(refusal)))
-            error = REASONS[rule.reason](refusal)
-            error.hint = rule.hint
-            if rule.retryable is not None:
-                error.retryable = rule.retryable
-            is_repeatable = error.retryable and (status in _REPEATED or bool(rule.retryable))
-        elsewhere = not isinstance(error, InvalidRequest)
-        return Fault(error, is_repeatable=is_repeatable, elsewhere=elsewhere)
+            return error, status in _REPEATED and error.retryable
+        if rule.reason == _ONLY_STREAMS:
+            raise StreamingRequired(Fault(_rejected(refusal)))
+        error = REASONS[rule.reason](refusal).replaced(hint=rule.hint)
+        if rule.retryable is not None:
+            error = error.replaced(retryable=rule.retryable)
+        return error, error.retryable and (status in _REPEATED or bool(rule.retryable))
 
 
-PLAIN = ErrorClassifier()  # one that goes by the status alone
+def _fault(error: ApiError, *, is_repeatable: bool, wait: int | None = None) -> Fault:
+    return Fault(
+        error,
+        is_repeatable=is_repeatable,
+        wait=wait,
+        allows_failover=not isinstance(error, InvalidRequest),
+    )
+
+
+PLAIN = ErrorClassifier()  # goes by the status alone
 
 
 def is_usage_refused(response: requests.Response, body: bytes) -> bool:
-    """Tell whether a request was refused because it asked for the usage of a stream."""
+    """Whether a request was refused because it asked for the usage of a stream."""
     words = re.compile(rb"stream_options|include_usage", re.IGNORECASE)
     return response.status_code in {400, 422} and words.search(body) is not None
 

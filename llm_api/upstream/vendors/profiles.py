@@ -1,4 +1,4 @@
-"""What is peculiar to a vendor: data from `config/profiles/`, and requests adapted to it."""
+"""What differs between vendors: data from `config/profiles/`, and requests adapted to it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,6 +11,12 @@ from llm_api.errors import InvalidRequest
 from llm_api.upstream.vendors.error_rules import ErrorRule
 
 GENERIC = "generic"
+# The paths of OpenAI's API below an upstream's address.
+PATHS: Mapping[Operation, str] = {
+    Operation.CHAT: "/chat/completions",
+    Operation.TEXT: "/completions",
+    Operation.EMBEDDINGS: "/embeddings",
+}
 _CAPS = ("max_tokens", "max_completion_tokens")
 
 
@@ -78,7 +84,7 @@ class Profile:
 
     def _translate_thinking(self, body: dict[str, Any], parameters: frozenset[str]) -> None:
         """Say in the vendor's words whether to think, where the caller said it in another's."""
-        is_wanted = thinking_wanted(body)
+        is_wanted = wants_thinking(body)
         switch = self.thinking_on if is_wanted else self.thinking_off
         if is_wanted is None or switch is None:
             return
@@ -90,7 +96,7 @@ class Profile:
         if foreign:
             body.update(switch)
 
-    def without_thinking(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
+    def without_reasoning(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
         """Return a request body with thinking off; None where that is not to be had."""
         if self.thinking_off is None:
             return None
@@ -98,15 +104,15 @@ class Profile:
         return None if quiet == body else quiet
 
 
-def asks_for_thinking(parameters: Mapping[str, Any]) -> bool:
+def asks_for_reasoning(parameters: Mapping[str, Any]) -> bool:
     """Tell whether a caller has asked for thoughts, in whichever vendor's words."""
     effort = parameters.get("reasoning_effort")
-    return bool(thinking_wanted(parameters)) or (
+    return bool(wants_thinking(parameters)) or (
         isinstance(effort, str) and effort not in {"none", "minimal"}
     )
 
 
-def thinking_wanted(body: Mapping[str, Any]) -> bool | None:
+def wants_thinking(body: Mapping[str, Any]) -> bool | None:
     """Read whether a caller wants the model to think; None where that is left to the model."""
     thinking = body.get("thinking")
     kind = thinking.get("type") if isinstance(thinking, dict) else None

@@ -1,13 +1,16 @@
 """The OpenAI routes."""
 
-from functools import partial
-from typing import Any
+from collections.abc import Callable
+from dataclasses import replace
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from flask import Response, current_app, g
+from flask import Response, current_app
 
-from llm_api.domain.calls import Model
+from llm_api.domain.calls import CallResult, Completion, Model
 from llm_api.errors import InvalidRequest
-from llm_api.web.idempotency import answered_once
+from llm_api.services.chat import AnswerStream
+from llm_api.web.idempotency import idempotent
 from llm_api.web.openai.chat_schemas import EngineChatRequestSchema, OpenAIChatRequestSchema
 from llm_api.web.openai.schemas import (
     MODEL_IN_PATH,
@@ -18,9 +21,8 @@ from llm_api.web.openai.schemas import (
     OpenAIRequest,
 )
 from llm_api.web.openai.text_schemas import EmbeddingsRequestSchema, TextRequestSchema
-from llm_api.web.request.context import caller, services
-from llm_api.web.response.errors import json_response
-from llm_api.web.response.headers import header_safe, noted
+from llm_api.web.request.context import caller, request_state, services
+from llm_api.web.response.answers import answers_with, header_safe, json_response
 from llm_api.web.response.sse import event_stream
 from llm_api.web.schema_fields import UNKNOWN
 from llm_api.web.smorest import MODEL_ERRORS
@@ -29,6 +31,8 @@ blueprint = OpenAIBlueprint(
     "OpenAI", __name__, url_prefix="/v1", description="For the OpenAI SDKs, in their own shapes."
 )
 
+P = ParamSpec("P")
+T = TypeVar("T")
 STRICT_SETTING = "REFUSE_UNKNOWN_PARAMETERS"
 # A model has no date of birth here, and SDKs want an integer.
 _CREATED = 0
@@ -49,6 +53,26 @@ _also_streamed = blueprint.alt_response(
 _EMBEDDINGS_EXAMPLE = {"model": "text-embedding-v4", "input": "a red bicycle"}
 
 
+def refuses_unknown(view: Callable[Concatenate[OpenAIRequest, P], T]) -> Callable[..., T]:
+    """Decorate a view: unknown fields are an error if `REFUSE_UNKNOWN_PARAMETERS` is set."""
+
+    @wraps(view)
+    def check(body: OpenAIRequest, *args: P.args, **kwargs: P.kwargs) -> T:
+        # `metadata` is known, although no upstream gets it.
+        unknown = [name for name in body.dropped if name != "metadata"]
+        if unknown and current_app.config[STRICT_SETTING]:
+            raise InvalidRequest.of_field(header_safe(unknown[0]), UNKNOWN, reason="unknown_field")
+        return view(body, *args, **kwargs)
+
+    return check
+
+
+def _response(answer: Completion | AnswerStream) -> Response:
+    if isinstance(answer, AnswerStream):
+        return event_stream(answer)
+    return json_response(answer.body)
+
+
 @blueprint.post("/chat/completions")
 @blueprint.arguments(OpenAIChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(
@@ -58,7 +82,12 @@ _EMBEDDINGS_EXAMPLE = {"model": "text-embedding-v4", "input": "a red bicycle"}
 )
 @_also_streamed
 @blueprint.errors(*MODEL_ERRORS)
-def create_chat_completion(body: OpenAIRequest) -> Response:
+@refuses_unknown
+@idempotent
+@answers_with(_response)
+def create_chat_completion(
+    body: OpenAIRequest,
+) -> CallResult[Completion | AnswerStream]:
     """Continue a conversation, as OpenAI defines it."""
     return _answer(body)
 
@@ -71,7 +100,13 @@ def create_chat_completion(body: OpenAIRequest) -> Response:
 @blueprint.response(200, AnswerSchema(), description="The same as `/v1/chat/completions`.")
 @_also_streamed
 @blueprint.errors(*MODEL_ERRORS)
-def create_engine_chat_completion(body: OpenAIRequest, engine: str) -> Response:
+@refuses_unknown
+@idempotent
+@answers_with(_response)
+def create_engine_chat_completion(
+    body: OpenAIRequest,
+    engine: str,
+) -> CallResult[Completion | AnswerStream]:
     """Continue a conversation; the path names the model, as openai 0.28 does for an engine."""
     return _answer(body.of_model(engine))
 
@@ -85,7 +120,12 @@ def create_engine_chat_completion(body: OpenAIRequest, engine: str) -> Response:
 )
 @_also_streamed
 @blueprint.errors(*MODEL_ERRORS)
-def create_completion(body: OpenAIRequest) -> Response:
+@refuses_unknown
+@idempotent
+@answers_with(_response)
+def create_completion(
+    body: OpenAIRequest,
+) -> CallResult[Completion | AnswerStream]:
     """Continue a text, on an upstream that has this older route."""
     return _answer(body)
 
@@ -94,7 +134,12 @@ def create_completion(body: OpenAIRequest) -> Response:
 @blueprint.arguments(EmbeddingsRequestSchema(), example=_EMBEDDINGS_EXAMPLE)
 @blueprint.response(200, AnswerSchema(), description="A list of embeddings.")
 @blueprint.errors(*MODEL_ERRORS)
-def create_embeddings(body: OpenAIRequest) -> Response:
+@refuses_unknown
+@idempotent
+@answers_with(_response)
+def create_embeddings(
+    body: OpenAIRequest,
+) -> CallResult[Completion | AnswerStream]:
     """Turn texts into vectors, on an upstream that has embeddings."""
     return _answer(body)
 
@@ -104,7 +149,7 @@ def create_embeddings(body: OpenAIRequest) -> Response:
 @blueprint.errors()
 def list_models() -> Response:
     """List the models on offer."""
-    models = [_model_object(model) for model in services().catalogue.models(g.key)]
+    models = [_model_object(model) for model in services().catalogue.models(request_state().key)]
     return json_response({"object": "list", "data": models})
 
 
@@ -113,28 +158,23 @@ def list_models() -> Response:
 @blueprint.errors(404)
 def retrieve_model(model_id: str) -> Response:
     """Return one model on offer."""
-    return json_response(_model_object(services().catalogue.model(model_id, g.key)))
+    return json_response(_model_object(services().catalogue.model(model_id, request_state().key)))
 
 
 def _model_object(model: Model) -> dict[str, Any]:
     return {"id": model.id, "object": "model", "created": _CREATED, "owned_by": model.upstream}
 
 
-def _answer(body: OpenAIRequest) -> Response:
-    """Ask the model, once for all repeats of a request."""
-    # `metadata` is known, although no upstream gets it.
-    unknown = [name for name in body.dropped if name != "metadata"]
-    if unknown and current_app.config[STRICT_SETTING]:
-        raise InvalidRequest.of_field(header_safe(unknown[0]), UNKNOWN, reason="unknown_field")
-    return answered_once(partial(_ask, body))
-
-
-def _ask(body: OpenAIRequest) -> Response:
+def _answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
+    """Call the model; fields that nobody knows are reported like those the upstream dropped."""
     chat = services().chat
+    result: CallResult[Completion | AnswerStream]
     if body.is_streamed:
-        g.is_streamed = True
-        answer = chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
-        response = event_stream(answer)
+        request_state().is_streamed = True
+        result = chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
     else:
-        response = json_response(chat.complete(body.model_request, caller()).body)
-    return noted(response, body.dropped)
+        result = chat.complete(body.model_request, caller())
+    if not body.dropped:
+        return result
+    dropped = (*body.dropped, *result.report.dropped)
+    return replace(result, report=replace(result.report, dropped=dropped))

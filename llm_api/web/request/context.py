@@ -1,37 +1,44 @@
-"""What a view needs of the application and of the request it answers."""
+"""What a view needs of the application and of the request that it answers."""
 
+import ipaddress
 import math
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import cast
 
 from flask import current_app, g, request
 
-from llm_api.domain.calls import Caller, never
+from llm_api.domain.access import ApiKey, LimitState
+from llm_api.domain.calls import Caller, CallReport, never
 from llm_api.domain.key_format import KeySpotter
+from llm_api.domain.usage import joined_tags
+from llm_api.errors import InvalidRequest
 from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.chat import ChatService
-from llm_api.services.idempotency import IdempotencyService
+from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.reports import ReportService
-from llm_api.web.addresses import client_address
-from llm_api.web.labels import lineage_id, usage_tags
 
 EXTENSION = "llm_api"
+MAX_TAGS = 10
+_TAG = re.compile(r"[A-Za-z0-9_.:=/@-]{1,40}")
+_LINEAGE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services of an application, built in `app.py`."""
+    """The services of an application, built in `container.py`."""
 
     catalogue: Catalogue
     chat: ChatService
     optimizer: PromptOptimizer
     readiness: ReadinessService
-    replays: IdempotencyService
+    idempotency: IdempotencyService
     reports: ReportService
     keys: KeyService
     watch: DeadlineWatcher
@@ -40,9 +47,40 @@ class Services:
     closers: Sequence[Callable[[], None]] = ()
 
     def close(self) -> None:
-        """Let go of every connection."""
+        """Close every connection."""
         for close in self.closers:
             close()
+
+
+@dataclass(slots=True)
+class RequestState:
+    """What is known of the request that is being answered; the one thing on `flask.g`.
+
+    Args:
+        request_id: of this service; a client's own id would not be unique.
+        started_at: `time.perf_counter()` when the request came in.
+        queued: seconds that it waited for a free worker.
+        key: the API key that authenticated it.
+        limits: of `requests` and `tokens`, those that the caller is closest to.
+        report: what is known of the call to a model, once it was made.
+        log: fields of the request's log line.
+        fingerprint: hash of path and body, if the request may be a repeat.
+        recording: the recording of its answer, if that is kept for repeats.
+        is_streamed: whether a streamed answer was requested.
+        is_awaited: whether other clients wait for the same answer.
+    """
+
+    request_id: str
+    started_at: float
+    queued: float
+    key: ApiKey | None = None
+    limits: dict[str, LimitState] = field(default_factory=dict)
+    report: CallReport = field(default_factory=CallReport)
+    log: dict[str, object] = field(default_factory=dict)
+    fingerprint: str | None = None
+    recording: Recording | None = None
+    is_streamed: bool = False
+    is_awaited: Callable[[], bool] = never
 
 
 def services() -> Services:
@@ -50,33 +88,36 @@ def services() -> Services:
     return cast("Services", current_app.extensions[EXTENSION])
 
 
+def request_state() -> RequestState:
+    """Return the state of the current request."""
+    return cast("RequestState", g.request_state)
+
+
 def caller() -> Caller:
-    """Say who asks: the request's id and route, and how to see whether the client has hung up."""
-    spotter = services().spotter
+    """Return who sent the current request; raises InvalidRequest for wrong labels."""
+    state, key = request_state(), request_state().key
     rule = request.url_rule.rule if request.url_rule else request.path
     client = request.environ.get("gunicorn.socket")
     # Flask forgets `g` before a stream's first event is asked for.
-    is_awaited = g.get("is_awaited", never)
+    is_awaited = state.is_awaited
     return Caller(
-        g.request_id,
+        state.request_id,
         rule,
         never if client is None else lambda: is_disconnected(client) and not is_awaited(),
-        g.timing,
-        _time_limit(),
-        g.notes,
-        usage_tags(spotter, () if g.key is None else g.key.tags),
-        lineage_id(spotter),
-        g.key,
+        _time_limit(is_streamed=state.is_streamed),
+        _usage_tags(() if key is None else key.tags),
+        _lineage_id(),
+        key,
         client_address(),
     )
 
 
-def _time_limit() -> float | None:
-    """Return for how many seconds the client will wait, None where it has not said so well."""
+def _time_limit(*, is_streamed: bool) -> float | None:
+    """Return the seconds that the client is willing to wait, None if it sent no valid number."""
     environ = request.environ
     text = environ.get("HTTP_X_REQUEST_TIMEOUT")
-    if text is None and not g.get("is_streamed", False):
-        # Of a stream it is the time between two events.
+    if text is None and not is_streamed:
+        # For a stream it is the time between two events.
         text = environ.get("HTTP_X_STAINLESS_READ_TIMEOUT")
     if text is None:
         return None
@@ -85,3 +126,52 @@ def _time_limit() -> float | None:
     except ValueError:
         return None
     return seconds if 0 < seconds < math.inf else None
+
+
+def _usage_tags(of_key: Sequence[str]) -> str:
+    """Read `X-Usage-Tags`, such as `team=video, app=shop`, and add the key's tags."""
+    text = request.environ.get("HTTP_X_USAGE_TAGS")
+    if not text:
+        return joined_tags(of_key) if of_key else ""
+    tags = [tag.strip() for tag in text.split(",")]
+    is_valid = len(tags) <= MAX_TAGS and all(map(_TAG.fullmatch, tags))
+    if not is_valid or services().spotter.sees_key(text):
+        raise InvalidRequest.of_field(
+            "X-Usage-Tags",
+            f"must be at most {MAX_TAGS} tags of 1 to 40 letters, digits and _.:=/@- signs,"
+            " separated by commas, and no API key.",
+            reason="out_of_range",
+        )
+    return joined_tags([*tags, *of_key])
+
+
+def _lineage_id() -> str | None:
+    """Read `X-Lineage-Id`, which calls that belong together share."""
+    text = request.environ.get("HTTP_X_LINEAGE_ID")
+    if not text:
+        return None
+    # It is stored, and a key must not be.
+    if not _LINEAGE.fullmatch(text) or services().spotter.sees_key(text):
+        raise InvalidRequest.of_field(
+            "X-Lineage-Id",
+            "must be 1 to 64 letters, digits and _.:- signs, and no API key.",
+            reason="out_of_range",
+        )
+    return str(text)
+
+
+def client_address() -> str:
+    """Return the client's IP address; for IPv6 the /64 network, which every client has whole."""
+    address = request.remote_addr or "local"  # a Unix socket has no addresses
+    return _network(address) if ":" in address else address
+
+
+@lru_cache(maxsize=4_096)
+def _network(address: str) -> str:
+    try:
+        parsed = ipaddress.IPv6Address(address)
+    except ValueError:
+        return address
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ipaddress.IPv6Network((parsed.packed[:8] + bytes(8), 64)))

@@ -2,7 +2,7 @@
 
 import math
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
@@ -13,7 +13,7 @@ from llm_api.services.quotas.rate_storage import MEMORY_URI
 from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.connection import limiter_options
 from llm_api.web import health
-from llm_api.web.addresses import client_address
+from llm_api.web.request.context import client_address, request_state
 
 _STRATEGY = "sliding-window-counter"
 _KIND = "requests"
@@ -44,13 +44,14 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
         """Count the current request; raises RateLimited."""
         if request.blueprint == health.blueprint.name:
             return
-        key = g.get("key")
+        state = request_state()
+        key = state.key
         who, scope = (key.id, "key") if key is not None else (client_address(), "address")
         text = (key.limits.requests if key is not None else None) or rate_limit
-        state = counter.hit(parse_limits(text), who)
-        g.notes.limits[_KIND] = state
-        if state.is_exceeded:
-            raise over_rate(state, f"{scope}.{_KIND}")
+        limit = counter.hit(parse_limits(text), who)
+        state.limits[_KIND] = limit
+        if limit.is_exceeded:
+            raise over_rate(limit, f"{scope}.{_KIND}")
 
     app.before_request(check)
     return limiter, counter

@@ -4,8 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
 from llm_api.errors import (
@@ -17,22 +16,15 @@ from llm_api.errors import (
     Unavailable,
 )
 from llm_api.runtime.drain import OUT_OF_MEMORY
+from llm_api.web.request.context import request_state
+from llm_api.web.response.answers import json_response
 from llm_api.web.response.error_formats import error_document, error_headers
 
 logger = logging.getLogger(__name__)
 
 
-def json_response(document: Any, status: int = 200) -> Response:
-    """Make a JSON response of a value that orjson can write; bytes are taken for JSON already."""
-    body = document if isinstance(document, bytes) else orjson.dumps(document)
-    return Response(body, status=status, content_type="application/json")
-
-
 def register_error_handlers(app: Flask) -> None:
-    """Answer every error of the application from here.
-
-    After `flask_smorest.Api(app)`, which installs a handler of its own.
-    """
+    """Register the handlers; after `flask_smorest.Api(app)`, which installs one of its own."""
     app.register_error_handler(ApiError, error_response)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_crash)
@@ -40,13 +32,16 @@ def register_error_handlers(app: Flask) -> None:
 
 
 def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = None) -> Response:
-    """Make the answer of an error; `more_details` stand beside the usual ones."""
-    document = error_document(error, request.path, g.request_id, more_details)
+    """Return the response of an error; `more_details` are added to its `details`."""
+    state = request_state()
+    document = error_document(error, request.path, state.request_id, more_details)
     response = json_response(document, error.status)
     response.headers.update(error_headers(error, request.path))
-    g.log["reason"] = error.reason
+    state.log["reason"] = error.reason
     if error.hint:
-        g.log["hint"] = error.hint
+        state.log["hint"] = error.hint
+    if error.report is not None:
+        state.report = error.report
     return response
 
 
@@ -74,7 +69,7 @@ def _method_not_allowed(error: HTTPException) -> MethodNotAllowed:
 
 
 def _answer_crash(error: Exception) -> Response:
-    """Answer a fault of our own; what happened goes to the log, not to the caller."""
+    """Answer a bug of ours; what happened goes to the log, not to the caller."""
     logger.error("unexpected error", exc_info=error, extra={"path": request.path[:200]})
     message = "Something went wrong in this service; quote the request id to its operator."
     return error_response(ServiceError(message, reason="internal_error"))
@@ -82,7 +77,7 @@ def _answer_crash(error: Exception) -> Response:
 
 def _answer_exhaustion(_: Exception) -> Response:
     """Answer a request that the process has no memory left for; a smaller one may be served."""
-    # What else has failed meanwhile is not known: llm_api/server/gunicorn_worker.py replaces the worker.
+    # What else has failed meanwhile is not known: server/gunicorn_worker.py replaces the worker.
     request.environ[OUT_OF_MEMORY] = True
     # Without a traceback, which would take up more of it.
     logger.error("out of memory", extra={"path": request.path[:200]})

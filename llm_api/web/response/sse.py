@@ -4,10 +4,11 @@ import logging
 from collections.abc import Iterator
 
 import orjson
-from flask import Response, g
+from flask import Response
 
 from llm_api.errors import ApiError, ServiceError
 from llm_api.services.chat import AnswerStream
+from llm_api.web.request.context import request_state
 from llm_api.web.response.error_formats import openai_error
 
 logger = logging.getLogger(__name__)
@@ -18,16 +19,17 @@ DONE = b"data: [DONE]\n\n"
 
 
 def event_stream(answer: AnswerStream) -> Response:
-    """Make the response that sends the chunks as they come in."""
-    # Flask forgets the request before the first event is asked for: what is needed is taken along.
-    response = Response(_Events(answer, g.log, g.request_id), mimetype="text/event-stream")
+    """Return the response that sends the chunks as they come in."""
+    # Flask forgets the request before the first event is asked for: what is needed is kept.
+    state = request_state()
+    response = Response(_Events(answer, state.log, state.request_id), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
     return response
 
 
 def error_event(error: ApiError, request_id: str) -> bytes:
-    """Make the event that ends a stream with an error."""
+    """Return the event that ends a stream with an error."""
     return b"data: %b\n\n" % orjson.dumps(openai_error(error, request_id))
 
 

@@ -8,7 +8,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.services.keys.service import IssuedKey
 from llm_api.web.request.authentication import ADMIN
 from llm_api.web.request.context import services
-from llm_api.web.response.errors import json_response
+from llm_api.web.response.answers import json_response
 from llm_api.web.rest.key_schemas import (
     IssuedKeySchema,
     KeyChangeSchema,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
-from flask import Response, g, request
+from flask import Response, request
 
 from llm_api.domain.safe_text import PRINTABLE
 from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery
@@ -21,8 +21,8 @@ from llm_api.services.usage.report_query import (
     ReportArguments,
 )
 from llm_api.services.usage.reports import as_rows, described
-from llm_api.web.request.context import services
-from llm_api.web.response.errors import json_response
+from llm_api.web.request.context import request_state, services
+from llm_api.web.response.answers import json_response
 from llm_api.web.schema_fields import UNKNOWN, FieldProblem, invalid_request
 from llm_api.web.smorest import Blueprint
 
@@ -98,12 +98,13 @@ def usage() -> Response:
 
 def _of_caller(query: UsageQuery) -> UsageQuery:
     """Leave out what is none of the caller's business; raises Forbidden."""
-    if g.key is None or g.key.is_admin:
+    key = request_state().key
+    if key is None or key.is_admin:
         return query
-    if query.filters.get("key", g.key.id) != g.key.id:
+    if query.filters.get("key", key.id) != key.id:
         message = "Usage of other keys is reported to an admin's key only."
         raise Forbidden(message, reason="admin_required")
-    return replace(query, filters={**query.filters, "key": g.key.id})
+    return replace(query, filters={**query.filters, "key": key.id})
 
 
 def _problem(right: str) -> FieldProblem:

@@ -12,8 +12,8 @@ from llm_api.errors import ApiError
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.prompts.text.cleaning import clean
 from llm_api.services.usage.ledger import UsageLedger
+from llm_api.upstream.behavior import BUNDLED_MODEL
 from llm_api.upstream.bundled.model import MODEL, BundledModel
-from llm_api.upstream.vendors.traits import BUNDLED_MODEL
 from tests.services.calls import CALLER, ListSink, catalogue_of, client_of
 from tests.services.prompts.asking import TARGETS, answer, optimizer_of
 from tests.support import replies
@@ -49,7 +49,7 @@ def guided(upstream: ScriptedUpstream, sink: ListSink) -> PromptOptimizer:
 def test_a_prompt_is_rewritten(upstream: ScriptedUpstream, optimizer: PromptOptimizer) -> None:
     upstream.script(answer(BETTER))
 
-    optimized = optimizer.optimize(CAT, CALLER)
+    optimized = optimizer.optimize(CAT, CALLER).answer
 
     assert optimized == OptimizedPrompt(
         original_prompt="a cat on a sill",
@@ -106,7 +106,7 @@ def test_bad_replies_cost_only_the_rewrite(
     reply, why = BAD_REPLIES[name]
     upstream.script(reply, reply)
 
-    optimized = optimizer.optimize(CAT, CALLER)
+    optimized = optimizer.optimize(CAT, CALLER).answer
 
     assert optimized.optimized_prompt == optimized.original_prompt == CAT.prompt
     assert list(optimized.improvements) == []
@@ -122,7 +122,7 @@ def test_a_bad_reply_is_put_right_by_a_second(
 ) -> None:
     upstream.script(BAD_REPLIES[name][0], answer(BETTER))
 
-    optimized = optimizer.optimize(CAT, CALLER)
+    optimized = optimizer.optimize(CAT, CALLER).answer
 
     assert (optimized.optimized_prompt, optimized.warnings) == (BETTER, [])
     *_, shown, demand = upstream.requests[1].json["messages"]
@@ -185,7 +185,7 @@ def test_an_upstream_that_fails_at_the_second_call_has_answered_the_first(
 ) -> None:
     upstream.script(replies.completion(""), *[LATER[name]] * 2)
 
-    optimized = optimizer.optimize(CAT, CALLER)
+    optimized = optimizer.optimize(CAT, CALLER).answer
 
     assert (optimized.optimized_prompt, len(optimized.warnings)) == (CAT.prompt, 1)
     assert [row.status for row in sink.ended] == ["ok"]
@@ -199,7 +199,7 @@ def test_who_leaves_during_the_second_call_has_left(
     upstream: ScriptedUpstream, optimizer: PromptOptimizer, sink: ListSink
 ) -> None:
     upstream.script(replies.completion(""), replies.hang(60))
-    caller = replace(CALLER, is_abandoned=lambda: len(upstream.requests) > 1)
+    caller = replace(CALLER, is_disconnected=lambda: len(upstream.requests) > 1)
 
     with pytest.raises(ApiError) as raised:
         optimizer.optimize(CAT, caller)
@@ -228,7 +228,7 @@ def test_the_text_of_a_sign_is_put_back(
     written, expected = RESTORED[name]
     upstream.script(*[answer(written)] * 2)
 
-    optimized = optimizer.optimize(SIGN, CALLER)
+    optimized = optimizer.optimize(SIGN, CALLER).answer
 
     assert (optimized.optimized_prompt, optimized.warnings) == (expected, [])
 
@@ -238,7 +238,7 @@ def test_a_text_that_lost_its_marks_costs_no_second_call(
 ) -> None:
     upstream.script(answer("A shop with a sign OPEN over the door. " + LONG))
 
-    optimized = optimizer.optimize(replace(SIGN, include_details=True), CALLER)
+    optimized = optimizer.optimize(replace(SIGN, include_details=True), CALLER).answer
 
     assert optimized.optimized_prompt == f'A shop with a sign "OPEN" over the door. {LONG}'
     assert optimized.details is not None
@@ -249,7 +249,9 @@ def test_a_text_that_lost_its_marks_costs_no_second_call(
 def test_a_chinese_text_is_put_back(upstream: ScriptedUpstream, optimizer: PromptOptimizer) -> None:
     upstream.script(*[answer("一家小店，门上挂着招牌，光线柔和。")] * 2)
 
-    optimized = optimizer.optimize(PromptRequest("一家小店，招牌写着“营业中”", "image"), CALLER)
+    optimized = optimizer.optimize(
+        PromptRequest("一家小店，招牌写着“营业中”", "image"), CALLER
+    ).answer
 
     assert optimized.optimized_prompt.endswith("光线柔和，画面中写着“营业中”。")
 
@@ -260,7 +262,7 @@ def test_a_rewrite_that_adds_details_unasked_is_not_used(
     upstream.script(*[answer("A cat on a sill" + ", soft light" * 20)] * 2)
     request = PromptRequest(CAT.prompt, "image", enhance_details=False)
 
-    optimized = optimizer.optimize(request, CALLER)
+    optimized = optimizer.optimize(request, CALLER).answer
 
     assert optimized.optimized_prompt == CAT.prompt
     assert "too long" in optimized.warnings[0]
@@ -272,7 +274,7 @@ def test_a_bad_reply_of_a_small_model_costs_only_the_rewrite(
 ) -> None:
     upstream.script(replies.completion(text))
 
-    optimized = guided.optimize(CAT, CALLER)
+    optimized = guided.optimize(CAT, CALLER).answer
 
     assert optimized.optimized_prompt == CAT.prompt
     assert (list(optimized.improvements), len(optimized.warnings)) == ([], 1)
@@ -281,7 +283,7 @@ def test_a_bad_reply_of_a_small_model_costs_only_the_rewrite(
 def test_a_small_model_is_not_asked_to_translate(
     upstream: ScriptedUpstream, guided: PromptOptimizer
 ) -> None:
-    optimized = guided.optimize(PromptRequest("一只猫", "image", language="en"), CALLER)
+    optimized = guided.optimize(PromptRequest("一只猫", "image", language="en"), CALLER).answer
 
     assert optimized.optimized_prompt == "一只猫"
     assert "translate" in optimized.warnings[0]
@@ -293,7 +295,7 @@ def test_a_warning_holds_nothing_of_the_reply(
 ) -> None:
     upstream.script(*[answer("I'm sorry, canary.")] * 2)
 
-    optimized = optimizer.optimize(CAT, CALLER)
+    optimized = optimizer.optimize(CAT, CALLER).answer
 
     assert "canary" not in optimized.warnings[0]
 
@@ -392,7 +394,7 @@ REAL: dict[str, dict[str, Any]] = {
 def test_the_bundled_model_really_optimizes(bundled: PromptOptimizer, name: str, kind: str) -> None:
     request = PromptRequest(type=kind, **REAL[name])
 
-    optimized = bundled.optimize(request, CALLER)
+    optimized = bundled.optimize(request, CALLER).answer
 
     words = clean(request.prompt)
     assert list(optimized.warnings) == []
@@ -406,7 +408,7 @@ def test_the_bundled_model_is_not_asked_to_add_nothing(
 ) -> None:
     request = PromptRequest("a castle", "image", enhance_details=False)
 
-    optimized = bundled.optimize(request, CALLER)
+    optimized = bundled.optimize(request, CALLER).answer
 
     assert (optimized.optimized_prompt, list(optimized.warnings)) == ("A castle.", [])
     assert sink.begun == []

@@ -145,7 +145,7 @@ def test_no_answer_of_a_capable_model_breaks_a_hard_rule(
     server.script(*[replies.completion(text) for text in (first, second)])
     request = PromptRequest(prompt, "image" if kind else "video", max_length=LIMIT)
 
-    optimized = optimizer.optimize(request, CALLER)
+    optimized = optimizer.optimize(request, CALLER).answer
 
     check(optimized, PROMPTS[prompt])
     assert len(server.requests) <= 2
@@ -160,7 +160,7 @@ def test_no_answer_of_a_small_model_breaks_a_hard_rule(
     server.script(replies.completion(written))
     request = PromptRequest(prompt, "image" if kind else "video", max_length=LIMIT)
 
-    optimized = guided.optimize(request, CALLER)
+    optimized = guided.optimize(request, CALLER).answer
 
     check(optimized, PROMPTS[prompt])
     assert optimized.optimized_prompt.startswith(prompt)
@@ -173,6 +173,6 @@ def test_a_faithful_rewrite_is_given_to_the_user(
     server.clear()
     server.script(*[replies.completion(json.dumps({"optimized_prompt": FAITHFUL[prompt]}))] * 2)
 
-    optimized = optimizer.optimize(PromptRequest(prompt, "image"), CALLER)
+    optimized = optimizer.optimize(PromptRequest(prompt, "image"), CALLER).answer
 
     assert (optimized.optimized_prompt, optimized.warnings) == (FAITHFUL[prompt], [])

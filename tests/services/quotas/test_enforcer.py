@@ -5,12 +5,13 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
-from llm_api.domain.calls import Caller, Completion, ResponseMetadata, TokenUsage
+from llm_api.domain.calls import Caller, ModelRequest, TokenUsage
 from llm_api.errors import ApiError, Forbidden, RateLimited, Unavailable
 from llm_api.services.pricing import Price, PriceList
 from llm_api.services.quotas.budgets import BudgetService
@@ -26,7 +27,7 @@ from llm_api.storage.sql import migrate
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.threads import StoreThreads
-from tests.services.calls import ListSink, client_of
+from tests.services.calls import AnsweringUpstream, ListSink, client_of
 from tests.support.service import REPOSITORY_ROOT
 
 NEEDS = TokenEstimate(6, 4)
@@ -51,9 +52,7 @@ class Counter:
     def caller(self, key: ApiKey | None = None, address: str = "192.0.2.1") -> Caller:
         """Make another caller."""
         self.requests += 1
-        return Caller(
-            f"req_{self.requests}", "/x", key=key, address=address, notes=ResponseMetadata()
-        )
+        return Caller(f"req_{self.requests}", "/x", key=key, address=address)
 
     def needs(self) -> TokenEstimate:
         """Say what a call needs."""
@@ -77,7 +76,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlBudgets]:
     engine.dispose()
 
 
-def allowances_of(default: Limits, store: BudgetStore | None = None) -> QuotaEnforcer:
+def enforcer_of(default: Limits, store: BudgetStore | None = None) -> QuotaEnforcer:
     """Know the limits of whoever has none, and the budgets of a store."""
     counter = RateCounter(
         SlidingWindowCounterRateLimiter(MonotonicMemoryStorage()), ConnectionError
@@ -86,31 +85,31 @@ def allowances_of(default: Limits, store: BudgetStore | None = None) -> QuotaEnf
     return QuotaEnforcer(counter, MemoryConcurrency(), budgets, default)
 
 
-def reason_of(allowances: QuotaEnforcer, caller: Caller, at: Destination = HERE) -> str | None:
+def reason_of(enforcer: QuotaEnforcer, caller: Caller, at: Destination = HERE) -> str | None:
     """Ask for a call, give it back, and return the reason why it was refused."""
     try:
-        with allowances.granted(at, caller, lambda: NEEDS, is_streamed=False):
+        with enforcer.acquire(at, caller, lambda: NEEDS, is_streamed=False):
             return None
     except ApiError as error:
         return error.reason
 
 
-def refusal_of(allowances: QuotaEnforcer, caller: Caller, at: Destination = HERE) -> RateLimited:
+def refusal_of(enforcer: QuotaEnforcer, caller: Caller, at: Destination = HERE) -> RateLimited:
     """Return how a call is refused, which must be."""
     with (
         pytest.raises(RateLimited) as caught,
-        allowances.granted(at, caller, lambda: NEEDS, is_streamed=True),
+        enforcer.acquire(at, caller, lambda: NEEDS, is_streamed=True),
     ):
         pass
     return caught.value
 
 
 @contextmanager
-def held(allowances: QuotaEnforcer, *callers: Caller, at: Destination = HERE) -> Iterator[None]:
+def held(enforcer: QuotaEnforcer, *callers: Caller, at: Destination = HERE) -> Iterator[None]:
     """Hold streams for callers."""
     with ExitStack() as stack:
         for caller in callers:
-            granted = allowances.granted(at, caller, lambda: NEEDS, is_streamed=True)
+            granted = enforcer.acquire(at, caller, lambda: NEEDS, is_streamed=True)
             stack.enter_context(granted)
         yield
 
@@ -121,92 +120,94 @@ def held(allowances: QuotaEnforcer, *callers: Caller, at: Destination = HERE) ->
 @pytest.mark.parametrize("kind", ["requests", "streams"])
 @pytest.mark.parametrize("key", [None, KEY], ids=["address", "key"])
 def test_a_caller_runs_so_many_calls_at_once(count: Counter, key: ApiKey | None, kind: str) -> None:
-    allowances = allowances_of(Limits(**{f"concurrent_{kind}": 2}))
+    enforcer = enforcer_of(Limits(**{f"concurrent_{kind}": 2}))
 
-    with held(allowances, count.caller(key), count.caller(key)):
-        error = refusal_of(allowances, count.caller(key))
+    with held(enforcer, count.caller(key), count.caller(key)):
+        error = refusal_of(enforcer, count.caller(key))
 
     assert (error.reason, error.retryable, error.retry_after) == ("too_many_at_once", True, 1)
     assert error.scope == f"{'address' if key is None else 'key'}.concurrent_{kind}"
-    assert reason_of(allowances, count.caller(key)) is None
+    assert reason_of(enforcer, count.caller(key)) is None
 
 
 def test_a_limit_of_streams_is_none_of_other_calls(count: Counter) -> None:
-    allowances = allowances_of(Limits(concurrent_streams=1))
+    enforcer = enforcer_of(Limits(concurrent_streams=1))
 
-    with held(allowances, count.caller()):
-        assert reason_of(allowances, count.caller()) is None
+    with held(enforcer, count.caller()):
+        assert reason_of(enforcer, count.caller()) is None
 
 
 def test_callers_have_places_of_their_own(count: Counter) -> None:
-    allowances = allowances_of(Limits(concurrent_streams=1))
+    enforcer = enforcer_of(Limits(concurrent_streams=1))
     callers = [count.caller(), count.caller(address="192.0.2.2"), count.caller(KEY)]
 
-    with held(allowances, *callers, count.caller(replace(KEY, id="key_2"))):
-        assert refusal_of(allowances, count.caller(KEY)).scope == "key.concurrent_streams"
+    with held(enforcer, *callers, count.caller(replace(KEY, id="key_2"))):
+        assert refusal_of(enforcer, count.caller(KEY)).scope == "key.concurrent_streams"
 
 
 def test_a_model_s_places_are_for_all_callers(count: Counter) -> None:
-    allowances, full = allowances_of(Limits()), replace(HERE, limits=Limits(concurrent_requests=2))
+    enforcer, full = enforcer_of(Limits()), replace(HERE, limits=Limits(concurrent_requests=2))
 
-    with held(allowances, count.caller(), count.caller(KEY), at=full):
-        error = refusal_of(allowances, count.caller(address="192.0.2.2"), full)
-        assert reason_of(allowances, count.caller(), replace(full, model="another")) is None
+    with held(enforcer, count.caller(), count.caller(KEY), at=full):
+        error = refusal_of(enforcer, count.caller(address="192.0.2.2"), full)
+        assert reason_of(enforcer, count.caller(), replace(full, model="another")) is None
 
     assert error.scope == "model.concurrent_requests"
 
 
 def test_who_is_refused_by_one_limit_holds_no_place_of_another(count: Counter) -> None:
-    allowances = allowances_of(Limits(concurrent_requests=2))
+    enforcer = enforcer_of(Limits(concurrent_requests=2))
     full = replace(HERE, limits=Limits(concurrent_requests=1))
 
-    with held(allowances, count.caller(), at=full):
+    with held(enforcer, count.caller(), at=full):
         for _ in range(3):
-            assert refusal_of(allowances, count.caller(), full).scope == "model.concurrent_requests"
+            assert refusal_of(enforcer, count.caller(), full).scope == "model.concurrent_requests"
 
-        assert reason_of(allowances, count.caller()) is None
+        assert reason_of(enforcer, count.caller()) is None
 
 
 @pytest.mark.parametrize("error", [ZeroDivisionError, GeneratorExit, KeyboardInterrupt])
 def test_a_call_that_breaks_gives_its_place_back(
     count: Counter, error: type[BaseException]
 ) -> None:
-    allowances = allowances_of(Limits(concurrent_requests=1))
+    enforcer = enforcer_of(Limits(concurrent_requests=1))
 
-    with pytest.raises(error), held(allowances, count.caller()):
+    with pytest.raises(error), held(enforcer, count.caller()):
         raise error
 
-    assert reason_of(allowances, count.caller()) is None
+    assert reason_of(enforcer, count.caller()) is None
 
 
 def test_a_key_s_own_limits_stand_before_those_of_everybody(count: Counter) -> None:
-    allowances = allowances_of(Limits(concurrent_requests=1, concurrent_streams=1))
+    enforcer = enforcer_of(Limits(concurrent_requests=1, concurrent_streams=1))
     own = replace(KEY, limits=Limits("60/minute", concurrent_streams=3))
 
-    with held(allowances, count.caller(own)):
-        assert refusal_of(allowances, count.caller(own)).scope == "key.concurrent_requests"
+    with held(enforcer, count.caller(own)):
+        assert refusal_of(enforcer, count.caller(own)).scope == "key.concurrent_requests"
 
 
 # --- tokens a minute ---
 
 
 def test_tokens_a_minute_are_counted_before_the_call(count: Counter) -> None:
-    allowances = allowances_of(Limits(tokens_per_minute=25))
+    enforcer = enforcer_of(Limits(tokens_per_minute=25))
 
-    reasons = [reason_of(allowances, count.caller(KEY)) for _ in range(2)]
+    reasons = [reason_of(enforcer, count.caller(KEY)) for _ in range(2)]
     caller = count.caller(KEY)
-    error = refusal_of(allowances, caller)
+    error = refusal_of(enforcer, caller)
 
     assert reasons == [None, None]
     assert (error.reason, error.retryable, error.scope) == ("rate_limited", True, "key.tokens")
     assert 1 <= (error.retry_after or 0) <= 60
-    assert (caller.notes.limits["tokens"].limit, caller.notes.limits["tokens"].remaining) == (25, 5)
+    assert error.report is not None
+    state = error.report.limits["tokens"]
+    assert (state.limit, state.remaining) == (25, 5)
 
 
 def test_a_call_that_never_fits_is_not_to_be_repeated(count: Counter) -> None:
-    allowances = allowances_of(Limits(tokens_per_minute=9))
+    enforcer = enforcer_of(Limits(tokens_per_minute=9))
 
-    error = refusal_of(allowances, count.caller())
+    error = refusal_of(enforcer, count.caller())
 
     assert (error.retryable, error.retry_after, error.scope) == (False, None, "address.tokens")
     assert "about 10 tokens" in error.message
@@ -216,47 +217,49 @@ def test_a_call_that_never_fits_is_not_to_be_repeated(count: Counter) -> None:
 def test_what_a_call_took_beyond_its_needs_is_counted_after_it(
     count: Counter, taken: int, reason: str | None
 ) -> None:
-    allowances = allowances_of(Limits(tokens_per_minute=25))
+    enforcer = enforcer_of(Limits(tokens_per_minute=25))
 
-    with allowances.granted(HERE, count.caller(), count.needs, is_streamed=False) as grant:
+    with enforcer.acquire(HERE, count.caller(), count.needs, is_streamed=False) as grant:
         grant.settle(taken)
 
-    assert reason_of(allowances, count.caller()) == reason
+    assert reason_of(enforcer, count.caller()) == reason
 
 
 def test_the_limit_that_is_closer_is_told_of(count: Counter) -> None:
-    allowances = allowances_of(Limits(tokens_per_minute=100))
-    caller, other = count.caller(), count.caller()
+    enforcer = enforcer_of(Limits(tokens_per_minute=100))
+    models = [replace(HERE, limits=Limits("5/minute", tokens_per_minute=n)) for n in (30, 300)]
 
-    reason_of(allowances, caller, replace(HERE, limits=Limits("5/minute", tokens_per_minute=30)))
-    reason_of(allowances, other, replace(HERE, limits=Limits("5/minute", tokens_per_minute=300)))
+    limits = []
+    for at in models:
+        with enforcer.acquire(at, count.caller(), count.needs, is_streamed=False) as lease:
+            limits.append(lease.limits)
 
-    assert [one.notes.limits["tokens"].limit for one in (caller, other)] == [30, 100]
-    assert caller.notes.limits["requests"].limit == 5
+    assert [known["tokens"].limit for known in limits] == [30, 100]
+    assert limits[0]["requests"].limit == 5
 
 
 def test_a_model_s_requests_are_counted_for_all_callers(count: Counter) -> None:
-    allowances, busy = allowances_of(Limits()), replace(HERE, limits=Limits("2/hour"))
+    enforcer, busy = enforcer_of(Limits()), replace(HERE, limits=Limits("2/hour"))
 
-    reasons = [reason_of(allowances, count.caller(key), busy) for key in (None, KEY)]
+    reasons = [reason_of(enforcer, count.caller(key), busy) for key in (None, KEY)]
 
     assert reasons == [None, None]
-    assert refusal_of(allowances, count.caller(), busy).scope == "model.requests"
+    assert refusal_of(enforcer, count.caller(), busy).scope == "model.requests"
 
 
 def test_nobody_is_asked_what_a_call_needs_where_nothing_depends_on_it(count: Counter) -> None:
-    allowances = allowances_of(Limits("60/minute", concurrent_requests=5))
+    enforcer = enforcer_of(Limits("60/minute", concurrent_requests=5))
 
-    with allowances.granted(HERE, count.caller(KEY), count.needs, is_streamed=True):
+    with enforcer.acquire(HERE, count.caller(KEY), count.needs, is_streamed=True):
         assert count.needs_asked == 0
 
 
 def test_what_a_call_needs_is_found_out_once(count: Counter, store: SqlBudgets) -> None:
     key = replace(KEY, budgets=(Budget("day", TOKENS, 50),))
     full = replace(HERE, limits=Limits(tokens_per_minute=100))
-    allowances = allowances_of(Limits(tokens_per_minute=100), store)
+    enforcer = enforcer_of(Limits(tokens_per_minute=100), store)
 
-    with allowances.granted(full, count.caller(key), count.needs, is_streamed=False):
+    with enforcer.acquire(full, count.caller(key), count.needs, is_streamed=False):
         assert count.needs_asked == 1
 
 
@@ -273,10 +276,10 @@ def key_with(*budgets: Budget) -> ApiKey:
 def test_a_budget_is_used_up_to_its_end(
     count: Counter, store: SqlBudgets, unit: str, period: str
 ) -> None:
-    allowances, key = allowances_of(Limits(), store), key_with(Budget(period, unit, 25))
+    enforcer, key = enforcer_of(Limits(), store), key_with(Budget(period, unit, 25))
 
-    reasons = [reason_of(allowances, count.caller(key)) for _ in range(2)]
-    error = refusal_of(allowances, count.caller(key))
+    reasons = [reason_of(enforcer, count.caller(key)) for _ in range(2)]
+    error = refusal_of(enforcer, count.caller(key))
 
     assert reasons == [None, None]
     assert (error.reason, error.retryable, error.retry_after) == ("insufficient_quota", False, None)
@@ -289,10 +292,10 @@ def test_the_dearest_model_that_may_answer_is_reserved_for(
 ) -> None:
     dear = Destination(client_of(), "dear", None)
     routes = [replace(HERE, fallbacks=(dear,)), replace(HERE, longer_context=dear), HERE]
-    allowances, key = allowances_of(Limits(), store), key_with(Budget("day", "CNY", 1_000))
+    enforcer, key = enforcer_of(Limits(), store), key_with(Budget("day", "CNY", 1_000))
 
     for route in routes:
-        assert reason_of(allowances, count.caller(key), route) is None
+        assert reason_of(enforcer, count.caller(key), route) is None
 
     assert store.spent("key_1", DAY, "CNY") == (0, 20 + 20 + 10)
 
@@ -300,10 +303,10 @@ def test_the_dearest_model_that_may_answer_is_reserved_for(
 def test_of_two_budgets_for_the_same_the_tighter_one_counts(
     count: Counter, store: SqlBudgets
 ) -> None:
-    allowances = allowances_of(Limits(), store)
+    enforcer = enforcer_of(Limits(), store)
     key = key_with(Budget("day", "CNY", 99), Budget("day", "CNY", 15), Budget("month", "CNY", 99))
 
-    reasons = [reason_of(allowances, count.caller(key)) for _ in range(2)]
+    reasons = [reason_of(enforcer, count.caller(key)) for _ in range(2)]
 
     assert reasons == [None, "insufficient_quota"]
     assert store.spent("key_1", MONTH, "CNY") == (0, 10)
@@ -312,29 +315,27 @@ def test_of_two_budgets_for_the_same_the_tighter_one_counts(
 def test_a_model_without_a_price_is_not_for_a_key_with_a_budget_of_money(
     count: Counter, store: SqlBudgets
 ) -> None:
-    allowances, unpriced = allowances_of(Limits(), store), replace(HERE, model="unpriced")
+    enforcer, unpriced = enforcer_of(Limits(), store), replace(HERE, model="unpriced")
     dollars = replace(HERE, model="dear")
 
     for at, unit in [(unpriced, "CNY"), (dollars, "USD")]:
         caller = count.caller(key_with(Budget("day", unit, 99)))
         with (
             pytest.raises(Forbidden) as caught,
-            allowances.granted(at, caller, count.needs, is_streamed=False),
+            enforcer.acquire(at, caller, count.needs, is_streamed=False),
         ):
             pass
         assert caught.value.reason == "model_without_price"
-    assert (
-        reason_of(allowances, count.caller(key_with(Budget("day", TOKENS, 99))), unpriced) is None
-    )
+    assert reason_of(enforcer, count.caller(key_with(Budget("day", TOKENS, 99))), unpriced) is None
 
 
 def test_a_model_that_costs_nothing_is_for_a_budget_of_any_currency(
     count: Counter, store: SqlBudgets
 ) -> None:
-    allowances, free = allowances_of(Limits(), store), replace(HERE, model="free")
+    enforcer, free = enforcer_of(Limits(), store), replace(HERE, model="free")
 
     for unit in ("CNY", "USD"):
-        assert reason_of(allowances, count.caller(key_with(Budget("day", unit, 1))), free) is None
+        assert reason_of(enforcer, count.caller(key_with(Budget("day", unit, 1))), free) is None
 
     assert store.spent("key_1", DAY, "USD") == (0, 0)
 
@@ -344,26 +345,26 @@ def test_a_store_that_is_away_refuses_only_keys_with_budgets(count: Counter) -> 
         def reserve(self, *_: object) -> None:
             raise StoreError("The database is away.")
 
-    allowances = allowances_of(Limits(), Away(make_engine("sqlite://")))
+    enforcer = enforcer_of(Limits(), Away(make_engine("sqlite://")))
     key = key_with(Budget("day", "CNY", 25))
 
     with (
         pytest.raises(Unavailable) as caught,
-        allowances.granted(HERE, count.caller(key), count.needs, is_streamed=False),
+        enforcer.acquire(HERE, count.caller(key), count.needs, is_streamed=False),
     ):
         pass
 
     error = caught.value
     assert (error.reason, error.retryable, error.retry_after) == ("budget_unavailable", True, 1)
-    assert reason_of(allowances, count.caller(KEY)) is None
+    assert reason_of(enforcer, count.caller(KEY)) is None
 
 
 def test_a_store_that_keeps_no_budgets_refuses_keys_that_have_one(count: Counter) -> None:
-    allowances, key = allowances_of(Limits()), key_with(Budget("day", "CNY", 25))
+    enforcer, key = enforcer_of(Limits()), key_with(Budget("day", "CNY", 25))
 
     with (
         pytest.raises(Unavailable) as caught,
-        allowances.granted(HERE, count.caller(key), count.needs, is_streamed=False),
+        enforcer.acquire(HERE, count.caller(key), count.needs, is_streamed=False),
     ):
         pass
 
@@ -373,17 +374,16 @@ def test_a_store_that_keeps_no_budgets_refuses_keys_that_have_one(count: Counter
 # --- with the ledger ---
 
 
-def answered(accounted: AccountedCall, tokens: int = 7) -> None:
-    """Let a call have reached its upstream, and have taken so many tokens."""
-    with accounted.upstream_call.attempt("fast", "fast", "scripted"):
-        pass
-    accounted.completions.append(Completion({}, b"{}", TokenUsage(tokens, 0, "upstream")))
+def answer(accounted: AccountedCall, tokens: int = 7) -> None:
+    """Let a call reach its upstream, and take so many tokens."""
+    upstream: Any = AnsweringUpstream(TokenUsage(tokens, 0, "upstream"))
+    accounted.complete(replace(HERE, upstream=upstream), ModelRequest(None, {}))
 
 
 def test_a_call_that_reached_no_upstream_gives_its_money_back(
     count: Counter, store: SqlBudgets
 ) -> None:
-    ledger = UsageLedger(ListSink(), PRICES, allowances_of(Limits(), store))
+    ledger = UsageLedger(ListSink(), PRICES, enforcer_of(Limits(), store))
     caller = count.caller(key_with(Budget("day", "CNY", 25), Budget("month", TOKENS, 25)))
 
     with suppress(Unavailable), ledger.account(HERE, caller, count.needs):
@@ -398,20 +398,20 @@ def test_a_call_that_has_reached_its_upstream_is_settled_by_its_row(
     count: Counter, store: SqlBudgets
 ) -> None:
     sink = ListSink()
-    ledger = UsageLedger(sink, PRICES, allowances_of(Limits(), store))
+    ledger = UsageLedger(sink, PRICES, enforcer_of(Limits(), store))
 
     with ledger.account(HERE, count.caller(key_with(Budget("day", "CNY", 25))), count.needs) as one:
-        answered(one)
+        answer(one)
 
     assert store.spent("key_1", DAY, "CNY") == (0, 10)
     assert [(row.key_id, row.cost_micro) for row in sink.ended] == [("key_1", 7)]
 
 
 def test_tokens_that_the_upstream_counted_are_counted_after_the_call(count: Counter) -> None:
-    allowances = allowances_of(Limits(tokens_per_minute=50))
-    ledger = UsageLedger(ListSink(), PRICES, allowances)
+    enforcer = enforcer_of(Limits(tokens_per_minute=50))
+    ledger = UsageLedger(ListSink(), PRICES, enforcer)
 
     with ledger.account(HERE, count.caller(), count.needs) as one:
-        answered(one, tokens=45)
+        answer(one, tokens=45)
 
-    assert refusal_of(allowances, count.caller()).scope == "address.tokens"
+    assert refusal_of(enforcer, count.caller()).scope == "address.tokens"

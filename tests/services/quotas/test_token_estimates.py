@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.services.tokens import estimate_prompt, estimate_text
+from llm_api.services.quotas.estimates import estimate_prompt, estimate_text
 
 ENGLISH = "The quick brown fox jumps over the lazy dog and runs into the forest behind it."
 CHINESE = "敏捷的棕色狐狸跳过了懒狗然后跑进了后面的森林"

@@ -5,12 +5,12 @@ import pytest
 from llm_api.domain.calls import Model
 from llm_api.errors import NotFound
 from llm_api.services.routing.catalogue import Catalogue, Destination
-from llm_api.upstream.vendors.traits import BUNDLED_MODEL, UpstreamBehavior
+from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
 from tests.services.calls import client_of
 
 FAST = client_of(model="fast-model")
-JUDGE = client_of(model="judge-model", traits=UpstreamBehavior("judge"))
-LOCAL = client_of(model="tiny", traits=BUNDLED_MODEL)
+JUDGE = client_of(model="judge-model", behavior=UpstreamBehavior("judge"))
+LOCAL = client_of(model="tiny", behavior=BUNDLED_MODEL)
 MODELS = [
     Model("fast-model", "fast"),
     Model("fast-other", "fast"),

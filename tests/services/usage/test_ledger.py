@@ -1,18 +1,18 @@
 """Every call that was about to reach an upstream has one row, however it ended."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from typing import Any
 
 import pytest
 
-from llm_api.domain.calls import Completion, Timing, TokenUsage
+from llm_api.domain.calls import ModelRequest, TokenUsage
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault, UpstreamTimeout
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.faults import ClientGone, ShuttingDown
-from tests.services.calls import CALLER, ListSink, client_of
+from tests.services.calls import CALLER, AnsweringUpstream, ListSink, client_of
 
 DESTINATION = Destination(client_of(), "the-model", "the-asked-model")
 COUNTED = TokenUsage(5, 2, "upstream")
@@ -32,18 +32,18 @@ def ledger(sink: ListSink) -> UsageLedger:
     return UsageLedger(sink)
 
 
-def call_with(ledger: UsageLedger, *usages: TokenUsage, attempts: int = 1) -> None:
-    with ledger.account(DESTINATION, replace(CALLER, timing=Timing()), NEEDS) as accounted:
-        for _ in range(attempts):
-            with accounted.upstream_call.attempt("fast", "fast", "scripted"):
-                pass
-        accounted.completions += [Completion({}, b"{}", usage) for usage in usages]
+def call_with(ledger: UsageLedger, *usages: TokenUsage) -> None:
+    upstream: Any = AnsweringUpstream(*usages)
+    at = Destination(upstream, "scripted", "the-asked-model")
+    with ledger.account(at, CALLER, NEEDS) as accounted:
+        for _ in usages:
+            accounted.complete(at, ModelRequest(None, {}))
 
 
 def fail_with(ledger: UsageLedger, error: BaseException) -> None:
     def attempt() -> None:
         with ledger.account(DESTINATION, CALLER, NEEDS) as accounted:
-            with accounted.upstream_call.attempt("fast", "fast", "scripted"):
+            with accounted.call.attempt("fast", "fast", "scripted"):
                 pass
             raise error
 
@@ -72,7 +72,7 @@ def test_a_row_says_when_the_call_was(ledger: UsageLedger, sink: ListSink) -> No
 
 def test_before_it_ends_a_call_counts_as_killed(ledger: UsageLedger, sink: ListSink) -> None:
     with ledger.account(DESTINATION, CALLER, NEEDS) as accounted:
-        with accounted.upstream_call.attempt("fast", "fast", "scripted"):
+        with accounted.call.attempt("fast", "fast", "scripted"):
             pass
 
         statuses = [row.status for row in sink.begun], [row.status for row in sink.ended]
@@ -97,7 +97,7 @@ def test_a_call_turned_away_has_no_row(ledger: UsageLedger, sink: ListSink) -> N
 def test_a_repeated_call_has_one_row_with_all_its_attempts(
     ledger: UsageLedger, sink: ListSink
 ) -> None:
-    call_with(ledger, COUNTED, attempts=2)
+    call_with(ledger, COUNTED, COUNTED)
 
     assert len(sink.begun) == 1
     assert [row.attempts for row in sink.ended] == [2]

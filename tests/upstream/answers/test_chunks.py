@@ -128,7 +128,7 @@ def test_what_is_missing_in_a_later_head_is_that_of_the_first(*, name: str, is_n
 
 @pytest.mark.parametrize("operation", [Operation.CHAT, Operation.TEXT])
 def test_a_head_that_is_missing_is_made_once(operation: Operation) -> None:
-    answer = StreamedAnswer(operation, reader=READER)
+    answer = StreamedAnswer(operation, classifier=READER)
     bare = b'{"choices":[{"index":0,"delta":{},"text":"a"}]}'
 
     chunks = [orjson.loads(answer.take(bare) or b"") for _ in range(3)]
@@ -287,7 +287,7 @@ def test_a_usage_beside_choices_gets_a_chunk_of_its_own(*, shows_usage: bool) ->
 def test_of_a_usage_in_every_chunk_the_last_counts(*, shows_usage: bool) -> None:
     pieces = [choice({"role": "assistant", "content": "a"}), choice({}, finish_reason="stop")]
     events = [event(piece, usage=dict(USAGE)) for piece in pieces] + [counted(OTHER_USAGE), DONE]
-    answer = StreamedAnswer(shows_usage=shows_usage, reader=READER)
+    answer = StreamedAnswer(shows_usage=shows_usage, classifier=READER)
 
     chunks = [orjson.loads(chunk) for one in events if (chunk := answer.take(one)) is not None]
 

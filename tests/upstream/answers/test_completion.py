@@ -241,7 +241,7 @@ def test_embeddings_count_tokens_of_the_prompt_alone() -> None:
 def test_an_error_inside_an_answer_of_any_kind_is_an_error(operation: Operation) -> None:
     with pytest.raises(Fault) as raised:
         parse_answer(
-            b'{"error":{"code":"data_inspection_failed"},"data":[]}', operation, reader=READER
+            b'{"error":{"code":"data_inspection_failed"},"data":[]}', operation, classifier=READER
         )
 
     assert raised.value.error.reason == "content_filtered"

@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from llm_api.upstream.behavior import BUNDLED_MODEL
 
 from llm_api.domain.calls import Endpoint, UpstreamPlan
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.bundled.model import MODEL, BundledModel, weights_of
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.vendors.traits import BUNDLED_MODEL
 from tests.support.processes import process_table
 from tests.support.waiting import wait_until
 from tests.upstream.asker import PATIENT, PROFILES, Asker, described
@@ -49,7 +49,7 @@ def model() -> Iterator[BundledModel]:
 @pytest.fixture
 def asker(model: BundledModel, watch: DeadlineWatcher) -> Iterator[Asker]:
     """Ask the bundled model as the service does."""
-    asker = Asker(model.url, watch, traits=BUNDLED_MODEL, timeouts=SLOW)
+    asker = Asker(model.url, watch, behavior=BUNDLED_MODEL, timeouts=SLOW)
     plan = UpstreamPlan((Endpoint(model.url, MODEL, model.key),))
     profile = PROFILES["llama-cpp"]
     asker.client = UpstreamClient(plan, BUNDLED_MODEL, SLOW, watch, profile)
@@ -115,7 +115,7 @@ def test_nobody_without_the_key_can_use_the_model(model: BundledModel, key: str)
 def test_a_wrong_key_is_told_as_a_fault_of_the_service(
     model: BundledModel, watch: DeadlineWatcher
 ) -> None:
-    asker = Asker(model.url, watch, traits=BUNDLED_MODEL, timeouts=SLOW, key="wrong")
+    asker = Asker(model.url, watch, behavior=BUNDLED_MODEL, timeouts=SLOW, key="wrong")
 
     error = asker.fail(max_tokens=1)
 
@@ -144,7 +144,7 @@ def test_a_leaving_client_stops_the_model(model: BundledModel, asker: Asker) -> 
     story = [{"role": "user", "content": "Write a very long story about the sea."}]
     with ThreadPoolExecutor() as pool:
         failing = pool.submit(
-            asker.fail, messages=story, max_tokens=1_500, is_abandoned=gone.is_set
+            asker.fail, messages=story, max_tokens=1_500, is_disconnected=gone.is_set
         )
         wait_until(lambda: is_generating(model), 60, "the model has begun to write")
 

@@ -253,7 +253,7 @@ def test_a_handshake_that_does_not_end_is_given_up(
         assert time.monotonic() - began_at < LONG
         assert described(error) == LATE
         assert asker.call is not None
-        assert [attempt.reason for attempt in asker.call.tries] == ["connect_timeout"] * 2
+        assert [attempt.reason for attempt in asker.call.attempts] == ["connect_timeout"] * 2
 
 
 @pytest.mark.parametrize(("connect", "total", "attempts"), [(0.5, 30, 2), (30, 0.5, 1)])

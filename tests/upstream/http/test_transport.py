@@ -147,7 +147,7 @@ def test_a_connection_with_an_unread_rest_is_closed(
 ) -> None:
     late = replies.chunk({"content": "late"})
     upstream.script(replies.sse(["not JSON", *[late] * 50], 0.05))
-    asker = asker_of(traits=STREAMED)
+    asker = asker_of(behavior=STREAMED)
     asker.fail()
 
     completion = asker.ask()

@@ -4,7 +4,7 @@ import pytest
 
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen, Outcome
 
-GOOD, FAULT, FATAL, UNKNOWN = Outcome.GOOD, Outcome.FAULT, Outcome.FATAL, Outcome.UNKNOWN
+GOOD, FAULT, FATAL, UNKNOWN = Outcome.SUCCESS, Outcome.FAILURE, Outcome.FATAL, Outcome.UNKNOWN
 
 
 class Clock:

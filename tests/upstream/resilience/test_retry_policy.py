@@ -11,7 +11,8 @@ from llm_api.errors import RateLimited, Unavailable, UpstreamFault
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import Fault
-from llm_api.upstream.resilience.retry_policy import ATTEMPTS, Permit, RetryPolicy, learning
+from llm_api.upstream.resilience.circuit_breaker import Permit
+from llm_api.upstream.resilience.retry_policy import ATTEMPTS, RetryPolicy
 
 
 class World:
@@ -65,7 +66,7 @@ def attempts_of(world: World, call: UpstreamCall, *outcomes: Fault | str) -> Cal
     coming = iter(outcomes)
 
     def attempt() -> str:
-        with learning(Permit(world.breaker), call), call.attempt("fast", "fast", "m"):
+        with Permit(world.breaker).recording(call), call.attempt("fast", "fast", "m"):
             outcome = next(coming)
             if isinstance(outcome, Fault):
                 raise outcome
@@ -90,7 +91,7 @@ def test_the_pause_is_as_the_fault_asks(world: World, fault: Fault, pause: float
 
     assert policy.run(call, attempts_of(world, call, fault, "good")) == "good"
     assert sum(world.slept) == pytest.approx(pause)
-    assert call.attempts == 2
+    assert call.attempt_count == 2
 
 
 @pytest.mark.parametrize("wait", [11, 3_600])
@@ -100,7 +101,7 @@ def test_a_long_wait_is_the_callers_to_keep(world: World, wait: int) -> None:
     with pytest.raises(Fault):
         policy.run(call, attempts_of(world, call, limited(wait), "good"))
 
-    assert (call.attempts, world.slept) == (1, [])
+    assert (call.attempt_count, world.slept) == (1, [])
 
 
 def test_a_wait_that_outlasts_the_call_is_not_begun(world: World) -> None:
@@ -109,7 +110,7 @@ def test_a_wait_that_outlasts_the_call_is_not_begun(world: World) -> None:
     with pytest.raises(Fault):
         policy.run(call, attempts_of(world, call, limited(5), "good"))
 
-    assert call.attempts == 1
+    assert call.attempt_count == 1
 
 
 def test_a_call_has_three_attempts_over_all_upstreams(world: World) -> None:
@@ -119,17 +120,17 @@ def test_a_call_has_three_attempts_over_all_upstreams(world: World) -> None:
         with pytest.raises(Fault):
             policy.run(call, attempts_of(world, call, unavailable(), unavailable()))
 
-        assert call.attempts == count
+        assert call.attempt_count == count
 
 
 def test_a_client_that_leaves_in_the_pause_is_not_repeated_for(world: World) -> None:
-    policy, call = world.policy(), UpstreamCall(total=60, is_abandoned=lambda: True)
+    policy, call = world.policy(), UpstreamCall(total=60, is_disconnected=lambda: True)
 
     with pytest.raises(Fault) as raised:
         policy.run(call, attempts_of(world, call, unavailable(), "good"))
 
     assert raised.value.error.reason == "client_closed"
-    assert call.attempts == 1
+    assert call.attempt_count == 1
 
 
 def test_a_repeat_that_finds_the_circuit_open_tells_the_first_fault(world: World) -> None:
@@ -147,7 +148,7 @@ def test_a_repeat_that_finds_the_circuit_open_tells_the_first_fault(world: World
         "upstream_unavailable",
         True,
     )
-    assert call.attempts == 1
+    assert call.attempt_count == 1
 
 
 def test_a_fault_without_a_repeat_left_in_the_budget_is_spent(world: World) -> None:
@@ -159,14 +160,14 @@ def test_a_fault_without_a_repeat_left_in_the_budget_is_spent(world: World) -> N
 
         def attempt() -> str:
             # The second attempt of each call waits for the next call: its repeat is in flight.
-            if call.attempts and depth:
+            if call.attempt_count and depth:
                 fail_within_a_failing_call(depth - 1)
             with call.attempt("fast", "fast", "m"):
                 raise unavailable()
 
         with pytest.raises(Fault) as raised:
             policy.run(call, attempt)
-        errors.append((call.attempts, raised.value.error.retries_exhausted))
+        errors.append((call.attempt_count, raised.value.error.retries_exhausted))
 
     fail_within_a_failing_call(3)
 
@@ -209,13 +210,13 @@ class PolicyMachine(RuleBasedStateMachine):
         except Fault as fault:
             reason = fault.error.reason
         self.requests += 1
-        self.hits += call.attempts
-        if call.attempts:
-            self.rows.append(call.attempts)
-        assert call.attempts <= ATTEMPTS
-        assert (reason == "circuit_open") == (call.attempts == 0)
+        self.hits += call.attempt_count
+        if call.attempt_count:
+            self.rows.append(call.attempt_count)
+        assert call.attempt_count <= ATTEMPTS
+        assert (reason == "circuit_open") == (call.attempt_count == 0)
         if was_open and outcomes[0] == "503":  # a probe that fails is not repeated
-            assert call.attempts <= 1
+            assert call.attempt_count <= 1
 
     @rule(seconds=st.floats(0.1, 400))
     def wait(self, seconds: float) -> None:

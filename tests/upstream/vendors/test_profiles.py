@@ -297,12 +297,11 @@ def test_the_upstream_gets_what_its_vendor_takes(
 ) -> None:
     asker = asker_of(profile=PROFILES[name])
 
-    asker.ask(**MIXED)
+    completion = asker.ask(**MIXED)
 
-    assert asker.call is not None
     body = upstream.requests[0].json
     assert [message["role"] for message in body.pop("messages")] == ["system", "user"]
-    assert (body, asker.call.dropped) == ({"model": "asked", **RIGHT[name][0]}, RIGHT[name][1])
+    assert (body, completion.dropped) == ({"model": "asked", **RIGHT[name][0]}, RIGHT[name][1])
 
 
 @pytest.mark.parametrize("name", RIGHT)

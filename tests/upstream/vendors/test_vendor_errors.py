@@ -236,7 +236,7 @@ def test_an_error_is_known_inside_an_answer_with_status_200(case: Case) -> None:
     name, _, code, message, told, hint = case
 
     with pytest.raises(Fault) as raised:
-        parse_answer(orjson.dumps(compatible(code, message)), reader=reader_of(name))
+        parse_answer(orjson.dumps(compatible(code, message)), classifier=reader_of(name))
 
     assert described(raised.value.error) == told
     check_hint(raised.value, hint)
@@ -248,7 +248,7 @@ def test_an_embedded_error_may_give_its_status_as_its_code(name: str, status: in
     expected = {429: LIMITED, 503: AWAY, 400: REJECTED}[status]
 
     with pytest.raises(Fault) as raised:
-        parse_answer(orjson.dumps(compatible(status, "…")), reader=reader_of(name))
+        parse_answer(orjson.dumps(compatible(status, "…")), classifier=reader_of(name))
 
     assert described(raised.value.error) == expected
 
@@ -310,7 +310,7 @@ def test_a_model_that_only_streams_is_told_apart(name: str, message: str) -> Non
     with pytest.raises(StreamingRequired):
         read(name, 400, document)
     with pytest.raises(Fault) as raised:  # an answer has begun: too late to ask for a stream
-        parse_answer(orjson.dumps(document), reader=reader_of(name))
+        parse_answer(orjson.dumps(document), classifier=reader_of(name))
     assert described(raised.value.error) == REJECTED
 
 

@@ -2,8 +2,7 @@
 
 import pytest
 from flask import Flask
-
-from llm_api.web.addresses import client_address
+from llm_api.web.request.context import client_address
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from llm_api.domain.calls import Completion
 from llm_api.services.prompts.checks.violations import Violation
 from llm_api.services.prompts.strategies.reply_parser import find_prompts
 from llm_api.services.prompts.task import Task
-from llm_api.services.tokens import estimate_text
+from llm_api.services.quotas.estimates import estimate_text
 
 METHOD = "instructed"
 TYPES, LANGUAGES = ("image", "video"), ("en", "zh")

@@ -22,7 +22,7 @@ def optimize(
 ) -> OptimizedPrompt:
     """Send a prompt to a model that always writes the same."""
     upstream.script(*[answer(written)] * 2)
-    return optimizer.optimize(PromptRequest(prompt, "image", **fields), CALLER)
+    return optimizer.optimize(PromptRequest(prompt, "image", **fields), CALLER).answer
 
 
 CONTRARY: dict[str, tuple[str, str]] = {

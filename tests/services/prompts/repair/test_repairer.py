@@ -33,7 +33,9 @@ def optimize(
 ) -> OptimizedPrompt:
     """Send a prompt to a model that always writes the same."""
     upstream.script(*[answer(written)] * 2)
-    return optimizer.optimize(PromptRequest(prompt, kind, include_details=True, **fields), CALLER)
+    return optimizer.optimize(
+        PromptRequest(prompt, kind, include_details=True, **fields), CALLER
+    ).answer
 
 
 def repaired(optimized: OptimizedPrompt) -> list[str]:
@@ -143,7 +145,7 @@ def test_a_correction_by_the_model_comes_before_much_by_code(
     good = f"A bicycle leans on a wall. {LIGHT}"
     upstream.script(answer(f"A bicycle, soft light. {PERSON}"), answer(good))
 
-    optimized = optimizer.optimize(PromptRequest("a bicycle", "image"), CALLER)
+    optimized = optimizer.optimize(PromptRequest("a bicycle", "image"), CALLER).answer
 
     assert (optimized.optimized_prompt, optimized.warnings) == (good, [])
 

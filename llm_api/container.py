@@ -1,0 +1,255 @@
+"""Builds stores, upstreams and services from the settings; nothing is connected or started yet."""
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from llm_api.domain.calls import Model, UpstreamPlan
+from llm_api.domain.key_format import KeySpotter
+from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.runtime.drain import Drain
+from llm_api.services.chat import ChatService
+from llm_api.services.idempotency import IdempotencyService
+from llm_api.services.keys.authenticator import KeyAuthenticator
+from llm_api.services.keys.service import KeyService
+from llm_api.services.pricing import PriceList
+from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.quotas.budgets import BudgetService
+from llm_api.services.quotas.enforcer import QuotaEnforcer
+from llm_api.services.quotas.rate_counter import RateCounter
+from llm_api.services.readiness import ReadinessService
+from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.usage.ledger import UsageLedger
+from llm_api.services.usage.reports import ReportService
+from llm_api.settings import config_files
+from llm_api.settings.reader import FAST, JUDGE, LOCAL
+from llm_api.settings.settings import Settings, SettingsError
+from llm_api.storage import KeyStore, StoreError, UsageStore
+from llm_api.storage.factory import budgets_of, open_key_store, open_store
+from llm_api.storage.redis import is_shared
+from llm_api.storage.redis.concurrency import MemoryConcurrency, RedisConcurrency
+from llm_api.storage.redis.shared_answers import RedisAnswers
+from llm_api.storage.retention import RetentionJob
+from llm_api.storage.spool.spool import Spool
+from llm_api.storage.threads import StoreThreads
+from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
+from llm_api.upstream.bundled.model import default_endpoint
+from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
+from llm_api.upstream.vendors.profiles import Profile, choose_profile
+from llm_api.web.request.context import Services
+
+# A little more than a statement may take: the server's own time-out should end it first.
+_READ_TIMEOUT_S = 6.0
+# A caller whose key is known waits no longer when the database does not answer.
+_KEY_TIMEOUT_S = 2.0
+_BUDGET_THREADS = 4
+_NOT_SAVING = "rows cannot be saved: is the disk full?"
+
+
+@dataclass(frozen=True, slots=True)
+class Stores:
+    """Where things are kept, and what works on them in the background."""
+
+    usage: UsageStore
+    keys: KeyStore
+    spool: Spool
+    retention: RetentionJob
+
+
+def build_stores(settings: Settings) -> Stores:
+    """Build the stores that the settings name; raises SettingsError."""
+    folder = settings.root / "instance"
+    try:
+        usage = open_store(settings.database_url, settings.usage_store, folder)
+        keys = open_key_store(settings.database_url)
+    except StoreError as error:
+        raise SettingsError([str(error)]) from error
+    spool_folder = _spool_folder(settings)
+    threads = StoreThreads(2)  # one each; without a time-out, because no client waits
+    return Stores(
+        usage,
+        keys,
+        Spool(spool_folder, usage, threads, refuses=settings.refuse_unrecorded_calls),
+        RetentionJob(spool_folder, usage, threads, settings.usage_retention_days),
+    )
+
+
+def _spool_folder(settings: Settings) -> Path:
+    """Return the folder for the rows of one store, so that no other store adopts them."""
+    address = urlsplit(settings.database_url)
+    sql = f"{address.username}@{address.hostname}:{address.port}{address.path}"
+    place = settings.usage_store or sql
+    name = hashlib.sha256(place.encode()).hexdigest()[:16]
+    return settings.root / "instance" / "spool" / name
+
+
+def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
+    """Build what finds the API key of a secret."""
+    threads = StoreThreads(2, _KEY_TIMEOUT_S)
+    return KeyAuthenticator(keys, threads, settings.access.environment_keys)
+
+
+def build_services(
+    settings: Settings,
+    stores: Stores,
+    authenticator: KeyAuthenticator,
+    counter: RateCounter,
+    check_limiter: Callable[[], bool],
+) -> Services:
+    """Build the services of the application; raises SettingsError.
+
+    `counter` counts requests and tokens by time, and `check_limiter` says whether the store of
+    its counts answers. The `authenticator` forgets keys that are changed.
+    """
+    watch = DeadlineWatcher(Drain(settings.shutdown_grace))
+    upstreams = _upstreams(settings, watch)
+    fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
+    catalogue, prices = _catalogue(settings, upstreams, fast)
+    shared, concurrency = _shared(settings.ratelimit_storage_uri)
+    quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
+    ledger = UsageLedger(stores.spool, prices, quotas)
+    keys = KeyService(stores.keys, _reads(), authenticator.forget)
+    checks = _checks(settings, stores, keys, check_limiter, fast)
+    closers = [upstream.close for upstream in upstreams.values()]
+    closers += [store.close for store in (shared, concurrency) if store is not None]
+    return Services(
+        catalogue=catalogue,
+        chat=ChatService(catalogue, ledger),
+        optimizer=PromptOptimizer(
+            catalogue,
+            ledger,
+            config_files.read_targets(settings.root),
+            is_enabled=settings.enable_prompt_optimization,
+        ),
+        readiness=ReadinessService(checks, is_ending=lambda: watch.drain.is_draining),
+        idempotency=IdempotencyService(shared),
+        reports=ReportService(stores.usage, _reads()),
+        keys=keys,
+        watch=watch,
+        spotter=KeySpotter(settings.access.secrets),
+        is_demo=settings.uses_bundled_model,
+        closers=(*closers, watch.close, stores.usage.close, keys.close),
+    )
+
+
+def _reads() -> StoreThreads:
+    return StoreThreads(2, _READ_TIMEOUT_S, fails_fast=True)
+
+
+def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
+    threads = StoreThreads(_BUDGET_THREADS, _READ_TIMEOUT_S)
+    return BudgetService(budgets_of(stores.usage), prices, threads)
+
+
+def _upstreams(settings: Settings, watch: DeadlineWatcher) -> dict[str, UpstreamClient]:
+    profiles = config_files.read_profiles(settings.root)
+
+    def client(plan: UpstreamPlan, behavior: UpstreamBehavior) -> UpstreamClient:
+        policy = RetryPolicy(
+            processes=settings.web_concurrency, has_breaker=settings.circuit_breaker
+        )
+        # The addresses of one upstream are of one vendor: the first speaks for all.
+        profile = choose_profile(profiles, plan.endpoints[0].url, plan.profile)
+        return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
+
+    _check_profiles(settings, profiles)
+    upstreams = {
+        name: client(plan, UpstreamBehavior(name, max_concurrency=settings.upstream_concurrency))
+        for name, plan in settings.upstreams.items()
+    }
+    if settings.uses_bundled_model:
+        plan = UpstreamPlan((settings.local_model or default_endpoint(),), profile="llama-cpp")
+        # One model serves all workers, which share its slots.
+        share = max(1, BUNDLED_MODEL.max_concurrency // settings.web_concurrency)
+        upstreams[LOCAL] = client(plan, replace(BUNDLED_MODEL, max_concurrency=share))
+    return upstreams
+
+
+def _check_profiles(settings: Settings, profiles: Mapping[str, Profile]) -> None:
+    problems = [
+        f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
+        for name, plan in settings.upstreams.items()
+        if plan.profile is not None and plan.profile not in profiles
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+
+def _catalogue(
+    settings: Settings, upstreams: Mapping[str, UpstreamClient], fast: UpstreamClient
+) -> tuple[Catalogue, PriceList]:
+    models, prices = config_files.read_models(settings.root)
+    _check_fallbacks(settings, models, upstreams)
+    catalogue = Catalogue(
+        models,
+        upstreams,
+        fast,
+        fallbacks={name: plan.fallback for name, plan in settings.upstreams.items()},
+        is_closed=settings.catalogue_only,
+        spotter=KeySpotter(settings.access.secrets),
+    )
+    return catalogue, prices
+
+
+def _check_fallbacks(
+    settings: Settings, models: Sequence[Model], upstreams: Mapping[str, UpstreamClient]
+) -> None:
+    # A known name that is not configured is passed over; an unknown one is a mistake.
+    known = {FAST, JUDGE, LOCAL, *upstreams, *(model.id for model in models)}
+    known |= {upstream.default_model for upstream in upstreams.values()}
+    expected = "names of upstreams or of models in config/models.toml"
+    problems = [
+        f"{name.upper()}_LLM_FALLBACK must be {expected}."
+        for name, plan in settings.upstreams.items()
+        if not known.issuperset(plan.fallback)
+    ]
+    problems += [
+        f"{config_files.MODELS}, models.{model.id}: fallback and longer_context must be {expected}."
+        for model in models
+        if not known.issuperset([*model.fallback, *filter(None, [model.longer_context])])
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+
+def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemoryConcurrency | RedisConcurrency]:
+    """Build what processes share, if there is a Redis for it."""
+    if not is_shared(storage_uri):
+        return None, MemoryConcurrency()
+    return RedisAnswers(storage_uri), RedisConcurrency(storage_uri)
+
+
+def _checks(
+    settings: Settings,
+    stores: Stores,
+    keys: KeyService,
+    check_limiter: Callable[[], bool],
+    fast: UpstreamClient,
+) -> dict[str, Callable[[], str]]:
+    checks: dict[str, Callable[[], str]] = {
+        "database": partial(
+            _check_store, stores.usage, StoreThreads(1, _READ_TIMEOUT_S, fails_fast=True)
+        ),
+        "usage": lambda: (
+            "ok" if stores.spool.is_saving else "rows cannot be saved: is the disk full?"
+        ),
+        "limiter": lambda: "ok" if check_limiter() else "unreachable",
+        "upstream": fast.probe,
+    }
+    if settings.usage_store and settings.access.requires_key:  # else they are in that database
+        checks["keys"] = partial(
+            _check_store, keys, StoreThreads(1, _READ_TIMEOUT_S, fails_fast=True)
+        )
+    return checks
+
+
+def _check_store(store: UsageStore | KeyService, threads: StoreThreads) -> str:
+    try:
+        threads.run(store.check)
+    except StoreError as error:
+        return str(error)
+    return "ok"

@@ -1,0 +1,43 @@
+"""How an upstream has to be called, and how the bundled one has."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class UpstreamBehavior:
+    """What is particular about an upstream.
+
+    Args:
+        name: its name in settings, usage rows and logs.
+        serves_one_model: the configured model answers, whichever was requested.
+        is_always_streamed: a call without streaming is streamed, too, so that the upstream notices
+            when it is given up.
+        default_max_tokens: sent if the request has no limit of its own; None sends none.
+        max_concurrency: calls that run at the same time in this process.
+        queue_timeout: seconds that further calls wait for one of them to end.
+        probe_path: path of the health check.
+        keeps_alive: false if it closes the connection after a streamed answer in any case.
+    """
+
+    name: str
+    serves_one_model: bool = False
+    is_always_streamed: bool = False
+    default_max_tokens: int | None = None
+    max_concurrency: int = 1024
+    queue_timeout: float = 1.0
+    probe_path: str = "/models"
+    keeps_alive: bool = True
+
+
+# llama.cpp never stops an abandoned call unless it is streamed, and generates without end unless
+# limited. It has 4 slots, and an answer takes seconds, so that waiting a while is worth it.
+BUNDLED_MODEL = UpstreamBehavior(
+    name="local",
+    serves_one_model=True,
+    is_always_streamed=True,
+    default_max_tokens=512,
+    max_concurrency=4,
+    queue_timeout=20.0,
+    probe_path="/health",
+    keeps_alive=False,
+)

@@ -1,0 +1,68 @@
+"""Writes the results of services as responses, and says in headers what became of a request."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import orjson
+from flask import Response
+
+from llm_api.domain.calls import CallReport, CallResult
+from llm_api.web.request.context import request_state
+
+_MAX_NAMED = 20
+_MAX_NAME = 64
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def json_response(document: Any, status: int = 200) -> Response:
+    """Return a JSON response; bytes are taken for JSON already, else orjson must know the value."""
+    body = document if isinstance(document, bytes) else orjson.dumps(document)
+    return Response(body, status=status, content_type="application/json")
+
+
+def answers_with(
+    write: Callable[[T], Response],
+) -> Callable[[Callable[P, CallResult[T]]], Callable[P, Response]]:
+    """Decorate a view that returns the result of a call: `write` makes the response of its answer.
+
+    The response names dropped fields and a fallback; the rest of the report is kept for the headers
+    that every response has.
+    """
+
+    def decorate(view: Callable[P, CallResult[T]]) -> Callable[P, Response]:
+        @wraps(view)
+        def respond(*args: P.args, **kwargs: P.kwargs) -> Response:
+            result = view(*args, **kwargs)
+            response = write(result.answer)
+            request_state().report = result.report
+            if result.report.dropped or result.report.fallback is not None:
+                response.headers.update(_headers(result.report))
+            return response
+
+        return respond
+
+    return decorate
+
+
+def _headers(report: CallReport) -> dict[str, str]:
+    headers = {}
+    if report.dropped:
+        # Named for the caller, who would not know otherwise.
+        named = map(header_safe, report.dropped[:_MAX_NAMED])
+        headers["x-dropped-params"] = ",".join(named)
+    if (fallback := report.fallback) is not None:
+        requested = f"{fallback.requested_upstream}/{fallback.requested_model}"
+        used = f"{fallback.used_upstream}/{fallback.used_model}"
+        headers["x-fallback-from"] = header_safe(requested)
+        headers["x-fallback-to"] = header_safe(used)
+        headers["x-fallback-reason"] = fallback.reason
+    return headers
+
+
+def header_safe(name: str) -> str:
+    """Return a name that a caller chose, cut and without characters that a header cannot hold."""
+    return "".join(c if c.isascii() and c.isprintable() and c != "," else "?" for c in name)[
+        :_MAX_NAME
+    ]
