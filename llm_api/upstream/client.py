@@ -30,7 +30,6 @@ from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, r
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
-from llm_api.upstream.resilience.concurrency import ConcurrencyLimit
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning
@@ -76,10 +75,9 @@ class UpstreamClient:
         self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
         self._behavior = behavior
         self._timeouts = timeouts
-        self._must_end = watch.drain.is_over
+        self._must_end = watch.drain.is_expired
         self._profile = profile
         self._policy = policy or RetryPolicy()
-        self._limit = ConcurrencyLimit(behavior.max_concurrency, behavior.queue_timeout)
         pool_size = min(behavior.max_concurrency, _MAX_IDLE_CONNECTIONS)
         self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
         self._sender = RequestSender(self.name, self._endpoints)
@@ -94,7 +92,9 @@ class UpstreamClient:
             [
                 PooledEndpoint(name, transport(endpoint), self._policy.new_breaker())
                 for name, endpoint in zip(names, plan.endpoints, strict=True)
-            ]
+            ],
+            self._behavior.max_concurrency,
+            self._behavior.queue_timeout,
         )
 
     def new_call(
@@ -128,7 +128,7 @@ class UpstreamClient:
         A model that has spent all its tokens on reasoning is asked once more, without it.
         """
         prepared = self._prepare(model, request, model_was_named=model_was_named)
-        with _api_errors(call), self._limit.taken(call):
+        with _api_errors(call), self._endpoints.slot(call):
             completion = self._run(call, partial(self._attempt, prepared, call))
             if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
@@ -180,7 +180,7 @@ class UpstreamClient:
     ) -> Generator[list[bytes]]:
         """Yield the batches of a streamed answer; the first has a chunk."""
         with _api_errors(call), ExitStack() as stack:
-            stack.enter_context(self._limit.taken(call))
+            stack.enter_context(self._endpoints.slot(call))
             response, permit = self._run(call, partial(self._sender.open, request, call, stack))
             batches = self._read_stream(response, answer)
             first = first_of(batches)

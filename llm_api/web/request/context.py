@@ -15,7 +15,7 @@ from llm_api.domain.calls import Caller, CallReport, never
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
-from llm_api.runtime.deadlines import DeadlineWatcher, has_hung_up
+from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.keys.service import KeyService
@@ -99,7 +99,7 @@ def caller() -> Caller:
     return Caller(
         state.request_id,
         rule,
-        never if client is None else lambda: has_hung_up(client) and not is_awaited(),
+        never if client is None else lambda: is_disconnected(client) and not is_awaited(),
         _time_limit(is_streamed=state.is_streamed),
         _usage_tags(() if key is None else key.tags),
         _lineage_id(),
