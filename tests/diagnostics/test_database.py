@@ -8,9 +8,9 @@ import pytest
 import redis
 from sqlalchemy import NullPool, create_engine, func, make_url, select
 
-from llm_api.diagnostics.database import spool_folder, spool_space
+from llm_api.diagnostics.spool import spool_folder, spool_space
 from llm_api.storage.sql.tables import metadata
-from tests.diagnostics.examining import run_sql, said_of_database, said_of_limiter
+from tests.diagnostics.checking import run_sql, said_of_database, said_of_limiter
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.schema import give_schema
 from tests.support.servers import PostgresServer, ValkeyServer

@@ -20,6 +20,7 @@ from llm_api.domain.calls import Timeouts
 from llm_api.services.keys.service import KeyService
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.storage.factory import open_key_store
+from llm_api.storage.threads import StoreThreads
 from tests.conftest import SettingsOf
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import (
@@ -171,7 +172,7 @@ def test_what_depends_on_a_failed_check_is_skipped(
 
     seen = visit_of()
 
-    assert seen.line("fast JSON mode") == "skipped fast JSON mode fast key must be right first."
+    assert seen.line("fast JSON mode") == "skipped fast JSON mode fast key must pass first."
     assert len(upstream.requests) == 1
 
 
@@ -200,7 +201,7 @@ def test_a_host_name_that_nobody_knows_is_named(visit_of: VisitOf) -> None:
     assert seen.line("fast DNS").startswith("FAIL")
     assert "llm.invalid" in seen.line("fast DNS")
     assert "could not be resolved" in seen.line("fast DNS")
-    assert seen.line("fast TLS") == "skipped fast TLS fast DNS must be right first."
+    assert seen.line("fast TLS") == "skipped fast TLS fast DNS must pass first."
 
 
 def test_an_upstream_without_a_list_of_models_is_fine(
@@ -397,9 +398,9 @@ def test_a_usage_store_that_is_not_there_is_found(visit_of: VisitOf) -> None:
 @pytest.mark.parametrize(
     ("env", "keys", "line"),
     [
-        ({}, [], "WARN keys Every call needs a key, and there is none that opens anything."),
-        ({}, [True], "WARN keys Every call needs a key, and there is none that opens anything."),
-        ({}, [True, False], "ok keys 1 of 2 keys open the service."),
+        ({}, [], "WARN keys Every call needs a key, and there is no valid one."),
+        ({}, [True], "WARN keys Every call needs a key, and there is no valid one."),
+        ({}, [True, False], "ok keys 1 of 2 keys are valid."),
         ({"API_KEYS": f"ci={secrets.token_hex(20)}"}, [], "ok keys There are keys in the"),
     ],
     ids=["none", "a disabled one", "a good one", "one of the environment"],
@@ -407,7 +408,7 @@ def test_a_usage_store_that_is_not_there_is_found(visit_of: VisitOf) -> None:
 def test_required_keys_must_be_there(
     env: dict[str, str], keys: list[bool], line: str, visit_of: VisitOf, settings_of: SettingsOf
 ) -> None:
-    service = KeyService(open_key_store(settings_of({}).database_url), lambda act: act())
+    service = KeyService(open_key_store(settings_of({}).database_url), StoreThreads(1))
     for is_disabled in keys:
         issued = service.issue(ApiKey("", "shop"))
         if is_disabled:
@@ -488,7 +489,7 @@ def test_a_check_that_breaks_hides_no_other() -> None:
 
     checks = [doctor.Check("one", broken), doctor.Check("two", lambda: ok("fine"))]
 
-    (_, first), (_, second) = doctor.examine([checks]).findings
+    (_, first), (_, second) = doctor.run_checks([checks]).results
 
     assert "RuntimeError" in first.found
     assert "canary" not in first.found
@@ -504,10 +505,10 @@ def test_a_check_without_an_end_is_given_up() -> None:
 
     checks = [doctor.Check("one", endless), doctor.Check("two", endless)]
 
-    findings = doctor.examine([checks], overall=0.2).findings
+    results = doctor.run_checks([checks], timeout=0.2).results
     end.set()
 
-    assert [finding.state for _, finding in findings] == ["FAIL", "skipped"]
+    assert [result.state for _, result in results] == ["FAIL", "skipped"]
 
 
 @pytest.mark.parametrize(

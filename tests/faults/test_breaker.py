@@ -160,7 +160,7 @@ def test_c33_flood_of_client_disconnects(gateway: Gateway, path: str) -> None:
     wait_until(lambda: not gateway.upstream.open_connections, PATIENCE, "they are let go")
 
     assert gateway.succeed(path) == (1, ("ok", None, 1))
-    rows = gateway.rows("model_asked", model)
+    rows = gateway.rows("requested_model", model)
     assert [row["status"] for row in rows] == ["client_closed"] * 30
 
 

@@ -41,7 +41,7 @@ def inside():
     services = app.extensions["llm_api"]
     app.extensions["llm_api_spool"].flush()
     return {{
-        "places": services.catalogue.route(None).upstream._limit._free._value,
+        "places": services.catalogue.route(None).upstream._endpoints.limit.free,
         "free": gate._free,
         "queued": len(gate._waiting),
         "watched": len(services.watch._watched),
@@ -141,7 +141,7 @@ def row_of(service: Service, answer: LiveAnswer) -> dict[str, Any]:
 
 def rows_of_models(service: Service, *models: str) -> list[dict[str, Any]]:
     """Wait for the usage rows of calls, each to a model that nobody else names."""
-    return _rows(service, "model_asked", models)
+    return _rows(service, "requested_model", models)
 
 
 def _rows(service: Service, column: str, values: Sequence[object]) -> list[dict[str, Any]]:

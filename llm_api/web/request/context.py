@@ -15,11 +15,11 @@ from llm_api.domain.calls import Caller, CallReport, never
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
-from llm_api.runtime.deadlines import DeadlineWatcher, has_hung_up
+from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.keys.service import KeyService
-from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.reports import ReportService
@@ -88,14 +88,10 @@ def services() -> Services:
     return cast("Services", current_app.extensions[EXTENSION])
 
 
-def request_state() -> RequestState:
-    """Return the state of the current request."""
-    return cast("RequestState", g.request_state)
-
-
 def caller() -> Caller:
     """Return who sent the current request; raises InvalidRequest for wrong labels."""
-    state, key = request_state(), request_state().key
+    state: RequestState = g.request_state
+    key = state.key
     rule = request.url_rule.rule if request.url_rule else request.path
     client = request.environ.get("gunicorn.socket")
     # Flask forgets `g` before a stream's first event is asked for.
@@ -103,7 +99,7 @@ def caller() -> Caller:
     return Caller(
         state.request_id,
         rule,
-        never if client is None else lambda: has_hung_up(client) and not is_awaited(),
+        never if client is None else lambda: is_disconnected(client) and not is_awaited(),
         _time_limit(is_streamed=state.is_streamed),
         _usage_tags(() if key is None else key.tags),
         _lineage_id(),
