@@ -13,7 +13,7 @@ CONSTANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "body": ("llm_api.web.request.body:BODY_TIMEOUT",),
         "silence": ("llm_api.upstream.client:SILENCE", "llm_api.web.idempotency:SILENCE"),
         "silence_check": ("llm_api.upstream.client:_TICK_S",),
-        "retry_window": ("llm_api.upstream.resilience.retry_budget:WINDOW_S",),
+        "retry_window": ("llm_api.upstream.resilience.retry_policy:WINDOW_S",),
         "open_circuit": ("llm_api.upstream.resilience.circuit_breaker:OPEN_S",),
         "fresh_key": ("llm_api.services.keys.authenticator:FRESH_S",),
         "away_counts": ("llm_api.services.quotas.rate_counter:_PAUSE_S",),
