@@ -86,7 +86,7 @@ class ApiChecks:
         if answer.status == 403:
             return fail(
                 "The upstream knows the key and forbids it this call (403).",
-                "Give the key the right to this model in the vendor's console, and see whether"
+                "Give the key access to this model in the vendor's console, and see whether"
                 " this machine's address is allowed.",
             )
         return fail(

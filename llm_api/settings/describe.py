@@ -67,7 +67,7 @@ def _text(setting: Setting) -> str:
 
 
 def main() -> None:
-    """Print what the command line asks for."""
+    """Print the tables, or the example."""
     parser = argparse.ArgumentParser(prog="python -m llm_api.settings.describe")
     parser.add_argument("--env", action="store_true", help="print config/example.env")
     sys.stdout.write(env_text() if parser.parse_args().env else markdown())
