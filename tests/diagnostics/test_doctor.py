@@ -20,7 +20,6 @@ from llm_api.domain.calls import Timeouts
 from llm_api.services.keys.service import KeyService
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.storage.factory import open_key_store
-from llm_api.storage.sql import migrate
 from tests.conftest import SettingsOf
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import (
@@ -35,6 +34,7 @@ from tests.support.replies import (
     redirect,
     sse,
 )
+from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 from tests.support.visit import Visit, capable, dated, visit
 from tests.support.wire import response_bytes
@@ -47,7 +47,7 @@ HTML = response_bytes(200, b"<html>Welcome</html>", [("Content-Type", "text/html
 def visit_of(settings_of: SettingsOf, upstream_env: dict[str, str], tmp_path: Path) -> VisitOf:
     """Run the doctor on a good set-up, changed by some settings."""
     (tmp_path / "root" / "migrations").symlink_to(PROJECT_ROOT / "migrations")
-    migrate.upgrade(settings_of({}).database_url, PROJECT_ROOT)
+    give_schema(settings_of({}).database_url)
 
     def run(env: Mapping[str, str] = {}, *arguments: str) -> Visit:
         return visit(settings_of({**upstream_env, **env}), *arguments)
@@ -462,7 +462,7 @@ def test_the_command_leaves_no_usage_row(
     settings_of: SettingsOf, upstream: ScriptedUpstream, upstream_env: dict[str, str]
 ) -> None:
     database = settings_of({}).database_url
-    migrate.upgrade(database, PROJECT_ROOT)
+    give_schema(database)
     upstream.script(*[answer_with(capable)] * 9)
 
     done = subprocess.run(

@@ -27,11 +27,6 @@ class Destination:
     longer_context: "Destination | None" = None
     limits: Limits = field(default_factory=Limits)
 
-    @property
-    def model_was_named(self) -> bool:
-        """Whether it was the caller who chose this model."""
-        return self.requested_model is not None
-
 
 class Catalogue:
     """Knows the models; a name that is not listed goes to the fast upstream as it is."""

@@ -7,14 +7,14 @@ send something. Only the routes of keys ask for an admin's always.
 
 import re
 
-from flask import Flask, request
+from flask import Flask, g, request
 from werkzeug.routing import Rule
 
 from llm_api.errors import ApiError, Forbidden, Unauthorized
 from llm_api.services.keys.authenticator import KeyAuthenticator
 from llm_api.web import health
 from llm_api.web.console import pages
-from llm_api.web.request.context import client_address, request_state
+from llm_api.web.request.context import client_address
 
 ADMIN = "Keys"  # the name of the blueprint that is for admins alone
 # They have nothing that costs anything, and nothing of anybody's.
@@ -47,14 +47,14 @@ class AccessControl:
             return
         header = request.environ.get("HTTP_AUTHORIZATION")
         if header and (found := _BEARER.fullmatch(header)):
-            request_state().key = self._ring.find(found[1], client_address())
+            g.request_state.key = self._ring.find(found[1], client_address())
 
     def _require(self) -> None:
         """Let the current request pass; raises Unauthorized or Forbidden."""
         # A browser asks with OPTIONS before it sends the key.
         if self._is_open(request.url_rule) or request.method == "OPTIONS":
             return
-        key = request_state().key
+        key = g.request_state.key
         if key is None:
             raise _unknown(is_presented=bool(request.environ.get("HTTP_AUTHORIZATION")))
         if request.blueprint == ADMIN and not key.is_admin:

@@ -1,16 +1,13 @@
 """Limits the rate of requests with flask-limiter: one budget a caller over all routes."""
 
-import math
-
-from flask import Flask, request
+from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
-from llm_api.domain.access import LimitState
 from llm_api.services.quotas.exceeded import over_rate
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
 from llm_api.web import health
-from llm_api.web.request.context import client_address, request_state
+from llm_api.web.request.context import RequestState, client_address
 
 _STRATEGY = "sliding-window-counter"
 # A Redis that accepts and says nothing would hold every request for ever.
@@ -45,7 +42,7 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
         """Count the current request; raises RateLimited."""
         if request.blueprint == health.blueprint.name:
             return
-        state = request_state()
+        state: RequestState = g.request_state
         key = state.key
         who, scope = (key.id, "key") if key is not None else (client_address(), "address")
         text = (key.limits.requests if key is not None else None) or rate_limit
@@ -56,23 +53,3 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
 
     app.before_request(check)
     return limiter, counter
-
-
-def limit_headers(kind: str, state: LimitState) -> dict[str, str]:
-    """Tell of a limit of requests or tokens in OpenAI's names and form."""
-    return {
-        f"x-ratelimit-limit-{kind}": str(state.limit),
-        f"x-ratelimit-remaining-{kind}": str(state.remaining),
-        f"x-ratelimit-reset-{kind}": _duration(state.reset_in),
-    }
-
-
-def _duration(seconds: float) -> str:
-    """Write a time as OpenAI does: `12ms`, `1s`, `6m0s`, `1h0m0s`."""
-    if seconds < 1:
-        return f"{max(0, math.ceil(seconds * 1000))}ms"
-    minutes, rest = divmod(math.ceil(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours}h{minutes}m{rest}s"
-    return f"{minutes}m{rest}s" if minutes else f"{rest}s"

@@ -5,14 +5,15 @@ import io
 from collections.abc import Sequence
 from dataclasses import replace
 
-from flask import Response
+from flask import Response, g
 
+from llm_api.domain.access import ApiKey
 from llm_api.domain.timestamps import utc_text
 from llm_api.domain.usage import UsageQuery
 from llm_api.errors import Forbidden
 from llm_api.services.usage.report_query import ReportRequest
 from llm_api.services.usage.reports import table_rows, to_dict
-from llm_api.web.request.context import request_state, services
+from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
 from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema, UsageReportSchema
 from llm_api.web.smorest import Blueprint
@@ -36,7 +37,7 @@ def usage(wanted: ReportRequest) -> Response:
 
 def _visible_to_caller(query: UsageQuery) -> UsageQuery:
     """Restrict a report to the caller's own calls; raises Forbidden."""
-    key = request_state().key
+    key: ApiKey | None = g.request_state.key
     if key is None or key.is_admin:
         return query
     if query.filters.get("key", key.id) != key.id:

@@ -102,7 +102,7 @@ def test_nobody_gets_in_with_a_wrong_key(
     assert upstream.connections == 0
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     scheme=st.sampled_from(["Bearer ", "bearer  ", "Bearer", "", "Basic "]),
     token=st.one_of(
