@@ -13,7 +13,8 @@ _REFUSED = (
 )
 _SPACES = r" \xa0\u1680\u2000-\u200a\u202f\u205f\u3000"
 PRINTABLE = f"^[^{_REFUSED}]*$"
-PRINTABLE_AND_VISIBLE = f"^[^{_REFUSED}]*[^{_REFUSED}{_SPACES}][^{_REFUSED}]*$"
+# Matched in linear time: the classes in front of and at the first letter have nothing in common.
+PRINTABLE_AND_VISIBLE = f"^[{_SPACES}]*[^{_REFUSED}{_SPACES}][^{_REFUSED}]*$"
 _is_refused = re.compile(f"[{_REFUSED}]").search
 # Lone surrogates can be written in JSON, and cannot be encoded in a response.
 _replaced = re.compile(f"[{_REFUSED}\ud800-\udfff]").sub

@@ -11,6 +11,7 @@ from llm_api.domain.access import LimitState
 from llm_api.domain.calls import Timing
 from llm_api.observability.logging import new_request_id
 from llm_api.web.middleware.load_shedding import QUEUED
+from llm_api.web.middleware.write_timeout import PIECE_BYTES, with_write_timeout
 from llm_api.web.request.context import RequestState
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,8 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
+    if response.is_streamed or (response.content_length or 0) > PIECE_BYTES:
+        response = with_write_timeout(response)
     state: RequestState = g.request_state
     headers = response.headers
     # Modern OpenAI SDKs read the first, 0.28 the second.

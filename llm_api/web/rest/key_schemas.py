@@ -9,62 +9,43 @@ from llm_api.services.keys import formats
 from llm_api.services.keys.formats import TextFormat
 from llm_api.web.schema_fields import (
     MESSAGES,
-    StrictBoolean,
-    StrictInteger,
-    StrictString,
-    out_of_range,
-    wrong_type,
+    VISIBLE,
+    Boolean,
+    Integer,
+    ShortList,
+    String,
+    length,
+    within,
 )
 from llm_api.web.smorest import StrictSchema
 
 _MANY = 1_000_000_000
 
 
-class FormattedField(StrictString):
+class FormattedField(String):
     """A text in one of the formats of `services.keys.formats`."""
 
-    def __init__(self, text_format: TextFormat, **kwargs: Any) -> None:
+    def __init__(self, text_format: TextFormat, **options: Any) -> None:
         """Accept texts in a format."""
         if text_format.pattern is not None:
-            kwargs["metadata"] = {"pattern": text_format.pattern} | kwargs.get("metadata", {})
-        super().__init__(at_least=1, at_most=text_format.at_most, **kwargs)
+            options["metadata"] = {"pattern": text_format.pattern} | options.get("metadata", {})
+        rules = [length(1, text_format.at_most), VISIBLE]
+        super().__init__(validate=rules, post_load=self._read, **options)
         self._format = text_format
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **options)
+    def _read(self, text: str) -> Any:
         try:
             return self._format(text)
         except ValueError:
-            raise out_of_range(self._format.expected) from None
+            raise ma.ValidationError(f"must be {self._format.expected}.") from None
 
 
-class ShortListField(ma.fields.List[Any]):
-    """A list whose length is checked before its items."""
-
-    default_error_messages = MESSAGES
-
-    def __init__(
-        self, item: FormattedField, *, at_least: int = 0, at_most: int, **kwargs: Any
-    ) -> None:
-        """Accept lists of `at_least` to `at_most` items."""
-        described = {"minItems": at_least, "maxItems": at_most, **kwargs.pop("metadata", {})}
-        super().__init__(item, metadata=described, **kwargs)
-        self._at_least, self._at_most = at_least, at_most
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
-        if not isinstance(value, list):
-            raise wrong_type("a list")
-        if not self._at_least <= len(value) <= self._at_most:
-            raise out_of_range(f"a list of {self._at_least} to {self._at_most} items")
-        return tuple(super()._deserialize(value, attr, data, **options))
+def _limit() -> Integer:
+    return Integer(validate=within(1, _MANY), allow_none=True)
 
 
-def _limit() -> StrictInteger:
-    return StrictInteger(minimum=1, maximum=_MANY, allow_none=True)
-
-
-def _allowed(text_format: TextFormat, what: str) -> ShortListField:
-    return ShortListField(
+def _allowed(text_format: TextFormat, what: str) -> ShortList:
+    return ShortList(
         FormattedField(text_format),
         at_least=1,
         at_most=formats.MAX_LISTED,
@@ -100,16 +81,16 @@ class KeyChangeSchema(StrictSchema):
         allow_none=True,
         metadata={"description": f"{formats.END.expected}; null for never.", "example": "90d"},
     )
-    is_admin = StrictBoolean()
+    is_admin = Boolean()
     models = _allowed(formats.MODEL, "models")
     routes = _allowed(formats.ROUTE, "routes")
     limits = ma.fields.Nested(LimitsSchema, error_messages=MESSAGES)
-    budgets = ShortListField(
+    budgets = ShortList(
         FormattedField(formats.BUDGET),
         at_most=formats.MAX_LISTED,
         metadata={"example": ["5 CNY/day", "100000 tokens/month"]},
     )
-    tags = ShortListField(
+    tags = ShortList(
         FormattedField(formats.TAG),
         at_most=formats.MAX_TAGS,
         metadata={"description": "Labels for all of its calls."},

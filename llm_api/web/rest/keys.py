@@ -6,7 +6,6 @@ from flask import Response
 
 from llm_api.domain.access import ApiKey
 from llm_api.services.keys.service import IssuedKey
-from llm_api.web.request.authentication import ADMIN
 from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
 from llm_api.web.rest.key_schemas import (
@@ -20,7 +19,11 @@ from llm_api.web.rest.key_schemas import (
 from llm_api.web.smorest import BODY_ERRORS, SECURITY, Blueprint
 
 blueprint = Blueprint(
-    ADMIN, __name__, url_prefix="/api/v1/keys", description="API keys, for an admin's key."
+    "Keys",
+    __name__,
+    is_admin=True,
+    url_prefix="/api/v1/keys",
+    description="API keys, for an admin's key.",
 )
 
 _EXAMPLE = {"name": "shop", "expires": "90d", "limits": {"requests": "60/minute"}}

@@ -6,6 +6,7 @@ from typing import Any
 
 import marshmallow as ma
 
+from llm_api.domain.safe_text import PRINTABLE
 from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery
 from llm_api.services.usage.report_query import (
     DEFAULT_DAYS,
@@ -17,7 +18,7 @@ from llm_api.services.usage.report_query import (
     MAX_PAGE_SIZE,
     ReportRequest,
 )
-from llm_api.web.schema_fields import FieldProblem, StrictString, out_of_range
+from llm_api.web.schema_fields import String, one_of, printable
 from llm_api.web.smorest import StrictSchema
 
 _YEARS = (2000, 2999)
@@ -32,11 +33,11 @@ class _QueryField(ma.fields.Field[Any]):
     ) -> Any:
         """Return the value; raises ValidationError."""
         if isinstance(value, list):
-            raise ma.ValidationError([FieldProblem("must be given once.", "out_of_range")])
+            raise ma.ValidationError("must be given once.")
         return super().deserialize(value, attr, data, **options)
 
 
-class _Text(_QueryField, StrictString):
+class _Text(_QueryField, String):
     """A text of printable characters."""
 
 
@@ -48,11 +49,11 @@ class _Hour(_QueryField, ma.fields.String):
             moment = datetime.fromisoformat(value)
             moment = moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
         except (ValueError, OverflowError):
-            raise out_of_range(_EXPECTED_HOUR) from None
+            raise _out_of_range(_EXPECTED_HOUR) from None
         if (moment.minute, moment.second, moment.microsecond) != (0, 0, 0):
-            raise out_of_range(_EXPECTED_HOUR)
+            raise _out_of_range(_EXPECTED_HOUR)
         if not _YEARS[0] <= moment.year <= _YEARS[1]:
-            raise out_of_range(f"in the years {_YEARS[0]} to {_YEARS[1]}")
+            raise _out_of_range(f"in the years {_YEARS[0]} to {_YEARS[1]}")
         return moment
 
 
@@ -64,7 +65,9 @@ class _Dimensions(_QueryField, ma.fields.String):
         names = [name for name in names if name]
         is_repeated = len(set(names)) < len(names) or {"hour", "day"} <= set(names)
         if is_repeated or set(names) - set(GROUPS):
-            raise out_of_range(f"some of {', '.join(GROUPS)}, once each, and not both hour and day")
+            raise _out_of_range(
+                f"some of {', '.join(GROUPS)}, once each, and not both hour and day"
+            )
         return tuple(names)
 
 
@@ -79,8 +82,12 @@ class _Count(_QueryField, ma.fields.Integer):
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:  # noqa: ARG002  # marshmallow's signature
         is_number = value.isascii() and value.isdecimal() and len(value) < 10
         if not is_number or not 1 <= int(value) <= self._at_most:
-            raise out_of_range(f"a whole number from 1 to {self._at_most}")
+            raise _out_of_range(f"a whole number from 1 to {self._at_most}")
         return int(value)
+
+
+def _out_of_range(expected: str) -> ma.ValidationError:
+    return ma.ValidationError(f"must be {expected}.")
 
 
 def _described(text: str) -> dict[str, str]:
@@ -88,7 +95,8 @@ def _described(text: str) -> dict[str, str]:
 
 
 def _filter(name: str) -> _Text:
-    return _Text(is_printable=True, metadata=_described(f"Only calls of this {name}."))
+    described = {"pattern": PRINTABLE, **_described(f"Only calls of this {name}.")}
+    return _Text(validate=printable(), metadata=described)
 
 
 class UsageReportArgumentsSchema(StrictSchema):
@@ -110,7 +118,7 @@ class UsageReportArgumentsSchema(StrictSchema):
         MAX_PAGE_SIZE, load_default=DEFAULT_PAGE_SIZE, metadata=_described("Groups a page.")
     )
     format = _Text(
-        choices=FORMATS,
+        validate=one_of(FORMATS),
         load_default=FORMATS[0],
         metadata=_described("json, or csv for all groups as a table."),
     )
@@ -127,10 +135,9 @@ class UsageReportArgumentsSchema(StrictSchema):
         until = values.get("until", today + timedelta(days=1))
         since = values.get("since", until - timedelta(days=DEFAULT_DAYS))
         if not timedelta(0) < until - since <= timedelta(days=MAX_DAYS):
-            problem = FieldProblem(
-                f"must be before until, by {MAX_DAYS} days at most.", "out_of_range"
+            raise ma.ValidationError(
+                {"since": [f"must be before until, by {MAX_DAYS} days at most."]}
             )
-            raise ma.ValidationError({"since": [problem]})
         filters = {name: values[name] for name in USAGE_DIMENSIONS if name in values}
         query = UsageQuery(since, until, values.get("group_by", ()), filters)
         return ReportRequest(query, values["page"], values["page_size"], values["format"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_api.services.prompts.improvements import improvements
+from llm_api.services.prompts.checks.additions import improvements
 
 DETAILS = "Enhanced visual details"
 COMPOSITION = "Improved composition structure"

@@ -1,11 +1,11 @@
-"""Puts a prompt together from the user's own words, a style, a camera move and chosen phrases."""
+"""Composes a prompt from the user's own words, a style and phrases of ours."""
 
 import re
 from collections.abc import Sequence
 
-from llm_api.services.prompts.strategies.facets import Phrase
+from llm_api.services.prompts.enrichment.facets import Phrase
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.text.phrasing import has_sentences, is_ended, joined
+from llm_api.services.prompts.text import has_sentences, is_ended, joined
 
 
 def composed(task: Task, phrases: Sequence[Phrase]) -> str:
@@ -25,22 +25,22 @@ def tidied(task: Task) -> str:
 
 
 def scenes_of(task: Task) -> frozenset[str]:
-    """Tell what the locks say of the scene, for the choice of phrases."""
-    locks = task.locks
-    several = len(locks.objects) > 1 or locks.counts or locks.relations
-    known = {"alive": locks.has_animate or locks.mentions_person, "group": bool(several)}
+    """Return what the constraints say of the scene, for the choice of phrases."""
+    found = task.constraints
+    has_several = len(found.objects) > 1 or found.counts or found.relations
+    known = {"alive": found.has_animate or found.mentions_person, "group": bool(has_several)}
     return frozenset(name for name, is_so in known.items() if is_so)
 
 
 def named_style(style: str, language: str) -> str:
-    """Return a style's name as one that says that it is a style."""
+    """Return a style's name with the word "style" (风格) in it."""
     if language == "zh":
         return style if style.endswith(("风格", "风")) else f"{style}风格"
     return style if style.casefold().endswith("style") else f"{style} style"
 
 
 def _with_style(task: Task, texts: Sequence[str]) -> tuple[str, Sequence[str]]:
-    """Name the style in the first sentence: behind the only one, or before the first of several."""
+    """Put the style into the first sentence: before sentences, or behind a fragment."""
     style, prompt = task.wanted.style, task.source
     if not style or _names(prompt, style):
         return prompt, texts
@@ -52,7 +52,7 @@ def _with_style(task: Task, texts: Sequence[str]) -> tuple[str, Sequence[str]]:
 
 
 def _names(prompt: str, style: str) -> bool:
-    """Whether a prompt has the style as words of its own, and not as a part of others."""
+    """Whether a prompt has the style as whole words."""
     words = re.escape(style.casefold())
     edges = rf"(?<![a-z0-9]){words}(?![a-z0-9])" if style.isascii() else words
     return bool(re.search(edges, prompt.casefold()))

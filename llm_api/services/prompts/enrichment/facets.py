@@ -14,7 +14,7 @@ _DRAWN = "drawn"
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Something to add, in English and Chinese; wrong in some scenes, right in some others only."""
+    """Words to add, in English and Chinese; excluded from some scenes, or for some scenes only."""
 
     en: str
     zh: str
@@ -22,7 +22,7 @@ class Phrase:
     only_in: frozenset[str]
 
     def fits(self, scenes: frozenset[str]) -> bool:
-        """Tell whether it is right for a prompt of these scenes."""
+        """Whether it suits a prompt of these scenes."""
         return scenes.isdisjoint(self.not_in) and (
             not self.only_in or not scenes.isdisjoint(self.only_in)
         )
@@ -30,7 +30,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """One kind of detail; `already` finds the words of a prompt that has it."""
+    """A kind of detail; `already` matches the words of a prompt that has it."""
 
     name: str
     phrases: Sequence[Phrase]
@@ -39,7 +39,7 @@ class Facet:
 
     @property
     def pattern(self) -> str:
-        """A regular expression that matches one of the phrases."""
+        """A regular expression that matches any of the phrases."""
         return "(" + "|".join(phrase.en for phrase in self.phrases) + ")"
 
 
@@ -59,15 +59,15 @@ class Facets:
     """Everything in `facets.toml`."""
 
     def __init__(self) -> None:
-        """Read it."""
+        """Read the file."""
         text = resources.files(__package__).joinpath("facets.toml").read_text("utf-8")
         table = tomllib.loads(text)
         kinds = ("image", "video")
         self.version = hashlib.sha256(text.encode()).hexdigest()[:8]
         self._scenes = {name: re.compile(words) for name, words in table["scenes"].items()}
-        self._facets = {kind: [_facet(one) for one in table[kind]] for kind in kinds}
+        self._facets = {kind: [_facet(row) for row in table[kind]] for kind in kinds}
         self.examples = {
-            kind: [self._example(kind, one) for one in table[f"{kind}_example"]] for kind in kinds
+            kind: [self._example(kind, row) for row in table[f"{kind}_example"]] for kind in kinds
         }
 
     def _example(self, kind: str, table: Mapping[str, Any]) -> Example:
@@ -77,19 +77,22 @@ class Facets:
     def open_for(self, kind: str, text: str, known: frozenset[str]) -> Sequence[Facet]:
         """Return the facets that a prompt leaves open, with the phrases that fit it.
 
-        `known` are scenes that are known of it beside those which its words tell.
+        Args:
+            kind: `image` or `video`.
+            text: the prompt.
+            known: scenes that it has besides those found by its words.
         """
-        told = (name for name, words in self._scenes.items() if words.search(text))
-        scenes = known.union(told)
+        found = (name for name, words in self._scenes.items() if words.search(text))
+        scenes = known.union(found)
         fitting = [
-            replace(facet, phrases=[one for one in facet.phrases if one.fits(scenes)])
+            replace(facet, phrases=[phrase for phrase in facet.phrases if phrase.fits(scenes)])
             for facet in self._facets[kind]
             if not facet.already.search(text) and not (facet.is_optical and _DRAWN in scenes)
         ]
         return [facet for facet in fitting if facet.phrases]
 
     def added(self, kind: str, original: str, rewrite: str) -> Sequence[str]:
-        """Return the names of the facets that a rewrite has words for and its original has not."""
+        """Return the names of the facets for which a rewrite has words that its original lacks."""
         return [
             facet.name
             for facet in self._facets[kind]
@@ -99,19 +102,19 @@ class Facets:
 
 @cache
 def all_facets() -> Facets:
-    """Return the facets, read once a process."""
+    """Return the facets, read once per process."""
     return Facets()
 
 
 def _facet(table: Mapping[str, Any]) -> Facet:
     phrases = [
         Phrase(
-            one["en"],
-            one["zh"],
-            frozenset(one.get("not_in", ())),
-            frozenset(one.get("only_in", ())),
+            phrase["en"],
+            phrase["zh"],
+            frozenset(phrase.get("not_in", ())),
+            frozenset(phrase.get("only_in", ())),
         )
-        for one in table["phrases"]
+        for phrase in table["phrases"]
     ]
     already = re.compile(table["already"])
     return Facet(table["name"], phrases, already, table.get("is_optical", False))

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.services.prompts.text.cleaning import clean
+from llm_api.services.prompts.text import clean
 
 CLEANED = {
     "plain": ("a cat", "a cat"),

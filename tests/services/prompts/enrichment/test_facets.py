@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from llm_api.services.prompts.strategies.facets import all_facets
+from llm_api.services.prompts.enrichment.facets import all_facets
 from tests.services.prompts.asking import KINDS
 
 FACETS = all_facets()
