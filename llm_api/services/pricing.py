@@ -1,7 +1,7 @@
 """What a call costs: prices of `config/models.toml`, by the day, in millionths of a currency.
 
 A price for a million tokens, in units of the currency, is the same number as one for a token in
-millionths: so costs are whole millionths, and exact to half of one.
+millionths: so costs are whole millionths, exact to half a millionth.
 """
 
 from collections.abc import Mapping, Sequence
