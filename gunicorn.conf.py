@@ -37,7 +37,7 @@ worker_class = "llm_api.server.gunicorn_worker.DrainingGeventWorker"
 worker_connections = connections_within_limit(max(2_000, 2 * settings.max_calls_in_progress))
 # A worker whose loop stands still for so long is replaced. Waiting calls do not stop the loop.
 timeout = 30
-# After SIGTERM, calls in progress have so long to end; llm_api/runtime/drain.py ends the rest in good time.
+# After SIGTERM, calls in progress have so long to end; llm_api/runtime/drain.py ends the rest.
 graceful_timeout = settings.shutdown_grace
 # Longer than the 60 s for which common proxies and SDKs keep an idle connection open: the side that
 # closes first should be theirs.
@@ -45,8 +45,8 @@ keepalive = 75
 
 # No header may move the application to another path: `SCRIPT_NAME: /zz` made every answer a 500.
 forwarder_headers = ""
-# By default, whoever calls from this machine may say that it speaks TLS; llm_api/web/middleware/trusted_proxies.py
-# decides whom to believe.
+# By default, any client on this machine may claim to speak TLS; trust is decided in
+# llm_api/web/middleware/trusted_proxies.py.
 secure_scheme_headers = {}
 # The default opens a control socket in the home folder, which nothing here uses.
 control_socket_disable = True

@@ -21,7 +21,7 @@ from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer, events_of
 from llm_api.upstream.answers.collect import collect_chunks
-from llm_api.upstream.answers.completion import parse_answer, spent_on_reasoning
+from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.answers.relay import RelayedStream, events_in, first_of, relay
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
@@ -130,7 +130,7 @@ class UpstreamClient:
         prepared = self._prepare(model, request, model_was_named=model_was_named)
         with _api_errors(call), self._limit.taken(call):
             completion = self._run(call, partial(self._attempt, prepared, call))
-            if not prepared.wants_reasoning and spent_on_reasoning(completion):
+            if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
         if prepared.dropped:
             return replace(completion, dropped=prepared.dropped)
@@ -203,19 +203,24 @@ class UpstreamClient:
         """Put a request into the vendor's form."""
         operation = request.operation
         adapted, dropped = self._profile.adapted(request.parameters, operation)
+        wants_reasoning = asks_for_reasoning(request.parameters)
         body = {"model": model, **adapted}
         if operation is not Operation.EMBEDDINGS:
             limit = self._behavior.default_max_tokens
             if limit and not (body.get("max_tokens") or body.get("max_completion_tokens")):
                 body["max_tokens"] = limit
-            if is_streamed or self._behavior.is_always_streamed or self._sender.must_stream(model):
+            if (
+                is_streamed
+                or self._behavior.is_always_streamed
+                or model in self._sender.streamed_models
+            ):
                 body["stream"] = True
         return UpstreamRequest(
             operation,
             body,
             ErrorClassifier(self._profile.rules, operation, model_was_named),
             dropped,
-            asks_for_reasoning(request.parameters),
+            wants_reasoning,
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:
@@ -233,7 +238,7 @@ class UpstreamClient:
             return parse_answer(
                 read_body(response),
                 request.operation,
-                model=request.model,
+                model=request.body["model"],
                 classifier=request.classifier,
                 max_tokens=request.max_tokens,
             )

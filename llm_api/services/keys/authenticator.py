@@ -83,7 +83,7 @@ class KeyAuthenticator:
         elif not self._is_fresh(found):
             found = self._renewed(digest, found, is_possible=is_intact(text))
         key = found.key
-        return key if key is not None and key.is_usable(self._now()) else None
+        return key if key is not None and key.is_valid(self._now()) else None
 
     def forget(self, key_id: str) -> None:
         """Ask the store again for a key that was changed; other processes do so in a while."""

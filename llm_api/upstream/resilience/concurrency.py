@@ -20,10 +20,12 @@ class ConcurrencyLimit:
     @contextmanager
     def taken(self, call: UpstreamCall) -> Iterator[None]:
         """Hold a place for the call; raises an ApiError where it gets none."""
-        if not self._free.acquire(blocking=False):
+        has_waited = not self._free.acquire(blocking=False)
+        if has_waited:
             self._wait(call)
         try:
-            if (ending := call.ending) is not None:  # nobody looked for it while it waited
+            # Nothing watched the call while it waited.
+            if has_waited and (ending := call.ending) is not None:
                 raise ending.error
             yield
         finally:

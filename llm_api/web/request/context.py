@@ -88,14 +88,10 @@ def services() -> Services:
     return cast("Services", current_app.extensions[EXTENSION])
 
 
-def request_state() -> RequestState:
-    """Return the state of the current request."""
-    return cast("RequestState", g.request_state)
-
-
 def caller() -> Caller:
     """Return who sent the current request; raises InvalidRequest for wrong labels."""
-    state, key = request_state(), request_state().key
+    state: RequestState = g.request_state
+    key = state.key
     rule = request.url_rule.rule if request.url_rule else request.path
     client = request.environ.get("gunicorn.socket")
     # Flask forgets `g` before a stream's first event is asked for.

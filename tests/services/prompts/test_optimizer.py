@@ -145,7 +145,7 @@ def test_both_attempts_are_accounted_for(
     [row] = sink.ended
     assert (row.status, row.attempts) == ("ok", 2)
     assert (row.prompt_tokens, row.completion_tokens) == (10, 4)
-    assert [attempt["reason"] for attempt in row.tries] == ["unusable_answer", None]
+    assert [attempt["reason"] for attempt in row.attempts_detail] == ["unusable_answer", None]
 
 
 def test_two_bad_answers_are_told_in_the_row(
@@ -157,7 +157,7 @@ def test_two_bad_answers_are_told_in_the_row(
 
     [row] = sink.ended
     assert (row.status, row.http_status, row.prompt_tokens) == ("ok", 200, 10)
-    assert [attempt["reason"] for attempt in row.tries] == ["unusable_answer"] * 2
+    assert [attempt["reason"] for attempt in row.attempts_detail] == ["unusable_answer"] * 2
 
 
 def test_a_failure_can_be_an_error(
