@@ -11,10 +11,11 @@ import sys
 from functools import partial
 
 from llm_api.observability.logging import logging_config
-from llm_api.runtime.drain import begin_on_sigterm
+from llm_api.runtime.drain import drain_on_sigterm
 from llm_api.runtime.file_limits import connections_within_limit
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
+from llm_api.storage.redis import is_shared
 from llm_api.upstream.bundled.model import BundledModel
 
 try:
@@ -29,15 +30,16 @@ bind = settings.bind
 workers = settings.web_concurrency
 
 # A waiting call costs a greenlet instead of a thread: slow upstreams and slow or hostile clients
-# hold nothing, and a full core degrades evenly (docs/decisions/0002-gevent.md).
+# occupy nothing, and a full core degrades evenly (docs/decisions/0002-gevent.md).
 worker_class = "llm_api.server.gunicorn_worker.DrainingGeventWorker"
 # Calls and idle connections a worker holds at once, as far as its file descriptors go; others wait
 # in the kernel's queue. 2,000 waiting calls need about 170 MiB. Those over MAX_CALLS_IN_PROGRESS
-# must get in as well: a refusal is told to nobody who waits outside.
+# must get in as well: a client that waits in the kernel's queue cannot be refused.
 worker_connections = connections_within_limit(max(2_000, 2 * settings.max_calls_in_progress))
 # A worker whose loop stands still for so long is replaced. Waiting calls do not stop the loop.
 timeout = 30
-# After SIGTERM, calls in progress have so long to end; llm_api/runtime/drain.py ends the rest.
+# After SIGTERM, calls in progress have so long to end; llm_api/runtime/drain.py ends the rest a
+# little earlier.
 graceful_timeout = settings.shutdown_grace
 # Longer than the 60 s for which common proxies and SDKs keep an idle connection open: the side that
 # closes first should be theirs.
@@ -45,12 +47,12 @@ keepalive = 75
 
 # No header may move the application to another path: `SCRIPT_NAME: /zz` made every answer a 500.
 forwarder_headers = ""
-# By default, any client on this machine may claim to speak TLS; trust is decided in
-# llm_api/web/middleware/trusted_proxies.py.
+# gunicorn's default believes any client on this machine that says it speaks TLS;
+# llm_api/web/middleware/trusted_proxies.py decides whom to believe.
 secure_scheme_headers = {}
-# The default opens a control socket in the home folder, which nothing here uses.
+# The default opens a control socket in the home folder, which this service has no use for.
 control_socket_disable = True
-# So long may it take to find out whether the settings are right that a SIGHUP brings.
+# Seconds for checking the new settings at a SIGHUP.
 CHECK_TIMEOUT = 30
 CHECK = [sys.executable, "-m", "flask", "--app", "wsgi", "check-config"]
 # Each request is logged once, by the application, with its id.
@@ -63,8 +65,8 @@ def on_starting(server):
     """Start the bundled model where no upstream is configured; it loads while workers start."""
     _check_access(server)
     _check_connections(server)
-    server.reload = partial(_reload_if_right, server, server.reload)
-    if workers > 1 and settings.ratelimit_storage_uri.startswith("memory"):
+    server.reload = partial(_reload_if_valid, server, server.reload)
+    if workers > 1 and not is_shared(settings.ratelimit_storage_uri):
         server.log.warning(
             "RATELIMIT_STORAGE_URI is memory://: each of the %d workers counts for itself, so that"
             " a client has up to %d times its limits. Redis counts exactly.",
@@ -82,18 +84,18 @@ def on_starting(server):
 
 
 def when_ready(server):
-    """Look where the service listens in fact: sockets may have come from systemd."""
+    """Check the addresses again now that the sockets are open: systemd may have passed them."""
     _check_access(server)
 
 
 def _addresses(server):
-    """Return where the service listens or is to listen, as BIND has it."""
-    addresses = [one.getsockname() for one in server.LISTENERS] or server.cfg.address
-    return [f"{one[0]}:{one[1]}" if isinstance(one, tuple) else f"unix:{one}" for one in addresses]
+    """Return the addresses that the service listens on or will, in the form of BIND."""
+    names = [listener.getsockname() for listener in server.LISTENERS] or server.cfg.address
+    return [f"{a[0]}:{a[1]}" if isinstance(a, tuple) else f"unix:{a}" for a in names]
 
 
 def _check_access(server):
-    """Refuse to let everybody in by an address that BIND does not name, such as --bind's."""
+    """Refuse open access through an address that BIND does not name, such as --bind's."""
     addresses = _addresses(server)
     is_open = not settings.access.requires_key and not all(map(is_loopback, addresses))
     if not is_open or getattr(server, "is_open", False):
@@ -102,8 +104,8 @@ def _check_access(server):
         sys.exit(SettingsError([OPEN_ACCESS]).message)
     server.is_open = True
     server.log.warning(
-        "ANYBODY CAN CALL THIS SERVICE who reaches %s: no key is required. Your upstreams' money is"
-        " theirs to spend. REQUIRE_API_KEY=true closes it.",
+        "ANYBODY CAN CALL THIS SERVICE at %s, and spend your money at its upstreams: no key is"
+        " required. Set REQUIRE_API_KEY=true to require one.",
         ", ".join(address for address in addresses if not is_loopback(address)),
     )
 
@@ -112,18 +114,18 @@ def _check_connections(server):
     wanted = settings.max_calls_in_progress + settings.max_calls_waiting
     if server.cfg.worker_connections <= wanted:
         server.log.warning(
-            "A worker takes in %d connections (--worker-connections, or the limit on open files:"
+            "A worker accepts %d connections (--worker-connections, or the limit on open files:"
             " ulimit -n), too few for MAX_CALLS_IN_PROGRESS=%d and the %d that may wait: further"
-            " clients wait outside in place of being refused.",
+            " clients will wait for a connection instead of being refused.",
             server.cfg.worker_connections,
             settings.max_calls_in_progress,
             settings.max_calls_waiting,
         )
 
 
-def _reload_if_right(server, reload):
-    """Take up new settings on SIGHUP; wrong ones would end a service that works."""
-    # Where --bind has another address than BIND, that one must suit the new settings.
+def _reload_if_valid(server, reload):
+    """Reload on SIGHUP if the new settings are valid; else the running service goes on."""
+    # Where --bind has another address than BIND, the new settings must allow that one.
     others = [a for a in _addresses(server) if a != settings.bind and not is_loopback(a)]
     bind = {"BIND": others[0]} if others else {}
     # In a process of its own: the master must not import the application.
@@ -137,10 +139,10 @@ def _reload_if_right(server, reload):
             env={**os.environ, **bind},
         )
         problem = check.stderr.strip() or f"the check ended with {check.returncode}"
-        is_right = check.returncode == 0
+        is_valid = check.returncode == 0
     except (OSError, subprocess.TimeoutExpired) as error:
-        problem, is_right = f"the settings could not be checked ({type(error).__name__})", False
-    if not is_right:
+        problem, is_valid = f"the settings could not be checked ({type(error).__name__})", False
+    if not is_valid:
         server.log.error("nothing is reloaded: %s", problem)
     else:
         reload()
@@ -153,21 +155,20 @@ def _start_bundled_model(server):
         server.log.error("%s", error)  # noqa: TRY400  # the sentence says all
         return
     model.start()
-    # On the server object: this file is run again on SIGHUP, and would forget a variable of its
-    # own.
+    # On the server object: this file runs again on SIGHUP, with new variables.
     server.bundled_model = model
-    # The workers inherit these and find the model like one that was started by hand.
+    # The workers inherit these, as if the model had been started by hand.
     os.environ["LOCAL_MODEL_URL"] = model.url
     os.environ["LOCAL_MODEL_KEY"] = model.key
 
 
 def post_worker_init(worker):
-    """Let the worker's end be known, and take up usage rows that a killed worker left behind."""
-    # What is loaded now lives as long as the worker: the garbage collector need not look at it.
+    """Connect the worker's end with the application's, and start its background threads."""
+    # What is loaded now lives as long as the worker: the garbage collector need not scan it.
     gc.collect()
     gc.freeze()
     worker.drain = worker.wsgi.extensions["llm_api"].watch.drain
-    begin_on_sigterm(worker.drain)
+    drain_on_sigterm(worker.drain)
     worker.wsgi.extensions["llm_api_spool"].start()
     worker.wsgi.extensions["llm_api_upkeep"].start()
 
@@ -182,7 +183,7 @@ def worker_exit(server, worker):
 
 
 def pre_exec(server):
-    """Let a new master (SIGUSR2) start a model of its own: this one ends with the old master."""
+    """Let a new master (SIGUSR2) start its own model: this one ends with the old master."""
     if getattr(server, "bundled_model", None) is not None:
         for name in ("LOCAL_MODEL_URL", "LOCAL_MODEL_KEY"):
             # gunicorn starts it with this environment, which a SIGHUP takes over from os.environ.

@@ -57,7 +57,7 @@ def create_app(settings: Settings) -> Flask:
     if settings.access.trusted_proxies:
         wsgi = TrustedProxies(wsgi, settings.access.trusted_proxies)
     in_progress, waiting = settings.max_calls_in_progress, settings.max_calls_waiting
-    wsgi = LoadShedder(wsgi, places=in_progress, waiting=waiting)
+    wsgi = LoadShedder(wsgi, max_active=in_progress, max_waiting=waiting)
     app.wsgi_app = SecurityHeaders(wsgi, settings.access.cors_origins)  # type: ignore[method-assign]  # as Flask's documentation does it
     return app
 

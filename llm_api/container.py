@@ -11,7 +11,6 @@ from llm_api.domain.calls import Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
-from llm_api.runtime.native_threads import BoundedOffload, QueuedOffload, offload
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys.authenticator import KeyAuthenticator
@@ -22,7 +21,7 @@ from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.readiness import ReadinessService
-from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.routing import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files
@@ -30,10 +29,12 @@ from llm_api.settings.reader import FAST, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore, StoreError, UsageStore
 from llm_api.storage.factory import budgets_of, open_key_store, open_store
+from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.concurrency import MemoryConcurrency, RedisConcurrency
 from llm_api.storage.redis.shared_answers import RedisAnswers
 from llm_api.storage.retention import RetentionJob
 from llm_api.storage.spool.spool import Spool
+from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
 from llm_api.upstream.bundled.model import default_endpoint
 from llm_api.upstream.client import UpstreamClient
@@ -68,11 +69,12 @@ def build_stores(settings: Settings) -> Stores:
     except StoreError as error:
         raise SettingsError([str(error)]) from error
     spool_folder = _spool_folder(settings)
+    threads = StoreThreads(2)  # one each; without a time-out, because no client waits
     return Stores(
         usage,
         keys,
-        Spool(spool_folder, usage, offload, refuses=settings.refuse_unrecorded_calls),
-        RetentionJob(spool_folder, usage, offload, settings.usage_retention_days),
+        Spool(spool_folder, usage, threads, refuses=settings.refuse_unrecorded_calls),
+        RetentionJob(spool_folder, usage, threads, settings.usage_retention_days),
     )
 
 
@@ -87,7 +89,7 @@ def _spool_folder(settings: Settings) -> Path:
 
 def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
     """Build what finds the API key of a secret."""
-    threads = QueuedOffload(2, _KEY_TIMEOUT_S)
+    threads = StoreThreads(2, _KEY_TIMEOUT_S)
     return KeyAuthenticator(keys, threads, settings.access.environment_keys)
 
 
@@ -118,12 +120,12 @@ def build_services(
         config_files.read_targets(settings.root),
         is_enabled=settings.enable_prompt_optimization,
     )
-    connected = (*upstreams.values(), shared, concurrency, stores.usage, keys)
+    connected = (*upstreams.values(), shared, concurrency, watch, stores.usage, keys)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
-        readiness=ReadinessService(checks, is_ending=lambda: watch.drain.has_begun),
+        readiness=ReadinessService(checks, is_ending=lambda: watch.drain.is_draining),
         idempotency=IdempotencyService(shared),
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
@@ -134,12 +136,12 @@ def build_services(
     )
 
 
-def _reads() -> BoundedOffload:
-    return BoundedOffload(2, _READ_TIMEOUT_S)
+def _reads() -> StoreThreads:
+    return StoreThreads(2, _READ_TIMEOUT_S, fails_fast=True)
 
 
 def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
-    threads = QueuedOffload(_BUDGET_THREADS, _READ_TIMEOUT_S)
+    threads = StoreThreads(_BUDGET_THREADS, _READ_TIMEOUT_S)
     return BudgetService(budgets_of(stores.usage), prices, threads)
 
 
@@ -216,7 +218,7 @@ def _check_fallbacks(
 
 def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemoryConcurrency | RedisConcurrency]:
     """Build what processes share, if there is a Redis for it."""
-    if storage_uri.startswith("memory"):
+    if not is_shared(storage_uri):
         return None, MemoryConcurrency()
     return RedisAnswers(storage_uri), RedisConcurrency(storage_uri)
 
@@ -229,7 +231,9 @@ def _checks(
     fast: UpstreamClient,
 ) -> dict[str, Callable[[], str]]:
     checks: dict[str, Callable[[], str]] = {
-        "database": partial(_check_store, stores.usage, BoundedOffload(1, _READ_TIMEOUT_S)),
+        "database": partial(
+            _check_store, stores.usage, StoreThreads(1, _READ_TIMEOUT_S, fails_fast=True)
+        ),
         "usage": lambda: (
             "ok" if stores.spool.is_saving else "rows cannot be saved: is the disk full?"
         ),
@@ -237,13 +241,15 @@ def _checks(
         "upstream": fast.probe,
     }
     if settings.usage_store and settings.access.requires_key:  # else they are in that database
-        checks["keys"] = partial(_check_store, keys, BoundedOffload(1, _READ_TIMEOUT_S))
+        checks["keys"] = partial(
+            _check_store, keys, StoreThreads(1, _READ_TIMEOUT_S, fails_fast=True)
+        )
     return checks
 
 
-def _check_store(store: UsageStore | KeyService, threads: BoundedOffload) -> str:
+def _check_store(store: UsageStore | KeyService, threads: StoreThreads) -> str:
     try:
-        threads(store.check)
+        threads.run(store.check)
     except StoreError as error:
         return str(error)
     return "ok"

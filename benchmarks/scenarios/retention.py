@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, TypeVar, cast
 
 from benchmarks.harness.report import BudgetLine, Figure, figure
 from benchmarks.scenarios.usage_rows import Kinds, year
@@ -26,12 +26,14 @@ from llm_api.storage import StoreError
 from llm_api.storage.retention import BATCH, RetentionJob
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
+from llm_api.storage.threads import StoreThreads
 
 PACKAGE_PARENT = Path(__file__).resolve().parents[2]
 BATCH_ROWS = 50
 PAUSE = 0.01
 SETTLE_SECONDS = 0.5
 START_TIMEOUT = 20.0
+_T = TypeVar("_T")
 KEPT_DAYS = 120  # of the year that the rows are from: the rest is there to be removed
 READY = b"removing\n"
 REMOVED = b"."  # a batch
@@ -181,14 +183,19 @@ def main() -> None:
     """Remove old rows from the database that standard input names, until there are none."""
     url, folder = json.load(sys.stdin)
     keep_days = (datetime.now(UTC) - year()[1]).days + KEPT_DAYS
-    upkeep = RetentionJob(Path(folder), SqlUsageStore(make_engine(url)), _and_say_so, keep_days)
+    upkeep = RetentionJob(Path(folder), SqlUsageStore(make_engine(url)), _Threads(1), keep_days)
     _say(READY)
     upkeep.prune()
 
 
-def _and_say_so(remove: Callable[[], None]) -> None:
-    remove()
-    _say(REMOVED)
+class _Threads(StoreThreads):
+    """Says when a batch is removed."""
+
+    def run(self, function: Callable[[], _T]) -> _T:
+        """See StoreThreads."""
+        result = super().run(function)
+        _say(REMOVED)
+        return result
 
 
 def _say(word: bytes) -> None:

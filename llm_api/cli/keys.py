@@ -18,6 +18,7 @@ from llm_api.services.keys.service import IssuedKey, KeyService
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError
 from llm_api.storage.factory import open_key_store
+from llm_api.storage.threads import StoreThreads
 
 _COLUMNS = ("id", "name", "state", "created_at", "expires_at")
 _AT_LEAST_ONE = click.IntRange(1, 1_000_000_000)
@@ -140,7 +141,7 @@ def _service(settings: Settings) -> Iterator[KeyService]:
     except StoreError as error:
         raise click.ClickException(str(error)) from error
     try:
-        yield KeyService(store, lambda act: act())
+        yield KeyService(store, StoreThreads(1))
     except ApiError as error:
         why = f" {error.__cause__}" if isinstance(error.__cause__, StoreError) else ""
         raise click.ClickException(error.message + why) from error

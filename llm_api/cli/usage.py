@@ -20,6 +20,7 @@ from llm_api.services.usage.reports import ReportService, table_rows, to_dict
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.factory import open_store
+from llm_api.storage.threads import StoreThreads
 from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema
 
 _COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "cost")
@@ -74,7 +75,7 @@ def _request(values: dict[str, str | list[str]]) -> ReportRequest:
 def _groups(settings: Settings, query: UsageQuery) -> list[UsageSums]:
     with closing(_store(settings)) as store:
         try:
-            return ReportService(store, lambda act: act()).all(query)
+            return ReportService(store, StoreThreads(1)).all(query)
         except ApiError as error:
             raise click.ClickException(error.message) from error
 

@@ -13,6 +13,7 @@ from llm_api.diagnostics.spool import spool_folder, spool_space
 from llm_api.diagnostics.upstream_api import ApiChecks
 from llm_api.diagnostics.upstream_route import RouteChecks
 from llm_api.domain.calls import Timeouts
+from llm_api.storage.redis import is_shared
 
 OVERALL_TIMEOUT_S = 60.0
 
@@ -140,7 +141,7 @@ def limiter_checks(storage_uri: str, workers: int) -> list[Check]:
         storage_uri: RATELIMIT_STORAGE_URI.
         workers: number of worker processes.
     """
-    if storage_uri.startswith("memory"):
+    if not is_shared(storage_uri):
         return [Check("limiter", lambda: _memory_limiter(workers))]
     limiter = LimiterChecks(storage_uri)
     return [

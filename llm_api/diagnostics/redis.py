@@ -3,17 +3,14 @@
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from llm_api.diagnostics.results import CheckResult, fail, ok, warn
+from llm_api.storage.redis.connection import make_client
 
 _TIMEOUT_S = 2.0
 _SLOW_S = 0.1  # the service itself waits 0.2 s and then counts in memory
-_SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis+unix": "unix"}
 # Substrings of an error, what it means, and what the operator can do. The first match counts.
 # Error prefixes: https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
 _EXPLANATIONS = (
@@ -51,13 +48,7 @@ class LimiterChecks:
 
     def __init__(self, url: str) -> None:
         """Check the server at `url` (see RATELIMIT_STORAGE_URI). Nothing is connected yet."""
-        scheme, rest = url.split("://", 1)
-        self._redis: Any = redis.Redis.from_url(  # its types include those of its async twin
-            f"{_SCHEMES.get(scheme, scheme)}://{rest}",
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
-            retry=Retry(NoBackoff(), 0),
-        )
+        self._redis = make_client(url, timeout=_TIMEOUT_S, retries=0)
 
     def reachable(self) -> CheckResult:
         """Check that the server answers, and how fast."""

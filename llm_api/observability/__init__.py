@@ -1,1 +1,1 @@
-"""Logging."""
+"""Logs: JSON lines (`logging`), and the queue to standard error (`log_queue`)."""

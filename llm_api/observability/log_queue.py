@@ -1,27 +1,27 @@
-"""Log lines on their way to standard error, which must never hold up a request.
+"""A logging handler that never delays a request: a thread writes the lines to standard error.
 
-A pipe whose reader has stopped takes 64 KiB and then blocks whoever writes; under gevent that is
-the whole worker. So a line is only put into a queue, and a thread of each process writes it. When
-the queue is full, lines are dropped and counted; the next one that finds room comes after a line
-that says how many they were.
+A pipe whose reader has stopped takes 64 KiB (pipe(7)) and then blocks its writers; under gevent
+that is the whole worker. So lines are put into a queue, and a native thread of each process writes
+them. When the queue is full, lines are dropped and counted; the next line that finds room follows
+one that says how many were dropped.
 """
 
 import logging
 import os
 import select
 import time
-from _queue import SimpleQueue
+from _queue import SimpleQueue  # the native one; `queue` has gevent's under this name
 from collections.abc import Iterable, Iterator
 
 from gevent.monkey import get_original
 
-# The real ones, also where gevent has put greenlets in their place: those would stop with the loop.
+# The native ones, also under gevent: its replacements would stop with the loop.
 _start_thread = get_original("_thread", "start_new_thread")
 _sleep = get_original("time", "sleep")
 
 STDERR = 2
 MAX_LINES = 10_000
-# Lines of so many seconds are written together: waking the thread for each would cost more.
+# The lines of so many seconds are written together: waking the thread for each would cost more.
 _PAUSE_S = 0.005
 _FLUSH_S = 1.0
 
@@ -45,7 +45,7 @@ class _Writer:
         return self._put - self._taken
 
     def put(self, line: bytes) -> None:
-        """Let a line be written; nothing here waits."""
+        """Queue a line; never waits."""
         if not self._put:
             _start_thread(self._run, ())
         self._put += 1
@@ -64,13 +64,13 @@ class _Writer:
         while piece:
             try:
                 piece = piece[os.write(self._descriptor, piece) :]
-            except BlockingIOError:  # somebody else has made the terminal or pipe non-blocking
+            except BlockingIOError:  # another program has made the terminal or pipe non-blocking
                 _sleep(_PAUSE_S)
-            except OSError:  # nobody reads, or the disk is full: there is no place to say so
+            except OSError:  # no reader, or a full disk: there is no other place to report it
                 return
 
     def flush(self, timeout: float) -> None:
-        """Wait until what was put is written, though not for longer than `timeout` seconds."""
+        """Wait until all lines are written, at most `timeout` seconds."""
         ends_at = time.monotonic() + timeout
         last = self._put
         while self._taken < last and time.monotonic() < ends_at:
@@ -78,7 +78,7 @@ class _Writer:
 
 
 def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Join lines as long as a write of them is atomic: other processes write to the same pipe."""
+    """Join lines up to PIPE_BUF bytes: processes share a pipe, and such writes are atomic."""
     piece = b""
     for line in lines:
         if piece and len(piece) + len(line) > select.PIPE_BUF:
@@ -89,53 +89,58 @@ def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class QueueHandler(logging.Handler):
-    """Hands log lines to the thread that writes them; `dropped` counts those that found no room."""
+    """Queues log lines for the thread that writes them; `dropped` counts those that were lost."""
 
     def __init__(self, descriptor: int = STDERR, max_lines: int = MAX_LINES) -> None:
-        """Write to a file descriptor; at most `max_lines` wait."""
+        """Queue nothing yet.
+
+        Args:
+            descriptor: the file descriptor that lines are written to.
+            max_lines: lines that may wait; further ones are dropped.
+        """
         super().__init__()
         self.dropped = 0
-        self._untold = 0
+        self._unreported = 0
         self._descriptor = descriptor
         self._max_lines = max_lines
         self._writer = _Writer(descriptor)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Format the record here, where its request is known, and put its line into the queue."""
+        """Format the record in the thread of its request, whose id it gets, and queue the line."""
         writer = self._own_writer()
         if writer.waiting >= self._max_lines:
             self.dropped += 1
-            self._untold += 1
+            self._unreported += 1
             return
         try:
-            if self._untold:
+            if self._unreported:
                 writer.put(self._line(self._notice()))
             writer.put(self._line(record))
         except Exception:  # noqa: BLE001  # as every handler does: a bad record stops no request
             self.handleError(record)
 
     def _own_writer(self) -> _Writer:
-        # A fork takes the queue along and not the thread; the parent writes what is in it.
+        # A fork copies the queue but not the thread; the parent writes what is in it.
         if self._writer.pid != os.getpid():
             self._writer = _Writer(self._descriptor)
-            self.dropped = self._untold = 0
+            self.dropped = self._unreported = 0
         return self._writer
 
     def _line(self, record: logging.LogRecord) -> bytes:
         return (self.format(record) + "\n").encode("utf-8", "backslashreplace")
 
     def _notice(self) -> logging.LogRecord:
-        untold, self._untold = self._untold, 0
+        count, self._unreported = self._unreported, 0
         return logging.makeLogRecord(
             {
                 "name": __name__,
                 "levelname": "WARNING",
                 "levelno": logging.WARNING,
-                "msg": "log lines dropped: nobody read them",
-                "lines": untold,
+                "msg": "log lines dropped: standard error was not read",
+                "lines": count,
             }
         )
 
     def flush(self) -> None:
-        """Wait, for a second at most, until the lines are written; at the exit this is called."""
+        """Wait at most a second until the lines are written; logging calls it at exit."""
         self._own_writer().flush(_FLUSH_S)

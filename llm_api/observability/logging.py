@@ -1,8 +1,7 @@
 """Request ids and structured logs: one JSON object a line on standard error.
 
 A log line is a fixed message plus fields (`logger.info("call ended", extra={"status": 200})`). It
-never holds a prompt, an answer or an image, and configured secrets and API keys are blanked out
-of every line.
+never contains a prompt, a completion or an image; configured secrets and API keys are redacted.
 """
 
 import json
@@ -17,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from llm_api.domain.key_format import without_keys
+from llm_api.domain.key_format import PREFIX, without_keys
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -26,7 +25,7 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 
 def new_request_id() -> str:
-    """Make a request id, remember it for the log lines of this request, and return it."""
+    """Make a request id, set it for the log lines of this request, and return it."""
     request_id = "req_" + secrets.token_hex(12)
     _request_id.set(request_id)
     return request_id
@@ -41,13 +40,13 @@ class JsonFormatter(logging.Formatter):
     """Renders a record as one line of JSON, without the given secrets."""
 
     def __init__(self, secret_values: Iterable[str] = ()) -> None:
-        """Take the secrets to blank out, such as upstream keys."""
+        """Redact these secrets, such as upstream keys, besides anything that looks like a key."""
         super().__init__()
         self._secrets: set[str] = set()
         self.add_secrets(secret_values)
 
     def add_secrets(self, secret_values: Iterable[str]) -> None:
-        """Blank out these too."""
+        """Redact these too."""
         self._secrets.update(value for value in secret_values if value)
 
     def format(self, record: logging.LogRecord) -> str:
@@ -68,11 +67,11 @@ class JsonFormatter(logging.Formatter):
         return _json(line)
 
     def _redacted(self, value: Any) -> Any:
-        """Blank out the secrets in a value and in everything inside it."""
+        """Redact the secrets in a value and in everything inside it."""
         if isinstance(value, str):
             for secret in self._secrets:
                 value = value.replace(secret, "[redacted]")
-            return without_keys(value)
+            return without_keys(value) if PREFIX in value else value
         if isinstance(value, dict):
             return {str(key): self._redacted(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):
@@ -93,7 +92,11 @@ def _json(line: dict[str, Any]) -> str:
 
 
 def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:
-    """Return the dictionary for `logging.config`; gunicorn's own lines go the same way."""
+    """Return the dictionary for `logging.config`, for the application and for gunicorn.
+
+    Args:
+        secret_values: what is redacted in every line.
+    """
     return {
         "version": 1,
         "disable_existing_loggers": False,
@@ -110,20 +113,21 @@ def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:
             "gunicorn.access": {"level": "CRITICAL", "propagate": True},
             "gunicorn.error": {"level": "INFO", "propagate": True},
             "urllib3": {"level": "ERROR", "propagate": True},
-            # It warns of a refused batch with the database's host, name and user.
+            # Its warnings of rejected batches contain the database's host, name and user.
             "psycopg": {"level": "ERROR", "propagate": True},
-            # SQLAlchemy's lines under our name: of every lost connection, with what was said.
+            # SQLAlchemy logs lost connections of our pools under their module's name, at INFO, with
+            # the server's name.
             "llm_api.storage.sql.pool": {"level": "WARNING", "propagate": True},
-            # It announces every use of the database at INFO.
+            # It logs every use of the database at INFO.
             "alembic": {"level": "WARNING", "propagate": True},
         },
     }
 
 
 def configure_logging(secret_values: Sequence[str] = ()) -> None:
-    """Send log lines to standard error as JSON; where that is set up already, add the secrets."""
+    """Log to standard error as JSON; where that is set up already, only add the secrets."""
     formatters = [h.formatter for h in logging.root.handlers]
-    known = [one for one in formatters if isinstance(one, JsonFormatter)]
+    known = [formatter for formatter in formatters if isinstance(formatter, JsonFormatter)]
     for formatter in known:
         formatter.add_secrets(secret_values)
     if not known:

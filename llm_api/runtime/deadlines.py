@@ -1,9 +1,9 @@
-"""Ends waiting from outside: when a time is over, a client has left, or the process ends.
+"""Ends waits on sockets from outside: at a deadline, when a client is gone, when the process ends.
 
-A socket time-out counts from one read to the next, so a peer that dribbles a byte at a time never
+A socket time-out counts from one read to the next, so a peer that sends a byte at a time never
 meets it; and a view that waits for an upstream cannot see its own client leave. One thread (a
-greenlet under gevent) looks at everything that waits four times a second and shuts the socket of
-what is to end, which wakes whoever reads from it.
+greenlet under gevent) checks all waits four times a second and shuts the socket of those that must
+end, which wakes their readers.
 """
 
 import _socket
@@ -11,13 +11,13 @@ import contextlib
 import logging
 import socket
 import struct
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from llm_api.domain.calls import never
 from llm_api.runtime.drain import Drain
+from llm_api.runtime.periodic_thread import PeriodicThread
 
 INTERVAL = 0.25
 _LINGER_S = 2.0
@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 
 
 class Deadline:
-    """Something that waits on a socket, and until when."""
+    """A wait on a socket, and what ends it; `check` sets the flags that say why it ended."""
 
     def __init__(
         self,
@@ -37,12 +37,16 @@ class Deadline:
         must_end: Callable[[], bool] = never,
         how: int = socket.SHUT_RD,
     ) -> None:
-        """Give it `total` seconds from now; `how` says which sides of the socket are shut then.
+        """Start the time now.
 
-        `must_end` tells whether the process ends and can wait no longer.
+        Args:
+            total: seconds until the deadline.
+            is_abandoned: whether the client that the result is for is gone.
+            must_end: whether the process ends and can wait no longer.
+            how: the sides of the socket that are shut then, as `socket.shutdown` has it.
         """
         self.deadline = time.monotonic() + total
-        self.is_over_time = False
+        self.is_expired = False
         self.is_client_gone = False
         self.is_shut_down = False
         self._is_abandoned = is_abandoned
@@ -52,26 +56,30 @@ class Deadline:
 
     @property
     def remaining(self) -> float:
-        """Seconds until the deadline, not below 0."""
+        """Seconds until the deadline, at least 0."""
         return max(0.0, self.deadline - time.monotonic())
 
-    def waits_on(self, awaited: socket.socket | None) -> None:
-        """Name the socket that is to be shut when the waiting must end."""
+    def watch_socket(self, awaited: socket.socket | None) -> None:
+        """Set the socket that is shut when the wait must end; None while there is none."""
         self._socket = awaited
 
     def check(self) -> None:
-        """Look whether the waiting must end, and shut the socket if so."""
-        self.is_over_time = self.is_over_time or not self.remaining
+        """Shut the socket if the wait must end."""
+        self.is_expired = self.is_expired or not self.remaining
         self.is_client_gone = self.is_client_gone or self._is_abandoned()
         self.is_shut_down = self.is_shut_down or self._must_end()
-        is_to_end = self.is_over_time or self.is_client_gone or self.is_shut_down
-        if is_to_end and self._socket is not None:
-            shut(self._socket, self._how)
+        must_end = self.is_expired or self.is_client_gone or self.is_shut_down
+        if must_end and self._socket is not None:
+            shut_down(self._socket, self._how)
 
 
 @contextmanager
 def _bare(awaited: socket.socket) -> Iterator[_socket.socket]:
-    """Lend the C socket on the same descriptor, past what ssl and gevent put around it."""
+    """Yield the C socket on the same descriptor, past what ssl and gevent put around it.
+
+    Both would act on their own state instead of the kernel's (see `shut_down` and `peek`), and
+    neither offers a way around it. `detach` keeps the descriptor open for its owner.
+    """
     bare = _socket.socket(awaited.family, awaited.type, fileno=awaited.fileno())
     try:
         yield bare
@@ -79,31 +87,36 @@ def _bare(awaited: socket.socket) -> Iterator[_socket.socket]:
         bare.detach()
 
 
-def shut(awaited: socket.socket, how: int) -> None:
-    """Shut one side of a socket or both, so that who waits there returns at once.
+def shut_down(awaited: socket.socket, how: int) -> None:
+    """Shut one side of a socket or both, so that its readers and writers return at once.
 
-    ssl's shutdown forgets the TLS state under the feet of whoever is reading, and gevent's ends
-    every wait with EBADF, which gunicorn takes for an error of its own. The kernel's is no more
-    than the end of the connection.
+    ssl's own shutdown discards the TLS state while another thread reads, and gevent's ends every
+    wait with EBADF, which gunicorn takes for an error of its own. The kernel's is no more than the
+    end of the connection.
+
+    Args:
+        awaited: the socket; nothing happens where it is closed already.
+        how: socket.SHUT_RD, SHUT_WR or SHUT_RDWR.
     """
     # A descriptor below 0, a ValueError, belongs to a socket that is closed already.
     with contextlib.suppress(OSError, ValueError), _bare(awaited) as bare:
         bare.shutdown(how)
 
 
-def hang_up(client: socket.socket) -> None:
-    """End a connection whose peer may go on sending, so that it can read what was said last.
+def lingering_close(client: socket.socket) -> None:
+    """End a connection whose peer may still be sending, so that it can read the last response.
 
-    A close with unread bytes makes the kernel send RST, and the peer would lose the answer that
-    tells it why. So say that nothing more comes, and take what is on its way for a moment.
+    A close with unread bytes makes the kernel send RST (RFC 9112, section 9.6), and the peer would
+    lose the response that tells it why. So we say that nothing more comes, and discard what arrives
+    for two seconds at most.
     """
     with contextlib.suppress(OSError):
         client.shutdown(socket.SHUT_WR)
-        _take_rest(client)
-    shut(client, socket.SHUT_RD)
+        _discard_rest(client)
+    shut_down(client, socket.SHUT_RD)
 
 
-def _take_rest(client: socket.socket) -> None:
+def _discard_rest(client: socket.socket) -> None:
     ends_at = time.monotonic() + _LINGER_S
     while (left := ends_at - time.monotonic()) > 0:
         client.settimeout(left)
@@ -114,14 +127,14 @@ def _take_rest(client: socket.socket) -> None:
 
 
 def peek(awaited: socket.socket) -> bytes | None:
-    """Look, without waiting and without taking, whether a socket has something to read.
+    """Return the next byte of a socket, which stays there; never waits.
 
-    Returns None where it has nothing, and b"" where the peer has closed its side or is gone.
+    None where there is nothing to read, and b"" where the peer has closed its side or is gone.
     """
     if awaited.fileno() < 0:
         return b""
     try:
-        # recv on gevent's would wait for the peer to speak.
+        # recv of gevent's would wait for the peer.
         with _bare(awaited) as bare:
             return bare.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
     except BlockingIOError:
@@ -130,8 +143,8 @@ def peek(awaited: socket.socket) -> bytes | None:
         return b""
 
 
-def has_hung_up(client: socket.socket) -> bool:
-    """Tell whether a peer has closed its side, also where bytes of it lie unread before the end."""
+def is_disconnected(client: socket.socket) -> bool:
+    """Whether a peer has closed its side, even where unread bytes lie before the end."""
     try:
         with _bare(client) as bare:
             state = bare.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
@@ -141,46 +154,33 @@ def has_hung_up(client: socket.socket) -> bool:
 
 
 class DeadlineWatcher:
-    """Looks after everything that waits in a process; `drain` tells when the process ends."""
+    """Checks all deadlines of a process, in a thread that starts with the first of them."""
 
     def __init__(self, drain: Drain | None = None) -> None:
-        """Start nothing yet: the thread must belong to the worker, not to its parent process."""
+        """Watch nothing yet; `drain` says when the process ends, None: never."""
         self.drain = Drain() if drain is None else drain
-        self._watched: set[Deadline] = set()
-        self._is_needed = threading.Event()
-        self._starting = threading.Lock()
-        self._thread: threading.Thread | None = None
+        self._deadlines: set[Deadline] = set()
+        self._thread = PeriodicThread("deadlines", INTERVAL, self._check_all)
 
-    def add(self, watched: Deadline) -> None:
-        """Begin to look after it."""
-        self._watched.add(watched)
-        if self._thread is None:
-            self._start_thread()
-        self._is_needed.set()
+    def add(self, deadline: Deadline) -> None:
+        """Check a deadline from now on."""
+        self._deadlines.add(deadline)
+        if not self._thread.is_started:
+            self._thread.start()
 
-    def remove(self, watched: Deadline) -> None:
-        """Stop looking after it."""
-        self._watched.discard(watched)
+    def remove(self, deadline: Deadline) -> None:
+        """Check a deadline no more."""
+        self._deadlines.discard(deadline)
 
-    def _start_thread(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
-                self._thread.start()
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.close()
 
-    def _run(self) -> None:
-        while True:
-            self._is_needed.wait()
-            time.sleep(INTERVAL)
-            for watched in list(self._watched):
-                try:
-                    watched.check()
-                except Exception:  # whatever it is: the next line says why
-                    # The thread guards every other call: it must outlive whatever one of them does.
-                    logger.exception("watch could not check a call")
-                    self.remove(watched)
-            if not self._watched:
-                self._is_needed.clear()
-                # What came in between the look and the clear must not be forgotten.
-                if self._watched:
-                    self._is_needed.set()
+    def _check_all(self) -> None:
+        for deadline in list(self._deadlines):
+            try:
+                deadline.check()
+            except Exception:
+                # Whatever the check of one call raises, the others are guarded by this thread, too.
+                logger.exception("deadline could not be checked")
+                self.remove(deadline)

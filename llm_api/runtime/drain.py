@@ -1,7 +1,7 @@
 """The end of a process: after SIGTERM, calls in progress may go on for the grace time.
 
-Shortly before that is over, what still runs is ended by ourselves, so that its client is told and
-its usage row is written: the kill that follows would leave neither.
+Shortly before that is over we end what still runs, so that clients get an error and usage rows are
+written: the SIGKILL that follows would leave neither.
 """
 
 import math
@@ -12,7 +12,7 @@ from types import FrameType
 
 # In a request's WSGI environment: the process ran out of memory over it, and has to end.
 OUT_OF_MEMORY = "llm_api.out_of_memory"
-# Of the grace time, so much is kept for the last events, usage rows and log lines.
+# This much of the grace time is kept for the last events, usage rows and log lines.
 _RESERVE_S = 2.0
 
 
@@ -22,30 +22,35 @@ class Drain:
     def __init__(
         self, grace: float = math.inf, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Give calls that are in progress when the end begins `grace` seconds."""
+        """Begin with a process that goes on.
+
+        Args:
+            grace: seconds from the beginning of the end to the kill.
+            clock: returns seconds that never go back.
+        """
         # Half of a grace time that is shorter than the reserve must do.
         self._calls_last = grace - min(_RESERVE_S, grace / 2)
         self._clock = clock
         self._calls_end_at = math.inf
-        self.has_begun = False
+        self.is_draining = False
 
-    def begin(self) -> None:
-        """Begin to end, once; it takes no lock, so that signal handlers may call it."""
-        if not self.has_begun:
+    def start(self) -> None:
+        """Start the end, once; takes no lock, so that signal handlers may call it."""
+        if not self.is_draining:
             self._calls_end_at = self._clock() + self._calls_last
-            self.has_begun = True
+            self.is_draining = True
 
-    def is_over(self) -> bool:
-        """Tell whether the time of the calls in progress is over."""
+    def is_expired(self) -> bool:
+        """Whether the time of the calls in progress is over."""
         return self._clock() >= self._calls_end_at
 
 
-def begin_on_sigterm(drain: Drain) -> None:
-    """Let SIGTERM begin the end, before the handler that is installed now."""
+def drain_on_sigterm(drain: Drain) -> None:
+    """Start the drain on SIGTERM, before the handler that is installed now runs."""
     before = signal.getsignal(signal.SIGTERM)
 
     def handle(number: int, frame: FrameType | None) -> None:
-        drain.begin()
+        drain.start()
         if callable(before):
             before(number, frame)
 

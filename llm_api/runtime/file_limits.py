@@ -1,19 +1,19 @@
-"""How many connections the limit on open files allows.
+"""How many connections the limit on open files (RLIMIT_NOFILE) allows.
 
-A process without a free descriptor can neither answer nor reach an upstream, nor write a usage row.
-So it takes in only as many connections as it can serve.
+A process without a free descriptor can neither answer, nor reach an upstream, nor write a usage
+row. So it accepts only as many connections as it can serve.
 """
 
 import resource
 
 _FOR_EACH = 2  # the client's, and the one to the upstream
-_RESERVE = 40  # libraries, stores, the spool, name look-ups
+_RESERVE = 40  # libraries, stores, the spool, DNS look-ups
 
 
 def connections_within_limit(wanted: int) -> int:
-    """Return how many connections may be open at once, at most `wanted`.
+    """Return how many connections may be open at once, from 1 to `wanted`.
 
-    Where the limit is lower than that needs, it is raised as far as the system lets us.
+    A soft limit that is too low is raised, to the hard limit at most.
     """
     needed = wanted * _FOR_EACH + _RESERVE
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -1,95 +1,111 @@
-"""Runs what may block for long, such as a database call, where it stops nobody else.
+"""Runs calls that block in C, such as a database driver's, without stopping the gevent loop.
 
-Under gevent that is a real thread of the hub's pool: otherwise a locked SQLite file stopped every
-greenlet for 2.9 s.
+Under gevent each call runs in a native thread: on the loop, a locked SQLite file stopped every
+greenlet for 2.9 s. Without gevent the caller is a native thread itself, and the call runs there.
+
+In a native thread nothing may wait for a lock that gevent has patched, if a greenlet or another
+native thread can hold it: such a lock belongs to the loop of the thread that first waited for it,
+and nothing wakes the others while that thread idles (docs/decisions/0002-gevent.md).
 """
 
-from collections import deque
 from collections.abc import Callable
+from typing import Any, Generic, TypeVar, cast
 
 import gevent
-from gevent import get_hub, monkey
+from gevent import monkey
 from gevent.threadpool import ThreadPool
 
-from llm_api.storage import StoreError
+_T = TypeVar("_T")
 
 
-def offload(blocking: Callable[[], None]) -> None:
-    """Run it, and wait for its end."""
-    if not monkey.is_module_patched("threading"):
-        blocking()
-    # Caught in the thread: gevent would print a traceback, with SQL in it, past the logs.
-    elif (raised := get_hub().threadpool.apply(_raised_by, (blocking,))) is not None:
-        raise raised
+class NativeThreadTimeout(Exception):
+    """A call did not end in time, or all threads are stuck in calls that did not."""
 
 
-class BoundedOffload:
-    """Runs so many at once, and gives each up after a while; what was given up goes on alone.
+class NativeThreads:
+    """At most `max_threads` calls at once, each in a native thread; others queue in order.
 
-    A database that is frozen keeps its threads, which are few and which others need, too.
+    A call that does not end in time is given up, and goes on alone: a thread cannot be stopped.
     """
 
-    def __init__(self, at_most: int, timeout: float) -> None:
-        """Take the number, and the seconds."""
-        self._places = deque([None] * at_most)  # taken from and put back by threads of both kinds
+    def __init__(
+        self, max_threads: int, timeout: float | None = None, *, fails_fast: bool = False
+    ) -> None:
+        """Start no thread yet: they belong to the worker, not to the process it is forked from.
+
+        Args:
+            max_threads: how many calls run at once.
+            timeout: seconds that a call may take, its time in the queue included; None is no limit.
+            fails_fast: whether calls fail at once while all threads are stuck in calls that were
+                given up, instead of waiting for one of them: right for reports and health checks,
+                which are repeated anyway, and wrong for what a client's call needs.
+        """
+        self._max_threads = max_threads
         self._timeout = timeout
-
-    def __call__(self, blocking: Callable[[], None]) -> None:
-        """Run it, and wait for its end; raises StoreError where it does not end, or not begin."""
-        if not monkey.is_module_patched("threading"):
-            blocking()
-            return
-        try:
-            self._places.pop()
-        except IndexError:
-            raise StoreError("The database has not answered earlier questions yet.") from None
-        result = get_hub().threadpool.spawn(self._run, blocking)
-        try:
-            raised = result.get(timeout=self._timeout)
-        except gevent.Timeout:
-            raise StoreError("The database does not answer.") from None
-        if raised is not None:
-            raise raised
-
-    def _run(self, blocking: Callable[[], None]) -> Exception | None:
-        try:
-            return _raised_by(blocking)
-        finally:
-            self._places.append(None)
-
-
-def _raised_by(blocking: Callable[[], None]) -> Exception | None:
-    try:
-        blocking()
-    except Exception as error:  # noqa: BLE001  # all of them are raised again, by the caller
-        return error
-    return None
-
-
-class QueuedOffload:
-    """Runs so many at once, in threads of their own; others wait for their turn.
-
-    A database that is frozen keeps these threads only. Each wait is bounded.
-    """
-
-    def __init__(self, at_most: int, timeout: float) -> None:
-        """Take the number, and the seconds; threads begin with the first use."""
-        self._at_most = at_most
-        self._timeout = timeout
+        self._fails_fast = fails_fast
         self._pool: ThreadPool | None = None
+        # Only greenlets of the loop touch the list, and only its thread a call's `has_ended`.
+        self._given_up: list[_Call[Any]] = []
 
-    def __call__(self, blocking: Callable[[], None]) -> None:
-        """Run it, and wait for its end; raises StoreError where that takes too long."""
+    def run(self, function: Callable[[], _T]) -> _T:
+        """Call a function in a native thread and return its result.
+
+        Raises:
+            NativeThreadTimeout: it did not end in time, or was not begun. It may still end later.
+            Exception: whatever the function raises.
+        """
         if not monkey.is_module_patched("threading"):
-            blocking()
-            return
-        if self._pool is None:
-            self._pool = ThreadPool(self._at_most)
+            return function()
+        if self._fails_fast:
+            self._refuse_if_stuck()
+        call = _Call(function)
         try:
-            # It waits for a free thread as well as for the end.
-            with gevent.Timeout(self._timeout):
-                raised = self._pool.apply(_raised_by, (blocking,))
-        except gevent.Timeout:
-            raise StoreError("The database does not answer.") from None
-        if raised is not None:
-            raise raised
+            with gevent.Timeout(self._timeout) as timeout:
+                self._submit(call)
+        except gevent.Timeout as raised:
+            if raised is not timeout:
+                raise  # the caller's own
+            if self._fails_fast and call.has_begun:
+                self._given_up.append(call)
+            raise NativeThreadTimeout(f"No result within {self._timeout} s.") from None
+        return call.result()
+
+    def _refuse_if_stuck(self) -> None:
+        if not self._given_up:
+            return
+        self._given_up = [call for call in self._given_up if not call.has_ended]
+        if len(self._given_up) >= self._max_threads:
+            raise NativeThreadTimeout("All threads are stuck in earlier calls.")
+
+    def _submit(self, call: "_Call[_T]") -> None:
+        """Wait for a free thread, and for the end of the call."""
+        if self._pool is None:
+            self._pool = ThreadPool(self._max_threads)
+        self._pool.apply(call.run)
+
+
+class _Call(Generic[_T]):
+    """One call, and what became of it."""
+
+    def __init__(self, function: Callable[[], _T]) -> None:
+        self._function = function
+        self._result: _T | None = None
+        self._error: Exception | None = None
+        self.has_begun = False
+        self.has_ended = False
+
+    def run(self) -> None:
+        """Run it, in the thread; gevent would print what it raises past the logs, SQL and all."""
+        self.has_begun = True
+        try:
+            self._result = self._function()
+        except Exception as error:  # noqa: BLE001  # raised again where the call was made
+            self._error = error
+        finally:
+            self.has_ended = True
+
+    def result(self) -> _T:
+        """Return what the function returned, or raise what it raised."""
+        if self._error is not None:
+            raise self._error
+        return cast("_T", self._result)

@@ -1,7 +1,7 @@
-"""Answers to what gunicorn refuses before the application sees a request, in our envelope.
+"""Responses in our envelope to requests that gunicorn refuses before the application sees them.
 
-gunicorn itself would answer with a page in HTML that repeats what the client sent, and log it too:
-a header that is broken may well be the one with a key in it.
+gunicorn's own are HTML pages that repeat what the client sent, and it logs that, too: a malformed
+header may well be the one with a key in it.
 """
 
 import logging
@@ -41,13 +41,13 @@ _OURS = (ConfigurationProblem, InvalidResponseHeader, InvalidResponseHeaderName)
 
 
 def answer_to(failure: Exception) -> bytes:
-    """Return the whole answer to a request that could not be read, and log why."""
+    """Log why a request could not be read, and return the HTTP response to it, head and body."""
     request_id, path = new_request_id(), _path_read_before(failure)
     error = _error_of(failure)
     if error.status == HTTPStatus.INTERNAL_SERVER_ERROR:
         logger.error("unexpected error", exc_info=failure, extra={"path": path[:200]})
     else:
-        # Not what it says: that is what the client sent.
+        # Not its message, which quotes what the client sent.
         extra = {"status": error.status, "reason": error.reason, "cause": type(failure).__name__}
         logger.info("request", extra=extra)
     body = orjson.dumps(error_document(error, path, request_id))
@@ -85,7 +85,11 @@ def _error_of(failure: Exception) -> ApiError:
 
 
 def _path_read_before(failure: Exception) -> str:
-    """Return the path of a request whose first line was read; only the failure still knows it."""
+    """Return the path of a request whose request line was parsed, "" where that failed.
+
+    It decides the dialect of the error. gunicorn hands over no request when its headers are
+    malformed: the object that was being parsed is only left in the frames of the traceback.
+    """
     for frame, _ in traceback.walk_tb(failure.__traceback__):
         request = frame.f_locals.get("self")
         if isinstance(request, Request) and request.path:

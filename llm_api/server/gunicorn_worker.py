@@ -1,4 +1,7 @@
-"""gunicorn's gevent worker and logger, with what they lack at the end of a worker's life."""
+"""gunicorn's gevent worker and logger, with an end of a worker that loses no request.
+
+What gunicorn's own lose is listed in docs/decisions/0013-process-life.md.
+"""
 
 import errno
 import logging
@@ -19,16 +22,16 @@ from gunicorn.sock import ssl_context
 from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
 
-from llm_api.runtime.deadlines import hang_up, peek
+from llm_api.runtime.deadlines import lingering_close, peek
 from llm_api.runtime.drain import OUT_OF_MEMORY, Drain
 from llm_api.server.gunicorn_errors import answer_to
 from llm_api.settings.settings import SettingsError
 
-# A worker that is to end goes on accepting for a moment: who is just connecting gets an answer, and
-# a probe learns that the service is not ready.
+# A worker that is to end goes on accepting for so long: clients that are just connecting get an
+# answer, and a health check learns that the service is not ready.
 _LAST_CALLS_S = 0.5
 _LOOK_S = 0.1
-# What does not let itself be ended is cut so long before the master would kill the worker.
+# What has not ended is cut so long before the master would kill the worker.
 _CUT_BEFORE_S = 1.0
 _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 _DESCRIPTOR_PAUSE_S = 0.5
@@ -36,16 +39,16 @@ logger = logging.getLogger(__name__)
 
 
 class ServiceLogger(Logger):  # type: ignore[misc]  # gunicorn ships no types
-    """A logger without an access log: the application writes a line for each request itself.
+    """A logger without an access log: the application logs each request itself.
 
-    With `logconfig_dict` set, gunicorn makes up every access line (0.04 ms), wanted or not.
+    With `logconfig_dict` set, gunicorn formats every access line (0.04 ms), wanted or not.
     """
 
     def setup(self, cfg: Any) -> None:
-        """Set logging up, and switch preloading off: gunicorn looks whether it is on after this.
+        """Set logging up, and switch preloading off: gunicorn reads that setting after this.
 
         The master would import libraries and make locks before gevent has patched them, and the
-        workers would stand still in them.
+        workers would deadlock in them.
         """
         super().setup(cfg)
         if cfg.preload_app and issubclass(cfg.worker_class, GeventWorker):
@@ -66,26 +69,26 @@ class _Connection:
     had_request: bool = False
 
     def may_end(self) -> bool:
-        """Tell whether it can be closed without losing a request."""
+        """Whether it can be closed without losing a request."""
         is_new = not self.had_request and time.monotonic() - self.waits_since < _LAST_CALLS_S
         return self.waiting is not None and not is_new and peek(self.client) is None
 
 
 @dataclass(frozen=True, slots=True)
 class _Address:
-    """What gunicorn wants of a listener, which may be closed when an accepted connection asks."""
+    """The part of a listener that gunicorn uses; the socket may be closed by then."""
 
     name: Any
 
     def getsockname(self) -> Any:
-        """Return where it listens, or listened."""
+        """Return the address, as `socket.getsockname` does."""
         return self.name
 
 
 class _Server(StreamServer):  # type: ignore[misc]  # gevent ships no types
-    """Accepts connections, and waits while no file descriptor is free.
+    """Accepts connections, and pauses while no file descriptor is free.
 
-    gevent's own waits too, and prints a traceback each time.
+    gevent's own pauses too, and prints a traceback each time.
     """
 
     def do_read(self) -> Any:
@@ -105,7 +108,7 @@ class _Server(StreamServer):  # type: ignore[misc]  # gevent ships no types
             self.start_accepting()
 
     def accept_rest(self) -> None:
-        """Accept who waits in the kernel's queue: closing the socket would reset them."""
+        """Accept the connections in the kernel's queue, which closing the socket would reset."""
         while not self.full() and (accepted := self.do_read()) is not None:
             self.do_handle(*accepted)
 
@@ -113,26 +116,26 @@ class _Server(StreamServer):  # type: ignore[misc]  # gevent ships no types
 class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ships no types
     """A gevent worker that ends as soon as its calls have ended, and loses none of them.
 
-    gunicorn 27's own waits for connections that are only kept alive, resets those that it has not
-    accepted yet, and cuts streams that outlive `max_requests` by more than the grace time.
+    gunicorn 27's own waits for idle keep-alive connections, resets those that it has not accepted
+    yet, and cuts streams that outlive `max_requests` by more than the grace time.
     """
 
-    alive: bool  # gunicorn's: false from the end's beginning on
+    alive: bool  # gunicorn's: false as soon as the worker is to end
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        """Take gunicorn's arguments."""
+        """Pass on gunicorn's arguments."""
         super().__init__(*args, **kwargs)
         self.drain = Drain(self.cfg.graceful_timeout)  # until gunicorn.conf.py sets the service's
         self._connections: dict[gevent.Greenlet, _Connection] = {}
         self._ends_at = float("inf")
 
     def load_wsgi(self) -> None:
-        """Load the application, and let its answers say when their connection is closed."""
+        """Load the application, and let its responses announce when connections end."""
         try:
             super().load_wsgi()
         except SettingsError as error:
             self.log.error("%s", error.message)  # noqa: TRY400  # the sentences say all
-            sys.exit(Arbiter.APP_LOAD_ERROR)  # so that the master ends, instead of trying again
+            sys.exit(Arbiter.APP_LOAD_ERROR)  # the master ends, too, instead of trying again
         self.wsgi.wsgi_app = self._closing(self.wsgi.wsgi_app)
 
     def _closing(self, app: Callable[..., Any]) -> Callable[..., Any]:
@@ -151,17 +154,17 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
         return call
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:  # noqa: ARG002  # gunicorn's signature
-        """Answer a request that failed outside of the application."""
+        """Answer a request that failed outside the application."""
         if isinstance(exc, MemoryError):
             self._end_for_lack_of_memory()
         if not isinstance(exc, Exception):
             return  # the worker ends, and this connection with it
-        with suppress(OSError):  # whoever sends this need not wait for an answer
+        with suppress(OSError):  # such clients often do not wait for an answer
             write_nonblock(client, answer_to(exc))
-            hang_up(client)
+            lingering_close(client)
 
     def _end_for_lack_of_memory(self) -> None:
-        """Let the master replace the worker, which may have lost more than the one request."""
+        """Let the master replace the worker, which may have lost more than this request."""
         if self.alive:
             self.alive = False
             self.log.error("the worker ran out of memory and is replaced")
@@ -190,7 +193,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
                 connection.had_request = True
 
     def handle_exit(self, sig: int, frame: Any) -> None:
-        """Begin to end, on SIGTERM."""
+        """Start to end, on SIGTERM."""
         self._limit_end()
         super().handle_exit(sig, frame)
 
@@ -205,8 +208,9 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
             self.notify()
             gevent.sleep(_LOOK_S)
         if self.cfg.workers == 1:
-            # After `max_requests` nobody waits for this worker to end, but for the next to begin.
-            self.drain.begin()
+            # After `max_requests` the service is down until the next worker starts: it must not
+            # wait for long streams.
+            self.drain.start()
             self._limit_end()
         gevent.sleep(_LAST_CALLS_S)
         for server in servers:

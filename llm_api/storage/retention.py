@@ -1,75 +1,83 @@
-"""Removes usage records that are older than is wanted, a few at a time.
+"""Removes usage records that are older than the retention time, a batch at a time.
 
-Sums by hour and day stay. One worker of an installation does it, whoever gets the lock first; two
-that did it at once would only take turns.
+The sums by hour and day stay. One worker of an installation does it, the first to get the lock:
+several at once would only wait for each other.
 """
 
 import fcntl
 import logging
-import threading
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+from llm_api.runtime.periodic_thread import PeriodicThread
 from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.threads import StoreThreads
 
 logger = logging.getLogger(__name__)
 
 BATCH = 500
 _PAUSE_S = 0.1  # between two batches, in which calls can be written
-_INTERVAL_S = 3_600.0
-# Runs a function that may block for long, such as a database call, where it stops nobody else.
-Offload = Callable[[Callable[[], None]], None]
+INTERVAL_S = 3_600.0
 
 
 class RetentionJob:
     """The thread of a worker that prunes the store."""
 
-    def __init__(self, folder: Path, store: UsageStore, offload: Offload, keep_days: int) -> None:
-        """Start nothing yet; `keep_days` is 0 where records are kept for ever."""
+    def __init__(
+        self,
+        folder: Path,
+        store: UsageStore,
+        threads: StoreThreads,
+        keep_days: int,
+        *,
+        interval: float = INTERVAL_S,
+    ) -> None:
+        """Start nothing yet.
+
+        Args:
+            folder: where the lock of an installation's workers is; made when needed.
+            store: what is pruned.
+            threads: runs the store's methods.
+            keep_days: days for which records are kept; 0 keeps them for ever.
+            interval: seconds between two runs.
+        """
         self._folder = folder
         self._store = store
-        self._offload = offload
+        self._threads = threads
         self._keep_days = keep_days
-        self._is_closing = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._thread = PeriodicThread("usage-retention", interval, self._prune_or_warn)
+        self._thread.woken.set()  # when it starts, it prunes at once
 
     def start(self) -> None:
-        """Start the thread, if there is anything to do for it."""
-        if self._keep_days and self._thread is None:
-            self._thread = threading.Thread(target=self._run, name="usage-upkeep", daemon=True)
+        """Start the thread, unless records are kept for ever."""
+        if self._keep_days:
             self._thread.start()
 
     def close(self) -> None:
-        """Begin nothing more."""
-        self._is_closing.set()
+        """Begin no further batch, and wait a while for one in progress."""
+        self._thread.close()
 
-    def _run(self) -> None:
-        while not self._is_closing.is_set():
-            try:
-                self.prune()
-            except (StoreError, OSError) as error:
-                logger.warning("old usage rows stay for now", extra={"cause": str(error)})
-            except Exception:  # whatever it is: the next hour is another chance
-                logger.exception("old usage rows stay for now")
-            self._is_closing.wait(_INTERVAL_S)
+    def _prune_or_warn(self) -> None:
+        try:
+            self.prune()
+        except (StoreError, OSError) as error:
+            logger.warning("old usage rows stay for now", extra={"cause": str(error)})
 
     def prune(self) -> int:
-        """Remove what is too old, and return how many records it were; raises StoreError."""
+        """Remove what is too old, and return how many records that were; raises StoreError."""
         before = datetime.now(UTC) - timedelta(days=self._keep_days)
         self._folder.mkdir(parents=True, exist_ok=True)
         removed = 0
         with (self._folder / "upkeep.lock").open("wb") as lock, suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            while not self._is_closing.is_set() and (count := self._batch(before)):
+            while not self._thread.is_closing and (count := self._remove_batch(before)):
                 removed += count
-                self._is_closing.wait(_PAUSE_S)
+                self._thread.pause(_PAUSE_S)
         if removed:
             logger.info("old usage rows removed", extra={"rows": removed})
         return removed
 
-    def _batch(self, before: datetime) -> int:
-        counts: list[int] = []
-        self._offload(lambda: counts.append(self._store.prune(before, BATCH)))
-        return counts[0]
+    def _remove_batch(self, before: datetime) -> int:
+        return self._threads.run(partial(self._store.prune, before, BATCH))

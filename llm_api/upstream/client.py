@@ -25,12 +25,15 @@ from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.answers.relay import RelayedStream, events_in, first_of, relay
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.endpoints import EndpointPool, PooledEndpoint
 from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, read_body
 from llm_api.upstream.http.transport import Transport
-from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
+from llm_api.upstream.request_sender import (
+    EndpointPool,
+    PooledEndpoint,
+    RequestSender,
+    UpstreamRequest,
+)
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
-from llm_api.upstream.resilience.concurrency import ConcurrencyLimit
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning
@@ -76,10 +79,9 @@ class UpstreamClient:
         self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
         self._behavior = behavior
         self._timeouts = timeouts
-        self._must_end = watch.drain.is_over
+        self._must_end = watch.drain.is_expired
         self._profile = profile
         self._policy = policy or RetryPolicy()
-        self._limit = ConcurrencyLimit(behavior.max_concurrency, behavior.queue_timeout)
         pool_size = min(behavior.max_concurrency, _MAX_IDLE_CONNECTIONS)
         self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
         self._sender = RequestSender(self.name, self._endpoints)
@@ -94,7 +96,9 @@ class UpstreamClient:
             [
                 PooledEndpoint(name, transport(endpoint), self._policy.new_breaker())
                 for name, endpoint in zip(names, plan.endpoints, strict=True)
-            ]
+            ],
+            self._behavior.max_concurrency,
+            self._behavior.queue_timeout,
         )
 
     def new_call(
@@ -128,7 +132,7 @@ class UpstreamClient:
         A model that has spent all its tokens on reasoning is asked once more, without it.
         """
         prepared = self._prepare(model, request, model_was_named=model_was_named)
-        with _api_errors(call), self._limit.taken(call):
+        with _api_errors(call), self._endpoints.slot(call):
             completion = self._run(call, partial(self._attempt, prepared, call))
             if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
@@ -180,7 +184,7 @@ class UpstreamClient:
     ) -> Generator[list[bytes]]:
         """Yield the batches of a streamed answer; the first has a chunk."""
         with _api_errors(call), ExitStack() as stack:
-            stack.enter_context(self._limit.taken(call))
+            stack.enter_context(self._endpoints.slot(call))
             response, permit = self._run(call, partial(self._sender.open, request, call, stack))
             batches = self._read_stream(response, answer)
             first = first_of(batches)
@@ -205,9 +209,9 @@ class UpstreamClient:
         adapted, dropped = self._profile.adapted(request.parameters, operation)
         wants_reasoning = asks_for_reasoning(request.parameters)
         body = {"model": model, **adapted}
+        limit = body.get("max_completion_tokens") or body.get("max_tokens")
         if operation is not Operation.EMBEDDINGS:
-            limit = self._behavior.default_max_tokens
-            if limit and not (body.get("max_tokens") or body.get("max_completion_tokens")):
+            if not limit and (limit := self._behavior.default_max_tokens):
                 body["max_tokens"] = limit
             if (
                 is_streamed
@@ -221,6 +225,7 @@ class UpstreamClient:
             ErrorClassifier(self._profile.rules, operation, model_was_named),
             dropped,
             wants_reasoning,
+            limit * (body.get("n") or 1) if limit else None,
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:

@@ -20,6 +20,7 @@ from llm_api.domain.calls import Timeouts
 from llm_api.services.keys.service import KeyService
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.storage.factory import open_key_store
+from llm_api.storage.threads import StoreThreads
 from tests.conftest import SettingsOf
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import (
@@ -407,7 +408,7 @@ def test_a_usage_store_that_is_not_there_is_found(visit_of: VisitOf) -> None:
 def test_required_keys_must_be_there(
     env: dict[str, str], keys: list[bool], line: str, visit_of: VisitOf, settings_of: SettingsOf
 ) -> None:
-    service = KeyService(open_key_store(settings_of({}).database_url), lambda act: act())
+    service = KeyService(open_key_store(settings_of({}).database_url), StoreThreads(1))
     for is_disabled in keys:
         issued = service.issue(ApiKey("", "shop"))
         if is_disabled:

@@ -15,6 +15,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.key_format import new_secret
 from llm_api.services.keys.service import IssuedKey, KeyService
 from llm_api.storage.factory import open_key_store
+from llm_api.storage.threads import StoreThreads
 from tests.storage.checkout import NAMES_ITS_WORKER, fast_upstream, own_service
 from tests.support.raw import exchange, request_bytes
 from tests.support.servers import PostgresServer, missing_wheel
@@ -64,7 +65,7 @@ def keys_of() -> Iterator[Callable[[Service], KeyService]]:
         def open_keys(service: Service) -> KeyService:
             store = open_key_store(service.env["DATABASE_URL"])
             stack.callback(store.close)
-            return KeyService(store, lambda act: act())
+            return KeyService(store, StoreThreads(1))
 
         yield open_keys
 

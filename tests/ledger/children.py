@@ -10,6 +10,7 @@ from llm_api.domain.usage import UsageRecord
 from llm_api.storage.spool.spool import Spool
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
+from llm_api.storage.threads import StoreThreads
 from tests.storage.records import ended
 
 ROWS = 1_000
@@ -38,7 +39,7 @@ def take_up_orphans(url: str) -> None:
     """Take up the spool beside the SQLite file as a worker does that starts."""
     folder = Path(url.removeprefix("sqlite:///")).parent / "spool"
     store = SqlUsageStore(make_engine(url, busy_timeout=30))
-    Spool(folder, store, lambda blocking: blocking()).adopt_orphans()
+    Spool(folder, store, StoreThreads(1)).adopt_orphans()
     store.close()
 
 
@@ -46,7 +47,7 @@ def main() -> None:
     """End some calls, and leave them in the spool or die over them, as the arguments say."""
     folder, database, count, dies = sys.argv[1:]
     kind = DiesAfterCommit if dies == "dies" else SqlUsageStore
-    spool = Spool(Path(folder), kind(make_engine(database)), lambda blocking: blocking())
+    spool = Spool(Path(folder), kind(make_engine(database)), StoreThreads(1))
     for number in range(int(count)):
         spool.end(ended(f"req_{number:05}", prompt_tokens=number))
     if dies == "dies":

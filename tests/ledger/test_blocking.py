@@ -6,6 +6,7 @@ from pathlib import Path
 
 from llm_api.storage.spool.spool import Spool
 from llm_api.storage.sql.usage import SqlUsageStore
+from llm_api.storage.threads import StoreThreads
 from tests.ledger.conftest import Prepare
 from tests.storage.records import ended, stored_rows
 from tests.support.service import Service
@@ -71,7 +72,7 @@ def test_a_report_that_takes_long_stops_no_other_request(prepare: Prepare, tmp_p
 def test_a_row_that_the_database_cannot_take_holds_up_no_other(
     store: SqlUsageStore, database: str, tmp_path: Path
 ) -> None:
-    spool = Spool(tmp_path / "spool", store, lambda blocking: blocking())
+    spool = Spool(tmp_path / "spool", store, StoreThreads(1))
     spool.begin(ended("before"))
     spool.end(ended("before"))
     # An upstream that tells of 2^31 images, each for 5,000 VND.

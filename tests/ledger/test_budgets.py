@@ -18,6 +18,7 @@ from llm_api.domain.access import ApiKey, Budget
 from llm_api.services.keys.service import KeyService
 from llm_api.storage.factory import open_key_store
 from llm_api.storage.sql.tables import budget_reservations, budget_spending
+from llm_api.storage.threads import StoreThreads
 from tests.ledger.load import PATIENCE
 from tests.storage.checkout import NAMES_ITS_WORKER, fast_upstream, own_service
 from tests.support import replies
@@ -79,7 +80,7 @@ class Customer:
     def __init__(self, service: Service, *budgets: Budget) -> None:
         """Issue the key."""
         store = open_key_store(service.env["DATABASE_URL"])
-        issued = KeyService(store, lambda act: act()).issue(ApiKey("", "shop", budgets=budgets))
+        issued = KeyService(store, StoreThreads(1)).issue(ApiKey("", "shop", budgets=budgets))
         store.close()
         self.key_id = issued.key.id
         self._service = service

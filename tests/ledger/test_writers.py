@@ -12,6 +12,7 @@ from llm_api.storage import StoreError, retention
 from llm_api.storage.retention import RetentionJob
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
+from llm_api.storage.threads import StoreThreads
 from tests.ledger.children import ROWS, keep_1000_rows_in_batches
 from tests.ledger.load import calls_in_sums
 from tests.storage.crowd import in_processes
@@ -53,7 +54,7 @@ def test_g18_what_is_written_while_old_records_go_is_kept(
     threads = [threading.Thread(target=write, args=(position,)) for position in range(WRITERS)]
     for thread in threads:
         thread.start()
-    prune_all(RetentionJob(tmp_path, store, lambda blocking: blocking(), 30))
+    prune_all(RetentionJob(tmp_path, store, StoreThreads(1), 30))
     for thread in threads:
         thread.join()
 

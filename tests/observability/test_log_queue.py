@@ -93,7 +93,7 @@ def test_dropped_lines_are_told_by_the_next_that_finds_room(pipe: Pipe) -> None:
     handler.handle(said("again"))
 
     (notice, again) = read_until(pipe[0], "again ")
-    assert notice == f"log lines dropped: nobody read them {handler.dropped}"
+    assert notice == f"log lines dropped: standard error was not read {handler.dropped}"
     assert again == "again "
 
 

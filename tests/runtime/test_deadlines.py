@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.runtime.deadlines import Deadline, DeadlineWatcher, peek, shut
+from llm_api.runtime.deadlines import INTERVAL, Deadline, DeadlineWatcher, peek, shut_down
 from tests.support.waiting import wait_until
 
 CERTIFICATE = Path(__file__).parents[1] / "upstream" / "self_signed.pem"
@@ -28,14 +28,16 @@ def pair() -> Iterator[Pair]:
 
 
 @pytest.fixture
-def watch() -> DeadlineWatcher:
+def watch() -> Iterator[DeadlineWatcher]:
     """Make a watch that looks after nothing yet."""
-    return DeadlineWatcher()
+    made = DeadlineWatcher()
+    yield made
+    made.close()
 
 
 def watched(awaited: socket.socket, *, total: float = 60.0, gone: bool = False) -> Deadline:
     waiting = Deadline(total=total, is_abandoned=lambda: gone)
-    waiting.waits_on(awaited)
+    waiting.watch_socket(awaited)
     return waiting
 
 
@@ -47,7 +49,7 @@ def test_what_may_go_on_waiting_is_left_alone(pair: Pair) -> None:
 
     peer.send(b"x")
     assert ours.recv(1) == b"x"
-    assert (waiting.is_over_time, waiting.is_client_gone) == (False, False)
+    assert (waiting.is_expired, waiting.is_client_gone) == (False, False)
 
 
 def test_the_end_of_the_time_ends_the_reading(pair: Pair) -> None:
@@ -57,7 +59,7 @@ def test_the_end_of_the_time_ends_the_reading(pair: Pair) -> None:
     waiting.check()
 
     assert ours.recv(1) == b""
-    assert (waiting.is_over_time, waiting.is_client_gone) == (True, False)
+    assert (waiting.is_expired, waiting.is_client_gone) == (True, False)
 
 
 def test_a_client_that_left_ends_the_reading(pair: Pair) -> None:
@@ -67,18 +69,18 @@ def test_a_client_that_left_ends_the_reading(pair: Pair) -> None:
     waiting.check()
 
     assert ours.recv(1) == b""
-    assert (waiting.is_over_time, waiting.is_client_gone) == (False, True)
+    assert (waiting.is_expired, waiting.is_client_gone) == (False, True)
 
 
 def test_the_end_of_the_process_ends_the_reading(pair: Pair) -> None:
     ours, _ = pair
     waiting = Deadline(total=60, must_end=lambda: True)
-    waiting.waits_on(ours)
+    waiting.watch_socket(ours)
 
     waiting.check()
 
     assert ours.recv(1) == b""
-    assert (waiting.is_shut_down, waiting.is_over_time) == (True, False)
+    assert (waiting.is_shut_down, waiting.is_expired) == (True, False)
 
 
 def test_that_a_client_left_is_not_forgotten() -> None:
@@ -96,14 +98,14 @@ def test_without_a_socket_only_the_fact_is_noted() -> None:
 
     waiting.check()
 
-    assert waiting.is_over_time
+    assert waiting.is_expired
 
 
 def test_a_closed_socket_is_no_error(pair: Pair) -> None:
     ours, _ = pair
     ours.close()
 
-    shut(ours, socket.SHUT_RD)
+    shut_down(ours, socket.SHUT_RD)
 
 
 def test_the_remaining_time_shrinks_to_nothing() -> None:
@@ -159,17 +161,26 @@ def test_removing_what_is_not_watched_is_no_error(watch: DeadlineWatcher) -> Non
     watch.remove(Deadline(total=1))
 
 
-def test_a_watch_that_fell_asleep_wakes_up_again(pair: Pair, watch: DeadlineWatcher) -> None:
+def test_a_watch_that_had_nothing_to_do_goes_on(pair: Pair, watch: DeadlineWatcher) -> None:
     ours, _ = pair
     first = Deadline(total=0)
     watch.add(first)
-    wait_until(lambda: first.is_over_time, 5, "the watch has looked")
+    wait_until(lambda: first.is_expired, 5, "the watch has looked")
     watch.remove(first)
-    wait_until(lambda: not watch._is_needed.is_set(), 5, "the watch sleeps")
+    time.sleep(2 * INTERVAL)
 
     watch.add(watched(ours, total=0))
 
     assert ours.recv(1) == b""
+
+
+def test_a_closed_watch_has_no_thread(watch: DeadlineWatcher) -> None:
+    before = set(threading.enumerate())
+    watch.add(Deadline(total=60))
+
+    watch.close()
+
+    assert set(threading.enumerate()) <= before
 
 
 def test_a_watch_has_no_thread_before_it_is_needed() -> None:

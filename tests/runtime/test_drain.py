@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from llm_api.runtime.drain import Drain, begin_on_sigterm
+from llm_api.runtime.drain import Drain, drain_on_sigterm
 
 
 class Clock:
@@ -36,7 +36,7 @@ def test_before_its_beginning_nothing_ends(clock: Clock) -> None:
     drain = Drain(30, clock)
     clock.now += 1_000
 
-    assert (drain.has_begun, drain.is_over()) == (False, False)
+    assert (drain.is_draining, drain.is_expired()) == (False, False)
 
 
 @pytest.mark.parametrize(("grace", "calls_last"), [(30, 28), (4, 2), (3, 1.5), (1, 0.5)])
@@ -45,31 +45,31 @@ def test_calls_end_two_seconds_early_or_at_half_of_a_short_time(
 ) -> None:
     drain = Drain(grace, clock)
 
-    drain.begin()
+    drain.start()
 
     clock.now += calls_last - 0.1
-    assert (drain.has_begun, drain.is_over()) == (True, False)
+    assert (drain.is_draining, drain.is_expired()) == (True, False)
     clock.now += 0.1
-    assert drain.is_over()
+    assert drain.is_expired()
 
 
 def test_a_second_sigterm_does_not_prolong_it(clock: Clock) -> None:
     drain = Drain(30, clock)
-    drain.begin()
+    drain.start()
     clock.now += 20
-    drain.begin()
+    drain.start()
 
     clock.now += 8
 
-    assert drain.is_over()
+    assert drain.is_expired()
 
 
 def test_without_a_grace_time_calls_have_all_time(clock: Clock) -> None:
     drain = Drain(clock=clock)
-    drain.begin()
+    drain.start()
     clock.now += 1e9
 
-    assert not drain.is_over()
+    assert not drain.is_expired()
 
 
 def test_sigterm_begins_it_and_goes_on_to_the_handler_before(
@@ -77,9 +77,9 @@ def test_sigterm_begins_it_and_goes_on_to_the_handler_before(
 ) -> None:
     seen: list[tuple[int, bool]] = []
     drain = Drain(30)
-    handler(lambda number, _frame: seen.append((number, drain.has_begun)))
+    handler(lambda number, _frame: seen.append((number, drain.is_draining)))
 
-    begin_on_sigterm(drain)
+    drain_on_sigterm(drain)
     signal.raise_signal(signal.SIGTERM)
 
     assert seen == [(signal.SIGTERM, True)]

@@ -242,4 +242,4 @@ class Client:
         self._is_watched = False
         if self.world.now >= shut_at:
             call.check()
-        return call.is_over_time or call.is_client_gone
+        return call.is_expired or call.is_client_gone

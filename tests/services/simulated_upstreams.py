@@ -133,7 +133,7 @@ class SimulatedTransport:
             if (ending := call.ending) is not None:
                 hit.cut = ending.error.reason
                 raise ending from fault
-            if call.is_over_time:
+            if call.is_expired:
                 hit.cut = "upstream_timeout"
                 raise faults.timed_out() from fault
             raise

@@ -11,9 +11,9 @@ import sys  # noqa: E402  # gevent comes first
 
 import gevent  # noqa: E402
 
-from llm_api.runtime.native_threads import QueuedOffload  # noqa: E402
 from llm_api.storage import StoreError  # noqa: E402
 from llm_api.storage.sql.engine import make_engine  # noqa: E402
+from llm_api.storage.threads import StoreThreads  # noqa: E402
 
 ENGINES, THREADS = 5, 4
 
@@ -21,20 +21,17 @@ ENGINES, THREADS = 5, 4
 def answers(url: str) -> list[str]:
     """Return what calls get that ask a new engine at the same time."""
     engine = make_engine(url)
-    look = QueuedOffload(THREADS, 20.0)
+    threads = StoreThreads(THREADS, 20.0)
 
     def ask() -> str:
-        found: list[str] = []
-
-        def act() -> None:
+        def act() -> str:
             with engine.begin() as connection:
-                found.append(str(connection.exec_driver_sql("SELECT 1").scalar()))
+                return str(connection.exec_driver_sql("SELECT 1").scalar())
 
         try:
-            look(act)
+            return threads.run(act)
         except StoreError as error:
             return str(error)
-        return found[0]
 
     asking = [gevent.spawn(ask) for _ in range(THREADS)]
     gevent.joinall(asking)

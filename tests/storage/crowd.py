@@ -11,7 +11,7 @@ from llm_api.storage import StoreError, UsageStore
 _TRIES = 200
 
 
-def in_threads(work: Callable[..., None], tasks: Sequence[Iterable[Any]]) -> None:
+def in_threads(work: Callable[..., object], tasks: Sequence[Iterable[Any]]) -> None:
     """Run the work for each task at once; the first exception of one is raised here."""
     with ThreadPoolExecutor(len(tasks)) as pool:
         list(pool.map(lambda task: work(*task), tasks))

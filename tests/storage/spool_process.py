@@ -17,6 +17,7 @@ from llm_api.storage import UsageStore
 from llm_api.storage.spool.spool import ROTATE_BYTES, Spool
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
+from llm_api.storage.threads import StoreThreads
 from tests.storage.records import ListStore, begun, ended
 
 FILLING_ROWS = ROTATE_BYTES // 300  # a line has more bytes
@@ -69,7 +70,7 @@ def main() -> None:
     handler = logging.StreamHandler(log)
     handler.setFormatter(JsonFormatter())
     logging.root.addHandler(handler)
-    DEEDS[deed](Spool(Path(folder), _store(database), lambda blocking: blocking()))
+    DEEDS[deed](Spool(Path(folder), _store(database), StoreThreads(1)))
     sys.stdout.write(log.getvalue() + "done\n")
     sys.stdout.flush()
     time.sleep(3600)

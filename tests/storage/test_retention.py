@@ -13,20 +13,16 @@ import pytest
 
 from llm_api.domain.usage import UsageQuery, UsageSums
 from llm_api.storage import StoreError, retention
-from llm_api.storage.retention import BATCH, RetentionJob
+from llm_api.storage.retention import BATCH, INTERVAL_S, RetentionJob
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
+from llm_api.storage.threads import StoreThreads
 from tests.storage.records import ended, stored_rows
 from tests.support.waiting import wait_until
 
 DAYS = 30
 LIMIT = timedelta(days=DAYS)
 PATIENCE = 20.0
-
-
-def at_once(blocking: Callable[[], None]) -> None:
-    """Run it here."""
-    blocking()
 
 
 class CountingStore:
@@ -64,16 +60,19 @@ def upkeep_of(folder: Path) -> Iterator[Upkeeper]:
     """Make upkeeps, which are closed after the test."""
     made: list[RetentionJob] = []
 
-    def make(store: object, keep_days: int = DAYS) -> RetentionJob:
-        made.append(RetentionJob(folder, store, at_once, keep_days))  # type: ignore[arg-type]  # its prune is all that is used
+    def make(store: object, keep_days: int = DAYS, interval: float = INTERVAL_S) -> RetentionJob:
+        made.append(RetentionJob(folder, store, StoreThreads(1), keep_days, interval=interval))  # type: ignore[arg-type]  # its prune is all that is used
         return made[-1]
 
     yield make
-    for one in made:
-        one.close()
-        if one._thread is not None:
-            one._thread.join(PATIENCE)
-            assert not one._thread.is_alive()
+    for job in made:
+        job.close()
+    assert not running()
+
+
+def running() -> list[threading.Thread]:
+    """List the threads of retention jobs."""
+    return [thread for thread in threading.enumerate() if thread.name == "usage-retention"]
 
 
 def said(caplog: pytest.LogCaptureFixture) -> list[logging.LogRecord]:
@@ -203,12 +202,11 @@ def test_one_process_does_it_at_a_time(upkeep_of: Upkeeper, folder: Path) -> Non
 
 
 def test_a_store_that_is_away_is_warned_of_and_asked_again(
-    upkeep_of: Upkeeper, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    upkeep_of: Upkeeper, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(retention, "_INTERVAL_S", 0.05)
     store = CountingStore(1)
     store.is_away = True
-    upkeep_of(store).start()
+    upkeep_of(store, interval=0.05).start()
     wait_until(lambda: store.refusals > 1, PATIENCE, "it is tried again")
 
     store.is_away = False
@@ -252,12 +250,11 @@ def test_a_locked_database_stays_as_it_is(sqlite_database: str, upkeep_of: Upkee
 
 
 def test_a_folder_that_cannot_be_made_ends_nothing(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(retention, "_INTERVAL_S", 0.05)
     store = CountingStore(1)
     (tmp_path / "file").touch()
-    keeper = RetentionJob(tmp_path / "file" / "spool", store, at_once, DAYS)  # type: ignore[arg-type]  # its prune is all
+    keeper = RetentionJob(tmp_path / "file" / "spool", store, StoreThreads(1), DAYS, interval=0.05)  # type: ignore[arg-type]  # its prune is all
     keeper.start()
     wait_until(lambda: said(caplog), PATIENCE, "it is warned of")
 
@@ -267,11 +264,7 @@ def test_a_folder_that_cannot_be_made_ends_nothing(
     keeper.close()
 
 
-def test_an_error_nobody_thought_of_does_not_end_it(
-    upkeep_of: Upkeeper, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "_INTERVAL_S", 0.05)
-
+def test_an_error_nobody_thought_of_does_not_end_it(upkeep_of: Upkeeper) -> None:
     class Odd(CountingStore):
         def prune(self, before: datetime, at_most: int) -> int:
             if not self.refusals:
@@ -281,7 +274,7 @@ def test_an_error_nobody_thought_of_does_not_end_it(
 
     store = Odd(1)
 
-    upkeep_of(store).start()
+    upkeep_of(store, interval=0.05).start()
 
     wait_until(lambda: not store.records, PATIENCE, "the old record is removed")
 
@@ -297,7 +290,5 @@ def test_closing_stops_it_between_two_batches(upkeep_of: Upkeeper) -> None:
 
     keeper.start()
 
-    assert keeper._thread is not None
-    keeper._thread.join(PATIENCE)
-    assert not keeper._thread.is_alive()
+    wait_until(lambda: not running(), PATIENCE, "its thread ends")
     assert store.records == 9 * BATCH

@@ -41,7 +41,7 @@ def inside():
     services = app.extensions["llm_api"]
     app.extensions["llm_api_spool"].flush()
     return {{
-        "places": services.catalogue.route(None).upstream._limit._free._value,
+        "places": services.catalogue.route(None).upstream._endpoints.limit.free,
         "free": gate._free,
         "queued": len(gate._waiting),
         "watched": len(services.watch._watched),

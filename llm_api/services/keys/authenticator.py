@@ -1,4 +1,4 @@
-"""Finds the key of a caller: in memory where it was found before, else in the store."""
+"""Authenticates API keys: from a cache in memory, or by a look-up in the key store."""
 
 import logging
 import threading
@@ -7,158 +7,163 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 from cachetools import LRUCache
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.key_format import digest_of, is_intact
 from llm_api.errors import Unavailable
+from llm_api.runtime.cooldown import Cooldown
 from llm_api.services.keys.guess_limit import GuessLimit
 from llm_api.storage import KeyStore, StoreError
+from llm_api.storage.threads import StoreThreads
 
 logger = logging.getLogger(__name__)
 
-FRESH_S = 30.0  # so long is nobody asked again: a key that is disabled is refused after it
-STALE_S = 3_600.0  # and so long does a key open while the store is away
+FRESH_S = 30.0  # an entry is used without a look-up: a key that is disabled is refused after it
+STALE_S = 3_600.0  # and for so long while the store is away
 _MAX_KEYS = 10_000
 _PAUSE_S = 5.0  # after a failure the store is left alone for so long
 
-Offload = Callable[[Callable[[], None]], None]
-
 
 @dataclass(frozen=True, slots=True)
-class _Found:
-    """What is known of a digest: its key, or None where it opens nothing."""
+class _Entry:
+    """A cached look-up: the key of a digest, or None where it is not valid."""
 
     key: ApiKey | None
     at: float
 
 
 class KeyAuthenticator:
-    """The keys that this process knows, by the SHA-256 of their whole text.
+    """The keys that this process knows, by the SHA-256 of their secrets.
 
-    Those that open nothing, whatever the reason, are remembered apart and all alike: nobody who
-    guesses drives out a key in use, or learns from the time it takes whether a key was once good.
+    Invalid secrets have a cache of their own, so that guesses evict no key in use. In it unknown,
+    expired and disabled keys are indistinguishable, also by the time that a refusal takes.
     """
 
     def __init__(
         self,
         store: KeyStore,
-        offload: Offload,
+        threads: StoreThreads,
         static: Mapping[str, ApiKey],
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take the store, what runs a look at it where it stops nobody else, and two clocks.
+        """Begin with an empty cache.
 
-        `static` are keys that need no store, by their texts.
+        Args:
+            store: where keys are kept.
+            threads: runs the store's methods.
+            static: keys that need no store, by their secrets.
+            clock: returns seconds that never go back, for the ages of cache entries.
+            now: returns the time of day, for the expiry of keys.
         """
-        self._store, self._offload = store, offload
-        self._static = {digest_of(text): key for text, key in static.items()}
+        self._store, self._threads = store, threads
+        self._static = {digest_of(secret): key for secret, key in static.items()}
         self._clock, self._now = clock, now
         self._guesses = GuessLimit(clock)
         self._lock = threading.Lock()
-        self._good: LRUCache[str, _Found] = LRUCache(_MAX_KEYS)
-        self._bad: LRUCache[str, _Found] = LRUCache(_MAX_KEYS)
-        self._looks: dict[str, Future[_Found]] = {}
-        self._retry_at: float | None = None  # None while the store answers
+        self._valid: LRUCache[str, _Entry] = LRUCache(_MAX_KEYS)
+        self._invalid: LRUCache[str, _Entry] = LRUCache(_MAX_KEYS)
+        self._lookups: dict[str, Future[_Entry]] = {}
+        self._cooldown = Cooldown(_PAUSE_S, clock)
 
-    def find(self, text: str, address: str) -> ApiKey | None:
-        """Return the key that a text is, None where it opens nothing.
+    def authenticate(self, secret: str, address: str) -> ApiKey | None:
+        """Return the key of a secret; None where it is unknown, expired or disabled.
 
-        Raises RateLimited where the address has guessed too often to be answered about a text that
-        this process has not seen lately, and Unavailable where only the store could say.
+        Args:
+            secret: the bearer token as the client sent it.
+            address: the client's IP address, whose wrong guesses are limited.
+
+        Raises:
+            RateLimited: the address has guessed too often, and this secret is not in the cache.
+            Unavailable: the store is needed, and away.
         """
-        digest = digest_of(text)
+        digest = digest_of(secret)
         if (key := self._static.get(digest)) is not None:
             return key
         with self._lock:
-            found = self._remembered(digest)
-        if found is None:
+            entry = self._cached(digest)
+        if entry is None:
             self._guesses.check(address)
-            found = self._renewed(digest, None, is_possible=is_intact(text))
-            if found.key is None:
-                self._guesses.count(address)
-        elif not self._is_fresh(found):
-            found = self._renewed(digest, found, is_possible=is_intact(text))
-        key = found.key
+            entry = self._refreshed(digest, None, is_possible=is_intact(secret))
+            if entry.key is None:
+                self._guesses.record(address)
+        elif not self._is_fresh(entry):
+            entry = self._refreshed(digest, entry, is_possible=is_intact(secret))
+        key = entry.key
         return key if key is not None and key.is_valid(self._now()) else None
 
     def forget(self, key_id: str) -> None:
-        """Ask the store again for a key that was changed; other processes do so in a while."""
+        """Remove a key that was changed from the cache; other processes notice within FRESH_S."""
         with self._lock:
             for digest in [
                 digest
-                for digest, found in self._good.items()
-                if found.key is not None and found.key.id == key_id
+                for digest, entry in self._valid.items()
+                if entry.key is not None and entry.key.id == key_id
             ]:
-                del self._good[digest]
+                del self._valid[digest]
 
-    def _remembered(self, digest: str) -> _Found | None:
-        return self._good.get(digest) or self._bad.get(digest)
+    def _cached(self, digest: str) -> _Entry | None:
+        return self._valid.get(digest) or self._invalid.get(digest)
 
-    def _is_fresh(self, found: _Found) -> bool:
-        return self._clock() - found.at < FRESH_S
+    def _is_fresh(self, entry: _Entry) -> bool:
+        return self._clock() - entry.at < FRESH_S
 
-    def _renewed(self, digest: str, old: _Found | None, *, is_possible: bool) -> _Found:
+    def _refreshed(self, digest: str, old: _Entry | None, *, is_possible: bool) -> _Entry:
         if not is_possible:
             return self._keep(digest, None)
-        now = self._clock()
-        if self._retry_at is not None:
-            if now < self._retry_at:
-                return self._left_to_memory(old)
-            self._retry_at = now + _PAUSE_S  # the others do not wait for this one's attempt
+        if not self._cooldown.attempt():
+            return self._stale(old)
         try:
-            found = self._looked_up_once(digest)
+            entry = self._looked_up_once(digest)
         except StoreError as error:
-            if self._retry_at is None:
+            if self._cooldown.failed():
                 logger.warning("keys cannot be looked up", extra={"cause": str(error)})
-            self._retry_at = self._clock() + _PAUSE_S
-            return self._left_to_memory(old, error)
-        self._retry_at = None
-        return found
+            return self._stale(old, error)
+        self._cooldown.succeeded()
+        return entry
 
-    def _left_to_memory(self, old: _Found | None, cause: StoreError | None = None) -> _Found:
+    def _stale(self, old: _Entry | None, cause: StoreError | None = None) -> _Entry:
+        """Return an entry that is too old, but good enough while the store is away."""
         if old is not None and old.key is not None and self._clock() - old.at < STALE_S:
             return old
         message = "Keys cannot be looked up at the moment; try again later."
         raise Unavailable(message, reason="keys_unavailable", retry_after=5) from cause
 
-    def _looked_up_once(self, digest: str) -> _Found:
-        """Look a digest up, or wait for somebody who does so already."""
+    def _looked_up_once(self, digest: str) -> _Entry:
+        """Look a digest up, or wait for a look-up that is in progress."""
         with self._lock:
-            found = self._remembered(digest)
-            if found is not None and self._is_fresh(found):  # somebody has just done so
-                return found
-            look = self._looks.get(digest)
-            if is_first := look is None:
-                look = self._looks[digest] = Future()
+            entry = self._cached(digest)
+            if entry is not None and self._is_fresh(entry):  # by a look-up that has just ended
+                return entry
+            lookup = self._lookups.get(digest)
+            if is_first := lookup is None:
+                lookup = self._lookups[digest] = Future()
         if not is_first:
-            return look.result()
+            return lookup.result()
         try:
-            found = self._keep(digest, self._looked_up(digest))
-            look.set_result(found)
+            entry = self._keep(digest, self._look_up(digest))
+            lookup.set_result(entry)
         except StoreError as error:
-            look.set_exception(error)
+            lookup.set_exception(error)
             raise
         finally:
             with self._lock:
-                del self._looks[digest]
-            if not look.done():  # this one was ended, and the others wait
-                look.set_exception(StoreError("The look-up was given up."))
-        return found
+                del self._lookups[digest]
+            if not lookup.done():  # this call was cut, and the others wait
+                lookup.set_exception(StoreError("The look-up was given up."))
+        return entry
 
-    def _looked_up(self, digest: str) -> ApiKey | None:
-        keys: list[ApiKey | None] = []
-        now = self._now()
-        self._offload(lambda: keys.append(self._store.find(digest, now)))
-        return keys[0]
+    def _look_up(self, digest: str) -> ApiKey | None:
+        return self._threads.run(partial(self._store.find, digest, self._now()))
 
-    def _keep(self, digest: str, key: ApiKey | None) -> _Found:
-        found = _Found(key, self._clock())
-        cache, other = (self._bad, self._good) if key is None else (self._good, self._bad)
+    def _keep(self, digest: str, key: ApiKey | None) -> _Entry:
+        entry = _Entry(key, self._clock())
+        cache, other = (self._invalid, self._valid) if key is None else (self._valid, self._invalid)
         with self._lock:
             other.pop(digest, None)
-            cache[digest] = found
-        return found
+            cache[digest] = entry
+        return entry

@@ -1,4 +1,4 @@
-"""Bounds how often an address may present keys that nobody knows."""
+"""Limits how often an address may present unknown API keys."""
 
 import math
 import threading
@@ -15,20 +15,24 @@ _MAX_ADDRESSES = 10_000
 
 
 class GuessLimit:
-    """Lets an address guess 30 times at once, and every two seconds once more; in each process.
+    """Allows each address 30 guesses at once and one more every two seconds, in each process.
 
-    In memory: 256 random bits cannot be guessed however often one tries, so that what is bounded is
-    the work that guesses make.
+    In memory: 256 random bits cannot be guessed however often one tries, so what is limited is the
+    work that guesses cause.
+
+    This is GCRA (https://en.wikipedia.org/wiki/Generic_cell_rate_algorithm) and not a counter of
+    `limits`: `30/minute` there refuses an address for up to a minute after its last guess, with no
+    exact time to retry after, and counts of made-up addresses would not be bounded.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Take the clock."""
+        """Begin without guesses; `clock` returns seconds that never go back."""
         self._clock = clock
         self._lock = threading.Lock()
-        # When each address may guess 30 times again: a guess moves it on by its interval.
+        # When each address has all 30 guesses again: a guess moves it on by the interval.
         self._restored_at: LRUCache[str, float] = LRUCache(_MAX_ADDRESSES)
 
-    def count(self, address: str) -> None:
+    def record(self, address: str) -> None:
         """Count a wrong guess."""
         with self._lock:
             now = self._clock()
@@ -36,7 +40,7 @@ class GuessLimit:
             self._restored_at[address] = begin + _INTERVAL_S
 
     def check(self, address: str) -> None:
-        """Raise RateLimited where an address has guessed too often to guess again."""
+        """Raise RateLimited where an address has no guess left."""
         with self._lock:
             now = self._clock()
             wait = self._restored_at.get(address, now) - now - (_BURST - 1) * _INTERVAL_S

@@ -13,6 +13,7 @@ from llm_api.domain.timestamps import utc_text
 from llm_api.errors import NotFound, Unavailable
 from llm_api.services.keys.formats import budget_text
 from llm_api.storage import KeyStore, StoreError
+from llm_api.storage.threads import StoreThreads
 
 OVERLAP = timedelta(hours=24)
 
@@ -34,7 +35,7 @@ class KeyService:
     def __init__(
         self,
         store: KeyStore,
-        offload: Callable[[Callable[[], None]], None],
+        threads: StoreThreads,
         forget: Callable[[str], None] = lambda _: None,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -46,7 +47,7 @@ class KeyService:
             forget: called with the id of every key that was changed, to drop it from caches.
             now: clock; returns the time in UTC.
         """
-        self._store, self._offload = store, offload
+        self._store, self._threads = store, threads
         self._forget, self._now = forget, now
 
     def issue(self, draft: ApiKey) -> IssuedKey:
@@ -118,13 +119,11 @@ class KeyService:
         return self.get(key_id)
 
     def _done(self, act: Callable[[], _T]) -> _T:
-        results: list[_T] = []
         try:
-            self._offload(lambda: results.append(act()))
+            return self._threads.run(act)
         except StoreError as error:
             message = "The store of keys cannot be used at the moment."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
-        return results[0]
 
 
 def _not_found() -> NotFound:

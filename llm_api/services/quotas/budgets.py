@@ -15,9 +15,10 @@ from llm_api.errors import Forbidden, Unavailable
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_budget
-from llm_api.services.quotas.reservations import Offload, Reservations
-from llm_api.services.routing.catalogue import Destination
+from llm_api.services.quotas.reservations import Reservations
+from llm_api.services.routing import Destination
 from llm_api.storage import BudgetStore, StoreError
+from llm_api.storage.threads import StoreThreads
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,11 @@ class BudgetService:
         self,
         store: BudgetStore | None,
         prices: PriceList,
-        offload: Offload,
+        threads: StoreThreads,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         """Take the store, None where there is none that can keep budgets, and what calls cost."""
-        self._reservations = None if store is None else Reservations(store, offload)
+        self._reservations = None if store is None else Reservations(store, threads)
         self._prices = prices
         self._now = now
 

@@ -16,7 +16,7 @@ from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_concurrency, over_rate, over_tokens
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
-from llm_api.services.routing.catalogue import Destination
+from llm_api.services.routing import Destination
 from llm_api.storage.redis.concurrency import ConcurrencyCounter
 
 
@@ -62,7 +62,7 @@ class QuotaLease:
         if subject.limits.requests is None:
             return
         items = parse_limits(subject.limits.requests)
-        state = self._counter.take(items, subject.name)
+        state = self._counter.hit(items, subject.name)
         self._record("requests", state)
         if state.is_exceeded:
             raise self._with_report(over_rate(state, f"{subject.scope}.requests"))
@@ -70,7 +70,7 @@ class QuotaLease:
     def _count_tokens(self, subject: _Subject, needed: int) -> None:
         items = parse_limits(f"{subject.limits.tokens_per_minute}/minute")
         name = f"{subject.name}:tokens"
-        state = self._counter.take(items, name, cost=needed)
+        state = self._counter.hit(items, name, cost=needed)
         self._record("tokens", state)
         if state.is_exceeded:
             raise self._with_report(over_tokens(needed, state, f"{subject.scope}.tokens"))
@@ -179,6 +179,6 @@ class QuotaEnforcer:
             if limit is None:
                 continue
             name = f"{subject.name}:{kind}"
-            if not self._concurrency.take(name, limit, owner):
+            if not self._concurrency.acquire(name, limit, owner):
                 raise over_concurrency(limit, f"{subject.scope}.concurrent_{kind}")
-            held.callback(self._concurrency.give_back, name, owner)
+            held.callback(self._concurrency.release, name, owner)

@@ -1,7 +1,7 @@
 """Usage reports: calls, tokens and cost in groups, as JSON and as a table."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,6 +9,7 @@ from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import TOKENS, UsageQuery, UsageSums
 from llm_api.errors import Unavailable
 from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.threads import StoreThreads
 
 _SOURCES = ("measured", "estimated")
 _FIRST_COUNTS = ("calls", "errors", "attempts")
@@ -33,13 +34,10 @@ class ReportPage:
 class ReportService:
     """Reads reports from the usage store."""
 
-    def __init__(self, store: UsageStore, offload: Callable[[Callable[[], None]], None]) -> None:
-        """Read from `store`.
-
-        `offload` runs a function that may block, and raises StoreError when it takes too long.
-        """
+    def __init__(self, store: UsageStore, threads: StoreThreads) -> None:
+        """Read from `store`, in `threads`."""
         self._store = store
-        self._offload = offload
+        self._threads = threads
 
     def page(self, query: UsageQuery, *, page: int, page_size: int) -> ReportPage:
         """Return a page of a report, counted from 1; raises Unavailable."""
@@ -49,13 +47,11 @@ class ReportService:
 
     def all(self, query: UsageQuery) -> list[UsageSums]:
         """Return all groups of a report; raises Unavailable."""
-        groups: list[UsageSums] = []
         try:
-            self._offload(lambda: groups.extend(self._store.report(query)))
+            return self._threads.run(lambda: self._store.report(query))
         except StoreError as error:
             message = "The usage store cannot be read at the moment."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
-        return groups
 
 
 def to_dict(sums: UsageSums) -> dict[str, Any]:

@@ -1,7 +1,10 @@
 """Counts what runs at the same time: in this process, or in Redis for all processes.
 
-A place in Redis is a lease that its process renews, so that those of a killed process fall free by
-themselves. While Redis is away each process counts for itself.
+A slot in Redis is a lease that its process renews, so that the slots of a killed process are freed
+when their leases end. While Redis is away each process counts for itself.
+
+Leases are members of a sorted set with their ends as scores, as in "Counting semaphores" of Josiah
+Carlson's "Redis in Action", section 6.3.
 """
 
 import threading
@@ -11,14 +14,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Protocol
 
+from llm_api.runtime.periodic_thread import PeriodicThread
 from llm_api.storage.redis.connection import RedisConnection
 
 _PREFIX = "llm_api:slots:"
 _LEASE_S = 60.0
-_RENEWALS = 3  # in the time of a lease
+_RENEWALS = 3  # within the time of a lease
 _UNKNOWN = -1
 # The time is Redis's own: those of processes on several machines differ.
-_TAKE = """
+_ACQUIRE = """
 local now = redis.call("TIME")
 now = now[1] * 1000 + math.floor(now[2] / 1000)
 redis.call("ZREMRANGEBYSCORE", KEYS[1], "-inf", now)
@@ -36,40 +40,46 @@ redis.call("PEXPIRE", KEYS[1], ARGV[2])
 
 
 class ConcurrencyCounter(Protocol):
-    """Places of which so many can be taken at the same time."""
+    """Counts how many calls hold slots of a name."""
 
-    def take(self, name: str, limit: int, owner: str) -> bool:
-        """Take a place among those of `name`; False where all are taken."""
+    def acquire(self, name: str, limit: int, owner: str) -> bool:
+        """Acquire a slot; False where `limit` slots of the name are held already.
 
-    def give_back(self, name: str, owner: str) -> None:
-        """Give back a place that was taken."""
+        Args:
+            name: what is limited, such as `key_1:streams`.
+            limit: how many slots the name has now.
+            owner: who holds the slot, once; a request id.
+        """
+
+    def release(self, name: str, owner: str) -> None:
+        """Release a slot that was acquired."""
 
 
 class MemoryConcurrency:
     """Counts in this process."""
 
     def __init__(self) -> None:
-        """Begin with all places free."""
-        self._taken: Counter[str] = Counter()
+        """Begin with all slots free."""
+        self._held: Counter[str] = Counter()
         self._lock = threading.Lock()
 
-    def take(self, name: str, limit: int, owner: str) -> bool:  # noqa: ARG002  # see Slots
-        """See Slots."""
+    def acquire(self, name: str, limit: int, owner: str) -> bool:  # noqa: ARG002  # see ConcurrencyCounter
+        """See ConcurrencyCounter."""
         with self._lock:
-            if self._taken[name] >= limit:
+            if self._held[name] >= limit:
                 return False
-            self._taken[name] += 1
+            self._held[name] += 1
             return True
 
-    def give_back(self, name: str, owner: str) -> None:  # noqa: ARG002  # see Slots
-        """See Slots."""
+    def release(self, name: str, owner: str) -> None:  # noqa: ARG002  # see ConcurrencyCounter
+        """See ConcurrencyCounter."""
         with self._lock:
-            self._taken[name] -= 1
-            if not self._taken[name]:
-                del self._taken[name]
+            self._held[name] -= 1
+            if not self._held[name]:
+                del self._held[name]
 
     def close(self) -> None:
-        """Hold nothing that is to be closed."""
+        """Do nothing: there is nothing to close."""
 
 
 class RedisConcurrency:
@@ -82,76 +92,73 @@ class RedisConcurrency:
         *,
         lease: float = _LEASE_S,
     ) -> None:
-        """Connect to nothing yet; `lease` is for how many seconds a killed process keeps places."""
-        self._link = RedisConnection(url, "concurrency is counted in memory for a while", clock)
-        self._take = self._link.client.register_script(_TAKE)
-        self._renew = self._link.client.register_script(_RENEW)
+        """Connect to nothing yet.
+
+        Args:
+            url: of Redis or Valkey.
+            clock: returns seconds that never go back.
+            lease: seconds after which the slots of a killed process are free.
+        """
+        self._redis = RedisConnection(url, "concurrency is counted in memory for a while", clock)
+        self._acquire = self._redis.client.register_script(_ACQUIRE)
+        self._renew = self._redis.client.register_script(_RENEW)
         self._lease = lease
         self._memory = MemoryConcurrency()
         self._leases: dict[tuple[str, str], None] = {}
-        # Places that may be taken in Redis and are not wanted any more.
-        self._owed: deque[tuple[str, str]] = deque()
-        self._is_closing = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        # Slots that Redis may count as held although nobody holds them any more.
+        self._unreleased: deque[tuple[str, str]] = deque()
+        self._renewals = PeriodicThread("concurrency-leases", lease / _RENEWALS, self._renew_all)
 
-    def take(self, name: str, limit: int, owner: str) -> bool:
-        """See Slots."""
-        if self._link.is_away:
-            return self._memory.take(name, limit, owner)
-        self._pay_back()
+    def acquire(self, name: str, limit: int, owner: str) -> bool:
+        """See ConcurrencyCounter."""
+        if self._redis.is_away:
+            return self._memory.acquire(name, limit, owner)
+        self._release_now()
         arguments = [owner, limit, round(self._lease * 1000)]
-        taken = self._link.tried(
-            lambda: int(self._take([_PREFIX + name], arguments)), otherwise=_UNKNOWN
+        acquired = self._redis.call(
+            lambda: int(self._acquire([_PREFIX + name], arguments)), otherwise=_UNKNOWN
         )
-        if taken == _UNKNOWN:
-            self._owed.append((name, owner))  # only its answer may be lost
-            return self._memory.take(name, limit, owner)
-        if taken:
+        if acquired == _UNKNOWN:
+            self._unreleased.append((name, owner))  # only its answer may be lost
+            return self._memory.acquire(name, limit, owner)
+        if acquired:
             self._leases[name, owner] = None
-            self._start_renewing()
-        return bool(taken)
+            self._renewals.start()
+        return bool(acquired)
 
-    def give_back(self, name: str, owner: str) -> None:
-        """See Slots."""
+    def release(self, name: str, owner: str) -> None:
+        """See ConcurrencyCounter."""
         if (name, owner) not in self._leases:
-            self._memory.give_back(name, owner)
+            self._memory.release(name, owner)
             return
         del self._leases[name, owner]
-        self._owed.append((name, owner))
-        self._pay_back()
+        self._unreleased.append((name, owner))
+        self._release_now()
 
-    def _pay_back(self) -> None:
-        """Give back what is owed, as far as Redis is there."""
+    def _release_now(self) -> None:
+        """Release what is to be released, until Redis fails."""
         with suppress(IndexError):  # another thread has done it
-            while self._owed:
-                name, owner = owed = self._owed.popleft()
+            while self._unreleased:
+                name, owner = slot = self._unreleased.popleft()
                 if self._removed(name, owner) == _UNKNOWN:
-                    self._owed.append(owed)
+                    self._unreleased.append(slot)
                     return
 
     def _removed(self, name: str, owner: str) -> int:
-        return self._link.tried(
-            lambda: int(self._link.client.zrem(_PREFIX + name, owner)), otherwise=_UNKNOWN
+        return self._redis.call(
+            lambda: int(self._redis.client.zrem(_PREFIX + name, owner)), otherwise=_UNKNOWN
         )
 
-    def _start_renewing(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._renew_all, name="slots", daemon=True)
-                self._thread.start()
-
     def _renew_all(self) -> None:
-        while not self._is_closing.wait(self._lease / _RENEWALS):
-            self._pay_back()
-            for name, owner in list(self._leases):
-                self._renew_lease(name, owner)
+        self._release_now()
+        for name, owner in list(self._leases):
+            self._renew_lease(name, owner)
 
     def _renew_lease(self, name: str, owner: str) -> None:
         arguments = [owner, round(self._lease * 1000)]
-        self._link.tried(lambda: self._renew([_PREFIX + name], arguments), otherwise=None)
+        self._redis.call(lambda: self._renew([_PREFIX + name], arguments), otherwise=None)
 
     def close(self) -> None:
-        """Renew no more, and close the connections."""
-        self._is_closing.set()
-        self._link.close()
+        """End the renewals, and close the connections."""
+        self._renewals.close()
+        self._redis.close()

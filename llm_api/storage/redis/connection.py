@@ -1,4 +1,4 @@
-"""The way to a Redis that may be away: asked within bounds, and left alone for a while after."""
+"""Connections to Redis and Valkey: the only place that makes clients, and that knows their URLs."""
 
 import logging
 import time
@@ -6,57 +6,86 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
-_TIMEOUT_S = 0.2
-_PAUSE_S = 10.0  # after a failure Redis is left alone for so long
+from llm_api.runtime.cooldown import Cooldown
+from llm_api.storage.redis import is_shared
+
+# A Redis that accepts connections and says nothing would hold every request for ever.
+TIMEOUT_S = 0.2
+_PAUSE_S = 10.0
+# What the rate limiter's library (limits) calls them, and what redis-py does.
 _SCHEMES = {"valkey": "redis", "valkeys": "rediss", "redis+unix": "unix"}
 _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
 
+def make_client(url: str, *, timeout: float = TIMEOUT_S, retries: int | None = None) -> Any:
+    """Make a client that connects with its first command.
+
+    Args:
+        url: redis://, rediss://, redis+unix://, valkey:// or valkeys://.
+        timeout: seconds for connecting, and for each answer.
+        retries: how often a command is repeated on a new connection; None is redis-py's default.
+
+    Raises:
+        ValueError: the URL has another scheme.
+    """
+    scheme, _, rest = url.partition("://")
+    options: dict[str, Any] = {} if retries is None else {"retry": Retry(NoBackoff(), retries)}
+    return redis.Redis.from_url(
+        f"{_SCHEMES.get(scheme, scheme)}://{rest}",
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        **options,
+    )
+
+
+def limiter_options(url: str) -> dict[str, float]:
+    """Return the `storage_options` with which flask-limiter makes its client for a URL."""
+    if not is_shared(url):
+        return {}
+    return {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
+
+
 class RedisConnection:
-    """A connection pool of its own; nothing here raises for Redis."""
+    """A client whose failures are not raised: while Redis is away, callers do without it.
+
+    After a failure Redis is left alone for 10 seconds.
+    """
 
     def __init__(
-        self, url: str, complaint: str, clock: Callable[[], float] = time.monotonic
+        self, url: str, outage_message: str, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Connect to nothing yet; `complaint` is the log's line for when Redis is away."""
-        scheme, rest = url.split("://", 1)
-        self.client: Any = redis.Redis.from_url(  # its types mix the answers of its async twin in
-            f"{_SCHEMES.get(scheme, scheme)}://{rest}",
-            socket_timeout=_TIMEOUT_S,
-            socket_connect_timeout=_TIMEOUT_S,
-        )
-        self._complaint = complaint
-        self._clock = clock
-        self._has_failed = False
-        self._retry_at = float("-inf")
+        """Connect to nothing yet.
+
+        Args:
+            url: as for `make_client`.
+            outage_message: the warning that is logged when Redis goes away.
+            clock: returns seconds that never go back.
+        """
+        self.client = make_client(url)
+        self._outage_message = outage_message
+        self._cooldown = Cooldown(_PAUSE_S, clock)
 
     @property
     def is_away(self) -> bool:
         """Whether Redis has failed and is left alone for now."""
-        return self._has_failed and self._clock() < self._retry_at
+        return self._cooldown.is_open()
 
-    def tried(self, ask: Callable[[], _T], *, otherwise: _T) -> _T:
-        """Ask Redis; return the other value while it is away."""
-        if self.is_away:
+    def call(self, command: Callable[[], _T], *, otherwise: _T) -> _T:
+        """Call Redis and return its answer, or `otherwise` where it is away or fails."""
+        if not self._cooldown.attempt():
             return otherwise
-        if self._has_failed:
-            # Now, and not afterwards: a silent Redis would hold up all who ask at this moment.
-            self._retry_at = self._clock() + _PAUSE_S
         try:
-            answer = ask()
+            answer = command()
         except redis.RedisError as error:
-            self._note_failure(error)
+            if self._cooldown.failed():
+                logger.warning(self._outage_message, extra={"cause": type(error).__name__})
             return otherwise
-        self._has_failed = False
+        self._cooldown.succeeded()
         return answer
-
-    def _note_failure(self, error: redis.RedisError) -> None:
-        self._retry_at = self._clock() + _PAUSE_S
-        if not self._has_failed:
-            self._has_failed = True
-            logger.warning(self._complaint, extra={"cause": type(error).__name__})
 
     def close(self) -> None:
         """Close the connections."""

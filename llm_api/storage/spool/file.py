@@ -30,21 +30,21 @@ _FIELDS = frozenset(UsageRecord.__slots__)
 class SpoolFile:
     """An append-only file of begun and ended calls.
 
-    The lock on it (flock) falls with the process that holds it, however that process ends.
+    The lock on it (flock) falls with the process that has it, however that process ends.
     """
 
     def __init__(self, descriptor: int, path: Path) -> None:
-        """Take an open and locked file; `create` and `adopt` make one."""
+        """Wrap an open and locked file; use `create` or `adopt`."""
         self._descriptor = descriptor
         self.path = path
         self._read_to = 0
 
     @classmethod
     def create(cls, folder: Path) -> "SpoolFile":
-        """Make a new file; raises OSError."""
+        """Create a file for this process, and lock it; raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         path = folder / f"{os.getpid()}-{secrets.token_hex(4)}.jsonl"
-        # It gets its name when it is locked: until then nobody may take it for an orphan.
+        # It gets its name when it is locked: another process would adopt it before.
         unlocked = path.with_suffix(".new")
         descriptor = os.open(unlocked, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,7 +53,7 @@ class SpoolFile:
 
     @classmethod
     def adopt(cls, path: Path) -> "SpoolFile | None":
-        """Take over the file of a process that is gone; None where it is not."""
+        """Open and lock the file of a process that is gone; None where it still runs."""
         try:
             descriptor = os.open(path, os.O_RDWR)
         except FileNotFoundError:
@@ -78,7 +78,12 @@ class SpoolFile:
         return self._read_to < self.size
 
     def append(self, state: str, record: UsageRecord) -> None:
-        """Add a line; `state` is `begun` or `ended`. Raises OSError."""
+        """Append a line; raises OSError.
+
+        Args:
+            state: `begun` or `ended`.
+            record: what is known of the call.
+        """
         line = orjson.dumps({"state": state, "record": record}, option=orjson.OPT_APPEND_NEWLINE)
         written = os.write(self._descriptor, line)
         if written < len(line):  # the disk is full: half a line must not spoil the next one
@@ -98,32 +103,32 @@ class SpoolFile:
             self._read_to += sum(map(len, lines))
 
     def remove(self) -> None:
-        """Delete the file and let go of it."""
-        with contextlib.suppress(OSError):  # somebody has moved it away
+        """Delete the file and close it."""
+        with contextlib.suppress(OSError):  # it was moved away
             self.path.unlink()
         self.close()
 
     def close(self) -> None:
-        """Let go of the file, so that another process can adopt it."""
+        """Close and unlock the file, so that another process can adopt it."""
         os.close(self._descriptor)
 
 
 class SpoolLine:
-    """A line of the file; most lines of calls that begin are never looked into."""
+    """A line of the file; lines of calls that begin are hardly ever parsed."""
 
     __slots__ = ("_line",)
 
     def __init__(self, line: bytes) -> None:
-        """Take the line as it was read."""
+        """Wrap the bytes of a line, its end included."""
         self._line = line
 
     @property
     def has_ended(self) -> bool:
-        """Whether it tells of the end of a call."""
+        """Whether it records the end of a call."""
         return self._line.startswith(_ENDED)
 
     def record(self) -> UsageRecord | None:
-        """Return the record; None where a full disk or a power cut has left the line unreadable."""
+        """Return the record; None where a full disk or a power cut has spoiled the line."""
         try:
             fields = _current_fields(orjson.loads(self._line)["record"])
             fields["created_at"] = datetime.fromisoformat(fields["created_at"])

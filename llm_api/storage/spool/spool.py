@@ -1,27 +1,28 @@
-"""The way of a usage row from a call into the store: through a file.
+"""The durable queue between calls and the usage store: a file for each process.
 
 Each process appends to a file of its own under `instance/spool/`: one line when a call begins and
 one when it ends, about 10 µs each. A background thread moves the rows of ended calls into the store
 in batches. So no call waits for the database, and nothing is lost when the database is away (the
 file grows until it is back) or when the process dies: its lock on the file falls, the next process
-to look takes the file over, and a call that began and never ended becomes a row `killed`.
+to look adopts the file, and a call that began and never ended becomes a row `killed`.
 
 A row is in the store before it leaves the file, so that it may come twice; the store drops the
-second.
+second (docs/decisions/0003-spool.md).
 """
 
 import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 from llm_api.domain.usage import UsageRecord
 from llm_api.errors import Unavailable
+from llm_api.runtime.periodic_thread import PeriodicThread
 from llm_api.storage import RefusedError, StoreError, UsageStore
 from llm_api.storage.spool.file import SpoolFile, ended_records
+from llm_api.storage.threads import StoreThreads
 
 logger = logging.getLogger(__name__)
 
@@ -30,49 +31,56 @@ _PAUSE_S = 0.5  # rows of half a second share one commit
 _MAX_PAUSE_S = 10.0
 _ORPHAN_CHECK_S = 30.0
 
-# Runs a function that may block for long, such as a database call, where it stops nobody else.
-Offload = Callable[[Callable[[], None]], None]
-
 
 class Spool:
     """One process's spool, and the thread that empties it into the store."""
 
     def __init__(
-        self, folder: Path, store: UsageStore, offload: Offload, *, refuses: bool = False
+        self, folder: Path, store: UsageStore, threads: StoreThreads, *, refuses: bool = False
     ) -> None:
         """Open nothing yet: file and thread must belong to the worker, not to its parent.
 
-        `refuses` says that a call whose row cannot be noted is not made.
+        Args:
+            folder: where the processes of an installation have their files; made when needed.
+            store: where rows go.
+            threads: runs the store's methods.
+            refuses: whether a call is refused when its row cannot be written.
         """
         self.is_saving = True
         self._refuses = refuses
         self._folder = folder
         self._store = store
-        self._offload = offload
+        self._threads = threads
         self._writing = threading.Lock()
         self._flushing = threading.Lock()
         self._open_calls: dict[str, UsageRecord] = {}
         self._file: SpoolFile | None = None
-        self._thread: threading.Thread | None = None
-        self._has_rows = threading.Event()
-        self._is_closing = False
+        self._retry_pause = _PAUSE_S
+        self._checked_at = float("-inf")
+        self._thread = PeriodicThread("usage-spool", _ORPHAN_CHECK_S, self._move_rows)
+        self._thread.woken.set()  # when it starts, it looks for orphans at once
 
     def begin(self, record: UsageRecord) -> None:
-        """Note that a call is about to reach its upstream."""
+        """Record that a call is about to reach its upstream.
+
+        Raises:
+            Unavailable: the row cannot be written, and calls are refused then.
+        """
         with self._writing:
             self._open_calls[record.request_id] = record
             self._append("begun", record)
         if self._refuses and not self.is_saving:
             message = "Usage cannot be recorded at the moment, and calls are not made without."
             raise Unavailable(message, reason="usage_not_saved", retry_after=5)
-        self.start()
+        if not self._thread.is_started:
+            self.start()
 
     def end(self, record: UsageRecord) -> None:
-        """Note how a call ended."""
+        """Record how a call ended."""
         with self._writing:
             self._open_calls.pop(record.request_id, None)
             self._append("ended", record)
-        self._has_rows.set()
+        self._thread.woken.set()
 
     def _append(self, state: str, record: UsageRecord) -> None:
         try:
@@ -90,29 +98,29 @@ class Spool:
 
     def start(self) -> None:
         """Start the thread, if it does not run yet."""
-        with self._writing:
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._run, name="usage-spool", daemon=True)
-                self._thread.start()
+        self._thread.start()
 
-    def _run(self) -> None:
-        pause, checked_at = _PAUSE_S, -_ORPHAN_CHECK_S
-        while not self._is_closing:
-            self._has_rows.clear()
-            try:
-                if time.monotonic() - checked_at >= _ORPHAN_CHECK_S:
-                    checked_at = time.monotonic()
-                    self.adopt_orphans()
-                self.flush()
-                pause = _PAUSE_S
-                self._has_rows.wait(_ORPHAN_CHECK_S)
-            except StoreError as error:
-                logger.warning("usage rows wait for the database", extra={"cause": str(error)})
-                pause = min(pause * 2, _MAX_PAUSE_S)
-            except Exception:  # whatever it is: rows must go on being written
-                logger.exception("usage rows wait")
-                pause = min(pause * 2, _MAX_PAUSE_S)
-            time.sleep(pause)
+    def _move_rows(self) -> None:
+        """Empty the spool once, then pause: longer each time while the store is away."""
+        try:
+            self._adopt_orphans_now_and_then()
+            self.flush()
+        except StoreError as error:
+            logger.warning("usage rows wait for the database", extra={"cause": str(error)})
+        except Exception:  # whatever it is: rows must go on being written
+            logger.exception("usage rows wait")
+        else:
+            self._retry_pause = _PAUSE_S
+            self._thread.pause(_PAUSE_S)
+            return
+        self._retry_pause = min(self._retry_pause * 2, _MAX_PAUSE_S)
+        self._thread.pause(self._retry_pause)
+        self._thread.woken.set()
+
+    def _adopt_orphans_now_and_then(self) -> None:
+        if time.monotonic() - self._checked_at >= _ORPHAN_CHECK_S:
+            self._checked_at = time.monotonic()
+            self.adopt_orphans()
 
     def flush(self) -> None:
         """Move the rows of all ended calls into the store now; raises StoreError."""
@@ -126,11 +134,11 @@ class Spool:
                     self._rotate(self._file)
 
     def _save(self, records: list[UsageRecord]) -> None:
-        """Move records into the store; one that it will never take must not hold up the others."""
+        """Move records into the store; one that it will never accept must not block the others."""
         if not records:
             return
         try:
-            self._offload(partial(self._store.add, records))
+            self._threads.run(partial(self._store.add, records))
         except RefusedError as error:
             if len(records) == 1:
                 extra = {"state": "ended", "row": records[0], "cause": str(error)}
@@ -141,7 +149,7 @@ class Spool:
             self._save(records[middle:])
 
     def _rotate(self, full: SpoolFile) -> None:
-        """Begin a new file with the calls that are still open, and drop the full one."""
+        """Replace the full file by a new one that has the calls still open."""
         with self._writing:
             if full.has_unread:
                 return
@@ -154,7 +162,7 @@ class Spool:
     def adopt_orphans(self) -> None:
         """Move the rows of processes that are gone into the store; raises StoreError.
 
-        A file that cannot be read is left for somebody who can.
+        A file that cannot be opened is left to a process with the rights to do so.
         """
         for path in sorted(self._folder.glob("*.jsonl")):
             try:
@@ -185,9 +193,8 @@ class Spool:
         self._save(list(killed.values()))
 
     def close(self) -> None:
-        """Empty the spool if the store can take it; what it cannot stays for the next process."""
-        self._is_closing = True
-        self._has_rows.set()
+        """Empty the spool; rows that the store cannot take now stay for the next process."""
+        self._thread.close()
         try:
             self.flush()
         except StoreError as error:

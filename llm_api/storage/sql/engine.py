@@ -1,4 +1,4 @@
-"""Connections to a SQL database, made by its URL alone."""
+"""SQLAlchemy engines, made by the database's URL alone."""
 
 import contextlib
 from pathlib import Path
@@ -28,10 +28,13 @@ def make_engine(
 ) -> Engine:
     """Make an engine; for SQLite the folder of the file is made too.
 
-    `busy_timeout` bounds the wait for a lock on a SQLite file, `statement_timeout` every statement
-    on PostgreSQL and on MySQL; 0 lets it run without end. Both in seconds.
+    Args:
+        url: sqlite://, postgresql://, mysql:// or mariadb://, with or without a driver.
+        busy_timeout: seconds that a write waits for the lock on a SQLite file.
+        statement_timeout: seconds that a statement may take on PostgreSQL or MySQL; 0 is no limit.
 
-    Raises StoreError for a URL that cannot be used.
+    Raises:
+        StoreError: the URL cannot be used.
     """
     try:
         parsed = sa.make_url(url)
@@ -49,7 +52,7 @@ def make_engine(
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": _CONNECT_TIMEOUT_S,
-                # A server that is frozen or gone must not hold the one thread that writes.
+                # A host that is gone must not block the one thread that writes.
                 "tcp_user_timeout": round(_STATEMENT_TIMEOUT_S * 1000),
                 "options": f"-c statement_timeout={round(statement_timeout * 1000)}",
             },
@@ -74,7 +77,8 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
     # The driver would begin transactions by itself, and deferred ones; see _begin_immediate.
     connection.isolation_level = None
     cursor = connection.cursor()
-    # Readers must not block the one writer: with the default journal every batch waits for them.
+    # Readers must not block the one writer, as they do with the default journal
+    # (https://sqlite.org/wal.html).
     cursor.execute("PRAGMA journal_mode=WAL")
     # FULL: a committed row survives a power cut. Batches make the fsync cheap.
     cursor.execute("PRAGMA synchronous=FULL")

@@ -1,11 +1,12 @@
-"""Pools of connections for threads that run beside gevent's loop.
+"""Connection pools for native threads beside gevent's loop.
 
-Under gevent SQLAlchemy's locks are gevent's. One that several real threads want belongs to the loop
-of the thread that first had to wait for it; when that one idles, nobody wakes the others, and they
-wait for ever: so did one of the first four reservations of a process, on a fast disk.
+Under gevent SQLAlchemy's locks are gevent's. One that several native threads contend for belongs to
+the loop of the thread that first had to wait for it; while that thread idles, nothing wakes the
+others, and they wait for ever: so did one of the first four budget reservations of a process, on a
+fast disk. Why database calls run in native threads at all: docs/decisions/0018-gevent-cost.md.
 """
 
-from _queue import Empty, SimpleQueue  # `queue` has gevent's under this name
+from _queue import Empty, SimpleQueue  # the native ones; `queue` has gevent's under these names
 from collections import deque
 from contextlib import suppress
 from typing import Any
@@ -14,19 +15,20 @@ import sqlalchemy as sa
 from gevent.monkey import get_original
 from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool
 
-_MOST, _MOST_IDLE = 15, 5  # connections, as SQLAlchemy's own pool has them
-_PATIENCE_S = 30.0
+# As SQLAlchemy's QueuePool has them: pool_size 5, max_overflow 10, timeout 30.
+_MAX_CONNECTIONS, _MAX_IDLE = 15, 5
+_TIMEOUT_S = 30.0
 _new_lock = get_original("_thread", "allocate_lock")
 
 
 class _FirstAlone(Pool):
-    """Connects once before others do.
+    """Opens the first connection alone.
 
-    With its first connection SQLAlchemy gets to know the server, and lets others wait for that.
+    SQLAlchemy initializes the dialect with it, and blocks all others on a lock for that time.
     """
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Take what every pool of SQLAlchemy does."""
+        """Pass on SQLAlchemy's arguments."""
         super().__init__(*args, **options)
         self._has_connected = False
         self._first = _new_lock()
@@ -41,26 +43,26 @@ class _FirstAlone(Pool):
 
 
 class UnpooledThreads(_FirstAlone, NullPool):
-    """Connects anew each time."""
+    """Opens a connection for each use."""
 
 
 class ThreadsPool(_FirstAlone):
-    """Lends each connection to one thread at a time; the latest that came back goes first."""
+    """Lends each connection to one thread at a time, the last returned first."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
-        """Take what every pool of SQLAlchemy does."""
+        """Pass on SQLAlchemy's arguments."""
         super().__init__(*args, **options)
         self._idle: deque[ConnectionPoolEntry] = deque()
-        self._places: SimpleQueue[None] = SimpleQueue()
-        for _ in range(_MOST):
-            self._places.put(None)
+        self._permits: SimpleQueue[None] = SimpleQueue()
+        for _ in range(_MAX_CONNECTIONS):
+            self._permits.put(None)
 
     def checkedout(self) -> int:
-        """Return how many connections are lent."""
-        return _MOST - self._places.qsize()
+        """Return how many connections are in use."""
+        return _MAX_CONNECTIONS - self._permits.qsize()
 
     def recreate(self) -> "ThreadsPool":
-        """Return a new one like this, with nothing in it."""
+        """Return an empty pool of the same kind."""
         return type(self)(
             self._creator,
             recycle=self._recycle,
@@ -80,9 +82,9 @@ class ThreadsPool(_FirstAlone):
 
     def _do_get(self) -> ConnectionPoolEntry:
         try:
-            self._places.get(timeout=_PATIENCE_S)
+            self._permits.get(timeout=_TIMEOUT_S)
         except Empty:
-            message = f"All {_MOST} connections are in use."
+            message = f"All {_MAX_CONNECTIONS} connections are in use."
             raise sa.exc.TimeoutError(message) from None
         try:
             return self._idle.pop()
@@ -91,14 +93,14 @@ class ThreadsPool(_FirstAlone):
         try:
             return self._create_connection()
         except BaseException:
-            self._places.put(None)
+            self._permits.put(None)
             raise
 
     def _do_return_conn(self, record: ConnectionPoolEntry) -> None:
         try:
-            if len(self._idle) < _MOST_IDLE:
+            if len(self._idle) < _MAX_IDLE:
                 self._idle.append(record)
             else:
                 record.close()
         finally:
-            self._places.put(None)
+            self._permits.put(None)

@@ -12,7 +12,7 @@ import sys
 import xllamacpp
 
 CONTEXT_TOKENS = 8_192
-PLACES = 4  # calls at once; they share the context, so that each has 2,048 tokens
+SLOTS = 4  # calls at once; they share the context, so that each has 2,048 tokens
 
 
 def main() -> None:
@@ -41,20 +41,19 @@ def _parameters(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
     parameters.model_alias = {arguments.alias}
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = arguments.port
-    parameters.reuse_port = True  # the parent holds the port while nobody listens, see local.py
+    parameters.reuse_port = True  # the parent holds the port while nobody listens, see model.py
     # Without a key and an origin any web page could use the model through its visitor's browser.
     parameters.api_keys = [os.environ["LLAMA_API_KEY"]]
     parameters.cors_origins = "http://127.0.0.1"
     parameters.ui = False
     parameters.n_ctx = CONTEXT_TOKENS
-    parameters.n_parallel = PLACES
-    # A larger batch lets one long prompt hold up all other answers: 16 s with 2048, 9 s with 512.
+    parameters.n_parallel = SLOTS
+    # A larger batch lets a long prompt delay all other answers more: 16 s with 2048, 9 s with 512.
     parameters.n_batch = parameters.n_ubatch = 512
     # One thread: OpenMP's barrier spins, and two threads beside other work fall to a tenth.
     parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
     parameters.cache_ram_mib = 0
-    # Idle for ten minutes, it gives back 280 MB; the next call waits for a new load, about a
-    # second.
+    # Idle for ten minutes, it frees 280 MB; the next call waits about a second for a new load.
     parameters.sleep_idle_seconds = 600
     parameters.verbosity = 1
     return parameters

@@ -1,9 +1,8 @@
 """Starts and supervises the bundled model: llama.cpp's server with SmolLM2-135M-Instruct.
 
-One child process for all workers, on loopback, with a random key. It runs apart from the web
-process because it cannot be forked after loading and because a crash of native code must not take a
-worker with it. It reads its standard input and ends when that does: so it is gone when its parent
-is, however that ended.
+One child process for all workers, on loopback, with a random key. It is a process of its own
+because it cannot be forked after loading, and because a crash of native code must not end a worker.
+It ends with its standard input: so it is gone when its parent is, however that ended.
 
 Licences: SmolLM2 is Apache-2.0 (https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct),
 llama.cpp and xllamacpp are MIT.
@@ -20,6 +19,7 @@ import time
 from pathlib import Path
 
 from llm_api.domain.calls import Endpoint
+from llm_api.runtime.periodic_thread import PeriodicThread
 
 logger = logging.getLogger(__name__)
 
@@ -30,16 +30,16 @@ KEY_VARIABLE = "LLAMA_API_KEY"
 _LOOPBACK = "127.0.0.1"
 _MIN_PAUSE_S = 0.5
 _MAX_PAUSE_S = 30.0
-_STEADY_S = 60.0  # a child that ran for so long was not broken by its start
+_STEADY_S = 60.0  # a child that ran for so long has not failed at its start
 
 
 def default_endpoint() -> Endpoint:
-    """Return where a bundled model that was started by hand listens."""
+    """Return the address of a bundled model that was started by hand."""
     return Endpoint(url=f"http://{_LOOPBACK}:{DEFAULT_PORT}/v1", model=MODEL)
 
 
 def weights_of(root: Path) -> Path:
-    """Return the file of the weights; raises FileNotFoundError with what to do."""
+    """Return the file of the weights below the project's folder; raises FileNotFoundError."""
     path = root / WEIGHTS
     if not path.is_file():
         message = "The bundled model's weights are not installed; `make run` installs them."
@@ -51,15 +51,26 @@ class BundledModel:
     """The child process, kept alive until `stop`."""
 
     def __init__(self, root: Path, *, port: int | None = None, key: str | None = None) -> None:
-        """Take a free port and a random key where none is given."""
+        """Reserve the port; `start` starts the child.
+
+        Args:
+            root: the project's folder, below which the weights are.
+            port: where the child listens on loopback; None takes a free one.
+            key: the API key that the child asks for; None makes a random one.
+
+        Raises:
+            FileNotFoundError: the weights are not installed.
+            OSError: the port is in use.
+        """
         self._weights = weights_of(root)
         self._root = root
         self._reserved = _reserved_port(port)
         self.port: int = self._reserved.getsockname()[1]
         self.key = key or secrets.token_urlsafe(32)
         self._child: subprocess.Popen[bytes] | None = None
-        self._is_stopping = False
+        self._restart_pause = _MIN_PAUSE_S
         self._changing = threading.Lock()
+        self._supervisor = PeriodicThread("bundled-model", 0, self._restart_when_ended)
 
     @property
     def url(self) -> str:
@@ -74,7 +85,7 @@ class BundledModel:
     def start(self) -> None:
         """Start the child and its supervision; the model answers about a second later."""
         self._spawn()
-        threading.Thread(target=self._supervise, name="bundled-model", daemon=True).start()
+        self._supervisor.start()
 
     def _spawn(self) -> None:
         command = [sys.executable, "-m", "llm_api.upstream.bundled.llama_child"]
@@ -90,29 +101,32 @@ class BundledModel:
             start_new_session=True,
         )
 
-    def _supervise(self) -> None:
-        pause = _MIN_PAUSE_S
-        while not self._is_stopping and self._child is not None:
-            started_at = time.monotonic()
-            # gunicorn's master may collect the exit status first; wait() then answers 0.
-            self._child.wait()
-            if self._is_stopping:
-                return
-            if self._child.stdin is not None:
-                self._child.stdin.close()
-            if time.monotonic() - started_at > _STEADY_S:
-                pause = _MIN_PAUSE_S
-            logger.warning("bundled model ended; starting it again", extra={"pause_s": pause})
-            time.sleep(pause)
-            pause = min(pause * 2, _MAX_PAUSE_S)
-            with self._changing:
-                if not self._is_stopping:
-                    self._spawn()
+    def _restart_when_ended(self) -> None:
+        """Wait for the end of the child, and start it again after a pause."""
+        if self._child is None:
+            return
+        started_at = time.monotonic()
+        # gunicorn's master may collect the exit status first; wait() then answers 0.
+        self._child.wait()
+        if self._supervisor.is_closing:
+            return
+        if self._child.stdin is not None:
+            self._child.stdin.close()
+        if time.monotonic() - started_at > _STEADY_S:
+            self._restart_pause = _MIN_PAUSE_S
+        logger.warning(
+            "bundled model ended; starting it again", extra={"pause_s": self._restart_pause}
+        )
+        self._supervisor.pause(self._restart_pause)
+        self._restart_pause = min(self._restart_pause * 2, _MAX_PAUSE_S)
+        with self._changing:
+            if not self._supervisor.is_closing:
+                self._spawn()
 
     def stop(self) -> None:
-        """End the child."""
+        """End the child, and wait for it."""
         with self._changing:
-            self._is_stopping = True
+            self._supervisor.close(timeout=0)  # it waits for the child
         if self._child is not None:
             self._child.terminate()
             try:
@@ -126,14 +140,13 @@ class BundledModel:
 
 
 def _reserved_port(port: int | None) -> socket.socket:
-    """Hold a port without listening on it, so that nobody takes it while the child is down.
+    """Bind a port without listening, so that no other process gets it while the child is down.
 
-    The child listens on it too, through SO_REUSEPORT; connections only go to who listens.
+    The child binds it too, through SO_REUSEPORT; the kernel connects clients to listeners only.
     """
     if port is not None:
-        with (
-            socket.socket() as probe
-        ):  # SO_REUSEPORT would share it with another model of this user
+        # Without SO_REUSEPORT, which would share it with another model of this user.
+        with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((_LOOPBACK, port))
     reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)

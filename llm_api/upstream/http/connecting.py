@@ -31,7 +31,7 @@ class _Bounded(HTTPConnection):
         connected = self._first_that_answers(addresses, deadline)
         # ssl takes the socket away; a second one on the same connection stays to be shut.
         self._second = connected.dup()
-        deadline.waits_on(self._second)
+        deadline.watch_socket(self._second)
         return connected
 
     def _first_that_answers(
@@ -75,17 +75,17 @@ class Connector:
         """Connect within so many seconds; raises faults.Fault."""
         bounded: Any = connection
         connecting = bounded.connecting = Deadline(
-            total=timeout, must_end=self._watch.drain.is_over, how=socket.SHUT_RDWR
+            total=timeout, must_end=self._watch.drain.is_expired, how=socket.SHUT_RDWR
         )
         connection.timeout = max(timeout, 0.001)
         self._watch.add(connecting)
         try:
             connection.connect()
-            if connecting.is_over_time:  # of a socket that was shut, ssl leaves out the handshake
+            if connecting.is_expired:  # of a socket that was shut, ssl leaves out the handshake
                 connection.close()
                 raise faults.while_connecting(TimeoutError())
         except (OSError, RuntimeError, urllib3.exceptions.HTTPError) as error:
-            if connecting.is_over_time and not isinstance(error, socket.gaierror):
+            if connecting.is_expired and not isinstance(error, socket.gaierror):
                 raise faults.while_connecting(TimeoutError()) from error
             raise faults.while_connecting(error) from error
         finally:

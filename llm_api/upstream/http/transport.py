@@ -91,7 +91,7 @@ class UpstreamAdapter(HTTPAdapter):
     def _connect(self, connection: HTTPConnection, call: UpstreamCall) -> None:
         if connection.sock is None:
             self._connector.connect(connection, min(self._timeouts.connect, call.remaining))
-        call.waits_on(connection.sock)
+        call.watch_socket(connection.sock)
 
     def _exchange(
         self, connection: HTTPConnection, request: requests.PreparedRequest
@@ -189,12 +189,12 @@ class Transport:
         except faults.Fault as fault:
             if (ending := call.ending) is not None:
                 raise ending from fault
-            if call.is_over_time:
+            if call.is_expired:
                 raise faults.timed_out() from fault
             raise
         finally:
             self._watch.remove(call)
-            call.waits_on(None)
+            call.watch_socket(None)
             if response is not None:
                 self._adapter.release(response)
 

@@ -49,7 +49,7 @@ class _GuardedBody:
         self._watch = watch
         self._seconds = seconds
         self._writing = Deadline(total=float("inf"), how=socket.SHUT_RDWR)
-        self._writing.waits_on(client)
+        self._writing.watch_socket(client)
 
     def __iter__(self) -> Iterator[bytes]:
         writing, written = self._writing, 0

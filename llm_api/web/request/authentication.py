@@ -48,7 +48,7 @@ class AccessControl:
             return
         header = request.environ.get("HTTP_AUTHORIZATION")
         if header and (found := _BEARER.fullmatch(header)):
-            g.request_state.key = self._ring.find(found[1], client_address())
+            g.request_state.key = self._ring.authenticate(found[1], client_address())
 
     def _require(self) -> None:
         """Authorize the current request; raises Unauthorized or Forbidden."""

@@ -11,7 +11,7 @@ from werkzeug.exceptions import ClientDisconnected
 from werkzeug.wrappers import Response
 
 from llm_api.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
-from llm_api.runtime.deadlines import Deadline, DeadlineWatcher, hang_up
+from llm_api.runtime.deadlines import Deadline, DeadlineWatcher, lingering_close
 from llm_api.web import idempotency
 from llm_api.web.request.context import services
 from llm_api.web.request.strict_json import decode_object
@@ -52,13 +52,13 @@ def _read_body(watch: DeadlineWatcher) -> bytes:
     _check_headers(request)
     client = request.environ.get("gunicorn.socket")
     reading = Deadline(total=BODY_TIMEOUT)
-    reading.waits_on(client)
+    reading.watch_socket(client)
     watch.add(reading)
     try:
         return _read_bounded(request)
     except (ClientDisconnected, OSError, ParseException) as error:
         _hang_up_afterwards()
-        if reading.is_over_time:
+        if reading.is_expired:
             message = f"The body must arrive within {BODY_TIMEOUT:.0f} seconds."
             raise InvalidRequest(message, reason="body_timeout") from error
         message = "The body must be complete, and its transfer encoding valid."
@@ -112,5 +112,5 @@ def _hang_up_afterwards() -> None:
 
     @after_this_request
     def add_hang_up(response: Response) -> Response:
-        response.call_on_close(partial(hang_up, client))
+        response.call_on_close(partial(lingering_close, client))
         return response

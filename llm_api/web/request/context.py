@@ -15,13 +15,13 @@ from llm_api.domain.calls import Caller, CallReport, never
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
-from llm_api.runtime.deadlines import DeadlineWatcher, has_hung_up
+from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
-from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.routing import Catalogue
 from llm_api.services.usage.reports import ReportService
 
 EXTENSION = "llm_api"
@@ -99,7 +99,7 @@ def caller() -> Caller:
     return Caller(
         state.request_id,
         rule,
-        never if client is None else lambda: has_hung_up(client) and not is_awaited(),
+        never if client is None else lambda: is_disconnected(client) and not is_awaited(),
         _time_limit(is_streamed=state.is_streamed),
         _usage_tags(() if key is None else key.tags),
         _lineage_id(),

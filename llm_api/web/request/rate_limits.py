@@ -7,13 +7,13 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from llm_api.services.quotas.exceeded import over_rate
-from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
+from llm_api.services.quotas.rate_counter import MEMORY_URI, RateCounter, parse_limits
+from llm_api.storage.redis import is_shared
+from llm_api.storage.redis.connection import limiter_options
 from llm_api.web.blueprints import rules_of
 from llm_api.web.request.context import RequestState, client_address
 
 _STRATEGY = "sliding-window-counter"
-# Seconds; a Redis that accepts connections and never answers would hold every request for ever.
-_REDIS_TIMEOUT = 0.2
 _KIND = "requests"
 
 
@@ -27,12 +27,10 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
         storage_uri: where counts are kept, as of `limits`: `memory://` or `redis://…`.
         rate_limit: limits of callers whose key has none, such as `60/minute;1000/day`.
     """
-    is_memory = storage_uri.startswith("memory")
-    timeouts = {"socket_timeout": _REDIS_TIMEOUT, "socket_connect_timeout": _REDIS_TIMEOUT}
     limiter = Limiter(
         get_remote_address,
-        storage_uri=storage_uri,
-        storage_options={} if is_memory else timeouts,  # type: ignore[arg-type]  # they are handed to redis, which takes floats
+        storage_uri=storage_uri if is_shared(storage_uri) else MEMORY_URI,
+        storage_options=limiter_options(storage_uri),  # type: ignore[arg-type]  # they are handed to redis, which takes floats
         strategy=_STRATEGY,
     )
     # It builds store and strategy for an application that serves nothing. On `app` it would add a
@@ -51,7 +49,7 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
         key = state.key
         who, scope = (key.id, "key") if key is not None else (client_address(), "address")
         text = (key.limits.requests if key is not None else None) or rate_limit
-        limit = counter.take(parse_limits(text), who)
+        limit = counter.hit(parse_limits(text), who)
         state.limits[_KIND] = limit
         if limit.is_exceeded:
             raise over_rate(limit, f"{scope}.{_KIND}")

@@ -12,6 +12,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.key_format import digest_of, new_secret
 from llm_api.errors import RateLimited, Unavailable
 from llm_api.services.keys.authenticator import FRESH_S, STALE_S, KeyAuthenticator
+from llm_api.storage.threads import StoreThreads
 from tests.services.keys.kept_keys import Clock, KeptKeys
 from tests.support.waiting import wait_until
 
@@ -44,7 +45,7 @@ def ring(kept: KeptKeys, clock: Clock) -> KeyAuthenticator:
     def now() -> datetime:
         return NOW + timedelta(seconds=clock.seconds - 1_000)
 
-    return KeyAuthenticator(kept, lambda look: look(), static, clock=clock, now=now)
+    return KeyAuthenticator(kept, StoreThreads(1), static, clock=clock, now=now)
 
 
 def change(kept: KeptKeys, **fields: object) -> None:
@@ -56,7 +57,7 @@ def change(kept: KeptKeys, **fields: object) -> None:
 
 
 def test_a_key_is_looked_up_once_and_then_known(ring: KeyAuthenticator, kept: KeptKeys) -> None:
-    found = [ring.find(TEXT, HERE) for _ in range(3)]
+    found = [ring.authenticate(TEXT, HERE) for _ in range(3)]
 
     assert found == [SHOP] * 3
     assert kept.looks == [digest_of(TEXT)]
@@ -65,12 +66,12 @@ def test_a_key_is_looked_up_once_and_then_known(ring: KeyAuthenticator, kept: Ke
 def test_a_key_of_the_environment_needs_no_store(ring: KeyAuthenticator, kept: KeptKeys) -> None:
     kept.is_away = True
 
-    assert ring.find(STATIC, HERE) == ApiKey("env:ci", "ci")
+    assert ring.authenticate(STATIC, HERE) == ApiKey("env:ci", "ci")
     assert kept.looks == []
 
 
 def test_a_key_that_nobody_has_is_remembered_too(ring: KeyAuthenticator, kept: KeptKeys) -> None:
-    assert [ring.find(OTHER, HERE) for _ in range(3)] == [None] * 3
+    assert [ring.authenticate(OTHER, HERE) for _ in range(3)] == [None] * 3
     assert len(kept.looks) == 1
 
 
@@ -82,9 +83,9 @@ def test_a_key_that_nobody_has_is_remembered_too(ring: KeyAuthenticator, kept: K
 def test_what_cannot_be_a_key_is_not_looked_up(
     text: str, ring: KeyAuthenticator, kept: KeptKeys
 ) -> None:
-    assert ring.find(TEXT, HERE)
+    assert ring.authenticate(TEXT, HERE)
 
-    assert ring.find(text, HERE) is None
+    assert ring.authenticate(text, HERE) is None
     assert kept.looks == [digest_of(TEXT)]
 
 
@@ -92,7 +93,7 @@ def test_a_hundred_first_requests_are_one_look(ring: KeyAuthenticator, kept: Kep
     may_answer = threading.Event()
     kept.before = lambda: may_answer.wait(10)
     with ThreadPoolExecutor(100) as pool:
-        finding = [pool.submit(ring.find, TEXT, HERE) for _ in range(100)]
+        finding = [pool.submit(ring.authenticate, TEXT, HERE) for _ in range(100)]
         wait_until(lambda: bool(kept.looks), 10, "one looks")
         may_answer.set()
 
@@ -104,7 +105,7 @@ def test_a_hundred_first_requests_fail_together(ring: KeyAuthenticator, kept: Ke
     kept.is_away, may_answer = True, threading.Event()
     kept.before = lambda: may_answer.wait(10)
     with ThreadPoolExecutor(100) as pool:
-        finding = [pool.submit(ring.find, TEXT, HERE) for _ in range(100)]
+        finding = [pool.submit(ring.authenticate, TEXT, HERE) for _ in range(100)]
         wait_until(lambda: bool(kept.looks), 10, "one looks")
         may_answer.set()
 
@@ -119,10 +120,10 @@ def test_a_look_that_breaks_ends_the_wait_of_the_others(
 
     kept.before = give_up
     with pytest.raises(KeyboardInterrupt):
-        ring.find(TEXT, HERE)
+        ring.authenticate(TEXT, HERE)
 
     kept.before = lambda: None
-    assert ring.find(TEXT, HERE) == SHOP
+    assert ring.authenticate(TEXT, HERE) == SHOP
 
 
 # --- ends ---
@@ -136,19 +137,19 @@ def test_a_key_that_has_ended_opens_nothing(
 ) -> None:
     change(kept, **end)
 
-    assert [ring.find(TEXT, HERE) for _ in range(2)] == [None, None]
+    assert [ring.authenticate(TEXT, HERE) for _ in range(2)] == [None, None]
     assert len(kept.looks) == 1
 
 
 def test_a_known_key_is_refused_half_a_minute_after_it_was_disabled(
     ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
     change(kept, disabled_at=NOW)
 
     clock.seconds += FRESH_S
 
-    assert ring.find(TEXT, HERE) is None
+    assert ring.authenticate(TEXT, HERE) is None
     assert FRESH_S <= 60
 
 
@@ -156,29 +157,29 @@ def test_a_known_key_is_refused_the_moment_it_expires(
     ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
     change(kept, expires_at=NOW + timedelta(seconds=5))
-    assert ring.find(TEXT, HERE)
+    assert ring.authenticate(TEXT, HERE)
 
     clock.seconds += 5
 
-    assert ring.find(TEXT, HERE) is None
+    assert ring.authenticate(TEXT, HERE) is None
     assert len(kept.looks) == 1
 
 
 def test_a_changed_key_is_asked_for_at_once(ring: KeyAuthenticator, kept: KeptKeys) -> None:
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
     change(kept, disabled_at=NOW)
 
     ring.forget("key_1")
 
-    assert ring.find(TEXT, HERE) is None
+    assert ring.authenticate(TEXT, HERE) is None
 
 
 def test_another_key_is_not_forgotten(ring: KeyAuthenticator, kept: KeptKeys) -> None:
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
 
     ring.forget("key_2")
 
-    assert ring.find(TEXT, HERE)
+    assert ring.authenticate(TEXT, HERE)
     assert len(kept.looks) == 1
 
 
@@ -188,15 +189,15 @@ def test_another_key_is_not_forgotten(ring: KeyAuthenticator, kept: KeptKeys) ->
 def test_a_known_key_opens_for_an_hour_while_the_store_is_away(
     ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
     kept.is_away = True
 
     clock.seconds += STALE_S - 1
-    assert ring.find(TEXT, HERE) == SHOP
+    assert ring.authenticate(TEXT, HERE) == SHOP
 
     clock.seconds += 1
     with pytest.raises(Unavailable):
-        ring.find(TEXT, HERE)
+        ring.authenticate(TEXT, HERE)
 
 
 def test_an_unknown_key_is_neither_let_in_nor_called_invalid_while_the_store_is_away(
@@ -205,7 +206,7 @@ def test_an_unknown_key_is_neither_let_in_nor_called_invalid_while_the_store_is_
     kept.is_away = True
 
     with pytest.raises(Unavailable) as caught:
-        ring.find(OTHER, HERE)
+        ring.authenticate(OTHER, HERE)
 
     error = caught.value
     assert (error.reason, error.retryable, error.status) == ("keys_unavailable", True, 503)
@@ -215,34 +216,34 @@ def test_an_unknown_key_is_neither_let_in_nor_called_invalid_while_the_store_is_
 def test_a_key_that_was_unknown_may_be_known_by_now(
     ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
-    ring.find(OTHER, HERE)
+    ring.authenticate(OTHER, HERE)
     kept.is_away = True
     clock.seconds += FRESH_S
 
     with pytest.raises(Unavailable):
-        ring.find(OTHER, HERE)
+        ring.authenticate(OTHER, HERE)
 
 
 def test_an_expired_key_opens_nothing_while_the_store_is_away(
     ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
     change(kept, expires_at=NOW + timedelta(seconds=60))
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
     kept.is_away = True
 
     clock.seconds += 60
 
-    assert ring.find(TEXT, HERE) is None
+    assert ring.authenticate(TEXT, HERE) is None
 
 
 def test_a_store_that_is_away_is_asked_every_five_seconds(
     ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
     kept.is_away = True
     clock.seconds += FRESH_S
     for _ in range(40):
-        ring.find(TEXT, HERE)
+        ring.authenticate(TEXT, HERE)
         clock.seconds += 0.5
 
     assert len(kept.looks) == 1 + 4
@@ -251,16 +252,16 @@ def test_a_store_that_is_away_is_asked_every_five_seconds(
 def test_who_has_a_known_key_waits_for_nobody_else_s_attempt(
     ring: KeyAuthenticator, kept: KeptKeys, clock: Clock
 ) -> None:
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
     kept.is_away, may_answer = True, threading.Event()
     clock.seconds += FRESH_S
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
     clock.seconds += 5
     kept.before = lambda: may_answer.wait(10)
     with ThreadPoolExecutor(1) as pool:
-        attempt = pool.submit(ring.find, TEXT, HERE)
+        attempt = pool.submit(ring.authenticate, TEXT, HERE)
         wait_until(lambda: len(kept.looks) == 3, 10, "one looks")
-        assert ring.find(TEXT, HERE) == SHOP
+        assert ring.authenticate(TEXT, HERE) == SHOP
         assert not attempt.done()
         may_answer.set()
 
@@ -270,12 +271,12 @@ def test_the_store_s_return_is_noticed(
 ) -> None:
     kept.is_away = True
     with pytest.raises(Unavailable):
-        ring.find(TEXT, HERE)
+        ring.authenticate(TEXT, HERE)
     kept.is_away = False
 
     clock.seconds += 5
 
-    assert ring.find(TEXT, HERE) == SHOP
+    assert ring.authenticate(TEXT, HERE) == SHOP
 
 
 def test_an_outage_is_warned_of_once(
@@ -285,7 +286,7 @@ def test_an_outage_is_warned_of_once(
     with caplog.at_level(logging.WARNING):
         for _ in range(4):
             with pytest.raises(Unavailable):
-                ring.find(TEXT, HERE)
+                ring.authenticate(TEXT, HERE)
             clock.seconds += 5
 
     assert [record.message for record in caplog.records] == ["keys cannot be looked up"]
@@ -295,56 +296,56 @@ def test_an_outage_is_warned_of_once(
 
 
 def test_an_address_may_guess_thirty_times(ring: KeyAuthenticator, kept: KeptKeys) -> None:
-    assert [ring.find(new_secret(), HERE) for _ in range(30)] == [None] * 30
+    assert [ring.authenticate(new_secret(), HERE) for _ in range(30)] == [None] * 30
 
     with pytest.raises(RateLimited) as caught:
-        ring.find(new_secret(), HERE)
+        ring.authenticate(new_secret(), HERE)
 
     assert (caught.value.reason, caught.value.retry_after) == ("too_many_invalid_keys", 2)
     assert len(kept.looks) == 30
 
 
 def test_an_address_that_guessed_may_use_what_is_known_here(ring: KeyAuthenticator) -> None:
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
     for number in range(30):
-        ring.find(f"sk-{number}", HERE)
+        ring.authenticate(f"sk-{number}", HERE)
 
-    assert ring.find(TEXT, HERE) == SHOP
-    assert ring.find(STATIC, HERE)
+    assert ring.authenticate(TEXT, HERE) == SHOP
+    assert ring.authenticate(STATIC, HERE)
 
 
 def test_another_address_may_guess(ring: KeyAuthenticator) -> None:
     for number in range(30):
-        ring.find(f"sk-{number}", HERE)
+        ring.authenticate(f"sk-{number}", HERE)
 
-    assert ring.find("sk-30", "192.0.2.2") is None
+    assert ring.authenticate("sk-30", "192.0.2.2") is None
 
 
 def test_a_guess_more_is_allowed_every_two_seconds(ring: KeyAuthenticator, clock: Clock) -> None:
     for number in range(30):
-        ring.find(f"sk-{number}", HERE)
+        ring.authenticate(f"sk-{number}", HERE)
 
     clock.seconds += 2
 
-    assert ring.find("sk-30", HERE) is None
+    assert ring.authenticate("sk-30", HERE) is None
     with pytest.raises(RateLimited):
-        ring.find("sk-31", HERE)
+        ring.authenticate("sk-31", HERE)
 
 
 def test_one_wrong_key_sent_again_and_again_is_one_guess(
     ring: KeyAuthenticator, clock: Clock
 ) -> None:
     for _ in range(100):
-        ring.find(OTHER, HERE)
+        ring.authenticate(OTHER, HERE)
         clock.seconds += 1
 
-    assert ring.find(TEXT, HERE) == SHOP
+    assert ring.authenticate(TEXT, HERE) == SHOP
 
 
 def test_guesses_drive_out_no_key_in_use(ring: KeyAuthenticator, kept: KeptKeys) -> None:
-    ring.find(TEXT, HERE)
+    ring.authenticate(TEXT, HERE)
     for number in range(10_001):
-        ring.find(f"sk-{number}", str(number))
+        ring.authenticate(f"sk-{number}", str(number))
 
-    assert ring.find(TEXT, HERE) == SHOP
+    assert ring.authenticate(TEXT, HERE) == SHOP
     assert len(kept.looks) == 1

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
@@ -18,13 +17,14 @@ from llm_api.services.pricing import Price, PriceList
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.estimates import TokenEstimate
-from llm_api.services.quotas.rate_counter import RateCounter
-from llm_api.services.routing.catalogue import Destination
+from llm_api.services.quotas.rate_counter import MonotonicMemoryStorage, RateCounter
+from llm_api.services.routing import Destination
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 from llm_api.storage import BudgetStore, StoreError
 from llm_api.storage.redis.concurrency import MemoryConcurrency
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.threads import StoreThreads
 from tests.services.calls import AnsweringUpstream, ListSink, client_of
 from tests.support.schema import give_schema
 
@@ -76,8 +76,10 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlBudgets]:
 
 def enforcer_of(default: Limits, store: BudgetStore | None = None) -> QuotaEnforcer:
     """Know the limits of whoever has none, and the budgets of a store."""
-    counter = RateCounter(SlidingWindowCounterRateLimiter(MemoryStorage()), ConnectionError)
-    budgets = BudgetService(store, PRICES, lambda act: act(), lambda: NOW)
+    counter = RateCounter(
+        SlidingWindowCounterRateLimiter(MonotonicMemoryStorage()), ConnectionError
+    )
+    budgets = BudgetService(store, PRICES, StoreThreads(1), lambda: NOW)
     return QuotaEnforcer(counter, MemoryConcurrency(), budgets, default)
 
 

@@ -1,23 +1,19 @@
 """Uses are counted where the store is, and in memory while it is away."""
 
-import threading
-import time
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import LimitState
-from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
+from llm_api.services.quotas.rate_counter import MonotonicMemoryStorage, RateCounter, parse_limits
 
 ITEMS = parse_limits("10/hour")
 AWAY_S = 10.0
 WARNING = "limits are counted in memory for a while"
 
 
-class Away(MemoryStorage):
+class Away(MonotonicMemoryStorage):
     """A store that can be away."""
 
     def __init__(self) -> None:
@@ -55,12 +51,12 @@ def counter(storage: Away, times: list[float]) -> RateCounter:
 
 def remaining(counter: RateCounter, *costs: int) -> list[int]:
     """Take so much, one after the other; return what was left, -1 where it was refused."""
-    states = [counter.take(ITEMS, "key", cost=cost) for cost in costs]
+    states = [counter.hit(ITEMS, "key", cost=cost) for cost in costs]
     return [-1 if state.is_exceeded else state.remaining for state in states]
 
 
 def test_a_use_says_what_is_left(counter: RateCounter) -> None:
-    state = counter.take(ITEMS, "key", cost=3)
+    state = counter.hit(ITEMS, "key", cost=3)
 
     assert state == LimitState("10 per 1 hour", 10, 7, state.reset_in)
     assert 0 <= state.reset_in <= 3_600
@@ -71,7 +67,7 @@ def test_what_is_refused_uses_nothing_up(counter: RateCounter) -> None:
 
 
 def test_the_limit_with_the_least_left_is_told_of(counter: RateCounter) -> None:
-    state = counter.take(parse_limits("5/hour;3/day"), "key")
+    state = counter.hit(parse_limits("5/hour;3/day"), "key")
 
     assert (state.limit, state.remaining) == (3, 2)
 
@@ -79,16 +75,16 @@ def test_the_limit_with_the_least_left_is_told_of(counter: RateCounter) -> None:
 def test_of_several_limits_the_one_that_is_exceeded_is_told_of(counter: RateCounter) -> None:
     items = parse_limits("5/hour;3/day")
 
-    states = [counter.take(items, "key") for _ in range(4)]
+    states = [counter.hit(items, "key") for _ in range(4)]
 
     assert [state.is_exceeded for state in states] == [False] * 3 + [True]
     assert states[-1].text == "3 per 1 day"
 
 
 def test_everybody_has_a_count_of_his_own(counter: RateCounter) -> None:
-    counter.take(ITEMS, "key", cost=10)
+    counter.hit(ITEMS, "key", cost=10)
 
-    assert counter.take(ITEMS, "another", cost=10).remaining == 0
+    assert counter.hit(ITEMS, "another", cost=10).remaining == 0
 
 
 @pytest.mark.parametrize(("cost", "left"), [(3, 2), (5, 0), (6, -1), (500, -1)])
@@ -101,28 +97,6 @@ def test_what_was_used_already_is_counted_up_to_the_limit(
     counter.add(ITEMS, "key", 0)
 
     assert remaining(counter, 1) == [left]
-
-
-def test_counting_starts_no_threads(counter: RateCounter) -> None:
-    before = set(threading.enumerate())
-
-    for _ in range(3):
-        counter.take(ITEMS, "key")
-        assert set(threading.enumerate()) == before
-
-
-@pytest.mark.parametrize(("seconds", "are_kept"), [(25, True), (31, False)])
-def test_expired_counts_are_removed_now_and_then(
-    storage: Away, counter: RateCounter, seconds: float, *, are_kept: bool
-) -> None:
-    items, then = parse_limits("10/second"), time.monotonic() + seconds
-    counter.take(items, "early")
-    later = SimpleNamespace(monotonic=lambda: then, time=time.time)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("llm_api.services.quotas.rate_counter.time", later)
-        counter.take(items, "late")
-
-    assert any("early" in key for key in storage.storage) is are_kept
 
 
 def test_while_the_store_is_away_uses_are_counted_in_memory(

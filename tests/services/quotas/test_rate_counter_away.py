@@ -62,7 +62,7 @@ def fall_silent(store: Store, counter: RateCounter) -> None:
     """Let the store be away, and one call find out."""
     store.is_away = True
     store.lets_go.set()
-    counter.take(LIMITS, "somebody")
+    counter.hit(LIMITS, "somebody")
     store.lets_go.clear()
     store.asked = 0
 
@@ -73,7 +73,7 @@ def test_while_the_store_is_away_one_call_in_a_while_waits_for_it(
     fall_silent(store, counter)
     now[0] += PAUSE
     with ThreadPoolExecutor(20) as callers:
-        calls = [callers.submit(counter.take, LIMITS, "somebody") for _ in range(20)]
+        calls = [callers.submit(counter.hit, LIMITS, "somebody") for _ in range(20)]
         wait_until(lambda: sum(call.done() for call in calls) == 19, 20, "the others pass")
         assert store.asked == 1
         store.lets_go.set()
@@ -90,11 +90,11 @@ def test_a_store_that_is_away_is_told_of_once_until_it_is_back(
     store.lets_go.set()
     for _ in range(5):
         now[0] += PAUSE
-        counter.take(LIMITS, "somebody")
+        counter.hit(LIMITS, "somebody")
     store.is_away = False
     now[0] += PAUSE
-    counter.take(LIMITS, "somebody")
-    counter.take(LIMITS, "somebody")
+    counter.hit(LIMITS, "somebody")
+    counter.hit(LIMITS, "somebody")
 
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
     assert store.asked == 7

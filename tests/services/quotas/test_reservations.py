@@ -50,14 +50,14 @@ class Late:
     def __init__(self) -> None:
         """Begin with what runs at once."""
         self.is_slow = False
-        self.given_up: list[Callable[[], None]] = []
+        self.given_up: list[Callable[[], object]] = []
 
-    def __call__(self, blocking: Callable[[], None]) -> None:
+    def run(self, function: Callable[[], object]) -> object:
         """Run it, or give it up."""
         if self.is_slow:
-            self.given_up.append(blocking)
+            self.given_up.append(function)
             raise StoreError("The database does not answer.")
-        blocking()
+        return function()
 
 
 @pytest.fixture
@@ -114,11 +114,12 @@ def test_what_comes_about_after_its_call_gave_up_is_undone(
 def test_what_comes_about_in_the_moment_of_giving_up_is_the_call_s(
     store: ListBudgets,
 ) -> None:
-    def too_late(blocking: Callable[[], None]) -> None:
-        blocking()
-        raise StoreError("The database does not answer.")
+    class TooLate:
+        def run(self, function: Callable[[], object]) -> object:
+            function()
+            raise StoreError("The database does not answer.")
 
-    reservations = Reservations(store, too_late)
+    reservations = Reservations(store, TooLate())
 
     assert reserve(reservations, "req_1") is None
     assert store.reserved == ["req_1"]

@@ -87,7 +87,7 @@ def slots(request: pytest.FixtureRequest) -> Iterator[ConcurrencyCounter]:
 
 def taken(slots: ConcurrencyCounter, limit: int, *owners: str, name: str = NAME) -> list[bool]:
     """Try to take a place for each owner."""
-    return [slots.take(name, limit, owner) for owner in owners]
+    return [slots.acquire(name, limit, owner) for owner in owners]
 
 
 def take_and_die(url: str, position: int) -> None:
@@ -98,7 +98,7 @@ def take_and_die(url: str, position: int) -> None:
 
 def take_for_a_moment(url: str, owner: str) -> None:
     """Take a place whose lease is short, in a process that ends."""
-    assert RedisConcurrency(url, lease=LEASE).take(NAME, 1, owner)
+    assert RedisConcurrency(url, lease=LEASE).acquire(NAME, 1, owner)
 
 
 # --- wherever they are counted ---
@@ -111,7 +111,7 @@ def test_there_are_so_many_places_and_no_more(slots: ConcurrencyCounter) -> None
 def test_a_place_that_is_given_back_is_free(slots: ConcurrencyCounter) -> None:
     taken(slots, 2, "a", "b")
 
-    slots.give_back(NAME, "a")
+    slots.release(NAME, "a")
 
     assert taken(slots, 2, "c", "d") == [True, False]
 
@@ -125,7 +125,7 @@ def test_each_name_has_places_of_its_own(slots: ConcurrencyCounter) -> None:
 
 def test_a_limit_that_was_lowered_counts_at_once(slots: ConcurrencyCounter) -> None:
     taken(slots, 3, "a", "b", "c")
-    slots.give_back(NAME, "a")
+    slots.release(NAME, "a")
 
     assert taken(slots, 2, "d") == [False]
     assert taken(slots, 3, "d") == [True]
@@ -134,7 +134,9 @@ def test_a_limit_that_was_lowered_counts_at_once(slots: ConcurrencyCounter) -> N
 def test_of_40_at_once_5_get_a_place(slots: ConcurrencyCounter) -> None:
     got: list[bool] = []
 
-    in_threads(lambda owner: got.append(slots.take(NAME, 5, owner)), [(f"{n}",) for n in range(40)])
+    in_threads(
+        lambda owner: got.append(slots.acquire(NAME, 5, owner)), [(f"{n}",) for n in range(40)]
+    )
 
     assert sorted(got) == [False] * 35 + [True] * 5
 
@@ -143,8 +145,8 @@ def test_what_many_take_and_give_back_is_free_in_the_end(slots: ConcurrencyCount
     def work(position: int) -> None:
         for number in range(30):
             owner = f"{position}_{number}"
-            if slots.take(NAME, 4, owner):
-                slots.give_back(NAME, owner)
+            if slots.acquire(NAME, 4, owner):
+                slots.release(NAME, owner)
 
     in_threads(work, [(position,) for position in range(8)])
 
@@ -157,7 +159,7 @@ def test_what_many_take_and_give_back_is_free_in_the_end(slots: ConcurrencyCount
 def test_processes_share_their_places(process: RedisConcurrency, other: RedisConcurrency) -> None:
     assert taken(process, 2, "a") + taken(other, 2, "b", "c") == [True, True, False]
 
-    process.give_back(NAME, "a")
+    process.release(NAME, "a")
 
     assert taken(other, 2, "c") == [True]
 
@@ -175,13 +177,13 @@ def test_the_place_of_a_process_that_died_falls_free(
 ) -> None:
     in_processes(take_for_a_moment, [(valkey.url, "dead")])
 
-    wait_until(lambda: process.take(NAME, 1, "alive"), PATIENCE, "the lease ends")
+    wait_until(lambda: process.acquire(NAME, 1, "alive"), PATIENCE, "the lease ends")
 
 
 def test_the_place_of_a_process_that_lives_is_its_own(
     process: RedisConcurrency, other: RedisConcurrency, store: Any
 ) -> None:
-    process.take(NAME, 1, "alive")
+    process.acquire(NAME, 1, "alive")
     ends_at = store.zscore(IN_REDIS, "alive")
 
     later = ends_at + 2 * LEASE * 1000
@@ -192,7 +194,7 @@ def test_the_place_of_a_process_that_lives_is_its_own(
 
 def test_a_place_that_was_given_back_is_not_renewed(process: RedisConcurrency, store: Any) -> None:
     taken(process, 2, "a", "b")
-    process.give_back(NAME, "a")
+    process.release(NAME, "a")
     ends_at = store.zscore(IN_REDIS, "b")
 
     wait_until(lambda: store.zscore(IN_REDIS, "b") > ends_at, PATIENCE, "the other is renewed")
@@ -204,7 +206,7 @@ def test_nothing_stays_in_redis(process: RedisConcurrency, store: Any) -> None:
     taken(process, 2, "a", "b", "c")
 
     for owner in ("a", "b"):
-        process.give_back(NAME, owner)
+        process.release(NAME, owner)
 
     assert store.keys() == []
 
@@ -212,7 +214,7 @@ def test_nothing_stays_in_redis(process: RedisConcurrency, store: Any) -> None:
 def test_a_process_that_ends_renews_no_more(valkey: ValkeyServer, store: Any) -> None:
     threads = set(threading.enumerate())
     with closing(RedisConcurrency(valkey.url, lease=LEASE)) as slots:
-        slots.take(NAME, 1, "a")
+        slots.acquire(NAME, 1, "a")
 
     wait_until(lambda: set(threading.enumerate()) <= threads, PATIENCE, "its thread ends")
     wait_until(lambda: not store.exists(IN_REDIS), PATIENCE, "its lease ends")
@@ -269,7 +271,7 @@ def test_while_redis_is_away_places_are_counted_in_memory(
     with fault(valkey, store):
         assert taken(process, 2, "a", "b", "c") == [True, True, False]
 
-        process.give_back(NAME, "a")
+        process.release(NAME, "a")
 
         assert taken(process, 2, "c", "d") == [True, False]
 
@@ -300,8 +302,8 @@ def test_when_redis_is_back_places_are_counted_there(
     clock.now += AWAY_S
 
     assert taken(process, 1, "b", "c") == [True, False]
-    process.give_back(NAME, "a")
-    process.give_back(NAME, "b")
+    process.release(NAME, "a")
+    process.release(NAME, "b")
 
     assert store.keys() == []
     assert taken(process, 1, "d") == [True]
@@ -311,13 +313,13 @@ def test_a_place_given_back_while_redis_was_away_is_free_when_it_is_there_again(
     valkey: ValkeyServer, other: RedisConcurrency, clock: Clock
 ) -> None:
     with closing(RedisConcurrency(valkey.url, clock, lease=600)) as patient:
-        patient.take(NAME, 1, "a")
+        patient.acquire(NAME, 1, "a")
         with silent(valkey, None):
-            patient.give_back(NAME, "a")
+            patient.release(NAME, "a")
         clock.now += AWAY_S
 
         assert taken(patient, 1, "b") == [True]
-        patient.give_back(NAME, "b")
+        patient.release(NAME, "b")
 
         assert taken(other, 1, "c") == [True]
 
@@ -327,10 +329,10 @@ def test_a_process_that_asks_for_nothing_more_gives_back_what_it_owes(
 ) -> None:
     taken(process, 2, "a", "b")
     with silent(valkey, None):
-        process.give_back(NAME, "a")
+        process.release(NAME, "a")
     clock.now += AWAY_S
 
-    wait_until(lambda: other.take(NAME, 2, "c"), PATIENCE, "the place is free")
+    wait_until(lambda: other.acquire(NAME, 2, "c"), PATIENCE, "the place is free")
 
     assert taken(other, 2, "d") == [False]
 
@@ -341,7 +343,7 @@ def test_a_place_whose_taking_was_never_answered_is_given_back(
     with closing(RedisConcurrency(valkey.url, clock, lease=600)) as patient:
         taken(patient, 1, "before", name="key_2")  # its connection is open
         with silent(valkey, None):
-            assert patient.take(NAME, 1, "a")
+            assert patient.acquire(NAME, 1, "a")
         wait_until(lambda: store.zcard(IN_REDIS), PATIENCE, "the question has been heard")
         clock.now += AWAY_S
 

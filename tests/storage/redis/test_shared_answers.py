@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +12,15 @@ import redis
 
 from llm_api.domain.calls import IdempotencyKey, RecordedAnswer
 from llm_api.services.idempotency import IdempotencyService
-from llm_api.storage.redis import shared_answers
 from llm_api.storage.redis.shared_answers import MAX_SHARED_BYTES, RedisAnswers
+from tests.storage.crowd import in_threads
 from tests.support.servers import ValkeyServer
 from tests.support.waiting import wait_until
 
 ANSWER = RecordedAnswer("text/event-stream", {"X-Accel-Buffering": "no"}, b"data: \x00\xff\n\n")
 PATIENCE = 20
+LASTS = 6.0  # seconds; renewed every two
+QUICK = 0.6  # renewed every 0.2 s
 GARBAGE = [
     b"",
     b"no JSON",
@@ -49,24 +52,16 @@ def store(valkey: ValkeyServer) -> Iterator[Any]:
     client.close()
 
 
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let claims be renewed at once."""
-    monkeypatch.setattr(shared_answers, "_RENEW_S", 0.05)
-
-
 @pytest.fixture
-def ticket(request: pytest.FixtureRequest) -> IdempotencyKey:
-    """Make a ticket that no other test has: the threads that renew outlive them."""
-    return IdempotencyKey(
-        request.node.name, "fingerprint", joins=True, keep_s=3_600, max_bytes=4 << 20
-    )
+def ticket() -> IdempotencyKey:
+    """Make a ticket."""
+    return IdempotencyKey("ticket", "fingerprint", joins=True, keep_s=3_600, max_bytes=4 << 20)
 
 
 @pytest.fixture
 def two(valkey: ValkeyServer) -> Iterator[tuple[RedisAnswers, RedisAnswers]]:
     """Be two processes."""
-    both = RedisAnswers(valkey.url), RedisAnswers(valkey.url)
+    both = RedisAnswers(valkey.url, claim_lasts=LASTS), RedisAnswers(valkey.url, claim_lasts=LASTS)
     yield both
     for one in both:
         one.close()
@@ -81,8 +76,8 @@ def name_of(ticket: IdempotencyKey) -> str:
 
 
 def let_renew() -> None:
-    """Wait for several renewals."""
-    threading.Event().wait(0.5)
+    """Wait for several renewals of a quick one."""
+    threading.Event().wait(2 * QUICK)
 
 
 def test_a_request_is_claimed_once(two: Two, store: Any, ticket: IdempotencyKey) -> None:
@@ -117,25 +112,48 @@ def test_a_request_without_an_answer_to_share_can_be_claimed_again(
 
 
 def test_a_claim_is_renewed_while_its_process_lives(
-    two: Two, store: Any, ticket: IdempotencyKey, monkeypatch: pytest.MonkeyPatch
+    two: Two, store: Any, ticket: IdempotencyKey
 ) -> None:
-    monkeypatch.setattr(shared_answers, "_CLAIM_S", 30.0)
     one, _ = two
     one.claim(ticket)
-    store.pexpire(name_of(ticket), 5_000)
+    ends_at = store.pexpiretime(name_of(ticket))
 
-    wait_until(lambda: store.pttl(name_of(ticket)) > 20_000, PATIENCE, "the claim is renewed")
+    wait_until(
+        lambda: store.pexpiretime(name_of(ticket)) > ends_at, PATIENCE, "the claim is renewed"
+    )
 
 
-def test_a_claim_that_nobody_renews_ends(
-    two: Two, ticket: IdempotencyKey, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.usefixtures("store")
+def test_a_claim_of_a_process_that_ended_expires(
+    valkey: ValkeyServer, two: Two, ticket: IdempotencyKey
 ) -> None:
-    monkeypatch.setattr(RedisAnswers, "_start_renewing", lambda _: None)  # as after a kill
-    monkeypatch.setattr(shared_answers, "_CLAIM_S", 0.2)
-    one, other = two
-    one.claim(ticket)
+    with closing(RedisAnswers(valkey.url, claim_lasts=QUICK)) as ended:
+        ended.claim(ticket)
 
-    wait_until(lambda: other.claim(ticket), PATIENCE, "the claim ends")
+    wait_until(lambda: two[0].claim(ticket), PATIENCE, "the claim expires")
+
+
+@pytest.mark.usefixtures("store")
+def test_a_process_that_ends_renews_no_more(valkey: ValkeyServer, ticket: IdempotencyKey) -> None:
+    before = set(threading.enumerate())
+    with closing(RedisAnswers(valkey.url, claim_lasts=QUICK)) as ended:
+        ended.claim(ticket)
+        assert [thread.name for thread in set(threading.enumerate()) - before] == ["answer-claims"]
+
+    assert set(threading.enumerate()) <= before
+
+
+@pytest.mark.usefixtures("store")
+def test_first_claims_at_once_start_one_thread(two: Two) -> None:
+    before = set(threading.enumerate())
+    tickets = [
+        IdempotencyKey(f"ticket {n}", "fingerprint", joins=True, keep_s=60, max_bytes=1_000)
+        for n in range(32)
+    ]
+
+    in_threads(two[0].claim, [(ticket,) for ticket in tickets])
+
+    assert [thread.name for thread in set(threading.enumerate()) - before] == ["answer-claims"]
 
 
 def lost(two: Two, store: Any, ticket: IdempotencyKey) -> None:
@@ -147,12 +165,13 @@ def lost(two: Two, store: Any, ticket: IdempotencyKey) -> None:
 
 
 def test_a_lost_claim_does_not_shorten_the_answer_of_another(
-    two: Two, store: Any, ticket: IdempotencyKey
+    valkey: ValkeyServer, two: Two, store: Any, ticket: IdempotencyKey
 ) -> None:
-    lost(two, store, ticket)
-    two[1].publish(ticket, ANSWER)
+    with closing(RedisAnswers(valkey.url, claim_lasts=QUICK)) as loser:
+        lost((loser, two[1]), store, ticket)
+        two[1].publish(ticket, ANSWER)
 
-    let_renew()
+        let_renew()
 
     assert store.pttl(name_of(ticket)) > 3_000_000
 
@@ -176,14 +195,14 @@ def test_a_lost_claim_does_not_replace_what_is_anothers(
 
 
 def test_a_claim_is_renewed_by_its_owner_alone(
-    two: Two, store: Any, ticket: IdempotencyKey
+    valkey: ValkeyServer, store: Any, ticket: IdempotencyKey
 ) -> None:
-    one, _ = two
-    one.claim(ticket)
     anothers = b'{"fingerprint": "fingerprint", "owner": "another"}'
-    store.set(name_of(ticket), anothers, px=5_000)
+    with closing(RedisAnswers(valkey.url, claim_lasts=QUICK)) as one:
+        one.claim(ticket)
+        store.set(name_of(ticket), anothers, px=5_000)
 
-    let_renew()
+        let_renew()
 
     assert store.get(name_of(ticket)) == anothers
     assert store.pttl(name_of(ticket)) < 5_000

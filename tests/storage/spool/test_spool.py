@@ -16,6 +16,7 @@ from llm_api.storage import StoreError
 from llm_api.storage.spool.spool import Spool
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
+from llm_api.storage.threads import StoreThreads
 from tests.storage.records import ListStore, begun, ended, stored_rows
 from tests.storage.spool_process import DISK_ROWS, FILLING_ROWS, fill
 from tests.support.processes import Child
@@ -23,11 +24,6 @@ from tests.support.service import REPOSITORY_ROOT
 from tests.support.waiting import wait_until
 
 Starter = Callable[..., Child]
-
-
-def at_once(blocking: Callable[[], None]) -> None:
-    """Run it here."""
-    blocking()
 
 
 @pytest.fixture
@@ -45,7 +41,7 @@ def store() -> ListStore:
 @pytest.fixture
 def spool(folder: Path, store: ListStore) -> Iterator[Spool]:
     """Open a spool on that store."""
-    opened = Spool(folder, store, at_once)
+    opened = Spool(folder, store, StoreThreads(1))
     yield opened
     store.is_away = False
     opened.close()
@@ -79,7 +75,7 @@ def killed(child: Child) -> None:
 def adopted(folder: Path) -> list[UsageRecord]:
     """Return what another process's spool takes up from the folder."""
     store = ListStore()
-    spool = Spool(folder, store, at_once)
+    spool = Spool(folder, store, StoreThreads(1))
     spool.adopt_orphans()
     spool.close()
     return store.records
@@ -134,7 +130,7 @@ def test_rows_that_the_store_kept_with_an_error_are_kept_once(
                 raise StoreError("The connection was cut after the commit.")
 
     adds: list[int] = []
-    spool = Spool(folder, CutOff(make_engine(sqlite_database)), at_once)
+    spool = Spool(folder, CutOff(make_engine(sqlite_database)), StoreThreads(1))
     spool.end(ended("req_1"))
     with pytest.raises(StoreError):
         spool.flush()
@@ -287,7 +283,7 @@ def test_a_call_goes_on_when_its_row_cannot_be_written(
     tmp_path: Path, store: ListStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "file").touch()
-    spool = Spool(tmp_path / "file" / "spool", store, at_once)
+    spool = Spool(tmp_path / "file" / "spool", store, StoreThreads(1))
 
     spool.begin(begun())
     spool.end(ended())

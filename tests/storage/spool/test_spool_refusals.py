@@ -1,7 +1,7 @@
 """Rows that a store will never take, and calls whose rows can be noted nowhere."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from llm_api.domain.usage import UsageRecord
 from llm_api.errors import Unavailable
 from llm_api.storage import RefusedError
 from llm_api.storage.spool.spool import Spool
+from llm_api.storage.threads import StoreThreads
 from tests.storage.records import ListStore, begun, ended
 
 
@@ -23,17 +24,12 @@ class PickyStore(ListStore):
         super().add(records)
 
 
-def at_once(blocking: Callable[[], None]) -> None:
-    """Run it here."""
-    blocking()
-
-
 @pytest.mark.parametrize("bad", [{0}, {6}, {3, 4}, set(range(7))], ids=str)
 def test_a_row_that_no_store_takes_holds_up_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, bad: set[int]
 ) -> None:
     store = PickyStore()
-    spool = Spool(tmp_path / "spool", store, at_once)
+    spool = Spool(tmp_path / "spool", store, StoreThreads(1))
     for number in range(7):
         reason = "too large" if number in bad else None
         spool.begin(begun(f"req_{number}"))
@@ -51,7 +47,7 @@ def test_a_row_that_no_store_takes_holds_up_no_other(
 @pytest.mark.parametrize("refuses", [True, False])
 def test_a_call_that_cannot_be_noted_is_refused_if_wanted(tmp_path: Path, *, refuses: bool) -> None:
     (tmp_path / "spool").write_text("in the way")
-    spool = Spool(tmp_path / "spool", ListStore(), at_once, refuses=refuses)
+    spool = Spool(tmp_path / "spool", ListStore(), StoreThreads(1), refuses=refuses)
 
     if refuses:
         with pytest.raises(Unavailable) as raised:
@@ -68,7 +64,7 @@ def test_a_call_that_cannot_be_noted_is_refused_if_wanted(tmp_path: Path, *, ref
 def test_calls_are_noted_again_as_soon_as_there_is_room(tmp_path: Path) -> None:
     (tmp_path / "spool").write_text("in the way")
     store = ListStore()
-    spool = Spool(tmp_path / "spool", store, at_once, refuses=True)
+    spool = Spool(tmp_path / "spool", store, StoreThreads(1), refuses=True)
     with pytest.raises(Unavailable):
         spool.begin(begun("req_1"))
     (tmp_path / "spool").unlink()

@@ -85,12 +85,12 @@ def held() -> Iterator[Held]:
 @pytest.fixture
 def admission(held: Held) -> LoadShedder:
     """Guard the application with few places, and a queue where nobody waits too long."""
-    return LoadShedder(held, places=PLACES, waiting=WAITING, queue_timeout=PATIENCE)
+    return LoadShedder(held, max_active=PLACES, max_waiting=WAITING, queue_timeout=PATIENCE)
 
 
 def full(app: WSGIApplication) -> LoadShedder:
     """Guard an application so that nobody is let in."""
-    return LoadShedder(app, places=0, waiting=0)
+    return LoadShedder(app, max_active=0, max_waiting=0)
 
 
 def answering(body: Iterable[bytes]) -> WSGIApplication:
@@ -157,11 +157,11 @@ def test_who_came_first_is_served_first(held: Held, admission: LoadShedder) -> N
 
 def queued(admission: LoadShedder) -> int:
     """Count who waits."""
-    return len(admission._gate._waiting)
+    return admission._limit.waiting
 
 
 def test_who_waits_too_long_is_refused(held: Held) -> None:
-    admission = LoadShedder(held, places=1, waiting=1, queue_timeout=0.01)
+    admission = LoadShedder(held, max_active=1, max_waiting=1, queue_timeout=0.01)
     callers = Callers(admission)
     callers.call()
     wait_until(lambda: held.order, PATIENCE, "the place is taken")
@@ -174,7 +174,7 @@ def test_who_waits_too_long_is_refused(held: Held) -> None:
 
 @pytest.mark.parametrize("fails_at", ["", "read", "close"])
 def test_a_body_that_is_closed_gives_its_place_back_once(fails_at: str) -> None:
-    admission = LoadShedder(answering(Body(fails_at=fails_at)), places=1, waiting=0)
+    admission = LoadShedder(answering(Body(fails_at=fails_at)), max_active=1, max_waiting=0)
 
     for _ in range(3):
         with ExitStack() as stack:
@@ -183,11 +183,11 @@ def test_a_body_that_is_closed_gives_its_place_back_once(fails_at: str) -> None:
             answer = Client(admission).post(CHAT, buffered=True)
             assert answer.status_code == 200
 
-    assert admission._gate._free == 1
+    assert admission._limit.free == 1
 
 
 def test_a_stream_holds_its_place_until_it_is_closed() -> None:
-    admission = LoadShedder(answering(Body()), places=1, waiting=0)
+    admission = LoadShedder(answering(Body()), max_active=1, max_waiting=0)
     stream = Client(admission).post(CHAT)
 
     during = Client(admission).post(CHAT, buffered=True).status_code
@@ -195,7 +195,7 @@ def test_a_stream_holds_its_place_until_it_is_closed() -> None:
     stream.close()
 
     assert (during, Client(admission).post(CHAT, buffered=True).status_code) == (503, 200)
-    assert admission._gate._free == 1
+    assert admission._limit.free == 1
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
@@ -203,7 +203,7 @@ def test_an_application_that_fails_gives_the_place_back(error: type[BaseExceptio
     def fail(*_: object) -> Iterable[bytes]:
         raise error
 
-    admission = LoadShedder(fail, places=1, waiting=0)
+    admission = LoadShedder(fail, max_active=1, max_waiting=0)
 
     for _ in range(2):
         with pytest.raises(error):
@@ -238,7 +238,7 @@ def test_everything_else_is_counted(path: str) -> None:
 
 def test_the_log_tells_of_refusals_now_and_then(caplog: pytest.LogCaptureFixture) -> None:
     now = [0.0]
-    admission = LoadShedder(answering([]), places=0, waiting=0, clock=lambda: now[0])
+    admission = LoadShedder(answering([]), max_active=0, max_waiting=0, clock=lambda: now[0])
     caplog.set_level(logging.WARNING, "llm_api.web.middleware.load_shedding")
 
     for moment in [0.0, 1.0, LOG_INTERVAL - 0.1, LOG_INTERVAL, LOG_INTERVAL + 1, 3 * LOG_INTERVAL]:
@@ -252,7 +252,7 @@ def test_the_last_refusals_are_told_when_a_call_ends(
     held: Held, caplog: pytest.LogCaptureFixture
 ) -> None:
     now = [0.0]
-    admission = LoadShedder(held, places=1, waiting=0, clock=lambda: now[0])
+    admission = LoadShedder(held, max_active=1, max_waiting=0, clock=lambda: now[0])
     callers = Callers(admission)
     callers.call()
     wait_until(lambda: held.order, PATIENCE, "the place is taken")
