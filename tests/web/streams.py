@@ -30,7 +30,7 @@ _INSIDE = "/_inside"
 # budget for them is soon spent where every call fails.
 _ROUTE = f"""
 
-gate = app.wsgi_app._app._gate
+admission = app.wsgi_app._app._limit
 
 
 @app.get("{_INSIDE}")
@@ -41,10 +41,10 @@ def inside():
     for upstream in services.catalogue._upstreams.values():
         upstream._policy._budget._seconds.clear()
     return {{
-        "places": services.catalogue.route(None).upstream._limit._free._value,
-        "free": gate._free,
-        "queued": len(gate._waiting),
-        "watched": len(services.watch._watched),
+        "places": services.catalogue.route(None).upstream._limit._limit.free,
+        "free": admission.free,
+        "queued": admission.waiting,
+        "watched": len(services.watch._deadlines),
         "open_files": len(os.listdir("/dev/fd")),
     }}
 """
