@@ -22,19 +22,19 @@ from llm_api.storage.sums import HOUR, SumsReader, summed
 
 
 def open_store(folder: Path) -> "JsonLinesStore":
-    """Make the store; the service calls it with its folder `instance`."""
+    """Create the store in the folder `instance` of the installation."""
     return JsonLinesStore(folder / "usage")
 
 
 class JsonLinesStore:
-    """Keeps calls in `calls.jsonl`, and what was pruned as sums in the first line of it.
+    """Keeps calls in `calls.jsonl`, whose first line has the sums of calls that were pruned.
 
-    A batch is one line, written at once: a process that dies over it leaves half a line, which
-    counts as none. Writers of all processes take turns by a lock on the folder.
+    A batch is one line: a process that dies while writing leaves a line without an end, which is
+    ignored. A lock on the folder serializes the processes.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Make nothing yet."""
+        """Use a folder, which is created with the first call of a method."""
         self._folder = folder
         self._path = folder / "calls.jsonl"
 
@@ -52,10 +52,10 @@ class JsonLinesStore:
         reader = SumsReader(query)
         with self._locked():
             for line in self._lines():
-                calls = summed(map(_timed, line.get("calls", ())), HOUR)
+                calls = summed(map(_with_time, line.get("calls", ())), HOUR)
                 for sums in (*line.get("sums", ()), *calls):
-                    row = _timed(sums, "starts_at")
-                    if reader.takes(row):
+                    row = _with_time(sums, "starts_at")
+                    if reader.matches(row):
                         reader.add(row)
         return reader.groups()
 
@@ -63,11 +63,13 @@ class JsonLinesStore:
         """See UsageStore."""
         with self._locked():
             calls = sorted(self._calls(), key=lambda row: str(row["created_at"]))
-            old = [row for row in calls if _timed(row)["created_at"] < before.replace(tzinfo=None)]
+            old = [
+                row for row in calls if _with_time(row)["created_at"] < before.replace(tzinfo=None)
+            ]
             old = old[:at_most]
             if old:
                 sums = [one for line in self._lines() for one in line.get("sums", ())]
-                sums += [_timeless(one) for one in summed(map(_timed, old), HOUR)]
+                sums += [_with_text_time(row) for row in summed(map(_with_time, old), HOUR)]
                 self._replace({"sums": sums}, {"calls": calls[len(old) :]})
             return len(old)
 
@@ -90,7 +92,7 @@ class JsonLinesStore:
             raise StoreError(f"The usage folder cannot be used ({error.strerror}).") from error
 
     def _lines(self) -> Iterator[dict[str, Any]]:
-        """Yield the whole lines of the file."""
+        """Yield the complete lines of the file."""
         if self._path.exists():
             for line in self._path.read_bytes().splitlines(keepends=True):
                 if line.endswith(b"\n"):
@@ -101,37 +103,37 @@ class JsonLinesStore:
             yield from line.get("calls", ())
 
     def _append(self, line: Mapping[str, Any]) -> None:
-        whole = sum(len(json.dumps(one)) + 1 for one in self._lines())
+        whole = sum(len(json.dumps(line)) + 1 for line in self._lines())
         with self._path.open("ab") as file:
-            file.truncate(whole)  # half a line that somebody died over
-            file.write(_written(line))
+            file.truncate(whole)  # half a line of a process that died
+            file.write(_encoded(line))
             file.flush()
             os.fsync(file.fileno())
 
     def _replace(self, *lines: Mapping[str, Any]) -> None:
         new = self._path.with_suffix(".new")
         with new.open("wb") as file:
-            file.writelines(map(_written, lines))
+            file.writelines(map(_encoded, lines))
             file.flush()
             os.fsync(file.fileno())
         new.replace(self._path)
 
 
-def _written(line: Mapping[str, Any]) -> bytes:
+def _encoded(line: Mapping[str, Any]) -> bytes:
     return json.dumps(line).encode() + b"\n"
 
 
 def _row(record: UsageRecord) -> dict[str, Any]:
     if None in (record.request_id, record.model, record.upstream, record.status, record.route):
-        raise StoreError("A usage record lacks what every record has.")
+        raise StoreError("A usage record lacks a field that every record has.")
     created_at = record.created_at.astimezone(UTC).replace(tzinfo=None)
     return asdict(record) | {"created_at": created_at.isoformat()}
 
 
-def _timed(row: Mapping[str, Any], name: str = "created_at") -> dict[str, Any]:
+def _with_time(row: Mapping[str, Any], name: str = "created_at") -> dict[str, Any]:
     moment = row[name]
     return {**row, name: datetime.fromisoformat(moment) if isinstance(moment, str) else moment}
 
 
-def _timeless(row: Mapping[str, Any]) -> dict[str, Any]:
+def _with_text_time(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "starts_at": row["starts_at"].isoformat()}

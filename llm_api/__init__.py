@@ -8,17 +8,17 @@ which is of demo quality.
 
 * **REST**, under `/api/v1/llm`: a small, strict schema. Unknown fields are refused.
 * **OpenAI**, under `/v1`: what the OpenAI SDKs send and expect, streaming included. With `stream: true`
-  the answer comes as server-sent events; one that breaks off ends with `data: {"error": …}`.
+  the answer comes as server-sent events; a stream that fails ends with `data: {"error": …}`.
 
 ## Keys
 
 Where the operator requires keys, send yours as `Authorization: Bearer llmapi_…`; the OpenAI SDKs do
-so with their `api_key`. `/api/v1/keys` is for the keys of admins, always.
+so with their `api_key`. `/api/v1/keys` always needs an admin's key.
 
-## Repeats
+## Repeated requests
 
 Requests with the same `Idempotency-Key`, route and body get one answer, which is kept for an hour.
-A key that comes with another body is refused. Retries that an OpenAI SDK marks as such need no key.
+The same key with another body is refused. Retries that an OpenAI SDK marks as such need no key.
 
 ## Errors
 
@@ -31,15 +31,15 @@ Every error under `/api/v1`, and on every path that is not under `/v1`, has one 
 
 | `code` | status | what to do |
 |---|---|---|
-| `VALIDATION_ERROR` | 400, 404, 405, 413, 415 | change the request; `details.errors` names the fields |
-| `AUTHENTICATION_ERROR` | 401, 403 | send a valid key, or one that is for this |
-| `RATE_LIMIT_EXCEEDED` | 429 | wait for `Retry-After` seconds |
-| `SERVICE_ERROR` | 500, 502, 503, 504 | repeat it if `details.retryable` is true |
+| `VALIDATION_ERROR` | 400, 404, 405, 413, 414, 415, 417, 431 | change the request; `details.errors` names the fields |
+| `AUTHENTICATION_ERROR` | 401, 403 | send a valid key, or one that allows the call |
+| `RATE_LIMIT_EXCEEDED` | 429 | wait for `Retry-After` seconds; without it, waiting does not help |
+| `SERVICE_ERROR` | 500, 501, 502, 503, 504 | repeat it if `details.retryable` is true |
 
 `details.reason` is a stable word for the cause. Under `/v1` the same facts stand in OpenAI's own
 shape, `{"error": {"message", "type", "param", "code", "details"}}`, where `code` is the reason.
 
-Every answer carries `x-request-id`; quote it when you ask the operator about a call.
+Every answer has an `x-request-id`; quote it when you ask the operator about a call.
 """
 
 __version__ = "0.1.0"

@@ -35,7 +35,7 @@ def create_app(settings: Settings) -> Flask:
     stores = build_stores(settings)
     lifecycle.register_hooks(app)
     idempotency.register_teardown(app)
-    write_timeout.register_write_timeout(app, settings.client_write_timeout)
+    app.config[write_timeout.TIMEOUT_SETTING] = settings.client_write_timeout
     authenticator = build_authenticator(settings, stores.keys)
     access = AccessControl(authenticator, requires_key=settings.access.requires_key)
     access.register_identify(app)

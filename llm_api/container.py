@@ -16,7 +16,7 @@ from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys.authenticator import KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
-from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
@@ -114,17 +114,17 @@ def build_services(
     ledger = UsageLedger(stores.spool, prices, quotas)
     keys = KeyService(stores.keys, _reads(), authenticator.forget)
     checks = _checks(settings, stores, keys, check_limiter, fast)
-    closers = [upstream.close for upstream in upstreams.values()]
-    closers += [store.close for store in (shared, concurrency) if store is not None]
+    optimizer = PromptOptimizer(
+        catalogue,
+        ledger,
+        config_files.read_targets(settings.root),
+        is_enabled=settings.enable_prompt_optimization,
+    )
+    connected = (*upstreams.values(), shared, concurrency, watch, stores.usage, keys)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
-        optimizer=PromptOptimizer(
-            catalogue,
-            ledger,
-            config_files.read_targets(settings.root),
-            is_enabled=settings.enable_prompt_optimization,
-        ),
+        optimizer=optimizer,
         readiness=ReadinessService(checks, is_ending=lambda: watch.drain.is_draining),
         idempotency=IdempotencyService(shared),
         reports=ReportService(stores.usage, _reads()),
@@ -132,7 +132,7 @@ def build_services(
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
-        closers=(*closers, watch.close, stores.usage.close, keys.close),
+        closers=[part.close for part in connected if part is not None],
     )
 
 

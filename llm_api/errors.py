@@ -1,24 +1,25 @@
-"""Every error this service answers with.
+"""Every error that this service responds with.
 
     ApiError
-    ├── InvalidRequest        400  VALIDATION_ERROR
-    │   ├── NotFound          404
-    │   ├── MethodNotAllowed  405
-    │   ├── BodyTooLarge      413
-    │   ├── AddressTooLong    414
-    │   ├── UnsupportedMedia  415
-    │   ├── UnmetExpectation  417
-    │   └── HeadTooLarge      431
-    ├── Unauthorized          401  AUTHENTICATION_ERROR
-    ├── Forbidden             403  AUTHENTICATION_ERROR
-    ├── RateLimited           429  RATE_LIMIT_EXCEEDED
-    └── ServiceError          500  SERVICE_ERROR
-        ├── NotSpoken         501  a part of HTTP that is not spoken here
-        ├── UpstreamFault     502  the upstream answered, wrongly
-        ├── Unavailable       503  no upstream could be asked
-        └── UpstreamTimeout   504  the upstream did not answer in time
+    ├── InvalidRequest                  400  VALIDATION_ERROR
+    │   ├── NotFound                    404
+    │   ├── MethodNotAllowed            405
+    │   ├── BodyTooLarge                413
+    │   ├── UriTooLong                  414
+    │   ├── UnsupportedMedia            415
+    │   ├── ExpectationFailed           417
+    │   └── RequestHeadersTooLarge      431
+    ├── Unauthorized                    401  AUTHENTICATION_ERROR
+    ├── Forbidden                       403  AUTHENTICATION_ERROR
+    ├── RateLimited                     429  RATE_LIMIT_EXCEEDED
+    └── ServiceError                    500  SERVICE_ERROR
+        ├── HttpNotImplemented          501  a part of HTTP that is not supported
+        ├── UpstreamFault               502  the upstream sent an invalid response
+        ├── Unavailable                 503  no upstream could be called
+        └── UpstreamTimeout             504  the upstream did not respond in time
 
-An error knows no dialect: `web/response/error_formats.py` writes it in that of the caller's path.
+Errors are independent of the API dialect: `web/response/error_formats.py` formats them for the path
+of the request.
 """
 
 from collections.abc import Sequence
@@ -32,14 +33,14 @@ MAX_FIELD_ERRORS = 10
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One wrong field: its path, such as `messages[3].role`, and what would be right."""
+    """An invalid field: its path, such as `messages[3].role`, and what is expected."""
 
     field: str
     message: str
 
 
 class ApiError(Exception):
-    """An answer to the caller. `message` is a sentence without key, prompt or upstream text."""
+    """An error response. `message` is a sentence without key, prompt or upstream text."""
 
     status: ClassVar[int]
     code: ClassVar[str]
@@ -64,7 +65,15 @@ class ApiError(Exception):
         retry_after: int | None = None,
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Create an error with a stable `reason` word and `retry_after` in whole seconds."""
+        """Create an error.
+
+        Args:
+            message: a sentence for the caller.
+            reason: a stable word for the cause.
+            retryable: whether a retry can succeed; None for what is usual for the class.
+            retry_after: whole seconds to wait before a retry.
+            headers: to add to the response.
+        """
         super().__init__(message)
         self.message = message
         self.reason = reason
@@ -80,7 +89,7 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """The request is wrong and stays wrong when repeated."""
+    """The request is invalid, and a retry would be, too."""
 
     status = 400
     code = "VALIDATION_ERROR"
@@ -93,75 +102,75 @@ class InvalidRequest(ApiError):
         fields: Sequence[FieldError] = (),
         headers: Sequence[tuple[str, str]] = (),
     ) -> None:
-        """Take the wrong `fields`, of which the first `MAX_FIELD_ERRORS` are kept."""
+        """Create an error; of the invalid `fields`, the first `MAX_FIELD_ERRORS` are kept."""
         super().__init__(message, reason=reason, headers=headers)
         self.fields = tuple(fields[:MAX_FIELD_ERRORS])
 
     @classmethod
     def of_field(cls, field: str, message: str, *, reason: str) -> "InvalidRequest":
-        """Make the error for one wrong field."""
+        """Create the error for an invalid field; an empty `field` stands for the body."""
         sentence = f"{field}: {message}" if field else message
         return cls(sentence, reason=reason, fields=[FieldError(field, message)] if field else ())
 
 
 class NotFound(InvalidRequest):
-    """There is no such path or model."""
+    """The path or model does not exist."""
 
     status = 404
 
 
 class MethodNotAllowed(InvalidRequest):
-    """The path exists and has no such method; the answer carries `Allow`."""
+    """The path does not support the method; the response has `Allow`."""
 
     status = 405
 
 
 class BodyTooLarge(InvalidRequest):
-    """The request body is over the limit."""
+    """The request body exceeds the limit."""
 
     status = 413
 
 
 class UriTooLong(InvalidRequest):
-    """The request's first line is over the limit."""
+    """The request line exceeds the limit."""
 
     status = 414
 
 
 class UnsupportedMedia(InvalidRequest):
-    """The request body is not plain `application/json`."""
+    """The request body is not uncompressed `application/json`."""
 
     status = 415
 
 
 class ExpectationFailed(InvalidRequest):
-    """The request expects something else than `100-continue`."""
+    """The request's Expect header is not `100-continue`."""
 
     status = 417
 
 
 class RequestHeadersTooLarge(InvalidRequest):
-    """The request has too many headers, or too long ones."""
+    """The request has too many headers, or one is too long."""
 
     status = 431
 
 
 class Unauthorized(ApiError):
-    """The caller has shown no key that is good here."""
+    """The request has no valid API key."""
 
     status = 401
     code = "AUTHENTICATION_ERROR"
 
 
 class Forbidden(ApiError):
-    """The caller's key is good, and does not allow this."""
+    """The API key is valid, but not for this."""
 
     status = 403
     code = "AUTHENTICATION_ERROR"
 
 
 class RateLimited(ApiError):
-    """The caller, or this service at its upstream, has asked too often."""
+    """A limit of the caller, or of this service at its upstream, is exceeded."""
 
     status = 429
     code = "RATE_LIMIT_EXCEEDED"
@@ -176,39 +185,39 @@ class RateLimited(ApiError):
         retry_after: int | None = None,
         scope: str | None = None,
     ) -> None:
-        """Take in `scope` whose limit it is, and of what, such as `key.tokens`."""
+        """Create an error; `scope` says whose limit it is and of what, such as `key.tokens`."""
         super().__init__(message, reason=reason, retryable=retryable, retry_after=retry_after)
         self.scope = scope
 
 
 class ServiceError(ApiError):
-    """The fault is on this side."""
+    """The fault is this service's or its upstream's."""
 
     status = 500
     code = "SERVICE_ERROR"
 
 
 class HttpNotImplemented(ServiceError):
-    """The request uses a part of HTTP that this service does not speak."""
+    """The request uses a part of HTTP that is not supported."""
 
     status = 501
 
 
 class UpstreamFault(ServiceError):
-    """The upstream answered with something that cannot be passed on."""
+    """The upstream sent an invalid response."""
 
     status = 502
 
 
 class Unavailable(ServiceError):
-    """No upstream could be asked: unreachable, starting, or all its places taken."""
+    """No upstream could be called: unreachable, starting, or at its concurrency limit."""
 
     status = 503
     retryable_by_default = True
 
 
 class UpstreamTimeout(ServiceError):
-    """The upstream did not answer in time."""
+    """The upstream did not respond in time."""
 
     status = 504
     retryable_by_default = True

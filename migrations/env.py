@@ -1,9 +1,9 @@
 """Runs migrations for Alembic; `llm_api.storage.sql.migrate` starts it.
 
-All of an upgrade is one transaction, and one process at a time runs it: with Alembic's defaults
-three of four processes that start together fail, and on SQLite a migration that breaks half-way
-leaves tables behind, on which the next run breaks again. MySQL and MariaDB commit every change of
-the schema: see `llm_api.storage.sql.mysql_migrations` for how an upgrade goes on there.
+An upgrade is one transaction, and one process at a time runs it. With Alembic's defaults three of
+four processes that start together fail, and on SQLite a migration that fails half-way leaves tables
+behind that make the next run fail. MySQL and MariaDB commit every change of the schema: see
+`llm_api.storage.sql.mysql_migrations`.
 """
 
 from typing import Any
@@ -16,11 +16,11 @@ from llm_api.storage.sql import mysql_migrations
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.tables import metadata
 
-# Any number that no other program takes for its advisory lock in the same database.
+# An arbitrary number that no other program uses for an advisory lock in the same database.
 _LOCK_ID = 7_310_255_902
-# Others that start at the same time wait for the one that migrates.
+# Processes that start at the same time wait for the one that migrates.
 _BUSY_TIMEOUT_S = 30
-# For how long a migration waits for a table that a transaction of the service holds.
+# How long a migration waits for a table that a transaction of the service has locked.
 _LOCK_TIMEOUT_S = 5
 
 
@@ -28,7 +28,7 @@ def _run() -> None:
     engine = make_engine(
         context.config.attributes["url"],
         busy_timeout=_BUSY_TIMEOUT_S,
-        statement_timeout=0,  # a migration takes as long as it takes
+        statement_timeout=0,  # migrations may take hours
     )
     try:
         # On SQLite the transaction begins with BEGIN IMMEDIATE (see make_engine), which is the
@@ -49,7 +49,7 @@ def _run() -> None:
 def _wait_for_turn(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ID)))
-        # Whoever waits for a table makes all others wait behind it: better to fail, and try again.
+        # A waiting ALTER TABLE blocks all later statements: better to fail, and be run again.
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'")
     elif connection.dialect.name == "mysql":
         mysql_migrations.wait_for_turn(connection)
@@ -57,7 +57,7 @@ def _wait_for_turn(connection: sa.Connection) -> None:
 
 def _commit_step(*, ctx: MigrationContext, **_: Any) -> None:
     if ctx.connection is not None and ctx.connection.dialect.name == "mysql":
-        mysql_migrations.let_writers_in(ctx.connection)
+        mysql_migrations.release_writers(ctx.connection)
 
 
 _run()

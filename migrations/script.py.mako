@@ -10,8 +10,8 @@ depends_on = None
 
 
 def upgrade() -> None:
-    """Say what is done."""
+    """Describe the change."""
 
 
 def downgrade() -> None:
-    """Undo it."""
+    """Describe how it is undone."""

@@ -1,4 +1,7 @@
-"""What tests of several folders share: a scripted upstream, and the application in this process."""
+"""What tests of several folders share: a scripted upstream, and the application in this process.
+
+And how they are run: Hypothesis without clocks or chance, and the files that take long first.
+"""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -8,11 +11,13 @@ from typing import Any
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from sqlalchemy import MetaData, NullPool, Table, create_engine, select
 
 from llm_api.app import close_app, create_app
 from llm_api.settings.settings import PROJECT_ROOT, Settings
-from llm_api.storage.sql import migrate
+from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 
 pytest_plugins = ["tests.support.databases"]
@@ -23,6 +28,33 @@ UsageRowsOf = Callable[[Flask], list[dict[str, Any]]]
 
 _MEMORY = Path("/dev/shm")  # noqa: S108  # where Linux has a file system in memory
 _ENOUGH = 2 << 30  # bytes; the whole suite leaves some 300 MB
+_TESTS = Path(__file__).parent
+# Workers of xdist take file after file: what takes a minute must not come last.
+_LONG_FILES_FIRST = (
+    "chaos",
+    "sdks",
+    "storage/sql",
+    "life",
+    "ledger",
+    "test_process.py",
+    "web/request",
+    "faults",
+    "hardening",
+    "web",
+    "storage",
+)
+
+# No deadlines, whatever else the machine does meanwhile, and the same examples in every run: a red
+# test is one that a change has made red.
+hypothesis_settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+hypothesis_settings.load_profile("suite")
 
 
 def pytest_configure() -> None:
@@ -36,6 +68,17 @@ def pytest_configure() -> None:
         # PostgreSQL's programs are copied there and run.
         if is_roomy and not memory.f_flag & os.ST_NOEXEC:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the folders whose tests run services first; the order within a folder stays."""
+    items.sort(key=_position)
+
+
+def _position(item: pytest.Item) -> int:
+    path = item.path.relative_to(_TESTS).as_posix()
+    starts = (n for n, start in enumerate(_LONG_FILES_FIRST) if path.startswith(start))
+    return next(starts, len(_LONG_FILES_FIRST))
 
 
 @pytest.fixture
@@ -82,7 +125,7 @@ def app_of(settings_of: SettingsOf) -> Iterator[AppOf]:
 
     def build(env: Mapping[str, str]) -> Flask:
         settings = settings_of(env)
-        migrate.upgrade(settings.database_url, PROJECT_ROOT)
+        give_schema(settings.database_url)
         app = create_app(settings)
         app.config["DATABASE_OF_THE_TEST"] = settings.database_url
         apps.append(app)

@@ -28,9 +28,19 @@ HELLO = {"messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 
 VARIABLES = ("FAST_LLM_API_URL", "FAST_LLM_API_KEY", "FAST_LLM_MODEL")
 
 
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Run the service on the bundled model: the tests that leave it as it is share it."""
+    with own_service(tmp_path_factory.mktemp("demo")) as service:
+        # It is alive before its model is.
+        assert get(service, "/healthz").json() == {"status": "ok"}
+        wait_until(lambda: get(service, "/readyz").ok, 60, service.log)
+        yield service
+
+
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[Service]:
-    """Run the service on the bundled model, until it is ready."""
+def own_demo(tmp_path: Path) -> Iterator[Service]:
+    """Run a service on the bundled model that the test may end."""
     with own_service(tmp_path) as service:
         wait_until(lambda: get(service, "/readyz").ok, 60, service.log)
         yield service
@@ -103,12 +113,6 @@ def rows_with(service: Service, status: str) -> list[dict[str, Any]]:
     return [row for row in service.usage_rows() if row["status"] == status]
 
 
-def test_the_service_is_alive_before_its_model_is_ready(tmp_path: Path) -> None:
-    with own_service(tmp_path) as service:
-        assert get(service, "/healthz").json() == {"status": "ok"}
-        wait_until(lambda: get(service, "/readyz").ok, 60, service.log)
-
-
 def test_readiness_says_that_the_model_is_a_demo(demo: Service) -> None:
     facts = get(demo, "/readyz").json()
 
@@ -150,19 +154,19 @@ def test_two_workers_share_one_model(tmp_path: Path) -> None:
         assert len(model_pids(service)) == 1
 
 
-def test_a_killed_master_takes_workers_and_model_with_it(demo: Service) -> None:
-    family = [*worker_pids(demo), *model_pids(demo)]
+def test_a_killed_master_takes_workers_and_model_with_it(own_demo: Service) -> None:
+    family = [*worker_pids(own_demo), *model_pids(own_demo)]
     assert len(family) == 2
 
-    demo.kill()
+    own_demo.kill()
 
-    wait_until(lambda: are_gone(family) and is_free(demo.address), 5, "nothing is left")
+    wait_until(lambda: are_gone(family) and is_free(own_demo.address), 5, "nothing is left")
 
 
-def test_sigterm_ends_service_and_model(demo: Service) -> None:
-    family = [*worker_pids(demo), *model_pids(demo)]
+def test_sigterm_ends_service_and_model(own_demo: Service) -> None:
+    family = [*worker_pids(own_demo), *model_pids(own_demo)]
 
-    assert demo.terminate(10) == 0
+    assert own_demo.terminate(10) == 0
 
     assert are_gone(family)
 
@@ -192,24 +196,24 @@ def test_a_call_in_progress_is_answered_after_sigterm(
     assert len(rows_with(service, "ok")) == 1
 
 
-def test_sighup_keeps_the_model(demo: Service) -> None:
-    models, workers = model_pids(demo), worker_pids(demo)
+def test_sighup_keeps_the_model(own_demo: Service) -> None:
+    models, workers = model_pids(own_demo), worker_pids(own_demo)
     assert len(models) == 1
 
-    os.kill(demo.pid, signal.SIGHUP)
-    wait_until(lambda: are_gone(workers) and demo.is_healthy(), 15, demo.log)
+    os.kill(own_demo.pid, signal.SIGHUP)
+    wait_until(lambda: are_gone(workers) and own_demo.is_healthy(), 15, own_demo.log)
 
-    assert model_pids(demo) == models
-    assert chat(demo).status_code == HTTPStatus.OK
+    assert model_pids(own_demo) == models
+    assert chat(own_demo).status_code == HTTPStatus.OK
 
 
-def test_a_killed_model_is_started_again(demo: Service) -> None:
-    (old,) = model_pids(demo)
+def test_a_killed_model_is_started_again(own_demo: Service) -> None:
+    (old,) = model_pids(own_demo)
 
     os.kill(old, signal.SIGKILL)
 
-    wait_until(lambda: model_pids(demo) not in ([], [old]), 10, demo.log)
-    wait_until(lambda: chat(demo).ok, 30, demo.log)
+    wait_until(lambda: model_pids(own_demo) not in ([], [old]), 10, own_demo.log)
+    wait_until(lambda: chat(own_demo).ok, 30, own_demo.log)
 
 
 def test_a_killed_worker_is_replaced(service: Service) -> None:
@@ -314,7 +318,7 @@ def test_a_locked_database_leaves_no_statement_in_the_log(service: Service) -> N
 def test_a_service_without_a_schema_says_what_to_do(
     tmp_path: Path, upstream: ScriptedUpstream
 ) -> None:
-    with own_service(tmp_path, fast_upstream(upstream.url), migrates=False) as service:
+    with own_service(tmp_path, fast_upstream(upstream.url), schema="none") as service:
         answer = get(service, "/readyz")
 
     error = answer.json()["error"]
@@ -330,7 +334,7 @@ def test_a_service_without_its_database_serves_and_is_not_ready(
     with closed_port() as port:
         env = {"DATABASE_URL": f"postgresql://who:hunter2@127.0.0.1:{port}/rows"}
         settings = {**fast_upstream(upstream.url), **env}
-        with own_service(tmp_path, settings, migrates=False) as service:
+        with own_service(tmp_path, settings, schema="none") as service:
             answers = [get(service, "/healthz"), get(service, "/readyz"), chat(service)]
 
     assert [answer.status_code for answer in answers] == [200, 503, 200]
@@ -343,7 +347,7 @@ def test_a_service_whose_database_folder_cannot_be_made_is_alive(
 ) -> None:
     env = {**fast_upstream(upstream.url), "DATABASE_URL": "sqlite:////dev/null/usage.db"}
 
-    with own_service(tmp_path, env, migrates=False) as service:
+    with own_service(tmp_path, env, schema="none") as service:
         statuses = [get(service, path).status_code for path in ("/healthz", "/readyz")]
 
     assert statuses == [200, 503]

@@ -1,6 +1,7 @@
 """An upstream that falls ill on demand, and the calls that the benchmark steers it with.
 
-Like `benchmarks.harness.upstream` it answers every request with the same chat completion while it is well.
+Like `benchmarks.harness.upstream` it answers every request with the same chat completion while it
+is well.
 It keeps the time of every request, on the clock that all processes of the machine share.
 """
 

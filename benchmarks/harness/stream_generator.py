@@ -1,7 +1,8 @@
 """The load generator's process for streams: it measures how long every event was on its way.
 
-Like `benchmarks.harness.generator` it reads a `Load` and writes a `LoadResult`. Every connection carries
-one stream that lasts `Load.seconds`; they start one after the other, over a fifth of that time.
+Like `benchmarks.harness.generator` it reads a `Load` and writes a `LoadResult`. Every connection
+carries one stream that lasts `Load.seconds`; they start one after the other, over a fifth of that
+time.
 The percentiles are over all events of all streams, from sending to reading.
 A stream fails unless all its events and `[DONE]` have come when its answer ends.
 """

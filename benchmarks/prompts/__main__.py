@@ -46,7 +46,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def announce(number: int) -> None:
-    """Say how far the run is, on standard error so that the report stays clean."""
+    """Print the progress to standard error, so that the report stays clean."""
     if number % ANNOUNCE_EVERY == 0:
         print(f"{number} prompts", file=sys.stderr, flush=True)
 
@@ -91,10 +91,14 @@ def _recorded(rows: Sequence[Row], name: str, choices: argparse.Namespace) -> li
         after = replay_all(known, texts, announce, is_json=not choices.plain)
         found += _scored(f"{label}, through the service", known, after)
         answered = [
-            (row, one) for row, one in zip(known, after, strict=True) if not one.is_fallback
+            (row, output)
+            for row, output in zip(known, after, strict=True)
+            if not output.is_fallback
         ]
         found += _scored(
-            f"{label}, rewrites given", [row for row, _ in answered], [one for _, one in answered]
+            f"{label}, rewrites given",
+            [row for row, _ in answered],
+            [output for _, output in answered],
         )
     return found
 
@@ -112,7 +116,7 @@ def _identity(rows: Sequence[Row]) -> list[Summary]:
 
 
 def _scored(name: str, rows: Sequence[Row], outputs: Sequence[Output]) -> list[Summary]:
-    return summarize(name, [score(row, one) for row, one in zip(rows, outputs, strict=True)])
+    return summarize(name, [score(row, output) for row, output in zip(rows, outputs, strict=True)])
 
 
 def write(folder: Path, texts: Mapping[str, Callable[[], str]]) -> None:

@@ -54,7 +54,7 @@ def _own_shares(rows: Sequence[Row], rewriter: str) -> Iterator[tuple[str, str]]
         score(row, Output(row.rewrites[rewriter])) for row in rows if rewriter in row.rewrites
     ]
     for plain, name in SAME.items():
-        held = [one.checks[name] for one in scores if one.checks[name] is not None]
+        held = [score.checks[name] for score in scores if score.checks[name] is not None]
         if held:
             yield plain, f"{100 * sum(map(bool, held)) / len(held):.1f} % ({len(held)})"
 

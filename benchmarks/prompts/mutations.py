@@ -1,12 +1,11 @@
-"""Spoils good rewrites in known ways: a checker that misses one of these does not see it."""
+"""Spoils good rewrites in known ways, to measure what the checker misses."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
-from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
-from llm_api.services.prompts.constraints.reading import Reading, Term, read
+from llm_api.domain.prompts import RewriteRequirements
+from llm_api.services.prompts import Constraints, find_constraints, find_violations
 
 ENGLISH_NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 CHINESE_NUMBERS = "零一二三四五六七八九"
@@ -53,7 +52,7 @@ class Mutant:
     codes: frozenset[str]
 
     def is_caught_by(self, found: Iterable[str]) -> bool:
-        """Whether one of the right violations was found."""
+        """Whether any of the expected violations was found."""
         return not self.codes.isdisjoint(found)
 
 
@@ -66,28 +65,28 @@ class Good:
     type: str
 
     @property
-    def locks(self) -> Constraints:
+    def constraints(self) -> Constraints:
         """What the rewrite had to keep."""
         return find_constraints(self.prompt)
 
     @property
-    def reading(self) -> Reading:
-        """The rewrite's words."""
-        return read(self.rewrite)
+    def own(self) -> Constraints:
+        """What the rewrite itself says."""
+        return find_constraints(self.rewrite)
 
     def codes(self, rewrite: str | None = None) -> list[str]:
-        """Return the codes that the checks find in the rewrite or in a spoilt one."""
+        """Return the codes of the violations in the rewrite or in a spoilt text."""
         text = self.rewrite if rewrite is None else rewrite
-        wanted = Wanted(self.type, self.locks.language)
-        return [one.code for one in find_violations(self.prompt, text, wanted)]
+        wanted = RewriteRequirements(self.type, self.constraints.language)
+        return [found.code for found in find_violations(self.prompt, text, wanted)]
 
     def pick(self, english: str, chinese: str) -> str:
         """Return what fits the language."""
-        return chinese if self.locks.language == "zh" else english
+        return chinese if self.constraints.language == "zh" else english
 
 
 def mutants(good: Good) -> Iterator[Mutant]:
-    """Yield every spoilt form that a rewrite allows; forms that change nothing are left out."""
+    """Yield every mutant that a rewrite allows; those that change nothing are left out."""
     for kind, (codes, spoil) in SPOILERS.items():
         for text in spoil(good):
             if text != good.rewrite:
@@ -104,33 +103,33 @@ def without(text: str, words: Iterable[str], instead: str = "") -> str:
     return text
 
 
-def surfaces(reading: Reading, kinds: Iterable[str], concepts: Iterable[str]) -> list[str]:
+def surfaces(text: Constraints, kinds: Iterable[str], concepts: Iterable[str]) -> list[str]:
     """Return the words with which a text names some concepts."""
-    wanted = set(concepts)
-    found: Iterable[Term] = (term for term in reading.of(*kinds) if term.concept in wanted)
+    reading, wanted = text.reading, set(concepts)
+    found = [term for term in reading.of(*kinds) if term.concept in wanted]
     return [reading.words(term.start, term.end) for term in found]
 
 
 def drop_colors(good: Good) -> Iterator[str]:
-    """Take a color out."""
-    for color in good.locks.colors:
+    """Remove a color."""
+    for color in good.constraints.colors:
         if color.color != "colorful":
-            yield without(good.rewrite, surfaces(good.reading, ["color"], [color.color]))
+            yield without(good.rewrite, surfaces(good.own, ["color"], [color.color]))
 
 
 def swap_colors(good: Good) -> Iterator[str]:
     """Put another color in."""
-    used = {term.concept for term in good.reading.of("color")}
-    for color in good.locks.colors:
+    used = {term.concept for term in good.own.reading.of("color")}
+    for color in good.constraints.colors:
         if color.color == "colorful" or "purple" in used:
             continue
-        words = surfaces(good.reading, ["color"], [color.color])
+        words = surfaces(good.own, ["color"], [color.color])
         yield without(good.rewrite, words, good.pick("purple", "紫色"))
 
 
 def change_counts(good: Good) -> Iterator[str]:
     """Count one more, or one less."""
-    for count in good.locks.counts:
+    for count in good.constraints.counts:
         for value in (count.value + 1, count.value - 1):
             if not 1 < value < 10 or not 1 < count.value < 10:
                 continue
@@ -145,13 +144,13 @@ MEASURES = "只个位条根艘辆匹朵张把颗列名棵"
 
 def drop_quotes(good: Good) -> Iterator[str]:
     """Lose a quotation with its marks."""
-    for quote in good.locks.quotes:
+    for quote in good.constraints.quotes:
         yield re.sub(rf"[\"'“‘《「]{re.escape(quote)}[\"'”’》」]", "", good.rewrite)
 
 
 def change_quotes(good: Good) -> Iterator[str]:
     """Change the last letter of a quotation."""
-    for quote in good.locks.quotes:
+    for quote in good.constraints.quotes:
         yield good.rewrite.replace(quote, quote[:-1] + good.pick("x", "了"))
 
 
@@ -161,28 +160,28 @@ def add_quotes(good: Good) -> Iterator[str]:
 
 
 def add_people(good: Good) -> Iterator[str]:
-    """Let somebody stand around."""
-    if not good.locks.mentions_person:
+    """Add a person."""
+    if not good.constraints.mentions_person:
         yield good.rewrite + good.pick(*PEOPLE)
 
 
 def change_camera(good: Good) -> Iterator[str]:
     """Move the camera in another way."""
-    for move in good.locks.camera.moves:
+    for move in good.constraints.camera.moves:
         for pair in CAMERA.get(move, ()):
             yield without(good.rewrite, [pair[0]], pair[1])
 
 
 def add_camera(good: Good) -> Iterator[str]:
     """Move the camera back again."""
-    for move in good.locks.camera.moves:
+    for move in good.constraints.camera.moves:
         if move in OPPOSITES:
             yield good.rewrite + good.pick(*OPPOSITES[move])
 
 
 def turn_relations(good: Good) -> Iterator[str]:
-    """Put a thing on the other side of the other."""
-    for relation in good.locks.relations:
+    """Put a thing on the opposite side of another."""
+    for relation in good.constraints.relations:
         for old, new in SIDES:
             is_meant = old in relation.words and (old != "under" or "under" in good.prompt)
             if is_meant and relation.name not in {"beside", "between", "inside", "around"}:
@@ -191,40 +190,40 @@ def turn_relations(good: Good) -> Iterator[str]:
 
 
 def drop_things(good: Good) -> Iterator[str]:
-    """Let a thing become another one."""
+    """Replace a thing by another thing."""
     kinds = ("object", "animate", "person", "anybody", "pronoun")
-    for noun in good.locks.nouns:
+    for noun in good.constraints.nouns:
         concepts = set(noun.concepts) | {"he", "she"}
         if noun.kind == "anybody":
-            people = good.reading.of("anybody", "person", "pronoun")
+            people = good.own.reading.of("anybody", "person", "pronoun")
             concepts |= {term.concept for term in people}
-        words = [*surfaces(good.reading, kinds, concepts), "their", "them"]
-        own = good.locks.reading.words(noun.start, noun.end)
+        words = [*surfaces(good.own, kinds, concepts), "their", "them"]
+        own = good.constraints.reading.words(noun.start, noun.end)
         yield without(good.rewrite, [*words, own], good.pick(*STRANGER))
 
 
 def drop_styles(good: Good) -> Iterator[str]:
     """Lose the style."""
-    for style in good.locks.styles:
-        words = surfaces(good.reading, ["drawn", "look"], [style.concept])
+    for style in good.constraints.styles:
+        words = surfaces(good.own, ["drawn", "look"], [style.concept])
         yield without(good.rewrite, [*words, style.words])
 
 
 def change_names(good: Good) -> Iterator[str]:
-    """Call somebody or something by another name."""
-    for name in good.locks.names:
+    """Change a name."""
+    for name in good.constraints.names:
         yield without(good.rewrite, name.split(), "Zuvembo")
 
 
 def draw_the_banned(good: Good) -> Iterator[str]:
     """Draw what must not be drawn."""
-    for negation in good.locks.negations:
+    for negation in good.constraints.negations:
         english = f" A few {negation.words} can be seen."
         yield good.rewrite + good.pick(english, f"画面里有几个{negation.words}。")
 
 
 def translate_end(good: Good) -> Iterator[str]:
-    """Say the last thing in the other language."""
+    """Add a sentence in the other language."""
     yield good.rewrite + good.pick(TRANSLATED[0], TRANSLATED[1] * 3)
 
 

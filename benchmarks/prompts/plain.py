@@ -80,7 +80,7 @@ def _has_all(row: Row, text: str) -> bool:
 
 def _has_relation(row: Row, text: str) -> bool:
     words = str(row.expect["relationship"])
-    side = next((one for one in ("left", "right") if one in words), None)
+    side = next((name for name in ("left", "right") if name in words), None)
     if side:
         return side in text.lower() and _has_all(row, text)
     near = r"\b(on|top|atop|above|over|bottom|below|under|beneath|underneath|base|lower|upper)\b"
@@ -89,7 +89,7 @@ def _has_relation(row: Row, text: str) -> bool:
 
 def _has_style(row: Row, text: str) -> bool:
     style = str(row.expect["style"])
-    return any(one in text.lower() for one in _STYLE_WORDS.get(style, (style.lower(),)))
+    return any(word in text.lower() for word in _STYLE_WORDS.get(style, (style.lower(),)))
 
 
 def _always(_row: Row) -> bool:

@@ -1,4 +1,4 @@
-"""Sums up scores and tells them: as JSON, as Markdown, and as bars in SVG."""
+"""Sums up scores and reports them: as JSON, as Markdown, and as bars in SVG."""
 
 import math
 import statistics
@@ -58,16 +58,16 @@ class Summary:
 def summarize(rewriter: str, scores: Sequence[Score]) -> list[Summary]:
     """Return the figures of every set and language, and of all together first."""
     groups = sorted({score.row.group for score in scores})
-    parts = {name: [one for one in scores if one.row.group == name] for name in groups}
+    parts = {name: [score for score in scores if score.row.group == name] for name in groups}
     everything = {"all": list(scores)} if len(parts) > 1 else {}
     return [_summary(rewriter, name, part) for name, part in {**everything, **parts}.items()]
 
 
 def _summary(rewriter: str, group: str, scores: Sequence[Score]) -> Summary:
     outputs = [score.output for score in scores]
-    latencies = sorted(one.latency_ms for one in outputs if one.latency_ms is not None)
-    own = [one.own_ms for one in outputs if one.own_ms is not None]
-    tokens = [one.tokens for one in outputs if one.tokens is not None]
+    latencies = sorted(output.latency_ms for output in outputs if output.latency_ms is not None)
+    own = [output.own_ms for output in outputs if output.own_ms is not None]
+    tokens = [output.tokens for output in outputs if output.tokens is not None]
     problems = Counter(code for score in scores for code in (score.output.problems or score.codes))
     return Summary(
         rewriter=rewriter,
@@ -76,7 +76,7 @@ def _summary(rewriter: str, group: str, scores: Sequence[Score]) -> Summary:
         checks={name: share for name in COLUMNS if (share := _share(scores, name)) is not None},
         kept=_percent(score.is_kept for score in scores),
         facets=statistics.mean(score.new_facets for score in scores),
-        fallbacks=_percent(one.is_fallback for one in outputs),
+        fallbacks=_percent(output.is_fallback for output in outputs),
         tokens=statistics.mean(tokens) if tokens else None,
         latency_p50_ms=statistics.median(latencies) if latencies else None,
         latency_p95_ms=latencies[math.ceil(0.95 * len(latencies)) - 1] if latencies else None,
@@ -112,27 +112,34 @@ def as_markdown(summaries: Sequence[Summary]) -> str:
 
 def _table(columns: Sequence[Summary]) -> str:
     lines = [
-        "| check (n) | bar | " + " | ".join(one.rewriter for one in columns) + " |",
+        "| check (n) | bar | " + " | ".join(column.rewriter for column in columns) + " |",
         "|---|---|" + "---|" * len(columns),
     ]
     for name in COLUMNS:
-        shares = [one.checks.get(name) for one in columns]
+        shares = [column.checks.get(name) for column in columns]
         known = [share for share in shares if share]
         if known:
             bar = f"{BARS[name]:g} %" if name in BARS else ""
             cells = " | ".join(f"{share.share:.1f} %" if share else "" for share in shares)
             lines.append(f"| {name} ({known[0].rows}) | {bar} | {cells} |")
     figures = [
-        ("everything kept", "", [f"{one.kept:.1f} %" for one in columns]),
-        ("new facets a prompt", "", [f"{one.facets:.2f}" for one in columns]),
-        ("fallbacks", f"{MAX_FALLBACK_SHARE:g} %", [f"{one.fallbacks:.1f} %" for one in columns]),
-        ("tokens a prompt", "", [_number(one.tokens) for one in columns]),
+        ("everything kept", "", [f"{column.kept:.1f} %" for column in columns]),
+        ("new facets a prompt", "", [f"{column.facets:.2f}" for column in columns]),
+        (
+            "fallbacks",
+            f"{MAX_FALLBACK_SHARE:g} %",
+            [f"{column.fallbacks:.1f} %" for column in columns],
+        ),
+        ("tokens a prompt", "", [_number(column.tokens) for column in columns]),
         (
             "latency p50 / p95 ms",
             "",
-            [f"{_number(one.latency_p50_ms)} / {_number(one.latency_p95_ms)}" for one in columns],
+            [
+                f"{_number(column.latency_p50_ms)} / {_number(column.latency_p95_ms)}"
+                for column in columns
+            ],
         ),
-        ("own time p50 ms", "", [_number(one.own_p50_ms, 1) for one in columns]),
+        ("own time p50 ms", "", [_number(column.own_p50_ms, 1) for column in columns]),
     ]
     lines += [f"| {name} | {bar} | {' | '.join(cells)} |" for name, bar, cells in figures]
     return "\n".join(lines)

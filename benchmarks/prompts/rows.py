@@ -24,7 +24,7 @@ class Row:
 
     @property
     def group(self) -> str:
-        """The set and the language: figures are told by them."""
+        """The set and the language: figures are grouped by them."""
         return f"{self.set_name} {self.language}"
 
 

@@ -1,16 +1,15 @@
-"""Scores outputs: what they kept of a prompt, what they added, whether they are fit to be used.
+"""Scores outputs: preservation of the prompt, enrichment, and fitness for use.
 
-Preservation alone is won by doing nothing, and enrichment alone by drifting: both are told side by
-side. A fallback counts as a failure of every check.
+Preservation alone is won by doing nothing, and enrichment alone by drifting: both are reported side
+by side. A fallback counts as a failure of every check.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks.prompts.rows import Row
-from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
-from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
-from llm_api.services.prompts.constraints.reading import Reading, read
+from llm_api.domain.prompts import RewriteRequirements
+from llm_api.services.prompts import Constraints, find_constraints, find_violations
 
 BANDS = {
     ("image", "en"): (40, 150),
@@ -74,63 +73,63 @@ class Score:
 
 def score(row: Row, output: Output) -> Score:
     """Score an output; a fallback fails all that applies."""
-    locks = find_constraints(row.prompt)
-    wanted = Wanted(row.type, row.language)
-    violations = find_violations(row.prompt, output.text, wanted, locks=locks)
-    codes = [one.code for one in violations]
-    facets = new_facets(locks.reading, read(output.text))
+    constraints, written = find_constraints(row.prompt), find_constraints(output.text)
+    wanted = RewriteRequirements(row.type, row.language)
+    violations = find_violations(row.prompt, output.text, wanted, constraints=constraints)
+    codes = [violation.code for violation in violations]
+    facets = new_facets(constraints, written)
     checks: dict[str, bool | None] = {}
     for name, names in {**PRESERVATION, **HARD}.items():
-        checks[name] = set(names.split()).isdisjoint(codes) if _applies(name, locks) else None
-    checks["in band"] = is_in_band(row, output.text, locks)
-    checks.update(_enrichment(row, output.text, facets))
+        checks[name] = set(names.split()).isdisjoint(codes) if _applies(name, constraints) else None
+    checks["in band"] = is_in_band(row, output.text, constraints)
+    checks.update(_enrichment(row, written, facets))
     if output.is_fallback:
         checks = {name: None if value is None else False for name, value in checks.items()}
     return Score(row, output, checks, 0 if output.is_fallback else len(facets), codes)
 
 
-def _applies(name: str, locks: Constraints) -> bool:
+def _applies(name: str, constraints: Constraints) -> bool:
     if name == "no person added":
-        return not locks.mentions_person
+        return not constraints.mentions_person
     if name == "camera":
-        return bool(locks.camera.labels())
+        return bool(constraints.camera.labels())
     if name == "no text added" or name in HARD:
         return True
-    return bool(getattr(locks, name))
+    return bool(getattr(constraints, name))
 
 
-def new_facets(original: Reading, rewrite: Reading) -> frozenset[str]:
+def new_facets(original: Constraints, rewrite: Constraints) -> frozenset[str]:
     """Return the visual facets that a rewrite speaks of in words that the prompt lacks."""
-    known = {original.words(term.start, term.end) for term in original.of("facet")}
+    before, after = original.reading, rewrite.reading
+    known = {before.words(term.start, term.end) for term in before.of("facet")}
     return frozenset(
-        term.concept
-        for term in rewrite.of("facet")
-        if rewrite.words(term.start, term.end) not in known
+        term.concept for term in after.of("facet") if after.words(term.start, term.end) not in known
     )
 
 
-def _enrichment(row: Row, text: str, facets: frozenset[str]) -> Mapping[str, bool | None]:
+def _enrichment(
+    row: Row, rewrite: Constraints, facets: frozenset[str]
+) -> Mapping[str, bool | None]:
     enough = len(facets) >= WANTED_FACETS
     if row.type == "image":
         return {"two new facets": enough, "motion": None, "camera term": None, "time": None}
-    reading = read(text)
+    reading = rewrite.reading
     return {
         "two new facets": enough,
-        "motion": any(True for _ in reading.of("motion")),
-        "camera term": any(True for _ in reading.of("move", "shot", "angle"))
-        or reading.has("mover", "camera"),
-        "time": any(True for _ in reading.of("time")),
+        "motion": bool(reading.of("motion")),
+        "camera term": bool(reading.of("move", "shot", "angle")) or reading.has("mover", "camera"),
+        "time": bool(reading.of("time")),
     }
 
 
-def is_in_band(row: Row, text: str, locks: Constraints) -> bool:
+def is_in_band(row: Row, text: str, constraints: Constraints) -> bool:
     """Whether a text has the wanted length, in English words or Chinese characters.
 
     What was already detailed may be as much longer as it is.
     """
     low, high = BANDS[row.type, row.language]
     size, source = _size(text, row.language), _size(row.prompt, row.language)
-    if locks.is_detailed or source > high:
+    if constraints.is_detailed or source > high:
         return 0.5 * source <= size <= max(high, EXPANSION * source)
     return low <= size <= high
 

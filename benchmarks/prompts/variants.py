@@ -25,7 +25,7 @@ class Variant:
 
 
 def variants(good: Good) -> Iterator[Variant]:
-    """Yield every harmless form that a rewrite allows; forms that change nothing are left out."""
+    """Yield every harmless variant of a rewrite; those that change nothing are left out."""
     for kind, change in CHANGES.items():
         for text in change(good):
             if text != good.rewrite:
@@ -34,7 +34,7 @@ def variants(good: Good) -> Iterator[Variant]:
 
 def in_other_marks(good: Good) -> Iterator[str]:
     """Put quoted texts in other quotation marks."""
-    for quote in good.locks.quotes:
+    for quote in good.constraints.quotes:
         marked = rf"[{_MARKS[0]}]{re.escape(quote)}[{_MARKS[1]}]"
         for left, right in ("“”", "「」"):
             yield re.sub(marked, f"{left}{quote}{right}".replace("\\", r"\\"), good.rewrite)
@@ -42,7 +42,7 @@ def in_other_marks(good: Good) -> Iterator[str]:
 
 def in_digits(good: Good) -> Iterator[str]:
     """Write a number in digits."""
-    for count in good.locks.counts:
+    for count in good.constraints.counts:
         if 1 < count.value < len(ENGLISH_NUMBERS):
             english = without(good.rewrite, [ENGLISH_NUMBERS[count.value]], str(count.value))
             word = CHINESE_NUMBERS[count.value] if count.value != 2 else "两"
@@ -51,7 +51,7 @@ def in_digits(good: Good) -> Iterator[str]:
 
 
 def in_another_order(good: Good) -> Iterator[str]:
-    """Tell the last sentence first."""
+    """Move the last sentence to the front."""
     parts = [part.strip() for part in _SENTENCE.findall(good.rewrite) if part.strip()]
     if len(parts) > 1:
         yield good.pick(" ", "").join([parts[-1], *parts[:-1]])

@@ -1,8 +1,7 @@
 """What the time of an answer tells of a key, and what a good key costs.
 
-`python -m benchmarks.scenarios.auth_timing`. Two kinds of keys are presented in turn, thousands of times, to
-the application in this process; whoever could tell the kinds apart by their medians would learn
-something from them.
+`python -m benchmarks.scenarios.auth_timing` presents two kinds of keys in turn, thousands of times,
+to the application in this process. A difference of their medians would reveal something to callers.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""Run `python -m benchmarks.scenarios.crowds`: too many calls, and clients that hold connections."""
+"""Too many calls, and clients that hold connections: `python -m benchmarks.scenarios.crowds`."""
 
 import argparse
 import dataclasses

@@ -1,4 +1,6 @@
-"""Measure what optimizing a prompt costs beside the model: `python -m benchmarks.scenarios.prompt_overhead`.
+"""Measure what optimizing a prompt costs besides the model.
+
+Run it with `python -m benchmarks.scenarios.prompt_overhead`.
 
 The service runs as shipped, before an upstream that answers at once with a rewrite of 200 words, or
 in Chinese of 300 characters. Every prompt is another one, so that nothing known of one helps with
@@ -151,15 +153,15 @@ def main() -> int:
     except (BenchmarkError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    for one in figures:
-        word = "kept" if one.is_kept else "missed"
+    for figure in figures:
+        word = "kept" if figure.is_kept else "missed"
         print(
-            f"own time, {one.language}: p50 {one.p50_ms:.1f} ms, p95 {one.p95_ms:.1f} ms"
-            f" of {one.prompts} prompts (limit {one.limit_ms:.1f} ms at p50: {word});"
-            f" CPU {one.cpu_ms:.1f} ms a prompt"
+            f"own time, {figure.language}: p50 {figure.p50_ms:.1f} ms, p95 {figure.p95_ms:.1f} ms"
+            f" of {figure.prompts} prompts (limit {figure.limit_ms:.1f} ms at p50: {word});"
+            f" CPU {figure.cpu_ms:.1f} ms a prompt"
         )
     if arguments.json:
-        document: dict[str, Any] = {"prompt_overhead": [asdict(one) for one in figures]}
+        document: dict[str, Any] = {"prompt_overhead": [asdict(figure) for figure in figures]}
         arguments.json.write_text(json.dumps(document, indent=2) + "\n")
     return 0
 

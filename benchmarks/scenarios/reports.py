@@ -1,4 +1,4 @@
-"""Measure usage reports and retention on a full database: `python -m benchmarks.scenarios.reports`."""
+"""Measure reports and retention on a full database: `python -m benchmarks.scenarios.reports`."""
 
 import argparse
 import contextlib

@@ -3,56 +3,81 @@
 import csv
 import json
 import sys
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from contextlib import closing
 
 import click
+import marshmallow as ma
 from flask.cli import AppGroup
 
-from llm_api.domain.usage import USAGE_DIMENSIONS, UsageSums
+from llm_api.cli.tables import aligned
+from llm_api.domain.money import decimal_text
+from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery, UsageSums
 from llm_api.errors import ApiError
-from llm_api.services.usage.report_query import FORMATS, GROUPS, ReportArguments
-from llm_api.services.usage.reports import ReportService, amount, as_rows, described
+from llm_api.services.usage.report_query import FORMATS, GROUPS, ReportRequest
+from llm_api.services.usage.reports import ReportService, table_rows, to_dict
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.factory import open_store
 from llm_api.storage.threads import StoreThreads
+from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema
 
 _COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "cost")
 
 
 def usage_commands(settings: Settings) -> AppGroup:
-    """Make the group of commands."""
-    group = AppGroup("usage", help="What calls came to.")
+    """Create the command group `usage`."""
+    group = AppGroup("usage", help="Report calls, tokens and cost.")
 
     @group.command("report")
-    @click.option("--since", default="", help="The first day or whole hour, UTC; 30 days ago.")
-    @click.option("--until", default="", help="The day or hour to end before; the end of today.")
-    @click.option("--group-by", default="model", show_default=True, help=f"Of {', '.join(GROUPS)}.")
-    @click.option("--filter", "filters", multiple=True, help="Such as model=qwen-plus.")
-    @click.option("--format", "form", type=click.Choice(["table", *FORMATS]), default="table")
-    def report(since: str, until: str, group_by: str, filters: tuple[str, ...], form: str) -> None:
-        """Report calls, tokens and cost of a span of time."""
-        values = {"since": since, "until": until, "group_by": group_by, **_filters(filters)}
-        arguments = ReportArguments(values)
-        query = arguments.query()
-        if arguments.problems:
-            raise click.ClickException(
-                "\n".join(f"{name}: {right}" for name, right in arguments.problems.items())
-            )
-        store = _store(settings)
-        try:
-            groups = ReportService(store, StoreThreads(1)).all(query)
-        except ApiError as error:
-            raise click.ClickException(error.message) from error
-        finally:
-            store.close()
-        if form == "json":
-            click.echo(json.dumps([described(sums) for sums in groups], indent=2))
-        elif form == "csv":
-            csv.writer(sys.stdout).writerows(as_rows(groups, query.group_by))
-        else:
-            click.echo(_as_table(groups, query.group_by))
+    @click.option("--since", default="", help="First day or hour, UTC.  [default: 30 days ago]")
+    @click.option("--until", default="", help="Day or hour to end before.  [default: tomorrow]")
+    @click.option(
+        "--group-by",
+        default="model",
+        show_default=True,
+        help=f"Comma-separated list of {', '.join(GROUPS)}.",
+    )
+    @click.option("--filter", "filters", multiple=True, help="NAME=VALUE, such as model=qwen-plus.")
+    @click.option(
+        "--format", "output_format", type=click.Choice(["table", *FORMATS]), default="table"
+    )
+    def report(filters: tuple[str, ...], output_format: str, **span: str) -> None:
+        """Report the calls of a span of time, in groups."""
+        query = _request({**span, **_filters(filters)}).query
+        _OUTPUTS[output_format](_groups(settings, query), query.group_by)
 
     return group
+
+
+def _filters(filters: Sequence[str]) -> dict[str, str | list[str]]:
+    """Read NAME=VALUE; a name that is given repeatedly has a list of its values."""
+    values = defaultdict(list)
+    for text in filters:
+        name, _, value = text.partition("=")
+        if name not in USAGE_DIMENSIONS or not value:
+            expected = f"NAME=VALUE with one of {', '.join(USAGE_DIMENSIONS)}"
+            raise click.ClickException(f"--filter must be {expected}.")
+        values[name].append(value)
+    return {name: found if len(found) > 1 else found[0] for name, found in values.items()}
+
+
+def _request(values: dict[str, str | list[str]]) -> ReportRequest:
+    try:
+        request: ReportRequest = UsageReportArgumentsSchema().load(values)
+    except ma.ValidationError as error:
+        problems = (f"{name}: {found[0]}" for name, found in error.messages_dict.items())
+        raise click.ClickException("\n".join(problems)) from error
+    return request
+
+
+def _groups(settings: Settings, query: UsageQuery) -> list[UsageSums]:
+    with closing(_store(settings)) as store:
+        try:
+            return ReportService(store, StoreThreads(1)).all(query)
+        except ApiError as error:
+            raise click.ClickException(error.message) from error
 
 
 def _store(settings: Settings) -> UsageStore:
@@ -63,33 +88,29 @@ def _store(settings: Settings) -> UsageStore:
         raise click.ClickException(str(error)) from error
 
 
-def _filters(filters: tuple[str, ...]) -> dict[str, str]:
-    pairs = [one.partition("=") for one in filters]
-    if any(name not in USAGE_DIMENSIONS or not value for name, _, value in pairs):
-        right = f"--filter must be NAME=VALUE with one of {', '.join(USAGE_DIMENSIONS)}."
-        raise click.ClickException(right)
-    names = [name for name, _, _ in pairs]
-    for name in names:
-        if names.count(name) > 1:
-            raise click.ClickException(f"{name}: must be given once.")
-    return {name: value for name, _, value in pairs}
-
-
-def _as_table(groups: list[UsageSums], names: tuple[str, ...]) -> str:
+def _print_table(groups: Sequence[UsageSums], names: Sequence[str]) -> None:
     rows = [[*names, *_COLUMNS], *(_line(sums, names) for sums in groups)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return "\n".join(
-        "  ".join(
-            cell.ljust(width) if column < len(names) else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ).rstrip()
-        for row in rows
-    )
+    click.echo(aligned(rows, right_from=len(names)))
 
 
-def _line(sums: UsageSums, names: tuple[str, ...]) -> list[str]:
+def _print_json(groups: Sequence[UsageSums], _names: Sequence[str]) -> None:
+    click.echo(json.dumps([to_dict(sums) for sums in groups], indent=2))
+
+
+def _print_csv(groups: Sequence[UsageSums], names: Sequence[str]) -> None:
+    csv.writer(sys.stdout).writerows(table_rows(groups, names))
+
+
+_OUTPUTS: dict[str, Callable[[Sequence[UsageSums], Sequence[str]], None]] = {
+    "table": _print_table,
+    "json": _print_json,
+    "csv": _print_csv,
+}
+
+
+def _line(sums: UsageSums, names: Sequence[str]) -> list[str]:
     estimated = sums.estimated["prompt_tokens"] + sums.estimated["completion_tokens"]
-    costs = [f"{amount(micro)} {name}" for name, micro in sorted(sums.cost_micro.items())]
+    costs = [f"{decimal_text(micro)} {name}" for name, micro in sorted(sums.cost_micro.items())]
     counts = (
         sums.calls,
         sums.errors,

@@ -1,4 +1,4 @@
-"""Examines the installation for `flask doctor`: which checks there are, in which order and time."""
+"""Runs the checks of `flask doctor`, and lists them for each part of an installation."""
 
 import threading
 import time
@@ -6,84 +6,86 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_api.diagnostics.database import DatabaseExamination, spool_folder, spool_space
-from llm_api.diagnostics.redis import LimiterExamination
+from llm_api.diagnostics.database import DatabaseChecks
+from llm_api.diagnostics.redis import LimiterChecks
 from llm_api.diagnostics.results import CheckResult, State, fail, ok, skipped, warn
-from llm_api.diagnostics.upstream_api import ApiExamination
-from llm_api.diagnostics.upstream_route import RouteExamination
+from llm_api.diagnostics.spool import spool_folder, spool_space
+from llm_api.diagnostics.upstream_api import ApiChecks
+from llm_api.diagnostics.upstream_route import RouteChecks
 from llm_api.domain.calls import Timeouts
 from llm_api.storage.redis import is_shared
 
-OVERALL_S = 60.0
+OVERALL_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One look at one thing; it is not made unless the checks that it `needs` went well."""
+    """One check; it is skipped unless the checks whose titles it `needs` passed."""
 
     title: str
-    look: Callable[[], CheckResult]
+    run: Callable[[], CheckResult]
     needs: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """The findings, each with the title of its check, in the order of the checks."""
+    """The results, each with the title of its check, in the order of the checks."""
 
-    findings: Sequence[tuple[str, CheckResult]]
+    results: Sequence[tuple[str, CheckResult]]
 
     @property
     def is_well(self) -> bool:
-        """Whether nothing failed."""
-        return all(finding.state is not State.FAIL for _, finding in self.findings)
+        """Whether no check failed."""
+        return all(result.state is not State.FAIL for _, result in self.results)
 
 
-def examine(parts: Sequence[Sequence[Check]], overall: float = OVERALL_S) -> Diagnosis:
-    """Make the checks of each part one after the other, and the parts side by side.
+def run_checks(parts: Sequence[Sequence[Check]], timeout: float = OVERALL_TIMEOUT_S) -> Diagnosis:
+    """Run the checks of each part in sequence, and the parts in parallel.
 
-    After `overall` seconds the checks that have not ended are given up.
+    Args:
+        parts: checks that depend on each other are in one part, in their order.
+        timeout: seconds for all; checks that have not ended by then fail or are skipped.
     """
-    deadline = time.monotonic() + overall
-    examinations = [_PartExamination(checks) for checks in parts]
-    for examination in examinations:
-        examination.start()
-    for examination in examinations:
-        examination.join(max(0.0, deadline - time.monotonic()))
-    return Diagnosis([pair for one in examinations for pair in one.results(overall)])
+    deadline = time.monotonic() + timeout
+    runs = [_PartRun(checks) for checks in parts]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join(max(0.0, deadline - time.monotonic()))
+    return Diagnosis([pair for run in runs for pair in run.results(timeout)])
 
 
-class _PartExamination(threading.Thread):
-    """Makes the checks of one part, in a thread that never keeps the process from ending."""
+class _PartRun(threading.Thread):
+    """Runs the checks of one part, in a thread that does not keep the process from exiting."""
 
     def __init__(self, checks: Sequence[Check]) -> None:
         super().__init__(daemon=True)
         self._checks = checks
-        self._findings: list[CheckResult] = []
+        self._results: list[CheckResult] = []
 
     def run(self) -> None:
-        causes: dict[str, str] = {}  # what did not go well, and the check where that began
+        causes: dict[str, str] = {}  # checks that did not pass: the first failed check behind each
         for check in self._checks:
             cause = next((causes[need] for need in check.needs if need in causes), None)
-            finding = skipped(f"{cause} must be right first.") if cause else _look(check)
-            if finding.state in {State.FAIL, State.SKIPPED}:
+            result = skipped(f"{cause} must pass first.") if cause else _run(check)
+            if result.state in {State.FAIL, State.SKIPPED}:
                 causes[check.title] = cause or check.title
-            self._findings.append(finding)
+            self._results.append(result)
 
-    def results(self, overall: float) -> list[tuple[str, CheckResult]]:
-        findings = list(self._findings)
-        if len(findings) < len(self._checks):
+    def results(self, timeout: float) -> list[tuple[str, CheckResult]]:
+        results = list(self._results)
+        if len(results) < len(self._checks):
             advice = "Run it again; if that does not help, see whether it answers at all."
-            findings.append(fail(f"No result within {overall:g} seconds.", advice))
-        rest = len(self._checks) - len(findings)
-        findings += [skipped("The time for the examination was over.")] * rest
-        return [
-            (check.title, finding) for check, finding in zip(self._checks, findings, strict=True)
-        ]
+            results.append(fail(f"No result within {timeout:g} seconds.", advice))
+        rest = len(self._checks) - len(results)
+        results += [skipped("The time for all checks was over.")] * rest
+        titles = [check.title for check in self._checks]
+        return list(zip(titles, results, strict=True))
 
 
-def _look(check: Check) -> CheckResult:
+def _run(check: Check) -> CheckResult:
     try:
-        return check.look()
+        return check.run()
     except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
         return fail(
             f"The check itself broke ({type(error).__name__}).", "Report this as a bug of llm_api."
@@ -91,12 +93,19 @@ def _look(check: Check) -> CheckResult:
 
 
 def upstream_checks(
-    name: str, route: RouteExamination, api: ApiExamination, *, sees_pictures: bool
+    name: str, route: RouteChecks, api: ApiChecks, *, has_vision: bool
 ) -> list[Check]:
-    """List the checks of one upstream; `sees_pictures` adds the one for a vision model."""
+    """List the checks of one upstream, in their order.
 
-    def check(title: str, look: Callable[[], CheckResult], *needs: str) -> Check:
-        return Check(f"{name} {title}", look, [f"{name} {need}" for need in needs])
+    Args:
+        name: title of the upstream, the beginning of each check's title.
+        route: checks from the settings to the TLS handshake.
+        api: checks of the API behind it.
+        has_vision: whether its model must accept pictures.
+    """
+
+    def check(title: str, run: Callable[[], CheckResult], *needs: str) -> Check:
+        return Check(f"{name} {title}", run, [f"{name} {need}" for need in needs])
 
     checks = [
         check("settings", route.settings),
@@ -111,12 +120,12 @@ def upstream_checks(
         check("JSON mode", api.json_mode, "model"),
         check("streaming", api.streaming, "model"),
     ]
-    if sees_pictures:
+    if has_vision:
         checks.append(check("pictures", api.pictures, "model"))
     return [*checks, check("clock", api.clock, "TLS")]
 
 
-def database_checks(database: DatabaseExamination) -> list[Check]:
+def database_checks(database: DatabaseChecks) -> list[Check]:
     """List the checks of the database."""
     return [
         Check("database", database.reachable),
@@ -126,10 +135,15 @@ def database_checks(database: DatabaseExamination) -> list[Check]:
 
 
 def limiter_checks(storage_uri: str, workers: int) -> list[Check]:
-    """List the checks of the store that counts requests."""
+    """List the checks of the rate limit's store.
+
+    Args:
+        storage_uri: RATELIMIT_STORAGE_URI.
+        workers: number of worker processes.
+    """
     if not is_shared(storage_uri):
         return [Check("limiter", lambda: _memory_limiter(workers))]
-    limiter = LimiterExamination(storage_uri)
+    limiter = LimiterChecks(storage_uri)
     return [
         Check("limiter", limiter.reachable),
         Check("limiter writing", limiter.writable, ["limiter"]),
@@ -146,16 +160,16 @@ def spool_checks(folder: Path) -> list[Check]:
 
 def _memory_limiter(workers: int) -> CheckResult:
     if workers == 1:
-        return ok("Requests are counted in memory, by the one worker.")
+        return ok("Requests are counted in memory, by a single worker.")
     return warn(
-        f"Each of the {workers} workers counts requests for itself, so that a client gets up to"
+        f"Each of the {workers} workers counts requests on its own, so that a client gets up to"
         f" {workers} times RATE_LIMIT.",
         "Set RATELIMIT_STORAGE_URI to a Redis or Valkey, such as redis://127.0.0.1:6379/0.",
     )
 
 
 def order_of_timeouts(timeouts: Timeouts) -> CheckResult:
-    """Look for a time-out that another one makes useless."""
+    """Check that no time-out is longer than one that includes it."""
     pairs = (
         ("UPSTREAM_CONNECT_TIMEOUT", timeouts.connect, "UPSTREAM_TOTAL_TIMEOUT", timeouts.total),
         (
@@ -174,4 +188,4 @@ def order_of_timeouts(timeouts: Timeouts) -> CheckResult:
                 " call first.",
                 f"Make {longer} at least as long as {shorter}.",
             )
-    return ok("The time-outs are in a possible order.")
+    return ok("No time-out is longer than one that includes it.")

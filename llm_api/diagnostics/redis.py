@@ -1,4 +1,4 @@
-"""Examines the Redis or Valkey that counts requests, for `flask doctor`."""
+"""Checks of the Redis or Valkey that counts requests, and what its errors mean."""
 
 import secrets
 import time
@@ -11,8 +11,9 @@ from llm_api.storage.redis.connection import make_client
 
 _TIMEOUT_S = 2.0
 _SLOW_S = 0.1  # the service itself waits 0.2 s and then counts in memory
-# What the server says first, and what that means. The first match counts.
-_TROUBLES = (
+# Substrings of an error, what it means, and what the operator can do. The first match counts.
+# Error prefixes: https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
+_EXPLANATIONS = (
     (("NOAUTH", "Authentication required"), "The store asks for a password.",
      "Put it into RATELIMIT_STORAGE_URI: redis://:password@host:6379/0."),
     (("WRONGPASS", "invalid username-password", "without any password configured", "AUTH "),
@@ -42,20 +43,20 @@ _TROUBLES = (
 )  # fmt: skip
 
 
-class LimiterExamination:
-    """Looks at the store of the rate limit."""
+class LimiterChecks:
+    """The checks of one server."""
 
     def __init__(self, url: str) -> None:
-        """Connect to nothing yet."""
+        """Check the server at `url` (see RATELIMIT_STORAGE_URI). Nothing is connected yet."""
         self._redis = make_client(url, timeout=_TIMEOUT_S, retries=0)
 
     def reachable(self) -> CheckResult:
-        """Connect, and see how fast it answers."""
-        return _translated(self._ping)
+        """Check that the server answers, and how fast."""
+        return _explained(self._ping)
 
     def _ping(self) -> CheckResult:
         self._redis.ping()
-        seconds = min(_measured(self._redis.ping) for _ in range(3))
+        seconds = min(_seconds(self._redis.ping) for _ in range(3))
         if seconds > _SLOW_S:
             return warn(
                 f"The store needs {seconds * 1000:.0f} ms for an answer; the service waits 200 ms.",
@@ -64,8 +65,8 @@ class LimiterExamination:
         return ok("The store answers.")
 
     def writable(self) -> CheckResult:
-        """Write a key that ends by itself, and remove it."""
-        return _translated(self._write)
+        """Check that a key can be written; it is removed again."""
+        return _explained(self._write)
 
     def _write(self) -> CheckResult:
         name = f"llm_api:doctor:{secrets.token_hex(8)}"
@@ -75,15 +76,15 @@ class LimiterExamination:
         return ok("Counts can be written.")
 
 
-def _measured(call: Callable[[], object]) -> float:
-    began_at = time.monotonic()
+def _seconds(call: Callable[[], object]) -> float:
+    started_at = time.monotonic()
     call()
-    return time.monotonic() - began_at
+    return time.monotonic() - started_at
 
 
-def _translated(look: Callable[[], CheckResult]) -> CheckResult:
+def _explained(check: Callable[[], CheckResult]) -> CheckResult:
     try:
-        return look()
+        return check()
     except redis.TimeoutError:
         return fail(
             f"The store did not answer within {_TIMEOUT_S:g} s.",
@@ -92,7 +93,7 @@ def _translated(look: Callable[[], CheckResult]) -> CheckResult:
         )
     except redis.RedisError as error:
         said = f"{type(error).__name__} {error}"
-    for words, found, advice in _TROUBLES:
+    for words, found, advice in _EXPLANATIONS:
         if any(word in said for word in words):
             return fail(found, advice)
     return fail(

@@ -1,11 +1,11 @@
-"""What an examination of the installation finds."""
+"""Results of checks."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """How a check ended; only `FAIL` makes the installation unfit."""
+    """Outcome of a check; only `FAIL` makes the installation unfit."""
 
     OK = "ok"
     WARN = "WARN"
@@ -17,7 +17,7 @@ class State(StrEnum):
 class CheckResult:
     """What was found and, for a `WARN` or a `FAIL`, one sentence on what to do.
 
-    Neither holds a key, a prompt, or anything that an upstream or a store has said.
+    Neither quotes a key, a prompt, or what an upstream or a store has sent.
     """
 
     state: State
@@ -26,20 +26,20 @@ class CheckResult:
 
 
 def ok(found: str) -> CheckResult:
-    """Say that all is well."""
+    """Return a passed check."""
     return CheckResult(State.OK, found)
 
 
 def warn(found: str, advice: str) -> CheckResult:
-    """Say that it works, though not as it should."""
+    """Return a passed check that the operator should know more of."""
     return CheckResult(State.WARN, found, advice)
 
 
 def fail(found: str, advice: str) -> CheckResult:
-    """Say that it does not work."""
+    """Return a failed check."""
     return CheckResult(State.FAIL, found, advice)
 
 
-def skipped(why: str) -> CheckResult:
-    """Say why a check was not made."""
-    return CheckResult(State.SKIPPED, why)
+def skipped(reason: str) -> CheckResult:
+    """Return a check that was not run."""
+    return CheckResult(State.SKIPPED, reason)

@@ -1,6 +1,7 @@
-"""Examines what answers at an upstream's address, for `flask doctor`.
+"""Checks of the API behind an upstream's address.
 
-Each look is one call of a few tokens. What the upstream says is only compared with patterns.
+Each check is at most one call of a few tokens. What the upstream sends is compared with patterns,
+and never quoted.
 """
 
 import base64
@@ -13,52 +14,54 @@ from urllib.parse import urlsplit
 import orjson
 
 from llm_api.diagnostics.results import CheckResult, fail, ok, skipped, warn
-from llm_api.diagnostics.upstream_probe import Answer, Asker
-from llm_api.diagnostics.upstream_route import RouteExamination, Subject
+from llm_api.diagnostics.upstream_probe import ProbeClient, ProbeResponse
+from llm_api.diagnostics.upstream_route import CheckedUpstream, RouteChecks
 from llm_api.domain.calls import Operation
 
 _MAX_TOKENS = 24
 _MAX_SKEW_S = 60
 _RED = re.compile(r"\bred\b|红", re.IGNORECASE)
-_UNSEEN = "Run it again in a minute."
+_RETRY_LATER = "Run it again in a minute."
 
 
-class ApiExamination:
-    """Looks at the API of one upstream: what it takes, and what it answers."""
+class ApiChecks:
+    """The checks of one upstream's API, to be run in the order of `doctor.upstream_checks`."""
 
-    def __init__(self, subject: Subject, route: RouteExamination) -> None:
-        """Call nobody yet; `route` is asked what the port speaks where it does not speak HTTP."""
-        self._subject = subject
+    def __init__(self, upstream: CheckedUpstream, route: RouteChecks) -> None:
+        """Check `upstream`; `route` finds out what the port speaks where it is not HTTP."""
+        self._upstream = upstream
         self._route = route
-        self._asker = Asker(subject)
+        self._client = ProbeClient(upstream)
         self._cap = "max_tokens"
-        self._answer: Answer | None = None
+        self._answer: ProbeResponse | None = None
 
     def chat(self) -> CheckResult:
-        """Call the model once, and see whether what answers is an API for chat completions."""
+        """Check that a chat completion is answered by an API for chat completions."""
         try:
             answer = self._answer = self._chat("Say ok.")
-            if "max_completion_tokens" in answer.words:  # newer models of OpenAI refuse the other
+            if (
+                "max_completion_tokens" in answer.error_text
+            ):  # newer models of OpenAI refuse the other
                 self._cap = "max_completion_tokens"
                 answer = self._answer = self._chat("Say ok.")
         except OSError as error:
             return self._no_answer(error)
-        return self._out_of_place(answer) or ok("It answers chat completions.")
+        return self._wrong_api(answer) or ok("It answers chat completions.")
 
-    def _out_of_place(self, answer: Answer) -> CheckResult | None:
-        """Say what else this is the answer of, if not of an API for chat completions."""
+    def _wrong_api(self, answer: ProbeResponse) -> CheckResult | None:
+        """Return what else has answered, if it is no API for chat completions."""
         if 300 <= answer.status < 400:
             return self._redirected(answer)
         if answer.document is None and self._speaks_tls_instead():
             return self._tls_instead()
         is_no_path = answer.status in {404, 405} and not answer.is_about_model
         is_no_json = answer.document is None and answer.status < 300
-        is_other_json = answer.status == 200 and not answer.choice and not answer.words.strip()
+        is_other_json = answer.status == 200 and not answer.choice and not answer.error_text.strip()
         if is_no_path or is_no_json or is_other_json:
             what = "a page in HTML" if "html" in answer.kind else f"status {answer.status}"
             return fail(
                 f"There is no chat API at this address: it answered with {what}.",
-                f"Correct the path in {self._subject.url_setting}; most APIs begin at /v1.",
+                f"Correct the path in {self._upstream.url_setting}; most APIs begin at /v1.",
             )
         if answer.status >= 500 and not answer.is_about_account:
             return fail(
@@ -68,8 +71,8 @@ class ApiExamination:
         return None
 
     def key(self) -> CheckResult:
-        """See whether the call was refused for its key or for the account behind it."""
-        answer, setting = self._chat_answer(), self._subject.key_setting
+        """Check that the call was not refused for its key or the account behind it."""
+        answer, setting = self._chat_answer(), self._upstream.key_setting
         if answer.is_about_account:
             return fail(
                 "The account behind the key is overdue, has spent its quota, or has not bought"
@@ -77,9 +80,9 @@ class ApiExamination:
                 "Pay or activate it in the vendor's console.",
             )
         if answer.choice or answer.is_about_model or not answer.is_about_key:
-            return ok("It is accepted." if self._subject.endpoint.key else "None is asked for.")
-        if not self._subject.endpoint.key:
-            return fail("The upstream asks for a key, and none is set.", f"Set {setting}.")
+            return ok("It is accepted." if self._upstream.endpoint.key else "None is required.")
+        if not self._upstream.endpoint.key:
+            return fail("The upstream requires a key, and none is set.", f"Set {setting}.")
         if answer.status == 403:
             return fail(
                 "The upstream knows the key and forbids it this call (403).",
@@ -92,8 +95,8 @@ class ApiExamination:
         )
 
     def model(self) -> CheckResult:
-        """See whether the model answered."""
-        answer, setting = self._chat_answer(), self._subject.model_setting
+        """Check that the model answered."""
+        answer, setting = self._chat_answer(), self._upstream.model_setting
         if answer.choice:
             return ok("It answers.")
         if answer.is_about_model:
@@ -102,8 +105,8 @@ class ApiExamination:
                 f"Correct {setting}; the vendor's console lists the models and their exact names.",
             )
         if answer.status == 429:
-            return warn("The upstream limits the rate of calls just now (429).", _UNSEEN)
-        if "enable_thinking" in answer.words:
+            return warn("The upstream limits the rate of calls at present (429).", _RETRY_LATER)
+        if "enable_thinking" in answer.error_text:
             return warn(
                 "This model only answers streamed calls, as it thinks.",
                 f"Name a model without thinking in {setting}.",
@@ -114,9 +117,9 @@ class ApiExamination:
         )
 
     def model_list(self) -> CheckResult:
-        """See whether the upstream lists its models; readiness asks for the list."""
+        """Check that the upstream lists its models, which readiness requests."""
         try:
-            answer = self._asker.ask("/models")
+            answer = self._client.send("/models")
         except OSError:
             status = "no answer"
         else:
@@ -131,7 +134,7 @@ class ApiExamination:
         )
 
     def json_mode(self) -> CheckResult:
-        """Ask for JSON."""
+        """Check JSON mode."""
         answer = self._variant(
             'Reply with the json object {"ok": true}.', response_format={"type": "json_object"}
         )
@@ -145,14 +148,14 @@ class ApiExamination:
         return ok("JSON mode is accepted.")
 
     def streaming(self) -> CheckResult:
-        """Ask for a stream."""
+        """Check that a stream arrives in chunks and as a whole."""
         answer = self._variant("Say ok.", stream=True)
         if isinstance(answer, CheckResult):
             return answer
         if answer.status != 200:
             return fail(
                 f"A streamed call is refused (status {answer.status}).",
-                f"Name a model in {self._subject.model_setting} that can be streamed.",
+                f"Name a model in {self._upstream.model_setting} that can be streamed.",
             )
         if not answer.kind.startswith("text/event-stream"):
             return warn(
@@ -167,13 +170,13 @@ class ApiExamination:
         return ok("Streams arrive whole.")
 
     def pictures(self) -> CheckResult:
-        """Show a red picture and ask for its color."""
+        """Check that the model names the color of a red picture."""
         picture = {"type": "image_url", "image_url": {"url": _red_picture()}}
         question = {"type": "text", "text": "Which color is this? One word."}
         answer = self._variant([picture, question])
         if isinstance(answer, CheckResult):
             return answer
-        setting = self._subject.model_setting
+        setting = self._upstream.model_setting
         if not answer.choice:
             return fail(
                 f"The model takes no pictures (status {answer.status}).",
@@ -187,8 +190,8 @@ class ApiExamination:
         return ok("The model takes pictures.")
 
     def clock(self) -> CheckResult:
-        """Compare the clocks by the upstream's Date header."""
-        skew = self._asker.skew_s
+        """Check the clock of this machine against the upstream's Date header."""
+        skew = self._client.skew_s
         if skew is None:
             return skipped("The upstream sent no date.")
         if abs(skew) <= _MAX_SKEW_S:
@@ -199,29 +202,31 @@ class ApiExamination:
             "Set the clock of this machine, best by NTP: certificates and usage rows depend on it.",
         )
 
-    def _chat(self, content: str | list[Any], **more: Any) -> Answer:
+    def _chat(self, content: str | list[Any], **more: Any) -> ProbeResponse:
         document = {
-            "model": self._subject.endpoint.model,
+            "model": self._upstream.endpoint.model,
             "messages": [{"role": "user", "content": content}],
             self._cap: _MAX_TOKENS,
             **more,
         }
-        return self._asker.ask(Operation.CHAT, document)
+        return self._client.send(Operation.CHAT, document)
 
-    def _chat_answer(self) -> Answer:
-        assert self._answer is not None, "the checks of key and model need that of the API"  # noqa: S101
+    def _chat_answer(self) -> ProbeResponse:
+        assert self._answer is not None, "the check of the API comes first"  # noqa: S101
         return self._answer
 
-    def _variant(self, content: str | list[Any], **more: Any) -> Answer | CheckResult:
-        """Make another call to a model that answers; a passing trouble is a finding."""
+    def _variant(self, content: str | list[Any], **more: Any) -> ProbeResponse | CheckResult:
+        """Make another call to a model that answered; a temporary failure is a result."""
         if not self._chat_answer().choice:
             return skipped("The model must answer first.")
         try:
             answer = self._chat(content, **more)
         except OSError:
-            return warn("The upstream did not answer this call in time, or broke it off.", _UNSEEN)
+            return warn(
+                "The upstream did not answer this call in time, or broke it off.", _RETRY_LATER
+            )
         if answer.status == 429:
-            return warn("The upstream limits the rate of calls just now (429).", _UNSEEN)
+            return warn("The upstream limits the rate of calls at present (429).", _RETRY_LATER)
         return answer
 
     def _no_answer(self, error: OSError) -> CheckResult:
@@ -234,27 +239,27 @@ class ApiExamination:
             return self._tls_instead()
         return fail(
             "The upstream closed the connection without an answer in HTTP.",
-            f"See whether {self._subject.url_setting} names the port of the API, and look into"
+            f"See whether {self._upstream.url_setting} names the port of the API, and look into"
             " the upstream's own log.",
         )
 
     def _speaks_tls_instead(self) -> bool:
-        return not self._subject.is_encrypted and self._route.speaks_tls()
+        return not self._upstream.is_encrypted and self._route.speaks_tls()
 
     def _tls_instead(self) -> CheckResult:
         return fail(
-            f"Port {self._subject.port} speaks TLS, and the address says http.",
-            f"Write https:// in place of http:// into {self._subject.url_setting}.",
+            f"Port {self._upstream.port} speaks TLS, and the address says http.",
+            f"Write https:// in place of http:// into {self._upstream.url_setting}.",
         )
 
-    def _redirected(self, answer: Answer) -> CheckResult:
+    def _redirected(self, answer: ProbeResponse) -> CheckResult:
         target = urlsplit(answer.location)
-        is_upgrade = target.scheme == "https" and target.hostname == self._subject.host
-        setting = self._subject.url_setting
-        right = "https:// in place of http://" if is_upgrade else "the address it leads to"
+        is_upgrade = target.scheme == "https" and target.hostname == self._upstream.host
+        setting = self._upstream.url_setting
+        expected = "https:// in place of http://" if is_upgrade else "the address it leads to"
         return fail(
             f"The upstream redirects the call (status {answer.status}), which is not followed.",
-            f"Write {right} into {setting}.",
+            f"Write {expected} into {setting}.",
         )
 
 
@@ -267,7 +272,10 @@ def _is_json(text: str) -> bool:
 
 
 def _red_picture(side: int = 64) -> str:
-    """Make a red square as a data URI; vendors refuse pictures of a few pixels."""
+    """Return a red square as a PNG data URI; vendors refuse pictures of a few pixels.
+
+    PNG: https://www.w3.org/TR/png-3/#5DataRep.
+    """
     rows = (b"\x00" + b"\xff\x00\x00" * side) * side  # each row begins with its filter's number
     parts = (
         (b"IHDR", struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)),

@@ -1,6 +1,6 @@
-"""Makes the calls of an examination: small, bounded, and with nothing of the environment.
+"""A bounded HTTP client for the checks; it uses no proxy or credentials of the environment.
 
-Apart from `transport.py`, whose calls are repeated, counted and broken off by rules of their own.
+Not `upstream/http/transport.py`, whose calls are retried, counted and cut off by deadlines.
 """
 
 import re
@@ -15,7 +15,7 @@ import orjson
 import requests
 import urllib3
 
-from llm_api.diagnostics.upstream_route import Subject
+from llm_api.diagnostics.upstream_route import CheckedUpstream
 
 MAX_ANSWER_S = 10.0
 _MAX_BYTES = 1 << 20
@@ -33,8 +33,8 @@ _MODEL = re.compile(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer, read up to a byte cap; `document` is its JSON, None where it is not JSON."""
+class ProbeResponse:
+    """A response, read up to 1 MiB; `document` is its JSON, None where it is not JSON."""
 
     status: int
     kind: str
@@ -43,8 +43,8 @@ class Answer:
     document: Any = field(repr=False)
 
     @property
-    def words(self) -> str:
-        """The words by which an error identifies itself, to be matched and never shown."""
+    def error_text(self) -> str:
+        """Code, type and message of an error, to be matched and never quoted."""
         error = self.document
         if not isinstance(error, dict) or "choices" in error:
             return ""
@@ -70,50 +70,50 @@ class Answer:
     @property
     def is_about_account(self) -> bool:
         """Whether the account is overdue, its quota spent, or the model not bought."""
-        return not self.choice and _ACCOUNT.search(self.words) is not None
+        return not self.choice and _ACCOUNT.search(self.error_text) is not None
 
     @property
     def is_about_key(self) -> bool:
         """Whether the key was refused."""
-        return self.status in {401, 403} or _KEY.search(self.words) is not None
+        return self.status in {401, 403} or _KEY.search(self.error_text) is not None
 
     @property
     def is_about_model(self) -> bool:
         """Whether the model is not there; a 404 that names no model is about the path."""
-        names_it = self.status == 404 and "model" in self.words.lower()
-        return names_it or _MODEL.search(self.words) is not None
+        names_it = self.status == 404 and "model" in self.error_text.lower()
+        return names_it or _MODEL.search(self.error_text) is not None
 
 
-class Asker:
-    """Calls one upstream, and notes by its answers how far its clock is from ours."""
+class ProbeClient:
+    """Calls one upstream; `skew_s` is how many seconds this machine's clock is ahead of its own."""
 
-    def __init__(self, subject: Subject) -> None:
-        """Connect to nothing yet."""
+    def __init__(self, upstream: CheckedUpstream) -> None:
+        """Call `upstream`, with a key where it has one."""
         self.skew_s: float | None = None
-        self._subject = subject
-        self._timeout = min(subject.timeouts.first_byte, MAX_ANSWER_S)
+        self._upstream = upstream
+        self._timeout = min(upstream.timeouts.first_byte, MAX_ANSWER_S)
 
-    def ask(self, path: str, document: Mapping[str, Any] | None = None) -> Answer:
-        """GET the path, or POST the document to it.
+    def send(self, path: str, document: Mapping[str, Any] | None = None) -> ProbeResponse:
+        """GET a path below the base address, or POST a JSON document to it.
 
-        Raises OSError (TimeoutError among them) where no answer in HTTP came in time.
+        Raises OSError (TimeoutError among them) where no HTTP response came in time.
         """
         try:
             with requests.Session() as session:
-                return self._ask(session, path, document)
+                return self._send(session, path, document)
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TimeoutError from error
         except (requests.RequestException, urllib3.exceptions.HTTPError) as error:
             raise ConnectionError from error
 
-    def _ask(
+    def _send(
         self, session: requests.Session, path: str, document: Mapping[str, Any] | None
-    ) -> Answer:
+    ) -> ProbeResponse:
         session.trust_env = False
-        key = self._subject.endpoint.key
+        key = self._upstream.endpoint.key
         response = session.request(
             "GET" if document is None else "POST",
-            self._subject.endpoint.url + path,
+            self._upstream.endpoint.url + path,
             data=None if document is None else orjson.dumps(document),
             headers={
                 "User-Agent": "llm_api",
@@ -122,15 +122,15 @@ class Asker:
                 "Content-Type": "application/json",
             }
             | ({"Authorization": f"Bearer {key}"} if key else {}),
-            timeout=(self._subject.connect_timeout, self._timeout),
+            timeout=(self._upstream.connect_timeout, self._timeout),
             allow_redirects=False,
-            verify=self._subject.ca_bundle,
+            verify=self._upstream.ca_bundle,
             stream=True,
         )
         with closing(response):
-            self._note_clock(response.headers.get("Date", ""))
+            self._record_clock(response.headers.get("Date", ""))
             body = b"".join(self._pieces(response))
-        return Answer(
+        return ProbeResponse(
             status=response.status_code,
             kind=response.headers.get("Content-Type", "").lower(),
             location=response.headers.get("Location", ""),
@@ -139,7 +139,7 @@ class Asker:
         )
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
-        """Read until the end, the cap, or the end of the time; what came by then is enough."""
+        """Yield the body up to the byte cap; raises TimeoutError at the deadline."""
         deadline = time.monotonic() + self._timeout
         size = 0
         while size < _MAX_BYTES and (piece := response.raw.read1(65_536, decode_content=True)):
@@ -148,10 +148,10 @@ class Asker:
             if time.monotonic() > deadline:
                 raise TimeoutError
 
-    def _note_clock(self, date: str) -> None:
+    def _record_clock(self, date: str) -> None:
         try:
             self.skew_s = time.time() - parsedate_to_datetime(date).timestamp()
-        except ValueError:  # there is none, or it is none
+        except ValueError:  # absent or malformed
             return
 
 

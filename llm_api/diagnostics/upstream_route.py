@@ -1,4 +1,4 @@
-"""Examines the way to an upstream, for `flask doctor`: its settings, name, port and TLS."""
+"""Checks of the way to an upstream: settings, address, DNS, TCP and TLS."""
 
 import ipaddress
 import queue
@@ -37,8 +37,8 @@ _SSL_NAMES[64] = "name"  # the form for IP addresses; all are X509_V_ERR_* of Op
 
 
 @dataclass(frozen=True, slots=True)
-class Subject:
-    """An upstream to examine, and the names of the settings that it comes from."""
+class CheckedUpstream:
+    """An upstream to check, and the names of the settings it comes from."""
 
     endpoint: Endpoint
     timeouts: Timeouts
@@ -68,53 +68,53 @@ class Subject:
         return min(self.timeouts.connect, MAX_CONNECT_S)
 
 
-class RouteExamination:
-    """Looks at one upstream from the settings up to the TLS handshake; sends no key."""
+class RouteChecks:
+    """The checks of one upstream from its settings to the TLS handshake; none sends the key."""
 
-    def __init__(self, subject: Subject) -> None:
-        """Connect to nothing yet."""
-        self._subject = subject
+    def __init__(self, upstream: CheckedUpstream) -> None:
+        """Check `upstream`; nothing is connected yet."""
+        self._upstream = upstream
         self._addresses: list[Any] = []
 
     def settings(self) -> CheckResult:
-        """See whether key and model are values and not what an example had in their place."""
-        subject = self._subject
-        key, model = subject.endpoint.key, subject.endpoint.model
+        """Check that key and model are no placeholders."""
+        upstream = self._upstream
+        key, model = upstream.endpoint.key, upstream.endpoint.model
         if _PLACEHOLDER.fullmatch(key):
             return fail(
-                f"{subject.key_setting} is a placeholder.",
-                f"Put the upstream's real key into {subject.key_setting}.",
+                f"{upstream.key_setting} is a placeholder.",
+                f"Put the upstream's real key into {upstream.key_setting}.",
             )
         if key[:1] in {'"', "'"} or key.lower().startswith("bearer"):
             return fail(
-                f"{subject.key_setting} has something around the key.",
-                f"Write the key alone into {subject.key_setting}, without quotes or 'Bearer'.",
+                f"{upstream.key_setting} has something around the key.",
+                f"Write the key alone into {upstream.key_setting}, without quotes or 'Bearer'.",
             )
         if model.startswith("sk-") or (key and key in model) or _PLACEHOLDER.fullmatch(model):
             return fail(
-                f"{subject.model_setting} is a placeholder or a key.",
-                f"Put the name of a model of the upstream into {subject.model_setting}.",
+                f"{upstream.model_setting} is a placeholder or a key.",
+                f"Put the name of a model of the upstream into {upstream.model_setting}.",
             )
         return ok("Key and model are set." if key else "A model is set, and no key.")
 
     def address(self) -> CheckResult:
-        """See whether the address can be the base of an OpenAI-compatible API."""
-        subject = self._subject
-        setting, path = subject.url_setting, urlsplit(subject.endpoint.url).path
+        """Check that the address can be the base of an OpenAI-compatible API."""
+        upstream = self._upstream
+        setting, path = upstream.url_setting, urlsplit(upstream.endpoint.url).path
         if route := _ROUTE_AT_END.search(path):
             return fail(
                 f"{setting} ends with the path of one route.",
                 f"Cut {route.group()} off {setting}; the service adds it itself.",
             )
-        for host, right in _VENDOR_PATHS:
-            if host.match(subject.host) and path != right:
+        for host, expected in _VENDOR_PATHS:
+            if host.match(upstream.host) and path != expected:
                 return fail(
-                    f"{setting} has not the path at which {subject.host} serves this API.",
-                    f"Write https://{subject.host}{right} into {setting}.",
+                    f"{setting} lacks the path at which {upstream.host} serves this API.",
+                    f"Write https://{upstream.host}{expected} into {setting}.",
                 )
-        if not subject.is_encrypted and _is_public(subject.host):
+        if not upstream.is_encrypted and _is_public(upstream.host):
             return warn(
-                f"{setting} sends key and prompts unencrypted to {subject.host}.",
+                f"{setting} sends key and prompts unencrypted to {upstream.host}.",
                 f"Write https:// into {setting}, unless the host is in your own network.",
             )
         if not _VERSION.search(path):
@@ -122,75 +122,75 @@ class RouteExamination:
                 f"{setting} has no version in its path.",
                 f"If a check below fails, put /v1 at the end of {setting}.",
             )
-        scheme = "https" if subject.is_encrypted else "http"
-        return ok(f"{scheme} to {subject.host}, port {subject.port}.")
+        scheme = "https" if upstream.is_encrypted else "http"
+        return ok(f"{scheme} to {upstream.host}, port {upstream.port}.")
 
     def dns(self) -> CheckResult:
-        """Resolve the host name."""
-        subject = self._subject
-        found = _resolved(subject.host, subject.port, subject.connect_timeout)
+        """Check that the host name resolves."""
+        upstream = self._upstream
+        found = _resolved(upstream.host, upstream.port, upstream.connect_timeout)
         if isinstance(found, list):
             self._addresses = found
-            return ok(f"{subject.host} has {_counted(len(found), 'address', 'es')}.")
+            return ok(f"{upstream.host} has {_counted(len(found), 'address', 'es')}.")
         if found is None or found.errno == socket.EAI_AGAIN:
             return fail(
-                f"No name server answered for {subject.host}, so that it could not be resolved.",
+                f"No name server answered for {upstream.host}, so that it could not be resolved.",
                 "See whether this machine has a network and a working name server"
                 " (/etc/resolv.conf).",
             )
         return fail(
-            f"The host name {subject.host} could not be resolved.",
-            f"Correct the host name in {subject.url_setting}.",
+            f"The host name {upstream.host} could not be resolved.",
+            f"Correct the host name in {upstream.url_setting}.",
         )
 
     def tcp(self) -> CheckResult:
-        """Connect to the port."""
-        subject = self._subject
-        where = f"{subject.host}, port {subject.port},"
+        """Check that the port accepts a connection."""
+        upstream = self._upstream
+        where = f"{upstream.host}, port {upstream.port},"
         try:
             self._connected().close()
         except ConnectionRefusedError:
             return fail(
                 f"{where} refused the connection: nothing listens there.",
-                f"Start the upstream, or correct the host and the port in {subject.url_setting}.",
+                f"Start the upstream, or correct the host and the port in {upstream.url_setting}.",
             )
         except OSError:
             return fail(
-                f"{where} could not be reached within {subject.connect_timeout:g} s.",
+                f"{where} could not be reached within {upstream.connect_timeout:g} s.",
                 "See whether a firewall lets this machine out to that port; proxies of the"
                 " environment are not used.",
             )
-        return ok(f"Port {subject.port} takes connections.")
+        return ok(f"Port {upstream.port} takes connections.")
 
     def tls(self) -> CheckResult:
-        """Shake hands and verify the certificate."""
-        subject = self._subject
-        if not subject.is_encrypted:
+        """Check the TLS handshake and the certificate."""
+        upstream = self._upstream
+        if not upstream.is_encrypted:
             return ok("Not used, as the address says http.")
-        context = ssl.create_default_context(cafile=subject.ca_bundle)
+        context = ssl.create_default_context(cafile=upstream.ca_bundle)
         try:
             with (
                 self._connected() as raw,
-                context.wrap_socket(raw, server_hostname=subject.host) as secured,
+                context.wrap_socket(raw, server_hostname=upstream.host) as secured,
             ):
-                return ok(f"The certificate is good ({secured.version()}).")
+                return ok(f"The certificate is valid ({secured.version()}).")
         except ssl.SSLCertVerificationError as error:
-            return _bad_certificate(error.verify_code, subject)
+            return _bad_certificate(error.verify_code, upstream)
         except OSError:
             if self._speaks_plain_http():
                 return fail(
-                    f"Port {subject.port} speaks HTTP without TLS.",
-                    f"Write http:// in place of https:// into {subject.url_setting},"
+                    f"Port {upstream.port} speaks HTTP without TLS.",
+                    f"Write http:// in place of https:// into {upstream.url_setting},"
                     " or name the port for TLS.",
                 )
         return fail(
-            f"Port {subject.port} broke the TLS handshake off or did not answer it.",
-            f"See whether {subject.url_setting} names the port for HTTPS; a proxy or a firewall"
+            f"Port {upstream.port} broke the TLS handshake off or did not answer it.",
+            f"See whether {upstream.url_setting} names the port for HTTPS; a proxy or a firewall"
             " may also stand in between.",
         )
 
     def speaks_tls(self) -> bool:
-        """Tell whether the port would shake hands, whatever its certificate."""
+        """Whether the port completes a TLS handshake, whatever its certificate."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE  # nothing is sent over it
@@ -206,7 +206,7 @@ class RouteExamination:
 
     def _connected(self) -> socket.socket:
         """Connect to the first address that answers; raises the last OSError."""
-        deadline = time.monotonic() + self._subject.connect_timeout
+        deadline = time.monotonic() + self._upstream.connect_timeout
         failure: OSError = TimeoutError()
         for family, kind, protocol, _, address in self._addresses:
             connection = socket.socket(family, kind, protocol)
@@ -217,13 +217,13 @@ class RouteExamination:
                 connection.close()
                 failure = error
             else:
-                connection.settimeout(self._subject.connect_timeout)
+                connection.settimeout(self._upstream.connect_timeout)
                 return connection
         raise failure
 
 
 def _resolved(host: str, port: int, timeout: float) -> list[Any] | OSError | None:
-    """Resolve in a thread: `getaddrinfo` knows no time-out. None when it took too long."""
+    """Resolve in a thread, as `getaddrinfo` has no time-out; None when it took too long."""
     results: queue.SimpleQueue[list[Any] | OSError] = queue.SimpleQueue()
 
     def resolve() -> None:
@@ -240,19 +240,18 @@ def _resolved(host: str, port: int, timeout: float) -> list[Any] | OSError | Non
     return None
 
 
-def _bad_certificate(code: int, subject: Subject) -> CheckResult:
+def _bad_certificate(code: int, upstream: CheckedUpstream) -> CheckResult:
     kind = _SSL_NAMES.get(code)
     if kind == "name":
         return fail(
-            f"The certificate is for another host than {subject.host}.",
-            f"Write the host name that the certificate is for into {subject.url_setting}.",
+            f"The certificate is for another host than {upstream.host}.",
+            f"Write the host name that the certificate is for into {upstream.url_setting}.",
         )
     if kind in {"expired", "early"}:
         state = "has expired" if kind == "expired" else "is not valid yet"
         return fail(
             f"The certificate {state}.",
-            "See whether this machine's clock is right; if it is, the upstream needs a new"
-            " certificate.",
+            "Check this machine's clock; if it is correct, the upstream needs a new certificate.",
         )
     return fail(
         "The certificate is self-signed or from an authority that is not publicly known.",
@@ -264,7 +263,7 @@ def _bad_certificate(code: int, subject: Subject) -> CheckResult:
 def _is_public(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_global
-    except ValueError:  # a name; one without a dot is of the own network
+    except ValueError:  # a name; without a dot it is local
         return "." in host and not _PRIVATE_NAME.search(host)
 
 

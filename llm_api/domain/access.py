@@ -1,4 +1,4 @@
-"""The nouns of access: who may call, how often and for how much."""
+"""Access: API keys, rate limits and budgets."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,9 +9,13 @@ TOKENS = "tokens"  # the unit of a budget that is not money
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a caller or a model may take at most; None stands for no limit of its own.
+    """Limits of a caller or a model; None: no limit of its own.
 
-    `requests` is written like `60/minute;1000/day`.
+    Attributes:
+        requests: limits by time, such as `60/minute;1000/day`.
+        tokens_per_minute: tokens of prompts and completions.
+        concurrent_requests: calls in progress, streams included.
+        concurrent_streams: streams in progress.
     """
 
     requests: str | None = None
@@ -20,7 +24,7 @@ class Limits:
     concurrent_streams: int | None = None
 
     def or_else(self, others: "Limits") -> "Limits":
-        """Fill in from others what is not limited here."""
+        """Return these limits, and the others' where there is none here."""
         return Limits(
             self.requests or others.requests,
             self.tokens_per_minute or others.tokens_per_minute,
@@ -29,8 +33,8 @@ class Limits:
         )
 
     def without_requests(self) -> "Limits":
-        """Leave out the limit of requests by time."""
-        # dataclasses.replace takes four times as long, and this is asked for every call.
+        """Return the limits except those of requests by time."""
+        # dataclasses.replace takes four times as long, and every call needs this.
         return Limits(
             None, self.tokens_per_minute, self.concurrent_requests, self.concurrent_streams
         )
@@ -41,7 +45,13 @@ NO_LIMITS = Limits()
 
 @dataclass(frozen=True, slots=True)
 class LimitState:
-    """How far somebody is from a limit, which `text` names; `reset_in` is in seconds."""
+    """State of one limit of a caller.
+
+    Attributes:
+        text: the limit as it is configured, such as `60/minute`.
+        limit, remaining: requests or tokens.
+        reset_in: seconds until the limit is fully available again.
+    """
 
     text: str
     limit: int
@@ -54,17 +64,27 @@ class LimitState:
 class Budget:
     """What a key may spend in a calendar day or month, UTC.
 
-    `unit` is `tokens`, or the currency of money, whose `amount` is in millionths.
+    Attributes:
+        period: `day` or `month`.
+        unit: `tokens`, or an ISO 4217 currency code.
+        amount: tokens, or millionths of the currency.
     """
 
-    period: str  # "day" or "month"
+    period: str
     unit: str
     amount: int
 
 
 @dataclass(frozen=True, slots=True)
 class Reservation:
-    """What a call may take at most of a budget; `period` is its day or month, `limit` its whole."""
+    """The upper bound of a call's share of a budget.
+
+    Attributes:
+        period: the day (`2026-11-23`) or month (`2026-11`), UTC.
+        unit: that of the budget.
+        amount: the upper bound, in the budget's unit.
+        limit: the whole budget.
+    """
 
     period: str
     unit: str
@@ -74,9 +94,14 @@ class Reservation:
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """What is known of a caller's key; the secret itself is known to the caller alone.
+    """An API key without its secret, which is not stored.
 
-    `models` and `routes` are those it may use, None stands for all. `tags` are added to every call.
+    Attributes:
+        id: `key_` and 16 hexadecimal digits; `env:NAME` for a key of the environment.
+        created_at, expires_at, disabled_at: UTC; None: unknown or never.
+        is_admin: whether it may manage keys and see all usage.
+        models, routes: those it may use; None: all. A route that ends in `*` is a prefix.
+        tags: added to every call.
     """
 
     id: str
@@ -91,29 +116,34 @@ class ApiKey:
     budgets: tuple[Budget, ...] = ()
     tags: tuple[str, ...] = ()
 
-    def opens(self, path: str) -> bool:
-        """Whether it may be used for a path; a route that ends in `*` is the beginning of some."""
+    def allows_route(self, path: str) -> bool:
+        """Whether it may be used for a path."""
         return self.routes is None or any(
             path.startswith(route[:-1]) if route.endswith("*") else path == route
             for route in self.routes
         )
 
-    def may_use(self, model: str) -> bool:
+    def allows_model(self, model: str) -> bool:
         """Whether it may be used for a model."""
         return self.models is None or model in self.models
 
-    def is_usable(self, now: datetime) -> bool:
-        """Whether it lets anybody in at a moment, in UTC."""
+    def is_valid(self, now: datetime) -> bool:
+        """Whether it is neither disabled nor expired at a time, in UTC."""
         has_expired = self.expires_at is not None and self.expires_at <= now
         return self.disabled_at is None and not has_expired
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPlan:
-    """How the service decides whom to let in.
+    """Configuration of access.
 
-    `static_keys` pairs names with secrets of the environment. `trusted_proxies` is the exact number
-    of proxies in front, each of which appends the address it saw to X-Forwarded-For.
+    Attributes:
+        static_keys: pairs of names and secrets.
+        admin_key: secret of an admin.
+        allows_open_access: whether to serve public addresses without keys.
+        trusted_proxies: exact number of proxies in front, each of which appends the address it
+            sees to X-Forwarded-For.
+        cors_origins: origins such as `https://app.example`.
     """
 
     requires_key: bool = False
@@ -125,7 +155,7 @@ class AccessPlan:
 
     @property
     def environment_keys(self) -> dict[str, ApiKey]:
-        """The keys of the environment, by their secrets; usage rows know them as `env:NAME`."""
+        """The keys of the environment, by their secrets; their ids are `env:NAME`."""
         keys = {secret: ApiKey(f"env:{name}", name) for name, secret in self.static_keys}
         if self.admin_key:
             keys[self.admin_key] = ApiKey("env:admin", "admin", is_admin=True)
@@ -133,6 +163,6 @@ class AccessPlan:
 
     @property
     def secrets(self) -> Sequence[str]:
-        """Values that must never be shown or kept."""
+        """Values that must never be logged, sent or stored."""
         admins = [self.admin_key] if self.admin_key else []
         return [*(secret for _, secret in self.static_keys), *admins]

@@ -199,13 +199,15 @@ class TokenUsage:
 class Completion:
     """A validated answer: the OpenAI object, the same as JSON text, and its usage.
 
-    `dropped` are request fields that the upstream does not take.
+    `dropped` are request fields that the upstream does not take. `has_only_reasoned` says that the
+    model has spent all its tokens on reasoning and written nothing.
     """
 
     document: Mapping[str, Any]
     body: bytes
     usage: TokenUsage
     dropped: tuple[str, ...] = ()
+    has_only_reasoned: bool = False
 
     @property
     def text(self) -> str:

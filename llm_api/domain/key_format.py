@@ -1,9 +1,9 @@
-"""The text of an API key: how it is made, recognized and kept.
+"""The format of API keys, and how they are generated, recognized and hashed.
 
-`llmapi_`, 43 digits of 256 random bits, 6 digits of a checksum; the digits are those of base 62.
-The beginning lets scanners find a key that got into a repository, and the checksum tells a mistyped
-one without a look at the database. Only the SHA-256 is kept: of 256 random bits a slow hash would
-protect nothing better.
+`llmapi_`, 43 digits of 256 random bits, 6 digits of a CRC-32 checksum, in base 62. The prefix lets
+scanners find keys in repositories, and the checksum reveals a mistyped key without a query; both as
+in https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/. Only the SHA-256
+is stored: for 256 random bits a slow hash would be no safer.
 """
 
 import hashlib
@@ -16,19 +16,19 @@ from dataclasses import dataclass, field
 
 PREFIX = "llmapi_"
 _DIGITS = string.digits + string.ascii_uppercase + string.ascii_lowercase
-_RANDOM_DIGITS, _CHECK_DIGITS = 43, 6  # the least that hold 256 and 32 bits
+_RANDOM_DIGITS, _CHECK_DIGITS = 43, 6  # the fewest that hold 256 and 32 bits
 _FORM = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM_DIGITS + _CHECK_DIGITS}}}")
 _MASK = PREFIX + "[redacted]"
 
 
 def new_secret() -> str:
-    """Make the text of a key that nobody has."""
+    """Generate a secret."""
     text = PREFIX + _base62(secrets.randbits(256), _RANDOM_DIGITS)
     return text + _checksum(text)
 
 
 def is_intact(text: str) -> bool:
-    """Whether a text may be a key that was made here; a mistyped one is not."""
+    """Whether a text has the format of a key and the correct checksum."""
     return (
         _FORM.fullmatch(text) is not None
         and _checksum(text[:-_CHECK_DIGITS]) == text[-_CHECK_DIGITS:]
@@ -36,28 +36,28 @@ def is_intact(text: str) -> bool:
 
 
 def digest_of(text: str) -> str:
-    """Return what is kept of a key, in which nobody can read it."""
+    """Return the SHA-256 of a secret, in hexadecimal."""
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def holds_key(text: str) -> bool:
-    """Whether there is something in a text that looks like a key."""
+    """Whether a text contains something in the format of a key."""
     return PREFIX in text and _FORM.search(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class KeySpotter:
-    """Sees keys in texts that are kept: ours by their form, those of `secrets` as they are."""
+    """Finds keys in texts: generated ones by their format, those of `secrets` literally."""
 
     secrets: Sequence[str] = field(default=(), repr=False)
 
     def sees_key(self, text: str) -> bool:
-        """Whether there is a key in a text, or something that looks like one."""
+        """Whether a text contains a key, or something in the format of one."""
         return holds_key(text) or any(secret in text for secret in self.secrets)
 
 
 def without_keys(text: str) -> str:
-    """Return a text with whatever looks like a key blanked out."""
+    """Return a text in which everything in the format of a key is redacted."""
     return _FORM.sub(_MASK, text) if PREFIX in text else text
 
 

@@ -1,4 +1,4 @@
-"""The nouns of prompt optimization: what is asked for, and what comes back."""
+"""The nouns of prompt optimization: requests, target models, requirements, results."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ GENERIC = "generic"
 class PromptRequest:
     """A prompt to rewrite for an image or a video model.
 
-    `language` is that of the rewrite, `auto` for the prompt's own; `preserve` are words of the
-    prompt that stay as they are. `on_failure` is `original` or `error`: what a prompt without a
-    usable rewrite is answered with.
+    `type` is `image` or `video`; `language` is that of the rewrite: `en`, `zh`, or `auto` for the
+    prompt's own. `max_length` is in characters; `preserve` are words of the prompt that must stay
+    as they are. `on_failure` is `original` or `error`: the answer if no rewrite is usable.
     """
 
     prompt: str
@@ -38,7 +38,7 @@ class PromptRequest:
 class OptimizedPrompt:
     """A rewritten prompt. `improvements` names only what the rewrite verifiably added.
 
-    The last three are there only where they were asked for.
+    `candidates`, `negative_prompt` and `details` are None unless the request wants them.
     """
 
     original_prompt: str
@@ -52,11 +52,12 @@ class OptimizedPrompt:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A model that draws or films, as far as its prompt is concerned.
+    """A target image or video model: what its prompts may be.
 
-    `languages` are those it understands, the one to write in first; `max_length` is in characters,
-    by language. `max_negative` is None for one that takes no negative prompt. `note` says what the
-    caller should know of it, such as that it rewrites prompts itself.
+    `languages` are those it understands, the preferred first; `max_length` is in characters, by
+    language. `is_tags` means comma-separated tags instead of sentences. `max_negative` is in
+    characters, None for a model without negative prompts. `note` is returned to callers in
+    `details`, such as that the model rewrites prompts itself.
     """
 
     name: str
@@ -65,3 +66,21 @@ class Target:
     is_tags: bool = False
     max_negative: int | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteRequirements:
+    """What a rewrite must satisfy besides keeping the constraints of its prompt.
+
+    `type` is `image` or `video`; `language` is that of the rewrite, `en` or `zh`. Lengths are in
+    characters. `is_tags` means comma-separated tags instead of sentences.
+    """
+
+    type: str
+    language: str
+    max_length: int | None = None
+    min_length: int | None = None
+    enhance_details: bool = True
+    style: str | None = None
+    preserve: tuple[str, ...] = ()
+    is_tags: bool = False

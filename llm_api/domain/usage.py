@@ -1,4 +1,4 @@
-"""The nouns of accounting: the record of a call, and the reports about many."""
+"""Accounting: the record of a call, and reports about many."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,20 +9,33 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class UsageRecord:
-    """One call that was about to reach an upstream. It holds no prompt, answer or key.
+    """One call that made at least one attempt at an upstream; holds no prompt, completion or key.
 
-    `status` is `ok`, `upstream_error`, `timeout`, `client_closed`, `aborted_shutdown` (the service
-    ended before the answer), `error` (a fault of our own) or `killed` (the worker died during the
-    call; its outcome is unknown). `model` and `upstream` are those of the last attempt; `tries`
-    lists them all, each with upstream, model, reason (None where it went well) and milliseconds.
-    `http_status` is what the caller got, `own_ms` the time that neither the queue nor the upstream
-    took. `cost_micro` is in millionths of `currency`, None where no price is known.
+    Attributes:
+        created_at: start of the call, UTC.
+        requested_model: model named by the caller; None where the caller named none.
+        model, upstream: those of the last attempt.
+        status: `ok`, `upstream_error`, `timeout`, `client_closed`, `aborted_shutdown` (the service
+            stopped before the response was complete), `error` (internal error) or `killed` (the
+            worker died during the call; its outcome is unknown).
+        reason: stable word for the error; None for `ok`.
+        usage_source: where token counts come from: `upstream`, `estimated` or `missing`.
+        upstream_ms, first_token_ms, total_ms: milliseconds spent waiting for upstreams, until the
+            first token, and in all.
+        overhead_ms: milliseconds spent neither in the queue nor waiting for upstreams.
+        attempts_detail: one mapping an attempt: `upstream`, `model`, `reason` (None for success)
+            and `ms`.
+        key_id: API key of the caller; None for anonymous calls.
+        http_status: status sent to the caller.
+        cost_micro: millionths of `currency` (ISO 4217); None where a price is unknown.
+        tags: labels, as written by `joined_tags`.
+        lineage_id: shared by calls that belong together.
     """
 
     request_id: str
     created_at: datetime
     route: str
-    model_asked: str | None
+    requested_model: str | None
     model: str
     upstream: str
     status: str = "killed"
@@ -33,14 +46,14 @@ class UsageRecord:
     usage_source: str = "missing"
     upstream_ms: int | None = None
     total_ms: int | None = None
-    tries: Sequence[Mapping[str, Any]] = field(default_factory=list)
+    attempts_detail: Sequence[Mapping[str, Any]] = field(default_factory=list)
     key_id: str | None = None
     http_status: int | None = None
     cached_tokens: int | None = None
     reasoning_tokens: int | None = None
     images: int | None = None
     first_token_ms: int | None = None
-    own_ms: int | None = None
+    overhead_ms: int | None = None
     cost_micro: int | None = None
     currency: str | None = None
     tags: str = ""
@@ -48,17 +61,19 @@ class UsageRecord:
 
 
 def joined_tags(tags: Iterable[str]) -> str:
-    """Write tags as one text, in which each can be found between two commas; `` for none."""
+    """Join tags to one text, in which each is between two commas; no tags are an empty text."""
     names = sorted(set(tags))
     return f",{','.join(names)}," if names else ""
 
 
 @dataclass(frozen=True, slots=True)
 class UsageQuery:
-    """What a usage report is asked for: whole hours from `since` up to and without `until`, UTC.
+    """A usage report to build.
 
-    `group_by` names dimensions out of `USAGE_DIMENSIONS`, `hour` or `day`; `filters` are values of
-    dimensions.
+    Attributes:
+        since, until: whole hours, timezone-aware; `until` is excluded.
+        group_by: names of `USAGE_DIMENSIONS`, and `hour` or `day`.
+        filters: required values of dimensions, by name.
     """
 
     since: datetime
@@ -73,9 +88,17 @@ USAGE_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status")
 
 @dataclass(slots=True)
 class UsageSums:
-    """What a group of calls comes to. Measured and estimated tokens are never one number.
+    """Sums of a group of calls; measured and estimated tokens are never added up.
 
-    `cost_micro` has a sum for each currency; `unpriced` calls have no known cost.
+    Attributes:
+        group: the value of each dimension of the report.
+        errors: calls whose status is not `ok`.
+        measured_calls, estimated_calls, uncounted_calls: calls by where their token counts come
+            from; those of the last are unknown.
+        measured, estimated: tokens by the names in `TOKENS`.
+        cost_micro: millionths by currency.
+        unpriced: calls of unknown cost.
+        total_ms: milliseconds of all calls together.
     """
 
     group: Mapping[str, str]

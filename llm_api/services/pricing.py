@@ -10,16 +10,20 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from llm_api.domain.calls import TokenUsage
+from llm_api.domain.money import MICRO
 
-_MICRO = 1_000_000
-_MOST = 2**62  # more than this cannot be true, nor be kept and summed up
+_MAX_COST = 2**62  # millionths; more is an error of the price list, and sums would overflow BIGINT
 
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """Prices from a day on: for a million tokens, and for an image. None is not known.
+    """Prices of a model from the day `valid_from` on (UTC); None is unknown.
 
-    `cached_input` and `reasoning` are those of `input` and `output` where they are None.
+    Attributes:
+        currency: ISO 4217 code.
+        input, output, cached_input, reasoning: units of the currency for a million tokens.
+            `cached_input` falls back to `input`, `reasoning` to `output`.
+        image: units of the currency for an image.
     """
 
     valid_from: date
@@ -31,14 +35,18 @@ class Price:
     image: Decimal | None = None
 
     def of(self, usage: TokenUsage) -> int | None:
-        """Return what the usage costs, in millionths; None where a price it needs is unknown."""
+        """Return the cost in millionths of the currency; None where a price it needs is unknown.
+
+        `cached_tokens` are part of `prompt_tokens`, `reasoning_tokens` of `completion_tokens`:
+        https://platform.openai.com/docs/api-reference/chat/object.
+        """
         cached, thought = usage.cached_tokens or 0, usage.reasoning_tokens or 0
         parts = (
             ((usage.prompt_tokens or 0) - cached, self.input),
             (cached, self.input if self.cached_input is None else self.cached_input),
             ((usage.completion_tokens or 0) - thought, self.output),
             (thought, self.output if self.reasoning is None else self.reasoning),
-            ((usage.images or 0) * _MICRO, self.image),
+            ((usage.images or 0) * MICRO, self.image),
         )
         total = Decimal(0)
         for count, price in parts:
@@ -46,21 +54,27 @@ class Price:
                 return None
             total += max(count, 0) * (price or 0)
         cost = int(total.to_integral_value(ROUND_HALF_UP))
-        return cost if cost <= _MOST else None
+        return cost if cost <= _MAX_COST else None
 
 
 class PriceList:
-    """Knows the prices of models."""
+    """The prices of models, by day."""
 
     def __init__(self, prices: Mapping[str, Sequence[Price]]) -> None:
-        """Take each model's prices."""
+        """List the prices of each model by its name, in any order."""
         self._prices = {
             model: sorted(known, key=lambda price: price.valid_from, reverse=True)
             for model, known in prices.items()
         }
 
     def cost(self, model: str, usage: TokenUsage, day: date) -> tuple[int, str] | None:
-        """Return cost in millionths and currency; None where no price or no count is known."""
+        """Return the cost in millionths, and the currency; None where price or usage is unknown.
+
+        Args:
+            model: name of the model that answered.
+            usage: what the upstream counted, or an estimate.
+            day: the day of the call, UTC.
+        """
         if usage.prompt_tokens is None and usage.images is None:
             return None
         price = next((p for p in self._prices.get(model, ()) if p.valid_from <= day), None)

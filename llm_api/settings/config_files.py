@@ -1,7 +1,6 @@
-"""Reads the data in `config/`: the catalogue of models, vendor profiles and prompt targets.
+"""Reads the data in `config/`: the model catalogue, vendor profiles and prompt targets.
 
-What is wrong in a file is told like a wrong setting: which file, where in it, and what would be
-right.
+Errors in a file are reported like wrong settings: the file, the place in it, and what is expected.
 """
 
 import re
@@ -65,10 +64,10 @@ class _PriceSchema(ma.Schema):
 
 def _check_rate(text: str) -> None:
     try:
-        is_right = all(item.amount >= 1 for item in parse_limits(text))
+        is_valid = all(item.amount >= 1 for item in parse_limits(text))
     except ValueError:
-        is_right = False
-    if not is_right:
+        is_valid = False
+    if not is_valid:
         raise ma.ValidationError("Must be a limit such as 300/minute or 10/second;5000/day.")
 
 
@@ -166,7 +165,7 @@ class _TargetsSchema(ma.Schema):
 
 
 def read_models(root: Path) -> tuple[list[Model], PriceList]:
-    """Read the catalogue of an installation and what its models cost; raises SettingsError."""
+    """Read `config/models.toml` below `root`: models and prices; raises SettingsError."""
     table = _checked(_CatalogueSchema(), root, MODELS)
     prices = {
         name: [Price(**price) for price in traits.pop("prices")]
@@ -184,7 +183,7 @@ def read_models(root: Path) -> tuple[list[Model], PriceList]:
 
 
 def read_profiles(root: Path) -> dict[str, Profile]:
-    """Read the vendor profiles of an installation by their names; raises SettingsError."""
+    """Read `config/profiles/*.toml` below `root`, by file name; raises SettingsError."""
     paths = sorted((root / PROFILES).glob("*.toml"))
     profiles = {path.stem: _profile(root, PROFILES / path.name) for path in paths}
     if GENERIC not in profiles:
@@ -193,7 +192,7 @@ def read_profiles(root: Path) -> dict[str, Profile]:
 
 
 def read_targets(root: Path) -> dict[str, Target]:
-    """Read the models that draw and film by their names; raises SettingsError."""
+    """Read `config/targets.toml` below `root`: target models by name; raises SettingsError."""
     table = _checked(_TargetsSchema(), root, TARGETS)["targets"]
     if GENERIC_TARGET not in table:
         raise SettingsError([f"{TARGETS}: targets.{GENERIC_TARGET} is missing."])
@@ -237,7 +236,7 @@ def _checked(schema: ma.Schema, root: Path, path: Path) -> dict[str, Any]:
 
 
 def _lines(where: Path | str, messages: Mapping[Any, Any] | list[Any]) -> list[str]:
-    """Write marshmallow's nested messages as one line each."""
+    """Flatten marshmallow's nested messages to one line each."""
     if not isinstance(messages, Mapping):
         return [f"{where}: {message}" for message in messages]
     return [
@@ -250,5 +249,5 @@ def _lines(where: Path | str, messages: Mapping[Any, Any] | list[Any]) -> list[s
 
 
 def _inside(where: str, name: object) -> str:
-    # The second is marshmallow's word for what a table's own names stand for.
+    # marshmallow puts errors of a Dict's values below "value".
     return where if name in {"_schema", "value"} else f"{where}.{name}"

@@ -1,127 +1,126 @@
-"""Reads the settings that belong together: upstreams, time-outs, who may call and how often."""
+"""Reads settings by their definitions, and checks those that depend on each other."""
 
 import ipaddress
-import re
-from urllib.parse import urlsplit
+from collections.abc import Mapping
+from typing import Any
 
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
-from llm_api.settings.values import Values, listed
+from llm_api.settings.definitions import SETTINGS
+from llm_api.settings.setting_types import Setting
+from llm_api.settings.upstream_definitions import upstream_settings
 
 FAST, JUDGE, LOCAL = "fast", "judge", "local"
-_EXAMPLES = {
-    FAST: "https://dashscope.aliyuncs.com/compatible-mode/v1",
-    JUDGE: "https://ark.cn-beijing.volces.com/api/v3",
-}
-_EXAMPLE = "https://host/v1"
+OPEN_ACCESS = (
+    "BIND must be a loopback address, such as 127.0.0.1:8000, while no key is required: set"
+    " REQUIRE_API_KEY=true, or ALLOW_OPEN_ACCESS=true to let everybody in who reaches it."
+)
 
 
-class Reader(Values):
-    """Reads the settings of upstreams, and of who may call."""
+class SettingsReader:
+    """Reads settings from texts; `problems` collects a sentence for each wrong one."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        """Read from `texts`: the settings that are given, by name; none is empty."""
+        self._texts = texts
+        self.problems: list[str] = []
+
+    def value(self, name: str) -> Any:
+        """Return the value of a setting of the definitions, or its default where it is wrong."""
+        return self._value(SETTINGS[name])
+
+    def _value(self, setting: Setting) -> Any:
+        text = self._texts.get(setting.name)
+        if text is not None:
+            try:
+                return setting.type.parse(text)
+            except ValueError:  # the text may be a secret
+                self.problems.append(f"{setting.name} must be {setting.type.expected}.")
+        return setting.type.parse(setting.default) if setting.default else setting.type.empty
 
     def upstreams(self) -> dict[str, UpstreamPlan]:
         """Read the upstreams: `fast`, `judge`, and those that EXTRA_UPSTREAMS names."""
-        none: tuple[str, ...] = ()
-        extra = self.checked("EXTRA_UPSTREAMS", none, _upstream_names, _RIGHT_NAMES)
-        names = [FAST, JUDGE, *extra]
-        plans = {name: self._upstream(name, is_wanted=name not in _EXAMPLES) for name in names}
+        extra = self.value("EXTRA_UPSTREAMS")
+        plans = {name: self._upstream(name) for name in (FAST, JUDGE)}
+        plans |= {name: self._upstream(name, is_required=True) for name in extra}
         return {name: plan for name, plan in plans.items() if plan is not None}
 
-    def _upstream(self, name: str, *, is_wanted: bool) -> UpstreamPlan | None:
-        """Read `NAME_LLM_API_URL`, `_API_KEY`, `_MODEL`, `_PROFILE` and `_FALLBACK`.
-
-        There is none of them, or at least address and model.
-        """
-        prefix, example = f"{name.upper()}_LLM", _EXAMPLES.get(name, _EXAMPLE)
-        parts = ("API_URL", "API_KEY", "MODEL", "PROFILE", "FALLBACK")
-        url, key, model, profile, fallback = (self._values.get(f"{prefix}_{n}") for n in parts)
-        if url is None:
-            if is_wanted or key or model:
-                why = (
-                    f"EXTRA_UPSTREAMS names {name}"
-                    if is_wanted
-                    else f"{prefix}_API_KEY or" + (f" {prefix}_MODEL is set")
-                )
+    def _upstream(self, name: str, *, is_required: bool = False) -> UpstreamPlan | None:
+        """Read the settings of an upstream: none of them, or at least address and model."""
+        url, key, model, profile, fallback = upstream_settings(name.upper())
+        if url.name not in self._texts:
+            given = [other.name for other in (key, model) if other.name in self._texts]
+            if is_required or given:
+                why = f"EXTRA_UPSTREAMS names {name}" if is_required else f"{given[0]} is set"
                 self.problems.append(
-                    f"{prefix}_API_URL is missing, and {why}; it must be the address of an"
-                    f" OpenAI-compatible API, such as {example}."
+                    f"{url.name} is missing, and {why}; it must be {url.type.expected}."
                 )
             return None
-        no_urls: list[str] = []
-        urls = self.checked(
-            f"{prefix}_API_URL",
-            no_urls,
-            _http_urls,
-            f"an http:// or https:// address, such as {example}; several are separated by commas",
-        )
-        if model is None:
+        urls, keys = self._value(url), self._value(key)
+        if model.name not in self._texts:
             self.problems.append(
-                f"{prefix}_MODEL is missing; it must name the model to use at {prefix}_API_URL."
+                f"{model.name} is missing; it must name the model to use at {url.name}."
             )
-        endpoints = self._endpoints(prefix, urls, listed(key or "") or [""], model or "")
-        return UpstreamPlan(endpoints, tuple(listed(fallback or "")), profile)
-
-    def _endpoints(
-        self, prefix: str, urls: list[str], keys: list[str], model: str
-    ) -> tuple[Endpoint, ...]:
-        """Pair addresses and keys: each address with its key, or the one with all of the others."""
-        if not all(key.isascii() and key.isprintable() and " " not in key for key in keys):
-            self.problems.append(f"{prefix}_API_KEY must be printable ASCII without spaces.")
-        count = max(len(urls), len(keys))
         if len(urls) > 1 and len(keys) > 1 and len(urls) != len(keys):
-            self.problems.append(
-                f"{prefix}_API_KEY must be one key for all addresses, or one for each."
-            )
-            count = 1
-        urls = urls * count if len(urls) == 1 else urls or [""] * count
-        keys = keys * count if len(keys) == 1 else keys
-        return tuple(
-            Endpoint(url=url, model=model, key=key) for url, key in zip(urls, keys, strict=False)
-        )
+            self.problems.append(f"{key.name} must be one key for all addresses, or one for each.")
+        endpoints = _paired(urls or [""], keys or [""], self._value(model) or "")
+        return UpstreamPlan(endpoints, self._value(fallback), self._value(profile))
 
     def local_model(self) -> Endpoint | None:
-        """Read where a bundled model that was started by hand listens."""
-        url = self.checked("LOCAL_MODEL_URL", "", _http_url, "an http:// address ending in /v1")
-        key = self._values.get("LOCAL_MODEL_KEY", "")
-        return Endpoint(url=url, model="smollm2-135m-instruct", key=key) if url else None
+        """Read where a bundled model listens that was started by hand."""
+        url, key = self.value("LOCAL_MODEL_URL"), self.value("LOCAL_MODEL_KEY")
+        return Endpoint(url=url, model="smollm2-135m-instruct", key=key or "") if url else None
 
     def timeouts(self) -> Timeouts:
-        """Read how long upstreams may take."""
+        """Read the time-outs of upstreams, in seconds."""
         return Timeouts(
-            connect=self.seconds("UPSTREAM_CONNECT_TIMEOUT", 3),
-            first_byte=self.seconds("UPSTREAM_FIRST_BYTE_TIMEOUT", 60),
-            idle=self.seconds("UPSTREAM_IDLE_TIMEOUT", 60),
-            total=self.seconds("UPSTREAM_TOTAL_TIMEOUT", 300),
-            stream=self.seconds("UPSTREAM_STREAM_TIMEOUT", 600),
+            connect=self.value("UPSTREAM_CONNECT_TIMEOUT"),
+            first_byte=self.value("UPSTREAM_FIRST_BYTE_TIMEOUT"),
+            idle=self.value("UPSTREAM_IDLE_TIMEOUT"),
+            total=self.value("UPSTREAM_TOTAL_TIMEOUT"),
+            stream=self.value("UPSTREAM_STREAM_TIMEOUT"),
         )
 
     def limits(self) -> Limits:
-        """Read what a caller may take who has no limits of his own."""
+        """Read the limits of callers who have none of their own; 0 is no limit."""
         return Limits(
-            requests=self.rate_limit("RATE_LIMIT", "300/minute"),
-            tokens_per_minute=self.whole("TOKENS_PER_MINUTE", 0, at_least=0, at_most=_MANY) or None,
-            concurrent_requests=self.whole("CONCURRENT_REQUESTS", 0, at_least=0, at_most=_MANY)
-            or None,
-            concurrent_streams=self.whole("CONCURRENT_STREAMS", 0, at_least=0, at_most=_MANY)
-            or None,
+            requests=self.value("RATE_LIMIT"),
+            tokens_per_minute=self.value("TOKENS_PER_MINUTE") or None,
+            concurrent_requests=self.value("CONCURRENT_REQUESTS") or None,
+            concurrent_streams=self.value("CONCURRENT_STREAMS") or None,
         )
 
-    def access(self, bind: str) -> AccessPlan:
-        """Read who may call; `bind` is where the service listens."""
+    def access(self) -> AccessPlan:
+        """Read who may call; without keys only loopback addresses, unless that is allowed."""
         plan = AccessPlan(
-            requires_key=self.boolean("REQUIRE_API_KEY", default=False),
-            static_keys=self.checked("API_KEYS", (), _static_keys, _RIGHT_KEYS),
-            admin_key=self.checked("ADMIN_API_KEY", None, _secret, _RIGHT_KEY),
-            allows_open_access=self.boolean("ALLOW_OPEN_ACCESS", default=False),
-            trusted_proxies=self.whole("TRUSTED_PROXIES", 0, at_least=0, at_most=10),
-            cors_origins=self.checked("CORS_ORIGINS", (), _origins, _RIGHT_ORIGINS),
+            requires_key=self.value("REQUIRE_API_KEY"),
+            static_keys=self.value("API_KEYS"),
+            admin_key=self.value("ADMIN_API_KEY"),
+            allows_open_access=self.value("ALLOW_OPEN_ACCESS"),
+            trusted_proxies=self.value("TRUSTED_PROXIES"),
+            cors_origins=self.value("CORS_ORIGINS"),
         )
         secrets = [secret for secret in plan.secrets if secret]
         if len(set(secrets)) < len(secrets):
             self.problems.append("API_KEYS and ADMIN_API_KEY must be different keys.")
-        if not (plan.requires_key or plan.allows_open_access or is_loopback(bind)):
-            self.problems.append(OPEN_ACCESS)
         return plan
+
+    def bind(self, access: AccessPlan) -> str:
+        """Read the address to listen on, which access may restrict to loopback."""
+        bind: str = self.value("BIND")
+        if not (access.requires_key or access.allows_open_access or is_loopback(bind)):
+            self.problems.append(OPEN_ACCESS)
+        return bind
+
+
+def _paired(urls: list[str], keys: list[str], model: str) -> tuple[Endpoint, ...]:
+    """Pair addresses and keys: each address with its key, or the only one with all others."""
+    count = max(len(urls), len(keys))
+    urls = urls * count if len(urls) == 1 else urls
+    keys = keys * count if len(keys) == 1 else keys
+    return tuple(
+        Endpoint(url=url, model=model, key=key) for url, key in zip(urls, keys, strict=False)
+    )
 
 
 def is_loopback(bind: str) -> bool:
@@ -133,77 +132,3 @@ def is_loopback(bind: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-OPEN_ACCESS = (
-    "BIND must be a loopback address, such as 127.0.0.1:8000, while no key is required: set"
-    " REQUIRE_API_KEY=true, or ALLOW_OPEN_ACCESS=true to let everybody in who reaches it."
-)
-_MANY = 1_000_000_000
-_RIGHT_KEY = (
-    "a secret of 20 to 256 letters, digits and signs without spaces, commas and =, and not a"
-    " placeholder; `openssl rand -hex 32` makes one"
-)
-_RIGHT_KEYS = (
-    f"name=key pairs separated by commas, each with a name that is not admin, each key {_RIGHT_KEY}"
-)
-_RIGHT_ORIGINS = "origins such as https://app.example, separated by commas; * is not taken"
-# What people forget to replace; a secret that everybody knows is none.
-_PLACEHOLDER = re.compile(
-    r"change.?me|place.?holder|example|your[-_]|insert|replace|default|password|secret|xxxx|\.\.\.",
-    re.IGNORECASE,
-)
-
-
-def _secret(text: str) -> str:
-    is_good = re.fullmatch(r"[!-~]{20,256}", text) and not {"=", ","} & set(text)
-    if not is_good or len(set(text)) < 8 or _PLACEHOLDER.search(text):
-        raise ValueError
-    return text
-
-
-def _static_keys(text: str) -> tuple[tuple[str, str], ...]:
-    """Read pairs of names and secrets."""
-    pairs = [part.partition("=") for part in listed(text)]
-    names = [name for name, _, _ in pairs]
-    is_good = all(re.fullmatch(r"[A-Za-z0-9_.-]{1,48}", name) for name in names)
-    # In usage rows ADMIN_API_KEY goes by the name of admin.
-    if not pairs or not is_good or len({*names, "admin"}) <= len(names):
-        raise ValueError
-    return tuple((name, _secret(secret)) for name, _, secret in pairs)
-
-
-def _origins(text: str) -> tuple[str, ...]:
-    origins = listed(text)
-    if not all(re.fullmatch(r"https?://[a-z0-9.-]+(:\d{1,5})?", origin) for origin in origins):
-        raise ValueError
-    return tuple(origins)
-
-
-_RIGHT_NAMES = "names of upstreams, such as backup, separated by commas: lower-case words"
-
-
-def _upstream_names(text: str) -> tuple[str, ...]:
-    """Read the names of upstreams; each is the beginning of its settings' names."""
-    names = tuple(listed(text))
-    is_good = all(re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) for name in names)
-    if not is_good or {FAST, JUDGE, LOCAL} & set(names) or len(set(names)) < len(names):
-        raise ValueError
-    return names
-
-
-def _http_urls(text: str) -> list[str]:
-    urls = [_http_url(part) for part in listed(text)]
-    if not urls:
-        raise ValueError
-    return urls
-
-
-def _http_url(text: str) -> str:
-    """Return the base address without a trailing slash; credentials in it are refused."""
-    parts = urlsplit(text)
-    good = parts.scheme in {"http", "https"} and parts.hostname and "@" not in parts.netloc
-    good = good and not re.search(r"\s|;|://.*://", text)  # several at once, in another way
-    if not good or parts.query or parts.fragment or parts.port == 0 or not text.isprintable():
-        raise ValueError
-    return text.rstrip("/")

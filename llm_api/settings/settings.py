@@ -1,7 +1,7 @@
 """The settings of the service: the only reader of the environment.
 
 They come from the environment, then `.env`, then `backend/.env`; the first that has a value wins,
-and an empty value counts as none. `config/example.env` lists them all.
+and an empty value counts as none. `definitions` describes them all.
 """
 
 import os
@@ -15,14 +15,10 @@ from dotenv import dotenv_values
 
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
-from llm_api.settings.reader import FAST, Reader
+from llm_api.settings.definitions import SETTINGS
+from llm_api.settings.reader import FAST, SettingsReader
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
-
-_POSTGRESQL = ("postgresql", "postgresql+psycopg")
-_MYSQL = ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")
-_DATABASES = ("sqlite", *_POSTGRESQL, *_MYSQL)
-_RATE_LIMIT_STORES = ("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys")
 
 
 class SettingsError(click.ClickException):
@@ -32,7 +28,7 @@ class SettingsError(click.ClickException):
     """
 
     def __init__(self, problems: list[str]) -> None:
-        """Take one sentence for each wrong setting."""
+        """Report one sentence for each wrong setting."""
         super().__init__("\n".join(["The settings are wrong:", *(f"  {p}" for p in problems)]))
         self.problems = problems
 
@@ -70,13 +66,13 @@ class Settings:
 
     @property
     def max_calls_waiting(self) -> int:
-        """How many calls more may wait for a moment until one of those in progress has ended."""
+        """Calls that may wait for one of those in progress to end."""
         return max(1, self.max_calls_in_progress // 10)
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Values that must never be shown."""
-        endpoints = [one for plan in self.upstreams.values() for one in plan.endpoints]
+        """Values that must never be logged or sent."""
+        endpoints = [endpoint for plan in self.upstreams.values() for endpoint in plan.endpoints]
         if self.local_model is not None:
             endpoints.append(self.local_model)
         passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
@@ -87,38 +83,37 @@ class Settings:
     def from_env(
         cls, environ: Mapping[str, str] | None = None, *, root: Path = PROJECT_ROOT
     ) -> "Settings":
-        """Read the settings; `root` is where `.env` is looked for and `instance/` lies.
+        """Read and check the settings; raises SettingsError, which names every wrong one.
 
-        Raises SettingsError, which names every wrong setting at once.
+        Args:
+            environ: variables that take precedence over `.env` files; None: those of the process.
+            root: folder of the installation, with `.env`, `config/` and `instance/`.
         """
         values = _merged(os.environ if environ is None else environ, root)
-        read = Reader(values)
-        bind = read.bind("BIND", "127.0.0.1:8000")
+        read = SettingsReader(values)
+        access = read.access()
         settings = cls(
             upstreams=read.upstreams(),
             local_model=read.local_model(),
-            enable_prompt_optimization=read.boolean("ENABLE_PROMPT_OPTIMIZATION", default=True),
-            database_url=read.url(
-                "DATABASE_URL", f"sqlite:///{root / 'instance' / 'llm_api.db'}", _DATABASES
-            ),
-            ratelimit_storage_uri=read.url(
-                "RATELIMIT_STORAGE_URI", "memory://", _RATE_LIMIT_STORES
-            ),
+            enable_prompt_optimization=read.value("ENABLE_PROMPT_OPTIMIZATION"),
+            database_url=read.value("DATABASE_URL")
+            or f"sqlite:///{root / 'instance' / 'llm_api.db'}",
+            ratelimit_storage_uri=read.value("RATELIMIT_STORAGE_URI"),
             limits=read.limits(),
-            access=read.access(bind),
-            max_calls_in_progress=read.whole("MAX_CALLS_IN_PROGRESS", 1_000, at_most=1_000_000),
-            usage_retention_days=read.whole("USAGE_RETENTION_DAYS", 0, at_least=0, at_most=36_500),
-            refuse_unrecorded_calls=read.boolean("REFUSE_UNRECORDED_CALLS", default=False),
-            usage_store=read.import_name("USAGE_STORE"),
+            access=access,
+            max_calls_in_progress=read.value("MAX_CALLS_IN_PROGRESS"),
+            usage_retention_days=read.value("USAGE_RETENTION_DAYS"),
+            refuse_unrecorded_calls=read.value("REFUSE_UNRECORDED_CALLS"),
+            usage_store=read.value("USAGE_STORE"),
             timeouts=read.timeouts(),
-            upstream_concurrency=read.whole("UPSTREAM_CONCURRENCY", 1024, at_most=65_536),
-            circuit_breaker=read.boolean("CIRCUIT_BREAKER", default=True),
-            client_write_timeout=read.seconds("CLIENT_WRITE_TIMEOUT", 30),
-            refuse_unknown_parameters=read.boolean("REFUSE_UNKNOWN_PARAMETERS", default=False),
-            catalogue_only=read.boolean("CATALOGUE_ONLY", default=False),
-            bind=bind,
-            web_concurrency=read.whole("WEB_CONCURRENCY", 1, at_most=256),
-            shutdown_grace=read.whole("SHUTDOWN_GRACE", 30, at_most=3_600),
+            upstream_concurrency=read.value("UPSTREAM_CONCURRENCY"),
+            circuit_breaker=read.value("CIRCUIT_BREAKER"),
+            client_write_timeout=read.value("CLIENT_WRITE_TIMEOUT"),
+            refuse_unknown_parameters=read.value("REFUSE_UNKNOWN_PARAMETERS"),
+            catalogue_only=read.value("CATALOGUE_ONLY"),
+            bind=read.bind(access),
+            web_concurrency=read.value("WEB_CONCURRENCY"),
+            shutdown_grace=read.value("SHUTDOWN_GRACE"),
             root=root,
         )
         if read.problems:
@@ -145,11 +140,11 @@ def _file(root: Path, name: str) -> dict[str, str]:
 
 
 def _refuse_empty_secrets(sources: Sequence[Mapping[str, str]]) -> None:
-    """Refuse what is meant to close a door and does not: most often a variable that is missing."""
+    """Refuse empty values of settings that would restrict access, as they would leave it open."""
     empty = [
         name
-        for name in ("API_KEYS", "ADMIN_API_KEY")
-        if any(not source.get(name, name).strip() for source in sources)
+        for name, setting in SETTINGS.items()
+        if setting.refuses_empty and any(not source.get(name, name).strip() for source in sources)
     ]
     if empty:
         raise SettingsError(

@@ -1,19 +1,13 @@
-"""Stores: where things are kept, named by a URL.
+"""Stores: where usage rows, API keys and budgets are kept.
 
-* `UsageStore` below is what a place for usage rows must do. `sql` does it for every SQL database
-  that `engine` can connect to, MySQL and MariaDB by way of `mysql`: `rollups` sums calls up by hour
-  and day in the transaction that keeps them, and `reports` reads the sums; `sums` is what that has
-  in common with other stores. `pool` lends connections to the threads that run all this.
-* `KeyStore` is what a place for API keys must do; `keys` does it in SQL.
-* `upkeep` removes records that are older than is wanted.
-* `spool` is the way there: calls append to a file, and rows get from it into the store in batches,
-  so that no call waits for a database and none is lost when a worker or a database dies.
-* `BudgetStore` is what a place for the spending of keys must do; `budgets` does it in SQL.
-* `slots` counts what runs at the same time, and `shared_answers` keeps answers for the repeats that
-  reach another process, both in Redis, where `redis_link` leads.
-* `examine` and `examine_limiter` find out what `flask doctor` tells of database, disk and Redis.
-* `tables` is the schema; `migrations/` at the top level brings a database to it.
-  `mysql_migrations` lets them go on where they broke, on MySQL and MariaDB.
+The Protocols below are the contract of a store; `tests/storage/contract*.py` has it as tests.
+
+* `sql` implements all of them for SQLite, PostgreSQL, MySQL and MariaDB, named by a URL.
+* `sums` sums up calls and builds reports, for every usage store.
+* `factory` opens the stores of an installation, `retention` prunes the usage store.
+* `spool` is the durable queue between calls and the usage store: no call waits for a database, and
+  no row is lost when a worker or a database dies.
+* `redis` counts calls in progress and keeps responses for repeated requests, across processes.
 """
 
 from collections.abc import Sequence
@@ -25,72 +19,119 @@ from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 
 
 class StoreError(Exception):
-    """A store could not do what it was asked; the message holds no credentials."""
+    """A store operation failed.
+
+    The message is a sentence for the operator, without addresses, credentials or stored values.
+    """
 
 
 class RefusedError(StoreError):
-    """A store will never take these records: one of them has a value that it cannot keep."""
+    """A store cannot hold a value of these records, now or later."""
 
 
 class UsageStore(Protocol):
-    """A place that keeps usage rows."""
+    """Keeps usage rows, and sums of them that outlive the rows.
+
+    One thread of each worker calls it at a time, and several processes do at once.
+    """
 
     def add(self, records: Sequence[UsageRecord]) -> None:
-        """Keep the records, all or none; one whose `request_id` is kept already changes nothing.
+        """Store some hundred records or fewer, all or none; when it returns, they are durable.
 
-        Raises StoreError; where it is the records' own fault, RefusedError.
+        Records whose `request_id` is stored already are ignored.
+
+        Raises:
+            RefusedError: a record has a value that the store cannot hold.
+            StoreError: the store failed; the same records will be added again.
         """
 
     def report(self, query: UsageQuery) -> list[UsageSums]:
-        """Sum up the calls of a span of time, in groups; raises StoreError.
+        """Sum up the calls of a time span in groups, ordered by the values of `query.group_by`.
 
-        A call with several tags is in the group of each. The sums outlive the records.
+        Calls whose records were pruned are included. A call with several tags is in the group of
+        each of them.
+
+        Raises:
+            StoreError: the store failed.
         """
 
     def prune(self, before: datetime, at_most: int) -> int:
-        """Remove some of the records that began before a time, and return how many it were.
+        """Delete the oldest records, and return how many were deleted; sums stay.
 
-        It holds up no `add` for longer than that many records take. Raises StoreError.
+        Args:
+            before: records of calls that started earlier are deleted; timezone-aware.
+            at_most: number of records to delete. `add` must not wait longer than their deletion
+                takes.
+
+        Raises:
+            StoreError: the store failed.
         """
 
     def check(self) -> None:
-        """Raise StoreError, with a sentence for the operator, if rows cannot be kept now."""
+        """Return if `add` would succeed now.
+
+        Raises:
+            StoreError: it would fail, for example because the schema is not migrated.
+        """
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close all connections."""
 
 
 class BudgetStore(Protocol):
-    """A place that knows what keys have spent, exactly, whoever asks at the same time."""
+    """Keeps what keys have spent, exactly under concurrent calls of several processes.
+
+    Amounts are tokens, or millionths of a currency. A budget's period is a day (`2026-11-23`) or a
+    month (`2026-11`), UTC; its unit is `tokens` or a currency's ISO 4217 code.
+    """
 
     def reserve(
         self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
     ) -> Reservation | None:
-        """Reserve all that a call may take, or nothing; return what there was not enough left for.
+        """Reserve all amounts, or none; the usage record of `request_id` settles them.
 
-        It is settled when the call's usage record is kept. Raises StoreError.
+        Args:
+            key_id: id of the key.
+            request_id: id of the call, unique.
+            now: time of the reservation; a day later it counts as abandoned. Timezone-aware.
+            wanted: one reservation a budget.
+
+        Returns:
+            The reservation that exceeds its budget; None where all were made.
+
+        Raises:
+            StoreError: the store failed; nothing is reserved.
         """
 
     def release(self, request_ids: Sequence[str]) -> None:
-        """Give back what was reserved for calls that have no usage record; raises StoreError."""
+        """Cancel the reservations of calls that will have no usage record.
+
+        Raises:
+            StoreError: the store failed.
+        """
 
     def spent(self, key_id: str, period: str, unit: str) -> tuple[int, int]:
-        """Return what was spent in a period, and what is reserved on top; raises StoreError."""
+        """Return the amounts spent and reserved in a period.
+
+        Raises:
+            StoreError: the store failed.
+        """
 
 
 class KeyStore(Protocol):
-    """A place that keeps API keys, with digests of their secrets; all moments are in UTC.
+    """Keeps API keys and the SHA-256 digests of their secrets, in hexadecimal.
 
-    Every method raises StoreError where the place cannot be used.
+    All times are timezone-aware, in UTC. Every method raises StoreError when the store fails.
     """
 
     def add(self, key: ApiKey, digest: str) -> None:
-        """Keep a new key, and the digest of its secret."""
+        """Store a new key and the digest of its secret."""
 
     def find(self, digest: str, at: datetime) -> ApiKey | None:
-        """Return the key that a secret opens with at a moment; it expires with the secret.
+        """Return the key with this secret if both are valid at a time.
 
-        Why there is none takes no longer than another reason.
+        `expires_at` of the result is the earlier expiry, of the key or of the secret. Takes the
+        same time whatever the reason for rejection.
         """
 
     def get(self, key_id: str) -> ApiKey | None:
@@ -100,19 +141,20 @@ class KeyStore(Protocol):
         """Return all keys, the newest first."""
 
     def change(self, key: ApiKey) -> bool:
-        """Write a key's properties anew, but for when it was created and disabled.
+        """Overwrite a key's properties except `created_at` and `disabled_at`.
 
-        False where there is no such key; the same is true of the next two.
+        Returns:
+            Whether the key exists; the same holds for `disable` and `rotate`.
         """
 
     def disable(self, key_id: str, at: datetime) -> bool:
-        """Let a key open nothing any more; the moment of the first time stays."""
+        """Disable a key from a time on; a key that is disabled already keeps its time."""
 
     def rotate(self, key_id: str, digest: str, *, at: datetime, until: datetime) -> bool:
-        """Give a key another secret; those before end at `until`, if not before."""
+        """Add another secret, issued at `at`; former secrets expire at `until` or earlier."""
 
     def check(self) -> None:
-        """Raise StoreError, with a sentence for the operator, if keys cannot be kept now."""
+        """Return if keys can be stored now; raises StoreError otherwise."""
 
     def close(self) -> None:
-        """Give back connections."""
+        """Close all connections."""

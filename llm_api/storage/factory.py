@@ -12,10 +12,16 @@ from llm_api.storage.sql.usage import SqlUsageStore
 
 
 def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageStore:
-    """Open the SQL store, or the one that `foreign` names as `package.module:function`.
+    """Open the usage store of an installation.
 
-    That function is called with the folder where an installation keeps what it writes. Raises
-    StoreError.
+    Args:
+        database_url: SQL database; see DATABASE_URL in `llm_api.settings.definitions`.
+        foreign: `package.module:function` of another store, whose function is called with
+            `folder`; None: SQL.
+        folder: where the installation keeps files, `instance/`.
+
+    Raises:
+        StoreError: the URL or the name cannot be used. A database that is down is no error here.
     """
     if foreign is None:
         return SqlUsageStore(make_engine(database_url))
@@ -23,18 +29,15 @@ def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageSto
     try:
         make = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
-        raise StoreError(f"USAGE_STORE names {foreign}, which is not there to import.") from error
+        raise StoreError(f"USAGE_STORE names {foreign}, which cannot be imported.") from error
     return cast("UsageStore", make(folder))
 
 
 def budgets_of(store: UsageStore) -> BudgetStore | None:
-    """Return where spending is kept: beside the usage rows, with which it is settled.
-
-    None where another store than SQL keeps those.
-    """
+    """Return the budgets beside a usage store, which settles them; None where it is not SQL."""
     return SqlBudgets(store.engine) if isinstance(store, SqlUsageStore) else None
 
 
 def open_key_store(database_url: str) -> KeyStore:
-    """Open the store of keys, which is SQL wherever usage rows are; raises StoreError."""
+    """Open the key store, which is always SQL; raises StoreError for a URL of no use."""
     return SqlKeyStore(make_engine(database_url))

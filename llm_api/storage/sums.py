@@ -1,4 +1,4 @@
-"""Sums of calls, and reports out of sums: what every store has in common."""
+"""Sums of calls by time span and dimensions, and reports built from sums; for every store."""
 
 import hashlib
 from collections import Counter, defaultdict
@@ -29,7 +29,7 @@ SUMS = (
     "cost_micro",
     "total_ms",
 )
-# The names of a report's dimensions in a row of sums.
+# Columns of a row of sums, by the dimension of a report.
 COLUMNS = {
     "key": "key_id",
     "route": "route",
@@ -45,10 +45,15 @@ DAY = {"hour": 0, **HOUR}
 
 
 def summed(rows: Iterable[Mapping[str, Any]], start: Mapping[str, int]) -> list[dict[str, Any]]:
-    """Sum rows up by span and dimensions, in an order in which no two writers block each other.
+    """Sum up calls by time span and dimensions.
 
-    A row is a call with all fields of a UsageRecord, its time in UTC without a zone; `start` says
-    which parts of that time are left out, such as `HOUR`.
+    Args:
+        rows: calls with the fields of a UsageRecord; `created_at` is naive, in UTC.
+        start: HOUR or DAY: the fields of `created_at` to replace, for the start of the span.
+
+    Returns:
+        Rows with `starts_at`, `dimensions` (a digest of DIMENSIONS), DIMENSIONS and SUMS, in an
+        order in which concurrent writers do not deadlock.
     """
     sums: dict[tuple[datetime, tuple[str, ...]], Counter[str]] = defaultdict(Counter)
     for row in rows:
@@ -69,47 +74,49 @@ def summed(rows: Iterable[Mapping[str, Any]], start: Mapping[str, int]) -> list[
 
 
 def _digest(values: Iterable[str]) -> str:
-    """Stand for the dimensions in the key: together they are too long for an index of MySQL."""
+    """Digest dimensions for the primary key; as texts they are too long for an index of MySQL."""
     return hashlib.blake2b("\0".join(values).encode(), digest_size=16).hexdigest()
 
 
 class SumsReader:
-    """Puts rows of sums together to the groups of a report."""
+    """Adds rows of sums up to the groups of a report."""
 
     def __init__(self, query: UsageQuery) -> None:
-        """Begin without any."""
+        """Build the report of `query`, from no rows yet."""
         self._query = query
         self._groups: dict[tuple[str, ...], UsageSums] = {}
 
-    def takes(self, row: Mapping[str, Any]) -> bool:
-        """Tell whether a row belongs to the report: for stores without a language for queries."""
-        since, until = (m.replace(tzinfo=None) for m in (self._query.since, self._query.until))
+    def matches(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row is in the time span and passes the filters; for stores without queries."""
+        since, until = (
+            time.replace(tzinfo=None) for time in (self._query.since, self._query.until)
+        )
         return since <= row["starts_at"] < until and all(
             f",{value}," in row["tags"] if name == "tag" else row[COLUMNS[name]] == value
             for name, value in self._query.filters.items()
         )
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Add a row that belongs to the report; a call with two tags is in the groups of both."""
+        """Add a row that matches; a call with two tags is in the groups of both."""
         for values in _groups_of(row, self._query):
             named = dict(zip(self._query.group_by, values, strict=True))
             _add(self._groups.setdefault(values, UsageSums(named)), row)
 
     def groups(self) -> list[UsageSums]:
-        """Return the groups, in the order of their dimensions."""
+        """Return the groups, ordered by the values of their dimensions."""
         return [self._groups[values] for values in sorted(self._groups)]
 
 
 def _groups_of(row: Mapping[str, Any], query: UsageQuery) -> Iterator[tuple[str, ...]]:
-    """Yield the groups that a row belongs to: one, or one for each of its tags."""
+    """Yield the groups of a row: one, or one for each of its tags."""
     tags = row["tags"].strip(",").split(",") if "tag" in query.group_by else [""]
     for tag in tags:
         yield tuple(
-            tag if name == "tag" else _shown(name, row[COLUMNS[name]]) for name in query.group_by
+            tag if name == "tag" else _text(name, row[COLUMNS[name]]) for name in query.group_by
         )
 
 
-def _shown(name: str, value: Any) -> str:
+def _text(name: str, value: Any) -> str:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:00:00Z" if name == "hour" else "%Y-%m-%d")
     return str(value)

@@ -68,10 +68,10 @@ class UpstreamCall(Deadline):
         """Whether another attempt may be made: there are attempts and time left."""
         return len(self._attempts) < MAX_ATTEMPTS and self.remaining > 0
 
-    @property
-    def timing(self) -> Timing:
-        """Where the time went so far."""
-        return Timing(self._queued, self._time_upstream(), self._first_token)
+    def progress(self) -> tuple[tuple[Attempt, ...], Timing, bool]:
+        """Return the attempts, where the time went, and whether the client's deadline passed."""
+        timing = Timing(self._queued, self._time_upstream(), self._first_token)
+        return tuple(self._attempts), timing, self.client_deadline_passed
 
     def _time_upstream(self) -> float:
         if self._attempt_began_at is None:

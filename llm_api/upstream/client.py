@@ -21,7 +21,7 @@ from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer, events_of
 from llm_api.upstream.answers.collect import collect_chunks
-from llm_api.upstream.answers.completion import parse_answer, spent_on_reasoning
+from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.answers.relay import RelayedStream, events_in, first_of, relay
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
@@ -30,7 +30,6 @@ from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, r
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
-from llm_api.upstream.resilience.concurrency import UpstreamConcurrency
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning
@@ -79,7 +78,6 @@ class UpstreamClient:
         self._must_end = watch.drain.is_expired
         self._profile = profile
         self._policy = policy or RetryPolicy()
-        self._limit = UpstreamConcurrency(behavior.max_concurrency, behavior.queue_timeout)
         pool_size = min(behavior.max_concurrency, _MAX_IDLE_CONNECTIONS)
         self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
         self._sender = RequestSender(self.name, self._endpoints)
@@ -94,7 +92,9 @@ class UpstreamClient:
             [
                 PooledEndpoint(name, transport(endpoint), self._policy.new_breaker())
                 for name, endpoint in zip(names, plan.endpoints, strict=True)
-            ]
+            ],
+            self._behavior.max_concurrency,
+            self._behavior.queue_timeout,
         )
 
     def new_call(
@@ -128,9 +128,9 @@ class UpstreamClient:
         A model that has spent all its tokens on reasoning is asked once more, without it.
         """
         prepared = self._prepare(model, request, model_was_named=model_was_named)
-        with _api_errors(call), self._limit.acquired(call):
+        with _api_errors(call), self._endpoints.slot(call):
             completion = self._run(call, partial(self._attempt, prepared, call))
-            if not prepared.wants_reasoning and spent_on_reasoning(completion):
+            if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
         if prepared.dropped:
             return replace(completion, dropped=prepared.dropped)
@@ -180,7 +180,7 @@ class UpstreamClient:
     ) -> Generator[list[bytes]]:
         """Yield the batches of a streamed answer; the first has a chunk."""
         with _api_errors(call), ExitStack() as stack:
-            stack.enter_context(self._limit.acquired(call))
+            stack.enter_context(self._endpoints.slot(call))
             response, permit = self._run(call, partial(self._sender.open, request, call, stack))
             batches = self._read_stream(response, answer)
             first = first_of(batches)
@@ -203,19 +203,24 @@ class UpstreamClient:
         """Put a request into the vendor's form."""
         operation = request.operation
         adapted, dropped = self._profile.adapted(request.parameters, operation)
+        wants_reasoning = asks_for_reasoning(request.parameters)
         body = {"model": model, **adapted}
         if operation is not Operation.EMBEDDINGS:
             limit = self._behavior.default_max_tokens
             if limit and not (body.get("max_tokens") or body.get("max_completion_tokens")):
                 body["max_tokens"] = limit
-            if is_streamed or self._behavior.is_always_streamed or self._sender.must_stream(model):
+            if (
+                is_streamed
+                or self._behavior.is_always_streamed
+                or model in self._sender.streamed_models
+            ):
                 body["stream"] = True
         return UpstreamRequest(
             operation,
             body,
             ErrorClassifier(self._profile.rules, operation, model_was_named),
             dropped,
-            asks_for_reasoning(request.parameters),
+            wants_reasoning,
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:
@@ -233,7 +238,7 @@ class UpstreamClient:
             return parse_answer(
                 read_body(response),
                 request.operation,
-                model=request.model,
+                model=request.body["model"],
                 classifier=request.classifier,
                 max_tokens=request.max_tokens,
             )

@@ -32,11 +32,6 @@ class UpstreamRequest:
     wants_reasoning: bool = False
 
     @property
-    def model(self) -> str:
-        """The model's name at the upstream."""
-        return str(self.body["model"])
-
-    @property
     def is_streamed(self) -> bool:
         """Whether the answer is to come as a stream."""
         return bool(self.body.get("stream"))
@@ -56,11 +51,7 @@ class RequestSender:
         self._name = name
         self._endpoints = endpoints
         self._sends_usage_option = True  # until the upstream refuses it
-        self._streamed_models: set[str] = set()  # those found to answer streamed calls only
-
-    def must_stream(self, model: str) -> bool:
-        """Whether a model is known to answer streamed calls only."""
-        return model in self._streamed_models
+        self.streamed_models: set[str] = set()  # those found to answer streamed calls only
 
     def open(
         self, request: UpstreamRequest, call: UpstreamCall, stack: ExitStack
@@ -94,7 +85,7 @@ class RequestSender:
             raise refusal.fault from refusal
         streamed = replace(request, body=request.body | {"stream": True})
         opened = self.open(streamed, call, stack)
-        self._streamed_models.add(request.model)
+        self.streamed_models.add(request.body["model"])
         return opened
 
     def _send(

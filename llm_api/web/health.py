@@ -1,13 +1,14 @@
-"""For operators and their probes: `/healthz` and `/readyz`. Neither is rate-limited."""
+"""Probes: `/healthz` (liveness) and `/readyz` (readiness), without key and rate limit."""
 
-from flask import Blueprint, Response
+from flask import Response
 
 from llm_api.errors import Unavailable
+from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
 from llm_api.web.response.errors import error_response
 
-blueprint = Blueprint("ops", __name__)
+blueprint = PublicBlueprint("ops", __name__, is_rate_limited=False)
 
 DEMO_NOTE = (
     "No upstream is configured: answers come from the bundled SmolLM2-135M, which is of demo"
@@ -18,13 +19,13 @@ DEMO_NOTE = (
 
 @blueprint.get("/healthz")
 def healthz() -> Response:
-    """Say that the process is alive; it asks nobody."""
+    """Answer that the process is alive; nothing else is checked."""
     return json_response({"status": "ok"})
 
 
 @blueprint.get("/readyz")
 def readyz() -> Response:
-    """Say whether database, limiter store and upstream answer: 200, or 503 in the envelope."""
+    """Check database, limiter store and upstream: 200 if all answer, else 503 as an error."""
     readiness = services().readiness.check()
     facts: dict[str, object] = {"checks": readiness.checks}
     if services().is_demo:

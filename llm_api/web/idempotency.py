@@ -22,7 +22,6 @@ from llm_api.web.request.context import (
     RequestState,
     caller,
     client_address,
-    request_state,
     services,
 )
 from llm_api.web.response.sse import DONE, PING, error_event
@@ -63,7 +62,8 @@ def record_body(raw: bytes) -> None:
     if "Idempotency-Key" in headers or "x-stainless-retry-count" in headers:
         digest = hashlib.sha256(request.path.encode())
         digest.update(b"\0" + raw)
-        request_state().fingerprint = digest.hexdigest()
+        state: RequestState = g.request_state
+        state.fingerprint = digest.hexdigest()
 
 
 def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
@@ -71,20 +71,17 @@ def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
 
     @wraps(view)
     def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
-        if request_state().fingerprint is None:
+        state: RequestState = g.request_state
+        if state.fingerprint is None:
             return view(*args, **kwargs)
-        return _answered_once(partial(view, *args, **kwargs))
+        return _answered_once(state, partial(view, *args, **kwargs))
 
     return answer
 
 
-def _answered_once(make: Callable[[], Response]) -> Response:
+def _answered_once(state: RequestState, make: Callable[[], Response]) -> Response:
     """Return the answer of `make`, or the one that it gave to the same request before."""
-    state, service, is_disconnected = (
-        request_state(),
-        services().idempotency,
-        caller().is_disconnected,
-    )
+    service, is_disconnected = services().idempotency, caller().is_disconnected
     recording, is_first = service.join(_key(state), is_disconnected)
     if is_first:
         return _recorded(service, recording, make)
@@ -128,7 +125,7 @@ def _recorded(
 ) -> Response:
     """Return the answer of `make`, and record it for repeats."""
     # While others wait for it, the answer is not given up when this client leaves.
-    state = request_state()
+    state: RequestState = g.request_state
     state.is_awaited = partial(service.is_awaited, recording)
     state.recording = recording
     try:
@@ -194,7 +191,7 @@ class _RecordedBody:
 def _replayed(recording: Recording, is_disconnected: Callable[[], bool]) -> Response:
     content_type, headers = recording.wait_for_head(is_disconnected)
     if content_type.startswith("text/event-stream"):
-        events = _followed_events(recording, is_disconnected, request_state().request_id)
+        events = _followed_events(recording, is_disconnected, g.request_state.request_id)
         response = Response(events, content_type=content_type)
     else:
         body = b"".join(recording.pieces(math.inf, is_disconnected))

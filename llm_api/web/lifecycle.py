@@ -1,6 +1,7 @@
 """What happens around every request: its state, its headers and its one log line."""
 
 import logging
+import math
 import time
 from functools import partial
 
@@ -10,8 +11,8 @@ from llm_api.domain.access import LimitState
 from llm_api.domain.calls import Timing
 from llm_api.observability.logging import new_request_id
 from llm_api.web.middleware.load_shedding import QUEUED
-from llm_api.web.request.context import RequestState, request_state
-from llm_api.web.request.rate_limits import limit_headers
+from llm_api.web.middleware.write_timeout import PIECE_BYTES, with_write_timeout
+from llm_api.web.request.context import RequestState
 
 logger = logging.getLogger(__name__)
 
@@ -29,11 +30,14 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    state, headers = request_state(), response.headers
+    if response.is_streamed or (response.content_length or 0) > PIECE_BYTES:
+        response = with_write_timeout(response)
+    state: RequestState = g.request_state
+    headers = response.headers
     # Modern OpenAI SDKs read the first, 0.28 the second.
     headers["x-request-id"] = headers["request-id"] = state.request_id
     for kind, limit in _closest_limits(state).items():
-        headers.update(limit_headers(kind, limit))
+        headers.update(_limit_headers(kind, limit))
     spent = time.perf_counter() - state.started_at
     headers["Server-Timing"] = _server_timing(state.report.timing, state.queued, spent)
     # A bare number: openai 0.28 fails on a unit.
@@ -60,6 +64,29 @@ def _closest_limits(state: RequestState) -> dict[str, LimitState]:
         if known is None or limit.is_exceeded or limit.remaining < known.remaining:
             closest[kind] = limit
     return closest
+
+
+def _limit_headers(kind: str, state: LimitState) -> dict[str, str]:
+    """Return the headers of a limit.
+
+    The names and form: https://platform.openai.com/docs/guides/rate-limits
+    """
+    return {
+        f"x-ratelimit-limit-{kind}": str(state.limit),
+        f"x-ratelimit-remaining-{kind}": str(state.remaining),
+        f"x-ratelimit-reset-{kind}": _duration(state.reset_in),
+    }
+
+
+def _duration(seconds: float) -> str:
+    """Write a time as OpenAI does: `12ms`, `1s`, `6m0s`, `1h0m0s`."""
+    if seconds < 1:
+        return f"{max(0, math.ceil(seconds * 1000))}ms"
+    minutes, rest = divmod(math.ceil(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours}h{minutes}m{rest}s"
+    return f"{minutes}m{rest}s" if minutes else f"{rest}s"
 
 
 def _server_timing(timing: Timing, queued: float, spent: float) -> str:

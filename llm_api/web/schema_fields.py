@@ -1,201 +1,196 @@
-"""Marshmallow fields that take no value for what it is not: `"12"` is no number, `1.5` no integer.
+"""Marshmallow's fields and validators with this API's messages; JSON's types are not converted.
 
-Every field says what would be right. Limits stand in `metadata`, where the API document shows them.
+Validators document themselves in the API document. A message is a `FieldProblem` where it has a
+reason of its own; what a validator refuses in plain text has the reason `out_of_range`.
 """
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Any, Self
+import re
+from collections.abc import Callable
+from itertools import islice
+from typing import Any, NamedTuple
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validate
 
 from llm_api.domain import safe_text
 from llm_api.errors import MAX_FIELD_ERRORS, FieldError, InvalidRequest
 
 MAX_INT = 2**31 - 1
-REQUIRED = "is required."
-NULL = "must not be null."
 UNKNOWN = "is not a known field."
 _MAX_NAME = 64
-_REASONS = {REQUIRED: "missing", NULL: "invalid_type", UNKNOWN: "unknown_field"}
-# As str.strip sees it.
-_SOME_TEXT = r"[^\s\x1c-\x1f\x85]"
-MESSAGES: dict[str, Any] = {"required": REQUIRED, "null": NULL}
 
 
-class FieldProblem(str):
-    """What would be right, and the stable word for what is wrong."""
+class FieldProblem(NamedTuple):
+    """A message of marshmallow: the end of a sentence such as `must be a string.`, and a reason."""
 
-    __slots__ = ("reason",)
+    message: str
     reason: str
 
-    def __new__(cls, message: str, reason: str) -> Self:
-        """Make the sentence's end, such as `must be a string.`."""
-        problem = super().__new__(cls, message)
-        problem.reason = reason
-        return problem
+
+MESSAGES: dict[str, Any] = {
+    "required": [FieldProblem("is required.", "missing")],
+    "null": [FieldProblem("must not be null.", "invalid_type")],
+}
 
 
-def wrong_type(right: str) -> ValidationError:
+# Marshmallow's type for them is narrower than its use.
+MESSAGES_OF_SCHEMAS: dict[str, Any] = {
+    "unknown": FieldProblem(UNKNOWN, "unknown_field"),
+    "type": FieldProblem("must be an object.", "invalid"),
+}
+
+
+def wrong_type(expected: str) -> ValidationError:
     """Make the error for a value of the wrong type."""
-    return ValidationError([FieldProblem(f"must be {right}.", "invalid_type")])
+    return ValidationError([FieldProblem(f"must be {expected}.", "invalid_type")])
 
 
-def out_of_range(right: str) -> ValidationError:
-    """Make the error for a value of the right type that is not allowed."""
-    return ValidationError([FieldProblem(f"must be {right}.", "out_of_range")])
+def messages_for(expected: str) -> dict[str, Any]:
+    """Return a field's messages: it is missing, null, or not the `expected` type."""
+    return MESSAGES | {"invalid": wrong_type(expected).messages}
 
 
-class StrictString(fields.String):
-    """Text with length limits; `is_printable` also refuses control characters and line breaks."""
+# --- fields ---
 
-    default_error_messages = MESSAGES
+
+class String(fields.String):
+    """A string."""
+
+    default_error_messages = messages_for("a string")
+
+
+class Object(fields.Dict):
+    """An object."""
+
+    default_error_messages = messages_for("an object")
+
+
+class Boolean(fields.Boolean):
+    """`true` or `false`; marshmallow's also takes 1 and 0."""
+
+    default_error_messages = messages_for("true or false")
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        raise self.make_error("invalid")
+
+
+class Integer(fields.Integer):
+    """A whole number; marshmallow's takes "12", or does not take 12.0."""
+
+    default_error_messages = messages_for("an integer")
+
+    def _validated(self, value: Any) -> int:
+        if (number := whole(value)) is None:
+            raise self.make_error("invalid")
+        return number
+
+
+class Float(fields.Float):
+    """A number; marshmallow's also takes "0.5"."""
+
+    default_error_messages = messages_for("a number")
+
+    def _validated(self, value: Any) -> float:
+        if type(value) in {int, float}:  # bool is a subclass of int
+            return float(value)
+        raise self.make_error("invalid")
+
+
+class ShortList(fields.List[Any]):
+    """A list whose length is checked before its items, and not only after them.
+
+    An error for each of a million items would cost seconds and answer with megabytes.
+    """
+
+    default_error_messages = messages_for("a list")
 
     def __init__(
-        self,
-        *,
-        at_least: int = 0,
-        at_most: int | None = None,
-        is_printable: bool = False,
-        choices: Sequence[str] = (),
-        **kwargs: Any,
+        self, item: fields.Field[Any], *, at_least: int = 0, at_most: int, **options: Any
     ) -> None:
-        """Take lengths in characters, or the `choices` that are allowed."""
-        limits = {
-            "minLength": at_least or None,
-            "maxLength": at_most,
-            "enum": list(choices) or None,
-            "pattern": _pattern(is_on_a_line=is_printable, is_blank=not at_least),
-        }
-        super().__init__(**_documented(limits, kwargs))
-        self._at_least, self._at_most = at_least, at_most
-        self._is_printable, self._choices = is_printable, choices
+        """Limit a list of `item` to `at_least` to `at_most` items."""
+        super().__init__(item, validate=list_length(at_least, at_most), post_load=tuple, **options)
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> str:  # noqa: ARG002  # marshmallow's signature
-        if not isinstance(value, str):
-            raise wrong_type("a string")
-        if self._choices and value not in self._choices:
-            raise out_of_range(f"one of {', '.join(self._choices)}")
-        if not self._at_least <= len(value) <= (self._at_most or math.inf):
-            raise out_of_range(self._right_length())
-        if self._is_printable and not safe_text.is_printable(value):
-            raise out_of_range("printable text without control characters or line breaks")
-        if self._at_least and not value.strip():
-            raise out_of_range("more than white space")
-        return value
-
-    def _right_length(self) -> str:
-        if self._at_most is None:
-            return f"at least {self._at_least} characters long"
-        return f"{self._at_least} to {self._at_most} characters long"
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> list[Any]:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        self._validate(value)
+        return super()._deserialize(value, attr, data, **options)
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number, or None; to JSON Schema and to JavaScript, 12.0 is one."""
+    """Return a whole number, or None; JSON Schema 2020-12, 6.1.1, counts 12.0 as an integer."""
     if type(value) is float and value.is_integer():
         return int(value)
     return value if type(value) is int else None  # bool is a subclass of int
 
 
-class StrictInteger(fields.Integer):
-    """A whole number between two limits."""
+# --- validators ---
 
-    default_error_messages = MESSAGES
-
-    def __init__(self, *, minimum: int, maximum: int = MAX_INT, **kwargs: Any) -> None:
-        """Take the limits, both allowed."""
-        super().__init__(**_documented({"minimum": minimum, "maximum": maximum}, kwargs))
-        self._minimum, self._maximum = minimum, maximum
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> int:  # noqa: ARG002  # marshmallow's signature
-        right = f"an integer from {self._minimum} to {self._maximum}"
-        number = whole(value)
-        if number is None:
-            raise wrong_type(right)
-        if not self._minimum <= number <= self._maximum:
-            raise out_of_range(right)
-        return number
+# As `str.strip` sees it.
+VISIBLE = validate.Regexp(r"\s*[^\s\x1c-\x1f\x85]", error="must be more than white space.")
 
 
-class StrictNumber(fields.Float):
-    """A number between two limits; `is_open` excludes the lower one."""
-
-    default_error_messages = MESSAGES
-
-    def __init__(
-        self, *, minimum: float, maximum: float, is_open: bool = False, **kwargs: Any
-    ) -> None:
-        """Take the limits."""
-        lower = "exclusiveMinimum" if is_open else "minimum"
-        super().__init__(**_documented({lower: minimum, "maximum": maximum}, kwargs))
-        self._minimum, self._maximum, self._is_open = minimum, maximum, is_open
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> float:  # noqa: ARG002  # marshmallow's signature
-        low = f"more than {self._minimum}" if self._is_open else f"from {self._minimum}"
-        right = f"a number {low} {'and at most' if self._is_open else 'to'} {self._maximum}"
-        if type(value) not in {int, float}:
-            raise wrong_type(right)
-        is_too_low = value <= self._minimum if self._is_open else value < self._minimum
-        if is_too_low or value > self._maximum:
-            raise out_of_range(right)
-        return float(value)
+def within(minimum: float, maximum: float = MAX_INT) -> validate.Range:
+    """Limit a number, both limits included."""
+    return validate.Range(minimum, maximum, error="must be from {min} to {max}.")
 
 
-class StrictBoolean(fields.Boolean):
-    """true or false, and nothing that looks like it."""
-
-    default_error_messages = MESSAGES
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> bool:  # noqa: ARG002  # marshmallow's signature
-        if not isinstance(value, bool):
-            raise wrong_type("true or false")
-        return value
+def length(minimum: int, maximum: int) -> validate.Length:
+    """Limit a text, in characters."""
+    if minimum:
+        error = "must be {min} to {max} characters long."
+        return validate.Length(minimum, maximum, error=error)
+    return validate.Length(max=maximum, error="must be at most {max} characters long.")
 
 
-def _documented(limits: dict[str, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
-    """Put the limits where apispec finds them."""
-    given = {name: limit for name, limit in limits.items() if limit is not None}
-    return kwargs | {"metadata": given | kwargs.get("metadata", {})}
+def list_length(minimum: int, maximum: int) -> validate.Length:
+    """Limit a list, in items."""
+    return validate.Length(minimum, maximum, error="must be a list of {min} to {max} items.")
 
 
-def _pattern(*, is_on_a_line: bool, is_blank: bool) -> str | None:
-    """Write what a text may be as a pattern of JSON Schema: no other characters, or some text."""
-    if is_on_a_line:
-        return safe_text.PRINTABLE if is_blank else safe_text.PRINTABLE_AND_VISIBLE
-    return None if is_blank else _SOME_TEXT
+def one_of(choices: tuple[str, ...]) -> validate.OneOf:
+    """Limit a text to `choices`."""
+    return validate.OneOf(choices, error="must be one of {choices}.")
 
 
-def checked_items(
-    items: Any, check: Callable[[Any], dict[str, FieldProblem]], *, at_most: int
-) -> list[Any]:
-    """Check a list in one pass and stop at the tenth wrong item.
+def printable(pattern: str = safe_text.PRINTABLE) -> validate.Regexp:
+    """Limit a text to printable characters, by a pattern of JSON Schema."""
+    # Python's `$` also matches in front of a final line feed; JSON Schema's does not.
+    return validate.Regexp(
+        re.compile(pattern.removesuffix("$") + r"\Z"),
+        error="must be printable text without control characters or line breaks.",
+    )
 
-    `check` returns what is wrong with an item, by key. The length is looked at first: an error for
-    each of 200,000 items would cost seconds and answer with megabytes.
+
+def line(minimum: int, maximum: int, **options: Any) -> String:
+    """Make a field for a line of text without control characters, `minimum` to `maximum` long."""
+    pattern = safe_text.PRINTABLE_AND_VISIBLE if minimum else safe_text.PRINTABLE
+    described = {"pattern": pattern, **options.pop("metadata", {})}
+    rules = [length(minimum, maximum), printable(pattern)]
+    return String(validate=rules, metadata=described, **options)
+
+
+# --- errors ---
+
+
+def item_errors(items: list[Any], problem_in: Callable[[Any], Any]) -> ValidationError:
+    """Make the error for the first wrong items of a list; `problem_in` returns one's, or None.
+
+    The tenth is the last: an error for each of 200,000 items would cost seconds.
     """
-    if not isinstance(items, list):
-        raise wrong_type("a list")
-    if not 1 <= len(items) <= at_most:
-        raise out_of_range(f"a list of 1 to {at_most} items")
-    wrong: dict[int, Any] = {}
-    for index, item in enumerate(items):
-        if problems := check(item):
-            wrong[index] = {key: [problem] for key, problem in problems.items()}
-            if len(wrong) == MAX_FIELD_ERRORS:
-                break
-    if wrong:
-        raise ValidationError(wrong)
-    return items
+    wrong = ((i, problem) for i, item in enumerate(items) if (problem := problem_in(item)))
+    return ValidationError(dict(islice(wrong, MAX_FIELD_ERRORS)))
 
 
 def invalid_request(messages: Any) -> InvalidRequest:
     """Turn marshmallow's nested messages into our error."""
-    found: list[tuple[str, str]] = []
+    found: list[tuple[str, FieldProblem]] = []
     _flatten(messages, "", found)
-    field, message = found[0]
-    reason = getattr(message, "reason", None) or _REASONS.get(message, "invalid")
-    sentence = f"{field}: {message}" if field else message
-    return InvalidRequest(sentence, reason=reason, fields=[FieldError(f, str(m)) for f, m in found])
+    field, problem = found[0]
+    sentence = f"{field}: {problem.message}" if field else problem.message
+    wrong = [FieldError(path, problem.message) for path, problem in found]
+    return InvalidRequest(sentence, reason=problem.reason, fields=wrong)
 
 
 def _step(key: object, *, is_first: bool) -> str:
@@ -208,11 +203,15 @@ def _step(key: object, *, is_first: bool) -> str:
     return name if is_first else f".{name}"
 
 
-def _flatten(messages: Any, path: str, found: list[tuple[str, str]]) -> None:
+def _flatten(messages: Any, path: str, found: list[tuple[str, FieldProblem]]) -> None:
     if isinstance(messages, dict):
         for key, inner in messages.items():
             if len(found) >= MAX_FIELD_ERRORS:
                 return
             _flatten(inner, path + _step(key, is_first=not path), found)
     else:
-        found.extend((path, message) for message in messages[:1])
+        found.extend((path, _problem(message)) for message in messages[:1])
+
+
+def _problem(message: str | FieldProblem) -> FieldProblem:
+    return message if isinstance(message, FieldProblem) else FieldProblem(message, "out_of_range")

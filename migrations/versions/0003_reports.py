@@ -5,7 +5,7 @@ from alembic import op
 from sqlalchemy.dialects import mysql
 
 from llm_api.storage.sql.mysql import table_options
-from llm_api.storage.sql.mysql_migrations import hold_writers_off
+from llm_api.storage.sql.mysql_migrations import lock_out_writers
 from llm_api.storage.sql.rollups import add_to_rollups
 
 revision = "0003"
@@ -73,15 +73,15 @@ def upgrade() -> None:
 
 
 def _sum_up() -> None:
-    """Fill the sums from the calls, in pieces that fit into memory.
+    """Fill the sums from the calls, in batches that fit into memory.
 
-    By the code of today: who changes the sums gives this migration a copy of its own.
+    By the current code: whoever changes the sums must give this migration a copy of its own.
     """
     connection = op.get_bind()
     usage = sa.Table("usage", sa.MetaData(), autoload_with=connection)
     if connection.dialect.name == "mysql":
-        # The tables are seen by all as soon as they are made, and a running service fills them.
-        hold_writers_off(connection, "usage", *_ROLLUPS)
+        # Tables are visible as soon as they are created, and a running service fills them.
+        lock_out_writers(connection, "usage", *_ROLLUPS)
         for name in _ROLLUPS:
             connection.execute(sa.delete(sa.table(name)))
     last = ""
@@ -100,7 +100,7 @@ def _sum_up() -> None:
 
 
 def downgrade() -> None:
-    """Take it back; the calls themselves stay."""
+    """Drop columns and tables; the calls themselves stay."""
     op.drop_table("usage_daily")
     op.drop_table("usage_hourly")
     for column in reversed(_new_columns()):

@@ -49,6 +49,6 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Take it back; nobody has a key any more."""
+    """Drop the tables, and with them all keys."""
     op.drop_table("api_key_secrets")
     op.drop_table("api_keys")

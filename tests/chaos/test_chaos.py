@@ -16,7 +16,7 @@ from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.upstream import ScriptedUpstream
 
 # The minute, the start before it and the calm after it belong to whichever test is the first.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.more, pytest.mark.timeout(300)]
 HOUR = {"minute": 0, "second": 0, "microsecond": 0}
 DAY = {"hour": 0, **HOUR}
 

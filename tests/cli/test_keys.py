@@ -8,11 +8,11 @@ import pytest
 from flask import Flask
 
 from llm_api.domain.key_format import is_intact
-from llm_api.settings.settings import PROJECT_ROOT, Settings
-from llm_api.storage.sql import migrate
+from llm_api.settings.settings import Settings
 from tests.conftest import AppOf, SettingsOf
 from tests.support.commands import Ran, run_command
 from tests.support.ports import closed_port
+from tests.support.schema import give_schema
 from tests.web.keyed import MODELS, bearer
 
 Keys = Callable[..., Ran]
@@ -22,7 +22,7 @@ Keys = Callable[..., Ran]
 def settings(settings_of: SettingsOf) -> Settings:
     """Make settings with a database that has the schema."""
     made = settings_of({})
-    migrate.upgrade(made.database_url, PROJECT_ROOT)
+    give_schema(made.database_url)
     return made
 
 

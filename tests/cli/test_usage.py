@@ -14,13 +14,13 @@ import pytest
 
 from llm_api.domain.usage import UsageRecord
 from llm_api.settings.settings import PROJECT_ROOT, Settings
-from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.conftest import SettingsOf
 from tests.storage.records import ended
 from tests.support.commands import Ran, run_command
 from tests.support.ports import closed_port
+from tests.support.schema import give_schema
 
 NOVEMBER = ("--since", "2026-11-01", "--until", "2026-12-01")
 
@@ -32,7 +32,7 @@ Run = Callable[..., Ran]
 def settings(settings_of: SettingsOf) -> Settings:
     """Make settings with a database that has the schema."""
     made = settings_of({})
-    migrate.upgrade(made.database_url, PROJECT_ROOT)
+    give_schema(made.database_url)
     return made
 
 

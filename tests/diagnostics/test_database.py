@@ -8,11 +8,11 @@ import pytest
 import redis
 from sqlalchemy import NullPool, create_engine, func, make_url, select
 
-from llm_api.diagnostics.database import spool_folder, spool_space
-from llm_api.storage.sql import migrate
+from llm_api.diagnostics.spool import spool_folder, spool_space
 from llm_api.storage.sql.tables import metadata
-from tests.diagnostics.examining import run_sql, said_of_database, said_of_limiter
+from tests.diagnostics.checking import run_sql, said_of_database, said_of_limiter
 from tests.support.ports import LOOPBACK, closed_port
+from tests.support.schema import give_schema
 from tests.support.servers import PostgresServer, ValkeyServer
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.upstream import ScriptedUpstream
@@ -150,7 +150,7 @@ def test_a_missing_database_is_told(server: str, request: pytest.FixtureRequest)
 
 def test_a_postgresql_that_can_only_be_read_is_told(postgres: PostgresServer) -> None:
     url = postgres.new_database()
-    migrate.upgrade(url, REPOSITORY_ROOT)
+    give_schema(url)
     name = make_url(url).database
     run_sql(postgres.url, f"ALTER DATABASE {name} SET default_transaction_read_only = on")
 

@@ -20,7 +20,6 @@ from llm_api.domain.calls import Timeouts
 from llm_api.services.keys.service import KeyService
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.storage.factory import open_key_store
-from llm_api.storage.sql import migrate
 from llm_api.storage.threads import StoreThreads
 from tests.conftest import SettingsOf
 from tests.support.ports import LOOPBACK, closed_port
@@ -36,6 +35,7 @@ from tests.support.replies import (
     redirect,
     sse,
 )
+from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 from tests.support.visit import Visit, capable, dated, visit
 from tests.support.wire import response_bytes
@@ -48,7 +48,7 @@ HTML = response_bytes(200, b"<html>Welcome</html>", [("Content-Type", "text/html
 def visit_of(settings_of: SettingsOf, upstream_env: dict[str, str], tmp_path: Path) -> VisitOf:
     """Run the doctor on a good set-up, changed by some settings."""
     (tmp_path / "root" / "migrations").symlink_to(PROJECT_ROOT / "migrations")
-    migrate.upgrade(settings_of({}).database_url, PROJECT_ROOT)
+    give_schema(settings_of({}).database_url)
 
     def run(env: Mapping[str, str] = {}, *arguments: str) -> Visit:
         return visit(settings_of({**upstream_env, **env}), *arguments)
@@ -172,7 +172,7 @@ def test_what_depends_on_a_failed_check_is_skipped(
 
     seen = visit_of()
 
-    assert seen.line("fast JSON mode") == "skipped fast JSON mode fast key must be right first."
+    assert seen.line("fast JSON mode") == "skipped fast JSON mode fast key must pass first."
     assert len(upstream.requests) == 1
 
 
@@ -201,7 +201,7 @@ def test_a_host_name_that_nobody_knows_is_named(visit_of: VisitOf) -> None:
     assert seen.line("fast DNS").startswith("FAIL")
     assert "llm.invalid" in seen.line("fast DNS")
     assert "could not be resolved" in seen.line("fast DNS")
-    assert seen.line("fast TLS") == "skipped fast TLS fast DNS must be right first."
+    assert seen.line("fast TLS") == "skipped fast TLS fast DNS must pass first."
 
 
 def test_an_upstream_without_a_list_of_models_is_fine(
@@ -398,9 +398,9 @@ def test_a_usage_store_that_is_not_there_is_found(visit_of: VisitOf) -> None:
 @pytest.mark.parametrize(
     ("env", "keys", "line"),
     [
-        ({}, [], "WARN keys Every call needs a key, and there is none that opens anything."),
-        ({}, [True], "WARN keys Every call needs a key, and there is none that opens anything."),
-        ({}, [True, False], "ok keys 1 of 2 keys open the service."),
+        ({}, [], "WARN keys Every call needs a key, and there is no valid one."),
+        ({}, [True], "WARN keys Every call needs a key, and there is no valid one."),
+        ({}, [True, False], "ok keys 1 of 2 keys are valid."),
         ({"API_KEYS": f"ci={secrets.token_hex(20)}"}, [], "ok keys There are keys in the"),
     ],
     ids=["none", "a disabled one", "a good one", "one of the environment"],
@@ -463,7 +463,7 @@ def test_the_command_leaves_no_usage_row(
     settings_of: SettingsOf, upstream: ScriptedUpstream, upstream_env: dict[str, str]
 ) -> None:
     database = settings_of({}).database_url
-    migrate.upgrade(database, PROJECT_ROOT)
+    give_schema(database)
     upstream.script(*[answer_with(capable)] * 9)
 
     done = subprocess.run(
@@ -489,7 +489,7 @@ def test_a_check_that_breaks_hides_no_other() -> None:
 
     checks = [doctor.Check("one", broken), doctor.Check("two", lambda: ok("fine"))]
 
-    (_, first), (_, second) = doctor.examine([checks]).findings
+    (_, first), (_, second) = doctor.run_checks([checks]).results
 
     assert "RuntimeError" in first.found
     assert "canary" not in first.found
@@ -505,10 +505,10 @@ def test_a_check_without_an_end_is_given_up() -> None:
 
     checks = [doctor.Check("one", endless), doctor.Check("two", endless)]
 
-    findings = doctor.examine([checks], overall=0.2).findings
+    results = doctor.run_checks([checks], timeout=0.2).results
     end.set()
 
-    assert [finding.state for _, finding in findings] == ["FAIL", "skipped"]
+    assert [result.state for _, result in results] == ["FAIL", "skipped"]
 
 
 @pytest.mark.parametrize(

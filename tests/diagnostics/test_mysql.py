@@ -3,16 +3,16 @@
 import pytest
 from sqlalchemy import NullPool, create_engine
 
-from llm_api.diagnostics.database import DatabaseExamination
-from tests.diagnostics.examining import run_sql, said_of_database
+from llm_api.diagnostics.database import DatabaseChecks
+from tests.diagnostics.checking import run_sql, said_of_database
 from tests.support.mariadb import MariaDbServer
 from tests.support.service import REPOSITORY_ROOT
 
 
 def test_a_mariadb_is_named(mariadb_database: str) -> None:
-    found = DatabaseExamination(mariadb_database, REPOSITORY_ROOT).reachable().found
+    found = DatabaseChecks(mariadb_database, REPOSITORY_ROOT).reachable().found
 
-    assert found == "MariaDB lets the service in."
+    assert found == "MariaDB accepts the connection."
 
 
 def test_an_address_of_mariadb_without_a_database_is_told(mariadb: MariaDbServer) -> None:
@@ -44,4 +44,4 @@ def test_a_locked_table_of_mariadb_is_told(mariadb_database: str) -> None:
     with engine.connect() as connection:
         connection.exec_driver_sql("LOCK TABLES usage_daily WRITE")
 
-        assert "holds the tables locked" in said_of_database(mariadb_database)
+        assert "locked by another process" in said_of_database(mariadb_database)

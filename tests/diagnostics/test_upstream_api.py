@@ -9,8 +9,8 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from llm_api.diagnostics import doctor
 from llm_api.diagnostics.results import CheckResult
-from llm_api.diagnostics.upstream_api import ApiExamination
-from llm_api.diagnostics.upstream_route import RouteExamination, Subject
+from llm_api.diagnostics.upstream_api import ApiChecks
+from llm_api.diagnostics.upstream_route import CheckedUpstream, RouteChecks
 from llm_api.domain.calls import Endpoint, Timeouts
 from tests.support.ports import LOOPBACK
 from tests.support.tls import TlsUpstream
@@ -29,7 +29,7 @@ def secured() -> Iterator[TlsUpstream]:
 
 def examined(url: str, *, trusted: Path | str = SELF_SIGNED) -> dict[str, CheckResult]:
     """Examine an upstream that is trusted by a certificate."""
-    subject = Subject(
+    upstream = CheckedUpstream(
         Endpoint(url, "scripted", "sk-canary"),
         Timeouts(3, 5, 5, 5, 5),
         url_setting="FAST_LLM_API_URL",
@@ -37,10 +37,10 @@ def examined(url: str, *, trusted: Path | str = SELF_SIGNED) -> dict[str, CheckR
         model_setting="FAST_LLM_MODEL",
         ca_bundle=str(trusted),
     )
-    route = RouteExamination(subject)
-    api = ApiExamination(subject, route)
-    checks = doctor.upstream_checks("x", route, api, sees_pictures=False)
-    return {title.removeprefix("x "): f for title, f in doctor.examine([checks]).findings}
+    route = RouteChecks(upstream)
+    api = ApiChecks(upstream, route)
+    checks = doctor.upstream_checks("x", route, api, has_vision=False)
+    return {title.removeprefix("x "): f for title, f in doctor.run_checks([checks]).results}
 
 
 def url_of(server: ScriptedUpstream, host: str = LOOPBACK, scheme: str = "https") -> str:
@@ -49,18 +49,18 @@ def url_of(server: ScriptedUpstream, host: str = LOOPBACK, scheme: str = "https"
 
 
 def test_a_trusted_certificate_is_good(secured: TlsUpstream) -> None:
-    findings = examined(url_of(secured))
+    results = examined(url_of(secured))
 
-    assert findings["TLS"].state == "ok"
-    assert findings["model"].state == "ok"
+    assert results["TLS"].state == "ok"
+    assert results["model"].state == "ok"
 
 
 def test_a_self_signed_certificate_is_told(secured: TlsUpstream) -> None:
-    findings = examined(url_of(secured), trusted=DEFAULT_CA_BUNDLE_PATH)
+    results = examined(url_of(secured), trusted=DEFAULT_CA_BUNDLE_PATH)
 
-    assert findings["TLS"].state == "FAIL"
-    assert "self-signed" in findings["TLS"].found
-    assert "public authority" in findings["TLS"].advice
+    assert results["TLS"].state == "FAIL"
+    assert "self-signed" in results["TLS"].found
+    assert "public authority" in results["TLS"].advice
     assert secured.requests == []
 
 

@@ -6,7 +6,9 @@ import pytest
 
 from tests.faults.gateway import Gateway, faulty_service, held_to_all_invariants
 from tests.support.service import Service
+from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
+from tests.web.streams import MANY_REPEATS
 
 
 @pytest.fixture(scope="module")
@@ -23,6 +25,12 @@ def service_env() -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
+def timings() -> Timings:
+    """Let there be repeats for all that fail; a module may have a fixture of its own."""
+    return MANY_REPEATS
+
+
+@pytest.fixture(scope="module")
 def prelude() -> str:
     """Run nothing before the service's own program; a module may have a fixture of its own."""
     return ""
@@ -33,11 +41,12 @@ def service(
     tmp_path_factory: pytest.TempPathFactory,
     upstream: ScriptedUpstream,
     service_env: Mapping[str, str],
+    timings: Timings,
     prelude: str,
 ) -> Iterator[Service]:
     """Run the service of the module."""
     directory = tmp_path_factory.mktemp("faults")
-    prepared = faulty_service(directory, upstream, service_env)
+    prepared = faulty_service(directory, upstream, service_env, timings)
     program = directory / "project" / "wsgi.py"
     program.write_text(prelude + program.read_text())
     with prepared as running:

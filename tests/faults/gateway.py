@@ -13,10 +13,11 @@ import pytest
 from tests.support.live import LiveAnswer
 from tests.support.raw import request_bytes
 from tests.support.service import Service
+from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.web.refusals import CHAT, CHATS, JSON_TYPE, Refusal, good_body, read_refusal
-from tests.web.streams import PATIENCE, held_to_invariants, inside, streaming_service
+from tests.web.streams import MANY_REPEATS, PATIENCE, held_to_invariants, inside, streaming_service
 
 ValidationResult = tuple[int, str, str, bool]
 Row = tuple[str, str | None, int]
@@ -33,8 +34,8 @@ def held():
     import os, sys
     from gevent import get_hub
     upstreams = app.extensions["llm_api"].catalogue._upstreams.values()
-    lines = [line for upstream in upstreams for line in upstream._lines._lines]
-    pools = [line.transport._adapter._pool.pool.queue for line in lines]
+    endpoints = [endpoint for upstream in upstreams for endpoint in upstream._endpoints._endpoints]
+    pools = [endpoint.transport._adapter._pool.pool.queue for endpoint in endpoints]
     idle = [one for pool in pools for one in pool if one is not None and one.sock is not None]
     return {{
         "files": len(os.listdir("/dev/fd")) - len(idle),
@@ -162,9 +163,14 @@ def _head(row: Mapping[str, Any]) -> Row:
     return row["status"], row["reason"], row["attempts"]
 
 
-def faulty_service(directory: Path, upstream: ScriptedUpstream, env: Mapping[str, str]) -> Service:
+def faulty_service(
+    directory: Path,
+    upstream: ScriptedUpstream,
+    env: Mapping[str, str],
+    timings: Timings = MANY_REPEATS,
+) -> Service:
     """Prepare a service on the upstream, with one worker and routes that show its inside."""
-    service = streaming_service(directory, upstream, **env)
+    service = streaming_service(directory, upstream, timings=timings, **env)
     with (directory / "project" / "wsgi.py").open("a") as program:
         program.write(_ROUTE)
     return service

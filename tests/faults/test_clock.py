@@ -10,13 +10,14 @@ from flask.testing import FlaskClient
 from tests.conftest import AppOf
 from tests.faults.gateway import Gateway
 from tests.support.replies import api_error
+from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.web.refusals import CHAT, good_body
 from tests.web.streams import PATIENCE
 
 HOUR = 3_600
-OPEN_S = 5.0
+OPEN_S = 3.0  # enough to see that the circuit is open
 in_both_directions = pytest.mark.parametrize("jump", [HOUR, -HOUR], ids=["forward", "back"])
 # Python runs it before all else, so that nobody has another clock. By how much it is wrong stands
 # in a file beside it; "always" lets it jump between any two looks, so that no wait is spared.
@@ -36,11 +37,6 @@ def wall_time():
 
 
 time.time = wall_time
-"""
-# Time enough to see that the circuit is open, and not too much to see that it closes.
-SHORTER = f"""
-import llm_api.upstream.resilience.circuit_breaker
-llm_api.upstream.resilience.circuit_breaker.OPEN_S = {OPEN_S}
 """
 
 
@@ -87,9 +83,9 @@ def service_env(clock: WallClock) -> Mapping[str, str]:
 
 
 @pytest.fixture(scope="module")
-def prelude() -> str:
+def timings() -> Timings:
     """Leave an upstream alone for a shorter time."""
-    return SHORTER
+    return Timings(open_circuit=OPEN_S)
 
 
 @in_both_directions

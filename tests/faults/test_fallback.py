@@ -145,8 +145,8 @@ def told_in_headers(answer: LiveAnswer) -> list[str | None]:
 
 def assert_row_names_both(gateway: Gateway, asked: str) -> None:
     """Assert that the only usage row of a model tells of three attempts, and of both models."""
-    [row] = gateway.rows("model_asked", asked)
-    tries = [(one["upstream"], one["model"], one["reason"]) for one in row["tries"]]
+    [row] = gateway.rows("requested_model", asked)
+    tries = [(one["upstream"], one["model"], one["reason"]) for one in row["attempts_detail"]]
     assert (row["status"], row["upstream"], row["model"]) == ("ok", "backup", SPARE)
     assert row["attempts"] == 3
     assert tries == [("fast", asked, REASON)] * 2 + [("backup", SPARE, None)]

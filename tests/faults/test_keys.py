@@ -20,10 +20,13 @@ from tests.storage.checkout import NAMES_ITS_WORKER, fast_upstream, own_service
 from tests.support.raw import exchange, request_bytes
 from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.service import Service
+from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.web.refusals import CHAT, CHATS, COMPLETIONS, good_body, read_refusal
 
+# A key is looked up again after a while that is not half a minute here.
+TIMINGS = Timings(fresh_key=3.0)
 STATIC = secrets.token_hex(20)
 CLOSED = {"REQUIRE_API_KEY": "true", "API_KEYS": f"ci={STATIC}", "RATE_LIMIT": "1000000/minute"}
 UNKNOWN_FOR_NOW = (503, "SERVICE_ERROR", "keys_unavailable", True)
@@ -46,7 +49,7 @@ def prepare(upstream: ScriptedUpstream, tmp_path: Path) -> Iterator[Prepare]:
 
         def make(env: Mapping[str, str], *, after: str = "") -> Service:
             settings = {**fast_upstream(upstream.url), **CLOSED, **env}
-            service = own_service(tmp_path, settings)
+            service = own_service(tmp_path, settings, timings=TIMINGS)
             program = tmp_path / "project" / "wsgi.py"
             program.write_text(program.read_text() + after)
             return stack.enter_context(service)
@@ -86,7 +89,7 @@ def verdict(answer: requests.Response) -> tuple[int, str, str, bool]:
     return read_refusal(CHAT, answer.status_code, answer.headers, answer.content).verdict
 
 
-def test_a_disabled_key_is_refused_by_all_workers_within_a_minute(
+def test_a_disabled_key_is_refused_by_all_workers_when_it_is_looked_up_again(
     prepare: Prepare, keys_of: Callable[[Service], KeyService]
 ) -> None:
     service = prepare({"WEB_CONCURRENCY": "2"}, after=NAMES_ITS_WORKER)
@@ -101,7 +104,7 @@ def test_a_disabled_key_is_refused_by_all_workers_within_a_minute(
     wait_until(lambda: all_workers_say(200), 20, service.log)
     keys.disable(disabled.key.id)
 
-    wait_until(lambda: all_workers_say(401), 60, service.log)
+    wait_until(lambda: all_workers_say(401), 20, service.log)
     assert set(by_worker(service, disabled.secret, 30).values()) == {401}
     assert set(by_worker(service, kept.secret, 10).values()) == {200}
 
@@ -144,7 +147,7 @@ def test_while_the_database_is_frozen_a_known_key_opens_beyond_its_freshness(
             answers.add(ask(service, known.secret).status_code)
             return "keys cannot be looked up" in service.log()
 
-        wait_until(is_asked_again, 60, service.log)
+        wait_until(is_asked_again, 20, service.log)
         answers |= set(by_worker(service, known.secret, 20).values())
         assert verdict(ask(service, new_secret())) == UNKNOWN_FOR_NOW
     finally:

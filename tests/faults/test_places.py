@@ -92,7 +92,7 @@ def test_c39_more_calls_than_places(gateway: Gateway, path: str) -> None:
 
     assert len(gateway.upstream.requests) == PLACES
     assert refusals == [OVERLOADED] * (CALLS - PLACES)
-    rows = gateway.rows("model_asked", model)
+    rows = gateway.rows("requested_model", model)
     assert [row["status"] for row in rows] == ["ok"] * PLACES
 
 

@@ -64,7 +64,7 @@ def test_c29_sdk_with_its_own_repeats(gateway: Gateway) -> None:
     assert raised.value.status_code == 503
     assert raised.value.response.headers["x-should-retry"] == "false"
     assert len(gateway.upstream.requests) == 2
-    [row] = gateway.rows("model_asked", model)
+    [row] = gateway.rows("requested_model", model)
     assert (row["status"], row["attempts"]) == ("upstream_error", 2)
 
 

@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.conftest import gateway, prelude, service, service_env, upstream
+from tests.faults.conftest import gateway, prelude, service, service_env, timings, upstream
 from tests.faults.gateway import Gateway
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 from tests.web.streams import held_to_invariants
 
-__all__ = ["gateway", "prelude", "service", "service_env", "upstream"]
+__all__ = ["gateway", "prelude", "service", "service_env", "timings", "upstream"]
 
 
 @pytest.fixture

@@ -1,6 +1,9 @@
 """Requests as an attacker writes them, and what must come back."""
 
 from collections.abc import Iterable
+from typing import Any
+
+import pytest
 
 from tests.faults.gateway import Gateway
 from tests.support.raw import RawResponse, exchange, request_bytes, responses
@@ -21,6 +24,22 @@ CLOSE = ("Connection", "close")
 BODY_ROUTES = (CHAT, OPTIMIZE, *MODEL_ROUTES)  # all that take a body
 PATIENCE = 20.0
 _PIECE_BYTES = 1 << 20
+
+
+def sampled(cases: Iterable[Any], *kept: Any) -> list[Any]:
+    """Leave the cases that are not `kept`, or not the first, to the exhaustive tier.
+
+    In this process the same bodies are all sent in `tests/web/request`: here one is enough to see
+    that gunicorn changes nothing about it.
+    """
+    several = list(cases)
+    kept = kept or (several[0],)
+    return [case if case in kept else _left_to_more(case) for case in several]
+
+
+def _left_to_more(case: Any) -> Any:
+    values = case if isinstance(case, tuple) else (case,)
+    return pytest.param(*values, marks=pytest.mark.more)
 
 
 def invalid(reason: str, status: int = 400) -> tuple[int, str, str, bool]:

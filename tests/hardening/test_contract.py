@@ -31,6 +31,7 @@ def service_env() -> Mapping[str, str]:
     return {"ADMIN_API_KEY": ADMIN_KEY}
 
 
+@pytest.mark.more
 @pytest.mark.timeout(600)
 def test_the_service_does_what_its_document_says(worked: Gateway, tmp_path: Path) -> None:
     worked.upstream.script(*[answer_with(answered_well)] * CALLS)

@@ -12,6 +12,7 @@ from tests.hardening.sending import (
     invalid,
     posted,
     refusal_of,
+    sampled,
 )
 from tests.support.upstream import ScriptedUpstream
 from tests.web.refusals import (
@@ -26,9 +27,10 @@ from tests.web.refusals import (
     good_body,
 )
 
-on_every_route = pytest.mark.parametrize("path", BODY_ROUTES)
+on_every_route = pytest.mark.parametrize("path", sampled(BODY_ROUTES, CHAT, COMPLETIONS))
 FORGERY = 'x\r\n{"level": "FORGED"}\n\x1b[31m\u2028'
 CONVERSATIONS = (CHAT, COMPLETIONS, ENGINE)
+in_conversations = pytest.mark.parametrize("path", sampled(CONVERSATIONS, CHAT, COMPLETIONS))
 MESSAGE = {"role": "user", "content": "Hello"}
 
 
@@ -37,14 +39,18 @@ def refused(gateway: Gateway, path: str, fields: Mapping[str, object]) -> Refusa
     return refusal_of(gateway, path, posted(path, json.dumps(good_body(path) | fields).encode()))
 
 
-@pytest.mark.parametrize("text", ["a\r\nb", "\x1b[31mred", "a\u2028b", FORGERY])
+@pytest.mark.parametrize("text", sampled(["a\r\nb", "\x1b[31mred", "a\u2028b", FORGERY], FORGERY))
 @pytest.mark.parametrize(
     ("path", "field"),
-    [
+    sampled(
+        [
+            (CHAT, "model"),
+            (OPTIMIZE, "style"),
+            *((path, field) for path in MODEL_ROUTES for field in ("model", "user", "metadata")),
+        ],
         (CHAT, "model"),
-        (OPTIMIZE, "style"),
-        *((path, field) for path in MODEL_ROUTES for field in ("model", "user", "metadata")),
-    ],
+        (COMPLETIONS, "metadata"),
+    ),
 )
 def test_a14_line_breaks(gateway: Gateway, path: str, field: str, text: str) -> None:
     seen = len(gateway.service.log().splitlines())
@@ -81,7 +87,7 @@ WRONG_TYPES = [
 ]
 
 
-@pytest.mark.parametrize(("path", "field", "value"), WRONG_TYPES)
+@pytest.mark.parametrize(("path", "field", "value"), sampled(WRONG_TYPES))
 def test_a15_wrong_type(gateway: Gateway, path: str, field: str, value: object) -> None:
     refusal = refused(gateway, path, {field: value})
 
@@ -103,7 +109,7 @@ OUT_OF_RANGE = [
 
 
 @pytest.mark.parametrize(
-    ("path", "field", "value"), OUT_OF_RANGE, ids=lambda value: str(value)[:30]
+    ("path", "field", "value"), sampled(OUT_OF_RANGE), ids=lambda value: str(value)[:30]
 )
 def test_a16_out_of_range(gateway: Gateway, path: str, field: str, value: object) -> None:
     refusal = refused(gateway, path, {field: value})
@@ -112,8 +118,8 @@ def test_a16_out_of_range(gateway: Gateway, path: str, field: str, value: object
     assert refusal.fields == (field,)
 
 
-@pytest.mark.parametrize("path", [CHAT, OPTIMIZE])
-@pytest.mark.parametrize("value", [1, None, {"deep": [{}]}])
+@pytest.mark.parametrize("path", sampled([CHAT, OPTIMIZE]))
+@pytest.mark.parametrize("value", sampled([1, None, {"deep": [{}]}]))
 def test_a17_unknown_field_in_rest(gateway: Gateway, path: str, value: object) -> None:
     refusal = refused(gateway, path, {"temprature": value})
 
@@ -121,8 +127,8 @@ def test_a17_unknown_field_in_rest(gateway: Gateway, path: str, value: object) -
     assert refusal.fields == ("temprature",)
 
 
-@pytest.mark.parametrize("path", [COMPLETIONS, ENGINE])
-@pytest.mark.parametrize("value", [1, None, {"deep": [{}]}, FORGERY])
+@pytest.mark.parametrize("path", sampled([COMPLETIONS, ENGINE]))
+@pytest.mark.parametrize("value", sampled([1, None, {"deep": [{}]}, FORGERY], FORGERY))
 def test_a17_unknown_field_in_the_openai_dialect(
     gateway: Gateway, path: str, value: object
 ) -> None:
@@ -150,7 +156,7 @@ PLACES = ['{"%s": "URL"}', '{"x": {"%s": "URL"}}', '{"x": [[{"y": [{"%s": "URL"}
 
 
 @on_every_route
-@pytest.mark.parametrize("name", FORBIDDEN)
+@pytest.mark.parametrize("name", sampled(FORBIDDEN))
 def test_a18_parameter_of_the_operator(gateway: Gateway, path: str, name: str) -> None:
     with ScriptedUpstream() as evil:
         for place in PLACES:
@@ -170,12 +176,17 @@ EMPTY_INPUTS = b'{"model": "m", "input": [' + b",".join([b"[]"] * 200_000) + b"]
 
 @pytest.mark.parametrize(
     ("path", "body"),
-    [
-        *((path, UNKNOWN_KEYS) for path in BODY_ROUTES),
-        *((path, EMPTY_MESSAGES) for path in CONVERSATIONS),
-        (TEXT, EMPTY_INPUTS.replace(b'"input"', b'"prompt"')),
+    sampled(
+        [
+            *((path, UNKNOWN_KEYS) for path in BODY_ROUTES),
+            *((path, EMPTY_MESSAGES) for path in CONVERSATIONS),
+            (TEXT, EMPTY_INPUTS.replace(b'"input"', b'"prompt"')),
+            (EMBEDDINGS, EMPTY_INPUTS),
+        ],
+        (CHAT, UNKNOWN_KEYS),
+        (COMPLETIONS, EMPTY_MESSAGES),
         (EMBEDDINGS, EMPTY_INPUTS),
-    ],
+    ),
     ids=lambda value: value if isinstance(value, str) else value[:24].decode(),
 )
 def test_a19_errors_without_end(gateway: Gateway, path: str, body: bytes) -> None:
@@ -184,7 +195,7 @@ def test_a19_errors_without_end(gateway: Gateway, path: str, body: bytes) -> Non
     assert (refusal.status, refusal.code) == (400, "VALIDATION_ERROR")
 
 
-@pytest.mark.parametrize("path", CONVERSATIONS)
+@in_conversations
 def test_a19_first_ten_errors(gateway: Gateway, path: str) -> None:
     wrong = {"role": "\N{GRINNING FACE}" * 500, "content": "x", "\x01" * 500: 1}
 
@@ -211,9 +222,9 @@ CONVERSATION_ERRORS = {
 }
 
 
-@pytest.mark.parametrize("path", CONVERSATIONS)
+@in_conversations
 @pytest.mark.parametrize(
-    ("messages", "field"), CONVERSATION_ERRORS.values(), ids=CONVERSATION_ERRORS
+    ("messages", "field"), sampled(CONVERSATION_ERRORS.values()), ids=CONVERSATION_ERRORS
 )
 def test_a20_wrong_conversation(
     gateway: Gateway, path: str, messages: list[object], field: str

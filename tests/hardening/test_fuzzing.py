@@ -24,11 +24,8 @@ from tests.web.refusals import JSON_TYPE, read_raw_refusal
 Send = Callable[[str, str, bytes], RawResponse]
 MANY = 100_000
 IN_PROCESS, UNDER_GUNICORN = 1_000, 100
-# The application and its upstream are the same for all bodies of a test, and the time is bounded
-# by their number.
-hostile = settings(
-    deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-)
+# The application and its upstream are the same for all bodies of a test.
+hostile = settings(suppress_health_check=list(HealthCheck))
 REPORT_ARGUMENTS = (
     "since",
     "until",
@@ -83,6 +80,7 @@ def hold_to(document: Mapping[str, Any], send: Send, *, examples: int) -> None:
     check()
 
 
+@pytest.mark.more
 def test_any_body_gets_a_documented_answer(send: Send, app: Flask) -> None:
     hold_to(app.test_client().get("/openapi.json").get_json(), send, examples=IN_PROCESS)
 
@@ -101,6 +99,7 @@ def test_any_body_gets_a_documented_answer_under_gunicorn(worked: Gateway) -> No
     hold_to(document.json, ask, examples=UNDER_GUNICORN)
 
 
+@pytest.mark.more
 @settings(hostile, max_examples=IN_PROCESS)
 @given(
     arguments=st.lists(

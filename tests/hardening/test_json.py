@@ -5,29 +5,37 @@ import gzip
 import pytest
 
 from tests.faults.gateway import Gateway
-from tests.hardening.sending import BODY_ROUTES, CLOSE, HOST, invalid, posted, refusal_of
+from tests.hardening.sending import (
+    BODY_ROUTES,
+    CLOSE,
+    HOST,
+    invalid,
+    posted,
+    refusal_of,
+    sampled,
+)
 from tests.support.raw import request_bytes
 from tests.web.refusals import CHAT, COMPLETIONS, EMBEDDINGS, TEXT, body_text
 
-on_every_route = pytest.mark.parametrize("path", BODY_ROUTES)
+on_every_route = pytest.mark.parametrize("path", sampled(BODY_ROUTES, CHAT, COMPLETIONS))
 NOT_FINITE = ("NaN", "Infinity", "-Infinity", "1e999", "-1e999")
 TOO_LARGE = (2**31, 2**63, 10**30)
 
 
 @on_every_route
-@pytest.mark.parametrize("body", [b"{bad", b"{} {}", b"\xff\xfe{}"])
+@pytest.mark.parametrize("body", sampled([b"{bad", b"{} {}", b"\xff\xfe{}"]))
 def test_a1_no_json(gateway: Gateway, path: str, body: bytes) -> None:
     assert refusal_of(gateway, path, posted(path, body)).verdict == invalid("json_invalid")
 
 
 @on_every_route
-@pytest.mark.parametrize("body", [b"", b" \r\n\t"], ids=["nothing", "white space"])
+@pytest.mark.parametrize("body", sampled([b"", b" \r\n\t"]), ids=["nothing", "white space"])
 def test_a2_empty(gateway: Gateway, path: str, body: bytes) -> None:
     assert refusal_of(gateway, path, posted(path, body)).verdict == invalid("json_invalid")
 
 
 @on_every_route
-@pytest.mark.parametrize("body", [b"null", b"[]", b'"x"', b"1"])
+@pytest.mark.parametrize("body", sampled([b"null", b"[]", b'"x"', b"1"]))
 def test_a3_no_object(gateway: Gateway, path: str, body: bytes) -> None:
     assert refusal_of(gateway, path, posted(path, body)).verdict == invalid("not_an_object")
 
@@ -35,7 +43,9 @@ def test_a3_no_object(gateway: Gateway, path: str, body: bytes) -> None:
 @on_every_route
 @pytest.mark.parametrize(
     "media_type",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""],
+    sampled(
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ""]
+    ),
 )
 def test_a4_other_media_type(gateway: Gateway, path: str, media_type: str) -> None:
     payload = posted(path, body_text(path), media_type=("Content-Type", media_type))
@@ -56,7 +66,7 @@ def test_a4_no_media_type(gateway: Gateway, path: str) -> None:
 
 
 @on_every_route
-@pytest.mark.parametrize("encoding", ["gzip", "br", "gzip, gzip"])
+@pytest.mark.parametrize("encoding", sampled(["gzip", "br", "gzip, gzip"]))
 def test_a5_compressed(gateway: Gateway, path: str, encoding: str) -> None:
     payload = posted(path, gzip.compress(body_text(path)), ("Content-Encoding", encoding))
 
@@ -64,7 +74,7 @@ def test_a5_compressed(gateway: Gateway, path: str, encoding: str) -> None:
 
 
 @on_every_route
-@pytest.mark.parametrize("literal", [*NOT_FINITE, '[{"b": [-1e999]}]'])
+@pytest.mark.parametrize("literal", sampled([*NOT_FINITE, '[{"b": [-1e999]}]']))
 def test_a7_not_finite(gateway: Gateway, path: str, literal: str) -> None:
     body = body_text(path, temperature=literal)
 
@@ -76,13 +86,15 @@ def test_a7_not_finite(gateway: Gateway, path: str, literal: str) -> None:
 
 @pytest.mark.parametrize(
     ("path", "field", "literal"),
-    [
-        (COMPLETIONS, "logit_bias", '{"1": NaN}'),
-        (COMPLETIONS, "tools", '[{"function": {"parameters": {"x": -Infinity}}}]'),
-        (COMPLETIONS, "metadata", '{"x": 1e999}'),
-        (TEXT, "logit_bias", '{"1": Infinity}'),
-        (EMBEDDINGS, "nobodys", '{"1": [-1e999]}'),
-    ],
+    sampled(
+        [
+            (COMPLETIONS, "logit_bias", '{"1": NaN}'),
+            (COMPLETIONS, "tools", '[{"function": {"parameters": {"x": -Infinity}}}]'),
+            (COMPLETIONS, "metadata", '{"x": 1e999}'),
+            (TEXT, "logit_bias", '{"1": Infinity}'),
+            (EMBEDDINGS, "nobodys", '{"1": [-1e999]}'),
+        ]
+    ),
 )
 def test_a7_not_finite_in_what_is_passed_through(
     gateway: Gateway, path: str, field: str, literal: str
@@ -96,7 +108,8 @@ def test_a7_not_finite_in_what_is_passed_through(
 
 @on_every_route
 @pytest.mark.parametrize(
-    ("field", "digits"), [("seed", "9" * 5_000), ("seed", "-" + "9" * 5_000), ("x", "9" * 20)]
+    ("field", "digits"),
+    sampled([("seed", "9" * 5_000), ("seed", "-" + "9" * 5_000), ("x", "9" * 20)]),
 )
 def test_a8_number_too_long(gateway: Gateway, path: str, field: str, digits: str) -> None:
     refusal = refusal_of(gateway, path, posted(path, body_text(path, **{field: digits})))
@@ -107,17 +120,21 @@ def test_a8_number_too_long(gateway: Gateway, path: str, field: str, digits: str
 
 @pytest.mark.parametrize(
     ("path", "field", "number"),
-    [
-        *(
-            (path, "max_tokens", n)
-            for path in (CHAT, COMPLETIONS, TEXT)
-            for n in (*TOO_LARGE, -1, 0)
-        ),
-        *((path, "n", n) for path in (COMPLETIONS, TEXT) for n in (*TOO_LARGE, -1, 0)),
-        # Vendors take seed 0, and so does OpenAI.
-        *((path, "seed", n) for path in (COMPLETIONS, TEXT) for n in (*TOO_LARGE, -1)),
-        *((EMBEDDINGS, "dimensions", n) for n in (*TOO_LARGE, -1, 0)),
-    ],
+    sampled(
+        [
+            *(
+                (path, "max_tokens", n)
+                for path in (CHAT, COMPLETIONS, TEXT)
+                for n in (*TOO_LARGE, -1, 0)
+            ),
+            *((path, "n", n) for path in (COMPLETIONS, TEXT) for n in (*TOO_LARGE, -1, 0)),
+            # Vendors take seed 0, and so does OpenAI.
+            *((path, "seed", n) for path in (COMPLETIONS, TEXT) for n in (*TOO_LARGE, -1)),
+            *((EMBEDDINGS, "dimensions", n) for n in (*TOO_LARGE, -1, 0)),
+        ],
+        (CHAT, "max_tokens", 2**31),
+        (COMPLETIONS, "n", 2**63),
+    ),
 )
 def test_a9_integer_out_of_range(gateway: Gateway, path: str, field: str, number: int) -> None:
     refusal = refusal_of(gateway, path, posted(path, body_text(path, **{field: str(number)})))
@@ -144,14 +161,15 @@ TOO_DEEP = {
 
 
 @on_every_route
-@pytest.mark.parametrize("body", TOO_DEEP.values(), ids=TOO_DEEP)
+@pytest.mark.parametrize("body", sampled(TOO_DEEP.values()), ids=TOO_DEEP)
 def test_a10_too_deep(gateway: Gateway, path: str, body: bytes) -> None:
     assert refusal_of(gateway, path, posted(path, body)).verdict == invalid("too_deep")
 
 
 @on_every_route
 @pytest.mark.parametrize(
-    "pair", ['"model": "m", "model": "m"', '"model": "m", "model": "other"', '"a": 1, "a": 1']
+    "pair",
+    sampled(['"model": "m", "model": "m"', '"model": "m", "model": "other"', '"a": 1, "a": 1']),
 )
 def test_a11_duplicate_key(gateway: Gateway, path: str, pair: str) -> None:
     body = body_text(path, model="0").replace(b'"model": 0', pair.encode())
@@ -164,13 +182,15 @@ def test_a11_duplicate_key(gateway: Gateway, path: str, pair: str) -> None:
 @on_every_route
 @pytest.mark.parametrize(
     ("field", "text"),
-    [
-        ("prompt", r"\ud800"),
-        ("input", r"\udc00\ud800"),
-        ("model", r"a\udfff"),
-        ("user", r"\ud800\n"),
-        ("x", r"\udbff\\udc00"),
-    ],
+    sampled(
+        [
+            ("prompt", r"\ud800"),
+            ("input", r"\udc00\ud800"),
+            ("model", r"a\udfff"),
+            ("user", r"\ud800\n"),
+            ("x", r"\udbff\\udc00"),
+        ]
+    ),
 )
 def test_a12_half_a_character(gateway: Gateway, path: str, field: str, text: str) -> None:
     refusal = refusal_of(gateway, path, posted(path, body_text(path, **{field: f'"{text}"'})))

@@ -3,11 +3,12 @@
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from llm_api.web.request.body import BODY_TIMEOUT, MAX_BODY_BYTES
-from tests.faults.gateway import Gateway
+from llm_api.web.request.body import MAX_BODY_BYTES
+from tests.faults.gateway import Gateway, faulty_service, held_to_all_invariants
 from tests.hardening.sending import (
     BODY_ROUTES,
     announced,
@@ -19,6 +20,8 @@ from tests.hardening.sending import (
 )
 from tests.support.live import LiveAnswer
 from tests.support.replies import json_reply
+from tests.support.timings import Timings
+from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.web.openai_calls import EMBEDDINGS_ANSWER, TEXT_ANSWER
 from tests.web.refusals import CHAT, EMBEDDINGS, TEXT, body_text, read_refusal
@@ -58,10 +61,21 @@ def test_a22_chunked_without_end(gateway: Gateway, path: str) -> None:
     assert refusal_of(gateway, path, endless).verdict == invalid("body_too_large", 413)
 
 
-def test_a24_half_a_body_then_silence(gateway: Gateway) -> None:
+def test_a24_half_a_body_then_silence(tmp_path: Path, upstream: ScriptedUpstream) -> None:
+    timings = Timings(body=3.0)
+    with (
+        faulty_service(tmp_path, upstream, {}, timings) as service,
+        held_to_all_invariants(service, upstream) as gateway,
+    ):
+        assert reasons_of_silence(gateway) == ["body_timeout"] * len(BODY_ROUTES)
+
+
+def reasons_of_silence(gateway: Gateway) -> list[str]:
+    """Send half a body to every route, and return why each was refused."""
+
     def silent(path: str) -> str:
         with LiveAnswer(
-            gateway.service.address, announced(path, 1_000, HALF), timeout=BODY_TIMEOUT + PATIENCE
+            gateway.service.address, announced(path, 1_000, HALF), timeout=PATIENCE
         ) as answer:
             refusal = read_refusal(path, answer.status, answer.headers, answer.read_body())
             assert answer.closes()
@@ -77,8 +91,7 @@ def test_a24_half_a_body_then_silence(gateway: Gateway) -> None:
         gateway.succeed()  # the others are served meanwhile
         assert not [one for one in reasons if one.done()]
 
-    assert BODY_TIMEOUT == 15
-    assert [one.result() for one in reasons] == ["body_timeout"] * len(BODY_ROUTES)
+    return [one.result() for one in reasons]
 
 
 @on_every_route

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.checkout import fast_upstream, own_service
+from tests.support.schema import give_schema
 from tests.support.servers import PostgresServer, missing_wheel
-from tests.support.service import REPOSITORY_ROOT, Service
+from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 
 Prepare = Callable[..., Service]
@@ -33,7 +33,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "postgresql":
         server: PostgresServer = request.getfixturevalue("postgres")
         url = server.new_database()
-    migrate.upgrade(url, REPOSITORY_ROOT)
+    give_schema(url)
     return url
 
 

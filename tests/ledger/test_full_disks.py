@@ -12,14 +12,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import event
 
 from llm_api.storage import StoreError
-from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.conftest import AppOf
 from tests.ledger.conftest import Prepare
 from tests.ledger.load import all_are_kept, call, calls_in_sums
 from tests.storage.records import ended, stored_rows
-from tests.support.service import REPOSITORY_ROOT, Service
+from tests.support.schema import give_schema
+from tests.support.service import Service
 from tests.support.waiting import wait_until
 from tests.web.refusals import CHAT, good_body
 
@@ -150,7 +150,7 @@ def unsaved(service: Service) -> list[str]:
 
 def test_g5_a_store_goes_on_after_its_file_could_not_grow(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'usage.db'}"
-    migrate.upgrade(url, REPOSITORY_ROOT)
+    give_schema(url)
     engine = make_engine(url)
     pages = [0]
 

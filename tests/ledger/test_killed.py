@@ -81,7 +81,7 @@ def test_g8_calls_cut_by_the_death_of_their_worker_have_one_row_each(
     assert set(reached) - answered
 
     def rows() -> dict[str, str]:
-        return {row["model_asked"]: row["status"] for row in service.usage_rows()}
+        return {row["requested_model"]: row["status"] for row in service.usage_rows()}
 
     wait_until(lambda: set(reached) <= set(rows()), PATIENCE, service.log)
     statuses = rows()

@@ -10,7 +10,6 @@ import pytest
 import sqlalchemy as sa
 
 from llm_api.storage import StoreError
-from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.tables import usage_daily
 from llm_api.storage.sql.usage import SqlUsageStore
@@ -18,6 +17,7 @@ from tests.ledger.children import take_up_orphans
 from tests.ledger.load import calls_in_sums
 from tests.storage.crowd import in_processes
 from tests.storage.records import ended, stored_rows
+from tests.support.schema import give_schema
 from tests.support.service import REPOSITORY_ROOT
 
 
@@ -25,7 +25,7 @@ from tests.support.service import REPOSITORY_ROOT
 def sqlite_database(tmp_path: Path) -> str:
     """Name a SQLite file with the schema."""
     url = f"sqlite:///{tmp_path / 'usage.db'}"
-    migrate.upgrade(url, REPOSITORY_ROOT)
+    give_schema(url)
     return url
 
 

@@ -10,7 +10,6 @@ import pytest
 from llm_api.domain.usage import UsageQuery
 from llm_api.storage import StoreError, retention
 from llm_api.storage.retention import RetentionJob
-from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
 from llm_api.storage.threads import StoreThreads
@@ -18,14 +17,14 @@ from tests.ledger.children import ROWS, keep_1000_rows_in_batches
 from tests.ledger.load import calls_in_sums
 from tests.storage.crowd import in_processes
 from tests.storage.records import ended, stored_rows
-from tests.support.service import REPOSITORY_ROOT
+from tests.support.schema import give_schema
 
 OLD, WRITERS, BATCHES, SIZE = 3_000, 3, 40, 5
 
 
 def test_g4_four_processes_lose_neither_row_nor_sum(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'usage.db'}"
-    migrate.upgrade(url, REPOSITORY_ROOT)
+    give_schema(url)
 
     in_processes(keep_1000_rows_in_batches, [(url, n) for n in range(4)])
 

@@ -12,11 +12,10 @@ from typing import Any, Self
 
 import requests
 
-from llm_api.storage.sql import migrate
 from tests.storage.checkout import fast_upstream, own_service
 from tests.support.live import LiveAnswer
 from tests.support.raw import request_bytes
-from tests.support.service import REPOSITORY_ROOT, Service
+from tests.support.service import Schema, Service
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 
@@ -34,14 +33,12 @@ def prepared(
     *,
     conf: str = "",
     program: str = "",
-    migrates: bool = True,
+    schema: Schema = "copied",
 ) -> Service:
     """Prepare a service; `conf` comes before gunicorn.conf.py, `program` behind wsgi.py."""
     settings = {} if upstream is None else fast_upstream(upstream.url)
     settings |= {"RATE_LIMIT": "1000000/minute", **(env or {})}
-    service = own_service(directory, settings, migrates=False)
-    if migrates:  # here, because a process for it takes longer than many a test
-        migrate.upgrade(service.env["DATABASE_URL"], REPOSITORY_ROOT)
+    service = own_service(directory, settings, schema=schema)
     for name, before, behind in [("gunicorn.conf.py", conf, ""), ("wsgi.py", "", program)]:
         path = directory / "project" / name
         path.write_text(f"{before}\n{path.read_text()}\n{behind}")

@@ -151,10 +151,13 @@ def test_an_answer_and_its_log_line_have_the_same_id(service: Service) -> None:
     assert (line["message"], line["status"]) == ("request", 200)
 
 
-def test_every_line_of_the_service_is_json(service: Service) -> None:
-    post(service, "/nowhere", {})
+def test_every_line_of_command_and_service_is_json(
+    tmp_path: Path, upstream: ScriptedUpstream
+) -> None:
+    with own_service(tmp_path, fast_upstream(upstream.url), schema="migrated") as service:
+        post(service, "/nowhere", {})
 
-    assert service.terminate(10) == 0
+        assert service.terminate(10) == 0
 
     lines = service.log().splitlines()
     assert len(service.log_records()) >= 3

@@ -16,6 +16,7 @@ from tests.sdks.cases import CASES
 from tests.sdks.upstream import Script, requests_of
 from tests.storage.checkout import fast_upstream, own_service
 from tests.support.service import REPOSITORY_ROOT, Service
+from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 
@@ -23,6 +24,8 @@ _SDKS = REPOSITORY_ROOT / ".sdks"
 _HERE = REPOSITORY_ROOT / "tests" / "sdks"
 _TIMEOUT = 240
 _READY_TIMEOUT = 60.0
+# Nearly all cases are faults, one after the other: a budget for repeats would soon be spent.
+_MANY_REPEATS = Timings(retry_window=0.0)
 
 
 class NotRun(Exception):
@@ -47,6 +50,11 @@ class Sdk:
         """Return the command that takes the steps."""
         before = [self.package] if self.package else []
         return [str(self.runtime), str(_HERE / self.program), *before, steps]
+
+    @property
+    def is_at_hand(self) -> bool:
+        """Whether the environment of the tests has it."""
+        return self.runtime == Path(sys.executable)
 
     def require(self) -> None:
         """Raise NotRun where the SDK is not installed."""
@@ -157,15 +165,6 @@ class Bench:
         return [json.loads(line) for line in done.stdout.splitlines()]
 
 
-_WHOLE_BUDGET = """
-
-@app.before_request
-def forget_repeats():
-    for upstream in app.extensions["llm_api"].catalogue._upstreams.values():
-        upstream._policy._budget._seconds.clear()
-"""
-
-
 @contextmanager
 def open_bench(directory: Path) -> Iterator[Bench]:
     """Start the services: on a scripted upstream, with a spent rate limit, on the bundled model."""
@@ -179,23 +178,12 @@ def open_bench(directory: Path) -> Iterator[Bench]:
             "bundled": {},
         }
         places = {
-            name: stack.enter_context(_repeating_service(directory / name, env))
+            name: stack.enter_context(own_service(directory / name, env, timings=_MANY_REPEATS))
             for name, env in environments.items()
         }
         _spend_limit(places["limited"])
         _wait_for_model(places["bundled"])
         yield Bench(upstream, places, directory)
-
-
-def _repeating_service(directory: Path, env: Mapping[str, str]) -> Service:
-    """Prepare a service whose budget for repeats is whole before every call.
-
-    Nearly all cases are faults, one after the other: a fifth of them is soon spent.
-    """
-    service = own_service(directory, env)
-    with (directory / "project" / "wsgi.py").open("a") as program:
-        program.write(_WHOLE_BUDGET)
-    return service
 
 
 def _spend_limit(service: Service) -> None:

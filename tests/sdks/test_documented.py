@@ -2,6 +2,8 @@
 
 import subprocess
 
+import pytest
+
 from tests.sdks.running import SDKS, Bench
 
 OLD = next(sdk for sdk in SDKS if sdk.name == "openai-0.28")
@@ -14,6 +16,7 @@ print(response.choices[0].message.content)
 """  # noqa: E501  # to the letter
 
 
+@pytest.mark.more
 def test_the_documented_example_gets_an_answer(bench: Bench) -> None:
     OLD.require()
     program = DOCUMENTED.replace(":8000/", f":{bench.port('bundled')}/")

@@ -30,7 +30,7 @@ def _claims_of_row(client: Client, begun: int, rows: list[UsageRecord]) -> Itera
     if not rows or not client.hits:
         return
     row, hits = rows[0], client.hits
-    tries = [(one["upstream"], one["model"], one["reason"]) for one in row.tries]
+    tries = [(one["upstream"], one["model"], one["reason"]) for one in row.attempts_detail]
     yield row.attempts == len(hits), f"the row has {row.attempts} attempts"
     yield tries == [(hit.line, hit.model, hit.reason) for hit in hits], f"tries are {tries}"
     last = hits[-1]

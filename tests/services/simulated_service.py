@@ -54,7 +54,7 @@ class Service:
             return
         fast = self.upstreams["fast"]
         is_usable = any(not line.breaker.wait for line in fast._endpoints._endpoints)
-        hit.has_alternative = is_usable and fast._limit._free._value > 0
+        hit.has_alternative = is_usable and fast._endpoints.limit.free > 0
 
     def _upstream(self, name: str) -> UpstreamClient:
         model = {"fast": ASKED, "backup": SPARE}[name]
@@ -110,7 +110,7 @@ class Service:
         expect(hits == known, f"{hits} hits, and {known} in rows and calls in progress")
         taken = 0
         for name, upstream in self.upstreams.items():
-            taken += PLACES[name] - upstream._limit._free._value
+            taken += PLACES[name] - upstream._endpoints.limit.free
             in_flight, policy = upstream._policy._budget._in_flight, self.policies[name]
             is_right = in_flight == policy.repeats_in_flight
             expect(is_right, f"{in_flight} repeats in flight at {name}")

@@ -31,7 +31,7 @@ def test_a_chat_is_answered_and_accounted_for(chat: ChatService, sink: ListSink)
 
     assert completion.text == "Hello"
     [row] = sink.ended
-    assert (row.status, row.model, row.model_asked) == ("ok", "scripted", None)
+    assert (row.status, row.model, row.requested_model) == ("ok", "scripted", None)
     assert (row.prompt_tokens, row.completion_tokens) == (5, 2)
 
 
@@ -50,7 +50,7 @@ def test_an_upstream_that_serves_one_model_is_asked_for_that(
     chat.complete(ModelRequest("qwen-max", PARAMETERS), CALLER)
 
     assert upstream.requests[0].json["model"] == "tiny"
-    assert [(row.model, row.model_asked) for row in sink.ended] == [("tiny", "qwen-max")]
+    assert [(row.model, row.requested_model) for row in sink.ended] == [("tiny", "qwen-max")]
 
 
 @pytest.mark.parametrize(("name", "expected"), [("qwen-max", NotFound), (None, UpstreamFault)])

@@ -27,10 +27,8 @@ from tests.services.simulated_service import LONGEST_PAUSE, Service
 
 LINES = ["fast/1", "fast/2", "backup"]
 SETTINGS = settings(
-    max_examples=80,
+    max_examples=25,
     stateful_step_count=40,
-    deadline=None,
-    print_blob=True,
     # Explaining a failure takes minutes, and the steps explain it as well.
     phases=[phase for phase in Phase if phase is not Phase.explain],
 )
@@ -118,6 +116,15 @@ class ServiceMachine(RuleBasedStateMachine):
 ServiceMachine.TestCase.settings = SETTINGS
 # Shrinking a failure takes minutes.
 TestService = pytest.mark.timeout(900)(ServiceMachine.TestCase)
+
+
+@pytest.mark.more
+@pytest.mark.timeout(900)
+def test_no_history_breaks_a_promise() -> None:
+    """Other histories in every run, where the ones above are always the same."""
+    run_state_machine_as_test(
+        ServiceMachine, settings=settings(SETTINGS, max_examples=300, derandomize=False)
+    )
 
 
 def history(seed: int) -> list[str]:

@@ -8,7 +8,8 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from tests.support.service import REPOSITORY_ROOT, Service
+from tests.support.service import REPOSITORY_ROOT, Schema, Service
+from tests.support.timings import SHIPPED, Timings
 
 _FOLDERS = ("llm_api", "config", "migrations")
 _FILES = ("wsgi.py", "gunicorn.conf.py")
@@ -34,11 +35,17 @@ def copy_project(target: Path) -> Path:
 
 
 def own_service(
-    directory: Path, env: Mapping[str, str] | None = None, *, migrates: bool = True
+    directory: Path,
+    env: Mapping[str, str] | None = None,
+    *,
+    schema: Schema = "copied",
+    timings: Timings = SHIPPED,
 ) -> Service:
     """Prepare a service from a copy of the project below `directory`."""
     root = copy_project(directory / "project")
-    return Service(directory, env, root=root, migrates=migrates)
+    program = root / "wsgi.py"
+    program.write_text(timings.prelude() + program.read_text())
+    return Service(directory, env, root=root, schema=schema)
 
 
 def fast_upstream(url: str) -> dict[str, str]:

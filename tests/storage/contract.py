@@ -18,7 +18,7 @@ from tests.storage.crowd import add_until_kept, in_processes, in_threads
 from tests.storage.records import ended
 
 # Opens the store at one place, in this process or, sent there by pickle, in another.
-RequestSender = Callable[[], UsageStore]
+StoreOpener = Callable[[], UsageStore]
 
 ACTS: dict[str, Callable[[UsageStore], object]] = {
     "check": lambda store: store.check(),
@@ -42,7 +42,7 @@ class UsageStoreContract(ReportContract):
     unkeepable = ended("req_bad", upstream=None)
 
     @pytest.fixture
-    def store(self, opener: RequestSender) -> Iterator[UsageStore]:
+    def store(self, opener: StoreOpener) -> Iterator[UsageStore]:
         """Open the store."""
         opened = opener()
         yield opened
@@ -189,7 +189,7 @@ class UsageStoreContract(ReportContract):
         _assert_crowd(store, 6)
 
     def test_processes_that_add_at_once_lose_and_double_nothing(
-        self, store: UsageStore, opener: RequestSender
+        self, store: UsageStore, opener: StoreOpener
     ) -> None:
         in_processes(add_until_kept, [(opener, _crowd(one)) for one in range(3)])
 
@@ -200,7 +200,7 @@ class UsageStoreContract(ReportContract):
     def test_a_store_that_is_ready_passes_the_check(self, store: UsageStore) -> None:
         store.check()
 
-    def test_a_store_that_is_not_ready_says_so(self, unready_opener: RequestSender) -> None:
+    def test_a_store_that_is_not_ready_says_so(self, unready_opener: StoreOpener) -> None:
         store = unready_opener()
 
         with pytest.raises(StoreError) as caught:
@@ -211,7 +211,7 @@ class UsageStoreContract(ReportContract):
 
     @pytest.mark.parametrize("act", ACTS)
     def test_a_store_that_cannot_be_reached_says_so(
-        self, act: str, unreachable_opener: RequestSender
+        self, act: str, unreachable_opener: StoreOpener
     ) -> None:
         store = unreachable_opener()
 

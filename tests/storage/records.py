@@ -15,7 +15,7 @@ _PLAIN = UsageRecord(
     request_id="req_1",
     created_at=datetime(2026, 11, 22, 12, 30, 15, 123456, tzinfo=UTC),
     route="/api/v1/llm/chat",
-    model_asked=None,
+    requested_model=None,
     model="scripted",
     upstream="fast",
 )

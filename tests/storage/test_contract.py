@@ -10,7 +10,7 @@ from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.keys import SqlKeyStore
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.changing import empty_tables
-from tests.storage.contract import RequestSender, UsageStoreContract
+from tests.storage.contract import StoreOpener, UsageStoreContract
 from tests.storage.contract_budgets import Books, BooksOpener, BudgetStoreContract
 from tests.storage.contract_keys import KeyOpener, KeyStoreContract
 
@@ -35,18 +35,18 @@ class TestSqlUsageStore(UsageStoreContract):
     """Runs on a SQLite file, PostgreSQL and MariaDB."""
 
     @pytest.fixture
-    def opener(self, shared_database: str) -> RequestSender:
+    def opener(self, shared_database: str) -> StoreOpener:
         """Open the store on a database with the schema and without rows."""
         empty_tables(shared_database)
         return partial(open_sql, shared_database)
 
     @pytest.fixture
-    def unready_opener(self, unready_database: str) -> RequestSender:
+    def unready_opener(self, unready_database: str) -> StoreOpener:
         """Open it on a database whose schema is missing, or of another release."""
         return partial(open_sql, unready_database)
 
     @pytest.fixture
-    def unreachable_opener(self, unreachable_database: str) -> RequestSender:
+    def unreachable_opener(self, unreachable_database: str) -> StoreOpener:
         """Open it where there is no database."""
         return partial(open_sql, unreachable_database)
 

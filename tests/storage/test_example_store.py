@@ -7,7 +7,7 @@ import pytest
 
 from examples.jsonl_store import open_store
 from llm_api.storage.factory import open_store as open_configured
-from tests.storage.contract import RequestSender, UsageStoreContract
+from tests.storage.contract import StoreOpener, UsageStoreContract
 from tests.storage.records import ended
 
 
@@ -15,18 +15,18 @@ class TestJsonLinesStore(UsageStoreContract):
     """Runs on a file."""
 
     @pytest.fixture
-    def opener(self, tmp_path: Path) -> RequestSender:
+    def opener(self, tmp_path: Path) -> StoreOpener:
         """Open it in a folder of its own."""
         return partial(open_store, tmp_path)
 
     @pytest.fixture
-    def unready_opener(self, tmp_path: Path) -> RequestSender:
+    def unready_opener(self, tmp_path: Path) -> StoreOpener:
         """Open it where a file lies in the way of its folder."""
         (tmp_path / "usage").write_text("")
         return partial(open_store, tmp_path)
 
     @pytest.fixture
-    def unreachable_opener(self) -> RequestSender:
+    def unreachable_opener(self) -> StoreOpener:
         """Open it where there can be no folder."""
         return partial(open_store, Path("/dev/null/hunter2"))
 

@@ -5,7 +5,8 @@
 * ``paced``: replies that a test steers while they are sent.
 * ``raw``: an HTTP client that sends bytes as they are; ``wire`` is the format both sides share.
 * ``live``: one that reads an answer as it comes in, and leaves when it wants to.
-* ``service``: the service under gunicorn, as an operator runs it.
+* ``service``: the service under gunicorn, as an operator runs it; ``schema`` fills its database.
+* ``timings``: shorter times for what a test would have to sit out.
 * ``visit``: `flask doctor`, and an upstream that is in good health.
 * ``servers``: PostgreSQL and Valkey out of wheels, with no root and nothing installed.
 * ``mariadb``: MariaDB, where the operating system has it installed.

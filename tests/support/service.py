@@ -9,13 +9,16 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from sqlalchemy import MetaData, NullPool, Table, create_engine, select
 
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.processes import Child, children_of
+from tests.support.schema import give_schema
 from tests.support.waiting import wait_until
+
+Schema = Literal["copied", "migrated", "none"]
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
 _GUNICORN = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"]
@@ -38,8 +41,9 @@ class ServiceStartError(Exception):
 class Service:
     """A gunicorn on a free loopback port, with an environment built from nothing.
 
-    The database is a SQLite file in ``directory`` unless ``env`` names another. Port, database
-    and log outlive a restart: ``terminate`` and ``start`` may follow each other.
+    The database is a SQLite file in ``directory`` unless ``env`` names another; it has the schema
+    before the first start. Port, database and log outlive a restart: ``terminate`` and ``start``
+    may follow each other.
     """
 
     def __init__(
@@ -48,12 +52,20 @@ class Service:
         env: Mapping[str, str] | None = None,
         *,
         root: Path = REPOSITORY_ROOT,
-        migrates: bool = True,
+        schema: Schema = "copied",
     ) -> None:
-        """Prepare without starting; ``root`` is where wsgi.py and gunicorn.conf.py are."""
+        """Prepare without starting.
+
+        Args:
+            directory: where the log is written, and the database.
+            env: environment variables; nothing is inherited but PATH.
+            root: where wsgi.py and gunicorn.conf.py are.
+            schema: how the database gets it: once, as tests do it ("copied"), or from
+                `flask db upgrade` at every start ("migrated"), or not at all ("none").
+        """
         self._directory = directory
         self._root = root
-        self._migrates = migrates
+        self._schema = schema
         self.env = {
             "PATH": os.pathsep.join(os.get_exec_path()),
             "HOME": str(directory),
@@ -63,7 +75,7 @@ class Service:
         }
 
     def __enter__(self) -> Self:
-        """Migrate, start, and wait until the service answers."""
+        """Start, and wait until the service answers."""
         self.start()
         return self
 
@@ -73,8 +85,8 @@ class Service:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Stop the service, by force if it does not go."""
-        self._child.end(signal.SIGTERM, _STOP_TIMEOUT)
+        """Kill the service; a test of its orderly end calls ``terminate``."""
+        self._child.end(signal.SIGKILL, _STOP_TIMEOUT)
 
     @property
     def address(self) -> tuple[str, int]:
@@ -98,8 +110,11 @@ class Service:
 
     def start(self) -> None:
         """Migrate, start, and wait for /healthz; ServiceStartError when a process ends instead."""
-        if self._migrates:
+        if self._schema == "migrated":
             self._migrate()
+        if self._schema == "copied":
+            give_schema(self.env["DATABASE_URL"])
+            self._schema = "none"
         self._child = Child(_GUNICORN, log=self._log_path, env=self.env, cwd=self._root)
         try:
             self._wait_for_health()

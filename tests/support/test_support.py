@@ -414,7 +414,10 @@ def test_a_half_closed_exchange_still_reads(upstream: ScriptedUpstream) -> None:
 
 
 def test_the_service_starts_migrated_and_answers(tmp_path: Path, stand_in: Path) -> None:
-    with Service(tmp_path, root=stand_in) as service, requests.Session() as session:
+    with (
+        Service(tmp_path, root=stand_in, schema="migrated") as service,
+        requests.Session() as session,
+    ):
         assert session.get(f"{service.url}/healthz", timeout=5).ok
         assert service.usage_rows() == [{"id": 1, "model": "scripted"}]
         assert {"event": "probe"} in service.log_records()
@@ -426,7 +429,7 @@ def test_the_environment_is_built_from_nothing(
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy")
 
-    started = Service(tmp_path, {"RATE_LIMIT": "5"}, root=stand_in)
+    started = Service(tmp_path, {"RATE_LIMIT": "5"}, root=stand_in, schema="migrated")
     with started as service, requests.Session() as session:
         seen = session.get(f"{service.url}/healthz", timeout=5).json()["environment"]
 
@@ -436,7 +439,7 @@ def test_the_environment_is_built_from_nothing(
 
 
 def test_a_terminated_service_exits_well_and_starts_again(tmp_path: Path, stand_in: Path) -> None:
-    with Service(tmp_path, root=stand_in) as service:
+    with Service(tmp_path, root=stand_in, schema="migrated") as service:
         first = service.pid
 
         assert service.terminate(10) == 0
@@ -448,7 +451,7 @@ def test_a_terminated_service_exits_well_and_starts_again(tmp_path: Path, stand_
 
 
 def test_a_killed_worker_is_replaced(tmp_path: Path, stand_in: Path) -> None:
-    with Service(tmp_path, {"WEB_CONCURRENCY": "2"}, root=stand_in) as service:
+    with Service(tmp_path, {"WEB_CONCURRENCY": "2"}, root=stand_in, schema="migrated") as service:
         wait_until(lambda: len(service.worker_pids()) == 2, 10, service.log)
         victim = service.worker_pids()[0]
 
@@ -459,7 +462,7 @@ def test_a_killed_worker_is_replaced(tmp_path: Path, stand_in: Path) -> None:
 
 
 def test_a_killed_service_leaves_no_worker_behind(tmp_path: Path, stand_in: Path) -> None:
-    with Service(tmp_path, root=stand_in) as service:
+    with Service(tmp_path, root=stand_in, schema="migrated") as service:
         workers = service.worker_pids()
 
         service.kill()
@@ -471,7 +474,7 @@ def test_a_killed_service_leaves_no_worker_behind(tmp_path: Path, stand_in: Path
 
 
 def test_a_service_that_refuses_to_start_says_why(tmp_path: Path, stand_in: Path) -> None:
-    service = Service(tmp_path, {"REFUSES_TO_START": "1"}, root=stand_in, migrates=False)
+    service = Service(tmp_path, {"REFUSES_TO_START": "1"}, root=stand_in, schema="none")
 
     with pytest.raises(ServiceStartError, match="a setting is wrong") as failure:
         service.start()
@@ -480,7 +483,7 @@ def test_a_service_that_refuses_to_start_says_why(tmp_path: Path, stand_in: Path
 
 
 def test_a_broken_migration_says_why(tmp_path: Path, stand_in: Path) -> None:
-    service = Service(tmp_path, {"BROKEN_MIGRATION": "1"}, root=stand_in)
+    service = Service(tmp_path, {"BROKEN_MIGRATION": "1"}, root=stand_in, schema="migrated")
 
     with pytest.raises(ServiceStartError, match="the migration is broken"):
         service.start()

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from llm_api.upstream.behavior import UpstreamBehavior
 
 from llm_api.domain.calls import Completion, Endpoint, ModelRequest, Timeouts, UpstreamPlan, never
 from llm_api.errors import ApiError
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.config_files import read_profiles
 from llm_api.settings.settings import PROJECT_ROOT
+from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from llm_api.upstream.behavior import UpstreamBehavior
 
 from llm_api.domain.calls import TokenUsage
+from llm_api.upstream.behavior import UpstreamBehavior
 from tests.support import replies
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import Reply

@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 import pytest
-from llm_api.upstream.behavior import UpstreamBehavior
 
 from llm_api.domain.calls import Operation, TokenUsage
 from llm_api.errors import ApiError
 from llm_api.upstream import client as client_module
+from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.http.sse import MAX_EVENT_BYTES
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest

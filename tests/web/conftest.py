@@ -6,8 +6,10 @@ from http import HTTPStatus
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 
+from llm_api.app import close_app, create_app
+from llm_api.settings.settings import PROJECT_ROOT, Settings
+from llm_api.storage.sql import migrate
 from tests.conftest import UsageRowsOf
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
@@ -17,26 +19,6 @@ from tests.web.streams import held_to_invariants, streaming_service
 Refuse = Callable[..., Refusal]
 
 
-@pytest.fixture
-def refuse(
-    app: Flask, client: FlaskClient, upstream: ScriptedUpstream, usage_rows_of: UsageRowsOf
-) -> Iterator[Refuse]:
-    """Post a body and return how it was refused, before any upstream or usage row saw it.
-
-    The service must be well afterwards.
-    """
-
-    def post(path: str, body: object, *headers: tuple[str, str]) -> Refusal:
-        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-        answer = client.post(path, data=sent, headers=headers or [JSON_TYPE])
-        assert upstream.connections == 0
-        assert usage_rows_of(app) == []
-        return read_refusal(path, answer.status_code, answer.headers, answer.data)
-
-    yield post
-    assert client.post(CHAT, json=good_body(CHAT)).status_code == HTTPStatus.OK
-
-
 @pytest.fixture(scope="module")
 def service_upstream() -> Iterator[ScriptedUpstream]:
     """Run the upstream of the module's service."""
@@ -44,19 +26,70 @@ def service_upstream() -> Iterator[ScriptedUpstream]:
         yield server
 
 
+def environment_of(upstream: ScriptedUpstream) -> dict[str, str]:
+    """Name an upstream as the fast one, with a rate limit that no test meets."""
+    return {
+        "FAST_LLM_API_URL": upstream.url,
+        "FAST_LLM_API_KEY": "sk-canary-of-the-upstream",
+        "FAST_LLM_MODEL": "scripted",
+        "RATE_LIMIT": "1000000/minute",
+        "CIRCUIT_BREAKER": "false",
+    }
+
+
+@pytest.fixture(scope="module")
+def module_env() -> Mapping[str, str]:
+    """Set nothing more for the application below; a module may have a fixture of its own."""
+    return {}
+
+
+@pytest.fixture(scope="module")
+def module_app(
+    tmp_path_factory: pytest.TempPathFactory,
+    service_upstream: ScriptedUpstream,
+    module_env: Mapping[str, str],
+) -> Iterator[Flask]:
+    """Build an application for all tests of a module that leave nothing behind in it."""
+    root = tmp_path_factory.mktemp("root")
+    (root / "config").symlink_to(PROJECT_ROOT / "config")
+    database_url = f"sqlite:///{root / 'test.db'}"
+    migrate.upgrade(database_url, PROJECT_ROOT)
+    env = {"DATABASE_URL": database_url, **environment_of(service_upstream), **module_env}
+    app = create_app(Settings.from_env(env, root=root))
+    app.config["DATABASE_OF_THE_TEST"] = database_url
+    yield app
+    close_app(app)
+
+
+@pytest.fixture
+def refuse(
+    module_app: Flask, service_upstream: ScriptedUpstream, usage_rows_of: UsageRowsOf
+) -> Iterator[Refuse]:
+    """Post a body and return how it was refused, before any upstream or usage row saw it.
+
+    The service must be well afterwards.
+    """
+    client = module_app.test_client()
+    service_upstream.clear()
+    rows = len(usage_rows_of(module_app))
+
+    def post(path: str, body: object, *headers: tuple[str, str]) -> Refusal:
+        sent = body if isinstance(body, bytes) else json.dumps(body).encode()
+        answer = client.post(path, data=sent, headers=headers or [JSON_TYPE])
+        assert (service_upstream.connections, service_upstream.requests) == (0, [])
+        assert len(usage_rows_of(module_app)) == rows
+        return read_refusal(path, answer.status_code, answer.headers, answer.data)
+
+    yield post
+    assert client.post(CHAT, json=good_body(CHAT)).status_code == HTTPStatus.OK
+
+
 @pytest.fixture(scope="module")
 def service(
     tmp_path_factory: pytest.TempPathFactory, service_upstream: ScriptedUpstream
 ) -> Iterator[Service]:
     """Run the service under gunicorn, with one worker: all tests of a module lean on it."""
-    env = {
-        "FAST_LLM_API_URL": service_upstream.url,
-        "FAST_LLM_API_KEY": "sk-canary-of-the-upstream",
-        "FAST_LLM_MODEL": "scripted",
-        "RATE_LIMIT": "1000000/minute",
-        "WEB_CONCURRENCY": "1",
-        "CIRCUIT_BREAKER": "false",
-    }
+    env = {**environment_of(service_upstream), "WEB_CONCURRENCY": "1"}
     with Service(tmp_path_factory.mktemp("service"), env) as running:
         yield running
 

@@ -14,6 +14,7 @@ from tests.support.live import LiveAnswer
 from tests.support.raw import request_bytes
 from tests.support.replies import Event, chunk
 from tests.support.service import Service
+from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.web.refusals import COMPLETIONS, JSON_TYPE, Refusal, good_body, read_refusal
@@ -25,9 +26,10 @@ LO = chunk({"content": "lo"})
 STOP = chunk({}, finish_reason="stop")
 DONE = b"[DONE]"
 _INSIDE = "/_inside"
+# The budget for repeats is soon spent where nearly every call fails.
+MANY_REPEATS = Timings(retry_window=0.0)
 # What no client sees: whether everything that a call takes is given back. A look at it also writes
-# the usage rows that wait, so that no test has to, and forgets the repeats of the tests before: the
-# budget for them is soon spent where every call fails.
+# the usage rows that wait, so that no test has to.
 _ROUTE = f"""
 
 admission = app.wsgi_app._app._limit
@@ -38,10 +40,8 @@ def inside():
     import os
     services = app.extensions["llm_api"]
     app.extensions["llm_api_spool"].flush()
-    for upstream in services.catalogue._upstreams.values():
-        upstream._policy._budget._seconds.clear()
     return {{
-        "places": services.catalogue.route(None).upstream._limit._limit.free,
+        "places": services.catalogue.route(None).upstream._endpoints.limit.free,
         "free": admission.free,
         "queued": admission.waiting,
         "watched": len(services.watch._deadlines),
@@ -50,7 +50,9 @@ def inside():
 """
 
 
-def streaming_service(directory: Path, upstream: ScriptedUpstream, **env: str) -> Service:
+def streaming_service(
+    directory: Path, upstream: ScriptedUpstream, *, timings: Timings = MANY_REPEATS, **env: str
+) -> Service:
     """Prepare a service on the upstream, with one worker and a route that shows its inside."""
     settings = {
         "FAST_LLM_API_URL": upstream.url,
@@ -60,7 +62,7 @@ def streaming_service(directory: Path, upstream: ScriptedUpstream, **env: str) -
         "WEB_CONCURRENCY": "1",
         "CIRCUIT_BREAKER": "false",
     }
-    service = own_service(directory, settings | env)
+    service = own_service(directory, settings | env, timings=timings)
     with (directory / "project" / "wsgi.py").open("a") as program:
         program.write(_ROUTE)
     return service
@@ -139,7 +141,7 @@ def row_of(service: Service, answer: LiveAnswer) -> dict[str, Any]:
 
 def rows_of_models(service: Service, *models: str) -> list[dict[str, Any]]:
     """Wait for the usage rows of calls, each to a model that nobody else names."""
-    return _rows(service, "model_asked", models)
+    return _rows(service, "requested_model", models)
 
 
 def _rows(service: Service, column: str, values: Sequence[object]) -> list[dict[str, Any]]:

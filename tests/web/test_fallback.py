@@ -111,9 +111,9 @@ def test_another_model_answers_and_both_are_named(
         "reason": reason,
     }
     assert told(answer) == ["fast/asked", "backup/spare", reason]
-    assert (row["status"], row["model_asked"], row["model"]) == ("ok", "asked", "spare")
+    assert (row["status"], row["requested_model"], row["model"]) == ("ok", "asked", "spare")
     assert (row["upstream"], row["attempts"]) == ("backup", len(script) + 1)
-    assert [(one["upstream"], one["model"], one["reason"]) for one in row["tries"]] == [
+    assert [(one["upstream"], one["model"], one["reason"]) for one in row["attempts_detail"]] == [
         *[("fast", "asked", reason)] * len(script),
         ("backup", "spare", None),
     ]
@@ -130,7 +130,7 @@ def test_a_good_answer_tells_of_no_fallback(
     [row] = rows()
     assert "fallback" not in answer.get_json()
     assert told(answer) == [None, None, None]
-    assert [one["reason"] for one in row["tries"]] == [None]
+    assert [one["reason"] for one in row["attempts_detail"]] == [None]
     assert backup.connections == 0
 
 
@@ -169,7 +169,7 @@ def test_where_all_fail_the_caller_is_told_how_the_first_did(
     error = answer.get_json()["error"]
     assert (answer.status_code, error["details"]["reason"]) == (503, "upstream_unavailable")
     assert (len(upstream.requests), len(backup.requests)) == (2, 1)
-    assert [one["reason"] for one in row["tries"]] == [
+    assert [one["reason"] for one in row["attempts_detail"]] == [
         "upstream_unavailable",
         "upstream_unavailable",
         "upstream_rejected",
@@ -234,7 +234,7 @@ def test_a_stream_falls_back_before_its_first_event(
     assert (answer.status_code, events[-1]) == (200, b"[DONE]")
     assert chunks[0]["fallback"]["used"] == {"upstream": "backup", "model": "spare"}
     assert not any("fallback" in later for later in chunks[1:])
-    assert told(answer)[:2] == ["fast/" + row["model_asked"], "backup/spare"]
+    assert told(answer)[:2] == ["fast/" + row["requested_model"], "backup/spare"]
     assert (row["status"], row["upstream"], row["model"]) == ("ok", "backup", "spare")
     assert len(backup.requests) == 1
 

@@ -137,4 +137,4 @@ def call_and_leave(service: Service, upstream: ScriptedUpstream, path: str, mode
 
 def statuses_of(service: Service, model: str) -> list[str]:
     """Return the status of each usage row of a model."""
-    return [row["status"] for row in service.usage_rows() if row["model_asked"] == model]
+    return [row["status"] for row in service.usage_rows() if row["requested_model"] == model]

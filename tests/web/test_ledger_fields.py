@@ -87,7 +87,7 @@ def has(row: Mapping[str, Any], **fields: object) -> None:
 
 def times_fit(row: Mapping[str, Any]) -> None:
     """Assert that no part of the time is more than the whole; each was rounded for itself."""
-    assert 0 <= row["own_ms"] <= row["total_ms"] + 1
+    assert 0 <= row["overhead_ms"] <= row["total_ms"] + 1
     assert 0 <= row["upstream_ms"] <= row["total_ms"] + 1
     assert row["first_token_ms"] is None or 0 <= row["first_token_ms"] <= row["upstream_ms"]
 
@@ -111,12 +111,12 @@ def test_a_good_call_has_every_field(gateway: Gateway) -> None:
     assert set(row) == {column.name for column in usage.columns}
     assert before <= row["created_at"] <= before + timedelta(seconds=PATIENCE)
     assert row["request_id"].startswith("req_")
-    has(row, route=CHAT, model_asked="priced", model="priced", upstream="fast")
+    has(row, route=CHAT, requested_model="priced", model="priced", upstream="fast")
     has(row, status="ok", reason=None, http_status=200, attempts=1, usage_source="upstream")
     has(row, prompt_tokens=5, completion_tokens=2, cached_tokens=None, reasoning_tokens=None)
     has(row, images=None, cost_micro=250, currency="CNY", key_id=None, tags="")
     assert row["lineage_id"] == row["request_id"]
-    [attempt] = row["tries"]
+    [attempt] = row["attempts_detail"]
     has(attempt, model="priced", reason=None)
     assert attempt["upstream"].startswith("fast")
     assert 0 <= attempt["ms"] <= row["total_ms"] + 1
@@ -124,7 +124,7 @@ def test_a_good_call_has_every_field(gateway: Gateway) -> None:
 
 
 def test_the_model_that_was_not_named_is_none(gateway: Gateway) -> None:
-    has(gateway.succeeded(), model_asked=None, model="scripted", cost_micro=None, currency=None)
+    has(gateway.succeeded(), requested_model=None, model="scripted", cost_micro=None, currency=None)
 
 
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
@@ -191,7 +191,7 @@ def test_a_failed_call_has_what_its_caller_got(
     status = "timeout" if code == 504 else "upstream_error"
     has(row, http_status=code, status=status, reason=reason, attempts=attempts)
     has(row, **NOTHING_COUNTED)
-    assert [one["reason"] for one in row["tries"]] == [reason] * attempts
+    assert [one["reason"] for one in row["attempts_detail"]] == [reason] * attempts
     times_fit(row)
 
 
@@ -242,7 +242,7 @@ def test_a_client_that_leaves_before_its_answer_is_told_apart(gateway: Gateway) 
     with gateway.ask(model=model):
         wait_until(lambda: gateway.upstream.requests, PATIENCE, "the call is at the upstream")
 
-    row = row_when_there(gateway, "model_asked", model)
+    row = row_when_there(gateway, "requested_model", model)
     has(row, http_status=499, status="client_closed", reason="client_closed", **NOTHING_COUNTED)
 
 
@@ -263,7 +263,7 @@ def test_g14_an_answer_asked_for_twice_counts_both(gateway: Gateway) -> None:
 
     has(row, status="ok", attempts=2, prompt_tokens=25, completion_tokens=12, reasoning_tokens=10)
     has(row, cost_micro=25 * 10 + 2 * 100 + 10 * 1_000, usage_source="upstream")
-    assert [one["reason"] for one in row["tries"]] == ["spent_on_thinking", None]
+    assert [one["reason"] for one in row["attempts_detail"]] == ["spent_on_thinking", None]
 
 
 def test_g14_a_call_that_fell_back_is_one_row_at_the_price_of_who_answered(
@@ -274,13 +274,17 @@ def test_g14_a_call_that_fell_back_is_one_row_at_the_price_of_who_answered(
 
     row = gateway.succeeded(model="priced")
 
-    has(row, model_asked="priced", model="spare", upstream="judge", attempts=3, status="ok")
+    has(row, requested_model="priced", model="spare", upstream="judge", attempts=3, status="ok")
     has(row, cost_micro=7 * 7, currency="USD", reason=None, http_status=200)
-    assert [(one["model"], one["reason"]) for one in row["tries"]] == [
+    assert [(one["model"], one["reason"]) for one in row["attempts_detail"]] == [
         *[("priced", "upstream_unavailable")] * 2,
         ("spare", None),
     ]
-    assert [one["upstream"].partition("#")[0] for one in row["tries"]] == ["fast", "fast", "judge"]
+    assert [one["upstream"].partition("#")[0] for one in row["attempts_detail"]] == [
+        "fast",
+        "fast",
+        "judge",
+    ]
     times_fit(row)
 
 

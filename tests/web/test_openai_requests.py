@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
@@ -27,6 +28,20 @@ from tests.web.refusals import (
     Refusal,
     read_refusal,
 )
+
+
+@pytest.fixture
+def upstream(service_upstream: ScriptedUpstream) -> ScriptedUpstream:
+    """Lend the module's upstream, which has forgotten the tests before."""
+    service_upstream.clear()
+    return service_upstream
+
+
+@pytest.fixture
+def client(module_app: Flask) -> FlaskClient:
+    """Call the module's application: requests leave nothing behind in it."""
+    return module_app.test_client()
+
 
 UNKNOWN = {"zeta": 1, "alpha": {"b": [2]}, "store": False, "prediction": None}
 

@@ -71,12 +71,12 @@ def test_a_fault_of_our_own_gives_everything_back(
     app: Flask, client: FlaskClient, usage_rows_of: UsageRowsOf, request: pytest.FixtureRequest
 ) -> None:
     services = app.extensions["llm_api"]
-    places = services.catalogue.route(None).upstream._places._free
-    free = places._value
+    limit = services.catalogue.route(None).upstream._endpoints.limit
+    free = limit.free
 
     request.getfixturevalue("stream")
 
     assert [row["status"] for row in usage_rows_of(app)] == ["error"]
-    assert places._value == free
+    assert limit.free == free
     assert not services.watch._deadlines
     assert client.post(COMPLETIONS, json=good_body(COMPLETIONS)).status_code == 200

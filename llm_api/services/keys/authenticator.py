@@ -94,7 +94,7 @@ class KeyAuthenticator:
         elif not self._is_fresh(entry):
             entry = self._refreshed(digest, entry, is_possible=is_intact(secret))
         key = entry.key
-        return key if key is not None and key.is_usable(self._now()) else None
+        return key if key is not None and key.is_valid(self._now()) else None
 
     def forget(self, key_id: str) -> None:
         """Remove a key that was changed from the cache; other processes notice within FRESH_S."""

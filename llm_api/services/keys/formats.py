@@ -1,4 +1,4 @@
-"""How the properties of a key are written, on the command line and in the admin API alike."""
+"""Text formats of a key's properties, for the command line and the admin API alike."""
 
 import re
 from collections.abc import Callable
@@ -8,32 +8,36 @@ from decimal import Decimal
 from typing import Any
 
 from llm_api.domain.access import TOKENS, Budget
+from llm_api.domain.money import MICRO, decimal_text
 from llm_api.domain.safe_text import PRINTABLE_AND_VISIBLE
 
 MAX_LISTED = 64  # models, routes or budgets of a key
 MAX_TAGS = 2  # with the ten of a request they fit into the column of the usage row
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60}
 _MAX_DAYS = 36_500
-_MICRO = 1_000_000
 _TIME = "[1-9][0-9]{0,3}[dhm]"
 _RATE = "[1-9][0-9]{0,8}/(second|minute|hour|day)"
 
 
 @dataclass(frozen=True, slots=True)
 class TextFormat:
-    """A form that texts have: its pattern, in words, and what reads them.
+    """A format of texts.
 
-    `pattern` is None where the API document cannot tell the form by one.
+    Attributes:
+        expected: what a valid text is, to follow "must be".
+        pattern: a regular expression of JSON Schema; None where none describes the format.
+        at_most: characters.
+        read: parses a text; raises ValueError.
     """
 
-    right: str
+    expected: str
     pattern: str | None
     at_most: int
     read: Callable[[str], Any]
 
     def __call__(self, text: str) -> Any:
-        """Read a text; raises ValueError."""
-        text.encode()  # half a character is no text
+        """Parse a text; raises ValueError."""
+        text.encode()  # a lone surrogate raises UnicodeEncodeError
         if len(text) > self.at_most or (self.pattern and not re.fullmatch(self.pattern, text)):
             raise ValueError
         return self.read(text)
@@ -44,7 +48,10 @@ def _duration(text: str) -> timedelta:
 
 
 def end(text: str, now: datetime) -> datetime:
-    """Read when a key ends; raises ValueError where that is no moment of the next hundred years."""
+    """Parse when a key expires: a duration from `now`, or a time in ISO 8601, by default in UTC.
+
+    Raises ValueError where it is not within the next hundred years.
+    """
     if re.fullmatch(_TIME, text):
         return now + _duration(text)
     moment = datetime.fromisoformat(text)
@@ -57,17 +64,15 @@ def end(text: str, now: datetime) -> datetime:
 def _budget(text: str) -> Budget:
     amount, _, rest = text.partition(" ")
     unit, _, period = rest.partition("/")
-    exact = Decimal(amount) * (1 if unit == TOKENS else _MICRO)
+    exact = Decimal(amount) * (1 if unit == TOKENS else MICRO)
     return Budget(period, unit, int(exact))
 
 
-def written_budget(one: Budget) -> str:
-    """Write a budget as `budget` reads it."""
-    if one.unit == TOKENS:
-        return f"{one.amount} {one.unit}/{one.period}"
-    whole, rest = divmod(one.amount, _MICRO)
-    part = f".{rest:06d}".rstrip("0") if rest else ""
-    return f"{whole}{part} {one.unit}/{one.period}"
+def budget_text(budget: Budget) -> str:
+    """Write a budget in the format BUDGET, such as `5 CNY/day` or `100000 tokens/month`."""
+    if budget.unit == TOKENS:
+        return f"{budget.amount} {budget.unit}/{budget.period}"
+    return f"{decimal_text(budget.amount).rstrip('0').rstrip('.')} {budget.unit}/{budget.period}"
 
 
 NAME = TextFormat("1 to 64 printable characters", PRINTABLE_AND_VISIBLE, 64, str)

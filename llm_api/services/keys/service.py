@@ -1,4 +1,4 @@
-"""Issues API keys and looks after them."""
+"""Issues, changes, rotates and disables API keys."""
 
 import re
 import secrets
@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.key_format import digest_of, new_secret
+from llm_api.domain.timestamps import utc_text
 from llm_api.errors import NotFound, Unavailable
-from llm_api.services.keys.formats import written_budget
+from llm_api.services.keys.formats import budget_text
 from llm_api.storage import KeyStore, StoreError
 from llm_api.storage.threads import StoreThreads
 
@@ -22,14 +23,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A key, and its secret, which is known now and never again."""
+    """A key and its secret, which is not stored and cannot be shown again."""
 
     key: ApiKey
     secret: str = field(repr=False)
 
 
 class KeyService:
-    """Keeps keys in the store. Every method raises Unavailable where it cannot be asked."""
+    """Manages the keys of the store. Every method raises Unavailable when the store fails."""
 
     def __init__(
         self,
@@ -39,15 +40,18 @@ class KeyService:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take the store, what runs a look at it where it stops nobody else, and the clock.
+        """Manage the keys of `store`.
 
-        `forget` is told the id of every key that has changed.
+        Args:
+            offload: runs a function that may block; raises StoreError when it takes too long.
+            forget: called with the id of every key that was changed, to drop it from caches.
+            now: clock; returns the time in UTC.
         """
         self._store, self._threads = store, threads
         self._forget, self._now = forget, now
 
     def issue(self, draft: ApiKey) -> IssuedKey:
-        """Make a key with the draft's properties, and with an id of its own."""
+        """Create a key with the draft's properties and a new id."""
         key = replace(draft, id=f"key_{secrets.token_hex(8)}", created_at=self._now())
         secret = new_secret()
         self._done(lambda: self._store.add(key, digest_of(secret)))
@@ -65,50 +69,50 @@ class KeyService:
         return key
 
     def change(self, key_id: str, properties: Mapping[str, Any]) -> ApiKey:
-        """Give a key other properties than it has, by the names of ApiKey; raises NotFound."""
+        """Change properties of a key, by the names of ApiKey's fields; raises NotFound."""
         changed = replace(self.get(key_id), **properties)
         return self._changed(key_id, lambda: self._store.change(changed))
 
     def rotate(self, key_id: str, overlap: timedelta = OVERLAP) -> IssuedKey:
-        """Make another secret; those before are good for the overlap. Raises NotFound."""
+        """Issue another secret; former ones stay valid for `overlap`. Raises NotFound."""
         secret, now = new_secret(), self._now()
         digest, until = digest_of(secret), now + overlap
         key = self._changed(key_id, lambda: self._store.rotate(key_id, digest, at=now, until=until))
         return IssuedKey(key, secret)
 
     def disable(self, key_id: str) -> ApiKey:
-        """Let a key open nothing any more, in all processes within a minute; raises NotFound."""
+        """Disable a key, in all processes within a minute; raises NotFound."""
         now = self._now()
         return self._changed(key_id, lambda: self._store.disable(key_id, now))
 
-    def described(self, key: ApiKey) -> dict[str, Any]:
-        """Write a key as JSON, in the words in which it is asked for."""
-        is_usable = key.is_usable(self._now())
+    def to_dict(self, key: ApiKey) -> dict[str, Any]:
+        """Return a key as JSON, with the formats in which properties are given."""
+        is_valid = key.is_valid(self._now())
         return {
             "id": key.id,
             "name": key.name,
-            "state": "active" if is_usable else "disabled" if key.disabled_at else "expired",
-            "created_at": _shown(key.created_at),
-            "expires_at": _shown(key.expires_at),
-            "disabled_at": _shown(key.disabled_at),
+            "state": "active" if is_valid else "disabled" if key.disabled_at else "expired",
+            "created_at": _time(key.created_at),
+            "expires_at": _time(key.expires_at),
+            "disabled_at": _time(key.disabled_at),
             "is_admin": key.is_admin,
             "models": key.models,
             "routes": key.routes,
             "limits": {name: most for name, most in asdict(key.limits).items() if most is not None},
-            "budgets": [written_budget(one) for one in key.budgets],
+            "budgets": [budget_text(budget) for budget in key.budgets],
             "tags": key.tags,
         }
 
     def check(self) -> None:
-        """Raise StoreError, with a sentence for the operator, if keys cannot be kept now."""
+        """Raise StoreError, with a sentence for the operator, if keys cannot be stored now."""
         self._store.check()
 
     def close(self) -> None:
-        """Let go of the store."""
+        """Close the store."""
         self._store.close()
 
     def _changed(self, key_id: str, change: Callable[[], bool]) -> ApiKey:
-        # An id of another form may have signs in it that a database does not take.
+        # An id in another format may hold characters that a database refuses.
         if not (_ID.fullmatch(key_id) and self._done(change)):
             raise _not_found()
         self._forget(key_id)
@@ -126,5 +130,5 @@ def _not_found() -> NotFound:
     return NotFound("There is no key with this id.", reason="key_not_found")
 
 
-def _shown(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else utc_text(moment)

@@ -1,12 +1,20 @@
 """Rewrites prompts for image and video models, keeping what the user asked for.
 
-* `optimizer` is the door; `task` reads a request, `rewriting` makes one call or two in one of two
-  `forms`, `details` tells how it was done.
-* `locks` finds what must stay of a prompt, `checks` whether a rewrite has kept it and added nothing
-  it must not, by the words of `vocabulary`. `verdict` adds what only the service knows: whether our
-  own instructions came back, and whether a text is about the prompt at all.
-* `repair` mends by code what can be mended so, `negatives` writes the negative prompt,
-  `improvements` says what was verifiably added.
-* `quotes` finds quoted texts, `language` tells the language, `phrasing` puts phrases behind a text,
-  `cleaning` takes out what nobody sees.
+This package is the entry; everything outside of it imports these four names from here:
+`PromptOptimizer` rewrites, `find_constraints` returns the `Constraints` that a rewrite must keep,
+`find_violations` checks a rewrite.
+
+* `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
+  `strategies`, `details` describes how it was done.
+* `constraints` finds what must stay of a prompt, `checks` whether a rewrite keeps it and adds
+  nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
+  knows: whether our own instructions came back, and whether a text is about the prompt at all.
+* `repair` corrects by code what can be corrected so, with phrases from `enrichment`.
+* `text` has operations on plain text, `language` distinguishes English from Chinese.
 """
+
+from llm_api.services.prompts.checks.all_checks import find_violations
+from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
+from llm_api.services.prompts.optimizer import PromptOptimizer
+
+__all__ = ["Constraints", "PromptOptimizer", "find_constraints", "find_violations"]

@@ -1,34 +1,40 @@
-"""Tells a caller who asks for it how a rewrite was made."""
+"""Describes how a rewrite was made, for requests with `include_details`."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from llm_api.domain.calls import CallReport
+from llm_api.services.prompts.enrichment.facets import all_facets
 from llm_api.services.prompts.rewriter import RewriteResult
-from llm_api.services.prompts.strategies.facets import all_facets
 from llm_api.services.prompts.task import Task
 
 FALLBACK = "fallback"
 
 
-def details(task: Task, rewriting: RewriteResult, seconds: float) -> Mapping[str, Any]:
-    """Return the `details` of an answer that took so many seconds."""
-    rewrite = rewriting.rewrites[0] if rewriting.rewrites else task.prompt
+def details(task: Task, result: RewriteResult, *, seconds: float) -> Mapping[str, Any]:
+    """Return the `details` of an answer.
+
+    Args:
+        task: the prompt and what its rewrite had to satisfy.
+        result: the outcome.
+        seconds: the time that it took.
+    """
+    rewrite = result.rewrites[0] if result.rewrites else task.prompt
     return {
-        "language": task.language if rewriting.rewrites else task.locks.language,
-        "method": rewriting.method if rewriting.rewrites else FALLBACK,
+        "language": task.language if result.rewrites else task.constraints.language,
+        "method": result.method if result.rewrites else FALLBACK,
         "target_model": task.target.name,
-        "kept": task.locks.as_words(),
+        "kept": task.constraints.in_words,
         "added": list(all_facets().added(task.wanted.type, task.source, rewrite)),
         "checks": {
-            "passed": bool(rewriting.rewrites),
-            "problems": [one.code for one in rewriting.problems],
-            "first_problems": [one.code for one in rewriting.first_problems],
+            "passed": bool(result.rewrites),
+            "problems": [violation.code for violation in result.violations],
+            "first_problems": [violation.code for violation in result.first_violations],
         },
-        "repaired": list(rewriting.repairs),
-        "model": rewriting.model,
-        **_measured(rewriting.report, seconds),
-        "prompt_version": rewriting.version,
+        "repaired": list(result.repairs),
+        "model": result.model,
+        **_measured(result.report, seconds),
+        "prompt_version": result.version,
         "notes": [task.target.note] if task.target.note else [],
     }
 

@@ -1,9 +1,8 @@
-"""Tells English from Chinese, and whether a text is written in the language that is wanted."""
+"""Distinguishes English from Chinese, and checks that a text is in the wanted language."""
 
 import re
 
-from llm_api.services.prompts.text.quotes import GAP, is_plain, without_quotes
-from llm_api.services.prompts.vocabulary.words import little_words
+from llm_api.services.prompts.text import GAP, is_plain, without_quotes
 
 HAN_SHARE = 0.25  # from here on a text counts as Chinese, and not as one that quotes a Chinese sign
 MIN_HAN_SHARE = 0.7  # of a Chinese rewrite's letters, names of the original left aside
@@ -17,13 +16,23 @@ _FOREIGN_RUN = re.compile(
 )
 _WORD = re.compile(r"[^\W\d_]+")
 _ASCII_WORD = re.compile(r"[a-z]+")  # the same for a text that has no other signs, and quicker
-_ENGLISH = little_words("language_english")
-_OTHERS = little_words("language_others")
+# The most frequent little words of English, and of the other European languages together.
+_ENGLISH = frozenset(
+    re.findall(r"\w+", "the and of with is are its his her from into that this by for at to")
+)
+_OTHERS = frozenset(
+    re.findall(
+        r"\w+",
+        "el los las una con del por sobre y le les des une du dans avec sur et der die das und ein"
+        " eine mit von auf im dem den il lo gli uno della nel che het een van met op uma os com em"
+        " ao",
+    )
+)
 _MIN_FOREIGN_WORDS = 3
 
 
 def is_chinese(text: str) -> bool:
-    """Whether a text is written in Chinese, what stands in quotes left aside."""
+    """Whether a text is written in Chinese, quotations left aside."""
     bare = without_quotes(text)
     if not bare.replace(GAP.strip(), "").strip(" ,.，。、"):
         bare = text
@@ -37,9 +46,9 @@ def language_of(text: str) -> str:
 
 
 def is_written_in(rewrite: str, language: str, original: str) -> bool:
-    """Whether a rewrite is in a language throughout, outside of quotes.
+    """Whether a rewrite is in one language (`en` or `zh`) throughout, outside of quotations.
 
-    Words that the original has itself may stay: a name in the other language, a sign's text.
+    Words of the original may stay: a name in the other language, a sign's text.
     """
     bare = without_quotes(rewrite)
     if is_plain(bare) and language == "en":
@@ -57,7 +66,7 @@ def is_written_in(rewrite: str, language: str, original: str) -> bool:
 
 
 def _new(run: re.Pattern[str], text: str, original: str) -> str:
-    """Return a text without those runs of letters that stand in the original."""
+    """Return a text without those runs of letters that occur in the original."""
     return run.sub(lambda found: " " if found[0] in original else found[0], text)
 
 

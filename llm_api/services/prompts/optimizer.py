@@ -1,4 +1,4 @@
-"""Rewrites a prompt for an image or video model: checked, and honest when it fails."""
+"""Rewrites a prompt for an image or video model, with a warning if that fails."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,6 @@ from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.services.prompts.details import details
-from llm_api.services.prompts.negative_prompt import negative_prompt
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
 from llm_api.services.routing.catalogue import Catalogue
@@ -28,7 +27,14 @@ class PromptOptimizer:
         *,
         is_enabled: bool,
     ) -> None:
-        """Take what decides where calls go, what accounts for them, and the models that draw."""
+        """Create an optimizer.
+
+        Args:
+            catalogue: routes calls to upstreams.
+            ledger: accounts for calls.
+            targets: image and video models by name.
+            is_enabled: if false, every request is answered with Unavailable.
+        """
         self._catalogue = catalogue
         self._ledger = ledger
         self._targets = targets
@@ -38,9 +44,15 @@ class PromptOptimizer:
     def optimize(self, request: PromptRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
         """Return the rewritten prompt, or the original with a warning that says why.
 
-        An upstream that fails is an ApiError: the caller must know. One that works and writes
-        something unusable costs nothing but the rewrite, and so does one that takes longer than
-        `max_wait_ms`; with `on_failure` `error` these are ApiErrors, too.
+        Args:
+            request: the prompt and how to rewrite it.
+            caller: who pays for the call, and how long there is.
+
+        Raises:
+            Unavailable: prompt optimization is switched off.
+            InvalidRequest: the prompt is invisible, or a content filter refused it.
+            UpstreamFault: no rewrite is usable and `on_failure` is `error`.
+            ApiError: the upstream failed; with `on_failure` `error`, also after `max_wait_ms`.
         """
         if not self._is_enabled:
             raise Unavailable(
@@ -48,63 +60,88 @@ class PromptOptimizer:
                 reason="prompt_optimization_disabled",
                 retryable=False,
             )
-        began_at = time.monotonic()
+        started = time.monotonic()
         task = read_task(request, self._targets[request.target_model])
-        rewriting = self._in_time(task, caller)
-        seconds = time.monotonic() - began_at
-        return CallResult(_answer(task, rewriting, seconds), rewriting.report)
+        result = self._rewritten(task, caller)
+        answer = _answer(task, result, seconds=time.monotonic() - started)
+        return CallResult(answer, result.report)
 
-    def _in_time(self, task: Task, caller: Caller) -> RewriteResult:
-        """Do the task in the time that the caller gives it."""
+    def _rewritten(self, task: Task, caller: Caller) -> RewriteResult:
+        """Rewrite within the request's `max_wait_ms`, if it has any."""
         wait_ms = task.request.max_wait_ms
-        if wait_ms is None:
-            return self._rewriting(task, caller)
-        limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
-        try:
-            return self._rewriting(task, replace(caller, time_limit=limit))
-        except ApiError as error:
-            report = error.report or CallReport()
-            is_fatal = isinstance(error, ClientGone | ShuttingDown)
-            if is_fatal or task.request.on_failure == "error" or not report.client_deadline_passed:
-                raise
-            return nothing_within(wait_ms, report)
-
-    def _rewriting(self, task: Task, caller: Caller) -> RewriteResult:
+        if wait_ms is not None:
+            limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
+            caller = replace(caller, time_limit=limit)
         destination = self._catalogue.route(None, key=caller.key)
         wanted = partial(self._rewriter.needs, task, destination)
-        with self._ledger.account(destination, caller, wanted) as accounted:
-            rewriting = self._rewriter.rewrite(task, destination, accounted)
-            if not rewriting.rewrites and task.request.on_failure == "error":
-                raise UpstreamFault(
-                    "The model service wrote no usable prompt.",
-                    reason="optimizer_bad_output",
-                    retryable=True,
-                )
-        return rewriting
+        try:
+            with self._ledger.account(destination, caller, wanted) as accounted:
+                result = self._rewriter.rewrite(task, destination, accounted)
+                _require_rewrite(task, result)
+        except ApiError as error:
+            if wait_ms is None or not _returns_original(task, error):
+                raise
+            return nothing_within(wait_ms, error.report or CallReport())
+        return result
 
 
-def _answer(task: Task, rewriting: RewriteResult, seconds: float) -> OptimizedPrompt:
-    request, rewrites = task.request, rewriting.rewrites
+def _require_rewrite(task: Task, result: RewriteResult) -> None:
+    """Raise UpstreamFault if there is no usable rewrite and the request wants an error then."""
+    if not result.rewrites and task.request.on_failure == "error":
+        raise UpstreamFault(
+            "The model service wrote no usable prompt.",
+            reason="optimizer_bad_output",
+            retryable=True,
+        )
+
+
+def _returns_original(task: Task, error: ApiError) -> bool:
+    """Whether an error is answered with the original prompt: only one of `max_wait_ms` is."""
+    if isinstance(error, ClientGone | ShuttingDown) or task.request.on_failure == "error":
+        return False
+    return error.report is not None and error.report.client_deadline_passed
+
+
+def _answer(task: Task, result: RewriteResult, *, seconds: float) -> OptimizedPrompt:
+    request, rewrites = task.request, result.rewrites
     wants_several = request.n > 1
     return OptimizedPrompt(
         original_prompt=request.prompt,
         optimized_prompt=rewrites[0] if rewrites else request.prompt,
-        improvements=rewriting.improvements,
-        warnings=_warnings(task, rewriting),
+        improvements=result.improvements,
+        warnings=_warnings(task, result),
         candidates=(list(rewrites) or [request.prompt]) if wants_several else None,
         negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
-        details=details(task, rewriting, seconds) if request.include_details else None,
+        details=details(task, result, seconds=seconds) if request.include_details else None,
     )
 
 
-def _warnings(task: Task, rewriting: RewriteResult) -> Sequence[str]:
-    """Say what did not go as it was asked for."""
+def _warnings(task: Task, result: RewriteResult) -> Sequence[str]:
+    """Return sentences on what could not be done as requested."""
     request, warnings = task.request, []
-    if not rewriting.rewrites:
-        why = rewriting.problems[0].message
+    if not result.rewrites:
+        why = result.violations[0].message
         warnings.append(f"The original prompt is returned unchanged. {why}")
-    elif len(rewriting.rewrites) < request.n:
-        warnings.append(f"{len(rewriting.rewrites)} of {request.n} rewrites were usable.")
+    elif len(result.rewrites) < request.n:
+        warnings.append(f"{len(result.rewrites)} of {request.n} rewrites were usable.")
     if request.include_negative_prompt and task.target.max_negative is None:
-        warnings.append(f"{task.target.name} takes no negative prompt.")
+        warnings.append(f"{task.target.name} does not support negative prompts.")
     return warnings
+
+
+def negative_prompt(task: Task) -> str:
+    """Return the things that the prompt excludes, in its own words; empty if there are none.
+
+    It is not longer than the target model's `max_negative` characters.
+    """
+    limit = task.target.max_negative
+    if limit is None:
+        return ""
+    comma = "，" if task.constraints.language == "zh" else ", "
+    text = ""
+    for thing in dict.fromkeys(negation.words for negation in task.constraints.negations):
+        longer = f"{text}{comma}{thing}" if text else thing
+        if len(longer) > limit:
+            break
+        text = longer
+    return text

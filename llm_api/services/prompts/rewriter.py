@@ -1,4 +1,4 @@
-"""Gets a rewrite from a model: one call, judged, and at most one more that says what was wrong."""
+"""Gets a rewrite from a model: one call, validated, and at most one corrective call."""
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
@@ -8,7 +8,7 @@ from typing import Any
 
 from llm_api.domain.calls import CallReport, Completion, ModelRequest
 from llm_api.errors import ApiError, InvalidRequest
-from llm_api.services.prompts.checks.violations import Violation, violation
+from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.repair.quotations import with_marks_restored
 from llm_api.services.prompts.repair.repairer import Repairer
 from llm_api.services.prompts.strategies.guided_decoding import GuidedStrategy
@@ -24,24 +24,22 @@ from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 logger = logging.getLogger(__name__)
 UNUSABLE = "unusable_answer"
-_NOT_TRANSLATED = Violation(
-    "not_translated", "The model is too small to translate it.", is_hard=True
-)
 
 
 @dataclass(frozen=True, slots=True)
 class RewriteResult:
-    """What became of a task: usable rewrites, the best first, and what was wrong.
+    """The outcome of a task: usable rewrites, the best first, and what was wrong.
 
-    `improvements` and `repairs` are those of the first. `problems` are those of the best that was
-    got, `first_problems` those of the first answer.
+    `improvements` and `repairs` are those of the best rewrite. `violations` are those of the best
+    validated text, `first_violations` those of the first answer. `method` is that of the strategy,
+    `version` that of its texts, `report` that of the upstream call.
     """
 
     rewrites: Sequence[str]
     improvements: Sequence[str]
     repairs: Sequence[str]
-    problems: Sequence[Violation]
-    first_problems: Sequence[Violation]
+    violations: Sequence[Violation]
+    first_violations: Sequence[Violation]
     method: str
     version: str
     model: str
@@ -49,137 +47,165 @@ class RewriteResult:
 
 
 def nothing_within(wait_ms: int, report: CallReport) -> RewriteResult:
-    """Say that no answer came in the time that the caller gave."""
-    message = f"No answer came within the {wait_ms} ms of max_wait_ms."
-    problems = [Violation("no_answer_in_time", message, is_hard=True)]
+    """Return the result of a task without an answer in time.
+
+    Args:
+        wait_ms: how long was waited, in milliseconds.
+        report: that of the upstream call.
+    """
+    violations = [violation_of("no_answer_in_time", wait_ms)]
     return RewriteResult(
-        [], [], [], problems, problems, method="", version="", model="", report=report
+        [], [], [], violations, violations, method="", version="", model="", report=report
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked:
-    """An answer, and how it was got; a form that has nothing to ask gets none."""
+class _Reply:
+    """A model's reply and how it was got; without a call there are no parameters."""
 
     at: Destination
-    form: GuidedStrategy | InstructedStrategy
+    strategy: GuidedStrategy | InstructedStrategy
     parameters: Mapping[str, Any] | None
     completion: Completion | None
 
 
 class Rewriter:
-    """Does the tasks."""
+    """Rewrites prompts with a model, by the strategy that suits the model."""
 
     def __init__(self) -> None:
-        """Read the forms' texts."""
+        """Load the strategies' texts."""
         self._instructed = InstructedStrategy()
-        self._judge = RewriteValidator(self._instructed.instructions)
-        self._guided = GuidedStrategy(self._judge)
-        self._repairer = Repairer(self._judge)
+        self._validator = RewriteValidator(self._instructed.instructions)
+        self._guided = GuidedStrategy(self._validator)
+        self._repairer = Repairer(self._validator)
 
     def needs(self, task: Task, destination: Destination) -> TokenEstimate:
-        """Estimate what a task takes at most: a model that follows rules may be asked twice."""
-        form = self._form_at(destination)
-        parameters = form.parameters(task, has_json_mode=destination.has_json_mode)
+        """Estimate the most tokens that a task takes at a destination.
+
+        A model that follows rules may be called twice.
+        """
+        strategy = self._strategy_at(destination)
+        parameters = strategy.parameters(task, has_json_mode=destination.has_json_mode)
         if parameters is None:
             return TokenEstimate(0, 0)
         once = estimate_chat(parameters)
-        return once if form is self._guided else once.twice()
+        return once if strategy is self._guided else once.twice()
 
-    def _form_at(self, at: Destination) -> GuidedStrategy | InstructedStrategy:
+    def _strategy_at(self, at: Destination) -> GuidedStrategy | InstructedStrategy:
         return self._guided if at.is_guided else self._instructed
 
     def rewrite(
         self, task: Task, destination: Destination, accounted: AccountedCall
     ) -> RewriteResult:
-        """Ask, judge, and ask once more where that can help; raises ApiError."""
+        """Call the model, validate, repair, and call once more where that can help.
+
+        Args:
+            task: the prompt and what its rewrite must satisfy.
+            destination: where to call; its fallbacks are used if it fails.
+            accounted: the account of the calls.
+
+        Raises:
+            ApiError: no upstream answered the first call, or a content filter refused the prompt.
+        """
         call = accounted.call
-        asked, fallback = call_with_fallbacks(
-            destination, call, partial(self._asked, task, accounted)
+        reply, fallback = call_with_fallbacks(
+            destination, call, partial(self._replied, task, accounted)
         )
-        verdicts = self._verdicts(task, asked)
-        first = verdicts
-        mended = self._mended(task, verdicts, self._repairer.lightly)
-        if not any(one.is_good for one in mended) and _may_ask_again(asked, call):
+        results = first = self._validated(task, reply)
+        repaired = self._repaired(task, results, self._repairer.lightly)
+        if not any(result.is_good for result in repaired) and _may_ask_again(reply, call):
             call.record_rejection(UNUSABLE)
-            corrected = self._corrected(task, asked, verdicts, accounted)
-            verdicts = [*corrected, *verdicts]
-            mended = [*self._mended(task, corrected, self._repairer.lightly), *mended]
-        if not any(one.is_usable for one in mended):
-            mended = self._mended(task, verdicts, self._repairer.thoroughly)
-        usable = [self._repairer.framed(task, one) for one in mended if one.is_usable]
-        usable.sort(key=lambda one: not one.is_good)
-        best = usable[0] if usable else _best(verdicts)
+            corrected = self._corrected(task, reply, results, accounted)
+            results = [*corrected, *results]
+            repaired = [*self._repaired(task, corrected, self._repairer.lightly), *repaired]
+        if not any(result.is_usable for result in repaired):
+            repaired = self._repaired(task, results, self._repairer.thoroughly)
+        usable = self._usable(task, repaired)
+        best = usable[0] if usable else _least_wrong(results)
         return RewriteResult(
-            rewrites=list(dict.fromkeys(one.rewrite for one in usable))[: task.request.n],
+            rewrites=list(dict.fromkeys(result.rewrite for result in usable))[: task.request.n],
             improvements=best.improvements if usable else [],
             repairs=best.repairs,
-            problems=best.violations,
-            first_problems=_best(first).violations,
-            method=asked.form.method,
-            version=asked.form.version(task),
-            model=_model_of(asked),
+            violations=best.violations,
+            first_violations=_least_wrong(first).violations,
+            method=reply.strategy.method,
+            version=reply.strategy.version(task),
+            model=_model_of(reply),
             report=accounted.report(fallback),
         )
 
-    def _asked(self, task: Task, accounted: AccountedCall, at: Destination) -> _Asked:
-        form = self._form_at(at)
-        parameters = form.parameters(task, has_json_mode=at.has_json_mode)
+    def _replied(self, task: Task, accounted: AccountedCall, at: Destination) -> _Reply:
+        strategy = self._strategy_at(at)
+        parameters = strategy.parameters(task, has_json_mode=at.has_json_mode)
         if parameters is None:
-            return _Asked(at, form, None, None)
-        return _Asked(at, form, parameters, _complete(accounted, at, parameters))
+            return _Reply(at, strategy, None, None)
+        return _Reply(at, strategy, parameters, _complete(accounted, at, parameters))
 
-    def _verdicts(self, task: Task, asked: _Asked) -> Sequence[ValidationResult]:
-        """Validate the rewrites of an answer."""
-        rewrites = asked.form.rewrites(task, asked.completion)
-        if asked.form is self._guided:
-            verdicts = [self._judge.judge_composed(task, one) for one in rewrites]
+    def _validated(self, task: Task, reply: _Reply) -> Sequence[ValidationResult]:
+        """Validate the rewrites in a reply."""
+        rewrites = reply.strategy.rewrites(task, reply.completion)
+        if reply.strategy is self._guided:
+            results = [self._validator.validate_composed(task, rewrite) for rewrite in rewrites]
         else:
-            verdicts = [self._judged(task, one) for one in rewrites]
-        return verdicts or [ValidationResult("", [_why_none(task, asked)])]
+            results = [self._validated_free(task, rewrite) for rewrite in rewrites]
+        return results or [ValidationResult("", [_why_none(task, reply)])]
 
-    def _judged(self, task: Task, rewrite: str) -> ValidationResult:
-        """Judge a rewrite, with marks around quoted texts that have lost them."""
+    def _validated_free(self, task: Task, rewrite: str) -> ValidationResult:
+        """Validate a rewrite, with marks around quoted texts that have lost them."""
+        if not task.constraints.quotes:
+            return self._validator.validate(task, rewrite)
         marked = with_marks_restored(task, rewrite)
-        verdict = self._judge.judge(task, marked)
-        return verdict if marked == rewrite else replace(verdict, repairs=("marks_restored",))
+        result = self._validator.validate(task, marked)
+        return result if marked == rewrite else replace(result, repairs=("marks_restored",))
 
     def _corrected(
-        self, task: Task, asked: _Asked, first: Sequence[ValidationResult], accounted: AccountedCall
+        self,
+        task: Task,
+        reply: _Reply,
+        first: Sequence[ValidationResult],
+        accounted: AccountedCall,
     ) -> Sequence[ValidationResult]:
-        """Ask again, with what was wrong; an upstream that fails now has answered before."""
-        if asked.parameters is None or asked.completion is None:
+        """Call again, with the violations; an upstream that fails now has answered before."""
+        if reply.parameters is None or reply.completion is None:
             return []
-        wrong = [one for verdict in first for one in verdict.violations]
-        parameters = self._instructed.correction(asked.parameters, asked.completion, wrong, task)
+        wrong = [violation for result in first for violation in result.violations]
+        parameters = self._instructed.correction(reply.parameters, reply.completion, wrong, task)
         try:
-            completion = _complete(accounted, asked.at, parameters)
+            completion = _complete(accounted, reply.at, parameters)
         except (ClientGone, ShuttingDown):
             raise
         except ApiError as error:
             logger.info("no corrected prompt", extra={"cause": error.reason})
             return []
-        again = _Asked(asked.at, asked.form, parameters, completion)
-        verdicts = self._verdicts(task, again)
-        if not any(one.is_usable for one in verdicts):
+        again = _Reply(reply.at, reply.strategy, parameters, completion)
+        results = self._validated(task, again)
+        if not any(result.is_usable for result in results):
             accounted.call.record_rejection(UNUSABLE)
-        return verdicts
+        return results
 
-    def _mended(
+    def _repaired(
         self,
         task: Task,
-        verdicts: Sequence[ValidationResult],
-        repaired: Callable[[Task, ValidationResult], ValidationResult],
+        results: Sequence[ValidationResult],
+        repair: Callable[[Task, ValidationResult], ValidationResult],
     ) -> Sequence[ValidationResult]:
         """Repair what is not usable as it is."""
-        return [one if one.is_usable else repaired(task, one) for one in verdicts]
+        return [result if result.is_usable else repair(task, result) for result in results]
+
+    def _usable(
+        self, task: Task, results: Sequence[ValidationResult]
+    ) -> Sequence[ValidationResult]:
+        """Return the usable rewrites, the good first; those for videos say how they are filmed."""
+        usable = [result for result in results if result.is_usable]
+        if task.wanted.type == "video":
+            usable = [self._repairer.framed(task, result) for result in usable]
+        return sorted(usable, key=lambda result: not result.is_good)
 
 
-def _why_none(task: Task, asked: _Asked) -> Violation:
-    """Say why there is no rewrite at all."""
-    return (
-        _NOT_TRANSLATED if task.is_translated and asked.parameters is None else violation("empty")
-    )
+def _why_none(task: Task, reply: _Reply) -> Violation:
+    """Return why there is no rewrite at all."""
+    cannot_translate = task.is_translated and reply.parameters is None
+    return violation_of("not_translated" if cannot_translate else "empty")
 
 
 def _complete(
@@ -192,17 +218,17 @@ def _complete(
     return completion
 
 
-def _may_ask_again(asked: _Asked, call: UpstreamCall) -> bool:
-    """Tell whether a second call is allowed and can end in time: about as long as the first."""
-    if not isinstance(asked.form, InstructedStrategy) or not call.allows_attempt:
+def _may_ask_again(reply: _Reply, call: UpstreamCall) -> bool:
+    """Whether a second call is allowed and can end in time: about as long as the first."""
+    if not isinstance(reply.strategy, InstructedStrategy) or not call.allows_attempt:
         return False
     return call.remaining > call.attempts[-1].seconds
 
 
-def _best(verdicts: Sequence[ValidationResult]) -> ValidationResult:
-    return min(verdicts, key=lambda one: len(one.violations))
+def _least_wrong(results: Sequence[ValidationResult]) -> ValidationResult:
+    return min(results, key=lambda result: len(result.violations))
 
 
-def _model_of(asked: _Asked) -> str:
-    named = asked.completion.document.get("model") if asked.completion else None
-    return named if isinstance(named, str) and named else asked.at.model
+def _model_of(reply: _Reply) -> str:
+    named = reply.completion.document.get("model") if reply.completion else None
+    return named if isinstance(named, str) and named else reply.at.model

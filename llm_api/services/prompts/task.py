@@ -1,14 +1,19 @@
-"""Reads a request for a rewrite: what the prompt is, what must stay of it, and what is wanted."""
+"""Reads a request for a rewrite: the prompt, its constraints, and what the rewrite must satisfy."""
 
 from dataclasses import dataclass
 
-from llm_api.domain.prompts import PromptRequest, Target
+from llm_api.domain.prompts import PromptRequest, RewriteRequirements, Target
 from llm_api.errors import InvalidRequest
-from llm_api.services.prompts.checks.all_checks import Wanted
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
-from llm_api.services.prompts.text.cleaning import clean
-from llm_api.services.prompts.text.phrasing import joined
+from llm_api.services.prompts.text import clean, joined
 
+# How long a rewrite should be, in English words or Chinese characters.
+LENGTH_BANDS = {
+    ("image", "en"): (40, 120),
+    ("image", "zh"): (60, 250),
+    ("video", "en"): (60, 150),
+    ("video", "zh"): (80, 280),
+}
 # In characters: about 200 English words. A prompt that is long already grows by a part of itself.
 _LONGEST = {"en": 1_300, "zh": 400}
 _GROWTH = 1.5
@@ -23,18 +28,19 @@ _SCALE = {("zh", "en"): 4.0, ("en", "zh"): 0.5}
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A prompt to rewrite: `prompt` is it as its user means it, without what nobody sees.
+    """A prompt to rewrite, as read from a request.
 
-    `source` is the prompt with the camera move that was given beside it: what the rewrite is held
-    to. `is_detailed` says that hardly anything is missing.
+    `prompt` is the user's prompt in one paragraph, without invisible signs; `source` is the prompt
+    with the camera move given beside it: what the rewrite is compared with. `constraints` are those
+    of the prompt.
     """
 
     request: PromptRequest
     prompt: str
     source: str
     target: Target
-    locks: Constraints
-    wanted: Wanted
+    constraints: Constraints
+    wanted: RewriteRequirements
 
     @property
     def language(self) -> str:
@@ -44,52 +50,60 @@ class Task:
     @property
     def is_translated(self) -> bool:
         """Whether the rewrite is in another language than the prompt."""
-        return self.language != self.locks.language
+        return self.wanted.language != self.constraints.language
 
 
 def read_task(request: PromptRequest, target: Target) -> Task:
-    """Read a request; raises InvalidRequest for a prompt of which nothing is to be seen."""
+    """Read a request.
+
+    Args:
+        request: the request, as validated against its schema.
+        target: the image or video model that the rewrite is for.
+
+    Raises:
+        InvalidRequest: nothing of the prompt is visible.
+    """
     prompt = clean(request.prompt)
+    style, camera = clean(request.style or ""), clean(request.camera or "")
+    preserve = [words for words in map(clean, request.preserve) if words in prompt]
     if not prompt:
         raise InvalidRequest.of_field(
             "prompt", "must be more than white space.", reason="out_of_range"
         )
-    locks = find_constraints(prompt)
-    language = request.language
-    if language == "auto":
-        is_known = locks.language in target.languages
-        language = locks.language if is_known else target.languages[0]
-    longest = _longest(request, prompt, target, locks, language)
-    wanted = Wanted(
+    constraints = find_constraints(prompt)
+    language = _language(request, target, constraints)
+    longest = _longest(request, prompt, target, constraints, language)
+    wanted = RewriteRequirements(
         type=request.type,
         language=language,
         max_length=longest,
         min_length=_shortest(request, target, language, longest),
         enhance_details=request.enhance_details,
-        style=clean(request.style or "") or None,
-        preserve=tuple(words for words in map(clean, request.preserve) if words in prompt),
+        style=style or None,
+        preserve=tuple(preserve),
         is_tags=target.is_tags,
     )
-    return Task(
-        request, prompt, _with_camera(prompt, request, locks.language), target, locks, wanted
-    )
+    is_named = camera.casefold() in prompt.casefold()  # as is an empty one
+    source = prompt if is_named else joined(prompt, [camera], constraints.language)
+    return Task(request, prompt, source, target, constraints, wanted)
 
 
-def _with_camera(prompt: str, request: PromptRequest, language: str) -> str:
-    camera = clean(request.camera or "")
-    if not camera or camera.casefold() in prompt.casefold():
-        return prompt
-    return joined(prompt, [camera], language)
+def _language(request: PromptRequest, target: Target, constraints: Constraints) -> str:
+    """Return the language of the rewrite: the target model's first if it lacks the prompt's."""
+    if request.language != "auto":
+        return request.language
+    is_known = constraints.language in target.languages
+    return constraints.language if is_known else target.languages[0]
 
 
 def _longest(
-    request: PromptRequest, prompt: str, target: Target, locks: Constraints, language: str
+    request: PromptRequest, prompt: str, target: Target, constraints: Constraints, language: str
 ) -> int:
     """Return the most characters that a rewrite may have."""
-    length = len(prompt) * _SCALE.get((locks.language, language), 1.0)
+    length = len(prompt) * _SCALE.get((constraints.language, language), 1.0)
     given = len(request.style or "") + len(request.camera or "")
     if request.enhance_details:
-        growth = _DETAILED_GROWTH if locks.is_detailed else _GROWTH
+        growth = _DETAILED_GROWTH if constraints.is_detailed else _GROWTH
         natural = max(_LONGEST[language], round(length * growth) + given)
     else:
         natural = round(length * _CLARITY_GROWTH) + given + _CLARITY_SLACK
@@ -98,7 +112,7 @@ def _longest(
 
 
 def _shortest(request: PromptRequest, target: Target, language: str, longest: int) -> int | None:
-    """Return the fewest characters that are worth it, None where nothing is to be added."""
+    """Return the fewest characters of a useful rewrite, None where nothing is to be added."""
     if not request.enhance_details or target.is_tags:
         return None
     return min(_SHORTEST[request.type, language], longest // 2)

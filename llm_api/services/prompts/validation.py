@@ -1,29 +1,35 @@
-"""Judges a rewrite: by the checks of the bench, and by what only the service knows."""
+"""Validates a rewrite: by the checks of the bench, and by what only the service knows.
+
+That is whether our own instructions came back, and whether the text is about the prompt at all.
+"""
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
-from llm_api.services.prompts.checks.chatter import chatter_words
-from llm_api.services.prompts.checks.leaks import LeakFinder, has_markup
-from llm_api.services.prompts.checks.violations import Violation
-from llm_api.services.prompts.improvements import improvements
+from llm_api.domain.prompts import RewriteRequirements
+from llm_api.services.prompts.checks.additions import improvements
+from llm_api.services.prompts.checks.all_checks import find_violations
+from llm_api.services.prompts.checks.formatting import chatter_words, has_markup
+from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.task import Task
 
-_LEAKED = Violation("instructions_leaked", "The reply repeats the instructions.", is_hard=True)
-_MARKUP = Violation(
-    "markup", "The prompt holds markup, an address or code; it must be plain text.", is_hard=True
-)
-_UNRELATED = Violation("unrelated", "The prompt is about something else.", is_hard=True)
-_NOTHING_ADDED = Violation(
-    "nothing_added", "The prompt adds nothing to the description that can be seen.", is_hard=False
-)
 # Worth a corrective call, and no reason to give up a rewrite.
 TOLERATED = frozenset(
     ["too_short", "quote_unmarked", "negation_worded", "style_repeated", "lens_talk"]
 )
+NOTHING_ADDED = violation_of("nothing_added")
+# A run of so many words of ours is no chance: measured on 3,700 prompts and 1,200 good rewrites.
+_RUN_WORDS = 7
+_RUN_HAN = 13
+# Of a longer text, this share of its pieces of three words: ours, slightly altered.
+_PIECE = 3
+_SHARE = 0.2
+_MIN_PIECES = 12
+_WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]")
+# A rewrite is about its prompt if it has this share of the prompt's words, by their first letters.
 _MIN_SHARE = 0.25
 _STEM = 4
 _LATIN = re.compile(r"[a-z]{3,}|\d+")
@@ -40,7 +46,7 @@ _COMMON = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ValidationResult:
-    """A rewrite, what is wrong with it, the worst first, and what it verifiably adds.
+    """A rewrite, its violations, the worst first, and what it verifiably adds.
 
     `repairs` are the steps by which code has changed what the model wrote.
     """
@@ -52,82 +58,131 @@ class ValidationResult:
 
     @property
     def codes(self) -> frozenset[str]:
-        """What is wrong, in stable words."""
-        return frozenset(one.code for one in self.violations)
+        """The codes of the violations."""
+        return frozenset(violation.code for violation in self.violations)
 
     @property
     def is_good(self) -> bool:
-        """Whether there is nothing to put right."""
+        """Whether there is nothing to correct."""
         return not self.violations
 
     @property
     def is_usable(self) -> bool:
-        """Whether the user may have it."""
-        return all(one.code in TOLERATED and not one.is_hard for one in self.violations)
+        """Whether the caller may have it."""
+        return all(
+            violation.code in TOLERATED and not violation.is_hard for violation in self.violations
+        )
 
 
 class RewriteValidator:
-    """Judges rewrites."""
+    """Validates rewrites."""
 
     def __init__(self, instructions: Sequence[str]) -> None:
-        """Take our own instructions, which must not come back."""
+        """Load the vocabulary, so that no request has to wait for it.
+
+        Args:
+            instructions: everything that is said to models and must not come back.
+        """
         self._leaks = LeakFinder(instructions)
-        # The first text has the vocabulary read: here, so that no user waits for it.
-        find_violations("a cat", "a dog", Wanted("image", "en"))
+        find_violations("a cat", "a dog", RewriteRequirements("image", "en"))
         improvements("a cat", "a dog")
 
-    def judge(self, task: Task, rewrite: str) -> ValidationResult:
-        """Find everything that is wrong with a rewrite."""
+    def validate(self, task: Task, rewrite: str) -> ValidationResult:
+        """Find everything that is wrong with a rewrite of a task's prompt."""
         found = find_violations(task.source, rewrite, task.wanted)
         if not rewrite:
             return ValidationResult(rewrite, found)
         added = improvements(task.source, rewrite)
-        found = [*self._foreign(task, rewrite), *_strayed(task, rewrite, found), *found]
-        # Where something is missing and nothing is added the text may be anything.
-        if not added and task.request.enhance_details and not task.locks.is_detailed:
-            found.append(_NOTHING_ADDED)
+        found = [*self._foreign(task, rewrite), *_unrelated(task, rewrite, found), *found]
+        # Where details are missing and none are added the text may be anything.
+        if not added and task.request.enhance_details and not task.constraints.is_detailed:
+            found.append(NOTHING_ADDED)
         return ValidationResult(rewrite, sorted(found, key=_weight), added)
 
-    def judge_composed(self, task: Task, rewrite: str) -> ValidationResult:
-        """Judge a rewrite that has the prompt in it as it is.
+    def validate_composed(self, task: Task, rewrite: str) -> ValidationResult:
+        """Validate a rewrite that contains the prompt as it is.
 
-        What is soft and wrong with the prompt itself is as its user wants it.
+        Soft violations of the prompt itself are left out: they are as its user wants them.
         """
-        verdict = self.judge(task, rewrite)
-        own = {*find_violations(task.source, task.source, task.wanted), _NOTHING_ADDED}
-        kept = [one for one in verdict.violations if one.is_hard or one not in own]
-        return replace(verdict, violations=kept)
+        result = self.validate(task, rewrite)
+        own = {*find_violations(task.source, task.source, task.wanted), NOTHING_ADDED}
+        new = [
+            violation
+            for violation in result.violations
+            if violation.is_hard or violation not in own
+        ]
+        return replace(result, violations=new)
 
     def _foreign(self, task: Task, rewrite: str) -> Sequence[Violation]:
         """Find what cannot come from the prompt."""
         found = []
-        if self._leaks.is_ours(rewrite, task.source):
-            found.append(_LEAKED)
+        if self._leaks.is_leaked(rewrite, task.source):
+            found.append(violation_of("instructions_leaked"))
         if has_markup(rewrite, task.source):
-            found.append(_MARKUP)
+            found.append(violation_of("markup"))
         return found
 
 
-def _weight(one: Violation) -> int:
-    """Put first what forbids the rewrite."""
-    return 0 if one.is_hard else 1 + (one.code in TOLERATED)
+class LeakFinder:
+    """Finds our own instructions in what a model wrote."""
+
+    def __init__(self, instructions: Iterable[str]) -> None:
+        """Split the instructions into pieces of three words."""
+        self._pieces = frozenset(piece for text in instructions for piece in _pieces(_words(text)))
+
+    def is_leaked(self, text: str, original: str) -> bool:
+        """Whether a text repeats our instructions, apart from what its original has itself.
+
+        That is a long run of our words, or a share of short pieces that is no coincidence.
+        """
+        words = _words(text)
+        pieces = _pieces(words)
+        if self._pieces.isdisjoint(pieces):
+            return False
+        ours = self._pieces.intersection(pieces).difference(_pieces(_words(original)))
+        hits = bytes(map(ours.__contains__, pieces))  # 1 for each piece of ours
+        longest = max(map(len, hits.split(b"\0")))
+        if longest + _PIECE - 1 >= (_RUN_HAN if _is_chinese(words) else _RUN_WORDS):
+            return True
+        found = sum(hits)
+        return found >= _MIN_PIECES and found > _SHARE * len(hits)
 
 
-def _strayed(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence[Violation]:
-    """See whether a rewrite is about something else: it has the prompt's things, or its words."""
-    has_things = task.locks.objects and all(one.code != "object_lost" for one in found)
-    if has_things:
+def _words(text: str) -> Sequence[str]:
+    if text.isascii():
+        return _WORD.findall(text.lower())
+    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+
+
+def _pieces(words: Sequence[str]) -> Sequence[tuple[str, str, str]]:
+    return list(zip(words, words[1:], words[2:], strict=False))
+
+
+def _is_chinese(words: Sequence[str]) -> bool:
+    """Whether most words are single characters: Chinese has more of them than English has words."""
+    return sum(map("\u33ff".__lt__, words)) * 2 > len(words)
+
+
+def _weight(violation: Violation) -> int:
+    """Sort hard violations first and tolerated ones last."""
+    return 0 if violation.is_hard else 1 + (violation.code in TOLERATED)
+
+
+def _unrelated(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence[Violation]:
+    """Check whether a rewrite is about its prompt: it has the prompt's things, or its words."""
+    has_lost = any(violation.code == "object_lost" for violation in found)
+    if task.constraints.objects and not has_lost:
         return []
-    # The words of another language cannot be compared; but talk is no translation.
+    # The words of another language cannot be compared; but chatter is no translation.
     if task.is_translated:
         is_about = bool(chatter_words(task.source)) or not chatter_words(rewrite)
     else:
         is_about = _is_about(task.source, rewrite)
-    return [] if is_about else [_UNRELATED]
+    return [] if is_about else [violation_of("unrelated")]
 
 
 def _is_about(original: str, rewrite: str) -> bool:
-    """Whether a rewrite speaks of what its original does: by a quarter of its words at least."""
+    """Whether a rewrite has at least a quarter of its original's words."""
     words = _stems(original)
     if not words:
         return True

@@ -32,29 +32,14 @@ class _Subject:
 class QuotaLease:
     """What a call was granted; settled when it is known what the call took.
 
-    This one grants everything and has nothing to settle.
+    `limits` are the limits of `requests` and `tokens` that the caller is closest to.
     """
-
-    limits: dict[str, LimitState]
-
-    def __init__(self) -> None:
-        """Create a lease; `limits` are those of `requests` and `tokens` closest to the caller."""
-        self.limits = {}
-
-    def settle(self, tokens: int | None) -> None:
-        """Count the tokens that the call has taken; None if they are unknown."""
-
-    def cancel(self) -> None:
-        """Give back what can be given back: the call has reached no upstream."""
-
-
-class _EnforcedLease(QuotaLease):
-    """A lease of a caller or model with limits."""
 
     def __init__(
         self, counter: RateCounter, budgets: BudgetService, caller: Caller, destination: Destination
     ) -> None:
-        super().__init__()
+        """Create a lease without anything granted; `destination` prices its budget."""
+        self.limits: dict[str, LimitState] = {}
         self._counter = counter
         self._budgets = budgets
         self._caller = caller
@@ -100,16 +85,21 @@ class _EnforcedLease(QuotaLease):
     def _with_report(self, error: RateLimited) -> RateLimited:
         return error.replaced(report=CallReport(limits=self.limits))
 
-    def settle(self, tokens: int | None) -> None:
-        if tokens is None:
+    def settle(self, report: CallReport) -> None:
+        """Count the tokens that the call has taken, or give back the budget of one never sent.
+
+        A budget is settled by the call's usage row. Unknown tokens stay counted as estimated.
+        """
+        if not report.attempts:
+            if self._has_budget:
+                self._budgets.release(self._caller.request_id)
+            return
+        prompt, completion = report.usage.prompt_tokens, report.usage.completion_tokens
+        if prompt is None or completion is None:
             return
         for items, name, reserved in self._reserved_tokens:
-            if tokens > reserved:
-                self._counter.add(items, name, tokens - reserved)
-
-    def cancel(self) -> None:
-        if self._has_budget:
-            self._budgets.release(self._caller.request_id)
+            if prompt + completion > reserved:
+                self._counter.add(items, name, prompt + completion - reserved)
 
 
 class QuotaEnforcer:
@@ -144,8 +134,8 @@ class QuotaEnforcer:
         estimate: Callable[[], TokenEstimate],
         *,
         is_streamed: bool,
-    ) -> Iterator[QuotaLease]:
-        """Acquire quota for the duration of a call.
+    ) -> Iterator[QuotaLease | None]:
+        """Acquire quota for the duration of a call; None if nothing limits it.
 
         Args:
             destination: where the call goes; its model may have limits.
@@ -160,9 +150,9 @@ class QuotaEnforcer:
         """
         subjects = self._subjects(destination, caller)
         if not subjects and (caller.key is None or not caller.key.budgets):
-            yield QuotaLease()
+            yield None
             return
-        lease = _EnforcedLease(self._counter, self._budgets, caller, destination)
+        lease = QuotaLease(self._counter, self._budgets, caller, destination)
         with ExitStack() as held:
             for subject in subjects:
                 self._hold(subject, caller.request_id, held, is_streamed=is_streamed)

@@ -27,11 +27,6 @@ class Destination:
     longer_context: "Destination | None" = None
     limits: Limits = field(default_factory=Limits)
 
-    @property
-    def model_was_named(self) -> bool:
-        """Whether it was the caller who chose this model."""
-        return self.requested_model is not None
-
 
 class Catalogue:
     """Knows the models; a name that is not listed goes to the fast upstream as it is."""
@@ -66,11 +61,13 @@ class Catalogue:
 
     def models(self, key: ApiKey | None = None) -> list[Model]:
         """Return the models on offer to a key, in the order of the catalogue."""
-        return [model for model in self._models.values() if key is None or key.may_use(model.id)]
+        return [
+            model for model in self._models.values() if key is None or key.allows_model(model.id)
+        ]
 
     def model(self, name: str, key: ApiKey | None = None) -> Model:
         """Return a model on offer; raises NotFound, or Forbidden where it is not for the key."""
-        if key is not None and not key.may_use(name):
+        if key is not None and not key.allows_model(name):
             raise _forbidden()
         if name not in self._models:
             raise NotFound.of_field(

@@ -44,17 +44,18 @@ class UsageSink(Protocol):
 class AccountedCall:
     """A call whose answers are accounted for."""
 
-    def __init__(self, call: UpstreamCall, lease: QuotaLease) -> None:
-        """Account for an upstream call that runs under a lease."""
+    def __init__(self, call: UpstreamCall, lease: QuotaLease | None) -> None:
+        """Account for an upstream call that runs under a lease, if it needs one."""
         self.call = call
         self._lease = lease
         self._completions: list[Completion] = []
         self._streamed: tuple[ModelRequest, UpstreamStream] | None = None
+        self._final: CallReport | None = None
 
     def complete(self, at: Destination, request: ModelRequest) -> Completion:
         """Return a model's whole answer; raises ApiError."""
         completion = at.upstream.complete(
-            at.model, request, self.call, model_was_named=at.model_was_named
+            at.model, request, self.call, model_was_named=at.requested_model is not None
         )
         self._completions.append(completion)
         return completion
@@ -67,7 +68,7 @@ class AccountedCall:
             at.model,
             request,
             self.call,
-            model_was_named=at.model_was_named,
+            model_was_named=at.requested_model is not None,
             shows_usage=shows_usage,
         )
         self._streamed = (request, stream)
@@ -78,18 +79,27 @@ class AccountedCall:
         """Whether a streamed answer has begun."""
         return self._streamed is not None
 
-    def report(self, fallback: Fallback | None = None, *, is_cut: bool = False) -> CallReport:
-        """Return what is known so far; the usage of a stream that `is_cut` is estimated."""
-        call = self.call
+    def report(self, fallback: Fallback | None = None) -> CallReport:
+        """Return what is known of the call, so far or in the end."""
+        report = self._final or self._report(is_cut=False)
+        return report if fallback is None else replace(report, fallback=fallback)
+
+    def end(self, *, is_cut: bool) -> CallReport:
+        """Return what is known in the end; the usage of a stream that `is_cut` is estimated."""
+        self._final = self._report(is_cut=is_cut)
+        return self._final
+
+    def _report(self, *, is_cut: bool) -> CallReport:
+        attempts, timing, client_deadline_passed = self.call.progress()
         return CallReport(
-            attempts=call.attempts,
-            timing=call.timing,
-            usage=self._usage(is_cut=is_cut),
-            answer_count=len(self._completions),
-            dropped=self._dropped,
-            fallback=fallback,
-            limits=self._lease.limits,
-            client_deadline_passed=call.client_deadline_passed,
+            attempts,
+            timing,
+            self._usage(is_cut=is_cut),
+            len(self._completions),
+            self._dropped,
+            None,
+            {} if self._lease is None else self._lease.limits,
+            client_deadline_passed,
         )
 
     @property
@@ -162,14 +172,19 @@ class UsageLedger:
             ApiError: if a limit or budget is exceeded, or what the block raises, with the report
                 of the call.
         """
-        lease: AbstractContextManager[QuotaLease] = nullcontext(QuotaLease())
+        lease: AbstractContextManager[QuotaLease | None] = nullcontext()
         if self._quotas is not None:
             lease = self._quotas.acquire(destination, caller, estimate, is_streamed=is_streamed)
         with lease as acquired:
             yield from self._recorded(destination, caller, acquired, is_streamed=is_streamed)
 
     def _recorded(
-        self, destination: Destination, caller: Caller, lease: QuotaLease, *, is_streamed: bool
+        self,
+        destination: Destination,
+        caller: Caller,
+        lease: QuotaLease | None,
+        *,
+        is_streamed: bool,
     ) -> Iterator[AccountedCall]:
         started_at = time.monotonic()
         record = _begun(destination, caller)
@@ -192,29 +207,29 @@ class UsageLedger:
             end = _end_of_disconnected(call)
             raise
         finally:
-            if call.attempt_count:
-                row = self._ended(record, accounted, end, time.monotonic() - started_at)
-                self._sink.end(row)
-                lease.settle(_total_tokens(row))
-            else:
-                lease.cancel()
+            report = accounted.end(is_cut=end.status != "ok")
+            if report.attempts:
+                if accounted.is_streaming:  # its errors come after its status
+                    end = _End(end.status, end.reason, 200)
+                self._sink.end(self._ended(record, report, end, time.monotonic() - started_at))
+            if lease is not None:
+                lease.settle(report)
 
     def _ended(
-        self, record: UsageRecord, accounted: AccountedCall, end: _End, total: float
+        self, record: UsageRecord, report: CallReport, end: _End, total: float
     ) -> UsageRecord:
-        report = accounted.report(is_cut=end.status != "ok")
+        """Return the row of a call that took `total` seconds."""
         last, usage, timing = report.attempts[-1], report.usage, report.timing
         cost, currency = self._prices.cost(last.model, usage, record.created_at.date()) or _UNPRICED
         return replace(
             record,
             status=end.status,
             reason=end.reason,
-            # A stream's errors come after its status.
-            http_status=200 if accounted.is_streaming else end.http_status,
+            http_status=end.http_status,
             model=last.model,
             upstream=last.upstream,
             attempts=len(report.attempts),
-            tries=[_described(attempt) for attempt in report.attempts],
+            attempts_detail=[_described(attempt) for attempt in report.attempts],
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
@@ -225,7 +240,7 @@ class UsageLedger:
             currency=currency,
             first_token_ms=_ms(timing.first_token),
             upstream_ms=_ms(timing.upstream),
-            own_ms=_ms(max(0.0, total - timing.queue - timing.upstream)),
+            overhead_ms=_ms(max(0.0, total - timing.queue - timing.upstream)),
             total_ms=_ms(total),
         )
 
@@ -235,19 +250,13 @@ def _begun(destination: Destination, caller: Caller) -> UsageRecord:
         request_id=caller.request_id,
         created_at=datetime.now(UTC),
         route=caller.route,
-        model_asked=destination.requested_model,
+        requested_model=destination.requested_model,
         model=destination.model,
         upstream=destination.upstream.name,
         tags=caller.tags,
         lineage_id=caller.lineage_id or caller.request_id,
         key_id=None if caller.key is None else caller.key.id,
     )
-
-
-def _total_tokens(row: UsageRecord) -> int | None:
-    if row.prompt_tokens is None or row.completion_tokens is None:
-        return None
-    return row.prompt_tokens + row.completion_tokens
 
 
 def _described(attempt: Attempt) -> dict[str, Any]:

@@ -1,21 +1,25 @@
-"""Usage reports: what was called, by whom it was asked for, and what it cost."""
+"""Usage reports: calls, tokens and cost in groups, as JSON and as a table."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import TOKENS, UsageQuery, UsageSums
 from llm_api.errors import Unavailable
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.threads import StoreThreads
 
-_MICRO = 1_000_000
-_KINDS = ("measured", "estimated")
-# The columns of counts in a table.
-_COUNTS = (
-    *("calls", "errors", "attempts", "measured_calls", "estimated_calls", "uncounted_calls"),
-    *(f"{kind}_{name}" for kind in _KINDS for name in TOKENS),
-    *("images", "unpriced_calls", "mean_ms"),
+_SOURCES = ("measured", "estimated")
+_FIRST_COUNTS = ("calls", "errors", "attempts")
+_CALLS_BY_SOURCE = ("measured_calls", "estimated_calls", "uncounted_calls")
+_LAST_COUNTS = ("images", "unpriced_calls", "mean_ms")
+_COUNT_COLUMNS = (
+    *_FIRST_COUNTS,
+    *_CALLS_BY_SOURCE,
+    *(f"{source}_{name}" for source in _SOURCES for name in TOKENS),
+    *_LAST_COUNTS,
 )
 
 
@@ -28,15 +32,15 @@ class ReportPage:
 
 
 class ReportService:
-    """Asks the store."""
+    """Reads reports from the usage store."""
 
     def __init__(self, store: UsageStore, threads: StoreThreads) -> None:
-        """Take where the sums are, and what runs a look at them where it stops nobody else."""
+        """Read from `store`, in `threads`."""
         self._store = store
         self._threads = threads
 
     def page(self, query: UsageQuery, *, page: int, page_size: int) -> ReportPage:
-        """Return a page of a report, the first is 1; raises Unavailable."""
+        """Return a page of a report, counted from 1; raises Unavailable."""
         groups = self.all(query)
         start = (page - 1) * page_size
         return ReportPage(groups[start : start + page_size], len(groups))
@@ -50,8 +54,8 @@ class ReportService:
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
 
 
-def described(sums: UsageSums) -> dict[str, Any]:
-    """Write a group as JSON: measured and estimated tokens apart, cost exact and by currency."""
+def to_dict(sums: UsageSums) -> dict[str, Any]:
+    """Return a group as JSON: measured and estimated tokens apart, cost exact and by currency."""
     return {
         **sums.group,
         "calls": sums.calls,
@@ -62,7 +66,7 @@ def described(sums: UsageSums) -> dict[str, Any]:
         "uncounted_calls": sums.uncounted_calls,
         "images": sums.images,
         "cost": [
-            {"currency": currency, "micro": micro, "amount": amount(micro)}
+            {"currency": currency, "micro": micro, "amount": decimal_text(micro)}
             for currency, micro in sorted(sums.cost_micro.items())
         ],
         "unpriced_calls": sums.unpriced,
@@ -70,51 +74,46 @@ def described(sums: UsageSums) -> dict[str, Any]:
     }
 
 
-def _tokens(counts: Any) -> dict[str, int]:
+def _tokens(counts: Counter[str]) -> dict[str, int]:
     return {name: counts[name] for name in TOKENS}
 
 
-def amount(micro: int) -> str:
-    """Write millionths as a decimal number, exactly."""
-    whole, rest = divmod(micro, _MICRO)
-    return f"{whole}.{rest:06d}"
+def table_rows(groups: Sequence[UsageSums], names: Sequence[str]) -> list[list[str]]:
+    """Return groups as rows of cells below a row of headings, one row a group and currency.
 
-
-def as_rows(groups: Sequence[UsageSums], names: Sequence[str]) -> list[list[str]]:
-    """Write groups as a table with a line of headings: a line for each group and currency."""
-    rows = [[*names, *_COUNTS, "currency", "cost_micro", "cost"]]
+    Args:
+        groups: groups of a report.
+        names: its dimensions, the first columns.
+    """
+    rows = [[*names, *_COUNT_COLUMNS, "currency", "cost_micro", "cost"]]
     for sums in groups:
-        group = [sums.group[name] for name in names]
-        values = _counts(sums)
-        # A group with two currencies has two lines, and its counts in the first.
-        for money in _money(sums):
-            rows.append([_harmless(str(value)) for value in (*group, *values, *money)])
-            values = [""] * len(values)
+        dimensions = [sums.group[name] for name in names]
+        counts = _counts(sums)
+        # A group with two currencies has two rows, and its counts in the first.
+        for cost in _costs(sums):
+            rows.append([_harmless(str(cell)) for cell in (*dimensions, *counts, *cost)])
+            counts = [""] * len(counts)
     return rows
 
 
 def _counts(sums: UsageSums) -> list[Any]:
-    shown = described(sums)
-    tokens = [shown[kind][name] for kind in _KINDS for name in TOKENS]
+    group = to_dict(sums)
     return [
-        sums.calls,
-        sums.errors,
-        sums.attempts,
-        sums.measured_calls,
-        sums.estimated_calls,
-        sums.uncounted_calls,
-        *tokens,
-        sums.images,
-        sums.unpriced,
-        shown["mean_ms"],
+        *(group[name] for name in _FIRST_COUNTS),
+        *(getattr(sums, name) for name in _CALLS_BY_SOURCE),
+        *(group[source][name] for source in _SOURCES for name in TOKENS),
+        *(group[name] for name in _LAST_COUNTS),
     ]
 
 
-def _money(sums: UsageSums) -> list[tuple[Any, ...]]:
-    costs = [(name, micro, amount(micro)) for name, micro in sorted(sums.cost_micro.items())]
+def _costs(sums: UsageSums) -> list[tuple[Any, ...]]:
+    costs = [(name, micro, decimal_text(micro)) for name, micro in sorted(sums.cost_micro.items())]
     return costs or [("", "", "")]
 
 
 def _harmless(cell: str) -> str:
-    """Keep a name that a caller chose from being a formula in a spreadsheet."""
+    """Keep a name chosen by a caller from being a formula in a spreadsheet.
+
+    The characters are those of https://owasp.org/www-community/attacks/CSV_Injection.
+    """
     return f"'{cell}" if cell[:1] in {"=", "+", "-", "@", "\t", "\r"} else cell

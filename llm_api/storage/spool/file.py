@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -16,6 +17,14 @@ from llm_api.domain.usage import UsageRecord
 BATCH_LINES = 1_000
 _ENDED = b'{"state":"ended"'
 _READ_BYTES = 1 << 20
+# Fields as they were named before the schema 0006. A worker of an older release may have died, or
+# been replaced, before the store had its rows.
+_FORMER_NAMES = {
+    "model_asked": "requested_model",
+    "tries": "attempts_detail",
+    "own_ms": "overhead_ms",
+}
+_FIELDS = frozenset(UsageRecord.__slots__)
 
 
 class SpoolFile:
@@ -121,11 +130,17 @@ class SpoolLine:
     def record(self) -> UsageRecord | None:
         """Return the record; None where a full disk or a power cut has spoiled the line."""
         try:
-            fields = orjson.loads(self._line)["record"]
+            fields = _current_fields(orjson.loads(self._line)["record"])
             fields["created_at"] = datetime.fromisoformat(fields["created_at"])
             return UsageRecord(**fields)
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             return None
+
+
+def _current_fields(written: dict[str, Any]) -> dict[str, Any]:
+    """Rename what an older release wrote, and drop what only a newer one knows."""
+    renamed = {_FORMER_NAMES.get(name, name): value for name, value in written.items()}
+    return {name: value for name, value in renamed.items() if name in _FIELDS}
 
 
 def ended_records(lines: Iterable[SpoolLine]) -> list[UsageRecord]:

@@ -1,7 +1,7 @@
-"""What keys have spent, in a SQL database.
+"""Budgets of keys in a SQL database.
 
-A reservation is one UPDATE that finds its row only while enough is left: so simultaneous calls
-cannot take the same money, on any database and from any process.
+A reservation is one UPDATE whose condition holds only while enough is left, so that concurrent
+calls cannot reserve the same amount, on any database and from any process.
 """
 
 import time
@@ -21,63 +21,63 @@ from llm_api.storage.sql.errors import is_locked, what_failed
 from llm_api.storage.sql.tables import budget_reservations as reservations
 from llm_api.storage.sql.tables import budget_spending as spending
 
-# No call lasts so long: what is reserved longer has lost its call.
+# No call lasts that long: older reservations are abandoned.
 _STALE = timedelta(days=1)
-_MOST_KNOWN = 10_000
-# A SQLite file goes to whoever comes at the right moment: with 16 writers every seventh gave up.
-_PATIENCE_S = 3.0
-# How calls end that an upstream has not worked for.
+_MAX_KNOWN = 10_000
+# SQLite locks are not fair: with 16 writers one of seven gave up within its busy time-out.
+_LOCK_TIMEOUT_S = 3.0
+# Calls that an upstream did not process.
 _FREE_STATUSES = {"upstream_error", "error"}
 _FREE_REASONS = {"connect_timeout"}
 
 
 class SqlBudgets:
-    """Keeps spending in the tables `budget_spending` and `budget_reservations`."""
+    """Keeps amounts in the tables `budget_spending` and `budget_reservations`."""
 
     def __init__(self, engine: Engine) -> None:
-        """Take an engine from `make_engine`."""
+        """Use an engine of `make_engine`."""
         self._engine = engine
-        self._known: set[tuple[str, str, str]] = set()  # rows that are there
+        self._known: set[tuple[str, str, str]] = set()  # rows that exist
 
     def reserve(
         self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
     ) -> Reservation | None:
         """See BudgetStore."""
-        # It never fits; and a caller can write numbers that no column takes.
-        if too_much := next((one for one in wanted if one.amount > one.limit), None):
-            return too_much
-        moment = now.replace(tzinfo=None)
-        # Always in the same order: two calls could wait for each other.
-        ordered = sorted(wanted, key=lambda one: (one.period, one.unit))
-        give_up_at = time.monotonic() + _PATIENCE_S
+        # These never fit, and callers can write numbers that exceed the column.
+        if excessive := next((part for part in wanted if part.amount > part.limit), None):
+            return excessive
+        created_at = now.replace(tzinfo=None)
+        # Always in the same order, or concurrent calls could deadlock.
+        ordered = sorted(wanted, key=lambda part: (part.period, part.unit))
+        give_up_at = time.monotonic() + _LOCK_TIMEOUT_S
         while True:
             try:
-                return self._try(key_id, request_id, moment, ordered)
+                return self._try(key_id, request_id, created_at, ordered)
             except sa.exc.SQLAlchemyError as error:
                 if not is_locked(error) or time.monotonic() >= give_up_at:
                     raise StoreError(what_failed(error)) from error
 
     def _try(
-        self, key_id: str, request_id: str, moment: datetime, wanted: Sequence[Reservation]
+        self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
     ) -> Reservation | None:
-        for one in wanted:
-            self._open(key_id, one)
-        over = self._reserve(key_id, request_id, moment, wanted)
-        if over is not None and self._release_stale(key_id, moment - _STALE):
-            over = self._reserve(key_id, request_id, moment, wanted)
+        for part in wanted:
+            self._create(key_id, part)
+        over = self._reserve(key_id, request_id, now, wanted)
+        if over is not None and self._release_stale(key_id, now - _STALE):
+            over = self._reserve(key_id, request_id, now, wanted)
         return over
 
-    def _open(self, key_id: str, wanted: Reservation) -> None:
-        """Make the row of a period, which the UPDATE then finds."""
+    def _create(self, key_id: str, wanted: Reservation) -> None:
+        """Insert the row of a period for the UPDATE, unless it exists."""
         row = (key_id, wanted.period, wanted.unit)
         if row in self._known:
             return
-        # Another process may be doing the same.
+        # Another process may insert it at the same time.
         with suppress(sa.exc.IntegrityError), self._engine.begin() as connection:
             if connection.scalar(sa.select(sa.func.count()).where(*_is(*row))) == 0:
                 values = dict(zip(("key_id", "period", "unit"), row, strict=True))
                 connection.execute(sa.insert(spending).values(**values, spent=0, reserved=0))
-        if len(self._known) >= _MOST_KNOWN:
+        if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         self._known.add(row)
 
@@ -85,32 +85,32 @@ class SqlBudgets:
         self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
     ) -> Reservation | None:
         with self._engine.begin() as connection:
-            for one in wanted:
-                left = one.limit - one.amount
+            for part in wanted:
+                left = part.limit - part.amount
                 found = connection.execute(
                     sa.update(spending)
                     .where(
-                        *_is(key_id, one.period, one.unit),
+                        *_is(key_id, part.period, part.unit),
                         spending.c.spent + spending.c.reserved <= left,
                     )
-                    .values(reserved=spending.c.reserved + one.amount)
+                    .values(reserved=spending.c.reserved + part.amount)
                 )
                 if not found.rowcount:
-                    self._known.discard((key_id, one.period, one.unit))
+                    self._known.discard((key_id, part.period, part.unit))
                     connection.rollback()
-                    return one
+                    return part
             connection.execute(
                 sa.insert(reservations),
                 [
                     {
                         "request_id": request_id,
-                        "period": one.period,
-                        "unit": one.unit,
+                        "period": part.period,
+                        "unit": part.unit,
                         "key_id": key_id,
-                        "amount": one.amount,
+                        "amount": part.amount,
                         "created_at": now,
                     }
-                    for one in wanted
+                    for part in wanted
                 ],
             )
         return None
@@ -148,38 +148,38 @@ def _is(key_id: str, period: str, unit: str) -> tuple[sa.ColumnElement[bool], ..
 
 
 def settle(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Turn what was reserved for calls into what their usage rows say, in the rows' transaction."""
+    """Replace reservations by the amounts of usage rows, in the transaction that inserts these."""
     if ended := {row["request_id"]: row for row in rows if row["key_id"] is not None}:
         _settle(connection, ended)
 
 
 def _settle(connection: Connection, ended: Mapping[str, Mapping[str, Any] | None]) -> None:
-    """Settle the reservations of calls; those without a row cost nothing."""
-    its_call = reservations.c.request_id.in_(list(ended))
-    # Locked: of two that settle the same, such as what is stale, the second finds nothing more.
-    found = sa.select(reservations).where(its_call).order_by(reservations.c.request_id)
+    """Settle the reservations of calls by their ids; a call without a row is charged nothing."""
+    of_calls = reservations.c.request_id.in_(list(ended))
+    # Locked: of two transactions that settle the same rows, the second finds none.
+    found = sa.select(reservations).where(of_calls).order_by(reservations.c.request_id)
     held = connection.execute(found.with_for_update()).mappings().all()
     reserved: defaultdict[tuple[str, str, str], int] = defaultdict(int)
     spent: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-    for one in held:
-        place = one["key_id"], one["period"], one["unit"]
-        reserved[place] += one["amount"]
-        spent[place] += _charged(ended[one["request_id"]], one["unit"], one["amount"])
-    for place in sorted(reserved):
+    for row in held:
+        account = row["key_id"], row["period"], row["unit"]
+        reserved[account] += row["amount"]
+        spent[account] += _charged(ended[row["request_id"]], row["unit"], row["amount"])
+    for account in sorted(reserved):
         connection.execute(
             sa.update(spending)
-            .where(*_is(*place))
+            .where(*_is(*account))
             .values(
-                reserved=spending.c.reserved - reserved[place],
-                spent=spending.c.spent + spent[place],
+                reserved=spending.c.reserved - reserved[account],
+                spent=spending.c.spent + spent[account],
             )
         )
     if held:
-        connection.execute(sa.delete(reservations).where(its_call))
+        connection.execute(sa.delete(reservations).where(of_calls))
 
 
 def _charged(row: Mapping[str, Any] | None, unit: str, reserved: int) -> int:
-    """Return what a call has taken; as much as was reserved where nobody knows."""
+    """Return the amount of a call; the reserved amount where its usage is unknown."""
     if row is None:
         return 0
     if unit == TOKENS:

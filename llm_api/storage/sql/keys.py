@@ -23,7 +23,7 @@ class SqlKeyStore:
     """Keeps keys in the tables `api_keys` and `api_key_secrets`."""
 
     def __init__(self, engine: Engine) -> None:
-        """Take an engine from `make_engine`."""
+        """Use an engine of `make_engine`."""
         self._engine = engine
 
     def add(self, key: ApiKey, digest: str) -> None:
@@ -35,8 +35,8 @@ class SqlKeyStore:
     def find(self, digest: str, at: datetime) -> ApiKey | None:
         """See KeyStore."""
         ends = api_key_secrets.c.expires_at, api_keys.c.expires_at
-        # One that has ended is not even read: the time to do so would tell it from one that nobody
-        # ever had.
+        # Expired keys are not even read: the time that takes would distinguish them from unknown
+        # ones.
         row = self._first(
             sa.select(api_keys, ends[0].label("ends_at"))
             .join(api_key_secrets, api_key_secrets.c.key_id == api_keys.c.id)
@@ -65,7 +65,7 @@ class SqlKeyStore:
         row = _row(key)
         del row["created_at"], row["disabled_at"]
         with self._writing() as connection:
-            if not _is_there(connection, key.id):
+            if not _exists(connection, key.id):
                 return False
             connection.execute(sa.update(api_keys).where(api_keys.c.id == key.id), row)
             return True
@@ -74,7 +74,7 @@ class SqlKeyStore:
         """See KeyStore."""
         enabled = (api_keys.c.id == key_id) & api_keys.c.disabled_at.is_(None)
         with self._writing() as connection:
-            if not _is_there(connection, key_id):
+            if not _exists(connection, key_id):
                 return False
             connection.execute(sa.update(api_keys).where(enabled).values(disabled_at=_naive(at)))
             return True
@@ -84,7 +84,7 @@ class SqlKeyStore:
         secrets = api_key_secrets.c
         ends_later = secrets.expires_at.is_(None) | (secrets.expires_at > _naive(until))
         with self._writing() as connection:
-            if not _is_there(connection, key_id):
+            if not _exists(connection, key_id):
                 return False
             older = sa.update(api_key_secrets).where(secrets.key_id == key_id, ends_later)
             connection.execute(older.values(expires_at=_naive(until)))
@@ -121,9 +121,9 @@ class SqlKeyStore:
             raise StoreError(what_failed(error)) from error
 
 
-def _is_there(connection: Connection, key_id: str) -> bool:
-    # Asked for, because MySQL counts only the rows that an update makes different. Locked, so that
-    # two rotations at once come one after the other.
+def _exists(connection: Connection, key_id: str) -> bool:
+    # Selected, because MySQL counts only the rows that an update changes. Locked, to serialize
+    # concurrent rotations.
     statement = sa.select(api_keys.c.id).where(api_keys.c.id == key_id).with_for_update()
     return connection.scalar(statement) is not None
 
@@ -159,7 +159,7 @@ def _key(row: sa.RowMapping) -> ApiKey:
         is_admin=row["is_admin"],
         models=_texts(row["models"]),
         routes=_texts(row["routes"]),
-        # A later release may have written limits that this one does not know.
+        # A later release may have written limits that are unknown here.
         limits=Limits(**{name: row["limits"][name] for name in _LIMITS & row["limits"].keys()}),
         budgets=tuple(Budget(**budget) for budget in row["budgets"]),
         tags=tuple(tag for tag in row["tags"].split(",") if tag),
@@ -171,7 +171,7 @@ def _texts(names: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _naive(moment: datetime | None) -> datetime | None:
-    # The columns are UTC by definition.
+    # The columns are in UTC.
     return None if moment is None else moment.astimezone(UTC).replace(tzinfo=None)
 
 

@@ -1,4 +1,4 @@
-"""Brings a database to the schema of `tables`, with the migrations in `migrations/`."""
+"""Migrates a database, with the migrations in `migrations/`."""
 
 from pathlib import Path
 
@@ -11,9 +11,14 @@ from llm_api.storage.sql.errors import what_failed
 
 
 def upgrade(url: str, root: Path) -> None:
-    """Apply every migration that is missing; safe when several processes do it at once.
+    """Apply every missing migration; several processes may do so at once.
 
-    Raises StoreError.
+    Args:
+        url: see DATABASE_URL in `llm_api.settings.definitions`.
+        root: folder of the installation, with `migrations/`.
+
+    Raises:
+        StoreError: the database failed; except on MySQL and MariaDB nothing was changed.
     """
     try:
         command.upgrade(_config(url, root), "head")
@@ -22,7 +27,10 @@ def upgrade(url: str, root: Path) -> None:
 
 
 def downgrade(url: str, root: Path, revision: str) -> None:
-    """Go back to a revision; `base` is the empty database."""
+    """Go back to a revision, such as `0002`; `base` is the empty database.
+
+    Columns and tables of later revisions are lost. For url and root see `upgrade`.
+    """
     command.downgrade(_config(url, root), revision)
 
 

@@ -1,4 +1,4 @@
-"""What MySQL and MariaDB need: connections, tables, and their errors in words."""
+"""What MySQL and MariaDB need: connections, table options and error codes."""
 
 import ssl
 from typing import Any
@@ -12,43 +12,27 @@ from sqlalchemy.engine import Connection, Engine
 from llm_api.storage.sql.pool import UnpooledThreads
 
 NAMES = ("mysql", "mariadb")
-# In the session of every connection, whatever the server is set to: moments are UTC, what does not
-# fit is refused instead of cut, and tables have transactions.
+# In the session of every connection, whatever the server's settings: times are UTC, values that do
+# not fit are refused and not cut, and tables have transactions.
 _SESSION = (
     "SET time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION',"
     " default_storage_engine = InnoDB"
 )
-# Waits for a lock end first, so that the error names it. Of the comments MariaDB reads the first
-# and bounds every statement, MySQL the second and bounds reads.
+# Waits for a lock time out first, so that the error names the lock. Of the version comments MariaDB
+# runs the first, which bounds every statement, MySQL the second, which bounds reads.
 _BOUNDS = (
     ", innodb_lock_wait_timeout = {lock}, lock_wait_timeout = {lock}"
     " /*M!100101 , max_statement_time = {s} */ /*!50708 , max_execution_time = {ms} */"
 )
-# MySQL's error codes: https://dev.mysql.com/doc/mysql-errors/8.4/en/server-error-reference.html
-NO_TABLE = ER.NO_SUCH_TABLE
-_SENTENCES = {
-    1040: "The database has no free connection.",
-    1044: "The database's user lacks a right on the database.",
-    1045: "The database refused the user or the password.",
-    1046: "DATABASE_URL names no database on the server.",
-    1049: "The server has no database of that name.",
-    1142: "The database's user lacks a right on the tables.",
-    1205: "The database is locked by another process.",
-    1213: "The database broke off a transaction that stood in the way of another.",
-    1290: "The database can be read, and not written.",
-    1698: "The database refused the user or the password.",
-    1836: "The database can be read, and not written.",
-    1969: "The database did not answer in time.",
-    2003: "The database cannot be reached.",
-    2006: "The connection to the database broke off.",
-    2013: "The connection to the database broke off.",
-    2061: "The server has no TLS, and no log-in that works without it.",
-    3024: "The database did not answer in time.",
-}
 
 
 def make_mysql_engine(url: sa.URL, *, connect_timeout: int, statement_timeout: int) -> Engine:
-    """Make an engine; `statement_timeout` 0 lets statements run without end. Both in seconds.
+    """Create an engine for MySQL or MariaDB.
+
+    Args:
+        url: with any driver name of NAMES; PyMySQL is used.
+        connect_timeout: seconds.
+        statement_timeout: seconds; 0: no bound.
 
     Nothing is pooled: under gevent PyMySQL's socket works only in the thread that opened it, and
     calls come from several. A connection takes 1 ms beside a batch every half second.
@@ -57,10 +41,10 @@ def make_mysql_engine(url: sa.URL, *, connect_timeout: int, statement_timeout: i
     if statement_timeout:
         lock = max(1, statement_timeout - 1)
         session += _BOUNDS.format(lock=lock, s=statement_timeout, ms=statement_timeout * 1000)
-    # Later than the server's own bound, which says what it was; it ends what is frozen or gone.
+    # Later than the server's own bound, whose error is clearer; for servers that hang or are gone.
     socket_timeout = statement_timeout + 1 if statement_timeout else None
     engine = sa.create_engine(
-        # Of the two names that SQLAlchemy has, options of tables are given for this one.
+        # SQLAlchemy has two dialect names; table options are given for this one.
         url.set(drivername="mysql+pymysql"),
         poolclass=UnpooledThreads,
         isolation_level="READ COMMITTED",
@@ -77,7 +61,7 @@ def make_mysql_engine(url: sa.URL, *, connect_timeout: int, statement_timeout: i
 
 
 class _Connection(pymysql.connections.Connection):  # type: ignore[misc]  # it ships no types
-    """A connection that shares its TLS context: making one takes 20 ms, and all the rest 1 ms."""
+    """A connection that shares its TLS context: creating one takes 20 ms, all else 1 ms."""
 
     _contexts: dict[str, ssl.SSLContext] = {}  # noqa: RUF012  # shared on purpose
 
@@ -93,16 +77,16 @@ def _connect(_dialect: object, _record: object, _args: object, options: dict[str
         raise pymysql.err.OperationalError(ER.NO_DB_ERROR, "no database")
     password = options.pop("password", "")
     try:
-        # As bytes: PyMySQL would write a text as Latin-1.
+        # As bytes: PyMySQL encodes a text as Latin-1.
         return _Connection(**options, password=password.encode())
-    except RuntimeError as error:  # it lacks a package for log-ins of MySQL without TLS
+    except RuntimeError as error:  # the package for log-ins of MySQL without TLS is not installed
         raise pymysql.err.OperationalError(CR.CR_AUTH_PLUGIN_ERR, "no TLS") from error
 
 
 def table_options(connection: Connection) -> dict[str, str]:
-    """Return how tables are made: of any characters, and compared sign by sign.
+    """Return options for `create_table`: any characters, compared code point by code point.
 
-    With `utf8mb4_bin`, which both have, names that differ in spaces at the end would be one.
+    `utf8mb4_bin`, which both databases have, ignores trailing spaces.
     """
     if connection.dialect.name not in NAMES:
         return {}
@@ -112,13 +96,7 @@ def table_options(connection: Connection) -> dict[str, str]:
 
 
 def code_of(cause: BaseException) -> int | None:
-    """Return the code of an error of MySQL; None for other databases' errors."""
+    """Return the number of an error of MySQL; None for errors of other databases."""
     if isinstance(cause, pymysql.err.Error) and cause.args and isinstance(cause.args[0], int):
         return cause.args[0]
     return None
-
-
-def sentence_of(cause: BaseException) -> str | None:
-    """Say what an error of MySQL means, without what its text quotes."""
-    code = code_of(cause)
-    return None if code is None else _SENTENCES.get(code)

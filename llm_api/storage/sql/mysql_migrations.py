@@ -1,7 +1,7 @@
-"""Migrations on MySQL and MariaDB, where every change of the schema is committed by itself.
+"""Resumable migrations for MySQL and MariaDB, which commit every change of the schema by itself.
 
-A migration that breaks half-way leaves there what it has done, and is still the next to run. So
-its steps pass over what is there already, and over what is gone already.
+A migration that fails half-way leaves its first steps done, and is the next to run. So steps that
+are done already are skipped.
 """
 
 from typing import Any
@@ -16,14 +16,14 @@ _LOCK_WAIT_S = 86_400
 
 
 class ResumableMySQLImpl(MySQLImpl):
-    """Takes Alembic's steps unless they were taken; Alembic finds it by its `__dialect__`."""
+    """Runs Alembic's steps unless they are done; Alembic finds it by its `__dialect__`."""
 
     __dialect__ = "mysql"
 
     def create_table(self, table: sa.Table, **options: Any) -> None:
-        """Create a table, or the indexes that one which is there lacks.
+        """Create a table, or the missing indexes of one that exists.
 
-        One with other columns is somebody else's: to create it fails, and says so.
+        A table with other columns belongs to another program: creating it fails.
         """
         names = {column.name for column in table.columns}
         if not names <= self._columns(table.name):
@@ -47,6 +47,13 @@ class ResumableMySQLImpl(MySQLImpl):
         if column.name in self._columns(table_name):
             super().drop_column(table_name, column, **options)
 
+    def alter_column(
+        self, table_name: str, column_name: str, *, name: str | None = None, **options: Any
+    ) -> None:
+        """Change a column, or rename it to `name` unless that is done."""
+        if name is None or name not in self._columns(table_name):
+            super().alter_column(table_name, column_name, name=name, **options)
+
     def create_index(self, index: sa.Index, **options: Any) -> None:
         """Create an index."""
         if index.name not in self._indexes(index):
@@ -65,7 +72,10 @@ class ResumableMySQLImpl(MySQLImpl):
 
     def _indexes(self, index: sa.Index) -> set[str | None]:
         table = "" if index.table is None else index.table.name
-        return {found["name"] for found in self._inspector().get_indexes(table)}
+        inspector = self._inspector()
+        if not inspector.has_table(table):
+            return set()
+        return {found["name"] for found in inspector.get_indexes(table)}
 
     def _inspector(self) -> sa.Inspector:
         if self.connection is None:
@@ -74,24 +84,25 @@ class ResumableMySQLImpl(MySQLImpl):
 
 
 def wait_for_turn(connection: Connection) -> None:
-    """Wait until no other process migrates this database; the connection's end is that of the turn.
+    """Acquire the migration lock of this database; closing the connection releases it.
 
-    The server has one set of locks for all of its databases.
+    Locks are server-wide, so that the name has a digest of the database's. Raises StoreError after
+    a day.
     """
     name = sa.func.concat("llm_api:", sa.func.md5(sa.func.database()))
     if connection.scalar(sa.select(sa.func.get_lock(name, _LOCK_WAIT_S))) != 1:
         raise StoreError("Another process has been migrating the database for a day.")
 
 
-def hold_writers_off(connection: Connection, *tables: str) -> None:
-    """Let nobody else write to the tables until the migration is noted as done."""
+def lock_out_writers(connection: Connection, *tables: str) -> None:
+    """Lock tables for other writers until the migration is recorded as done."""
     locked = [*tables, "alembic_version"]
     quote = connection.dialect.identifier_preparer.quote
     names = ", ".join(f"{quote(name)} WRITE" for name in locked)
     connection.exec_driver_sql(f"LOCK TABLES {names}")
 
 
-def let_writers_in(connection: Connection) -> None:
-    """End `hold_writers_off`, and commit."""
+def release_writers(connection: Connection) -> None:
+    """Release the locks of `lock_out_writers`, and commit."""
     connection.exec_driver_sql("UNLOCK TABLES")
     connection.exec_driver_sql("COMMIT")

@@ -16,7 +16,7 @@ _AN_HOUR, _A_DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def read_sums(connection: Connection, query: UsageQuery) -> list[UsageSums]:
-    """Return the groups of a report, in the order of their dimensions."""
+    """Return the groups of a report, ordered by the values of its dimensions."""
     reader = SumsReader(query)
     for table, since, until in _parts(query):
         part = replace(query, since=since, until=until)
@@ -36,15 +36,15 @@ def _statement(table: sa.Table, query: UsageQuery) -> sa.Select[Any]:
 
 
 def _always(query: UsageQuery) -> tuple[str, ...]:
-    """Name the dimensions that keep numbers apart that must not become one."""
+    """Return the columns by which sums must stay apart in every report."""
     by_tag = ("tags",) if "tag" in query.group_by else ()
     return ("usage_source", "currency", "status", *by_tag)
 
 
 def _parts(query: UsageQuery) -> Iterator[tuple[sa.Table, datetime, datetime]]:
-    """Split a span into its whole days and what is left of it at both ends.
+    """Split a time span into whole days, and hours at both ends.
 
-    The days are a twenty-fourth of the hours. A month of China begins at 16 o'clock in UTC.
+    Reading days is 24 times cheaper; a month in China starts at 16:00 UTC.
     """
     first_day = _midnight(query.since + _A_DAY - _AN_HOUR)
     last_day = _midnight(query.until)
@@ -68,7 +68,7 @@ def _conditions(table: sa.Table, query: UsageQuery) -> Iterator[sa.ColumnElement
     for name, value in query.filters.items():
         column = table.c[COLUMNS[name]]
         if name == "tag":
-            # Not LIKE, to which on SQLite a small letter is the same as a capital one.
+            # Not LIKE, which ignores case on SQLite.
             yield sa.func.replace(column, f",{value},", "") != column
         else:
             yield column == value

@@ -1,7 +1,6 @@
-"""Sums of calls by hour and by day, kept in the transaction that keeps the calls themselves.
+"""Sums of calls by hour and by day, updated in the transaction that inserts the calls.
 
-So they are exact: a row that comes twice is counted once, and a reader never sees one without the
-other. No job has to run, and none can fall behind.
+So they are exact: a call that is added twice counts once, and readers see both or neither.
 """
 
 from collections.abc import Iterable, Mapping
@@ -18,7 +17,10 @@ _SPANS = ((usage_hourly, HOUR), (usage_daily, DAY))
 
 
 def add_to_rollups(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
-    """Add the rows, which are new, to the sums of their hours and days."""
+    """Add calls that were just inserted to the sums of their hours and days.
+
+    `rows` have the fields of a UsageRecord; `created_at` is naive, in UTC.
+    """
     rows = list(rows)
     for table, start in _SPANS:
         sums = summed(rows, start)
@@ -27,7 +29,7 @@ def add_to_rollups(connection: Connection, rows: Iterable[Mapping[str, Any]]) ->
 
 
 def _upsert(dialect: str, table: sa.Table) -> sa.Insert:
-    """Make the statement that inserts a row of sums or adds to the one that is there."""
+    """Return the statement that inserts a row of sums, or adds to the existing one."""
     if dialect in {"mysql", "mariadb"}:
         statement = mysql.insert(table)
         added = {name: table.c[name] + statement.inserted[name] for name in SUMS}

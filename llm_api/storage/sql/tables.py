@@ -1,8 +1,8 @@
 """The schema. A change here needs a migration in `migrations/versions/`; a test compares them.
 
-Texts that callers choose can have any characters: on MySQL the tables are made as utf8mb4, whatever
-the server is set to, with the collation of `llm_api.storage.sql.mysql.table_options`. Sums and
-counts are BIGINT, because they outlive 2^31, and money is a whole number of millionths.
+Texts that callers choose can have any characters: on MySQL tables are utf8mb4, whatever the
+server's default, with the collation of `llm_api.storage.sql.mysql.table_options`. Sums and counts
+are BIGINT, as they exceed 2^31, and money is in millionths.
 """
 
 import sqlalchemy as sa
@@ -10,22 +10,22 @@ from sqlalchemy.dialects import mysql
 
 from llm_api.storage.sums import SUMS
 
-# The migration that makes this schema.
-REVISION = "0005"
+# The migration that creates this schema.
+REVISION = "0006"
 
 metadata = sa.MetaData()
 
-# MySQL's own kind has no fractions of a second.
+# DATETIME of MySQL has whole seconds by default.
 Moment = sa.DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 
-# One row for every call that was about to reach an upstream.
+# One row for every call that made at least one attempt at an upstream.
 usage = sa.Table(
     "usage",
     metadata,
     sa.Column("request_id", sa.String(64), primary_key=True),
     sa.Column("created_at", Moment, nullable=False, index=True, comment="UTC"),
     sa.Column("route", sa.String(64), nullable=False),
-    sa.Column("model_asked", sa.String(256), nullable=True),
+    sa.Column("requested_model", sa.String(256), nullable=True),
     sa.Column("model", sa.String(256), nullable=False),
     sa.Column("upstream", sa.String(64), nullable=False),
     sa.Column("status", sa.String(32), nullable=False),
@@ -36,14 +36,16 @@ usage = sa.Table(
     sa.Column("usage_source", sa.String(16), nullable=False),
     sa.Column("upstream_ms", sa.BigInteger(), nullable=True),
     sa.Column("total_ms", sa.BigInteger(), nullable=True),
-    sa.Column("tries", sa.JSON(), nullable=True, comment="Every attempt: where, and its end"),
+    sa.Column(
+        "attempts_detail", sa.JSON(), nullable=True, comment="Every attempt: where, and its end"
+    ),
     sa.Column("key_id", sa.String(64), nullable=True),
     sa.Column("http_status", sa.Integer(), nullable=True),
     sa.Column("cached_tokens", sa.BigInteger(), nullable=True),
     sa.Column("reasoning_tokens", sa.BigInteger(), nullable=True),
     sa.Column("images", sa.BigInteger(), nullable=True),
     sa.Column("first_token_ms", sa.BigInteger(), nullable=True),
-    sa.Column("own_ms", sa.BigInteger(), nullable=True),
+    sa.Column("overhead_ms", sa.BigInteger(), nullable=True),
     sa.Column("cost_micro", sa.BigInteger(), nullable=True, comment="Millionths of the currency"),
     sa.Column("currency", sa.String(3), nullable=True),
     sa.Column("tags", sa.String(512), nullable=False, server_default=""),
@@ -52,7 +54,7 @@ usage = sa.Table(
 
 
 def _rollup(name: str) -> sa.Table:
-    """Make a table of sums: one row for a span of time and all the dimensions."""
+    """Return a table of sums: one row a time span and combination of dimensions."""
     return sa.Table(
         name,
         metadata,
@@ -86,7 +88,7 @@ budget_spending = sa.Table(
     sa.Column("reserved", sa.BigInteger(), nullable=False),
 )
 
-# What calls in progress may take of it, until their usage rows say what they took.
+# Upper bounds of calls in progress, until their usage rows settle them.
 budget_reservations = sa.Table(
     "budget_reservations",
     metadata,
@@ -98,7 +100,7 @@ budget_reservations = sa.Table(
     sa.Column("created_at", Moment, nullable=False, comment="UTC"),
 )
 
-# Who may call. The secret itself is kept nowhere: api_key_secrets has its SHA-256.
+# API keys. Secrets are not stored: api_key_secrets has their SHA-256.
 api_keys = sa.Table(
     "api_keys",
     metadata,
@@ -114,7 +116,7 @@ api_keys = sa.Table(
     sa.Column("budgets", sa.JSON(), nullable=False),
     sa.Column("tags", sa.String(512), nullable=False, server_default=""),
 )
-# After a rotation a key has two of them, until the older one ends.
+# After a rotation a key has two secrets, until the former one expires.
 api_key_secrets = sa.Table(
     "api_key_secrets",
     metadata,

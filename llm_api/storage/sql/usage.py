@@ -19,7 +19,7 @@ from llm_api.storage.sql.tables import REVISION, usage
 
 # Alembic's own table.
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
-# What is longer than its column would lose the row on PostgreSQL and MySQL.
+# PostgreSQL and MySQL refuse rows with longer values.
 _LENGTHS = {
     column.name: column.type.length
     for column in usage.columns
@@ -28,10 +28,10 @@ _LENGTHS = {
 
 
 class SqlUsageStore:
-    """Keeps usage rows in the table `usage`."""
+    """Keeps usage rows in the table `usage`, and their sums beside it."""
 
     def __init__(self, engine: Engine) -> None:
-        """Take an engine from `make_engine`."""
+        """Use an engine of `make_engine`."""
         self.engine = engine
 
     def add(self, records: Sequence[UsageRecord]) -> None:
@@ -44,9 +44,9 @@ class SqlUsageStore:
                 self._insert(list(rows.values()))
             except sa.exc.IntegrityError:
                 self._insert_new(rows)
-        # A number that is too large is not even a DBAPI's error on SQLite.
+        # sqlite3 raises OverflowError for a number that is too large.
         except (sa.exc.DataError, sa.exc.IntegrityError, OverflowError) as error:
-            raise RefusedError("The database does not take a value of a row.") from error
+            raise RefusedError("The database cannot hold a value of a row.") from error
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
 
@@ -55,11 +55,11 @@ class SqlUsageStore:
             _keep(connection, rows)
 
     def _insert_new(self, rows: Mapping[str, Mapping[str, Any]]) -> None:
-        """Insert the rows that are not there yet.
+        """Insert the rows that are not stored yet.
 
-        Looked up instead of `ON CONFLICT`, which every database spells differently. A row comes
-        twice only when a process died between its commit and the removal of its spool file, and one
-        process at a time reads such a file.
+        Selected first instead of `ON CONFLICT`, which is spelled differently by every database. A
+        row is added twice only when a process died between its commit and the removal of its spool
+        file, and one process at a time reads such a file.
         """
         ids = sa.select(usage.c.request_id).where(usage.c.request_id.in_(list(rows)))
         with self.engine.begin() as connection:
@@ -84,7 +84,7 @@ class SqlUsageStore:
             .limit(at_most)
         )
         try:
-            # Looked up first, and outside of the writing: MySQL takes no LIMIT in a subquery.
+            # Selected before the transaction that deletes: MySQL has no LIMIT in a subquery.
             with self._reading() as connection:
                 ids = list(connection.scalars(old))
             if ids:
@@ -111,18 +111,18 @@ class SqlUsageStore:
 
 
 def _keep(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert rows, with everything that must agree with them."""
+    """Insert rows, add them to the sums, and settle their budgets."""
     connection.execute(sa.insert(usage), rows)
     add_to_rollups(connection, rows)
     settle(connection, rows)
 
 
 def check_revision(connection: sa.Connection) -> None:
-    """Raise StoreError where the schema is not the one of `tables`."""
+    """Raise StoreError where the database has another revision than `tables`."""
     revisions = set(connection.scalars(sa.select(_VERSION.c.version_num)))
     if revisions != {REVISION}:
         raise StoreError(
-            f"The database has the schema {', '.join(sorted(revisions)) or 'of nobody'}, and"
+            f"The database has the schema {', '.join(sorted(revisions)) or 'none'}, and"
             f" this release needs {REVISION}; run `flask --app wsgi db upgrade`."
         )
 
@@ -130,7 +130,7 @@ def check_revision(connection: sa.Connection) -> None:
 def _row(record: UsageRecord) -> dict[str, Any]:
     # dataclasses.asdict copies every value deeply, which costs more than the insert.
     row = {name: getattr(record, name) for name in UsageRecord.__slots__}
-    row["created_at"] = record.created_at.replace(tzinfo=None)  # the column is UTC by definition
+    row["created_at"] = record.created_at.replace(tzinfo=None)  # the column is in UTC
     for name, length in _LENGTHS.items():
         if row[name] is not None and len(row[name]) > length:
             row[name] = row[name][:length]

@@ -54,7 +54,12 @@ def parse_answer(
     is_changed = "error" in document  # null: it says nothing, and looks like an error
     document.pop("error", None)
     is_changed |= _settle_head(document, operation, model)
-    return Completion(document, dumped(document) if is_changed else body, usage)
+    return Completion(
+        document,
+        dumped(document) if is_changed else body,
+        usage,
+        has_only_reasoned=spent_on_reasoning(document),
+    )
 
 
 def _check_embeddings(document: Mapping[str, Any]) -> None:
@@ -174,12 +179,12 @@ def parse_object(text: bytes, what: str = "an answer") -> dict[str, Any]:
     return document
 
 
-def spent_on_reasoning(completion: Completion) -> bool:
+def spent_on_reasoning(document: Mapping[str, Any]) -> bool:
     """Whether every choice was cut off while the model was still reasoning."""
-    choices = completion.document.get("choices", ())
+    choices = document.get("choices", ())
     if not choices or not all("message" in choice for choice in choices):
         return False  # embeddings, or a text completion
-    return all(_is_empty(choice) for choice in choices) and _has_reasoned(completion.document)
+    return all(_is_empty(choice) for choice in choices) and _has_reasoned(document)
 
 
 def _is_empty(choice: Mapping[str, Any]) -> bool:

@@ -1,10 +1,11 @@
-"""For people with a browser: `/` and `/docs`. Every file comes from this service."""
+"""Pages for browsers: `/` and `/docs`. Nothing is loaded from other hosts."""
 
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Blueprint, Response, make_response, render_template
+from flask import Response, make_response, render_template
 
+from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.health import DEMO_NOTE
 from llm_api.web.request.context import services
 
@@ -16,21 +17,21 @@ _POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-blueprint = Blueprint(
+blueprint = PublicBlueprint(
     "pages",
     __name__,
     template_folder="templates",
     static_folder="static",
     static_url_path="/static",
 )
-swagger_ui = Blueprint(
+swagger_ui = PublicBlueprint(
     "swagger_ui", __name__, static_folder=str(_SWAGGER_UI), static_url_path="/docs/swagger-ui"
 )
 
 
 @blueprint.get("/")
 def index() -> Response:
-    """Say what this is and where to go on."""
+    """Show what this service is, and links."""
     note = DEMO_NOTE if services().is_demo else None
     return _page("index.html", demo_note=note, models=services().catalogue.models())
 

@@ -1,7 +1,6 @@
-"""What browsers are told with every answer, and whose pages may call the API (CORS).
+"""Security headers and CORS.
 
-It stands around everything else that answers: a page that may not read a 401, 429 or 503 cannot
-tell its user what happened.
+The outermost middleware: a page must be able to read a 401, 429 or 503, too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,13 +8,13 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 Headers = list[tuple[str, str]]
 
-# Only what the application has not set itself is added: pages have a policy of their own, and a
-# stream may be told to caches and proxies in its own way.
+# Added where the application has not set them: pages have a content policy of their own, streams a
+# Cache-Control. Source: https://cheatsheetseries.owasp.org/cheatsheets/HTTP_Headers_Cheat_Sheet.html
 ALWAYS: Sequence[tuple[str, str]] = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Frame-Options", "DENY"),
-    # An answer that is opened as a page can load nothing, run nothing and be framed by nobody.
+    # A response that is opened as a page loads nothing, runs nothing and cannot be framed.
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Cache-Control", "no-store"),
@@ -30,7 +29,7 @@ _ALLOWED = frozenset(
         "x-usage-tags",
         "x-lineage-id",
         "x-request-timeout",
-        # The OpenAI SDKs send these from browsers, too.
+        # Sent by the OpenAI SDKs in browsers.
         "openai-organization",
         "openai-project",
     ]
@@ -43,19 +42,19 @@ _EXPOSED = (
     " server-timing, openai-processing-ms, x-dropped-params,"
     " x-fallback-from, x-fallback-to, x-fallback-reason"
 )
-_PREFLIGHT_LASTS = "600"  # seconds in which a browser need not ask again
+_PREFLIGHT_MAX_AGE = "600"  # seconds; Chromium allows at most 7200
 
 
 class SecurityHeaders:
-    """The application, with the headers that browsers act on."""
+    """WSGI middleware that adds the headers."""
 
     def __init__(self, app: WSGIApplication, origins: Iterable[str] = ()) -> None:
-        """Take the origins whose pages may call, such as `https://app.example`."""
+        """Wrap `app`; pages of `origins`, such as `https://app.example`, may call it."""
         self._app = app
         self._origins = frozenset(origins)
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request; a preflight is answered here, without a key and for nothing."""
+        """Respond to a request; preflights need no key and do not reach the application."""
         cors: Headers = []
         if self._origins and environ.get("PATH_INFO", "").startswith(_OPEN_TO_PAGES):
             cors = self._cors(environ)
@@ -68,7 +67,7 @@ class SecurityHeaders:
         return self._app(environ, start)  # type: ignore[arg-type]  # what `start` returns, the server's did
 
     def _cors(self, environ: WSGIEnvironment) -> Headers:
-        # Also for other origins: a cache must not give one the answer of another.
+        # Also for other origins: a cache must not serve the response to one to another.
         headers = [("Vary", "Origin")]
         if (origin := environ.get("HTTP_ORIGIN")) in self._origins:
             headers.append(("Access-Control-Allow-Origin", origin))
@@ -82,27 +81,27 @@ def _completed(headers: Headers) -> Headers:
 
 
 def _is_preflight(environ: WSGIEnvironment) -> bool:
-    """Tell a browser's question from a call, as the Fetch standard does."""
-    asks = "HTTP_ORIGIN" in environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
-    return asks and environ["REQUEST_METHOD"] == "OPTIONS"
+    """Recognize a preflight: https://fetch.spec.whatwg.org/#cors-preflight-request."""
+    is_cors = "HTTP_ORIGIN" in environ and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ
+    return is_cors and environ["REQUEST_METHOD"] == "OPTIONS"
 
 
 def _answer_preflight(
     environ: WSGIEnvironment, start_response: StartResponse, cors: Headers
 ) -> Iterable[bytes]:
     headers = _completed(cors)
-    if len(cors) > 1:  # the origin is one of ours
+    if len(cors) > 1:  # the origin is allowed
         headers += [
             ("Access-Control-Allow-Methods", _METHODS),
             ("Access-Control-Allow-Headers", ", ".join(_allowed_headers(environ))),
-            ("Access-Control-Max-Age", _PREFLIGHT_LASTS),
+            ("Access-Control-Max-Age", _PREFLIGHT_MAX_AGE),
         ]
     start_response("204 No Content", headers)
     return []
 
 
 def _allowed_headers(environ: WSGIEnvironment) -> list[str]:
-    """Name those that are always allowed, and of the SDKs' own those that are asked for."""
-    asked = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").lower().split(",")
-    sdks = {name for part in asked if (name := part.strip()).startswith(_ALLOWED_PREFIX)}
+    """Return the names that are always allowed, and the SDKs' own among the requested ones."""
+    requested = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").lower().split(",")
+    sdks = {name for part in requested if (name := part.strip()).startswith(_ALLOWED_PREFIX)}
     return sorted(_ALLOWED | {name for name in sdks if name.replace("-", "").isalnum()})

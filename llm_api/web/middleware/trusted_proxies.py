@@ -1,7 +1,7 @@
-"""Who the client is, and whether it speaks TLS, behind proxies whose number is known.
+"""Client address and scheme behind a known number of proxies.
 
-Each proxy appends the address it was called from to `X-Forwarded-For`; what a client puts there
-itself stands further left. Only the value that the outermost of our own proxies wrote is taken.
+Each proxy appends the address of its peer to `X-Forwarded-For`; values that a client sends itself
+are further left. Only the value that the outermost trusted proxy wrote is used.
 """
 
 import ipaddress
@@ -12,38 +12,38 @@ _SCHEMES = ("http", "https")
 
 
 class TrustedProxies:
-    """The application, with the client's address in the place of the nearest proxy's.
+    """WSGI middleware that replaces the nearest proxy's address by the client's.
 
-    werkzeug's ProxyFix would let a client choose: it reads the header as a list that may have
-    quotes, so that a client's own quotation mark hides what the proxies add behind it. Then, as
-    where there are too few values or one is no address, it would count as the proxy itself.
+    werkzeug's ProxyFix can be misled: it parses quoted strings, so that a quotation mark from the
+    client hides the values that proxies append. The client would then have the proxy's address, as
+    with too few values or an invalid one.
     """
 
     def __init__(self, app: WSGIApplication, count: int) -> None:
-        """Take the exact number of proxies, at least 1."""
+        """Wrap `app`, which is behind exactly `count` proxies, at least 1."""
         self._app = app
         self._count = count
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        """Answer one request."""
+        """Respond to a request."""
         values = _values(environ, "HTTP_X_FORWARDED_FOR")
         if len(values) >= self._count and (address := address_in(values[-self._count])):
             environ["REMOTE_ADDR"] = address
         schemes = _values(environ, "HTTP_X_FORWARDED_PROTO")
-        # Many proxies replace this header in place of appending to it.
+        # Many proxies replace this header instead of appending to it.
         if schemes and (scheme := schemes[-min(self._count, len(schemes))].lower()) in _SCHEMES:
             environ["wsgi.url_scheme"] = scheme
         return self._app(environ, start_response)
 
 
 def _values(environ: WSGIEnvironment, name: str) -> list[str]:
-    """Take a header apart; several lines of it have been joined by the server."""
+    """Split a header, whose lines the server has joined."""
     text = environ.get(name)
     return [part.strip() for part in text.split(",")] if text else []
 
 
 def address_in(text: str) -> str | None:
-    """Read an IP address, which may have brackets and a port; None for anything else."""
+    """Parse an IP address, which may have brackets and a port; None if it is invalid."""
     host = text
     if host.startswith("[") and "]" in host:
         host = host[1:].partition("]")[0]
@@ -53,5 +53,5 @@ def address_in(text: str) -> str | None:
         address = ipaddress.ip_address(host)
     except ValueError:
         return None
-    # A socket for both families shows an IPv4 client as ::ffff:192.0.2.1: it is the same client.
+    # On a dual-stack socket an IPv4 client is ::ffff:192.0.2.1 (RFC 4291, 2.5.5.2).
     return str(getattr(address, "ipv4_mapped", None) or address)

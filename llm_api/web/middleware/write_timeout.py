@@ -1,7 +1,7 @@
-"""Sends large and streamed bodies in pieces, and cuts off a client that does not read them.
+"""Response write timeout: disconnects clients that stop reading.
 
-Without this a client that asks and never reads would hold its call, its place at the upstream and,
-under threads, its worker for ever.
+Such a client would hold its call, its connection to the upstream and, with threads, its worker for
+ever.
 """
 
 import socket
@@ -9,43 +9,38 @@ import time
 from collections.abc import Iterator
 from typing import cast
 
-from flask import Flask, Response, current_app, request
+from flask import Response, current_app, request
 
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher
 from llm_api.web.request.context import services
 
 TIMEOUT_SETTING = "CLIENT_WRITE_TIMEOUT"
-# A client that takes 1 KB a second takes a piece in 16 s: less than the 30 s it has for each.
+# A client that reads 1 KB a second reads a piece in 16 s, of the 30 s that it has by default.
 PIECE_BYTES = 16_384
-# A write that fits into the socket's buffer does not wait: without a pause in between, somebody who
-# fetches much at once would hold up all others.
+# A write that fits into the socket's buffer does not block: without a yield in between, a client
+# that fetches much at once would hold up all others.
 _BYTES_BETWEEN_PAUSES = 65_536
 
 
-def register_write_timeout(app: Flask, seconds: float) -> None:
-    """Give a client so many seconds to take each piece of a body."""
-    app.config[TIMEOUT_SETTING] = seconds
-    app.after_request(_guard)
+def with_write_timeout(response: Response) -> Response:
+    """Return a response whose pieces must each be written within `TIMEOUT_SETTING`.
 
-
-def _guard(response: Response) -> Response:
+    Not needed for a whole body of at most `PIECE_BYTES`: it fits into the socket's buffer, so that
+    its write does not block.
+    """
     client = request.environ.get("gunicorn.socket")
-    # A small body fits into the socket's own buffer: nobody waits for it to be read.
-    is_small = response.is_sequence and (response.content_length or 0) <= PIECE_BYTES
-    if client is None or is_small or request.method == "HEAD":
+    if client is None or request.method == "HEAD":
         return response
-    length = response.headers.get("Content-Length")
     seconds = cast("float", current_app.config[TIMEOUT_SETTING])
-    # Read in pieces, and not handed to the kernel as a file, so that somebody can look after it.
-    response.direct_passthrough = False
-    response.response = _GuardedBody(response.response, client, services().watch, seconds)
-    if length is not None:
-        response.headers["Content-Length"] = length
-    return response
+    # The pieces of a file, too: where the kernel sends it, its progress could not be watched.
+    body = _GuardedBody(response.response, client, services().watch, seconds)
+    guarded = Response(body, response.status, response.headers)
+    guarded.call_on_close(response.close)
+    return guarded
 
 
 class _GuardedBody:
-    """A body whose client has so many seconds for each piece."""
+    """A body whose pieces must each be written within `seconds`."""
 
     def __init__(
         self, pieces: object, client: socket.socket, watch: DeadlineWatcher, seconds: float
@@ -66,11 +61,9 @@ class _GuardedBody:
             for start in range(0, len(body), PIECE_BYTES):
                 writing.deadline = time.monotonic() + self._seconds
                 yield body[start : start + PIECE_BYTES] if len(body) > PIECE_BYTES else body
-            # The next wait is for the upstream, and not for the client.
+            # Next is a wait for the upstream, not for the client.
             writing.deadline = float("inf")
 
     def close(self) -> None:
-        """Let go of the body."""
+        """Stop watching the client."""
         self._watch.remove(self._writing)
-        if hasattr(self._pieces, "close"):
-            self._pieces.close()

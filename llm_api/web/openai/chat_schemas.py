@@ -1,4 +1,4 @@
-"""What the chat routes take.
+"""Request bodies of the chat routes.
 
 Source: https://platform.openai.com/docs/api-reference/chat/create, and for the vendors' own fields
 DashScope's and Ark's references.
@@ -9,19 +9,19 @@ from llm_api.web.openai.messages import OpenAIMessagesField
 from llm_api.web.openai.schemas import (
     MAX_CHOICES,
     OpenAIRequestSchema,
-    StreamOptionsField,
     model_field,
-    optional,
+    stream_options_field,
+    top_p_field,
 )
-from llm_api.web.schema_fields import StrictBoolean, StrictInteger, StrictNumber, StrictString
+from llm_api.web.schema_fields import Boolean, Float, Integer, line, within
 
 
 class OpenAIChatRequestSchema(OpenAIRequestSchema):
     """A conversation to continue, as OpenAI defines it.
 
     `stop`, `logit_bias`, `tools`, `tool_choice`, `response_format`, `functions`, `function_call`
-    and `thinking` are passed on as they are; fields that are not known are dropped and named in the
-    header `x-dropped-params`.
+    and `thinking` are passed on unchanged; unknown fields are dropped and named in the header
+    `x-dropped-params`.
     """
 
     OPERATION = Operation.CHAT
@@ -38,28 +38,28 @@ class OpenAIChatRequestSchema(OpenAIRequestSchema):
         ]
     )
 
-    messages = OpenAIMessagesField(required=True)
-    stream = optional(StrictBoolean())
-    stream_options = StreamOptionsField()
-    temperature = optional(StrictNumber(minimum=0, maximum=2))
-    top_p = optional(StrictNumber(minimum=0, maximum=1, is_open=True))
-    presence_penalty = optional(StrictNumber(minimum=-2, maximum=2))
-    frequency_penalty = optional(StrictNumber(minimum=-2, maximum=2))
-    max_tokens = optional(StrictInteger(minimum=1))
-    max_completion_tokens = optional(StrictInteger(minimum=1))
-    n = optional(StrictInteger(minimum=1, maximum=MAX_CHOICES))
-    seed = optional(StrictInteger(minimum=0))
-    top_logprobs = optional(StrictInteger(minimum=0, maximum=20))
-    logprobs = optional(StrictBoolean())
-    parallel_tool_calls = optional(StrictBoolean())
-    reasoning_effort = optional(StrictString(at_most=32, is_printable=True))
-    top_k = optional(StrictInteger(minimum=0))
-    repetition_penalty = optional(StrictNumber(minimum=0, maximum=10))
-    enable_thinking = optional(StrictBoolean())
-    thinking_budget = optional(StrictInteger(minimum=0))
+    messages = OpenAIMessagesField()
+    stream = Boolean(allow_none=True)
+    stream_options = stream_options_field()
+    temperature = Float(allow_none=True, validate=within(0, 2))
+    top_p = top_p_field()
+    presence_penalty = Float(allow_none=True, validate=within(-2, 2))
+    frequency_penalty = Float(allow_none=True, validate=within(-2, 2))
+    max_tokens = Integer(allow_none=True, validate=within(1))
+    max_completion_tokens = Integer(allow_none=True, validate=within(1))
+    n = Integer(allow_none=True, validate=within(1, MAX_CHOICES))
+    seed = Integer(allow_none=True, validate=within(0))
+    top_logprobs = Integer(allow_none=True, validate=within(0, 20))
+    logprobs = Boolean(allow_none=True)
+    parallel_tool_calls = Boolean(allow_none=True)
+    reasoning_effort = line(0, 32, allow_none=True)
+    top_k = Integer(allow_none=True, validate=within(0))
+    repetition_penalty = Float(allow_none=True, validate=within(0, 10))
+    enable_thinking = Boolean(allow_none=True)
+    thinking_budget = Integer(allow_none=True, validate=within(0))
 
 
 class EngineChatRequestSchema(OpenAIChatRequestSchema):
     """The same, where the path names the model."""
 
-    model = optional(model_field(required=False))
+    model = model_field(allow_none=True)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from flask import Response, current_app
+from flask import Response, current_app, g
 
 from llm_api.domain.calls import CallResult, Completion, Model
 from llm_api.errors import InvalidRequest
@@ -21,7 +21,7 @@ from llm_api.web.openai.schemas import (
     OpenAIRequest,
 )
 from llm_api.web.openai.text_schemas import EmbeddingsRequestSchema, TextRequestSchema
-from llm_api.web.request.context import caller, request_state, services
+from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, header_safe, json_response
 from llm_api.web.response.sse import event_stream
 from llm_api.web.schema_fields import UNKNOWN
@@ -149,7 +149,7 @@ def create_embeddings(
 @blueprint.errors()
 def list_models() -> Response:
     """List the models on offer."""
-    models = [_model_object(model) for model in services().catalogue.models(request_state().key)]
+    models = [_model_object(model) for model in services().catalogue.models(g.request_state.key)]
     return json_response({"object": "list", "data": models})
 
 
@@ -158,7 +158,7 @@ def list_models() -> Response:
 @blueprint.errors(404)
 def retrieve_model(model_id: str) -> Response:
     """Return one model on offer."""
-    return json_response(_model_object(services().catalogue.model(model_id, request_state().key)))
+    return json_response(_model_object(services().catalogue.model(model_id, g.request_state.key)))
 
 
 def _model_object(model: Model) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def _answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
     chat = services().chat
     result: CallResult[Completion | AnswerStream]
     if body.is_streamed:
-        request_state().is_streamed = True
+        g.request_state.is_streamed = True
         result = chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
     else:
         result = chat.complete(body.model_request, caller())

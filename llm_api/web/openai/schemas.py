@@ -1,28 +1,36 @@
-"""What all OpenAI routes take, and their errors.
+"""Request bodies of all OpenAI routes, and the shapes of their answers and errors.
 
 The types that a gateway can check are checked; the rest passes through.
 """
 
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import marshmallow as ma
 
 from llm_api.domain.calls import ModelRequest, Operation
 from llm_api.domain.safe_text import PRINTABLE, is_printable
-from llm_api.web.schema_fields import StrictString, invalid_request, out_of_range, wrong_type
+from llm_api.web.schema_fields import (
+    Float,
+    Object,
+    String,
+    invalid_request,
+    line,
+    wrong_type,
+)
 from llm_api.web.smorest import CODES, Blueprint, ErrorDetailsSchema, StrictSchema
 
 MAX_CHOICES = 8
-# Fields that this service acts on itself.
-_OURS = frozenset(["model", "stream", "stream_options"])
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAIRequest:
-    """A checked request, and the names of fields that were left out because nobody knows them.
+    """A valid request.
 
-    `shows_usage` says whether a streamed answer is to end with the usage.
+    `dropped` are the names of unknown fields, which were removed. `shows_usage`: whether a stream
+    ends with a chunk of the usage.
     """
 
     model_request: ModelRequest
@@ -33,76 +41,60 @@ class OpenAIRequest:
     def of_model(self, name: str) -> Self:
         """Return the same request for another model; raises InvalidRequest."""
         try:
-            model_field(required=True).deserialize(name)
+            _MODEL.deserialize(name)
         except ma.ValidationError as error:
             raise invalid_request({"model": error.messages}) from error
         return replace(self, model_request=replace(self.model_request, model=name))
 
 
-class MetadataField(ma.fields.Dict):
-    """Labels of the caller's own: one line of text each."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        """Take marshmallow's options."""
-        described = {
-            "anyOf": [{"propertyNames": {"pattern": PRINTABLE}}],
-            **kwargs.pop("metadata", {}),
-        }
-        super().__init__(values=StrictString(is_printable=True), metadata=described, **kwargs)
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, str]:  # noqa: ARG002  # marshmallow's signature
-        if not isinstance(value, dict):
-            raise wrong_type("an object")
-        texts = [*value.keys(), *value.values()]
-        if not all(isinstance(text, str) and is_printable(text) for text in texts):
-            raise out_of_range("an object of printable strings without line breaks")
-        return value
+def _check_labels(labels: dict[Any, Any]) -> None:
+    """Reject labels that are not a line of text; stops at the first, there may be a million."""
+    texts = chain(labels.keys(), labels.values())
+    if not all(isinstance(text, str) and is_printable(text) for text in texts):
+        raise ma.ValidationError("must be an object of printable strings without line breaks.")
 
 
-class StreamOptionsField(ma.fields.Dict):
-    """`include_usage` is this service's to act on; it passes no other option on."""
-
-    def __init__(self) -> None:
-        """Describe it."""
-        described = {
-            "description": "include_usage: true adds a chunk with the usage.",
-            "properties": {"include_usage": {"type": ["boolean", "null"]}},
-        }
-        super().__init__(allow_none=True, metadata=described)
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> dict[str, Any]:  # noqa: ARG002  # marshmallow's signature
-        if not isinstance(value, dict):
-            raise wrong_type("an object")
-        if not isinstance(value.get("include_usage"), bool | None):
-            raise wrong_type("an object whose include_usage is true or false")
-        return value
+def _check_stream_options(options: dict[str, Any]) -> None:
+    if not isinstance(options.get("include_usage"), bool | None):
+        raise wrong_type("an object whose include_usage is true or false")
 
 
-def optional(field: ma.fields.Field[Any]) -> ma.fields.Field[Any]:
-    """Let a field be null: SDKs send null for what their user left out."""
-    field.allow_none = True
-    if choices := field.metadata.get("enum"):
-        field.metadata = {**field.metadata, "enum": [*choices, None]}
-    return field
+def stream_options_field() -> Object:
+    """Make the field of `stream_options`, of which only `include_usage` has an effect."""
+    described = {
+        "description": "include_usage: true adds a chunk with the usage.",
+        "properties": {"include_usage": {"type": ["boolean", "null"]}},
+    }
+    return Object(allow_none=True, validate=_check_stream_options, metadata=described)
 
 
-def model_field(*, required: bool) -> StrictString:
+def top_p_field() -> Float:
+    """Make the field of `top_p`."""
+    above_0 = ma.validate.Range(
+        0, 1, min_inclusive=False, error="must be more than {min} and at most {max}."
+    )
+    # apispec 6.10 documents the limit as included.
+    return Float(allow_none=True, validate=above_0, metadata={"exclusiveMinimum": 0})
+
+
+def model_field(**options: Any) -> String:
     """Make the field of a model's name."""
-    return StrictString(required=required, at_least=1, at_most=256, is_printable=True)
+    return line(1, 256, **options)
 
 
+_MODEL = model_field()
 # The same for a name in a path.
-MODEL_IN_PATH = {"type": "string", **model_field(required=True).metadata}
+MODEL_IN_PATH = {"type": "string", "minLength": 1, "maxLength": 256, **_MODEL.metadata}
 
 
 class OpenAIErrorDetailsSchema(ErrorDetailsSchema):
-    """What is known of an error beside what OpenAI has a place for."""
+    """Details of an error for which OpenAI's format has no field."""
 
     code = ma.fields.String(required=True, metadata={"enum": list(CODES)})
 
 
 class OpenAIErrorBodySchema(ma.Schema):
-    """An error, as OpenAI defines it, with our details."""
+    """An error in OpenAI's format, with our details."""
 
     message = ma.fields.String(required=True)
     type = ma.fields.String(required=True)
@@ -118,13 +110,13 @@ class OpenAIErrorSchema(ma.Schema):
 
 
 class OpenAIBlueprint(Blueprint):
-    """A blueprint whose errors are described as OpenAI's."""
+    """A blueprint whose errors are in OpenAI's format."""
 
     ERROR_SCHEMA = OpenAIErrorSchema()
 
 
 class AnswerSchema(ma.Schema):
-    """What a model service answered; OpenAI's reference describes what is inside."""
+    """A response of a model service, as in OpenAI's reference."""
 
     class Meta:
         """Marshmallow's options."""
@@ -133,7 +125,7 @@ class AnswerSchema(ma.Schema):
 
 
 class ModelSchema(ma.Schema):
-    """A model on offer."""
+    """An available model."""
 
     id = ma.fields.String(required=True)
     object = ma.fields.String(required=True, metadata={"enum": ["model"]})
@@ -142,49 +134,56 @@ class ModelSchema(ma.Schema):
 
 
 class ModelListSchema(ma.Schema):
-    """The models on offer."""
+    """The available models."""
 
     object = ma.fields.String(required=True, metadata={"enum": ["list"]})
     data = ma.fields.List(ma.fields.Nested(ModelSchema), required=True)
 
 
 class OpenAIRequestSchema(StrictSchema):
-    """What all requests to models have in common.
+    """Fields of all requests to models.
 
-    Fields that are not known are dropped and named in the header `x-dropped-params`.
+    Unknown fields are dropped and named in the header `x-dropped-params`.
     """
 
     OPERATION: ClassVar[Operation]
     PASSED_THROUGH: ClassVar[frozenset[str]] = frozenset()
 
     class Meta:
-        """Marshmallow's options: unknown fields come along, to be named and dropped in `make`."""
+        """Marshmallow's options: unknown fields are included, and dropped in `make`."""
 
         unknown = ma.INCLUDE
 
-    model: ma.fields.Field[Any] = model_field(required=True)
-    user = optional(StrictString(at_most=512, is_printable=True))
-    metadata = MetadataField(
+    model = model_field(required=True)
+    user = line(0, 512, allow_none=True)
+    metadata = Object(
         allow_none=True,
-        metadata={"description": "Checked, and not passed on: see x-dropped-params."},
+        validate=_check_labels,
+        metadata={
+            "description": "Checked, and not passed on: see x-dropped-params.",
+            "additionalProperties": {"type": "string", "pattern": PRINTABLE},
+            "anyOf": [{"propertyNames": {"pattern": PRINTABLE}}],
+        },
     )
 
     @ma.post_load(pass_original=True)
     def make(self, document: dict[str, Any], original: Any, **_: Any) -> OpenAIRequest:
         """Make the request that the service takes; null means left out."""
-        known = {name: document[name] for name in document if self._is_known(name)}
         # In the order in which they came, which marshmallow does not keep.
-        dropped = tuple(name for name in original if name not in known)
-        parameters = {
-            name: value for name, value in known.items() if value is not None and name not in _OURS
-        }
-        options = known.get("stream_options") or {}
+        dropped = [name for name in original if name not in self._known]
+        for name in dropped:
+            del document[name]
+        options = document.pop("stream_options", None) or {}
+        is_streamed = bool(document.pop("stream", False))
+        model = document.pop("model", None)
+        parameters = {name: value for name, value in document.items() if value is not None}
         return OpenAIRequest(
-            ModelRequest(document.get("model"), parameters, self.OPERATION),
-            dropped,
-            is_streamed=bool(known.get("stream")),
+            ModelRequest(model, parameters, self.OPERATION),
+            tuple(dropped),
+            is_streamed=is_streamed,
             shows_usage=bool(options.get("include_usage")),
         )
 
-    def _is_known(self, name: str) -> bool:
-        return name != "metadata" and (name in self.fields or name in self.PASSED_THROUGH)
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return (self.PASSED_THROUGH | self.fields.keys()) - {"metadata"}

@@ -1,4 +1,4 @@
-"""What the routes for text completions and embeddings take.
+"""Request bodies of text completions and embeddings.
 
 Sources: https://platform.openai.com/docs/api-reference/completions/create and
 https://platform.openai.com/docs/api-reference/embeddings/create
@@ -12,23 +12,23 @@ from llm_api.domain.calls import Operation
 from llm_api.web.openai.schemas import (
     MAX_CHOICES,
     OpenAIRequestSchema,
-    StreamOptionsField,
-    optional,
+    stream_options_field,
+    top_p_field,
 )
 from llm_api.web.schema_fields import (
     MAX_INT,
     MESSAGES,
-    StrictBoolean,
-    StrictInteger,
-    StrictNumber,
-    StrictString,
-    out_of_range,
+    Boolean,
+    Float,
+    Integer,
+    String,
+    one_of,
     whole,
+    within,
     wrong_type,
 )
 
 MAX_INPUTS = 2_048
-
 
 _TOKENS = {
     "type": "array",
@@ -48,25 +48,24 @@ class InputField(ma.fields.Raw):
 
     default_error_messages = MESSAGES
 
-    def __init__(self, **kwargs: Any) -> None:
-        """Take marshmallow's options."""
-        metadata = {"anyOf": _FORMS} | kwargs.pop("metadata", {})
-        super().__init__(metadata=metadata, **kwargs)
+    def __init__(self, example: str) -> None:
+        """Require one of the four forms; `example` is for the API document."""
+        super().__init__(required=True, metadata={"anyOf": _FORMS, "example": example})
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Any:  # noqa: ARG002  # marshmallow's signature
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if isinstance(value, str):
             return value
-        right = "a string, a list of strings, or a list of tokens"
+        expected = "a string, a list of strings, or a list of tokens"
         if not isinstance(value, list):
-            raise wrong_type(right)
+            raise wrong_type(expected)
         tokens = _tokens(value)
         if not value or [] in value or (len(value) > MAX_INPUTS and tokens is None):
-            raise out_of_range(f"{right}, with 1 to {MAX_INPUTS} items")
+            raise ma.ValidationError(f"must be {expected}, with 1 to {MAX_INPUTS} items.")
         if tokens is not None or all(isinstance(item, str) for item in value):
             return tokens or value
         lists = [_tokens(item) for item in value]
         if None in lists:
-            raise wrong_type(right)
+            raise wrong_type(expected)
         return lists
 
 
@@ -81,36 +80,36 @@ def _tokens(items: Any) -> list[int] | None:
 class TextRequestSchema(OpenAIRequestSchema):
     """A text to continue: the older form of completions.
 
-    Fields that are not known are dropped and named in the header `x-dropped-params`.
+    Unknown fields are dropped and named in the header `x-dropped-params`.
     """
 
     OPERATION = Operation.TEXT
     PASSED_THROUGH = frozenset(["stop", "logit_bias"])
 
-    prompt = InputField(required=True, metadata={"example": "Once upon a time"})
-    stream = optional(StrictBoolean())
-    stream_options = StreamOptionsField()
-    temperature = optional(StrictNumber(minimum=0, maximum=2))
-    top_p = optional(StrictNumber(minimum=0, maximum=1, is_open=True))
-    presence_penalty = optional(StrictNumber(minimum=-2, maximum=2))
-    frequency_penalty = optional(StrictNumber(minimum=-2, maximum=2))
-    max_tokens = optional(StrictInteger(minimum=1))
-    n = optional(StrictInteger(minimum=1, maximum=MAX_CHOICES))
-    best_of = optional(StrictInteger(minimum=1, maximum=MAX_CHOICES))
-    seed = optional(StrictInteger(minimum=0))
-    logprobs = optional(StrictInteger(minimum=0, maximum=20))
-    echo = optional(StrictBoolean())
-    suffix = optional(StrictString())
+    prompt = InputField("Once upon a time")
+    stream = Boolean(allow_none=True)
+    stream_options = stream_options_field()
+    temperature = Float(allow_none=True, validate=within(0, 2))
+    top_p = top_p_field()
+    presence_penalty = Float(allow_none=True, validate=within(-2, 2))
+    frequency_penalty = Float(allow_none=True, validate=within(-2, 2))
+    max_tokens = Integer(allow_none=True, validate=within(1))
+    n = Integer(allow_none=True, validate=within(1, MAX_CHOICES))
+    best_of = Integer(allow_none=True, validate=within(1, MAX_CHOICES))
+    seed = Integer(allow_none=True, validate=within(0))
+    logprobs = Integer(allow_none=True, validate=within(0, 20))
+    echo = Boolean(allow_none=True)
+    suffix = String(allow_none=True)
 
 
 class EmbeddingsRequestSchema(OpenAIRequestSchema):
     """Texts to turn into vectors.
 
-    Fields that are not known are dropped and named in the header `x-dropped-params`.
+    Unknown fields are dropped and named in the header `x-dropped-params`.
     """
 
     OPERATION = Operation.EMBEDDINGS
 
-    input = InputField(required=True, metadata={"example": "a red bicycle"})
-    dimensions = optional(StrictInteger(minimum=1, maximum=65_536))
-    encoding_format = optional(StrictString(choices=("float", "base64")))
+    input = InputField("a red bicycle")
+    dimensions = Integer(allow_none=True, validate=within(1, 65_536))
+    encoding_format = String(allow_none=True, validate=one_of(("float", "base64")))

@@ -19,7 +19,7 @@ from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.keys.service import KeyService
-from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.reports import ReportService
@@ -88,14 +88,10 @@ def services() -> Services:
     return cast("Services", current_app.extensions[EXTENSION])
 
 
-def request_state() -> RequestState:
-    """Return the state of the current request."""
-    return cast("RequestState", g.request_state)
-
-
 def caller() -> Caller:
     """Return who sent the current request; raises InvalidRequest for wrong labels."""
-    state, key = request_state(), request_state().key
+    state: RequestState = g.request_state
+    key = state.key
     rule = request.url_rule.rule if request.url_rule else request.path
     client = request.environ.get("gunicorn.socket")
     # Flask forgets `g` before a stream's first event is asked for.

@@ -1,9 +1,9 @@
-"""The one strict JSON decoder: from a request's stream to a JSON object, or a clear refusal.
+"""Strict JSON decoder of request bodies.
 
-Python's own decoder takes NaN, duplicate keys, lone surrogates and digits without end, and fails
-with RecursionError or ValueError on others; each of these has killed a gateway further in. Here
-they are refused with the place where they stand. One long string costs what it costs `json.loads`,
-a thousand small objects three times as much.
+Python's decoder accepts NaN, duplicate keys, lone surrogates and integers of any length, and fails
+with RecursionError on deep nesting; each of these has crashed a gateway further in. They are
+rejected here, with their path, as I-JSON (RFC 7493) asks. A long string costs as much as with
+`json.loads`, a thousand small objects three times as much.
 """
 
 import json
@@ -16,11 +16,11 @@ from llm_api.domain.safe_text import made_printable
 from llm_api.errors import InvalidRequest
 
 MAX_DEPTH = 32
-MAX_DIGITS = 19  # of an integer: what fits into 64 bits
+MAX_DIGITS = 19  # of a 64-bit integer
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
-MAX_FIELDS = 128  # at the top level; no API here has half as many
+MAX_FIELDS = 128  # at the top level; no route has half as many
 
-# By these a client would choose the upstream, its key or its headers (CVE-2024-6587 in LiteLLM).
+# With these a client could choose the upstream, its key or its headers (CVE-2024-6587 in LiteLLM).
 FORBIDDEN = frozenset(
     [
         "api_base",
@@ -48,23 +48,23 @@ FORBIDDEN = frozenset(
         "deployment_id",
     ]
 )
-# Below these stand names that the caller gives to things of his own.
+# Below these paths, names are the caller's own.
 _CALLERS_OWN = re.compile(
     r"(tools\[\d+\]\.function\.parameters|functions\[\d+\]\.parameters"
     r"|response_format\.json_schema\.schema|metadata)\b"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_DESCRIPTIONS = {
+_MESSAGES = {
     "number_not_finite": "must be a finite number.",
-    "number_too_long": f"must be an integer of 64 bits, which has at most {MAX_DIGITS} digits.",
-    "duplicate_key": "must have every key once.",
-    "forbidden_parameter": "is not yours to set: the operator chooses upstream, key and headers.",
+    "number_too_long": f"must be a 64-bit integer, which has at most {MAX_DIGITS} digits.",
+    "duplicate_key": "must not repeat a key.",
+    "forbidden_parameter": "must not be set by clients: upstream, key and headers are configured.",
     "invalid_unicode": "must be valid Unicode without lone surrogates.",
 }
 
 
-class _Refused(Exception):
-    """A rule is broken somewhere; `_locate` finds out where."""
+class _Rejected(Exception):
+    """A rule is violated somewhere; `_raise_located` finds out where."""
 
 
 def decode_object(raw: bytes) -> dict[str, Any]:
@@ -73,49 +73,49 @@ def decode_object(raw: bytes) -> dict[str, Any]:
         text = raw.decode()
         document = _decode(text)
     except UnicodeDecodeError as error:
-        raise _refusal("json_invalid", "The body must be JSON in UTF-8.") from error
+        raise _invalid("json_invalid", "The body must be JSON in UTF-8.") from error
     except RecursionError as error:
         _raise_too_deep(error)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise _refusal(
-            "json_invalid", f"The body must be valid JSON; it is not at {where}."
+        raise _invalid(
+            "json_invalid", f"The body must be valid JSON; the error is at {where}."
         ) from error
     if not isinstance(document, dict):
-        raise _refusal("not_an_object", "The body must be a JSON object: {…}.")
+        raise _invalid("not_an_object", "The body must be a JSON object: {…}.")
     if len(document) > MAX_FIELDS:
-        raise _refusal("too_many_fields", f"The body must have at most {MAX_FIELDS} fields.")
+        raise _invalid("too_many_fields", f"The body must have at most {MAX_FIELDS} fields.")
     if _is_too_deep(document):
         _raise_too_deep(None)
-    if "\\u" in text:  # only an escape can bring in half a character
-        _refuse_surrogates(document)
+    if "\\u" in text:  # only an escape can produce a lone surrogate
+        _reject_surrogates(document)
     return document
 
 
 def _decode(text: str) -> Any:
     try:
         return _FAST.decode(text)
-    except _Refused:
+    except _Rejected:
         _raise_located(_MARKING.decode(text))
-        # Only names of the caller's own were in the way.
+        # Only the caller's own names look forbidden.
         return _UNFORBIDDING.decode(text)
 
 
-def _refusal(reason: str, message: str) -> InvalidRequest:
+def _invalid(reason: str, message: str) -> InvalidRequest:
     return InvalidRequest(message, reason=reason)
 
 
-def _wrong_at(path: str, reason: str) -> InvalidRequest:
+def _invalid_at(path: str, reason: str) -> InvalidRequest:
     if not path:
-        return _refusal(reason, f"The body {_DESCRIPTIONS[reason]}")
-    # The keys on the way are the client's: broken ones could not even be answered with.
+        return _invalid(reason, f"The body {_MESSAGES[reason]}")
+    # Keys of the path are the client's: lone surrogates could not be encoded in the response.
     field = made_printable(path)
-    return InvalidRequest.of_field(field, _DESCRIPTIONS[reason], reason=reason)
+    return InvalidRequest.of_field(field, _MESSAGES[reason], reason=reason)
 
 
 def _raise_too_deep(cause: Exception | None) -> NoReturn:
     message = f"The body must be nested at most {MAX_DEPTH} levels deep."
-    raise _refusal("too_deep", message) from cause
+    raise _invalid("too_deep", message) from cause
 
 
 def _is_too_deep(document: dict[str, Any]) -> bool:
@@ -132,14 +132,14 @@ def _is_too_deep(document: dict[str, Any]) -> bool:
     return True
 
 
-def _refuse_surrogates(document: dict[str, Any]) -> None:
+def _reject_surrogates(document: dict[str, Any]) -> None:
     for path, value in _walk(document):
         texts = value if isinstance(value, dict) else [value]
         if any(isinstance(text, str) and _SURROGATE.search(text) for text in texts):
-            raise _wrong_at(path, "invalid_unicode")
+            raise _invalid_at(path, "invalid_unicode")
 
 
-# --- hooks of the fast decoder: they only notice ---
+# --- hooks of the fast decoder: they detect violations ---
 
 
 def _is_too_long(digits: str) -> bool:
@@ -148,47 +148,47 @@ def _is_too_long(digits: str) -> bool:
 
 def _integer(digits: str) -> int:
     if _is_too_long(digits):
-        raise _Refused
+        raise _Rejected
     number = int(digits)
     if not _MIN_INTEGER <= number <= _MAX_INTEGER:
-        raise _Refused
+        raise _Rejected
     return number
 
 
 def _float(digits: str) -> float:
     number = float(digits)
     if not math.isfinite(number):
-        raise _Refused
+        raise _Rejected
     return number
 
 
-def _refuse(_: str) -> NoReturn:
-    raise _Refused
+def _reject(_: str) -> NoReturn:
+    raise _Rejected
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document = dict(pairs)
-    if len(pairs) < 2:  # half of all objects in a deep body: no key can stand twice
+    if len(pairs) < 2:  # half of all objects in a deep body: no key can be repeated
         if document and pairs[0][0] in FORBIDDEN:
-            raise _Refused
+            raise _Rejected
         return document
     if len(document) != len(pairs) or not FORBIDDEN.isdisjoint(document):
-        raise _Refused
+        raise _Rejected
     return document
 
 
-# --- hooks of the marking decoder: they leave a mark where the rule is broken ---
+# --- hooks of the marking decoder: they put a mark where a rule is violated ---
 
 
 class _Mark:
-    """Stands in a document in place of a value that breaks a rule."""
+    """Replaces a value that violates a rule."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
 
 
 class _Suspect(dict[str, Any]):
-    """An object that has a forbidden key."""
+    """An object with a forbidden key."""
 
 
 def _marked_integer(digits: str) -> int | _Mark:
@@ -210,7 +210,7 @@ def _marked_object(pairs: list[tuple[str, Any]]) -> dict[str, Any] | _Mark:
 
 
 _FAST = json.JSONDecoder(
-    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_refuse
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_float, parse_constant=_reject
 )
 _MARKING = json.JSONDecoder(
     object_pairs_hook=_marked_object,
@@ -222,13 +222,13 @@ _UNFORBIDDING = json.JSONDecoder()
 
 
 def _raise_located(document: Any) -> None:
-    """Raise for the first mark; return where only the caller's own names looked forbidden."""
+    """Raise InvalidRequest for the first violation, if there is one."""
     for path, value in _walk(document):
         if isinstance(value, _Mark):
-            raise _wrong_at(path, value.reason)
+            raise _invalid_at(path, value.reason)
         if isinstance(value, _Suspect) and not _CALLERS_OWN.match(path):
             key = next(key for key in value if key in FORBIDDEN)
-            raise _wrong_at(f"{path}.{key}" if path else key, "forbidden_parameter")
+            raise _invalid_at(f"{path}.{key}" if path else key, "forbidden_parameter")
 
 
 def _walk(document: Any) -> Iterator[tuple[str, Any]]:

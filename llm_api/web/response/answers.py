@@ -5,10 +5,10 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
 import orjson
-from flask import Response
+from flask import Response, g
 
 from llm_api.domain.calls import CallReport, CallResult
-from llm_api.web.request.context import request_state
+from llm_api.web.request.context import RequestState
 
 _MAX_NAMED = 20
 _MAX_NAME = 64
@@ -36,7 +36,8 @@ def answers_with(
         def respond(*args: P.args, **kwargs: P.kwargs) -> Response:
             result = view(*args, **kwargs)
             response = write(result.answer)
-            request_state().report = result.report
+            state: RequestState = g.request_state
+            state.report = result.report
             if result.report.dropped or result.report.fallback is not None:
                 response.headers.update(_headers(result.report))
             return response

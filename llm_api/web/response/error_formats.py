@@ -1,6 +1,7 @@
-"""How an error looks: its JSON and its headers, in the dialect of the path it happened on.
+"""JSON and headers of an error, in the API dialect of the request's path.
 
-It knows no Flask: gunicorn's worker writes errors with it before the application sees a request.
+It does not use Flask: gunicorn's worker also writes errors, for requests that the application does
+not see.
 """
 
 from collections.abc import Mapping
@@ -19,30 +20,37 @@ _OPENAI_TYPES = {
 def error_document(
     error: ApiError, path: str, request_id: str, more_details: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the body of an error's answer; `more_details` stand beside the usual ones."""
+    """Return the body of an error response.
+
+    Args:
+        error: the error.
+        path: of the request; decides on the dialect.
+        request_id: goes into the details.
+        more_details: entries to add to the usual details.
+    """
     details = _details(error, request_id) | dict(more_details or {})
     return _openai_shape(error, details) if is_openai_path(path) else _rest_shape(error, details)
 
 
 def error_headers(error: ApiError, path: str) -> dict[str, str]:
-    """Return the headers that an error adds to its answer."""
+    """Return the headers of an error response to a request of `path`."""
     headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
         headers["retry-after-ms"] = str(error.retry_after * 1000)
     if is_openai_path(path) and (error.retries_exhausted or not error.retryable):
-        # The SDKs repeat every 429 and 5xx twice, unless this tells them not to.
+        # The SDKs retry every 429 and 5xx twice, unless this header says no.
         headers["x-should-retry"] = "false"
     return headers
 
 
 def openai_error(error: ApiError, request_id: str) -> dict[str, Any]:
-    """Return an error as OpenAI writes it, for an event of a stream."""
+    """Return the body of an error in OpenAI's dialect, for an event of a stream."""
     return _openai_shape(error, _details(error, request_id))
 
 
 def is_openai_path(path: str) -> bool:
-    """Tell whether errors on a path are written as OpenAI writes them."""
+    """Whether a path is of OpenAI's dialect."""
     return path == "/v1" or path.startswith("/v1/")
 
 

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from llm_api.errors import (
@@ -16,7 +16,7 @@ from llm_api.errors import (
     Unavailable,
 )
 from llm_api.runtime.drain import OUT_OF_MEMORY
-from llm_api.web.request.context import request_state
+from llm_api.web.request.context import RequestState
 from llm_api.web.response.answers import json_response
 from llm_api.web.response.error_formats import error_document, error_headers
 
@@ -33,7 +33,7 @@ def register_error_handlers(app: Flask) -> None:
 
 def error_response(error: ApiError, *, more_details: Mapping[str, Any] | None = None) -> Response:
     """Return the response of an error; `more_details` are added to its `details`."""
-    state = request_state()
+    state: RequestState = g.request_state
     document = error_document(error, request.path, state.request_id, more_details)
     response = json_response(document, error.status)
     response.headers.update(error_headers(error, request.path))

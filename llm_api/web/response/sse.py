@@ -4,11 +4,11 @@ import logging
 from collections.abc import Iterator
 
 import orjson
-from flask import Response
+from flask import Response, g
 
 from llm_api.errors import ApiError, ServiceError
 from llm_api.services.chat import AnswerStream
-from llm_api.web.request.context import request_state
+from llm_api.web.request.context import RequestState
 from llm_api.web.response.error_formats import openai_error
 
 logger = logging.getLogger(__name__)
@@ -21,7 +21,7 @@ DONE = b"data: [DONE]\n\n"
 def event_stream(answer: AnswerStream) -> Response:
     """Return the response that sends the chunks as they come in."""
     # Flask forgets the request before the first event is asked for: what is needed is kept.
-    state = request_state()
+    state: RequestState = g.request_state
     response = Response(_Events(answer, state.log, state.request_id), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back

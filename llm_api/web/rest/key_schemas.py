@@ -1,4 +1,4 @@
-"""What the routes of keys take and give."""
+"""Schemas of the routes for API keys."""
 
 from typing import Any
 
@@ -9,63 +9,44 @@ from llm_api.services.keys import formats
 from llm_api.services.keys.formats import TextFormat
 from llm_api.web.schema_fields import (
     MESSAGES,
-    StrictBoolean,
-    StrictInteger,
-    StrictString,
-    out_of_range,
-    wrong_type,
+    VISIBLE,
+    Boolean,
+    Integer,
+    ShortList,
+    String,
+    length,
+    within,
 )
 from llm_api.web.smorest import StrictSchema
 
 _MANY = 1_000_000_000
 
 
-class WrittenField(StrictString):
-    """A text in one of the forms of `key_words`."""
+class FormattedField(String):
+    """A text in one of the formats of `services.keys.formats`."""
 
-    def __init__(self, form: TextFormat, **kwargs: Any) -> None:
-        """Take the form."""
-        if form.pattern is not None:
-            kwargs["metadata"] = {"pattern": form.pattern} | kwargs.get("metadata", {})
-        super().__init__(at_least=1, at_most=form.at_most, **kwargs)
-        self._form = form
+    def __init__(self, text_format: TextFormat, **options: Any) -> None:
+        """Accept texts in a format."""
+        if text_format.pattern is not None:
+            options["metadata"] = {"pattern": text_format.pattern} | options.get("metadata", {})
+        rules = [length(1, text_format.at_most), VISIBLE]
+        super().__init__(validate=rules, post_load=self._read, **options)
+        self._format = text_format
 
-    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
-        text = super()._deserialize(value, attr, data, **options)
+    def _read(self, text: str) -> Any:
         try:
-            return self._form(text)
+            return self._format(text)
         except ValueError:
-            raise out_of_range(self._form.right) from None
+            raise ma.ValidationError(f"must be {self._format.expected}.") from None
 
 
-class ShortListField(ma.fields.List[Any]):
-    """A list whose length is looked at before its items are."""
-
-    default_error_messages = MESSAGES
-
-    def __init__(
-        self, item: WrittenField, *, at_least: int = 0, at_most: int, **kwargs: Any
-    ) -> None:
-        """Take how many items there may be."""
-        described = {"minItems": at_least, "maxItems": at_most, **kwargs.pop("metadata", {})}
-        super().__init__(item, metadata=described, **kwargs)
-        self._at_least, self._at_most = at_least, at_most
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
-        if not isinstance(value, list):
-            raise wrong_type("a list")
-        if not self._at_least <= len(value) <= self._at_most:
-            raise out_of_range(f"a list of {self._at_least} to {self._at_most} items")
-        return tuple(super()._deserialize(value, attr, data, **options))
+def _limit() -> Integer:
+    return Integer(validate=within(1, _MANY), allow_none=True)
 
 
-def _most() -> StrictInteger:
-    return StrictInteger(minimum=1, maximum=_MANY, allow_none=True)
-
-
-def _allowed(form: TextFormat, what: str) -> ShortListField:
-    return ShortListField(
-        WrittenField(form),
+def _allowed(text_format: TextFormat, what: str) -> ShortList:
+    return ShortList(
+        FormattedField(text_format),
         at_least=1,
         at_most=formats.MAX_LISTED,
         allow_none=True,
@@ -74,67 +55,67 @@ def _allowed(form: TextFormat, what: str) -> ShortListField:
 
 
 class LimitsSchema(StrictSchema):
-    """What a key may take; the settings' limits where it says nothing."""
+    """Limits of a key; the settings' limits apply where it has none."""
 
-    requests = WrittenField(
+    requests = FormattedField(
         formats.REQUESTS,
         allow_none=True,
         metadata={"example": "60/minute;5000/day"},
     )
-    tokens_per_minute = _most()
-    concurrent_requests = _most()
-    concurrent_streams = _most()
+    tokens_per_minute = _limit()
+    concurrent_requests = _limit()
+    concurrent_streams = _limit()
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> Limits:
-        """Make the limits."""
+        """Build the limits."""
         return Limits(**document)
 
 
 class KeyChangeSchema(StrictSchema):
     """Properties of a key; those that are left out stay."""
 
-    name = WrittenField(formats.NAME, metadata={"example": "shop"})
-    expires = WrittenField(
+    name = FormattedField(formats.NAME, metadata={"example": "shop"})
+    expires = FormattedField(
         formats.END,
         allow_none=True,
-        metadata={"description": f"{formats.END.right}; null for never.", "example": "90d"},
+        metadata={"description": f"{formats.END.expected}; null for never.", "example": "90d"},
     )
-    is_admin = StrictBoolean()
+    is_admin = Boolean()
     models = _allowed(formats.MODEL, "models")
     routes = _allowed(formats.ROUTE, "routes")
     limits = ma.fields.Nested(LimitsSchema, error_messages=MESSAGES)
-    budgets = ShortListField(
-        WrittenField(formats.BUDGET),
+    budgets = ShortList(
+        FormattedField(formats.BUDGET),
         at_most=formats.MAX_LISTED,
         metadata={"example": ["5 CNY/day", "100000 tokens/month"]},
     )
-    tags = ShortListField(
-        WrittenField(formats.TAG),
+    tags = ShortList(
+        FormattedField(formats.TAG),
         at_most=formats.MAX_TAGS,
         metadata={"description": "Labels for all of its calls."},
     )
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Name the properties as ApiKey does."""
+        """Name the properties like the fields of ApiKey."""
         if "expires" in document:
             document["expires_at"] = document.pop("expires")
         return document
 
 
 class NewKeySchema(KeyChangeSchema):
-    """A key to make."""
+    """A new key."""
 
-    name = WrittenField(formats.NAME, required=True, metadata={"example": "shop"})
+    name = FormattedField(formats.NAME, required=True, metadata={"example": "shop"})
 
 
 class RotationSchema(StrictSchema):
-    """How a key gets another secret."""
+    """Options of a rotation."""
 
-    overlap = WrittenField(
+    overlap = FormattedField(
         formats.OVERLAP,
-        metadata={"description": "How long the old secret is good; 24h where left out."},
+        metadata={"description": "How long former secrets stay valid; default: 24h."},
     )
 
 
@@ -156,7 +137,7 @@ class KeySchema(ma.Schema):
 
 
 class IssuedKeySchema(KeySchema):
-    """A key with its secret, which is shown this once."""
+    """A key with its secret, which no other response has."""
 
     secret = ma.fields.String()
 

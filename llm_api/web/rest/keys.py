@@ -6,7 +6,6 @@ from flask import Response
 
 from llm_api.domain.access import ApiKey
 from llm_api.services.keys.service import IssuedKey
-from llm_api.web.request.authentication import ADMIN
 from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
 from llm_api.web.rest.key_schemas import (
@@ -20,7 +19,11 @@ from llm_api.web.rest.key_schemas import (
 from llm_api.web.smorest import BODY_ERRORS, SECURITY, Blueprint
 
 blueprint = Blueprint(
-    ADMIN, __name__, url_prefix="/api/v1/keys", description="API keys, for an admin's key."
+    "Keys",
+    __name__,
+    is_admin=True,
+    url_prefix="/api/v1/keys",
+    description="API keys, for an admin's key.",
 )
 
 _EXAMPLE = {"name": "shop", "expires": "90d", "limits": {"requests": "60/minute"}}
@@ -32,7 +35,7 @@ _EXAMPLE = {"name": "shop", "expires": "90d", "limits": {"requests": "60/minute"
 @blueprint.response(201, IssuedKeySchema())
 @blueprint.errors(*BODY_ERRORS, 503)
 def create_key(properties: dict[str, Any]) -> Response:
-    """Make a key; its secret is in the answer, and never shown again."""
+    """Create a key; its secret is in this response only."""
     return _issued(services().keys.issue(ApiKey(**{"id": "", **properties})), 201)
 
 
@@ -43,7 +46,7 @@ def create_key(properties: dict[str, Any]) -> Response:
 def list_keys() -> Response:
     """List all keys, the newest first."""
     keys = services().keys
-    return json_response({"keys": [keys.described(key) for key in keys.all()]})
+    return json_response({"keys": [keys.to_dict(key) for key in keys.all()]})
 
 
 @blueprint.get("/<key_id>")
@@ -52,7 +55,7 @@ def list_keys() -> Response:
 @blueprint.errors(404, 503)
 def show_key(key_id: str) -> Response:
     """Return a key."""
-    return _shown(services().keys.get(key_id))
+    return _response(services().keys.get(key_id))
 
 
 @blueprint.patch("/<key_id>")
@@ -61,8 +64,8 @@ def show_key(key_id: str) -> Response:
 @blueprint.response(200, KeySchema())
 @blueprint.errors(*BODY_ERRORS, 404, 503)
 def change_key(properties: dict[str, Any], key_id: str) -> Response:
-    """Change properties of a key; every worker knows of it within a minute."""
-    return _shown(services().keys.change(key_id, properties))
+    """Change properties of a key, in every worker within a minute."""
+    return _response(services().keys.change(key_id, properties))
 
 
 @blueprint.post("/<key_id>/rotate")
@@ -71,7 +74,7 @@ def change_key(properties: dict[str, Any], key_id: str) -> Response:
 @blueprint.response(200, IssuedKeySchema())
 @blueprint.errors(*BODY_ERRORS, 404, 503)
 def rotate_key(options: dict[str, Any], key_id: str) -> Response:
-    """Make another secret for a key; the old one is good for a while."""
+    """Issue another secret for a key; the former one stays valid for the overlap."""
     return _issued(services().keys.rotate(key_id, **options))
 
 
@@ -80,16 +83,16 @@ def rotate_key(options: dict[str, Any], key_id: str) -> Response:
 @blueprint.response(200, KeySchema())
 @blueprint.errors(404, 503)
 def disable_key(key_id: str) -> Response:
-    """Let a key open nothing any more, in every worker within a minute."""
-    return _shown(services().keys.disable(key_id))
+    """Disable a key, in every worker within a minute."""
+    return _response(services().keys.disable(key_id))
 
 
-def _shown(key: ApiKey) -> Response:
-    return json_response(services().keys.described(key))
+def _response(key: ApiKey) -> Response:
+    return json_response(services().keys.to_dict(key))
 
 
 def _issued(issued: IssuedKey, status: int = 200) -> Response:
-    document = {**services().keys.described(issued.key), "secret": issued.secret}
+    document = {**services().keys.to_dict(issued.key), "secret": issued.secret}
     response = json_response(document, status)
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,18 +1,22 @@
-"""What `POST /api/v1/llm/optimize-prompt` takes and gives."""
+"""Requests and responses of `POST /api/v1/llm/optimize-prompt`."""
 
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.domain.prompts import GENERIC, PromptRequest
+from llm_api.domain.prompts import GENERIC, OptimizedPrompt, PromptRequest
 from llm_api.web.schema_fields import (
-    MESSAGES,
+    VISIBLE,
+    Boolean,
     FieldProblem,
-    StrictBoolean,
-    StrictInteger,
-    StrictString,
-    checked_items,
+    Integer,
+    ShortList,
+    String,
+    length,
+    line,
+    one_of,
+    within,
 )
 from llm_api.web.smorest import StrictSchema
 
@@ -32,89 +36,76 @@ TARGETS = (
 )
 
 
-class WordsField(ma.fields.List[Any]):
-    """Words that stay as they are: a list of short texts."""
-
-    default_error_messages = MESSAGES
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> list[Any]:  # noqa: ARG002  # marshmallow's signature
-        # An empty list asks for nothing, and is no mistake.
-        if value == []:
-            return []
-        return checked_items(value, _wrong_in_words, at_most=MAX_PRESERVED)
+def _check_words(text: str) -> None:
+    """Reject words that would be invisible in the rewrite."""
+    if not (text.strip() and text.isprintable()):
+        raise ValidationError("must be printable text.")
 
 
-def _wrong_in_words(words: Any) -> dict[str, FieldProblem]:
-    if not isinstance(words, str):
-        return {"_schema": FieldProblem("must be a string.", "invalid_type")}
-    if not (words.strip() and len(words) <= MAX_PRESERVED_CHARS and words.isprintable()):
-        right = f"must be printable text of 1 to {MAX_PRESERVED_CHARS} characters."
-        return {"_schema": FieldProblem(right, "out_of_range")}
-    return {}
-
-
-def _told(description: str) -> dict[str, str]:
+def _describe(description: str) -> dict[str, str]:
     return {"description": description}
 
 
 class PromptRequestSchema(StrictSchema):
     """A prompt to rewrite."""
 
-    prompt = StrictString(required=True, at_least=1, at_most=MAX_PROMPT_CHARS)
-    type = StrictString(required=True, choices=("image", "video"))
-    style = StrictString(
-        at_least=1, at_most=100, is_printable=True, metadata={"example": "watercolor"}
+    prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE])
+    type = String(required=True, validate=one_of(("image", "video")))
+    style = line(1, 100, metadata={"example": "watercolor"})
+    enhance_details = Boolean(
+        load_default=True, metadata=_describe("false: only structure and clarity, nothing new.")
     )
-    enhance_details = StrictBoolean(
-        load_default=True, metadata=_told("false: only structure and clarity, nothing new.")
+    language = String(
+        validate=one_of(("auto", "zh", "en")),
+        metadata=_describe(
+            "Of the rewrite; auto is the prompt's own, if the target understands it."
+        ),
     )
-    language = StrictString(
-        choices=("auto", "zh", "en"),
-        metadata=_told("Of the rewrite; auto is the prompt's own, if the target understands it."),
+    target_model = String(
+        validate=one_of(TARGETS),
+        metadata=_describe("The image or video model that gets the prompt: its limits are kept."),
     )
-    target_model = StrictString(
-        choices=TARGETS, metadata=_told("The model that draws or films: its limits are kept.")
+    max_length = Integer(
+        validate=within(20, MAX_PROMPT_CHARS), metadata=_describe("Of the rewrite, in characters.")
     )
-    max_length = StrictInteger(
-        minimum=20, maximum=MAX_PROMPT_CHARS, metadata=_told("Of the rewrite, in characters.")
+    preserve = ShortList(
+        String(validate=[length(1, MAX_PRESERVED_CHARS), _check_words]),
+        at_most=MAX_PRESERVED,
+        metadata=_describe("Words of the prompt that stay letter by letter."),
     )
-    preserve = WordsField(
-        ma.fields.String(metadata={"minLength": 1, "maxLength": MAX_PRESERVED_CHARS}),
-        metadata=_told("Words of the prompt that stay letter by letter.")
-        | {"maxItems": MAX_PRESERVED},
+    seed = Integer(validate=within(0), metadata=_describe("Sent to models that support it."))
+    n = Integer(
+        validate=within(1, 4),
+        metadata=_describe("Number of rewrites; above 1, the response has `candidates`."),
     )
-    seed = StrictInteger(minimum=0, metadata=_told("Sent to models that take one."))
-    n = StrictInteger(
-        minimum=1, maximum=4, metadata=_told("How many rewrites; more than one: `candidates`.")
+    include_negative_prompt = Boolean(
+        metadata=_describe("Return `negative_prompt`: what the image or video should not contain.")
     )
-    include_negative_prompt = StrictBoolean(
-        metadata=_told("Answer with `negative_prompt`: what the prompt does not want.")
+    duration_seconds = Integer(
+        validate=within(1, 60), metadata=_describe("Of the video: how much can happen in it.")
     )
-    duration_seconds = StrictInteger(
-        minimum=1, maximum=60, metadata=_told("Of the video: how much can happen in it.")
+    camera = line(
+        1,
+        100,
+        metadata=_describe("Camera move or framing to put in.") | {"example": "slow pan left"},
     )
-    camera = StrictString(
-        at_least=1,
-        at_most=100,
-        is_printable=True,
-        metadata=_told("Camera move or framing to put in.") | {"example": "slow pan left"},
+    on_failure = String(
+        validate=one_of(("original", "error")),
+        metadata=_describe(
+            "If no rewrite is usable: return the original with a warning, or a 502."
+        ),
     )
-    on_failure = StrictString(
-        choices=("original", "error"),
-        metadata=_told("Where no rewrite is usable: the original with a warning, or a 502."),
+    max_wait_ms = Integer(
+        validate=within(100, 600_000),
+        metadata=_describe("After this time the response is that of `on_failure`."),
     )
-    max_wait_ms = StrictInteger(
-        minimum=100,
-        maximum=600_000,
-        metadata=_told("After this time the answer is what `on_failure` says."),
-    )
-    include_details = StrictBoolean(
-        metadata=_told("Answer with `details`: how it was done, what was kept and checked.")
+    include_details = Boolean(
+        metadata=_describe("Return `details`: method, constraints kept, checks.")
     )
 
     @ma.validates_schema
-    def refuse_the_length_of_a_picture(self, document: dict[str, Any], **_: Any) -> None:
-        """Refuse `duration_seconds` for a picture."""
+    def reject_duration_of_an_image(self, document: dict[str, Any], **_: Any) -> None:
+        """Reject `duration_seconds` for an image."""
         if document.get("type") == "image" and "duration_seconds" in document:
             problem = FieldProblem("must be left out for an image.", "not_supported")
             raise ValidationError({"duration_seconds": [problem]})
@@ -133,22 +124,22 @@ class DetailsSchema(ma.Schema):
     method = ma.fields.String(metadata={"enum": ["instructed", "guided", "fallback"]})
     target_model = ma.fields.String()
     kept = ma.fields.Dict(
-        keys=ma.fields.String(), metadata=_told("What was found in the prompt, by its kind.")
+        keys=ma.fields.String(), metadata=_describe("Constraints found in the prompt, by kind.")
     )
-    added = ma.fields.List(ma.fields.String(), metadata=_told("Kinds of details that are new."))
+    added = ma.fields.List(ma.fields.String(), metadata=_describe("Kinds of details that are new."))
     checks = ma.fields.Dict(
         keys=ma.fields.String(),
-        metadata=_told("Whether the rewrite passed, and what was found wrong on the way."),
+        metadata=_describe("Whether the rewrite is valid, and the violations found on the way."),
     )
     repaired = ma.fields.List(
-        ma.fields.String(), metadata=_told("Steps by which code mended what the model wrote.")
+        ma.fields.String(), metadata=_describe("Repairs that code made to the model's rewrite.")
     )
     model = ma.fields.String()
-    calls = ma.fields.Integer(metadata=_told("How often the model was asked."))
+    calls = ma.fields.Integer(metadata=_describe("Number of calls to the model."))
     usage = ma.fields.Dict(keys=ma.fields.String())
-    prompt_version = ma.fields.String(metadata=_told("Of our own instructions to the model."))
+    prompt_version = ma.fields.String(metadata=_describe("Of our own instructions to the model."))
     latency_ms = ma.fields.Dict(keys=ma.fields.String())
-    notes = ma.fields.List(ma.fields.String(), metadata=_told("About the target model."))
+    notes = ma.fields.List(ma.fields.String(), metadata=_describe("About the target model."))
 
 
 class OptimizedPromptSchema(ma.Schema):
@@ -157,17 +148,35 @@ class OptimizedPromptSchema(ma.Schema):
     original_prompt = ma.fields.String()
     optimized_prompt = ma.fields.String()
     improvements = ma.fields.List(
-        ma.fields.String(), metadata=_told("What the rewrite verifiably added.")
+        ma.fields.String(), metadata=_describe("What the rewrite verifiably added.")
     )
     warnings = ma.fields.List(
         ma.fields.String(),
-        metadata=_told("Only present where something did not go as asked."),
+        metadata=_describe("Only present if the rewrite is not quite what was requested."),
     )
     candidates = ma.fields.List(
         ma.fields.String(),
-        metadata=_told("Only with `n` above 1: the usable rewrites, the first one included."),
+        metadata=_describe("Only with `n` above 1: the usable rewrites, including the first."),
     )
     negative_prompt = ma.fields.String(
-        metadata=_told("Only with `include_negative_prompt`; empty where there is nothing to say.")
+        metadata=_describe("Only with `include_negative_prompt`; may be empty.")
     )
-    details = ma.fields.Nested(DetailsSchema, metadata=_told("Only with `include_details`."))
+    details = ma.fields.Nested(DetailsSchema, metadata=_describe("Only with `include_details`."))
+
+
+def prompt_answer(result: OptimizedPrompt) -> dict[str, Any]:
+    """Return the fields of the response; the optional ones only if they have a value."""
+    answer: dict[str, Any] = {
+        "original_prompt": result.original_prompt,
+        "optimized_prompt": result.optimized_prompt,
+        "improvements": result.improvements,
+    }
+    if result.warnings:
+        answer["warnings"] = result.warnings
+    if result.candidates is not None:
+        answer["candidates"] = result.candidates
+    if result.negative_prompt is not None:
+        answer["negative_prompt"] = result.negative_prompt
+    if result.details is not None:
+        answer["details"] = result.details
+    return answer

@@ -7,9 +7,12 @@ from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.web.idempotency import idempotent
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
-from llm_api.web.rest.answers import chat_answer, prompt_answer
-from llm_api.web.rest.prompt_schemas import OptimizedPromptSchema, PromptRequestSchema
-from llm_api.web.rest.schemas import ChatAnswerSchema, ChatRequestSchema
+from llm_api.web.rest.prompt_schemas import (
+    OptimizedPromptSchema,
+    PromptRequestSchema,
+    prompt_answer,
+)
+from llm_api.web.rest.schemas import ChatAnswerSchema, ChatRequestSchema, chat_answer
 from llm_api.web.smorest import MODEL_ERRORS, Blueprint
 
 blueprint = Blueprint(

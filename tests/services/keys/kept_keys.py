@@ -31,7 +31,7 @@ class KeptKeys:
         if self.is_away:
             raise StoreError("The database is away.")
         key = self.keys.get(digest)
-        return key if key is not None and key.is_usable(at) else None
+        return key if key is not None and key.is_valid(at) else None
 
 
 class Clock:

@@ -22,7 +22,7 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 )
 def test_a_budget_is_read_exactly_and_written_the_same(text: str, budget: Budget) -> None:
     assert formats.BUDGET(text) == budget
-    assert formats.written_budget(budget) == text
+    assert formats.budget_text(budget) == text
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_api.services.prompts.negative_prompt import negative_prompt
+from llm_api.services.prompts.optimizer import negative_prompt
 from tests.services.prompts.asking import TARGETS, task_of
 
 UNWANTED = {

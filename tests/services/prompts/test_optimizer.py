@@ -10,7 +10,7 @@ import pytest
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.errors import ApiError
 from llm_api.services.prompts.optimizer import PromptOptimizer
-from llm_api.services.prompts.text.cleaning import clean
+from llm_api.services.prompts.text import clean
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.behavior import BUNDLED_MODEL
 from llm_api.upstream.bundled.model import MODEL, BundledModel
@@ -76,26 +76,30 @@ def test_a_rewrite_is_accounted_for(
     assert (row.status, row.model, row.prompt_tokens) == ("ok", "scripted", 5)
 
 
-BAD_REPLIES: dict[str, tuple[Reply, str]] = {
-    "empty": (replies.completion(""), "held no prompt"),
-    "space": (replies.completion(" \n"), "held no prompt"),
-    "empty prompt": (answer(""), "held no prompt"),
-    "other key": (replies.completion('{"text": "A cat"}'), "held no prompt"),
-    "other key, fenced": (replies.completion('```json\n{"text": "A cat"}\n```'), "held no prompt"),
-    "cut": (
-        replies.completion('{"optimized_prompt": "A', finish_reason="length"),
-        "held no prompt",
-    ),
-    "refusal": (answer("I'm sorry, I can't help with that cat on a sill."), "refusal"),
-    "refusal in prose": (replies.completion("I cannot do that."), "something else"),
-    "something else": (answer("A dog in the garden under a tree"), "something else"),
-    "residue": (answer('{"optimized_prompt": "A cat on a sill"}'), "markup"),
-    "chinese": (answer("一只猫坐在窗台上"), "English"),
-    "half chinese": (answer("A cat on a sill, 柔和的光线"), "English"),
-    "too long": (answer("A cat on a sill. " * 90), "too long"),
-    "50 KB": (answer("A cat on a sill. " * 3_000), "held no prompt"),
-    "deep lists": (replies.completion("[" * 5_000), "held no prompt"),
-    "deep objects": (replies.completion('{"a":' * 1_500), "held no prompt"),
+NO_PROMPT = ("contained no prompt", "held no prompt")
+REFUSED = ("refused", "refusal")
+OTHER = ("something else", "something else")
+MARKUP = ("markup", "markup")
+LANGUAGE = ("not in English", "in English")
+LONG = ("too long", "too long")
+# Replies, what the caller is told of them and what the model is.
+BAD_REPLIES: dict[str, tuple[Reply, tuple[str, str]]] = {
+    "empty": (replies.completion(""), NO_PROMPT),
+    "space": (replies.completion(" \n"), NO_PROMPT),
+    "empty prompt": (answer(""), NO_PROMPT),
+    "other key": (replies.completion('{"text": "A cat"}'), NO_PROMPT),
+    "other key, fenced": (replies.completion('```json\n{"text": "A cat"}\n```'), NO_PROMPT),
+    "cut": (replies.completion('{"optimized_prompt": "A', finish_reason="length"), NO_PROMPT),
+    "refusal": (answer("I'm sorry, I can't help with that cat on a sill."), REFUSED),
+    "refusal in prose": (replies.completion("I cannot do that."), OTHER),
+    "something else": (answer("A dog in the garden under a tree"), OTHER),
+    "residue": (answer('{"optimized_prompt": "A cat on a sill"}'), MARKUP),
+    "chinese": (answer("一只猫坐在窗台上"), LANGUAGE),
+    "half chinese": (answer("A cat on a sill, 柔和的光线"), LANGUAGE),
+    "too long": (answer("A cat on a sill. " * 90), LONG),
+    "50 KB": (answer("A cat on a sill. " * 3_000), NO_PROMPT),
+    "deep lists": (replies.completion("[" * 5_000), NO_PROMPT),
+    "deep objects": (replies.completion('{"a":' * 1_500), NO_PROMPT),
 }
 
 
@@ -103,7 +107,7 @@ BAD_REPLIES: dict[str, tuple[Reply, str]] = {
 def test_bad_replies_cost_only_the_rewrite(
     upstream: ScriptedUpstream, optimizer: PromptOptimizer, name: str
 ) -> None:
-    reply, why = BAD_REPLIES[name]
+    reply, (why, _) = BAD_REPLIES[name]
     upstream.script(reply, reply)
 
     optimized = optimizer.optimize(CAT, CALLER).answer
@@ -120,14 +124,15 @@ def test_bad_replies_cost_only_the_rewrite(
 def test_a_bad_reply_is_put_right_by_a_second(
     upstream: ScriptedUpstream, optimizer: PromptOptimizer, name: str
 ) -> None:
-    upstream.script(BAD_REPLIES[name][0], answer(BETTER))
+    reply, (_, why) = BAD_REPLIES[name]
+    upstream.script(reply, answer(BETTER))
 
     optimized = optimizer.optimize(CAT, CALLER).answer
 
     assert (optimized.optimized_prompt, optimized.warnings) == (BETTER, [])
     *_, shown, demand = upstream.requests[1].json["messages"]
     assert shown["role"] == "assistant"
-    assert BAD_REPLIES[name][1] in " ".join(json.loads(demand["content"])["wrong_with_your_text"])
+    assert why in " ".join(json.loads(demand["content"])["wrong_with_your_text"])
 
 
 def test_both_attempts_are_accounted_for(
@@ -140,7 +145,7 @@ def test_both_attempts_are_accounted_for(
     [row] = sink.ended
     assert (row.status, row.attempts) == ("ok", 2)
     assert (row.prompt_tokens, row.completion_tokens) == (10, 4)
-    assert [attempt["reason"] for attempt in row.tries] == ["unusable_answer", None]
+    assert [attempt["reason"] for attempt in row.attempts_detail] == ["unusable_answer", None]
 
 
 def test_two_bad_answers_are_told_in_the_row(
@@ -152,7 +157,7 @@ def test_two_bad_answers_are_told_in_the_row(
 
     [row] = sink.ended
     assert (row.status, row.http_status, row.prompt_tokens) == ("ok", 200, 10)
-    assert [attempt["reason"] for attempt in row.tries] == ["unusable_answer"] * 2
+    assert [attempt["reason"] for attempt in row.attempts_detail] == ["unusable_answer"] * 2
 
 
 def test_a_failure_can_be_an_error(

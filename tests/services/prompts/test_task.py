@@ -28,7 +28,7 @@ def test_the_language_is_the_prompts_own_unless_somebody_else_decides(
     task = task_of(prompt, **fields)
 
     assert task.language == expected
-    assert task.is_translated == (task.locks.language != expected)
+    assert task.is_translated == (task.constraints.language != expected)
 
 
 @pytest.mark.parametrize(

@@ -129,7 +129,7 @@ def check(optimized: OptimizedPrompt, kept: list[str]) -> None:
 
 
 @given(first=WRITTEN, second=WRITTEN, prompt=st.sampled_from(sorted(PROMPTS)), kind=st.booleans())
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=250)
 @example(first="", second=RULES[0], prompt="three red apples on a white plate", kind=True)
 @example(first="x" * 50_000, second="A cat. " * 7_000, prompt="三只白猫坐在木桌左边", kind=False)
 def test_no_answer_of_a_capable_model_breaks_a_hard_rule(
@@ -152,7 +152,7 @@ def test_no_answer_of_a_capable_model_breaks_a_hard_rule(
 
 
 @given(written=WRITTEN, prompt=st.sampled_from(sorted(PROMPTS)), kind=st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_answer_of_a_small_model_breaks_a_hard_rule(
     *, server: ScriptedUpstream, guided: PromptOptimizer, written: str, prompt: str, kind: bool
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
-from llm_api.domain.calls import Caller, ModelRequest, TokenUsage
+from llm_api.domain.calls import Attempt, Caller, CallReport, ModelRequest, TokenUsage
 from llm_api.errors import ApiError, Forbidden, RateLimited, Unavailable
 from llm_api.services.pricing import Price, PriceList
 from llm_api.services.quotas.budgets import BudgetService
@@ -23,12 +23,11 @@ from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 from llm_api.storage import BudgetStore, StoreError
 from llm_api.storage.redis.concurrency import MemoryConcurrency
-from llm_api.storage.sql import migrate
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.threads import StoreThreads
 from tests.services.calls import AnsweringUpstream, ListSink, client_of
-from tests.support.service import REPOSITORY_ROOT
+from tests.support.schema import give_schema
 
 NEEDS = TokenEstimate(6, 4)
 KEY = ApiKey("key_1", "shop")
@@ -70,7 +69,7 @@ def count() -> Counter:
 def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlBudgets]:
     """Open a store of budgets."""
     url = f"sqlite:///{tmp_path_factory.mktemp('budgets') / 'budgets.db'}"
-    migrate.upgrade(url, REPOSITORY_ROOT)
+    give_schema(url)
     engine = make_engine(url)
     yield SqlBudgets(engine)
     engine.dispose()
@@ -220,7 +219,9 @@ def test_what_a_call_took_beyond_its_needs_is_counted_after_it(
     enforcer = enforcer_of(Limits(tokens_per_minute=25))
 
     with enforcer.acquire(HERE, count.caller(), count.needs, is_streamed=False) as grant:
-        grant.settle(taken)
+        assert grant is not None
+        usage = TokenUsage(taken, 0, "upstream")
+        grant.settle(CallReport((Attempt("fast", "fast", "scripted"),), usage=usage))
 
     assert reason_of(enforcer, count.caller()) == reason
 
@@ -232,6 +233,7 @@ def test_the_limit_that_is_closer_is_told_of(count: Counter) -> None:
     limits = []
     for at in models:
         with enforcer.acquire(at, count.caller(), count.needs, is_streamed=False) as lease:
+            assert lease is not None
             limits.append(lease.limits)
 
     assert [known["tokens"].limit for known in limits] == [30, 100]

@@ -150,8 +150,8 @@ def test_an_error_after_attempts_is_spent(catalogue: Catalogue) -> None:
 def test_a_fallback_is_not_the_callers_choice(catalogue: Catalogue) -> None:
     destination = catalogue.route("small")
 
-    assert destination.model_was_named
-    assert not any(other.model_was_named for other in destination.fallbacks)
+    assert destination.requested_model == "small"
+    assert [other.requested_model for other in destination.fallbacks] == [None, None]
 
 
 @pytest.mark.parametrize(("name", "models"), [("unknown", []), ("small", ["other", "seer"])])

@@ -56,7 +56,7 @@ def test_a_good_call_has_one_row(ledger: UsageLedger, sink: ListSink) -> None:
 
     [row] = sink.ended
     assert (row.request_id, row.route) == ("request-1", "/api/v1/llm/chat")
-    assert (row.model_asked, row.model, row.upstream) == ("the-asked-model", "scripted", "fast")
+    assert (row.requested_model, row.model, row.upstream) == ("the-asked-model", "scripted", "fast")
     assert (row.status, row.reason, row.attempts) == ("ok", None, 1)
 
 

@@ -1,5 +1,6 @@
 """Migrations bring every database to the schema of `tables`, whole or not at all."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -187,6 +188,45 @@ def test_rows_and_sums_outlive_the_way_down_and_up_again(database: str) -> None:
 
     assert stored_rows(database) == rows
     assert store.report(replace(day, group_by=("model", "hour"))) == sums
+    store.close()
+
+
+RENAMED = ("model_asked", "tries", "own_ms")  # in the revision 0005
+
+
+def test_renamed_columns_keep_their_values_on_the_way_down_and_up_again(database: str) -> None:
+    attempts = [{"upstream": "fast", "model": "m", "reason": None, "ms": 3}]
+    store = SqlUsageStore(make_engine(database))
+    store.add([ended(requested_model="模型", attempts_detail=attempts, overhead_ms=2)])
+    store.add([ended("req_2")])
+    first, second = stored_rows(database)
+
+    migrate.downgrade(database, REPOSITORY_ROOT, "0005")
+    with store.engine.connect() as connection:
+        table = sa.Table("usage", sa.MetaData(), autoload_with=connection)
+        former = sa.select(*(table.c[name] for name in RENAMED)).order_by(table.c.request_id)
+        (asked, tries, own_ms), (none, _, _) = connection.execute(former).all()
+    migrate.upgrade(database, REPOSITORY_ROOT)
+
+    tries = json.loads(tries) if isinstance(tries, str) else tries
+    assert (asked, tries, own_ms, none) == ("模型", attempts, 2, None)
+    assert stored_rows(database) == [first, second]
+    store.close()
+
+
+def test_rows_of_a_worker_that_is_not_yet_upgraded_wait_for_it(database: str) -> None:
+    """They stay in the spool: a store that refused them would lose them."""
+    store = SqlUsageStore(make_engine(database))
+    migrate.downgrade(database, REPOSITORY_ROOT, "0005")
+    try:
+        store.add([ended()])
+    except StoreError as error:
+        problem = error
+    migrate.upgrade(database, REPOSITORY_ROOT)
+    store.add([ended()])
+
+    assert type(problem) is StoreError
+    assert len(stored_rows(database)) == 1
     store.close()
 
 

@@ -75,12 +75,14 @@ def test_tables_hold_any_character_on_a_server_set_to_utf8mb3(
 def test_a_row_of_four_byte_characters_comes_back(
     store: SqlUsageStore, mariadb_database: str
 ) -> None:
-    record = ended("req_🙂", model="𠮷🙂" * 128, model_asked="👨‍👩‍👧", tags=",🏷️,𠮷,", key_id="🔑")
+    record = ended(
+        "req_🙂", model="𠮷🙂" * 128, requested_model="👨‍👩‍👧", tags=",🏷️,𠮷,", key_id="🔑"
+    )
 
     store.add([record])
 
     (row,) = stored_rows(mariadb_database)
-    kept = [row[name] for name in ("request_id", "model", "model_asked", "tags", "key_id")]
+    kept = [row[name] for name in ("request_id", "model", "requested_model", "tags", "key_id")]
     assert kept == [record.request_id, record.model, "👨‍👩‍👧", ",🏷️,𠮷,", "🔑"]
 
 
@@ -117,7 +119,10 @@ def test_any_password_can_be_used(mariadb: MariaDbServer, mariadb_database: str)
         ({"password": "hunter2"}, "The database refused the user or the password."),
         ({"database": "canary"}, "The server has no database of that name."),
         ({"database": ""}, "DATABASE_URL names no database on the server."),
-        ({"host": "db.invalid"}, "The database cannot be reached."),
+        (
+            {"host": "db.invalid"},
+            "The database cannot be reached: the host name in DATABASE_URL does not resolve.",
+        ),
     ],
 )
 def test_an_address_that_is_wrong_is_told_in_words(
@@ -176,7 +181,7 @@ def test_a_deadlock_is_told_in_words(store: SqlUsageStore, mariadb_database: str
         told = list(pool.map(take, ("req_1", "req_2"), ("req_2", "req_1")))
 
     assert sorted(told) == [
-        "", "The database broke off a transaction that stood in the way of another.",
+        "", "The database ended a transaction that deadlocked with another.",
     ]  # fmt: skip
 
 
@@ -199,7 +204,7 @@ def test_a_server_that_falls_silent_holds_nobody_for_long(
     mariadb.freeze()
     started = time.monotonic()
     try:
-        with pytest.raises(StoreError, match="broke off"):
+        with pytest.raises(StoreError, match="did not answer in time"):
             store.add([ended("req_2")])
         took = time.monotonic() - started
     finally:

@@ -1,9 +1,9 @@
 """Where every change of the schema is committed by itself, an upgrade goes on where it broke."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
-from itertools import chain, count
 
 import pytest
 import sqlalchemy as sa
@@ -11,17 +11,19 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event
 
-from llm_api.domain.usage import UsageQuery
+from llm_api.domain.usage import UsageQuery, UsageRecord
 from llm_api.storage import StoreError
 from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.rollups import add_to_rollups
 from llm_api.storage.sql.tables import metadata
 from llm_api.storage.sql.usage import SqlUsageStore
-from tests.storage.records import ended
+from tests.storage.records import ended, stored_rows
 from tests.support.mariadb import MariaDbServer
 from tests.support.service import REPOSITORY_ROOT
 
 DAY = UsageQuery(datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC))
+CHANGES_UP, CHANGES_DOWN = 39, 41  # from 0002 to the last revision, and from there to nothing
 CHANGES = ("CREATE", "ALTER", "DROP", "LOCK", "DELETE", "INSERT", "UPDATE", "UNLOCK", "COMMIT")
 OLD_ROWS = """INSERT INTO `usage` (request_id, created_at, route, model, upstream, status, attempts,
 usage_source, prompt_tokens) VALUES ('req_{n}', '2026-11-22 12:00:00.5', 'r', 'm', 'u', 'ok', 1,
@@ -63,6 +65,19 @@ def run(url: str, *statements: str) -> None:
             connection.exec_driver_sql(statement)
 
 
+def add_as_0003(url: str, *records: UsageRecord) -> None:
+    """Keep records as a service of the revision 0003 does."""
+    rows = [
+        {name: value for name, value in asdict(record).items() if value not in (None, [])}
+        | {"created_at": record.created_at.replace(tzinfo=None)}
+        for record in records
+    ]
+    with make_engine(url).begin() as connection:
+        usage = sa.Table("usage", sa.MetaData(), autoload_with=connection)
+        connection.execute(sa.insert(usage), rows)
+        add_to_rollups(connection, map(asdict, records))
+
+
 def drift_of(url: str) -> list[object]:
     """List where the database differs from the tables."""
     with make_engine(url).connect() as connection:
@@ -74,33 +89,52 @@ def calls_of(url: str) -> int:
     return sum(sums.calls for sums in SqlUsageStore(make_engine(url)).report(DAY))
 
 
+def cut_at(sample: Sequence[int], every: Sequence[int]) -> pytest.MarkDecorator:
+    """Cut at a sample of the changes, and with the marker `more` at every one."""
+    return pytest.mark.parametrize(
+        "cuts",
+        [
+            pytest.param(sample, id="sample"),
+            pytest.param(every, id="every", marks=[pytest.mark.more, pytest.mark.timeout(600)]),
+        ],
+    )
+
+
+def test_the_cuts_reach_from_the_first_change_to_the_last(mariadb: MariaDbServer) -> None:
+    url = mariadb.new_database()
+    to(url, "0002")
+    run(url, OLD_ROWS.format(n=1))
+
+    with cut_before(0) as up:
+        migrate.upgrade(url, REPOSITORY_ROOT)
+    with cut_before(0) as down:
+        migrate.downgrade(url, REPOSITORY_ROOT, "base")
+
+    assert (len(up), len(down)) == (CHANGES_UP, CHANGES_DOWN)
+
+
+@cut_at([1, 13, 18, 24, 35], range(1, CHANGES_UP + 1))
 def test_an_upgrade_that_is_cut_off_anywhere_is_finished_by_the_next(
-    mariadb: MariaDbServer,
+    cuts: Sequence[int], mariadb: MariaDbServer
 ) -> None:
     url = mariadb.new_database()
     to(url, "0002")
     run(url, *(OLD_ROWS.format(n=n) for n in range(3)))
-    for cut in chain((1, 2), count(11)):  # in between are more columns
-        with cut_before(cut) as changes:
-            try:
-                migrate.upgrade(url, REPOSITORY_ROOT)
-            except CutError:
-                pass
-            else:
-                break
+    for cut in cuts:
+        with cut_before(cut) as changes, pytest.raises(CutError):
+            migrate.upgrade(url, REPOSITORY_ROOT)
         migrate.upgrade(url, REPOSITORY_ROOT)
         assert (drift_of(url), calls_of(url)) == ([], 3), changes[-1]
         migrate.downgrade(url, REPOSITORY_ROOT, "0002")
         # InnoDB only hides columns that are dropped, and after some twenty ways down a row is full.
         run(url, "ALTER TABLE `usage` FORCE")
 
-    assert cut > 15
 
-
+@cut_at([2, 4], range(1, 9))
 def test_a_first_upgrade_that_is_cut_off_anywhere_is_finished_by_the_next(
-    mariadb: MariaDbServer,
+    cuts: Sequence[int], mariadb: MariaDbServer
 ) -> None:
-    for cut in range(1, 7):
+    for cut in cuts:
         url = mariadb.new_database()
         with cut_before(cut), pytest.raises(CutError):
             migrate.upgrade(url, REPOSITORY_ROOT)
@@ -110,24 +144,29 @@ def test_a_first_upgrade_that_is_cut_off_anywhere_is_finished_by_the_next(
         assert drift_of(url) == []
 
 
-def test_an_upgrade_to_keys_and_budgets_that_is_cut_off_anywhere_is_finished_by_the_next(
-    mariadb: MariaDbServer,
+@cut_at([2], range(1, 7))
+def test_a_renaming_that_is_cut_off_anywhere_is_finished_by_the_next(
+    cuts: Sequence[int], mariadb_database: str
 ) -> None:
-    url = mariadb.new_database()
-    for cut in range(1, 8):
-        to(url, "0003")
+    SqlUsageStore(make_engine(mariadb_database)).add([ended(requested_model="m", overhead_ms=1)])
+    for cut in cuts:
         with cut_before(cut), pytest.raises(CutError):
-            migrate.upgrade(url, REPOSITORY_ROOT)
+            migrate.downgrade(mariadb_database, REPOSITORY_ROOT, "0005")
+        migrate.downgrade(mariadb_database, REPOSITORY_ROOT, "0005")
+        with cut_before(cut), pytest.raises(CutError):
+            migrate.upgrade(mariadb_database, REPOSITORY_ROOT)
+        migrate.upgrade(mariadb_database, REPOSITORY_ROOT)
+        assert drift_of(mariadb_database) == []
 
-        migrate.upgrade(url, REPOSITORY_ROOT)
+    (row,) = stored_rows(mariadb_database)
+    assert (row["requested_model"], row["overhead_ms"]) == ("m", 1)
 
-        assert drift_of(url) == []
 
-
+@cut_at([1, 18, 24], range(1, CHANGES_DOWN + 1))
 def test_a_way_down_that_is_cut_off_anywhere_is_finished_by_the_next(
-    mariadb_database: str,
+    cuts: Sequence[int], mariadb_database: str
 ) -> None:
-    for cut in (1, 2, 3, 9, 15, 16):
+    for cut in cuts:
         with cut_before(cut), pytest.raises(CutError):
             migrate.downgrade(mariadb_database, REPOSITORY_ROOT, "base")
 
@@ -143,7 +182,7 @@ def test_rows_of_a_service_that_runs_already_are_counted_once(mariadb: MariaDbSe
     run(url, OLD_ROWS.format(n=1))
     with cut_before(0, word="LOCK"), pytest.raises(CutError):
         migrate.upgrade(url, REPOSITORY_ROOT)
-    SqlUsageStore(make_engine(url)).add([ended("req_2"), ended("req_3")])
+    add_as_0003(url, ended("req_2"), ended("req_3"))
 
     migrate.upgrade(url, REPOSITORY_ROOT)
 

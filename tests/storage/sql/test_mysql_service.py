@@ -50,7 +50,7 @@ def test_calls_and_probes_at_once_meet_no_error(service: Service) -> None:
         assert set(answers) == {(200, True)}
 
     wait_until(lambda: len(service.usage_rows()) == CALLS, 10, service.log)
-    assert {row["model_asked"] for row in service.usage_rows()} == {"模型🙂"}
+    assert {row["requested_model"] for row in service.usage_rows()} == {"模型🙂"}
     assert "usage rows wait" not in service.log()
 
 
@@ -64,7 +64,7 @@ def test_calls_wait_for_a_database_that_is_away_and_are_kept(
         mariadb.start()
 
     assert answered.status_code == 200
-    assert "The database cannot be reached." in said
+    assert "The database cannot be reached: " in said
     wait_until(lambda: len(service.usage_rows()) == 1, 30, service.log)
 
 

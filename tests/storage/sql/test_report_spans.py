@@ -18,9 +18,7 @@ HOURS = 24 * 4
 MOMENTS = st.integers(0, HOURS)
 
 
-@settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ends=st.tuples(MOMENTS, MOMENTS).filter(lambda ends: ends[0] < ends[1]))
 def test_every_span_counts_its_hours(tmp_path: Path, ends: tuple[int, int]) -> None:
     url = f"sqlite:///{tmp_path / 'spans.db'}"

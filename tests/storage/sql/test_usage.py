@@ -22,7 +22,7 @@ from tests.support.servers import PostgresServer
 
 
 def test_a_row_comes_back_as_it_was_kept(store: SqlUsageStore, database: str) -> None:
-    record = ended(model_asked="gpt-9", reason="r", upstream_ms=12, total_ms=15, attempts=2)
+    record = ended(requested_model="gpt-9", reason="r", upstream_ms=12, total_ms=15, attempts=2)
 
     store.add([record])
 
@@ -78,10 +78,10 @@ def test_token_counts_beyond_32_bits_are_kept(store: SqlUsageStore, database: st
 
 
 def test_a_model_name_is_cut_to_what_the_column_holds(store: SqlUsageStore, database: str) -> None:
-    store.add([ended(model="m" * 300, model_asked="模" * 300)])
+    store.add([ended(model="m" * 300, requested_model="模" * 300)])
 
     (row,) = stored_rows(database)
-    assert (row["model"], row["model_asked"]) == ("m" * 256, "模" * 256)
+    assert (row["model"], row["requested_model"]) == ("m" * 256, "模" * 256)
 
 
 def test_a_database_with_the_schema_passes_the_check(store: SqlUsageStore) -> None:

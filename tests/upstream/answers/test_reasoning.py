@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 import pytest
-from llm_api.upstream.answers.completion import spent_on_reasoning
 
 from llm_api.domain.calls import Completion, TokenUsage
+from llm_api.upstream.answers.completion import spent_on_reasoning
 from tests.support import replies
 from tests.support.replies import Reply
 from tests.support.upstream import ScriptedUpstream
@@ -80,16 +80,16 @@ def bodies(upstream: ScriptedUpstream) -> list[dict[str, Any]]:
     ids=repr,
 )
 def test_an_empty_answer_with_thoughts_is_seen(message: Message) -> None:
-    assert spent_on_reasoning(completion(document(message)))
-    assert spent_on_reasoning(completion(document(message, message)))
+    assert spent_on_reasoning(document(message))
+    assert spent_on_reasoning(document(message, message))
 
 
 @pytest.mark.parametrize("content", ["", None, "\n"])
 def test_thoughts_that_are_only_counted_are_seen(content: str | None) -> None:
     message = {"role": "assistant", "content": content}
 
-    assert spent_on_reasoning(completion(document(message, usage=COUNTED)))
-    assert not spent_on_reasoning(completion(document(message)))
+    assert spent_on_reasoning(document(message, usage=COUNTED))
+    assert not spent_on_reasoning(document(message))
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_thoughts_that_are_only_counted_are_seen(content: str | None) -> None:
     ids=range(9),
 )
 def test_any_other_answer_is_left_alone(made: dict[str, Any]) -> None:
-    assert not spent_on_reasoning(completion(made))
+    assert not spent_on_reasoning(made)
 
 
 @pytest.mark.parametrize("name", OFF)

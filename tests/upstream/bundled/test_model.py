@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from llm_api.upstream.behavior import BUNDLED_MODEL
 
 from llm_api.domain.calls import Endpoint, UpstreamPlan
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.settings import PROJECT_ROOT
+from llm_api.upstream.behavior import BUNDLED_MODEL
 from llm_api.upstream.bundled.model import MODEL, BundledModel, weights_of
 from llm_api.upstream.client import UpstreamClient
 from tests.support.processes import process_table

@@ -1,6 +1,7 @@
 """Repeats are a fifth of the requests at most, but for a few."""
 
 import pytest
+
 from llm_api.upstream.resilience.retry_policy import RetryBudget
 
 

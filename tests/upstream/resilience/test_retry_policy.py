@@ -241,5 +241,5 @@ class PolicyMachine(RuleBasedStateMachine):
         assert self.policy._budget._in_flight == 0
 
 
-PolicyMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
+PolicyMachine.TestCase.settings = settings(max_examples=60, stateful_step_count=40)
 TestPolicy = PolicyMachine.TestCase

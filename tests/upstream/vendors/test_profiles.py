@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_api.domain.calls import Operation
@@ -17,9 +17,6 @@ from tests.upstream.strategies import JSON
 from tests.upstream.streaming import stream
 
 AskerOf = Callable[..., Asker]
-
-# Both are about time, of which a loaded machine has none to spare.
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 ADDRESSES = {
     "https://dashscope.aliyuncs.com/compatible-mode/v1": "dashscope",
@@ -240,7 +237,6 @@ PARAMETERS = st.fixed_dictionaries(
 )
 
 
-@UNHURRIED
 @given(name=st.sampled_from(sorted(PROFILES)), parameters=PARAMETERS)
 @example(name="dashscope", parameters={"messages": [], "thinking": {"type": []}})
 @example(name="vllm", parameters={"messages": [], "enable_thinking": True})

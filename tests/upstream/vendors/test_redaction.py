@@ -4,14 +4,12 @@ import re
 import string
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_api.upstream.vendors.redaction import redacted
 
 MAX_CHARS = 300
-# Both are about time, of which a loaded machine has none to spare.
-UNHURRIED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 HARMLESS = [
     "Unknown parameter: 'foo'.",
@@ -228,7 +226,6 @@ SECRETS = st.one_of(
 AROUND = st.sampled_from(["{}", " {} ", "'{}'", "({})", "`{}`,", " id={} ", " id:{}.", "“{}”"])
 
 
-@UNHURRIED
 @given(
     text=st.sampled_from(HARMLESS),
     secret=SECRETS,
@@ -246,7 +243,6 @@ def test_a_secret_never_survives_in_a_harmless_text(
     assert [piece for piece in leaked(secret, said) if piece not in text] == []
 
 
-@UNHURRIED
 @given(st.text(max_size=1_500) | st.lists(st.sampled_from([*HARMLESS, *POISON.values()])).map(str))
 def test_whatever_is_said_is_short_and_on_one_line_and_adds_no_word(text: str) -> None:
     said = redacted(text)

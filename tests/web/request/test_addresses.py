@@ -2,6 +2,7 @@
 
 import pytest
 from flask import Flask
+
 from llm_api.web.request.context import client_address
 
 

@@ -1,7 +1,7 @@
 """Where keys are required, nobody gets in without one, whatever he presents; section F."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import Any
@@ -51,6 +51,19 @@ WRONG = {
 }
 
 
+@pytest.fixture(scope="module")
+def module_env() -> Mapping[str, str]:
+    """Require keys in the module's application."""
+    return CLOSED
+
+
+@pytest.fixture
+def lasting(module_app: Flask, service_upstream: ScriptedUpstream) -> Flask:
+    """Lend the module's application to a test that leaves nothing in it but keys and calls."""
+    service_upstream.clear()
+    return module_app
+
+
 @pytest.fixture
 def closed(app_of: AppOf, upstream_env: dict[str, str]) -> Flask:
     """Build an application that needs keys."""
@@ -61,6 +74,14 @@ def closed(app_of: AppOf, upstream_env: dict[str, str]) -> Flask:
 def caller(closed: Flask) -> Iterator[FlaskClient]:
     """Call that application; a good key must still do so afterwards."""
     client = closed.test_client()
+    yield client
+    assert client.get(MODELS, headers=bearer(STATIC)).status_code == HTTPStatus.OK
+
+
+@pytest.fixture
+def lasting_caller(lasting: Flask) -> Iterator[FlaskClient]:
+    """Call the module's application; a good key must still do so afterwards."""
+    client = lasting.test_client()
     yield client
     assert client.get(MODELS, headers=bearer(STATIC)).status_code == HTTPStatus.OK
 
@@ -79,30 +100,38 @@ def call(client: FlaskClient, path: str, header: str | None = None, **environ: s
 
 @pytest.mark.parametrize("path", PROTECTED)
 def test_nobody_gets_in_without_a_key(
-    path: str, closed: Flask, upstream: ScriptedUpstream, usage_rows_of: UsageRowsOf
+    path: str, lasting: Flask, service_upstream: ScriptedUpstream, usage_rows_of: UsageRowsOf
 ) -> None:
-    answer = call(closed.test_client(), path)
+    rows = usage_rows_of(lasting)
+
+    answer = call(lasting.test_client(), path)
 
     assert refusal_of(path, answer).verdict == MISSING
     assert answer.headers["WWW-Authenticate"] == 'Bearer realm="llm_api"'
-    assert upstream.connections == 0
-    assert usage_rows_of(closed) == []
+    assert (service_upstream.connections, service_upstream.requests) == (0, [])
+    assert usage_rows_of(lasting) == rows
 
 
 @pytest.mark.parametrize("path", [CHAT, COMPLETIONS])
-@pytest.mark.parametrize("header", WRONG.values(), ids=WRONG.keys())
+@pytest.mark.parametrize(("number", "header"), list(enumerate(WRONG.values())), ids=WRONG.keys())
 def test_nobody_gets_in_with_a_wrong_key(
-    path: str, header: str, caller: FlaskClient, upstream: ScriptedUpstream
+    *,
+    path: str,
+    number: int,
+    header: str,
+    lasting_caller: FlaskClient,
+    service_upstream: ScriptedUpstream,
 ) -> None:
-    answer = call(caller, path, header)
+    # Each from an address of its own: guesses are limited.
+    answer = call(lasting_caller, path, header, REMOTE_ADDR=f"192.0.2.{number}")
 
     assert refusal_of(path, answer).verdict == INVALID
     challenge = 'Bearer realm="llm_api", error="invalid_token"'
     assert answer.headers["WWW-Authenticate"] == challenge
-    assert upstream.connections == 0
+    assert (service_upstream.connections, service_upstream.requests) == (0, [])
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     scheme=st.sampled_from(["Bearer ", "bearer  ", "Bearer", "", "Basic "]),
     token=st.one_of(
@@ -124,8 +153,8 @@ def test_no_header_breaks_anything_or_lets_anybody_in(
 
 @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "Bearer "])
 @pytest.mark.parametrize("path", [CHAT, OPTIMIZE, COMPLETIONS, MODELS])
-def test_a_good_key_gets_in(scheme: str, path: str, closed: Flask) -> None:
-    client, key = closed.test_client(), issue(closed)
+def test_a_good_key_gets_in(scheme: str, path: str, lasting: Flask) -> None:
+    client, key = lasting.test_client(), issue(lasting)
 
     answers = [call(client, path, f"{scheme} {text}") for text in (key.secret, STATIC, ADMIN)]
 
@@ -135,8 +164,10 @@ def test_a_good_key_gets_in(scheme: str, path: str, closed: Flask) -> None:
 
 @pytest.mark.parametrize("path", OPEN)
 @pytest.mark.parametrize("header", [None, "Bearer wrong"])
-def test_what_is_nobody_s_needs_no_key(path: str, header: str | None, caller: FlaskClient) -> None:
-    assert call(caller, path, header).status_code == HTTPStatus.OK
+def test_a_public_route_needs_no_key(
+    path: str, header: str | None, lasting_caller: FlaskClient
+) -> None:
+    assert call(lasting_caller, path, header).status_code == HTTPStatus.OK
 
 
 def test_a_path_that_is_not_there_is_not_there(caller: FlaskClient) -> None:
@@ -222,11 +253,11 @@ def test_after_a_rotation_both_secrets_open_until_the_older_ends(closed: Flask) 
     ],
 )
 def test_a_key_is_for_its_routes(
-    routes: tuple[str, ...], path: str, status: HTTPStatus, closed: Flask
+    routes: tuple[str, ...], path: str, status: HTTPStatus, lasting: Flask
 ) -> None:
-    key = issue(closed, routes=routes)
+    key = issue(lasting, routes=routes)
 
-    answer = call(closed.test_client(), path, f"Bearer {key.secret}")
+    answer = call(lasting.test_client(), path, f"Bearer {key.secret}")
 
     assert answer.status_code == status
     if status == HTTPStatus.FORBIDDEN:

@@ -7,6 +7,7 @@ import gzip
 import json
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 
 from llm_api.errors import InvalidRequest
@@ -24,10 +25,22 @@ from tests.web.refusals import (
     good_body,
 )
 
-HOST = ("Host", "service")
+
+@pytest.fixture
+def upstream(service_upstream: ScriptedUpstream) -> ScriptedUpstream:
+    """Lend the module's upstream, which has forgotten the tests before."""
+    service_upstream.clear()
+    return service_upstream
+
+
+@pytest.fixture
+def client(module_app: Flask) -> FlaskClient:
+    """Call the module's application: requests leave nothing behind in it."""
+    return module_app.test_client()
+
+
 MESSAGE = {"role": "user", "content": "Hello"}
 TWO_TO_31, TWO_TO_63 = 2**31, 2**63
-PIECE_BYTES = 1 << 20
 
 
 def invalid(reason: str, status: int = 400) -> tuple[int, str, str, bool]:
@@ -292,7 +305,7 @@ def test_a_whole_character_written_as_two_escapes_is_passed_on(
     assert upstream.requests[0].json["messages"][0]["content"] == "\N{GRINNING FACE}"
 
 
-UNPRINTABLE = ["a\r\nb", "a\nb", "\x1b[31mred", "a\u2028b", "a\x00b", "a\u202eb"]
+UNPRINTABLE = ["a\r\nb", "a\nb", "a\n", "\x1b[31mred", "a\u2028b", "a\x00b", "a\u202eb"]
 
 
 @pytest.mark.parametrize("text", UNPRINTABLE)
@@ -461,6 +474,15 @@ def test_a_body_with_errors_without_end_is_refused_shortly(
     assert len(refusal.fields) <= 10
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("text", ["m" * 1_000_000 + "\n", " " * 1_000_000, "m " * 500_000 + "\n"])
+def test_a_name_without_end_is_refused_in_linear_time(refuse: Refuse, text: str) -> None:
+    refusal = refuse(CHAT, good_body(CHAT) | {"model": text})
+
+    assert refusal.verdict == invalid("out_of_range")
+    assert refusal.fields == ("model",)
+
+
 @pytest.mark.parametrize("path", CHATS)
 def test_the_first_ten_errors_are_listed(refuse: Refuse, path: str) -> None:
     refusal = refuse(path, good_body(path) | {"messages": [{"role": "x", "content": "y"}] * 30})
@@ -489,6 +511,13 @@ def test_long_names_on_the_way_to_an_error_do_not_make_a_long_answer(
     refusal = refuse(path, good_body(path) | {"x": wrong})
 
     assert refusal.verdict == invalid("forbidden_parameter")
+
+
+def test_a_list_of_words_without_end_is_refused_by_its_length(refuse: Refuse) -> None:
+    refusal = refuse(OPTIMIZE, good_body(OPTIMIZE) | {"preserve": [1] * 500_000})
+
+    assert refusal.verdict == invalid("out_of_range")
+    assert refusal.fields == ("preserve",)
 
 
 @pytest.mark.parametrize("path", CHATS)

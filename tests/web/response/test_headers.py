@@ -5,7 +5,7 @@ import re
 import pytest
 from flask.testing import FlaskClient
 
-from llm_api.web.request.rate_limits import _duration
+from llm_api.web.lifecycle import _duration
 from tests.conftest import AppOf
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream

@@ -1,6 +1,6 @@
-"""Decides by rules alone what is wrong with a rewrite; the bench scores with the same checks.
+"""Decides by rules alone what is wrong with a rewrite; the prompt bench scores with them, too.
 
-`rewrite` is the door. `form` looks at the shape of the text, `kept` for what was lost, `added` for
-what must not have come in; `leaks` finds our own instructions, `talk` what is no description.
-`violations` words what is found.
+`all_checks.find_violations` is the entry. `formatting` checks the text itself, `preservation` what
+was lost of the prompt, `additions` what must not have been added and what verifiably was.
+`violations` has the codes, with the sentences for callers and for the model.
 """

@@ -1,54 +1,74 @@
-"""Checks that a rewrite adds nothing it must not: people, banned and other things, lens talk."""
+"""Finds what a rewrite adds: people, denied and other things, lens terms, and real improvements."""
 
 import re
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Sequence
+from functools import cache
+from importlib import resources
+from typing import NamedTuple
 
-from llm_api.services.prompts.checks.preservation import Rewrite
-from llm_api.services.prompts.checks.violations import Violation, violation
-from llm_api.services.prompts.constraints.constraints import Constraints
-from llm_api.services.prompts.constraints.negations import Negation, denied_tokens
+from llm_api.services.prompts.checks.preservation import Comparison
+from llm_api.services.prompts.checks.violations import Violation, violation_of
+from llm_api.services.prompts.constraints.negations import Negation
 from llm_api.services.prompts.constraints.nouns import THINGS, named_nouns
 from llm_api.services.prompts.constraints.people import find_people
-from llm_api.services.prompts.constraints.reading import read
+from llm_api.services.prompts.constraints.reading import Reading
 from llm_api.services.prompts.vocabulary.words import little_words
 
 _LENS = re.compile(
     r"(?<![a-z0-9])(?:\d+\s?mm|f/\d[\d.]*|bokeh|lens(?:es)?|dslr|depth of field|shutter|aperture"
     r"|telephoto|iso \d+)(?![a-z])|镜头|景深|虚化|焦距|光圈|快门|毫米"
 )
-
-
 # What animals are called as well: a family of ducks, the mother and her calf, a skilled hunter.
-_SAID_OF_ANIMALS = little_words("added_said_of_animals")
+SAID_OF_ANIMALS = little_words("said_of_animals")
 
 
-def find_added_people(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
+def find_added(comparison: Comparison) -> Iterator[Violation]:
+    """Find people, denied things and lens terms that must not have been added."""
+    yield from _people(comparison)
+    if comparison.constraints.negations:
+        yield from _denied(comparison)
+    yield from _lens_terms(comparison)
+
+
+def find_added_nouns(comparison: Comparison) -> Iterator[Violation]:
+    """Find the first thing that a rewrite names and its prompt does not."""
+    known = {term.concept for term in comparison.constraints.reading.of(*THINGS)}
+    reading = comparison.reading
+    for noun in named_nouns(reading):
+        if noun.concept not in known and noun.kind != "anybody":
+            yield violation_of("noun_added", reading.words(noun.start, noun.end))
+            return
+
+
+def _people(comparison: Comparison) -> Iterator[Violation]:
     """Find the first person in a rewrite of a prompt that has none and implies none."""
-    if locks.mentions_person:
+    constraints, reading = comparison.constraints, comparison.reading
+    if constraints.mentions_person:
         return
-    for term in find_people(rewrite.reading):
-        if locks.has_animate and (term.kind == "pronoun" or term.concept in _SAID_OF_ANIMALS):
-            continue
-        yield violation("person_added", rewrite.reading.words(term.start, term.end))
-        return
+    for term in find_people(reading):
+        is_animal = term.kind == "pronoun" or term.concept in SAID_OF_ANIMALS
+        if not (constraints.has_animate and is_animal):
+            yield violation_of("person_added", reading.words(term.start, term.end))
+            return
 
 
-def find_broken_negations(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
+def _denied(comparison: Comparison) -> Iterator[Violation]:
     """Find things the prompt denies that a rewrite shows, or denies once more."""
-    denied, denied_before = denied_tokens(rewrite.reading), denied_tokens(locks.reading)
-    shown = {term.concept for term in locks.reading.of(*THINGS) if term.start not in denied_before}
-    for negation in locks.negations:
+    before, reading = comparison.constraints.reading, comparison.reading
+    shown = {term.concept for term in before.of(*THINGS) if term.start not in before.denied}
+    for negation in comparison.constraints.negations:
         if negation.concept in shown:
             continue
-        places = list(_places(negation, rewrite))
-        if any(at not in denied for at in places):
-            yield violation("negation_broken", negation.words)
-        elif places:
-            yield violation("negation_worded", negation.words)
+        mentions = list(_mentions(negation, reading))
+        if any(at not in reading.denied for at in mentions):
+            yield violation_of("negation_broken", negation.words)
+        elif mentions:
+            yield violation_of("negation_worded", negation.words)
 
 
-def _places(negation: Negation, rewrite: Rewrite) -> Iterator[int]:
-    reading = rewrite.reading
+def _mentions(negation: Negation, reading: Reading) -> Iterator[int]:
+    """Yield the tokens at which a denied thing is mentioned."""
     if negation.is_known:
         people = {"person", "people"} & {negation.concept}
         for term in reading.of(*(("anybody", "person") if people else THINGS)):
@@ -68,25 +88,51 @@ def _places(negation: Negation, rewrite: Rewrite) -> Iterator[int]:
             yield at
 
 
-def find_added_nouns(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
-    """Find things a rewrite names and the prompt does not, for when nothing new is wanted."""
-    known = {term.concept for term in locks.reading.of(*THINGS)}
-    for noun in named_nouns(rewrite.reading):
-        if noun.concept not in known and noun.kind != "anybody":
-            words = rewrite.reading.words(noun.start, noun.end)
-            yield violation("noun_added", words)
-            return
-
-
-def find_lens_terms(locks: Constraints, rewrite: Rewrite, style: str | None) -> Iterator[Violation]:
-    """Find talk of lenses in a drawn or painted picture whose prompt has none."""
-    is_drawn = any(one.is_drawn for one in locks.styles) or (style is not None and _is_drawn(style))
-    if not is_drawn:
+def _lens_terms(comparison: Comparison) -> Iterator[Violation]:
+    """Find lens terms in a drawn or painted picture whose prompt has none."""
+    constraints, style = comparison.constraints, comparison.style
+    is_drawn = any(own.is_drawn for own in constraints.styles)
+    if not (is_drawn or (style is not None and style.by_kind.get("drawn"))):
         return
-    found = _LENS.search(" ".join(rewrite.reading.tokens))
-    if found and found[0] not in " ".join(locks.reading.tokens):
-        yield violation("lens_talk", found[0].strip())
+    found = _LENS.search(" ".join(comparison.reading.tokens))
+    if found and found[0] not in " ".join(constraints.reading.tokens):
+        yield violation_of("lens_talk", found[0].strip())
 
 
-def _is_drawn(style: str) -> bool:
-    return any(True for _ in read(style).of("drawn"))
+def improvements(original: str, rewrite: str) -> Sequence[str]:
+    """Return the documented sentences that are true of the rewrite, in their fixed order.
+
+    What a model says of its own changes is not believed.
+    """
+    before, after = original.lower(), rewrite.lower()
+    return [sentence for sentence, words in _evidence() if _has_new(words, before, after)]
+
+
+class _Evidence(NamedTuple):
+    """The words that show an improvement: those in ASCII, and all."""
+
+    in_ascii: re.Pattern[str]
+    any: re.Pattern[str]
+
+    def found_in(self, text: str) -> Iterator[str]:
+        """Yield the words that occur in a text."""
+        words = self.in_ascii if text.isascii() else self.any
+        return map(re.Match.group, words.finditer(text))
+
+
+@cache
+def _evidence() -> Sequence[tuple[str, _Evidence]]:
+    text = resources.files(__package__).joinpath("improvements.toml").read_text("utf-8")
+    return [
+        (
+            entry["sentence"],
+            _Evidence(re.compile(entry["en"]), re.compile("{en}|{zh}".format(**entry))),
+        )
+        for entry in tomllib.loads(text)["improvement"]
+    ]
+
+
+def _has_new(words: _Evidence, before: str, after: str) -> bool:
+    """Whether any of the words occurs in the second text only."""
+    known = set(words.found_in(before))
+    return any(word not in known for word in words.found_in(after))

@@ -1,10 +1,17 @@
-"""Checks a rewrite's form: one whole paragraph of a prompt, and nothing around it."""
+"""Checks a rewrite's form: a single paragraph in the wanted language, and nothing but a prompt.
+
+`has_markup` and `chatter_words` serve checks that only the service makes.
+"""
 
 import re
 from collections.abc import Iterator
 
-from llm_api.services.prompts.checks.violations import Violation, violation
-from llm_api.services.prompts.text.quotes import without_quotes
+from llm_api.domain.prompts import RewriteRequirements
+from llm_api.services.prompts.checks.preservation import Comparison
+from llm_api.services.prompts.checks.violations import Violation, violation_of
+from llm_api.services.prompts.language import is_written_in
+from llm_api.services.prompts.text import SENTENCE_STOPS, fold, tokens_of, without_quotes
+from llm_api.services.prompts.vocabulary.words import little_words
 
 _REFUSAL = re.compile(
     r"\A[\s\"'“*]*(?:i['’]?m (?:so |very |really )?(?:sorry|afraid|unable|not able)\b"
@@ -46,7 +53,7 @@ _PREAMBLE = re.compile(
     r"|用户(?:想要|希望|要求|需要)|(?:很|非常)?高兴(?:为|能为)[您你])",
     re.IGNORECASE,
 )
-_CLOSING_TALK = re.compile(
+_CLOSING_CHATTER = re.compile(
     r"(?:let me know\b|i hope (?:this|that|you)|hope this helps|feel free to|"
     r"would you like (?:me|any)|what do you think|"
     r"if you (?:need|want|would like|have any)\b[^.]{0,60}(?:me|let|chang|adjust|question)|"
@@ -75,13 +82,12 @@ _DANGLING = re.compile(
     r"was|were|very|between)|[,;:\-–—(\[（，、；：]|[的和与在着把被及或以是])\s*\Z",
     re.IGNORECASE,
 )
-_STOPS = ".!?。！？…"
 _CLOSERS = "\"'”’」』》〉»)）]"
 _INNER_STOP = re.compile(r"[a-z)\"'”][.!?]\s+[A-Z\"'“]|[。！？]")
 _OPENERS = {"“": "”", "「": "」", "『": "』", "《": "》", "(": ")", "（": "）"}
 _SHOWN = 40
 # Cheap signs that the slow patterns above are worth a search.
-_TALK_HINTS = (
+_CHATTER_HINTS = (
     "let me",
     "hope",
     "feel free",
@@ -97,28 +103,95 @@ _TALK_HINTS = (
 )
 _RESIDUE_MARKS = frozenset("<>[]{}\\_|")
 _MARKDOWN_MARKS = re.compile(r"[`*_\[\n]")
+_FOREIGN_MARKUP = re.compile(
+    r"</?[a-z!|][^<>]{0,200}>|</?[a-z!|]|<\|?\w{2,20}\|?>|!?\[[^\]\n]{0,200}\]\([^)\n]{0,400}\)|```|~~~|\{\s*[\"']\w+[\"']\s*:"
+    r"|\[/?(?:inst|sys(?:tem)?|user|assistant)\]|<<\w+>>|^\s*#{1,6}\s|\*\*|&(?:lt|gt|amp|#\d+);"
+    r"|(?:^|[.!?。！？]\s*)(?:system|assistant|user|human|系统|助手|用户)\s*[:：]",
+    re.IGNORECASE,
+)
+# Without these there is no markup, address or cargo.
+_SUSPICIOUS = re.compile(r"[<\[`~{#*&:：\\]")
+_WWW = re.compile(r"[Ww][Ww]{2}\.")
+_LONG_WORD = re.compile(r"[A-Za-z0-9+/_-]{24}")
+_LONG = 24
+_ADDRESS = re.compile(r"(?:https?|ftp|file|javascript|data):\S+|\bwww\.\S+", re.IGNORECASE)
+_CARGO = re.compile(
+    r"(?=[A-Za-z0-9+/_-]*\d)[A-Za-z0-9+/_-]{24,}={0,2}|(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}){3,}"
+)
+_CHATTER = little_words("chatter")
+_TO_READERS = little_words("chatter_to_readers")
+_LANGUAGES = {"en": "English", "zh": "Chinese"}
+_MAX_CHARS = 6_000
+# A rewrite without new details may be so many times as long as its prompt, and so much longer.
+_CLARITY_GROWTH = 1.3
+_CLARITY_SLACK = 80
 
 
-def find_form_violations(original: str, rewrite: str, *, is_tags: bool) -> Iterator[Violation]:
-    """Find what is not the prompt itself, and what was cut off."""
+def find_form_violations(comparison: Comparison) -> Iterator[Violation]:
+    """Find text around the prompt, markup, a missing end, a wrong language or length."""
+    original, rewrite, wanted = comparison.original, comparison.rewrite, comparison.wanted
     bare = without_quotes(rewrite)
     if _REFUSAL.search(rewrite) and not _REFUSAL.search(original):
-        yield violation("refusal")
+        yield violation_of("refusal")
     for code, found in (
         ("preamble", _PREAMBLE.search(bare)),
-        ("preamble", _closing_talk(bare)),
+        ("preamble", _closing_chatter(bare)),
         ("residue", _residue(rewrite)),
         ("markdown", _markdown(bare)),
     ):
         if found and found[0].strip() not in original:
-            yield violation(code, found[0].strip()[:_SHOWN] or "a line break")
-    if is_cut(original, rewrite, is_tags=is_tags):
-        yield violation("truncated")
+            yield violation_of(code, found[0].strip()[:_SHOWN] or "a line break")
+    if _is_cut(original, rewrite, is_tags=wanted.is_tags):
+        yield violation_of("truncated")
+    if rewrite != original and not is_written_in(rewrite, wanted.language, original):
+        yield violation_of("wrong_language", _LANGUAGES[wanted.language])
+    yield from _length(len(original), len(rewrite), wanted)
 
 
-def _closing_talk(text: str) -> re.Match[str] | None:
+def _length(before: int, after: int, wanted: RewriteRequirements) -> Iterator[Violation]:
+    limit = wanted.max_length or _MAX_CHARS
+    if not wanted.enhance_details:
+        limit = min(limit, round(before * _CLARITY_GROWTH) + _CLARITY_SLACK)
+    if after > limit:
+        yield violation_of("too_long", limit)
+    if wanted.min_length and after < wanted.min_length:
+        yield violation_of("too_short", wanted.min_length)
+
+
+def has_markup(text: str, original: str) -> bool:
+    """Whether a text has markup, addresses or encoded cargo that its original lacks."""
+    if not _is_suspicious(text):
+        return False
+    return any(
+        found[0].strip() not in original
+        for pattern in (_FOREIGN_MARKUP, _ADDRESS, _CARGO)
+        for found in pattern.finditer(text)
+    )
+
+
+def _is_suspicious(text: str) -> bool:
+    if _SUSPICIOUS.search(text) or _WWW.search(text):
+        return True
+    return max(map(len, text.split()), default=0) >= _LONG and bool(_LONG_WORD.search(text))
+
+
+def chatter_words(text: str) -> frozenset[str]:
+    """Return the words by which a text speaks of its author or of the request: "I", "please"."""
+    return _CHATTER.intersection(_bare_tokens(text))
+
+
+def addresses_reader(text: str) -> bool:
+    """Whether a text says "you" or "we"."""
+    return not _TO_READERS.isdisjoint(_bare_tokens(text))
+
+
+def _bare_tokens(text: str) -> list[str]:
+    return tokens_of(fold(without_quotes(text)))
+
+
+def _closing_chatter(text: str) -> re.Match[str] | None:
     lower = text.lower()
-    return _CLOSING_TALK.search(text) if any(hint in lower for hint in _TALK_HINTS) else None
+    return _CLOSING_CHATTER.search(text) if any(hint in lower for hint in _CHATTER_HINTS) else None
 
 
 def _residue(text: str) -> re.Match[str] | None:
@@ -126,29 +199,29 @@ def _residue(text: str) -> re.Match[str] | None:
 
 
 def _markdown(text: str) -> re.Match[str] | None:
-    """Find markdown; without one of its marks it can only be that of a line's start."""
+    """Find Markdown; without any of its marks it can only be that of a line's start."""
     return (_MARKDOWN.search if _MARKDOWN_MARKS.search(text) else _MARKDOWN.match)(text)
 
 
-def is_cut(original: str, rewrite: str, *, is_tags: bool) -> bool:
-    """Whether a rewrite shows that its end is missing.
+def _is_cut(original: str, rewrite: str, *, is_tags: bool) -> bool:
+    """Whether the end of a rewrite is missing.
 
-    Sentences end in a stop. Tags and phrases that are put behind the user's own words need none.
+    Sentences end in a stop. Tags and phrases behind the user's own words need none.
     """
     text, source = rewrite.rstrip(), original.rstrip()
     end = text.rstrip(_CLOSERS)
     if text.endswith(source) or end.endswith(source.rstrip(_CLOSERS)):
         return False
-    if end and end[-1] in _STOPS:
+    if end and end[-1] in SENTENCE_STOPS:
         return False
     if _DANGLING.search(text) or _is_left_open(text, source):
         return True
-    is_phrases = is_tags or text.startswith(source.rstrip(_STOPS))
+    is_phrases = is_tags or text.startswith(source.rstrip(SENTENCE_STOPS))
     return not is_phrases and bool(_INNER_STOP.search(without_quotes(text)))
 
 
 def _is_left_open(text: str, source: str) -> bool:
-    """Whether a bracket or quotation mark was opened and never closed, other than in the source."""
+    """Whether a bracket or quotation mark stays open that is closed in the source."""
     return any(
         text.count(opener) > text.count(closer) and source.count(opener) <= source.count(closer)
         for opener, closer in _OPENERS.items()

@@ -1,116 +1,192 @@
-"""Checks that a rewrite keeps what was fixed: counts, colors, things, places, style, camera."""
+"""Checks that a rewrite keeps the constraints of its prompt."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from llm_api.services.prompts.checks.violations import Violation, violation
-from llm_api.services.prompts.constraints.camera import Camera, find_camera
+from llm_api.domain.prompts import RewriteRequirements
+from llm_api.services.prompts.checks.violations import Violation, violation_of
+from llm_api.services.prompts.constraints.camera import (
+    Camera,
+    contradicting_moves,
+    lost_labels,
+)
 from llm_api.services.prompts.constraints.colors import ColorOf, find_colors
 from llm_api.services.prompts.constraints.constraints import Constraints
 from llm_api.services.prompts.constraints.counts import Count, find_counts
 from llm_api.services.prompts.constraints.names import has_name
 from llm_api.services.prompts.constraints.nouns import THINGS, Noun
-from llm_api.services.prompts.constraints.reading import Reading
+from llm_api.services.prompts.constraints.reading import Reading, read
 from llm_api.services.prompts.constraints.relations import keeps_relation
 from llm_api.services.prompts.constraints.styles import Style
-from llm_api.services.prompts.vocabulary.words import fold, stem
-
-_OPPOSITES = {
-    "pan_left": "pan_right",
-    "pan_right": "pan_left",
-    "tilt_up": "tilt_down",
-    "tilt_down": "tilt_up",
-    "zoom_in": "zoom_out",
-    "zoom_out": "zoom_in",
-    "orbit_clockwise": "orbit_counterclockwise",
-    "orbit_counterclockwise": "orbit_clockwise",
-}
-_SHOT_KINDS = {"extreme close up": {"close up", "macro"}, "macro": {"close up", "extreme close up"}}
-_ANGLE_KINDS = {"aerial": {"top view", "high angle"}, "top view": {"aerial", "high angle"}}
-
+from llm_api.services.prompts.text import find_quotes, fold, has_quote, names_quote, stem
 
 _PRONOUNS = {"man": "he", "boy": "he", "woman": "she", "girl": "she"}
+_ONE = frozenset({"a", "an", "one", "single"})
+_FIRST_SENTENCE = re.compile(r"[^.!?。！？]*[.!?。！？]?")
 
 
 @dataclass(frozen=True, slots=True)
-class Rewrite:
-    """A rewrite, read once for all checks."""
+class Comparison:
+    """A prompt and a rewrite of it, both read once for all checks.
 
-    text: str
+    `constraints` are those of the prompt. `reading`, `folded` (the text in one form), `stems` and
+    `things` (the vocabulary's words for what it names) are those of the rewrite. `style` is the
+    reading of the style that is wanted beside the prompt, None if there is none.
+    """
+
+    original: str
+    rewrite: str
+    wanted: RewriteRequirements
+    constraints: Constraints
+    reading: Reading
     folded: str
     stems: frozenset[str]
     things: frozenset[str]
-    reading: Reading
-    is_same_language: bool
+    style: Reading | None
+
+    @property
+    def is_same_language(self) -> bool:
+        """Whether the rewrite shall be in the language of the prompt."""
+        return self.constraints.language == self.wanted.language
 
     def has_any(self, concepts: Iterable[str]) -> bool:
-        """Whether one of the vocabulary's words for a thing occurs, or the stem of another."""
-        return any(one in self.things or one in self.stems for one in concepts)
+        """Whether the rewrite names a thing by a word of the vocabulary or by its stem."""
+        return any(concept in self.things or concept in self.stems for concept in concepts)
 
 
-def find_lost(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
-    """Find everything a rewrite lost or changed, quotations aside."""
-    yield from _objects(locks, rewrite)
-    yield from _counts(locks, rewrite)
-    yield from _colors(locks, rewrite)
-    yield from _relations(locks, rewrite)
-    yield from _styles(locks, rewrite)
-    yield from _camera(locks.camera, rewrite.reading)
-    if rewrite.is_same_language:
-        for name in locks.names:
-            if not has_name(rewrite.folded, rewrite.stems, name):
-                yield violation("name_lost", name)
+def compare(
+    original: str, rewrite: str, wanted: RewriteRequirements, constraints: Constraints
+) -> Comparison:
+    """Read a rewrite for the checks against its prompt.
+
+    Args:
+        original: the prompt.
+        rewrite: what a model made of it.
+        wanted: what the rewrite must satisfy besides.
+        constraints: those of the prompt.
+    """
+    reading = read(rewrite)
+    return Comparison(
+        original=original,
+        rewrite=rewrite,
+        wanted=wanted,
+        constraints=constraints,
+        reading=reading,
+        folded=fold(rewrite),
+        stems=frozenset(map(stem, reading.tokens)),
+        things=frozenset(term.concept for term in reading.of(*THINGS)),
+        style=read(wanted.style) if wanted.style else None,
+    )
 
 
-def _objects(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
-    for noun in locks.nouns:
-        if not keeps_thing(locks, rewrite, noun):
-            yield violation("object_lost", locks.reading.words(noun.start, noun.end))
+def find_lost(comparison: Comparison) -> Iterator[Violation]:
+    """Find everything that a rewrite lost or changed, and quoted texts that it added."""
+    constraints = comparison.constraints
+    yield from _quotes(comparison)
+    yield from _preserved(comparison)
+    yield from _objects(comparison)
+    yield from _counts(comparison)
+    if constraints.colors:
+        yield from _colors(comparison)
+    yield from _relations(comparison)
+    yield from _styles(comparison)
+    if constraints.in_words.get("camera"):
+        yield from _camera(constraints.camera, comparison.reading)
+    if comparison.is_same_language:
+        yield from _names(comparison)
 
 
-def keeps_thing(locks: Constraints, rewrite: Rewrite, noun: Noun) -> bool:
-    """Whether a rewrite has a thing by one of its names, or by a kind of it."""
+def find_style_violations(comparison: Comparison) -> Iterator[Violation]:
+    """Check the style wanted beside the prompt: named, once, in the first sentence."""
+    wanted, style = comparison.wanted.style, comparison.style
+    if wanted is None or style is None or not wanted.strip():
+        return
+    name = fold(wanted).strip()
+    bare = name.removesuffix("style").removesuffix("风格").strip() or name
+    first = _FIRST_SENTENCE.match(comparison.rewrite)
+    head = first[0] if first else comparison.rewrite
+    if bare not in fold(head) and _styles_of(style).isdisjoint(_styles_of(read(head))):
+        yield violation_of("style_lost", wanted)
+    elif comparison.folded.count(name) > 1:
+        yield violation_of("style_repeated", wanted)
+
+
+def _styles_of(reading: Reading) -> frozenset[str]:
+    return frozenset(term.concept for term in reading.of("drawn", "look"))
+
+
+def _quotes(comparison: Comparison) -> Iterator[Violation]:
+    original, rewrite = comparison.original.casefold(), comparison.rewrite
+    quotes = comparison.constraints.quotes
+    for quote in quotes:
+        if not has_quote(rewrite, quote):
+            is_unmarked = names_quote(rewrite, quote)
+            yield violation_of("quote_unmarked" if is_unmarked else "quote_lost", quote)
+    for quote in find_quotes(rewrite):
+        if quote not in quotes and quote.strip(" ,.!?，。！？").casefold() not in original:
+            yield violation_of("quote_added", quote)
+
+
+def _preserved(comparison: Comparison) -> Iterator[Violation]:
+    for words in comparison.wanted.preserve:
+        if words.strip().casefold() not in comparison.rewrite.casefold():
+            yield violation_of("preserve_lost", words)
+
+
+def _objects(comparison: Comparison) -> Iterator[Violation]:
+    constraints = comparison.constraints
+    for noun in constraints.nouns:
+        if not _keeps_thing(comparison, noun):
+            yield violation_of("object_lost", constraints.reading.words(noun.start, noun.end))
+
+
+def _keeps_thing(comparison: Comparison, noun: Noun) -> bool:
+    """Whether a rewrite has a thing of the prompt, by a name of it or by a kind of it."""
+    reading = comparison.reading
     if noun.kind == "anybody":
-        found = any(True for _ in rewrite.reading.of("anybody", "person", "pronoun"))
-        return found or "their" in rewrite.stems or "them" in rewrite.stems
-    if rewrite.has_any(noun.concepts):
+        has_people = bool(reading.of("anybody", "person", "pronoun"))
+        return has_people or "their" in comparison.stems or "them" in comparison.stems
+    if comparison.has_any(noun.concepts):
         return True
-    if noun.concept == "animal" and rewrite.reading.by_kind.get("animate"):
+    if noun.concept == "animal" and reading.by_kind.get("animate"):
         return True
     pronoun = _PRONOUNS.get(noun.concept)
-    if pronoun and rewrite.reading.has("pronoun", pronoun):
+    if pronoun and reading.has("pronoun", pronoun):
         return True
-    own = locks.reading.tokens[noun.start : noun.end]
+    own = comparison.constraints.reading.tokens[noun.start : noun.end]
     if not own[0].isascii():
-        return "".join(own) in rewrite.folded
-    return rewrite.is_same_language and all(stem(word) in rewrite.stems for word in own)
+        return "".join(own) in comparison.folded
+    return comparison.is_same_language and all(stem(word) in comparison.stems for word in own)
 
 
-def _counts(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
-    counted = list({one.key: one for one in find_counts(rewrite.reading)}.values())
-    for count in locks.counts:
-        if not _keeps_count(count, locks, counted):
-            yield violation("count_changed", count.words)
-    yield from _multiplied(locks, counted)
+def _counts(comparison: Comparison) -> Iterator[Violation]:
+    constraints = comparison.constraints
+    counted = list({count.key: count for count in find_counts(comparison.reading)}.values())
+    for count in constraints.counts:
+        if not _keeps_count(count, constraints.counts, counted):
+            yield violation_of("count_changed", count.words)
+    yield from _multiplied(constraints, [count for count in counted if count.value > 1])
 
 
-def _keeps_count(count: Count, locks: Constraints, counted: Sequence[Count]) -> bool:
-    """Whether the number stands with its noun, or with none of the prompt's other things.
+def _keeps_count(count: Count, counts: Sequence[Count], counted: Sequence[Count]) -> bool:
+    """Whether the number occurs with its noun, or with none of the prompt's other things.
 
     A larger number of the same thing contradicts it; a smaller one may be a part of it.
     """
     if count.value == 1:
         return True
-    wanted = {one.value for one in locks.counts if _is_same(one.noun, count.noun)}
-    same = [one.value for one in counted if _is_same(one.noun, count.noun)]
-    if any(value > sum(wanted) for value in same):
+    wanted = sum({other.value for other in counts if _is_same(other.noun, count.noun)})
+    if any(other.value > wanted for other in counted if _is_same(other.noun, count.noun)):
         return False
-    others = [one.noun for one in locks.counts if one.noun and not _is_same(one.noun, count.noun)]
-    return any(one.value == count.value and not _is_one_of(one.noun, others) for one in counted)
+    others = [other.noun for other in counts if not _is_same(other.noun, count.noun)]
+    return any(
+        other.value == count.value and not _is_one_of(other.noun, others) for other in counted
+    )
 
 
-def _is_one_of(noun: Noun | None, others: Iterable[Noun]) -> bool:
-    return noun is not None and any(noun.may_be(other) for other in others)
+def _is_one_of(noun: Noun | None, others: Iterable[Noun | None]) -> bool:
+    return noun is not None and any(other and noun.may_be(other) for other in others)
 
 
 def _is_same(left: Noun | None, right: Noun | None) -> bool:
@@ -121,93 +197,73 @@ def _is_same(left: Noun | None, right: Noun | None) -> bool:
     return is_anybody or left.may_be(right)
 
 
-def _multiplied(locks: Constraints, counted: Sequence[Count]) -> Iterator[Violation]:
-    """Find a thing of which there was one, and now are more."""
-    tokens = locks.reading.tokens
-    for noun in locks.nouns:
-        before = tokens[noun.start - 1] if noun.start else ""
-        mentions = [one for one in locks.nouns if one.may_be(noun)]
-        if before not in {"a", "an", "one", "single"} or len(mentions) > 1:
+def _multiplied(constraints: Constraints, several: Sequence[Count]) -> Iterator[Violation]:
+    """Find a single thing of the prompt of which the rewrite has several."""
+    reading = constraints.reading
+    for noun in constraints.nouns:
+        if not any(_is_known_same(count.noun, noun) for count in several):
             continue
-        if any(one.value > 1 and _is_known_same(one.noun, noun) for one in counted):
-            yield violation("count_changed", locks.reading.words(noun.start - 1, noun.end))
+        before = reading.tokens[noun.start - 1] if noun.start else ""
+        is_only = sum(other.may_be(noun) for other in constraints.nouns) <= 1
+        if before in _ONE and is_only:
+            yield violation_of("count_changed", reading.words(noun.start - 1, noun.end))
 
 
 def _is_known_same(left: Noun | None, right: Noun) -> bool:
     return left is not None and left.concept == right.concept and not left.is_kind
 
 
-def _colors(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
-    found = list({one.key: one for one in find_colors(rewrite.reading)}.values())
-    for color in locks.colors:
-        if not _keeps_color(color, locks, found):
-            yield violation("color_lost", color.words)
+def _colors(comparison: Comparison) -> Iterator[Violation]:
+    colors = comparison.constraints.colors
+    found = list({color.key: color for color in find_colors(comparison.reading)}.values())
+    for color in colors:
+        if not _keeps_color(color, colors, found):
+            yield violation_of("color_lost", color.words)
 
 
-def _keeps_color(color: ColorOf, locks: Constraints, found: Sequence[ColorOf]) -> bool:
+def _keeps_color(color: ColorOf, colors: Sequence[ColorOf], found: Sequence[ColorOf]) -> bool:
     """Whether a color occurs, and not only with another of the prompt's things."""
-    others = [
-        one.noun
-        for one in locks.colors
-        if one.noun and not _is_same(one.noun, color.noun) and one.color != color.color
-    ]
     if color.color == "colorful":
         return True
-    return any(one.color == color.color and not _is_one_of(one.noun, others) for one in found)
+    others = [
+        other.noun
+        for other in colors
+        if other.color != color.color and not _is_same(other.noun, color.noun)
+    ]
+    return any(other.color == color.color and not _is_one_of(other.noun, others) for other in found)
 
 
-def _relations(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
-    for relation in locks.relations:
-        if not keeps_relation(rewrite.reading, relation):
-            yield violation("relation_lost", relation.words)
-
-
-def _styles(locks: Constraints, rewrite: Rewrite) -> Iterator[Violation]:
-    for style in locks.styles:
-        if not keeps_style(style, rewrite):
-            yield violation("style_lost", style.words)
-
-
-def keeps_style(style: Style, rewrite: Rewrite) -> bool:
-    """Whether a style is named by one of its names."""
+def _keeps_style(style: Style, comparison: Comparison) -> bool:
+    """Whether a rewrite has a style of the prompt, by a name of it."""
     if style.is_known:
-        found = any(rewrite.reading.has(kind, style.concept) for kind in ("drawn", "look"))
-        return found or style.words in rewrite.folded
-    if not rewrite.is_same_language:
+        reading = comparison.reading
+        is_named = reading.has("drawn", style.concept) or reading.has("look", style.concept)
+        return is_named or style.words in comparison.folded
+    if not comparison.is_same_language:
         return True
-    return all(word in rewrite.stems for word in style.concept.split())
+    return all(word in comparison.stems for word in style.concept.split())
 
 
-def _camera(asked: Camera, reading: Reading) -> Iterator[Violation]:
-    found = find_camera(reading)
-    for move in sorted(asked.moves):
-        if move not in found.moves:
-            yield violation("camera_lost", move.replace("_", " "))
-    for kind, kinds, wanted in (
-        (found.angles, _ANGLE_KINDS, asked.angles),
-        (found.shots, _SHOT_KINDS, asked.shots),
-    ):
-        for label in sorted(wanted):
-            if label not in kind and not kinds.get(label, set()) & kind:
-                yield violation("camera_lost", label)
-    for move in sorted(find_camera(reading, is_strict=True).moves - asked.moves):
-        if any(_contradicts(move, one) for one in asked.moves):
-            yield violation("camera_added", move.replace("_", " "))
+def _relations(comparison: Comparison) -> Iterator[Violation]:
+    for relation in comparison.constraints.relations:
+        if not keeps_relation(comparison.reading, relation):
+            yield violation_of("relation_lost", relation.words)
 
 
-def _contradicts(move: str, asked: str) -> bool:
-    if "static" in {move, asked}:
-        return move != asked
-    return _OPPOSITES.get(asked) == move
+def _styles(comparison: Comparison) -> Iterator[Violation]:
+    for style in comparison.constraints.styles:
+        if not _keeps_style(style, comparison):
+            yield violation_of("style_lost", style.words)
 
 
-def read_rewrite(text: str, reading: Reading, *, is_same_language: bool) -> Rewrite:
-    """Return a rewrite ready for the checks."""
-    return Rewrite(
-        text=text,
-        folded=fold(text),
-        stems=frozenset(map(stem, reading.tokens)),
-        things=frozenset(term.meaning.concept for term in reading.of(*THINGS)),
-        reading=reading,
-        is_same_language=is_same_language,
-    )
+def _names(comparison: Comparison) -> Iterator[Violation]:
+    for name in comparison.constraints.names:
+        if not has_name(comparison.folded, comparison.stems, name):
+            yield violation_of("name_lost", name)
+
+
+def _camera(wanted: Camera, reading: Reading) -> Iterator[Violation]:
+    for label in lost_labels(wanted, reading):
+        yield violation_of("camera_lost", label)
+    for move in contradicting_moves(wanted, reading):
+        yield violation_of("camera_added", move)

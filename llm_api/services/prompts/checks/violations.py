@@ -1,4 +1,4 @@
-"""What can be wrong with a rewrite: stable words, with a sentence for each."""
+"""What can be wrong with a rewrite: stable codes, with sentences for the caller and the model."""
 
 import functools
 import tomllib
@@ -10,26 +10,28 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that is wrong with a rewrite.
+    """A rule that a rewrite violates.
 
-    `message` is one sentence, fit for a model that is to do better and for the user's warning. A
-    hard violation must never reach a user; a soft one is worth a corrective call.
+    `message` is a sentence for the caller, for a warning; `instruction` is a sentence for the model
+    that shall correct the rewrite. A hard violation must never reach a caller; a soft one is worth
+    a corrective call.
     """
 
     code: str
     message: str
+    instruction: str
     is_hard: bool
 
 
-def violation(code: str, thing: object = "") -> Violation:
-    """Return the violation of a code; `thing` is what was lost, changed or added."""
-    row = _table()[code]
-    return Violation(code, row["sentence"].replace("{}", str(thing)), row["is_hard"])
+def violation_of(code: str, subject: object = "") -> Violation:
+    """Return the violation with a code of violations.toml.
 
-
-def codes() -> frozenset[str]:
-    """Return every code there is."""
-    return frozenset(_table())
+    `subject` is what was lost, changed or added; it is put into both sentences.
+    """
+    row, words = _table()[code], str(subject)
+    message = row["message"].replace("{}", words)
+    instruction = row.get("instruction", message).replace("{}", words)
+    return Violation(code, message, instruction, row["is_hard"])
 
 
 @functools.cache

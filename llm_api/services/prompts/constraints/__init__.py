@@ -1,5 +1,5 @@
-"""Finds the locks of a prompt: what a rewrite has to keep.
+"""Finds the constraints of a prompt: what every rewrite of it must keep.
 
-`prompt` is the door. `reading` turns a text into tokens and terms; each of the other files finds
-one kind of thing in a reading, of a prompt or of a rewrite.
+`constraints.find_constraints` is the entry. `reading` turns a text into tokens and terms; each of
+the other modules finds one kind of thing in a reading, of a prompt or of a rewrite.
 """

@@ -1,4 +1,4 @@
-"""Finds what the camera does: moves with their direction, angles, sizes of shot."""
+"""Finds camera instructions: moves with their direction, angles, shot sizes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,6 +18,18 @@ _AXES = {"left": "pan", "right": "pan", "up": "tilt", "down": "tilt"}
 _SIDE_AS_DIRECTION = {"above": "up", "below": "down"}
 _HAN_DIRECTIONS = {"左": "left", "右": "right", "上": "up", "下": "down", "仰": "up", "俯": "down"}
 _MOVER_DIRECTIONS: Mapping[str, tuple[str, ...]] = {"rise": ("up",), "fall": ("down",)}
+_OPPOSITES = {
+    "pan_left": "pan_right",
+    "pan_right": "pan_left",
+    "tilt_up": "tilt_down",
+    "tilt_down": "tilt_up",
+    "zoom_in": "zoom_out",
+    "zoom_out": "zoom_in",
+    "orbit_clockwise": "orbit_counterclockwise",
+    "orbit_counterclockwise": "orbit_clockwise",
+}
+_SHOT_KINDS = {"extreme close up": {"close up", "macro"}, "macro": {"close up", "extreme close up"}}
+_ANGLE_KINDS = {"aerial": {"top view", "high angle"}, "top view": {"aerial", "high angle"}}
 _MARKS = frozenset(",.;:!?，。；：！？、()（）¶")
 _MANNERS = little_words("camera_manners")
 _CAMERAS = ("camera", "shot", "镜", "机位")
@@ -30,7 +42,8 @@ _HAN_REACH_BACK = 10
 class Camera:
     """What a text says of the camera.
 
-    `moves` are labels such as `pan_left`, `zoom_in`, `orbit`, `static`.
+    `moves` are labels such as `pan_left`, `zoom_in`, `orbit`, `static`; `angles` and `shots` are
+    the vocabulary's words, such as `low angle` and `close up`.
     """
 
     moves: frozenset[str]
@@ -46,8 +59,8 @@ class Camera:
 def find_camera(reading: Reading, *, is_strict: bool = False) -> Camera:
     """Return what a text says of the camera.
 
-    `is_strict` leaves out looser words for it, and moves that may be those of a thing in the
-    picture: a bear, too, tilts its head up.
+    `is_strict` leaves out looser words, and moves that may be those of a thing in the picture: a
+    bear, too, tilts its head up.
     """
     moves = set(_camera_moves(reading))
     for term in reading.of("move"):
@@ -60,15 +73,42 @@ def find_camera(reading: Reading, *, is_strict: bool = False) -> Camera:
     )
 
 
+def lost_labels(wanted: Camera, reading: Reading) -> Iterator[str]:
+    """Yield the moves, angles and shots that a text lacks, as words."""
+    found = find_camera(reading)
+    for move in sorted(wanted.moves - found.moves):
+        yield move.replace("_", " ")
+    for present, kinds, labels in (
+        (found.angles, _ANGLE_KINDS, wanted.angles),
+        (found.shots, _SHOT_KINDS, wanted.shots),
+    ):
+        for label in sorted(labels - present):
+            if present.isdisjoint(kinds.get(label, ())):
+                yield label
+
+
+def contradicting_moves(wanted: Camera, reading: Reading) -> Iterator[str]:
+    """Yield the moves of a text that contradict the wanted moves, as words."""
+    for move in sorted(find_camera(reading, is_strict=True).moves - wanted.moves):
+        if any(_contradicts(move, own) for own in wanted.moves):
+            yield move.replace("_", " ")
+
+
+def _contradicts(move: str, wanted: str) -> bool:
+    if "static" in {move, wanted}:
+        return move != wanted
+    return _OPPOSITES.get(wanted) == move
+
+
 def _concepts(reading: Reading, kind: str, *, is_strict: bool) -> Iterator[str]:
     for term in reading.of(kind):
-        if not (is_strict and term.meaning.is_kind):
+        if not (is_strict and term.is_kind):
             yield term.concept
 
 
 def _is_of_camera(reading: Reading, term: Term) -> bool:
     """Whether a move is the camera's: it is named close by, or the move stands alone."""
-    if term.meaning.is_kind:
+    if term.is_kind:
         return False
     if any(word in reading.words(term.start, term.end) for word in _CAMERAS):
         return True
@@ -79,9 +119,9 @@ def _is_of_camera(reading: Reading, term: Term) -> bool:
 def _is_near_camera(reading: Reading, term: Term, back: int, ahead: int) -> bool:
     """Whether a word for the camera stands in the same sentence, some tokens before or behind."""
     return any(
-        one.kind == "mover" and one.concept == "camera" and one.start != term.start
+        other.kind == "mover" and other.concept == "camera" and other.start != term.start
         for at in _window(reading, term, term.start - back, term.end + ahead)
-        for one in reading.at(at)
+        for other in reading.at(at)
     )
 
 
@@ -93,8 +133,8 @@ def _reach_back(reading: Reading, term: Term) -> int:
 def _window(reading: Reading, term: Term, start: int, end: int) -> list[int]:
     """Return the tokens between two that are in the same sentence as a term."""
     sentence = reading.sentence_of[term.start]
-    places = range(max(start, 0), min(end, len(reading.tokens)))
-    return [at for at in places if reading.sentence_of[at] == sentence]
+    positions = range(max(start, 0), min(end, len(reading.tokens)))
+    return [at for at in positions if reading.sentence_of[at] == sentence]
 
 
 def _moves(reading: Reading, term: Term) -> Iterator[str]:
@@ -128,7 +168,7 @@ def _direction(reading: Reading, term: Term, known: tuple[str, ...]) -> str | No
 
 
 def _camera_moves(reading: Reading) -> Iterator[str]:
-    """Yield moves that are told in plain words: "the camera glides slowly to the left"."""
+    """Yield moves described in plain words: "the camera glides slowly to the left"."""
     for verb in reading.of("mover"):
         if verb.concept == "camera" or not _is_near_camera(
             reading, verb, _reach_back(reading, verb), 0

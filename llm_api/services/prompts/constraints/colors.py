@@ -22,14 +22,14 @@ class ColorOf:
 
     @property
     def key(self) -> object:
-        """What two of them have in common that say the same."""
+        """Equal for two that say the same."""
         return self.color, self.noun and self.noun.concept
 
 
 def find_colors(reading: Reading, *, with_parts: bool = True) -> Iterator[ColorOf]:
     """Yield every color with its noun: "a red car", "the car is red", 红色的车.
 
-    `with_parts` also takes single Chinese characters that may be a part of another word.
+    `with_parts` includes single Chinese characters that may be a part of another word.
     """
     for term in reading.of("color"):
         if any(other.kind in {"object", "animate"} for other in reading.at(term.start)) and (
@@ -56,7 +56,7 @@ def _is_unsure(reading: Reading, term: Term, noun: Noun | None) -> bool:
 
 
 def _subject_before(reading: Reading, at: int) -> Noun | None:
-    """Return the noun that a color behind it is said of."""
+    """Return the noun that a color behind it describes."""
     tokens = reading.tokens
     is_linked = False
     for back in range(at - 1, max(at - 1 - _REACH_BACK, -1), -1):

@@ -1,112 +1,113 @@
-"""Finds what of a user's prompt must stay in every rewrite of it."""
+"""Finds the constraints of a user's prompt: what every rewrite of it must keep."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from llm_api.services.prompts.constraints.camera import Camera, find_camera
 from llm_api.services.prompts.constraints.colors import ColorOf, find_colors
 from llm_api.services.prompts.constraints.counts import Count, find_counts
 from llm_api.services.prompts.constraints.names import find_names
-from llm_api.services.prompts.constraints.negations import Negation, denied_tokens, find_negations
+from llm_api.services.prompts.constraints.negations import Negation, find_negations
 from llm_api.services.prompts.constraints.nouns import Noun, named_nouns
 from llm_api.services.prompts.constraints.people import allows_people, has_animate
 from llm_api.services.prompts.constraints.reading import Reading, read
 from llm_api.services.prompts.constraints.relations import Relation, find_relations
 from llm_api.services.prompts.constraints.styles import Style, find_styles
 from llm_api.services.prompts.language import language_of
-from llm_api.services.prompts.text.quotes import find_quotes
-from llm_api.services.prompts.vocabulary.words import stem
+from llm_api.services.prompts.text import find_quotes
 
-_Lock = TypeVar("_Lock")
+_Found = TypeVar("_Found")
 _DETAILED_WORDS = 120
 _DETAILED_CHARS = 250
-_KEPT_LOCKS = 256
-_MAX_LOCKS = 100  # of a kind; a prompt of 4,000 characters has fewer
+_CACHED_PROMPTS = 256
+_MAX_OF_A_KIND = 100  # a prompt of 4,000 characters has fewer
 
 
 @dataclass(frozen=True, slots=True)
 class Constraints:
     """What a rewrite must keep of a prompt.
 
-    `nouns` are the things it names, `objects` their names without repeats. `mentions_person` also
-    says yes where people are implied. `words` are the stems of all its words. `is_detailed` means
-    at least 120 English words or 250 Chinese characters: there is little to add.
+    `language` is `en` or `zh`. `nouns` are the things it names, `objects` their concepts without
+    repeats. `mentions_person` is also true where people are implied. `is_detailed` means at least
+    120 English words or 250 Chinese characters: there is little to add. `reading` is the whole
+    prompt, read once. `in_words` are the constraints as the prompt words them, by kind (`counts`,
+    `colors`, …); kinds without any are left out.
     """
 
     language: str
-    quotes: tuple[str, ...]
-    counts: tuple[Count, ...]
-    colors: tuple[ColorOf, ...]
-    nouns: tuple[Noun, ...]
-    objects: tuple[str, ...]
-    relations: tuple[Relation, ...]
-    styles: tuple[Style, ...]
+    quotes: Sequence[str]
+    counts: Sequence[Count]
+    colors: Sequence[ColorOf]
+    nouns: Sequence[Noun]
+    objects: Sequence[str]
+    relations: Sequence[Relation]
+    styles: Sequence[Style]
     camera: Camera
-    names: tuple[str, ...]
-    negations: tuple[Negation, ...]
+    names: Sequence[str]
+    negations: Sequence[Negation]
     mentions_person: bool
     has_animate: bool
     is_detailed: bool
-    words: frozenset[str]
     reading: Reading
-
-    def as_words(self) -> Mapping[str, list[str]]:
-        """Return what is kept in words to show, by kind; kinds without any are left out."""
-        kinds: Mapping[str, Iterable[str]] = {
-            "quotes": self.quotes,
-            "counts": (count.words for count in self.counts),
-            "colors": (color.words for color in self.colors),
-            "objects": self.objects,
-            "relations": (relation.words for relation in self.relations),
-            "styles": (style.words for style in self.styles),
-            "camera": self.camera.labels(),
-            "names": self.names,
-            "negations": (negation.words for negation in self.negations),
-        }
-        shown = {kind: list(dict.fromkeys(words)) for kind, words in kinds.items()}
-        return {kind: words for kind, words in shown.items() if words}
+    in_words: Mapping[str, Sequence[str]]
 
 
-@functools.lru_cache(maxsize=_KEPT_LOCKS)
+@functools.lru_cache(maxsize=_CACHED_PROMPTS)
 def find_constraints(prompt: str) -> Constraints:
     """Return what a rewrite of a prompt must keep."""
     language, reading = language_of(prompt), read(prompt)
-    nouns = _each_once(_wanted_nouns(reading), lambda one: one.concept)
-    return Constraints(
+    nouns = _distinct(_wanted_nouns(reading), lambda noun: noun.concept)
+    constraints = Constraints(
         language=language,
-        quotes=tuple(find_quotes(prompt)),
-        counts=_each_once(find_counts(reading), lambda one: one.key),
-        colors=_each_once(find_colors(reading, with_parts=False), lambda one: one.key),
+        quotes=find_quotes(prompt),
+        counts=_distinct(find_counts(reading), lambda count: count.key),
+        colors=_distinct(find_colors(reading, with_parts=False), lambda color: color.key),
         nouns=nouns,
         objects=tuple(noun.concept for noun in nouns),
-        relations=_each_once(find_relations(reading), lambda one: one.key),
-        styles=_each_once(find_styles(reading), lambda one: one.concept),
+        relations=_distinct(find_relations(reading), lambda relation: relation.key),
+        styles=_distinct(find_styles(reading), lambda style: style.concept),
         camera=find_camera(reading, is_strict=True),
-        names=_each_once(find_names(prompt), lambda one: one),
-        negations=_each_once(find_negations(reading), lambda one: one.concept),
+        names=_distinct(find_names(prompt), lambda name: name),
+        negations=_distinct(find_negations(reading), lambda negation: negation.concept),
         mentions_person=allows_people(reading),
         has_animate=has_animate(reading),
         is_detailed=_is_detailed(prompt, language),
-        words=frozenset(map(stem, reading.tokens)),
         reading=reading,
+        in_words={},
     )
+    return replace(constraints, in_words=_in_words(constraints))
 
 
-def _each_once(found: Iterable[_Lock], key: Callable[[_Lock], object]) -> tuple[_Lock, ...]:
+def _distinct(found: Iterable[_Found], key: Callable[[_Found], object]) -> Sequence[_Found]:
     """Return the first of each kind, and not more than can be checked in good time."""
-    first: dict[object, _Lock] = {}
-    for one in found:
-        first.setdefault(key(one), one)
-        if len(first) >= _MAX_LOCKS:
+    first: dict[object, _Found] = {}
+    for constraint in found:
+        first.setdefault(key(constraint), constraint)
+        if len(first) >= _MAX_OF_A_KIND:
             break
     return tuple(first.values())
 
 
+def _in_words(found: Constraints) -> Mapping[str, Sequence[str]]:
+    kinds: Mapping[str, Iterable[str]] = {
+        "quotes": found.quotes,
+        "counts": (count.words for count in found.counts),
+        "colors": (color.words for color in found.colors),
+        "objects": found.objects,
+        "relations": (relation.words for relation in found.relations),
+        "styles": (style.words for style in found.styles),
+        "camera": found.camera.labels(),
+        "names": found.names,
+        "negations": (negation.words for negation in found.negations),
+    }
+    distinct = {kind: tuple(dict.fromkeys(words)) for kind, words in kinds.items()}
+    return {kind: words for kind, words in distinct.items() if words}
+
+
 def _wanted_nouns(reading: Reading) -> Iterator[Noun]:
-    denied = denied_tokens(reading)
-    return (noun for noun in named_nouns(reading) if noun.start not in denied)
+    return (noun for noun in named_nouns(reading) if noun.start not in reading.denied)
 
 
 def _is_detailed(prompt: str, language: str) -> bool:

@@ -22,7 +22,7 @@ class Count:
 
     @property
     def key(self) -> object:
-        """What two of them have in common that say the same."""
+        """Equal for two that say the same."""
         return self.value, self.noun and self.noun.concept
 
 

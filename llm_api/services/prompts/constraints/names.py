@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from llm_api.services.prompts.constraints.nouns import STOPS
 from llm_api.services.prompts.language import is_chinese
-from llm_api.services.prompts.text.quotes import without_quotes
-from llm_api.services.prompts.vocabulary.words import fold, little_words, phrases, stem
+from llm_api.services.prompts.text import fold, stem, without_quotes
+from llm_api.services.prompts.vocabulary.words import little_words, phrases
 
 _LINK = re.compile(r"https?://[^\s，。）)\]\"'<>]+|\bwww\.[^\s，。）)\]\"'<>]+|(?<!\w)[@#]\w+")
 _WORD = re.compile(r"[^\W_]+(?:[.&][^\W\d_]\b|[-'’][^\W_]+)*\.?|[^\w\s]")
@@ -69,7 +69,7 @@ def _is_common(word: str) -> bool:
 
 
 def _is_known(word: str) -> bool:
-    """Whether the vocabulary has a word by itself: things and colors are checked as such."""
+    """Whether the vocabulary has a word by itself: things and colors have checks of their own."""
     return any(length == 1 for length, _, _ in phrases().get(fold(word).removesuffix("'s"), ()))
 
 
@@ -80,20 +80,20 @@ def _own_words(name: str) -> list[str]:
 
 
 def has_name(folded_rewrite: str, stems: frozenset[str], name: str) -> bool:
-    """Whether a rewrite has a name: whole, or at least half of it with what makes it one.
+    """Whether a rewrite has a name: whole, or at least half of it with its distinctive word.
 
-    The last word must be there ("Einstein"), or another where the last is a common one ("Seine" of
-    "Seine River").
+    That is the last word ("Einstein"), or another where the last is common ("Seine" of "Seine
+    River"). `stems` are those of the rewrite's words.
     """
     folded = fold(name)
     if folded in folded_rewrite:
         return True
     parts = _own_words(folded)
     if not parts:
-        return False  # "In-Out" is nothing but little words: it is there whole, or not at all
-    own = [one for one in parts if not _is_common(one)] or parts
+        return False  # "In-Out" is nothing but little words: it occurs whole, or not at all
+    own = [part for part in parts if not _is_common(part)] or parts
     kept = {part for part in parts if _has_word(part, stems)}
-    must = own[-1:] if own[-1] == parts[-1] else [one for one in own if one in kept] or own[:1]
+    must = own[-1:] if own[-1] == parts[-1] else [part for part in own if part in kept] or own[:1]
     return kept.issuperset(must) and 2 * len(kept) >= len(parts)
 
 

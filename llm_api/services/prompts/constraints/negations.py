@@ -1,14 +1,17 @@
-"""Finds what a prompt does not want, and what of a text is only denied."""
+"""Finds the things that a prompt does not want."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from llm_api.services.prompts.constraints.nouns import STOPS, Noun, head_behind, known_noun
-from llm_api.services.prompts.constraints.reading import Reading, Term
-from llm_api.services.prompts.vocabulary.words import stem
+from llm_api.services.prompts.constraints.reading import (
+    DENIAL_REACH,
+    HAN_DENIAL_REACH,
+    Reading,
+    Term,
+)
+from llm_api.services.prompts.text import stem
 
-_REACH = 5
-_HAN_REACH = 10
 _ENDS = frozenset(".!?;:。！？；：¶") | {
     "but",
     "in",
@@ -22,20 +25,20 @@ _ENDS = frozenset(".!?;:。！？；：¶") | {
 }
 _LISTS = frozenset({"or", "and", "nor", "和", "或", "、", ",", "与", "及"})
 _MARKS = frozenset(",，.!?;:。！？；：¶、")
-# Behind these the denied word may be a deed, not a thing; deeds cannot be banned from a picture.
-_OF_DEEDS = frozenset(
+# Behind these the denied word may be an action; actions cannot be banned from a picture.
+_OF_ACTIONS = frozenset(
     {"not", "don't", "doesn't", "isn't", "aren't", "never", "cannot", "hasn't", "haven't", "didn't"}
 )
-
-
-_PHRASE_ENDS = _MARKS | {"but", "with", "while", "as"}
 _HAN_ENDS = frozenset("的在和或是了着")
 _BEFORE_THINGS = frozenset({"any", "the", "a", "an", "other", "of", "visible"})
 
 
 @dataclass(frozen=True, slots=True)
 class Negation:
-    """A thing that must not be drawn; `concept` is known to the vocabulary or a stem."""
+    """A thing that must not be drawn.
+
+    `concept` is the vocabulary's word, or a stem where `is_known` is false. `words` are the text's.
+    """
 
     concept: str
     words: str
@@ -50,7 +53,8 @@ def find_negations(reading: Reading) -> Iterator[Negation]:
 
 def _denied_by(reading: Reading, term: Term) -> Iterator[Negation]:
     is_han = not reading.tokens[term.start].isascii()
-    at, end = term.end, min(len(reading.tokens), term.end + (_HAN_REACH if is_han else _REACH))
+    reach = HAN_DENIAL_REACH if is_han else DENIAL_REACH
+    at, end = term.end, min(len(reading.tokens), term.end + reach)
     found = False
     while at < end:
         token = reading.tokens[at]
@@ -64,7 +68,7 @@ def _denied_by(reading: Reading, term: Term) -> Iterator[Negation]:
                 found = True
                 if not _goes_on(reading, noun.end):
                     return
-                end = min(len(reading.tokens), noun.end + (_HAN_REACH if is_han else _REACH))
+                end = min(len(reading.tokens), noun.end + reach)
             at = noun.end
             continue
         at += 1
@@ -73,7 +77,7 @@ def _denied_by(reading: Reading, term: Term) -> Iterator[Negation]:
 
 
 def _is_modifier(reading: Reading, noun: Noun) -> bool:
-    """Whether a noun only tells of which kind the next one is: "human face", "dog house"."""
+    """Whether a noun only qualifies the next word: "human face", "dog house"."""
     following = reading.tokens[noun.end : noun.end + 1]
     is_word = bool(following) and following[0].isalpha() and following[0] not in STOPS
     is_human = reading.tokens[noun.start : noun.end] == ["human"]
@@ -92,7 +96,7 @@ def _goes_on(reading: Reading, at: int) -> bool:
 
 
 def _unknown(reading: Reading, term: Term, *, is_han: bool) -> Iterator[Negation]:
-    """Yield a denied thing that the vocabulary lacks, where its end can be told."""
+    """Yield a denied thing that the vocabulary lacks, where its end is clear."""
     if is_han:
         chars = []
         start = term.end + 2 * (reading.words(term.end, term.end + 2) == "任何")
@@ -104,7 +108,7 @@ def _unknown(reading: Reading, term: Term, *, is_han: bool) -> Iterator[Negation
             word = "".join(chars)
             yield Negation(word, word, is_known=False)
         return
-    if reading.words(term.start, term.end) in _OF_DEEDS:
+    if reading.words(term.start, term.end) in _OF_ACTIONS:
         return
     at = term.end
     while at < len(reading.tokens) and reading.tokens[at] in _BEFORE_THINGS:
@@ -113,16 +117,3 @@ def _unknown(reading: Reading, term: Term, *, is_han: bool) -> Iterator[Negation
     if noun is not None and noun.start - at <= 2:
         word = reading.tokens[noun.start]
         yield Negation(stem(word), word, is_known=False)
-
-
-def denied_tokens(reading: Reading) -> frozenset[int]:
-    """Return the tokens that stand behind a word of denial, up to the end of its phrase."""
-    denied = set()
-    for term in reading.of("negator"):
-        is_han = not reading.tokens[term.start].isascii()
-        reach = _HAN_REACH if is_han else _REACH
-        for at in range(term.end, min(len(reading.tokens), term.end + reach)):
-            if reading.tokens[at] in _PHRASE_ENDS:
-                break
-            denied.add(at)
-    return frozenset(denied)

@@ -1,6 +1,6 @@
-"""Finds the nouns of a text: things the vocabulary knows, and others that an article shows.
+"""Finds the nouns of a text: things the vocabulary knows, and others that an article marks.
 
-There is no tagger here: a noun that is not known is taken from its place, behind an article, a
+There is no part-of-speech tagger: an unknown noun is inferred from its place, behind an article, a
 number or a color, up to the word that ends the phrase.
 """
 
@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from llm_api.services.prompts.constraints.reading import Reading, Term
-from llm_api.services.prompts.vocabulary.words import little_words, stem
+from llm_api.services.prompts.text import stem
+from llm_api.services.prompts.vocabulary.words import little_words
 
 THINGS = frozenset({"object", "animate", "person", "anybody"})
 _ARTICLES = little_words("nouns_articles")
@@ -25,7 +26,7 @@ _NO_NOUNS = frozenset(
 _LINKS = frozenset({"and"})
 _BEHIND_NOUNS = frozenset({"on", "of", "and", "with", "in"})
 _BEFORE_NOUNS = frozenset({"of", "with", "and", "on", "in", "or"})
-# What a phrase may be headed by without naming a thing to be drawn.
+# Heads of phrases that name no thing to be drawn.
 _GENERIC = little_words("nouns_generic")
 _MARKS = frozenset(",.;:!?，。；：！？、()（）[]¶…—–\"'“”‘’")
 SENTENCE_ENDS = frozenset(".!?。！？;；¶")
@@ -36,10 +37,10 @@ _HAN_REACH = 12
 
 @dataclass(frozen=True, slots=True)
 class Noun:
-    """A noun at its place.
+    """A noun at its place: tokens from `start` up to and not including `end`.
 
-    `concept` is the vocabulary's word, or the stem of one it lacks; `concepts` are all that the
-    word may mean ("glass", "phone").
+    `concept` is the vocabulary's word, or the stem of a word it lacks (`kind` is `other` then);
+    `concepts` are all that the word may mean ("glass", "phone"). `is_kind`: see `Meaning`.
     """
 
     concept: str
@@ -66,20 +67,18 @@ def known_noun(reading: Reading, at: int) -> Noun | None:
 
 
 def _noun_of(reading: Reading, terms: Sequence[Term]) -> Noun:
-    """Return the noun of terms at one place; the one that goes by the text's own word is first."""
+    """Return the noun of the terms at one place, preferably the term named as the text does."""
     words = reading.words(terms[0].start, terms[0].end)
     first = next((term for term in terms if term.concept == words), None)
-    first = first or next((term for term in terms if not term.meaning.is_kind), terms[0])
+    first = first or next((term for term in terms if not term.is_kind), terms[0])
     names = frozenset(term.concept for term in terms)
-    return Noun(first.concept, first.kind, first.start, first.end, names, first.meaning.is_kind)
+    return Noun(first.concept, first.kind, first.start, first.end, names, first.is_kind)
 
 
 def named_nouns(reading: Reading) -> Iterator[Noun]:
     """Yield the things a prompt names: no kinds, no verbs, no first parts of compounds."""
     for at in reading.by_start:
-        terms = [
-            term for term in reading.at(at) if term.kind in THINGS and not term.meaning.is_kind
-        ]
+        terms = [term for term in reading.at(at) if term.kind in THINGS and not term.is_kind]
         terms = [term for term in terms if _is_named(reading, term)]
         if terms:
             yield _noun_of(reading, terms)
@@ -90,7 +89,7 @@ def _is_named(reading: Reading, term: Term) -> bool:
         return term.end - term.start > 1 or _is_whole(reading, term.start)
     if term.end - 1 in reading.joined:
         return False  # a part of the next word ("star-shaped")
-    if term.meaning.is_noun_only and not _is_noun_there(reading, term):
+    if term.is_noun_only and not _is_noun_there(reading, term):
         return False
     return not _is_first_part(reading, term)
 
@@ -105,10 +104,10 @@ def _is_whole(reading: Reading, at: int) -> bool:
 
 
 def _is_first_part(reading: Reading, term: Term) -> bool:
-    """Whether a noun only tells of which kind the next one is: "coffee cup", "train conductor"."""
-    behind = [one for one in reading.at(term.end) if one.kind in THINGS and not one.meaning.is_kind]
+    """Whether a noun only qualifies the next: "coffee cup", "train conductor"."""
+    behind = [other for other in reading.at(term.end) if other.kind in THINGS and not other.is_kind]
     if behind:
-        return not all(other.meaning.is_noun_only for other in behind)
+        return not all(other.is_noun_only for other in behind)
     following = reading.tokens[term.end] if term.end < len(reading.tokens) else "."
     before = reading.tokens[term.start - 1] if term.start else "."
     is_noun = following.isalpha() and following not in STOPS and following not in _VERBS
@@ -131,7 +130,7 @@ def _is_noun_there(reading: Reading, term: Term) -> bool:
 
 
 def _is_color(reading: Reading, term: Term, following: str) -> bool:
-    """Whether a word that may be a color is one: "orange cat", "blue and orange"."""
+    """Whether a word that may be a color is a color: "orange cat", "blue and orange"."""
     if all(other.kind != "color" for other in reading.at(term.start)):
         return False
     if following.isalpha() and following not in STOPS | _LINKS:
@@ -155,10 +154,10 @@ def _is_led_to(reading: Reading, at: int, following: str) -> bool:
 
 
 def head_behind(reading: Reading, at: int) -> Noun | None:
-    """Return the noun that the words from a token on lead to, None if they lead to none.
+    """Return the head of the noun phrase that begins at a token, None if there is none.
 
-    Of nouns side by side it is the last one ("coffee cups"); an unknown noun is the last word of
-    its phrase, or the first in the plural.
+    Of adjacent nouns it is the last ("coffee cups"); an unknown noun is the last word of its
+    phrase, or the first in the plural.
     """
     tokens, unknown = reading.tokens, -1
     for position in range(at, min(len(tokens), at + _reach(tokens, at))):
@@ -185,7 +184,7 @@ def head_behind(reading: Reading, at: int) -> Noun | None:
 def _is_color_here(reading: Reading, at: int) -> bool:
     """Whether a word that is a color and a thing ("orange", "rose") is the color."""
     things = [term for term in reading.at(at) if term.kind in THINGS]
-    return all(term.meaning.is_noun_only and not _is_noun_there(reading, term) for term in things)
+    return all(term.is_noun_only and not _is_noun_there(reading, term) for term in things)
 
 
 def _reach(tokens: Sequence[str], at: int) -> int:
@@ -204,12 +203,3 @@ def _last_of_compound(reading: Reading, noun: Noun) -> Noun:
 
 def _is_plural(word: str) -> bool:
     return len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is", "'s"))
-
-
-def other_heads(reading: Reading) -> Iterator[Noun]:
-    """Yield the nouns that the vocabulary lacks, found behind articles."""
-    for at, token in enumerate(reading.tokens):
-        if token in _ARTICLES:
-            noun = head_behind(reading, at + 1)
-            if noun is not None and not noun.is_known:
-                yield noun

@@ -2,22 +2,26 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from llm_api.services.prompts.constraints.negations import denied_tokens
 from llm_api.services.prompts.constraints.reading import Reading, Term
 from llm_api.services.prompts.vocabulary.words import little_words
 
+_REACH = 6
+_IMAGINED = little_words("people_imagined")
+_ABILITIES = little_words("people_abilities")
+_LIKE = little_words("people_like")
+_SHAPED = little_words("people_shaped")
+
 
 def find_people(reading: Reading) -> Iterator[Term]:
-    """Yield the words that name people in a text, denied ones left aside.
+    """Yield the words that name people in a text, except denied ones.
 
     "He" and "she" count only where there is no animal or figure they could mean.
     """
-    denied = denied_tokens(reading)
     kinds = ("anybody", "person") if has_animate(reading) else ("anybody", "person", "pronoun")
     return (
         term
         for term in reading.of(*kinds)
-        if term.start not in denied
+        if term.start not in reading.denied
         and not _is_likeness(reading, term)
         and not _is_only_spoken_of(reading, term)
     )
@@ -29,12 +33,11 @@ def has_animate(reading: Reading) -> bool:
 
 
 def allows_people(reading: Reading) -> bool:
-    """Whether a prompt has people, or tells of what only people have and do."""
+    """Whether a prompt has people, or speaks of what only people have and do."""
     if any(True for _ in find_people(reading)):
         return True
-    denied = denied_tokens(reading)
     return not has_animate(reading) and any(
-        term.start not in denied for term in reading.of("peopled")
+        term.start not in reading.denied for term in reading.of("peopled")
     )
 
 
@@ -48,7 +51,7 @@ def _is_likeness(reading: Reading, term: Term) -> bool:
 
 
 def _is_only_spoken_of(reading: Reading, term: Term) -> bool:
-    """Whether nobody is to be seen: "inviting passersby to rest", "the artisan's skill"."""
+    """Whether the person is not visible: "inviting passersby to rest", "the artisan's skill"."""
     before = _in_sentence(reading, term, range(max(term.start - _REACH, 0), term.start))
     end = min(term.end + _REACH, len(reading.tokens))
     following = _in_sentence(reading, term, range(term.end, end))
@@ -63,14 +66,7 @@ def _is_only_spoken_of(reading: Reading, term: Term) -> bool:
     return is_adjective and bool(following) and following[0].endswith("s")
 
 
-def _in_sentence(reading: Reading, term: Term, places: Iterable[int]) -> Sequence[str]:
-    """Return the tokens of some places that are in the sentence of a term."""
+def _in_sentence(reading: Reading, term: Term, positions: Iterable[int]) -> Sequence[str]:
+    """Return the tokens at some positions that are in the sentence of a term."""
     sentence = reading.sentence_of[term.start]
-    return [reading.tokens[at] for at in places if reading.sentence_of[at] == sentence]
-
-
-_REACH = 6
-_IMAGINED = little_words("people_imagined")
-_ABILITIES = little_words("people_abilities")
-_LIKE = little_words("people_like")
-_SHAPED = little_words("people_shaped")
+    return [reading.tokens[at] for at in positions if reading.sentence_of[at] == sentence]

@@ -1,6 +1,6 @@
-"""Finds where things stand to each other, and whether a rewrite says the same.
+"""Finds how things are placed relative to each other, and whether a rewrite says the same.
 
-A relation may be told from either side (A is left of B, B is right of A), or by places in the
+A relation may be expressed from either side (A is left of B, B is right of A), or by places in the
 picture (A on the left, B on the right).
 """
 
@@ -21,7 +21,7 @@ CONVERSES = {
     "behind": "in front of",
 }
 _SIDES = frozenset({"left", "right"})
-# Words that place a thing in the picture, without another thing.
+# Words that place a thing in the picture, with no reference to another thing.
 _PLACES = little_words("relations_places")
 _REACH = 14
 _MAX_TERMS = 40
@@ -32,7 +32,7 @@ _BREAKS = frozenset(".!?。！？;；¶")
 
 @dataclass(frozen=True, slots=True)
 class Relation:
-    """A thing, where it stands, and to what. `words` are the text's."""
+    """A thing, its position, and the thing it is relative to. `words` are the text's."""
 
     subject: Noun
     name: str
@@ -41,12 +41,12 @@ class Relation:
 
     @property
     def key(self) -> object:
-        """What two of them have in common that say the same."""
+        """Equal for two that say the same."""
         return self.subject.concept, self.name, self.reference.concept
 
 
 class Mention(NamedTuple):
-    """A place where a rewrite speaks of a relation's subject, or else of its object."""
+    """A place where a rewrite mentions a relation's subject, or else its reference."""
 
     start: int
     end: int
@@ -54,8 +54,8 @@ class Mention(NamedTuple):
 
 
 def find_relations(reading: Reading) -> Iterator[Relation]:
-    """Yield the relations of two things that a prompt tells outright."""
-    terms = [term for term in reading.of("relation") if not term.meaning.is_kind]
+    """Yield the relations of two things that a prompt states explicitly."""
+    terms = [term for term in reading.of("relation") if not term.is_kind]
     nouns = {noun.start: noun for noun in named_nouns(reading)} if terms else {}
     for term in terms:
         pair = (
@@ -118,9 +118,9 @@ def _nearest_before(reading: Reading, at: int, nouns: dict[int, Noun]) -> Noun |
 
 
 def keeps_relation(reading: Reading, relation: Relation) -> bool:
-    """Whether a rewrite says the same of two things, or at least nothing else.
+    """Whether a rewrite places two things as the relation does, or at least not otherwise.
 
-    Of words that place the two things in another way, none may be left without one that agrees.
+    A word that contradicts the relation must be balanced by a word that agrees with it.
     """
     converse = CONVERSES.get(relation.name)
     names = {relation.name, converse}
@@ -140,7 +140,7 @@ def keeps_relation(reading: Reading, relation: Relation) -> bool:
 
 
 def _mentions(reading: Reading, relation: Relation) -> Sequence[Mention]:
-    """Return where a rewrite speaks of the two things."""
+    """Return where a rewrite mentions the two things."""
     found = []
     for at in reading.by_start:
         noun = known_noun(reading, at)
@@ -156,33 +156,33 @@ def _mentions(reading: Reading, relation: Relation) -> Sequence[Mention]:
 def _subjects(
     reading: Reading, term: Term, mentions: Sequence[Mention]
 ) -> Iterator[tuple[bool, bool]]:
-    """Yield which of the two things a word of place is said of, and whether beyond doubt.
+    """Yield which of the two things a word of place describes, and whether that is certain.
 
     "A … left of B" places A; "left of B, A" does as well; "on the left, A" and "A … on the left"
     place what is nearest.
     """
     sentence = reading.sentence_of[term.start]
-    here = [one for one in mentions if reading.sentence_of[one.start] == sentence]
-    before = [one for one in here if one.end <= term.start]
-    behind = [one for one in here if one.start >= term.end]
+    here = [mention for mention in mentions if reading.sentence_of[mention.start] == sentence]
+    before = [mention for mention in here if mention.end <= term.start]
+    behind = [mention for mention in here if mention.start >= term.end]
     if _is_han(reading, term):
         yield from _han_subjects(reading, term, before, behind)
         return
     bound = _bound_object(reading, term, behind)
     if bound is not None:
         others = [
-            one.is_subject
-            for one in (*reversed(before), *behind)
-            if one.is_subject != bound.is_subject
+            mention.is_subject
+            for mention in (*reversed(before), *behind)
+            if mention.is_subject != bound.is_subject
         ]
         if others:
             yield others[0], True
         return
     nearest = _nearest(reading, term, before, behind)
-    is_place = term.concept in _SIDES or not _PLACES.isdisjoint(
+    names_place = term.concept in _SIDES or not _PLACES.isdisjoint(
         reading.tokens[term.start : term.end]
     )
-    if nearest is not None and is_place:
+    if nearest is not None and names_place:
         yield nearest.is_subject, False
 
 
@@ -198,8 +198,8 @@ def _bound_object(reading: Reading, term: Term, behind: Sequence[Mention]) -> Me
     between = reading.tokens[term.end : behind[0].start]
     if any(token in {",", "，", "is", "are", "stands", "sits"} for token in between):
         return None
-    between_places = range(term.end, behind[0].start)
-    if any(_is_between(reading, at, behind[0]) for at in between_places):
+    positions = range(term.end, behind[0].start)
+    if any(_is_between(reading, at, behind[0]) for at in positions):
         return None
     return behind[0]
 
@@ -236,11 +236,11 @@ def _han_subjects(
         and (reading.tokens[last.end : term.start] in ([], ["的"]))
     )
     if is_relative and last is not None:
-        others = [one for one in reversed(before[:-1]) if one.is_subject != last.is_subject]
+        others = [other for other in reversed(before[:-1]) if other.is_subject != last.is_subject]
         if others and "在" in reading.tokens[others[0].end : last.start]:
             yield others[0].is_subject, True
             return
-        following = [one for one in behind if one.is_subject != last.is_subject]
+        following = [other for other in behind if other.is_subject != last.is_subject]
         if following:
             yield following[0].is_subject, True
         elif others:

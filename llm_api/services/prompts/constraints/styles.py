@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 from llm_api.services.prompts.constraints.nouns import STOPS
 from llm_api.services.prompts.constraints.reading import Reading, Term
-from llm_api.services.prompts.vocabulary.words import little_words, stem
+from llm_api.services.prompts.text import stem
+from llm_api.services.prompts.vocabulary.words import little_words
 
-# A look ("vintage", "fantasy") is a style only where it is said of the picture.
+# A look ("vintage", "fantasy") is a style only where it describes the picture.
 _OF_PICTURES = little_words("styles_of_pictures")
 _MARKS = frozenset(",.;!?，。；！？、¶)")
 _MAX_STYLE_WORDS = 4
@@ -16,7 +17,10 @@ _NO_STYLES = little_words("styles_no_styles")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """A style by the vocabulary's name, or by the stems of its own words. `is_drawn`: no photo."""
+    """A style by the vocabulary's name, or by the stems of its own words.
+
+    `is_drawn` marks what is drawn, painted or rendered: no photograph. `words` are the text's.
+    """
 
     concept: str
     words: str

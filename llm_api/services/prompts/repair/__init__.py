@@ -1,6 +1,6 @@
 """Repairs rewrites by code, where that makes no nonsense.
 
-`repairer` is the door: it takes steps and has what came of them judged. `dropping` takes out what
-was added, `restoring` puts back what is missing, `quotations` the quoted texts. `sentences` takes a
-text apart; the sentences of ours are in `sentences.toml`.
+`repairer` is the entry: it applies the steps and validates the outcome of each. `removal` takes out
+what was added, `restoration` puts back what is missing unless it `conflicts`, `quotations` restores
+quoted texts. `sentences` splits and cuts texts; our own sentences are in `sentences.toml`.
 """

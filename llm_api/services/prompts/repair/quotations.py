@@ -1,19 +1,24 @@
-"""Puts back what code can put back without making nonsense: text in quotation marks."""
+"""Restores text in quotation marks."""
 
 import re
 from collections.abc import Sequence
 
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.text.phrasing import is_ended
-from llm_api.services.prompts.text.quotes import MARKS, find_quotes, has_quote, names_quote
+from llm_api.services.prompts.text import (
+    MARKS,
+    SENTENCE_STOPS,
+    find_quotes,
+    has_quote,
+    is_ended,
+    names_quote,
+)
 
-_STOPS = ".!?。！？…"
 _MARKS = re.escape("".join(sorted(MARKS)))
 
 
 def with_marks_restored(task: Task, rewrite: str) -> str:
     """Return a rewrite in which quoted texts that have lost their marks have them again."""
-    for quote in task.locks.quotes:
+    for quote in task.constraints.quotes:
         if not has_quote(rewrite, quote) and names_quote(rewrite, quote):
             rewrite = _marked(rewrite, quote)
     return rewrite
@@ -22,10 +27,10 @@ def with_marks_restored(task: Task, rewrite: str) -> str:
 def with_quotes_restored(task: Task, rewrite: str) -> str:
     """Return a rewrite with every quoted text of its prompt.
 
-    One that was changed, where it alone was, takes its place again; others are added behind.
+    A single changed text is replaced where it is; others are added behind the rewrite.
     """
-    missing = [quote for quote in task.locks.quotes if not has_quote(rewrite, quote)]
-    foreign = [quote for quote in find_quotes(rewrite) if quote not in task.locks.quotes]
+    missing = [quote for quote in task.constraints.quotes if not has_quote(rewrite, quote)]
+    foreign = [quote for quote in find_quotes(rewrite) if quote not in task.constraints.quotes]
     if len(missing) == len(foreign) == 1:
         return _replaced(rewrite, foreign[0], missing[0])
     return _with_added(rewrite, missing, task.language) if missing else rewrite
@@ -45,10 +50,12 @@ def _replaced(rewrite: str, foreign: str, quote: str) -> str:
 
 
 def _with_added(rewrite: str, quotes: Sequence[str], language: str) -> str:
-    end = rewrite[-1:] if rewrite[-1:] in _STOPS else ""
+    end = rewrite[-1:] if rewrite[-1:] in SENTENCE_STOPS else ""
     body = rewrite.removesuffix(end).rstrip(" ,;，；") if end else rewrite.rstrip(" ,;，；")
     if not end and is_ended(rewrite):
-        end = "。" if language == "zh" else "."  # that of a text in quotation marks ends no more
+        end = (
+            "。" if language == "zh" else "."
+        )  # the stop within the quotation marks ends it no longer
     if language == "zh":
         texts = "".join(f"“{quote}”" for quote in quotes)
         return f"{body}，画面中写着{texts}{end}"

@@ -1,8 +1,9 @@
-"""Takes out of a rewrite what was added: the part of a sentence that holds it, or the sentence."""
+"""Removes from a rewrite what was added: the part of a sentence that has it, or the sentence."""
 
 import re
 from dataclasses import dataclass, replace
 
+from llm_api.services.prompts.checks.additions import SAID_OF_ANIMALS
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.people import find_people, has_animate
 from llm_api.services.prompts.constraints.reading import Reading, Term, read
@@ -12,53 +13,57 @@ from llm_api.services.prompts.vocabulary.words import little_words
 
 PERSON = "person_added"
 COUNT = "count_changed"
-DROPPED = frozenset(
+REMOVED = frozenset(
     [PERSON, "quote_added", "camera_added", "negation_broken", "noun_added", "wrong_language"]
 )
 _MAX_RECOUNTED = 20  # sentences; each costs a check of the whole text
 _STOPS = str.maketrans("。！？", ".!?")
-_SAID_OF_ANIMALS = little_words("added_said_of_animals")
 _OF_PEOPLE = little_words("repair_of_people")
 
 
 def without_added(task: Task, rewrite: str, codes: frozenset[str]) -> str:
-    """Return a rewrite without the parts that were added, by the codes of what is wrong with it.
+    """Return a rewrite without the parts that were added.
 
-    What is said of a person who is dropped goes, too: his hands, her dress.
+    What describes a removed person is removed, too: his hands, her dress.
+
+    Args:
+        task: the prompt and what its rewrite must satisfy.
+        rewrite: the text.
+        codes: those of its violations.
     """
-    unwanted = _Unwanted(task, codes & DROPPED, has_animals=has_animate(read(rewrite)))
+    unwanted = _Unwanted(task, codes & REMOVED, has_animals=has_animate(read(rewrite)))
     if task.wanted.is_tags:
         return ", ".join(tag for tag in re.split(r",\s*", rewrite) if not unwanted.is_in(tag))
     kept = []
     for sentence in sentences(rewrite):
         if not unwanted.is_in(sentence):
             kept.append(sentence)
-            unwanted = unwanted.kept(sentence)
+            unwanted = unwanted.behind_kept(sentence)
             continue
-        unwanted = unwanted.after(sentence)
+        unwanted = unwanted.behind_removed(sentence)
         rest = cut_down(sentence, unwanted.is_in)
         if task.language == "en":
-            rest = rest[:-1] + rest[-1:].translate(_STOPS)  # that of a part in Chinese
+            rest = rest[:-1] + rest[-1:].translate(_STOPS)  # the stop of a part in Chinese
         if rest and not unwanted.is_in(rest):
             kept.append(rest)
     return as_text(kept, task.language)
 
 
 def recounted(task: Task, rewrite: str) -> str:
-    """Return a rewrite without the one sentence that has another number of something, if any."""
+    """Return a rewrite without the sentence that changes a count, if a single one does."""
     parts = sentences(rewrite)
     if len(parts) > _MAX_RECOUNTED:
         return rewrite
     for at in range(len(parts)):
         rest = as_text([*parts[:at], *parts[at + 1 :]], task.language)
         found = find_violations(task.source, rest, task.wanted)
-        if all(one.code != COUNT for one in found):
+        if all(violation.code != COUNT for violation in found):
             return rest
     return rewrite
 
 
 def fitted(task: Task, rewrite: str, codes: frozenset[str]) -> str:
-    """Return a rewrite without an end that breaks off or is too much."""
+    """Return a rewrite without an end that is cut off or too long."""
     parts = list(sentences(rewrite))
     if "truncated" in codes:
         parts = parts[:-1]
@@ -70,53 +75,54 @@ def fitted(task: Task, rewrite: str, codes: frozenset[str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Unwanted:
-    """What must not stay.
+    """What must be removed.
 
-    `is_left` says that a person was dropped before, `is_just_left` that no animal was named since.
+    `has_left` means that a person was removed before, `has_just_left` that no animal was named
+    since.
     """
 
     task: Task
     codes: frozenset[str]
     has_animals: bool
-    is_left: bool = False
-    is_just_left: bool = False
+    has_left: bool = False
+    has_just_left: bool = False
 
     def is_in(self, part: str) -> bool:
-        """Whether a part of a text holds any of it."""
+        """Whether a part of a text has any of it."""
         if PERSON in self.codes and self._has_person(read(part)):
             return True
         others = self.codes - {PERSON}
         if not others:
             return False
         found = find_violations(self.task.source, part, self.task.wanted)
-        return any(one.code in others for one in found)
+        return any(violation.code in others for violation in found)
 
-    def after(self, sentence: str) -> "_Unwanted":
-        """Return what is unwanted behind a sentence, too."""
+    def behind_removed(self, sentence: str) -> "_Unwanted":
+        """Return what is unwanted behind a sentence that has some of it."""
         has_person = PERSON in self.codes and self._has_person(read(sentence))
-        is_left = self.is_left or (has_person and not self.task.locks.has_animate)
-        return replace(self, is_left=is_left, is_just_left=self.is_just_left or has_person)
+        has_left = self.has_left or (has_person and not self.task.constraints.has_animate)
+        return replace(self, has_left=has_left, has_just_left=self.has_just_left or has_person)
 
-    def kept(self, sentence: str) -> "_Unwanted":
+    def behind_kept(self, sentence: str) -> "_Unwanted":
         """Return what is unwanted behind a sentence that stays."""
-        is_just_left = self.is_just_left and not has_animate(read(sentence))
-        return replace(self, is_just_left=is_just_left)
+        has_just_left = self.has_just_left and not has_animate(read(sentence))
+        return replace(self, has_just_left=has_just_left)
 
     def _has_person(self, reading: Reading) -> bool:
         if any(map(self._is_person, find_people(reading))):
             return True
-        if self.is_just_left and any(one.start == 0 for one in reading.of("pronoun")):
+        if self.has_just_left and any(term.start == 0 for term in reading.of("pronoun")):
             return True  # "A rider leans forward. He holds the reins." speaks of no horse
-        return self.is_left and _is_of_people(reading)
+        return self.has_left and _is_of_people(reading)
 
     def _is_person(self, term: Term) -> bool:
         if term.kind == "pronoun":
-            return self.is_left or not self.has_animals
-        return not (self.task.locks.has_animate and term.concept in _SAID_OF_ANIMALS)
+            return self.has_left or not self.has_animals
+        return not (self.task.constraints.has_animate and term.concept in SAID_OF_ANIMALS)
 
 
 def _is_of_people(reading: Reading) -> bool:
-    """Whether a part speaks of somebody's body, clothes or deeds, or of "them"."""
+    """Whether a part speaks of a person's body, clothes or actions, or of "them"."""
     if not _OF_PEOPLE.isdisjoint(reading.tokens) or bool(reading.by_kind.get("pronoun")):
         return True
     return any(term.concept == "body" for term in reading.of("peopled"))

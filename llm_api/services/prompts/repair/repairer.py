@@ -1,13 +1,13 @@
-"""Repairs rewrites by code, and judges what came of it: nothing is given that was not judged."""
+"""Repairs rewrites by code, and validates the outcome of every step."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from llm_api.services.prompts.checks.chatter import chatter_words, speaks_to_readers
+from llm_api.services.prompts.checks.formatting import addresses_reader, chatter_words
 from llm_api.services.prompts.repair.quotations import with_quotes_restored
 from llm_api.services.prompts.repair.removal import (
     COUNT,
-    DROPPED,
+    REMOVED,
     fitted,
     recounted,
     without_added,
@@ -26,73 +26,77 @@ from llm_api.services.prompts.repair.sentences import count_cuts
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import TOLERATED, RewriteValidator, ValidationResult
 
-# A text that leaks, refuses or speaks of something else is beyond repair.
-_REPAIRABLE = DROPPED | LOST | {"too_long", "truncated"}
+# A text that leaks, refuses or is about something else is beyond repair.
+_REPAIRABLE = REMOVED | LOST | {"too_long", "truncated"}
 _NOTHING_ADDED = "nothing_added"
 _SHORTENING = frozenset({"addition_dropped", "shortened"})
 _MAX_CHARS = 8_000
 _MAX_CUTS = 200  # each may cost a check; good rewrites of long prompts have fewer
 _LIGHT_SHARE = 2 / 3
+# The name of a step, as in `details`, and the function that returns the changed rewrite.
 Step = tuple[str, Callable[[Task, ValidationResult], str]]
 
 
-def _dropped(task: Task, verdict: ValidationResult) -> str:
-    if DROPPED.isdisjoint(verdict.codes):
-        return verdict.rewrite
-    return without_added(task, verdict.rewrite, verdict.codes)
+def _without_additions(task: Task, result: ValidationResult) -> str:
+    if REMOVED.isdisjoint(result.codes):
+        return result.rewrite
+    return without_added(task, result.rewrite, result.codes)
 
 
-def _shortened(task: Task, verdict: ValidationResult) -> str:
-    if verdict.codes.isdisjoint({"too_long", "truncated"}):
-        return verdict.rewrite
-    return fitted(task, verdict.rewrite, verdict.codes)
+def _shortened(task: Task, result: ValidationResult) -> str:
+    if result.codes.isdisjoint({"too_long", "truncated"}):
+        return result.rewrite
+    return fitted(task, result.rewrite, result.codes)
 
 
-def _quoted(task: Task, verdict: ValidationResult) -> str:
-    """Put quoted texts back, if the sentences of the prompt that have them need not come back."""
-    is_alone = verdict.codes.isdisjoint(LOST - {QUOTE, "style_lost", "camera_lost"})
-    return with_quotes_restored(task, verdict.rewrite) if is_alone else verdict.rewrite
+def _quoted(task: Task, result: ValidationResult) -> str:
+    """Restore quoted texts, unless whole sentences of the prompt have to be restored."""
+    is_alone = result.codes.isdisjoint(LOST - {QUOTE, "style_lost", "camera_lost"})
+    return with_quotes_restored(task, result.rewrite) if is_alone else result.rewrite
 
 
-def _recounted(task: Task, verdict: ValidationResult) -> str:
-    return recounted(task, verdict.rewrite) if COUNT in verdict.codes else verdict.rewrite
+def _recounted(task: Task, result: ValidationResult) -> str:
+    return recounted(task, result.rewrite) if COUNT in result.codes else result.rewrite
 
 
-def _filled(task: Task, verdict: ValidationResult) -> str:
-    """Add details where what was dropped has left too few."""
-    if not (_NOTHING_ADDED in verdict.codes or _has_become_short(task, verdict)):
-        return verdict.rewrite
-    filled = with_details(task, verdict.rewrite)
+def _filled(task: Task, result: ValidationResult) -> str:
+    """Add details where removals have left too few."""
+    if not (_NOTHING_ADDED in result.codes or _has_become_short(task, result)):
+        return result.rewrite
+    filled = with_details(task, result.rewrite)
     has_room = len(filled) <= (task.wanted.max_length or len(filled))
-    return filled if has_room else verdict.rewrite
+    return filled if has_room else result.rewrite
 
 
-def _framed(task: Task, verdict: ValidationResult) -> str:
-    is_size_wanted = _has_become_short(task, verdict)
-    return with_framing(task, verdict.rewrite, is_size_wanted=is_size_wanted)
+def _framed(task: Task, result: ValidationResult) -> str:
+    is_size_wanted = _has_become_short(task, result)
+    return with_framing(task, result.rewrite, is_size_wanted=is_size_wanted)
 
 
-def _has_become_short(task: Task, verdict: ValidationResult) -> bool:
-    return not _SHORTENING.isdisjoint(verdict.repairs) and is_short(task, verdict.rewrite)
+def _has_become_short(task: Task, result: ValidationResult) -> bool:
+    return not _SHORTENING.isdisjoint(result.repairs) and is_short(task, result.rewrite)
 
 
-_DROPPING: Sequence[Step] = (
+_REMOVING: Sequence[Step] = (
     ("shortened", _shortened),
-    # Twice: without one thing, another may be seen for what it is.
-    ("addition_dropped", _dropped),
-    ("addition_dropped", _dropped),
+    # Twice: without the first addition, a second may be recognized.
+    ("addition_dropped", _without_additions),
+    ("addition_dropped", _without_additions),
 )
 _RESTORING: Sequence[Step] = (
-    ("style_restored", lambda task, one: with_style(task, one.rewrite, one.violations)),
-    ("camera_restored", lambda task, one: with_camera(task, one.rewrite, one.violations)),
+    ("style_restored", lambda task, result: with_style(task, result.rewrite, result.violations)),
+    ("camera_restored", lambda task, result: with_camera(task, result.rewrite, result.violations)),
 )
-_LIGHT: Sequence[Step] = (*_DROPPING, *_RESTORING, ("details_added", _filled))
+_LIGHT: Sequence[Step] = (*_REMOVING, *_RESTORING, ("details_added", _filled))
 _THOROUGH: Sequence[Step] = (
     ("quotes_restored", _quoted),
-    *_DROPPING,
+    *_REMOVING,
     ("addition_dropped", _recounted),
-    ("prompt_put_in_front", lambda task, one: with_prompt(task, one.rewrite, one.violations)),
-    ("quotes_restored", lambda task, one: with_quotes_restored(task, one.rewrite)),
+    (
+        "prompt_put_in_front",
+        lambda task, result: with_prompt(task, result.rewrite, result.violations),
+    ),
+    ("quotes_restored", lambda task, result: with_quotes_restored(task, result.rewrite)),
     *_RESTORING,
     ("details_added", _filled),
 )
@@ -102,65 +106,65 @@ _FRAMED: Sequence[Step] = (("framing_added", _framed),)
 class Repairer:
     """Repairs rewrites."""
 
-    def __init__(self, judge: RewriteValidator) -> None:
-        """Take who judges what came of it."""
-        self._judge = judge
+    def __init__(self, validator: RewriteValidator) -> None:
+        """Create a repairer; `validator` validates the outcome of every step."""
+        self._validator = validator
 
-    def lightly(self, task: Task, verdict: ValidationResult) -> ValidationResult:
-        """Return a rewrite of which little had to be dropped, or the same verdict.
+    def lightly(self, task: Task, result: ValidationResult) -> ValidationResult:
+        """Return a repaired rewrite if at least two thirds of it stay, otherwise the same result.
 
-        Most of it must stay: a model that is told what was wrong writes a better one than code.
+        If less would stay, a corrective call gets a better rewrite than code.
         """
-        if not _is_repairable(task, verdict):
-            return verdict
-        repaired = self._after(task, verdict, _LIGHT)
-        is_most = len(repaired.rewrite) >= _LIGHT_SHARE * len(verdict.rewrite)
-        return repaired if repaired.is_usable and is_most else verdict
+        if not _is_repairable(task, result):
+            return result
+        repaired = self._after(task, result, _LIGHT)
+        is_most = len(repaired.rewrite) >= _LIGHT_SHARE * len(result.rewrite)
+        return repaired if repaired.is_usable and is_most else result
 
-    def thoroughly(self, task: Task, verdict: ValidationResult) -> ValidationResult:
-        """Return what can be made of a rewrite with all means there are, or the same verdict."""
-        if not (_is_repairable(task, verdict) or _is_only_plain(task, verdict)):
-            return verdict
-        repaired = self._after(task, verdict, _THOROUGH)
-        return repaired if repaired.is_usable else verdict
+    def thoroughly(self, task: Task, result: ValidationResult) -> ValidationResult:
+        """Return a rewrite repaired by all steps, or the same result if that makes none usable."""
+        if not (_is_repairable(task, result) or _is_only_plain(task, result)):
+            return result
+        repaired = self._after(task, result, _THOROUGH)
+        return repaired if repaired.is_usable else result
 
-    def framed(self, task: Task, verdict: ValidationResult) -> ValidationResult:
-        """Return a usable rewrite that says, for a film, how it is filmed."""
-        framed = self._after(task, verdict, _FRAMED)
-        return framed if framed.codes <= verdict.codes else verdict
+    def framed(self, task: Task, result: ValidationResult) -> ValidationResult:
+        """Return a usable rewrite for a video that also says how the scene is filmed."""
+        framed = self._after(task, result, _FRAMED)
+        return framed if framed.codes <= result.codes else result
 
     def _after(
-        self, task: Task, verdict: ValidationResult, steps: Sequence[Step]
+        self, task: Task, result: ValidationResult, steps: Sequence[Step]
     ) -> ValidationResult:
         for name, step in steps:
-            if verdict.rewrite and (text := step(task, verdict)) != verdict.rewrite:
-                repairs = tuple(dict.fromkeys([*verdict.repairs, name]))
-                verdict = replace(self._judge.judge(task, text), repairs=repairs)
-        return verdict
+            if result.rewrite and (text := step(task, result)) != result.rewrite:
+                repairs = tuple(dict.fromkeys([*result.repairs, name]))
+                result = replace(self._validator.validate(task, text), repairs=repairs)
+        return result
 
 
-def _is_repairable(task: Task, verdict: ValidationResult) -> bool:
-    """Whether nothing is wrong that tells of a text which is no description of the prompt's."""
-    codes = verdict.codes
+def _is_repairable(task: Task, result: ValidationResult) -> bool:
+    """Whether all violations can be repaired, and the text is a description."""
+    codes = result.codes
     if codes.isdisjoint(_REPAIRABLE) or not codes <= _REPAIRABLE | TOLERATED:
         return False
-    return _is_mendable(task, verdict.rewrite)
+    return _is_of_prompt_size(task, result.rewrite)
 
 
-def _is_only_plain(task: Task, verdict: ValidationResult) -> bool:
-    """Whether a rewrite has all of the prompt's things and is long enough, but adds nothing known.
+def _is_only_plain(task: Task, result: ValidationResult) -> bool:
+    """Whether a rewrite has all of the prompt's things and its length, but adds no known detail.
 
     Without things, a poem or an obedient "OK" would look the same.
     """
-    if verdict.codes != {_NOTHING_ADDED} or is_short(task, verdict.rewrite):
+    if result.codes != {_NOTHING_ADDED} or is_short(task, result.rewrite):
         return False
-    if speaks_to_readers(verdict.rewrite) or not task.locks.objects:
+    if addresses_reader(result.rewrite) or not task.constraints.objects:
         return False
-    return _is_mendable(task, verdict.rewrite)
+    return _is_of_prompt_size(task, result.rewrite)
 
 
-def _is_mendable(task: Task, rewrite: str) -> bool:
-    """Whether a text is of a prompt's size, and does not speak to its reader where none does."""
+def _is_of_prompt_size(task: Task, rewrite: str) -> bool:
+    """Whether a text has the size of a prompt, and no more chatter than its original."""
     if not 0 < len(rewrite) <= _MAX_CHARS or count_cuts(rewrite) > _MAX_CUTS:
         return False
     return chatter_words(rewrite) <= chatter_words(task.source)

@@ -1,4 +1,4 @@
-"""Puts back what a rewrite lost or never had, in sentences of ours or in the user's own words."""
+"""Restores what a rewrite lost or never had, in sentences of ours or in the user's own words."""
 
 import functools
 import re
@@ -9,20 +9,19 @@ from importlib import resources
 from typing import Any
 
 from llm_api.services.prompts.checks.all_checks import find_violations
-from llm_api.services.prompts.checks.violations import Violation, violation
+from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.constraints.styles import Style
+from llm_api.services.prompts.enrichment.composition import named_style, scenes_of
+from llm_api.services.prompts.enrichment.facets import Facet, all_facets
 from llm_api.services.prompts.repair.conflicts import (
-    is_contrary,
+    contradicts,
     is_drawn_otherwise,
     is_filmed_otherwise,
 )
 from llm_api.services.prompts.repair.sentences import sentences
-from llm_api.services.prompts.strategies.composition import named_style, scenes_of
-from llm_api.services.prompts.strategies.facets import Facet, all_facets
-from llm_api.services.prompts.strategies.instructions import BANDS
-from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.text.phrasing import has_sentences, is_ended, joined
+from llm_api.services.prompts.task import LENGTH_BANDS, Task
+from llm_api.services.prompts.text import has_sentences, is_ended, joined
 
 QUOTE = "quote_lost"
 _OURS = frozenset({"style_lost", "camera_lost"})
@@ -47,10 +46,11 @@ _MAX_REPEATED = {"en": 300, "zh": 100}  # characters; more of the prompt twice r
 
 
 def with_style(task: Task, rewrite: str, wrong: Sequence[Violation]) -> str:
-    """Return a rewrite that begins with the style it lost, unless it is in another one."""
+    """Return a rewrite that begins with the style it lost, unless it names another style."""
     asked = [(task.wanted.style, task.wanted.style)] if task.wanted.style else []
-    for words, name in [*asked, *((one.words, _name(one, task)) for one in task.locks.styles)]:
-        if violation("style_lost", words) in wrong and name:
+    own = [(style.words, _name(style, task)) for style in task.constraints.styles]
+    for words, name in (*asked, *own):
+        if violation_of("style_lost", words) in wrong and name:
             if is_drawn_otherwise(task, rewrite):
                 return rewrite
             named = named_style(name, task.language)
@@ -70,7 +70,7 @@ def with_camera(task: Task, rewrite: str, wrong: Sequence[Violation]) -> str:
     """Return a rewrite that ends with the camera moves, angles and shots it lost."""
     known = _sentences_of_ours()["camera"]
     for label in known:
-        if violation("camera_lost", label) not in wrong:
+        if violation_of("camera_lost", label) not in wrong:
             continue
         if not is_filmed_otherwise(task, rewrite, label):
             is_tag = task.wanted.is_tags and task.language == "en"
@@ -80,16 +80,16 @@ def with_camera(task: Task, rewrite: str, wrong: Sequence[Violation]) -> str:
 
 
 def with_prompt(task: Task, rewrite: str, wrong: Sequence[Violation]) -> str:
-    """Return a rewrite behind the sentences of the prompt of which it lost something.
+    """Return a rewrite behind those sentences of the prompt of which it lost something.
 
-    A style and a camera move alone are put back in words of ours.
+    A style or a camera move alone is restored by sentences of ours instead.
     """
-    if task.is_translated or all(one.code not in _IN_OWN_WORDS for one in wrong):
+    if task.is_translated or all(violation.code not in _IN_OWN_WORDS for violation in wrong):
         return rewrite
     parts = sentences(task.prompt)
-    if len(parts) > _MAX_SENTENCES or is_contrary(task, rewrite, wrong):
+    if len(parts) > _MAX_SENTENCES or contradicts(task, rewrite, wrong):
         return rewrite
-    own = [one for one in parts if _is_lost(one, rewrite, task)]
+    own = [part for part in parts if _is_lost(part, rewrite, task)]
     text = (" " if task.language == "en" else "").join(own or [task.prompt])
     if len(text) > min(_MAX_REPEATED[task.language], len(rewrite)):
         return rewrite
@@ -109,41 +109,45 @@ def with_details(task: Task, rewrite: str) -> str:
     words = [
         _chosen(facet, task, among=_MILD)
         for facet in facets
-        if facet.name in _FILLING and not _is_told(facet, rewrite)
+        if facet.name in _FILLING and not _has_facet(facet, rewrite)
     ]
     rewrite = joined(rewrite, words, task.language)
-    is_still = task.wanted.type == "image" or bool(task.locks.camera.labels())
+    is_still = task.wanted.type == "image" or bool(task.constraints.camera.labels())
     if is_still or not is_short(task, rewrite):
         return rewrite
     return _with_sentence(rewrite, _sentences_of_ours()["motion"][task.language], task)
 
 
-def _is_told(facet: Facet, rewrite: str) -> bool:
-    """Whether a rewrite speaks of light, colors or surface, in whatever words it does of light."""
+def _has_facet(facet: Facet, rewrite: str) -> bool:
+    """Whether a rewrite speaks of light, colors or surface; of light in any words."""
     if facet.name == "lighting" and _LIGHT.search(rewrite):
         return True
     return bool(facet.already.search(rewrite))
 
 
 def is_short(task: Task, rewrite: str) -> bool:
-    """Whether a rewrite has become shorter than what a model is asked for."""
-    low, _ = BANDS[task.wanted.type, task.language]
+    """Whether a rewrite is shorter than the band that models are asked for."""
+    low, _ = LENGTH_BANDS[task.wanted.type, task.language]
     return (len(rewrite) if task.language == "zh" else len(rewrite.split())) < low
 
 
 def with_framing(task: Task, rewrite: str, *, is_size_wanted: bool = False) -> str:
-    """Return a rewrite for a film with a size of shot, if nothing is said how it is filmed.
+    """Return a rewrite for a video with a shot size, unless it says how the scene is filmed.
 
-    With `is_size_wanted` a word for a move or an angle is not enough, except of the user's. Which
-    size it is the scene tells, and the prompt: the same one always gets the same.
+    The size depends on the scene and the prompt alone: the same prompt always gets the same.
+
+    Args:
+        task: the prompt and what its rewrite must satisfy.
+        rewrite: the text.
+        is_size_wanted: a move or an angle is not enough, unless it is the user's.
     """
     if task.wanted.type != "video" or not task.request.enhance_details:
         return rewrite
-    if _is_filmed(rewrite, is_size_wanted=is_size_wanted and not task.locks.camera.labels()):
+    if _is_filmed(rewrite, is_size_wanted=is_size_wanted and not task.constraints.camera.labels()):
         return rewrite
     facets = all_facets().open_for("video", task.source, scenes_of(task))
     shots = [_chosen(facet, task) for facet in facets if facet.name == "composition"]
-    # A word for the lens would not suit a drawn picture.
+    # The word for the lens does not suit a drawn picture.
     words = (shots or [_SHOTS[task.language]])[0].removesuffix("镜头")
     if not has_sentences(rewrite):
         return joined(rewrite, [words], task.language)
@@ -160,7 +164,9 @@ def _with_sentence(rewrite: str, sentence: str, task: Task) -> str:
 
 
 def _is_lost(sentence: str, rewrite: str, task: Task) -> bool:
-    return any(one.code in LOST for one in find_violations(sentence, rewrite, task.wanted))
+    return any(
+        violation.code in LOST for violation in find_violations(sentence, rewrite, task.wanted)
+    )
 
 
 def _chosen(facet: Facet, task: Task, *, among: int | None = None) -> str:
@@ -172,9 +178,9 @@ def _chosen(facet: Facet, task: Task, *, among: int | None = None) -> str:
 def _is_filmed(rewrite: str, *, is_size_wanted: bool) -> bool:
     reading = read(rewrite)
     if is_size_wanted:
-        return any(True for _ in reading.of("shot"))
-    is_told = any(True for _ in reading.of("move", "shot", "angle"))
-    return is_told or reading.has("mover", "camera")
+        return bool(reading.of("shot"))
+    is_filmed = bool(reading.of("move", "shot", "angle"))
+    return is_filmed or reading.has("mover", "camera")
 
 
 def _number(task: Task) -> int:

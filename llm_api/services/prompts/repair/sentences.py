@@ -1,4 +1,4 @@
-"""Takes a text apart into sentences, and cuts a sentence down to what stands without its end."""
+"""Splits a text into sentences, and cuts a sentence down to a part that stands alone."""
 
 import itertools
 import re
@@ -64,20 +64,25 @@ def sentences(text: str) -> Sequence[str]:
 
 
 def count_cuts(text: str) -> int:
-    """Return at how many places a text could be cut, at most."""
+    """Return the number of places at which a text could be cut, at most."""
     return sum(1 for _ in _CUT.finditer(text))
 
 
 def as_text(parts: Sequence[str], language: str) -> str:
-    """Return sentences as one text, each of which begins as a sentence does."""
+    """Return sentences as one text, each with a capital letter at its start."""
     if language == "zh":
         return "".join(parts)
     return " ".join(part[:1].upper() + part[1:] for part in parts)
 
 
 def cut_down(sentence: str, is_unwanted: Callable[[str], bool]) -> str:
-    """Return a sentence without its unwanted part and what hangs on that; empty if none stands."""
-    starts = [0, *(one.end() for one in _BREAK.finditer(sentence)), len(sentence)]
+    """Return a sentence without its unwanted part and what depends on it; empty if none remains.
+
+    Args:
+        sentence: the whole sentence.
+        is_unwanted: decides about a part of it.
+    """
+    starts = [0, *(found.end() for found in _BREAK.finditer(sentence)), len(sentence)]
     pieces = [sentence[a:b] for a, b in itertools.pairwise(starts)]
     first = next((at for at, piece in enumerate(pieces) if is_unwanted(piece)), 0)
     is_listed = bool(_AND.match(pieces[first]))
@@ -102,7 +107,7 @@ def _is_closed(part: str) -> bool:
 
 
 def _tail(pieces: Sequence[str], is_unwanted: Callable[[str], bool]) -> str:
-    """Return the end of a sentence that goes on with something else, such as "as the sun sets"."""
+    """Return the end of a sentence that continues with something else: "as the sun sets"."""
     for at, piece in enumerate(pieces):
         if _GOES_ON.match(piece):
             rest = "".join(pieces[at:])
@@ -111,7 +116,7 @@ def _tail(pieces: Sequence[str], is_unwanted: Callable[[str], bool]) -> str:
 
 
 def _stands(head: str) -> bool:
-    """Whether the beginning of a sentence can be one by itself."""
+    """Whether the beginning of a sentence can be a sentence."""
     if _STUMP.search(head) or not _is_closed(head) or _WAITS.search(head) or _BETWEEN.search(head):
         return False
     parts = re.split(r"[,，]\s*", head)
@@ -126,6 +131,6 @@ def _stands(head: str) -> bool:
 
 
 def _is_main(part: str) -> bool:
-    """Whether a part behind an opening phrase can be the clause that this opens."""
+    """Whether a part behind an opening phrase can be the main clause."""
     is_long = len(part.split()) >= _MIN_MAIN_WORDS
     return is_long and not _OPENER.match(part) and bool(_VERB.search(part))

@@ -1,6 +1,6 @@
-"""The two forms of asking a model for a rewrite.
+"""The two strategies of having a prompt rewritten by a model.
 
-`instructed` gives a capable model our written rules (`system_*.txt`) and reads its free answer by
-the ladder of `reply`. `guided` lets a small model choose from the phrases of `facets.toml`, so that
-it cannot drift; `composing` puts them together.
+`instructions` gives a capable model our written rules (`system_*.txt`), and `reply_parser` reads
+its free answer. `guided_decoding` lets a small model choose from phrases of ours, so that it cannot
+drift.
 """

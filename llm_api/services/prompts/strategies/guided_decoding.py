@@ -1,10 +1,11 @@
-"""The form for small models: they choose phrases, and the prompt keeps the user's own words.
+"""The strategy for small models: they choose phrases, and the prompt keeps the user's own words.
 
-A model of some hundred million parameters cannot follow rules: asked freely it echoes, invents
-people or drifts. Here its answer is bound by a JSON schema whose pattern begins with the user's own
-words and goes on with one phrase of each facet that the user left open, so that it reads the
-subject right before it chooses, and can choose nothing wrong. Of its answer only the choices are
-taken: the user's words stay as they were typed. Measured in docs/decisions/0004-guided-form.md.
+A model of some hundred million parameters cannot follow rules: prompted freely it echoes, invents
+people or drifts. Here its answer is constrained by a JSON schema whose pattern begins with the
+user's own words and continues with a phrase for each facet that the user left open, so that it
+reads the subject directly before it chooses, and can choose nothing wrong. Of its answer only the
+choices are used: the user's words stay as they were typed.
+Measured in docs/decisions/0004-guided-form.md.
 """
 
 import json
@@ -13,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_api.domain.calls import Completion
+from llm_api.services.prompts.enrichment.composition import composed, scenes_of, tidied
+from llm_api.services.prompts.enrichment.facets import Example, Facet, Phrase, all_facets
 from llm_api.services.prompts.language import is_chinese
-from llm_api.services.prompts.strategies.composition import composed, scenes_of, tidied
-from llm_api.services.prompts.strategies.facets import Example, Facet, Phrase, all_facets
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator
 
@@ -31,21 +32,21 @@ _MAX_TOKENS = 400
 
 
 class GuidedStrategy:
-    """Asks a model that can only choose."""
+    """Prompts a model that can only choose."""
 
     method = METHOD
 
-    def __init__(self, judge: RewriteValidator) -> None:
-        """Take who judges what was put together."""
-        self._judge = judge
+    def __init__(self, validator: RewriteValidator) -> None:
+        """Load the phrases; `validator` decides which of the chosen ones may stay."""
+        self._validator = validator
         self._facets = all_facets()
 
     def version(self, task: Task) -> str:
-        """Name the phrases that a task is done with; it changes with every word of them."""
+        """Return the version of the phrases for a task; it changes with every word of them."""
         return f"{task.wanted.type}-{METHOD}-{self._facets.version}"
 
-    def parameters(self, task: Task, *, has_json_mode: bool = False) -> Mapping[str, Any] | None:  # noqa: ARG002  # the form brings its own
-        """Return the chat completion to ask for; None where there is nothing to choose."""
+    def parameters(self, task: Task, *, has_json_mode: bool = False) -> Mapping[str, Any] | None:  # noqa: ARG002  # the strategy has a schema of its own
+        """Return the parameters of the chat completion; None where there is nothing to choose."""
         facets = self._open(task)
         if not facets:
             return None
@@ -71,7 +72,7 @@ class GuidedStrategy:
         return parameters
 
     def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
-        """Build prompts from the user's words and the model's choices; none if it made none."""
+        """Build prompts from the user's words and the model's choices; none without choices."""
         if task.is_translated:
             return []
         if not task.request.enhance_details:
@@ -90,21 +91,21 @@ class GuidedStrategy:
         return self._facets.open_for(task.wanted.type, text, scenes_of(task))
 
     def _composed(self, task: Task, phrases: Sequence[Phrase]) -> str:
-        """Put phrases behind the prompt, but none that would make it a worse one."""
+        """Put phrases behind the prompt, except those that add a violation."""
         whole = composed(task, phrases)
-        if self._judge.judge_composed(task, whole).is_good:
+        if self._validator.validate_composed(task, whole).is_good:
             return whole
         kept: list[Phrase] = []
-        least = len(self._judge.judge_composed(task, composed(task, [])).violations)
+        least = len(self._validator.validate_composed(task, composed(task, [])).violations)
         for phrase in phrases:
-            verdict = self._judge.judge_composed(task, composed(task, [*kept, phrase]))
-            if len(verdict.violations) <= least:
+            result = self._validator.validate_composed(task, composed(task, [*kept, phrase]))
+            if len(result.violations) <= least:
                 kept.append(phrase)
         return composed(task, kept)
 
 
 def _chosen(task: Task, facets: Sequence[Facet], completion: Completion) -> Sequence[int] | None:
-    """Return which phrase of each facet the model chose; None if its answer is out of form."""
+    """Return which phrase of each facet the model chose; None if its answer breaks the schema."""
     pattern = _pattern(_gist(task.prompt), facets)
     try:
         match = re.fullmatch(pattern, json.loads(completion.text)["prompt"])
@@ -113,11 +114,11 @@ def _chosen(task: Task, facets: Sequence[Facet], completion: Completion) -> Sequ
     if match is None:
         return None
     names = [[phrase.en for phrase in facet.phrases] for facet in facets]
-    return [among.index(one) for among, one in zip(names, match.groups(), strict=True)]
+    return [known.index(phrase) for known, phrase in zip(names, match.groups(), strict=True)]
 
 
 def _varied(facets: Sequence[Facet], chosen: Sequence[int], by: int) -> Sequence[Phrase]:
-    """Return the chosen phrases, or for a further rewrite those that come so much later."""
+    """Return the chosen phrases, or for a further rewrite those `by` places later."""
     return [
         facet.phrases[(at + by) % len(facet.phrases)]
         for facet, at in zip(facets, chosen, strict=True)
@@ -125,7 +126,7 @@ def _varied(facets: Sequence[Facet], chosen: Sequence[int], by: int) -> Sequence
 
 
 def _gist(prompt: str) -> str:
-    """Return what the model reads of a prompt: plain words, which need no escape in a pattern."""
+    """Return what the model reads of a prompt: plain words that need no escape in a pattern."""
     words = " ".join(re.sub(r"[^\w ,'-]|_", " ", prompt).split())
     at_most = _CHINESE_GIST_CHARS if is_chinese(words) else _GIST_CHARS
     return words[:at_most].rstrip(" ,") or "a picture"
@@ -145,7 +146,7 @@ def _schema(pattern: str) -> dict[str, Any]:
 
 
 def _turn(example: Example, facets: Sequence[Facet]) -> list[dict[str, str]]:
-    """Show in an example only the facets that are asked for."""
+    """Return an example with only the facets that are to be chosen."""
     chosen = example.chosen_of(frozenset(facet.name for facet in facets))
     answer = json.dumps({"prompt": ", ".join([example.prompt, *chosen])})
     return [

@@ -1,4 +1,4 @@
-"""The form for capable models: our written rules, the user's text as data, a free answer."""
+"""The strategy for capable models: our written rules, the user's text as data, a free answer."""
 
 import hashlib
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from llm_api.domain.calls import Completion
 from llm_api.services.prompts.checks.violations import Violation
 from llm_api.services.prompts.strategies.reply_parser import find_prompts
-from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.task import LENGTH_BANDS, Task
 from llm_api.services.quotas.estimates import estimate_text
 
 METHOD = "instructed"
@@ -21,12 +21,6 @@ _VARIED_TEMPERATURE = 0.8  # for several rewrites, which should differ
 _MAX_SHOWN = 6_000
 _NAMES = {"en": "English", "zh": "Chinese"}
 _UNITS = {"en": "words", "zh": "Chinese characters"}
-BANDS = {
-    ("image", "en"): (40, 120),
-    ("image", "zh"): (60, 250),
-    ("video", "en"): (60, 150),
-    ("video", "zh"): (80, 280),
-}
 _CHARS_OF_UNIT = {"en": 7, "zh": 1}  # an English word with its space, and a little air
 _AGAIN = {
     "en": "Write the JSON object again: put these right, keep everything else.",
@@ -35,7 +29,7 @@ _AGAIN = {
 
 
 class InstructedStrategy:
-    """Asks a model that can follow a page of rules."""
+    """Prompts a model that can follow a page of rules."""
 
     method = METHOD
 
@@ -54,16 +48,21 @@ class InstructedStrategy:
 
     @property
     def instructions(self) -> Sequence[str]:
-        """Everything that is said to models and must not come back."""
+        """Everything that is said to models and must not occur in a rewrite."""
         return [*self._rules.values(), *_AGAIN.values()]
 
     def version(self, task: Task) -> str:
-        """Name the rules that a task is done by; it changes with every word of them."""
-        return self._versions[task.wanted.type, task.language]
+        """Return the version of the rules for a task; it changes with every word of them."""
+        return self._versions[task.wanted.type, task.wanted.language]
 
     def parameters(self, task: Task, *, has_json_mode: bool = False) -> Mapping[str, Any]:
-        """Return the chat completion to ask for."""
-        rules = self._rules[task.wanted.type, task.language]
+        """Return the parameters of the chat completion to request.
+
+        Args:
+            task: the prompt and what its rewrite must satisfy.
+            has_json_mode: whether the model supports `response_format` `json_object`.
+        """
+        rules = self._rules[task.wanted.type, task.wanted.language]
         versions = task.request.n
         # JSON, because no text a user can write ends a JSON string early.
         material = json.dumps(_material(task), ensure_ascii=False)
@@ -90,8 +89,15 @@ class InstructedStrategy:
         wrong: Sequence[Violation],
         task: Task,
     ) -> Mapping[str, Any]:
-        """Return the completion to ask for after one with something `wrong`."""
-        problems = list(dict.fromkeys(one.message for one in wrong))
+        """Return the parameters of the corrective completion.
+
+        Args:
+            first: the parameters of the first one.
+            completion: the answer to it.
+            wrong: the violations found in that answer.
+            task: the prompt and what its rewrite must satisfy.
+        """
+        problems = list(dict.fromkeys(violation.instruction for violation in wrong))
         demand = {"wrong_with_your_text": problems, "task": _AGAIN[task.language]}
         again = [
             {"role": "assistant", "content": completion.text[:_MAX_SHOWN] or "{}"},
@@ -100,7 +106,7 @@ class InstructedStrategy:
         return {**first, "messages": [*first["messages"], *again]}
 
     def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
-        """Return the prompts that the model wrote; none if its answer is cut."""
+        """Return the prompts that the model wrote; none if its answer is cut off."""
         if completion is None or completion.is_cut:
             return []
         return find_prompts(completion.text)[: task.request.n]
@@ -108,13 +114,13 @@ class InstructedStrategy:
 
 def _material(task: Task) -> Mapping[str, Any]:
     request, wanted = task.request, task.wanted
-    keep = dict(task.locks.as_words())
+    keep = dict(task.constraints.in_words)
     unwanted = keep.pop("negations", [])
     material: dict[str, Any] = {
         "description": task.prompt,
         "keep": keep,
         "add_details": request.enhance_details,
-        "language": _NAMES[task.language],
+        "language": _NAMES[wanted.language],
         "form": "tags" if wanted.is_tags else "sentences",
         "length": _length(task),
     }
@@ -130,13 +136,13 @@ def _material(task: Task) -> Mapping[str, Any]:
 
 
 def _length(task: Task) -> str:
-    language = task.language
+    language = task.wanted.language
     unit, size = _UNITS[language], _CHARS_OF_UNIT[language]
     longest = (task.wanted.max_length or _MAX_SHOWN) // size
     if not task.request.enhance_details:
         return f"about as long as the description, at most {max(longest, 1)} {unit}"
-    low, high = BANDS[task.wanted.type, language]
-    if task.locks.is_detailed:
+    low, high = LENGTH_BANDS[task.wanted.type, language]
+    if task.constraints.is_detailed:
         return f"about as long as the description, at most {max(longest, 1)} {unit}"
     high = min(high, longest)
     return f"{min(low, high * 2 // 3)} to {high} {unit}"

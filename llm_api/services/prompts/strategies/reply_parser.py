@@ -1,4 +1,4 @@
-"""Finds the rewritten prompts in whatever a model wrote: a ladder from strict to lenient."""
+"""Finds the rewritten prompts in a model's reply: a ladder of parsers from strict to lenient."""
 
 import json
 import re
@@ -7,7 +7,7 @@ from typing import Any
 
 import json_repair
 
-from llm_api.services.prompts.text.cleaning import clean
+from llm_api.services.prompts.text import clean
 
 MAX_REPLY_CHARS = 24_000
 _KEYS = ("optimized_prompt", "optimized_prompts", "optimizedPrompt", "rewritten_prompt", "prompt")
@@ -38,7 +38,7 @@ _QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」"}
 def find_prompts(text: str) -> Sequence[str]:
     """Return the prompts in a model's reply, each in one paragraph; none if it has none.
 
-    A reply that is many times longer than any prompt is not searched.
+    A reply of more than 24,000 characters is not searched.
     """
     if len(text) > MAX_REPLY_CHARS:
         return []
@@ -82,15 +82,15 @@ def _tagged(text: str) -> Sequence[str] | None:
 
 
 def _prompts_of(document: Any) -> Sequence[str] | None:
-    """Return what stands under the first key that holds text: one prompt or a list of them."""
+    """Return the text or texts of the first key that has any."""
     if not isinstance(document, dict):
         return None
     for key in _KEYS:
         value = document.get(key)
         if isinstance(value, str):
             return [value]
-        if isinstance(value, list) and any(isinstance(one, str) for one in value):
-            return [one for one in value if isinstance(one, str)]
+        if isinstance(value, list) and any(isinstance(item, str) for item in value):
+            return [item for item in value if isinstance(item, str)]
     return None
 
 
@@ -109,7 +109,7 @@ def _objects(text: str) -> Iterator[str]:
 
 
 def _tidy(text: str) -> str:
-    """Take off preamble, markdown and outer quotes, and fold the text into one paragraph."""
+    """Remove preamble, Markdown and outer quotes, and join the text into one paragraph."""
     steps: tuple[Callable[[str], str], ...] = (
         lambda t: _EPILOGUE.sub("", t),
         lambda t: _MARKDOWN.sub("", t) if _MARKDOWN_MARKS.search(t) else t,
@@ -123,7 +123,7 @@ def _tidy(text: str) -> str:
 
 
 def _unquoted(text: str) -> str:
-    """Take off quotes around the whole text, not those of a text that begins and ends with one."""
+    """Remove quotes around the whole text, not those of a text that begins and ends with quotes."""
     closing = _QUOTE_PAIRS.get(text[:1])
     inner = text[1:-1]
     if closing is None or len(text) < 2 or not text.endswith(closing):

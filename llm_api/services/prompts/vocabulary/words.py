@@ -1,19 +1,17 @@
-"""The words the checks know: things, people, colors, numbers, places, camera, styles.
+"""The words that the checks know: things, people, colors, numbers, places, camera, styles.
 
-They stand in the .toml files beside, each in English and Chinese; plurals and verb forms are
+They are in the .toml files of this folder, each in English and Chinese; plurals and verb forms are
 made here. A Chinese character is a token of its own, so that one table serves both languages.
 """
 
 import functools
 import re
 import tomllib
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
-from itertools import filterfalse
 from typing import NamedTuple
 
-from llm_api.services.prompts.text.quotes import is_plain
+from llm_api.services.prompts.text import fold, tokens_of
 
 _SUBJECTS = (
     "animals",
@@ -28,14 +26,6 @@ _SUBJECTS = (
     "evidence",
     "decoys",
 )
-HAN = "\u3400-\u4dbf\u4e00-\u9fff"
-_BESIDE_WORDS = r"'[a-z]{1,2}(?!\w)|\d+(?:[.:/]\d+)*|[^\w\s]"
-_TOKEN = re.compile(rf"[{HAN}]|[^\W\d_{HAN}]+(?:'(?<=[^\W\d_{HAN}]n')t(?!\w))?|{_BESIDE_WORDS}")
-# The same for a text that has no other signs, and quicker.
-_ASCII_TOKEN = re.compile(rf"[A-Za-z]+(?:'(?<=[A-Za-z]n')t(?!\w))?|{_BESIDE_WORDS}")
-_MARKS = str.maketrans({"’": "'", "‘": "'", "`": "'", "‐": "-", "‑": "-"})
-_KEPT_STEMS = 20_000
-_KEPT_FOLDS = 16
 _IRREGULAR = {
     "man": "men",
     "woman": "women",
@@ -82,7 +72,7 @@ class Meaning(NamedTuple):
 
 
 def little_words(name: str) -> frozenset[str]:
-    """Return a list of grammar.toml."""
+    """Return the words of a list in grammar.toml, by its name."""
     return frozenset(_grammar()[name].split())
 
 
@@ -92,60 +82,21 @@ def _grammar() -> Mapping[str, str]:
     return tomllib.loads(text)
 
 
-@functools.lru_cache(maxsize=_KEPT_FOLDS)
-def fold(text: str) -> str:
-    """Return a text in one form: half width, lower case, no accents, one apostrophe."""
-    if is_plain(text):
-        return text.replace("`", "'").lower()
-    plain = unicodedata.normalize("NFKD", text.translate(_MARKS)).casefold()
-    if plain.isascii():
-        return plain
-    return "".join(filterfalse(unicodedata.combining, plain))
-
-
-def tokens_of(folded: str) -> list[str]:
-    """Split a folded text into words, Chinese characters, numbers and marks."""
-    return (_ASCII_TOKEN if is_plain(folded) else _TOKEN).findall(folded)
-
-
-@functools.lru_cache(maxsize=_KEPT_STEMS)
-def stem(word: str) -> str:
-    """Return an English word without the ending of a plural or a verb form, good for comparing."""
-    for ending, rest in (
-        ("ies", "y"),
-        ("ves", "f"),
-        ("ing", ""),
-        ("ed", ""),
-        ("es", ""),
-        ("s", ""),
-    ):
-        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
-            return (word[: -len(ending)] + rest).rstrip("e")
-    return word.rstrip("e") if len(word) > 3 else word
-
-
-@functools.cache
-def concepts(kind: str) -> frozenset[str]:
-    """Return the concepts of a kind."""
-    rows = phrases().values()
-    found = (meaning for row in rows for _, _, meanings in row for meaning in meanings)
-    return frozenset(meaning.concept for meaning in found if meaning.kind == kind)
-
-
 Row = tuple[int, list[str], tuple[Meaning, ...]]
 
 
 @functools.cache
 def phrases() -> Mapping[str, Sequence[Row]]:
-    """Return all phrases by their first token, the longest first."""
+    """Return all phrases of the vocabulary by their first token, the longest first."""
     meanings: dict[tuple[str, ...], dict[Meaning, None]] = {}
     for phrase, meaning in _entries():
-        known = meanings.setdefault(tuple(one for one in tokens_of(fold(phrase)) if one != "-"), {})
-        if not any(one[:2] == meaning[:2] for one in known):
+        tokens = tuple(word for word in tokens_of(fold(phrase)) if word != "-")
+        known = meanings.setdefault(tokens, {})
+        if not any(other[:2] == meaning[:2] for other in known):
             known[meaning] = None
     table: dict[str, list[Row]] = {}
-    for tokens, found in meanings.items():
-        table.setdefault(tokens[0], []).append((len(tokens), list(tokens), tuple(found)))
+    for words, found in meanings.items():
+        table.setdefault(words[0], []).append((len(words), list(words), tuple(found)))
     for rows in table.values():
         rows.sort(key=lambda row: -row[0])
     return table
@@ -153,7 +104,7 @@ def phrases() -> Mapping[str, Sequence[Row]]:
 
 @functools.cache
 def phrases_by_pair() -> Mapping[str, Mapping[str, Sequence[Row]]]:
-    """Return the same by their first two tokens; under "" those of one token alone."""
+    """Return all phrases by their first two tokens; under "" those of a single token."""
     table: dict[str, dict[str, list[Row]]] = {}
     for first, rows in phrases().items():
         by_second = table[first] = {"": []}
@@ -215,7 +166,7 @@ def plural(name: str) -> str:
 
 
 def _verb_forms(verb: str) -> Iterator[str]:
-    """Yield a regular verb's forms; a form that no one writes does no harm."""
+    """Yield a regular verb's forms; a form that is never written does no harm."""
     bare = verb.removesuffix("e")
     yield verb
     yield f"{verb}es" if verb.endswith(("s", "x", "ch", "sh", "z")) else f"{verb}s"

@@ -2,17 +2,22 @@
 
 import pytest
 
-from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
+from llm_api.domain.prompts import RewriteRequirements
+from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.language import is_chinese, language_of
-from llm_api.services.prompts.text.quotes import find_quotes
+from llm_api.services.prompts.text import find_quotes
 
 CAT = "a cat on a sill"
 
 
 def wrong(original: str, rewrite: str, *, enhance_details: bool = True) -> set[str]:
     """Return the codes of the violations for which a rewrite is never given."""
-    wanted = Wanted("image", language_of(original), enhance_details=enhance_details)
-    return {one.code for one in find_violations(original, rewrite, wanted) if one.is_hard}
+    wanted = RewriteRequirements("image", language_of(original), enhance_details=enhance_details)
+    return {
+        violation.code
+        for violation in find_violations(original, rewrite, wanted)
+        if violation.is_hard
+    }
 
 
 GOOD = {
@@ -110,4 +115,4 @@ def test_the_language_is_that_of_what_stands_outside_of_quotes(text: str, expect
     ],
 )
 def test_text_in_quotation_marks_is_found(text: str, expected: list[str]) -> None:
-    assert find_quotes(text) == expected
+    assert list(find_quotes(text)) == expected

@@ -1,8 +1,11 @@
 """Other words for the same thing keep it; another thing, place, color or move does not."""
 
+from typing import Any
+
 import pytest
 
-from llm_api.services.prompts.checks.all_checks import Wanted, find_violations
+from llm_api.domain.prompts import RewriteRequirements
+from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import find_constraints
 
 KEPT = {
@@ -34,10 +37,9 @@ KEPT = {
 @pytest.mark.parametrize("name", KEPT)
 def test_what_is_said_in_other_words_is_kept(name: str) -> None:
     prompt, rewrite = KEPT[name]
+    wanted = RewriteRequirements("image", find_constraints(prompt).language)
 
-    assert (
-        find_violations(prompt, rewrite, Wanted("image", find_constraints(prompt).language)) == []
-    )
+    assert find_violations(prompt, rewrite, wanted) == []
 
 
 LOST = {
@@ -71,33 +73,39 @@ LOST = {
 @pytest.mark.parametrize("name", LOST)
 def test_what_is_changed_is_told(name: str) -> None:
     prompt, rewrite, code = LOST[name]
+    wanted = RewriteRequirements("image", find_constraints(prompt).language)
 
-    found = find_violations(prompt, rewrite, Wanted("image", find_constraints(prompt).language))
+    found = find_violations(prompt, rewrite, wanted)
 
-    assert code in {one.code for one in found}
+    assert code in {violation.code for violation in found}
 
 
 @pytest.mark.parametrize(
     ("wanted", "rewrite", "codes"),
     [
-        (Wanted("image", "en", style="anime"), "A cat in anime style. Soft light.", []),
-        (Wanted("image", "en", style="anime"), "A cat. Soft light.", ["style_lost"]),
-        (Wanted("image", "en", style="anime"), "Anime cat, anime light.", ["style_repeated"]),
-        (Wanted("image", "en", style="anime"), "An anime cat, 85mm lens.", ["lens_talk"]),
-        (Wanted("image", "en", enhance_details=False), "A cat on a table.", ["noun_added"]),
-        (Wanted("image", "en", max_length=10), "A cat in soft light.", ["too_long"]),
-        (Wanted("image", "en", min_length=90), "A cat in soft light.", ["too_short"]),
-        (Wanted("image", "en", preserve=("soft fur",)), "A cat.", ["preserve_lost"]),
+        ({"style": "anime"}, "A cat in anime style. Soft light.", []),
+        ({"style": "anime"}, "A cat. Soft light.", ["style_lost"]),
+        ({"style": "anime"}, "Anime cat, anime light.", ["style_repeated"]),
+        ({"style": "anime"}, "An anime cat, 85mm lens.", ["lens_talk"]),
+        ({"enhance_details": False}, "A cat on a table.", ["noun_added"]),
+        ({"max_length": 10}, "A cat in soft light.", ["too_long"]),
+        ({"min_length": 90}, "A cat in soft light.", ["too_short"]),
+        ({"preserve": ("soft fur",)}, "A cat.", ["preserve_lost"]),
     ],
 )
 def test_what_is_asked_beside_the_prompt_is_checked(
-    wanted: Wanted, rewrite: str, codes: list[str]
+    wanted: dict[str, Any], rewrite: str, codes: list[str]
 ) -> None:
-    assert [one.code for one in find_violations("a cat", rewrite, wanted)] == codes
+    found = find_violations("a cat", rewrite, RewriteRequirements("image", "en", **wanted))
+
+    assert [violation.code for violation in found] == codes
 
 
-def test_what_was_lost_is_named_in_the_sentence() -> None:
-    [found] = find_violations("three cats", "Four cats in a row.", Wanted("image", "en"))
+def test_what_was_lost_is_named_in_both_sentences() -> None:
+    [found] = find_violations(
+        "three cats", "Four cats in a row.", RewriteRequirements("image", "en")
+    )
 
     assert '"three cats"' in found.message
+    assert '"three cats"' in found.instruction
     assert not found.is_hard

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_api.services.prompts.repair.quotations import with_marks_restored, with_quotes_restored
-from llm_api.services.prompts.text.quotes import has_quote
+from llm_api.services.prompts.text import has_quote
 from tests.services.prompts.asking import task_of
 
 RESTORED = {
@@ -67,5 +67,5 @@ def test_whatever_was_written_the_text_is_there_afterwards(quotes: list[str], re
 
     restored = with_quotes_restored(task, clean)
 
-    assert all(has_quote(restored, quote) for quote in task.locks.quotes)
+    assert all(has_quote(restored, quote) for quote in task.constraints.quotes)
     assert restored.startswith(clean[:1])

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from llm_api.services.prompts.strategies.guided_decoding import GuidedStrategy
 from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.text.cleaning import clean
+from llm_api.services.prompts.text import clean
 from llm_api.services.prompts.validation import RewriteValidator
 from tests.services.prompts.asking import KINDS, completion_of, task_of
 
-FORM = GuidedStrategy(RewriteValidator(InstructedStrategy().instructions))
+STRATEGY = GuidedStrategy(RewriteValidator(InstructedStrategy().instructions))
 PROMPTS = {
     "english": "a cat sitting on a chair",
     "sentence": "A cat sits on a chair.",
@@ -41,7 +41,7 @@ PROMPTS = {
 
 
 def pattern_of(task: Task) -> str:
-    form: Any = (FORM.parameters(task) or {})["response_format"]
+    form: Any = (STRATEGY.parameters(task) or {})["response_format"]
     return str(form["json_schema"]["schema"]["properties"]["prompt"]["pattern"])
 
 
@@ -53,8 +53,10 @@ def choose_first(task: Task) -> str:
 
 
 def rewrites(task: Task) -> list[str]:
-    has_question = FORM.parameters(task) is not None
-    return list(FORM.rewrites(task, completion_of(choose_first(task)) if has_question else None))
+    has_question = STRATEGY.parameters(task) is not None
+    return list(
+        STRATEGY.rewrites(task, completion_of(choose_first(task)) if has_question else None)
+    )
 
 
 def rewritten(prompt: str, kind: str = "image", **fields: Any) -> str:
@@ -221,8 +223,8 @@ def test_the_camera_that_was_asked_for_is_the_only_one() -> None:
 def test_without_details_it_is_only_put_in_order(prompt: str, expected: str, kind: str) -> None:
     task = task_of(prompt, kind, enhance_details=False)
 
-    assert FORM.parameters(task) is None
-    assert FORM.rewrites(task, None) == [expected]
+    assert STRATEGY.parameters(task) is None
+    assert STRATEGY.rewrites(task, None) == [expected]
 
 
 def test_without_details_a_style_is_still_named() -> None:
@@ -237,8 +239,8 @@ FULL = (
 def test_where_nothing_is_left_to_add_nobody_is_asked() -> None:
     task = task_of(FULL)
 
-    assert FORM.parameters(task) is None
-    assert FORM.rewrites(task, None) == [FULL]
+    assert STRATEGY.parameters(task) is None
+    assert STRATEGY.rewrites(task, None) == [FULL]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -252,14 +254,14 @@ def test_what_was_optimized_once_is_left_as_it_is(prompt: str, kind: str) -> Non
 def test_it_cannot_translate() -> None:
     task = task_of("一只猫", language="en")
 
-    assert FORM.parameters(task) is None
-    assert FORM.rewrites(task, None) == []
+    assert STRATEGY.parameters(task) is None
+    assert STRATEGY.rewrites(task, None) == []
 
 
 def test_no_more_is_added_than_there_is_room() -> None:
     task = task_of("a cat", max_length=40)
 
-    [rewrite] = FORM.rewrites(task, completion_of(choose_first(task)))
+    [rewrite] = STRATEGY.rewrites(task, completion_of(choose_first(task)))
 
     assert rewrite == "a cat, soft natural daylight, sharp focus"[: len(rewrite)]
     assert len("a cat, ") < len(rewrite) <= 40
@@ -275,7 +277,7 @@ def test_several_rewrites_differ() -> None:
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_examples_choose_what_is_asked_for(kind: str) -> None:
     task = task_of("a cat at night, lit by lamps", kind)
-    messages: Any = (FORM.parameters(task) or {})["messages"]
+    messages: Any = (STRATEGY.parameters(task) or {})["messages"]
 
     answers = [json.loads(m["content"])["prompt"] for m in messages if m["role"] == "assistant"]
 
@@ -287,11 +289,11 @@ def test_the_examples_choose_what_is_asked_for(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_answer_is_bounded(kind: str) -> None:
-    assert (FORM.parameters(task_of("a cat", kind)) or {})["max_tokens"] == 400
+    assert (STRATEGY.parameters(task_of("a cat", kind)) or {})["max_tokens"] == 400
 
 
 def test_a_seed_is_passed_on() -> None:
-    assert (FORM.parameters(task_of("a cat", seed=7)) or {})["seed"] == 7
+    assert (STRATEGY.parameters(task_of("a cat", seed=7)) or {})["seed"] == 7
 
 
 BAD_ANSWERS = {
@@ -313,7 +315,7 @@ BAD_ANSWERS = {
 
 @pytest.mark.parametrize("name", BAD_ANSWERS)
 def test_an_answer_out_of_form_gives_nothing(name: str) -> None:
-    assert FORM.rewrites(task_of("a cat"), completion_of(BAD_ANSWERS[name])) == []
+    assert STRATEGY.rewrites(task_of("a cat"), completion_of(BAD_ANSWERS[name])) == []
 
 
 def is_visible(text: str) -> bool:
@@ -335,10 +337,10 @@ def test_whatever_the_model_answers_the_words_of_the_user_stay(
 ) -> None:
     task = task_of(prompt, kind, style=style, enhance_details=enhance_details)
     answers = [answer, json.dumps({"prompt": answer})]
-    if FORM.parameters(task) is not None:
+    if STRATEGY.parameters(task) is not None:
         answers.append(choose_first(task))
 
-    found = [one for text in answers for one in FORM.rewrites(task, completion_of(text))]
+    found = [one for text in answers for one in STRATEGY.rewrites(task, completion_of(text))]
 
     words = [word.strip(",.;:!?，；、：").casefold() for word in task.prompt.split()]
     assert all(word in one.casefold() for one in found for word in words)

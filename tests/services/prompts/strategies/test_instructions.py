@@ -5,12 +5,12 @@ from typing import Any
 
 import pytest
 
-from llm_api.services.prompts.checks.violations import violation
+from llm_api.services.prompts.checks.violations import violation_of
 from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 from llm_api.services.prompts.task import Task
 from tests.services.prompts.asking import KINDS, completion_of, task_of
 
-FORM = InstructedStrategy()
+STRATEGY = InstructedStrategy()
 
 HOSTILE = [
     "a cat",
@@ -24,7 +24,7 @@ HOSTILE = [
 
 
 def messages_of(task: Task) -> list[dict[str, Any]]:
-    return list(FORM.parameters(task)["messages"])
+    return list(STRATEGY.parameters(task)["messages"])
 
 
 def material_of(task: Task) -> Any:
@@ -56,12 +56,12 @@ def test_every_type_and_language_has_rules_of_its_own() -> None:
 
     rules = {messages_of(task)[0]["content"] for task in tasks}
 
-    assert len(rules) == len({FORM.version(task) for task in tasks}) == 4
+    assert len(rules) == len({STRATEGY.version(task) for task in tasks}) == 4
     assert all('{"optimized_prompt": "' in text and "JSON" in text for text in rules)
 
 
 def test_the_version_names_type_and_language() -> None:
-    assert FORM.version(task_of("一只猫", "video")).startswith("video-zh-")
+    assert STRATEGY.version(task_of("一只猫", "video")).startswith("video-zh-")
 
 
 def test_what_must_stay_is_listed_as_data() -> None:
@@ -113,7 +113,7 @@ def test_tags_are_asked_for_where_the_target_wants_them() -> None:
 
 
 def test_one_rewrite_is_asked_for_soberly() -> None:
-    parameters = FORM.parameters(task_of("a cat", seed=7))
+    parameters = STRATEGY.parameters(task_of("a cat", seed=7))
 
     assert (parameters["temperature"], parameters["top_p"]) == (0.3, 0.8)
     assert (parameters["max_tokens"], parameters["seed"]) == (700, 7)
@@ -121,30 +121,30 @@ def test_one_rewrite_is_asked_for_soberly() -> None:
 
 
 def test_several_rewrites_get_more_room() -> None:
-    parameters = FORM.parameters(task_of("a cat", n=3))
+    parameters = STRATEGY.parameters(task_of("a cat", n=3))
 
     assert (parameters["temperature"], parameters["max_tokens"]) == (0.8, 2_100)
     assert "seed" not in parameters
 
 
 def test_a_long_prompt_gets_more_room() -> None:
-    parameters = FORM.parameters(task_of("a cat on a sill and " * 190))
+    parameters = STRATEGY.parameters(task_of("a cat on a sill and " * 190))
 
     assert 1_500 < parameters["max_tokens"] <= 4_000
 
 
 def test_a_json_mode_is_used_where_there_is_one() -> None:
-    parameters = FORM.parameters(task_of("a cat"), has_json_mode=True)
+    parameters = STRATEGY.parameters(task_of("a cat"), has_json_mode=True)
 
     assert parameters["response_format"] == {"type": "json_object"}
 
 
 def test_a_correction_shows_the_first_answer_and_what_was_wrong_with_it() -> None:
     task = task_of('a sign "OPEN"')
-    first = FORM.parameters(task)
-    wrong = [violation("quote_lost", "OPEN")] * 2
+    first = STRATEGY.parameters(task)
+    wrong = [violation_of("quote_lost", "OPEN")] * 2
 
-    again = FORM.correction(first, completion_of("A sign"), wrong, task)
+    again = STRATEGY.correction(first, completion_of("A sign"), wrong, task)
 
     *before, shown, demand = again["messages"]
     assert before == first["messages"]
@@ -157,16 +157,16 @@ def test_a_correction_shows_the_first_answer_and_what_was_wrong_with_it() -> Non
 def test_the_prompt_is_read_from_the_answer() -> None:
     answer = completion_of('{"optimized_prompt": "A cat, soft light"}')
 
-    assert FORM.rewrites(task_of("a cat"), answer) == ["A cat, soft light"]
+    assert STRATEGY.rewrites(task_of("a cat"), answer) == ["A cat, soft light"]
 
 
 def test_no_more_prompts_are_read_than_were_asked_for() -> None:
     answer = completion_of('{"optimized_prompts": ["One", "Two", "Three"]}')
 
-    assert FORM.rewrites(task_of("a cat", n=2), answer) == ["One", "Two"]
+    assert STRATEGY.rewrites(task_of("a cat", n=2), answer) == ["One", "Two"]
 
 
 def test_a_cut_answer_holds_no_prompt() -> None:
     answer = completion_of('{"optimized_prompt": "A cat', "length")
 
-    assert FORM.rewrites(task_of("a cat"), answer) == []
+    assert STRATEGY.rewrites(task_of("a cat"), answer) == []

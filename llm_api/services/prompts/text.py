@@ -1,0 +1,176 @@
+"""Operations on plain text that know nothing of what the words mean.
+
+Cleaning (`clean`), comparing (`fold`, `tokens_of`, `stem`), text in quotation marks (`find_quotes`,
+`has_quote`) and phrases behind a text (`joined`).
+
+An apostrophe is no quotation mark, an inch mark is none, and marks left open quote nothing. Every
+pattern for quotations stops at the next mark of its own kind, so that hostile text costs linear
+time.
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Sequence
+from itertools import filterfalse
+
+HAN = "\u3400-\u4dbf\u4e00-\u9fff"
+GAP = " ¶ "  # stands where a quotation was: neighbors must not read as if they were side by side
+SENTENCE_STOPS = ".!?。！？…"
+
+_ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
+# Zero-width and direction signs, and the tags in which letters can be hidden. The two joiners stay:
+# emoji and the scripts of Persia and India need them. Half of a pair of UTF-16 is no sign at all: a
+# model's JSON can hold one, and no answer can.
+_INVISIBLE = re.compile(
+    "[\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f\u202a-\u202e"
+    "\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
+_BESIDE_WORDS = r"'[a-z]{1,2}(?!\w)|\d+(?:[.:/]\d+)*|[^\w\s]"
+_TOKEN = re.compile(rf"[{HAN}]|[^\W\d_{HAN}]+(?:'(?<=[^\W\d_{HAN}]n')t(?!\w))?|{_BESIDE_WORDS}")
+# The same for a text that has no other signs, and quicker.
+_ASCII_TOKEN = re.compile(rf"[A-Za-z]+(?:'(?<=[A-Za-z]n')t(?!\w))?|{_BESIDE_WORDS}")
+_ONE_APOSTROPHE = str.maketrans({"’": "'", "‘": "'", "`": "'", "‐": "-", "‑": "-"})
+_PAIRS = (
+    r"“([^“”\n]++)”",
+    r"「([^「」\n]++)」",
+    r"『([^『』\n]++)』",
+    r"《([^《》\n]++)》",
+    r"〈([^〈〉\n]++)〉",
+    r"«([^«»\n]++)»",
+    r"„([^„“”\n]++)[“”]",
+    r"＂([^＂\n]++)＂",
+    # Behind a digit it means inches.
+    r'"(?<!\d")([^"\n]++)"',
+    # Marks that do not match each other, as keyboards with one key for both produce them.
+    r"”([^“”\n]++)”",
+    r'“([^“”"\n]++)"',
+    # Inside, an apostrophe stands between two letters.
+    r"‘(?<!\w‘)((?:[^‘’\n]|’(?=\w))++)’(?!\w)",
+    r"'(?<![\w']')(?!(?i:\d0s|tis|twas|em|til|cause|n)\b)(?=[^\s'])((?:[^'\n]|(?<=\w)'(?=\w))++)'(?!\w)",
+)
+# Each begins with its mark, and the case counts: so the search leaps from mark to mark.
+_QUOTED = re.compile("|".join(_PAIRS))
+MARKS = frozenset("\"'“”‘’„＂「」『』《》〈〉«»")
+_CLOSERS = "\"'”’」』》）)"
+_INNER_STOP = re.compile(r"[.!?][\"'”’)]*\s+\S|[。！？…][”’」』》）]*\S")
+_CACHED_STEMS = 20_000
+_CACHED_TEXTS = 16  # every check of a rewrite reads the same few texts
+
+
+def clean(text: str) -> str:
+    """Return a text as one paragraph in Unicode's composed form (NFC), without invisible signs.
+
+    Control signs, terminal escape sequences and hidden letters are removed.
+    """
+    if text.isascii() and text.isprintable():
+        return " ".join(text.split())
+    text = _INVISIBLE.sub("", _ESCAPE_SEQUENCE.sub("", text))
+    return " ".join(unicodedata.normalize("NFC", _CONTROL.sub(" ", text)).split())
+
+
+def is_plain(text: str) -> bool:
+    """Whether a text has nothing but ASCII and gaps."""
+    return text.isascii() or text.replace(GAP.strip(), "").isascii()
+
+
+@functools.lru_cache(maxsize=_CACHED_TEXTS)
+def fold(text: str) -> str:
+    """Return a text in one form: half width, lower case, no accents, one apostrophe."""
+    if is_plain(text):
+        return text.replace("`", "'").lower()
+    plain = unicodedata.normalize("NFKD", text.translate(_ONE_APOSTROPHE)).casefold()
+    if plain.isascii():
+        return plain
+    return "".join(filterfalse(unicodedata.combining, plain))
+
+
+def tokens_of(folded: str) -> list[str]:
+    """Split a folded text into words, Chinese characters, numbers and marks."""
+    return (_ASCII_TOKEN if is_plain(folded) else _TOKEN).findall(folded)
+
+
+@functools.lru_cache(maxsize=_CACHED_STEMS)
+def stem(word: str) -> str:
+    """Return an English word without the ending of a plural or a verb form, for comparisons."""
+    for ending, rest in (
+        ("ies", "y"),
+        ("ves", "f"),
+        ("ing", ""),
+        ("ed", ""),
+        ("es", ""),
+        ("s", ""),
+    ):
+        if word.endswith(ending) and len(word) - len(ending) >= 3 and not word.endswith("ss"):
+            return (word[: -len(ending)] + rest).rstrip("e")
+    return word.rstrip("e") if len(word) > 3 else word
+
+
+@functools.lru_cache(maxsize=_CACHED_TEXTS)
+def find_quotes(text: str) -> tuple[str, ...]:
+    """Return what stands in quotation marks, without the marks, each text once."""
+    found = (next(filter(None, groups)).strip() for groups in _QUOTED.findall(text))
+    return tuple(dict.fromkeys(quote for quote in found if any(map(str.isalnum, quote))))
+
+
+@functools.lru_cache(maxsize=_CACHED_TEXTS)
+def without_quotes(text: str) -> str:
+    """Return a text with a gap in place of every quotation."""
+    return _QUOTED.sub(GAP, text)
+
+
+def has_quote(text: str, quote: str) -> bool:
+    """Whether a text has a quotation letter by letter, within marks of any kind.
+
+    White space may differ. A comma or stop that was put inside of the marks does no harm, and a
+    longer quotation may contain the shorter one.
+    """
+    needle, hay = " ".join(quote.split()), " ".join(text.split())
+    return any(needle == found or _has(found, needle) for found in find_quotes(hay))
+
+
+def names_quote(text: str, quote: str) -> bool:
+    """Whether a text has a quotation letter by letter, with or without marks."""
+    return _has(" ".join(text.split()), " ".join(quote.split()))
+
+
+def _has(text: str, needle: str) -> bool:
+    """Whether a text has a needle that is no part of a longer word."""
+    at = text.find(needle)
+    while at >= 0:
+        before, after = text[at - 1 : at], text[at + len(needle) : at + len(needle) + 1]
+        if not (_joins(before, needle[0]) or _joins(needle[-1], after)):
+            return True
+        at = text.find(needle, at + 1)
+    return False
+
+
+def _joins(left: str, right: str) -> bool:
+    """Whether two neighbors are of one word; Chinese has no gaps between its words."""
+    return left.isascii() and right.isascii() and left.isalnum() and right.isalnum()
+
+
+def is_ended(text: str) -> bool:
+    """Whether a text ends as a sentence does."""
+    return text.rstrip(_CLOSERS)[-1:] in SENTENCE_STOPS
+
+
+def has_sentences(text: str) -> bool:
+    """Whether a text consists of sentences, and is no fragment."""
+    return is_ended(text) or bool(_INNER_STOP.search(text))
+
+
+def joined(text: str, phrases: Sequence[str], language: str) -> str:
+    """Return a text with phrases behind it, in its own sentence if it is a fragment.
+
+    `language` is `en` or `zh` and decides the punctuation.
+    """
+    if not phrases:
+        return text
+    comma, stop, gap = ("，", "。", "") if language == "zh" else (", ", ".", " ")
+    tail = comma.join(phrases)
+    if has_sentences(text):
+        end = "" if is_ended(text) else stop
+        return f"{text.rstrip(' ,;，；、')}{end}{gap}{tail[:1].upper()}{tail[1:]}{stop}"
+    return f"{text.rstrip(',;:，；：、 ')}{comma}{tail}"

@@ -1,1 +1,0 @@
-"""Plain text operations that know nothing of constraints."""

@@ -1,0 +1,251 @@
+"""Every setting, in one place: name, type, default and description.
+
+The reader parses settings by these definitions, and `describe` writes `config/example.env` and the
+tables of the documentation from them.
+"""
+
+from llm_api.settings import setting_types as types
+from llm_api.settings.setting_types import Section, Setting
+from llm_api.settings.upstream_definitions import UPSTREAM_SECTIONS
+
+_MANY = 1_000_000_000
+_POSTGRESQL = ("postgresql", "postgresql+psycopg")
+_MYSQL = ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")
+_REDIS = ("redis", "rediss", "redis+unix", "valkey", "valkeys")
+
+SECTIONS = (
+    *UPSTREAM_SECTIONS,
+    Section(
+        "Stores",
+        (
+            Setting(
+                "DATABASE_URL",
+                types.store_url("sqlite", *_POSTGRESQL, *_MYSQL),
+                "The database of usage rows, API keys and budgets.",
+                "Empty: a SQLite file, instance/llm_api.db. MySQL (from 8.0.17) and MariaDB (from"
+                " 10.5): the user needs all privileges on the database.",
+                example="DATABASE_URL=postgresql://user:password@host/name\n"
+                "DATABASE_URL=mysql://user:password@host/name",
+            ),
+            Setting(
+                "REFUSE_UNRECORDED_CALLS",
+                types.BOOLEAN,
+                "Whether calls are refused while usage rows can be written nowhere, for example"
+                " when the disk is full.",
+                "true: with 503. false: calls are made, and their rows are in the log only. /readyz"
+                " reports it either way.",
+                default="false",
+            ),
+            Setting(
+                "USAGE_STORE",
+                types.IMPORT_NAME,
+                "Another store for usage rows, as package.module:function; see examples/README.md.",
+                "Empty: SQL.",
+            ),
+            Setting(
+                "USAGE_RETENTION_DAYS",
+                types.whole(0, 36_500),
+                "Days after which usage rows are removed; the sums by hour and day stay.",
+                "0: never.",
+                default="0",
+            ),
+            Setting(
+                "RATELIMIT_STORAGE_URI",
+                types.store_url("memory", *_REDIS),
+                "Where limits are counted.",
+                "memory:// counts in each worker for itself.",
+                default="memory://",
+                example="RATELIMIT_STORAGE_URI=redis://host:6379/0",
+            ),
+        ),
+    ),
+    Section(
+        "Access",
+        (
+            Setting(
+                "REQUIRE_API_KEY",
+                types.BOOLEAN,
+                "Whether calls need an API key.",
+                "`flask --app wsgi keys create NAME` creates one, and so does an admin with POST"
+                " /api/v1/keys.",
+                default="false",
+            ),
+            Setting(
+                "API_KEYS",
+                types.NAMED_SECRETS,
+                "API keys of a small installation, as name=key pairs separated by commas.",
+                "Uncomment it only to set it.",
+                refuses_empty=True,
+            ),
+            Setting(
+                "ADMIN_API_KEY",
+                types.SECRET,
+                "An admin's key, for /api/v1/keys and the usage of all keys.",
+                "Uncomment it only to set it.",
+                refuses_empty=True,
+            ),
+            Setting(
+                "ALLOW_OPEN_ACCESS",
+                types.BOOLEAN,
+                "Whether to listen on an address that is not loopback although no key is required.",
+                default="false",
+            ),
+            Setting(
+                "TRUSTED_PROXIES",
+                types.whole(0, 10),
+                "The number of proxies in front, each of which must append the address it sees to"
+                " X-Forwarded-For.",
+                "0: the header is ignored. A number that is too high lets clients choose their"
+                " address.",
+                default="0",
+            ),
+            Setting(
+                "CORS_ORIGINS",
+                types.ORIGINS,
+                "Origins whose pages may call from a browser, separated by commas, such as"
+                " https://app.example.",
+                "Empty: none.",
+            ),
+        ),
+    ),
+    Section(
+        "Limits",
+        (
+            Setting(
+                "RATE_LIMIT",
+                types.RATE_LIMIT,
+                "Requests of one key, or of one client address (IPv6: a /64 network) where no key"
+                " is required, over all routes but /healthz and /readyz.",
+                "Several limits are separated by a semicolon. Keys, and models in"
+                " config/models.toml, can have limits of their own.",
+                default="300/minute",
+            ),
+            Setting(
+                "TOKENS_PER_MINUTE",
+                types.whole(0, _MANY),
+                "Tokens of one key or address: prompts and answers.",
+                "An answer counts as max_tokens until its usage is known. 0: no limit.",
+                default="0",
+            ),
+            Setting(
+                "CONCURRENT_REQUESTS",
+                types.whole(0, _MANY),
+                "Calls of one key or address at the same time.",
+                "0: no limit.",
+                default="0",
+            ),
+            Setting(
+                "CONCURRENT_STREAMS",
+                types.whole(0, _MANY),
+                "Streams among them.",
+                "0: no limit.",
+                default="0",
+            ),
+            Setting(
+                "MAX_CALLS_IN_PROGRESS",
+                types.whole(1, 1_000_000),
+                "Calls that a worker answers at the same time.",
+                "A tenth as many wait for up to a second; all others are refused at once with 503.",
+                default="1000",
+            ),
+        ),
+    ),
+    Section(
+        "Time-outs and failures of upstreams",
+        (
+            Setting(
+                "UPSTREAM_CONNECT_TIMEOUT",
+                types.SECONDS,
+                "Seconds to connect to an upstream, name resolution and TLS included.",
+                default="3",
+            ),
+            Setting(
+                "UPSTREAM_FIRST_BYTE_TIMEOUT",
+                types.SECONDS,
+                "Seconds until the first byte of its answer.",
+                default="60",
+            ),
+            Setting(
+                "UPSTREAM_IDLE_TIMEOUT",
+                types.SECONDS,
+                "Seconds between two pieces of its answer.",
+                default="60",
+            ),
+            Setting(
+                "UPSTREAM_TOTAL_TIMEOUT",
+                types.SECONDS,
+                "Seconds for a whole call, a retry included.",
+                default="300",
+            ),
+            Setting(
+                "UPSTREAM_STREAM_TIMEOUT",
+                types.SECONDS,
+                "Seconds for a streamed call.",
+                default="600",
+            ),
+            Setting(
+                "UPSTREAM_CONCURRENCY",
+                types.whole(1, 65_536),
+                "Calls in progress at one upstream, in each worker.",
+                "Others wait up to a second, then get 503 overloaded.",
+                default="1024",
+            ),
+            Setting(
+                "CIRCUIT_BREAKER",
+                types.BOOLEAN,
+                "Whether an upstream that fails repeatedly is not called for 30 s and then probed"
+                " with one call.",
+                "false: every call is attempted.",
+                default="true",
+            ),
+        ),
+    ),
+    Section(
+        "What callers may send",
+        (
+            Setting(
+                "REFUSE_UNKNOWN_PARAMETERS",
+                types.BOOLEAN,
+                "Whether an unknown field under /v1 is refused.",
+                "false: it is dropped and named in the header x-dropped-params of the answer.",
+                default="false",
+            ),
+            Setting(
+                "CATALOGUE_ONLY",
+                types.BOOLEAN,
+                "Whether only models that GET /v1/models lists can be named.",
+                "false: any other name is passed to the fast upstream unchanged.",
+                default="false",
+            ),
+        ),
+    ),
+    Section(
+        "Serving",
+        (
+            Setting("BIND", types.BIND, "The address to listen on.", default="127.0.0.1:8000"),
+            Setting(
+                "CLIENT_WRITE_TIMEOUT",
+                types.SECONDS,
+                "Seconds in which a client must read the next 16 KiB of its answer before it is"
+                " disconnected.",
+                default="30",
+            ),
+            Setting(
+                "WEB_CONCURRENCY",
+                types.whole(1, 256),
+                "Worker processes.",
+                "One holds thousands of waiting calls; a busy service needs one for each core.",
+                default="1",
+            ),
+            Setting(
+                "SHUTDOWN_GRACE",
+                types.whole(1, 3_600),
+                "Seconds in which calls in progress may end after SIGTERM.",
+                "Two seconds before that, calls still running are answered with the error"
+                " server_shutdown. Whatever stops the service should wait a little longer.",
+                default="30",
+            ),
+        ),
+    ),
+)
+SETTINGS = {setting.name: setting for section in SECTIONS for setting in section.settings}

@@ -1,0 +1,116 @@
+"""The settings of upstreams; each upstream has the same five, prefixed by its name."""
+
+from llm_api.settings import setting_types as types
+from llm_api.settings.setting_types import Section, Setting
+
+_EXAMPLE_URL = "https://host/v1"
+_EXAMPLE_URLS = {
+    "FAST": "https://dashscope.aliyuncs.com/compatible-mode/v1",
+    "JUDGE": "https://ark.cn-beijing.volces.com/api/v3",
+}
+
+
+def upstream_settings(prefix: str, details: str = "", example: str = "") -> tuple[Setting, ...]:
+    """Define the five settings of an upstream.
+
+    Args:
+        prefix: its name in upper case, such as `FAST`.
+        details: what is special about it.
+        example: lines of a `.env` file.
+    """
+    url = _EXAMPLE_URLS.get(prefix, _EXAMPLE_URL)
+    return (
+        Setting(
+            f"{prefix}_LLM_API_URL",
+            types.http_urls(url),
+            "The base address of an OpenAI-compatible API, up to and including /v1.",
+            f"{details}Several addresses, separated by commas, share the load.",
+            example=example,
+        ),
+        Setting(
+            f"{prefix}_LLM_API_KEY",
+            types.UPSTREAM_KEYS,
+            "Its API key.",
+            "Several keys, separated by commas, share the load: all for one address, or one for"
+            " each.",
+            example=f"{prefix}_LLM_API_KEY=sk-first...,sk-second...",
+        ),
+        Setting(
+            f"{prefix}_LLM_MODEL",
+            types.TEXT,
+            f"The model for callers who name none; required with {prefix}_LLM_API_URL.",
+        ),
+        Setting(
+            f"{prefix}_LLM_PROFILE",
+            types.TEXT,
+            "The vendor profile: a file of config/profiles/ without its ending.",
+            "Empty: chosen by the address.",
+        ),
+        Setting(
+            f"{prefix}_LLM_FALLBACK",
+            types.NAMES,
+            "Where calls go when this upstream fails before its answer begins, in order: names of"
+            " upstreams or of models in config/models.toml, separated by commas.",
+        ),
+    )
+
+
+UPSTREAM_SECTIONS = (
+    Section(
+        "The fast upstream: chat and prompt optimization",
+        (
+            *upstream_settings(
+                "FAST",
+                "Without one the bundled model answers, which is of demo quality. ",
+                "FAST_LLM_API_URL=https://dashscope.aliyuncs.com/compatible-mode/v1\n"
+                "FAST_LLM_API_KEY=sk-...\n"
+                "FAST_LLM_MODEL=qwen3-next-80b-a3b-instruct",
+            ),
+            Setting(
+                "ENABLE_PROMPT_OPTIMIZATION",
+                types.BOOLEAN,
+                "Whether prompts are optimized.",
+                "false: /api/v1/llm/optimize-prompt answers 503.",
+                default="true",
+            ),
+        ),
+    ),
+    Section(
+        "The judge: a vision model",
+        upstream_settings(
+            "JUDGE",
+            "Callers can name the judge's model in chat calls. ",
+            "JUDGE_LLM_API_URL=https://ark.cn-beijing.volces.com/api/v3\n"
+            "JUDGE_LLM_API_KEY=...\n"
+            "JUDGE_LLM_MODEL=doubao-seed-1-6-251015",
+        ),
+    ),
+    Section(
+        "More upstreams",
+        (
+            Setting(
+                "EXTRA_UPSTREAMS",
+                types.UPSTREAM_NAMES,
+                "Names of more upstreams, separated by commas.",
+                "Each has the same five settings, prefixed by its name.",
+                example="EXTRA_UPSTREAMS=backup\n"
+                "BACKUP_LLM_API_URL=https://api.openai.com/v1\n"
+                "BACKUP_LLM_API_KEY=sk-...\n"
+                "BACKUP_LLM_MODEL=gpt-4.1-mini\n"
+                "FAST_LLM_FALLBACK=backup",
+            ),
+        ),
+    ),
+    Section(
+        "The bundled model, started by hand",
+        (
+            Setting(
+                "LOCAL_MODEL_URL",
+                types.HTTP_URL,
+                "Where a bundled model listens that `flask --app wsgi local-model` has started.",
+                "It prints both settings; under gunicorn they are not needed.",
+            ),
+            Setting("LOCAL_MODEL_KEY", types.TEXT, "Its API key."),
+        ),
+    ),
+)

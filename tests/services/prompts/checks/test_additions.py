@@ -1,0 +1,59 @@
+"""Only what a rewrite verifiably added is called an improvement."""
+
+import pytest
+
+from llm_api.services.prompts.checks.additions import improvements
+
+DETAILS = "Enhanced visual details"
+COMPOSITION = "Improved composition structure"
+TECHNICAL = "Added technical parameters"
+QUALITY = "Optimized for generation quality"
+
+TRUE = [
+    ("a cat", "a cat, soft morning light", [DETAILS]),
+    ("a cat", "a cat, centered composition", [COMPOSITION]),
+    ("a cat", "a cat, shallow depth of field", [TECHNICAL]),
+    ("a cat", "a cat, 85mm lens", [TECHNICAL]),
+    ("a cat", "a cat, crisp", [QUALITY]),
+    ("a cat", "a cat, sharp focus", [TECHNICAL, QUALITY]),
+    (
+        "a cat",
+        "a cat, crisp, bokeh, close-up, warm light",
+        [DETAILS, COMPOSITION, TECHNICAL, QUALITY],
+    ),
+    ("a cat in soft light", "a cat in soft light, warm palette", [DETAILS]),
+    ("一只猫", "一只猫，柔和的晨光", [DETAILS]),
+    ("一只猫", "一只猫，特写", [COMPOSITION]),
+    ("一只猫", "一只猫，浅景深", [TECHNICAL]),
+    ("一只猫", "一只猫，动作流畅", [QUALITY]),
+]
+
+
+@pytest.mark.parametrize(("original", "rewrite", "expected"), TRUE)
+def test_what_was_added_is_named(original: str, rewrite: str, expected: list[str]) -> None:
+    assert improvements(original, rewrite) == expected
+
+
+UNTRUE = {
+    "unchanged": ("a cat", "a cat"),
+    "unchanged with evidence": ("a sharp cat, 85mm, close-up", "a sharp cat, 85mm, close-up"),
+    "other order": ("light, a cat, close-up", "a cat, close-up, light"),
+    "other case": ("a cat in soft light", "A cat in Soft Light"),
+    "said twice": ("a cat in soft light", "a cat in soft light, light"),
+    "removed": ("a cat in soft light, close-up", "a cat"),
+    "only words": ("a cat", "a very cute and lovely cat that everybody adores"),
+    "praise": ("a cat", "a masterpiece of a cat, award-winning, trending"),
+    "other words that begin alike": ("a gardener", "a gardener turning compost"),
+    "mistake is no mist": ("a gardener", "a gardener who made a mistake"),
+    "a building is no steadiness": ("a horse", "a horse in a stable"),
+    "a lighthouse is no light": ("a coast", "a coast with a lighthouse"),
+    "电影 is no shadow": ("一个女孩", "一个女孩在看电影"),
+    "角色 is no color": ("一个女孩", "一个女孩，故事的主要角色"),
+}
+
+
+@pytest.mark.parametrize("name", UNTRUE)
+def test_nothing_untrue_is_claimed(name: str) -> None:
+    original, rewrite = UNTRUE[name]
+
+    assert improvements(original, rewrite) == []

@@ -1,0 +1,112 @@
+"""What the pages promise: generated parts are current, links resolve, every reason is explained."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+from llm_api.settings.settings import PROJECT_ROOT
+from tools.error_reasons import Reason, collect
+from tools.errors_page import explained
+from tools.pages import pages
+
+PAGES = sorted(
+    path
+    for pattern in ("*.md", "docs/**/*.md", "config/*.md", "examples/*.md", "findings/*.md")
+    for path in PROJECT_ROOT.glob(pattern)
+)
+FINDINGS = sorted((PROJECT_ROOT / "findings").glob("*.sh"))
+MAX_README_WORDS = 900
+FOUND = collect(PROJECT_ROOT / "llm_api")
+TABLE = explained(PROJECT_ROOT)
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", pages(), ids=lambda page: page.name)
+def test_a_generated_page_is_current(page: Path) -> None:
+    assert page.read_text("utf-8") == pages()[page], "run `make pages`"
+
+
+def test_every_reason_in_the_code_is_explained() -> None:
+    assert set(FOUND) - set(TABLE["attempts"]) == set(TABLE["reasons"])
+
+
+def test_reasons_are_found_in_all_three_forms() -> None:
+    assert FOUND["upstream_auth"] == Reason({502}, {"SERVICE_ERROR"}, {False})  # a keyword
+    assert FOUND["forbidden_parameter"].statuses == {400}  # a position
+    assert "unknown_field" in FOUND  # a table
+
+
+def test_every_word_of_attempts_is_in_the_code() -> None:
+    words = {
+        node.value
+        for path in (PROJECT_ROOT / "llm_api").rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+    assert set(TABLE["attempts"]) <= words
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT_ROOT)))
+def test_every_link_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8"))
+
+    for target, anchor in links:
+        path = (page.parent / target).resolve() if target else page
+        assert path.exists(), target
+        assert not anchor or anchor in anchors(path), f"{target}#{anchor}"
+
+
+def test_the_readme_stays_short() -> None:
+    text = (PROJECT_ROOT / "README.md").read_text("utf-8")
+
+    prose = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+    assert len(prose.split()) <= MAX_README_WORDS
+
+
+def test_every_page_of_docs_is_in_the_table_of_contents() -> None:
+    contents = (PROJECT_ROOT / "docs" / "README.md").read_text("utf-8")
+
+    missing = [p.name for p in (PROJECT_ROOT / "docs").glob("*.md") if p.name not in contents]
+
+    assert missing == []
+
+
+def test_every_decision_is_in_its_index() -> None:
+    folder = PROJECT_ROOT / "docs" / "decisions"
+    index = (folder / "README.md").read_text("utf-8")
+
+    assert [page.name for page in sorted(folder.glob("0*.md")) if page.name not in index] == []
+
+
+def test_the_rooms_of_contributing_exist_and_are_complete() -> None:
+    text = (PROJECT_ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    rooms = set(re.findall(r"^\| `([a-z_/]+/)` \|", text, re.MULTILINE))
+    packages = {
+        f"llm_api/{path.parent.name}/" for path in (PROJECT_ROOT / "llm_api").glob("*/__init__.py")
+    }
+
+    assert packages <= rooms
+    assert all((PROJECT_ROOT / room).is_dir() for room in rooms)
+
+
+@pytest.mark.parametrize("script", FINDINGS, ids=lambda path: path.stem)
+def test_a_finding_says_what_it_shows(script: Path) -> None:
+    head = script.read_text("utf-8").partition("set -euo pipefail")[0]
+    listed = (script.parent / "README.md").read_text("utf-8")
+
+    assert f"]({script.name})" in listed
+    assert re.findall(r"^# (\w+)  ", head, re.MULTILINE) == [
+        "Software",
+        "Expected",
+        "Observed",
+        "Output",
+    ]
