@@ -21,7 +21,7 @@ from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.readiness import ReadinessService
-from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.routing import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files

@@ -165,7 +165,8 @@ class DeadlineWatcher:
     def add(self, deadline: Deadline) -> None:
         """Check a deadline from now on."""
         self._deadlines.add(deadline)
-        self._thread.start()
+        if not self._thread.is_started:
+            self._thread.start()
 
     def remove(self, deadline: Deadline) -> None:
         """Check a deadline no more."""
