@@ -34,8 +34,8 @@ def held():
     import os, sys
     from gevent import get_hub
     upstreams = app.extensions["llm_api"].catalogue._upstreams.values()
-    endpoints = [at for upstream in upstreams for at in upstream._endpoints._endpoints]
-    pools = [at.transport._adapter._pool.pool.queue for at in endpoints]
+    endpoints = [endpoint for upstream in upstreams for endpoint in upstream._endpoints._endpoints]
+    pools = [endpoint.transport._adapter._pool.pool.queue for endpoint in endpoints]
     idle = [one for pool in pools for one in pool if one is not None and one.sock is not None]
     return {{
         "files": len(os.listdir("/dev/fd")) - len(idle),

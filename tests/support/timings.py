@@ -19,7 +19,6 @@ CONSTANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "away_counts": ("llm_api.services.quotas.rate_counter:_PAUSE_S",),
         "away_redis": ("llm_api.storage.redis.connection:_PAUSE_S",),
         "claim": ("llm_api.storage.redis.shared_answers:_CLAIM_S",),
-        "claim_renewal": ("llm_api.storage.redis.shared_answers:_RENEW_S",),
         "orphan_check": ("llm_api.storage.spool.spool:_ORPHAN_CHECK_S",),
     }
 )
@@ -41,8 +40,8 @@ class Timings:
     seen every `silence_check`. retry_window: how long a repeat counts against the budget for them;
     with 0.0 there is always one left. open_circuit: until an upstream that fails is tried again.
     fresh_key: until a key is looked up again. away_counts, away_redis: until a store that failed is
-    asked again. claim: how long a killed process holds a repeated call, unless it renews that every
-    `claim_renewal`. orphan_check: between two looks for the rows of killed workers.
+    asked again. claim: how long a killed process holds a repeated call; a living one renews that
+    three times as often. orphan_check: between two looks for the rows of killed workers.
     """
 
     body: float = 15.0
@@ -54,7 +53,6 @@ class Timings:
     away_counts: float = 10.0
     away_redis: float = 10.0
     claim: float = 15.0
-    claim_renewal: float = 5.0
     orphan_check: float = 30.0
 
     def prelude(self) -> str:

@@ -32,7 +32,7 @@ MANY_REPEATS = Timings(retry_window=0.0)
 # the usage rows that wait, so that no test has to.
 _ROUTE = f"""
 
-gate = app.wsgi_app._app._gate
+admission = app.wsgi_app._app._limit
 
 
 @app.get("{_INSIDE}")
@@ -42,9 +42,9 @@ def inside():
     app.extensions["llm_api_spool"].flush()
     return {{
         "places": services.catalogue.route(None).upstream._endpoints.limit.free,
-        "free": gate._free,
-        "queued": len(gate._waiting),
-        "watched": len(services.watch._watched),
+        "free": admission.free,
+        "queued": admission.waiting,
+        "watched": len(services.watch._deadlines),
         "open_files": len(os.listdir("/dev/fd")),
     }}
 """
