@@ -33,7 +33,7 @@ STREAM = {"model": "scripted", "messages": MESSAGES, "stream": True}
 KEY = {"Idempotency-Key": "order-1"}
 FIRST, RETRY = {"x-stainless-retry-count": "0"}, {"x-stainless-retry-count": "1"}
 # The claim of a process that was killed lasts a while, which is not a quarter of a minute here.
-TIMINGS = Timings(claim=3.0, claim_renewal=1.0)
+TIMINGS = Timings(claim=3.0)
 Headers = Mapping[str, str]
 
 
