@@ -19,11 +19,7 @@ CONSTANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "fresh_key": ("llm_api.services.keys.authenticator:FRESH_S",),
         "away_counts": ("llm_api.services.quotas.rate_counter:_PAUSE_S",),
         "away_redis": ("llm_api.storage.redis.connection:_PAUSE_S",),
-<<<<<<< HEAD
-        "claim": ("llm_api.storage.redis.shared_answers:_CLAIM_S",),
-=======
         "claim": ("llm_api.storage.redis.shared_answers:RedisAnswers(claim_lasts)",),
->>>>>>> tests
         "orphan_check": ("llm_api.storage.spool.spool:_ORPHAN_CHECK_S",),
     }
 )
@@ -48,13 +44,8 @@ class Timings:
     seen every `silence_check`. retry_window: how long a repeat counts against the budget for them;
     with 0.0 there is always one left. open_circuit: until an upstream that fails is tried again.
     fresh_key: until a key is looked up again. away_counts, away_redis: until a store that failed is
-<<<<<<< HEAD
-    asked again. claim: how long a killed process holds a repeated call; a living one renews that
-    three times as often. orphan_check: between two looks for the rows of killed workers.
-=======
     asked again. claim: how long a killed process holds a repeated call. orphan_check: between two
     looks for the rows of killed workers.
->>>>>>> tests
     """
 
     body: float = 15.0

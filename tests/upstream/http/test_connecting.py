@@ -235,11 +235,7 @@ def test_a_good_handshake_leaves_a_connection_and_nothing_else(watch: DeadlineWa
 
         assert secured.recv(5) == b"hello"
         assert connection.connecting is None
-<<<<<<< HEAD
-        assert watch._deadlines == set()
-=======
         assert watch.watched == 0
->>>>>>> tests
         # One descriptor of ours, and one of the server.
         assert descriptors() <= before + 2
         connection.close()
@@ -354,11 +350,7 @@ def test_no_socket_is_left_behind(watch: DeadlineWatcher, kind: str) -> None:
             fault_of(url, watch, [], 0.3)
 
         wait_until(lambda: descriptors() <= before, LONG, "all sockets are closed")
-<<<<<<< HEAD
-        assert watch._deadlines == set()
-=======
         assert watch.watched == 0
->>>>>>> tests
 
 
 @pytest.fixture
