@@ -4,7 +4,7 @@
   into the vendor's form, limits the calls in progress and returns whole and streamed answers.
 * `call` records one call with all its attempts; `request_sender` chooses an endpoint (a key or an
   address) for each attempt and sends it; `behavior` is what is particular about an upstream.
-* `resilience/` decides whether an attempt may be made (circuit breaker) and repeated (retry policy).
+* `resilience/` decides whether an attempt may be made (circuit breaker) and repeated (policy).
 * `http/` connects, sends and reads; `answers/` validates what came, whole or as a stream.
 * `vendors/` is what differs between vendors: profiles, errors, redaction of their texts.
 * `faults` are all failures as our errors: foreign exceptions are translated there and nowhere else.
