@@ -162,6 +162,11 @@ class DeadlineWatcher:
         self._deadlines: set[Deadline] = set()
         self._thread = PeriodicThread("deadlines", INTERVAL, self._check_all)
 
+    @property
+    def watched(self) -> int:
+        """How many deadlines are watched: what the process waits for now."""
+        return len(self._deadlines)
+
     def add(self, deadline: Deadline) -> None:
         """Check a deadline from now on."""
         self._deadlines.add(deadline)

@@ -25,7 +25,7 @@ class SharedAnswers(Protocol):
     """What the processes of a service know together; it never raises, but knows less at times."""
 
     def claim(self, ticket: IdempotencyKey) -> bool:
-        """Say that this process answers the request; False where another one does or did."""
+        """Claim the answer for this process; False if another one gives or gave it."""
 
     def look_up(self, ticket: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
         """Return the fingerprint of the request, and its answer as soon as it has ended.
@@ -44,7 +44,7 @@ class Recording:
     """An answer while it is given, and those who wait for it."""
 
     def __init__(self, ticket: IdempotencyKey) -> None:
-        """Begin with nothing."""
+        """Create an empty recording."""
         self.ticket = ticket
         self.size = 0
         self.counted = 0  # of it, against the limit of all
@@ -137,7 +137,7 @@ class IdempotencyService:
     def __init__(
         self, shared: SharedAnswers | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Take what the processes know together, if they do."""
+        """Create the service; `shared` is None if processes share no answers."""
         self._shared = shared
         self._lock = threading.Lock()
         self._running: dict[str, Recording] = {}

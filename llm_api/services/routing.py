@@ -46,7 +46,7 @@ class Catalogue:
         is_closed: bool = False,
         spotter: KeySpotter | None = None,
     ) -> None:
-        """Take all known `models`; those whose upstream is not configured are not offered.
+        """Offer the known `models` whose upstream is configured.
 
         `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
         every name that is not on offer. `spotter` sees keys where a name should be.
@@ -134,7 +134,7 @@ class Catalogue:
 
 
 def _has_json_mode(upstream: Upstream, known: Model | None) -> bool:
-    """Tell whether a model writes JSON when asked to: its entry and its vendor say so."""
+    """Whether a model has a JSON mode: its catalogue entry and its vendor must both say so."""
     return bool(known and known.has_json_mode) and upstream.has_json_mode
 
 

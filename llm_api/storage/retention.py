@@ -56,7 +56,7 @@ class RetentionJob:
             self._thread.start()
 
     def close(self) -> None:
-        """Begin no further batch, and wait a while for one in progress."""
+        """Start no further batch, and wait a while for one in progress."""
         self._thread.close()
 
     def _prune_or_warn(self) -> None:

@@ -82,7 +82,7 @@ class EndpointPool:
 
     @contextmanager
     def slot(self, call: UpstreamCall) -> Iterator[None]:
-        """Hold a slot for the duration of a call; raises an ApiError if none is free in time."""
+        """Occupy a slot for the duration of a call; raises an ApiError if none is free in time."""
         has_waited = not self.limit.try_acquire()
         if has_waited:
             self._wait(call)

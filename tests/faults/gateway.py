@@ -29,18 +29,22 @@ _HELD = "/_held"
 # Idle connections to upstreams are kept for the next call, and gevent's own threads for ever.
 _ROUTE = f"""
 
+from sqlalchemy import Engine
+from urllib3 import HTTPConnectionPool
+
+pools = [found for found in gc.get_objects() if isinstance(found, HTTPConnectionPool)]
+engines = [found for found in gc.get_objects() if isinstance(found, Engine)]
+
 @app.get("{_HELD}")
 def held():
     import os, sys
     from gevent import get_hub
-    upstreams = app.extensions["llm_api"].catalogue._upstreams.values()
-    endpoints = [endpoint for upstream in upstreams for endpoint in upstream._endpoints._endpoints]
-    pools = [endpoint.transport._adapter._pool.pool.queue for endpoint in endpoints]
-    idle = [one for pool in pools for one in pool if one is not None and one.sock is not None]
+    kept = [connection for pool in pools for connection in pool.pool.queue]
+    idle = [connection for connection in kept if connection and connection.sock is not None]
     return {{
         "files": len(os.listdir("/dev/fd")) - len(idle),
         "threads": len(sys._current_frames()) - get_hub().threadpool.size,
-        "checked_out": app.extensions["llm_api_spool"]._store.engine.pool.checkedout(),
+        "checked_out": sum(engine.pool.checkedout() for engine in engines),
     }}
 """
 

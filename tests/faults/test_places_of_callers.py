@@ -40,7 +40,10 @@ LONG_S = 600.0
 _TAKEN = "/_taken"
 # A fault of our own, and a look at the places that are taken.
 _MORE = f"""
+from llm_api.storage.redis.concurrency import MemoryConcurrency
 from llm_api.upstream.answers.chunks import StreamedAnswer
+
+[slots] = [found for found in gc.get_objects() if isinstance(found, MemoryConcurrency)]
 
 take = StreamedAnswer.take
 StreamedAnswer.take = lambda answer, event: 1 // (b"crash" not in event) and take(answer, event)
@@ -48,7 +51,7 @@ StreamedAnswer.take = lambda answer, event: 1 // (b"crash" not in event) and tak
 
 @app.get("{_TAKEN}")
 def taken():
-    return dict(app.extensions["llm_api"].chat._ledger._allowances._slots._taken)
+    return dict(slots._held)
 """
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from types import MappingProxyType
 
+# Where each stands: a constant of a module, or the default of an argument of a class.
 CONSTANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         "body": ("llm_api.web.request.body:BODY_TIMEOUT",),
@@ -18,16 +19,19 @@ CONSTANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "fresh_key": ("llm_api.services.keys.authenticator:FRESH_S",),
         "away_counts": ("llm_api.services.quotas.rate_counter:_PAUSE_S",),
         "away_redis": ("llm_api.storage.redis.connection:_PAUSE_S",),
-        "claim": ("llm_api.storage.redis.shared_answers:_CLAIM_S",),
+        "claim": ("llm_api.storage.redis.shared_answers:RedisAnswers(claim_lasts)",),
         "orphan_check": ("llm_api.storage.spool.spool:_ORPHAN_CHECK_S",),
     }
 )
 _SHORTEN = """
 def shorten(module, name, seconds):
     from importlib import import_module
-    constants = vars(import_module(module))
-    assert name in constants, f"{module} has no {name}"
-    constants[name] = seconds
+    values = vars(import_module(module))
+    kind, _, argument = name.partition("(")
+    if argument:
+        values, name = values[kind].__init__.__kwdefaults__, argument.removesuffix(")")
+    assert name in values, f"{module} has no {name}"
+    values[name] = seconds
 
 """
 
@@ -40,8 +44,8 @@ class Timings:
     seen every `silence_check`. retry_window: how long a repeat counts against the budget for them;
     with 0.0 there is always one left. open_circuit: until an upstream that fails is tried again.
     fresh_key: until a key is looked up again. away_counts, away_redis: until a store that failed is
-    asked again. claim: how long a killed process holds a repeated call; a living one renews that
-    three times as often. orphan_check: between two looks for the rows of killed workers.
+    asked again. claim: how long a killed process holds a repeated call. orphan_check: between two
+    looks for the rows of killed workers.
     """
 
     body: float = 15.0

@@ -32,7 +32,14 @@ MANY_REPEATS = Timings(retry_window=0.0)
 # the usage rows that wait, so that no test has to.
 _ROUTE = f"""
 
-admission = app.wsgi_app._app._limit
+import gc
+from llm_api.runtime.concurrency import ConcurrencyLimit
+from llm_api.upstream.request_sender import EndpointPool
+
+# By their class, whoever holds them.
+limits = [found for found in gc.get_objects() if isinstance(found, ConcurrencyLimit)]
+upstreams = [found.limit for found in gc.get_objects() if isinstance(found, EndpointPool)]
+[gate] = [limit for limit in limits if limit not in upstreams]
 
 
 @app.get("{_INSIDE}")
@@ -41,10 +48,10 @@ def inside():
     services = app.extensions["llm_api"]
     app.extensions["llm_api_spool"].flush()
     return {{
-        "places": services.catalogue.route(None).upstream._endpoints.limit.free,
-        "free": admission.free,
-        "queued": admission.waiting,
-        "watched": len(services.watch._deadlines),
+        "places": sum(limit.free for limit in upstreams),
+        "free": gate.free,
+        "queued": gate.waiting,
+        "watched": services.watch.watched,
         "open_files": len(os.listdir("/dev/fd")),
     }}
 """

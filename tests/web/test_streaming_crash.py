@@ -78,5 +78,5 @@ def test_a_fault_of_our_own_gives_everything_back(
 
     assert [row["status"] for row in usage_rows_of(app)] == ["error"]
     assert limit.free == free
-    assert not services.watch._deadlines
+    assert services.watch.watched == 0
     assert client.post(COMPLETIONS, json=good_body(COMPLETIONS)).status_code == 200

@@ -117,9 +117,9 @@ class Rewriter:
             corrected = self._corrected(task, reply, results, accounted)
             results = [*corrected, *results]
             repaired = [*self._repaired(task, corrected, self._repairer.lightly), *repaired]
-        if not any(result.is_usable for result in repaired):
-            repaired = self._repaired(task, results, self._repairer.thoroughly)
         usable = self._usable(task, repaired)
+        if not usable:
+            usable = self._usable(task, self._repaired(task, results, self._repairer.thoroughly))
         best = usable[0] if usable else _least_wrong(results)
         return RewriteResult(
             rewrites=list(dict.fromkeys(result.rewrite for result in usable))[: task.request.n],

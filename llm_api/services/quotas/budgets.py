@@ -39,7 +39,14 @@ class BudgetService:
         threads: StoreThreads,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take the store, None where there is none that can keep budgets, and what calls cost."""
+        """Create the service.
+
+        Args:
+            store: keeps what was spent; None if the usage store cannot keep budgets.
+            prices: what models cost.
+            threads: runs the store's calls.
+            now: the time in UTC.
+        """
         self._reservations = None if store is None else Reservations(store, threads)
         self._prices = prices
         self._now = now
@@ -69,7 +76,7 @@ class BudgetService:
     def _wanted(
         self, key: ApiKey, needs: TokenEstimate, cost: "_Cost | None", now: datetime
     ) -> dict[Reservation, Budget]:
-        """Say what is to be reserved, of which budget."""
+        """Return the reservations, each with the budget it is for."""
         wanted = {}
         for budget in _tightest(key.budgets):
             amount = _amount(budget, needs, cost)

@@ -154,7 +154,7 @@ class MonotonicMemoryStorage(Storage, SlidingWindowCounterSupport):
     def __init__(
         self, _uri: str | None = None, *, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin empty.
+        """Create an empty storage.
 
         Args:
             _uri: ignored; the library hands over the URI by which it found this class.

@@ -59,7 +59,7 @@ class MemoryConcurrency:
     """Counts in this process."""
 
     def __init__(self) -> None:
-        """Begin with all slots free."""
+        """Create a counter with all slots free."""
         self._held: Counter[str] = Counter()
         self._lock = threading.Lock()
 

@@ -193,7 +193,7 @@ def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[byt
 
 
 def _reason(choice: Mapping[str, Any]) -> str:
-    """Say why a choice ended whose upstream did not; agents look for tool calls by this word."""
+    """Return the finish reason that the upstream left out; agents find tool calls by it."""
     return "tool_calls" if choice.get("message", {}).get("tool_calls") else "stop"
 
 

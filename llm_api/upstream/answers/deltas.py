@@ -12,7 +12,7 @@ class ChoiceState:
     """What one choice of a stream has sent already."""
 
     def __init__(self) -> None:
-        """Begin with nothing sent."""
+        """Create the state of a choice without deltas."""
         self.has_finished = False
         self._has_role = False
         self._tools: dict[int, dict[str, Any]] = {}
@@ -94,7 +94,7 @@ def _is_tool_call(call: Any) -> bool:
 
 
 def is_index(value: object) -> bool:
-    """Tell whether a value can number a choice or a call; null counts as left out."""
+    """Whether a value can number a choice or a call; null counts as left out."""
     return value is None or type(value) is int
 
 

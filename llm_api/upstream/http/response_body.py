@@ -39,7 +39,14 @@ class IncomingBody:
         tick: float,
         max_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        """Take the answer, whose body is unread; at most `max_bytes` are read, after inflating."""
+        """Read the body of an answer.
+
+        Args:
+            response: its body must be unread.
+            idle: seconds of silence after which the upstream is given up.
+            tick: seconds of silence after which `pieces` yields an empty piece.
+            max_bytes: of the body, after inflating.
+        """
         self._response = response
         self._raw = cast("http.client.HTTPResponse", response.raw)
         self._socket = cast("HTTPConnection", response.connection).sock
@@ -123,7 +130,7 @@ def _framing(raw: http.client.HTTPResponse) -> Framing:
 
 
 def _buffered(response: requests.Response, upstream_socket: socket.socket) -> bytes:
-    """Take what http.client has read beyond the headers; raises faults.Fault."""
+    """Return what http.client has read beyond the headers; raises faults.Fault."""
     raw = cast("http.client.HTTPResponse", response.raw)
     if raw.fp is None:  # there is no body
         return b""
@@ -184,6 +191,6 @@ def _broken(response: requests.Response, error: Exception) -> faults.Fault:
 
 
 def is_event_stream(response: requests.Response) -> bool:
-    """Tell whether an answer comes in events."""
+    """Whether an answer is a stream of server-sent events."""
     kind = response.headers.get("Content-Type", "")
     return kind.lower().startswith("text/event-stream")

@@ -27,7 +27,7 @@ from llm_api.domain.calls import Endpoint, Timeouts
 from llm_api.runtime.deadlines import DeadlineWatcher, peek
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.http.connecting import Connector
+from llm_api.upstream.http.connecting import Connector, connection_class
 from llm_api.upstream.http.resolver import Resolver
 
 # What a slow client leaves unread waits at the upstream and not here; Linux would take 6 MB.
@@ -57,7 +57,8 @@ class UpstreamAdapter(HTTPAdapter):
             socket_options=[*HTTPConnection.default_socket_options, _RECEIVE_BUFFER],
         )
         self._pool: HTTPConnectionPool = manager.connection_from_url(url)
-        self._connector = Connector(self._pool, watch, Resolver())
+        self._pool.ConnectionCls = connection_class(self._pool.scheme or "http", Resolver())
+        self._connector = Connector(watch)
 
     def send(  # type: ignore[override]  # the signature is requests'; only `timeout` carries more here
         self, request: requests.PreparedRequest, *, timeout: UpstreamCall, **_: Any

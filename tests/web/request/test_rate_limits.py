@@ -21,12 +21,14 @@ from tests.support.live import LiveAnswer
 from tests.support.raw import exchange, request_bytes
 from tests.support.servers import ValkeyServer
 from tests.support.service import Service
+from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 
 REST, OPENAI = "/api/v1/llm/chat", "/v1/chat/completions"
 BODY = {"model": "scripted", "messages": [{"role": "user", "content": "hello"}]}
 OK, REFUSED = HTTPStatus.OK, HTTPStatus.TOO_MANY_REQUESTS
+TIMINGS = Timings(away_counts=3.0)  # until a store that has failed is asked again
 
 
 @pytest.fixture
@@ -59,7 +61,7 @@ def shared(
     limit, workers = getattr(request, "param", ("5/hour", 1))
     counts = {"RATE_LIMIT": limit, "RATELIMIT_STORAGE_URI": valkey.url}
     env = {**fast_upstream(upstream.url), **counts, "WEB_CONCURRENCY": str(workers)}
-    with own_service(tmp_path, env) as running:
+    with own_service(tmp_path, env, timings=TIMINGS) as running:
         wait_until(lambda: len(running.worker_pids()) == workers, 10, running.log)
         yield running
 
@@ -385,7 +387,8 @@ class SlowlyLoadingValkey(ValkeyServer):
 def test_the_limit_holds_while_valkey_loads(tmp_path: Path, upstream: ScriptedUpstream) -> None:
     with SlowlyLoadingValkey(tmp_path) as valkey:
         counts = {"RATE_LIMIT": "5/hour", "RATELIMIT_STORAGE_URI": valkey.url}
-        with own_service(tmp_path, {**fast_upstream(upstream.url), **counts}) as service:
+        env = {**fast_upstream(upstream.url), **counts}
+        with own_service(tmp_path, env, timings=TIMINGS) as service:
             ask(service)
             say(valkey, *[f"SET key{n} {'x' * 100}" for n in range(200)], "SAVE")
             valkey.stop()
