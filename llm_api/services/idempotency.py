@@ -90,12 +90,12 @@ class Recording:
         return RecordedAnswer(*self._head, b"".join(self._pieces))
 
     def follow(self) -> None:
-        """Count somebody who waits; `unfollow` is to follow."""
+        """Count a client that waits for the answer, until `unfollow`."""
         with self._changed:
             self._followers += 1
 
     def unfollow(self) -> None:
-        """Count somebody who waits no more."""
+        """Stop counting a client that waits."""
         with self._changed:
             self._followers -= 1
 
@@ -197,11 +197,11 @@ class IdempotencyService:
     def is_awaited(self, recording: Recording) -> bool:
         """Whether anybody waits for an answer whose own client has left.
 
-        If nobody does, nobody can join any more: the call is about to be ended.
+        If none does, no client can join any more: the call is about to be ended.
         """
         shared = self._shared
         is_awaited_elsewhere = shared is not None and shared.has_waiting(recording.ticket)
-        # In one step: whoever joins does so under the same lock.
+        # In one step: clients join under the same lock.
         with self._lock:
             if recording.has_followers or is_awaited_elsewhere:
                 return True
@@ -218,7 +218,7 @@ class IdempotencyService:
             return
         size = len(piece)
         if self._running.get(recording.ticket.key) is not recording:
-            recording.end()  # the second of two equal firsts, which nobody can join
+            recording.end()  # the second of two equal first requests, which no client can join
             return
         has_room = (
             recording.size + size <= recording.ticket.max_bytes

@@ -2,7 +2,7 @@
 
 What a call may cost at most is reserved before it is made. It is settled in the transaction that
 keeps the call's usage row, with what the row says: so a budget and the ledger cannot disagree, and
-a killed worker leaves nothing behind. A call whose usage nobody knows is charged as much as was
+a killed worker leaves nothing behind. A call whose usage is unknown is charged as much as was
 reserved for it.
 """
 

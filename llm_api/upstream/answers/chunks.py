@@ -127,17 +127,17 @@ class StreamedAnswer:
             is_changed |= set_missing(choice, "text", "")
             if not isinstance(choice["text"], str):
                 raise faults.bad_response("an event whose text is none")
-            self._note(choice["text"])
+            self._count(choice["text"])
             return is_changed
         if not isinstance(choice.get("delta"), dict):
             choice["delta"] = {}
             is_changed = True
         delta = choice["delta"]
         for name in ("content", "reasoning_content", "refusal"):
-            self._note(delta.get(name))
-        return state.settle(delta, self._note) | is_changed
+            self._count(delta.get(name))
+        return state.settle(delta, self._count) | is_changed
 
-    def _note(self, text: object) -> None:
+    def _count(self, text: object) -> None:
         if text and isinstance(text, str):
             self.length.add(text)
 

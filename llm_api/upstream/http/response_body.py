@@ -92,7 +92,7 @@ class IncomingBody:
             try:
                 data = self._first or self._socket.recv(_READ_BYTES)
             except TimeoutError:
-                self._note_silence()
+                self._record_silence()
                 return b""
             self._first = b""
             if self._silence:
@@ -105,7 +105,7 @@ class IncomingBody:
             self._raw.close()
         return body
 
-    def _note_silence(self) -> None:
+    def _record_silence(self) -> None:
         self._silence += cast("float", self._socket.gettimeout())
         if self._silence >= self._idle:
             raise TimeoutError
@@ -148,7 +148,7 @@ def _is_compressed(response: requests.Response) -> bool:
 
 
 def _reader(response: requests.Response) -> Any:
-    """Return the body's reader, which inflates what came compressed although nobody asked."""
+    """Return the body's reader, which inflates a body that came compressed without being asked."""
     if not _is_compressed(response):
         return response.raw
     return urllib3.HTTPResponse(

@@ -74,7 +74,7 @@ class UpstreamAdapter(HTTPAdapter):
             return self._exchange(connection, request)
         except BaseException:
             connection.close()
-            self._give_back(connection)
+            self._return(connection)
             raise
 
     def _borrow(self) -> HTTPConnection:
@@ -117,9 +117,9 @@ class UpstreamAdapter(HTTPAdapter):
         if raw.will_close or not raw.isclosed():
             connection.close()
             raw.close()
-        self._give_back(connection)
+        self._return(connection)
 
-    def _give_back(self, connection: HTTPConnection) -> None:
+    def _return(self, connection: HTTPConnection) -> None:
         self._pool._put_conn(connection)  # noqa: SLF001  # see the class
 
     def close(self) -> None:
@@ -167,7 +167,7 @@ class Transport:
     def post(self, path: str, body: bytes, call: UpstreamCall) -> Iterator[requests.Response]:
         """Send one POST and lend its answer; raises faults.Fault.
 
-        What the watch did to the call is told first: a shut socket looks like a lost connection.
+        What the watch did to the call comes first: a shut socket looks like a lost connection.
         """
         with self._lent("POST", path, body, call) as response:
             yield response
