@@ -4,7 +4,8 @@ import logging
 import threading
 from collections.abc import Callable
 
-_JOIN_S = 5.0
+# Shorter than the second that a worker has for its end (llm_api/server/gunicorn_worker.py).
+_JOIN_S = 0.5
 logger = logging.getLogger(__name__)
 
 

@@ -66,24 +66,25 @@ class RedisAnswers:
         url: str,
         clock: Callable[[], float] = time.monotonic,
         *,
-        claim_lasts: float | None = None,
+        claim_lasts: float = _CLAIM_S,
     ) -> None:
         """Connect to nothing yet.
 
         Args:
             url: of Redis or Valkey.
             clock: returns seconds that never go back.
-            claim_lasts: seconds after which the claim of a killed process expires; None is 15.
+            claim_lasts: seconds after which the claim of a killed process expires.
         """
         self._connection = RedisConnection(url, "answers are not shared for a while", clock)
         self._redis = self._connection.client
-        lasts = _CLAIM_S if claim_lasts is None else claim_lasts
-        self._claim_ms = round(lasts * 1000)
+        self._claim_ms = round(claim_lasts * 1000)
         self._claims: dict[str, bytes] = {}  # by the name of the key, as Redis has them
         # A claim that was lost, after a pause of this process, may be another one's by now.
         self._renew_own = self._redis.register_script(_RENEW_OWN)
         self._replace_own = self._redis.register_script(_REPLACE_OWN)
-        self._renewals = PeriodicThread("answer-claims", lasts / _RENEWALS, self._renew_claims)
+        self._renewals = PeriodicThread(
+            "answer-claims", claim_lasts / _RENEWALS, self._renew_claims
+        )
 
     def claim(self, ticket: IdempotencyKey) -> bool:
         """Claim a request for this process; False where another one answers or has answered it."""
