@@ -47,7 +47,6 @@ _READ_TIMEOUT_S = 6.0
 # A caller whose key is known waits no longer when the database does not answer.
 _KEY_TIMEOUT_S = 2.0
 _BUDGET_THREADS = 4
-_NOT_SAVING = "rows cannot be saved: is the disk full?"
 
 
 @dataclass(frozen=True, slots=True)
