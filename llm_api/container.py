@@ -87,7 +87,7 @@ def _spool_folder(settings: Settings) -> Path:
 
 
 def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
-    """Build what finds the API key of a secret."""
+    """Build what authenticates API keys: those in `keys`, and those that the settings name."""
     threads = StoreThreads(2, _KEY_TIMEOUT_S)
     return KeyAuthenticator(keys, threads, settings.access.environment_keys)
 
