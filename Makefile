@@ -52,7 +52,7 @@ fix: $(VENV)/.dev  ## let ruff mend what it can
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
-pages: $(VENV)/.dev  ## write the generated pages of docs/ anew
+pages: $(VENV)/.dev  ## write the generated parts of docs/ and config/ anew
 	@$(BIN)/python -m tools.pages
 
 lock: $(VENV)/.dev .sdks/node/.node  ## write the requirement files anew

@@ -68,7 +68,7 @@ class JsonLinesStore:
             ]
             old = old[:at_most]
             if old:
-                sums = [one for line in self._lines() for one in line.get("sums", ())]
+                sums = [row for line in self._lines() for row in line.get("sums", ())]
                 sums += [_with_text_time(row) for row in summed(map(_with_time, old), HOUR)]
                 self._replace({"sums": sums}, {"calls": calls[len(old) :]})
             return len(old)

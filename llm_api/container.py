@@ -21,7 +21,7 @@ from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.readiness import ReadinessService
-from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.routing import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files
@@ -114,17 +114,11 @@ def build_services(
     ledger = UsageLedger(stores.spool, prices, quotas)
     keys = KeyService(stores.keys, _reads(), authenticator.forget)
     checks = _checks(settings, stores, keys, check_limiter, fast)
-    optimizer = PromptOptimizer(
-        catalogue,
-        ledger,
-        config_files.read_targets(settings.root),
-        is_enabled=settings.enable_prompt_optimization,
-    )
     connected = (*upstreams.values(), shared, concurrency, watch, stores.usage, keys)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
-        optimizer=optimizer,
+        optimizer=_optimizer(settings, catalogue, ledger),
         readiness=ReadinessService(checks, is_ending=lambda: watch.drain.is_draining),
         idempotency=IdempotencyService(shared),
         reports=ReportService(stores.usage, _reads()),
@@ -134,6 +128,12 @@ def build_services(
         is_demo=settings.uses_bundled_model,
         closers=[part.close for part in connected if part is not None],
     )
+
+
+def _optimizer(settings: Settings, catalogue: Catalogue, ledger: UsageLedger) -> PromptOptimizer:
+    targets = config_files.read_targets(settings.root)
+    is_enabled = settings.enable_prompt_optimization
+    return PromptOptimizer(catalogue, ledger, targets, is_enabled=is_enabled)
 
 
 def _reads() -> StoreThreads:

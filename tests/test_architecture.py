@@ -1,7 +1,9 @@
 """What no single test of a function can hold: rules over the whole source."""
 
 import ast
+import re
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -70,3 +72,73 @@ def test_no_file_is_longer_than_it_can_be_read() -> None:
 
     assert len(lengths) > 20
     assert [name for name, length in lengths.items() if length > MAX_FILE_LINES] == []
+
+
+def assigned(tree: ast.AST) -> Iterator[ast.expr]:
+    """Find the targets of assignments."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign):
+            yield from node.targets
+        elif isinstance(node, ast.AnnAssign | ast.AugAssign):
+            yield node.target
+
+
+def written_parameter(target: ast.expr, parameters: set[str]) -> bool:
+    """Whether an assignment writes to an attribute of a parameter, or to something inside it."""
+    is_attribute = False
+    while isinstance(target, ast.Attribute | ast.Subscript):
+        is_attribute |= isinstance(target, ast.Attribute)
+        target = target.value
+    return is_attribute and isinstance(target, ast.Name) and target.id in parameters
+
+
+def test_results_are_returned_and_not_written_into_parameters() -> None:
+    """What a function does is in its signature; runtime/ holds what lives beside requests."""
+    written = [
+        f"{path.relative_to(REPOSITORY_ROOT)}:{target.lineno} {ast.unparse(target)}"
+        for path in SOURCES
+        if "runtime" not in path.parts
+        for function in ast.walk(ast.parse(path.read_text()))
+        if isinstance(function, ast.FunctionDef)
+        for target in assigned(function)
+        if written_parameter(
+            target, {a.arg for a in ast.walk(function.args) if isinstance(a, ast.arg)} - {"self"}
+        )
+    ]
+
+    assert written == []
+
+
+def test_the_request_state_alone_lies_on_flask_g() -> None:
+    text = "\n".join(path.read_text() for path in SOURCES)
+    names = set(re.findall(r"\bg\.(\w+)", text)) | set(re.findall(r'\bg\.get\("(\w+)"', text))
+
+    assert names - {"get"} == {"request_state"}
+
+
+def test_file_names_are_used_once_within_a_floor() -> None:
+    common = {"__init__.py", "routes.py", "schemas.py"}
+    names = Counter(
+        (path.relative_to(SOURCES[0].parent).parts[0], path.name)
+        for path in SOURCES
+        if path.name not in common
+    )
+
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_few_modules_lie_flat() -> None:
+    assert len([path for path in SOURCES if path.parent.name == "llm_api"]) <= 8
+
+
+def test_docstrings_speak_the_field_s_language() -> None:
+    """docs/glossary.md has the words; these openings say nothing of what is returned or done."""
+    opening = re.compile(r'"""(Take|Begin|Tell|Hold|Say|Whoever|Nobody|Somebody)\b')
+    found = [
+        f"{path.relative_to(REPOSITORY_ROOT)}:{number}"
+        for path in SOURCES
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if opening.search(line)
+    ]
+
+    assert found == []

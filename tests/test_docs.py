@@ -80,6 +80,25 @@ def test_every_page_of_docs_is_in_the_table_of_contents() -> None:
     assert missing == []
 
 
+def test_every_name_of_the_glossary_is_in_the_code() -> None:
+    code = PROJECT_ROOT / "llm_api"
+    text = "".join(path.read_text("utf-8") for path in code.rglob("*.py"))
+    words = set(re.findall(r"\w+", text))
+    rows = (PROJECT_ROOT / "docs" / "glossary.md").read_text("utf-8").splitlines()
+    cells = [cells[3] for row in rows if len(cells := row.split("|")) > 5]
+    names = {name.rstrip("/") for cell in cells for name in re.findall(r"`([\w./]+)`", cell)}
+
+    unknown = [
+        name
+        for name in sorted(names)
+        if not (words >= set(name.split(".")) or [*code.rglob(f"{name}*")])
+        and not (PROJECT_ROOT / name).exists()
+    ]
+
+    assert len(names) > 60
+    assert unknown == []
+
+
 def test_every_decision_is_in_its_index() -> None:
     folder = PROJECT_ROOT / "docs" / "decisions"
     index = (folder / "README.md").read_text("utf-8")

@@ -1,24 +1,25 @@
-"""Writes the generated parts of docs/: `python -m tools.pages`, or `make pages`.
+"""Writes what is generated in docs/ and config/: `python -m tools.pages`, or `make pages`.
 
 A page's introduction is written by hand; what follows its mark is generated. tests/test_docs.py
-fails when a page is stale.
+fails when one is stale.
 """
 
 from pathlib import Path
 
-from tools import configuration_page, errors_page
+from llm_api.settings import describe
+from tools import errors_page
 
 ROOT = Path(__file__).resolve().parents[1]
-_GENERATED = {"configuration.md": configuration_page.written, "errors.md": errors_page.written}
 _MARK = "<!-- Everything below "
 
 
 def pages() -> dict[Path, str]:
-    """Return every page with its text as it should be."""
+    """Return every generated file with its text as it should be."""
+    configuration, errors = ROOT / "docs" / "configuration.md", ROOT / "docs" / "errors.md"
     return {
-        path: f"{_kept(path)}\n{write(ROOT)}"
-        for name, write in _GENERATED.items()
-        for path in [ROOT / "docs" / name]
+        configuration: f"{_kept(configuration)}\n{describe.markdown()}",
+        errors: f"{_kept(errors)}\n{errors_page.written(ROOT)}",
+        ROOT / "config" / "example.env": describe.env_text(),
     }
 
 

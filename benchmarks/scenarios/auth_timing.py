@@ -1,4 +1,4 @@
-"""What the time of an answer tells of a key, and what a good key costs.
+"""What response times reveal of keys, and what authentication costs.
 
 `python -m benchmarks.scenarios.auth_timing` presents two kinds of keys in turn, thousands of times,
 to the application in this process. A difference of their medians would reveal something to callers.
@@ -34,7 +34,7 @@ MAX_ADDED_US = 30.0
 STATIC = secrets.token_hex(20)
 PATH = "/v1/models"
 SETTINGS = {
-    "FAST_LLM_API_URL": "http://127.0.0.1:1/v1",  # nobody listens: no call is made
+    "FAST_LLM_API_URL": "http://127.0.0.1:1/v1",  # nothing listens there, and no call is made
     "FAST_LLM_MODEL": "bench-model",
     "RATE_LIMIT": "100000000/minute",
     "API_KEYS": f"bench={STATIC}",
@@ -44,7 +44,7 @@ addresses = (f"10.{n >> 16 & 255}.{n >> 8 & 255}.{n & 255}" for n in count())
 
 @contextmanager
 def application(folder: Path, *, requires_key: bool) -> Iterator[Flask]:
-    """Build the application with a database of its own, quietly."""
+    """Build the application with a database of its own, without logs."""
     root = folder / f"keys-{requires_key}"
     root.mkdir()
     (root / "config").symlink_to(PROJECT_ROOT / "config")
@@ -61,9 +61,9 @@ def application(folder: Path, *, requires_key: bool) -> Iterator[Flask]:
 
 
 def answer_us(app: Flask, key: str, status: int) -> float:
-    """Return how many microseconds the answer to a key takes; RuntimeError for another answer."""
+    """Return the microseconds of a response to a key; raises RuntimeError for another status."""
     headers = [("Authorization", f"Bearer {key}")]
-    # From an address that has guessed nothing yet.
+    # From an address without failed attempts.
     environ = EnvironBuilder(path=PATH, headers=headers, input_stream=io.BytesIO()).get_environ()
     environ["REMOTE_ADDR"] = next(addresses)
     began = time.perf_counter()
@@ -75,7 +75,7 @@ def answer_us(app: Flask, key: str, status: int) -> float:
 
 
 def ratio(app: Flask, firsts: Sequence[str], seconds: Sequence[str]) -> float:
-    """Return the ratio of the medians of two kinds of keys, which are presented in turn."""
+    """Return the ratio of the median times of two kinds of keys, presented in turn."""
     pairs = [
         (answer_us(app, first, 401), answer_us(app, second, 401))
         for first, second in zip(firsts, seconds, strict=True)
@@ -84,20 +84,20 @@ def ratio(app: Flask, firsts: Sequence[str], seconds: Sequence[str]) -> float:
     return float(first_us / second_us)
 
 
-def with_wrong_sign(key: str, place: int) -> str:
-    """Return a key with another sign at a place."""
-    place %= len(key)
-    return key[:place] + ("1" if key[place] != "1" else "2") + key[place + 1 :]
+def with_wrong_character(key: str, index: int) -> str:
+    """Return a key with another character at an index."""
+    index %= len(key)
+    return key[:index] + ("1" if key[index] != "1" else "2") + key[index + 1 :]
 
 
 def ratios(app: Flask, tries: int) -> Iterator[tuple[str, float]]:
-    """Compare what a guesser would like to tell apart."""
+    """Compare kinds of rejected keys that must be indistinguishable."""
     keys = app.extensions["llm_api"].keys
     past = datetime.now(UTC) - timedelta(days=1)
     issued = keys.issue(ApiKey("", "good")).secret
     answer_us(app, issued, 200)
     for name, key, first in (("issued", issued, len("llmapi_")), ("static", STATIC, 0)):
-        wrong = [with_wrong_sign(key, place) for place in (first, -1)]
+        wrong = [with_wrong_character(key, index) for index in (first, -1)]
         yield (
             f"{name} key: first / last sign wrong",
             ratio(app, *([text] * tries for text in wrong)),
@@ -112,7 +112,7 @@ def ratios(app: Flask, tries: int) -> Iterator[tuple[str, float]]:
 
 
 def added_us(closed: Flask, opened: Flask, tries: int) -> dict[str, float]:
-    """Return how many microseconds more an answer takes where a good key is required."""
+    """Return by how many microseconds a required key slows a response."""
     issued = closed.extensions["llm_api"].keys.issue(ApiKey("", "good")).secret
     kinds = {"issued": issued, "static": STATIC}
     rounds = [

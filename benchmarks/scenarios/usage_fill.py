@@ -1,7 +1,7 @@
-"""Fills a database with a year of usage rows and their sums, far faster than the service would.
+"""Loads a year of usage rows and their sums into a database, far faster than the service would.
 
-The rows go past SQLAlchemy, in the form that the database keeps: on a sample, `check_filling`
-compares every stored value with what the store makes of the same calls.
+Rows bypass SQLAlchemy: on a sample, `check_filling` compares every stored value with what the store
+writes for the same calls.
 """
 
 import contextlib
@@ -40,31 +40,31 @@ _FAST_SQLITE = (
 
 
 class FillingError(Exception):
-    """A database was not filled as the service would have filled it."""
+    """Bulk loading and the store have written different values."""
 
 
 class Loader(ABC):
-    """Takes rows in bulk."""
+    """Loads rows in bulk."""
 
     @abstractmethod
     def kinds(self, records: Sequence[UsageRecord]) -> None:
-        """Take the values that all calls of a kind share."""
+        """Set the values that all calls of a kind share."""
 
     @abstractmethod
     def calls(self, hour: Hour) -> None:
-        """Keep the calls of an hour."""
+        """Insert the calls of an hour."""
 
     @abstractmethod
     def sums(self, table: sa.Table, rows: Iterable[Sequence[str | int]]) -> None:
-        """Keep whole rows of a table of sums."""
+        """Insert complete rows of a table of sums."""
 
     @abstractmethod
     def end(self) -> None:
-        """Make everything last."""
+        """Commit, and maintain the tables as the database would over time."""
 
 
 def _shared_values(record: UsageRecord) -> Iterator[Any]:
-    """Yield what a row holds after its id and its time, in the order of the table."""
+    """Yield the values of a row except its id and time, in the order of the table."""
     for column in usage.columns:
         if column.name not in _OWN:
             value = getattr(record, column.name)
@@ -80,10 +80,10 @@ def _times(hour: Hour) -> Iterator[str]:
 
 
 class SqliteLoader(Loader):
-    """One transaction without a journal: a filling that fails leaves a file for nobody."""
+    """One transaction without a journal: after a failure the file is of no use."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
-        """Take a connection whose transactions are its user's affair."""
+        """Use a connection in autocommit mode."""
         self._connection = connection
         self._kinds: list[tuple[Any, ...]] = []
         for statement in _FAST_SQLITE:
@@ -106,9 +106,9 @@ class SqliteLoader(Loader):
         self._insert(table, rows)
 
     def _insert(self, table: sa.Table, rows: Iterable[Sequence[Any]]) -> None:
-        places = ",".join("?" * len(table.columns))
+        placeholders = ",".join("?" * len(table.columns))
         self._connection.executemany(
-            f'INSERT INTO "{table.name}" VALUES ({places})',  # noqa: S608  # a name of ours
+            f'INSERT INTO "{table.name}" VALUES ({placeholders})',  # noqa: S608  # a name of ours
             rows,
         )
 
@@ -122,7 +122,7 @@ class PostgresLoader(Loader):
     """COPY, in one transaction."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        """Take a connection that has not begun a transaction."""
+        """Use a connection outside of a transaction."""
         self._connection = connection
         self._kinds: list[str] = []
 
@@ -150,7 +150,7 @@ class PostgresLoader(Loader):
     def end(self) -> None:
         """See Loader; do also what autovacuum would have done in a year."""
         self._connection.commit()
-        self._connection.autocommit = True  # VACUUM wants to be outside of a transaction
+        self._connection.autocommit = True  # VACUUM runs outside of transactions
         self._connection.execute("VACUUM ANALYZE")
 
 
@@ -160,7 +160,7 @@ def _copied(value: object) -> str:
 
 @contextlib.contextmanager
 def loading(url: str) -> Iterator[Loader]:
-    """Open a database with the schema for a filling."""
+    """Open a migrated database for loading."""
     address = sa.make_url(url)
     if address.get_backend_name() == "sqlite":
         with closing(sqlite3.connect(str(address.database), isolation_level=None)) as connection:
@@ -177,7 +177,10 @@ def fill(
     all_hours: Iterable[Hour],
     tell: Callable[[int], None] = lambda _: None,
 ) -> None:
-    """Make the schema and keep the calls with their sums; `tell` gets the number of each day."""
+    """Migrate a database and load calls with their sums.
+
+    `tell` is called with the number of each day, from 0.
+    """
     migrate.upgrade(url, REPOSITORY_ROOT)
     with loading(url) as loader:
         loader.kinds(kinds.records)
@@ -204,9 +207,9 @@ def _starting(hour: Hour, kinds: Kinds, counts: Counter[int]) -> Iterator[tuple[
 
 
 def check_filling(filled: str, added: str, kinds: Kinds) -> int:
-    """Fill one empty database quickly and one through the store, and return how many rows it were.
+    """Load one empty database in bulk and one through the store; return the number of rows.
 
-    Raises FillingError if they differ.
+    Raises FillingError if any value differs.
     """
     sample = list(itertools.islice(hours(kinds, SAMPLE_ROWS_A_DAY * 365), SAMPLE_HOURS))
     records = [record for hour in sample for record in hour.records(kinds)]
@@ -223,7 +226,7 @@ def check_filling(filled: str, added: str, kinds: Kinds) -> int:
 
 
 def _content(url: str, table: sa.Table) -> list[tuple[Any, ...]]:
-    """Return a table as the driver sees it, types and all."""
+    """Return a table with the values and types of the driver."""
     engine = make_engine(url)
     with engine.connect() as connection:
         statement = f'SELECT * FROM "{table.name}" ORDER BY 1, 2'  # noqa: S608  # a name of ours

@@ -1,6 +1,6 @@
 """Usage rows by the million: kinds of calls, and how often each comes in every hour of a year.
 
-Rows of one kind differ in id and time alone, so that a kind is put into a database's form once, and
+Rows of one kind differ in id and time only, so that a kind is encoded for a database once, and
 the sums of an hour are counts times the sums of one call. What one call adds to the sums comes from
 the store's own code.
 """
@@ -44,9 +44,9 @@ Sums = tuple[str | int, ...]
 
 @dataclass(frozen=True)
 class Kinds:
-    """Calls that differ in more than id and time.
+    """Kinds of calls, which differ in more than id and time.
 
-    `sums` is what one call of each adds: digest, dimensions and sums, as in the tables of sums.
+    `sums` is what one call of each kind adds: digest, dimensions and sums, as in the rollup tables.
     """
 
     records: Sequence[UsageRecord]
@@ -62,7 +62,7 @@ class Hour:
     calls: Sequence[tuple[int, str, int]]
 
     def records(self, kinds: Kinds) -> list[UsageRecord]:
-        """Return the calls as the service would have noted them."""
+        """Return the usage records of the calls."""
         return [
             replace(
                 kinds.records[kind],
@@ -74,13 +74,13 @@ class Hour:
 
 
 def year() -> tuple[datetime, datetime]:
-    """Return the beginning and the end of the twelve whole months before this one."""
+    """Return start and end of the last twelve whole months."""
     end = datetime.now(UTC).replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return end.replace(year=end.year - 1), end
 
 
 def last_month() -> tuple[datetime, datetime]:
-    """Return the beginning and the end of the last whole month."""
+    """Return start and end of the last whole month."""
     end = year()[1]
     return (end - timedelta(days=1)).replace(day=1), end
 
@@ -88,8 +88,8 @@ def last_month() -> tuple[datetime, datetime]:
 def make_kinds(*, scattered: bool) -> Kinds:
     """Return the kinds of calls.
 
-    Usually a key has its tags, a model has its upstream, and most calls go well. `scattered` is the
-    worst case, in which every combination is as likely as any other.
+    Usually a key has fixed tags, a model has one upstream, and most calls succeed. `scattered` is
+    the worst case, in which all combinations are equally likely.
     """
     chance = random.Random(SEED)  # noqa: S311  # a simulation
     pairs = list(_scattered() if scattered else _usual())
@@ -155,10 +155,13 @@ def _source(status: str) -> str:
 
 
 def _sums_of_one(records: Sequence[UsageRecord]) -> list[Sums]:
-    """Let the store sum up one call of each kind, and return the sums in the kinds' order."""
+    """Return the store's sums of one call of each kind, in the order of the kinds."""
     names = (*DIMENSIONS, *SUMS[1:])
     start = datetime(2026, 1, 1)  # noqa: DTZ001  # the store's times are UTC by definition
-    rows = [{name: getattr(one, name) for name in names} | {"created_at": start} for one in records]
+    rows = [
+        {name: getattr(record, name) for name in names} | {"created_at": start}
+        for record in records
+    ]
     engine = sa.create_engine("sqlite://")
     metadata.create_all(engine)
     with engine.begin() as connection:
@@ -172,7 +175,7 @@ def _sums_of_one(records: Sequence[UsageRecord]) -> list[Sums]:
 
 
 def hours(kinds: Kinds, rows: int) -> Iterator[Hour]:
-    """Yield so many calls, evenly over the hours of the year."""
+    """Yield a number of calls, distributed evenly over the hours of a year."""
     chance = random.Random(SEED)  # noqa: S311  # a simulation
     start, end = year()
     count = (end - start) // HOUR
@@ -189,10 +192,10 @@ def _calls(chance: random.Random, kinds: Kinds, size: int) -> Iterator[tuple[int
 
 
 def summed(kinds: Kinds, counts: Counter[int]) -> Iterator[Sums]:
-    """Yield digest, dimensions and sums of so many calls of each kind."""
+    """Yield digest, dimensions and sums of the calls of each kind, by their counts."""
     dimensions = 1 + len(DIMENSIONS)
     for kind, count in counts.items():
-        one = kinds.sums[kind]
+        sums = kinds.sums[kind]
         if count > 1:
-            one = (*one[:dimensions], *(int(value) * count for value in one[dimensions:]))
-        yield one
+            sums = (*sums[:dimensions], *(int(value) * count for value in sums[dimensions:]))
+        yield sums

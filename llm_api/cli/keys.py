@@ -1,7 +1,7 @@
 """The commands `flask --app wsgi keys …`."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -90,14 +90,19 @@ def _add_create(group: AppGroup, settings: Settings) -> None:
 
         The secret is not stored and cannot be printed again.
         """
-        if len(options["tags"]) > formats.MAX_TAGS:
-            raise click.BadParameter(
-                f"at most {formats.MAX_TAGS} can be given.", param_hint="--tag"
-            )
-        limits = Limits(**{name: options.pop(name) for name in Limits.__slots__})
-        allowed: dict[str, Any] = {name: options.pop(name) or None for name in ("models", "routes")}
+        draft = _draft(**options)
         with _service(settings) as keys:
-            _print(keys.issue(ApiKey("", limits=limits, **allowed, **options)))
+            _print(keys.issue(draft))
+
+
+def _draft(*, models: Sequence[str], routes: Sequence[str], **options: Any) -> ApiKey:
+    """Return the key that the options of `keys create` describe; none of a list is all."""
+    if len(options["tags"]) > formats.MAX_TAGS:
+        raise click.BadParameter(f"at most {formats.MAX_TAGS} can be given.", param_hint="--tag")
+    limits = Limits(**{name: options.pop(name) for name in Limits.__slots__})
+    return ApiKey(
+        "", models=tuple(models) or None, routes=tuple(routes) or None, limits=limits, **options
+    )
 
 
 def _add_list(group: AppGroup, settings: Settings) -> None:

@@ -14,7 +14,7 @@ _SLOW_S = 0.1  # the service itself waits 0.2 s and then counts in memory
 # Substrings of an error, what it means, and what the operator can do. The first match counts.
 # Error prefixes: https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
 _EXPLANATIONS = (
-    (("NOAUTH", "Authentication required"), "The store asks for a password.",
+    (("NOAUTH", "Authentication required"), "The store requires a password.",
      "Put it into RATELIMIT_STORAGE_URI: redis://:password@host:6379/0."),
     (("WRONGPASS", "invalid username-password", "without any password configured", "AUTH "),
      "The store refused the user or the password.",
@@ -37,7 +37,7 @@ _EXPLANATIONS = (
     (("SSL", "TLS"), "The TLS connection to the store failed.",
      "See whether it speaks TLS (rediss://) and has a certificate that is publicly known."),
     (("closed by server", "reset by peer"), "The store hangs up.",
-     "See whether it asks for TLS, which is written rediss://."),
+     "See whether it requires TLS, which is written rediss://."),
     (("refused", "No such file"), "Nothing listens where RATELIMIT_STORAGE_URI points.",
      "Start Redis or Valkey, or correct host and port in RATELIMIT_STORAGE_URI."),
 )  # fmt: skip
@@ -98,5 +98,5 @@ def _explained(check: Callable[[], CheckResult]) -> CheckResult:
             return fail(found, advice)
     return fail(
         "The store could not be used.",
-        "See whether RATELIMIT_STORAGE_URI is right, and look into the store's log.",
+        "See whether RATELIMIT_STORAGE_URI is correct, and look into the store's log.",
     )

@@ -17,6 +17,7 @@ from llm_api.diagnostics.results import CheckResult, fail, ok, skipped, warn
 from llm_api.diagnostics.upstream_probe import ProbeClient, ProbeResponse
 from llm_api.diagnostics.upstream_route import CheckedUpstream, RouteChecks
 from llm_api.domain.calls import Operation
+from llm_api.upstream.vendors.profiles import PATHS
 
 _MAX_TOKENS = 24
 _MAX_SKEW_S = 60
@@ -86,7 +87,7 @@ class ApiChecks:
         if answer.status == 403:
             return fail(
                 "The upstream knows the key and forbids it this call (403).",
-                "Give the key the right to this model in the vendor's console, and see whether"
+                "Give the key access to this model in the vendor's console, and see whether"
                 " this machine's address is allowed.",
             )
         return fail(
@@ -209,7 +210,7 @@ class ApiChecks:
             self._cap: _MAX_TOKENS,
             **more,
         }
-        return self._client.send(Operation.CHAT, document)
+        return self._client.send(PATHS[Operation.CHAT], document)
 
     def _chat_answer(self) -> ProbeResponse:
         assert self._answer is not None, "the check of the API comes first"  # noqa: S101

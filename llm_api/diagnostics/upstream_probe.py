@@ -100,6 +100,7 @@ class ProbeClient:
         """
         try:
             with requests.Session() as session:
+                session.trust_env = False
                 return self._send(session, path, document)
         except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
             raise TimeoutError from error
@@ -109,7 +110,6 @@ class ProbeClient:
     def _send(
         self, session: requests.Session, path: str, document: Mapping[str, Any] | None
     ) -> ProbeResponse:
-        session.trust_env = False
         key = self._upstream.endpoint.key
         response = session.request(
             "GET" if document is None else "POST",

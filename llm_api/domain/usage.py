@@ -114,3 +114,24 @@ class UsageSums:
     cost_micro: Counter[str] = field(default_factory=Counter)
     unpriced: int = 0
     total_ms: int = 0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Add the sums of a row, which has them by the names of their columns."""
+        calls, source = int(row["calls"]), row["usage_source"]
+        self.calls += calls
+        self.errors += calls if row["status"] != "ok" else 0
+        self.attempts += int(row["attempts"])
+        self.images += int(row["images"])
+        self.total_ms += int(row["total_ms"])
+        if source == "upstream":
+            self.measured_calls += calls
+            self.measured.update({name: int(row[name]) for name in TOKENS})
+        elif source == "estimated":
+            self.estimated_calls += calls
+            self.estimated.update({name: int(row[name]) for name in TOKENS})
+        else:
+            self.uncounted_calls += calls
+        if row["currency"]:
+            self.cost_micro[row["currency"]] += int(row["cost_micro"])
+        else:
+            self.unpriced += calls

@@ -16,7 +16,7 @@ from typing import Any
 
 import orjson
 
-from llm_api.domain.key_format import without_keys
+from llm_api.domain.key_format import PREFIX, without_keys
 
 _request_id: ContextVar[str | None] = ContextVar("request_id", default=None)
 
@@ -71,7 +71,7 @@ class JsonFormatter(logging.Formatter):
         if isinstance(value, str):
             for secret in self._secrets:
                 value = value.replace(secret, "[redacted]")
-            return without_keys(value)
+            return without_keys(value) if PREFIX in value else value
         if isinstance(value, dict):
             return {str(key): self._redacted(inner) for key, inner in value.items()}
         if isinstance(value, list | tuple):

@@ -10,7 +10,7 @@ class ConcurrencyLimit:
     """Slots for calls; those that find none free can wait, first come, first served."""
 
     def __init__(self, max_active: int, max_waiting: float = math.inf) -> None:
-        """Begin with all slots free.
+        """Create a limit with all slots free.
 
         Args:
             max_active: how many calls run at once.
@@ -32,7 +32,7 @@ class ConcurrencyLimit:
         return len(self._queue)
 
     def try_acquire(self) -> bool:
-        """Take a slot if one is free."""
+        """Acquire a slot if one is free, without waiting."""
         with self._lock:
             # While a call waits none is: `release` passes its slot on.
             if not self._free:

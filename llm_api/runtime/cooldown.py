@@ -13,7 +13,7 @@ class Cooldown:
     """
 
     def __init__(self, pause: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin without a failure.
+        """Create a cool-down without a failure.
 
         Args:
             pause: seconds for which a failing dependency is left alone.

@@ -33,7 +33,7 @@ class Deadline:
         self,
         *,
         total: float,
-        is_abandoned: Callable[[], bool] = never,
+        is_disconnected: Callable[[], bool] = never,
         must_end: Callable[[], bool] = never,
         how: int = socket.SHUT_RD,
     ) -> None:
@@ -41,7 +41,7 @@ class Deadline:
 
         Args:
             total: seconds until the deadline.
-            is_abandoned: whether the client that the result is for is gone.
+            is_disconnected: whether the client has closed its connection.
             must_end: whether the process ends and can wait no longer.
             how: the sides of the socket that are shut then, as `socket.shutdown` has it.
         """
@@ -49,7 +49,7 @@ class Deadline:
         self.is_expired = False
         self.is_client_gone = False
         self.is_shut_down = False
-        self._is_abandoned = is_abandoned
+        self._is_disconnected = is_disconnected
         self._must_end = must_end
         self._how = how
         self._socket: socket.socket | None = None
@@ -66,7 +66,7 @@ class Deadline:
     def check(self) -> None:
         """Shut the socket if the wait must end."""
         self.is_expired = self.is_expired or not self.remaining
-        self.is_client_gone = self.is_client_gone or self._is_abandoned()
+        self.is_client_gone = self.is_client_gone or self._is_disconnected()
         self.is_shut_down = self.is_shut_down or self._must_end()
         must_end = self.is_expired or self.is_client_gone or self.is_shut_down
         if must_end and self._socket is not None:
@@ -170,7 +170,8 @@ class DeadlineWatcher:
     def add(self, deadline: Deadline) -> None:
         """Check a deadline from now on."""
         self._deadlines.add(deadline)
-        self._thread.start()
+        if not self._thread.is_started:
+            self._thread.start()
 
     def remove(self, deadline: Deadline) -> None:
         """Check a deadline no more."""

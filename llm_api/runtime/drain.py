@@ -22,7 +22,7 @@ class Drain:
     def __init__(
         self, grace: float = math.inf, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Begin with a process that goes on.
+        """Create the state of a process that is not ending.
 
         Args:
             grace: seconds from the beginning of the end to the kill.

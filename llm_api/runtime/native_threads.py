@@ -37,8 +37,8 @@ class NativeThreads:
             max_threads: how many calls run at once.
             timeout: seconds that a call may take, its time in the queue included; None is no limit.
             fails_fast: whether calls fail at once while all threads are stuck in calls that were
-                given up, instead of waiting for one of them: right for reports and health checks,
-                which are repeated anyway, and wrong for what a client's call needs.
+                given up, instead of waiting for a free thread: for reports and health checks,
+                which are repeated anyway, and not for what a call needs.
         """
         self._max_threads = max_threads
         self._timeout = timeout

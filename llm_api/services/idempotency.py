@@ -25,7 +25,7 @@ class SharedAnswers(Protocol):
     """What the processes of a service know together; it never raises, but knows less at times."""
 
     def claim(self, ticket: IdempotencyKey) -> bool:
-        """Say that this process answers the request; False where another one does or did."""
+        """Claim the answer for this process; False if another one gives or gave it."""
 
     def look_up(self, ticket: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
         """Return the fingerprint of the request, and its answer as soon as it has ended.
@@ -44,7 +44,7 @@ class Recording:
     """An answer while it is given, and those who wait for it."""
 
     def __init__(self, ticket: IdempotencyKey) -> None:
-        """Begin with nothing."""
+        """Create an empty recording."""
         self.ticket = ticket
         self.size = 0
         self.counted = 0  # of it, against the limit of all
@@ -90,12 +90,12 @@ class Recording:
         return RecordedAnswer(*self._head, b"".join(self._pieces))
 
     def follow(self) -> None:
-        """Count somebody who waits; `unfollow` is to follow."""
+        """Count a client that waits for the answer, until `unfollow`."""
         with self._changed:
             self._followers += 1
 
     def unfollow(self) -> None:
-        """Count somebody who waits no more."""
+        """Stop counting a client that waits."""
         with self._changed:
             self._followers -= 1
 
@@ -137,7 +137,7 @@ class IdempotencyService:
     def __init__(
         self, shared: SharedAnswers | None = None, clock: Callable[[], float] = time.monotonic
     ) -> None:
-        """Take what the processes know together, if they do."""
+        """Create the service; `shared` is None if processes share no answers."""
         self._shared = shared
         self._lock = threading.Lock()
         self._running: dict[str, Recording] = {}
@@ -197,11 +197,11 @@ class IdempotencyService:
     def is_awaited(self, recording: Recording) -> bool:
         """Whether anybody waits for an answer whose own client has left.
 
-        If nobody does, nobody can join any more: the call is about to be ended.
+        If none does, no client can join any more: the call is about to be ended.
         """
         shared = self._shared
         is_awaited_elsewhere = shared is not None and shared.has_waiting(recording.ticket)
-        # In one step: whoever joins does so under the same lock.
+        # In one step: clients join under the same lock.
         with self._lock:
             if recording.has_followers or is_awaited_elsewhere:
                 return True
@@ -218,7 +218,7 @@ class IdempotencyService:
             return
         size = len(piece)
         if self._running.get(recording.ticket.key) is not recording:
-            recording.end()  # the second of two equal firsts, which nobody can join
+            recording.end()  # the second of two equal first requests, which no client can join
             return
         has_room = (
             recording.size + size <= recording.ticket.max_bytes

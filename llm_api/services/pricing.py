@@ -1,7 +1,7 @@
 """What a call costs: prices of `config/models.toml`, by the day, in millionths of a currency.
 
 A price for a million tokens, in units of the currency, is the same number as one for a token in
-millionths: so costs are whole millionths, and exact to half of one.
+millionths: so costs are whole millionths, exact to half a millionth.
 """
 
 from collections.abc import Mapping, Sequence
@@ -62,7 +62,7 @@ class PriceList:
 
     def __init__(self, prices: Mapping[str, Sequence[Price]]) -> None:
         """List the prices of each model by its name, in any order."""
-        self._prices = {
+        self.by_model = {
             model: sorted(known, key=lambda price: price.valid_from, reverse=True)
             for model, known in prices.items()
         }
@@ -77,6 +77,6 @@ class PriceList:
         """
         if usage.prompt_tokens is None and usage.images is None:
             return None
-        price = next((p for p in self._prices.get(model, ()) if p.valid_from <= day), None)
+        price = next((p for p in self.by_model.get(model, ()) if p.valid_from <= day), None)
         cost = price.of(usage) if price else None
         return None if price is None or cost is None else (cost, price.currency)

@@ -32,9 +32,9 @@ class ReadinessService:
         clock: Callable[[], float] = time.monotonic,
         is_ending: Callable[[], bool] = never,
     ) -> None:
-        """Take one function a part; it returns `ok`, `starting` or what is wrong.
+        """Check the parts with one function each, which returns `ok`, `starting` or what is wrong.
 
-        `is_ending` tells whether the process ends, so that nothing else is asked any more.
+        `is_ending` says whether the process is shutting down; then nothing else is checked.
         """
         self._checks = checks
         self._clock = clock

@@ -1,7 +1,7 @@
 """Every setting, in one place: name, type, default and description.
 
 The reader parses settings by these definitions, and `describe` writes `config/example.env` and the
-tables of the documentation from them.
+entries of the documentation from them.
 """
 
 from llm_api.settings import setting_types as types

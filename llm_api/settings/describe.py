@@ -1,6 +1,6 @@
 """Writes the definitions of all settings for people.
 
-`python -m llm_api.settings.describe` prints the tables of the documentation, in Markdown;
+`python -m llm_api.settings.describe` prints the entries of the documentation, in Markdown;
 `python -m llm_api.settings.describe --env` prints `config/example.env`.
 """
 
@@ -43,23 +43,21 @@ def _env_lines(setting: Setting) -> Iterator[str]:
 
 
 def markdown() -> str:
-    """Return a heading and a table for each section."""
+    """Return a heading for each section, and below it an entry for each setting."""
     return "\n".join(map(_markdown_section, SECTIONS))
 
 
 def _markdown_section(section: Section) -> str:
-    head = [
-        f"## {section.title}",
-        "",
-        "| setting | type | default | meaning |",
-        "|---|---|---|---|",
-    ]
-    rows = [
-        f"| `{setting.name}` | {setting.type.label} |"
-        f" {f'`{setting.default}`' if setting.default else ''} | {_text(setting)} |"
-        for setting in section.settings
-    ]
-    return "\n".join([*head, *rows, ""])
+    return "\n".join([f"## {section.title}\n", *map(_markdown_entry, section.settings)])
+
+
+def _markdown_entry(setting: Setting) -> str:
+    example = f"\n```sh\n{setting.example}\n```\n" if setting.example else ""
+    default = f"`{setting.default}`" if setting.default else "none"
+    return (
+        f"### `{setting.name}`\n\n{_text(setting)}\n{example}\n"
+        f"Type: {setting.type.label}. Default: {default}.\n"
+    )
 
 
 def _text(setting: Setting) -> str:
@@ -67,7 +65,7 @@ def _text(setting: Setting) -> str:
 
 
 def main() -> None:
-    """Print what the command line asks for."""
+    """Print the entries, or the example."""
     parser = argparse.ArgumentParser(prog="python -m llm_api.settings.describe")
     parser.add_argument("--env", action="store_true", help="print config/example.env")
     sys.stdout.write(env_text() if parser.parse_args().env else markdown())

@@ -44,8 +44,8 @@ class Setting:
         details: further sentences; may be empty.
         default: in the syntax of the setting; empty: none.
         example: lines of a `.env` file.
-        refuses_empty: whether to refuse an empty value, which otherwise counts as none: most often
-            a variable is missing that should have filled it.
+        refuses_empty: whether an empty value is an error instead of none: most often a variable is
+            missing that should have filled it.
     """
 
     name: str

@@ -35,6 +35,13 @@ def upstream_settings(prefix: str, details: str = "", example: str = "") -> tupl
             " each.",
             example=f"{prefix}_LLM_API_KEY=sk-first...,sk-second...",
         ),
+        *_choices(prefix),
+    )
+
+
+def _choices(prefix: str) -> tuple[Setting, ...]:
+    """Define the settings that choose model, profile and fallbacks."""
+    return (
         Setting(
             f"{prefix}_LLM_MODEL",
             types.TEXT,

@@ -48,7 +48,7 @@ class RetentionJob:
         self._threads = threads
         self._keep_days = keep_days
         self._thread = PeriodicThread("usage-retention", interval, self._prune_or_warn)
-        self._thread.wake()  # when it starts, it prunes at once
+        self._thread.woken.set()  # when it starts, it prunes at once
 
     def start(self) -> None:
         """Start the thread, unless records are kept for ever."""
@@ -56,7 +56,7 @@ class RetentionJob:
             self._thread.start()
 
     def close(self) -> None:
-        """Begin no further batch, and wait a while for one in progress."""
+        """Start no further batch, and wait a while for one in progress."""
         self._thread.close()
 
     def _prune_or_warn(self) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from llm_api.domain.usage import TOKENS, UsageQuery, UsageSums
+from llm_api.domain.usage import UsageQuery, UsageSums
 
 DIMENSIONS = (
     "key_id",
@@ -100,7 +100,7 @@ class SumsReader:
         """Add a row that matches; a call with two tags is in the groups of both."""
         for values in _groups_of(row, self._query):
             named = dict(zip(self._query.group_by, values, strict=True))
-            _add(self._groups.setdefault(values, UsageSums(named)), row)
+            self._groups.setdefault(values, UsageSums(named)).add(row)
 
     def groups(self) -> list[UsageSums]:
         """Return the groups, ordered by the values of their dimensions."""
@@ -120,29 +120,3 @@ def _text(name: str, value: Any) -> str:
     if isinstance(value, datetime):
         return value.strftime("%Y-%m-%dT%H:00:00Z" if name == "hour" else "%Y-%m-%d")
     return str(value)
-
-
-def _add(sums: UsageSums, row: Mapping[str, Any]) -> None:
-    calls, source = int(row["calls"]), row["usage_source"]
-    sums.calls += calls
-    sums.errors += calls if row["status"] != "ok" else 0
-    sums.attempts += int(row["attempts"])
-    sums.images += int(row["images"])
-    sums.total_ms += int(row["total_ms"])
-    if source == "upstream":
-        sums.measured_calls += calls
-        _count(sums.measured, row)
-    elif source == "estimated":
-        sums.estimated_calls += calls
-        _count(sums.estimated, row)
-    else:
-        sums.uncounted_calls += calls
-    if row["currency"]:
-        sums.cost_micro[row["currency"]] += int(row["cost_micro"])
-    else:
-        sums.unpriced += calls
-
-
-def _count(counter: Counter[str], row: Mapping[str, Any]) -> None:
-    for name in TOKENS:
-        counter[name] += int(row[name])

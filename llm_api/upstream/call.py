@@ -38,7 +38,7 @@ class UpstreamCall(Deadline):
         """
         # Both sides: an upstream that does not read holds up the sending.
         super().__init__(
-            total=total, is_abandoned=is_disconnected, must_end=must_end, how=socket.SHUT_RDWR
+            total=total, is_disconnected=is_disconnected, must_end=must_end, how=socket.SHUT_RDWR
         )
         self._has_client_deadline = has_client_deadline
         self._on_first_attempt = on_first_attempt

@@ -25,10 +25,14 @@ from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.answers.relay import RelayedStream, events_in, first_of, relay
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.endpoints import EndpointPool, PooledEndpoint
 from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, read_body
 from llm_api.upstream.http.transport import Transport
-from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
+from llm_api.upstream.request_sender import (
+    EndpointPool,
+    PooledEndpoint,
+    RequestSender,
+    UpstreamRequest,
+)
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
@@ -205,9 +209,9 @@ class UpstreamClient:
         adapted, dropped = self._profile.adapted(request.parameters, operation)
         wants_reasoning = asks_for_reasoning(request.parameters)
         body = {"model": model, **adapted}
+        limit = body.get("max_completion_tokens") or body.get("max_tokens")
         if operation is not Operation.EMBEDDINGS:
-            limit = self._behavior.default_max_tokens
-            if limit and not (body.get("max_tokens") or body.get("max_completion_tokens")):
+            if not limit and (limit := self._behavior.default_max_tokens):
                 body["max_tokens"] = limit
             if (
                 is_streamed
@@ -221,6 +225,7 @@ class UpstreamClient:
             ErrorClassifier(self._profile.rules, operation, model_was_named),
             dropped,
             wants_reasoning,
+            limit * (body.get("n") or 1) if limit else None,
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:

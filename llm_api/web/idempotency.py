@@ -85,7 +85,7 @@ def _answered_once(state: RequestState, make: Callable[[], Response]) -> Respons
     recording, is_first = service.join(_key(state), is_disconnected)
     if is_first:
         return _recorded(service, recording, make)
-    state.log["replayed"] = True
+    state.log.update(replayed=True)
     try:
         response = _replayed(recording, is_disconnected)
     except BaseException:

@@ -181,7 +181,7 @@ def test_a_silent_limiter_store_is_told(valkey: ValkeyServer) -> None:
 
 
 BROKEN_BY = {
-    "needs a password": (["CONFIG", "SET", "requirepass", "canary"], "asks for a password"),
+    "needs a password": (["CONFIG", "SET", "requirepass", "canary"], "requires a password"),
     "is a replica": (["REPLICAOF", LOOPBACK, "1"], "Name the primary"),
     "is full": (["CONFIG", "SET", "maxmemory", "1"], "Raise its maxmemory"),
     "may not be written": (
@@ -218,7 +218,7 @@ def test_a_limiter_store_without_tls_is_told(valkey: ValkeyServer) -> None:
 
 def test_a_limiter_store_that_hangs_up_is_told() -> None:
     with ScriptedUpstream() as no_store:
-        assert "asks for TLS" in said_of_limiter(f"redis://{LOOPBACK}:{no_store.port}/0")
+        assert "requires TLS" in said_of_limiter(f"redis://{LOOPBACK}:{no_store.port}/0")
 
 
 def test_a_limiter_host_that_nobody_knows_is_told() -> None:

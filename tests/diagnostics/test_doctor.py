@@ -121,7 +121,7 @@ def test_a_judge_with_two_keys_is_shown_a_picture_with_each(
 
 REFUSALS: dict[str, tuple[Reply, str, str]] = {
     "401": (api_error(401, "invalid_api_key"), "FAIL fast key", "valid key into FAST_LLM_API_KEY"),
-    "403": (api_error(403, "AccessDenied"), "FAIL fast key", "the right to this model"),
+    "403": (api_error(403, "AccessDenied"), "FAIL fast key", "access to this model"),
     "no model": (api_error(404, "model_not_found"), "FAIL fast model", "Correct FAST_LLM_MODEL"),
     "no model on Ark": (
         api_error(404, "InvalidEndpointOrModel.NotFound"), "FAIL fast model", "FAST_LLM_MODEL",

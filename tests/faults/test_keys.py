@@ -129,7 +129,8 @@ def test_while_the_database_is_stopped_known_keys_open_and_others_are_told_to_wa
     wait_until(lambda: ask(service, unseen.secret).status_code == 200, 20, service.log)
     assert ask(service, new_secret()).status_code == 401
     loggers = {record["logger"] for record in service.log_records()}
-    assert not [name for name in loggers if "pool" in name]  # it would name the server
+    # SQLAlchemy's pools would name the server; the spool may say that rows wait.
+    assert not [name for name in loggers if "pool" in name.replace("spool", "")]
 
 
 def test_while_the_database_is_frozen_a_known_key_opens_beyond_its_freshness(

@@ -36,7 +36,7 @@ def watch() -> Iterator[DeadlineWatcher]:
 
 
 def watched(awaited: socket.socket, *, total: float = 60.0, gone: bool = False) -> Deadline:
-    waiting = Deadline(total=total, is_abandoned=lambda: gone)
+    waiting = Deadline(total=total, is_disconnected=lambda: gone)
     waiting.watch_socket(awaited)
     return waiting
 
@@ -85,7 +85,7 @@ def test_the_end_of_the_process_ends_the_reading(pair: Pair) -> None:
 
 def test_that_a_client_left_is_not_forgotten() -> None:
     answers = iter([True, False])
-    waiting = Deadline(total=60, is_abandoned=lambda: next(answers))
+    waiting = Deadline(total=60, is_disconnected=lambda: next(answers))
 
     waiting.check()
     waiting.check()
@@ -207,9 +207,9 @@ def test_one_that_fails_does_not_end_the_watch_for_others(
     ours.settimeout(3)
 
     def fail() -> bool:
-        raise RuntimeError("is_abandoned broke")
+        raise RuntimeError("is_disconnected broke")
 
-    watch.add(Deadline(total=60, is_abandoned=fail))
+    watch.add(Deadline(total=60, is_disconnected=fail))
     watch.add(watched(ours, total=0.5))
 
     assert ours.recv(1) == b""

@@ -90,11 +90,11 @@ def test_many_starts_at_once_start_one_thread(
 def test_a_thread_that_is_woken_runs_at_once(make: Make, task: Task, *, is_before: bool) -> None:
     periodic = make(task)
     if is_before:
-        periodic.wake()
+        periodic.woken.set()
         periodic.start()
     else:
         periodic.start()
-        periodic.wake()
+        periodic.woken.set()
 
     wait_until(lambda: task.runs == 1, PATIENCE, "it runs")
     assert not periodic.is_closing
@@ -106,10 +106,10 @@ def test_a_thread_that_is_woken_in_a_run_runs_again(make: Make) -> None:
     def wake_itself() -> None:
         runs.append(len(runs))
         if len(runs) < 3:
-            periodic.wake()
+            periodic.woken.set()
 
     periodic = make(wake_itself)
-    periodic.wake()
+    periodic.woken.set()
     periodic.start()
 
     wait_until(lambda: len(runs) == 3, PATIENCE, "it has run for each of them")
@@ -149,7 +149,7 @@ def test_closing_ends_a_pause_of_the_task(make: Make) -> None:
         periodic.pause(LONG)
 
     periodic = make(pause)
-    periodic.wake()
+    periodic.woken.set()
     periodic.start()
     assert pauses.wait(PATIENCE)
 
@@ -166,7 +166,7 @@ def test_closing_waits_for_a_run_in_progress_though_not_for_ever(make: Make) -> 
         may_end.wait(PATIENCE)
 
     periodic = make(hang)
-    periodic.wake()
+    periodic.woken.set()
     periodic.start()
     assert is_running.wait(PATIENCE)
 
@@ -183,7 +183,7 @@ def test_a_task_may_close_its_own_thread(make: Make) -> None:
         periodic.close()
 
     periodic = make(close)
-    periodic.wake()
+    periodic.woken.set()
     periodic.start()
 
     wait_until(lambda: not running(), PATIENCE, "it has ended")

@@ -51,7 +51,7 @@ class KeyAuthenticator:
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Begin with an empty cache.
+        """Create an authenticator with an empty cache.
 
         Args:
             store: where keys are kept.

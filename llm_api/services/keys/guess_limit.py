@@ -26,7 +26,7 @@ class GuessLimit:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Begin without guesses; `clock` returns seconds that never go back."""
+        """Create a limit without guesses; `clock` returns seconds that never go back."""
         self._clock = clock
         self._lock = threading.Lock()
         # When each address has all 30 guesses again: a guess moves it on by the interval.

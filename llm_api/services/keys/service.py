@@ -43,7 +43,7 @@ class KeyService:
         """Manage the keys of `store`.
 
         Args:
-            offload: runs a function that may block; raises StoreError when it takes too long.
+            threads: where calls to the store run; their time-out is a StoreError.
             forget: called with the id of every key that was changed, to drop it from caches.
             now: clock; returns the time in UTC.
         """

@@ -16,8 +16,7 @@ from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator, ValidationResult
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_chat
-from llm_api.services.routing.catalogue import Destination
-from llm_api.services.routing.fallback import call_with_fallbacks
+from llm_api.services.routing import Destination, call_with_fallbacks
 from llm_api.services.usage.ledger import AccountedCall
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
@@ -118,9 +117,9 @@ class Rewriter:
             corrected = self._corrected(task, reply, results, accounted)
             results = [*corrected, *results]
             repaired = [*self._repaired(task, corrected, self._repairer.lightly), *repaired]
-        if not any(result.is_usable for result in repaired):
-            repaired = self._repaired(task, results, self._repairer.thoroughly)
         usable = self._usable(task, repaired)
+        if not usable:
+            usable = self._usable(task, self._repaired(task, results, self._repairer.thoroughly))
         best = usable[0] if usable else _least_wrong(results)
         return RewriteResult(
             rewrites=list(dict.fromkeys(result.rewrite for result in usable))[: task.request.n],

@@ -2,7 +2,7 @@
 
 What a call may cost at most is reserved before it is made. It is settled in the transaction that
 keeps the call's usage row, with what the row says: so a budget and the ledger cannot disagree, and
-a killed worker leaves nothing behind. A call whose usage nobody knows is charged as much as was
+a killed worker leaves nothing behind. A call whose usage is unknown is charged as much as was
 reserved for it.
 """
 
@@ -16,7 +16,7 @@ from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_budget
 from llm_api.services.quotas.reservations import Reservations
-from llm_api.services.routing.catalogue import Destination
+from llm_api.services.routing import Destination
 from llm_api.storage import BudgetStore, StoreError
 from llm_api.storage.threads import StoreThreads
 
@@ -39,7 +39,14 @@ class BudgetService:
         threads: StoreThreads,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Take the store, None where there is none that can keep budgets, and what calls cost."""
+        """Create the service.
+
+        Args:
+            store: keeps what was spent; None if the usage store cannot keep budgets.
+            prices: what models cost.
+            threads: runs the store's calls.
+            now: the time in UTC.
+        """
         self._reservations = None if store is None else Reservations(store, threads)
         self._prices = prices
         self._now = now
@@ -69,7 +76,7 @@ class BudgetService:
     def _wanted(
         self, key: ApiKey, needs: TokenEstimate, cost: "_Cost | None", now: datetime
     ) -> dict[Reservation, Budget]:
-        """Say what is to be reserved, of which budget."""
+        """Return the reservations, each with the budget it is for."""
         wanted = {}
         for budget in _tightest(key.budgets):
             amount = _amount(budget, needs, cost)

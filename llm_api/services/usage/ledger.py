@@ -22,13 +22,13 @@ from llm_api.errors import ApiError
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.enforcer import QuotaEnforcer, QuotaLease
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_length, estimate_prompt
-from llm_api.services.routing.catalogue import Destination
+from llm_api.services.routing import Destination
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.protocol import UpstreamStream
 
 _STATUS_BY_CODE = {504: "timeout", 499: "client_closed"}
 _STATUS_BY_REASON = {"server_shutdown": "aborted_shutdown"}
-_UNPRICED = (None, None)
+_UNPRICED: tuple[int | None, str | None] = (None, None)
 
 
 class UsageSink(Protocol):
@@ -220,7 +220,10 @@ class UsageLedger:
     ) -> UsageRecord:
         """Return the row of a call that took `total` seconds."""
         last, usage, timing = report.attempts[-1], report.usage, report.timing
-        cost, currency = self._prices.cost(last.model, usage, record.created_at.date()) or _UNPRICED
+        cost, currency = _UNPRICED
+        if last.model in self._prices.by_model:
+            day = record.created_at.date()
+            cost, currency = self._prices.cost(last.model, usage, day) or _UNPRICED
         return replace(
             record,
             status=end.status,

@@ -59,7 +59,7 @@ class MemoryConcurrency:
     """Counts in this process."""
 
     def __init__(self) -> None:
-        """Begin with all slots free."""
+        """Create a counter with all slots free."""
         self._held: Counter[str] = Counter()
         self._lock = threading.Lock()
 
@@ -105,7 +105,7 @@ class RedisConcurrency:
         self._lease = lease
         self._memory = MemoryConcurrency()
         self._leases: dict[tuple[str, str], None] = {}
-        # Slots that Redis may count as held although nobody holds them any more.
+        # Slots that Redis may count as held although no call holds them any more.
         self._unreleased: deque[tuple[str, str]] = deque()
         self._renewals = PeriodicThread("concurrency-leases", lease / _RENEWALS, self._renew_all)
 

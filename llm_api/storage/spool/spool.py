@@ -58,7 +58,7 @@ class Spool:
         self._retry_pause = _PAUSE_S
         self._checked_at = float("-inf")
         self._thread = PeriodicThread("usage-spool", _ORPHAN_CHECK_S, self._move_rows)
-        self._thread.wake()  # when it starts, it looks for orphans at once
+        self._thread.woken.set()  # when it starts, it looks for orphans at once
 
     def begin(self, record: UsageRecord) -> None:
         """Record that a call is about to reach its upstream.
@@ -72,14 +72,15 @@ class Spool:
         if self._refuses and not self.is_saving:
             message = "Usage cannot be recorded at the moment, and calls are not made without."
             raise Unavailable(message, reason="usage_not_saved", retry_after=5)
-        self.start()
+        if not self._thread.is_started:
+            self.start()
 
     def end(self, record: UsageRecord) -> None:
         """Record how a call ended."""
         with self._writing:
             self._open_calls.pop(record.request_id, None)
             self._append("ended", record)
-        self._thread.wake()
+        self._thread.woken.set()
 
     def _append(self, state: str, record: UsageRecord) -> None:
         try:
@@ -114,7 +115,7 @@ class Spool:
             return
         self._retry_pause = min(self._retry_pause * 2, _MAX_PAUSE_S)
         self._thread.pause(self._retry_pause)
-        self._thread.wake()
+        self._thread.woken.set()
 
     def _adopt_orphans_now_and_then(self) -> None:
         if time.monotonic() - self._checked_at >= _ORPHAN_CHECK_S:

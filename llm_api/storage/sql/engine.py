@@ -67,15 +67,15 @@ def _sqlite_engine(url: sa.URL, busy_timeout: float) -> Engine:
         options["poolclass"] = ThreadsPool
         with contextlib.suppress(OSError):  # then connecting fails, and readiness says so
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": busy_timeout}, **options)
+    # The driver would begin transactions by itself, and deferred ones; see _begin_immediate.
+    arguments = {"timeout": busy_timeout, "isolation_level": None}
+    engine = sa.create_engine(url, connect_args=arguments, **options)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine
 
 
 def _configure_sqlite(connection: Any, _record: object) -> None:
-    # The driver would begin transactions by itself, and deferred ones; see _begin_immediate.
-    connection.isolation_level = None
     cursor = connection.cursor()
     # Readers must not block the one writer, as they do with the default journal
     # (https://sqlite.org/wal.html).

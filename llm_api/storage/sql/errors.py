@@ -77,8 +77,8 @@ _TABLE = (
          "The database has no free connection.",
          "Raise its max_connections, or lower WEB_CONCURRENCY."),
     _Row("25006 1290 1836", "readonly|read-only", "The database can be read, and not written.",
-         "Give the service's user the right to write, or name the primary in DATABASE_URL."),
-    _Row("42501 1044 1142 1143", "", "The database's user lacks a right on the tables.",
+         "Let the service's user write, or name the primary in DATABASE_URL."),
+    _Row("42501 1044 1142 1143", "", "The database's user lacks a privilege on the tables.",
          "Grant it SELECT, INSERT, UPDATE and DELETE on all of the service's tables."),
     _Row("53100 1021 1114", "disk is full|no space", "The database's disk is full.",
          "Make room on it."),
@@ -90,7 +90,7 @@ _TABLE = (
     _Row("2003", "", "The database cannot be reached.",
          "Correct host and port in DATABASE_URL, and see whether a firewall stands in between."),
     _Row("", "unable to open|PermissionError", "The SQLite file cannot be opened.",
-         "Give the service's user the right to the file and its folder."),
+         "Give the service's user access to the file and its folder."),
 )  # fmt: skip
 
 

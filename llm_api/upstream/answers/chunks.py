@@ -127,17 +127,17 @@ class StreamedAnswer:
             is_changed |= set_missing(choice, "text", "")
             if not isinstance(choice["text"], str):
                 raise faults.bad_response("an event whose text is none")
-            self._note(choice["text"])
+            self._count(choice["text"])
             return is_changed
         if not isinstance(choice.get("delta"), dict):
             choice["delta"] = {}
             is_changed = True
         delta = choice["delta"]
         for name in ("content", "reasoning_content", "refusal"):
-            self._note(delta.get(name))
-        return state.settle(delta, self._note) | is_changed
+            self._count(delta.get(name))
+        return state.settle(delta, self._count) | is_changed
 
-    def _note(self, text: object) -> None:
+    def _count(self, text: object) -> None:
         if text and isinstance(text, str):
             self.length.add(text)
 
@@ -193,7 +193,7 @@ def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[byt
 
 
 def _reason(choice: Mapping[str, Any]) -> str:
-    """Say why a choice ended whose upstream did not; agents look for tool calls by this word."""
+    """Return the finish reason that the upstream left out; agents find tool calls by it."""
     return "tool_calls" if choice.get("message", {}).get("tool_calls") else "stop"
 
 

@@ -152,7 +152,7 @@ def parse_usage(
 
 
 def _detail(usage: Mapping[str, Any], of: str, name: str, whole: Any) -> int | None:
-    """Read a part of a count; None where it is not told, or more than the whole."""
+    """Read a part of a count; None if it is missing, or more than the whole."""
     details = usage.get(of)
     count = details.get(name) if isinstance(details, dict) else None
     return count if _is_count(count) and count <= whole else None

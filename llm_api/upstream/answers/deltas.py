@@ -1,6 +1,6 @@
 """Settles the deltas of one choice of a stream: what may come once comes once, and is numbered."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from llm_api.upstream import faults
@@ -12,13 +12,13 @@ class ChoiceState:
     """What one choice of a stream has sent already."""
 
     def __init__(self) -> None:
-        """Begin with nothing sent."""
+        """Create the state of a choice without deltas."""
         self.has_finished = False
         self._has_role = False
         self._tools: dict[int, dict[str, Any]] = {}
         self._moved: dict[int, int] = {}  # from the upstream's number of a call to ours
 
-    def settle(self, delta: dict[str, Any], note: Any) -> bool:
+    def settle(self, delta: dict[str, Any], count: Callable[[object], None]) -> bool:
         """Keep what may come once from coming twice; return whether anything was changed."""
         if self._has_role:
             is_changed = "role" in delta
@@ -28,10 +28,10 @@ class ChoiceState:
             delta["role"] = delta.get("role") or "assistant"
         self._has_role = True
         if isinstance(function := delta.get("function_call"), dict):
-            note(function.get("arguments"))
+            count(function.get("arguments"))
         for call in _tool_calls(delta):
             is_changed |= self._settle_tool_call(call)
-            note((call.get("function") or {}).get("arguments"))
+            count((call.get("function") or {}).get("arguments"))
         return is_changed
 
     def _settle_tool_call(self, call: dict[str, Any]) -> bool:
@@ -94,7 +94,7 @@ def _is_tool_call(call: Any) -> bool:
 
 
 def is_index(value: object) -> bool:
-    """Tell whether a value can number a choice or a call; null counts as left out."""
+    """Whether a value can number a choice or a call; null counts as left out."""
     return value is None or type(value) is int
 
 

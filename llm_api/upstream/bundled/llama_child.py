@@ -41,7 +41,7 @@ def _parameters(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
     parameters.model_alias = {arguments.alias}
     parameters.hostnames = ["127.0.0.1"]
     parameters.port = arguments.port
-    parameters.reuse_port = True  # the parent holds the port while nobody listens, see model.py
+    parameters.reuse_port = True  # the parent reserves the port, see model.py
     # Without a key and an origin any web page could use the model through its visitor's browser.
     parameters.api_keys = [os.environ["LLAMA_API_KEY"]]
     parameters.cors_origins = "http://127.0.0.1"

@@ -2,11 +2,10 @@
 
 import socket
 from contextlib import suppress
-from typing import Any
+from typing import Any, cast
 
 import urllib3
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.util.connection import create_connection
 
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher
@@ -23,6 +22,11 @@ class _Bounded(HTTPConnection):
     resolver: Resolver
     connecting: Deadline | None = None
     _second: socket.socket | None = None
+
+    def begin(self, connecting: Deadline, timeout: float) -> None:
+        """Bound the connecting that follows, to `timeout` seconds."""
+        self.connecting = connecting
+        self.timeout = max(timeout, 0.001)
 
     def _new_conn(self) -> socket.socket:
         assert self.connecting is not None, "made by Connector.connect only"  # noqa: S101
@@ -59,25 +63,31 @@ class _BoundedTls(_Bounded, HTTPSConnection):
     """The same with TLS."""
 
 
-class Connector:
-    """Opens the connections of one pool."""
+def connection_class(scheme: str, resolver: Resolver) -> type[HTTPConnection]:
+    """Return the class for the connections of a pool, its `ConnectionCls`.
 
-    def __init__(
-        self, pool: HTTPConnectionPool, watch: DeadlineWatcher, resolver: Resolver
-    ) -> None:
-        """Let the pool make connections of the bounded kind."""
-        is_tls = pool.scheme == "https"
+    Args:
+        scheme: `http` or `https`.
+        resolver: looks up their names.
+    """
+    kind = _BoundedTls if scheme == "https" else _Bounded
+    return type(kind.__name__, (kind,), {"resolver": resolver})
+
+
+class Connector:
+    """Opens connections of the bounded kind."""
+
+    def __init__(self, watch: DeadlineWatcher) -> None:
+        """Have `watch` end connecting from outside."""
         self._watch = watch
-        kind = _BoundedTls if is_tls else _Bounded
-        pool.ConnectionCls = type(kind.__name__, (kind,), {"resolver": resolver})
 
     def connect(self, connection: HTTPConnection, timeout: float) -> None:
         """Connect within so many seconds; raises faults.Fault."""
-        bounded: Any = connection
-        connecting = bounded.connecting = Deadline(
+        bounded = cast("_Bounded", connection)
+        connecting = Deadline(
             total=timeout, must_end=self._watch.drain.is_expired, how=socket.SHUT_RDWR
         )
-        connection.timeout = max(timeout, 0.001)
+        bounded.begin(connecting, timeout)
         self._watch.add(connecting)
         try:
             connection.connect()

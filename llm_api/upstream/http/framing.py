@@ -23,7 +23,7 @@ class Framing(Protocol):
         """Return the body's part of the next bytes; raises IncompleteRead."""
 
     def end(self) -> bytes:
-        """Take the end of the connection: b"", or IncompleteRead where the body lacks something."""
+        """Handle the end of the connection; raises IncompleteRead if the body is incomplete."""
 
 
 class UntilClosed:
@@ -46,7 +46,7 @@ class OfLength:
     """A body of so many bytes."""
 
     def __init__(self, length: int) -> None:
-        """Take the length."""
+        """Expect a body of `length` bytes."""
         self._left = length
         self.is_over = length == 0
         self.has_excess = False

@@ -18,16 +18,29 @@ class _Lookup:
     """A look-up in progress, which any number of calls wait for."""
 
     def __init__(self) -> None:
-        self.has_ended = threading.Event()
-        self.addresses: list[Address] = []
-        self.error: OSError | None = None
+        self._has_ended = threading.Event()
+        self._addresses: list[Address] = []
+        self._error: OSError | None = None
+
+    def end(self, addresses: list[Address], error: OSError | None = None) -> None:
+        """Give the result to all that wait."""
+        self._addresses, self._error = addresses, error
+        self._has_ended.set()
+
+    def wait(self, timeout: float) -> list[Address]:
+        """Return the addresses; raises socket.gaierror, also after `timeout` seconds."""
+        if not self._has_ended.wait(timeout):
+            raise socket.gaierror(socket.EAI_AGAIN, "the name server is silent")
+        if self._error is not None:
+            raise socket.gaierror(self._error.errno, "the name is not known") from self._error
+        return self._addresses
 
 
 class Resolver:
     """Turns a host name into addresses."""
 
     def __init__(self, look_up: Callable[..., Sequence[Any]] | None = None) -> None:
-        """Take what asks the system; it is `socket.getaddrinfo` unless a test says otherwise."""
+        """Create a resolver; `look_up` replaces `socket.getaddrinfo`."""
         self._look_up = look_up
         self._lock = threading.Lock()
         self._running: dict[tuple[str, int], _Lookup] = {}
@@ -40,12 +53,7 @@ class Resolver:
         host = host.strip("[]")
         if _is_address(host):
             return [(host, port)]
-        lookup = self._lookup(host, port)
-        if not lookup.has_ended.wait(timeout):
-            raise socket.gaierror(socket.EAI_AGAIN, "the name server is silent")
-        if lookup.error is not None:
-            raise socket.gaierror(lookup.error.errno, "the name is not known") from lookup.error
-        return lookup.addresses
+        return self._lookup(host, port).wait(timeout)
 
     def _lookup(self, host: str, port: int) -> _Lookup:
         with self._lock:
@@ -59,16 +67,18 @@ class Resolver:
 
     def _run(self, lookup: _Lookup, host: str, port: int) -> None:
         look_up = self._look_up or socket.getaddrinfo
+        addresses: list[Address] = []
+        failure: OSError | None = OSError("the look-up was given up")
         try:
             found = look_up(host, port, type=socket.SOCK_STREAM)
-            lookup.addresses = [one[4] for one in found]
+            addresses, failure = [entry[4] for entry in found], None
         except (OSError, UnicodeError) as error:
             # A label of a name can be too long for IDNA, which is a UnicodeError.
-            lookup.error = error if isinstance(error, OSError) else OSError(str(error))
+            failure = error if isinstance(error, OSError) else OSError(str(error))
         finally:
             with self._lock:
                 del self._running[host, port]
-            lookup.has_ended.set()
+            lookup.end(addresses, failure)
 
 
 def _is_address(host: str) -> bool:

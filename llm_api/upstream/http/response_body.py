@@ -39,7 +39,14 @@ class IncomingBody:
         tick: float,
         max_bytes: int = MAX_BODY_BYTES,
     ) -> None:
-        """Take the answer, whose body is unread; at most `max_bytes` are read, after inflating."""
+        """Read the body of an answer.
+
+        Args:
+            response: its body must be unread.
+            idle: seconds of silence after which the upstream is given up.
+            tick: seconds of silence after which `pieces` yields an empty piece.
+            max_bytes: of the body, after inflating.
+        """
         self._response = response
         self._raw = cast("http.client.HTTPResponse", response.raw)
         self._socket = cast("HTTPConnection", response.connection).sock
@@ -85,7 +92,7 @@ class IncomingBody:
             try:
                 data = self._first or self._socket.recv(_READ_BYTES)
             except TimeoutError:
-                self._note_silence()
+                self._record_silence()
                 return b""
             self._first = b""
             if self._silence:
@@ -98,7 +105,7 @@ class IncomingBody:
             self._raw.close()
         return body
 
-    def _note_silence(self) -> None:
+    def _record_silence(self) -> None:
         self._silence += cast("float", self._socket.gettimeout())
         if self._silence >= self._idle:
             raise TimeoutError
@@ -123,7 +130,7 @@ def _framing(raw: http.client.HTTPResponse) -> Framing:
 
 
 def _buffered(response: requests.Response, upstream_socket: socket.socket) -> bytes:
-    """Take what http.client has read beyond the headers; raises faults.Fault."""
+    """Return what http.client has read beyond the headers; raises faults.Fault."""
     raw = cast("http.client.HTTPResponse", response.raw)
     if raw.fp is None:  # there is no body
         return b""
@@ -141,7 +148,7 @@ def _is_compressed(response: requests.Response) -> bool:
 
 
 def _reader(response: requests.Response) -> Any:
-    """Return the body's reader, which inflates what came compressed although nobody asked."""
+    """Return the body's reader, which inflates a body that came compressed without being asked."""
     if not _is_compressed(response):
         return response.raw
     return urllib3.HTTPResponse(
@@ -184,6 +191,6 @@ def _broken(response: requests.Response, error: Exception) -> faults.Fault:
 
 
 def is_event_stream(response: requests.Response) -> bool:
-    """Tell whether an answer comes in events."""
+    """Whether an answer is a stream of server-sent events."""
     kind = response.headers.get("Content-Type", "")
     return kind.lower().startswith("text/event-stream")

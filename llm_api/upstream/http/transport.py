@@ -27,7 +27,7 @@ from llm_api.domain.calls import Endpoint, Timeouts
 from llm_api.runtime.deadlines import DeadlineWatcher, peek
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.http.connecting import Connector
+from llm_api.upstream.http.connecting import Connector, connection_class
 from llm_api.upstream.http.resolver import Resolver
 
 # What a slow client leaves unread waits at the upstream and not here; Linux would take 6 MB.
@@ -57,7 +57,8 @@ class UpstreamAdapter(HTTPAdapter):
             socket_options=[*HTTPConnection.default_socket_options, _RECEIVE_BUFFER],
         )
         self._pool: HTTPConnectionPool = manager.connection_from_url(url)
-        self._connector = Connector(self._pool, watch, Resolver())
+        self._pool.ConnectionCls = connection_class(self._pool.scheme or "http", Resolver())
+        self._connector = Connector(watch)
 
     def send(  # type: ignore[override]  # the signature is requests'; only `timeout` carries more here
         self, request: requests.PreparedRequest, *, timeout: UpstreamCall, **_: Any
@@ -73,7 +74,7 @@ class UpstreamAdapter(HTTPAdapter):
             return self._exchange(connection, request)
         except BaseException:
             connection.close()
-            self._give_back(connection)
+            self._return(connection)
             raise
 
     def _borrow(self) -> HTTPConnection:
@@ -116,9 +117,9 @@ class UpstreamAdapter(HTTPAdapter):
         if raw.will_close or not raw.isclosed():
             connection.close()
             raw.close()
-        self._give_back(connection)
+        self._return(connection)
 
-    def _give_back(self, connection: HTTPConnection) -> None:
+    def _return(self, connection: HTTPConnection) -> None:
         self._pool._put_conn(connection)  # noqa: SLF001  # see the class
 
     def close(self) -> None:
@@ -166,7 +167,7 @@ class Transport:
     def post(self, path: str, body: bytes, call: UpstreamCall) -> Iterator[requests.Response]:
         """Send one POST and lend its answer; raises faults.Fault.
 
-        What the watch did to the call is told first: a shut socket looks like a lost connection.
+        What the watch did to the call comes first: a shut socket looks like a lost connection.
         """
         with self._lent("POST", path, body, call) as response:
             yield response

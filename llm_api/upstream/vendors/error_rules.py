@@ -30,14 +30,14 @@ class ErrorRule:
     status: frozenset[int] = frozenset()
 
     def fits(self, status: int | None, sent: object) -> bool:
-        """Tell whether it is about an error; `status` is None where the error has none."""
+        """Whether the rule matches an error; `status` is None if the error has none."""
         if self.status and status is not None and status not in self.status:
             return False
         words = words_of(sent, with_message=not self._is_hearsay(status, sent))
         return self.match.search(words) is not None
 
     def _is_hearsay(self, status: int | None, sent: object) -> bool:
-        """Tell whether a message is no witness: it can repeat what a caller has written.
+        """Whether a message proves nothing: it may repeat what a caller has written.
 
         A caller must not be able to make an upstream look ill, which would shut it for all.
         """

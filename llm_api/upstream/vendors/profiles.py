@@ -83,7 +83,7 @@ class Profile:
         )
 
     def _translate_thinking(self, body: dict[str, Any], parameters: frozenset[str]) -> None:
-        """Say in the vendor's words whether to think, where the caller said it in another's."""
+        """Translate another vendor's switches for thinking into this vendor's."""
         is_wanted = wants_thinking(body)
         switch = self.thinking_on if is_wanted else self.thinking_off
         if is_wanted is None or switch is None:
@@ -105,7 +105,7 @@ class Profile:
 
 
 def asks_for_reasoning(parameters: Mapping[str, Any]) -> bool:
-    """Tell whether a caller has asked for thoughts, in whichever vendor's words."""
+    """Whether a caller asks the model to reason, in any vendor's words."""
     effort = parameters.get("reasoning_effort")
     return bool(wants_thinking(parameters)) or (
         isinstance(effort, str) and effort not in {"none", "minimal"}

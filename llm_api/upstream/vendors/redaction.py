@@ -1,6 +1,6 @@
 """Takes out of an upstream's words what is none of a caller's business.
 
-A refusal such as "temperature must be less than 2" helps whoever sent the parameter, but vendors
+A refusal such as "temperature must be less than 2" helps the caller that sent it, but vendors
 also write keys, account and endpoint ids, addresses and paths into such texts. So words are passed
 on only if they look like words, names of fields or small numbers, and a text about accounts is not
 passed on at all.
@@ -38,11 +38,11 @@ def redacted(text: str) -> str:
     words = _first_words(text)
     if not words or not words.isprintable() or _DELICATE.search(words):
         return ""
-    shown = " ".join(_shown(word) for word in words.split(" "))
-    shown = re.sub(rf"{re.escape(_CUT_OUT)}(?: {re.escape(_CUT_OUT)})+", _CUT_OUT, shown)
-    if not re.search(_LETTERS, shown.replace(_CUT_OUT, "")):
+    kept = " ".join(_redacted_word(word) for word in words.split(" "))
+    kept = re.sub(rf"{re.escape(_CUT_OUT)}(?: {re.escape(_CUT_OUT)})+", _CUT_OUT, kept)
+    if not re.search(_LETTERS, kept.replace(_CUT_OUT, "")):
         return ""
-    return shown if len(shown) <= _MAX_CHARS else shown[: _MAX_CHARS - 1].rstrip() + "…"
+    return kept if len(kept) <= _MAX_CHARS else kept[: _MAX_CHARS - 1].rstrip() + "…"
 
 
 def _first_words(text: str) -> str:
@@ -51,7 +51,7 @@ def _first_words(text: str) -> str:
     return " ".join(words if len(text) <= _READ_CHARS else words[:-1])
 
 
-def _shown(word: str) -> str:
+def _redacted_word(word: str) -> str:
     parts = _JOINTS.split(word)
     is_safe = all(_is_safe(part) for part in parts[::2])
     return word if is_safe else _CUT_OUT

@@ -166,7 +166,7 @@ def _model_object(model: Model) -> dict[str, Any]:
 
 
 def _answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
-    """Call the model; fields that nobody knows are reported like those the upstream dropped."""
+    """Call the model; unknown fields are reported like those the upstream dropped."""
     chat = services().chat
     result: CallResult[Completion | AnswerStream]
     if body.is_streamed:

@@ -169,8 +169,9 @@ class OpenAIRequestSchema(StrictSchema):
     @ma.post_load(pass_original=True)
     def make(self, document: dict[str, Any], original: Any, **_: Any) -> OpenAIRequest:
         """Make the request that the service takes; null means left out."""
+        known = self._known
         # In the order in which they came, which marshmallow does not keep.
-        dropped = [name for name in original if name not in self._known]
+        dropped = [name for name in original if name not in known]
         for name in dropped:
             del document[name]
         options = document.pop("stream_options", None) or {}

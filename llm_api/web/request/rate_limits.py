@@ -7,8 +7,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 
 from llm_api.services.quotas.exceeded import over_rate
-from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
-from llm_api.services.quotas.rate_storage import MEMORY_URI
+from llm_api.services.quotas.rate_counter import MEMORY_URI, RateCounter, parse_limits
 from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.connection import limiter_options
 from llm_api.web.blueprints import rules_of

@@ -73,6 +73,12 @@ def _problem_in_message(message: Any) -> dict[str, list[FieldProblem]] | list[Fi
     return wrong
 
 
+def _reject_streaming(value: bool) -> None:  # noqa: FBT001  # a validator's signature
+    if value:
+        message = "must be false: POST /v1/chat/completions streams, and this route does not."
+        raise ValidationError([FieldProblem(message, "streaming_unsupported")])
+
+
 class ChatRequestSchema(StrictSchema):
     """A conversation to continue."""
 
@@ -81,19 +87,13 @@ class ChatRequestSchema(StrictSchema):
     temperature = Float(validate=within(0, 2), load_default=0.7)
     max_tokens = Integer(validate=within(1))
     stream = Boolean(
+        validate=_reject_streaming,
         metadata={
             "enum": [False],
             "description": "Must be false: this route answers in one piece."
             " `POST /v1/chat/completions` streams.",
-        }
+        },
     )
-
-    @ma.validates("stream")
-    def reject_streaming(self, value: bool, **_: Any) -> None:  # noqa: FBT001  # marshmallow's signature
-        """Reject `true`."""
-        if value:
-            message = "must be false: POST /v1/chat/completions streams, and this route does not."
-            raise ValidationError([FieldProblem(message, "streaming_unsupported")])
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> ModelRequest:

@@ -6,8 +6,7 @@ import pytest
 from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import LimitState
-from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
-from llm_api.services.quotas.rate_storage import MonotonicMemoryStorage
+from llm_api.services.quotas.rate_counter import MonotonicMemoryStorage, RateCounter, parse_limits
 
 ITEMS = parse_limits("10/hour")
 AWAY_S = 10.0

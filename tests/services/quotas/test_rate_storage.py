@@ -9,8 +9,7 @@ import pytest
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import SlidingWindowCounterRateLimiter
 
-from llm_api.services.quotas.rate_counter import parse_limits
-from llm_api.services.quotas.rate_storage import MEMORY_URI, MonotonicMemoryStorage
+from llm_api.services.quotas.rate_counter import MEMORY_URI, MonotonicMemoryStorage, parse_limits
 
 START = 1_000_000.0
 

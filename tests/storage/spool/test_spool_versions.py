@@ -6,6 +6,7 @@ from pathlib import Path
 import orjson
 
 from llm_api.storage.spool.spool import Spool
+from llm_api.storage.threads import StoreThreads
 from tests.storage.records import ListStore, ended
 
 # As 0.1.0 wrote a call that ended, after a call that a killed worker never ended.
@@ -34,7 +35,7 @@ def adopted(folder: Path, text: bytes) -> ListStore:
     """Adopt a file that a worker left behind, and return the store that got its rows."""
     (folder / "99999-00.jsonl").write_bytes(text)
     store = ListStore()
-    Spool(folder, store, lambda act: act()).adopt_orphans()
+    Spool(folder, store, StoreThreads(1)).adopt_orphans()
     return store
 
 

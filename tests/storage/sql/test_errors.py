@@ -40,7 +40,7 @@ def test_a_code_of_mysql_is_explained(code: int, text: str, words: str) -> None:
 def test_words_that_a_clear_code_quotes_do_not_count() -> None:
     explanation = explain(of_mysql(1142, "INSERT denied for table `timeout refused`"))
 
-    assert "lacks a right" in explanation.sentence
+    assert "lacks a privilege" in explanation.sentence
 
 
 @pytest.mark.parametrize(

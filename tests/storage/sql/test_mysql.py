@@ -142,7 +142,7 @@ def test_a_user_without_rights_is_told_in_words(
 ) -> None:
     store = SqlUsageStore(make_engine(mariadb.new_user(mariadb_database, "SELECT")))
 
-    with pytest.raises(StoreError, match="lacks a right on the tables"):
+    with pytest.raises(StoreError, match="lacks a privilege on the tables"):
         store.add([ended()])
 
 

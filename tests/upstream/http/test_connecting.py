@@ -19,7 +19,7 @@ from urllib3.connection import HTTPConnection
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.http import connecting
-from llm_api.upstream.http.connecting import Connector
+from llm_api.upstream.http.connecting import Connector, connection_class
 from llm_api.upstream.http.resolver import Address, Resolver
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.service import REPOSITORY_ROOT
@@ -45,7 +45,8 @@ def connected(
     """Connect to one of the addresses; raises Fault."""
     found = [(0, 0, 0, "", address) for address in addresses]
     pool = urllib3.PoolManager(**options).connection_from_url(url)
-    connector = Connector(pool, watch, Resolver(lambda *_, **__: found))
+    pool.ConnectionCls = connection_class(pool.scheme, Resolver(lambda *_, **__: found))
+    connector = Connector(watch)
     connection: Any = pool._new_conn()
     try:
         connector.connect(connection, timeout)

@@ -9,8 +9,13 @@ from collections.abc import Iterator
 from llm_api.domain.prompts import RewriteRequirements
 from llm_api.services.prompts.checks.preservation import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
-from llm_api.services.prompts.language import is_written_in
-from llm_api.services.prompts.text import SENTENCE_STOPS, fold, tokens_of, without_quotes
+from llm_api.services.prompts.text import (
+    SENTENCE_STOPS,
+    fold,
+    is_written_in,
+    tokens_of,
+    without_quotes,
+)
 from llm_api.services.prompts.vocabulary.words import little_words
 
 _REFUSAL = re.compile(

@@ -15,8 +15,7 @@ from llm_api.services.prompts.constraints.people import allows_people, has_anima
 from llm_api.services.prompts.constraints.reading import Reading, read
 from llm_api.services.prompts.constraints.relations import Relation, find_relations
 from llm_api.services.prompts.constraints.styles import Style, find_styles
-from llm_api.services.prompts.language import language_of
-from llm_api.services.prompts.text import find_quotes
+from llm_api.services.prompts.text import find_quotes, language_of
 
 _Found = TypeVar("_Found")
 _DETAILED_WORDS = 120

@@ -1,13 +1,18 @@
-"""The models that callers can name, and which upstream answers for a name."""
+"""Routing: which model and upstream answer a call, and which do if those fail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from llm_api.domain.access import ApiKey, Limits
-from llm_api.domain.calls import Model
+from llm_api.domain.calls import Fallback, Model
 from llm_api.domain.key_format import KeySpotter
-from llm_api.errors import Forbidden, NotFound
+from llm_api.errors import ApiError, Forbidden, NotFound
+from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.faults import ClientGone, ShuttingDown
 from llm_api.upstream.protocol import Upstream
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +46,7 @@ class Catalogue:
         is_closed: bool = False,
         spotter: KeySpotter | None = None,
     ) -> None:
-        """Take all known `models`; those whose upstream is not configured are not offered.
+        """Offer the known `models` whose upstream is configured.
 
         `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
         every name that is not on offer. `spotter` sees keys where a name should be.
@@ -129,7 +134,7 @@ class Catalogue:
 
 
 def _has_json_mode(upstream: Upstream, known: Model | None) -> bool:
-    """Tell whether a model writes JSON when asked to: its entry and its vendor say so."""
+    """Whether a model has a JSON mode: its catalogue entry and its vendor must both say so."""
     return bool(known and known.has_json_mode) and upstream.has_json_mode
 
 
@@ -150,4 +155,66 @@ def _forbidden() -> Forbidden:
     return Forbidden(
         "The key is not for this model; GET /v1/models lists those it is for.",
         reason="model_not_allowed",
+    )
+
+
+def call_with_fallbacks(
+    destination: Destination, call: UpstreamCall, attempt: Callable[[Destination], _T]
+) -> tuple[_T, Fallback | None]:
+    """Call the destination, and its fallbacks in order while they fail.
+
+    A conversation that is too long for a model goes to the one that its catalogue entry names for
+    that. A request that was itself refused, such as by a content filter, is sent nowhere else.
+
+    Args:
+        destination: where the call goes first.
+        call: limits attempts and time over all destinations.
+        attempt: makes the call at a destination; raises ApiError.
+
+    Returns:
+        The answer, and which fallback gave it; None if the destination itself answered.
+
+    Raises:
+        ApiError: of the destination, if no fallback answers either.
+    """
+    candidate, rest = destination, list(destination.fallbacks)
+    first: ApiError | None = None
+    while True:
+        try:
+            answer = attempt(candidate)
+        except (ClientGone, ShuttingDown):
+            raise
+        except ApiError as error:
+            following = _next(error, candidate, rest, call)
+            if following is None:
+                raise _final(first, error, call) from error
+            first, candidate = first or error, following
+        else:
+            return answer, None if first is None else _fallback(destination, candidate, first)
+
+
+def _next(
+    error: ApiError, candidate: Destination, rest: list[Destination], call: UpstreamCall
+) -> Destination | None:
+    if not call.allows_attempt:
+        return None
+    if error.reason == "context_length_exceeded":
+        return candidate.longer_context
+    return rest.pop(0) if error.allows_failover and rest else None
+
+
+def _final(first: ApiError | None, last: ApiError, call: UpstreamCall) -> ApiError:
+    """Choose the error for the caller: how the requested model failed."""
+    if first is None:
+        return last
+    return first.replaced(retries_exhausted=first.retries_exhausted or call.attempt_count > 0)
+
+
+def _fallback(requested: Destination, used: Destination, error: ApiError) -> Fallback:
+    return Fallback(
+        requested_upstream=requested.upstream.name,
+        requested_model=requested.model,
+        used_upstream=used.upstream.name,
+        used_model=used.model,
+        reason=error.reason,
     )

@@ -1,1 +1,0 @@
-"""Which model and upstream answer a call, and which do when those fail."""

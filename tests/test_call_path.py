@@ -1,0 +1,111 @@
+"""How far a request travels through the files: what a reader has to open to follow it.
+
+A file is entered when one of its functions is called; a move is a call into another file than the
+call before it. The ceilings are for a warm request: the first one also builds caches.
+"""
+
+import itertools
+import json
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+from flask.testing import FlaskClient
+
+import llm_api
+from tests.conftest import AppOf
+from tests.support import replies
+from tests.support.upstream import ScriptedUpstream
+
+PACKAGE = llm_api.__path__[0] + "/"
+ADMIN_KEY = "adm-9f8e7d6c5b4a3f2e1d0c9b8a7f6e5d4c"
+CHAT = {"model": "scripted", "messages": [{"role": "user", "content": "Hi"}]}
+PROMPT = {"prompt": "A cat sitting on a chair", "type": "image", "style": "watercolor"}
+REWRITE = (
+    "A cat sits on a wooden chair in a quiet room, watercolor style, soft window light from the"
+    " left, warm muted colors, visible paper texture, eye-level framing with a blurred plain wall"
+    " behind the chair."
+)
+
+# Request: files entered and moves between them, at most. A stream's chunks go through five files
+# each; a key with limits and a budget is looked up in the store, counted and reserved for.
+CEILINGS = {
+    "chat": (35, 90),
+    "openai chat": (35, 90),
+    "openai stream": (46, 170),
+    "chat with limits and budget": (47, 120),
+    "optimized prompt": (50, 160),
+}
+
+
+@pytest.fixture
+def client(app_of: AppOf, upstream_env: dict[str, str]) -> FlaskClient:
+    """Call an application that requires keys and limits rates, as in production."""
+    return app_of(
+        {**upstream_env, "REQUIRE_API_KEY": "true", "ADMIN_API_KEY": ADMIN_KEY}
+    ).test_client()
+
+
+def requests_to(client: FlaskClient, upstream: ScriptedUpstream) -> dict[str, Callable[[], Any]]:
+    """Return what sends each request."""
+    admin = {"Authorization": f"Bearer {ADMIN_KEY}"}
+    wanted = {
+        "name": "shop",
+        "budgets": ["100000 tokens/month"],
+        "limits": {"tokens_per_minute": 100_000, "concurrent_requests": 5},
+    }
+    secret = client.post("/api/v1/keys", json=wanted, headers=admin).json["secret"]
+    limited = {"Authorization": f"Bearer {secret}"}
+
+    def optimize() -> Any:
+        upstream.script(replies.completion(json.dumps({"optimized_prompt": REWRITE})))
+        return client.post("/api/v1/llm/optimize-prompt", json=PROMPT, headers=admin)
+
+    def stream() -> Any:
+        answer = client.post("/v1/chat/completions", json=CHAT | {"stream": True}, headers=admin)
+        answer.get_data()
+        return answer
+
+    return {
+        "chat": lambda: client.post("/api/v1/llm/chat", json=CHAT, headers=admin),
+        "openai chat": lambda: client.post("/v1/chat/completions", json=CHAT, headers=admin),
+        "openai stream": stream,
+        "chat with limits and budget": lambda: client.post(
+            "/api/v1/llm/chat", json=CHAT, headers=limited
+        ),
+        "optimized prompt": optimize,
+    }
+
+
+def files_entered(send: Callable[[], Any]) -> list[str]:
+    """Return the file of each call of a function of ours, in order."""
+    entered: list[str] = []
+
+    def record(frame: FrameType, event: str, _: object) -> None:
+        name = frame.f_code.co_filename
+        if event == "call" and name.startswith(PACKAGE):
+            entered.append(name.removeprefix(PACKAGE))
+
+    sys.setprofile(record)
+    try:
+        send()
+    finally:
+        sys.setprofile(None)
+    return entered
+
+
+@pytest.mark.parametrize("name", CEILINGS)
+def test_a_request_travels_through_few_files(
+    client: FlaskClient, upstream: ScriptedUpstream, name: str
+) -> None:
+    send = requests_to(client, upstream)[name]
+    assert send().status_code == 200
+
+    entered = files_entered(send)
+
+    moves = sum(a != b for a, b in itertools.pairwise(entered))
+    most_files, most_moves = CEILINGS[name]
+    assert len(set(entered)) <= most_files
+    assert moves <= most_moves
