@@ -47,7 +47,6 @@ _READ_TIMEOUT_S = 6.0
 # A caller whose key is known waits no longer when the database does not answer.
 _KEY_TIMEOUT_S = 2.0
 _BUDGET_THREADS = 4
-_NOT_SAVING = "rows cannot be saved: is the disk full?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _spool_folder(settings: Settings) -> Path:
 
 
 def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
-    """Build what finds the API key of a secret."""
+    """Build what authenticates API keys: those in `keys`, and those that the settings name."""
     threads = StoreThreads(2, _KEY_TIMEOUT_S)
     return KeyAuthenticator(keys, threads, settings.access.environment_keys)
 

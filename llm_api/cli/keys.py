@@ -36,7 +36,7 @@ class FormattedText(click.ParamType[Any]):
     def convert(
         self, value: Any, param: click.Parameter | None, context: click.Context | None
     ) -> Any:
-        """Parse the text."""
+        """Parse `value`; the message of a wrong one names `param`."""
         if not isinstance(value, str):
             return value
         try:

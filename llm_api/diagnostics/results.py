@@ -31,12 +31,12 @@ def ok(found: str) -> CheckResult:
 
 
 def warn(found: str, advice: str) -> CheckResult:
-    """Return a passed check that the operator should know more of."""
+    """Return a passed check with a warning: what was `found`, and `advice` for the operator."""
     return CheckResult(State.WARN, found, advice)
 
 
 def fail(found: str, advice: str) -> CheckResult:
-    """Return a failed check."""
+    """Return a failed check: what was `found`, and `advice` that would mend it."""
     return CheckResult(State.FAIL, found, advice)
 
 

@@ -96,7 +96,7 @@ class ChatService:
         self._ledger = ledger
 
     def complete(self, request: ModelRequest, caller: Caller) -> CallResult[Completion]:
-        """Return the whole answer; raises ApiError."""
+        """Return the whole answer to `request`, for which `caller` pays; raises ApiError."""
         # Vectors of two models cannot be compared: only the model's own entry may name a fallback.
         is_exact = request.operation is Operation.EMBEDDINGS
         destination = self._catalogue.route(request.model, key=caller.key, is_exact=is_exact)

@@ -62,7 +62,7 @@ class Recording:
         return self._followers > 0
 
     def begin(self, content_type: str, headers: Mapping[str, str]) -> None:
-        """Note how the answer begins."""
+        """Record the `content_type` and the `headers` that the answer begins with."""
         with self._changed:
             self._head = (content_type, headers)
             self._changed.notify_all()
@@ -76,7 +76,10 @@ class Recording:
             self._changed.notify_all()
 
     def end(self, error: ApiError | None = None, *, is_whole: bool = False) -> None:
-        """Note that nothing more comes, and what went wrong before the answer began."""
+        """Record that nothing more comes.
+
+        `error` is what went wrong before the answer began; `is_whole` says that it ended well.
+        """
         with self._changed:
             self._error = error
             self.is_over = True
@@ -149,10 +152,19 @@ class IdempotencyService:
     def join(
         self, ticket: IdempotencyKey, is_disconnected: Callable[[], bool]
     ) -> tuple[Recording, bool]:
-        """Return the recording of a request's answer, and whether the caller is to make it.
+        """Join the answer to the same request, or begin a new one.
 
-        Whoever is not to make it follows it, and is to `unfollow`. Raises InvalidRequest where the
-        key was used for another body.
+        Args:
+            ticket: identifies the request.
+            is_disconnected: whether the client has closed its connection.
+
+        Returns:
+            The recording of the answer, and whether the caller is to make it. A caller that is not
+            follows the recording and must `unfollow` it.
+
+        Raises:
+            InvalidRequest: the key was used for another body.
+            ClientGone: the client left while another process made the answer.
         """
         recording = Recording(ticket)
         with self._lock:
@@ -240,7 +252,7 @@ class IdempotencyService:
         self._keep(recording)
 
     def fail(self, recording: Recording, error: ApiError | None = None) -> None:
-        """Forget an answer that did not end well: a repeat is to try again."""
+        """Discard a `recording` that did not end well, because of `error`: a repeat tries again."""
         with self._lock:
             is_known = self._forget_running(recording)
         if is_known and self._shared is not None:

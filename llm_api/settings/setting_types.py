@@ -71,7 +71,7 @@ def listed(text: str) -> list[str]:
 
 
 def whole(at_least: int, at_most: int) -> SettingType:
-    """Return the type of whole numbers in a range, both ends included."""
+    """Return the type of whole numbers from `at_least` to `at_most`."""
 
     def parse(text: str) -> int:
         number = int(text)

@@ -93,7 +93,13 @@ class UpstreamCall(Deadline):
 
     @contextmanager
     def attempt(self, upstream: str, endpoint: str, model: str) -> Iterator[None]:
-        """Record the attempt made inside the block, with its duration and how it ended."""
+        """Record the attempt made inside the block, with its duration and how it ended.
+
+        Args:
+            upstream: name of the upstream.
+            endpoint: name of its key or address.
+            model: name of the model there.
+        """
         self._attempts.append(Attempt(upstream, endpoint, model))
         if len(self._attempts) == 1 and self._on_first_attempt is not None:
             self._on_first_attempt()
@@ -130,7 +136,10 @@ class UpstreamCall(Deadline):
         self._first_token = self._time_upstream()
 
     def pause(self, seconds: float, sleep: Callable[[float], None]) -> None:
-        """Wait before the next attempt; raises faults.Fault if the call is ended meanwhile."""
+        """Wait `seconds` before the next attempt, in short steps of `sleep`.
+
+        Raises faults.Fault if the call is ended meanwhile.
+        """
         while seconds > 0 and self.remaining:
             step = min(seconds, INTERVAL)
             sleep(step)

@@ -109,7 +109,7 @@ class UpstreamClient:
         is_streamed: bool = False,
         time_limit: float | None = None,
     ) -> UpstreamCall:
-        """Start the clock of a call."""
+        """Start the clock of a call; see Upstream."""
         total = self._timeouts.stream if is_streamed else self._timeouts.total
         return UpstreamCall(
             total=total if time_limit is None else min(total, time_limit),
@@ -168,7 +168,7 @@ class UpstreamClient:
         model_was_named: bool = True,
         shows_usage: bool = False,
     ) -> RelayedStream:
-        """Wait for the first batch of a streamed answer."""
+        """Wait for the first batch of a streamed answer; see Upstream."""
         prepared = self._prepare(model, request, model_was_named=model_was_named, is_streamed=True)
         answer = StreamedAnswer(
             request.operation,

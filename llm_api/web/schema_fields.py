@@ -132,12 +132,12 @@ VISIBLE = validate.Regexp(r"\s*[^\s\x1c-\x1f\x85]", error="must be more than whi
 
 
 def within(minimum: float, maximum: float = MAX_INT) -> validate.Range:
-    """Limit a number, both limits included."""
+    """Limit a number to `minimum` to `maximum`, both included."""
     return validate.Range(minimum, maximum, error="must be from {min} to {max}.")
 
 
 def length(minimum: int, maximum: int) -> validate.Length:
-    """Limit a text, in characters."""
+    """Limit a text to `minimum` to `maximum` characters."""
     if minimum:
         error = "must be {min} to {max} characters long."
         return validate.Length(minimum, maximum, error=error)
@@ -145,7 +145,7 @@ def length(minimum: int, maximum: int) -> validate.Length:
 
 
 def list_length(minimum: int, maximum: int) -> validate.Length:
-    """Limit a list, in items."""
+    """Limit a list to `minimum` to `maximum` items."""
     return validate.Length(minimum, maximum, error="must be a list of {min} to {max} items.")
 
 

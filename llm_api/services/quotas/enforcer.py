@@ -48,7 +48,10 @@ class QuotaLease:
         self._has_budget = False
 
     def count(self, subjects: Sequence[_Subject], estimate: Callable[[], TokenEstimate]) -> None:
-        """Count the call against rates and budgets; raises ApiError if one is exceeded."""
+        """Count the call against the rates of `subjects` and the budgets of its key.
+
+        `estimate` says how many tokens it may take. Raises ApiError if a limit is exceeded.
+        """
         for subject in subjects:
             self._count_request(subject)
             if subject.limits.tokens_per_minute is not None:

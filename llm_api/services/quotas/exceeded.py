@@ -22,7 +22,13 @@ def over_rate(state: LimitState, scope: str) -> RateLimited:
 
 
 def over_tokens(needed: int, state: LimitState, scope: str) -> RateLimited:
-    """Return the error of a call that needs more tokens than are left, or than ever are at once."""
+    """Return the error of a call that needs more tokens than are left, or than ever are at once.
+
+    Args:
+        needed: tokens that the call may take.
+        state: the limit, and what is left of it.
+        scope: whose limit it is, such as `key.tokens`.
+    """
     if needed <= state.limit:
         return over_rate(state, scope)
     return RateLimited(
@@ -35,7 +41,7 @@ def over_tokens(needed: int, state: LimitState, scope: str) -> RateLimited:
 
 
 def over_concurrency(limit: int, scope: str) -> RateLimited:
-    """Return the error of one call too many at the same time."""
+    """Return the error of one call too many at the same time; `scope` names whose `limit` it is."""
     what = "streams" if scope.endswith("streams") else "calls"
     return RateLimited(
         f"At most {limit} {what} may run at the same time; try again when one has ended.",
@@ -46,7 +52,10 @@ def over_concurrency(limit: int, scope: str) -> RateLimited:
 
 
 def over_budget(period: str, unit: str) -> RateLimited:
-    """Return the error of a call that a key's budget does not cover; only the operator can help."""
+    """Return the error of a call that a key's budget does not cover; only the operator can help.
+
+    `period` is `day` or `month`, `unit` is `tokens` or a currency.
+    """
     return RateLimited(
         f"The key's {unit} for this {period} are used up, or this call could use more than is left;"
         " ask the operator of this service.",

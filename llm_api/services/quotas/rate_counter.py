@@ -69,7 +69,10 @@ class RateCounter:
         return self._count(lambda strategy: _hit(strategy, items, subject, cost))
 
     def add(self, items: Sequence[limits.RateLimitItem], subject: str, cost: int) -> None:
-        """Count units that were used already, up to the limit: more cannot be counted."""
+        """Count `cost` units that `subject` has used already.
+
+        They are counted up to each limit: more cannot be.
+        """
         self._count(lambda strategy: _add(strategy, items, subject, cost))
 
     def _count(self, count: Callable[[RateLimiter], _T]) -> _T:

@@ -53,7 +53,7 @@ class AccountedCall:
         self._final: CallReport | None = None
 
     def complete(self, at: Destination, request: ModelRequest) -> Completion:
-        """Return a model's whole answer; raises ApiError."""
+        """Return the whole answer of the model `at` a destination to `request`; raises ApiError."""
         completion = at.upstream.complete(
             at.model, request, self.call, model_was_named=at.requested_model is not None
         )
@@ -63,7 +63,10 @@ class AccountedCall:
     def stream(
         self, at: Destination, request: ModelRequest, *, shows_usage: bool
     ) -> UpstreamStream:
-        """Return a model's answer as it comes in; raises ApiError if it does not begin."""
+        """Return the answer of the model `at` a destination as it comes in.
+
+        `shows_usage` adds a last chunk with the usage. Raises ApiError if it does not begin.
+        """
         stream = at.upstream.stream(
             at.model,
             request,

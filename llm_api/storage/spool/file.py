@@ -34,7 +34,7 @@ class SpoolFile:
     """
 
     def __init__(self, descriptor: int, path: Path) -> None:
-        """Wrap an open and locked file; use `create` or `adopt`."""
+        """Wrap the `descriptor` of an open, locked file at `path`; use `create` or `adopt`."""
         self._descriptor = descriptor
         self.path = path
         self._read_to = 0

@@ -16,7 +16,7 @@ _AN_HOUR, _A_DAY = timedelta(hours=1), timedelta(days=1)
 
 
 def read_sums(connection: Connection, query: UsageQuery) -> list[UsageSums]:
-    """Return the groups of a report, ordered by the values of its dimensions."""
+    """Return the groups that `query` asks for, ordered by the values of its dimensions."""
     reader = SumsReader(query)
     for table, since, until in _parts(query):
         part = replace(query, since=since, until=until)

@@ -171,7 +171,7 @@ class StreamedAnswer:
 
 
 def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[bytes]:
-    """Turn an answer that came in one piece into the events of a streamed one."""
+    """Return the events of a streamed answer for a `document` that came in one piece."""
     head = {name: document.get(name) for name in ("id", "created", "model", "system_fingerprint")}
     head = {name: value for name, value in head.items() if value is not None}
     choices = [dict(choice) for choice in document["choices"]]

@@ -117,7 +117,7 @@ def _settle_head(document: dict[str, Any], operation: Operation, model: str) -> 
 
 
 def raise_embedded_error(document: Mapping[str, Any], classifier: ErrorClassifier = PLAIN) -> None:
-    """Raise the Fault of an error that came inside a body with status 200."""
+    """Raise the Fault of an error inside a `document` that came with status 200."""
     error = document.get("error")
     if not error and isinstance(document.get("code"), str) and "choices" not in document:
         error = document  # DashScope's native shape: {code, message, request_id}
@@ -169,7 +169,7 @@ def _is_count(value: object) -> TypeGuard[int]:
 
 
 def parse_object(text: bytes, what: str = "an answer") -> dict[str, Any]:
-    """Read a JSON object that an upstream sent; raises faults.Fault."""
+    """Return the JSON object in `text`, which is `what` the upstream sent; raises faults.Fault."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:

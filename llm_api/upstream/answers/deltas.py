@@ -19,7 +19,10 @@ class ChoiceState:
         self._moved: dict[int, int] = {}  # from the upstream's number of a call to ours
 
     def settle(self, delta: dict[str, Any], count: Callable[[object], None]) -> bool:
-        """Keep what may come once from coming twice; return whether anything was changed."""
+        """Remove from a `delta` what may come once and came before; return whether that was any.
+
+        `count` is given the texts of function calls.
+        """
         if self._has_role:
             is_changed = "role" in delta
             delta.pop("role", None)
@@ -99,7 +102,7 @@ def is_index(value: object) -> bool:
 
 
 def set_missing(part: dict[str, Any], name: str, value: Any) -> bool:
-    """Set what is left out or null; return whether it was."""
+    """Set `name` in `part` if it is missing or null; return whether it was."""
     is_missing = part.get(name) is None
     if is_missing:
         part[name] = value

@@ -105,7 +105,10 @@ class RelayedStream:
         batches: Generator[list[bytes]],
         dropped: tuple[str, ...],
     ) -> None:
-        """Wait for the first batch; raises ApiError."""
+        """Wait for the first of the `batches`; raises ApiError.
+
+        `answer` knows usage and length as they come in; `dropped` are fields that were not sent.
+        """
         self.dropped = dropped
         self._answer = answer
         self._batches = batches

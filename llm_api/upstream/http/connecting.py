@@ -82,7 +82,7 @@ class Connector:
         self._watch = watch
 
     def connect(self, connection: HTTPConnection, timeout: float) -> None:
-        """Connect within so many seconds; raises faults.Fault."""
+        """Connect a bounded `connection` within `timeout` seconds; raises faults.Fault."""
         bounded = cast("_Bounded", connection)
         connecting = Deadline(
             total=timeout, must_end=self._watch.drain.is_expired, how=socket.SHUT_RDWR

@@ -151,7 +151,14 @@ class Transport:
     def __init__(
         self, endpoint: Endpoint, timeouts: Timeouts, watch: DeadlineWatcher, pool_size: int
     ) -> None:
-        """Open no connection yet."""
+        """Create the session of an endpoint, without connections.
+
+        Args:
+            endpoint: address and key.
+            timeouts: how long the upstream may take, in seconds.
+            watch: ends calls from outside.
+            pool_size: idle connections to keep.
+        """
         self._session = requests.Session()
         self._session.trust_env = False
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
@@ -173,7 +180,7 @@ class Transport:
             yield response
 
     def get_status(self, path: str, *, timeout: float) -> int:
-        """Return the status of a GET; raises faults.Fault."""
+        """Return the status of a GET of `path`, within `timeout` seconds; raises faults.Fault."""
         call = UpstreamCall(total=timeout)
         with self._lent("GET", path, None, call) as response:
             return response.status_code

@@ -125,7 +125,7 @@ class CircuitBreaker:
             return True
 
     def leave(self, outcome: Outcome, *, was_probe: bool) -> None:
-        """Record how an attempt ended."""
+        """Record the `outcome` of an attempt; `was_probe` is what `enter` returned for it."""
         if not self._is_enabled:
             return
         with self._lock:

@@ -57,7 +57,10 @@ class ErrorClassifier:
     model_was_named: bool = True
 
     def of_status(self, response: requests.Response, body: bytes) -> Fault:
-        """Return the fault of an answer whose status is not 200; raises StreamingRequired."""
+        """Return the fault of a `response` whose status is not 200, with its `body`.
+
+        Raises StreamingRequired.
+        """
         status = response.status_code
         error = error_in(body)
         if self.operation is not Operation.CHAT and _is_unknown_path(status, words_of(error)):
@@ -118,7 +121,7 @@ PLAIN = ErrorClassifier()  # goes by the status alone
 
 
 def is_usage_refused(response: requests.Response, body: bytes) -> bool:
-    """Whether a request was refused because it asked for the usage of a stream."""
+    """Whether a `response` with this `body` refuses to send the usage of a stream."""
     words = re.compile(rb"stream_options|include_usage", re.IGNORECASE)
     return response.status_code in {400, 422} and words.search(body) is not None
 

@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def json_response(document: Any, status: int = 200) -> Response:
-    """Return a JSON response; bytes are taken for JSON already, else orjson must know the value."""
+    """Return a JSON response with a `status`; a `document` of bytes is taken for JSON already."""
     body = document if isinstance(document, bytes) else orjson.dumps(document)
     return Response(body, status=status, content_type="application/json")
 

@@ -74,7 +74,7 @@ def find_camera(reading: Reading, *, is_strict: bool = False) -> Camera:
 
 
 def lost_labels(wanted: Camera, reading: Reading) -> Iterator[str]:
-    """Yield the moves, angles and shots that a text lacks, as words."""
+    """Yield the moves, angles and shots of `wanted` that the text of `reading` lacks, as words."""
     found = find_camera(reading)
     for move in sorted(wanted.moves - found.moves):
         yield move.replace("_", " ")

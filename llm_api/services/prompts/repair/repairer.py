@@ -129,7 +129,7 @@ class Repairer:
         return repaired if repaired.is_usable else result
 
     def framed(self, task: Task, result: ValidationResult) -> ValidationResult:
-        """Return a usable rewrite for a video that also says how the scene is filmed."""
+        """Return a usable `result` that also says how the scene of a video `task` is filmed."""
         framed = self._after(task, result, _FRAMED)
         return framed if framed.codes <= result.codes else result
 

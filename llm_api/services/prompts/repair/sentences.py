@@ -69,7 +69,7 @@ def count_cuts(text: str) -> int:
 
 
 def as_text(parts: Sequence[str], language: str) -> str:
-    """Return sentences as one text, each with a capital letter at its start."""
+    """Join sentence `parts` as the `language` does, each with a capital letter at its start."""
     if language == "zh":
         return "".join(parts)
     return " ".join(part[:1].upper() + part[1:] for part in parts)
