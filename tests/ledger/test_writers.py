@@ -5,10 +5,8 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pytest
-
 from llm_api.domain.usage import UsageQuery
-from llm_api.storage import StoreError, retention
+from llm_api.storage import StoreError
 from llm_api.storage.retention import RetentionJob
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.usage import SqlUsageStore
@@ -38,9 +36,8 @@ def test_g4_four_processes_lose_neither_row_nor_sum(tmp_path: Path) -> None:
 
 
 def test_g18_what_is_written_while_old_records_go_is_kept(
-    store: SqlUsageStore, database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    store: SqlUsageStore, database: str, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(retention, "_PAUSE_S", 0.01)
     now = datetime.now(UTC)
     store.add([ended(f"old_{n:04}", created_at=now - timedelta(days=40)) for n in range(OLD)])
 

@@ -150,7 +150,7 @@ def test_h14_preloaded_workers_share_no_connection(
         wait_for_workers(service, 2)
 
         with Load(lambda session: chat(service, session), callers=8, keeps_alive=True) as load:
-            load.wait_for(1000)
+            load.wait_for(300)
 
         assert set(load.counts()) == {"200"}
         rows = wait_for_rows(service, len(load.outcomes))

@@ -151,8 +151,7 @@ def test_a_record_that_was_removed_can_come_again_without_an_error(store: SqlUsa
     assert store.prune(datetime.now(UTC) + timedelta(days=1), 10) == 2
 
 
-def test_records_go_in_batches(upkeep_of: Upkeeper, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(retention, "_PAUSE_S", 0.0)
+def test_records_go_in_batches(upkeep_of: Upkeeper) -> None:
     store = CountingStore(2 * BATCH + 7)
 
     assert upkeep_of(store).prune() == 2 * BATCH + 7

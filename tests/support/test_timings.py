@@ -3,12 +3,11 @@
 import subprocess
 import sys
 from dataclasses import asdict
-from importlib import import_module
 
 import pytest
 
 from tests.support.service import REPOSITORY_ROOT
-from tests.support.timings import CONSTANTS, SHIPPED, Timings
+from tests.support.timings import CONSTANTS, SHIPPED, Timings, values_at
 
 
 def test_every_time_has_its_constant() -> None:
@@ -16,11 +15,9 @@ def test_every_time_has_its_constant() -> None:
 
 
 def value_of(constant: str) -> float:
-    """Read a constant, or the default of an argument."""
-    module, _, name = constant.partition(":")
-    kind, _, argument = name.partition("(")
-    found = getattr(import_module(module), kind)
-    seconds: float = found.__init__.__kwdefaults__[argument[:-1]] if argument else found
+    """Read a time."""
+    values, name = values_at(constant)
+    seconds: float = values[name]
     return seconds
 
 
@@ -32,6 +29,15 @@ def test_what_is_shipped_is_what_is_said_here(name: str) -> None:
 
 def test_nothing_is_run_before_a_service_with_the_times_that_are_shipped() -> None:
     assert SHIPPED.prelude() == ""
+
+
+def test_shorter_times_last_as_long_as_the_test(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch:
+        Timings(silence=0.5, claim=0.25).use(patch)
+        shorter = [value_of(place) for place in (*CONSTANTS["silence"], *CONSTANTS["claim"])]
+
+    assert shorter == [0.5, 0.5, 0.25]
+    assert value_of(CONSTANTS["claim"][0]) == SHIPPED.claim
 
 
 def test_shorter_times_are_those_of_the_service() -> None:

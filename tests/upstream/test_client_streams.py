@@ -11,12 +11,12 @@ import pytest
 
 from llm_api.domain.calls import Operation, TokenUsage
 from llm_api.errors import ApiError
-from llm_api.upstream import client as client_module
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.http.sse import MAX_EVENT_BYTES
 from tests.support import replies
 from tests.support.peer import Peer, RecordedRequest
 from tests.support.replies import Event, Reply
+from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 from tests.support.wire import chunk_bytes, message_bytes, response_bytes
@@ -85,8 +85,7 @@ def test_an_event_is_passed_on_before_the_next_is_sent(
 def test_every_tick_of_a_silence_is_an_empty_batch(
     upstream: ScriptedUpstream, asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "SILENCE", 0.02)
-    monkeypatch.setattr(client_module, "_TICK_S", 0.01)
+    Timings(silence=0.02, silence_check=0.01).use(monkeypatch)
     held = Held()
     upstream.script(held)
     coming = batches(asker)
@@ -102,7 +101,7 @@ def test_every_tick_of_a_silence_is_an_empty_batch(
 def test_comments_of_the_upstream_do_not_hide_a_silence(
     upstream: ScriptedUpstream, asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "SILENCE", 0.1)
+    Timings(silence=0.1).use(monkeypatch)
     events: list[Event] = [replies.chunk({"content": "Hel"}), *[b": keep-alive\n\n"] * 20]
     last = [replies.chunk({}, finish_reason="stop"), "[DONE]"]
     upstream.script(replies.sse([*events, *last], 0.03, done=False))
@@ -116,7 +115,7 @@ def test_comments_of_the_upstream_do_not_hide_a_silence(
 def test_a_silence_before_the_first_event_is_not_told(
     upstream: ScriptedUpstream, asker: Asker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "SILENCE", 0.02)
+    Timings(silence=0.02).use(monkeypatch)
     late = [replies.chunk({"content": "Hi"}), "[DONE]"]
     upstream.script(replies.sse([b": ping\n\n", *late], 0.1, done=False))
 
@@ -291,7 +290,7 @@ def whole_reply(*headers: tuple[str, str]) -> Reply:
 def test_a_connection_is_used_again(
     upstream: ScriptedUpstream, asker: Asker, monkeypatch: pytest.MonkeyPatch, reply: Reply
 ) -> None:
-    monkeypatch.setattr(client_module, "_DRAIN_S", 10)  # a busy machine may need a while
+    Timings(drain=10.0).use(monkeypatch)  # a busy machine may need a while
     for _ in range(3):
         upstream.script(reply)
         try:

@@ -9,8 +9,8 @@ from flask import Flask
 
 from llm_api.app import close_app, create_app
 from llm_api.settings.settings import PROJECT_ROOT, Settings
-from llm_api.storage.sql import migrate
 from tests.conftest import UsageRowsOf
+from tests.support.schema import give_schema
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 from tests.web.refusals import CHAT, JSON_TYPE, Refusal, good_body, read_refusal
@@ -53,7 +53,7 @@ def module_app(
     root = tmp_path_factory.mktemp("root")
     (root / "config").symlink_to(PROJECT_ROOT / "config")
     database_url = f"sqlite:///{root / 'test.db'}"
-    migrate.upgrade(database_url, PROJECT_ROOT)
+    give_schema(database_url)
     env = {"DATABASE_URL": database_url, **environment_of(service_upstream), **module_env}
     app = create_app(Settings.from_env(env, root=root))
     app.config["DATABASE_OF_THE_TEST"] = database_url

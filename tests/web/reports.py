@@ -8,6 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from llm_api.domain.usage import UsageRecord
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.usage import SqlUsageStore
 
 USAGE = "/api/v1/usage"
 NOVEMBER = {"since": "2026-11-01", "until": "2026-12-01"}
@@ -17,10 +19,12 @@ Report = Callable[..., dict[str, Any]]
 
 
 def keeper(app: Flask) -> Keep:
-    """Return a function that puts rows into the application's store."""
+    """Return a function that puts rows into the application's database."""
 
     def keep(*records: UsageRecord) -> None:
-        app.extensions["llm_api_spool"]._store.add(records)
+        store = SqlUsageStore(make_engine(app.config["DATABASE_OF_THE_TEST"]))
+        store.add(records)
+        store.close()
 
     return keep
 
