@@ -16,7 +16,7 @@ from llm_api.runtime.file_limits import connections_within_limit
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
 from llm_api.storage.redis import is_shared
-from llm_api.upstream.bundled.model import BundledModel
+from llm_api.upstream.bundled_model.model import BundledModel
 
 try:
     settings = Settings.from_env()

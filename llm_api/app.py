@@ -8,14 +8,14 @@ from llm_api.container import build_authenticator, build_services, build_stores
 from llm_api.observability import logging
 from llm_api.settings.settings import Settings
 from llm_api.web import health, idempotency, lifecycle
+from llm_api.web.access import rate_limits
+from llm_api.web.access.authentication import AccessControl
 from llm_api.web.console import pages
 from llm_api.web.middleware import write_timeout
 from llm_api.web.middleware.load_shedding import LoadShedder
 from llm_api.web.middleware.security_headers import SecurityHeaders
 from llm_api.web.middleware.trusted_proxies import TrustedProxies
 from llm_api.web.openai import routes as openai_routes
-from llm_api.web.request import rate_limits
-from llm_api.web.request.authentication import AccessControl
 from llm_api.web.request.context import EXTENSION
 from llm_api.web.response import errors
 from llm_api.web.rest import keys as rest_keys

@@ -21,7 +21,7 @@ from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.readiness import ReadinessService
-from llm_api.services.routing import Catalogue
+from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files
@@ -36,7 +36,7 @@ from llm_api.storage.retention import RetentionJob
 from llm_api.storage.spool.spool import Spool
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
-from llm_api.upstream.bundled.model import default_endpoint
+from llm_api.upstream.bundled_model.model import default_endpoint
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.profiles import Profile, choose_profile

@@ -13,7 +13,7 @@ from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import StoreError
 from llm_api.storage.sql import migrate
-from llm_api.upstream.bundled.model import DEFAULT_PORT, BundledModel
+from llm_api.upstream.bundled_model.model import DEFAULT_PORT, BundledModel
 
 
 def register_commands(app: Flask, settings: Settings) -> None:

@@ -15,7 +15,7 @@ from llm_api.settings.reader import JUDGE, LOCAL
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError
 from llm_api.storage.factory import open_key_store, open_store
-from llm_api.upstream.bundled.model import weights_of
+from llm_api.upstream.bundled_model.model import weights_of
 from llm_api.upstream.vendors.profiles import choose_profile
 
 

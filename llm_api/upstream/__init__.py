@@ -8,5 +8,5 @@
 * `http/` connects, sends and reads; `answers/` validates what came, whole or as a stream.
 * `vendors/` is what differs between vendors: profiles, errors, redaction of their texts.
 * `faults` are all failures as our errors: foreign exceptions are translated there and nowhere else.
-* `bundled/` starts and supervises the model that comes with the installation.
+* `bundled_model/` starts and supervises the model that comes with the installation.
 """

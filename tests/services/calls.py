@@ -16,7 +16,7 @@ from llm_api.domain.calls import (
 )
 from llm_api.domain.usage import UsageRecord
 from llm_api.runtime.deadlines import DeadlineWatcher
-from llm_api.services.routing import Catalogue
+from llm_api.services.routing.catalogue import Catalogue
 from llm_api.settings.config_files import read_profiles
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.behavior import UpstreamBehavior

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from llm_api.domain.calls import Endpoint, Model, UpstreamPlan
 from llm_api.services.chat import ChatService
-from llm_api.services.routing import Catalogue
+from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.client import UpstreamClient

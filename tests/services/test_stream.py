@@ -9,7 +9,7 @@ import pytest
 from llm_api.domain.calls import Endpoint, ModelRequest, Operation, Timeouts, UpstreamPlan
 from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.services.chat import ChatService
-from llm_api.services.routing import Catalogue
+from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.client import UpstreamClient

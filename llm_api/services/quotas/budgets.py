@@ -16,7 +16,7 @@ from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_budget
 from llm_api.services.quotas.reservations import Reservations
-from llm_api.services.routing import Destination
+from llm_api.services.routing.catalogue import Destination
 from llm_api.storage import BudgetStore, StoreError
 from llm_api.storage.threads import StoreThreads
 

@@ -16,7 +16,7 @@ from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_concurrency, over_rate, over_tokens
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
-from llm_api.services.routing import Destination
+from llm_api.services.routing.catalogue import Destination
 from llm_api.storage.redis.concurrency import ConcurrencyCounter
 
 

@@ -22,7 +22,7 @@ from llm_api.errors import ApiError
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.enforcer import QuotaEnforcer, QuotaLease
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_length, estimate_prompt
-from llm_api.services.routing import Destination
+from llm_api.services.routing.catalogue import Destination
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.protocol import UpstreamStream
 

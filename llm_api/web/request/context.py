@@ -21,7 +21,7 @@ from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
-from llm_api.services.routing import Catalogue
+from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.reports import ReportService
 
 EXTENSION = "llm_api"

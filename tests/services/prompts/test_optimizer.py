@@ -13,13 +13,13 @@ from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.prompts.text import clean
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.behavior import BUNDLED_MODEL
-from llm_api.upstream.bundled.model import MODEL, BundledModel
+from llm_api.upstream.bundled_model.model import MODEL, BundledModel
 from tests.services.calls import CALLER, ListSink, catalogue_of, client_of
 from tests.services.prompts.asking import TARGETS, answer, optimizer_of
 from tests.support import replies
 from tests.support.replies import Reply
 from tests.support.upstream import ScriptedUpstream
-from tests.upstream.bundled.running import running_model
+from tests.upstream.bundled_model.running import running_model
 
 CAT = PromptRequest("a cat on a sill", "image")
 BETTER = (

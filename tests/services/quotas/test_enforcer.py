@@ -18,7 +18,7 @@ from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.rate_counter import MonotonicMemoryStorage, RateCounter
-from llm_api.services.routing import Destination
+from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 from llm_api.storage import BudgetStore, StoreError
 from llm_api.storage.redis.concurrency import MemoryConcurrency

@@ -9,7 +9,7 @@ import pytest
 from llm_api.domain.calls import ModelRequest, TokenUsage
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault, UpstreamTimeout
 from llm_api.services.quotas.estimates import TokenEstimate
-from llm_api.services.routing import Destination
+from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 from tests.services.calls import CALLER, AnsweringUpstream, ListSink, client_of

@@ -4,7 +4,7 @@ import pytest
 
 from llm_api.domain.calls import Model
 from llm_api.errors import NotFound
-from llm_api.services.routing import Catalogue, Destination
+from llm_api.services.routing.catalogue import Catalogue, Destination
 from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
 from tests.services.calls import client_of
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from llm_api.settings.settings import PROJECT_ROOT
-from llm_api.upstream.bundled.model import BundledModel
+from llm_api.upstream.bundled_model.model import BundledModel
 from tests.support.ports import LOOPBACK
 from tests.support.waiting import wait_until
 

@@ -88,7 +88,7 @@ class BundledModel:
         self._supervisor.start()
 
     def _spawn(self) -> None:
-        command = [sys.executable, "-m", "llm_api.upstream.bundled.llama_child"]
+        command = [sys.executable, "-m", "llm_api.upstream.bundled_model.llama_child"]
         arguments = ["--port", str(self.port), "--weights", str(self._weights), "--alias", MODEL]
         self._child = subprocess.Popen(  # noqa: S603  # our own module, with arguments of our own
             [*command, *arguments],

@@ -1,4 +1,4 @@
-"""The program of the bundled model's process: `python -m llm_api.upstream.bundled.llama_child`.
+"""The program of the bundled model's process: `llm_api.upstream.bundled_model.llama_child`.
 
 It serves llama.cpp's OpenAI-compatible API on loopback until its standard input ends.
 The figures behind the parameters were measured on two shared cores in November 2026.

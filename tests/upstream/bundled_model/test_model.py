@@ -16,12 +16,12 @@ from llm_api.domain.calls import Endpoint, UpstreamPlan
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.behavior import BUNDLED_MODEL
-from llm_api.upstream.bundled.model import MODEL, BundledModel, weights_of
+from llm_api.upstream.bundled_model.model import MODEL, BundledModel, weights_of
 from llm_api.upstream.client import UpstreamClient
 from tests.support.processes import process_table
 from tests.support.waiting import wait_until
 from tests.upstream.asker import PATIENT, PROFILES, Asker, described
-from tests.upstream.bundled.running import get, is_healthy, running_model
+from tests.upstream.bundled_model.running import get, is_healthy, running_model
 
 AskerOf = Callable[..., Asker]
 
@@ -31,7 +31,7 @@ IN_PROC = pytest.mark.skipif(not Path("/proc/self").exists(), reason="it is read
 PARENT = """
 import sys, time
 from llm_api.settings.settings import PROJECT_ROOT
-from llm_api.upstream.bundled.model import BundledModel
+from llm_api.upstream.bundled_model.model import BundledModel
 model = BundledModel(PROJECT_ROOT)
 model.start()
 print(model.pid, flush=True)

@@ -1,0 +1,1 @@
+"""Which model and upstream answer a call, and which do if those fail."""
