@@ -90,7 +90,7 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_pages_have_their_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (7, 1, 2, 2)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (7, 1, 2, 8)
     assert len(TYPED) == 5
     assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "toml"}
 
@@ -168,9 +168,11 @@ def alternatives(block: str) -> Iterator[dict[str, str]]:
 
 def complete(given: dict[str, str]) -> dict[str, str]:
     """Add what an example leaves out that shows only a part of an upstream."""
-    is_of_upstream = any("_LLM_" in name for name in given)
-    needed = {"FAST_LLM_API_URL": "https://host/v1", "FAST_LLM_MODEL": "m"}
-    return (needed if is_of_upstream else {}) | given
+    upstreams = {name.partition("_LLM_")[0] for name in given if "_LLM_" in name}
+    needed: dict[str, str] = {}
+    for name in {*upstreams, "FAST"} if upstreams else ():
+        needed |= {f"{name}_LLM_API_URL": "https://host/v1", f"{name}_LLM_MODEL": "m"}
+    return needed | given
 
 
 @pytest.mark.parametrize("block", SETTINGS)

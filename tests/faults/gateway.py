@@ -26,10 +26,11 @@ in_both_dialects = pytest.mark.parametrize("path", CHATS, ids=["rest", "openai"]
 JUDGED = "scripted-judge"  # the model of the other upstream, where a service has one
 ANSWER = {"choices": [{"index": 0, "message": {"role": "assistant", "content": "Hello"}}]}
 _HELD = "/_held"
-# Idle connections to upstreams are kept for the next call, and gevent's own threads for ever.
+# Idle connections to upstreams are kept for the next call, and native threads for ever.
 _ROUTE = f"""
 
 from sqlalchemy import Engine
+from gevent.threadpool import ThreadPool
 from urllib3 import HTTPConnectionPool
 
 pools = [found for found in gc.get_objects() if isinstance(found, HTTPConnectionPool)]
@@ -38,12 +39,12 @@ engines = [found for found in gc.get_objects() if isinstance(found, Engine)]
 @app.get("{_HELD}")
 def held():
     import os, sys
-    from gevent import get_hub
+    native = [found for found in gc.get_objects() if isinstance(found, ThreadPool)]
     kept = [connection for pool in pools for connection in pool.pool.queue]
     idle = [connection for connection in kept if connection and connection.sock is not None]
     return {{
         "files": len(os.listdir("/dev/fd")) - len(idle),
-        "threads": len(sys._current_frames()) - get_hub().threadpool.size,
+        "threads": len(sys._current_frames()) - sum(pool.size for pool in native),
         "checked_out": sum(engine.pool.checkedout() for engine in engines),
     }}
 """
