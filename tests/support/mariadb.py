@@ -65,6 +65,8 @@ class MariaDbServer(DatabaseServer):
     def _options(self) -> list[str]:
         places = {
             "datadir": str(self._data_home / "data"),
+            # A server that starts removes the temporary tables of others in the same folder.
+            "tmpdir": str(self._data_home),
             "socket": str(self._data_home / "socket"),
             "pid-file": str(self._data_home / "pid"),
         }
