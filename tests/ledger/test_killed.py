@@ -8,6 +8,8 @@ import time
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import pytest
+
 from tests.ledger.conftest import Prepare
 from tests.ledger.load import PATIENCE, calls_in_sums
 from tests.support import replies
@@ -21,7 +23,7 @@ from tests.support.wire import TruncatedMessageError
 from tests.web.refusals import COMPLETIONS, JSON_TYPE, good_body
 from tests.web.streams import HELLO, LO, STOP
 
-KILLS = 16
+KILLS, MANY_KILLS = 6, 24
 CALLS_EACH = 4
 WORKERS = 2
 LONGEST_S = 0.4  # what a call takes at the upstream
@@ -64,15 +66,16 @@ def killed_in_mid_call(
     return calls
 
 
+@pytest.mark.parametrize("kills", [KILLS, pytest.param(MANY_KILLS, marks=pytest.mark.more)])
 def test_g8_calls_cut_by_the_death_of_their_worker_have_one_row_each(
-    prepare: Prepare, upstream: ScriptedUpstream
+    prepare: Prepare, upstream: ScriptedUpstream, kills: int
 ) -> None:
-    upstream.script(*[replies.answer_with(slow_reply)] * (3 * KILLS * CALLS_EACH))
+    upstream.script(*[replies.answer_with(slow_reply)] * (3 * kills * CALLS_EACH))
     service = prepare({"WEB_CONCURRENCY": str(WORKERS)})
     chance = random.Random(7)  # noqa: S311  # the same moments at every run, as far as can be
     calls: dict[str, Future[bool]] = {}
-    with ThreadPoolExecutor(KILLS * CALLS_EACH) as pool:
-        for round_ in range(KILLS):
+    with ThreadPoolExecutor(kills * CALLS_EACH) as pool:
+        for round_ in range(kills):
             calls |= killed_in_mid_call(service, chance, pool, round_)
             wait_until(service.is_healthy, PATIENCE, service.log)
     answered = {model for model, call in calls.items() if call.result()}
