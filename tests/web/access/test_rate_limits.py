@@ -332,12 +332,12 @@ def test_of_many_calls_at_once_to_four_workers_exactly_the_limit_passes(
     connections_within_limit(1_500)  # raises the limit on open files
     request = request_bytes("GET", "/v1/models", [("Host", "service"), ("Connection", "close")])
     with ExitStack() as stack:
-        calls = [
+        answers = [
             stack.enter_context(LiveAnswer(shared.address, request, timeout=60))
             for _ in range(calls)
         ]
 
-        statuses = Counter(call.status for call in calls)
+        statuses = Counter(answer.status for answer in answers)
 
     assert statuses == {OK: calls // 10, REFUSED: calls - calls // 10}
     assert len(set(shared.worker_pids())) == 4
