@@ -11,6 +11,7 @@ from tests.support.service import REPOSITORY_ROOT
 
 SHORT = (
     "--rounds=1 --seconds=0.2 --streams=4 --stream-rounds=1 --stream-seconds=0.5 --hang-rounds=1"
+    " --outages=without"
 )
 
 
