@@ -49,7 +49,7 @@ class LoadResult:
 def loading(load: Load, generator: str) -> Iterator["subprocess.Popen[bytes]"]:
     """Run one load in a fresh process of a generator, one of our modules, while the block runs."""
     process = subprocess.Popen(
-        [sys.executable, "-m", f"benchmarks.{generator}"],
+        [sys.executable, "-m", f"benchmarks.harness.{generator}"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         cwd=PACKAGE_PARENT,
