@@ -12,7 +12,6 @@ from llm_api.cli.usage import usage_commands
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import StoreError
-from llm_api.storage.sql import migrate
 from llm_api.upstream.bundled_model.model import DEFAULT_PORT, BundledModel
 
 
@@ -62,6 +61,9 @@ def _database_commands(settings: Settings) -> AppGroup:
     @group.command("upgrade")
     def upgrade() -> None:
         """Migrate the database to the current schema."""
+        # Not at the top: Alembic is a seventh of the time in which a worker starts.
+        from llm_api.storage.sql import migrate  # noqa: PLC0415
+
         try:
             migrate.upgrade(settings.database_url, settings.root)
         except StoreError as error:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic.script import ScriptDirectory
 
 from llm_api.diagnostics.results import CheckResult, fail, ok
 from llm_api.domain.usage import UsageRecord
@@ -51,6 +50,9 @@ class DatabaseChecks:
 
     def schema(self) -> CheckResult:
         """Check that the database has the revision of the newest migration."""
+        # Alembic is a seventh of the time in which a worker starts, and only commands need it.
+        from alembic.script import ScriptDirectory  # noqa: PLC0415
+
         scripts = ScriptDirectory(str(self._root / "migrations"))
         known = {script.revision for script in scripts.walk_revisions()}
         try:
