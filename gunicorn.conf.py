@@ -170,7 +170,7 @@ def post_worker_init(worker):
     worker.drain = worker.wsgi.extensions["llm_api"].watch.drain
     drain_on_sigterm(worker.drain)
     worker.wsgi.extensions["llm_api_spool"].start()
-    worker.wsgi.extensions["llm_api_upkeep"].start()
+    worker.wsgi.extensions["llm_api_retention"].start()
 
 
 def worker_exit(server, worker):

@@ -45,7 +45,7 @@ def create_app(settings: Settings) -> Flask:
     access.register_require(app)
     app.config[openai_routes.STRICT_SETTING] = settings.refuse_unknown_parameters
     app.extensions["llm_api_spool"] = stores.spool
-    app.extensions["llm_api_upkeep"] = stores.retention
+    app.extensions["llm_api_retention"] = stores.retention
     app.extensions[EXTENSION] = build_services(
         settings, stores, authenticator, counter, limiter.storage.check
     )
@@ -64,7 +64,7 @@ def create_app(settings: Settings) -> Flask:
 
 def close_app(app: Flask) -> None:
     """Write the last usage rows and close every connection."""
-    app.extensions["llm_api_upkeep"].close()
+    app.extensions["llm_api_retention"].close()
     app.extensions["llm_api_spool"].close()
     app.extensions[EXTENSION].close()
 

@@ -17,7 +17,6 @@ BANDS = {
     ("image", "zh"): (60, 300),
     ("video", "zh"): (80, 300),
 }
-FACETS = ("lighting", "composition", "palette", "texture", "background", "style")
 WANTED_FACETS = 2
 EXPANSION = 1.5  # what is already detailed should stay about as long as it is
 PRESERVATION: Mapping[str, str] = {

@@ -20,7 +20,6 @@ from llm_api.storage.sql.tables import metadata, usage_hourly
 from llm_api.storage.sums import DIMENSIONS, SUMS
 
 SEED = 20_261_122
-MONTHS = 12
 HOUR = timedelta(hours=1)
 KEYS = [f"key_{number}" for number in range(5)]
 ROUTES = ["/v1/chat/completions", "/api/v1/llm/chat", "/api/v1/llm/optimize-prompt"]

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 
 class Cooldown:
-    """After a failure nothing is tried for a pause; then one caller a pause tries again.
+    """After a failure the dependency is left alone for `pause` seconds; then one caller may try it.
 
     Simpler than the circuit breaker of upstreams, which counts failures in windows and spreads its
     probes at random: here one failure is enough, because there is something else to fall back on.

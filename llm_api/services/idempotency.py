@@ -24,28 +24,28 @@ _POLL_S = 0.25
 class SharedAnswers(Protocol):
     """What the processes of a service know together; it never raises, but knows less at times."""
 
-    def claim(self, ticket: IdempotencyKey) -> bool:
+    def claim(self, identity: IdempotencyKey) -> bool:
         """Claim the answer for this process; False if another one gives or gave it."""
 
-    def look_up(self, ticket: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
+    def look_up(self, identity: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
         """Return the fingerprint of the request, and its answer as soon as it has ended.
 
         The fingerprint is empty where nothing is known.
         """
 
-    def has_waiting(self, ticket: IdempotencyKey) -> bool:
+    def has_waiting(self, identity: IdempotencyKey) -> bool:
         """Whether a client of another process waits for the answer."""
 
-    def publish(self, ticket: IdempotencyKey, answer: RecordedAnswer | None) -> None:
+    def publish(self, identity: IdempotencyKey, answer: RecordedAnswer | None) -> None:
         """Share the answer, or None where there will be none."""
 
 
 class Recording:
     """An answer while it is given, and those who wait for it."""
 
-    def __init__(self, ticket: IdempotencyKey) -> None:
+    def __init__(self, identity: IdempotencyKey) -> None:
         """Create an empty recording."""
-        self.ticket = ticket
+        self.identity = identity
         self.size = 0
         self.counted = 0  # of it, against the limit of all
         self.is_over = False
@@ -150,12 +150,12 @@ class IdempotencyService:
         )
 
     def join(
-        self, ticket: IdempotencyKey, is_disconnected: Callable[[], bool]
+        self, identity: IdempotencyKey, is_disconnected: Callable[[], bool]
     ) -> tuple[Recording, bool]:
         """Join the answer to the same request, or begin a new one.
 
         Args:
-            ticket: identifies the request.
+            identity: identifies the request.
             is_disconnected: whether the client has closed its connection.
 
         Returns:
@@ -166,21 +166,21 @@ class IdempotencyService:
             InvalidRequest: the key was used for another body.
             ClientGone: the client left while another process made the answer.
         """
-        recording = Recording(ticket)
+        recording = Recording(identity)
         with self._lock:
-            running = self._running.get(ticket.key)
-            known = running or self._finished.get(ticket.key)
-            if known is not None and known.ticket.fingerprint != ticket.fingerprint:
+            running = self._running.get(identity.key)
+            known = running or self._finished.get(identity.key)
+            if known is not None and known.identity.fingerprint != identity.fingerprint:
                 raise _key_reused()
-            if known is not None and ticket.joins:
+            if known is not None and identity.joins:
                 known.follow()
                 return known, False
             if running is not None:
                 # Two firsts at once are two requests. Their repeats could not tell them apart.
                 return recording, True
-            self._running[ticket.key] = recording
+            self._running[identity.key] = recording
         try:
-            if self._shared is None or self._shared.claim(ticket) or not ticket.joins:
+            if self._shared is None or self._shared.claim(identity) or not identity.joins:
                 return recording, True
             return recording, self._is_left_to_us(self._shared, recording, is_disconnected)
         except BaseException as error:
@@ -191,9 +191,9 @@ class IdempotencyService:
         self, shared: SharedAnswers, recording: Recording, is_disconnected: Callable[[], bool]
     ) -> bool:
         """Wait for the answer of another process; False when it has come and is recorded."""
-        while not shared.claim(recording.ticket):
-            fingerprint, answer = shared.look_up(recording.ticket)
-            if fingerprint not in {recording.ticket.fingerprint, ""}:
+        while not shared.claim(recording.identity):
+            fingerprint, answer = shared.look_up(recording.identity)
+            if fingerprint not in {recording.identity.fingerprint, ""}:
                 raise _key_reused()
             if answer is not None:
                 recording.begin(answer.content_type, answer.headers)
@@ -212,14 +212,14 @@ class IdempotencyService:
         If none does, no client can join any more: the call is about to be ended.
         """
         shared = self._shared
-        is_awaited_elsewhere = shared is not None and shared.has_waiting(recording.ticket)
+        is_awaited_elsewhere = shared is not None and shared.has_waiting(recording.identity)
         # In one step: clients join under the same lock.
         with self._lock:
             if recording.has_followers or is_awaited_elsewhere:
                 return True
             is_known = self._forget_running(recording)
         if is_known and self._shared is not None:
-            self._shared.publish(recording.ticket, None)
+            self._shared.publish(recording.identity, None)
         if not recording.is_over:
             recording.end()
         return False
@@ -229,11 +229,11 @@ class IdempotencyService:
         if recording.is_over:
             return
         size = len(piece)
-        if self._running.get(recording.ticket.key) is not recording:
+        if self._running.get(recording.identity.key) is not recording:
             recording.end()  # the second of two equal first requests, which no client can join
             return
         has_room = (
-            recording.size + size <= recording.ticket.max_bytes
+            recording.size + size <= recording.identity.max_bytes
             and self._running_bytes + size <= MAX_KEPT_BYTES
         )
         if has_room or recording.has_followers:
@@ -246,9 +246,9 @@ class IdempotencyService:
         """Keep an answer that ended well, and share it."""
         if recording.is_over:
             return
-        is_known = self._running.get(recording.ticket.key) is recording
+        is_known = self._running.get(recording.identity.key) is recording
         if self._shared is not None and is_known:
-            self._shared.publish(recording.ticket, recording.answer())
+            self._shared.publish(recording.identity, recording.answer())
         self._keep(recording)
 
     def fail(self, recording: Recording, error: ApiError | None = None) -> None:
@@ -256,25 +256,25 @@ class IdempotencyService:
         with self._lock:
             is_known = self._forget_running(recording)
         if is_known and self._shared is not None:
-            self._shared.publish(recording.ticket, None)
+            self._shared.publish(recording.identity, None)
         recording.end(error)
 
     def _keep(self, recording: Recording) -> None:
         recording.end(is_whole=True)
         with self._lock:
-            if self._forget_running(recording) and recording.size <= recording.ticket.max_bytes:
-                self._finished[recording.ticket.key] = recording
+            if self._forget_running(recording) and recording.size <= recording.identity.max_bytes:
+                self._finished[recording.identity.key] = recording
 
     def _forget_running(self, recording: Recording) -> bool:
-        is_known = self._running.get(recording.ticket.key) is recording
+        is_known = self._running.get(recording.identity.key) is recording
         if is_known:
-            del self._running[recording.ticket.key]
+            del self._running[recording.identity.key]
             self._running_bytes -= recording.counted
         return is_known
 
 
 def _kept_until(_key: str, recording: Recording, now: float) -> float:
-    return now + recording.ticket.keep_s
+    return now + recording.identity.keep_s
 
 
 def _kept_bytes(recording: Recording) -> int:

@@ -39,5 +39,5 @@ def budgets_of(store: UsageStore) -> BudgetStore | None:
 
 
 def open_key_store(database_url: str) -> KeyStore:
-    """Open the key store, which is always SQL; raises StoreError for a URL of no use."""
+    """Open the key store, which is always SQL; raises StoreError for an unusable URL."""
     return SqlKeyStore(make_engine(database_url))

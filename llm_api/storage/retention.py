@@ -70,6 +70,7 @@ class RetentionJob:
         before = datetime.now(UTC) - timedelta(days=self._keep_days)
         self._folder.mkdir(parents=True, exist_ok=True)
         removed = 0
+        # The lock's name of the first release: two releases at once must not both prune.
         with (self._folder / "upkeep.lock").open("wb") as lock, suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             while not self._thread.is_closing and (count := self._remove_batch(before)):

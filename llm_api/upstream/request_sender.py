@@ -87,9 +87,10 @@ class EndpointPool:
         if has_waited:
             self._wait(call)
         try:
-            # Nothing watched the call while it waited.
-            if has_waited and (ending := call.ending) is not None:
-                raise ending.error
+            if has_waited:  # nothing watched the call meanwhile
+                call.check()
+                if (ending := call.ending) is not None:
+                    raise ending.error
             yield
         finally:
             self.limit.release()
@@ -100,7 +101,6 @@ class EndpointPool:
         call.record_queueing(time.monotonic() - began_at)
         if not has_slot:
             raise faults.overloaded()
-        call.check()
 
     def has_other(self, call: UpstreamCall) -> bool:
         """Whether there is a usable endpoint that the call has not tried."""

@@ -131,7 +131,8 @@ def _recorded(
     try:
         response = make()
     except ApiError as error:
-        service.fail(recording, error)
+        # The report is of this request; those who follow have times and limits of their own.
+        service.fail(recording, error.replaced(report=None))
         raise
     except BaseException:
         message = "Something went wrong in this service."

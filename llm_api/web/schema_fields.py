@@ -7,7 +7,7 @@ reason of its own; what a validator refuses in plain text has the reason `out_of
 import re
 from collections.abc import Callable
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from marshmallow import ValidationError, fields, validate
 
@@ -75,10 +75,27 @@ class Boolean(fields.Boolean):
         raise self.make_error("invalid")
 
 
-class Integer(fields.Integer):
+class _Ranged:
+    """A number whose messages name its range, whichever of type and range is wrong."""
+
+    noun: ClassVar[str]
+    validators: list[Callable[[Any], Any]]
+    error_messages: dict[str, Any]
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for rule in self.validators:
+            if isinstance(rule, validate.Range):
+                expected = f"{self.noun} from {rule.min} to {rule.max}"
+                self.error_messages["invalid"] = wrong_type(expected).messages
+                rule.error = f"must be {expected}."
+
+
+class Integer(_Ranged, fields.Integer):
     """A whole number; marshmallow's takes "12", or does not take 12.0."""
 
-    default_error_messages = messages_for("an integer")
+    noun = "an integer"
+    default_error_messages = messages_for(noun)
 
     def _validated(self, value: Any) -> int:
         if (number := whole(value)) is None:
@@ -86,10 +103,11 @@ class Integer(fields.Integer):
         return number
 
 
-class Float(fields.Float):
+class Float(_Ranged, fields.Float):
     """A number; marshmallow's also takes "0.5"."""
 
-    default_error_messages = messages_for("a number")
+    noun = "a number"
+    default_error_messages = messages_for(noun)
 
     def _validated(self, value: Any) -> float:
         if type(value) in {int, float}:  # bool is a subclass of int
@@ -133,7 +151,7 @@ VISIBLE = validate.Regexp(r"\s*[^\s\x1c-\x1f\x85]", error="must be more than whi
 
 def within(minimum: float, maximum: float = MAX_INT) -> validate.Range:
     """Limit a number to `minimum` to `maximum`, both included."""
-    return validate.Range(minimum, maximum, error="must be from {min} to {max}.")
+    return validate.Range(minimum, maximum)
 
 
 def length(minimum: int, maximum: int) -> validate.Length:

@@ -29,21 +29,21 @@ class Shared:
     is_waited_for: bool = False
     published: list[RecordedAnswer | None] = field(default_factory=list)
 
-    def claim(self, _ticket: IdempotencyKey) -> bool:
+    def claim(self, _identity: IdempotencyKey) -> bool:
         """Say whether the request is left to us."""
         self.while_asked()
         return self.is_free
 
-    def look_up(self, _ticket: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
+    def look_up(self, _identity: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
         """Return what the other has."""
         return self.entry
 
-    def has_waiting(self, _ticket: IdempotencyKey) -> bool:
+    def has_waiting(self, _identity: IdempotencyKey) -> bool:
         """Say whether a client of the other waits."""
         self.while_asked()
         return self.is_waited_for
 
-    def publish(self, _ticket: IdempotencyKey, answer: RecordedAnswer | None) -> None:
+    def publish(self, _identity: IdempotencyKey, answer: RecordedAnswer | None) -> None:
         """Keep it."""
         self.published.append(answer)
 
@@ -61,9 +61,9 @@ def pool() -> Iterator[ThreadPoolExecutor]:
         yield executor
 
 
-def begun(replays: IdempotencyService, *pieces: bytes, ticket: IdempotencyKey = KEY) -> Recording:
+def begun(replays: IdempotencyService, *pieces: bytes, identity: IdempotencyKey = KEY) -> Recording:
     """Begin a streamed answer."""
-    recording, is_first = replays.join(ticket, never)
+    recording, is_first = replays.join(identity, never)
     assert is_first
     recording.begin("text/event-stream", {})
     for piece in pieces:
@@ -71,9 +71,9 @@ def begun(replays: IdempotencyService, *pieces: bytes, ticket: IdempotencyKey = 
     return recording
 
 
-def followed(replays: IdempotencyService, ticket: IdempotencyKey = KEY) -> Recording:
+def followed(replays: IdempotencyService, identity: IdempotencyKey = KEY) -> Recording:
     """Join an answer that another request gets."""
-    recording, is_first = replays.join(ticket, never)
+    recording, is_first = replays.join(identity, never)
     assert not is_first
     return recording
 
@@ -282,8 +282,8 @@ def test_another_body_under_a_key_of_another_process_is_refused() -> None:
 
 
 def test_an_answer_that_grows_too_large_is_not_recorded(replays: IdempotencyService) -> None:
-    ticket = replace(FIRST, max_bytes=2 * len(PIECE))
-    recording = begun(replays, PIECE, PIECE, ticket=ticket)
+    identity = replace(FIRST, max_bytes=2 * len(PIECE))
+    recording = begun(replays, PIECE, PIECE, identity=identity)
     assert not recording.is_over
 
     replays.record(recording, b"x")
@@ -293,7 +293,7 @@ def test_an_answer_that_grows_too_large_is_not_recorded(replays: IdempotencyServ
 
 
 def test_an_answer_that_somebody_waits_for_may_grow(replays: IdempotencyService) -> None:
-    recording = begun(replays, PIECE, ticket=replace(FIRST, max_bytes=len(PIECE)))
+    recording = begun(replays, PIECE, identity=replace(FIRST, max_bytes=len(PIECE)))
     follower = followed(replays, RETRY)
 
     replays.record(recording, b"x")
@@ -305,7 +305,7 @@ def test_an_answer_that_somebody_waits_for_may_grow(replays: IdempotencyService)
 def running_at_most(replays: IdempotencyService) -> int:
     """Count how many answers of a piece can be in progress at once, and end them."""
     limit = MAX_KEPT_BYTES // len(PIECE) + 10
-    recordings = [begun(replays, PIECE, ticket=replace(FIRST, key=f"{n}")) for n in range(limit)]
+    recordings = [begun(replays, PIECE, identity=replace(FIRST, key=f"{n}")) for n in range(limit)]
     running = [recording for recording in recordings if not recording.is_over]
     for recording in running:
         replays.fail(recording)
@@ -313,24 +313,24 @@ def running_at_most(replays: IdempotencyService) -> int:
 
 
 def give_two_at_once(replays: IdempotencyService) -> None:
-    for recording in [begun(replays, PIECE, ticket=FIRST) for _ in range(2)]:
+    for recording in [begun(replays, PIECE, identity=FIRST) for _ in range(2)]:
         replays.finish(recording)
 
 
 def give_in_one_piece(replays: IdempotencyService) -> None:
-    recording = begun(replays, ticket=FIRST)
+    recording = begun(replays, identity=FIRST)
     recording.append(PIECE)
     replays.finish(recording)
 
 
 def give_up(replays: IdempotencyService) -> None:
-    recording = begun(replays, PIECE, ticket=FIRST)
+    recording = begun(replays, PIECE, identity=FIRST)
     replays.is_awaited(recording)
     replays.fail(recording)
 
 
 def give_to_a_follower(replays: IdempotencyService) -> None:
-    recording = begun(replays, PIECE, ticket=replace(FIRST, max_bytes=1 + len(PIECE)))
+    recording = begun(replays, PIECE, identity=replace(FIRST, max_bytes=1 + len(PIECE)))
     followed(replays, RETRY)
     replays.record(recording, PIECE)
     replays.finish(recording)

@@ -316,8 +316,8 @@ def test_a_stream_that_is_not_whole_ends_with_an_error_for_who_follows(
     client: FlaskClient, monkeypatch: pytest.MonkeyPatch, pieces: list[bytes]
 ) -> None:
     """However it came that the rest is missing: silence would be taken for the answer's end."""
-    ticket = IdempotencyKey("key", "fingerprint", joins=True, keep_s=60, max_bytes=4 << 20)
-    recording = Recording(ticket)
+    identity = IdempotencyKey("key", "fingerprint", joins=True, keep_s=60, max_bytes=4 << 20)
+    recording = Recording(identity)
     recording.begin("text/event-stream", {})
     for piece in pieces:
         recording.append(piece)

@@ -532,3 +532,12 @@ def test_a_text_that_is_too_long_is_named_by_its_field(
     error = answer.get_json()["error"]
     assert (answer.status_code, error["param"]) == (400, field)
     assert error["code"] == "context_length_exceeded"
+
+
+@pytest.mark.parametrize("value", ["warm", 3])
+def test_what_is_wrong_with_a_number_names_its_range(module_app: Flask, value: object) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "temperature": value}
+
+    answer = module_app.test_client().post("/v1/chat/completions", json=body)
+
+    assert answer.json["error"]["message"] == "temperature: must be a number from 0 to 2."

@@ -241,3 +241,10 @@ def test_the_document_lists_the_parameters(client: FlaskClient) -> None:
     assert parameters["format"]["enum"] == ["json", "csv"]
     assert parameters["page_size"]["maximum"] == 10_000
     assert {"200", "default"} <= set(described["responses"])
+
+
+def test_an_unknown_name_comes_first(client: FlaskClient) -> None:
+    error = client.get("/api/v1/usage?since=x&limit=-1").json["error"]
+
+    assert error["details"]["reason"] == "unknown_field"
+    assert [wrong["field"] for wrong in error["details"]["errors"]] == ["limit", "since"]

@@ -85,7 +85,7 @@ class BudgetService:
         return wanted
 
     def _most(self, needs: TokenEstimate, destination: Destination, now: datetime) -> _Cost | None:
-        """Return the cost at the dearest model that may answer; None where it is unknown."""
+        """Return the cost at the most expensive model that may answer; None where it is unknown."""
         others = (*destination.fallbacks, *filter(None, [destination.longer_context]))
         costs = [
             self._prices.cost(at.model, needs.usage, now.date()) for at in (destination, *others)

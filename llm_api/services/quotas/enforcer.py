@@ -11,7 +11,7 @@ from typing import Any
 
 from llm_api.domain.access import NO_LIMITS, Limits, LimitState
 from llm_api.domain.calls import Caller, CallReport
-from llm_api.errors import RateLimited
+from llm_api.errors import ApiError
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_concurrency, over_rate, over_tokens
@@ -68,7 +68,7 @@ class QuotaLease:
         state = self._counter.hit(items, subject.name)
         self._record("requests", state)
         if state.is_exceeded:
-            raise self._with_report(over_rate(state, f"{subject.scope}.requests"))
+            raise over_rate(state, f"{subject.scope}.requests")
 
     def _count_tokens(self, subject: _Subject, needed: int) -> None:
         items = parse_limits(f"{subject.limits.tokens_per_minute}/minute")
@@ -76,7 +76,7 @@ class QuotaLease:
         state = self._counter.hit(items, name, cost=needed)
         self._record("tokens", state)
         if state.is_exceeded:
-            raise self._with_report(over_tokens(needed, state, f"{subject.scope}.tokens"))
+            raise over_tokens(needed, state, f"{subject.scope}.tokens")
         self._reserved_tokens.append((items, name, needed))
 
     def _record(self, kind: str, state: LimitState) -> None:
@@ -84,9 +84,6 @@ class QuotaLease:
         known = self.limits.get(kind)
         if known is None or state.is_exceeded or state.remaining < known.remaining:
             self.limits[kind] = state
-
-    def _with_report(self, error: RateLimited) -> RateLimited:
-        return error.replaced(report=CallReport(limits=self.limits))
 
     def settle(self, report: CallReport) -> None:
         """Count the tokens that the call has taken, or give back the budget of one never sent.
@@ -159,7 +156,11 @@ class QuotaEnforcer:
         with ExitStack() as held:
             for subject in subjects:
                 self._hold(subject, caller.request_id, held, is_streamed=is_streamed)
-            lease.count(subjects, cache(estimate))
+            try:
+                lease.count(subjects, cache(estimate))
+            except ApiError as error:
+                report = CallReport(limits=lease.limits)
+                raise error.replaced(report=report) from error
             yield lease
 
     def _subjects(self, destination: Destination, caller: Caller) -> list[_Subject]:

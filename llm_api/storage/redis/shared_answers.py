@@ -86,17 +86,17 @@ class RedisAnswers:
             "answer-claims", claim_lasts / _RENEWALS, self._renew_claims
         )
 
-    def claim(self, ticket: IdempotencyKey) -> bool:
+    def claim(self, identity: IdempotencyKey) -> bool:
         """Claim a request for this process; False where another one answers or has answered it."""
-        claim = orjson.dumps({"fingerprint": ticket.fingerprint, "owner": secrets.token_hex(8)})
-        name = _PREFIX + ticket.key
+        claim = orjson.dumps({"fingerprint": identity.fingerprint, "owner": secrets.token_hex(8)})
+        name = _PREFIX + identity.key
 
         def set_claim() -> bool:
             if self._redis.set(name, claim, nx=True, px=self._claim_ms):
                 return True
             entry = _Entry.read(self._redis.get(name))
             # What cannot be read is in the way, and to a first request an older answer, too.
-            if entry is None or (entry.answer is not None and not ticket.joins):
+            if entry is None or (entry.answer is not None and not identity.joins):
                 return bool(self._redis.set(name, claim, px=self._claim_ms))
             return False
 
@@ -106,12 +106,12 @@ class RedisAnswers:
             self._renewals.start()
         return is_ours
 
-    def look_up(self, ticket: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
+    def look_up(self, identity: IdempotencyKey) -> tuple[str, RecordedAnswer | None]:
         """Return the fingerprint of the request, and its answer if there is one yet.
 
         The fingerprint is "" where nothing is known of the request.
         """
-        name = _PREFIX + ticket.key
+        name = _PREFIX + identity.key
 
         def get() -> Any:
             self._redis.set(f"{name}:waiting", b"1", px=round(_WAITING_S * 1000))
@@ -120,14 +120,14 @@ class RedisAnswers:
         entry = _Entry.read(self._connection.call(get, otherwise=None))
         return ("", None) if entry is None else (entry.fingerprint, entry.answer)
 
-    def has_waiting(self, ticket: IdempotencyKey) -> bool:
+    def has_waiting(self, identity: IdempotencyKey) -> bool:
         """Whether a client of another process waits for the answer."""
-        name = f"{_PREFIX}{ticket.key}:waiting"
+        name = f"{_PREFIX}{identity.key}:waiting"
         return bool(self._connection.call(lambda: self._redis.exists(name), otherwise=0))
 
-    def publish(self, ticket: IdempotencyKey, answer: RecordedAnswer | None) -> None:
+    def publish(self, identity: IdempotencyKey, answer: RecordedAnswer | None) -> None:
         """Replace the claim by the answer; None removes the claim."""
-        name = _PREFIX + ticket.key
+        name = _PREFIX + identity.key
         claim = self._claims.pop(name, None)
         if claim is None:
             return  # another process's
@@ -136,12 +136,12 @@ class RedisAnswers:
             self._connection.call(lambda: self._replace_own([name], arguments), otherwise=None)
             return
         entry = {
-            "fingerprint": ticket.fingerprint,
+            "fingerprint": identity.fingerprint,
             "content_type": answer.content_type,
             "headers": dict(answer.headers),
             "body": base64.b64encode(answer.body).decode(),
         }
-        arguments = [claim, orjson.dumps(entry), round(ticket.keep_s * 1000)]
+        arguments = [claim, orjson.dumps(entry), round(identity.keep_s * 1000)]
         self._connection.call(lambda: self._replace_own([name], arguments), otherwise=None)
 
     def _renew_claims(self) -> None:

@@ -65,6 +65,7 @@ def _sqlite_engine(url: sa.URL, busy_timeout: float) -> Engine:
     options: dict[str, Any] = {}
     if url.database and url.database != ":memory:":
         options["poolclass"] = ThreadsPool
+    if url.database and not url.database.startswith((":memory:", "file:")):  # a path, no URI
         with contextlib.suppress(OSError):  # then connecting fails, and readiness says so
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # The driver would begin transactions by itself, and deferred ones; see _begin_immediate.

@@ -23,7 +23,6 @@ from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen
 
-ATTEMPTS = 2
 MAX_WAIT_S = 10.0  # a longer Retry-After is left to the caller
 _PAUSE_S = 0.25
 _RATE_LIMIT_PAUSE_S = 1.0

@@ -97,7 +97,7 @@ class Profile:
             body.update(switch)
 
     def without_reasoning(self, body: Mapping[str, Any]) -> dict[str, Any] | None:
-        """Return a request body with thinking off; None where that is not to be had."""
+        """Return a request body with thinking off; None if the vendor has no switch for it."""
         if self.thinking_off is None:
             return None
         quiet = {**body, **self.thinking_off}

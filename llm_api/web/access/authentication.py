@@ -23,14 +23,14 @@ _CHALLENGE = 'Bearer realm="llm_api"'
 class AccessControl:
     """Checks of every request, before its view."""
 
-    def __init__(self, ring: KeyAuthenticator, *, requires_key: bool) -> None:
+    def __init__(self, authenticator: KeyAuthenticator, *, requires_key: bool) -> None:
         """Create the checks.
 
         Args:
-            ring: where keys are looked up.
+            authenticator: finds the key of a secret.
             requires_key: whether routes need a key that are neither public nor for admins.
         """
-        self._ring = ring
+        self._authenticator = authenticator
         self._requires_key = requires_key
         self._rules: dict[str, RouteRules] = {}  # by endpoint, as they apply here
 
@@ -43,12 +43,12 @@ class AccessControl:
         app.before_request(self._require)
 
     def _identify(self) -> None:
-        """Look up the key of the current request; raises what `KeyAuthenticator.find` raises."""
+        """Authenticate the key of the current request; see `KeyAuthenticator.authenticate`."""
         if self._rules_of(request.url_rule).is_public:
             return
         header = request.environ.get("HTTP_AUTHORIZATION")
         if header and (found := _BEARER.fullmatch(header)):
-            g.request_state.key = self._ring.authenticate(found[1], client_address())
+            g.request_state.key = self._authenticator.authenticate(found[1], client_address())
 
     def _require(self) -> None:
         """Authorize the current request; raises Unauthorized or Forbidden."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import marshmallow as ma
 
@@ -127,6 +127,16 @@ class UsageReportArgumentsSchema(StrictSchema):
     def drop_empty(self, values: Mapping[str, Any], **_: Any) -> dict[str, Any]:
         """Leave empty texts out; unknown names stay, to be refused."""
         return {name: value for name, value in values.items() if value or name not in self.fields}
+
+    def handle_error(
+        self, error: ma.ValidationError, data: Any, *, many: bool, **_: Any
+    ) -> NoReturn:
+        """Raise the error with unknown names first: a misspelt name explains the others."""
+        del data, many
+        messages = error.messages_dict
+        unknown = [name for name in messages if name not in self.fields]
+        known = [name for name in messages if name in self.fields]
+        raise ma.ValidationError({name: messages[name] for name in unknown + known}) from error
 
     @ma.post_load
     def make(self, values: dict[str, Any], **_: Any) -> ReportRequest:

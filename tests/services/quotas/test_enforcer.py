@@ -31,7 +31,7 @@ from tests.support.schema import give_schema
 NEEDS = TokenEstimate(6, 4)
 KEY = ApiKey("key_1", "shop")
 NOW = datetime(2026, 11, 22, 23, 59, 59, tzinfo=UTC)
-DAY, NEXT_DAY, MONTH = "2026-11-22", "2026-11-23", "2026-11"
+DAY, MONTH = "2026-11-22", "2026-11"
 HERE = Destination(client_of(), "scripted", None)
 # So that a token costs a millionth, and two at the dear one.
 CHEAP, DEAR = ([Price(date(2020, 1, 1), "CNY", Decimal(n), Decimal(n))] for n in (1, 2))
@@ -200,6 +200,18 @@ def test_tokens_a_minute_are_counted_before_the_call(count: Counter) -> None:
     assert error.report is not None
     state = error.report.limits["tokens"]
     assert (state.limit, state.remaining) == (25, 5)
+
+
+def test_a_budget_that_refuses_tells_of_the_tokens_counted_before_it(
+    count: Counter, store: SqlBudgets
+) -> None:
+    enforcer = enforcer_of(Limits(tokens_per_minute=100), store)
+
+    error = refusal_of(enforcer, count.caller(key_with(Budget("day", TOKENS, 9))))
+
+    assert (error.reason, error.report is None) == ("insufficient_quota", False)
+    assert error.report is not None
+    assert error.report.limits["tokens"].remaining == 90
 
 
 def test_a_call_that_never_fits_is_not_to_be_repeated(count: Counter) -> None:

@@ -53,8 +53,8 @@ def store(valkey: ValkeyServer) -> Iterator[Any]:
 
 
 @pytest.fixture
-def ticket() -> IdempotencyKey:
-    """Make a ticket."""
+def identity() -> IdempotencyKey:
+    """Make the key of a request."""
     return IdempotencyKey("ticket", "fingerprint", joins=True, keep_s=3_600, max_bytes=4 << 20)
 
 
@@ -70,9 +70,9 @@ def two(valkey: ValkeyServer) -> Iterator[tuple[RedisAnswers, RedisAnswers]]:
 Two = tuple[RedisAnswers, RedisAnswers]
 
 
-def name_of(ticket: IdempotencyKey) -> str:
-    """Return the name that a ticket has in Redis."""
-    return f"llm_api:answer:{ticket.key}"
+def name_of(identity: IdempotencyKey) -> str:
+    """Return the name that a request has in Redis."""
+    return f"llm_api:answer:{identity.key}"
 
 
 def let_renew() -> None:
@@ -80,64 +80,66 @@ def let_renew() -> None:
     threading.Event().wait(2 * QUICK)
 
 
-def test_a_request_is_claimed_once(two: Two, store: Any, ticket: IdempotencyKey) -> None:
-    assert [one.claim(ticket) for one in two] == [True, False]
-    assert store.pttl(name_of(ticket)) > 0
+def test_a_request_is_claimed_once(two: Two, store: Any, identity: IdempotencyKey) -> None:
+    assert [one.claim(identity) for one in two] == [True, False]
+    assert store.pttl(name_of(identity)) > 0
 
 
-def test_an_answer_is_shared_as_it_is(two: Two, store: Any, ticket: IdempotencyKey) -> None:
+def test_an_answer_is_shared_as_it_is(two: Two, store: Any, identity: IdempotencyKey) -> None:
     one, other = two
-    one.claim(ticket)
-    assert other.look_up(ticket) == ("fingerprint", None)
+    one.claim(identity)
+    assert other.look_up(identity) == ("fingerprint", None)
 
-    one.publish(ticket, ANSWER)
+    one.publish(identity, ANSWER)
 
-    assert other.look_up(ticket) == ("fingerprint", ANSWER)
-    assert store.pttl(name_of(ticket)) > 3_000_000
+    assert other.look_up(identity) == ("fingerprint", ANSWER)
+    assert store.pttl(name_of(identity)) > 3_000_000
 
 
 @pytest.mark.parametrize(
     "answer", [None, RecordedAnswer("text/plain", {}, b"x" * (MAX_SHARED_BYTES + 1))], ids=str
 )
 def test_a_request_without_an_answer_to_share_can_be_claimed_again(
-    two: Two, store: Any, ticket: IdempotencyKey, answer: RecordedAnswer | None
+    two: Two, store: Any, identity: IdempotencyKey, answer: RecordedAnswer | None
 ) -> None:
     one, other = two
-    one.claim(ticket)
+    one.claim(identity)
 
-    one.publish(ticket, answer)
+    one.publish(identity, answer)
 
-    assert store.exists(name_of(ticket)) == 0
-    assert other.claim(ticket)
+    assert store.exists(name_of(identity)) == 0
+    assert other.claim(identity)
 
 
 def test_a_claim_is_renewed_while_its_process_lives(
-    two: Two, store: Any, ticket: IdempotencyKey
+    two: Two, store: Any, identity: IdempotencyKey
 ) -> None:
     one, _ = two
-    one.claim(ticket)
-    ends_at = store.pexpiretime(name_of(ticket))
+    one.claim(identity)
+    ends_at = store.pexpiretime(name_of(identity))
 
     wait_until(
-        lambda: store.pexpiretime(name_of(ticket)) > ends_at, PATIENCE, "the claim is renewed"
+        lambda: store.pexpiretime(name_of(identity)) > ends_at,
+        PATIENCE,
+        "the claim is renewed",
     )
 
 
 @pytest.mark.usefixtures("store")
 def test_a_claim_of_a_process_that_ended_expires(
-    valkey: ValkeyServer, two: Two, ticket: IdempotencyKey
+    valkey: ValkeyServer, two: Two, identity: IdempotencyKey
 ) -> None:
     with closing(RedisAnswers(valkey.url, claim_lasts=QUICK)) as ended:
-        ended.claim(ticket)
+        ended.claim(identity)
 
-    wait_until(lambda: two[0].claim(ticket), PATIENCE, "the claim expires")
+    wait_until(lambda: two[0].claim(identity), PATIENCE, "the claim expires")
 
 
 @pytest.mark.usefixtures("store")
-def test_a_process_that_ends_renews_no_more(valkey: ValkeyServer, ticket: IdempotencyKey) -> None:
+def test_a_process_that_ends_renews_no_more(valkey: ValkeyServer, identity: IdempotencyKey) -> None:
     before = set(threading.enumerate())
     with closing(RedisAnswers(valkey.url, claim_lasts=QUICK)) as ended:
-        ended.claim(ticket)
+        ended.claim(identity)
         assert [thread.name for thread in set(threading.enumerate()) - before] == ["answer-claims"]
 
     assert set(threading.enumerate()) <= before
@@ -146,84 +148,89 @@ def test_a_process_that_ends_renews_no_more(valkey: ValkeyServer, ticket: Idempo
 @pytest.mark.usefixtures("store")
 def test_first_claims_at_once_start_one_thread(two: Two) -> None:
     before = set(threading.enumerate())
-    tickets = [
+    identities = [
         IdempotencyKey(f"ticket {n}", "fingerprint", joins=True, keep_s=60, max_bytes=1_000)
         for n in range(32)
     ]
 
-    in_threads(two[0].claim, [(ticket,) for ticket in tickets])
+    in_threads(two[0].claim, [(identity,) for identity in identities])
 
     assert [thread.name for thread in set(threading.enumerate()) - before] == ["answer-claims"]
 
 
-def lost(two: Two, store: Any, ticket: IdempotencyKey) -> None:
+def lost(two: Two, store: Any, identity: IdempotencyKey) -> None:
     """Let the first lose its claim, as after a pause of its process, and the other claim."""
     one, other = two
-    assert one.claim(ticket)
-    store.delete(name_of(ticket))
-    assert other.claim(ticket)
+    assert one.claim(identity)
+    store.delete(name_of(identity))
+    assert other.claim(identity)
 
 
 def test_a_lost_claim_does_not_shorten_the_answer_of_another(
-    valkey: ValkeyServer, two: Two, store: Any, ticket: IdempotencyKey
+    valkey: ValkeyServer, two: Two, store: Any, identity: IdempotencyKey
 ) -> None:
     with closing(RedisAnswers(valkey.url, claim_lasts=QUICK)) as loser:
-        lost((loser, two[1]), store, ticket)
-        two[1].publish(ticket, ANSWER)
+        lost((loser, two[1]), store, identity)
+        two[1].publish(identity, ANSWER)
 
         let_renew()
 
-    assert store.pttl(name_of(ticket)) > 3_000_000
+    assert store.pttl(name_of(identity)) > 3_000_000
 
 
 @pytest.mark.parametrize("has_ended", [True, False])
 @pytest.mark.parametrize("late", [None, RecordedAnswer("text/plain", {}, b"late")], ids=str)
 def test_a_lost_claim_does_not_replace_what_is_anothers(
-    two: Two, store: Any, ticket: IdempotencyKey, late: RecordedAnswer | None, *, has_ended: bool
+    two: Two,
+    store: Any,
+    identity: IdempotencyKey,
+    late: RecordedAnswer | None,
+    *,
+    has_ended: bool,
 ) -> None:
-    lost(two, store, ticket)
+    lost(two, store, identity)
     if has_ended:
-        two[1].publish(ticket, ANSWER)
-    before = store.get(name_of(ticket))
+        two[1].publish(identity, ANSWER)
+    before = store.get(name_of(identity))
 
-    two[0].publish(ticket, late)
+    two[0].publish(identity, late)
 
-    assert store.get(name_of(ticket)) == before
+    assert store.get(name_of(identity)) == before
     if not has_ended:
-        two[1].publish(ticket, ANSWER)
-    assert two[0].look_up(ticket) == ("fingerprint", ANSWER)
+        two[1].publish(identity, ANSWER)
+    assert two[0].look_up(identity) == ("fingerprint", ANSWER)
 
 
 def test_a_claim_is_renewed_by_its_owner_alone(
-    valkey: ValkeyServer, store: Any, ticket: IdempotencyKey
+    valkey: ValkeyServer, store: Any, identity: IdempotencyKey
 ) -> None:
     anothers = b'{"fingerprint": "fingerprint", "owner": "another"}'
     with closing(RedisAnswers(valkey.url, claim_lasts=QUICK)) as one:
-        one.claim(ticket)
-        store.set(name_of(ticket), anothers, px=5_000)
+        one.claim(identity)
+        store.set(name_of(identity), anothers, px=5_000)
 
         let_renew()
 
-    assert store.get(name_of(ticket)) == anothers
-    assert store.pttl(name_of(ticket)) < 5_000
+    assert store.get(name_of(identity)) == anothers
+    assert store.pttl(name_of(identity)) < 5_000
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
 def test_garbage_is_nothing_known(
-    two: Two, store: Any, ticket: IdempotencyKey, garbage: bytes
+    two: Two, store: Any, identity: IdempotencyKey, garbage: bytes
 ) -> None:
-    store.set(name_of(ticket), garbage)
+    store.set(name_of(identity), garbage)
 
-    assert two[0].look_up(ticket)[1] is None
+    assert two[0].look_up(identity)[1] is None
 
 
 @pytest.mark.parametrize("garbage", GARBAGE)
 @pytest.mark.parametrize("joins", [True, False])
 def test_garbage_holds_up_no_request(
-    two: Two, store: Any, ticket: IdempotencyKey, garbage: bytes, *, joins: bool
+    two: Two, store: Any, identity: IdempotencyKey, garbage: bytes, *, joins: bool
 ) -> None:
     """The first process of a new version may find what an older one has left."""
-    asked = IdempotencyKey(ticket.key, "fingerprint", joins=joins, keep_s=60, max_bytes=1_000)
+    asked = IdempotencyKey(identity.key, "fingerprint", joins=joins, keep_s=60, max_bytes=1_000)
     store.set(name_of(asked), garbage)
     has_left = threading.Event()
     replays = IdempotencyService(two[0])
@@ -239,21 +246,21 @@ def test_garbage_holds_up_no_request(
         assert joining.result()[1]
 
 
-def test_without_redis_every_request_is_ours(ticket: IdempotencyKey, tmp_path: Path) -> None:
+def test_without_redis_every_request_is_ours(identity: IdempotencyKey, tmp_path: Path) -> None:
     answers = RedisAnswers(ValkeyServer(tmp_path).url)  # not started
 
-    assert answers.claim(ticket)
-    assert answers.look_up(ticket) == ("", None)
-    assert not answers.has_waiting(ticket)
-    answers.publish(ticket, ANSWER)
+    assert answers.claim(identity)
+    assert answers.look_up(identity) == ("", None)
+    assert not answers.has_waiting(identity)
+    answers.publish(identity, ANSWER)
     answers.close()
 
 
-def test_who_waits_is_known_to_who_answers(two: Two, ticket: IdempotencyKey) -> None:
+def test_who_waits_is_known_to_who_answers(two: Two, identity: IdempotencyKey) -> None:
     one, other = two
-    one.claim(ticket)
-    assert not one.has_waiting(ticket)
+    one.claim(identity)
+    assert not one.has_waiting(identity)
 
-    other.look_up(ticket)
+    other.look_up(identity)
 
-    assert one.has_waiting(ticket)
+    assert one.has_waiting(identity)
