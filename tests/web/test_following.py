@@ -369,12 +369,12 @@ def test_a_fault_of_our_own_after_the_answer_leaves_nothing_to_wait_for(
 
 
 def test_a_failed_request_s_times_are_not_told_to_who_follows(
-    service: Service, upstream: ScriptedUpstream, key: dict[str, str]
+    sound: Service, service_upstream: ScriptedUpstream, key: dict[str, str]
 ) -> None:
-    upstream.script(replies.delayed(replies.api_error(400, "invalid_value"), 1.0))
-    with asked(service, key, stream=False) as first:
-        wait_until(lambda: inside(service)["places"] < 1_024, PATIENCE, "it has its place")
-        with asked(service, key, stream=False) as second:
+    service_upstream.script(replies.delayed(replies.api_error(400, "invalid_value"), 1.0))
+    with asked(sound, key, stream=False) as first:
+        wait_until(lambda: inside(sound)["places"] < 1_024, PATIENCE, "it has its place")
+        with asked(sound, key, stream=False) as second:
             statuses = [first.status, second.status]
             told = [str(answer.header("server-timing")) for answer in (first, second)]
 
