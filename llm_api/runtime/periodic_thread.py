@@ -69,4 +69,5 @@ class PeriodicThread:
             try:
                 self._task()
             except Exception:
+                # Whatever one run raises, the next is due all the same: rows wait, leases expire.
                 logger.exception("background task failed", extra={"task": self._name})
