@@ -98,8 +98,8 @@ def _requested_headers(environ: WSGIEnvironment) -> list[str]:
     """Return the names that the page asks for, without what is no name of a header.
 
     All of them: which headers an SDK sets changes with its releases and with the browser (Firefox
-    and Safari ask for `user-agent`, Chromium does not), and without a name the browser sends nothing.
-    Whom to believe is said by the origins; other programs than browsers send what they want anyway.
+    and Safari ask for `user-agent`, Chromium does not), and a call with one that is not allowed is
+    not sent. The origins say whom to believe; what is no browser sends what it wants anyway.
     """
     requested = environ.get("HTTP_ACCESS_CONTROL_REQUEST_HEADERS", "").lower().split(",")
     return [name for part in requested if _NAME.fullmatch(name := part.strip())]

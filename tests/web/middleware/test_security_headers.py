@@ -144,7 +144,7 @@ OF_SDKS = {
     "a page with tracing": "authorization,baggage,content-type,sentry-trace,traceparent,tracestate",
     "Ark's SDK": "authorization,content-type,x-client-request-id,x-is-encrypted",
     "Azure's SDK": "api-key,content-type,x-ms-client-request-id,x-ms-useragent",
-    "ours": "authorization,content-type,idempotency-key,x-lineage-id,x-request-timeout,x-usage-tags",
+    "ours": "content-type,idempotency-key,x-lineage-id,x-request-timeout,x-usage-tags",
 }
 
 
