@@ -54,7 +54,7 @@ def create_app(settings: Settings) -> Flask:
     _register_routes(app, requires_key=settings.access.requires_key)
     errors.register_error_handlers(app)
     commands.register_commands(app, settings)
-    app.wsgi_app = _layered(app.wsgi_app, settings)  # type: ignore[method-assign]  # as Flask's documentation does it
+    app.wsgi_app = _layered(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]  # as Flask's documentation does it
     return app
 
 
