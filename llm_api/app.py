@@ -46,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
     )
     access.register_require(app)
     app.config[openai_routes.STRICT_SETTING] = settings.refuse_unknown_parameters
+    app.config[pages.KEY_SETTING] = settings.access.requires_key
     app.extensions["llm_api_spool"] = stores.spool
     app.extensions["llm_api_retention"] = stores.retention
     app.extensions[EXTENSION] = build_services(
