@@ -149,8 +149,8 @@ def create_embeddings(
 @blueprint.errors()
 def list_models() -> Response:
     """List the models on offer."""
-    models = [_model_object(model) for model in services().catalogue.models(g.request_state.key)]
-    return json_response({"object": "list", "data": models})
+    models = services().catalogue.all_models(g.request_state.key)
+    return json_response({"object": "list", "data": [_model_object(model) for model in models]})
 
 
 @blueprint.get("/models/<path:model_id>")
@@ -158,7 +158,8 @@ def list_models() -> Response:
 @blueprint.errors(404)
 def retrieve_model(model_id: str) -> Response:
     """Return one model on offer."""
-    return json_response(_model_object(services().catalogue.model(model_id, g.request_state.key)))
+    model = services().catalogue.find(model_id, g.request_state.key)
+    return json_response(_model_object(model))
 
 
 def _model_object(model: Model) -> dict[str, Any]:

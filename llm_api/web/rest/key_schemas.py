@@ -140,6 +140,10 @@ class IssuedKeySchema(KeySchema):
     """A key with its secret, which no other response has."""
 
     secret = ma.fields.String()
+    warnings = ma.fields.List(
+        ma.fields.String(),
+        metadata={"description": "What was perhaps not meant: a name in use, an unknown model."},
+    )
 
 
 class KeyListSchema(ma.Schema):
