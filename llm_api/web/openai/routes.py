@@ -39,7 +39,10 @@ _CREATED = 0
 # What the docs page offers to send.
 _CHAT_EXAMPLE = {
     "model": "smollm2-135m-instruct",
-    "messages": [{"role": "user", "content": "Tell me a joke"}],
+    "messages": [
+        {"role": "user", "content": "What is the capital of Italy? Answer in one sentence."}
+    ],
+    "temperature": 0,
     "max_tokens": 40,
 }
 _TEXT_EXAMPLE = {
