@@ -119,30 +119,49 @@ class RotationSchema(StrictSchema):
     )
 
 
+class KeyLimitsSchema(ma.Schema):
+    """Limits of a key; the settings' limits apply where it has none."""
+
+    requests = ma.fields.String(metadata={"example": "60/minute"})
+    tokens_per_minute = ma.fields.Integer()
+    concurrent_requests = ma.fields.Integer()
+    concurrent_streams = ma.fields.Integer()
+
+
+def _moment(**options: Any) -> ma.fields.DateTime:
+    return ma.fields.DateTime(required=True, **options)
+
+
+def _texts(**options: Any) -> ma.fields.List[Any]:
+    return ma.fields.List(ma.fields.String(), required=True, **options)
+
+
 class KeySchema(ma.Schema):
     """A key, without its secret."""
 
-    id = ma.fields.String(metadata={"description": "The `key` of usage reports."})
-    name = ma.fields.String()
-    state = ma.fields.String(metadata={"enum": ["active", "expired", "disabled"]})
-    created_at = ma.fields.String()
-    expires_at = ma.fields.String(allow_none=True)
-    disabled_at = ma.fields.String(allow_none=True)
-    is_admin = ma.fields.Boolean()
-    models = ma.fields.List(ma.fields.String(), allow_none=True)
-    routes = ma.fields.List(ma.fields.String(), allow_none=True)
-    limits = ma.fields.Dict()
-    budgets = ma.fields.List(ma.fields.String())
-    tags = ma.fields.List(ma.fields.String())
+    id = ma.fields.String(required=True, metadata={"description": "The `key` of usage reports."})
+    name = ma.fields.String(required=True)
+    state = ma.fields.String(
+        required=True, validate=ma.validate.OneOf(("active", "expired", "disabled"))
+    )
+    created_at = _moment(allow_none=True)
+    expires_at = _moment(allow_none=True)
+    disabled_at = _moment(allow_none=True)
+    is_admin = ma.fields.Boolean(required=True)
+    models = _texts(allow_none=True)
+    routes = _texts(allow_none=True)
+    limits = ma.fields.Nested(KeyLimitsSchema, required=True)
+    budgets = _texts()
+    tags = _texts()
 
 
 class IssuedKeySchema(KeySchema):
     """A key with its secret, which no other response has."""
 
-    secret = ma.fields.String()
+    secret = ma.fields.String(required=True)
 
 
 class KeyListSchema(ma.Schema):
     """All keys, the newest first."""
 
-    keys = ma.fields.List(ma.fields.Nested(KeySchema))
+    keys = ma.fields.List(ma.fields.Nested(KeySchema), required=True)

@@ -46,6 +46,10 @@ def _describe(description: str) -> dict[str, str]:
     return {"description": description}
 
 
+def _texts(description: str) -> ma.fields.List[Any]:
+    return ma.fields.List(ma.fields.String(), required=True, metadata=_describe(description))
+
+
 class PromptRequestSchema(StrictSchema):
     """A prompt to rewrite."""
 
@@ -117,39 +121,62 @@ class PromptRequestSchema(StrictSchema):
         return PromptRequest(**document, preserve=preserve)
 
 
+class ChecksSchema(ma.Schema):
+    """The outcome of the checks of a rewrite."""
+
+    passed = ma.fields.Boolean(required=True)
+    problems = _texts("What is wrong with the rewrite, by the names of checks.")
+    first_problems = _texts("What was wrong with the first one.")
+
+
+class RewriteUsageSchema(ma.Schema):
+    """Tokens of all calls to the model; null where the upstream did not count."""
+
+    prompt_tokens = ma.fields.Integer(required=True, allow_none=True)
+    completion_tokens = ma.fields.Integer(required=True, allow_none=True)
+    total_tokens = ma.fields.Integer(required=True, allow_none=True)
+
+
+class LatencySchema(ma.Schema):
+    """Milliseconds, and how many of them the upstream took."""
+
+    total = ma.fields.Float(required=True)
+    upstream = ma.fields.Float(required=True)
+
+
 class DetailsSchema(ma.Schema):
     """How a rewrite was made; only with `include_details`."""
 
-    language = ma.fields.String(metadata={"enum": ["en", "zh"]})
-    method = ma.fields.String(metadata={"enum": ["instructed", "guided", "fallback"]})
-    target_model = ma.fields.String()
+    language = ma.fields.String(required=True, validate=ma.validate.OneOf(("en", "zh")))
+    method = ma.fields.String(
+        required=True, validate=ma.validate.OneOf(("instructed", "guided", "fallback"))
+    )
+    target_model = ma.fields.String(required=True)
     kept = ma.fields.Dict(
-        keys=ma.fields.String(), metadata=_describe("Constraints found in the prompt, by kind.")
-    )
-    added = ma.fields.List(ma.fields.String(), metadata=_describe("Kinds of details that are new."))
-    checks = ma.fields.Dict(
         keys=ma.fields.String(),
-        metadata=_describe("Whether the rewrite is valid, and the violations found on the way."),
+        values=ma.fields.List(ma.fields.String()),
+        required=True,
+        metadata=_describe("Constraints found in the prompt, by kind."),
     )
-    repaired = ma.fields.List(
-        ma.fields.String(), metadata=_describe("Repairs that code made to the model's rewrite.")
+    added = _texts("Kinds of details that are new.")
+    checks = ma.fields.Nested(ChecksSchema, required=True)
+    repaired = _texts("Repairs that code made to the model's rewrite.")
+    model = ma.fields.String(required=True, allow_none=True)
+    calls = ma.fields.Integer(required=True, metadata=_describe("Number of calls to the model."))
+    usage = ma.fields.Nested(RewriteUsageSchema, required=True)
+    prompt_version = ma.fields.String(
+        required=True, metadata=_describe("Of our own instructions to the model.")
     )
-    model = ma.fields.String()
-    calls = ma.fields.Integer(metadata=_describe("Number of calls to the model."))
-    usage = ma.fields.Dict(keys=ma.fields.String())
-    prompt_version = ma.fields.String(metadata=_describe("Of our own instructions to the model."))
-    latency_ms = ma.fields.Dict(keys=ma.fields.String())
-    notes = ma.fields.List(ma.fields.String(), metadata=_describe("About the target model."))
+    latency_ms = ma.fields.Nested(LatencySchema, required=True)
+    notes = _texts("About the target model.")
 
 
 class OptimizedPromptSchema(ma.Schema):
     """The rewritten prompt."""
 
-    original_prompt = ma.fields.String()
-    optimized_prompt = ma.fields.String()
-    improvements = ma.fields.List(
-        ma.fields.String(), metadata=_describe("What the rewrite verifiably added.")
-    )
+    original_prompt = ma.fields.String(required=True)
+    optimized_prompt = ma.fields.String(required=True)
+    improvements = _texts("What the rewrite verifiably added.")
     warnings = ma.fields.List(
         ma.fields.String(),
         metadata=_describe("Only present if the rewrite is not quite what was requested."),

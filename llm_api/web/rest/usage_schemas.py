@@ -151,15 +151,3 @@ class UsageReportArgumentsSchema(StrictSchema):
         filters = {name: values[name] for name in USAGE_DIMENSIONS if name in values}
         query = UsageQuery(since, until, values.get("group_by", ()), filters)
         return ReportRequest(query, values["page"], values["page_size"], values["format"])
-
-
-class UsageReportSchema(ma.Schema):
-    """A usage report."""
-
-    since = ma.fields.String()
-    until = ma.fields.String()
-    group_by = ma.fields.List(ma.fields.String())
-    page = ma.fields.Integer()
-    page_size = ma.fields.Integer()
-    total = ma.fields.Integer(metadata={"description": "How many groups there are."})
-    groups = ma.fields.List(ma.fields.Dict())
