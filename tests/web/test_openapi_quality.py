@@ -239,3 +239,44 @@ def test_a_stream_is_documented_event_by_event(
         assert api.problems_of(operation, 200, "text/event-stream", body) == []
     for wrong in (b'data: {"choices": [{}]}\n\n', b"data: []\n\n", b'data: {"error": "x"}\n\n'):
         assert api.problems_of(operation, 200, "text/event-stream", wrong) != []
+
+
+IMAGE = {"type": "image_url", "image_url": {"url": "https://example.org/a.png"}}
+CALLED = [{"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+SAID_TWICE = [
+    # Messages whose content depends on the role, and parts that depend on their type.
+    (COMPLETIONS, {"role": "user", "content": "hi"}),
+    (COMPLETIONS, {"role": "user", "content": [IMAGE, {"type": "text", "text": "hi"}]}),
+    (COMPLETIONS, {"role": "user", "content": [{"type": "input_audio", "text": 5}]}),
+    (COMPLETIONS, {"role": "user", "content": [{"type": "text"}]}),
+    (COMPLETIONS, {"role": "user", "content": [{"type": "image_url", "image_url": "ftp://a"}]}),
+    (COMPLETIONS, {"role": "user", "content": []}),
+    (COMPLETIONS, {"role": "user", "content": None}),
+    (COMPLETIONS, {"role": "user"}),
+    (COMPLETIONS, {"role": "assistant", "content": None, "tool_calls": CALLED}),
+    (COMPLETIONS, {"role": "assistant", "tool_calls": CALLED}),
+    (COMPLETIONS, {"role": "assistant", "content": None}),
+    (COMPLETIONS, {"role": "assistant", "content": "", "tool_calls": []}),
+    (COMPLETIONS, {"role": "tool", "content": None, "tool_calls": CALLED}),
+    # Prompts.
+    (OPTIMIZE, {"type": "video", "duration_seconds": 5}),
+    (OPTIMIZE, {"type": "image", "duration_seconds": 5}),
+    (OPTIMIZE, {"prompt": "\u200b \u0082"}),
+    (OPTIMIZE, {"prompt": "\u200b cat"}),
+    (OPTIMIZE, {"preserve": ["a\u3000cat"]}),
+    (OPTIMIZE, {"preserve": ["a\u200bcat"]}),
+]
+
+
+@pytest.mark.parametrize(("path", "fields"), SAID_TWICE)
+def test_the_document_allows_what_the_route_takes_and_nothing_else(
+    document: dict[str, Any], module_app: Flask, path: str, fields: dict[str, Any]
+) -> None:
+    body = {"model": "scripted", "messages": [fields]} if path == COMPLETIONS else None
+    body = body or {"prompt": "a cat", "type": "image", **fields}
+    schema = document["paths"][path]["post"]["requestBody"]["content"]["application/json"]["schema"]
+
+    answer = module_app.test_client().post(path, json=body)
+
+    assert answer.status_code in {200, 400}
+    assert (ApiDocument(document).problems_in(body, schema) == []) == (answer.status_code == 200)

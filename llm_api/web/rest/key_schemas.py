@@ -79,7 +79,17 @@ class KeyChangeSchema(StrictSchema):
     expires = FormattedField(
         formats.END,
         allow_none=True,
-        metadata={"description": f"{formats.END.expected}; null for never.", "example": "90d"},
+        metadata={
+            "description": f"{formats.END.expected}; null for never.",
+            "example": "90d",
+            # A moment has to be one to come, which no schema can say.
+            "anyOf": [
+                {"type": "string", "pattern": formats.SPAN},
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+                {"type": "null"},
+            ],
+        },
     )
     is_admin = Boolean()
     models = _allowed(formats.MODEL, "models")

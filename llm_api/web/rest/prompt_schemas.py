@@ -1,13 +1,12 @@
 """Requests and responses of `POST /api/v1/llm/optimize-prompt`."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow as ma
 from marshmallow import ValidationError
 
 from llm_api.domain.prompts import GENERIC, OptimizedPrompt, PromptRequest
 from llm_api.web.schema_fields import (
-    VISIBLE,
     Boolean,
     FieldProblem,
     Integer,
@@ -23,6 +22,12 @@ from llm_api.web.smorest import StrictSchema
 MAX_PROMPT_CHARS = 4_000
 MAX_PRESERVED = 20
 MAX_PRESERVED_CHARS = 200
+# White space, and what services/prompts/text.py removes from a prompt: control and invisible signs.
+_HIDDEN = (
+    r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
+    r"\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+)
+_VISIBLE = ma.validate.Regexp(f"[{_HIDDEN}]*[^{_HIDDEN}]", error="must be more than white space.")
 # Those of config/targets.toml; a test holds them together.
 TARGETS = (
     GENERIC,
@@ -36,12 +41,6 @@ TARGETS = (
 )
 
 
-def _check_words(text: str) -> None:
-    """Reject words that would be invisible in the rewrite."""
-    if not (text.strip() and text.isprintable()):
-        raise ValidationError("must be printable text.")
-
-
 def _describe(description: str) -> dict[str, str]:
     return {"description": description}
 
@@ -53,7 +52,17 @@ def _texts(description: str) -> ma.fields.List[Any]:
 class PromptRequestSchema(StrictSchema):
     """A prompt to rewrite."""
 
-    prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE])
+    class Meta(StrictSchema.Meta):
+        """Marshmallow's options, and for the API document what fields cannot say."""
+
+        rules: ClassVar[dict[str, Any]] = {
+            "not": {
+                "required": ["type", "duration_seconds"],
+                "properties": {"type": {"enum": ["image"]}},
+            }
+        }
+
+    prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), _VISIBLE])
     type = String(required=True, validate=one_of(("image", "video")))
     style = line(1, 100, metadata={"example": "watercolor"})
     enhance_details = Boolean(
@@ -73,7 +82,7 @@ class PromptRequestSchema(StrictSchema):
         validate=within(20, MAX_PROMPT_CHARS), metadata=_describe("Of the rewrite, in characters.")
     )
     preserve = ShortList(
-        String(validate=[length(1, MAX_PRESERVED_CHARS), _check_words]),
+        line(1, MAX_PRESERVED_CHARS),
         at_most=MAX_PRESERVED,
         metadata=_describe("Words of the prompt that stay letter by letter."),
     )
