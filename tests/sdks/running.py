@@ -91,6 +91,7 @@ SDKS = (
         "programs/langchain_chat.py",
     ),
     Sdk("node-4", "openai-node", "node", NODE, "node/openai.mjs", "openai-v4"),
+    Sdk("node-6", "openai-node", "node", NODE, "node/openai.mjs", "openai-v6"),
     Sdk("node-7", "openai-node", "node", NODE, "node/openai.mjs", "openai-v7"),
 )
 
