@@ -128,12 +128,19 @@ class _Converter(OpenAPIConverter):
         kind: type[ma.Schema] = schema if isinstance(schema, type) else type(schema)
         first = (inspect.getdoc(kind) or "").partition("\n\n")[0]
         rules: Mapping[str, Any] = getattr(kind.Meta, "rules", {})
-        return {"description": " ".join(first.split()), **described, **rules}
+        # apispec says nothing where unknown fields are passed over: generators then refuse them.
+        others = {"additionalProperties": kind.opts.unknown != ma.RAISE}
+        return {"description": " ".join(first.split()), **described, **others, **rules}
 
     def field2default(self, field: ma.fields.Field[Any], **_: Any) -> dict[str, Any]:
         """Leave a default out: generators take the field for required, or send it in each call."""
         del field
         return {}
+
+    def metadata2properties(self, field: ma.fields.Field[Any], **_: Any) -> dict[str, Any]:
+        """Leave it out, too, where only the metadata have it."""
+        properties: dict[str, Any] = super().metadata2properties(field)
+        return {name: value for name, value in properties.items() if name != "default"}
 
 
 def _more_of_field(
@@ -144,7 +151,7 @@ def _more_of_field(
     if isinstance(field, AnyOf):
         forms = [converter.field2property(form) for form in field.forms]
         more["anyOf"] = forms + ([{"type": "null"}] if field.allow_none else [])
-    default = field.load_default
+    default = field.metadata.get("default", field.load_default)
     if default is not ma.missing and not callable(default):
         words = f"{ret.get('description', '')} Default: {json.dumps(default)}."
         more["description"] = words.strip()
@@ -181,6 +188,9 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
         super().init_app(app, spec_kwargs={"marshmallow_plugin": _Plugin(), **(spec_kwargs or {})})
         self.ma_plugin.converter.add_attribute_function(_more_of_field)
         self.ma_plugin.converter.add_parameter_attribute_function(_allow_empty)
+
+    def _register_pagination_header(self) -> None:
+        """Leave its schema out of the document: no route has pages of flask-smorest's kind."""
 
     @cached_property
     def _written(self) -> bytes:

@@ -1,6 +1,7 @@
 """The API document is good enough to make clients from: complete, true, and without traps."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -48,8 +49,8 @@ WRONG = {
     ("post", COMPLETIONS): {**good_body(COMPLETIONS), "temperature": 9},
     ("post", TEXT): {"model": "scripted"},
     ("post", EMBEDDINGS): {"model": "scripted", "input": []},
-    ("post", KEYS): {"name": None},
-    ("patch", f"{KEYS}/{{key_id}}"): {"name": None},
+    ("post", KEYS): {"name": 1},
+    ("patch", f"{KEYS}/{{key_id}}"): {"name": 1},
     ("post", f"{KEYS}/{{key_id}}/rotate"): {"overlap": 1},
 }
 JSON_TYPE = {"Content-Type": "application/json"}
@@ -145,7 +146,17 @@ def test_every_answer_has_fields_that_are_always_there(document: dict[str, Any])
     assert vague == []
 
 
-@pytest.mark.parametrize("name", ["ChatCompletion", "ChatCompletionChunk", "EmbeddingList"])
+VENDORS_FIELDS = ("OpenAIChatRequest", "TextRequest", "EmbeddingsRequest", "OpenAIMessage")
+VENDORS_FIELDS += ("ChatCompletion", "ChatCompletionChunk", "TextCompletion", "EmbeddingList")
+
+
+def test_every_schema_of_the_document_is_used(document: dict[str, Any]) -> None:
+    references = set(re.findall(r"#/components/schemas/(\w+)", json.dumps(document)))
+
+    assert set(document["components"]["schemas"]) == references
+
+
+@pytest.mark.parametrize("name", VENDORS_FIELDS)
 def test_fields_that_a_vendor_adds_are_allowed(document: dict[str, Any], name: str) -> None:
     assert document["components"]["schemas"][name]["additionalProperties"] is True
 

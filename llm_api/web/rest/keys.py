@@ -30,7 +30,7 @@ blueprint = Blueprint(
 
 _EXAMPLE = {"name": "shop", "expires": "90d", "limits": {"requests": "60/minute"}}
 
-_WRONG_KEY = InvalidRequest.of_field("name", "must not be null.", reason="invalid_type")
+_WRONG_KEY = InvalidRequest.of_field("name", "must be a string.", reason="invalid_type")
 _WRONG_ROTATION = InvalidRequest.of_field("overlap", "must be a string.", reason="invalid_type")
 _ERRORS = (NO_ADMIN, NO_SUCH_KEY, KEYS_AWAY)
 

@@ -58,7 +58,10 @@ class PromptRequestSchema(StrictSchema):
         rules: ClassVar[dict[str, Any]] = {
             "not": {
                 "required": ["type", "duration_seconds"],
-                "properties": {"type": {"enum": ["image"]}},
+                "properties": {
+                    "type": {"enum": ["image"]},
+                    "duration_seconds": {"type": "integer"},
+                },
             }
         }
 

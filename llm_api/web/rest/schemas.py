@@ -89,7 +89,7 @@ class ChatRequestSchema(StrictSchema):
     stream = Boolean(
         validate=_reject_streaming,
         metadata={
-            "enum": [False],
+            "not": {"enum": [True]},  # an enum of false and null stops generators
             "description": "Must be false: this route answers in one piece."
             " `POST /v1/chat/completions` streams.",
         },
