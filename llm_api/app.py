@@ -90,6 +90,8 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     description = {
         "info": {"description": llm_api.__doc__},
         "security": SECURITY if requires_key else [{}, *SECURITY],
+        # Where the document came from: the service does not know its own name.
+        "servers": [{"url": "/"}],
     }
     api = Api(app, spec_kwargs=description)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
