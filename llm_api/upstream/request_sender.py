@@ -14,9 +14,11 @@ from typing import Any
 import orjson
 import requests
 
-from llm_api.domain.calls import Operation
+from llm_api.domain.calls import Completion, Operation
 from llm_api.runtime.concurrency import ConcurrencyLimit
 from llm_api.upstream import faults
+from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.call import MAX_ATTEMPTS, UpstreamCall
 from llm_api.upstream.http.response_body import read_body
 from llm_api.upstream.http.transport import Transport
@@ -49,6 +51,28 @@ class UpstreamRequest:
     def is_streamed(self) -> bool:
         """Whether the answer is to come as a stream."""
         return bool(self.body.get("stream"))
+
+    def read_answer(self, body: bytes) -> Completion:
+        """Read the body of an answer to it that came in one piece; raises faults.Fault."""
+        return parse_answer(
+            body,
+            self.operation,
+            model=self.body["model"],
+            classifier=self.classifier,
+            max_tokens=self.max_tokens,
+            encoding=self.body.get("encoding_format"),
+        )
+
+    def new_stream(self, *, shows_usage: bool = False) -> StreamedAnswer:
+        """Return the state of a streamed answer to it, before its first event."""
+        return StreamedAnswer(
+            self.operation,
+            model=self.body["model"],
+            shows_usage=shows_usage,
+            classifier=self.classifier,
+            max_tokens=self.max_tokens,
+            choice_count=self.body.get("n") or 1,
+        )
 
 
 class PooledEndpoint:
