@@ -219,6 +219,7 @@ class UpstreamClient:
             dropped,
             wants_reasoning,
             limit * (body.get("n") or 1) if limit else None,
+            self._profile.counts_one_choice,
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:

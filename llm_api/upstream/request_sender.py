@@ -14,7 +14,7 @@ from typing import Any
 import orjson
 import requests
 
-from llm_api.domain.calls import Completion, Operation
+from llm_api.domain.calls import Completion, Operation, TokenUsage
 from llm_api.runtime.concurrency import ConcurrencyLimit
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer
@@ -38,6 +38,7 @@ class UpstreamRequest:
         dropped: the caller's fields that the vendor does not take.
         wants_reasoning: whether the caller asked the model to reason.
         max_tokens: the most that the model can write; None if nothing limits it.
+        counts_one_choice: whether the usage of several choices is that of one.
     """
 
     operation: Operation
@@ -46,6 +47,7 @@ class UpstreamRequest:
     dropped: tuple[str, ...] = ()
     wants_reasoning: bool = False
     max_tokens: int | None = None
+    counts_one_choice: bool = False
 
     @property
     def is_streamed(self) -> bool:
@@ -54,7 +56,7 @@ class UpstreamRequest:
 
     def read_answer(self, body: bytes) -> Completion:
         """Read the body of an answer to it that came in one piece; raises faults.Fault."""
-        return parse_answer(
+        completion = parse_answer(
             body,
             self.operation,
             model=self.body["model"],
@@ -62,6 +64,9 @@ class UpstreamRequest:
             max_tokens=self.max_tokens,
             encoding=self.body.get("encoding_format"),
         )
+        if not self.counts_one_choice or len(completion.document.get("choices", ())) < 2:
+            return completion
+        return replace(completion, usage=_times(completion.usage, completion.document["choices"]))
 
     def new_stream(self, *, shows_usage: bool = False) -> StreamedAnswer:
         """Return the state of a streamed answer to it, before its first event."""
@@ -73,6 +78,14 @@ class UpstreamRequest:
             max_tokens=self.max_tokens,
             choice_count=self.body.get("n") or 1,
         )
+
+
+def _times(usage: TokenUsage, choices: Sequence[object]) -> TokenUsage:
+    """Estimate the usage of several choices by that of one."""
+    if usage.completion_tokens is None:
+        return usage
+    completion = usage.completion_tokens * len(choices)
+    return replace(usage, completion_tokens=completion, source="estimated")
 
 
 class PooledEndpoint:

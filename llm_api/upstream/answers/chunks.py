@@ -103,7 +103,7 @@ class StreamedAnswer:
     def _fail(self, event: bytes) -> None:
         """Raise the Fault of an event that is named `error`; its data need not be JSON."""
         try:
-            document: object = orjson.loads(event)
+            document: object = orjson.loads(bytes(event))  # it takes no class of its own
         except orjson.JSONDecodeError:
             document = event.decode("utf-8", "replace").strip()
         raise_error(error_of_event(document), self.classifier)

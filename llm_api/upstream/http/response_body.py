@@ -16,12 +16,12 @@ from urllib3.connection import HTTPConnection  # noqa: TC002  # one import block
 
 from llm_api.upstream import faults
 from llm_api.upstream.http.framing import Chunked, Framing, OfLength, UntilClosed
-from llm_api.upstream.http.sse import is_stream
+from llm_api.upstream.http.sse import BOM, is_stream
 
 MAX_BODY_BYTES = 32 << 20
 # Of a stream that is passed on: it may have several pictures, and no more than one is ever held.
 MAX_STREAM_BYTES = 512 << 20
-_CHUNK_SIZE = re.compile(rb"[^\n]*\n")
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\n]*\n")
 _READ_BYTES = 65_536
 
 
@@ -217,8 +217,13 @@ def is_plain(response: requests.Response) -> bool:
     except OSError as error:
         raise _broken(response, error) from error
     if raw.chunked:
-        beginning = _CHUNK_SIZE.sub(b"", beginning, count=1)
-    return beginning[:1] == b"{" or is_stream(beginning) is False
+        beginning = _first_chunk(beginning)
+    return beginning[:1] == b"{" or (is_stream(beginning) is False and beginning[:1] != BOM[:1])
+
+
+def _first_chunk(framed: bytes) -> bytes:
+    size = _CHUNK_SIZE.match(framed)
+    return b"" if size is None else framed[size.end() : size.end() + int(size[1], 16)]
 
 
 def joined(pieces: Iterator[bytes], max_bytes: int = MAX_BODY_BYTES) -> bytes:
@@ -242,5 +247,5 @@ def told_apart(pieces: Iterator[bytes]) -> tuple[bool, Iterator[bytes]]:
         # Blanks before it are a keep-alive.
         beginning = (beginning + piece).lstrip(b" \t\r\n")
         if (known := is_stream(beginning)) is not None:
-            return known, itertools.chain([beginning], pieces)
+            return known, itertools.chain([beginning.removeprefix(BOM)], pieces)
     return False, iter([beginning])

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 MAX_EVENT_BYTES = 32 << 20
 _MAX_LINES = 65_536  # of an event: each takes memory, however short it is
 _LINE_END = re.compile(rb"\r\n|\n|\r")
-_BOM = b"\xef\xbb\xbf"
+BOM = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb":|(?:data|event|id|retry)[:\r\n]")
 _LONGEST_FIELD = len(b"event:")
 
@@ -28,9 +28,9 @@ def is_stream(beginning: bytes) -> bool | None:
 
     Its content type proves nothing: relays send streams as `application/json`, and the other way.
     """
-    if _BOM.startswith(beginning):
+    if BOM.startswith(beginning):
         return None
-    start = beginning.removeprefix(_BOM).lstrip()
+    start = beginning.removeprefix(BOM).lstrip()
     if len(start) < _LONGEST_FIELD and start[:1] in b":deir":
         return True if start.startswith(b":") else None
     return _FIELD.match(start) is not None
@@ -96,7 +96,7 @@ class EventParser:
         """Read a line and return the event that it completes, if it does."""
         if self._at_start:
             self._at_start = False
-            line = line.removeprefix(_BOM)
+            line = line.removeprefix(BOM)
         if not line:
             return self._completed()
         if line == b"data" or line.startswith(b"data:"):
