@@ -11,6 +11,7 @@ from collections.abc import Iterator
 # What an answer in one piece may have: image models put a picture of 2 to 20 MB into one event.
 MAX_EVENT_BYTES = 32 << 20
 _MAX_LINES = 65_536  # of an event: each takes memory, however short it is
+_SMALL = 4_096
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 BOM = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb":|(?:data|event|id|retry)[:\r\n]")
@@ -46,7 +47,8 @@ class EventParser:
     def __init__(self, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         """Buffer at most `max_event_bytes` of one event."""
         self._max_event_bytes = max_event_bytes
-        self._tail = bytearray()  # of a line; bytes that are joined at every read are quadratic
+        self._tail: list[bytes] = []  # of a line; joining all of it at every read is quadratic
+        self._tail_bytes = 0
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._is_error = False  # by the name of the event
@@ -62,7 +64,7 @@ class EventParser:
             event = self._take_line(line)
             if event is not None:
                 yield event
-        if len(self._tail) + self._data_bytes > self._max_event_bytes:
+        if self._tail_bytes + self._data_bytes > self._max_event_bytes:
             raise EventTooLarge
 
     def _lines(self, chunk: bytes) -> list[bytes]:
@@ -76,21 +78,32 @@ class EventParser:
         # Nearly all write LF, and splitting at a byte takes a tenth of the time.
         *lines, rest = _LINE_END.split(chunk) if b"\r" in chunk else chunk.split(b"\n")
         if lines and self._tail:
-            lines[0] = bytes(self._tail + lines[0])
-            self._tail = bytearray()
-        self._tail += rest
+            lines[0] = self._taken_tail(lines[0])
+        if rest:
+            self._keep(rest)
         return lines
+
+    def _keep(self, rest: bytes) -> None:
+        self._tail_bytes += len(rest)
+        if self._tail and len(self._tail[-1]) < _SMALL:
+            self._tail[-1] += rest  # each piece takes memory, however short it is
+        else:
+            self._tail.append(rest)
+
+    def _taken_tail(self, end: bytes = b"") -> bytes:
+        line = b"".join([*self._tail, end])
+        self._tail, self._tail_bytes = [], 0
+        return line
 
     def end(self) -> Iterator[bytes]:
         """Yield the last event of a stream that ended without the blank line.
 
         The standard discards it; several upstreams end on `data: [DONE]` without one.
         """
-        for line in (bytes(self._tail), b""):
+        for line in (self._taken_tail(), b""):
             event = self._take_line(line)
             if event is not None:
                 yield event
-        self._tail = bytearray()
 
     def _take_line(self, line: bytes) -> bytes | None:
         """Read a line and return the event that it completes, if it does."""
