@@ -133,6 +133,7 @@ class _ProfileSchema(ma.Schema):
     parameters = _Names(load_default=None)
     json_modes = _Names(load_default=None)
     thinking = ma.fields.Nested(_ThinkingSchema, load_default=dict)
+    usage_of_one_choice = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
 
 
@@ -234,6 +235,7 @@ def _profile(root: Path, path: Path) -> Profile:
         has_developer_role=table["developer_role"],
         thinking_on=table["thinking"].get("on"),
         thinking_off=table["thinking"].get("off"),
+        counts_one_choice=table["usage_of_one_choice"],
         rules=tuple(
             ErrorRule(**rule | {"status": frozenset(rule["status"])}) for rule in table["errors"]
         ),

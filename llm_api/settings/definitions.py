@@ -160,28 +160,29 @@ SECTIONS = (
                 default="3",
             ),
             Setting(
-                "UPSTREAM_FIRST_BYTE_TIMEOUT",
-                types.SECONDS,
-                "Seconds until the first byte of its answer.",
-                default="60",
-            ),
-            Setting(
-                "UPSTREAM_IDLE_TIMEOUT",
-                types.SECONDS,
-                "Seconds between two pieces of its answer.",
-                default="60",
-            ),
-            Setting(
                 "UPSTREAM_TOTAL_TIMEOUT",
                 types.SECONDS,
                 "Seconds for a whole call, a retry included.",
-                default="300",
+                default="600",
             ),
             Setting(
                 "UPSTREAM_STREAM_TIMEOUT",
                 types.SECONDS,
                 "Seconds for a streamed call.",
-                default="600",
+                default="1800",
+            ),
+            Setting(
+                "UPSTREAM_FIRST_BYTE_TIMEOUT",
+                types.SECONDS,
+                "Seconds until the first byte of its answer.",
+                "Empty: UPSTREAM_TOTAL_TIMEOUT. A model that thinks is silent for minutes, and the"
+                " first byte of an answer in one piece comes when all of it is written.",
+            ),
+            Setting(
+                "UPSTREAM_IDLE_TIMEOUT",
+                types.SECONDS,
+                "Seconds between two pieces of its answer.",
+                "Empty: UPSTREAM_TOTAL_TIMEOUT, for the same reason.",
             ),
             Setting(
                 "UPSTREAM_CONCURRENCY",

@@ -19,13 +19,12 @@ from llm_api.domain.calls import (
 )
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults, probes
-from llm_api.upstream.answers.chunks import StreamedAnswer, events_of
+from llm_api.upstream.answers import relay
+from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.collect import collect_chunks
-from llm_api.upstream.answers.completion import parse_answer
-from llm_api.upstream.answers.relay import RelayedStream, events_in, first_of, relay
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, read_body
+from llm_api.upstream.http import response_body
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.request_sender import (
     EndpointPool,
@@ -167,17 +166,11 @@ class UpstreamClient:
         *,
         model_was_named: bool = True,
         shows_usage: bool = False,
-    ) -> RelayedStream:
+    ) -> relay.RelayedStream:
         """Wait for the first batch of a streamed answer; see Upstream."""
         prepared = self._prepare(model, request, model_was_named=model_was_named, is_streamed=True)
-        answer = StreamedAnswer(
-            request.operation,
-            model=model,
-            shows_usage=shows_usage,
-            classifier=prepared.classifier,
-            max_tokens=prepared.max_tokens,
-        )
-        return RelayedStream(answer, self._batches(prepared, call, answer), prepared.dropped)
+        answer = prepared.new_stream(shows_usage=shows_usage)
+        return relay.RelayedStream(answer, self._batches(prepared, call, answer), prepared.dropped)
 
     def _batches(
         self, request: UpstreamRequest, call: UpstreamCall, answer: StreamedAnswer
@@ -187,13 +180,13 @@ class UpstreamClient:
             stack.enter_context(self._endpoints.slot(call))
             response, permit = self._run(call, partial(self._sender.open, request, call, stack))
             batches = self._read_stream(response, answer)
-            first = first_of(batches)
+            first = relay.first_of(batches)
             call.record_first_token()
             permit.record(Outcome.SUCCESS)
             yield first
             yield from batches
             ending = call.ending  # an end that our own watch has made
-            if ending is not None and (call.is_client_gone or not answer.is_done):
+            if ending is not None and (call.is_client_gone or not answer.is_complete):
                 raise ending
 
     def _prepare(
@@ -226,49 +219,44 @@ class UpstreamClient:
             dropped,
             wants_reasoning,
             limit * (body.get("n") or 1) if limit else None,
+            self._profile.counts_one_choice,
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:
         with ExitStack() as stack:
             response, _ = self._sender.open(request, call, stack)
             call.record_first_token()
-            if is_event_stream(response) and request.operation is not Operation.EMBEDDINGS:
-                body = self._incoming(response)
-                events = events_in(body.pieces())
-                completion = collect_chunks(
-                    events, request.operation, request.classifier, request.max_tokens
-                )
-                self._drain(body)
-                return completion
-            return parse_answer(
-                read_body(response),
-                request.operation,
-                model=request.body["model"],
-                classifier=request.classifier,
-                max_tokens=request.max_tokens,
-            )
+            if request.operation is Operation.EMBEDDINGS or response_body.is_plain(response):
+                return request.read_answer(response_body.read_body(response))
+            body = self._incoming(response, response_body.MAX_BODY_BYTES)
+            is_stream, pieces = response_body.told_apart(body.pieces())
+            if not is_stream:
+                return request.read_answer(response_body.joined(pieces))
+            answer = request.new_stream()
+            events = relay.events_in(pieces, answer, body.hasten)
+            completion = collect_chunks(events, answer, request.max_tokens)
+            self._drain(body)
+            return completion
 
     def _read_stream(
         self, response: requests.Response, answer: StreamedAnswer
     ) -> Iterator[list[bytes]]:
-        if not is_event_stream(response):
-            completion = parse_answer(
-                read_body(response), answer.operation, classifier=answer.classifier
-            )
-            events = events_of(completion.document, answer.operation)
-            chunks = [chunk for event in events if (chunk := answer.take(event)) is not None]
-            yield chunks + answer.end()
+        body = self._incoming(response, response_body.MAX_STREAM_BYTES)
+        is_stream, pieces = response_body.told_apart(body.pieces())
+        if not is_stream:
+            yield relay.relay_whole(response_body.joined(pieces), answer)
             return
-        body = self._incoming(response)
-        yield from relay(body.pieces(), answer, SILENCE)
+        yield from relay.relay(pieces, answer, SILENCE, body.hasten)
         self._drain(body)
 
-    def _drain(self, body: IncomingBody) -> None:
+    def _drain(self, body: response_body.IncomingBody) -> None:
         if self._behavior.keeps_alive:
             body.drain(_DRAIN_S)
 
-    def _incoming(self, response: requests.Response) -> IncomingBody:
-        return IncomingBody(response, idle=self._timeouts.idle, tick=_TICK_S)
+    def _incoming(self, response: requests.Response, max_bytes: int) -> response_body.IncomingBody:
+        return response_body.IncomingBody(
+            response, idle=self._timeouts.idle, tick=_TICK_S, max_bytes=max_bytes
+        )
 
     def probe(self) -> str:
         """Check the health of the upstream: `ok`, `starting`, or in one word what is wrong."""

@@ -14,9 +14,11 @@ from typing import Any
 import orjson
 import requests
 
-from llm_api.domain.calls import Operation
+from llm_api.domain.calls import Completion, Operation, TokenUsage
 from llm_api.runtime.concurrency import ConcurrencyLimit
 from llm_api.upstream import faults
+from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.call import MAX_ATTEMPTS, UpstreamCall
 from llm_api.upstream.http.response_body import read_body
 from llm_api.upstream.http.transport import Transport
@@ -36,6 +38,7 @@ class UpstreamRequest:
         dropped: the caller's fields that the vendor does not take.
         wants_reasoning: whether the caller asked the model to reason.
         max_tokens: the most that the model can write; None if nothing limits it.
+        counts_one_choice: whether the usage of several choices is that of one.
     """
 
     operation: Operation
@@ -44,11 +47,45 @@ class UpstreamRequest:
     dropped: tuple[str, ...] = ()
     wants_reasoning: bool = False
     max_tokens: int | None = None
+    counts_one_choice: bool = False
 
     @property
     def is_streamed(self) -> bool:
         """Whether the answer is to come as a stream."""
         return bool(self.body.get("stream"))
+
+    def read_answer(self, body: bytes) -> Completion:
+        """Read the body of an answer to it that came in one piece; raises faults.Fault."""
+        completion = parse_answer(
+            body,
+            self.operation,
+            model=self.body["model"],
+            classifier=self.classifier,
+            max_tokens=self.max_tokens,
+            encoding=self.body.get("encoding_format"),
+        )
+        if not self.counts_one_choice or len(completion.document.get("choices", ())) < 2:
+            return completion
+        return replace(completion, usage=_times(completion.usage, completion.document["choices"]))
+
+    def new_stream(self, *, shows_usage: bool = False) -> StreamedAnswer:
+        """Return the state of a streamed answer to it, before its first event."""
+        return StreamedAnswer(
+            self.operation,
+            model=self.body["model"],
+            shows_usage=shows_usage,
+            classifier=self.classifier,
+            max_tokens=self.max_tokens,
+            choice_count=self.body.get("n") or 1,
+        )
+
+
+def _times(usage: TokenUsage, choices: Sequence[object]) -> TokenUsage:
+    """Estimate the usage of several choices by that of one."""
+    if usage.completion_tokens is None:
+        return usage
+    completion = usage.completion_tokens * len(choices)
+    return replace(usage, completion_tokens=completion, source="estimated")
 
 
 class PooledEndpoint:

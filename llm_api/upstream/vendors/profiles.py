@@ -27,7 +27,8 @@ class Profile:
     `hosts` are patterns of host names, or of host and port, that it is chosen by. `token_cap` is
     the vendor's name for the cap on tokens, None where both are taken. `parameters` are those it
     takes, None for all. `thinking_on` and `thinking_off` are what switches thinking, None where
-    nothing does.
+    nothing does. `counts_one_choice` says that the usage of an answer with several choices is that
+    of one.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Profile:
     json_modes: frozenset[str] | None = None
     thinking_on: Mapping[str, Any] | None = None
     thinking_off: Mapping[str, Any] | None = None
+    counts_one_choice: bool = False
     rules: Sequence[ErrorRule] = ()
 
     def adapted(

@@ -106,7 +106,7 @@ class AnswerMessageSchema(ma.Schema):
     """The message that the model wrote."""
 
     role = ma.fields.String(required=True)
-    content = ma.fields.String(required=True, allow_none=True)
+    content = ma.fields.String(required=True)
 
 
 class ChoiceSchema(ma.Schema):
@@ -172,7 +172,8 @@ def chat_answer(completion: Completion) -> dict[str, Any]:
                 "index": choice.get("index", position),
                 "message": {
                     "role": choice["message"].get("role", "assistant"),
-                    "content": choice["message"].get("content"),
+                    # A string also where the model has written none.
+                    "content": choice["message"].get("content") or "",
                 },
                 "finish_reason": choice.get("finish_reason"),
             }
