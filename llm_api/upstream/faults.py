@@ -35,6 +35,7 @@ class Fault(Exception):
         is_repeatable: bool = False,
         wait: int | None = None,
         allows_failover: bool = False,
+        is_certain: bool = False,
     ) -> None:
         """Create a fault.
 
@@ -43,6 +44,7 @@ class Fault(Exception):
             is_repeatable: whether the same upstream may be asked again.
             wait: for how many seconds the upstream asked not to be called.
             allows_failover: whether another upstream may be asked: no answer has begun.
+            is_certain: whether no caller can have written what it was known by.
         """
         super().__init__(error.message)
         if allows_failover != error.allows_failover:
@@ -50,6 +52,7 @@ class Fault(Exception):
         self.error = error
         self.is_repeatable = is_repeatable
         self.wait = wait
+        self.is_certain = is_certain
 
     def with_retries_exhausted(self) -> "Fault":
         """Return a copy whose error tells the client not to repeat the call."""
@@ -58,6 +61,7 @@ class Fault(Exception):
             is_repeatable=self.is_repeatable,
             wait=self.wait,
             allows_failover=self.error.allows_failover,
+            is_certain=self.is_certain,
         )
 
 

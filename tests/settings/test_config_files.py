@@ -9,7 +9,7 @@ import pytest
 from llm_api.domain.access import Limits
 from llm_api.settings.config_files import MODELS, PROFILES, read_models, read_profiles
 from llm_api.settings.settings import PROJECT_ROOT, SettingsError
-from llm_api.upstream.vendors.errors import REASONS
+from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.profiles import choose_profile
 from tests.conftest import AppOf, SettingsOf
 
