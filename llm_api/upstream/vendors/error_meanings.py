@@ -32,6 +32,7 @@ _NO_FIELDS = frozenset(
      "integer", "boolean", "user", "system", "assistant", "developer", "tool", "text", "json",
      "image_url", "json_object", "json_schema", "error", "body"]
 )  # fmt: skip
+_MODEL = re.compile(r"\bmodels?\b|模型", re.IGNORECASE)
 _CAP = re.compile(r"max_?(?:completion_?|output_?|new_?)?tokens|max tokens", re.IGNORECASE)
 _CAP_BLAMED = re.compile(
     rf"(?:{_CAP.pattern})(?![a-z_])[^.;]{{0,60}}?(?:too (?:large|high|big)|exceed|greater|larger|more than"
@@ -80,6 +81,8 @@ def of_plain_status(refusal: Refusal) -> ApiError:
         return UpstreamFault(message, reason="upstream_redirect")
     if status == 402:
         return _account(refusal)
+    if status == 403 and _MODEL.search(refusal.sent.words):
+        return _model_missing(refusal)  # it speaks of one model, and of no key
     if status in {401, 403}:
         return _auth(refusal)
     if status == 404:
