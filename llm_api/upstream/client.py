@@ -10,6 +10,7 @@ from typing import TypeVar
 import requests
 
 from llm_api.domain.calls import (
+    Caller,
     Completion,
     Endpoint,
     ModelRequest,
@@ -33,7 +34,7 @@ from llm_api.upstream.request_sender import (
     RequestSender,
     UpstreamRequest,
 )
-from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
+from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning
@@ -43,7 +44,6 @@ logger = logging.getLogger(__name__)
 SILENCE = 15.0
 _TICK_S = 5.0  # how often a silence is compared with SILENCE
 _DRAIN_S = 0.02
-_PROBE_TIMEOUT = 3.0
 _MAX_IDLE_CONNECTIONS = 128
 _T = TypeVar("_T")
 
@@ -94,7 +94,7 @@ class UpstreamClient:
         ]
         return EndpointPool(
             [
-                PooledEndpoint(name, transport(endpoint), self._policy.new_breaker())
+                PooledEndpoint(name, transport(endpoint), self._policy.new_health(name, plan.model))
                 for name, endpoint in zip(names, plan.endpoints, strict=True)
             ],
             self._behavior.max_concurrency,
@@ -108,6 +108,7 @@ class UpstreamClient:
         *,
         is_streamed: bool = False,
         time_limit: float | None = None,
+        caller: Caller | None = None,
     ) -> UpstreamCall:
         """Start the clock of a call; see Upstream."""
         total = self._timeouts.stream if is_streamed else self._timeouts.total
@@ -117,6 +118,7 @@ class UpstreamClient:
             is_disconnected=is_disconnected,
             must_end=self._must_end,
             on_first_attempt=on_first_attempt,
+            caller=caller,
         )
 
     def complete(
@@ -133,15 +135,16 @@ class UpstreamClient:
         """
         prepared = self._prepare(model, request, model_was_named=model_was_named)
         with _api_errors(call), self._endpoints.slot(call):
-            completion = self._run(call, partial(self._attempt, prepared, call))
+            completion = self._run(prepared, call, partial(self._attempt, prepared, call))
             if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
         if prepared.dropped:
             return replace(completion, dropped=prepared.dropped)
         return completion
 
-    def _run(self, call: UpstreamCall, attempt: Callable[[], _T]) -> _T:
-        return self._policy.run(call, attempt, partial(self._endpoints.has_other, call))
+    def _run(self, request: UpstreamRequest, call: UpstreamCall, attempt: Callable[[], _T]) -> _T:
+        has_other = partial(self._endpoints.has_other, call, request.body)
+        return self._policy.run(call, attempt, has_other)
 
     def _without_reasoning(
         self, request: UpstreamRequest, call: UpstreamCall, empty: Completion
@@ -185,11 +188,13 @@ class UpstreamClient:
         """Yield the batches of a streamed answer; the first has a chunk."""
         with _api_errors(call), ExitStack() as stack:
             stack.enter_context(self._endpoints.slot(call))
-            response, permit = self._run(call, partial(self._sender.open, request, call, stack))
+            response, permit = self._run(
+                request, call, partial(self._sender.open, request, call, stack)
+            )
             batches = self._read_stream(response, answer)
             first = first_of(batches)
             call.record_first_token()
-            permit.record(Outcome.SUCCESS)
+            permit.succeed()
             yield first
             yield from batches
             ending = call.ending  # an end that our own watch has made
@@ -272,16 +277,7 @@ class UpstreamClient:
 
     def probe(self) -> str:
         """Check the health of the upstream: `ok`, `starting`, or in one word what is wrong."""
-        try:
-            transport = self._endpoints.first.transport
-            status = transport.get_status(self._behavior.probe_path, timeout=_PROBE_TIMEOUT)
-        except faults.Fault as fault:
-            return fault.error.reason
-        if status in {401, 403}:
-            return "upstream_auth"
-        if status == requests.codes.service_unavailable and self.serves_one_model:
-            return "starting"
-        return "ok" if status < requests.codes.server_error else "upstream_error"
+        return self._endpoints.probe(self._behavior)
 
     def close(self) -> None:
         """Close the idle connections."""

@@ -1,14 +1,17 @@
 """What must hold in the simulated world of every circuit breaker, and of every budget."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from llm_api.domain.calls import never
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, Outcome
+from llm_api.upstream.resilience.endpoint_health import EndpointHealth
+from llm_api.upstream.resilience.model_circuits import Circuit
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from tests.services.simulated import Hit, World
 from tests.services.simulated_upstreams import SimulatedTransport
@@ -18,32 +21,54 @@ _A_MOMENT = 1e-6
 
 
 class BreakerRules:
-    """What the breaker of a line must be like, by what its upstream has seen."""
+    """What one circuit of a line must be like, by what its upstream has seen.
 
-    def __init__(self, world: World, line: SimulatedTransport, breaker: CircuitBreaker) -> None:
+    `outcome_of` says what a hit means for it, None for nothing at all; `find` returns the breaker
+    itself, None while there is none; `opens_by_count` is false where only a refused key opens it.
+    """
+
+    def __init__(  # noqa: PLR0913  # a circuit is told by all of them
+        self,
+        world: World,
+        line: SimulatedTransport,
+        name: str,
+        outcome_of: Callable[[Hit], Outcome | None],
+        find: Callable[[], CircuitBreaker | None],
+        *,
+        is_counting: Callable[[], bool],
+        opens_by_count: bool = True,
+    ) -> None:
         """Listen to the line."""
-        self._world, self._line, self._breaker = world, line, breaker
+        self._world, self.name = world, f"{line.name} {name}"
+        self._outcome_of, self._find = outcome_of, find
+        self._is_counting, self._opens_by_count = is_counting, opens_by_count
+        self._known: CircuitBreaker | None = None
         self.is_open: bool | None = False  # None: as the breaker itself says
         self._openings = self._in_a_row = 0
         self._opened_at = 0.0
-        self._probe: Hit | None = None
+        self.probe: Hit | None = None
         self._ended: list[tuple[float, bool]] = []
         self._known_good: list[Hit] = []
         line.listeners.append(self._listen)
+
+    @property
+    def _is_really_open(self) -> bool:
+        breaker = self._find()
+        return breaker is not None and breaker.is_open
 
     def check(self) -> None:
         """Compare the breaker with what it must be."""
         self._settle()
         self._world.expect(
-            self._breaker.is_open == self.is_open,
-            f"the circuit of {self._line.name} is open: {self._breaker.is_open}",
+            self._is_really_open == self.is_open,
+            f"the circuit of {self.name} is open: {self._is_really_open}",
         )
 
     def may_refuse(self) -> bool:
         """Tell whether there is a reason to refuse a call: a pause, or a probe in progress."""
         self._settle()
         is_resting = self._world.now < self._opened_at + 1.1 * self._pause + _A_MOMENT
-        return bool(self.is_open) and (is_resting or self._probe is not None)
+        return bool(self.is_open) and (is_resting or self.probe is not None)
 
     @property
     def _pause(self) -> float:
@@ -52,46 +77,51 @@ class BreakerRules:
     def _settle(self) -> None:
         if self.is_open is None:
             self.is_open = False
-            if self._breaker.is_open:
+            if self._is_really_open:
                 self._open(self._opened_at)
 
     def _listen(self, what: str, hit: Hit) -> None:
         self._settle()
+        outcome = self._outcome_of(hit)
+        if outcome is None:
+            return
         if what == "began":
             self._begin(hit)
         elif what == "delivered":
             self._known_good.append(hit)
             self._end(hit, Outcome.SUCCESS)
-        else:
-            outcome = _health_of(hit)
-            if outcome is Outcome.FAILURE or hit not in self._known_good:
-                self._end(hit, outcome)
+        elif outcome is Outcome.FAILURE or hit not in self._known_good:
+            self._end(hit, outcome)
 
     def _begin(self, hit: Hit) -> None:
         if not self.is_open:
             return
         rested = hit.began_at - self._opened_at
         has_rested = rested >= 0.9 * self._pause - _A_MOMENT
-        self._world.expect(has_rested, f"{hit.line} was hit {rested} s after it opened")
-        self._world.expect(self._probe is None, f"{hit.line} has two probes")
-        self._probe = hit
+        self._world.expect(has_rested, f"{self.name} was hit {rested} s after it opened")
+        self._world.expect(self.probe is None, f"{self.name} has two probes")
+        self.probe = hit
 
     def _end(self, hit: Hit, outcome: Outcome) -> None:
-        was_probe, now = hit is self._probe, self._world.now
+        was_probe, now = hit is self.probe, self._world.now
         if was_probe:
-            self._probe = None
+            self.probe = None
         elif self.is_open:
             return
-        if outcome is Outcome.UNKNOWN:
+        is_fault = outcome in {Outcome.FAILURE, Outcome.FATAL}
+        if outcome is Outcome.UNKNOWN or not (is_fault or self._is_counting()):
             return
-        is_fault = outcome is not Outcome.SUCCESS
+        if (breaker := self._find()) is not self._known or breaker is None:  # a new one
+            self._known, self._openings, self._in_a_row = breaker, 0, 0
+            self._ended.clear()
         if was_probe and not is_fault:
             self.is_open, self._openings, self._in_a_row = False, 0, 0
             self._ended.clear()
         self._ended.append((now, is_fault))
         self._in_a_row = self._in_a_row + 1 if is_fault else 0
-        is_certain = outcome is Outcome.FATAL or (is_fault and (was_probe or self._in_a_row >= 5))
-        is_half = is_fault and self._is_half_at_fault(now)
+        is_enough = self._opens_by_count and self._in_a_row >= 5
+        is_certain = outcome is Outcome.FATAL or (is_fault and (was_probe or is_enough))
+        is_half = is_fault and self._opens_by_count and self._is_half_at_fault(now)
         if is_certain or is_half:
             self._open(now)
         elif is_half is None:
@@ -113,12 +143,83 @@ class BreakerRules:
         return answers.pop() if len(answers) == 1 else None
 
 
-def _health_of(hit: Hit) -> Outcome:
-    """Tell what an attempt has said about its line.
+def rules_of(
+    world: World, line: SimulatedTransport, health: EndpointHealth, models: Sequence[str]
+) -> list[BreakerRules]:
+    """Return what must hold of all circuits of a line; the first of its models is configured."""
 
-    The time that ran out was the client's own, whose haste is no fault of the upstream.
-    """
-    return Outcome.UNKNOWN if hit.is_given_up or hit.cut is not None else hit.kind.health
+    def of_line(hit: Hit) -> Outcome:
+        if hit.is_given_up or hit.cut is not None:
+            return Outcome.UNKNOWN  # the client's own haste is no fault of the upstream
+        if hit.kind.while_connecting is not None:
+            return Outcome.FAILURE
+        if hit.kind.health is not Outcome.FATAL:
+            return Outcome.SUCCESS
+        if hit.model == models[0]:
+            return Outcome.FATAL
+        return Outcome.FAILURE if hit is rules[0].probe else Outcome.SUCCESS
+
+    def of_model(model: str, *, is_own: bool) -> Callable[[Hit], Outcome | None]:
+        def outcome_of(hit: Hit) -> Outcome | None:
+            if hit.model != model:
+                return None
+            told = of_line(hit)
+            if told is Outcome.UNKNOWN or told is Outcome.FATAL or hit.kind.while_connecting:
+                return Outcome.UNKNOWN
+            if hit.kind.health is Outcome.FATAL:
+                is_told = not is_own and told is Outcome.SUCCESS
+                return Outcome.FATAL if is_told else Outcome.UNKNOWN
+            return hit.kind.health
+
+        return outcome_of
+
+    def circuit(model: str) -> Circuit | None:
+        return health.models._circuits.get((model, True))
+
+    def own(model: str) -> CircuitBreaker | None:
+        found = circuit(model)
+        return found._for_one.get("") if found is not None else None
+
+    def for_all(model: str) -> CircuitBreaker | None:
+        found = circuit(model)
+        return found.for_all if found is not None else None
+
+    rules = [
+        BreakerRules(
+            world,
+            line,
+            "itself",
+            of_line,
+            lambda: health.line,
+            is_counting=lambda: not health._is_well,
+        )
+    ]
+    for name in models:
+        find_own, find_all = partial(own, name), partial(for_all, name)
+        rules += [
+            BreakerRules(
+                world,
+                line,
+                f"{name} for one",
+                of_model(name, is_own=True),
+                find_own,
+                is_counting=partial(_is_there, find_own),
+            ),
+            BreakerRules(
+                world,
+                line,
+                f"{name} for all",
+                of_model(name, is_own=False),
+                find_all,
+                is_counting=partial(_is_there, find_all),
+                opens_by_count=False,
+            ),
+        ]
+    return rules
+
+
+def _is_there(find: Callable[[], CircuitBreaker | None]) -> bool:
+    return find() is not None
 
 
 @dataclass
@@ -146,7 +247,7 @@ class WatchedPolicy(RetryPolicy):
         super().__init__(clock=world.clock, sleep=world.sleep, uniform=world.random.uniform)
         self._world = world
         self._visits: list[Visit] = []
-        self.breakers: list[BreakerRules] = []
+        self.rules_of_lines: list[list[BreakerRules]] = []
         self.repeats_in_flight = 0
 
     def run(
@@ -171,7 +272,9 @@ class WatchedPolicy(RetryPolicy):
             return super().run(call, watched, has_other)
         except faults.Fault as fault:
             if fault.error.reason == "circuit_open":
-                is_right = all(breaker.may_refuse() for breaker in self.breakers)
+                is_right = all(
+                    any(breaker.may_refuse() for breaker in rules) for rules in self.rules_of_lines
+                )
                 self._world.expect(is_right, "a call is refused although a line is usable")
             raise
         finally:

@@ -61,9 +61,7 @@ class VendorError:
     @property
     def has_telling_name(self) -> bool:
         """Whether a code or type says more than the status does."""
-        return any(
-            _NAME.fullmatch(name) and not _EMPTY_NAME.fullmatch(name) for name in self.names
-        )
+        return any(_NAME.fullmatch(name) and not _EMPTY_NAME.fullmatch(name) for name in self.names)
 
     @property
     def code_words(self) -> str:

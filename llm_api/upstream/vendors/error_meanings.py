@@ -35,8 +35,9 @@ _NO_FIELDS = frozenset(
 _MODEL = re.compile(r"\bmodels?\b|模型", re.IGNORECASE)
 _CAP = re.compile(r"max_?(?:completion_?|output_?|new_?)?tokens|max tokens", re.IGNORECASE)
 _CAP_BLAMED = re.compile(
-    rf"(?:{_CAP.pattern})(?![a-z_])[^.;]{{0,60}}?(?:too (?:large|high|big)|exceed|greater|larger|more than"
-    r"|must be|should be|at most|less than|range|value of|\d >|非法|超出|超过|范围|过大|不能|大于)"
+    rf"(?:{_CAP.pattern})(?![a-z_])[^.;]{{0,60}}?(?:too (?:large|high|big)|exceed|greater|larger"
+    r"|more than|must be|should be|at most|less than|range|value of|\d >"
+    r"|非法|超出|超过|范围|过大|不能|大于)"
     rf"|(?:range of|invalid|过大的?|超过)\W{{0,3}}(?:{_CAP.pattern})"
     r"|(?:output|completion) tokens?[^.;]{0,40}(?:exceed|too (?:large|many)|at most)"
     r"|at most \d+ completion tokens",
@@ -76,29 +77,27 @@ class Refusal:
 def of_plain_status(refusal: Refusal) -> ApiError:
     """Return the error where no rule knows the upstream's words."""
     status = refusal.status
-    if 300 <= status < 400:
-        message = "The model service answered with a redirect, which is not followed."
-        return UpstreamFault(message, reason="upstream_redirect")
-    if status == 402:
-        return _account(refusal)
     if status == 403 and _MODEL.search(refusal.sent.words):
         return _model_missing(refusal)  # it speaks of one model, and of no key
-    if status in {401, 403}:
-        return _auth(refusal)
-    if status == 404:
-        return _model_missing(refusal)
-    if status in {408, 504}:
-        return timed_out().error
-    if status == 429:
-        return _rate_limited(refusal)
-    if status == 413:
-        return _too_large(refusal)
-    if 400 <= status < 500:
-        return _rejected(refusal)
-    if status in {503, 529}:
-        return _unavailable(refusal)
+    if status in _OF_STATUS:
+        return _OF_STATUS[status](refusal)
+    if 300 <= status < 400:
+        return _redirected(refusal)
+    return _rejected(refusal) if status < 500 else _failed(refusal)
+
+
+def _redirected(_: Refusal) -> ApiError:
+    message = "The model service answered with a redirect, which is not followed."
+    return UpstreamFault(message, reason="upstream_redirect")
+
+
+def _failed(_: Refusal) -> ApiError:
     message = "The model service failed."
     return UpstreamFault(message, reason="upstream_error", retryable=True)
+
+
+def _timed_out(_: Refusal) -> ApiError:
+    return timed_out().error
 
 
 def _content_filtered(_: Refusal) -> ApiError:
@@ -259,6 +258,18 @@ def _starting(_: Refusal) -> ApiError:
     )
 
 
+_OF_STATUS: Mapping[int, Callable[[Refusal], ApiError]] = {
+    401: _auth,
+    402: _account,
+    403: _auth,
+    404: _model_missing,
+    408: _timed_out,
+    413: _too_large,
+    429: _rate_limited,
+    503: _unavailable,
+    504: _timed_out,
+    529: _unavailable,
+}
 # The meanings that a rule can give to an error.
 REASONS: Mapping[str, Callable[[Refusal], ApiError]] = {
     "cap_too_large": _cap_or_sum,
