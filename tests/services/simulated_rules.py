@@ -1,17 +1,14 @@
 """What must hold in the simulated world of every circuit breaker, and of every budget."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import TypeVar
 
 from llm_api.domain.calls import never
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, Outcome
-from llm_api.upstream.resilience.endpoint_health import EndpointHealth
-from llm_api.upstream.resilience.model_circuits import Circuit
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from tests.services.simulated import Hit, World
 from tests.services.simulated_upstreams import SimulatedTransport
@@ -43,6 +40,7 @@ class BreakerRules:
         self._outcome_of, self._find = outcome_of, find
         self._is_counting, self._opens_by_count = is_counting, opens_by_count
         self._known: CircuitBreaker | None = None
+        self._is_expected = False
         self.is_open: bool | None = False  # None: as the breaker itself says
         self._openings = self._in_a_row = 0
         self._opened_at = 0.0
@@ -50,6 +48,17 @@ class BreakerRules:
         self._ended: list[tuple[float, bool]] = []
         self._known_good: list[Hit] = []
         line.listeners.append(self._listen)
+
+    def _meet(self, breaker: CircuitBreaker | None) -> None:
+        """Forget what is counted where the breaker is another one than before.
+
+        One that is not there yet is made by the failure that is about to be counted.
+        """
+        is_made = self._known is None and self._is_expected
+        if breaker is None or not (breaker is self._known or is_made):
+            self._openings = self._in_a_row = 0
+            self._ended.clear()
+        self._known, self._is_expected = breaker, breaker is None
 
     @property
     def _is_really_open(self) -> bool:
@@ -111,9 +120,7 @@ class BreakerRules:
         is_fault = outcome in {Outcome.FAILURE, Outcome.FATAL}
         if outcome is Outcome.UNKNOWN or not (is_fault or self._is_counting()):
             return
-        if (breaker := self._find()) is not self._known or breaker is None:  # a new one
-            self._known, self._openings, self._in_a_row = breaker, 0, 0
-            self._ended.clear()
+        self._meet(self._find())
         if was_probe and not is_fault:
             self.is_open, self._openings, self._in_a_row = False, 0, 0
             self._ended.clear()
@@ -141,85 +148,6 @@ class BreakerRules:
                 recent = [is_fault for _, is_fault in self._ended[start:]]
                 answers.add(len(recent) >= 20 and 2 * sum(recent) >= len(recent))
         return answers.pop() if len(answers) == 1 else None
-
-
-def rules_of(
-    world: World, line: SimulatedTransport, health: EndpointHealth, models: Sequence[str]
-) -> list[BreakerRules]:
-    """Return what must hold of all circuits of a line; the first of its models is configured."""
-
-    def of_line(hit: Hit) -> Outcome:
-        if hit.is_given_up or hit.cut is not None:
-            return Outcome.UNKNOWN  # the client's own haste is no fault of the upstream
-        if hit.kind.while_connecting is not None:
-            return Outcome.FAILURE
-        if hit.kind.health is not Outcome.FATAL:
-            return Outcome.SUCCESS
-        if hit.model == models[0]:
-            return Outcome.FATAL
-        return Outcome.FAILURE if hit is rules[0].probe else Outcome.SUCCESS
-
-    def of_model(model: str, *, is_own: bool) -> Callable[[Hit], Outcome | None]:
-        def outcome_of(hit: Hit) -> Outcome | None:
-            if hit.model != model:
-                return None
-            told = of_line(hit)
-            if told is Outcome.UNKNOWN or told is Outcome.FATAL or hit.kind.while_connecting:
-                return Outcome.UNKNOWN
-            if hit.kind.health is Outcome.FATAL:
-                is_told = not is_own and told is Outcome.SUCCESS
-                return Outcome.FATAL if is_told else Outcome.UNKNOWN
-            return hit.kind.health
-
-        return outcome_of
-
-    def circuit(model: str) -> Circuit | None:
-        return health.models._circuits.get((model, True))
-
-    def own(model: str) -> CircuitBreaker | None:
-        found = circuit(model)
-        return found._for_one.get("") if found is not None else None
-
-    def for_all(model: str) -> CircuitBreaker | None:
-        found = circuit(model)
-        return found.for_all if found is not None else None
-
-    rules = [
-        BreakerRules(
-            world,
-            line,
-            "itself",
-            of_line,
-            lambda: health.line,
-            is_counting=lambda: not health._is_well,
-        )
-    ]
-    for name in models:
-        find_own, find_all = partial(own, name), partial(for_all, name)
-        rules += [
-            BreakerRules(
-                world,
-                line,
-                f"{name} for one",
-                of_model(name, is_own=True),
-                find_own,
-                is_counting=partial(_is_there, find_own),
-            ),
-            BreakerRules(
-                world,
-                line,
-                f"{name} for all",
-                of_model(name, is_own=False),
-                find_all,
-                is_counting=partial(_is_there, find_all),
-                opens_by_count=False,
-            ),
-        ]
-    return rules
-
-
-def _is_there(find: Callable[[], CircuitBreaker | None]) -> bool:
-    return find() is not None
 
 
 @dataclass

@@ -15,7 +15,8 @@ from llm_api.upstream.client import UpstreamClient
 from tests.services.calls import GENERIC, NOWHERE, WATCH, ListSink
 from tests.services.simulated import TIMEOUTS, Client, Hit, World
 from tests.services.simulated_claims import ASKED, LONELY, LONGER, SPARE, check_call
-from tests.services.simulated_rules import WatchedPolicy, rules_of
+from tests.services.simulated_line_rules import rules_of
+from tests.services.simulated_rules import WatchedPolicy
 from tests.services.simulated_upstreams import SimulatedTransport
 
 PLACES = {"fast": 16, "backup": 64}
@@ -139,7 +140,8 @@ class Service:
         self.world.finish(*self.world.clients)
         self.check()
         self.world.pass_time(LONGEST_PAUSE)
-        for model in (ASKED, LONELY, SPARE):
+        # Two keys: the second call of a model is the probe of the other one.
+        for model in (*2 * (ASKED, LONELY, LONGER), SPARE):
             client = self.call(model)
             self.world.finish(client)
             self.world.expect(
