@@ -21,7 +21,7 @@ from llm_api.errors import (
     UpstreamTimeout,
 )
 
-MAX_RETRY_AFTER = 60
+MAX_RETRY_AFTER = 60  # that every SDK waits for by itself
 _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 
 
@@ -160,9 +160,9 @@ def circuit_open(wait: float) -> Fault:
     error = Unavailable(
         "The model service has failed too often and is left alone for a while; try again later.",
         reason="circuit_open",
-        retry_after=min(math.ceil(wait), MAX_RETRY_AFTER),
+        retry_after=math.ceil(wait),
     )
-    # SDKs ignore a Retry-After of more than a minute, and hammer.
+    # SDKs ignore a Retry-After of more than a minute: they are told not to repeat.
     error = error.replaced(retries_exhausted=wait > MAX_RETRY_AFTER)
     return Fault(error, allows_failover=True)
 
