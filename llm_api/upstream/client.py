@@ -37,7 +37,7 @@ from llm_api.upstream.request_sender import (
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
-from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning
+from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning, cap_name
 
 logger = logging.getLogger(__name__)
 
@@ -211,6 +211,8 @@ class UpstreamClient:
     ) -> UpstreamRequest:
         """Put a request into the vendor's form."""
         operation = request.operation
+        if self._behavior.reads_text_only:
+            self._behavior.check(request.parameters)
         adapted, dropped = self._profile.adapted(request.parameters, operation)
         wants_reasoning = asks_for_reasoning(request.parameters)
         body = {"model": model, **adapted}
@@ -227,7 +229,9 @@ class UpstreamClient:
         return UpstreamRequest(
             operation,
             body,
-            ErrorClassifier(self._profile.rules, operation, model_was_named),
+            ErrorClassifier(
+                self._profile.rules, operation, model_was_named, cap_name(request.parameters)
+            ),
             dropped,
             wants_reasoning,
             limit * (body.get("n") or 1) if limit else None,

@@ -77,7 +77,7 @@ class LineRules:
             return Outcome.SUCCESS
         if hit.model == self.models[0]:
             return Outcome.FATAL
-        return Outcome.FAILURE if hit is self._itself.probe else Outcome.SUCCESS
+        return Outcome.FAILURE if hit is self._itself.last_probe else Outcome.SUCCESS
 
     def _of_model(self, model: str, hit: Hit) -> Outcome | None:
         if hit.model != model:

@@ -45,6 +45,7 @@ class BreakerRules:
         self._openings = self._in_a_row = 0
         self._opened_at = 0.0
         self.probe: Hit | None = None
+        self.last_probe: Hit | None = None  # also when it has ended
         self._ended: list[tuple[float, bool]] = []
         self._known_good: list[Hit] = []
         line.listeners.append(self._listen)
@@ -109,7 +110,7 @@ class BreakerRules:
         has_rested = rested >= 0.9 * self._pause - _A_MOMENT
         self._world.expect(has_rested, f"{self.name} was hit {rested} s after it opened")
         self._world.expect(self.probe is None, f"{self.name} has two probes")
-        self.probe = hit
+        self.probe = self.last_probe = hit
 
     def _end(self, hit: Hit, outcome: Outcome) -> None:
         was_probe, now = hit is self.probe, self._world.now
