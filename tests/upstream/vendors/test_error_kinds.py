@@ -175,8 +175,10 @@ def test_the_sentence_is_found_in_every_shape(body: object) -> None:
 def test_a_deep_or_endless_error_is_read_as_far_as_it_makes_sense() -> None:
     deep: Any = {"message": "insufficient_quota"}
     for _ in range(200):
-        deep = {"error": deep, "errors": [deep] * 3}
+        deep = {"error": deep}
+    wide = [{"errors": [{"message": "No."}] * 100}] * 100
 
+    assert told(400, wide).error.reason == "upstream_rejected"
     assert told(400, deep).error.reason == "upstream_rejected"
 
 
