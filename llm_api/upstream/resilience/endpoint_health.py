@@ -56,7 +56,7 @@ class EndpointHealth:
     def __init__(
         self, name: str, default_model: str, new_breaker: Callable[[], CircuitBreaker]
     ) -> None:
-        """Begin without failures.
+        """Create it without failures.
 
         Args:
             name: of the endpoint, in logs.
@@ -170,7 +170,7 @@ class EndpointHealth:
         *,
         may_open: bool = True,
     ) -> None:
-        """Tell a circuit how an attempt ended, and log what that changes."""
+        """Record in a circuit how an attempt ended, and log what that changes."""
         change = breaker.leave(outcome, was_probe=breaker in probes, may_open=may_open)
         about = {"upstream": self._name, **about}
         if change is Change.OPENED:

@@ -57,7 +57,7 @@ class Circuit:
     """A circuit of a model: one for all, and one for each caller that has met with failures."""
 
     def __init__(self, new_breaker: Callable[[], CircuitBreaker]) -> None:
-        """Begin without failures."""
+        """Create it without failures."""
         self._new_breaker = new_breaker
         self.for_all = new_breaker()
         self._for_one: dict[str, CircuitBreaker] = {}
@@ -102,7 +102,7 @@ class ModelCircuits:
     """The circuits of the models of one endpoint that fail, or have failed of late."""
 
     def __init__(self, new_breaker: Callable[[], CircuitBreaker]) -> None:
-        """Begin without any; `new_breaker` makes a closed circuit."""
+        """Create it without circuits; `new_breaker` makes a closed circuit."""
         self._new_breaker = new_breaker
         self._lock = threading.Lock()
         self._circuits: OrderedDict[tuple[str, bool], Circuit] = OrderedDict()
