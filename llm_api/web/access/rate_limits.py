@@ -1,6 +1,7 @@
 """Limits the rate of requests: one budget per caller over all routes."""
 
 from functools import cache
+from typing import Any
 
 from flask import Flask, g, request
 from flask_limiter import Limiter
@@ -19,7 +20,7 @@ _KIND = "requests"
 
 def close_limiter(limiter: Limiter) -> None:
     """Close the connections to the store of the counts: nothing else closes redis-py's client."""
-    client = getattr(limiter.storage, "storage", None)
+    client: Any = getattr(limiter.storage, "storage", None)
     if hasattr(client, "close"):
         client.close()
 
