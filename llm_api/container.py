@@ -39,7 +39,7 @@ from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
-from llm_api.upstream.vendors.profiles import Profile, choose_profile
+from llm_api.upstream.vendors.profiles import Profile, choose_profile, known_parameters
 from llm_api.web.request.context import Services
 
 # A little more than a statement may take: the server's own time-out should end it first.
@@ -105,9 +105,12 @@ def build_services(
     its counts answers. The `authenticator` forgets keys that are changed.
     """
     watch = DeadlineWatcher(Drain(settings.shutdown_grace))
-    upstreams = _upstreams(settings, watch)
+    models, prices = config_files.read_models(settings.root)
+    profiles = config_files.read_profiles(settings.root)
+    known = known_parameters(profiles).union(*(model.parameters for model in models))
+    upstreams = _upstreams(settings, watch, profiles, models, known)
     fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
-    catalogue, prices = _catalogue(settings, upstreams, fast)
+    catalogue = _catalogue(settings, models, upstreams, fast)
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
@@ -125,6 +128,7 @@ def build_services(
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
+        known_parameters=known,
         closers=[part.close for part in connected if part is not None],
     )
 
@@ -144,15 +148,24 @@ def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
     return BudgetService(budgets_of(stores.usage), prices, threads)
 
 
-def _upstreams(settings: Settings, watch: DeadlineWatcher) -> dict[str, UpstreamClient]:
-    profiles = config_files.read_profiles(settings.root)
-
+def _upstreams(
+    settings: Settings,
+    watch: DeadlineWatcher,
+    profiles: Mapping[str, Profile],
+    models: Sequence[Model],
+    known: frozenset[str],
+) -> dict[str, UpstreamClient]:
     def client(plan: UpstreamPlan, behavior: UpstreamBehavior) -> UpstreamClient:
         policy = RetryPolicy(
             processes=settings.web_concurrency, has_breaker=settings.circuit_breaker
         )
         # The addresses of one upstream are of one vendor: the first speaks for all.
-        profile = choose_profile(profiles, plan.endpoints[0].url, plan.profile)
+        profile = replace(
+            choose_profile(profiles, plan.endpoints[0].url, plan.profile),
+            known=known,
+            passes_unknown=settings.pass_unknown_parameters,
+            model_parameters={one.id: one.parameters for one in models if one.parameters},
+        )
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
 
     _check_profiles(settings, profiles)
@@ -179,11 +192,13 @@ def _check_profiles(settings: Settings, profiles: Mapping[str, Profile]) -> None
 
 
 def _catalogue(
-    settings: Settings, upstreams: Mapping[str, UpstreamClient], fast: UpstreamClient
-) -> tuple[Catalogue, PriceList]:
-    models, prices = config_files.read_models(settings.root)
+    settings: Settings,
+    models: Sequence[Model],
+    upstreams: Mapping[str, UpstreamClient],
+    fast: UpstreamClient,
+) -> Catalogue:
     _check_fallbacks(settings, models, upstreams)
-    catalogue = Catalogue(
+    return Catalogue(
         models,
         upstreams,
         fast,
@@ -191,7 +206,6 @@ def _catalogue(
         is_closed=settings.catalogue_only,
         spotter=KeySpotter(settings.access.secrets),
     )
-    return catalogue, prices
 
 
 def _check_fallbacks(

@@ -53,6 +53,7 @@ class Settings:
     circuit_breaker: bool
     client_write_timeout: float
     refuse_unknown_parameters: bool
+    pass_unknown_parameters: bool
     catalogue_only: bool
     bind: str
     web_concurrency: int
@@ -110,6 +111,7 @@ class Settings:
             circuit_breaker=read.value("CIRCUIT_BREAKER"),
             client_write_timeout=read.value("CLIENT_WRITE_TIMEOUT"),
             refuse_unknown_parameters=read.value("REFUSE_UNKNOWN_PARAMETERS"),
+            pass_unknown_parameters=read.value("PASS_UNKNOWN_PARAMETERS"),
             catalogue_only=read.value("CATALOGUE_ONLY"),
             bind=read.bind(access),
             web_concurrency=read.value("WEB_CONCURRENCY"),

@@ -80,7 +80,7 @@ class UpstreamClient:
         self._behavior = behavior
         self._timeouts = timeouts
         self._must_end = watch.drain.is_expired
-        self._profile = profile
+        self._profile = profile if behavior.has_tools else replace(profile, has_tools=False)
         self._policy = policy or RetryPolicy()
         pool_size = min(behavior.max_concurrency, _MAX_IDLE_CONNECTIONS)
         self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
@@ -206,8 +206,7 @@ class UpstreamClient:
     ) -> UpstreamRequest:
         """Put a request into the vendor's form."""
         operation = request.operation
-        adapted, dropped = self._profile.adapted(request.parameters, operation)
-        wants_reasoning = asks_for_reasoning(request.parameters)
+        adapted, dropped = self._profile.adapted(request.parameters, operation, model)
         body = {"model": model, **adapted}
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         if operation is not Operation.EMBEDDINGS:
@@ -224,8 +223,9 @@ class UpstreamClient:
             body,
             ErrorClassifier(self._profile.rules, operation, model_was_named),
             dropped,
-            wants_reasoning,
+            asks_for_reasoning(request.parameters),
             limit * (body.get("n") or 1) if limit else None,
+            request.defaults,
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:

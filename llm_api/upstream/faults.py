@@ -20,6 +20,7 @@ from llm_api.errors import (
     UpstreamFault,
     UpstreamTimeout,
 )
+from llm_api.upstream.request_forms import RequestForm
 
 MAX_RETRY_AFTER = 60
 _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
@@ -85,6 +86,17 @@ class StreamingRequired(RetryDifferently):
     """The model answers streamed calls only: ask for a stream."""
 
     word = "only_streams"
+
+
+class FormRejected(RetryDifferently):
+    """The model refuses what the caller has not asked for: send the request in another form."""
+
+    word = "form_refused"
+
+    def __init__(self, fault: Fault, form: RequestForm) -> None:
+        """Keep the refusal, and the form in which the request may be taken."""
+        super().__init__(fault)
+        self.form = form
 
 
 class ClientGone(ServiceError):

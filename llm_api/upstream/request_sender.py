@@ -6,7 +6,7 @@ passed over. The form of a request that an upstream turns out to need is remembe
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -20,9 +20,12 @@ from llm_api.upstream import faults
 from llm_api.upstream.call import MAX_ATTEMPTS, UpstreamCall
 from llm_api.upstream.http.response_body import read_body
 from llm_api.upstream.http.transport import Transport
+from llm_api.upstream.request_forms import RequestForm, form_after, with_form
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen, Permit
 from llm_api.upstream.vendors.errors import ErrorClassifier, is_usage_refused
 from llm_api.upstream.vendors.profiles import PATHS
+
+_REFUSALS = frozenset([400, 422])  # of a request, rather than of who sends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,7 @@ class UpstreamRequest:
         dropped: the caller's fields that the vendor does not take.
         wants_reasoning: whether the caller asked the model to reason.
         max_tokens: the most that the model can write; None if nothing limits it.
+        defaults: the fields of the body that are the service's own.
     """
 
     operation: Operation
@@ -44,6 +48,7 @@ class UpstreamRequest:
     dropped: tuple[str, ...] = ()
     wants_reasoning: bool = False
     max_tokens: int | None = None
+    defaults: frozenset[str] = frozenset()
 
     @property
     def is_streamed(self) -> bool:
@@ -174,16 +179,25 @@ class RequestSender:
         self._name = name
         self._endpoints = endpoints
         self._sends_usage_option = True  # until the upstream refuses it
+        self._forms: Mapping[str, RequestForm] = {}  # of models that refused another
         self.streamed_models: set[str] = set()  # those found to answer streamed calls only
 
     def open(
-        self, request: UpstreamRequest, call: UpstreamCall, stack: ExitStack
+        self,
+        request: UpstreamRequest,
+        call: UpstreamCall,
+        stack: ExitStack,
+        *,
+        asks_for_usage: bool = True,
     ) -> tuple[requests.Response, Permit]:
         """Send a request and return its answer, status 200 and body unread, until `stack` closes.
 
-        Raises faults.Fault or CircuitOpen.
+        `asks_for_usage`: whether a stream may be asked for its usage. Raises faults.Fault or
+        CircuitOpen.
         """
-        asks_for_usage = request.is_streamed and self._sends_usage_option
+        if (form := self._forms.get(request.body["model"])) is not None:
+            request = replace(request, body=form.applied(request.body, request.defaults))
+        asks_for_usage = asks_for_usage and request.is_streamed and self._sends_usage_option
         try:
             return self._send(request, call, stack, asks_for_usage=asks_for_usage)
         except faults.RetryDifferently as refusal:
@@ -200,9 +214,14 @@ class RequestSender:
     ) -> tuple[requests.Response, Permit]:
         """Send a request in the form that the upstream accepts, and remember it if that helped."""
         if isinstance(refusal, faults.StreamOptionsRejected):
-            opened = self._send(request, call, stack, asks_for_usage=False)
+            opened = self.open(request, call, stack, asks_for_usage=False)
             # Remembered only now: the refusal may have had another reason that names the option.
             self._sends_usage_option = False
+            return opened
+        if isinstance(refusal, faults.FormRejected):
+            body = refusal.form.applied(request.body, request.defaults)
+            opened = self.open(replace(request, body=body), call, stack)
+            self._forms = with_form(self._forms, request.body["model"], refusal.form)
             return opened
         if request.is_streamed:
             raise refusal.fault from refusal
@@ -234,6 +253,10 @@ class RequestSender:
                 fault = request.classifier.of_status(response, text)
                 if asks_for_usage and is_usage_refused(response, text):
                     raise faults.StreamOptionsRejected(fault)
+                if response.status_code in _REFUSALS:
+                    form = form_after(fault.error, text, body, request.defaults)
+                    if form is not None:
+                        raise faults.FormRejected(fault, form)
                 raise fault
             stack.push(sending.pop_all())
         return response, permit

@@ -1,0 +1,124 @@
+"""What models refuse of a request although it asks for nothing wrong, learned from their answers.
+
+A model that takes one temperature only refuses the service's own, and one that thinks knows the cap
+on tokens by its newer name. The request is sent once more without it, or with the other name, and
+the model is remembered: such a refusal is paid for once, in time, and by no caller with an error.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from llm_api.errors import ApiError, InvalidRequest
+from llm_api.upstream.vendors.error_rules import error_in
+
+_MAX_MODELS = 1_024  # callers can make up names
+_MAX_CHARS = 16_000
+_OTHER_CAP = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+# How refusals name a field beside its name.
+_ALSO_CALLED = {
+    "temperature": "sampling|\N{CJK UNIFIED IDEOGRAPH-6E29}\N{CJK UNIFIED IDEOGRAPH-5EA6}",
+    "top_p": "nucleus|sampling",
+    "max_tokens": "max[_ -]?(?:output|new)[_ -]?tokens",
+    "response_format": "json[_ -]?(?:mode|object|schema)|structured[_ -]?outputs?",
+}
+_REFUSES_A_NAME = re.compile(
+    r"(?:un|not )support|unrecogni[sz]ed|unknown|unexpected|not (?:permitted|allowed)|forbidden"
+    r"|deprecated|instead|invalid (?:parameter|argument|field)"
+    "|\N{CJK UNIFIED IDEOGRAPH-4E0D}\N{CJK UNIFIED IDEOGRAPH-652F}",
+    re.IGNORECASE,
+)
+_REFUSES_A_VALUE = re.compile(
+    r"too (?:large|big|high|long|many)|at most|exceed|range", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestForm:
+    """The form of a request that a model takes.
+
+    `cap` is its name for the cap on tokens, None for any; `without` are fields that are left out
+    where they are the service's own.
+    """
+
+    cap: str | None = None
+    without: frozenset[str] = frozenset()
+
+    def applied(self, body: Mapping[str, Any], defaults: frozenset[str]) -> dict[str, Any]:
+        """Return a request body in this form; `defaults` are the service's own fields."""
+        left_out = self.without & defaults
+        kept = {name: value for name, value in body.items() if name not in left_out}
+        if self.cap is not None and (other := _OTHER_CAP[self.cap]) in kept:
+            kept[self.cap] = kept.pop(other)
+        return kept
+
+    def plus(self, other: "RequestForm") -> "RequestForm":
+        """Return this form with what was learned later."""
+        return RequestForm(other.cap or self.cap, self.without | other.without)
+
+
+def with_form(
+    forms: Mapping[str, RequestForm], model: str, form: RequestForm
+) -> dict[str, RequestForm]:
+    """Return the forms of an upstream's models with what one has turned out to need.
+
+    The model took a request in this form after it had refused another. What is known of the model
+    that was learned of first is forgotten when there are too many.
+    """
+    kept = {name: known for name, known in forms.items() if name != model}
+    if len(kept) >= _MAX_MODELS:
+        del kept[next(iter(kept))]
+    return {**kept, model: forms.get(model, RequestForm()).plus(form)}
+
+
+def form_after(
+    error: ApiError, sent: bytes, body: Mapping[str, Any], defaults: frozenset[str]
+) -> RequestForm | None:
+    """Return the form in which a refused request may be taken; None if there is no other.
+
+    Args:
+        error: what the refusal means.
+        sent: the refusal as the upstream sent it.
+        body: the refused request.
+        defaults: the fields of it that are the service's own.
+    """
+    if not isinstance(error, InvalidRequest) or error.reason == "content_filtered":
+        return None
+    words, field = _words(sent)
+    cap = next((name for name in _OTHER_CAP if name in body and _is_named(name, field)), None)
+    if (
+        cap is not None
+        and _OTHER_CAP[cap] not in body
+        and _REFUSES_A_NAME.search(words)
+        and not _REFUSES_A_VALUE.search(words)
+    ):
+        return RequestForm(cap=_OTHER_CAP[cap])
+    named = frozenset(name for name in defaults if name in body and _is_named(name, field))
+    return RequestForm(without=named) if named else None
+
+
+def _is_named(name: str, words: str) -> bool:
+    """Whether a refusal speaks of a field, in whichever spelling."""
+    spelled = name.replace("_", "[_ -]?")
+    if (other := _ALSO_CALLED.get(name)) is not None:
+        spelled = f"{spelled}|{other}"
+    return re.search(rf"(?<![a-z0-9])(?:{spelled})(?![a-z0-9])", words, re.IGNORECASE) is not None
+
+
+def _words(sent: bytes) -> tuple[str, str]:
+    """Return the text of a refusal without the escapes of JSON, and the part that names a field.
+
+    That part is the error's own, where it has one: a sentence may list other fields that are good.
+    """
+    try:
+        document = orjson.loads(sent)
+        text = orjson.dumps(document).decode()[:_MAX_CHARS]
+    except (orjson.JSONDecodeError, orjson.JSONEncodeError):
+        text = sent.decode(errors="replace")[:_MAX_CHARS]
+        return text, text
+    error = error_in(sent)
+    field = error.get("param") if isinstance(error, dict) else None
+    return text, field if isinstance(field, str) and field else text
