@@ -26,13 +26,13 @@ _ALSO_CALLED = {
     "response_format": "json[_ -]?(?:mode|object|schema)|structured[_ -]?outputs?",
 }
 _REFUSES_A_NAME = re.compile(
-    r"(?:un|not )support|unrecogni[sz]ed|unknown|unexpected|not (?:permitted|allowed)|forbidden"
-    r"|deprecated|instead|invalid (?:parameter|argument|field)"
+    r"(?:un|not )support(?!ed[_ ]value)|unrecogni[sz]ed|unknown|unexpected"
+    r"|not (?:permitted|allowed)|forbidden|deprecated|instead|invalid (?:parameter|argument|field)"
     "|\N{CJK UNIFIED IDEOGRAPH-4E0D}\N{CJK UNIFIED IDEOGRAPH-652F}",
     re.IGNORECASE,
 )
 _REFUSES_A_VALUE = re.compile(
-    r"too (?:large|big|high|long|many)|at most|exceed|range", re.IGNORECASE
+    r"too (?:large|big|high|long|many)|at (?:most|least)|exceed|range", re.IGNORECASE
 )
 
 

@@ -203,7 +203,7 @@ class RequestSender:
         except faults.RetryDifferently as refusal:
             if call.attempt_count >= MAX_ATTEMPTS:
                 raise refusal.fault from refusal
-            return self._open_again(request, call, stack, refusal)
+            return self._open_again(request, call, stack, refusal, asks_for_usage=asks_for_usage)
 
     def _open_again(
         self,
@@ -211,6 +211,8 @@ class RequestSender:
         call: UpstreamCall,
         stack: ExitStack,
         refusal: faults.RetryDifferently,
+        *,
+        asks_for_usage: bool,
     ) -> tuple[requests.Response, Permit]:
         """Send a request in the form that the upstream accepts, and remember it if that helped."""
         if isinstance(refusal, faults.StreamOptionsRejected):
@@ -220,7 +222,8 @@ class RequestSender:
             return opened
         if isinstance(refusal, faults.FormRejected):
             body = refusal.form.applied(request.body, request.defaults)
-            opened = self.open(replace(request, body=body), call, stack)
+            again = replace(request, body=body)
+            opened = self.open(again, call, stack, asks_for_usage=asks_for_usage)
             self._forms = with_form(self._forms, request.body["model"], refusal.form)
             return opened
         if request.is_streamed:
