@@ -67,6 +67,7 @@ def close_app(app: Flask) -> None:
     app.extensions["llm_api_retention"].close()
     app.extensions["llm_api_spool"].close()
     app.extensions[EXTENSION].close()
+    rate_limits.close_limiter(app)
 
 
 def _register_routes(app: Flask, *, requires_key: bool) -> None:

@@ -3,6 +3,7 @@
 And how they are run: Hypothesis without clocks or chance, and the files that take long first.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -75,6 +76,13 @@ def pytest_configure() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the folders whose tests run services first; the order within a folder stays."""
     items.sort(key=_position)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Collect what a file has left behind: an open socket is to be its own fault."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
 
 
 def _position(item: pytest.Item) -> int:

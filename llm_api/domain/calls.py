@@ -216,11 +216,6 @@ class Completion:
         content = self.document["choices"][0]["message"].get("content")
         return content if isinstance(content, str) else ""
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether the text was cut off at `max_tokens`."""
-        return bool(self.document["choices"][0].get("finish_reason") == "length")
-
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
