@@ -13,11 +13,16 @@ from typing import Any
 import orjson
 
 from llm_api.errors import ApiError, InvalidRequest
-from llm_api.upstream.vendors.error_rules import error_in
 
 _MAX_MODELS = 1_024  # callers can make up names
 _MAX_CHARS = 16_000
 _OTHER_CAP = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+_SAMPLING = frozenset(
+    [
+        *("temperature", "top_p", "presence_penalty", "frequency_penalty"),
+        *("repeat_penalty", "repeat_last_n"),
+    ]
+)
 # How refusals name a field beside its name.
 _ALSO_CALLED = {
     "temperature": "sampling|\N{CJK UNIFIED IDEOGRAPH-6E29}\N{CJK UNIFIED IDEOGRAPH-5EA6}",
@@ -96,7 +101,11 @@ def form_after(
         and not _REFUSES_A_VALUE.search(words)
     ):
         return RequestForm(cap=_OTHER_CAP[cap])
-    named = frozenset(name for name in defaults if name in body and _is_named(name, field))
+    ours = defaults & body.keys()
+    named = frozenset(name for name in ours if _is_named(name, field))
+    if not _SAMPLING.isdisjoint(named):
+        # A model with one temperature has one of the others, too, and refuses them one by one.
+        named |= ours & _SAMPLING
     return RequestForm(without=named) if named else None
 
 
@@ -119,6 +128,7 @@ def _words(sent: bytes) -> tuple[str, str]:
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         text = sent.decode(errors="replace")[:_MAX_CHARS]
         return text, text
-    error = error_in(sent)
+    first = document[0] if isinstance(document, list) and document else document
+    error = first.get("error", first) if isinstance(first, dict) else None
     field = error.get("param") if isinstance(error, dict) else None
     return text, field if isinstance(field, str) and field else text

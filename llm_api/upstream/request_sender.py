@@ -223,8 +223,14 @@ class RequestSender:
         if isinstance(refusal, faults.FormRejected):
             body = refusal.form.applied(request.body, request.defaults)
             again = replace(request, body=body)
-            opened = self.open(again, call, stack, asks_for_usage=asks_for_usage)
-            self._forms = with_form(self._forms, request.body["model"], refusal.form)
+            try:
+                opened = self.open(again, call, stack, asks_for_usage=asks_for_usage)
+            except faults.Fault as fault:
+                # No attempt was left for what was refused next; so far the form was right.
+                if isinstance(fault.__cause__, faults.FormRejected):
+                    self._learn(request, refusal.form)
+                raise
+            self._learn(request, refusal.form)
             return opened
         if request.is_streamed:
             raise refusal.fault from refusal
@@ -232,6 +238,9 @@ class RequestSender:
         opened = self.open(streamed, call, stack)
         self.streamed_models.add(request.body["model"])
         return opened
+
+    def _learn(self, request: UpstreamRequest, form: RequestForm) -> None:
+        self._forms = with_form(self._forms, request.body["model"], form)
 
     def _send(
         self,

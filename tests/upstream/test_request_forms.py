@@ -132,14 +132,43 @@ def test_the_callers_own_value_is_sent_after_a_default_was_refused(
 def test_two_defaults_can_be_refused_one_after_the_other(
     upstream: ScriptedUpstream, asker_of: AskerOf
 ) -> None:
-    upstream.script(refused("no temperature, please"), refused("and no top_p"))
+    upstream.script(refused("no temperature, please"), refused("and no seed"))
     asker = asker_of()
 
     for _ in range(2):
-        ask(asker, ("temperature", "top_p"), temperature=0.7, top_p=0.8)
+        ask(asker, ("temperature", "seed"), temperature=0.7, seed=1)
 
-    assert sent(upstream) == [{"temperature": 0.7, "top_p": 0.8}, {"top_p": 0.8}, {}, {}]
+    assert sent(upstream) == [{"temperature": 0.7, "seed": 1}, {"seed": 1}, {}, {}]
     assert asker.attempts == 1
+
+
+def test_with_one_sampling_parameter_all_defaults_of_that_kind_are_left_out(
+    upstream: ScriptedUpstream, asker_of: AskerOf
+) -> None:
+    upstream.script(refused("no temperature, please"))
+    asker = asker_of()
+
+    ask(asker, ("temperature", "top_p"), temperature=0.7, top_p=0.8, presence_penalty=1)
+
+    assert sent(upstream)[1] == {"presence_penalty": 1}
+
+
+def test_what_was_learned_before_the_attempts_ran_out_is_remembered(
+    upstream: ScriptedUpstream, asker_of: AskerOf
+) -> None:
+    cap = "'max_tokens' is not supported, use 'max_completion_tokens'"
+    upstream.script(refused(cap), refused("temperature"), refused("seed"))
+    asker = asker_of(profile=PROFILES["generic"])
+    ours = {"temperature": 0.7, "seed": 1, "max_tokens": 5}
+
+    with pytest.raises(ApiError):
+        ask(asker, tuple(ours), **ours)
+    upstream.script(refused("seed"))
+    ask(asker, tuple(ours), **ours)
+
+    *_, fourth, fifth = sent(upstream)
+    assert fourth == {"seed": 1, "max_completion_tokens": 5}
+    assert fifth == {"max_completion_tokens": 5}
 
 
 def test_each_model_is_remembered_for_itself(upstream: ScriptedUpstream, asker_of: AskerOf) -> None:
