@@ -86,6 +86,8 @@ class _LimitsSchema(ma.Schema):
 
 class _ModelSchema(ma.Schema):
     upstream = ma.fields.String(required=True)
+    model = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
+    profile = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
     is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     has_json_mode = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     fallback = _Names(load_default=())
@@ -139,6 +141,7 @@ class _ProfileSchema(ma.Schema):
         ma.fields.Integer(strict=True), load_default=INT64, validate=ma.validate.Length(equal=2)
     )
     thinking = ma.fields.Nested(_ThinkingSchema, load_default=dict)
+    usage_of_one_choice = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
 
 
@@ -175,14 +178,18 @@ class _TargetsSchema(ma.Schema):
 def read_models(root: Path) -> tuple[list[Model], PriceList]:
     """Read `config/models.toml` below `root`: models and prices; raises SettingsError."""
     table = _checked(_CatalogueSchema(), root, MODELS)
-    prices = {
-        name: [Price(**price) for price in traits.pop("prices")]
+    problems = [
+        f"{MODELS}, models.{name}.profile: Must be a file of {PROFILES} without its ending."
         for name, traits in table["models"].items()
-    }
+        if traits["profile"] and not (root / PROFILES / f"{traits['profile']}.toml").is_file()
+    ]
+    if problems:
+        raise SettingsError(problems)
+    prices = _prices(table["models"])
     models = [
         Model(
             name,
-            **traits
+            **{trait: value for trait, value in traits.items() if trait != "prices"}
             | {
                 "fallback": tuple(traits["fallback"]),
                 "limits": Limits(**traits["limits"]),
@@ -192,6 +199,19 @@ def read_models(root: Path) -> tuple[list[Model], PriceList]:
         for name, traits in table["models"].items()
     ]
     return models, PriceList(prices)
+
+
+def _prices(models: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Price]]:
+    """Return the prices of each model, by its name at the upstream: rows have that name.
+
+    Those of an alias are for where the model has no prices of its own.
+    """
+    prices: dict[str, list[Price]] = {}
+    for name, traits in sorted(models.items(), key=lambda entry: entry[1]["model"] is not None):
+        own = [Price(**price) for price in traits["prices"]]
+        if not prices.get(traits["model"] or name):
+            prices[traits["model"] or name] = own
+    return prices
 
 
 def read_profiles(root: Path) -> dict[str, Profile]:
@@ -225,6 +245,7 @@ def _profile(root: Path, path: Path) -> Profile:
         json_modes=_names(table["json_modes"]),
         seeds=tuple(table["seeds"]),
         thinking=ThinkingWords(**table["thinking"]),
+        counts_one_choice=table["usage_of_one_choice"],
         rules=tuple(
             ErrorRule(**rule | {"status": frozenset(rule["status"])}) for rule in table["errors"]
         ),

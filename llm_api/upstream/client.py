@@ -18,14 +18,13 @@ from llm_api.domain.calls import (
     UpstreamPlan,
 )
 from llm_api.runtime.deadlines import DeadlineWatcher
-from llm_api.upstream import faults
-from llm_api.upstream.answers.chunks import StreamedAnswer, events_of
+from llm_api.upstream import faults, probes
+from llm_api.upstream.answers import relay
+from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.collect import collect_chunks
-from llm_api.upstream.answers.completion import parse_answer
-from llm_api.upstream.answers.relay import RelayedStream, events_in, first_of, relay
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, read_body
+from llm_api.upstream.http import response_body
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.request_sender import (
     EndpointPool,
@@ -43,7 +42,6 @@ logger = logging.getLogger(__name__)
 SILENCE = 15.0
 _TICK_S = 5.0  # how often a silence is compared with SILENCE
 _DRAIN_S = 0.02
-_PROBE_TIMEOUT = 3.0
 _MAX_IDLE_CONNECTIONS = 128
 _T = TypeVar("_T")
 
@@ -76,6 +74,7 @@ class UpstreamClient:
         self.name = behavior.name
         self.default_model = plan.model
         self.serves_one_model = behavior.serves_one_model
+        self.profile_name = profile.name
         self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
         self._behavior = behavior
         self._timeouts = timeouts
@@ -167,17 +166,11 @@ class UpstreamClient:
         *,
         model_was_named: bool = True,
         shows_usage: bool = False,
-    ) -> RelayedStream:
+    ) -> relay.RelayedStream:
         """Wait for the first batch of a streamed answer; see Upstream."""
         prepared = self._prepare(model, request, model_was_named=model_was_named, is_streamed=True)
-        answer = StreamedAnswer(
-            request.operation,
-            model=model,
-            shows_usage=shows_usage,
-            classifier=prepared.classifier,
-            max_tokens=prepared.max_tokens,
-        )
-        return RelayedStream(answer, self._batches(prepared, call, answer), prepared.dropped)
+        answer = prepared.new_stream(shows_usage=shows_usage)
+        return relay.RelayedStream(answer, self._batches(prepared, call, answer), prepared.dropped)
 
     def _batches(
         self, request: UpstreamRequest, call: UpstreamCall, answer: StreamedAnswer
@@ -187,13 +180,13 @@ class UpstreamClient:
             stack.enter_context(self._endpoints.slot(call))
             response, permit = self._run(call, partial(self._sender.open, request, call, stack))
             batches = self._read_stream(response, answer)
-            first = first_of(batches)
+            first = relay.first_of(batches)
             call.record_first_token()
             permit.record(Outcome.SUCCESS)
             yield first
             yield from batches
             ending = call.ending  # an end that our own watch has made
-            if ending is not None and (call.is_client_gone or not answer.is_done):
+            if ending is not None and (call.is_client_gone or not answer.is_complete):
                 raise ending
 
     def _prepare(
@@ -225,6 +218,7 @@ class UpstreamClient:
             dropped,
             asks_for_reasoning(request.parameters),
             limit * (body.get("n") or 1) if limit else None,
+            self._profile.counts_one_choice,
             request.defaults,
         )
 
@@ -232,56 +226,45 @@ class UpstreamClient:
         with ExitStack() as stack:
             response, _ = self._sender.open(request, call, stack)
             call.record_first_token()
-            if is_event_stream(response) and request.operation is not Operation.EMBEDDINGS:
-                body = self._incoming(response)
-                events = events_in(body.pieces())
-                completion = collect_chunks(
-                    events, request.operation, request.classifier, request.max_tokens
-                )
-                self._drain(body)
-                return completion
-            return parse_answer(
-                read_body(response),
-                request.operation,
-                model=request.body["model"],
-                classifier=request.classifier,
-                max_tokens=request.max_tokens,
-            )
+            if request.operation is Operation.EMBEDDINGS or response_body.is_plain(response):
+                return request.read_answer(response_body.read_body(response))
+            body = self._incoming(response, response_body.MAX_BODY_BYTES)
+            is_stream, pieces = response_body.told_apart(body.pieces())
+            if not is_stream:
+                return request.read_answer(response_body.joined(pieces))
+            answer = request.new_stream()
+            events = relay.events_in(pieces, answer, body.hasten)
+            completion = collect_chunks(events, answer, request.max_tokens)
+            self._drain(body)
+            return completion
 
     def _read_stream(
         self, response: requests.Response, answer: StreamedAnswer
     ) -> Iterator[list[bytes]]:
-        if not is_event_stream(response):
-            completion = parse_answer(
-                read_body(response), answer.operation, classifier=answer.classifier
-            )
-            events = events_of(completion.document, answer.operation)
-            chunks = [chunk for event in events if (chunk := answer.take(event)) is not None]
-            yield chunks + answer.end()
+        body = self._incoming(response, response_body.MAX_STREAM_BYTES)
+        is_stream, pieces = response_body.told_apart(body.pieces())
+        if not is_stream:
+            yield relay.relay_whole(response_body.joined(pieces), answer)
             return
-        body = self._incoming(response)
-        yield from relay(body.pieces(), answer, SILENCE)
+        yield from relay.relay(pieces, answer, SILENCE, body.hasten)
         self._drain(body)
 
-    def _drain(self, body: IncomingBody) -> None:
+    def _drain(self, body: response_body.IncomingBody) -> None:
         if self._behavior.keeps_alive:
             body.drain(_DRAIN_S)
 
-    def _incoming(self, response: requests.Response) -> IncomingBody:
-        return IncomingBody(response, idle=self._timeouts.idle, tick=_TICK_S)
+    def _incoming(self, response: requests.Response, max_bytes: int) -> response_body.IncomingBody:
+        return response_body.IncomingBody(
+            response, idle=self._timeouts.idle, tick=_TICK_S, max_bytes=max_bytes
+        )
 
     def probe(self) -> str:
         """Check the health of the upstream: `ok`, `starting`, or in one word what is wrong."""
-        try:
-            transport = self._endpoints.first.transport
-            status = transport.get_status(self._behavior.probe_path, timeout=_PROBE_TIMEOUT)
-        except faults.Fault as fault:
-            return fault.error.reason
-        if status in {401, 403}:
-            return "upstream_auth"
-        if status == requests.codes.service_unavailable and self.serves_one_model:
-            return "starting"
-        return "ok" if status < requests.codes.server_error else "upstream_error"
+        return probes.health_of(self._endpoints.first.transport, self._behavior)
+
+    def models(self) -> list[str] | None:
+        """Ask for the names of its models; None where it does not say."""
+        return probes.listed_models(self._endpoints.first.transport)
 
     def close(self) -> None:
         """Close the idle connections."""

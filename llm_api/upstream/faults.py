@@ -20,7 +20,6 @@ from llm_api.errors import (
     UpstreamFault,
     UpstreamTimeout,
 )
-from llm_api.upstream.request_forms import RequestForm
 
 MAX_RETRY_AFTER = 60
 _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
@@ -88,17 +87,6 @@ class StreamingRequired(RetryDifferently):
     word = "only_streams"
 
 
-class FormRejected(RetryDifferently):
-    """The model refuses what the caller has not asked for: send the request in another form."""
-
-    word = "form_refused"
-
-    def __init__(self, fault: Fault, form: RequestForm) -> None:
-        """Keep the refusal, and the form in which the request may be taken."""
-        super().__init__(fault)
-        self.form = form
-
-
 class ClientGone(ServiceError):
     """The client disconnected while the upstream was at work; the answer reaches nobody."""
 
@@ -121,13 +109,19 @@ class ShuttingDown(Unavailable):
         )
 
 
+def _paid(error: ApiError, *, allows_failover: bool = False) -> Fault:
+    """Return the fault of an answer that the upstream may be paid for.
+
+    Another attempt may succeed, but SDKs would make two by themselves, and pay for all three.
+    """
+    error = error.replaced(retries_exhausted=True)
+    return Fault(error, allows_failover=allows_failover)
+
+
 def bad_response(what: str) -> Fault:
     """Return the fault of an answer that is not what the API promises: `what` was sent."""
-    return Fault(
-        UpstreamFault(
-            f"The model service sent {what}.", reason="upstream_bad_response", retryable=True
-        )
-    )
+    message = f"The model service sent {what}."
+    return _paid(UpstreamFault(message, reason="upstream_bad_response", retryable=True))
 
 
 def too_large() -> Fault:
@@ -142,15 +136,14 @@ def too_large() -> Fault:
 def truncated() -> Fault:
     """Return the fault of a stream that ended before the answer did."""
     message = "The model service ended its answer before it was complete."
-    return Fault(UpstreamFault(message, reason="upstream_truncated", retryable=True))
+    return _paid(UpstreamFault(message, reason="upstream_truncated", retryable=True))
 
 
 def timed_out(*, allows_failover: bool = False) -> Fault:
     """Return the fault of an upstream that was silent or slow for too long; it is not repeated."""
-    return Fault(
-        UpstreamTimeout("The model service did not answer in time.", reason="upstream_timeout"),
-        allows_failover=allows_failover,
-    )
+    message = "The model service did not answer in time."
+    late = UpstreamTimeout(message, reason="upstream_timeout")
+    return _paid(late, allows_failover=allows_failover)
 
 
 def overloaded() -> Unavailable:
@@ -221,5 +214,5 @@ def while_reading(error: Exception) -> Fault:
         return too_large() if is_bomb else bad_response("a body that could not be decompressed")
     if isinstance(error, http.client.IncompleteRead | OSError | urllib3.exceptions.ProtocolError):
         message = "The model service closed the connection in the middle of its answer."
-        return Fault(UpstreamFault(message, reason="upstream_disconnected", retryable=True))
+        return _paid(UpstreamFault(message, reason="upstream_disconnected", retryable=True))
     return bad_response("an answer that is not HTTP")

@@ -6,13 +6,15 @@ the model is remembered: such a refusal is paid for once, in time, and by no cal
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from llm_api.errors import ApiError, InvalidRequest
+from llm_api.upstream.faults import Fault, RetryDifferently
 
 _MAX_MODELS = 1_024  # callers can make up names
 _MAX_CHARS = 16_000
@@ -65,18 +67,44 @@ class RequestForm:
         return RequestForm(other.cap or self.cap, self.without | other.without)
 
 
-def with_form(
-    forms: Mapping[str, RequestForm], model: str, form: RequestForm
-) -> dict[str, RequestForm]:
-    """Return the forms of an upstream's models with what one has turned out to need.
+class FormRejected(RetryDifferently):
+    """The model refuses what the caller has not asked for: send the request in another form."""
 
-    The model took a request in this form after it had refused another. What is known of the model
-    that was learned of first is forgotten when there are too many.
-    """
-    kept = {name: known for name, known in forms.items() if name != model}
-    if len(kept) >= _MAX_MODELS:
-        del kept[next(iter(kept))]
-    return {**kept, model: forms.get(model, RequestForm()).plus(form)}
+    word = "form_refused"
+
+    def __init__(self, fault: Fault, form: RequestForm) -> None:
+        """Keep the refusal, and the form in which the request may be taken."""
+        super().__init__(fault)
+        self.form = form
+
+
+class LearnedForms:
+    """The forms that the models of one upstream have turned out to need, by their names."""
+
+    def __init__(self) -> None:
+        """Know of no model yet."""
+        self.of_models: Mapping[str, RequestForm] = {}
+
+    @contextmanager
+    def learning(self, model: str, form: RequestForm) -> Iterator[None]:
+        """Remember a form if the request that is sent in it, inside the block, is taken.
+
+        It is also right so far if what is refused next is something else of that kind.
+        """
+        try:
+            yield
+        except Fault as fault:
+            if isinstance(fault.__cause__, FormRejected):
+                self._learn(model, form)
+            raise
+        self._learn(model, form)
+
+    def _learn(self, model: str, form: RequestForm) -> None:
+        kept = {name: known for name, known in self.of_models.items() if name != model}
+        if len(kept) >= _MAX_MODELS:
+            del kept[next(iter(kept))]
+        known = self.of_models.get(model, RequestForm())
+        self.of_models = {**kept, model: known.plus(form)}
 
 
 def form_after(

@@ -6,7 +6,7 @@ passed over. The form of a request that an upstream turns out to need is remembe
 
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,13 +14,15 @@ from typing import Any
 import orjson
 import requests
 
-from llm_api.domain.calls import Operation
+from llm_api.domain.calls import Completion, Operation, TokenUsage
 from llm_api.runtime.concurrency import ConcurrencyLimit
 from llm_api.upstream import faults
+from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.call import MAX_ATTEMPTS, UpstreamCall
 from llm_api.upstream.http.response_body import read_body
 from llm_api.upstream.http.transport import Transport
-from llm_api.upstream.request_forms import RequestForm, form_after, with_form
+from llm_api.upstream.request_forms import FormRejected, LearnedForms, form_after
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen, Permit
 from llm_api.upstream.vendors.errors import ErrorClassifier, is_usage_refused
 from llm_api.upstream.vendors.profiles import PATHS
@@ -39,6 +41,7 @@ class UpstreamRequest:
         dropped: the caller's fields that the vendor does not take.
         wants_reasoning: whether the caller asked the model to reason.
         max_tokens: the most that the model can write; None if nothing limits it.
+        counts_one_choice: whether the usage of several choices is that of one.
         defaults: the fields of the body that are the service's own.
     """
 
@@ -48,12 +51,46 @@ class UpstreamRequest:
     dropped: tuple[str, ...] = ()
     wants_reasoning: bool = False
     max_tokens: int | None = None
+    counts_one_choice: bool = False
     defaults: frozenset[str] = frozenset()
 
     @property
     def is_streamed(self) -> bool:
         """Whether the answer is to come as a stream."""
         return bool(self.body.get("stream"))
+
+    def read_answer(self, body: bytes) -> Completion:
+        """Read the body of an answer to it that came in one piece; raises faults.Fault."""
+        completion = parse_answer(
+            body,
+            self.operation,
+            model=self.body["model"],
+            classifier=self.classifier,
+            max_tokens=self.max_tokens,
+            encoding=self.body.get("encoding_format"),
+        )
+        if not self.counts_one_choice or len(completion.document.get("choices", ())) < 2:
+            return completion
+        return replace(completion, usage=_times(completion.usage, completion.document["choices"]))
+
+    def new_stream(self, *, shows_usage: bool = False) -> StreamedAnswer:
+        """Return the state of a streamed answer to it, before its first event."""
+        return StreamedAnswer(
+            self.operation,
+            model=self.body["model"],
+            shows_usage=shows_usage,
+            classifier=self.classifier,
+            max_tokens=self.max_tokens,
+            choice_count=self.body.get("n") or 1,
+        )
+
+
+def _times(usage: TokenUsage, choices: Sequence[object]) -> TokenUsage:
+    """Estimate the usage of several choices by that of one."""
+    if usage.completion_tokens is None:
+        return usage
+    completion = usage.completion_tokens * len(choices)
+    return replace(usage, completion_tokens=completion, source="estimated")
 
 
 class PooledEndpoint:
@@ -179,7 +216,7 @@ class RequestSender:
         self._name = name
         self._endpoints = endpoints
         self._sends_usage_option = True  # until the upstream refuses it
-        self._forms: Mapping[str, RequestForm] = {}  # of models that refused another
+        self._forms = LearnedForms()
         self.streamed_models: set[str] = set()  # those found to answer streamed calls only
 
     def open(
@@ -195,7 +232,7 @@ class RequestSender:
         `asks_for_usage`: whether a stream may be asked for its usage. Raises faults.Fault or
         CircuitOpen.
         """
-        if (form := self._forms.get(request.body["model"])) is not None:
+        if (form := self._forms.of_models.get(request.body["model"])) is not None:
             request = replace(request, body=form.applied(request.body, request.defaults))
         asks_for_usage = asks_for_usage and request.is_streamed and self._sends_usage_option
         try:
@@ -220,27 +257,16 @@ class RequestSender:
             # Remembered only now: the refusal may have had another reason that names the option.
             self._sends_usage_option = False
             return opened
-        if isinstance(refusal, faults.FormRejected):
-            body = refusal.form.applied(request.body, request.defaults)
-            again = replace(request, body=body)
-            try:
-                opened = self.open(again, call, stack, asks_for_usage=asks_for_usage)
-            except faults.Fault as fault:
-                # No attempt was left for what was refused next; so far the form was right.
-                if isinstance(fault.__cause__, faults.FormRejected):
-                    self._learn(request, refusal.form)
-                raise
-            self._learn(request, refusal.form)
-            return opened
+        if isinstance(refusal, FormRejected):
+            again = replace(request, body=refusal.form.applied(request.body, request.defaults))
+            with self._forms.learning(request.body["model"], refusal.form):
+                return self.open(again, call, stack, asks_for_usage=asks_for_usage)
         if request.is_streamed:
             raise refusal.fault from refusal
         streamed = replace(request, body=request.body | {"stream": True})
         opened = self.open(streamed, call, stack)
         self.streamed_models.add(request.body["model"])
         return opened
-
-    def _learn(self, request: UpstreamRequest, form: RequestForm) -> None:
-        self._forms = with_form(self._forms, request.body["model"], form)
 
     def _send(
         self,
@@ -268,7 +294,7 @@ class RequestSender:
                 if response.status_code in _REFUSALS:
                     form = form_after(fault.error, text, body, request.defaults)
                     if form is not None:
-                        raise faults.FormRejected(fault, form)
+                        raise FormRejected(fault, form)
                 raise fault
             stack.push(sending.pop_all())
         return response, permit

@@ -301,7 +301,7 @@ WRONG_SETTINGS = {
     "a key in quotes": ({"FAST_LLM_API_KEY": '"sk-canary-1234"'}, "FAIL fast settings", "quotes"),
     "a key as the model": ({"FAST_LLM_MODEL": "sk-canary-of-the-upstream"},
                            "FAIL fast settings", "FAST_LLM_MODEL"),
-    "time-outs": ({"UPSTREAM_FIRST_BYTE_TIMEOUT": "400"}, "WARN time-outs",
+    "time-outs": ({"UPSTREAM_FIRST_BYTE_TIMEOUT": "700"}, "WARN time-outs",
                   "Make UPSTREAM_TOTAL_TIMEOUT at least"),
     "memory for many": ({"WEB_CONCURRENCY": "4"}, "WARN limiter", "RATELIMIT_STORAGE_URI"),
 }  # fmt: skip

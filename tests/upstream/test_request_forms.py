@@ -8,7 +8,7 @@ import pytest
 
 from llm_api.domain.calls import ModelRequest
 from llm_api.errors import ApiError
-from llm_api.upstream.request_forms import RequestForm, with_form
+from llm_api.upstream.request_forms import LearnedForms, RequestForm
 from tests.support import replies
 from tests.support.replies import Reply
 from tests.support.upstream import ScriptedUpstream
@@ -317,12 +317,14 @@ def test_a_stream_learns_as_well(upstream: ScriptedUpstream, asker_of: AskerOf) 
 
 
 def test_names_that_callers_make_up_are_forgotten() -> None:
-    forms: dict[str, RequestForm] = {}
+    forms = LearnedForms()
     for number in range(1_100):
-        forms = with_form(forms, f"m{number}", RequestForm(cap="max_tokens"))
+        with forms.learning(f"m{number}", RequestForm(cap="max_tokens")):
+            pass
 
-    forms = with_form(forms, "m1099", RequestForm(without=frozenset(["top_p"])))
+    with forms.learning("m1099", RequestForm(without=frozenset(["top_p"]))):
+        pass
 
-    assert len(forms) == 1_024
-    assert "m0" not in forms
-    assert forms["m1099"] == RequestForm("max_tokens", frozenset(["top_p"]))
+    assert len(forms.of_models) == 1_024
+    assert "m0" not in forms.of_models
+    assert forms.of_models["m1099"] == RequestForm("max_tokens", frozenset(["top_p"]))

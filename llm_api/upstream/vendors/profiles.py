@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from llm_api.domain.calls import Operation
+from llm_api.domain.name_patterns import NamePatterns
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.vendors.error_rules import ErrorRule
 from llm_api.upstream.vendors.thinking import (
@@ -56,11 +57,12 @@ class Profile:
         json_modes: the forms of JSON that it offers, None for all.
         seeds: the smallest and the largest seed.
         thinking: how it is told to think.
+        counts_one_choice: whether the usage of an answer with several choices is that of one.
         has_tools: whether a model can be given tools.
         known: the fields that any vendor takes, None if that is not known. They are the limit where
             `parameters` is None.
         passes_unknown: whether the vendor is also sent what it does not take.
-        model_parameters: further fields that single models take.
+        model_parameters: further fields that models take, by names and patterns of names.
         rules: what its errors mean.
     """
 
@@ -72,6 +74,7 @@ class Profile:
     json_modes: frozenset[str] | None = None
     seeds: tuple[int, int] = INT64
     thinking: ThinkingWords = field(default_factory=ThinkingWords)
+    counts_one_choice: bool = False
     has_tools: bool = True
     known: frozenset[str] | None = None
     passes_unknown: bool = False
@@ -97,7 +100,7 @@ class Profile:
         vendor does not offer, and for a tool that must be called where there are none.
         """
         body, lost = dict(parameters), _NONE
-        also_taken = self.model_parameters.get(model, _NONE)
+        also_taken = self._taken_by(model) if self.model_parameters else _NONE
         if operation is Operation.CHAT:
             self._settle_cap(body)
             if not self.has_developer_role:
@@ -112,6 +115,15 @@ class Profile:
             return body, ()
         body = {name: value for name, value in body.items() if name not in unwanted}
         return body, tuple(name for name in parameters if name in unwanted or name in lost)
+
+    def _taken_by(self, model: str) -> frozenset[str]:
+        """Return what a model takes beside its vendor."""
+        named = self.model_parameters.get(model)
+        return named or self._model_patterns.find(model) or _NONE
+
+    @cached_property
+    def _model_patterns(self) -> NamePatterns[frozenset[str]]:
+        return NamePatterns(self.model_parameters)
 
     @cached_property
     def _taken(self) -> Mapping[Operation, frozenset[str] | None]:
