@@ -207,8 +207,16 @@ SECTIONS = (
             Setting(
                 "REFUSE_UNKNOWN_PARAMETERS",
                 types.BOOLEAN,
-                "Whether an unknown field under /v1 is refused.",
+                "Whether a field under /v1 that no vendor takes is refused.",
                 "false: it is dropped and named in the header x-dropped-params of the answer.",
+                default="false",
+            ),
+            Setting(
+                "PASS_UNKNOWN_PARAMETERS",
+                types.BOOLEAN,
+                "Whether a vendor is also sent fields that its profile does not list.",
+                "false: they are dropped and named in the header x-dropped-params of the answer. A"
+                " model's entry in config/models.toml can name some as parameters.",
                 default="false",
             ),
             Setting(

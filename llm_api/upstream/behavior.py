@@ -24,6 +24,7 @@ class UpstreamBehavior:
         max_concurrency: calls that run at the same time in this process.
         queue_timeout: seconds that further calls wait for one of them to end.
         probe_path: path of the health check.
+        has_tools: whether its model can be given tools.
         keeps_alive: false if it closes the connection after a streamed answer in any case.
         reads_text_only: pictures, sound, videos, files and tools of type `custom` are refused
             here: it would call them its own failure.
@@ -36,6 +37,7 @@ class UpstreamBehavior:
     max_concurrency: int = 1024
     queue_timeout: float = 1.0
     probe_path: str = "/models"
+    has_tools: bool = True
     keeps_alive: bool = True
     reads_text_only: bool = False
 
@@ -63,7 +65,8 @@ class UpstreamBehavior:
 
 
 # llama.cpp never stops an abandoned call unless it is streamed, and generates without end unless
-# limited. It has 4 slots, and an answer takes seconds, so that waiting a while is worth it.
+# limited. It has 4 slots, and an answer takes seconds, so that waiting a while is worth it. The
+# template of the bundled model leaves tools out without a word.
 BUNDLED_MODEL = UpstreamBehavior(
     name="local",
     serves_one_model=True,
@@ -72,6 +75,7 @@ BUNDLED_MODEL = UpstreamBehavior(
     max_concurrency=4,
     queue_timeout=20.0,
     probe_path="/health",
+    has_tools=False,
     keeps_alive=False,
     reads_text_only=True,
 )

@@ -80,7 +80,7 @@ class UpstreamClient:
         self._behavior = behavior
         self._timeouts = timeouts
         self._must_end = watch.drain.is_expired
-        self._profile = profile
+        self._profile = profile if behavior.has_tools else replace(profile, has_tools=False)
         self._policy = policy or RetryPolicy()
         pool_size = min(behavior.max_concurrency, _MAX_IDLE_CONNECTIONS)
         self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
@@ -207,8 +207,7 @@ class UpstreamClient:
         operation = request.operation
         if self._behavior.reads_text_only:
             self._behavior.check(request.parameters)
-        adapted, dropped = self._profile.adapted(request.parameters, operation)
-        wants_reasoning = asks_for_reasoning(request.parameters)
+        adapted, dropped = self._profile.adapted(request.parameters, operation, model)
         body = {"model": model, **adapted}
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         if operation is not Operation.EMBEDDINGS:
@@ -227,9 +226,10 @@ class UpstreamClient:
                 self._profile.rules, operation, model_was_named, cap_name(request.parameters)
             ),
             dropped,
-            wants_reasoning,
+            asks_for_reasoning(request.parameters),
             limit * (body.get("n") or 1) if limit else None,
             self._profile.counts_one_choice,
+            request.defaults,
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:

@@ -14,18 +14,22 @@ from typing import Any
 import orjson
 import requests
 
-from llm_api.domain.calls import Completion, Operation, TokenUsage
+from llm_api.domain.calls import Completion, Operation
 from llm_api.runtime.concurrency import ConcurrencyLimit
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.completion import parse_answer
+from llm_api.upstream.answers.usage_forms import multiplied
 from llm_api.upstream.call import MAX_ATTEMPTS, UpstreamCall
 from llm_api.upstream.http.response_body import read_body
 from llm_api.upstream.http.transport import Transport
+from llm_api.upstream.request_forms import FormRejected, LearnedForms, form_after
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
 from llm_api.upstream.resilience.endpoint_health import EndpointHealth, Permit
 from llm_api.upstream.vendors.errors import ErrorClassifier, is_usage_refused
 from llm_api.upstream.vendors.profiles import PATHS
+
+_REFUSALS = frozenset([400, 422])  # of a request, rather than of who sends it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class UpstreamRequest:
         wants_reasoning: whether the caller asked the model to reason.
         max_tokens: the most that the model can write; None if nothing limits it.
         counts_one_choice: whether the usage of several choices is that of one.
+        defaults: the fields of the body that are the service's own.
     """
 
     operation: Operation
@@ -49,6 +54,7 @@ class UpstreamRequest:
     wants_reasoning: bool = False
     max_tokens: int | None = None
     counts_one_choice: bool = False
+    defaults: frozenset[str] = frozenset()
 
     @property
     def is_streamed(self) -> bool:
@@ -67,7 +73,8 @@ class UpstreamRequest:
         )
         if not self.counts_one_choice or len(completion.document.get("choices", ())) < 2:
             return completion
-        return replace(completion, usage=_times(completion.usage, completion.document["choices"]))
+        usage = multiplied(completion.usage, len(completion.document["choices"]))
+        return replace(completion, usage=usage)
 
     def new_stream(self, *, shows_usage: bool = False) -> StreamedAnswer:
         """Return the state of a streamed answer to it, before its first event."""
@@ -79,14 +86,6 @@ class UpstreamRequest:
             max_tokens=self.max_tokens,
             choice_count=self.body.get("n") or 1,
         )
-
-
-def _times(usage: TokenUsage, choices: Sequence[object]) -> TokenUsage:
-    """Estimate the usage of several choices by that of one."""
-    if usage.completion_tokens is None:
-        return usage
-    completion = usage.completion_tokens * len(choices)
-    return replace(usage, completion_tokens=completion, source="estimated")
 
 
 class PooledEndpoint:
@@ -216,22 +215,31 @@ class RequestSender:
         self._name = name
         self._endpoints = endpoints
         self._sends_usage_option = True  # until the upstream refuses it
+        self._forms = LearnedForms()
         self.streamed_models: set[str] = set()  # those found to answer streamed calls only
 
     def open(
-        self, request: UpstreamRequest, call: UpstreamCall, stack: ExitStack
+        self,
+        request: UpstreamRequest,
+        call: UpstreamCall,
+        stack: ExitStack,
+        *,
+        asks_for_usage: bool = True,
     ) -> tuple[requests.Response, Permit]:
         """Send a request and return its answer, status 200 and body unread, until `stack` closes.
 
-        Raises faults.Fault or CircuitOpen.
+        `asks_for_usage`: whether a stream may be asked for its usage. Raises faults.Fault or
+        CircuitOpen.
         """
-        asks_for_usage = request.is_streamed and self._sends_usage_option
+        if (form := self._forms.of_models.get(request.body["model"])) is not None:
+            request = replace(request, body=form.applied(request.body, request.defaults))
+        asks_for_usage = asks_for_usage and request.is_streamed and self._sends_usage_option
         try:
             return self._send(request, call, stack, asks_for_usage=asks_for_usage)
         except faults.RetryDifferently as refusal:
             if call.attempt_count >= MAX_ATTEMPTS:
                 raise refusal.fault from refusal
-            return self._open_again(request, call, stack, refusal)
+            return self._open_again(request, call, stack, refusal, asks_for_usage=asks_for_usage)
 
     def _open_again(
         self,
@@ -239,13 +247,19 @@ class RequestSender:
         call: UpstreamCall,
         stack: ExitStack,
         refusal: faults.RetryDifferently,
+        *,
+        asks_for_usage: bool,
     ) -> tuple[requests.Response, Permit]:
         """Send a request in the form that the upstream accepts, and remember it if that helped."""
         if isinstance(refusal, faults.StreamOptionsRejected):
-            opened = self._send(request, call, stack, asks_for_usage=False)
+            opened = self.open(request, call, stack, asks_for_usage=False)
             # Remembered only now: the refusal may have had another reason that names the option.
             self._sends_usage_option = False
             return opened
+        if isinstance(refusal, FormRejected):
+            again = replace(request, body=refusal.form.applied(request.body, request.defaults))
+            with self._forms.learning(request.body["model"], refusal.form):
+                return self.open(again, call, stack, asks_for_usage=asks_for_usage)
         if request.is_streamed:
             raise refusal.fault from refusal
         streamed = replace(request, body=request.body | {"stream": True})
@@ -276,6 +290,10 @@ class RequestSender:
                 fault = request.classifier.of_status(response, text)
                 if asks_for_usage and is_usage_refused(response, text):
                     raise faults.StreamOptionsRejected(fault)
+                if response.status_code in _REFUSALS:
+                    form = form_after(fault.error, text, body, request.defaults)
+                    if form is not None:
+                        raise FormRejected(fault, form)
                 raise fault
             stack.push(sending.pop_all())
         return response, permit

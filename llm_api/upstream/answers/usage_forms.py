@@ -13,7 +13,10 @@ Moonshot's `cached_tokens` stands at the top, and DeepSeek's is `prompt_cache_hi
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
+
+from llm_api.domain.calls import TokenUsage
 
 _PROMPT = ("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count")
 _COMPLETION = ("completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count")
@@ -83,3 +86,11 @@ def _count(value: object) -> int | None:
     if isinstance(value, float) and value.is_integer():
         return int(value)
     return value if type(value) is int else None
+
+
+def multiplied(usage: TokenUsage, count: int) -> TokenUsage:
+    """Estimate the usage of `count` choices by that of one."""
+    if usage.completion_tokens is None:
+        return usage
+    completion = usage.completion_tokens * count
+    return replace(usage, completion_tokens=completion, source="estimated")

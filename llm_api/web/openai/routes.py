@@ -83,14 +83,19 @@ def _also_streamed(chunk: ma.Schema, what: str) -> Callable[[Callable[P, T]], Ca
 
 
 def refuses_unknown(view: Callable[Concatenate[OpenAIRequest, P], T]) -> Callable[..., T]:
-    """Decorate a view: unknown fields are an error if `REFUSE_UNKNOWN_PARAMETERS` is set."""
+    """Decorate a view: unknown fields are an error if `REFUSE_UNKNOWN_PARAMETERS` is set.
+
+    A field is known if any vendor takes it.
+    """
 
     @wraps(view)
     def check(body: OpenAIRequest, *args: P.args, **kwargs: P.kwargs) -> T:
-        # `metadata` is known, although no upstream gets it.
-        unknown = [name for name in body.dropped if name != "metadata"]
-        if unknown and current_app.config[STRICT_SETTING]:
-            raise InvalidRequest.of_field(header_safe(unknown[0]), UNKNOWN, reason="unknown_field")
+        if (body.untyped or body.dropped) and current_app.config[STRICT_SETTING]:
+            known = services().known_parameters
+            unknown = [*(name for name in body.untyped if name not in known), *body.dropped]
+            if unknown:
+                name = header_safe(unknown[0])
+                raise InvalidRequest.of_field(name, UNKNOWN, reason="unknown_field")
         return view(body, *args, **kwargs)
 
     return check
@@ -194,7 +199,7 @@ def _model_object(model: Model) -> dict[str, Any]:
 
 
 def _answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
-    """Call the model; unknown fields are reported like those the upstream dropped."""
+    """Call the model; fields of other routes are reported like those the upstream dropped."""
     chat = services().chat
     result: CallResult[Completion | AnswerStream]
     if body.is_streamed:
