@@ -65,6 +65,8 @@ def on_starting(server):
     """Start the bundled model where no upstream is configured; it loads while workers start."""
     _check_access(server)
     _check_connections(server)
+    for sentence in settings.warnings:
+        server.log.warning("%s", sentence)
     server.reload = partial(_reload_if_valid, server, server.reload)
     if workers > 1 and not is_shared(settings.ratelimit_storage_uri):
         server.log.warning(
@@ -144,8 +146,10 @@ def _reload_if_valid(server, reload):
         problem, is_valid = f"the settings could not be checked ({type(error).__name__})", False
     if not is_valid:
         server.log.error("nothing is reloaded: %s", problem)
-    else:
-        reload()
+        return
+    for sentence in problem.splitlines() if check.stderr else []:
+        server.log.warning("%s", sentence)
+    reload()
 
 
 def _start_bundled_model(server):
@@ -171,6 +175,9 @@ def post_worker_init(worker):
     drain_on_sigterm(worker.drain)
     worker.wsgi.extensions["llm_api_spool"].start()
     worker.wsgi.extensions["llm_api_retention"].start()
+    # One worker of each start or reload speaks for all; /readyz says the same at any time.
+    if (worker.age - 1) % workers == 0:
+        worker.wsgi.extensions["llm_api"].readiness.report("database")
 
 
 def worker_exit(server, worker):

@@ -1,5 +1,7 @@
 """Assembles the Flask application: hooks, routes, error handlers, WSGI layers, in their order."""
 
+from wsgiref.types import WSGIApplication
+
 from flask import Flask
 
 import llm_api
@@ -14,7 +16,7 @@ from llm_api.web.console import pages
 from llm_api.web.middleware import write_timeout
 from llm_api.web.middleware.load_shedding import LoadShedder
 from llm_api.web.middleware.security_headers import SecurityHeaders
-from llm_api.web.middleware.trusted_proxies import TrustedProxies
+from llm_api.web.middleware.trusted_proxies import ProxyNotice, TrustedProxies
 from llm_api.web.openai import routes as openai_routes
 from llm_api.web.request.context import EXTENSION
 from llm_api.web.response import errors
@@ -44,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
     )
     access.register_require(app)
     app.config[openai_routes.STRICT_SETTING] = settings.refuse_unknown_parameters
+    app.config[pages.KEY_SETTING] = settings.access.requires_key
     app.extensions["llm_api_spool"] = stores.spool
     app.extensions["llm_api_retention"] = stores.retention
     app.extensions[EXTENSION] = build_services(
@@ -52,14 +55,20 @@ def create_app(settings: Settings) -> Flask:
     _register_routes(app, requires_key=settings.access.requires_key)
     errors.register_error_handlers(app)
     commands.register_commands(app, settings)
-    # The last layer is the outermost: refusals, too, carry the security headers.
-    wsgi = app.wsgi_app
-    if settings.access.trusted_proxies:
-        wsgi = TrustedProxies(wsgi, settings.access.trusted_proxies)
+    app.wsgi_app = _layered(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]  # as Flask's documentation does it
+    return app
+
+
+def _layered(wsgi: WSGIApplication, settings: Settings) -> WSGIApplication:
+    """Put layers around Flask; the last is the outermost: refusals, too, have security headers."""
+    access = settings.access
+    if access.trusted_proxies:
+        wsgi = TrustedProxies(wsgi, access.trusted_proxies)
+    elif not access.requires_key:
+        wsgi = ProxyNotice(wsgi)
     in_progress, waiting = settings.max_calls_in_progress, settings.max_calls_waiting
     wsgi = LoadShedder(wsgi, max_active=in_progress, max_waiting=waiting)
-    app.wsgi_app = SecurityHeaders(wsgi, settings.access.cors_origins)  # type: ignore[method-assign]  # as Flask's documentation does it
-    return app
+    return SecurityHeaders(wsgi, access.cors_origins)
 
 
 def close_app(app: Flask) -> None:
@@ -67,6 +76,7 @@ def close_app(app: Flask) -> None:
     app.extensions["llm_api_retention"].close()
     app.extensions["llm_api_spool"].close()
     app.extensions[EXTENSION].close()
+    rate_limits.close_limiter(app)
 
 
 def _register_routes(app: Flask, *, requires_key: bool) -> None:
@@ -80,6 +90,8 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     description = {
         "info": {"description": llm_api.__doc__},
         "security": SECURITY if requires_key else [{}, *SECURITY],
+        # Where the document came from: the service does not know its own name.
+        "servers": [{"url": "/"}],
     }
     api = Api(app, spec_kwargs=description)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})

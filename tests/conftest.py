@@ -3,6 +3,7 @@
 And how they are run: Hypothesis without clocks or chance, and the files that take long first.
 """
 
+import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from sqlalchemy import MetaData, NullPool, Table, create_engine, select
 
 from llm_api.app import close_app, create_app
 from llm_api.settings.settings import PROJECT_ROOT, Settings
+from tests.support.documented import DocumentedClient
 from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 
@@ -77,6 +79,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_position)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Collect what a file has left behind: an open socket is to be its own fault."""
+    if nextitem is None or nextitem.path != item.path:
+        gc.collect()
+
+
 def _position(item: pytest.Item) -> int:
     path = item.path.relative_to(_TESTS).as_posix()
     starts = (n for n, start in enumerate(_LONG_FILES_FIRST) if path.startswith(start))
@@ -129,6 +138,7 @@ def app_of(settings_of: SettingsOf) -> Iterator[AppOf]:
         settings = settings_of(env)
         give_schema(settings.database_url)
         app = create_app(settings)
+        app.test_client_class = DocumentedClient
         app.config["DATABASE_OF_THE_TEST"] = settings.database_url
         apps.append(app)
         return app

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.settings import PROJECT_ROOT
+from llm_api.web.request.body import MAX_BODY_BYTES
 from tools.error_reasons import Reason, collect
 from tools.errors_page import explained
 from tools.pages import pages
@@ -129,3 +131,15 @@ def test_a_finding_says_what_it_shows(script: Path) -> None:
         "Observed",
         "Output",
     ]
+
+
+def test_the_example_of_nginx_has_the_limits_of_the_service() -> None:
+    text = (PROJECT_ROOT / "docs" / "nginx.conf").read_text("utf-8")
+    total_s = float(SETTINGS["UPSTREAM_TOTAL_TIMEOUT"].default)
+
+    (waits_s,) = re.findall(r"proxy_read_timeout (\d+)s;", text)
+    (size_mib,) = re.findall(r"client_max_body_size (\d+)m;", text)
+
+    assert total_s < float(waits_s) < total_s + 600
+    assert int(size_mib) << 20 == MAX_BODY_BYTES
+    assert text.count(f"must be at most {size_mib} MiB") == 2

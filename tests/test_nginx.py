@@ -1,5 +1,6 @@
 """docs/nginx.conf before the service: clients are told apart, streams flow, errors are JSON."""
 
+import json
 import os
 import shutil
 import signal
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from llm_api.web.request.body import MAX_BODY_BYTES
 from tests.storage.checkout import fast_upstream, own_service
 from tests.support.paced import Gated
 from tests.support.ports import LOOPBACK, free_port
@@ -111,7 +113,7 @@ def test_a_call_is_answered_over_tls(nginx: str, client: requests.Session, path:
 def test_the_service_knows_that_its_client_speaks_tls(nginx: str, client: requests.Session) -> None:
     page = client.get(f"{nginx}/", timeout=PATIENCE)
 
-    assert f"https://{LOOPBACK}/v1" in page.text
+    assert f"{nginx}/v1" in page.text  # with the port
 
 
 def test_events_leave_nginx_as_they_come(
@@ -130,15 +132,46 @@ def test_events_leave_nginx_as_they_come(
 
 
 @pytest.mark.parametrize("path", CHATS)
-def test_what_nginx_refuses_itself_is_refused_in_json(
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["known length", "chunked"])
+def test_a_body_that_nginx_refuses_is_told_the_service_s_limit(
+    nginx: str, client: requests.Session, path: str, *, is_chunked: bool
+) -> None:
+    body = b" " * (MAX_BODY_BYTES + 1)
+    sent = iter([body]) if is_chunked else body
+
+    answer = client.post(nginx + path, data=sent, headers=dict([JSON_TYPE]), timeout=PATIENCE)
+
+    refusal = read_refusal(path, answer.status_code, with_both_ids(answer), answer.content)
+    assert refusal.verdict == (413, "VALIDATION_ERROR", "body_too_large", False)
+    assert f"at most {MAX_BODY_BYTES >> 20} MiB" in refusal.message
+
+
+@pytest.mark.parametrize("path", CHATS)
+def test_a_body_of_exactly_the_limit_is_read_by_the_service(
     nginx: str, client: requests.Session, path: str
 ) -> None:
-    body = b" " * (21 << 20)
+    body = json.dumps(good_body(path)).encode().ljust(MAX_BODY_BYTES)
 
     answer = client.post(nginx + path, data=body, headers=dict([JSON_TYPE]), timeout=PATIENCE)
 
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", CHATS)
+def test_what_nginx_refuses_itself_is_refused_in_json(
+    nginx: str, client: requests.Session, path: str
+) -> None:
+    answer = client.post(nginx + path, headers={"X-Long": "x" * 9_000}, timeout=PATIENCE)
+
     refusal = read_refusal(path, answer.status_code, with_both_ids(answer), answer.content)
-    assert refusal.verdict == (413, "VALIDATION_ERROR", "bad_request", False)
+    assert refusal.verdict == (400, "VALIDATION_ERROR", "bad_request", False)
+
+
+def test_http_on_the_port_of_tls_is_refused_in_json(nginx: str, client: requests.Session) -> None:
+    answer = client.get(nginx.replace("https", "http") + "/v1/models", timeout=PATIENCE)
+
+    refusal = read_refusal(CHATS[1], answer.status_code, with_both_ids(answer), answer.content)
+    assert refusal.verdict == (400, "VALIDATION_ERROR", "bad_request", False)
 
 
 def test_no_header_gives_a_client_behind_nginx_a_fresh_limit(

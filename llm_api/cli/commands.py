@@ -9,6 +9,8 @@ from flask.cli import AppGroup
 from llm_api.cli.doctor import doctor_command
 from llm_api.cli.keys import key_commands
 from llm_api.cli.usage import usage_commands
+from llm_api.diagnostics.database import DatabaseChecks
+from llm_api.diagnostics.results import State
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import StoreError
@@ -19,7 +21,7 @@ def register_commands(app: Flask, settings: Settings) -> None:
     """Add the commands to the application; raises SettingsError for an open `flask run`."""
     _check_run(settings)
     for command in (
-        _check_config_command(),
+        _check_config_command(settings),
         _database_commands(settings),
         doctor_command(settings),
         key_commands(settings),
@@ -32,17 +34,31 @@ def register_commands(app: Flask, settings: Settings) -> None:
 def _check_run(settings: Settings) -> None:
     """Refuse `flask run --host` with a public address while no key is required.
 
-    The development server does not listen on BIND.
+    The development server does not listen on BIND. Here is said, too, what gunicorn's start logs.
     """
     context = click.get_current_context(silent=True)
-    if context is None or context.info_name != "run" or settings.access.requires_key:
+    if context is None or context.info_name != "run":
         return
     address = f"{context.params.get('host')}:{context.params.get('port')}"
-    if not (is_loopback(address) or settings.access.allows_open_access):
+    is_open = not settings.access.requires_key and not is_loopback(address)
+    if is_open and not settings.access.allows_open_access:
         raise SettingsError([OPEN_ACCESS])
+    for sentence in (*settings.warnings, *_schema_problems(settings)):
+        click.echo(sentence, err=True)
 
 
-def _check_config_command() -> click.Command:
+def _schema_problems(settings: Settings) -> list[str]:
+    """Return what is wrong with the database, in one sentence; nothing for a store of others."""
+    if settings.usage_store is not None:
+        return []
+    database = DatabaseChecks(settings.database_url, settings.root)
+    results = [database.reachable()]
+    if results[0].state is State.OK:
+        results.append(database.schema())
+    return [f"{result.found} {result.advice}" for result in results if result.state is State.FAIL]
+
+
+def _check_config_command(settings: Settings) -> click.Command:
     @click.command("check-config")
     def check_config() -> None:
         """Check the configuration without connecting.
@@ -50,6 +66,8 @@ def _check_config_command() -> click.Command:
         Looks at the settings and the files in config/.
         """
         # Errors have been printed already: with wrong settings there is no application.
+        for sentence in settings.warnings:
+            click.echo(sentence, err=True)
         click.echo("The configuration is valid.")
 
     return check_config

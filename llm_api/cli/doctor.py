@@ -8,10 +8,11 @@ import click
 from llm_api.diagnostics import doctor
 from llm_api.diagnostics.database import DatabaseChecks
 from llm_api.diagnostics.results import CheckResult, fail, ok, warn
+from llm_api.diagnostics.surroundings import names_of_settings, open_access
 from llm_api.diagnostics.upstream_api import ApiChecks
 from llm_api.diagnostics.upstream_route import CheckedUpstream, RouteChecks
 from llm_api.settings import config_files
-from llm_api.settings.reader import JUDGE, LOCAL
+from llm_api.settings.reader import JUDGE, LOCAL, is_loopback
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError
 from llm_api.storage.factory import open_key_store, open_store
@@ -39,7 +40,12 @@ def doctor_command(settings: Settings) -> click.Command:
 
 def _parts(settings: Settings) -> list[list[doctor.Check]]:
     """List the checks of this installation, part by part."""
-    parts = [[doctor.Check("time-outs", lambda: doctor.order_of_timeouts(settings.timeouts))]]
+    access, is_local = settings.access, is_loopback(settings.bind)
+    parts = [
+        [doctor.Check("names", lambda: names_of_settings(settings.warnings))],
+        [doctor.Check("access", lambda: open_access(access, is_local=is_local))],
+        [doctor.Check("time-outs", lambda: doctor.order_of_timeouts(settings.timeouts))],
+    ]
     parts += [[_profile_check(name, settings)] for name in settings.upstreams]
     parts += [_upstream_checks(name, upstream) for name, upstream in _upstreams(settings)]
     if settings.uses_bundled_model and settings.local_model is None:

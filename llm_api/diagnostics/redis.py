@@ -52,7 +52,7 @@ class LimiterChecks:
 
     def reachable(self) -> CheckResult:
         """Check that the server answers, and how fast."""
-        return _explained(self._ping)
+        return self._closing(self._ping)
 
     def _ping(self) -> CheckResult:
         self._redis.ping()
@@ -66,13 +66,19 @@ class LimiterChecks:
 
     def writable(self) -> CheckResult:
         """Check that a key can be written; it is removed again."""
-        return _explained(self._write)
+        return self._closing(self._write)
+
+    def _closing(self, check: Callable[[], CheckResult]) -> CheckResult:
+        """Check, and leave no connection open whatever the outcome."""
+        try:
+            return _explained(check)
+        finally:
+            self._redis.close()
 
     def _write(self) -> CheckResult:
         name = f"llm_api:doctor:{secrets.token_hex(8)}"
         self._redis.set(name, b"1", px=5_000)
         self._redis.delete(name)
-        self._redis.close()
         return ok("Counts can be written.")
 
 

@@ -215,11 +215,6 @@ class Completion:
         content = self.document["choices"][0]["message"].get("content")
         return content if isinstance(content, str) else ""
 
-    @property
-    def is_cut(self) -> bool:
-        """Whether the text was cut off at `max_tokens`."""
-        return bool(self.document["choices"][0].get("finish_reason") == "length")
-
 
 @dataclass(frozen=True, slots=True)
 class CallReport:
@@ -258,6 +253,8 @@ class CallResult(Generic[T_co]):
 class Model:
     """A model that callers may name.
 
+    `id` is that name, or with `*` a pattern of names. `model` is its name at the upstream, None for
+    the same. `profile` is the vendor profile that the upstream must have, None for any.
     `is_guided` marks a model too small to follow written rules; `has_json_mode` one that takes
     `response_format` `json_object`. `fallback` names models and upstreams to try, in order, when
     this one fails, `longer_context` the model for conversations that are too long for it. `limits`
@@ -271,28 +268,5 @@ class Model:
     fallback: tuple[str, ...] = ()
     longer_context: str | None = None
     limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """Identifies requests that are the same.
-
-    `key` names them and `fingerprint` is a hash of their body. `joins` is false for the first
-    request of its kind, which must not get an older answer. The finished answer is kept for
-    `keep_s` seconds if it has at most `max_bytes`.
-    """
-
-    key: str
-    fingerprint: str
-    joins: bool
-    keep_s: float
-    max_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedAnswer:
-    """A complete, successful answer."""
-
-    content_type: str
-    headers: Mapping[str, str]
-    body: bytes
+    model: str | None = None
+    profile: str | None = None

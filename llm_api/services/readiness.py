@@ -1,5 +1,6 @@
 """Says whether everything that a call needs is there."""
 
+import logging
 import threading
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from llm_api.domain.calls import never
 
 _GOOD_KEPT_S = 5.0
 _BAD_KEPT_S = 1.0
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,3 +56,16 @@ class ReadinessService:
             self._last = Readiness({name: ask() for name, ask in self._checks.items()})
             self._asked_at = self._clock()
             return self._last
+
+    def report(self, name: str) -> threading.Thread:
+        """Ask one part in the background, and log what is wrong with it; return the thread.
+
+        For the start of a process, which waits for nothing.
+        """
+        thread = threading.Thread(target=self._report, args=[name], daemon=True)
+        thread.start()
+        return thread
+
+    def _report(self, name: str) -> None:
+        if (state := self._checks[name]()) != "ok":
+            logger.error("the service is not ready: %s", state, extra={"part": name})

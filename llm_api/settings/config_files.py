@@ -85,6 +85,8 @@ class _LimitsSchema(ma.Schema):
 
 class _ModelSchema(ma.Schema):
     upstream = ma.fields.String(required=True)
+    model = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
+    profile = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
     is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     has_json_mode = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     fallback = _Names(load_default=())
@@ -168,19 +170,36 @@ class _TargetsSchema(ma.Schema):
 def read_models(root: Path) -> tuple[list[Model], PriceList]:
     """Read `config/models.toml` below `root`: models and prices; raises SettingsError."""
     table = _checked(_CatalogueSchema(), root, MODELS)
-    prices = {
-        name: [Price(**price) for price in traits.pop("prices")]
+    problems = [
+        f"{MODELS}, models.{name}.profile: Must be a file of {PROFILES} without its ending."
         for name, traits in table["models"].items()
-    }
+        if traits["profile"] and not (root / PROFILES / f"{traits['profile']}.toml").is_file()
+    ]
+    if problems:
+        raise SettingsError(problems)
+    prices = _prices(table["models"])
     models = [
         Model(
             name,
-            **traits
+            **{trait: value for trait, value in traits.items() if trait != "prices"}
             | {"fallback": tuple(traits["fallback"]), "limits": Limits(**traits["limits"])},
         )
         for name, traits in table["models"].items()
     ]
     return models, PriceList(prices)
+
+
+def _prices(models: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Price]]:
+    """Return the prices of each model, by its name at the upstream: rows have that name.
+
+    Those of an alias are for where the model has no prices of its own.
+    """
+    prices: dict[str, list[Price]] = {}
+    for name, traits in sorted(models.items(), key=lambda entry: entry[1]["model"] is not None):
+        own = [Price(**price) for price in traits["prices"]]
+        if not prices.get(traits["model"] or name):
+            prices[traits["model"] or name] = own
+    return prices
 
 
 def read_profiles(root: Path) -> dict[str, Profile]:

@@ -52,8 +52,8 @@ SECTIONS = (
             Setting(
                 "RATELIMIT_STORAGE_URI",
                 types.store_url("memory", *_REDIS),
-                "Where limits are counted.",
-                "memory:// counts in each worker for itself.",
+                "Where limits are counted, and answers and keys are shared between workers.",
+                "memory:// counts in each worker for itself, and shares nothing.",
                 default="memory://",
                 example="RATELIMIT_STORAGE_URI=redis://host:6379/0",
             ),
@@ -104,7 +104,7 @@ SECTIONS = (
                 types.ORIGINS,
                 "Origins whose pages may call from a browser, separated by commas, such as"
                 " https://app.example.",
-                "Empty: none.",
+                "Such a page may send every header that its SDK sets. Empty: none.",
             ),
         ),
     ),
@@ -214,8 +214,10 @@ SECTIONS = (
             Setting(
                 "CATALOGUE_ONLY",
                 types.BOOLEAN,
-                "Whether only models that GET /v1/models lists can be named.",
-                "false: any other name is passed to the fast upstream unchanged.",
+                "Whether only models of the catalogue, config/models.toml, can be named and are"
+                " listed.",
+                "false: GET /v1/models also lists what upstreams list, and any other name is passed"
+                " to the upstream that lists it, else to the fast one, unchanged.",
                 default="false",
             ),
         ),

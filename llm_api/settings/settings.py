@@ -16,7 +16,9 @@ from dotenv import dotenv_values
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
 from llm_api.settings.definitions import SETTINGS
+from llm_api.settings.misspelt_names import misspelt
 from llm_api.settings.reader import FAST, SettingsReader
+from llm_api.settings.setting_types import listed
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -27,15 +29,19 @@ class SettingsError(click.ClickException):
     A ClickException, because `flask --app wsgi …` prints that as a message and not as a traceback.
     """
 
-    def __init__(self, problems: list[str]) -> None:
-        """Report one sentence for each wrong setting."""
-        super().__init__("\n".join(["The settings are wrong:", *(f"  {p}" for p in problems)]))
+    def __init__(self, problems: list[str], warnings: Sequence[str] = ()) -> None:
+        """Report one sentence for each wrong setting; `warnings` may say why it is."""
+        lines = [f"  {sentence}" for sentence in (*problems, *warnings)]
+        super().__init__("\n".join(["The settings are wrong:", *lines]))
         self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything that can be configured, checked."""
+    """Everything that can be configured, checked.
+
+    `warnings` are sentences about variables that are probably meant to be settings.
+    """
 
     upstreams: Mapping[str, UpstreamPlan]
     local_model: Endpoint | None
@@ -58,6 +64,7 @@ class Settings:
     web_concurrency: int
     shutdown_grace: int
     root: Path = PROJECT_ROOT
+    warnings: tuple[str, ...] = ()
 
     @property
     def uses_bundled_model(self) -> bool:
@@ -115,9 +122,10 @@ class Settings:
             web_concurrency=read.value("WEB_CONCURRENCY"),
             shutdown_grace=read.value("SHUTDOWN_GRACE"),
             root=root,
+            warnings=tuple(misspelt(values, listed(values.get("EXTRA_UPSTREAMS", "")))),
         )
         if read.problems:
-            raise SettingsError(read.problems)
+            raise SettingsError(read.problems, settings.warnings)
         return settings
 
 

@@ -18,7 +18,7 @@ from llm_api.domain.calls import (
     UpstreamPlan,
 )
 from llm_api.runtime.deadlines import DeadlineWatcher
-from llm_api.upstream import faults
+from llm_api.upstream import faults, probes
 from llm_api.upstream.answers import relay
 from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.collect import collect_chunks
@@ -42,7 +42,6 @@ logger = logging.getLogger(__name__)
 SILENCE = 15.0
 _TICK_S = 5.0  # how often a silence is compared with SILENCE
 _DRAIN_S = 0.02
-_PROBE_TIMEOUT = 3.0
 _MAX_IDLE_CONNECTIONS = 128
 _T = TypeVar("_T")
 
@@ -75,6 +74,7 @@ class UpstreamClient:
         self.name = behavior.name
         self.default_model = plan.model
         self.serves_one_model = behavior.serves_one_model
+        self.profile_name = profile.name
         self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
         self._behavior = behavior
         self._timeouts = timeouts
@@ -260,16 +260,11 @@ class UpstreamClient:
 
     def probe(self) -> str:
         """Check the health of the upstream: `ok`, `starting`, or in one word what is wrong."""
-        try:
-            transport = self._endpoints.first.transport
-            status = transport.get_status(self._behavior.probe_path, timeout=_PROBE_TIMEOUT)
-        except faults.Fault as fault:
-            return fault.error.reason
-        if status in {401, 403}:
-            return "upstream_auth"
-        if status == requests.codes.service_unavailable and self.serves_one_model:
-            return "starting"
-        return "ok" if status < requests.codes.server_error else "upstream_error"
+        return probes.health_of(self._endpoints.first.transport, self._behavior)
+
+    def models(self) -> list[str] | None:
+        """Ask for the names of its models; None where it does not say."""
+        return probes.listed_models(self._endpoints.first.transport)
 
     def close(self) -> None:
         """Close the idle connections."""

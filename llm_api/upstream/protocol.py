@@ -100,5 +100,8 @@ class Upstream(Protocol):
     def probe(self) -> str:
         """Return `ok`, `starting`, or in one word what is wrong."""
 
+    def models(self) -> list[str] | None:
+        """Ask for the names of its models, in seconds; None where it does not say."""
+
     def close(self) -> None:
         """Close the idle connections."""

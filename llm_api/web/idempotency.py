@@ -13,7 +13,7 @@ from typing import ParamSpec, cast
 
 from flask import Flask, Response, g, request
 
-from llm_api.domain.calls import IdempotencyKey
+from llm_api.domain.repeats import IdempotencyKey
 from llm_api.errors import ApiError, InvalidRequest, ServiceError
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.upstream.client import SILENCE

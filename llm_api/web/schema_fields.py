@@ -136,6 +136,15 @@ class ShortList(fields.List[Any]):
         return super()._deserialize(value, attr, data, **options)
 
 
+class AnyOf(fields.Raw):
+    """A value in one of several forms, for the API document; it is not checked here."""
+
+    def __init__(self, *forms: fields.Field[Any], **options: Any) -> None:
+        """Document the value as any of the `forms`."""
+        super().__init__(**options)
+        self.forms = forms
+
+
 def whole(value: Any) -> int | None:
     """Return a whole number, or None; JSON Schema 2020-12, 6.1.1, counts 12.0 as an integer."""
     if type(value) is float and value.is_integer():

@@ -8,6 +8,7 @@ import pytest
 import redis
 from sqlalchemy import NullPool, create_engine, func, make_url, select
 
+from llm_api.diagnostics.redis import LimiterChecks
 from llm_api.diagnostics.spool import spool_folder, spool_space
 from llm_api.storage.sql.tables import metadata
 from tests.diagnostics.checking import run_sql, said_of_database, said_of_limiter
@@ -16,6 +17,7 @@ from tests.support.schema import give_schema
 from tests.support.servers import PostgresServer, ValkeyServer
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.upstream import ScriptedUpstream
+from tests.support.waiting import wait_until
 
 
 def with_password(url: str, password: str) -> str:
@@ -200,6 +202,20 @@ def test_a_broken_limiter_store_is_told(case: str, valkey: ValkeyServer) -> None
 
     assert text_.startswith("FAIL")
     assert hint in text_
+
+
+@pytest.mark.parametrize("limit", ["0", "1"])  # of memory: none, and none left
+def test_a_check_leaves_no_connection_to_the_limiter_store(
+    limit: str, valkey: ValkeyServer
+) -> None:
+    with redis.Redis.from_url(valkey.url) as client:
+        client.config_set("maxmemory", limit)
+    checks = LimiterChecks(valkey.url)
+
+    states = [checks.reachable().state, checks.writable().state]
+
+    assert states == ["ok", "ok" if limit == "0" else "FAIL"]
+    wait_until(lambda: valkey.open_connections() == 0, 5, "a connection stayed open")
 
 
 def test_a_wrong_password_of_the_limiter_store_is_told(valkey: ValkeyServer) -> None:

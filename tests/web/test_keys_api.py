@@ -13,6 +13,8 @@ from werkzeug.test import TestResponse
 from llm_api.domain.key_format import is_intact
 from tests.conftest import AppOf
 from tests.storage.changing import change
+from tests.support.replies import models
+from tests.support.upstream import ScriptedUpstream
 from tests.web.keyed import ADMIN, CLOSED, KEYS, MODELS, bearer, refusal_of
 
 FULL = {
@@ -232,3 +234,20 @@ def test_the_examples_of_the_document_are_taken(ask: UpstreamRequest, client: Fl
     body = document["paths"][KEYS]["post"]["requestBody"]["content"]["application/json"]
 
     assert ask("POST", body=body["example"]).status_code == HTTPStatus.CREATED
+
+
+def test_what_was_perhaps_not_meant_is_said_with_the_key(
+    ask: UpstreamRequest, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(models("listed"))
+    body = {"name": "shop", "models": ["scripted", "listed", "scriptde"]}
+
+    first, second = (ask("POST", body=body).json for _ in range(2))
+
+    assert first["warnings"] == [
+        "No model is known as scriptde: config/models.toml and upstreams do not list it."
+    ]
+    assert second["warnings"][0].startswith(f"Another valid key has this name, {first['id']}")
+    assert second["secret"] != first["secret"]
+    assert "warnings" not in ask("POST", body={"name": "other", "models": ["listed"]}).json
+    assert "warnings" not in ask("GET", f"/{first['id']}").json

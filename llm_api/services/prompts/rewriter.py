@@ -12,7 +12,7 @@ from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.repair.quotations import with_marks_restored
 from llm_api.services.prompts.repair.repairer import Repairer
 from llm_api.services.prompts.strategies.guided_decoding import GuidedStrategy
-from llm_api.services.prompts.strategies.instructions import InstructedStrategy
+from llm_api.services.prompts.strategies.instructions import InstructedStrategy, is_whole
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator, ValidationResult
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_chat
@@ -203,6 +203,8 @@ class Rewriter:
 
 def _why_none(task: Task, reply: _Reply) -> Violation:
     """Return why there is no rewrite at all."""
+    if reply.completion is not None and not is_whole(reply.completion):
+        return violation_of("truncated")
     cannot_translate = task.is_translated and reply.parameters is None
     return violation_of("not_translated" if cannot_translate else "empty")
 

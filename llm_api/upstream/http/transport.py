@@ -29,6 +29,7 @@ from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.connecting import Connector, connection_class
 from llm_api.upstream.http.resolver import Resolver
+from llm_api.upstream.http.response_body import read_body
 
 # What a slow client leaves unread waits at the upstream and not here; Linux would take 6 MB.
 _RECEIVE_BUFFER = (socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
@@ -197,6 +198,12 @@ class Transport:
         call = UpstreamCall(total=timeout)
         with self._lent("GET", path, None, call) as response:
             return response.status_code
+
+    def get(self, path: str, *, timeout: float, max_bytes: int) -> tuple[int, bytes]:
+        """Return status and body of a GET of `path`, within `timeout` s; raises faults.Fault."""
+        call = UpstreamCall(total=timeout)
+        with self._lent("GET", path, None, call) as response:
+            return response.status_code, read_body(response, max_bytes)
 
     @contextmanager
     def _lent(

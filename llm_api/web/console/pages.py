@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Response, make_response, render_template
+from flask import Response, current_app, make_response, render_template
 
 from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.health import DEMO_NOTE
 from llm_api.web.request.context import services
 
+KEY_SETTING = "REQUIRE_API_KEY"
 # Only the wheel's dist/ folder is used: Swagger UI itself.
 _SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 # Swagger UI writes style attributes and draws its icons from data: addresses.
@@ -31,9 +32,11 @@ swagger_ui = PublicBlueprint(
 
 @blueprint.get("/")
 def index() -> Response:
-    """Show what this service is, and links."""
-    note = DEMO_NOTE if services().is_demo else None
-    return _page("index.html", demo_note=note, models=services().catalogue.models())
+    """Show what this service is, and links; strangers are not told which models it has."""
+    requires_key = bool(current_app.config[KEY_SETTING])
+    note = DEMO_NOTE if services().is_demo and not requires_key else None
+    models = [] if requires_key else services().catalogue.models()
+    return _page("index.html", demo_note=note, models=models, requires_key=requires_key)
 
 
 @blueprint.get("/docs", strict_slashes=False)

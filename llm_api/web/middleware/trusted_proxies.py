@@ -5,10 +5,14 @@ are further left. Only the value that the outermost trusted proxy wrote is used.
 """
 
 import ipaddress
+import logging
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 _SCHEMES = ("http", "https")
+# What proxies add: RFC 7239, RFC 9110 7.6.3, and the name that most use.
+_OF_PROXIES = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
+logger = logging.getLogger(__name__)
 
 
 class TrustedProxies:
@@ -33,6 +37,29 @@ class TrustedProxies:
         # Many proxies replace this header instead of appending to it.
         if schemes and (scheme := schemes[-min(self._count, len(schemes))].lower()) in _SCHEMES:
             environ["wsgi.url_scheme"] = scheme
+        return self._app(environ, start_response)
+
+
+class ProxyNotice:
+    """WSGI middleware that logs once that a proxy is in front of a service without keys.
+
+    Listening on loopback alone protects nothing there: the proxy is on this machine, too.
+    """
+
+    def __init__(self, app: WSGIApplication) -> None:
+        """Wrap `app`, whose callers need no key."""
+        self._app = app
+        self._is_told = False
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Respond to a request."""
+        if not self._is_told and any(name in environ for name in _OF_PROXIES):
+            self._is_told = True
+            logger.warning(
+                "A proxy passes calls on to this service, and no key is required: whoever reaches"
+                " the proxy spends your money. Set REQUIRE_API_KEY=true, and TRUSTED_PROXIES to the"
+                " number of proxies."
+            )
         return self._app(environ, start_response)
 
 

@@ -115,31 +115,6 @@ class OpenAIBlueprint(Blueprint):
     ERROR_SCHEMA = OpenAIErrorSchema()
 
 
-class AnswerSchema(ma.Schema):
-    """A response of a model service, as in OpenAI's reference."""
-
-    class Meta:
-        """Marshmallow's options."""
-
-        unknown = ma.INCLUDE
-
-
-class ModelSchema(ma.Schema):
-    """An available model."""
-
-    id = ma.fields.String(required=True)
-    object = ma.fields.String(required=True, metadata={"enum": ["model"]})
-    created = ma.fields.Integer(required=True)
-    owned_by = ma.fields.String(required=True, metadata={"description": "Its upstream."})
-
-
-class ModelListSchema(ma.Schema):
-    """The available models."""
-
-    object = ma.fields.String(required=True, metadata={"enum": ["list"]})
-    data = ma.fields.List(ma.fields.Nested(ModelSchema), required=True)
-
-
 class OpenAIRequestSchema(StrictSchema):
     """Fields of all requests to models.
 
@@ -162,7 +137,7 @@ class OpenAIRequestSchema(StrictSchema):
         metadata={
             "description": "Checked, and not passed on: see x-dropped-params.",
             "additionalProperties": {"type": "string", "pattern": PRINTABLE},
-            "anyOf": [{"propertyNames": {"pattern": PRINTABLE}}],
+            "propertyNames": {"pattern": PRINTABLE},
         },
     )
 

@@ -1,6 +1,7 @@
 """Renders every error as JSON, in the dialect of the path it happened on."""
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,6 +22,22 @@ from llm_api.web.response.answers import json_response
 from llm_api.web.response.error_formats import error_document, error_headers
 
 logger = logging.getLogger(__name__)
+# What SDKs call by default, and how each is told to make chat completions instead. Sources:
+# https://openai.github.io/openai-agents-python/models/, https://ai.pydantic.dev/models/openai/,
+# https://ai-sdk.dev/providers/ai-sdk-providers/openai
+_CHOOSE_CHAT = (
+    'Choose chat completions: set_default_openai_api("chat_completions") in OpenAI Agents,'
+    " openai-chat:MODEL in pydantic-ai, openai.chat(MODEL) in the AI SDK,"
+    " use_responses_api=False in LangChain, client.chat.completions.create in OpenAI's SDKs."
+)
+_CHOOSE_CLIENT = (
+    "Use a client of OpenAI's API, with this service's address up to /v1 as its base URL, in place"
+    " of one of Anthropic's."
+)
+_OTHER_APIS = (
+    ("/responses(/|$)", "Responses API", _CHOOSE_CHAT),
+    ("/messages(/|$)", "Messages API", _CHOOSE_CLIENT),
+)
 
 
 def register_error_handlers(app: Flask) -> None:
@@ -51,12 +68,21 @@ def _answer_http(error: HTTPException) -> Response:
     if status < 400 or error.response is not None:
         return error.get_response()  # type: ignore[return-value]  # a WSGI response is all Flask needs
     if status == 404:
-        return error_response(NotFound("There is no such path.", reason="not_found"))
+        return error_response(_not_found(request.path))
     if status == 405:
         return error_response(_method_not_allowed(error))
     if status < 500:
         return error_response(InvalidRequest("The request is malformed.", reason="bad_request"))
     return _answer_crash(error)
+
+
+def _not_found(path: str) -> NotFound:
+    """Make the error of a path without a route; of an API that we do not speak it names ours."""
+    for pattern, api, hint in _OTHER_APIS:
+        if re.search(pattern, path):
+            message = f"There is no {api} here; use POST /v1/chat/completions (chat completions)."
+            return NotFound(message, reason="not_found").replaced(hint=hint)
+    return NotFound("There is no such path.", reason="not_found")
 
 
 def _method_not_allowed(error: HTTPException) -> MethodNotAllowed:

@@ -79,7 +79,17 @@ class KeyChangeSchema(StrictSchema):
     expires = FormattedField(
         formats.END,
         allow_none=True,
-        metadata={"description": f"{formats.END.expected}; null for never.", "example": "90d"},
+        metadata={
+            "description": f"{formats.END.expected}; null for never.",
+            "example": "90d",
+            # A moment has to be one to come, which no schema can say.
+            "anyOf": [
+                {"type": "string", "pattern": formats.SPAN},
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+                {"type": "null"},
+            ],
+        },
     )
     is_admin = Boolean()
     models = _allowed(formats.MODEL, "models")
@@ -119,30 +129,53 @@ class RotationSchema(StrictSchema):
     )
 
 
+class KeyLimitsSchema(ma.Schema):
+    """Limits of a key; the settings' limits apply where it has none."""
+
+    requests = ma.fields.String(metadata={"example": "60/minute"})
+    tokens_per_minute = ma.fields.Integer()
+    concurrent_requests = ma.fields.Integer()
+    concurrent_streams = ma.fields.Integer()
+
+
+def _moment(**options: Any) -> ma.fields.DateTime:
+    return ma.fields.DateTime(required=True, **options)
+
+
+def _texts(**options: Any) -> ma.fields.List[Any]:
+    return ma.fields.List(ma.fields.String(), required=True, **options)
+
+
 class KeySchema(ma.Schema):
     """A key, without its secret."""
 
-    id = ma.fields.String(metadata={"description": "The `key` of usage reports."})
-    name = ma.fields.String()
-    state = ma.fields.String(metadata={"enum": ["active", "expired", "disabled"]})
-    created_at = ma.fields.String()
-    expires_at = ma.fields.String(allow_none=True)
-    disabled_at = ma.fields.String(allow_none=True)
-    is_admin = ma.fields.Boolean()
-    models = ma.fields.List(ma.fields.String(), allow_none=True)
-    routes = ma.fields.List(ma.fields.String(), allow_none=True)
-    limits = ma.fields.Dict()
-    budgets = ma.fields.List(ma.fields.String())
-    tags = ma.fields.List(ma.fields.String())
+    id = ma.fields.String(required=True, metadata={"description": "The `key` of usage reports."})
+    name = ma.fields.String(required=True)
+    state = ma.fields.String(
+        required=True, validate=ma.validate.OneOf(("active", "expired", "disabled"))
+    )
+    created_at = _moment(allow_none=True)
+    expires_at = _moment(allow_none=True)
+    disabled_at = _moment(allow_none=True)
+    is_admin = ma.fields.Boolean(required=True)
+    models = _texts(allow_none=True)
+    routes = _texts(allow_none=True)
+    limits = ma.fields.Nested(KeyLimitsSchema, required=True)
+    budgets = _texts()
+    tags = _texts()
 
 
 class IssuedKeySchema(KeySchema):
     """A key with its secret, which no other response has."""
 
-    secret = ma.fields.String()
+    secret = ma.fields.String(required=True)
+    warnings = ma.fields.List(
+        ma.fields.String(),
+        metadata={"description": "What was perhaps not meant: a name in use, an unknown model."},
+    )
 
 
 class KeyListSchema(ma.Schema):
     """All keys, the newest first."""
 
-    keys = ma.fields.List(ma.fields.Nested(KeySchema))
+    keys = ma.fields.List(ma.fields.Nested(KeySchema), required=True)

@@ -89,7 +89,7 @@ class ChatRequestSchema(StrictSchema):
     stream = Boolean(
         validate=_reject_streaming,
         metadata={
-            "enum": [False],
+            "not": {"enum": [True]},  # an enum of false and null stops generators
             "description": "Must be false: this route answers in one piece."
             " `POST /v1/chat/completions` streams.",
         },
@@ -105,52 +105,54 @@ class ChatRequestSchema(StrictSchema):
 class AnswerMessageSchema(ma.Schema):
     """The message that the model wrote."""
 
-    role = ma.fields.String()
-    content = ma.fields.String()
+    role = ma.fields.String(required=True)
+    content = ma.fields.String(required=True)
 
 
 class ChoiceSchema(ma.Schema):
     """One of the completions."""
 
-    index = ma.fields.Integer()
-    message = ma.fields.Nested(AnswerMessageSchema)
-    finish_reason = ma.fields.String(allow_none=True)
+    index = ma.fields.Integer(required=True)
+    message = ma.fields.Nested(AnswerMessageSchema, required=True)
+    finish_reason = ma.fields.String(required=True, allow_none=True)
 
 
 class UsageSchema(ma.Schema):
     """Tokens, as the upstream counted them; null where it did not."""
 
-    prompt_tokens = ma.fields.Integer(allow_none=True)
-    completion_tokens = ma.fields.Integer(allow_none=True)
-    total_tokens = ma.fields.Integer(allow_none=True)
+    prompt_tokens = ma.fields.Integer(required=True, allow_none=True)
+    completion_tokens = ma.fields.Integer(required=True, allow_none=True)
+    total_tokens = ma.fields.Integer(required=True, allow_none=True)
 
 
 class FallbackModelSchema(ma.Schema):
     """A model, and the upstream that has it."""
 
-    upstream = ma.fields.String()
-    model = ma.fields.String()
+    upstream = ma.fields.String(required=True)
+    model = ma.fields.String(required=True)
 
 
 class FallbackSchema(ma.Schema):
     """A fallback: the requested model, the one that responded instead, and why."""
 
-    asked = ma.fields.Nested(FallbackModelSchema)
-    used = ma.fields.Nested(FallbackModelSchema)
-    reason = ma.fields.String(metadata={"example": "upstream_unavailable"})
+    asked = ma.fields.Nested(FallbackModelSchema, required=True)
+    used = ma.fields.Nested(FallbackModelSchema, required=True)
+    reason = ma.fields.String(required=True, metadata={"example": "upstream_unavailable"})
 
 
 class ChatAnswerSchema(ma.Schema):
     """The conversation's continuation."""
 
-    id = ma.fields.String()
-    object = ma.fields.String(metadata={"enum": ["chat.completion"]})
-    created = ma.fields.Integer()
+    id = ma.fields.String(required=True)
+    object = ma.fields.String(required=True, validate=ma.validate.OneOf(("chat.completion",)))
+    created = ma.fields.Integer(required=True)
     model = ma.fields.String(
-        allow_none=True, metadata={"description": "The model that answered, as the upstream says."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The model that answered, as the upstream says."},
     )
-    choices = ma.fields.List(ma.fields.Nested(ChoiceSchema))
-    usage = ma.fields.Nested(UsageSchema)
+    choices = ma.fields.List(ma.fields.Nested(ChoiceSchema), required=True)
+    usage = ma.fields.Nested(UsageSchema, required=True)
     fallback = ma.fields.Nested(
         FallbackSchema, metadata={"description": "Only present where a fallback has answered."}
     )

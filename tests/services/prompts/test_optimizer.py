@@ -81,6 +81,7 @@ REFUSED = ("refused", "refusal")
 OTHER = ("something else", "something else")
 MARKUP = ("markup", "markup")
 LANGUAGE = ("not in English", "in English")
+CUT = ("cut off before its end", "breaks off before its end")
 LONG = ("too long", "too long")
 # Replies, what the caller is told of them and what the model is.
 BAD_REPLIES: dict[str, tuple[Reply, tuple[str, str]]] = {
@@ -89,7 +90,7 @@ BAD_REPLIES: dict[str, tuple[Reply, tuple[str, str]]] = {
     "empty prompt": (answer(""), NO_PROMPT),
     "other key": (replies.completion('{"text": "A cat"}'), NO_PROMPT),
     "other key, fenced": (replies.completion('```json\n{"text": "A cat"}\n```'), NO_PROMPT),
-    "cut": (replies.completion('{"optimized_prompt": "A', finish_reason="length"), NO_PROMPT),
+    "cut": (replies.completion('{"optimized_prompt": "A', finish_reason="length"), CUT),
     "refusal": (answer("I'm sorry, I can't help with that cat on a sill."), REFUSED),
     "refusal in prose": (replies.completion("I cannot do that."), OTHER),
     "something else": (answer("A dog in the garden under a tree"), OTHER),

@@ -14,6 +14,7 @@ import requests
 from flask import Flask
 from flask.testing import FlaskClient
 
+from llm_api.app import close_app
 from llm_api.runtime.file_limits import connections_within_limit
 from tests.conftest import AppOf, UsageRowsOf
 from tests.storage.checkout import fast_upstream, own_service
@@ -82,6 +83,20 @@ def keys_in(valkey: ValkeyServer) -> int:
     """Count the keys."""
     answer = exchange(("127.0.0.1", valkey.port), b"DBSIZE\r\n", half_close=True)
     return int(answer.decode().strip(":\r\n"))
+
+
+def test_a_closed_application_leaves_no_connection_to_valkey(
+    app_of: AppOf, upstream: ScriptedUpstream, valkey: ValkeyServer
+) -> None:
+    app = app_of({**fast_upstream(upstream.url), "RATELIMIT_STORAGE_URI": valkey.url})
+    with app.test_client().post(OPENAI, json=BODY) as answer:
+        assert answer.status_code == OK
+    assert keys_in(valkey) > 0
+    assert valkey.open_connections() > 0
+
+    close_app(app)
+
+    wait_until(lambda: valkey.open_connections() == 0, 5, "a connection stayed open")
 
 
 def test_a_request_over_the_limit_is_refused(exhausted: FlaskClient) -> None:

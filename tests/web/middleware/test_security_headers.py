@@ -113,7 +113,7 @@ def test_a_page_of_a_configured_origin_may_call(
         assert headers["Access-Control-Allow-Origin"] == origin
         assert headers["Vary"] == "Origin"
         assert "Access-Control-Allow-Credentials" not in headers
-    assert asked["Access-Control-Allow-Methods"] == "GET, POST, OPTIONS"
+    assert asked["Access-Control-Allow-Methods"] == "GET, POST, PATCH, OPTIONS"
     assert asked["Access-Control-Max-Age"] == "600"
 
 
@@ -132,16 +132,90 @@ def test_a_page_of_another_origin_may_not(opened: FlaskClient, origin: str) -> N
         assert headers["Vary"] == "Origin"
 
 
-def test_a_page_may_send_the_headers_that_the_service_reads(opened: FlaskClient) -> None:
-    ours = {"authorization", "content-type", "idempotency-key", "x-usage-tags", "x-lineage-id"}
-    ours |= {"x-request-timeout", "x-stainless-lang", "x-stainless-retry-count"}
-    asked = [*ours, "x-evil", "cookie", "x-stainless-\r", "x-forwarded-for"]
+# What browsers ask for, each in its own order and spacing, before a call of an SDK.
+OF_SDKS = {
+    "openai-node in Firefox": "authorization,content-type,user-agent,x-stainless-arch,"
+    "x-stainless-lang,x-stainless-os,x-stainless-package-version,x-stainless-retry-count,"
+    "x-stainless-runtime,x-stainless-runtime-version,x-stainless-timeout",
+    "openai-node in Safari": "Authorization, Content-Type, User-Agent, X-Stainless-Helper-Method",
+    "openai-node in Chromium": "authorization,content-type,openai-beta,x-stainless-os",
+    "the AI SDK": "authorization,content-type,user-agent",
+    "LangChain with its own names": "api-key,authorization,content-type,x-title,http-referer",
+    "a page with tracing": "authorization,baggage,content-type,sentry-trace,traceparent,tracestate",
+    "Ark's SDK": "authorization,content-type,x-client-request-id,x-is-encrypted",
+    "Azure's SDK": "api-key,content-type,x-ms-client-request-id,x-ms-useragent",
+    "ours": "content-type,idempotency-key,x-lineage-id,x-request-timeout,x-usage-tags",
+}
 
-    headers = preflight(opened, CHAT, OURS, ", ".join(asked).replace("\r", "%"))
+
+@pytest.mark.parametrize("asked", OF_SDKS.values(), ids=OF_SDKS)
+@pytest.mark.parametrize("path", CHATS)
+def test_a_page_may_send_every_header_that_its_sdk_sets(
+    opened: FlaskClient, path: str, asked: str
+) -> None:
+    headers = preflight(opened, path, OURS, asked)
 
     allowed = set(headers["Access-Control-Allow-Headers"].split(", "))
-    assert ours <= allowed
-    assert not allowed & {"x-evil", "cookie", "x-forwarded-for", "x-stainless-%", "*"}
+    assert allowed == {name.strip() for name in asked.lower().split(",")}
+
+
+def test_what_is_no_name_of_a_header_is_not_repeated(opened: FlaskClient) -> None:
+    asked = "x-good, *, x evil, x-evil:1, (x), x-\u00e9vil, , authorization"
+
+    headers = preflight(opened, CHAT, OURS, asked)
+
+    assert headers["Access-Control-Allow-Headers"] == "x-good, authorization"
+
+
+def test_a_page_that_sets_no_header_is_told_of_none(opened: FlaskClient) -> None:
+    assert "Access-Control-Allow-Headers" not in preflight(opened, CHAT, OURS)
+
+
+def test_another_origin_is_not_told_what_it_asked_for(opened: FlaskClient) -> None:
+    headers = preflight(opened, CHAT, OTHER, "authorization,user-agent")
+
+    assert allowing(headers) == []
+    assert "user-agent" not in str(headers)
+
+
+@pytest.mark.parametrize(("origin", "answer"), [(OURS, "true"), (OTHER, None)])
+def test_a_page_may_call_a_service_in_its_own_network(
+    opened: FlaskClient, origin: str, answer: str | None
+) -> None:
+    asked = {
+        "Origin": origin,
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Private-Network": "true",
+    }
+
+    headers = opened.options(CHAT, headers=asked).headers
+
+    assert headers.get("Access-Control-Allow-Private-Network") == answer
+    assert "Access-Control-Allow-Private-Network" not in preflight(opened, CHAT, OURS)
+
+
+def test_a_page_may_change_a_key(opened: FlaskClient) -> None:
+    allowed = preflight(opened, "/api/v1/keys/key_0", OURS)["Access-Control-Allow-Methods"]
+
+    assert "PATCH" in allowed.split(", ")
+
+
+def test_a_page_may_read_every_header_that_the_service_adds(opened: FlaskClient) -> None:
+    sent = {"Origin": OURS, "Idempotency-Key": "a-page-repeats-its-call"}
+    body = good_body(COMPLETIONS) | {"unheard_of": 1}
+    answers = [opened.post(COMPLETIONS, json=body, headers=sent) for _ in range(2)]
+
+    exposed = set(answers[1].headers["Access-Control-Expose-Headers"].split(", "))
+    # Those of HTTP itself, and of the protection of browsers.
+    others = {"connection", "content-length", "content-type", "date", "server", "vary"}
+    others |= {"content-security-policy", "cache-control"} | {name.lower() for name in EVERYWHERE}
+
+    assert answers[1].headers["idempotent-replayed"] == "true"
+    for answer in answers:
+        names = {name.lower() for name, _ in answer.headers}
+        assert {name for name in names if not name.startswith("access-control-")} <= (
+            exposed | others
+        )
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,8 @@
 """The client's address behind proxies: no client chooses its own."""
 
 import json
+import logging
+from collections.abc import Iterator
 from typing import Any
 from wsgiref.types import StartResponse
 
@@ -8,6 +10,7 @@ import pytest
 from werkzeug.test import Client
 
 from llm_api.web.middleware.trusted_proxies import TrustedProxies, address_in
+from tests.conftest import AppOf
 
 PROXY = "10.0.0.1"
 
@@ -110,3 +113,47 @@ def test_no_other_forwarded_header_changes_anything(name: str) -> None:
 )
 def test_what_is_no_address_is_none(text: str) -> None:
     assert address_in(text) is None
+
+
+@pytest.fixture
+def told() -> Iterator[list[str]]:
+    """Collect what the layers log; building an application takes pytest's own handler away."""
+    messages: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: messages.append(record.getMessage())  # type: ignore[method-assign]
+    logger = logging.getLogger(TrustedProxies.__module__)
+    logger.addHandler(handler)
+    yield messages
+    logger.removeHandler(handler)
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "Forwarded", "Via"])
+def test_a_proxy_before_a_service_without_keys_is_told_once(
+    app_of: AppOf, upstream_env: dict[str, str], told: list[str], header: str
+) -> None:
+    client = app_of(upstream_env).test_client()
+
+    client.get("/v1/models")
+    assert told == []
+    for _ in range(3):
+        client.get("/v1/models", headers={header: "192.0.2.7"})
+
+    (message,) = told
+    assert "Set REQUIRE_API_KEY=true" in message
+
+
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"REQUIRE_API_KEY": "true", "API_KEYS": "a=b1946ac92492d2347c6235b4d2611184"},
+        {"TRUSTED_PROXIES": "1"},
+    ],
+)
+def test_a_proxy_is_nothing_new_where_keys_are_required_or_it_is_known(
+    app_of: AppOf, upstream_env: dict[str, str], told: list[str], env: dict[str, str]
+) -> None:
+    client = app_of(upstream_env | env).test_client()
+
+    client.get("/v1/models", headers={"X-Forwarded-For": "192.0.2.7"})
+
+    assert told == []

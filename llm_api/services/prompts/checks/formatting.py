@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from llm_api.domain.prompts import RewriteRequirements
 from llm_api.services.prompts.checks.preservation import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
+from llm_api.services.prompts.constraints.syntax import without_end
 from llm_api.services.prompts.text import (
     SENTENCE_STOPS,
     fold,
@@ -61,10 +62,17 @@ _PREAMBLE = re.compile(
 _CLOSING_CHATTER = re.compile(
     r"(?:let me know\b|i hope (?:this|that|you)|hope this helps|feel free to|"
     r"would you like (?:me|any)|what do you think|"
+    r"(?:this|the (?:revised|enhanced|rewritten|optimi[sz]ed)) (?:prompt|rewrite)\b|"
+    r"(?:^|[.!]\s)(?:why (?:this|it|i)\b|i(?:['’]ve| have)? (?:also )?(?:added|kept|made|included|"
+    r"expanded|enriched|preserved|rewrote|incorporated|emphasi[sz]ed)\b|"
+    r"(?:shall|should|can|do|would|could) (?:i|you)\b[^.!?]{0,80}\?)|"
     r"if you (?:need|want|would like|have any)\b[^.]{0,60}(?:me|let|chang|adjust|question)|"
-    r"(?:^|[.!]\s)(?:note|changes made|improvements|explanation)\s*:|"
+    r"(?:^|[.!]\s)(?:notes?|(?:key )?changes(?: made)?|(?:key )?improvements|explanation|"
+    r"rationale|reason(?:s|ing)?|tips?)\s*:|"
     r"希望(?:这|对你|对您|能帮)|如(?:果|需|有)[^。]{0,20}(?:告诉我|请告知|调整|修改)|请告诉我|[您你]觉得(?:怎么样|如何)|"
-    r"(?:注|说明|改写说明|修改说明|优化说明)\s*[：:])",
+    r"(?:这|此|该|本)(?:个|条|段|份)?(?:提示词|改写)|需要我|是否需要|要不要我|"
+    r"我(?:添加|补充|加入|增加|保留|优化|调整)了|"
+    r"(?:注|说明|备注|理由|原因|亮点|思路|解析|建议|为什么这样写)\s*[：:])",
     re.IGNORECASE,
 )
 _RESIDUE = re.compile(
@@ -92,19 +100,9 @@ _INNER_STOP = re.compile(r"[a-z)\"'”][.!?]\s+[A-Z\"'“]|[。！？]")
 _OPENERS = {"“": "”", "「": "」", "『": "』", "《": "》", "(": ")", "（": "）"}
 _SHOWN = 40
 # Cheap signs that the slow patterns above are worth a search.
-_CHATTER_HINTS = (
-    "let me",
-    "hope",
-    "feel free",
-    "would you",
-    "if you",
-    ":",
-    "希望",
-    "如",
-    "请告",
-    "what do",
-    "觉得",
-    "：",
+_CHATTER_HINTS = re.compile(
+    r"let me|hope|feel free|would you|if you|what do|prompt|rewrite|why | i['’ ]|[?:：]"
+    r"|希望|如|请告|觉得|提示|我|改写|需要"
 )
 _RESIDUE_MARKS = frozenset("<>[]{}\\_|")
 _MARKDOWN_MARKS = re.compile(r"[`*_\[\n]")
@@ -195,8 +193,7 @@ def _bare_tokens(text: str) -> list[str]:
 
 
 def _closing_chatter(text: str) -> re.Match[str] | None:
-    lower = text.lower()
-    return _CLOSING_CHATTER.search(text) if any(hint in lower for hint in _CHATTER_HINTS) else None
+    return _CLOSING_CHATTER.search(text) if _CHATTER_HINTS.search(text.lower()) else None
 
 
 def _residue(text: str) -> re.Match[str] | None:
@@ -213,7 +210,7 @@ def _is_cut(original: str, rewrite: str, *, is_tags: bool) -> bool:
 
     Sentences end in a stop. Tags and phrases behind the user's own words need none.
     """
-    text, source = rewrite.rstrip(), original.rstrip()
+    text, source = without_end(rewrite).rstrip(), without_end(original).rstrip()
     end = text.rstrip(_CLOSERS)
     if text.endswith(source) or end.endswith(source.rstrip(_CLOSERS)):
         return False

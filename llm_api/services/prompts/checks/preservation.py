@@ -85,6 +85,8 @@ def find_lost(comparison: Comparison) -> Iterator[Violation]:
     constraints = comparison.constraints
     yield from _quotes(comparison)
     yield from _preserved(comparison)
+    if constraints.syntax:
+        yield from _syntax(comparison)
     yield from _objects(comparison)
     yield from _counts(comparison)
     if constraints.colors:
@@ -132,6 +134,15 @@ def _preserved(comparison: Comparison) -> Iterator[Violation]:
     for words in comparison.wanted.preserve:
         if words.strip().casefold() not in comparison.rewrite.casefold():
             yield violation_of("preserve_lost", words)
+
+
+def _syntax(comparison: Comparison) -> Iterator[Violation]:
+    for piece in comparison.constraints.syntax:
+        is_translatable = piece.kind in {"choice", "weight"} and not piece.text.isascii()
+        if is_translatable and not comparison.is_same_language:
+            continue
+        if piece.text not in comparison.rewrite:
+            yield violation_of("syntax_lost", piece.text)
 
 
 def _objects(comparison: Comparison) -> Iterator[Violation]:

@@ -15,6 +15,7 @@ from llm_api.services.prompts.constraints.people import allows_people, has_anima
 from llm_api.services.prompts.constraints.reading import Reading, read
 from llm_api.services.prompts.constraints.relations import Relation, find_relations
 from llm_api.services.prompts.constraints.styles import Style, find_styles
+from llm_api.services.prompts.constraints.syntax import Syntax, find_syntax, without_tags
 from llm_api.services.prompts.text import find_quotes, language_of
 
 _Found = TypeVar("_Found")
@@ -45,6 +46,7 @@ class Constraints:
     styles: Sequence[Style]
     camera: Camera
     names: Sequence[str]
+    syntax: Sequence[Syntax]
     negations: Sequence[Negation]
     mentions_person: bool
     has_animate: bool
@@ -68,7 +70,8 @@ def find_constraints(prompt: str) -> Constraints:
         relations=_distinct(find_relations(reading), lambda relation: relation.key),
         styles=_distinct(find_styles(reading), lambda style: style.concept),
         camera=find_camera(reading, is_strict=True),
-        names=_distinct(find_names(prompt), lambda name: name),
+        names=_distinct(find_names(without_tags(prompt)), lambda name: name),
+        syntax=find_syntax(prompt),
         negations=_distinct(find_negations(reading), lambda negation: negation.concept),
         mentions_person=allows_people(reading),
         has_animate=has_animate(reading),
@@ -99,6 +102,7 @@ def _in_words(found: Constraints) -> Mapping[str, Sequence[str]]:
         "styles": (style.words for style in found.styles),
         "camera": found.camera.labels(),
         "names": found.names,
+        "syntax": (piece.text for piece in found.syntax),
         "negations": (negation.words for negation in found.negations),
     }
     distinct = {kind: tuple(dict.fromkeys(words)) for kind, words in kinds.items()}

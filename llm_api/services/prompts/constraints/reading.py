@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import accumulate, zip_longest
 from typing import NamedTuple
 
+from llm_api.services.prompts.constraints.syntax import without_tags
 from llm_api.services.prompts.text import HAN, fold, tokens_of, without_quotes
 from llm_api.services.prompts.vocabulary.words import Row, phrases_by_pair
 
@@ -75,7 +76,7 @@ def read(text: str) -> Reading:
 
     Of overlapping phrases the longest counts. It costs linear time, whatever the text is.
     """
-    tokens, joined = _unhyphenated(tokens_of(fold(without_quotes(text))))
+    tokens, joined = _unhyphenated(tokens_of(fold(without_quotes(without_tags(text)))))
     by_kind: dict[str, list[Term]] = {}
     by_start: dict[int, list[Term]] = {}
     counted: set[int] = set()

@@ -23,6 +23,7 @@ from llm_api.services.prompts.repair.restoration import (
     with_style,
 )
 from llm_api.services.prompts.repair.sentences import count_cuts
+from llm_api.services.prompts.repair.syntax_pieces import with_syntax
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import TOLERATED, RewriteValidator, ValidationResult
 
@@ -83,14 +84,16 @@ _REMOVING: Sequence[Step] = (
     ("addition_dropped", _without_additions),
     ("addition_dropped", _without_additions),
 )
+_SYNTAX: Step = ("syntax_restored", lambda task, result: with_syntax(task, result.rewrite))
 _RESTORING: Sequence[Step] = (
     ("style_restored", lambda task, result: with_style(task, result.rewrite, result.violations)),
     ("camera_restored", lambda task, result: with_camera(task, result.rewrite, result.violations)),
 )
-_LIGHT: Sequence[Step] = (*_REMOVING, *_RESTORING, ("details_added", _filled))
+_LIGHT: Sequence[Step] = (*_REMOVING, _SYNTAX, *_RESTORING, ("details_added", _filled))
 _THOROUGH: Sequence[Step] = (
     ("quotes_restored", _quoted),
     *_REMOVING,
+    _SYNTAX,
     ("addition_dropped", _recounted),
     (
         "prompt_put_in_front",

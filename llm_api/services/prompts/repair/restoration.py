@@ -28,6 +28,7 @@ _OURS = frozenset({"style_lost", "camera_lost"})
 LOST = _OURS | {
     QUOTE,
     "preserve_lost",
+    "syntax_lost",
     "count_changed",
     "color_lost",
     "object_lost",

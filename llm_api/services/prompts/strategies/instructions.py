@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
@@ -22,6 +23,14 @@ _MAX_SHOWN = 6_000
 _NAMES = {"en": "English", "zh": "Chinese"}
 _UNITS = {"en": "words", "zh": "Chinese characters"}
 _CHARS_OF_UNIT = {"en": 7, "zh": 1}  # an English word with its space, and a little air
+# The vendors' finish reasons of a text that is whole; `length`, `error` and others say it is not.
+_WHOLE = frozenset(
+    re.findall(
+        r"\w+",
+        "stop stop_sequence stop_token end_turn end_of_turn end eos eos_token complete completed"
+        " finished done success normal tool_calls tool_use function_call",
+    )
+)
 _AGAIN = {
     "en": "Write the JSON object again: put these right, keep everything else.",
     "zh": "请重新写出 JSON 对象：改正这些问题，其余保持不变。",
@@ -107,15 +116,23 @@ class InstructedStrategy:
 
     def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
         """Return the prompts that the model wrote; none if its answer is cut off."""
-        if completion is None or completion.is_cut:
+        if completion is None or not is_whole(completion):
             return []
-        return find_prompts(completion.text)[: task.request.n]
+        return find_prompts(completion.text, task.constraints.in_words.get("syntax", ()))[
+            : task.request.n
+        ]
+
+
+def is_whole(completion: Completion) -> bool:
+    """Whether the text was neither cut off at `max_tokens` nor interrupted."""
+    reason = completion.document["choices"][0].get("finish_reason")
+    return not (isinstance(reason, str) and reason) or reason.lower() in _WHOLE
 
 
 def _material(task: Task) -> Mapping[str, Any]:
     request, wanted = task.request, task.wanted
     keep = dict(task.constraints.in_words)
-    unwanted = keep.pop("negations", [])
+    unwanted, syntax = keep.pop("negations", []), keep.pop("syntax", [])
     material: dict[str, Any] = {
         "description": task.prompt,
         "keep": keep,
@@ -125,7 +142,7 @@ def _material(task: Task) -> Mapping[str, Any]:
         "length": _length(task),
     }
     optional = {
-        "verbatim": list(wanted.preserve),
+        "verbatim": list(dict.fromkeys([*wanted.preserve, *syntax])),
         "unwanted": unwanted,
         "style": wanted.style,
         "camera": request.camera,

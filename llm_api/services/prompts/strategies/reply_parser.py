@@ -7,13 +7,11 @@ from typing import Any
 
 import json_repair
 
+from llm_api.services.prompts.strategies.reply_marks import without_marks
 from llm_api.services.prompts.text import clean
 
 MAX_REPLY_CHARS = 24_000
 _KEYS = ("optimized_prompt", "optimized_prompts", "optimizedPrompt", "rewritten_prompt", "prompt")
-_THINKING = re.compile(r"<think(?:ing)?>.*?(?:</think(?:ing)?>|\Z)", re.DOTALL | re.IGNORECASE)
-# Some templates open the thoughts themselves, so that only their end is in the answer.
-_THOUGHT_END = re.compile(r"\A.*</think(?:ing)?>", re.DOTALL | re.IGNORECASE)
 _FENCE = re.compile(r"```[a-z]*\s*(.*?)```", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<(answer|prompt|optimized_prompt|output)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 _PREAMBLE = re.compile(
@@ -23,32 +21,59 @@ _PREAMBLE = re.compile(
     r"(?:好的|当然)[，,。!！]?\s*|(?:以下是|改写后|优化后|提示词|根据)[^\n：:]{0,20}[：:]\s*)",
     re.IGNORECASE,
 )
+# A line that speaks of the prompt, or to its reader: the prompt ended before it.
 _EPILOGUE = re.compile(
-    r"\n\s*(?:(?:notes?|changes(?: made)?|explanation|negative prompt|improvements)\s*[:\n]|"
-    r"(?:let me know|feel free|i hope|hope this|this (?:version|prompt|rewrite))\b|"
-    r"(?:说明|改动|修改说明|注|负面提示词|反向提示词)\s*[:：\n]|希望).*\Z",
-    re.DOTALL | re.IGNORECASE,
+    r"\n[\s*_#>\-–—=]*(?:"
+    # A heading: "Why this works:", "### Key changes".
+    r"(?:(?:notes?|nb|p\.?s\.?|why|how (?:it|this|i)|(?:the )?reason(?:s|ing)?|rationale"
+    r"|explanations?|(?:key )?(?:changes|improvements|enhancements|edits|additions|adjustments)"
+    r"|key (?:elements|features|points|differences|takeaways)|what (?:i|was|has|changed|makes)"
+    r"|tips?|suggestions?|breakdown|highlights|comment(?:s|ary)?|justification|disclaimer"
+    r"|alternatives?|variations?|follow-?ups?|negative prompt)\b[^\n:：]{0,60}[:：\n?*]"
+    r"|(?:[\u4e00-\u9fff]{0,6}(?:说明|备注|改动|理由|原因|亮点|思路|解析|解释|建议|要点|注释)"
+    r"|注|附|为什么[^\n:：]{0,20}|负面提示词|反向提示词|提示(?!词))[^\n:：]{0,12}[:：\n?？*])"
+    # A sentence: "This version adds …", "Would you like me to …?"
+    r"|(?:let me know|feel free|i hope|hope (?:this|it|that)|enjoy|if you|you (?:can|could|may)"
+    r"|(?:this|the (?:new|revised|enhanced|rewritten|optimi[sz]ed|above)|these)"
+    r" (?:version|prompt|rewrite|revision|description|changes|additions|details|improvements)"
+    r"|i(?:['’]ve| have)? (?:also )?(?:added|kept|made|chose|used|included|focused|expanded"
+    r"|enriched|preserved|replaced|specified|tried|retained|emphasi[sz]ed|rewrote|incorporated)"
+    r"|(?:would|do|shall|should|could|can|want|need) (?:you|i|me)|by (?:adding|specifying))\b"
+    r"|希望|如果?(?:你|您|需|有|想)|需要我|是否|要不要|[你您](?:觉得|可以|还|希望|需要)|请告诉|以上"
+    r"|我(?:已|添加|补充|加入|增加|保留|优化|调整|把|将|在)"
+    r"|(?:这|此|该|本)(?:样|个|条|段|份|一)?(?:提示词|版本|版|描述|改写|写法|样)"
+    r")",
+    re.IGNORECASE,
 )
-_MARKDOWN = re.compile(r"\*\*|__|^#{1,6}\s+|^[-*]\s+|`", re.MULTILINE)
+_RULE = re.compile(r"\n\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*\n.*\Z", re.DOTALL)
+# At the end of the line itself.
+_ASIDE = re.compile(
+    r"\s*[(\[（【]\s*(?:note|注|说明|备注)\s*[:：][^)\]）】\n]*[)\]）】]\s*\Z", re.IGNORECASE
+)
+_MARKDOWN = re.compile(r"\*\*|^#{1,6}\s+|^[-*]\s+|`", re.MULTILINE)
+_UNDERSCORES = re.compile(r"__([^_\n]{1,200})__")
 _MARKDOWN_MARKS = re.compile(r"[*_`#\n]|\A-")  # without one of them there is none
 _LEFTOVER_JSON = re.compile(r"\A(?:json\b\s*)?[{\[]|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE)
 _QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」"}
 
 
-def find_prompts(text: str) -> Sequence[str]:
+def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
     """Return the prompts in a model's reply, each in one paragraph; none if it has none.
 
-    A reply of more than 24,000 characters is not searched.
+    A reply of more than 24,000 characters is not searched. `syntax` is what the original has for
+    the programs that read it, such as `__color__`; it is no Markdown.
     """
     if len(text) > MAX_REPLY_CHARS:
         return []
-    bare = (_THOUGHT_END.sub("", _THINKING.sub("", text)) if "<" in text else text).strip()
+    bare = without_marks(text)
     for read in (_strict, _balanced, _repaired, _fenced, _tagged):
         if (found := read(bare)) is not None:
-            return list(dict.fromkeys(filter(None, map(_tidy, found))))
+            tidied = (_tidy(without_marks(one), syntax) for one in found)
+            return list(dict.fromkeys(filter(None, tidied)))
     # JSON in which no rung found a prompt is not a prompt itself, whatever stands around it.
-    plain = _tidy(bare)
-    return [plain] if plain and not _LEFTOVER_JSON.search(plain) else []
+    plain = _tidy(bare, syntax)
+    is_json = _LEFTOVER_JSON.search(plain) and not plain.startswith(tuple(syntax))
+    return [plain] if plain and not is_json else []
 
 
 def _strict(text: str) -> Sequence[str] | None:
@@ -73,7 +98,7 @@ def _repaired(text: str) -> Sequence[str] | None:
 
 def _fenced(text: str) -> Sequence[str] | None:
     match = _FENCE.search(text)
-    return [match[1]] if match and "{" not in match[1] else None
+    return [match[1]] if match and not _LEFTOVER_JSON.search(match[1].strip()) else None
 
 
 def _tagged(text: str) -> Sequence[str] | None:
@@ -108,18 +133,35 @@ def _objects(text: str) -> Iterator[str]:
         at = text.find("{", end)
 
 
-def _tidy(text: str) -> str:
-    """Remove preamble, Markdown and outer quotes, and join the text into one paragraph."""
+def _tidy(text: str, syntax: Sequence[str]) -> str:
+    """Remove what stands around a prompt and Markdown, and join the text into one paragraph."""
+    text = text.strip()
     steps: tuple[Callable[[str], str], ...] = (
-        lambda t: _EPILOGUE.sub("", t),
-        lambda t: _MARKDOWN.sub("", t) if _MARKDOWN_MARKS.search(t) else t,
-        lambda t: _PREAMBLE.sub("", t),
+        lambda t: _without_epilogue(t) if "\n" in t else t,
+        lambda t: _ASIDE.sub("", t),
+        lambda t: _without_markdown(t, syntax) if _MARKDOWN_MARKS.search(t) else t,
+        lambda t: _PREAMBLE.sub("", _PREAMBLE.sub("", t)),  # "Sure!", and then a label
         clean,
         _unquoted,
     )
     for step in steps:
         text = step(text)
     return text
+
+
+def _without_epilogue(text: str) -> str:
+    """Remove what is said behind a prompt: about it, or to its reader."""
+    text = _RULE.sub("", text)
+    for found in _EPILOGUE.finditer(text):
+        before = text[: found.start()]
+        if _PREAMBLE.sub("", _MARKDOWN.sub("", before)).strip():
+            return before
+    return text
+
+
+def _without_markdown(text: str, syntax: Sequence[str]) -> str:
+    text = _UNDERSCORES.sub(lambda pair: pair[0] if pair[0] in syntax else pair[1], text)
+    return _MARKDOWN.sub("", text)
 
 
 def _unquoted(text: str) -> str:

@@ -63,6 +63,41 @@ FOUND = {
     "chinese label": f"以下是优化后的提示词：{CAT}",
     "chinese label after a preamble": f"优化后的提示词：\n{CAT}",
     "preamble inside json": json.dumps({"optimized_prompt": f"Here is the prompt: {CAT}"}),
+    "gpt-oss, its marks stripped": f"analysisWe need JSON.assistantfinal{CAT}",
+    "gpt-oss": (
+        "<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>"
+        f"{CAT}<|return|>"
+    ),
+    "gpt-oss in json": f"<|channel|>final <|constrain|>json<|message|>{STRICT}<|end|>",
+    "deepseek's end": f"{CAT}<｜end▁of▁sentence｜>",
+    "deepseek's end inside json": json.dumps({"prompt": f"{CAT}<｜end▁of▁sentence｜>"}),
+    "another turn after it": f"{CAT}<|im_end|>\n<|im_start|>user\nA dog",
+    "llama's head": f"<|start_header_id|>assistant<|end_header_id|>\n\n{CAT}<|eot_id|>",
+    "gemma's turn": f"<start_of_turn>model\n{CAT}<end_of_turn>",
+    "magistral's thoughts": f"[THINK]A cat, hm.[/THINK]{CAT}</s>",
+    "kimi's thoughts": f"◁think▷A cat, hm.◁/think▷{CAT}",
+    "seed's thoughts": f"<seed:think>A cat, hm.</seed:think>{CAT}<seed:eos>",
+    "command's thoughts": (
+        f"<|START_THINKING|>Hm.<|END_THINKING|><|START_RESPONSE|>{CAT}<|END_RESPONSE|>"
+    ),
+    "granite's thoughts": f"Here is my thought process: a cat. Here is my response: {CAT}",
+    "exaone's thoughts": f"<thought>\nHm.\n</thought>\n\n{CAT}",
+    "glm's box": f"<|begin_of_box|>{CAT}<|end_of_box|>",
+    "medgemma's thoughts": f"<unused94>thought\nHm.<unused95>{CAT}",
+    "why behind it": f"**Enhanced Prompt:**\n\n{CAT}\n\n**Why this works:** light adds mood.",
+    "a rule and talk behind it": f"{CAT}\n\n---\n\nThe cat is kept.",
+    "key improvements": f"{CAT}\n\n### Key improvements\n- light",
+    "rationale": f"{CAT}\n\nRationale: light adds mood.",
+    "question": f"{CAT}\n\nWould you like me to change the light?",
+    "what was added": f"{CAT}\n\nI've added soft light.",
+    "what it does": f"{CAT}\nThis version emphasizes the light.",
+    "an aside": f"{CAT} (Note: I added light.)",
+    "chinese reason": f"{CAT}\n\n优化思路：补充了光线。",
+    "chinese why": f"{CAT}\n\n**为什么这样写：** 光线更柔和。",
+    "chinese talk": f"{CAT}\n\n这个版本增加了光线。",
+    "chinese offer": f"{CAT}\n\n需要我再调整吗？",
+    "sentence that is a label": f"Sure!\nThe rewritten prompt:\n{CAT}",
+    "chinese label on its line": f"好的\n提示词：{CAT}",
     "preamble and quotes": f'Here is the optimized prompt: "{CAT}"',
 }
 
@@ -85,6 +120,10 @@ NONE = {
     "list of numbers": '{"optimized_prompt": [1, 2]}',
     "only thinking": "<think>The user wants a cat, so",
     "thinking that ended": "<think>The user wants a cat.</think>",
+    "only thoughts of gpt-oss": "analysisThe user wants a cat, so",
+    "only a channel of thoughts": "<|channel|>analysis<|message|>The user wants",
+    "only thoughts of kimi": "◁think▷The user wants",
+    "only an end": "<|im_end|>",
     "broken object": '{"improvements": [',
 }
 
@@ -113,12 +152,31 @@ KEPT = [
     "A 3 * 4 grid of stones",
     "穿着汉服的女孩，站在桥上，晨光",
     "A robot's hand holding 'a rose'",
+    "Analysis of a chess game, an assistant, final seconds on the clock",
+    "Why not: a door that says why, key light from the left",
+    "a cat <lora:detail:0.8>, [cow|horse], ((soft light)), A < B",
 ]
 
 
 @pytest.mark.parametrize("prompt", KEPT)
 def test_a_prompt_is_left_as_it_is(prompt: str) -> None:
     assert find_prompts(json.dumps({"optimized_prompt": prompt})) == [prompt]
+
+
+def test_underscores_of_a_wildcard_are_no_markdown() -> None:
+    reply = "A __color__ cat on a __wooden__ sill, __soft light__"
+
+    assert find_prompts(reply, ["__color__"]) == ["A __color__ cat on a wooden sill, soft light"]
+
+
+def test_a_reply_may_begin_with_prompt_syntax() -> None:
+    assert find_prompts("{red|green} silk", ["{red|green}"]) == ["{red|green} silk"]
+
+
+def test_shots_on_lines_of_their_own_are_all_of_the_prompt() -> None:
+    shots = "A cat on a sill.\nCamera: slow push-in.\nLighting: soft.\nIts eyes close."
+
+    assert find_prompts(shots) == [" ".join(shots.split())]
 
 
 def test_braces_inside_the_prompt_do_not_end_it() -> None:

@@ -1,0 +1,56 @@
+"""Removes from a model's reply what belongs to its chat format: thoughts, channels, end marks.
+
+Servers hand such marks on when they do not know a model's template. The forms are those of the
+model families' own templates: `<think>` (Qwen, DeepSeek), `[THINK]` (Magistral), `◁think▷` (Kimi),
+`<seed:think>` (Seed-OSS), `<|START_THINKING|>` (Command), harmony's channels (gpt-oss), the same
+without their marks, and the thoughts that a family announces in words (Granite).
+"""
+
+import re
+
+# A special token: `<|im_end|>`, `<|return|>`, DeepSeek's with full-width bars, and others' own.
+_MARK = (
+    r"<[|｜][^<>|｜\n]{1,60}[|｜]>|</?s>|<(?:seed:)?(?:eos|bos|pad|unk|eod|EOT|end_of_turn"
+    r"|unused\d{1,3})>"
+    r"|<start_of_turn>(?:model|user)?|\[/?INST\]|\[(?:EOS|gMASK|BOS)\]|<sop>"
+)
+_END = re.compile(_MARK)
+_THOUGHTS = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad)"
+# What the answer follows; the last of them counts, for thoughts may speak of them.
+_ANSWER = re.compile(
+    rf"</(?:seed:)?{_THOUGHTS}>|\[/THINK\]|◁/think▷|<unused95>"
+    r"|<[|｜](?:END_THINKING|START_RESPONSE|end_of_thought|begin_of_solution|/think)[|｜]>"
+    r"|<\|channel\|>\s*final\b(?:[^<\n]|<\|constrain\|>){0,60}<\|message\|>"
+    r"|(?<![A-Za-z])Here is my response:|(?-i:assistantfinal|assistant\nfinal\n)",
+    re.IGNORECASE,
+)
+# Thoughts whose end never came: nothing of the reply is an answer.
+_OPEN_THOUGHTS = re.compile(
+    rf"\s*(?:(?:{_MARK})\s*)*(?:assistant\s*)?"
+    r"(?:\[THINK\]|◁think▷|<\|(?:START_THINKING|begin_of_thought)\|>"
+    r"|<\|channel\|>\s*(?:analysis|commentary)\b|(?-i:analysis(?=[A-Z\"']))"
+    r"|Here is my thought process:)",
+    re.IGNORECASE,
+)
+_LEADING = re.compile(
+    rf"\s*(?:(?:{_MARK})\s*(?:(?:assistant|model)\b:?(?=\s|<|\Z)\s*)?)+", re.IGNORECASE
+)
+_CLOSED_THOUGHTS = re.compile(
+    rf"<((?:seed:)?{_THOUGHTS})>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
+)
+
+
+def without_marks(reply: str) -> str:
+    """Return what a model answered, without its thoughts and its format's marks.
+
+    It is empty where the reply is nothing but thoughts.
+    """
+    text = _CLOSED_THOUGHTS.sub("", reply) if "<" in reply else reply
+    ends = [found.end() for found in _ANSWER.finditer(text)]
+    if ends:
+        text = text[ends[-1] :]
+    elif _OPEN_THOUGHTS.match(text):
+        return ""
+    text = _LEADING.sub("", text, count=1) if _LEADING.match(text) else text
+    end = _END.search(text)  # what follows is another turn
+    return (text[: end.start()] if end else text).strip()

@@ -1,0 +1,67 @@
+"""What a prompt has for programs is found, and ordinary text is not taken for it."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from llm_api.services.prompts.constraints.constraints import find_constraints
+from llm_api.services.prompts.constraints.syntax import find_syntax, without_end, without_tags
+
+FOUND = {
+    "a cat <lora:watercolor_v2:0.8>": [("<lora:watercolor_v2:0.8>", "tag")],
+    "a cat <lyco:x>, <hypernet:y:1>": [("<lyco:x>", "tag"), ("<hypernet:y:1>", "tag")],
+    "a cat, embedding:easynegative": [("embedding:easynegative", "tag")],
+    "a __hair/color__ cat": [("__hair/color__", "wildcard")],
+    "a ${animal} and {{ place }}": [("${animal}", "wildcard"), ("{{ place }}", "wildcard")],
+    "a {red|green} dress": [("{red|green}", "choice")],
+    "{2$$a cat|a dog|a {big|small} cow}": [("{2$$a cat|a dog|a {big|small} cow}", "choice")],
+    "[cow|horse] in a field": [("[cow|horse]", "choice")],
+    "a [fantasy:cyberpunk:0.4] city": [("[fantasy:cyberpunk:0.4]", "choice")],
+    "a portrait, (blue eyes:1.4)": [("(blue eyes:1.4)", "weight")],
+    "((soft light)), a cat": [("((soft light))", "weight")],
+    "(soft light)++ and haze--": [("(soft light)++", "weight")],
+    "hot::2 dog": [("hot::2", "weight")],
+    "a forest BREAK a lake": [("BREAK", "break")],
+    "a cat --ar 16:9 --stylize 250": [("--ar 16:9", "parameter"), ("--stylize 250", "parameter")],
+}
+
+
+@pytest.mark.parametrize("prompt", FOUND)
+def test_syntax_is_found(prompt: str) -> None:
+    assert [(piece.text, piece.kind) for piece in find_syntax(prompt)] == FOUND[prompt]
+
+
+PLAIN = [
+    "a man (in a hat) beside a 3:4 frame, price < 5 > 3",
+    "a box [old] with a note; a well-known place -- far away",
+    "a snake_case sign, an i <3 you mug",
+    "coffee break at dusk: two cups",
+    # What is not wanted is a negation, and must not come back as words.
+    "a room --no people",
+]
+
+
+@pytest.mark.parametrize("prompt", PLAIN)
+def test_ordinary_text_has_none(prompt: str) -> None:
+    assert find_syntax(prompt) == ()
+
+
+def test_a_tag_s_name_is_no_word_of_the_prompt() -> None:
+    found = find_constraints("a chair <lora:red_cat_watercolor:0.8>")
+
+    assert (found.objects, found.colors, found.styles) == (("chair",), (), ())
+
+
+def test_the_end_without_tags_and_parameters_is_the_text_s() -> None:
+    assert without_end("A cat. <lora:x:1> --ar 16:9") == "A cat."
+    assert without_tags("A <lora:x:1> cat") == "A   cat"
+
+
+@given(st.text("<>{}[]()_|:+-$ ax1.", max_size=400))
+def test_any_text_is_read(text: str) -> None:
+    assert all(piece.text in text for piece in find_syntax(text))
+
+
+@pytest.mark.parametrize("sign", ["<a:", "__a", "{a|", "[a|", "(a", "[a:", "{{", "((", "--a "])
+def test_signs_without_end_cost_no_time(sign: str) -> None:
+    assert len(find_syntax(sign * 1_000)) <= 50
