@@ -19,8 +19,8 @@ from llm_api.domain.prompts import Target
 from llm_api.services.pricing import Price, PriceList
 from llm_api.services.quotas.rate_counter import parse_limits
 from llm_api.settings.settings import SettingsError
+from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.error_rules import ErrorRule
-from llm_api.upstream.vendors.errors import REASONS
 from llm_api.upstream.vendors.profiles import GENERIC, Profile
 
 FOLDER = Path("config")
@@ -102,7 +102,11 @@ class _CatalogueSchema(ma.Schema):
 
 
 class _Pattern(ma.fields.String):
+    """A regular expression, or a list of alternatives."""
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
+        if isinstance(value, list) and value:
+            value = "|".join(f"(?:{one})" if isinstance(one, str) and one else "(" for one in value)
         text = super()._deserialize(value, attr, data, **options)
         try:
             return re.compile(text or "", re.IGNORECASE)

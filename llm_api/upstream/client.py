@@ -10,6 +10,7 @@ from typing import TypeVar
 import requests
 
 from llm_api.domain.calls import (
+    Caller,
     Completion,
     Endpoint,
     ModelRequest,
@@ -32,10 +33,10 @@ from llm_api.upstream.request_sender import (
     RequestSender,
     UpstreamRequest,
 )
-from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
+from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
-from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning
+from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning, cap_name
 
 logger = logging.getLogger(__name__)
 
@@ -93,7 +94,7 @@ class UpstreamClient:
         ]
         return EndpointPool(
             [
-                PooledEndpoint(name, transport(endpoint), self._policy.new_breaker())
+                PooledEndpoint(name, transport(endpoint), self._policy.new_health(name, plan.model))
                 for name, endpoint in zip(names, plan.endpoints, strict=True)
             ],
             self._behavior.max_concurrency,
@@ -107,6 +108,7 @@ class UpstreamClient:
         *,
         is_streamed: bool = False,
         time_limit: float | None = None,
+        caller: Caller | None = None,
     ) -> UpstreamCall:
         """Start the clock of a call; see Upstream."""
         total = self._timeouts.stream if is_streamed else self._timeouts.total
@@ -116,6 +118,7 @@ class UpstreamClient:
             is_disconnected=is_disconnected,
             must_end=self._must_end,
             on_first_attempt=on_first_attempt,
+            caller=caller,
         )
 
     def complete(
@@ -132,15 +135,16 @@ class UpstreamClient:
         """
         prepared = self._prepare(model, request, model_was_named=model_was_named)
         with _api_errors(call), self._endpoints.slot(call):
-            completion = self._run(call, partial(self._attempt, prepared, call))
+            completion = self._run(prepared, call, partial(self._attempt, prepared, call))
             if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
         if prepared.dropped:
             return replace(completion, dropped=prepared.dropped)
         return completion
 
-    def _run(self, call: UpstreamCall, attempt: Callable[[], _T]) -> _T:
-        return self._policy.run(call, attempt, partial(self._endpoints.has_other, call))
+    def _run(self, request: UpstreamRequest, call: UpstreamCall, attempt: Callable[[], _T]) -> _T:
+        has_other = partial(self._endpoints.has_other, call, request.body)
+        return self._policy.run(call, attempt, has_other)
 
     def _without_reasoning(
         self, request: UpstreamRequest, call: UpstreamCall, empty: Completion
@@ -178,11 +182,13 @@ class UpstreamClient:
         """Yield the batches of a streamed answer; the first has a chunk."""
         with _api_errors(call), ExitStack() as stack:
             stack.enter_context(self._endpoints.slot(call))
-            response, permit = self._run(call, partial(self._sender.open, request, call, stack))
+            response, permit = self._run(
+                request, call, partial(self._sender.open, request, call, stack)
+            )
             batches = self._read_stream(response, answer)
             first = relay.first_of(batches)
             call.record_first_token()
-            permit.record(Outcome.SUCCESS)
+            permit.succeed()
             yield first
             yield from batches
             ending = call.ending  # an end that our own watch has made
@@ -199,6 +205,8 @@ class UpstreamClient:
     ) -> UpstreamRequest:
         """Put a request into the vendor's form."""
         operation = request.operation
+        if self._behavior.reads_text_only:
+            self._behavior.check(request.parameters)
         adapted, dropped = self._profile.adapted(request.parameters, operation)
         wants_reasoning = asks_for_reasoning(request.parameters)
         body = {"model": model, **adapted}
@@ -215,7 +223,9 @@ class UpstreamClient:
         return UpstreamRequest(
             operation,
             body,
-            ErrorClassifier(self._profile.rules, operation, model_was_named),
+            ErrorClassifier(
+                self._profile.rules, operation, model_was_named, cap_name(request.parameters)
+            ),
             dropped,
             wants_reasoning,
             limit * (body.get("n") or 1) if limit else None,

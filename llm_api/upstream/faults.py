@@ -21,7 +21,7 @@ from llm_api.errors import (
     UpstreamTimeout,
 )
 
-MAX_RETRY_AFTER = 60
+MAX_RETRY_AFTER = 60  # that every SDK waits for by itself
 _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 
 
@@ -35,6 +35,7 @@ class Fault(Exception):
         is_repeatable: bool = False,
         wait: int | None = None,
         allows_failover: bool = False,
+        is_certain: bool = False,
     ) -> None:
         """Create a fault.
 
@@ -43,6 +44,7 @@ class Fault(Exception):
             is_repeatable: whether the same upstream may be asked again.
             wait: for how many seconds the upstream asked not to be called.
             allows_failover: whether another upstream may be asked: no answer has begun.
+            is_certain: whether no caller can have written what it was known by.
         """
         super().__init__(error.message)
         if allows_failover != error.allows_failover:
@@ -50,6 +52,7 @@ class Fault(Exception):
         self.error = error
         self.is_repeatable = is_repeatable
         self.wait = wait
+        self.is_certain = is_certain
 
     def with_retries_exhausted(self) -> "Fault":
         """Return a copy whose error tells the client not to repeat the call."""
@@ -58,6 +61,7 @@ class Fault(Exception):
             is_repeatable=self.is_repeatable,
             wait=self.wait,
             allows_failover=self.error.allows_failover,
+            is_certain=self.is_certain,
         )
 
 
@@ -161,9 +165,9 @@ def circuit_open(wait: float) -> Fault:
     error = Unavailable(
         "The model service has failed too often and is left alone for a while; try again later.",
         reason="circuit_open",
-        retry_after=min(math.ceil(wait), MAX_RETRY_AFTER),
+        retry_after=math.ceil(wait),
     )
-    # SDKs ignore a Retry-After of more than a minute, and hammer.
+    # SDKs ignore a Retry-After of more than a minute: they are told not to repeat.
     error = error.replaced(retries_exhausted=wait > MAX_RETRY_AFTER)
     return Fault(error, allows_failover=True)
 

@@ -6,7 +6,7 @@ passed over. The form of a request that an upstream turns out to need is remembe
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +22,8 @@ from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.call import MAX_ATTEMPTS, UpstreamCall
 from llm_api.upstream.http.response_body import read_body
 from llm_api.upstream.http.transport import Transport
-from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen, Permit
+from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
+from llm_api.upstream.resilience.endpoint_health import EndpointHealth, Permit
 from llm_api.upstream.vendors.errors import ErrorClassifier, is_usage_refused
 from llm_api.upstream.vendors.profiles import PATHS
 
@@ -89,13 +90,13 @@ def _times(usage: TokenUsage, choices: Sequence[object]) -> TokenUsage:
 
 
 class PooledEndpoint:
-    """One key at one address: its connections, its circuit breaker and its calls in progress."""
+    """One key at one address: its connections, its health and its calls in progress."""
 
-    def __init__(self, name: str, transport: Transport, breaker: CircuitBreaker) -> None:
+    def __init__(self, name: str, transport: Transport, health: EndpointHealth) -> None:
         """Create an endpoint without calls; `name` stands in usage rows and logs."""
         self.name = name
         self.transport = transport
-        self.breaker = breaker
+        self.health = health
         self.calls_in_progress = 0
 
 
@@ -139,34 +140,37 @@ class EndpointPool:
         if not has_slot:
             raise faults.overloaded()
 
-    def has_other(self, call: UpstreamCall) -> bool:
-        """Whether there is a usable endpoint that the call has not tried."""
+    def has_other(self, call: UpstreamCall, body: Mapping[str, Any]) -> bool:
+        """Whether there is a usable endpoint for a request that the call has not tried."""
         if len(self._endpoints) == 1:
             return False
         tried = {attempt.endpoint for attempt in call.attempts}
         return any(
-            endpoint.name not in tried and not endpoint.breaker.wait for endpoint in self._endpoints
+            endpoint.name not in tried and not endpoint.health.wait(body, call)
+            for endpoint in self._endpoints
         )
 
     @contextmanager
-    def acquire(self, call: UpstreamCall) -> Iterator[tuple[PooledEndpoint, Permit]]:
+    def acquire(
+        self, call: UpstreamCall, body: Mapping[str, Any]
+    ) -> Iterator[tuple[PooledEndpoint, Permit]]:
         """Lend the best endpoint for the call's next attempt, and record how the attempt ends.
 
         The best one was not tried by this call, is not failing and has the fewest calls. One whose
         circuit was open long enough comes first, as its probe. Raises CircuitOpen.
         """
-        endpoint, permit = self._choose(call)
+        endpoint, permit = self._choose(call, body)
         try:
-            with permit.recording(call):
+            with permit.recording():
                 yield endpoint, permit
         finally:
             with self._lock:
                 endpoint.calls_in_progress -= 1
 
-    def _choose(self, call: UpstreamCall) -> tuple[PooledEndpoint, Permit]:
+    def _choose(self, call: UpstreamCall, body: Mapping[str, Any]) -> tuple[PooledEndpoint, Permit]:
         if len(self._endpoints) == 1:  # nothing to choose: spares a few microseconds a call
             [only] = self._endpoints
-            permit = Permit(only.breaker)
+            permit = Permit(only.health, body, call)
             with self._lock:
                 only.calls_in_progress += 1
             return only, permit
@@ -174,18 +178,19 @@ class EndpointPool:
         # Choosing and asking the breaker are one step: of two calls that find the same probe due,
         # the second goes to another endpoint.
         with self._lock:
-            usable = [endpoint for endpoint in self._endpoints if not endpoint.breaker.wait]
+            waits = [one.health.wait(body, call) for one in self._endpoints]
+            usable = [one for one, wait in zip(self._endpoints, waits, strict=True) if not wait]
             if not usable:
-                raise CircuitOpen(min(endpoint.breaker.wait for endpoint in self._endpoints))
+                raise CircuitOpen(min(waits))
             best = min(
                 usable,
                 key=lambda endpoint: (
                     endpoint.name in tried,
-                    not endpoint.breaker.is_open,
+                    not endpoint.health.is_open(body, call),
                     endpoint.calls_in_progress,
                 ),
             )
-            permit = Permit(best.breaker)
+            permit = Permit(best.health, body, call)
             best.calls_in_progress += 1
             # Without a reason to prefer another, the next call begins with the next in the row.
             self._endpoints.append(self._endpoints.pop(self._endpoints.index(best)))
@@ -198,9 +203,9 @@ class EndpointPool:
 
     @property
     def first(self) -> PooledEndpoint:
-        """An endpoint for a health check, preferably one that works."""
+        """An endpoint to ask for what concerns all, one that works if there is one."""
         with self._lock:
-            return min(self._endpoints, key=lambda endpoint: endpoint.breaker.is_open)
+            return min(self._endpoints, key=lambda endpoint: endpoint.health.has_open_circuit)
 
 
 class RequestSender:
@@ -260,7 +265,7 @@ class RequestSender:
         if asks_for_usage:
             body = body | {"stream_options": {"include_usage": True}}
         with ExitStack() as sending:
-            endpoint, permit = sending.enter_context(self._endpoints.acquire(call))
+            endpoint, permit = sending.enter_context(self._endpoints.acquire(call, body))
             sending.enter_context(call.attempt(self._name, endpoint.name, body["model"]))
             path = PATHS[request.operation]
             response = sending.enter_context(

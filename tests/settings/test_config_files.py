@@ -9,7 +9,7 @@ import pytest
 from llm_api.domain.access import Limits
 from llm_api.settings.config_files import MODELS, PROFILES, read_models, read_profiles
 from llm_api.settings.settings import PROJECT_ROOT, SettingsError
-from llm_api.upstream.vendors.errors import REASONS
+from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.profiles import choose_profile
 from tests.conftest import AppOf, SettingsOf
 
@@ -308,7 +308,8 @@ def refusal(app_of: AppOf, env: dict[str, str]) -> list[str]:
 def test_a_profile_that_is_not_there_is_named(app_of: AppOf) -> None:
     (problem,) = refusal(app_of, {"FAST_LLM_PROFILE": "dashscop"})
 
-    assert problem.startswith("FAST_LLM_PROFILE must be one of dashscope, generic, ")
+    assert problem.startswith("FAST_LLM_PROFILE must be one of anthropic, azure, ")
+    assert ", dashscope, " in problem
     assert "dashscop," not in problem.replace("dashscope,", "")
 
 

@@ -761,7 +761,7 @@ def test_a_finish_reason_completes_a_stream_without_done(
 
     completion = asker_of(behavior=STREAMED).ask()
 
-    assert (completion.text, completion.is_cut) == ("Hi", True)
+    assert (completion.text, completion.document["choices"][0]["finish_reason"]) == ("Hi", "length")
 
 
 def test_an_upstream_that_streams_unasked_is_understood(

@@ -106,6 +106,11 @@ class Profile:
         return None if quiet == body else quiet
 
 
+def cap_name(parameters: Mapping[str, Any]) -> str:
+    """Return a caller's own name for the cap on tokens."""
+    return next((name for name in reversed(_CAPS) if name in parameters), _CAPS[0])
+
+
 def asks_for_reasoning(parameters: Mapping[str, Any]) -> bool:
     """Whether a caller asks the model to reason, in any vendor's words."""
     effort = parameters.get("reasoning_effort")

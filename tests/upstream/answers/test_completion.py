@@ -96,12 +96,6 @@ def test_an_answer_that_is_nested_too_deep_is_a_bad_response(deep: Any) -> None:
     assert raised.value.error.reason == "upstream_bad_response"
 
 
-def test_a_cut_answer_says_so() -> None:
-    body = b'{"choices":[{"message":{"content":"Hi"},"finish_reason":"length"}]}'
-
-    assert parse_answer(body).is_cut
-
-
 def test_what_comes_after_done_is_no_error() -> None:
     events = [b'{"choices":[{"delta":{"content":"Hi"}}]}', b"[DONE]", b"no JSON"]
 
