@@ -96,6 +96,15 @@ def _may_follow(before: Hit, after: Hit, gap: float) -> bool:
     return kind.repeats and wait <= 10 and wait - _A_MOMENT <= gap <= wait + most + _A_MOMENT
 
 
+# An answer had begun, or may have been at work: another attempt would be paid for as well.
+PAID = (
+    "upstream_bad_response",
+    "upstream_disconnected",
+    "upstream_timeout",
+    "upstream_truncated",
+)
+
+
 def _claims_of_answer(client: Client) -> Iterator[Claim]:
     where = ("backup", SPARE) if client.model == SPARE else ("fast", client.model or ASKED)
     asked = [hit for hit in client.hits if (hit.upstream, hit.model) == where]
@@ -119,7 +128,8 @@ def _claims_of_answer(client: Client) -> Iterator[Claim]:
     if len(client.hits) > 1 and not client.chunks:
         yield error.retries_exhausted, f"{error.reason} is not spent"
     if asked == client.hits and [hit.kind.is_final for hit in asked] == [True]:
-        yield not error.retries_exhausted, f"{error.reason} is spent after one attempt"
+        is_right = error.retries_exhausted == (error.reason in PAID)
+        yield is_right, f"{error.reason} is spent: {error.retries_exhausted}, after one attempt"
 
 
 def _claims_of_fallback(
