@@ -8,8 +8,9 @@ PIP    := $(BIN)/python -m pip
 HASHED := --quiet --disable-pip-version-check --only-binary=:all: --require-hashes
 LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-config --only-binary :all: \
           --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
-# The SDKs that tests/sdks/ runs, each in a folder of its own; openai 3 is the one in .venv.
-SDKS   := openai-0.28 openai-1 openai-2 langchain node
+# The SDKs that tests/sdks/ runs, each in a folder of its own; openai 3 is the one in .venv. `openapi`
+# is the generator of clients in Python, `node` has the one in TypeScript, too.
+SDKS   := openai-0.28 openai-1 openai-2 langchain node openapi
 # Files are shared out and not tests, since a file has its own services; two workers a core, since
 # half of the time is waiting. tests/conftest.py puts long files first.
 WORKERS ?= 4

@@ -1,7 +1,7 @@
 """Builds stores, upstreams and services from the settings; nothing is connected or started yet."""
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -42,7 +42,7 @@ from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
-from llm_api.upstream.vendors.profiles import Profile, choose_profile
+from llm_api.upstream.vendors.profiles import Profile, choose_profile, known_parameters
 from llm_api.web.request.context import Services
 
 # A little more than a statement may take: the server's own time-out should end it first.
@@ -110,9 +110,12 @@ def build_services(
     its counts answers. The `authenticator` forgets keys that are changed.
     """
     watch = DeadlineWatcher(Drain(settings.shutdown_grace))
-    upstreams = _upstreams(settings, watch)
+    models, prices = config_files.read_models(settings.root)
+    profiles = config_files.read_profiles(settings.root)
+    known = known_parameters(profiles).union(*(model.parameters for model in models))
+    upstreams = _upstreams(settings, watch, profiles, models, known)
     fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
-    catalogue, prices = _catalogue(settings, upstreams, fast)
+    catalogue = _catalogue(settings, models, upstreams, fast)
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
@@ -131,6 +134,7 @@ def build_services(
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
+        known_parameters=known,
         closers=[part.close for part in connected if part is not None],
     )
 
@@ -150,15 +154,24 @@ def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
     return BudgetService(budgets_of(stores.usage), prices, threads)
 
 
-def _upstreams(settings: Settings, watch: DeadlineWatcher) -> dict[str, UpstreamClient]:
-    profiles = config_files.read_profiles(settings.root)
-
+def _upstreams(
+    settings: Settings,
+    watch: DeadlineWatcher,
+    profiles: Mapping[str, Profile],
+    models: Sequence[Model],
+    known: frozenset[str],
+) -> dict[str, UpstreamClient]:
     def client(plan: UpstreamPlan, behavior: UpstreamBehavior) -> UpstreamClient:
         policy = RetryPolicy(
             processes=settings.web_concurrency, has_breaker=settings.circuit_breaker
         )
         # The addresses of one upstream are of one vendor: the first speaks for all.
-        profile = choose_profile(profiles, plan.endpoints[0].url, plan.profile)
+        profile = replace(
+            choose_profile(profiles, plan.endpoints[0].url, plan.profile),
+            known=known,
+            passes_unknown=settings.pass_unknown_parameters,
+            model_parameters=_parameters_of(models, behavior.name),
+        )
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
 
     _check_profiles(settings, profiles)
@@ -172,6 +185,16 @@ def _upstreams(settings: Settings, watch: DeadlineWatcher) -> dict[str, Upstream
         share = max(1, BUNDLED_MODEL.max_concurrency // settings.web_concurrency)
         upstreams[LOCAL] = client(plan, replace(BUNDLED_MODEL, max_concurrency=share))
     return upstreams
+
+
+def _parameters_of(models: Sequence[Model], upstream: str) -> dict[str, frozenset[str]]:
+    """Return what models of an upstream take beside its vendor, by their names there."""
+    found: dict[str, frozenset[str]] = {}
+    for model in models:
+        if model.parameters and model.upstream == upstream:
+            name = model.model or model.id
+            found[name] = found.get(name, frozenset()) | model.parameters
+    return found
 
 
 def _check_profiles(settings: Settings, profiles: Mapping[str, Profile]) -> None:
@@ -202,11 +225,13 @@ def _model_lists(settings: Settings, upstreams: Mapping[str, UpstreamClient]) ->
 
 
 def _catalogue(
-    settings: Settings, upstreams: Mapping[str, UpstreamClient], fast: UpstreamClient
-) -> tuple[Catalogue, PriceList]:
-    models, prices = config_files.read_models(settings.root)
+    settings: Settings,
+    models: Sequence[Model],
+    upstreams: Mapping[str, UpstreamClient],
+    fast: UpstreamClient,
+) -> Catalogue:
     check_fallbacks(settings, models, [up.default_model for up in upstreams.values()])
-    catalogue = Catalogue(
+    return Catalogue(
         [model for model in models if _is_of_vendor(model, upstreams.get(model.upstream))],
         upstreams,
         fast,
@@ -215,7 +240,6 @@ def _catalogue(
         spotter=KeySpotter(settings.access.secrets),
         lists=_model_lists(settings, upstreams),
     )
-    return catalogue, prices
 
 
 def _is_of_vendor(model: Model, upstream: UpstreamClient | None) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy import MetaData, NullPool, Table, create_engine, select
 
 from llm_api.app import close_app, create_app
 from llm_api.settings.settings import PROJECT_ROOT, Settings
+from tests.support.documented import DocumentedClient
 from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 
@@ -137,6 +138,7 @@ def app_of(settings_of: SettingsOf) -> Iterator[AppOf]:
         settings = settings_of(env)
         give_schema(settings.database_url)
         app = create_app(settings)
+        app.test_client_class = DocumentedClient
         app.config["DATABASE_OF_THE_TEST"] = settings.database_url
         apps.append(app)
         return app

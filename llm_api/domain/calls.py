@@ -98,7 +98,7 @@ class Caller:
     """The client behind a request.
 
     Args:
-        request_id: id of the request, and of its usage row.
+        request_id: that of the request and its usage row.
         route: the route's pattern, such as `/v1/models/<path:model_id>`.
         is_disconnected: whether the client has closed its connection.
         time_limit: seconds that the client is willing to wait, None if it did not say.
@@ -135,13 +135,14 @@ class Operation(StrEnum):
 class ModelRequest:
     """A validated request to a model.
 
-    `parameters` is the OpenAI request body without `model`: JSON that passes through to the
-    upstream. `model` is None if the caller leaves the choice to the service.
+    `parameters` is the OpenAI request body without `model`, as JSON. `model` is None if the caller
+    leaves the choice to the service. `defaults` are the parameters that the caller has not named.
     """
 
     model: str | None
     parameters: Mapping[str, Any]
     operation: Operation = Operation.CHAT
+    defaults: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -257,8 +258,8 @@ class Model:
     the same. `profile` is the vendor profile that the upstream must have, None for any.
     `is_guided` marks a model too small to follow written rules; `has_json_mode` one that takes
     `response_format` `json_object`. `fallback` names models and upstreams to try, in order, when
-    this one fails, `longer_context` the model for conversations that are too long for it. `limits`
-    apply to all callers together.
+    this one fails, `longer_context` the model for conversations that are too long. `limits` are
+    for all callers together. `parameters` are fields that it takes beside its vendor's.
     """
 
     id: str
@@ -268,5 +269,6 @@ class Model:
     fallback: tuple[str, ...] = ()
     longer_context: str | None = None
     limits: Limits = field(default_factory=Limits)
+    parameters: frozenset[str] = frozenset()
     model: str | None = None
     profile: str | None = None

@@ -160,28 +160,29 @@ SECTIONS = (
                 default="3",
             ),
             Setting(
-                "UPSTREAM_FIRST_BYTE_TIMEOUT",
-                types.SECONDS,
-                "Seconds until the first byte of its answer.",
-                default="60",
-            ),
-            Setting(
-                "UPSTREAM_IDLE_TIMEOUT",
-                types.SECONDS,
-                "Seconds between two pieces of its answer.",
-                default="60",
-            ),
-            Setting(
                 "UPSTREAM_TOTAL_TIMEOUT",
                 types.SECONDS,
                 "Seconds for a whole call, a retry included.",
-                default="300",
+                default="600",
             ),
             Setting(
                 "UPSTREAM_STREAM_TIMEOUT",
                 types.SECONDS,
                 "Seconds for a streamed call.",
-                default="600",
+                default="1800",
+            ),
+            Setting(
+                "UPSTREAM_FIRST_BYTE_TIMEOUT",
+                types.SECONDS,
+                "Seconds until the first byte of its answer.",
+                "Empty: UPSTREAM_TOTAL_TIMEOUT. A model that thinks is silent for minutes, and the"
+                " first byte of an answer in one piece comes when all of it is written.",
+            ),
+            Setting(
+                "UPSTREAM_IDLE_TIMEOUT",
+                types.SECONDS,
+                "Seconds between two pieces of its answer.",
+                "Empty: UPSTREAM_TOTAL_TIMEOUT, for the same reason.",
             ),
             Setting(
                 "UPSTREAM_CONCURRENCY",
@@ -206,8 +207,16 @@ SECTIONS = (
             Setting(
                 "REFUSE_UNKNOWN_PARAMETERS",
                 types.BOOLEAN,
-                "Whether an unknown field under /v1 is refused.",
+                "Whether a field under /v1 that no vendor takes is refused.",
                 "false: it is dropped and named in the header x-dropped-params of the answer.",
+                default="false",
+            ),
+            Setting(
+                "PASS_UNKNOWN_PARAMETERS",
+                types.BOOLEAN,
+                "Whether a vendor is also sent fields that its profile does not list.",
+                "false: they are dropped and named in the header x-dropped-params of the answer. A"
+                " model's entry in config/models.toml can name some as parameters.",
                 default="false",
             ),
             Setting(

@@ -1,43 +1,31 @@
 """flask-smorest with this API's decoder, error schemas and blueprint rules."""
 
-from collections.abc import Callable
+import inspect
+import json
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from typing import Any, ClassVar, TypeVar
 
 import flask_smorest
 import marshmallow as ma
-from flask import Flask
+import orjson
+from apispec.ext.marshmallow import MarshmallowPlugin
+from apispec.ext.marshmallow.openapi import OpenAPIConverter
+from apispec.ext.marshmallow.schema_resolver import SchemaResolver
+from flask import Flask, Response
 
-from llm_api.errors import MAX_FIELD_ERRORS
+from llm_api.errors import MAX_FIELD_ERRORS, ApiError
 from llm_api.web.blueprints import RouteRules
+from llm_api.web.documented_errors import HEADERS, error_responses
 from llm_api.web.request.body import StrictParser
-from llm_api.web.schema_fields import MESSAGES_OF_SCHEMAS
+from llm_api.web.response.answers import json_response
+from llm_api.web.schema_fields import MESSAGES_OF_SCHEMAS, AnyOf
 
 # Of operations that always need a key; the others need one where the settings say so.
 SECURITY: list[dict[str, list[str]]] = [{"bearer": []}]
+# Keywords of JSON Schema that apispec does not know.
+_MORE_KEYWORDS = ("propertyNames",)
 _View = TypeVar("_View", bound=Callable[..., Any])
-_ERRORS: dict[int | str, str] = {
-    400: "The request is invalid; `details.errors` names the fields.",
-    401: "No valid API key was sent.",
-    403: "The API key does not allow this.",
-    404: "The path or model does not exist.",
-    413: "The body is too large.",
-    415: "The body is not uncompressed `application/json`.",
-    429: "A limit of this service, or of the model service, is exceeded.",
-    500: "An internal error.",
-    502: "The model service sent an invalid response.",
-    503: "No model service could be called, or this service is at capacity.",
-    504: "The model service did not respond in time.",
-}
-# The second and third where keys are required.
-_ERRORS_OF_ALL = (429, 401, 403, 500)
-# Of routes that read a body, and of those that call a model.
-BODY_ERRORS = (400, 413, 415)
-MODEL_ERRORS = (*BODY_ERRORS, 404, 502, 503, 504)
-_HEADERS: dict[str, Any] = {
-    "x-request-id": {"required": True, "schema": {"type": "string", "pattern": "^req_"}}
-}
-_RETRIED = (429, 503)
-_RETRY_AFTER: dict[str, Any] = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
 
 
 class StrictSchema(ma.Schema):
@@ -117,19 +105,76 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         super().__init__(name, import_name, **options)
         self.rules = RouteRules(is_admin=is_admin)
 
-    def errors(self, *statuses: int) -> Callable[[_View], _View]:
-        """Document the error statuses of a route; `_ERRORS_OF_ALL` are added to each."""
-        described = {status: _ERRORS[status] for status in sorted({*_ERRORS_OF_ALL, *statuses})}
-        responses = {
-            status: {
-                "description": description,
-                "headers": _HEADERS | (_RETRY_AFTER if status in _RETRIED else {}),
-                "content": {"application/json": {"schema": self.ERROR_SCHEMA}},
-            }
-            for status, description in (described | {"default": "Any other error."}).items()
-        }
+    def response(self, status_code: int, schema: Any = None, **options: Any) -> Any:
+        """Document the response of a route, with the headers that every response has."""
+        return super().response(status_code, schema, headers=dict(HEADERS), **options)
+
+    def errors(self, *statuses: int, examples: Sequence[ApiError] = ()) -> Callable[[_View], _View]:
+        """Document the error statuses of a route; those that every route has are added to each.
+
+        `examples` are errors of the route, in place of the usual ones of their statuses.
+        """
+        responses = error_responses(statuses, examples, self.ERROR_SCHEMA, self.url_prefix or "")
         documented: Callable[[_View], _View] = self.doc(responses=responses)
         return documented
+
+
+class _Converter(OpenAPIConverter):
+    """Writes schemas and fields in the form that generators of clients make the best of."""
+
+    def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
+        """Describe a schema by the first paragraph of its docstring, and add its `Meta.rules`."""
+        described: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]  # apispec has types for some
+        kind: type[ma.Schema] = schema if isinstance(schema, type) else type(schema)
+        first = (inspect.getdoc(kind) or "").partition("\n\n")[0]
+        rules: Mapping[str, Any] = getattr(kind.Meta, "rules", {})
+        # apispec says nothing where unknown fields are passed over: generators then refuse them.
+        others = {"additionalProperties": kind.opts.unknown != ma.RAISE}
+        return {"description": " ".join(first.split()), **described, **others, **rules}
+
+    def field2default(self, field: ma.fields.Field[Any], **_: Any) -> dict[str, Any]:
+        """Leave a default out: generators take the field for required, or send it in each call."""
+        del field
+        return {}
+
+    def metadata2properties(self, field: ma.fields.Field[Any], **_: Any) -> dict[str, Any]:
+        """Leave it out, too, where only the metadata have it."""
+        properties: dict[str, Any] = super().metadata2properties(field)
+        return {name: value for name, value in properties.items() if name != "default"}
+
+
+def _more_of_field(
+    converter: OpenAPIConverter, field: ma.fields.Field[Any], *, ret: dict[str, Any]
+) -> dict[str, Any]:
+    """Name the default of a field in its description; document forms and names of keys."""
+    more = {name: field.metadata[name] for name in _MORE_KEYWORDS if name in field.metadata}
+    if isinstance(field, AnyOf):
+        forms = [converter.field2property(form) for form in field.forms]
+        more["anyOf"] = forms + ([{"type": "null"}] if field.allow_none else [])
+    default = field.metadata.get("default", field.load_default)
+    if default is not ma.missing and not callable(default):
+        words = f"{ret.get('description', '')} Default: {json.dumps(default)}."
+        more["description"] = words.strip()
+    return more
+
+
+class _Resolver(SchemaResolver):
+    """Finds schemas also where JSON stands in a text."""
+
+    def resolve_schema_dict(self, schema: Any) -> Any:
+        """Resolve a schema, and those of `contentSchema`, which are anyOf or one."""
+        resolved = super().resolve_schema_dict(schema)  # type: ignore[no-untyped-call]  # apispec has types for some
+        if isinstance(resolved, dict) and "contentSchema" in resolved:
+            content = self.resolve_schema_dict(resolved["contentSchema"])
+            return {**resolved, "contentSchema": content}
+        return resolved
+
+
+class _Plugin(MarshmallowPlugin):
+    """apispec's plugin with the two above."""
+
+    Converter = _Converter
+    Resolver = _Resolver
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no types
@@ -138,10 +183,23 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
     ERROR_SCHEMA = ErrorSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
 
-    def init_app(self, app: Flask, **options: Any) -> None:
+    def init_app(self, app: Flask, *, spec_kwargs: Mapping[str, Any] | None = None) -> None:
         """Initialize the document; an empty argument of a query string counts as left out."""
-        super().init_app(app, **options)
+        super().init_app(app, spec_kwargs={"marshmallow_plugin": _Plugin(), **(spec_kwargs or {})})
+        self.ma_plugin.converter.add_attribute_function(_more_of_field)
         self.ma_plugin.converter.add_parameter_attribute_function(_allow_empty)
+
+    def _register_pagination_header(self) -> None:
+        """Leave its schema out of the document: no route has pages of flask-smorest's kind."""
+
+    @cached_property
+    def _written(self) -> bytes:
+        """The document, which does not change any more: writing it takes 10 ms."""
+        return orjson.dumps(self.spec.to_dict())
+
+    def _openapi_json(self) -> Response:
+        """Serve the document."""
+        return json_response(self._written)
 
 
 def _allow_empty(_: Any, __: ma.fields.Field[Any], *, ret: dict[str, Any]) -> dict[str, bool]:

@@ -1,8 +1,11 @@
-"""Keeps from schemathesis' bodies what the API document cannot rule out."""
+"""Keeps from schemathesis' requests what the API document says in words, or cannot rule out."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import schemathesis
+
+from llm_api.services.usage.report_query import DEFAULT_DAYS, MAX_DAYS
 
 _MIN, _MAX = -(2**63), 2**63 - 1
 
@@ -23,3 +26,53 @@ def filter_body(_context: object, body: Any) -> bool:
         elif isinstance(value, list):
             todo += value
     return True
+
+
+@schemathesis.hook
+def filter_case(_context: object, case: Any) -> bool:
+    """Leave out what depends on the day, or on two fields at once."""
+    if case.operation.label == "GET /api/v1/usage" and isinstance(case.query, dict):
+        return _is_span(case.query) and _are_groups(case.query.get("group_by"))
+    if isinstance(case.body, dict) and "expires" in case.body:
+        return not _is_past(case.body["expires"])
+    return True
+
+
+def _is_span(query: dict[str, Any]) -> bool:
+    """Whether both ends of a report's span are days or hours that there are, in their order.
+
+    What is no text at all is none of what the document leaves to words.
+    """
+    tomorrow = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    tomorrow += timedelta(days=1)
+    texts = [query.get(name) or "" for name in ("since", "until")]
+    if not all(isinstance(text, str) for text in texts):
+        return True
+    try:
+        since, until = (_moment(text) if text else None for text in texts)
+    except (ValueError, OverflowError):
+        return False
+    until = until or tomorrow
+    since = since or until - timedelta(days=DEFAULT_DAYS)
+    return timedelta(0) < until - since <= timedelta(days=MAX_DAYS)
+
+
+def _are_groups(text: Any) -> bool:
+    names = [name.strip() for name in text.split(",")] if isinstance(text, str) else []
+    names = [name for name in names if name]
+    return len(set(names)) == len(names) and not {"hour", "day"} <= set(names)
+
+
+def _is_past(text: Any) -> bool:
+    """Whether a key's end is a moment that has passed, or is too far away."""
+    try:
+        end = _moment(text)
+    except (ValueError, OverflowError, TypeError):
+        return False
+    now = datetime.now(UTC)
+    return not now < end <= now + timedelta(days=36_500)
+
+
+def _moment(text: str) -> datetime:
+    moment = datetime.fromisoformat(text)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

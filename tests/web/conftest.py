@@ -10,6 +10,7 @@ from flask import Flask
 from llm_api.app import close_app, create_app
 from llm_api.settings.settings import PROJECT_ROOT, Settings
 from tests.conftest import UsageRowsOf
+from tests.support.documented import DocumentedClient
 from tests.support.schema import give_schema
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
@@ -56,6 +57,7 @@ def module_app(
     give_schema(database_url)
     env = {"DATABASE_URL": database_url, **environment_of(service_upstream), **module_env}
     app = create_app(Settings.from_env(env, root=root))
+    app.test_client_class = DocumentedClient
     app.config["DATABASE_OF_THE_TEST"] = database_url
     yield app
     close_app(app)

@@ -16,6 +16,7 @@ MAX_TAGS = 2  # with the ten of a request they fit into the column of the usage 
 _UNITS = {"d": 86_400, "h": 3_600, "m": 60}
 _MAX_DAYS = 36_500
 _TIME = "[1-9][0-9]{0,3}[dhm]"
+SPAN = f"^{_TIME}$"
 _RATE = "[1-9][0-9]{0,8}/(second|minute|hour|day)"
 
 

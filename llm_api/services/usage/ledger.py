@@ -197,6 +197,7 @@ class UsageLedger:
             partial(self._sink.begin, record),
             is_streamed=is_streamed,
             time_limit=caller.time_limit,
+            caller=caller,
         )
         accounted = AccountedCall(call, lease)
         end = _End("error", None, 500)

@@ -5,11 +5,17 @@ upstream. Source: https://platform.openai.com/docs/api-reference/chat/create
 """
 
 import re
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow as ma
 
-from llm_api.web.schema_fields import FieldProblem, item_errors, list_length, messages_for
+from llm_api.web.schema_fields import (
+    AnyOf,
+    FieldProblem,
+    item_errors,
+    list_length,
+    messages_for,
+)
 
 ROLES = ("system", "developer", "user", "assistant", "tool", "function")
 MAX_MESSAGES = 2_048
@@ -19,81 +25,89 @@ _INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reaso
 _IMAGE_ADDRESS = re.compile(r"data:image/|https?://", re.IGNORECASE)
 _BAD_IMAGE_ADDRESS = "must be a data:image/ URI or an http(s):// address."
 
-# The same rules for the API document, in which everything else is allowed. apispec could not derive
-# them: which content is required depends on the role.
 _DOCUMENTED_ADDRESS = {
     "type": "string",
     "pattern": "^([Dd][Aa][Tt][Aa]:[Ii][Mm][Aa][Gg][Ee]/|[Hh][Tt][Tt][Pp][Ss]?://)",
 }
-_DOCUMENTED_PART = {
-    "type": "object",
-    "required": ["type"],
-    "properties": {"type": {"type": "string"}},
+_DOCUMENTED_IMAGE = {
     "anyOf": [
-        {
-            "required": ["text"],
-            "properties": {"type": {"enum": ["text"]}, "text": {"type": "string"}},
-        },
-        {
-            "required": ["image_url"],
-            "properties": {
-                "type": {"enum": ["image_url"]},
-                "image_url": {
-                    "anyOf": [
-                        _DOCUMENTED_ADDRESS,
-                        {
-                            "type": "object",
-                            "required": ["url"],
-                            "properties": {"url": _DOCUMENTED_ADDRESS},
-                        },
-                    ]
-                },
+        _DOCUMENTED_ADDRESS,
+        {"type": "object", "required": ["url"], "properties": {"url": _DOCUMENTED_ADDRESS}},
+    ]
+}
+
+_PARTS = list_length(1, MAX_PARTS)
+
+
+def _rule(kind: str, schema: Any) -> dict[str, Any]:
+    """Describe what a part of the type `kind` must have under that name."""
+    return {
+        "if": {"required": ["type"], "properties": {"type": {"enum": [kind]}}},
+        "then": {"required": [kind], "properties": {kind: schema}},
+    }
+
+
+class OpenAIContentPartSchema(ma.Schema):
+    """A part of a message; types other than text and image_url are left to the upstream."""
+
+    class Meta:
+        """Marshmallow's options, and the rules that fields cannot say, for the API document.
+
+        Rules stand in `if`, which generators of clients pass over: they make a plain class of it.
+        """
+
+        unknown = ma.INCLUDE
+        rules: ClassVar[dict[str, Any]] = {
+            "allOf": [_rule("text", {"type": "string"}), _rule("image_url", _DOCUMENTED_IMAGE)]
+        }
+
+    type = ma.fields.String(required=True, metadata={"example": "text"})
+    text = ma.fields.Raw(metadata={"description": "A text, of a part of type text."})
+    image_url = ma.fields.Raw(
+        metadata={"description": "An address, or an object with `url`, of a part of that type."}
+    )
+
+
+class OpenAIMessageSchema(ma.Schema):
+    """A message; only an assistant's may have no content, where it has something instead."""
+
+    class Meta:
+        """Marshmallow's options, and the rules that fields cannot say, for the API document."""
+
+        unknown = ma.INCLUDE
+        rules: ClassVar[dict[str, Any]] = {
+            "if": {
+                "required": ["content"],
+                "properties": {"content": {"type": ["string", "array"]}},
             },
-        },
-        {"properties": {"type": {"not": {"enum": ["text", "image_url"]}}}},
-    ],
-}
-_DOCUMENTED_PARTS = {
-    "type": "array",
-    "minItems": 1,
-    "maxItems": MAX_PARTS,
-    "items": _DOCUMENTED_PART,
-}
-_DOCUMENTED_MESSAGE = {
-    "type": "object",
-    "required": ["role"],
-    "properties": {
-        "role": {"type": "string", "enum": list(ROLES)},
-        "content": {"description": "Text, or a list of parts."},
-    },
-    "anyOf": [
-        {
-            "required": ["content"],
-            "properties": {"content": {"anyOf": [{"type": "string"}, _DOCUMENTED_PARTS]}},
-        },
-        *(
-            {
-                "required": [name],
-                "properties": {
-                    "role": {"enum": ["assistant"]},
-                    "content": {"type": "null"},
-                    name: {"not": {"enum": [None, False, 0, "", [], {}]}},
-                },
-            }
-            for name in _INSTEAD_OF_CONTENT
-        ),
-    ],
-}
+            "else": {
+                "properties": {"role": {"enum": ["assistant"]}},
+                "anyOf": [
+                    {
+                        "required": [name],
+                        "properties": {name: {"not": {"enum": [None, False, 0, "", [], {}]}}},
+                    }
+                    for name in _INSTEAD_OF_CONTENT
+                ],
+            },
+        }
+
+    role = ma.fields.String(required=True, validate=ma.validate.OneOf(ROLES))
+    content = AnyOf(
+        ma.fields.String(),
+        ma.fields.List(ma.fields.Nested(OpenAIContentPartSchema), validate=_PARTS),
+        allow_none=True,
+    )
 
 
 class OpenAIMessagesField(ma.fields.List[Any]):
-    """A conversation, checked in one pass."""
+    """A conversation, documented as a list of `OpenAIMessageSchema` and checked in one pass."""
 
     default_error_messages = messages_for("a list")
 
     def __init__(self) -> None:
         """Require 1 to `MAX_MESSAGES` messages."""
-        message = ma.fields.Raw(metadata=_DOCUMENTED_MESSAGE)
+        message = ma.fields.Nested(OpenAIMessageSchema)
         super().__init__(message, required=True, validate=list_length(1, MAX_MESSAGES))
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[Any]:

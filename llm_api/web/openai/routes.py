@@ -5,27 +5,30 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
+import marshmallow as ma
 from flask import Response, current_app, g
 
 from llm_api.domain.calls import CallResult, Completion, Model
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
+from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.idempotency import idempotent
-from llm_api.web.openai.chat_schemas import EngineChatRequestSchema, OpenAIChatRequestSchema
-from llm_api.web.openai.schemas import (
-    MODEL_IN_PATH,
-    AnswerSchema,
+from llm_api.web.openai.answer_schemas import (
+    ChatCompletionChunkSchema,
+    ChatCompletionSchema,
+    EmbeddingListSchema,
     ModelListSchema,
     ModelSchema,
-    OpenAIBlueprint,
-    OpenAIRequest,
+    TextCompletionSchema,
+    events_of,
 )
+from llm_api.web.openai.chat_schemas import EngineChatRequestSchema, OpenAIChatRequestSchema
+from llm_api.web.openai.schemas import MODEL_IN_PATH, OpenAIBlueprint, OpenAIRequest
 from llm_api.web.openai.text_schemas import EmbeddingsRequestSchema, TextRequestSchema
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, header_safe, json_response
 from llm_api.web.response.sse import event_stream
 from llm_api.web.schema_fields import UNKNOWN
-from llm_api.web.smorest import MODEL_ERRORS
 
 blueprint = OpenAIBlueprint(
     "OpenAI", __name__, url_prefix="/v1", description="For the OpenAI SDKs, in their own shapes."
@@ -50,21 +53,49 @@ _TEXT_EXAMPLE = {
     "prompt": "Once upon a time",
     "max_tokens": 40,
 }
-_also_streamed = blueprint.alt_response(
-    200, schema={}, content_type="text/event-stream", success=True
-)
 _EMBEDDINGS_EXAMPLE = {"model": "text-embedding-v4", "input": "a red bicycle"}
+_WRONG_CHAT = InvalidRequest.of_field(
+    "temperature", "must be a number from 0 to 2.", reason="out_of_range"
+)
+_TOO_LONG = InvalidRequest.of_field(
+    "messages",
+    "must be shorter: the prompt is too long for the model's context.",
+    reason="context_length_exceeded",
+)
+_WRONG_TEXT = InvalidRequest.of_field("prompt", "is required.", reason="missing")
+_WRONG_INPUT = InvalidRequest.of_field(
+    "input",
+    "must be a string, a list of strings, or a list of tokens, with 1 to 2048 items.",
+    reason="out_of_range",
+)
+
+
+def _also_streamed(chunk: ma.Schema, what: str) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Document that the route answers with events of `what`, too."""
+    described: Callable[[Callable[P, T]], Callable[P, T]] = blueprint.alt_response(
+        200,
+        schema=events_of(chunk),
+        content_type="text/event-stream",
+        description=f"{what}; with `stream: true`, events of pieces of it.",
+        success=True,
+    )
+    return described
 
 
 def refuses_unknown(view: Callable[Concatenate[OpenAIRequest, P], T]) -> Callable[..., T]:
-    """Decorate a view: unknown fields are an error if `REFUSE_UNKNOWN_PARAMETERS` is set."""
+    """Decorate a view: unknown fields are an error if `REFUSE_UNKNOWN_PARAMETERS` is set.
+
+    A field is known if any vendor takes it.
+    """
 
     @wraps(view)
     def check(body: OpenAIRequest, *args: P.args, **kwargs: P.kwargs) -> T:
-        # `metadata` is known, although no upstream gets it.
-        unknown = [name for name in body.dropped if name != "metadata"]
-        if unknown and current_app.config[STRICT_SETTING]:
-            raise InvalidRequest.of_field(header_safe(unknown[0]), UNKNOWN, reason="unknown_field")
+        if (body.untyped or body.dropped) and current_app.config[STRICT_SETTING]:
+            known = services().known_parameters
+            unknown = [*(name for name in body.untyped if name not in known), *body.dropped]
+            if unknown:
+                name = header_safe(unknown[0])
+                raise InvalidRequest.of_field(name, UNKNOWN, reason="unknown_field")
         return view(body, *args, **kwargs)
 
     return check
@@ -77,14 +108,11 @@ def _response(answer: Completion | AnswerStream) -> Response:
 
 
 @blueprint.post("/chat/completions")
+@blueprint.doc(operationId="createChatCompletion")
 @blueprint.arguments(OpenAIChatRequestSchema(), example=_CHAT_EXAMPLE)
-@blueprint.response(
-    200,
-    AnswerSchema(),
-    description="A `chat.completion` object; with `stream: true`, events of chunks of it.",
-)
-@_also_streamed
-@blueprint.errors(*MODEL_ERRORS)
+@blueprint.response(200, ChatCompletionSchema())
+@_also_streamed(ChatCompletionChunkSchema(), "A `chat.completion` object")
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, _TOO_LONG, MODEL_FORBIDDEN])
 @refuses_unknown
 @idempotent
 @answers_with(_response)
@@ -99,10 +127,11 @@ def create_chat_completion(
     "/engines/<path:engine>/chat/completions",
     parameters=[{"in": "path", "name": "engine", "schema": MODEL_IN_PATH}],
 )
+@blueprint.doc(operationId="createEngineChatCompletion")
 @blueprint.arguments(EngineChatRequestSchema(), example=_CHAT_EXAMPLE)
-@blueprint.response(200, AnswerSchema(), description="The same as `/v1/chat/completions`.")
-@_also_streamed
-@blueprint.errors(*MODEL_ERRORS)
+@blueprint.response(200, ChatCompletionSchema())
+@_also_streamed(ChatCompletionChunkSchema(), "The same as of `/v1/chat/completions`")
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, _TOO_LONG, MODEL_FORBIDDEN])
 @refuses_unknown
 @idempotent
 @answers_with(_response)
@@ -115,14 +144,11 @@ def create_engine_chat_completion(
 
 
 @blueprint.post("/completions")
+@blueprint.doc(operationId="createCompletion")
 @blueprint.arguments(TextRequestSchema(), example=_TEXT_EXAMPLE)
-@blueprint.response(
-    200,
-    AnswerSchema(),
-    description="A `text_completion` object; with `stream: true`, events of parts of it.",
-)
-@_also_streamed
-@blueprint.errors(*MODEL_ERRORS)
+@blueprint.response(200, TextCompletionSchema())
+@_also_streamed(TextCompletionSchema(), "A `text_completion` object")
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_TEXT, MODEL_FORBIDDEN])
 @refuses_unknown
 @idempotent
 @answers_with(_response)
@@ -134,9 +160,10 @@ def create_completion(
 
 
 @blueprint.post("/embeddings")
+@blueprint.doc(operationId="createEmbeddings")
 @blueprint.arguments(EmbeddingsRequestSchema(), example=_EMBEDDINGS_EXAMPLE)
-@blueprint.response(200, AnswerSchema(), description="A list of embeddings.")
-@blueprint.errors(*MODEL_ERRORS)
+@blueprint.response(200, EmbeddingListSchema(), description="A list of embeddings.")
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_INPUT, MODEL_FORBIDDEN])
 @refuses_unknown
 @idempotent
 @answers_with(_response)
@@ -148,6 +175,7 @@ def create_embeddings(
 
 
 @blueprint.get("/models")
+@blueprint.doc(operationId="listModels")
 @blueprint.response(200, ModelListSchema(), description="The models on offer.")
 @blueprint.errors()
 def list_models() -> Response:
@@ -157,8 +185,9 @@ def list_models() -> Response:
 
 
 @blueprint.get("/models/<path:model_id>")
+@blueprint.doc(operationId="retrieveModel")
 @blueprint.response(200, ModelSchema(), description="The model.")
-@blueprint.errors(404)
+@blueprint.errors(404, examples=[MODEL_FORBIDDEN])
 def retrieve_model(model_id: str) -> Response:
     """Return one model on offer."""
     model = services().catalogue.find(model_id, g.request_state.key)
@@ -170,7 +199,7 @@ def _model_object(model: Model) -> dict[str, Any]:
 
 
 def _answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
-    """Call the model; unknown fields are reported like those the upstream dropped."""
+    """Call the model; fields of other routes are reported like those the upstream dropped."""
     chat = services().chat
     result: CallResult[Completion | AnswerStream]
     if body.is_streamed:

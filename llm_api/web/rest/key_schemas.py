@@ -20,6 +20,8 @@ from llm_api.web.schema_fields import (
 from llm_api.web.smorest import StrictSchema
 
 _MANY = 1_000_000_000
+# Null has a meaning of its own there: never, or all.
+_WITH_NULL = frozenset(["expires", "models", "routes"])
 
 
 class FormattedField(String):
@@ -75,33 +77,50 @@ class LimitsSchema(StrictSchema):
 class KeyChangeSchema(StrictSchema):
     """Properties of a key; those that are left out stay."""
 
-    name = FormattedField(formats.NAME, metadata={"example": "shop"})
+    name = FormattedField(formats.NAME, allow_none=True, metadata={"example": "shop"})
     expires = FormattedField(
         formats.END,
         allow_none=True,
-        metadata={"description": f"{formats.END.expected}; null for never.", "example": "90d"},
+        metadata={
+            "description": f"{formats.END.expected}; null for never.",
+            "example": "90d",
+            # A moment has to be one to come, which no schema can say.
+            "anyOf": [
+                {"type": "string", "pattern": formats.SPAN},
+                {"type": "string", "format": "date-time"},
+                {"type": "string", "format": "date"},
+                {"type": "null"},
+            ],
+        },
     )
-    is_admin = Boolean()
+    is_admin = Boolean(allow_none=True)
     models = _allowed(formats.MODEL, "models")
     routes = _allowed(formats.ROUTE, "routes")
-    limits = ma.fields.Nested(LimitsSchema, error_messages=MESSAGES)
+    limits = ma.fields.Nested(LimitsSchema, allow_none=True, error_messages=MESSAGES)
     budgets = ShortList(
         FormattedField(formats.BUDGET),
+        allow_none=True,
         at_most=formats.MAX_LISTED,
         metadata={"example": ["5 CNY/day", "100000 tokens/month"]},
     )
     tags = ShortList(
         FormattedField(formats.TAG),
+        allow_none=True,
         at_most=formats.MAX_TAGS,
         metadata={"description": "Labels for all of its calls."},
     )
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Name the properties like the fields of ApiKey."""
-        if "expires" in document:
-            document["expires_at"] = document.pop("expires")
-        return document
+        """Name the properties like the fields of ApiKey; null means left out, if it has no use."""
+        given = {
+            name: value
+            for name, value in document.items()
+            if value is not None or name in _WITH_NULL
+        }
+        if "expires" in given:
+            given["expires_at"] = given.pop("expires")
+        return given
 
 
 class NewKeySchema(KeyChangeSchema):
@@ -115,31 +134,56 @@ class RotationSchema(StrictSchema):
 
     overlap = FormattedField(
         formats.OVERLAP,
+        allow_none=True,
         metadata={"description": "How long former secrets stay valid; default: 24h."},
     )
+
+    @ma.post_load
+    def make(self, document: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Keep what was given; null means left out."""
+        return {name: value for name, value in document.items() if value is not None}
+
+
+class KeyLimitsSchema(ma.Schema):
+    """Limits of a key; the settings' limits apply where it has none."""
+
+    requests = ma.fields.String(metadata={"example": "60/minute"})
+    tokens_per_minute = ma.fields.Integer()
+    concurrent_requests = ma.fields.Integer()
+    concurrent_streams = ma.fields.Integer()
+
+
+def _moment(**options: Any) -> ma.fields.DateTime:
+    return ma.fields.DateTime(required=True, **options)
+
+
+def _texts(**options: Any) -> ma.fields.List[Any]:
+    return ma.fields.List(ma.fields.String(), required=True, **options)
 
 
 class KeySchema(ma.Schema):
     """A key, without its secret."""
 
-    id = ma.fields.String(metadata={"description": "The `key` of usage reports."})
-    name = ma.fields.String()
-    state = ma.fields.String(metadata={"enum": ["active", "expired", "disabled"]})
-    created_at = ma.fields.String()
-    expires_at = ma.fields.String(allow_none=True)
-    disabled_at = ma.fields.String(allow_none=True)
-    is_admin = ma.fields.Boolean()
-    models = ma.fields.List(ma.fields.String(), allow_none=True)
-    routes = ma.fields.List(ma.fields.String(), allow_none=True)
-    limits = ma.fields.Dict()
-    budgets = ma.fields.List(ma.fields.String())
-    tags = ma.fields.List(ma.fields.String())
+    id = ma.fields.String(required=True, metadata={"description": "The `key` of usage reports."})
+    name = ma.fields.String(required=True)
+    state = ma.fields.String(
+        required=True, validate=ma.validate.OneOf(("active", "expired", "disabled"))
+    )
+    created_at = _moment(allow_none=True)
+    expires_at = _moment(allow_none=True)
+    disabled_at = _moment(allow_none=True)
+    is_admin = ma.fields.Boolean(required=True)
+    models = _texts(allow_none=True)
+    routes = _texts(allow_none=True)
+    limits = ma.fields.Nested(KeyLimitsSchema, required=True)
+    budgets = _texts()
+    tags = _texts()
 
 
 class IssuedKeySchema(KeySchema):
     """A key with its secret, which no other response has."""
 
-    secret = ma.fields.String()
+    secret = ma.fields.String(required=True)
     warnings = ma.fields.List(
         ma.fields.String(),
         metadata={"description": "What was perhaps not meant: a name in use, an unknown model."},
@@ -149,4 +193,4 @@ class IssuedKeySchema(KeySchema):
 class KeyListSchema(ma.Schema):
     """All keys, the newest first."""
 
-    keys = ma.fields.List(ma.fields.Nested(KeySchema))
+    keys = ma.fields.List(ma.fields.Nested(KeySchema), required=True)

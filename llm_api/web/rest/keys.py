@@ -5,7 +5,9 @@ from typing import Any
 from flask import Response
 
 from llm_api.domain.access import ApiKey
+from llm_api.errors import InvalidRequest
 from llm_api.services.keys.service import IssuedKey
+from llm_api.web.documented_errors import BODY_ERRORS, KEYS_AWAY, NO_ADMIN, NO_SUCH_KEY
 from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
 from llm_api.web.rest.key_schemas import (
@@ -16,7 +18,7 @@ from llm_api.web.rest.key_schemas import (
     NewKeySchema,
     RotationSchema,
 )
-from llm_api.web.smorest import BODY_ERRORS, SECURITY, Blueprint
+from llm_api.web.smorest import SECURITY, Blueprint
 
 blueprint = Blueprint(
     "Keys",
@@ -28,21 +30,25 @@ blueprint = Blueprint(
 
 _EXAMPLE = {"name": "shop", "expires": "90d", "limits": {"requests": "60/minute"}}
 
+_WRONG_KEY = InvalidRequest.of_field("name", "must be a string.", reason="invalid_type")
+_WRONG_ROTATION = InvalidRequest.of_field("overlap", "must be a string.", reason="invalid_type")
+_ERRORS = (NO_ADMIN, NO_SUCH_KEY, KEYS_AWAY)
+
 
 @blueprint.post("")
-@blueprint.doc(security=SECURITY)
+@blueprint.doc(operationId="createKey", security=SECURITY)
 @blueprint.arguments(NewKeySchema(), example=_EXAMPLE)
 @blueprint.response(201, IssuedKeySchema())
-@blueprint.errors(*BODY_ERRORS, 503)
+@blueprint.errors(*BODY_ERRORS, 503, examples=[_WRONG_KEY, *_ERRORS])
 def create_key(properties: dict[str, Any]) -> Response:
     """Create a key; its secret is in this response only."""
     return _issued(services().keys.issue(ApiKey(**{"id": "", **properties})), 201)
 
 
 @blueprint.get("")
-@blueprint.doc(security=SECURITY)
+@blueprint.doc(operationId="listKeys", security=SECURITY)
 @blueprint.response(200, KeyListSchema())
-@blueprint.errors(503)
+@blueprint.errors(503, examples=[*_ERRORS])
 def list_keys() -> Response:
     """List all keys, the newest first."""
     keys = services().keys
@@ -50,38 +56,38 @@ def list_keys() -> Response:
 
 
 @blueprint.get("/<key_id>")
-@blueprint.doc(security=SECURITY)
+@blueprint.doc(operationId="getKey", security=SECURITY)
 @blueprint.response(200, KeySchema())
-@blueprint.errors(404, 503)
+@blueprint.errors(404, 503, examples=[*_ERRORS])
 def show_key(key_id: str) -> Response:
     """Return a key."""
     return _response(services().keys.get(key_id))
 
 
 @blueprint.patch("/<key_id>")
-@blueprint.doc(security=SECURITY)
+@blueprint.doc(operationId="changeKey", security=SECURITY)
 @blueprint.arguments(KeyChangeSchema(), example={"limits": {"requests": "120/minute"}})
 @blueprint.response(200, KeySchema())
-@blueprint.errors(*BODY_ERRORS, 404, 503)
+@blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_KEY, *_ERRORS])
 def change_key(properties: dict[str, Any], key_id: str) -> Response:
     """Change properties of a key, in every worker within a minute."""
     return _response(services().keys.change(key_id, properties))
 
 
 @blueprint.post("/<key_id>/rotate")
-@blueprint.doc(security=SECURITY)
+@blueprint.doc(operationId="rotateKey", security=SECURITY)
 @blueprint.arguments(RotationSchema(), example={"overlap": "24h"})
 @blueprint.response(200, IssuedKeySchema())
-@blueprint.errors(*BODY_ERRORS, 404, 503)
+@blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_ROTATION, *_ERRORS])
 def rotate_key(options: dict[str, Any], key_id: str) -> Response:
     """Issue another secret for a key; the former one stays valid for the overlap."""
     return _issued(services().keys.rotate(key_id, **options))
 
 
 @blueprint.post("/<key_id>/disable")
-@blueprint.doc(security=SECURITY)
+@blueprint.doc(operationId="disableKey", security=SECURITY)
 @blueprint.response(200, KeySchema())
-@blueprint.errors(404, 503)
+@blueprint.errors(404, 503, examples=[*_ERRORS])
 def disable_key(key_id: str) -> Response:
     """Disable a key, in every worker within a minute."""
     return _response(services().keys.disable(key_id))

@@ -1,13 +1,12 @@
 """Requests and responses of `POST /api/v1/llm/optimize-prompt`."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow as ma
 from marshmallow import ValidationError
 
 from llm_api.domain.prompts import GENERIC, OptimizedPrompt, PromptRequest
 from llm_api.web.schema_fields import (
-    VISIBLE,
     Boolean,
     FieldProblem,
     Integer,
@@ -16,6 +15,7 @@ from llm_api.web.schema_fields import (
     length,
     line,
     one_of,
+    seed_field,
     within,
 )
 from llm_api.web.smorest import StrictSchema
@@ -23,6 +23,12 @@ from llm_api.web.smorest import StrictSchema
 MAX_PROMPT_CHARS = 4_000
 MAX_PRESERVED = 20
 MAX_PRESERVED_CHARS = 200
+# White space, and what services/prompts/text.py removes from a prompt: control and invisible signs.
+_HIDDEN = (
+    r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
+    r"\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+)
+_VISIBLE = ma.validate.Regexp(f"[{_HIDDEN}]*[^{_HIDDEN}]", error="must be more than white space.")
 # Those of config/targets.toml; a test holds them together.
 TARGETS = (
     GENERIC,
@@ -36,120 +42,168 @@ TARGETS = (
 )
 
 
-def _check_words(text: str) -> None:
-    """Reject words that would be invisible in the rewrite."""
-    if not (text.strip() and text.isprintable()):
-        raise ValidationError("must be printable text.")
-
-
 def _describe(description: str) -> dict[str, str]:
     return {"description": description}
+
+
+def _texts(description: str) -> ma.fields.List[Any]:
+    return ma.fields.List(ma.fields.String(), required=True, metadata=_describe(description))
 
 
 class PromptRequestSchema(StrictSchema):
     """A prompt to rewrite."""
 
-    prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE])
+    class Meta(StrictSchema.Meta):
+        """Marshmallow's options, and for the API document what fields cannot say."""
+
+        rules: ClassVar[dict[str, Any]] = {
+            "not": {
+                "required": ["type", "duration_seconds"],
+                "properties": {
+                    "type": {"enum": ["image"]},
+                    "duration_seconds": {"type": "integer"},
+                },
+            }
+        }
+
+    prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), _VISIBLE])
     type = String(required=True, validate=one_of(("image", "video")))
-    style = line(1, 100, metadata={"example": "watercolor"})
+    style = line(1, 100, allow_none=True, metadata={"example": "watercolor"})
     enhance_details = Boolean(
-        load_default=True, metadata=_describe("false: only structure and clarity, nothing new.")
+        allow_none=True,
+        metadata={"default": True} | _describe("false: only structure and clarity, nothing new."),
     )
     language = String(
+        allow_none=True,
         validate=one_of(("auto", "zh", "en")),
         metadata=_describe(
             "Of the rewrite; auto is the prompt's own, if the target understands it."
         ),
     )
     target_model = String(
+        allow_none=True,
         validate=one_of(TARGETS),
         metadata=_describe("The image or video model that gets the prompt: its limits are kept."),
     )
     max_length = Integer(
-        validate=within(20, MAX_PROMPT_CHARS), metadata=_describe("Of the rewrite, in characters.")
+        allow_none=True,
+        validate=within(20, MAX_PROMPT_CHARS),
+        metadata=_describe("Of the rewrite, in characters."),
     )
     preserve = ShortList(
-        String(validate=[length(1, MAX_PRESERVED_CHARS), _check_words]),
+        line(1, MAX_PRESERVED_CHARS),
+        allow_none=True,
         at_most=MAX_PRESERVED,
         metadata=_describe("Words of the prompt that stay letter by letter."),
     )
-    seed = Integer(validate=within(0), metadata=_describe("Sent to models that support it."))
+    seed = seed_field(metadata=_describe("Sent to models that support it."))
     n = Integer(
+        allow_none=True,
         validate=within(1, 4),
         metadata=_describe("Number of rewrites; above 1, the response has `candidates`."),
     )
     include_negative_prompt = Boolean(
-        metadata=_describe("Return `negative_prompt`: what the image or video should not contain.")
+        allow_none=True,
+        metadata=_describe("Return `negative_prompt`: what the image or video should not contain."),
     )
     duration_seconds = Integer(
-        validate=within(1, 60), metadata=_describe("Of the video: how much can happen in it.")
+        allow_none=True,
+        validate=within(1, 60),
+        metadata=_describe("Of the video: how much can happen in it."),
     )
     camera = line(
         1,
         100,
+        allow_none=True,
         metadata=_describe("Camera move or framing to put in.") | {"example": "slow pan left"},
     )
     on_failure = String(
+        allow_none=True,
         validate=one_of(("original", "error")),
         metadata=_describe(
             "If no rewrite is usable: return the original with a warning, or a 502."
         ),
     )
     max_wait_ms = Integer(
+        allow_none=True,
         validate=within(100, 600_000),
         metadata=_describe("After this time the response is that of `on_failure`."),
     )
     include_details = Boolean(
-        metadata=_describe("Return `details`: method, constraints kept, checks.")
+        allow_none=True, metadata=_describe("Return `details`: method, constraints kept, checks.")
     )
 
     @ma.validates_schema
     def reject_duration_of_an_image(self, document: dict[str, Any], **_: Any) -> None:
         """Reject `duration_seconds` for an image."""
-        if document.get("type") == "image" and "duration_seconds" in document:
+        if document.get("type") == "image" and document.get("duration_seconds") is not None:
             problem = FieldProblem("must be left out for an image.", "not_supported")
             raise ValidationError({"duration_seconds": [problem]})
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> PromptRequest:
-        """Make the request that the service takes."""
-        preserve = tuple(document.pop("preserve", ()))
-        return PromptRequest(**document, preserve=preserve)
+        """Make the request that the service takes; null means left out."""
+        given = {name: value for name, value in document.items() if value is not None}
+        preserve = tuple(given.pop("preserve", ()))
+        return PromptRequest(**given, preserve=preserve)
+
+
+class ChecksSchema(ma.Schema):
+    """The outcome of the checks of a rewrite."""
+
+    passed = ma.fields.Boolean(required=True)
+    problems = _texts("What is wrong with the rewrite, by the names of checks.")
+    first_problems = _texts("What was wrong with the first one.")
+
+
+class RewriteUsageSchema(ma.Schema):
+    """Tokens of all calls to the model; null where the upstream did not count."""
+
+    prompt_tokens = ma.fields.Integer(required=True, allow_none=True)
+    completion_tokens = ma.fields.Integer(required=True, allow_none=True)
+    total_tokens = ma.fields.Integer(required=True, allow_none=True)
+
+
+class LatencySchema(ma.Schema):
+    """Milliseconds, and how many of them the upstream took."""
+
+    total = ma.fields.Float(required=True)
+    upstream = ma.fields.Float(required=True)
 
 
 class DetailsSchema(ma.Schema):
     """How a rewrite was made; only with `include_details`."""
 
-    language = ma.fields.String(metadata={"enum": ["en", "zh"]})
-    method = ma.fields.String(metadata={"enum": ["instructed", "guided", "fallback"]})
-    target_model = ma.fields.String()
+    language = ma.fields.String(required=True, validate=ma.validate.OneOf(("en", "zh")))
+    method = ma.fields.String(
+        required=True, validate=ma.validate.OneOf(("instructed", "guided", "fallback"))
+    )
+    target_model = ma.fields.String(required=True)
     kept = ma.fields.Dict(
-        keys=ma.fields.String(), metadata=_describe("Constraints found in the prompt, by kind.")
-    )
-    added = ma.fields.List(ma.fields.String(), metadata=_describe("Kinds of details that are new."))
-    checks = ma.fields.Dict(
         keys=ma.fields.String(),
-        metadata=_describe("Whether the rewrite is valid, and the violations found on the way."),
+        values=ma.fields.List(ma.fields.String()),
+        required=True,
+        metadata=_describe("Constraints found in the prompt, by kind."),
     )
-    repaired = ma.fields.List(
-        ma.fields.String(), metadata=_describe("Repairs that code made to the model's rewrite.")
+    added = _texts("Kinds of details that are new.")
+    checks = ma.fields.Nested(ChecksSchema, required=True)
+    repaired = _texts("Repairs that code made to the model's rewrite.")
+    model = ma.fields.String(required=True, allow_none=True)
+    calls = ma.fields.Integer(required=True, metadata=_describe("Number of calls to the model."))
+    usage = ma.fields.Nested(RewriteUsageSchema, required=True)
+    prompt_version = ma.fields.String(
+        required=True, metadata=_describe("Of our own instructions to the model.")
     )
-    model = ma.fields.String()
-    calls = ma.fields.Integer(metadata=_describe("Number of calls to the model."))
-    usage = ma.fields.Dict(keys=ma.fields.String())
-    prompt_version = ma.fields.String(metadata=_describe("Of our own instructions to the model."))
-    latency_ms = ma.fields.Dict(keys=ma.fields.String())
-    notes = ma.fields.List(ma.fields.String(), metadata=_describe("About the target model."))
+    latency_ms = ma.fields.Nested(LatencySchema, required=True)
+    notes = _texts("About the target model.")
 
 
 class OptimizedPromptSchema(ma.Schema):
     """The rewritten prompt."""
 
-    original_prompt = ma.fields.String()
-    optimized_prompt = ma.fields.String()
-    improvements = ma.fields.List(
-        ma.fields.String(), metadata=_describe("What the rewrite verifiably added.")
-    )
+    original_prompt = ma.fields.String(required=True)
+    optimized_prompt = ma.fields.String(required=True)
+    improvements = _texts("What the rewrite verifiably added.")
     warnings = ma.fields.List(
         ma.fields.String(),
         metadata=_describe("Only present if the rewrite is not quite what was requested."),

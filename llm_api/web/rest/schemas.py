@@ -27,6 +27,7 @@ from llm_api.web.smorest import StrictSchema
 
 ROLES = ("system", "user", "assistant")
 MAX_MESSAGES = 2_048
+TEMPERATURE = 0.7  # where the caller names none
 _KNOWN = ("role", "content")
 
 
@@ -83,13 +84,26 @@ class ChatRequestSchema(StrictSchema):
     """A conversation to continue."""
 
     messages = MessagesField()
-    model = line(1, 256, metadata={"description": "The model; the configured one where left out."})
-    temperature = Float(validate=within(0, 2), load_default=0.7)
-    max_tokens = Integer(validate=within(1))
+    model = line(
+        1,
+        256,
+        allow_none=True,
+        metadata={"description": "The model; the configured one where left out."},
+    )
+    temperature = Float(
+        validate=within(0, 2),
+        allow_none=True,
+        metadata={
+            "default": TEMPERATURE,
+            "description": "Left out where it is left out and the model takes none.",
+        },
+    )
+    max_tokens = Integer(validate=within(1), allow_none=True)
     stream = Boolean(
+        allow_none=True,
         validate=_reject_streaming,
         metadata={
-            "enum": [False],
+            "not": {"enum": [True]},  # an enum of false and null stops generators
             "description": "Must be false: this route answers in one piece."
             " `POST /v1/chat/completions` streams.",
         },
@@ -97,60 +111,67 @@ class ChatRequestSchema(StrictSchema):
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> ModelRequest:
-        """Make the request that the service takes."""
-        document.pop("stream", None)
-        return ModelRequest(model=document.pop("model", None), parameters=document)
+        """Make the request that the service takes; null means left out."""
+        given = {name: value for name, value in document.items() if value is not None}
+        given.pop("stream", None)
+        model = given.pop("model", None)
+        if "temperature" in given:
+            return ModelRequest(model, given)
+        default = {"temperature": TEMPERATURE}
+        return ModelRequest(model, given | default, defaults=frozenset(default))
 
 
 class AnswerMessageSchema(ma.Schema):
     """The message that the model wrote."""
 
-    role = ma.fields.String()
-    content = ma.fields.String(allow_none=True)
+    role = ma.fields.String(required=True)
+    content = ma.fields.String(required=True)
 
 
 class ChoiceSchema(ma.Schema):
     """One of the completions."""
 
-    index = ma.fields.Integer()
-    message = ma.fields.Nested(AnswerMessageSchema)
-    finish_reason = ma.fields.String(allow_none=True)
+    index = ma.fields.Integer(required=True)
+    message = ma.fields.Nested(AnswerMessageSchema, required=True)
+    finish_reason = ma.fields.String(required=True, allow_none=True)
 
 
 class UsageSchema(ma.Schema):
     """Tokens, as the upstream counted them; null where it did not."""
 
-    prompt_tokens = ma.fields.Integer(allow_none=True)
-    completion_tokens = ma.fields.Integer(allow_none=True)
-    total_tokens = ma.fields.Integer(allow_none=True)
+    prompt_tokens = ma.fields.Integer(required=True, allow_none=True)
+    completion_tokens = ma.fields.Integer(required=True, allow_none=True)
+    total_tokens = ma.fields.Integer(required=True, allow_none=True)
 
 
 class FallbackModelSchema(ma.Schema):
     """A model, and the upstream that has it."""
 
-    upstream = ma.fields.String()
-    model = ma.fields.String()
+    upstream = ma.fields.String(required=True)
+    model = ma.fields.String(required=True)
 
 
 class FallbackSchema(ma.Schema):
     """A fallback: the requested model, the one that responded instead, and why."""
 
-    asked = ma.fields.Nested(FallbackModelSchema)
-    used = ma.fields.Nested(FallbackModelSchema)
-    reason = ma.fields.String(metadata={"example": "upstream_unavailable"})
+    asked = ma.fields.Nested(FallbackModelSchema, required=True)
+    used = ma.fields.Nested(FallbackModelSchema, required=True)
+    reason = ma.fields.String(required=True, metadata={"example": "upstream_unavailable"})
 
 
 class ChatAnswerSchema(ma.Schema):
     """The conversation's continuation."""
 
-    id = ma.fields.String()
-    object = ma.fields.String(metadata={"enum": ["chat.completion"]})
-    created = ma.fields.Integer()
+    id = ma.fields.String(required=True)
+    object = ma.fields.String(required=True, validate=ma.validate.OneOf(("chat.completion",)))
+    created = ma.fields.Integer(required=True)
     model = ma.fields.String(
-        allow_none=True, metadata={"description": "The model that answered, as the upstream says."}
+        required=True,
+        allow_none=True,
+        metadata={"description": "The model that answered, as the upstream says."},
     )
-    choices = ma.fields.List(ma.fields.Nested(ChoiceSchema))
-    usage = ma.fields.Nested(UsageSchema)
+    choices = ma.fields.List(ma.fields.Nested(ChoiceSchema), required=True)
+    usage = ma.fields.Nested(UsageSchema, required=True)
     fallback = ma.fields.Nested(
         FallbackSchema, metadata={"description": "Only present where a fallback has answered."}
     )
@@ -170,7 +191,8 @@ def chat_answer(completion: Completion) -> dict[str, Any]:
                 "index": choice.get("index", position),
                 "message": {
                     "role": choice["message"].get("role", "assistant"),
-                    "content": choice["message"].get("content"),
+                    # A string also where the model has written none.
+                    "content": choice["message"].get("content") or "",
                 },
                 "finish_reason": choice.get("finish_reason"),
             }

@@ -10,22 +10,32 @@ from flask import Response, g
 from llm_api.domain.access import ApiKey
 from llm_api.domain.timestamps import utc_text
 from llm_api.domain.usage import UsageQuery
-from llm_api.errors import Forbidden
+from llm_api.errors import Forbidden, InvalidRequest
 from llm_api.services.usage.report_query import ReportRequest
 from llm_api.services.usage.reports import table_rows, to_dict
+from llm_api.web.documented_errors import USAGE_AWAY
 from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
-from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema, UsageReportSchema
+from llm_api.web.rest.usage_report_schemas import UsageReportSchema
+from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema
 from llm_api.web.smorest import Blueprint
 
 blueprint = Blueprint("Usage", __name__, url_prefix="/api/v1", description="Calls, tokens, cost.")
 
+_WRONG = InvalidRequest.of_field(
+    "page_size", "must be a whole number from 1 to 10000.", reason="out_of_range"
+)
+_FORBIDDEN = Forbidden(
+    "Usage of other keys is reported to an admin's key only.", reason="admin_required"
+)
+
 
 @blueprint.get("/usage")
+@blueprint.doc(operationId="getUsage")
 @blueprint.arguments(UsageReportArgumentsSchema(), location="query")
 @blueprint.response(200, UsageReportSchema())
 @blueprint.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
-@blueprint.errors(400, 503)
+@blueprint.errors(400, 503, examples=[_WRONG, _FORBIDDEN, USAGE_AWAY])
 def usage(wanted: ReportRequest) -> Response:
     """Report calls, tokens and cost of a span of time, in groups.
 
@@ -41,8 +51,7 @@ def _visible_to_caller(query: UsageQuery) -> UsageQuery:
     if key is None or key.is_admin:
         return query
     if query.filters.get("key", key.id) != key.id:
-        message = "Usage of other keys is reported to an admin's key only."
-        raise Forbidden(message, reason="admin_required")
+        raise Forbidden(_FORBIDDEN.message, reason="admin_required")
     return replace(query, filters={**query.filters, "key": key.id})
 
 

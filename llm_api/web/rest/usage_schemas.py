@@ -22,6 +22,10 @@ from llm_api.web.schema_fields import String, one_of, printable
 from llm_api.web.smorest import StrictSchema
 
 _YEARS = (2000, 2999)
+# For the API document; "" counts as left out. Which days a month has, it does not say.
+_HOUR_PATTERN = "^(2[0-9]{3}-[01][0-9]-[0-3][0-9](T[0-2][0-9](:00(:00)?)?(Z|[+-][01][0-9]:00)?)?)?$"
+_GROUP = f" *({'|'.join(GROUPS)})? *"
+_GROUPS_PATTERN = f"^{_GROUP}(,{_GROUP})*$"
 _EXPECTED_HOUR = "a day such as 2026-01-31, or a whole hour such as 2026-01-31T15:00:00Z"
 
 
@@ -90,22 +94,40 @@ def _out_of_range(expected: str) -> ma.ValidationError:
     return ma.ValidationError(f"must be {expected}.")
 
 
-def _described(text: str) -> dict[str, str]:
-    return {"description": text}
+def _described(text: str, **more: str) -> dict[str, str]:
+    return {"description": text, **more}
 
 
 def _filter(name: str) -> _Text:
-    described = {"pattern": PRINTABLE, **_described(f"Only calls of this {name}.")}
+    described = _described(f"Only calls of this {name}.", pattern=PRINTABLE)
     return _Text(validate=printable(), metadata=described)
 
 
 class UsageReportArgumentsSchema(StrictSchema):
     """Loads a ReportRequest from texts; an empty text counts as left out."""
 
-    since = _Hour(metadata=_described("The first day or hour, UTC; default: 30 days before until."))
-    until = _Hour(metadata=_described("The day or hour to end before, UTC; default: tomorrow."))
+    since = _Hour(
+        metadata=_described(
+            f"The first day or hour, UTC, before until by {MAX_DAYS} days at most;"
+            " default: 30 days before until.",
+            pattern=_HOUR_PATTERN,
+            example="2026-01-31",
+        )
+    )
+    until = _Hour(
+        metadata=_described(
+            "The day or hour to end before, UTC; default: tomorrow.",
+            pattern=_HOUR_PATTERN,
+            example="2026-01-31T15:00:00Z",
+        )
+    )
     group_by = _Dimensions(
-        metadata=_described(f"Of {', '.join(GROUPS)}; several are separated by commas."),
+        metadata=_described(
+            f"Of {', '.join(GROUPS)}, once each, and not both hour and day; several are separated"
+            " by commas.",
+            pattern=_GROUPS_PATTERN,
+            example="model,day",
+        ),
     )
     key = _filter("key")
     route = _filter("route")
@@ -151,15 +173,3 @@ class UsageReportArgumentsSchema(StrictSchema):
         filters = {name: values[name] for name in USAGE_DIMENSIONS if name in values}
         query = UsageQuery(since, until, values.get("group_by", ()), filters)
         return ReportRequest(query, values["page"], values["page_size"], values["format"])
-
-
-class UsageReportSchema(ma.Schema):
-    """A usage report."""
-
-    since = ma.fields.String()
-    until = ma.fields.String()
-    group_by = ma.fields.List(ma.fields.String())
-    page = ma.fields.Integer()
-    page_size = ma.fields.Integer()
-    total = ma.fields.Integer(metadata={"description": "How many groups there are."})
-    groups = ma.fields.List(ma.fields.Dict())

@@ -132,6 +132,15 @@ const ACTIONS = {
       }
     }
   },
+  async pictures(step, facts) {
+    Object.assign(facts, { text: 0, pictures: [] });
+    for await (const { choices } of await create(step, { stream: true })) {
+      for (const { delta } of choices) {
+        facts.pictures.push(...(delta.images ?? []).map(({ image_url }) => image_url.url.length));
+        facts.text += (delta.content ?? "").length;
+      }
+    }
+  },
   async tools(step, facts) {
     const [asked] = (await create(step, { tools: [WEATHER_TOOL] })).choices;
     const calls = asked.message.tool_calls;

@@ -89,6 +89,11 @@ def reasoning(step: Step, facts: Facts) -> None:
     facts["text"] = "".join(chunk.text for chunk in _chat(step).stream("hello"))
 
 
+def pictures(step: Step, facts: Facts) -> None:
+    """Measure the text of a stream: pictures that are beside it are not given to the user."""
+    facts["text"] = sum(len(chunk.text) for chunk in _chat(step).stream("hello"))
+
+
 def tools(step: Step, facts: Facts) -> None:
     """Let the model call a tool, and answer it."""
     model = _chat(step).bind_tools([WEATHER_TOOL])
@@ -203,6 +208,7 @@ ACTIONS = {
         stream,
         stream_usage,
         reasoning,
+        pictures,
         tools,
         stream_tools,
         structured,

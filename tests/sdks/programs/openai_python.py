@@ -89,6 +89,16 @@ def reasoning(step: Step, facts: Facts) -> None:
             facts["text"] += choice.delta.content or ""
 
 
+def pictures(step: Step, facts: Facts) -> None:
+    """Measure the pictures of a stream, and what text stands beside them."""
+    facts |= {"text": 0, "pictures": []}
+    for chunk in _create(step, stream=True):
+        for choice in chunk.choices:
+            images = getattr(choice.delta, "images", None) or []
+            facts["pictures"] += [len(image["image_url"]["url"]) for image in images]
+            facts["text"] += len(choice.delta.content or "")
+
+
 def tools(step: Step, facts: Facts) -> None:
     """Let the model call a tool, and answer it."""
     asked = _create(step, tools=[WEATHER_TOOL]).choices[0]
@@ -225,6 +235,7 @@ ACTIONS = {
         stream,
         stream_usage,
         reasoning,
+        pictures,
         tools,
         stream_tools,
         structured,

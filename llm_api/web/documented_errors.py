@@ -1,0 +1,140 @@
+"""The errors in the API document: what each status means, and an example in the route's own form.
+
+An example is written by the code that writes errors, so that its form cannot be another one.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import marshmallow as ma
+
+from llm_api.errors import (
+    ApiError,
+    BodyTooLarge,
+    Forbidden,
+    MethodNotAllowed,
+    NotFound,
+    RateLimited,
+    ServiceError,
+    Unauthorized,
+    Unavailable,
+    UnsupportedMedia,
+    UpstreamFault,
+    UpstreamTimeout,
+)
+from llm_api.web.response.error_formats import error_document
+
+# Of every response.
+HEADERS: Mapping[str, Any] = {
+    "x-request-id": {"required": True, "schema": {"type": "string", "pattern": "^req_"}}
+}
+# Of routes that read a body, and of those that call a model.
+BODY_ERRORS = (400, 413, 415)
+MODEL_ERRORS = (*BODY_ERRORS, 404, 502, 503, 504)
+# The second and third where keys are required.
+_OF_ALL = (429, 401, 403, 500)
+_MEANINGS: Mapping[int, str] = {
+    400: "The request is invalid; `details.errors` names the fields.",
+    401: "No valid API key was sent.",
+    403: "The API key does not allow this.",
+    404: "The path or model does not exist.",
+    413: "The body is too large.",
+    415: "The body is not uncompressed `application/json`.",
+    429: "A limit of this service, or of the model service, is exceeded.",
+    500: "An internal error.",
+    502: "The model service sent an invalid response.",
+    503: "No model service could be called, or this service is at capacity.",
+    504: "The model service did not respond in time.",
+}
+_RETRIED = (429, 503)
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
+_REQUEST_ID = "req_5f0c2b9e7a4d41d68e13b0aa"
+_CHALLENGE = "send a valid one as `Authorization: Bearer KEY`."
+
+NO_SUCH_MODEL = NotFound.of_field(
+    "model", "must be one that GET /v1/models lists.", reason="model_not_found"
+)
+MODEL_FORBIDDEN = Forbidden(
+    "The key is not for this model; GET /v1/models lists those it is for.",
+    reason="model_not_allowed",
+)
+NO_ADMIN = Forbidden("This route requires an admin's API key.", reason="admin_required")
+NO_SUCH_KEY = NotFound("There is no key with this id.", reason="key_not_found")
+KEYS_AWAY = Unavailable(
+    "The store of keys cannot be used at the moment.", reason="store_unavailable", retry_after=5
+)
+USAGE_AWAY = Unavailable(
+    "The usage store cannot be read at the moment.", reason="store_unavailable", retry_after=5
+)
+# Where a route names none of its own.
+_EXAMPLES: Sequence[ApiError] = (
+    Unauthorized(f"The API key is not valid; {_CHALLENGE}", reason="invalid_api_key"),
+    Forbidden("The API key may not be used for this route.", reason="route_not_allowed"),
+    NO_SUCH_MODEL,
+    BodyTooLarge("The body must be at most 20 MiB.", reason="body_too_large"),
+    UnsupportedMedia(
+        "The body must be JSON, with Content-Type: application/json.",
+        reason="unsupported_media_type",
+    ),
+    RateLimited(
+        "The limit is 60 per 1 minute; try again later.",
+        reason="rate_limited",
+        retry_after=12,
+        scope="key.requests",
+    ),
+    ServiceError(
+        "Something went wrong in this service; quote the request id to its operator.",
+        reason="internal_error",
+    ),
+    UpstreamFault(
+        "The model service sent an answer that is not JSON.",
+        reason="upstream_bad_response",
+        retryable=True,
+    ),
+    Unavailable(
+        "The model service has no free place at the moment; try again shortly.",
+        reason="overloaded",
+        retry_after=1,
+    ),
+    UpstreamTimeout("The model service did not answer in time.", reason="upstream_timeout"),
+)
+_ANY_OTHER = MethodNotAllowed(
+    "This path takes OPTIONS, POST, not PUT.", reason="method_not_allowed"
+)
+
+
+def error_responses(
+    statuses: Sequence[int], examples: Sequence[ApiError], schema: ma.Schema, prefix: str
+) -> dict[int | str, Any]:
+    """Return the responses of a route that are errors, by their status, and `default` for others.
+
+    Args:
+        statuses: beside those that every route has.
+        examples: errors of the route; they take the place of the usual ones of their statuses.
+        schema: of the envelope.
+        prefix: of the route's path; decides on the form, as it does for errors.
+    """
+    own = {error.status for error in examples}
+    shown = [*examples, *(error for error in _EXAMPLES if error.status not in own)]
+
+    def response(meaning: str, errors: Sequence[ApiError], headers: Any) -> dict[str, Any]:
+        named = {
+            error.reason: {"value": error_document(error, f"{prefix}/", _REQUEST_ID)}
+            for error in errors
+        }
+        content = {"schema": schema, "examples": named}
+        return {
+            "description": meaning,
+            "headers": headers,
+            "content": {"application/json": content},
+        }
+
+    responses: dict[int | str, Any] = {
+        status: response(
+            _MEANINGS[status],
+            [error for error in shown if error.status == status],
+            {**HEADERS, **(_RETRY_AFTER if status in _RETRIED else {})},
+        )
+        for status in sorted({*_OF_ALL, *statuses})
+    }
+    return responses | {"default": response("Any other error.", [_ANY_OTHER], {**HEADERS})}

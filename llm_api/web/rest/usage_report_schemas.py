@@ -1,0 +1,71 @@
+"""The answer of a usage report, for the API document."""
+
+from typing import Any
+
+import marshmallow as ma
+
+from llm_api.services.usage.report_query import GROUPS
+
+
+def _count(description: str | None = None) -> ma.fields.Integer:
+    described = {"minimum": 0} | ({"description": description} if description else {})
+    return ma.fields.Integer(required=True, metadata=described)
+
+
+def _text(**described: Any) -> ma.fields.String:
+    return ma.fields.String(metadata=described)
+
+
+class CostSchema(ma.Schema):
+    """The cost of a group in one currency."""
+
+    currency = ma.fields.String(required=True, metadata={"example": "CNY"})
+    micro = _count("Millionths of the currency.")
+    amount = ma.fields.String(
+        required=True, metadata={"description": "The same, exact.", "example": "0.004410"}
+    )
+
+
+class GroupTokensSchema(ma.Schema):
+    """Calls and tokens of one source: counted by the upstream, or estimated."""
+
+    calls = _count()
+    prompt_tokens = _count()
+    completion_tokens = _count()
+    cached_tokens = _count()
+    reasoning_tokens = _count()
+
+
+class UsageGroupSchema(ma.Schema):
+    """Sums of the calls that agree in the dimensions of `group_by`, each of which is a field."""
+
+    hour = _text(example="2026-01-31T15:00:00Z")
+    day = _text(example="2026-01-31")
+    key = _text(description="The id of a key.")
+    route = _text(example="/v1/chat/completions")
+    model = _text()
+    upstream = _text(example="fast")
+    tag = _text()
+    status = _text(example="ok")
+    calls = _count()
+    errors = _count()
+    attempts = _count("Requests to upstreams.")
+    measured = ma.fields.Nested(GroupTokensSchema, required=True)
+    estimated = ma.fields.Nested(GroupTokensSchema, required=True)
+    uncounted_calls = _count()
+    images = _count()
+    cost = ma.fields.List(ma.fields.Nested(CostSchema), required=True)
+    unpriced_calls = _count("Calls of unknown cost.")
+    mean_ms = _count("Milliseconds a call.")
+
+
+class UsageReportSchema(ma.Schema):
+    """A page of a usage report."""
+
+    since = ma.fields.DateTime(required=True)
+    until = ma.fields.DateTime(required=True)
+    group_by = ma.fields.List(ma.fields.String(validate=ma.validate.OneOf(GROUPS)), required=True)
+    page = _count()
+    page_size = _count()
+    total = _count("How many groups there are.")
+    groups = ma.fields.List(ma.fields.Nested(UsageGroupSchema), required=True)
