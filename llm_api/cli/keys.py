@@ -168,7 +168,7 @@ def _forget_nothing(_: str) -> None:
 def _has_model(name: str) -> bool:
     """Ask the catalogue of the application that the command belongs to."""
     services: Services | None = current_app.extensions.get(EXTENSION)
-    return services is None or services.catalogue.has(name)
+    return services is None or services.catalogue.has(name, asks=True)
 
 
 def _print(issued: IssuedKey) -> None:

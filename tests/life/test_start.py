@@ -1,5 +1,7 @@
 """How the service starts: with wrong settings, without its database, and preloaded."""
 
+import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -193,3 +195,14 @@ def test_the_development_server_tells_what_gunicorn_logs(tmp_path: Path) -> None
 
     assert "is REQUIRE_API_KEY meant?" in lines[0]
     assert "db upgrade" in lines[1]
+
+
+def test_a_reload_tells_of_names_that_resemble_settings(tmp_path: Path) -> None:
+    with prepared(tmp_path, env=GOOD) as service:
+        (tmp_path / "project" / ".env").write_text("REQUIRE_API_KEYS=true\n")
+        assert "meant?" not in service.log()
+
+        os.kill(service.pid, signal.SIGHUP)
+
+        wait_until(lambda: "is REQUIRE_API_KEY meant?" in service.log(), PATIENCE, service.log)
+        assert "nothing is reloaded" not in service.log()

@@ -237,17 +237,27 @@ def test_the_examples_of_the_document_are_taken(ask: UpstreamRequest, client: Fl
 
 
 def test_what_was_perhaps_not_meant_is_said_with_the_key(
-    ask: UpstreamRequest, upstream: ScriptedUpstream
+    ask: UpstreamRequest, client: FlaskClient, upstream: ScriptedUpstream
 ) -> None:
     upstream.script(models("listed"))
+    client.get(MODELS, headers=bearer(ADMIN))
     body = {"name": "shop", "models": ["scripted", "listed", "scriptde"]}
 
     first, second = (ask("POST", body=body).json for _ in range(2))
 
     assert first["warnings"] == [
-        "No model is known as scriptde: config/models.toml and upstreams do not list it."
+        "No model is known as scriptde: no entry of config/models.toml, no list of an upstream."
     ]
     assert second["warnings"][0].startswith(f"Another valid key has this name, {first['id']}")
     assert second["secret"] != first["secret"]
     assert "warnings" not in ask("POST", body={"name": "other", "models": ["listed"]}).json
     assert "warnings" not in ask("GET", f"/{first['id']}").json
+
+
+def test_a_key_is_made_without_asking_an_upstream(
+    ask: UpstreamRequest, upstream: ScriptedUpstream
+) -> None:
+    made = ask("POST", body={"name": "shop", "models": ["unheard-of"]}).json
+
+    assert len(made["warnings"]) == 1
+    assert upstream.connections == 0

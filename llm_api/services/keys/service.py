@@ -69,16 +69,12 @@ class KeyService:
         now = self._now()
         same = [key.id for key in self.all() if key.name == draft.name and key.is_valid(now)]
         unknown = [model for model in draft.models or () if not self._has_model(model)]
-        return (
-            *(
-                f"Another valid key has this name, {key_id}; reports tell them apart by their ids."
-                for key_id in same[:1]
-            ),
-            *(
-                f"No model is known as {model}: config/models.toml and upstreams do not list it."
-                for model in unknown
-            ),
-        )
+        doubts = [
+            f"Another valid key has this name, {key_id}; reports tell them apart by their ids."
+            for key_id in same[:1]
+        ]
+        where = "no entry of config/models.toml, no list of an upstream"
+        return (*doubts, *(f"No model is known as {model}: {where}." for model in unknown))
 
     def all(self) -> list[ApiKey]:
         """Return all keys, the newest first."""

@@ -97,12 +97,16 @@ class Catalogue:
         found = next(listed, None)
         return found if found is not None and _allows(key, name) else self.model(name, key)
 
-    def has(self, name: str) -> bool:
-        """Whether a name, or a pattern of names, is of a model that is known."""
-        try:
-            return name in self._entries or bool(self.find(name))
-        except NotFound:
-            return False
+    def has(self, name: str, *, asks: bool = False) -> bool:
+        """Whether a name, or a pattern of names, is of a model that is known.
+
+        `asks` has upstreams asked for their lists, which can take seconds.
+        """
+        if asks:
+            self._lists.current(_LISTS_WAIT_S)
+        is_listed = not self._is_closed and self._lists.owner_of(name) is not None
+        is_offered = name in self._models or name in self._entries
+        return is_offered or is_listed or self._patterns.find(name) is not None
 
     def model(self, name: str, key: ApiKey | None = None) -> Model:
         """Return a model of the catalogue; raises NotFound, or Forbidden."""

@@ -191,3 +191,23 @@ def test_a_model_is_found_by_every_name_that_leads_to_it() -> None:
         catalogue.find("nobodys")
     with pytest.raises(Forbidden):
         catalogue.find("j", key_for("alias"))
+
+
+@pytest.mark.parametrize(
+    ("name", "is_known", "is_known_if_closed"),
+    [
+        ("alias", True, True),
+        ("gpt-*", True, True),
+        ("gpt-3", True, True),
+        ("judge-model", True, True),
+        ("j", True, False),
+        ("nobodys", False, False),
+        ("gtp-*", False, False),
+    ],
+)
+def test_it_is_known_whether_anybody_has_a_model(
+    name: str, *, is_known: bool, is_known_if_closed: bool
+) -> None:
+    known = [catalogue_of(is_closed=closed, judge=["j"]).has(name) for closed in (False, True)]
+
+    assert known == [is_known, is_known_if_closed]
