@@ -47,6 +47,7 @@ def create_app(settings: Settings) -> Flask:
     access.register_require(app)
     app.config[openai_routes.STRICT_SETTING] = settings.refuse_unknown_parameters
     app.config[pages.KEY_SETTING] = settings.access.requires_key
+    app.extensions["llm_api_limiter"] = limiter
     app.extensions["llm_api_spool"] = stores.spool
     app.extensions["llm_api_retention"] = stores.retention
     app.extensions[EXTENSION] = build_services(
@@ -76,7 +77,7 @@ def close_app(app: Flask) -> None:
     app.extensions["llm_api_retention"].close()
     app.extensions["llm_api_spool"].close()
     app.extensions[EXTENSION].close()
-    rate_limits.close_limiter(app)
+    rate_limits.close_limiter(app.extensions["llm_api_limiter"])
 
 
 def _register_routes(app: Flask, *, requires_key: bool) -> None:

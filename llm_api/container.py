@@ -13,7 +13,8 @@ from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
-from llm_api.services.keys.authenticator import KeyAuthenticator
+from llm_api.services.keys import formats
+from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import PromptOptimizer
@@ -22,13 +23,15 @@ from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.routing.model_lists import ModelLists
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files
-from llm_api.settings.reader import FAST, JUDGE, LOCAL
+from llm_api.settings.fallback_names import check_fallbacks
+from llm_api.settings.reader import FAST, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore, StoreError, UsageStore
-from llm_api.storage.factory import budgets_of, open_key_store, open_store
+from llm_api.storage.factory import budgets_of, open_key_store, open_shared_keys, open_store
 from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.concurrency import MemoryConcurrency, RedisConcurrency
 from llm_api.storage.redis.shared_answers import RedisAnswers
@@ -39,7 +42,7 @@ from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
-from llm_api.upstream.vendors.profiles import Profile, choose_profile
+from llm_api.upstream.vendors.profiles import Profile, choose_profile, known_parameters
 from llm_api.web.request.context import Services
 
 # A little more than a statement may take: the server's own time-out should end it first.
@@ -89,7 +92,9 @@ def _spool_folder(settings: Settings) -> Path:
 def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
     """Build what authenticates API keys: those in `keys`, and those that the settings name."""
     threads = StoreThreads(2, _KEY_TIMEOUT_S)
-    return KeyAuthenticator(keys, threads, settings.access.environment_keys)
+    static = settings.access.environment_keys
+    shared = open_shared_keys(settings.ratelimit_storage_uri, STALE_S)
+    return KeyAuthenticator(keys, threads, static, shared=shared)
 
 
 def build_services(
@@ -105,15 +110,19 @@ def build_services(
     its counts answers. The `authenticator` forgets keys that are changed.
     """
     watch = DeadlineWatcher(Drain(settings.shutdown_grace))
-    upstreams = _upstreams(settings, watch)
+    models, prices = config_files.read_models(settings.root)
+    profiles = config_files.read_profiles(settings.root)
+    known = known_parameters(profiles).union(*(model.parameters for model in models))
+    upstreams = _upstreams(settings, watch, profiles, models, known)
     fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
-    catalogue, prices = _catalogue(settings, upstreams, fast)
+    catalogue = _catalogue(settings, models, upstreams, fast)
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
-    keys = KeyService(stores.keys, _reads(), authenticator.forget)
+    keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     checks = _checks(settings, stores, keys, check_limiter, fast)
-    connected = (*upstreams.values(), shared, concurrency, watch, stores.usage, keys)
+    stored = (stores.usage, keys, authenticator)
+    connected = (catalogue, *upstreams.values(), shared, concurrency, watch, *stored)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
@@ -125,6 +134,7 @@ def build_services(
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
+        known_parameters=known,
         closers=[part.close for part in connected if part is not None],
     )
 
@@ -144,15 +154,24 @@ def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
     return BudgetService(budgets_of(stores.usage), prices, threads)
 
 
-def _upstreams(settings: Settings, watch: DeadlineWatcher) -> dict[str, UpstreamClient]:
-    profiles = config_files.read_profiles(settings.root)
-
+def _upstreams(
+    settings: Settings,
+    watch: DeadlineWatcher,
+    profiles: Mapping[str, Profile],
+    models: Sequence[Model],
+    known: frozenset[str],
+) -> dict[str, UpstreamClient]:
     def client(plan: UpstreamPlan, behavior: UpstreamBehavior) -> UpstreamClient:
         policy = RetryPolicy(
             processes=settings.web_concurrency, has_breaker=settings.circuit_breaker
         )
         # The addresses of one upstream are of one vendor: the first speaks for all.
-        profile = choose_profile(profiles, plan.endpoints[0].url, plan.profile)
+        profile = replace(
+            choose_profile(profiles, plan.endpoints[0].url, plan.profile),
+            known=known,
+            passes_unknown=settings.pass_unknown_parameters,
+            model_parameters=_parameters_of(models, behavior.name),
+        )
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
 
     _check_profiles(settings, profiles)
@@ -168,6 +187,16 @@ def _upstreams(settings: Settings, watch: DeadlineWatcher) -> dict[str, Upstream
     return upstreams
 
 
+def _parameters_of(models: Sequence[Model], upstream: str) -> dict[str, frozenset[str]]:
+    """Return what models of an upstream take beside its vendor, by their names there."""
+    found: dict[str, frozenset[str]] = {}
+    for model in models:
+        if model.parameters and model.upstream == upstream:
+            name = model.model or model.id
+            found[name] = found.get(name, frozenset()) | model.parameters
+    return found
+
+
 def _check_profiles(settings: Settings, profiles: Mapping[str, Profile]) -> None:
     problems = [
         f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
@@ -178,41 +207,46 @@ def _check_profiles(settings: Settings, profiles: Mapping[str, Profile]) -> None
         raise SettingsError(problems)
 
 
+def _model_lists(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> ModelLists:
+    """Build what knows the models that upstreams list; a file is for one set of addresses."""
+    addresses = sorted(
+        f"{name} {endpoint.url}"
+        for name, plan in settings.upstreams.items()
+        for endpoint in plan.endpoints
+    )
+    digest = hashlib.sha256("\n".join(addresses).encode()).hexdigest()[:16]
+    spotter = KeySpotter(settings.access.secrets)
+
+    def is_name(text: str) -> bool:
+        return formats.MODEL.accepts(text) and not spotter.sees_key(text)
+
+    file = settings.root / "instance" / "model_lists" / f"{digest}.json"
+    return ModelLists(upstreams, file, is_name=is_name)
+
+
 def _catalogue(
-    settings: Settings, upstreams: Mapping[str, UpstreamClient], fast: UpstreamClient
-) -> tuple[Catalogue, PriceList]:
-    models, prices = config_files.read_models(settings.root)
-    _check_fallbacks(settings, models, upstreams)
-    catalogue = Catalogue(
-        models,
+    settings: Settings,
+    models: Sequence[Model],
+    upstreams: Mapping[str, UpstreamClient],
+    fast: UpstreamClient,
+) -> Catalogue:
+    check_fallbacks(settings, models, [up.default_model for up in upstreams.values()])
+    return Catalogue(
+        [model for model in models if _is_of_vendor(model, upstreams.get(model.upstream))],
         upstreams,
         fast,
         fallbacks={name: plan.fallback for name, plan in settings.upstreams.items()},
         is_closed=settings.catalogue_only,
         spotter=KeySpotter(settings.access.secrets),
+        lists=_model_lists(settings, upstreams),
     )
-    return catalogue, prices
 
 
-def _check_fallbacks(
-    settings: Settings, models: Sequence[Model], upstreams: Mapping[str, UpstreamClient]
-) -> None:
-    # A known name that is not configured is passed over; an unknown one is a mistake.
-    known = {FAST, JUDGE, LOCAL, *upstreams, *(model.id for model in models)}
-    known |= {upstream.default_model for upstream in upstreams.values()}
-    expected = "names of upstreams or of models in config/models.toml"
-    problems = [
-        f"{name.upper()}_LLM_FALLBACK must be {expected}."
-        for name, plan in settings.upstreams.items()
-        if not known.issuperset(plan.fallback)
-    ]
-    problems += [
-        f"{config_files.MODELS}, models.{model.id}: fallback and longer_context must be {expected}."
-        for model in models
-        if not known.issuperset([*model.fallback, *filter(None, [model.longer_context])])
-    ]
-    if problems:
-        raise SettingsError(problems)
+def _is_of_vendor(model: Model, upstream: UpstreamClient | None) -> bool:
+    """Whether an upstream has a model of the catalogue: by its vendor, or as the configured one."""
+    if upstream is None or model.profile in {None, upstream.profile_name}:
+        return True
+    return model.id == upstream.default_model
 
 
 def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemoryConcurrency | RedisConcurrency]:

@@ -122,9 +122,20 @@ def test_the_prompt_example_is_really_rewritten(service: Service) -> None:
 
 
 def test_the_chat_example_is_one_that_the_bundled_model_can_answer(service: Service) -> None:
-    answer = json.loads(typed(CURLS[1], service))
+    (choice,) = json.loads(typed(CURLS[1], service))["choices"]
+    page = (PROJECT_ROOT / "README.md").read_text()
 
-    assert "lighthouse" in answer["choices"][0]["message"]["content"].lower()
+    assert choice["message"]["content"] == "The capital of Italy is Rome."
+    assert choice["finish_reason"] == "stop"
+    assert choice["message"]["content"] in page
+
+
+def test_the_streaming_example_is_one_too(service: Service) -> None:
+    *events, _ = typed(STREAMED[0], service).strip().split("\n\n")
+
+    choices = [json.loads(event.removeprefix("data: "))["choices"] for event in events]
+    text = "".join(c["delta"].get("content") or "" for one in choices for c in one)
+    assert all(season in text for season in ("Spring", "Summer", "Autumn", "Winter"))
 
 
 @pytest.mark.parametrize(

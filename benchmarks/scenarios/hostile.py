@@ -19,7 +19,7 @@ from flask.testing import FlaskClient
 from llm_api.app import close_app, create_app
 from llm_api.errors import InvalidRequest
 from llm_api.settings.settings import Settings
-from llm_api.upstream.http.sse import MAX_EVENT_BYTES, EventParser
+from llm_api.upstream.http.sse import EventParser
 from llm_api.web.request.strict_json import MAX_DEPTH, decode_object
 
 TRIES = 7
@@ -121,7 +121,7 @@ def posting(client: FlaskClient) -> Iterator[dict[str, Any]]:
 
 def reading() -> dict[str, Any]:
     """Return the figure of a large event in small reads, over the same event in large ones."""
-    stream = b"data: " + b"x" * (MAX_EVENT_BYTES - 1_000) + b"\n\n"
+    stream = b"data: " + b"x" * ((1 << 20) - 1_000) + b"\n\n"
     measured = cpu_ratio(
         partial(parse_event, stream, SMALL_READ_BYTES),
         partial(parse_event, stream, LARGE_READ_BYTES),

@@ -109,6 +109,11 @@ def _upstreams(settings: Settings) -> list[tuple[str, CheckedUpstream]]:
 
     An upstream with several keys or addresses is several, each with its number.
     """
+    profiles = config_files.read_profiles(settings.root)
+    named = {
+        name: plan.profile if plan.profile in profiles else None
+        for name, plan in settings.upstreams.items()
+    }
     configured = [
         (
             f"{name}/{number}" if len(plan.endpoints) > 1 else name,
@@ -131,6 +136,9 @@ def _upstreams(settings: Settings) -> list[tuple[str, CheckedUpstream]]:
                 url_setting=f"{prefix}_URL",
                 key_setting=f"{prefix}_KEY",
                 model_setting=model_setting,
+                rules=choose_profile(
+                    profiles, endpoint.url, named.get(name.split("/", maxsplit=1)[0])
+                ).rules,
             ),
         )
         for name, endpoint, prefix, model_setting in configured

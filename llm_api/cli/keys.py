@@ -7,18 +7,21 @@ from datetime import timedelta
 from typing import Any
 
 import click
+from flask import current_app
 from flask.cli import AppGroup
 
 from llm_api.cli.tables import aligned
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.errors import ApiError
 from llm_api.services.keys import formats
+from llm_api.services.keys.authenticator import STALE_S
 from llm_api.services.keys.formats import TextFormat
 from llm_api.services.keys.service import IssuedKey, KeyService
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError
-from llm_api.storage.factory import open_key_store
+from llm_api.storage.factory import open_key_store, open_shared_keys
 from llm_api.storage.threads import StoreThreads
+from llm_api.web.request.context import EXTENSION, Services
 
 _COLUMNS = ("id", "name", "state", "created_at", "expires_at")
 _AT_LEAST_ONE = click.IntRange(1, 1_000_000_000)
@@ -145,16 +148,32 @@ def _service(settings: Settings) -> Iterator[KeyService]:
         store = open_key_store(settings.database_url)
     except StoreError as error:
         raise click.ClickException(str(error)) from error
+    shared = open_shared_keys(settings.ratelimit_storage_uri, STALE_S)
     try:
-        yield KeyService(store, StoreThreads(1))
+        forget = _forget_nothing if shared is None else shared.revoke
+        yield KeyService(store, StoreThreads(1), forget, has_model=_has_model)
     except ApiError as error:
         why = f" {error.__cause__}" if isinstance(error.__cause__, StoreError) else ""
         raise click.ClickException(error.message + why) from error
     finally:
         store.close()
+        if shared is not None:
+            shared.close()
+
+
+def _forget_nothing(_: str) -> None:
+    """Forget no key: a command has no cache, and shares none with others."""
+
+
+def _has_model(name: str) -> bool:
+    """Ask the catalogue of the application that the command belongs to."""
+    services: Services | None = current_app.extensions.get(EXTENSION)
+    return services is None or services.catalogue.has(name)
 
 
 def _print(issued: IssuedKey) -> None:
+    for warning in issued.warnings:
+        click.echo(f"Warning: {warning}", err=True)
     click.echo(
         f"The key of {issued.key.name} ({issued.key.id}), which cannot be shown again:", err=True
     )

@@ -3,11 +3,10 @@
 Not `upstream/http/transport.py`, whose calls are retried, counted and cut off by deadlines.
 """
 
-import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -16,42 +15,34 @@ import requests
 import urllib3
 
 from llm_api.diagnostics.upstream_route import CheckedUpstream
+from llm_api.errors import ApiError
+from llm_api.upstream.faults import StreamingRequired
+from llm_api.upstream.vendors.error_body import read_error
+from llm_api.upstream.vendors.errors import ErrorClassifier
 
 MAX_ANSWER_S = 10.0
 _MAX_BYTES = 1 << 20
-_ACCOUNT = re.compile(
-    r"arrearage|account_?overdue|unpurchased|quota_?exceeded|set_?limit_?exceeded"
-    r"|insufficient_(quota|balance)",
-    re.IGNORECASE,
-)
-_KEY = re.compile(r"invalid_?api_?key|authentication_?error|access_?denied", re.IGNORECASE)
-_MODEL = re.compile(
-    r"model_?not_?(found|open|exist)|model not exist|InvalidEndpoint|UnsupportedModel"
-    r"|not a valid model",
-    re.IGNORECASE,
-)
 
 
 @dataclass(frozen=True, slots=True)
 class ProbeResponse:
-    """A response, read up to 1 MiB; `document` is its JSON, None where it is not JSON."""
+    """A response, read up to 1 MiB; `document` is its JSON, None where it is not JSON.
+
+    `reason` is what its error means and `is_retryable` whether it passes, as calls are told it.
+    """
 
     status: int
     kind: str
     location: str
     body: bytes = field(repr=False)
     document: Any = field(repr=False)
+    reason: str | None = None
+    is_retryable: bool = False
 
     @property
     def error_text(self) -> str:
         """Code, type and message of an error, to be matched and never quoted."""
-        error = self.document
-        if not isinstance(error, dict) or "choices" in error:
-            return ""
-        error = error.get("error", error)
-        if isinstance(error, dict):
-            return " ".join(str(error.get(name, "")) for name in ("code", "type", "message"))
-        return str(error)
+        return "" if self.choice or self.document is None else read_error(self.document).words
 
     @property
     def choice(self) -> dict[str, Any]:
@@ -69,19 +60,20 @@ class ProbeResponse:
 
     @property
     def is_about_account(self) -> bool:
-        """Whether the account is overdue, its quota spent, or the model not bought."""
-        return not self.choice and _ACCOUNT.search(self.error_text) is not None
+        """Whether the account is overdue or its quota spent."""
+        is_spent = self.reason == "upstream_rate_limited" and not self.is_retryable
+        return self.reason == "upstream_account" or is_spent
 
     @property
     def is_about_key(self) -> bool:
         """Whether the key was refused."""
-        return self.status in {401, 403} or _KEY.search(self.error_text) is not None
+        return self.reason == "upstream_auth"
 
     @property
     def is_about_model(self) -> bool:
-        """Whether the model is not there; a 404 that names no model is about the path."""
-        names_it = self.status == 404 and "model" in self.error_text.lower()
-        return names_it or _MODEL.search(self.error_text) is not None
+        """Whether the model is not there, or not for this account."""
+        names_it = self.status != 404 or "model" in self.error_text.lower()  # else it is the path
+        return self.reason == "model_not_found" and names_it
 
 
 class ProbeClient:
@@ -130,13 +122,27 @@ class ProbeClient:
         with closing(response):
             self._record_clock(response.headers.get("Date", ""))
             body = b"".join(self._pieces(response))
-        return ProbeResponse(
+        answer = ProbeResponse(
             status=response.status_code,
             kind=response.headers.get("Content-Type", "").lower(),
             location=response.headers.get("Location", ""),
             body=body,
             document=_parsed(body),
         )
+        error = self._error_of(response, answer)
+        if error is None:
+            return answer
+        return replace(answer, reason=error.reason, is_retryable=error.retryable)
+
+    def _error_of(self, response: requests.Response, answer: ProbeResponse) -> ApiError | None:
+        """Return what the calls of the service would say of an answer; None for a good one."""
+        classifier = ErrorClassifier(self._upstream.rules)
+        try:
+            if answer.status != requests.codes.ok:
+                return classifier.of_status(response, answer.body).error
+            return classifier.of_embedded(answer.document).error if answer.error_text else None
+        except StreamingRequired as refusal:
+            return refusal.fault.error
 
     def _pieces(self, response: requests.Response) -> Iterator[bytes]:
         """Yield the body up to the byte cap; raises TimeoutError at the deadline."""

@@ -7,8 +7,9 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,6 +17,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.domain.calls import Endpoint, Timeouts
+from llm_api.upstream.vendors.error_rules import ErrorRule
 
 MAX_CONNECT_S = 4.0
 _PLACEHOLDER = re.compile(
@@ -38,7 +40,7 @@ _SSL_NAMES[64] = "name"  # the form for IP addresses; all are X509_V_ERR_* of Op
 
 @dataclass(frozen=True, slots=True)
 class CheckedUpstream:
-    """An upstream to check, and the names of the settings it comes from."""
+    """An upstream to check, the names of the settings it comes from, and what its errors mean."""
 
     endpoint: Endpoint
     timeouts: Timeouts
@@ -46,6 +48,7 @@ class CheckedUpstream:
     key_setting: str
     model_setting: str
     ca_bundle: str = DEFAULT_CA_BUNDLE_PATH
+    rules: Sequence[ErrorRule] = field(default=(), repr=False)
 
     @property
     def host(self) -> str:

@@ -98,7 +98,7 @@ class Caller:
     """The client behind a request.
 
     Args:
-        request_id: id of the request, and of its usage row.
+        request_id: that of the request and its usage row.
         route: the route's pattern, such as `/v1/models/<path:model_id>`.
         is_disconnected: whether the client has closed its connection.
         time_limit: seconds that the client is willing to wait, None if it did not say.
@@ -135,13 +135,14 @@ class Operation(StrEnum):
 class ModelRequest:
     """A validated request to a model.
 
-    `parameters` is the OpenAI request body without `model`: JSON that passes through to the
-    upstream. `model` is None if the caller leaves the choice to the service.
+    `parameters` is the OpenAI request body without `model`, as JSON. `model` is None if the caller
+    leaves the choice to the service. `defaults` are the parameters that the caller has not named.
     """
 
     model: str | None
     parameters: Mapping[str, Any]
     operation: Operation = Operation.CHAT
+    defaults: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -253,10 +254,12 @@ class CallResult(Generic[T_co]):
 class Model:
     """A model that callers may name.
 
+    `id` is that name, or with `*` a pattern of names. `model` is its name at the upstream, None for
+    the same. `profile` is the vendor profile that the upstream must have, None for any.
     `is_guided` marks a model too small to follow written rules; `has_json_mode` one that takes
     `response_format` `json_object`. `fallback` names models and upstreams to try, in order, when
-    this one fails, `longer_context` the model for conversations that are too long for it. `limits`
-    apply to all callers together.
+    this one fails, `longer_context` the model for conversations that are too long. `limits` are
+    for all callers together. `parameters` are fields that it takes beside its vendor's.
     """
 
     id: str
@@ -266,28 +269,6 @@ class Model:
     fallback: tuple[str, ...] = ()
     longer_context: str | None = None
     limits: Limits = field(default_factory=Limits)
-
-
-@dataclass(frozen=True, slots=True)
-class IdempotencyKey:
-    """Identifies requests that are the same.
-
-    `key` names them and `fingerprint` is a hash of their body. `joins` is false for the first
-    request of its kind, which must not get an older answer. The finished answer is kept for
-    `keep_s` seconds if it has at most `max_bytes`.
-    """
-
-    key: str
-    fingerprint: str
-    joins: bool
-    keep_s: float
-    max_bytes: int
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedAnswer:
-    """A complete, successful answer."""
-
-    content_type: str
-    headers: Mapping[str, str]
-    body: bytes
+    parameters: frozenset[str] = frozenset()
+    model: str | None = None
+    profile: str | None = None

@@ -12,7 +12,7 @@ from typing import Protocol
 
 from cachetools import TLRUCache
 
-from llm_api.domain.calls import IdempotencyKey, RecordedAnswer
+from llm_api.domain.repeats import IdempotencyKey, RecordedAnswer
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.upstream.faults import ClientGone, truncated
 

@@ -11,6 +11,7 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from llm_api.domain.calls import TokenUsage
 from llm_api.domain.money import MICRO
+from llm_api.domain.name_patterns import NamePatterns, is_pattern
 
 _MAX_COST = 2**62  # millionths; more is an error of the price list, and sums would overflow BIGINT
 
@@ -61,11 +62,13 @@ class PriceList:
     """The prices of models, by day."""
 
     def __init__(self, prices: Mapping[str, Sequence[Price]]) -> None:
-        """List the prices of each model by its name, in any order."""
+        """List the prices of each model by its name, or a pattern of names, in any order."""
         self.by_model = {
             model: sorted(known, key=lambda price: price.valid_from, reverse=True)
             for model, known in prices.items()
         }
+        self._patterns = NamePatterns(self.by_model)
+        self.has_patterns = any(map(is_pattern, self.by_model))
 
     def cost(self, model: str, usage: TokenUsage, day: date) -> tuple[int, str] | None:
         """Return the cost in millionths, and the currency; None where price or usage is unknown.
@@ -77,6 +80,7 @@ class PriceList:
         """
         if usage.prompt_tokens is None and usage.images is None:
             return None
-        price = next((p for p in self.by_model.get(model, ()) if p.valid_from <= day), None)
+        known = self.by_model.get(model) or self._patterns.find(model) or ()
+        price = next((p for p in known if p.valid_from <= day), None)
         cost = price.of(usage) if price else None
         return None if price is None or cost is None else (cost, price.currency)

@@ -19,9 +19,10 @@ from llm_api.domain.prompts import Target
 from llm_api.services.pricing import Price, PriceList
 from llm_api.services.quotas.rate_counter import parse_limits
 from llm_api.settings.settings import SettingsError
+from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.error_rules import ErrorRule
-from llm_api.upstream.vendors.errors import REASONS
-from llm_api.upstream.vendors.profiles import GENERIC, Profile
+from llm_api.upstream.vendors.profiles import GENERIC, INT64, Profile
+from llm_api.upstream.vendors.thinking import LEVELS, ThinkingWords
 
 FOLDER = Path("config")
 MODELS = FOLDER / "models.toml"
@@ -85,12 +86,15 @@ class _LimitsSchema(ma.Schema):
 
 class _ModelSchema(ma.Schema):
     upstream = ma.fields.String(required=True)
+    model = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
+    profile = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
     is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     has_json_mode = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     fallback = _Names(load_default=())
     longer_context = ma.fields.String(load_default=None)
     prices = ma.fields.List(ma.fields.Nested(_PriceSchema), load_default=())
     limits = ma.fields.Nested(_LimitsSchema, load_default=dict)
+    parameters = _Names(load_default=())
 
 
 class _CatalogueSchema(ma.Schema):
@@ -100,7 +104,11 @@ class _CatalogueSchema(ma.Schema):
 
 
 class _Pattern(ma.fields.String):
+    """A regular expression, or a list of alternatives."""
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
+        if isinstance(value, list) and value:
+            value = "|".join(f"(?:{one})" if isinstance(one, str) and one else "(" for one in value)
         text = super()._deserialize(value, attr, data, **options)
         try:
             return re.compile(text or "", re.IGNORECASE)
@@ -119,6 +127,9 @@ class _RuleSchema(ma.Schema):
 class _ThinkingSchema(ma.Schema):
     on = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
     off = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
+    level = ma.fields.String(load_default=None)
+    levels = _Names(load_default=(), validate=ma.validate.ContainsOnly(LEVELS))
+    budget = ma.fields.String(load_default=None)
 
 
 class _ProfileSchema(ma.Schema):
@@ -130,7 +141,11 @@ class _ProfileSchema(ma.Schema):
     developer_role = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
     parameters = _Names(load_default=None)
     json_modes = _Names(load_default=None)
+    seeds = ma.fields.List(
+        ma.fields.Integer(strict=True), load_default=INT64, validate=ma.validate.Length(equal=2)
+    )
     thinking = ma.fields.Nested(_ThinkingSchema, load_default=dict)
+    usage_of_one_choice = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
 
 
@@ -167,19 +182,40 @@ class _TargetsSchema(ma.Schema):
 def read_models(root: Path) -> tuple[list[Model], PriceList]:
     """Read `config/models.toml` below `root`: models and prices; raises SettingsError."""
     table = _checked(_CatalogueSchema(), root, MODELS)
-    prices = {
-        name: [Price(**price) for price in traits.pop("prices")]
+    problems = [
+        f"{MODELS}, models.{name}.profile: Must be a file of {PROFILES} without its ending."
         for name, traits in table["models"].items()
-    }
+        if traits["profile"] and not (root / PROFILES / f"{traits['profile']}.toml").is_file()
+    ]
+    if problems:
+        raise SettingsError(problems)
+    prices = _prices(table["models"])
     models = [
         Model(
             name,
-            **traits
-            | {"fallback": tuple(traits["fallback"]), "limits": Limits(**traits["limits"])},
+            **{trait: value for trait, value in traits.items() if trait != "prices"}
+            | {
+                "fallback": tuple(traits["fallback"]),
+                "limits": Limits(**traits["limits"]),
+                "parameters": frozenset(traits["parameters"]),
+            },
         )
         for name, traits in table["models"].items()
     ]
     return models, PriceList(prices)
+
+
+def _prices(models: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Price]]:
+    """Return the prices of each model, by its name at the upstream: rows have that name.
+
+    Those of an alias are for where the model has no prices of its own.
+    """
+    prices: dict[str, list[Price]] = {}
+    for name, traits in sorted(models.items(), key=lambda entry: entry[1]["model"] is not None):
+        own = [Price(**price) for price in traits["prices"]]
+        if not prices.get(traits["model"] or name):
+            prices[traits["model"] or name] = own
+    return prices
 
 
 def read_profiles(root: Path) -> dict[str, Profile]:
@@ -204,22 +240,24 @@ def read_targets(root: Path) -> dict[str, Target]:
 
 def _profile(root: Path, path: Path) -> Profile:
     table = _checked(_ProfileSchema(), root, path)
-    names = {
-        name: None if table[name] is None else frozenset(table[name])
-        for name in ("parameters", "json_modes")
-    }
     return Profile(
         name=path.stem,
         hosts=tuple(table["hosts"]),
         token_cap=table["token_cap"],
         has_developer_role=table["developer_role"],
-        thinking_on=table["thinking"].get("on"),
-        thinking_off=table["thinking"].get("off"),
+        parameters=_names(table["parameters"]),
+        json_modes=_names(table["json_modes"]),
+        seeds=tuple(table["seeds"]),
+        thinking=ThinkingWords(**table["thinking"]),
+        counts_one_choice=table["usage_of_one_choice"],
         rules=tuple(
             ErrorRule(**rule | {"status": frozenset(rule["status"])}) for rule in table["errors"]
         ),
-        **names,
     )
+
+
+def _names(listed: list[str] | None) -> frozenset[str] | None:
+    return None if listed is None else frozenset(listed)
 
 
 def _checked(schema: ma.Schema, root: Path, path: Path) -> dict[str, Any]:

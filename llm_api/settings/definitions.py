@@ -52,8 +52,8 @@ SECTIONS = (
             Setting(
                 "RATELIMIT_STORAGE_URI",
                 types.store_url("memory", *_REDIS),
-                "Where limits are counted.",
-                "memory:// counts in each worker for itself.",
+                "Where limits are counted, and answers and keys are shared between workers.",
+                "memory:// counts in each worker for itself, and shares nothing.",
                 default="memory://",
                 example="RATELIMIT_STORAGE_URI=redis://host:6379/0",
             ),
@@ -104,7 +104,7 @@ SECTIONS = (
                 types.ORIGINS,
                 "Origins whose pages may call from a browser, separated by commas, such as"
                 " https://app.example.",
-                "Empty: none.",
+                "Such a page may send every header that its SDK sets. Empty: none.",
             ),
         ),
     ),
@@ -160,28 +160,29 @@ SECTIONS = (
                 default="3",
             ),
             Setting(
-                "UPSTREAM_FIRST_BYTE_TIMEOUT",
-                types.SECONDS,
-                "Seconds until the first byte of its answer.",
-                default="60",
-            ),
-            Setting(
-                "UPSTREAM_IDLE_TIMEOUT",
-                types.SECONDS,
-                "Seconds between two pieces of its answer.",
-                default="60",
-            ),
-            Setting(
                 "UPSTREAM_TOTAL_TIMEOUT",
                 types.SECONDS,
                 "Seconds for a whole call, a retry included.",
-                default="300",
+                default="600",
             ),
             Setting(
                 "UPSTREAM_STREAM_TIMEOUT",
                 types.SECONDS,
                 "Seconds for a streamed call.",
-                default="600",
+                default="1800",
+            ),
+            Setting(
+                "UPSTREAM_FIRST_BYTE_TIMEOUT",
+                types.SECONDS,
+                "Seconds until the first byte of its answer.",
+                "Empty: UPSTREAM_TOTAL_TIMEOUT. A model that thinks is silent for minutes, and the"
+                " first byte of an answer in one piece comes when all of it is written.",
+            ),
+            Setting(
+                "UPSTREAM_IDLE_TIMEOUT",
+                types.SECONDS,
+                "Seconds between two pieces of its answer.",
+                "Empty: UPSTREAM_TOTAL_TIMEOUT, for the same reason.",
             ),
             Setting(
                 "UPSTREAM_CONCURRENCY",
@@ -206,15 +207,25 @@ SECTIONS = (
             Setting(
                 "REFUSE_UNKNOWN_PARAMETERS",
                 types.BOOLEAN,
-                "Whether an unknown field under /v1 is refused.",
+                "Whether a field under /v1 that no vendor takes is refused.",
                 "false: it is dropped and named in the header x-dropped-params of the answer.",
+                default="false",
+            ),
+            Setting(
+                "PASS_UNKNOWN_PARAMETERS",
+                types.BOOLEAN,
+                "Whether a vendor is also sent fields that its profile does not list.",
+                "false: they are dropped and named in the header x-dropped-params of the answer. A"
+                " model's entry in config/models.toml can name some as parameters.",
                 default="false",
             ),
             Setting(
                 "CATALOGUE_ONLY",
                 types.BOOLEAN,
-                "Whether only models that GET /v1/models lists can be named.",
-                "false: any other name is passed to the fast upstream unchanged.",
+                "Whether only models of the catalogue, config/models.toml, can be named and are"
+                " listed.",
+                "false: GET /v1/models also lists what upstreams list, and any other name is passed"
+                " to the upstream that lists it, else to the fast one, unchanged.",
                 default="false",
             ),
         ),

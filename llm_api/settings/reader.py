@@ -73,11 +73,12 @@ class SettingsReader:
 
     def timeouts(self) -> Timeouts:
         """Read the time-outs of upstreams, in seconds."""
+        total = self.value("UPSTREAM_TOTAL_TIMEOUT")
         return Timeouts(
             connect=self.value("UPSTREAM_CONNECT_TIMEOUT"),
-            first_byte=self.value("UPSTREAM_FIRST_BYTE_TIMEOUT"),
-            idle=self.value("UPSTREAM_IDLE_TIMEOUT"),
-            total=self.value("UPSTREAM_TOTAL_TIMEOUT"),
+            first_byte=self.value("UPSTREAM_FIRST_BYTE_TIMEOUT") or total,
+            idle=self.value("UPSTREAM_IDLE_TIMEOUT") or total,
+            total=total,
             stream=self.value("UPSTREAM_STREAM_TIMEOUT"),
         )
 

@@ -36,6 +36,9 @@ class SettingsError(click.ClickException):
         self.problems = problems
 
 
+_DATABASE = "instance/llm_api.db"  # where the settings name none
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be configured, checked.
@@ -59,6 +62,7 @@ class Settings:
     circuit_breaker: bool
     client_write_timeout: float
     refuse_unknown_parameters: bool
+    pass_unknown_parameters: bool
     catalogue_only: bool
     bind: str
     web_concurrency: int
@@ -103,8 +107,7 @@ class Settings:
             upstreams=read.upstreams(),
             local_model=read.local_model(),
             enable_prompt_optimization=read.value("ENABLE_PROMPT_OPTIMIZATION"),
-            database_url=read.value("DATABASE_URL")
-            or f"sqlite:///{root / 'instance' / 'llm_api.db'}",
+            database_url=read.value("DATABASE_URL") or f"sqlite:///{root / _DATABASE}",
             ratelimit_storage_uri=read.value("RATELIMIT_STORAGE_URI"),
             limits=read.limits(),
             access=access,
@@ -117,6 +120,7 @@ class Settings:
             circuit_breaker=read.value("CIRCUIT_BREAKER"),
             client_write_timeout=read.value("CLIENT_WRITE_TIMEOUT"),
             refuse_unknown_parameters=read.value("REFUSE_UNKNOWN_PARAMETERS"),
+            pass_unknown_parameters=read.value("PASS_UNKNOWN_PARAMETERS"),
             catalogue_only=read.value("CATALOGUE_ONLY"),
             bind=read.bind(access),
             web_concurrency=read.value("WEB_CONCURRENCY"),

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import cast
 
 from llm_api.storage import BudgetStore, KeyStore, StoreError, UsageStore
+from llm_api.storage.redis import is_shared
+from llm_api.storage.redis.shared_keys import RedisKeys
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.keys import SqlKeyStore
@@ -41,3 +43,11 @@ def budgets_of(store: UsageStore) -> BudgetStore | None:
 def open_key_store(database_url: str) -> KeyStore:
     """Open the key store, which is always SQL; raises StoreError for an unusable URL."""
     return SqlKeyStore(make_engine(database_url))
+
+
+def open_shared_keys(storage_uri: str, keep_s: float) -> RedisKeys | None:
+    """Open what shares keys between processes for `keep_s` seconds; None where there is no Redis.
+
+    `storage_uri` is RATELIMIT_STORAGE_URI.
+    """
+    return RedisKeys(storage_uri, keep_s) if is_shared(storage_uri) else None

@@ -1,6 +1,14 @@
 """How an upstream has to be called, and how the bundled one has."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
+
+from llm_api.errors import InvalidRequest
+
+_MEDIA = frozenset(
+    ["audio", "file", "image", "image_url", "input_audio", "input_image", "video", "video_url"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +24,10 @@ class UpstreamBehavior:
         max_concurrency: calls that run at the same time in this process.
         queue_timeout: seconds that further calls wait for one of them to end.
         probe_path: path of the health check.
+        has_tools: whether its model can be given tools.
         keeps_alive: false if it closes the connection after a streamed answer in any case.
+        reads_text_only: pictures, sound, videos, files and tools of type `custom` are refused
+            here: it would call them its own failure.
     """
 
     name: str
@@ -26,11 +37,36 @@ class UpstreamBehavior:
     max_concurrency: int = 1024
     queue_timeout: float = 1.0
     probe_path: str = "/models"
+    has_tools: bool = True
     keeps_alive: bool = True
+    reads_text_only: bool = False
+
+    def check(self, parameters: Mapping[str, Any]) -> None:
+        """Refuse what it cannot read; raises InvalidRequest with what to do."""
+        messages = parameters.get("messages")
+        for number, message in enumerate(messages if isinstance(messages, list) else []):
+            content = message.get("content") if isinstance(message, dict) else None
+            for place, part in enumerate(content if isinstance(content, list) else []):
+                if isinstance(part, dict) and part.get("type") in _MEDIA:
+                    raise InvalidRequest.of_field(
+                        f"messages[{number}].content[{place}].type",
+                        "must be text for this model, which takes no pictures, sound, videos or"
+                        " files; leave them out, or choose a model that takes them.",
+                        reason="not_supported",
+                    )
+        tools = parameters.get("tools")
+        for number, tool in enumerate(tools if isinstance(tools, list) else []):
+            if isinstance(tool, dict) and tool.get("type") == "custom":
+                raise InvalidRequest.of_field(
+                    f"tools[{number}].type",
+                    "must be function for this model; choose another model for custom tools.",
+                    reason="not_supported",
+                )
 
 
 # llama.cpp never stops an abandoned call unless it is streamed, and generates without end unless
-# limited. It has 4 slots, and an answer takes seconds, so that waiting a while is worth it.
+# limited. It has 4 slots, and an answer takes seconds, so that waiting a while is worth it. The
+# template of the bundled model leaves tools out without a word.
 BUNDLED_MODEL = UpstreamBehavior(
     name="local",
     serves_one_model=True,
@@ -39,5 +75,7 @@ BUNDLED_MODEL = UpstreamBehavior(
     max_concurrency=4,
     queue_timeout=20.0,
     probe_path="/health",
+    has_tools=False,
     keeps_alive=False,
+    reads_text_only=True,
 )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-from llm_api.domain.calls import Attempt, Timing, never
+from llm_api.domain.calls import Attempt, Caller, Timing, never
 from llm_api.runtime.deadlines import INTERVAL, Deadline
 from llm_api.upstream import faults
 
@@ -25,6 +25,7 @@ class UpstreamCall(Deadline):
         must_end: Callable[[], bool] = never,
         on_first_attempt: Callable[[], None] | None = None,
         has_client_deadline: bool = False,
+        caller: Caller | None = None,
     ) -> None:
         """Start the clock of a call.
 
@@ -35,11 +36,13 @@ class UpstreamCall(Deadline):
             on_first_attempt: called before the first byte of the first attempt is sent; raises
                 ApiError if the call must not be made.
             has_client_deadline: whether it was the client that asked for so little time.
+            caller: whose call it is.
         """
         # Both sides: an upstream that does not read holds up the sending.
         super().__init__(
             total=total, is_disconnected=is_disconnected, must_end=must_end, how=socket.SHUT_RDWR
         )
+        self._caller = caller
         self._has_client_deadline = has_client_deadline
         self._on_first_attempt = on_first_attempt
         self._attempts: list[Attempt] = []
@@ -47,6 +50,11 @@ class UpstreamCall(Deadline):
         self._spent = 0.0  # by the attempts that have ended
         self._attempt_began_at: float | None = None
         self._first_token: float | None = None
+
+    @property
+    def caller_name(self) -> str:
+        """Whose call it is; empty where nobody said."""
+        return self._caller.name if self._caller is not None else ""
 
     @property
     def client_deadline_passed(self) -> bool:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import requests
 
 from llm_api.domain.calls import (
+    Caller,
     Completion,
     Endpoint,
     ModelRequest,
@@ -18,14 +19,13 @@ from llm_api.domain.calls import (
     UpstreamPlan,
 )
 from llm_api.runtime.deadlines import DeadlineWatcher
-from llm_api.upstream import faults
-from llm_api.upstream.answers.chunks import StreamedAnswer, events_of
+from llm_api.upstream import faults, probes
+from llm_api.upstream.answers import relay
+from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.collect import collect_chunks
-from llm_api.upstream.answers.completion import parse_answer
-from llm_api.upstream.answers.relay import RelayedStream, events_in, first_of, relay
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.http.response_body import IncomingBody, is_event_stream, read_body
+from llm_api.upstream.http import response_body
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.request_sender import (
     EndpointPool,
@@ -33,17 +33,16 @@ from llm_api.upstream.request_sender import (
     RequestSender,
     UpstreamRequest,
 )
-from llm_api.upstream.resilience.circuit_breaker import CircuitOpen, Outcome
+from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
-from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning
+from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning, cap_name
 
 logger = logging.getLogger(__name__)
 
 SILENCE = 15.0
 _TICK_S = 5.0  # how often a silence is compared with SILENCE
 _DRAIN_S = 0.02
-_PROBE_TIMEOUT = 3.0
 _MAX_IDLE_CONNECTIONS = 128
 _T = TypeVar("_T")
 
@@ -76,11 +75,12 @@ class UpstreamClient:
         self.name = behavior.name
         self.default_model = plan.model
         self.serves_one_model = behavior.serves_one_model
+        self.profile_name = profile.name
         self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
         self._behavior = behavior
         self._timeouts = timeouts
         self._must_end = watch.drain.is_expired
-        self._profile = profile
+        self._profile = profile if behavior.has_tools else replace(profile, has_tools=False)
         self._policy = policy or RetryPolicy()
         pool_size = min(behavior.max_concurrency, _MAX_IDLE_CONNECTIONS)
         self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
@@ -94,7 +94,7 @@ class UpstreamClient:
         ]
         return EndpointPool(
             [
-                PooledEndpoint(name, transport(endpoint), self._policy.new_breaker())
+                PooledEndpoint(name, transport(endpoint), self._policy.new_health(name, plan.model))
                 for name, endpoint in zip(names, plan.endpoints, strict=True)
             ],
             self._behavior.max_concurrency,
@@ -108,6 +108,7 @@ class UpstreamClient:
         *,
         is_streamed: bool = False,
         time_limit: float | None = None,
+        caller: Caller | None = None,
     ) -> UpstreamCall:
         """Start the clock of a call; see Upstream."""
         total = self._timeouts.stream if is_streamed else self._timeouts.total
@@ -117,6 +118,7 @@ class UpstreamClient:
             is_disconnected=is_disconnected,
             must_end=self._must_end,
             on_first_attempt=on_first_attempt,
+            caller=caller,
         )
 
     def complete(
@@ -133,15 +135,16 @@ class UpstreamClient:
         """
         prepared = self._prepare(model, request, model_was_named=model_was_named)
         with _api_errors(call), self._endpoints.slot(call):
-            completion = self._run(call, partial(self._attempt, prepared, call))
+            completion = self._run(prepared, call, partial(self._attempt, prepared, call))
             if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
         if prepared.dropped:
             return replace(completion, dropped=prepared.dropped)
         return completion
 
-    def _run(self, call: UpstreamCall, attempt: Callable[[], _T]) -> _T:
-        return self._policy.run(call, attempt, partial(self._endpoints.has_other, call))
+    def _run(self, request: UpstreamRequest, call: UpstreamCall, attempt: Callable[[], _T]) -> _T:
+        has_other = partial(self._endpoints.has_other, call, request.body)
+        return self._policy.run(call, attempt, has_other)
 
     def _without_reasoning(
         self, request: UpstreamRequest, call: UpstreamCall, empty: Completion
@@ -167,17 +170,11 @@ class UpstreamClient:
         *,
         model_was_named: bool = True,
         shows_usage: bool = False,
-    ) -> RelayedStream:
+    ) -> relay.RelayedStream:
         """Wait for the first batch of a streamed answer; see Upstream."""
         prepared = self._prepare(model, request, model_was_named=model_was_named, is_streamed=True)
-        answer = StreamedAnswer(
-            request.operation,
-            model=model,
-            shows_usage=shows_usage,
-            classifier=prepared.classifier,
-            max_tokens=prepared.max_tokens,
-        )
-        return RelayedStream(answer, self._batches(prepared, call, answer), prepared.dropped)
+        answer = prepared.new_stream(shows_usage=shows_usage)
+        return relay.RelayedStream(answer, self._batches(prepared, call, answer), prepared.dropped)
 
     def _batches(
         self, request: UpstreamRequest, call: UpstreamCall, answer: StreamedAnswer
@@ -185,15 +182,17 @@ class UpstreamClient:
         """Yield the batches of a streamed answer; the first has a chunk."""
         with _api_errors(call), ExitStack() as stack:
             stack.enter_context(self._endpoints.slot(call))
-            response, permit = self._run(call, partial(self._sender.open, request, call, stack))
+            response, permit = self._run(
+                request, call, partial(self._sender.open, request, call, stack)
+            )
             batches = self._read_stream(response, answer)
-            first = first_of(batches)
+            first = relay.first_of(batches)
             call.record_first_token()
-            permit.record(Outcome.SUCCESS)
+            permit.succeed()
             yield first
             yield from batches
             ending = call.ending  # an end that our own watch has made
-            if ending is not None and (call.is_client_gone or not answer.is_done):
+            if ending is not None and (call.is_client_gone or not answer.is_complete):
                 raise ending
 
     def _prepare(
@@ -206,8 +205,9 @@ class UpstreamClient:
     ) -> UpstreamRequest:
         """Put a request into the vendor's form."""
         operation = request.operation
-        adapted, dropped = self._profile.adapted(request.parameters, operation)
-        wants_reasoning = asks_for_reasoning(request.parameters)
+        if self._behavior.reads_text_only:
+            self._behavior.check(request.parameters)
+        adapted, dropped = self._profile.adapted(request.parameters, operation, model)
         body = {"model": model, **adapted}
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         if operation is not Operation.EMBEDDINGS:
@@ -222,66 +222,59 @@ class UpstreamClient:
         return UpstreamRequest(
             operation,
             body,
-            ErrorClassifier(self._profile.rules, operation, model_was_named),
+            ErrorClassifier(
+                self._profile.rules, operation, model_was_named, cap_name(request.parameters)
+            ),
             dropped,
-            wants_reasoning,
+            asks_for_reasoning(request.parameters),
             limit * (body.get("n") or 1) if limit else None,
+            self._profile.counts_one_choice,
+            request.defaults,
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:
         with ExitStack() as stack:
             response, _ = self._sender.open(request, call, stack)
             call.record_first_token()
-            if is_event_stream(response) and request.operation is not Operation.EMBEDDINGS:
-                body = self._incoming(response)
-                events = events_in(body.pieces())
-                completion = collect_chunks(
-                    events, request.operation, request.classifier, request.max_tokens
-                )
-                self._drain(body)
-                return completion
-            return parse_answer(
-                read_body(response),
-                request.operation,
-                model=request.body["model"],
-                classifier=request.classifier,
-                max_tokens=request.max_tokens,
-            )
+            if request.operation is Operation.EMBEDDINGS or response_body.is_plain(response):
+                return request.read_answer(response_body.read_body(response))
+            body = self._incoming(response, response_body.MAX_BODY_BYTES)
+            is_stream, pieces = response_body.told_apart(body.pieces())
+            if not is_stream:
+                return request.read_answer(response_body.joined(pieces))
+            answer = request.new_stream()
+            events = relay.events_in(pieces, answer, body.hasten)
+            completion = collect_chunks(events, answer, request.max_tokens)
+            self._drain(body)
+            return completion
 
     def _read_stream(
         self, response: requests.Response, answer: StreamedAnswer
     ) -> Iterator[list[bytes]]:
-        if not is_event_stream(response):
-            completion = parse_answer(
-                read_body(response), answer.operation, classifier=answer.classifier
-            )
-            events = events_of(completion.document, answer.operation)
-            chunks = [chunk for event in events if (chunk := answer.take(event)) is not None]
-            yield chunks + answer.end()
+        body = self._incoming(response, response_body.MAX_STREAM_BYTES)
+        is_stream, pieces = response_body.told_apart(body.pieces())
+        if not is_stream:
+            yield relay.relay_whole(response_body.joined(pieces), answer)
             return
-        body = self._incoming(response)
-        yield from relay(body.pieces(), answer, SILENCE)
+        yield from relay.relay(pieces, answer, SILENCE, body.hasten)
         self._drain(body)
 
-    def _drain(self, body: IncomingBody) -> None:
+    def _drain(self, body: response_body.IncomingBody) -> None:
         if self._behavior.keeps_alive:
             body.drain(_DRAIN_S)
 
-    def _incoming(self, response: requests.Response) -> IncomingBody:
-        return IncomingBody(response, idle=self._timeouts.idle, tick=_TICK_S)
+    def _incoming(self, response: requests.Response, max_bytes: int) -> response_body.IncomingBody:
+        return response_body.IncomingBody(
+            response, idle=self._timeouts.idle, tick=_TICK_S, max_bytes=max_bytes
+        )
 
     def probe(self) -> str:
         """Check the health of the upstream: `ok`, `starting`, or in one word what is wrong."""
-        try:
-            transport = self._endpoints.first.transport
-            status = transport.get_status(self._behavior.probe_path, timeout=_PROBE_TIMEOUT)
-        except faults.Fault as fault:
-            return fault.error.reason
-        if status in {401, 403}:
-            return "upstream_auth"
-        if status == requests.codes.service_unavailable and self.serves_one_model:
-            return "starting"
-        return "ok" if status < requests.codes.server_error else "upstream_error"
+        return probes.health_of(self._endpoints.first.transport, self._behavior)
+
+    def models(self) -> list[str] | None:
+        """Ask for the names of its models; None where it does not say."""
+        return probes.listed_models(self._endpoints.first.transport)
 
     def close(self) -> None:
         """Close the idle connections."""

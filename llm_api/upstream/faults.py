@@ -21,7 +21,7 @@ from llm_api.errors import (
     UpstreamTimeout,
 )
 
-MAX_RETRY_AFTER = 60
+MAX_RETRY_AFTER = 60  # that every SDK waits for by itself
 _NO_DESCRIPTOR = {errno.EMFILE, errno.ENFILE}
 
 
@@ -35,6 +35,7 @@ class Fault(Exception):
         is_repeatable: bool = False,
         wait: int | None = None,
         allows_failover: bool = False,
+        is_certain: bool = False,
     ) -> None:
         """Create a fault.
 
@@ -43,6 +44,7 @@ class Fault(Exception):
             is_repeatable: whether the same upstream may be asked again.
             wait: for how many seconds the upstream asked not to be called.
             allows_failover: whether another upstream may be asked: no answer has begun.
+            is_certain: whether no caller can have written what it was known by.
         """
         super().__init__(error.message)
         if allows_failover != error.allows_failover:
@@ -50,6 +52,7 @@ class Fault(Exception):
         self.error = error
         self.is_repeatable = is_repeatable
         self.wait = wait
+        self.is_certain = is_certain
 
     def with_retries_exhausted(self) -> "Fault":
         """Return a copy whose error tells the client not to repeat the call."""
@@ -58,6 +61,7 @@ class Fault(Exception):
             is_repeatable=self.is_repeatable,
             wait=self.wait,
             allows_failover=self.error.allows_failover,
+            is_certain=self.is_certain,
         )
 
 
@@ -109,13 +113,19 @@ class ShuttingDown(Unavailable):
         )
 
 
+def _paid(error: ApiError, *, allows_failover: bool = False) -> Fault:
+    """Return the fault of an answer that the upstream may be paid for.
+
+    Another attempt may succeed, but SDKs would make two by themselves, and pay for all three.
+    """
+    error = error.replaced(retries_exhausted=True)
+    return Fault(error, allows_failover=allows_failover)
+
+
 def bad_response(what: str) -> Fault:
     """Return the fault of an answer that is not what the API promises: `what` was sent."""
-    return Fault(
-        UpstreamFault(
-            f"The model service sent {what}.", reason="upstream_bad_response", retryable=True
-        )
-    )
+    message = f"The model service sent {what}."
+    return _paid(UpstreamFault(message, reason="upstream_bad_response", retryable=True))
 
 
 def too_large() -> Fault:
@@ -130,15 +140,14 @@ def too_large() -> Fault:
 def truncated() -> Fault:
     """Return the fault of a stream that ended before the answer did."""
     message = "The model service ended its answer before it was complete."
-    return Fault(UpstreamFault(message, reason="upstream_truncated", retryable=True))
+    return _paid(UpstreamFault(message, reason="upstream_truncated", retryable=True))
 
 
 def timed_out(*, allows_failover: bool = False) -> Fault:
     """Return the fault of an upstream that was silent or slow for too long; it is not repeated."""
-    return Fault(
-        UpstreamTimeout("The model service did not answer in time.", reason="upstream_timeout"),
-        allows_failover=allows_failover,
-    )
+    message = "The model service did not answer in time."
+    late = UpstreamTimeout(message, reason="upstream_timeout")
+    return _paid(late, allows_failover=allows_failover)
 
 
 def overloaded() -> Unavailable:
@@ -156,9 +165,9 @@ def circuit_open(wait: float) -> Fault:
     error = Unavailable(
         "The model service has failed too often and is left alone for a while; try again later.",
         reason="circuit_open",
-        retry_after=min(math.ceil(wait), MAX_RETRY_AFTER),
+        retry_after=math.ceil(wait),
     )
-    # SDKs ignore a Retry-After of more than a minute, and hammer.
+    # SDKs ignore a Retry-After of more than a minute: they are told not to repeat.
     error = error.replaced(retries_exhausted=wait > MAX_RETRY_AFTER)
     return Fault(error, allows_failover=True)
 
@@ -209,5 +218,5 @@ def while_reading(error: Exception) -> Fault:
         return too_large() if is_bomb else bad_response("a body that could not be decompressed")
     if isinstance(error, http.client.IncompleteRead | OSError | urllib3.exceptions.ProtocolError):
         message = "The model service closed the connection in the middle of its answer."
-        return Fault(UpstreamFault(message, reason="upstream_disconnected", retryable=True))
+        return _paid(UpstreamFault(message, reason="upstream_disconnected", retryable=True))
     return bad_response("an answer that is not HTTP")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-from llm_api.domain.calls import Completion, ModelRequest, TextLength, TokenUsage
+from llm_api.domain.calls import Caller, Completion, ModelRequest, TextLength, TokenUsage
 from llm_api.upstream.call import UpstreamCall
 
 
@@ -58,6 +58,7 @@ class Upstream(Protocol):
         *,
         is_streamed: bool = False,
         time_limit: float | None = None,
+        caller: Caller | None = None,
     ) -> UpstreamCall:
         """Start the clock of a call, which may go on at other upstreams.
 
@@ -67,6 +68,7 @@ class Upstream(Protocol):
                 must not be made.
             is_streamed: chooses the total time-out of streams.
             time_limit: seconds that the client asked for; it can only shorten the time-out.
+            caller: whose call it is: its failures alone stop nobody else's.
         """
 
     def complete(
@@ -99,6 +101,9 @@ class Upstream(Protocol):
 
     def probe(self) -> str:
         """Return `ok`, `starting`, or in one word what is wrong."""
+
+    def models(self) -> list[str] | None:
+        """Ask for the names of its models, in seconds; None where it does not say."""
 
     def close(self) -> None:
         """Close the idle connections."""

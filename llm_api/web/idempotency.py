@@ -13,7 +13,7 @@ from typing import ParamSpec, cast
 
 from flask import Flask, Response, g, request
 
-from llm_api.domain.calls import IdempotencyKey
+from llm_api.domain.repeats import IdempotencyKey
 from llm_api.errors import ApiError, InvalidRequest, ServiceError
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.upstream.client import SILENCE
@@ -24,7 +24,7 @@ from llm_api.web.request.context import (
     client_address,
     services,
 )
-from llm_api.web.response.sse import DONE, PING, error_event
+from llm_api.web.response.sse import DONE, KeepAlive, error_event, keep_alive
 
 P = ParamSpec("P")
 _KEPT_WITH_KEY_S = 3_600.0
@@ -169,7 +169,7 @@ class _RecordedBody:
 
     def _record(self, piece: bytes) -> None:
         self._is_whole = piece == DONE
-        if piece != PING:
+        if not isinstance(piece, KeepAlive):
             self._service.record(self._recording, piece)
 
     def _end(self) -> None:
@@ -206,9 +206,10 @@ def _followed_events(
     recording: Recording, is_disconnected: Callable[[], bool], request_id: str
 ) -> Iterator[bytes]:
     """Yield the events that another request gets, or got."""
-    last = b""
+    first = last = b""
     for piece in recording.pieces(SILENCE, is_disconnected):
-        yield piece or PING
-        last = piece or last
+        first, last = first or piece, piece or last
+        if first:
+            yield piece or keep_alive(first)
     if not recording.is_whole and _ERROR_EVENT not in last:
         yield error_event(truncated().error, request_id)

@@ -103,6 +103,15 @@ class Integer(_Ranged, fields.Integer):
         return number
 
 
+def seed_field(**options: Any) -> Integer:
+    """Make the field of a seed: 64 bits, with or without a sign.
+
+    OpenAI's reference has an int64, ComfyUI's seeds go to 2**64 - 1, and -1 is a word for any. A
+    seed over a vendor's range is brought into it.
+    """
+    return Integer(allow_none=True, validate=within(-(2**63), 2**64 - 1), **options)
+
+
 class Float(_Ranged, fields.Float):
     """A number; marshmallow's also takes "0.5"."""
 

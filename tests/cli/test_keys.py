@@ -12,7 +12,9 @@ from llm_api.settings.settings import Settings
 from tests.conftest import AppOf, SettingsOf
 from tests.support.commands import Ran, run_command
 from tests.support.ports import closed_port
+from tests.support.replies import models
 from tests.support.schema import give_schema
+from tests.support.upstream import ScriptedUpstream
 from tests.web.keyed import MODELS, bearer
 
 Keys = Callable[..., Ran]
@@ -183,3 +185,34 @@ def test_a_database_that_is_away_is_told_without_its_address(settings_of: Settin
     assert ran.status == 1
     assert "hunter2" not in ran.err
     assert "127.0.0.1" not in ran.err
+
+
+def test_a_second_key_of_a_name_is_made_with_a_warning(keys: Keys) -> None:
+    first, second = keys("create", "shop"), keys("create", "shop")
+
+    assert "Warning" not in first.err
+    assert second.status == 0
+    assert "Warning: Another valid key has this name, key_" in second.err
+    assert is_intact(second.out.removesuffix("\n"))
+
+
+def test_a_name_whose_key_was_disabled_is_free(keys: Keys) -> None:
+    keys("create", "shop")
+    keys("disable", str(only(keys)["id"]))
+
+    assert "Warning" not in keys("create", "shop").err
+
+
+@pytest.mark.parametrize(
+    ("model", "is_known"),
+    [("scripted", True), ("listed", True), ("scriptde", False), ("gpt-*", False)],
+)
+def test_a_model_that_nobody_has_is_warned_of(
+    app: Flask, upstream: ScriptedUpstream, model: str, *, is_known: bool
+) -> None:
+    upstream.script(models("listed"))
+
+    result = app.test_cli_runner().invoke(args=["keys", "create", "shop", "--model", model])
+
+    assert result.exit_code == 0
+    assert (f"Warning: No model is known as {model}" in result.stderr) is not is_known

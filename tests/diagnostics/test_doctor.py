@@ -277,6 +277,36 @@ def test_a_clock_that_is_an_hour_off_is_told(
     assert "NTP" in seen.line("fast clock")
 
 
+def said(message: str, **more: object) -> dict[str, object]:
+    """Write an error as OpenAI does."""
+    return {"error": {"message": message, **more}}
+
+
+BAD_KEY = "FAIL fast key The upstream refused the key"
+NO_MODEL = "FAIL fast model The upstream does not have this model"
+NO_MONEY = "FAIL fast key The account behind the key"
+IN_OTHER_WORDS: dict[str, tuple[int, object, str]] = {
+    "LiteLLM's for a key": (400, said("No connected db.", type="no_db_connection"), BAD_KEY),
+    "Gemini's for a key": (400, [said("API key not valid.", status="INVALID_ARGUMENT")], BAD_KEY),
+    "MiniMax's for a key": (200, {"choices": None, "base_resp": {"status_code": 1004}}, BAD_KEY),
+    "DeepSeek's for money": (402, said("Insufficient Balance", code="unknown"), NO_MONEY),
+    "LiteLLM's for a model": (400, said("Invalid model name passed in model=x."), NO_MODEL),
+    "a model that was not bought": (403, said("No.", code="AccessDenied.Unpurchased"), NO_MODEL),
+}
+
+
+@pytest.mark.parametrize("case", IN_OTHER_WORDS)
+def test_a_refusal_is_read_as_calls_read_it(
+    case: str, visit_of: VisitOf, upstream: ScriptedUpstream
+) -> None:
+    status, body, beginning = IN_OTHER_WORDS[case]
+    upstream.script(json_reply(status, body))
+
+    seen = visit_of()
+
+    assert seen.line(" ".join(beginning.split()[1:3])).startswith(beginning)
+
+
 def test_a_newer_name_of_the_token_cap_is_used(
     visit_of: VisitOf, upstream: ScriptedUpstream
 ) -> None:
@@ -301,7 +331,7 @@ WRONG_SETTINGS = {
     "a key in quotes": ({"FAST_LLM_API_KEY": '"sk-canary-1234"'}, "FAIL fast settings", "quotes"),
     "a key as the model": ({"FAST_LLM_MODEL": "sk-canary-of-the-upstream"},
                            "FAIL fast settings", "FAST_LLM_MODEL"),
-    "time-outs": ({"UPSTREAM_FIRST_BYTE_TIMEOUT": "400"}, "WARN time-outs",
+    "time-outs": ({"UPSTREAM_FIRST_BYTE_TIMEOUT": "700"}, "WARN time-outs",
                   "Make UPSTREAM_TOTAL_TIMEOUT at least"),
     "memory for many": ({"WEB_CONCURRENCY": "4"}, "WARN limiter", "RATELIMIT_STORAGE_URI"),
 }  # fmt: skip

@@ -64,6 +64,10 @@ class Told:
     should_retry: str | None
 
 
+# An answer had begun, or may have been at work: another one would be paid for as well.
+PAID = ("upstream_bad_response", "upstream_timeout", "upstream_truncated")
+
+
 def told(
     path: str,
     verdict: ValidationResult,
@@ -76,8 +80,9 @@ def told(
     status, _, reason, is_retryable = verdict
     attempts = hits if attempts is None else attempts
     kind = "timeout" if status == 504 else "upstream_error"
-    # An SDK is to repeat what may pass and was not repeated here.
-    is_held = path.startswith("/v1") and (attempts > 1 or not is_retryable)
+    # An SDK is to repeat what may pass, was not repeated here, and cost nothing.
+    is_once = attempts <= 1 and reason not in PAID
+    is_held = path.startswith("/v1") and not (is_retryable and is_once)
     return Told(
         verdict,
         hits,

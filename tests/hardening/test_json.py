@@ -128,8 +128,8 @@ def test_a8_number_too_long(gateway: Gateway, path: str, field: str, digits: str
                 for n in (*TOO_LARGE, -1, 0)
             ),
             *((path, "n", n) for path in (COMPLETIONS, TEXT) for n in (*TOO_LARGE, -1, 0)),
-            # Vendors take seed 0, and so does OpenAI.
-            *((path, "seed", n) for path in (COMPLETIONS, TEXT) for n in (*TOO_LARGE, -1)),
+            # Vendors and image tools have seeds of 64 bits.
+            *((path, "seed", n) for path in (COMPLETIONS, TEXT) for n in (10**30, 2**64)),
             *((EMBEDDINGS, "dimensions", n) for n in (*TOO_LARGE, -1, 0)),
         ],
         (CHAT, "max_tokens", 2**31),

@@ -18,32 +18,67 @@ _A_MOMENT = 1e-6
 
 
 class BreakerRules:
-    """What the breaker of a line must be like, by what its upstream has seen."""
+    """What one circuit of a line must be like, by what its upstream has seen.
 
-    def __init__(self, world: World, line: SimulatedTransport, breaker: CircuitBreaker) -> None:
+    `outcome_of` says what a hit means for it, None for nothing at all; `find` returns the breaker
+    itself, None while there is none; `opens_by_count` is false where only a refused key opens it.
+    """
+
+    def __init__(  # noqa: PLR0913  # a circuit is told by all of them
+        self,
+        world: World,
+        line: SimulatedTransport,
+        name: str,
+        outcome_of: Callable[[Hit], Outcome | None],
+        find: Callable[[], CircuitBreaker | None],
+        *,
+        is_counting: Callable[[], bool],
+        opens_by_count: bool = True,
+    ) -> None:
         """Listen to the line."""
-        self._world, self._line, self._breaker = world, line, breaker
+        self._world, self.name = world, f"{line.name} {name}"
+        self._outcome_of, self._find = outcome_of, find
+        self._is_counting, self._opens_by_count = is_counting, opens_by_count
+        self._known: CircuitBreaker | None = None
+        self._is_expected = False
         self.is_open: bool | None = False  # None: as the breaker itself says
         self._openings = self._in_a_row = 0
         self._opened_at = 0.0
-        self._probe: Hit | None = None
+        self.probe: Hit | None = None
+        self.last_probe: Hit | None = None  # also when it has ended
         self._ended: list[tuple[float, bool]] = []
         self._known_good: list[Hit] = []
         line.listeners.append(self._listen)
+
+    def _meet(self, breaker: CircuitBreaker | None) -> None:
+        """Forget what is counted where the breaker is another one than before.
+
+        One that is not there yet is made by the failure that is about to be counted.
+        """
+        is_made = self._known is None and self._is_expected
+        if breaker is None or not (breaker is self._known or is_made):
+            self._openings = self._in_a_row = 0
+            self._ended.clear()
+        self._known, self._is_expected = breaker, breaker is None
+
+    @property
+    def _is_really_open(self) -> bool:
+        breaker = self._find()
+        return breaker is not None and breaker.is_open
 
     def check(self) -> None:
         """Compare the breaker with what it must be."""
         self._settle()
         self._world.expect(
-            self._breaker.is_open == self.is_open,
-            f"the circuit of {self._line.name} is open: {self._breaker.is_open}",
+            self._is_really_open == self.is_open,
+            f"the circuit of {self.name} is open: {self._is_really_open}",
         )
 
     def may_refuse(self) -> bool:
         """Tell whether there is a reason to refuse a call: a pause, or a probe in progress."""
         self._settle()
         is_resting = self._world.now < self._opened_at + 1.1 * self._pause + _A_MOMENT
-        return bool(self.is_open) and (is_resting or self._probe is not None)
+        return bool(self.is_open) and (is_resting or self.probe is not None)
 
     @property
     def _pause(self) -> float:
@@ -52,46 +87,49 @@ class BreakerRules:
     def _settle(self) -> None:
         if self.is_open is None:
             self.is_open = False
-            if self._breaker.is_open:
+            if self._is_really_open:
                 self._open(self._opened_at)
 
     def _listen(self, what: str, hit: Hit) -> None:
         self._settle()
+        outcome = self._outcome_of(hit)
+        if outcome is None:
+            return
         if what == "began":
             self._begin(hit)
         elif what == "delivered":
             self._known_good.append(hit)
             self._end(hit, Outcome.SUCCESS)
-        else:
-            outcome = _health_of(hit)
-            if outcome is Outcome.FAILURE or hit not in self._known_good:
-                self._end(hit, outcome)
+        elif outcome is Outcome.FAILURE or hit not in self._known_good:
+            self._end(hit, outcome)
 
     def _begin(self, hit: Hit) -> None:
         if not self.is_open:
             return
         rested = hit.began_at - self._opened_at
         has_rested = rested >= 0.9 * self._pause - _A_MOMENT
-        self._world.expect(has_rested, f"{hit.line} was hit {rested} s after it opened")
-        self._world.expect(self._probe is None, f"{hit.line} has two probes")
-        self._probe = hit
+        self._world.expect(has_rested, f"{self.name} was hit {rested} s after it opened")
+        self._world.expect(self.probe is None, f"{self.name} has two probes")
+        self.probe = self.last_probe = hit
 
     def _end(self, hit: Hit, outcome: Outcome) -> None:
-        was_probe, now = hit is self._probe, self._world.now
+        was_probe, now = hit is self.probe, self._world.now
         if was_probe:
-            self._probe = None
+            self.probe = None
         elif self.is_open:
             return
-        if outcome is Outcome.UNKNOWN:
+        is_fault = outcome in {Outcome.FAILURE, Outcome.FATAL}
+        if outcome is Outcome.UNKNOWN or not (is_fault or self._is_counting()):
             return
-        is_fault = outcome is not Outcome.SUCCESS
+        self._meet(self._find())
         if was_probe and not is_fault:
             self.is_open, self._openings, self._in_a_row = False, 0, 0
             self._ended.clear()
         self._ended.append((now, is_fault))
         self._in_a_row = self._in_a_row + 1 if is_fault else 0
-        is_certain = outcome is Outcome.FATAL or (is_fault and (was_probe or self._in_a_row >= 5))
-        is_half = is_fault and self._is_half_at_fault(now)
+        is_enough = self._opens_by_count and self._in_a_row >= 5
+        is_certain = outcome is Outcome.FATAL or (is_fault and (was_probe or is_enough))
+        is_half = is_fault and self._opens_by_count and self._is_half_at_fault(now)
         if is_certain or is_half:
             self._open(now)
         elif is_half is None:
@@ -111,14 +149,6 @@ class BreakerRules:
                 recent = [is_fault for _, is_fault in self._ended[start:]]
                 answers.add(len(recent) >= 20 and 2 * sum(recent) >= len(recent))
         return answers.pop() if len(answers) == 1 else None
-
-
-def _health_of(hit: Hit) -> Outcome:
-    """Tell what an attempt has said about its line.
-
-    The time that ran out was the client's own, whose haste is no fault of the upstream.
-    """
-    return Outcome.UNKNOWN if hit.is_given_up or hit.cut is not None else hit.kind.health
 
 
 @dataclass
@@ -146,7 +176,7 @@ class WatchedPolicy(RetryPolicy):
         super().__init__(clock=world.clock, sleep=world.sleep, uniform=world.random.uniform)
         self._world = world
         self._visits: list[Visit] = []
-        self.breakers: list[BreakerRules] = []
+        self.rules_of_lines: list[list[BreakerRules]] = []
         self.repeats_in_flight = 0
 
     def run(
@@ -171,7 +201,9 @@ class WatchedPolicy(RetryPolicy):
             return super().run(call, watched, has_other)
         except faults.Fault as fault:
             if fault.error.reason == "circuit_open":
-                is_right = all(breaker.may_refuse() for breaker in self.breakers)
+                is_right = all(
+                    any(breaker.may_refuse() for breaker in rules) for rules in self.rules_of_lines
+                )
                 self._world.expect(is_right, "a call is refused although a line is usable")
             raise
         finally:

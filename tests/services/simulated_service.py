@@ -10,11 +10,13 @@ from llm_api.services.chat import ChatService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.behavior import UpstreamBehavior
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.client import UpstreamClient
 from tests.services.calls import GENERIC, NOWHERE, WATCH, ListSink
 from tests.services.simulated import TIMEOUTS, Client, Hit, World
 from tests.services.simulated_claims import ASKED, LONELY, LONGER, SPARE, check_call
-from tests.services.simulated_rules import BreakerRules, WatchedPolicy
+from tests.services.simulated_line_rules import rules_of
+from tests.services.simulated_rules import WatchedPolicy
 from tests.services.simulated_upstreams import SimulatedTransport
 
 PLACES = {"fast": 16, "backup": 64}
@@ -26,6 +28,7 @@ MODELS = [
     Model(LONELY, "fast"),
     Model(SPARE, "backup"),
 ]
+MODELS_AT = {"fast": [ASKED, LONGER, LONELY], "backup": [SPARE]}  # the configured one first
 LONGEST_PAUSE = 330.0  # of a circuit: 300 s and a tenth
 
 
@@ -44,16 +47,24 @@ class Service:
         for name, upstream in self.upstreams.items():
             for line in upstream._endpoints._endpoints:
                 transport = self.lines[line.name] = cast("SimulatedTransport", line.transport)
-                rules = BreakerRules(self.world, transport, line.breaker)
-                self.policies[name].breakers.append(rules)
-        self.breakers = [one for policy in self.policies.values() for one in policy.breakers]
+                rules = rules_of(self.world, transport, line.health, MODELS_AT[name])
+                self.policies[name].rules_of_lines.append(rules)
+        self.breakers = [
+            one
+            for policy in self.policies.values()
+            for rules in policy.rules_of_lines
+            for one in rules
+        ]
         self.lines["backup"].listeners.append(self._note_alternative)
 
     def _note_alternative(self, what: str, hit: Hit) -> None:
         if what != "began":
             return
         fast = self.upstreams["fast"]
-        is_usable = any(not line.breaker.wait for line in fast._endpoints._endpoints)
+        is_usable = any(
+            not line.health.wait({"model": LONGER}, UpstreamCall(total=1))
+            for line in fast._endpoints._endpoints
+        )
         hit.has_alternative = is_usable and fast._endpoints.limit.free > 0
 
     def _upstream(self, name: str) -> UpstreamClient:
@@ -129,15 +140,16 @@ class Service:
         self.world.finish(*self.world.clients)
         self.check()
         self.world.pass_time(LONGEST_PAUSE)
-        for model in (ASKED, LONELY, SPARE):
+        # Two keys: the second call of a model is the probe of the other one.
+        for model in (*2 * (ASKED, LONELY, LONGER), SPARE):
             client = self.call(model)
             self.world.finish(client)
             self.world.expect(
                 client.error is None and len(client.hits) == 1,
                 f"{client.request_id} for {model} after all faults: {client.error}",
             )
-        is_open = [breaker.is_open for breaker in self.breakers]
-        self.world.expect(not any(is_open), f"the circuits stay open: {is_open}")
+        is_open = [breaker.name for breaker in self.breakers if breaker.is_open]
+        self.world.expect(not is_open, f"the circuits stay open: {is_open}")
 
     def close(self) -> None:
         """Break off what is in progress."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field, replace
 
 import pytest
 
-from llm_api.domain.calls import IdempotencyKey, RecordedAnswer, never
+from llm_api.domain.calls import never
+from llm_api.domain.repeats import IdempotencyKey, RecordedAnswer
 from llm_api.errors import ApiError, InvalidRequest, Unavailable
 from llm_api.services.idempotency import MAX_KEPT_BYTES, IdempotencyService, Recording
 from llm_api.upstream.faults import ClientGone

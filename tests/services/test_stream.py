@@ -139,10 +139,13 @@ def test_an_answer_in_one_piece_is_accounted_for_as_it_says(
     assert tokens(sink) == (5, 2, "upstream")
 
 
+WHOLE_TEXT = {"choices": [{"index": 0, "text": "Hi", "finish_reason": "stop"}]}
+
+
 def test_a_text_completion_is_streamed(
     upstream: ScriptedUpstream, chat: ChatService, sink: ListSink
 ) -> None:
-    upstream.script(replies.sse([{"choices": [{"index": 0, "text": "Hi"}]}, counting()]))
+    upstream.script(replies.sse([WHOLE_TEXT, counting()]))
 
     stream = chat.stream(ModelRequest(None, {"prompt": "Once"}, Operation.TEXT), CALLER).answer
     [chunk] = [orjson.loads(chunk) for batch in stream for chunk in batch]

@@ -9,7 +9,7 @@ import pytest
 from llm_api.domain.access import Limits
 from llm_api.settings.config_files import MODELS, PROFILES, read_models, read_profiles
 from llm_api.settings.settings import PROJECT_ROOT, SettingsError
-from llm_api.upstream.vendors.errors import REASONS
+from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.profiles import choose_profile
 from tests.conftest import AppOf, SettingsOf
 
@@ -94,9 +94,13 @@ def test_all_that_a_profile_may_say_is_read(root: Path) -> None:
         developer_role = false
         parameters = ["seed"]
         json_modes = []
+        seeds = [1, 9_223_372_036_854_775_807]
         [thinking]
         on = { a = { b = [1] } }
         off = { a = 0 }
+        level = "a.c"
+        levels = ["low", "max"]
+        budget = "d"
         [[errors]]
         match = "Over(Quota)?"
         reason = "upstream_account"
@@ -122,6 +126,8 @@ def test_all_that_a_profile_may_say_is_read(root: Path) -> None:
         {"a": {"b": [1]}},
         {"a": 0},
     )
+    assert (profile.thinking.level, profile.thinking.budget) == ("a.c", "d")
+    assert (profile.thinking.levels, profile.seeds) == (["low", "max"], (1, 2**63 - 1))
     first, second = profile.rules
     assert first.match.search("OVERQUOTA")
     assert (first.reason, first.hint, first.retryable) == ("upstream_account", "Pay.", True)
@@ -137,10 +143,11 @@ def test_a_profile_of_its_title_alone_says_nothing(root: Path) -> None:
     assert (profile.hosts, profile.rules, profile.has_developer_role) == ((), (), True)
     nothing = (profile.token_cap, profile.parameters, profile.json_modes)
     assert (*nothing, profile.thinking_on, profile.thinking_off) == (None,) * 5
+    assert profile.seeds == (-(2**63), 2**63 - 1)
 
 
 def test_all_that_a_model_may_say_is_read(root: Path) -> None:
-    switches = "is_guided = true\nhas_json_mode = true\n"
+    switches = 'is_guided = true\nhas_json_mode = true\nparameters = ["a", "b"]\n'
     text = f'{switches}fallback = ["judge", "x"]\nlonger_context = "y"\n' + limits(
         'requests = "6/second;500/day", tokens_per_minute = 1000000000, '
         "concurrent_requests = 3, concurrent_streams = 1"
@@ -153,6 +160,7 @@ def test_all_that_a_model_may_say_is_read(root: Path) -> None:
     assert read.is_guided
     assert read.has_json_mode
     assert (read.fallback, read.longer_context) == (("judge", "x"), "y")
+    assert read.parameters == {"a", "b"}
     assert read.limits == Limits("6/second;500/day", 1_000_000_000, 3, 1)
 
 
@@ -169,6 +177,7 @@ WRONG_MODELS = {
     "number in a list": (model("fallback = [1]"), ["models.m.1.fallback.0"]),
     "empty name": (model('fallback = ["x", ""]'), ["models.m.1.fallback.1"]),
     "number for a name": (model("longer_context = 1"), ["models.m.1.longer_context"]),
+    "no list of parameters": (model('parameters = "a"'), ["models.m.1.parameters"]),
     "limits no table": (model("limits = 3"), ["models.m.1.limits"]),
     "wrong limit": (model(limits("streams = 3")), ["models.m.1.limits.streams"]),
     "number of requests": (model(limits("requests = 3")), ["models.m.1.limits.requests"]),
@@ -208,6 +217,8 @@ WRONG_PROFILES = {
     "wrong key of thinking": (TITLE + "[thinking]\nyes = {}\n", ["thinking.yes"]),
     "thinking no table": (TITLE + "thinking = false\n", ["thinking"]),
     "switch no table": (TITLE + "[thinking]\non = true\n", ["thinking.on"]),
+    "unknown level": (TITLE + '[thinking]\nlevels = ["more"]\n', ["thinking.levels"]),
+    "one seed": (TITLE + "seeds = [1]\n", ["seeds"]),
     "errors no list": (TITLE + "[errors]\nmatch = 1\n", ["errors"]),
     "no pattern": (rule("", head='reason = "upstream_auth"\n'), ["errors.0.match"]),
     "bad pattern": (rule("", head='match = "(x"\nreason = "upstream_auth"\n'), ["errors.0.match"]),
@@ -308,7 +319,8 @@ def refusal(app_of: AppOf, env: dict[str, str]) -> list[str]:
 def test_a_profile_that_is_not_there_is_named(app_of: AppOf) -> None:
     (problem,) = refusal(app_of, {"FAST_LLM_PROFILE": "dashscop"})
 
-    assert problem.startswith("FAST_LLM_PROFILE must be one of dashscope, generic, ")
+    assert problem.startswith("FAST_LLM_PROFILE must be one of anthropic, azure, ")
+    assert ", dashscope, " in problem
     assert "dashscop," not in problem.replace("dashscope,", "")
 
 

@@ -18,6 +18,7 @@ CONSTANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "body": ("llm_api.web.request.body:BODY_TIMEOUT",),
         "silence": ("llm_api.upstream.client:SILENCE", "llm_api.web.idempotency:SILENCE"),
         "silence_check": ("llm_api.upstream.client:_TICK_S",),
+        "end_grace": ("llm_api.upstream.answers.relay:GRACE",),
         "drain": ("llm_api.upstream.client:_DRAIN_S",),
         "retry_window": ("llm_api.upstream.resilience.retry_policy:WINDOW_S",),
         "open_circuit": ("llm_api.upstream.resilience.circuit_breaker:OPEN_S",),
@@ -58,8 +59,9 @@ class Timings:
     """Seconds; the defaults are what is shipped."""
 
     body: float = 15.0  # for a request's body to arrive
-    silence: float = 15.0  # of an upstream, until its stream is filled with a ping
+    silence: float = 15.0  # of an upstream, until its stream is filled with a keep-alive
     silence_check: float = 5.0  # between two looks at how long it has lasted
+    end_grace: float = 2.0  # for the usage of an answer that has ended, and the mark of its end
     drain: float = 0.02  # for the end of a body whose content is complete
     retry_window: float = 10.0  # for which a repeat counts; with 0 there is always one left
     open_circuit: float = 30.0  # until an upstream that fails is tried again

@@ -2,13 +2,14 @@
 
 import functools
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
 
-from llm_api.domain.calls import Operation
+from llm_api.domain.calls import Completion, Operation
 from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.collect import collect_chunks
 from tests.upstream.asker import READER
 
 DONE = b"[DONE]"
@@ -67,12 +68,45 @@ def stream_of(*events: bytes) -> bytes:
 
 
 def taken(
-    events: Iterable[bytes], operation: Operation = Operation.CHAT, *, shows_usage: bool = False
+    events: Iterable[bytes],
+    operation: Operation = Operation.CHAT,
+    *,
+    shows_usage: bool = False,
+    choice_count: int = 1,
 ) -> list[bytes]:
-    """Return the chunks that are passed on for the events of a whole answer."""
-    answer = StreamedAnswer(operation, shows_usage=shows_usage, classifier=READER)
-    chunks = [chunk for one in events if (chunk := answer.take(one)) is not None]
+    """Return the chunks that are passed on for the events of an answer.
+
+    One that has the mark of its end without a reason for it gets a reason, which is not returned:
+    most tests are about what came before.
+    """
+    answer = StreamedAnswer(
+        operation, shows_usage=shows_usage, classifier=READER, choice_count=choice_count
+    )
+    chunks = []
+    for one in events:
+        if one.strip() == DONE and not answer.has_finished:
+            answer.take(ended())
+        if (chunk := answer.take(one)) is not None:
+            chunks.append(chunk)
     return chunks + answer.end()
+
+
+def collected(
+    events: Iterable[bytes], operation: Operation = Operation.CHAT, *, choice_count: int = 1
+) -> Completion:
+    """Return the answer in one piece that the events of a stream are put together to."""
+    answer = StreamedAnswer(operation, classifier=READER, choice_count=choice_count)
+    return collect_chunks(_with_reason(events), answer)
+
+
+def _with_reason(events: Iterable[bytes]) -> Iterator[bytes]:
+    """Give an answer that has the mark of its end a reason for it, if it has none."""
+    has_reason = False
+    for one in events:
+        has_reason = has_reason or b'"finish_reason":"' in one
+        if one.strip() == DONE and not has_reason:
+            yield ended()
+        yield one
 
 
 def taken_objects(*events: bytes, shows_usage: bool = False) -> list[dict[str, Any]]:

@@ -304,7 +304,7 @@ def test_a_connection_is_used_again(
 @pytest.mark.parametrize(
     "reply",
     [
-        replies.sse([replies.chunk({"content": "Hel"}), "[DONE]"], done=False, silence_s=20),
+        replies.sse([replies.chunk({}, finish_reason="stop")], silence_s=20),
         whole_reply(("Connection", "close")),
     ],
     ids=["without an end", "close"],

@@ -126,7 +126,7 @@ def test_what_comes_after_the_mark_of_the_end_is_not_waited_for(
 def test_a_compressed_stream_that_is_too_large_is_closed(
     upstream: ScriptedUpstream, asker: Asker
 ) -> None:
-    going = Going("gzip", text("Hel"), later=stream_of(b"x" * (2 << 20)))
+    going = Going("gzip", text("Hel"), later=stream_of(more("x" * (2 << 20))))
     upstream.script(going)
 
     with pytest.raises(ApiError) as raised:

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_api.domain.calls import IdempotencyKey
+from llm_api.domain.repeats import IdempotencyKey
 from llm_api.services.idempotency import IdempotencyService, Recording
 from tests.support import replies
 from tests.support.live import LiveAnswer

@@ -13,6 +13,8 @@ from werkzeug.test import TestResponse
 from llm_api.domain.key_format import is_intact
 from tests.conftest import AppOf
 from tests.storage.changing import change
+from tests.support.replies import models
+from tests.support.upstream import ScriptedUpstream
 from tests.web.keyed import ADMIN, CLOSED, KEYS, MODELS, bearer, refusal_of
 
 FULL = {
@@ -185,7 +187,7 @@ WRONG = [
     ({"models": ["a", 7]}, "models[1]", "invalid_type"),
     ({"models": ["a"] * 100_000}, "models", "out_of_range"),
     ({"routes": ["v1"]}, "routes[0]", "out_of_range"),
-    ({"limits": None}, "limits", "invalid_type"),
+    ({"limits": []}, "limits", "invalid"),
     ({"limits": {"requests": "0/day"}}, "limits.requests", "out_of_range"),
     ({"limits": {"requests": "x"}}, "limits.requests", "out_of_range"),
     ({"limits": {"tokens_per_minute": 0}}, "limits.tokens_per_minute", "out_of_range"),
@@ -213,7 +215,7 @@ def test_a_wrong_property_is_named(
 def test_a_wrong_change_changes_nothing(ask: UpstreamRequest, made: dict[str, Any]) -> None:
     before = ask("GET").json
 
-    refused = refusal_of(KEYS, ask("PATCH", f"/{made['id']}", {"name": None, "models": ["a"]}))
+    refused = refusal_of(KEYS, ask("PATCH", f"/{made['id']}", {"name": 7, "models": ["a"]}))
 
     assert (refused.status, refused.reason, refused.fields) == (400, "invalid_type", ("name",))
     assert ask("GET").json == before
@@ -232,3 +234,20 @@ def test_the_examples_of_the_document_are_taken(ask: UpstreamRequest, client: Fl
     body = document["paths"][KEYS]["post"]["requestBody"]["content"]["application/json"]
 
     assert ask("POST", body=body["example"]).status_code == HTTPStatus.CREATED
+
+
+def test_what_was_perhaps_not_meant_is_said_with_the_key(
+    ask: UpstreamRequest, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(models("listed"))
+    body = {"name": "shop", "models": ["scripted", "listed", "scriptde"]}
+
+    first, second = (ask("POST", body=body).json for _ in range(2))
+
+    assert first["warnings"] == [
+        "No model is known as scriptde: config/models.toml and upstreams do not list it."
+    ]
+    assert second["warnings"][0].startswith(f"Another valid key has this name, {first['id']}")
+    assert second["secret"] != first["secret"]
+    assert "warnings" not in ask("POST", body={"name": "other", "models": ["listed"]}).json
+    assert "warnings" not in ask("GET", f"/{first['id']}").json

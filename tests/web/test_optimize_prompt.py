@@ -306,7 +306,7 @@ WRONG: dict[str, tuple[dict[str, object], str, str]] = {
     "preserve of nothing": ({"preserve": [" "]}, "preserve[0]", "out_of_range"),
     "preserve of much": ({"preserve": ["a" * 201]}, "preserve[0]", "out_of_range"),
     "preserve of many": ({"preserve": ["a"] * 21}, "preserve", "out_of_range"),
-    "seed": ({"seed": -1}, "seed", "out_of_range"),
+    "seed": ({"seed": 0.5}, "seed", "invalid_type"),
     "seed of a bool": ({"seed": True}, "seed", "invalid_type"),
     "n": ({"n": 5}, "n", "out_of_range"),
     "none": ({"n": 0}, "n", "out_of_range"),
@@ -318,7 +318,7 @@ WRONG: dict[str, tuple[dict[str, object], str, str]] = {
     "camera of two lines": ({"camera": "pan\nleft"}, "camera", "out_of_range"),
     "on failure": ({"on_failure": "retry"}, "on_failure", "out_of_range"),
     "wait": ({"max_wait_ms": 99}, "max_wait_ms", "out_of_range"),
-    "wait of null": ({"max_wait_ms": None}, "max_wait_ms", "invalid_type"),
+    "prompt of null": ({"prompt": None}, "prompt", "invalid_type"),
     "unknown": ({"candidates": 2}, "candidates", "unknown_field"),
     "nothing to see": ({"prompt": "\u200b\u2060\ufeff"}, "prompt", "out_of_range"),
 }

@@ -57,7 +57,7 @@ def test_text_is_intact_where_characters_are_cut_in_two(
     sound: Service, service_upstream: ScriptedUpstream
 ) -> None:
     event = json.dumps(chunk({"role": "assistant", "content": SPECIAL}), ensure_ascii=False)
-    service_upstream.script(single_bytes(frame(event) + frame("[DONE]")))
+    service_upstream.script(single_bytes(frame(event) + frame(STOP) + frame("[DONE]")))
 
     with ask(sound) as answer:
         assert text_of(answer.read_events()) == SPECIAL
@@ -111,6 +111,7 @@ RICH: Mapping[str, list[dict[str, object]]] = {
         in_choice(1, role="assistant", content="b"),
         in_choice(1, content="B"),
         in_choice(0, content="A"),
+        {**STOP, "choices": [{**STOP["choices"][0], "index": n} for n in range(2)]},
     ],
 }
 

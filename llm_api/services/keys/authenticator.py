@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from typing import Protocol
 
 from cachetools import LRUCache
 
@@ -22,7 +23,7 @@ from llm_api.storage.threads import StoreThreads
 logger = logging.getLogger(__name__)
 
 FRESH_S = 30.0  # an entry is used without a look-up: a key that is disabled is refused after it
-STALE_S = 3_600.0  # and for so long while the store is away
+STALE_S = 3_600.0  # and for so long while the store is away, by every process that shares it
 _MAX_KEYS = 10_000
 _PAUSE_S = 5.0  # after a failure the store is left alone for so long
 
@@ -33,6 +34,25 @@ class _Entry:
 
     key: ApiKey | None
     at: float
+
+
+class SharedKeys(Protocol):
+    """Keys that other processes have found valid; it raises nothing, and may know nothing."""
+
+    def put(self, digest: str, key: ApiKey) -> None:
+        """Share a key that was just found in the store."""
+
+    def get(self, digest: str) -> tuple[ApiKey, float] | None:
+        """Return a key, and how many seconds ago it was found."""
+
+    def remove(self, digest: str) -> None:
+        """Forget a secret that the store does not know."""
+
+    def revoke(self, key_id: str) -> None:
+        """Believe nothing that is shared of a key, as it was changed."""
+
+    def close(self) -> None:
+        """Close the connections."""
 
 
 class KeyAuthenticator:
@@ -50,6 +70,7 @@ class KeyAuthenticator:
         *,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        shared: SharedKeys | None = None,
     ) -> None:
         """Create an authenticator with an empty cache.
 
@@ -59,7 +80,9 @@ class KeyAuthenticator:
             static: keys that need no store, by their secrets.
             clock: returns seconds that never go back, for the ages of cache entries.
             now: returns the time of day, for the expiry of keys.
+            shared: where processes share the keys they have found; None: nowhere.
         """
+        self._shared = shared
         self._store, self._threads = store, threads
         self._static = {digest_of(secret): key for secret, key in static.items()}
         self._clock, self._now = clock, now
@@ -98,6 +121,8 @@ class KeyAuthenticator:
 
     def forget(self, key_id: str) -> None:
         """Remove a key that was changed from the cache; other processes notice within FRESH_S."""
+        if self._shared is not None:
+            self._shared.revoke(key_id)
         with self._lock:
             for digest in [
                 digest
@@ -105,6 +130,11 @@ class KeyAuthenticator:
                 if entry.key is not None and entry.key.id == key_id
             ]:
                 del self._valid[digest]
+
+    def close(self) -> None:
+        """Close the connections to other processes."""
+        if self._shared is not None:
+            self._shared.close()
 
     def _cached(self, digest: str) -> _Entry | None:
         return self._valid.get(digest) or self._invalid.get(digest)
@@ -116,20 +146,23 @@ class KeyAuthenticator:
         if not is_possible:
             return self._keep(digest, None)
         if not self._cooldown.attempt():
-            return self._stale(old)
+            return self._stale(digest, old)
         try:
             entry = self._looked_up_once(digest)
         except StoreError as error:
             if self._cooldown.failed():
                 logger.warning("keys cannot be looked up", extra={"cause": str(error)})
-            return self._stale(old, error)
+            return self._stale(digest, old, error)
         self._cooldown.succeeded()
         return entry
 
-    def _stale(self, old: _Entry | None, cause: StoreError | None = None) -> _Entry:
+    def _stale(self, digest: str, old: _Entry | None, cause: StoreError | None = None) -> _Entry:
         """Return an entry that is too old, but good enough while the store is away."""
         if old is not None and old.key is not None and self._clock() - old.at < STALE_S:
             return old
+        if self._shared is not None and (found := self._shared.get(digest)) is not None:
+            key, seconds_ago = found
+            return self._keep(digest, key, seconds_ago=max(seconds_ago, FRESH_S))
         message = "Keys cannot be looked up at the moment; try again later."
         raise Unavailable(message, reason="keys_unavailable", retry_after=5) from cause
 
@@ -147,6 +180,7 @@ class KeyAuthenticator:
         try:
             entry = self._keep(digest, self._look_up(digest))
             lookup.set_result(entry)
+            self._share(digest, entry.key)
         except StoreError as error:
             lookup.set_exception(error)
             raise
@@ -160,8 +194,16 @@ class KeyAuthenticator:
     def _look_up(self, digest: str) -> ApiKey | None:
         return self._threads.run(partial(self._store.find, digest, self._now()))
 
-    def _keep(self, digest: str, key: ApiKey | None) -> _Entry:
-        entry = _Entry(key, self._clock())
+    def _share(self, digest: str, key: ApiKey | None) -> None:
+        if self._shared is None:
+            return
+        if key is None:
+            self._shared.remove(digest)
+        else:
+            self._shared.put(digest, key)
+
+    def _keep(self, digest: str, key: ApiKey | None, *, seconds_ago: float = 0.0) -> _Entry:
+        entry = _Entry(key, self._clock() - seconds_ago)
         cache, other = (self._invalid, self._valid) if key is None else (self._valid, self._invalid)
         with self._lock:
             other.pop(digest, None)

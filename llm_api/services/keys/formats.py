@@ -43,6 +43,14 @@ class TextFormat:
             raise ValueError
         return self.read(text)
 
+    def accepts(self, text: str) -> bool:
+        """Whether a text has the format."""
+        try:
+            self(text)
+        except ValueError:
+            return False
+        return True
+
 
 def _duration(text: str) -> timedelta:
     return timedelta(seconds=int(text[:-1] or 0) * _UNITS.get(text[-1], 0))

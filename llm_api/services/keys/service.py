@@ -23,10 +23,14 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class IssuedKey:
-    """A key and its secret, which is not stored and cannot be shown again."""
+    """A key and its secret, which is not stored and cannot be shown again.
+
+    `warnings` are sentences about what was perhaps not meant.
+    """
 
     key: ApiKey
     secret: str = field(repr=False)
+    warnings: tuple[str, ...] = ()
 
 
 class KeyService:
@@ -39,6 +43,7 @@ class KeyService:
         forget: Callable[[str], None] = lambda _: None,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        has_model: Callable[[str], bool] = lambda _: True,
     ) -> None:
         """Manage the keys of `store`.
 
@@ -46,16 +51,34 @@ class KeyService:
             threads: where calls to the store run; their time-out is a StoreError.
             forget: called with the id of every key that was changed, to drop it from caches.
             now: clock; returns the time in UTC.
+            has_model: whether anybody has a model of this name, as far as is known.
         """
         self._store, self._threads = store, threads
-        self._forget, self._now = forget, now
+        self._forget, self._now, self._has_model = forget, now, has_model
 
     def issue(self, draft: ApiKey) -> IssuedKey:
         """Create a key with the draft's properties and a new id."""
         key = replace(draft, id=f"key_{secrets.token_hex(8)}", created_at=self._now())
         secret = new_secret()
+        warnings = self._doubts(draft)
         self._done(lambda: self._store.add(key, digest_of(secret)))
-        return IssuedKey(key, secret)
+        return IssuedKey(key, secret, warnings)
+
+    def _doubts(self, draft: ApiKey) -> tuple[str, ...]:
+        """Return what is odd about a key: another of its name, models that nobody has."""
+        now = self._now()
+        same = [key.id for key in self.all() if key.name == draft.name and key.is_valid(now)]
+        unknown = [model for model in draft.models or () if not self._has_model(model)]
+        return (
+            *(
+                f"Another valid key has this name, {key_id}; reports tell them apart by their ids."
+                for key_id in same[:1]
+            ),
+            *(
+                f"No model is known as {model}: config/models.toml and upstreams do not list it."
+                for model in unknown
+            ),
+        )
 
     def all(self) -> list[ApiKey]:
         """Return all keys, the newest first."""

@@ -212,7 +212,9 @@ def _why_none(task: Task, reply: _Reply) -> Violation:
 def _complete(
     accounted: AccountedCall, at: Destination, parameters: Mapping[str, Any]
 ) -> Completion:
-    completion = accounted.complete(at, ModelRequest(None, parameters))
+    # All but the prompt may be left out: a seed, too, is for models that take one.
+    defaults = frozenset(parameters) - {"messages"}
+    completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
     if completion.document["choices"][0].get("finish_reason") == "content_filter":
         message = "The model service's content filter refused the prompt."
         raise InvalidRequest(message, reason="content_filtered")

@@ -5,7 +5,7 @@ import math
 from llm_api.domain.access import LimitState
 from llm_api.errors import RateLimited
 
-_MAX_RETRY_AFTER = 60  # SDKs ignore a longer one and then hammer
+_MAX_RETRY_AFTER = 60  # SDKs ignore a longer one: they are told not to repeat by themselves
 
 
 def over_rate(state: LimitState, scope: str) -> RateLimited:
@@ -14,7 +14,7 @@ def over_rate(state: LimitState, scope: str) -> RateLimited:
     error = RateLimited(
         f"The limit is {state.text}; try again later.",
         reason="rate_limited",
-        retry_after=min(max(wait, 1), _MAX_RETRY_AFTER),
+        retry_after=max(wait, 1),
         scope=scope,
     )
     # An SDK's own repeats would come too early.

@@ -1,18 +1,22 @@
 """Routing: which model and upstream answer a call, and which do if those fail."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import Fallback, Model
 from llm_api.domain.key_format import KeySpotter
+from llm_api.domain.name_patterns import NamePatterns, is_pattern
 from llm_api.errors import ApiError, Forbidden, NotFound
+from llm_api.services.routing.model_lists import ModelLists
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 from llm_api.upstream.protocol import Upstream
 
 _T = TypeVar("_T")
+# For the first lists of upstreams; later ones are there, or come in the background.
+_LISTS_WAIT_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +24,8 @@ class Destination:
     """Where a call goes: the upstream, the model's name there, and the name the caller used.
 
     `fallbacks` are for when it fails, `longer_context` for a conversation that is too long for it.
-    `limits` are the model's own.
+    `limits` are the model's own. `entry` is the name in the catalogue that led here, maybe an alias
+    or a pattern; "" where none did.
     """
 
     upstream: Upstream
@@ -31,12 +36,13 @@ class Destination:
     fallbacks: tuple["Destination", ...] = ()
     longer_context: "Destination | None" = None
     limits: Limits = field(default_factory=Limits)
+    entry: str = field(default="", compare=False)
 
 
 class Catalogue:
-    """Knows the models; a name that is not listed goes to the fast upstream as it is."""
+    """Knows the models; a name that nobody has goes to the default upstream as it is."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the last four are for who needs more than names
         self,
         models: Sequence[Model],
         upstreams: Mapping[str, Upstream],
@@ -45,40 +51,88 @@ class Catalogue:
         fallbacks: Mapping[str, Sequence[str]] | None = None,
         is_closed: bool = False,
         spotter: KeySpotter | None = None,
+        lists: ModelLists | None = None,
     ) -> None:
         """Offer the known `models` whose upstream is configured.
 
         `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
-        every name that is not on offer. `spotter` sees keys where a name should be.
+        every name that is not in the catalogue. `spotter` sees keys where a name should be. `lists`
+        has what upstreams list themselves.
         """
         self._spotter = spotter or KeySpotter()
         self._default = default_upstream
         self._is_closed = is_closed
-        offered = [model for model in models if model.upstream in upstreams]
-        self._models = {model.id: model for model in offered}
-        # Configured models are offered even where the catalogue does not list them.
-        for name, upstream in upstreams.items():
-            self._models.setdefault(
-                upstream.default_model, Model(id=upstream.default_model, upstream=name)
-            )
+        offered = {model.id: model for model in models if model.upstream in upstreams}
+        # Configured models are offered even where the catalogue does not list them. The one of who
+        # names none stands first: chat UIs choose the first of the list.
+        others = [(up.default_model, name) for name, up in upstreams.items()]
+        first = [(default_upstream.default_model, default_upstream.name)]
+        configured = {model: Model(model, name) for model, name in reversed(first + others)}
+        names = dict.fromkeys([first[0][0], *offered, *(model for model, _ in others)])
+        known = configured | offered
+        self._models = {name: known[name] for name in names if not is_pattern(name)}
+        self._entries = frozenset(offered)
+        self._patterns = NamePatterns(offered)
         self._upstreams = upstreams
         self._fallbacks = fallbacks or {}
+        self._lists = lists if lists is not None else ModelLists({})
 
     def models(self, key: ApiKey | None = None) -> list[Model]:
-        """Return the models on offer to a key, in the order of the catalogue."""
-        return [
-            model for model in self._models.values() if key is None or key.allows_model(model.id)
-        ]
+        """Return the models of the catalogue that a key may use, the configured one first."""
+        return [model for model in self._models.values() if _allows(key, model.id, model.model)]
+
+    def all_models(self, key: ApiKey | None = None) -> list[Model]:
+        """Return the models of the catalogue, and behind them what upstreams list beside.
+
+        It waits a moment for lists that nobody has asked for yet.
+        """
+        listed = [model for model, entry in self._listed() if _allows(key, model.id, entry)]
+        return self.models(key) + listed
+
+    def find(self, name: str, key: ApiKey | None = None) -> Model:
+        """Return the model of a name; raises NotFound, or Forbidden where it is not for the key."""
+        if name in self._models or self._patterns.find(name) is not None:
+            return self.model(name, key)
+        listed = (model for model, _ in self._listed() if model.id == name)
+        found = next(listed, None)
+        return found if found is not None and _allows(key, name) else self.model(name, key)
+
+    def has(self, name: str) -> bool:
+        """Whether a name, or a pattern of names, is of a model that is known."""
+        try:
+            return name in self._entries or bool(self.find(name))
+        except NotFound:
+            return False
 
     def model(self, name: str, key: ApiKey | None = None) -> Model:
-        """Return a model on offer; raises NotFound, or Forbidden where it is not for the key."""
-        if key is not None and not key.allows_model(name):
+        """Return a model of the catalogue; raises NotFound, or Forbidden."""
+        known = self._models.get(name) or self._patterns.find(name)
+        if not _allows(key, name, *([known.id, known.model] if known else [])):
             raise _forbidden()
-        if name not in self._models:
+        if known is None:
             raise NotFound.of_field(
                 "model", "must be one that GET /v1/models lists.", reason="model_not_found"
             )
-        return self._models[name]
+        return replace(known, id=name)
+
+    def close(self) -> None:
+        """Ask upstreams for no more lists."""
+        self._lists.close()
+
+    def _listed(self) -> Iterator[tuple[Model, str | None]]:
+        """Find the models that only upstreams list, each with the pattern that leads to it."""
+        seen = set(self._models)
+        for upstream, names in self._lists.current(_LISTS_WAIT_S).items():
+            for name in names:
+                pattern = self._patterns.find(name)
+                is_there = (
+                    not self._is_closed
+                    if pattern is None
+                    else (pattern.upstream == upstream and pattern.model is None)
+                )
+                if is_there and name not in seen:
+                    seen.add(name)
+                    yield Model(name, upstream), pattern.id if pattern else None
 
     def route(
         self, name: str | None, *, key: ApiKey | None = None, is_exact: bool = False
@@ -92,14 +146,21 @@ class Catalogue:
         if name is not None and (self._is_closed or self._spotter.sees_key(name)):
             self.model(name)
         known = self._models.get(name or self._default.default_model)
+        if known is None and name is not None:
+            known = self._patterns.find(name) or self._of_another(name)
         upstream = self._upstreams[known.upstream] if known else self._default
-        model = name or upstream.default_model
+        model = (known.model if known else None) or name or upstream.default_model
         if upstream.serves_one_model:
             model = upstream.default_model
             known = self._models[model]
         others = () if is_exact else self._fallbacks.get(upstream.name, ())
         destination = self._with_fallbacks(Destination(upstream, model, name), known, others)
         return destination if key is None or key.models is None else _permitted(destination, key)
+
+    def _of_another(self, name: str) -> Model | None:
+        """Return a model that is only known from the list of an upstream, if there is a choice."""
+        owner = self._lists.owner_of(name) if len(self._upstreams) > 1 else None
+        return Model(name, owner) if owner is not None else None
 
     def _with_fallbacks(
         self, destination: Destination, known: Model | None, others: Sequence[str]
@@ -110,6 +171,7 @@ class Catalogue:
         longer = self._destination(known.longer_context) if known and known.longer_context else None
         return replace(
             destination,
+            entry=known.id if known else "",
             is_guided=bool(known and known.is_guided),
             limits=known.limits if known else Limits(),
             has_json_mode=_has_json_mode(destination.upstream, known),
@@ -121,13 +183,14 @@ class Catalogue:
         """Return the destination that a fallback names, None where it is not on offer."""
         if (upstream := self._upstreams.get(name)) is not None:
             name = upstream.default_model
-        if (known := self._models.get(name)) is None:
+        if (known := self._models.get(name) or self._patterns.find(name)) is None:
             return None
         upstream = upstream or self._upstreams[known.upstream]
         return Destination(
             upstream,
-            name,
+            known.model or name,
             None,
+            entry=known.id,
             is_guided=known.is_guided,
             has_json_mode=_has_json_mode(upstream, known),
         )
@@ -138,16 +201,20 @@ def _has_json_mode(upstream: Upstream, known: Model | None) -> bool:
     return bool(known and known.has_json_mode) and upstream.has_json_mode
 
 
+def _allows(key: ApiKey | None, *names: str | None) -> bool:
+    """Whether a key is for a model that has these names."""
+    return key is None or any(name is not None and key.allows_model(name) for name in names)
+
+
 def _permitted(destination: Destination, key: ApiKey) -> Destination:
     """Leave only the models that a key may use; raises Forbidden."""
-    allowed = set(key.models or ())
-    if destination.model not in allowed:
+    if not _allows(key, destination.model, destination.entry):
         raise _forbidden()
     longer = destination.longer_context
     return replace(
         destination,
-        fallbacks=tuple(other for other in destination.fallbacks if other.model in allowed),
-        longer_context=longer if longer is not None and longer.model in allowed else None,
+        fallbacks=tuple(d for d in destination.fallbacks if _allows(key, d.model, d.entry)),
+        longer_context=longer if longer and _allows(key, longer.model, longer.entry) else None,
     )
 
 

@@ -197,6 +197,7 @@ class UsageLedger:
             partial(self._sink.begin, record),
             is_streamed=is_streamed,
             time_limit=caller.time_limit,
+            caller=caller,
         )
         accounted = AccountedCall(call, lease)
         end = _End("error", None, 500)
@@ -224,7 +225,7 @@ class UsageLedger:
         """Return the row of a call that took `total` seconds."""
         last, usage, timing = report.attempts[-1], report.usage, report.timing
         cost, currency = _UNPRICED
-        if last.model in self._prices.by_model:
+        if last.model in self._prices.by_model or self._prices.has_patterns:
             day = record.created_at.date()
             cost, currency = self._prices.cost(last.model, usage, day) or _UNPRICED
         return replace(

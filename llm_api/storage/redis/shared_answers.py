@@ -15,7 +15,7 @@ from typing import Any
 
 import orjson
 
-from llm_api.domain.calls import IdempotencyKey, RecordedAnswer
+from llm_api.domain.repeats import IdempotencyKey, RecordedAnswer
 from llm_api.runtime.periodic_thread import PeriodicThread
 from llm_api.storage.redis.connection import RedisConnection
 

@@ -3,6 +3,8 @@
 What is already in that form is passed on byte by byte. The rules are those of the official SDKs:
 the same `id` and `model` in every chunk, `role` and a tool call's name in the first delta only, an
 `index` in every tool call's delta, the usage in a chunk of its own at the end, no `error` key.
+
+n choices are counted n times: llama.cpp sends a usage for each of them, Moonshot inside of it.
 """
 
 import secrets
@@ -10,16 +12,23 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+import orjson
+
 from llm_api.domain.calls import Operation, TextLength, TokenUsage
 from llm_api.upstream import faults
 from llm_api.upstream.answers.completion import (
     ID_PREFIXES,
     dumped,
     parse_object,
-    parse_usage,
     raise_embedded_error,
+    raise_error,
+    raise_error_of_choice,
 )
 from llm_api.upstream.answers.deltas import ChoiceState, is_index, set_missing
+from llm_api.upstream.answers.embedded_errors import error_of_event
+from llm_api.upstream.answers.reasons import REASONS, settled
+from llm_api.upstream.answers.streamed_usage import StreamedUsage
+from llm_api.upstream.http.sse import ErrorEvent
 from llm_api.upstream.vendors.errors import PLAIN, ErrorClassifier
 
 _DONE = b"[DONE]"
@@ -37,6 +46,7 @@ class StreamedAnswer:
         shows_usage: bool = False,
         classifier: ErrorClassifier = PLAIN,
         max_tokens: int | None = None,
+        choice_count: int = 1,
     ) -> None:
         """Create the state of an answer without events.
 
@@ -46,17 +56,18 @@ class StreamedAnswer:
             shows_usage: whether the caller asked for the usage chunk.
             classifier: reads errors that come as events.
             max_tokens: the most tokens that the model can write, None if nothing limits it.
+            choice_count: how many choices were asked for.
         """
-        self.is_done = False
-        self.usage = TokenUsage()
+        self.is_over = False  # nothing more is needed
+        self.has_finished = False  # every choice has given the reason why it ended
         self.length = TextLength()  # of what the model wrote; kept texts would fill the memory
         self.operation = operation
         self.classifier = classifier
-        self._max_tokens = max_tokens
+        self._is_done = False  # the mark of the end has come
+        self._usage = StreamedUsage(max_tokens, choice_count)
         self._model = model
         self._shows_usage = shows_usage
         self._head: dict[str, Any] = {}
-        self._usage_chunk: dict[str, Any] = {}
         self._choices: dict[int, ChoiceState] = {}
 
     def take(self, event: bytes) -> bytes | None:
@@ -72,20 +83,30 @@ class StreamedAnswer:
     def read(self, event: bytes) -> tuple[dict[str, Any] | None, bool]:
         """Return the chunk to pass on, as `take` does, and whether it differs from the event."""
         if event.strip() == _DONE:
-            self.is_done = True
+            self._is_done = self.is_over = True
             return None, False
-        chunk = parse_object(event, "an event")
+        if type(event) is ErrorEvent:
+            self._fail(event)
+        chunk = parse_object(event, "an event", self.classifier)
         raise_embedded_error(chunk, self.classifier)
         is_changed = self._settle(chunk)
-        if usage := chunk.get("usage"):
-            self.usage = parse_usage(usage, self._max_tokens)
-            if isinstance(usage, dict):
-                self._usage_chunk = chunk | {"choices": []}
+        if usage := chunk.get("usage") or (chunk.get("x_groq") and _usage_of_groq(chunk)):
+            self._usage.record(chunk, usage)
             if not chunk["choices"]:
+                self.is_over |= self.has_finished and self._usage.is_complete
                 return None, False  # it is shown at the end, to a caller who asked
-            chunk["usage"] = None
-            is_changed = True
+            if chunk.get("usage"):
+                chunk["usage"] = None
+                is_changed = True
         return chunk, is_changed
+
+    def _fail(self, event: bytes) -> None:
+        """Raise the Fault of an event that is named `error`; its data need not be JSON."""
+        try:
+            document: object = orjson.loads(bytes(event))  # it takes no class of its own
+        except orjson.JSONDecodeError:
+            document = event.decode("utf-8", "replace").strip()
+        raise_error(error_of_event(document), self.classifier)
 
     def _settle(self, chunk: dict[str, Any]) -> bool:
         is_changed = chunk.pop("error", self) is not self  # null, but SDKs look for the key alone
@@ -121,8 +142,9 @@ class StreamedAnswer:
         if not isinstance(choice, dict) or not is_index(choice.get("index")):
             raise faults.bad_response("an event with a malformed choice")
         is_changed = set_missing(choice, "index", 0)
-        state = self._choices.setdefault(choice["index"], ChoiceState())
-        state.has_finished |= bool(choice.get("finish_reason"))
+        state = self._choices.get(choice["index"]) or self._begin_choice(choice["index"])
+        if choice.get("finish_reason") or "error" in choice:
+            is_changed |= self._settle_end(choice, state)
         if self.operation is Operation.TEXT:
             is_changed |= set_missing(choice, "text", "")
             if not isinstance(choice["text"], str):
@@ -133,9 +155,30 @@ class StreamedAnswer:
             choice["delta"] = {}
             is_changed = True
         delta = choice["delta"]
+        is_changed |= state.settle(delta, self._count)
         for name in ("content", "reasoning_content", "refusal"):
             self._count(delta.get(name))
-        return state.settle(delta, self._count) | is_changed
+        return is_changed
+
+    def _begin_choice(self, index: int) -> ChoiceState:
+        state = self._choices[index] = ChoiceState()
+        self.has_finished = False
+        return state
+
+    def _settle_end(self, choice: dict[str, Any], state: ChoiceState) -> bool:
+        """Settle the reason for the end of a choice; return whether it was changed."""
+        raise_error_of_choice(choice, self.classifier)
+        is_changed = choice.pop("error", self) is not self
+        if (reason := choice.get("finish_reason")) not in REASONS:
+            choice["finish_reason"] = settled(reason)
+            is_changed |= bool(choice["finish_reason"] != reason)
+        if not choice.get("finish_reason"):
+            return is_changed
+        state.finish()
+        self.has_finished = all(one.has_finished for one in self._choices.values())
+        self._usage.record_of_choice(self._head, choice)
+        self.is_over |= self.has_finished and self._usage.is_complete
+        return is_changed
 
     def _count(self, text: object) -> None:
         if text and isinstance(text, str):
@@ -144,38 +187,53 @@ class StreamedAnswer:
     def end(self) -> list[bytes]:
         """Return what is left to pass on when no more events come; raises faults.Fault."""
         self.check_complete()
-        return [dumped(self._usage_chunk)] if self._shows_usage and self._usage_chunk else []
+        shown = self._usage.chunk
+        return [dumped(shown)] if self._shows_usage and shown else []
 
     def check_complete(self) -> None:
-        """Raise faults.Fault if the events ended before the answer did."""
+        """Raise faults.Fault if the events ended before the answer did.
+
+        The mark of the end proves nothing: llama-cpp-python sends it when it drops one request for
+        the next. Of several choices one may have no reason for its end where the mark is there.
+        """
         if not self._head:
             raise faults.bad_response("an empty stream")
-        if not self.is_done and not self.has_finished:
+        if not self.is_complete:
             raise faults.truncated()
 
     @property
-    def has_finished(self) -> bool:
-        """Whether every choice has given the reason why it ended."""
-        choices = self._choices.values()
-        return bool(choices) and all(choice.has_finished for choice in choices)
+    def is_complete(self) -> bool:
+        """Whether nothing of the answer is missing, so far as can be told."""
+        if self.has_finished:
+            return True
+        return self._is_done and any(choice.has_finished for choice in self._choices.values())
 
     @property
-    def has_begun(self) -> bool:
-        """Whether a chunk has come."""
-        return bool(self._head)
+    def usage(self) -> TokenUsage:
+        """The usage so far."""
+        return self._usage.counted
 
     @property
     def raw_usage(self) -> Any:
         """The usage as the upstream sent it, None where it sent none."""
-        return self._usage_chunk.get("usage")
+        return self._usage.chunk.get("usage")
+
+
+def _usage_of_groq(chunk: Mapping[str, Any]) -> object:
+    """Return the usage that Groq has in a field of its own: https://console.groq.com/docs."""
+    own = chunk["x_groq"]
+    return own.get("usage") if isinstance(own, dict) else None
 
 
 def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[bytes]:
-    """Return the events of a streamed answer for a `document` that came in one piece."""
+    """Return the events of a streamed answer for a `document` that came in one piece.
+
+    `parse_answer` has checked it.
+    """
     head = {name: document.get(name) for name in ("id", "created", "model", "system_fingerprint")}
     head = {name: value for name, value in head.items() if value is not None}
     choices = [dict(choice) for choice in document["choices"]]
-    reasons = [choice.pop("finish_reason", None) or _reason(choice) for choice in choices]
+    reasons = [choice.pop("finish_reason") for choice in choices]
     for position, choice in enumerate(choices):
         set_missing(choice, "index", position)
         if operation is Operation.CHAT:
@@ -190,11 +248,6 @@ def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[byt
     if document.get("usage"):
         yield dumped(head | {"choices": [], "usage": document["usage"]})
     yield _DONE
-
-
-def _reason(choice: Mapping[str, Any]) -> str:
-    """Return the finish reason that the upstream left out; agents find tool calls by it."""
-    return "tool_calls" if choice.get("message", {}).get("tool_calls") else "stop"
 
 
 def _delta(message: Mapping[str, Any]) -> dict[str, Any]:

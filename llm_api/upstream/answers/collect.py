@@ -7,32 +7,30 @@ from llm_api.domain.calls import Completion, Operation
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.completion import dumped, parse_answer
-from llm_api.upstream.vendors.errors import PLAIN, ErrorClassifier
 
 _HEAD = ("id", "created", "model", "system_fingerprint")
 
 
 def collect_chunks(
-    events: Iterable[bytes],
-    operation: Operation = Operation.CHAT,
-    classifier: ErrorClassifier = PLAIN,
-    max_tokens: int | None = None,
+    events: Iterable[bytes], answer: StreamedAnswer, max_tokens: int | None = None
 ) -> Completion:
-    """Put the events together; raises faults.Fault, also for a stream that was cut."""
-    answer = StreamedAnswer(operation, classifier=classifier)
+    """Put the events together that an `answer` takes; raises faults.Fault.
+
+    A stream that was cut is a fault, too. `max_tokens` is the most tokens that it can have.
+    """
+    operation = answer.operation
     document: dict[str, Any] = {}
     choices: dict[int, dict[str, Any]] = {}
     for event in events:
         chunk, _ = answer.read(event)
-        if answer.is_done:
+        if chunk is not None:
+            for name in _HEAD:
+                if chunk.get(name) is not None:
+                    document.setdefault(name, chunk[name])
+            for choice in chunk["choices"]:
+                _add_choice(choices, choice, operation)
+        if answer.is_over:
             break
-        if chunk is None:
-            continue
-        for name in _HEAD:
-            if chunk.get(name) is not None:
-                document.setdefault(name, chunk[name])
-        for choice in chunk["choices"]:
-            _add_choice(choices, choice, operation)
     answer.check_complete()
     document |= {
         "choices": [_ended(choices[index]) for index in sorted(choices)],
@@ -77,13 +75,21 @@ def _add_delta(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
                 _add_tool_call(message.setdefault("tool_calls", []), call)
         elif name == "function_call" and isinstance(value, dict):
             _add_function(message.setdefault("function_call", {}), value)
-        elif isinstance(value, str) and name != "role":
-            known = message.get(name) or ""
-            if not isinstance(known, str):
-                raise faults.bad_response("a text that goes on from something else")
-            message[name] = known + value
+        elif value is not None and name != "role":
+            message[name] = _joined(message.get(name), value)
         elif value is not None:
             message[name] = value
+
+
+def _joined(known: object, value: Any) -> Any:
+    """Return what was known of a field with what has come: texts and lists go on."""
+    if isinstance(value, list):  # pictures, one after the other
+        return [*known, *value] if isinstance(known, list) else value
+    if not isinstance(value, str):
+        return value
+    if not isinstance(known, str | None):
+        raise faults.bad_response("a text that goes on from something else")
+    return (known or "") + value
 
 
 def _add_tool_call(calls: list[dict[str, Any]], part: Mapping[str, Any]) -> None:

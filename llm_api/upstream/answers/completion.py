@@ -9,13 +9,20 @@ import orjson
 
 from llm_api.domain.calls import Completion, Operation, TokenUsage
 from llm_api.upstream import faults
+from llm_api.upstream.answers import embedded_errors, tool_calls, vectors
+from llm_api.upstream.answers.content import settle_texts
+from llm_api.upstream.answers.reasons import REASONS
+from llm_api.upstream.answers.reasons import settle_whole as settle_reason
+from llm_api.upstream.answers.usage_forms import OTHER_NAMES, in_openai_form
 from llm_api.upstream.vendors.errors import PLAIN, ErrorClassifier
 
+# What a model has said that has said no text.
 _INSTEAD_OF_CONTENT = (
     "tool_calls",
     "function_call",
     "refusal",
     "audio",
+    "images",
     "reasoning_content",
     "reasoning",
 )
@@ -37,22 +44,23 @@ def parse_answer(
     model: str = "",
     classifier: ErrorClassifier = PLAIN,
     max_tokens: int | None = None,
+    encoding: object = None,
 ) -> Completion:
-    """Check the body of an answer; its bytes are kept to be passed on as they are.
+    """Check the body of an answer; bytes that are right are kept to be passed on as they are.
 
     `model` is named in the answer of an upstream that names none; `max_tokens` is the most tokens
-    can have written. Raises faults.Fault.
+    can have written; `encoding` of embeddings was asked for. Raises faults.Fault.
     """
-    document = parse_object(body)
-    raise_embedded_error(document, classifier)
-    if operation is Operation.EMBEDDINGS:
-        _check_embeddings(document)
-    else:
-        _check_choices(document, operation)
-    counts_prompt_only = operation is Operation.EMBEDDINGS
-    usage = parse_usage(document.get("usage"), max_tokens, counts_prompt_only=counts_prompt_only)
-    is_changed = "error" in document  # null: it says nothing, and looks like an error
+    document = parse_object(body, classifier=classifier)
+    raise_embedded_error(document, classifier, is_whole=True)
+    is_changed = "error" in document  # it says nothing, and looks like an error
     document.pop("error", None)
+    if operation is Operation.EMBEDDINGS:
+        is_changed |= vectors.settle(document, encoding)
+    else:
+        is_changed |= _settle_choices(document, operation, classifier)
+    counts_prompt_only = operation is Operation.EMBEDDINGS
+    usage = parse_usage(_usage_of(document), max_tokens, counts_prompt_only=counts_prompt_only)
     is_changed |= _settle_head(document, operation, model)
     return Completion(
         document,
@@ -62,35 +70,63 @@ def parse_answer(
     )
 
 
-def _check_embeddings(document: Mapping[str, Any]) -> None:
-    data = document.get("data")
-    if not isinstance(data, list) or not data:
-        raise faults.bad_response("an answer without data")
-    if not all(isinstance(one, dict) and one.get("embedding") for one in data):
-        raise faults.bad_response("an answer without embeddings")
+def _usage_of(document: Mapping[str, Any]) -> object:
+    """Return the usage of an answer, which can stand in its last choice."""
+    usage, choices = document.get("usage"), document.get("choices")
+    return choices[-1].get("usage") if usage is None and choices else usage
 
 
-def _check_choices(document: Mapping[str, Any], operation: Operation) -> None:
+def _settle_choices(
+    document: Mapping[str, Any], operation: Operation, classifier: ErrorClassifier
+) -> bool:
+    """Bring the choices into OpenAI's form; return whether anything was changed."""
     choices = document.get("choices")
     if not isinstance(choices, list) or not choices:
         raise faults.bad_response("an answer without choices")
-    for choice in choices:
-        if operation is Operation.TEXT:
-            if not isinstance(choice, dict) or not isinstance(choice.get("text"), str):
-                raise faults.bad_response("a choice without text")
-            continue
-        if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
-            raise faults.bad_response("a choice without a message")
-        message = choice["message"]
-        if not _are_objects(message.get("tool_calls") or []):
-            raise faults.bad_response("a message with malformed tool calls")
-        has_text = isinstance(message.get("content"), str)
-        if not has_text and not any(message.get(name) for name in _INSTEAD_OF_CONTENT):
-            raise faults.bad_response("a message without content")
+    is_changed = False
+    for position, choice in enumerate(choices):
+        if not isinstance(choice, dict):
+            raise faults.bad_response("a choice that is no object")
+        raise_error_of_choice(choice, classifier)
+        if type(choice.get("index")) is not int:
+            choice["index"] = position
+            is_changed = True
+        settle = _settle_text if operation is Operation.TEXT else _settle_message
+        is_changed |= settle(choice)
+        if choice.get("finish_reason") not in REASONS:
+            is_changed |= settle_reason(choice)
+    return is_changed
 
 
-def _are_objects(items: object) -> bool:
-    return isinstance(items, list) and all(isinstance(item, dict) for item in items)
+def _settle_text(choice: dict[str, Any]) -> bool:
+    text = choice.get("text")
+    if isinstance(text, str):
+        return False
+    if text is not None:
+        raise faults.bad_response("a choice whose text is none")
+    choice["text"] = ""
+    return True
+
+
+def _settle_message(choice: dict[str, Any]) -> bool:
+    message = choice.get("message")
+    if not isinstance(message, dict):
+        raise faults.bad_response("a choice without a message")
+    is_changed = settle_texts(message) if has_odd_texts(message) else False
+    if message.get("tool_calls") or message.get("function_call"):
+        is_changed |= tool_calls.settle_whole(message)
+    # A model that has nothing to say has answered all the same.
+    if message.get("content") is None and not any(map(message.get, _INSTEAD_OF_CONTENT)):
+        message["content"] = ""
+        is_changed = True
+    return is_changed
+
+
+def has_odd_texts(said: Mapping[str, Any]) -> bool:
+    """Whether a text of a message or delta is something else."""
+    content, thought = said.get("content"), said.get("reasoning_content")
+    others = (said.get("reasoning"), said.get("refusal"))
+    return not all(text is None or type(text) is str for text in (content, thought, *others))
 
 
 def dumped(document: Any) -> bytes:
@@ -116,12 +152,32 @@ def _settle_head(document: dict[str, Any], operation: Operation, model: str) -> 
     return is_changed
 
 
-def raise_embedded_error(document: Mapping[str, Any], classifier: ErrorClassifier = PLAIN) -> None:
-    """Raise the Fault of an error inside a `document` that came with status 200."""
-    error = document.get("error")
-    if not error and isinstance(document.get("code"), str) and "choices" not in document:
-        error = document  # DashScope's native shape: {code, message, request_id}
-    if error:
+def raise_embedded_error(
+    document: Mapping[str, Any], classifier: ErrorClassifier = PLAIN, *, is_whole: bool = False
+) -> None:
+    """Raise the Fault of an error inside a `document` that came with status 200.
+
+    `is_whole` says that the document is the whole body.
+    """
+    if document.get("choices") and "error" not in document and "base_resp" not in document:
+        return
+    raise_error(embedded_errors.find_error(document, is_whole=is_whole), classifier)
+
+
+def raise_error_of_choice(choice: Mapping[str, Any], classifier: ErrorClassifier) -> None:
+    """Raise the Fault of an error inside a `choice`, in the middle of which the model failed."""
+    reason = choice.get("finish_reason")
+    if reason in REASONS and "error" not in choice:
+        return
+    if (error := embedded_errors.error_of_choice(choice)) is not None:
+        dumped(error)
+        # Another attempt would be paid for as well as this one.
+        raise classifier.of_embedded(error).with_retries_exhausted()
+
+
+def raise_error(error: object, classifier: ErrorClassifier) -> None:
+    """Raise the Fault of an `error` that came with status 200, if there is one."""
+    if error is not None:
         dumped(error)  # one that is nested too deep is not looked into
         raise classifier.of_embedded(error)
 
@@ -132,6 +188,8 @@ def parse_usage(
     """Read `usage`; a count that cannot be true is kept as unknown, never guessed."""
     if not isinstance(usage, dict):
         return TokenUsage()
+    if not _is_plain(usage):
+        usage = in_openai_form(usage)
     prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
     if counts_prompt_only:
         completion = 0
@@ -151,6 +209,18 @@ def parse_usage(
     )
 
 
+def _is_plain(usage: Mapping[str, Any]) -> bool:
+    """Whether a usage is in OpenAI's form, where the total is the sum of its parts."""
+    prompt, completion = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if type(prompt) is not int or type(completion) is not int:
+        return False
+    details = usage.get(_OF_COMPLETION)
+    thought = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    is_part = type(thought) is not int or thought <= completion
+    is_sum = usage.get("total_tokens") in (None, prompt + completion)
+    return is_part and is_sum and OTHER_NAMES.isdisjoint(usage)
+
+
 def _detail(usage: Mapping[str, Any], of: str, name: str, whole: Any) -> int | None:
     """Read a part of a count; None if it is missing, or more than the whole."""
     details = usage.get(of)
@@ -168,13 +238,16 @@ def _is_count(value: object) -> TypeGuard[int]:
     return type(value) is int and 0 <= value <= _MAX_TOKENS
 
 
-def parse_object(text: bytes, what: str = "an answer") -> dict[str, Any]:
+def parse_object(
+    text: bytes, what: str = "an answer", classifier: ErrorClassifier = PLAIN
+) -> dict[str, Any]:
     """Return the JSON object in `text`, which is `what` the upstream sent; raises faults.Fault."""
     try:
         document = orjson.loads(text)
     except orjson.JSONDecodeError as error:
         raise faults.bad_response(f"{what} that is not JSON") from error
     if not isinstance(document, dict):
+        raise_error(embedded_errors.error_of_list(document), classifier)
         raise faults.bad_response(f"{what} that is not a JSON object")
     return document
 

@@ -2,6 +2,8 @@
 
 import contextlib
 import http.client
+import itertools
+import re
 import socket
 import ssl
 import time
@@ -14,8 +16,12 @@ from urllib3.connection import HTTPConnection  # noqa: TC002  # one import block
 
 from llm_api.upstream import faults
 from llm_api.upstream.http.framing import Chunked, Framing, OfLength, UntilClosed
+from llm_api.upstream.http.sse import BOM, is_stream
 
 MAX_BODY_BYTES = 32 << 20
+# Of a stream that is passed on: it may have several pictures, and no more than one is ever held.
+MAX_STREAM_BYTES = 512 << 20
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\n]*\n")
 _READ_BYTES = 65_536
 
 
@@ -67,7 +73,9 @@ class IncomingBody:
         """
         if _is_compressed(self._response):
             # urllib3 inflates; it cannot go on after a time-out, so that silences stay unnoticed.
-            yield from _pieces(self._response, _reader(self._response).read1, self._max_bytes)
+            # What inflates to more than an answer may have is a bomb.
+            most = min(self._max_bytes, MAX_BODY_BYTES)
+            yield from _pieces(self._response, _reader(self._response).read1, most)
             return
         self._socket.settimeout(self._tick)
         total = 0
@@ -104,6 +112,12 @@ class IncomingBody:
             self._raw.will_close |= self._framing.has_excess
             self._raw.close()
         return body
+
+    def hasten(self, tick: float) -> None:
+        """Notice a silence sooner from now on: the end of the body is due."""
+        self._tick = min(self._tick, tick)
+        if not _is_compressed(self._response):
+            self._socket.settimeout(self._tick)
 
     def _record_silence(self) -> None:
         self._silence += cast("float", self._socket.gettimeout())
@@ -190,7 +204,48 @@ def _broken(response: requests.Response, error: Exception) -> faults.Fault:
     return faults.while_reading(error)
 
 
-def is_event_stream(response: requests.Response) -> bool:
-    """Whether an answer is a stream of server-sent events."""
-    kind = response.headers.get("Content-Type", "")
-    return kind.lower().startswith("text/event-stream")
+def is_plain(response: requests.Response) -> bool:
+    """Whether a body whose first bytes are there, or come, is no stream of events.
+
+    False where that cannot be told yet. Raises faults.Fault.
+    """
+    raw = cast("http.client.HTTPResponse", response.raw)
+    if raw.fp is None or raw.length == 0 or _is_compressed(response):
+        return False
+    try:
+        beginning = raw.fp.peek(1)
+    except OSError as error:
+        raise _broken(response, error) from error
+    if raw.chunked:
+        beginning = _first_chunk(beginning)
+    return beginning[:1] == b"{" or (is_stream(beginning) is False and beginning[:1] != BOM[:1])
+
+
+def _first_chunk(framed: bytes) -> bytes:
+    size = _CHUNK_SIZE.match(framed)
+    return b"" if size is None else framed[size.end() : size.end() + int(size[1], 16)]
+
+
+def joined(pieces: Iterator[bytes], max_bytes: int = MAX_BODY_BYTES) -> bytes:
+    """Join the pieces of a body of at most `max_bytes`; raises faults.Fault."""
+    body, total = [], 0
+    for piece in pieces:
+        body.append(piece)
+        total += len(piece)
+        if total > max_bytes:
+            raise faults.too_large()
+    return b"".join(body)
+
+
+def told_apart(pieces: Iterator[bytes]) -> tuple[bool, Iterator[bytes]]:
+    """Return whether the pieces of a body are a stream of events, and all of the pieces.
+
+    Raises faults.Fault.
+    """
+    beginning = b""
+    for piece in pieces:
+        # Blanks before it are a keep-alive.
+        beginning = (beginning + piece).lstrip(b" \t\r\n")
+        if (known := is_stream(beginning)) is not None:
+            return known, itertools.chain([beginning.removeprefix(BOM)], pieces)
+    return False, iter([beginning])

@@ -29,9 +29,19 @@ from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.connecting import Connector, connection_class
 from llm_api.upstream.http.resolver import Resolver
+from llm_api.upstream.http.response_body import read_body
 
 # What a slow client leaves unread waits at the upstream and not here; Linux would take 6 MB.
 _RECEIVE_BUFFER = (socket.SOL_SOCKET, socket.SO_RCVBUF, 262_144)
+# A model that thinks is silent for minutes, and so is a host that is gone: the kernel asks every
+# minute, and gives one up that has not answered for two. It also keeps what stands between from
+# forgetting the connection. Not every system has all the names.
+_PROBES = {"TCP_KEEPIDLE": 60, "TCP_KEEPINTVL": 15, "TCP_KEEPCNT": 4}
+_KEEP_ALIVE = [(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)] + [
+    (socket.IPPROTO_TCP, getattr(socket, name), value)
+    for name, value in _PROBES.items()
+    if hasattr(socket, name)
+]
 
 
 class UpstreamAdapter(HTTPAdapter):
@@ -54,7 +64,11 @@ class UpstreamAdapter(HTTPAdapter):
             maxsize=pool_size,
             cert_reqs="CERT_REQUIRED",
             ca_certs=DEFAULT_CA_BUNDLE_PATH,
-            socket_options=[*HTTPConnection.default_socket_options, _RECEIVE_BUFFER],
+            socket_options=[
+                *HTTPConnection.default_socket_options,
+                *_KEEP_ALIVE,
+                _RECEIVE_BUFFER,
+            ],
         )
         self._pool: HTTPConnectionPool = manager.connection_from_url(url)
         self._pool.ConnectionCls = connection_class(self._pool.scheme or "http", Resolver())
@@ -184,6 +198,12 @@ class Transport:
         call = UpstreamCall(total=timeout)
         with self._lent("GET", path, None, call) as response:
             return response.status_code
+
+    def get(self, path: str, *, timeout: float, max_bytes: int) -> tuple[int, bytes]:
+        """Return status and body of a GET of `path`, within `timeout` s; raises faults.Fault."""
+        call = UpstreamCall(total=timeout)
+        with self._lent("GET", path, None, call) as response:
+            return response.status_code, read_body(response, max_bytes)
 
     @contextmanager
     def _lent(

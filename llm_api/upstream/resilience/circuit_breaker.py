@@ -1,8 +1,9 @@
-"""A circuit breaker: an upstream that keeps failing is not called for a while.
+"""A circuit breaker: what keeps failing is not called for a while.
 
 It opens after 5 failures in a row, or when half of at least 20 attempts within 30 s failed, or at
-once when the upstream refuses the key or the account. After 30 s one attempt is let through: if it
-succeeds the circuit closes, else it stays open twice as long, up to 300 s.
+once where every other attempt would fail, too. After 30 s one attempt is let through: if it
+succeeds the circuit closes, else it stays open twice as long, up to 300 s. What a circuit stands
+for, an address or one of its models, is said in `endpoint_health.py`.
 
 The pattern: https://learn.microsoft.com/azure/architecture/patterns/circuit-breaker. It is no
 `Cooldown`: it opens on a rate of failures, sends one probe, and waits longer after each failed one.
@@ -12,13 +13,9 @@ import random
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-
-from llm_api.upstream import faults
-from llm_api.upstream.call import UpstreamCall
 
 IN_A_ROW = 5
 WINDOW_S = 30.0
@@ -26,23 +23,6 @@ AT_LEAST = 20
 OPEN_S = 30.0
 MAX_OPEN_S = 300.0
 _JITTER = 0.1  # of the time open, so that many processes do not come back at the same time
-
-# Failures of the upstream; any other fault is one of the request or of the answer.
-_FAILURES = frozenset(
-    [
-        "connect_timeout",
-        "upstream_disconnected",
-        "upstream_dns",
-        "upstream_error",
-        "upstream_timeout",
-        "upstream_tls",
-        "upstream_truncated",
-        "upstream_unavailable",
-        "upstream_unreachable",
-    ]
-)
-_FATAL = frozenset(["upstream_auth", "upstream_account"])
-_OURS = frozenset(["client_closed", "overloaded", "server_shutdown"])
 
 
 class Outcome(Enum):
@@ -52,6 +32,13 @@ class Outcome(Enum):
     FAILURE = "failure"
     FATAL = "fatal"  # it will refuse every other attempt, too
     UNKNOWN = "unknown"  # the attempt was given up
+
+
+class Change(Enum):
+    """What an attempt has done to a circuit."""
+
+    OPENED = "circuit opened"
+    CLOSED = "circuit closed"
 
 
 class CircuitOpen(Exception):
@@ -73,7 +60,7 @@ class _Second:
 
 
 class CircuitBreaker:
-    """The circuit breaker of one endpoint, in this process."""
+    """A circuit, in this process."""
 
     def __init__(
         self,
@@ -105,6 +92,24 @@ class CircuitBreaker:
         return self._open_until is not None
 
     @property
+    def is_calm(self) -> bool:
+        """Whether it is closed and has seen no failure of late: it might as well be a new one."""
+        with self._lock:
+            self._forget(self._clock())
+            has_failures = any(second.failures for second in self._seconds)
+            return self._open_until is None and not self._in_a_row and not has_failures
+
+    @property
+    def is_probed(self) -> bool:
+        """Whether a probe is in progress."""
+        return self._is_probing
+
+    @property
+    def in_a_row(self) -> int:
+        """How many attempts have failed since the last that did not."""
+        return self._in_a_row
+
+    @property
     def wait(self) -> float:
         """Seconds until an attempt may be made; 0 if it may be made now."""
         with self._lock:
@@ -124,28 +129,41 @@ class CircuitBreaker:
             self._is_probing = True
             return True
 
-    def leave(self, outcome: Outcome, *, was_probe: bool) -> None:
-        """Record the `outcome` of an attempt; `was_probe` is what `enter` returned for it."""
+    def leave(self, outcome: Outcome, *, was_probe: bool, may_open: bool = True) -> Change | None:
+        """Record the outcome of an attempt, and return what that changes.
+
+        Args:
+            outcome: of the attempt.
+            was_probe: what `enter` returned for it.
+            may_open: false if the failures so far are no reason, however many they are.
+        """
         if not self._is_enabled:
-            return
+            return None
         with self._lock:
             if was_probe:
                 self._is_probing = False
             elif self._open_until is not None:
-                return  # it began before the circuit opened and says nothing new
+                return None  # it began before the circuit opened and says nothing new
             if outcome is Outcome.UNKNOWN:
-                return
+                return None
             has_failed = outcome is not Outcome.SUCCESS
             if was_probe and not has_failed:
                 self._close()
             self._record(has_failed=has_failed)
-            if outcome is Outcome.FATAL or (has_failed and (was_probe or self._fails_too_often())):
+            if outcome is Outcome.FATAL or (
+                has_failed and (was_probe or (may_open and self._fails_too_often()))
+            ):
                 self._open()
+                return Change.OPENED
+            return Change.CLOSED if was_probe else None
+
+    def _forget(self, now: float) -> None:
+        while self._seconds and self._seconds[0].began_at <= now - WINDOW_S:
+            self._seconds.popleft()
 
     def _record(self, *, has_failed: bool) -> None:
         now = self._clock()
-        while self._seconds and self._seconds[0].began_at <= now - WINDOW_S:
-            self._seconds.popleft()
+        self._forget(now)
         if not self._seconds or self._seconds[-1].began_at <= now - 1:
             self._seconds.append(_Second(now))
         self._seconds[-1].attempts += 1
@@ -168,44 +186,3 @@ class CircuitBreaker:
         self._open_until = None
         self._openings = self._in_a_row = 0
         self._seconds.clear()
-
-
-class Permit:
-    """An attempt that the circuit breaker admitted."""
-
-    def __init__(self, breaker: CircuitBreaker) -> None:
-        """Ask the breaker; raises CircuitOpen."""
-        self._breaker = breaker
-        self._was_probe = breaker.enter()
-        self._has_succeeded = False
-
-    def record(self, outcome: Outcome) -> None:
-        """Report an outcome; a stream that began successfully can still fail."""
-        if self._has_succeeded and outcome is not Outcome.FAILURE:
-            return
-        self._has_succeeded = outcome is Outcome.SUCCESS
-        self._breaker.leave(outcome, was_probe=self._was_probe)
-        self._was_probe = False
-
-    @contextmanager
-    def recording(self, call: UpstreamCall) -> Iterator[None]:
-        """Report how the call's attempt inside the block ends."""
-        outcome = Outcome.UNKNOWN
-        try:
-            yield
-            outcome = Outcome.SUCCESS
-        except faults.Fault as fault:
-            # An impatient client must not make an upstream look broken and close it for everybody.
-            outcome = Outcome.UNKNOWN if call.client_deadline_passed else _outcome_of(fault)
-            raise
-        finally:
-            self.record(outcome)
-
-
-def _outcome_of(fault: faults.Fault) -> Outcome:
-    reason = fault.error.reason
-    if reason in _FATAL:
-        return Outcome.FATAL
-    if reason in _FAILURES:
-        return Outcome.FAILURE
-    return Outcome.UNKNOWN if reason in _OURS else Outcome.SUCCESS

@@ -22,6 +22,7 @@ from llm_api.domain.calls import never
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen
+from llm_api.upstream.resilience.endpoint_health import EndpointHealth
 
 MAX_WAIT_S = 10.0  # a longer Retry-After is left to the caller
 _PAUSE_S = 0.25
@@ -110,8 +111,12 @@ class RetryPolicy:
         self._uniform = uniform
 
     def new_breaker(self) -> CircuitBreaker:
-        """Create the circuit breaker of one of the upstream's endpoints."""
+        """Create a closed circuit."""
         return CircuitBreaker(self._clock, self._uniform, is_enabled=self._has_breaker)
+
+    def new_health(self, name: str, default_model: str) -> EndpointHealth:
+        """Create the health of the upstream's endpoint `name`, with its configured model."""
+        return EndpointHealth(name, default_model, self.new_breaker)
 
     def run(
         self, call: UpstreamCall, attempt: Callable[[], _T], has_other: Callable[[], bool] = never

@@ -1,18 +1,21 @@
 """Rules that say what an upstream's error means, and the words they look into."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import orjson
+from llm_api.upstream.vendors.error_body import VendorError
 
 # Meanings that are about this service and not about the request, and statuses and bodies (None)
 # that are about the request unless a code says otherwise.
 _OF_THE_SERVICE = frozenset(
     ["upstream_account", "upstream_auth", "upstream_rate_limited", "upstream_unavailable"]
 )
-MAX_CHARS = 4_000  # of a text: some repeat the whole request, and every rule looks through all
 _OF_THE_REQUEST = frozenset([None, 400, 413, 415, 422])
+_QUOTED = re.compile(
+    r"""(?<![\w])'[^']{0,300}'(?!\w)|"[^"]{0,300}"|`[^`]{0,300}`|“[^”]{0,300}”|‘[^’]{0,300}’"""
+    r"""|\[[^\]]{0,300}\]|\{[^}]{0,300}\}|《[^》]{0,300}》|「[^」]{0,300}」"""
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,41 +32,36 @@ class ErrorRule:
     retryable: bool | None = None
     status: frozenset[int] = frozenset()
 
-    def fits(self, status: int | None, sent: object) -> bool:
+    def fits_code(self, status: int | None, sent: VendorError) -> bool:
+        """Whether the rule matches the codes of an error; `status` is None if it has none."""
+        return self._is_for(status) and self.match.search(sent.code_words) is not None
+
+    def fits(self, status: int | None, sent: VendorError) -> bool:
         """Whether the rule matches an error; `status` is None if the error has none."""
-        if self.status and status is not None and status not in self.status:
-            return False
-        words = words_of(sent, with_message=not self._is_hearsay(status, sent))
-        return self.match.search(words) is not None
+        return self._is_for(status) and self.match.search(self._words(status, sent)) is not None
 
-    def _is_hearsay(self, status: int | None, sent: object) -> bool:
-        """Whether a message proves nothing: it may repeat what a caller has written.
+    def _is_for(self, status: int | None) -> bool:
+        return not self.status or status is None or status in self.status
 
-        A caller must not be able to make an upstream look ill, which would shut it for all.
+    def _words(self, status: int | None, sent: VendorError) -> str:
+        """Return the words that prove something.
+
+        A message may repeat what a caller has written, who must not be able to make an upstream
+        look ill: of a refusal, a code decides where there is one, and what is quoted never does.
         """
         if self.reason not in _OF_THE_SERVICE or status not in _OF_THE_REQUEST:
-            return False
-        return isinstance(sent, dict) and isinstance(sent.get("code"), str) and bool(sent["code"])
+            return sent.words
+        if sent.has_telling_name:
+            return sent.code_words
+        return _QUOTED.sub("…", sent.quoting_words)
 
 
-def error_in(body: bytes) -> object:
-    """Return the error of a body: an object, a text, or nothing."""
-    try:
-        document: Any = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return {}
-    return document.get("error", document) if isinstance(document, dict) else {}
-
-
-def words_of(error: object, *, with_message: bool = True) -> str:
-    """Collect the words an error identifies itself with; only patterns ever look at them."""
-    if not isinstance(error, dict):
-        return str(error)[:MAX_CHARS]
-    names = ("code", "type", "message") if with_message else ("code", "type")
-    return " ".join(str(error.get(name, ""))[:MAX_CHARS] for name in names)
-
-
-def message_of(error: object) -> str:
-    """Return an error's own sentence, which is not to be shown as it is."""
-    message = error.get("message") if isinstance(error, dict) else error
-    return message[:MAX_CHARS] if isinstance(message, str) else ""
+def find_rule(
+    rules: Sequence[ErrorRule], status: int | None, sent: VendorError
+) -> tuple[ErrorRule | None, bool]:
+    """Return the rule that decides, and whether by a code: a code is stronger than a sentence."""
+    for rule in rules:
+        # That a request is invalid says little: the sentence may say why.
+        if rule.reason != "upstream_rejected" and rule.fits_code(status, sent):
+            return rule, True
+    return next((rule for rule in rules if rule.fits(status, sent)), None), False

@@ -1,6 +1,7 @@
 """Limits the rate of requests: one budget per caller over all routes."""
 
 from functools import cache
+from typing import Any
 
 from flask import Flask, g, request
 from flask_limiter import Limiter
@@ -15,12 +16,13 @@ from llm_api.web.request.context import RequestState, client_address
 
 _STRATEGY = "sliding-window-counter"
 _KIND = "requests"
-_CLOSE = "llm_api_close_limiter"
 
 
-def close_limiter(app: Flask) -> None:
-    """Close the connections to the store of the counts."""
-    app.extensions.get(_CLOSE, lambda: None)()
+def close_limiter(limiter: Limiter) -> None:
+    """Close the connections to the store of the counts: nothing else closes redis-py's client."""
+    client: Any = getattr(limiter.storage, "storage", None)
+    if hasattr(client, "close"):
+        client.close()
 
 
 def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limiter, RateCounter]:
@@ -61,6 +63,4 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
             raise over_rate(limit, f"{scope}.{_KIND}")
 
     app.before_request(check)
-    if is_shared(storage_uri):  # nothing else closes its client
-        app.extensions[_CLOSE] = limiter.storage.storage.close  # type: ignore[attr-defined]  # redis-py's client
     return limiter, counter

@@ -13,30 +13,18 @@ from llm_api.web.openai.schemas import (
     stream_options_field,
     top_p_field,
 )
-from llm_api.web.schema_fields import Boolean, Float, Integer, line, within
+from llm_api.web.schema_fields import Boolean, Float, Integer, line, seed_field, within
 
 
 class OpenAIChatRequestSchema(OpenAIRequestSchema):
     """A conversation to continue, as OpenAI defines it.
 
-    `stop`, `logit_bias`, `tools`, `tool_choice`, `response_format`, `functions`, `function_call`
-    and `thinking` are passed on unchanged; unknown fields are dropped and named in the header
-    `x-dropped-params`.
+    Fields that are not listed, such as `tools`, `response_format`, `service_tier` or
+    `chat_template_kwargs`, are passed on unchanged to vendors that take them. What the vendor of
+    the model does not take is dropped and named in the header `x-dropped-params`.
     """
 
     OPERATION = Operation.CHAT
-    PASSED_THROUGH = frozenset(
-        [
-            "stop",
-            "logit_bias",
-            "tools",
-            "tool_choice",
-            "response_format",
-            "functions",
-            "function_call",
-            "thinking",
-        ]
-    )
 
     messages = OpenAIMessagesField()
     stream = Boolean(allow_none=True)
@@ -48,15 +36,15 @@ class OpenAIChatRequestSchema(OpenAIRequestSchema):
     max_tokens = Integer(allow_none=True, validate=within(1))
     max_completion_tokens = Integer(allow_none=True, validate=within(1))
     n = Integer(allow_none=True, validate=within(1, MAX_CHOICES))
-    seed = Integer(allow_none=True, validate=within(0))
-    top_logprobs = Integer(allow_none=True, validate=within(0, 20))
+    seed = seed_field()
+    top_logprobs = Integer(allow_none=True, validate=within(-1))
     logprobs = Boolean(allow_none=True)
     parallel_tool_calls = Boolean(allow_none=True)
     reasoning_effort = line(0, 32, allow_none=True)
-    top_k = Integer(allow_none=True, validate=within(0))
+    top_k = Integer(allow_none=True, validate=within(-1))
     repetition_penalty = Float(allow_none=True, validate=within(0, 10))
     enable_thinking = Boolean(allow_none=True)
-    thinking_budget = Integer(allow_none=True, validate=within(0))
+    thinking_budget = Integer(allow_none=True, validate=within(-1))
 
 
 class EngineChatRequestSchema(OpenAIChatRequestSchema):

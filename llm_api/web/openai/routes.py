@@ -42,7 +42,10 @@ _CREATED = 0
 # What the docs page offers to send.
 _CHAT_EXAMPLE = {
     "model": "smollm2-135m-instruct",
-    "messages": [{"role": "user", "content": "Tell me a joke"}],
+    "messages": [
+        {"role": "user", "content": "What is the capital of Italy? Answer in one sentence."}
+    ],
+    "temperature": 0,
     "max_tokens": 40,
 }
 _TEXT_EXAMPLE = {
@@ -80,14 +83,19 @@ def _also_streamed(chunk: ma.Schema, what: str) -> Callable[[Callable[P, T]], Ca
 
 
 def refuses_unknown(view: Callable[Concatenate[OpenAIRequest, P], T]) -> Callable[..., T]:
-    """Decorate a view: unknown fields are an error if `REFUSE_UNKNOWN_PARAMETERS` is set."""
+    """Decorate a view: unknown fields are an error if `REFUSE_UNKNOWN_PARAMETERS` is set.
+
+    A field is known if any vendor takes it.
+    """
 
     @wraps(view)
     def check(body: OpenAIRequest, *args: P.args, **kwargs: P.kwargs) -> T:
-        # `metadata` is known, although no upstream gets it.
-        unknown = [name for name in body.dropped if name != "metadata"]
-        if unknown and current_app.config[STRICT_SETTING]:
-            raise InvalidRequest.of_field(header_safe(unknown[0]), UNKNOWN, reason="unknown_field")
+        if (body.untyped or body.dropped) and current_app.config[STRICT_SETTING]:
+            known = services().known_parameters
+            unknown = [*(name for name in body.untyped if name not in known), *body.dropped]
+            if unknown:
+                name = header_safe(unknown[0])
+                raise InvalidRequest.of_field(name, UNKNOWN, reason="unknown_field")
         return view(body, *args, **kwargs)
 
     return check
@@ -172,8 +180,8 @@ def create_embeddings(
 @blueprint.errors()
 def list_models() -> Response:
     """List the models on offer."""
-    models = [_model_object(model) for model in services().catalogue.models(g.request_state.key)]
-    return json_response({"object": "list", "data": models})
+    models = services().catalogue.all_models(g.request_state.key)
+    return json_response({"object": "list", "data": [_model_object(model) for model in models]})
 
 
 @blueprint.get("/models/<path:model_id>")
@@ -182,7 +190,8 @@ def list_models() -> Response:
 @blueprint.errors(404, examples=[MODEL_FORBIDDEN])
 def retrieve_model(model_id: str) -> Response:
     """Return one model on offer."""
-    return json_response(_model_object(services().catalogue.model(model_id, g.request_state.key)))
+    model = services().catalogue.find(model_id, g.request_state.key)
+    return json_response(_model_object(model))
 
 
 def _model_object(model: Model) -> dict[str, Any]:
@@ -190,7 +199,7 @@ def _model_object(model: Model) -> dict[str, Any]:
 
 
 def _answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
-    """Call the model; unknown fields are reported like those the upstream dropped."""
+    """Call the model; fields of other routes are reported like those the upstream dropped."""
     chat = services().chat
     result: CallResult[Completion | AnswerStream]
     if body.is_streamed:

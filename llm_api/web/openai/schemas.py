@@ -4,7 +4,6 @@ The types that a gateway can check are checked; the rest passes through.
 """
 
 from dataclasses import dataclass, replace
-from functools import cached_property
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -22,18 +21,28 @@ from llm_api.web.schema_fields import (
 )
 from llm_api.web.smorest import CODES, Blueprint, ErrorDetailsSchema, StrictSchema
 
-MAX_CHOICES = 8
+MAX_CHOICES = 128  # OpenAI's own limit
+_TAKEN_OUT = ("model", "stream", "stream_options")
+# What the service itself reads of a request. On a route that does not check them they are dropped.
+_READ = frozenset(
+    [
+        *("messages", "prompt", "input", "n", "best_of", "max_tokens", "max_completion_tokens"),
+        *_TAKEN_OUT,
+    ]
+)
 
 
 @dataclass(frozen=True, slots=True)
 class OpenAIRequest:
     """A valid request.
 
-    `dropped` are the names of unknown fields, which were removed. `shows_usage`: whether a stream
+    `untyped` are the names of fields that were not looked at, of which vendors get those that they
+    take; `dropped` are fields of other routes, which were removed. `shows_usage`: whether a stream
     ends with a chunk of the usage.
     """
 
     model_request: ModelRequest
+    untyped: tuple[str, ...]
     dropped: tuple[str, ...]
     is_streamed: bool
     shows_usage: bool
@@ -118,16 +127,16 @@ class OpenAIBlueprint(Blueprint):
 class OpenAIRequestSchema(StrictSchema):
     """Fields of all requests to models.
 
-    Unknown fields are dropped and named in the header `x-dropped-params`.
+    Other fields are passed to vendors that take them; else they are dropped and named in the header
+    `x-dropped-params`.
     """
 
     OPERATION: ClassVar[Operation]
-    PASSED_THROUGH: ClassVar[frozenset[str]] = frozenset()
 
     class Meta:
-        """Marshmallow's options: unknown fields are included, and dropped in `make`."""
+        """Marshmallow's options: `make` adds the fields that are not declared."""
 
-        unknown = ma.INCLUDE
+        unknown = ma.EXCLUDE
 
     model = model_field(required=True)
     user = line(0, 512, allow_none=True)
@@ -135,7 +144,7 @@ class OpenAIRequestSchema(StrictSchema):
         allow_none=True,
         validate=_check_labels,
         metadata={
-            "description": "Checked, and not passed on: see x-dropped-params.",
+            "description": "Passed on with `store: true`, to vendors that store completions.",
             "additionalProperties": {"type": "string", "pattern": PRINTABLE},
             "propertyNames": {"pattern": PRINTABLE},
         },
@@ -144,22 +153,20 @@ class OpenAIRequestSchema(StrictSchema):
     @ma.post_load(pass_original=True)
     def make(self, document: dict[str, Any], original: Any, **_: Any) -> OpenAIRequest:
         """Make the request that the service takes; null means left out."""
-        known = self._known
-        # In the order in which they came, which marshmallow does not keep.
-        dropped = [name for name in original if name not in known]
-        for name in dropped:
-            del document[name]
-        options = document.pop("stream_options", None) or {}
-        is_streamed = bool(document.pop("stream", False))
-        model = document.pop("model", None)
+        taken_out = {name: document.pop(name, None) for name in _TAKEN_OUT}
         parameters = {name: value for name, value in document.items() if value is not None}
+        # In the order in which they came, which marshmallow does not keep.
+        others = [
+            name
+            for name, value in original.items()
+            if value is not None and name not in self.fields
+        ]
+        untyped = tuple(name for name in others if name not in _READ)
+        parameters.update((name, original[name]) for name in untyped)
         return OpenAIRequest(
-            ModelRequest(model, parameters, self.OPERATION),
-            tuple(dropped),
-            is_streamed=is_streamed,
-            shows_usage=bool(options.get("include_usage")),
+            ModelRequest(taken_out["model"], parameters, self.OPERATION),
+            untyped,
+            tuple(name for name in others if name in _READ),
+            is_streamed=bool(taken_out["stream"]),
+            shows_usage=bool((taken_out["stream_options"] or {}).get("include_usage")),
         )
-
-    @cached_property
-    def _known(self) -> frozenset[str]:
-        return (self.PASSED_THROUGH | self.fields.keys()) - {"metadata"}

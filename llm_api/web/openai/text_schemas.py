@@ -23,6 +23,7 @@ from llm_api.web.schema_fields import (
     Integer,
     String,
     one_of,
+    seed_field,
     whole,
     within,
     wrong_type,
@@ -80,11 +81,11 @@ def _tokens(items: Any) -> list[int] | None:
 class TextRequestSchema(OpenAIRequestSchema):
     """A text to continue: the older form of completions.
 
-    Unknown fields are dropped and named in the header `x-dropped-params`.
+    Fields that are not listed, such as `stop` or `logit_bias`, are passed on unchanged to vendors
+    that take them; else they are dropped and named in the header `x-dropped-params`.
     """
 
     OPERATION = Operation.TEXT
-    PASSED_THROUGH = frozenset(["stop", "logit_bias"])
 
     prompt = InputField("Once upon a time")
     stream = Boolean(allow_none=True)
@@ -96,8 +97,8 @@ class TextRequestSchema(OpenAIRequestSchema):
     max_tokens = Integer(allow_none=True, validate=within(1))
     n = Integer(allow_none=True, validate=within(1, MAX_CHOICES))
     best_of = Integer(allow_none=True, validate=within(1, MAX_CHOICES))
-    seed = Integer(allow_none=True, validate=within(0))
-    logprobs = Integer(allow_none=True, validate=within(0, 20))
+    seed = seed_field()
+    logprobs = Integer(allow_none=True, validate=within(-1))
     echo = Boolean(allow_none=True)
     suffix = String(allow_none=True)
 
@@ -105,7 +106,8 @@ class TextRequestSchema(OpenAIRequestSchema):
 class EmbeddingsRequestSchema(OpenAIRequestSchema):
     """Texts to turn into vectors.
 
-    Unknown fields are dropped and named in the header `x-dropped-params`.
+    Fields that are not listed are passed on to vendors that take them; else they are dropped and
+    named in the header `x-dropped-params`.
     """
 
     OPERATION = Operation.EMBEDDINGS

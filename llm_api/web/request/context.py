@@ -32,7 +32,10 @@ _LINEAGE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services of an application, built in `container.py`."""
+    """The services of an application, built in `container.py`.
+
+    `known_parameters` are the fields of requests that any vendor or model takes.
+    """
 
     catalogue: Catalogue
     chat: ChatService
@@ -44,6 +47,7 @@ class Services:
     watch: DeadlineWatcher
     spotter: KeySpotter
     is_demo: bool
+    known_parameters: frozenset[str] = frozenset()
     closers: Sequence[Callable[[], None]] = ()
 
     def close(self) -> None:

@@ -16,8 +16,14 @@ from llm_api.domain.safe_text import made_printable
 from llm_api.errors import InvalidRequest
 
 MAX_DEPTH = 32
+# Of fields that can hold a JSON schema, which needs four levels for an object in another.
+MAX_SCHEMA_DEPTH = 128
+_WITH_SCHEMAS = frozenset(
+    ["tools", "functions", "response_format", "structured_outputs", "guided_json", "json_schema"]
+)
 MAX_DIGITS = 19  # of a 64-bit integer
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
+_MAX_SEED = 2**64 - 1  # of ComfyUI; the one number that may need the 64th bit
 MAX_FIELDS = 128  # at the top level; no route has half as many
 
 # With these a client could choose the upstream, its key or its headers (CVE-2024-6587 in LiteLLM).
@@ -48,10 +54,13 @@ FORBIDDEN = frozenset(
         "deployment_id",
     ]
 )
-# Below these paths, names are the caller's own.
+# Below these paths, names are the caller's own: schemas, wherever a vendor lets them stand, and
+# arguments of calls.
 _CALLERS_OWN = re.compile(
-    r"(tools\[\d+\]\.function\.parameters|functions\[\d+\]\.parameters"
-    r"|response_format\.json_schema\.schema|metadata)\b"
+    r"((tools\[\d+\](\.function)?|functions\[\d+\])\.(parameters|(in|out)put_schema|custom|response)"
+    r"|response_format\.(\w+(\[\d+\])?\.)*(schema|format)"
+    r"|structured_outputs\.\w+|guided_json|json_schema|metadata"
+    r"|messages\[\d+\]\.(tool_calls\[\d+\]\.function|function_call)\.arguments)(?![\w-])"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MESSAGES = {
@@ -114,13 +123,23 @@ def _invalid_at(path: str, reason: str) -> InvalidRequest:
 
 
 def _raise_too_deep(cause: Exception | None) -> NoReturn:
-    message = f"The body must be nested at most {MAX_DEPTH} levels deep."
+    message = (
+        f"The body must be nested at most {MAX_DEPTH} levels deep, and at most {MAX_SCHEMA_DEPTH}"
+        " where it has a schema."
+    )
     raise _invalid("too_deep", message) from cause
 
 
 def _is_too_deep(document: dict[str, Any]) -> bool:
+    if not _is_deeper(document, MAX_DEPTH):
+        return False
+    others = {name: value for name, value in document.items() if name not in _WITH_SCHEMAS}
+    return _is_deeper(others, MAX_DEPTH) or _is_deeper(document, MAX_SCHEMA_DEPTH)
+
+
+def _is_deeper(document: dict[str, Any], levels: int) -> bool:
     level: list[Any] = [document]
-    for _ in range(MAX_DEPTH):
+    for _ in range(levels):
         level = [
             child
             for parent in level
@@ -183,8 +202,9 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 class _Mark:
     """Replaces a value that violates a rule."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, number: int | None = None) -> None:
         self.reason = reason
+        self.number = number
 
 
 class _Suspect(dict[str, Any]):
@@ -192,9 +212,11 @@ class _Suspect(dict[str, Any]):
 
 
 def _marked_integer(digits: str) -> int | _Mark:
-    if _is_too_long(digits) or not _MIN_INTEGER <= int(digits) <= _MAX_INTEGER:
+    if len(digits) > MAX_DIGITS + 1:
         return _Mark("number_too_long")
-    return int(digits)
+    number = int(digits)
+    is_right = _MIN_INTEGER <= number <= _MAX_INTEGER
+    return number if is_right else _Mark("number_too_long", number)
 
 
 def _marked_float(digits: str) -> float | _Mark:
@@ -224,11 +246,15 @@ _UNFORBIDDING = json.JSONDecoder()
 def _raise_located(document: Any) -> None:
     """Raise InvalidRequest for the first violation, if there is one."""
     for path, value in _walk(document):
-        if isinstance(value, _Mark):
+        if isinstance(value, _Mark) and not (path == "seed" and _is_seed(value.number)):
             raise _invalid_at(path, value.reason)
         if isinstance(value, _Suspect) and not _CALLERS_OWN.match(path):
             key = next(key for key in value if key in FORBIDDEN)
             raise _invalid_at(f"{path}.{key}" if path else key, "forbidden_parameter")
+
+
+def _is_seed(number: int | None) -> bool:
+    return number is not None and 0 <= number <= _MAX_SEED
 
 
 def _walk(document: Any) -> Iterator[tuple[str, Any]]:

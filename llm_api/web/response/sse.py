@@ -13,9 +13,28 @@ from llm_api.web.response.error_formats import openai_error
 
 logger = logging.getLogger(__name__)
 
-# A comment, without the empty line that would end an event: there is none.
-PING = b": ping\n"
 DONE = b"data: [DONE]\n\n"
+_HEAD = ("id", "object", "created", "model")
+
+
+class KeepAlive(bytes):
+    """What is sent in a silence; it is no part of the answer."""
+
+    __slots__ = ()
+
+
+def keep_alive(events: bytes) -> KeepAlive:
+    """Return a chunk that says nothing, with the head of the first of the `events` of its stream.
+
+    A comment is not safe: Dify's parser loses the event behind one, and openai-go before 3.43 ends
+    at one that has a blank line behind it.
+    """
+    first = orjson.loads(events.partition(b"\n\n")[0].removeprefix(b"data: "))
+    is_text = first["object"] == "text_completion"
+    nothing: dict[str, object] = {"text": "", "logprobs": None} if is_text else {"delta": {}}
+    choices = [{"index": 0, **nothing, "finish_reason": None}]
+    chunk = {name: first[name] for name in _HEAD} | {"choices": choices}
+    return KeepAlive(b"data: %b\n\n" % orjson.dumps(chunk))
 
 
 def event_stream(answer: AnswerStream) -> Response:
@@ -43,9 +62,14 @@ class _Events:
         self._has_ended = False
 
     def __iter__(self) -> Iterator[bytes]:
+        first = b""
         try:
             for batch in self._answer:
-                yield b"".join(b"data: %b\n\n" % chunk for chunk in batch) if batch else PING
+                if batch:
+                    first = first or batch[0]
+                    yield b"".join(b"data: %b\n\n" % chunk for chunk in batch)
+                elif first:
+                    yield keep_alive(first)
             self._has_ended = True
             yield DONE
         except ApiError as error:

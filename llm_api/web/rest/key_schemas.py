@@ -20,6 +20,8 @@ from llm_api.web.schema_fields import (
 from llm_api.web.smorest import StrictSchema
 
 _MANY = 1_000_000_000
+# Null has a meaning of its own there: never, or all.
+_WITH_NULL = frozenset(["expires", "models", "routes"])
 
 
 class FormattedField(String):
@@ -75,7 +77,7 @@ class LimitsSchema(StrictSchema):
 class KeyChangeSchema(StrictSchema):
     """Properties of a key; those that are left out stay."""
 
-    name = FormattedField(formats.NAME, metadata={"example": "shop"})
+    name = FormattedField(formats.NAME, allow_none=True, metadata={"example": "shop"})
     expires = FormattedField(
         formats.END,
         allow_none=True,
@@ -91,27 +93,34 @@ class KeyChangeSchema(StrictSchema):
             ],
         },
     )
-    is_admin = Boolean()
+    is_admin = Boolean(allow_none=True)
     models = _allowed(formats.MODEL, "models")
     routes = _allowed(formats.ROUTE, "routes")
-    limits = ma.fields.Nested(LimitsSchema, error_messages=MESSAGES)
+    limits = ma.fields.Nested(LimitsSchema, allow_none=True, error_messages=MESSAGES)
     budgets = ShortList(
         FormattedField(formats.BUDGET),
+        allow_none=True,
         at_most=formats.MAX_LISTED,
         metadata={"example": ["5 CNY/day", "100000 tokens/month"]},
     )
     tags = ShortList(
         FormattedField(formats.TAG),
+        allow_none=True,
         at_most=formats.MAX_TAGS,
         metadata={"description": "Labels for all of its calls."},
     )
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Name the properties like the fields of ApiKey."""
-        if "expires" in document:
-            document["expires_at"] = document.pop("expires")
-        return document
+        """Name the properties like the fields of ApiKey; null means left out, if it has no use."""
+        given = {
+            name: value
+            for name, value in document.items()
+            if value is not None or name in _WITH_NULL
+        }
+        if "expires" in given:
+            given["expires_at"] = given.pop("expires")
+        return given
 
 
 class NewKeySchema(KeyChangeSchema):
@@ -125,8 +134,14 @@ class RotationSchema(StrictSchema):
 
     overlap = FormattedField(
         formats.OVERLAP,
+        allow_none=True,
         metadata={"description": "How long former secrets stay valid; default: 24h."},
     )
+
+    @ma.post_load
+    def make(self, document: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Keep what was given; null means left out."""
+        return {name: value for name, value in document.items() if value is not None}
 
 
 class KeyLimitsSchema(ma.Schema):
@@ -169,6 +184,10 @@ class IssuedKeySchema(KeySchema):
     """A key with its secret, which no other response has."""
 
     secret = ma.fields.String(required=True)
+    warnings = ma.fields.List(
+        ma.fields.String(),
+        metadata={"description": "What was perhaps not meant: a name in use, an unknown model."},
+    )
 
 
 class KeyListSchema(ma.Schema):

@@ -98,7 +98,10 @@ def _response(key: ApiKey) -> Response:
 
 
 def _issued(issued: IssuedKey, status: int = 200) -> Response:
-    document = {**services().keys.to_dict(issued.key), "secret": issued.secret}
+    document = services().keys.to_dict(issued.key)
+    document["secret"] = issued.secret
+    if issued.warnings:
+        document["warnings"] = issued.warnings
     response = json_response(document, status)
     response.headers["Cache-Control"] = "no-store"
     return response

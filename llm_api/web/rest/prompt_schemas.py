@@ -15,6 +15,7 @@ from llm_api.web.schema_fields import (
     length,
     line,
     one_of,
+    seed_field,
     within,
 )
 from llm_api.web.smorest import StrictSchema
@@ -67,70 +68,84 @@ class PromptRequestSchema(StrictSchema):
 
     prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), _VISIBLE])
     type = String(required=True, validate=one_of(("image", "video")))
-    style = line(1, 100, metadata={"example": "watercolor"})
+    style = line(1, 100, allow_none=True, metadata={"example": "watercolor"})
     enhance_details = Boolean(
-        load_default=True, metadata=_describe("false: only structure and clarity, nothing new.")
+        allow_none=True,
+        metadata={"default": True} | _describe("false: only structure and clarity, nothing new."),
     )
     language = String(
+        allow_none=True,
         validate=one_of(("auto", "zh", "en")),
         metadata=_describe(
             "Of the rewrite; auto is the prompt's own, if the target understands it."
         ),
     )
     target_model = String(
+        allow_none=True,
         validate=one_of(TARGETS),
         metadata=_describe("The image or video model that gets the prompt: its limits are kept."),
     )
     max_length = Integer(
-        validate=within(20, MAX_PROMPT_CHARS), metadata=_describe("Of the rewrite, in characters.")
+        allow_none=True,
+        validate=within(20, MAX_PROMPT_CHARS),
+        metadata=_describe("Of the rewrite, in characters."),
     )
     preserve = ShortList(
         line(1, MAX_PRESERVED_CHARS),
+        allow_none=True,
         at_most=MAX_PRESERVED,
         metadata=_describe("Words of the prompt that stay letter by letter."),
     )
-    seed = Integer(validate=within(0), metadata=_describe("Sent to models that support it."))
+    seed = seed_field(metadata=_describe("Sent to models that support it."))
     n = Integer(
+        allow_none=True,
         validate=within(1, 4),
         metadata=_describe("Number of rewrites; above 1, the response has `candidates`."),
     )
     include_negative_prompt = Boolean(
-        metadata=_describe("Return `negative_prompt`: what the image or video should not contain.")
+        allow_none=True,
+        metadata=_describe("Return `negative_prompt`: what the image or video should not contain."),
     )
     duration_seconds = Integer(
-        validate=within(1, 60), metadata=_describe("Of the video: how much can happen in it.")
+        allow_none=True,
+        validate=within(1, 60),
+        metadata=_describe("Of the video: how much can happen in it."),
     )
     camera = line(
         1,
         100,
+        allow_none=True,
         metadata=_describe("Camera move or framing to put in.") | {"example": "slow pan left"},
     )
     on_failure = String(
+        allow_none=True,
         validate=one_of(("original", "error")),
         metadata=_describe(
             "If no rewrite is usable: return the original with a warning, or a 502."
         ),
     )
     max_wait_ms = Integer(
+        allow_none=True,
         validate=within(100, 600_000),
         metadata=_describe("After this time the response is that of `on_failure`."),
     )
     include_details = Boolean(
-        metadata=_describe("Return `details`: method, constraints kept, checks.")
+        allow_none=True, metadata=_describe("Return `details`: method, constraints kept, checks.")
     )
 
     @ma.validates_schema
     def reject_duration_of_an_image(self, document: dict[str, Any], **_: Any) -> None:
         """Reject `duration_seconds` for an image."""
-        if document.get("type") == "image" and "duration_seconds" in document:
+        if document.get("type") == "image" and document.get("duration_seconds") is not None:
             problem = FieldProblem("must be left out for an image.", "not_supported")
             raise ValidationError({"duration_seconds": [problem]})
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> PromptRequest:
-        """Make the request that the service takes."""
-        preserve = tuple(document.pop("preserve", ()))
-        return PromptRequest(**document, preserve=preserve)
+        """Make the request that the service takes; null means left out."""
+        given = {name: value for name, value in document.items() if value is not None}
+        preserve = tuple(given.pop("preserve", ()))
+        return PromptRequest(**given, preserve=preserve)
 
 
 class ChecksSchema(ma.Schema):

@@ -27,6 +27,7 @@ from llm_api.web.smorest import StrictSchema
 
 ROLES = ("system", "user", "assistant")
 MAX_MESSAGES = 2_048
+TEMPERATURE = 0.7  # where the caller names none
 _KNOWN = ("role", "content")
 
 
@@ -83,10 +84,23 @@ class ChatRequestSchema(StrictSchema):
     """A conversation to continue."""
 
     messages = MessagesField()
-    model = line(1, 256, metadata={"description": "The model; the configured one where left out."})
-    temperature = Float(validate=within(0, 2), load_default=0.7)
-    max_tokens = Integer(validate=within(1))
+    model = line(
+        1,
+        256,
+        allow_none=True,
+        metadata={"description": "The model; the configured one where left out."},
+    )
+    temperature = Float(
+        validate=within(0, 2),
+        allow_none=True,
+        metadata={
+            "default": TEMPERATURE,
+            "description": "Left out where it is left out and the model takes none.",
+        },
+    )
+    max_tokens = Integer(validate=within(1), allow_none=True)
     stream = Boolean(
+        allow_none=True,
         validate=_reject_streaming,
         metadata={
             "not": {"enum": [True]},  # an enum of false and null stops generators
@@ -97,16 +111,21 @@ class ChatRequestSchema(StrictSchema):
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> ModelRequest:
-        """Make the request that the service takes."""
-        document.pop("stream", None)
-        return ModelRequest(model=document.pop("model", None), parameters=document)
+        """Make the request that the service takes; null means left out."""
+        given = {name: value for name, value in document.items() if value is not None}
+        given.pop("stream", None)
+        model = given.pop("model", None)
+        if "temperature" in given:
+            return ModelRequest(model, given)
+        default = {"temperature": TEMPERATURE}
+        return ModelRequest(model, given | default, defaults=frozenset(default))
 
 
 class AnswerMessageSchema(ma.Schema):
     """The message that the model wrote."""
 
     role = ma.fields.String(required=True)
-    content = ma.fields.String(required=True, allow_none=True)
+    content = ma.fields.String(required=True)
 
 
 class ChoiceSchema(ma.Schema):
@@ -172,7 +191,8 @@ def chat_answer(completion: Completion) -> dict[str, Any]:
                 "index": choice.get("index", position),
                 "message": {
                     "role": choice["message"].get("role", "assistant"),
-                    "content": choice["message"].get("content"),
+                    # A string also where the model has written none.
+                    "content": choice["message"].get("content") or "",
                 },
                 "finish_reason": choice.get("finish_reason"),
             }

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import redis
 
-from llm_api.domain.calls import IdempotencyKey, RecordedAnswer
+from llm_api.domain.repeats import IdempotencyKey, RecordedAnswer
 from llm_api.services.idempotency import IdempotencyService
 from llm_api.storage.redis.shared_answers import MAX_SHARED_BYTES, RedisAnswers
 from tests.storage.crowd import in_threads

@@ -40,6 +40,18 @@ def reason_of(*events: bytes) -> str:
     return raised.value.error.reason
 
 
+def end_of(*events: bytes, operation: Operation = Operation.CHAT) -> str | None:
+    """Return why events are no whole answer; None if they are one."""
+    answer = StreamedAnswer(operation)
+    for one in events:
+        answer.take(one)
+    try:
+        answer.end()
+    except Fault as fault:
+        return fault.error.reason
+    return None
+
+
 # --- what is right already ---
 
 
@@ -413,7 +425,39 @@ def test_a_text_of_an_event_is_not_in_its_error() -> None:
 
 @pytest.mark.parametrize("events", [[], [DONE]], ids=["nothing", "only the end"])
 def test_an_answer_without_a_chunk_is_a_bad_response(events: list[bytes]) -> None:
-    assert reason_of(*events) == "upstream_bad_response"
+    assert end_of(*events) == "upstream_bad_response"
+
+
+FILTERED = event(prompt_filter_results=[])
+TEXT_PART = orjson.dumps({**TEXT_HEAD, "choices": [{"index": 0, "text": "Hi"}]})
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        [text("Hi")],
+        [text("Hi"), more(" there"), counted()],
+        [text("")],
+        [event(choice({"role": "assistant", "content": "Hi"}, finish_reason=""))],
+        [event(choice({"role": "assistant", "content": "Hi"}, finish_reason="null"))],
+        [event(choice({"tool_calls": [{"index": 0, "id": "a", "function": {"name": "f"}}]}))],
+        [event(choice({"content": "a"}, 0), choice({"content": "b"}, 1))],
+        [counted()],
+        [FILTERED],
+        [TEXT_PART],
+    ],
+    ids=repr,
+)
+def test_a_mark_of_the_end_without_any_reason_for_it_is_a_cut(events: list[bytes]) -> None:
+    operation = Operation.TEXT if events == [TEXT_PART] else Operation.CHAT
+
+    assert end_of(*events, DONE, operation=operation) == "upstream_truncated"
+
+
+def test_one_of_several_choices_may_lack_the_reason_where_the_mark_is_there() -> None:
+    both = [choice({"role": "assistant", "content": "Hi"}, index) for index in range(2)]
+
+    assert end_of(event(*both), ended(), DONE) is None
 
 
 @pytest.mark.parametrize("events", [[text("Hi")], [text("Hi"), counted()]], ids=["cut", "counted"])
@@ -423,10 +467,6 @@ def test_an_answer_without_a_mark_or_a_reason_for_its_end_is_cut(events: list[by
 
 def test_an_answer_that_lacks_only_the_mark_is_whole() -> None:
     assert taken([text("Hi"), ended()]) == [text("Hi"), ended()]
-
-
-def test_an_answer_that_lacks_only_the_reason_for_its_end_is_whole() -> None:
-    assert taken([text("Hi"), DONE]) == [text("Hi")]
 
 
 def test_an_answer_of_which_one_choice_has_not_ended_is_cut() -> None:

@@ -29,6 +29,8 @@ from tests.upstream.streamed import (
 READ_BYTES = 65_536
 WHOLE = (text("猫"), more(" says "), more("hi"), ended(), counted(), DONE)
 ERROR = b'{"error":{"code":429,"message":"slow down"}}'
+# A whole answer in one event, but for the mark of its end.
+ALL = event(choice({"role": "assistant", "content": "a"}, finish_reason="stop"))
 DISCONNECTED = faults.while_reading(ConnectionResetError())
 
 
@@ -78,16 +80,16 @@ def test_an_event_is_passed_on_before_the_next_piece_is_asked_for() -> None:
     assert next(pieces) == stream_of(DONE)
 
 
-def test_a_silence_is_an_empty_batch() -> None:
+def test_a_silence_is_an_empty_batch_until_the_answer_has_ended() -> None:
     batches = batches_of(stream_of(text("a")), b"", b"", stream_of(ended()), b"", stream_of(DONE))
 
-    assert batches == [[text("a")], [], [], [ended()], []]
+    assert batches == [[text("a")], [], [], [ended()]]
 
 
 def test_a_silence_in_the_middle_of_an_event_is_an_empty_batch() -> None:
-    stream = stream_of(text("a"), DONE)
+    stream = stream_of(ALL, DONE)
 
-    assert batches_of(stream[:20], b"", stream[20:]) == [[], [text("a")]]
+    assert batches_of(stream[:20], b"", stream[20:]) == [[], [ALL]]
 
 
 @pytest.mark.parametrize("said", [b": keep-alive\n\n", b"event: message\n", stream_of(counted())])
@@ -105,20 +107,20 @@ def test_what_is_not_passed_on_does_not_hide_a_silence(said: bytes) -> None:
 
 
 def test_a_silence_begins_when_something_was_passed_on() -> None:
-    pieces = [stream_of(text("a")), b": keep-alive\n\n", stream_of(more("b"), DONE)]
+    pieces = [stream_of(text("a")), b": keep-alive\n\n", stream_of(ended(), DONE)]
 
-    assert list(relay(pieces, StreamedAnswer(), 60)) == [[text("a")], [more("b")]]
+    assert list(relay(pieces, StreamedAnswer(), 60)) == [[text("a")], [ended()]]
 
 
 @pytest.mark.parametrize("said", [b": ping\n\n", b"event: message\n", b"id: 7\nretry: 3\n\n"])
 def test_what_is_not_data_makes_no_batch(said: bytes) -> None:
-    assert batches_of(said, stream_of(text("a"), DONE)) == [[text("a")]]
+    assert batches_of(said, stream_of(ALL, DONE)) == [[ALL]]
 
 
 def test_the_fields_of_an_event_beside_its_data_are_not_passed_on() -> None:
-    framed = b"id: 7\nevent: chunk\nretry: 3\n" + stream_of(text("a"))
+    framed = b"id: 7\nevent: chunk\nretry: 3\n" + stream_of(ALL)
 
-    assert outcome([framed, stream_of(DONE)]) == ([text("a")], None)
+    assert outcome([framed, stream_of(DONE)]) == ([ALL], None)
 
 
 # --- any split ---
@@ -191,16 +193,16 @@ def test_lines_may_end_as_they_like(line_end: bytes) -> None:
 
 @pytest.mark.parametrize("end", [b"data: [DONE]\n", b"data: [DONE]", b"data:[DONE]\n\n"])
 def test_the_mark_of_the_end_needs_no_blank_line(end: bytes) -> None:
-    assert outcome([stream_of(text("a")), end]) == ([text("a")], None)
+    assert outcome([stream_of(ALL), end]) == ([ALL], None)
 
 
 @pytest.mark.parametrize("late", TAILS)
 def test_what_comes_after_the_mark_of_the_end_is_not_looked_at(late: bytes) -> None:
-    assert outcome([stream_of(text("a"), DONE) + late]) == ([text("a")], None)
+    assert outcome([stream_of(ALL, DONE) + late]) == ([ALL], None)
 
 
 def test_nothing_is_read_behind_the_mark_of_the_end() -> None:
-    pieces = iter([stream_of(text("a"), DONE), stream_of(text("late"))])
+    pieces = iter([stream_of(ALL, DONE), stream_of(text("late"))])
 
     list(relay(pieces, StreamedAnswer()))
 
@@ -268,7 +270,7 @@ def test_a_stream_without_a_chunk_is_a_bad_response(stream: bytes) -> None:
 # --- bounds ---
 
 
-def test_fifty_megabytes_without_a_line_end_are_given_up_at_one() -> None:
+def test_fifty_megabytes_without_a_line_end_are_given_up_at_thirty_two() -> None:
     pieces = iter([stream_of(text("a")), *[b"data: " + b"x" * (READ_BYTES - 6)] * 800])
 
     assert outcome(pieces) == ([text("a")], "upstream_too_large")
@@ -277,23 +279,24 @@ def test_fifty_megabytes_without_a_line_end_are_given_up_at_one() -> None:
     assert left >= 800 * READ_BYTES - MAX_EVENT_BYTES - READ_BYTES
 
 
-def test_many_lines_of_one_event_are_given_up_at_one_megabyte() -> None:
+def test_more_lines_than_an_event_has_are_given_up() -> None:
     pieces = [b"data: x\n" * (READ_BYTES // 8)] * 800
 
     assert outcome(pieces) == ([], "upstream_too_large")
 
 
 @pytest.mark.parametrize("read_bytes", [1_460, READ_BYTES, MAX_EVENT_BYTES])
-def test_an_event_of_almost_a_megabyte_passes(read_bytes: int) -> None:
+def test_an_event_as_large_as_an_answer_passes(read_bytes: int) -> None:
     large = text("")
     large = text("x" * (MAX_EVENT_BYTES - 1_000 - len(large)))
-    stream = stream_of(large, DONE)
+    stream = stream_of(large, ended(), DONE)
 
     chunks, reason = outcome(
         stream[at : at + read_bytes] for at in range(0, len(stream), read_bytes)
     )
 
-    assert ([len(chunk) for chunk in chunks], reason) == ([MAX_EVENT_BYTES - 1_000], None)
+    sizes = [MAX_EVENT_BYTES - 1_000, len(ended())]
+    assert ([len(chunk) for chunk in chunks], reason) == (sizes, None)
 
 
 def test_what_came_before_an_event_that_is_too_large_is_passed_on_first() -> None:
@@ -311,14 +314,14 @@ def test_the_usage_is_noted_where_it_is_not_shown() -> None:
     list(relay([stream_of(*WHOLE)], answer))
 
     assert answer.usage == TokenUsage(5, 2, "upstream")
-    assert (answer.is_done, answer.has_finished, answer.has_begun) == (True, True, True)
+    assert (answer.is_over, answer.has_finished, answer.is_complete) == (True, True, True)
 
 
 def test_the_texts_are_noted_to_count_them() -> None:
     answer = StreamedAnswer()
     thought = event(choice({"role": "assistant", "reasoning_content": "Hm."}))
 
-    list(relay([stream_of(thought, more("Hi"), more(""), DONE)], answer))
+    list(relay([stream_of(thought, more("Hi"), ended(), DONE)], answer))
 
     assert answer.length == TextLength(in_ascii=5)
 
@@ -326,13 +329,13 @@ def test_the_texts_are_noted_to_count_them() -> None:
 def test_the_events_of_pieces_are_read_one_by_one() -> None:
     stream = stream_of(*WHOLE)
 
-    events = list(events_in([stream[:10], stream[10:30], stream[30:]]))
+    events = list(events_in([stream[:10], stream[10:30], stream[30:]], StreamedAnswer()))
 
     assert events == list(WHOLE)
 
 
 def test_an_event_that_is_too_large_to_put_together_is_a_fault() -> None:
     with pytest.raises(Fault) as raised:
-        list(events_in([b"x" * READ_BYTES] * 17))
+        list(events_in([b"x" * READ_BYTES] * 513, StreamedAnswer()))
 
     assert raised.value.error.reason == "upstream_too_large"

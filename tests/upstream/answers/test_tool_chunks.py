@@ -6,9 +6,8 @@ import pytest
 
 from llm_api.domain.calls import TextLength
 from llm_api.upstream.answers.chunks import StreamedAnswer
-from llm_api.upstream.answers.collect import collect_chunks
 from llm_api.upstream.faults import Fault
-from tests.upstream.streamed import DONE, choice, deltas, event, taken, tool_calls
+from tests.upstream.streamed import DONE, choice, collected, deltas, event, taken, tool_calls
 
 FIRST = {
     "index": 0,
@@ -92,7 +91,7 @@ def test_what_is_repeated_in_every_part_is_in_the_first_only() -> None:
 
 
 def test_what_only_another_call_has_had_is_kept() -> None:
-    other = FIRST | {"index": 1}
+    other = FIRST | {"index": 1, "id": "call_b"}
 
     assert tool_calls(calls(FIRST), calls(other)) == [FIRST, other]
 
@@ -121,7 +120,9 @@ def test_a_part_without_a_function_is_passed_on() -> None:
     [
         FIRST | {"function": "get_weather"},
         FIRST | {"function": ["get_weather"]},
-        FIRST | {"index": "0"},
+        FIRST | {"index": "first"},
+        FIRST | {"index": 0.5},
+        FIRST | {"index": True},
         FIRST | {"index": [0]},
         FIRST | {"index": {}},
         FIRST | {"function": {"name": ["get_weather"]}},
@@ -196,7 +197,7 @@ def test_a_name_that_comes_late_is_put_together_once() -> None:
     head = FIRST | {"function": {"name": None, "arguments": ""}}
     named = {"index": 0, "function": {"name": "get_weather", "arguments": "1"}}
 
-    completion = collect_chunks([*map(calls, (head, named, named)), DONE])
+    completion = collected([*map(calls, (head, named, named)), DONE])
 
     [call] = completion.document["choices"][0]["message"]["tool_calls"]
     assert call["function"] == {"name": "get_weather", "arguments": "11"}

@@ -75,7 +75,7 @@ def test_the_model_answers(asker: Asker) -> None:
 def test_an_answer_that_reaches_its_cap_is_cut(asker: Asker) -> None:
     completion = asker.ask(messages=TOKYO, max_tokens=2)
 
-    assert completion.is_cut
+    assert completion.document["choices"][0]["finish_reason"] == "length"
     assert completion.usage.completion_tokens == 2
 
 
@@ -99,6 +99,23 @@ def test_a_conversation_beyond_the_context_is_refused(asker: Asker) -> None:
     error = asker.fail(messages=long, max_tokens=8)
 
     assert described(error) == (400, "context_length_exceeded", False)
+
+
+TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
+
+
+def test_tools_are_left_out_and_named(asker: Asker) -> None:
+    completion = asker.ask(messages=TOKYO, max_tokens=2, tools=[TOOL], tool_choice="auto")
+
+    assert completion.dropped == ("tools", "tool_choice")
+
+
+def test_a_tool_that_must_be_called_is_refused_with_what_to_do(asker: Asker) -> None:
+    error = asker.fail(messages=TOKYO, tools=[TOOL], tool_choice="required")
+
+    assert described(error) == (400, "not_supported", False)
+    assert "tool_choice: must be auto or none: this model cannot call tools" in error.message
+    assert asker.attempts == 0
 
 
 def test_the_probe_says_that_the_model_is_there(asker: Asker) -> None:

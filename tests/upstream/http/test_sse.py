@@ -6,7 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.upstream.http.sse import MAX_EVENT_BYTES, EventParser, EventTooLarge
+from llm_api.upstream.http.sse import (
+    MAX_EVENT_BYTES,
+    ErrorEvent,
+    EventParser,
+    EventTooLarge,
+    is_stream,
+)
 
 BOM = b"\xef\xbb\xbf"
 LINES = (
@@ -40,7 +46,7 @@ def reference(stream: bytes) -> list[bytes]:
     for block in (text + b"\n\n").split(b"\n\n"):
         fields = [line.partition(b":") for line in block.split(b"\n")]
         data = [value.removeprefix(b" ") for name, _, value in fields if name == b"data"]
-        if data:
+        if b"".join(data).strip():
             events.append(b"\n".join(data))
     return events
 
@@ -160,9 +166,114 @@ def test_the_cap_counts_one_event_and_not_the_stream() -> None:
 
 @pytest.mark.parametrize("read_bytes", [1, 1_460, 65_536])
 def test_a_large_event_is_whole_in_reads_of_any_size(read_bytes: int) -> None:
-    payload = b"x" * (MAX_EVENT_BYTES - 1_000)
+    payload = b"x" * (MAX_EVENT_BYTES - 1_000 if read_bytes > 1 else 1_000_000)
     stream = b"data: " + payload + b"\n\n"
 
     assert parsed([stream[at : at + read_bytes] for at in range(0, len(stream), read_bytes)]) == [
         payload
     ]
+
+
+def test_more_lines_than_any_event_has_are_given_up() -> None:
+    with pytest.raises(EventTooLarge):
+        parsed([b"data: x\n" * 1_000] * 66)
+
+
+# --- events that say nothing, and those that say that something went wrong ---
+
+
+@pytest.mark.parametrize(
+    "nothing",
+    [
+        b"data: \n\n",
+        b"data:\n\n",
+        b"data\n\n",
+        b"data:  \t \n\n",
+        b"data:\ndata: \n\n",
+        b"event: ping\n\n",
+        b"event: ping\ndata:\n\n",
+        b"event: error\n\n",
+        b"id: 7\nretry: 3000\n\n",
+        b": OPENROUTER PROCESSING\n\n",
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+def test_an_event_without_data_says_nothing(nothing: bytes, line_end: bytes) -> None:
+    stream = b"data: a\n\n" + nothing * 2 + b"data: b\n\n"
+
+    assert parsed([stream.replace(b"\n", line_end)]) == [b"a", b"b"]
+
+
+@pytest.mark.parametrize("name", [b"event: error", b"event:error", b"event: Error "])
+@pytest.mark.parametrize("data", [b'data: {"message":"overloaded"}', b"data: overloaded", b"data:"])
+@pytest.mark.parametrize("is_name_first", [True, False])
+def test_an_event_named_error_is_marked(name: bytes, data: bytes, *, is_name_first: bool) -> None:
+    lines = [name, data] if is_name_first else [data, name]
+
+    *_, failed, last = parsed([b"data: a\n\n" + b"\n".join(lines) + b"\n\ndata: b\n\n"])
+
+    assert type(failed) is ErrorEvent
+    assert failed == data.removeprefix(b"data:").strip()
+    assert type(last) is bytes
+
+
+@pytest.mark.parametrize("name", [b"message", b"errors", b"thread.message.delta", b"", b"no error"])
+def test_an_event_of_another_name_is_not_marked(name: bytes) -> None:
+    [one] = parsed([b"event: " + name + b"\ndata: a\n\n"])
+
+    assert type(one) is bytes
+
+
+# --- what a body is ---
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"data: {}\n\n",
+        b'data:{"a":1}\n\n',
+        b": ping\n\n",
+        b":\n",
+        b"event: message\ndata: {}\n\n",
+        b"id: 1\ndata: {}\n\n",
+        b"retry: 3000\n\n",
+        BOM + b"data: {}\n\n",
+        b"\n\r\n  data: {}\n\n",
+        b"data\n\n: x",
+    ],
+    ids=repr,
+)
+def test_a_body_that_begins_with_a_field_is_a_stream(body: bytes) -> None:
+    assert is_stream(body) is True
+    assert False not in [is_stream(body[:cut]) for cut in range(len(body))]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"choices":[]}',
+        b' \n{"a":1}',
+        BOM + b'{"a":1}',
+        b"[1]",
+        b"<html>",
+        b"null",
+        b'"data: x"',
+        b"Internal Server Error",
+        b"error: overloaded",
+        b"database: gone",
+        b"event_id: 5",
+        b"identity: x",
+        b"retrying in 5 s",
+        b"\x1f\x8b\x08\x00",
+    ],
+    ids=repr,
+)
+def test_any_other_body_is_none(body: bytes) -> None:
+    assert is_stream(body) is False
+    assert True not in [is_stream(body[:cut]) for cut in range(len(body))]
+
+
+@pytest.mark.parametrize("body", [b"", b" \n", BOM, BOM[:2], b"dat", b"e"], ids=repr)
+def test_a_few_bytes_may_not_tell_what_a_body_is(body: bytes) -> None:
+    assert is_stream(body) is None

@@ -1,6 +1,7 @@
 """The session of an upstream takes nothing from its surroundings and keeps nothing of an answer."""
 
 import queue
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -201,3 +202,27 @@ def test_put_conn_of_urllib3_closes_a_connection_too_many(pool: Any) -> None:
     pool._put_conn(connection)  # the pool's one place has not been taken out
 
     assert connection.sock is None
+
+
+def test_a_host_that_is_gone_is_noticed_while_a_model_thinks(
+    upstream: ScriptedUpstream, asker: Asker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A silence of minutes is no sign of it: the kernel asks."""
+    opened: list[HTTPConnection] = []
+    connect = HTTPConnection.connect
+
+    def noted(self: HTTPConnection) -> None:
+        connect(self)
+        opened.append(self)
+
+    monkeypatch.setattr(HTTPConnection, "connect", noted)
+    upstream.script(replies.json_reply(200, GOOD))
+
+    asker.ask()
+
+    [connection] = opened
+    assert connection.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    if hasattr(socket, "TCP_KEEPIDLE"):
+        names = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+        idle, pause, count = (connection.sock.getsockopt(socket.IPPROTO_TCP, n) for n in names)
+        assert idle + pause * count <= 120

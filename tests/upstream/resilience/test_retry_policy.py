@@ -11,8 +11,10 @@ from llm_api.errors import RateLimited, Unavailable, UpstreamFault
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import Fault
-from llm_api.upstream.resilience.circuit_breaker import Permit
+from llm_api.upstream.resilience.endpoint_health import Permit
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
+
+BODY = {"model": "m", "messages": []}
 
 
 class World:
@@ -40,7 +42,7 @@ class World:
             sleep=self.sleep,
             uniform=lambda _, high: high,
         )
-        self.breaker = policy.new_breaker()
+        self.health = policy.new_health("fast", "m")
         return policy
 
 
@@ -66,7 +68,7 @@ def attempts_of(world: World, call: UpstreamCall, *outcomes: Fault | str) -> Cal
     coming = iter(outcomes)
 
     def attempt() -> str:
-        with Permit(world.breaker).recording(call), call.attempt("fast", "fast", "m"):
+        with Permit(world.health, BODY, call).recording(), call.attempt("fast", "fast", "m"):
             outcome = next(coming)
             if isinstance(outcome, Fault):
                 raise outcome
@@ -200,7 +202,7 @@ class PolicyMachine(RuleBasedStateMachine):
             "auth": Fault(UpstreamFault("No.", reason="upstream_auth")),
             "gone": Fault(faults.ClientGone()),
         }
-        was_open = self.world.breaker.is_open
+        was_open = self.world.health.is_open(BODY, UpstreamCall(total=1))
         reason = "ok"
         try:
             self.policy.run(
@@ -228,7 +230,7 @@ class PolicyMachine(RuleBasedStateMachine):
         """Find the upstream good again: after its wait one call gets through and closes it."""
         self.world.now += 331
         self.ask(["good", "good"])
-        assert not self.world.breaker.is_open
+        assert not self.world.health.is_open(BODY, UpstreamCall(total=1))
 
     @invariant()
     def every_attempt_has_its_row(self) -> None:

@@ -72,6 +72,11 @@ def test_a_parameter_that_is_the_operators_is_refused_inside_a_message(
 
 FUNCTION = {"name": "fetch", "parameters": {"type": "object"}}
 TOOL = {"type": "function", "function": FUNCTION}
+CALL = {
+    "role": "assistant",
+    "content": None,
+    "tool_calls": [{"id": "a", "type": "function", "function": {"name": "f", "arguments": {}}}],
+}
 FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
 
 
@@ -118,6 +123,24 @@ def at(document: Any, path: str) -> Any:
         ({"tools": [TOOL, TOOL]}, "tools[1].function.parameters"),
         ({"functions": [FUNCTION]}, "functions[0].parameters"),
         ({"response_format": FORMAT}, "response_format.json_schema.schema"),
+        # llama.cpp's and Together's form
+        ({"response_format": {"type": "json_object", "schema": {}}}, "response_format.schema"),
+        # vLLM's forms
+        (
+            {
+                "response_format": {
+                    "type": "structural_tag",
+                    "structures": [{"begin": "<f>", "schema": {}, "end": "</f>"}],
+                }
+            },
+            "response_format.structures[0].schema",
+        ),
+        ({"structured_outputs": {"json": {}}}, "structured_outputs.json"),
+        ({"guided_json": {}}, "guided_json"),
+        ({"json_schema": {}}, "json_schema"),
+        ({"tools": [{**TOOL, "input_schema": {}}]}, "tools[0].input_schema"),
+        # a call that a model has made, as Ollama and Gemini write it
+        ({"messages": [CALL]}, "messages[0].tool_calls[0].function.arguments"),
     ],
 )
 def test_what_is_the_callers_own_may_be_named_like_a_parameter_of_the_operator(
@@ -161,7 +184,10 @@ def test_metadata_may_be_named_like_a_parameter_of_the_operator(
         {"messages": {"metadata": {}}},
         {"tools": {"function": {"parameters": {}}}},
         {"tools": [{"function": {"parameters_x": {}}}]},
-        {"response_format": {"schema": {}}},
+        {"response_format": {"schema_x": {}}},
+        {"response_format": {"x": [{"schemas": {}}]}},
+        {"structured_outputs": {}},
+        {"tools": [{"headers": {}}]},
     ],
     ids=str,
 )

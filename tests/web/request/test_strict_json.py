@@ -5,6 +5,7 @@ The same lines of the fault matrix are tested under gunicorn in `tests/hardening
 
 import gzip
 import json
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -154,23 +155,54 @@ def test_an_integer_outside_its_range_is_refused_by_name(
     assert refusal.fields == (field,)
 
 
-@pytest.mark.parametrize("number", [TWO_TO_31, TWO_TO_63, 10**30, -1])
-def test_a_seed_outside_its_range_is_refused_by_name(refuse: Refuse, number: int) -> None:
-    refusal = refuse(COMPLETIONS, body_text(COMPLETIONS, seed=str(number)))
+@pytest.mark.parametrize("path", [COMPLETIONS, OPTIMIZE])
+@pytest.mark.parametrize("number", [2**64, -TWO_TO_63 - 1, 10**30, -(10**30)])
+def test_a_seed_of_more_than_64_bits_is_refused_by_name(
+    refuse: Refuse, path: str, number: int
+) -> None:
+    refusal = refuse(path, body_text(path, seed=str(number)))
 
     assert (refusal.status, refusal.code) == (400, "VALIDATION_ERROR")
     assert refusal.fields == ("seed",)
 
 
-def test_seed_0_is_passed_on_because_vendors_take_it(
-    client: FlaskClient, upstream: ScriptedUpstream
+@pytest.mark.parametrize("number", [0, -1, TWO_TO_31, 360139647746456, TWO_TO_63 - 1, -TWO_TO_63])
+def test_a_seed_of_64_bits_is_passed_on_as_it_is(
+    client: FlaskClient, upstream: ScriptedUpstream, number: int
 ) -> None:
-    body = good_body(COMPLETIONS) | {"seed": 0}
+    answer = client.post(COMPLETIONS, json=good_body(COMPLETIONS) | {"seed": number})
 
-    answer = client.post(COMPLETIONS, json=body)
+    assert answer.status_code == 200, answer.text
+    assert upstream.requests[0].json["seed"] == number
 
-    assert answer.status_code == 200
-    assert upstream.requests[0].json["seed"] == 0
+
+@pytest.mark.parametrize("number", [TWO_TO_63, 10**19, 2**64 - 1])
+def test_a_seed_without_a_sign_is_brought_into_the_range_with_one(
+    client: FlaskClient, upstream: ScriptedUpstream, number: int
+) -> None:
+    for _ in range(2):
+        client.post(COMPLETIONS, json=good_body(COMPLETIONS) | {"seed": number})
+
+    first, second = (request.json["seed"] for request in upstream.requests)
+    assert first == second == number - 2**64
+
+
+@pytest.mark.parametrize("number", [-1, 360139647746456, 2**64 - 1])
+def test_a_rewrite_takes_the_seeds_of_image_tools(
+    client: FlaskClient, upstream: ScriptedUpstream, number: int
+) -> None:
+    answer = client.post(OPTIMIZE, json=good_body(OPTIMIZE) | {"seed": number})
+
+    assert answer.status_code == 200, answer.text
+    assert upstream.requests[0].json["seed"] in {number, number - 2**64}
+
+
+@pytest.mark.parametrize("field", ["seed_x", "top_k", "n"])
+def test_only_a_seed_may_need_the_64th_bit(refuse: Refuse, field: str) -> None:
+    refusal = refuse(COMPLETIONS, body_text(COMPLETIONS, **{field: str(2**64 - 1)}))
+
+    assert refusal.verdict == invalid("number_too_long")
+    assert refusal.fields == (field,)
 
 
 def test_a_whole_number_may_have_a_point_because_json_makes_no_difference(
@@ -207,6 +239,70 @@ def test_a_body_nested_too_deep_and_never_closed_is_refused(
     refuse: Refuse, path: str, opening: str
 ) -> None:
     refusal = refuse(path, (opening * 100_000).encode())
+
+    assert refusal.verdict == invalid("too_deep")
+
+
+def schema_of(levels: int) -> dict[str, Any]:
+    """Nest nullable objects so many levels deep, as zodResponseFormat writes them."""
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(levels):
+        nested = {"type": "object", "properties": {"inner": schema}}
+        schema = {"anyOf": [nested, {"type": "null"}]}
+    return schema
+
+
+def with_schema(field: str, schema: dict[str, Any]) -> dict[str, Any]:
+    """Put a schema where a request can have one."""
+    tool = {"type": "function", "function": {"name": "f", "parameters": schema}}
+    places: dict[str, Any] = {
+        "response_format": {
+            "type": "json_schema",
+            "json_schema": {"name": "x", "strict": True, "schema": schema},
+        },
+        "tools": [tool],
+        "functions": [{"name": "f", "parameters": schema}],
+        "structured_outputs": {"json": schema},
+        "guided_json": schema,
+        "json_schema": schema,
+    }
+    return {field: places[field]}
+
+
+SCHEMA_FIELDS = [
+    "response_format",
+    "tools",
+    "functions",
+    "structured_outputs",
+    "guided_json",
+    "json_schema",
+]
+
+
+@pytest.mark.parametrize("field", SCHEMA_FIELDS)
+def test_a_schema_may_be_as_deep_as_real_ones(
+    client: FlaskClient, upstream: ScriptedUpstream, field: str
+) -> None:
+    fields = with_schema(field, schema_of(24))
+
+    answer = client.post(COMPLETIONS, json=good_body(COMPLETIONS) | fields)
+
+    assert answer.status_code == 200, answer.text
+    assert upstream.requests[0].json[field] == fields[field]
+
+
+@pytest.mark.parametrize("levels", [40, 220])
+@pytest.mark.parametrize("field", SCHEMA_FIELDS)
+def test_a_schema_that_is_deeper_is_refused(refuse: Refuse, field: str, levels: int) -> None:
+    refusal = refuse(COMPLETIONS, good_body(COMPLETIONS) | with_schema(field, schema_of(levels)))
+
+    assert refusal.verdict == invalid("too_deep")
+
+
+def test_a_schema_makes_no_other_field_deeper(refuse: Refuse) -> None:
+    deep = json.loads(nested(MAX_DEPTH + 1)) | with_schema("tools", schema_of(20))
+
+    refusal = refuse(COMPLETIONS, good_body(COMPLETIONS) | deep)
 
     assert refusal.verdict == invalid("too_deep")
 
@@ -389,7 +485,7 @@ def test_a_value_outside_its_range_is_refused(
     [
         (COMPLETIONS, "top_p", 0),
         (COMPLETIONS, "top_p", 1.01),
-        (COMPLETIONS, "n", 9),
+        (COMPLETIONS, "n", 129),
         (OPTIMIZE, "type", "audio"),
         (OPTIMIZE, "prompt", ""),
         (OPTIMIZE, "prompt", "  \n"),
@@ -435,7 +531,7 @@ def test_an_unknown_field_is_refused_in_rest(refuse: Refuse, path: str) -> None:
     assert refusal.fields == ("temprature",)
 
 
-@pytest.mark.parametrize("value", [1, "x", None, [], {"deep": [{}]}])
+@pytest.mark.parametrize("value", [1, "x", [], {"deep": [{}]}])
 def test_an_unknown_field_is_dropped_in_the_openai_dialect(
     client: FlaskClient, upstream: ScriptedUpstream, value: object
 ) -> None:

@@ -11,6 +11,8 @@ from llm_api.services.prompts.strategies.reply_marks import without_marks
 from llm_api.services.prompts.text import clean
 
 MAX_REPLY_CHARS = 24_000
+# Without one of them a reply has no marks of its format.
+_MARK_SIGNS = re.compile(r"[<\[◁]|analysis|assistant|response:")
 _KEYS = ("optimized_prompt", "optimized_prompts", "optimizedPrompt", "rewritten_prompt", "prompt")
 _FENCE = re.compile(r"```[a-z]*\s*(.*?)```", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(r"<(answer|prompt|optimized_prompt|output)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
@@ -65,15 +67,19 @@ def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
     """
     if len(text) > MAX_REPLY_CHARS:
         return []
-    bare = without_marks(text)
+    bare = _bare(text)
     for read in (_strict, _balanced, _repaired, _fenced, _tagged):
         if (found := read(bare)) is not None:
-            tidied = (_tidy(without_marks(one), syntax) for one in found)
+            tidied = (_tidy(_bare(one), syntax) for one in found)
             return list(dict.fromkeys(filter(None, tidied)))
     # JSON in which no rung found a prompt is not a prompt itself, whatever stands around it.
     plain = _tidy(bare, syntax)
     is_json = _LEFTOVER_JSON.search(plain) and not plain.startswith(tuple(syntax))
     return [plain] if plain and not is_json else []
+
+
+def _bare(text: str) -> str:
+    return without_marks(text) if _MARK_SIGNS.search(text) else text.strip()
 
 
 def _strict(text: str) -> Sequence[str] | None:

@@ -1,0 +1,228 @@
+"""What of an endpoint works: its address and key, and each of its models.
+
+What a caller can choose never stops the calls of others. So failures are kept apart:
+
+* A connection that cannot be made, and a key or account that is refused for the configured model,
+  are the endpoint's: one circuit for all its calls.
+* Everything else is of the model that was asked: see `model_circuits.py`.
+
+Attempts are counted from the first failure on: while all is well, nothing is kept.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from llm_api.upstream import faults
+from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.resilience.circuit_breaker import (
+    Change,
+    CircuitBreaker,
+    CircuitOpen,
+    Outcome,
+)
+from llm_api.upstream.resilience.model_circuits import ModelCircuits, Subject
+
+logger = logging.getLogger(__name__)
+
+# Nothing of a request has been sent: no caller can be the cause.
+_OF_THE_LINE = frozenset(
+    ["connect_timeout", "upstream_dns", "upstream_tls", "upstream_unreachable"]
+)
+# Of the model that was asked. Also a connection that ends without an answer: a proxy in front does
+# that to a body that is too large for it.
+_OF_THE_MODEL = frozenset(
+    [
+        "upstream_disconnected",
+        "upstream_error",
+        "upstream_timeout",
+        "upstream_truncated",
+        "upstream_unavailable",
+    ]
+)
+_OF_THE_KEY = frozenset(["upstream_auth", "upstream_account"])
+# Any other fault is one of the request or of the answer.
+_FAILURES = _OF_THE_LINE | _OF_THE_MODEL | _OF_THE_KEY
+_OURS = frozenset(["client_closed", "overloaded", "server_shutdown"])
+_About = dict[str, str | None]
+_Probes = tuple[CircuitBreaker, ...]
+
+
+class EndpointHealth:
+    """Says whether an attempt at an endpoint may be made, and learns from how it ends."""
+
+    def __init__(
+        self, name: str, default_model: str, new_breaker: Callable[[], CircuitBreaker]
+    ) -> None:
+        """Create it without failures.
+
+        Args:
+            name: of the endpoint, in logs.
+            default_model: the configured one, which judges the key.
+            new_breaker: makes a closed circuit.
+        """
+        self._name = name
+        self._default_model = default_model
+        self.line = new_breaker()
+        self.models = ModelCircuits(new_breaker)
+        self._lock = threading.Lock()  # a failure and the end of all failures exclude each other
+        self._is_well = True  # no failure of late
+
+    @property
+    def has_open_circuit(self) -> bool:
+        """Whether any requests are refused now."""
+        return self.line.is_open or self.models.has_open
+
+    def is_open(self, body: Mapping[str, Any], call: UpstreamCall) -> bool:
+        """Whether such an attempt is refused now, or would be a probe."""
+        if self._is_well:
+            return False
+        return any(breaker.is_open for breaker in self._breakers(Subject.of(body, call)))
+
+    def wait(self, body: Mapping[str, Any], call: UpstreamCall) -> float:
+        """Seconds until such an attempt may be made; 0 if it may be made now."""
+        if self._is_well:
+            return 0.0
+        return max(breaker.wait for breaker in self._breakers(Subject.of(body, call)))
+
+    def enter(self, body: Mapping[str, Any], call: UpstreamCall) -> _Probes:
+        """Admit an attempt; return the circuits that it is the probe of. Raises CircuitOpen."""
+        if self._is_well:
+            return ()
+        probed: list[CircuitBreaker] = []
+        try:
+            probed.extend(one for one in self._breakers(Subject.of(body, call)) if one.enter())
+        except CircuitOpen:
+            give_up(probed)
+            raise
+        return tuple(probed)
+
+    def _breakers(self, subject: Subject) -> list[CircuitBreaker]:
+        return [*self.models.breakers(subject), self.line]
+
+    def leave(
+        self,
+        body: Mapping[str, Any],
+        call: UpstreamCall,
+        probes: _Probes,
+        fault: faults.Fault | None,
+    ) -> None:
+        """Record how an attempt ended: with a fault, or well."""
+        has_failed = fault is not None and fault.error.reason in _FAILURES
+        if self._is_well and not has_failed:
+            return
+        subject = Subject.of(body, call)
+        if fault is None or not has_failed:
+            self._praise(subject, probes)
+            return
+        with self._lock:
+            self._is_well = False
+            self._record_failure(fault, subject, probes)
+
+    def _record_failure(self, fault: faults.Fault, subject: Subject, probes: _Probes) -> None:
+        reason = fault.error.reason
+        line = self._outcome_for_line(fault, subject, probes)
+        self._tell(self.line, line, probes, {"model": None, "cause": reason})
+        if line is Outcome.SUCCESS:
+            outcome = Outcome.FAILURE
+            if reason in _OF_THE_KEY and fault.is_certain:
+                outcome = Outcome.FATAL
+            self._blame(subject, outcome, probes, cause=reason)
+        give_up(probe for probe in probes if probe.is_probed)
+
+    def _outcome_for_line(self, fault: faults.Fault, subject: Subject, probes: _Probes) -> Outcome:
+        reason = fault.error.reason
+        if reason in _OF_THE_LINE:
+            return Outcome.FAILURE
+        if reason not in _OF_THE_KEY:
+            return Outcome.SUCCESS
+        if fault.is_certain and subject.model == self._default_model:
+            return Outcome.FATAL
+        return Outcome.FAILURE if self.line in probes else Outcome.SUCCESS
+
+    def _blame(self, subject: Subject, outcome: Outcome, probes: _Probes, *, cause: str) -> None:
+        """Record a failure of a model. One of its key is the same for every kind of request."""
+        is_fatal = outcome is Outcome.FATAL
+        circuit = self.models.circuit(subject.model, is_plain=subject.is_plain or is_fatal)
+        about: _About = {"model": subject.model, "cause": cause}
+        if not is_fatal:
+            own = circuit.for_one(subject.caller)
+            self._tell(own, outcome, probes, {**about, "scope": "one caller"})
+        self._tell(circuit.for_all, outcome, probes, about, may_open=circuit.may_open)
+
+    def _praise(self, subject: Subject, probes: _Probes) -> None:
+        """Record an answer, and forget what has no failure left."""
+        for breaker in self._breakers(subject):
+            model = None if breaker is self.line else subject.model
+            self._tell(breaker, Outcome.SUCCESS, probes, {"model": model})
+        self.models.forget_calm(subject.model)
+        with self._lock:
+            self._is_well = not self.models and self.line.is_calm
+
+    def _tell(
+        self,
+        breaker: CircuitBreaker,
+        outcome: Outcome,
+        probes: _Probes,
+        about: _About,
+        *,
+        may_open: bool = True,
+    ) -> None:
+        """Record in a circuit how an attempt ended, and log what that changes."""
+        change = breaker.leave(outcome, was_probe=breaker in probes, may_open=may_open)
+        about = {"upstream": self._name, **about}
+        if change is Change.OPENED:
+            wait = round(breaker.wait, 1)
+            logger.warning("circuit opened", extra={**about, "wait_s": wait})
+        elif change is Change.CLOSED:
+            logger.warning("circuit closed", extra=about)
+
+
+def give_up(probes: Iterable[CircuitBreaker]) -> None:
+    """Record that attempts have said nothing."""
+    for probe in probes:
+        probe.leave(Outcome.UNKNOWN, was_probe=True)
+
+
+class Permit:
+    """An attempt that was admitted at an endpoint."""
+
+    def __init__(self, health: EndpointHealth, body: Mapping[str, Any], call: UpstreamCall) -> None:
+        """Ask for it; raises CircuitOpen."""
+        self._health, self._body, self._call = health, body, call
+        self._probes = health.enter(body, call)
+        self._has_succeeded = False
+
+    def succeed(self) -> None:
+        """Report a success; a stream that began well can still fail."""
+        if not self._has_succeeded:
+            self._end(None)
+            self._has_succeeded = True
+
+    @contextmanager
+    def recording(self) -> Iterator[None]:
+        """Report how the attempt inside the block ends."""
+        try:
+            yield
+        except faults.Fault as fault:
+            # An impatient client must not make an upstream look broken and close it for everybody.
+            if self._call.client_deadline_passed or fault.error.reason in _OURS:
+                self._give_up()
+            elif not self._has_succeeded or fault.error.reason in _FAILURES:
+                self._end(fault)
+            raise
+        except BaseException:
+            self._give_up()
+            raise
+        else:
+            self.succeed()
+
+    def _end(self, fault: faults.Fault | None) -> None:
+        probes, self._probes = self._probes, ()
+        self._health.leave(self._body, self._call, probes, fault)
+
+    def _give_up(self) -> None:
+        give_up(self._probes)
+        self._probes = ()

@@ -1,0 +1,195 @@
+"""An error is known by what it means, in vendors' own words and shapes, whoever the vendor is.
+
+`error-samples.jsonl` has an error a line: its kind, the status and body that an upstream sends, and
+what a caller is told of it (status, reason, whether to try again; the field that is blamed). A
+status of 200 stands for an error inside a good answer. The sentences and codes are vendors' own, or
+in their manner; the last kind has the neighbours that must not be taken for one of the others.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+import requests
+
+from llm_api.errors import InvalidRequest
+from llm_api.upstream.faults import Fault
+from llm_api.upstream.vendors.errors import ErrorClassifier
+from llm_api.upstream.vendors.profiles import choose_profile
+from tests.upstream.asker import PROFILES, described
+
+SAMPLES: list[dict[str, Any]] = [
+    json.loads(line)
+    for line in Path(__file__).with_name("error-samples.jsonl").read_text("utf-8").splitlines()
+]
+OUR_TROUBLE = {"upstream_account", "upstream_auth", "upstream_rate_limited", "upstream_unavailable"}
+
+
+def named(sample: dict[str, Any]) -> str:
+    """Name a sample by its kind and place."""
+    return f"{sample['kind']}-{SAMPLES.index(sample)}"
+
+
+def told(status: int, body: object, profile: str = "generic", **traits: Any) -> Fault:
+    """Read an error as the client of an upstream does."""
+    classifier = ErrorClassifier(choose_profile(PROFILES, "", profile).rules, **traits)
+    if status == 200:
+        return classifier.of_embedded(body)
+    response = requests.Response()
+    response.status_code = status
+    sent = body.encode() if isinstance(body, str) and body[:1] != '"' else orjson.dumps(body)
+    return classifier.of_status(response, sent)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=named)
+def test_an_error_is_known_by_its_meaning(sample: dict[str, Any]) -> None:
+    error = told(sample["status"], sample["body"]).error
+
+    assert list(described(error)) == sample["told"]
+    fields = [one.field for one in error.fields] if isinstance(error, InvalidRequest) else []
+    assert fields[:1] == ([sample["field"]] if "field" in sample else [])
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=named)
+def test_another_may_help_where_the_trouble_is_ours(sample: dict[str, Any]) -> None:
+    fault = told(sample["status"], sample["body"])
+
+    assert fault.error.allows_failover == (sample["told"][0] not in {400, 404})
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=named)
+def test_what_does_not_pass_asks_for_no_patience(sample: dict[str, Any]) -> None:
+    error = told(sample["status"], sample["body"]).error
+
+    assert error.retryable or error.retry_after is None
+
+
+@pytest.mark.parametrize("kind", ["account", "key", "content", "context", "cap", "media", "tools"])
+@pytest.mark.parametrize("name", sorted(PROFILES))
+def test_the_rules_of_no_profile_hide_the_meaning(kind: str, name: str) -> None:
+    """Most upstreams are fronts of others, whose words they pass on."""
+    wrong = [
+        sample["body"]
+        for sample in SAMPLES
+        if sample["kind"] == kind
+        and list(described(told(sample["status"], sample["body"], name).error)) != sample["told"]
+    ]
+
+    assert wrong == []
+
+
+@pytest.mark.parametrize("sample", [one for one in SAMPLES if one["kind"] == "model"], ids=named)
+def test_a_configured_model_that_is_missing_is_the_operators(sample: dict[str, Any]) -> None:
+    error = told(sample["status"], sample["body"], model_was_named=False).error
+
+    assert error.reason in {"upstream_model_missing", "upstream_account"}
+    assert error.status == 502
+
+
+@pytest.mark.parametrize("status", [400, 413, 422])
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "tools[0].function.name: '{}' does not match the pattern.",
+        'Invalid value: "{}".',
+        "Unknown role `{}`.",
+        "stop [{}] is too much.",
+        "不支持的角色“{}”",
+    ],
+)
+@pytest.mark.parametrize(
+    "words",
+    ["insufficient balance", "invalid api key", "rate limit exceeded", "余额不足", "no credits"],
+)
+def test_words_that_a_caller_chose_prove_nothing(status: int, sentence: str, words: str) -> None:
+    body = {"error": {"message": sentence.format(words), "type": "invalid_request_error"}}
+
+    fault = told(status, body)
+
+    assert fault.error.reason not in OUR_TROUBLE
+    assert not fault.is_certain
+
+
+@pytest.mark.parametrize("cap", ["max_tokens", "max_completion_tokens"])
+def test_the_cap_is_blamed_under_the_name_that_the_caller_used(cap: str) -> None:
+    message = "'max_tokens' or 'max_completion_tokens' is too large: 9000."
+
+    error = told(400, {"error": {"message": message}}, cap_field=cap).error
+
+    assert isinstance(error, InvalidRequest)
+    assert [one.field for one in error.fields] == [cap]
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({"error": {"message": "Too high.", "param": "top_p"}}, "top_p"),
+        ({"error": {"message": "Bad.", "param": "messages[3].role"}}, "messages[3].role"),
+        ({"error": {"message": "'top_logprobs' must be smaller."}}, "top_logprobs"),
+        ({"error": {"message": "Invalid `presence_penalty`."}}, "presence_penalty"),
+        ({"detail": [{"loc": ["body", "stop", 0], "msg": "Bad."}]}, "stop[0]"),
+        ({"error": {"message": "No.", "param": "sk-secret-1234567890"}}, None),
+        ({"error": {"message": "Invalid value: 'user'."}}, None),
+    ],
+)
+def test_the_field_that_the_upstream_blames_is_named(body: object, field: str | None) -> None:
+    error = told(400, body).error
+
+    assert isinstance(error, InvalidRequest)
+    assert [one.field for one in error.fields] == ([field] if field else [])
+
+
+SENTENCE = "The value of top_k must be smaller."
+SHAPES: list[object] = [
+    {"error": {"message": SENTENCE}},
+    [{"error": {"message": SENTENCE}}],
+    {"error": SENTENCE},
+    {"error": {"message": {"detail": SENTENCE}}},
+    {"detail": SENTENCE},
+    {"detail": [{"msg": SENTENCE, "loc": ["body", "top_k"]}]},
+    {"detail": {"error": {"message": SENTENCE}}},
+    {"errors": [{"message": SENTENCE}]},
+    {"errors": [SENTENCE]},
+    {"message": SENTENCE, "object": "error"},
+    {"code": 20015, "message": SENTENCE, "data": None},
+    {"error_code": 336003, "error_msg": SENTENCE},
+    {"error": {"message": "", "metadata": {"raw": json.dumps({"error": {"message": SENTENCE}})}}},
+    {"type": "error", "error": {"type": "invalid_request_error", "message": SENTENCE}},
+    {"success": False, "msg": SENTENCE},
+    [SENTENCE],
+    SENTENCE,
+    f"<html><head><style>p {{}}</style></head><body><p>{SENTENCE}</p></body></html>",
+]
+
+
+@pytest.mark.parametrize("body", SHAPES, ids=range(len(SHAPES)))
+def test_the_sentence_is_found_in_every_shape(body: object) -> None:
+    error = told(400, body).error
+
+    assert error.reason == "upstream_rejected"
+    assert SENTENCE.removesuffix(".") in error.message
+
+
+def test_a_deep_or_endless_error_is_read_as_far_as_it_makes_sense() -> None:
+    deep: Any = {"message": "insufficient_quota"}
+    for _ in range(200):
+        deep = {"error": deep}
+    wide = [{"errors": [{"message": "No."}] * 100}] * 100
+
+    assert told(400, wide).error.reason == "upstream_rejected"
+    assert told(400, deep).error.reason == "upstream_rejected"
+
+
+@pytest.mark.parametrize(
+    ("message", "wait"),
+    [
+        ("Rate limit reached. Please try again in 7.66s.", 8),
+        ("Please retry in 34.07s.", 35),
+        ("Request limit reached, please try again after 20 seconds", 21),
+        ("Rate limit exceeded.", 1),
+    ],
+)
+def test_the_wait_is_read_from_the_sentence_too(message: str, wait: int) -> None:
+    assert told(429, {"error": {"message": message}}).error.retry_after == wait
