@@ -81,16 +81,6 @@ def reasoning(step: Step, facts: Facts) -> None:
             facts["text"] += choice.delta.get("content") or ""
 
 
-def pictures(step: Step, facts: Facts) -> None:
-    """Measure the pictures of a stream, and what text stands beside them."""
-    facts |= {"text": 0, "pictures": []}
-    for chunk in _create(step, stream=True):
-        for choice in chunk.choices:
-            images = choice.delta.get("images") or []
-            facts["pictures"] += [len(image.image_url.url) for image in images]
-            facts["text"] += len(choice.delta.get("content") or "")
-
-
 def models(step: Step, facts: Facts) -> None:
     """List the models."""
     listed = openai.Model.list(api_base=step.base_url)
@@ -184,7 +174,6 @@ ACTIONS = {
         stream,
         stream_usage,
         reasoning,
-        pictures,
         models,
         model,
         text,
