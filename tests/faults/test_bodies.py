@@ -89,7 +89,7 @@ EMBEDDED: dict[str, tuple[object, ValidationResult, int | None]] = {
     "quota": (
         {"code": "insufficient_quota"},
         (429, "RATE_LIMIT_EXCEEDED", "upstream_rate_limited", False),
-        1,
+        None,  # no wait would help
     ),
     "failed": ({"code": 500}, (502, "SERVICE_ERROR", "upstream_error", True), None),
     "away": ({"code": 503}, (503, "SERVICE_ERROR", "upstream_unavailable", True), 1),
