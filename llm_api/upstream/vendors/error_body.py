@@ -27,6 +27,7 @@ _SENTENCES = (
 _INNER = (
     "error", "errors", "detail", "details", "metadata", "innererror", "err", "previouserrors",
     "cause", "data", "fault", "baseresp", "raw", "message", "msg", "response", "header",
+    "violations", "validationerrors", "invalidparams", "issues",
 )  # fmt: skip
 _FIELDS = ("param", "parameter", "field")
 # A word that a program reads and no sentence: invalid_api_key, AccessDenied.Unpurchased.
@@ -121,7 +122,9 @@ class _Found:
             return
         if len(self.names) + len(self.sentences) > _MAX_PARTS:
             return
-        if isinstance(value, list):
+        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+            self._add_text("; ".join(value[:_MAX_PARTS]), depth)
+        elif isinstance(value, list):
             for item in value[:_MAX_PARTS]:
                 self.visit(item, depth + 1)
         elif isinstance(value, str):
@@ -146,7 +149,8 @@ class _Found:
                 self.visit(value.get(name), depth + 1)
         if len(self.sentences) == said:  # below a name that nobody else uses
             for name, inner in value.items():
-                if name not in _INNER and isinstance(inner, dict | list):
+                is_sentence = isinstance(inner, str) and " " in inner.strip()
+                if name not in _INNER and (is_sentence or isinstance(inner, dict | list)):
                     self.visit(inner, depth + 1)
 
     def _add_names(self, value: dict[str, Any]) -> None:
