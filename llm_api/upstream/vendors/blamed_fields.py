@@ -29,7 +29,8 @@ _PATH = re.compile(
 _NAMED = re.compile(
     rf"(?<![\w.'’-])(?=[a-z]+_)({_SPOKEN})(?![\w-])"
     rf"|[`'\"“‘「]({_SPOKEN})[`'\"”’」]"
-    rf"|(?:\A|: |\. |参数|字段|(?:parameter|field|argument|value (?:of|for)|invalid) )\s?[`'\"]?"
+    rf"|(?:\A|: |\. |参数|字段|不支持|设置"
+    r"|(?:parameter|field|argument|value (?:of|for)|invalid) )\s?[`'\"]?"
     rf"({_SPOKEN})(?![\w-])[`'\"]?(?=\s?(?:[:：,，]|\Z|\.\Z|参数|字段|取值|的值|非法|无效|必须|不能|不支持|超"
     r"|(?:parameter|value|field|must|should|is|are|was|has|may|can|cannot|not|needs|and|or|out of"
     r"|exceeds|does)\b))",

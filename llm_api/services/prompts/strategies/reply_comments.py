@@ -49,8 +49,8 @@ _SPEAKS = re.compile(
 )
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
 _RULE = re.compile(r"\n\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*\n.*\Z", re.DOTALL)
-# At the end of the line itself.
-_ASIDE = re.compile(
+# A note at the end of the line itself.
+ASIDE = re.compile(
     r"\s*[(\[（【]\s*(?:notes?|explanations?|reasons?|comments?|changes?|added|注|说明|备注|理由|改动|解释)"
     r"\s*[:：][^)\]）】\n]*[)\]）】]\s*\Z"
     r"|\s+[—–-]\s*I(?:['’]ve| have)? (?:added|kept|made|included|used|chose|changed)\b[^\n]*\Z",
@@ -68,11 +68,6 @@ _HEADED = re.compile(
     re.IGNORECASE,
 )
 _LABEL = re.compile(r"[^\n]{0,60}[:：][\s*_]*\Z")
-
-
-def without_aside(text: str) -> str:
-    """Return a text without a note in brackets at its end."""
-    return _ASIDE.sub("", text)
 
 
 def without_comments(text: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import json_repair
 
-from llm_api.services.prompts.strategies.reply_comments import without_aside, without_comments
+from llm_api.services.prompts.strategies.reply_comments import ASIDE, without_comments
 from llm_api.services.prompts.strategies.reply_marks import without_marks
 from llm_api.services.prompts.text import clean
 
@@ -121,7 +121,7 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
     text = text.strip()
     steps: tuple[Callable[[str], str], ...] = (
         lambda t: without_comments(t) if "\n" in t else t,
-        without_aside,
+        lambda t: ASIDE.sub("", t),
         lambda t: _without_markdown(t, syntax) if _MARKDOWN_MARKS.search(t) else t,
         lambda t: _PREAMBLE.sub("", _PREAMBLE.sub("", t)),  # "Sure!", and then a label
         clean,
