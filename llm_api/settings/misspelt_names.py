@@ -97,7 +97,9 @@ def _with_its_words(written: str) -> str | None:
     if not found and len(words) > 1 and words[0] in _OWN_FIRST_WORDS:
         frame = (words[0], words[-1])
         found = [name for name, theirs in _STEMS.items() if (theirs[0], theirs[-1]) == frame]
-    *others, last = found or [None]
+    if not found:
+        return None
+    *others, last = found
     return f"{', '.join(others)} or {last}" if others else last
 
 
