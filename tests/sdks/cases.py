@@ -236,13 +236,11 @@ FAILING = (
         asked=2,
     ),
     Case(
-        "repeats",
-        "the SDK repeats what the service has not repeated",
+        "paid_once",
+        "502: a bad answer, which may be paid for, is not requested again",
         "plain",
-        _ANSWER,
-        asked=2,
+        failure=Failure(502, _SERVER, "upstream_bad_response"),
         repeats=True,
-        lacking=_OLD,
     ),
 )
 BREAKING = (

@@ -99,5 +99,5 @@ def _without_chance(raised: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **others,
         "has_request_id": is_right,
-        "tells_wait": 1 <= int(raised.get("retry_after") or 0) <= 60,
+        "tells_wait": int(raised.get("retry_after") or 0) >= 1,
     }

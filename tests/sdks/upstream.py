@@ -277,10 +277,10 @@ _COMPUTED: dict[str, Callable[[RecordedRequest], Reply]] = {
 }
 _FIRST: dict[str, Reply] = {
     "passing_limit": replies.api_error(429, headers=[("Retry-After", "1")]),
-    "repeats": replies.json_reply(200, {}),
 }
 _FIXED: dict[str, Reply] = {
     "plain": replies.completion(),
+    "paid_once": replies.json_reply(200, {}),
     "engine": replies.completion(),
     "missing_model": replies.api_error(404, "model_not_found"),
     "context_overflow": replies.api_error(400, "context_length_exceeded"),
