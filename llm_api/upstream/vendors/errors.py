@@ -104,7 +104,8 @@ def _fault(
     if isinstance(error, RateLimited) and not error.retryable:
         error = error.replaced(message=QUOTA_SPENT, retry_after=None)  # no wait would help
     # SDKs ignore a longer Retry-After than they are used to, and come too early.
-    error = error.replaced(retries_exhausted=wait is not None and wait > MAX_RETRY_AFTER)
+    if wait is not None and wait > MAX_RETRY_AFTER:
+        error = error.replaced(retries_exhausted=True)
     return Fault(
         error,
         is_repeatable=is_repeatable and error.retryable,
