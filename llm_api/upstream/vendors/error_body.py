@@ -17,8 +17,8 @@ _MAX_DEPTH = 6
 _MAX_PARTS = 20
 
 _NAMES = (
-    "code", "type", "status", "reason", "error_code", "errorCode", "error_type", "errorType",
-    "err_code", "__type", "limit_source",
+    "code", "Code", "type", "status", "reason", "error_code", "errorCode", "error_type",
+    "errorType", "err_code", "__type", "limit_source",
 )  # fmt: skip
 _SENTENCES = (
     "message", "msg", "Message", "error_message", "errorMessage", "error_msg", "errorMsg",
