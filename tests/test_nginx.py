@@ -1,12 +1,14 @@
 """docs/nginx.conf before the service: clients are told apart, streams flow, errors are JSON."""
 
+import http.client
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -167,6 +169,25 @@ def test_what_nginx_refuses_itself_is_refused_in_json(
     assert refusal.verdict == (400, "VALIDATION_ERROR", "bad_request", False)
 
 
+@pytest.mark.parametrize(
+    ("rest", "status"), [("%zz", 400), ("x" * 9_000, 414)], ids=["no hexadecimal", "too long"]
+)
+@pytest.mark.parametrize("path", CHATS)
+def test_an_address_that_nginx_cannot_read_is_refused_in_json(
+    nginx: str, path: str, rest: str, status: int
+) -> None:
+    host, port = nginx.removeprefix("https://").split(":")
+    context = ssl.create_default_context(cafile=CERTIFICATES / "authority.pem")
+    # A session of requests would write %25zz.
+    connection = http.client.HTTPSConnection(host, int(port), timeout=PATIENCE, context=context)
+    with closing(connection):
+        connection.request("GET", f"{path}/{rest}")
+        answer = connection.getresponse()
+        refusal = read_refusal(path, answer.status, with_both_ids(answer), answer.read())
+
+    assert refusal.verdict == (status, "VALIDATION_ERROR", "bad_request", False)
+
+
 def test_http_on_the_port_of_tls_is_refused_in_json(nginx: str, client: requests.Session) -> None:
     answer = client.get(nginx.replace("https", "http") + "/v1/models", timeout=PATIENCE)
 
@@ -199,7 +220,7 @@ def test_a_service_that_is_away_is_told_in_json(
         assert answer.headers["Retry-After"] == "1"
 
 
-def with_both_ids(answer: requests.Response) -> dict[str, str]:
+def with_both_ids(answer: requests.Response | http.client.HTTPResponse) -> dict[str, str]:
     """Return the headers of nginx's own answer, which has the id under one name only."""
     headers = {name: answer.headers[name] for name in ("Content-Type", "x-request-id")}
     return {**headers, "request-id": headers["x-request-id"]}

@@ -88,13 +88,19 @@ def _with_a_slip(written: str) -> str | None:
 
 
 def _with_its_words(written: str) -> str | None:
-    """Return the setting with the same words in another order, or the same first and last one."""
+    """Return the setting with the same words in another order, else those framed by the same two.
+
+    UPSTREAM_TIMEOUT may be meant for any of five: `A, B or C`.
+    """
     words = _stems(written)
-    for name, theirs in _STEMS.items():
-        is_framed = len(words) > 1 and (words[0], words[-1]) == (theirs[0], theirs[-1])
-        if sorted(words) == sorted(theirs) or (is_framed and words[0] in _OWN_FIRST_WORDS):
-            return name
-    return None
+    found = [name for name, theirs in _STEMS.items() if sorted(words) == sorted(theirs)]
+    if not found and len(words) > 1 and words[0] in _OWN_FIRST_WORDS:
+        frame = (words[0], words[-1])
+        found = [name for name, theirs in _STEMS.items() if (theirs[0], theirs[-1]) == frame]
+    if not found:
+        return None
+    *others, last = found
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 def _is_about_ours(written: str) -> bool:

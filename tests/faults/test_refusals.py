@@ -38,7 +38,7 @@ def test_c17_redirect_to_another_host(gateway: Gateway, path: str, status: int) 
 
 
 OPENING = "The model service refused the request as invalid: "
-HARMLESS = "temperature must be less than 2"
+HARMLESS = "messages must be less than 20"  # no default of the service: those are left out
 SECRETS = ("sk-abcdef1234567890", "2100123456", "ep-20240101-abcde")
 POISONED = {
     "an account": f"Account {SECRETS[1]} may not use {SECRETS[2]} with the key {SECRETS[0]}.",

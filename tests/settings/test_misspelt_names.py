@@ -80,6 +80,16 @@ def test_a_slip_is_told_with_the_setting_that_is_meant(written: str, meant: str)
     assert f"is {meant} meant?" in sentence
 
 
+def test_a_name_that_may_be_meant_for_several_settings_is_told_with_all_of_them() -> None:
+    (sentence,) = misspelt(["UPSTREAM_TIMEOUT"])
+
+    assert sentence == (
+        "UPSTREAM_TIMEOUT is no setting and has no effect; is UPSTREAM_CONNECT_TIMEOUT,"
+        " UPSTREAM_TOTAL_TIMEOUT, UPSTREAM_STREAM_TIMEOUT, UPSTREAM_FIRST_BYTE_TIMEOUT or"
+        " UPSTREAM_IDLE_TIMEOUT meant?"
+    )
+
+
 @pytest.mark.parametrize("name", UNKNOWN.split())
 def test_a_name_that_only_we_could_read_is_told(name: str) -> None:
     (sentence,) = misspelt([name])

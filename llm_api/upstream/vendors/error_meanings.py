@@ -19,6 +19,11 @@ from llm_api.upstream.vendors.error_body import VendorError
 from llm_api.upstream.vendors.redaction import redacted
 
 ONLY_STREAMS = "only_streams"
+# Of a limit that no wait lifts: a spent account, a day's quota, a call larger than a minute's.
+QUOTA_SPENT = (
+    "The request exceeds what is left of the model service's quota; waiting does not help, tell the"
+    " operator."
+)
 _TEXT_FIELDS = {
     Operation.CHAT: "messages",
     Operation.TEXT: "prompt",

@@ -16,6 +16,7 @@ from llm_api.upstream.faults import MAX_RETRY_AFTER, Fault, StreamingRequired
 from llm_api.upstream.vendors.error_body import VendorError, error_in, read_error
 from llm_api.upstream.vendors.error_meanings import (
     ONLY_STREAMS,
+    QUOTA_SPENT,
     REASONS,
     Refusal,
     of_plain_status,
@@ -101,9 +102,10 @@ def _fault(
     error: ApiError, *, is_certain: bool, is_repeatable: bool = False, wait: int | None = None
 ) -> Fault:
     if isinstance(error, RateLimited) and not error.retryable:
-        error = error.replaced(retry_after=None)  # no wait would help
+        error = error.replaced(message=QUOTA_SPENT, retry_after=None)  # no wait would help
     # SDKs ignore a longer Retry-After than they are used to, and come too early.
-    error = error.replaced(retries_exhausted=wait is not None and wait > MAX_RETRY_AFTER)
+    if wait is not None and wait > MAX_RETRY_AFTER:
+        error = error.replaced(retries_exhausted=True)
     return Fault(
         error,
         is_repeatable=is_repeatable and error.retryable,

@@ -34,6 +34,12 @@ _CHOOSE_CLIENT = (
     "Use a client of OpenAI's API, with this service's address up to /v1 as its base URL, in place"
     " of one of Anthropic's."
 )
+# What clients of OpenAI's API call where their base URL lacks /v1, has it twice or something else.
+_OURS = re.compile("/(chat/completions|completions|embeddings|models)/?$")
+_ONE_V1 = (
+    "The base URL of a client of OpenAI's API is the address of this service and /v1, which the"
+    " client follows by its own paths."
+)
 _OTHER_APIS = (
     ("/responses(/|$)", "Responses API", _CHOOSE_CHAT),
     ("/messages(/|$)", "Messages API", _CHOOSE_CLIENT),
@@ -77,11 +83,14 @@ def _answer_http(error: HTTPException) -> Response:
 
 
 def _not_found(path: str) -> NotFound:
-    """Make the error of a path without a route; of an API that we do not speak it names ours."""
+    """Make the error of a path without a route; it names the one that is probably meant."""
     for pattern, api, hint in _OTHER_APIS:
         if re.search(pattern, path):
             message = f"There is no {api} here; use POST /v1/chat/completions (chat completions)."
             return NotFound(message, reason="not_found").replaced(hint=hint)
+    if ours := _OURS.search(path):
+        message = f"There is no such path; /v1/{ours[1]} is one."
+        return NotFound(message, reason="not_found").replaced(hint=_ONE_V1)
     return NotFound("There is no such path.", reason="not_found")
 
 

@@ -64,6 +64,7 @@ def test_what_does_not_pass_asks_for_no_patience(sample: dict[str, Any]) -> None
     error = told(sample["status"], sample["body"]).error
 
     assert error.retryable or error.retry_after is None
+    assert error.retryable or "try again later" not in error.message
 
 
 @pytest.mark.parametrize("kind", ["account", "key", "content", "context", "cap", "media", "tools"])

@@ -87,6 +87,30 @@ def test_another_path_names_no_api(client: FlaskClient, path: str) -> None:
     assert "hint" not in answer.json["error"]["details"]
 
 
+@pytest.mark.parametrize(
+    ("path", "meant"),
+    [
+        ("/chat/completions", "/v1/chat/completions"),
+        ("/v1/v1/chat/completions", "/v1/chat/completions"),
+        ("/v1/chat/completions/", "/v1/chat/completions"),
+        ("/api/v1/chat/completions", "/v1/chat/completions"),
+        ("/openai/deployments/m/chat/completions", "/v1/chat/completions"),
+        ("/completions", "/v1/completions"),
+        ("/v2/embeddings", "/v1/embeddings"),
+        ("/models", "/v1/models"),
+    ],
+)
+def test_a_wrong_base_url_is_answered_with_the_right_path(
+    client: FlaskClient, path: str, meant: str
+) -> None:
+    answer = client.post(path, json={})
+
+    refusal = refusal_of(path, answer)
+    assert refusal.verdict == (404, "VALIDATION_ERROR", "not_found", False)
+    assert refusal.message == f"There is no such path; {meant} is one."
+    assert "base URL" in answer.json["error"]["details"]["hint"]
+
+
 def test_an_unknown_model_is_not_found(client: FlaskClient) -> None:
     answer = client.get("/v1/models/nobodys-model")
 

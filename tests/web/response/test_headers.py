@@ -72,7 +72,9 @@ def test_a_refusal_that_lasts_longer_than_sdks_wait_tells_them_not_to_repeat(
         pass
 
     assert answer.status_code == 429
-    assert 1 <= int(answer.headers["Retry-After"]) <= 60
+    wait = int(answer.headers["Retry-After"])  # the time it takes, however long
+    assert wait >= 1
+    assert (wait > 60) == (should_retry == "false")
     assert answer.headers.get("x-should-retry") == should_retry
 
 
@@ -94,7 +96,7 @@ def test_an_upstream_that_wants_to_be_left_alone_longer_than_sdks_wait_is(
 
     for answer in answers:
         assert answer.status_code == status
-        assert int(answer.headers["Retry-After"]) == min(int(wait), 60)
+        assert int(answer.headers["Retry-After"]) == int(wait)
         assert answer.headers.get("x-should-retry") == should_retry
     assert len(upstream.requests) == 2
 
