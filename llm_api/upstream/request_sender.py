@@ -29,7 +29,7 @@ from llm_api.upstream.resilience.endpoint_health import EndpointHealth, Permit
 from llm_api.upstream.vendors.errors import ErrorClassifier, is_usage_refused
 from llm_api.upstream.vendors.profiles import PATHS
 
-_REFUSALS = frozenset([400, 422])  # of a request, rather than of who sends it
+_REFUSALS = frozenset([400, 422, 500])  # of a request, where its error says so
 
 
 @dataclass(frozen=True, slots=True)

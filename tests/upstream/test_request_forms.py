@@ -65,6 +65,14 @@ REFUSALS: list[tuple[str, int, object]] = [
     (
         "temperature",
         400,
+        {"error": {"message": "invalid temperature: only 0.6 is allowed for this model"}},
+    ),
+    ("temperature", 400, {"error": {"message": "temperature is not approved for this model"}}),
+    ("temperature", 400, {"error": {"message": "当前模型不支持 temperature 参数"}}),
+    ("temperature", 500, {"error": {"message": "temperature is not supported by this engine"}}),
+    (
+        "temperature",
+        400,
         {"error": {"code": "1214", "message": "\u6e29\u5ea6\u53c2\u6570\u975e\u6cd5"}},
     ),
     (

@@ -15,19 +15,19 @@ import orjson
 MAX_CHARS = 4_000  # of all words: some repeat the whole request, and every rule looks through all
 _MAX_DEPTH = 6
 _MAX_PARTS = 20
+_MAX_VISITS = 500
 
-_NAMES = (
-    "code", "Code", "type", "status", "reason", "error_code", "errorCode", "error_type",
-    "errorType", "err_code", "__type", "limit_source",
-)  # fmt: skip
+# Of keys without marks between words, and in small letters: vendors write `errorMsg`, `error_msg`
+# and `ErrorMsg`.
+_NAMES = ("code", "type", "status", "reason", "errorcode", "errortype", "errcode", "limitsource")
 _SENTENCES = (
-    "message", "msg", "Message", "error_message", "errorMessage", "error_msg", "errorMsg",
-    "err_msg", "error_description", "status_msg", "detail", "details", "description", "title",
-    "reasons", "raw",
+    "message", "msg", "errormessage", "errormsg", "errmsg", "errordescription", "statusmsg",
+    "detail", "details", "description", "title", "reasons", "faultstring", "raw",
 )  # fmt: skip
 _INNER = (
-    "error", "errors", "detail", "details", "metadata", "innererror", "inner_error", "err",
-    "previous_errors", "cause", "data", "fault", "base_resp", "raw", "message", "msg", "response",
+    "error", "errors", "detail", "details", "metadata", "innererror", "err", "previouserrors",
+    "cause", "data", "fault", "baseresp", "raw", "message", "msg", "response", "header",
+    "violations", "validationerrors", "invalidparams", "issues",
 )  # fmt: skip
 _FIELDS = ("param", "parameter", "field")
 # A word that a program reads and no sentence: invalid_api_key, AccessDenied.Unpurchased.
@@ -113,12 +113,18 @@ class _Found:
         self.names: list[str] = []
         self.sentences: list[str] = []
         self.param: str | None = None
+        self._visits = 0
 
     def visit(self, value: object, depth: int) -> None:
         """Look into a value: an object, a list of errors, or a text."""
-        if depth > _MAX_DEPTH or len(self.names) + len(self.sentences) > _MAX_PARTS:
+        self._visits += 1
+        if depth > _MAX_DEPTH or self._visits > _MAX_VISITS:
             return
-        if isinstance(value, list):
+        if len(self.names) + len(self.sentences) > _MAX_PARTS:
+            return
+        if isinstance(value, list) and value and all(isinstance(item, str) for item in value):
+            self._add_text("; ".join(value[:_MAX_PARTS]), depth)
+        elif isinstance(value, list):
             for item in value[:_MAX_PARTS]:
                 self.visit(item, depth + 1)
         elif isinstance(value, str):
@@ -127,6 +133,8 @@ class _Found:
             self._visit_object(value, depth)
 
     def _visit_object(self, value: dict[str, Any], depth: int) -> None:
+        said = len(self.sentences)
+        value = _in_small_letters(value)
         self._add_names(value)
         self.param = self.param or _field_of(value)
         if (place := _place_of(value)) is not None:  # pydantic's: {"loc": [...], "msg": "..."}
@@ -139,13 +147,18 @@ class _Found:
         for name in _INNER:
             if name not in texts:
                 self.visit(value.get(name), depth + 1)
+        if len(self.sentences) == said:  # below a name that nobody else uses
+            for name, inner in value.items():
+                is_sentence = isinstance(inner, str) and " " in inner.strip()
+                if name not in _INNER and (is_sentence or isinstance(inner, dict | list)):
+                    self.visit(inner, depth + 1)
 
     def _add_names(self, value: dict[str, Any]) -> None:
         for name in _NAMES:
             given = value.get(name)
             if isinstance(given, str | int) and not isinstance(given, bool) and given != "":
                 self.names.append(str(given)[:200])
-        base_code = value.get("status_code")
+        base_code = value.get("statuscode")
         if type(base_code) is int and base_code:
             # Of MiniMax, whose numbers mean something else elsewhere; an HTTP status is one.
             is_status = 400 <= base_code < 600
@@ -166,6 +179,14 @@ class _Found:
             self.sentences.append(stripped)
         else:
             self.sentences.append(stripped[:MAX_CHARS])
+
+
+def _in_small_letters(value: dict[str, Any]) -> dict[str, Any]:
+    """Return an object with its keys as `_NAMES` has them; of two that are the same, the first."""
+    same: dict[str, Any] = {}
+    for key, inner in value.items():
+        same.setdefault(key.replace("_", "").replace("-", "").lower(), inner)
+    return same
 
 
 def _field_of(value: dict[str, Any]) -> str | None:

@@ -15,8 +15,10 @@ from llm_api.errors import (
     UpstreamFault,
 )
 from llm_api.upstream.faults import timed_out
+from llm_api.upstream.vendors.blamed_fields import CAP, blamed_field
 from llm_api.upstream.vendors.error_body import VendorError
 from llm_api.upstream.vendors.redaction import redacted
+from llm_api.upstream.vendors.token_sums import blames_cap, blames_prompt
 
 ONLY_STREAMS = "only_streams"
 # Of a limit that no wait lifts: a spent account, a day's quota, a call larger than a minute's.
@@ -29,38 +31,17 @@ _TEXT_FIELDS = {
     Operation.TEXT: "prompt",
     Operation.EMBEDDINGS: "input",
 }
-_FIELD = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\[\d{1,4}\]|\.[a-z][a-z0-9_]*){0,8}")
-_QUOTED_FIELD = re.compile(rf"[`'\"](?:body\.)?({_FIELD.pattern})[`'\"]")
-# What a refusal names that is no field: values and kinds of values.
-_NO_FIELDS = frozenset(
-    ["true", "false", "null", "none", "auto", "required", "string", "object", "array", "number",
-     "integer", "boolean", "user", "system", "assistant", "developer", "tool", "text", "json",
-     "image_url", "json_object", "json_schema", "error", "body"]
-)  # fmt: skip
+_FIELDS_OF_TOOLS = frozenset(["function_call", "functions", "parallel_tool_calls", "tool_choice"])
+_REQUEST = re.compile(
+    r"\b(?:images?|pictures?|prompts?|messages?|inputs?|urls?|files?|tools?|parameters?)\b"
+    r"|图片|文件|文本|输入|提示词|参数",
+    re.IGNORECASE,
+)
 _MODEL = re.compile(r"\bmodels?\b|模型", re.IGNORECASE)
-_CAP = re.compile(r"max_?(?:completion_?|output_?|new_?)?tokens|max tokens", re.IGNORECASE)
-_CAP_BLAMED = re.compile(
-    rf"(?:{_CAP.pattern})(?![a-z_])[^.;]{{0,60}}?(?:too (?:large|high|big)|exceed|greater|larger"
-    r"|more than|must be|should be|at most|less than|range|value of|\d >"
-    r"|非法|超出|超过|范围|过大|不能|大于)"
-    rf"|(?:range of|invalid|过大的?|超过)\W{{0,3}}(?:{_CAP.pattern})"
-    r"|(?:output|completion) tokens?[^.;]{0,40}(?:exceed|too (?:large|many)|at most)"
-    r"|at most \d+ completion tokens",
-    re.IGNORECASE,
+_DENIED = re.compile(
+    r"access_?denied|unauthori[sz]ed|permission|forbidden|not_?allowed", re.IGNORECASE
 )
-_NUMBER = r"(\d[\d,]*)"
-# How many tokens the prompt has and how many may be written, in messages that add them up.
-_PROMPT_PART = re.compile(
-    rf"{_NUMBER}\W{{0,2}} ?(?:tokens )?(?:in|from|of)? ?(?:the |your )?(?:text |input )?"
-    r"(?:messages|prompt|inputs?)\b",
-    re.IGNORECASE,
-)
-_OUTPUT_PART = re.compile(
-    rf"{_NUMBER}\W{{0,2}} ?(?:tokens )?(?:in|for)? ?(?:the |your )?(?:completion|output"
-    r"|max_new_tokens|max_tokens|max_completion_tokens)\b",
-    re.IGNORECASE,
-)
-_SUM = re.compile(rf"{_NUMBER} \+ {_NUMBER} > {_NUMBER}")
+_ACCESSIBLE = re.compile(r"\bmodels?\b|\bendpoint ep-|模型|接入点", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +63,11 @@ class Refusal:
 def of_plain_status(refusal: Refusal) -> ApiError:
     """Return the error where no rule knows the upstream's words."""
     status = refusal.status
+    # What speaks of one model, one text or one picture speaks of no key.
     if status == 403 and _MODEL.search(refusal.sent.words):
-        return _model_missing(refusal)  # it speaks of one model, and of no key
+        return _model_missing(refusal)
+    if status == 403 and _REQUEST.search(" ".join(refusal.sent.sentences)):
+        return _rejected(refusal)
     if status in _OF_STATUS:
         return _OF_STATUS[status](refusal)
     if 300 <= status < 400:
@@ -111,16 +95,13 @@ def _content_filtered(_: Refusal) -> ApiError:
 
 
 def _too_long(refusal: Refusal) -> ApiError:
-    is_cap = _is_cap_larger(refusal.sent.words)
-    if is_cap is None:
-        is_cap = _CAP_BLAMED.search(refusal.sent.words) is not None
     # Where there is a code, it decides.
-    is_cap = is_cap and "context" not in refusal.sent.code_words.lower()
+    is_cap = blames_cap(refusal.sent.words) and "context" not in refusal.sent.code_words.lower()
     return _cap_too_large(refusal) if is_cap else _overflow(refusal)
 
 
 def _cap_or_sum(refusal: Refusal) -> ApiError:
-    is_prompt = _is_cap_larger(refusal.sent.words) is False
+    is_prompt = blames_prompt(refusal.sent.words)
     return _overflow(refusal) if is_prompt else _cap_too_large(refusal)
 
 
@@ -131,23 +112,6 @@ def _overflow(refusal: Refusal) -> ApiError:
         "must be shorter: the prompt is too long for the model's context.",
         reason="context_length_exceeded",
     )
-
-
-def _is_cap_larger(words: str) -> bool | None:
-    """Whether the cap on tokens is larger than the prompt; None if a message does not say both.
-
-    Their sum is what is too large, and the larger part is to blame.
-    """
-    if (both := _SUM.search(words)) is not None:
-        return _count(both[2]) > _count(both[1])
-    prompt, output = _PROMPT_PART.search(words), _OUTPUT_PART.search(words)
-    if prompt is None or output is None:
-        return None
-    return _count(output[1]) > _count(prompt[1])
-
-
-def _count(digits: str) -> int:
-    return int(digits.replace(",", "")[:18])
 
 
 def _cap_too_large(refusal: Refusal) -> ApiError:
@@ -177,9 +141,10 @@ def _media_unsupported(refusal: Refusal) -> ApiError:
     )
 
 
-def _tools_unsupported(_: Refusal) -> ApiError:
+def _tools_unsupported(refusal: Refusal) -> ApiError:
+    blamed = blamed_field(refusal.sent) or ""
     return InvalidRequest.of_field(
-        "tools",
+        blamed if blamed in _FIELDS_OF_TOOLS else "tools",
         "must be left out for this model, which cannot call them, or not of this kind; or choose a"
         " model that can.",
         reason="not_supported",
@@ -209,18 +174,21 @@ def _rejected(refusal: Refusal) -> ApiError:
 
 def _blamed_field(refusal: Refusal) -> str | None:
     """Return the field that the upstream blames, in the caller's name for it."""
-    name = refusal.sent.param
-    if name is None or not _FIELD.fullmatch(name):
-        quoted = (found[1] for found in _QUOTED_FIELD.finditer(refusal.sent.message))
-        name = next((one for one in quoted if one not in _NO_FIELDS and "_" in one), None)
-    if name is None or len(name) > 60:
-        return None
-    return refusal.cap_field if _CAP.fullmatch(name) else name
+    name = blamed_field(refusal.sent)
+    return refusal.cap_field if name is not None and CAP.fullmatch(name) else name
 
 
 def _account(_: Refusal) -> ApiError:
     message = "The model service refused this service's account; tell the operator."
     return UpstreamFault(message, reason="upstream_account")
+
+
+def _key_or_model(refusal: Refusal) -> ApiError:
+    """Return the error of a code such as AccessDenied: the sentence says to what."""
+    is_vague = refusal.status == 403 and _DENIED.search(refusal.sent.code_words) is not None
+    if is_vague and _ACCESSIBLE.search(" ".join(refusal.sent.sentences)):
+        return _model_missing(refusal)
+    return _auth(refusal)
 
 
 def _auth(_: Refusal) -> ApiError:
@@ -286,7 +254,7 @@ REASONS: Mapping[str, Callable[[Refusal], ApiError]] = {
     ONLY_STREAMS: _rejected,  # if it cannot be asked again
     "tools_unsupported": _tools_unsupported,
     "upstream_account": _account,
-    "upstream_auth": _auth,
+    "upstream_auth": _key_or_model,
     "upstream_rate_limited": _rate_limited,
     "upstream_rejected": _rejected,
     "upstream_starting": _starting,

@@ -31,6 +31,14 @@ _SAID_WAIT = re.compile(
 )
 # Answers that are about the upstream's key or account by themselves.
 _ABOUT_THE_KEY = frozenset([401, 402])
+# What is too dear for what is left on the account: one request, and a smaller one may be paid.
+_OF_ONE_REQUEST = re.compile(
+    r"can(?: only|.?t|not) afford|fewer (?:max_)?tokens|pre_?consume|预扣"
+    r"|(?:lower|reduce|smaller) (?:the |your )?max_"
+    r"|\b(?:need\w*|requir\w*|costs?)\b[^;]{0,40}\b(?:have|has|remain\w*|left|available)\b"
+    r"|\b(?:estimated|this|the) (?:request|cost|call)\b[^.;]{0,30}\b(?:cost|exceed|require)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,8 @@ class ErrorClassifier:
         )
         rule, is_by_code = find_rule(self.rules, status, sent)
         is_certain = is_by_code or status in _ABOUT_THE_KEY
+        if is_certain and _OF_ONE_REQUEST.search(sent.words):
+            is_certain = False  # what a caller asked for is the reason
         if rule is None:
             error = of_plain_status(refusal)
             is_repeatable = status in _REPEATED and not has_begun

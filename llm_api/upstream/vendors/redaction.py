@@ -30,6 +30,7 @@ _SAFE = re.compile(
 )
 _EDGES = "\"'`“”‘’()[]{}<>;.!?*…"
 # Signs between two things that are judged each for itself; a slash joins the parts of a path.
+_SCRIPTS = re.compile(r"(?<=[\u4e00-\u9fff])(?=[!-~])|(?<=[!-~])(?=[\u4e00-\u9fff])")
 _JOINTS = re.compile(r"([|=,:，。：；！？、（）「」《》“”]+)")
 
 
@@ -52,8 +53,9 @@ def _first_words(text: str) -> str:
 
 
 def _redacted_word(word: str) -> str:
-    parts = _JOINTS.split(word)
-    is_safe = all(_is_safe(part) for part in parts[::2])
+    # Chinese has no spaces between its words and others.
+    parts = [part for run in _SCRIPTS.split(word) for part in _JOINTS.split(run)[::2]]
+    is_safe = all(map(_is_safe, parts))
     return word if is_safe else _CUT_OUT
 
 

@@ -3,7 +3,9 @@
 Sources of the words: `reasoning_effort` is OpenAI's, `enable_thinking` and `thinking_budget` are
 DashScope's and SiliconFlow's, `thinking` is Ark's, DeepSeek's, Zhipu's, Moonshot's and Anthropic's,
 `reasoning` is OpenRouter's, `think` is Ollama's, `chat_template_kwargs` and `thinking_token_budget`
-are those of vLLM, SGLang and llama.cpp, whose models' templates have the words inside.
+are those of vLLM, SGLang and llama.cpp, whose models' templates have the words inside,
+`disable_reasoning` is Cerebras's, and `extra_body` and `google` are Gemini's, with a
+`thinking_config` inside.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -97,12 +99,15 @@ class ThinkingWords:
             return value in self.levels
         if name == self.budget:
             return value != 0  # no tokens are no budget but another word for off
+        if name == "reasoning" and isinstance(value, dict) and value.get("max_tokens") == 0:
+            return False
         model = (self.on or {}).get(name)
         if model is None:
             return name in self.names
         if isinstance(model, dict) and isinstance(value, dict):
             # Not every vendor whose models can be switched lets them decide for themselves.
-            return value.get("type") != "adaptive" or model.get("type") == "adaptive"
+            is_told = name != "thinking" or "type" in value
+            return is_told and (value.get("type") != "adaptive" or model.get("type") == "adaptive")
         return type(value) is type(model)
 
 
@@ -146,9 +151,10 @@ def _of_budget(value: object) -> Wish:
 def _of_thinking(value: object) -> Wish:
     if not isinstance(value, dict):
         return _of_word(value)
-    kind = value.get("type")
+    kind, budget = value.get("type", value.get("enabled")), _of_budget(value.get("budget_tokens"))
     is_on = kind in _ON if isinstance(kind, str) and kind in _ON | _OFF else None
-    return Wish(is_on).or_else(_of_budget(value.get("budget_tokens")))
+    switch = Wish(kind if isinstance(kind, bool) else is_on)
+    return budget if budget.is_on is False else switch.or_else(budget)
 
 
 def _of_reasoning(value: object) -> Wish:
@@ -162,7 +168,20 @@ def _of_reasoning(value: object) -> Wish:
     return switch.or_else(level).or_else(budget).or_else(implied)
 
 
-def _of_template(value: object) -> Wish:
+def _of_config(value: object) -> Wish:
+    """Read Gemini's `thinking_config`."""
+    config = value.get("thinking_config") if isinstance(value, dict) else None
+    if not isinstance(config, dict):
+        return Wish()
+    return _of_word(config.get("thinking_level")).or_else(_of_budget(config.get("thinking_budget")))
+
+
+def _of_opposite(value: object) -> Wish:
+    return Wish(not value) if isinstance(value, bool) else Wish()
+
+
+def _of_inner(value: object) -> Wish:
+    """Read the words inside a template's arguments, or inside an `extra_body` that was sent."""
     return read_wish(value) if isinstance(value, dict) else Wish()
 
 
@@ -171,7 +190,10 @@ _READERS: Mapping[str, Callable[[object], Wish]] = {
     "enable_thinking": _of_word,
     "thinking": _of_thinking,
     "think": _of_word,
-    "chat_template_kwargs": _of_template,
+    "chat_template_kwargs": _of_inner,
+    "disable_reasoning": _of_opposite,
+    "extra_body": _of_inner,
+    "google": _of_config,
     "reasoning": _of_reasoning,
     "reasoning_effort": _of_word,
     "thinking_budget": _of_budget,
@@ -212,7 +234,8 @@ def translated(
     own = {
         name: value
         for name, value in said.items()
-        if words.is_own(name, value) or (name in taken and name not in words.names)
+        if _is_word(name, value, words)
+        and (words.is_own(name, value) or (name in taken and name not in words.names))
     }
     foreign = {name: value for name, value in said.items() if name not in own}
     if not foreign:
@@ -228,8 +251,20 @@ def translated(
     return merged(kept, fields), _unsaid(foreign)
 
 
+def _is_word(name: str, value: object, words: ThinkingWords) -> bool:
+    """Whether a vendor that knows the field can know the value: others switch by these words."""
+    if name == "reasoning_effort":
+        return not isinstance(value, bool) and str(value).lower() not in _ON | _OFF
+    if name == "reasoning":  # all but OpenRouter know the effort in it alone
+        return isinstance(value, dict) and (name in words.names or "effort" in value)
+    return name != "extra_body" or (isinstance(value, dict) and "google" in value)
+
+
 def _unsaid(foreign: Mapping[str, Any]) -> frozenset[str]:
     """Return what has more to say than can be translated: other arguments of a template."""
-    arguments = foreign.get("chat_template_kwargs")
-    has_more = isinstance(arguments, dict) and bool(arguments.keys() - WORDS)
-    return frozenset(["chat_template_kwargs"] if has_more else [])
+    arguments = {name: foreign.get(name) for name in ("chat_template_kwargs", "extra_body")}
+    return frozenset(
+        name
+        for name, value in arguments.items()
+        if isinstance(value, dict) and bool(value.keys() - WORDS)
+    )

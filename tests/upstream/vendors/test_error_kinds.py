@@ -159,6 +159,10 @@ SHAPES: list[object] = [
     {"error": {"message": "", "metadata": {"raw": json.dumps({"error": {"message": SENTENCE}})}}},
     {"type": "error", "error": {"type": "invalid_request_error", "message": SENTENCE}},
     {"success": False, "msg": SENTENCE},
+    {"error": {"message": {"text": SENTENCE}}},
+    {"error": {"reason": SENTENCE}},
+    {"errors": ["The first.", SENTENCE]},
+    {"title": "Validation failed", "violations": [{"propertyPath": "top_k", "message": SENTENCE}]},
     [SENTENCE],
     SENTENCE,
     f"<html><head><style>p {{}}</style></head><body><p>{SENTENCE}</p></body></html>",
@@ -194,3 +198,29 @@ def test_a_deep_or_endless_error_is_read_as_far_as_it_makes_sense() -> None:
 )
 def test_the_wait_is_read_from_the_sentence_too(message: str, wait: int) -> None:
     assert told(429, {"error": {"message": message}}).error.retry_after == wait
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "This request requires more credits, or fewer max_tokens. You can only afford 1234.",
+        "预扣费额度失败, 用户剩余额度: ＄0.10, 需要预扣费额度: ＄0.50",
+        "Insufficient balance: this request needs $0.50, you have $0.10.",
+        "Insufficient credits. Required: 12 credits, available: 3.",
+    ],
+)
+@pytest.mark.parametrize("status", [402, 403])
+def test_a_request_that_is_too_dear_does_not_condemn_the_account(status: int, message: str) -> None:
+    """A caller chooses how dear a request is; a cheaper one of another's may still be paid."""
+    fault = told(status, {"error": {"message": message, "code": "insufficient_user_quota"}})
+
+    assert fault.error.reason == "upstream_account"
+    assert not fault.is_certain
+
+
+def test_an_error_below_names_that_nobody_else_uses_is_read() -> None:
+    body = {"Response": {"Error": {"Code": "X.InvalidParameter", "Message": SENTENCE}}}
+    other = {"external_model_error": {"inner": [{"info": {"ErrorMsg": SENTENCE}}]}}
+
+    for one in (body, other):
+        assert SENTENCE.removesuffix(".") in told(400, one).error.message

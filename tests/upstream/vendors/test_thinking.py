@@ -24,6 +24,14 @@ OFF: list[dict[str, Any]] = [
     {"reasoning": {"max_tokens": 0}},
     {"thinking_budget": 0},
     {"thinking_token_budget": 0},
+    {"reasoning_effort": "off"},
+    {"reasoning_effort": False},
+    {"reasoning": False},
+    {"thinking": {"enabled": False}},
+    {"disable_reasoning": True},
+    {"google": {"thinking_config": {"thinking_budget": 0}}},
+    {"extra_body": {"google": {"thinking_config": {"thinking_budget": 0}}}},
+    {"extra_body": {"enable_thinking": False}},
 ]
 ON: list[dict[str, Any]] = [
     {"reasoning_effort": "high"},
@@ -38,6 +46,10 @@ ON: list[dict[str, Any]] = [
     {"reasoning": {"enabled": True}},
     {"reasoning": {"effort": "xhigh"}},
     {"reasoning": {"max_tokens": 2_000}},
+    {"reasoning": True},
+    {"disable_reasoning": False},
+    {"extra_body": {"google": {"thinking_config": {"thinking_level": "high"}}}},
+    {"extra_body": {"chat_template_kwargs": {"enable_thinking": True}}},
 ]
 NEITHER: list[dict[str, Any]] = [
     {},
@@ -55,6 +67,10 @@ NEITHER: list[dict[str, Any]] = [
     {"chat_template_kwargs": {"custom": 1}},
     {"chat_template_kwargs": "x"},
     {"enable_thinking": 0},
+    {"disable_reasoning": "yes"},
+    {"google": {"thinking_config": {"include_thoughts": True}}},
+    {"google": {"thinking_config": []}},
+    {"extra_body": ["enable_thinking"]},
 ]
 # The vendors with switches, and what they are told for off and on.
 SWITCHES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
@@ -256,3 +272,19 @@ def test_other_arguments_of_a_template_survive_a_second_call_without_thinking(na
     assert quiet is not None
     assert quiet["chat_template_kwargs"]["documents"] == 1
     assert read_wish(quiet).is_on is False
+
+
+def test_what_a_vendor_knows_the_field_of_but_not_the_word_is_translated() -> None:
+    assert said_to("ollama", reasoning={"enabled": False})[0] == {"reasoning_effort": "none"}
+    assert said_to("ollama", reasoning={"effort": "low"})[0] == {"reasoning": {"effort": "low"}}
+    assert said_to("groq", reasoning_effort="off")[0] == {"reasoning_effort": "none"}
+    zero = {"reasoning": {"max_tokens": 0}}
+    assert said_to("openrouter", **zero)[0] == {"reasoning": {"enabled": False}}
+
+
+def test_gemini_is_sent_its_own_words() -> None:
+    own = {"extra_body": {"google": {"thinking_config": {"thinking_budget": 0}}}}
+
+    assert said_to("gemini", **own) == (own, ())
+    assert said_to("gemini", extra_body={"think": False})[0] == {"reasoning_effort": "none"}
+    assert said_to("zhipu", extra_body={"think": False, "odd": 1})[1] == ("extra_body",)

@@ -14,20 +14,25 @@ _NUMBER = r"-?\d*\.?\d+"
 _FORMS = {
     # They stand anywhere: <lora:detail:0.8>, <lyco:x>, embedding:easynegative.
     "tag": r"<[a-z]{2,16}:[^<>\n]{1,160}>|(?i:\bembedding:)[\w./\\-]{1,120}(?::\d*\.?\d+)?",
-    # A word of a list: __hair/color__, and a variable: ${x}, {{x}}.
-    "wildcard": r"__(?=\S)[\w*/.~-]{1,80}?__|\$?\{\{?\s?[\w.$-]{1,80}\s?\}?\}",
+    # A word of a list: __hair/color__, a variable: ${x}, {{x}}, and what was uploaded: @image1.
+    "wildcard": (
+        r"__(?=\S)[\w*/.~$@:-]{1,80}?__|\$?\{{1,5}\s?[\w.$, -]{1,80}\s?\}{1,5}"
+        r"|(?<![\w@])@[A-Za-z][A-Za-z0-9_-]{1,40}"
+    ),
     # One of several: {red|green}, {2$$a|b}, [cow|horse], [from:to:0.5].
     "choice": (
         r"\{[^{}\n]{0,300}(?:\|[^{}\n]{0,300}|\{[^{}\n]{0,300}\}[^{}\n]{0,300}){1,20}\}"
         rf"|\[[^\[\]\n:|]{{0,200}}(?:\|[^\[\]\n|]{{0,200}}){{1,20}}\]"
         rf"|\[[^\[\]\n:|]{{0,200}}(?::[^\[\]\n:|]{{0,200}}){{0,2}}:{_NUMBER}\]"
     ),
-    # (blue eyes:1.4), ((blue eyes)), (blue eyes)++, hot::2.
+    # (blue eyes:1.4), ((blue eyes)), (blue eyes)++, hot::2, [blurry], \(series\).
     "weight": (
         rf"\([^()\n]{{1,200}}:{_NUMBER}\)|\({{2,5}}[^()\n]{{1,200}}\){{2,5}}"
-        rf"|\([^()\n]{{1,200}}\)(?:[+-]{{1,5}}|\d\.\d+)|\b[\w-]+(?:\+\+|::{_NUMBER})(?!\w)"
+        rf"|\([^()\n]{{1,200}}\)(?:[+-]{{1,5}}|\d\.\d+)|\b[\w-]+(?:\+\+|::(?:{_NUMBER})?)(?!\w)"
+        r"|\[{2,4}[^\[\]\n]{1,100}\]{2,4}|(?:(?<=, )|\A)\[[^\[\]\n]{1,100}\](?=,|\Z)"
+        r"|\\\([^()\\\n]{1,100}\\\)"
     ),
-    "break": r"\bBREAK\b",
+    "break": r"\bBREAK\b|(?<=[a-z0-9,.)\]] )AND(?= [a-z0-9(\[<])",
     # At the end: --ar 16:9. What --no excludes is no text to keep: a negation says it.
     "parameter": r"(?<![\w-])--(?!no?\b)[a-z][a-z-]{0,20}(?:\s+(?!--)[^\s,]{1,200}){0,1}",
 }
@@ -35,7 +40,7 @@ _TAG = re.compile(_FORMS["tag"])
 _AT_END = re.compile(rf"(?:\s*(?:{_FORMS['tag']}|{_FORMS['parameter']}),?)+\s*\Z")
 _PIECE = re.compile("|".join(f"(?P<{name}>{form})" for name, form in _FORMS.items()))
 # Without one of these there is none.
-_SIGNS = re.compile(r"[<{\[(_+]|::|--|BREAK|mbedding:|MBEDDING:")
+_SIGNS = re.compile(r"[<{\[(_+@]|::|--|BREAK|AND|mbedding:|MBEDDING:")
 
 
 @dataclass(frozen=True, slots=True)

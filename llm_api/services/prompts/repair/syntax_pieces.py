@@ -7,7 +7,7 @@ from llm_api.services.prompts.constraints.syntax import Syntax
 from llm_api.services.prompts.task import Task
 
 _AT_END = ("tag", "parameter")
-_WEIGHT = re.compile(r"::?-?\d*\.?\d+\Z|[+-]+\Z")
+_WEIGHT = re.compile(r"::?-?\d*\.?\d+\Z|::\Z|[+-]+\Z")
 _COUNT = re.compile(r"\A\d+(?:-\d+)?\$\$")
 
 
@@ -46,9 +46,9 @@ def _with_piece(rewrite: str, piece: Syntax) -> str:
 def _words(piece: Syntax) -> Sequence[str]:
     """Return the words that a piece can stand for."""
     if piece.kind == "wildcard":
-        return [piece.text.strip("_${} ")]
+        return [piece.text.strip("_${}@ ")]
     if piece.kind == "weight":
-        inner = _WEIGHT.sub("", piece.text.strip("()")).strip("() ")
+        inner = _WEIGHT.sub("", piece.text.strip("()[]\\")).strip("()[]\\ ")
         return [_WEIGHT.sub("", inner)]
     if piece.kind == "choice":
         options = re.split(r"[|:]", _COUNT.sub("", piece.text[1:-1]))

@@ -8,17 +8,21 @@ without their marks, and the thoughts that a family announces in words (Granite)
 
 import re
 
-# A special token: `<|im_end|>`, `<|return|>`, DeepSeek's with full-width bars, and others' own.
+# A special token: `<|im_end|>`, `<|return|>`, DeepSeek's with full-width bars, Gemma's `<turn|>`,
+# MiniMax's `[e~[`, bytes, and others' own.
 _MARK = (
-    r"<[|｜][^<>|｜\n]{1,60}[|｜]>|</?s>|<(?:seed:)?(?:eos|bos|pad|unk|eod|EOT|end_of_turn"
+    r"<[|｜][^<>|｜\n]{1,60}[|｜]>|<\|[a-z_]{2,30}>|<[a-z_]{2,30}\|>|\[e~\[|\]~b\]|<0x[0-9A-F]{2}>|</?s>|<(?:seed:)?(?:eos|bos|pad|unk|eod|EOT|end_of_turn"
     r"|unused\d{1,3})>"
     r"|<start_of_turn>(?:model|user)?|\[/?INST\]|\[(?:EOS|gMASK|BOS)\]|<sop>"
 )
 _END = re.compile(_MARK)
-_THOUGHTS = r"(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflection|analysis|scratchpad)"
+_THOUGHTS = (
+    r"(?:(?:\w{1,20}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflections?|analysis|scratchpad"
+    r"|monologue)(?:_\w{1,20})?|思考|推理|思考过程)"
+)
 # What the answer follows; the last of them counts, for thoughts may speak of them.
 _ANSWER = re.compile(
-    rf"</(?:seed:)?{_THOUGHTS}>|\[/THINK\]|◁/think▷|<unused95>"
+    rf"</{_THOUGHTS}>|<channel\|>|<[|｜]/(?:think|thought|reason)\w{{0,9}}[|｜]>|\[/THINK\]|◁/think▷|<unused95>"
     r"|<[|｜](?:END_THINKING|START_RESPONSE|end_of_thought|begin_of_solution|/think)[|｜]>"
     r"|<\|channel\|>\s*final\b(?:[^<\n]|<\|constrain\|>){0,60}<\|message\|>"
     r"|(?<![A-Za-z])Here is my response:|(?-i:assistantfinal|assistant\nfinal\n)",
@@ -28,16 +32,29 @@ _ANSWER = re.compile(
 _OPEN_THOUGHTS = re.compile(
     rf"\s*(?:(?:{_MARK})\s*)*(?:assistant\s*)?"
     r"(?:\[THINK\]|◁think▷|<\|(?:START_THINKING|begin_of_thought)\|>"
-    r"|<\|channel\|>\s*(?:analysis|commentary)\b|(?-i:analysis(?=[A-Z\"']))"
+    r"|<\|channel\|?>\s*(?:thought|analysis|commentary)\b|(?-i:analysis(?=[A-Z\"']))"
     r"|Here is my thought process:)",
     re.IGNORECASE,
 )
 _LEADING = re.compile(
-    rf"\s*(?:(?:{_MARK})\s*(?:(?:assistant|model)\b:?(?=\s|<|\Z)\s*)?)+", re.IGNORECASE
+    rf"\s*(?:(?:{_MARK})\s*(?:(?:assistant|model|ai)\b:?(?=\s|<|\Z)\s*)?)+", re.IGNORECASE
 )
-_CLOSED_THOUGHTS = re.compile(
-    rf"<((?:seed:)?{_THOUGHTS})>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
+_CLOSED_THOUGHTS = re.compile(rf"<({_THOUGHTS}|details)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+# Thoughts that are told in words, and the heading of the answer behind them.
+_TOLD_THOUGHTS = re.compile(
+    r"[\s*_#>【\[]*(?:(?:my |the )?(?:thinking|thoughts?|thought process|reasoning|analysis)\b"
+    r"[^\n:：]{0,30}[:：]|let me think|(?:思考|推理|分析)(?:过程)?\s*[:：】\]])",
+    re.IGNORECASE,
 )
+_HEADING = re.compile(
+    r"\n[\s*_#>【\[]*(?:(?:my |the )?(?:final|optimi[sz]ed|rewritten|improved|enhanced"
+    r"|revised)\s+)?(?:(?:image|video) )?(?:prompt|answer|version|output|response|rewrite|result)"
+    r"[*_]{0,3}\s*[:：]"
+    r"|\n[\s*_#>【\[]*(?:最终|优化后|改写后)?的?(?:提示词|答案|回答|结果|输出)[*_]{0,3}\s*[:：】\]][:：]?",
+    re.IGNORECASE,
+)
+_BOXED = re.compile(r"\\boxed\{(.*)\}\W{0,3}\Z", re.DOTALL)
+_ROLE = re.compile(r"\s*(?:assistant|model)\s*\n", re.IGNORECASE)
 
 
 def without_marks(reply: str) -> str:
@@ -52,5 +69,10 @@ def without_marks(reply: str) -> str:
     elif _OPEN_THOUGHTS.match(text):
         return ""
     text = _LEADING.sub("", text, count=1) if _LEADING.match(text) else text
+    if _TOLD_THOUGHTS.match(text) and (headings := list(_HEADING.finditer(text))):
+        text = text[headings[-1].end() :].lstrip("*_ ")
+    text = _ROLE.sub("", text, count=1) if _ROLE.match(text) else text
+    boxed = _BOXED.search(text)
+    text = boxed[1] if boxed else text
     end = _END.search(text)  # what follows is another turn
     return (text[: end.start()] if end else text).strip()

@@ -7,50 +7,27 @@ from typing import Any
 
 import json_repair
 
+from llm_api.services.prompts.strategies.reply_comments import ASIDE, without_comments
 from llm_api.services.prompts.strategies.reply_marks import without_marks
 from llm_api.services.prompts.text import clean
 
 MAX_REPLY_CHARS = 24_000
 # Without one of them a reply has no marks of its format.
-_MARK_SIGNS = re.compile(r"[<\[◁]|analysis|assistant|response:")
+_MARK_SIGNS = re.compile(
+    r"[<\[◁\\]|analysis|assistant|response:|(?i:think|thought|reasoning)|思考|推理|分析"
+)
 _KEYS = ("optimized_prompt", "optimized_prompts", "optimizedPrompt", "rewritten_prompt", "prompt")
 _FENCE = re.compile(r"```[a-z]*\s*(.*?)```", re.DOTALL | re.IGNORECASE)
-_TAG = re.compile(r"<(answer|prompt|optimized_prompt|output)>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+_TAG = re.compile(
+    r"<(answer|(?:(?:final|optimized|rewritten|enhanced|improved)_)?(?:prompt|answer)|output|response|result|rewrite)>(.*?)</\1>",
+    re.DOTALL | re.IGNORECASE,
+)
 _PREAMBLE = re.compile(
     r"\A\s*(?:(?:sure|certainly|of course|okay|absolutely)\b(?!-)[^\n:.!]{0,80}[:!.]\s*|"
     r"(?:here(?:['’]s| is)|the (?:optimized|rewritten) prompt)\b[^\n:]{0,80}:\s*|"
     r"(?:(?:optimized|rewritten|improved|enhanced|final) )?prompt\s*:\s*|"
     r"(?:好的|当然)[，,。!！]?\s*|(?:以下是|改写后|优化后|提示词|根据)[^\n：:]{0,20}[：:]\s*)",
     re.IGNORECASE,
-)
-# A line that speaks of the prompt, or to its reader: the prompt ended before it.
-_EPILOGUE = re.compile(
-    r"\n[\s*_#>\-–—=]*(?:"
-    # A heading: "Why this works:", "### Key changes".
-    r"(?:(?:notes?|nb|p\.?s\.?|why|how (?:it|this|i)|(?:the )?reason(?:s|ing)?|rationale"
-    r"|explanations?|(?:key )?(?:changes|improvements|enhancements|edits|additions|adjustments)"
-    r"|key (?:elements|features|points|differences|takeaways)|what (?:i|was|has|changed|makes)"
-    r"|tips?|suggestions?|breakdown|highlights|comment(?:s|ary)?|justification|disclaimer"
-    r"|alternatives?|variations?|follow-?ups?|negative prompt)\b[^\n:：]{0,60}[:：\n?*]"
-    r"|(?:[\u4e00-\u9fff]{0,6}(?:说明|备注|改动|理由|原因|亮点|思路|解析|解释|建议|要点|注释)"
-    r"|注|附|为什么[^\n:：]{0,20}|负面提示词|反向提示词|提示(?!词))[^\n:：]{0,12}[:：\n?？*])"
-    # A sentence: "This version adds …", "Would you like me to …?"
-    r"|(?:let me know|feel free|i hope|hope (?:this|it|that)|enjoy|if you|you (?:can|could|may)"
-    r"|(?:this|the (?:new|revised|enhanced|rewritten|optimi[sz]ed|above)|these)"
-    r" (?:version|prompt|rewrite|revision|description|changes|additions|details|improvements)"
-    r"|i(?:['’]ve| have)? (?:also )?(?:added|kept|made|chose|used|included|focused|expanded"
-    r"|enriched|preserved|replaced|specified|tried|retained|emphasi[sz]ed|rewrote|incorporated)"
-    r"|(?:would|do|shall|should|could|can|want|need) (?:you|i|me)|by (?:adding|specifying))\b"
-    r"|希望|如果?(?:你|您|需|有|想)|需要我|是否|要不要|[你您](?:觉得|可以|还|希望|需要)|请告诉|以上"
-    r"|我(?:已|添加|补充|加入|增加|保留|优化|调整|把|将|在)"
-    r"|(?:这|此|该|本)(?:样|个|条|段|份|一)?(?:提示词|版本|版|描述|改写|写法|样)"
-    r")",
-    re.IGNORECASE,
-)
-_RULE = re.compile(r"\n\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*\n.*\Z", re.DOTALL)
-# At the end of the line itself.
-_ASIDE = re.compile(
-    r"\s*[(\[（【]\s*(?:note|注|说明|备注)\s*[:：][^)\]）】\n]*[)\]）】]\s*\Z", re.IGNORECASE
 )
 _MARKDOWN = re.compile(r"\*\*|^#{1,6}\s+|^[-*]\s+|`", re.MULTILINE)
 _UNDERSCORES = re.compile(r"__([^_\n]{1,200})__")
@@ -143,8 +120,8 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
     """Remove what stands around a prompt and Markdown, and join the text into one paragraph."""
     text = text.strip()
     steps: tuple[Callable[[str], str], ...] = (
-        lambda t: _without_epilogue(t) if "\n" in t else t,
-        lambda t: _ASIDE.sub("", t),
+        lambda t: without_comments(t) if "\n" in t else t,
+        lambda t: ASIDE.sub("", t),
         lambda t: _without_markdown(t, syntax) if _MARKDOWN_MARKS.search(t) else t,
         lambda t: _PREAMBLE.sub("", _PREAMBLE.sub("", t)),  # "Sure!", and then a label
         clean,
@@ -152,16 +129,6 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
     )
     for step in steps:
         text = step(text)
-    return text
-
-
-def _without_epilogue(text: str) -> str:
-    """Remove what is said behind a prompt: about it, or to its reader."""
-    text = _RULE.sub("", text)
-    for found in _EPILOGUE.finditer(text):
-        before = text[: found.start()]
-        if _PREAMBLE.sub("", _MARKDOWN.sub("", before)).strip():
-            return before
     return text
 
 

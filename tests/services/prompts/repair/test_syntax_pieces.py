@@ -3,6 +3,7 @@
 import pytest
 
 from llm_api.domain.prompts import PromptRequest
+from llm_api.errors import UpstreamFault
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.prompts.repair.syntax_pieces import with_syntax
 from tests.services.calls import CALLER
@@ -25,6 +26,11 @@ RESTORED = {
     "choice": ("a {red|green} hat", "A green hat, lit.", "A {red|green} hat, lit."),
     "both options": ("a {red|green} hat", "A red and green hat.", "A red and green hat."),
     "nothing to stand for": ("a __color__ cat", "A tabby cat.", "A tabby cat."),
+    "brackets": ("a cat, [blurry], a lake", "A cat by a blurry lake.", "A cat by a [blurry] lake."),
+    "escaped": (r"saber \(fate\)", "Saber (fate), lit.", r"Saber \(fate\), lit."),
+    "parts": ("hot:: dog", "A hot dog.", "A hot:: dog."),
+    "braces": ("{{{gold}}} crown", "A gold crown.", "A {{{gold}}} crown."),
+    "upload": ("@image1 as a knight", "The image1 as a knight.", "The @image1 as a knight."),
     "kept": ("a {red|green} hat", "A {red|green} hat, lit.", "A {red|green} hat, lit."),
 }
 
@@ -79,7 +85,7 @@ def test_syntax_that_cannot_be_put_back_is_asked_for_and_named(
     assert "__color__" in str(upstream.requests[1].json["messages"])
 
 
-@pytest.mark.parametrize("reason", ["length", "insufficient_system_resource", "error", "abort"])
+@pytest.mark.parametrize("reason", ["length", "insufficient_system_resource", "abort", "cancelled"])
 def test_a_text_that_was_interrupted_is_not_used(
     upstream: ScriptedUpstream, optimizer: PromptOptimizer, reason: str
 ) -> None:
@@ -89,3 +95,12 @@ def test_a_text_that_was_interrupted_is_not_used(
 
     assert answered.optimized_prompt == "a cat on a chair"
     assert "cut off" in answered.warnings[0]
+
+
+def test_an_answer_that_ends_with_an_error_has_failed(
+    upstream: ScriptedUpstream, optimizer: PromptOptimizer
+) -> None:
+    upstream.script(*[completion(f"A cat {DETAILS}.", finish_reason="error")] * 2)
+
+    with pytest.raises(UpstreamFault):
+        optimizer.optimize(PromptRequest("a cat on a chair", "image"), CALLER)

@@ -208,3 +208,197 @@ def test_a_plain_prompt_in_json_comes_back(prompt: str) -> None:
     expected = " ".join(prompt.split())
 
     assert find_prompts(json.dumps({"optimized_prompt": expected})) == [expected]
+
+
+# What a model says behind a prompt, and the marks and thoughts around one.
+COMMENTS = [
+    "\n\nWhy this works: soft light.",
+    "\n\n**Explanation:** I added light.",
+    "\n\nNote: I kept the cat.",
+    "\n\n*Changes made:*\n- light\n- depth",
+    "\n\n### What changed\n1. light",
+    "\n\nWould you like me to adjust the style?",
+    "\n\nLet me know if you'd like tweaks!",
+    "\n\nI added window light to give mood.",
+    "\n\nThis prompt emphasizes mood and light.",
+    "\n\n---\nFeel free to modify.",
+    "\n\nKey improvements:\n* Lighting",
+    "\n\n(This adds detail while keeping the original idea.)",
+    "\n\nHope that helps!",
+    "\n\nThe added lighting makes the scene cozy.",
+    "\n\nBy specifying the window light, the model can render mood.",
+    "\n\nReasoning: light matters.",
+    "\n\nThe reason for these changes is clarity.",
+    "\n\nDesign notes: soft light.",
+    "\n\nAlternatively, you could try a dog.",
+    "\n\nIf you want, I can also make a video version.",
+    "\n\nHere's why: light.",
+    "\n\nHere is what I changed: light.",
+    "\n\nThese additions create atmosphere.",
+    "\n\n**Tips for use:** use 50 steps.",
+    "\n\n> Note: works with SDXL",
+    "\n\n✨ Enjoy your image!",
+    "\n\nWord count: 25",
+    "\n\nIs there anything else you'd like?",
+    "\n\nPlease let me know whether this suits you.",
+    "\n\nDoes this match your vision?",
+    "\n\nRationale — light adds depth.",
+    "\n\nAdditional suggestions: try blue.",
+    "\n\nTo make it more dramatic, add rain.",
+    "\n\nIn this version, I focused on light.",
+    "\n\nMy goal was to keep it simple.",
+    " (Note: I kept the cat as requested.)",
+    " [Explanation: added light]",
+    " — I added lighting for mood.",
+    "\n\nAdded: window light, depth of field.",
+    "\n\nWhat do you think?",
+    "\n\nTranslation: 一只猫",
+    "\n\n*I hope this captures your vision!*",
+    "\n\nOriginal: A cat sitting on a chair",
+    "\n\nThat should produce a cozy picture.",
+    "\n\nIt now includes lighting and depth.",
+    "\n\nWant a darker mood? Just say so.",
+]
+CHINESE_COMMENTS = [
+    "\n\n说明：增加了光线。",
+    "\n\n注：保留了主体。",
+    "\n\n为什么这样写：光线更好。",
+    "\n\n优化说明：\n1. 光线",
+    "\n\n我添加了光线描述。",
+    "\n\n需要我再调整吗？",
+    "\n\n希望这个提示词对你有帮助！",
+    "\n\n如果需要其他风格，请告诉我。",
+    "\n\n这个版本突出了光影。",
+    "\n\n**修改理由**：光线",
+    "\n\n【优化思路】光线更柔和",
+    "\n\n（注：已保留原意）",
+    "（说明：增加了光线细节）",
+    "\n\n关键改进：\n- 光线",
+    "\n\n以上提示词增加了细节。",
+    "\n\n您可以根据需要修改。",
+    "\n\n补充了光线和构图，使画面更有层次。",
+    "\n\n新增了光线与构图细节。",
+    "\n\n通过加入光线，画面更有氛围。",
+    "\n\n这样可以让画面更温馨。",
+    "\n\n解读：光线代表温暖。",
+    "\n\n改写要点如下：\n一、光线",
+    "\n\n是否需要英文版？",
+    "\n\n还需要其他风格吗？",
+    "\n\n要我再生成一个版本吗？",
+    "\n\n欢迎继续提出修改意见。",
+    "\n\n祝创作愉快！",
+    "\n\n使用建议：步数30",
+    "\n\n小贴士：可以加上镜头",
+    "\n\n※ 备注：适用于SDXL",
+    "\n\n字数：30",
+    "\n\n其中，光线部分强化了氛围。",
+    "\n\n如需调整请随时告知。",
+    "\n\n对比原文，增加了光线。",
+    "\n\n* 光线：增加了柔和感",
+    "\n\n主要变化：光线",
+    "\n\n为您提供另一个版本：一只狗",
+]
+MARKED = [
+    "<think>\nThe user wants a cat.\n</think>\n\n{}",
+    "Okay, the user wants…\n</think>\n{}",
+    "<thought>\nhm\n</thought>{}",
+    "<|channel|>analysis<|message|>A<|end|><|start|>assistant<|channel|>final<|message|>{}<|end|>",
+    "<|channel>thought\nthe user...<channel|>{}",
+    "<unused94>thought\nabc<unused95>{}",
+    "[THINK]abc[/THINK]{}",
+    "◁think▷abc◁/think▷{}",
+    "<seed:think>abc</seed:think>{}",
+    "<|START_THINKING|>a<|END_THINKING|><|START_RESPONSE|>{}<|END_RESPONSE|>",
+    "<reasoning>abc</reasoning>\n<answer>{}</answer>",
+    "<thinking>abc</thinking>\n{}",
+    "<|begin_of_thought|>abc<|end_of_thought|>\n<|begin_of_solution|>{}<|end_of_solution|>",
+    "<|im_start|>assistant\n{}<|im_end|>",
+    "{}<end_of_turn>",
+    "{}<eos>",
+    "{}</s>",
+    "{}<|eot_id|>",
+    "{}<|endoftext|>",
+    "{}<｜end▁of▁sentence｜>",
+    "{}<|end_of_text|>",
+    "{}<turn|>",
+    "{}[EOS]",
+    "{}<|im_end|>\n<|im_start|>user\nthanks",
+    "{}<|observation|>",
+    "{}<|user|>\nmore",
+    "{}[e~[",
+    "]~b]ai\n{}[e~[",
+    "<|begin_of_box|>{}<|end_of_box|>",
+    "<|assistant|>\n{}",
+    "assistant\n{}",
+    "<|start_header_id|>assistant<|end_header_id|>\n\n{}",
+    "<|start|>assistant<|channel|>final<|message|>{}",
+    "commentary to=none\nassistantfinal{}",
+    "analysis\nWe need to write.\nassistant\nfinal\n{}",
+    "**Thinking:** The user wants…\n\n**Final Prompt:** {}",
+    "Thinking Process:\n1. analyze\n2. write\n\nFinal answer:\n{}",
+    "Reasoning: user wants cat.\nAnswer: {}",
+    "Let me think about it.\n\nPrompt: {}",
+    "<details><summary>Thoughts</summary>abc</details>\n{}",
+    "<|thinking|>abc<|/thinking|>{}",
+    "<inner_monologue>abc</inner_monologue>{}",
+    "<longcat_think>abc</longcat_think>{}",
+    "<mm:think>abc</mm:think>{}",
+    "<think_fast>abc</think_fast>{}",
+    "<ernie_think>a</ernie_think><response>{}</response>",
+    '<think>\n\n</think>\n\n{"optimized_prompt": "{}"}',
+    "\\boxed{{}}",
+    "<|box_start|>{}<|box_end|>",
+    "<思考>abc</思考>{}",
+    "<output>{}</output>",
+    "```\n{}\n```",
+    "<think>a</think>{}<think>b</think>",
+    "{}<0x0A>",
+    "{} <|fim_pad|>",
+    "<bos>{}",
+]
+LONG = "A cat sitting on a wooden chair, soft daylight from a window on the left."
+CHINESE = "一只猫坐在木椅上，柔和的日光从左侧窗户照进来。"
+SEVERAL_LINES = [
+    "A cat on a chair.\n\nThe added warmth of the lamp fills the room.",
+    "Subject: a cat on a chair.\nStyle: oil painting.\nLighting: soft.",
+    'A poster.\nThe text says "What do you think?" in bold.',
+    'A sign that reads "I love you".\nNeon glow in the rain.',
+    "一只猫坐在木椅上。\n光线增加了画面的层次感。",
+    "一只猫。\n牌子上写着“欢迎光临，我的朋友”。",
+    "A prompt box on the desk.\nWarm tungsten light.",
+]
+
+
+@pytest.mark.parametrize("comment", COMMENTS)
+def test_what_is_said_behind_a_prompt_is_none_of_it(comment: str) -> None:
+    assert find_prompts(LONG + comment) == [LONG]
+
+
+@pytest.mark.parametrize("comment", CHINESE_COMMENTS)
+def test_what_is_said_in_chinese_behind_a_prompt_is_none_of_it(comment: str) -> None:
+    assert find_prompts(CHINESE + comment) == [CHINESE]
+
+
+@pytest.mark.parametrize("reply", MARKED)
+def test_thoughts_and_marks_around_a_prompt_are_none_of_it(reply: str) -> None:
+    assert find_prompts(reply.replace("{}", LONG)) == [LONG]
+
+
+@pytest.mark.parametrize("text", SEVERAL_LINES)
+def test_a_prompt_of_several_lines_is_whole(text: str) -> None:
+    [found] = find_prompts(text)
+
+    assert found.replace(" ", "") == "".join(text.split())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Thinking man statue, bronze.",
+        "A model on a runway.",
+        "思考者雕塑，青铜材质。",
+        "Reasoning: a mural.",
+    ],
+)
+def test_a_prompt_may_speak_of_thinking(text: str) -> None:
+    assert find_prompts(text) == [text]

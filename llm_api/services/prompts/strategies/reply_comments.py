@@ -1,0 +1,96 @@
+"""Removes what a model says behind a prompt: about it, or to its reader.
+
+Reasons, notes, offers and questions, in English and Chinese: a rewrite ends before them.
+"""
+
+import re
+
+# A line that speaks of the prompt, or to its reader: the prompt ended before it.
+_EPILOGUE = re.compile(
+    r"\n[\s*_#>\-–—=※•✨]*(?:"
+    # A heading: "Why this works:", "### Key changes".
+    r"(?:(?:notes?|nb|p\.?s\.?|why|how (?:it|this|i)|(?:the )?reason(?:s|ing)?|rationale"
+    r"|explanations?|(?:key )?(?:changes|improvements|enhancements|edits|additions|adjustments)"
+    r"|key (?:elements|features|points|differences|takeaways)|what (?:i|was|has|changed|makes)"
+    r"|tips?|suggestions?|breakdown|highlights|comment(?:s|ary)?|justification|disclaimer"
+    r"|alternatives?|variations?|follow-?ups?|negative prompt|(?:word|character|token) count"
+    r"|(?:design|style|technical|usage|additional|other|recommended|suggested|optional|further)"
+    r" (?:notes?|suggestions?|tips?|settings|options|ideas|parameters)|added|removed|original"
+    r"|translation|translated|here(?:['’]s| is| are) (?:why|what|how))\b[^\n:：]{0,60}[:：\n?*]"
+    r"|(?:rationale|notes?|reason(?:s|ing)?|explanation) [—–-]+ "
+    r"|[【\[]?(?:[\u4e00-\u9fff]{0,6}(?:说明|备注|改动|改进|变化|变更|理由|原因|亮点|思路|解析|解释|解读|建议|要点"
+    r"|注释|贴士|字数)|注|附|为什么[^\n:：]{0,20}|负面提示词|反向提示词|提示(?!词))"
+    r"[^\n:：]{0,12}[:：\n?？*】\]])"
+    # A sentence: "This version adds …", "Would you like me to …?"
+    r"|(?:let me know|feel free|i hope|hope (?:this|it|that)|enjoy|if you|you (?:can|could|may)"
+    r"|(?:this|the (?:new|revised|enhanced|rewritten|optimi[sz]ed|above|reason)|these)"
+    r" (?:version|prompt|rewrite|revision|description|changes|additions|details|improvements"
+    r"|for these)"
+    r"|(?:the )?added (?:\w+ ){1,3}(?:makes?|gives?|creates?|helps?|brings?|adds?)"
+    r"|(?:it|this|that) (?:now |should |will |would )+(?:includes?|has|reads?|gives?|produces?"
+    r"|makes?|helps?|results?)"
+    r"|i(?:['’]ve| have)? (?:also )?(?:added|kept|made|chose|used|included|focused|expanded"
+    r"|enriched|preserved|replaced|specified|tried|retained|emphasi[sz]ed|rewrote|incorporated)"
+    r"|(?:would|do|shall|should|could|can|want|need) (?:you|i|me)|by (?:adding|specifying))\b"
+    r"|希望|如果?(?:你|您|需|有|想)|需要我|是否|要不要|[你您](?:觉得|可以|还|希望|需要)|请告诉|以上"
+    r"|我(?:已|添加|补充|加入|增加|保留|优化|调整|把|将|在)|(?:补充|新增|增加|添加|加入|强化|突出)了"
+    r"|通过(?:加入|增加|添加|补充|强化)|(?:还|要)(?:需要|我)|欢迎|祝[你您\u4e00-\u9fff]{0,6}[愉快顺]|其中[，,]"
+    r"|[\u4e00-\u9fff]{1,6}[:：]\s*(?:增加|补充|新增|添加|加入|强化)了"
+    r"|(?:这|此|该|本)(?:样|个|条|段|份|一)?(?:提示词|版本|版|描述|改写|写法|样)"
+    r")",
+    re.IGNORECASE,
+)
+# Signs of a comment anywhere in a last line of its own: a prompt asks nothing and addresses nobody.
+_SPEAKS = re.compile(
+    r"[?？]|\b(?:I|I['’](?:ve|m|d|ll)|[Mm]y|[Mm]e|[Yy]ou(?:['’]\w+)?|[Yy]ours?|[Ll]et['’]s)\b"
+    r"|\b(?:[Pp]rompts?|rewrit(?:e|ten)|rewording|tweak\w*|original (?:idea|meaning|text|intent"
+    r"|wording)|this version|word count|[Tt]o make it (?:more|less))\b"
+    r"|[你您我]|提示词|改写|原文|原意|版本|修改|调整|字数",
+)
+_QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
+_RULE = re.compile(r"\n\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*\n.*\Z", re.DOTALL)
+# A note at the end of the line itself.
+ASIDE = re.compile(
+    r"\s*[(\[（【]\s*(?:notes?|explanations?|reasons?|comments?|changes?|added|注|说明|备注|理由|改动|解释)"
+    r"\s*[:：][^)\]）】\n]*[)\]）】]\s*\Z"
+    r"|\s+[—–-]\s*I(?:['’]ve| have)? (?:added|kept|made|included|used|chose|changed)\b[^\n]*\Z",
+    re.IGNORECASE,
+)
+_OPENING = re.compile(
+    r"(?:sure|certainly|of course|okay|ok|absolutely|great|here(?:['’]s| is| are)"
+    r"|好的|当然|以下|下面)(?:[^\n]{0,120}[:：.!。！])?",
+    re.IGNORECASE,
+)
+# The line of the prompt itself, behind an opening that is none of the above.
+_HEADED = re.compile(
+    r"[\s*_#>]*(?:(?:the |your |my )?(?:\w+ ){0,2}(?:prompt|rewrite|version)"
+    r"|[\u4e00-\u9fff]{0,8}提示词)[*_\s]{0,3}[:：]",
+    re.IGNORECASE,
+)
+_LABEL = re.compile(r"[^\n]{0,60}[:：][\s*_]*\Z")
+
+
+def without_comments(text: str) -> str:
+    """Return a text without the lines behind a prompt that speak of it, or to its reader."""
+    text = _RULE.sub("", text)
+    for found in _EPILOGUE.finditer(text):
+        before = text[: found.start()]
+        if _has_prompt(before):
+            text = before
+            break
+    head, _, last = text.rstrip().rpartition("\n")
+    while _has_prompt(head) and _is_comment(last):
+        text = head
+        head, _, last = head.rstrip().rpartition("\n")
+    return text
+
+
+def _is_comment(line: str) -> bool:
+    is_prompt = _HEADED.match(line) is not None
+    return not is_prompt and _SPEAKS.search(_QUOTED.sub("", line)) is not None
+
+
+def _has_prompt(text: str) -> bool:
+    """Whether a text is more than labels and openings: some line of it can be a prompt."""
+    lines = (line.strip("*_#>` \t") for line in text.splitlines())
+    return any(line and not _LABEL.fullmatch(line) and not _OPENING.match(line) for line in lines)
