@@ -7,6 +7,7 @@ the same `id` and `model` in every chunk, `role` and a tool call's name in the f
 n choices are counted n times: llama.cpp sends a usage for each of them, Moonshot inside of it.
 """
 
+import re
 import secrets
 import time
 from collections.abc import Iterator, Mapping
@@ -25,13 +26,17 @@ from llm_api.upstream.answers.completion import (
     raise_error_of_choice,
 )
 from llm_api.upstream.answers.deltas import ChoiceState, is_index, set_missing
-from llm_api.upstream.answers.embedded_errors import error_of_event
+from llm_api.upstream.answers.embedded_errors import error_of_event, is_remark
 from llm_api.upstream.answers.reasons import REASONS, settled
 from llm_api.upstream.answers.streamed_usage import StreamedUsage
 from llm_api.upstream.http.sse import ErrorEvent
 from llm_api.upstream.vendors.errors import PLAIN, ErrorClassifier
 
 _DONE = b"[DONE]"
+# In lower case; of relays that keep a connection alive by words.
+_NOTHING = re.compile(
+    rb'null|""|\[done\]|\W*(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat|\w{0,20} ?processing)\W*'
+)
 _OBJECTS = {Operation.CHAT: "chat.completion.chunk", Operation.TEXT: "text_completion"}
 
 
@@ -67,6 +72,7 @@ class StreamedAnswer:
         self._usage = StreamedUsage(max_tokens, choice_count)
         self._model = model
         self._shows_usage = shows_usage
+        self._remark: dict[str, Any] = {}  # a sentence in place of an answer: an error, if last
         self._head: dict[str, Any] = {}
         self._choices: dict[int, ChoiceState] = {}
 
@@ -87,8 +93,14 @@ class StreamedAnswer:
             return None, False
         if type(event) is ErrorEvent:
             self._fail(event)
+        if event[:1] != b"{" and self._says_nothing(event):
+            return None, False
         chunk = parse_object(event, "an event", self.classifier)
         raise_embedded_error(chunk, self.classifier)
+        if chunk.get("choices") is None and is_remark(chunk):
+            self._remark = chunk
+            return None, False
+        self._remark = {}
         is_changed = self._settle(chunk)
         if usage := chunk.get("usage") or (chunk.get("x_groq") and _usage_of_groq(chunk)):
             self._usage.record(chunk, usage)
@@ -99,6 +111,13 @@ class StreamedAnswer:
                 chunk["usage"] = None
                 is_changed = True
         return chunk, is_changed
+
+    def _says_nothing(self, event: bytes) -> bool:
+        """Whether an event that is no object is a sign of life, or of the end after the answer."""
+        word = event.strip().lower()
+        if self.has_finished and not word.startswith((b"{", b"[{")):
+            self.is_over = True
+        return self.is_over or _NOTHING.fullmatch(word) is not None
 
     def _fail(self, event: bytes) -> None:
         """Raise the Fault of an event that is named `error`; its data need not be JSON."""
@@ -152,7 +171,7 @@ class StreamedAnswer:
             self._count(choice["text"])
             return is_changed
         if not isinstance(choice.get("delta"), dict):
-            choice["delta"] = {}
+            choice["delta"] = _instead_of_delta(choice, state)
             is_changed = True
         delta = choice["delta"]
         is_changed |= state.settle(delta, self._count)
@@ -196,6 +215,8 @@ class StreamedAnswer:
         The mark of the end proves nothing: llama-cpp-python sends it when it drops one request for
         the next. Of several choices one may have no reason for its end where the mark is there.
         """
+        if not self.is_complete and self._remark:
+            raise_error(self._remark, self.classifier)
         if not self._head:
             raise faults.bad_response("an empty stream")
         if not self.is_complete:
@@ -217,6 +238,16 @@ class StreamedAnswer:
     def raw_usage(self) -> Any:
         """The usage as the upstream sent it, None where it sent none."""
         return self._usage.chunk.get("usage")
+
+
+def _instead_of_delta(choice: dict[str, Any], state: ChoiceState) -> dict[str, Any]:
+    """Return the message of a choice without a delta: relays put a whole answer into one event.
+
+    Behind deltas the last event may have all of it once more.
+    """
+    message = choice.pop("message", None)
+    is_again = state.has_begun and choice.get("finish_reason")
+    return message if isinstance(message, dict) and not is_again else {}
 
 
 def _usage_of_groq(chunk: Mapping[str, Any]) -> object:

@@ -108,7 +108,16 @@ def _settle_text(choice: dict[str, Any]) -> bool:
     return True
 
 
+def _has_ended(choice: Mapping[str, Any]) -> bool:
+    """Whether a choice says why it ended, and nothing else: Gemini leaves the message out then."""
+    reason = choice.get("finish_reason")
+    return choice.get("message") is None and isinstance(reason, str) and bool(reason.strip())
+
+
 def _settle_message(choice: dict[str, Any]) -> bool:
+    if _has_ended(choice):
+        choice["message"] = {"role": "assistant", "content": ""}
+        return True
     message = choice.get("message")
     if not isinstance(message, dict):
         raise faults.bad_response("a choice without a message")
@@ -161,7 +170,9 @@ def raise_embedded_error(
     """
     if document.get("choices") and "error" not in document and "base_resp" not in document:
         return
-    raise_error(embedded_errors.find_error(document, is_whole=is_whole), classifier)
+    error = embedded_errors.find_error(document, is_whole=is_whole)
+    is_begun = bool(document.get("choices"))  # and paid for, as far as it came
+    raise_error(error, classifier, is_paid=is_begun)
 
 
 def raise_error_of_choice(choice: Mapping[str, Any], classifier: ErrorClassifier) -> None:
@@ -169,17 +180,16 @@ def raise_error_of_choice(choice: Mapping[str, Any], classifier: ErrorClassifier
     reason = choice.get("finish_reason")
     if reason in REASONS and "error" not in choice:
         return
-    if (error := embedded_errors.error_of_choice(choice)) is not None:
-        dumped(error)
-        # Another attempt would be paid for as well as this one.
-        raise classifier.of_embedded(error).with_retries_exhausted()
+    # Another attempt would be paid for as well as this one.
+    raise_error(embedded_errors.error_of_choice(choice), classifier, is_paid=True)
 
 
-def raise_error(error: object, classifier: ErrorClassifier) -> None:
+def raise_error(error: object, classifier: ErrorClassifier, *, is_paid: bool = False) -> None:
     """Raise the Fault of an `error` that came with status 200, if there is one."""
     if error is not None:
         dumped(error)  # one that is nested too deep is not looked into
-        raise classifier.of_embedded(error)
+        fault = classifier.of_embedded(error)
+        raise fault.with_retries_exhausted() if is_paid else fault
 
 
 def parse_usage(

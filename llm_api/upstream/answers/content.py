@@ -17,6 +17,8 @@ from llm_api.upstream import faults
 _MAX_DEPTH = 16
 _TEXT_NAMES = ("text", "content", "output_text", "value")
 _THOUGHT_NAMES = ("thinking", "reasoning", "reasoning_content", "summary", *_TEXT_NAMES)
+# Beside the text of a part that has no type; with any other field it is a document of its own.
+_BESIDE_TEXT = frozenset([*_TEXT_NAMES, "thought", "role", "id", "index", "annotations"])
 _THOUGHTS = ("thinking", "reasoning", "thought", "summary")
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
@@ -41,6 +43,8 @@ def settle_texts(said: dict[str, Any]) -> bool:
 
 def _spread(said: dict[str, Any], content: object) -> None:
     """Put the parts of a `content` where OpenAI's form has them."""
+    if isinstance(content, dict) and "type" not in content and not _BESIDE_TEXT.issuperset(content):
+        content = written(content)  # a model's structured answer, which the server has read
     texts: list[str] = []
     thoughts: list[str] = []
     refusals: list[str] = []
@@ -80,7 +84,9 @@ def _parts(content: object, depth: int) -> Iterator[tuple[str, Any]]:
 
 
 def _kind(part: dict[str, Any], kind: str) -> str:
-    if any(word in kind for word in _THOUGHTS) or (not kind and "thinking" in part):
+    if any(word in kind for word in _THOUGHTS) or part.get("thought") is True:
+        return "thought"
+    if not kind and "thinking" in part:
         return "thought"
     if kind == "refusal":
         return "refusal"

@@ -17,6 +17,11 @@ class ChoiceState:
         self._has_role = False
         self._tools: ToolCalls | None = None
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether a delta has come."""
+        return self._has_role
+
     def finish(self) -> None:
         """Record that the choice has given the reason for its end."""
         self.has_finished = True
@@ -39,6 +44,9 @@ class ChoiceState:
             is_changed |= settle_function(delta)
             count(function.get("arguments"))
         if parts := delta.get("tool_calls"):
+            if isinstance(parts, dict) and "function" in parts:
+                parts = delta["tool_calls"] = [parts]
+                is_changed = True
             self._tools = self._tools or ToolCalls()
             is_changed |= self._tools.settle(parts)
             for part in parts:

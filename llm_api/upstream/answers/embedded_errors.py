@@ -12,7 +12,15 @@ _SUCCESS = frozenset(
     ["", "0", "200", "ok", "success", "succeeded", "successful", "none", "null", "false"]
 )
 # Names of an error's number or sentence at the top of a document.
-_NUMBERS = ("error_code", "errorCode", "err_code", "errcode", "status_code", "statusCode")
+_NUMBERS = (
+    "error_code",
+    "errorCode",
+    "err_code",
+    "errcode",
+    "status_code",
+    "statusCode",
+    "__type",
+)
 _SENTENCES = (
     "error_message",
     "error_msg",
@@ -24,6 +32,8 @@ _SENTENCES = (
     "exception",
 )
 _HINTS = ("message", "msg", "detail", "code", "title")
+_ENVELOPES = ("Response", "response", "header")
+_IDLE = ("ping", "heartbeat", "keepalive", "keep-alive", "keep_alive")
 _FAILED = frozenset(["error", "failed", "failure", "fail"])
 # Of the answer, none of which is part of an error.
 _ANSWER = frozenset(["choices", "usage", "object", "created", "model", "id"])
@@ -46,7 +56,29 @@ def find_error(document: Mapping[str, Any], *, is_whole: bool) -> object:
         return None
     if _is_flat_error(document) or (is_whole and _has_a_sentence(document)):
         return _without_answer(document)
+    return _error_of_envelope(document)
+
+
+def _error_of_envelope(document: Mapping[str, Any]) -> object:
+    """Return the error inside Tencent's `Response` or iFlytek's `header`; None if it has none."""
+    for envelope in map(document.get, _ENVELOPES):
+        if isinstance(envelope, dict):
+            error = envelope.get("Error", envelope.get("error"))
+            if _says_error(error):
+                return error
+            if _is_flat_error(envelope):
+                return envelope
     return None
+
+
+def is_remark(document: Mapping[str, Any]) -> bool:
+    """Whether an event without an answer says nothing, or a sentence which only its place explains.
+
+    In front of an answer it is a sign of life; where nothing follows, an error.
+    """
+    if document.get("usage") or document.get("data"):
+        return False
+    return not document or document.get("type") in _IDLE or _has_a_sentence(document)
 
 
 def error_of_choice(choice: Mapping[str, Any]) -> object:

@@ -16,7 +16,7 @@ _OTHERS = {
     " model_context_window_exceeded",
     "tool_calls": "tool_use tool_call tool",
     "content_filter": "safety content_filtered sensitive recitation blocklist prohibited_content"
-    " spii image_safety guardrail_intervened",
+    " spii image_safety image_prohibited_content image_recitation guardrail_intervened refusal",
 }
 _MEANINGS = {name: reason for reason, names in _OTHERS.items() for name in names.split()}
 
@@ -24,6 +24,8 @@ _MEANINGS = {name: reason for reason, names in _OTHERS.items() for name in names
 def settled(reason: object) -> object:
     """Return OpenAI's word for a reason, None for no reason, and any other as it is."""
     known = reason.strip().lower() if isinstance(reason, str) else ""
+    # Gemini says more behind a colon: `content_filter: RECITATION`.
+    known = known.split(":", 1)[0]
     if known in _NONE:
         return None
     return known if known in REASONS else _MEANINGS.get(known, reason)

@@ -25,8 +25,11 @@ class StreamedUsage:
         if not isinstance(usage, dict):
             return
         counted = parse_usage(usage, self._max_tokens)
-        if counted.source != "upstream" and self.counted.source == "upstream":
-            return  # nulls, behind one that says something
+        is_nothing = counted.source != "upstream" or not (
+            counted.prompt_tokens or counted.completion_tokens
+        )
+        if is_nothing and self.counted.source == "upstream":
+            return  # nulls or noughts, behind one that says something
         self.counted = counted
         self.chunk = {**chunk, "choices": [], "usage": usage}
         if chunk["choices"]:

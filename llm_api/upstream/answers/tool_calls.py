@@ -18,6 +18,7 @@ from llm_api.upstream.answers.content import written
 _MALFORMED = "an event with malformed tool calls"
 # Of arguments whose end is looked for; longer ones are taken to go on.
 _MAX_KEPT = 4 << 20
+_OPENING, _CLOSING = frozenset("{["), frozenset("}]")
 
 
 def settle_whole(message: dict[str, Any]) -> bool:
@@ -65,7 +66,7 @@ def _settle_arguments(function: object, nothing: str) -> bool:
     """Make text of arguments that are anything else; `nothing` stands for none."""
     if not isinstance(function, dict):
         return False
-    arguments = function.get("arguments", "")
+    arguments = function.get("arguments", None if nothing else "")
     if isinstance(arguments, str):
         return False
     function["arguments"] = nothing if arguments is None else written(arguments)
@@ -114,6 +115,13 @@ class _Call:
         if arguments and self.kept <= _MAX_KEPT:
             self.arguments.append(arguments)
             self.kept += len(arguments)
+
+    def repeats(self, arguments: str) -> bool:
+        """Whether `arguments` that come behind the whole of them say them again, or say nothing."""
+        text = arguments.strip()
+        if text[:1] not in _OPENING or text[-1:] not in _CLOSING or not self.is_complete:
+            return False
+        return text in {"{}", *self.arguments} and self.arguments != ["{}"]
 
     @property
     def has_arguments(self) -> bool:
@@ -214,6 +222,9 @@ class ToolCalls:
         if call.name is not None and "name" in function and said.name in {None, call.name}:
             del function["name"]  # SDKs would append it to the first
             is_changed = True
+        if said.name is None and call.repeats(said.arguments):
+            function["arguments"] = ""  # SDKs would append them to what is whole
+            return True
         call.go_on(said)
         return is_changed
 
@@ -237,6 +248,8 @@ def _begins(said: _Part, call: _Call, named: set[int]) -> bool:
         return not is_same_name or (is_other and said.index is None)
     if call.index in named:
         return has_arguments or not (is_known and is_same_name)
+    if is_other and is_same_name and said.index is not None and has_arguments:
+        return False  # its first arguments, under an id that changes with every part
     # A name may come in pieces; one with more beside it is another.
     return is_other or (not is_same_name and (said.has_head or has_arguments))
 

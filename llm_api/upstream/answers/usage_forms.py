@@ -18,13 +18,24 @@ from typing import Any
 
 from llm_api.domain.calls import TokenUsage
 
-_PROMPT = ("prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count")
-_COMPLETION = ("completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count")
-_TOTAL = ("total_tokens", "totalTokenCount")
+_PROMPT = (
+    "prompt_tokens", "input_tokens", "promptTokenCount", "prompt_eval_count",
+    "promptTokens", "inputTokens", "PromptTokens", "InputTokens",
+)  # fmt: skip
+_COMPLETION = (
+    "completion_tokens", "output_tokens", "candidatesTokenCount", "eval_count",
+    "completionTokens", "outputTokens", "CompletionTokens", "OutputTokens",
+)  # fmt: skip
+_TOTAL = ("total_tokens", "totalTokenCount", "totalTokens", "TotalTokens")
 _OF_PROMPT = ("prompt_tokens_details", "input_tokens_details", "prompt_token_details")
 _OF_COMPLETION = ("completion_tokens_details", "output_tokens_details", "completion_token_details")
-_CACHED = ("cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens")
-_WRITTEN = "cache_creation_input_tokens"
+_CACHED = (
+    "cached_tokens", "prompt_cache_hit_tokens", "cache_read_input_tokens", "cacheReadInputTokens",
+    "cachedContentTokenCount", "num_cached_tokens", "cache_read_tokens", "prompt_cached_tokens",
+    "cached_prompt_tokens", "cached_prompt_text_tokens", "cachedTokens",
+)  # fmt: skip
+_READ = ("cache_read_input_tokens", "cacheReadInputTokens")
+_WRITTEN = ("cache_creation_input_tokens", "cacheWriteInputTokens")
 _REASONED = ("reasoning_tokens", "thoughtsTokenCount", "thinking_tokens")
 # Names that a usage in OpenAI's form does not have.
 OTHER_NAMES = frozenset([*_PROMPT[1:], *_COMPLETION[1:], *_CACHED, *_REASONED, *_OF_PROMPT[1:]])
@@ -36,11 +47,13 @@ def in_openai_form(usage: Mapping[str, Any]) -> dict[str, Any]:
     total = _first(usage, _TOTAL)
     cached = _part(usage, _OF_PROMPT, _CACHED)
     reasoned = _part(usage, _OF_COMPLETION, _REASONED)
-    if prompt is not None and usage.get("prompt_tokens") is None and "input_tokens" in usage:
-        # Anthropic's own names, and its own way to count.
-        is_beside = "cache_read_input_tokens" in usage or _WRITTEN in usage
-        prompt += ((cached or 0) + (_count(usage.get(_WRITTEN)) or 0)) if is_beside else 0
-    if prompt is None and total is not None:
+    if prompt is not None and any(name in usage for name in (*_READ, *_WRITTEN)):
+        stored = (cached or 0) + (_first(usage, _WRITTEN) or 0)
+        # Anthropic's own names, and its own way to count, which relays leave as it is.
+        prompt += stored if usage.get("prompt_tokens") is None or stored > prompt else 0
+    if completion is None and prompt is not None and total is not None:
+        completion = max(total - prompt, 0)
+    elif prompt is None and total is not None:
         prompt = max(total - (completion or 0), 0)
     if prompt is not None and completion is not None:
         prompt, completion, reasoned = _completed(prompt, completion, total, cached, reasoned)

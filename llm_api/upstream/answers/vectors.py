@@ -15,6 +15,7 @@ from typing import Any
 from llm_api.upstream import faults
 
 _FLOAT_BYTES = 4
+_URL_SAFE = str.maketrans("-_", "+/")
 _ENCODINGS = (None, "float", "base64")
 
 
@@ -32,6 +33,7 @@ def settle(document: Mapping[str, Any], encoding: object) -> bool:
         return False
     is_changed = False
     for one in data:
+        is_changed |= _flatten(one)
         embedding = one["embedding"]
         if encoding == "base64" and isinstance(embedding, list):
             one["embedding"] = _encoded(embedding)
@@ -40,6 +42,20 @@ def settle(document: Mapping[str, Any], encoding: object) -> bool:
             one["embedding"] = _decoded(embedding)
             is_changed = True
     return is_changed
+
+
+def _flatten(one: dict[str, Any]) -> bool:
+    """Unwrap a vector in a list of one, as llama.cpp writes it, or in an object like Cohere's."""
+    embedding = one["embedding"]
+    inner = None
+    if isinstance(embedding, dict):
+        inner = embedding.get("float") or embedding.get("base64")
+    elif isinstance(embedding, list) and len(embedding) == 1 and isinstance(embedding[0], list):
+        inner = embedding[0]
+    if not inner:
+        return False
+    one["embedding"] = inner
+    return True
 
 
 def _encoded(numbers: list[Any]) -> str:
@@ -51,8 +67,9 @@ def _encoded(numbers: list[Any]) -> str:
 
 
 def _decoded(text: str) -> list[float]:
+    text = "".join(text.split()).translate(_URL_SAFE).rstrip("=")
     try:
-        raw = base64.b64decode(text, validate=True)
+        raw = base64.b64decode(text + "=" * (-len(text) % 4), validate=True)
     except binascii.Error as error:
         raise faults.bad_response("an embedding that is not base64") from error
     if len(raw) % _FLOAT_BYTES:

@@ -14,7 +14,9 @@ _MAX_LINES = 65_536  # of an event: each takes memory, however short it is
 _SMALL = 4_096
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 BOM = b"\xef\xbb\xbf"
-_FIELD = re.compile(rb":|(?:data|event|id|retry)[:\r\n]")
+_FIELD = re.compile(rb":|(?:data|event|id|retry)[:\r\n]|error: ?\{")
+_IDLE = re.compile(rb"ping|pong|keep[-_ ]?alive|heart[-_ ]?beat")
+_ERROR_FIELD = b"error: {"
 _LONGEST_FIELD = len(b"event:")
 
 
@@ -32,6 +34,8 @@ def is_stream(beginning: bytes) -> bool | None:
     if BOM.startswith(beginning):
         return None
     start = beginning.removeprefix(BOM).lstrip()
+    if _ERROR_FIELD.startswith(start):
+        return None
     if len(start) < _LONGEST_FIELD and start[:1] in b":deir":
         return True if start.startswith(b":") else None
     return _FIELD.match(start) is not None
@@ -52,6 +56,7 @@ class EventParser:
         self._data: list[bytes] = []
         self._data_bytes = 0
         self._is_error = False  # by the name of the event
+        self._is_idle = False  # by its name: it keeps the connection alive
         self._ended_on_cr = False
         self._at_start = True
 
@@ -113,21 +118,31 @@ class EventParser:
         if not line:
             return self._completed()
         if line == b"data" or line.startswith(b"data:"):
-            value = line[5:].removeprefix(b" ")
-            self._data.append(value)
-            self._data_bytes += len(value) + 1
-            if self._data_bytes > self._max_event_bytes or len(self._data) > _MAX_LINES:
-                raise EventTooLarge
+            self._add(line[5:].removeprefix(b" "))
         elif line.startswith(b"event:"):
-            self._is_error = line[6:].strip().lower() == b"error"
+            name = line[6:].strip().lower()
+            self._is_error = name == b"error"
+            self._is_idle = _IDLE.fullmatch(name) is not None
+        elif line.startswith((b"error:", b'{"error"')):  # llama.cpp's own field, and no field
+            self._is_error = True
+            self._add(line.removeprefix(b"error:").strip())
         return None
+
+    def _add(self, value: bytes) -> None:
+        self._data.append(value)
+        self._data_bytes += len(value) + 1
+        if self._data_bytes > self._max_event_bytes or len(self._data) > _MAX_LINES:
+            raise EventTooLarge
 
     def _completed(self) -> bytes | None:
         is_error, self._is_error = self._is_error, False
+        is_idle, self._is_idle = self._is_idle, False
         if not self._data:
             return None
         event, self._data, self._data_bytes = b"\n".join(self._data), [], 0
         if is_error:
             return ErrorEvent(event)
+        if is_idle:
+            return None
         # Relays keep connections alive by empty ones.
         return event if event and not event.isspace() else None

@@ -372,7 +372,6 @@ def test_an_error_inside_an_event_is_mapped_by_its_code(
         b'{"choices":[{"index":0,"logprobs":-Infinity,"delta":{}}]}',
         b'{"choices":[{"index":0,"delta":{"content":"\xff"}}]}',
         b"[]",
-        b"null",
         b'"text"',
         b'{"choices":{}}',
         b'{"choices":"none"}',
@@ -388,6 +387,62 @@ def test_an_error_inside_an_event_is_mapped_by_its_code(
 @pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
 def test_an_event_that_is_no_chunk_is_a_bad_response(before: list[bytes], broken: bytes) -> None:
     assert reason_of(*before, broken, DONE) == "upstream_bad_response"
+
+
+SIGNS_OF_LIFE = [
+    b"null",
+    b'""',
+    b"ping",
+    b"[PING]",
+    b": keep-alive",
+    b"OPENROUTER PROCESSING",
+    b"{}",
+    b'{"type":"ping"}',
+    b'{"type":"heartbeat","ts":1}',
+    b'{"message":"processing"}',
+    b'{"code":0,"message":"queued","id":"q"}',
+]
+
+
+@pytest.mark.parametrize("sign", SIGNS_OF_LIFE, ids=repr)
+def test_a_sign_of_life_is_passed_over(sign: bytes) -> None:
+    assert taken([sign, text("Hi"), sign, ended(), DONE]) == [text("Hi"), ended()]
+
+
+@pytest.mark.parametrize("word", [b"[done]", b"end", b"stream end", b'"finished"', b"[END]"])
+def test_a_word_behind_the_end_is_the_mark_of_it(word: bytes) -> None:
+    answer = StreamedAnswer()
+    for one in (text("Hi"), ended(), word):
+        answer.take(one)
+
+    assert answer.is_over
+
+
+def test_an_answer_in_one_piece_in_one_event_is_kept() -> None:
+    called = {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = {"role": "assistant", "content": "Hi", "tool_calls": [called]}
+    whole = {"index": 0, "message": message, "finish_reason": "tool_calls"}
+
+    [chunk] = taken([event(whole), DONE])
+
+    [one] = orjson.loads(chunk)["choices"]
+    assert one["delta"] == {**message, "tool_calls": [{**called, "index": 0}]}
+    assert "message" not in one
+
+
+def test_all_of_the_answer_once_more_is_no_delta() -> None:
+    again = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
+
+    _, last = taken([text("Hi"), event(again), DONE])
+
+    assert orjson.loads(last)["choices"] == [choice({}, finish_reason="stop")]
+
+
+def test_a_message_beside_a_delta_is_left_alone() -> None:
+    """Perplexity has all of it so far there."""
+    one = choice({"role": "assistant", "content": " you"}, message={"content": "Hi you"})
+
+    assert taken([event(one), DONE]) == [event(one)]
 
 
 @pytest.mark.parametrize(

@@ -61,6 +61,9 @@ PARTS: dict[str, tuple[Any, str | None, str | None, dict[str, Any]]] = {
         {"content_parts": [{"type": "audio", "data": "AAAA"}]},
     ),
     "an object that was read": ({"answer": 42}, '{"answer":42}', None, {}),
+    "an object that has a text": ({"text": "a", "age": 3}, '{"text":"a","age":3}', None, {}),
+    "one text without a type": ({"text": "a", "annotations": []}, "a", None, {}),
+    "Gemini's own": ([{"text": "hm", "thought": True}, {"text": "a"}], "a", "hm", {}),
     "a number": (42, "42", None, {}),
     "no parts": ([], "", None, {}),
 }

@@ -50,6 +50,15 @@ ERRORS: dict[str, tuple[Any, Any]] = {
     "a flag of success": ({"success": False, "msg": "no"}, {"success": False, "msg": "no"}),
     "a status": ({"status": "error", "message": "no"}, {"status": "error", "message": "no"}),
     "a failed status": ({"status": "failed", "msg": "no", "id": "x"}, ...),
+    "Tencent": (
+        {"Response": {"Error": {"Code": "LimitExceeded", "Message": "no"}, "RequestId": "r"}},
+        {"Code": "LimitExceeded", "Message": "no"},
+    ),
+    "iFlytek": (
+        {"header": {"code": 11202, "message": "licc limit", "status": 2}},
+        {"code": 11202, "message": "licc limit", "status": 2},
+    ),
+    "Bedrock": ({"__type": "ThrottlingException", "message": "wait"}, ...),
     "a code and a sentence": ({"code": 1113, "msg": "欠费"}, {"code": 1113, "msg": "欠费"}),
 }
 IN_CHOICES: dict[str, tuple[dict[str, Any], Any]] = {
@@ -81,6 +90,8 @@ NO_ERRORS: list[dict[str, Any]] = [
     {"errors": []},
     {"detail": None},
     {"message": "Hi", "warning": "deprecated"},
+    {"header": {"code": 0, "message": "Success"}},
+    {"Response": {"RequestId": "r"}},
 ]
 GOOD = [{"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}]
 
@@ -141,6 +152,44 @@ def assert_found(found: Any, document: dict[str, Any], wanted: Any) -> None:
 def test_a_sentence_in_place_of_an_answer_is_an_error(form: dict[str, Any]) -> None:
     with pytest.raises(Found):
         parse_answer(orjson.dumps(form), classifier=Recording())
+
+
+def test_a_sentence_in_front_of_an_answer_is_none() -> None:
+    answer = StreamedAnswer(classifier=Recording())
+    for one in (b'{"message":"loading"}', text("Hi"), DONE):
+        answer.take(one)
+
+    with pytest.raises(Fault) as raised:
+        answer.check_complete()
+
+    assert raised.value.error.reason == "upstream_truncated"
+
+
+@pytest.mark.parametrize(
+    ("choices", "is_paid"), [(None, False), ([], False), ([{"message": {"content": "Hi"}}], True)]
+)
+def test_an_answer_that_was_begun_is_not_to_be_asked_for_again(
+    choices: Any, *, is_paid: bool
+) -> None:
+    with pytest.raises(Fault) as raised:
+        parse_answer(orjson.dumps({"error": INNER, "choices": choices}))
+
+    assert raised.value.error.retries_exhausted is is_paid
+
+
+@pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
+@pytest.mark.parametrize("form", [{"message": "no"}, {"msg": "no"}, {"title": "Bad gateway"}])
+def test_a_sentence_behind_which_no_answer_comes_is_an_error(
+    form: dict[str, Any], before: list[bytes]
+) -> None:
+    answer = StreamedAnswer(classifier=Recording())
+    for one in (*before, orjson.dumps(form), DONE):
+        answer.take(one)
+
+    with pytest.raises(Found) as raised:
+        answer.check_complete()
+
+    assert raised.value.args[0] == form
 
 
 @pytest.mark.parametrize("error", [[{"error": INNER}], [FLAT]], ids=["Google", "flat"])

@@ -78,6 +78,23 @@ def test_a_choice_without_a_message_is_none(wrong: Any) -> None:
     assert raised.value.error.reason == "upstream_bad_response"
 
 
+@pytest.mark.parametrize("beside", [{}, {"message": None}], ids=repr)
+@pytest.mark.parametrize(
+    ("reason", "wanted"), [("length", "length"), ("stop", "stop"), ("SAFETY", "content_filter")]
+)
+def test_a_choice_that_only_says_why_it_ended_has_said_nothing(
+    beside: dict[str, Any], reason: str, wanted: str
+) -> None:
+    one = {"index": 0, "finish_reason": reason, **beside}
+
+    completion = parse_answer(orjson.dumps({**HEAD, "choices": [one], "usage": USAGE}))
+
+    [settled] = completion.document["choices"]
+    assert settled["message"] == {"role": "assistant", "content": ""}
+    assert settled["finish_reason"] == wanted
+    assert completion.usage == TokenUsage(5, 2, "upstream")
+
+
 # --- the reason for the end, in OpenAI's words ---
 
 WORDS = [
@@ -90,6 +107,9 @@ WORDS = [
     ("tool_use", "tool_calls"),
     ("SAFETY", "content_filter"),
     ("sensitive", "content_filter"),
+    ("IMAGE_PROHIBITED_CONTENT", "content_filter"),
+    ("content_filter: RECITATION", "content_filter"),
+    ("refusal", "content_filter"),
     ("insufficient_system_resource", "insufficient_system_resource"),
     ("abort", "abort"),
 ]

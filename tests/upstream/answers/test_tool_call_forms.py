@@ -140,6 +140,11 @@ GOES_ON = {
     ],
     "id comes late": [part("f", index=0, id=""), part(None, "{", index=0, id="b"), "b"],
     "name repeated": [part("f", index=0, id="a"), part("f", "{", index=0, id="a"), "a"],
+    "name repeated, other id": [
+        part("f", index=0, id="a"),
+        part("f", "{", index=0, id="b", type="function"),
+        "c",
+    ],
     "name repeated, no id": [part("f", index=0), part("f", "{", index=0), ""],
 }
 
@@ -160,6 +165,31 @@ def test_a_call_that_is_named_again_behind_its_end_is_no_other() -> None:
     assert by_openai(stream([first], [part("f", "", index=0, id="a")])) == [("f", "{}")]
     assert by_openai(stream([first], [part("f", "", index=0)])) == [("f", "{}")]
     assert by_openai(stream([first], [part(None, "\n", index=0)])) == [("f", "{}\n")]
+
+
+@pytest.mark.parametrize("again", [{}, "{}", {"city": "Paris"}, PARIS], ids=repr)
+def test_arguments_that_are_said_again_are_said_once(again: Any) -> None:
+    parts = [
+        part("f", PARIS[:5], index=0),
+        part(None, PARIS[5:], index=0),
+        part(None, again, index=0),
+    ]
+
+    assert by_openai(stream(*([one] for one in parts))) == [("f", PARIS)]
+    assert by_us(stream(*([one] for one in parts))) == [("f", PARIS)]
+
+
+def test_a_call_that_says_no_arguments_has_none() -> None:
+    bare = {"index": 0, "id": "a", "function": {"name": "now"}}
+
+    assert calls_of([bare]) == [("now", "{}")]
+    assert by_us(stream([bare])) == [("now", "{}")]
+
+
+def test_a_call_that_is_in_no_list_is_one_in_a_stream_too() -> None:
+    events = [event(choice({"tool_calls": part("f", "{}", id="a")})), ended("tool_calls"), DONE]
+
+    assert by_openai(events) == [("f", "{}")]
 
 
 def test_a_call_goes_on_without_an_index_whatever_its_id() -> None:

@@ -61,6 +61,31 @@ FORMS: dict[str, tuple[dict[str, Any], tuple[int, int, int | None, int | None]]]
         },
         (130, 5, 100, None),
     ),
+    "a relay of Anthropic": (
+        openai(10, 5, 15, cache_read_input_tokens=100, cache_creation_input_tokens=20),
+        (130, 5, 100, None),
+    ),
+    "Bedrock": (
+        {"inputTokens": 10, "outputTokens": 5, "totalTokens": 115, "cacheReadInputTokens": 100},
+        (110, 5, 100, None),
+    ),
+    "Tencent": (
+        {"PromptTokens": 10, "CompletionTokens": 5, "TotalTokens": 15},
+        (10, 5, None, None),
+    ),
+    "camel case": ({"promptTokens": 10, "completionTokens": 5}, (10, 5, None, None)),
+    "Gemini's own": (
+        {
+            "promptTokenCount": 10,
+            "candidatesTokenCount": 5,
+            "thoughtsTokenCount": 20,
+            "cachedContentTokenCount": 4,
+            "totalTokenCount": 35,
+        },
+        (10, 25, 4, 20),
+    ),
+    "a completion in the total only": (openai(12, None, 42), (12, 30, None, None)),
+    "no completion at all": (openai(12, None, 12), (12, 0, None, None)),
     "Anthropic without a cache": ({"input_tokens": 10, "output_tokens": 5}, (10, 5, None, None)),
     "LiteLLM of Anthropic": (
         openai(130, 5, 135, cache_read_input_tokens=100, cache_creation_input_tokens=20),
@@ -181,8 +206,8 @@ def test_of_a_usage_that_grows_the_last_counts() -> None:
     assert (usage, seen) == (TokenUsage(9, 3, "upstream"), [USAGE])
 
 
-def test_nulls_behind_a_usage_take_nothing_away() -> None:
-    nulls = openai(None, None, 0)
+@pytest.mark.parametrize("nulls", [openai(None, None, 0), openai(0, 0, 0)], ids=["null", "0"])
+def test_nulls_behind_a_usage_take_nothing_away(nulls: dict[str, Any]) -> None:
 
     usage, _ = shown(text("Hi"), counted(USAGE), ended(), counted(nulls), DONE)
 

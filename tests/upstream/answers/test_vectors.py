@@ -61,6 +61,25 @@ def test_whole_numbers_are_numbers() -> None:
 
 
 @pytest.mark.parametrize(
+    "embedding",
+    [
+        [[0.5, -2.0]],
+        {"float": [0.5, -2.0]},
+        {"base64": "AAAAPwAAAMA="},
+        "AAAAPwAAAMA",
+        "AAAA\nPwAAAMA=",
+    ],
+    ids=repr,
+)
+def test_a_vector_in_another_form_is_one(embedding: Any) -> None:
+    assert result([embedding], "float") == [[0.5, -2.0]]
+
+
+def test_base64_may_be_that_of_addresses() -> None:
+    assert result(["__9_fw"], None) == result(["//9/fw=="], None)
+
+
+@pytest.mark.parametrize(
     ("embedding", "encoding"),
     [(VECTORS[0], None), (VECTORS[0], "float"), (encoded(VECTORS[0]), "base64")],
     ids=["numbers", "numbers by name", "base64"],
@@ -89,7 +108,13 @@ def test_vectors_of_several_kinds_are_left_alone() -> None:
 
 @pytest.mark.parametrize(
     ("embedding", "encoding"),
-    [(["a"], "base64"), ([[0.5]], "base64"), ([None], "base64"), ("?", None), ("AAA=", "float")],
+    [
+        (["a"], "base64"),
+        ([[0.5], [1.0]], "base64"),
+        ([None], "base64"),
+        ("?", None),
+        ("AAA=", "float"),
+    ],
     ids=repr,
 )
 def test_what_is_no_vector_is_a_bad_response(embedding: Any, encoding: Any) -> None:

@@ -192,6 +192,9 @@ def test_more_lines_than_any_event_has_are_given_up() -> None:
         b"data:\ndata: \n\n",
         b"event: ping\n\n",
         b"event: ping\ndata:\n\n",
+        b'event: ping\ndata: {"type":"ping"}\n\n',
+        b"event: keep-alive\ndata: 1700000000\n\n",
+        b"data: .\nevent: HeartBeat\n\n",
         b"event: error\n\n",
         b"id: 7\nretry: 3000\n\n",
         b": OPENROUTER PROCESSING\n\n",
@@ -218,7 +221,21 @@ def test_an_event_named_error_is_marked(name: bytes, data: bytes, *, is_name_fir
     assert type(last) is bytes
 
 
-@pytest.mark.parametrize("name", [b"message", b"errors", b"thread.message.delta", b"", b"no error"])
+@pytest.mark.parametrize("form", [b"error: %b", b"error:%b", b"%b"])
+def test_an_error_in_a_field_of_its_own_or_in_none_is_marked(form: bytes) -> None:
+    """llama.cpp has had such a field, and a relay that fails writes JSON into the stream."""
+    error = b'{"error":{"code":500,"message":"no"}}'
+
+    _, failed, last = parsed([b"data: a\n\n" + form % error + b"\n\ndata: b\n\n"])
+
+    assert (type(failed), failed) == (ErrorEvent, error)
+    assert type(last) is bytes
+
+
+@pytest.mark.parametrize(
+    "name",
+    [b"message", b"errors", b"thread.message.delta", b"", b"no error", b"pinged", b"shipping"],
+)
 def test_an_event_of_another_name_is_not_marked(name: bytes) -> None:
     [one] = parsed([b"event: " + name + b"\ndata: a\n\n"])
 
@@ -232,6 +249,7 @@ def test_an_event_of_another_name_is_not_marked(name: bytes) -> None:
     "body",
     [
         b"data: {}\n\n",
+        b'error: {"code":500}\n\n',
         b'data:{"a":1}\n\n',
         b": ping\n\n",
         b":\n",
