@@ -21,6 +21,7 @@ def register_hooks(app: Flask) -> None:
     """Register them; before the limiter, whose refusals need a request id too."""
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_close_after_crash)
 
 
 def _begin() -> None:
@@ -52,6 +53,13 @@ def _end(response: Response) -> Response:
     else:
         write_line()
     return response
+
+
+def _close_after_crash(error: BaseException | None) -> None:
+    """End a stream that a bug of ours discards before it is sent: its call holds a place."""
+    state: RequestState | None = g.get("request_state")
+    if error is not None and state is not None and state.stream is not None:
+        state.stream.close()
 
 
 def _closest_limits(state: RequestState) -> dict[str, LimitState]:

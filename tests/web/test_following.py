@@ -368,6 +368,25 @@ def test_a_fault_of_our_own_after_the_answer_leaves_nothing_to_wait_for(
     assert "Hel" in answers[1].text
 
 
+def test_a_fault_of_our_own_ends_the_stream_that_it_discards(
+    app: Flask, client: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(replies.sse([HELLO], done=False, silence_s=PATIENCE))
+    kept = []  # no collector of garbage closes what the test holds
+
+    @app.after_request
+    def crash(response: Any) -> Any:
+        kept.append(response)
+        if len(kept) == 1:
+            raise Crash
+        return response
+
+    answer = client.post(COMPLETIONS, json=good_body(COMPLETIONS) | {"stream": True})
+
+    assert answer.status_code == 500
+    wait_until(lambda: not upstream.open_connections, PATIENCE / 2, "the upstream is let go")
+
+
 def test_a_failed_request_s_times_are_not_told_to_who_follows(
     sound: Service, service_upstream: ScriptedUpstream, key: dict[str, str]
 ) -> None:

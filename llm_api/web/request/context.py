@@ -16,7 +16,7 @@ from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
 from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
-from llm_api.services.chat import ChatService
+from llm_api.services.chat import AnswerStream, ChatService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts import PromptOptimizer
@@ -70,6 +70,7 @@ class RequestState:
         log: fields of the request's log line.
         fingerprint: hash of path and body, if the request may be a repeat.
         recording: the recording of its answer, if that is kept for repeats.
+        stream: the streamed answer, once it has begun.
         is_streamed: whether a streamed answer was requested.
         is_awaited: whether other clients wait for the same answer.
     """
@@ -83,6 +84,7 @@ class RequestState:
     log: dict[str, object] = field(default_factory=dict)
     fingerprint: str | None = None
     recording: Recording | None = None
+    stream: AnswerStream | None = None
     is_streamed: bool = False
     is_awaited: Callable[[], bool] = never
 

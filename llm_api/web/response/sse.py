@@ -41,6 +41,7 @@ def event_stream(answer: AnswerStream) -> Response:
     """Return the response that sends the chunks as they come in."""
     # Flask forgets the request before the first event is asked for: what is needed is kept.
     state: RequestState = g.request_state
+    state.stream = answer
     response = Response(_Events(answer, state.log, state.request_id), mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
