@@ -109,9 +109,14 @@ def _settle_text(choice: dict[str, Any]) -> bool:
 
 
 def _has_ended(choice: Mapping[str, Any]) -> bool:
-    """Whether a choice says why it ended, and nothing else: Gemini leaves the message out then."""
+    """Whether a choice says why it ended, and nothing else: Gemini leaves the message out then.
+
+    One that ended well with null for a message has lost it on the way.
+    """
     reason = choice.get("finish_reason")
-    return choice.get("message") is None and isinstance(reason, str) and bool(reason.strip())
+    if choice.get("message") is not None or not isinstance(reason, str) or not reason.strip():
+        return False
+    return "message" not in choice or reason.lower() != "stop"
 
 
 def _settle_message(choice: dict[str, Any]) -> bool:

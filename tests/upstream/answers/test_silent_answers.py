@@ -70,7 +70,12 @@ def test_what_was_said_instead_leaves_the_content_as_it_is(field: str) -> None:
     assert parse_answer(body).body == body
 
 
-@pytest.mark.parametrize("wrong", [{}, {"message": None}, {"message": "Hi"}, "Hi", None], ids=repr)
+LOST = {"message": None, "finish_reason": "stop"}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"message": None}, LOST, {"message": "Hi"}, "Hi", None], ids=repr
+)
 def test_a_choice_without_a_message_is_none(wrong: Any) -> None:
     with pytest.raises(Fault) as raised:
         parse_answer(orjson.dumps({**HEAD, "choices": [wrong]}))
@@ -78,9 +83,15 @@ def test_a_choice_without_a_message_is_none(wrong: Any) -> None:
     assert raised.value.error.reason == "upstream_bad_response"
 
 
-@pytest.mark.parametrize("beside", [{}, {"message": None}], ids=repr)
 @pytest.mark.parametrize(
-    ("reason", "wanted"), [("length", "length"), ("stop", "stop"), ("SAFETY", "content_filter")]
+    ("beside", "reason", "wanted"),
+    [
+        ({}, "length", "length"),
+        ({}, "stop", "stop"),
+        ({}, "SAFETY", "content_filter"),
+        ({"message": None}, "length", "length"),
+        ({"message": None}, "SAFETY", "content_filter"),
+    ],
 )
 def test_a_choice_that_only_says_why_it_ended_has_said_nothing(
     beside: dict[str, Any], reason: str, wanted: str
