@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import redis
 
 from llm_api.storage.redis.concurrency import (
     ConcurrencyCounter,
@@ -37,22 +36,6 @@ class Clock:
     def __call__(self) -> float:
         """Return the time."""
         return self.now
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    """Run Valkey."""
-    with ValkeyServer(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
-
-
-@pytest.fixture
-def store(valkey: ValkeyServer) -> Iterator[Any]:
-    """Look into Valkey, which is empty."""
-    client: Any = redis.Redis.from_url(valkey.url)
-    client.flushall()
-    yield client
-    client.close()
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-import redis
 
 from llm_api.domain.access import ApiKey, Budget, Limits
 from llm_api.domain.key_format import digest_of, new_secret
@@ -63,22 +62,6 @@ GARBAGE = [
         )
     ),
 ]
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    """Run Valkey."""
-    with ValkeyServer(tmp_path_factory.mktemp("valkey")) as server:
-        yield server
-
-
-@pytest.fixture
-def store(valkey: ValkeyServer) -> Iterator[Any]:
-    """Look into Valkey, which is empty."""
-    client: Any = redis.Redis.from_url(valkey.url)
-    client.flushall()
-    yield client
-    client.close()
 
 
 @pytest.fixture
