@@ -177,11 +177,6 @@ def test_documented_fields_and_nulls_are_known(strict: FlaskClient, fields: dict
     assert answer.status_code == 200, answer.text
 
 
-@pytest.mark.parametrize("cap", ["max_tokens", "max_completion_tokens"])
-def test_the_word_for_no_cap_is_no_cap(send: Send, cap: str) -> None:
-    assert send(**{cap: -1}) == ({}, [""])
-
-
 def test_a_null_is_not_sent_and_not_named(send: Send) -> None:
     assert send(None, **NULLS) == ({}, [""])
 

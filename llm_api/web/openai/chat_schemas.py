@@ -9,7 +9,6 @@ from llm_api.web.openai.messages import OpenAIMessagesField
 from llm_api.web.openai.schemas import (
     MAX_CHOICES,
     OpenAIRequestSchema,
-    cap_field,
     model_field,
     stream_options_field,
     top_p_field,
@@ -34,8 +33,8 @@ class OpenAIChatRequestSchema(OpenAIRequestSchema):
     top_p = top_p_field()
     presence_penalty = Float(allow_none=True, validate=within(-2, 2))
     frequency_penalty = Float(allow_none=True, validate=within(-2, 2))
-    max_tokens = cap_field()
-    max_completion_tokens = cap_field()
+    max_tokens = Integer(allow_none=True, validate=within(1))
+    max_completion_tokens = Integer(allow_none=True, validate=within(1))
     n = Integer(allow_none=True, validate=within(1, MAX_CHOICES))
     seed = seed_field()
     top_logprobs = Integer(allow_none=True, validate=within(-1))

@@ -12,9 +12,7 @@ import marshmallow as ma
 from llm_api.domain.calls import ModelRequest, Operation
 from llm_api.domain.safe_text import PRINTABLE, is_printable
 from llm_api.web.schema_fields import (
-    MAX_INT,
     Float,
-    Integer,
     Object,
     String,
     invalid_request,
@@ -23,8 +21,6 @@ from llm_api.web.schema_fields import (
 )
 from llm_api.web.smorest import CODES, Blueprint, ErrorDetailsSchema, StrictSchema
 
-NO_CAP = -1
-_CAPS = ("max_tokens", "max_completion_tokens")
 MAX_CHOICES = 128  # OpenAI's own limit
 _TAKEN_OUT = ("model", "stream", "stream_options")
 # What the service itself reads of a request. On a route that does not check them they are dropped.
@@ -88,20 +84,6 @@ def top_p_field() -> Float:
     )
     # apispec 6.10 documents the limit as included.
     return Float(allow_none=True, validate=above_0, metadata={"exclusiveMinimum": 0})
-
-
-class _CapRange(ma.validate.Range):
-    """From 1 on, or -1: LM Studio's and llama.cpp's word for no cap."""
-
-    def __call__(self, value: Any) -> Any:
-        """Return the value; raises ValidationError."""
-        return value if value == NO_CAP else super().__call__(value)
-
-
-def cap_field() -> Integer:
-    """Make the field of `max_tokens`."""
-    described = {"minimum": NO_CAP, "not": {"enum": [0]}, "description": "-1: the same as null."}
-    return Integer(allow_none=True, validate=_CapRange(1, MAX_INT), metadata=described)
 
 
 def model_field(**options: Any) -> String:
@@ -173,9 +155,6 @@ class OpenAIRequestSchema(StrictSchema):
         """Make the request that the service takes; null means left out."""
         taken_out = {name: document.pop(name, None) for name in _TAKEN_OUT}
         parameters = {name: value for name, value in document.items() if value is not None}
-        for name in _CAPS:
-            if parameters.get(name) == NO_CAP:
-                del parameters[name]
         # In the order in which they came, which marshmallow does not keep.
         others = [
             name

@@ -12,7 +12,6 @@ from llm_api.domain.calls import Operation
 from llm_api.web.openai.schemas import (
     MAX_CHOICES,
     OpenAIRequestSchema,
-    cap_field,
     stream_options_field,
     top_p_field,
 )
@@ -95,7 +94,7 @@ class TextRequestSchema(OpenAIRequestSchema):
     top_p = top_p_field()
     presence_penalty = Float(allow_none=True, validate=within(-2, 2))
     frequency_penalty = Float(allow_none=True, validate=within(-2, 2))
-    max_tokens = cap_field()
+    max_tokens = Integer(allow_none=True, validate=within(1))
     n = Integer(allow_none=True, validate=within(1, MAX_CHOICES))
     best_of = Integer(allow_none=True, validate=within(1, MAX_CHOICES))
     seed = seed_field()

@@ -141,7 +141,7 @@ def test_an_integer_over_64_bits_is_refused_wherever_it_stands(refuse: Refuse, n
     assert refusal.fields == ("logit_bias.1",)
 
 
-@pytest.mark.parametrize("number", [TWO_TO_31, TWO_TO_63, 10**30, -2, 0])
+@pytest.mark.parametrize("number", [TWO_TO_31, TWO_TO_63, 10**30, -1, 0])
 @pytest.mark.parametrize(
     ("path", "field"),
     [(CHAT, "max_tokens"), (COMPLETIONS, "max_tokens"), (COMPLETIONS, "n")],
