@@ -98,7 +98,7 @@ def test_a15_wrong_type(gateway: Gateway, path: str, field: str, value: object) 
 OUT_OF_RANGE = [
     *((path, "temperature", n) for path in (CHAT, COMPLETIONS, TEXT) for n in (-0.1, 2.01)),
     *((path, "top_p", n) for path in (COMPLETIONS, ENGINE, TEXT) for n in (0, 1.01)),
-    *((path, "n", 9) for path in (COMPLETIONS, TEXT)),
+    *((path, "n", 129) for path in (COMPLETIONS, TEXT)),
     *((path, "model", text) for path in (CHAT, *MODEL_ROUTES) for text in ("", "m" * 300)),
     (OPTIMIZE, "type", "audio"),
     (OPTIMIZE, "prompt", "p" * 4_001),
@@ -138,7 +138,8 @@ def test_a17_unknown_field_in_the_openai_dialect(
 
     [request] = gateway.upstream.requests
     assert answer.status == 200
-    assert (answer.header("x-dropped-params") or "").startswith("temprature")
+    is_named = (answer.header("x-dropped-params") or "").startswith("temprature")
+    assert is_named == (value is not None)  # null is not sent
     assert answer.header("x-evil") is None
     assert request.json.keys() == {"model", "messages", "top_p"}
 
