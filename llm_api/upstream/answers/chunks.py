@@ -25,6 +25,7 @@ from llm_api.upstream.answers.completion import (
     raise_error,
     raise_error_of_choice,
 )
+from llm_api.upstream.answers.content import text_of_chat
 from llm_api.upstream.answers.deltas import ChoiceState, is_index, set_missing
 from llm_api.upstream.answers.embedded_errors import error_of_event, is_remark
 from llm_api.upstream.answers.reasons import REASONS, settled
@@ -165,7 +166,9 @@ class StreamedAnswer:
         if choice.get("finish_reason") or "error" in choice:
             is_changed |= self._settle_end(choice, state)
         if self.operation is Operation.TEXT:
-            is_changed |= set_missing(choice, "text", "")
+            if choice.get("text") is None:
+                choice["text"] = text_of_chat(choice)
+                is_changed = True
             if not isinstance(choice["text"], str):
                 raise faults.bad_response("an event whose text is none")
             self._count(choice["text"])

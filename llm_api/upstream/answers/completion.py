@@ -10,7 +10,7 @@ import orjson
 from llm_api.domain.calls import Completion, Operation, TokenUsage
 from llm_api.upstream import faults
 from llm_api.upstream.answers import embedded_errors, tool_calls, vectors
-from llm_api.upstream.answers.content import settle_texts
+from llm_api.upstream.answers.content import settle_texts, text_of_chat
 from llm_api.upstream.answers.reasons import REASONS
 from llm_api.upstream.answers.reasons import settle_whole as settle_reason
 from llm_api.upstream.answers.usage_forms import OTHER_NAMES, in_openai_form
@@ -104,7 +104,7 @@ def _settle_text(choice: dict[str, Any]) -> bool:
         return False
     if text is not None:
         raise faults.bad_response("a choice whose text is none")
-    choice["text"] = ""
+    choice["text"] = text_of_chat(choice)
     return True
 
 

@@ -41,6 +41,16 @@ def settle_texts(said: dict[str, Any]) -> bool:
     return is_changed
 
 
+def text_of_chat(choice: dict[str, Any]) -> str:
+    """Take the text out of a chat's choice: relays answer text completions in that form, too."""
+    said = choice.pop("message", None) or choice.pop("delta", None)
+    if not isinstance(said, dict):
+        return ""
+    settle_texts(said)
+    content = said.get("content")
+    return content if isinstance(content, str) else ""
+
+
 def _spread(said: dict[str, Any], content: object) -> None:
     """Put the parts of a `content` where OpenAI's form has them."""
     if isinstance(content, dict) and "type" not in content and not _BESIDE_TEXT.issuperset(content):

@@ -186,6 +186,15 @@ def test_a_missing_text_of_a_text_completion_becomes_an_empty_one(fields: dict[s
     assert orjson.loads(chunk)["choices"] == [{"index": 0, "finish_reason": "stop", "text": ""}]
 
 
+@pytest.mark.parametrize("content", ["Hi", [{"type": "text", "text": "Hi"}]], ids=repr)
+def test_a_text_completion_streamed_as_a_chat_keeps_its_text(content: Any) -> None:
+    part = {"index": 0, "delta": {"content": content}, "finish_reason": "stop"}
+
+    [chunk] = taken([orjson.dumps({**TEXT_HEAD, "choices": [part]})], Operation.TEXT)
+
+    assert orjson.loads(chunk)["choices"] == [{"index": 0, "finish_reason": "stop", "text": "Hi"}]
+
+
 def test_a_text_of_a_text_completion_that_is_no_text_is_a_bad_response() -> None:
     with pytest.raises(Fault) as raised:
         taken([b'{"choices":[{"index":0,"text":5}]}', DONE], Operation.TEXT)

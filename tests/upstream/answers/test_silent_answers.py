@@ -61,6 +61,17 @@ def test_a_text_completion_without_text_is_one(fields: dict[str, Any], reason: s
     assert (settled["text"], settled["finish_reason"]) == ("", reason or "stop")
 
 
+@pytest.mark.parametrize("content", ["Hi", [{"type": "text", "text": "Hi"}]], ids=repr)
+def test_a_text_completion_in_the_form_of_a_chat_keeps_its_text(content: Any) -> None:
+    message = {"role": "assistant", "content": content}
+    one = {"index": 0, "message": message, "finish_reason": "stop"}
+
+    completion = parse_answer(orjson.dumps({"choices": [one]}), Operation.TEXT)
+
+    settled = {"index": 0, "text": "Hi", "finish_reason": "stop"}
+    assert completion.document["choices"] == [settled]
+
+
 @pytest.mark.parametrize("field", ["refusal", "reasoning_content", "reasoning"])
 def test_what_was_said_instead_leaves_the_content_as_it_is(field: str) -> None:
     message = {"role": "assistant", "content": None, field: "because"}
