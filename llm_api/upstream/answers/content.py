@@ -42,7 +42,7 @@ def settle_texts(said: dict[str, Any]) -> bool:
 
 
 def text_of_chat(choice: dict[str, Any]) -> str:
-    """Take the text out of a chat's choice: relays answer text completions in that form, too."""
+    """Return the text of a chat's choice, and remove its message: relays answer so here, too."""
     said = choice.pop("message", None) or choice.pop("delta", None)
     if not isinstance(said, dict):
         return ""
