@@ -212,6 +212,22 @@ def test_a_wrong_property_is_named(
     assert ask("GET").json == {"keys": []}
 
 
+def test_null_is_left_out_where_it_has_no_meaning_of_its_own(
+    ask: UpstreamRequest, made: dict[str, Any]
+) -> None:
+    path = f"/{made['id']}"
+    given = {"limits": {"requests": "5/minute"}, "budgets": ["5 CNY/day"], "tags": ["shop"]}
+    before = ask("PATCH", path, {**given, "is_admin": True}).json
+    nothing = dict.fromkeys(["name", "is_admin", "limits", "budgets", "tags"])
+
+    after = ask("PATCH", path, {**nothing}).json
+    rotated = ask("POST", f"{path}/rotate", {"overlap": None})
+
+    assert (after["is_admin"], after["tags"]) == (True, ["shop"])
+    assert after == before
+    assert rotated.status_code == 200
+
+
 def test_a_wrong_change_changes_nothing(ask: UpstreamRequest, made: dict[str, Any]) -> None:
     before = ask("GET").json
 
