@@ -86,7 +86,8 @@ class _Ranged:
         super().__init__(**options)
         for rule in self.validators:
             if isinstance(rule, validate.Range):
-                expected = f"{self.noun} from {rule.min} to {rule.max}"
+                low = f"from {rule.min} to" if rule.min_inclusive else f"over {rule.min}, at most"
+                expected = f"{self.noun} {low} {rule.max}"
                 self.error_messages["invalid"] = wrong_type(expected).messages
                 rule.error = f"must be {expected}."
 

@@ -79,9 +79,7 @@ def stream_options_field() -> Object:
 
 def top_p_field() -> Float:
     """Make the field of `top_p`."""
-    above_0 = ma.validate.Range(
-        0, 1, min_inclusive=False, error="must be more than {min} and at most {max}."
-    )
+    above_0 = ma.validate.Range(0, 1, min_inclusive=False)
     # apispec 6.10 documents the limit as included.
     return Float(allow_none=True, validate=above_0, metadata={"exclusiveMinimum": 0})
 
