@@ -35,6 +35,7 @@ _HINTS = ("message", "msg", "detail", "code", "title")
 _ENVELOPES = ("Response", "response", "header")
 _IDLE = ("ping", "heartbeat", "keepalive", "keep-alive", "keep_alive")
 _FAILED = frozenset(["error", "failed", "failure", "fail"])
+_MAX_DEPTH = 8  # an upstream may nest deeper than Python's stack reaches
 # Of the answer, none of which is part of an error.
 _ANSWER = frozenset(["choices", "usage", "object", "created", "model", "id"])
 
@@ -108,16 +109,19 @@ def error_of_event(document: object) -> object:
     return inner if _says_error(inner) and not isinstance(inner, bool) else document
 
 
-def _says_error(error: object) -> bool:
+def _says_error(error: object, depth: int = 0) -> bool:
     """Whether the value of `error` says that there is one."""
+    if not isinstance(error, dict | list):
+        return not _is_success(error)
+    if depth >= _MAX_DEPTH:
+        return bool(error)
+    parts = error
     if isinstance(error, dict):
         code = error.get("code", error.get("status_code"))
         if code is not None and _is_success(code):
             return False
-        return any(_says_error(value) for value in error.values())
-    if isinstance(error, list):
-        return any(map(_says_error, error))
-    return not _is_success(error)
+        parts = list(error.values())
+    return any(_says_error(part, depth + 1) for part in parts)
 
 
 def _is_success(value: object) -> bool:

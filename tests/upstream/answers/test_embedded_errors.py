@@ -119,6 +119,28 @@ def found_in(*events: bytes) -> Any:
     raise AssertionError("no error was found")
 
 
+DEEP = "[" * 900 + "0" + "]" * 900
+CHOICE = '"message": {"content": "Hi"}, "finish_reason": "stop"'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        f'{{"error": {DEEP}}}',
+        f'{{"errors": {DEEP}}}',
+        f'{{"Response": {{"Error": {DEEP}}}}}',
+        f'{{"choices": [{{{CHOICE}, "error": {DEEP}}}]}}',
+    ],
+    ids=["error", "errors", "envelope", "choice"],
+)
+def test_an_error_that_is_nested_deeper_than_python_is_no_fault_of_ours(body: str) -> None:
+    for read in (parse_answer, StreamedAnswer().take):
+        with pytest.raises(Fault) as raised:
+            read(body.encode())
+
+        assert raised.value.error.reason == "upstream_bad_response"
+
+
 @pytest.mark.parametrize("name", ERRORS)
 def test_an_error_in_a_whole_answer_is_found(name: str) -> None:
     document, wanted = ERRORS[name]
