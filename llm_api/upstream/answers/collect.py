@@ -74,7 +74,7 @@ def _add_delta(message: dict[str, Any], delta: Mapping[str, Any]) -> None:
             for call in value or []:
                 _add_tool_call(message.setdefault("tool_calls", []), call)
         elif name == "function_call" and isinstance(value, dict):
-            _add_function(message.setdefault("function_call", {}), value)
+            _add_function(message, name, value)
         elif value is not None and name != "role":
             message[name] = _joined(message.get(name), value)
         elif value is not None:
@@ -100,12 +100,15 @@ def _add_tool_call(calls: list[dict[str, Any]], part: Mapping[str, Any]) -> None
         calls.append(known)
     for name, value in part.items():
         if name == "function" and isinstance(value, dict):
-            _add_function(known.setdefault("function", {}), value)
+            _add_function(known, name, value)
         elif value is not None:
             known[name] = value
 
 
-def _add_function(function: dict[str, Any], part: Mapping[str, Any]) -> None:
+def _add_function(holder: dict[str, Any], field: str, part: Mapping[str, Any]) -> None:
+    """Add a part of a function to what stands in a field, which may have been no function yet."""
+    known = holder.get(field)
+    function = holder[field] = known if isinstance(known, dict) else {}
     for name, value in part.items():
         if isinstance(value, str):
             function[name] = function.get(name, "") + value

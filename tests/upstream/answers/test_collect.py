@@ -96,6 +96,13 @@ def test_a_function_call_is_joined() -> None:
     assert message["function_call"] == {"name": "f", "arguments": "{}"}
 
 
+@pytest.mark.parametrize("nothing", ["", [], "soon"], ids=repr)
+def test_a_function_call_may_be_announced_by_something_else(nothing: Any) -> None:
+    message = message_of({"function_call": nothing}, {"function_call": {"name": "f"}})
+
+    assert message["function_call"]["name"] == "f"
+
+
 def test_what_is_null_in_every_delta_is_not_in_the_message() -> None:
     nothing = {"tool_calls": None, "function_call": None, "refusal": None, "audio": None}
 
