@@ -80,7 +80,7 @@ class PriceList:
         """
         if usage.prompt_tokens is None and usage.images is None:
             return None
-        known = self.by_model.get(model) or self._patterns.find(model) or ()
+        known = self.by_model.get(model) or (self.has_patterns and self._patterns.find(model)) or ()
         price = next((p for p in known if p.valid_from <= day), None)
         cost = price.of(usage) if price else None
         return None if price is None or cost is None else (cost, price.currency)
