@@ -126,6 +126,10 @@ def logging_config(secret_values: Sequence[str] = ()) -> dict[str, Any]:
 
 def configure_logging(secret_values: Sequence[str] = ()) -> None:
     """Log to standard error as JSON; where that is set up already, only add the secrets."""
+    # No line says where in the code or in which thread it was written; 6 µs of CPU a line. As in
+    # https://docs.python.org/3/howto/logging.html#optimization
+    logging._srcfile = None  # noqa: SLF001
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     formatters = [h.formatter for h in logging.root.handlers]
     known = [formatter for formatter in formatters if isinstance(formatter, JsonFormatter)]
     for formatter in known:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial, wraps
 from typing import ParamSpec, cast
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
 
 from llm_api.domain.repeats import IdempotencyKey
 from llm_api.errors import ApiError, InvalidRequest, ServiceError
@@ -56,11 +56,11 @@ def _forget_after_crash(error: BaseException | None) -> None:
         services().idempotency.fail(state.recording)
 
 
-def record_body(raw: bytes) -> None:
+def record_body(incoming: Request, raw: bytes) -> None:
     """Keep a hash of the current request, if it may be a repeat."""
-    headers = request.headers
-    if "Idempotency-Key" in headers or "x-stainless-retry-count" in headers:
-        digest = hashlib.sha256(request.path.encode())
+    environ = incoming.environ
+    if "HTTP_IDEMPOTENCY_KEY" in environ or "HTTP_X_STAINLESS_RETRY_COUNT" in environ:
+        digest = hashlib.sha256(incoming.path.encode())
         digest.update(b"\0" + raw)
         state: RequestState = g.request_state
         state.fingerprint = digest.hexdigest()

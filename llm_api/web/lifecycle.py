@@ -34,24 +34,25 @@ def _end(response: Response) -> Response:
     if response.is_streamed or (response.content_length or 0) > PIECE_BYTES:
         response = with_write_timeout(response)
     state: RequestState = g.request_state
-    headers = response.headers
+    incoming = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # see context.py
+    spent = time.perf_counter() - state.started_at
     # Modern OpenAI SDKs read the first, 0.28 the second.
-    headers["x-request-id"] = headers["request-id"] = state.request_id
+    headers = {"x-request-id": state.request_id, "request-id": state.request_id}
     for kind, limit in _closest_limits(state).items():
         headers.update(_limit_headers(kind, limit))
-    spent = time.perf_counter() - state.started_at
     headers["Server-Timing"] = _server_timing(state.report.timing, state.queued, spent)
     # A bare number: openai 0.28 fails on a unit.
     headers["openai-processing-ms"] = str(round(spent * 1000))
+    # Nobody else sets these. Setting each would look for it first: 10 µs of CPU.
+    response.headers.extend(headers)
     fields = state.log
-    fields["method"] = request.method
-    fields["route"] = request.url_rule.rule if request.url_rule else None
+    fields["method"] = incoming.method
+    fields["route"] = incoming.url_rule.rule if incoming.url_rule else None
     fields["status"] = response.status_code
-    write_line = partial(_log, fields, state.started_at)
     if response.is_streamed:
-        response.call_on_close(write_line)
+        response.call_on_close(partial(_log, fields, state.started_at))
     else:
-        write_line()
+        _log(fields, state.started_at)
     return response
 
 

@@ -1,7 +1,8 @@
 """Request bodies: read within bounds of type, size and time, then decoded and validated."""
 
-from functools import partial
-from typing import Any, NoReturn
+from collections.abc import Callable
+from functools import partial, wraps
+from typing import Any
 
 import marshmallow as ma
 from flask import Request, after_this_request, request
@@ -20,42 +21,61 @@ from llm_api.web.schema_fields import invalid_request
 MAX_BODY_BYTES = 20 << 20  # several images as data URIs
 BODY_TIMEOUT = 15.0  # seconds
 _PIECE_BYTES = 65_536
+_JSON = "application/json"
 
 
 class StrictParser(FlaskParser):
     """Reads bodies for webargs with our decoder, and raises our error for invalid ones."""
 
     DEFAULT_VALIDATION_STATUS = 400
-    # None: as the schema says.
-    DEFAULT_UNKNOWN_BY_LOCATION = {"json": None, "query": None}  # noqa: RUF012  # webargs declares it so
 
-    def load_querystring(self, req: Request, schema: ma.Schema) -> dict[str, str | list[str]]:  # noqa: ARG002  # webargs' signature
-        """Return the arguments by name; one that was given repeatedly has a list of its values."""
-        return {
-            name: values[0] if len(values) == 1 else values for name, values in req.args.lists()
-        }
+    def use_args(self, argmap: ma.Schema, *_: Any, location: str, **__: Any) -> Any:  # type: ignore[override]  # what flask-smorest uses of it
+        """Decorate a view: it gets what the schema `argmap` makes of the body or of the query.
 
-    def load_json(self, req: Request, schema: ma.Schema) -> Any:  # noqa: ARG002  # webargs' signature
-        """Return the decoded body; raises InvalidRequest and its subclasses."""
-        raw = _read_body(services().watch)
-        idempotency.record_body(raw)
-        return decode_object(raw)
+        webargs' own way, which asks what all its callers may have set, took 20 µs of CPU a call.
+        """
+        read = _body if location == "json" else _arguments
 
-    def handle_error(self, error: ma.ValidationError, *_: Any, **__: Any) -> NoReturn:
-        """Raise InvalidRequest."""
-        # webargs puts the messages under the location that they were read from.
-        (messages,) = error.normalized_messages().values()  # type: ignore[no-untyped-call]  # marshmallow left it out
-        raise invalid_request(messages) from error
+        def decorate(view: Callable[..., Any]) -> Callable[..., Any]:
+            @wraps(view)
+            def with_argument(*args: Any, **kwargs: Any) -> Any:
+                return view(*args, _loaded(argmap, read), **kwargs)
+
+            return with_argument
+
+        return decorate
 
 
-def _read_body(watch: DeadlineWatcher) -> bytes:
-    _check_headers(request)
-    client = request.environ.get("gunicorn.socket")
+def _loaded(schema: ma.Schema, read: Callable[[Request], dict[str, Any]]) -> Any:
+    incoming = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # as Flask's documentation does it
+    try:
+        return schema.load(read(incoming))
+    except ma.ValidationError as error:
+        raise invalid_request(error.messages) from error
+
+
+def _arguments(incoming: Request) -> dict[str, str | list[str]]:
+    """Return the arguments by name; one that was given repeatedly has a list of its values."""
+    return {
+        name: values[0] if len(values) == 1 else values for name, values in incoming.args.lists()
+    }
+
+
+def _body(incoming: Request) -> dict[str, Any]:
+    """Return the decoded body; raises InvalidRequest and its subclasses."""
+    raw = _read_body(incoming, services().watch)
+    idempotency.record_body(incoming, raw)
+    return decode_object(raw)
+
+
+def _read_body(incoming: Request, watch: DeadlineWatcher) -> bytes:
+    _check_headers(incoming)
+    client = incoming.environ.get("gunicorn.socket")
     reading = Deadline(total=BODY_TIMEOUT)
     reading.watch_socket(client)
     watch.add(reading)
     try:
-        return _read_bounded(request)
+        return _read_bounded(incoming)
     except (ClientDisconnected, OSError, ParseException) as error:
         _hang_up_afterwards()
         if reading.is_expired:
@@ -68,13 +88,14 @@ def _read_body(watch: DeadlineWatcher) -> bytes:
 
 
 def _check_headers(incoming: Request) -> None:
-    encoding = incoming.headers.get("Content-Encoding", "identity")
-    if encoding.lower() != "identity":
+    environ = incoming.environ
+    if environ.get("HTTP_CONTENT_ENCODING", "identity").lower() != "identity":
         raise UnsupportedMedia(
             "The body must not be compressed; omit Content-Encoding.",
             reason="content_encoding",
         )
-    if incoming.mimetype != "application/json":
+    # Mostly just this; werkzeug's parser of media types takes 4 µs.
+    if environ.get("CONTENT_TYPE") != _JSON and incoming.mimetype != _JSON:
         raise UnsupportedMedia(
             "The body must be JSON, with Content-Type: application/json.",
             reason="unsupported_media_type",
@@ -87,12 +108,14 @@ def _read_bounded(incoming: Request) -> bytes:
     # Piece by piece: get_data() would silently cut a chunked body at MAX_CONTENT_LENGTH.
     pieces: list[bytes] = []
     total = 0
-    while piece := incoming.stream.read(_PIECE_BYTES):
+    length = incoming.content_length
+    stream = incoming.stream
+    while total != length and (piece := stream.read(_PIECE_BYTES)):
         total += len(piece)
         if total > MAX_BODY_BYTES:
             raise _too_large()
         pieces.append(piece)
-    if incoming.content_length is not None and total < incoming.content_length:
+    if length is not None and total < length:
         raise ClientDisconnected
     return b"".join(pieces)
 

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
+from wsgiref.types import WSGIEnvironment
 
 import orjson
 from flask import Response, g
+from werkzeug.datastructures import Headers
 
 from llm_api.domain.calls import CallReport, CallResult
 from llm_api.web.request.context import RequestState
@@ -16,10 +18,21 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class _WholeResponse(Response):
+    """A response whose headers are complete when it is made, as its length is.
+
+    For each, werkzeug looks for addresses to complete and lengths to add: 10 µs of CPU.
+    """
+
+    def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002  # werkzeug's signature
+        """Return the headers as they are."""
+        return self.headers
+
+
 def json_response(document: Any, status: int = 200) -> Response:
     """Return a JSON response with a `status`; a `document` of bytes is taken for JSON already."""
     body = document if isinstance(document, bytes) else orjson.dumps(document)
-    return Response(body, status=status, content_type="application/json")
+    return _WholeResponse(body, status=status, content_type="application/json")
 
 
 def answers_with(
