@@ -8,49 +8,61 @@ import collections
 import json
 import os
 import pathlib
+import runpy
 import signal
 import time
+from types import FrameType
+from typing import Any
 
-_INTERVAL_S = 0.001
-_DEPTH = 60
-
-exec(compile(pathlib.Path(os.environ["BENCH_CONF"]).read_text(), os.environ["BENCH_CONF"], "exec"))  # noqa: S102  # as gunicorn reads it
-
-_project_init, _project_exit = post_worker_init, worker_exit  # noqa: F821  # the project's
-_stacks = collections.Counter()
-_other_threads = [0.0]
-_last = [0.0, 0.0]
+INTERVAL_S = 0.001
+DEPTH = 60
+OWN = runpy.run_path(os.environ["BENCH_CONF"])
+globals().update({name: value for name, value in OWN.items() if not name.startswith("__")})
 
 
-def _sample(_number, frame):
-    main, process = time.thread_time(), time.process_time()
-    stack = []
-    while frame is not None and len(stack) < _DEPTH:
-        stack.append(frame.f_code.co_filename)
-        frame = frame.f_back
-    _stacks["\n".join(stack)] += main - _last[0]
-    _other_threads[0] += process - _last[1] - (main - _last[0])
-    _last[:] = main, process
+class Sampler:
+    """Adds up the CPU time between two signals for the stack that the second one interrupts."""
+
+    def __init__(self) -> None:
+        """Sample nothing yet."""
+        self.stacks: collections.Counter[str] = collections.Counter()
+        self.other_threads = 0.0
+        self._main = self._process = 0.0
+
+    def start(self, *_: object) -> None:
+        """Sample from now on."""
+        self._main, self._process = time.thread_time(), time.process_time()
+        signal.setitimer(signal.ITIMER_PROF, INTERVAL_S, INTERVAL_S)
+
+    def sample(self, _: int, frame: FrameType | None) -> None:
+        """Take a sample."""
+        main, process = time.thread_time(), time.process_time()
+        files: list[str] = []
+        while frame is not None and len(files) < DEPTH:
+            files.append(frame.f_code.co_filename)
+            frame = frame.f_back
+        spent = main - self._main
+        self.stacks["\n".join(files)] += spent  # type: ignore[assignment]  # seconds, not counts
+        self.other_threads += process - self._process - spent
+        self._main, self._process = main, process
+
+    def write(self, file: pathlib.Path) -> None:
+        """End sampling, and write the sums."""
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        file.write_text(json.dumps({"stacks": self.stacks, "other_threads": self.other_threads}))
 
 
-def _start(*_):
-    """Start sampling, on SIGUSR2: what went before is no part of it."""
-    _stacks.clear()
-    _other_threads[0] = 0.0
-    _last[:] = time.thread_time(), time.process_time()
-    signal.setitimer(signal.ITIMER_PROF, _INTERVAL_S, _INTERVAL_S)
+sampler = Sampler()
 
 
-def post_worker_init(worker):
-    """Prepare the sampler."""
-    _project_init(worker)
-    signal.signal(signal.SIGPROF, _sample)
-    signal.signal(signal.SIGUSR2, _start)
+def post_worker_init(worker: Any) -> None:
+    """Start sampling on SIGUSR2: what went before is no part of it."""
+    OWN["post_worker_init"](worker)
+    signal.signal(signal.SIGPROF, sampler.sample)
+    signal.signal(signal.SIGUSR2, sampler.start)
 
 
-def worker_exit(server, worker):
+def worker_exit(server: Any, worker: Any) -> None:
     """Write the samples."""
-    signal.setitimer(signal.ITIMER_PROF, 0)
-    report = {"stacks": dict(_stacks), "other_threads": _other_threads[0]}
-    pathlib.Path(os.environ["BENCH_SAMPLES"]).write_text(json.dumps(report))
-    _project_exit(server, worker)
+    sampler.write(pathlib.Path(os.environ["BENCH_SAMPLES"]))
+    OWN["worker_exit"](server, worker)

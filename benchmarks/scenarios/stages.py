@@ -13,6 +13,7 @@ import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness.measure import CHAT, REST_CHAT, STREAM, Target, checked_load
 from benchmarks.harness.process import children_by_parent, tree_cpu_seconds
@@ -75,10 +76,7 @@ def measure(root: Path, directory: Path, route_name: str, seconds: float) -> dic
     """Return the CPU microseconds a call of each stage, and `total` by the kernel's count."""
     route, samples = ROUTES[route_name], directory / "samples.json"
     is_streamed = route is STREAM
-    load = {
-        "connections": STREAMS if is_streamed else BUSY,
-        "seconds": STREAM_SECONDS if is_streamed else seconds,
-    }
+    connections, seconds = (STREAMS, STREAM_SECONDS) if is_streamed else (BUSY, seconds)
     upstream_port, port = free_ports(2)
     service = sampled(service_program(root, port, upstream_port, directory), samples)
     upgrade_database(service)
@@ -86,12 +84,12 @@ def measure(root: Path, directory: Path, route_name: str, seconds: float) -> dic
         stack.enter_context(running(upstream_program(upstream_port, STREAM_SECONDS, directory)))
         server = stack.enter_context(running(service))
         target = Target(server, route)
-        checked_load(target, **load)
+        checked_load(target, connections=connections, seconds=seconds)
         (worker,) = children_by_parent()[server.pid]
         os.kill(worker, signal.SIGUSR2)
         time.sleep(0.1)
         before = tree_cpu_seconds(server.pid)
-        requests = checked_load(target, **load).requests
+        requests = checked_load(target, connections=connections, seconds=seconds).requests
         total = tree_cpu_seconds(server.pid) - before
         os.kill(server.pid, signal.SIGTERM)
         while not samples.exists():
@@ -100,7 +98,7 @@ def measure(root: Path, directory: Path, route_name: str, seconds: float) -> dic
     return by_stage(json.loads(samples.read_text()), requests) | {"total": total / requests * 1e6}
 
 
-def by_stage(report: Mapping[str, Mapping[str, float]], requests: int) -> dict[str, float]:
+def by_stage(report: Mapping[str, Any], requests: int) -> dict[str, float]:
     """Sum the samples by stage, as microseconds a request."""
     sums: collections.Counter[str] = collections.Counter()
     for stack, spent in report["stacks"].items():

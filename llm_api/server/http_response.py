@@ -6,19 +6,21 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from gunicorn.http.message import TOKEN_RE
 from gunicorn.http.wsgi import Response
 from gunicorn.util import hop_headers, http_date
 
-# All lines of a head that gunicorn would let pass one by one: a token and a value (RFC 9110, 5).
-_LINES = re.compile(r"(?:[!#$%&'*+\-.^_`|~0-9A-Za-z]+: (?:[!-~\x80-\xff][ \t!-~\x80-\xff]*)?\r\n)*")
+# What no value may have: https://www.rfc-editor.org/rfc/rfc9110#section-5.5
+_ODD = re.compile(r"[^\t -~\x80-\xff]")
 _LENGTH = "content-length"
+_FOR_GUNICORN = ""
 
 
 class JoinedResponse(Response):  # type: ignore[misc]  # gunicorn ships no types
     """A response of gunicorn's that is cheaper to write.
 
     A write of its own for the head cost 40 µs of CPU a call, and woke the client for half an
-    answer. Checking all headers at once, in place of two patterns for each, saves 25 µs.
+    answer. Checking all values at once and each name only once saves 25 µs.
     """
 
     headers_sent: bool
@@ -30,11 +32,9 @@ class JoinedResponse(Response):  # type: ignore[misc]  # gunicorn ships no types
 
     def process_headers(self, headers: Sequence[tuple[str, str]]) -> None:
         """Check the application's headers; gunicorn looks at those that are out of the ordinary."""
-        lines = "".join([f"{name}: {value}\r\n" for name, value in headers])
-        names = [name.lower() for name, _ in headers]
-        # A value with a line break in it would make one line more.
-        is_plain = lines.count("\r\n") == len(headers) and _LINES.fullmatch(lines)
-        if not is_plain or names.count(_LENGTH) > 1 or not hop_headers.isdisjoint(names):
+        names = [_checked(name) for name, _ in headers]
+        is_odd = _ODD.search("".join([value for _, value in headers])) is not None
+        if is_odd or _FOR_GUNICORN in names or names.count(_LENGTH) > 1:
             super().process_headers(headers)
             return
         self.headers.extend(headers)
@@ -71,6 +71,17 @@ class JoinedResponse(Response):  # type: ignore[misc]  # gunicorn ships no types
         sent = self.sock.send(data)
         if sent < len(data):
             self.sock.sendall(data[sent:])
+
+
+@functools.lru_cache(maxsize=256)
+def _checked(name: str) -> str:
+    """Return a name in lower case, or `_FOR_GUNICORN` for one that is wrong or not the service's.
+
+    The names are the service's own: no caller chooses one.
+    """
+    lower = name.lower()
+    is_plain = TOKEN_RE.fullmatch(name) is not None and lower not in hop_headers
+    return lower if is_plain else _FOR_GUNICORN
 
 
 @functools.lru_cache(maxsize=2)
