@@ -51,8 +51,10 @@ def register_teardown(app: Flask) -> None:
 
 
 def _forget_after_crash(error: BaseException | None) -> None:
+    if error is None:
+        return
     state: RequestState | None = g.get("request_state")
-    if error is not None and state is not None and state.recording is not None:
+    if state is not None and state.recording is not None:
         services().idempotency.fail(state.recording)
 
 

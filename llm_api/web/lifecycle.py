@@ -12,7 +12,7 @@ from llm_api.domain.calls import Timing
 from llm_api.observability.logging import new_request_id
 from llm_api.web.middleware.load_shedding import QUEUED
 from llm_api.web.middleware.write_timeout import PIECE_BYTES, with_write_timeout
-from llm_api.web.request.context import RequestState
+from llm_api.web.request.context import RequestState, current_request
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +34,7 @@ def _end(response: Response) -> Response:
     if response.is_streamed or (response.content_length or 0) > PIECE_BYTES:
         response = with_write_timeout(response)
     state: RequestState = g.request_state
-    incoming = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # see context.py
+    incoming = current_request()
     spent = time.perf_counter() - state.started_at
     # Modern OpenAI SDKs read the first, 0.28 the second.
     headers = {"x-request-id": state.request_id, "request-id": state.request_id}
@@ -58,8 +58,10 @@ def _end(response: Response) -> Response:
 
 def _close_after_crash(error: BaseException | None) -> None:
     """End a stream that a bug of ours discards before it is sent: its call holds a place."""
+    if error is None:
+        return
     state: RequestState | None = g.get("request_state")
-    if error is not None and state is not None and state.stream is not None:
+    if state is not None and state.stream is not None:
         state.stream.close()
 
 

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 from llm_api.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher, lingering_close
 from llm_api.web import idempotency
-from llm_api.web.request.context import services
+from llm_api.web.request.context import current_request, services
 from llm_api.web.request.strict_json import decode_object
 from llm_api.web.schema_fields import invalid_request
 
@@ -47,9 +47,8 @@ class StrictParser(FlaskParser):
 
 
 def _loaded(schema: ma.Schema, read: Callable[[Request], dict[str, Any]]) -> Any:
-    incoming = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # as Flask's documentation does it
     try:
-        return schema.load(read(incoming))
+        return schema.load(read(current_request()))
     except ma.ValidationError as error:
         raise invalid_request(error.messages) from error
 

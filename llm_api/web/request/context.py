@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import cast
+from wsgiref.types import WSGIEnvironment
 
-from flask import current_app, g, request
+from flask import Request, current_app, g, request
 
 from llm_api.domain.access import ApiKey, LimitState
 from llm_api.domain.calls import Caller, CallReport, never
@@ -56,6 +57,10 @@ class Services:
             close()
 
 
+# Of requests without a call to a model, and before it.
+NO_CALL = CallReport()
+
+
 @dataclass(slots=True)
 class RequestState:
     """What is known of the request that is being answered; the one thing on `flask.g`.
@@ -80,13 +85,18 @@ class RequestState:
     queued: float
     key: ApiKey | None = None
     limits: dict[str, LimitState] = field(default_factory=dict)
-    report: CallReport = field(default_factory=CallReport)
+    report: CallReport = NO_CALL
     log: dict[str, object] = field(default_factory=dict)
     fingerprint: str | None = None
     recording: Recording | None = None
     stream: AnswerStream | None = None
     is_streamed: bool = False
     is_awaited: Callable[[], bool] = never
+
+
+def current_request() -> Request:
+    """Return the request itself: each look through `flask.request` takes 0.5 µs."""
+    return cast("Request", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001  # as Flask's documentation does it
 
 
 def services() -> Services:
@@ -97,26 +107,27 @@ def services() -> Services:
 def caller() -> Caller:
     """Return who sent the current request; raises InvalidRequest for wrong labels."""
     state: RequestState = g.request_state
+    incoming = current_request()
+    environ = incoming.environ
     key = state.key
-    rule = request.url_rule.rule if request.url_rule else request.path
-    client = request.environ.get("gunicorn.socket")
+    rule = incoming.url_rule.rule if incoming.url_rule else incoming.path
+    client = environ.get("gunicorn.socket")
     # Flask forgets `g` before a stream's first event is asked for.
     is_awaited = state.is_awaited
     return Caller(
         state.request_id,
         rule,
         never if client is None else lambda: is_disconnected(client) and not is_awaited(),
-        _time_limit(is_streamed=state.is_streamed),
-        _usage_tags(() if key is None else key.tags),
-        _lineage_id(),
+        _time_limit(environ, is_streamed=state.is_streamed),
+        _usage_tags(environ, () if key is None else key.tags),
+        _lineage_id(environ),
         key,
-        client_address(),
+        _address_of(incoming),
     )
 
 
-def _time_limit(*, is_streamed: bool) -> float | None:
+def _time_limit(environ: WSGIEnvironment, *, is_streamed: bool) -> float | None:
     """Return the seconds that the client is willing to wait, None if it sent no valid number."""
-    environ = request.environ
     text = environ.get("HTTP_X_REQUEST_TIMEOUT")
     if text is None and not is_streamed:
         # For a stream it is the time between two events.
@@ -130,9 +141,9 @@ def _time_limit(*, is_streamed: bool) -> float | None:
     return seconds if 0 < seconds < math.inf else None
 
 
-def _usage_tags(of_key: Sequence[str]) -> str:
+def _usage_tags(environ: WSGIEnvironment, of_key: Sequence[str]) -> str:
     """Read `X-Usage-Tags`, such as `team=video, app=shop`, and add the key's tags."""
-    text = request.environ.get("HTTP_X_USAGE_TAGS")
+    text = environ.get("HTTP_X_USAGE_TAGS")
     if not text:
         return joined_tags(of_key) if of_key else ""
     tags = [tag.strip() for tag in text.split(",")]
@@ -147,9 +158,9 @@ def _usage_tags(of_key: Sequence[str]) -> str:
     return joined_tags([*tags, *of_key])
 
 
-def _lineage_id() -> str | None:
+def _lineage_id(environ: WSGIEnvironment) -> str | None:
     """Read `X-Lineage-Id`, which calls that belong together share."""
-    text = request.environ.get("HTTP_X_LINEAGE_ID")
+    text = environ.get("HTTP_X_LINEAGE_ID")
     if not text:
         return None
     # It is stored, and a key must not be.
@@ -164,7 +175,11 @@ def _lineage_id() -> str | None:
 
 def client_address() -> str:
     """Return the client's IP address; for IPv6 the /64 network, which every client has whole."""
-    address = request.remote_addr or "local"  # a Unix socket has no addresses
+    return _address_of(current_request())
+
+
+def _address_of(incoming: Request) -> str:
+    address = incoming.remote_addr or "local"  # a Unix socket has no addresses
     return _network(address) if ":" in address else address
 
 

@@ -1,8 +1,8 @@
 """Writes the results of services as responses, and says in headers what became of a request."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 from wsgiref.types import WSGIEnvironment
 
 import orjson
@@ -19,10 +19,17 @@ T = TypeVar("T")
 
 
 class _WholeResponse(Response):
-    """A response whose headers are complete when it is made, as its length is.
+    """A response whose headers and body are complete when it is made.
 
-    For each, werkzeug looks for addresses to complete and lengths to add: 10 µs of CPU.
+    For each, werkzeug looks for addresses to complete, lengths to add and texts to encode, and
+    calls what is to be done at the end through an iterator of its own: 20 µs of CPU.
     """
+
+    def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        """Return the body, where nothing is to be done behind it."""
+        if self._on_close or environ["REQUEST_METHOD"] == "HEAD":
+            return super().get_app_iter(environ)
+        return cast("list[bytes]", self.response)
 
     def get_wsgi_headers(self, environ: WSGIEnvironment) -> Headers:  # noqa: ARG002  # werkzeug's signature
         """Return the headers as they are."""
