@@ -12,7 +12,6 @@ from llm_api.settings.settings import Settings
 from llm_api.web import health, idempotency, lifecycle
 from llm_api.web.access import rate_limits
 from llm_api.web.access.authentication import AccessControl
-from llm_api.web.application import Application
 from llm_api.web.console import pages
 from llm_api.web.middleware import write_timeout
 from llm_api.web.middleware.load_shedding import LoadShedder
@@ -33,7 +32,7 @@ def create_app(settings: Settings) -> Flask:
     The order of the hooks matters: a request is authenticated before the limiter, which counts by
     key, and refused behind it, so that wrong keys are counted, too.
     """
-    app = Application(__name__, static_folder=None)
+    app = lifecycle.Application(__name__)
     logging.configure_logging(settings.secrets)
     stores = build_stores(settings)
     lifecycle.register_hooks(app)

@@ -20,6 +20,7 @@ from gevent.server import StreamServer
 from gunicorn.arbiter import Arbiter
 from gunicorn.glogging import Logger
 from gunicorn.http import wsgi
+from gunicorn.http.parser import RequestParser
 from gunicorn.sock import ssl_context
 from gunicorn.util import write_nonblock
 from gunicorn.workers.ggevent import GeventWorker
@@ -28,6 +29,7 @@ from llm_api.runtime.deadlines import lingering_close, shut_down
 from llm_api.runtime.drain import OUT_OF_MEMORY, Drain
 from llm_api.server.connections import LAST_CALLS_S, Connection, end_wait
 from llm_api.server.gunicorn_errors import answer_to
+from llm_api.server.http_request import KnownRequest
 from llm_api.server.http_response import JoinedResponse
 from llm_api.settings.settings import SettingsError
 
@@ -124,6 +126,8 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
             self.log.error("%s", error.message)  # noqa: TRY400  # the sentences say all
             sys.exit(Arbiter.APP_LOAD_ERROR)  # the master ends, too, instead of trying again
         self._settle(self.cfg)
+        # gunicorn has no setting for it.
+        RequestParser.mesg_class = KnownRequest
 
     @staticmethod
     def _settle(cfg: Any) -> None:

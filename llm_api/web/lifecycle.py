@@ -1,18 +1,21 @@
-"""What happens around every request: its state, its headers and its one log line."""
+"""What happens around every request: its route, its state, its headers and its one log line."""
 
 import logging
 import math
 import time
-from functools import partial
+from functools import lru_cache, partial
+from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Request, Response, g, request
+from flask.sessions import SessionInterface, SessionMixin
+from werkzeug.routing import MapAdapter, Rule
 
 from llm_api.domain.access import LimitState
 from llm_api.domain.calls import Timing
 from llm_api.observability.logging import new_request_id
 from llm_api.web.middleware.load_shedding import QUEUED
 from llm_api.web.middleware.write_timeout import PIECE_BYTES, with_write_timeout
-from llm_api.web.request.context import RequestState, current_request
+from llm_api.web.request.context import RequestState
 
 logger = logging.getLogger(__name__)
 
@@ -25,16 +28,17 @@ def register_hooks(app: Flask) -> None:
 
 
 def _begin() -> None:
+    incoming = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # as Flask's documentation does it
     # The time spent in the queue belongs to the request, too.
-    queued = request.environ.get(QUEUED, 0.0)
-    g.request_state = RequestState(new_request_id(), time.perf_counter() - queued, queued)
+    queued = incoming.environ.get(QUEUED, 0.0)
+    g.request_state = RequestState(incoming, new_request_id(), time.perf_counter() - queued, queued)
 
 
 def _end(response: Response) -> Response:
     if response.is_streamed or (response.content_length or 0) > PIECE_BYTES:
         response = with_write_timeout(response)
     state: RequestState = g.request_state
-    incoming = current_request()
+    incoming = state.incoming
     spent = time.perf_counter() - state.started_at
     # Modern OpenAI SDKs read the first, 0.28 the second.
     headers = {"x-request-id": state.request_id, "request-id": state.request_id}
@@ -116,3 +120,78 @@ def _server_timing(timing: Timing, queued: float, spent: float) -> str:
 def _log(fields: dict[str, object], started_at: float) -> None:
     ms = round((time.perf_counter() - started_at) * 1000, 1)
     logger.info("request", extra={**fields, "ms": ms})
+
+
+class _NoSessions(SessionInterface):
+    """No request has a session: keys identify callers."""
+
+    def __init__(self) -> None:
+        self._none = self.null_session_class()
+
+    def open_session(self, app: Flask, request: Request) -> SessionMixin:  # noqa: ARG002  # Flask's signature
+        """Return the one that is always empty and cannot be changed."""
+        return self._none
+
+    def save_session(self, app: Flask, session: SessionMixin, response: Any) -> None:
+        """Save nothing; Flask does not call it for such a session."""
+
+
+class _Adapter(MapAdapter):
+    """Matches requests with the rules, and keeps the rules of paths without parts to fill in.
+
+    werkzeug's search costs 3 µs of CPU and leaves a cycle of objects to the garbage collector.
+    """
+
+    def __init__(self, known: dict[tuple[str, str], Rule], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._known = known  # by method and path
+
+    def match(self, *args: Any, **options: Any) -> Any:
+        """Match the request, as Flask asks for it."""
+        if args or options != {"return_rule": True}:
+            return super().match(*args, **options)
+        request = self.default_method, self.path_info
+        if (rule := self._known.get(request)) is not None:
+            return rule, {}
+        rule, values = super().match(return_rule=True)
+        if not values and rule.rule == self.path_info:
+            self._known[request] = rule  # as many as there are rules and methods, at most
+        return rule, values
+
+
+class Application(Flask):
+    """Flask without sessions and subdomains, which finds out once what does not change.
+
+    It saves 50 µs of CPU a call.
+    """
+
+    session_interface = _NoSessions()
+
+    def __init__(self, import_name: str) -> None:
+        """Create it without routes."""
+        super().__init__(import_name, static_folder=None)
+        # Flask asks whether a function is asynchronous 13 times a call; the answer stays the same.
+        self.ensure_sync = lru_cache(maxsize=256)(self.ensure_sync)  # type: ignore[method-assign]
+        self._known: dict[tuple[str, str], Rule] = {}
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """Match a request by its path alone, whatever its host is called.
+
+        Flask's way goes through the names of hosts and servers, and their international forms.
+        """
+        if request is None:
+            return None
+        environ = request.environ
+        if "HTTP_UPGRADE" in environ:  # to a WebSocket, which no route offers
+            return super().create_url_adapter(request)
+        return _Adapter(
+            self._known,
+            self.url_map,
+            server_name=request.host,
+            script_name=environ.get("SCRIPT_NAME", ""),
+            subdomain="",
+            url_scheme=environ["wsgi.url_scheme"],
+            path_info=request.path,
+            default_method=environ["REQUEST_METHOD"],
+            query_args=environ.get("QUERY_STRING", ""),
+        )

@@ -66,6 +66,7 @@ class RequestState:
     """What is known of the request that is being answered; the one thing on `flask.g`.
 
     Args:
+        incoming: the request itself: each look through `flask.request` takes 0.5 µs.
         request_id: of this service; a client's own id would not be unique.
         started_at: `time.perf_counter()` when the request came in.
         queued: seconds that it waited for a free worker.
@@ -80,6 +81,7 @@ class RequestState:
         is_awaited: whether other clients wait for the same answer.
     """
 
+    incoming: Request
     request_id: str
     started_at: float
     queued: float
@@ -94,11 +96,6 @@ class RequestState:
     is_awaited: Callable[[], bool] = never
 
 
-def current_request() -> Request:
-    """Return the request itself: each look through `flask.request` takes 0.5 µs."""
-    return cast("Request", request._get_current_object())  # type: ignore[attr-defined]  # noqa: SLF001  # as Flask's documentation does it
-
-
 def services() -> Services:
     """Return the services of the application that answers this request."""
     return cast("Services", current_app.extensions[EXTENSION])
@@ -107,7 +104,7 @@ def services() -> Services:
 def caller() -> Caller:
     """Return who sent the current request; raises InvalidRequest for wrong labels."""
     state: RequestState = g.request_state
-    incoming = current_request()
+    incoming = state.incoming
     environ = incoming.environ
     key = state.key
     rule = incoming.url_rule.rule if incoming.url_rule else incoming.path
@@ -175,7 +172,7 @@ def _lineage_id(environ: WSGIEnvironment) -> str | None:
 
 def client_address() -> str:
     """Return the client's IP address; for IPv6 the /64 network, which every client has whole."""
-    return _address_of(current_request())
+    return _address_of(request)
 
 
 def _address_of(incoming: Request) -> str:
