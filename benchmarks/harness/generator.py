@@ -28,10 +28,11 @@ ANSWER_TIMEOUT = 10.0
 def request_bytes(load: Load) -> bytes:
     """Return the whole HTTP/1.1 request that every connection repeats."""
     body = load.body.encode()
+    more = "".join(f"{name}: {value}\r\n" for name, value in load.headers.items())
     head = (
         f"POST {load.path} HTTP/1.1\r\nHost: 127.0.0.1:{load.port}\r\n"
         "Content-Type: application/json\r\nAccept: application/json\r\n"
-        f"User-Agent: benchmark\r\nContent-Length: {len(body)}\r\n\r\n"
+        f"User-Agent: benchmark\r\nContent-Length: {len(body)}\r\n{more}\r\n"
     )
     return head.encode() + body
 

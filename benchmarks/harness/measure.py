@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import itertools
 import json
 import subprocess
 import time
@@ -30,6 +31,7 @@ class Route:
     path: str
     body: str
     generator: str = "generator"
+    headers: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 CHAT = Route(
@@ -65,6 +67,15 @@ class Target:
 
 
 @dataclasses.dataclass(frozen=True)
+class Contender:
+    """One server with the calls and the streams that it is measured with."""
+
+    server: Server
+    calls: Sequence[Route]
+    streams: Sequence[Route]
+
+
+@dataclasses.dataclass(frozen=True)
 class Sample:
     """The figures of one target in one round."""
 
@@ -83,15 +94,38 @@ class Round:
     samples: Mapping[str, Sample]
 
 
-def targets_of(servers: Sequence[Server]) -> list[Target]:
-    """Return every route of every server, in the order in which a round visits them."""
-    return [Target(server, route) for route in ROUTES for server in servers]
+def with_headers(route: Route, headers: Mapping[str, str]) -> Route:
+    """Return a route whose requests have more headers."""
+    return dataclasses.replace(route, headers={**route.headers, **headers})
+
+
+def targets_of(contenders: Sequence[Contender]) -> list[Target]:
+    """Return every call of every contender; the same call of all of them comes one by one."""
+    most = itertools.zip_longest(*(each.calls for each in contenders))
+    return [
+        Target(contender.server, route)
+        for routes in most
+        for contender, route in zip(contenders, routes, strict=True)
+        if route is not None
+    ]
+
+
+def stream_targets_of(contenders: Sequence[Contender]) -> list[Target]:
+    """Return every stream of every contender."""
+    return [Target(each.server, route) for each in contenders for route in each.streams]
 
 
 def load_of(target: Target, *, connections: int, seconds: float) -> Load:
     """Return a load on a target."""
     route = target.route
-    return Load(target.server.port, route.path, route.body, connections, seconds)
+    return Load(
+        target.server.port,
+        route.path,
+        route.body,
+        connections,
+        seconds,
+        headers=dict(route.headers),
+    )
 
 
 @contextlib.contextmanager

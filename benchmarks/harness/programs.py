@@ -100,6 +100,8 @@ def service_program(
     upstream_port: int,
     directory: Path,
     more_settings: Mapping[str, str] | None = None,
+    *,
+    name: str = "service",
 ) -> Program:
     """Return the service as shipped, with one worker, no limit in the way and its own database.
 
@@ -112,15 +114,15 @@ def service_program(
         "BIND": f"127.0.0.1:{port}",
         "WEB_CONCURRENCY": "1",
         "RATE_LIMIT": "100000000/minute",
-        "DATABASE_URL": f"sqlite:///{directory / 'bench.db'}",
+        "DATABASE_URL": f"sqlite:///{directory / f'{name}.db'}",
     }
     return Program(
-        name="service",
+        name=name,
         command=[sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py", "wsgi:app"],
         port=port,
         directory=root,
         environment={**os.environ, **settings, **(more_settings or {})},
-        log=directory / "service.log",
+        log=directory / f"{name}.log",
     )
 
 

@@ -1,17 +1,16 @@
-"""From rounds to medians, the table on the terminal, the budget and the JSON file."""
+"""Calls: from rounds to medians, the table on the terminal and the budget."""
 
 import dataclasses
-import os
-import platform
-import statistics
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from benchmarks.harness.figures import MISSING, BudgetLine, Figure, aligned, figure
 from benchmarks.harness.measure import Round
+from benchmarks.harness.ratios import Ratio, budget, measured, ratio_rows
 
 MEASURED_SERVER = "service"
 REFERENCE_SERVER = "nginx"
 BUDGETED_TARGET = "service chat"
+KEYED_TARGET = "service-with-key chat"
 COLUMNS = {
     "cpu_ms": "CPU ms a call",
     "throughput_ratio": f"calls/s to {REFERENCE_SERVER}'s",
@@ -19,34 +18,31 @@ COLUMNS = {
     "added_p99_ms": "added p99 ms",
 }
 DIRECT_COLUMNS = {"direct_p50_ms": "p50 ms", "direct_p99_ms": "p99 ms"}
-MISSING = "-"
-
-
-@dataclasses.dataclass(frozen=True)
-class Figure:
-    """One figure over all rounds."""
-
-    median: float
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """Return the median and the range, as the table shows them."""
-        return f"{self.median:.3f} ({self.low:.3f}..{self.high:.3f})"
-
-
-@dataclasses.dataclass(frozen=True)
-class BudgetLine:
-    """A figure, the most it may be, and what was measured."""
-
-    figure: str
-    limit: float
-    measured: float
-
-    @property
-    def verdict(self) -> str:
-        """Return `ok` or `over`."""
-        return "ok" if self.measured <= self.limit else "over"
+RATIOS = [
+    Ratio("CPU a chat call, to the build before", "cpu_ms", BUDGETED_TARGET, "before chat", 0.5),
+    Ratio("CPU a chat call, to Portkey", "cpu_ms", BUDGETED_TARGET, "portkey chat", 0.57),
+    Ratio("CPU a chat call, to LiteLLM", "cpu_ms", BUDGETED_TARGET, "litellm chat", 0.08),
+    Ratio(
+        "CPU a chat call with a key, its limits and a budget, to the plain call",
+        "cpu_ms",
+        KEYED_TARGET,
+        BUDGETED_TARGET,
+        1.35,
+    ),
+    Ratio("the same of the build before", "cpu_ms", "before-with-key chat", "before chat"),
+    Ratio(
+        "CPU a chat call with a key, to the build before",
+        "cpu_ms",
+        KEYED_TARGET,
+        "before-with-key chat",
+    ),
+    Ratio(
+        "CPU a call of /api/v1/llm/chat, to the build before",
+        "cpu_ms",
+        "service rest",
+        "before rest",
+    ),
+]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +53,7 @@ class Report:
     seconds: float
     direct: Mapping[str, Figure]
     targets: Mapping[str, Mapping[str, Figure]]
+    ratios: Mapping[str, Figure]
     worker_mib: Mapping[str, float]
 
     @property
@@ -67,6 +64,7 @@ class Report:
             BudgetLine("CPU ms a chat call", 1.2, chat["cpu_ms"].median),
             BudgetLine("added p50 ms", 2, chat["added_p50_ms"].median),
             BudgetLine("worker MiB", 90, self.worker_mib[MEASURED_SERVER]),
+            *budget(RATIOS, self.ratios),
         ]
 
 
@@ -80,6 +78,7 @@ def build_report(
         seconds=seconds,
         direct={name: figure([getattr(each, name) for each in rounds]) for name in DIRECT_COLUMNS},
         targets={label: target_figures(rounds, label) for label in labels},
+        ratios=measured(RATIOS, [each.samples for each in rounds]),
         worker_mib=worker_mib,
     )
 
@@ -101,45 +100,12 @@ def target_figures(rounds: Sequence[Round], label: str) -> dict[str, Figure]:
     return figures
 
 
-def figure(values: Sequence[float]) -> Figure:
-    """Return the median and the range of one figure's values."""
-    return Figure(statistics.median(values), min(values), max(values))
-
-
 def table(report: Report) -> str:
-    """Return the aligned table of medians with their ranges, and the direct latency below it."""
+    """Return the aligned table of medians with their ranges, with what belongs to it below it."""
     rows = [["target", *COLUMNS.values(), "worker MiB"]]
     for label, figures in report.targets.items():
         cells = [str(figures[name]) if name in figures else MISSING for name in COLUMNS]
         rows.append([label, *cells, f"{report.worker_mib[label.split()[0]]:.1f}"])
     direct = ", ".join(f"{title} {report.direct[name]}" for name, title in DIRECT_COLUMNS.items())
-    return f"{aligned(rows)}\n\nupstream without a server between, one connection: {direct}"
-
-
-def budget_lines(budget: Sequence[BudgetLine]) -> str:
-    """Return one line for each budgeted figure."""
-    rows = [
-        [f"{line.figure} <= {line.limit:g}", f"{line.measured:.2f}", line.verdict]
-        for line in budget
-    ]
-    return aligned(rows)
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows as lines whose columns start at the same place."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        for row in rows
-    )
-    return "\n".join(line.rstrip() for line in lines)
-
-
-def machine() -> dict[str, Any]:
-    """Return what a run was measured on."""
-    return {"python": platform.python_version(), "cores": os.cpu_count()}
-
-
-def budget_json(budget: Sequence[BudgetLine]) -> list[dict[str, Any]]:
-    """Return a budget ready for json.dump."""
-    return [{**dataclasses.asdict(line), "verdict": line.verdict} for line in budget]
+    below = f"upstream without a server between, one connection: {direct}"
+    return "\n\n".join([aligned(rows), below, aligned(ratio_rows(report.ratios))])

@@ -28,7 +28,10 @@ class BenchmarkError(Exception):
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """A command that serves HTTP on a port of 127.0.0.1 and stays in the foreground."""
+    """A command that serves HTTP on a port of 127.0.0.1 and stays in the foreground.
+
+    What a peer cannot do is part of the report; where any other program fails, the run does.
+    """
 
     name: str
     command: Sequence[str]
@@ -36,6 +39,9 @@ class Program:
     directory: Path
     environment: Mapping[str, str]
     log: Path
+    ready_path: str = READY_PATH
+    ready_timeout: float = READY_TIMEOUT
+    is_peer: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,6 +52,7 @@ class Server:
     pid: int
     port: int
     log: Path
+    is_peer: bool = False
 
 
 def free_ports(count: int) -> list[int]:
@@ -67,7 +74,7 @@ def log_tail(log: Path) -> str:
 
 @contextlib.contextmanager
 def running(program: Program) -> Iterator[Server]:
-    """Run a program until the block ends; it answers 200 on /healthz when the block starts.
+    """Run a program until the block ends; it answers 200 on its ready path when the block starts.
 
     Raises BenchmarkError if it ends or does not answer in time.
     """
@@ -84,29 +91,29 @@ def running(program: Program) -> Iterator[Server]:
         )
     try:
         wait_until_ready(program, process)
-        yield Server(program.name, process.pid, program.port, program.log)
+        yield Server(program.name, process.pid, program.port, program.log, program.is_peer)
     finally:
         stop(process)
 
 
 def wait_until_ready(program: Program, process: subprocess.Popen[bytes]) -> None:
-    """Return once the program answers 200 on /healthz."""
-    give_up_at = time.monotonic() + READY_TIMEOUT
-    while not is_ready(program.port):
+    """Return once the program answers 200 on its ready path."""
+    give_up_at = time.monotonic() + program.ready_timeout
+    while not is_ready(program.port, program.ready_path):
         if process.poll() is not None:
             reason = f"{program.name} ended with status {process.returncode} while starting"
             raise BenchmarkError(reason, program.log)
         if time.monotonic() > give_up_at:
-            reason = f"{program.name} did not answer 200 on {READY_PATH} in {READY_TIMEOUT:.0f} s"
-            raise BenchmarkError(reason, program.log)
+            what = f"did not answer 200 on {program.ready_path} in {program.ready_timeout:.0f} s"
+            raise BenchmarkError(f"{program.name} {what}", program.log)
         time.sleep(READY_PAUSE)
 
 
-def is_ready(port: int) -> bool:
-    """Return whether the server on a port answers 200 on /healthz."""
+def is_ready(port: int, path: str = READY_PATH) -> bool:
+    """Return whether the server on a port answers 200 on a path."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=READY_TIMEOUT / 10)
     try:
-        connection.request("GET", READY_PATH)
+        connection.request("GET", path)
         return connection.getresponse().status == http.client.OK
     except (OSError, http.client.HTTPException):
         return False

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from benchmarks.harness.figures import BudgetLine, Figure, aligned, figure
 from benchmarks.harness.generator import percentile_ms
 from benchmarks.harness.load import loading, run_load, written
 from benchmarks.harness.measure import (
@@ -29,7 +30,6 @@ from benchmarks.harness.measure import (
 from benchmarks.harness.open_loop import Answer, OpenLoad
 from benchmarks.harness.process import tree_cpu_seconds
 from benchmarks.harness.programs import service_program, slow_upstream_program, upgrade_database
-from benchmarks.harness.report import BudgetLine, Figure, aligned, figure
 from benchmarks.harness.servers import BenchmarkError, Server, free_ports, running
 
 PLACES = 20

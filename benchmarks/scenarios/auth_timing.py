@@ -21,7 +21,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
-from benchmarks.harness.report import BudgetLine, budget_lines
+from benchmarks.harness.figures import BudgetLine, budget_lines
 from llm_api.app import close_app, create_app
 from llm_api.domain.access import ApiKey
 from llm_api.domain.key_format import new_secret

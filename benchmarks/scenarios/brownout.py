@@ -11,12 +11,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.harness.brownout_generator import BrownoutLoad, Timeline
+from benchmarks.harness.figures import BudgetLine, aligned
 from benchmarks.harness.ill_upstream import HANGING_UP, UNAVAILABLE
 from benchmarks.harness.load import loading, written
 from benchmarks.harness.measure import CHAT, MS_A_SECOND, Target, generator_checked
 from benchmarks.harness.open_loop import Answer
 from benchmarks.harness.programs import ill_upstream_program, service_program, upgrade_database
-from benchmarks.harness.report import BudgetLine, aligned
 from benchmarks.harness.servers import BenchmarkError, Server, free_ports, running
 
 ILLNESSES = (UNAVAILABLE, HANGING_UP)

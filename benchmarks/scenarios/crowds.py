@@ -11,9 +11,10 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.__main__ import REPOSITORY_ROOT, SIGNAL_STATUS, announce, exit_on_signal
-from benchmarks.harness.report import budget_json, budget_lines, machine
+from benchmarks.harness.console import SIGNAL_STATUS, announce, exit_on_signal
+from benchmarks.harness.figures import budget_json, budget_lines, machine
 from benchmarks.harness.servers import BenchmarkError
+from benchmarks.options import REPOSITORY_ROOT
 from benchmarks.scenarios.admission import OVERLOAD, LoadShedder, admission_table, measure_admission
 from benchmarks.scenarios.held import HELD, Held, held_table, measure_held
 

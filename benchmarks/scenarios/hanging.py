@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from benchmarks.harness import ill_upstream
+from benchmarks.harness.figures import BudgetLine, Figure, aligned, figure
 from benchmarks.harness.load import LoadResult, loading, written
 from benchmarks.harness.measure import (
     CHAT,
@@ -30,7 +31,6 @@ from benchmarks.harness.programs import (
     upgrade_database,
     upstream_program,
 )
-from benchmarks.harness.report import BudgetLine, Figure, aligned, figure
 from benchmarks.harness.servers import BenchmarkError, Server, free_ports, running
 
 HANGING_CALLS = 64

@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from benchmarks.harness.figures import BudgetLine, Figure, aligned, figure
 from benchmarks.harness.measure import CHAT, Target, checked_load, warm_up
 from benchmarks.harness.programs import service_program, upgrade_database, upstream_program
-from benchmarks.harness.report import BudgetLine, Figure, aligned, figure
 from benchmarks.harness.servers import Server, free_ports, running
 
 HELD = 64

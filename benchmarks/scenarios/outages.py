@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.harness.report import BudgetLine, budget_json, budget_lines
+from benchmarks.harness.figures import BudgetLine, budget_json, budget_lines
 from benchmarks.scenarios.brownout import (
     CALLS_A_SECOND,
     ILL_SECONDS,

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.harness.report import BudgetLine
+from benchmarks.harness.figures import BudgetLine
 from benchmarks.harness.servers import BenchmarkError
 
 PROGRAM = Path(__file__).with_name("hostile.py")

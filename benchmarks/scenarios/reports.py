@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from benchmarks.harness.report import (
+from benchmarks.harness.figures import (
     BudgetLine,
     Figure,
     aligned,

@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TypeVar, cast
 
-from benchmarks.harness.report import BudgetLine, Figure, figure
+from benchmarks.harness.figures import BudgetLine, Figure, figure
 from benchmarks.scenarios.usage_rows import Kinds, year
 from llm_api.domain.usage import UsageRecord
 from llm_api.storage import StoreError

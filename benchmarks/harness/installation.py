@@ -1,0 +1,83 @@
+"""Copies of the service: of a checkout as it lies there, or of a commit of its history.
+
+A copy has a catalogue with the benchmark's model and its price, which budgets of money need, and
+its usage rows wait in the run's own folder. Both sides of a comparison lie on the same disk.
+"""
+
+import os
+import shutil
+import subprocess
+import tarfile
+from pathlib import Path
+
+from benchmarks.harness.servers import BenchmarkError
+
+PARTS = ("llm_api", "config", "migrations", "gunicorn.conf.py", "wsgi.py")
+MAKEFILE_PARTS = ("Makefile", "requirements.txt", "requirements")
+PRICED_MODEL = """
+[models."bench-model"]
+upstream = "fast"
+
+[[models."bench-model".prices]]
+valid_from = 2025-01-01
+currency = "CNY"
+input = "0.8"
+output = "2"
+"""
+ARCHIVE_TIMEOUT = 60.0
+
+
+def copied(root: Path, folder: Path) -> Path:
+    """Copy the checkout at `root` into a new folder, uncommitted changes included; return it."""
+    folder.mkdir()
+    for part in PARTS + MAKEFILE_PARTS:
+        source = root / part
+        if source.is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(source, folder / part, ignore=ignored)
+        elif source.exists():
+            shutil.copy2(source, folder / part)
+    return prepared(folder)
+
+
+def exported(root: Path, revision: str, folder: Path) -> Path:
+    """Write a commit of the repository at `root` into a new folder; return the folder.
+
+    An archive and not a worktree: a run that is killed leaves nothing behind in the repository.
+    Raises BenchmarkError if there is no such commit.
+    """
+    folder.mkdir()
+    archive, log = folder.with_suffix(".tar"), folder.with_suffix(".git.log")
+    command = ["git", "-C", str(root), "archive", f"--output={archive}", f"{revision}^{{commit}}"]
+    try:
+        with log.open("wb") as errors:
+            subprocess.run(
+                command,
+                stdin=subprocess.DEVNULL,
+                stderr=errors,
+                timeout=ARCHIVE_TIMEOUT,
+                check=True,
+            )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise BenchmarkError(f"--compare {revision}: no such commit in {root}", log) from error
+    with tarfile.open(archive) as files:
+        files.extractall(folder, filter="data")
+    archive.unlink()
+    return prepared(folder)
+
+
+def prepared(folder: Path) -> Path:
+    """Give a copy the priced model; return it."""
+    with (folder / "config" / "models.toml").open("a") as catalogue:
+        catalogue.write(PRICED_MODEL)
+    return folder
+
+
+def with_environment(folder: Path, root: Path) -> Path:
+    """Link what `make run` installs from `root` into a copy, as if installed there; return it."""
+    for name in (".venv", ".models"):
+        (folder / name).symlink_to((root / name).resolve())
+    # Older than what was installed from them: nothing is to be installed again.
+    for path in [folder / "requirements.txt", *(folder / "requirements").iterdir()]:
+        os.utime(path, (0, 0))
+    return folder
