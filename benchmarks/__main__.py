@@ -4,34 +4,29 @@ import argparse
 import contextlib
 import dataclasses
 import json
+import resource
 import signal
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.harness.console import SIGNAL_STATUS, announce, exit_on_signal
-from benchmarks.harness.contenders import builds, start_contenders
-from benchmarks.harness.measure import (
-    CHAT,
-    Contender,
-    Round,
-    Target,
-    measure_round,
-    targets_of,
-    warm_up,
-)
-from benchmarks.harness.process import largest_worker_mib
+from benchmarks.harness.contenders import builds, start_contenders, start_peers
+from benchmarks.harness.measure import Contender
 from benchmarks.harness.programs import upstream_program
-from benchmarks.harness.report import Report, build_report
 from benchmarks.harness.servers import BenchmarkError, Server, free_ports, running
 from benchmarks.options import parse_arguments
 from benchmarks.results import Results, print_results
 from benchmarks.scenarios.brownout import measure_brownouts
+from benchmarks.scenarios.calls import measure_calls
+from benchmarks.scenarios.footprint import Footprint, measure_footprint
 from benchmarks.scenarios.hanging import measure_hanging
+from benchmarks.scenarios.many_streams import measure_many_streams
 from benchmarks.scenarios.outages import OutageReport
+from benchmarks.scenarios.own_time import measure_own_time
 from benchmarks.scenarios.refusals import measure_refusals
-from benchmarks.scenarios.streams import StreamReport, measure_streams
+from benchmarks.scenarios.streams import measure_streams
 
 
 def run(choices: argparse.Namespace) -> Results:
@@ -50,19 +45,73 @@ def run(choices: argparse.Namespace) -> Results:
 
 
 def measure_costs(root: Path, directory: Path, choices: argparse.Namespace) -> Results:
-    """Measure the refusals, then start the servers, measure them in turn and end them."""
+    """Measure the refusals, then start the upstream and measure all that stands before it."""
     folders = builds(root, choices.compare, directory)
     announce("refusals")
     refusals = measure_refusals(root, directory)
     with contextlib.ExitStack() as stack:
         [port] = free_ports(1)
-        upstream = stack.enter_context(
-            running(upstream_program(port, choices.stream_seconds, directory))
-        )
-        contenders = start_contenders(folders, upstream, directory, stack)
+        program = upstream_program(port, choices.stream_seconds, directory)
+        upstream = stack.enter_context(running(program))
+        results = measure_in_turn(folders, upstream, directory, choices)
+        results = measure_more(results, folders, upstream, choices)
+    return dataclasses.replace(results, refusals=refusals, compared=choices.compare)
+
+
+def measure_in_turn(
+    folders: Mapping[str, Path], upstream: Server, directory: Path, choices: argparse.Namespace
+) -> Results:
+    """Start all servers, measure calls and streams of them in turn, and end them."""
+    with contextlib.ExitStack() as stack:
+        contenders: list[Contender] = []
+        contenders += start_contenders(folders, upstream, directory, stack)
+        if choices.peers == "with":
+            contenders += start_peers(upstream, directory, stack)
         calls = measure_calls(upstream, contenders, choices.rounds, choices.seconds)
-        streams = streams_of(upstream, contenders, choices) if choices.streams else None
-    return Results(refusals, calls, streams)
+        streams = None
+        if choices.streams:
+            streams = measure_streams(
+                upstream,
+                contenders,
+                choices.streams,
+                choices.stream_seconds,
+                choices.stream_rounds,
+            )
+    return Results(calls=calls, streams=streams)
+
+
+def measure_more(
+    results: Results,
+    folders: Mapping[str, Path],
+    upstream: Server,
+    choices: argparse.Namespace,
+) -> Results:
+    """Measure what has servers of its own, one part after the other."""
+    many = own = None
+    if choices.many_rounds:
+        many = measure_many_streams(
+            folders, upstream, choices.many_streams, choices.stream_seconds, choices.many_rounds
+        )
+    if choices.prompt_rounds:
+        own = measure_own_time(folders, choices.prompt_rounds)
+    return dataclasses.replace(
+        results, many_streams=many, prompts=own, footprint=footprint_of(folders, upstream, choices)
+    )
+
+
+def footprint_of(
+    folders: Mapping[str, Path], upstream: Server, choices: argparse.Namespace
+) -> Footprint | None:
+    """Measure memory and starts, where both were asked for."""
+    if not (choices.memory_rounds and choices.start_rounds):
+        return None
+    return measure_footprint(
+        folders,
+        upstream,
+        streams=choices.many_streams,
+        memory_rounds=choices.memory_rounds,
+        start_rounds=choices.start_rounds,
+    )
 
 
 def measure_outages(root: Path, directory: Path, hang_rounds: int) -> OutageReport:
@@ -73,34 +122,16 @@ def measure_outages(root: Path, directory: Path, hang_rounds: int) -> OutageRepo
     return OutageReport(brownouts, measure_hanging(root, directory, hang_rounds))
 
 
-def measure_calls(
-    upstream: Server, contenders: Sequence[Contender], rounds: int, seconds: float
-) -> Report:
-    """Return the figures of calls without streaming, after some rounds of them."""
-    targets = targets_of(contenders)
-    announce(f"warming up {', '.join(target.label for target in targets)}")
-    warm_up([Target(upstream, CHAT), *targets], seconds)
-    measured: list[Round] = []
-    for number in range(1, rounds + 1):
-        announce(f"round {number} of {rounds}")
-        # There and back, so that none is always the one after the hottest.
-        order = targets if number % 2 else targets[::-1]
-        measured.append(measure_round(Target(upstream, CHAT), order, seconds))
-    worker_mib = {one.server.name: largest_worker_mib(one.server.pid) for one in contenders}
-    return build_report(measured, seconds, worker_mib)
-
-
-def streams_of(
-    upstream: Server, contenders: Sequence[Contender], choices: argparse.Namespace
-) -> StreamReport:
-    """Return the figures of as many streams as were asked for."""
-    streams, seconds = choices.streams, choices.stream_seconds
-    return measure_streams(upstream, contenders, streams, seconds, choices.stream_rounds)
+def allow_open_files() -> None:
+    """Allow this process and those that it starts as many open files as the system lets it."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def main() -> int:
     """Run, print, and return the exit status: 1 if the run failed, not if a budget is exceeded."""
     choices = parse_arguments()
+    allow_open_files()
     signal.signal(signal.SIGTERM, exit_on_signal)
     signal.signal(signal.SIGHUP, exit_on_signal)
     try:

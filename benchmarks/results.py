@@ -8,31 +8,49 @@ from typing import Any
 
 from benchmarks.harness.figures import BudgetLine, budget_json, budget_lines, machine
 from benchmarks.harness.report import REFERENCE_SERVER, Report, table
+from benchmarks.scenarios.footprint import Footprint, footprint_table
+from benchmarks.scenarios.many_streams import WORKERS, ManyStreams, many_streams_table
 from benchmarks.scenarios.outages import OutageReport
+from benchmarks.scenarios.own_time import OwnTime, own_time_table
 from benchmarks.scenarios.streams import StreamReport, stream_table
+
+Part = Report | StreamReport | ManyStreams | OwnTime | Footprint
 
 
 @dataclasses.dataclass(frozen=True)
 class Results:
-    """The parts of a run; those that were left out are None or empty."""
+    """The parts of a run; those that were left out are None or empty.
+
+    `compared` names the build before, where one was measured; `scale` is what `scale.py` writes.
+    """
 
     refusals: Sequence[BudgetLine] = ()
     calls: Report | None = None
     streams: StreamReport | None = None
+    many_streams: ManyStreams | None = None
+    prompts: OwnTime | None = None
+    footprint: Footprint | None = None
+    scale: Sequence[dict[str, Any]] = ()
     outages: OutageReport | None = None
+    compared: str | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures with their budgets and what they were measured on."""
         return {
             **machine(),
+            "compared": self.compared,
             **(with_budget(self.calls) or {}),
             "streams": with_budget(self.streams),
+            "many_streams": with_budget(self.many_streams),
+            "prompts": with_budget(self.prompts),
+            "footprint": with_budget(self.footprint),
+            "scale": list(self.scale),
             "refusals": budget_json(self.refusals),
             "outages": self.outages and self.outages.as_json(),
         }
 
 
-def with_budget(report: Report | StreamReport | None) -> dict[str, Any] | None:
+def with_budget(report: Part | None) -> dict[str, Any] | None:
     """Return a report's figures with their budget, None for a part that was left out."""
     if report is None:
         return None
@@ -41,28 +59,46 @@ def with_budget(report: Report | StreamReport | None) -> dict[str, Any] | None:
 
 def print_results(results: Results) -> None:
     """Print the tables and budgets of every part that was measured."""
+    sections = []
     if results.calls is not None:
-        print_costs(results.calls, results.streams, results.refusals)
-    if results.calls is not None and results.outages is not None:
-        print()
+        sections += costs(results.calls, results.streams)
+    sections += more(results)
+    if results.refusals:
+        head = "CPU time of hostile input, as a multiple of json.loads of it or of large reads"
+        sections += [head, budget_lines(results.refusals)]
     if results.outages is not None:
-        print(results.outages)
+        sections.append(str(results.outages))
+    print("\n\n".join(sections))
 
 
-def print_costs(
-    report: Report, streams: StreamReport | None, refusals: Sequence[BudgetLine]
-) -> None:
-    """Print the tables and budgets of calls, streams and refusals."""
+def costs(report: Report, streams: StreamReport | None) -> list[str]:
+    """Return the tables and budgets of calls and streams."""
     scope = f"medians (min..max), rounds: {report.rounds}, seconds a load: {report.seconds:g}"
-    print(f"{scope}, Python {platform.python_version()}, cores: {os.cpu_count()}\n")
-    print(table(report))
+    sections = [
+        f"{scope}, Python {platform.python_version()}, cores: {os.cpu_count()}",
+        table(report),
+    ]
     if REFERENCE_SERVER not in report.worker_mib:
-        print(f"{REFERENCE_SERVER} is not installed: there is nothing to compare with")
-    print(f"\n{budget_lines(report.budget)}")
+        sections.append(f"{REFERENCE_SERVER} is not installed: there is nothing to compare with")
+    sections.append(budget_lines(report.budget))
     if streams is not None:
-        print(f"\n{streams.streams} streams of {streams.seconds:g} s, rounds: {streams.rounds}\n")
-        print(stream_table(streams))
+        scope = f"{streams.streams} streams of {streams.seconds:g} s, rounds: {streams.rounds}"
+        sections += [scope, stream_table(streams)]
         if streams.budget:
-            print(f"\n{budget_lines(streams.budget)}")
-    print("\nCPU time of hostile input, as a multiple of json.loads of it or of large reads\n")
-    print(budget_lines(refusals))
+            sections.append(budget_lines(streams.budget))
+    return sections
+
+
+def more(results: Results) -> list[str]:
+    """Return the tables and budgets of the parts that only --full measures."""
+    sections = []
+    many, own, footprint = results.many_streams, results.prompts, results.footprint
+    if many is not None:
+        scope = f"{many.streams} streams, {WORKERS} workers, rounds: {many.rounds}"
+        sections += [scope, many_streams_table(many), budget_lines(many.budget)]
+    if own is not None:
+        scope = f"optimized prompts of 200 words, {own.prompts} a round, rounds: {own.rounds}"
+        sections += [scope, own_time_table(own), budget_lines(own.budget)]
+    if footprint is not None:
+        sections += ["memory and start", footprint_table(footprint), budget_lines(footprint.budget)]
+    return sections

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import copytree
 
-from benchmarks.harness import keys
+from benchmarks.harness import keys, peers
+from benchmarks.harness.console import announce
 from benchmarks.harness.installation import copied, exported
 from benchmarks.harness.measure import (
     CHAT,
@@ -18,7 +19,7 @@ from benchmarks.harness.measure import (
     with_headers,
 )
 from benchmarks.harness.programs import nginx_program, service_program, upgrade_database
-from benchmarks.harness.servers import Server, free_ports, running
+from benchmarks.harness.servers import BenchmarkError, Server, free_ports, running
 
 SERVICE = "service"
 BEFORE = "before"
@@ -39,7 +40,10 @@ def start_contenders(
     """Start every server, ended with the stack; return what each of them is measured with."""
     # Services of one folder would share the files in which usage rows wait.
     keyed = {f"{name}{WITH_KEY}": folder for name, folder in folders.items()}
-    keyed = {name: Path(copytree(folder, directory / name)) for name, folder in keyed.items()}
+    keyed = {
+        name: Path(copytree(folder, directory / name, symlinks=True))
+        for name, folder in keyed.items()
+    }
     contenders = [open_service(folder, name, upstream, stack) for name, folder in folders.items()]
     contenders += [keyed_service(folder, name, upstream, stack) for name, folder in keyed.items()]
     [port] = free_ports(1)
@@ -49,18 +53,44 @@ def start_contenders(
     return contenders
 
 
+def start_peers(
+    upstream: Server, directory: Path, stack: contextlib.ExitStack
+) -> Sequence[Contender]:
+    """Start the peers that are installed; one that does not start is announced and left out."""
+    ports = free_ports(3)
+    headers = peers.portkey_headers(upstream.port)
+    chat, stream = with_headers(CHAT, headers), with_headers(STREAM, headers)
+    candidates = []
+    if peers.PORTKEY_NAME not in peers.missing():
+        shipped = peers.portkey_program(ports[0], directory, is_mended=False)
+        mended = peers.portkey_program(ports[1], directory, is_mended=True)
+        candidates += [(shipped, [chat], [stream]), (mended, [], [stream])]
+    if peers.LITELLM_NAME not in peers.missing():
+        litellm = peers.litellm_program(ports[2], upstream.port, directory)
+        candidates.append((litellm, [CHAT], [STREAM]))
+    started_peers = []
+    for program, calls, streams in candidates:
+        try:
+            server = stack.enter_context(running(program))
+        except BenchmarkError as error:
+            announce(str(error))
+            continue
+        started_peers.append(Contender(server, calls, streams))
+    return started_peers
+
+
 def open_service(
     folder: Path, name: str, upstream: Server, stack: contextlib.ExitStack
 ) -> Contender:
     """Start a build of the service that everybody may call."""
-    return Contender(started(folder, name, upstream, stack, {}), ROUTES, [STREAM])
+    return Contender(started(folder, name, upstream.port, stack, {}), ROUTES, [STREAM])
 
 
 def keyed_service(
     folder: Path, name: str, upstream: Server, stack: contextlib.ExitStack
 ) -> Contender:
     """Start a build of the service that requires a key, and create the one of its calls."""
-    server = started(folder, name, upstream, stack, keys.SETTINGS)
+    server = started(folder, name, upstream.port, stack, keys.SETTINGS)
     headers = keys.headers_with_key(server)
     return Contender(server, [with_headers(CHAT, headers)], [with_headers(STREAM, headers)])
 
@@ -68,12 +98,12 @@ def keyed_service(
 def started(
     folder: Path,
     name: str,
-    upstream: Server,
+    upstream_port: int,
     stack: contextlib.ExitStack,
     settings: Mapping[str, str],
 ) -> Server:
     """Start a service with one worker and a database of its own."""
     [port] = free_ports(1)
-    program = service_program(folder, port, upstream.port, folder, settings, name=name)
+    program = service_program(folder, port, upstream_port, folder, settings, name=name)
     upgrade_database(program)
     return stack.enter_context(running(program))

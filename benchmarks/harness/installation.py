@@ -4,7 +4,6 @@ A copy has a catalogue with the benchmark's model and its price, which budgets o
 its usage rows wait in the run's own folder. Both sides of a comparison lie on the same disk.
 """
 
-import os
 import shutil
 import subprocess
 import tarfile
@@ -14,6 +13,7 @@ from benchmarks.harness.servers import BenchmarkError
 
 PARTS = ("llm_api", "config", "migrations", "gunicorn.conf.py", "wsgi.py")
 MAKEFILE_PARTS = ("Makefile", "requirements.txt", "requirements")
+INSTALLED = (".venv", ".models")
 PRICED_MODEL = """
 [models."bench-model"]
 upstream = "fast"
@@ -37,7 +37,7 @@ def copied(root: Path, folder: Path) -> Path:
             shutil.copytree(source, folder / part, ignore=ignored)
         elif source.exists():
             shutil.copy2(source, folder / part)
-    return prepared(folder)
+    return prepared(folder, root)
 
 
 def exported(root: Path, revision: str, folder: Path) -> Path:
@@ -63,21 +63,13 @@ def exported(root: Path, revision: str, folder: Path) -> Path:
     with tarfile.open(archive) as files:
         files.extractall(folder, filter="data")
     archive.unlink()
-    return prepared(folder)
+    return prepared(folder, root)
 
 
-def prepared(folder: Path) -> Path:
-    """Give a copy the priced model; return it."""
+def prepared(folder: Path, root: Path) -> Path:
+    """Give a copy the priced model and what is installed at `root`; return it."""
     with (folder / "config" / "models.toml").open("a") as catalogue:
         catalogue.write(PRICED_MODEL)
-    return folder
-
-
-def with_environment(folder: Path, root: Path) -> Path:
-    """Link what `make run` installs from `root` into a copy, as if installed there; return it."""
-    for name in (".venv", ".models"):
+    for name in INSTALLED:
         (folder / name).symlink_to((root / name).resolve())
-    # Older than what was installed from them: nothing is to be installed again.
-    for path in [folder / "requirements.txt", *(folder / "requirements").iterdir()]:
-        os.utime(path, (0, 0))
     return folder

@@ -87,11 +87,15 @@ class Sample:
 
 @dataclasses.dataclass(frozen=True)
 class Round:
-    """One pass over all targets; the direct figures are the upstream's without any server."""
+    """One pass over all targets; the direct figures are the upstream's without any server.
+
+    `failed` has the failures of peers, by their targets.
+    """
 
     direct_p50_ms: float
     direct_p99_ms: float
     samples: Mapping[str, Sample]
+    failed: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 def with_headers(route: Route, headers: Mapping[str, str]) -> Route:
@@ -163,19 +167,6 @@ def costed_load(target: Target, *, connections: int, seconds: float) -> tuple[Lo
     time.sleep(SETTLE_SECONDS)
     cpu_seconds = tree_cpu_seconds(target.server.pid) - cpu_before
     return result, cpu_seconds * MS_A_SECOND / result.requests
-
-
-def warm_up(targets: Sequence[Target], seconds: float) -> None:
-    """Let every target fill its pools and caches before anything is measured."""
-    for target in targets:
-        checked_load(target, connections=BUSY_CONNECTIONS, seconds=seconds)
-
-
-def measure_round(direct: Target, targets: Sequence[Target], seconds: float) -> Round:
-    """Measure every target once, each load for `seconds`."""
-    baseline = checked_load(direct, connections=1, seconds=seconds)
-    samples = {target.label: measure_target(target, baseline, seconds) for target in targets}
-    return Round(baseline.p50_ms, baseline.p99_ms, samples)
 
 
 def measure_target(target: Target, baseline: LoadResult, seconds: float) -> Sample:

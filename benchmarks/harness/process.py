@@ -82,6 +82,20 @@ def resident_mib(pid: int) -> float:
 
 
 def largest_worker_mib(master: int) -> float:
-    """Return the resident memory of the largest direct child of `master`; 0 if it has none."""
-    workers = children_by_parent().get(master, [])
-    return max((resident_mib(pid) for pid in workers), default=0.0)
+    """Return the resident memory of the largest worker of a server."""
+    return max(resident_mib(pid) for pid in workers_of(master))
+
+
+def workers_of(master: int) -> list[int]:
+    """Return the direct children of a server, or the server itself if it does the work alone."""
+    return children_by_parent().get(master, [master])
+
+
+def private_mib(pid: int) -> float:
+    """Return the memory of one process that no other has; 0 for a process gone."""
+    try:
+        rollup = (PROC / str(pid) / "smaps_rollup").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return 0.0
+    lines = [line.split() for line in rollup.splitlines() if line.startswith("Private_")]
+    return sum(int(kib) for _, kib, _ in lines) / KIB_A_MIB

@@ -47,7 +47,10 @@ RATIOS = [
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-    """All figures of a run, by target and name, and each server's largest worker in MiB."""
+    """All figures of a run, by target and name, and each server's largest worker in MiB.
+
+    `failed` has the first failure of every peer that could not answer.
+    """
 
     rounds: int
     seconds: float
@@ -55,6 +58,7 @@ class Report:
     targets: Mapping[str, Mapping[str, Figure]]
     ratios: Mapping[str, Figure]
     worker_mib: Mapping[str, float]
+    failed: Mapping[str, str]
 
     @property
     def budget(self) -> list[BudgetLine]:
@@ -69,10 +73,13 @@ class Report:
 
 
 def build_report(
-    rounds: Sequence[Round], seconds: float, worker_mib: Mapping[str, float]
+    rounds: Sequence[Round],
+    seconds: float,
+    worker_mib: Mapping[str, float],
+    failed: Mapping[str, str],
 ) -> Report:
-    """Return the medians and ranges over all rounds."""
-    labels = rounds[0].samples
+    """Return the medians and ranges over all rounds, without the targets that failed."""
+    labels = [label for label in rounds[0].samples if label not in failed]
     return Report(
         rounds=len(rounds),
         seconds=seconds,
@@ -80,6 +87,7 @@ def build_report(
         targets={label: target_figures(rounds, label) for label in labels},
         ratios=measured(RATIOS, [each.samples for each in rounds]),
         worker_mib=worker_mib,
+        failed=failed,
     )
 
 
@@ -108,4 +116,5 @@ def table(report: Report) -> str:
         rows.append([label, *cells, f"{report.worker_mib[label.split()[0]]:.1f}"])
     direct = ", ".join(f"{title} {report.direct[name]}" for name, title in DIRECT_COLUMNS.items())
     below = f"upstream without a server between, one connection: {direct}"
-    return "\n\n".join([aligned(rows), below, aligned(ratio_rows(report.ratios))])
+    failed = [f"{label} failed: {why}" for label, why in report.failed.items()]
+    return "\n\n".join([aligned(rows), below, *failed, aligned(ratio_rows(report.ratios))])

@@ -13,7 +13,7 @@ from pathlib import Path
 
 READY_PATH = "/healthz"
 READY_TIMEOUT = 30.0
-READY_PAUSE = 0.05
+READY_PAUSE = 0.01
 STOP_TIMEOUT = 5.0
 LOG_TAIL_BYTES = 4000
 
@@ -23,6 +23,7 @@ class BenchmarkError(Exception):
 
     def __init__(self, reason: str, log: Path) -> None:
         """Say why, and show the end of the log of the server that it happened to."""
+        self.reason = reason
         super().__init__(f"{reason}\n\nThe end of the log:\n{log_tail(log)}")
 
 

@@ -23,7 +23,6 @@ from benchmarks.harness.measure import (
     checked_load,
     generator_checked,
     load_of,
-    warm_up,
 )
 from benchmarks.harness.programs import (
     ill_upstream_program,
@@ -32,6 +31,7 @@ from benchmarks.harness.programs import (
     upstream_program,
 )
 from benchmarks.harness.servers import BenchmarkError, Server, free_ports, running
+from benchmarks.scenarios.calls import warm_up
 
 HANGING_CALLS = 64
 HEALTHY_CONNECTIONS = 1

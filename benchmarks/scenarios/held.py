@@ -13,9 +13,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from benchmarks.harness.figures import BudgetLine, Figure, aligned, figure
-from benchmarks.harness.measure import CHAT, Target, checked_load, warm_up
+from benchmarks.harness.measure import CHAT, Target, checked_load
 from benchmarks.harness.programs import service_program, upgrade_database, upstream_program
 from benchmarks.harness.servers import Server, free_ports, running
+from benchmarks.scenarios.calls import warm_up
 
 HELD = 64
 SECONDS = 1.5
