@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.harness.console import SIGNAL_STATUS, announce, exit_on_signal
-from benchmarks.harness.contenders import builds, start_contenders, start_peers
+from benchmarks.harness.contenders import SERVICE, builds, start_contenders, start_peers
 from benchmarks.harness.measure import Contender
 from benchmarks.harness.programs import upstream_program
 from benchmarks.harness.servers import BenchmarkError, Server, free_ports, running
@@ -26,6 +26,8 @@ from benchmarks.scenarios.many_streams import measure_many_streams
 from benchmarks.scenarios.outages import OutageReport
 from benchmarks.scenarios.own_time import measure_own_time
 from benchmarks.scenarios.refusals import measure_refusals
+from benchmarks.scenarios.scale import scale_apart
+from benchmarks.scenarios.stores import measure_stores
 from benchmarks.scenarios.streams import measure_streams
 
 
@@ -55,6 +57,7 @@ def measure_costs(root: Path, directory: Path, choices: argparse.Namespace) -> R
         upstream = stack.enter_context(running(program))
         results = measure_in_turn(folders, upstream, directory, choices)
         results = measure_more(results, folders, upstream, choices)
+        results = measure_surroundings(results, folders[SERVICE], upstream, directory, choices)
     return dataclasses.replace(results, refusals=refusals, compared=choices.compare)
 
 
@@ -97,6 +100,25 @@ def measure_more(
     return dataclasses.replace(
         results, many_streams=many, prompts=own, footprint=footprint_of(folders, upstream, choices)
     )
+
+
+def measure_surroundings(
+    results: Results,
+    folder: Path,
+    upstream: Server,
+    directory: Path,
+    choices: argparse.Namespace,
+) -> Results:
+    """Measure what calls cost the servers behind the service, and what their cost grows with."""
+    stores, scale = None, results.scale
+    if choices.store_rounds:
+        stores = measure_stores(
+            folder, upstream, directory, rounds=choices.store_rounds, seconds=choices.seconds
+        )
+    if choices.scale_tries:
+        announce(f"scale, tries: {choices.scale_tries}")
+        scale = scale_apart(choices.scale_tries, directory)
+    return dataclasses.replace(results, stores=stores, scale=scale)
 
 
 def footprint_of(

@@ -38,6 +38,7 @@ NUMBERS = {
     "--prompt-rounds": Number(0, 7, 0, "passes of optimized prompts; 0 leaves them out"),
     "--memory-rounds": Number(0, 3, 0, "fresh workers whose memory is read; 0 leaves them out"),
     "--start-rounds": Number(0, 7, 0, "starts with `make run`; 0 leaves them out"),
+    "--store-rounds": Number(0, 5, 0, "passes before PostgreSQL and Valkey; 0 leaves them out"),
     "--scale-tries": Number(0, 7, 0, "tries of each line of the scale table; 0 leaves it out"),
 }
 

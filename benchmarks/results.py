@@ -12,6 +12,8 @@ from benchmarks.scenarios.footprint import Footprint, footprint_table
 from benchmarks.scenarios.many_streams import WORKERS, ManyStreams, many_streams_table
 from benchmarks.scenarios.outages import OutageReport
 from benchmarks.scenarios.own_time import OwnTime, own_time_table
+from benchmarks.scenarios.scale import Growth, scale_table
+from benchmarks.scenarios.stores import Stores, stores_table
 from benchmarks.scenarios.streams import StreamReport, stream_table
 
 Part = Report | StreamReport | ManyStreams | OwnTime | Footprint
@@ -21,7 +23,7 @@ Part = Report | StreamReport | ManyStreams | OwnTime | Footprint
 class Results:
     """The parts of a run; those that were left out are None or empty.
 
-    `compared` names the build before, where one was measured; `scale` is what `scale.py` writes.
+    `compared` names the build before, where one was measured.
     """
 
     refusals: Sequence[BudgetLine] = ()
@@ -30,7 +32,8 @@ class Results:
     many_streams: ManyStreams | None = None
     prompts: OwnTime | None = None
     footprint: Footprint | None = None
-    scale: Sequence[dict[str, Any]] = ()
+    stores: Stores | None = None
+    scale: Sequence[Growth] = ()
     outages: OutageReport | None = None
     compared: str | None = None
 
@@ -44,7 +47,8 @@ class Results:
             "many_streams": with_budget(self.many_streams),
             "prompts": with_budget(self.prompts),
             "footprint": with_budget(self.footprint),
-            "scale": list(self.scale),
+            "stores": self.stores and dataclasses.asdict(self.stores),
+            "scale": [dataclasses.asdict(growth) for growth in self.scale],
             "refusals": budget_json(self.refusals),
             "outages": self.outages and self.outages.as_json(),
         }
@@ -101,4 +105,8 @@ def more(results: Results) -> list[str]:
         sections += [scope, own_time_table(own), budget_lines(own.budget)]
     if footprint is not None:
         sections += ["memory and start", footprint_table(footprint), budget_lines(footprint.budget)]
+    if results.stores is not None:
+        sections += ["a call's share of PostgreSQL and Valkey", stores_table(results.stores)]
+    if results.scale:
+        sections.append(scale_table(results.scale))
     return sections

@@ -104,8 +104,8 @@ def measure_scale(tries: int) -> list[Growth]:
     return growths
 
 
-def scale_apart(tries: int, directory: Path) -> list[dict[str, Any]]:
-    """Measure in a process of its own, and return what `--json` writes there.
+def scale_apart(tries: int, directory: Path) -> list[Growth]:
+    """Measure in a process of its own, in which nothing else lives.
 
     Raises BenchmarkError if it fails.
     """
@@ -125,8 +125,12 @@ def scale_apart(tries: int, directory: Path) -> list[dict[str, Any]]:
             )
     except subprocess.SubprocessError as error:
         raise BenchmarkError(f"the scale table could not be measured: {error}", log) from error
-    lines: list[dict[str, Any]] = json.loads(figures.read_text())["scale"]
-    return lines
+    return [grown_again(line) for line in json.loads(figures.read_text())["scale"]]
+
+
+def grown_again(line: dict[str, Any]) -> Growth:
+    """Return what was written as JSON."""
+    return Growth(**{**line, "cpu_ms": [Figure(**cost) for cost in line["cpu_ms"]]})
 
 
 def scale_table(growths: Sequence[Growth]) -> str:
