@@ -9,11 +9,14 @@ import signal
 import sys
 import tempfile
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks.harness.console import SIGNAL_STATUS, announce, exit_on_signal
-from benchmarks.harness.contenders import SERVICE, builds, start_contenders, start_peers
+from benchmarks.harness.contenders import BEFORE, SERVICE, builds, start_contenders, start_peers
+from benchmarks.harness.installation import commit_of
 from benchmarks.harness.measure import Contender
+from benchmarks.harness.peers import installed, versions
 from benchmarks.harness.programs import upstream_program
 from benchmarks.harness.servers import BenchmarkError, Server, free_ports, running
 from benchmarks.options import parse_arguments
@@ -58,7 +61,14 @@ def measure_costs(root: Path, directory: Path, choices: argparse.Namespace) -> R
         results = measure_in_turn(folders, upstream, directory, choices)
         results = measure_more(results, folders, upstream, choices)
         results = measure_surroundings(results, folders[SERVICE], upstream, directory, choices)
-    return dataclasses.replace(results, refusals=refusals, compared=choices.compare)
+    return dataclasses.replace(results, refusals=refusals, measured=named(root, choices.compare))
+
+
+def named(root: Path, revision: str | None) -> Mapping[str, str]:
+    """Return the names of what was measured, and the day."""
+    before = {BEFORE: commit_of(root, revision)} if revision is not None else {}
+    day = datetime.now(UTC).date().isoformat()
+    return {"day": day, SERVICE: commit_of(root), **before, **versions()}
 
 
 def measure_in_turn(
@@ -69,7 +79,7 @@ def measure_in_turn(
         contenders: list[Contender] = []
         contenders += start_contenders(folders, upstream, directory, stack)
         if choices.peers == "with":
-            contenders += start_peers(upstream, directory, stack)
+            contenders += start_peers(installed(), upstream, directory, stack)
         calls = measure_calls(upstream, contenders, choices.rounds, choices.seconds)
         streams = None
         if choices.streams:

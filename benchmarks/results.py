@@ -3,7 +3,7 @@
 import dataclasses
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks.harness.figures import BudgetLine, budget_json, budget_lines, machine
@@ -23,7 +23,7 @@ Part = Report | StreamReport | ManyStreams | OwnTime | Footprint
 class Results:
     """The parts of a run; those that were left out are None or empty.
 
-    `compared` names the build before, where one was measured.
+    `measured` names the commits and the peers, and says when.
     """
 
     refusals: Sequence[BudgetLine] = ()
@@ -35,13 +35,13 @@ class Results:
     stores: Stores | None = None
     scale: Sequence[Growth] = ()
     outages: OutageReport | None = None
-    compared: str | None = None
+    measured: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures with their budgets and what they were measured on."""
         return {
             **machine(),
-            "compared": self.compared,
+            "measured": dict(self.measured),
             **(with_budget(self.calls) or {}),
             "streams": with_budget(self.streams),
             "many_streams": with_budget(self.many_streams),

@@ -54,18 +54,18 @@ def start_contenders(
 
 
 def start_peers(
-    upstream: Server, directory: Path, stack: contextlib.ExitStack
+    names: Sequence[str], upstream: Server, directory: Path, stack: contextlib.ExitStack
 ) -> Sequence[Contender]:
-    """Start the peers that are installed; one that does not start is announced and left out."""
+    """Start the peers of these names; one that does not start is announced and left out."""
     ports = free_ports(3)
     headers = peers.portkey_headers(upstream.port)
     chat, stream = with_headers(CHAT, headers), with_headers(STREAM, headers)
     candidates = []
-    if peers.PORTKEY_NAME not in peers.missing():
+    if peers.PORTKEY_NAME in names:
         shipped = peers.portkey_program(ports[0], directory, is_mended=False)
         mended = peers.portkey_program(ports[1], directory, is_mended=True)
         candidates += [(shipped, [chat], [stream]), (mended, [], [stream])]
-    if peers.LITELLM_NAME not in peers.missing():
+    if peers.LITELLM_NAME in names:
         litellm = peers.litellm_program(ports[2], upstream.port, directory)
         candidates.append((litellm, [CHAT], [STREAM]))
     started_peers = []

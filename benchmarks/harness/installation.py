@@ -66,6 +66,25 @@ def exported(root: Path, revision: str, folder: Path) -> Path:
     return prepared(folder, root)
 
 
+def commit_of(root: Path, revision: str = "HEAD") -> str:
+    """Return the short name of a commit, with a + if files were changed since; "" without git."""
+    short = git(root, "rev-parse", "--short", f"{revision}^{{commit}}")
+    is_changed = revision == "HEAD" and git(root, "status", "--porcelain", "--", *PARTS)
+    return f"{short}+" if short and is_changed else short
+
+
+def git(root: Path, *arguments: str) -> str:
+    """Return what git prints; nothing where it fails or is not installed."""
+    command = ["git", "-C", str(root), *arguments]
+    try:
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=ARCHIVE_TIMEOUT, check=True
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return done.stdout.strip()
+
+
 def prepared(folder: Path, root: Path) -> Path:
     """Give a copy the priced model and what is installed at `root`; return it."""
     with (folder / "config" / "models.toml").open("a") as catalogue:

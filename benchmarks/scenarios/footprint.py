@@ -22,6 +22,7 @@ SETTINGS = {"MAX_CALLS_IN_PROGRESS": "2000"}
 BUNDLED = {"FAST_LLM_API_URL": "", "FAST_LLM_API_KEY": "", "FAST_LLM_MODEL": ""}
 COLUMNS = {
     "idle_mib": "idle worker, private MiB",
+    "idle_resident_mib": "idle worker, resident MiB",
     "after_mib": "resident MiB after many streams",
     "start_s": "make run to the first answer, s",
     "start_bundled_s": "the same with the bundled model, s",
@@ -50,6 +51,7 @@ class Memory:
     """A worker's memory, in one round."""
 
     idle_mib: float
+    idle_resident_mib: float
     after_mib: float
 
 
@@ -118,9 +120,10 @@ def memory_of(folder: Path, name: str, upstream: Server, streams: int) -> Memory
         server = started(folder, name, upstream.port, stack, SETTINGS)
         time.sleep(IDLE_SECONDS)
         idle_mib = max(private_mib(pid) for pid in workers_of(server.pid))
+        idle_resident_mib = largest_worker_mib(server.pid)
         checked_load(Target(server, STREAM), connections=streams, seconds=STREAM_SECONDS)
         time.sleep(SETTLE_SECONDS)
-        return Memory(idle_mib, largest_worker_mib(server.pid))
+        return Memory(idle_mib, idle_resident_mib, largest_worker_mib(server.pid))
 
 
 def starts_of(folder: Path, name: str, upstream: Server) -> Start:

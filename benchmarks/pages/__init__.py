@@ -1,0 +1,1 @@
+"""The pages that are written from a run's figures: docs/benchmarks.md and docs/sizing.md."""
