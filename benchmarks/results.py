@@ -23,7 +23,7 @@ Part = Report | StreamReport | ManyStreams | OwnTime | Footprint
 class Results:
     """The parts of a run; those that were left out are None or empty.
 
-    `measured` names the commits and the peers, and says when.
+    `measured` names the commits and the peers, and says when; `failures` are parts that failed.
     """
 
     refusals: Sequence[BudgetLine] = ()
@@ -36,12 +36,14 @@ class Results:
     scale: Sequence[Growth] = ()
     outages: OutageReport | None = None
     measured: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    failures: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return all figures with their budgets and what they were measured on."""
         return {
             **machine(),
             "measured": dict(self.measured),
+            "failures": dict(self.failures),
             **(with_budget(self.calls) or {}),
             "streams": with_budget(self.streams),
             "many_streams": with_budget(self.many_streams),
@@ -72,6 +74,7 @@ def print_results(results: Results) -> None:
         sections += [head, budget_lines(results.refusals)]
     if results.outages is not None:
         sections.append(str(results.outages))
+    sections += [f"{part} failed: {why}" for part, why in results.failures.items()]
     print("\n\n".join(sections))
 
 

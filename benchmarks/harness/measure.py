@@ -154,9 +154,14 @@ def checked(target: Target, result: LoadResult) -> LoadResult:
 
 def checked_load(target: Target, *, connections: int, seconds: float) -> LoadResult:
     """Run one load; BenchmarkError if a request of it failed."""
+    return checked(target, counted_load(target, connections=connections, seconds=seconds))
+
+
+def counted_load(target: Target, *, connections: int, seconds: float) -> LoadResult:
+    """Run one load whose failures are counted, and no reason to end the run."""
     with generator_checked(target):
         load = load_of(target, connections=connections, seconds=seconds)
-        return checked(target, run_load(load, target.route.generator))
+        return run_load(load, target.route.generator)
 
 
 def costed_load(target: Target, *, connections: int, seconds: float) -> tuple[LoadResult, float]:

@@ -103,11 +103,13 @@ def measured_on(run: Run) -> str:
     ]
     before = f", in turn with the build before, {names['before']}" if "before" in names else ""
     beside = f" Beside it: {', '.join(peers)}." if peers else ""
+    broken = "".join(f"\nNot measured, {part}: {why}" for part, why in run["failures"].items())
     return (
         f"Measured on {names['day']}: commit {names['service']}{before},"
         f" Python {run['python']}, {run['cores']} shared cores.{beside}\n"
         f"A cell is the median of {run['rounds']} rounds unless a section says otherwise,"
         " with the lowest and the highest."
+        f"{broken}"
     )
 
 

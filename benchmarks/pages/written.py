@@ -19,6 +19,8 @@ MARK = "<!-- Everything below "
 def pages() -> Mapping[Path, str]:
     """Return every generated file with its text as it should be."""
     run = json.loads(FIGURES.read_text("utf-8"))
+    if "targets" not in run:
+        raise ValueError(f"{FIGURES} has no figures of calls, which every page needs")
     plots = benchmarks_page.plots(run)
     return {
         DOCS / "benchmarks.md": f"{kept(DOCS / 'benchmarks.md')}\n{benchmarks_page.page(run)}",

@@ -10,7 +10,7 @@ from benchmarks.harness import ratios
 from benchmarks.harness.console import announce
 from benchmarks.harness.contenders import started
 from benchmarks.harness.figures import BudgetLine, Figure, aligned, figure
-from benchmarks.harness.measure import SETTLE_SECONDS, STREAM, Target, checked_load
+from benchmarks.harness.measure import SETTLE_SECONDS, STREAM, Target, counted_load
 from benchmarks.harness.process import largest_worker_mib, private_mib, workers_of
 from benchmarks.harness.programs import service_program
 from benchmarks.harness.ratios import Ratio, ratio_rows
@@ -121,7 +121,9 @@ def memory_of(folder: Path, name: str, upstream: Server, streams: int) -> Memory
         time.sleep(IDLE_SECONDS)
         idle_mib = max(private_mib(pid) for pid in workers_of(server.pid))
         idle_resident_mib = largest_worker_mib(server.pid)
-        checked_load(Target(server, STREAM), connections=streams, seconds=STREAM_SECONDS)
+        load = counted_load(Target(server, STREAM), connections=streams, seconds=STREAM_SECONDS)
+        if load.failures:
+            announce(f"{name}: {load.failures} of {streams} streams broke: {load.first_failure}")
         time.sleep(SETTLE_SECONDS)
         return Memory(idle_mib, idle_resident_mib, largest_worker_mib(server.pid))
 

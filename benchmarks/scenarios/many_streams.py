@@ -9,13 +9,11 @@ from benchmarks.harness import ratios
 from benchmarks.harness.console import announce
 from benchmarks.harness.contenders import started
 from benchmarks.harness.figures import BudgetLine, Figure, aligned, figure
-from benchmarks.harness.load import LoadResult, run_load
 from benchmarks.harness.measure import (
     MS_A_SECOND,
     STREAM,
     Target,
-    generator_checked,
-    load_of,
+    counted_load,
 )
 from benchmarks.harness.process import tree_cpu_seconds
 from benchmarks.harness.ratios import Ratio, ratio_rows
@@ -84,9 +82,7 @@ def sample(server: Server, streams: int, seconds: float) -> ManySample:
     """Run the streams through one server; those that break are counted and fail nothing."""
     target = Target(server, STREAM)
     before = tree_cpu_seconds(server.pid)
-    with generator_checked(target):
-        load = load_of(target, connections=streams, seconds=seconds)
-        result: LoadResult = run_load(load, STREAM.generator)
+    result = counted_load(target, connections=streams, seconds=seconds)
     cpu_ms = (tree_cpu_seconds(server.pid) - before) * MS_A_SECOND / streams
     return ManySample(result.p50_ms, result.p99_ms, cpu_ms, result.failures)
 

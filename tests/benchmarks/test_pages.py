@@ -21,6 +21,7 @@ RUN = {
     "worker_mib": {"nginx": 5.0, "service": 81.0, "service-with-key": 82.0},
     "ratios": {"to the build before": FIGURE},
     "failed": {"litellm chat": "500"},
+    "failures": {"scale": "no space"},
     "budget": [{"figure": "CPU ms", "limit": 2, "measured": 1.5, "verdict": "ok"}],
     "outages": None,
     **dict.fromkeys(LEFT_OUT),
@@ -29,6 +30,7 @@ SHORT = """\
 Measured on 2026-11-29: commit abc, in turn with the build before, def, Python 3.11.7, 2 shared \
 cores. Beside it: LiteLLM 1.2.
 A cell is the median of 7 rounds unless a section says otherwise, with the lowest and the highest.
+Not measured, scale: no space
 
 ## What was to be reached
 

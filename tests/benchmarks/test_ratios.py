@@ -11,6 +11,7 @@ from benchmarks.harness.load import Load
 from benchmarks.harness.measure import CHAT, STREAM, Contender, Target, targets_of
 from benchmarks.harness.ratios import Ratio, budget, measured, within
 from benchmarks.harness.servers import BenchmarkError, Server
+from benchmarks.run import attempt
 from benchmarks.scenarios.calls import of_a_peer
 
 HALF = Ratio("half", "cpu_ms", "service chat", "before chat", 0.5)
@@ -72,6 +73,17 @@ def test_only_a_peer_may_fail() -> None:
     assert of_a_peer(error, Target(server("p", is_peer=True), CHAT)) == "no answer HTTP/1.1 500"
     with pytest.raises(BenchmarkError):
         of_a_peer(error, Target(server("service"), CHAT))
+
+
+def test_a_part_that_fails_leaves_the_others_their_figures() -> None:
+    failures: dict[str, str] = {}
+
+    def failing() -> int:
+        raise BenchmarkError("no disk", Path("/no/log"))
+
+    assert attempt("scale", failures, failing) is None
+    assert attempt("calls", failures, lambda: 7) == 7
+    assert failures == {"scale": "no disk"}
 
 
 def test_headers_of_a_load_are_sent() -> None:

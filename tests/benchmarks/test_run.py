@@ -10,13 +10,16 @@ import pytest
 from tests.support.service import REPOSITORY_ROOT
 
 SHORT = (
-    "--rounds=1 --seconds=0.2 --streams=4 --stream-rounds=1 --stream-seconds=0.5 --hang-rounds=1"
-    " --outages=without"
+    "--rounds=1 --seconds=0.2 --streams=4 --stream-rounds=1 --stream-seconds=0.5"
+    " --outages=without --peers=without"
 )
+COMPARED = f"{SHORT} --compare=HEAD --prompt-rounds=1"
 
 
 @pytest.mark.more
-def test_a_short_benchmark_measures_calls_streams_and_refusals(tmp_path: Path) -> None:
+def test_a_short_benchmark_measures_two_builds_in_turn_with_and_without_a_key(
+    tmp_path: Path,
+) -> None:
     figures = tmp_path / "figures.json"
 
     done = subprocess.run(
@@ -24,8 +27,7 @@ def test_a_short_benchmark_measures_calls_streams_and_refusals(tmp_path: Path) -
             sys.executable,
             "-m",
             "benchmarks",
-            *SHORT.split(),
-            "--outages=without",
+            *COMPARED.split(),
             "--json",
             figures,
         ],
@@ -36,7 +38,11 @@ def test_a_short_benchmark_measures_calls_streams_and_refusals(tmp_path: Path) -
         check=False,
     )
 
-    assert done.returncode in {0, 1}, done.stderr  # 1: a bar was missed
-    assert json.loads(figures.read_text()).keys() >= {"refusals"}
-    assert "CPU ms a call" in done.stdout
-    assert "streams" in done.stdout
+    assert done.returncode == 0, done.stderr
+    run = json.loads(figures.read_text())
+    builds = {"service", "before", "service-with-key", "before-with-key"}
+    assert {f"{build} chat" for build in builds} <= run["targets"].keys()
+    assert {f"{build} stream" for build in builds} <= run["streams"]["targets"].keys()
+    assert "own time of an optimized prompt, to the build before" in run["prompts"]["ratios"]
+    assert len(run["refusals"]) == 9
+    assert "CPU a chat call, to the build before" in done.stdout

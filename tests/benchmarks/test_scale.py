@@ -1,6 +1,8 @@
 """What the scale table calls a growth, and what a sizing is computed from."""
 
 import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -9,6 +11,13 @@ from benchmarks.harness.figures import Figure
 from benchmarks.pages.plots import bars, growth
 from benchmarks.pages.sizing import Costs, calls_a_worker, sized
 from benchmarks.scenarios.scale import exponents, grown_again, verdict
+from benchmarks.scenarios.scale_lines import (
+    Line,
+    lines_of_keys,
+    lines_of_models,
+    lines_of_requests,
+)
+from tests.support.upstream import ScriptedUpstream
 
 COSTS = Costs(service_cpu_ms=6, database_cpu_ms=1.2, valkey_cpu_ms=0.6, worker_mib=64, call_mib=0.5)
 
@@ -28,6 +37,21 @@ def test_an_exponent_is_that_of_the_growth_between_two_steps() -> None:
 )
 def test_a_growth_has_a_verdict(costs: list[float], name: str) -> None:
     assert verdict([1, 10, 100], costs) == name
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [lines_of_requests, lines_of_models, pytest.param(lines_of_keys, marks=pytest.mark.more)],
+)
+def test_every_step_of_a_line_is_answered(
+    tmp_path: Path, upstream: ScriptedUpstream, lines: Callable[..., Iterator[Line]]
+) -> None:
+    for line in lines(tmp_path, upstream):
+        for step in line.steps:
+            step.send()
+        assert [step.size for step in line.steps] == sorted({step.size for step in line.steps})
+
+    assert len(upstream.requests) >= 3
 
 
 def test_a_line_is_read_back_as_it_was_written() -> None:
