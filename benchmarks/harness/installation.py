@@ -11,8 +11,9 @@ from pathlib import Path
 
 from benchmarks.harness.servers import BenchmarkError
 
-PARTS = ("llm_api", "config", "migrations", "gunicorn.conf.py", "wsgi.py")
-MAKEFILE_PARTS = ("Makefile", "requirements.txt", "requirements")
+# What is installed, what runs leave behind, settings of this installation, and what does not run.
+NOT_COPIED = (".*", "__pycache__", "instance", "tests", "docs", "findings", "benchmarks")
+RUNNING_PARTS = ("llm_api", "config", "migrations", "gunicorn.conf.py", "wsgi.py")
 INSTALLED = (".venv", ".models")
 PRICED_MODEL = """
 [models."bench-model"]
@@ -29,14 +30,7 @@ ARCHIVE_TIMEOUT = 60.0
 
 def copied(root: Path, folder: Path) -> Path:
     """Copy the checkout at `root` into a new folder, uncommitted changes included; return it."""
-    folder.mkdir()
-    for part in PARTS + MAKEFILE_PARTS:
-        source = root / part
-        if source.is_dir():
-            ignored = shutil.ignore_patterns("__pycache__")
-            shutil.copytree(source, folder / part, ignore=ignored)
-        elif source.exists():
-            shutil.copy2(source, folder / part)
+    shutil.copytree(root, folder, ignore=shutil.ignore_patterns(*NOT_COPIED))
     return prepared(folder, root)
 
 
@@ -69,7 +63,7 @@ def exported(root: Path, revision: str, folder: Path) -> Path:
 def commit_of(root: Path, revision: str = "HEAD") -> str:
     """Return the short name of a commit, with a + if files were changed since; "" without git."""
     short = git(root, "rev-parse", "--short", f"{revision}^{{commit}}")
-    is_changed = revision == "HEAD" and git(root, "status", "--porcelain", "--", *PARTS)
+    is_changed = revision == "HEAD" and git(root, "status", "--porcelain", "--", *RUNNING_PARTS)
     return f"{short}+" if short and is_changed else short
 
 

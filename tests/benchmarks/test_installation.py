@@ -52,6 +52,15 @@ def test_both_builds_know_the_price_of_the_benchmark_s_model(
         assert catalogue["models"]["bench-model"]["prices"][0]["currency"] == "CNY"
 
 
+def test_settings_and_rows_of_the_checkout_are_not_copied(repository: Path, tmp_path: Path) -> None:
+    (repository / ".env").write_text("RATE_LIMIT=1/minute")
+    (repository / "instance").mkdir()
+
+    folder = builds(repository, None, tmp_path)["service"]
+
+    assert {path.name for path in folder.iterdir()} == {"config", "wsgi.py", ".venv", ".models"}
+
+
 def test_without_a_commit_only_the_service_is_built(repository: Path, tmp_path: Path) -> None:
     assert list(builds(repository, None, tmp_path)) == ["service"]
 
