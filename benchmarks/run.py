@@ -172,7 +172,7 @@ class Parts:
             return None
         return measure_footprint(
             self.folders,
-            self.upstream,
+            self.directory,
             streams=choices.many_streams,
             memory_rounds=choices.memory_rounds,
             start_rounds=choices.start_rounds,

@@ -32,7 +32,9 @@ MANY_COLUMNS = {
 FOOTPRINT_COLUMNS = {
     "idle_mib": "idle worker, private MiB",
     "idle_resident_mib": "idle worker, resident MiB",
-    "after_mib": "resident MiB after the streams",
+    "after_mib": "resident MiB after the streams, 200 at once",
+    "crowd_mib": "resident MiB after all at once",
+    "broken": "of them broken",
     "start_s": "`make run` to the first answer, s",
     "start_bundled_s": "the same with the bundled model, s",
 }
@@ -197,7 +199,7 @@ def prompts(run: Run) -> str:
     if not part:
         return ""
     scope = (
-        f"Rewrites of 200 words, {part['prompts']} in each of {part['rounds']} rounds."
+        f"Rewrites of 200 words, {part['prompts']} a round, rounds: {part['rounds']}."
         " The own time is all the time of a request that was not spent at the upstream."
     )
     columns = {"own_ms": "own ms, p50", "cpu_ms": "CPU ms a prompt"}
@@ -209,8 +211,14 @@ def footprint(run: Run) -> str:
     part = run["footprint"]
     if not part:
         return ""
-    scope = f"One worker; the streams are {part['streams']:,} at once; everything is installed."
-    return f"## Memory and start\n\n{scope}\n\n{by_server(part, FOOTPRINT_COLUMNS)}"
+    scope = f"One worker; {part['streams']:,} streams; everything is installed."
+    head = ["figure", *map(server_name, part["servers"])]
+    rows = [
+        [title, *(figure(figures[field]) for figures in part["servers"].values())]
+        for field, title in FOOTPRINT_COLUMNS.items()
+    ]
+    lines = f"{table(head, rows)}\n\n{ratio_table(part['ratios'])}".strip()
+    return f"## Memory and start\n\n{scope}\n\n{lines}"
 
 
 def stores(run: Run) -> str:

@@ -48,9 +48,10 @@ class Sizing:
 
     @property
     def limit(self) -> str:
-        """Return what is the fullest, and so limits first."""
+        """Return what needs more than one machine; where nothing does, what is the fullest."""
+        over = {name: share for name, share in self.shares.items() if share > 1}
         name, share = max(self.shares.items(), key=lambda item: item[1])
-        return f"{name}, {share:.0%}" if share >= 0.01 else f"{name}, under 1 %"
+        return ", ".join(f"{name} {share:.0%}" for name, share in (over or {name: share}).items())
 
 
 def costs_of(run: Mapping[str, Any], kind: str) -> Costs:
@@ -58,7 +59,7 @@ def costs_of(run: Mapping[str, Any], kind: str) -> Costs:
     call = run["stores"]["calls"][kind]
     footprint = run["footprint"]
     memory = footprint["servers"]["service"]
-    grown = memory["after_mib"]["median"] - memory["idle_resident_mib"]["median"]
+    grown = memory["crowd_mib"]["median"] - memory["idle_resident_mib"]["median"]
     return Costs(
         service_cpu_ms=call["service_cpu_ms"]["median"],
         database_cpu_ms=call["database_cpu_ms"]["median"],
@@ -87,10 +88,10 @@ def sized(costs: Costs, rate: int) -> Sizing:
         database_cores=database / FILL,
         valkey_cores=valkey / FILL,
         shares={
-            f"CPU of a machine of {WORKER_CORES} cores": busy_cores / FILL / WORKER_CORES,
-            f"CPU of a PostgreSQL of {DATABASE_CORES} cores": database / FILL / DATABASE_CORES,
-            "the one thread of Valkey": valkey / FILL / VALKEY_CORES,
-            "calls in progress of the workers": in_progress / (workers * CALLS_IN_PROGRESS),
+            "workers' CPU": busy_cores / FILL / WORKER_CORES,
+            "PostgreSQL's CPU": database / FILL / DATABASE_CORES,
+            "Valkey's thread": valkey / FILL / VALKEY_CORES,
+            "calls in progress": in_progress / (workers * CALLS_IN_PROGRESS),
         },
     )
 
@@ -100,6 +101,6 @@ def sizings(costs: Costs, rates: Sequence[int] = RATES) -> list[Sizing]:
     return [sized(costs, rate) for rate in rates]
 
 
-def calls_a_worker(costs: Costs) -> float:
-    """Return how many calls a second one worker answers at the planned fill."""
-    return FILL * MS_A_SECOND / costs.service_cpu_ms
+def calls_a_second(cpu_ms: float, cores: int = 1) -> float:
+    """Return how many calls a second so many cores can take, filled as planned."""
+    return cores * FILL * MS_A_SECOND / cpu_ms if cpu_ms else math.inf

@@ -5,10 +5,12 @@ from typing import Any
 
 from benchmarks.pages.markdown import number, table
 from benchmarks.pages.sizing import (
+    DATABASE_CORES,
     FILL,
     UPSTREAM_SECONDS,
+    WORKER_CORES,
     Costs,
-    calls_a_worker,
+    calls_a_second,
     costs_of,
     sizings,
 )
@@ -23,7 +25,7 @@ HEAD = [
     "rows a day",
     "disk GiB a day",
     "Valkey cores",
-    "what is fullest",
+    "what limits first",
 ]
 
 
@@ -58,9 +60,14 @@ def section(kind: str, costs: Costs) -> str:
         ]
         for each in sizings(costs)
     ]
+    worker = calls_a_second(costs.service_cpu_ms)
+    machine = calls_a_second(costs.service_cpu_ms, WORKER_CORES)
+    database = calls_a_second(costs.database_cpu_ms, DATABASE_CORES)
     text = (
         f"A call costs {number(costs.service_cpu_ms)} ms of CPU in the service,"
         f" {number(costs.database_cpu_ms)} ms in PostgreSQL and {number(costs.valkey_cpu_ms)} ms in"
-        f" Valkey; a worker answers {number(calls_a_worker(costs))} a second."
+        f" Valkey.\nSo a worker answers {number(worker)} calls a second, {WORKER_CORES} workers"
+        f" {number(machine)}; a PostgreSQL of {DATABASE_CORES} cores can take {number(database)},"
+        f" and Valkey, on its one thread, {number(calls_a_second(costs.valkey_cpu_ms))}."
     )
     return f"## Calls {kind}\n\n{text}\n\n{table(HEAD, rows)}"

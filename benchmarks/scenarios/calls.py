@@ -68,4 +68,4 @@ def of_a_peer(error: BenchmarkError, target: Target) -> str:
     if not target.server.is_peer:
         raise error
     announce(f"left out: {target.label}")
-    return " ".join(error.reason.splitlines()[:2])
+    return " ".join(error.reason.removeprefix(f"{target.label}: ").splitlines()[:2])

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,18 +13,22 @@ from benchmarks.harness.contenders import started
 from benchmarks.harness.figures import BudgetLine, Figure, aligned, figure
 from benchmarks.harness.measure import SETTLE_SECONDS, STREAM, Target, counted_load
 from benchmarks.harness.process import largest_worker_mib, private_mib, workers_of
-from benchmarks.harness.programs import service_program
+from benchmarks.harness.programs import service_program, upstream_program
 from benchmarks.harness.ratios import Ratio, ratio_rows
 from benchmarks.harness.servers import Server, free_ports, running
 
 IDLE_SECONDS = 2.0
-STREAM_SECONDS = 5.0
+BATCH = 200
+BATCH_SECONDS = 2.0
+CROWD_SECONDS = 15.0  # slow enough for one worker, whose memory is asked for and not its speed
 SETTINGS = {"MAX_CALLS_IN_PROGRESS": "2000"}
 BUNDLED = {"FAST_LLM_API_URL": "", "FAST_LLM_API_KEY": "", "FAST_LLM_MODEL": ""}
 COLUMNS = {
     "idle_mib": "idle worker, private MiB",
     "idle_resident_mib": "idle worker, resident MiB",
-    "after_mib": "resident MiB after many streams",
+    "after_mib": f"resident MiB after many streams, {BATCH} at once",
+    "crowd_mib": "resident MiB after as many at once",
+    "broken": "of them broken",
     "start_s": "make run to the first answer, s",
     "start_bundled_s": "the same with the bundled model, s",
 }
@@ -53,6 +58,8 @@ class Memory:
     idle_mib: float
     idle_resident_mib: float
     after_mib: float
+    crowd_mib: float
+    broken: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,22 +81,33 @@ class Footprint:
 
 def measure_footprint(
     folders: Mapping[str, Path],
-    upstream: Server,
+    directory: Path,
     *,
     streams: int,
     memory_rounds: int,
     start_rounds: int,
 ) -> Footprint:
     """Start every build in turn, first for its memory, then for the time that a start takes."""
-    memory = [
-        {name: memory_of(folder, name, upstream, streams) for name, folder in folders.items()}
-        for _ in announced("memory", memory_rounds)
-    ]
-    # The first start is not measured: it makes the database and reads all files from the disk.
-    starts = [
-        {name: starts_of(folder, name, upstream) for name, folder in folders.items()}
-        for _ in announced("starts", 1 + start_rounds)
-    ][1:]
+    with contextlib.ExitStack() as stack:
+        upstream, slow = (
+            stack.enter_context(running(upstream_program(port, seconds, directory)))
+            for port, seconds in zip(free_ports(2), (BATCH_SECONDS, CROWD_SECONDS), strict=True)
+        )
+        memory = [
+            {
+                name: Memory(
+                    *memory_of(folder, name, upstream, streams),
+                    *crowd_of(folder, name, slow, streams),
+                )
+                for name, folder in folders.items()
+            }
+            for _ in announced("memory", memory_rounds)
+        ]
+        # The first start is not measured: it reads all files from the disk.
+        starts = [
+            {name: starts_of(folder, name, upstream) for name, folder in folders.items()}
+            for _ in announced("starts", 1 + start_rounds)
+        ][1:]
     servers = {
         name: {
             **figures_of([each[name] for each in memory]),
@@ -114,18 +132,29 @@ def figures_of(samples: Sequence[Memory] | Sequence[Start]) -> Mapping[str, Figu
     return {field: figure([getattr(each, field) for each in samples]) for field in fields}
 
 
-def memory_of(folder: Path, name: str, upstream: Server, streams: int) -> Memory:
-    """Return the memory of a fresh worker, and of the same after so many streams at once."""
+def memory_of(
+    folder: Path, name: str, upstream: Server, streams: int
+) -> tuple[float, float, float]:
+    """Return a fresh worker's private and resident memory, and the latter after the streams."""
     with contextlib.ExitStack() as stack:
         server = started(folder, name, upstream.port, stack, SETTINGS)
         time.sleep(IDLE_SECONDS)
         idle_mib = max(private_mib(pid) for pid in workers_of(server.pid))
         idle_resident_mib = largest_worker_mib(server.pid)
-        load = counted_load(Target(server, STREAM), connections=streams, seconds=STREAM_SECONDS)
-        if load.failures:
-            announce(f"{name}: {load.failures} of {streams} streams broke: {load.first_failure}")
+        for _ in range(math.ceil(streams / BATCH)):
+            at_once = min(streams, BATCH)
+            counted_load(Target(server, STREAM), connections=at_once, seconds=BATCH_SECONDS)
         time.sleep(SETTLE_SECONDS)
-        return Memory(idle_mib, idle_resident_mib, largest_worker_mib(server.pid))
+        return idle_mib, idle_resident_mib, largest_worker_mib(server.pid)
+
+
+def crowd_of(folder: Path, name: str, upstream: Server, streams: int) -> tuple[float, int]:
+    """Return a fresh worker's resident memory after all streams at once, and how many broke."""
+    with contextlib.ExitStack() as stack:
+        server = started(folder, name, upstream.port, stack, SETTINGS)
+        load = counted_load(Target(server, STREAM), connections=streams, seconds=CROWD_SECONDS)
+        time.sleep(SETTLE_SECONDS)
+        return largest_worker_mib(server.pid), load.failures
 
 
 def starts_of(folder: Path, name: str, upstream: Server) -> Start:

@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.harness.figures import Figure
 from benchmarks.pages.plots import bars, growth
-from benchmarks.pages.sizing import Costs, calls_a_worker, sized
+from benchmarks.pages.sizing import Costs, calls_a_second, sized
 from benchmarks.scenarios.scale import exponents, grown_again, verdict
 from benchmarks.scenarios.scale_lines import (
     Line,
@@ -70,7 +70,7 @@ def test_workers_are_as_many_as_cpu_time_needs() -> None:
     assert sizing.in_progress == 2_000
     assert sizing.files_a_worker == 400
     assert sizing.memory_gib == pytest.approx((10 * 64 + 2_000 * 0.5) / 1024)
-    assert calls_a_worker(COSTS) == pytest.approx(100)
+    assert calls_a_second(COSTS.service_cpu_ms) == pytest.approx(100)
 
 
 def test_workers_are_as_many_as_calls_in_progress_need() -> None:
@@ -81,8 +81,14 @@ def test_workers_are_as_many_as_calls_in_progress_need() -> None:
 
 
 def test_what_is_fullest_limits_first() -> None:
-    assert sized(COSTS, 1_000).limit == "the one thread of Valkey, 100%"
-    assert sized(Costs(6, 0, 0, 64, 0), 10_000).limit == "CPU of a machine of 16 cores, 625%"
+    assert sized(COSTS, 100).limit == "calls in progress 20%"
+    assert sized(COSTS, 900).limit == "Valkey's thread 90%"
+
+
+def test_all_that_needs_more_than_one_machine_limits() -> None:
+    assert sized(COSTS, 10_000).limit == (
+        "workers' CPU 625%, PostgreSQL's CPU 125%, Valkey's thread 1000%"
+    )
 
 
 def test_plots_are_pictures() -> None:
