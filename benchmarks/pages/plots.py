@@ -17,6 +17,7 @@ OTHERS = "#a0aec0"
 LINE_COLORS = ("#2b6cb0", "#dd6b20", "#2f855a", "#805ad5", "#b83280")
 INK = "#1a202c"
 PLOT_HEIGHT = 300
+PLOT_LEFT = 84
 PLOT_WIDTH = 480
 
 
@@ -78,15 +79,15 @@ def growth(title: str, lines: Sequence[Mapping[str, Any]]) -> str:
         legend = TOP + 20 + row * 22
         parts += [
             f'<polyline points="{places}" fill="none" stroke="{color}" stroke-width="2.5"/>',
-            f'<path d="M80 {legend}h24" stroke="{color}" stroke-width="2.5"/>',
-            f'<text x="110" y="{legend + 4}">{escape(name)}</text>',
+            f'<path d="M{PLOT_LEFT + 20} {legend}h24" stroke="{color}" stroke-width="2.5"/>',
+            f'<text x="{PLOT_LEFT + 50}" y="{legend + 4}">{escape(name)}</text>',
         ]
     return svg(TOP + PLOT_HEIGHT + 50, title, parts)
 
 
 def place(x: float, y: float, decades: int) -> tuple[float, float]:
     """Return where a point lies; both scales have the same decades."""
-    right = 60 + PLOT_WIDTH * math.log10(x) / decades
+    right = PLOT_LEFT + PLOT_WIDTH * math.log10(x) / decades
     return right, TOP + PLOT_HEIGHT * (1 - max(math.log10(y), 0) / decades)
 
 
@@ -97,14 +98,14 @@ def axes(decades: int) -> list[str]:
         x, y = place(10**decade, 10**decade, decades)
         parts += [
             (
-                f'<path d="M{x:.1f} {TOP}V{TOP + PLOT_HEIGHT}M60 {y:.1f}H{60 + PLOT_WIDTH}"'
+                f'<path d="M{x:.1f} {TOP}V{TOP + PLOT_HEIGHT}M{PLOT_LEFT} {y:.1f}H{PLOT_LEFT + PLOT_WIDTH}"'
                 ' stroke="#e2e8f0"/>'
             ),
             (
                 f'<text x="{x:.1f}" y="{TOP + PLOT_HEIGHT + 18}" text-anchor="middle">'
                 f"{10**decade:,}×</text>"
             ),
-            f'<text x="52" y="{y + 4:.1f}" text-anchor="end">{10**decade:,}×</text>',
+            f'<text x="{PLOT_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">{10**decade:,}×</text>',
         ]
     end = place(10**decades, 10**decades, decades)
     start = place(1, 1, decades)
@@ -115,7 +116,7 @@ def axes(decades: int) -> list[str]:
         ),
         f'<text x="{end[0] + 8:.1f}" y="{end[1] + 14:.1f}">proportional</text>',
         (
-            f'<text x="60" y="{TOP + PLOT_HEIGHT + 38}">size, to the first step; '
+            f'<text x="{PLOT_LEFT}" y="{TOP + PLOT_HEIGHT + 38}">size, to the first step; '
             "upwards: cost, to that of the first step</text>"
         ),
     ]
