@@ -98,7 +98,7 @@ def axes(decades: int) -> list[str]:
         x, y = place(10**decade, 10**decade, decades)
         parts += [
             (
-                f'<path d="M{x:.1f} {TOP}V{TOP + PLOT_HEIGHT}M{PLOT_LEFT} {y:.1f}H{PLOT_LEFT + PLOT_WIDTH}"'
+                f'<path d="M{x:.1f} {TOP}v{PLOT_HEIGHT}M{PLOT_LEFT} {y:.1f}h{PLOT_WIDTH}"'
                 ' stroke="#e2e8f0"/>'
             ),
             (

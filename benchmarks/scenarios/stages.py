@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from benchmarks.harness.figures import aligned
 from benchmarks.harness.measure import CHAT, REST_CHAT, STREAM, Target, checked_load
 from benchmarks.harness.process import children_by_parent, tree_cpu_seconds
 from benchmarks.harness.programs import (
@@ -23,7 +24,6 @@ from benchmarks.harness.programs import (
     upgrade_database,
     upstream_program,
 )
-from benchmarks.harness.report import aligned
 from benchmarks.harness.servers import Program, free_ports, running
 
 ROUTES = {route.name: route for route in (CHAT, REST_CHAT, STREAM)}

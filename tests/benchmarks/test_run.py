@@ -13,10 +13,11 @@ SHORT = (
     "--rounds=1 --seconds=0.2 --streams=4 --stream-rounds=1 --stream-seconds=0.5"
     " --outages=without --peers=without"
 )
-COMPARED = f"{SHORT} --compare=HEAD --prompt-rounds=1"
+COMPARED = f"{SHORT} --compare=HEAD"
 
 
 @pytest.mark.more
+@pytest.mark.timeout(300)
 def test_a_short_benchmark_measures_two_builds_in_turn_with_and_without_a_key(
     tmp_path: Path,
 ) -> None:
@@ -34,7 +35,7 @@ def test_a_short_benchmark_measures_two_builds_in_turn_with_and_without_a_key(
         cwd=REPOSITORY_ROOT,
         capture_output=True,
         text=True,
-        timeout=110,
+        timeout=280,
         check=False,
     )
 
@@ -43,6 +44,5 @@ def test_a_short_benchmark_measures_two_builds_in_turn_with_and_without_a_key(
     builds = {"service", "before", "service-with-key", "before-with-key"}
     assert {f"{build} chat" for build in builds} <= run["targets"].keys()
     assert {f"{build} stream" for build in builds} <= run["streams"]["targets"].keys()
-    assert "own time of an optimized prompt, to the build before" in run["prompts"]["ratios"]
     assert len(run["refusals"]) == 9
     assert "CPU a chat call, to the build before" in done.stdout
