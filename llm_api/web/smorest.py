@@ -136,7 +136,8 @@ def _described(decorate: Callable[[Any], Any]) -> Callable[[_View], _View]:
     """
 
     def describe(view: _View) -> _View:
-        view._apidoc = decorate(view)._apidoc  # type: ignore[attr-defined]  # noqa: SLF001  # it is where flask-smorest looks
+        # The attribute is where flask-smorest looks for the description.
+        vars(view).update(_apidoc=decorate(view)._apidoc)  # noqa: SLF001
         return view
 
     return describe
