@@ -93,6 +93,23 @@ class Reservation:
 
 
 @dataclass(frozen=True, slots=True)
+class Claim:
+    """What a call claims of its key's budgets.
+
+    Attributes:
+        key_id: id of the key.
+        request_id: id of the call, unique.
+        at: time of the claim; a day later it counts as abandoned. Timezone-aware.
+        wanted: one reservation a budget.
+    """
+
+    key_id: str
+    request_id: str
+    at: datetime
+    wanted: Sequence[Reservation]
+
+
+@dataclass(frozen=True, slots=True)
 class ApiKey:
     """An API key without its secret, which is not stored.
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from llm_api.domain.access import ApiKey, Reservation
+from llm_api.domain.access import ApiKey, Claim, Reservation
 from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 
 
@@ -101,6 +101,13 @@ class BudgetStore(Protocol):
 
         Raises:
             StoreError: the store failed; nothing is reserved.
+        """
+
+    def reserve_all(self, claims: Sequence[Claim]) -> list[Reservation | None]:
+        """Do what `reserve` does for each of some calls, at the price of hardly more than one.
+
+        Raises:
+            StoreError: the store failed; some may be reserved, and have to be released.
         """
 
     def release(self, request_ids: Sequence[str]) -> None:

@@ -6,18 +6,20 @@ calls cannot reserve the same amount, on any database and from any process.
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import Any
+from functools import partial
+from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from llm_api.domain.access import TOKENS, Reservation
+from llm_api.domain.access import TOKENS, Claim, Reservation
 from llm_api.storage import StoreError
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import is_locked, what_failed
+from llm_api.storage.sql.inserts import insert_rows
 from llm_api.storage.sql.tables import budget_reservations as reservations
 from llm_api.storage.sql.tables import budget_spending as spending
 
@@ -30,6 +32,20 @@ _LOCK_TIMEOUT_S = 3.0
 _FREE_STATUSES = {"upstream_error", "error"}
 _FREE_REASONS = {"connect_timeout"}
 
+_T = TypeVar("_T")
+_Account = tuple[str, str, str]
+# Made once: to build it takes 60 µs.
+_RESERVE = (
+    sa.update(spending)
+    .where(
+        spending.c.key_id == sa.bindparam("of_key"),
+        spending.c.period == sa.bindparam("of_period"),
+        spending.c.unit == sa.bindparam("of_unit"),
+        spending.c.spent + spending.c.reserved <= sa.bindparam("left"),
+    )
+    .values(reserved=spending.c.reserved + sa.bindparam("more"))
+)
+
 
 class SqlBudgets:
     """Keeps amounts in the tables `budget_spending` and `budget_reservations`."""
@@ -37,82 +53,108 @@ class SqlBudgets:
     def __init__(self, engine: Engine) -> None:
         """Use an engine of `make_engine`."""
         self._engine = engine
-        self._known: set[tuple[str, str, str]] = set()  # rows that exist
+        self._known: set[_Account] = set()  # rows that exist
 
     def reserve(
         self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
     ) -> Reservation | None:
         """See BudgetStore."""
+        return self.reserve_all([Claim(key_id, request_id, now, wanted)])[0]
+
+    def reserve_all(self, claims: Sequence[Claim]) -> list[Reservation | None]:
+        """See BudgetStore."""
         # These never fit, and callers can write numbers that exceed the column.
-        if excessive := next((part for part in wanted if part.amount > part.limit), None):
-            return excessive
-        created_at = now.replace(tzinfo=None)
-        # Always in the same order, or concurrent calls could deadlock.
-        ordered = sorted(wanted, key=lambda part: (part.period, part.unit))
+        over = {
+            claim.request_id: part
+            for claim in claims
+            for part in claim.wanted
+            if part.amount > part.limit
+        }
+        self._reserve_together([one for one in claims if one.request_id not in over], over)
+        return [over.get(claim.request_id) for claim in claims]
+
+    def _reserve_together(self, claims: Sequence[Claim], over: dict[str, Reservation]) -> None:
+        """Reserve in one transaction for all keys that have enough left for all of their calls.
+
+        Of a key that has not, each call gets a transaction, in the order in which they came: so
+        those pass, and no others, that would have passed alone. What exceeds a budget goes into
+        `over`, by the ids of calls.
+        """
+        while len(claims) > 1:
+            short = self._patiently(partial(self._try, claims))
+            if short is None:
+                return
+            self._reserve_singly([claim for claim in claims if claim.key_id == short[0]], over)
+            claims = [claim for claim in claims if claim.key_id != short[0]]
+        self._reserve_singly(claims, over)
+
+    def _reserve_singly(self, claims: Iterable[Claim], over: dict[str, Reservation]) -> None:
+        for claim in claims:
+            short = self._patiently(partial(self._try_hard, claim))
+            if short is not None:
+                over[claim.request_id] = next(
+                    part for part in claim.wanted if (part.period, part.unit) == short[1:]
+                )
+
+    def _patiently(self, reserve: Callable[[], _T]) -> _T:
+        """Try again while other processes hold the lock of a SQLite file."""
         give_up_at = time.monotonic() + _LOCK_TIMEOUT_S
         while True:
             try:
-                return self._try(key_id, request_id, created_at, ordered)
+                return reserve()
             except sa.exc.SQLAlchemyError as error:
                 if not is_locked(error) or time.monotonic() >= give_up_at:
                     raise StoreError(what_failed(error)) from error
 
-    def _try(
-        self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
-    ) -> Reservation | None:
-        for part in wanted:
-            self._create(key_id, part)
-        over = self._reserve(key_id, request_id, now, wanted)
-        if over is not None and self._release_stale(key_id, now - _STALE):
-            over = self._reserve(key_id, request_id, now, wanted)
-        return over
+    def _try_hard(self, claim: Claim) -> _Account | None:
+        """Reserve for a call; where that fails, once more without the stale ones of its key."""
+        short = self._try([claim])
+        if short is not None and self._release_stale(claim.key_id, _naive(claim.at) - _STALE):
+            short = self._try([claim])
+        return short
 
-    def _create(self, key_id: str, wanted: Reservation) -> None:
+    def _try(self, claims: Sequence[Claim]) -> _Account | None:
+        """Reserve for all calls, or for none and return what has not enough left."""
+        totals: dict[_Account, Reservation] = {}
+        for claim in claims:
+            for part in claim.wanted:
+                account = claim.key_id, part.period, part.unit
+                totals[account] = _together(totals.get(account), part)
+        for account in totals:
+            self._create(account)
+        return self._reserve(totals, claims)
+
+    def _create(self, account: _Account) -> None:
         """Insert the row of a period for the UPDATE, unless it exists."""
-        row = (key_id, wanted.period, wanted.unit)
-        if row in self._known:
+        if account in self._known:
             return
         # Another process may insert it at the same time.
         with suppress(sa.exc.IntegrityError), self._engine.begin() as connection:
-            if connection.scalar(sa.select(sa.func.count()).where(*_is(*row))) == 0:
-                values = dict(zip(("key_id", "period", "unit"), row, strict=True))
+            if connection.scalar(sa.select(sa.func.count()).where(*_is(*account))) == 0:
+                values = dict(zip(("key_id", "period", "unit"), account, strict=True))
                 connection.execute(sa.insert(spending).values(**values, spent=0, reserved=0))
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
-        self._known.add(row)
+        self._known.add(account)
 
     def _reserve(
-        self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
-    ) -> Reservation | None:
+        self, totals: Mapping[_Account, Reservation], claims: Sequence[Claim]
+    ) -> _Account | None:
+        """Add `totals`, those of the claims, to what is reserved; or return what has not enough."""
         with self._engine.begin() as connection:
-            for part in wanted:
-                left = part.limit - part.amount
-                found = connection.execute(
-                    sa.update(spending)
-                    .where(
-                        *_is(key_id, part.period, part.unit),
-                        spending.c.spent + spending.c.reserved <= left,
-                    )
-                    .values(reserved=spending.c.reserved + part.amount)
-                )
-                if not found.rowcount:
-                    self._known.discard((key_id, part.period, part.unit))
+            # Always in the same order, or concurrent calls could deadlock.
+            for account in sorted(totals):
+                # Totals of several calls can exceed the column.
+                if (
+                    totals[account].amount > totals[account].limit
+                    or not connection.execute(
+                        _RESERVE, _parameters(account, totals[account])
+                    ).rowcount
+                ):
+                    self._known.discard(account)
                     connection.rollback()
-                    return part
-            connection.execute(
-                sa.insert(reservations),
-                [
-                    {
-                        "request_id": request_id,
-                        "period": part.period,
-                        "unit": part.unit,
-                        "key_id": key_id,
-                        "amount": part.amount,
-                        "created_at": now,
-                    }
-                    for part in wanted
-                ],
-            )
+                    return account
+            insert_rows(connection, reservations, [*_rows(claims)])
         return None
 
     def _release_stale(self, key_id: str, before: datetime) -> int:
@@ -140,6 +182,39 @@ class SqlBudgets:
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
         return (0, 0) if row is None else (row.spent, row.reserved)
+
+
+def _together(first: Reservation | None, second: Reservation) -> Reservation:
+    """Add up two reservations of one budget; the smaller limit counts, if it was changed."""
+    if first is None:
+        return second
+    amount, limit = first.amount + second.amount, min(first.limit, second.limit)
+    return Reservation(second.period, second.unit, amount, limit)
+
+
+def _parameters(account: _Account, total: Reservation) -> dict[str, Any]:
+    """Return the parameters of `_RESERVE`."""
+    key_id, period, unit = account
+    names = {"of_key": key_id, "of_period": period, "of_unit": unit}
+    return {**names, "more": total.amount, "left": total.limit - total.amount}
+
+
+def _rows(claims: Iterable[Claim]) -> Iterator[Mapping[str, Any]]:
+    """Return the rows of claims."""
+    for claim in claims:
+        for part in claim.wanted:
+            yield {
+                "request_id": claim.request_id,
+                "period": part.period,
+                "unit": part.unit,
+                "key_id": claim.key_id,
+                "amount": part.amount,
+                "created_at": _naive(claim.at),
+            }
+
+
+def _naive(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=None)
 
 
 def _is(key_id: str, period: str, unit: str) -> tuple[sa.ColumnElement[bool], ...]:

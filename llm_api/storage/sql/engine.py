@@ -9,6 +9,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from llm_api.storage import StoreError
+from llm_api.storage.sql.json_text import json_text
 from llm_api.storage.sql.mysql import NAMES, make_mysql_engine
 from llm_api.storage.sql.pool import ThreadsPool
 
@@ -50,6 +51,7 @@ def make_engine(
             parsed,
             poolclass=ThreadsPool,
             pool_pre_ping=True,
+            json_serializer=json_text,
             connect_args={
                 "connect_timeout": _CONNECT_TIMEOUT_S,
                 # A host that is gone must not block the one thread that writes.
@@ -70,7 +72,7 @@ def _sqlite_engine(url: sa.URL, busy_timeout: float) -> Engine:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
     # The driver would begin transactions by itself, and deferred ones; see _begin_immediate.
     arguments = {"timeout": busy_timeout, "isolation_level": None}
-    engine = sa.create_engine(url, connect_args=arguments, **options)
+    engine = sa.create_engine(url, connect_args=arguments, json_serializer=json_text, **options)
     event.listen(engine, "connect", _configure_sqlite)
     event.listen(engine, "begin", _begin_immediate)
     return engine

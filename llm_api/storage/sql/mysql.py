@@ -9,6 +9,7 @@ from pymysql.constants import CR, ER
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
+from llm_api.storage.sql.json_text import json_text
 from llm_api.storage.sql.pool import UnpooledThreads
 
 NAMES = ("mysql", "mariadb")
@@ -48,6 +49,7 @@ def make_mysql_engine(url: sa.URL, *, connect_timeout: int, statement_timeout: i
         url.set(drivername="mysql+pymysql"),
         poolclass=UnpooledThreads,
         isolation_level="READ COMMITTED",
+        json_serializer=json_text,
         connect_args={
             "charset": "utf8mb4",
             "connect_timeout": connect_timeout,

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,12 +14,14 @@ from llm_api.storage import RefusedError, StoreError
 from llm_api.storage.sql.budgets import settle
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import what_failed
+from llm_api.storage.sql.inserts import insert_rows
 from llm_api.storage.sql.reports import read_sums
 from llm_api.storage.sql.rollups import add_to_rollups
 from llm_api.storage.sql.tables import REVISION, usage
 
 # Alembic's own table.
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
+_fields_of = attrgetter(*UsageRecord.__slots__)
 # PostgreSQL and MySQL refuse rows with longer values.
 _LENGTHS = {
     column.name: column.type.length
@@ -112,7 +115,7 @@ class SqlUsageStore:
 
 def _keep(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows, add them to the sums, and settle their budgets."""
-    connection.execute(sa.insert(usage), rows)
+    insert_rows(connection, usage, rows)
     add_to_rollups(connection, rows)
     settle(connection, rows)
 
@@ -129,9 +132,9 @@ def check_revision(connection: sa.Connection) -> None:
 
 def _row(record: UsageRecord) -> dict[str, Any]:
     # dataclasses.asdict copies every value deeply, which costs more than the insert.
-    row = {name: getattr(record, name) for name in UsageRecord.__slots__}
+    row = dict(zip(UsageRecord.__slots__, _fields_of(record), strict=True))
     row["created_at"] = record.created_at.replace(tzinfo=None)  # the column is in UTC
     for name, length in _LENGTHS.items():
-        if row[name] is not None and len(row[name]) > length:
-            row[name] = row[name][:length]
+        if (text := row[name]) is not None and len(text) > length:
+            row[name] = text[:length]
     return row
