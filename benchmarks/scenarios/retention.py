@@ -191,9 +191,9 @@ def main() -> None:
 class _Threads(StoreThreads):
     """Says when a batch is removed."""
 
-    def run(self, function: Callable[[], _T]) -> _T:
+    def run(self, function: Callable[[], _T], timeout: float | None = None) -> _T:
         """See StoreThreads."""
-        result = super().run(function)
+        result = super().run(function, timeout)
         _say(REMOVED)
         return result
 

@@ -47,8 +47,12 @@ class NativeThreads:
         # Only greenlets of the loop touch the list, and only its thread a call's `has_ended`.
         self._given_up: list[_Call[Any]] = []
 
-    def run(self, function: Callable[[], _T]) -> _T:
+    def run(self, function: Callable[[], _T], timeout: float | None = None) -> _T:
         """Call a function in a native thread and return its result.
+
+        Args:
+            function: what to call.
+            timeout: seconds that this call may take, where they are fewer than for all.
 
         Raises:
             NativeThreadTimeout: it did not end in time, or was not begun. It may still end later.
@@ -58,16 +62,17 @@ class NativeThreads:
             return function()
         if self._fails_fast:
             self._refuse_if_stuck()
+        seconds = self._timeout if timeout is None else timeout
         call = _Call(function)
         try:
-            with gevent.Timeout(self._timeout) as timeout:
+            with gevent.Timeout(seconds) as limit:
                 self._submit(call)
         except gevent.Timeout as raised:
-            if raised is not timeout:
+            if raised is not limit:
                 raise  # the caller's own
             if self._fails_fast and call.has_begun:
                 self._given_up.append(call)
-            raise NativeThreadTimeout(f"No result within {self._timeout} s.") from None
+            raise NativeThreadTimeout(f"No result within {seconds} s.") from None
         return call.result()
 
     def _refuse_if_stuck(self) -> None:

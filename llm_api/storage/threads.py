@@ -12,13 +12,13 @@ _T = TypeVar("_T")
 class StoreThreads(NativeThreads):
     """NativeThreads that raise StoreError in place of NativeThreadTimeout."""
 
-    def run(self, function: Callable[[], _T]) -> _T:
+    def run(self, function: Callable[[], _T], timeout: float | None = None) -> _T:
         """Call a function of a store in a native thread and return its result.
 
         Raises:
             StoreError: the call did not end in time (it may still do so later), or the store's own.
         """
         try:
-            return super().run(function)
+            return super().run(function, timeout)
         except NativeThreadTimeout:
             raise StoreError("The database does not answer.") from None

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from llm_api.domain.access import Reservation
+from llm_api.domain.access import Claim, Reservation
 from llm_api.services.quotas.reservations import Reservations
 from llm_api.storage import StoreError
 
@@ -22,14 +22,15 @@ class ListBudgets:
         self.is_away = False
         self.loses_answers = False
 
-    def reserve(
-        self, _key_id: str, request_id: str, _now: datetime, wanted: Sequence[Reservation]
-    ) -> Reservation | None:
+    def reserve_all(self, claims: Sequence[Claim]) -> list[Reservation | None]:
         """See BudgetStore."""
         self._check()
+        return [self._reserve(claim) for claim in claims]
+
+    def _reserve(self, claim: Claim) -> Reservation | None:
         if len(self.reserved) == 5:
-            return wanted[0]
-        self.reserved.append(request_id)
+            return claim.wanted[0]
+        self.reserved.append(claim.request_id)
         if self.loses_answers:
             raise StoreError("The connection to the database broke off.")
         return None
@@ -52,7 +53,7 @@ class Late:
         self.is_slow = False
         self.given_up: list[Callable[[], object]] = []
 
-    def run(self, function: Callable[[], object]) -> object:
+    def run(self, function: Callable[[], object], _timeout: float = 0) -> object:
         """Run it, or give it up."""
         if self.is_slow:
             self.given_up.append(function)
@@ -115,7 +116,7 @@ def test_what_comes_about_in_the_moment_of_giving_up_is_the_call_s(
     store: ListBudgets,
 ) -> None:
     class TooLate:
-        def run(self, function: Callable[[], object]) -> object:
+        def run(self, function: Callable[[], object], _timeout: float = 0) -> object:
             function()
             raise StoreError("The database does not answer.")
 
