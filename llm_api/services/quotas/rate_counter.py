@@ -49,6 +49,10 @@ class RateCounter:
             clock: returns seconds that never go back.
         """
         self._strategy = strategy
+        self._memory: MonotonicMemoryStorage | None = None
+        # Memory is never away.
+        if not store_errors and isinstance(strategy.storage, MonotonicMemoryStorage):
+            self._memory = strategy.storage
         self._fallback = SlidingWindowCounterRateLimiter(MonotonicMemoryStorage(clock=clock))
         self._store_errors = store_errors
         self._cooldown = Cooldown(_PAUSE_S, clock)
@@ -66,7 +70,9 @@ class RateCounter:
         Returns:
             The state of the exceeded limit, else of the limit with the least left.
         """
-        return self._count(lambda strategy: _hit(strategy, items, subject, cost))
+        if self._memory is not None:
+            return _hit(self._memory.use, items, subject, cost)
+        return self._count(lambda one: _hit(functools.partial(_use, one), items, subject, cost))
 
     def add(self, items: Sequence[limits.RateLimitItem], subject: str, cost: int) -> None:
         """Count `cost` units that `subject` has used already.
@@ -76,7 +82,7 @@ class RateCounter:
         self._count(lambda strategy: _add(strategy, items, subject, cost))
 
     def _count(self, count: Callable[[RateLimiter], _T]) -> _T:
-        if not self._store_errors:  # memory: it is never away
+        if not self._store_errors:
             return count(self._strategy)
         if self._cooldown.attempt():
             try:
@@ -95,18 +101,32 @@ class RateCounter:
 
 
 def _hit(
-    strategy: RateLimiter, items: Sequence[limits.RateLimitItem], subject: str, cost: int
+    use: Callable[[limits.RateLimitItem, str, int], LimitState],
+    items: Sequence[limits.RateLimitItem],
+    subject: str,
+    cost: int,
 ) -> LimitState:
     states = []
     for item in items:
-        is_within = strategy.hit(item, subject, cost=cost)
-        reset_at, remaining = strategy.get_window_stats(item, subject)
-        reset_in = max(0.0, reset_at - time.time())
-        state = LimitState(str(item), item.amount, max(0, remaining), reset_in, not is_within)
-        if not is_within:
+        state = use(item, subject, cost)
+        if state.is_exceeded:
             return state
         states.append(state)
     return min(states, key=lambda state: state.remaining)
+
+
+def _use(strategy: RateLimiter, item: limits.RateLimitItem, subject: str, cost: int) -> LimitState:
+    is_within = strategy.hit(item, subject, cost=cost)
+    reset_at, remaining = strategy.get_window_stats(item, subject)
+    reset_in = max(0.0, reset_at - time.time())
+    return LimitState(str(item), item.amount, max(0, remaining), reset_in, not is_within)
+
+
+@functools.lru_cache(maxsize=1024)
+def _facts_of(item: limits.RateLimitItem) -> tuple[str, int, str, str]:
+    """Return a limit as text, its seconds, and the two ends of the keys of its counts."""
+    begin, end = item.key_for("\0").split("\0")
+    return str(item), item.get_expiry(), begin, end
 
 
 def _add(
@@ -195,6 +215,27 @@ class MonotonicMemoryStorage(Storage, SlidingWindowCounterSupport):
             window.current += amount
             return True
 
+    def use(self, item: limits.RateLimitItem, subject: str, cost: int) -> LimitState:
+        """Count a use if it is within a limit, and say what is left.
+
+        A strategy asks twice for that, and builds the key each time: 8 µs, and this takes 2.
+        """
+        text, expiry, begin, end = _facts_of(item)
+        with self._lock:
+            now = self._clock()
+            self._sweep(now)
+            window = self._window(begin + subject + end, expiry, now)
+            covered = 1 - now / expiry % 1
+            used = math.floor(window.previous * covered + window.current)
+            if is_within := used + cost <= item.amount:
+                window.current += cost
+                used += cost
+            reset_in = covered * expiry if window.current else 0.0
+            if window.previous:
+                one_less_in = covered * expiry % (expiry / window.previous)
+                reset_in = min(reset_in or one_less_in, one_less_in)
+        return LimitState(text, item.amount, max(0, item.amount - used), reset_in, not is_within)
+
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
         """Return count and seconds to live of the previous and of the current window."""
         with self._lock:
@@ -242,7 +283,9 @@ class MonotonicMemoryStorage(Storage, SlidingWindowCounterSupport):
 
     def _window(self, key: str, expiry: int, now: float) -> _Window:
         number = math.floor(now / expiry)
-        window = self._windows.setdefault(key, _Window(number, expiry))
+        window = self._windows.get(key)
+        if window is None:
+            window = self._windows[key] = _Window(number, expiry)
         window.move_to(number)
         return window
 
