@@ -120,4 +120,4 @@ def _amount(budget: Budget, needs: TokenEstimate, cost: _Cost | None) -> int:
 
 def period_name(period: str, moment: datetime) -> str:
     """Name the day or month of a moment in UTC: 2026-11-23 or 2026-11."""
-    return moment.strftime("%Y-%m-%d" if period == "day" else "%Y-%m")
+    return moment.date().isoformat()[: None if period == "day" else 7]

@@ -3,11 +3,11 @@
 Every call that is accounted for acquires a lease here first, so that none goes past the limits.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Self
 
 from llm_api.domain.access import NO_LIMITS, Limits, LimitState
 from llm_api.domain.calls import Caller, CallReport
@@ -18,6 +18,8 @@ from llm_api.services.quotas.exceeded import over_concurrency, over_rate, over_t
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
 from llm_api.services.routing.catalogue import Destination
 from llm_api.storage.redis.concurrency import ConcurrencyCounter
+
+_UNLIMITED: AbstractContextManager[None] = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,8 @@ class _Subject:
 class QuotaLease:
     """What a call was granted; settled when it is known what the call took.
 
-    `limits` are the limits of `requests` and `tokens` that the caller is closest to.
+    `limits` are the limits of `requests` and `tokens` that the caller is closest to. As a context
+    manager it releases the places of its call at the end.
     """
 
     def __init__(
@@ -46,6 +49,29 @@ class QuotaLease:
         self._destination = destination
         self._reserved_tokens: list[tuple[Sequence[Any], str, int]] = []
         self._has_budget = False
+        self._places: list[tuple[ConcurrencyCounter, str]] = []
+
+    def __enter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Release the places."""
+        for counter, name in self._places:
+            counter.release(name, self._caller.request_id)
+
+    def hold(self, subject: _Subject, counter: ConcurrencyCounter, *, is_streamed: bool) -> None:
+        """Hold a place for a call in progress; raises RateLimited."""
+        wanted = [("requests", subject.limits.concurrent_requests)]
+        if is_streamed:
+            wanted.append(("streams", subject.limits.concurrent_streams))
+        for kind, limit in wanted:
+            if limit is None:
+                continue
+            name = f"{subject.name}:{kind}"
+            if not counter.acquire(name, limit, self._caller.request_id):
+                raise over_concurrency(limit, f"{subject.scope}.concurrent_{kind}")
+            self._places.append((counter, name))
 
     def count(self, subjects: Sequence[_Subject], estimate: Callable[[], TokenEstimate]) -> None:
         """Count the call against the rates of `subjects` and the budgets of its key.
@@ -126,7 +152,6 @@ class QuotaEnforcer:
         # A request was counted before its body was read.
         self._default = default.without_requests()
 
-    @contextmanager
     def acquire(
         self,
         destination: Destination,
@@ -134,8 +159,8 @@ class QuotaEnforcer:
         estimate: Callable[[], TokenEstimate],
         *,
         is_streamed: bool,
-    ) -> Iterator[QuotaLease | None]:
-        """Acquire quota for the duration of a call; None if nothing limits it.
+    ) -> AbstractContextManager[QuotaLease | None]:
+        """Acquire quota for a call, which ends with the block; None if nothing limits it.
 
         Args:
             destination: where the call goes; its model may have limits.
@@ -150,18 +175,27 @@ class QuotaEnforcer:
         """
         subjects = self._subjects(destination, caller)
         if not subjects and (caller.key is None or not caller.key.budgets):
-            yield None
-            return
+            return _UNLIMITED
         lease = QuotaLease(self._counter, self._budgets, caller, destination)
-        with ExitStack() as held:
+        try:
             for subject in subjects:
-                self._hold(subject, caller.request_id, held, is_streamed=is_streamed)
-            try:
-                lease.count(subjects, cache(estimate))
-            except ApiError as error:
-                report = CallReport(limits=lease.limits)
-                raise error.replaced(report=report) from error
-            yield lease
+                lease.hold(subject, self._concurrency, is_streamed=is_streamed)
+            self._count(lease, subjects, estimate)
+        except BaseException:
+            lease.__exit__()
+            raise
+        return lease
+
+    def _count(
+        self,
+        lease: QuotaLease,
+        subjects: Sequence[_Subject],
+        estimate: Callable[[], TokenEstimate],
+    ) -> None:
+        try:
+            lease.count(subjects, cache(estimate))
+        except ApiError as error:
+            raise error.replaced(report=CallReport(limits=lease.limits)) from error
 
     def _subjects(self, destination: Destination, caller: Caller) -> list[_Subject]:
         """List what is limited beyond the requests of a caller."""
@@ -173,16 +207,3 @@ class QuotaEnforcer:
         if destination.limits != NO_LIMITS:
             found.append(_Subject("model", f"model:{destination.model}", destination.limits))
         return found
-
-    def _hold(self, subject: _Subject, owner: str, held: ExitStack, *, is_streamed: bool) -> None:
-        """Count a call in progress until `held` closes; raises RateLimited."""
-        wanted = [("requests", subject.limits.concurrent_requests)]
-        if is_streamed:
-            wanted.append(("streams", subject.limits.concurrent_streams))
-        for kind, limit in wanted:
-            if limit is None:
-                continue
-            name = f"{subject.name}:{kind}"
-            if not self._concurrency.acquire(name, limit, owner):
-                raise over_concurrency(limit, f"{subject.scope}.concurrent_{kind}")
-            held.callback(self._concurrency.release, name, owner)

@@ -6,7 +6,7 @@ calls cannot reserve the same amount, on any database and from any process.
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,14 +14,15 @@ from typing import Any, TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine.interfaces import DBAPICursor
 
 from llm_api.domain.access import TOKENS, Claim, Reservation
 from llm_api.storage import StoreError
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import is_locked, what_failed
-from llm_api.storage.sql.inserts import insert_rows
 from llm_api.storage.sql.tables import budget_reservations as reservations
 from llm_api.storage.sql.tables import budget_spending as spending
+from llm_api.storage.sql.writing import inserts, placeholder, writing
 
 # No call lasts that long: older reservations are abandoned.
 _STALE = timedelta(days=1)
@@ -34,17 +35,19 @@ _FREE_REASONS = {"connect_timeout"}
 
 _T = TypeVar("_T")
 _Account = tuple[str, str, str]
-# Made once: to build it takes 60 µs.
-_RESERVE = (
-    sa.update(spending)
-    .where(
-        spending.c.key_id == sa.bindparam("of_key"),
-        spending.c.period == sa.bindparam("of_period"),
-        spending.c.unit == sa.bindparam("of_unit"),
-        spending.c.spent + spending.c.reserved <= sa.bindparam("left"),
-    )
-    .values(reserved=spending.c.reserved + sa.bindparam("more"))
+# With a placeholder of the driver.
+_UPDATE = (
+    "UPDATE budget_spending SET reserved = reserved + {0}"
+    " WHERE key_id = {0} AND period = {0} AND unit = {0} AND spent + reserved <= {0}"
 )
+
+
+class _ShortError(Exception):
+    """An account has not enough left."""
+
+    def __init__(self, account: _Account) -> None:
+        super().__init__()
+        self.account = account
 
 
 class SqlBudgets:
@@ -53,6 +56,7 @@ class SqlBudgets:
     def __init__(self, engine: Engine) -> None:
         """Use an engine of `make_engine`."""
         self._engine = engine
+        self._update = _UPDATE.format(placeholder(engine.dialect))
         self._known: set[_Account] = set()  # rows that exist
 
     def reserve(
@@ -141,21 +145,26 @@ class SqlBudgets:
         self, totals: Mapping[_Account, Reservation], claims: Sequence[Claim]
     ) -> _Account | None:
         """Add `totals`, those of the claims, to what is reserved; or return what has not enough."""
-        with self._engine.begin() as connection:
-            # Always in the same order, or concurrent calls could deadlock.
-            for account in sorted(totals):
-                # Totals of several calls can exceed the column.
-                if (
-                    totals[account].amount > totals[account].limit
-                    or not connection.execute(
-                        _RESERVE, _parameters(account, totals[account])
-                    ).rowcount
-                ):
-                    self._known.discard(account)
-                    connection.rollback()
-                    return account
-            insert_rows(connection, reservations, [*_rows(claims)])
+        try:
+            with writing(self._engine) as cursor:
+                # Always in the same order, or concurrent calls could deadlock.
+                for account in sorted(totals):
+                    self._add(cursor, account, totals[account])
+                for text, values in inserts(self._engine.dialect, reservations, _rows(claims)):
+                    cursor.execute(text, values)
+        except _ShortError as short:
+            self._known.discard(short.account)
+            return short.account
         return None
+
+    def _add(self, cursor: DBAPICursor, account: _Account, total: Reservation) -> None:
+        """Add to what is reserved; raises _ShortError where not enough is left."""
+        left = total.limit - total.amount
+        if left < 0:  # and the sum of several calls can exceed the column
+            raise _ShortError(account)
+        cursor.execute(self._update, (total.amount, *account, left))
+        if not cursor.rowcount:
+            raise _ShortError(account)
 
     def _release_stale(self, key_id: str, before: datetime) -> int:
         with self._engine.begin() as connection:
@@ -192,25 +201,20 @@ def _together(first: Reservation | None, second: Reservation) -> Reservation:
     return Reservation(second.period, second.unit, amount, limit)
 
 
-def _parameters(account: _Account, total: Reservation) -> dict[str, Any]:
-    """Return the parameters of `_RESERVE`."""
-    key_id, period, unit = account
-    names = {"of_key": key_id, "of_period": period, "of_unit": unit}
-    return {**names, "more": total.amount, "left": total.limit - total.amount}
-
-
-def _rows(claims: Iterable[Claim]) -> Iterator[Mapping[str, Any]]:
+def _rows(claims: Iterable[Claim]) -> list[Mapping[str, Any]]:
     """Return the rows of claims."""
-    for claim in claims:
-        for part in claim.wanted:
-            yield {
-                "request_id": claim.request_id,
-                "period": part.period,
-                "unit": part.unit,
-                "key_id": claim.key_id,
-                "amount": part.amount,
-                "created_at": _naive(claim.at),
-            }
+    return [
+        {
+            "request_id": claim.request_id,
+            "period": part.period,
+            "unit": part.unit,
+            "key_id": claim.key_id,
+            "amount": part.amount,
+            "created_at": _naive(claim.at),
+        }
+        for claim in claims
+        for part in claim.wanted
+    ]
 
 
 def _naive(moment: datetime) -> datetime:

@@ -17,6 +17,9 @@ from llm_api.storage.sql.pool import ThreadsPool
 # in the spool, so that a short wait costs nothing.
 _BUSY_TIMEOUT_S = 0.5
 READS = {"llm_api_reads": True}  # execution options of a transaction that writes nothing
+# On SQLite. A deferred transaction that reads and then writes fails at once, whatever the busy
+# time-out, when another process wrote in between: 51 % of them with six processes, none of these.
+BEGIN_WRITING = "BEGIN IMMEDIATE"
 _CONNECT_TIMEOUT_S = 3
 _STATEMENT_TIMEOUT_S = 5.0
 
@@ -90,7 +93,5 @@ def _configure_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_immediate(connection: Connection) -> None:
-    # A deferred transaction that reads and then writes fails at once, whatever the busy time-out,
-    # when another process wrote in between: 51 % of them with six processes, none of these.
     reads = connection.get_execution_options().get("llm_api_reads", False)
-    connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+    connection.exec_driver_sql("BEGIN" if reads else BEGIN_WRITING)

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from llm_api.storage.sql.inserts import insert_rows
 from llm_api.storage.sql.tables import usage_daily, usage_hourly
+from llm_api.storage.sql.writing import insert_rows
 from llm_api.storage.sums import HOUR, SUMS, summed, summed_by_day
 
 

@@ -14,10 +14,10 @@ from llm_api.storage import RefusedError, StoreError
 from llm_api.storage.sql.budgets import settle
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import what_failed
-from llm_api.storage.sql.inserts import insert_rows
 from llm_api.storage.sql.reports import read_sums
 from llm_api.storage.sql.rollups import add_to_rollups
 from llm_api.storage.sql.tables import REVISION, usage
+from llm_api.storage.sql.writing import insert_rows
 
 # Alembic's own table.
 _VERSION = sa.table("alembic_version", sa.column("version_num"))
