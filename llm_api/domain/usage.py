@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: a call makes three, of 25 fields, and each took 2 µs more.
+@dataclass(slots=True)
 class UsageRecord:
     """One call that made at least one attempt at an upstream; holds no prompt, completion or key.
 
