@@ -86,14 +86,15 @@ class BudgetService:
 
     def _most(self, needs: TokenEstimate, destination: Destination, now: datetime) -> _Cost | None:
         """Return the cost at the most expensive model that may answer; None where it is unknown."""
-        others = (*destination.fallbacks, *filter(None, [destination.longer_context]))
-        costs = [
-            self._prices.cost(at.model, needs.usage, now.date()) for at in (destination, *others)
-        ]
-        if costs[0] is None:
+        first = self._prices.cost(destination.model, needs.usage, now.date())
+        if first is None:
             return None
-        currency = costs[0][1]
-        return _Cost(max(cost[0] for cost in costs if cost and cost[1] == currency), currency)
+        micro, currency = first
+        for at in (*destination.fallbacks, *filter(None, [destination.longer_context])):
+            cost = self._prices.cost(at.model, needs.usage, now.date())
+            if cost is not None and cost[1] == currency:
+                micro = max(micro, cost[0])
+        return _Cost(micro, currency)
 
 
 def _tightest(budgets: Iterable[Budget]) -> Iterable[Budget]:

@@ -57,8 +57,10 @@ def estimate_request(request: ModelRequest) -> TokenEstimate:
 
 def estimate_chat(parameters: Mapping[str, Any]) -> TokenEstimate:
     """Estimate what a request for a text may take; `parameters` is its body without `model`."""
+    prompt = estimate_prompt(parameters)
     schemas = [orjson.dumps(parameters[name]).decode() for name in _SCHEMAS if name in parameters]
-    prompt = estimate_prompt(parameters) + estimate_text(schemas)
+    if schemas:
+        prompt += estimate_text(schemas)
     cap = next((parameters[name] for name in _CAPS if parameters.get(name)), ASSUMED_ANSWER_TOKENS)
     return TokenEstimate(prompt, min(cap * _count_answers(parameters), _MOST))
 
@@ -91,9 +93,16 @@ def estimate_prompt(parameters: Mapping[str, Any]) -> int:
     if not isinstance(messages, list):
         prompt = parameters.get("prompt") or parameters.get("input") or ""
         return max(1, estimate_text(_strings(prompt)) + _count_tokens(prompt))
-    images = sum(_count_images(message.get("content")) for message in messages)
-    texts = (text for message in messages for text in _texts(message.get("content")))
-    return max(1, estimate_text(texts) + len(messages) * _PER_MESSAGE + images * _PER_IMAGE)
+    length, images = TextLength(), 0
+    for message in messages:
+        content = message.get("content")
+        if isinstance(content, str):  # most of them
+            length.add(content)
+            continue
+        images += _count_images(content)
+        for text in _texts(content):
+            length.add(text)
+    return max(1, estimate_length(length) + len(messages) * _PER_MESSAGE + images * _PER_IMAGE)
 
 
 def _strings(value: object) -> list[str]:
@@ -109,11 +118,11 @@ def _count_tokens(prompt: object) -> int:
     return sum(map(_count_tokens, prompt))
 
 
-def _texts(content: object) -> list[str]:
-    if isinstance(content, list):
-        parts = [part.get("text") for part in content if isinstance(part, dict)]
-        return [text for text in parts if isinstance(text, str)]
-    return _strings(content)
+def _texts(parts: object) -> list[str]:
+    """Return the texts of a content that has parts."""
+    found = parts if isinstance(parts, list) else []
+    texts = [part.get("text") for part in found if isinstance(part, dict)]
+    return [text for text in texts if isinstance(text, str)]
 
 
 def _count_images(content: object) -> int:

@@ -77,8 +77,7 @@ class Reservations:
 
         The newest, because a group is given up when its leader has waited long enough.
         """
-        latest = time.monotonic() - _PATIENCE_S
-        if len(self._groups) >= _MAX_GROUPS or any(one.began_at > latest for one in self._groups):
+        if self._groups and not self._are_slow():
             return
         for attempt in reversed(self._waiting):
             if not self._is_busy(attempt):
@@ -87,6 +86,12 @@ class Reservations:
                 self._groups.append(attempt.led)
                 attempt.woken.release()
                 return
+
+    def _are_slow(self) -> bool:
+        """Whether another group may begin although some have not ended."""
+        latest = time.monotonic() - _PATIENCE_S
+        has_room = len(self._groups) < _MAX_GROUPS
+        return has_room and all(group.began_at <= latest for group in self._groups)
 
     def _is_busy(self, attempt: "_Attempt", but: "_Group | None" = None) -> bool:
         """Whether a group reserves for its key, which may have met a lock on that key's budget."""
