@@ -12,7 +12,7 @@ import pytest
 
 from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 from llm_api.storage.sql.usage import SqlUsageStore
-from llm_api.storage.sums import DAY, HOUR, summed
+from llm_api.storage.sums import DAY, HOUR, summed, summed_by_day
 from tests.storage.records import ended
 
 MAX_COUNT = 2**31 - 1
@@ -143,6 +143,14 @@ def test_g19_no_row_falls_between_two_spans(start: dict[str, int]) -> None:
 
     assert sum(one["calls"] for one in sums) == 500
     assert [one["starts_at"] for one in sums] == sorted({m.replace(**start) for m in moments})
+
+
+def test_g19_the_sums_of_days_are_those_of_their_hours() -> None:
+    row = {name: getattr(ended(), name) for name in UsageRecord.__slots__}
+    moments = [NAIVE + timedelta(minutes=37 * n) for n in range(500)]
+    rows = [row | {"created_at": at, "key_id": f"key_{at.minute % 7}"} for at in moments]
+
+    assert summed_by_day(summed(rows, HOUR)) == summed(rows, DAY)
 
 
 def test_g19_the_sums_of_any_span_are_those_of_its_rows(store: SqlUsageStore) -> None:

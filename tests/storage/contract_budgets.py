@@ -12,7 +12,7 @@ from functools import partial
 
 import pytest
 
-from llm_api.domain.access import TOKENS, Reservation
+from llm_api.domain.access import TOKENS, Claim, Reservation
 from llm_api.domain.usage import UsageRecord
 from llm_api.storage import BudgetStore, StoreError, UsageStore
 from tests.storage.contract import assert_fit_to_show
@@ -73,6 +73,23 @@ def reserve_all(opener: BooksOpener, position: int, count: int) -> None:
     for number in range(count):
         reserve(books.budgets, f"req_{position}_{number}")
     books.usage.close()
+
+
+def reserve_together(opener: BooksOpener, position: int, count: int) -> None:
+    """Reserve for so many groups of three calls, none of which ends."""
+    books = opener()
+    for group in range(count):
+        claims = [Claim(KEY, f"req_{position}_{group}_{n}", NOW, [MONEY]) for n in range(3)]
+        _until_done(partial(_reserve_all_or_release, books.budgets, claims))
+    books.usage.close()
+
+
+def _reserve_all_or_release(budgets: BudgetStore, claims: Sequence[Claim]) -> None:
+    try:
+        budgets.reserve_all(claims)
+    except StoreError:
+        _until_done(partial(budgets.release, [claim.request_id for claim in claims]))
+        raise
 
 
 class BudgetStoreContract:
@@ -167,6 +184,61 @@ class BudgetStoreContract:
         assert refused == [None, both[1][1], both[2][0]]
         assert budgets.spent(KEY, DAY, "CNY") == (0, 10)
         assert budgets.spent(KEY, MONTH, TOKENS) == (0, 7)
+
+    # --- several calls at once ---
+
+    def test_of_calls_that_reserve_together_each_gets_what_it_would_alone(
+        self, budgets: BudgetStore
+    ) -> None:
+        keys = [KEY, "key_2"] * 6 + [KEY]
+        claims = [Claim(key, f"req_{n}", NOW, [MONEY]) for n, key in enumerate(keys)]
+
+        refused = budgets.reserve_all(claims)
+
+        assert refused == [None] * 10 + [MONEY] * 3
+        assert [budgets.spent(key, DAY, "CNY") for key in (KEY, "key_2")] == [(0, 50)] * 2
+
+    def test_together_a_smaller_call_gets_what_a_larger_one_before_it_left(
+        self, budgets: BudgetStore
+    ) -> None:
+        wanted = [replace(MONEY, amount=amount) for amount in (30, 30, 20, 51, 0)]
+        claims = [Claim(KEY, f"req_{n}", NOW, [one]) for n, one in enumerate(wanted)]
+
+        assert budgets.reserve_all(claims) == [None, wanted[1], None, wanted[3], None]
+        assert budgets.spent(KEY, DAY, "CNY") == (0, 50)
+
+    def test_together_too_each_call_gets_all_of_its_budgets_or_none(
+        self, budgets: BudgetStore
+    ) -> None:
+        few = replace(WORDS, limit=14)
+        claims = [Claim(KEY, f"req_{n}", NOW, [MONEY, few]) for n in range(3)]
+
+        assert budgets.reserve_all(claims) == [None, None, few]
+        assert budgets.spent(KEY, DAY, "CNY") == (0, 20)
+        assert budgets.spent(KEY, MONTH, TOKENS) == (0, 14)
+
+    def test_together_the_sum_may_be_larger_than_64_bits(self, budgets: BudgetStore) -> None:
+        large = Reservation(DAY, "CNY", amount=2**61, limit=2**62)
+        claims = [Claim(KEY, f"req_{n}", NOW, [large]) for n in range(9)]
+
+        assert budgets.reserve_all(claims) == [None] * 2 + [large] * 7
+
+    def test_together_the_lower_limit_counts_for_the_call_that_knows_it(
+        self, budgets: BudgetStore
+    ) -> None:
+        lowered = replace(MONEY, limit=15)
+        claims = [Claim(KEY, f"req_{n}", NOW, [one]) for n, one in enumerate([MONEY, lowered])]
+
+        assert budgets.reserve_all(claims) == [None, lowered]
+
+    def test_what_is_reserved_together_is_settled_call_by_call(self, books: Books) -> None:
+        claims = [Claim(KEY, f"req_{n:03}", NOW, [WORDS]) for n in range(142)]
+        assert books.budgets.reserve_all(claims) == [None] * 142
+
+        books.usage.add([paid("req_000", prompt_tokens=1, completion_tokens=2)])
+        books.budgets.release(["req_001"])
+
+        assert books.budgets.spent(KEY, MONTH, TOKENS) == (3, 7 * 140)
 
     # --- settling ---
 
@@ -308,6 +380,13 @@ class BudgetStoreContract:
         self, opener: BooksOpener, books: Books
     ) -> None:
         in_processes(reserve_all, [(opener, position, 5) for position in range(4)])
+
+        assert books.budgets.spent(KEY, DAY, "CNY") == (0, 50)
+
+    def test_of_groups_of_calls_in_4_processes_5_calls_get_something(
+        self, opener: BooksOpener, books: Books
+    ) -> None:
+        in_processes(reserve_together, [(opener, position, 5) for position in range(4)])
 
         assert books.budgets.spent(KEY, DAY, "CNY") == (0, 50)
 

@@ -54,6 +54,11 @@ class Reservations:
         self._waiting: list[_Attempt] = []
         self._groups: list[_Group] = []
 
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for a group that has not begun."""
+        return len(self._waiting)
+
     def reserve(
         self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
     ) -> Reservation | None:

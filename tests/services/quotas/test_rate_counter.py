@@ -128,3 +128,15 @@ def test_an_addition_meets_a_store_that_is_away(counter: RateCounter, storage: A
     counter.add(ITEMS, "key", 8)
 
     assert remaining(counter, 3, 2) == [-1, 0]
+
+
+def test_in_memory_the_first_limit_that_is_exceeded_is_told_of() -> None:
+    in_memory = RateCounter(SlidingWindowCounterRateLimiter(MonotonicMemoryStorage()), ())
+    items = parse_limits("5/hour;3/day")
+
+    states = [in_memory.hit(items, "key") for _ in range(4)]
+    in_memory.add(items, "key", 9)
+
+    assert [(state.limit, state.remaining) for state in states] == [(3, 2), (3, 1), (3, 0), (3, 0)]
+    assert [state.is_exceeded for state in states] == [False] * 3 + [True]
+    assert in_memory.hit(items[:1], "key").is_exceeded

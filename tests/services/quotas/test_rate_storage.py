@@ -61,6 +61,34 @@ def test_uses_are_counted_as_the_library_counts_them(
             assert stats[0] == pytest.approx(stats[1])
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_a_use_says_what_the_library_says_of_it(
+    clock: Clock, storage: MonotonicMemoryStorage, seed: int
+) -> None:
+    [item] = parse_limits("10/minute")
+    chance = random.Random(seed)  # noqa: S311  # a test's
+    with mock.patch("time.time", clock):
+        theirs = SlidingWindowCounterRateLimiter(MonotonicMemoryStorage(clock=clock))
+        for _ in range(200):
+            clock.now += chance.choice([0.1, 1, 5, 40, 130]) * chance.random()
+            cost = chance.choice([1, 1, 2, 5, 11])
+
+            state = storage.use(item, "key", cost)
+            is_within = theirs.hit(item, "key", cost=cost)
+            reset_at, remaining = theirs.get_window_stats(item, "key")
+
+            assert (state.text, state.limit) == ("10 per 1 minute", 10)
+            assert (state.is_exceeded, state.remaining) == (not is_within, remaining)
+            assert state.reset_in == pytest.approx(reset_at - clock.now)
+
+
+def test_uses_and_strategies_share_their_counts(storage: MonotonicMemoryStorage) -> None:
+    [item] = parse_limits("10/minute")
+    storage.use(item, "key", 3)
+
+    assert SlidingWindowCounterRateLimiter(storage).get_window_stats(item, "key").remaining == 7
+
+
 def test_a_use_counts_less_and_less_for_two_windows(
     clock: Clock, storage: MonotonicMemoryStorage
 ) -> None:
