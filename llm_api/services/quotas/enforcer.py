@@ -60,8 +60,10 @@ class QuotaLease:
         for counter, name in self._places:
             counter.release(name, self._caller.request_id)
 
-    def hold(self, subject: _Subject, counter: ConcurrencyCounter, *, is_streamed: bool) -> None:
-        """Hold a place for a call in progress; raises RateLimited."""
+    def add_places(
+        self, subject: _Subject, counter: ConcurrencyCounter, *, is_streamed: bool
+    ) -> None:
+        """Count a call in progress until the end of the block; raises RateLimited."""
         wanted = [("requests", subject.limits.concurrent_requests)]
         if is_streamed:
             wanted.append(("streams", subject.limits.concurrent_streams))
@@ -196,7 +198,7 @@ class QuotaEnforcer:
         lease = QuotaLease(self._counter, self._budgets, caller, destination)
         try:
             for subject in subjects:
-                lease.hold(subject, self._concurrency, is_streamed=is_streamed)
+                lease.add_places(subject, self._concurrency, is_streamed=is_streamed)
             self._count(lease, subjects, estimate)
         except BaseException:
             lease.__exit__()

@@ -118,10 +118,10 @@ class Reservations:
         with self._lock:
             if attempt in self._waiting:
                 self._waiting.remove(attempt)
-            if attempt.led in self._groups:
-                self._groups.remove(attempt.led)
+            led = attempt.stop_leading()
+            if led in self._groups:
+                self._groups.remove(led)
                 self._begin_group()
-            attempt.led = None
         self._fail([attempt], StoreError("The database does not answer."))
 
     def _run(self, group: "_Group") -> None:
@@ -228,6 +228,11 @@ class _Attempt:
         except IndexError:
             return False
         return True
+
+    def stop_leading(self) -> "_Group | None":
+        """Lead no group any longer; returns the one that it led."""
+        led, self.led = self.led, None
+        return led
 
     def outcome(self) -> Reservation | None:
         """Return what the store has said, or raise StoreError."""
