@@ -59,7 +59,9 @@ class BudgetService:
             message = "The key has a budget, and this service's store cannot keep budgets."
             raise Unavailable(message, reason="budget_unavailable", retryable=False)
         now = self._now()
-        wanted = self._wanted(key, needs, self._most(needs, destination, now), now)
+        has_money = any(budget.unit != TOKENS for budget in key.budgets)
+        cost = self._most(needs, destination, now) if has_money else None
+        wanted = self._wanted(key, needs, cost, now)
         try:
             over = self._reservations.reserve(key.id, request_id, now, list(wanted))
         except StoreError as error:
