@@ -6,7 +6,7 @@ a killed worker leaves nothing behind. A call whose usage is unknown is charged 
 reserved for it.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -61,30 +61,25 @@ class BudgetService:
         now = self._now()
         has_money = any(budget.unit != TOKENS for budget in key.budgets)
         cost = self._most(needs, destination, now) if has_money else None
-        wanted = self._wanted(key, needs, cost, now)
+        budgets = _tightest(key.budgets)
+        wanted = [
+            Reservation(
+                period_name(one.period, now), one.unit, _amount(one, needs, cost), one.amount
+            )
+            for one in budgets
+        ]
         try:
-            over = self._reservations.reserve(key.id, request_id, now, list(wanted))
+            over = self._reservations.reserve(key.id, request_id, now, wanted)
         except StoreError as error:
             message = "The key's budget cannot be looked up at the moment; try again."
             raise Unavailable(message, reason="budget_unavailable", retry_after=1) from error
         if over is not None:
-            raise over_budget(wanted[over].period, over.unit)
+            raise over_budget(budgets[wanted.index(over)].period, over.unit)
 
     def release(self, request_id: str) -> None:
         """Give back what was reserved for a call that was not made."""
         if self._reservations is not None:
             self._reservations.release(request_id)
-
-    def _wanted(
-        self, key: ApiKey, needs: TokenEstimate, cost: "_Cost | None", now: datetime
-    ) -> dict[Reservation, Budget]:
-        """Return the reservations, each with the budget it is for."""
-        wanted = {}
-        for budget in _tightest(key.budgets):
-            amount = _amount(budget, needs, cost)
-            period = period_name(budget.period, now)
-            wanted[Reservation(period, budget.unit, amount, budget.amount)] = budget
-        return wanted
 
     def _most(self, needs: TokenEstimate, destination: Destination, now: datetime) -> _Cost | None:
         """Return the cost at the most expensive model that may answer; None where it is unknown."""
@@ -99,12 +94,14 @@ class BudgetService:
         return _Cost(micro, currency)
 
 
-def _tightest(budgets: Iterable[Budget]) -> Iterable[Budget]:
+def _tightest(budgets: Sequence[Budget]) -> Sequence[Budget]:
     """Leave one budget for a period and unit."""
+    if len(budgets) == 1:
+        return budgets
     found: dict[tuple[str, str], Budget] = {}
     for budget in sorted(budgets, key=lambda one: one.amount):
         found.setdefault((budget.period, budget.unit), budget)
-    return found.values()
+    return list(found.values())
 
 
 def _amount(budget: Budget, needs: TokenEstimate, cost: _Cost | None) -> int:
