@@ -5,9 +5,10 @@ from pathlib import Path
 
 import orjson
 
+from llm_api.storage.spool.file import SpoolFile
 from llm_api.storage.spool.spool import Spool
 from llm_api.storage.threads import StoreThreads
-from tests.storage.records import ListStore, ended
+from tests.storage.records import ListStore, begun, ended
 
 # As 0.1.0 wrote a call that ended, after a call that a killed worker never ended.
 OLD_BEGUN = (
@@ -59,3 +60,24 @@ def test_a_row_of_a_later_release_loses_what_is_unknown_and_no_more(tmp_path: Pa
     store = adopted(tmp_path, orjson.dumps(line) + b"\n")
 
     assert store.records == [replace(record)]
+
+
+def test_all_that_is_known_of_a_call_when_it_begins_is_in_its_row(tmp_path: Path) -> None:
+    known = begun(
+        "req_1",
+        requested_model="asked",
+        model="scripted",
+        upstream="standard",
+        route="/v1/chat/completions",
+        tags=",app=shop,",
+        lineage_id="req_0",
+        key_id="key_1",
+    )
+    file = SpoolFile.create(tmp_path)
+    file.append("begun", known)
+    file.close()
+    store = ListStore()
+
+    Spool(tmp_path, store, StoreThreads(1)).adopt_orphans()
+
+    assert store.records == [known]
