@@ -83,7 +83,8 @@ class SchemaForms:
             return self._schema
         whole = self._schema
         absent = {name for key, name in self._optional.items() if key not in present}
-        names = whole.load_fields.keys() - absent
+        # In their order, which is that of the errors: the first one is the message.
+        names = [name for name in whole.load_fields if name not in absent]
         form = type(whole)(only=names, unknown=whole.unknown, partial=whole.partial)
         self._forms[present] = form
         return form
