@@ -4,7 +4,6 @@ That is whether our own instructions came back, and whether the text is about th
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,6 +14,7 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.checks.formatting import chatter_words, has_markup
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.text import ASCII, in_half_width
 
 # Worth a corrective call, and no reason to give up a rewrite.
 TOLERATED = frozenset(
@@ -28,7 +28,9 @@ _RUN_HAN = 13
 _PIECE = 3
 _SHARE = 0.2
 _MIN_PIECES = 12
-_WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]")
+# A word of English, or Chinese characters, each of which is a word.
+_RUN = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
+_WORDS_AND_GAPS = re.sub(r"[^a-z0-9]", " ", ASCII)
 # A rewrite is about its prompt if it has this share of the prompt's words, by their first letters.
 _MIN_SHARE = 0.25
 _STEM = 4
@@ -140,6 +142,8 @@ class LeakFinder:
         if self._pieces.isdisjoint(pieces):
             return False
         ours = self._pieces.intersection(pieces).difference(_pieces(_words(original)))
+        if not ours:
+            return False
         hits = bytes(map(ours.__contains__, pieces))  # 1 for each piece of ours
         longest = max(map(len, hits.split(b"\0")))
         if longest + _PIECE - 1 >= (_RUN_HAN if _is_chinese(words) else _RUN_WORDS):
@@ -149,9 +153,15 @@ class LeakFinder:
 
 
 def _words(text: str) -> Sequence[str]:
-    if text.isascii():
-        return _WORD.findall(text.lower())
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
+    if text.isascii():  # translated and split, it takes a third of the time of a pattern
+        return text.lower().translate(_WORDS_AND_GAPS).split()
+    words: list[str] = []
+    for run in _RUN.findall(in_half_width(text)):
+        if run.isascii():
+            words.append(run)
+        else:
+            words += run
+    return words
 
 
 def _pieces(words: Sequence[str]) -> Sequence[tuple[str, str, str]]:

@@ -92,7 +92,7 @@ def _lens_terms(comparison: Comparison) -> Iterator[Violation]:
     """Find lens terms in a drawn or painted picture whose prompt has none."""
     constraints, style = comparison.constraints, comparison.style
     is_drawn = any(own.is_drawn for own in constraints.styles)
-    if not (is_drawn or (style is not None and style.by_kind.get("drawn"))):
+    if not (is_drawn or (style is not None and style.of("drawn"))):
         return
     found = _LENS.search(" ".join(comparison.reading.tokens))
     if found and found[0] not in " ".join(constraints.reading.tokens):

@@ -160,7 +160,7 @@ def _keeps_thing(comparison: Comparison, noun: Noun) -> bool:
         return has_people or "their" in comparison.stems or "them" in comparison.stems
     if comparison.has_any(noun.concepts):
         return True
-    if noun.concept == "animal" and reading.by_kind.get("animate"):
+    if noun.concept == "animal" and reading.of("animate"):
         return True
     pronoun = _PRONOUNS.get(noun.concept)
     if pronoun and reading.has("pronoun", pronoun):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from llm_api.services.prompts.constraints.nouns import STOPS
 from llm_api.services.prompts.text import fold, is_chinese, stem, without_quotes
-from llm_api.services.prompts.vocabulary.words import little_words, phrases
+from llm_api.services.prompts.vocabulary.words import little_words, phrases_by_pair
 
 _LINK = re.compile(r"https?://[^\s，。）)\]\"'<>]+|\bwww\.[^\s，。）)\]\"'<>]+|(?<!\w)[@#]\w+")
 _WORD = re.compile(r"[^\W_]+(?:[.&][^\W\d_]\b|[-'’][^\W_]+)*\.?|[^\w\s]")
@@ -69,7 +69,8 @@ def _is_common(word: str) -> bool:
 
 def _is_known(word: str) -> bool:
     """Whether the vocabulary has a word by itself: things and colors have checks of their own."""
-    return any(length == 1 for length, _, _ in phrases().get(fold(word).removesuffix("'s"), ()))
+    known = phrases_by_pair().get(fold(word).removesuffix("'s"))
+    return known is not None and known.alone is not None
 
 
 def _own_words(name: str) -> list[str]:

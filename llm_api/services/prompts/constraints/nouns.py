@@ -77,7 +77,7 @@ def _noun_of(reading: Reading, terms: Sequence[Term]) -> Noun:
 
 def named_nouns(reading: Reading) -> Iterator[Noun]:
     """Yield the things a prompt names: no kinds, no verbs, no first parts of compounds."""
-    for at in reading.by_start:
+    for at in reading.phrases:
         terms = [term for term in reading.at(at) if term.kind in THINGS and not term.is_kind]
         terms = [term for term in terms if _is_named(reading, term)]
         if terms:

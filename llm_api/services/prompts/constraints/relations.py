@@ -142,7 +142,7 @@ def keeps_relation(reading: Reading, relation: Relation) -> bool:
 def _mentions(reading: Reading, relation: Relation) -> Sequence[Mention]:
     """Return where a rewrite mentions the two things."""
     found = []
-    for at in reading.by_start:
+    for at in reading.phrases:
         noun = known_noun(reading, at)
         if noun is not None and noun.may_be(relation.subject):
             found.append(Mention(noun.start, noun.end, is_subject=True))
