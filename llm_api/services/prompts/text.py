@@ -74,6 +74,8 @@ _FOREIGN_RUN = re.compile(
 )
 _ANY_WORD = re.compile(r"[^\W\d_]+")
 # The most frequent little words of English, and of the other European languages together.
+_WORD_RUN = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
+_WORDS_AND_GAPS = re.sub(r"[^a-z0-9]", " ", ASCII)
 _LETTERS_AND_GAPS = re.sub(r"[^a-z]", " ", ASCII)
 _ENGLISH = frozenset(
     re.findall(r"\w+", "the and of with is are its his her from into that this by for at to")
@@ -131,10 +133,31 @@ def fold(text: str) -> str:
     return "".join(filterfalse(unicodedata.combining, plain))
 
 
-def in_half_width(text: str) -> str:
-    """Return a text in lower case and in Unicode's compatible form (NFKC)."""
+@functools.lru_cache(maxsize=_CACHED_TEXTS)
+def words_of(text: str) -> list[str]:
+    """Split a text into English words and numbers in lower case, and Chinese characters.
+
+    All else is left out; full width reads as half width.
+    """
+    if text.isascii():  # translated and split, it takes a third of the time of a pattern
+        return text.lower().translate(_WORDS_AND_GAPS).split()
     usual = _usual(text)
-    return unicodedata.normalize("NFKC", text).casefold() if usual is None else usual
+    words: list[str] = []
+    for run in _WORD_RUN.findall(
+        unicodedata.normalize("NFKC", text).casefold() if usual is None else usual
+    ):
+        if run.isascii():
+            words.append(run)
+        else:
+            words += run
+    return words
+
+
+def lowered(text: str) -> str:
+    """Return a text in lower case, as a pattern that ignores case compares it with ASCII letters."""
+    if not text.isascii():
+        text = text.replace("\u0130", "i").replace("\u0131", "i").replace("\u017f", "s")
+    return text.lower()
 
 
 @functools.lru_cache(maxsize=_CACHED_TEXTS)

@@ -14,7 +14,7 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.checks.formatting import chatter_words, has_markup
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.text import ASCII, in_half_width
+from llm_api.services.prompts.text import words_of
 
 # Worth a corrective call, and no reason to give up a rewrite.
 TOLERATED = frozenset(
@@ -28,9 +28,6 @@ _RUN_HAN = 13
 _PIECE = 3
 _SHARE = 0.2
 _MIN_PIECES = 12
-# A word of English, or Chinese characters, each of which is a word.
-_RUN = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]+")
-_WORDS_AND_GAPS = re.sub(r"[^a-z0-9]", " ", ASCII)
 # A rewrite is about its prompt if it has this share of the prompt's words, by their first letters.
 _MIN_SHARE = 0.25
 _STEM = 4
@@ -130,18 +127,18 @@ class LeakFinder:
 
     def __init__(self, instructions: Iterable[str]) -> None:
         """Split the instructions into pieces of three words."""
-        self._pieces = frozenset(piece for text in instructions for piece in _pieces(_words(text)))
+        self._pieces = frozenset(piece for text in instructions for piece in _pieces(words_of(text)))
 
     def is_leaked(self, text: str, original: str) -> bool:
         """Whether a text repeats our instructions, apart from what its original has itself.
 
         That is a long run of our words, or a share of short pieces that is no coincidence.
         """
-        words = _words(text)
+        words = words_of(text)
         pieces = _pieces(words)
         if self._pieces.isdisjoint(pieces):
             return False
-        ours = self._pieces.intersection(pieces).difference(_pieces(_words(original)))
+        ours = self._pieces.intersection(pieces).difference(_pieces(words_of(original)))
         if not ours:
             return False
         hits = bytes(map(ours.__contains__, pieces))  # 1 for each piece of ours
@@ -150,18 +147,6 @@ class LeakFinder:
             return True
         found = sum(hits)
         return found >= _MIN_PIECES and found > _SHARE * len(hits)
-
-
-def _words(text: str) -> Sequence[str]:
-    if text.isascii():  # translated and split, it takes a third of the time of a pattern
-        return text.lower().translate(_WORDS_AND_GAPS).split()
-    words: list[str] = []
-    for run in _RUN.findall(in_half_width(text)):
-        if run.isascii():
-            words.append(run)
-        else:
-            words += run
-    return words
 
 
 def _pieces(words: Sequence[str]) -> Sequence[tuple[str, str, str]]:

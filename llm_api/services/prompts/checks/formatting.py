@@ -99,13 +99,15 @@ _CLOSERS = "\"'”’」』》〉»)）]"
 _INNER_STOP = re.compile(r"[a-z)\"'”][.!?]\s+[A-Z\"'“]|[。！？]")
 _OPENERS = {"“": "”", "「": "」", "『": "』", "《": "》", "(": ")", "（": "）"}
 _SHOWN = 40
-# Cheap signs that the slow patterns above are worth a search.
-_CHATTER_HINTS = re.compile(
-    r"let me|hope|feel free|would you|if you|what do|prompt|rewrite|why | i['’ ]|[?:：]"
-    r"|希望|如|请告|觉得|提示|我|改写|需要"
+# Cheap signs that the slow patterns above are worth a search. Each is looked for in turn: that
+# takes a fifth of the time of a pattern of them.
+_CHATTER_HINTS = (
+    *("let me", "hope", "feel free", "would you", "if you", "what do", "prompt", "rewrite", "why "),
+    *(" i'", " i’", " i ", "?", ":", "："),
+    *("希望", "如", "请告", "觉得", "提示", "我", "改写", "需要"),
 )
-_RESIDUE_MARKS = frozenset("<>[]{}\\_|")
-_MARKDOWN_MARKS = re.compile(r"[`*_\[\n]")
+_RESIDUE_MARKS = "<>[]{}\\_|"
+_MARKDOWN_MARKS = "`*_[\n"
 _FOREIGN_MARKUP = re.compile(
     r"</?[a-z!|][^<>]{0,200}>|</?[a-z!|]|<\|?\w{2,20}\|?>|!?\[[^\]\n]{0,200}\]\([^)\n]{0,400}\)|```|~~~|\{\s*[\"']\w+[\"']\s*:"
     r"|\[/?(?:inst|sys(?:tem)?|user|assistant)\]|<<\w+>>|^\s*#{1,6}\s|\*\*|&(?:lt|gt|amp|#\d+);"
@@ -113,8 +115,7 @@ _FOREIGN_MARKUP = re.compile(
     re.IGNORECASE,
 )
 # Without these there is no markup, address or cargo.
-_SUSPICIOUS = re.compile(r"[<\[`~{#*&:：\\]")
-_WWW = re.compile(r"[Ww][Ww]{2}\.")
+_SUSPICIOUS = "<[`~{#*&:：\\"
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/_-]{24}")
 _LONG = 24
 _ADDRESS = re.compile(r"(?:https?|ftp|file|javascript|data):\S+|\bwww\.\S+", re.IGNORECASE)
@@ -173,7 +174,7 @@ def has_markup(text: str, original: str) -> bool:
 
 
 def _is_suspicious(text: str) -> bool:
-    if _SUSPICIOUS.search(text) or _WWW.search(text):
+    if any(map(text.__contains__, _SUSPICIOUS)) or "www." in text.lower():
         return True
     return max(map(len, text.split()), default=0) >= _LONG and bool(_LONG_WORD.search(text))
 
@@ -193,16 +194,18 @@ def _bare_tokens(text: str) -> list[str]:
 
 
 def _closing_chatter(text: str) -> re.Match[str] | None:
-    return _CLOSING_CHATTER.search(text) if _CHATTER_HINTS.search(text.lower()) else None
+    has_hints = any(map(text.lower().__contains__, _CHATTER_HINTS))
+    return _CLOSING_CHATTER.search(text) if has_hints else None
 
 
 def _residue(text: str) -> re.Match[str] | None:
-    return None if _RESIDUE_MARKS.isdisjoint(text) else _RESIDUE.search(text)
+    return _RESIDUE.search(text) if any(map(text.__contains__, _RESIDUE_MARKS)) else None
 
 
 def _markdown(text: str) -> re.Match[str] | None:
     """Find Markdown; without any of its marks it can only be that of a line's start."""
-    return (_MARKDOWN.search if _MARKDOWN_MARKS.search(text) else _MARKDOWN.match)(text)
+    has_marks = any(map(text.__contains__, _MARKDOWN_MARKS))
+    return (_MARKDOWN.search if has_marks else _MARKDOWN.match)(text)
 
 
 def _is_cut(original: str, rewrite: str, *, is_tags: bool) -> bool:
