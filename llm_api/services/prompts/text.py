@@ -34,7 +34,7 @@ _TOKEN = re.compile(rf"[{HAN}]+|[^\W\d_{HAN}]+(?:'(?<=[^\W\d_{HAN}]n')t(?!\w))?|
 # The same for a text that has no other signs, and quicker.
 _ASCII_TOKEN = re.compile(rf"[A-Za-z]+(?:'(?<=[A-Za-z]n')t(?!\w))?|{_BESIDE_WORDS}")
 # Signs that are tokens of their own wherever they stand, as long as there are no digits.
-_LONE_MARKS = "!\"#$%&()*+,-./:;<=>?@[\\]^`{|}~"
+_LONE_MARKS = '!"#$%&()*+,-./:;<=>?@[\\]^`{|}~'
 _BESIDE_LONE_MARKS = re.sub(rf"[A-Za-z\s{re.escape(_LONE_MARKS)}]", " ", ASCII)
 _ONE_APOSTROPHE = (("’", "'"), ("‘", "'"), ("`", "'"), ("‐", "-"), ("‑", "-"))
 # What Chinese is usually written in. It is composed; in half width only its marks change.
@@ -154,7 +154,7 @@ def words_of(text: str) -> list[str]:
 
 
 def lowered(text: str) -> str:
-    """Return a text in lower case, as a pattern that ignores case compares it with ASCII letters."""
+    """Return a text in lower case, as patterns that ignore case compare it with ASCII letters."""
     if not text.isascii():
         text = text.replace("\u0130", "i").replace("\u0131", "i").replace("\u017f", "s")
     return text.lower()

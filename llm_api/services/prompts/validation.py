@@ -127,7 +127,9 @@ class LeakFinder:
 
     def __init__(self, instructions: Iterable[str]) -> None:
         """Split the instructions into pieces of three words."""
-        self._pieces = frozenset(piece for text in instructions for piece in _pieces(words_of(text)))
+        self._pieces = frozenset(
+            piece for text in instructions for piece in _pieces(words_of(text))
+        )
 
     def is_leaked(self, text: str, original: str) -> bool:
         """Whether a text repeats our instructions, apart from what its original has itself.

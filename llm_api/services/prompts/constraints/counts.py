@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import compress, count
 
 from llm_api.services.prompts.constraints.nouns import Noun, head_behind
 from llm_api.services.prompts.constraints.reading import Reading, Term
@@ -29,15 +30,17 @@ class Count:
 def find_counts(reading: Reading) -> Iterator[Count]:
     """Yield every number that counts something; ages, sizes, years and formats do not."""
     for term in reading.of("number"):
-        if (count := _count(reading, int(term.concept), term)) is not None:
-            yield count
-    for at, token in enumerate(reading.tokens):
-        if token.isdecimal() and len(token) <= _MAX_DIGITS and not reading.at(at):
+        if (found := _count(reading, int(term.concept), term)) is not None:
+            yield found
+    # Few tokens are numbers: to find them so takes a third of the time of looking at each.
+    for at in compress(count(), map(str.isdecimal, reading.tokens)):
+        token = reading.tokens[at]
+        if len(token) <= _MAX_DIGITS and not reading.at(at):
             digits = reading.tokens[at - 1] if at else ""
             if digits not in {"#", "$", "¥", "no", "f", "第", "."} and (
-                count := _count_at(reading, int(token), at, at + 1)
+                found := _count_at(reading, int(token), at, at + 1)
             ):
-                yield count
+                yield found
 
 
 def _count(reading: Reading, value: int, term: Term) -> Count | None:

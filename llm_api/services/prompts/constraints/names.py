@@ -1,7 +1,7 @@
 """Finds names: words in capitals, addresses, tags, and Latin words in a Chinese text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from llm_api.services.prompts.constraints.nouns import STOPS
 from llm_api.services.prompts.text import fold, is_chinese, stem, without_quotes
@@ -34,12 +34,14 @@ def _latin_names(text: str) -> Iterator[str]:
 def _capitals(text: str) -> Iterator[str]:
     """Yield runs of capitalized words. Where all words are, capitals say nothing."""
     words = _WORD.findall(text)
-    own = [word for word in words if word[0].isalpha() and word.casefold() not in STOPS]
-    if len(own) >= _MIN_TITLE_WORDS and all(word[0].isupper() for word in own):
+    if _is_title(words):
         return
     run: list[str] = []
     is_start, run_at_start = True, False
     for word in [*words, "."]:
+        if not (run or word[0].isupper()):
+            is_start = word[-1] in _SENTENCE_STARTS
+            continue
         bare = word.rstrip(".") if len(word) > 3 else word
         if bare[0].isupper() and bare[0].isalpha():
             if not run:
@@ -52,6 +54,17 @@ def _capitals(text: str) -> Iterator[str]:
             yield from _name_of(run, is_start=run_at_start and not is_all)
             run = []
         is_start = word[-1] in _SENTENCE_STARTS
+
+
+def _is_title(words: Sequence[str]) -> bool:
+    """Whether there are several words of weight, and all of them are capitalized."""
+    capitals = 0
+    for word in words:
+        if word[0].isalpha() and word.casefold() not in STOPS:
+            if not word[0].isupper():
+                return False
+            capitals += 1
+    return capitals >= _MIN_TITLE_WORDS
 
 
 def _name_of(run: list[str], *, is_start: bool) -> Iterator[str]:

@@ -5,7 +5,7 @@ number or a color, up to the word that ends the phrase.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from llm_api.services.prompts.constraints.reading import Reading, Term
 from llm_api.services.prompts.text import stem
@@ -35,8 +35,7 @@ _REACH = 6
 _HAN_REACH = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Noun:
+class Noun(NamedTuple):
     """A noun at its place: tokens from `start` up to and not including `end`.
 
     `concept` is the vocabulary's word, or the stem of a word it lacks (`kind` is `other` then);
@@ -77,7 +76,7 @@ def _noun_of(reading: Reading, terms: Sequence[Term]) -> Noun:
 
 def named_nouns(reading: Reading) -> Iterator[Noun]:
     """Yield the things a prompt names: no kinds, no verbs, no first parts of compounds."""
-    for at in reading.phrases:
+    for at in reading.starts(THINGS):
         terms = [term for term in reading.at(at) if term.kind in THINGS and not term.is_kind]
         terms = [term for term in terms if _is_named(reading, term)]
         if terms:

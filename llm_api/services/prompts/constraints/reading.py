@@ -1,8 +1,7 @@
 """Reads a text once: its tokens, and what of the vocabulary occurs in them."""
 
 import re
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate
@@ -41,15 +40,18 @@ class Term(NamedTuple):
 class Reading:
     """A text as tokens, and the phrases of the vocabulary found in them.
 
-    `phrases` are by their first token, from left to right; `joined` are tokens with a hyphen behind
-    them, which is no token itself. What the phrases mean is put together when a check asks for it,
-    and kept: most checks ask for a few kinds, and that took a third of the time of reading.
+    `phrases` are by their first token, from left to right; `places` are these tokens by the kinds
+    of what a phrase means. `joined` are tokens with a hyphen behind them, which is no token itself.
+    Terms are made when a check asks for them, and kept: the checks ask for few of them, and to make
+    all of them took a third of the time of reading.
     """
 
     tokens: Sequence[str]
     phrases: Mapping[int, KnownPhrase]
+    places: Mapping[str, Sequence[int]]
     joined: frozenset[int]
-    _terms: dict[str, Sequence[Term]] = field(default_factory=dict, repr=False, compare=False)
+    _of_kind: dict[str, Sequence[Term]] = field(default_factory=dict, repr=False, compare=False)
+    _at: dict[int, Sequence[Term]] = field(default_factory=dict, repr=False, compare=False)
 
     def of(self, *kinds: str) -> Sequence[Term]:
         """Return the terms of some kinds, one kind after the other, each from left to right."""
@@ -58,19 +60,23 @@ class Reading:
         return [term for kind in kinds for term in self._of(kind)]
 
     def _of(self, kind: str) -> Sequence[Term]:
-        if kind not in self._places:
-            return ()
-        if kind not in self._terms:
-            found = (term for at in self._places[kind] for term in self.at(at))
-            self._terms[kind] = [term for term in found if term.kind == kind]
-        return self._terms[kind]
+        if (terms := self._of_kind.get(kind)) is None:
+            found = [term for at in self.places.get(kind, ()) for term in self.at(at)]
+            terms = self._of_kind[kind] = [term for term in found if term.kind == kind]
+        return terms
 
     def at(self, start: int) -> Sequence[Term]:
         """Return the terms that begin at a token."""
-        if (phrase := self.phrases.get(start)) is None:
-            return ()
-        end = start + phrase.length
-        return [Term(*meaning, start, end) for meaning in phrase.meanings]
+        if (terms := self._at.get(start)) is None:
+            if (phrase := self.phrases.get(start)) is None:
+                return ()
+            end = start + phrase.length
+            terms = self._at[start] = [Term(*meaning, start, end) for meaning in phrase.meanings]
+        return terms
+
+    def starts(self, kinds: Iterable[str]) -> Sequence[int]:
+        """Return the tokens at which terms of some kinds begin, from left to right."""
+        return sorted({at for kind in kinds for at in self.places.get(kind, ())})
 
     def has(self, kind: str, concept: str) -> bool:
         """Whether a concept occurs."""
@@ -80,15 +86,6 @@ class Reading:
         """Return the text from token `start` up to token `end`, Chinese without spaces."""
         words = " ".join(self.tokens[max(start, 0) : end])
         return words if words.isascii() else _HAN_GAP.sub("", words)
-
-    @cached_property
-    def _places(self) -> Mapping[str, Sequence[int]]:
-        """Where phrases of a kind begin."""
-        places: dict[str, list[int]] = defaultdict(list)
-        for at, phrase in self.phrases.items():
-            for kind in phrase.kinds:
-                places[kind].append(at)
-        return places
 
     @cached_property
     def counted(self) -> frozenset[int]:
@@ -114,7 +111,12 @@ def read(text: str) -> Reading:
     Of overlapping phrases the longest counts. It costs linear time, whatever the text is.
     """
     tokens, joined = _unhyphenated(tokens_of(fold(without_quotes(without_tags(text)))))
-    return Reading(tokens, _phrases_in(tokens), joined)
+    phrases = _phrases_in(tokens)
+    places: dict[str, list[int]] = {}
+    for at, phrase in phrases.items():
+        for kind in phrase.kinds:
+            places.setdefault(kind, []).append(at)
+    return Reading(tokens, phrases, places, joined)
 
 
 def _phrases_in(tokens: list[str]) -> Mapping[int, KnownPhrase]:
@@ -161,4 +163,3 @@ def _denied(tokens: Sequence[str], negators: Sequence[Term]) -> frozenset[int]:
                 break
             denied.add(at)
     return frozenset(denied)
-

@@ -110,10 +110,10 @@ def phrases() -> Mapping[str, Sequence[KnownPhrase]]:
     table: dict[str, list[KnownPhrase]] = {}
     for words, found in meanings.items():
         kinds = tuple(dict.fromkeys(meaning.kind for meaning in found))
-        phrase = KnownPhrase(len(words), list(words), tuple(found), kinds)
-        table.setdefault(words[0], []).append(phrase)
-    for known in table.values():
-        known.sort(key=lambda phrase: -phrase.length)
+        row = KnownPhrase(len(words), list(words), tuple(found), kinds)
+        table.setdefault(words[0], []).append(row)
+    for rows in table.values():
+        rows.sort(key=lambda row: -row.length)
     return table
 
 
