@@ -1,10 +1,11 @@
 """Reads a text once: its tokens, and what of the vocabulary occurs in them."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import accumulate
+from itertools import accumulate, compress, count
 from typing import NamedTuple
 
 from llm_api.services.prompts.constraints.syntax import without_tags
@@ -110,24 +111,24 @@ def read(text: str) -> Reading:
 
     Of overlapping phrases the longest counts. It costs linear time, whatever the text is.
     """
-    tokens, joined = _unhyphenated(tokens_of(fold(without_quotes(without_tags(text)))))
-    phrases = _phrases_in(tokens)
-    places: dict[str, list[int]] = {}
-    for at, phrase in phrases.items():
-        for kind in phrase.kinds:
-            places.setdefault(kind, []).append(at)
-    return Reading(tokens, phrases, places, joined)
+    folded = fold(without_quotes(without_tags(text)))
+    tokens, joined = tokens_of(folded), frozenset[int]()
+    if "-" in folded:
+        tokens, joined = _unhyphenated(tokens)
+    return Reading(tokens, *_phrases_in(tokens), joined)
 
 
-def _phrases_in(tokens: list[str]) -> Mapping[int, KnownPhrase]:
-    """Return the phrases of a text by their places."""
+def _phrases_in(tokens: list[str]) -> tuple[dict[int, KnownPhrase], dict[str, list[int]]]:
+    """Return the phrases of a text by their places, and these places by their kinds."""
     table, free = phrases_by_pair(), 0
     found: dict[int, KnownPhrase] = {}
+    places: dict[str, list[int]] = defaultdict(list)
     following = [*tokens[1:], ""]
-    for at, openings in enumerate(map(table.get, tokens)):
-        if openings is None or at < free:
+    # Half of the tokens begin no phrase: they are passed over without a step of this loop.
+    for at in compress(count(), map(table.__contains__, tokens)):
+        if at < free:
             continue
-        phrase, by_second = openings
+        phrase, by_second = table[tokens[at]]
         for longer in by_second.get(following[at], ()):
             length = longer[0]
             # The first two are known to be the same.
@@ -137,13 +138,13 @@ def _phrases_in(tokens: list[str]) -> Mapping[int, KnownPhrase]:
         if phrase is not None:
             found[at] = phrase
             free = at + phrase[0]
-    return found
+            for kind in phrase[3]:
+                places[kind].append(at)
+    return found, places
 
 
 def _unhyphenated(tokens: list[str]) -> tuple[list[str], frozenset[int]]:
     """Remove hyphens between words: "close-up" reads as "close up"."""
-    if "-" not in tokens:
-        return tokens, frozenset()
     plain: list[str] = []
     joined = set()
     for at, part in enumerate(tokens):
