@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import filterfalse
+from string import digits
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 GAP = " ¶ "  # stands where a quotation was: neighbors must not read as if they were side by side
@@ -173,6 +174,11 @@ def _usual(text: str) -> str | None:
     return text.lower()
 
 
+def has_digits(text: str) -> bool:
+    """Whether a text may have digits; False is certain."""
+    return any(map(text.__contains__, digits)) or not is_plain(text)
+
+
 def tokens_of(folded: str) -> list[str]:
     """Split a folded text into words, Chinese characters, numbers and marks."""
     if is_plain(folded):
@@ -229,6 +235,7 @@ def without_quotes(text: str) -> str:
     return _QUOTED.sub(GAP, text)
 
 
+@functools.lru_cache(maxsize=_CACHED_TEXTS)
 def has_quote(text: str, quote: str) -> bool:
     """Whether a text has a quotation letter by letter, within marks of any kind.
 
@@ -338,5 +345,7 @@ def _is_other_latin(text: str) -> bool:
         words = text.replace(GAP.strip(), " ").lower().translate(_LETTERS_AND_GAPS).split()
     else:
         words = _ANY_WORD.findall(text.casefold())
+    if _OTHERS.isdisjoint(words):
+        return False
     others = sum(map(_OTHERS.__contains__, words))
     return others >= _MIN_FOREIGN_WORDS and others > sum(map(_ENGLISH.__contains__, words))

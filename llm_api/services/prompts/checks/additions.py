@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from heapq import heapify, heappop, heapreplace
 from importlib import resources
-from string import ascii_lowercase, digits
 
 from llm_api.services.prompts.checks.preservation import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
@@ -22,7 +21,7 @@ _LENS = re.compile(
     r"(?<![a-z0-9])(?:\d+\s?mm|f/\d[\d.]*|bokeh|lens(?:es)?|dslr|depth of field|shutter|aperture"
     r"|telephoto|iso \d+)(?![a-z])|镜头|景深|虚化|焦距|光圈|快门|毫米"
 )
-_OPENING = 2
+_OPENING = 3
 _MAX_BEGUN = 60
 # What animals are called as well: a family of ducks, the mother and her calf, a skilled hunter.
 SAID_OF_ANIMALS = little_words("said_of_animals")
@@ -126,24 +125,26 @@ def _has_new(evidence: "Evidence", before: "_Shown", after: "_Shown") -> bool:
 class Evidence:
     """The words that show an improvement: those in ASCII, and all.
 
-    Each match of `in_ascii` begins with a word that begins as one of `openings`.
+    Each match of `in_ascii` begins with a word that begins as one of `openings`, or with a number
+    where `unit` occurs.
     """
 
     sentence: str
     in_ascii: re.Pattern[str]
     any: re.Pattern[str]
     openings: Sequence[str]
+    unit: str | None
 
 
 class _Shown:
     """What a text shows.
 
     A pattern of many words is tried at every letter. In ASCII, where words are known by their first
-    two letters, it is tried only at those that it can begin with: that takes half the time.
+    letters, it is tried only at those that it can begin with: that takes half the time.
     """
 
     def __init__(self, text: str) -> None:
-        self._text = text.lower()
+        self._as_written, self._text = text, text.lower()
 
     def found(self, evidence: Evidence) -> Iterator[str]:
         """Return the words of evidence that occur, from left to right."""
@@ -158,11 +159,15 @@ class _Shown:
     def _begun(self) -> Mapping[str, Sequence[str]]:
         """The words with which evidence can begin, by its sentence."""
         begun: dict[str, list[str]] = {}
-        openings = _openings()
-        for word in set(words_of(self._text)):
-            for opening, sentence in openings.get(word[:_OPENING], ()):
+        openings, words = _openings(), set(words_of(self._as_written))
+        for word in [word for word in words if word[:_OPENING] in openings]:
+            for opening, sentence in openings[word[:_OPENING]]:
                 if word.startswith(opening):
                     begun.setdefault(sentence, []).append(word)
+        for evidence in all_evidence():
+            if evidence.unit is not None and evidence.unit in self._text:
+                numbers = [word for word in words if word[0].isdecimal()]
+                begun.setdefault(evidence.sentence, []).extend(numbers)
         return begun
 
     def _found_at(self, begun: Sequence[str], pattern: re.Pattern[str]) -> Iterator[str]:
@@ -184,14 +189,12 @@ class _Shown:
 
 @cache
 def _openings() -> Mapping[str, Sequence[tuple[str, str]]]:
-    """Return the openings of evidence, with its sentence, by their first two letters."""
+    """Return the openings of evidence, with its sentence, by their first letters."""
     table: dict[str, list[tuple[str, str]]] = {}
     for evidence in all_evidence():
         for opening in evidence.openings:
-            behind = ("", *ascii_lowercase, *digits) if opening.isdecimal() else ("",)
-            for letter in behind:
-                known = table.setdefault((opening + letter)[:_OPENING], [])
-                known.append((opening, evidence.sentence))
+            known = table.setdefault(opening[:_OPENING], [])
+            known.append((opening, evidence.sentence))
     return table
 
 
@@ -205,6 +208,7 @@ def all_evidence() -> Sequence[Evidence]:
             in_ascii=re.compile(entry["en"]),
             any=re.compile("{en}|{zh}".format(**entry)),
             openings=entry["openings"].split(),
+            unit=entry.get("unit"),
         )
         for entry in tomllib.loads(text)["improvement"]
     ]

@@ -117,7 +117,7 @@ _FOREIGN_MARKUP = re.compile(
 # Without these there is no markup, address or cargo.
 _SUSPICIOUS = "<[`~{#*&:：\\"
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/_-]{24}")
-_LONG = 24
+_SHORT_WORDS = re.compile(r"(?:[^ ]{0,23}+ )*+[^ ]{0,23}+")  # quicker than to look for a long one
 _ADDRESS = re.compile(r"(?:https?|ftp|file|javascript|data):\S+|\bwww\.\S+", re.IGNORECASE)
 _CARGO = re.compile(
     r"(?=[A-Za-z0-9+/_-]*\d)[A-Za-z0-9+/_-]{24,}={0,2}|(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}){3,}"
@@ -176,7 +176,7 @@ def has_markup(text: str, original: str) -> bool:
 def _is_suspicious(text: str) -> bool:
     if any(map(text.__contains__, _SUSPICIOUS)) or "www." in text.lower():
         return True
-    return max(map(len, text.split()), default=0) >= _LONG and bool(_LONG_WORD.search(text))
+    return not _SHORT_WORDS.fullmatch(text) and bool(_LONG_WORD.search(text))
 
 
 def chatter_words(text: str) -> frozenset[str]:

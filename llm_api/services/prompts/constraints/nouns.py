@@ -61,8 +61,10 @@ class Noun(NamedTuple):
 
 def known_noun(reading: Reading, at: int) -> Noun | None:
     """Return the thing the vocabulary knows that begins at a token, in any of its uses."""
-    terms = [term for term in reading.at(at) if term.kind in THINGS]
-    return _noun_of(reading, terms) if terms else None
+    phrase = reading.phrases.get(at)
+    if phrase is None or THINGS.isdisjoint(phrase.kinds):
+        return None
+    return _noun_of(reading, [term for term in reading.at(at) if term.kind in THINGS])
 
 
 def _noun_of(reading: Reading, terms: Sequence[Term]) -> Noun:

@@ -9,7 +9,7 @@ from itertools import accumulate, compress, count
 from typing import NamedTuple
 
 from llm_api.services.prompts.constraints.syntax import without_tags
-from llm_api.services.prompts.text import HAN, fold, tokens_of, without_quotes
+from llm_api.services.prompts.text import HAN, fold, has_digits, tokens_of, without_quotes
 from llm_api.services.prompts.vocabulary.words import KnownPhrase, phrases_by_pair
 
 _HAN_GAP = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
@@ -42,7 +42,8 @@ class Reading:
     """A text as tokens, and the phrases of the vocabulary found in them.
 
     `phrases` are by their first token, from left to right; `places` are these tokens by the kinds
-    of what a phrase means. `joined` are tokens with a hyphen behind them, which is no token itself.
+    of what a phrase means. `numerals` are the tokens that are numbers in digits, `joined` those
+    with a hyphen behind them, which is no token itself.
     Terms are made when a check asks for them, and kept: the checks ask for few of them, and to make
     all of them took a third of the time of reading.
     """
@@ -50,6 +51,7 @@ class Reading:
     tokens: Sequence[str]
     phrases: Mapping[int, KnownPhrase]
     places: Mapping[str, Sequence[int]]
+    numerals: Sequence[int]
     joined: frozenset[int]
     _of_kind: dict[str, Sequence[Term]] = field(default_factory=dict, repr=False, compare=False)
     _at: dict[int, Sequence[Term]] = field(default_factory=dict, repr=False, compare=False)
@@ -62,8 +64,9 @@ class Reading:
 
     def _of(self, kind: str) -> Sequence[Term]:
         if (terms := self._of_kind.get(kind)) is None:
-            found = [term for at in self.places.get(kind, ()) for term in self.at(at)]
-            terms = self._of_kind[kind] = [term for term in found if term.kind == kind]
+            starts = self.places.get(kind, ())
+            terms = [term for start in starts for term in self.at(start) if term.kind == kind]
+            self._of_kind[kind] = terms
         return terms
 
     def at(self, start: int) -> Sequence[Term]:
@@ -115,7 +118,8 @@ def read(text: str) -> Reading:
     tokens, joined = tokens_of(folded), frozenset[int]()
     if "-" in folded:
         tokens, joined = _unhyphenated(tokens)
-    return Reading(tokens, *_phrases_in(tokens), joined)
+    numerals = list(compress(count(), map(str.isdecimal, tokens))) if has_digits(folded) else ()
+    return Reading(tokens, *_phrases_in(tokens), numerals, joined)
 
 
 def _phrases_in(tokens: list[str]) -> tuple[dict[int, KnownPhrase], dict[str, list[int]]]:
