@@ -138,16 +138,17 @@ class LeakFinder:
         """
         words = words_of(text)
         pieces = _pieces(words)
-        if self._pieces.isdisjoint(pieces):
-            return False
-        ours = self._pieces.intersection(pieces).difference(_pieces(words_of(original)))
+        ours = self._pieces.intersection(pieces)
         if not ours:
             return False
+        ours = ours.difference(_pieces(words_of(original)))
         hits = bytes(map(ours.__contains__, pieces))  # 1 for each piece of ours
+        found = hits.count(1)
+        if found < _RUN_WORDS - _PIECE + 1:  # no run of them is long enough
+            return False
         longest = max(map(len, hits.split(b"\0")))
         if longest + _PIECE - 1 >= (_RUN_HAN if _is_chinese(words) else _RUN_WORDS):
             return True
-        found = sum(hits)
         return found >= _MIN_PIECES and found > _SHARE * len(hits)
 
 

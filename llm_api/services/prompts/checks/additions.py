@@ -14,7 +14,7 @@ from llm_api.services.prompts.constraints.negations import Negation
 from llm_api.services.prompts.constraints.nouns import THINGS, named_nouns
 from llm_api.services.prompts.constraints.people import find_people
 from llm_api.services.prompts.constraints.reading import Reading
-from llm_api.services.prompts.text import words_of
+from llm_api.services.prompts.text import lower, words_of
 from llm_api.services.prompts.vocabulary.words import little_words
 
 _LENS = re.compile(
@@ -22,6 +22,7 @@ _LENS = re.compile(
     r"|telephoto|iso \d+)(?![a-z])|镜头|景深|虚化|焦距|光圈|快门|毫米"
 )
 _OPENING = 3
+_LETTER = re.compile(r"[a-z]")
 _MAX_BEGUN = 60
 # What animals are called as well: a family of ducks, the mother and her calf, a skilled hunter.
 SAID_OF_ANIMALS = little_words("said_of_animals")
@@ -123,7 +124,7 @@ def _has_new(evidence: "Evidence", before: "_Shown", after: "_Shown") -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The words that show an improvement: those in ASCII, and all.
+    """The words that show an improvement: those in ASCII, those in Chinese, and all.
 
     Each match of `in_ascii` begins with a word that begins as one of `openings`, or with a number
     where `unit` occurs.
@@ -131,6 +132,7 @@ class Evidence:
 
     sentence: str
     in_ascii: re.Pattern[str]
+    in_chinese: re.Pattern[str]
     any: re.Pattern[str]
     openings: Sequence[str]
     unit: str | None
@@ -144,16 +146,22 @@ class _Shown:
     """
 
     def __init__(self, text: str) -> None:
-        self._as_written, self._text = text, text.lower()
+        self._as_written, self._text = text, lower(text)
 
     def found(self, evidence: Evidence) -> Iterator[str]:
         """Return the words of evidence that occur, from left to right."""
-        if not self._text.isascii():
-            return map(re.Match.group, evidence.any.finditer(self._text))
+        if not self._as_written.isascii():
+            words = evidence.any if self._has_letters else evidence.in_chinese
+            return map(re.Match.group, words.finditer(self._text))
         begun = self._begun.get(evidence.sentence, ())
         if len(begun) > _MAX_BEGUN:  # a text that is made to cost time
             return map(re.Match.group, evidence.in_ascii.finditer(self._text))
         return self._found_at(begun, evidence.in_ascii)
+
+    @cached_property
+    def _has_letters(self) -> bool:
+        """Whether there can be English words."""
+        return bool(_LETTER.search(self._text))
 
     @cached_property
     def _begun(self) -> Mapping[str, Sequence[str]]:
@@ -206,6 +214,7 @@ def all_evidence() -> Sequence[Evidence]:
         Evidence(
             sentence=entry["sentence"],
             in_ascii=re.compile(entry["en"]),
+            in_chinese=re.compile(entry["zh"]),
             any=re.compile("{en}|{zh}".format(**entry)),
             openings=entry["openings"].split(),
             unit=entry.get("unit"),

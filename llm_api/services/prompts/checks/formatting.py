@@ -14,6 +14,7 @@ from llm_api.services.prompts.text import (
     SENTENCE_STOPS,
     fold,
     is_written_in,
+    lower,
     tokens_of,
     without_quotes,
 )
@@ -174,7 +175,7 @@ def has_markup(text: str, original: str) -> bool:
 
 
 def _is_suspicious(text: str) -> bool:
-    if any(map(text.__contains__, _SUSPICIOUS)) or "www." in text.lower():
+    if any(map(text.__contains__, _SUSPICIOUS)) or "www." in lower(text):
         return True
     return not _SHORT_WORDS.fullmatch(text) and bool(_LONG_WORD.search(text))
 
@@ -194,7 +195,7 @@ def _bare_tokens(text: str) -> list[str]:
 
 
 def _closing_chatter(text: str) -> re.Match[str] | None:
-    has_hints = any(map(text.lower().__contains__, _CHATTER_HINTS))
+    has_hints = any(map(lower(text).__contains__, _CHATTER_HINTS))
     return _CLOSING_CHATTER.search(text) if has_hints else None
 
 
