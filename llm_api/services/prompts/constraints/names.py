@@ -8,6 +8,7 @@ from llm_api.services.prompts.text import fold, is_chinese, stem, without_quotes
 from llm_api.services.prompts.vocabulary.words import little_words, phrases_by_pair
 
 _LINK = re.compile(r"https?://[^\s，。）)\]\"'<>]+|\bwww\.[^\s，。）)\]\"'<>]+|(?<!\w)[@#]\w+")
+_LINK_SIGNS = ("http", "www.", "@", "#")  # without one of them there is none
 _WORD = re.compile(r"[^\W_]+(?:[.&][^\W\d_]\b|[-'’][^\W_]+)*\.?|[^\w\s]")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-.&'][A-Za-z0-9]+)*(?: [A-Z0-9][A-Za-z0-9]*)*")
 _LINKS = frozenset({"of", "de", "van", "von", "da", "la", "the", "and", "&", "du", "le"})
@@ -19,8 +20,10 @@ _COMMON = little_words("names_common")
 
 def find_names(prompt: str) -> Iterator[str]:
     """Yield the names in a prompt, each as it is written."""
-    yield from _LINK.findall(prompt)
-    text = _LINK.sub(" ", without_quotes(prompt))
+    text = without_quotes(prompt)
+    if any(map(prompt.__contains__, _LINK_SIGNS)):
+        yield from _LINK.findall(prompt)
+        text = _LINK.sub(" ", text)
     yield from _latin_names(text) if is_chinese(prompt) else _capitals(text)
 
 

@@ -63,8 +63,9 @@ class Reading:
         return [term for kind in kinds for term in self._of(kind)]
 
     def _of(self, kind: str) -> Sequence[Term]:
+        if (starts := self.places.get(kind)) is None:
+            return ()
         if (terms := self._of_kind.get(kind)) is None:
-            starts = self.places.get(kind, ())
             terms = [term for start in starts for term in self.at(start) if term.kind == kind]
             self._of_kind[kind] = terms
         return terms
@@ -128,11 +129,10 @@ def _phrases_in(tokens: list[str]) -> tuple[dict[int, KnownPhrase], dict[str, li
     found: dict[int, KnownPhrase] = {}
     places: dict[str, list[int]] = defaultdict(list)
     following = [*tokens[1:], ""]
-    # Half of the tokens begin no phrase: they are passed over without a step of this loop.
-    for at in compress(count(), map(table.__contains__, tokens)):
-        if at < free:
+    for at, openings in enumerate(map(table.get, tokens)):
+        if openings is None or at < free:
             continue
-        phrase, by_second = table[tokens[at]]
+        phrase, by_second = openings
         for longer in by_second.get(following[at], ()):
             length = longer[0]
             # The first two are known to be the same.
