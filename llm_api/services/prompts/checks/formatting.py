@@ -10,10 +10,10 @@ from llm_api.domain.prompts import RewriteRequirements
 from llm_api.services.prompts.checks.preservation import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.syntax import without_end
+from llm_api.services.prompts.language import is_written_in
 from llm_api.services.prompts.text import (
     SENTENCE_STOPS,
     fold,
-    is_written_in,
     lower,
     tokens_of,
     without_quotes,

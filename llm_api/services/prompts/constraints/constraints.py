@@ -16,7 +16,8 @@ from llm_api.services.prompts.constraints.reading import Reading, read
 from llm_api.services.prompts.constraints.relations import Relation, find_relations
 from llm_api.services.prompts.constraints.styles import Style, find_styles
 from llm_api.services.prompts.constraints.syntax import Syntax, find_syntax, without_tags
-from llm_api.services.prompts.text import find_quotes, language_of
+from llm_api.services.prompts.language import language_of
+from llm_api.services.prompts.text import find_quotes
 
 _Found = TypeVar("_Found")
 _DETAILED_WORDS = 120

@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 from llm_api.services.prompts.constraints.nouns import STOPS
-from llm_api.services.prompts.text import fold, is_chinese, stem, without_quotes
+from llm_api.services.prompts.language import is_chinese
+from llm_api.services.prompts.text import fold, stem, without_quotes
 from llm_api.services.prompts.vocabulary.words import little_words, phrases_by_pair
 
 _LINK = re.compile(r"https?://[^\s，。）)\]\"'<>]+|\bwww\.[^\s，。）)\]\"'<>]+|(?<!\w)[@#]\w+")

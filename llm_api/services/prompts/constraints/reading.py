@@ -6,10 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, compress, count
+from string import digits
 from typing import NamedTuple
 
 from llm_api.services.prompts.constraints.syntax import without_tags
-from llm_api.services.prompts.text import HAN, fold, has_digits, tokens_of, without_quotes
+from llm_api.services.prompts.text import GAP, HAN, fold, tokens_of, without_quotes
 from llm_api.services.prompts.vocabulary.words import KnownPhrase, phrases_by_pair
 
 _HAN_GAP = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
@@ -119,7 +120,9 @@ def read(text: str) -> Reading:
     tokens, joined = tokens_of(folded), frozenset[int]()
     if "-" in folded:
         tokens, joined = _unhyphenated(tokens)
-    numerals = list(compress(count(), map(str.isdecimal, tokens))) if has_digits(folded) else ()
+    numerals: Sequence[int] = ()
+    if any(map(folded.__contains__, digits)) or not folded.replace(GAP, "").isascii():
+        numerals = list(compress(count(), map(str.isdecimal, tokens)))
     return Reading(tokens, *_phrases_in(tokens), numerals, joined)
 
 

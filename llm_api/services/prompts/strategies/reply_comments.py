@@ -50,15 +50,12 @@ _SPEAKS = re.compile(
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
 _RULE = re.compile(r"\n\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*\n.*\Z", re.DOTALL)
 # A note at the end of the line itself.
-_ASIDE = re.compile(
+ASIDE = re.compile(
     r"\s*[(\[（【]\s*(?:notes?|explanations?|reasons?|comments?|changes?|added|注|说明|备注|理由|改动|解释)"
     r"\s*[:：][^)\]）】\n]*[)\]）】]\s*\Z"
     r"|\s+[—–-]\s*I(?:['’]ve| have)? (?:added|kept|made|included|used|chose|changed)\b[^\n]*\Z",
     re.IGNORECASE,
 )
-# Without one of these there is none: it takes a tenth of the time.
-_ASIDE_ENDS = ")]）】"
-_I_BEHIND_DASH = re.compile(r"[—–-](?<=\s.)\s*[Ii\u0130\u0131]")
 _OPENING = re.compile(
     r"(?:sure|certainly|of course|okay|ok|absolutely|great|here(?:['’]s| is| are)"
     r"|好的|当然|以下|下面)(?:[^\n]{0,120}[:：.!。！])?",
@@ -85,13 +82,6 @@ def without_comments(text: str) -> str:
     while _has_prompt(head) and _is_comment(last):
         text = head
         head, _, last = head.rstrip().rpartition("\n")
-    return text
-
-
-def without_aside(text: str) -> str:
-    """Return a text without a note in brackets, or behind a dash, at its end."""
-    if text.rstrip().endswith(tuple(_ASIDE_ENDS)) or _I_BEHIND_DASH.search(text):
-        return _ASIDE.sub("", text)
     return text
 
 

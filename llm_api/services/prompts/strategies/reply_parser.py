@@ -7,7 +7,7 @@ from typing import Any
 
 import json_repair
 
-from llm_api.services.prompts.strategies.reply_comments import without_aside, without_comments
+from llm_api.services.prompts.strategies.reply_comments import ASIDE, without_comments
 from llm_api.services.prompts.strategies.reply_marks import without_marks
 from llm_api.services.prompts.text import clean, lowered
 
@@ -32,6 +32,8 @@ _PREAMBLE = re.compile(
 _MARKDOWN = re.compile(r"\*\*|^#{1,6}\s+|^[-*]\s+|`", re.MULTILINE)
 _UNDERSCORES = re.compile(r"__([^_\n]{1,200})__")
 _MARKDOWN_MARKS = "*_`#\n"  # without one of them, or a hyphen at the start, there is none
+_ASIDE_ENDS = (")", "]", "）", "】")
+_I_BEHIND_DASH = re.compile(r"[—–-](?<=\s.)\s*[Ii\u0130\u0131]")
 _LEFTOVER_JSON = re.compile(r"\A(?:json\b\s*)?[{\[]|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE)
 _QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」"}
 
@@ -123,7 +125,7 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
     text = text.strip()
     steps: tuple[Callable[[str], str], ...] = (
         lambda t: without_comments(t) if "\n" in t else t,
-        without_aside,
+        lambda t: ASIDE.sub("", t) if _may_have_aside(t) else t,
         lambda t: _without_markdown(t, syntax),
         lambda t: _PREAMBLE.sub("", _PREAMBLE.sub("", t)),  # "Sure!", and then a label
         clean,
@@ -132,6 +134,11 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
     for step in steps:
         text = step(text)
     return text
+
+
+def _may_have_aside(text: str) -> bool:
+    """Whether a note can stand at the end: to know that takes a tenth of the time of a search."""
+    return text.rstrip().endswith(_ASIDE_ENDS) or _I_BEHIND_DASH.search(text) is not None
 
 
 def _without_markdown(text: str, syntax: Sequence[str]) -> str:
