@@ -117,11 +117,11 @@ def words_of(text: str) -> list[str]:
     """
     if text.isascii():  # translated and split, it takes a third of the time of a pattern
         return text.lower().translate(_WORDS_AND_GAPS).split()
-    usual = _usual(text)
+    plain = _usual(text)
+    if plain is None:
+        plain = unicodedata.normalize("NFKC", text).casefold()
     words: list[str] = []
-    for run in _WORD_RUN.findall(
-        unicodedata.normalize("NFKC", text).casefold() if usual is None else usual
-    ):
+    for run in _WORD_RUN.findall(plain):
         if run.isascii():
             words.append(run)
         else:
