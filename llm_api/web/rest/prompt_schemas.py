@@ -1,6 +1,5 @@
 """Requests and responses of `POST /api/v1/llm/optimize-prompt`."""
 
-from functools import lru_cache
 from typing import Any, ClassVar
 
 import marshmallow as ma
@@ -30,7 +29,6 @@ _HIDDEN = (
     r"\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
 )
 _VISIBLE = ma.validate.Regexp(f"[{_HIDDEN}]*[^{_HIDDEN}]", error="must be more than white space.")
-_CACHED_SCHEMAS = 64
 # Those of config/targets.toml; a test holds them together.
 TARGETS = (
     GENERIC,
@@ -135,13 +133,6 @@ class PromptRequestSchema(StrictSchema):
         allow_none=True, metadata=_describe("Return `details`: method, constraints kept, checks.")
     )
 
-    def load(self, data: Any, **options: Any) -> Any:
-        """Read a document by the fields that it has; those that it lacks take half of the time."""
-        if self.only is not None or not isinstance(data, dict):
-            return super().load(data, **options)
-        names = (name for name, field in self.fields.items() if name in data or field.required)
-        return _schema_with(tuple(names)).load(data, **options)
-
     @ma.validates_schema
     def reject_duration_of_an_image(self, document: dict[str, Any], **_: Any) -> None:
         """Reject `duration_seconds` for an image."""
@@ -155,12 +146,6 @@ class PromptRequestSchema(StrictSchema):
         given = {name: value for name, value in document.items() if value is not None}
         preserve = tuple(given.pop("preserve", ()))
         return PromptRequest(**given, preserve=preserve)
-
-
-@lru_cache(maxsize=_CACHED_SCHEMAS)
-def _schema_with(names: tuple[str, ...]) -> PromptRequestSchema:
-    """Return a schema with some of the fields, in their order; all others are unknown to it."""
-    return PromptRequestSchema(only=names)
 
 
 class ChecksSchema(ma.Schema):
