@@ -66,7 +66,7 @@ WORDS = st.sampled_from(
         *("x\x1fy", "'em", "红色的猫", "“你好”", "¶", "a¶b", "£5", " "),
     ]
 )
-TEXTS = st.lists(SIGNS | WORDS, max_size=30).map("".join)
+TEXTS = st.lists(SIGNS | WORDS, max_size=30).map("".join) | st.text("猫，…A é\u0327Ａ’", max_size=5)
 
 
 @given(TEXTS)

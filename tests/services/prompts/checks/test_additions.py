@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.services.prompts.checks.additions import all_evidence, improvements
+from llm_api.services.prompts.checks.additions import Evidence, all_evidence, improvements
 
 DETAILS = "Enhanced visual details"
 COMPOSITION = "Improved composition structure"
@@ -98,3 +98,24 @@ def test_evidence_is_found_among_many_numbers() -> None:
 
     assert improvements("a cat", f"{numbers} 35 mm") == [TECHNICAL]
     assert improvements("a cat", f"mm {numbers}") == []
+
+
+def alternatives(pattern: str) -> list[str]:
+    """Return the alternatives of a pattern of words, those in brackets inside of it left whole."""
+    flat = re.sub(r"\([^()]*\)", lambda inner: inner[0].replace("|", "/"), pattern[3:-3])
+    return flat.split("|")
+
+
+@pytest.mark.parametrize("evidence", all_evidence(), ids=lambda evidence: evidence.sentence)
+def test_every_word_of_evidence_has_an_opening(evidence: Evidence) -> None:
+    starts = [
+        re.match(r"[a-z]*(?!\?)", words)[0] for words in alternatives(evidence.in_ascii.pattern)
+    ]
+    openings = tuple(evidence.openings)
+
+    assert [start for start in starts if start and not start.startswith(openings)] == []
+
+
+@pytest.mark.parametrize("words", ["35mm", "35 mm", "f/2.8", "4k"])
+def test_numbers_are_evidence(words: str) -> None:
+    assert improvements("a cat", f"a cat, {words}") == [TECHNICAL]

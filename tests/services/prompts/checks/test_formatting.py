@@ -32,6 +32,7 @@ MARKUP = {
     "address in capitals": "a cat WwW.example.com",
     "cargo between commas": "a cat,aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ0,a dog",
     "cargo of least length": "a cat abcdefghijklmnopqrstuvw1",
+    "cargo of least length within": "a abcdefghijklmnopqrstuvw1 cat",
 }
 
 

@@ -8,7 +8,7 @@ from llm_api.services.prompts.constraints.reading import Reading, Term, read
 from llm_api.services.prompts.vocabulary.words import phrases
 
 PHRASES = [" ".join(phrase.tokens) for known in phrases().values() for phrase in known]
-PARTS = st.sampled_from(PHRASES) | st.sampled_from(["xyz", "12", "３", ",", ".", "-", '"Open 7"'])
+PARTS = st.sampled_from(PHRASES) | st.sampled_from(["xyz", "12", "٣", ",", ".", "-", '"Open 7"'])
 TEXTS = st.lists(PARTS, max_size=12).map(" ".join)
 
 
