@@ -10,7 +10,7 @@ This package is the entry; everything outside of it imports these four names fro
   nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
   knows: whether our own instructions came back, and whether a text is about the prompt at all.
 * `repair` corrects by code what can be corrected so, with phrases from `enrichment`.
-* `text` has operations on plain text, and distinguishes English from Chinese.
+* `text` has operations on plain text; `language` distinguishes English from Chinese.
 """
 
 from llm_api.services.prompts.checks.all_checks import find_violations

@@ -4,7 +4,6 @@ That is whether our own instructions came back, and whether the text is about th
 """
 
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -15,6 +14,7 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.checks.formatting import chatter_words, has_markup
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.text import words_of
 
 # Worth a corrective call, and no reason to give up a rewrite.
 TOLERATED = frozenset(
@@ -28,7 +28,6 @@ _RUN_HAN = 13
 _PIECE = 3
 _SHARE = 0.2
 _MIN_PIECES = 12
-_WORD = re.compile(r"[a-z0-9]+|[\u3400-\u9fff]")
 # A rewrite is about its prompt if it has this share of the prompt's words, by their first letters.
 _MIN_SHARE = 0.25
 _STEM = 4
@@ -128,30 +127,29 @@ class LeakFinder:
 
     def __init__(self, instructions: Iterable[str]) -> None:
         """Split the instructions into pieces of three words."""
-        self._pieces = frozenset(piece for text in instructions for piece in _pieces(_words(text)))
+        self._pieces = frozenset(
+            piece for text in instructions for piece in _pieces(words_of(text))
+        )
 
     def is_leaked(self, text: str, original: str) -> bool:
         """Whether a text repeats our instructions, apart from what its original has itself.
 
         That is a long run of our words, or a share of short pieces that is no coincidence.
         """
-        words = _words(text)
+        words = words_of(text)
         pieces = _pieces(words)
-        if self._pieces.isdisjoint(pieces):
+        ours = self._pieces.intersection(pieces)
+        if not ours:
             return False
-        ours = self._pieces.intersection(pieces).difference(_pieces(_words(original)))
+        ours = ours.difference(_pieces(words_of(original)))
         hits = bytes(map(ours.__contains__, pieces))  # 1 for each piece of ours
+        found = hits.count(1)
+        if found < _RUN_WORDS - _PIECE + 1:  # no run of them is long enough
+            return False
         longest = max(map(len, hits.split(b"\0")))
         if longest + _PIECE - 1 >= (_RUN_HAN if _is_chinese(words) else _RUN_WORDS):
             return True
-        found = sum(hits)
         return found >= _MIN_PIECES and found > _SHARE * len(hits)
-
-
-def _words(text: str) -> Sequence[str]:
-    if text.isascii():
-        return _WORD.findall(text.lower())
-    return _WORD.findall(unicodedata.normalize("NFKC", text).casefold())
 
 
 def _pieces(words: Sequence[str]) -> Sequence[tuple[str, str, str]]:

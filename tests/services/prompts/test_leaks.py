@@ -3,6 +3,7 @@
 import pytest
 
 from llm_api.services.prompts.strategies.instructions import InstructedStrategy
+from llm_api.services.prompts.text import words_of
 from llm_api.services.prompts.validation import LeakFinder
 
 RULES = InstructedStrategy().instructions
@@ -46,3 +47,13 @@ def test_what_the_user_wrote_himself_is_his_own() -> None:
 
     assert FINDER.is_leaked(text, "a board")
     assert not FINDER.is_leaked(f"{text}, soft light", text)
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_run_of_our_words_is_a_leak_from_a_certain_length_on(language: str) -> None:
+    rules, longest = (RULES[0], 6) if language == "en" else (RULES[1], 12)
+    words = words_of(rules)[40 : 40 + longest + 1]
+    gap, start = (" ", "A cat. ") if language == "en" else ("", "猫。")
+
+    assert FINDER.is_leaked(start + gap.join(words), "")
+    assert not FINDER.is_leaked(start + gap.join(words[:-1]), "")

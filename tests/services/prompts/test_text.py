@@ -1,10 +1,18 @@
-"""What nobody sees is taken out of a text, and what people type stays."""
+"""What nobody sees is taken out of a text, and what people type stays.
+
+What is read by a shorter way is read as by the long one.
+"""
+
+import re
+import string
+import sys
+import unicodedata
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.services.prompts.text import clean
+from llm_api.services.prompts.text import HAN, clean, fold, has_quote, lowered, tokens_of, words_of
 
 CLEANED = {
     "plain": ("a cat", "a cat"),
@@ -43,3 +51,66 @@ def test_a_clean_text_stays(text: str) -> None:
 @given(st.from_regex(r"\A[!-~]+( [!-~]+)*\Z"))
 def test_what_a_keyboard_types_stays(text: str) -> None:
     assert clean(text) == text
+
+
+SIGNS = st.sampled_from(
+    [
+        *string.printable,
+        *"红色的猫在左边，。：；！？（）“”‘’、《》「」【】—–…·‐‑¶㐀鿿䷀",
+        *"éüñßΣſİıKﬁＡ１\u3000\u00a0\u0301\u0327½①３²がﾊ한я\U00020000👩",
+    ]
+)
+WORDS = st.sampled_from(
+    [
+        *("don't", "isn't", "cat's", "1980s", "2.5", "16:9", "35mm", "f/2", "well-known", "a_b"),
+        *("x\x1fy", "'em", "红色的猫", "“你好”", "¶", "a¶b", "£5", " "),
+    ]
+)
+TEXTS = st.lists(SIGNS | WORDS, max_size=30).map("".join) | st.text("猫，…A é\u0327Ａ’", max_size=5)
+
+
+@given(TEXTS)
+def test_a_clean_text_has_single_gaps_and_is_composed(text: str) -> None:
+    cleaned = clean(text)
+
+    assert cleaned == " ".join(cleaned.split())
+    assert cleaned == unicodedata.normalize("NFC", cleaned)
+
+
+@given(TEXTS)
+def test_a_text_is_folded_as_its_decomposed_form(text: str) -> None:
+    for mark, instead in (("’", "'"), ("‘", "'"), ("`", "'"), ("‐", "-"), ("‑", "-")):
+        text = text.replace(mark, instead)
+    plain = unicodedata.normalize("NFKD", text).casefold()
+
+    assert fold(text) == "".join(sign for sign in plain if not unicodedata.combining(sign))
+
+
+@given(TEXTS.map(fold))
+def test_a_text_is_split_as_by_one_pattern(text: str) -> None:
+    word = rf"[^\W\d_{HAN}]+(?:'(?<=[^\W\d_{HAN}]n')t(?!\w))?"
+    beside = r"'[a-z]{1,2}(?!\w)|\d+(?:[.:/]\d+)*|[^\w\s]"
+
+    assert tokens_of(text) == re.findall(rf"[{HAN}]|{word}|{beside}", text)
+
+
+@given(TEXTS)
+def test_words_are_those_of_the_compatible_form(text: str) -> None:
+    plain = unicodedata.normalize("NFKC", text).casefold()
+
+    assert words_of(text) == re.findall(r"[a-z0-9]+|[\u3400-\u9fff]", plain)
+
+
+def test_letters_are_lowered_as_patterns_that_ignore_case_do() -> None:
+    signs = list(map(chr, range(sys.maxunicode + 1)))
+    pattern = re.compile("[a-z]", re.IGNORECASE)
+
+    letters = [sign for sign in signs if pattern.fullmatch(sign)]
+
+    assert letters == [sign for sign in signs if lowered(sign) in set(string.ascii_lowercase)]
+    assert all(re.fullmatch(lowered(sign), sign, re.IGNORECASE) for sign in letters)
+
+
+def test_a_quotation_may_have_other_gaps() -> None:
+    assert has_quote('A sign "Open  now" on a wall', "Open now")
+    assert has_quote("A sign “Open\u00a0now”", "Open now")

@@ -2,10 +2,11 @@
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
-from functools import cache
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from heapq import heapify, heappop, heapreplace
 from importlib import resources
-from typing import NamedTuple
 
 from llm_api.services.prompts.checks.preservation import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
@@ -13,12 +14,16 @@ from llm_api.services.prompts.constraints.negations import Negation
 from llm_api.services.prompts.constraints.nouns import THINGS, named_nouns
 from llm_api.services.prompts.constraints.people import find_people
 from llm_api.services.prompts.constraints.reading import Reading
+from llm_api.services.prompts.text import lower, words_of
 from llm_api.services.prompts.vocabulary.words import little_words
 
 _LENS = re.compile(
     r"(?<![a-z0-9])(?:\d+\s?mm|f/\d[\d.]*|bokeh|lens(?:es)?|dslr|depth of field|shutter|aperture"
     r"|telephoto|iso \d+)(?![a-z])|镜头|景深|虚化|焦距|光圈|快门|毫米"
 )
+_OPENING = 3
+_LETTER = re.compile(r"[a-z]")
+_MAX_BEGUN = 60
 # What animals are called as well: a family of ducks, the mother and her calf, a skilled hunter.
 SAID_OF_ANIMALS = little_words("said_of_animals")
 
@@ -92,7 +97,7 @@ def _lens_terms(comparison: Comparison) -> Iterator[Violation]:
     """Find lens terms in a drawn or painted picture whose prompt has none."""
     constraints, style = comparison.constraints, comparison.style
     is_drawn = any(own.is_drawn for own in constraints.styles)
-    if not (is_drawn or (style is not None and style.by_kind.get("drawn"))):
+    if not (is_drawn or (style is not None and style.of("drawn"))):
         return
     found = _LENS.search(" ".join(comparison.reading.tokens))
     if found and found[0] not in " ".join(constraints.reading.tokens):
@@ -104,35 +109,115 @@ def improvements(original: str, rewrite: str) -> Sequence[str]:
 
     What a model says of its own changes is not believed.
     """
-    before, after = original.lower(), rewrite.lower()
-    return [sentence for sentence, words in _evidence() if _has_new(words, before, after)]
+    before, after = _Shown(original), _Shown(rewrite)
+    return [evidence.sentence for evidence in all_evidence() if _has_new(evidence, before, after)]
 
 
-class _Evidence(NamedTuple):
-    """The words that show an improvement: those in ASCII, and all."""
+def _has_new(evidence: "Evidence", before: "_Shown", after: "_Shown") -> bool:
+    """Whether any of the words occurs in the second text only."""
+    found = after.found(evidence)
+    if (first := next(found, None)) is None:
+        return False
+    known = set(before.found(evidence))
+    return first not in known or any(word not in known for word in found)
 
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The words that show an improvement: those in ASCII, those in Chinese, and all.
+
+    Each match of `in_ascii` begins with a word that begins as one of `openings`, or with a number
+    where `unit` occurs.
+    """
+
+    sentence: str
     in_ascii: re.Pattern[str]
+    in_chinese: re.Pattern[str]
     any: re.Pattern[str]
+    openings: Sequence[str]
+    unit: str | None
 
-    def found_in(self, text: str) -> Iterator[str]:
-        """Yield the words that occur in a text."""
-        words = self.in_ascii if text.isascii() else self.any
-        return map(re.Match.group, words.finditer(text))
+
+class _Shown:
+    """What a text shows.
+
+    A pattern of many words is tried at every letter. In ASCII, where words are known by their first
+    letters, it is tried only at those that it can begin with: that takes half the time.
+    """
+
+    def __init__(self, text: str) -> None:
+        self._as_written, self._text = text, lower(text)
+
+    def found(self, evidence: Evidence) -> Iterator[str]:
+        """Return the words of evidence that occur, from left to right."""
+        if not self._as_written.isascii():
+            words = evidence.any if self._has_letters else evidence.in_chinese
+            return map(re.Match.group, words.finditer(self._text))
+        begun = self._begun.get(evidence.sentence, ())
+        if len(begun) > _MAX_BEGUN:  # a text that is made to cost time
+            return map(re.Match.group, evidence.in_ascii.finditer(self._text))
+        return self._found_at(begun, evidence.in_ascii)
+
+    @cached_property
+    def _has_letters(self) -> bool:
+        """Whether there can be English words."""
+        return bool(_LETTER.search(self._text))
+
+    @cached_property
+    def _begun(self) -> Mapping[str, Sequence[str]]:
+        """The words with which evidence can begin, by its sentence."""
+        begun: dict[str, list[str]] = {}
+        openings, words = _openings(), set(words_of(self._as_written))
+        for word in [word for word in words if word[:_OPENING] in openings]:
+            for opening, sentence in openings[word[:_OPENING]]:
+                if word.startswith(opening):
+                    begun.setdefault(sentence, []).append(word)
+        for evidence in all_evidence():
+            if evidence.unit is not None and evidence.unit in self._text:
+                numbers = [word for word in words if word[0].isdecimal()]
+                begun.setdefault(evidence.sentence, []).extend(numbers)
+        return begun
+
+    def _found_at(self, begun: Sequence[str], pattern: re.Pattern[str]) -> Iterator[str]:
+        """Yield what a pattern matches where one of some words stands."""
+        text, end = self._text, 0
+        places = [(text.find(word), word) for word in begun]
+        heapify(places)
+        while places:
+            at, word = places[0]
+            following = text.find(word, at + 1)
+            if following < 0:
+                heappop(places)
+            else:
+                heapreplace(places, (following, word))
+            if at >= end and (match := pattern.match(text, at)):
+                yield match[0]
+                end = match.end()
 
 
 @cache
-def _evidence() -> Sequence[tuple[str, _Evidence]]:
+def _openings() -> Mapping[str, Sequence[tuple[str, str]]]:
+    """Return the openings of evidence, with its sentence, by their first letters."""
+    table: dict[str, list[tuple[str, str]]] = {}
+    for evidence in all_evidence():
+        for opening in evidence.openings:
+            known = table.setdefault(opening[:_OPENING], [])
+            known.append((opening, evidence.sentence))
+    return table
+
+
+@cache
+def all_evidence() -> Sequence[Evidence]:
+    """Return the evidence of improvements.toml, read once per process."""
     text = resources.files(__package__).joinpath("improvements.toml").read_text("utf-8")
     return [
-        (
-            entry["sentence"],
-            _Evidence(re.compile(entry["en"]), re.compile("{en}|{zh}".format(**entry))),
+        Evidence(
+            sentence=entry["sentence"],
+            in_ascii=re.compile(entry["en"]),
+            in_chinese=re.compile(entry["zh"]),
+            any=re.compile("{en}|{zh}".format(**entry)),
+            openings=entry["openings"].split(),
+            unit=entry.get("unit"),
         )
         for entry in tomllib.loads(text)["improvement"]
     ]
-
-
-def _has_new(words: _Evidence, before: str, after: str) -> bool:
-    """Whether any of the words occurs in the second text only."""
-    known = set(words.found_in(before))
-    return any(word not in known for word in words.found_in(after))

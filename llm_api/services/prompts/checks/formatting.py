@@ -10,10 +10,11 @@ from llm_api.domain.prompts import RewriteRequirements
 from llm_api.services.prompts.checks.preservation import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.syntax import without_end
+from llm_api.services.prompts.language import is_written_in
 from llm_api.services.prompts.text import (
     SENTENCE_STOPS,
     fold,
-    is_written_in,
+    lower,
     tokens_of,
     without_quotes,
 )
@@ -99,13 +100,15 @@ _CLOSERS = "\"'”’」』》〉»)）]"
 _INNER_STOP = re.compile(r"[a-z)\"'”][.!?]\s+[A-Z\"'“]|[。！？]")
 _OPENERS = {"“": "”", "「": "」", "『": "』", "《": "》", "(": ")", "（": "）"}
 _SHOWN = 40
-# Cheap signs that the slow patterns above are worth a search.
-_CHATTER_HINTS = re.compile(
-    r"let me|hope|feel free|would you|if you|what do|prompt|rewrite|why | i['’ ]|[?:：]"
-    r"|希望|如|请告|觉得|提示|我|改写|需要"
+# Cheap signs that the slow patterns above are worth a search. Each is looked for in turn: that
+# takes a fifth of the time of a pattern of them.
+_CHATTER_HINTS = (
+    *("let me", "hope", "feel free", "would you", "if you", "what do", "prompt", "rewrite", "why "),
+    *(" i'", " i’", " i ", "?", ":", "："),
+    *("希望", "如", "请告", "觉得", "提示", "我", "改写", "需要"),
 )
-_RESIDUE_MARKS = frozenset("<>[]{}\\_|")
-_MARKDOWN_MARKS = re.compile(r"[`*_\[\n]")
+_RESIDUE_MARKS = "<>[]{}\\_|"
+_MARKDOWN_MARKS = "`*_[\n"
 _FOREIGN_MARKUP = re.compile(
     r"</?[a-z!|][^<>]{0,200}>|</?[a-z!|]|<\|?\w{2,20}\|?>|!?\[[^\]\n]{0,200}\]\([^)\n]{0,400}\)|```|~~~|\{\s*[\"']\w+[\"']\s*:"
     r"|\[/?(?:inst|sys(?:tem)?|user|assistant)\]|<<\w+>>|^\s*#{1,6}\s|\*\*|&(?:lt|gt|amp|#\d+);"
@@ -113,10 +116,9 @@ _FOREIGN_MARKUP = re.compile(
     re.IGNORECASE,
 )
 # Without these there is no markup, address or cargo.
-_SUSPICIOUS = re.compile(r"[<\[`~{#*&:：\\]")
-_WWW = re.compile(r"[Ww][Ww]{2}\.")
+_SUSPICIOUS = "<[`~{#*&:：\\"
 _LONG_WORD = re.compile(r"[A-Za-z0-9+/_-]{24}")
-_LONG = 24
+_SHORT_WORDS = re.compile(r"(?:[^ ]{0,23}+ )*+[^ ]{0,23}+")  # quicker than to look for a long one
 _ADDRESS = re.compile(r"(?:https?|ftp|file|javascript|data):\S+|\bwww\.\S+", re.IGNORECASE)
 _CARGO = re.compile(
     r"(?=[A-Za-z0-9+/_-]*\d)[A-Za-z0-9+/_-]{24,}={0,2}|(?:\\x[0-9a-f]{2}|\\u[0-9a-f]{4}){3,}"
@@ -173,9 +175,9 @@ def has_markup(text: str, original: str) -> bool:
 
 
 def _is_suspicious(text: str) -> bool:
-    if _SUSPICIOUS.search(text) or _WWW.search(text):
+    if any(map(text.__contains__, _SUSPICIOUS)) or "www." in lower(text):
         return True
-    return max(map(len, text.split()), default=0) >= _LONG and bool(_LONG_WORD.search(text))
+    return not _SHORT_WORDS.fullmatch(text) and bool(_LONG_WORD.search(text))
 
 
 def chatter_words(text: str) -> frozenset[str]:
@@ -193,16 +195,18 @@ def _bare_tokens(text: str) -> list[str]:
 
 
 def _closing_chatter(text: str) -> re.Match[str] | None:
-    return _CLOSING_CHATTER.search(text) if _CHATTER_HINTS.search(text.lower()) else None
+    has_hints = any(map(lower(text).__contains__, _CHATTER_HINTS))
+    return _CLOSING_CHATTER.search(text) if has_hints else None
 
 
 def _residue(text: str) -> re.Match[str] | None:
-    return None if _RESIDUE_MARKS.isdisjoint(text) else _RESIDUE.search(text)
+    return _RESIDUE.search(text) if any(map(text.__contains__, _RESIDUE_MARKS)) else None
 
 
 def _markdown(text: str) -> re.Match[str] | None:
     """Find Markdown; without any of its marks it can only be that of a line's start."""
-    return (_MARKDOWN.search if _MARKDOWN_MARKS.search(text) else _MARKDOWN.match)(text)
+    has_marks = any(map(text.__contains__, _MARKDOWN_MARKS))
+    return (_MARKDOWN.search if has_marks else _MARKDOWN.match)(text)
 
 
 def _is_cut(original: str, rewrite: str, *, is_tags: bool) -> bool:

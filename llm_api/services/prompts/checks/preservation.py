@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from llm_api.domain.prompts import RewriteRequirements
 from llm_api.services.prompts.checks.violations import Violation, violation_of
@@ -26,13 +27,13 @@ _ONE = frozenset({"a", "an", "one", "single"})
 _FIRST_SENTENCE = re.compile(r"[^.!?。！？]*[.!?。！？]?")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Comparison:
     """A prompt and a rewrite of it, both read once for all checks.
 
-    `constraints` are those of the prompt. `reading`, `folded` (the text in one form), `stems` and
-    `things` (the vocabulary's words for what it names) are those of the rewrite. `style` is the
-    reading of the style that is wanted beside the prompt, None if there is none.
+    `constraints` are those of the prompt. `reading`, `folded` (the text in one form) and `things`
+    (the vocabulary's words for what it names) are those of the rewrite. `style` is the reading of
+    the style that is wanted beside the prompt, None if there is none.
     """
 
     original: str
@@ -41,7 +42,6 @@ class Comparison:
     constraints: Constraints
     reading: Reading
     folded: str
-    stems: frozenset[str]
     things: frozenset[str]
     style: Reading | None
 
@@ -52,7 +52,12 @@ class Comparison:
 
     def has_any(self, concepts: Iterable[str]) -> bool:
         """Whether the rewrite names a thing by a word of the vocabulary or by its stem."""
-        return any(concept in self.things or concept in self.stems for concept in concepts)
+        return not (self.things.isdisjoint(concepts) and self.stems.isdisjoint(concepts))
+
+    @cached_property
+    def stems(self) -> frozenset[str]:
+        """The stems of the rewrite's words; few rewrites are in need of them."""
+        return frozenset(map(stem, self.reading.tokens))
 
 
 def compare(
@@ -74,7 +79,6 @@ def compare(
         constraints=constraints,
         reading=reading,
         folded=fold(rewrite),
-        stems=frozenset(map(stem, reading.tokens)),
         things=frozenset(term.concept for term in reading.of(*THINGS)),
         style=read(wanted.style) if wanted.style else None,
     )
@@ -160,7 +164,7 @@ def _keeps_thing(comparison: Comparison, noun: Noun) -> bool:
         return has_people or "their" in comparison.stems or "them" in comparison.stems
     if comparison.has_any(noun.concepts):
         return True
-    if noun.concept == "animal" and reading.by_kind.get("animate"):
+    if noun.concept == "animal" and reading.of("animate"):
         return True
     pronoun = _PRONOUNS.get(noun.concept)
     if pronoun and reading.has("pronoun", pronoun):
@@ -172,8 +176,10 @@ def _keeps_thing(comparison: Comparison, noun: Noun) -> bool:
 
 
 def _counts(comparison: Comparison) -> Iterator[Violation]:
-    constraints = comparison.constraints
-    counted = list({count.key: count for count in find_counts(comparison.reading)}.values())
+    constraints, reading = comparison.constraints, comparison.reading
+    has_numbers = reading.numerals or reading.of("number")  # many rewrites have none
+    found = find_counts(reading) if has_numbers else ()
+    counted = list({count.key: count for count in found}.values())
     for count in constraints.counts:
         if not _keeps_count(count, constraints.counts, counted):
             yield violation_of("count_changed", count.words)

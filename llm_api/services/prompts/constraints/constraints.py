@@ -1,8 +1,8 @@
 """Finds the constraints of a user's prompt: what every rewrite of it must keep."""
 
 import functools
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from llm_api.services.prompts.constraints.camera import Camera, find_camera
@@ -16,7 +16,8 @@ from llm_api.services.prompts.constraints.reading import Reading, read
 from llm_api.services.prompts.constraints.relations import Relation, find_relations
 from llm_api.services.prompts.constraints.styles import Style, find_styles
 from llm_api.services.prompts.constraints.syntax import Syntax, find_syntax, without_tags
-from llm_api.services.prompts.text import find_quotes, language_of
+from llm_api.services.prompts.language import language_of
+from llm_api.services.prompts.text import find_quotes
 
 _Found = TypeVar("_Found")
 _DETAILED_WORDS = 120
@@ -59,7 +60,10 @@ class Constraints:
 def find_constraints(prompt: str) -> Constraints:
     """Return what a rewrite of a prompt must keep."""
     language, reading = language_of(prompt), read(prompt)
-    nouns = _distinct(_wanted_nouns(reading), lambda noun: noun.concept)
+    named = list(named_nouns(reading))
+    wanted = (noun for noun in named if noun.start not in reading.denied)
+    nouns = _distinct(wanted, lambda noun: noun.concept)
+    in_words: dict[str, Sequence[str]] = {}
     constraints = Constraints(
         language=language,
         quotes=find_quotes(prompt),
@@ -67,7 +71,7 @@ def find_constraints(prompt: str) -> Constraints:
         colors=_distinct(find_colors(reading, with_parts=False), lambda color: color.key),
         nouns=nouns,
         objects=tuple(noun.concept for noun in nouns),
-        relations=_distinct(find_relations(reading), lambda relation: relation.key),
+        relations=_distinct(find_relations(reading, named), lambda relation: relation.key),
         styles=_distinct(find_styles(reading), lambda style: style.concept),
         camera=find_camera(reading, is_strict=True),
         names=_distinct(find_names(without_tags(prompt)), lambda name: name),
@@ -77,9 +81,10 @@ def find_constraints(prompt: str) -> Constraints:
         has_animate=has_animate(reading),
         is_detailed=_is_detailed(prompt, language),
         reading=reading,
-        in_words={},
+        in_words=in_words,
     )
-    return replace(constraints, in_words=_in_words(constraints))
+    in_words.update(_in_words(constraints))
+    return constraints
 
 
 def _distinct(found: Iterable[_Found], key: Callable[[_Found], object]) -> Sequence[_Found]:
@@ -107,10 +112,6 @@ def _in_words(found: Constraints) -> Mapping[str, Sequence[str]]:
     }
     distinct = {kind: tuple(dict.fromkeys(words)) for kind, words in kinds.items()}
     return {kind: words for kind, words in distinct.items() if words}
-
-
-def _wanted_nouns(reading: Reading) -> Iterator[Noun]:
-    return (noun for noun in named_nouns(reading) if noun.start not in reading.denied)
 
 
 def _is_detailed(prompt: str, language: str) -> bool:

@@ -29,15 +29,16 @@ class Count:
 def find_counts(reading: Reading) -> Iterator[Count]:
     """Yield every number that counts something; ages, sizes, years and formats do not."""
     for term in reading.of("number"):
-        if (count := _count(reading, int(term.concept), term)) is not None:
-            yield count
-    for at, token in enumerate(reading.tokens):
-        if token.isdecimal() and len(token) <= _MAX_DIGITS and not reading.at(at):
+        if (found := _count(reading, int(term.concept), term)) is not None:
+            yield found
+    for at in reading.numerals:
+        token = reading.tokens[at]
+        if len(token) <= _MAX_DIGITS and not reading.at(at):
             digits = reading.tokens[at - 1] if at else ""
             if digits not in {"#", "$", "¥", "no", "f", "第", "."} and (
-                count := _count_at(reading, int(token), at, at + 1)
+                found := _count_at(reading, int(token), at, at + 1)
             ):
-                yield count
+                yield found
 
 
 def _count(reading: Reading, value: int, term: Term) -> Count | None:

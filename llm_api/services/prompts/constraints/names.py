@@ -1,13 +1,15 @@
 """Finds names: words in capitals, addresses, tags, and Latin words in a Chinese text."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from llm_api.services.prompts.constraints.nouns import STOPS
-from llm_api.services.prompts.text import fold, is_chinese, stem, without_quotes
-from llm_api.services.prompts.vocabulary.words import little_words, phrases
+from llm_api.services.prompts.language import is_chinese
+from llm_api.services.prompts.text import fold, stem, without_quotes
+from llm_api.services.prompts.vocabulary.words import little_words, phrases_by_pair
 
 _LINK = re.compile(r"https?://[^\s，。）)\]\"'<>]+|\bwww\.[^\s，。）)\]\"'<>]+|(?<!\w)[@#]\w+")
+_LINK_SIGNS = ("http", "www.", "@", "#")  # without one of them there is none
 _WORD = re.compile(r"[^\W_]+(?:[.&][^\W\d_]\b|[-'’][^\W_]+)*\.?|[^\w\s]")
 _LATIN = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:[-.&'][A-Za-z0-9]+)*(?: [A-Z0-9][A-Za-z0-9]*)*")
 _LINKS = frozenset({"of", "de", "van", "von", "da", "la", "the", "and", "&", "du", "le"})
@@ -19,8 +21,10 @@ _COMMON = little_words("names_common")
 
 def find_names(prompt: str) -> Iterator[str]:
     """Yield the names in a prompt, each as it is written."""
-    yield from _LINK.findall(prompt)
-    text = _LINK.sub(" ", without_quotes(prompt))
+    text = without_quotes(prompt)
+    if any(map(prompt.__contains__, _LINK_SIGNS)):
+        yield from _LINK.findall(prompt)
+        text = _LINK.sub(" ", text)
     yield from _latin_names(text) if is_chinese(prompt) else _capitals(text)
 
 
@@ -34,12 +38,14 @@ def _latin_names(text: str) -> Iterator[str]:
 def _capitals(text: str) -> Iterator[str]:
     """Yield runs of capitalized words. Where all words are, capitals say nothing."""
     words = _WORD.findall(text)
-    own = [word for word in words if word[0].isalpha() and word.casefold() not in STOPS]
-    if len(own) >= _MIN_TITLE_WORDS and all(word[0].isupper() for word in own):
+    if _is_title(words):
         return
     run: list[str] = []
     is_start, run_at_start = True, False
     for word in [*words, "."]:
+        if not (run or word[0].isupper()):
+            is_start = word[-1] in _SENTENCE_STARTS
+            continue
         bare = word.rstrip(".") if len(word) > 3 else word
         if bare[0].isupper() and bare[0].isalpha():
             if not run:
@@ -52,6 +58,17 @@ def _capitals(text: str) -> Iterator[str]:
             yield from _name_of(run, is_start=run_at_start and not is_all)
             run = []
         is_start = word[-1] in _SENTENCE_STARTS
+
+
+def _is_title(words: Sequence[str]) -> bool:
+    """Whether there are several words of weight, and all of them are capitalized."""
+    capitals = 0
+    for word in words:
+        if word[0].isalpha() and word.casefold() not in STOPS:
+            if not word[0].isupper():
+                return False
+            capitals += 1
+    return capitals >= _MIN_TITLE_WORDS
 
 
 def _name_of(run: list[str], *, is_start: bool) -> Iterator[str]:
@@ -69,7 +86,8 @@ def _is_common(word: str) -> bool:
 
 def _is_known(word: str) -> bool:
     """Whether the vocabulary has a word by itself: things and colors have checks of their own."""
-    return any(length == 1 for length, _, _ in phrases().get(fold(word).removesuffix("'s"), ()))
+    known = phrases_by_pair().get(fold(word).removesuffix("'s"))
+    return known is not None and known.alone is not None
 
 
 def _own_words(name: str) -> list[str]:

@@ -5,7 +5,7 @@ number or a color, up to the word that ends the phrase.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from llm_api.services.prompts.constraints.reading import Reading, Term
 from llm_api.services.prompts.text import stem
@@ -35,8 +35,7 @@ _REACH = 6
 _HAN_REACH = 12
 
 
-@dataclass(frozen=True, slots=True)
-class Noun:
+class Noun(NamedTuple):
     """A noun at its place: tokens from `start` up to and not including `end`.
 
     `concept` is the vocabulary's word, or the stem of a word it lacks (`kind` is `other` then);
@@ -62,8 +61,10 @@ class Noun:
 
 def known_noun(reading: Reading, at: int) -> Noun | None:
     """Return the thing the vocabulary knows that begins at a token, in any of its uses."""
-    terms = [term for term in reading.at(at) if term.kind in THINGS]
-    return _noun_of(reading, terms) if terms else None
+    phrase = reading.phrases.get(at)
+    if phrase is None or THINGS.isdisjoint(phrase.kinds):
+        return None
+    return _noun_of(reading, [term for term in reading.at(at) if term.kind in THINGS])
 
 
 def _noun_of(reading: Reading, terms: Sequence[Term]) -> Noun:
@@ -77,7 +78,7 @@ def _noun_of(reading: Reading, terms: Sequence[Term]) -> Noun:
 
 def named_nouns(reading: Reading) -> Iterator[Noun]:
     """Yield the things a prompt names: no kinds, no verbs, no first parts of compounds."""
-    for at in reading.by_start:
+    for at in reading.starts(THINGS):
         terms = [term for term in reading.at(at) if term.kind in THINGS and not term.is_kind]
         terms = [term for term in terms if _is_named(reading, term)]
         if terms:

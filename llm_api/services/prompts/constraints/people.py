@@ -29,7 +29,7 @@ def find_people(reading: Reading) -> Iterator[Term]:
 
 def has_animate(reading: Reading) -> bool:
     """Whether a text has an animal, a robot, or another figure that is no person."""
-    return bool(reading.by_kind.get("animate"))
+    return bool(reading.of("animate"))
 
 
 def allows_people(reading: Reading) -> bool:

@@ -1,18 +1,21 @@
 """Reads a text once: its tokens, and what of the vocabulary occurs in them."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from itertools import accumulate, zip_longest
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import accumulate, compress, count
+from string import digits
 from typing import NamedTuple
 
 from llm_api.services.prompts.constraints.syntax import without_tags
-from llm_api.services.prompts.text import HAN, fold, tokens_of, without_quotes
-from llm_api.services.prompts.vocabulary.words import Row, phrases_by_pair
+from llm_api.services.prompts.text import GAP, HAN, fold, tokens_of, without_quotes
+from llm_api.services.prompts.vocabulary.words import KnownPhrase, phrases_by_pair
 
 _HAN_GAP = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
 _CLAUSE_ENDS = frozenset(".!?。！？;；¶")
-_COUNTED = frozenset({"number", "color"})
+_COUNTED = ("number", "color")
 _PAIR = 2
 # How many tokens behind a word of denial are denied at most; a Chinese character is a token.
 DENIAL_REACH = 5
@@ -35,40 +38,77 @@ class Term(NamedTuple):
     end: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Reading:
-    """A text as tokens, and the terms found in them.
+    """A text as tokens, and the phrases of the vocabulary found in them.
 
-    `by_kind` and `by_start` are the terms from left to right; `counted` are the tokens of numbers
-    and colors; `joined` are tokens with a hyphen behind them, which is no token itself; `denied`
-    are the tokens behind a word of denial, up to the end of its phrase; `sentence_of` is the number
-    of a token's sentence.
+    `phrases` are by their first token, from left to right; `places` are these tokens by the kinds
+    of what a phrase means. `numerals` are the tokens that are numbers in digits, `joined` those
+    with a hyphen behind them, which is no token itself.
+    Terms are made when a check asks for them, and kept: the checks ask for few of them, and to make
+    all of them took a third of the time of reading.
     """
 
     tokens: Sequence[str]
-    by_kind: Mapping[str, Sequence[Term]]
-    by_start: Mapping[int, Sequence[Term]]
-    counted: frozenset[int]
+    phrases: Mapping[int, KnownPhrase]
+    places: Mapping[str, Sequence[int]]
+    numerals: Sequence[int]
     joined: frozenset[int]
-    denied: frozenset[int]
-    sentence_of: Sequence[int]
+    _of_kind: dict[str, Sequence[Term]] = field(default_factory=dict, repr=False, compare=False)
+    _at: dict[int, Sequence[Term]] = field(default_factory=dict, repr=False, compare=False)
 
     def of(self, *kinds: str) -> Sequence[Term]:
-        """Return the terms of some kinds, one kind after the other."""
-        return [term for kind in kinds for term in self.by_kind.get(kind, ())]
+        """Return the terms of some kinds, one kind after the other, each from left to right."""
+        if len(kinds) == 1:
+            return self._of(kinds[0])
+        return [term for kind in kinds for term in self._of(kind)]
+
+    def _of(self, kind: str) -> Sequence[Term]:
+        if (starts := self.places.get(kind)) is None:
+            return ()
+        if (terms := self._of_kind.get(kind)) is None:
+            terms = [term for start in starts for term in self.at(start) if term.kind == kind]
+            self._of_kind[kind] = terms
+        return terms
 
     def at(self, start: int) -> Sequence[Term]:
         """Return the terms that begin at a token."""
-        return self.by_start.get(start, ())
+        if (terms := self._at.get(start)) is None:
+            if (phrase := self.phrases.get(start)) is None:
+                return ()
+            end = start + phrase.length
+            terms = self._at[start] = [Term(*meaning, start, end) for meaning in phrase.meanings]
+        return terms
+
+    def starts(self, kinds: Iterable[str]) -> Sequence[int]:
+        """Return the tokens at which terms of some kinds begin, from left to right."""
+        return sorted({at for kind in kinds for at in self.places.get(kind, ())})
 
     def has(self, kind: str, concept: str) -> bool:
         """Whether a concept occurs."""
-        return any(term.concept == concept for term in self.by_kind.get(kind, ()))
+        return any(term.concept == concept for term in self._of(kind))
 
     def words(self, start: int, end: int) -> str:
         """Return the text from token `start` up to token `end`, Chinese without spaces."""
         words = " ".join(self.tokens[max(start, 0) : end])
         return words if words.isascii() else _HAN_GAP.sub("", words)
+
+    @cached_property
+    def counted(self) -> frozenset[int]:
+        """The tokens of numbers and colors."""
+        terms = self.of(*_COUNTED)
+        return frozenset(at for term in terms for at in range(term.start, term.end))
+
+    @cached_property
+    def denied(self) -> frozenset[int]:
+        """The tokens behind a word of denial, up to the end of its phrase."""
+        return _denied(self.tokens, self.of("negator"))
+
+    @cached_property
+    def sentence_of(self) -> Sequence[int]:
+        """The number of a token's sentence."""
+        ended = accumulate(map(_CLAUSE_ENDS.__contains__, self.tokens), initial=0)
+        return list(ended)[:-1]
 
 
 def read(text: str) -> Reading:
@@ -76,47 +116,42 @@ def read(text: str) -> Reading:
 
     Of overlapping phrases the longest counts. It costs linear time, whatever the text is.
     """
-    tokens, joined = _unhyphenated(tokens_of(fold(without_quotes(without_tags(text)))))
-    by_kind: dict[str, list[Term]] = {}
-    by_start: dict[int, list[Term]] = {}
-    counted: set[int] = set()
-    for at, (length, _, meanings) in _phrases_in(tokens):
-        end = at + length
-        by_start[at] = terms = [Term(*meaning, at, end) for meaning in meanings]
-        for term in terms:
-            kind = term[0]
-            by_kind.setdefault(kind, []).append(term)
-            if kind in _COUNTED:
-                counted.update(range(at, end))
-    denied = _denied(tokens, by_kind.get("negator", ()))
-    return Reading(
-        tokens, by_kind, by_start, frozenset(counted), joined, denied, _sentences(tokens)
-    )
+    folded = fold(without_quotes(without_tags(text)))
+    tokens, joined = tokens_of(folded), frozenset[int]()
+    if "-" in folded:
+        tokens, joined = _unhyphenated(tokens)
+    numerals: Sequence[int] = ()
+    if any(map(folded.__contains__, digits)) or not folded.replace(GAP, "").isascii():
+        numerals = list(compress(count(), map(str.isdecimal, tokens)))
+    return Reading(tokens, *_phrases_in(tokens), numerals, joined)
 
 
-def _phrases_in(tokens: list[str]) -> Iterator[tuple[int, Row]]:
-    """Yield the phrases of a text with their places."""
+def _phrases_in(tokens: list[str]) -> tuple[dict[int, KnownPhrase], dict[str, list[int]]]:
+    """Return the phrases of a text by their places, and these places by their kinds."""
     table, free = phrases_by_pair(), 0
-    for at, (token, following) in enumerate(zip_longest(tokens, tokens[1:], fillvalue="")):
-        if token not in table or at < free:
+    found: dict[int, KnownPhrase] = {}
+    places: dict[str, list[int]] = defaultdict(list)
+    following = [*tokens[1:], ""]
+    for at, openings in enumerate(map(table.get, tokens)):
+        if openings is None or at < free:
             continue
-        by_second = table[token]
-        for row in by_second.get(following, ()):
+        phrase, by_second = openings
+        for longer in by_second.get(following[at], ()):
+            length = longer[0]
             # The first two are known to be the same.
-            if row[0] == _PAIR or tokens[at : at + row[0]] == row[1]:
+            if length == _PAIR or tokens[at : at + length] == longer[1]:
+                phrase = longer
                 break
-        else:
-            if not by_second[""]:
-                continue
-            [row] = by_second[""]
-        free = at + row[0]
-        yield at, row
+        if phrase is not None:
+            found[at] = phrase
+            free = at + phrase[0]
+            for kind in phrase[3]:
+                places[kind].append(at)
+    return found, places
 
 
 def _unhyphenated(tokens: list[str]) -> tuple[list[str], frozenset[int]]:
     """Remove hyphens between words: "close-up" reads as "close up"."""
-    if "-" not in tokens:
-        return tokens, frozenset()
     plain: list[str] = []
     joined = set()
     for at, part in enumerate(tokens):
@@ -136,8 +171,3 @@ def _denied(tokens: Sequence[str], negators: Sequence[Term]) -> frozenset[int]:
                 break
             denied.add(at)
     return frozenset(denied)
-
-
-def _sentences(tokens: Sequence[str]) -> Sequence[int]:
-    ended = accumulate(map(_CLAUSE_ENDS.__contains__, tokens), initial=0)
-    return list(ended)[:-1]

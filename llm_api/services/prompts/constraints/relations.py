@@ -4,11 +4,11 @@ A relation may be expressed from either side (A is left of B, B is right of A), 
 picture (A on the left, B on the right).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from llm_api.services.prompts.constraints.nouns import Noun, head_behind, known_noun, named_nouns
+from llm_api.services.prompts.constraints.nouns import THINGS, Noun, head_behind, known_noun
 from llm_api.services.prompts.constraints.reading import Reading, Term
 from llm_api.services.prompts.vocabulary.words import little_words
 
@@ -53,10 +53,10 @@ class Mention(NamedTuple):
     is_subject: bool
 
 
-def find_relations(reading: Reading) -> Iterator[Relation]:
-    """Yield the relations of two things that a prompt states explicitly."""
+def find_relations(reading: Reading, named: Iterable[Noun]) -> Iterator[Relation]:
+    """Yield the relations of two things that a prompt states explicitly; `named` are its nouns."""
     terms = [term for term in reading.of("relation") if not term.is_kind]
-    nouns = {noun.start: noun for noun in named_nouns(reading)} if terms else {}
+    nouns = {noun.start: noun for noun in named} if terms else {}
     for term in terms:
         pair = (
             _han_pair(reading, term, nouns)
@@ -142,7 +142,7 @@ def keeps_relation(reading: Reading, relation: Relation) -> bool:
 def _mentions(reading: Reading, relation: Relation) -> Sequence[Mention]:
     """Return where a rewrite mentions the two things."""
     found = []
-    for at in reading.by_start:
+    for at in reading.starts(THINGS):
         noun = known_noun(reading, at)
         if noun is not None and noun.may_be(relation.subject):
             found.append(Mention(noun.start, noun.end, is_subject=True))

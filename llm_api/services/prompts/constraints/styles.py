@@ -48,6 +48,8 @@ def _is_of_picture(reading: Reading, term: Term) -> bool:
 def _other_styles(reading: Reading) -> Iterator[Style]:
     """Yield what stands before "style" and is not in the vocabulary."""
     tokens = reading.tokens
+    if "style" not in tokens:
+        return
     known = {at for term in reading.of("drawn", "look") for at in range(term.start, term.end)}
     for at, word in enumerate(tokens):
         if word == "style" and at not in known and at - 1 not in reading.joined:

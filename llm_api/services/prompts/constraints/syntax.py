@@ -40,7 +40,7 @@ _TAG = re.compile(_FORMS["tag"])
 _AT_END = re.compile(rf"(?:\s*(?:{_FORMS['tag']}|{_FORMS['parameter']}),?)+\s*\Z")
 _PIECE = re.compile("|".join(f"(?P<{name}>{form})" for name, form in _FORMS.items()))
 # Without one of these there is none.
-_SIGNS = re.compile(r"[<{\[(_+@]|::|--|BREAK|AND|mbedding:|MBEDDING:")
+_SIGNS = (*"<{[(_+@", "::", "--", "BREAK", "AND", "mbedding:", "MBEDDING:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Syntax:
 
 def find_syntax(prompt: str) -> Sequence[Syntax]:
     """Return the pieces of prompt syntax in a prompt, each once, in their order."""
-    if not _SIGNS.search(prompt):
+    if not any(map(prompt.__contains__, _SIGNS)):
         return ()
     found = (Syntax(piece[0], str(piece.lastgroup)) for piece in _PIECE.finditer(prompt))
     return tuple(dict.fromkeys(found))[:_MAX_PIECES]
@@ -71,4 +71,4 @@ def without_tags(text: str) -> str:
 
 def without_end(text: str) -> str:
     """Return a text without the tags and parameters at its end."""
-    return _AT_END.sub("", text) if _SIGNS.search(text) else text
+    return _AT_END.sub("", text) if any(map(text.__contains__, _SIGNS)) else text

@@ -123,6 +123,6 @@ class _Unwanted:
 
 def _is_of_people(reading: Reading) -> bool:
     """Whether a part speaks of a person's body, clothes or actions, or of "them"."""
-    if not _OF_PEOPLE.isdisjoint(reading.tokens) or bool(reading.by_kind.get("pronoun")):
+    if not _OF_PEOPLE.isdisjoint(reading.tokens) or bool(reading.of("pronoun")):
         return True
     return any(term.concept == "body" for term in reading.of("peopled"))

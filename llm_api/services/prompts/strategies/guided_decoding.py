@@ -16,8 +16,8 @@ from typing import Any
 from llm_api.domain.calls import Completion
 from llm_api.services.prompts.enrichment.composition import composed, scenes_of, tidied
 from llm_api.services.prompts.enrichment.facets import Example, Facet, Phrase, all_facets
+from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.task import Task
-from llm_api.services.prompts.text import is_chinese
 from llm_api.services.prompts.validation import RewriteValidator
 
 METHOD = "guided"

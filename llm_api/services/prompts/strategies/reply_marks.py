@@ -8,6 +8,8 @@ without their marks, and the thoughts that a family announces in words (Granite)
 
 import re
 
+from llm_api.services.prompts.text import lowered
+
 # A special token: `<|im_end|>`, `<|return|>`, DeepSeek's with full-width bars, Gemma's `<turn|>`,
 # MiniMax's `[e~[`, bytes, and others' own.
 _MARK = (
@@ -28,6 +30,8 @@ _ANSWER = re.compile(
     r"|(?<![A-Za-z])Here is my response:|(?-i:assistantfinal|assistant\nfinal\n)",
     re.IGNORECASE,
 )
+# Without one of these, in any case, there is no such mark.
+_ANSWER_SIGNS = ("<", "[/think]", "◁/think▷", "response:", "assistantfinal", "assistant\nfinal")
 # Thoughts whose end never came: nothing of the reply is an answer.
 _OPEN_THOUGHTS = re.compile(
     rf"\s*(?:(?:{_MARK})\s*)*(?:assistant\s*)?"
@@ -63,7 +67,8 @@ def without_marks(reply: str) -> str:
     It is empty where the reply is nothing but thoughts.
     """
     text = _CLOSED_THOUGHTS.sub("", reply) if "<" in reply else reply
-    ends = [found.end() for found in _ANSWER.finditer(text)]
+    has_answer = any(map(lowered(text).__contains__, _ANSWER_SIGNS))
+    ends = [found.end() for found in _ANSWER.finditer(text)] if has_answer else []
     if ends:
         text = text[ends[-1] :]
     elif _OPEN_THOUGHTS.match(text):

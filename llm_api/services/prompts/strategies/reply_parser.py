@@ -9,13 +9,13 @@ import json_repair
 
 from llm_api.services.prompts.strategies.reply_comments import ASIDE, without_comments
 from llm_api.services.prompts.strategies.reply_marks import without_marks
-from llm_api.services.prompts.text import clean
+from llm_api.services.prompts.text import clean, lowered
 
 MAX_REPLY_CHARS = 24_000
-# Without one of them a reply has no marks of its format.
-_MARK_SIGNS = re.compile(
-    r"[<\[◁\\]|analysis|assistant|response:|(?i:think|thought|reasoning)|思考|推理|分析"
-)
+# Without one of them a reply has no marks of its format. To look for each of them in turn takes a
+# tenth of the time of a pattern: here, and wherever else signs are looked for.
+_MARK_SIGNS = ("<", "[", "◁", "\\", "analysis", "assistant", "response:", "思考", "推理", "分析")
+_THOUGHT_SIGNS = ("think", "thought", "reasoning")  # in any case
 _KEYS = ("optimized_prompt", "optimized_prompts", "optimizedPrompt", "rewritten_prompt", "prompt")
 _FENCE = re.compile(r"```[a-z]*\s*(.*?)```", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(
@@ -31,7 +31,9 @@ _PREAMBLE = re.compile(
 )
 _MARKDOWN = re.compile(r"\*\*|^#{1,6}\s+|^[-*]\s+|`", re.MULTILINE)
 _UNDERSCORES = re.compile(r"__([^_\n]{1,200})__")
-_MARKDOWN_MARKS = re.compile(r"[*_`#\n]|\A-")  # without one of them there is none
+_MARKDOWN_MARKS = "*_`#\n"  # without one of them, or a hyphen at the start, there is none
+_ASIDE_ENDS = (")", "]", "）", "】")
+_I_BEHIND_DASH = re.compile(r"[—–-](?<=\s.)\s*[Ii\u0130\u0131]")
 _LEFTOVER_JSON = re.compile(r"\A(?:json\b\s*)?[{\[]|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE)
 _QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」"}
 
@@ -56,7 +58,9 @@ def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
 
 
 def _bare(text: str) -> str:
-    return without_marks(text) if _MARK_SIGNS.search(text) else text.strip()
+    has_signs = any(map(text.__contains__, _MARK_SIGNS))
+    has_signs = has_signs or any(map(lowered(text).__contains__, _THOUGHT_SIGNS))
+    return without_marks(text) if has_signs else text.strip()
 
 
 def _strict(text: str) -> Sequence[str] | None:
@@ -121,8 +125,8 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
     text = text.strip()
     steps: tuple[Callable[[str], str], ...] = (
         lambda t: without_comments(t) if "\n" in t else t,
-        lambda t: ASIDE.sub("", t),
-        lambda t: _without_markdown(t, syntax) if _MARKDOWN_MARKS.search(t) else t,
+        lambda t: ASIDE.sub("", t) if _may_have_aside(t) else t,
+        lambda t: _without_markdown(t, syntax),
         lambda t: _PREAMBLE.sub("", _PREAMBLE.sub("", t)),  # "Sure!", and then a label
         clean,
         _unquoted,
@@ -132,7 +136,14 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
     return text
 
 
+def _may_have_aside(text: str) -> bool:
+    """Whether a note can stand at the end: to know that takes a tenth of the time of a search."""
+    return text.rstrip().endswith(_ASIDE_ENDS) or _I_BEHIND_DASH.search(text) is not None
+
+
 def _without_markdown(text: str, syntax: Sequence[str]) -> str:
+    if not (text.startswith("-") or any(map(text.__contains__, _MARKDOWN_MARKS))):
+        return text
     text = _UNDERSCORES.sub(lambda pair: pair[0] if pair[0] in syntax else pair[1], text)
     return _MARKDOWN.sub("", text)
 

@@ -82,11 +82,24 @@ def _grammar() -> Mapping[str, str]:
     return tomllib.loads(text)
 
 
-Row = tuple[int, list[str], tuple[Meaning, ...]]
+class KnownPhrase(NamedTuple):
+    """A phrase as tokens, with what it means; `kinds` are those of its meanings, each once."""
+
+    length: int
+    tokens: list[str]
+    meanings: tuple[Meaning, ...]
+    kinds: tuple[str, ...]
+
+
+class Openings(NamedTuple):
+    """The phrases that begin with a token: the token alone, and longer ones by their second."""
+
+    alone: KnownPhrase | None
+    by_second: Mapping[str, Sequence[KnownPhrase]]
 
 
 @functools.cache
-def phrases() -> Mapping[str, Sequence[Row]]:
+def phrases() -> Mapping[str, Sequence[KnownPhrase]]:
     """Return all phrases of the vocabulary by their first token, the longest first."""
     meanings: dict[tuple[str, ...], dict[Meaning, None]] = {}
     for phrase, meaning in _entries():
@@ -94,22 +107,27 @@ def phrases() -> Mapping[str, Sequence[Row]]:
         known = meanings.setdefault(tokens, {})
         if not any(other[:2] == meaning[:2] for other in known):
             known[meaning] = None
-    table: dict[str, list[Row]] = {}
+    table: dict[str, list[KnownPhrase]] = {}
     for words, found in meanings.items():
-        table.setdefault(words[0], []).append((len(words), list(words), tuple(found)))
+        kinds = tuple(dict.fromkeys(meaning.kind for meaning in found))
+        row = KnownPhrase(len(words), list(words), tuple(found), kinds)
+        table.setdefault(words[0], []).append(row)
     for rows in table.values():
-        rows.sort(key=lambda row: -row[0])
+        rows.sort(key=lambda row: -row.length)
     return table
 
 
 @functools.cache
-def phrases_by_pair() -> Mapping[str, Mapping[str, Sequence[Row]]]:
-    """Return all phrases by their first two tokens; under "" those of a single token."""
-    table: dict[str, dict[str, list[Row]]] = {}
-    for first, rows in phrases().items():
-        by_second = table[first] = {"": []}
-        for row in rows:
-            by_second.setdefault(row[1][1] if row[0] > 1 else "", []).append(row)
+def phrases_by_pair() -> Mapping[str, Openings]:
+    """Return all phrases by their first two tokens."""
+    table = {}
+    for first, known in phrases().items():
+        alone = next((phrase for phrase in known if phrase.length == 1), None)
+        by_second: dict[str, list[KnownPhrase]] = {}
+        for phrase in known:
+            if phrase.length > 1:
+                by_second.setdefault(phrase.tokens[1], []).append(phrase)
+        table[first] = Openings(alone, by_second)
     return table
 
 

@@ -4,7 +4,8 @@ import pytest
 
 from llm_api.domain.prompts import RewriteRequirements
 from llm_api.services.prompts.checks.all_checks import find_violations
-from llm_api.services.prompts.text import find_quotes, is_chinese, language_of
+from llm_api.services.prompts.language import is_chinese, language_of
+from llm_api.services.prompts.text import find_quotes
 
 CAT = "a cat on a sill"
 

@@ -29,6 +29,10 @@ MARKUP = {
     "entity": "a cat &lt;b&gt;",
     "cargo": "a cat aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ0",
     "escapes": r"a cat \x41\x42\x43",
+    "address in capitals": "a cat WwW.example.com",
+    "cargo between commas": "a cat,aGVsbG8gd29ybGQgaGVsbG8gd29ybGQ0,a dog",
+    "cargo of least length": "a cat abcdefghijklmnopqrstuvw1",
+    "cargo of least length within": "a abcdefghijklmnopqrstuvw1 cat",
 }
 
 
@@ -49,6 +53,7 @@ def test_markup_that_the_user_wrote_is_his_own(name: str) -> None:
         "A 3 < 4 sign, and 5 > 4",
         "A man & a woman, 50% off, #1 fan",
         "An operating system: old and gray",
+        "a cat abcdefghijklmnopqrstuv1 a dog",
         "supercalifragilisticexpialidocious, llanfairpwllgwyngyllgogerychwyrndrobwll",
     ],
 )
