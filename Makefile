@@ -25,7 +25,7 @@ help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.run .models/.installed  ## install what is missing, migrate the database, serve http://localhost:8000
-	@$(BIN)/flask --app wsgi db upgrade
+	@$(BIN)/python -m llm_api.cli.database
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
 
 test: $(VENV)/.dev .models/.installed  ## run the tests that prove what is promised

@@ -5,7 +5,7 @@ from wsgiref.types import WSGIApplication
 from flask import Flask
 
 import llm_api
-from llm_api.cli import commands
+from llm_api.cli.commands import Commands
 from llm_api.container import build_authenticator, build_services, build_stores
 from llm_api.observability import logging
 from llm_api.settings.settings import Settings
@@ -34,6 +34,7 @@ def create_app(settings: Settings) -> Flask:
     """
     app = lifecycle.Application(__name__)
     logging.configure_logging(settings.secrets)
+    app.cli = Commands(settings)  # flask-smorest adds one of its own
     stores = build_stores(settings)
     lifecycle.register_hooks(app)
     idempotency.register_teardown(app)
@@ -55,7 +56,6 @@ def create_app(settings: Settings) -> Flask:
     )
     _register_routes(app, requires_key=settings.access.requires_key)
     errors.register_error_handlers(app)
-    commands.register_commands(app, settings)
     app.wsgi_app = _layered(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]  # as Flask's documentation does it
     return app
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from flask import Flask
 
-from llm_api.cli import commands
+from llm_api.cli.commands import Commands
 from llm_api.settings.settings import Settings
 
 
@@ -25,7 +25,7 @@ class Ran:
 def run_command(settings: Settings, *arguments: str) -> Ran:
     """Run a command; what it did not foresee is raised."""
     app = Flask("commands")
-    commands.register_commands(app, settings)
+    app.cli = Commands(settings)
     result = app.test_cli_runner().invoke(args=arguments)
     assert result.exception is None or isinstance(result.exception, SystemExit), result
     return Ran(result.stdout, result.stderr, result.exit_code)
