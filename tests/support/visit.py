@@ -9,7 +9,7 @@ from typing import Any
 
 from flask import Flask
 
-from llm_api.cli import commands
+from llm_api.cli.commands import Commands
 from llm_api.settings.settings import Settings
 from tests.support.peer import RecordedRequest
 from tests.support.replies import Reply, completion, completion_stream, json_reply, models
@@ -41,7 +41,7 @@ class Visit:
 def visit(settings: Settings, *arguments: str) -> Visit:
     """Run the command; no output may hold a secret or a traceback."""
     app = Flask("doctor")
-    commands.register_commands(app, settings)
+    app.cli = Commands(settings)
     result = app.test_cli_runner().invoke(args=["doctor", *arguments])
     assert not [secret for secret in settings.secrets if secret in result.output]
     assert "Traceback" not in result.output
