@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+import limits
+
 _MAX_TIMEOUT_S = 86_400
 _SWITCHES = {"true": True, "1": True, "yes": True, "on": True}
 _SWITCHES |= {"false": False, "0": False, "no": False, "off": False}
@@ -117,11 +119,7 @@ def _seconds(text: str) -> float:
 
 
 def _rate_limit(text: str) -> str:
-    # Not at the top: with asyncio behind it, it is half of what reading the settings takes, in
-    # gunicorn's master and in every command.
-    from limits import parse_many  # noqa: PLC0415
-
-    if any(item.amount < 1 for item in parse_many(text)):
+    if any(item.amount < 1 for item in limits.parse_many(text)):
         raise ValueError
     return text
 

@@ -1,0 +1,80 @@
+"""The commands of `flask --app wsgi` as a whole: they are listed, and imported when they run."""
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from llm_api.settings.settings import Settings
+from tests.conftest import SettingsOf
+from tests.support.commands import run_command
+from tests.support.service import REPOSITORY_ROOT
+
+OURS = {
+    "check-config": "Check the configuration without connecting.",
+    "db": "Manage the database schema.",
+    "doctor": "Check the installation and advise on fixes.",
+    "keys": "Manage API keys.",
+    "local-model": "Run the bundled model on its own.",
+    "usage": "Report calls, tokens and cost.",
+}
+LIBRARIES = {"openapi", "limiter"}
+Flask = Callable[..., str]
+
+
+@pytest.fixture
+def settings(settings_of: SettingsOf) -> Settings:
+    """Make settings with a database of their own."""
+    return settings_of({})
+
+
+@pytest.fixture
+def flask(settings: Settings) -> Flask:
+    """Run `flask --app wsgi` with arguments as a program."""
+
+    def run(*arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "flask", "--app", "wsgi", *arguments],
+            cwd=REPOSITORY_ROOT,
+            env={"DATABASE_URL": settings.database_url},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+
+    return run
+
+
+def test_all_commands_are_listed_with_what_they_do(flask: Flask) -> None:
+    listed = {}
+    for line in flask("--help").partition("Commands:")[2].splitlines():
+        name, _, what = line.strip().partition(" ")
+        listed[name] = what.strip()
+
+    assert {name: listed.get(name) for name in OURS} == OURS
+    assert listed.keys() >= LIBRARIES
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_command_explains_itself(settings: Settings, name: str) -> None:
+    ran = run_command(settings, name, "--help")
+
+    assert ran.status == 0
+    assert OURS[name] in ran.out
+
+
+def test_an_unknown_command_is_refused(settings: Settings) -> None:
+    ran = run_command(settings, "dotcor")
+
+    assert ran.status == 2
+    assert "No such command 'dotcor'" in ran.err
+
+
+def test_every_module_of_the_commands_is_one_of_a_command() -> None:
+    """A module that no command names would be dead: it is imported by its name."""
+    shared = {"__init__", "commands", "tables", "development_server"}
+    modules = {path.stem for path in (REPOSITORY_ROOT / "llm_api" / "cli").glob("*.py")} - shared
+
+    named = (REPOSITORY_ROOT / "llm_api" / "cli" / "commands.py").read_text()
+    assert [name for name in modules if f'("{name}", ' not in named] == []

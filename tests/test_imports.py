@@ -1,0 +1,63 @@
+"""What a worker imports: nothing that its settings do not ask for."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.service import REPOSITORY_ROOT
+
+UPSTREAM = {"FAST_LLM_API_URL": "http://127.0.0.1:1/v1", "FAST_LLM_MODEL": "m"}
+CREATE = """
+import sys
+from llm_api.app import create_app
+from llm_api.settings.settings import Settings
+create_app(Settings.from_env())
+print(*sys.modules)
+"""
+COMMANDS = {"llm_api.cli.doctor", "llm_api.cli.keys", "llm_api.diagnostics", "alembic"}
+POSTGRESQL = {"psycopg", "sqlalchemy.dialects.postgresql"}
+MYSQL = {"pymysql", "sqlalchemy.dialects.mysql"}
+
+
+def imported(program: str, folder: Path, **env: str) -> set[str]:
+    """Run a program in a process of its own, and return the names of the modules it has then."""
+    ran = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=REPOSITORY_ROOT,
+        env={"DATABASE_URL": f"sqlite:///{folder / 'a.db'}", **UPSTREAM, **env},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return set(ran.stdout.split())
+
+
+def test_a_worker_with_sqlite_alone_has_no_other_store(tmp_path: Path) -> None:
+    modules = imported(CREATE, tmp_path)
+
+    assert "sqlite3" in modules
+    assert modules & {"redis", *POSTGRESQL, *MYSQL} == set()
+
+
+def test_a_worker_has_no_commands(tmp_path: Path) -> None:
+    modules = imported(CREATE, tmp_path)
+
+    assert "llm_api.cli.commands" in modules
+    assert modules & COMMANDS == set()
+
+
+@pytest.mark.parametrize(
+    ("setting", "url", "module"),
+    [
+        ("RATELIMIT_STORAGE_URI", "redis://127.0.0.1:1", "redis"),
+        ("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/n", "psycopg"),
+        ("DATABASE_URL", "mysql://u:p@127.0.0.1:1/n", "pymysql"),
+    ],
+)
+def test_what_the_settings_name_is_there_before_the_first_call(
+    tmp_path: Path, setting: str, url: str, module: str
+) -> None:
+    """An import takes up to a tenth of a second, in which no call of the worker goes on."""
+    assert module in imported(CREATE, tmp_path, **{setting: url})
