@@ -79,12 +79,21 @@ def _meant(written: str) -> str | None:
 def _with_a_slip(written: str) -> str | None:
     """Return the setting that differs in a few letters."""
     letters = written.replace("_", "")
-    likeness = {
-        name: SequenceMatcher(None, letters, name.replace("_", ""), autojunk=False).ratio()
-        for name in SETTINGS
-    }
+    likeness = {name: _likeness(letters, name.replace("_", "")) for name in SETTINGS}
     nearest = max(likeness, key=lambda name: likeness[name])
     return nearest if likeness[nearest] >= _ALIKE else None
+
+
+def _likeness(letters: str, others: str) -> float:
+    """Return the similarity of two names, or 0 for names that are not alike anyway.
+
+    Two upper bounds are asked first: to compare the environment with all settings took 26 ms of
+    CPU, in each of the three processes of a start.
+    """
+    if 2 * min(len(letters), len(others)) < _ALIKE * (len(letters) + len(others)):
+        return 0.0
+    matcher = SequenceMatcher(None, letters, others, autojunk=False)
+    return matcher.ratio() if matcher.quick_ratio() >= _ALIKE else 0.0
 
 
 def _with_its_words(written: str) -> str | None:
