@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 from tests.support.service import REPOSITORY_ROOT
 
@@ -11,19 +12,43 @@ hooks = runpy.run_path("gunicorn.conf.py")
 hooks["pre_fork"](None, None)
 print(gc.get_freeze_count(), len(gc.get_objects()))
 """
+START = """
+import gc, runpy
+from types import SimpleNamespace
+hooks = runpy.run_path("gunicorn.conf.py")
+hooks["post_fork"](None, None)
+found = [gc.isenabled()]
+from wsgi import app
+from llm_api.app import close_app
+hooks["post_worker_init"](SimpleNamespace(wsgi=app, age=1))
+print(*found, gc.isenabled(), gc.get_freeze_count())
+close_app(app)
+"""
 
 
-def test_a_worker_s_collections_leave_the_master_s_objects_alone() -> None:
-    """Else they would copy every page that worker and master share."""
-    ran = subprocess.run(
-        [sys.executable, "-c", FORK],
+def ran(program: str, folder: Path) -> list[str]:
+    """Run a program in a process of its own, and return the words that it prints."""
+    url = f"sqlite:///{folder / 'a.db'}"
+    return subprocess.run(
+        [sys.executable, "-c", program],
         cwd=REPOSITORY_ROOT,
-        env={"FAST_LLM_API_URL": "http://127.0.0.1:1/v1", "FAST_LLM_MODEL": "m"},
-        capture_output=True,
+        env={"DATABASE_URL": url, "FAST_LLM_API_URL": "http://127.0.0.1:1", "FAST_LLM_MODEL": "m"},
+        stdout=subprocess.PIPE,
         text=True,
         check=True,
-    )
-    frozen, collected = map(int, ran.stdout.split())
+    ).stdout.split()
+
+
+def test_a_worker_s_collections_leave_the_master_s_objects_alone(tmp_path: Path) -> None:
+    """Else they would copy every page that worker and master share."""
+    frozen, collected = map(int, ran(FORK, tmp_path))
 
     assert frozen > 10_000
     assert collected < 100
+
+
+def test_garbage_is_collected_as_soon_as_the_application_is_loaded(tmp_path: Path) -> None:
+    while_loading, afterwards, frozen = ran(START, tmp_path)
+
+    assert (while_loading, afterwards) == ("False", "True")
+    assert int(frozen) > 100_000
