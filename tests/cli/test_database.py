@@ -16,11 +16,8 @@ from tests.support.service import REPOSITORY_ROOT
 
 QUICK = ("-m", "llm_api.cli.database")
 FLASK = ("-m", "flask", "--app", "wsgi", "db", "upgrade")
-IMPORTS = (
-    "-c",
-    "import sys; from llm_api.cli.database import main\n"
-    "main(standalone_mode=False); print(*sys.modules)",
-)
+RUN = "import sys; from llm_api.cli.database import main; main(standalone_mode=False)"
+IMPORTS = ("-c", f"{RUN}; print(*sys.modules)")
 Ran = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
