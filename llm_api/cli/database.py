@@ -4,7 +4,7 @@ import click
 
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError
-from llm_api.storage.sql.revision import has_current_schema
+from llm_api.storage.sql.revision import has_newest_revision
 
 
 def database_commands(settings: Settings) -> click.Group:
@@ -30,7 +30,7 @@ def main() -> None:
 
 
 def _upgrade(settings: Settings) -> None:
-    if not has_current_schema(settings.database_url):
+    if not has_newest_revision(settings.database_url, settings.root):
         _migrate(settings)
     click.echo("The database has the current schema.")
 

@@ -10,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from llm_api.storage.sql import migrate
-from llm_api.storage.sql.revision import REVISION, has_current_schema
+from llm_api.storage.sql.revision import has_newest_revision
+from llm_api.storage.sql.tables import REVISION
+from tests.storage.checkout import copy_project
 from tests.support.schema import give_schema
 from tests.support.service import REPOSITORY_ROOT
 
@@ -106,7 +108,7 @@ def test_wrong_settings_are_told(run: Ran) -> None:
 def test_a_file_that_is_no_database_is_left_to_the_migration(url: str, path: Path) -> None:
     path.write_text("no database")
 
-    assert not has_current_schema(url)
+    assert not has_newest_revision(url, REPOSITORY_ROOT)
 
 
 def test_a_locked_database_is_left_to_the_migration(url: str, path: Path) -> None:
@@ -115,14 +117,26 @@ def test_a_locked_database_is_left_to_the_migration(url: str, path: Path) -> Non
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA locking_mode=EXCLUSIVE")
         connection.execute("BEGIN EXCLUSIVE")
-        is_current = has_current_schema(url)
+        is_current = has_newest_revision(url, REPOSITORY_ROOT)
 
     assert not is_current
-    assert has_current_schema(url)
+    assert has_newest_revision(url, REPOSITORY_ROOT)
+
+
+def test_a_migration_that_was_added_is_seen(url: str, tmp_path: Path) -> None:
+    give_schema(url)
+    root = copy_project(tmp_path / "project")
+    was_newest = has_newest_revision(url, root)
+
+    added = root / "migrations" / "versions" / "added.py"
+    added.write_text(f'revision = "added"\ndown_revision = "{REVISION}"\n')
+
+    assert was_newest
+    assert not has_newest_revision(url, root)
 
 
 def test_a_file_is_not_made_by_looking_at_it(url: str, path: Path) -> None:
-    assert not has_current_schema(url)
+    assert not has_newest_revision(url, REPOSITORY_ROOT)
     assert not path.exists()
 
 
@@ -132,5 +146,5 @@ def test_a_file_is_not_made_by_looking_at_it(url: str, path: Path) -> None:
 def test_only_plain_files_are_looked_at(url: str, path: Path, form: str) -> None:
     give_schema(url)
 
-    assert has_current_schema(url)
-    assert not has_current_schema(form.format(path))
+    assert has_newest_revision(url, REPOSITORY_ROOT)
+    assert not has_newest_revision(form.format(path), REPOSITORY_ROOT)

@@ -1,23 +1,24 @@
-"""The revision of the schema, and whether a SQLite file has it.
+"""Whether a SQLite file has the newest revision of the schema.
 
 Without SQLAlchemy and Alembic, which take half a second of CPU to import: with nothing to migrate,
 as at nearly every start, `make run` needs neither before it starts the service.
 """
 
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-# The migration that creates the schema of `tables`.
-REVISION = "0006"
 _SQLITE = "sqlite:///"
+# As migrations/script.py.mako writes them.
+_NAMES = re.compile(r"""^(revision|down_revision) = ["'](\w+)["']$""", re.MULTILINE)
 
 
-def has_current_schema(url: str) -> bool:
-    """Whether a database is a SQLite file of this revision.
+def has_newest_revision(url: str, root: Path) -> bool:
+    """Whether a database is a SQLite file to which every migration was applied.
 
-    False for every other database (see DATABASE_URL in `llm_api.settings.definitions`), and for a
-    file that cannot be read now: what is wrong with it is learned by migrating it.
+    False for every other database, and for a file that cannot be read now: what is wrong with it
+    is learned by migrating it. For `url` and `root` see `llm_api.storage.sql.migrate.upgrade`.
     """
     path = url.removeprefix(_SQLITE)
     if not url.startswith(_SQLITE) or "?" in path or not Path(path).is_file():
@@ -27,4 +28,13 @@ def has_current_schema(url: str) -> bool:
             found = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     except sqlite3.Error:
         return False
-    return found == [(REVISION,)]
+    return {revision for (revision,) in found} == _newest(root)
+
+
+def _newest(root: Path) -> set[str]:
+    """Return the revisions that no migration builds on; there is one."""
+    names: dict[str, set[str]] = {"revision": set(), "down_revision": set()}
+    for path in (root / "migrations" / "versions").glob("*.py"):
+        for kind, revision in _NAMES.findall(path.read_text("utf-8")):
+            names[kind].add(revision)
+    return names["revision"] - names["down_revision"]

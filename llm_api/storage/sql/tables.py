@@ -1,7 +1,5 @@
 """The schema. A change here needs a migration in `migrations/versions/`; a test compares them.
 
-`llm_api.storage.sql.revision` has the number of the newest.
-
 Texts that callers choose can have any characters: on MySQL tables are utf8mb4, whatever the
 server's default, with the collation of `llm_api.storage.sql.mysql.table_options`. Sums and counts
 are BIGINT, as they exceed 2^31, and money is in millionths.
@@ -13,6 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 
 from llm_api.storage.sums import SUMS
+
+# The migration that creates this schema.
+REVISION = "0006"
 
 metadata = sa.MetaData()
 

@@ -20,8 +20,7 @@ from llm_api.domain.usage import UsageQuery
 from llm_api.storage import StoreError
 from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
-from llm_api.storage.sql.revision import REVISION
-from llm_api.storage.sql.tables import metadata
+from llm_api.storage.sql.tables import REVISION, metadata
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.checkout import copy_project
 from tests.storage.records import ended, stored_rows
