@@ -183,7 +183,7 @@ def post_worker_init(worker):
     # What is loaded now lives as long as the worker: the garbage collector need not scan it.
     gc.collect()
     gc.freeze()
-    # A call leaves one cycle behind, of werkzeug.routing: looking every 700 objects finds nothing.
+    # A call leaves no cycle behind: looking for some every 700 new objects finds nothing.
     gc.set_threshold(10_000, 10, 10)
     worker.drain = worker.wsgi.extensions["llm_api"].watch.drain
     drain_on_sigterm(worker.drain)
