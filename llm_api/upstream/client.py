@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-import requests
-
 from llm_api.domain.calls import (
     Caller,
     Completion,
@@ -26,6 +24,7 @@ from llm_api.upstream.answers.collect import collect_chunks
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http import response_body
+from llm_api.upstream.http.response_body import UpstreamResponse
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.request_sender import (
     EndpointPool,
@@ -239,31 +238,29 @@ class UpstreamClient:
             if request.operation is Operation.EMBEDDINGS or response_body.is_plain(response):
                 return request.read_answer(response_body.read_body(response))
             body = self._incoming(response, response_body.MAX_BODY_BYTES)
-            is_stream, pieces = response_body.told_apart(body.pieces())
-            if not is_stream:
-                return request.read_answer(response_body.joined(pieces))
+            if not response_body.is_event_stream(body):
+                return request.read_answer(response_body.read_rest(body))
             answer = request.new_stream()
-            events = relay.events_in(pieces, answer, body.hasten)
+            events = relay.events_in(iter(body.next_piece, None), answer, body.hasten)
             completion = collect_chunks(events, answer, request.max_tokens)
             self._drain(body)
             return completion
 
     def _read_stream(
-        self, response: requests.Response, answer: StreamedAnswer
+        self, response: UpstreamResponse, answer: StreamedAnswer
     ) -> Iterator[list[bytes]]:
         body = self._incoming(response, response_body.MAX_STREAM_BYTES)
-        is_stream, pieces = response_body.told_apart(body.pieces())
-        if not is_stream:
-            yield relay.relay_whole(response_body.joined(pieces), answer)
+        if not response_body.is_event_stream(body):
+            yield relay.relay_whole(response_body.read_rest(body), answer)
             return
-        yield from relay.relay(pieces, answer, SILENCE, body.hasten)
+        yield from relay.relay(iter(body.next_piece, None), answer, SILENCE, body.hasten)
         self._drain(body)
 
     def _drain(self, body: response_body.IncomingBody) -> None:
         if self._behavior.keeps_alive:
             body.drain(_DRAIN_S)
 
-    def _incoming(self, response: requests.Response, max_bytes: int) -> response_body.IncomingBody:
+    def _incoming(self, response: UpstreamResponse, max_bytes: int) -> response_body.IncomingBody:
         return response_body.IncomingBody(
             response, idle=self._timeouts.idle, tick=_TICK_S, max_bytes=max_bytes
         )

@@ -21,7 +21,7 @@ from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.answers.usage_forms import multiplied
 from llm_api.upstream.call import MAX_ATTEMPTS, UpstreamCall
-from llm_api.upstream.http.response_body import read_body
+from llm_api.upstream.http.response_body import UpstreamResponse, read_body
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.request_forms import FormRejected, LearnedForms, form_after
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
@@ -225,7 +225,7 @@ class RequestSender:
         stack: ExitStack,
         *,
         asks_for_usage: bool = True,
-    ) -> tuple[requests.Response, Permit]:
+    ) -> tuple[UpstreamResponse, Permit]:
         """Send a request and return its answer, status 200 and body unread, until `stack` closes.
 
         `asks_for_usage`: whether a stream may be asked for its usage. Raises faults.Fault or
@@ -249,7 +249,7 @@ class RequestSender:
         refusal: faults.RetryDifferently,
         *,
         asks_for_usage: bool,
-    ) -> tuple[requests.Response, Permit]:
+    ) -> tuple[UpstreamResponse, Permit]:
         """Send a request in the form that the upstream accepts, and remember it if that helped."""
         if isinstance(refusal, faults.StreamOptionsRejected):
             opened = self.open(request, call, stack, asks_for_usage=False)
@@ -274,7 +274,7 @@ class RequestSender:
         stack: ExitStack,
         *,
         asks_for_usage: bool,
-    ) -> tuple[requests.Response, Permit]:
+    ) -> tuple[UpstreamResponse, Permit]:
         body = request.body
         if asks_for_usage:
             body = body | {"stream_options": {"include_usage": True}}

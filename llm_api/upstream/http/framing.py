@@ -6,7 +6,9 @@ time-out without losing its place. Source of the rules: RFC 9112, 7.1.
 
 import re
 from http.client import IncompleteRead
-from typing import Protocol
+from typing import Any, Protocol
+
+from llm_api.upstream.http.response_head import READ_BYTES, ResponseHead
 
 # No server writes longer lines; without a limit a broken one would be read for ever.
 _MAX_LINE = 4_096
@@ -118,3 +120,83 @@ class Chunked:
     def end(self) -> bytes:
         """Complain about missing chunks."""
         raise IncompleteRead(b"")
+
+
+class RawBody:
+    """The body of an answer as it comes from its socket, without the framing.
+
+    urllib3 takes it for a file, to inflate what is compressed.
+    """
+
+    __slots__ = ("_came", "_framing", "_pending", "_will_close", "socket")
+
+    def __init__(self, upstream_socket: Any, head: ResponseHead, came: bytes = b"") -> None:
+        """Read from a socket, after what `came` together with the head."""
+        self.socket = upstream_socket
+        self._will_close = head.will_close
+        self._came = came
+        self._pending = b""  # without framing, and not asked for yet
+        self._framing = _framing(head)
+        if self._framing.is_over:
+            self._will_close |= bool(came)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it was received."""
+        return self._framing.is_over and not self._pending
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another answer may follow on the connection, and nothing stands before it."""
+        return self.is_over and not self._will_close
+
+    def receive_some(self) -> bytes:
+        """Wait for bytes from the socket once, and return what of the body is in them.
+
+        They can be none: a part of the framing, or the end. Raises OSError or IncompleteRead.
+        """
+        if self._pending:
+            pending, self._pending = self._pending, b""
+            return pending
+        framing = self._framing
+        if framing.is_over:
+            return b""
+        data = self._came or self.socket.recv(READ_BYTES)
+        self._came = b""
+        body = framing.feed(data) if data else framing.end()
+        if framing.is_over and framing.has_excess:
+            self._will_close = True
+        return body
+
+    def receive(self) -> bytes:
+        """Wait for bytes of the body and return them; b"" at its end only."""
+        while not self.is_over:
+            if body := self.receive_some():
+                return body
+        return b""
+
+    def unread(self, body: bytes) -> None:
+        """Give back what was received last."""
+        self._pending = body + self._pending
+
+    def read1(self, size: int) -> bytes:
+        """Return at most `size` bytes, as a file does."""
+        body = self.receive()
+        if len(body) > size:
+            self.unread(body[size:])
+        return body[:size]
+
+    read = read1
+
+    def close(self) -> None:
+        """Do nothing: the connection is closed by who lent it."""
+
+    def isclosed(self) -> bool:
+        """Whether there is nothing more to read, as http.client's answers say it."""
+        return self.is_over
+
+
+def _framing(head: ResponseHead) -> Framing:
+    if head.is_chunked:
+        return Chunked()
+    return UntilClosed() if head.length is None else OfLength(head.length)

@@ -2,6 +2,7 @@
 
 import queue
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection
 
+from llm_api.upstream.http.transport import is_idle
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
@@ -154,6 +156,28 @@ def test_a_connection_with_an_unread_rest_is_closed(
     completion = asker.ask()
 
     assert (completion.text, upstream.connections) == ("Hello", 2)
+
+
+def under_tls(near: socket.socket) -> socket.socket:
+    """Put TLS around a socket, before its handshake."""
+    context = ssl.create_default_context()
+    return context.wrap_socket(near, server_hostname="peer", do_handshake_on_connect=False)
+
+
+@pytest.mark.parametrize("wrap", [lambda near: near, under_tls], ids=["plain", "tls"])
+def test_a_connection_is_idle_while_its_peer_is_silent_and_there(
+    wrap: Callable[[socket.socket], socket.socket],
+) -> None:
+    near, far = socket.socketpair()
+    with far, wrap(near) as connection:
+        assert is_idle(connection)
+        far.send(b"x")
+        assert not is_idle(connection)
+
+    near, far = socket.socketpair()
+    with wrap(near) as connection:
+        far.close()
+        assert not is_idle(connection)
 
 
 def test_closing_the_client_closes_its_idle_connections(
