@@ -1,7 +1,7 @@
 """The client of one upstream: whole and streamed answers, with limited concurrency."""
 
 import logging
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import partial
@@ -17,6 +17,7 @@ from llm_api.domain.calls import (
     UpstreamPlan,
 )
 from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.runtime.suspended import Surroundings
 from llm_api.upstream import faults, probes
 from llm_api.upstream.answers import relay
 from llm_api.upstream.answers.chunks import StreamedAnswer
@@ -173,23 +174,32 @@ class UpstreamClient:
         """Wait for the first batch of a streamed answer; see Upstream."""
         prepared = self._prepare(model, request, model_was_named=model_was_named, is_streamed=True)
         answer = prepared.new_stream(shows_usage=shows_usage)
-        return relay.RelayedStream(answer, self._batches(prepared, call, answer), prepared.dropped)
+        surroundings = self._streamed(prepared, call, answer)
+        return relay.RelayedStream(answer, surroundings, prepared.dropped)
 
-    def _batches(
+    def _streamed(
         self, request: UpstreamRequest, call: UpstreamCall, answer: StreamedAnswer
-    ) -> Generator[list[bytes]]:
-        """Yield the batches of a streamed answer; the first has a chunk."""
-        with _api_errors(call), ExitStack() as stack:
-            stack.enter_context(self._endpoints.slot(call))
+    ) -> Surroundings:
+        """Yield the first batch of a streamed answer, which has a chunk, and what has the others.
+
+        See SuspendedBatches.
+        """
+        with _api_errors(call), self._endpoints.slot(call), ExitStack() as stack:
             response, permit = self._run(
                 request, call, partial(self._sender.open, request, call, stack)
             )
-            batches = self._read_stream(response, answer)
-            first = relay.first_of(batches)
+            body = self._incoming(response, response_body.MAX_STREAM_BYTES)
+            relayed = None
+            if response_body.is_event_stream(body):
+                relayed = relay.Relay(body.next_piece, answer, SILENCE, body.hasten)
+                first = relayed.first_batch()
+            else:
+                first = relay.relay_whole(response_body.read_rest(body), answer)
             call.record_first_token()
             permit.succeed()
-            yield first
-            yield from batches
+            yield first, _nothing if relayed is None else relayed.next_batch
+            if relayed is not None:
+                self._drain(body)
             ending = call.ending  # an end that our own watch has made
             if ending is not None and (call.is_client_gone or not answer.is_complete):
                 raise ending
@@ -246,16 +256,6 @@ class UpstreamClient:
             self._drain(body)
             return completion
 
-    def _read_stream(
-        self, response: UpstreamResponse, answer: StreamedAnswer
-    ) -> Iterator[list[bytes]]:
-        body = self._incoming(response, response_body.MAX_STREAM_BYTES)
-        if not response_body.is_event_stream(body):
-            yield relay.relay_whole(response_body.read_rest(body), answer)
-            return
-        yield from relay.relay(iter(body.next_piece, None), answer, SILENCE, body.hasten)
-        self._drain(body)
-
     def _drain(self, body: response_body.IncomingBody) -> None:
         if self._behavior.keeps_alive:
             body.drain(_DRAIN_S)
@@ -276,6 +276,10 @@ class UpstreamClient:
     def close(self) -> None:
         """Close the idle connections."""
         self._endpoints.close()
+
+
+def _nothing() -> None:
+    """Return None: an answer that came in one piece has one batch."""
 
 
 @contextmanager

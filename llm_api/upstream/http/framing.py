@@ -12,6 +12,7 @@ from llm_api.upstream.http.response_head import READ_BYTES, ResponseHead
 
 # No server writes longer lines; without a limit a broken one would be read for ever.
 _MAX_LINE = 4_096
+_BEFORE_CHUNK = re.compile(rb"([0-9A-Fa-f]{1,8})\r\n")
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[^\r\n]*)?")
 
 
@@ -80,8 +81,20 @@ class Chunked:
 
     def feed(self, data: bytes) -> bytes:
         """Return the chunks' contents; raises IncompleteRead."""
+        # Nearly always one whole chunk has come: the general way takes five times as long.
+        if not (self._tail or self._left or self._is_behind_chunk or self._is_in_trailers):
+            size = _BEFORE_CHUNK.match(data)
+            if (
+                size is not None
+                and len(data) == size.end() + int(size[1], 16) + 2
+                and len(data) > size.end() + 2
+                and data.endswith(b"\r\n")
+            ):
+                return data[size.end() : -2]
+        return self._fed(self._tail + data)
+
+    def _fed(self, data: bytes) -> bytes:
         pieces = []
-        data = self._tail + data
         position = 0
         while position < len(data) and not self.is_over:
             if self._left:

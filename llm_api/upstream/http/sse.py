@@ -6,12 +6,14 @@ when CR and LF fall into different reads (psf/requests#3980).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 # What an answer in one piece may have: image models put a picture of 2 to 20 MB into one event.
 MAX_EVENT_BYTES = 32 << 20
 _MAX_LINES = 65_536  # of an event: each takes memory, however short it is
 _SMALL = 4_096
+_BEFORE = b"data: "
+_BETWEEN = b"\n\ndata: "
 _LINE_END = re.compile(rb"\r\n|\n|\r")
 BOM = b"\xef\xbb\xbf"
 _FIELD = re.compile(rb":|(?:data|event|id|retry)[:\r\n]|error: ?\{")
@@ -45,6 +47,20 @@ class EventTooLarge(Exception):
     """An event is larger than the parser may buffer."""
 
 
+def whole_events(chunk: bytes) -> list[bytes] | None:
+    """Return the data of a chunk that is whole events of one `data` line each; None for any other.
+
+    Nearly all chunks are. Going through their lines one by one takes four times as long.
+    """
+    if not (chunk.startswith(_BEFORE) and chunk.endswith(b"\n\n")) or b"\r" in chunk:
+        return None
+    data = chunk[len(_BEFORE) : -2]
+    events = data.split(_BETWEEN) if b"\n" in data else [data]
+    if any(b"\n" in event or not event or event.isspace() for event in events):
+        return None
+    return events
+
+
 class EventParser:
     """Takes bytes as they come and gives the `data` of every complete event."""
 
@@ -60,11 +76,20 @@ class EventParser:
         self._ended_on_cr = False
         self._at_start = True
 
-    def feed(self, chunk: bytes) -> Iterator[bytes]:
-        """Yield the data of the events that `chunk` completes; blank data is none.
+    def feed(self, chunk: bytes) -> Iterable[bytes]:
+        """Return the data of the events that `chunk` completes; blank data is none.
 
-        Raises EventTooLarge.
+        Raises EventTooLarge, where the data before it was looked at.
         """
+        is_between = not (self._tail or self._data or self._is_error or self._is_idle)
+        if is_between and not self._ended_on_cr and len(chunk) <= self._max_event_bytes:
+            events = whole_events(chunk)
+            if events is not None:
+                self._at_start = False
+                return events
+        return self._fed(chunk)
+
+    def _fed(self, chunk: bytes) -> Iterator[bytes]:
         for line in self._lines(chunk):
             event = self._take_line(line)
             if event is not None:
