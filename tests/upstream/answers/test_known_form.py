@@ -36,7 +36,7 @@ DELTAS: list[dict[str, Any]] = [
     {"reasoning_content": "x"},
     {"role": "assistant", "content": "x"},
     {"content": "x", "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]},
-    {"tool_calls": [{"index": 0, "function": {"arguments": "{}"}}]},
+    {"tool_calls": [{"index": 0, "id": "c", "function": {"arguments": "{}"}}]},
     {"function_call": {"name": "f", "arguments": "1"}},
     {},
 ]
