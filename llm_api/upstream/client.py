@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -43,7 +43,8 @@ logger = logging.getLogger(__name__)
 SILENCE = 15.0
 _TICK_S = 5.0  # how often a silence is compared with SILENCE
 _DRAIN_S = 0.02
-_MAX_IDLE_CONNECTIONS = 128
+# As many streams as a busy worker has at once: of 200, every third had to connect again for 128.
+_MAX_IDLE_CONNECTIONS = 512
 _T = TypeVar("_T")
 
 
@@ -188,7 +189,9 @@ class UpstreamClient:
             response, permit = self._run(
                 request, call, partial(self._sender.open, request, call, stack)
             )
-            body = self._incoming(response, response_body.MAX_STREAM_BYTES)
+            body = stack.enter_context(
+                closing(self._incoming(response, response_body.MAX_STREAM_BYTES))
+            )
             relayed = None
             if response_body.is_event_stream(body):
                 relayed = relay.Relay(body.next_piece, answer, SILENCE, body.hasten)
@@ -247,7 +250,9 @@ class UpstreamClient:
             call.record_first_token()
             if request.operation is Operation.EMBEDDINGS or response_body.is_plain(response):
                 return request.read_answer(response_body.read_body(response))
-            body = self._incoming(response, response_body.MAX_BODY_BYTES)
+            body = stack.enter_context(
+                closing(self._incoming(response, response_body.MAX_BODY_BYTES))
+            )
             if not response_body.is_event_stream(body):
                 return request.read_answer(response_body.read_rest(body))
             answer = request.new_stream()

@@ -74,7 +74,13 @@ class Relay:
         while not self._has_ended:
             if self._fault is not None:
                 raise self._fault
-            piece = self._next_piece()
+            try:
+                piece = self._pieces.next()
+            except faults.Fault as fault:
+                # However their connection ended, the client misses the rest.
+                if fault.error.reason == "upstream_disconnected":
+                    raise faults.truncated() from fault
+                raise
             if piece is None:
                 self._has_ended = True
                 return self._last() or None
@@ -85,15 +91,6 @@ class Relay:
                 self._silent_since = time.monotonic()
                 return batch
         return None
-
-    def _next_piece(self) -> bytes | None:
-        """Return the next piece; however their connection ended, the client misses the rest."""
-        try:
-            return self._pieces.next()
-        except faults.Fault as fault:
-            if fault.error.reason == "upstream_disconnected":
-                raise faults.truncated() from fault
-            raise
 
     def _is_silent(self, piece: bytes) -> bool:
         is_long = time.monotonic() - self._silent_since >= self._silence

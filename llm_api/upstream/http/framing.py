@@ -8,7 +8,7 @@ import re
 from http.client import IncompleteRead
 from typing import Any, Protocol
 
-from llm_api.upstream.http.response_head import READ_BYTES, ResponseHead
+from llm_api.upstream.http.response_head import READ_BYTES, Receiving, ResponseHead
 
 # No server writes longer lines; without a limit a broken one would be read for ever.
 _MAX_LINE = 4_096
@@ -141,11 +141,12 @@ class RawBody:
     urllib3 takes it for a file, to inflate what is compressed.
     """
 
-    __slots__ = ("_came", "_framing", "_pending", "_will_close", "socket")
+    __slots__ = ("_came", "_framing", "_pending", "_source", "_will_close", "socket")
 
     def __init__(self, upstream_socket: Any, head: ResponseHead, came: bytes = b"") -> None:
         """Read from a socket, after what `came` together with the head."""
         self.socket = upstream_socket
+        self._source: Receiving = upstream_socket
         self._will_close = head.will_close
         self._came = came
         self._pending = b""  # without framing, and not asked for yet
@@ -174,12 +175,16 @@ class RawBody:
         framing = self._framing
         if framing.is_over:
             return b""
-        data = self._came or self.socket.recv(READ_BYTES)
+        data = self._came or self._source.recv(READ_BYTES)
         self._came = b""
         body = framing.feed(data) if data else framing.end()
         if framing.is_over and framing.has_excess:
             self._will_close = True
         return body
+
+    def read_through(self, receiver: Receiving) -> None:
+        """Receive through what waits for the socket in another way."""
+        self._source = receiver
 
     def receive(self) -> bytes:
         """Wait for bytes of the body and return them; b"" at its end only."""

@@ -10,6 +10,7 @@ import urllib3
 from requests import Response
 from requests.structures import CaseInsensitiveDict
 
+from llm_api.runtime.receiving import Receiver, receiver_of
 from llm_api.upstream import faults
 from llm_api.upstream.http.framing import RawBody
 from llm_api.upstream.http.response_head import READ_BYTES, ResponseHead
@@ -100,12 +101,13 @@ class IncomingBody:
             max_bytes: of the body, after inflating.
         """
         self._raw = response.raw
-        self._socket = response.raw.socket
         self._idle = idle
         self._tick = min(tick, idle)
+        self._bound = self._tick  # the silence that is noticed next
         self._silence = 0.0
         self._left = max_bytes
         self._inflated: Iterator[bytes] | None = None
+        self._receiver: Receiver | None = None
         if response.is_compressed:
             # urllib3 cannot go on after a time-out, so that silences stay unnoticed. What inflates
             # to more than an answer may have is a bomb.
@@ -113,7 +115,8 @@ class IncomingBody:
             read = _inflating(response).read1
             self._inflated = iter(lambda: _received(response.raw, read), b"")
         else:
-            self._socket.settimeout(self._tick)
+            self._receiver = receiver_of(response.raw.socket, self._tick)
+            response.raw.read_through(self._receiver)
 
     def next_piece(self) -> bytes | None:
         """Return what has come, all of it at once; None at the end.
@@ -123,30 +126,38 @@ class IncomingBody:
         each frame of a generator between a socket's wait and the client lies on the C stack, which
         a switch of greenlets copies.
         """
-        inflated = self._inflated
-        piece = self._next_of_socket() if inflated is None else next(inflated, None)
+        if self._inflated is not None:
+            piece = next(self._inflated, None)
+        else:
+            try:
+                piece = self._received()
+            except TimeoutError as error:
+                self._record_silence(error)
+                return b""
+            except (OSError, HTTPException) as error:
+                raise faults.while_reading(error) from error
         if piece:
             self._left -= len(piece)
             if self._left < 0:
                 raise faults.too_large()
         return piece
 
-    def _next_of_socket(self) -> bytes | None:
+    def _received(self) -> bytes | None:
         raw = self._raw
-        while not raw.is_over:
-            try:
-                piece = raw.receive_some()
-                if self._silence:
-                    self._silence = 0.0
-                    self._socket.settimeout(self._tick)
-            except TimeoutError as error:
-                self._record_silence(error)
-                return b""
-            except (OSError, HTTPException) as error:
-                raise faults.while_reading(error) from error
+        while True:
+            piece = raw.receive_some()
+            if self._silence:
+                self._silence = 0.0
+                self._bound_silence(self._tick)
             if piece:
                 return piece
-        return None
+            if raw.is_over:
+                return None
+
+    def _bound_silence(self, seconds: float) -> None:
+        self._bound = seconds
+        if self._receiver is not None:
+            self._receiver.bound_silence(seconds)
 
     def unread(self, piece: bytes) -> None:
         """Give back the beginning of the body, so that it is returned once more."""
@@ -158,22 +169,27 @@ class IncomingBody:
 
     def hasten(self, tick: float) -> None:
         """Notice a silence sooner from now on: the end of the body is due."""
-        self._tick = min(self._tick, tick)
-        if self._inflated is None:
-            self._socket.settimeout(self._tick)
+        if tick < self._tick:
+            self._tick = tick
+            self._bound_silence(tick)
 
     def _record_silence(self, error: TimeoutError) -> None:
-        self._silence += self._socket.gettimeout() or 0.0
+        self._silence += self._bound
         if self._silence >= self._idle:
             raise faults.while_reading(error) from error
-        self._socket.settimeout(min(self._tick, self._idle - self._silence))
+        self._bound_silence(min(self._tick, self._idle - self._silence))
+
+    def close(self) -> None:
+        """Watch for silences no more."""
+        if self._receiver is not None:
+            self._receiver.close()
 
     def drain(self, seconds: float) -> None:
         """Read the end of a body that is due, so that its connection can be used again."""
         if self._inflated is not None or self._raw.is_over:
             return
         self._idle = self._tick = seconds
-        self._socket.settimeout(seconds)
+        self._bound_silence(seconds)
         ends_at = time.monotonic() + seconds
         with contextlib.suppress(faults.Fault):
             while self.next_piece() is not None:

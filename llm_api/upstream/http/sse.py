@@ -55,7 +55,9 @@ def whole_events(chunk: bytes) -> list[bytes] | None:
     if not (chunk.startswith(_BEFORE) and chunk.endswith(b"\n\n")) or b"\r" in chunk:
         return None
     data = chunk[len(_BEFORE) : -2]
-    events = data.split(_BETWEEN) if b"\n" in data else [data]
+    if b"\n" not in data:
+        return [data] if data and not data.isspace() else None
+    events = data.split(_BETWEEN)
     if any(b"\n" in event or not event or event.isspace() for event in events):
         return None
     return events
