@@ -17,10 +17,10 @@ from llm_api.domain.calls import (
     ModelRequest,
     Operation,
 )
-from llm_api.runtime.suspended import Surroundings, SuspendedBatches
 from llm_api.services.quotas.estimates import estimate_request
 from llm_api.services.routing.catalogue import Catalogue, Destination, call_with_fallbacks
 from llm_api.services.usage.ledger import UsageLedger
+from llm_api.upstream.answers.relay import Surroundings, SuspendedBatches
 
 
 class AnswerStream(SuspendedBatches):

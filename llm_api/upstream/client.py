@@ -1,8 +1,8 @@
 """The client of one upstream: whole and streamed answers, with limited concurrency."""
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -17,7 +17,6 @@ from llm_api.domain.calls import (
     UpstreamPlan,
 )
 from llm_api.runtime.deadlines import DeadlineWatcher
-from llm_api.runtime.suspended import Surroundings
 from llm_api.upstream import faults, probes
 from llm_api.upstream.answers import relay
 from llm_api.upstream.answers.chunks import StreamedAnswer
@@ -26,14 +25,11 @@ from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http import response_body
 from llm_api.upstream.http.response_body import UpstreamResponse
+from llm_api.upstream.http.sse import is_event_stream
 from llm_api.upstream.http.transport import Transport
-from llm_api.upstream.request_sender import (
-    EndpointPool,
-    PooledEndpoint,
-    RequestSender,
-    UpstreamRequest,
-)
+from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
+from llm_api.upstream.resilience.endpoint_pool import EndpointPool, PooledEndpoint
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning, cap_name
@@ -135,7 +131,7 @@ class UpstreamClient:
         A model that has spent all its tokens on reasoning is asked once more, without it.
         """
         prepared = self._prepare(model, request, model_was_named=model_was_named)
-        with _api_errors(call), self._endpoints.slot(call):
+        with _ApiErrors(call), self._endpoints.slot(call):
             completion = self._run(prepared, call, partial(self._attempt, prepared, call))
             if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
@@ -180,29 +176,27 @@ class UpstreamClient:
 
     def _streamed(
         self, request: UpstreamRequest, call: UpstreamCall, answer: StreamedAnswer
-    ) -> Surroundings:
+    ) -> relay.Surroundings:
         """Yield the first batch of a streamed answer, which has a chunk, and what has the others.
 
         See SuspendedBatches.
         """
-        with _api_errors(call), self._endpoints.slot(call), ExitStack() as stack:
-            response, permit = self._run(
-                request, call, partial(self._sender.open, request, call, stack)
-            )
-            body = stack.enter_context(
-                closing(self._incoming(response, response_body.MAX_STREAM_BYTES))
-            )
+        with (
+            _ApiErrors(call),
+            self._endpoints.slot(call),
+            self._run(request, call, partial(self._sender.open, request, call)) as opened,
+            closing(self._incoming(opened.response, response_body.MAX_STREAM_BYTES)) as body,
+        ):
             relayed = None
-            if response_body.is_event_stream(body):
+            if is_event_stream(body):
                 relayed = relay.Relay(body.next_piece, answer, SILENCE, body.hasten)
                 first = relayed.first_batch()
             else:
-                first = relay.relay_whole(response_body.read_rest(body), answer)
+                first = relay.relay_whole(body.rest(), answer)
             call.record_first_token()
-            permit.succeed()
+            opened.permit.succeed()
             yield first, _nothing if relayed is None else relayed.next_batch
-            if relayed is not None:
-                self._drain(body)
+            self._drain(body)
             ending = call.ending  # an end that our own watch has made
             if ending is not None and (call.is_client_gone or not answer.is_complete):
                 raise ending
@@ -245,21 +239,19 @@ class UpstreamClient:
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:
-        with ExitStack() as stack:
-            response, _ = self._sender.open(request, call, stack)
+        with self._sender.open(request, call) as opened:
             call.record_first_token()
+            response = opened.response
             if request.operation is Operation.EMBEDDINGS or response_body.is_plain(response):
                 return request.read_answer(response_body.read_body(response))
-            body = stack.enter_context(
-                closing(self._incoming(response, response_body.MAX_BODY_BYTES))
-            )
-            if not response_body.is_event_stream(body):
-                return request.read_answer(response_body.read_rest(body))
-            answer = request.new_stream()
-            events = relay.events_in(iter(body.next_piece, None), answer, body.hasten)
-            completion = collect_chunks(events, answer, request.max_tokens)
-            self._drain(body)
-            return completion
+            with closing(self._incoming(response, response_body.MAX_BODY_BYTES)) as body:
+                if not is_event_stream(body):
+                    return request.read_answer(body.rest())
+                answer = request.new_stream()
+                events = relay.events_in(iter(body.next_piece, None), answer, body.hasten)
+                completion = collect_chunks(events, answer, request.max_tokens)
+                self._drain(body)
+                return completion
 
     def _drain(self, body: response_body.IncomingBody) -> None:
         if self._behavior.keeps_alive:
@@ -287,13 +279,22 @@ def _nothing() -> None:
     """Return None: an answer that came in one piece has one batch."""
 
 
-@contextmanager
-def _api_errors(call: UpstreamCall) -> Iterator[None]:
-    """Turn a Fault into the error that the caller gets."""
-    try:
-        yield
-    except faults.Fault as fault:
+class _ApiErrors:
+    """Turns a Fault inside a `with` into the error that the caller gets."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: UpstreamCall) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        """Do nothing yet."""
+
+    def __exit__(self, _: object, fault: BaseException | None, __: object) -> None:
+        """Raise the caller's error."""
+        if not isinstance(fault, faults.Fault):
+            return
         error = fault.error
-        if call.attempt_count > 1 and not error.retries_exhausted:
+        if self._call.attempt_count > 1 and not error.retries_exhausted:
             error = error.replaced(retries_exhausted=True)
         raise error from fault

@@ -12,9 +12,8 @@ from llm_api.domain.calls import Endpoint, Timeouts
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.http.framing import RawBody
-from llm_api.upstream.http.response_body import UpstreamResponse
-from llm_api.upstream.http.response_head import receive_head
+from llm_api.upstream.http.framing import receive_head
+from llm_api.upstream.http.response_body import RawBody, UpstreamResponse
 from tests.services.simulated import Client, Hit, World
 from tests.services.simulated_kinds import STREAMED, WHOLE, Kind
 

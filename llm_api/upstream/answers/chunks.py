@@ -10,7 +10,7 @@ n choices are counted n times: llama.cpp sends a usage for each of them, Moonsho
 import re
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -26,15 +26,20 @@ from llm_api.upstream.answers.completion import (
     raise_error_of_choice,
 )
 from llm_api.upstream.answers.content import text_of_chat
-from llm_api.upstream.answers.deltas import ChoiceState, is_index, set_missing
+from llm_api.upstream.answers.deltas import (
+    ChoiceState,
+    KnownForm,
+    form_of,
+    is_index,
+    set_missing,
+)
 from llm_api.upstream.answers.embedded_errors import error_of_event, is_remark
-from llm_api.upstream.answers.known_form import KnownForm, form_of
 from llm_api.upstream.answers.reasons import REASONS, settled
 from llm_api.upstream.answers.streamed_usage import StreamedUsage
 from llm_api.upstream.http.sse import ErrorEvent
 from llm_api.upstream.vendors.errors import PLAIN, ErrorClassifier
 
-_DONE = b"[DONE]"
+DONE = b"[DONE]"
 # In lower case; of relays that keep a connection alive by words.
 _NOTHING = re.compile(
     rb'null|""|\[done\]|\W*(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat|\w{0,20} ?processing)\W*'
@@ -108,7 +113,7 @@ class StreamedAnswer:
 
     def read(self, event: bytes) -> tuple[dict[str, Any] | None, bool]:
         """Return the chunk to pass on, as `take` does, and whether it differs from the event."""
-        if event.strip() == _DONE:
+        if event.strip() == DONE:
             self._is_done = self.is_over = True
             return None, False
         if type(event) is ErrorEvent:
@@ -276,37 +281,3 @@ def _usage_of_groq(chunk: Mapping[str, Any]) -> object:
     """Return the usage that Groq has in a field of its own: https://console.groq.com/docs."""
     own = chunk["x_groq"]
     return own.get("usage") if isinstance(own, dict) else None
-
-
-def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[bytes]:
-    """Return the events of a streamed answer for a `document` that came in one piece.
-
-    `parse_answer` has checked it.
-    """
-    head = {name: document.get(name) for name in ("id", "created", "model", "system_fingerprint")}
-    head = {name: value for name, value in head.items() if value is not None}
-    choices = [dict(choice) for choice in document["choices"]]
-    reasons = [choice.pop("finish_reason") for choice in choices]
-    for position, choice in enumerate(choices):
-        set_missing(choice, "index", position)
-        if operation is Operation.CHAT:
-            choice["delta"] = _delta(choice.pop("message"))
-    yield dumped(head | {"choices": [c | {"finish_reason": None} for c in choices]})
-    nothing: dict[str, Any] = {"delta": {}} if operation is Operation.CHAT else {"text": ""}
-    ends = [
-        {"index": choice["index"], **nothing, "finish_reason": reason}
-        for choice, reason in zip(choices, reasons, strict=True)
-    ]
-    yield dumped(head | {"choices": ends})
-    if document.get("usage"):
-        yield dumped(head | {"choices": [], "usage": document["usage"]})
-    yield _DONE
-
-
-def _delta(message: Mapping[str, Any]) -> dict[str, Any]:
-    delta = {"role": "assistant", **message}
-    if delta.get("tool_calls"):
-        delta["tool_calls"] = [
-            {"index": index, **call} for index, call in enumerate(delta["tool_calls"])
-        ]
-    return delta

@@ -7,11 +7,13 @@ when CR and LF fall into different reads (psf/requests#3980).
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 # What an answer in one piece may have: image models put a picture of 2 to 20 MB into one event.
 MAX_EVENT_BYTES = 32 << 20
 _MAX_LINES = 65_536  # of an event: each takes memory, however short it is
 _SMALL = 4_096
+_BLANKS = b" \t\r\n"
 _BEFORE = b"data: "
 _BETWEEN = b"\n\ndata: "
 _LINE_END = re.compile(rb"\r\n|\n|\r")
@@ -20,6 +22,16 @@ _FIELD = re.compile(rb":|(?:data|event|id|retry)[:\r\n]|error: ?\{")
 _IDLE = re.compile(rb"ping|pong|keep[-_ ]?alive|heart[-_ ]?beat")
 _ERROR_FIELD = b"error: {"
 _LONGEST_FIELD = len(b"event:")
+
+
+class Beginning(Protocol):
+    """A body of which nothing was read."""
+
+    def next_piece(self) -> bytes | None:
+        """Wait for bytes and return them; None at the end."""
+
+    def unread(self, piece: bytes) -> None:
+        """Give back the beginning."""
 
 
 class ErrorEvent(bytes):
@@ -41,6 +53,22 @@ def is_stream(beginning: bytes) -> bool | None:
     if len(start) < _LONGEST_FIELD and start[:1] in b":deir":
         return True if start.startswith(b":") else None
     return _FIELD.match(start) is not None
+
+
+def is_event_stream(body: Beginning) -> bool:
+    """Whether a body is a stream of events, as its first bytes say; raises faults.Fault.
+
+    Blanks and the mark of UTF-8 before it are left out.
+    """
+    beginning = b""
+    while (piece := body.next_piece()) is not None:
+        # Blanks before it are a keep-alive.
+        beginning = (beginning + piece).lstrip(_BLANKS)
+        if (known := is_stream(beginning)) is not None:
+            body.unread(beginning.removeprefix(BOM))
+            return known
+    body.unread(beginning)
+    return False
 
 
 class EventTooLarge(Exception):

@@ -11,7 +11,7 @@ from llm_api.domain.calls import Operation
 from llm_api.errors import ApiError
 from llm_api.upstream.answers import chunks
 from llm_api.upstream.answers.chunks import StreamedAnswer
-from llm_api.upstream.answers.known_form import KnownForm, form_of
+from llm_api.upstream.answers.deltas import KnownForm, form_of
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.http.sse import ErrorEvent
 from tests.upstream.streamed import TEXT_HEAD, USAGE, choice, ended, event, more, text

@@ -10,9 +10,13 @@ from collections.abc import Iterator
 import pytest
 
 from llm_api.upstream.faults import Fault
-from llm_api.upstream.http.framing import RawBody
-from llm_api.upstream.http.response_body import IncomingBody, UpstreamResponse, read_body
-from llm_api.upstream.http.response_head import receive_head
+from llm_api.upstream.http.framing import receive_head
+from llm_api.upstream.http.response_body import (
+    IncomingBody,
+    RawBody,
+    UpstreamResponse,
+    read_body,
+)
 from tests.support.wire import chunk_bytes, message_bytes
 
 PATIENT = 30.0
