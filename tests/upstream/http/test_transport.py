@@ -11,11 +11,16 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection
 
-from llm_api.upstream.http.transport import is_idle
+from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.upstream.behavior import UpstreamBehavior
+from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.http.transport import Transport, is_idle
+from llm_api.upstream.vendors.profiles import choose_profile
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
-from tests.upstream.asker import KEY, STREAMED, Asker, described
+from tests.upstream.asker import KEY, MODEL, PATIENT, PROFILES, STREAMED, Asker, described
 from tests.upstream.conftest import SELF_SIGNED
 
 AskerOf = Callable[..., Asker]
@@ -156,6 +161,26 @@ def test_a_connection_with_an_unread_rest_is_closed(
     completion = asker.ask()
 
     assert (completion.text, upstream.connections) == ("Hello", 2)
+
+
+@pytest.mark.parametrize(("max_concurrency", "kept"), [(1024, 512), (8, 8)])
+def test_as_many_idle_connections_are_kept_as_a_worker_has_streams(
+    max_concurrency: int, kept: int
+) -> None:
+    sizes: list[int] = []
+
+    def made(
+        endpoint: Endpoint, timeouts: Timeouts, watch: DeadlineWatcher, pool_size: int
+    ) -> Transport:
+        sizes.append(pool_size)
+        return Transport(endpoint, timeouts, watch, pool_size)
+
+    plan = UpstreamPlan((Endpoint("http://127.0.0.1:9/v1", MODEL, ""),))
+    behavior = UpstreamBehavior("fast", max_concurrency=max_concurrency)
+    profile = choose_profile(PROFILES, "")
+    UpstreamClient(plan, behavior, PATIENT, DeadlineWatcher(), profile, transport=made)
+
+    assert sizes == [kept]
 
 
 def under_tls(near: socket.socket) -> socket.socket:
