@@ -193,8 +193,9 @@ class OfLength:
 class Chunked:
     """A body in chunks, each with its size before it; trailers are read and dropped."""
 
-    def __init__(self) -> None:
-        """Expect the first size."""
+    def __init__(self, *, one_by_one: bool = False) -> None:
+        """Expect the first size; `one_by_one` returns no more than one chunk for a `feed`."""
+        self._one_by_one = one_by_one
         self.is_over = False
         self.has_excess = False
         self._tail = b""  # a line that has not ended
@@ -226,6 +227,9 @@ class Chunked:
                 position += len(piece)
                 self._left -= len(piece)
                 self._is_behind_chunk = not self._left
+                if self._one_by_one:
+                    self._tail = data[position:]
+                    return piece
                 continue
             end = data.find(b"\n", position)
             if end < 0:
@@ -261,5 +265,6 @@ class Chunked:
 def framing_of(head: ResponseHead) -> Framing:
     """Return what takes the framing off the body behind a head."""
     if head.is_chunked:
-        return Chunked()
+        # Of a compressed body that breaks, what came in the chunks before is passed on.
+        return Chunked(one_by_one=head.is_compressed)
     return UntilClosed() if head.length is None else OfLength(head.length)

@@ -31,7 +31,7 @@ _ENDED: Framing = OfLength(0)
 class RawBody:
     """The body of an answer without its framing; for urllib3, which inflates it, a file."""
 
-    __slots__ = ("_came", "_framing", "_pending", "_source", "_will_close", "socket")
+    __slots__ = ("_came", "_framing", "_may_be_fed", "_pending", "_source", "_will_close", "socket")
 
     def __init__(self, upstream_socket: Any, head: ResponseHead, came: bytes = b"") -> None:
         """Read from a socket, after what `came` together with the head."""
@@ -42,9 +42,10 @@ class RawBody:
         self._pending = b""  # without framing, and not asked for yet
         if came and head.length == len(came):  # the whole body, as of most answers
             self._came, self._pending = b"", came
-            self._framing = _ENDED
+            self._framing, self._may_be_fed = _ENDED, False
             return
         self._framing = framing_of(head)
+        self._may_be_fed = head.is_compressed  # it gives its chunks one by one
         if self._framing.is_over:
             self._will_close |= bool(came)
 
@@ -69,9 +70,11 @@ class RawBody:
         framing = self._framing
         if framing.is_over:
             return b""
-        data = self._came or self._source.recv(READ_BYTES)
-        self._came = b""
-        body = framing.feed(data) if data else framing.end()
+        body = framing.feed(b"") if self._may_be_fed else b""
+        if not body and not framing.is_over:
+            data = self._came or self._source.recv(READ_BYTES)
+            self._came = b""
+            body = framing.feed(data) if data else framing.end()
         if framing.is_over and framing.has_excess:
             self._will_close = True
         return body

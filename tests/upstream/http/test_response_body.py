@@ -369,6 +369,21 @@ def test_a_compressed_body_is_inflated_to_its_end(wire: Wire, framing: str) -> N
     assert b"".join(pieces) == BODY
 
 
+@pytest.mark.parametrize("excess", [b"", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_of_a_compressed_body_that_breaks_the_chunks_before_are_passed_on(
+    wire: Wire, excess: bytes
+) -> None:
+    response = wire.answer(CHUNKED, ("Content-Encoding", "gzip"))
+    sent = [*compressed(*EVENTS), b"\xff" * 64, b""]
+    wire.send(b"".join(map(chunk_bytes, sent)) + excess)
+
+    pieces = pieces_of(IncomingBody(response, idle=PATIENT, tick=PATIENT))
+
+    assert [next(pieces) for _ in EVENTS] == EVENTS
+    assert reason_of(pieces) == "upstream_bad_response"
+    assert not response.raw.is_reusable
+
+
 def test_a_silence_in_a_compressed_body_is_a_time_out(wire: Wire) -> None:
     pieces = wire.pieces(CHUNKED, ("Content-Encoding", "gzip"), idle=0.1)
     wire.near.settimeout(0.1)
