@@ -65,7 +65,7 @@ class Deadline:
 
     def check(self) -> None:
         """Shut the socket if the wait must end."""
-        self.is_expired = self.is_expired or self.deadline <= time.monotonic()
+        self.is_expired = self.is_expired or not self.remaining
         self.is_client_gone = self.is_client_gone or self._is_disconnected()
         self.is_shut_down = self.is_shut_down or self._must_end()
         must_end = self.is_expired or self.is_client_gone or self.is_shut_down
