@@ -24,6 +24,7 @@ class JoinedResponse(Response):  # type: ignore[misc]  # gunicorn ships no types
     """
 
     headers_sent: bool
+    sent: int
 
     def __init__(self, *args: Any) -> None:
         """Pass on gunicorn's arguments."""
@@ -59,7 +60,12 @@ class JoinedResponse(Response):  # type: ignore[misc]  # gunicorn ships no types
             lines = [*self.default_headers(), *[f"{n}: {v}\r\n" for n, v in self.headers], "\r\n"]
             self._unsent = "".join(lines).encode("latin-1")
             self.headers_sent = True
-        super().write(data)
+        if self.chunked and self.headers_sent and data:
+            # Of a stream: gunicorn's bookkeeping about lengths has nothing to say to its events.
+            self.sent += len(data)
+            self._emit_body(data)
+        else:
+            super().write(data)
 
     def _emit_body(self, data: bytes) -> None:
         if self.chunked:

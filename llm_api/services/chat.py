@@ -1,10 +1,10 @@
 """Answers requests to models: chat completions, text completions and embeddings."""
 
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import partial
-from typing import Any, Self
+from typing import Any
 
 import orjson
 
@@ -20,13 +20,15 @@ from llm_api.domain.calls import (
 from llm_api.services.quotas.estimates import estimate_request
 from llm_api.services.routing.catalogue import Catalogue, Destination, call_with_fallbacks
 from llm_api.services.usage.ledger import UsageLedger
+from llm_api.upstream.answers.relay import Surroundings, SuspendedBatches
 
 
-class AnswerStream:
+class AnswerStream(SuspendedBatches):
     """The chunks of a streamed answer, each as JSON, in batches as they come in.
 
     A batch without any chunk stands for a silence, in which the client should get a keep-alive.
-    Iterating raises ApiError. `report` is what is known of the call when its answer begins.
+    The next batch can raise ApiError. `report` is what is known of the call when its answer begins.
+    Closing a stream that has not ended counts as its client giving it up.
     """
 
     report: CallReport
@@ -41,10 +43,11 @@ class AnswerStream:
         shows_usage: bool,
     ) -> None:
         """Wait for the first batch; raises ApiError. `shows_usage` adds a chunk with the usage."""
-        self._batches = self._run(ledger, destination, request, caller, shows_usage=shows_usage)
-        self._first: list[list[bytes]] = [next(self._batches)]
+        super().__init__(
+            self._accounted(ledger, destination, request, caller, shows_usage=shows_usage)
+        )
 
-    def _run(
+    def _accounted(
         self,
         ledger: UsageLedger,
         destination: Destination,
@@ -52,7 +55,7 @@ class AnswerStream:
         caller: Caller,
         *,
         shows_usage: bool,
-    ) -> Generator[list[bytes]]:
+    ) -> Surroundings:
         estimate = partial(estimate_request, request)
         with ledger.account(destination, caller, estimate, is_streamed=True) as accounted:
             stream, fallback = call_with_fallbacks(
@@ -62,24 +65,10 @@ class AnswerStream:
             )
             self.report = accounted.report(fallback)
             with closing(stream):
-                batches = iter(stream)
-                first = next(batches)
+                first = stream.next_batch() or []
                 if fallback is not None:
                     first[0] = orjson.dumps(orjson.loads(first[0]) | _described(fallback))
-                yield first
-                yield from batches
-
-    def __iter__(self) -> Self:
-        """Return itself."""
-        return self
-
-    def __next__(self) -> list[bytes]:
-        """Return the next batch."""
-        return self._first.pop() if self._first else next(self._batches)
-
-    def close(self) -> None:
-        """End the call; one that has not ended counts as given up by its client."""
-        self._batches.close()
+                yield first, stream.next_batch
 
 
 class ChatService:

@@ -2,9 +2,9 @@
 
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
+from types import TracebackType
 
 from llm_api.domain.calls import Attempt, Caller, Timing, never
 from llm_api.runtime.deadlines import INTERVAL, Deadline
@@ -99,32 +99,25 @@ class UpstreamCall(Deadline):
             return faults.Fault(faults.ShuttingDown())
         return None
 
-    @contextmanager
-    def attempt(self, upstream: str, endpoint: str, model: str) -> Iterator[None]:
-        """Record the attempt made inside the block, with its duration and how it ended.
+    def attempt(self, upstream: str, endpoint: str, model: str) -> "AttemptRecord":
+        """Record the attempt made inside a `with`, with its duration and how it ended.
 
         Args:
             upstream: name of the upstream.
             endpoint: name of its key or address.
             model: name of the model there.
         """
-        self._attempts.append(Attempt(upstream, endpoint, model))
+        return AttemptRecord(self, Attempt(upstream, endpoint, model))
+
+    def begin_attempt(self, attempt: Attempt) -> None:
+        """Record that an attempt begins; raises ApiError if the call must not be made."""
+        self._attempts.append(attempt)
         if len(self._attempts) == 1 and self._on_first_attempt is not None:
             self._on_first_attempt()
         self._attempt_began_at = time.monotonic()
-        reason: str | None = None
-        try:
-            yield
-        except faults.Fault as fault:
-            reason = fault.error.reason
-            raise
-        except faults.RetryDifferently as refusal:
-            reason = refusal.word
-            raise
-        finally:
-            self._end_attempt(reason)
 
-    def _end_attempt(self, reason: str | None) -> None:
+    def end_attempt(self, reason: str | None) -> None:
+        """Record that the last attempt has ended, for a reason or well."""
         total = self._time_upstream()
         seconds = total - self._spent
         self._spent, self._attempt_began_at = total, None
@@ -155,3 +148,28 @@ class UpstreamCall(Deadline):
             self.check()
             if (ending := self.ending) is not None:
                 raise ending
+
+
+class AttemptRecord:
+    """Records one attempt of a call; a generator would cost four times as much."""
+
+    __slots__ = ("_attempt", "_call")
+
+    def __init__(self, call: UpstreamCall, attempt: Attempt) -> None:
+        """Record nothing yet."""
+        self._call, self._attempt = call, attempt
+
+    def __enter__(self) -> None:
+        """Record the beginning; raises ApiError if the call must not be made."""
+        self._call.begin_attempt(self._attempt)
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """Record the end."""
+        reason = None
+        if isinstance(error, faults.Fault):
+            reason = error.error.reason
+        elif isinstance(error, faults.RetryDifferently):
+            reason = error.word
+        self._call.end_attempt(reason)

@@ -1,13 +1,11 @@
 """The client of one upstream: whole and streamed answers, with limited concurrency."""
 
 import logging
-from collections.abc import Callable, Generator, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
-
-import requests
 
 from llm_api.domain.calls import (
     Caller,
@@ -26,14 +24,12 @@ from llm_api.upstream.answers.collect import collect_chunks
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http import response_body
+from llm_api.upstream.http.response_body import UpstreamResponse
+from llm_api.upstream.http.sse import is_event_stream
 from llm_api.upstream.http.transport import Transport
-from llm_api.upstream.request_sender import (
-    EndpointPool,
-    PooledEndpoint,
-    RequestSender,
-    UpstreamRequest,
-)
+from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
+from llm_api.upstream.resilience.endpoint_pool import EndpointPool, PooledEndpoint
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning, cap_name
@@ -43,7 +39,8 @@ logger = logging.getLogger(__name__)
 SILENCE = 15.0
 _TICK_S = 5.0  # how often a silence is compared with SILENCE
 _DRAIN_S = 0.02
-_MAX_IDLE_CONNECTIONS = 128
+# As many streams as a busy worker has at once: of 200, every third had to connect again for 128.
+_MAX_IDLE_CONNECTIONS = 512
 _T = TypeVar("_T")
 
 
@@ -134,7 +131,7 @@ class UpstreamClient:
         A model that has spent all its tokens on reasoning is asked once more, without it.
         """
         prepared = self._prepare(model, request, model_was_named=model_was_named)
-        with _api_errors(call), self._endpoints.slot(call):
+        with _ApiErrors(call), self._endpoints.slot(call):
             completion = self._run(prepared, call, partial(self._attempt, prepared, call))
             if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
@@ -174,23 +171,32 @@ class UpstreamClient:
         """Wait for the first batch of a streamed answer; see Upstream."""
         prepared = self._prepare(model, request, model_was_named=model_was_named, is_streamed=True)
         answer = prepared.new_stream(shows_usage=shows_usage)
-        return relay.RelayedStream(answer, self._batches(prepared, call, answer), prepared.dropped)
+        surroundings = self._streamed(prepared, call, answer)
+        return relay.RelayedStream(answer, surroundings, prepared.dropped)
 
-    def _batches(
+    def _streamed(
         self, request: UpstreamRequest, call: UpstreamCall, answer: StreamedAnswer
-    ) -> Generator[list[bytes]]:
-        """Yield the batches of a streamed answer; the first has a chunk."""
-        with _api_errors(call), ExitStack() as stack:
-            stack.enter_context(self._endpoints.slot(call))
-            response, permit = self._run(
-                request, call, partial(self._sender.open, request, call, stack)
-            )
-            batches = self._read_stream(response, answer)
-            first = relay.first_of(batches)
+    ) -> relay.Surroundings:
+        """Yield the first batch of a streamed answer, which has a chunk, and what has the others.
+
+        See SuspendedBatches.
+        """
+        with (
+            _ApiErrors(call),
+            self._endpoints.slot(call),
+            self._run(request, call, partial(self._sender.open, request, call)) as opened,
+            closing(self._incoming(opened.response, response_body.MAX_STREAM_BYTES)) as body,
+        ):
+            relayed = None
+            if is_event_stream(body):
+                relayed = relay.Relay(body.next_piece, answer, SILENCE, body.hasten)
+                first = relayed.first_batch()
+            else:
+                first = relay.relay_whole(body.rest(), answer)
             call.record_first_token()
-            permit.succeed()
-            yield first
-            yield from batches
+            opened.permit.succeed()
+            yield first, _nothing if relayed is None else relayed.next_batch
+            self._drain(body)
             ending = call.ending  # an end that our own watch has made
             if ending is not None and (call.is_client_gone or not answer.is_complete):
                 raise ending
@@ -233,37 +239,25 @@ class UpstreamClient:
         )
 
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:
-        with ExitStack() as stack:
-            response, _ = self._sender.open(request, call, stack)
+        with self._sender.open(request, call) as opened:
             call.record_first_token()
+            response = opened.response
             if request.operation is Operation.EMBEDDINGS or response_body.is_plain(response):
                 return request.read_answer(response_body.read_body(response))
-            body = self._incoming(response, response_body.MAX_BODY_BYTES)
-            is_stream, pieces = response_body.told_apart(body.pieces())
-            if not is_stream:
-                return request.read_answer(response_body.joined(pieces))
-            answer = request.new_stream()
-            events = relay.events_in(pieces, answer, body.hasten)
-            completion = collect_chunks(events, answer, request.max_tokens)
-            self._drain(body)
-            return completion
-
-    def _read_stream(
-        self, response: requests.Response, answer: StreamedAnswer
-    ) -> Iterator[list[bytes]]:
-        body = self._incoming(response, response_body.MAX_STREAM_BYTES)
-        is_stream, pieces = response_body.told_apart(body.pieces())
-        if not is_stream:
-            yield relay.relay_whole(response_body.joined(pieces), answer)
-            return
-        yield from relay.relay(pieces, answer, SILENCE, body.hasten)
-        self._drain(body)
+            with closing(self._incoming(response, response_body.MAX_BODY_BYTES)) as body:
+                if not is_event_stream(body):
+                    return request.read_answer(body.rest())
+                answer = request.new_stream()
+                events = relay.events_in(iter(body.next_piece, None), answer, body.hasten)
+                completion = collect_chunks(events, answer, request.max_tokens)
+                self._drain(body)
+                return completion
 
     def _drain(self, body: response_body.IncomingBody) -> None:
         if self._behavior.keeps_alive:
             body.drain(_DRAIN_S)
 
-    def _incoming(self, response: requests.Response, max_bytes: int) -> response_body.IncomingBody:
+    def _incoming(self, response: UpstreamResponse, max_bytes: int) -> response_body.IncomingBody:
         return response_body.IncomingBody(
             response, idle=self._timeouts.idle, tick=_TICK_S, max_bytes=max_bytes
         )
@@ -281,13 +275,26 @@ class UpstreamClient:
         self._endpoints.close()
 
 
-@contextmanager
-def _api_errors(call: UpstreamCall) -> Iterator[None]:
-    """Turn a Fault into the error that the caller gets."""
-    try:
-        yield
-    except faults.Fault as fault:
+def _nothing() -> None:
+    """Return None: an answer that came in one piece has one batch."""
+
+
+class _ApiErrors:
+    """Turns a Fault inside a `with` into the error that the caller gets."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call: UpstreamCall) -> None:
+        self._call = call
+
+    def __enter__(self) -> None:
+        """Do nothing yet."""
+
+    def __exit__(self, _: object, fault: BaseException | None, __: object) -> None:
+        """Raise the caller's error."""
+        if not isinstance(fault, faults.Fault):
+            return
         error = fault.error
-        if call.attempt_count > 1 and not error.retries_exhausted:
+        if self._call.attempt_count > 1 and not error.retries_exhausted:
             error = error.replaced(retries_exhausted=True)
         raise error from fault

@@ -1,6 +1,6 @@
 """What services may ask of an upstream, whatever stands behind it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Protocol
 
 from llm_api.domain.calls import Caller, Completion, ModelRequest, TextLength, TokenUsage
@@ -22,10 +22,10 @@ class UpstreamStream(Protocol):
     def dropped(self) -> tuple[str, ...]:
         """Request fields that the upstream does not take."""
 
-    def __iter__(self) -> Iterator[list[bytes]]:
-        """Yield chunks as JSON, in batches as they come in; an empty batch stands for a silence.
+    def next_batch(self) -> list[bytes] | None:
+        """Wait for chunks as JSON and return those that came together; None at the end.
 
-        Raises ApiError.
+        An empty batch stands for a silence. Raises ApiError.
         """
 
     def close(self) -> None:

@@ -41,7 +41,7 @@ class LineRules:
         opens_by_count: bool = True,
     ) -> BreakerRules:
         def is_counting() -> bool:
-            return not self.health._is_well if find() is self.health.line else find() is not None
+            return not self.health.is_well if find() is self.health.line else find() is not None
 
         return BreakerRules(
             self.world,

@@ -1,31 +1,28 @@
 """Simulated upstreams: what the service calls instead of sockets, and what it is answered."""
 
 import http.client
-import io
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from types import SimpleNamespace
 from typing import Any
 
 import orjson
-import requests
-from requests.structures import CaseInsensitiveDict
 
 from llm_api.domain.calls import Endpoint, Timeouts
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.http.framing import receive_head
+from llm_api.upstream.http.response_body import RawBody, UpstreamResponse
 from tests.services.simulated import Client, Hit, World
 from tests.services.simulated_kinds import STREAMED, WHOLE, Kind
 
 
-class Peer(io.RawIOBase):
+class Peer:
     """The socket to an upstream, and the upstream behind it, which answers in its own time."""
 
     def __init__(self, world: World, client: Client, call: UpstreamCall, hit: Hit) -> None:
         """Settle when which piece will come."""
-        super().__init__()
         self._world, self._client, self._call, self._hit = world, client, call, hit
         self._timeout = 0.0
         at, self._coming = world.now, list[tuple[float, bytes]]()
@@ -35,10 +32,6 @@ class Peer(io.RawIOBase):
         self._ends_at = math.inf if hit.kind.ending is None else at + 0.01
         self.on_delivery: Callable[[], None] = lambda: None
 
-    def makefile(self, _mode: str) -> io.BufferedReader:
-        """Make what http.client reads from."""
-        return io.BufferedReader(self)
-
     def settimeout(self, seconds: float) -> None:
         """Set how long a read waits; 0 for not at all."""
         self._timeout = seconds
@@ -46,19 +39,6 @@ class Peer(io.RawIOBase):
     def gettimeout(self) -> float:
         """Tell it."""
         return self._timeout
-
-    def readable(self) -> bool:
-        """Be readable."""
-        return True
-
-    def readinto(self, buffer: memoryview) -> int | None:  # type: ignore[override]  # what io passes
-        """Read as `recv` does; None where nothing is there."""
-        try:
-            data = self.recv(len(buffer))
-        except BlockingIOError:
-            return None
-        buffer[: len(data)] = data
-        return len(data)
 
     def recv(self, size: int) -> bytes:
         """Wait for the next piece and return it."""
@@ -123,7 +103,7 @@ class SimulatedTransport:
         return (STREAMED if is_streamed else WHOLE)[self._world.random.choice(names)]
 
     @contextmanager
-    def post(self, _path: str, body: bytes, call: UpstreamCall) -> Iterator[requests.Response]:
+    def post(self, _path: str, body: bytes, call: UpstreamCall) -> Iterator[UpstreamResponse]:
         """Answer one POST; raises faults.Fault as the real one does."""
         client, hit = self._begun(orjson.loads(body))
         call.deadline = client.real_deadline
@@ -160,7 +140,7 @@ class SimulatedTransport:
         for listener in self.listeners:
             listener(what, hit)
 
-    def _exchange(self, client: Client, call: UpstreamCall, hit: Hit) -> requests.Response:
+    def _exchange(self, client: Client, call: UpstreamCall, hit: Hit) -> UpstreamResponse:
         if (refusal := hit.kind.while_connecting) is not None:
             is_slow = isinstance(refusal, TimeoutError)
             client.wait(self._timeouts.connect if is_slow else 0.01, call)
@@ -168,17 +148,12 @@ class SimulatedTransport:
         peer = Peer(self._world, client, call, hit)
         peer.on_delivery = lambda: self._tell("delivered", hit)
         peer.settimeout(self._timeouts.first_byte)
-        raw = http.client.HTTPResponse(peer, method="POST")  # type: ignore[arg-type]  # as good as a socket
         try:
-            raw.begin()
+            head, came = receive_head(peer)
         except (OSError, http.client.HTTPException) as error:
             raise faults.while_waiting(error) from error
         peer.settimeout(self._timeouts.idle)
-        response = requests.Response()
-        response.status_code, response.raw = raw.status, raw
-        response.headers = CaseInsensitiveDict(raw.getheaders())
-        response.connection = SimpleNamespace(sock=peer)  # type: ignore[assignment]  # as in transport.py
-        return response
+        return UpstreamResponse(head, RawBody(peer, head, came))
 
     def get_status(self, _path: str, *, timeout: float) -> int:
         """Be there, whoever looks."""

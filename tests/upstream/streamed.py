@@ -2,7 +2,7 @@
 
 import functools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -10,6 +10,7 @@ import orjson
 from llm_api.domain.calls import Completion, Operation
 from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.collect import collect_chunks
+from llm_api.upstream.answers.relay import Relay
 from tests.upstream.asker import READER
 
 DONE = b"[DONE]"
@@ -65,6 +66,18 @@ def counted(usage: Mapping[str, Any] = USAGE, **fields: Any) -> bytes:
 def stream_of(*events: bytes) -> bytes:
     """Make the bytes of a stream."""
     return b"".join(b"data: %b\n\n" % one for one in events)
+
+
+def relay_batches(
+    pieces: Iterable[bytes],
+    answer: StreamedAnswer,
+    silence: float = 0.0,
+    hasten: Callable[[float], None] = lambda _: None,
+) -> Iterator[list[bytes]]:
+    """Yield the batches that are passed on for the pieces of a body."""
+    relay = Relay(functools.partial(next, iter(pieces), None), answer, silence, hasten)
+    while (batch := relay.next_batch()) is not None:
+        yield batch
 
 
 def taken(

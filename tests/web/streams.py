@@ -34,7 +34,7 @@ _ROUTE = f"""
 
 import gc
 from llm_api.runtime.concurrency import ConcurrencyLimit
-from llm_api.upstream.request_sender import EndpointPool
+from llm_api.upstream.resilience.endpoint_pool import EndpointPool
 
 # By their class, whoever holds them.
 limits = [found for found in gc.get_objects() if isinstance(found, ConcurrencyLimit)]

@@ -1,12 +1,13 @@
-"""Puts the events of a streamed answer together to one that came in one piece."""
+"""Puts the events of a streamed answer together to one in one piece, and takes one apart."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from llm_api.domain.calls import Completion, Operation
 from llm_api.upstream import faults
-from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.chunks import DONE, StreamedAnswer
 from llm_api.upstream.answers.completion import dumped, parse_answer
+from llm_api.upstream.answers.deltas import set_missing
 
 _HEAD = ("id", "created", "model", "system_fingerprint")
 
@@ -112,3 +113,37 @@ def _add_function(holder: dict[str, Any], field: str, part: Mapping[str, Any]) -
     for name, value in part.items():
         if isinstance(value, str):
             function[name] = function.get(name, "") + value
+
+
+def events_of(document: Mapping[str, Any], operation: Operation) -> Iterator[bytes]:
+    """Return the events of a streamed answer for a `document` that came in one piece.
+
+    `parse_answer` has checked it.
+    """
+    head = {name: document.get(name) for name in ("id", "created", "model", "system_fingerprint")}
+    head = {name: value for name, value in head.items() if value is not None}
+    choices = [dict(choice) for choice in document["choices"]]
+    reasons = [choice.pop("finish_reason") for choice in choices]
+    for position, choice in enumerate(choices):
+        set_missing(choice, "index", position)
+        if operation is Operation.CHAT:
+            choice["delta"] = _delta(choice.pop("message"))
+    yield dumped(head | {"choices": [c | {"finish_reason": None} for c in choices]})
+    nothing: dict[str, Any] = {"delta": {}} if operation is Operation.CHAT else {"text": ""}
+    ends = [
+        {"index": choice["index"], **nothing, "finish_reason": reason}
+        for choice, reason in zip(choices, reasons, strict=True)
+    ]
+    yield dumped(head | {"choices": ends})
+    if document.get("usage"):
+        yield dumped(head | {"choices": [], "usage": document["usage"]})
+    yield DONE
+
+
+def _delta(message: Mapping[str, Any]) -> dict[str, Any]:
+    delta = {"role": "assistant", **message}
+    if delta.get("tool_calls"):
+        delta["tool_calls"] = [
+            {"index": index, **call} for index, call in enumerate(delta["tool_calls"])
+        ]
+    return delta

@@ -20,7 +20,7 @@ _THOUGHT_NAMES = ("thinking", "reasoning", "reasoning_content", "summary", *_TEX
 # Beside the text of a part that has no type; with any other field it is a document of its own.
 _BESIDE_TEXT = frozenset([*_TEXT_NAMES, "thought", "role", "id", "index", "annotations"])
 _THOUGHTS = ("thinking", "reasoning", "thought", "summary")
-_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
 
 def settle_texts(said: dict[str, Any]) -> bool:
@@ -29,7 +29,7 @@ def settle_texts(said: dict[str, Any]) -> bool:
     Raises faults.Fault.
     """
     is_changed = False
-    for name in _TEXTS:
+    for name in TEXTS:
         value = said.get(name)
         if value is None or isinstance(value, str):
             continue

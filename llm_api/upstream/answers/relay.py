@@ -2,13 +2,18 @@
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator
+from functools import partial
+from typing import Self
 
 from llm_api.domain.calls import TextLength, TokenUsage
 from llm_api.upstream import faults
-from llm_api.upstream.answers.chunks import StreamedAnswer, events_of
+from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.collect import events_of
 from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.http.sse import EventParser, EventTooLarge
 
+Source = Callable[[], list[bytes] | None]
+Surroundings = Generator[tuple[list[bytes], Source]]
 # Seconds for which an answer that has ended may still get its usage, and the mark of its end. Some
 # upstreams never send the mark, and write heartbeats until they are left.
 GRACE = 2.0
@@ -22,57 +27,93 @@ def _ignore(_: float) -> None:
 def events_in(
     pieces: Iterable[bytes], answer: StreamedAnswer, hasten: Callable[[float], None] = _ignore
 ) -> Iterator[bytes]:
-    """Yield the data of every event until the `answer` that takes them is over; see `relay`.
+    """Yield the data of every event until the `answer` that takes them is over; see `Relay`.
 
     Raises faults.Fault.
     """
     parser = EventParser()
+    needed = _NeededPieces(partial(next, iter(pieces), None), answer, hasten)
     try:
-        for piece in _while_needed(pieces, answer, hasten):
+        while (piece := needed.next()) is not None:
             yield from parser.feed(piece)
         yield from parser.end()
     except EventTooLarge as error:
         raise faults.too_large() from error
 
 
-def relay(
-    pieces: Iterable[bytes],
-    answer: StreamedAnswer,
-    silence: float = 0.0,
-    hasten: Callable[[float], None] = _ignore,
-) -> Iterator[list[bytes]]:
-    """Yield the chunks to pass on, in one batch those that came together.
+class Relay:
+    """Relays a streamed answer in batches of chunks to pass on: of those that came together."""
 
-    Args:
-        pieces: the bytes of the body as they come in; an empty piece means that none came.
-        answer: validates the events and keeps what is known of the answer.
-        silence: seconds without a chunk after which an empty batch is yielded. An upstream may be
-            silent although bytes come: they can be comments.
-        hasten: called when the end is due; empty pieces must then come after so many seconds.
+    def __init__(
+        self,
+        next_piece: Callable[[], bytes | None],
+        answer: StreamedAnswer,
+        silence: float = 0.0,
+        hasten: Callable[[float], None] = _ignore,
+    ) -> None:
+        """Relay an answer of which nothing was read.
 
-    Raises:
-        faults.Fault: after the chunks that came before it were yielded.
-    """
-    parser = EventParser()
-    silent_since = time.monotonic()
-    for piece in _while_needed(_cut(pieces), answer, hasten):
-        batch: list[bytes] = []
-        fault = _take(parser.feed(piece), answer, batch)
-        is_silent = time.monotonic() - silent_since >= silence and (silence > 0 or not piece)
-        # A client whose answer has ended waits for nothing.
-        if batch or (is_silent and not answer.has_finished):
-            yield batch
-            silent_since = time.monotonic()
-        if fault is not None:
-            raise fault
-    last: list[bytes] = []
-    if not answer.is_over:
-        fault = _take(parser.end(), answer, last)
-        # Half an event is no event: `end` checks whether anything is missing.
-        if fault is not None and fault.error.reason != "upstream_bad_response":
-            raise fault
-    if last := last + answer.end():
-        yield last
+        Args:
+            next_piece: returns the bytes of the body as they come in, None at the end; an empty
+                piece means that none came.
+            answer: validates the events and keeps what is known of the answer.
+            silence: seconds without a chunk after which there is an empty batch. An upstream may be
+                silent although bytes come: they can be comments.
+            hasten: called when the end is due; empty pieces must then come after so many seconds.
+        """
+        self._pieces = _NeededPieces(next_piece, answer, hasten)
+        self._answer = answer
+        self._silence = silence
+        self._parser = EventParser()
+        self._silent_since = time.monotonic()
+        self._fault: faults.Fault | None = None
+        self._has_ended = False
+
+    def next_batch(self) -> list[bytes] | None:
+        """Wait for the next batch and return it; None at the end.
+
+        Raises faults.Fault, after the chunks that came before it were returned.
+        """
+        while not self._has_ended:
+            if self._fault is not None:
+                raise self._fault
+            try:
+                piece = self._pieces.next()
+            except faults.Fault as fault:
+                # However their connection ended, the client misses the rest.
+                if fault.error.reason == "upstream_disconnected":
+                    raise faults.truncated() from fault
+                raise
+            if piece is None:
+                self._has_ended = True
+                return self._last() or None
+            batch: list[bytes] = []
+            self._fault = _take(self._parser.feed(piece), self._answer, batch)
+            # A client whose answer has ended waits for nothing.
+            if batch or (not self._answer.has_finished and self._is_silent(piece)):
+                self._silent_since = time.monotonic()
+                return batch
+        return None
+
+    def _is_silent(self, piece: bytes) -> bool:
+        is_long = time.monotonic() - self._silent_since >= self._silence
+        return is_long and (self._silence > 0 or not piece)
+
+    def _last(self) -> list[bytes]:
+        last: list[bytes] = []
+        if not self._answer.is_over:
+            fault = _take(self._parser.end(), self._answer, last)
+            # Half an event is no event: `end` checks whether anything is missing.
+            if fault is not None and fault.error.reason != "upstream_bad_response":
+                raise fault
+        return last + self._answer.end()
+
+    def first_batch(self) -> list[bytes]:
+        """Wait for the first batch that has a chunk and return it; raises faults.Fault."""
+        while (batch := self.next_batch()) is not None:
+            if batch:
+                return batch
+        raise faults.bad_response("an empty stream")
 
 
 def relay_whole(body: bytes, answer: StreamedAnswer) -> list[bytes]:
@@ -83,30 +124,31 @@ def relay_whole(body: bytes, answer: StreamedAnswer) -> list[bytes]:
     return chunks + answer.end()
 
 
-def _while_needed(
-    pieces: Iterable[bytes], answer: StreamedAnswer, hasten: Callable[[float], None]
-) -> Iterator[bytes]:
-    """Yield the pieces until the answer is over, or has been finished for a while."""
-    grace = _Grace(answer, hasten)
-    try:
-        for piece in pieces:
-            yield piece
-            if answer.is_over or (answer.has_finished and grace.is_over()):
-                return
-    except faults.Fault:
-        # An answer that has all but its last line is as good as one that has it, too.
-        if not answer.has_finished:
-            raise
+class _NeededPieces:
+    """The pieces of a body until the answer is over, or has been finished for a while."""
 
+    def __init__(
+        self,
+        next_piece: Callable[[], bytes | None],
+        answer: StreamedAnswer,
+        hasten: Callable[[float], None],
+    ) -> None:
+        self._next_piece = next_piece
+        self._answer = answer
+        self._grace = _Grace(answer, hasten)
 
-def _cut(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the pieces; however their connection ended, the client misses the rest."""
-    try:
-        yield from pieces
-    except faults.Fault as fault:
-        if fault.error.reason == "upstream_disconnected":
-            raise faults.truncated() from fault
-        raise
+    def next(self) -> bytes | None:
+        """Return the next piece, None where no other is needed; raises faults.Fault."""
+        answer = self._answer
+        if answer.is_over or (answer.has_finished and self._grace.is_over()):
+            return None
+        try:
+            return self._next_piece()
+        except faults.Fault:
+            # An answer that has all but its last line is as good as one that has it, too.
+            if not answer.has_finished:
+                raise
+            return None
 
 
 class _Grace:
@@ -147,31 +189,70 @@ def _take(
     return None
 
 
-def first_of(batches: Iterator[list[bytes]]) -> list[bytes]:
-    """Return the first batch that has a chunk; raises faults.Fault."""
-    first = next((batch for batch in batches if batch), None)
-    if first is None:
-        raise faults.bad_response("an empty stream")
-    return first
+class SuspendedBatches:
+    """The batches of a stream, from a source inside the blocks of a generator.
+
+    The generator yields once: the first batch, and the source of the others. It sleeps while they
+    come, and is woken by what ends them: by their end, by what the source raises, or by `close`.
+    Passing each batch through it, and through four more like it, cost a stream a sixth of its CPU:
+    the frame of every generator between a socket's wait and the client lies on the C stack, which
+    each switch of greenlets copies there and back.
+    """
+
+    def __init__(self, surroundings: Surroundings) -> None:
+        """Wait for the first batch; raises what the generator does."""
+        self._surroundings = surroundings
+        self._first: list[bytes] | None
+        self._first, self._source = next(surroundings)
+
+    def next_batch(self) -> list[bytes] | None:
+        """Wait for the next batch and return it; None at the end. Raises what the source does.
+
+        An empty batch stands for a silence.
+        """
+        if self._first is not None:
+            first, self._first = self._first, None
+            return first
+        try:
+            batch = self._source()
+        except BaseException as error:
+            self._surroundings.throw(error)  # it raises this error, or what it makes of it
+            raise
+        if batch is None:
+            next(self._surroundings, None)
+        return batch
+
+    def __iter__(self) -> Self:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> list[bytes]:
+        """Return the next batch."""
+        if (batch := self.next_batch()) is None:
+            raise StopIteration
+        return batch
+
+    def close(self) -> None:
+        """End the stream, if it has not ended."""
+        self._surroundings.close()
 
 
-class RelayedStream:
+class RelayedStream(SuspendedBatches):
     """A streamed answer whose first batch has come."""
 
     def __init__(
         self,
         answer: StreamedAnswer,
-        batches: Generator[list[bytes]],
+        surroundings: Surroundings,
         dropped: tuple[str, ...],
     ) -> None:
-        """Wait for the first of the `batches`; raises ApiError.
+        """Wait for the first batch inside the `surroundings`; raises ApiError.
 
         `answer` knows usage and length as they come in; `dropped` are fields that were not sent.
         """
         self.dropped = dropped
         self._answer = answer
-        self._batches = batches
-        self._first = next(batches)
+        super().__init__(surroundings)
 
     @property
     def usage(self) -> TokenUsage:
@@ -182,12 +263,3 @@ class RelayedStream:
     def length(self) -> TextLength:
         """The length of the text that has come so far."""
         return self._answer.length
-
-    def __iter__(self) -> Iterator[list[bytes]]:
-        """Yield the batches."""
-        yield self._first
-        yield from self._batches
-
-    def close(self) -> None:
-        """End the call, if it has not ended."""
-        self._batches.close()

@@ -1,37 +1,168 @@
 """Reads the body of an upstream's answer: whole, or piece by piece as it comes in."""
 
 import contextlib
-import http.client
 import itertools
-import re
-import socket
-import ssl
 import time
-from collections.abc import Callable, Iterator
-from typing import Any, cast
+from http.client import HTTPException
+from typing import Any
 
-import requests
 import urllib3
-from urllib3.connection import HTTPConnection  # noqa: TC002  # one import block is enough
+from requests import Response
+from requests.structures import CaseInsensitiveDict
 
+from llm_api.runtime.receiving import Receiver, receiver_of
 from llm_api.upstream import faults
-from llm_api.upstream.http.framing import Chunked, Framing, OfLength, UntilClosed
+from llm_api.upstream.http.framing import (
+    READ_BYTES,
+    Framing,
+    OfLength,
+    Receiving,
+    ResponseHead,
+    framing_of,
+)
 from llm_api.upstream.http.sse import BOM, is_stream
 
 MAX_BODY_BYTES = 32 << 20
 # Of a stream that is passed on: it may have several pictures, and no more than one is ever held.
 MAX_STREAM_BYTES = 512 << 20
-_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,8})[^\n]*\n")
-_READ_BYTES = 65_536
+_ENDED: Framing = OfLength(0)
 
 
-def read_body(response: requests.Response, max_bytes: int = MAX_BODY_BYTES) -> bytes:
+class RawBody:
+    """The body of an answer without its framing; for urllib3, which inflates it, a file."""
+
+    __slots__ = ("_came", "_framing", "_may_be_fed", "_pending", "_source", "_will_close", "socket")
+
+    def __init__(self, upstream_socket: Any, head: ResponseHead, came: bytes = b"") -> None:
+        """Read from a socket, after what `came` together with the head."""
+        self.socket = upstream_socket
+        self._source: Receiving = upstream_socket
+        self._will_close = head.will_close
+        self._came = came
+        self._pending = b""  # without framing, and not asked for yet
+        if came and head.length == len(came):  # the whole body, as of most answers
+            self._came, self._pending = b"", came
+            self._framing, self._may_be_fed = _ENDED, False
+            return
+        self._framing = framing_of(head)
+        self._may_be_fed = head.is_compressed  # it gives its chunks one by one
+        if self._framing.is_over:
+            self._will_close |= bool(came)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it was received."""
+        return self._framing.is_over and not self._pending
+
+    @property
+    def is_reusable(self) -> bool:
+        """Whether another answer may follow on the connection, and nothing stands before it."""
+        return self.is_over and not self._will_close
+
+    def receive_some(self) -> bytes:
+        """Wait for bytes from the socket once, and return what of the body is in them.
+
+        They can be none: a part of the framing, or the end. Raises OSError or IncompleteRead.
+        """
+        if self._pending:
+            pending, self._pending = self._pending, b""
+            return pending
+        framing = self._framing
+        if framing.is_over:
+            return b""
+        body = framing.feed(b"") if self._may_be_fed else b""
+        if not body and not framing.is_over:
+            data = self._came or self._source.recv(READ_BYTES)
+            self._came = b""
+            body = framing.feed(data) if data else framing.end()
+        if framing.is_over and framing.has_excess:
+            self._will_close = True
+        return body
+
+    def read_through(self, receiver: Receiving) -> None:
+        """Receive through what waits for the socket in another way."""
+        self._source = receiver
+
+    def receive(self) -> bytes:
+        """Wait for bytes of the body and return them; b"" at its end only."""
+        while not self.is_over:
+            if body := self.receive_some():
+                return body
+        return b""
+
+    def unread(self, body: bytes) -> None:
+        """Give back what was received last."""
+        self._pending = body + self._pending
+
+    def read1(self, size: int) -> bytes:
+        """Return at most `size` bytes, as a file does."""
+        body = self.receive()
+        if len(body) > size:
+            self.unread(body[size:])
+        return body[:size]
+
+    read = read1
+
+    def close(self) -> None:
+        """Do nothing: the connection is closed by who lent it."""
+
+
+class UpstreamResponse(Response):
+    """An answer whose body is unread.
+
+    requests' own costs 0.02 ms of CPU a call more, for headers that only errors need, and cookies.
+    """
+
+    raw: RawBody
+    reason = ""
+    url = ""
+
+    def __init__(self, head: ResponseHead, raw: RawBody) -> None:
+        """Answer with a head, and a body that is still to come."""
+        self.status_code = head.status
+        self.is_compressed = head.is_compressed
+        self.raw = raw
+        self._fields = head.fields
+
+    @property
+    def headers(self) -> CaseInsensitiveDict[str]:  # type: ignore[override]  # requests sets it
+        """The headers, of a name that comes twice the last."""
+        return CaseInsensitiveDict(
+            (name.decode("latin-1"), value.decode("latin-1")) for name, value in self._fields
+        )
+
+
+def read_body(response: UpstreamResponse, max_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Read the whole body, at most `max_bytes` after inflating; raises faults.Fault."""
-    body = b"".join(_pieces(response, _reader(response).read, max_bytes))
-    raw = cast("http.client.HTTPResponse", response.raw)
-    if raw.length:  # http.client's read(n) does not complain about a missing rest
-        raise _broken(response, http.client.IncompleteRead(b""))
-    return body
+    read = _inflating(response).read if response.is_compressed else None
+    pieces: list[bytes] = []
+    total = 0
+    while piece := _received(response.raw, read):
+        total += len(piece)
+        if total > max_bytes:
+            raise faults.too_large()
+        pieces.append(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _received(raw: RawBody, read: Any) -> bytes:
+    """Return the next bytes, through what inflates them where they are compressed."""
+    try:
+        piece: bytes = raw.receive() if read is None else read(READ_BYTES)
+    except (OSError, HTTPException, urllib3.exceptions.HTTPError) as error:
+        raise faults.while_reading(error) from error
+    return piece
+
+
+def _inflating(response: UpstreamResponse) -> urllib3.HTTPResponse:
+    """Return a reader that inflates a body that came compressed without being asked for."""
+    return urllib3.HTTPResponse(
+        body=response.raw,  # type: ignore[arg-type]  # as good as a file
+        headers=dict(response.headers),
+        preload_content=False,
+        decode_content=True,
+        request_method="POST",
+    )
 
 
 class IncomingBody:
@@ -39,7 +170,7 @@ class IncomingBody:
 
     def __init__(
         self,
-        response: requests.Response,
+        response: UpstreamResponse,
         *,
         idle: float,
         tick: float,
@@ -50,202 +181,116 @@ class IncomingBody:
         Args:
             response: its body must be unread.
             idle: seconds of silence after which the upstream is given up.
-            tick: seconds of silence after which `pieces` yields an empty piece.
+            tick: seconds of silence after which `next_piece` returns an empty piece.
             max_bytes: of the body, after inflating.
         """
-        self._response = response
-        self._raw = cast("http.client.HTTPResponse", response.raw)
-        self._socket = cast("HTTPConnection", response.connection).sock
+        self._raw = response.raw
         self._idle = idle
         self._tick = min(tick, idle)
+        self._bound = self._tick  # the silence that is noticed next
         self._silence = 0.0
-        self._max_bytes = max_bytes
-        self._framing = _framing(self._raw)
-        if self._framing.is_over:
-            self._raw.close()  # there is no body; the connection can be used again
-        # What came together with the headers lies in http.client's buffer.
-        self._first = b"" if _is_compressed(response) else _buffered(response, self._socket)
+        self._left = max_bytes
+        self._inflated: Any = None
+        self._receiver: Receiver | None = None
+        if response.is_compressed:
+            # urllib3 cannot go on after a time-out, so that silences stay unnoticed. What inflates
+            # to more than an answer may have is a bomb.
+            self._left = min(max_bytes, MAX_BODY_BYTES)
+            read = _inflating(response).read1
+            self._inflated = iter(lambda: _received(response.raw, read), b"")
+        else:
+            self._receiver = receiver_of(response.raw.socket, self._tick)
+            response.raw.read_through(self._receiver)
 
-    def pieces(self) -> Iterator[bytes]:
-        """Yield what has come, all of it at once, and b"" after each `tick` seconds of silence.
+    def next_piece(self) -> bytes | None:
+        """Return what has come, all of it at once; None at the end.
 
-        Raises faults.Fault, also after `idle` seconds of silence.
+        Returns b"" after each `tick` seconds of silence. Raises faults.Fault, also after `idle`
+        seconds of silence. No generator, see `relay.SuspendedBatches`.
         """
-        if _is_compressed(self._response):
-            # urllib3 inflates; it cannot go on after a time-out, so that silences stay unnoticed.
-            # What inflates to more than an answer may have is a bomb.
-            most = min(self._max_bytes, MAX_BODY_BYTES)
-            yield from _pieces(self._response, _reader(self._response).read1, most)
-            return
-        self._socket.settimeout(self._tick)
-        total = 0
-        while not self._framing.is_over:
+        if self._inflated is not None:
+            piece = next(self._inflated, None)
+        else:
             try:
-                piece = self._read()
-            except (OSError, http.client.HTTPException) as error:
-                raise _broken(self._response, error) from error
-            total += len(piece)
-            if total > self._max_bytes:
-                raise faults.too_large()
-            if piece or not self._framing.is_over:
-                yield piece
-
-    def _read(self) -> bytes:
-        """Wait for the next bytes and return them; b"" where none came for a tick, or at the end.
-
-        Raises TimeoutError when the peer has been silent for too long.
-        """
-        body = b""
-        while not body and not self._framing.is_over:
-            try:
-                data = self._first or self._socket.recv(_READ_BYTES)
-            except TimeoutError:
-                self._record_silence()
+                piece = self._received()
+            except TimeoutError as error:
+                self._record_silence(error)
                 return b""
-            self._first = b""
+            except (OSError, HTTPException) as error:
+                raise faults.while_reading(error) from error
+        if piece:
+            self._left -= len(piece)
+            if self._left < 0:
+                raise faults.too_large()
+        return piece
+
+    def _received(self) -> bytes | None:
+        raw = self._raw
+        while True:
+            piece = raw.receive_some()
             if self._silence:
                 self._silence = 0.0
-                self._socket.settimeout(self._tick)
-            body = self._framing.feed(data) if data else self._framing.end()
-        if self._framing.is_over:
-            # http.client knows whether the connection can be used again.
-            self._raw.will_close |= self._framing.has_excess
-            self._raw.close()
-        return body
+                self._bound_silence(self._tick)
+            if piece:
+                return piece
+            if raw.is_over:
+                return None
+
+    def _bound_silence(self, seconds: float) -> None:
+        self._bound = seconds
+        if self._receiver is not None:
+            self._receiver.bound_silence(seconds)
+
+    def unread(self, piece: bytes) -> None:
+        """Give back the beginning of the body, so that it is returned once more."""
+        self._left += len(piece)
+        if self._inflated is None:
+            self._raw.unread(piece)
+        else:
+            self._inflated = itertools.chain([piece], self._inflated)
+
+    def rest(self) -> bytes:
+        """Read what is left of a body that is no stream; raises faults.Fault."""
+        self._left = min(self._left, MAX_BODY_BYTES)
+        return b"".join(iter(self.next_piece, None))
 
     def hasten(self, tick: float) -> None:
         """Notice a silence sooner from now on: the end of the body is due."""
-        self._tick = min(self._tick, tick)
-        if not _is_compressed(self._response):
-            self._socket.settimeout(self._tick)
+        if tick < self._tick:
+            self._tick = tick
+            self._bound_silence(tick)
 
-    def _record_silence(self) -> None:
-        self._silence += cast("float", self._socket.gettimeout())
+    def _record_silence(self, error: TimeoutError) -> None:
+        self._silence += self._bound
         if self._silence >= self._idle:
-            raise TimeoutError
-        self._socket.settimeout(min(self._tick, self._idle - self._silence))
+            raise faults.while_reading(error) from error
+        self._bound_silence(min(self._tick, self._idle - self._silence))
+
+    def close(self) -> None:
+        """Watch for silences no more."""
+        if self._receiver is not None:
+            self._receiver.close()
 
     def drain(self, seconds: float) -> None:
         """Read the end of a body that is due, so that its connection can be used again."""
-        if _is_compressed(self._response):
+        if self._inflated is not None or self._raw.is_over:
             return
         self._idle = self._tick = seconds
+        self._bound_silence(seconds)
         ends_at = time.monotonic() + seconds
         with contextlib.suppress(faults.Fault):
-            for _ in self.pieces():
+            while self.next_piece() is not None:
                 if time.monotonic() >= ends_at:
                     return
 
 
-def _framing(raw: http.client.HTTPResponse) -> Framing:
-    if raw.chunked:
-        return Chunked()
-    return UntilClosed() if raw.length is None else OfLength(raw.length)
-
-
-def _buffered(response: requests.Response, upstream_socket: socket.socket) -> bytes:
-    """Return what http.client has read beyond the headers; raises faults.Fault."""
-    raw = cast("http.client.HTTPResponse", response.raw)
-    if raw.fp is None:  # there is no body
-        return b""
-    upstream_socket.settimeout(0)
-    try:
-        return raw.fp.read1(len(raw.fp.peek(1)))
-    except ssl.SSLWantReadError:
-        return b""
-    except OSError as error:
-        raise _broken(response, error) from error
-
-
-def _is_compressed(response: requests.Response) -> bool:
-    return response.headers.get("Content-Encoding", "identity").lower() != "identity"
-
-
-def _reader(response: requests.Response) -> Any:
-    """Return the body's reader, which inflates a body that came compressed without being asked."""
-    if not _is_compressed(response):
-        return response.raw
-    return urllib3.HTTPResponse(
-        body=response.raw,
-        headers=dict(response.headers),
-        preload_content=False,
-        decode_content=True,
-        request_method="POST",
-    )
-
-
-def _pieces(
-    response: requests.Response, read: Callable[[int], bytes], max_bytes: int
-) -> Iterator[bytes]:
-    raw = cast("http.client.HTTPResponse", response.raw)
-    # urllib3's reader closes the answer when it is thrown away, read to its end or not.
-    will_close, raw.will_close = raw.will_close, True
-    total = 0
-    while True:
-        try:
-            piece = read(_READ_BYTES)
-        except (OSError, http.client.HTTPException, urllib3.exceptions.HTTPError) as error:
-            raise _broken(response, error) from error
-        if not piece:
-            raw.will_close = will_close
-            return
-        total += len(piece)
-        if total > max_bytes:
-            raise faults.too_large()
-        yield piece
-
-
-def _broken(response: requests.Response, error: Exception) -> faults.Fault:
-    """Translate, and keep the connection from being used again.
-
-    http.client counts an answer that broke off as closed, just as one that was read to its end.
-    """
-    cast("http.client.HTTPResponse", response.raw).will_close = True
-    return faults.while_reading(error)
-
-
-def is_plain(response: requests.Response) -> bool:
+def is_plain(response: UpstreamResponse) -> bool:
     """Whether a body whose first bytes are there, or come, is no stream of events.
 
     False where that cannot be told yet. Raises faults.Fault.
     """
-    raw = cast("http.client.HTTPResponse", response.raw)
-    if raw.fp is None or raw.length == 0 or _is_compressed(response):
+    if response.is_compressed:
         return False
-    try:
-        beginning = raw.fp.peek(1)
-    except OSError as error:
-        raise _broken(response, error) from error
-    if raw.chunked:
-        beginning = _first_chunk(beginning)
+    beginning = _received(response.raw, None)
+    response.raw.unread(beginning)
     return beginning[:1] == b"{" or (is_stream(beginning) is False and beginning[:1] != BOM[:1])
-
-
-def _first_chunk(framed: bytes) -> bytes:
-    size = _CHUNK_SIZE.match(framed)
-    return b"" if size is None else framed[size.end() : size.end() + int(size[1], 16)]
-
-
-def joined(pieces: Iterator[bytes], max_bytes: int = MAX_BODY_BYTES) -> bytes:
-    """Join the pieces of a body of at most `max_bytes`; raises faults.Fault."""
-    body, total = [], 0
-    for piece in pieces:
-        body.append(piece)
-        total += len(piece)
-        if total > max_bytes:
-            raise faults.too_large()
-    return b"".join(body)
-
-
-def told_apart(pieces: Iterator[bytes]) -> tuple[bool, Iterator[bytes]]:
-    """Return whether the pieces of a body are a stream of events, and all of the pieces.
-
-    Raises faults.Fault.
-    """
-    beginning = b""
-    for piece in pieces:
-        # Blanks before it are a keep-alive.
-        beginning = (beginning + piece).lstrip(b" \t\r\n")
-        if (known := is_stream(beginning)) is not None:
-            return known, itertools.chain([beginning.removeprefix(BOM)], pieces)
-    return False, iter([beginning])

@@ -11,8 +11,7 @@ Attempts are counted from the first failure on: while all is well, nothing is ke
 
 import logging
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from llm_api.upstream import faults
@@ -44,10 +43,10 @@ _OF_THE_MODEL = frozenset(
 )
 _OF_THE_KEY = frozenset(["upstream_auth", "upstream_account"])
 # Any other fault is one of the request or of the answer.
-_FAILURES = _OF_THE_LINE | _OF_THE_MODEL | _OF_THE_KEY
-_OURS = frozenset(["client_closed", "overloaded", "server_shutdown"])
+FAILURES = _OF_THE_LINE | _OF_THE_MODEL | _OF_THE_KEY
+OURS = frozenset(["client_closed", "overloaded", "server_shutdown"])
 _About = dict[str, str | None]
-_Probes = tuple[CircuitBreaker, ...]
+Probes = tuple[CircuitBreaker, ...]
 
 
 class EndpointHealth:
@@ -68,7 +67,7 @@ class EndpointHealth:
         self.line = new_breaker()
         self.models = ModelCircuits(new_breaker)
         self._lock = threading.Lock()  # a failure and the end of all failures exclude each other
-        self._is_well = True  # no failure of late
+        self.is_well = True  # no failure of late
 
     @property
     def has_open_circuit(self) -> bool:
@@ -77,19 +76,19 @@ class EndpointHealth:
 
     def is_open(self, body: Mapping[str, Any], call: UpstreamCall) -> bool:
         """Whether such an attempt is refused now, or would be a probe."""
-        if self._is_well:
+        if self.is_well:
             return False
         return any(breaker.is_open for breaker in self._breakers(Subject.of(body, call)))
 
     def wait(self, body: Mapping[str, Any], call: UpstreamCall) -> float:
         """Seconds until such an attempt may be made; 0 if it may be made now."""
-        if self._is_well:
+        if self.is_well:
             return 0.0
         return max(breaker.wait for breaker in self._breakers(Subject.of(body, call)))
 
-    def enter(self, body: Mapping[str, Any], call: UpstreamCall) -> _Probes:
+    def enter(self, body: Mapping[str, Any], call: UpstreamCall) -> Probes:
         """Admit an attempt; return the circuits that it is the probe of. Raises CircuitOpen."""
-        if self._is_well:
+        if self.is_well:
             return ()
         probed: list[CircuitBreaker] = []
         try:
@@ -106,22 +105,22 @@ class EndpointHealth:
         self,
         body: Mapping[str, Any],
         call: UpstreamCall,
-        probes: _Probes,
+        probes: Probes,
         fault: faults.Fault | None,
     ) -> None:
         """Record how an attempt ended: with a fault, or well."""
-        has_failed = fault is not None and fault.error.reason in _FAILURES
-        if self._is_well and not has_failed:
+        has_failed = fault is not None and fault.error.reason in FAILURES
+        if self.is_well and not has_failed:
             return
         subject = Subject.of(body, call)
         if fault is None or not has_failed:
             self._praise(subject, probes)
             return
         with self._lock:
-            self._is_well = False
+            self.is_well = False
             self._record_failure(fault, subject, probes)
 
-    def _record_failure(self, fault: faults.Fault, subject: Subject, probes: _Probes) -> None:
+    def _record_failure(self, fault: faults.Fault, subject: Subject, probes: Probes) -> None:
         reason = fault.error.reason
         line = self._outcome_for_line(fault, subject, probes)
         self._tell(self.line, line, probes, {"model": None, "cause": reason})
@@ -132,7 +131,7 @@ class EndpointHealth:
             self._blame(subject, outcome, probes, cause=reason)
         give_up(probe for probe in probes if probe.is_probed)
 
-    def _outcome_for_line(self, fault: faults.Fault, subject: Subject, probes: _Probes) -> Outcome:
+    def _outcome_for_line(self, fault: faults.Fault, subject: Subject, probes: Probes) -> Outcome:
         reason = fault.error.reason
         if reason in _OF_THE_LINE:
             return Outcome.FAILURE
@@ -142,7 +141,7 @@ class EndpointHealth:
             return Outcome.FATAL
         return Outcome.FAILURE if self.line in probes else Outcome.SUCCESS
 
-    def _blame(self, subject: Subject, outcome: Outcome, probes: _Probes, *, cause: str) -> None:
+    def _blame(self, subject: Subject, outcome: Outcome, probes: Probes, *, cause: str) -> None:
         """Record a failure of a model. One of its key is the same for every kind of request."""
         is_fatal = outcome is Outcome.FATAL
         circuit = self.models.circuit(subject.model, is_plain=subject.is_plain or is_fatal)
@@ -152,20 +151,20 @@ class EndpointHealth:
             self._tell(own, outcome, probes, {**about, "scope": "one caller"})
         self._tell(circuit.for_all, outcome, probes, about, may_open=circuit.may_open)
 
-    def _praise(self, subject: Subject, probes: _Probes) -> None:
+    def _praise(self, subject: Subject, probes: Probes) -> None:
         """Record an answer, and forget what has no failure left."""
         for breaker in self._breakers(subject):
             model = None if breaker is self.line else subject.model
             self._tell(breaker, Outcome.SUCCESS, probes, {"model": model})
         self.models.forget_calm(subject.model)
         with self._lock:
-            self._is_well = not self.models and self.line.is_calm
+            self.is_well = not self.models and self.line.is_calm
 
     def _tell(
         self,
         breaker: CircuitBreaker,
         outcome: Outcome,
-        probes: _Probes,
+        probes: Probes,
         about: _About,
         *,
         may_open: bool = True,
@@ -184,45 +183,3 @@ def give_up(probes: Iterable[CircuitBreaker]) -> None:
     """Record that attempts have said nothing."""
     for probe in probes:
         probe.leave(Outcome.UNKNOWN, was_probe=True)
-
-
-class Permit:
-    """An attempt that was admitted at an endpoint."""
-
-    def __init__(self, health: EndpointHealth, body: Mapping[str, Any], call: UpstreamCall) -> None:
-        """Ask for it; raises CircuitOpen."""
-        self._health, self._body, self._call = health, body, call
-        self._probes = health.enter(body, call)
-        self._has_succeeded = False
-
-    def succeed(self) -> None:
-        """Report a success; a stream that began well can still fail."""
-        if not self._has_succeeded:
-            self._end(None)
-            self._has_succeeded = True
-
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        """Report how the attempt inside the block ends."""
-        try:
-            yield
-        except faults.Fault as fault:
-            # An impatient client must not make an upstream look broken and close it for everybody.
-            if self._call.client_deadline_passed or fault.error.reason in _OURS:
-                self._give_up()
-            elif not self._has_succeeded or fault.error.reason in _FAILURES:
-                self._end(fault)
-            raise
-        except BaseException:
-            self._give_up()
-            raise
-        else:
-            self.succeed()
-
-    def _end(self, fault: faults.Fault | None) -> None:
-        probes, self._probes = self._probes, ()
-        self._health.leave(self._body, self._call, probes, fault)
-
-    def _give_up(self) -> None:
-        give_up(self._probes)
-        self._probes = ()

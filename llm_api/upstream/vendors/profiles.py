@@ -206,7 +206,10 @@ class Profile:
 
 def cap_name(parameters: Mapping[str, Any]) -> str:
     """Return a caller's own name for the cap on tokens."""
-    return next((name for name in reversed(_CAPS) if name in parameters), _CAPS[0])
+    for name in reversed(_CAPS):
+        if name in parameters:
+            return name
+    return _CAPS[0]
 
 
 def asks_for_reasoning(parameters: Mapping[str, Any]) -> bool:

@@ -6,10 +6,13 @@ ever.
 
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import cast
+from wsgiref.types import WSGIEnvironment
 
 from flask import Response, current_app, request
+from werkzeug.wsgi import ClosingIterator
 
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher
 from llm_api.web.request.context import services
@@ -34,9 +37,35 @@ def with_write_timeout(response: Response) -> Response:
     seconds = cast("float", current_app.config[TIMEOUT_SETTING])
     # The pieces of a file, too: where the kernel sends it, its progress could not be watched.
     body = _GuardedBody(response.response, client, services().watch, seconds)
-    guarded = Response(body, response.status, response.headers)
+    guarded = _GuardedResponse(body, response.status, response.headers)
     guarded.call_on_close(response.close)
     return guarded
+
+
+class _GuardedResponse(Response):
+    """A response whose pieces are bytes already, and go to the server as they are."""
+
+    def get_app_iter(self, environ: WSGIEnvironment) -> Iterable[bytes]:
+        """Return what the server sends.
+
+        Werkzeug passes every piece through two iterators of its own, one of which encodes text.
+        """
+        sent = super().get_app_iter(environ)
+        if not isinstance(sent, ClosingIterator):  # nothing is sent
+            return sent
+        return _Sent(cast("Iterable[bytes]", self.response), self.close)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """The pieces of a response, which is closed behind the last."""
+
+    pieces: Iterable[bytes]
+    close: Callable[[], None]
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Return the pieces."""
+        return iter(self.pieces)
 
 
 class _GuardedBody:

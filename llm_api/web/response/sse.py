@@ -60,25 +60,36 @@ class _Events:
         self._answer = answer
         self._log = log
         self._request_id = request_id
+        self._first = b""
         self._has_ended = False
 
     def __iter__(self) -> Iterator[bytes]:
-        first = b""
+        # No generator, see SuspendedBatches.
+        return iter(self._next_events, None)
+
+    def _next_events(self) -> bytes | None:
+        """Wait for the next events and return them as they are sent; None at the end."""
+        if self._has_ended:
+            return None
         try:
-            for batch in self._answer:
-                if batch:
-                    first = first or batch[0]
-                    yield b"".join(b"data: %b\n\n" % chunk for chunk in batch)
-                elif first:
-                    yield keep_alive(first)
-            self._has_ended = True
-            yield DONE
+            batch = self._answer.next_batch()
+            while batch is not None and not batch and not self._first:
+                batch = self._answer.next_batch()  # no head is known for a keep-alive
+            if batch is None:
+                self._has_ended = True
+                return DONE
+            if not batch:
+                return keep_alive(self._first)
+            self._first = self._first or batch[0]
+            if len(batch) == 1:
+                return b"data: %b\n\n" % batch[0]
+            return b"data: %b\n\n" % b"\n\ndata: ".join(batch)
         except ApiError as error:
-            yield self._event_of(error)
+            return self._event_of(error)
         except Exception:  # whatever it is: the client must not take the end for the answer's
             logger.exception("unexpected error in a stream")
             message = "Something went wrong in this service; quote the request id to its operator."
-            yield self._event_of(ServiceError(message, reason="internal_error"))
+            return self._event_of(ServiceError(message, reason="internal_error"))
 
     def _event_of(self, error: ApiError) -> bytes:
         self._has_ended = True

@@ -2,8 +2,9 @@
 
 import pytest
 
+from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Model
-from llm_api.errors import NotFound
+from llm_api.errors import Forbidden, NotFound
 from llm_api.services.routing.catalogue import Catalogue, Destination
 from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
 from tests.services.calls import client_of
@@ -88,3 +89,22 @@ def test_json_is_asked_for_where_the_model_and_its_vendor_take_it() -> None:
     assert destination.has_json_mode
     assert destination.fallbacks[0].has_json_mode
     assert not catalogue.route("fast-other").has_json_mode
+
+
+def test_only_names_of_the_catalogue_are_kept_with_where_they_lead(configured: Catalogue) -> None:
+    for number in range(100):
+        configured.route(f"made-up-{number}")
+    for _ in range(2):
+        configured.route(None)
+        configured.route(None, is_exact=True)
+
+    assert len(configured._routes) == 2
+
+
+def test_a_route_that_is_kept_is_no_permission(configured: Catalogue) -> None:
+    model = configured.models()[0].id
+    configured.route(model)
+    other = ApiKey("key_1", "shop", models=("other",))
+
+    with pytest.raises(Forbidden):
+        configured.route(model, key=other)

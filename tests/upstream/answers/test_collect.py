@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_api.domain.calls import Operation, TokenUsage
-from llm_api.upstream.answers.chunks import events_of
+from llm_api.upstream.answers.collect import events_of
 from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.faults import Fault
 from tests.upstream.strategies import CHUNKS

@@ -15,6 +15,7 @@ from tests.upstream.streamed import (
     ended,
     event,
     more,
+    relay_batches,
     stream_of,
     text,
 )
@@ -64,7 +65,7 @@ def endless(clock: Clock, noise: bytes, *events: bytes) -> Iterator[bytes]:
 def relayed(pieces: Iterator[bytes], *, choice_count: int = 1) -> list[bytes]:
     """Return the chunks that are passed on of a stream with its usage."""
     answer = StreamedAnswer(shows_usage=True, choice_count=choice_count)
-    return [chunk for batch in relay.relay(pieces, answer, 60.0) for chunk in batch]
+    return [chunk for batch in relay_batches(pieces, answer, 60.0) for chunk in batch]
 
 
 @pytest.mark.parametrize("name", NOISE)
@@ -111,7 +112,7 @@ def test_a_body_is_hastened_when_its_end_is_due() -> None:
     ticks: list[float] = []
     pieces = [stream_of(text("Hi")), b"", stream_of(ended()), b"", stream_of(DONE)]
 
-    list(relay.relay(pieces, StreamedAnswer(), 60.0, ticks.append))
+    list(relay_batches(pieces, StreamedAnswer(), 60.0, ticks.append))
 
     assert len(ticks) == 1
     assert 0 < ticks[0] < 2
@@ -120,7 +121,7 @@ def test_a_body_is_hastened_when_its_end_is_due() -> None:
 def test_no_keep_alive_is_due_once_the_answer_has_ended() -> None:
     pieces = [stream_of(text("Hi")), b"", stream_of(ended()), b"", b"", stream_of(DONE)]
 
-    assert list(relay.relay(pieces, StreamedAnswer())) == [[text("Hi")], [], [ended()]]
+    assert list(relay_batches(pieces, StreamedAnswer())) == [[text("Hi")], [], [ended()]]
 
 
 def test_what_is_said_behind_a_reason_for_the_end_is_passed_on(clock: Clock) -> None:
@@ -164,7 +165,7 @@ def test_an_answer_that_was_not_finished_waits(clock: Clock) -> None:
 
     answer = StreamedAnswer()
 
-    chunks = [chunk for batch in relay.relay(slowly(), answer) for chunk in batch]
+    chunks = [chunk for batch in relay_batches(slowly(), answer) for chunk in batch]
     assert chunks == [text("a"), more("b"), ended()]
 
 

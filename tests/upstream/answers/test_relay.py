@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from llm_api.domain.calls import TextLength, TokenUsage
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer
-from llm_api.upstream.answers.relay import events_in, relay
+from llm_api.upstream.answers.relay import events_in
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.http.sse import MAX_EVENT_BYTES
 from tests.upstream.streamed import (
@@ -21,6 +21,7 @@ from tests.upstream.streamed import (
     ended,
     event,
     more,
+    relay_batches,
     stream_of,
     taken,
     text,
@@ -36,14 +37,14 @@ DISCONNECTED = faults.while_reading(ConnectionResetError())
 
 def batches_of(*pieces: bytes, shows_usage: bool = True) -> list[list[bytes]]:
     """Return the batches that the pieces of a stream become."""
-    return list(relay(pieces, StreamedAnswer(shows_usage=shows_usage)))
+    return list(relay_batches(pieces, StreamedAnswer(shows_usage=shows_usage)))
 
 
 def outcome(pieces: Iterable[bytes]) -> tuple[list[bytes], str | None]:
     """Return the chunks that are passed on, and why no more are."""
     chunks: list[bytes] = []
     try:
-        for batch in relay(pieces, StreamedAnswer(shows_usage=True)):
+        for batch in relay_batches(pieces, StreamedAnswer(shows_usage=True)):
             chunks += batch
     except Fault as fault:
         return chunks, fault.error.reason
@@ -74,7 +75,7 @@ def test_what_comes_in_alone_is_passed_on_alone() -> None:
 def test_an_event_is_passed_on_before_the_next_piece_is_asked_for() -> None:
     pieces = iter([stream_of(text("a")), stream_of(DONE)])
 
-    batches = relay(pieces, StreamedAnswer())
+    batches = relay_batches(pieces, StreamedAnswer())
 
     assert next(batches) == [text("a")]
     assert next(pieces) == stream_of(DONE)
@@ -101,7 +102,7 @@ def test_what_is_not_passed_on_does_not_hide_a_silence(said: bytes) -> None:
             yield said
         yield stream_of(ended(), DONE)
 
-    batches = list(relay(slowly(), StreamedAnswer(), 0.04))
+    batches = list(relay_batches(slowly(), StreamedAnswer(), 0.04))
 
     assert batches == [[text("a")], [], [], [ended()]]
 
@@ -109,7 +110,7 @@ def test_what_is_not_passed_on_does_not_hide_a_silence(said: bytes) -> None:
 def test_a_silence_begins_when_something_was_passed_on() -> None:
     pieces = [stream_of(text("a")), b": keep-alive\n\n", stream_of(ended(), DONE)]
 
-    assert list(relay(pieces, StreamedAnswer(), 60)) == [[text("a")], [ended()]]
+    assert list(relay_batches(pieces, StreamedAnswer(), 60)) == [[text("a")], [ended()]]
 
 
 @pytest.mark.parametrize("said", [b": ping\n\n", b"event: message\n", b"id: 7\nretry: 3\n\n"])
@@ -204,7 +205,7 @@ def test_what_comes_after_the_mark_of_the_end_is_not_looked_at(late: bytes) -> N
 def test_nothing_is_read_behind_the_mark_of_the_end() -> None:
     pieces = iter([stream_of(ALL, DONE), stream_of(text("late"))])
 
-    list(relay(pieces, StreamedAnswer()))
+    list(relay_batches(pieces, StreamedAnswer()))
 
     assert next(pieces) == stream_of(text("late"))
 
@@ -311,7 +312,7 @@ def test_what_came_before_an_event_that_is_too_large_is_passed_on_first() -> Non
 def test_the_usage_is_noted_where_it_is_not_shown() -> None:
     answer = StreamedAnswer()
 
-    list(relay([stream_of(*WHOLE)], answer))
+    list(relay_batches([stream_of(*WHOLE)], answer))
 
     assert answer.usage == TokenUsage(5, 2, "upstream")
     assert (answer.is_over, answer.has_finished, answer.is_complete) == (True, True, True)
@@ -321,7 +322,7 @@ def test_the_texts_are_noted_to_count_them() -> None:
     answer = StreamedAnswer()
     thought = event(choice({"role": "assistant", "reasoning_content": "Hm."}))
 
-    list(relay([stream_of(thought, more("Hi"), ended(), DONE)], answer))
+    list(relay_batches([stream_of(thought, more("Hi"), ended(), DONE)], answer))
 
     assert answer.length == TextLength(in_ascii=5)
 

@@ -1,20 +1,22 @@
 """A body is read as it comes in: at once, without a byte lost, and without waiting for ever."""
 
 import gzip
-import http.client
 import socket
 import threading
 import time
 import zlib
 from collections.abc import Iterator
-from types import SimpleNamespace
 
 import pytest
-import requests
-from requests.structures import CaseInsensitiveDict
 
 from llm_api.upstream.faults import Fault
-from llm_api.upstream.http.response_body import IncomingBody, read_body
+from llm_api.upstream.http.framing import receive_head
+from llm_api.upstream.http.response_body import (
+    IncomingBody,
+    RawBody,
+    UpstreamResponse,
+    read_body,
+)
 from tests.support.wire import chunk_bytes, message_bytes
 
 PATIENT = 30.0
@@ -30,34 +32,27 @@ class Wire:
     def __init__(self) -> None:
         """Connect both ends."""
         self.upstream, self.near = socket.socketpair()
-        self._answers: list[http.client.HTTPResponse] = []
 
     def send(self, payload: bytes) -> None:
         """Send bytes as the upstream does."""
         self.upstream.sendall(payload)
 
-    def answer(self, *headers: tuple[str, str]) -> requests.Response:
+    def answer(self, *headers: tuple[str, str]) -> UpstreamResponse:
         """Send the head of an answer and return the answer, with its body unread."""
         self.send(message_bytes("HTTP/1.1 200 OK", headers, b""))
-        raw = http.client.HTTPResponse(self.near, method="POST")
-        self._answers.append(raw)
-        raw.begin()
-        response = requests.Response()
-        response.headers = CaseInsensitiveDict(raw.getheaders())
-        response.raw = raw
-        response.connection = SimpleNamespace(sock=self.near)
-        return response
+        head, came = receive_head(self.near)
+        return UpstreamResponse(head, RawBody(self.near, head, came))
 
     def pieces(
         self, *headers: tuple[str, str], idle: float = PATIENT, tick: float = PATIENT
     ) -> Iterator[bytes]:
         """Send the head of an answer and return its body, as it will come in."""
-        return IncomingBody(self.answer(*headers), idle=idle, tick=tick).pieces()
+        return pieces_of(IncomingBody(self.answer(*headers), idle=idle, tick=tick))
 
     def close(self) -> None:
-        """Close both ends, and what reads from them."""
-        for open_one in (*self._answers, self.upstream, self.near):
-            open_one.close()
+        """Close both ends."""
+        self.upstream.close()
+        self.near.close()
 
     def hang_up(self) -> None:
         """Close the upstream's end."""
@@ -70,6 +65,12 @@ def wire() -> Iterator[Wire]:
     made = Wire()
     yield made
     made.close()
+
+
+def pieces_of(body: IncomingBody) -> Iterator[bytes]:
+    """Return the pieces of a body, as they will come in."""
+    while (piece := body.next_piece()) is not None:
+        yield piece
 
 
 def chunked(*pieces: bytes) -> bytes:
@@ -268,12 +269,12 @@ def test_the_time_that_a_slow_client_takes_is_no_silence_of_the_upstream(wire: W
 )
 def test_a_chunked_body_that_breaks_off_is_told(wire: Wire, sent: bytes) -> None:
     response = wire.answer(CHUNKED)
-    pieces = IncomingBody(response, idle=PATIENT, tick=PATIENT).pieces()
+    pieces = pieces_of(IncomingBody(response, idle=PATIENT, tick=PATIENT))
     wire.send(sent)
     wire.hang_up()
 
     assert reason_of(pieces) == "upstream_disconnected"
-    assert response.raw.will_close
+    assert not response.raw.is_reusable
 
 
 @pytest.mark.parametrize("sent", [b"zz\r\n", b"-5\r\n", b"6\r\ndata: XX\r\n"])
@@ -311,10 +312,10 @@ def test_whatever_stands_behind_a_whole_body_does_not_spoil_it(
     response = wire.answer(*headers)
     wire.send(sent + excess)
 
-    pieces = IncomingBody(response, idle=PATIENT, tick=PATIENT).pieces()
+    pieces = pieces_of(IncomingBody(response, idle=PATIENT, tick=PATIENT))
 
     assert b"".join(pieces) == BODY
-    assert response.raw.will_close
+    assert not response.raw.is_reusable
 
 
 @pytest.mark.parametrize("framing", FRAMINGS)
@@ -324,7 +325,7 @@ def test_a_body_over_its_cap_is_given_up(wire: Wire, framing: str) -> None:
     wire.send(sent)
     wire.hang_up()
 
-    pieces = IncomingBody(response, idle=PATIENT, tick=PATIENT, max_bytes=len(BODY) - 1).pieces()
+    pieces = pieces_of(IncomingBody(response, idle=PATIENT, tick=PATIENT, max_bytes=len(BODY) - 1))
 
     assert reason_of(pieces) == "upstream_too_large"
 
@@ -368,6 +369,21 @@ def test_a_compressed_body_is_inflated_to_its_end(wire: Wire, framing: str) -> N
     assert b"".join(pieces) == BODY
 
 
+@pytest.mark.parametrize("excess", [b"", b"HTTP/1.1 200 OK\r\n\r\n"])
+def test_of_a_compressed_body_that_breaks_the_chunks_before_are_passed_on(
+    wire: Wire, excess: bytes
+) -> None:
+    response = wire.answer(CHUNKED, ("Content-Encoding", "gzip"))
+    sent = [*compressed(*EVENTS), b"\xff" * 64, b""]
+    wire.send(b"".join(map(chunk_bytes, sent)) + excess)
+
+    pieces = pieces_of(IncomingBody(response, idle=PATIENT, tick=PATIENT))
+
+    assert [next(pieces) for _ in EVENTS] == EVENTS
+    assert reason_of(pieces) == "upstream_bad_response"
+    assert not response.raw.is_reusable
+
+
 def test_a_silence_in_a_compressed_body_is_a_time_out(wire: Wire) -> None:
     pieces = wire.pieces(CHUNKED, ("Content-Encoding", "gzip"), idle=0.1)
     wire.near.settimeout(0.1)
@@ -380,7 +396,7 @@ def test_a_compressed_stream_that_is_a_bomb_is_given_up(wire: Wire) -> None:
     response = wire.answer(CHUNKED, ("Content-Encoding", "gzip"))
     wire.send(chunk_bytes(gzip.compress(bytes(1 << 20))) + chunk_bytes(b""))
 
-    pieces = IncomingBody(response, idle=PATIENT, tick=PATIENT, max_bytes=1 << 16).pieces()
+    pieces = pieces_of(IncomingBody(response, idle=PATIENT, tick=PATIENT, max_bytes=1 << 16))
 
     assert reason_of(pieces) == "upstream_too_large"
 
@@ -388,14 +404,14 @@ def test_a_compressed_stream_that_is_a_bomb_is_given_up(wire: Wire) -> None:
 def test_the_connection_of_a_compressed_body_that_is_left_is_not_used_again(wire: Wire) -> None:
     response = wire.answer(CHUNKED, ("Content-Encoding", "gzip"))
     body = IncomingBody(response, idle=PATIENT, tick=PATIENT)
-    pieces = body.pieces()
+    pieces = pieces_of(body)
     wire.send(chunk_bytes(compressed(EVENTS[0])[0]))
     next(pieces)
 
     pieces.close()
     body.drain(TICK)
 
-    assert response.raw.will_close or not response.raw.isclosed()
+    assert not response.raw.is_reusable
 
 
 def test_the_connection_of_a_compressed_body_that_was_read_is_used_again(wire: Wire) -> None:
@@ -405,8 +421,7 @@ def test_the_connection_of_a_compressed_body_that_was_read_is_used_again(wire: W
 
     assert read_body(response) == BODY
 
-    assert response.raw.isclosed()
-    assert not response.raw.will_close
+    assert response.raw.is_reusable
 
 
 @pytest.mark.parametrize("headers", [[CHUNKED], [], [("Content-Length", "9")]], ids=str)
@@ -419,10 +434,10 @@ def test_a_reset_between_the_headers_and_the_body_is_a_fault(
     wire.hang_up()
 
     with pytest.raises(Fault) as raised:
-        list(IncomingBody(response, idle=PATIENT, tick=PATIENT).pieces())
+        list(pieces_of(IncomingBody(response, idle=PATIENT, tick=PATIENT)))
 
     assert raised.value.error.reason == "upstream_disconnected"
-    assert response.raw.will_close
+    assert not response.raw.is_reusable
     wire.close()
 
 
@@ -435,13 +450,12 @@ def test_the_rest_of_a_body_is_drained(wire: Wire, framing: str) -> None:
     response = wire.answer(*headers)
     body = IncomingBody(response, idle=PATIENT, tick=PATIENT)
     wire.send(sent[:8])
-    next(body.pieces())
+    next(pieces_of(body))
     wire.send(sent[8:])
 
     body.drain(PATIENT)
 
-    assert response.raw.isclosed()
-    assert not response.raw.will_close
+    assert response.raw.is_reusable
 
 
 @pytest.mark.parametrize("sent", [b"", b"4", b"4\r\nda", b"4\r\ndata", b"4\r\ndata\r\n", b"zz\r\n"])
@@ -451,7 +465,7 @@ def test_a_rest_that_does_not_come_is_not_waited_for(wire: Wire, sent: bytes) ->
 
     IncomingBody(response, idle=PATIENT, tick=PATIENT).drain(TICK)
 
-    assert response.raw.will_close or not response.raw.isclosed()
+    assert not response.raw.is_reusable
 
 
 def test_a_rest_that_goes_on_and_on_is_not_waited_for(wire: Wire) -> None:

@@ -295,3 +295,32 @@ def test_any_other_body_is_none(body: bytes) -> None:
 @pytest.mark.parametrize("body", [b"", b" \n", BOM, BOM[:2], b"dat", b"e"], ids=repr)
 def test_a_few_bytes_may_not_tell_what_a_body_is(body: bytes) -> None:
     assert is_stream(body) is None
+
+
+WHOLE = [
+    *(b"data: a\n\n", b"data: a\n\ndata: b\n\n", b"data: a\n\ndata: \n\n", b"data: \n\n"),
+    *(b"data:  \n\n", b"data: a\n\n: x\n\ndata: b\n\n", b"data: a\ndata: b\n\n", b"data: a\n\n\n"),
+    *(b"data: a\r\n\r\n", b"data: a\rdata: b\n\n", b"\n\n", b"data: a", b"\r", BOM, b": x\n"),
+    *(
+        b"event: error\n",
+        b"event: ping\n",
+        b"id: 1\ndata: a\n\n",
+        b'error: {"a":1}\n\n',
+        b"data: c\n",
+    ),
+]
+
+
+@given(st.lists(st.sampled_from(WHOLE), max_size=8))
+def test_pieces_of_whole_events_are_read_as_byte_by_byte(pieces: list[bytes]) -> None:
+    single = [bytes([byte]) for byte in b"".join(pieces)]
+
+    at_once, slowly = parsed(pieces), parsed(single)
+
+    assert at_once == slowly
+    assert [type(event) for event in at_once] == [type(event) for event in slowly]
+
+
+def test_an_event_that_is_whole_and_too_large_is_refused() -> None:
+    with pytest.raises(EventTooLarge):
+        parsed([b"data: " + b"x" * 50 + b"\n\n"], max_event_bytes=40)

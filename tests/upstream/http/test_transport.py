@@ -2,6 +2,7 @@
 
 import queue
 import socket
+import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,16 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection
 
+from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.upstream.behavior import UpstreamBehavior
+from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.http.transport import Transport, is_idle
+from llm_api.upstream.vendors.profiles import choose_profile
 from tests.support import replies
 from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
-from tests.upstream.asker import KEY, STREAMED, Asker, described
+from tests.upstream.asker import KEY, MODEL, PATIENT, PROFILES, STREAMED, Asker, described
 from tests.upstream.conftest import SELF_SIGNED
 
 AskerOf = Callable[..., Asker]
@@ -154,6 +161,48 @@ def test_a_connection_with_an_unread_rest_is_closed(
     completion = asker.ask()
 
     assert (completion.text, upstream.connections) == ("Hello", 2)
+
+
+@pytest.mark.parametrize(("max_concurrency", "kept"), [(1024, 512), (8, 8)])
+def test_as_many_idle_connections_are_kept_as_a_worker_has_streams(
+    max_concurrency: int, kept: int
+) -> None:
+    sizes: list[int] = []
+
+    def made(
+        endpoint: Endpoint, timeouts: Timeouts, watch: DeadlineWatcher, pool_size: int
+    ) -> Transport:
+        sizes.append(pool_size)
+        return Transport(endpoint, timeouts, watch, pool_size)
+
+    plan = UpstreamPlan((Endpoint("http://127.0.0.1:9/v1", MODEL, ""),))
+    behavior = UpstreamBehavior("fast", max_concurrency=max_concurrency)
+    profile = choose_profile(PROFILES, "")
+    UpstreamClient(plan, behavior, PATIENT, DeadlineWatcher(), profile, transport=made)
+
+    assert sizes == [kept]
+
+
+def under_tls(near: socket.socket) -> socket.socket:
+    """Put TLS around a socket, before its handshake."""
+    context = ssl.create_default_context()
+    return context.wrap_socket(near, server_hostname="peer", do_handshake_on_connect=False)
+
+
+@pytest.mark.parametrize("wrap", [lambda near: near, under_tls], ids=["plain", "tls"])
+def test_a_connection_is_idle_while_its_peer_is_silent_and_there(
+    wrap: Callable[[socket.socket], socket.socket],
+) -> None:
+    near, far = socket.socketpair()
+    with far, wrap(near) as connection:
+        assert is_idle(connection)
+        far.send(b"x")
+        assert not is_idle(connection)
+
+    near, far = socket.socketpair()
+    with wrap(near) as connection:
+        far.close()
+        assert not is_idle(connection)
 
 
 def test_closing_the_client_closes_its_idle_connections(

@@ -14,7 +14,8 @@ from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.resilience import model_circuits
 from llm_api.upstream.resilience.circuit_breaker import CircuitBreaker, CircuitOpen
-from llm_api.upstream.resilience.endpoint_health import EndpointHealth, Permit
+from llm_api.upstream.resilience.endpoint_health import EndpointHealth
+from llm_api.upstream.resilience.endpoint_pool import Permit
 
 OURS, OTHER = "configured", "other"
 TEXT = [{"role": "user", "content": "Hi"}]
@@ -69,7 +70,7 @@ class Place:
         except CircuitOpen:
             return False
         try:
-            with permit.recording():
+            with permit:
                 if ends is not None:
                     raise ends
         except Fault:
@@ -229,7 +230,7 @@ def test_what_has_recovered_leaves_nothing_behind(place: Place) -> None:
     place.attempt("a")
 
     assert not place.health.models
-    assert place.health._is_well
+    assert place.health.is_well
 
 
 def test_openings_and_closings_are_logged_with_their_cause(

@@ -11,7 +11,7 @@ from llm_api.errors import RateLimited, Unavailable, UpstreamFault
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import Fault
-from llm_api.upstream.resilience.endpoint_health import Permit
+from llm_api.upstream.resilience.endpoint_pool import Permit
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
 BODY = {"model": "m", "messages": []}
@@ -68,7 +68,7 @@ def attempts_of(world: World, call: UpstreamCall, *outcomes: Fault | str) -> Cal
     coming = iter(outcomes)
 
     def attempt() -> str:
-        with Permit(world.health, BODY, call).recording(), call.attempt("fast", "fast", "m"):
+        with Permit(world.health, BODY, call), call.attempt("fast", "fast", "m"):
             outcome = next(coming)
             if isinstance(outcome, Fault):
                 raise outcome

@@ -17,9 +17,12 @@ class Silent(AnswerStream):
     """An answer with silences in it."""
 
     def __init__(self, *batches: list[bytes]) -> None:
-        """Yield these batches; an empty one is a silence."""
-        self._batches = (batch for batch in batches)
-        self._first = []
+        """Have these batches; an empty one is a silence."""
+        self._coming = iter(batches)
+
+    def next_batch(self) -> list[bytes] | None:
+        """Return the next."""
+        return next(self._coming, None)
 
 
 def sent(*batches: list[bytes]) -> bytes:
