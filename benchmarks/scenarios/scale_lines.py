@@ -25,7 +25,8 @@ from benchmarks.scenarios.usage_fill import fill
 from benchmarks.scenarios.usage_rows import hours, make_kinds
 from llm_api.app import close_app, create_app
 from llm_api.domain.access import ApiKey
-from llm_api.domain.key_format import digest_of, new_secret
+from llm_api.domain.key_format import new_secret
+from llm_api.services.keys.authenticator import digest_of
 from llm_api.settings.settings import PROJECT_ROOT, Settings
 from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine

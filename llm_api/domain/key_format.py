@@ -1,12 +1,10 @@
-"""The format of API keys, and how they are generated, recognized and hashed.
+"""The format of API keys, and how they are generated and recognized.
 
 `llmapi_`, 43 digits of 256 random bits, 6 digits of a CRC-32 checksum, in base 62. The prefix lets
 scanners find keys in repositories, and the checksum reveals a mistyped key without a query; both as
-in https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/. Only the SHA-256
-is stored: for 256 random bits a slow hash would be no safer.
+in https://github.blog/2021-04-05-behind-githubs-new-authentication-token-formats/.
 """
 
-import hashlib
 import re
 import secrets
 import string
@@ -33,11 +31,6 @@ def is_intact(text: str) -> bool:
         _FORM.fullmatch(text) is not None
         and _checksum(text[:-_CHECK_DIGITS]) == text[-_CHECK_DIGITS:]
     )
-
-
-def digest_of(text: str) -> str:
-    """Return the SHA-256 of a secret, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def holds_key(text: str) -> bool:

@@ -1,5 +1,6 @@
 """Authenticates API keys: from a cache in memory, or by a look-up in the key store."""
 
+import hashlib
 import logging
 import threading
 import time
@@ -13,7 +14,7 @@ from typing import Protocol
 from cachetools import LRUCache
 
 from llm_api.domain.access import ApiKey
-from llm_api.domain.key_format import digest_of, is_intact
+from llm_api.domain.key_format import is_intact
 from llm_api.errors import Unavailable
 from llm_api.runtime.cooldown import Cooldown
 from llm_api.services.keys.guess_limit import GuessLimit
@@ -34,6 +35,14 @@ class _Entry:
 
     key: ApiKey | None
     at: float
+
+
+def digest_of(secret: str) -> str:
+    """Return the SHA-256 of a secret, in hexadecimal.
+
+    Nothing else of it is stored: for 256 random bits a slow hash would be no safer.
+    """
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 class SharedKeys(Protocol):

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from llm_api.domain.access import ApiKey
-from llm_api.domain.key_format import digest_of, new_secret
+from llm_api.domain.key_format import new_secret
 from llm_api.errors import RateLimited, Unavailable
-from llm_api.services.keys.authenticator import FRESH_S, STALE_S, KeyAuthenticator
+from llm_api.services.keys.authenticator import FRESH_S, STALE_S, KeyAuthenticator, digest_of
 from llm_api.storage.threads import StoreThreads
 from tests.services.keys.kept_keys import Clock, KeptKeys
 from tests.support.waiting import wait_until
@@ -349,3 +349,8 @@ def test_guesses_drive_out_no_key_in_use(ring: KeyAuthenticator, kept: KeptKeys)
 
     assert ring.authenticate(TEXT, HERE) == SHOP
     assert len(kept.looks) == 1
+
+
+def test_the_digest_is_that_of_the_whole_secret() -> None:
+    assert digest_of("abc").startswith("ba7816bf8f01cfea414140de5dae2223")
+    assert digest_of(TEXT) != digest_of(TEXT[:-1])

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from llm_api.domain.access import ApiKey, Budget, Limits
-from llm_api.domain.key_format import digest_of, new_secret
+from llm_api.domain.key_format import new_secret
 from llm_api.errors import Unavailable
-from llm_api.services.keys.authenticator import FRESH_S, STALE_S, KeyAuthenticator
+from llm_api.services.keys.authenticator import FRESH_S, STALE_S, KeyAuthenticator, digest_of
 from llm_api.storage.redis.shared_keys import RedisKeys
 from llm_api.storage.threads import StoreThreads
 from tests.services.keys.kept_keys import Clock, KeptKeys

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import event
 from werkzeug.test import TestResponse
 
-from llm_api.domain.key_format import digest_of, new_secret
+from llm_api.domain.key_format import new_secret
+from llm_api.services.keys.authenticator import digest_of
 from tests.conftest import AppOf, UsageRowsOf
 from tests.storage.changing import change
 from tests.support.upstream import ScriptedUpstream
