@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from itertools import filterfalse
+from string import digits
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 GAP = " ¶ "  # stands where a quotation was: neighbors must not read as if they were side by side
@@ -151,6 +152,11 @@ def _usual(text: str) -> str | None:
     for sign, instead in _HALF_WIDTH:
         text = text.replace(sign, instead)
     return lower(text)
+
+
+def has_no_digits(text: str) -> bool:
+    """Whether a text has none of the ten digits; each is looked for in less time than any."""
+    return not any(map(text.__contains__, digits))
 
 
 def tokens_of(folded: str) -> list[str]:
