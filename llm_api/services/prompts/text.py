@@ -202,17 +202,27 @@ def stem(word: str) -> str:
     return word.rstrip("e") if len(word) > 3 else word
 
 
-@functools.lru_cache(maxsize=_CACHED_TEXTS)
 def find_quotes(text: str) -> tuple[str, ...]:
     """Return what stands in quotation marks, without the marks, each text once."""
-    found = (next(filter(None, groups)).strip() for groups in _QUOTED.findall(text))
-    return tuple(dict.fromkeys(quote for quote in found if any(map(str.isalnum, quote))))
+    return _split(text)[1]
+
+
+def without_quotes(text: str) -> str:
+    """Return a text with a gap in place of every quotation."""
+    return _split(text)[0]
 
 
 @functools.lru_cache(maxsize=_CACHED_TEXTS)
-def without_quotes(text: str) -> str:
-    """Return a text with a gap in place of every quotation."""
-    return _QUOTED.sub(GAP, text)
+def _split(text: str) -> tuple[str, tuple[str, ...]]:
+    """Return a text without its quotations, and these: the pattern is searched once for both."""
+    found: list[str] = []
+
+    def leave_out(quotation: re.Match[str]) -> str:
+        found.append(quotation[quotation.lastindex or 0].strip())
+        return GAP
+
+    bare = _QUOTED.sub(leave_out, text)
+    return bare, tuple(dict.fromkeys(quote for quote in found if any(map(str.isalnum, quote))))
 
 
 @functools.lru_cache(maxsize=_CACHED_TEXTS)

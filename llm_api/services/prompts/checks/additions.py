@@ -38,7 +38,7 @@ def find_added(comparison: Comparison) -> Iterator[Violation]:
 
 def find_added_nouns(comparison: Comparison) -> Iterator[Violation]:
     """Find the first thing that a rewrite names and its prompt does not."""
-    known = comparison.constraints.reading.things
+    known = comparison.constraints.reading.things()
     reading = comparison.reading
     for noun in named_nouns(reading):
         if noun.concept not in known and noun.kind != "anybody":

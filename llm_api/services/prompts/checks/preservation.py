@@ -79,7 +79,7 @@ def compare(
         constraints=constraints,
         reading=reading,
         folded=fold(rewrite),
-        things=reading.things,
+        things=reading.things(),
         style=read(wanted.style) if wanted.style else None,
     )
 
@@ -88,18 +88,21 @@ def find_lost(comparison: Comparison) -> Iterator[Violation]:
     """Find everything that a rewrite lost or changed, and quoted texts that it added."""
     constraints = comparison.constraints
     yield from _quotes(comparison)
-    yield from _preserved(comparison)
+    if comparison.wanted.preserve:
+        yield from _preserved(comparison)
     if constraints.syntax:
         yield from _syntax(comparison)
     yield from _objects(comparison)
     yield from _counts(comparison)
     if constraints.colors:
         yield from _colors(comparison)
-    yield from _relations(comparison)
-    yield from _styles(comparison)
+    if constraints.relations:
+        yield from _relations(comparison)
+    if constraints.styles:
+        yield from _styles(comparison)
     if constraints.in_words.get("camera"):
         yield from _camera(constraints.camera, comparison.reading)
-    if comparison.is_same_language:
+    if constraints.names and comparison.is_same_language:
         yield from _names(comparison)
 
 

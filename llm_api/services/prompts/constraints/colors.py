@@ -1,6 +1,7 @@
 """Finds colors, and what they color."""
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from llm_api.services.prompts.constraints.nouns import SENTENCE_ENDS, Noun, head_behind, known_noun
@@ -27,7 +28,7 @@ class ColorOf:
 
 
 def find_colors(
-    reading: Reading, *, with_parts: bool = True, among: Set[str] | None = None
+    reading: Reading, *, with_parts: bool = True, among: AbstractSet[str] | None = None
 ) -> Iterator[ColorOf]:
     """Yield every color with its noun: "a red car", "the car is red", 红色的车.
 

@@ -63,6 +63,9 @@ def known_noun(reading: Reading, at: int) -> Noun | None:
     phrase = reading.phrases.get(at)
     if phrase is None or not phrase.things:
         return None
+    if len(phrase.meanings) == 1:  # as most have; no term is made for it
+        kind, concept, is_kind, _ = phrase.meanings[0]
+        return Noun(concept, kind, at, at + phrase.length, phrase.things, is_kind)
     return _noun_of(reading, [term for term in reading.at(at) if term.kind in THINGS])
 
 

@@ -1,7 +1,9 @@
 """Reads a text once: its tokens, and what of the vocabulary occurs in them."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, compress, count
@@ -91,14 +93,13 @@ class Reading:
         """Return the tokens at which terms of some kinds begin, from left to right."""
         return sorted({at for kind in kinds for at in self.places.get(kind, ())})
 
-    @cached_property
     def things(self) -> frozenset[str]:
-        """The concepts of everything that the text may name; no terms are made for it."""
+        """Return the concepts of everything that the text may name; no terms are made for it."""
         phrases, places = self.phrases, self.places
         found = [phrases[at].things for kind in THINGS for at in places.get(kind, ())]
         return _NOTHING.union(*found)
 
-    def among(self, kind: str, concepts: Set[str]) -> Sequence[Term]:
+    def among(self, kind: str, concepts: AbstractSet[str]) -> Sequence[Term]:
         """Return the terms of a kind that mean one of some concepts; the others are not made."""
         phrases = self.phrases
         return [
@@ -156,7 +157,7 @@ def _phrases_in(tokens: list[str]) -> tuple[dict[int, KnownPhrase], dict[str, li
     """Return the phrases of a text by their places, and these places by their kinds."""
     table, free = phrases_by_pair(), 0
     found: dict[int, KnownPhrase] = {}
-    places: dict[str, list[int]] = {}
+    places: dict[str, list[int]] = defaultdict(list)
     openings = map(table.get, tokens)
     for at, (opening, second) in enumerate(zip(openings, [*tokens[1:], ""], strict=False)):
         if opening is None or at < free:
@@ -173,10 +174,7 @@ def _phrases_in(tokens: list[str]) -> tuple[dict[int, KnownPhrase], dict[str, li
             found[at] = phrase
             free = at + phrase.length
             for kind in phrase.kinds:
-                if kind in places:
-                    places[kind].append(at)
-                else:
-                    places[kind] = [at]
+                places[kind].append(at)
     return found, places
 
 
