@@ -421,8 +421,8 @@ SIGNS += [
 ]
 
 
-@given(st.lists(st.sampled_from(SIGNS), max_size=6).map(" ".join), st.booleans())
-def test_a_reply_of_json_is_read_as_if_space_stood_before_it(text: str, is_ascii: bool) -> None:
+@given(text=st.lists(st.sampled_from(SIGNS), max_size=6).map(" ".join), is_ascii=st.booleans())
+def test_a_reply_of_json_is_read_as_if_space_stood_before_it(text: str, *, is_ascii: bool) -> None:
     reply = json.dumps({"optimized_prompt": text}, ensure_ascii=is_ascii)
 
     assert find_prompts(reply) == find_prompts(f" {reply}")
