@@ -2,7 +2,14 @@
 
 import re
 
-from llm_api.services.prompts.text import ASCII, GAP, is_plain, without_quotes
+from llm_api.services.prompts.text import (
+    ASCII,
+    GAP,
+    has_no_digits,
+    is_plain,
+    without_quotes,
+    words_of,
+)
 
 HAN_SHARE = 0.25  # from here on a text counts as Chinese, and not as one that quotes a Chinese sign
 MIN_HAN_SHARE = 0.7  # of a Chinese rewrite's letters, names of the original left aside
@@ -58,6 +65,8 @@ def is_written_in(rewrite: str, language: str, original: str) -> bool:
     """
     bare = without_quotes(rewrite)
     if is_plain(bare) and language == "en":
+        if has_no_digits(bare) and _OTHERS.isdisjoint(words_of(rewrite)):
+            return True  # words that other checks need, too: they have all that are left of them
         return not _is_other_latin(bare) or _is_other_latin(original)
     if _FOREIGN_RUN.search(bare):
         bare = _new(_FOREIGN_RUN, bare, original)

@@ -4,7 +4,7 @@ That is whether our own instructions came back, and whether the text is about th
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -137,12 +137,10 @@ class LeakFinder:
         That is a long run of our words, or a share of short pieces that is no coincidence.
         """
         words = words_of(text)
-        pieces = _pieces(words)
-        ours = self._pieces.intersection(pieces)
-        if not ours:
+        ours = self._pieces.intersection(_pieces(words))
+        if not ours or not (ours := ours.difference(_pieces(words_of(original)))):
             return False
-        ours = ours.difference(_pieces(words_of(original)))
-        hits = bytes(map(ours.__contains__, pieces))  # 1 for each piece of ours
+        hits = bytes(map(ours.__contains__, _pieces(words)))  # 1 for each piece of ours
         found = hits.count(1)
         if found < _RUN_WORDS - _PIECE + 1:  # no run of them is long enough
             return False
@@ -152,8 +150,8 @@ class LeakFinder:
         return found >= _MIN_PIECES and found > _SHARE * len(hits)
 
 
-def _pieces(words: Sequence[str]) -> Sequence[tuple[str, str, str]]:
-    return list(zip(words, words[1:], words[2:], strict=False))
+def _pieces(words: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    return zip(words, words[1:], words[2:], strict=False)
 
 
 def _is_chinese(words: Sequence[str]) -> bool:

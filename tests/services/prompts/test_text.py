@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_api.services.prompts.language import is_written_in
 from llm_api.services.prompts.text import HAN, clean, fold, has_quote, lowered, tokens_of, words_of
 
 CLEANED = {
@@ -114,3 +115,16 @@ def test_letters_are_lowered_as_patterns_that_ignore_case_do() -> None:
 def test_a_quotation_may_have_other_gaps() -> None:
     assert has_quote('A sign "Open  now" on a wall', "Open now")
     assert has_quote("A sign “Open\u00a0now”", "Open now")
+
+
+@pytest.mark.parametrize(
+    ("rewrite", "is_english"),
+    [
+        ("a dog and a cat, in soft light", True),
+        ("el perro con los gatos", False),
+        ("9el perro 9con 9los gatos", False),
+        ('a sign that says "el perro con los gatos"', True),
+    ],
+)
+def test_another_language_is_known_by_its_little_words(rewrite: str, *, is_english: bool) -> None:
+    assert is_written_in(rewrite, "en", "a dog") == is_english

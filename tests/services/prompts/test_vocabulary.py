@@ -8,8 +8,8 @@ from llm_api.services.prompts.vocabulary.words import KnownPhrase, phrases_by_pa
 def known() -> list[KnownPhrase]:
     """Return all phrases."""
     openings = phrases_by_pair().values()
-    longer = (rows for one in openings for rows in one.by_second.values())
-    return [one.alone for one in openings if one.alone] + list(chain.from_iterable(longer))
+    longer = (rows for one in openings for rows in one[1].values())
+    return [one[0] for one in openings if one[0]] + list(chain.from_iterable(longer))
 
 
 def test_what_phrases_have_in_common_is_kept_once() -> None:

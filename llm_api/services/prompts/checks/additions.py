@@ -11,11 +11,11 @@ from importlib import resources
 from llm_api.services.prompts.checks.preservation import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.negations import Negation
-from llm_api.services.prompts.constraints.nouns import THINGS, named_nouns
+from llm_api.services.prompts.constraints.nouns import named_nouns
 from llm_api.services.prompts.constraints.people import find_people
 from llm_api.services.prompts.constraints.reading import Reading
 from llm_api.services.prompts.text import lower, words_of
-from llm_api.services.prompts.vocabulary.words import little_words
+from llm_api.services.prompts.vocabulary.words import THINGS, little_words
 
 _LENS = re.compile(
     r"(?<![a-z0-9])(?:\d+\s?mm|f/\d[\d.]*|bokeh|lens(?:es)?|dslr|depth of field|shutter|aperture"
@@ -38,7 +38,7 @@ def find_added(comparison: Comparison) -> Iterator[Violation]:
 
 def find_added_nouns(comparison: Comparison) -> Iterator[Violation]:
     """Find the first thing that a rewrite names and its prompt does not."""
-    known = {term.concept for term in comparison.constraints.reading.of(*THINGS)}
+    known = comparison.constraints.reading.things()
     reading = comparison.reading
     for noun in named_nouns(reading):
         if noun.concept not in known and noun.kind != "anybody":
@@ -118,6 +118,8 @@ def _has_new(evidence: "Evidence", before: "_Shown", after: "_Shown") -> bool:
     found = after.found(evidence)
     if (first := next(found, None)) is None:
         return False
+    if not before.has(first):
+        return True  # as in most rewrites: the words of the first text need not be found
     known = set(before.found(evidence))
     return first not in known or any(word not in known for word in found)
 
@@ -147,6 +149,10 @@ class _Shown:
 
     def __init__(self, text: str) -> None:
         self._as_written, self._text = text, lower(text)
+
+    def has(self, word: str) -> bool:
+        """Whether a word occurs, be it as a part of another."""
+        return word in self._text
 
     def found(self, evidence: Evidence) -> Iterator[str]:
         """Return the words of evidence that occur, from left to right."""

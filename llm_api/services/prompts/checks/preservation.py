@@ -16,7 +16,7 @@ from llm_api.services.prompts.constraints.colors import ColorOf, find_colors
 from llm_api.services.prompts.constraints.constraints import Constraints
 from llm_api.services.prompts.constraints.counts import Count, find_counts
 from llm_api.services.prompts.constraints.names import has_name
-from llm_api.services.prompts.constraints.nouns import THINGS, Noun
+from llm_api.services.prompts.constraints.nouns import Noun
 from llm_api.services.prompts.constraints.reading import Reading, read
 from llm_api.services.prompts.constraints.relations import keeps_relation
 from llm_api.services.prompts.constraints.styles import Style
@@ -79,7 +79,7 @@ def compare(
         constraints=constraints,
         reading=reading,
         folded=fold(rewrite),
-        things=frozenset(term.concept for term in reading.of(*THINGS)),
+        things=reading.things(),
         style=read(wanted.style) if wanted.style else None,
     )
 
@@ -88,18 +88,21 @@ def find_lost(comparison: Comparison) -> Iterator[Violation]:
     """Find everything that a rewrite lost or changed, and quoted texts that it added."""
     constraints = comparison.constraints
     yield from _quotes(comparison)
-    yield from _preserved(comparison)
+    if comparison.wanted.preserve:
+        yield from _preserved(comparison)
     if constraints.syntax:
         yield from _syntax(comparison)
     yield from _objects(comparison)
     yield from _counts(comparison)
     if constraints.colors:
         yield from _colors(comparison)
-    yield from _relations(comparison)
-    yield from _styles(comparison)
+    if constraints.relations:
+        yield from _relations(comparison)
+    if constraints.styles:
+        yield from _styles(comparison)
     if constraints.in_words.get("camera"):
         yield from _camera(constraints.camera, comparison.reading)
-    if comparison.is_same_language:
+    if constraints.names and comparison.is_same_language:
         yield from _names(comparison)
 
 
@@ -232,7 +235,9 @@ def _is_known_same(left: Noun | None, right: Noun) -> bool:
 
 def _colors(comparison: Comparison) -> Iterator[Violation]:
     colors = comparison.constraints.colors
-    found = list({color.key: color for color in find_colors(comparison.reading)}.values())
+    wanted = {color.color for color in colors}  # the nouns of others are not looked for
+    every = find_colors(comparison.reading, among=wanted)
+    found = list({color.key: color for color in every}.values())
     for color in colors:
         if not _keeps_color(color, colors, found):
             yield violation_of("color_lost", color.words)

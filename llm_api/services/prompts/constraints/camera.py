@@ -56,12 +56,18 @@ class Camera:
         return tuple(label.replace("_", " ") for part in parts for label in sorted(part))
 
 
+_KINDS = frozenset({"mover", "move", "angle", "shot"})
+_NO_CAMERA = Camera(frozenset(), frozenset(), frozenset())
+
+
 def find_camera(reading: Reading, *, is_strict: bool = False) -> Camera:
     """Return what a text says of the camera.
 
     `is_strict` leaves out looser words, and moves that may be those of a thing in the picture: a
     bear, too, tilts its head up.
     """
+    if _KINDS.isdisjoint(reading.places):
+        return _NO_CAMERA
     moves = set(_camera_moves(reading))
     for term in reading.of("move"):
         if not is_strict or _is_of_camera(reading, term):

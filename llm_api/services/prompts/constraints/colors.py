@@ -1,6 +1,7 @@
 """Finds colors, and what they color."""
 
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 from llm_api.services.prompts.constraints.nouns import SENTENCE_ENDS, Noun, head_behind, known_noun
@@ -26,12 +27,15 @@ class ColorOf:
         return self.color, self.noun and self.noun.concept
 
 
-def find_colors(reading: Reading, *, with_parts: bool = True) -> Iterator[ColorOf]:
+def find_colors(
+    reading: Reading, *, with_parts: bool = True, among: AbstractSet[str] | None = None
+) -> Iterator[ColorOf]:
     """Yield every color with its noun: "a red car", "the car is red", 红色的车.
 
-    `with_parts` includes single Chinese characters that may be a part of another word.
+    `with_parts` includes single Chinese characters that may be a part of another word. `among` are
+    the colors to look for, None for all.
     """
-    for term in reading.of("color"):
+    for term in reading.of("color") if among is None else reading.among("color", among):
         if any(other.kind in {"object", "animate"} for other in reading.at(term.start)) and (
             term.end >= len(reading.tokens) or head_behind(reading, term.end) is None
         ):

@@ -60,8 +60,8 @@ class Constraints:
 def find_constraints(prompt: str) -> Constraints:
     """Return what a rewrite of a prompt must keep."""
     language, reading = language_of(prompt), read(prompt)
-    named = list(named_nouns(reading))
-    wanted = (noun for noun in named if noun.start not in reading.denied)
+    named, denied = list(named_nouns(reading)), reading.denied
+    wanted = [noun for noun in named if noun.start not in denied]
     nouns = _distinct(wanted, lambda noun: noun.concept)
     in_words: dict[str, Sequence[str]] = {}
     constraints = Constraints(
@@ -98,20 +98,19 @@ def _distinct(found: Iterable[_Found], key: Callable[[_Found], object]) -> Seque
 
 
 def _in_words(found: Constraints) -> Mapping[str, Sequence[str]]:
-    kinds: Mapping[str, Iterable[str]] = {
+    kinds: Mapping[str, Sequence[str]] = {
         "quotes": found.quotes,
-        "counts": (count.words for count in found.counts),
-        "colors": (color.words for color in found.colors),
+        "counts": [count.words for count in found.counts],
+        "colors": [color.words for color in found.colors],
         "objects": found.objects,
-        "relations": (relation.words for relation in found.relations),
-        "styles": (style.words for style in found.styles),
+        "relations": [relation.words for relation in found.relations],
+        "styles": [style.words for style in found.styles],
         "camera": found.camera.labels(),
         "names": found.names,
-        "syntax": (piece.text for piece in found.syntax),
-        "negations": (negation.words for negation in found.negations),
+        "syntax": [piece.text for piece in found.syntax],
+        "negations": [negation.words for negation in found.negations],
     }
-    distinct = {kind: tuple(dict.fromkeys(words)) for kind, words in kinds.items()}
-    return {kind: words for kind, words in distinct.items() if words}
+    return {kind: tuple(dict.fromkeys(words)) for kind, words in kinds.items() if words}
 
 
 def _is_detailed(prompt: str, language: str) -> bool:

@@ -87,7 +87,7 @@ def _is_common(word: str) -> bool:
 def _is_known(word: str) -> bool:
     """Whether the vocabulary has a word by itself: things and colors have checks of their own."""
     known = phrases_by_pair().get(fold(word).removesuffix("'s"))
-    return known is not None and known.alone is not None
+    return known is not None and known[0] is not None
 
 
 def _own_words(name: str) -> list[str]:

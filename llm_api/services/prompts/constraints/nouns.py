@@ -9,9 +9,8 @@ from typing import NamedTuple
 
 from llm_api.services.prompts.constraints.reading import Reading, Term
 from llm_api.services.prompts.text import stem
-from llm_api.services.prompts.vocabulary.words import little_words
+from llm_api.services.prompts.vocabulary.words import THINGS, little_words
 
-THINGS = frozenset({"object", "animate", "person", "anybody"})
 _ARTICLES = little_words("nouns_articles")
 # Words that end a noun phrase, or stand where no noun can.
 STOPS = little_words("nouns_stops")
@@ -62,17 +61,22 @@ class Noun(NamedTuple):
 def known_noun(reading: Reading, at: int) -> Noun | None:
     """Return the thing the vocabulary knows that begins at a token, in any of its uses."""
     phrase = reading.phrases.get(at)
-    if phrase is None or THINGS.isdisjoint(phrase.kinds):
+    if phrase is None or not phrase.things:
         return None
+    if len(phrase.meanings) == 1:  # as most have; no term is made for it
+        kind, concept, is_kind, _ = phrase.meanings[0]
+        return Noun(concept, kind, at, at + phrase.length, phrase.things, is_kind)
     return _noun_of(reading, [term for term in reading.at(at) if term.kind in THINGS])
 
 
 def _noun_of(reading: Reading, terms: Sequence[Term]) -> Noun:
     """Return the noun of the terms at one place, preferably the term named as the text does."""
-    words = reading.words(terms[0].start, terms[0].end)
-    first = next((term for term in terms if term.concept == words), None)
-    first = first or next((term for term in terms if not term.is_kind), terms[0])
-    names = frozenset(term.concept for term in terms)
+    first = terms[0]
+    if len(terms) > 1:  # few words mean several things
+        words = reading.words(first.start, first.end)
+        named = next((term for term in terms if term.concept == words), None)
+        first = named or next((term for term in terms if not term.is_kind), first)
+    names = frozenset([term.concept for term in terms])
     return Noun(first.concept, first.kind, first.start, first.end, names, first.is_kind)
 
 

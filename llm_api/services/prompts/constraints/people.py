@@ -18,6 +18,8 @@ def find_people(reading: Reading) -> Iterator[Term]:
     "He" and "she" count only where there is no animal or figure they could mean.
     """
     kinds = ("anybody", "person") if has_animate(reading) else ("anybody", "person", "pronoun")
+    if not any(map(reading.places.__contains__, kinds)):
+        return iter(())  # as in most texts
     return (
         term
         for term in reading.of(*kinds)
@@ -29,12 +31,12 @@ def find_people(reading: Reading) -> Iterator[Term]:
 
 def has_animate(reading: Reading) -> bool:
     """Whether a text has an animal, a robot, or another figure that is no person."""
-    return bool(reading.of("animate"))
+    return "animate" in reading.places
 
 
 def allows_people(reading: Reading) -> bool:
     """Whether a prompt has people, or speaks of what only people have and do."""
-    if any(True for _ in find_people(reading)):
+    if next(find_people(reading), None) is not None:
         return True
     return not has_animate(reading) and any(
         term.start not in reading.denied for term in reading.of("peopled")

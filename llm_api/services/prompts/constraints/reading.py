@@ -3,19 +3,28 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import accumulate, compress, count
-from string import digits
 from typing import NamedTuple
 
 from llm_api.services.prompts.constraints.syntax import without_tags
-from llm_api.services.prompts.text import GAP, HAN, fold, tokens_of, without_quotes
-from llm_api.services.prompts.vocabulary.words import KnownPhrase, phrases_by_pair
+from llm_api.services.prompts.text import (
+    HAN,
+    fold,
+    has_no_digits,
+    is_plain,
+    tokens_of,
+    without_quotes,
+)
+from llm_api.services.prompts.vocabulary.words import THINGS, KnownPhrase, phrases_by_pair
 
 _HAN_GAP = re.compile(rf"(?<=[{HAN}]) (?=[{HAN}])")
 _CLAUSE_ENDS = frozenset(".!?。！？;；¶")
 _COUNTED = ("number", "color")
+_NOTHING = frozenset[str]()
+_NO_TOKENS = frozenset[int]()
 _PAIR = 2
 # How many tokens behind a word of denial are denied at most; a Chinese character is a token.
 DENIAL_REACH = 5
@@ -84,9 +93,26 @@ class Reading:
         """Return the tokens at which terms of some kinds begin, from left to right."""
         return sorted({at for kind in kinds for at in self.places.get(kind, ())})
 
+    def things(self) -> frozenset[str]:
+        """Return the concepts of everything that the text may name; no terms are made for it."""
+        phrases, places = self.phrases, self.places
+        found = [phrases[at].things for kind in THINGS for at in places.get(kind, ())]
+        return _NOTHING.union(*found)
+
+    def among(self, kind: str, concepts: AbstractSet[str]) -> Sequence[Term]:
+        """Return the terms of a kind that mean one of some concepts; the others are not made."""
+        phrases = self.phrases
+        return [
+            term
+            for start in self.places.get(kind, ())
+            if not phrases[start].concepts.isdisjoint(concepts)
+            for term in self.at(start)
+            if term.kind == kind and term.concept in concepts
+        ]
+
     def has(self, kind: str, concept: str) -> bool:
         """Whether a concept occurs."""
-        return any(term.concept == concept for term in self._of(kind))
+        return kind in self.places and bool(self.among(kind, {concept}))
 
     def words(self, start: int, end: int) -> str:
         """Return the text from token `start` up to token `end`, Chinese without spaces."""
@@ -102,7 +128,8 @@ class Reading:
     @cached_property
     def denied(self) -> frozenset[int]:
         """The tokens behind a word of denial, up to the end of its phrase."""
-        return _denied(self.tokens, self.of("negator"))
+        negators = self.of("negator")
+        return _denied(self.tokens, negators) if negators else _NO_TOKENS
 
     @cached_property
     def sentence_of(self) -> Sequence[int]:
@@ -121,7 +148,7 @@ def read(text: str) -> Reading:
     if "-" in folded:
         tokens, joined = _unhyphenated(tokens)
     numerals: Sequence[int] = ()
-    if any(map(folded.__contains__, digits)) or not folded.replace(GAP, "").isascii():
+    if not (has_no_digits(folded) and is_plain(folded)):
         numerals = list(compress(count(), map(str.isdecimal, tokens)))
     return Reading(tokens, *_phrases_in(tokens), numerals, joined)
 
@@ -131,21 +158,22 @@ def _phrases_in(tokens: list[str]) -> tuple[dict[int, KnownPhrase], dict[str, li
     table, free = phrases_by_pair(), 0
     found: dict[int, KnownPhrase] = {}
     places: dict[str, list[int]] = defaultdict(list)
-    following = [*tokens[1:], ""]
-    for at, openings in enumerate(map(table.get, tokens)):
-        if openings is None or at < free:
+    openings = map(table.get, tokens)
+    for at, (opening, second) in enumerate(zip(openings, [*tokens[1:], ""], strict=False)):
+        if opening is None or at < free:
             continue
-        phrase, by_second = openings
-        for longer in by_second.get(following[at], ()):
-            length = longer[0]
-            # The first two are known to be the same.
-            if length == _PAIR or tokens[at : at + length] == longer[1]:
-                phrase = longer
-                break
+        phrase, by_second = opening
+        if second in by_second:
+            for longer in by_second[second]:
+                length = longer.length
+                # The first two are known to be the same.
+                if length == _PAIR or tokens[at : at + length] == longer.tokens:
+                    phrase = longer
+                    break
         if phrase is not None:
             found[at] = phrase
-            free = at + phrase[0]
-            for kind in phrase[3]:
+            free = at + phrase.length
+            for kind in phrase.kinds:
                 places[kind].append(at)
     return found, places
 

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from llm_api.services.prompts.constraints.nouns import THINGS, Noun, head_behind, known_noun
+from llm_api.services.prompts.constraints.nouns import Noun, head_behind, known_noun
 from llm_api.services.prompts.constraints.reading import Reading, Term
-from llm_api.services.prompts.vocabulary.words import little_words
+from llm_api.services.prompts.vocabulary.words import THINGS, little_words
 
 CONVERSES = {
     "left": "right",
@@ -123,9 +123,9 @@ def keeps_relation(reading: Reading, relation: Relation) -> bool:
     A word that contradicts the relation must be balanced by a word that agrees with it.
     """
     converse = CONVERSES.get(relation.name)
-    names = {relation.name, converse}
-    terms = [term for term in reading.of("relation") if term.concept in names][:_MAX_TERMS]
-    if converse is None:
+    names = {relation.name, converse or relation.name}
+    terms = reading.among("relation", names)[:_MAX_TERMS]
+    if converse is None or not terms:
         return bool(terms)
     mentions = _mentions(reading, relation)
     agreed = opposed = 0
@@ -142,7 +142,10 @@ def keeps_relation(reading: Reading, relation: Relation) -> bool:
 def _mentions(reading: Reading, relation: Relation) -> Sequence[Mention]:
     """Return where a rewrite mentions the two things."""
     found = []
+    wanted = relation.subject.concepts | relation.reference.concepts
     for at in reading.starts(THINGS):
+        if wanted.isdisjoint(reading.phrases[at].things):
+            continue  # most of them: without this, half of the time goes into making their nouns
         noun = known_noun(reading, at)
         if noun is not None and noun.may_be(relation.subject):
             found.append(Mention(noun.start, noun.end, is_subject=True))

@@ -16,6 +16,9 @@ MAX_REPLY_CHARS = 24_000
 # tenth of the time of a pattern: here, and wherever else signs are looked for.
 _MARK_SIGNS = ("<", "[", "◁", "\\", "analysis", "assistant", "response:", "思考", "推理", "分析")
 _THOUGHT_SIGNS = ("think", "thought", "reasoning")  # in any case
+# The same for JSON, whose backslashes mark nothing: it can have marks only behind its beginning.
+_MARKS_IN_JSON = (*(sign for sign in _MARK_SIGNS if sign != "\\"), "]~b]")
+_SIGNS_IN_JSON = (*_THOUGHT_SIGNS, "response:", "assistantfinal", "assistant\nfinal")
 _KEYS = ("optimized_prompt", "optimized_prompts", "optimizedPrompt", "rewritten_prompt", "prompt")
 _FENCE = re.compile(r"```[a-z]*\s*(.*?)```", re.DOTALL | re.IGNORECASE)
 _TAG = re.compile(
@@ -46,6 +49,8 @@ def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
     """
     if len(text) > MAX_REPLY_CHARS:
         return []
+    if _is_unmarked_json(text) and (found := _strict(text)) is not None:
+        return list(dict.fromkeys(filter(None, [_tidy(one, syntax) for one in found])))
     bare = _bare(text)
     for read in (_strict, _balanced, _repaired, _fenced, _tagged):
         if (found := read(bare)) is not None:
@@ -61,6 +66,20 @@ def _bare(text: str) -> str:
     has_signs = any(map(text.__contains__, _MARK_SIGNS))
     has_signs = has_signs or any(map(lowered(text).__contains__, _THOUGHT_SIGNS))
     return without_marks(text) if has_signs else text.strip()
+
+
+def _is_unmarked_json(text: str) -> bool:
+    """Whether a reply is JSON, and neither it nor any text in it has a mark of a reply's format.
+
+    Most replies are. Where it escapes nothing but quotation marks, its texts have no other signs
+    than it has itself: they are not looked for again.
+    """
+    return (
+        text.startswith("{")
+        and text.count("\\") == text.count('\\"')
+        and not any(map(text.__contains__, _MARKS_IN_JSON))
+        and not any(map(lowered(text).__contains__, _SIGNS_IN_JSON))
+    )
 
 
 def _strict(text: str) -> Sequence[str] | None:
@@ -138,7 +157,10 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
 
 def _may_have_aside(text: str) -> bool:
     """Whether a note can stand at the end: to know that takes a tenth of the time of a search."""
-    return text.rstrip().endswith(_ASIDE_ENDS) or _I_BEHIND_DASH.search(text) is not None
+    if text.rstrip().endswith(_ASIDE_ENDS):
+        return True
+    has_dash = any(map(text.__contains__, "—–-"))
+    return has_dash and _I_BEHIND_DASH.search(text) is not None
 
 
 def _without_markdown(text: str, syntax: Sequence[str]) -> str:

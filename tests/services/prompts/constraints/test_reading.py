@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_api.services.prompts.constraints.reading import Reading, Term, read
-from llm_api.services.prompts.vocabulary.words import phrases
+from llm_api.services.prompts.vocabulary.words import THINGS, phrases
 
 PHRASES = [" ".join(phrase.tokens) for known in phrases().values() for phrase in known]
 PARTS = st.sampled_from(PHRASES) | st.sampled_from(["xyz", "12", "٣", ",", ".", "-", '"Open 7"'])
@@ -48,3 +48,20 @@ def test_terms_are_made_once() -> None:
 
     assert reading.of("color")[0] is reading.at(1)[0]
     assert reading.of("color") is reading.of("color")
+
+
+@given(TEXTS)
+def test_terms_of_some_concepts_are_those_of_their_kind(text: str) -> None:
+    reading = read(text)
+
+    for kind in reading.places:
+        concepts = {term.concept for term in reading.of(kind)[::2]}
+        wanted = [term for term in reading.of(kind) if term.concept in concepts]
+        assert list(read(text).among(kind, concepts)) == wanted
+
+
+@given(TEXTS)
+def test_things_are_the_concepts_of_the_terms_that_name_something(text: str) -> None:
+    reading = read(text)
+
+    assert reading.things() == {term.concept for term in reading.of(*sorted(THINGS))}

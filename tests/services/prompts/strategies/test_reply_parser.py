@@ -407,3 +407,29 @@ def test_a_prompt_of_several_lines_is_whole(text: str) -> None:
 )
 def test_a_prompt_may_speak_of_thinking(text: str) -> None:
     assert find_prompts(text) == [text]
+
+
+SIGNS = ["A cat", '"Open"', "\\", "\n", "<|im_end|>", "<think>", "</think>", "[/INST]", "]~b]", "é"]
+SIGNS += [
+    "\\boxed{",
+    "}",
+    "analysis",
+    "Here is my response:",
+    "assistantfinal",
+    "Thinking:",
+    "model",
+]
+
+
+@given(text=st.lists(st.sampled_from(SIGNS), max_size=6).map(" ".join), is_ascii=st.booleans())
+def test_a_reply_of_json_is_read_as_if_space_stood_before_it(text: str, *, is_ascii: bool) -> None:
+    reply = json.dumps({"optimized_prompt": text}, ensure_ascii=is_ascii)
+
+    assert find_prompts(reply) == find_prompts(f" {reply}")
+
+
+@pytest.mark.parametrize("mark", ["<|im_end|>", "[/INST]", "]~b]"])
+def test_a_mark_within_the_text_of_json_ends_it(mark: str) -> None:
+    reply = json.dumps({"optimized_prompt": f'A cat beside a "Sale" sign. {mark} user'})
+
+    assert find_prompts(reply) == ['A cat beside a "Sale" sign.']
