@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -26,6 +27,8 @@ _MIGRATION = [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"]
 _START_TIMEOUT = 30.0
 _PROBE_TIMEOUT = 2.0
 _STOP_TIMEOUT = 5.0
+# Lines are written up to 50 ms after the first that waits (observability/log_queue.py).
+_LOG_DELAY_S = 0.15
 
 
 class ServiceStartError(Exception):
@@ -149,6 +152,7 @@ class Service:
 
     def log(self) -> str:
         """Return what migration and service wrote to stdout and stderr so far."""
+        time.sleep(_LOG_DELAY_S)
         return self._log_path.read_text(encoding="utf-8", errors="replace")
 
     def log_records(self) -> list[dict[str, Any]]:
