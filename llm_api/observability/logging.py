@@ -26,7 +26,7 @@ _STANDARD_FIELDS = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asc
 
 def new_request_id() -> str:
     """Make a request id, set it for the log lines of this request, and return it."""
-    # Unique and no secret: `secrets` asks the kernel for each.
+    # Unique, and no secret, so that nothing may rely on it: `secrets` asks the kernel for each.
     request_id = f"req_{random.getrandbits(96):024x}"
     _request_id.set(request_id)
     return request_id

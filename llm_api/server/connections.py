@@ -57,7 +57,8 @@ class Connection:
 
     def has_waited(self, seconds: float) -> bool:
         """Whether it has waited so long and nothing of a request has come."""
-        return self.is_waiting and time.monotonic() - self.waits_since >= seconds
+        is_long = self.is_waiting and time.monotonic() - self.waits_since >= seconds
+        return is_long and peek(self._client) is None
 
 
 def end_wait(

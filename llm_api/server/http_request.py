@@ -7,9 +7,11 @@ from typing import Any
 from gunicorn.http.message import RFC9110_5_5_INVALID_AND_DANGEROUS, TOKEN_RE, Request
 
 _LONGEST = 200  # bytes of a line that is kept
-# What is secret is not kept, nor what belongs to one request alone.
-_PRIVATE = re.compile(
-    rb"(?i)authorization|proxy-|cookie|x-api-key|content-length|idempotency",
+# Names whose values say who calls, and not for whom: nothing secret is kept, and nothing that
+# belongs to one request alone.
+_LASTING = re.compile(
+    rb"(?i)(?:host|user-agent|accept(?:-[a-z]+)?|connection|content-type|cache-control|origin"
+    rb"|sec-[a-z-]+|x-stainless-(?!retry-count|timeout|read-timeout)[a-z-]+|openai-beta):",
 )
 
 
@@ -38,9 +40,9 @@ class KnownRequest(Request):  # type: ignore[misc]  # gunicorn ships no types
 
 
 def _known(line: bytes) -> tuple[str, str] | None:
-    if len(line) > _LONGEST or _PRIVATE.match(line):
-        return _field.__wrapped__(line)
-    return _field(line)
+    if len(line) <= _LONGEST and _LASTING.match(line):
+        return _field(line)
+    return _field.__wrapped__(line)
 
 
 @lru_cache(maxsize=1024)

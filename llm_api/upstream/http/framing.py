@@ -7,7 +7,7 @@ refused here, because the two ends could disagree on where an answer ends:
 
 * folded lines (5.2), bare CR or LF (2.2), NUL, blanks before a colon (5.1) and lines without one;
 * a length that is no number, and several that differ (6.3);
-* any transfer coding but `chunked` (6.1).
+* any transfer coding but `chunked` and `identity` (6.1).
 
 An answer with both a length and chunks is read by its chunks, and its connection not used again.
 """
@@ -67,16 +67,20 @@ def receive_head(upstream: Receiving) -> tuple[ResponseHead, bytes]:
 
     Raises OSError, MalformedHead, or http.client's RemoteDisconnected where nothing came at all.
     """
-    received, read = b"", 0
+    received, read, searched = bytearray(), 0, 0
     while True:
-        end = received.find(_END)
+        # From where the last search ended: a head that trickles in costs no more than another.
+        end = received.find(_END, max(0, searched - len(_END)))
         if end >= 0:
-            head, received = parse_head(received[: end + len(_END)]), received[end + len(_END) :]
+            head = parse_head(bytes(received[: end + len(_END)]))
+            del received[: end + len(_END)]
+            searched = 0
             if head.status != _CONTINUE:
-                return head, received
+                return head, bytes(received)
             continue
-        if received and (read > MAX_HEAD_BYTES or not _may_begin(received)):
+        if read > MAX_HEAD_BYTES or not _may_begin(received, searched):
             raise MalformedHead
+        searched = len(received)
         data = upstream.recv(READ_BYTES)
         if not data:
             raise MalformedHead if read else RemoteDisconnected
@@ -84,9 +88,10 @@ def receive_head(upstream: Receiving) -> tuple[ResponseHead, bytes]:
         received += data
 
 
-def _may_begin(received: bytes) -> bool:
+def _may_begin(received: bytearray, searched: int) -> bool:
     """Whether a head may begin like this: what is none is not waited for."""
-    return received[: len(_BEGINNING)] == _BEGINNING[: len(received)] and not _BARE.search(received)
+    start = received[: len(_BEGINNING)]
+    return start == _BEGINNING[: len(start)] and not _BARE.search(received, max(0, searched - 1))
 
 
 def parse_head(head: bytes) -> ResponseHead:
@@ -122,6 +127,8 @@ def _framed(
     given, coding = named.get(b"content-length"), named.get(b"transfer-encoding")
     if given is not None and _LENGTH.fullmatch(given) is None:
         raise MalformedHead
+    if coding is not None and coding.lower() == b"identity":  # a word for none, RFC 2616
+        coding = None
     if coding is not None and coding.lower() != b"chunked":
         raise MalformedHead
     length = None if given is None or coding is not None else int(given)

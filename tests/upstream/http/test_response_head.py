@@ -9,6 +9,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from llm_api.upstream.http import framing
 from llm_api.upstream.http.framing import (
     MAX_HEAD_BYTES,
     MalformedHead,
@@ -242,3 +243,43 @@ def test_the_end_of_the_connection_is_told_from_half_a_head() -> None:
         receive_head(Recorded(b""))
     with pytest.raises(MalformedHead):
         receive_head(Recorded(OK + b"Content-Le"))
+
+
+def test_a_head_that_trickles_in_is_looked_through_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    head = b"HTTP/1.1 200 OK\r\n" + b"x-name: some value\r\n" * 90 + b"content-length: 0\r\n\r\n"
+    bare, looked_at = framing._BARE, []
+
+    class Counting:
+        @staticmethod
+        def search(received: bytearray, start: int) -> object:
+            looked_at.append(len(received) - start)
+            return bare.search(received, start)
+
+    monkeypatch.setattr(framing, "_BARE", Counting)
+    pieces = iter([head[i : i + 1] for i in range(len(head))])
+
+    class Trickle:
+        @staticmethod
+        def recv(_: int) -> bytes:
+            return next(pieces)
+
+    parsed, rest = receive_head(Trickle())
+
+    assert (parsed.status, parsed.length, rest) == (200, 0, b"")
+    assert sum(looked_at) < 4 * len(head)
+
+
+def test_interim_answers_without_end_are_no_answer() -> None:
+    class Continuing:
+        @staticmethod
+        def recv(_: int) -> bytes:
+            return b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    with pytest.raises(MalformedHead):
+        receive_head(Continuing())
+
+
+def test_identity_is_no_coding() -> None:
+    head = head_of(b"Transfer-Encoding: identity", b"Content-Length: 5")
+
+    assert (head.length, head.is_chunked, head.will_close) == (5, False, False)
