@@ -136,6 +136,16 @@ class _NoSessions(SessionInterface):
         """Save nothing; Flask does not call it for such a session."""
 
 
+@lru_cache(maxsize=256)
+def _is_host(host: str) -> bool:
+    """Whether a host can be one: its labels are neither empty nor too long."""
+    try:
+        host.lower().encode("idna")
+    except UnicodeError:
+        return False
+    return True
+
+
 class _Adapter(MapAdapter):
     """Matches requests with the rules, and keeps the rules of paths without parts to fill in.
 
@@ -182,7 +192,8 @@ class Application(Flask):
         if request is None:
             return None
         environ = request.environ
-        if "HTTP_UPGRADE" in environ:  # to a WebSocket, which no route offers
+        # An upgrade is to a WebSocket, which no route offers. What is no host, werkzeug refuses.
+        if "HTTP_UPGRADE" in environ or not _is_host(request.host):
             return super().create_url_adapter(request)
         return _Adapter(
             self._known,

@@ -62,6 +62,12 @@ def test_a_websocket_is_refused(client: FlaskClient) -> None:
     assert client.get("/v1/models", headers=upgrade).status_code == 400
 
 
+@pytest.mark.parametrize("host", ["a..b", "a" * 70 + ".example"])
+def test_what_is_no_host_is_refused(client: FlaskClient, host: str) -> None:
+    assert client.get("/v1/models", headers={"Host": host}).status_code == 400
+    assert client.get("/v1/models", headers={"Host": "a.example"}).status_code == 200
+
+
 def test_no_request_has_a_session(client: FlaskClient) -> None:
     with client.application.test_request_context("/"):
         assert not session
