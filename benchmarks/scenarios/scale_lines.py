@@ -112,6 +112,7 @@ def posting(
         answer = client.post(CHAT, data=body, content_type="application/json", headers=headers)
         if answer.status_code != 200:
             raise RuntimeError(f"{answer.status_code} {answer.get_data(as_text=True)[:300]}")
+        answer.close()  # else the load shedder keeps its place
 
     return send
 
