@@ -161,7 +161,11 @@ class Reservations:
             if group not in self._groups:  # it was given up before its thread was free
                 return
             self._fill(group)
-        outcomes = self._store.reserve_all([attempt.claim for attempt in group.attempts])
+        try:
+            outcomes = self._store.reserve_all([attempt.claim for attempt in group.attempts])
+        except StoreError:  # some may have come about, also for those who have given up
+            self._unreleased.extend(attempt.claim.request_id for attempt in group.attempts)
+            raise
         for attempt, exceeded in zip(group.attempts, outcomes, strict=True):
             attempt.exceeded = exceeded
             if not attempt.decide():  # it has given up meanwhile

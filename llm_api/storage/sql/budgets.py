@@ -254,7 +254,9 @@ def _settle(connection: Connection, ended: Mapping[str, Mapping[str, Any] | None
             )
         )
     if held:
-        connection.execute(sa.delete(reservations).where(of_calls))
+        # Those alone: of a call that had given up, the reservation may have come about meanwhile.
+        ids = {row["request_id"] for row in held}
+        connection.execute(sa.delete(reservations).where(reservations.c.request_id.in_(ids)))
 
 
 def _charged(row: Mapping[str, Any] | None, unit: str, reserved: int) -> int:

@@ -1,6 +1,8 @@
 """Nothing stays reserved for nobody, whenever the store of budgets goes away or is slow."""
 
+import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -79,6 +81,11 @@ def reservations(store: ListBudgets, late: Late) -> Reservations:
     return Reservations(store, late)
 
 
+def ignoring_errors(function: Callable[[], object]) -> None:
+    with suppress(StoreError):
+        function()
+
+
 def reserve(reservations: Reservations, request_id: str) -> Reservation | None:
     return reservations.reserve("key_1", request_id, NOW, WANTED)
 
@@ -137,6 +144,41 @@ def test_what_was_reserved_without_an_answer_is_given_back_later(
     reserve(reservations, "req_2")
 
     assert store.reserved == ["req_2"]
+
+
+def test_what_comes_about_without_an_answer_after_its_call_gave_up_is_given_back() -> None:
+    began, may_end = threading.Event(), threading.Event()
+    threads: list[threading.Thread] = []
+
+    class Stuck(ListBudgets):
+        def reserve_all(self, claims: Sequence[Claim]) -> list[Reservation | None]:
+            if claims[0].request_id == "req_1":
+                began.set()
+                assert may_end.wait(20)
+                self.reserved.append("req_1")
+                raise StoreError("The connection to the database broke off.")
+            return super().reserve_all(claims)
+
+    class Impatient:
+        def run(self, function: Callable[[], object], _timeout: float = 0) -> object:
+            if threads:
+                return function()
+            threads.append(threading.Thread(target=ignoring_errors, args=[function]))
+            threads[0].start()
+            assert began.wait(20)
+            raise StoreError("The database does not answer.")
+
+    store = Stuck()
+    reservations = Reservations(store, Impatient())
+    with pytest.raises(StoreError):
+        reserve(reservations, "req_1")
+    reserve(reservations, "req_2")  # tries to give it back before it has come about
+    may_end.set()
+    threads[0].join()
+
+    reserve(reservations, "req_3")
+
+    assert store.reserved == ["req_2", "req_3"]
 
 
 @pytest.mark.parametrize("fault", ["away", "slow"])

@@ -1,4 +1,4 @@
-"""A budget in a SQLite file waits for other writers, within bounds."""
+"""Budgets in a SQL database beside other writers."""
 
 import threading
 from collections.abc import Iterator
@@ -14,6 +14,7 @@ from llm_api.domain.access import Reservation
 from llm_api.storage import StoreError
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.tables import budget_reservations
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 WANTED = Reservation("2026-11-22", "CNY", amount=10, limit=50)
@@ -57,3 +58,28 @@ def test_a_writer_that_does_not_end_is_not_waited_for(
 ) -> None:
     with locked(sqlite_database), pytest.raises(StoreError, match="locked"):
         SqlBudgets(engine).reserve("key_1", "req_1", NOW, [WANTED])
+
+
+@pytest.mark.parametrize("empty_database", ["postgresql", "mariadb"], indirect=True)
+def test_a_reservation_that_comes_about_while_it_is_released_stays_whole(database: str) -> None:
+    """A call that gave up is released beside others, and its transaction ends at that moment."""
+    engine, other = make_engine(database), make_engine(database)
+    budgets, late = SqlBudgets(engine), SqlBudgets(other)
+    budgets.reserve("key_1", "req_1", NOW, [WANTED])
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def reserve_late(_connection: object, _cursor: object, sql: str, *_: object) -> None:
+        if sql.startswith("UPDATE"):
+            assert late.reserve("key_1", "req_2", NOW, [WANTED]) is None
+
+    budgets.release(["req_1", "req_2"])
+
+    event.remove(engine, "before_cursor_execute", reserve_late)
+    with engine.connect() as connection:
+        held = connection.scalars(sa.select(budget_reservations.c.request_id)).all()
+    assert held == ["req_2"]
+    assert budgets.spent("key_1", WANTED.period, "CNY") == (0, WANTED.amount)
+    budgets.release(["req_2"])
+    assert budgets.spent("key_1", WANTED.period, "CNY") == (0, 0)
+    engine.dispose()
+    other.dispose()
