@@ -51,6 +51,8 @@ class ApiError(Exception):
     retries_exhausted: bool = False
     # Another upstream may do better: no answer has begun, and the request was not refused.
     allows_failover: bool = False
+    # The upstream may have done the work, and may want money for it: a repeat could cost twice.
+    may_have_charged: bool = False
     # What would help: the client if the request is wrong, else the operator.
     hint: str | None = None
     # What is known of the failed call.

@@ -10,11 +10,13 @@ The Protocols below are the contract of a store; `tests/storage/contract*.py` ha
 * `redis` counts calls in progress and keeps responses for repeated requests, across processes.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
 from llm_api.domain.access import ApiKey, Claim, Reservation
+from llm_api.domain.files import StoredFile
+from llm_api.domain.tasks import Task
 from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 
 
@@ -162,6 +164,97 @@ class KeyStore(Protocol):
 
     def check(self) -> None:
         """Return if keys can be stored now; raises StoreError otherwise."""
+
+    def close(self) -> None:
+        """Close all connections."""
+
+
+class TaskStore(Protocol):
+    """Keeps tasks; several processes work on them, each on its own.
+
+    All times are timezone-aware, in UTC. Every method raises StoreError when the store fails.
+    """
+
+    def add(self, task: Task) -> None:
+        """Store a new task; when it returns, the task is durable."""
+
+    def get(self, task_id: str) -> Task | None:
+        """Return a task by its id."""
+
+    def claim(
+        self, worker: str, now: datetime, until: datetime, *, kinds: Sequence[str], at_most: int
+    ) -> list[Task]:
+        """Claim due tasks that have not ended for a worker, the longest due first.
+
+        Those of another worker are claimed where its claim has run out. No task is ever claimed
+        by two workers at a time.
+        """
+
+    def save(self, task: Task, worker: str) -> bool:
+        """Overwrite a task that the worker has claimed, but for `wants_cancel`.
+
+        `claimed_by` and `claimed_until` of the task extend its claim, or end it.
+
+        Returns:
+            Whether the worker still had it; False leaves what is stored.
+        """
+
+    def ask_to_cancel(self, task_id: str, now: datetime) -> Task | None:
+        """Mark that a task's caller wants its end, and make it due; returns the task as it is."""
+
+    def delete(self, task_id: str) -> None:
+        """Delete a task."""
+
+    def expired(self, now: datetime, at_most: int) -> list[Task]:
+        """Return tasks that have ended, and whose `expires_at` is over."""
+
+    def count_by_state(self) -> dict[tuple[str, str], int]:
+        """Return how many tasks there are, by kind and state."""
+
+
+class FileIndex(Protocol):
+    """Keeps what is known of files; their bytes are in a FileStore.
+
+    Every method raises StoreError when the store fails.
+    """
+
+    def add(self, file: StoredFile) -> None:
+        """Store a new file's properties."""
+
+    def get(self, file_id: str) -> StoredFile | None:
+        """Return a file by its id."""
+
+    def of_task(self, task_id: str) -> list[StoredFile]:
+        """Return the files of a task, in the order in which they were added."""
+
+    def expired(self, now: datetime, at_most: int) -> list[StoredFile]:
+        """Return files whose `expires_at` is over."""
+
+    def delete(self, file_id: str) -> None:
+        """Delete a file's properties."""
+
+
+class FileStore(Protocol):
+    """Keeps bytes under names of letters, digits, `_` and `-`.
+
+    Its methods block, and must run in native threads. Each raises StoreError when the store fails.
+    """
+
+    def put(self, name: str, pieces: Iterable[bytes]) -> int:
+        """Store bytes under a new name, all or none, and return how many; then they are durable."""
+
+    def read(self, name: str, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes from `start` to before `end`, in pieces of at most 1 MiB.
+
+        Raises:
+            StoreError: also where there is no such name.
+        """
+
+    def delete(self, name: str) -> None:
+        """Delete what is stored under a name, if there is anything."""
+
+    def check(self) -> None:
+        """Return if bytes could be stored now; raises StoreError otherwise."""
 
     def close(self) -> None:
         """Close all connections."""

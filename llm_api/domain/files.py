@@ -1,0 +1,30 @@
+"""Files that are kept for callers."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class StoredFile:
+    """A file of a caller; times are timezone-aware, in UTC.
+
+    Attributes:
+        id: unguessable; a part of the address that callers get, and the name of its bytes.
+        task_id: the task that made it, or that it was sent for.
+        key_id: whose file it is; None for an anonymous caller.
+        media_type: by its bytes.
+        size_bytes: its length.
+        width, height: of a picture.
+        is_input: whether the caller has sent it.
+    """
+
+    id: str
+    task_id: str
+    key_id: str | None
+    media_type: str
+    size_bytes: int
+    created_at: datetime
+    expires_at: datetime
+    width: int | None = None
+    height: int | None = None
+    is_input: bool = False
