@@ -18,7 +18,9 @@ from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
 from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.chat import AnswerStream, ChatService
+from llm_api.services.files import FileService
 from llm_api.services.idempotency import IdempotencyService, Recording
+from llm_api.services.images import ImageService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
@@ -41,6 +43,8 @@ class Services:
     catalogue: Catalogue
     chat: ChatService
     optimizer: PromptOptimizer
+    images: ImageService
+    files: FileService
     readiness: ReadinessService
     idempotency: IdempotencyService
     reports: ReportService
