@@ -43,7 +43,8 @@ def pieces_of(document: Any) -> list[bytes | Base64Of]:
         files.append(value)
         return mark
 
-    first, *others = orjson.dumps(document, default=note).split(mark.encode())
+    text = orjson.dumps(document, default=note, option=orjson.OPT_PASSTHROUGH_DATACLASS)
+    first, *others = text.split(mark.encode())
     pieces: list[bytes | Base64Of] = [first]
     for file, piece in zip(files, others, strict=True):
         pieces += [file, piece]

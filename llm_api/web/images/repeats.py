@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 
-from flask import g
+from flask import Response, after_this_request, g
 
 from llm_api.domain.calls import Caller
 from llm_api.errors import ApiError, ServiceError
@@ -62,6 +62,7 @@ class Repeats:
         finally:
             recording.unfollow()
         state.log.update(replayed=True)
+        after_this_request(_named_a_repeat)
         return cls(asking, kept[_ID])
 
     def make(self, make: Make) -> ImageJob:
@@ -100,6 +101,11 @@ class Repeats:
             service.finish(recording)
         else:
             service.fail(recording, error.replaced(report=None))
+
+
+def _named_a_repeat(response: Response) -> Response:
+    response.headers.update({"idempotent-replayed": "true"})
+    return response
 
 
 def _note(recording: Recording, job_id: str) -> None:

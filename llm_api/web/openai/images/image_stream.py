@@ -112,7 +112,7 @@ class _Events:
         self._work = threading.Thread(target=self._run, name="image-stream", daemon=True)
 
     def wait_for_job(self) -> None:
-        """Begin, and wait until there is a job; raises ApiError.
+        """Start the work, and wait until there is a job; raises ApiError.
 
         The wait is not for long: a prompt that is rewritten first can take longer.
         """
