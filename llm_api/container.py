@@ -127,8 +127,6 @@ def build_services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=_optimizer(settings, catalogue, ledger),
-        images=None,  # type: ignore[arg-type]
-        files=None,  # type: ignore[arg-type]
         readiness=ReadinessService(checks, is_ending=lambda: watch.drain.is_draining),
         idempotency=IdempotencyService(shared),
         reports=ReportService(stores.usage, _reads()),
