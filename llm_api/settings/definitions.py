@@ -142,6 +142,13 @@ SECTIONS = (
                 default="0",
             ),
             Setting(
+                "IMAGES_PER_MINUTE",
+                types.whole(0, _MANY),
+                "Pictures that one key or address may ask for in a minute.",
+                "0: no limit.",
+                default="0",
+            ),
+            Setting(
                 "MAX_CALLS_IN_PROGRESS",
                 types.whole(1, 1_000_000),
                 "Calls that a worker answers at the same time.",

@@ -89,6 +89,7 @@ class SettingsReader:
             tokens_per_minute=self.value("TOKENS_PER_MINUTE") or None,
             concurrent_requests=self.value("CONCURRENT_REQUESTS") or None,
             concurrent_streams=self.value("CONCURRENT_STREAMS") or None,
+            images_per_minute=self.value("IMAGES_PER_MINUTE") or None,
         )
 
     def access(self) -> AccessPlan:

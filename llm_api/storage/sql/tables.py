@@ -63,6 +63,12 @@ usage = sa.Table(
     sa.Column("currency", sa.String(3), nullable=True),
     sa.Column("tags", sa.String(512), nullable=False, server_default=""),
     sa.Column("lineage_id", sa.String(64), nullable=True),
+    sa.Column(
+        "pictures",
+        sa.JSON(none_as_null=True),
+        nullable=True,
+        comment="What was made, and what its price counts",
+    ),
 )
 
 
