@@ -12,7 +12,7 @@ _Known = tuple[tuple[str, Any], ...]
 
 
 @lru_cache(maxsize=128)
-def _fields_of(kind: type[Any]) -> _Known:
+def _fields_of(kind: Any) -> _Known:
     hints = get_type_hints(kind)
     return tuple((field.name, hints[field.name]) for field in fields(kind))
 
@@ -23,7 +23,7 @@ def from_json(kind: type[_T], value: Mapping[str, Any]) -> _T:
     Fields that are not there have their defaults, and those of a newer release are dropped. Takes
     dataclasses of texts, numbers, enumerations, tuples, mappings, dataclasses, and None.
     """
-    named = {name: _read(hint, value[name]) for name, hint in _fields_of(cast("type[Any]", kind)) if name in value}
+    named = {name: _read(hint, value[name]) for name, hint in _fields_of(kind) if name in value}
     return kind(**named)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from llm_api.domain.calls import Attempt, Caller
+from llm_api.domain.calls import Attempt
 from llm_api.domain.images import FittedRequest, ImageUsage
 from llm_api.domain.tasks import Task
 from llm_api.domain.usage import UsageRecord
@@ -21,7 +21,7 @@ from llm_api.services.quotas.estimates import estimate_text
 ASSUMED_PICTURE_TOKENS = 6_240
 _PIXELS_OF_THEM = 1_048_576
 _INPUT_PICTURE_TOKENS = 1_600
-_STATUS_BY_CODE = {504: "timeout", 499: "client_closed"}
+_STATUS_BY_CODE = {504: "timeout"}
 
 
 def needs_of(
@@ -38,9 +38,7 @@ def needs_of(
     if costs[0] is not None and costs[0].micro is not None:
         same = [one.micro or 0 for one in known if one.currency == costs[0].currency]
         cost = Cost(max(same), costs[0].currency)
-    return PictureNeeds(
-        at.model, sum(first.parts), max(map(_most_tokens, fitted)), cost, at.limits
-    )
+    return PictureNeeds(at.model, sum(first.parts), max(map(_most_tokens, fitted)), cost, at.limits)
 
 
 def _most(fitted: FittedRequest, prices: PriceList, now: datetime) -> PictureCost | None:
@@ -116,15 +114,6 @@ def cost_of(document: JobDocument, prices: PriceList, at: datetime) -> PictureCo
     return cost
 
 
-def begun(caller: Caller) -> dict[str, Any]:
-    """Return what the row of a call says of its caller."""
-    return {
-        "route": caller.route,
-        "tags": caller.tags,
-        "lineage_id": caller.lineage_id or caller.request_id,
-    }
-
-
 def row_of(
     task: Task, document: JobDocument, cost: PictureCost | None, error: ApiError | None
 ) -> UsageRecord:
@@ -166,12 +155,12 @@ def _status(document: JobDocument, error: ApiError | None) -> str:
         return "ok"
     if any(part.state == UNKNOWN for part in document.parts):
         return "unknown"
+    if error.reason == "cancelled":
+        return "client_closed"
     return _STATUS_BY_CODE.get(error.status, "upstream_error")
 
 
-def _pictures(
-    document: JobDocument, usage: ImageUsage, cost: PictureCost | None
-) -> dict[str, Any]:
+def _pictures(document: JobDocument, usage: ImageUsage, cost: PictureCost | None) -> dict[str, Any]:
     return {
         "sizes": [str(size) for size in document.sizes],
         "pixels": usage.pixels,

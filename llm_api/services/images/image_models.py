@@ -86,9 +86,7 @@ class ImageModels:
             name_or_default = name or ""
         known = self._models.get(name_or_default) or self._patterns.find(name_or_default)
         if known is None and self._default is None:
-            raise Unavailable(
-                _NOT_CONFIGURED, reason="image_model_not_configured", retryable=False
-            )
+            raise Unavailable(_NOT_CONFIGURED, reason="image_model_not_configured", retryable=False)
         if known is None and self._is_closed:
             raise NotFound.of_field(
                 "model", "must be an image model of the catalogue.", reason="model_not_found"
@@ -113,9 +111,7 @@ class ImageModels:
         if known is None:
             return ImageDestination(self._upstreams[self._default or ""], name)
         upstream = self._upstreams[known.upstream]
-        return ImageDestination(
-            upstream, known.model or name, limits=known.limits, entry=known.id
-        )
+        return ImageDestination(upstream, known.model or name, limits=known.limits, entry=known.id)
 
     def _fallback(self, name: str) -> ImageDestination | None:
         """Return the destination that a fallback names; None where it is not on offer."""

@@ -3,17 +3,17 @@
 import binascii
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from llm_api.domain.access import ApiKey
 from llm_api.domain.files import StoredFile
 from llm_api.domain.images import FittedRequest, PictureFailure, VendorPicture
-from llm_api.errors import ApiError
+from llm_api.errors import ApiError, Unavailable
 from llm_api.pictures.facts import PictureError, PictureFacts, PicturesUnavailable
 from llm_api.services.images.document import KeptPicture
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
-from llm_api.storage import StoreError
 
 logger = logging.getLogger(__name__)
 
@@ -30,23 +30,26 @@ class Files(Protocol):
         self,
         task_id: str,
         key_id: str | None,
-        data: bytes | Iterable[bytes],
+        data: bytes,
         media_type: str,
         *,
-        width: int | None,
-        height: int | None,
+        width: int | None = None,
+        height: int | None = None,
         is_input: bool = False,
     ) -> StoredFile:
-        """Keep a file; raises StoreError."""
+        """Keep a file; raises Unavailable."""
 
     def of_task(self, task_id: str) -> list[StoredFile]:
-        """Return the files of a task; raises StoreError."""
+        """Return the files of a task; raises Unavailable."""
 
     def read_all(self, file: StoredFile) -> bytes:
-        """Return the bytes of a file; raises StoreError."""
+        """Return the bytes of a file; raises Unavailable."""
 
     def delete_of_task(self, task_id: str) -> None:
-        """Delete the files of a task; raises StoreError."""
+        """Delete the files of a task; raises Unavailable."""
+
+    def open(self, file_id: str, key: ApiKey | None) -> tuple[StoredFile, Iterator[bytes]]:
+        """Return a file that a key may read, and its bytes; raises NotFound."""
 
 
 class PictureReader(Protocol):
@@ -103,7 +106,7 @@ class Keeper:
             try:
                 return binascii.a2b_base64(found.base64)
             except binascii.Error as error:
-                raise PictureError("", "is no base64.", "cut_off") from error
+                raise PictureError("", "is no base64.", reason="cut_off") from error
         for attempt in range(1, _FETCH_ATTEMPTS + 1):
             try:
                 return self.fetch(found.url or "", upstream)
@@ -126,9 +129,10 @@ class Keeper:
                     width=facts.width,
                     height=facts.height,
                 )
-            except StoreError as error:
+            except Unavailable as error:
                 if claimed.must_end:
                     raise ClaimLost from error
-                logger.warning("picture waits for the file store", extra={"cause": str(error)})
+                extra = {"task": claimed.task.id, "cause": error.message}
+                logger.warning("picture waits for the file store", extra=extra)
             time.sleep(pause)
             pause = min(pause * 2, _MAX_PAUSE_S)

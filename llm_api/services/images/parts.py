@@ -7,10 +7,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from llm_api.domain.images import PictureFailure, VendorResult, VendorTask
-from llm_api.errors import ApiError, UpstreamFault, UpstreamTimeout
+from llm_api.errors import ApiError, InvalidRequest, UpstreamTimeout
 from llm_api.services.images.document import (
     DONE,
-    ENDED,
     FAILED,
     NEW,
     SUBMITTED,
@@ -21,25 +20,14 @@ from llm_api.services.images.document import (
     Part,
 )
 from llm_api.services.tasks.claimed import ClaimLost
-from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 if TYPE_CHECKING:
-    from llm_api.services.images.work import JobRun
+    from llm_api.services.images.job_run import JobRun
 
 _STEP_S = 0.5
 _JITTER = 0.2
 _LATER_S = 5.0  # after an answer that says nothing of the task
-
-
-class Cancelled(UpstreamFault):
-    """The job was cancelled before this part was sent, or the vendor has cancelled it."""
-
-    status = 499
-
-    def __init__(self) -> None:
-        """Create the error."""
-        super().__init__("The job was cancelled.", reason="cancelled")
 
 
 class PartRun:
@@ -73,7 +61,7 @@ class PartRun:
         if claimed.should_release:
             return 0.0
         if claimed.wants_cancel or job.is_left:
-            self._end(Cancelled())
+            self._end(_cancelled())
             return 0.0
         if not claimed.remaining:
             self._end(_too_late())
@@ -108,7 +96,7 @@ class PartRun:
             if self._job.claimed.is_lost:
                 raise ClaimLost from error
             if not was_sent and isinstance(error, ClientGone):
-                self._end(Cancelled())
+                self._end(_cancelled())
             elif was_sent:
                 self._end(error.replaced(may_have_charged=True))
             return
@@ -148,7 +136,7 @@ class PartRun:
             if claimed.should_release:
                 return False
             if claimed.wants_cancel and self._job.cancel(self._part.vendor_id or ""):
-                self._end(Cancelled())
+                self._end(_cancelled())
                 return False
             if not claimed.remaining:
                 self._job.cancel(self._part.vendor_id or "")
@@ -219,6 +207,5 @@ def _nothing() -> None:
     """Do nothing: what is sent is noted when it is sent."""
 
 
-def has_ended(part: Part) -> bool:
-    """Whether nothing more happens to a part."""
-    return part.state in ENDED
+def _cancelled() -> ApiError:
+    return InvalidRequest("The job was cancelled.", reason="cancelled")
