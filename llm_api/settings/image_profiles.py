@@ -61,6 +61,7 @@ class _SizeSchema(ma.Schema):
     max_pixels = _Count()
     max_ratio = ma.fields.Float(validate=ma.validate.Range(1, 100))
     default = _Size()
+    follows_input = _Truth()
 
 
 class _Traits(ma.Schema):
