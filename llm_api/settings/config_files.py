@@ -31,8 +31,11 @@ TARGETS = FOLDER / "targets.toml"
 LANGUAGES = ("en", "zh")
 
 
-class _Names(ma.fields.List[Any]):
+class Names(ma.fields.List[Any]):
+    """A list of names, none of them empty."""
+
     def __init__(self, **options: Any) -> None:
+        """Accept the options of any list."""
         super().__init__(ma.fields.String(validate=ma.validate.Length(min=1)), **options)
 
 
@@ -90,11 +93,11 @@ class _ModelSchema(ma.Schema):
     profile = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
     is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     has_json_mode = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
-    fallback = _Names(load_default=())
+    fallback = Names(load_default=())
     longer_context = ma.fields.String(load_default=None)
     prices = ma.fields.List(ma.fields.Nested(_PriceSchema), load_default=())
     limits = ma.fields.Nested(_LimitsSchema, load_default=dict)
-    parameters = _Names(load_default=())
+    parameters = Names(load_default=())
 
 
 class _CatalogueSchema(ma.Schema):
@@ -128,19 +131,19 @@ class _ThinkingSchema(ma.Schema):
     on = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
     off = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
     level = ma.fields.String(load_default=None)
-    levels = _Names(load_default=(), validate=ma.validate.ContainsOnly(LEVELS))
+    levels = Names(load_default=(), validate=ma.validate.ContainsOnly(LEVELS))
     budget = ma.fields.String(load_default=None)
 
 
 class _ProfileSchema(ma.Schema):
     title = ma.fields.String(required=True)
-    hosts = _Names(load_default=())
+    hosts = Names(load_default=())
     token_cap = ma.fields.String(
         load_default=None, validate=ma.validate.OneOf(["max_tokens", "max_completion_tokens"])
     )
     developer_role = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
-    parameters = _Names(load_default=None)
-    json_modes = _Names(load_default=None)
+    parameters = Names(load_default=None)
+    json_modes = Names(load_default=None)
     seeds = ma.fields.List(
         ma.fields.Integer(strict=True), load_default=INT64, validate=ma.validate.Length(equal=2)
     )
@@ -181,7 +184,7 @@ class _TargetsSchema(ma.Schema):
 
 def read_models(root: Path) -> tuple[list[Model], PriceList]:
     """Read `config/models.toml` below `root`: models and prices; raises SettingsError."""
-    table = _checked(_CatalogueSchema(), root, MODELS)
+    table = checked(_CatalogueSchema(), root, MODELS)
     problems = [
         f"{MODELS}, models.{name}.profile: Must be a file of {PROFILES} without its ending."
         for name, traits in table["models"].items()
@@ -229,7 +232,7 @@ def read_profiles(root: Path) -> dict[str, Profile]:
 
 def read_targets(root: Path) -> dict[str, Target]:
     """Read `config/targets.toml` below `root`: target models by name; raises SettingsError."""
-    table = _checked(_TargetsSchema(), root, TARGETS)["targets"]
+    table = checked(_TargetsSchema(), root, TARGETS)["targets"]
     if GENERIC_TARGET not in table:
         raise SettingsError([f"{TARGETS}: targets.{GENERIC_TARGET} is missing."])
     return {
@@ -239,7 +242,7 @@ def read_targets(root: Path) -> dict[str, Target]:
 
 
 def _profile(root: Path, path: Path) -> Profile:
-    table = _checked(_ProfileSchema(), root, path)
+    table = checked(_ProfileSchema(), root, path)
     return Profile(
         name=path.stem,
         hosts=tuple(table["hosts"]),
@@ -260,7 +263,8 @@ def _names(listed: list[str] | None) -> frozenset[str] | None:
     return None if listed is None else frozenset(listed)
 
 
-def _checked(schema: ma.Schema, root: Path, path: Path) -> dict[str, Any]:
+def checked(schema: ma.Schema, root: Path, path: Path) -> dict[str, Any]:
+    """Read a file below `root` by a schema; raises SettingsError."""
     try:
         document = tomllib.loads((root / path).read_text("utf-8"))
     except OSError as error:
