@@ -33,8 +33,10 @@ def _rules(*rows: tuple[str, str]) -> tuple[ImageErrorRule, ...]:
 _EXCEPTIONS = _rules(
     (
         "image_fetch_failed",
-        r"\bdownload\w*.{0,80}(?:time\w* ?out|timed out|fail)|time\w* ?out.{0,40}\bdownload"
-        r"|failed to (?:download|fetch).{0,40}(?:image|media|resource|url)|\bInvalidURL\b",
+        (
+            r"\bdownload\w*.{0,80}(?:time\w* ?out|timed out|fail)|time\w* ?out.{0,40}\bdownload"
+            r"|failed to (?:download|fetch).{0,40}(?:image|media|resource|url)|\bInvalidURL\b"
+        ),
     ),
     # One code has three meanings on Ark: a spent trial, a spent plan, and a queue that is full.
     ("upstream_rate_limited", r"QuotaExceeded.{0,500}(?:queue|排队|retry later|try again later)"),
@@ -68,8 +70,10 @@ _NAMED: Mapping[str, Sequence[ImageErrorRule]] = {
         ("upstream_error", r"InternalServiceError"),
         (
             "invalid_request",
-            r"InvalidParameter|MissingParameter|TaskType(?:Mismatch|Constraint)"
-            r"|InvalidArgumentError|OutofContextError",
+            (
+                r"InvalidParameter|MissingParameter|TaskType(?:Mismatch|Constraint)"
+                r"|InvalidArgumentError|OutofContextError"
+            ),
         ),
     ),
     "dashscope": _rules(
@@ -104,9 +108,11 @@ _NUMBERED: Mapping[str, Sequence[ImageErrorRule]] = {
 _SENTENCES = _rules(
     (
         "content_filtered",
-        r"\bnsfw\b|sensitive (?:content|information|words?)|\binappropriate\b|prohibited content"
-        r"|content (?:policy|moderation|filter)|safety (?:system|checker|filter)"
-        r"|违规|敏感|不合规|不当内容|不安全",
+        (
+            r"\bnsfw\b|sensitive (?:content|information|words?)|\binappropriate\b"
+            r"|prohibited content|content (?:policy|moderation|filter)|safety (?:system|checker|filter)"
+            r"|违规|敏感|不合规|不当内容|不安全"
+        ),
     ),
 )
 

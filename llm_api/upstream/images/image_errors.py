@@ -51,7 +51,21 @@ _REQUEST_ID_HEADERS = (
     "x-tt-logid",
     "x-client-request-id",
 )
+_JSON = (b"{", b"[", b'"')
 _PIXELS = re.compile(r"at (least|most) (\d{4,10}) pixels", re.IGNORECASE)
+
+
+_FILTERED: Mapping[tuple[str | None, str | None], str] = {
+    (None, None): "The model service's content filter refused the request.",
+    ("input", None): "The model service's content filter refused what it was sent.",
+    ("input", "text"): "The model service's content filter refused the prompt.",
+    ("input", "image"): "The model service's content filter refused a picture that it was sent.",
+    ("input", "face"): "The model service refused a picture because of a face in it.",
+    ("input", "copyright"): "The model service refused the request because of a copyright.",
+    ("output", None): "The model service's content filter refused what was made.",
+    ("output", "copyright"): "The model service refused what was made because of a copyright.",
+}
+_KINDS = {"picture": "image", "prompt": "text"}
 
 
 def image_error(vendor: str, answer: VendorAnswer, *, field_names: Mapping[str, str]) -> ApiError:
@@ -68,7 +82,7 @@ def image_error(vendor: str, answer: VendorAnswer, *, field_names: Mapping[str, 
     wait = asked_wait(answer.headers.get("retry-after", ""), sent)
     error = _error(vendor, sent, status, wait, field_names)
     # A page comes from whatever stands before the vendor, which may be at work all the same.
-    if answer.status == 503 and not answer.body.lstrip()[:1] in b'{["':
+    if answer.status == 503 and not answer.body.lstrip().startswith(_JSON):
         error = charged(error)
     _log(vendor, sent, error, vendor_request_id(answer, None))
     return error
@@ -172,18 +186,6 @@ def _content_filtered(sent: VendorError) -> ApiError:
     return found.replaced(stage=stage, what=what)
 
 
-_FILTERED: Mapping[tuple[str | None, str | None], str] = {
-    (None, None): "The model service's content filter refused the request.",
-    ("input", None): "The model service's content filter refused what it was sent.",
-    ("input", "text"): "The model service's content filter refused the prompt.",
-    ("input", "image"): "The model service's content filter refused a picture that it was sent.",
-    ("input", "face"): "The model service refused a picture because of a face in it.",
-    ("input", "copyright"): "The model service refused the request because of a copyright.",
-    ("output", None): "The model service's content filter refused what was made.",
-    ("output", "copyright"): "The model service refused what was made because of a copyright.",
-}
-
-
 def _stage(words: str) -> str | None:
     found = re.search(r"(in|out)put", words, re.IGNORECASE)
     return None if found is None else f"{found[1].lower()}put"
@@ -194,11 +196,8 @@ def _what(words: str) -> str | None:
         return "face"
     if re.search(r"copyright|infringement", words, re.IGNORECASE):
         return "copyright"
-    found = re.search(r"audio|image|picture|text|prompt", words, re.IGNORECASE)
+    found = re.search(r"audio|image|picture|(?<!con)text|prompt", words, re.IGNORECASE)
     return None if found is None else _KINDS.get(found[0].lower(), found[0].lower())
-
-
-_KINDS = {"picture": "image", "prompt": "text"}
 
 
 def _invalid(sent: VendorError, meaning: str, field_names: Mapping[str, str]) -> ApiError:
