@@ -1,15 +1,15 @@
 """Requests of any method and form to one origin, for calls that may cost money each.
 
-What `transport` spares a chat, these may spend: they are few, and take minutes. A call that asks for
-something new goes out on a connection of its own. On one that was kept, the other side may hang up
-at the same moment, and nobody would know whether it had read the request.
+What `transport` spares a chat, these may spend: they are few, and take minutes. A call that asks
+for something new goes out on a connection of its own. On one that was kept, the other side may hang
+up at the same moment, and nobody would know whether it had read the request.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import cast
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import requests
@@ -123,7 +123,7 @@ class VendorTransport(Transport):
         super().__init__(endpoint, timeouts, watch, pool_size)
         self._vendor_adapter = VendorAdapter(endpoint.url, timeouts, watch, pool_size)
         self._session.mount(endpoint.url, self._vendor_adapter)
-        self._host = urlsplit(endpoint.url).netloc
+        self._host = urlsplit(endpoint.url).netloc.rpartition("@")[2]
 
     def send(self, outgoing: Outgoing, call: UpstreamCall) -> LentOnce:
         """Send a request and lend its answer; entering raises faults.Fault."""
@@ -133,7 +133,7 @@ class VendorTransport(Transport):
         return LentOnce(self._vendor_adapter, self._watch, outgoing, head, call)
 
     def _head(self, outgoing: Outgoing) -> bytes:
-        headers = {**self._session.headers, **outgoing.headers, "Host": self._host}
+        headers: dict[str, Any] = {**self._session.headers, **outgoing.headers, "Host": self._host}
         if outgoing.body or outgoing.method == "POST":
             headers["Content-Type"] = outgoing.content_type
             headers["Content-Length"] = str(len(outgoing.body))

@@ -1,7 +1,13 @@
 """Writes multipart/form-data (RFC 7578), with each file copied once."""
 
+import re
 import secrets
 from typing import Any
+
+import orjson
+
+_BOUNDARY = re.compile(r"boundary=([0-9a-f]+)")
+_NAME = re.compile(rb'name="([^"]*)"(; filename=)?')
 
 
 class Form:
@@ -34,3 +40,19 @@ class Form:
     def body(self) -> bytes:
         """Return the form as it is sent."""
         return b"".join([*self._pieces, f"--{self._boundary}--\r\n".encode()])
+
+
+def described(body: bytes, content_type: str) -> Any:
+    """Return the body of a request as JSON, a form as its fields; files of a form are left out."""
+    found = _BOUNDARY.search(content_type)
+    if found is None:
+        return orjson.loads(body) if body else None
+    fields: dict[str, Any] = {}
+    for piece in body.split(f"--{found[1]}".encode())[1:-1]:
+        head, _, data = piece.partition(b"\r\n\r\n")
+        name = _NAME.search(head)
+        if name is not None:
+            text = "(a picture)" if name[2] else data.removesuffix(b"\r\n").decode()
+            key = name[1].decode()
+            fields[key] = [*fields.get(key, []), text] if key.endswith("[]") else text
+    return fields

@@ -23,7 +23,10 @@ class WithoutTasks:
         raise task_not_found()
 
     def read_polled(
-        self, task_id: str, answer: VendorAnswer, looked: int  # noqa: ARG002
+        self,
+        task_id: str,  # noqa: ARG002
+        answer: VendorAnswer,  # noqa: ARG002
+        looked: int,  # noqa: ARG002
     ) -> VendorResult | VendorTask:
         """Raise UpstreamFault."""
         raise task_not_found()
@@ -35,4 +38,3 @@ class WithoutTasks:
     def is_cancelled(self, answer: VendorAnswer) -> bool:  # noqa: ARG002
         """Return False."""
         return False
-
