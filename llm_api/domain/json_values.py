@@ -23,7 +23,11 @@ def from_json(kind: type[_T], value: Mapping[str, Any]) -> _T:
     Fields that are not there have their defaults, and those of a newer release are dropped. Takes
     dataclasses of texts, numbers, enumerations, tuples, mappings, dataclasses, and None.
     """
-    named = {name: _read(hint, value[name]) for name, hint in _fields_of(kind) if name in value}
+    named = {
+        name: _read(hint, value[name])
+        for name, hint in _fields_of(cast("Any", kind))
+        if name in value
+    }
     return kind(**named)
 
 

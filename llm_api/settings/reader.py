@@ -10,7 +10,7 @@ from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.setting_types import Setting
 from llm_api.settings.upstream_definitions import upstream_settings
 
-FAST, JUDGE, LOCAL = "fast", "judge", "local"
+FAST, JUDGE, LOCAL, IMAGE = "fast", "judge", "local", "image"
 OPEN_ACCESS = (
     "BIND must be a loopback address, such as 127.0.0.1:8000, while no key is required: set"
     " REQUIRE_API_KEY=true, or ALLOW_OPEN_ACCESS=true to let everybody in who reaches it."
@@ -44,6 +44,10 @@ class SettingsReader:
         plans = {name: self._upstream(name) for name in (FAST, JUDGE)}
         plans |= {name: self._upstream(name, is_required=True) for name in extra}
         return {name: plan for name, plan in plans.items() if plan is not None}
+
+    def image_upstream(self) -> UpstreamPlan | None:
+        """Read the upstream of the image model."""
+        return self._upstream(IMAGE)
 
     def _upstream(self, name: str, *, is_required: bool = False) -> UpstreamPlan | None:
         """Read the settings of an upstream: none of them, or at least address and model."""

@@ -47,6 +47,7 @@ class Settings:
     """
 
     upstreams: Mapping[str, UpstreamPlan]
+    image_upstream: UpstreamPlan | None
     local_model: Endpoint | None
     enable_prompt_optimization: bool
     database_url: str = field(repr=False)
@@ -83,7 +84,8 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be logged or sent."""
-        endpoints = [endpoint for plan in self.upstreams.values() for endpoint in plan.endpoints]
+        plans = [*self.upstreams.values(), *([self.image_upstream] if self.image_upstream else [])]
+        endpoints = [endpoint for plan in plans for endpoint in plan.endpoints]
         if self.local_model is not None:
             endpoints.append(self.local_model)
         passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
@@ -105,6 +107,7 @@ class Settings:
         access = read.access()
         settings = cls(
             upstreams=read.upstreams(),
+            image_upstream=read.image_upstream(),
             local_model=read.local_model(),
             enable_prompt_optimization=read.value("ENABLE_PROMPT_OPTIMIZATION"),
             database_url=read.value("DATABASE_URL") or f"sqlite:///{root / _DATABASE}",

@@ -122,6 +122,9 @@ def row_of(
     is_known = cost is not None and cost.micro is not None
     started = task.created_at.timestamp()
     last = document.attempts[-1] if document.attempts else None
+    tokens = usage.input_tokens, usage.output_tokens
+    if not usage.images and not any(part.state == UNKNOWN for part in parts):
+        tokens = 0, 0
     return UsageRecord(
         request_id=task.request_id,
         created_at=task.created_at,
@@ -132,9 +135,9 @@ def row_of(
         status=_status(document, error),
         reason=None if error is None else error.reason,
         attempts=len(document.attempts),
-        prompt_tokens=usage.input_tokens,
-        completion_tokens=usage.output_tokens,
-        usage_source="missing" if usage.output_tokens is None else "upstream",
+        prompt_tokens=tokens[0],
+        completion_tokens=tokens[1],
+        usage_source="missing" if None in tokens else "upstream",
         upstream_ms=sum(part.ms for part in parts),
         total_ms=round((time.time() - started) * 1000),
         attempts_detail=[_described(attempt) for attempt in document.attempts],

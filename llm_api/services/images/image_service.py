@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any
 
 from llm_api.domain.access import ApiKey
-from llm_api.domain.calls import Caller
+from llm_api.domain.calls import Caller, CallReport
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.tasks import Task, TaskState
@@ -18,6 +18,7 @@ from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.document import NEW, SUBMITTING, JobDocument
 from llm_api.services.images.inputs import ImageInputs, InputTools
 from llm_api.services.images.job import ImageJob, ImagePreview
+from llm_api.services.images.orders import KIND, Orders
 from llm_api.services.images.outcome import job_of
 from llm_api.services.tasks.claimed import ClaimedTask, Waiter
 from llm_api.services.tasks.engine import TaskEngine
@@ -28,7 +29,7 @@ from llm_api.upstream.images.protocol import Preview
 
 _LOOK_S = 0.25  # for the end of a job in this process, and for its client
 _LOOK_FAR_S = 1.0  # for that of a job in another one
-_CANCEL_S = 10.0
+_CANCEL_S, _DEAF_S = 10.0, 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +107,9 @@ class ImageService:
         try:
             order = self._orders.order(request, caller, optimize)
             now = self._now()
-            needs = self._accounts.needs(order.all_fitted, order.at, now)
-            lease = self._accounts.reserve(needs, caller)
+            lease = self._accounts.reserve(
+                self._accounts.needs(order.all_fitted, order.at, now), caller
+            )
         except BaseException:
             inputs.discard()
             raise
@@ -119,14 +121,22 @@ class ImageService:
             claimed = self._begin(task, waiter, inputs)
             if on_job is not None:
                 on_job(task.id)
-            try:
-                if wait > 0:
-                    self._wait(task.id, claimed, wait, caller.is_disconnected)
-            finally:
-                if waiter is not None:
-                    waiter.leave()
-        job = self._job(claimed.task if claimed is not None else self._found(task.id))
-        report = replace(job.report, limits=order.report.limits)
+            if waiter is not None:
+                self._wait_first(task.id, claimed, waiter, wait)
+        return self._answer(task.id, claimed, order.report)
+
+    def _wait_first(
+        self, task_id: str, claimed: ClaimedTask | None, waiter: Waiter, seconds: float
+    ) -> None:
+        try:
+            self._wait(task_id, claimed, seconds, waiter.is_disconnected)
+        finally:
+            waiter.leave()
+
+    def _answer(self, task_id: str, claimed: ClaimedTask | None, before: CallReport) -> ImageJob:
+        """Return a job as it is now, or raise its error; `before` is of the prompt's rewrite."""
+        job = self._job(claimed.task if claimed is not None else self._found(task_id))
+        report = replace(job.report, limits=before.limits)
         if job.error is not None:
             raise job.error.replaced(report=report)
         return replace(job, report=report)
@@ -172,11 +182,12 @@ class ImageService:
             self._jobs.engine.wake()
         else:
             running.ask_to_cancel()
-        ends_at = time.monotonic() + _CANCEL_S
-        while time.monotonic() < ends_at:
+        began_at = time.monotonic()
+        while (waited := time.monotonic() - began_at) < _CANCEL_S:
             task = self._found(task_id)
             document = JobDocument.read(task.document)
-            is_deaf = any(part.state == SUBMITTING for part in document.parts)
+            # A vendor that takes tasks has answered soon; any other hears nothing meanwhile.
+            is_deaf = waited > _DEAF_S and any(p.state == SUBMITTING for p in document.parts)
             if task.state.has_ended or document.cancel is not None or is_deaf:
                 break
             time.sleep(_LOOK_S)
@@ -211,14 +222,14 @@ class ImageService:
         ends_at = time.monotonic() + seconds
         while (left := ends_at - time.monotonic()) > 0:
             if claimed is not None:
-                if claimed.ended.wait(min(left, _LOOK_S)):
-                    return
+                has_ended = claimed.ended.wait(min(left, _LOOK_S))
             else:
                 time.sleep(min(left, _LOOK_FAR_S))
-                if self._found(task_id).state.has_ended:
-                    return
+                has_ended = self._found(task_id).state.has_ended
             if is_disconnected is not None and is_disconnected():
                 raise ClientGone
+            if has_ended:
+                return
 
     def _job(self, task: Task) -> ImageJob:
         document = JobDocument.read(task.document)

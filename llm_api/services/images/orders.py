@@ -1,7 +1,7 @@
 """Makes requests for pictures ready: routed, rewritten, and in the terms of their models."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from llm_api.domain.calls import Caller, CallReport
@@ -30,7 +30,7 @@ class Order:
     others: tuple[tuple[ImageDestination, FittedRequest], ...]
     prompt_original: str
     notices: tuple[Notice, ...] = ()
-    report: CallReport = CallReport()
+    report: CallReport = field(default_factory=CallReport)
 
     @property
     def all_fitted(self) -> Sequence[FittedRequest]:

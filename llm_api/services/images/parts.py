@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 _STEP_S = 0.5
 _JITTER = 0.2
-_LATER_S = 5.0  # after an answer that says nothing of the task
 
 
 class PartRun:
@@ -115,16 +114,14 @@ class PartRun:
         while self._wait(after):
             try:
                 answer = self._job.poll(self._part.vendor_id or "", looked)
-            except ApiError as error:
-                if not error.retryable:
-                    self._end(error)
-                    return
-                answer = None
+            except ApiError as error:  # the task has failed; what says nothing of it is none
+                self._end(error)
+                return
             looked += 1
             if isinstance(answer, VendorResult):
                 self._keep(answer)
                 return
-            after = _LATER_S if answer is None else answer.after
+            after = answer.after
 
     def _wait(self, seconds: float) -> bool:
         """Wait before the next look; False where there will be none."""
