@@ -10,8 +10,8 @@ import marshmallow as ma
 from llm_api.domain.images import Size
 from llm_api.settings.config_files import FOLDER, Names, checked
 from llm_api.settings.settings import SettingsError
-from llm_api.upstream.images.profiles import GENERIC, ImageModel, ImageProfile, SizeRule
 from llm_api.upstream.images.fitting.prompt_filters import FILTERS
+from llm_api.upstream.images.profiles import GENERIC, ImageModel, ImageProfile, SizeRule
 from llm_api.upstream.images.protocols import WIRE_WORDS
 
 IMAGES = FOLDER / "images"
@@ -61,6 +61,7 @@ class _SizeSchema(ma.Schema):
     max_pixels = _Count()
     max_ratio = ma.fields.Float(validate=ma.validate.Range(1, 100))
     default = _Size()
+    follows_input = _Truth()
 
 
 class _Traits(ma.Schema):
@@ -156,14 +157,14 @@ def _problems(traits: Mapping[str, Any]) -> list[str]:
 
 
 def _model(name: str, traits: Mapping[str, Any]) -> ImageModel:
-    values = {
-        trait: frozenset(value)
-        if trait in _NAME_LISTS
-        else tuple(value)
-        if isinstance(value, list)
-        else value
-        for trait, value in traits.items()
-    }
+    values: dict[str, Any] = {trait: _kept(trait, value) for trait, value in traits.items()}
     size = dict(values.pop("size", {}))
     rule = SizeRule(**size | {"listed": tuple(size.get("listed", ()))})
     return ImageModel(name=name, size=rule, **values)
+
+
+def _kept(trait: str, value: Any) -> Any:
+    """Return what a list of a file is kept as."""
+    if trait in _NAME_LISTS:
+        return frozenset(value)
+    return tuple(value) if isinstance(value, list) else value

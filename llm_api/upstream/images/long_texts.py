@@ -77,7 +77,8 @@ def _lifted(body: bytes) -> tuple[bytes, list[bytes]]:
     """Return a document with marks in the place of long texts, and these texts."""
     if len(body) < _MIN:
         return body, []
-    pieces, texts = [], []
+    pieces: list[bytes] = []
+    texts: list[bytes] = []
     kept = at = 0
     for _ in range(_MAX_STRINGS):
         start = body.find(b'"', at) + 1

@@ -25,6 +25,7 @@ class SizeRule:
         min_pixels, max_pixels: of the area.
         max_ratio: of the longer side to the shorter.
         default: the size for those who ask for none; None leaves it to the vendor.
+        follows_input: whether an edit without a size is asked for in that of its first picture.
     """
 
     is_asked: bool = True
@@ -36,6 +37,7 @@ class SizeRule:
     max_pixels: int = 1 << 28
     max_ratio: float = 16.0
     default: Size | None = None
+    follows_input: bool = False
 
 
 @dataclass(frozen=True)

@@ -101,9 +101,7 @@ def _quality(model: ImageModel, asked: str) -> tuple[str, list[Notice]]:
     return vendors, [Notice("quality", "adapted", f"{asked} is {vendors} with this model.")]
 
 
-def _format(
-    request: ImageRequest, model: ImageModel
-) -> tuple[_Fields, str | None, list[Notice]]:
+def _format(request: ImageRequest, model: ImageModel) -> tuple[_Fields, str | None, list[Notice]]:
     """Return what to ask for, the format that we convert into, and notices."""
     wanted, compression = request.output_format, request.output_compression
     notices = []

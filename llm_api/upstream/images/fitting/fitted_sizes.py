@@ -22,7 +22,7 @@ def fitted_size(request: ImageRequest, model: ImageModel) -> _Fitted:
     if request.size is not None:
         return _of_size(request, model.size, request.size)
     if request.resolution is None and ratio is None:
-        return model.size.default, []
+        return _unasked(request, model.size), []
     if request.resolution is None or not model.resolutions:
         return _of_ratio(request, model, ratio)
     return _of_resolution(request, model, request.resolution, ratio)
@@ -30,6 +30,14 @@ def fitted_size(request: ImageRequest, model: ImageModel) -> _Fitted:
 
 def _said(request: ImageRequest, name: str) -> bool:
     return getattr(request, name) not in {None, "auto"}
+
+
+def _unasked(request: ImageRequest, rule: SizeRule) -> Size | None:
+    """Return the size for a caller who has asked for none."""
+    if not (rule.follows_input and request.references):
+        return rule.default
+    first = request.references[0]
+    return sizes.nearest(rule, Size(first.width, first.height))
 
 
 def _of_size(request: ImageRequest, rule: SizeRule, size: Size) -> _Fitted:

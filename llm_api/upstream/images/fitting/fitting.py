@@ -12,10 +12,12 @@ from llm_api.domain.images import FittedRequest, ImageRequest, InputPicture, Not
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.images.fitting.fitted_fields import fitted_fields, left_out, refused
 from llm_api.upstream.images.fitting.fitted_sizes import fitted_size
-from llm_api.upstream.images.profiles import ImageModel
 from llm_api.upstream.images.fitting.prompt_filters import neutralised
+from llm_api.upstream.images.profiles import ImageModel
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
+_STOP = {True: "。", False: "."}
+_ENDINGS = (*".!?…", *"。！？")
 _AVOID = {True: "画面中不要出现：{}。", False: "The picture must not show: {}."}
 
 
@@ -99,7 +101,7 @@ def _prompts(request: ImageRequest, model: ImageModel) -> tuple[str, str | None,
         negative, cut = neutralised(request.negative_prompt, model.filters, "negative_prompt")
         notices += cut
     if negative and "negative_prompt" in model.emulates:
-        prompt += " " + _AVOID[bool(_HAN.search(prompt))].format(negative.rstrip(" .。"))
+        prompt = _with_sentence(prompt, negative)
         message = "This model has no negative prompt; a sentence was added to the prompt."
         notices.append(Notice("negative_prompt", "emulated", message))
         negative = None
@@ -111,6 +113,14 @@ def _prompts(request: ImageRequest, model: ImageModel) -> tuple[str, str | None,
         return prompt, None, notices
     _check_length("negative_prompt", negative, model.max_negative)
     return prompt, negative, notices
+
+
+def _with_sentence(prompt: str, negative: str) -> str:
+    """Return a prompt that also says what not to draw, in English or Chinese as the prompt is."""
+    is_chinese = _HAN.search(prompt) is not None
+    end = "" if prompt.endswith(_ENDINGS) else _STOP[is_chinese]
+    between = "" if is_chinese else " "
+    return prompt + end + between + _AVOID[is_chinese].format(negative.rstrip(" .。"))
 
 
 def _check_length(field: str, text: str, longest: int) -> None:

@@ -12,7 +12,7 @@ from llm_api.domain.images import Notice
 _NAMED = 5  # of what was cut, in a notice
 _LONGEST = 60
 _TAG = r"<\s*{}\s*sd_cpp_extra_args\s*>"
-# Of stable-diffusion.cpp's server: https://github.com/leejet/stable-diffusion.cpp, examples/server/api.md.
+# Of the server of https://github.com/leejet/stable-diffusion.cpp, examples/server/api.md.
 # Its own pattern ends at the first closing tag, and would take ours for the end of the caller's.
 _SD_ARGS = re.compile(
     rf"{_TAG.format('')}.{{0,2000}}?{_TAG.format('/')}|<\s*/?\s*sd_cpp_extra_args\s*>?",

@@ -11,9 +11,7 @@ _PROTOCOLS: Mapping[str, tuple[Callable[[ImageModel], ImageProtocol], frozenset[
     "openai": (openai.OpenAI, openai.WIRE_WORDS),
 }
 # What the `wire` of a model may say, by its protocol.
-WIRE_WORDS: Mapping[str, frozenset[str]] = {
-    name: words for name, (_, words) in _PROTOCOLS.items()
-}
+WIRE_WORDS: Mapping[str, frozenset[str]] = {name: words for name, (_, words) in _PROTOCOLS.items()}
 
 
 def protocol_of(model: ImageModel) -> ImageProtocol:
