@@ -25,7 +25,7 @@ from llm_api.upstream.images.protocol import (
     VendorAnswer,
     VendorRequest,
 )
-from llm_api.upstream.images.protocols.vendor_answers import (
+from llm_api.upstream.images.protocols.answer_parts import (
     count_in,
     items_of,
     names_of,

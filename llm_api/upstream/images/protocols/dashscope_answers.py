@@ -12,7 +12,7 @@ from llm_api.upstream.images.image_errors import error_inside, vendor_request_id
 from llm_api.upstream.images.long_texts import data_uri
 from llm_api.upstream.images.profiles import ImageModel
 from llm_api.upstream.images.protocol import Loader, VendorAnswer
-from llm_api.upstream.images.protocols.vendor_answers import (
+from llm_api.upstream.images.protocols.answer_parts import (
     count_in,
     items_of,
     names_of,

@@ -23,6 +23,7 @@ from llm_api.upstream.images.image_errors import (
 from llm_api.upstream.images.long_texts import data_uri, written
 from llm_api.upstream.images.profiles import ImageModel
 from llm_api.upstream.images.protocol import EventReader, Loader, VendorAnswer, VendorRequest
+from llm_api.upstream.images.protocols.answer_parts import names_of, object_in, task_id_of
 from llm_api.upstream.images.protocols.dashscope_answers import (
     document_in,
     message_body,
@@ -31,7 +32,6 @@ from llm_api.upstream.images.protocols.dashscope_answers import (
     pictures_in,
 )
 from llm_api.upstream.images.protocols.task_polls import is_gone, says_nothing
-from llm_api.upstream.images.protocols.vendor_answers import names_of, object_in, task_id_of
 
 WIRE_WORDS = frozenset(["path", "images", "input"])
 _AS_TASK = {"X-DashScope-Async": "enable"}

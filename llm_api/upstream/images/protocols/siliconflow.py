@@ -6,7 +6,7 @@ from llm_api.domain.images import FittedRequest, ImageUsage, VendorResult, Vendo
 from llm_api.upstream.images.image_errors import error_inside, vendor_request_id
 from llm_api.upstream.images.long_texts import data_uri, written
 from llm_api.upstream.images.protocol import Loader, VendorAnswer, VendorRequest
-from llm_api.upstream.images.protocols.vendor_answers import (
+from llm_api.upstream.images.protocols.answer_parts import (
     items_of,
     names_of,
     object_in,

@@ -13,8 +13,7 @@ from llm_api.upstream.images.image_errors import (
 )
 from llm_api.upstream.images.long_texts import written
 from llm_api.upstream.images.protocol import Loader, VendorAnswer, VendorRequest
-from llm_api.upstream.images.protocols.task_polls import is_gone, says_nothing
-from llm_api.upstream.images.protocols.vendor_answers import (
+from llm_api.upstream.images.protocols.answer_parts import (
     items_of,
     names_of,
     object_in,
@@ -23,6 +22,7 @@ from llm_api.upstream.images.protocols.vendor_answers import (
     sent_fields,
     task_id_of,
 )
+from llm_api.upstream.images.protocols.task_polls import is_gone, says_nothing
 from llm_api.upstream.images.protocols.without_tasks import WithoutTasks
 
 WIRE_WORDS: frozenset[str] = frozenset()
