@@ -39,16 +39,16 @@ class PictureError(Exception):
     Attributes:
         field: which field of the request has it; empty where the caller did not say.
         problem: what is wrong and what would be right, to be read behind the field's name.
-        reason: `too_many_bytes`, `too_many_pixels`, `not_a_picture`, `cut_off`,
+        defect: `too_many_bytes`, `too_many_pixels`, `not_a_picture`, `cut_off`,
             `unsupported_format`, `mask_without_alpha`, `mask_size` or `too_costly`.
     """
 
-    def __init__(self, field: str, problem: str, *, reason: str) -> None:
+    def __init__(self, field: str, problem: str, *, defect: str) -> None:
         """Create an error."""
         super().__init__(f"{field}: {problem}" if field else problem)
         self.field = field
         self.problem = problem
-        self.reason = reason
+        self.defect = defect
 
 
 class PicturesUnavailable(Exception):

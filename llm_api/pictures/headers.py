@@ -66,7 +66,7 @@ def _checked(data: bytes, name: str, read: Callable[[bytes], PictureFacts]) -> P
         facts = read(data)
     except (_Cut, struct.error, IndexError):
         problem = f"is cut off: the {name} file ends too early. Send the whole file."
-        raise PictureError("", problem, reason="cut_off") from None
+        raise PictureError("", problem, defect="cut_off") from None
     if not facts.width or not facts.height:
         raise _damaged(name)
     return facts
@@ -74,19 +74,19 @@ def _checked(data: bytes, name: str, read: Callable[[bytes], PictureFacts]) -> P
 
 def _damaged(name: str) -> PictureError:
     problem = f"is a damaged {name} file. Save the picture anew."
-    return PictureError("", problem, reason="not_a_picture")
+    return PictureError("", problem, defect="not_a_picture")
 
 
 def _unknown(data: bytes) -> PictureError:
     if not data:
-        return PictureError("", "is empty. Send a picture.", reason="not_a_picture")
+        return PictureError("", "is empty. Send a picture.", defect="not_a_picture")
     start = data[:1024]
     for opening, name in _OTHERS:
         if opening.match(start):
             problem = f"is {name}, which cannot be read. Send {READABLE}."
-            return PictureError("", problem, reason="unsupported_format")
+            return PictureError("", problem, defect="unsupported_format")
     what = "a web page, not a picture" if _PAGE.match(start) else "not a picture"
-    return PictureError("", f"is {what}. Send {READABLE}.", reason="not_a_picture")
+    return PictureError("", f"is {what}. Send {READABLE}.", defect="not_a_picture")
 
 
 def _png(data: bytes) -> PictureFacts:
@@ -123,7 +123,7 @@ def _jpeg(data: bytes) -> PictureFacts:
         scans += marker == _SCAN
     if scans > MAX_JPEG_SCANS:
         problem = "is a progressive JPEG with too many scans. Save it anew as a plain JPEG."
-        raise PictureError("", problem, reason="too_costly")
+        raise PictureError("", problem, defect="too_costly")
     return PictureFacts("image/jpeg", width, height)
 
 
@@ -235,7 +235,7 @@ def _bmp(data: bytes) -> PictureFacts:
     width, height, _, bits, compression = struct.unpack_from("<iiHHI", data, 18)
     if compression not in {0, 3, 6}:
         problem = "is a compressed BMP picture, which cannot be read. Send PNG or JPEG."
-        raise PictureError("", problem, reason="unsupported_format")
+        raise PictureError("", problem, defect="unsupported_format")
     if len(data) < abs(height) * (abs(width) * bits // 8):
         raise _Cut
     return PictureFacts("image/bmp", abs(width), abs(height), has_alpha=bits == 32)

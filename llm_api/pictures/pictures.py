@@ -150,12 +150,12 @@ class Pictures:
             answer, body = self._pool.ask(head, data)
         except ProcessStalled:
             problem = f"takes more than {TIME_LIMIT_S:.0f} s to read. {_PLAINER}"
-            raise PictureError(field, problem, reason="too_costly") from None
+            raise PictureError(field, problem, defect="too_costly") from None
         except ProcessEnded:
             problem = f"cannot be read: the attempt has ended the program that reads. {_PLAINER}"
-            raise PictureError(field, problem, reason="too_costly") from None
+            raise PictureError(field, problem, defect="too_costly") from None
         if "problem" in answer:
-            raise PictureError(field, str(answer["problem"]), reason=str(answer.get("reason")))
+            raise PictureError(field, str(answer["problem"]), defect=str(answer.get("defect")))
         return body
 
     def close(self) -> None:
@@ -167,15 +167,15 @@ def _vetted(data: bytes, field: str, max_bytes: int, max_pixels: int) -> Picture
     """Return what a caller's file says of itself, before anything is decoded."""
     if len(data) > max_bytes:
         problem = f"has {len(data) / _MIB:.1f} MiB, and at most {max_bytes / _MIB:g} are accepted."
-        raise PictureError(field, problem, reason="too_many_bytes")
+        raise PictureError(field, problem, defect="too_many_bytes")
     try:
         facts = read_facts(data)
     except PictureError as error:
-        raise PictureError(field, error.problem, reason=error.reason) from None
+        raise PictureError(field, error.problem, defect=error.defect) from None
     if facts.pixels > max_pixels:
         problem = (
             f"has {facts.width}x{facts.height} pixels, {facts.pixels / 1e6:.1f} million, and at "
             f"most {max_pixels / 1e6:g} million are accepted."
         )
-        raise PictureError(field, problem, reason="too_many_pixels")
+        raise PictureError(field, problem, defect="too_many_pixels")
     return facts

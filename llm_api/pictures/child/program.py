@@ -53,10 +53,10 @@ def _answer(head: Mapping[str, Any], body: bytes) -> tuple[Mapping[str, Any], by
     try:
         return {}, _ACTIONS[head["do"]](head, body)
     except Refusal as refusal:
-        return {"reason": refusal.reason, "problem": refusal.problem}, b""
+        return {"defect": refusal.defect, "problem": refusal.problem}, b""
     except MemoryError:
         problem = "takes more memory than there is for one picture. Send a smaller one."
-        return {"reason": "too_costly", "problem": problem}, b""
+        return {"defect": "too_costly", "problem": problem}, b""
 
 
 def _receive() -> tuple[Mapping[str, Any], bytes] | None:

@@ -2,10 +2,10 @@
 
 
 class Refusal(Exception):
-    """A picture is not used; `reason` is one of `llm_api.pictures.facts.PictureError`."""
+    """A picture is not used; `defect` is one of `llm_api.pictures.facts.PictureError`."""
 
-    def __init__(self, reason: str, problem: str) -> None:
+    def __init__(self, defect: str, problem: str) -> None:
         """Create it."""
         super().__init__(problem)
-        self.reason = reason
+        self.defect = defect
         self.problem = problem

@@ -123,9 +123,11 @@ def test_what_may_be_paid_has_unknown_cost(shop: Workshop, vendor: ScriptedImage
 def test_an_order_that_may_be_paid_goes_to_nobody_else(tmp_path: Path) -> None:
     first, second = ScriptedImages(BROKEN), ScriptedImages(name="other", model="second")
 
-    with workshop(tmp_path, first, second, fallbacks=("other",)) as shop:
-        with pytest.raises(ApiError):
-            shop.service.generate(CAT, caller(), wait=10)
+    with (
+        workshop(tmp_path, first, second, fallbacks=("other",)) as shop,
+        pytest.raises(ApiError),
+    ):
+        shop.service.generate(CAT, caller(), wait=10)
 
     assert second.parts == []
 
@@ -143,9 +145,11 @@ def test_an_order_that_never_left_goes_to_the_next_model(tmp_path: Path) -> None
 def test_without_a_fallback_the_first_failure_is_told(tmp_path: Path) -> None:
     second = ScriptedImages(FILTERED, name="other", model="second")
 
-    with workshop(tmp_path, ScriptedImages(REFUSED), second, fallbacks=("other",)) as shop:
-        with pytest.raises(ApiError) as caught:
-            shop.service.generate(CAT, caller(), wait=10)
+    with (
+        workshop(tmp_path, ScriptedImages(REFUSED), second, fallbacks=("other",)) as shop,
+        pytest.raises(ApiError) as caught,
+    ):
+        shop.service.generate(CAT, caller(), wait=10)
 
     assert caught.value.reason == "refused"
 
@@ -309,7 +313,7 @@ def test_a_purged_job_leaves_nothing(shop: Workshop) -> None:
 def test_a_vendors_task_is_cancelled(shop: Workshop, vendor: ScriptedImages) -> None:
     vendor.turns.append(VendorTask("v1", 30))
     job = shop.service.generate(CAT, caller(), wait=0)
-    wait_until(lambda: state_of(shop, job.id) == "submitted")
+    wait_until(lambda: state_of(shop, job.id) == "submitted", 10, "submitted")
 
     cancelled, word = shop.service.cancel(job.id, None)
 
@@ -322,7 +326,7 @@ def test_a_vendor_that_cannot_cancel_goes_on(shop: Workshop, vendor: ScriptedIma
     vendor.can_cancel = False
     vendor.turns.append(VendorTask("v1", 2))
     job = shop.service.generate(CAT, caller(), wait=0)
-    wait_until(lambda: state_of(shop, job.id) == "submitted")
+    wait_until(lambda: state_of(shop, job.id) == "submitted", 10, "submitted")
 
     assert shop.service.cancel(job.id, None)[1] == "not_supported"
 

@@ -53,11 +53,11 @@ from tests.support.schema import give_schema
 CALLER = Caller(request_id="req_1", route="/api/v1/images/generate", address="192.0.2.1")
 KEY = ApiKey("key_1", "shop")
 CAT = ImageRequest("A cat")
-PNG = b"\x89PNG picture "
+SQUARE = Size(1024, 1024)
 Turn = VendorResult | VendorTask | ApiError | Callable[[], Any]
 
 
-def made(*names: str, size: Size = Size(1024, 1024), **changes: Any) -> VendorResult:
+def made(*names: str, size: Size = SQUARE, **changes: Any) -> VendorResult:
     """Make the answer of a vendor with some pictures, whose bytes tell their names and size."""
     pictures = [
         VendorPicture(base64.b64encode(f"PNG {size} {name}".encode())) for name in names or ("a",)
@@ -119,7 +119,7 @@ class ScriptedImages:
         load: Callable[[Any], bytes],
         *,
         on_sent: Callable[[], None],
-        on_preview: Any = None,
+        **_: Any,
     ) -> Any:
         """See ImageUpstream."""
         self.loaded += [load(one) for one in request.references]
@@ -132,12 +132,12 @@ class ScriptedImages:
             self.parts.append(part)
             return _played(turn)
 
-    def poll(self, task_id: str, model: str, looked: int) -> Any:
+    def poll(self, task_id: str, *_: Any) -> Any:
         """See ImageUpstream."""
         self.polled.append(task_id)
         return _played(self.polls.popleft() if self.polls else made())
 
-    def cancel(self, task_id: str, model: str) -> bool:
+    def cancel(self, task_id: str, *_: Any) -> bool:
         """See ImageUpstream."""
         self.cancelled.append(task_id)
         return self.can_cancel
@@ -193,7 +193,7 @@ class MemoryFiles:
         """See FileService."""
         return self.files[file.id][1]
 
-    def open(self, file_id: str, key: ApiKey | None) -> tuple[StoredFile, Iterator[bytes]]:
+    def open(self, file_id: str, _: ApiKey | None) -> tuple[StoredFile, Iterator[bytes]]:
         """See FileService."""
         if file_id not in self.files:
             raise NotFound("There is no such file.", reason="file_not_found")
@@ -216,7 +216,7 @@ class PlainPictures:
         width, _, height = words[1].partition("x")
         return PictureFacts(f"image/{words[0].lower()}", int(width), int(height))
 
-    def convert(self, data: bytes, output_format: str, compression: int | None) -> bytes:
+    def convert(self, data: bytes, output_format: str, _: int | None) -> bytes:
         """See Pictures."""
         return data.replace(b"PNG", output_format.upper().encode())
 
@@ -236,7 +236,7 @@ class Workshop:
     url: str
     upstreams: dict[str, ScriptedImages]
     prices: PriceList
-    limits: Limits = Limits()
+    limits: Limits = field(default_factory=Limits)
     fallbacks: tuple[str, ...] = ()
     sink: ListSink = field(default_factory=ListSink)
     files: MemoryFiles = field(default_factory=MemoryFiles)
@@ -277,6 +277,11 @@ class Workshop:
         )
         engine.register("image", work)
         return engine
+
+    @staticmethod
+    def accounts_now() -> datetime:
+        """Return the time."""
+        return datetime.now(UTC)
 
     def fetch(self, url: str, _: str) -> bytes:
         """Return what is at an address of a vendor."""
