@@ -106,7 +106,7 @@ class Keeper:
             try:
                 return binascii.a2b_base64(found.base64)
             except binascii.Error as error:
-                raise PictureError("", "is no base64.", reason="cut_off") from error
+                raise PictureError("", "is no base64.", defect="cut_off") from error
         for attempt in range(1, _FETCH_ATTEMPTS + 1):
             try:
                 return self.fetch(found.url or "", upstream)

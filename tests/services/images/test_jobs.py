@@ -246,13 +246,6 @@ def test_the_row_is_there_before_anything_is_sent(shop: Workshop, vendor: Script
     assert ids == [job.id]
 
 
-def state_of(shop: Workshop, job_id: str) -> str:
-    """Return the state of a job's first part."""
-    task = shop.tasks.get(job_id)
-    assert task is not None
-    return str(task.document["parts"][0]["state"])
-
-
 def rows(shop: Workshop) -> list[Any]:
     """Return all tasks."""
     from llm_api.storage.sql.tables import tasks  # noqa: PLC0415
@@ -313,7 +306,7 @@ def test_a_purged_job_leaves_nothing(shop: Workshop) -> None:
 def test_a_vendors_task_is_cancelled(shop: Workshop, vendor: ScriptedImages) -> None:
     vendor.turns.append(VendorTask("v1", 30))
     job = shop.service.generate(CAT, caller(), wait=0)
-    wait_until(lambda: state_of(shop, job.id) == "submitted", 10, "submitted")
+    wait_until(lambda: shop.state_of(job.id) == "submitted", 10, "submitted")
 
     cancelled, word = shop.service.cancel(job.id, None)
 
@@ -326,7 +319,7 @@ def test_a_vendor_that_cannot_cancel_goes_on(shop: Workshop, vendor: ScriptedIma
     vendor.can_cancel = False
     vendor.turns.append(VendorTask("v1", 2))
     job = shop.service.generate(CAT, caller(), wait=0)
-    wait_until(lambda: state_of(shop, job.id) == "submitted", 10, "submitted")
+    wait_until(lambda: shop.state_of(job.id) == "submitted", 10, "submitted")
 
     assert shop.service.cancel(job.id, None)[1] == "not_supported"
 

@@ -212,7 +212,7 @@ class PlainPictures:
         """See Pictures."""
         words = data.decode("latin-1").split(" ")
         if words[0] not in {"PNG", "JPEG"}:
-            raise PictureError("", "is no picture.", reason="not_a_picture")
+            raise PictureError("", "is no picture.", defect="not_a_picture")
         width, _, height = words[1].partition("x")
         return PictureFacts(f"image/{words[0].lower()}", int(width), int(height))
 
@@ -291,6 +291,12 @@ class Workshop:
         if isinstance(found, ApiError):
             raise found
         return bytes(found)
+
+    def state_of(self, job_id: str) -> str:
+        """Return the state of a job's first part, as it is stored."""
+        task = self.tasks.get(job_id)
+        assert task is not None
+        return str(task.document["parts"][0]["state"])
 
     def close(self) -> None:
         """End the engine, and close the store."""
