@@ -76,13 +76,12 @@ def build_services(
     profiles = config_files.read_profiles(settings.root)
     known = known_parameters(profiles).union(*(model.parameters for model in models))
     upstreams = _upstreams(settings, watch, profiles, models, known)
-    fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
-    catalogue = _catalogue(settings, models, upstreams, fast)
+    catalogue = _catalogue(settings, models, upstreams, _fast(settings, upstreams))
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    checks = _checks(settings, stores, keys, check_limiter, fast)
+    checks = _checks(settings, stores, keys, check_limiter, _fast(settings, upstreams))
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
     connected = (catalogue, *upstreams.values(), shared, concurrency, watch, *stored)
     return Services(
@@ -100,6 +99,10 @@ def build_services(
         known_parameters=known,
         closers=[part.close for part in connected if part is not None],
     )
+
+
+def _fast(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:
+    return upstreams[LOCAL if settings.uses_bundled_model else FAST]
 
 
 def _optimizer(settings: Settings, catalogue: Catalogue, ledger: UsageLedger) -> PromptOptimizer:
