@@ -5,6 +5,7 @@ entries of the documentation from them.
 """
 
 from llm_api.settings import setting_types as types
+from llm_api.settings.file_definitions import FILES_SECTION
 from llm_api.settings.setting_types import Section, Setting
 from llm_api.settings.upstream_definitions import UPSTREAM_SECTIONS
 
@@ -59,6 +60,7 @@ SECTIONS = (
             ),
         ),
     ),
+    FILES_SECTION,
     Section(
         "Access",
         (

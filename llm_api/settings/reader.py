@@ -2,12 +2,16 @@
 
 import ipaddress
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.files import FilesPlan
 from llm_api.settings.definitions import SETTINGS
-from llm_api.settings.setting_types import Setting
+from llm_api.settings.misspelt_names import misspelt
+from llm_api.settings.setting_types import Setting, listed
 from llm_api.settings.upstream_definitions import upstream_settings
 
 FAST, JUDGE, LOCAL, IMAGE = "fast", "judge", "local", "image"
@@ -28,6 +32,10 @@ class SettingsReader:
     def value(self, name: str) -> Any:
         """Return the value of a setting of the definitions, or its default where it is wrong."""
         return self._value(SETTINGS[name])
+
+    def warnings(self) -> tuple[str, ...]:
+        """Return sentences about names that are no settings, and probably meant to be."""
+        return tuple(misspelt(self._texts, listed(self._texts.get("EXTRA_UPSTREAMS", ""))))
 
     def _value(self, setting: Setting) -> Any:
         text = self._texts.get(setting.name)
@@ -110,6 +118,22 @@ class SettingsReader:
         if len(set(secrets)) < len(secrets):
             self.problems.append("API_KEYS and ADMIN_API_KEY must be different keys.")
         return plan
+
+    def files(self, folder: Path) -> FilesPlan:
+        """Read where files are kept: in `folder` unless the settings name another place."""
+        key, secret = "FILES_ACCESS_KEY_ID", "FILES_SECRET_ACCESS_KEY"
+        url = self.value("FILES_URL") or f"file://{quote(str(folder))}"
+        if url.startswith("s3:"):
+            missing = [name for name in (key, secret) if name not in self._texts]
+            self.problems += [f"{name} is missing; FILES_URL needs it." for name in missing]
+        return FilesPlan(
+            url=url,
+            retention_days=self.value("FILES_RETENTION_DAYS"),
+            endpoint=self.value("FILES_ENDPOINT"),
+            region=self.value("FILES_REGION"),
+            access_key_id=self.value(key) or "",
+            secret_access_key=self.value(secret) or "",
+        )
 
     def bind(self, access: AccessPlan) -> str:
         """Read the address to listen on, which access may restrict to loopback."""

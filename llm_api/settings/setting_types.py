@@ -208,6 +208,9 @@ IMPORT_NAME = SettingType(
 )
 BIND = SettingType("host:port", "host:port, such as 127.0.0.1:8000", _bind)
 HTTP_URL = SettingType("address", "an http:// address ending in /v1", _http_url)
+ENDPOINT = SettingType(
+    "address", "an http:// or https:// address, such as https://storage.example", _http_url
+)
 UPSTREAM_KEYS = SettingType("keys", "printable ASCII without spaces", _upstream_keys, ())
 UPSTREAM_NAMES = SettingType(
     "names",

@@ -18,6 +18,7 @@ from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
 from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.chat import AnswerStream, ChatService
+from llm_api.services.files import FileService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts import PromptOptimizer
@@ -33,7 +34,7 @@ _LINEAGE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services of an application, built in `container.py`.
+    """The services of an application, built in `llm_api.container`.
 
     `known_parameters` are the fields of requests that any vendor or model takes.
     """
@@ -45,6 +46,7 @@ class Services:
     idempotency: IdempotencyService
     reports: ReportService
     keys: KeyService
+    files: FileService
     watch: DeadlineWatcher
     spotter: KeySpotter
     is_demo: bool
