@@ -75,6 +75,7 @@ def _layered(wsgi: WSGIApplication, settings: Settings) -> WSGIApplication:
 
 def close_app(app: Flask) -> None:
     """Write the last usage rows and close every connection."""
+    app.extensions[EXTENSION].tasks.close()
     app.extensions["llm_api_file_retention"].close()
     app.extensions["llm_api_retention"].close()
     app.extensions["llm_api_spool"].close()

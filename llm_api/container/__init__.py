@@ -5,8 +5,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from llm_api.container.images import (
+    Surroundings,
+    build_images,
+    build_painters,
+    is_for_images,
+)
 from llm_api.container.stores import Stores, build_stores
-from llm_api.domain.calls import Model, UpstreamPlan
+from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
@@ -76,18 +82,32 @@ def build_services(
     profiles = config_files.read_profiles(settings.root)
     known = known_parameters(profiles).union(*(model.parameters for model in models))
     upstreams = _upstreams(settings, watch, profiles, models, known)
-    catalogue = _catalogue(settings, models, upstreams, _fast(settings, upstreams))
+    painters = build_painters(settings, models, watch)
+    catalogue = _catalogue(settings, models, upstreams, painters.models.offered())
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
+    optimizer = _optimizer(settings, catalogue, ledger)
+    around = Surroundings(settings, stores, watch, prices, quotas)
+    images = build_images(painters, around, optimizer)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     checks = _checks(settings, stores, keys, check_limiter, _fast(settings, upstreams))
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
-    connected = (catalogue, *upstreams.values(), shared, concurrency, watch, *stored)
+    connected = (
+        *images.closable,
+        catalogue,
+        *upstreams.values(),
+        shared,
+        concurrency,
+        watch,
+        *stored,
+    )
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
-        optimizer=_optimizer(settings, catalogue, ledger),
+        optimizer=optimizer,
+        images=images.service,
+        tasks=images.engine,
         readiness=ReadinessService(checks, is_ending=lambda: watch.drain.is_draining),
         idempotency=IdempotencyService(shared),
         reports=ReportService(stores.usage, _reads()),
@@ -144,6 +164,7 @@ def _upstreams(
     upstreams = {
         name: client(plan, UpstreamBehavior(name, max_concurrency=settings.upstream_concurrency))
         for name, plan in settings.upstreams.items()
+        if not is_for_images(name, plan, models)
     }
     if settings.uses_bundled_model:
         plan = UpstreamPlan((settings.local_model or default_endpoint(),), profile="llama-cpp")
@@ -194,17 +215,22 @@ def _catalogue(
     settings: Settings,
     models: Sequence[Model],
     upstreams: Mapping[str, UpstreamClient],
-    fast: UpstreamClient,
+    beside: Sequence[Model],
 ) -> Catalogue:
     check_fallbacks(settings, models, [up.default_model for up in upstreams.values()])
     return Catalogue(
-        [model for model in models if _is_of_vendor(model, upstreams.get(model.upstream))],
+        [
+            model
+            for model in models
+            if model.kind == CHAT and _is_of_vendor(model, upstreams.get(model.upstream))
+        ],
         upstreams,
-        fast,
+        _fast(settings, upstreams),
         fallbacks={name: plan.fallback for name, plan in settings.upstreams.items()},
         is_closed=settings.catalogue_only,
         spotter=KeySpotter(settings.access.secrets),
         lists=_model_lists(settings, upstreams),
+        beside=beside,
     )
 
 

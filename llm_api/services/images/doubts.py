@@ -22,8 +22,8 @@ _REASON = "outcome_unknown"
 def without_doubts(document: JobDocument, files: Sequence[StoredFile]) -> JobDocument:
     """End the parts that were submitted when the process died: never is one sent again.
 
-    It may have kept pictures before: those among the `files` of the job that belong to no other
-    part are theirs. A part that has all of its pictures is done; of any other nobody can say
+    It may have kept pictures before: those among the `files` of the job, each of them whole, that
+    belong to no other part are theirs. A part that has all of its pictures is done; of any other nobody can say
     whether the vendor has made it.
     """
     listed = {kept.file_id for part in document.parts for kept in part.kept}

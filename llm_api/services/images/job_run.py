@@ -78,7 +78,7 @@ class JobRun:
     def _settle_doubts(self) -> None:
         """End parts whose answer was lost with the process that waited for it."""
         if any(part.state == SUBMITTING for part in self.document.parts):
-            files = self._keeper.files.of_task(self.claimed.task.id)
+            files = self._keeper.whole_files(self.claimed.task.id)
             with self._changing:
                 self.document = without_doubts(self.document, files)
                 self.claimed.save_patiently(self.document.to_json())

@@ -101,6 +101,16 @@ class Keeper:
         file = self._save(claimed, data, facts)
         return KeptPicture(file.id, facts.width, facts.height, found.seed, found.prompt)
 
+    def whole_files(self, task_id: str) -> list[StoredFile]:
+        """Return the files of a task whose bytes are there: a row alone is written first."""
+        return [file for file in self.files.of_task(task_id) if self._is_whole(file)]
+
+    def _is_whole(self, file: StoredFile) -> bool:
+        try:
+            return len(self.files.read_all(file)) == file.size_bytes
+        except Unavailable:
+            return False
+
     def _bytes_of(self, found: VendorPicture, upstream: str, claimed: ClaimedTask) -> bytes:
         if found.base64 is not None:
             try:

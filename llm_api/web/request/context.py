@@ -20,10 +20,12 @@ from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.chat import AnswerStream, ChatService
 from llm_api.services.files import FileService
 from llm_api.services.idempotency import IdempotencyService, Recording
+from llm_api.services.images import ImageService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.tasks.engine import TaskEngine
 from llm_api.services.usage.reports import ReportService
 
 EXTENSION = "llm_api"
@@ -47,6 +49,8 @@ class Services:
     reports: ReportService
     keys: KeyService
     files: FileService
+    images: ImageService
+    tasks: TaskEngine
     watch: DeadlineWatcher
     spotter: KeySpotter
     is_demo: bool
