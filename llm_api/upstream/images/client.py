@@ -1,7 +1,6 @@
 """The client of one vendor of pictures: what can cost money is sent once."""
 
 import hashlib
-from binascii import b2a_base64
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
@@ -11,7 +10,6 @@ from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
 from llm_api.domain.images import (
     FittedRequest,
     ImageRequest,
-    VendorPicture,
     VendorResult,
     VendorTask,
 )
@@ -20,7 +18,7 @@ from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.vendor_transport import Outgoing, VendorTransport
-from llm_api.upstream.images.addresses import is_same_origin, target_of
+from llm_api.upstream.images.addresses import target_of
 from llm_api.upstream.images.fitting.fitting import fitted
 from llm_api.upstream.images.paid_attempt import PaidAttempt, VendorEndpoint
 from llm_api.upstream.images.profiles import ImageModel, ImageProfile
@@ -71,6 +69,7 @@ class ImageClient:
         self.name = name
         self.default_model = plan.model
         self.result_hosts = profile.result_hosts
+        self.urls = tuple(endpoint.url for endpoint in plan.endpoints)
         self._profile = profile
         self._must_end = watch.drain.is_expired
         self._policy = policy or RetryPolicy()
@@ -102,12 +101,11 @@ class ImageClient:
         """See ImageUpstream."""
         traits = self._traits(request.model)
         protocol = self._protocols[traits.name]
-        base = next(iter(self._marked.values())).url
         asked = (protocol.create(request, n, lambda _: b"") for n in range(len(request.parts)))
         return [
             {
                 "method": one.method,
-                "url": target_of(base, traits.root, one.path).url,
+                "url": target_of(self.urls[0], traits.root, one.path).url,
                 "body": described(one.body, one.content_type),
             }
             for one in asked
@@ -158,10 +156,7 @@ class ImageClient:
                 endpoint, made = self._policy.run(call, send, has_other)
             except faults.Fault as fault:
                 raise fault.error from fault
-        if isinstance(made, VendorTask):
-            return self._marked_task(made, endpoint)
-        own = (self._with_own_file(picture, endpoint) for picture in made.pictures)
-        return replace(made, pictures=tuple(own))
+        return self._marked_task(made, endpoint) if isinstance(made, VendorTask) else made
 
     def poll(self, task_id: str, model: str, looked: int) -> VendorResult | VendorTask:
         """See ImageUpstream."""
@@ -199,23 +194,6 @@ class ImageClient:
             message = f"The vendor's profile {self._profile.name} does not know this model."
             raise NotFound(message, reason="model_not_found")
         return traits
-
-    def _with_own_file(self, picture: VendorPicture, endpoint: VendorEndpoint) -> VendorPicture:
-        """Return a picture with its bytes where it has a link to the server that was asked.
-
-        Nobody else may fetch from it: it can be in a private network.
-        """
-        if picture.url is None or not is_same_origin(endpoint.url, picture.url):
-            return picture
-        outgoing = Outgoing("GET", target_of(endpoint.url, None, picture.url).path)
-        try:
-            with endpoint.transport.send(outgoing, UpstreamCall(total=_LOOK_S)) as response:
-                answer = read_whole(response)
-        except faults.Fault:
-            return picture
-        if answer.status != 200:
-            return picture
-        return replace(picture, url=None, base64=b2a_base64(answer.body, newline=False))
 
     @staticmethod
     def _outgoing(traits: ImageModel, request: VendorRequest, endpoint: VendorEndpoint) -> Outgoing:

@@ -2,13 +2,23 @@
 
 import base64
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import pytest
 
 from llm_api.errors import InvalidRequest
-from tests.upstream.images.painter import MODEL, captured, size, square, stored
+from tests.support.image_upstream import ImageVendor
+from tests.upstream.images.painter import (
+    MODEL,
+    PROFILES,
+    captured,
+    painter_of,
+    size,
+    square,
+    stored,
+)
 
 A_SIZE = {"size": size("768x512")}
 TAG = "<sd_cpp_extra_args>"
@@ -42,10 +52,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
     ("sglang", {"negative_prompt": "dogs"}, {"negative_prompt": "dogs"}),
     ("a1111", {"negative_prompt": "dogs"}, {"negative_prompt": "dogs"}),
     # seed
-    *(
-        (server, {"seed": 7}, {"seed": 7})
-        for server in ("localai", "vllm-omni", "sglang", "a1111")
-    ),
+    *((server, {"seed": 7}, {"seed": 7}) for server in ("localai", "vllm-omni", "sglang", "a1111")),
     ("a1111", {}, {"seed": -1}),
     # steps, guidance: constants of the profile
     ("a1111", {}, {"steps": 25, "cfg_scale": 7.0}),
@@ -171,19 +178,17 @@ def test_a_caller_cannot_leave_the_tag_that_we_write() -> None:
     assert extra_args(prompt) == {"negative_prompt": "dogs"}
 
 
-def test_what_the_profile_says_of_steps_is_in_the_tag(monkeypatch: pytest.MonkeyPatch) -> None:
-    from dataclasses import replace  # noqa: PLC0415  # one test needs it
+def test_what_the_profile_says_of_steps_is_in_the_tag() -> None:
+    constants = {"sample_params": {"sample_steps": 28}}
+    model = replace(PROFILES["sd-server"].models["*"], constants=constants)
+    profile = replace(PROFILES["sd-server"], models={"*": model})
 
-    from tests.upstream.images import painter  # noqa: PLC0415  # the same
+    with ImageVendor("sd-server") as vendor, painter_of(profile, vendor.url) as painter:
+        painter.paint(painter.fit())
+        [sent] = vendor.creates
 
-    profile = painter.PROFILES["sd-server"]
-    model = replace(profile.models["*"], constants={"sample_params": {"sample_steps": 28}})
-    changed = {**painter.PROFILES, "sd-server": replace(profile, models={"*": model})}
-    monkeypatch.setattr(painter, "PROFILES", changed)
-
-    prompt = received("sd-server")["prompt"]
-
-    assert extra_args(prompt) == {"sample_params": {"sample_steps": 28}}
+    assert extra_args(sent.json["prompt"]) == constants
+    assert "sample_params" not in sent.json
 
 
 def test_each_part_of_several_has_the_next_seed() -> None:
