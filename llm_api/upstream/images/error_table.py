@@ -110,7 +110,8 @@ _SENTENCES = _rules(
         "content_filtered",
         (
             r"\bnsfw\b|sensitive (?:content|information|words?)|\binappropriate\b"
-            r"|prohibited content|content (?:policy|moderation|filter)|safety (?:system|checker|filter)"
+            r"|prohibited content|content (?:policy|moderation|filter)"
+            r"|safety (?:system|checker|filter)"
             r"|违规|敏感|不合规|不当内容|不安全"
         ),
     ),
