@@ -238,7 +238,8 @@ def _bmp(data: bytes) -> PictureFacts:
         raise PictureError("", problem, defect="unsupported_format")
     if len(data) < abs(height) * (abs(width) * bits // 8):
         raise _Cut
-    return PictureFacts("image/bmp", abs(width), abs(height), has_alpha=bits == 32)
+    # Most programs leave the fourth byte of a pixel out of account; so does Pillow.
+    return PictureFacts("image/bmp", abs(width), abs(height))
 
 
 _FORMATS: tuple[tuple[re.Pattern[bytes], str, Callable[[bytes], PictureFacts]], ...] = (

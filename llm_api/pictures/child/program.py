@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llm_api.pictures import wire
-from llm_api.pictures.child import drawing, reading, writing
+from llm_api.pictures.child import drawing, reading, rehearsal, writing
 from llm_api.pictures.child.refusal import Refusal
 
 _SOCKET = 0
@@ -31,7 +31,7 @@ _ACTIONS: Mapping[str, Callable[[Mapping[str, Any], bytes], bytes]] = {
 def main() -> None:
     """Answer requests until the input ends."""
     os.closerange(3, _MAX_DESCRIPTORS)
-    reading.import_all()
+    rehearsal.rehearse()
     for limit, value in (
         (resource.RLIMIT_AS, _MEMORY_BYTES),
         (resource.RLIMIT_NOFILE, 3),  # those it has: no file, no connection

@@ -5,24 +5,17 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from PIL import (
-    BmpImagePlugin,
-    GifImagePlugin,
-    Image,
-    ImageCms,
-    ImageOps,
-    JpegImagePlugin,
-    MpoImagePlugin,
-    PngImagePlugin,
-    WebPImagePlugin,
-)
+from PIL import Image, ImageCms, ImageOps
 
 from llm_api.pictures.child.refusal import Refusal
 
 # What Pillow raises for hostile and damaged files (tried with every format). Anything else is an
 # error of its own, and ends the process.
-_ERRORS = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
-_FORMATS: Mapping[str, tuple[str, ...]] = {
+_ERRORS = (OSError, SyntaxError, ValueError)
+# The caller has a limit for pixels, and the process one for memory: Pillow's own would refuse what
+# the first allows, and without the size that its error should name.
+Image.MAX_IMAGE_PIXELS = None
+FORMATS: Mapping[str, tuple[str, ...]] = {
     "JPEG": ("JPEG", "MPO"),  # MPO is a JPEG with another picture behind it
     "PNG": ("PNG",),
     "WebP": ("WEBP",),
@@ -33,27 +26,14 @@ _MAX_PROFILE_BYTES = 4 * 1024 * 1024
 _SRGB = ImageCms.createProfile("sRGB")
 
 
-def import_all() -> None:
-    """Have everything imported before the process loses the right to open files."""
-    # Image.open would import all 40 formats when one of these does not fit.
-    Image._initialized = 2  # noqa: SLF001  # there is no public name for it
-    for plugin in (
-        JpegImagePlugin,
-        MpoImagePlugin,
-        PngImagePlugin,
-        WebPImagePlugin,
-        GifImagePlugin,
-        BmpImagePlugin,
-    ):
-        plugin.__name__  # noqa: B018
-
-
 @contextlib.contextmanager
 def pillow_errors(kind: str) -> Iterator[None]:
     """Refuse the picture where Pillow raises what it raises for broken files."""
     try:
         yield
     except _ERRORS as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            raise  # of the system and not of the picture, such as an import that came too late
         if "truncated" in str(error):
             problem = f"is cut off: the {kind} file ends too early. Send the whole file."
             raise Refusal("cut_off", problem) from error
@@ -68,7 +48,7 @@ def opened(head: Mapping[str, Any], body: bytes) -> Image.Image:
     """
     kind = head["format"]
     with pillow_errors(kind):
-        image = Image.open(io.BytesIO(body), formats=_FORMATS[kind])
+        image = Image.open(io.BytesIO(body), formats=FORMATS[kind])
         # Once more: Pillow may see another size than our own reading of the header.
         if image.width * image.height > head.get("max_pixels", 1 << 40):
             raise Refusal("too_many_pixels", "has more pixels than are accepted.")

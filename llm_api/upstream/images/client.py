@@ -7,7 +7,12 @@ from functools import partial
 from typing import Any
 
 from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
-from llm_api.domain.images import FittedRequest, ImageRequest, VendorResult, VendorTask
+from llm_api.domain.images import (
+    FittedRequest,
+    ImageRequest,
+    VendorResult,
+    VendorTask,
+)
 from llm_api.errors import ApiError, NotFound
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
@@ -64,6 +69,7 @@ class ImageClient:
         self.name = name
         self.default_model = plan.model
         self.result_hosts = profile.result_hosts
+        self.urls = tuple(endpoint.url for endpoint in plan.endpoints)
         self._profile = profile
         self._must_end = watch.drain.is_expired
         self._policy = policy or RetryPolicy()
@@ -95,12 +101,11 @@ class ImageClient:
         """See ImageUpstream."""
         traits = self._traits(request.model)
         protocol = self._protocols[traits.name]
-        base = next(iter(self._marked.values())).url
         asked = (protocol.create(request, n, lambda _: b"") for n in range(len(request.parts)))
         return [
             {
                 "method": one.method,
-                "url": target_of(base, traits.root, one.path).url,
+                "url": target_of(self.urls[0], traits.root, one.path).url,
                 "body": described(one.body, one.content_type),
             }
             for one in asked

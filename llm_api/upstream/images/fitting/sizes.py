@@ -46,7 +46,7 @@ def proposals(rule: SizeRule, asked: Size) -> list[Size]:
         return sorted(rule.listed, key=lambda size: _distance(size, asked))[:3]
     best = nearest(rule, asked)
     below = [size for size in _candidates(rule, asked) if size.pixels <= asked.pixels]
-    below.sort(key=lambda size: (_bucket(size, asked), -size.pixels))
+    below.sort(key=lambda size: (round(_apart(size, asked), 2), -size.pixels))
     return list(dict.fromkeys([best, *below[:1]]))
 
 
@@ -104,16 +104,15 @@ def _ratios_apart(one: float, other: float) -> float:
     return abs(math.log(one / other))
 
 
-def _bucket(size: Size, asked: Size) -> float:
-    """Return how far ratios are apart; 0 where they look the same."""
-    apart = _ratios_apart(size.width / size.height, asked.width / asked.height)
-    return 0.0 if apart < _NEAR else apart
+def _apart(size: Size, asked: Size) -> float:
+    return _ratios_apart(size.width / size.height, asked.width / asked.height)
 
 
 def _distance(size: Size, asked: Size) -> tuple[float, bool, float, float]:
-    apart = _ratios_apart(size.width / size.height, asked.width / asked.height)
+    """Order sizes: by ratio unless it looks the same, those that are no smaller, by area."""
+    apart = _apart(size, asked)
     area = abs(math.log(size.pixels / asked.pixels))
-    return _bucket(size, asked), size.pixels < asked.pixels, area, apart
+    return 0.0 if apart < _NEAR else apart, size.pixels < asked.pixels, area, apart
 
 
 def _candidates(rule: SizeRule, asked: Size) -> list[Size]:
