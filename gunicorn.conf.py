@@ -189,6 +189,8 @@ def post_worker_init(worker):
     drain_on_sigterm(worker.drain)
     worker.wsgi.extensions["llm_api_spool"].start()
     worker.wsgi.extensions["llm_api_retention"].start()
+    worker.wsgi.extensions["llm_api_file_retention"].start()
+    worker.wsgi.extensions["llm_api"].tasks.start()
     # One worker of each start or reload speaks for all; /readyz says the same at any time.
     if (worker.age - 1) % workers == 0:
         worker.wsgi.extensions["llm_api"].readiness.report("database")

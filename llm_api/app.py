@@ -53,6 +53,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["llm_api_limiter"] = limiter
     app.extensions["llm_api_spool"] = stores.spool
     app.extensions["llm_api_retention"] = stores.retention
+    app.extensions["llm_api_file_retention"] = stores.file_retention
     app.extensions[EXTENSION] = build_services(
         settings, stores, authenticator, counter, limiter.storage.check
     )
@@ -76,6 +77,8 @@ def _layered(wsgi: WSGIApplication, settings: Settings) -> WSGIApplication:
 
 def close_app(app: Flask) -> None:
     """Write the last usage rows and close every connection."""
+    app.extensions[EXTENSION].tasks.close()
+    app.extensions["llm_api_file_retention"].close()
     app.extensions["llm_api_retention"].close()
     app.extensions["llm_api_spool"].close()
     app.extensions[EXTENSION].close()

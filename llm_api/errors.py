@@ -2,12 +2,14 @@
 
     ApiError
     ├── InvalidRequest                  400  VALIDATION_ERROR
+    │   ├── ContentFiltered             400
     │   ├── NotFound                    404
     │   ├── MethodNotAllowed            405
     │   ├── BodyTooLarge                413
     │   ├── UriTooLong                  414
     │   ├── UnsupportedMedia            415
     │   ├── ExpectationFailed           417
+    │   ├── Unprocessable               422
     │   └── RequestHeadersTooLarge      431
     ├── Unauthorized                    401  AUTHENTICATION_ERROR
     ├── Forbidden                       403  AUTHENTICATION_ERROR
@@ -115,6 +117,14 @@ class InvalidRequest(ApiError):
         return cls(sentence, reason=reason, fields=[FieldError(field, message)] if field else ())
 
 
+class ContentFiltered(InvalidRequest):
+    """A content filter has refused a request, or what a model made of it."""
+
+    # `input` or `output`, and `text`, `image`, `face`, `audio` or `copyright`; None if not known.
+    stage: str | None = None
+    what: str | None = None
+
+
 class NotFound(InvalidRequest):
     """The path or model does not exist."""
 
@@ -149,6 +159,12 @@ class ExpectationFailed(InvalidRequest):
     """The request's Expect header is not `100-continue`."""
 
     status = 417
+
+
+class Unprocessable(InvalidRequest):
+    """A part of the request that is right by itself could not be used."""
+
+    status = 422
 
 
 class RequestHeadersTooLarge(InvalidRequest):

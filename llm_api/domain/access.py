@@ -16,12 +16,14 @@ class Limits:
         tokens_per_minute: tokens of prompts and completions.
         concurrent_requests: calls in progress, streams included.
         concurrent_streams: streams in progress.
+        images_per_minute: pictures that are asked for.
     """
 
     requests: str | None = None
     tokens_per_minute: int | None = None
     concurrent_requests: int | None = None
     concurrent_streams: int | None = None
+    images_per_minute: int | None = None
 
     def or_else(self, others: "Limits") -> "Limits":
         """Return these limits, and the others' where there is none here."""
@@ -30,10 +32,11 @@ class Limits:
             self.tokens_per_minute or others.tokens_per_minute,
             self.concurrent_requests or others.concurrent_requests,
             self.concurrent_streams or others.concurrent_streams,
+            self.images_per_minute or others.images_per_minute,
         )
 
-    def without_requests(self) -> "Limits":
-        """Return the limits except those of requests by time."""
+    def of_chat(self) -> "Limits":
+        """Return the limits of a call for text: requests are counted before, images elsewhere."""
         # dataclasses.replace takes four times as long, and every call needs this.
         return Limits(
             None, self.tokens_per_minute, self.concurrent_requests, self.concurrent_streams

@@ -250,6 +250,9 @@ class CallResult(Generic[T_co]):
     report: CallReport
 
 
+CHAT, IMAGE = "chat", "image"  # kinds of models
+
+
 @dataclass(frozen=True, slots=True)
 class Model:
     """A model that callers may name.
@@ -259,7 +262,8 @@ class Model:
     `is_guided` marks a model too small to follow written rules; `has_json_mode` one that takes
     `response_format` `json_object`. `fallback` names models and upstreams to try, in order, when
     this one fails, `longer_context` the model for conversations that are too long. `limits` are
-    for all callers together. `parameters` are fields that it takes beside its vendor's.
+    for all callers together. `parameters` are fields that it takes beside its vendor's. `kind` is
+    `chat`, or `image` for a model that makes pictures.
     """
 
     id: str
@@ -272,3 +276,4 @@ class Model:
     parameters: frozenset[str] = frozenset()
     model: str | None = None
     profile: str | None = None
+    kind: str = CHAT

@@ -1,6 +1,6 @@
 """Files that are kept for callers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 
@@ -28,3 +28,22 @@ class StoredFile:
     width: int | None = None
     height: int | None = None
     is_input: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FilesPlan:
+    """Where files are kept, and for how long.
+
+    Attributes:
+        url: `file:///path`, or `s3://bucket/prefix`.
+        retention_days: days for which files and ended tasks are kept.
+        endpoint: the address of an S3 store; None: Amazon's.
+        region, access_key_id, secret_access_key: of an S3 store.
+    """
+
+    url: str
+    retention_days: int
+    endpoint: str | None = None
+    region: str = ""
+    access_key_id: str = ""
+    secret_access_key: str = field(default="", repr=False)

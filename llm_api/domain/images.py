@@ -112,6 +112,7 @@ class FittedRequest:
         constants: what the profile has sent with each call, in the vendor's words.
         references, mask, is_edit: as in the request.
         convert_to: format in which we write the result ourselves; None leaves the vendor's.
+        seconds: that one vendor call may take, or a task in all.
         notices: what the caller must know.
     """
 
@@ -125,6 +126,7 @@ class FittedRequest:
     mask: InputPicture | None = None
     is_edit: bool = False
     convert_to: str | None = None
+    seconds: float = 300.0
     notices: tuple[Notice, ...] = ()
 
     def seed_of(self, part: int) -> int | None:

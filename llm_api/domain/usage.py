@@ -17,8 +17,9 @@ class UsageRecord:
         requested_model: model named by the caller; None where the caller named none.
         model, upstream: those of the last attempt.
         status: `ok`, `upstream_error`, `timeout`, `client_closed`, `aborted_shutdown` (the service
-            stopped before the response was complete), `error` (internal error) or `killed` (the
-            worker died during the call; its outcome is unknown).
+            stopped before the response was complete), `error` (internal error), `killed` (the
+            worker died during the call; its outcome is unknown) or `unknown` (pictures may have
+            been made, and nobody can say).
         reason: stable word for the error; None for `ok`.
         usage_source: where token counts come from: `upstream`, `estimated` or `missing`.
         upstream_ms, first_token_ms, total_ms: milliseconds spent waiting for upstreams, until the
@@ -31,6 +32,8 @@ class UsageRecord:
         cost_micro: millionths of `currency` (ISO 4217); None where a price is unknown.
         tags: labels, as written by `joined_tags`.
         lineage_id: shared by calls that belong together.
+        pictures: of a call for pictures, what was made and what its price counts: `sizes`,
+            `pixels`, `input_images`, `quality`, `price_unit`, `vendor` (what the vendor counted).
     """
 
     request_id: str
@@ -59,6 +62,7 @@ class UsageRecord:
     currency: str | None = None
     tags: str = ""
     lineage_id: str | None = None
+    pictures: Mapping[str, Any] | None = None
 
 
 def joined_tags(tags: Iterable[str]) -> str:

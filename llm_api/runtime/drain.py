@@ -32,6 +32,7 @@ class Drain:
         self._calls_last = grace - min(_RESERVE_S, grace / 2)
         self._clock = clock
         self._calls_end_at = math.inf
+        self._working = 0
         self.is_draining = False
 
     def start(self) -> None:
@@ -39,6 +40,19 @@ class Drain:
         if not self.is_draining:
             self._calls_end_at = self._clock() + self._calls_last
             self.is_draining = True
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether work goes on that belongs to no request."""
+        return self._working > 0
+
+    def enter(self) -> None:
+        """Count work that belongs to no request, which the process's end waits for."""
+        self._working += 1
+
+    def leave(self) -> None:
+        """Count the end of such work."""
+        self._working -= 1
 
     def is_expired(self) -> bool:
         """Whether the time of the calls in progress is over."""

@@ -8,7 +8,7 @@ import logging
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
@@ -239,12 +239,16 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
         for server in servers:
             server.accept_rest()
             server.close()
-        while any(len(server.pool) for server in servers) and time.monotonic() < self._ends_at:
+        while self._is_busy(servers) and time.monotonic() < self._ends_at:
             self._end_waits(Connection.may_end)
             self.notify()
             gevent.sleep(_LOOK_S)
         for server in servers:
             server.stop(timeout=_LOOK_S)
+
+    def _is_busy(self, servers: Sequence[_Server]) -> bool:
+        """Whether calls are in progress, or work that outlives them."""
+        return self.drain.is_busy or any(len(server.pool) for server in servers)
 
     def _serve(self, listener: Any) -> _Server:
         listener.setblocking(1)

@@ -14,6 +14,41 @@ from llm_api.domain.money import MICRO
 from llm_api.domain.name_patterns import NamePatterns, is_pattern
 
 _MAX_COST = 2**62  # millionths; more is an error of the price list, and sums would overflow BIGINT
+_MEGAPIXEL = 1_000_000
+# Of a picture whose size the model chooses, where the price depends on it: the largest by far.
+_MOST_PIXELS = 16_777_216
+
+
+@dataclass(frozen=True, slots=True)
+class PictureTier:
+    """The price of a picture of at most `max_pixels` and of a quality; None stands for any."""
+
+    price: Decimal
+    max_pixels: int | None = None
+    quality: str | None = None
+
+    def is_for(self, pixels: int | None, quality: str | None) -> bool:
+        """Whether it is the price of a picture."""
+        fits = self.max_pixels is None or (pixels is not None and pixels <= self.max_pixels)
+        return fits and (self.quality is None or self.quality == quality)
+
+
+@dataclass(frozen=True, slots=True)
+class PictureBill:
+    """What a call for pictures is charged for.
+
+    Attributes:
+        pixels: of each picture that was made; None where they are unknown.
+        quality: as it was asked for.
+        input_images: pictures that were sent along.
+        input_tokens, output_tokens: None where the vendor counts none.
+    """
+
+    pixels: tuple[int | None, ...]
+    quality: str | None = None
+    input_images: int = 0
+    input_tokens: int | None = None
+    output_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +60,9 @@ class Price:
         input, output, cached_input, reasoning: units of the currency for a million tokens.
             `cached_input` falls back to `input`, `reasoning` to `output`.
         image: units of the currency for an image.
+        images: the same by size and quality; the first that is for a picture counts.
+        megapixel: units of the currency for a million pixels that were made.
+        input_image: units of the currency for a picture that was sent along.
     """
 
     valid_from: date
@@ -34,6 +72,9 @@ class Price:
     cached_input: Decimal | None = None
     reasoning: Decimal | None = None
     image: Decimal | None = None
+    images: tuple[PictureTier, ...] = ()
+    megapixel: Decimal | None = None
+    input_image: Decimal | None = None
 
     def of(self, usage: TokenUsage) -> int | None:
         """Return the cost in millionths of the currency; None where a price it needs is unknown.
@@ -54,8 +95,71 @@ class Price:
             if count and price is None:
                 return None
             total += max(count, 0) * (price or 0)
-        cost = int(total.to_integral_value(ROUND_HALF_UP))
-        return cost if cost <= _MAX_COST else None
+        return _micro(total)
+
+    @property
+    def picture_units(self) -> tuple[str, ...]:
+        """What pictures are priced by: `image`, `megapixel`, `token`; several are added up."""
+        units = (
+            ("image", self.image is not None or bool(self.images)),
+            ("megapixel", self.megapixel is not None),
+            ("token", self.output is not None),
+        )
+        return tuple(unit for unit, is_priced in units if is_priced)
+
+    def of_pictures(self, bill: PictureBill, *, at_most: bool = False) -> int | None:
+        """Return the cost of pictures in millionths; None where a price it needs is unknown.
+
+        `at_most` counts what the bill does not know at the highest price.
+        """
+        if not bill.pixels:
+            return 0
+        amounts = [self._of_tokens(bill), (self.input_image or Decimal(0)) * bill.input_images]
+        for pixels in bill.pixels:
+            amounts.append(self._of_image(pixels, bill.quality, at_most=at_most))
+            amounts.append(self._of_pixels(_MOST_PIXELS if at_most and not pixels else pixels))
+        known = [amount for amount in amounts if amount is not None]
+        is_known = len(known) == len(amounts) and self.picture_units
+        return _micro(sum(known, Decimal(0)) * MICRO) if is_known else None
+
+    def _of_tokens(self, bill: PictureBill) -> Decimal | None:
+        if self.output is None:
+            return Decimal(0)
+        if bill.output_tokens is None:
+            return None
+        inputs = (bill.input_tokens or 0) * (self.input or 0)
+        return (bill.output_tokens * self.output + inputs) / MICRO
+
+    def _of_image(
+        self, pixels: int | None, quality: str | None, *, at_most: bool
+    ) -> Decimal | None:
+        if "image" not in self.picture_units:
+            return Decimal(0)
+        if at_most and (pixels is None or quality in {None, "auto"}):
+            possible = [tier.price for tier in self.images] + [self.image or Decimal(0)]
+            return max(possible)
+        found = (tier.price for tier in self.images if tier.is_for(pixels, quality))
+        return next(found, self.image)
+
+    def _of_pixels(self, pixels: int | None) -> Decimal | None:
+        if self.megapixel is None:
+            return Decimal(0)
+        return None if pixels is None else self.megapixel * pixels / _MEGAPIXEL
+
+
+def _micro(amount: Decimal) -> int | None:
+    """Round millionths to whole ones."""
+    cost = int(amount.to_integral_value(ROUND_HALF_UP))
+    return cost if cost <= _MAX_COST else None
+
+
+@dataclass(frozen=True, slots=True)
+class PictureCost:
+    """The cost of pictures in millionths, None where it is unknown, and what they are priced by."""
+
+    micro: int | None
+    currency: str
+    units: tuple[str, ...]
 
 
 class PriceList:
@@ -80,7 +184,27 @@ class PriceList:
         """
         if usage.prompt_tokens is None and usage.images is None:
             return None
-        known = self.by_model.get(model) or (self.has_patterns and self._patterns.find(model)) or ()
-        price = next((p for p in known if p.valid_from <= day), None)
+        price = self._price(model, day)
         cost = price.of(usage) if price else None
         return None if price is None or cost is None else (cost, price.currency)
+
+    def picture_cost(
+        self, model: str, bill: PictureBill, day: date, *, at_most: bool = False
+    ) -> PictureCost | None:
+        """Return the cost of pictures; None where the model has no price.
+
+        Args:
+            model: name of the model that made them.
+            bill: what is charged for.
+            day: the day of the call, UTC.
+            at_most: whether to count what is not known at the highest price.
+        """
+        price = self._price(model, day)
+        if price is None:
+            return None
+        micro = price.of_pictures(bill, at_most=at_most)
+        return PictureCost(micro, price.currency, price.picture_units)
+
+    def _price(self, model: str, day: date) -> Price | None:
+        known = self.by_model.get(model) or (self.has_patterns and self._patterns.find(model)) or ()
+        return next((p for p in known if p.valid_from <= day), None)

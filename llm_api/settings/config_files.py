@@ -6,18 +6,18 @@ Errors in a file are reported like wrong settings: the file, the place in it, an
 import re
 import tomllib
 from collections.abc import Mapping
-from datetime import date
 from pathlib import Path
 from typing import Any
 
 import marshmallow as ma
 
 from llm_api.domain.access import Limits
-from llm_api.domain.calls import Model
+from llm_api.domain.calls import CHAT, IMAGE, Model
 from llm_api.domain.prompts import GENERIC as GENERIC_TARGET
 from llm_api.domain.prompts import Target
-from llm_api.services.pricing import Price, PriceList
+from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.rate_counter import parse_limits
+from llm_api.settings.price_schema import PriceSchema, prices_of
 from llm_api.settings.settings import SettingsError
 from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.error_rules import ErrorRule
@@ -27,40 +27,17 @@ from llm_api.upstream.vendors.thinking import LEVELS, ThinkingWords
 FOLDER = Path("config")
 MODELS = FOLDER / "models.toml"
 PROFILES = FOLDER / "profiles"
+_FOLDERS = {CHAT: PROFILES, IMAGE: FOLDER / "images"}
 TARGETS = FOLDER / "targets.toml"
 LANGUAGES = ("en", "zh")
 
 
-class _Names(ma.fields.List[Any]):
+class Names(ma.fields.List[Any]):
+    """A list of names, none of them empty."""
+
     def __init__(self, **options: Any) -> None:
+        """Accept the options of any list."""
         super().__init__(ma.fields.String(validate=ma.validate.Length(min=1)), **options)
-
-
-class _Amount(ma.fields.Decimal):
-    """An amount of money, written as a text: a float would not be exact."""
-
-    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
-        if not isinstance(value, str | int) or isinstance(value, bool):
-            raise ma.ValidationError(['Must be an amount in quotes, such as "0.8".'])
-        amount = super()._deserialize(value, attr, data, **options)
-        if amount is not None and not 0 <= amount < 10**9:
-            raise ma.ValidationError(["Must be at least 0."])
-        return amount
-
-
-def _is_date(value: Any) -> None:
-    if type(value) is not date:
-        raise ma.ValidationError(["Must be a date without quotes, such as 2026-01-31."])
-
-
-class _PriceSchema(ma.Schema):
-    valid_from = ma.fields.Raw(required=True, validate=_is_date)
-    currency = ma.fields.String(required=True, validate=ma.validate.Regexp("[A-Z]{3}$"))
-    input = _Amount(load_default=None)
-    output = _Amount(load_default=None)
-    cached_input = _Amount(load_default=None)
-    reasoning = _Amount(load_default=None)
-    image = _Amount(load_default=None)
 
 
 def _check_rate(text: str) -> None:
@@ -82,19 +59,21 @@ class _LimitsSchema(ma.Schema):
     tokens_per_minute = _Count()
     concurrent_requests = _Count()
     concurrent_streams = _Count()
+    images_per_minute = _Count()
 
 
 class _ModelSchema(ma.Schema):
     upstream = ma.fields.String(required=True)
+    kind = ma.fields.String(load_default=CHAT, validate=ma.validate.OneOf([CHAT, IMAGE]))
     model = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
     profile = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
     is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     has_json_mode = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
-    fallback = _Names(load_default=())
+    fallback = Names(load_default=())
     longer_context = ma.fields.String(load_default=None)
-    prices = ma.fields.List(ma.fields.Nested(_PriceSchema), load_default=())
+    prices = ma.fields.List(ma.fields.Nested(PriceSchema), load_default=())
     limits = ma.fields.Nested(_LimitsSchema, load_default=dict)
-    parameters = _Names(load_default=())
+    parameters = Names(load_default=())
 
 
 class _CatalogueSchema(ma.Schema):
@@ -128,19 +107,19 @@ class _ThinkingSchema(ma.Schema):
     on = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
     off = ma.fields.Dict(keys=ma.fields.String(), load_default=None)
     level = ma.fields.String(load_default=None)
-    levels = _Names(load_default=(), validate=ma.validate.ContainsOnly(LEVELS))
+    levels = Names(load_default=(), validate=ma.validate.ContainsOnly(LEVELS))
     budget = ma.fields.String(load_default=None)
 
 
 class _ProfileSchema(ma.Schema):
     title = ma.fields.String(required=True)
-    hosts = _Names(load_default=())
+    hosts = Names(load_default=())
     token_cap = ma.fields.String(
         load_default=None, validate=ma.validate.OneOf(["max_tokens", "max_completion_tokens"])
     )
     developer_role = ma.fields.Boolean(load_default=True, truthy={True}, falsy={False})
-    parameters = _Names(load_default=None)
-    json_modes = _Names(load_default=None)
+    parameters = Names(load_default=None)
+    json_modes = Names(load_default=None)
     seeds = ma.fields.List(
         ma.fields.Integer(strict=True), load_default=INT64, validate=ma.validate.Length(equal=2)
     )
@@ -181,15 +160,17 @@ class _TargetsSchema(ma.Schema):
 
 def read_models(root: Path) -> tuple[list[Model], PriceList]:
     """Read `config/models.toml` below `root`: models and prices; raises SettingsError."""
-    table = _checked(_CatalogueSchema(), root, MODELS)
+    table = checked(_CatalogueSchema(), root, MODELS)
     problems = [
-        f"{MODELS}, models.{name}.profile: Must be a file of {PROFILES} without its ending."
+        f"{MODELS}, models.{name}.profile: Must be a file of {_FOLDERS[traits['kind']]} without"
+        " its ending."
         for name, traits in table["models"].items()
-        if traits["profile"] and not (root / PROFILES / f"{traits['profile']}.toml").is_file()
+        if traits["profile"]
+        and not (root / _FOLDERS[traits["kind"]] / f"{traits['profile']}.toml").is_file()
     ]
     if problems:
         raise SettingsError(problems)
-    prices = _prices(table["models"])
+    prices = prices_of(table["models"])
     models = [
         Model(
             name,
@@ -205,19 +186,6 @@ def read_models(root: Path) -> tuple[list[Model], PriceList]:
     return models, PriceList(prices)
 
 
-def _prices(models: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Price]]:
-    """Return the prices of each model, by its name at the upstream: rows have that name.
-
-    Those of an alias are for where the model has no prices of its own.
-    """
-    prices: dict[str, list[Price]] = {}
-    for name, traits in sorted(models.items(), key=lambda entry: entry[1]["model"] is not None):
-        own = [Price(**price) for price in traits["prices"]]
-        if not prices.get(traits["model"] or name):
-            prices[traits["model"] or name] = own
-    return prices
-
-
 def read_profiles(root: Path) -> dict[str, Profile]:
     """Read `config/profiles/*.toml` below `root`, by file name; raises SettingsError."""
     paths = sorted((root / PROFILES).glob("*.toml"))
@@ -229,7 +197,7 @@ def read_profiles(root: Path) -> dict[str, Profile]:
 
 def read_targets(root: Path) -> dict[str, Target]:
     """Read `config/targets.toml` below `root`: target models by name; raises SettingsError."""
-    table = _checked(_TargetsSchema(), root, TARGETS)["targets"]
+    table = checked(_TargetsSchema(), root, TARGETS)["targets"]
     if GENERIC_TARGET not in table:
         raise SettingsError([f"{TARGETS}: targets.{GENERIC_TARGET} is missing."])
     return {
@@ -239,7 +207,7 @@ def read_targets(root: Path) -> dict[str, Target]:
 
 
 def _profile(root: Path, path: Path) -> Profile:
-    table = _checked(_ProfileSchema(), root, path)
+    table = checked(_ProfileSchema(), root, path)
     return Profile(
         name=path.stem,
         hosts=tuple(table["hosts"]),
@@ -260,7 +228,8 @@ def _names(listed: list[str] | None) -> frozenset[str] | None:
     return None if listed is None else frozenset(listed)
 
 
-def _checked(schema: ma.Schema, root: Path, path: Path) -> dict[str, Any]:
+def checked(schema: ma.Schema, root: Path, path: Path) -> dict[str, Any]:
+    """Read a file below `root` by a schema; raises SettingsError."""
     try:
         document = tomllib.loads((root / path).read_text("utf-8"))
     except OSError as error:

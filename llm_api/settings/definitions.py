@@ -5,6 +5,7 @@ entries of the documentation from them.
 """
 
 from llm_api.settings import setting_types as types
+from llm_api.settings.file_definitions import FILES_SECTION
 from llm_api.settings.setting_types import Section, Setting
 from llm_api.settings.upstream_definitions import UPSTREAM_SECTIONS
 
@@ -59,6 +60,7 @@ SECTIONS = (
             ),
         ),
     ),
+    FILES_SECTION,
     Section(
         "Access",
         (
@@ -138,6 +140,13 @@ SECTIONS = (
                 "CONCURRENT_STREAMS",
                 types.whole(0, _MANY),
                 "Streams among them.",
+                "0: no limit.",
+                default="0",
+            ),
+            Setting(
+                "IMAGES_PER_MINUTE",
+                types.whole(0, _MANY),
+                "Pictures that one key or address may ask for in a minute.",
                 "0: no limit.",
                 default="0",
             ),

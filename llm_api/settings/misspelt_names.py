@@ -35,6 +35,7 @@ _STEMS = {name: _stems(name) for name in SETTINGS}
 _OWN_FIRST_WORDS = {stems[0] for stems in _STEMS.values()} - _COMMON
 # What settings are about; the last two are what people look for and we do not have.
 _SUBJECTS = {stem for stems in _STEMS.values() for stem in stems[1:]} | {"AUTH", "RETRY"}
+_SUBJECTS -= {"HOST"}  # which everybody has: TRUSTED_HOSTS, UPSTREAM_HOST
 _BEGINNINGS = (
     *("ADMIN_KEY_", "CORS_", "LOCAL_LLM_", "LOCAL_MODEL_", "RATELIMIT_"),
     *("_".join([*name.split("_")[:2], ""]) for name in SETTINGS if name.count("_") > 1),

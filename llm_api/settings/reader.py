@@ -2,15 +2,19 @@
 
 import ipaddress
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.files import FilesPlan
 from llm_api.settings.definitions import SETTINGS
-from llm_api.settings.setting_types import Setting
+from llm_api.settings.misspelt_names import misspelt
+from llm_api.settings.setting_types import Setting, listed
 from llm_api.settings.upstream_definitions import upstream_settings
 
-FAST, JUDGE, LOCAL = "fast", "judge", "local"
+FAST, JUDGE, LOCAL, IMAGE = "fast", "judge", "local", "image"
 OPEN_ACCESS = (
     "BIND must be a loopback address, such as 127.0.0.1:8000, while no key is required: set"
     " REQUIRE_API_KEY=true, or ALLOW_OPEN_ACCESS=true to let everybody in who reaches it."
@@ -29,6 +33,10 @@ class SettingsReader:
         """Return the value of a setting of the definitions, or its default where it is wrong."""
         return self._value(SETTINGS[name])
 
+    def warnings(self) -> tuple[str, ...]:
+        """Return sentences about names that are no settings, and probably meant to be."""
+        return tuple(misspelt(self._texts, listed(self._texts.get("EXTRA_UPSTREAMS", ""))))
+
     def _value(self, setting: Setting) -> Any:
         text = self._texts.get(setting.name)
         if text is not None:
@@ -44,6 +52,10 @@ class SettingsReader:
         plans = {name: self._upstream(name) for name in (FAST, JUDGE)}
         plans |= {name: self._upstream(name, is_required=True) for name in extra}
         return {name: plan for name, plan in plans.items() if plan is not None}
+
+    def image_upstream(self) -> UpstreamPlan | None:
+        """Read the upstream of the image model."""
+        return self._upstream(IMAGE)
 
     def _upstream(self, name: str, *, is_required: bool = False) -> UpstreamPlan | None:
         """Read the settings of an upstream: none of them, or at least address and model."""
@@ -89,6 +101,7 @@ class SettingsReader:
             tokens_per_minute=self.value("TOKENS_PER_MINUTE") or None,
             concurrent_requests=self.value("CONCURRENT_REQUESTS") or None,
             concurrent_streams=self.value("CONCURRENT_STREAMS") or None,
+            images_per_minute=self.value("IMAGES_PER_MINUTE") or None,
         )
 
     def access(self) -> AccessPlan:
@@ -105,6 +118,22 @@ class SettingsReader:
         if len(set(secrets)) < len(secrets):
             self.problems.append("API_KEYS and ADMIN_API_KEY must be different keys.")
         return plan
+
+    def files(self, folder: Path) -> FilesPlan:
+        """Read where files are kept: in `folder` unless the settings name another place."""
+        key, secret = "FILES_ACCESS_KEY_ID", "FILES_SECRET_ACCESS_KEY"
+        url = self.value("FILES_URL") or f"file://{quote(str(folder))}"
+        if url.startswith("s3:"):
+            missing = [name for name in (key, secret) if name not in self._texts]
+            self.problems += [f"{name} is missing; FILES_URL needs it." for name in missing]
+        return FilesPlan(
+            url=url,
+            retention_days=self.value("FILES_RETENTION_DAYS"),
+            endpoint=self.value("FILES_ENDPOINT"),
+            region=self.value("FILES_REGION"),
+            access_key_id=self.value(key) or "",
+            secret_access_key=self.value(secret) or "",
+        )
 
     def bind(self, access: AccessPlan) -> str:
         """Read the address to listen on, which access may restrict to loopback."""

@@ -188,7 +188,8 @@ def _origins(text: str) -> tuple[str, ...]:
 def _upstream_names(text: str) -> tuple[str, ...]:
     names = tuple(listed(text))
     is_valid = all(re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) for name in names)
-    if not is_valid or {"fast", "judge", "local"} & set(names) or len(set(names)) < len(names):
+    is_taken = not {"fast", "judge", "local", "image"}.isdisjoint(names)
+    if not is_valid or is_taken or len(set(names)) < len(names):
         raise ValueError
     return names
 
@@ -207,6 +208,9 @@ IMPORT_NAME = SettingType(
 )
 BIND = SettingType("host:port", "host:port, such as 127.0.0.1:8000", _bind)
 HTTP_URL = SettingType("address", "an http:// address ending in /v1", _http_url)
+ENDPOINT = SettingType(
+    "address", "an http:// or https:// address, such as https://storage.example", _http_url
+)
 UPSTREAM_KEYS = SettingType("keys", "printable ASCII without spaces", _upstream_keys, ())
 UPSTREAM_NAMES = SettingType(
     "names",

@@ -15,10 +15,9 @@ from dotenv import dotenv_values
 
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.files import FilesPlan
 from llm_api.settings.definitions import SETTINGS
-from llm_api.settings.misspelt_names import misspelt
 from llm_api.settings.reader import FAST, SettingsReader
-from llm_api.settings.setting_types import listed
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 
@@ -47,6 +46,7 @@ class Settings:
     """
 
     upstreams: Mapping[str, UpstreamPlan]
+    image_upstream: UpstreamPlan | None
     local_model: Endpoint | None
     enable_prompt_optimization: bool
     database_url: str = field(repr=False)
@@ -57,6 +57,8 @@ class Settings:
     usage_retention_days: int
     refuse_unrecorded_calls: bool
     usage_store: str | None
+    files: FilesPlan
+    image_result_hosts: tuple[str, ...]
     timeouts: Timeouts
     upstream_concurrency: int
     circuit_breaker: bool
@@ -83,11 +85,12 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be logged or sent."""
-        endpoints = [endpoint for plan in self.upstreams.values() for endpoint in plan.endpoints]
+        plans = [*self.upstreams.values(), *([self.image_upstream] if self.image_upstream else [])]
+        endpoints = [endpoint for plan in plans for endpoint in plan.endpoints]
         if self.local_model is not None:
             endpoints.append(self.local_model)
         passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
-        keys = (*(e.key for e in endpoints), *self.access.secrets)
+        keys = (*(e.key for e in endpoints), *self.access.secrets, self.files.secret_access_key)
         return tuple(s for s in (*keys, *passwords) if s)
 
     @classmethod
@@ -100,11 +103,11 @@ class Settings:
             environ: variables that take precedence over `.env` files; None: those of the process.
             root: folder of the installation, with `.env`, `config/` and `instance/`.
         """
-        values = _merged(os.environ if environ is None else environ, root)
-        read = SettingsReader(values)
+        read = SettingsReader(_merged(os.environ if environ is None else environ, root))
         access = read.access()
         settings = cls(
             upstreams=read.upstreams(),
+            image_upstream=read.image_upstream(),
             local_model=read.local_model(),
             enable_prompt_optimization=read.value("ENABLE_PROMPT_OPTIMIZATION"),
             database_url=read.value("DATABASE_URL") or f"sqlite:///{root / _DATABASE}",
@@ -115,6 +118,8 @@ class Settings:
             usage_retention_days=read.value("USAGE_RETENTION_DAYS"),
             refuse_unrecorded_calls=read.value("REFUSE_UNRECORDED_CALLS"),
             usage_store=read.value("USAGE_STORE"),
+            files=read.files(root / "instance" / "files"),
+            image_result_hosts=read.value("IMAGE_RESULT_HOSTS"),
             timeouts=read.timeouts(),
             upstream_concurrency=read.value("UPSTREAM_CONCURRENCY"),
             circuit_breaker=read.value("CIRCUIT_BREAKER"),
@@ -126,11 +131,15 @@ class Settings:
             web_concurrency=read.value("WEB_CONCURRENCY"),
             shutdown_grace=read.value("SHUTDOWN_GRACE"),
             root=root,
-            warnings=tuple(misspelt(values, listed(values.get("EXTRA_UPSTREAMS", "")))),
+            warnings=read.warnings(),
         )
-        if read.problems:
-            raise SettingsError(read.problems, settings.warnings)
+        _refuse(read.problems, settings.warnings)
         return settings
+
+
+def _refuse(problems: list[str], warnings: Sequence[str]) -> None:
+    if problems:
+        raise SettingsError(problems, warnings)
 
 
 def _merged(environ: Mapping[str, str], root: Path) -> dict[str, str]:

@@ -4,9 +4,11 @@ from llm_api.settings import setting_types as types
 from llm_api.settings.setting_types import Section, Setting
 
 _EXAMPLE_URL = "https://host/v1"
+_FOLDERS = {"IMAGE": "images"}
 _EXAMPLE_URLS = {
     "FAST": "https://dashscope.aliyuncs.com/compatible-mode/v1",
     "JUDGE": "https://ark.cn-beijing.volces.com/api/v3",
+    "IMAGE": "https://ark.cn-beijing.volces.com/api/v3",
 }
 
 
@@ -50,7 +52,8 @@ def _choices(prefix: str) -> tuple[Setting, ...]:
         Setting(
             f"{prefix}_LLM_PROFILE",
             types.TEXT,
-            "The vendor profile: a file of config/profiles/ without its ending.",
+            f"The vendor profile: a file of config/{_FOLDERS.get(prefix, 'profiles')}/ without its"
+            " ending.",
             "Empty: chosen by the address.",
         ),
         Setting(
@@ -90,6 +93,18 @@ UPSTREAM_SECTIONS = (
             "JUDGE_LLM_API_URL=https://ark.cn-beijing.volces.com/api/v3\n"
             "JUDGE_LLM_API_KEY=...\n"
             "JUDGE_LLM_MODEL=doubao-seed-1-6-251015",
+        ),
+    ),
+    Section(
+        "The image model",
+        (
+            *upstream_settings(
+                "IMAGE",
+                "Without one pictures are refused with 503, but for the layout sketch. ",
+                "IMAGE_LLM_API_URL=https://ark.cn-beijing.volces.com/api/v3\n"
+                "IMAGE_LLM_API_KEY=...\n"
+                "IMAGE_LLM_MODEL=doubao-seedream-4-5-251128",
+            ),
         ),
     ),
     Section(

@@ -1,16 +1,40 @@
 """Opens the stores of an installation."""
 
 import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
+from urllib.parse import unquote, urlsplit
 
-from llm_api.storage import BudgetStore, KeyStore, StoreError, UsageStore
+from llm_api.domain.files import FilesPlan
+from llm_api.storage import (
+    BudgetStore,
+    FileIndex,
+    FileStore,
+    KeyStore,
+    StoreError,
+    TaskStore,
+    UsageStore,
+)
+from llm_api.storage.files.folder import FolderFiles
 from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.shared_keys import RedisKeys
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.file_table import SqlFiles
 from llm_api.storage.sql.keys import SqlKeyStore
+from llm_api.storage.sql.task_table import SqlTasks
 from llm_api.storage.sql.usage import SqlUsageStore
+
+
+@dataclass(frozen=True, slots=True)
+class WorkStores:
+    """Where tasks are kept, and what is known of their files; `close` closes all connections."""
+
+    tasks: TaskStore
+    files: FileIndex
+    close: Callable[[], None]
 
 
 def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageStore:
@@ -45,9 +69,27 @@ def open_key_store(database_url: str) -> KeyStore:
     return SqlKeyStore(make_engine(database_url))
 
 
+def open_work_stores(database_url: str) -> WorkStores:
+    """Open the stores of tasks and files, which are always SQL; raises StoreError for a wrong URL.
+
+    Both share connections.
+    """
+    engine = make_engine(database_url)
+    return WorkStores(SqlTasks(engine), SqlFiles(engine), engine.dispose)
+
+
 def open_shared_keys(storage_uri: str, keep_s: float) -> RedisKeys | None:
     """Open what shares keys between processes for `keep_s` seconds; None where there is no Redis.
 
     `storage_uri` is RATELIMIT_STORAGE_URI.
     """
     return RedisKeys(storage_uri, keep_s) if is_shared(storage_uri) else None
+
+
+def open_file_store(plan: FilesPlan) -> FileStore:
+    """Open where files are kept; raises StoreError for an address that cannot be used."""
+    if plan.url.startswith("file:"):
+        return FolderFiles(Path(unquote(urlsplit(plan.url).path)))
+    from llm_api.storage.files.s3 import S3Files  # noqa: PLC0415  # 7 MiB of every worker
+
+    return S3Files(plan)

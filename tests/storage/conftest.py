@@ -6,6 +6,9 @@ import pytest
 pytest.register_assert_rewrite(
     "tests.storage.contract",
     "tests.storage.contract_budgets",
+    "tests.storage.contract_file_bytes",
+    "tests.storage.contract_file_index",
     "tests.storage.contract_keys",
     "tests.storage.contract_reports",
+    "tests.storage.contract_tasks",
 )

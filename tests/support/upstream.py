@@ -104,6 +104,10 @@ class ScriptedUpstream:
                 with suppress(OSError):
                     connection.shutdown(socket.SHUT_RDWR)
 
+    def good_reply(self, request: RecordedRequest) -> Reply:
+        """Return the reply to a request for which none is scripted."""
+        return _good_reply(request)
+
     def _accept(self) -> None:
         while True:
             connection = self._listener.accept()[0]
@@ -138,7 +142,8 @@ class ScriptedUpstream:
         request = peer.read_request()
         with self._lock:
             self._requests.append(request)
-            reply = self._script.popleft() if self._script else _good_reply(request)
+            reply = self._script.popleft() if self._script else None
+        reply = reply or self.good_reply(request)
         return reply.answer(peer, request) and not request.closes_connection
 
 

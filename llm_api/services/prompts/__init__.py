@@ -1,8 +1,9 @@
 """Rewrites prompts for image and video models, keeping what the user asked for.
 
-This package is the entry; everything outside of it imports these four names from here:
+This package is the entry; everything outside of it imports these names from here:
 `PromptOptimizer` rewrites, `find_constraints` returns the `Constraints` that a rewrite must keep,
-`find_violations` checks a rewrite.
+`find_violations` checks a rewrite, `find_scene` returns the `Scene` that a prompt describes, with
+its `Thing`s and their `Place`s.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done.
@@ -15,6 +16,16 @@ This package is the entry; everything outside of it imports these four names fro
 
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
+from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
 from llm_api.services.prompts.optimizer import PromptOptimizer
 
-__all__ = ["Constraints", "PromptOptimizer", "find_constraints", "find_violations"]
+__all__ = [
+    "Constraints",
+    "Place",
+    "PromptOptimizer",
+    "Scene",
+    "Thing",
+    "find_constraints",
+    "find_scene",
+    "find_violations",
+]

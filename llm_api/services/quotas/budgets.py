@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from llm_api.domain.access import TOKENS, ApiKey, Budget, Reservation
+from llm_api.domain.access import NO_LIMITS, TOKENS, ApiKey, Budget, Limits, Reservation
 from llm_api.errors import Forbidden, Unavailable
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.estimates import TokenEstimate
@@ -22,11 +22,25 @@ from llm_api.storage.threads import StoreThreads
 
 
 @dataclass(frozen=True, slots=True)
-class _Cost:
+class Cost:
     """What a call costs at most, in millionths of a currency."""
 
     micro: int
     currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class PictureNeeds:
+    """What a call for pictures needs: how many of which model, and what they take at most.
+
+    `limits` are the model's own; `cost` is None where it has no price.
+    """
+
+    model: str
+    count: int
+    tokens: int
+    cost: Cost | None = None
+    limits: Limits = NO_LIMITS
 
 
 class BudgetService:
@@ -55,16 +69,25 @@ class BudgetService:
         self, key: ApiKey, request_id: str, needs: TokenEstimate, destination: Destination
     ) -> None:
         """Reserve what a call may take of each of the key's budgets; raises ApiError."""
-        if self._reservations is None:
-            message = "The key has a budget, and this service's store cannot keep budgets."
-            raise Unavailable(message, reason="budget_unavailable", retryable=False)
         now = self._now()
         has_money = any(budget.unit != TOKENS for budget in key.budgets)
         cost = self._most(needs, destination, now) if has_money else None
+        self._reserve(key, request_id, now, needs.tokens, cost)
+
+    def reserve_pictures(self, key: ApiKey, request_id: str, needs: PictureNeeds) -> None:
+        """Reserve what a call for pictures may take; raises ApiError."""
+        self._reserve(key, request_id, self._now(), needs.tokens, needs.cost)
+
+    def _reserve(
+        self, key: ApiKey, request_id: str, now: datetime, tokens: int, cost: Cost | None
+    ) -> None:
+        if self._reservations is None:
+            message = "The key has a budget, and this service's store cannot keep budgets."
+            raise Unavailable(message, reason="budget_unavailable", retryable=False)
         budgets = _tightest(key.budgets)
         wanted = [
             Reservation(
-                period_name(one.period, now), one.unit, _amount(one, needs, cost), one.amount
+                period_name(one.period, now), one.unit, _amount(one, tokens, cost), one.amount
             )
             for one in budgets
         ]
@@ -81,7 +104,7 @@ class BudgetService:
         if self._reservations is not None:
             self._reservations.release(request_id)
 
-    def _most(self, needs: TokenEstimate, destination: Destination, now: datetime) -> _Cost | None:
+    def _most(self, needs: TokenEstimate, destination: Destination, now: datetime) -> Cost | None:
         """Return the cost at the most expensive model that may answer; None where it is unknown."""
         first = self._prices.cost(destination.model, needs.usage, now.date())
         if first is None:
@@ -91,7 +114,7 @@ class BudgetService:
             cost = self._prices.cost(at.model, needs.usage, now.date())
             if cost is not None and cost[1] == currency:
                 micro = max(micro, cost[0])
-        return _Cost(micro, currency)
+        return Cost(micro, currency)
 
 
 def _tightest(budgets: Sequence[Budget]) -> Sequence[Budget]:
@@ -104,9 +127,9 @@ def _tightest(budgets: Sequence[Budget]) -> Sequence[Budget]:
     return list(found.values())
 
 
-def _amount(budget: Budget, needs: TokenEstimate, cost: _Cost | None) -> int:
+def _amount(budget: Budget, tokens: int, cost: Cost | None) -> int:
     if budget.unit == TOKENS:
-        return needs.tokens
+        return tokens
     if cost is not None and not cost.micro:
         return 0
     if cost is None or cost.currency != budget.unit:

@@ -5,16 +5,16 @@ Every call that is accounted for acquires a lease here first, so that none goes 
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
 
 from llm_api.domain.access import NO_LIMITS, Limits, LimitState
 from llm_api.domain.calls import Caller, CallReport
 from llm_api.errors import ApiError
-from llm_api.services.quotas.budgets import BudgetService
+from llm_api.services.quotas.budgets import BudgetService, PictureNeeds
 from llm_api.services.quotas.estimates import TokenEstimate
-from llm_api.services.quotas.exceeded import over_concurrency, over_rate, over_tokens
+from llm_api.services.quotas.exceeded import over_concurrency, over_images, over_rate, over_tokens
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
 from llm_api.services.routing.catalogue import Destination
 from llm_api.storage.redis.concurrency import ConcurrencyCounter
@@ -23,7 +23,7 @@ _UNLIMITED: AbstractContextManager[None] = nullcontext()
 
 
 @dataclass(frozen=True, slots=True)
-class _Subject:
+class Subject:
     """A key, address or model whose calls are limited."""
 
     scope: str
@@ -38,15 +38,12 @@ class QuotaLease:
     manager it releases the places of its call at the end.
     """
 
-    def __init__(
-        self, counter: RateCounter, budgets: BudgetService, caller: Caller, destination: Destination
-    ) -> None:
-        """Create a lease without anything granted; `destination` prices its budget."""
+    def __init__(self, counter: RateCounter, budgets: BudgetService, caller: Caller) -> None:
+        """Create a lease without anything granted."""
         self.limits: dict[str, LimitState] = {}
         self._counter = counter
         self._budgets = budgets
         self._caller = caller
-        self._destination = destination
         self._reserved_tokens: list[tuple[Sequence[Any], str, int]] = []
         self._has_budget = False
         self._places: list[tuple[ConcurrencyCounter, str]] = []
@@ -61,7 +58,7 @@ class QuotaLease:
             counter.release(name, self._caller.request_id)
 
     def add_places(
-        self, subject: _Subject, counter: ConcurrencyCounter, *, is_streamed: bool
+        self, subject: Subject, counter: ConcurrencyCounter, *, is_streamed: bool
     ) -> None:
         """Count a call in progress until the end of the block; raises RateLimited."""
         wanted = [("requests", subject.limits.concurrent_requests)]
@@ -75,10 +72,16 @@ class QuotaLease:
                 raise over_concurrency(limit, f"{subject.scope}.concurrent_{kind}")
             self._places.append((counter, name))
 
-    def count(self, subjects: Sequence[_Subject], estimate: Callable[[], TokenEstimate]) -> None:
+    def count(
+        self,
+        subjects: Sequence[Subject],
+        estimate: Callable[[], TokenEstimate],
+        destination: Destination,
+    ) -> None:
         """Count the call against the rates of `subjects` and the budgets of its key.
 
-        `estimate` says how many tokens it may take. Raises ApiError if a limit is exceeded.
+        `estimate` says how many tokens it may take, and `destination` what they cost. Raises
+        ApiError if a limit is exceeded.
         """
         for subject in subjects:
             self._count_request(subject)
@@ -86,10 +89,23 @@ class QuotaLease:
                 self._count_tokens(subject, estimate().tokens)
         key = self._caller.key
         if key is not None and key.budgets:
-            self._budgets.reserve(key, self._caller.request_id, estimate(), self._destination)
+            self._budgets.reserve(key, self._caller.request_id, estimate(), destination)
             self._has_budget = True
 
-    def _count_request(self, subject: _Subject) -> None:
+    def count_pictures(self, subjects: Sequence[Subject], needs: PictureNeeds) -> None:
+        """Count a call for pictures as `count` does one for tokens; raises ApiError."""
+        for subject in subjects:
+            self._count_request(subject)
+            if subject.limits.images_per_minute is not None:
+                items = parse_limits(f"{subject.limits.images_per_minute}/minute")
+                state = self._counter.hit(items, f"{subject.name}:images", cost=needs.count)
+                if state.is_exceeded:
+                    raise over_images(needs.count, state, f"{subject.scope}.images")
+        key = self._caller.key
+        if key is not None and key.budgets:
+            self._budgets.reserve_pictures(key, self._caller.request_id, needs)
+
+    def _count_request(self, subject: Subject) -> None:
         if subject.limits.requests is None:
             return
         items = parse_limits(subject.limits.requests)
@@ -98,7 +114,7 @@ class QuotaLease:
         if state.is_exceeded:
             raise over_rate(state, f"{subject.scope}.requests")
 
-    def _count_tokens(self, subject: _Subject, needed: int) -> None:
+    def _count_tokens(self, subject: Subject, needed: int) -> None:
         items = parse_limits(f"{subject.limits.tokens_per_minute}/minute")
         name = f"{subject.name}:tokens"
         state = self._counter.hit(items, name, cost=needed)
@@ -128,6 +144,23 @@ class QuotaLease:
         for items, name, reserved in self._reserved_tokens:
             if prompt + completion > reserved:
                 self._counter.add(items, name, prompt + completion - reserved)
+
+
+class _LimitsTold:
+    """Adds to an ApiError what is known of the limits that a lease has counted."""
+
+    __slots__ = ("_lease",)
+
+    def __init__(self, lease: QuotaLease) -> None:
+        self._lease = lease
+
+    def __enter__(self) -> None:
+        """Do nothing yet."""
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        """Raise the error with the limits."""
+        if isinstance(error, ApiError):
+            raise error.replaced(report=CallReport(limits=self._lease.limits)) from error
 
 
 class _Once:
@@ -167,9 +200,10 @@ class QuotaEnforcer:
         self._concurrency = concurrency
         self._budgets = budgets
         # A request was counted before its body was read.
-        self._default = default.without_requests()
+        self._all = default
+        self._default = default.of_chat()
         # Of hundreds of keys few have limits of their own: to put them together takes 3 µs.
-        self._own = lru_cache(1024)(lambda own: own.or_else(self._default).without_requests())
+        self._own = lru_cache(1024)(lambda own: own.or_else(self._default).of_chat())
 
     def acquire(
         self,
@@ -195,34 +229,53 @@ class QuotaEnforcer:
         subjects = self._subjects(destination, caller)
         if not subjects and (caller.key is None or not caller.key.budgets):
             return _UNLIMITED
-        lease = QuotaLease(self._counter, self._budgets, caller, destination)
+        lease = QuotaLease(self._counter, self._budgets, caller)
         try:
             for subject in subjects:
                 lease.add_places(subject, self._concurrency, is_streamed=is_streamed)
-            self._count(lease, subjects, estimate)
+            with _LimitsTold(lease):
+                lease.count(subjects, _Once(estimate), destination)
         except BaseException:
             lease.__exit__()
             raise
         return lease
 
-    def _count(
-        self,
-        lease: QuotaLease,
-        subjects: Sequence[_Subject],
-        estimate: Callable[[], TokenEstimate],
-    ) -> None:
-        try:
-            lease.count(subjects, _Once(estimate))
-        except ApiError as error:
-            raise error.replaced(report=CallReport(limits=lease.limits)) from error
+    def acquire_pictures(
+        self, needs: PictureNeeds, caller: Caller
+    ) -> AbstractContextManager[QuotaLease | None]:
+        """Acquire quota for a call for pictures; see `acquire`.
 
-    def _subjects(self, destination: Destination, caller: Caller) -> list[_Subject]:
+        What was reserved of a budget is settled by the call's usage row, or released.
+        """
+        own = self._all if caller.key is None else caller.key.limits.or_else(self._all)
+        scope = "address" if caller.key is None else "key"
+        # The request itself was counted before its body was read.
+        subjects = [
+            Subject(scope, caller.name, replace(own, requests=None)),
+            Subject("model", f"model:{needs.model}", needs.limits),
+        ]
+        lease = QuotaLease(self._counter, self._budgets, caller)
+        try:
+            for subject in subjects:
+                lease.add_places(subject, self._concurrency, is_streamed=False)
+            with _LimitsTold(lease):
+                lease.count_pictures(subjects, needs)
+        except BaseException:
+            lease.__exit__()
+            raise
+        return lease
+
+    def release_budget(self, request_id: str) -> None:
+        """Give back what was reserved for a call that reached no upstream."""
+        self._budgets.release(request_id)
+
+    def _subjects(self, destination: Destination, caller: Caller) -> list[Subject]:
         """List what is limited beyond the requests of a caller."""
         found, key, own = [], caller.key, self._default
         if key is not None and key.limits != NO_LIMITS:
             own = self._own(key.limits)
         if own != NO_LIMITS:
-            found.append(_Subject("address" if key is None else "key", caller.name, own))
+            found.append(Subject("address" if key is None else "key", caller.name, own))
         if destination.limits != NO_LIMITS:
-            found.append(_Subject("model", f"model:{destination.model}", destination.limits))
+            found.append(Subject("model", f"model:{destination.model}", destination.limits))
         return found

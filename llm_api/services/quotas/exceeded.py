@@ -40,6 +40,18 @@ def over_tokens(needed: int, state: LimitState, scope: str) -> RateLimited:
     )
 
 
+def over_images(wanted: int, state: LimitState, scope: str) -> RateLimited:
+    """Return the error of more pictures than are left, or than ever are at once."""
+    if wanted <= state.limit:
+        return over_rate(state, scope)
+    return RateLimited(
+        f"The call is for {wanted} pictures, and the limit is {state.text}; ask for fewer.",
+        reason="rate_limited",
+        retryable=False,
+        scope=scope,
+    )
+
+
 def over_concurrency(limit: int, scope: str) -> RateLimited:
     """Return the error of one call too many at the same time; `scope` names whose `limit` it is."""
     what = "streams" if scope.endswith("streams") else "calls"

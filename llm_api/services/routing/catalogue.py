@@ -1,20 +1,16 @@
 """Routing: which model and upstream answer a call, and which do if those fail."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 from llm_api.domain.access import ApiKey, Limits
-from llm_api.domain.calls import Fallback, Model
+from llm_api.domain.calls import Model
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.name_patterns import NamePatterns, is_pattern
-from llm_api.errors import ApiError, Forbidden, NotFound
+from llm_api.errors import Forbidden, InvalidRequest, NotFound
 from llm_api.services.routing.model_lists import ModelLists
-from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.faults import ClientGone, ShuttingDown
 from llm_api.upstream.protocol import Upstream
 
-_T = TypeVar("_T")
 # For the first lists of upstreams; later ones are there, or come in the background.
 _LISTS_WAIT_S = 2.0
 
@@ -52,12 +48,13 @@ class Catalogue:
         is_closed: bool = False,
         spotter: KeySpotter | None = None,
         lists: ModelLists | None = None,
+        beside: Sequence[Model] = (),
     ) -> None:
         """Offer the known `models` whose upstream is configured.
 
         `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
         every name that is not in the catalogue. `spotter` sees keys where a name should be. `lists`
-        has what upstreams list themselves.
+        has what upstreams list themselves. `beside` are image models: listed, and no chat calls'.
         """
         self._spotter = spotter or KeySpotter()
         self._default = default_upstream
@@ -75,12 +72,14 @@ class Catalogue:
         self._patterns = NamePatterns(offered)
         self._upstreams = upstreams
         self._fallbacks = fallbacks or {}
+        self._beside = {model.id: model for model in beside}
         self._lists = lists if lists is not None else ModelLists({})
         self._routes: dict[tuple[str | None, bool], Destination] = {}
 
     def models(self, key: ApiKey | None = None) -> list[Model]:
         """Return the models of the catalogue that a key may use, the configured one first."""
-        return [model for model in self._models.values() if _allows(key, model.id, model.model)]
+        known = [*self._models.values(), *self._beside.values()]
+        return [model for model in known if _allows(key, model.id, model.model)]
 
     def all_models(self, key: ApiKey | None = None) -> list[Model]:
         """Return the models of the catalogue, and behind them what upstreams list beside.
@@ -92,7 +91,7 @@ class Catalogue:
 
     def find(self, name: str, key: ApiKey | None = None) -> Model:
         """Return the model of a name; raises NotFound, or Forbidden where it is not for the key."""
-        if name in self._models or self._patterns.find(name) is not None:
+        if self._known(name) is not None:
             return self.model(name, key)
         listed = (model for model, _ in self._listed() if model.id == name)
         found = next(listed, None)
@@ -106,12 +105,12 @@ class Catalogue:
         if asks:
             self._lists.current(_LISTS_WAIT_S)
         is_listed = not self._is_closed and self._lists.owner_of(name) is not None
-        is_offered = name in self._models or name in self._entries
-        return is_offered or is_listed or self._patterns.find(name) is not None
+        is_offered = name in self._entries or self._known(name) is not None
+        return is_offered or is_listed
 
     def model(self, name: str, key: ApiKey | None = None) -> Model:
         """Return a model of the catalogue; raises NotFound, or Forbidden."""
-        known = self._models.get(name) or self._patterns.find(name)
+        known = self._known(name)
         if not _allows(key, name, *([known.id, known.model] if known else [])):
             raise _forbidden()
         if known is None:
@@ -120,13 +119,16 @@ class Catalogue:
             )
         return replace(known, id=name)
 
+    def _known(self, name: str) -> Model | None:
+        return self._models.get(name) or self._beside.get(name) or self._patterns.find(name)
+
     def close(self) -> None:
         """Ask upstreams for no more lists."""
         self._lists.close()
 
     def _listed(self) -> Iterator[tuple[Model, str | None]]:
         """Find the models that only upstreams list, each with the pattern that leads to it."""
-        seen = set(self._models)
+        seen = {*self._models, *self._beside}
         for upstream, names in self._lists.current(_LISTS_WAIT_S).items():
             for name in names:
                 pattern = self._patterns.find(name)
@@ -159,6 +161,9 @@ class Catalogue:
         # A key in the place of the model would get to the upstream and into the usage row.
         if name is not None and (self._is_closed or self._spotter.sees_key(name)):
             self.model(name)
+        if name in self._beside and name not in self._models:
+            message = "makes pictures: it is for /v1/images/generations."
+            raise InvalidRequest.of_field("model", message, reason="model_makes_images")
         known = self._models.get(name or self._default.default_model)
         if known is None and name is not None:
             known = self._patterns.find(name) or self._of_another(name)
@@ -235,66 +240,4 @@ def _forbidden() -> Forbidden:
     return Forbidden(
         "The key is not for this model; GET /v1/models lists those it is for.",
         reason="model_not_allowed",
-    )
-
-
-def call_with_fallbacks(
-    destination: Destination, call: UpstreamCall, attempt: Callable[[Destination], _T]
-) -> tuple[_T, Fallback | None]:
-    """Call the destination, and its fallbacks in order while they fail.
-
-    A conversation that is too long for a model goes to the one that its catalogue entry names for
-    that. A request that was itself refused, such as by a content filter, is sent nowhere else.
-
-    Args:
-        destination: where the call goes first.
-        call: limits attempts and time over all destinations.
-        attempt: makes the call at a destination; raises ApiError.
-
-    Returns:
-        The answer, and which fallback gave it; None if the destination itself answered.
-
-    Raises:
-        ApiError: of the destination, if no fallback answers either.
-    """
-    candidate, rest = destination, list(destination.fallbacks)
-    first: ApiError | None = None
-    while True:
-        try:
-            answer = attempt(candidate)
-        except (ClientGone, ShuttingDown):
-            raise
-        except ApiError as error:
-            following = _next(error, candidate, rest, call)
-            if following is None:
-                raise _final(first, error, call) from error
-            first, candidate = first or error, following
-        else:
-            return answer, None if first is None else _fallback(destination, candidate, first)
-
-
-def _next(
-    error: ApiError, candidate: Destination, rest: list[Destination], call: UpstreamCall
-) -> Destination | None:
-    if not call.allows_attempt:
-        return None
-    if error.reason == "context_length_exceeded":
-        return candidate.longer_context
-    return rest.pop(0) if error.allows_failover and rest else None
-
-
-def _final(first: ApiError | None, last: ApiError, call: UpstreamCall) -> ApiError:
-    """Choose the error for the caller: how the requested model failed."""
-    if first is None:
-        return last
-    return first.replaced(retries_exhausted=first.retries_exhausted or call.attempt_count > 0)
-
-
-def _fallback(requested: Destination, used: Destination, error: ApiError) -> Fallback:
-    return Fallback(
-        requested_upstream=requested.upstream.name,
-        requested_model=requested.model,
-        used_upstream=used.upstream.name,
-        used_model=used.model,
-        reason=error.reason,
     )

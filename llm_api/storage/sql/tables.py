@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
-REVISION = "0006"
+REVISION = "0007"
 
 metadata = sa.MetaData()
 
@@ -63,6 +63,12 @@ usage = sa.Table(
     sa.Column("currency", sa.String(3), nullable=True),
     sa.Column("tags", sa.String(512), nullable=False, server_default=""),
     sa.Column("lineage_id", sa.String(64), nullable=True),
+    sa.Column(
+        "pictures",
+        sa.JSON(none_as_null=True),
+        nullable=True,
+        comment="What was made, and what its price counts",
+    ),
 )
 
 
@@ -143,4 +149,51 @@ api_key_secrets = sa.Table(
     ),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment, nullable=True),
+)
+
+# Work that outlives its request. `has_ended` follows from `state`, for the indexes.
+tasks = sa.Table(
+    "tasks",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("has_ended", sa.Boolean(), nullable=False),
+    sa.Column("document", sa.JSON(), nullable=False),
+    sa.Column("created_at", Moment, nullable=False, comment="UTC, as are all moments"),
+    sa.Column("due_at", Moment, nullable=False),
+    sa.Column("deadline_at", Moment, nullable=False),
+    sa.Column("expires_at", Moment, nullable=False),
+    sa.Column("started_at", Moment, nullable=True),
+    sa.Column("ended_at", Moment, nullable=True),
+    sa.Column("key_id", sa.String(64), nullable=True),
+    sa.Column("request_id", sa.String(64), nullable=False),
+    sa.Column("lineage_id", sa.String(64), nullable=True),
+    sa.Column("claimed_by", sa.String(64), nullable=False, comment="Empty for none"),
+    sa.Column("claimed_until", Moment, nullable=True),
+    sa.Column("wants_cancel", sa.Boolean(), nullable=False),
+    sa.Index("ix_tasks_due", "has_ended", "due_at"),
+    sa.Index("ix_tasks_expiring", "has_ended", "expires_at"),
+)
+
+# What is known of files; their bytes are in a FileStore. On SQLite only an INTEGER counts up.
+files = sa.Table(
+    "files",
+    metadata,
+    sa.Column(
+        "number",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        primary_key=True,
+        comment="In the order of their addition",
+    ),
+    sa.Column("id", sa.String(64), nullable=False, unique=True),
+    sa.Column("task_id", sa.String(64), nullable=False, index=True),
+    sa.Column("key_id", sa.String(64), nullable=True),
+    sa.Column("media_type", sa.String(64), nullable=False),
+    sa.Column("size_bytes", sa.BigInteger(), nullable=False),
+    sa.Column("created_at", Moment, nullable=False, comment="UTC, as are all moments"),
+    sa.Column("expires_at", Moment, nullable=False, index=True),
+    sa.Column("width", sa.Integer(), nullable=True),
+    sa.Column("height", sa.Integer(), nullable=True),
+    sa.Column("is_input", sa.Boolean(), nullable=False),
 )

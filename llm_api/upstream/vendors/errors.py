@@ -5,7 +5,7 @@ meaning is answered with stands in `error_meanings.py`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import requests
@@ -68,7 +68,9 @@ class ErrorClassifier:
                     reason="not_supported",
                 )
             )
-        return self._classify(status, sent, _asked_wait(response.headers, sent))
+        return self._classify(
+            status, sent, asked_wait(response.headers.get("Retry-After", ""), sent)
+        )
 
     def of_embedded(self, error: object) -> Fault:
         """Return the fault of an error that came inside an answer with status 200.
@@ -138,9 +140,11 @@ def _is_unknown_path(status: int, words: str) -> bool:
     return status in {405, 501} or (status == 404 and not _MODEL.search(words))
 
 
-def _asked_wait(headers: Mapping[str, str], sent: VendorError) -> int | None:
-    """Read for how many seconds an upstream asks to be left alone, in a header or in words."""
-    text = headers.get("Retry-After", "")
+def asked_wait(text: str, sent: VendorError) -> int | None:
+    """Return for how many seconds an upstream asks to be left alone, in a header or in words.
+
+    `text` is its Retry-After, empty where there is none.
+    """
     if re.fullmatch(r"\d{1,9}", text):
         return int(text)
     said = _SAID_WAIT.search(sent.message)

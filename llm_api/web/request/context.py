@@ -25,6 +25,7 @@ from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.tasks.engine import TaskEngine
 from llm_api.services.usage.reports import ReportService
 
 EXTENSION = "llm_api"
@@ -35,7 +36,7 @@ _LINEAGE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The services of an application, built in `container.py`.
+    """The services of an application, built in `llm_api.container`.
 
     `known_parameters` are the fields of requests that any vendor or model takes.
     """
@@ -49,6 +50,9 @@ class Services:
     idempotency: IdempotencyService
     reports: ReportService
     keys: KeyService
+    files: FileService
+    images: ImageService
+    tasks: TaskEngine
     watch: DeadlineWatcher
     spotter: KeySpotter
     is_demo: bool

@@ -7,7 +7,7 @@ not see.
 from collections.abc import Mapping
 from typing import Any
 
-from llm_api.errors import ApiError, InvalidRequest, RateLimited
+from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, RateLimited
 
 _OPENAI_TYPES = {
     "VALIDATION_ERROR": "invalid_request_error",
@@ -73,6 +73,9 @@ def _details(error: ApiError, request_id: str) -> dict[str, Any]:
         details["hint"] = error.hint
     if isinstance(error, InvalidRequest) and error.fields:
         details["errors"] = [{"field": f.field, "message": f.message} for f in error.fields]
+    if isinstance(error, ContentFiltered):
+        found = {"stage": error.stage, "what": error.what}
+        details |= {name: value for name, value in found.items() if value}
     if isinstance(error, RateLimited) and error.scope:
         details["scope"] = error.scope
     return details

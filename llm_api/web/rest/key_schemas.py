@@ -67,6 +67,7 @@ class LimitsSchema(StrictSchema):
     tokens_per_minute = _limit()
     concurrent_requests = _limit()
     concurrent_streams = _limit()
+    images_per_minute = _limit()
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> Limits:
@@ -151,6 +152,7 @@ class KeyLimitsSchema(ma.Schema):
     tokens_per_minute = ma.fields.Integer()
     concurrent_requests = ma.fields.Integer()
     concurrent_streams = ma.fields.Integer()
+    images_per_minute = ma.fields.Integer()
 
 
 def _moment(**options: Any) -> ma.fields.DateTime:

@@ -46,7 +46,8 @@ def downgrade():
 TRANSACTIONAL = ["sqlite", "postgresql"]
 USAGE_TABLES = {"usage", "usage_hourly", "usage_daily"}
 BUDGET_TABLES = {"budget_spending", "budget_reservations"}
-TABLES = {"alembic_version", "api_keys", "api_key_secrets"} | USAGE_TABLES | BUDGET_TABLES
+KEY_TABLES = {"api_keys", "api_key_secrets"}
+TABLES = {"alembic_version", "tasks", "files"} | KEY_TABLES | USAGE_TABLES | BUDGET_TABLES
 BROKEN_LINE = '    raise RuntimeError("the second half is broken")\n'
 
 

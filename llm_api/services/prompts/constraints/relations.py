@@ -20,10 +20,10 @@ CONVERSES = {
     "in front of": "behind",
     "behind": "in front of",
 }
-_SIDES = frozenset({"left", "right"})
+SIDES = frozenset({"left", "right"})
 # Words that place a thing in the picture, with no reference to another thing.
-_PLACES = little_words("relations_places")
-_REACH = 14
+PLACES = little_words("relations_places")
+REACH = 14
 _MAX_TERMS = 40
 _MAX_MENTIONS = 400
 _HAN_LINKS = frozenset("在的是位于置放坐站")
@@ -59,9 +59,9 @@ def find_relations(reading: Reading, named: Iterable[Noun]) -> Iterator[Relation
     nouns = {noun.start: noun for noun in named} if terms else {}
     for term in terms:
         pair = (
-            _han_pair(reading, term, nouns)
-            if _is_han(reading, term)
-            else _pair(reading, term, nouns)
+            han_pair(reading, term, nouns)
+            if is_han(reading, term)
+            else pair_of(reading, term, nouns)
         )
         if pair is not None and not pair[0].may_be(pair[1]):
             first, second = pair
@@ -69,13 +69,14 @@ def find_relations(reading: Reading, named: Iterable[Noun]) -> Iterator[Relation
             yield Relation(first, term.concept, second, reading.words(start, end))
 
 
-def _is_han(reading: Reading, term: Term) -> bool:
+def is_han(reading: Reading, term: Term) -> bool:
+    """Whether a word of place is Chinese."""
     return not reading.tokens[term.start].isascii()
 
 
-def _pair(reading: Reading, term: Term, nouns: dict[int, Noun]) -> tuple[Noun, Noun] | None:
+def pair_of(reading: Reading, term: Term, nouns: dict[int, Noun]) -> tuple[Noun, Noun] | None:
     """Return "A left of B": the noun before, and the noun that directly follows."""
-    before, words = _nearest_before(reading, term.start, nouns), reading.words(term.start, term.end)
+    before, words = nearest_before(reading, term.start, nouns), reading.words(term.start, term.end)
     end = term.end
     if end < len(reading.tokens) and reading.tokens[end] == "of":
         end += 1
@@ -92,15 +93,15 @@ def _past_article(reading: Reading, at: int) -> int:
     return at
 
 
-def _han_pair(reading: Reading, term: Term, nouns: dict[int, Noun]) -> tuple[Noun, Noun] | None:
+def han_pair(reading: Reading, term: Term, nouns: dict[int, Noun]) -> tuple[Noun, Noun] | None:
     """Return A and B of "A在B的左边" or "B的左边是A"."""
-    second = _nearest_before(reading, term.start, nouns)
+    second = nearest_before(reading, term.start, nouns)
     if second is None or reading.tokens[second.end : term.start] not in ([], ["的"], ["正"]):
         return None
-    first = _nearest_before(reading, second.start, nouns)
+    first = nearest_before(reading, second.start, nouns)
     if first is not None and "在" in reading.tokens[first.end : second.start]:
         return first, second
-    for at in range(term.end, min(term.end + _REACH, len(reading.tokens))):
+    for at in range(term.end, min(term.end + REACH, len(reading.tokens))):
         if reading.tokens[at] in _BREAKS:
             return None
         if at in nouns:
@@ -108,8 +109,9 @@ def _han_pair(reading: Reading, term: Term, nouns: dict[int, Noun]) -> tuple[Nou
     return None
 
 
-def _nearest_before(reading: Reading, at: int, nouns: dict[int, Noun]) -> Noun | None:
-    for back in range(at - 1, max(at - 1 - _REACH, -1), -1):
+def nearest_before(reading: Reading, at: int, nouns: dict[int, Noun]) -> Noun | None:
+    """Return the last noun before a token in its sentence, if it is near."""
+    for back in range(at - 1, max(at - 1 - REACH, -1), -1):
         if reading.tokens[back] in _BREAKS:
             return None
         if back in nouns and nouns[back].end <= at:
@@ -168,7 +170,7 @@ def _subjects(
     here = [mention for mention in mentions if reading.sentence_of[mention.start] == sentence]
     before = [mention for mention in here if mention.end <= term.start]
     behind = [mention for mention in here if mention.start >= term.end]
-    if _is_han(reading, term):
+    if is_han(reading, term):
         yield from _han_subjects(reading, term, before, behind)
         return
     bound = _bound_object(reading, term, behind)
@@ -182,20 +184,24 @@ def _subjects(
             yield others[0], True
         return
     nearest = _nearest(reading, term, before, behind)
-    names_place = term.concept in _SIDES or not _PLACES.isdisjoint(
+    names_place = term.concept in SIDES or not PLACES.isdisjoint(
         reading.tokens[term.start : term.end]
     )
     if nearest is not None and names_place:
         yield nearest.is_subject, False
 
 
+def is_side(reading: Reading, term: Term) -> bool:
+    """Whether a word of place is a side of the picture, or of what was named before."""
+    is_bound = reading.words(term.start, term.end).endswith("of")
+    following = reading.tokens[term.end : term.end + 1]
+    return term.concept in SIDES and not is_bound and following not in (["of"], ["side"])
+
+
 def _bound_object(reading: Reading, term: Term, behind: Sequence[Mention]) -> Mention | None:
     """Return the thing that a word of place is relative to: the noun right behind it."""
-    words = reading.words(term.start, term.end)
-    if term.concept in _SIDES and not words.endswith("of"):
-        following = reading.tokens[term.end : term.end + 1]
-        if following not in (["of"], ["side"]):
-            return None
+    if is_side(reading, term):
+        return None
     if not behind or behind[0].start - term.end > 6:
         return None
     between = reading.tokens[term.end : behind[0].start]
@@ -221,9 +227,9 @@ def _nearest(
     """Return what is nearest to a place in the picture; at the start of a clause it is behind."""
     previous = reading.tokens[term.start - 1] if term.start else "."
     opens = previous in {",", ".", "while", "and", ";", "，", "。"} or term.start == 0
-    if behind and (opens or not before) and behind[0].start - term.end <= _REACH:
+    if behind and (opens or not before) and behind[0].start - term.end <= REACH:
         return behind[0]
-    if before and term.start - before[-1].end <= _REACH:
+    if before and term.start - before[-1].end <= REACH:
         return before[-1]
     return None
 
@@ -253,5 +259,5 @@ def _han_subjects(
     opens = bool(following_token) and following_token[0] in "是有为站坐放摆，立停"
     if behind and (opens or last is None):
         yield behind[0].is_subject, False
-    elif last is not None and term.start - last.end <= _REACH:
+    elif last is not None and term.start - last.end <= REACH:
         yield last.is_subject, False

@@ -2,12 +2,17 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from pathlib import Path
-from urllib.parse import urlsplit
 
-from llm_api.domain.calls import Model, UpstreamPlan
+from llm_api.container.images import (
+    Surroundings,
+    build_images,
+    build_painters,
+    is_for_images,
+)
+from llm_api.container.stores import Stores, build_stores
+from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
@@ -31,12 +36,10 @@ from llm_api.settings.fallback_names import check_fallbacks
 from llm_api.settings.reader import FAST, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore, StoreError, UsageStore
-from llm_api.storage.factory import budgets_of, open_key_store, open_shared_keys, open_store
+from llm_api.storage.factory import budgets_of, open_shared_keys
 from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.concurrency import MemoryConcurrency, RedisConcurrency
 from llm_api.storage.redis.shared_answers import RedisAnswers
-from llm_api.storage.retention import RetentionJob
-from llm_api.storage.spool.spool import Spool
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
@@ -45,48 +48,13 @@ from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.profiles import Profile, choose_profile, known_parameters
 from llm_api.web.request.context import Services
 
+__all__ = ["Stores", "build_authenticator", "build_services", "build_stores"]
+
 # A little more than a statement may take: the server's own time-out should end it first.
 _READ_TIMEOUT_S = 6.0
 # A caller whose key is known waits no longer when the database does not answer.
 _KEY_TIMEOUT_S = 2.0
 _BUDGET_THREADS = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Stores:
-    """Where things are kept, and what works on them in the background."""
-
-    usage: UsageStore
-    keys: KeyStore
-    spool: Spool
-    retention: RetentionJob
-
-
-def build_stores(settings: Settings) -> Stores:
-    """Build the stores that the settings name; raises SettingsError."""
-    folder = settings.root / "instance"
-    try:
-        usage = open_store(settings.database_url, settings.usage_store, folder)
-        keys = open_key_store(settings.database_url)
-    except StoreError as error:
-        raise SettingsError([str(error)]) from error
-    spool_folder = _spool_folder(settings)
-    threads = StoreThreads(2)  # one each; without a time-out, because no client waits
-    return Stores(
-        usage,
-        keys,
-        Spool(spool_folder, usage, threads, refuses=settings.refuse_unrecorded_calls),
-        RetentionJob(spool_folder, usage, threads, settings.usage_retention_days),
-    )
-
-
-def _spool_folder(settings: Settings) -> Path:
-    """Return the folder for the rows of one store, so that no other store adopts them."""
-    address = urlsplit(settings.database_url)
-    sql = f"{address.username}@{address.hostname}:{address.port}{address.path}"
-    place = settings.usage_store or sql
-    name = hashlib.sha256(place.encode()).hexdigest()[:16]
-    return settings.root / "instance" / "spool" / name
 
 
 def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
@@ -114,29 +82,47 @@ def build_services(
     profiles = config_files.read_profiles(settings.root)
     known = known_parameters(profiles).union(*(model.parameters for model in models))
     upstreams = _upstreams(settings, watch, profiles, models, known)
-    fast = upstreams[LOCAL if settings.uses_bundled_model else FAST]
-    catalogue = _catalogue(settings, models, upstreams, fast)
+    painters = build_painters(settings, models, watch)
+    catalogue = _catalogue(settings, models, upstreams, painters.models.offered())
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
+    optimizer = _optimizer(settings, catalogue, ledger)
+    around = Surroundings(settings, stores, watch, prices, quotas)
+    images = build_images(painters, around, optimizer)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    checks = _checks(settings, stores, keys, check_limiter, fast)
-    stored = (stores.usage, keys, authenticator)
-    connected = (catalogue, *upstreams.values(), shared, concurrency, watch, *stored)
+    checks = _checks(settings, stores, keys, check_limiter, _fast(settings, upstreams))
+    stored = (stores.usage, keys, authenticator, stores.work, stores.files)
+    connected = (
+        *images.closable,
+        catalogue,
+        *upstreams.values(),
+        shared,
+        concurrency,
+        watch,
+        *stored,
+    )
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
-        optimizer=_optimizer(settings, catalogue, ledger),
+        optimizer=optimizer,
+        images=images.service,
+        tasks=images.engine,
         readiness=ReadinessService(checks, is_ending=lambda: watch.drain.is_draining),
         idempotency=IdempotencyService(shared),
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
+        files=stores.files,
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         known_parameters=known,
         closers=[part.close for part in connected if part is not None],
     )
+
+
+def _fast(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:
+    return upstreams[LOCAL if settings.uses_bundled_model else FAST]
 
 
 def _optimizer(settings: Settings, catalogue: Catalogue, ledger: UsageLedger) -> PromptOptimizer:
@@ -178,6 +164,7 @@ def _upstreams(
     upstreams = {
         name: client(plan, UpstreamBehavior(name, max_concurrency=settings.upstream_concurrency))
         for name, plan in settings.upstreams.items()
+        if not is_for_images(name, plan, models)
     }
     if settings.uses_bundled_model:
         plan = UpstreamPlan((settings.local_model or default_endpoint(),), profile="llama-cpp")
@@ -228,17 +215,22 @@ def _catalogue(
     settings: Settings,
     models: Sequence[Model],
     upstreams: Mapping[str, UpstreamClient],
-    fast: UpstreamClient,
+    beside: Sequence[Model],
 ) -> Catalogue:
     check_fallbacks(settings, models, [up.default_model for up in upstreams.values()])
     return Catalogue(
-        [model for model in models if _is_of_vendor(model, upstreams.get(model.upstream))],
+        [
+            model
+            for model in models
+            if model.kind == CHAT and _is_of_vendor(model, upstreams.get(model.upstream))
+        ],
         upstreams,
-        fast,
+        _fast(settings, upstreams),
         fallbacks={name: plan.fallback for name, plan in settings.upstreams.items()},
         is_closed=settings.catalogue_only,
         spotter=KeySpotter(settings.access.secrets),
         lists=_model_lists(settings, upstreams),
+        beside=beside,
     )
 
 

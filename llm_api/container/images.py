@@ -1,0 +1,177 @@
+"""Builds what makes pictures: the vendors' clients, the sketch, the engine of tasks, the service."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
+from typing import Protocol
+
+from llm_api.container.stores import Stores
+from llm_api.domain.calls import IMAGE as IMAGE_KIND
+from llm_api.domain.calls import Model, UpstreamPlan
+from llm_api.errors import InvalidRequest
+from llm_api.pictures.pictures import Pictures
+from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.services.images import ImageService
+from llm_api.services.images.accounts import JobAccounts
+from llm_api.services.images.image_models import ImageModels
+from llm_api.services.images.image_service import JobStore
+from llm_api.services.images.inputs import MAX_BYTES as MAX_INPUT_BYTES
+from llm_api.services.images.inputs import InputTools
+from llm_api.services.images.keeping import MAX_BYTES, Keeper
+from llm_api.services.images.layout_sketch.sketch_upstream import NAME as SKETCH
+from llm_api.services.images.layout_sketch.sketch_upstream import LayoutSketch
+from llm_api.services.images.orders import KIND, Orders
+from llm_api.services.images.work import ImageWork
+from llm_api.services.pricing import PriceList
+from llm_api.services.prompts import PromptOptimizer
+from llm_api.services.quotas.enforcer import QuotaEnforcer
+from llm_api.services.tasks.engine import TaskEngine
+from llm_api.settings import config_files
+from llm_api.settings.image_profiles import choose_image_profile, read_image_profiles
+from llm_api.settings.reader import IMAGE
+from llm_api.settings.settings import Settings
+from llm_api.storage.threads import StoreThreads
+from llm_api.upstream.images.client import ImageClient
+from llm_api.upstream.images.fetching import LinkClient, LinkPolicy, LinkRefused
+from llm_api.upstream.images.protocol import ImageUpstream
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
+
+_TASK_THREADS = 4
+_TASK_TIMEOUT_S = 8.0  # a writer may wait 5 s for the others' locks on a SQLite file
+_FETCH_S = 120.0
+
+
+class _Closable(Protocol):
+    def close(self) -> None:
+        """Close it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ImageParts:
+    """What makes pictures, and what has to be closed when the application ends."""
+
+    service: ImageService
+    engine: TaskEngine
+    closable: Sequence[_Closable]
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the rest of the application shares with the making of pictures."""
+
+    settings: Settings
+    stores: Stores
+    watch: DeadlineWatcher
+    prices: PriceList
+    quotas: QuotaEnforcer
+
+
+@dataclass(frozen=True, slots=True)
+class Painters:
+    """Who makes pictures: the vendors' clients and the sketch, and the models that they have."""
+
+    clients: Mapping[str, ImageClient]
+    pictures: Pictures
+    models: ImageModels
+
+
+def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineWatcher) -> Painters:
+    """Build who makes pictures; raises SettingsError."""
+    pictures, clients = Pictures(), _clients(settings, models, watch)
+    upstreams: dict[str, ImageUpstream] = {**clients, SKETCH: LayoutSketch(pictures)}
+    plan = settings.image_upstream
+    known = ImageModels(
+        models,
+        upstreams,
+        IMAGE if plan is not None else None,
+        fallbacks=() if plan is None else plan.fallback,
+        is_closed=settings.catalogue_only,
+    )
+    return Painters(clients, pictures, known)
+
+
+def build_images(
+    painters: Painters, around: Surroundings, optimizer: PromptOptimizer
+) -> ImageParts:
+    """Build what makes pictures; raises SettingsError."""
+    settings, stores = around.settings, around.stores
+    links = LinkClient(around.watch)
+    clients, pictures, models = painters.clients, painters.pictures, painters.models
+    threads = StoreThreads(_TASK_THREADS, _TASK_TIMEOUT_S)
+    engine = TaskEngine(stores.work.tasks, threads, around.watch.drain)
+    accounts = JobAccounts(stores.spool, around.prices, around.quotas)
+    fetch = partial(_fetched, links, clients, settings.image_result_hosts)
+    keeper = Keeper(stores.files, pictures, fetch)
+    engine.register(KIND, ImageWork(models, keeper, accounts, lambda *_: None))
+    tools = InputTools(stores.files, pictures, partial(_callers, links))
+    keep = timedelta(days=settings.files.retention_days)
+    targets = config_files.read_targets(settings.root)
+    service = ImageService(
+        JobStore(stores.work.tasks, threads, engine, keep),
+        accounts,
+        tools,
+        Orders(models, optimizer, targets),
+    )
+    # First the engine: what it works on writes rows and files.
+    return ImageParts(service, engine, [engine, pictures, *clients.values()])
+
+
+def is_for_images(name: str, plan: UpstreamPlan, models: Sequence[Model]) -> bool:
+    """Whether an upstream's own model is one that makes pictures: it answers no chat calls."""
+    return any(
+        model.kind == IMAGE_KIND
+        and model.upstream == name
+        and plan.model in {model.id, model.model}
+        for model in models
+    )
+
+
+def _clients(
+    settings: Settings, models: Sequence[Model], watch: DeadlineWatcher
+) -> dict[str, ImageClient]:
+    """Build the clients of the image upstream, and of others that an image model names."""
+    profiles = read_image_profiles(settings.root)
+    named = {model.upstream for model in models if model.kind == IMAGE_KIND}
+    plans = {name: plan for name, plan in settings.upstreams.items() if name in named}
+    if settings.image_upstream is not None:
+        plans[IMAGE] = settings.image_upstream
+    policy = RetryPolicy(processes=settings.web_concurrency, has_breaker=settings.circuit_breaker)
+    return {
+        name: ImageClient(
+            name,
+            plan,
+            choose_image_profile(profiles, plan.endpoints[0].url, plan.profile),
+            settings.timeouts,
+            watch,
+            policy=policy,
+        )
+        for name, plan in plans.items()
+    }
+
+
+def _fetched(
+    links: LinkClient,
+    clients: Mapping[str, ImageClient],
+    more_hosts: Sequence[str],
+    url: str,
+    upstream: str,
+) -> bytes:
+    """Return the picture at a vendor's address; raises ApiError."""
+    client = clients[upstream]
+    policy = LinkPolicy(
+        max_bytes=MAX_BYTES,
+        timeout=_FETCH_S,
+        hosts=(*client.result_hosts, *more_hosts),
+        http_hosts=client.result_hosts,
+        near=client.urls[0],
+    )
+    return links.fetch(url, policy)
+
+
+def _callers(links: LinkClient, url: str, field: str) -> bytes:
+    """Return the picture at a caller's address; raises InvalidRequest, which names the field."""
+    try:
+        return links.fetch(url, LinkPolicy(max_bytes=MAX_INPUT_BYTES, timeout=_FETCH_S))
+    except LinkRefused as error:
+        raise InvalidRequest.of_field(field, error.problem, reason="image_refused") from error

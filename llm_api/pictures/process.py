@@ -1,0 +1,157 @@
+"""A picture process, seen from the worker: its start, one request at a time, its end."""
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gevent import monkey
+
+import llm_api
+from llm_api.pictures import wire
+
+logger = logging.getLogger(__name__)
+
+_ROOT = Path(llm_api.__file__).parent.parent
+# -I leaves out the environment, the user's packages and the working directory: so the folder of
+# this package is added, behind the installed ones.
+_PROGRAM = (
+    "import sys; sys.path.append(sys.argv[1]);"
+    " from llm_api.pictures.child.program import main; main()"
+)
+# Nothing of the worker's environment: it has the keys of all upstreams. Without the second line
+# the C library keeps up to 64 MiB of what it frees, for the next large picture.
+_ENVIRONMENT = {
+    "LC_ALL": "C.UTF-8",
+    "MALLOC_MMAP_THRESHOLD_": "1048576",
+    "MALLOC_ARENA_MAX": "1",
+}
+_PIECE_BYTES = 1024 * 1024
+# What Python and gunicorn ignore or catch would stay ignored in the process.
+_DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGXFSZ)
+_SECONDS_TO_END = 1.0
+
+
+class ProcessEnded(Exception):
+    """The process has died, or said what no picture process says."""
+
+
+class ProcessStalled(Exception):
+    """The process did not answer in time."""
+
+
+class PictureProcess:
+    """One process. It ends when its worker does: then its end of the sockets reads as ended."""
+
+    def __init__(self) -> None:
+        """Start it; raises OSError where that fails."""
+        self._socket, theirs = socket.socketpair()
+        try:
+            with theirs:
+                os.set_blocking(theirs.fileno(), True)  # gevent's sockets never block
+                self.pid = _spawn(theirs.fileno())
+        except OSError:
+            self._socket.close()
+            raise
+
+    def ask(
+        self, head: Mapping[str, Any], body: bytes, seconds: float
+    ) -> tuple[Mapping[str, Any], bytes]:
+        """Send a request and return the answer: its head and its body.
+
+        Raises:
+            ProcessEnded: there is no answer, and never will be.
+            ProcessStalled: there is none within so many seconds.
+        """
+        deadline = time.monotonic() + seconds
+        try:
+            self._send(wire.opening(head, len(body)), deadline)
+            self._send(body, deadline)
+            return self._receive(deadline)
+        except TimeoutError as error:
+            raise ProcessStalled from error
+        except (OSError, wire.WireError) as error:
+            raise ProcessEnded from error
+
+    def _send(self, data: bytes, deadline: float) -> None:
+        self._socket.settimeout(_remaining(deadline))
+        self._socket.sendall(data)
+
+    def _receive(self, deadline: float) -> tuple[Mapping[str, Any], bytes]:
+        packed = self._receive_bytes(wire.LENGTHS.size, deadline)
+        head_bytes, body_bytes = wire.lengths(packed)
+        head = wire.head_of(self._receive_bytes(head_bytes, deadline))
+        return head, self._receive_bytes(body_bytes, deadline)
+
+    def _receive_bytes(self, length: int, deadline: float) -> bytes:
+        pieces = []
+        while length:
+            self._socket.settimeout(_remaining(deadline))
+            piece = self._socket.recv(min(length, _PIECE_BYTES))
+            if not piece:
+                raise wire.WireError("The process has ended.")
+            pieces.append(piece)
+            length -= len(piece)
+        return b"".join(pieces)
+
+    def end(self) -> None:
+        """Let it end by itself: what it reads next is the end of its input."""
+        self._socket.close()
+
+    def kill(self) -> None:
+        """End it at once, whatever it does."""
+        self._socket.close()
+        # Not after it was reaped: its number may be another process's then.
+        if not self.is_reaped():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+
+    def is_reaped(self) -> bool:
+        """Collect its exit status if it has ended; returns whether it is gone."""
+        try:
+            # The original: gevent's waits for children that gevent has started.
+            pid, status = monkey.get_original("os", "waitpid")(self.pid, os.WNOHANG)
+        except ChildProcessError:
+            return True  # somebody else has collected it: gevent's loop, or gunicorn
+        if pid and status:
+            code = os.waitstatus_to_exitcode(status)
+            logger.warning("picture process ended", extra={"exit_code": code})
+        return bool(pid)
+
+
+def _remaining(deadline: float) -> float:
+    """Return the seconds that are left; raises TimeoutError where there are none."""
+    seconds = deadline - time.monotonic()
+    if seconds <= 0:
+        raise TimeoutError
+    return seconds
+
+
+def _spawn(descriptor: int) -> int:
+    """Start the program with a socket as its standard input, and return its process id.
+
+    Not with subprocess: gevent's forks, runs Python in the copy of a worker that has threads, and
+    breaks the original. The program closes every other descriptor itself.
+    """
+    spawn = monkey.get_original("os", "posix_spawn")
+    pid: int = spawn(
+        sys.executable,
+        [sys.executable, "-I", "-c", _PROGRAM, str(_ROOT)],
+        _ENVIRONMENT,
+        file_actions=[
+            (os.POSIX_SPAWN_DUP2, descriptor, 0),
+            (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 2, os.devnull, os.O_WRONLY, 0),
+        ],
+        # Ctrl-C is for the service, whose end is then the process's.
+        setsid=True,
+        setsigmask=[],
+        setsigdef=_DEFAULT_SIGNALS,
+    )
+    return pid

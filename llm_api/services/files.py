@@ -1,0 +1,173 @@
+"""Files of callers: kept, handed out to their key alone, and deleted without a trace."""
+
+import io
+import re
+import secrets
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+from llm_api.domain.access import ApiKey
+from llm_api.domain.files import StoredFile
+from llm_api.errors import NotFound, Unavailable
+from llm_api.storage import FileIndex, FileStore, StoreError
+from llm_api.storage.threads import StoreThreads
+
+NO_SUCH_FILE = NotFound("There is no file with this id.", reason="file_not_found")
+FILES_AWAY = Unavailable(
+    "The store of files cannot be used at the moment.", reason="store_unavailable", retry_after=5
+)
+_ID = re.compile(r"file_[0-9a-f]{32}")
+_T = TypeVar("_T")
+
+
+class FileService:
+    """Keeps files. Every method raises Unavailable when a store fails."""
+
+    def __init__(
+        self,
+        index: FileIndex,
+        store: FileStore,
+        keep: timedelta,
+        *,
+        row_threads: StoreThreads,
+        byte_threads: StoreThreads,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Keep the bytes of files in `store`, and what is known of them in `index`.
+
+        Args:
+            index: where their properties are.
+            store: where their bytes are.
+            keep: how long each is kept.
+            row_threads: where calls to the index run.
+            byte_threads: where calls to the store run.
+            now: clock; returns the time in UTC.
+        """
+        self._index, self._store, self._keep, self._now = index, store, keep, now
+        self._rows, self._bytes = row_threads, byte_threads
+
+    def save(  # noqa: PLR0913  # the properties of a file
+        self,
+        task_id: str,
+        key_id: str | None,
+        data: bytes,
+        media_type: str,
+        *,
+        width: int | None = None,
+        height: int | None = None,
+        is_input: bool = False,
+    ) -> StoredFile:
+        """Store a file of a task under a new, unguessable id; when it returns, it is durable.
+
+        Its row is written first: whatever happens to the bytes, they are found by it and deleted,
+        with the task or at the end of their time.
+        """
+        now = self._now()
+        file = StoredFile(
+            id=f"file_{secrets.token_hex(16)}",
+            task_id=task_id,
+            key_id=key_id,
+            media_type=media_type,
+            size_bytes=len(data),
+            created_at=now,
+            expires_at=now + self._keep,
+            width=width,
+            height=height,
+            is_input=is_input,
+        )
+        self._row(lambda: self._index.add(file))
+        self._byte(lambda: self._store.put(file.id, [data]))
+        return file
+
+    def get(self, file_id: str) -> StoredFile | None:
+        """Return a file by its id, whoever it belongs to."""
+        return self._row(partial(self._index.get, file_id)) if _ID.fullmatch(file_id) else None
+
+    def find(self, file_id: str, key: ApiKey | None) -> StoredFile:
+        """Return a file that a caller may read.
+
+        Without a key, where none is required, the id is enough. What callers have sent is not read
+        by its address.
+
+        Raises:
+            NotFound: there is none, or it is another key's: nobody learns which.
+        """
+        file = self.get(file_id)
+        if file is None or file.is_input or file.expires_at <= self._now():
+            raise NotFound(NO_SUCH_FILE.message, reason="file_not_found")
+        if key is not None and file.key_id != key.id:
+            raise NotFound(NO_SUCH_FILE.message, reason="file_not_found")
+        return file
+
+    def open(self, file_id: str, key: ApiKey | None) -> tuple[StoredFile, Iterator[bytes]]:
+        """Return a file and its bytes; see `find` and `pieces`."""
+        file = self.find(file_id, key)
+        return file, self.pieces(file)
+
+    def pieces(self, file: StoredFile, start: int = 0, end: int | None = None) -> Iterator[bytes]:
+        """Yield the bytes of a file from `start` to before `end`, at most 1 MiB at a time.
+
+        None of them is read before it is asked for; the first raises Unavailable where the file is
+        gone.
+        """
+        stop = file.size_bytes if end is None else end
+        read = self._store.read(file.id, start, stop)
+        left = stop - start
+        while left > 0:
+            piece = self._byte(lambda: next(read, b""))
+            if not piece:
+                raise Unavailable(FILES_AWAY.message, reason="store_unavailable", retry_after=5)
+            left -= len(piece)
+            yield piece
+
+    def read_all(self, file: StoredFile) -> bytes:
+        """Return all bytes of a file."""
+        return self._byte(lambda: self._read(file))
+
+    def _read(self, file: StoredFile) -> bytes:
+        whole = io.BytesIO()  # which holds them once, and gives them out without a copy
+        for piece in self._store.read(file.id, 0, file.size_bytes):
+            whole.write(piece)
+        if whole.tell() != file.size_bytes:
+            raise StoreError("A file is shorter than it was when it was stored.")
+        return whole.getvalue()
+
+    def of_task(self, task_id: str) -> list[StoredFile]:
+        """Return the files of a task, in the order in which they were saved."""
+        return self._row(partial(self._index.of_task, task_id))
+
+    def delete_of_task(self, task_id: str) -> None:
+        """Delete all files of a task: nothing of them is left."""
+        for file in self.of_task(task_id):
+            self._delete(file)
+
+    def delete_expired(self, at_most: int) -> int:
+        """Delete files whose time is over, and return how many."""
+        expired = self._row(lambda: self._index.expired(self._now(), at_most))
+        for file in expired:
+            self._delete(file)
+        return len(expired)
+
+    def _delete(self, file: StoredFile) -> None:
+        """Delete the bytes, and then the row, by which they are found."""
+        self._byte(partial(self._store.delete, file.id))
+        self._row(partial(self._index.delete, file.id))
+
+    def close(self) -> None:
+        """Close the store of bytes."""
+        self._store.close()
+
+    def _row(self, function: Callable[[], _T]) -> _T:
+        return _translated(self._rows, function)
+
+    def _byte(self, function: Callable[[], _T]) -> _T:
+        return _translated(self._bytes, function)
+
+
+def _translated(threads: StoreThreads, function: Callable[[], _T]) -> _T:
+    try:
+        return threads.run(function)
+    except StoreError as error:
+        raise Unavailable(FILES_AWAY.message, reason="store_unavailable", retry_after=5) from error

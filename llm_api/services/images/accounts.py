@@ -1,0 +1,63 @@
+"""Money of jobs: reserved before anything is sent, and one usage row when a job has ended."""
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from llm_api.domain.calls import Caller
+from llm_api.domain.images import FittedRequest
+from llm_api.domain.tasks import Task
+from llm_api.errors import ApiError
+from llm_api.services.images.bills import cost_of, needs_of, row_of
+from llm_api.services.images.document import JobDocument
+from llm_api.services.images.image_models import ImageDestination
+from llm_api.services.pricing import PriceList
+from llm_api.services.quotas.budgets import PictureNeeds
+from llm_api.services.quotas.enforcer import QuotaEnforcer, QuotaLease
+from llm_api.services.usage.ledger import UsageSink
+
+
+@dataclass(frozen=True, slots=True)
+class JobAccounts:
+    """Accounts for jobs.
+
+    A job's row is written when it ends, by whichever process ends it; its task is the durable
+    beginning. So the spool's `begin` has no part in it, or the death of a process would settle a
+    job that another process goes on with.
+    """
+
+    sink: UsageSink
+    prices: PriceList
+    quotas: QuotaEnforcer
+
+    def needs(
+        self, fitted: Sequence[FittedRequest], at: ImageDestination, now: datetime
+    ) -> PictureNeeds:
+        """Return what a request needs at most; see `needs_of`."""
+        return needs_of(fitted, at, self.prices, now)
+
+    def reserve(
+        self, needs: PictureNeeds, caller: Caller
+    ) -> AbstractContextManager[QuotaLease | None]:
+        """Reserve what a request needs; the result releases its places. Raises ApiError."""
+        return self.quotas.acquire_pictures(needs, caller)
+
+    def release(self, request_id: str) -> None:
+        """Give back what was reserved for a request that is not made."""
+        self.quotas.release_budget(request_id)
+
+    def settle(self, task: Task, document: JobDocument, error: ApiError | None) -> JobDocument:
+        """Write the usage row of a job that has ended, and return its document with the cost.
+
+        A row that is written twice, because a process died in between, counts once.
+        """
+        if not document.attempts:
+            if document.payer.has_budget:
+                self.release(task.request_id)
+            return document
+        cost = cost_of(document, self.prices, task.created_at)
+        self.sink.end(row_of(task, document, cost, error))
+        if cost is None or cost.micro is None:
+            return document
+        return replace(document, cost_micro=cost.micro, currency=cost.currency)

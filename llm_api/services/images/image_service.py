@@ -1,0 +1,272 @@
+"""Makes pictures for callers: writes a job down, works on it at once, and waits for it a while."""
+
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import Any
+
+from llm_api.domain.access import ApiKey
+from llm_api.domain.calls import Caller, CallReport
+from llm_api.domain.images import ImageRequest
+from llm_api.domain.prompts import PromptRequest
+from llm_api.domain.tasks import Task, TaskState
+from llm_api.errors import ApiError, InvalidRequest, NotFound, Unavailable
+from llm_api.services.images.accounts import JobAccounts
+from llm_api.services.images.document import NEW, SUBMITTING, JobDocument
+from llm_api.services.images.inputs import ImageInputs, InputTools
+from llm_api.services.images.job import ImageJob, ImagePreview
+from llm_api.services.images.orders import KIND, Orders
+from llm_api.services.images.outcome import job_of
+from llm_api.services.tasks.claimed import ClaimedTask, Waiter
+from llm_api.services.tasks.engine import TaskEngine
+from llm_api.storage import StoreError, TaskStore
+from llm_api.storage.threads import StoreThreads
+from llm_api.upstream.faults import ClientGone
+from llm_api.upstream.images.protocol import Preview
+
+_LOOK_S = 0.25  # for the end of a job in this process, and for its client
+_LOOK_FAR_S = 1.0  # for that of a job in another one
+_CANCEL_S, _DEAF_S = 10.0, 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class JobStore:
+    """Where jobs are kept, for how long, and who works on them."""
+
+    tasks: TaskStore
+    threads: StoreThreads
+    engine: TaskEngine
+    keep: timedelta
+
+
+class ImageService:
+    """Makes pictures."""
+
+    def __init__(
+        self,
+        jobs: JobStore,
+        accounts: JobAccounts,
+        tools: InputTools,
+        orders: Orders,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        """Create the service.
+
+        Args:
+            jobs: keeps jobs.
+            accounts: reserves and accounts for them.
+            tools: read callers' pictures.
+            orders: makes requests ready.
+            now: the time in UTC.
+        """
+        self._jobs = jobs
+        self._accounts = accounts
+        self._tools = tools
+        self._orders = orders
+        self._now = now
+
+    def inputs(self, caller: Caller) -> ImageInputs:
+        """Return what keeps the pictures that come with a request."""
+        return ImageInputs(self._tools, f"img_{secrets.token_urlsafe(24)}", caller)
+
+    def generate(  # noqa: PLR0913  # what a caller may want beside the pictures
+        self,
+        request: ImageRequest,
+        caller: Caller,
+        *,
+        wait: float,
+        optimize: PromptRequest | None = None,
+        inputs: ImageInputs | None = None,
+        callback_url: str | None = None,
+        on_preview: Callable[[Preview], None] | None = None,
+        on_job: Callable[[str], None] | None = None,
+    ) -> ImageJob:
+        """Make pictures, and wait for them at most `wait` seconds.
+
+        A client that leaves before anything was sent to a vendor cancels its job; later the job
+        goes on without it.
+
+        Args:
+            request: what to draw.
+            caller: who pays.
+            wait: seconds; 0 returns the job as soon as it is written down.
+            optimize: how to rewrite the prompt first.
+            inputs: what has kept the pictures of the request.
+            callback_url: where to report the end of the job.
+            on_preview: gets pictures that are not finished.
+            on_job: gets the job's id when it is written down, before anything is sent.
+
+        Raises:
+            ApiError: nothing was made; with the report of the call.
+        """
+        inputs = inputs or self.inputs(caller)
+        try:
+            order = self._orders.order(request, caller, optimize)
+            now = self._now()
+            lease = self._accounts.reserve(
+                self._accounts.needs(order.all_fitted, order.at, now), caller
+            )
+        except BaseException:
+            inputs.discard()
+            raise
+        task = order.task(
+            inputs.job_id, caller, now, keep=self._jobs.keep, callback_url=callback_url
+        )
+        waiter = Waiter(caller.is_disconnected, on_preview) if wait > 0 else None
+        with lease:
+            claimed = self._begin(task, waiter, inputs)
+            if on_job is not None:
+                on_job(task.id)
+            if waiter is not None:
+                self._wait_first(task.id, claimed, waiter, wait)
+        return self._answer(task.id, claimed, order.report)
+
+    def _wait_first(
+        self, task_id: str, claimed: ClaimedTask | None, waiter: Waiter, seconds: float
+    ) -> None:
+        try:
+            self._wait(task_id, claimed, seconds, waiter.is_disconnected)
+        finally:
+            waiter.leave()
+
+    def _answer(self, task_id: str, claimed: ClaimedTask | None, before: CallReport) -> ImageJob:
+        """Return a job as it is now, or raise its error; `before` is of the prompt's rewrite."""
+        job = self._job(claimed.task if claimed is not None else self._found(task_id))
+        report = replace(job.report, limits=before.limits)
+        if job.error is not None:
+            raise job.error.replaced(report=report)
+        return replace(job, report=report)
+
+    def preview(
+        self, request: ImageRequest, caller: Caller, *, optimize: PromptRequest | None = None
+    ) -> ImagePreview:
+        """Do everything but the call that is paid for; raises ApiError."""
+        order = self._orders.order(request, caller, optimize)
+        needs = self._accounts.needs([order.fitted], order.at, self._now())
+        return ImagePreview(
+            model=order.at.model,
+            upstream=order.at.upstream.name,
+            prompt_original=order.prompt_original,
+            prompt_used=order.fitted.prompt,
+            requests=tuple(order.at.upstream.preview(order.fitted)),
+            is_optimized=order.request.is_optimized,
+            notices=(*order.notices, *order.fitted.notices),
+            cost_micro=None if needs.cost is None else needs.cost.micro,
+            currency=None if needs.cost is None else needs.cost.currency,
+            report=order.report,
+        )
+
+    def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> ImageJob:
+        """Return a job of a key, and wait at most `wait` seconds for its end; raises NotFound."""
+        self._of_key(task_id, key)
+        if wait > 0:
+            self._wait(task_id, self._jobs.engine.running(task_id), wait)
+        return self._job(self._of_key(task_id, key))
+
+    def cancel(self, task_id: str, key: ApiKey | None) -> tuple[ImageJob, str]:
+        """Cancel a job as far as that is possible.
+
+        Returns:
+            The job, and `cancelled`, `too_late` or `not_supported`.
+        """
+        task = self._of_key(task_id, key)
+        if task.state.has_ended:
+            return self._job(task), _cancelled(task)
+        self._run(partial(self._jobs.tasks.ask_to_cancel, task_id, self._now()))
+        running = self._jobs.engine.running(task_id)
+        if running is None:
+            self._jobs.engine.wake()
+        else:
+            running.ask_to_cancel()
+        began_at = time.monotonic()
+        while (waited := time.monotonic() - began_at) < _CANCEL_S:
+            task = self._found(task_id)
+            document = JobDocument.read(task.document)
+            # A vendor that takes tasks has answered soon; any other hears nothing meanwhile.
+            is_deaf = waited > _DEAF_S and any(p.state == SUBMITTING for p in document.parts)
+            if task.state.has_ended or document.cancel is not None or is_deaf:
+                break
+            time.sleep(_LOOK_S)
+        return self._job(task), _cancelled(task)
+
+    def purge(self, task_id: str, key: ApiKey | None) -> None:
+        """Delete a job that has ended, with its files; raises InvalidRequest for another."""
+        task = self._of_key(task_id, key)
+        if not task.state.has_ended:
+            raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
+        self._tools.files.delete_of_task(task_id)
+        self._run(partial(self._jobs.tasks.delete, task_id))
+
+    def _begin(self, task: Task, waiter: Waiter | None, inputs: ImageInputs) -> ClaimedTask | None:
+        """Write a task down, and work on it; raises Unavailable."""
+        try:
+            return self._jobs.engine.run(task, waiter)
+        except StoreError as error:
+            self._accounts.release(task.request_id)
+            inputs.discard()
+            message = "The job cannot be written down at the moment, and is not begun."
+            raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
+
+    def _wait(
+        self,
+        task_id: str,
+        claimed: ClaimedTask | None,
+        seconds: float,
+        is_disconnected: Callable[[], bool] | None = None,
+    ) -> None:
+        """Wait until a job has ended; raises ClientGone where its client has left."""
+        ends_at = time.monotonic() + seconds
+        while (left := ends_at - time.monotonic()) > 0:
+            if claimed is not None:
+                has_ended = claimed.ended.wait(min(left, _LOOK_S))
+            else:
+                time.sleep(min(left, _LOOK_FAR_S))
+                has_ended = self._found(task_id).state.has_ended
+            if is_disconnected is not None and is_disconnected():
+                raise ClientGone
+            if has_ended:
+                return
+
+    def _job(self, task: Task) -> ImageJob:
+        document = JobDocument.read(task.document)
+        has_files = any(part.kept for part in document.parts)
+        return job_of(task, document, self._tools.files.of_task(task.id) if has_files else [])
+
+    def _of_key(self, task_id: str, key: ApiKey | None) -> Task:
+        task = self._found(task_id)
+        owner = None if key is None else key.id
+        if task.kind != KIND or (task.key_id != owner and not (key is not None and key.is_admin)):
+            raise _unknown()
+        return task
+
+    def _found(self, task_id: str) -> Task:
+        task: Task | None = self._run(partial(self._jobs.tasks.get, task_id))
+        if task is None:
+            raise _unknown()
+        return task
+
+    def _run(self, act: Callable[[], Any]) -> Any:
+        try:
+            return self._jobs.threads.run(act)
+        except StoreError as error:
+            message = "Jobs cannot be looked up at the moment; try again."
+            raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
+
+
+def _cancelled(task: Task) -> str:
+    """Return in a word what became of the wish to cancel a task."""
+    if task.state is TaskState.CANCELLED:
+        return "cancelled"
+    document: Mapping[str, Any] = task.document
+    parts = document.get("parts", [])
+    if not task.state.has_ended and any(part["state"] == NEW for part in parts):
+        return "cancelled"  # what was not sent will not be
+    return str(document.get("cancel") or "too_late")
+
+
+def _unknown() -> ApiError:
+    return NotFound("There is no such job.", reason="job_not_found")

@@ -1,0 +1,145 @@
+"""Makes requests for pictures ready: routed, rewritten, and in the terms of their models."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from llm_api.domain.calls import Caller, CallReport
+from llm_api.domain.images import FittedRequest, ImageRequest, Notice
+from llm_api.domain.prompts import GENERIC, PromptRequest
+from llm_api.domain.tasks import Task
+from llm_api.errors import InvalidRequest
+from llm_api.services.images.document import JobDocument, Payer, new_parts
+from llm_api.services.images.image_models import ImageDestination, ImageModels
+from llm_api.services.prompts import PromptOptimizer
+
+KIND = "image"
+_GRACE = timedelta(minutes=1)  # between the deadline of a job and that of its vendor calls
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A request that is ready to be made: where it goes, and in which terms.
+
+    `others` are for when that fails; `prompt_original` is the caller's, `report` of the rewrite.
+    """
+
+    at: ImageDestination
+    request: ImageRequest
+    fitted: FittedRequest
+    others: tuple[tuple[ImageDestination, FittedRequest], ...]
+    prompt_original: str
+    notices: tuple[Notice, ...] = ()
+    report: CallReport = field(default_factory=CallReport)
+
+    @property
+    def all_fitted(self) -> Sequence[FittedRequest]:
+        """The request in the terms of each model that may be asked, the first one's first."""
+        return [self.fitted, *(fitted for _, fitted in self.others)]
+
+    def task(
+        self,
+        job_id: str,
+        caller: Caller,
+        now: datetime,
+        *,
+        keep: timedelta,
+        callback_url: str | None,
+    ) -> Task:
+        """Return the task that is to make it; its row and its files are kept for `keep`."""
+        key, lineage_id = caller.key, caller.lineage_id or caller.request_id
+        has_budget = key is not None and bool(key.budgets)
+        document = JobDocument(
+            request=self.request,
+            prompt_original=self.prompt_original,
+            fitted=self.fitted,
+            upstream=self.at.upstream.name,
+            payer=Payer(caller.route, caller.tags, lineage_id, has_budget),
+            requested_model=self.at.requested_model,
+            others=tuple((at.upstream.name, at.model) for at, _ in self.others),
+            parts=new_parts(self.fitted),
+            notices=self.notices,
+            callback_url=callback_url,
+        )
+        limit = timedelta(seconds=max(one.seconds for one in self.all_fitted))
+        return Task(
+            id=job_id,
+            kind=KIND,
+            created_at=now,
+            due_at=now,
+            deadline_at=now + limit + _GRACE,
+            expires_at=now + keep,
+            document=document.to_json(),
+            key_id=None if key is None else key.id,
+            request_id=caller.request_id,
+            lineage_id=lineage_id,
+        )
+
+
+class Orders:
+    """Makes requests ready."""
+
+    def __init__(
+        self, models: ImageModels, optimizer: PromptOptimizer, targets: Collection[str] = ()
+    ) -> None:
+        """Create it.
+
+        Args:
+            models: decides where a request goes.
+            optimizer: rewrites prompts.
+            targets: image models for which it writes in a way of their own.
+        """
+        self._models = models
+        self._optimizer = optimizer
+        # The longest name first: it says most.
+        self._targets = sorted(targets, key=len, reverse=True)
+
+    def order(self, request: ImageRequest, caller: Caller, optimize: PromptRequest | None) -> Order:
+        """Rewrite the prompt where that is wanted, and put the request into its model's terms.
+
+        Raises:
+            ApiError: the model does not take the request, is not there, or not for the caller.
+        """
+        at = self._models.route(request.model, caller.key)
+        original, report = request.prompt, CallReport()
+        notices: tuple[Notice, ...] = ()
+        if optimize is not None:
+            # What the model does not take is refused before anybody is paid for a rewrite.
+            at.upstream.fit(replace(request, prompt="x"), at.model)
+            request, notices, report = self._rewritten(request, caller, optimize, at)
+        fitted = at.upstream.fit(request, at.model)
+        return Order(at, request, fitted, tuple(_others(at, request)), original, notices, report)
+
+    def _rewritten(
+        self, request: ImageRequest, caller: Caller, optimize: PromptRequest, at: ImageDestination
+    ) -> tuple[ImageRequest, tuple[Notice, ...], CallReport]:
+        # A call of its own, with a usage row of its own.
+        payer = replace(
+            caller,
+            request_id=f"{caller.request_id}_p",
+            lineage_id=caller.lineage_id or caller.request_id,
+        )
+        wanted = replace(optimize, target_model=self._target_of(at.model))
+        result = self._optimizer.optimize(wanted, payer)
+        prompt = result.answer
+        notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
+        is_optimized = prompt.optimized_prompt != prompt.original_prompt
+        rewritten = replace(request, prompt=prompt.optimized_prompt, is_optimized=is_optimized)
+        return rewritten, notices, result.report
+
+    def _target_of(self, model: str) -> str:
+        """Return the target whose name is in a model's, such as `seedream` for its versions."""
+        return next((name for name in self._targets if name in model.lower()), GENERIC)
+
+
+def _others(
+    at: ImageDestination, request: ImageRequest
+) -> Sequence[tuple[ImageDestination, FittedRequest]]:
+    """Return the fallbacks that take the request, each with it in its terms."""
+    found = []
+    for one in at.fallbacks:
+        try:
+            found.append((one, one.upstream.fit(request, one.model)))
+        except InvalidRequest:
+            continue
+    return found

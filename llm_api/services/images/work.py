@@ -1,0 +1,59 @@
+"""Works on the tasks of jobs, and accounts for those that have ended."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from llm_api.domain.tasks import Task
+from llm_api.errors import ApiError, Unavailable
+from llm_api.services.images.accounts import JobAccounts
+from llm_api.services.images.document import ENDED, FAILED, NEW, UNKNOWN, JobDocument, KnownError
+from llm_api.services.images.image_models import ImageModels
+from llm_api.services.images.job_run import JobRun
+from llm_api.services.images.keeping import Keeper
+from llm_api.services.images.outcome import error_of, state_of
+from llm_api.services.tasks.claimed import ClaimedTask
+
+
+@dataclass(frozen=True, slots=True)
+class ImageWork:
+    """Works on tasks of the kind `image`; `on_end` is called once more after a crash."""
+
+    models: ImageModels
+    keeper: Keeper
+    accounts: JobAccounts
+    on_end: Callable[[Task, JobDocument], None]
+    pause: Callable[[float], None] = time.sleep
+
+    def __call__(self, claimed: ClaimedTask) -> None:
+        """Work on a task until it has ended, or another process has to go on with it."""
+        document = JobDocument.read(claimed.task.document)
+        upstream = self.models.at(document.upstream)
+        if upstream is None:  # it was removed from the settings meanwhile
+            error = Unavailable(
+                "The image model's upstream is not configured any more.",
+                reason="image_model_not_configured",
+                retryable=False,
+            )
+            self._end_without(claimed, document, error)
+            return
+        job = JobRun(claimed, document, upstream, models=self.models, keeper=self.keeper)
+        if job.run(self.pause):
+            self.end(claimed, job.document)
+
+    def _end_without(self, claimed: ClaimedTask, document: JobDocument, error: ApiError) -> None:
+        for index, part in enumerate(document.parts):
+            if part.state not in ENDED:
+                was_sent = part.state != NEW
+                document = document.with_part(
+                    index, state=UNKNOWN if was_sent else FAILED, error=KnownError.of(error)
+                )
+        self.end(claimed, document)
+
+    def end(self, claimed: ClaimedTask, document: JobDocument) -> None:
+        """Account for a job whose parts have ended, and end its task."""
+        error = error_of(document)
+        # First what may come twice, and is dropped then: so nothing is lost by a crash in between.
+        document = self.accounts.settle(claimed.task, document, error)
+        self.on_end(claimed.task, document)
+        claimed.end(state_of(document, has_time=claimed.remaining > 0), document.to_json())

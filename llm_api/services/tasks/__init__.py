@@ -1,0 +1,1 @@
+"""Work that outlives requests and processes: `engine` claims tasks, and has them worked on."""

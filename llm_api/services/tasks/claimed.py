@@ -1,0 +1,166 @@
+"""A task that this process works on, and may save until its claim is lost."""
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from llm_api.domain.calls import never
+from llm_api.domain.tasks import Task, TaskState
+from llm_api.runtime.drain import Drain
+from llm_api.storage import StoreError, TaskStore
+from llm_api.storage.threads import StoreThreads
+
+_RETRY_S = 1.0
+
+
+class ClaimLost(Exception):
+    """Another process has the task now: nothing more may be done for it here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """How a worker claims tasks: its name, and for how many seconds at a time."""
+
+    store: TaskStore
+    threads: StoreThreads
+    drain: Drain
+    worker: str
+    lease: float
+    now: Callable[[], datetime]
+
+    def until(self) -> datetime:
+        """Return when a claim of now runs out."""
+        return self.now() + timedelta(seconds=self.lease)
+
+
+class Waiter:
+    """A client that waits for a task in this process; `watch` gets what happens meanwhile."""
+
+    def __init__(
+        self,
+        is_disconnected: Callable[[], bool] = never,
+        watch: Callable[[Any], None] | None = None,
+    ) -> None:
+        """Wait; `is_disconnected` says whether the client has closed its connection."""
+        self.is_disconnected = is_disconnected
+        self.watch = watch
+        self.is_waiting = True
+
+    def leave(self) -> None:
+        """Wait no longer; the task goes on."""
+        self.is_waiting = False
+
+
+class ClaimedTask:
+    """A claimed task; it is saved by one greenlet at a time, and each save renews the claim."""
+
+    def __init__(self, task: Task, claims: Claims, waiter: Waiter | None = None) -> None:
+        """Work on a `task` whose claim is stored already; `waiter` is who waits for it here."""
+        self.task = task
+        self.waiter = waiter
+        self.is_lost = False
+        self.ended = threading.Event()
+        self._claims = claims
+        self._saving = threading.Lock()
+        self._saved_at = time.monotonic()
+
+    @property
+    def wants_cancel(self) -> bool:
+        """Whether the task's caller wants its end."""
+        return self.task.wants_cancel
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether a client waits for it in this process."""
+        return self.waiter is not None and self.waiter.is_waiting
+
+    @property
+    def must_end(self) -> bool:
+        """Whether this process can do no more for it."""
+        return self.is_lost or self._claims.drain.is_expired()
+
+    @property
+    def should_release(self) -> bool:
+        """Whether another process should go on with it: this one ends, and no client waits here."""
+        return self.must_end or (self._claims.drain.is_draining and not self.is_awaited)
+
+    @property
+    def remaining(self) -> float:
+        """Seconds until its deadline, at least 0."""
+        left = (self.task.deadline_at - self._claims.now()).total_seconds()
+        return max(0.0, left)
+
+    def now(self) -> datetime:
+        """Return the time, in UTC."""
+        return self._claims.now()
+
+    def ask_to_cancel(self) -> None:
+        """Note that its caller wants its end."""
+        self.task = replace(self.task, wants_cancel=True)
+
+    def save(self, document: Mapping[str, Any] | None = None, **changes: Any) -> None:
+        """Save the document and other attributes; raises ClaimLost, or StoreError."""
+        with self._saving:
+            self._save(document, changes)
+
+    def _save(self, document: Mapping[str, Any] | None, changes: Mapping[str, Any]) -> None:
+        claimed = {"claimed_by": self._claims.worker, "claimed_until": self._claims.until()}
+        values: dict[str, Any] = {**claimed, **changes}
+        if document is not None:
+            values["document"] = document
+        changed = replace(self.task, **values)
+        if self.is_lost or not self._claims.threads.run(
+            partial(self._claims.store.save, changed, self._claims.worker)
+        ):
+            self.is_lost = True
+            raise ClaimLost
+        # What was asked meanwhile is not overwritten.
+        self.task = replace(changed, wants_cancel=self.task.wants_cancel)
+        self._saved_at = time.monotonic()
+
+    def save_patiently(self, document: Mapping[str, Any], **changes: Any) -> None:
+        """Save what must not be lost, again and again while the store is away.
+
+        Raises:
+            ClaimLost: another process has the task, or this one ends.
+        """
+        while True:
+            try:
+                self.save(document, **changes)
+            except StoreError:
+                if self.must_end:
+                    raise ClaimLost from None
+                time.sleep(_RETRY_S)
+            else:
+                return
+
+    def end(self, state: TaskState, document: Mapping[str, Any]) -> None:
+        """Save that it has ended; raises ClaimLost."""
+        ended = {"state": state, "ended_at": self.now(), "claimed_by": "", "claimed_until": None}
+        self.save_patiently(document, **ended)
+
+    def release(self, after: float = 0.0) -> None:
+        """Leave it to any process, in `after` seconds; raises StoreError or ClaimLost."""
+        due = self.now() + timedelta(seconds=after)
+        self.save(due_at=due, claimed_by="", claimed_until=None)
+
+    def renew(self) -> None:
+        """Renew the claim where that is due, and look whether its caller wants its end.
+
+        Raises StoreError, after which the claim may still be good.
+        """
+        stored = self._claims.threads.run(partial(self._claims.store.get, self.task.id))
+        if stored is None or stored.claimed_by != self._claims.worker:
+            self.is_lost = self.is_lost or not self.ended.is_set()
+            return
+        if stored.wants_cancel:
+            self.ask_to_cancel()
+        if time.monotonic() - self._saved_at < self._claims.lease / 2:
+            return
+        with self._saving:
+            if not self.task.state.has_ended and not self.ended.is_set():
+                self._save(None, {})

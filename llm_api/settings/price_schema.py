@@ -1,0 +1,71 @@
+"""Reads the prices in `config/models.toml`."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import marshmallow as ma
+
+from llm_api.services.pricing import PictureTier, Price
+
+
+class _Amount(ma.fields.Decimal):
+    """An amount of money, written as a text: a float would not be exact."""
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            raise ma.ValidationError(['Must be an amount in quotes, such as "0.8".'])
+        amount = super()._deserialize(value, attr, data, **options)
+        if amount is not None and not 0 <= amount < 10**9:
+            raise ma.ValidationError(["Must be at least 0."])
+        return amount
+
+
+def _is_date(value: Any) -> None:
+    if type(value) is not date:
+        raise ma.ValidationError(["Must be a date without quotes, such as 2026-01-31."])
+
+
+class _TierSchema(ma.Schema):
+    price = _Amount(required=True)
+    max_pixels = ma.fields.Integer(
+        strict=True, load_default=None, validate=ma.validate.Range(1, 10**12)
+    )
+    quality = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
+
+    @ma.post_load
+    def make(self, tier: dict[str, Any], **_: Any) -> PictureTier:
+        """Build the tier."""
+        return PictureTier(**tier)
+
+
+class PriceSchema(ma.Schema):
+    """The prices of a model from a day on."""
+
+    valid_from = ma.fields.Raw(required=True, validate=_is_date)
+    currency = ma.fields.String(required=True, validate=ma.validate.Regexp("[A-Z]{3}$"))
+    input = _Amount(load_default=None)
+    output = _Amount(load_default=None)
+    cached_input = _Amount(load_default=None)
+    reasoning = _Amount(load_default=None)
+    image = _Amount(load_default=None)
+    images = ma.fields.List(ma.fields.Nested(_TierSchema), load_default=())
+    megapixel = _Amount(load_default=None)
+    input_image = _Amount(load_default=None)
+
+    @ma.post_load
+    def make(self, price: dict[str, Any], **_: Any) -> Price:
+        """Build the price."""
+        return Price(**price | {"images": tuple(price["images"])})
+
+
+def prices_of(models: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Price]]:
+    """Return the prices of each model, by its name at the upstream: rows have that name.
+
+    Those of an alias are for where the model has no prices of its own.
+    """
+    prices: dict[str, list[Price]] = {}
+    for name, traits in sorted(models.items(), key=lambda entry: entry[1]["model"] is not None):
+        if not prices.get(traits["model"] or name):
+            prices[traits["model"] or name] = list(traits["prices"])
+    return prices

@@ -1,0 +1,1 @@
+"""Puts requests for pictures into the terms of a model; `fitting` is where to begin."""
