@@ -16,7 +16,7 @@ from llm_api.errors import (
 from llm_api.web.documented_errors import MODEL_FORBIDDEN
 from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
 
-NO_SUCH_TASK = NotFound("There is no task with this id.", reason="task_not_found")
+NO_SUCH_TASK = NotFound("There is no such job.", reason="job_not_found")
 NOT_CONFIGURED = Unavailable(
     "No image model is configured: set IMAGE_LLM_API_URL, IMAGE_LLM_API_KEY and IMAGE_LLM_MODEL;"
     ' "model": "layout-sketch" draws a layout without one.',

@@ -50,8 +50,6 @@ class Services:
     idempotency: IdempotencyService
     reports: ReportService
     keys: KeyService
-    files: FileService
-    images: ImageService
     tasks: TaskEngine
     watch: DeadlineWatcher
     spotter: KeySpotter

@@ -150,7 +150,7 @@ class Studio:
         del key
         self.looked_at.append((task_id, wait))
         if task_id not in self.jobs:
-            raise NotFound("There is no task with this id.", reason="task_not_found")
+            raise NotFound("There is no such job.", reason="job_not_found")
         return self.jobs[task_id]
 
     def cancel(self, task_id: str, key: object) -> tuple[ImageJob, str]:

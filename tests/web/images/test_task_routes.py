@@ -46,7 +46,7 @@ def test_an_unknown_task_is_a_404(client: FlaskClient) -> None:
     answers = [client.get(TASK), client.delete(TASK), client.delete(f"{TASK}?purge=1")]
 
     assert [answer.status_code for answer in answers] == [404, 404, 404]
-    assert answers[0].get_json()["error"]["details"]["reason"] == "task_not_found"
+    assert answers[0].get_json()["error"]["details"]["reason"] == "job_not_found"
 
 
 def test_a_wrong_argument_is_refused(client: FlaskClient) -> None:
