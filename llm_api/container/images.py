@@ -1,4 +1,4 @@
-"""Builds what makes pictures: the vendors' clients, the sketch, the engine of tasks, the service."""
+"""Builds what makes pictures: the vendors' clients, the sketch, tasks, the service."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,12 +28,13 @@ from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.tasks.engine import TaskEngine
 from llm_api.settings import config_files
-from llm_api.settings.image_profiles import choose_image_profile, read_image_profiles
+from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.reader import IMAGE
 from llm_api.settings.settings import Settings
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.images.client import ImageClient
 from llm_api.upstream.images.fetching import LinkClient, LinkPolicy, LinkRefused
+from llm_api.upstream.images.profiles import choose_image_profile
 from llm_api.upstream.images.protocol import ImageUpstream
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
