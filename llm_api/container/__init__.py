@@ -93,15 +93,8 @@ def build_services(
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     checks = _checks(settings, stores, keys, check_limiter, _fast(settings, upstreams))
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
-    connected = (
-        *images.closable,
-        catalogue,
-        *upstreams.values(),
-        shared,
-        concurrency,
-        watch,
-        *stored,
-    )
+    around_calls = (catalogue, *upstreams.values(), shared, concurrency, watch)
+    connected = (*images.closable, *around_calls, *stored)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),

@@ -1,4 +1,4 @@
-"""Builds what makes pictures: the vendors' clients, the sketch, the engine of tasks, the service."""
+"""Builds what makes pictures: the vendors' clients, the sketch, tasks, the service."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,6 +35,7 @@ from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.images.profiles import choose_image_profile
 from llm_api.upstream.images.client import ImageClient
 from llm_api.upstream.images.fetching import LinkClient, LinkPolicy, LinkRefused
+from llm_api.upstream.images.profiles import choose_image_profile
 from llm_api.upstream.images.protocol import ImageUpstream
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 

@@ -23,8 +23,8 @@ def without_doubts(document: JobDocument, files: Sequence[StoredFile]) -> JobDoc
     """End the parts that were submitted when the process died: never is one sent again.
 
     It may have kept pictures before: those among the `files` of the job, each of them whole, that
-    belong to no other part are theirs. A part that has all of its pictures is done; of any other nobody can say
-    whether the vendor has made it.
+    belong to no other part are theirs. A part that has all of its pictures is done; of any other
+    nobody can say whether the vendor has made it.
     """
     listed = {kept.file_id for part in document.parts for kept in part.kept}
     strays = deque(
