@@ -5,6 +5,7 @@ from typing import Any
 
 from llm_api.domain.files import StoredFile
 from llm_api.domain.images import Notice, PictureFailure
+from llm_api.services.images import ImageJob
 from llm_api.web.response.answers import header_safe
 
 TASKS_PATH = "/api/v1/images/tasks/"
@@ -20,6 +21,19 @@ def file_path(file: StoredFile) -> str:
 def warning(notice: Notice) -> dict[str, Any]:
     """Return what became of a field."""
     return {"field": notice.field, "code": notice.code, "message": notice.message}
+
+
+def is_sketch(job: ImageJob) -> bool:
+    """Whether the built-in helper has drawn a layout, which is no picture."""
+    return job.kind == "layout_sketch"
+
+
+def sketch_fields(job: ImageJob) -> dict[str, Any]:
+    """Return what an answer says of a layout: that it is one, and what is not in it."""
+    if not is_sketch(job):
+        return {}
+    shown = {name: list(job.details.get(name, ())) for name in ("drawn", "not_drawn")}
+    return {"kind": job.kind, **shown}
 
 
 def failure(index: int, why: PictureFailure) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 import base64
 import binascii
 import re
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 from flask import g
 from marshmallow import ValidationError
 
-from llm_api.domain.images import ImageRequest, InputPicture
+from llm_api.domain.images import ImageRequest, InputPicture, Size
 from llm_api.errors import InvalidRequest
 from llm_api.services.images import ImageInputs
 from llm_api.web.images.orders import ImageOrder
@@ -23,6 +22,7 @@ MAX_PICTURE_BYTES = 10_000_000
 MAX_ALL_BYTES = 50_000_000
 MAX_ADDRESS_CHARS = 2_048
 _FORMS = "a data URI with a picture in base64, an https address, or the id or link of a file here"
+_MASK_FORMS = "a data URI with a picture in base64"
 _DATA = re.compile(r"data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
 _FILES = "api/v1/files/"
 _FILE_ID = re.compile(r"[A-Za-z0-9_-]{8,128}")
@@ -48,38 +48,49 @@ class PictureField(String):
         raise ValidationError([FieldProblem(f"must be {_FORMS}.", "invalid_url")])
 
 
+class MaskField(String):
+    """What is to be painted: a picture of the size of the first one, transparent there."""
+
+    def __init__(self) -> None:
+        """Describe the form; nothing is read yet."""
+        about = "Is a data URI of the first picture's size: its transparent parts are painted."
+        super().__init__(allow_none=True, metadata={"description": about})
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if isinstance(value, Upload) or (isinstance(value, str) and _DATA.match(value[:_START])):
+            return value
+        raise ValidationError([FieldProblem(f"must be {_MASK_FORMS}.", "invalid_url")])
+
+
 def with_pictures(order: ImageOrder, inputs: ImageInputs) -> ImageRequest:
     """Return the order's request with its pictures, which are read; raises InvalidRequest."""
-    if not order.images and order.mask is None:
+    if not order.images:
         return order.request
-    sources = [*order.images, *([order.mask] if order.mask else [])]
-    pictures = list(_read(sources, inputs))
-    mask = pictures.pop() if order.mask else None
-    if mask and pictures and (mask.width, mask.height) != (pictures[0].width, pictures[0].height):
-        raise InvalidRequest.of_field(
-            "mask", "must have the size of the first picture.", reason="invalid_image"
-        )
+    left = MAX_ALL_BYTES
+    pictures: list[InputPicture] = []
+    for field, source in order.images:
+        picture, size = _picture(source, field, inputs, left)
+        left -= size
+        pictures.append(picture)
+    mask = None
+    if order.mask is not None:
+        field, source = order.mask
+        data = _bytes_of(source, field, left)
+        first = Size(pictures[0].width, pictures[0].height)
+        mask = inputs.read_mask(data, field, first)
     return replace(order.request, references=tuple(pictures), mask=mask)
 
 
-def _read(
-    sources: Sequence[tuple[str, str | Upload]], inputs: ImageInputs
-) -> Iterator[InputPicture]:
-    """Read pictures one after the other: each may be 10 MB."""
-    left = MAX_ALL_BYTES
-    for field, source in sources:
-        if isinstance(source, str) and not _DATA.match(source[:_START]):
-            picture = _named(source, field, inputs)
-            left -= picture.size_bytes
-        else:
-            size = _size_of(source)
-            left -= size
-            if size > MAX_PICTURE_BYTES or left < 0:
-                raise _too_large(field, is_one=size > MAX_PICTURE_BYTES)
-            picture = inputs.read(_bytes_of(source, field), field)
-        if left < 0:
+def _picture(
+    source: str | Upload, field: str, inputs: ImageInputs, left: int
+) -> tuple[InputPicture, int]:
+    """Return a picture, and how many of the bytes that are `left` it takes."""
+    if isinstance(source, str) and not _DATA.match(source[:_START]):
+        picture = _named(source, field, inputs)
+        if picture.size_bytes > left:
             raise _too_large(field, is_one=False)
-        yield picture
+        return picture, picture.size_bytes
+    return inputs.read(_bytes_of(source, field, left), field), _size_of(source)
 
 
 def _named(source: str, field: str, inputs: ImageInputs) -> InputPicture:
@@ -101,7 +112,10 @@ def _size_of(source: str | Upload) -> int:
     return source.size_bytes if isinstance(source, Upload) else len(source) * 3 // 4
 
 
-def _bytes_of(source: str | Upload, field: str) -> bytes:
+def _bytes_of(source: str | Upload, field: str, left: int) -> bytes:
+    size = _size_of(source)
+    if size > MAX_PICTURE_BYTES or size > left:
+        raise _too_large(field, is_one=size > MAX_PICTURE_BYTES)
     if isinstance(source, Upload):
         return source.read()
     try:

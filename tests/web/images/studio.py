@@ -8,7 +8,14 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llm_api.domain.files import StoredFile
-from llm_api.domain.images import ImageRequest, ImageUsage, InputPicture, Notice, PictureFailure
+from llm_api.domain.images import (
+    ImageRequest,
+    ImageUsage,
+    InputPicture,
+    Notice,
+    PictureFailure,
+    Size,
+)
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import ApiError, InvalidRequest, NotFound
 from llm_api.services.images import ImageJob, ImagePreview, MadePicture
@@ -68,24 +75,30 @@ class Inputs:
     fetched: list[tuple[str, str]] = field(default_factory=list)
     own_files: list[tuple[str, str]] = field(default_factory=list)
     is_discarded: bool = False
-    width: int = 64
+    mask_sizes: list[Size] = field(default_factory=list)
 
     def read(self, data: bytes, field: str) -> InputPicture:
         """Read a picture; its text "bad" stands for one that is none."""
         if data == b"bad":
             raise InvalidRequest.of_field(field, "must be a picture.", reason="invalid_image")
         self.read_pictures.append((field, data))
-        return InputPicture(f"in_{field}", "image/png", self.width, 48, len(data))
+        return InputPicture(f"in_{field}", "image/png", 64, 48, len(data))
+
+    def read_mask(self, data: bytes, field: str, size: Size) -> InputPicture:
+        """Read a mask."""
+        self.read_pictures.append((field, data))
+        self.mask_sizes.append(size)
+        return InputPicture(f"in_{field}", "image/png", size.width, size.height, len(data))
 
     def fetch(self, url: str, field: str) -> InputPicture:
         """Fetch a picture."""
         self.fetched.append((field, url))
-        return InputPicture("fetched", "image/png", self.width, 48, 10)
+        return InputPicture("fetched", "image/png", 64, 48, 10)
 
     def own(self, file_id: str, field: str) -> InputPicture:
         """Return a file of the caller."""
         self.own_files.append((field, file_id))
-        return InputPicture(file_id, "image/png", self.width, 48, 10)
+        return InputPicture(file_id, "image/png", 64, 48, 10)
 
     def discard(self) -> None:
         """Note that they are not needed."""

@@ -272,8 +272,11 @@ def test_pictures_are_limited_alone_and_together(generate: Ask) -> None:
 
 
 def test_the_sketch_says_what_it_is(generate: Ask, studio: Studio) -> None:
-    studio.outcome = job_of(kind="layout_sketch", details={"not_drawn": ["fog"]})
+    details = {"kind": "layout_sketch", "drawn": ["1 cat"], "not_drawn": ["fog"]}
+    usage = ImageUsage(1, raw=details)
+    studio.outcome = job_of(kind="layout_sketch", details=details, usage=usage)
 
     document = generate().get_json()
 
-    assert (document["kind"], document["details"]) == ("layout_sketch", {"not_drawn": ["fog"]})
+    assert {name: document[name] for name in details} == details
+    assert document["usage"]["vendor"] == {}

@@ -52,6 +52,7 @@ WRONG = [
     ({"image": [DATA_URI] * 17}, "image"),
     ({"wait_ms": 0}, "wait_ms"),
     ({"optimize_prompt": True, "prompt": "x" * 4_001}, "prompt"),
+    ({"mask": DATA_URI}, "mask"),
 ]
 
 
@@ -240,24 +241,17 @@ def test_an_edit_needs_a_picture(client: FlaskClient) -> None:
     assert answer.get_json()["error"]["message"] == "image: is required."
 
 
-def test_a_mask_of_another_size_is_refused(
-    client: FlaskClient, studio: Studio, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inputs = studio.inputs(None)
-    sizes = iter((64, 65))
-    original = inputs.read
+def test_a_mask_is_for_the_first_picture(client: FlaskClient, studio: Studio) -> None:
+    client.post(EDITS, json={"prompt": "x", "image": DATA_URI, "mask": DATA_URI})
 
-    def read(data: bytes, field: str) -> Any:
-        inputs.width = next(sizes)
-        return original(data, field)
+    assert studio.inputs_of_requests[0].mask_sizes == [Size(64, 48)]
 
-    inputs.read = read  # type: ignore[method-assign]
-    monkeypatch.setattr(studio, "inputs", lambda _: inputs)
 
-    answer = client.post(EDITS, json={"prompt": "x", "image": DATA_URI, "mask": DATA_URI})
+@pytest.mark.parametrize("mask", ["https://host/a.png", "file_00000001", 5])
+def test_a_mask_comes_with_the_request(client: FlaskClient, mask: object) -> None:
+    answer = client.post(EDITS, json={"prompt": "x", "image": DATA_URI, "mask": mask})
 
-    assert answer.get_json()["error"]["param"] == "mask"
-    assert inputs.is_discarded
+    assert (answer.status_code, answer.get_json()["error"]["param"]) == (400, "mask")
 
 
 def test_variations_are_no_more(client: FlaskClient) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from llm_api.domain.images import Notice
 from llm_api.services.images import ImageJob, MadePicture
-from llm_api.web.images.answer_parts import failure, file_path, warning
+from llm_api.web.images.answer_parts import failure, file_path, sketch_fields, warning
 from llm_api.web.images.base64_bodies import Base64Of
 
 _DETAILS = ("input_tokens_details", "output_tokens_details")
@@ -52,9 +52,8 @@ def properties(job: ImageJob, made: MadePicture) -> dict[str, Any]:
         "quality": job.quality,
         "background": job.background,
         "output_format": file.media_type.partition("/")[2],
-        "kind": job.kind if job.kind != "image" else None,
     }
-    return {name: value for name, value in known.items() if value is not None}
+    return {name: value for name, value in known.items() if value is not None} | sketch_fields(job)
 
 
 def closing(job: ImageJob, notices: Sequence[Notice]) -> dict[str, Any]:

@@ -64,6 +64,11 @@ class _PicturePropertiesSchema(ma.Schema):
         metadata={"description": "Of several pictures, those that were not made."},
     )
     warnings = ma.fields.List(ma.fields.Nested(OpenAIWarningSchema))
+    kind = ma.fields.String(
+        metadata={"description": "Only of the built-in helper: layout_sketch, which is no picture."}
+    )
+    drawn = ma.fields.List(ma.fields.String())
+    not_drawn = ma.fields.List(ma.fields.String())
 
 
 class OpenAIImagesSchema(_PicturePropertiesSchema):
@@ -75,9 +80,6 @@ class OpenAIImagesSchema(_PicturePropertiesSchema):
         required=True, metadata={"description": "Of `GET /api/v1/images/tasks/{task_id}`."}
     )
     model = ma.fields.String(required=True)
-    kind = ma.fields.String(
-        metadata={"description": "Only of the built-in helper: layout_sketch, which is no picture."}
-    )
 
 
 class OpenAIImageEventSchema(_PicturePropertiesSchema):
@@ -99,7 +101,6 @@ class OpenAIImageEventSchema(_PicturePropertiesSchema):
     url = ma.fields.String()
     partial_image_index = ma.fields.Integer()
     revised_prompt = ma.fields.String()
-    kind = ma.fields.String()
 
 
 def image_events() -> dict[str, Any]:

@@ -22,11 +22,12 @@ from llm_api.web.images.orders import (
     rewrite_of,
     user_hash,
 )
-from llm_api.web.images.picture_sources import MAX_PICTURES, PictureField
+from llm_api.web.images.picture_sources import MAX_PICTURES, MaskField, PictureField
 from llm_api.web.openai.schemas import model_field
 from llm_api.web.schema_fields import (
     VISIBLE,
     Boolean,
+    FieldProblem,
     Integer,
     ShortList,
     String,
@@ -137,11 +138,14 @@ class _ImageBodySchema(StrictSchema):
         validate=within(1, MAX_WAIT_MS),
         **_optional("How long to wait at most; then the answer is a 504.", default=MAX_WAIT_MS),
     )
-    mask = PictureField(allow_none=True)
+    mask = MaskField()
 
     @ma.validates_schema
-    def reject_long_prompts_to_rewrite(self, document: dict[str, Any], **_: Any) -> None:
-        """Reject a prompt that is too long for the optimizer."""
+    def reject_what_does_not_fit(self, document: dict[str, Any], **_: Any) -> None:
+        """Reject a prompt that is too long for the optimizer, and a mask of nothing."""
+        if document.get("mask") is not None and not document.get("image"):
+            problem = FieldProblem("must be left out without image.", "not_supported")
+            raise ValidationError({"mask": [problem]})
         too_long = len(document.get("prompt") or "") > _MAX_REWRITTEN_CHARS
         if document.get("optimize_prompt") and too_long:
             words = f"must be at most {_MAX_REWRITTEN_CHARS} characters long for optimize_prompt."

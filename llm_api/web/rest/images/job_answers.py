@@ -11,6 +11,8 @@ from llm_api.web.images.answer_parts import (
     TASKS_PATH,
     failure,
     file_path,
+    is_sketch,
+    sketch_fields,
     warning,
 )
 from llm_api.web.images.base64_bodies import Base64Of
@@ -36,9 +38,7 @@ def generation(job: ImageJob, *, wants_links: bool) -> dict[str, Any]:
         "upstream_ms": job.upstream_ms,
         "request_id": _request_id(),
     }
-    return answer | (
-        {"kind": job.kind, "details": dict(job.details)} if job.kind == "layout_sketch" else {}
-    )
+    return answer | sketch_fields(job)
 
 
 def task(job: ImageJob, *, wants_links: bool = True) -> dict[str, Any]:
@@ -124,7 +124,7 @@ def _usage(job: ImageJob) -> dict[str, Any]:
         "input_images": usage.input_images,
         "pixels": usage.pixels,
         "tokens": None if set(counts.values()) == {None} else counts,
-        "vendor": dict(usage.raw),
+        "vendor": {} if is_sketch(job) else dict(usage.raw),
         "cost_micros": job.cost_micro,
         "currency": job.currency,
     }

@@ -92,8 +92,11 @@ class ImageGenerationSchema(ma.Schema):
     kind = ma.fields.String(
         metadata={"description": "Only of the built-in helper: layout_sketch, which is no picture."}
     )
-    details = ma.fields.Dict(
-        metadata={"description": "Only of that helper: what it has drawn, and what it has not."}
+    drawn = ma.fields.List(
+        ma.fields.String(), metadata={"description": "Only of that helper: what it has drawn."}
+    )
+    not_drawn = ma.fields.List(
+        ma.fields.String(), metadata={"description": "Only of that helper: what it has not."}
     )
     created = _count(description="Seconds since 1970, as all times here.")
     model = _text()

@@ -17,7 +17,7 @@ from llm_api.web.images.orders import (
     rewrite_of,
     user_hash,
 )
-from llm_api.web.images.picture_sources import PictureField
+from llm_api.web.images.picture_sources import MaskField, PictureField
 from llm_api.web.rest.prompt_schemas import VISIBLE_PROMPT
 from llm_api.web.schema_fields import (
     Boolean,
@@ -108,7 +108,7 @@ class ImageRequestSchema(StrictSchema):
         allow_none=True,
         metadata=_about("Pictures to start from, or to edit: 10 MB each, 50 MB together."),
     )
-    mask = PictureField(allow_none=True)
+    mask = MaskField()
     watermark = Boolean(allow_none=True, metadata=_about("Let the vendor mark the pictures."))
     response_format = String(
         allow_none=True,
