@@ -1,4 +1,5 @@
 """Stub until the real one is merged."""
+
 from dataclasses import dataclass
 from typing import Any
 

@@ -10,8 +10,7 @@ from contextlib import contextmanager
 from flask import g
 
 from llm_api.domain.calls import Caller
-from llm_api.domain.tasks import TaskState
-from llm_api.errors import ApiError, InvalidRequest
+from llm_api.errors import NotFound
 from llm_api.services.images import ImageInputs, ImageJob, ImagePreview
 from llm_api.upstream.images.protocol import Preview
 from llm_api.web.images.orders import ImageOrder
@@ -93,17 +92,12 @@ def _both(note: OnJob, on_job: OnJob | None) -> OnJob:
 
 
 def pictures_or_error(job: ImageJob) -> ImageJob:
-    """Return a job that has not failed; raises the ApiError of one that has."""
+    """Return a job that goes on or has pictures; raises the ApiError of another one."""
     if job.error is not None:
         raise job.error
-    if job.state in {TaskState.CANCELLED, TaskState.FAILED, TaskState.EXPIRED}:
-        raise task_ended(job)
+    if job.state.has_ended and not job.pictures:  # their files may be deleted before the job is
+        raise NotFound("The job has ended, and has no pictures any more.", reason="file_not_found")
     return job
-
-
-def task_ended(job: ImageJob) -> ApiError:
-    """Make the error for pictures that were given up without one of their own."""
-    return InvalidRequest(f"The task was {job.state.value}.", reason="task_ended")
 
 
 def preferred_wait() -> tuple[float | None, str]:

@@ -7,7 +7,6 @@ import pytest
 from flask.testing import FlaskClient
 
 from llm_api.domain.images import ImageUsage, Notice, Size, SizePolicy
-from llm_api.domain.tasks import TaskState
 from llm_api.errors import InvalidRequest, UpstreamFault
 from tests.web.images.conftest import EDITS, Ask
 from tests.web.images.studio import BYTES, DATA_URI, FAILURE, NOTICE, RUNNING, Studio, job_of
@@ -184,12 +183,15 @@ def test_a_wait_that_is_over_is_an_error_and_never_a_202(generations: Ask, studi
     assert studio.asked[0].options["wait"] == 1.0
 
 
-def test_a_task_that_somebody_cancels_is_an_error(generations: Ask, studio: Studio) -> None:
-    studio.outcome = job_of(0, state=TaskState.CANCELLED)
+def test_pictures_that_were_deleted_are_an_error_and_no_empty_answer(
+    generations: Ask, studio: Studio
+) -> None:
+    studio.outcome = job_of(0)
 
-    answer = generations()
+    answers = [generations(), generations(stream=True)]
 
-    assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "task_ended")
+    assert answers[0].get_json()["error"]["code"] == "file_not_found"
+    assert b'"code":"file_not_found"' in answers[1].data
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,8 @@ def generation(job: ImageJob, *, wants_links: bool) -> dict[str, Any]:
     return answer | sketch_fields(job)
 
 
-def task(job: ImageJob, *, wants_links: bool = True) -> dict[str, Any]:
+def task(job: ImageJob) -> dict[str, Any]:
     """Return the state of a job, and its pictures where there are any."""
-    has_pictures = job.state is TaskState.SUCCEEDED
     return {
         "id": job.id,
         "object": "image.task",
@@ -52,7 +51,7 @@ def task(job: ImageJob, *, wants_links: bool = True) -> dict[str, Any]:
         "model": job.model,
         "poll_url": f"{TASKS_PATH}{job.id}",
         "poll_after_ms": None if job.state.has_ended else job.poll_after_ms,
-        "result": generation(job, wants_links=wants_links) if has_pictures else None,
+        "result": generation(job, wants_links=True) if job.state is TaskState.SUCCEEDED else None,
         "error": None if job.error is None else _error(job.error),
         "warnings": [warning(notice) for notice in job.notices],
         "expires_at": int(job.expires_at.timestamp()),
