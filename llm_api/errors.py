@@ -13,6 +13,7 @@
     ├── Forbidden                       403  AUTHENTICATION_ERROR
     ├── RateLimited                     429  RATE_LIMIT_EXCEEDED
     └── ServiceError                    500  SERVICE_ERROR
+        ├── Gone                        410  what was made is not there any more
         ├── HttpNotImplemented          501  a part of HTTP that is not supported
         ├── UpstreamFault               502  the upstream sent an invalid response
         ├── Unavailable                 503  no upstream could be called
@@ -197,6 +198,12 @@ class ServiceError(ApiError):
 
     status = 500
     code = "SERVICE_ERROR"
+
+
+class Gone(ServiceError):
+    """What was made is not there any more."""
+
+    status = 410
 
 
 class HttpNotImplemented(ServiceError):
