@@ -7,6 +7,7 @@
     │   ├── BodyTooLarge                413
     │   ├── UriTooLong                  414
     │   ├── UnsupportedMedia            415
+    │   ├── RangeNotSatisfiable         416
     │   ├── ExpectationFailed           417
     │   └── RequestHeadersTooLarge      431
     ├── Unauthorized                    401  AUTHENTICATION_ERROR
@@ -144,6 +145,20 @@ class UnsupportedMedia(InvalidRequest):
     """The request body is not uncompressed `application/json`."""
 
     status = 415
+
+
+class RangeNotSatisfiable(InvalidRequest):
+    """The request asks for a part that the file does not have; the response has its length."""
+
+    status = 416
+
+    def __init__(self, size_bytes: int) -> None:
+        """Create the error for a file of so many bytes."""
+        super().__init__(
+            f"Range: the file has {size_bytes} bytes.",
+            reason="range_not_satisfiable",
+            headers=[("Content-Range", f"bytes */{size_bytes}")],
+        )
 
 
 class ExpectationFailed(InvalidRequest):
