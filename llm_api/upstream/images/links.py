@@ -23,7 +23,7 @@ class LinkFailed(Exception):
     """
 
     def __init__(self, problem: str, defect: str = "failed") -> None:
-        """Say why."""
+        """Create it with a clause and a defect."""
         super().__init__(problem)
         self.problem = problem
         self.defect = defect

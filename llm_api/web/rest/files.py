@@ -38,16 +38,22 @@ def get_file(file_id: str) -> Response:
     cannot be guessed, is enough. Its bytes never change.
     """
     file = services().files.find(file_id, g.request_state.key)
-    etag = quote_etag(file.id)
+    headers = _headers(file)
     if request.if_none_match.contains_weak(file.id):
-        return _with_headers(Response(status=304), file, etag)
-    start, end = _wanted(file, etag)
-    is_part = (start, end) != (0, file.size_bytes)
-    response = Response(_body(file, start, end), 206 if is_part else 200)
-    response.content_length = end - start
-    if is_part:
-        response.headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
-    return _with_headers(response, file, etag)
+        return _unchanged(headers)
+    start, end = _wanted(file, headers["ETag"])
+    headers["Content-Length"] = str(end - start)
+    headers["Content-Type"] = _shown_type(file)
+    if (start, end) == (0, file.size_bytes):
+        return Response(_body(file, start, end), headers=headers)
+    headers["Content-Range"] = f"bytes {start}-{end - 1}/{file.size_bytes}"
+    return Response(_body(file, start, end), 206, headers=headers)
+
+
+def _unchanged(headers: dict[str, str]) -> Response:
+    response = Response(status=304, headers=headers)
+    response.headers.pop("Content-Type", None)
+    return response
 
 
 def _wanted(file: StoredFile, etag: str) -> tuple[int, int]:
@@ -76,24 +82,22 @@ def _body(file: StoredFile, start: int, end: int) -> Iterator[bytes]:
     return iter(()) if first is None else chain([first], pieces)
 
 
-def _with_headers(response: Response, file: StoredFile, etag: str) -> Response:
+def _shown_type(file: StoredFile) -> str:
+    return file.media_type if file.media_type in _ENDINGS else "application/octet-stream"
+
+
+def _headers(file: StoredFile) -> dict[str, str]:
+    """Return the headers of a file, however much of it is sent."""
     ending = _ENDINGS.get(file.media_type)
     seconds = max(0, round(services().files.remaining(file).total_seconds()))
     shown = "attachment" if ending is None else "inline"
-    response.headers.update(
-        {
-            "ETag": etag,
-            "Accept-Ranges": "bytes",
-            "Cache-Control": f"private, max-age={seconds}, immutable",
-            "Content-Disposition": f'{shown}; filename="{file.id}.{ending or "bin"}"',
-            # Whatever a vendor has sent runs nothing, opened as a page.
-            "Content-Security-Policy": "default-src 'none'; sandbox",
-            # Pages of the callers' applications show it.
-            "Cross-Origin-Resource-Policy": "cross-origin",
-        }
-    )
-    if response.status_code == 304:
-        del response.headers["Content-Type"]
-    else:
-        response.content_type = file.media_type if ending else "application/octet-stream"
-    return response
+    return {
+        "ETag": quote_etag(file.id),
+        "Accept-Ranges": "bytes",
+        "Cache-Control": f"private, max-age={seconds}, immutable",
+        "Content-Disposition": f'{shown}; filename="{file.id}.{ending or "bin"}"',
+        # Whatever a vendor has sent runs nothing, opened as a page.
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        # Pages of the callers' applications show it.
+        "Cross-Origin-Resource-Policy": "cross-origin",
+    }
