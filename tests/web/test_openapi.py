@@ -20,6 +20,7 @@ DOCUMENTED = {
     "/v1/completions": {"post"},
     "/v1/embeddings": {"post"},
     "/api/v1/usage": {"get"},
+    "/api/v1/files/{file_id}": {"get"},
     "/api/v1/keys": {"get", "post"},
     "/api/v1/keys/{key_id}": {"get", "patch"},
     "/api/v1/keys/{key_id}/disable": {"post"},
