@@ -83,7 +83,7 @@ class OpenAI(WithoutTasks):
         body |= {model.name_of(name): value for name, value in fields.items()}
         if "partial_images" in fields:
             body["stream"] = True
-        return self._with_tag({**body, **request.constants})
+        return self._with_tag({**request.constants, **body})
 
     def _with_tag(self, body: dict[str, Any]) -> dict[str, Any]:
         """Move fields into the prompt for a server that reads them there."""
