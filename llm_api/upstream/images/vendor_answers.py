@@ -98,7 +98,7 @@ class CreatedAnswer:
         if event == _DONE:
             return
         try:
-            document: Any = read_json(event)
+            document: Any = read_json(bytes(event))
         except ValueError as error:
             raise faults.bad_response("an event that is no JSON") from error
         preview = reader.read(document) if isinstance(document, dict) else None
