@@ -5,7 +5,7 @@ often another one's front. Sentences are looked into last, and only for what a c
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from llm_api.upstream.vendors.error_body import VendorError
@@ -124,17 +124,17 @@ def meaning_of(vendor: str, status: int | None, sent: VendorError) -> str | None
     `status` is None for an error inside an answer with status 200.
     """
     words, codes = sent.words, sent.code_words
-    for rule in _EXCEPTIONS:
-        if rule.match.search(words):
-            return rule.meaning
-    for rule in _by_code(vendor):
-        if rule.match.search(codes):
-            return rule.meaning
-    if status in _ABOUT_THE_REQUEST:
-        for rule in _SENTENCES:
-            if rule.match.search(words):
-                return rule.meaning
-    return None
+    exception = _first(_EXCEPTIONS, words)
+    if exception is not None:
+        return exception
+    by_code = _first(_by_code(vendor), codes)
+    # That a request is invalid says little: the sentence may say why.
+    says_little = by_code in {None, "invalid_request"} and status in _ABOUT_THE_REQUEST
+    return (_first(_SENTENCES, words) if says_little else None) or by_code
+
+
+def _first(rules: Iterable[ImageErrorRule], words: str) -> str | None:
+    return next((rule.meaning for rule in rules if rule.match.search(words)), None)
 
 
 def _by_code(vendor: str) -> Iterator[ImageErrorRule]:

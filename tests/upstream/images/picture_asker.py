@@ -1,0 +1,145 @@
+"""A client of one scripted vendor of pictures, and what it was asked for."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan, never
+from llm_api.domain.images import (
+    FittedRequest,
+    ImageRequest,
+    InputPicture,
+    VendorPicture,
+    VendorResult,
+    VendorTask,
+)
+from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.settings.image_profiles import read_image_profiles
+from llm_api.settings.settings import PROJECT_ROOT
+from llm_api.upstream.images.client import ImageClient
+from llm_api.upstream.images.protocol import Preview
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
+from tests.support.image_upstream import ImageVendor
+from tests.support.pictures import picture
+
+PROFILES = read_image_profiles(PROJECT_ROOT)
+KEY = "sk-canary-of-the-key"
+REFERENCE = InputPicture("one", "image/png", 1024, 1024, len(picture()))
+MANY_LOOKS = 20
+_TIMEOUTS = Timeouts(connect=3.0, first_byte=20.0, idle=20.0, total=60.0, stream=60.0)
+_MISSING = object()
+
+
+class PictureAsker:
+    """Asks a model for pictures through the client, and follows its tasks to their end."""
+
+    def __init__(self, dialect: str, profile: str, model: str, watch: DeadlineWatcher) -> None:
+        """Open no connection yet."""
+        self.vendor = ImageVendor(dialect)
+        self._profile, self._model, self._watch = PROFILES[profile], model, watch
+        self.pauses: list[float] = []
+        self.previews: list[Preview] = []
+        self.fitted: FittedRequest | None = None
+        self.looks = 0
+
+    def __enter__(self) -> Self:
+        """Start the vendor, and a client of it."""
+        self.vendor.__enter__()
+        plan = UpstreamPlan((Endpoint(self.vendor.url, self._model, KEY),))
+        self.client = ImageClient(
+            "image",
+            plan,
+            self._profile,
+            _TIMEOUTS,
+            self._watch,
+            policy=RetryPolicy(sleep=self.pauses.append),
+        )
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop both."""
+        self.client.close()
+        self.vendor.__exit__(kind, error, trace)
+
+    def ask(self, prompt: str = "A cat", **fields: Any) -> VendorResult:
+        """Ask for pictures, and return those of all calls; raises ApiError."""
+        request = ImageRequest(prompt, **fields)
+        self.fitted = self.client.fit(request, self._model)
+        results = [self._part(self.fitted, part) for part in range(len(self.fitted.parts))]
+        pictures = [one for result in results for one in result.pictures]
+        failed = [one for result in results for one in result.failed]
+        last = results[-1]
+        return VendorResult(tuple(pictures), tuple(failed), last.usage, last.vendor_request_id)
+
+    def picture(self, **fields: Any) -> VendorPicture:
+        """Ask for one picture."""
+        return self.ask(**fields).pictures[0]
+
+    def sent(self, **fields: Any) -> Mapping[str, Any]:
+        """Ask for pictures, and return the body of the first request for them."""
+        self.ask(**fields)
+        return dict(self.vendor.creates[0].json)
+
+    @property
+    def notices(self) -> list[tuple[str, str]]:
+        """The fields about which the last caller was told something."""
+        assert self.fitted is not None
+        return [(notice.field, notice.code) for notice in self.fitted.notices]
+
+    def submitted(self, **fields: Any) -> VendorTask:
+        """Ask for a picture of a vendor with tasks, and return the task."""
+        fitted = self.client.fit(ImageRequest("A cat", **fields), self._model)
+        made = self._create(fitted, 0)
+        assert isinstance(made, VendorTask)
+        return made
+
+    def look(self, task: VendorTask, looked: int = 0) -> VendorResult | VendorTask:
+        """Look at a task once."""
+        return self.client.poll(task.id, self._model, looked)
+
+    def cancel(self, task: VendorTask) -> bool:
+        """Cancel a task."""
+        return self.client.cancel(task.id, self._model)
+
+    def _create(self, fitted: FittedRequest, part: int) -> VendorResult | VendorTask:
+        call = self.client.new_call(never, lambda: None, time_limit=60)
+        return self.client.create(
+            fitted,
+            part,
+            call,
+            lambda _: picture(),
+            on_sent=lambda: None,
+            on_preview=self.previews.append,
+        )
+
+    def _part(self, fitted: FittedRequest, part: int) -> VendorResult:
+        made = self._create(fitted, part)
+        for looked in range(MANY_LOOKS):
+            if isinstance(made, VendorResult):
+                return made
+            self.looks += 1
+            made = self.look(made, looked)
+        raise AssertionError("the task does not end")
+
+
+def value_at(body: Mapping[str, Any], path: str) -> Any:
+    """Return what a body has at a path such as `input.messages.0.role`; None if nothing."""
+    value: Any = body
+    for step in path.split("."):
+        if isinstance(value, list):
+            value = value[int(step)] if int(step) < len(value) else _MISSING
+        elif isinstance(value, dict):
+            value = value.get(step, _MISSING)
+    return None if value is _MISSING else value
+
+
+def has_key(value: Any, name: str) -> bool:
+    """Whether any object in a body has a field of this name."""
+    if isinstance(value, dict):
+        return name in value or any(has_key(inner, name) for inner in value.values())
+    return isinstance(value, list) and any(has_key(inner, name) for inner in value)
