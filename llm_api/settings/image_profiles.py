@@ -11,7 +11,7 @@ from llm_api.domain.images import Size
 from llm_api.settings.config_files import FOLDER, Names, checked
 from llm_api.settings.settings import SettingsError
 from llm_api.upstream.images.fitting.prompt_filters import FILTERS
-from llm_api.upstream.images.profiles import GENERIC, ImageModel, ImageProfile, SizeRule
+from llm_api.upstream.images.image_profiles import GENERIC, ImageModel, ImageProfile, SizeRule
 from llm_api.upstream.images.protocols import WIRE_WORDS
 
 IMAGES = FOLDER / "images"

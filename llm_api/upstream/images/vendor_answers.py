@@ -11,8 +11,8 @@ from llm_api.upstream import faults
 from llm_api.upstream.http.response_body import IncomingBody, UpstreamResponse, read_body
 from llm_api.upstream.http.sse import ErrorEvent, EventParser, EventTooLarge, is_event_stream
 from llm_api.upstream.images.image_errors import no_image, picture_failure
+from llm_api.upstream.images.image_protocol import EventReader, ImageProtocol, Preview, VendorAnswer
 from llm_api.upstream.images.long_texts import read_json
-from llm_api.upstream.images.protocol import EventReader, ImageProtocol, Preview, VendorAnswer
 
 # A picture of 45 MB is 60 MB of base64, and no vendor makes a larger one.
 _MAX_PICTURE = 64 << 20

@@ -7,7 +7,7 @@ import pytest
 
 from llm_api.domain.images import VendorResult
 from llm_api.errors import ApiError
-from llm_api.upstream.images.protocol import VendorAnswer
+from llm_api.upstream.images.image_protocol import VendorAnswer
 from llm_api.upstream.images.protocols.a1111 import A1111
 from tests.upstream.images.painter import PROFILES
 

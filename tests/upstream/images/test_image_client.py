@@ -8,7 +8,7 @@ import pytest
 
 from llm_api.domain.images import VendorResult, VendorTask
 from llm_api.errors import ApiError, NotFound, Unavailable
-from llm_api.upstream.images.client import ImageClient
+from llm_api.upstream.images.image_client import ImageClient
 from tests.support import image_quirks as quirks
 from tests.support import replies
 from tests.support.image_upstream import ImageVendor

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from llm_api.domain.images import Size
-from llm_api.upstream.images.profiles import ImageModel, SizeRule
+from llm_api.upstream.images.image_profiles import ImageModel, SizeRule
 
 _NEAR = 0.03  # ratios that differ by less look the same
 _ALIKE = 0.06  # ratios that may have the same name: vendors call 1664x928 and 2848x1600 16:9

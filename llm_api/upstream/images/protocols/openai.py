@@ -31,15 +31,15 @@ from llm_api.upstream.images.image_errors import (
     picture_failure,
     vendor_request_id,
 )
-from llm_api.upstream.images.long_texts import base64_of, base64_picture, read_json, written
-from llm_api.upstream.images.profiles import ImageModel
-from llm_api.upstream.images.protocol import (
+from llm_api.upstream.images.image_profiles import ImageModel
+from llm_api.upstream.images.image_protocol import (
     EventReader,
     Loader,
     Preview,
     VendorAnswer,
     VendorRequest,
 )
+from llm_api.upstream.images.long_texts import base64_of, base64_picture, read_json, written
 from llm_api.upstream.images.protocols.multipart import Form
 from llm_api.upstream.images.protocols.without_tasks import WithoutTasks
 

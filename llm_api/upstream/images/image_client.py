@@ -20,14 +20,14 @@ from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.vendor_transport import Outgoing, VendorTransport
 from llm_api.upstream.images.addresses import target_of
 from llm_api.upstream.images.fitting.fitting import fitted
-from llm_api.upstream.images.paid_attempt import PaidAttempt, VendorEndpoint
-from llm_api.upstream.images.profiles import ImageModel, ImageProfile
-from llm_api.upstream.images.protocol import (
+from llm_api.upstream.images.image_profiles import ImageModel, ImageProfile
+from llm_api.upstream.images.image_protocol import (
     Loader,
     Preview,
     VendorAnswer,
     VendorRequest,
 )
+from llm_api.upstream.images.paid_attempt import PaidAttempt, VendorEndpoint
 from llm_api.upstream.images.protocols import protocol_of
 from llm_api.upstream.images.protocols.multipart import described
 from llm_api.upstream.images.vendor_answers import CreatedAnswer, read_whole
