@@ -146,12 +146,12 @@ class ImageClient:
             idle=self._timeouts.idle,
             may_stream="partial_images" in request.fields,
         )
-        written = protocol.create(request, part, load)
         about = {"model": request.model, **({"images": True} if request.references else {})}
         attempt = PaidAttempt(self.name, self._endpoints, about, answer.read, on_sent)
-        send = partial(attempt.make, partial(self._outgoing, traits, written), call)
         has_other = partial(self._endpoints.has_other, call, about)
         with self._endpoints.slot(call):
+            written = protocol.create(request, part, load)
+            send = partial(attempt.make, partial(self._outgoing, traits, written), call)
             try:
                 endpoint, made = self._policy.run(call, send, has_other)
             except faults.Fault as fault:
