@@ -21,6 +21,7 @@ from llm_api.web.openai import routes as openai_routes
 from llm_api.web.openai.images import routes as openai_image_routes
 from llm_api.web.request.context import EXTENSION
 from llm_api.web.response import errors
+from llm_api.web.rest import files as rest_files
 from llm_api.web.rest import keys as rest_keys
 from llm_api.web.rest import routes as rest_routes
 from llm_api.web.rest import usage
@@ -105,6 +106,7 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(rest_image_routes.blueprint)
     api.register_blueprint(usage.blueprint)
     api.register_blueprint(rest_keys.blueprint)
+    api.register_blueprint(rest_files.blueprint)
     api.register_blueprint(openai_routes.blueprint)
     api.register_blueprint(openai_image_routes.blueprint)
     for blueprint in (health.blueprint, pages.blueprint, pages.swagger_ui):

@@ -8,6 +8,7 @@
     │   ├── BodyTooLarge                413
     │   ├── UriTooLong                  414
     │   ├── UnsupportedMedia            415
+    │   ├── RangeNotSatisfiable         416
     │   ├── ExpectationFailed           417
     │   ├── Unprocessable               422
     │   └── RequestHeadersTooLarge      431
@@ -15,6 +16,7 @@
     ├── Forbidden                       403  AUTHENTICATION_ERROR
     ├── RateLimited                     429  RATE_LIMIT_EXCEEDED
     └── ServiceError                    500  SERVICE_ERROR
+        ├── Gone                        410  what was made is not there any more
         ├── HttpNotImplemented          501  a part of HTTP that is not supported
         ├── UpstreamFault               502  the upstream sent an invalid response
         ├── Unavailable                 503  no upstream could be called
@@ -155,6 +157,20 @@ class UnsupportedMedia(InvalidRequest):
     status = 415
 
 
+class RangeNotSatisfiable(InvalidRequest):
+    """The request asks for a part that the file does not have; the response has its length."""
+
+    status = 416
+
+    def __init__(self, size_bytes: int) -> None:
+        """Create the error for a file of so many bytes."""
+        super().__init__(
+            f"Range: the file has {size_bytes} bytes.",
+            reason="range_not_satisfiable",
+            headers=[("Content-Range", f"bytes */{size_bytes}")],
+        )
+
+
 class ExpectationFailed(InvalidRequest):
     """The request's Expect header is not `100-continue`."""
 
@@ -213,6 +229,12 @@ class ServiceError(ApiError):
 
     status = 500
     code = "SERVICE_ERROR"
+
+
+class Gone(ServiceError):
+    """What was made is not there any more."""
+
+    status = 410
 
 
 class HttpNotImplemented(ServiceError):

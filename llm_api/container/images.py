@@ -32,16 +32,16 @@ from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.reader import IMAGE
 from llm_api.settings.settings import Settings
 from llm_api.storage.threads import StoreThreads
-from llm_api.upstream.images.profiles import choose_image_profile
-from llm_api.upstream.images.client import ImageClient
-from llm_api.upstream.images.fetching import LinkClient, LinkPolicy, LinkRefused
-from llm_api.upstream.images.profiles import choose_image_profile
-from llm_api.upstream.images.protocol import ImageUpstream
+from llm_api.upstream.images.fetching import LinkClient, result_error
+from llm_api.upstream.images.image_client import ImageClient
+from llm_api.upstream.images.image_profiles import choose_image_profile
+from llm_api.upstream.images.image_protocol import ImageUpstream
+from llm_api.upstream.images.links import LinkFailed, LinkPolicy
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
 _TASK_THREADS = 4
 _TASK_TIMEOUT_S = 8.0  # a writer may wait 5 s for the others' locks on a SQLite file
-_FETCH_S = 120.0
+_FETCH_S, _CALLERS_FETCH_S = 120.0, 30.0
 
 
 class _Closable(Protocol):
@@ -155,25 +155,23 @@ def _clients(
 def _fetched(
     links: LinkClient,
     clients: Mapping[str, ImageClient],
-    more_hosts: Sequence[str],
+    more_hosts: tuple[str, ...],
     url: str,
     upstream: str,
 ) -> bytes:
     """Return the picture at a vendor's address; raises ApiError."""
     client = clients[upstream]
-    policy = LinkPolicy(
-        max_bytes=MAX_BYTES,
-        timeout=_FETCH_S,
-        hosts=(*client.result_hosts, *more_hosts),
-        http_hosts=client.result_hosts,
-        near=client.urls[0],
-    )
-    return links.fetch(url, policy)
+    hosts = (*client.result_hosts, *more_hosts)
+    policy = LinkPolicy(max_bytes=MAX_BYTES, timeout=_FETCH_S, hosts=hosts, near=client.urls)
+    try:
+        return links.fetch(url, policy)
+    except LinkFailed as error:
+        raise result_error(error) from error
 
 
 def _callers(links: LinkClient, url: str, field: str) -> bytes:
     """Return the picture at a caller's address; raises InvalidRequest, which names the field."""
     try:
-        return links.fetch(url, LinkPolicy(max_bytes=MAX_INPUT_BYTES, timeout=_FETCH_S))
-    except LinkRefused as error:
-        raise InvalidRequest.of_field(field, error.problem, reason="image_refused") from error
+        return links.fetch(url, LinkPolicy(max_bytes=MAX_INPUT_BYTES, timeout=_CALLERS_FETCH_S))
+    except LinkFailed as error:
+        raise InvalidRequest.of_field(field, error.problem, reason="invalid_image") from error

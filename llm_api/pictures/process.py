@@ -51,6 +51,7 @@ class PictureProcess:
 
     def __init__(self) -> None:
         """Start it; raises OSError where that fails."""
+        self._is_killed = False
         self._socket, theirs = socket.socketpair()
         try:
             with theirs:
@@ -107,6 +108,7 @@ class PictureProcess:
     def kill(self) -> None:
         """End it at once, whatever it does."""
         self._socket.close()
+        self._is_killed = True
         # Not after it was reaped: its number may be another process's then.
         if not self.is_reaped():
             with contextlib.suppress(ProcessLookupError):
@@ -119,7 +121,7 @@ class PictureProcess:
             pid, status = monkey.get_original("os", "waitpid")(self.pid, os.WNOHANG)
         except ChildProcessError:
             return True  # somebody else has collected it: gevent's loop, or gunicorn
-        if pid and status:
+        if pid and status and not self._is_killed:
             code = os.waitstatus_to_exitcode(status)
             logger.warning("picture process ended", extra={"exit_code": code})
         return bool(pid)

@@ -122,6 +122,10 @@ class FileService:
             left -= len(piece)
             yield piece
 
+    def remaining(self, file: StoredFile) -> timedelta:
+        """Return for how long a file is still kept."""
+        return file.expires_at - self._now()
+
     def read_all(self, file: StoredFile) -> bytes:
         """Return all bytes of a file."""
         return self._byte(lambda: self._read(file))

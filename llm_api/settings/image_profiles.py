@@ -11,7 +11,7 @@ from llm_api.domain.images import Size
 from llm_api.settings.config_files import FOLDER, Names, checked
 from llm_api.settings.settings import SettingsError
 from llm_api.upstream.images.fitting.prompt_filters import FILTERS
-from llm_api.upstream.images.profiles import GENERIC, ImageModel, ImageProfile, SizeRule
+from llm_api.upstream.images.image_profiles import GENERIC, ImageModel, ImageProfile, SizeRule
 from llm_api.upstream.images.protocols import WIRE_WORDS
 
 IMAGES = FOLDER / "images"
@@ -54,6 +54,7 @@ class _Words(ma.fields.Dict):
 class _SizeSchema(ma.Schema):
     is_asked = _Truth()
     listed = ma.fields.List(_Size())
+    also = ma.fields.List(_Size())
     multiple = _Count()
     min_side = _Count()
     max_side = _Count()
@@ -158,9 +159,8 @@ def _problems(traits: Mapping[str, Any]) -> list[str]:
 
 def _model(name: str, traits: Mapping[str, Any]) -> ImageModel:
     values: dict[str, Any] = {trait: _kept(trait, value) for trait, value in traits.items()}
-    size = dict(values.pop("size", {}))
-    rule = SizeRule(**size | {"listed": tuple(size.get("listed", ()))})
-    return ImageModel(name=name, size=rule, **values)
+    size = {trait: _kept(trait, value) for trait, value in values.pop("size", {}).items()}
+    return ImageModel(name=name, size=SizeRule(**size), **values)
 
 
 def _kept(trait: str, value: Any) -> Any:

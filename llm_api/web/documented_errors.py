@@ -40,6 +40,7 @@ _MEANINGS: Mapping[int, str] = {
     404: "The path or model does not exist.",
     413: "The body is too large.",
     415: "The body is not uncompressed `application/json`.",
+    416: "The file has no such part.",
     429: "A limit of this service, or of the model service, is exceeded.",
     500: "An internal error.",
     502: "The model service sent an invalid response.",

@@ -47,7 +47,9 @@ class ApiDocument:
         responses = operation["responses"]
         if str(status) not in responses and status < 400:
             return [f"status {status} is not documented"]
-        content = responses.get(str(status), responses["default"])["content"]
+        content = responses.get(str(status), responses["default"]).get("content", {})
+        if not content and not body:
+            return []
         kind = content_type.partition(";")[0]
         if kind not in content:
             return [f"{kind} is not documented for {status}"]

@@ -24,6 +24,7 @@ DOCUMENTED = {
     "/v1/images/generations": {"post"},
     "/v1/images/edits": {"post"},
     "/api/v1/usage": {"get"},
+    "/api/v1/files/{file_id}": {"get"},
     "/api/v1/keys": {"get", "post"},
     "/api/v1/keys/{key_id}": {"get", "patch"},
     "/api/v1/keys/{key_id}/disable": {"post"},

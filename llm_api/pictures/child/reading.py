@@ -15,12 +15,14 @@ _ERRORS = (OSError, SyntaxError, ValueError)
 # The caller has a limit for pixels, and the process one for memory: Pillow's own would refuse what
 # the first allows, and without the size that its error should name.
 Image.MAX_IMAGE_PIXELS = None
-FORMATS: Mapping[str, tuple[str, ...]] = {
-    "JPEG": ("JPEG", "MPO"),  # MPO is a JPEG with another picture behind it
-    "PNG": ("PNG",),
-    "WebP": ("WEBP",),
-    "GIF": ("GIF",),
-    "BMP": ("BMP",),
+# By our names. "JPEG" includes MPO, a JPEG with another picture behind it; with "MPO" in Pillow's
+# list of formats, every damaged JPEG is a KeyError.
+FORMATS: Mapping[str, str] = {
+    "JPEG": "JPEG",
+    "PNG": "PNG",
+    "WebP": "WEBP",
+    "GIF": "GIF",
+    "BMP": "BMP",
 }
 _MAX_PROFILE_BYTES = 4 * 1024 * 1024
 _SRGB = ImageCms.createProfile("sRGB")
@@ -48,7 +50,7 @@ def opened(head: Mapping[str, Any], body: bytes) -> Image.Image:
     """
     kind = head["format"]
     with pillow_errors(kind):
-        image = Image.open(io.BytesIO(body), formats=FORMATS[kind])
+        image = Image.open(io.BytesIO(body), formats=[FORMATS[kind]])
         # Once more: Pillow may see another size than our own reading of the header.
         if image.width * image.height > head.get("max_pixels", 1 << 40):
             raise Refusal("too_many_pixels", "has more pixels than are accepted.")

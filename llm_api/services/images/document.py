@@ -132,9 +132,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """For whom a job is made, as its usage row has it."""
+    """For whom a job is made, as its usage row has it; `name` is that of its limits."""
 
     route: str
+    name: str = ""
     tags: str = ""
     lineage_id: str | None = None
     has_budget: bool = False

@@ -25,7 +25,7 @@ from llm_api.services.tasks.engine import TaskEngine
 from llm_api.storage import StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.faults import ClientGone
-from llm_api.upstream.images.protocol import Preview
+from llm_api.upstream.images.image_protocol import Preview
 
 _LOOK_S = 0.25  # for the end of a job in this process, and for its client
 _LOOK_FAR_S = 1.0  # for that of a job in another one

@@ -30,7 +30,7 @@ from llm_api.services.images.keeping import Keeper
 from llm_api.services.images.parts import PartRun
 from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.images.protocol import ImageUpstream
+from llm_api.upstream.images.image_protocol import ImageUpstream
 
 AT_ONCE = 2  # vendor calls of one job
 

@@ -18,7 +18,6 @@ from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 64 << 20  # of one picture
-_FETCH_ATTEMPTS = 3
 _PAUSE_S = 1.0
 _MAX_PAUSE_S = 15.0
 
@@ -117,14 +116,12 @@ class Keeper:
                 return binascii.a2b_base64(found.base64)
             except binascii.Error as error:
                 raise PictureError("", "is no base64.", defect="cut_off") from error
-        for attempt in range(1, _FETCH_ATTEMPTS + 1):
-            try:
-                return self.fetch(found.url or "", upstream)
-            except ApiError as error:
-                if attempt == _FETCH_ATTEMPTS or not error.retryable or claimed.must_end:
-                    raise
-                time.sleep(_PAUSE_S * attempt)
-        raise AssertionError  # the last attempt has returned or raised
+        try:
+            return self.fetch(found.url or "", upstream)
+        except ApiError as error:
+            if claimed.must_end:  # the next process can fetch it
+                raise ClaimLost from error
+            raise
 
     def _save(self, claimed: ClaimedTask, data: bytes, facts: PictureFacts) -> StoredFile:
         """Save a picture that was paid for: again and again while the store is away or full."""

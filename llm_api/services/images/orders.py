@@ -54,7 +54,7 @@ class Order:
             prompt_original=self.prompt_original,
             fitted=self.fitted,
             upstream=self.at.upstream.name,
-            payer=Payer(caller.route, caller.tags, lineage_id, has_budget),
+            payer=Payer(caller.route, caller.name, caller.tags, lineage_id, has_budget),
             requested_model=self.at.requested_model,
             others=tuple((at.upstream.name, at.model) for at, _ in self.others),
             parts=new_parts(self.fitted),

@@ -23,7 +23,7 @@ from llm_api.errors import (
 )
 from llm_api.upstream.images.blamed_input import blamed_input
 from llm_api.upstream.images.error_table import WRONG_PROTOCOL, meaning_of
-from llm_api.upstream.images.protocol import VendorAnswer
+from llm_api.upstream.images.image_protocol import VendorAnswer
 from llm_api.upstream.vendors.error_body import VendorError, error_in, read_error
 from llm_api.upstream.vendors.errors import asked_wait
 

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from llm_api.domain.images import InputPicture
-from llm_api.upstream.images.protocol import Loader
+from llm_api.upstream.images.image_protocol import Loader
 
 _MIN = 1024  # shorter ones are no pictures, and cost nothing
 _MAX_STRINGS = 20_000  # looked at in one document: a vendor's have a few hundred

@@ -9,10 +9,10 @@ from llm_api.domain.images import PictureFailure, VendorResult, VendorTask
 from llm_api.errors import ApiError
 from llm_api.upstream import faults
 from llm_api.upstream.http.response_body import IncomingBody, UpstreamResponse, read_body
-from llm_api.upstream.http.sse import EventParser, EventTooLarge, is_event_stream
+from llm_api.upstream.http.sse import ErrorEvent, EventParser, EventTooLarge, is_event_stream
 from llm_api.upstream.images.image_errors import no_image, picture_failure
+from llm_api.upstream.images.image_protocol import EventReader, ImageProtocol, Preview, VendorAnswer
 from llm_api.upstream.images.long_texts import read_json
-from llm_api.upstream.images.protocol import EventReader, ImageProtocol, Preview, VendorAnswer
 
 # A picture of 45 MB is 60 MB of base64, and no vendor makes a larger one.
 _MAX_PICTURE = 64 << 20
@@ -98,10 +98,15 @@ class CreatedAnswer:
         if event == _DONE:
             return
         try:
-            document: Any = read_json(event)
+            # orjson refuses what is derived from bytes, as an ErrorEvent is.
+            document: Any = read_json(bytes(event))
         except ValueError as error:
             raise faults.bad_response("an event that is no JSON") from error
-        preview = reader.read(document) if isinstance(document, dict) else None
+        if not isinstance(document, dict):
+            document = {}
+        if isinstance(event, ErrorEvent) and "error" not in document:
+            document = {"error": document or "unknown"}
+        preview = reader.read(document)
         if preview is not None and self._on_preview is not None:
             self._on_preview(preview)
 

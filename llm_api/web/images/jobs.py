@@ -12,7 +12,7 @@ from flask import g
 from llm_api.domain.calls import Caller
 from llm_api.errors import NotFound
 from llm_api.services.images import ImageInputs, ImageJob, ImagePreview
-from llm_api.upstream.images.protocol import Preview
+from llm_api.upstream.images.image_protocol import Preview
 from llm_api.web.images.orders import ImageOrder
 from llm_api.web.images.picture_sources import with_pictures
 from llm_api.web.images.repeats import Repeats

@@ -168,16 +168,6 @@ def test_a_vendors_task_is_looked_at_until_it_has_ended(
     assert job.pictures[0].file.width == 512
 
 
-def test_a_link_is_tried_again(shop: Workshop, vendor: ScriptedImages) -> None:
-    lost = UpstreamFault("Lost.", reason="result_download_failed", retryable=True)
-    vendor.turns.append(linked("http://v/1"))
-    shop.links["http://v/1"] = [lost, b"PNG 1x1 one"]
-
-    shop.service.generate(CAT, caller(), wait=10)
-
-    assert pictures_in(shop) == ["one"]
-
-
 def test_a_picture_that_was_made_and_cannot_be_had_is_paid(
     shop: Workshop, vendor: ScriptedImages
 ) -> None:

@@ -105,6 +105,7 @@ class ScriptedImages:
         on_first_attempt: Callable[[], None],
         *,
         time_limit: float,
+        **_: Any,
     ) -> UpstreamCall:
         """See ImageUpstream."""
         return UpstreamCall(

@@ -23,9 +23,9 @@ from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.images.client import ImageClient
-from llm_api.upstream.images.profiles import ImageProfile
-from llm_api.upstream.images.protocol import Preview
+from llm_api.upstream.images.image_client import ImageClient
+from llm_api.upstream.images.image_profiles import ImageProfile
+from llm_api.upstream.images.image_protocol import Preview
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from tests.support.image_upstream import ImageVendor
 from tests.support.multipart import fields_of, files_of

@@ -8,7 +8,7 @@ import pytest
 from llm_api.domain.images import FittedRequest, ImageRequest, Size, SizePolicy
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.images.fitting.fitting import fitted
-from llm_api.upstream.images.profiles import ImageModel, SizeRule
+from llm_api.upstream.images.image_profiles import ImageModel, SizeRule
 from tests.upstream.images.painter import NEAREST, PROFILES, size, square
 
 PLAIN = ImageModel("m", "openai", "openai", makes="png")

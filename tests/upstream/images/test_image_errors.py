@@ -8,7 +8,7 @@ import pytest
 
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest
 from llm_api.upstream.images.image_errors import image_error
-from llm_api.upstream.images.protocol import VendorAnswer
+from llm_api.upstream.images.image_protocol import VendorAnswer
 
 NAMES = {"watermark_enabled": "watermark", "user_id": "user"}
 CANARY = "canary-of-the-prompt"

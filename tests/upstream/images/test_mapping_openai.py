@@ -131,9 +131,9 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 def test_what_it_does_not_take_is_refused_by_name(
     fields: dict[str, Any], field: str, reason: str
 ) -> None:
-    with painter_of("openai", "http://127.0.0.1:9/v1") as painter:
-        with pytest.raises(InvalidRequest) as refused:
-            painter.fit(model=NEW, **fields)
+    nowhere = "http://127.0.0.1:9/v1"
+    with painter_of("openai", nowhere) as painter, pytest.raises(InvalidRequest) as refused:
+        painter.fit(model=NEW, **fields)
 
     assert (refused.value.fields[0].field, refused.value.reason) == (field, reason)
 

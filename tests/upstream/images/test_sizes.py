@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from llm_api.domain.images import Size
 from llm_api.upstream.images.fitting import sizes
-from llm_api.upstream.images.profiles import ImageModel, SizeRule
+from llm_api.upstream.images.image_profiles import ImageModel, SizeRule
 from tests.upstream.images.painter import PROFILES, size
 
 GPT = SizeRule(multiple=16, min_side=16, max_side=3840, max_pixels=8_294_400, max_ratio=3)

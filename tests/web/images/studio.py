@@ -19,7 +19,7 @@ from llm_api.domain.images import (
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import ApiError, InvalidRequest, NotFound
 from llm_api.services.images import ImageJob, ImagePreview, MadePicture
-from llm_api.upstream.images.protocol import Preview
+from llm_api.upstream.images.image_protocol import Preview
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 BYTES = b"\x89PNG-not-really" * 7

@@ -20,7 +20,7 @@ from llm_api.services.images.layout_sketch import palette
 from llm_api.services.images.layout_sketch.composition import sketched
 from llm_api.services.images.layout_sketch.sketch_fitting import DEFAULT_SIZE, fitted
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.images.protocol import Loader, Preview
+from llm_api.upstream.images.image_protocol import Loader, Preview
 
 NAME = "layout-sketch"
 KIND = "layout_sketch"

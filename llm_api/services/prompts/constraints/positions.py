@@ -43,9 +43,9 @@ def find_positions(reading: Reading, named: Iterable[Noun]) -> Iterator[Position
             pair = han_pair(reading, term, nouns)
         elif not is_side(reading, term):
             pair = pair_of(reading, term, nouns)
-        if pair is not None and not pair[0].may_be(pair[1]):
+        if pair is not None:
             yield Position(pair[0], term.concept, pair[1], term.start, term.end)
-        elif pair is None and (subject := _placed(reading, term, nouns)) is not None:
+        elif (subject := _placed(reading, term, nouns)) is not None:
             yield Position(subject, term.concept, None, term.start, term.end)
 
 

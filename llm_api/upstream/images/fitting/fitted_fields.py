@@ -4,7 +4,7 @@ from typing import Any
 
 from llm_api.domain.images import ImageRequest, Notice, SizePolicy
 from llm_api.errors import InvalidRequest
-from llm_api.upstream.images.profiles import ImageModel
+from llm_api.upstream.images.image_profiles import ImageModel
 
 _MAX_SEED = 2**31 - 1
 # Without them the picture is another one, and its caller would not know.

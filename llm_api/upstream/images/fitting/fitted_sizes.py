@@ -4,7 +4,7 @@ from llm_api.domain.images import ImageRequest, Notice, Size, SizePolicy
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.images.fitting import sizes
 from llm_api.upstream.images.fitting.fitted_fields import left_out
-from llm_api.upstream.images.profiles import ImageModel, SizeRule
+from llm_api.upstream.images.image_profiles import ImageModel, SizeRule
 
 _SQUARE = "1:1"
 _Fitted = tuple[Size | None, list[Notice]]
@@ -44,12 +44,12 @@ def _of_size(request: ImageRequest, rule: SizeRule, size: Size) -> _Fitted:
     if sizes.is_made(rule, size):
         return size, []
     if request.size_policy is SizePolicy.EXACT:
-        raise _invalid("size", rule, size)
+        raise _not_made("size", rule, size)
     made = sizes.nearest(rule, size)
     return made, [Notice("size", "adapted", f"This model does not make {size}; it makes {made}.")]
 
 
-def _invalid(field: str, rule: SizeRule, asked: Size) -> InvalidRequest:
+def _not_made(field: str, rule: SizeRule, asked: Size) -> InvalidRequest:
     near = " or ".join(map(str, sizes.proposals(rule, asked)))
     error = InvalidRequest.of_field(field, "is not made by this model.", reason="invalid_size")
     return error.replaced(hint=f"The nearest sizes that it makes: {near}.")
@@ -105,7 +105,7 @@ def _checked(
         return found, notices
     asked = sizes.with_ratio(model.size.default or Size(1024, 1024), number)
     if request.size_policy is SizePolicy.EXACT:
-        raise _invalid("aspect_ratio", model.size, asked)
+        raise _not_made("aspect_ratio", model.size, asked)
     made = found or sizes.nearest(model.size, asked)
     message = f"This model does not make {ratio}; it makes {made}."
     return made, [*notices, Notice("aspect_ratio", "adapted", message)]

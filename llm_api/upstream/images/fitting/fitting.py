@@ -13,7 +13,7 @@ from llm_api.errors import InvalidRequest
 from llm_api.upstream.images.fitting.fitted_fields import fitted_fields, left_out, refused
 from llm_api.upstream.images.fitting.fitted_sizes import fitted_size
 from llm_api.upstream.images.fitting.prompt_filters import neutralised
-from llm_api.upstream.images.profiles import ImageModel
+from llm_api.upstream.images.image_profiles import ImageModel
 
 _HAN = re.compile(r"[\u3400-\u9fff]")
 _STOP = {True: "。", False: "."}

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from llm_api.domain.images import Size
-from llm_api.upstream.images.profiles import ImageModel, SizeRule
+from llm_api.upstream.images.image_profiles import ImageModel, SizeRule
 
 _NEAR = 0.03  # ratios that differ by less look the same
 _ALIKE = 0.06  # ratios that may have the same name: vendors call 1664x928 and 2848x1600 16:9
@@ -17,8 +17,8 @@ _NAMED_RATIOS = ("1:1", "4:3", "3:4", "3:2", "2:3", "16:9", "9:16", "21:9", "9:2
 
 def is_made(rule: SizeRule, size: Size) -> bool:
     """Whether a model makes a size."""
-    if rule.listed:
-        return size in rule.listed
+    if rule.listed or size in rule.also:
+        return size in (*rule.listed, *rule.also)
     longer, shorter = max(size.width, size.height), min(size.width, size.height)
     return (
         size.width % rule.multiple == 0
@@ -126,7 +126,7 @@ def _candidates(rule: SizeRule, asked: Size) -> list[Size]:
         # Where the limits leave hardly anything, everything is looked at.
         highest = rule.max_side // rule.multiple
         found = _made(rule, range(1, highest + 1), ratio) or _made_at_all(rule, highest)
-    return found
+    return [*found, *rule.also]
 
 
 def _target(rule: SizeRule, asked: Size) -> tuple[float, float]:

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Mapping
 
-from llm_api.upstream.images.profiles import ImageModel
-from llm_api.upstream.images.protocol import ImageProtocol
+from llm_api.upstream.images.image_profiles import ImageModel
+from llm_api.upstream.images.image_protocol import ImageProtocol
 from llm_api.upstream.images.protocols import (
     a1111,
     ark,

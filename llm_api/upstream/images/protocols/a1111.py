@@ -12,8 +12,8 @@ from llm_api.domain.images import (
     VendorTask,
 )
 from llm_api.upstream.images.image_errors import no_image, vendor_request_id
+from llm_api.upstream.images.image_protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.long_texts import base64_of, base64_picture, written
-from llm_api.upstream.images.protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.protocols.openai import read_answer
 from llm_api.upstream.images.protocols.without_tasks import WithoutTasks
 

@@ -14,9 +14,9 @@ from llm_api.upstream.images.image_errors import (
     no_image,
     picture_failure,
 )
+from llm_api.upstream.images.image_profiles import ImageModel
+from llm_api.upstream.images.image_protocol import VendorAnswer
 from llm_api.upstream.images.long_texts import base64_of, read_json
-from llm_api.upstream.images.profiles import ImageModel
-from llm_api.upstream.images.protocol import VendorAnswer
 
 _OK = range(200, 300)
 _SIZE = re.compile(r"(\d{1,5})\s?[x×*]\s?(\d{1,5})", re.IGNORECASE)

@@ -9,9 +9,9 @@ from typing import Any
 from llm_api.domain.images import FittedRequest, ImageUsage, VendorPicture, VendorResult
 from llm_api.errors import ApiError
 from llm_api.upstream.images.image_errors import error_inside, vendor_request_id
+from llm_api.upstream.images.image_profiles import ImageModel
+from llm_api.upstream.images.image_protocol import Loader, VendorAnswer
 from llm_api.upstream.images.long_texts import data_uri
-from llm_api.upstream.images.profiles import ImageModel
-from llm_api.upstream.images.protocol import Loader, VendorAnswer
 from llm_api.upstream.images.protocols.answer_parts import (
     count_in,
     items_of,

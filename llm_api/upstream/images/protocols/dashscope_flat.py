@@ -7,8 +7,8 @@ from typing import Any
 
 from llm_api.domain.images import FittedRequest, VendorResult, VendorTask
 from llm_api.upstream.images.image_errors import vendor_request_id
+from llm_api.upstream.images.image_protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.long_texts import data_uri, written
-from llm_api.upstream.images.protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.protocols.answer_parts import sent_fields
 from llm_api.upstream.images.protocols.dashscope_answers import document_in, pictures_in
 from llm_api.upstream.images.protocols.without_tasks import WithoutTasks

@@ -7,8 +7,8 @@ The word `path` of `wire` is below `/api/v1`, and required.
 
 from llm_api.domain.images import FittedRequest, VendorResult, VendorTask
 from llm_api.upstream.images.image_errors import vendor_request_id
+from llm_api.upstream.images.image_protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.long_texts import written
-from llm_api.upstream.images.protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.protocols.dashscope_answers import (
     document_in,
     message_body,

@@ -20,9 +20,9 @@ from llm_api.upstream.images.image_errors import (
     task_not_found,
     vendor_request_id,
 )
+from llm_api.upstream.images.image_profiles import ImageModel
+from llm_api.upstream.images.image_protocol import EventReader, Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.long_texts import data_uri, written
-from llm_api.upstream.images.profiles import ImageModel
-from llm_api.upstream.images.protocol import EventReader, Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.protocols.answer_parts import names_of, object_in, task_id_of
 from llm_api.upstream.images.protocols.dashscope_answers import (
     document_in,

@@ -4,8 +4,8 @@ from typing import Any
 
 from llm_api.domain.images import FittedRequest, ImageUsage, VendorResult, VendorTask
 from llm_api.upstream.images.image_errors import error_inside, vendor_request_id
+from llm_api.upstream.images.image_protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.long_texts import data_uri, written
-from llm_api.upstream.images.protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.protocols.answer_parts import (
     items_of,
     names_of,

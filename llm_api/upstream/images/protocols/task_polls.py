@@ -2,7 +2,7 @@
 
 import orjson
 
-from llm_api.upstream.images.protocol import VendorAnswer
+from llm_api.upstream.images.image_protocol import VendorAnswer
 
 _GONE = frozenset([400, 404, 410])
 

@@ -2,8 +2,8 @@
 
 from llm_api.domain.images import VendorResult, VendorTask
 from llm_api.upstream.images.image_errors import task_not_found
-from llm_api.upstream.images.profiles import ImageModel
-from llm_api.upstream.images.protocol import EventReader, VendorAnswer, VendorRequest
+from llm_api.upstream.images.image_profiles import ImageModel
+from llm_api.upstream.images.image_protocol import EventReader, VendorAnswer, VendorRequest
 
 
 class WithoutTasks:

@@ -11,8 +11,8 @@ from llm_api.upstream.images.image_errors import (
     task_not_found,
     vendor_request_id,
 )
+from llm_api.upstream.images.image_protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.long_texts import written
-from llm_api.upstream.images.protocol import Loader, VendorAnswer, VendorRequest
 from llm_api.upstream.images.protocols.answer_parts import (
     items_of,
     names_of,

@@ -18,7 +18,7 @@ from flask import Response, g
 
 from llm_api.errors import ApiError, ServiceError
 from llm_api.services.images import ImageJob
-from llm_api.upstream.images.protocol import Preview
+from llm_api.upstream.images.image_protocol import Preview
 from llm_api.web.images.base64_bodies import ReadFile, encoded, pieces_of
 from llm_api.web.images.jobs import Making
 from llm_api.web.request.context import RequestState

@@ -20,6 +20,7 @@ class SizeRule:
     Attributes:
         is_asked: whether it can be asked for a size at all.
         listed: the only sizes, in the order in which they are proposed.
+        also: sizes that it makes beside those within the limits.
         multiple: of which both sides are.
         min_side, max_side: of each side, in pixels.
         min_pixels, max_pixels: of the area.
@@ -30,6 +31,7 @@ class SizeRule:
 
     is_asked: bool = True
     listed: tuple[Size, ...] = ()
+    also: tuple[Size, ...] = ()
     multiple: int = 1
     min_side: int = 1
     max_side: int = 16_384

@@ -20,14 +20,14 @@ from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.vendor_transport import Outgoing, VendorTransport
 from llm_api.upstream.images.addresses import target_of
 from llm_api.upstream.images.fitting.fitting import fitted
-from llm_api.upstream.images.paid_attempt import PaidAttempt, VendorEndpoint
-from llm_api.upstream.images.profiles import ImageModel, ImageProfile
-from llm_api.upstream.images.protocol import (
+from llm_api.upstream.images.image_profiles import ImageModel, ImageProfile
+from llm_api.upstream.images.image_protocol import (
     Loader,
     Preview,
     VendorAnswer,
     VendorRequest,
 )
+from llm_api.upstream.images.paid_attempt import PaidAttempt, VendorEndpoint
 from llm_api.upstream.images.protocols import protocol_of
 from llm_api.upstream.images.protocols.multipart import described
 from llm_api.upstream.images.vendor_answers import CreatedAnswer, read_whole
@@ -146,12 +146,12 @@ class ImageClient:
             idle=self._timeouts.idle,
             may_stream="partial_images" in request.fields,
         )
-        written = protocol.create(request, part, load)
         about = {"model": request.model, **({"images": True} if request.references else {})}
         attempt = PaidAttempt(self.name, self._endpoints, about, answer.read, on_sent)
-        send = partial(attempt.make, partial(self._outgoing, traits, written), call)
         has_other = partial(self._endpoints.has_other, call, about)
         with self._endpoints.slot(call):
+            written = protocol.create(request, part, load)
+            send = partial(attempt.make, partial(self._outgoing, traits, written), call)
             try:
                 endpoint, made = self._policy.run(call, send, has_other)
             except faults.Fault as fault:
