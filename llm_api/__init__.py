@@ -1,12 +1,12 @@
 """Chat completions and prompt optimization for image and video applications.
 
-This service answers chat completions and rewrites prompts for image and video models.
+This service answers chat completions, rewrites prompts for image and video models, and makes pictures.
 It calls any OpenAI-compatible upstream; with none configured it uses a small model of its own,
 which is of demo quality.
 
 ## Two ways in
 
-* **REST**, under `/api/v1/llm`: a small, strict schema. Unknown fields are refused.
+* **REST**, under `/api/v1`: a small, strict schema. Unknown fields are refused.
 * **OpenAI**, under `/v1`: what the OpenAI SDKs send and expect, streaming included. With `stream: true`
   the answer comes as server-sent events; a stream that fails ends with `data: {"error": …}`.
 

@@ -18,12 +18,14 @@ from llm_api.web.middleware.load_shedding import LoadShedder
 from llm_api.web.middleware.security_headers import SecurityHeaders
 from llm_api.web.middleware.trusted_proxies import ProxyNotice, TrustedProxies
 from llm_api.web.openai import routes as openai_routes
+from llm_api.web.openai.images import routes as openai_image_routes
 from llm_api.web.request.context import EXTENSION
 from llm_api.web.response import errors
 from llm_api.web.rest import files as rest_files
 from llm_api.web.rest import keys as rest_keys
 from llm_api.web.rest import routes as rest_routes
 from llm_api.web.rest import usage
+from llm_api.web.rest.images import routes as rest_image_routes
 from llm_api.web.smorest import SECURITY, Api
 
 
@@ -101,9 +103,11 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api = Api(app, spec_kwargs=description)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     api.register_blueprint(rest_routes.blueprint)
+    api.register_blueprint(rest_image_routes.blueprint)
     api.register_blueprint(usage.blueprint)
     api.register_blueprint(rest_keys.blueprint)
     api.register_blueprint(rest_files.blueprint)
     api.register_blueprint(openai_routes.blueprint)
+    api.register_blueprint(openai_image_routes.blueprint)
     for blueprint in (health.blueprint, pages.blueprint, pages.swagger_ui):
         app.register_blueprint(blueprint)

@@ -16,7 +16,13 @@ from llm_api.settings.settings import Settings
 create_app(Settings.from_env())
 print(*sys.modules)
 """
-COMMANDS = {"llm_api.cli.doctor", "llm_api.cli.keys", "llm_api.diagnostics", "alembic"}
+COMMANDS = {
+    "llm_api.cli.doctor",
+    "llm_api.cli.pictures",
+    "llm_api.cli.keys",
+    "llm_api.diagnostics",
+    "alembic",
+}
 POSTGRESQL = {"psycopg", "sqlalchemy.dialects.postgresql"}
 MYSQL = {"pymysql", "sqlalchemy.dialects.mysql"}
 

@@ -16,6 +16,7 @@ _MAKERS = {
     "check-config": ("configuration", "check_config_command"),
     "db": ("database", "database_commands"),
     "doctor": ("doctor", "doctor_command"),
+    "images": ("pictures", "image_commands"),
     "keys": ("keys", "key_commands"),
     "local-model": ("local_model", "local_model_command"),
     "usage": ("usage", "usage_commands"),

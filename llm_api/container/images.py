@@ -174,4 +174,4 @@ def _callers(links: LinkClient, url: str, field: str) -> bytes:
     try:
         return links.fetch(url, LinkPolicy(max_bytes=MAX_INPUT_BYTES, timeout=_CALLERS_FETCH_S))
     except LinkFailed as error:
-        raise InvalidRequest.of_field(field, error.problem, reason="invalid_image") from error
+        raise InvalidRequest.of_field(field, error.problem, reason="image_refused") from error

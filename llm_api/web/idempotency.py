@@ -58,14 +58,20 @@ def _forget_after_crash(error: BaseException | None) -> None:
         services().idempotency.fail(state.recording)
 
 
-def record_body(incoming: Request, raw: bytes) -> None:
-    """Keep a hash of the current request, if it may be a repeat."""
-    environ = incoming.environ
-    if "HTTP_IDEMPOTENCY_KEY" in environ or "HTTP_X_STAINLESS_RETRY_COUNT" in environ:
-        digest = hashlib.sha256(incoming.path.encode())
-        digest.update(b"\0" + raw)
+def record_body(incoming: Request, *pieces: bytes) -> None:
+    """Keep a hash of the current request and the pieces of its body, if it may be a repeat."""
+    if may_be_repeat(incoming):
+        digest = hashlib.sha256(incoming.path.encode() + b"\0")
+        for piece in pieces:
+            digest.update(piece)
         state: RequestState = g.request_state
         state.fingerprint = digest.hexdigest()
+
+
+def may_be_repeat(incoming: Request) -> bool:
+    """Whether a request may be a repeat, or be repeated."""
+    environ = incoming.environ
+    return "HTTP_IDEMPOTENCY_KEY" in environ or "HTTP_X_STAINLESS_RETRY_COUNT" in environ
 
 
 def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
@@ -84,7 +90,7 @@ def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
 def _answered_once(state: RequestState, make: Callable[[], Response]) -> Response:
     """Return the answer of `make`, or the one that it gave to the same request before."""
     service, is_disconnected = services().idempotency, caller().is_disconnected
-    recording, is_first = service.join(_key(state), is_disconnected)
+    recording, is_first = service.join(repeat_key(state), is_disconnected)
     if is_first:
         return _recorded(service, recording, make)
     state.log.update(replayed=True)
@@ -97,7 +103,7 @@ def _answered_once(state: RequestState, make: Callable[[], Response]) -> Respons
     return response
 
 
-def _key(state: RequestState) -> IdempotencyKey:
+def repeat_key(state: RequestState) -> IdempotencyKey:
     """Return what identifies a repeat of the current request; raises InvalidRequest."""
     fingerprint = state.fingerprint or ""
     # Keys are names that callers choose: two callers may choose the same.

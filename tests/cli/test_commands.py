@@ -15,6 +15,7 @@ OURS = {
     "check-config": "Check the configuration without connecting.",
     "db": "Manage the database schema.",
     "doctor": "Check the installation and advise on fixes.",
+    "images": "Make pictures.",
     "keys": "Manage API keys.",
     "local-model": "Run the bundled model on its own.",
     "usage": "Report calls, tokens and cost.",

@@ -44,12 +44,12 @@ class Services:
     catalogue: Catalogue
     chat: ChatService
     optimizer: PromptOptimizer
+    images: ImageService
+    files: FileService
     readiness: ReadinessService
     idempotency: IdempotencyService
     reports: ReportService
     keys: KeyService
-    files: FileService
-    images: ImageService
     tasks: TaskEngine
     watch: DeadlineWatcher
     spotter: KeySpotter

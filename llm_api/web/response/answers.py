@@ -55,7 +55,7 @@ def answers_with(
             state: RequestState = g.request_state
             state.report = result.report
             if result.report.dropped or result.report.fallback is not None:
-                response.headers.update(_headers(result.report))
+                response.headers.update(report_headers(result.report))
             return response
 
         return respond
@@ -63,7 +63,8 @@ def answers_with(
     return decorate
 
 
-def _headers(report: CallReport) -> dict[str, str]:
+def report_headers(report: CallReport) -> dict[str, str]:
+    """Return the headers that name dropped fields and a fallback."""
     headers = {}
     if report.dropped:
         # Named for the caller, who would not know otherwise.

@@ -15,6 +15,9 @@ _OPENAI_TYPES = {
     "RATE_LIMIT_EXCEEDED": "rate_limit_error",
     "SERVICE_ERROR": "server_error",
 }
+_IMAGES = "/v1/images/"
+# How OpenAI's image routes refuse a prompt or a picture, and what their clients look for.
+_BLOCKED = {"type": "image_generation_user_error", "code": "moderation_blocked"}
 
 
 def error_document(
@@ -29,7 +32,12 @@ def error_document(
         more_details: entries to add to the usual details.
     """
     details = _details(error, request_id) | dict(more_details or {})
-    return _openai_shape(error, details) if is_openai_path(path) else _rest_shape(error, details)
+    if not is_openai_path(path):
+        return _rest_shape(error, details)
+    document = _openai_shape(error, details)
+    if path.startswith(_IMAGES) and error.reason == "content_filtered":
+        document["error"] |= _BLOCKED
+    return document
 
 
 def error_headers(error: ApiError, path: str) -> dict[str, str]:
@@ -38,7 +46,8 @@ def error_headers(error: ApiError, path: str) -> dict[str, str]:
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
         headers["retry-after-ms"] = str(error.retry_after * 1000)
-    if is_openai_path(path) and (error.retries_exhausted or not error.retryable):
+    is_final = error.retries_exhausted or error.may_have_charged or not error.retryable
+    if is_openai_path(path) and is_final:
         # The SDKs retry every 429 and 5xx twice, unless this header says no.
         headers["x-should-retry"] = "false"
     return headers

@@ -35,10 +35,17 @@ _CHOOSE_CLIENT = (
     " of one of Anthropic's."
 )
 # What clients of OpenAI's API call where their base URL lacks /v1, has it twice or something else.
-_OURS = re.compile("/(chat/completions|completions|embeddings|models)/?$")
+_OURS = re.compile(
+    "/(chat/completions|completions|embeddings|models|images/(?:generations|edits))/?$"
+)
 _ONE_V1 = (
     "The base URL of a client of OpenAI's API is the address of this service and /v1, which the"
     " client follows by its own paths."
+)
+_NO_VARIATIONS = NotFound(
+    "Variations are no longer made by any model; send the picture to POST /v1/images/edits, with a"
+    " prompt that says what is to change.",
+    reason="not_supported",
 )
 _OTHER_APIS = (
     ("/responses(/|$)", "Responses API", _CHOOSE_CHAT),
@@ -88,6 +95,8 @@ def _not_found(path: str) -> NotFound:
         if re.search(pattern, path):
             message = f"There is no {api} here; use POST /v1/chat/completions (chat completions)."
             return NotFound(message, reason="not_found").replaced(hint=hint)
+    if path.rstrip("/") == "/v1/images/variations":
+        return _NO_VARIATIONS
     if ours := _OURS.search(path):
         message = f"There is no such path; /v1/{ours[1]} is one."
         return NotFound(message, reason="not_found").replaced(hint=_ONE_V1)

@@ -9,7 +9,7 @@ from flask import Response, g
 from llm_api.errors import ApiError, ServiceError
 from llm_api.services.chat import AnswerStream
 from llm_api.web.request.context import RequestState
-from llm_api.web.response.error_formats import openai_error
+from llm_api.web.response.error_formats import error_document, openai_error
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +51,11 @@ def event_stream(answer: AnswerStream) -> Response:
 def error_event(error: ApiError, request_id: str) -> bytes:
     """Return the event that ends a stream with an error."""
     return b"data: %b\n\n" % orjson.dumps(openai_error(error, request_id))
+
+
+def error_event_at(error: ApiError, path: str, request_id: str) -> bytes:
+    """Return the same event for a request of `path`, where that decides on its form."""
+    return b"data: %b\n\n" % orjson.dumps(error_document(error, path, request_id))
 
 
 class _Events:

@@ -28,7 +28,9 @@ _HIDDEN = (
     r"\s\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b\u200e\u200f"
     r"\u202a-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
 )
-_VISIBLE = ma.validate.Regexp(f"[{_HIDDEN}]*[^{_HIDDEN}]", error="must be more than white space.")
+VISIBLE_PROMPT = ma.validate.Regexp(
+    f"[{_HIDDEN}]*[^{_HIDDEN}]", error="must be more than white space."
+)
 # Those of config/targets.toml; a test holds them together.
 TARGETS = (
     GENERIC,
@@ -66,7 +68,7 @@ class PromptRequestSchema(StrictSchema):
             }
         }
 
-    prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), _VISIBLE])
+    prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE_PROMPT])
     type = String(required=True, validate=one_of(("image", "video")))
     style = line(1, 100, allow_none=True, metadata={"example": "watercolor"})
     enhance_details = Boolean(

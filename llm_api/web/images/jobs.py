@@ -1,0 +1,117 @@
+"""Runs orders: one service call behind every image route, joined by its repeats.
+
+How long it waits is in `wait_ms` or `Prefer: wait=N`, and bounded by the client's own time-out.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from flask import g
+
+from llm_api.domain.calls import Caller
+from llm_api.errors import NotFound
+from llm_api.services.images import ImageInputs, ImageJob, ImagePreview
+from llm_api.upstream.images.image_protocol import Preview
+from llm_api.web.images.orders import ImageOrder
+from llm_api.web.images.picture_sources import with_pictures
+from llm_api.web.images.repeats import Repeats
+from llm_api.web.request.context import RequestState, caller, services
+
+MAX_WAIT_MS = 600_000
+_MAX_WAIT_S = MAX_WAIT_MS / 1_000
+_WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
+_ASYNC = re.compile(r"(?:^|[,;])\s*respond-async\s*(?=$|[,;])", re.IGNORECASE)
+# Of the client's own time-out: the answer has to reach it before it gives up.
+_SHARE = 0.95
+OnPreview = Callable[[Preview], None]
+OnJob = Callable[[str], None]
+Making = Callable[[OnPreview | None, OnJob | None], ImageJob]
+
+
+def run_order(order: ImageOrder, wait: float) -> Making:
+    """Return what makes the pictures of an order, or joins the job of a request before.
+
+    It waits at most `wait` seconds, raises ApiError, and needs no request context: everything that
+    does is done now, such as the reading of the caller's pictures.
+    """
+    repeats = Repeats.of_request()
+    images = services().images
+    wait = _within_patience(wait, repeats.caller)
+    if repeats.joined is not None:
+        job_id, key = repeats.joined, repeats.caller.key
+        return lambda _, __: images.job(job_id, key, wait=wait)
+    inputs = images.inputs(repeats.caller)
+    with repeats.given_up_on_error(), _discarded_on_error(inputs):
+        request = with_pictures(order, inputs)
+
+    def make(on_preview: OnPreview | None, on_job: OnJob | None) -> ImageJob:
+        return repeats.make(
+            lambda note: images.generate(
+                request,
+                repeats.caller,
+                wait=wait,
+                optimize=order.optimize,
+                inputs=inputs,
+                callback_url=order.callback_url,
+                on_preview=on_preview,
+                on_job=_both(note, on_job),
+            )
+        )
+
+    return make
+
+
+def show_order(order: ImageOrder) -> ImagePreview:
+    """Return what an order would send; raises ApiError."""
+    images, asking = services().images, caller()
+    inputs = images.inputs(asking)
+    try:
+        request = with_pictures(order, inputs)
+        return images.preview(request, asking, optimize=order.optimize)
+    finally:
+        inputs.discard()
+
+
+@contextmanager
+def _discarded_on_error(inputs: ImageInputs) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        inputs.discard()
+        raise
+
+
+def _both(note: OnJob, on_job: OnJob | None) -> OnJob:
+    def tell(job_id: str) -> None:
+        note(job_id)
+        if on_job is not None:
+            on_job(job_id)
+
+    return tell
+
+
+def pictures_or_error(job: ImageJob) -> ImageJob:
+    """Return a job that goes on or has pictures; raises the ApiError of another one."""
+    if job.error is not None:
+        raise job.error
+    if job.state.has_ended and not job.pictures:  # their files may be deleted before the job is
+        raise NotFound("The job has ended, and has no pictures any more.", reason="file_not_found")
+    return job
+
+
+def preferred_wait() -> tuple[float | None, str]:
+    """Return the seconds of the `Prefer` header (RFC 7240), and the preference as it is honored.
+
+    None where it has none; `respond-async` alone is 0.
+    """
+    state: RequestState = g.request_state
+    text = state.incoming.environ.get("HTTP_PREFER", "")
+    if found := _WAIT.search(text):
+        return min(float(found[1]), _MAX_WAIT_S), f"wait={int(found[1])}"
+    return (0.0, "respond-async") if _ASYNC.search(text) else (None, "")
+
+
+def _within_patience(wait: float, caller: Caller) -> float:
+    """Return the seconds to wait for a client that may have a time-out of its own."""
+    return wait if caller.time_limit is None else min(wait, caller.time_limit * _SHARE)

@@ -1,0 +1,95 @@
+"""What a caller has ordered, before its pictures are read, and fields that both dialects have."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from marshmallow import ValidationError
+
+from llm_api.domain.images import ImageRequest, Notice, Size
+from llm_api.domain.prompts import PromptRequest
+from llm_api.web.images.picture_bodies import Upload
+from llm_api.web.schema_fields import Boolean, String, line, one_of, wrong_type
+from llm_api.web.smorest import StrictSchema
+
+MAX_IMAGE_PROMPT_CHARS = 4_000
+MAX_SIDE = 16_384
+RATIOS = ("auto", "1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3", "21:9", "9:21")
+RESOLUTIONS = ("1K", "1.5K", "2K", "3K", "4K")
+# What vendors and people write between the sides: x, X, * and the sign of multiplication.
+SIZE_PATTERN = "^[1-9][0-9]{1,4} ?[xX*×] ?[1-9][0-9]{1,4}$"
+_SIZE = re.compile(SIZE_PATTERN.removesuffix("$") + r"\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageOrder:
+    """A valid order.
+
+    Attributes:
+        request: without its pictures.
+        images, mask: where its pictures are: the name of the field, and its value.
+        optimize: how the prompt is to be rewritten first; None for not at all.
+        wait: seconds to wait for the pictures; None where the caller has not said.
+        callback_url: where the end of the job is announced.
+        is_preview: whether nothing is to be made.
+        wants_links: whether the answer has links to the pictures, and not their bytes.
+        is_streamed: whether the answer is a stream of events.
+        notices: what has become of fields that no model gets to see.
+    """
+
+    request: ImageRequest
+    images: tuple[tuple[str, str | Upload], ...] = ()
+    mask: tuple[str, str | Upload] | None = None
+    optimize: PromptRequest | None = None
+    wait: float | None = None
+    callback_url: str | None = None
+    is_preview: bool = False
+    wants_links: bool = True
+    is_streamed: bool = False
+    notices: tuple[Notice, ...] = ()
+
+
+def read_size(text: str) -> Size | None:
+    """Read a size such as `1024x768`; None where it is not one."""
+    if not _SIZE.match(text):
+        return None
+    width, height = re.findall("[0-9]+", text)
+    size = Size(int(width), int(height))
+    return size if max(size.width, size.height) <= MAX_SIDE else None
+
+
+def user_hash(user: str | None) -> str | None:
+    """Return what vendors get for a caller's end user: it may be a name or an address."""
+    return hashlib.sha256(user.encode("utf-8", "replace")).hexdigest() if user else None
+
+
+def rewrite_of(prompt: str, options: dict[str, Any]) -> PromptRequest:
+    """Return how a prompt is to be rewritten; options that are None are left out."""
+    given = {name: value for name, value in options.items() if value is not None}
+    return PromptRequest(prompt=prompt, type="image", **given)
+
+
+class SizeField(String):
+    """A size in pixels, such as `1024x768`."""
+
+    def __init__(self) -> None:
+        """Describe the form."""
+        words = "In pixels; not with `aspect_ratio` or `resolution`."
+        about = {"description": words, "example": "1024x768", "pattern": SIZE_PATTERN}
+        super().__init__(allow_none=True, metadata=about)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if not isinstance(value, str):
+            raise wrong_type("a string such as 1024x768")
+        if (size := read_size(value)) is None:
+            raise ValidationError("must be a width and a height in pixels, such as 1024x768.")
+        return size
+
+
+class OptimizeOptionsSchema(StrictSchema):
+    """How the prompt is rewritten; as for `POST /api/v1/llm/optimize-prompt`."""
+
+    style = line(1, 100, allow_none=True, metadata={"example": "watercolor"})
+    enhance_details = Boolean(allow_none=True)
+    language = String(allow_none=True, validate=one_of(("auto", "zh", "en")))

@@ -1,0 +1,132 @@
+"""Callers' pictures, wherever they are: in the body, behind an address, or kept by this service."""
+
+import base64
+import binascii
+import re
+from dataclasses import replace
+from typing import Any
+
+from flask import g
+from marshmallow import ValidationError
+
+from llm_api.domain.images import ImageRequest, InputPicture, Size
+from llm_api.errors import InvalidRequest
+from llm_api.services.images import ImageInputs
+from llm_api.web.images.orders import ImageOrder
+from llm_api.web.images.picture_bodies import Upload
+from llm_api.web.request.context import RequestState
+from llm_api.web.schema_fields import FieldProblem, String, wrong_type
+
+MAX_PICTURES = 16
+MAX_PICTURE_BYTES = 10_000_000
+MAX_ALL_BYTES = 50_000_000
+MAX_ADDRESS_CHARS = 2_048
+_FORMS = "a data URI with a picture in base64, an https address, or the id or link of a file here"
+_MASK_FORMS = "a data URI with a picture in base64"
+_DATA = re.compile(r"data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+_FILES = "api/v1/files/"
+_FILE_ID = re.compile(r"[A-Za-z0-9_-]{8,128}")
+_START = 128  # of a text, within which its form shows
+
+
+class PictureField(String):
+    """A picture of the caller, as a text or as a file of a form."""
+
+    def __init__(self, **options: Any) -> None:
+        """Describe the forms; nothing is read yet."""
+        super().__init__(metadata={"description": f"Is {_FORMS}."}, **options)
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if isinstance(value, Upload):
+            return value
+        if not isinstance(value, str):
+            raise wrong_type(_FORMS)
+        is_short = len(value) <= MAX_ADDRESS_CHARS
+        start = value[:_START]
+        if _DATA.match(start) or (is_short and (start.startswith("https://") or _file_id(value))):
+            return value
+        raise ValidationError([FieldProblem(f"must be {_FORMS}.", "invalid_url")])
+
+
+class MaskField(String):
+    """What is to be painted: a picture of the size of the first one, transparent there."""
+
+    def __init__(self) -> None:
+        """Describe the form; nothing is read yet."""
+        about = "Is a data URI of the first picture's size: its transparent parts are painted."
+        super().__init__(allow_none=True, metadata={"description": about})
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if isinstance(value, Upload) or (isinstance(value, str) and _DATA.match(value[:_START])):
+            return value
+        raise ValidationError([FieldProblem(f"must be {_MASK_FORMS}.", "invalid_url")])
+
+
+def with_pictures(order: ImageOrder, inputs: ImageInputs) -> ImageRequest:
+    """Return the order's request with its pictures, which are read; raises InvalidRequest."""
+    if not order.images:
+        return order.request
+    left = MAX_ALL_BYTES
+    pictures: list[InputPicture] = []
+    for field, source in order.images:
+        picture, size = _picture(source, field, inputs, left)
+        left -= size
+        pictures.append(picture)
+    mask = None
+    if order.mask is not None:
+        field, source = order.mask
+        data = _bytes_of(source, field, left)
+        first = Size(pictures[0].width, pictures[0].height)
+        mask = inputs.read_mask(data, field, first)
+    return replace(order.request, references=tuple(pictures), mask=mask)
+
+
+def _picture(
+    source: str | Upload, field: str, inputs: ImageInputs, left: int
+) -> tuple[InputPicture, int]:
+    """Return a picture, and how many of the bytes that are `left` it takes."""
+    if isinstance(source, str) and not _DATA.match(source[:_START]):
+        picture = _named(source, field, inputs)
+        if picture.size_bytes > left:
+            raise _too_large(field, is_one=False)
+        return picture, picture.size_bytes
+    return inputs.read(_bytes_of(source, field, left), field), _size_of(source)
+
+
+def _named(source: str, field: str, inputs: ImageInputs) -> InputPicture:
+    file_id = _file_id(source)
+    return inputs.fetch(source, field) if file_id is None else inputs.own(file_id, field)
+
+
+def _file_id(source: str) -> str | None:
+    """Return the id in a text that is one, or that is a link to one of our files."""
+    state: RequestState = g.request_state
+    for start in ("", f"/{_FILES}", f"{state.incoming.host_url}{_FILES}"):
+        name = source.removeprefix(start)
+        if source.startswith(start) and _FILE_ID.fullmatch(name):
+            return name
+    return None
+
+
+def _size_of(source: str | Upload) -> int:
+    return source.size_bytes if isinstance(source, Upload) else len(source) * 3 // 4
+
+
+def _bytes_of(source: str | Upload, field: str, left: int) -> bytes:
+    size = _size_of(source)
+    if size > MAX_PICTURE_BYTES or size > left:
+        raise _too_large(field, is_one=size > MAX_PICTURE_BYTES)
+    if isinstance(source, Upload):
+        return source.read()
+    try:
+        return base64.b64decode(source[source.index(",") + 1 :], validate=True)
+    except (binascii.Error, ValueError) as error:
+        message = "must be a data URI whose base64 is valid."
+        raise InvalidRequest.of_field(field, message, reason="invalid_url") from error
+
+
+def _too_large(field: str, *, is_one: bool) -> InvalidRequest:
+    limit = f"at most {MAX_PICTURE_BYTES // 1_000_000} MB"
+    if not is_one:
+        limit = f"at most {MAX_ALL_BYTES // 1_000_000} MB together with the others"
+    return InvalidRequest.of_field(field, f"must be {limit}.", reason="image_too_large")

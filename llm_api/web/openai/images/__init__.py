@@ -1,0 +1,1 @@
+"""Pictures as OpenAI's SDKs ask for them."""

@@ -1,0 +1,63 @@
+"""Under which names clients send pictures: `image`, `image[]`, `image[0]`, `images`, `mask`.
+
+Some gateways know one of these names, and lose what comes under another. Here a file that has none
+of them is refused.
+"""
+
+import re
+from typing import Any
+
+from flask import Request
+
+from llm_api.domain.safe_text import made_printable
+from llm_api.errors import InvalidRequest
+from llm_api.web.images.picture_bodies import Upload, read_json_or_form
+from llm_api.web.request.body import StrictParser
+
+_NAME = re.compile(r"images?(?:\[([0-9]{0,3})\])?")
+_KEYS = ("image_url", "url", "file_id")
+
+
+def _with_pictures(incoming: Request) -> dict[str, Any]:
+    """Return the body, with all pictures in a list under `image`."""
+    document = read_json_or_form(incoming)
+    found: list[tuple[int, Any]] = []
+    others: dict[str, Any] = {}
+    for name, value in document.items():
+        if match := _NAME.fullmatch(name):
+            items = value if isinstance(value, list) else [value]
+            found += [(int(match[1] or 0), _plain(item)) for item in items]
+        elif _has_file(value) and name not in {"mask", "mask[]"}:
+            raise _unknown_file(name)
+        else:
+            others[name.removesuffix("[]") if name == "mask[]" else name] = value
+    found.sort(key=lambda pair: pair[0])  # stable: those without a number stay in their order
+    pictures = [picture for _, picture in found if picture not in (None, "")]
+    if others.get("mask") == "":
+        del others["mask"]
+    return others | ({"image": pictures} if pictures else {})
+
+
+# For flask-smorest: how the bodies of the image routes are read.
+PARSER = StrictParser(_with_pictures)
+
+
+def _plain(item: Any) -> Any:
+    """Return a picture that stands in an object, as in `{"image_url": "https://…"}`."""
+    for key in _KEYS:
+        if isinstance(item, dict) and key in item:
+            return _plain(item[key])
+    return item
+
+
+def _has_file(value: Any) -> bool:
+    items = value if isinstance(value, list) else [value]
+    return any(isinstance(item, Upload) for item in items)
+
+
+def _unknown_file(name: str) -> InvalidRequest:
+    return InvalidRequest.of_field(
+        made_printable(name[:64]),
+        "must not be a file: pictures are named image, image[] or mask.",
+        reason="unknown_field",
+    )

@@ -1,0 +1,263 @@
+"""Bodies of the image routes; source: https://platform.openai.com/docs/api-reference/images.
+
+Clients send much that a model does not know, and forms have texts for numbers: both are taken.
+"""
+
+import re
+from typing import Any, ClassVar
+
+import marshmallow as ma
+import orjson
+from marshmallow import ValidationError
+
+from llm_api.domain.images import ImageRequest, Notice, SizePolicy
+from llm_api.domain.safe_text import made_printable
+from llm_api.web.images.jobs import MAX_WAIT_MS
+from llm_api.web.images.orders import (
+    RATIOS,
+    RESOLUTIONS,
+    ImageOrder,
+    OptimizeOptionsSchema,
+    read_size,
+    rewrite_of,
+    user_hash,
+)
+from llm_api.web.images.picture_sources import MAX_PICTURES, MaskField, PictureField
+from llm_api.web.openai.schemas import model_field
+from llm_api.web.schema_fields import (
+    VISIBLE,
+    Boolean,
+    FieldProblem,
+    Integer,
+    ShortList,
+    String,
+    length,
+    line,
+    one_of,
+    within,
+    wrong_type,
+)
+from llm_api.web.smorest import StrictSchema
+
+MAX_PROMPT_CHARS = 32_000
+MAX_SEED = 2**31 - 1
+_MAX_REWRITTEN_CHARS = 4_000
+_MAX_EXTRA_BYTES = 4_096  # of one field that is passed on as it is
+_OF_REQUEST = (
+    *("prompt", "model", "n", "negative_prompt", "aspect_ratio", "resolution", "quality"),
+    *("background", "output_format", "output_compression", "watermark"),
+)
+_DIGITS = re.compile("-?[0-9]{1,20}")
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
+_FORMATS = {"jpg": "jpeg"}
+
+
+class _LooseInteger(Integer):
+    """A whole number, or one in digits, as forms have it."""
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, str) and _DIGITS.fullmatch(value):
+            return int(value)
+        return super()._validated(value)
+
+
+class _LooseBoolean(Boolean):
+    """`true` or `false`, or one of them as a text."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
+        if isinstance(value, str) and value.lower() in _FLAGS:
+            return _FLAGS[value.lower()]
+        return super()._deserialize(value)
+
+
+class _SizeOrTier(String):
+    """A size such as `1024x1024`, a tier such as `2K`, or `auto`."""
+
+    def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
+        if not isinstance(value, str):
+            raise wrong_type("a string such as 1024x1024")
+        if value.lower() == "auto":
+            return None
+        if value.upper() in RESOLUTIONS:
+            return value.upper()
+        if (size := read_size(value)) is None:
+            raise ValidationError("must be auto, or a width and a height such as 1024x1024.")
+        return size
+
+
+def _optional(description: str | None = None, **more: Any) -> dict[str, Any]:
+    about = {"description": description} if description else {}
+    return {"allow_none": True, "metadata": {**about, **more}}
+
+
+class _ImageBodySchema(StrictSchema):
+    """Fields of both routes. Others are passed on to models that take them; else they are dropped.
+
+    What was dropped is named in the headers `x-dropped-params` and `x-llm-api-warnings`.
+    """
+
+    IS_EDIT: ClassVar[bool]
+
+    class Meta:
+        """Marshmallow's options: `make` adds the fields that are not declared."""
+
+        unknown = ma.EXCLUDE
+
+    prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE])
+    model = model_field(**_optional("The image model; the configured one where left out."))
+    n = _LooseInteger(validate=within(1, 10), **_optional())
+    size = _SizeOrTier(**_optional("auto, pixels such as 1024x1024, or a tier such as 2K."))
+    aspect_ratio = String(validate=one_of(RATIOS), **_optional())
+    resolution = String(validate=one_of(RESOLUTIONS), **_optional())
+    size_policy = String(
+        validate=one_of(("exact", "nearest")),
+        **_optional(
+            "A size that the model does not make: refuse it, or adapt it.", default="nearest"
+        ),
+    )
+    quality = line(1, 32, **_optional())
+    background = String(validate=one_of(("auto", "transparent", "opaque")), **_optional())
+    output_format = String(validate=one_of(("png", "jpeg", "jpg", "webp")), **_optional())
+    output_compression = _LooseInteger(validate=within(0, 100), **_optional())
+    response_format = String(
+        validate=one_of(("b64_json", "url")),
+        **_optional("The pictures' bytes, or links to them.", default="b64_json"),
+    )
+    stream = _LooseBoolean(**_optional("Answer with events, each with a picture."))
+    partial_images = _LooseInteger(
+        validate=within(0, 3), **_optional("Previews, of models that send some; with `stream`.")
+    )
+    seed = _LooseInteger(validate=within(-(2**63), 2**64 - 1), **_optional())
+    negative_prompt = String(validate=length(0, 2_000), **_optional())
+    watermark = _LooseBoolean(**_optional())
+    user = line(0, 512, **_optional("Your end user; vendors get only a hash of it."))
+    safety_identifier = line(0, 512, **_optional())
+    optimize_prompt = _LooseBoolean(**_optional("Rewrite the prompt first."))
+    optimize_options = ma.fields.Nested(OptimizeOptionsSchema, allow_none=True)
+    wait_ms = _LooseInteger(
+        validate=within(1, MAX_WAIT_MS),
+        **_optional("How long to wait at most; then the answer is a 504.", default=MAX_WAIT_MS),
+    )
+    mask = MaskField()
+
+    @ma.validates_schema
+    def reject_what_does_not_fit(self, document: dict[str, Any], **_: Any) -> None:
+        """Reject a prompt that is too long for the optimizer, and a mask of nothing."""
+        if document.get("mask") is not None and not document.get("image"):
+            problem = FieldProblem("must be left out without image.", "not_supported")
+            raise ValidationError({"mask": [problem]})
+        too_long = len(document.get("prompt") or "") > _MAX_REWRITTEN_CHARS
+        if document.get("optimize_prompt") and too_long:
+            words = f"must be at most {_MAX_REWRITTEN_CHARS} characters long for optimize_prompt."
+            raise ValidationError({"prompt": [words]})
+
+    @ma.post_load(pass_original=True)
+    def make(self, document: dict[str, Any], original: Any, **_: Any) -> ImageOrder:
+        """Make the order; null means left out."""
+        given = {name: value for name, value in document.items() if value is not None}
+        extra, notices = _others(
+            {
+                name: value
+                for name, value in original.items()
+                if value is not None and name not in self.fields
+            }
+        )
+        notices += _without_effect(given)
+        pictures, mask = given.get("image", ()), given.get("mask")
+        is_one = len(pictures) == 1
+        optimizes = given.get("optimize_prompt", False)
+        return ImageOrder(
+            _request(given, extra, is_edit=self.IS_EDIT or mask is not None),
+            images=tuple(
+                ("image" if is_one else f"image[{i}]", source) for i, source in enumerate(pictures)
+            ),
+            mask=None if mask is None else ("mask", mask),
+            optimize=rewrite_of(given["prompt"], given.get("optimize_options", {}))
+            if optimizes
+            else None,
+            wait=given["wait_ms"] / 1_000 if "wait_ms" in given else None,
+            wants_links=given.get("response_format") == "url",
+            is_streamed=given.get("stream", False),
+            notices=tuple(notices),
+        )
+
+
+class ImageGenerationRequestSchema(_ImageBodySchema):
+    """Pictures to make."""
+
+    IS_EDIT = False
+
+    image = ShortList(
+        PictureField(),
+        at_most=MAX_PICTURES,
+        **_optional("Pictures to start from; also under `images`."),
+    )
+
+
+class ImageEditRequestSchema(_ImageBodySchema):
+    """Pictures to edit: JSON, or a form with files.
+
+    A form may name them `image`, `image[]`, `image[0]` or `images`.
+    """
+
+    IS_EDIT = True
+
+    image = ShortList(
+        PictureField(),
+        at_least=1,
+        at_most=MAX_PICTURES,
+        required=True,
+        metadata={"description": "Pictures to edit: 10 MB each, 50 MB together."},
+    )
+
+
+def _request(given: dict[str, Any], extra: dict[str, Any], *, is_edit: bool) -> ImageRequest:
+    fields = {name: given[name] for name in _OF_REQUEST if name in given}
+    size = given.get("size")
+    if isinstance(size, str):
+        fields["resolution"], size = size, None
+    if "output_format" in fields:
+        fields["output_format"] = _FORMATS.get(fields["output_format"], fields["output_format"])
+    if not fields.get("negative_prompt"):
+        fields.pop("negative_prompt", None)
+    seed = given.get("seed", -1)
+    return ImageRequest(
+        **fields,
+        size=size,
+        size_policy=SizePolicy(given.get("size_policy", "nearest")),
+        # -1 is a word for any.
+        seed=None if seed == -1 else seed & MAX_SEED,
+        user=user_hash(given.get("safety_identifier") or given.get("user")),
+        is_edit=is_edit,
+        partial_images=given.get("partial_images", 0) if given.get("stream") else 0,
+        extra=extra,
+    )
+
+
+def _others(given: dict[str, Any]) -> tuple[dict[str, Any], list[Notice]]:
+    """Return the fields that are passed on as they are, and notices of those too large for it."""
+    extra, notices = {}, []
+    for name, value in given.items():
+        if len(name) <= 64 and len(orjson.dumps(value)) <= _MAX_EXTRA_BYTES:
+            extra[name] = value
+        else:
+            notices.append(_dropped(made_printable(name[:64]), "It is too large to be passed on."))
+    return extra, notices
+
+
+def _without_effect(given: dict[str, Any]) -> list[Notice]:
+    """Return notices of fields that have no effect beside the others."""
+    notices = []
+    if given.get("partial_images") and not given.get("stream"):
+        notices.append(_dropped("partial_images", "It has an effect with stream only."))
+    if "optimize_options" in given and not given.get("optimize_prompt"):
+        notices.append(_dropped("optimize_options", "It has an effect with optimize_prompt only."))
+    seed = given.get("seed", -1)
+    if seed != -1 and not 0 <= seed <= MAX_SEED:
+        words = f"It was brought into the range from 0 to {MAX_SEED}."
+        notices.append(Notice("seed", "adapted", words))
+    return notices
+
+
+def _dropped(field: str, message: str) -> Notice:
+    return Notice(field, "dropped", message)

@@ -1,0 +1,1 @@
+"""Pictures in a small, strict schema."""

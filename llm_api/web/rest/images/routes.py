@@ -1,0 +1,113 @@
+"""The routes of pictures, in a small and strict schema."""
+
+from flask import Response, g
+
+from llm_api.errors import InvalidRequest
+from llm_api.services.images import ImageJob
+from llm_api.web.documented_errors import MODEL_ERRORS
+from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
+from llm_api.web.images.base64_bodies import file_reader, response_with_files
+from llm_api.web.images.example_errors import NO_SUCH_TASK, image_examples
+from llm_api.web.images.jobs import pictures_or_error, preferred_wait, run_order, show_order
+from llm_api.web.images.orders import ImageOrder
+from llm_api.web.images.picture_bodies import JSON_PARSER
+from llm_api.web.request.context import RequestState, services
+from llm_api.web.response.answers import json_response, report_headers
+from llm_api.web.rest.images.job_answers import ended_task, generation, preview, task
+from llm_api.web.rest.images.job_schemas import (
+    EndedTaskSchema,
+    ImageGenerationSchema,
+    ImagePreviewSchema,
+    ImageTaskSchema,
+)
+from llm_api.web.rest.images.schemas import ImageRequestSchema
+from llm_api.web.rest.images.task_arguments import PurgeArgumentsSchema, WaitArgumentsSchema
+from llm_api.web.smorest import Blueprint
+
+_DEFAULT_WAIT_S = 300.0
+
+
+class _PicturesBlueprint(Blueprint):
+    """A blueprint whose bodies may have pictures in them."""
+
+    ARGUMENTS_PARSER = JSON_PARSER
+
+
+blueprint = _PicturesBlueprint(
+    "Images",
+    __name__,
+    url_prefix="/api/v1/images",
+    description="Pictures: make them, edit them, wait for them, delete them.",
+)
+
+# What the docs page offers to send.
+_EXAMPLE = {"model": "layout-sketch", "prompt": "A red cat to the left of a blue dog", "seed": 7}
+_WRONG = InvalidRequest.of_field("n", "must be an integer from 1 to 10.", reason="out_of_range")
+_WRONG_WAIT = InvalidRequest.of_field(
+    "wait_ms", "must be a whole number from 0 to 600000.", reason="out_of_range"
+)
+_WRONG_PURGE = InvalidRequest.of_field("purge", "must be 0 or 1.", reason="out_of_range")
+
+
+@blueprint.post("/generate")
+@blueprint.doc(operationId="generateImages")
+@blueprint.arguments(ImageRequestSchema(), example=_EXAMPLE)
+@blueprint.response(
+    200,
+    {"anyOf": [ImageGenerationSchema(), ImagePreviewSchema()]},
+    description="The pictures; with `preview: true`, what would be sent.",
+)
+@blueprint.alt_response(
+    202, schema=ImageTaskSchema(), description="The task: the wait is over before its end."
+)
+@blueprint.errors(*MODEL_ERRORS, examples=image_examples(_WRONG))
+def generate_images(order: ImageOrder) -> Response:
+    """Make pictures, or edit some."""
+    if order.is_preview:
+        return json_response(preview(show_order(order)))
+    wait, honored = (order.wait, "") if order.wait is not None else preferred_wait()
+    make = run_order(order, _DEFAULT_WAIT_S if wait is None else wait)
+    response = _job_response(make(None, None), wants_links=order.wants_links)
+    if honored:
+        response.headers["Preference-Applied"] = honored
+    return response
+
+
+@blueprint.get("/tasks/<task_id>")
+@blueprint.doc(operationId="getImageTask")
+@blueprint.arguments(WaitArgumentsSchema(), location="query")
+@blueprint.response(200, ImageTaskSchema())
+@blueprint.errors(400, 404, 503, examples=[_WRONG_WAIT, NO_SUCH_TASK])
+def get_image_task(wait: float, task_id: str) -> Response:
+    """Return a task, with links to its pictures once they are there."""
+    state: RequestState = g.request_state
+    return json_response(task(services().images.job(task_id, state.key, wait=wait)))
+
+
+@blueprint.delete("/tasks/<task_id>")
+@blueprint.doc(operationId="deleteImageTask")
+@blueprint.arguments(PurgeArgumentsSchema(), location="query")
+@blueprint.response(200, EndedTaskSchema())
+@blueprint.errors(400, 404, 503, examples=[_WRONG_PURGE, NO_SUCH_TASK])
+def delete_image_task(purge: bool, task_id: str) -> Response:  # noqa: FBT001  # flask-smorest's order
+    """Cancel a task, as far as its vendor can; or delete one that has ended, with its files."""
+    state: RequestState = g.request_state
+    if purge:
+        services().images.purge(task_id, state.key)
+        return json_response(ended_task(task_id, None, None))
+    job, outcome = services().images.cancel(task_id, state.key)
+    return json_response(ended_task(task_id, job, outcome))
+
+
+def _job_response(job: ImageJob, *, wants_links: bool) -> Response:
+    """Return the pictures of a job, or the task where it goes on; raises its ApiError."""
+    state: RequestState = g.request_state
+    state.report = job.report
+    pictures_or_error(job)
+    if job.state.has_ended:
+        response = response_with_files(generation(job, wants_links=wants_links), file_reader())
+    else:
+        response = json_response(task(job), 202)
+        response.headers["Location"] = f"{TASKS_PATH}{job.id}"
+    response.headers.update(report_headers(job.report) | warning_headers(job.notices))
+    return response
