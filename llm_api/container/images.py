@@ -27,6 +27,8 @@ from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.tasks.engine import TaskEngine
+from llm_api.services.tasks.webhooks import KIND as WEBHOOK
+from llm_api.services.tasks.webhooks import Webhooks
 from llm_api.settings import config_files
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.reader import IMAGE
@@ -105,7 +107,9 @@ def build_images(
     accounts = JobAccounts(stores.spool, around.prices, around.quotas)
     fetch = partial(_fetched, links, clients, settings.image_result_hosts)
     keeper = Keeper(stores.files, pictures, fetch)
-    engine.register(KIND, ImageWork(models, keeper, accounts, lambda *_: None))
+    webhooks = Webhooks(settings.webhooks, engine, links)
+    engine.register(KIND, ImageWork(models, keeper, accounts, webhooks))
+    engine.register(WEBHOOK, webhooks.send)
     tools = InputTools(stores.files, pictures, partial(_callers, links))
     keep = timedelta(days=settings.files.retention_days)
     targets = config_files.read_targets(settings.root)
@@ -114,6 +118,7 @@ def build_images(
         accounts,
         tools,
         Orders(models, optimizer, targets),
+        webhooks,
     )
     # First the engine: what it works on writes rows and files.
     return ImageParts(service, engine, [engine, pictures, *clients.values()])
@@ -174,4 +179,4 @@ def _callers(links: LinkClient, url: str, field: str) -> bytes:
     try:
         return links.fetch(url, LinkPolicy(max_bytes=MAX_INPUT_BYTES, timeout=_CALLERS_FETCH_S))
     except LinkFailed as error:
-        raise InvalidRequest.of_field(field, error.problem, reason="invalid_image") from error
+        raise InvalidRequest.of_field(field, error.problem, reason="image_refused") from error

@@ -57,3 +57,15 @@ class Task:
     claimed_by: str = ""
     claimed_until: datetime | None = None
     wants_cancel: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookPlan:
+    """How the ends of tasks are reported to callers.
+
+    `secrets` sign, each `whsec_…`, the newest first: at a rotation receivers know one of two.
+    `allows_private` lets reports go to private addresses, and without TLS.
+    """
+
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    allows_private: bool = False

@@ -8,6 +8,7 @@ from llm_api.settings import setting_types as types
 from llm_api.settings.file_definitions import FILES_SECTION
 from llm_api.settings.setting_types import Section, Setting
 from llm_api.settings.upstream_definitions import UPSTREAM_SECTIONS
+from llm_api.settings.webhook_definitions import WEBHOOK_SECTION
 
 _MANY = 1_000_000_000
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
@@ -239,6 +240,7 @@ SECTIONS = (
             ),
         ),
     ),
+    WEBHOOK_SECTION,
     Section(
         "Serving",
         (

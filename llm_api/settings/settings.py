@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
+from llm_api.domain.tasks import WebhookPlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.reader import FAST, SettingsReader
 
@@ -47,6 +48,7 @@ class Settings:
 
     upstreams: Mapping[str, UpstreamPlan]
     image_upstream: UpstreamPlan | None
+    webhooks: WebhookPlan
     local_model: Endpoint | None
     enable_prompt_optimization: bool
     database_url: str = field(repr=False)
@@ -90,7 +92,8 @@ class Settings:
         if self.local_model is not None:
             endpoints.append(self.local_model)
         passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
-        keys = (*(e.key for e in endpoints), *self.access.secrets, self.files.secret_access_key)
+        ours = (*self.access.secrets, self.files.secret_access_key, *self.webhooks.secrets)
+        keys = (*(e.key for e in endpoints), *ours)
         return tuple(s for s in (*keys, *passwords) if s)
 
     @classmethod
@@ -108,6 +111,7 @@ class Settings:
         settings = cls(
             upstreams=read.upstreams(),
             image_upstream=read.image_upstream(),
+            webhooks=WebhookPlan(read.value("WEBHOOK_SECRET"), read.value("WEBHOOK_ALLOW_PRIVATE")),
             local_model=read.local_model(),
             enable_prompt_optimization=read.value("ENABLE_PROMPT_OPTIMIZATION"),
             database_url=read.value("DATABASE_URL") or f"sqlite:///{root / _DATABASE}",

@@ -20,9 +20,9 @@ from tools.error_reasons import collect
 ADMIN_KEY = "adm-9f8e7d6c5b4a3f2e1d0c9b8a7f6e5d4c"
 ADMIN = {"Authorization": f"Bearer {ADMIN_KEY}"}
 KEYS = "/api/v1/keys"
+FILE = "/api/v1/files/{file_id}"
 GENERATE, TASK = "/api/v1/images/generate", "/api/v1/images/tasks/{task_id}"
 GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
-FILE = "/api/v1/files/{file_id}"
 NAMES = {
     ("post", CHAT): "chat",
     ("post", OPTIMIZE): "optimizePrompt",

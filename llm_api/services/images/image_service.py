@@ -22,6 +22,7 @@ from llm_api.services.images.orders import KIND, Orders
 from llm_api.services.images.outcome import job_of
 from llm_api.services.tasks.claimed import ClaimedTask, Waiter
 from llm_api.services.tasks.engine import TaskEngine
+from llm_api.services.tasks.webhooks import Webhooks, webhook_id
 from llm_api.storage import StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.faults import ClientGone
@@ -45,12 +46,13 @@ class JobStore:
 class ImageService:
     """Makes pictures."""
 
-    def __init__(
+    def __init__(  # each is a part of its own
         self,
         jobs: JobStore,
         accounts: JobAccounts,
         tools: InputTools,
         orders: Orders,
+        webhooks: Webhooks,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -61,12 +63,14 @@ class ImageService:
             accounts: reserves and accounts for them.
             tools: read callers' pictures.
             orders: makes requests ready.
+            webhooks: report the ends of jobs.
             now: the time in UTC.
         """
         self._jobs = jobs
         self._accounts = accounts
         self._tools = tools
         self._orders = orders
+        self._webhooks = webhooks
         self._now = now
 
     def inputs(self, caller: Caller) -> ImageInputs:
@@ -105,6 +109,8 @@ class ImageService:
         """
         inputs = inputs or self.inputs(caller)
         try:
+            if callback_url is not None:
+                self._webhooks.check(callback_url)
             order = self._orders.order(request, caller, optimize)
             now = self._now()
             lease = self._accounts.reserve(
@@ -135,7 +141,8 @@ class ImageService:
 
     def _answer(self, task_id: str, claimed: ClaimedTask | None, before: CallReport) -> ImageJob:
         """Return a job as it is now, or raise its error; `before` is of the prompt's rewrite."""
-        job = self._job(claimed.task if claimed is not None else self._found(task_id))
+        has_ended = claimed is not None and claimed.task.state.has_ended
+        job = self._job(claimed.task if claimed and has_ended else self._found(task_id))
         report = replace(job.report, limits=before.limits)
         if job.error is not None:
             raise job.error.replaced(report=report)
@@ -199,7 +206,8 @@ class ImageService:
         if not task.state.has_ended:
             raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
         self._tools.files.delete_of_task(task_id)
-        self._run(partial(self._jobs.tasks.delete, task_id))
+        for one in (webhook_id(task_id), task_id):
+            self._run(partial(self._jobs.tasks.delete, one))
 
     def _begin(self, task: Task, waiter: Waiter | None, inputs: ImageInputs) -> ClaimedTask | None:
         """Write a task down, and work on it; raises Unavailable."""
@@ -220,9 +228,11 @@ class ImageService:
     ) -> None:
         """Wait until a job has ended; raises ClientGone where its client has left."""
         ends_at = time.monotonic() + seconds
-        while (left := ends_at - time.monotonic()) > 0:
+        while (left := ends_at - time.monotonic()) > 0 and not self._jobs.engine.is_ending:
             if claimed is not None:
                 has_ended = claimed.ended.wait(min(left, _LOOK_S))
+                if has_ended and not claimed.task.state.has_ended:  # it was put off
+                    claimed, has_ended = None, False
             else:
                 time.sleep(min(left, _LOOK_FAR_S))
                 has_ended = self._found(task_id).state.has_ended

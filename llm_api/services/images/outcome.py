@@ -1,7 +1,8 @@
 """What has become of a job: its pictures by their places, its state, and its error."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from llm_api.domain.calls import CallReport, Fallback, Timing
 from llm_api.domain.files import StoredFile
@@ -99,6 +100,17 @@ def report_of(document: JobDocument) -> CallReport:
         )
     spent = sum(part.ms for part in document.parts) / 1000
     return CallReport(document.attempts, Timing(upstream=spent), fallback=fallback)
+
+
+def report_of_end(document: JobDocument, error: ApiError | None) -> Mapping[str, Any]:
+    """Return what a webhook says of a job that has ended: nothing of its prompt."""
+    kept = [one.file_id for part in document.parts for one in part.kept]
+    told = None if error is None else {"reason": error.reason, "message": error.message}
+    return {
+        "files": kept,
+        "failed": sum(part.count for part in document.parts) - len(kept),
+        "error": told,
+    }
 
 
 def job_of(task: Task, document: JobDocument, files: Sequence[StoredFile]) -> ImageJob:

@@ -65,12 +65,7 @@ class PartRun:
         if not claimed.remaining:
             self._end(_too_late())
             return 0.0
-        call = job.upstream.new_call(
-            job.must_stop,
-            _nothing,
-            time_limit=job.time_limit,
-            caller=job.document.payer.name,
-        )
+        call = job.upstream.new_call(job.must_stop, _nothing, time_limit=job.time_limit)
         try:
             answer = job.create(self._index, call, self._sent)
         except ApiError as error:

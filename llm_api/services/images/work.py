@@ -4,25 +4,25 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from llm_api.domain.tasks import Task
 from llm_api.errors import ApiError, Unavailable
 from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.document import ENDED, FAILED, NEW, UNKNOWN, JobDocument, KnownError
 from llm_api.services.images.image_models import ImageModels
 from llm_api.services.images.job_run import JobRun
 from llm_api.services.images.keeping import Keeper
-from llm_api.services.images.outcome import error_of, state_of
+from llm_api.services.images.outcome import error_of, report_of_end, state_of
 from llm_api.services.tasks.claimed import ClaimedTask
+from llm_api.services.tasks.webhooks import Webhooks
 
 
 @dataclass(frozen=True, slots=True)
 class ImageWork:
-    """Works on tasks of the kind `image`; `on_end` is called once more after a crash."""
+    """Works on tasks of the kind `image`; after a crash the end of one may be done once more."""
 
     models: ImageModels
     keeper: Keeper
     accounts: JobAccounts
-    on_end: Callable[[Task, JobDocument], None]
+    webhooks: Webhooks
     pause: Callable[[float], None] = time.sleep
 
     def __call__(self, claimed: ClaimedTask) -> None:
@@ -55,5 +55,8 @@ class ImageWork:
         error = error_of(document)
         # First what may come twice, and is dropped then: so nothing is lost by a crash in between.
         document = self.accounts.settle(claimed.task, document, error)
-        self.on_end(claimed.task, document)
-        claimed.end(state_of(document, has_time=claimed.remaining > 0), document.to_json())
+        state = state_of(document, has_time=claimed.remaining > 0)
+        if document.callback_url is not None:
+            about = report_of_end(document, error)
+            self.webhooks.report(document.callback_url, claimed.task, state, about)
+        claimed.end(state, document.to_json())

@@ -90,6 +90,15 @@ class TaskEngine:
         self._threads.run(partial(self._store.add, task))
         self.wake()
 
+    @property
+    def is_ending(self) -> bool:
+        """Whether this process ends, and can wait for nothing more."""
+        return self._drain.is_expired()
+
+    def has(self, task_id: str) -> bool:
+        """Whether there is a task; raises StoreError."""
+        return self._threads.run(partial(self._store.get, task_id)) is not None
+
     def wake(self) -> None:
         """Look for tasks now."""
         self.start()

@@ -25,6 +25,7 @@ from llm_api.domain.images import (
     VendorResult,
     VendorTask,
 )
+from llm_api.domain.tasks import WebhookPlan
 from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.pictures.facts import PictureError, PictureFacts
 from llm_api.runtime.drain import Drain
@@ -41,6 +42,7 @@ from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import MonotonicMemoryStorage, RateCounter
 from llm_api.services.tasks.engine import TaskEngine
+from llm_api.services.tasks.webhooks import Webhooks
 from llm_api.storage.redis.concurrency import MemoryConcurrency
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
@@ -53,6 +55,8 @@ from tests.support.schema import give_schema
 CALLER = Caller(request_id="req_1", route="/api/v1/images/generate", address="192.0.2.1")
 KEY = ApiKey("key_1", "shop")
 CAT = ImageRequest("A cat")
+SECRET = "whsec_" + "c2VjcmV0" * 4
+SIGNED = WebhookPlan((SECRET,))
 SQUARE = Size(1024, 1024)
 Turn = VendorResult | VendorTask | ApiError | Callable[[], Any]
 
@@ -242,7 +246,9 @@ class Workshop:
     sink: ListSink = field(default_factory=ListSink)
     files: MemoryFiles = field(default_factory=MemoryFiles)
     links: dict[str, Any] = field(default_factory=dict)
-    ended: list[str] = field(default_factory=list)
+    webhooks: WebhookPlan = SIGNED
+    posted: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
+    answers: deque[int] = field(default_factory=deque)
     drain: Drain = field(default_factory=Drain)
     lease: float = 30.0
 
@@ -267,22 +273,28 @@ class Workshop:
         jobs = JobStore(self.tasks, self.threads, self.engine, timedelta(days=1))
         tools = InputTools(self.files, PlainPictures(), self.fetch)
         optimizer: Any = None
-        self.service = ImageService(jobs, self.accounts, tools, Orders(self.models, optimizer))
+        hooks = Webhooks(self.webhooks, self.engine, self)
+        orders = Orders(self.models, optimizer)
+        self.service = ImageService(jobs, self.accounts, tools, orders, hooks)
 
     def worker(self, drain: Drain | None = None) -> TaskEngine:
         """Make the engine of a worker."""
         engine = TaskEngine(self.tasks, self.threads, drain or self.drain, lease=self.lease)
         keeper = Keeper(self.files, PlainPictures(), self.fetch)
-        work = ImageWork(
-            self.models, keeper, self.accounts, lambda task, _: self.ended.append(task.id)
-        )
-        engine.register("image", work)
+        hooks = Webhooks(self.webhooks, engine, self)
+        engine.register("image", ImageWork(self.models, keeper, self.accounts, hooks))
+        engine.register("webhook", hooks.send)
         return engine
 
     @staticmethod
     def accounts_now() -> datetime:
         """Return the time."""
         return datetime.now(UTC)
+
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], _: Any) -> int:
+        """Receive a webhook, and answer with the next of the answers."""
+        self.posted.append((url, body, headers))
+        return self.answers.popleft() if self.answers else 200
 
     def fetch(self, url: str, _: str) -> bytes:
         """Return what is at an address of a vendor."""
