@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.calls import Caller, Endpoint, Timeouts, UpstreamPlan
 from llm_api.domain.images import (
     FittedRequest,
     ImageRequest,
@@ -117,6 +117,7 @@ class ImageClient:
         on_first_attempt: Callable[[], None],
         *,
         time_limit: float,
+        caller: str = "",
     ) -> UpstreamCall:
         """See ImageUpstream."""
         return UpstreamCall(
@@ -124,6 +125,7 @@ class ImageClient:
             is_disconnected=is_disconnected,
             must_end=self._must_end,
             on_first_attempt=on_first_attempt,
+            caller=Caller(request_id="", route="", address=caller),
         )
 
     def create(  # see ImageUpstream
