@@ -144,7 +144,7 @@ def test_a_first_upgrade_that_is_cut_off_anywhere_is_finished_by_the_next(
         assert drift_of(url) == []
 
 
-@cut_at([2], range(1, 7))
+@cut_at([2, 7], range(1, 12))
 def test_a_renaming_that_is_cut_off_anywhere_is_finished_by_the_next(
     cuts: Sequence[int], mariadb_database: str
 ) -> None:
