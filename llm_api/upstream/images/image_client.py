@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.calls import Caller, Endpoint, Timeouts, UpstreamPlan
 from llm_api.domain.images import (
     FittedRequest,
     ImageRequest,
@@ -117,6 +117,7 @@ class ImageClient:
         on_first_attempt: Callable[[], None],
         *,
         time_limit: float,
+        caller: str = "",
     ) -> UpstreamCall:
         """See ImageUpstream."""
         return UpstreamCall(
@@ -124,6 +125,7 @@ class ImageClient:
             is_disconnected=is_disconnected,
             must_end=self._must_end,
             on_first_attempt=on_first_attempt,
+            caller=Caller(request_id="", route="", address=caller),
         )
 
     def create(  # see ImageUpstream
@@ -146,12 +148,12 @@ class ImageClient:
             idle=self._timeouts.idle,
             may_stream="partial_images" in request.fields,
         )
-        written = protocol.create(request, part, load)
         about = {"model": request.model, **({"images": True} if request.references else {})}
         attempt = PaidAttempt(self.name, self._endpoints, about, answer.read, on_sent)
-        send = partial(attempt.make, partial(self._outgoing, traits, written), call)
         has_other = partial(self._endpoints.has_other, call, about)
         with self._endpoints.slot(call):
+            written = protocol.create(request, part, load)
+            send = partial(attempt.make, partial(self._outgoing, traits, written), call)
             try:
                 endpoint, made = self._policy.run(call, send, has_other)
             except faults.Fault as fault:

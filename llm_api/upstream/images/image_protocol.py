@@ -120,8 +120,12 @@ class ImageUpstream(Protocol):
         on_first_attempt: Callable[[], None],
         *,
         time_limit: float,
+        caller: str = "",
     ) -> UpstreamCall:
-        """Start the clock of a call, which may take `time_limit` seconds."""
+        """Start the clock of a call, which may take `time_limit` seconds.
+
+        `caller` is the name of whose call it is: its failures alone stop nobody else's.
+        """
 
     def create(  # one call has all of them
         self,

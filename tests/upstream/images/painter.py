@@ -73,17 +73,20 @@ class Painter:
         assert isinstance(made, VendorResult)
         return made
 
-    def start(self, request: FittedRequest, part: int = 0) -> VendorResult | VendorTask:
+    def start(
+        self, request: FittedRequest, part: int = 0, *, caller: str = ""
+    ) -> VendorResult | VendorTask:
         """Ask for one part, whatever comes."""
-        self.calls.append(self.client.new_call(never, lambda: None, time_limit=20.0))
+        call = self.client.new_call(never, lambda: None, time_limit=20.0, caller=caller)
+        self.calls.append(call)
         return self.client.create(
             request, part, self.calls[-1], load, on_sent=self._note, on_preview=self.previews.append
         )
 
-    def fail(self, prompt: str = "A cat", **fields: Any) -> ApiError:
+    def fail(self, prompt: str = "A cat", *, caller: str = "", **fields: Any) -> ApiError:
         """Ask, and return the error that must come."""
         with pytest.raises(ApiError) as raised:
-            self.start(self.fit(prompt, **fields))
+            self.start(self.fit(prompt, **fields), caller=caller)
         return raised.value
 
     @property

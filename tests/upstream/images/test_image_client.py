@@ -1,6 +1,8 @@
 """Calls that cost money: once, and again only where nothing can have been charged."""
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +13,12 @@ from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.upstream.images.image_client import ImageClient
 from tests.support import image_quirks as quirks
 from tests.support import replies
+from tests.support.dialects import DIALECTS
+from tests.support.image_scene import Scene
 from tests.support.image_upstream import ImageVendor
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import Reply
+from tests.support.waiting import wait_until
 from tests.upstream.images.painter import (
     KEY,
     PROFILES,
@@ -132,6 +137,51 @@ def test_a_refused_key_is_left_alone_for_a_while() -> None:
     assert len(vendor.creates) == 1
 
 
+def test_failures_of_one_caller_stop_nobody_else() -> None:
+    with ImageVendor("openai") as vendor, painter_of("openai", vendor.url) as painter:
+        vendor.on("create", *[replies.api_error(500)] * 5)
+        reasons = [painter.fail(caller="a").reason for _ in range(6)]
+        made = painter.start(painter.fit(), caller="b")
+
+    assert reasons == ["upstream_error"] * 5 + ["circuit_open"]
+    assert isinstance(made, VendorResult)
+
+
+def test_failures_with_pictures_stop_no_prompts() -> None:
+    with ImageVendor("openai") as vendor, painter_of("openai", vendor.url) as painter:
+        vendor.on("create", *[replies.api_error(500)] * 5)
+        reasons = [painter.fail(references=(square(),)).reason for _ in range(6)]
+        made = painter.paint(painter.fit())
+
+    assert reasons[-1] == "circuit_open"
+    assert len(made.pictures) == 1
+
+
+def test_a_call_beyond_the_limit_gets_no_place_and_does_not_leave() -> None:
+    gate = threading.Event()
+
+    def held(scene: Scene) -> Reply:
+        gate.wait(20)
+        return DIALECTS["openai"].create(scene)
+
+    with (
+        ImageVendor("openai") as vendor,
+        painter_of("openai", vendor.url, max_concurrency=1) as painter,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        vendor.on("create", held)
+        first = pool.submit(painter.paint, painter.fit())
+        wait_until(lambda: len(vendor.creates) == 1, 20, "the first call has not come")
+        call = painter.client.new_call(lambda: False, lambda: None, time_limit=0.1)
+        with pytest.raises(ApiError) as raised:
+            painter.client.create(painter.fit(), 0, call, load, on_sent=lambda: None)
+        gate.set()
+
+        assert raised.value.reason == "overloaded"
+        assert not raised.value.may_have_charged
+        assert len(first.result().pictures) == len(vendor.creates) == 1
+
+
 def test_each_call_for_pictures_has_a_connection_of_its_own() -> None:
     """On a kept one the vendor may hang up, and nobody would know whether it was paid."""
     with ImageVendor("openai") as vendor, painter_of("openai", vendor.url) as painter:
@@ -237,6 +287,15 @@ def test_links_are_passed_on() -> None:
         [picture] = painter.paint(painter.fit()).pictures
 
     assert (picture.url, picture.base64, picture.seed) == ("https://x.test/1.png", None, 5)
+
+
+def test_what_the_vendor_has_made_of_the_prompt_comes_back() -> None:
+    answer = replies.json_reply(200, {"data": [{"b64_json": "QQ==", "revised_prompt": "Two cats"}]})
+    with ImageVendor("openai") as vendor, painter_of("generic", vendor.url) as painter:
+        vendor.on("create", answer)
+        [picture] = painter.paint(painter.fit()).pictures
+
+    assert picture.prompt == "Two cats"
 
 
 def test_zeros_of_servers_that_do_not_count_are_unknown() -> None:

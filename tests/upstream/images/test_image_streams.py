@@ -24,7 +24,7 @@ def test_previews_come_before_the_pictures() -> None:
     assert [preview.index for preview in painter.previews] == [0, 1, 0, 1]
     assert len(made.pictures) == vendor.charged == 2
     assert made.failed == ()
-    assert (made.usage.images, made.usage.output_tokens) == (2, 4160)
+    assert (made.usage.images, made.usage.output_tokens) == (2, 8320)
 
 
 def test_edits_are_streamed_too() -> None:

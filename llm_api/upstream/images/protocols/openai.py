@@ -9,7 +9,7 @@ What they differ in is data: the constants and names of a model, and these words
 * `references`: a field of the JSON that has the input pictures as base64, instead of an edit.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -174,12 +174,12 @@ class OpenAIEvents:
         """See EventReader."""
         if not self._pictures:
             raise no_image()
-        last = self._usage[-1]  # each has that of all so far, or of none
+        # Each has its own; nobody has written whether the prompt is counted for each of them.
         usage = ImageUsage(
             images=len(self._pictures),
-            input_tokens=last.input_tokens,
-            output_tokens=last.output_tokens,
-            raw=last.raw,
+            input_tokens=_sum(one.input_tokens for one in self._usage),
+            output_tokens=_sum(one.output_tokens for one in self._usage),
+            raw=self._usage[-1].raw,
         )
         return VendorResult(tuple(self._pictures), usage=usage)
 
@@ -225,6 +225,12 @@ def _usage(document: Mapping[str, Any], images: int) -> ImageUsage:
     if not any(read):  # some servers write zeros for what they do not count
         return ImageUsage(images=images)
     return ImageUsage(images=images, input_tokens=read[0], output_tokens=read[1], raw=raw)
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    """Return the sum; unknown if one of them is."""
+    known = list(counts)
+    return None if None in known else sum(count or 0 for count in known)
 
 
 def _file_name(picture: InputPicture, number: int) -> str:
