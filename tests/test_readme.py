@@ -14,7 +14,11 @@ from llm_api.settings.settings import PROJECT_ROOT, Settings
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
-PAGES = [PROJECT_ROOT / "README.md", *sorted((PROJECT_ROOT / "docs").glob("*.md"))]
+# tests/test_images_guide.py types the examples of docs/images.md, with an image model.
+PAGES = [
+    PROJECT_ROOT / "README.md",
+    *(p for p in sorted((PROJECT_ROOT / "docs").glob("*.md")) if p.name != "images.md"),
+]
 OLD_SDK = PROJECT_ROOT / ".sdks" / "openai-0.28" / "bin" / "python"
 FLASK = ".venv/bin/flask "
 GUNICORN = ".venv/bin/gunicorn -c gunicorn.conf.py wsgi:app"
@@ -44,7 +48,8 @@ BLOCKS = list(blocks())
 SHELL = [block for block in BLOCKS if block.language == "sh"]
 CURLS = [block.text for block in SHELL if block.text.startswith("curl")]
 STREAMED = [curl for curl in CURLS if '"stream": true' in curl]
-WHOLE = [curl for curl in CURLS if curl not in STREAMED]
+REFUSED = [curl for curl in CURLS if '"optimize_prompt": true' in curl]
+WHOLE = [curl for curl in CURLS if curl not in {*STREAMED, *REFUSED}]
 SCRIPTS = [block.text for block in BLOCKS if block.language == "python"]
 SETTINGS = list(dict.fromkeys(b.text for b in SHELL if re.match(r"[A-Z_]+=", b.text)))
 OTHER = [b for b in SHELL if b.text not in {*CURLS, *SETTINGS}]
@@ -90,7 +95,8 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_pages_have_their_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (7, 1, 2, 8)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (8, 1, 2, 8)
+    assert len(REFUSED) == 1
     assert len(TYPED) == 5
     assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "toml"}
 
@@ -111,6 +117,25 @@ def test_a_curl_example_answers(example: str, service: Service) -> None:
     assert "error" not in answer
     said = (answer.get(name) for name in ("optimized_prompt", "choices", "total", "data"))
     assert any(said) or answer["status"] == "ready"
+
+
+def test_pictures_need_a_model_that_the_answer_says_how_to_configure(service: Service) -> None:
+    error = json.loads(typed(REFUSED[0], service))["error"]
+
+    assert error["details"]["reason"] == "image_model_not_configured"
+    lines = ("IMAGE_LLM_API_URL=", "IMAGE_LLM_API_KEY=", "IMAGE_LLM_MODEL=", "layout-sketch")
+    assert all(line in error["message"] for line in lines)
+
+
+def test_the_sketch_is_a_labelled_layout(service: Service) -> None:
+    answer = json.loads(typed(next(c for c in WHOLE if "layout-sketch" in c), service))
+
+    assert answer["kind"] == "layout_sketch"
+    assert answer["drawn"] == ["1 red cat", "1 blue dog", "cat left of dog"]
+    picture = typed(
+        f"curl -s http://localhost:8000{answer['data'][0]['url']} | tail -c +2 | head -c 3", service
+    )
+    assert picture == "PNG"
 
 
 def test_the_prompt_example_is_really_rewritten(service: Service) -> None:

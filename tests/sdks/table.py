@@ -8,6 +8,9 @@ from pathlib import Path
 from tests.sdks.case import Case
 from tests.sdks.cases import SECTIONS
 from tests.sdks.expected import shown, wanted
+from tests.sdks.picture_bench import open_picture_bench
+from tests.sdks.picture_cases import PICTURE_SDKS
+from tests.sdks.picture_table import render_pictures
 from tests.sdks.running import SDKS, Sdk, Seen, open_bench, run_all
 from tests.support.service import REPOSITORY_ROOT
 
@@ -53,8 +56,12 @@ def _cell(sdk: Sdk, seen: Mapping[str, Seen], case: Case) -> str:
 
 def main() -> None:
     """Run every SDK and write the page."""
-    with tempfile.TemporaryDirectory() as directory, open_bench(Path(directory)) as bench:
-        PAGE.write_text(render(run_all(bench)), "utf-8")
+    with tempfile.TemporaryDirectory() as directory:
+        with open_bench(Path(directory)) as bench:
+            page = render(run_all(bench))
+        with open_picture_bench(Path(directory) / "pictures") as pictures:
+            seen = {sdk.title: pictures.run(sdk) for sdk in PICTURE_SDKS}
+        PAGE.write_text(f"{page}\n{render_pictures(seen)}", "utf-8")
     sys.stdout.write(f"{PAGE.relative_to(REPOSITORY_ROOT)} is written.\n")
 
 

@@ -86,6 +86,21 @@ def test_a_link_is_on_the_origin_of_the_request(generations: Ask) -> None:
     assert document["data"] == [{"url": "http://localhost/api/v1/files/file_00000000"}]
 
 
+def test_a_link_is_asked_for_in_the_query_where_a_client_has_no_other_way(
+    client: FlaskClient,
+) -> None:
+    path = "/v1/images/generations?response_format="
+
+    answers = [
+        client.post(f"{path}url", json={"prompt": "A cat"}),
+        client.post(f"{path}url", json={"prompt": "A cat", "response_format": "b64_json"}),
+        client.post(f"{path}png", json={"prompt": "A cat"}),
+    ]
+
+    assert [set(answer.get_json()["data"][0]) for answer in answers[:2]] == [{"url"}, {"b64_json"}]
+    assert answers[2].get_json()["error"]["param"] == "response_format"
+
+
 def test_tokens_are_told_where_they_are_known(generations: Ask, studio: Studio) -> None:
     details = {"text_tokens": 12, "image_tokens": 0}
     raw = {"input_tokens_details": details, "other": 1}

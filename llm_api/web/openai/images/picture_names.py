@@ -16,6 +16,14 @@ from llm_api.web.request.body import StrictParser
 
 _NAME = re.compile(r"images?(?:\[([0-9]{0,3})\])?")
 _KEYS = ("image_url", "url", "file_id")
+# It may also stand in the query: LangChain reads links, and cannot ask for them in the body.
+_QUERY = "response_format"
+QUERY_PARAMETER = {
+    "in": "query",
+    "name": _QUERY,
+    "schema": {"type": "string", "enum": ["b64_json", "url"]},
+    "description": "Counts where the body has none, for clients that cannot put it there.",
+}
 
 
 def _with_pictures(incoming: Request) -> dict[str, Any]:
@@ -35,6 +43,9 @@ def _with_pictures(incoming: Request) -> dict[str, Any]:
     pictures = [picture for _, picture in found if picture not in (None, "")]
     if others.get("mask") == "":
         del others["mask"]
+    form = incoming.args.get(_QUERY)
+    if form is not None and others.get(_QUERY) is None:
+        others[_QUERY] = form
     return others | ({"image": pictures} if pictures else {})
 
 

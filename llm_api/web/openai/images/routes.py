@@ -22,7 +22,7 @@ from llm_api.web.images.orders import ImageOrder
 from llm_api.web.openai.images.image_answers import closing, images_answer, picture, properties
 from llm_api.web.openai.images.image_schemas import OpenAIImagesSchema, image_events
 from llm_api.web.openai.images.image_stream import EventWriter, stream_images
-from llm_api.web.openai.images.picture_names import PARSER
+from llm_api.web.openai.images.picture_names import PARSER, QUERY_PARAMETER
 from llm_api.web.openai.images.schemas import (
     ImageEditRequestSchema,
     ImageGenerationRequestSchema,
@@ -67,7 +67,7 @@ def _also_streamed(view: Callable[P, T]) -> Callable[P, T]:
     return described(view)
 
 
-@blueprint.post("/generations")
+@blueprint.post("/generations", parameters=[QUERY_PARAMETER])
 @blueprint.doc(operationId="createImage")
 @blueprint.arguments(ImageGenerationRequestSchema(), example=_EXAMPLE)
 @blueprint.response(200, OpenAIImagesSchema())
@@ -78,7 +78,7 @@ def create_image(order: ImageOrder) -> Response:
     return _answer(order, "image_generation")
 
 
-@blueprint.post("/edits")
+@blueprint.post("/edits", parameters=[QUERY_PARAMETER])
 @blueprint.doc(
     operationId="createImageEdit",
     requestBody={"content": {"multipart/form-data": {"schema": ImageEditRequestSchema()}}},
