@@ -28,6 +28,7 @@ def permitted(destination: "Destination", key: ApiKey) -> "Destination":
 
 
 def forbidden() -> Forbidden:
+    """Return the error of a key that is not for a model."""
     return Forbidden(
         "The key is not for this model; GET /v1/models lists those it is for.",
         reason="model_not_allowed",
