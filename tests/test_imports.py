@@ -44,7 +44,7 @@ def test_a_worker_with_sqlite_alone_has_no_other_store(tmp_path: Path) -> None:
     modules = imported(CREATE, tmp_path)
 
     assert "sqlite3" in modules
-    assert modules & {"redis", *POSTGRESQL, *MYSQL} == set()
+    assert modules & {"redis", "obstore", *POSTGRESQL, *MYSQL} == set()
 
 
 def test_a_worker_has_no_commands(tmp_path: Path) -> None:
@@ -60,10 +60,13 @@ def test_a_worker_has_no_commands(tmp_path: Path) -> None:
         ("RATELIMIT_STORAGE_URI", "redis://127.0.0.1:1", "redis"),
         ("DATABASE_URL", "postgresql://u:p@127.0.0.1:1/n", "psycopg"),
         ("DATABASE_URL", "mysql://u:p@127.0.0.1:1/n", "pymysql"),
+        ("FILES_URL", "s3://bucket", "obstore"),
     ],
 )
 def test_what_the_settings_name_is_there_before_the_first_call(
     tmp_path: Path, setting: str, url: str, module: str
 ) -> None:
     """An import takes up to a tenth of a second, in which no call of the worker goes on."""
-    assert module in imported(CREATE, tmp_path, **{setting: url})
+    keys = {"FILES_ACCESS_KEY_ID": "AKID", "FILES_SECRET_ACCESS_KEY": "the-secret"}
+
+    assert module in imported(CREATE, tmp_path, **keys, **{setting: url})

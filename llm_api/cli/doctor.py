@@ -7,6 +7,7 @@ import click
 
 from llm_api.diagnostics import doctor
 from llm_api.diagnostics.database import DatabaseChecks
+from llm_api.diagnostics.files import file_store
 from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.diagnostics.surroundings import names_of_settings, open_access
 from llm_api.diagnostics.upstream_api import ApiChecks
@@ -56,6 +57,7 @@ def _parts(settings: Settings) -> list[list[doctor.Check]]:
         _store_checks(settings),
         doctor.limiter_checks(settings.ratelimit_storage_uri, settings.web_concurrency),
         doctor.spool_checks(spool),
+        [doctor.Check("files", lambda: file_store(settings.files))],
     ]
 
 

@@ -74,34 +74,30 @@ def build_services(
 ) -> Services:
     """Build the services of the application; raises SettingsError.
 
-    `counter` counts requests and tokens by time, and `check_limiter` says whether the store of
-    its counts answers. The `authenticator` forgets keys that are changed.
+    `check_limiter` says whether the store answers in which `counter` counts by time.
     """
     watch = DeadlineWatcher(Drain(settings.shutdown_grace))
     models, prices = config_files.read_models(settings.root)
-    profiles = config_files.read_profiles(settings.root)
-    known = known_parameters(profiles).union(*(model.parameters for model in models))
-    upstreams = _upstreams(settings, watch, profiles, models, known)
+    known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
     catalogue = _catalogue(settings, models, upstreams, painters.models.offered())
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
     optimizer = _optimizer(settings, catalogue, ledger)
-    around = Surroundings(settings, stores, watch, prices, quotas)
-    images = build_images(painters, around, optimizer)
+    images = build_images(
+        painters, Surroundings(settings, stores, watch, prices, quotas, optimizer)
+    )
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    checks = _checks(settings, stores, keys, check_limiter, _fast(settings, upstreams))
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
-    around_calls = (catalogue, *upstreams.values(), shared, concurrency, watch)
-    connected = (*images.closable, *around_calls, *stored)
+    calling = (*images.closable, catalogue, *upstreams.values(), shared, concurrency, watch)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
         images=images.service,
         tasks=images.engine,
-        readiness=ReadinessService(checks, is_ending=lambda: watch.drain.is_draining),
+        readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared),
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
@@ -110,7 +106,7 @@ def build_services(
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         known_parameters=known,
-        closers=[part.close for part in connected if part is not None],
+        closers=[part.close for part in (*calling, *stored) if part is not None],
     )
 
 
@@ -134,12 +130,12 @@ def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
 
 
 def _upstreams(
-    settings: Settings,
-    watch: DeadlineWatcher,
-    profiles: Mapping[str, Profile],
-    models: Sequence[Model],
-    known: frozenset[str],
-) -> dict[str, UpstreamClient]:
+    settings: Settings, watch: DeadlineWatcher, models: Sequence[Model]
+) -> tuple[frozenset[str], dict[str, UpstreamClient]]:
+    """Build the clients of upstreams; also returns the parameters that any of them takes."""
+    profiles = config_files.read_profiles(settings.root)
+    known = known_parameters(profiles).union(*(model.parameters for model in models))
+
     def client(plan: UpstreamPlan, behavior: UpstreamBehavior) -> UpstreamClient:
         policy = RetryPolicy(
             processes=settings.web_concurrency, has_breaker=settings.circuit_breaker
@@ -164,7 +160,7 @@ def _upstreams(
         # One model serves all workers, which share its slots.
         share = max(1, BUNDLED_MODEL.max_concurrency // settings.web_concurrency)
         upstreams[LOCAL] = client(plan, replace(BUNDLED_MODEL, max_concurrency=share))
-    return upstreams
+    return known, upstreams
 
 
 def _parameters_of(models: Sequence[Model], upstream: str) -> dict[str, frozenset[str]]:
@@ -239,6 +235,18 @@ def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemoryConcurrency | 
     if not is_shared(storage_uri):
         return None, MemoryConcurrency()
     return RedisAnswers(storage_uri), RedisConcurrency(storage_uri)
+
+
+def _readiness(  # each is asked
+    settings: Settings,
+    stores: Stores,
+    keys: KeyService,
+    check_limiter: Callable[[], bool],
+    upstreams: Mapping[str, UpstreamClient],
+    drain: Drain,
+) -> ReadinessService:
+    checks = _checks(settings, stores, keys, check_limiter, _fast(settings, upstreams))
+    return ReadinessService(checks, is_ending=lambda: drain.is_draining)
 
 
 def _checks(

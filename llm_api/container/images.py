@@ -69,6 +69,7 @@ class Surroundings:
     watch: DeadlineWatcher
     prices: PriceList
     quotas: QuotaEnforcer
+    optimizer: PromptOptimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +96,7 @@ def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineW
     return Painters(clients, pictures, known)
 
 
-def build_images(
-    painters: Painters, around: Surroundings, optimizer: PromptOptimizer
-) -> ImageParts:
+def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     """Build what makes pictures; raises SettingsError."""
     settings, stores = around.settings, around.stores
     links = LinkClient(around.watch)
@@ -117,7 +116,7 @@ def build_images(
         JobStore(stores.work.tasks, threads, engine, keep),
         accounts,
         tools,
-        Orders(models, optimizer, targets),
+        Orders(models, around.optimizer, targets),
         webhooks,
     )
     # First the engine: what it works on writes rows and files.
@@ -138,11 +137,13 @@ def _clients(
     settings: Settings, models: Sequence[Model], watch: DeadlineWatcher
 ) -> dict[str, ImageClient]:
     """Build the clients of the image upstream, and of others that an image model names."""
-    profiles = read_image_profiles(settings.root)
     named = {model.upstream for model in models if model.kind == IMAGE_KIND}
     plans = {name: plan for name, plan in settings.upstreams.items() if name in named}
     if settings.image_upstream is not None:
         plans[IMAGE] = settings.image_upstream
+    if not plans:
+        return {}
+    profiles = read_image_profiles(settings.root)
     policy = RetryPolicy(processes=settings.web_concurrency, has_breaker=settings.circuit_breaker)
     return {
         name: ImageClient(

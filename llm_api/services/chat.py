@@ -18,8 +18,7 @@ from llm_api.domain.calls import (
     Operation,
 )
 from llm_api.services.quotas.estimates import estimate_request
-from llm_api.services.routing.catalogue import Catalogue, Destination
-from llm_api.services.routing.fallbacks import call_with_fallbacks
+from llm_api.services.routing.catalogue import Catalogue, Destination, call_with_fallbacks
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.answers.relay import Surroundings, SuspendedBatches
 

@@ -102,9 +102,7 @@ class Settings:
     ) -> "Settings":
         """Read and check the settings; raises SettingsError, which names every wrong one.
 
-        Args:
-            environ: variables that take precedence over `.env` files; None: those of the process.
-            root: folder of the installation, with `.env`, `config/` and `instance/`.
+        `environ` takes precedence over `.env` files in `root`; None: the process's variables.
         """
         read = SettingsReader(_merged(os.environ if environ is None else environ, root))
         access = read.access()

@@ -39,6 +39,7 @@ class StrictSchema(ma.Schema):
         unknown = ma.RAISE
 
 
+FILTERED = ("text", "image", "face", "audio", "copyright")
 CODES = ("VALIDATION_ERROR", "AUTHENTICATION_ERROR", "RATE_LIMIT_EXCEEDED", "SERVICE_ERROR")
 
 
@@ -64,6 +65,15 @@ class ErrorDetailsSchema(ma.Schema):
     )
     scope = ma.fields.String(
         metadata={"description": "Whose limit is exceeded, and of what.", "example": "key.tokens"}
+    )
+    stage = ma.fields.String(
+        metadata={
+            "description": "Whether a content filter refused what was sent, or what was made.",
+            "enum": ["input", "output"],
+        }
+    )
+    what = ma.fields.String(
+        metadata={"description": "What it refused.", "enum": list(FILTERED)},
     )
     errors = ma.fields.List(
         ma.fields.Nested(FieldErrorSchema),

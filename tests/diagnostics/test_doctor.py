@@ -551,3 +551,34 @@ def test_a_check_without_an_end_is_given_up() -> None:
 )
 def test_a_time_out_that_another_one_makes_useless_is_told(timeouts: Timeouts) -> None:
     assert doctor.order_of_timeouts(timeouts).state == "WARN"
+
+
+# --- files ---
+
+
+def test_a_store_of_files_that_can_be_written_is_ok(visit_of: VisitOf, tmp_path: Path) -> None:
+    assert visit_of().line("files") == "ok files Files can be written and deleted."
+    assert list((tmp_path / "root" / "instance" / "files").iterdir()) == []
+
+
+def test_a_folder_of_files_that_is_none_fails(visit_of: VisitOf, tmp_path: Path) -> None:
+    (tmp_path / "a_file").write_text("")
+
+    seen = visit_of({"FILES_URL": f"file://{tmp_path / 'a_file'}"})
+
+    assert seen.exit_code == 1
+    assert seen.line("files").startswith("FAIL files The folder of FILES_URL cannot be used.")
+
+
+def test_an_s3_store_that_is_away_fails(visit_of: VisitOf) -> None:
+    with closed_port() as port:
+        seen = visit_of(
+            {
+                "FILES_URL": "s3://bucket",
+                "FILES_ENDPOINT": f"http://{LOOPBACK}:{port}",
+                "FILES_ACCESS_KEY_ID": "AKID",
+                "FILES_SECRET_ACCESS_KEY": secrets.token_hex(20),
+            }
+        )
+
+    assert seen.line("files").startswith("FAIL files The store of FILES_URL could not be used.")

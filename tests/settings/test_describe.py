@@ -46,6 +46,8 @@ def test_every_setting_that_is_described_is_read(name: str, tmp_path: Path) -> N
 
     # A bundled model needs an address for its key.
     local = {"LOCAL_MODEL_URL": "http://127.0.0.1:1/v1"} if name == "LOCAL_MODEL_KEY" else {}
+    if name.startswith("IMAGE_LLM_"):
+        local = {"IMAGE_LLM_API_URL": "https://host.example/v1", "IMAGE_LLM_MODEL": "m"}
     changed = settings_or_problems({**UPSTREAMS, **local, name: CANARY}, tmp_path)
 
     assert changed != plain

@@ -94,6 +94,13 @@ def ark_error_beside_nothing(scene: Scene) -> Reply:
     )
 
 
+def ark_dies_after_a_picture(scene: Scene) -> Reply:
+    """Break the stream off after the first picture, which is charged."""
+    done = {"url": scene.link(), "size": "2048×2048", "image_index": 0, "created": CREATED}
+    frames = [event("image_generation.partial_succeeded", done)]
+    return sse(frames, done=False, ending="reset")
+
+
 def ark_stream_error() -> Reply:
     """End a stream with an event `error`."""
     error = {"code": "InternalServiceError", "message": "The service encountered an error."}

@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,8 +19,9 @@ from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.document import NEW, SUBMITTING, JobDocument
 from llm_api.services.images.inputs import ImageInputs, InputTools
 from llm_api.services.images.job import ImageJob, ImagePreview
-from llm_api.services.images.orders import KIND, Orders
+from llm_api.services.images.orders import KIND, Order, Orders
 from llm_api.services.images.outcome import job_of
+from llm_api.services.quotas.enforcer import QuotaLease
 from llm_api.services.tasks.claimed import ClaimedTask, Waiter
 from llm_api.services.tasks.engine import TaskEngine
 from llm_api.services.tasks.webhooks import Webhooks, webhook_id
@@ -89,39 +91,20 @@ class ImageService:
         on_preview: Callable[[Preview], None] | None = None,
         on_job: Callable[[str], None] | None = None,
     ) -> ImageJob:
-        """Make pictures, and wait for them at most `wait` seconds.
+        """Make pictures for `caller`, and wait for them at most `wait` seconds; raises ApiError.
 
         A client that leaves before anything was sent to a vendor cancels its job; later the job
-        goes on without it.
-
-        Args:
-            request: what to draw.
-            caller: who pays.
-            wait: seconds; 0 returns the job as soon as it is written down.
-            optimize: how to rewrite the prompt first.
-            inputs: what has kept the pictures of the request.
-            callback_url: where to report the end of the job.
-            on_preview: gets pictures that are not finished.
-            on_job: gets the job's id when it is written down, before anything is sent.
-
-        Raises:
-            ApiError: nothing was made; with the report of the call.
+        goes on without it. `optimize` says how to rewrite the prompt first, `inputs` has the
+        pictures of the request, and `callback_url` gets a report of the job's end. `on_preview`
+        gets pictures that are not finished, and `on_job` the job's id when it is written down,
+        before anything is sent.
         """
         inputs = inputs or self.inputs(caller)
         try:
-            if callback_url is not None:
-                self._webhooks.check(callback_url)
-            order = self._orders.order(request, caller, optimize)
-            now = self._now()
-            lease = self._accounts.reserve(
-                self._accounts.needs(order.all_fitted, order.at, now), caller
-            )
+            order, task, lease = self._prepared(request, caller, optimize, inputs, callback_url)
         except BaseException:
             inputs.discard()
             raise
-        task = order.task(
-            inputs.job_id, caller, now, keep=self._jobs.keep, callback_url=callback_url
-        )
         waiter = Waiter(caller.is_disconnected, on_preview) if wait > 0 else None
         with lease:
             claimed = self._begin(task, waiter, inputs)
@@ -130,6 +113,24 @@ class ImageService:
             if waiter is not None:
                 self._wait_first(task.id, claimed, waiter, wait)
         return self._answer(task.id, claimed, order.report)
+
+    def _prepared(
+        self,
+        request: ImageRequest,
+        caller: Caller,
+        optimize: PromptRequest | None,
+        inputs: ImageInputs,
+        callback_url: str | None,
+    ) -> tuple[Order, Task, AbstractContextManager[QuotaLease | None]]:
+        """Make a request ready and reserve what it needs, of limits and of budgets."""
+        if callback_url is not None:
+            self._webhooks.check(callback_url)
+        order, now = self._orders.order(request, caller, optimize), self._now()
+        needs = self._accounts.needs(order.all_fitted, order.at, now)
+        task = order.task(
+            inputs.job_id, caller, now, keep=self._jobs.keep, callback_url=callback_url
+        )
+        return order, task, self._accounts.reserve(needs, caller)
 
     def _wait_first(
         self, task_id: str, claimed: ClaimedTask | None, waiter: Waiter, seconds: float

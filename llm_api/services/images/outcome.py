@@ -113,21 +113,28 @@ def report_of_end(document: JobDocument, error: ApiError | None) -> Mapping[str,
     }
 
 
-def job_of(task: Task, document: JobDocument, files: Sequence[StoredFile]) -> ImageJob:
-    """Return what callers see of a task; `files` are those of the task."""
-    by_id = {file.id: file for file in files}
+def _by_places(
+    document: JobDocument, files: Mapping[str, StoredFile]
+) -> tuple[list[MadePicture], list[tuple[int, PictureFailure]]]:
+    """Return the pictures and the failures, each with its place among those that were wanted."""
     pictures: list[MadePicture] = []
     failed: list[tuple[int, PictureFailure]] = []
     place = 0
     for part in document.parts:
-        kept = [one for one in part.kept if one.file_id in by_id]
+        kept = [one for one in part.kept if one.file_id in files]
         pictures += [
-            MadePicture(by_id[one.file_id], place + i, one.seed, one.prompt)
+            MadePicture(files[one.file_id], place + i, one.seed, one.prompt)
             for i, one in enumerate(kept)
         ]
         missing = failures_of(part)
         failed += [(place + len(part.kept) + i, one) for i, one in enumerate(missing)]
         place += part.count
+    return pictures, failed
+
+
+def job_of(task: Task, document: JobDocument, files: Sequence[StoredFile]) -> ImageJob:
+    """Return what callers see of a task; `files` are those of the task."""
+    pictures, failed = _by_places(document, {file.id: file for file in files})
     usage = usage_of(document.parts)
     error = error_of(document) if task.state.has_ended else None
     report = report_of(document)

@@ -16,8 +16,7 @@ from llm_api.services.prompts.strategies.instructions import InstructedStrategy,
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator, ValidationResult
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_chat
-from llm_api.services.routing.catalogue import Destination
-from llm_api.services.routing.fallbacks import call_with_fallbacks
+from llm_api.services.routing.catalogue import Destination, call_with_fallbacks
 from llm_api.services.usage.ledger import AccountedCall
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown

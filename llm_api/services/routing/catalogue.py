@@ -1,16 +1,21 @@
 """Routing: which model and upstream answer a call, and which do if those fail."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from llm_api.domain.access import ApiKey, Limits
-from llm_api.domain.calls import Model
+from llm_api.domain.calls import Fallback, Model
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.name_patterns import NamePatterns, is_pattern
-from llm_api.errors import Forbidden, InvalidRequest, NotFound
+from llm_api.errors import ApiError, InvalidRequest, NotFound
 from llm_api.services.routing.model_lists import ModelLists
+from llm_api.services.routing.permissions import allows, forbidden, permitted
+from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.faults import ClientGone, ShuttingDown
 from llm_api.upstream.protocol import Upstream
 
+_T = TypeVar("_T")
 # For the first lists of upstreams; later ones are there, or come in the background.
 _LISTS_WAIT_S = 2.0
 
@@ -79,14 +84,14 @@ class Catalogue:
     def models(self, key: ApiKey | None = None) -> list[Model]:
         """Return the models of the catalogue that a key may use, the configured one first."""
         known = [*self._models.values(), *self._beside.values()]
-        return [model for model in known if _allows(key, model.id, model.model)]
+        return [model for model in known if allows(key, model.id, model.model)]
 
     def all_models(self, key: ApiKey | None = None) -> list[Model]:
         """Return the models of the catalogue, and behind them what upstreams list beside.
 
         It waits a moment for lists that nobody has asked for yet.
         """
-        listed = [model for model, entry in self._listed() if _allows(key, model.id, entry)]
+        listed = [model for model, entry in self._listed() if allows(key, model.id, entry)]
         return self.models(key) + listed
 
     def find(self, name: str, key: ApiKey | None = None) -> Model:
@@ -95,7 +100,7 @@ class Catalogue:
             return self.model(name, key)
         listed = (model for model, _ in self._listed() if model.id == name)
         found = next(listed, None)
-        return found if found is not None and _allows(key, name) else self.model(name, key)
+        return found if found is not None and allows(key, name) else self.model(name, key)
 
     def has(self, name: str, *, asks: bool = False) -> bool:
         """Whether a name, or a pattern of names, is of a model that is known.
@@ -111,8 +116,8 @@ class Catalogue:
     def model(self, name: str, key: ApiKey | None = None) -> Model:
         """Return a model of the catalogue; raises NotFound, or Forbidden."""
         known = self._known(name)
-        if not _allows(key, name, *([known.id, known.model] if known else [])):
-            raise _forbidden()
+        if not allows(key, name, *([known.id, known.model] if known else [])):
+            raise forbidden()
         if known is None:
             raise NotFound.of_field(
                 "model", "must be one that GET /v1/models lists.", reason="model_not_found"
@@ -155,7 +160,7 @@ class Catalogue:
             destination = self._found(name, is_exact=is_exact)
             if name is None or name in self._models:
                 self._routes[name, is_exact] = destination
-        return destination if key is None or key.models is None else _permitted(destination, key)
+        return destination if key is None or key.models is None else permitted(destination, key)
 
     def _found(self, name: str | None, *, is_exact: bool) -> Destination:
         # A key in the place of the model would get to the upstream and into the usage row.
@@ -219,25 +224,63 @@ def _has_json_mode(upstream: Upstream, known: Model | None) -> bool:
     return bool(known and known.has_json_mode) and upstream.has_json_mode
 
 
-def _allows(key: ApiKey | None, *names: str | None) -> bool:
-    """Whether a key is for a model that has these names."""
-    return key is None or any(name is not None and key.allows_model(name) for name in names)
+def call_with_fallbacks(
+    destination: Destination, call: UpstreamCall, attempt: Callable[[Destination], _T]
+) -> tuple[_T, Fallback | None]:
+    """Call the destination, and its fallbacks in order while they fail.
+
+    A conversation that is too long for a model goes to the one that its catalogue entry names for
+    that. A request that was itself refused, such as by a content filter, is sent nowhere else.
+
+    Args:
+        destination: where the call goes first.
+        call: limits attempts and time over all destinations.
+        attempt: makes the call at a destination; raises ApiError.
+
+    Returns:
+        The answer, and which fallback gave it; None if the destination itself answered.
+
+    Raises:
+        ApiError: of the destination, if no fallback answers either.
+    """
+    candidate, rest = destination, list(destination.fallbacks)
+    first: ApiError | None = None
+    while True:
+        try:
+            answer = attempt(candidate)
+        except (ClientGone, ShuttingDown):
+            raise
+        except ApiError as error:
+            following = _next(error, candidate, rest, call)
+            if following is None:
+                raise _final(first, error, call) from error
+            first, candidate = first or error, following
+        else:
+            return answer, None if first is None else _fallback(destination, candidate, first)
 
 
-def _permitted(destination: Destination, key: ApiKey) -> Destination:
-    """Leave only the models that a key may use; raises Forbidden."""
-    if not _allows(key, destination.model, destination.entry):
-        raise _forbidden()
-    longer = destination.longer_context
-    return replace(
-        destination,
-        fallbacks=tuple(d for d in destination.fallbacks if _allows(key, d.model, d.entry)),
-        longer_context=longer if longer and _allows(key, longer.model, longer.entry) else None,
-    )
+def _next(
+    error: ApiError, candidate: Destination, rest: list[Destination], call: UpstreamCall
+) -> Destination | None:
+    if not call.allows_attempt:
+        return None
+    if error.reason == "context_length_exceeded":
+        return candidate.longer_context
+    return rest.pop(0) if error.allows_failover and rest else None
 
 
-def _forbidden() -> Forbidden:
-    return Forbidden(
-        "The key is not for this model; GET /v1/models lists those it is for.",
-        reason="model_not_allowed",
+def _final(first: ApiError | None, last: ApiError, call: UpstreamCall) -> ApiError:
+    """Choose the error for the caller: how the requested model failed."""
+    if first is None:
+        return last
+    return first.replaced(retries_exhausted=first.retries_exhausted or call.attempt_count > 0)
+
+
+def _fallback(requested: Destination, used: Destination, error: ApiError) -> Fallback:
+    return Fallback(
+        requested_upstream=requested.upstream.name,
+        requested_model=requested.model,
+        used_upstream=used.upstream.name,
+        used_model=used.model,
+        reason=error.reason,
     )

@@ -13,7 +13,6 @@ from typing import Any
 from llm_api.domain.images import PictureFailure
 from llm_api.errors import (
     ApiError,
-    ContentFiltered,
     InvalidRequest,
     RateLimited,
     Unavailable,
@@ -21,7 +20,9 @@ from llm_api.errors import (
     UpstreamFault,
     UpstreamTimeout,
 )
+from llm_api.upstream.faults import MAX_RETRY_AFTER
 from llm_api.upstream.images.blamed_input import blamed_input
+from llm_api.upstream.images.content_filters import content_filtered
 from llm_api.upstream.images.error_table import WRONG_PROTOCOL, meaning_of
 from llm_api.upstream.images.image_protocol import VendorAnswer
 from llm_api.upstream.vendors.error_body import VendorError, error_in, read_error
@@ -51,21 +52,11 @@ _REQUEST_ID_HEADERS = (
     "x-tt-logid",
     "x-client-request-id",
 )
+_ID_IN_BODY = re.compile(rb'"request_?[iI]d"\s*:\s*"([\w.:-]{1,200})"')
+_READ_BYTES = 1 << 16
+_BUSY = re.compile(r"overload|busy|capacity|unavailable|try again|繁忙|过载", re.IGNORECASE)
 _JSON = (b"{", b"[", b'"')
 _PIXELS = re.compile(r"at (least|most) (\d{4,10}) pixels", re.IGNORECASE)
-
-
-_FILTERED: Mapping[tuple[str | None, str | None], str] = {
-    (None, None): "The model service's content filter refused the request.",
-    ("input", None): "The model service's content filter refused what it was sent.",
-    ("input", "text"): "The model service's content filter refused the prompt.",
-    ("input", "image"): "The model service's content filter refused a picture that it was sent.",
-    ("input", "face"): "The model service refused a picture because of a face in it.",
-    ("input", "copyright"): "The model service refused the request because of a copyright.",
-    ("output", None): "The model service's content filter refused what was made.",
-    ("output", "copyright"): "The model service refused what was made because of a copyright.",
-}
-_KINDS = {"picture": "image", "prompt": "text"}
 
 
 def image_error(vendor: str, answer: VendorAnswer, *, field_names: Mapping[str, str]) -> ApiError:
@@ -81,11 +72,18 @@ def image_error(vendor: str, answer: VendorAnswer, *, field_names: Mapping[str, 
     status = None if answer.status < 300 else answer.status
     wait = asked_wait(answer.headers.get("retry-after", ""), sent)
     error = _error(vendor, sent, status, wait, field_names)
-    # A page comes from whatever stands before the vendor, which may be at work all the same.
-    if answer.status == 503 and not answer.body.lstrip().startswith(_JSON):
+    if answer.status == 503 and not _is_clear(answer, sent):
         error = charged(error)
-    _log(vendor, sent, error, vendor_request_id(answer, None))
+    found = _ID_IN_BODY.search(answer.body[:_READ_BYTES])
+    request_id = vendor_request_id(answer, {"request_id": found[1].decode()} if found else None)
+    _log(vendor, sent, error, request_id)
     return error
+
+
+def _is_clear(answer: VendorAnswer, sent: VendorError) -> bool:
+    """Whether a 503 is the vendor's own word; else it may be at work behind what has sent it."""
+    is_own = answer.body.lstrip().startswith(_JSON)
+    return is_own and (sent.has_telling_name or _BUSY.search(sent.words) is not None)
 
 
 def error_inside(
@@ -161,12 +159,15 @@ def _error(
 ) -> ApiError:
     meaning = meaning_of(vendor, status, sent) or _of_status(vendor, status)
     if meaning == "content_filtered":
-        return _content_filtered(sent)
+        return content_filtered(sent)
     if meaning in {"invalid_request", "invalid_image"}:
         return _invalid(sent, meaning, field_names)
     error = _MEANINGS[meaning](max(wait or 0, 1))
-    # Another upstream may do better.
-    error = error.replaced(allows_failover=not isinstance(error, InvalidRequest))
+    error = error.replaced(
+        allows_failover=not isinstance(error, InvalidRequest),  # another upstream may do better
+        # SDKs ignore a longer Retry-After than they are used to, and come too early.
+        retries_exhausted=(error.retry_after or 0) > MAX_RETRY_AFTER,
+    )
     return charged(error) if meaning in _MAY_BE_CHARGED else error
 
 
@@ -177,27 +178,6 @@ def _of_status(vendor: str, status: int | None) -> str:
         return "upstream_redirect"
     full = _FULL.get(status) if vendor == "local" else None
     return full or _OF_STATUS.get(status, "invalid_request")
-
-
-def _content_filtered(sent: VendorError) -> ApiError:
-    stage, what = _stage(sent.words), _what(sent.words)
-    message = _FILTERED.get((stage, what)) or _FILTERED[stage, None]
-    found = ContentFiltered(message, reason="content_filtered")
-    return found.replaced(stage=stage, what=what)
-
-
-def _stage(words: str) -> str | None:
-    found = re.search(r"(in|out)put", words, re.IGNORECASE)
-    return None if found is None else f"{found[1].lower()}put"
-
-
-def _what(words: str) -> str | None:
-    if re.search(r"PrivacyInformation|real person|\bfaces?\b", words, re.IGNORECASE):
-        return "face"
-    if re.search(r"copyright|infringement", words, re.IGNORECASE):
-        return "copyright"
-    found = re.search(r"audio|image|picture|(?<!con)text|prompt", words, re.IGNORECASE)
-    return None if found is None else _KINDS.get(found[0].lower(), found[0].lower())
 
 
 def _invalid(sent: VendorError, meaning: str, field_names: Mapping[str, str]) -> ApiError:

@@ -46,9 +46,10 @@ def written(document: Any) -> bytes:
         texts.append(value)
         return f"{_MARK}{len(texts) - 1}"
 
-    pieces = _MARKED.split(orjson.dumps(document, default=keep))
-    for place in range(1, len(pieces), 2):
-        pieces[place] = b'"%b"' % texts[int(pieces[place])]
+    short, *marked = _MARKED.split(orjson.dumps(document, default=keep))
+    pieces = [short]
+    for number, between in zip(marked[::2], marked[1::2], strict=True):
+        pieces += [b'"', texts[int(number)], b'"', between]
     return b"".join(pieces)
 
 

@@ -15,6 +15,7 @@ from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.response_body import UpstreamResponse
 from llm_api.upstream.http.vendor_transport import Outgoing, VendorTransport
+from llm_api.upstream.images.image_errors import charged
 from llm_api.upstream.resilience.endpoint_health import EndpointHealth
 from llm_api.upstream.resilience.endpoint_pool import EndpointPool, PooledEndpoint
 
@@ -124,5 +125,5 @@ def _fault_of(error: ApiError) -> _Answered:
 
 def _charged(fault: faults.Fault) -> faults.Fault:
     """Return the fault of a call that had left and came to no answer."""
-    error = fault.error.replaced(may_have_charged=True, retries_exhausted=True)
+    error = charged(fault.error).replaced(retries_exhausted=True)
     return faults.Fault(error, is_certain=fault.is_certain)

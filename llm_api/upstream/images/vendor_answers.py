@@ -5,7 +5,7 @@ from contextlib import closing, suppress
 from dataclasses import replace
 from typing import Any
 
-from llm_api.domain.images import PictureFailure, VendorResult, VendorTask
+from llm_api.domain.images import VendorResult, VendorTask
 from llm_api.errors import ApiError
 from llm_api.upstream import faults
 from llm_api.upstream.http.response_body import IncomingBody, UpstreamResponse, read_body
@@ -81,7 +81,7 @@ class CreatedAnswer:
             try:
                 self._read_events(body, reader, EventParser(limit))
             except (faults.Fault, ApiError) as error:
-                return _saved(reader, error)
+                return self._complete(_saved(reader, error), error)
         return reader.result()
 
     def _read_events(self, body: IncomingBody, reader: EventReader, parser: EventParser) -> None:
@@ -110,12 +110,16 @@ class CreatedAnswer:
         if preview is not None and self._on_preview is not None:
             self._on_preview(preview)
 
-    def _complete(self, result: VendorResult) -> VendorResult:
-        """Count as failed what is missing."""
+    def _complete(
+        self, result: VendorResult, cause: faults.Fault | ApiError | None = None
+    ) -> VendorResult:
+        """Count as failed what is missing, for whatever ended the answer too early."""
         missing = self._count - len(result.pictures) - len(result.failed)
         if missing <= 0:
             return result
-        return replace(result, failed=result.failed + (_missing(),) * missing)
+        error = cause.error if isinstance(cause, faults.Fault) else cause
+        failure = picture_failure(error or no_image())
+        return replace(result, failed=result.failed + (failure,) * missing)
 
 
 def _saved(reader: EventReader, error: faults.Fault | ApiError) -> VendorResult:
@@ -123,10 +127,6 @@ def _saved(reader: EventReader, error: faults.Fault | ApiError) -> VendorResult:
     with suppress(ApiError):
         return reader.result()
     raise error
-
-
-def _missing() -> PictureFailure:
-    return picture_failure(no_image())
 
 
 def _is_stream(response: UpstreamResponse) -> bool:

@@ -6,8 +6,7 @@ import pytest
 
 from llm_api.domain.calls import Fallback, Model
 from llm_api.errors import ApiError, InvalidRequest, Unavailable
-from llm_api.services.routing.catalogue import Catalogue, Destination
-from llm_api.services.routing.fallbacks import call_with_fallbacks
+from llm_api.services.routing.catalogue import Catalogue, Destination, call_with_fallbacks
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone

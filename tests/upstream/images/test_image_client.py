@@ -65,6 +65,7 @@ def test_what_may_have_been_paid_is_not_asked_again(reply: Reply) -> None:
     assert len(vendor.creates) + len(other.creates) == painter.sent == 1
     assert error.may_have_charged
     assert error.retries_exhausted
+    assert not error.retryable
     assert not error.allows_failover
     assert painter.pauses == []
 

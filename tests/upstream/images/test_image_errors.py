@@ -246,8 +246,10 @@ def test_an_answer_means_what_the_table_says(line: Line) -> None:
     assert error.may_have_charged == outcome.may_have_charged
 
 
-@pytest.mark.parametrize("body", [b"<html>503 Service Unavailable</html>", b""])
-def test_a_page_says_nothing_of_what_the_vendor_does(body: bytes) -> None:
+@pytest.mark.parametrize(
+    "body", [b"<html>503 Service Unavailable</html>", b"", {"error": {"message": "No."}}]
+)
+def test_a_503_without_a_clear_word_says_nothing_of_what_the_vendor_does(body: Any) -> None:
     error = read("openai", 503, body)
 
     assert error.reason == "overloaded"
@@ -361,6 +363,22 @@ def test_the_log_has_codes_and_the_request_s_id_and_no_words(
     assert vars(record)["vendor_codes"] == ["InvalidParameter.x", "BadRequest"]
     assert vars(record)["vendor_request_id"] == "0217abc"
     assert "canary" not in str(vars(record))
+
+
+def test_the_request_s_id_may_stand_in_the_body(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        read("dashscope", 400, dashscope("InvalidParameter"))
+
+    assert vars(caplog.records[0])["vendor_request_id"] == "5e4f"
+
+
+def test_a_wait_that_no_sdk_keeps_is_no_reason_to_come_again() -> None:
+    short, long = (
+        read("ark", 429, ark("RequestBurstTooFast"), retry_after=wait) for wait in ("60", "61")
+    )
+
+    assert not short.retries_exhausted
+    assert long.retries_exhausted
 
 
 def test_a_caller_cannot_make_a_vendor_look_ill() -> None:

@@ -62,22 +62,23 @@ def test_a_stream_that_nobody_asked_for_is_read() -> None:
     assert [picture.base64 for picture in made.pictures] == [b"QUJD"]
 
 
-BROKEN: dict[str, Reply] = {
-    "reset": replies.sse([DONE], done=False, ending="reset"),
-    "ended": replies.sse([DONE], done=False),
-    "error": replies.sse([DONE, event("error", {"error": {"code": "server_error"}})], done=False),
-    "no JSON": replies.sse([DONE, b"data: nonsense\n\n"], done=False),
+BLOCKED = event("error", {"error": {"code": "moderation_blocked"}})
+BROKEN: dict[str, tuple[Reply, str]] = {
+    "reset": (replies.sse([DONE], done=False, ending="reset"), "upstream_disconnected"),
+    "ended": (replies.sse([DONE], done=False), "no_image_returned"),
+    "refused": (replies.sse([DONE, BLOCKED], done=False), "content_filtered"),
+    "no JSON": (replies.sse([DONE, b"data: x\n\n"], done=False), "upstream_bad_response"),
 }
 
 
-@pytest.mark.parametrize("reply", BROKEN.values(), ids=BROKEN)
-def test_pictures_before_the_end_of_a_broken_stream_are_kept(reply: Reply) -> None:
+@pytest.mark.parametrize(("reply", "reason"), BROKEN.values(), ids=BROKEN)
+def test_pictures_before_the_end_of_a_broken_stream_are_kept(reply: Reply, reason: str) -> None:
     with ImageVendor("openai") as vendor, painter_of("openai", vendor.url) as painter:
         vendor.on("create", reply)
         made = painter.paint(painter.fit(**STREAMED))
 
     assert [picture.base64 for picture in made.pictures] == [b"QUJD"]
-    assert [one.reason for one in made.failed] == ["no_image_returned"]
+    assert [one.reason for one in made.failed] == [reason]
     assert len(vendor.creates) == 1
 
 

@@ -343,3 +343,29 @@ def test_the_key_is_sent_and_stands_in_no_body(picture_asker: AskerOf) -> None:
 
     assert asker.vendor.creates[0].header("Authorization") == "Bearer sk-canary-of-the-key"
     assert b"canary" not in b"".join(request.body for request in asker.vendor.requests)
+
+
+def test_a_vendor_makes_no_more_than_was_asked_for(picture_asker: AskerOf) -> None:
+    """Left to itself, it makes four pictures, and charges for four."""
+    asker = picture_asker("A wanx")
+
+    made = asker.ask()
+
+    assert len(made.pictures) == asker.vendor.charged == 1
+
+
+@pytest.mark.parametrize(
+    ("column", "longest"), [("A", 2000), ("A wanx", 800), ("B plus", 800), ("C wan2.7", 5000),
+                            ("zhipu", 1000), ("ark", 4000)]
+)  # fmt: skip
+def test_a_prompt_that_a_vendor_would_cut_is_refused(
+    picture_asker: AskerOf, column: str, longest: int
+) -> None:
+    asker = picture_asker(column)
+
+    asker.ask("a" * longest)
+    with pytest.raises(InvalidRequest) as caught:
+        asker.ask("a" * (longest + 1))
+
+    assert caught.value.fields[0].field == "prompt"
+    assert len(asker.vendor.creates) == 1

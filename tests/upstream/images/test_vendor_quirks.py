@@ -96,6 +96,15 @@ def test_a_stream_is_not_answered_with_previews_but_with_the_picture(
     assert len(made.pictures) == 1
 
 
+def test_a_stream_that_breaks_off_keeps_what_is_paid(picture_asker: AskerOf) -> None:
+    asker = picture_asker("ark")
+    asker.vendor.on("create", quirks.ark_dies_after_a_picture)
+
+    made = asker.ask(partial_images=1)
+
+    assert len(made.pictures) == asker.vendor.charged == len(asker.vendor.creates) == 1
+
+
 def test_too_few_pixels_are_a_wrong_size(picture_asker: AskerOf) -> None:
     error = refused(picture_asker("ark"), quirks.ark_too_few_pixels())
 

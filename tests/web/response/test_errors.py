@@ -8,7 +8,9 @@ from flask import Flask, abort
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from llm_api.errors import ContentFiltered
 from llm_api.web.request.body import MAX_BODY_BYTES
+from llm_api.web.response.error_formats import error_document
 from tests.conftest import AppOf
 from tests.support.ports import closed_port
 from tests.web.refusals import (
@@ -278,3 +280,16 @@ def test_a_service_that_is_not_ready_says_so_in_the_envelope(
     verdict = (503, "SERVICE_ERROR", "not_ready", True)
     assert refusal_of("/readyz", answer).verdict == verdict
     assert int(answer.headers["Retry-After"]) >= 1
+
+
+@pytest.mark.parametrize("path", ["/v1/images/generations", "/api/v1/images/generate"])
+def test_it_is_said_what_a_content_filter_refused_and_when(path: str) -> None:
+    known = ContentFiltered("No.", reason="content_filtered").replaced(stage="output", what="face")
+    unknown = ContentFiltered("No.", reason="content_filtered")
+
+    said, unsaid = (
+        error_document(error, path, "req_1")["error"]["details"] for error in (known, unknown)
+    )
+
+    assert (said["stage"], said["what"]) == ("output", "face")
+    assert not {"stage", "what"} & unsaid.keys()

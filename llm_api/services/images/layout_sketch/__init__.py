@@ -6,5 +6,5 @@ for tests that need true pictures. It is labelled as what it is, in the picture 
 
 `sketch_upstream` makes it an upstream like the others, `sketch_fitting` fits requests to it.
 `placement` gives every shape its place, `sketch_texts` and `palette` its words and colors,
-`composition` puts the drawing together.
+`sketch_drawing` puts the drawing together.
 """

@@ -17,7 +17,7 @@ from llm_api.errors import NotFound, Unavailable
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
 from llm_api.services.images.layout_sketch import palette
-from llm_api.services.images.layout_sketch.composition import sketched
+from llm_api.services.images.layout_sketch.sketch_drawing import sketched
 from llm_api.services.images.layout_sketch.sketch_fitting import DEFAULT_SIZE, fitted
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.images.image_protocol import Loader, Preview

@@ -1,0 +1,1 @@
+"""What pictures cost: hostile ones, many large ones at once, and what chat notices of them."""
