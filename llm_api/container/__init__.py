@@ -72,10 +72,7 @@ def build_services(
     counter: RateCounter,
     check_limiter: Callable[[], bool],
 ) -> Services:
-    """Build the services of the application; raises SettingsError.
-
-    `check_limiter` says whether the store answers in which `counter` counts by time.
-    """
+    """Build the services; `check_limiter` is whether `counter` has its store. See build_stores."""
     watch = DeadlineWatcher(Drain(settings.shutdown_grace))
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
@@ -85,9 +82,8 @@ def build_services(
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
     optimizer = _optimizer(settings, catalogue, ledger)
-    images = build_images(
-        painters, Surroundings(settings, stores, watch, prices, quotas, optimizer)
-    )
+    around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
+    images = build_images(painters, around)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
     calling = (*images.closable, catalogue, *upstreams.values(), shared, concurrency, watch)
