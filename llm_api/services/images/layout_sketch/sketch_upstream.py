@@ -61,8 +61,10 @@ class LayoutSketch:
         on_first_attempt: Callable[[], None],
         *,
         time_limit: float,
+        caller: str = "",
     ) -> UpstreamCall:
         """See `ImageUpstream.new_call`."""
+        del caller  # nothing here can fail for one caller alone
         return UpstreamCall(
             total=time_limit, is_disconnected=is_disconnected, on_first_attempt=on_first_attempt
         )
