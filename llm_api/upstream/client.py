@@ -39,8 +39,6 @@ logger = logging.getLogger(__name__)
 SILENCE = 15.0
 _TICK_S = 5.0  # how often a silence is compared with SILENCE
 _DRAIN_S = 0.02
-# As many streams as a busy worker has at once: of 200, every third had to connect again for 128.
-_MAX_IDLE_CONNECTIONS = 512
 _T = TypeVar("_T")
 
 
@@ -83,7 +81,7 @@ class UpstreamClient:
         self._policy = policy or RetryPolicy()
         self._clock = clock
         self._incoming = partial(response_body.IncomingBody, idle=timeouts.idle, clock=clock)
-        pool_size = min(behavior.max_concurrency, _MAX_IDLE_CONNECTIONS)
+        pool_size = min(behavior.max_concurrency, behavior.max_idle)
         self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
         self._sender = RequestSender(self.name, self._endpoints)
 
