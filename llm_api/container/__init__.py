@@ -16,6 +16,7 @@ from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
+from llm_api.runtime.file_limits import idle_within_limit
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys import formats
@@ -72,10 +73,7 @@ def build_services(
     counter: RateCounter,
     check_limiter: Callable[[], bool],
 ) -> Services:
-    """Build the services of the application; raises SettingsError.
-
-    `check_limiter` says whether the store answers in which `counter` counts by time.
-    """
+    """Build the services; `check_limiter` is whether `counter` has its store. See build_stores."""
     watch = DeadlineWatcher(Drain(settings.shutdown_grace))
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
@@ -85,9 +83,8 @@ def build_services(
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
     optimizer = _optimizer(settings, catalogue, ledger)
-    images = build_images(
-        painters, Surroundings(settings, stores, watch, prices, quotas, optimizer)
-    )
+    around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
+    images = build_images(painters, around)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
     calling = (*images.closable, catalogue, *upstreams.values(), shared, concurrency, watch)
@@ -150,8 +147,9 @@ def _upstreams(
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
 
     _check_profiles(settings, profiles)
+    most, idle = settings.upstream_concurrency, idle_within_limit(settings.endpoint_count)
     upstreams = {
-        name: client(plan, UpstreamBehavior(name, max_concurrency=settings.upstream_concurrency))
+        name: client(plan, UpstreamBehavior(name, max_concurrency=most, max_idle=idle))
         for name, plan in settings.upstreams.items()
         if not is_for_images(name, plan, models)
     }
