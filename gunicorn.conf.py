@@ -35,7 +35,9 @@ worker_class = "llm_api.server.gunicorn_worker.DrainingGeventWorker"
 # Calls and idle connections a worker holds at once, as far as its file descriptors go; others wait
 # in the kernel's queue. 2,000 waiting calls need about 170 MiB. Those over MAX_CALLS_IN_PROGRESS
 # must get in as well: a client that waits in the kernel's queue cannot be refused.
-worker_connections = connections_within_limit(max(2_000, 2 * settings.max_calls_in_progress))
+worker_connections = connections_within_limit(
+    max(2_000, 2 * settings.max_calls_in_progress), settings.endpoint_count
+)
 # A worker whose loop stands still for so long is replaced. Waiting calls do not stop the loop.
 timeout = 30
 # After SIGTERM, calls in progress have so long to end; llm_api/runtime/drain.py ends the rest a

@@ -38,6 +38,8 @@ def create_app(settings: Settings) -> Flask:
     app = lifecycle.Application(__name__)
     logging.configure_logging(settings.secrets)
     app.cli = Commands(settings)  # flask-smorest adds one of its own
+    # First of all: what describes the routes leaves room for what is built below.
+    _register_routes(app, requires_key=settings.access.requires_key)
     stores = build_stores(settings)
     lifecycle.register_hooks(app)
     idempotency.register_teardown(app)
@@ -58,7 +60,6 @@ def create_app(settings: Settings) -> Flask:
     app.extensions[EXTENSION] = build_services(
         settings, stores, authenticator, counter, limiter.storage.check
     )
-    _register_routes(app, requires_key=settings.access.requires_key)
     errors.register_error_handlers(app)
     app.wsgi_app = _layered(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]  # as Flask's documentation does it
     return app
@@ -109,5 +110,6 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(rest_files.blueprint)
     api.register_blueprint(openai_routes.blueprint)
     api.register_blueprint(openai_image_routes.blueprint)
+    api.finish()
     for blueprint in (health.blueprint, pages.blueprint, pages.swagger_ui):
         app.register_blueprint(blueprint)

@@ -8,6 +8,7 @@ import pytest
 
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.settings import PROJECT_ROOT
+from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
 from llm_api.web.request.body import MAX_BODY_BYTES
 from tools.error_reasons import Reason, collect
 from tools.errors_page import explained
@@ -138,8 +139,9 @@ def test_the_example_of_nginx_has_the_limits_of_the_service() -> None:
     total_s = float(SETTINGS["UPSTREAM_TOTAL_TIMEOUT"].default)
 
     (waits_s,) = re.findall(r"proxy_read_timeout (\d+)s;", text)
-    (size_mib,) = re.findall(r"client_max_body_size (\d+)m;", text)
+    sizes_mib = re.findall(r"client_max_body_size (\d+)m;", text)
 
     assert total_s < float(waits_s) < total_s + 600
-    assert int(size_mib) << 20 == MAX_BODY_BYTES
-    assert text.count(f"must be at most {size_mib} MiB") == 2
+    limits = [MAX_BODY_BYTES, MAX_PICTURES_BODY_BYTES]
+    assert [int(size) << 20 for size in sizes_mib] == limits
+    assert [text.count(f"must be at most {size} MiB") for size in sizes_mib] == [2, 2]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
 from llm_api.web.request.body import MAX_BODY_BYTES
 from tests.storage.checkout import fast_upstream, own_service
 from tests.support.paced import Gated
@@ -157,6 +158,25 @@ def test_a_body_of_exactly_the_limit_is_read_by_the_service(
     answer = client.post(nginx + path, data=body, headers=dict([JSON_TYPE]), timeout=PATIENCE)
 
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/api/v1/images/generate", "/v1/images/generations"])
+def test_pictures_may_make_a_body_larger(nginx: str, client: requests.Session, path: str) -> None:
+    sizes = (MAX_BODY_BYTES + 1, MAX_PICTURES_BODY_BYTES + 1)
+
+    answers = [
+        client.post(
+            nginx + path,
+            data=b'{"prompt": ""}'.ljust(size),
+            headers=dict([JSON_TYPE]),
+            timeout=PATIENCE,
+        )
+        for size in sizes
+    ]
+
+    assert [answer.status_code for answer in answers] == [400, 413]
+    refusal = read_refusal(path, 413, with_both_ids(answers[1]), answers[1].content)
+    assert f"at most {MAX_PICTURES_BODY_BYTES >> 20} MiB" in refusal.message
 
 
 @pytest.mark.parametrize("path", CHATS)

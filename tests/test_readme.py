@@ -95,7 +95,7 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_pages_have_their_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (8, 1, 2, 8)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (8, 1, 2, 13)
     assert len(REFUSED) == 1
     assert len(TYPED) == 5
     assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "toml"}
@@ -208,7 +208,11 @@ def complete(given: dict[str, str]) -> dict[str, str]:
     needed: dict[str, str] = {}
     for name in {*upstreams, "FAST"} if upstreams else ():
         needed |= {f"{name}_LLM_API_URL": "https://host/v1", f"{name}_LLM_MODEL": "m"}
-    return needed | given
+    if given.get("FILES_URL", "").startswith("s3:") or "FILES_ENDPOINT" in given:
+        needed |= {"FILES_ACCESS_KEY_ID": "id", "FILES_SECRET_ACCESS_KEY": "secret"}
+        needed |= {"FILES_URL": "s3://bucket"}
+    secret = {"WEBHOOK_SECRET": f"whsec_{'A' * 32}"} if "WEBHOOK_SECRET" in given else {}
+    return needed | given | secret
 
 
 @pytest.mark.parametrize("block", SETTINGS)

@@ -16,6 +16,7 @@ from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
+from llm_api.runtime.file_limits import idle_within_limit
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys import formats
@@ -146,8 +147,9 @@ def _upstreams(
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
 
     _check_profiles(settings, profiles)
+    most, idle = settings.upstream_concurrency, idle_within_limit(settings.endpoint_count)
     upstreams = {
-        name: client(plan, UpstreamBehavior(name, max_concurrency=settings.upstream_concurrency))
+        name: client(plan, UpstreamBehavior(name, max_concurrency=most, max_idle=idle))
         for name, plan in settings.upstreams.items()
         if not is_for_images(name, plan, models)
     }

@@ -36,6 +36,7 @@ class Deadline:
         is_disconnected: Callable[[], bool] = never,
         must_end: Callable[[], bool] = never,
         how: int = socket.SHUT_RD,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the time now.
 
@@ -44,8 +45,10 @@ class Deadline:
             is_disconnected: whether the client has closed its connection.
             must_end: whether the process ends and can wait no longer.
             how: the sides of the socket that are shut then, as `socket.shutdown` has it.
+            clock: monotonic time in seconds.
         """
-        self.deadline = time.monotonic() + total
+        self.clock = clock
+        self.deadline = clock() + total
         self.is_expired = False
         self.is_client_gone = False
         self.is_shut_down = False
@@ -57,7 +60,7 @@ class Deadline:
     @property
     def remaining(self) -> float:
         """Seconds until the deadline, at least 0."""
-        return max(0.0, self.deadline - time.monotonic())
+        return max(0.0, self.deadline - self.clock())
 
     def watch_socket(self, awaited: socket.socket | None) -> None:
         """Set the socket that is shut when the wait must end; None while there is none."""

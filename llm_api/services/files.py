@@ -4,6 +4,7 @@ import io
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
@@ -78,7 +79,14 @@ class FileService:
             is_input=is_input,
         )
         self._row(lambda: self._index.add(file))
-        self._byte(lambda: self._store.put(file.id, [data]))
+        writing = _Writing(self._store, file.id, data)
+        try:
+            self._byte(writing.run)
+        except Unavailable:
+            writing.is_given_up = True
+            with suppress(Unavailable):  # then it stays until the end of its time
+                self._delete(file)
+            raise
         return file
 
     def get(self, file_id: str) -> StoredFile | None:
@@ -168,6 +176,20 @@ class FileService:
 
     def _byte(self, function: Callable[[], _T]) -> _T:
         return _translated(self._bytes, function)
+
+
+class _Writing:
+    """Writes the bytes of a file; they are removed if nobody waits for them any more."""
+
+    def __init__(self, store: FileStore, name: str, data: bytes) -> None:
+        self.is_given_up = False
+        self._store, self._name, self._data = store, name, data
+
+    def run(self) -> None:
+        if not self.is_given_up:
+            self._store.put(self._name, [self._data])
+        if self.is_given_up:
+            self._store.delete(self._name)
 
 
 def _translated(threads: StoreThreads, function: Callable[[], _T]) -> _T:

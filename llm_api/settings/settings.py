@@ -80,6 +80,12 @@ class Settings:
         return FAST not in self.upstreams
 
     @property
+    def endpoint_count(self) -> int:
+        """Addresses and keys of upstreams: each has connections of its own."""
+        count = sum(len(plan.endpoints) for plan in self.upstreams.values())
+        return count + self.uses_bundled_model
+
+    @property
     def max_calls_waiting(self) -> int:
         """Calls that may wait for one of those in progress to end."""
         return max(1, self.max_calls_in_progress // 10)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_api.errors import InvalidRequest
+from llm_api.runtime.file_limits import MAX_IDLE
 
 _MEDIA = frozenset(
     ["audio", "file", "image", "image_url", "input_audio", "input_image", "video", "video_url"]
@@ -22,6 +23,7 @@ class UpstreamBehavior:
             when it is given up.
         default_max_tokens: sent if the request has no limit of its own; None sends none.
         max_concurrency: calls that run at the same time in this process.
+        max_idle: connections that each of its addresses and keys may keep open while unused.
         queue_timeout: seconds that further calls wait for one of them to end.
         probe_path: path of the health check.
         has_tools: whether its model can be given tools.
@@ -35,6 +37,7 @@ class UpstreamBehavior:
     is_always_streamed: bool = False
     default_max_tokens: int | None = None
     max_concurrency: int = 1024
+    max_idle: int = MAX_IDLE
     queue_timeout: float = 1.0
     probe_path: str = "/models"
     has_tools: bool = True

@@ -17,7 +17,7 @@ MAX_ATTEMPTS = 3
 class UpstreamCall(Deadline):
     """Records the attempts of a call and the time they take; its deadline is the total time-out."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the last is for who simulates the world
         self,
         *,
         total: float,
@@ -26,6 +26,7 @@ class UpstreamCall(Deadline):
         on_first_attempt: Callable[[], None] | None = None,
         has_client_deadline: bool = False,
         caller: Caller | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Start the clock of a call.
 
@@ -37,10 +38,15 @@ class UpstreamCall(Deadline):
                 ApiError if the call must not be made.
             has_client_deadline: whether it was the client that asked for so little time.
             caller: whose call it is.
+            clock: monotonic time in seconds.
         """
         # Both sides: an upstream that does not read holds up the sending.
         super().__init__(
-            total=total, is_disconnected=is_disconnected, must_end=must_end, how=socket.SHUT_RDWR
+            total=total,
+            is_disconnected=is_disconnected,
+            must_end=must_end,
+            how=socket.SHUT_RDWR,
+            clock=clock,
         )
         self._caller = caller
         self._has_client_deadline = has_client_deadline
@@ -84,7 +90,7 @@ class UpstreamCall(Deadline):
     def _time_upstream(self) -> float:
         if self._attempt_began_at is None:
             return self._spent
-        return self._spent + time.monotonic() - self._attempt_began_at
+        return self._spent + self.clock() - self._attempt_began_at
 
     @property
     def ending(self) -> faults.Fault | None:
@@ -114,7 +120,7 @@ class UpstreamCall(Deadline):
         self._attempts.append(attempt)
         if len(self._attempts) == 1 and self._on_first_attempt is not None:
             self._on_first_attempt()
-        self._attempt_began_at = time.monotonic()
+        self._attempt_began_at = self.clock()
 
     def end_attempt(self, reason: str | None) -> None:
         """Record that the last attempt has ended, for a reason or well."""

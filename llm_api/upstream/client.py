@@ -1,6 +1,7 @@
 """The client of one upstream: whole and streamed answers, with limited concurrency."""
 
 import logging
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -24,7 +25,6 @@ from llm_api.upstream.answers.collect import collect_chunks
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http import response_body
-from llm_api.upstream.http.response_body import UpstreamResponse
 from llm_api.upstream.http.sse import is_event_stream
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
@@ -39,15 +39,13 @@ logger = logging.getLogger(__name__)
 SILENCE = 15.0
 _TICK_S = 5.0  # how often a silence is compared with SILENCE
 _DRAIN_S = 0.02
-# As many streams as a busy worker has at once: of 200, every third had to connect again for 128.
-_MAX_IDLE_CONNECTIONS = 512
 _T = TypeVar("_T")
 
 
 class UpstreamClient:
     """Calls one upstream; the `Upstream` of OpenAI-compatible HTTP APIs."""
 
-    def __init__(  # noqa: PLR0913  # the last two are for who simulates the world
+    def __init__(  # noqa: PLR0913  # the last three are for who simulates the world
         self,
         plan: UpstreamPlan,
         behavior: UpstreamBehavior,
@@ -57,6 +55,7 @@ class UpstreamClient:
         *,
         policy: RetryPolicy | None = None,
         transport: Callable[[Endpoint, Timeouts, DeadlineWatcher, int], Transport] = Transport,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Create a client without connections.
 
@@ -68,6 +67,7 @@ class UpstreamClient:
             profile: what the vendor takes, and what its errors mean.
             policy: when failed attempts are repeated.
             transport: creates what calls an endpoint.
+            clock: monotonic time in seconds.
         """
         self.name = behavior.name
         self.default_model = plan.model
@@ -79,16 +79,16 @@ class UpstreamClient:
         self._must_end = watch.drain.is_expired
         self._profile = profile if behavior.has_tools else replace(profile, has_tools=False)
         self._policy = policy or RetryPolicy()
-        pool_size = min(behavior.max_concurrency, _MAX_IDLE_CONNECTIONS)
+        self._clock = clock
+        self._incoming = partial(response_body.IncomingBody, idle=timeouts.idle, clock=clock)
+        pool_size = min(behavior.max_concurrency, behavior.max_idle)
         self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
         self._sender = RequestSender(self.name, self._endpoints)
 
     def _pool(self, plan: UpstreamPlan, transport: Callable[[Endpoint], Transport]) -> EndpointPool:
         """Create the endpoints, numbered if there are several."""
-        is_alone = len(plan.endpoints) == 1
-        names = [
-            self.name if is_alone else f"{self.name}/{n + 1}" for n in range(len(plan.endpoints))
-        ]
+        name, count = self.name, len(plan.endpoints)
+        names = [name] if count == 1 else [f"{name}/{n + 1}" for n in range(count)]
         return EndpointPool(
             [
                 PooledEndpoint(name, transport(endpoint), self._policy.new_health(name, plan.model))
@@ -116,6 +116,7 @@ class UpstreamClient:
             must_end=self._must_end,
             on_first_attempt=on_first_attempt,
             caller=caller,
+            clock=self._clock,
         )
 
     def complete(
@@ -185,17 +186,20 @@ class UpstreamClient:
             _ApiErrors(call),
             self._endpoints.slot(call),
             self._run(request, call, partial(self._sender.open, request, call)) as opened,
-            closing(self._incoming(opened.response, response_body.MAX_STREAM_BYTES)) as body,
+            closing(
+                self._incoming(
+                    opened.response, tick=_TICK_S, max_bytes=response_body.MAX_STREAM_BYTES
+                )
+            ) as body,
         ):
-            relayed = None
             if is_event_stream(body):
-                relayed = relay.Relay(body.next_piece, answer, SILENCE, body.hasten)
-                first = relayed.first_batch()
+                relayed = relay.Relay(body.next_piece, answer, SILENCE, body.hasten, self._clock)
+                first, others = relayed.first_batch(), relayed.next_batch
             else:
-                first = relay.relay_whole(body.rest(), answer)
+                first, others = relay.relay_whole(body.rest(), answer), relay.no_others
             call.record_first_token()
             opened.permit.succeed()
-            yield first, _nothing if relayed is None else relayed.next_batch
+            yield first, others
             self._drain(body)
             ending = call.ending  # an end that our own watch has made
             if ending is not None and (call.is_client_gone or not answer.is_complete):
@@ -244,11 +248,12 @@ class UpstreamClient:
             response = opened.response
             if request.operation is Operation.EMBEDDINGS or response_body.is_plain(response):
                 return request.read_answer(response_body.read_body(response))
-            with closing(self._incoming(response, response_body.MAX_BODY_BYTES)) as body:
+            with closing(self._incoming(response, tick=_TICK_S)) as body:
                 if not is_event_stream(body):
                     return request.read_answer(body.rest())
                 answer = request.new_stream()
-                events = relay.events_in(iter(body.next_piece, None), answer, body.hasten)
+                pieces = iter(body.next_piece, None)
+                events = relay.events_in(pieces, answer, body.hasten, self._clock)
                 completion = collect_chunks(events, answer, request.max_tokens)
                 self._drain(body)
                 return completion
@@ -256,11 +261,6 @@ class UpstreamClient:
     def _drain(self, body: response_body.IncomingBody) -> None:
         if self._behavior.keeps_alive:
             body.drain(_DRAIN_S)
-
-    def _incoming(self, response: UpstreamResponse, max_bytes: int) -> response_body.IncomingBody:
-        return response_body.IncomingBody(
-            response, idle=self._timeouts.idle, tick=_TICK_S, max_bytes=max_bytes
-        )
 
     def probe(self) -> str:
         """Check the health of the upstream: `ok`, `starting`, or in one word what is wrong."""
@@ -273,10 +273,6 @@ class UpstreamClient:
     def close(self) -> None:
         """Close the idle connections."""
         self._endpoints.close()
-
-
-def _nothing() -> None:
-    """Return None: an answer that came in one piece has one batch."""
 
 
 class _ApiErrors:

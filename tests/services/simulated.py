@@ -99,6 +99,7 @@ class Hit:
 
     `cut` is why the watch ended it; `is_given_up` says that nobody took the rest of its answer,
     and `has_alternative` that the upstream which the call came from would still have taken it.
+    `usage_after` is how many seconds lie between the end of its text and its usage.
     """
 
     line: str
@@ -110,6 +111,7 @@ class Hit:
     is_given_up: bool = False
     has_delivered: bool = False
     has_alternative: bool = True
+    usage_after: float = 0.0
 
     @property
     def upstream(self) -> str:
@@ -120,16 +122,6 @@ class Hit:
     def reason(self) -> str | None:
         """How it must look in the row."""
         return None if self.is_given_up else self.cut or self.kind.reason
-
-
-class Deadline(float):
-    """The deadline of a call, whose distance is one of the simulated time."""
-
-    client: "Client"
-
-    def __sub__(self, _now: float) -> float:
-        """Return the seconds that are left."""
-        return self.client.deadline - self.client.world.now
 
 
 @dataclass(eq=False)
@@ -179,13 +171,6 @@ class Client:
             return self.completion.text
         choices = [choice for one in self.chunks for choice in orjson.loads(one)["choices"]]
         return "".join(choice["delta"].get("content") or "" for choice in choices)
-
-    @property
-    def real_deadline(self) -> Deadline:
-        """Make what a Call, which asks the real clock, can take for its deadline."""
-        deadline = Deadline()
-        deadline.client = self
-        return deadline
 
     def _run(self) -> None:
         self.has_begun = True

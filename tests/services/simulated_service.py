@@ -77,6 +77,7 @@ class Service:
             GENERIC,
             policy=self.policies[name],
             transport=cast("Any", partial(SimulatedTransport, self.world)),
+            clock=self.world.clock,
         )
 
     def call(self, model: str | None = None, *, delay: float = 0, **traits: object) -> Client:

@@ -17,6 +17,8 @@ from llm_api.upstream.http.response_body import RawBody, UpstreamResponse
 from tests.services.simulated import Client, Hit, World
 from tests.services.simulated_kinds import STREAMED, WHOLE, Kind
 
+_FINISH, _USAGE = b'"finish_reason": "stop"', b'"usage": {'
+
 
 class Peer:
     """The socket to an upstream, and the upstream behind it, which answers in its own time."""
@@ -26,9 +28,12 @@ class Peer:
         self._world, self._client, self._call, self._hit = world, client, call, hit
         self._timeout = 0.0
         at, self._coming = world.now, list[tuple[float, bytes]]()
+        finishes_at = math.inf
         for piece in hit.kind.pieces:
             at += world.random.uniform(0.01, hit.kind.pace)
             self._coming.append((at, piece))
+            finishes_at = at if _FINISH in piece else finishes_at
+            hit.usage_after = max(hit.usage_after, at - finishes_at if _USAGE in piece else 0.0)
         self._ends_at = math.inf if hit.kind.ending is None else at + 0.01
         self.on_delivery: Callable[[], None] = lambda: None
 
@@ -106,7 +111,6 @@ class SimulatedTransport:
     def post(self, _path: str, body: bytes, call: UpstreamCall) -> Iterator[UpstreamResponse]:
         """Answer one POST; raises faults.Fault as the real one does."""
         client, hit = self._begun(orjson.loads(body))
-        call.deadline = client.real_deadline
         try:
             yield self._exchange(client, call, hit)
         except faults.Fault as fault:

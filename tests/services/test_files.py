@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -12,7 +13,7 @@ from llm_api.domain.files import FilesPlan, StoredFile
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import NotFound, Unavailable
 from llm_api.services.file_retention import BATCH, FileRetention
-from llm_api.services.files import FileService
+from llm_api.services.files import FileService, _Writing
 from llm_api.storage import FileIndex, FileStore, StoreError, TaskStore
 from llm_api.storage.factory import WorkStores, open_file_store, open_work_stores
 from llm_api.storage.threads import StoreThreads
@@ -251,7 +252,7 @@ STORED = StoredFile("file_1", "img_1", None, "image/png", 3, NOW, NOW + WEEK)
 # --- what fails ---
 
 
-def test_bytes_that_were_not_kept_leave_a_row_by_which_they_are_deleted(room: Room) -> None:
+def test_of_a_file_that_was_not_kept_nothing_is_left(room: Room) -> None:
     room.store.failures["put"] = 1
 
     with pytest.raises(Unavailable) as caught:
@@ -259,9 +260,63 @@ def test_bytes_that_were_not_kept_leave_a_row_by_which_they_are_deleted(room: Ro
 
     assert caught.value.reason == "store_unavailable"
     assert caught.value.retryable
+    assert room.files.of_task("img_1") == []
+
+
+def test_while_the_store_is_away_a_row_stays_by_which_bytes_are_found(room: Room) -> None:
+    room.store.failures.update(put=1, delete=1)
+
+    with pytest.raises(Unavailable):
+        room.save()
+
     assert len(room.files.of_task("img_1")) == 1
     room.files.delete_of_task("img_1")
     assert room.files.of_task("img_1") == []
+
+
+class Impatient(StoreThreads):
+    """Threads whose calls are given up at once, and begin only afterwards."""
+
+    def __init__(self) -> None:
+        """Have begun nothing."""
+        super().__init__(1)
+        self.late: list[Callable[[], object]] = []
+
+    def run(self, function: Callable[[], object], timeout: float | None = None) -> NoReturn:
+        """Keep the call for later, and give it up."""
+        del timeout
+        self.late.append(function)
+        raise StoreError("It does not answer.")
+
+
+def test_bytes_that_nobody_waits_for_any_more_are_not_kept(room: Room) -> None:
+    threads = Impatient()
+    slow = FileService(
+        room.index, room.store, WEEK, row_threads=StoreThreads(1), byte_threads=threads
+    )
+    with pytest.raises(Unavailable):
+        slow.save("img_1", None, b"cat", "image/png")
+
+    room.folder.mkdir()
+    for late in threads.late:
+        late()
+
+    assert room.names == []
+
+
+def test_bytes_that_come_too_late_are_removed(room: Room) -> None:
+    given_up: list[_Writing] = []
+
+    class Slow(Failing):
+        def put(self, name: str, pieces: Iterable[bytes]) -> int:
+            size = super().put(name, pieces)
+            given_up[0].is_given_up = True
+            return size
+
+    given_up.append(_Writing(Slow(room.store), "file_1", b"cat"))
+    given_up[0].run()
+
+    assert room.names == []
 
 
 def test_a_row_stays_until_its_bytes_are_gone(room: Room) -> None:

@@ -6,8 +6,10 @@ two upstreams are simulated, too (`simulated_upstreams.py`), and checks what mus
 Hypothesis does not draw itself comes of one seed, which every failure names.
 """
 
+import itertools
 import math
 import re
+import time
 
 import pytest
 from hypothesis import Phase, note, settings
@@ -147,6 +149,14 @@ def test_a_seed_always_gives_the_same_history() -> None:
     assert history(2) != first
 
 
+def test_the_real_clock_has_no_part_in_a_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine that stands still for seconds must not look like an upstream that does."""
+    first = history(1)
+    monkeypatch.setattr(time, "monotonic", map(float, itertools.count()).__next__)
+
+    assert history(1) == first
+
+
 class WrongMachine(ServiceMachine):
     """One that expects that no client is ever told an error."""
 
@@ -231,6 +241,17 @@ def test_a_client_that_leaves_during_a_pause_is_not_repeated_for() -> None:
     service.check()
 
     assert (len(client.hits), client.error and client.error.reason) == (1, "client_closed")
+
+
+def test_a_usage_that_does_not_come_is_waited_for_in_the_time_of_the_world() -> None:
+    service = Service(1)
+    client = service.call(LONELY, is_streamed=True, script={line: ["slow"] for line in LINES})
+    service.world.finish(client)
+
+    service.check()
+
+    assert client.hits[-1].usage_after > 3
+    assert [row.usage_source for row in service.sink.ended] == ["missing"]
 
 
 def test_a_circuit_opens_at_half_of_twenty() -> None:

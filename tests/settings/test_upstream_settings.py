@@ -229,6 +229,13 @@ def test_a_profile_and_fallbacks_are_read(tmp_path: Path, prefix: str) -> None:
     assert all((one.profile, one.fallback) == (None, ()) for one in plans.values())
 
 
+@pytest.mark.parametrize(
+    ("env", "count"), [({}, 1), (FAST, 1), (FAST | SPARE | {"FAST_LLM_API_KEY": "a,b"}, 3)]
+)
+def test_addresses_and_keys_are_counted(tmp_path: Path, env: dict[str, str], count: int) -> None:
+    assert Settings.from_env(env, root=tmp_path).endpoint_count == count
+
+
 @pytest.mark.parametrize(("text", "count"), [("", 1024), ("1", 1), ("32", 32), ("65536", 65_536)])
 def test_the_bound_on_calls_at_an_upstream_is_read(tmp_path: Path, text: str, count: int) -> None:
     settings = Settings.from_env({"UPSTREAM_CONCURRENCY": text}, root=tmp_path)

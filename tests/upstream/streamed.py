@@ -2,6 +2,7 @@
 
 import functools
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -73,9 +74,10 @@ def relay_batches(
     answer: StreamedAnswer,
     silence: float = 0.0,
     hasten: Callable[[float], None] = lambda _: None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[list[bytes]]:
     """Yield the batches that are passed on for the pieces of a body."""
-    relay = Relay(functools.partial(next, iter(pieces), None), answer, silence, hasten)
+    relay = Relay(functools.partial(next, iter(pieces), None), answer, silence, hasten, clock)
     while (batch := relay.next_batch()) is not None:
         yield batch
 

@@ -17,6 +17,8 @@ from llm_api.pictures.child.refusal import Refusal
 _SOCKET = 0
 _MEMORY_BYTES = 1024 * 1024 * 1024
 _MAX_DESCRIPTORS = 65_536
+# Behind the worker, where there are fewer processors than work: chat must not wait for pictures.
+_NICENESS = 10
 # The worker ends the process at its time limit; this ends it where there is no worker any more.
 _SECONDS_BEHIND = 5
 _PIECE_BYTES = 1024 * 1024
@@ -31,6 +33,7 @@ _ACTIONS: Mapping[str, Callable[[Mapping[str, Any], bytes], bytes]] = {
 def main() -> None:
     """Answer requests until the input ends."""
     os.closerange(3, _MAX_DESCRIPTORS)
+    os.nice(_NICENESS)
     rehearsal.rehearse()
     for limit, value in (
         (resource.RLIMIT_AS, _MEMORY_BYTES),

@@ -25,14 +25,17 @@ def _ignore(_: float) -> None:
 
 
 def events_in(
-    pieces: Iterable[bytes], answer: StreamedAnswer, hasten: Callable[[float], None] = _ignore
+    pieces: Iterable[bytes],
+    answer: StreamedAnswer,
+    hasten: Callable[[float], None] = _ignore,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[bytes]:
     """Yield the data of every event until the `answer` that takes them is over; see `Relay`.
 
     Raises faults.Fault.
     """
     parser = EventParser()
-    needed = _NeededPieces(partial(next, iter(pieces), None), answer, hasten)
+    needed = _NeededPieces(partial(next, iter(pieces), None), answer, _Grace(answer, hasten, clock))
     try:
         while (piece := needed.next()) is not None:
             yield from parser.feed(piece)
@@ -50,6 +53,7 @@ class Relay:
         answer: StreamedAnswer,
         silence: float = 0.0,
         hasten: Callable[[float], None] = _ignore,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Relay an answer of which nothing was read.
 
@@ -60,12 +64,14 @@ class Relay:
             silence: seconds without a chunk after which there is an empty batch. An upstream may be
                 silent although bytes come: they can be comments.
             hasten: called when the end is due; empty pieces must then come after so many seconds.
+            clock: monotonic time in seconds.
         """
-        self._pieces = _NeededPieces(next_piece, answer, hasten)
+        self._pieces = _NeededPieces(next_piece, answer, _Grace(answer, hasten, clock))
         self._answer = answer
         self._silence = silence
         self._parser = EventParser()
-        self._silent_since = time.monotonic()
+        self._clock = clock
+        self._silent_since = clock()
         self._fault: faults.Fault | None = None
         self._has_ended = False
 
@@ -91,12 +97,12 @@ class Relay:
             self._fault = _take(self._parser.feed(piece), self._answer, batch)
             # A client whose answer has ended waits for nothing.
             if batch or (not self._answer.has_finished and self._is_silent(piece)):
-                self._silent_since = time.monotonic()
+                self._silent_since = self._clock()
                 return batch
         return None
 
     def _is_silent(self, piece: bytes) -> bool:
-        is_long = time.monotonic() - self._silent_since >= self._silence
+        is_long = self._clock() - self._silent_since >= self._silence
         return is_long and (self._silence > 0 or not piece)
 
     def _last(self) -> list[bytes]:
@@ -124,6 +130,10 @@ def relay_whole(body: bytes, answer: StreamedAnswer) -> list[bytes]:
     return chunks + answer.end()
 
 
+def no_others() -> None:
+    """Return None: an answer that came in one piece has one batch."""
+
+
 class _NeededPieces:
     """The pieces of a body until the answer is over, or has been finished for a while."""
 
@@ -131,11 +141,11 @@ class _NeededPieces:
         self,
         next_piece: Callable[[], bytes | None],
         answer: StreamedAnswer,
-        hasten: Callable[[float], None],
+        grace: "_Grace",
     ) -> None:
         self._next_piece = next_piece
         self._answer = answer
-        self._grace = _Grace(answer, hasten)
+        self._grace = grace
 
     def next(self) -> bytes | None:
         """Return the next piece, None where no other is needed; raises faults.Fault."""
@@ -154,9 +164,15 @@ class _NeededPieces:
 class _Grace:
     """The time that is left to an answer that has been finished."""
 
-    def __init__(self, answer: StreamedAnswer, hasten: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        answer: StreamedAnswer,
+        hasten: Callable[[float], None],
+        clock: Callable[[], float],
+    ) -> None:
         self._answer = answer
         self._hasten = hasten
+        self._clock = clock
         self._said = -1
         self._ends_at = 0.0
 
@@ -165,8 +181,8 @@ class _Grace:
         length = self._answer.length
         said = length.in_ascii + length.others
         if said == self._said:
-            return time.monotonic() >= self._ends_at
-        self._said, self._ends_at = said, time.monotonic() + GRACE
+            return self._clock() >= self._ends_at
+        self._said, self._ends_at = said, self._clock() + GRACE
         self._hasten(_TICK_S)
         return False
 

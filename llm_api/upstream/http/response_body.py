@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import time
+from collections.abc import Callable
 from http.client import HTTPException
 from typing import Any
 
@@ -175,6 +176,7 @@ class IncomingBody:
         idle: float,
         tick: float,
         max_bytes: int = MAX_BODY_BYTES,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Read the body of an answer.
 
@@ -183,8 +185,10 @@ class IncomingBody:
             idle: seconds of silence after which the upstream is given up.
             tick: seconds of silence after which `next_piece` returns an empty piece.
             max_bytes: of the body, after inflating.
+            clock: monotonic time in seconds.
         """
         self._raw = response.raw
+        self._clock = clock
         self._idle = idle
         self._tick = min(tick, idle)
         self._bound = self._tick  # the silence that is noticed next
@@ -277,10 +281,10 @@ class IncomingBody:
             return
         self._idle = self._tick = seconds
         self._bound_silence(seconds)
-        ends_at = time.monotonic() + seconds
+        ends_at = self._clock() + seconds
         with contextlib.suppress(faults.Fault):
             while self.next_piece() is not None:
-                if time.monotonic() >= ends_at:
+                if self._clock() >= ends_at:
                     return
 
 

@@ -107,8 +107,13 @@ class EndpointHealth:
         call: UpstreamCall,
         probes: Probes,
         fault: faults.Fault | None,
+        *,
+        has_answered: bool = False,
     ) -> None:
-        """Record how an attempt ended: with a fault, or well."""
+        """Record how an attempt ended: with a fault, or well.
+
+        `has_answered` says that the beginning of its answer was recorded as a success already.
+        """
         has_failed = fault is not None and fault.error.reason in FAILURES
         if self.is_well and not has_failed:
             return
@@ -118,12 +123,16 @@ class EndpointHealth:
             return
         with self._lock:
             self.is_well = False
-            self._record_failure(fault, subject, probes)
+            self._record_failure(fault, subject, probes, has_answered=has_answered)
 
-    def _record_failure(self, fault: faults.Fault, subject: Subject, probes: Probes) -> None:
+    def _record_failure(
+        self, fault: faults.Fault, subject: Subject, probes: Probes, *, has_answered: bool
+    ) -> None:
         reason = fault.error.reason
         line = self._outcome_for_line(fault, subject, probes)
-        self._tell(self.line, line, probes, {"model": None, "cause": reason})
+        # An old stream that breaks does not say that a new connection could be made now.
+        if line is not Outcome.SUCCESS or not has_answered:
+            self._tell(self.line, line, probes, {"model": None, "cause": reason})
         if line is Outcome.SUCCESS:
             outcome = Outcome.FAILURE
             if reason in _OF_THE_KEY and fault.is_certain:

@@ -62,7 +62,8 @@ class Permit:
         probes, self._probes = self._probes, ()
         if fault is None and self._health.is_well:
             return
-        self._health.leave(self._body, self._call, probes, fault)
+        has_answered = self._has_succeeded
+        self._health.leave(self._body, self._call, probes, fault, has_answered=has_answered)
 
     def _give_up(self) -> None:
         give_up(self._probes)

@@ -1,6 +1,7 @@
 """A finished answer ends at once or within moments, whatever its upstream goes on writing."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -39,19 +40,17 @@ class Clock:
 
     def __init__(self) -> None:
         """Begin at any time."""
-        self.now = 1_000.0
+        self.now = BEGINNING
 
-    def monotonic(self) -> float:
-        """Return the time, as the module `time` does."""
+    def __call__(self) -> float:
+        """Return the time."""
         return self.now
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    """Let the relay look at a clock that stands."""
-    clock = Clock()
-    monkeypatch.setitem(vars(relay), "time", clock)
-    return clock
+def clock() -> Clock:
+    """Make a clock that stands."""
+    return Clock()
 
 
 def endless(clock: Clock, noise: bytes, *events: bytes) -> Iterator[bytes]:
@@ -62,22 +61,25 @@ def endless(clock: Clock, noise: bytes, *events: bytes) -> Iterator[bytes]:
         yield noise
 
 
-def relayed(pieces: Iterator[bytes], *, choice_count: int = 1) -> list[bytes]:
+def relayed(
+    pieces: Iterator[bytes], clock: Callable[[], float] = time.monotonic, *, choice_count: int = 1
+) -> list[bytes]:
     """Return the chunks that are passed on of a stream with its usage."""
     answer = StreamedAnswer(shows_usage=True, choice_count=choice_count)
-    return [chunk for batch in relay_batches(pieces, answer, 60.0) for chunk in batch]
+    batches = relay_batches(pieces, answer, 60.0, clock=clock)
+    return [chunk for batch in batches for chunk in batch]
 
 
 @pytest.mark.parametrize("name", NOISE)
 def test_an_answer_with_its_usage_ends_at_once(clock: Clock, name: str) -> None:
-    chunks = relayed(endless(clock, NOISE[name], text("Hi"), ended(), counted()))
+    chunks = relayed(endless(clock, NOISE[name], text("Hi"), ended(), counted()), clock)
 
     assert chunks == [text("Hi"), ended(), counted()]
     assert clock.now == BEGINNING
 
 
 def test_a_usage_that_came_first_ends_it_at_once_too(clock: Clock) -> None:
-    chunks = relayed(endless(clock, b"", text("Hi"), counted(), ended()))
+    chunks = relayed(endless(clock, b"", text("Hi"), counted(), ended()), clock)
 
     assert chunks == [text("Hi"), ended(), counted()]
     assert clock.now == BEGINNING
@@ -85,7 +87,7 @@ def test_a_usage_that_came_first_ends_it_at_once_too(clock: Clock) -> None:
 
 @pytest.mark.parametrize("name", NOISE)
 def test_an_answer_without_its_usage_ends_after_a_moment(clock: Clock, name: str) -> None:
-    chunks = relayed(endless(clock, NOISE[name], text("Hi"), ended()))
+    chunks = relayed(endless(clock, NOISE[name], text("Hi"), ended()), clock)
 
     assert chunks[:2] == [text("Hi"), ended()]
     assert 1 < clock.now - BEGINNING < 3
@@ -96,7 +98,7 @@ def test_an_answer_that_is_put_together_ends_as_soon(clock: Clock, name: str) ->
     answer = StreamedAnswer()
     pieces = endless(clock, NOISE[name], text("Hi"), ended())
 
-    completion = collect_chunks(relay.events_in(pieces, answer), answer)
+    completion = collect_chunks(relay.events_in(pieces, answer, clock=clock), answer)
 
     assert completion.text == "Hi"
     assert 1 < clock.now - BEGINNING < 3
@@ -135,7 +137,7 @@ def test_what_is_said_behind_a_reason_for_the_end_is_passed_on(clock: Clock) -> 
                 clock.now += 0.5
                 yield b""
 
-    assert b"".join(relayed(slowly())).count(b'"content"') == 3
+    assert b"".join(relayed(slowly(), clock)).count(b'"content"') == 3
 
 
 def test_a_usage_in_every_chunk_is_no_end() -> None:
@@ -165,7 +167,7 @@ def test_an_answer_that_was_not_finished_waits(clock: Clock) -> None:
 
     answer = StreamedAnswer()
 
-    chunks = [chunk for batch in relay_batches(slowly(), answer) for chunk in batch]
+    chunks = [chunk for batch in relay_batches(slowly(), answer, clock=clock) for chunk in batch]
     assert chunks == [text("a"), more("b"), ended()]
 
 

@@ -1,7 +1,8 @@
 """What a caller can choose stops nobody else: circuits by endpoint, model, kind and caller."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import pytest
@@ -61,9 +62,13 @@ class Place:
         ends: Fault | None = None,
         *,
         model: str = OURS,
+        during: Callable[[], None] | None = None,
         **body: Any,
     ) -> bool:
-        """Make an attempt that ends so; tell whether it was admitted."""
+        """Make an attempt that ends so; tell whether it was admitted.
+
+        It is a stream that has begun where something happens `during` it.
+        """
         call = UpstreamCall(total=60, caller=Caller("1", "/", address=caller))
         try:
             permit = Permit(self.health, {"model": model, "messages": TEXT, **body}, call)
@@ -71,6 +76,9 @@ class Place:
             return False
         try:
             with permit:
+                if during is not None:
+                    permit.succeed()
+                    during()
                 if ends is not None:
                     raise ends
         except Fault:
@@ -164,6 +172,14 @@ def test_where_plain_text_fails_for_all_nothing_else_is_tried(place: Place) -> N
 
 def test_a_lost_connection_is_the_endpoints(place: Place) -> None:
     place.fail("a", 5, LOST, model=OTHER)
+
+    assert not place.attempt("b")
+
+
+def test_an_old_stream_that_breaks_says_nothing_of_new_connections(place: Place) -> None:
+    """A host that goes down breaks its streams while it refuses connections."""
+    place.attempt("a", ILL, during=partial(place.fail, "a", 4, LOST, model=OTHER))
+    place.fail("a", 1, LOST, model=OTHER)
 
     assert not place.attempt("b")
 
