@@ -146,12 +146,12 @@ def _upstreams(
         )
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
 
-    _check_profiles(settings, profiles)
+    of_chat = {n: p for n, p in settings.upstreams.items() if not is_for_images(n, p, models)}
+    _check_profiles(of_chat, profiles)
     most, idle = settings.upstream_concurrency, idle_within_limit(settings.endpoint_count)
     upstreams = {
         name: client(plan, UpstreamBehavior(name, max_concurrency=most, max_idle=idle))
-        for name, plan in settings.upstreams.items()
-        if not is_for_images(name, plan, models)
+        for name, plan in of_chat.items()
     }
     if settings.uses_bundled_model:
         plan = UpstreamPlan((settings.local_model or default_endpoint(),), profile="llama-cpp")
@@ -171,10 +171,10 @@ def _parameters_of(models: Sequence[Model], upstream: str) -> dict[str, frozense
     return found
 
 
-def _check_profiles(settings: Settings, profiles: Mapping[str, Profile]) -> None:
+def _check_profiles(plans: Mapping[str, UpstreamPlan], profiles: Mapping[str, Profile]) -> None:
     problems = [
         f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
-        for name, plan in settings.upstreams.items()
+        for name, plan in plans.items()
         if plan.profile is not None and plan.profile not in profiles
     ]
     if problems:
