@@ -50,9 +50,10 @@ class SqlTasks:
     ) -> list[Task]:
         """See TaskStore."""
         moment = naive(now)
+        # Compared, as MySQL uses no index for IS FALSE.
         due = (
             sa.select(tasks)
-            .where(tasks.c.has_ended.is_(False), tasks.c.due_at <= moment)
+            .where(tasks.c.has_ended == sa.false(), tasks.c.due_at <= moment)
             .where(tasks.c.kind.in_(kinds))
             .where((tasks.c.claimed_by == "") | (tasks.c.claimed_until <= moment))
             .order_by(tasks.c.due_at)
@@ -78,7 +79,7 @@ class SqlTasks:
         """See TaskStore."""
         over = (
             sa.select(tasks)
-            .where(tasks.c.has_ended.is_(True), tasks.c.expires_at <= naive(now))
+            .where(tasks.c.has_ended == sa.true(), tasks.c.expires_at <= naive(now))
             .order_by(tasks.c.expires_at)
             .limit(at_most)
         )
