@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from llm_api.container.images import (
+    Painters,
     Surroundings,
     build_images,
     build_painters,
@@ -78,7 +79,7 @@ def build_services(
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
-    catalogue = _catalogue(settings, models, upstreams, painters.models.offered())
+    catalogue = _catalogue(settings, models, upstreams, painters)
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
@@ -202,7 +203,7 @@ def _catalogue(
     settings: Settings,
     models: Sequence[Model],
     upstreams: Mapping[str, UpstreamClient],
-    beside: Sequence[Model],
+    painters: Painters,
 ) -> Catalogue:
     check_fallbacks(settings, models, [up.default_model for up in upstreams.values()])
     return Catalogue(
@@ -217,7 +218,8 @@ def _catalogue(
         is_closed=settings.catalogue_only,
         spotter=KeySpotter(settings.access.secrets),
         lists=_model_lists(settings, upstreams),
-        beside=beside,
+        beside=painters.models.offered(),
+        image_names=painters.models.names,
     )
 
 

@@ -111,7 +111,11 @@ def test_the_sketch_is_used_by_its_own_name(tmp_path: Path) -> None:
     with application(tmp_path) as (_, services):
         job = services.images.generate(sketch, caller(), wait=60)
 
-    assert (job.kind, job.model) == ("layout_sketch", "layout-sketch")
+        with pytest.raises(InvalidRequest) as caught:
+            services.catalogue.route("layout-sketch")
+
+    assert (job.kind, job.model, job.cost_micro) == ("layout_sketch", "layout-sketch", 0)
+    assert caught.value.reason == "model_makes_images"
     assert "drawn" in job.details
 
 
