@@ -11,6 +11,7 @@ from llm_api.container.images import (
     build_images,
     build_painters,
     is_for_images,
+    known_image_fields,
 )
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
@@ -103,7 +104,7 @@ def build_services(
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
-        known_parameters=known,
+        known_parameters=known | known_image_fields(settings),
         closers=[part.close for part in (*calling, *stored) if part is not None],
     )
 

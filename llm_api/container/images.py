@@ -123,6 +123,15 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     return ImageParts(service, engine, [engine, pictures, *clients.values()])
 
 
+def known_image_fields(settings: Settings) -> frozenset[str]:
+    """Return the fields that any image model takes, where others are refused."""
+    if not settings.refuse_unknown_parameters:
+        return frozenset()
+    profiles = read_image_profiles(settings.root).values()
+    models = [model for profile in profiles for model in profile.models.values()]
+    return frozenset().union(*(model.sends | model.emulates | model.drops for model in models))
+
+
 def is_for_images(name: str, plan: UpstreamPlan, models: Sequence[Model]) -> bool:
     """Whether an upstream's own model is one that makes pictures: it answers no chat calls."""
     return any(

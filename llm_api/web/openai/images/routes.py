@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Response, g
+from flask import Response, current_app, g
 
 from llm_api.domain.images import Notice
 from llm_api.errors import InvalidRequest, UpstreamTimeout
@@ -27,9 +27,11 @@ from llm_api.web.openai.images.schemas import (
     ImageEditRequestSchema,
     ImageGenerationRequestSchema,
 )
+from llm_api.web.openai.routes import STRICT_SETTING
 from llm_api.web.openai.schemas import OpenAIBlueprint
-from llm_api.web.request.context import RequestState
-from llm_api.web.response.answers import report_headers
+from llm_api.web.request.context import RequestState, services
+from llm_api.web.response.answers import header_safe, report_headers
+from llm_api.web.schema_fields import UNKNOWN
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -92,7 +94,18 @@ def create_image_edit(order: ImageOrder) -> Response:
     return _answer(order, "image_edit")
 
 
+def _refuse_unknown(order: ImageOrder) -> None:
+    """Raise InvalidRequest for a field that no image model takes, where the settings say so."""
+    if current_app.config[STRICT_SETTING]:
+        known = services().known_parameters
+        unknown = [name for name in order.request.extra if name not in known]
+        if unknown:
+            name = header_safe(unknown[0])
+            raise InvalidRequest.of_field(name, UNKNOWN, reason="unknown_field")
+
+
 def _answer(order: ImageOrder, name: str) -> Response:
+    _refuse_unknown(order)
     preferred, _ = preferred_wait()
     wait = order.wait or preferred or MAX_WAIT_MS / 1_000
     state: RequestState = g.request_state
