@@ -165,11 +165,16 @@ class VendorPicture:
 
 @dataclass(frozen=True, slots=True)
 class PictureFailure:
-    """Why one picture of several was not made; `reason` is a reason of `ApiError`."""
+    """Why one picture of several was not made; `reason` is a reason of `ApiError`.
+
+    `stage` and `what` are those of `ContentFiltered`.
+    """
 
     reason: str
     message: str
     retryable: bool = False
+    stage: str | None = None
+    what: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

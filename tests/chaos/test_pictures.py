@@ -25,7 +25,8 @@ from tests.support.image_upstream import ImageVendor
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
-WORKERS, CLIENTS = 2, 12
+WORKERS, CLIENTS = 2, 4
+PACE_S = 0.1  # so that some jobs are under way at each kill, and not all
 PATIENCE = 120.0
 ENDED = {"succeeded", "failed", "cancelled", "expired"}
 VENDORS = {
@@ -80,6 +81,7 @@ def ask(service: Service, number: int) -> str | None:
     """Ask for a picture of its own, without waiting; return the job's id if there was an answer."""
     connection = http.client.HTTPConnection(*service.address, timeout=20)
     body = json.dumps({"prompt": f"cat {number:04}", "wait_ms": 0})
+    time.sleep(PACE_S)
     wait_until(partial(is_connected, connection), PATIENCE, "the service is there")
     try:
         connection.request(

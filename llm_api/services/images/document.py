@@ -17,10 +17,11 @@ from llm_api.domain.images import (
     VendorPicture,
 )
 from llm_api.domain.json_values import from_json
-from llm_api.errors import ApiError, FieldError, InvalidRequest, ServiceError
+from llm_api.errors import ApiError, ContentFiltered, FieldError, InvalidRequest, ServiceError
 
 NEW, SUBMITTING, SUBMITTED = "new", "submitting", "submitted"
 DONE, FAILED, UNKNOWN = "done", "failed", "unknown"
+FILTERED = "content_filtered"
 ENDED = frozenset({DONE, FAILED, UNKNOWN})
 
 
@@ -37,12 +38,15 @@ class KnownError:
     allows_failover: bool = False
     may_have_charged: bool = False
     hint: str | None = None
+    stage: str | None = None
+    what: str | None = None
     fields: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, error: ApiError) -> Self:
         """Describe an error."""
         named = error.fields if isinstance(error, InvalidRequest) else ()
+        filtered = error if isinstance(error, ContentFiltered) else None
         return cls(
             error.status,
             error.reason,
@@ -53,12 +57,14 @@ class KnownError:
             error.allows_failover,
             error.may_have_charged,
             error.hint,
+            None if filtered is None else filtered.stage,
+            None if filtered is None else filtered.what,
             tuple((one.field, one.message) for one in named),
         )
 
     def error(self) -> ApiError:
         """Return the error again."""
-        kind = _class_of(self.status)
+        kind = ContentFiltered if self.reason == FILTERED else _class_of(self.status)
         error: ApiError
         if issubclass(kind, InvalidRequest):
             named = [FieldError(*one) for one in self.fields]
@@ -75,6 +81,7 @@ class KnownError:
             allows_failover=self.allows_failover,
             may_have_charged=self.may_have_charged,
             hint=self.hint,
+            **({"stage": self.stage, "what": self.what} if self.reason == FILTERED else {}),
         )
 
 

@@ -4,7 +4,7 @@ import binascii
 import io
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -67,12 +67,14 @@ class PictureReader(Protocol):
 class Keeper:
     """Keeps the pictures of vendors.
 
-    `fetch` returns what is at an address, for the upstream of a name; raises ApiError.
+    `fetch` returns what is at an address, for the upstream of a name; raises ApiError. `pauses` are
+    the seconds before a link is looked at again that has led to no picture.
     """
 
     files: Files
     pictures: PictureReader
     fetch: Callable[[str, str], bytes]
+    pauses: Sequence[float] = (1.0, 4.0, 15.0)
 
     def keep(
         self,
@@ -85,22 +87,48 @@ class Keeper:
     ) -> KeptPicture | PictureFailure:
         """Keep one picture of a task, or return why that is not possible; raises ClaimLost."""
         try:
-            data = self._bytes_of(found, upstream, claimed)
-            facts = self.pictures.inspect(data)
-            wanted = fitted.convert_to
-            if wanted is not None and facts.media_type != f"image/{wanted}":
-                data = self.pictures.convert(data, wanted, compression)
-                facts = self.pictures.inspect(data)
+            data, facts = self._picture(found, upstream, claimed)
         except ApiError as error:
             return PictureFailure(error.reason, error.message)
         except PictureError:
             message = "The image model has sent something that is no picture."
             return PictureFailure("no_image_returned", message)
-        except PicturesUnavailable:
-            message = "The picture could not be read in this service."
-            return PictureFailure("result_unreadable", message)
+        wanted = fitted.convert_to
+        if wanted is not None and facts.media_type != f"image/{wanted}":
+            data, facts = self._converted(data, facts, wanted, compression)
         file = self._save(claimed, data, facts)
         return KeptPicture(file.id, facts.width, facts.height, found.seed, found.prompt)
+
+    def _picture(
+        self, found: VendorPicture, upstream: str, claimed: ClaimedTask
+    ) -> tuple[bytes, PictureFacts]:
+        """Return a picture's bytes and what it is; a link is looked at again while it may live.
+
+        Raises ApiError, PictureError or ClaimLost.
+        """
+        pauses = iter(self.pauses if found.base64 is None else ())
+        while True:
+            try:
+                data = self._bytes_of(found, upstream)
+                return data, self.pictures.inspect(data)
+            except (ApiError, PictureError) as error:
+                pause = next(pauses, None)
+                if claimed.must_end and found.base64 is None:  # the next process can fetch it
+                    raise ClaimLost from error
+                if pause is None:
+                    raise
+            time.sleep(pause)
+
+    def _converted(
+        self, data: bytes, facts: PictureFacts, wanted: str, compression: int | None
+    ) -> tuple[bytes, PictureFacts]:
+        """Write a picture in another format; where that fails it stays: it was paid for."""
+        try:
+            data = self.pictures.convert(data, wanted, compression)
+            return data, self.pictures.inspect(data)
+        except (PictureError, PicturesUnavailable) as error:
+            logger.warning("picture keeps its format", extra={"cause": type(error).__name__})
+            return data, facts
 
     def whole_files(self, task_id: str) -> list[StoredFile]:
         """Return the files of a task whose bytes are there: a row alone is written first."""
@@ -112,18 +140,13 @@ class Keeper:
         except Unavailable:
             return False
 
-    def _bytes_of(self, found: VendorPicture, upstream: str, claimed: ClaimedTask) -> bytes:
-        if found.base64 is not None:
-            try:
-                return _decoded(found.base64)
-            except binascii.Error as error:
-                raise PictureError("", "is no base64.", defect="cut_off") from error
-        try:
+    def _bytes_of(self, found: VendorPicture, upstream: str) -> bytes:
+        if found.base64 is None:
             return self.fetch(found.url or "", upstream)
-        except ApiError as error:
-            if claimed.must_end:  # the next process can fetch it
-                raise ClaimLost from error
-            raise
+        try:
+            return _decoded(found.base64)
+        except binascii.Error as error:
+            raise PictureError("", "is no base64.", defect="cut_off") from error
 
     def _save(self, claimed: ClaimedTask, data: bytes, facts: PictureFacts) -> StoredFile:
         """Save a picture that was paid for: again and again while the store is away or full."""

@@ -21,6 +21,7 @@ _STATUS_BY_REASON = {
     "upstream_rate_limited": 429,
     "overloaded": 503,
     "upstream_timeout": 504,
+    "result_expired": 410,
 }
 _EXPIRED = "upstream_timeout"
 
@@ -31,7 +32,7 @@ def failures_of(part: Part) -> list[PictureFailure]:
     if part.error is None or missing <= 0:
         return list(part.failed)
     error = part.error
-    whole = PictureFailure(error.reason, error.message, error.retryable)
+    whole = PictureFailure(error.reason, error.message, error.retryable, error.stage, error.what)
     return [*part.failed, *[whole] * missing]
 
 
@@ -44,7 +45,12 @@ def _errors(document: JobDocument) -> list[KnownError]:
             continue
         found += [
             KnownError(
-                _STATUS_BY_REASON.get(one.reason, 502), one.reason, one.message, one.retryable
+                _STATUS_BY_REASON.get(one.reason, 502),
+                one.reason,
+                one.message,
+                one.retryable,
+                stage=one.stage,
+                what=one.what,
             )
             for one in part.failed
         ]

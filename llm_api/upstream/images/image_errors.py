@@ -13,6 +13,7 @@ from typing import Any
 from llm_api.domain.images import PictureFailure
 from llm_api.errors import (
     ApiError,
+    ContentFiltered,
     InvalidRequest,
     RateLimited,
     Unavailable,
@@ -105,7 +106,8 @@ def vendor_request_id(answer: VendorAnswer, document: object) -> str | None:
 
 def picture_failure(error: ApiError) -> PictureFailure:
     """Return what one picture of several failed of."""
-    return PictureFailure(error.reason, error.message, error.retryable)
+    stage, what = (error.stage, error.what) if isinstance(error, ContentFiltered) else (None, None)
+    return PictureFailure(error.reason, error.message, error.retryable, stage, what)
 
 
 def commonest(errors: Sequence[ApiError]) -> ApiError:

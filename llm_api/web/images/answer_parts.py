@@ -38,11 +38,13 @@ def sketch_fields(job: ImageJob) -> dict[str, Any]:
 
 def failure(index: int, why: PictureFailure) -> dict[str, Any]:
     """Return why a picture was not made."""
+    filtered = {"stage": why.stage, "what": why.what}
     return {
         "index": index,
         "reason": why.reason,
         "message": why.message,
         "retryable": why.retryable,
+        **{name: value for name, value in filtered.items() if value is not None},
     }
 
 

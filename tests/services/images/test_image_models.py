@@ -4,7 +4,7 @@ import pytest
 
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import Model
-from llm_api.errors import Forbidden, NotFound, Unavailable
+from llm_api.errors import Forbidden, InvalidRequest, NotFound, Unavailable
 from llm_api.services.images.image_models import ImageModels
 from tests.services.images.workshop import ScriptedImages
 
@@ -53,6 +53,13 @@ def test_limits_are_those_of_the_entry() -> None:
 def test_a_closed_catalogue_refuses_other_names() -> None:
     with pytest.raises(NotFound):
         models(is_closed=True).route("never-heard-of", None)
+
+
+def test_a_chat_model_makes_no_pictures() -> None:
+    with pytest.raises(InvalidRequest) as caught:
+        models().route("chatty", None)
+
+    assert caught.value.reason == "model_makes_text"
 
 
 @pytest.mark.parametrize("name", [None, "gpt-image-2"])

@@ -11,11 +11,20 @@ import pytest
 
 from llm_api.domain.images import PictureFailure, Size, VendorPicture, VendorResult, VendorTask
 from llm_api.domain.tasks import TaskState
-from llm_api.errors import ApiError, InvalidRequest, NotFound, Unavailable, UpstreamFault
+from llm_api.errors import (
+    ApiError,
+    ContentFiltered,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+    UpstreamFault,
+)
+from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.upstream.faults import ClientGone
 from tests.services.images.workshop import (
     CAT,
     KEY,
+    PlainPictures,
     ScriptedImages,
     Workshop,
     caller,
@@ -26,7 +35,9 @@ from tests.services.images.workshop import (
 from tests.support.waiting import wait_until
 
 BROKEN = UpstreamFault("Broken.", reason="upstream_error").replaced(may_have_charged=True)
-FILTERED = InvalidRequest("Filtered.", reason="content_filtered")
+FILTERED = ContentFiltered("Filtered.", reason="content_filtered").replaced(
+    stage="output", what="image"
+)
 REFUSED = Unavailable("Not there.", reason="refused").replaced(allows_failover=True)
 
 
@@ -102,7 +113,8 @@ def test_the_commonest_reason_is_the_error_of_all(shop: Workshop, vendor: Script
     with pytest.raises(InvalidRequest) as caught:
         shop.service.generate(replace(CAT, n=3), caller(), wait=10)
 
-    assert caught.value.reason == "content_filtered"
+    assert isinstance(caught.value, ContentFiltered)
+    assert (caught.value.stage, caught.value.what) == ("output", "image")
     assert not caught.value.may_have_charged
     assert caught.value.report is not None
     [row] = shop.sink.ended
@@ -167,6 +179,32 @@ def test_a_vendors_task_is_looked_at_until_it_has_ended(
     assert vendor.polled == ["v1", "v1"]
     assert pictures_in(shop) == ["one"]
     assert job.pictures[0].file.width == 512
+
+
+@pytest.mark.parametrize("hiccup", [b"<html>", UpstreamFault("x", reason="result_expired")])
+def test_a_link_that_has_led_nowhere_once_is_looked_at_again(
+    shop: Workshop, vendor: ScriptedImages, hiccup: Any
+) -> None:
+    vendor.turns.append(linked("http://v/1"))
+    shop.links["http://v/1"] = [hiccup, b"PNG 1x1 one"]
+
+    shop.service.generate(CAT, caller(), wait=10)
+
+    assert pictures_in(shop) == ["one"]
+
+
+def test_a_picture_that_cannot_be_converted_is_kept_as_it_is(
+    shop: Workshop, vendor: ScriptedImages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unavailable(*_: Any) -> bytes:
+        raise PicturesUnavailable
+
+    monkeypatch.setattr(PlainPictures, "convert", unavailable)
+    vendor.fitted["convert_to"] = "jpeg"
+
+    job = shop.service.generate(CAT, caller(), wait=10)
+
+    assert job.pictures[0].file.media_type == "image/png"
 
 
 def test_a_picture_that_was_made_and_cannot_be_had_is_paid(

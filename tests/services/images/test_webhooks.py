@@ -11,7 +11,7 @@ import pytest
 from standardwebhooks.webhooks import Webhook
 
 from llm_api.domain.tasks import Task, TaskState, WebhookPlan
-from llm_api.errors import InvalidRequest, UpstreamFault
+from llm_api.errors import InvalidRequest
 from llm_api.services.images.job import ImageJob
 from llm_api.services.tasks.webhooks import webhook_id
 from tests.services.images.workshop import CAT, SECRET, ScriptedImages, Workshop, caller, workshop
@@ -61,9 +61,9 @@ def test_a_report_is_signed_and_says_how_the_job_has_ended(shop: Workshop) -> No
 
 
 def test_a_failure_is_reported_with_its_reason(shop: Workshop, vendor: ScriptedImages) -> None:
-    vendor.turns.append(UpstreamFault("No.", reason="content_filtered"))
+    vendor.turns.append(InvalidRequest("No.", reason="content_filtered"))
 
-    with pytest.raises(UpstreamFault):
+    with pytest.raises(InvalidRequest):
         shop.service.generate(CAT, caller(), wait=10, callback_url=URL)
     wait_until(lambda: shop.posted, 10, "sent")
 

@@ -280,7 +280,7 @@ class Workshop:
     def worker(self, drain: Drain | None = None) -> TaskEngine:
         """Make the engine of a worker."""
         engine = TaskEngine(self.tasks, self.threads, drain or self.drain, lease=self.lease)
-        keeper = Keeper(self.files, PlainPictures(), self.fetch)
+        keeper = Keeper(self.files, PlainPictures(), self.fetch, pauses=(0.01, 0.01))
         hooks = Webhooks(self.webhooks, engine, self)
         engine.register("image", ImageWork(self.models, keeper, self.accounts, hooks))
         engine.register("webhook", hooks.send)

@@ -37,6 +37,8 @@ class OpenAIFailedPictureSchema(ma.Schema):
     reason = ma.fields.String(required=True)
     message = ma.fields.String(required=True)
     retryable = ma.fields.Boolean(required=True)
+    stage = ma.fields.String()
+    what = ma.fields.String()
 
 
 class OpenAIWarningSchema(ma.Schema):

@@ -52,6 +52,8 @@ class FailedPictureSchema(ma.Schema):
     reason = _text(example="content_filtered")
     message = _text()
     retryable = ma.fields.Boolean(required=True)
+    stage = ma.fields.String(metadata={"description": "Of a filter: input or output, if known."})
+    what = ma.fields.String(metadata={"description": "What it was about, such as image, if known."})
 
 
 class WarningSchema(ma.Schema):
