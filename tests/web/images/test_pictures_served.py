@@ -1,4 +1,4 @@
-"""Pictures as clients get them from a served installation: nothing is paid twice, or shown around."""
+"""Pictures from a served installation: nothing is paid twice, or shown to others."""
 
 import contextlib
 import threading
