@@ -9,7 +9,7 @@ from marshmallow import ValidationError
 
 from llm_api.domain.images import ImageRequest, Notice, Size
 from llm_api.domain.prompts import PromptRequest
-from llm_api.web.images.picture_bodies import Upload
+from llm_api.web.images.picture_bodies import Inline, Upload
 from llm_api.web.schema_fields import Boolean, String, line, one_of, wrong_type
 from llm_api.web.smorest import StrictSchema
 
@@ -19,6 +19,10 @@ RESOLUTIONS = ("1K", "1.5K", "2K", "3K", "4K")
 # What vendors and people write between the sides: x, X, * and the sign of multiplication.
 SIZE_PATTERN = "^[1-9][0-9]{1,3} ?[xX*×] ?[1-9][0-9]{1,3}$"
 _SIZE = re.compile(SIZE_PATTERN.removesuffix("$") + r"\Z")
+
+
+# Where a picture is: a text, which may be an address, or what a body has.
+Source = str | Inline | Upload
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +42,8 @@ class ImageOrder:
     """
 
     request: ImageRequest
-    images: tuple[tuple[str, str | Upload], ...] = ()
-    mask: tuple[str, str | Upload] | None = None
+    images: tuple[tuple[str, Source], ...] = ()
+    mask: tuple[str, Source] | None = None
     optimize: PromptRequest | None = None
     wait: float | None = None
     callback_url: str | None = None

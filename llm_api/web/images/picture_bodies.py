@@ -5,6 +5,7 @@ time. JSON is decoded whole.
 """
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ _MAX_TEXT_BYTES = 1 << 20  # of one field of a form
 _IN_MEMORY_BYTES = 1 << 20  # of one file; more of it is on disk
 _PIECE_BYTES = 1 << 18
 _FORM = "multipart/form-data"
+_PICTURE_NAME = re.compile("image|mask")
+_LONG_CHARS = 16_384
+_START_CHARS = 128  # of a data URI, within which its type shows
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +53,38 @@ class Upload:
             time.sleep(0)
 
 
+class Inline:
+    """A picture in JSON as a data URI, until it is taken.
+
+    The request lives for as long as its pictures are made: it would hold megabytes of base64.
+    """
+
+    __slots__ = ("_text", "start", "text_length")
+
+    def __init__(self, text: str) -> None:
+        """Keep a text, and its start in any case."""
+        self._text = text
+        self.start = text[:_START_CHARS]
+        self.text_length = len(text)
+
+    def take(self) -> str:
+        """Return the text, and forget it."""
+        text, self._text = self._text, ""
+        return text
+
+
+def held(value: Any) -> Any:
+    """Return a value with its long data URIs as `Inline`; it may be a list of values."""
+    if isinstance(value, list):
+        return [held(item) for item in value]
+    is_long = isinstance(value, str) and len(value) > _LONG_CHARS and value.startswith("data:")
+    return Inline(value) if is_long else value
+
+
 def _read_pictures_json(incoming: Request) -> dict[str, Any]:
-    return read_json(incoming, MAX_PICTURES_BODY_BYTES, PICTURES_BODY_TIMEOUT)
+    document = read_json(incoming, MAX_PICTURES_BODY_BYTES, PICTURES_BODY_TIMEOUT)
+    pictures = {name: held(document[name]) for name in document if _PICTURE_NAME.match(name)}
+    return document | pictures
 
 
 def read_json_or_form(incoming: Request) -> dict[str, Any]:

@@ -12,8 +12,8 @@ from marshmallow import ValidationError
 from llm_api.domain.images import ImageRequest, InputPicture, Size
 from llm_api.errors import InvalidRequest
 from llm_api.services.images import ImageInputs
-from llm_api.web.images.orders import ImageOrder
-from llm_api.web.images.picture_bodies import Upload
+from llm_api.web.images.orders import ImageOrder, Source
+from llm_api.web.images.picture_bodies import Inline, Upload
 from llm_api.web.request.context import RequestState
 from llm_api.web.schema_fields import FieldProblem, String, wrong_type
 
@@ -37,13 +37,11 @@ class PictureField(String):
         super().__init__(metadata={"description": f"Is {_FORMS}."}, **options)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        if isinstance(value, Upload):
+        if _has_bytes(value):
             return value
-        if not isinstance(value, str):
+        if not isinstance(value, str | Inline):
             raise wrong_type(_FORMS)
-        is_short = len(value) <= MAX_ADDRESS_CHARS
-        start = value[:_START]
-        if _DATA.match(start) or (is_short and (start.startswith("https://") or _file_id(value))):
+        if isinstance(value, str) and _is_address(value):
             return value
         raise ValidationError([FieldProblem(f"must be {_FORMS}.", "invalid_url")])
 
@@ -57,7 +55,7 @@ class MaskField(String):
         super().__init__(allow_none=True, metadata={"description": about})
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
-        if isinstance(value, Upload) or (isinstance(value, str) and _DATA.match(value[:_START])):
+        if _has_bytes(value):
             return value
         raise ValidationError([FieldProblem(f"must be {_MASK_FORMS}.", "invalid_url")])
 
@@ -82,10 +80,10 @@ def with_pictures(order: ImageOrder, inputs: ImageInputs) -> ImageRequest:
 
 
 def _picture(
-    source: str | Upload, field: str, inputs: ImageInputs, left: int
+    source: Source, field: str, inputs: ImageInputs, left: int
 ) -> tuple[InputPicture, int]:
     """Return a picture, and how many of the bytes that are `left` it takes."""
-    if isinstance(source, str) and not _DATA.match(source[:_START]):
+    if isinstance(source, str) and not _has_bytes(source):
         picture = _named(source, field, inputs)
         if picture.size_bytes > left:
             raise _too_large(field, is_one=False)
@@ -98,6 +96,11 @@ def _named(source: str, field: str, inputs: ImageInputs) -> InputPicture:
     return inputs.fetch(source, field) if file_id is None else inputs.own(file_id, field)
 
 
+def _is_address(text: str) -> bool:
+    is_short = len(text) <= MAX_ADDRESS_CHARS
+    return is_short and (text.startswith("https://") or _file_id(text) is not None)
+
+
 def _file_id(source: str) -> str | None:
     """Return the id in a text that is one, or that is a link to one of our files."""
     state: RequestState = g.request_state
@@ -108,18 +111,30 @@ def _file_id(source: str) -> str | None:
     return None
 
 
-def _size_of(source: str | Upload) -> int:
-    return source.size_bytes if isinstance(source, Upload) else len(source) * 3 // 4
+def _has_bytes(source: Any) -> bool:
+    """Whether a picture is in the body itself."""
+    if isinstance(source, str):
+        return bool(_DATA.match(source[:_START]))
+    return isinstance(source, Upload) or (
+        isinstance(source, Inline) and bool(_DATA.match(source.start))
+    )
 
 
-def _bytes_of(source: str | Upload, field: str, left: int) -> bytes:
+def _size_of(source: Source) -> int:
+    if isinstance(source, Upload):
+        return source.size_bytes
+    return (source.text_length if isinstance(source, Inline) else len(source)) * 3 // 4
+
+
+def _bytes_of(source: Source, field: str, left: int) -> bytes:
     size = _size_of(source)
     if size > MAX_PICTURE_BYTES or size > left:
         raise _too_large(field, is_one=size > MAX_PICTURE_BYTES)
     if isinstance(source, Upload):
         return source.read()
+    text = source.take() if isinstance(source, Inline) else source
     try:
-        return base64.b64decode(source[source.index(",") + 1 :], validate=True)
+        return base64.b64decode(text[text.index(",") + 1 :], validate=True)
     except (binascii.Error, ValueError) as error:
         message = "must be a data URI whose base64 is valid."
         raise InvalidRequest.of_field(field, message, reason="invalid_url") from error

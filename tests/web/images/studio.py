@@ -123,6 +123,7 @@ class Studio:
         self.gate = threading.Event()  # what holds a job up
         self.gate.set()
         self.has_begun = threading.Event()
+        self.on_generate: Callable[[], object] = lambda: None
 
     def inputs(self, caller: object) -> Inputs:
         """Return what reads the pictures of one request."""
@@ -144,6 +145,7 @@ class Studio:
         if self.begins:
             on_job("img_1")
         self.has_begun.set()
+        self.on_generate()
         for preview in self.previews if on_preview else ():
             on_preview(preview)
         self.gate.wait(20)

@@ -1,14 +1,26 @@
 """`POST /api/v1/images/generate`: what it takes, what it refuses, and how it answers."""
 
 import base64
+import json
+import tracemalloc
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 
-from llm_api.domain.images import ImageUsage, Size, SizePolicy
+from llm_api.domain.images import ImageUsage, InputPicture, Size, SizePolicy
 from llm_api.errors import Unavailable, UpstreamFault
-from tests.web.images.conftest import Ask
-from tests.web.images.studio import BYTES, DATA_URI, FAILURE, NOTICE, RUNNING, Studio, job_of
+from tests.web.images.conftest import GENERATE, GENERATIONS, Ask
+from tests.web.images.studio import (
+    BYTES,
+    DATA_URI,
+    FAILURE,
+    NOTICE,
+    RUNNING,
+    Inputs,
+    Studio,
+    job_of,
+)
 
 WRONG = [
     ({"prompt": " "}, "prompt", "out_of_range"),
@@ -280,3 +292,25 @@ def test_the_sketch_says_what_it_is(generate: Ask, studio: Studio) -> None:
 
     assert {name: document[name] for name in details} == details
     assert document["usage"]["vendor"] == {}
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_the_base64_of_a_request_is_not_held_while_its_pictures_are_made(
+    client: FlaskClient, studio: Studio, monkeypatch: pytest.MonkeyPatch, *, wrapped: bool
+) -> None:
+    picture = InputPicture("in", "image/png", 64, 48, 10)
+    monkeypatch.setattr(Inputs, "read", lambda *_: picture)
+    sizes: list[int] = []
+    studio.on_generate = lambda: sizes.append(tracemalloc.get_traced_memory()[0])
+    uri = "data:image/png;base64," + "A" * 8_000_000
+    body = {"prompt": "A cat", "images": [{"image_url": uri}] if wrapped else [uri]}
+    path = GENERATIONS if wrapped else GENERATE
+    sent = json.dumps(body).encode()
+    del uri, body
+
+    tracemalloc.start()
+    answer = client.post(path, data=sent, content_type="application/json")
+    tracemalloc.stop()
+
+    assert answer.status_code == 200, answer.text
+    assert sizes[0] < 4_000_000

@@ -11,7 +11,7 @@ from flask import Request
 
 from llm_api.domain.safe_text import made_printable
 from llm_api.errors import InvalidRequest
-from llm_api.web.images.picture_bodies import Upload, read_json_or_form
+from llm_api.web.images.picture_bodies import Upload, held, read_json_or_form
 from llm_api.web.request.body import StrictParser
 
 _NAME = re.compile(r"images?(?:\[([0-9]{0,3})\])?")
@@ -34,7 +34,7 @@ def _with_pictures(incoming: Request) -> dict[str, Any]:
     for name, value in document.items():
         if match := _NAME.fullmatch(name):
             items = value if isinstance(value, list) else [value]
-            found += [(int(match[1] or 0), _plain(item)) for item in items]
+            found += [(int(match[1] or 0), held(_plain(item))) for item in items]
         elif _has_file(value) and name not in {"mask", "mask[]"}:
             raise _unknown_file(name)
         else:
