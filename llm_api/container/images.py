@@ -87,7 +87,7 @@ def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineW
     upstreams: dict[str, ImageUpstream] = {**clients, SKETCH: LayoutSketch(pictures)}
     plan = settings.image_upstream
     known = ImageModels(
-        models,
+        [model for model in models if _is_of_vendor(model, clients.get(model.upstream))],
         upstreams,
         IMAGE if plan is not None else None,
         fallbacks=() if plan is None else plan.fallback,
@@ -121,6 +121,13 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     )
     # First the engine: what it works on writes rows and files.
     return ImageParts(service, engine, [engine, pictures, *clients.values()])
+
+
+def _is_of_vendor(model: Model, client: ImageClient | None) -> bool:
+    """Whether a client has a model of the catalogue: by its vendor, or as the configured one."""
+    if client is None or model.profile in {None, client.profile_name}:
+        return True
+    return model.id == client.default_model
 
 
 def is_for_images(name: str, plan: UpstreamPlan, models: Sequence[Model]) -> bool:

@@ -26,7 +26,8 @@ CAT = ImageRequest("A cat")
 @contextmanager
 def application(root: Path, **env: str) -> Iterator[tuple[Flask, Services]]:
     """Build an application in a folder."""
-    (root / "config").symlink_to(PROJECT_ROOT / "config")
+    if not (root / "config").exists():
+        (root / "config").symlink_to(PROJECT_ROOT / "config")
     url = f"sqlite:///{root / 'test.db'}"
     give_schema(url)
     fast = {"FAST_LLM_API_URL": "http://127.0.0.1:9/v1", "FAST_LLM_MODEL": "scripted"}
@@ -70,6 +71,38 @@ def test_a_picture_of_a_vendor_is_kept_and_accounted_for(
     assert [(row["upstream"], row["model"], row["images"], row["status"]) for row in rows] == [
         ("image", "gpt-image-2", 1, "ok")
     ]
+
+
+def test_the_shipped_price_of_a_model_is_charged(vendor: ImageVendor, tmp_path: Path) -> None:
+    env = environment_of(vendor, "gpt-image-2", "openai")
+    with application(tmp_path, **env) as (_, services):
+        job = services.images.generate(CAT, caller(), wait=30)
+
+    counted = job.usage
+    assert (counted.input_tokens, counted.output_tokens) != (None, None)
+    images = counted.input_image_tokens or 0
+    words = (counted.input_tokens or 0) - images
+    assert job.cost_micro == words * 5 + images * 8 + (counted.output_tokens or 0) * 30
+    assert job.currency == "USD"
+
+
+def test_models_of_another_vendor_are_not_offered(vendor: ImageVendor, tmp_path: Path) -> None:
+    env = environment_of(vendor, "gpt-image-2", "openai")
+    config = tmp_path / "config"
+    config.mkdir()
+    for path in (PROJECT_ROOT / "config").iterdir():
+        if path.name != "models.toml":
+            (config / path.name).symlink_to(path)
+    entry = '[models."{}"]\nkind = "image"\nupstream = "image"\nprofile = "{}"\n'
+    shipped = (PROJECT_ROOT / "config" / "models.toml").read_text()
+    ours, theirs = entry.format("ours", "openai"), entry.format("theirs", "zhipu")
+    (config / "models.toml").write_text(f"{shipped}\n{ours}\n{theirs}")
+
+    with application(tmp_path, **env) as (_, services):
+        offered = {model.id for model in services.catalogue.all_models()}
+
+    assert "ours" in offered
+    assert "theirs" not in offered
 
 
 def test_links_of_a_vendor_are_copied_at_once(tmp_path: Path) -> None:
