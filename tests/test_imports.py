@@ -54,6 +54,11 @@ def test_a_worker_has_no_commands(tmp_path: Path) -> None:
     assert modules & COMMANDS == set()
 
 
+def test_a_worker_has_no_decoders_of_pictures(tmp_path: Path) -> None:
+    """They are a picture process's: 10 MiB, and C code that reads what anybody sends."""
+    assert "PIL" not in imported(CREATE, tmp_path)
+
+
 @pytest.mark.parametrize(
     ("setting", "url", "module"),
     [

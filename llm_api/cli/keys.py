@@ -84,6 +84,7 @@ def _add_create(group: AppGroup, settings: Settings) -> None:
     @click.option("--tokens-per-minute", type=_AT_LEAST_ONE, help="Limit of tokens.")
     @click.option("--concurrent-requests", type=_AT_LEAST_ONE, help="Limit of calls.")
     @click.option("--concurrent-streams", type=_AT_LEAST_ONE, help="Limit of streams.")
+    @click.option("--images-per-minute", type=_AT_LEAST_ONE, help="Limit of pictures.")
     @click.option(
         "--budget", "budgets", type=_BUDGET, multiple=True, help='Budget such as "5 CNY/day".'
     )

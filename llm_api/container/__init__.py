@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 
 from llm_api.container.images import (
+    Painters,
     Surroundings,
     build_images,
     build_painters,
@@ -78,7 +79,7 @@ def build_services(
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
-    catalogue = _catalogue(settings, models, upstreams, painters.models.offered())
+    catalogue = _catalogue(settings, models, upstreams, painters)
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
@@ -146,12 +147,12 @@ def _upstreams(
         )
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
 
-    _check_profiles(settings, profiles)
+    of_chat = {n: p for n, p in settings.upstreams.items() if not is_for_images(n, p, models)}
+    _check_profiles(of_chat, profiles)
     most, idle = settings.upstream_concurrency, idle_within_limit(settings.endpoint_count)
     upstreams = {
         name: client(plan, UpstreamBehavior(name, max_concurrency=most, max_idle=idle))
-        for name, plan in settings.upstreams.items()
-        if not is_for_images(name, plan, models)
+        for name, plan in of_chat.items()
     }
     if settings.uses_bundled_model:
         plan = UpstreamPlan((settings.local_model or default_endpoint(),), profile="llama-cpp")
@@ -171,10 +172,10 @@ def _parameters_of(models: Sequence[Model], upstream: str) -> dict[str, frozense
     return found
 
 
-def _check_profiles(settings: Settings, profiles: Mapping[str, Profile]) -> None:
+def _check_profiles(plans: Mapping[str, UpstreamPlan], profiles: Mapping[str, Profile]) -> None:
     problems = [
         f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
-        for name, plan in settings.upstreams.items()
+        for name, plan in plans.items()
         if plan.profile is not None and plan.profile not in profiles
     ]
     if problems:
@@ -202,7 +203,7 @@ def _catalogue(
     settings: Settings,
     models: Sequence[Model],
     upstreams: Mapping[str, UpstreamClient],
-    beside: Sequence[Model],
+    painters: Painters,
 ) -> Catalogue:
     check_fallbacks(settings, models, [up.default_model for up in upstreams.values()])
     return Catalogue(
@@ -217,7 +218,8 @@ def _catalogue(
         is_closed=settings.catalogue_only,
         spotter=KeySpotter(settings.access.secrets),
         lists=_model_lists(settings, upstreams),
-        beside=beside,
+        beside=painters.models.offered(),
+        image_names=painters.models.names,
     )
 
 

@@ -32,11 +32,11 @@ from llm_api.services.tasks.webhooks import Webhooks
 from llm_api.settings import config_files
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.reader import IMAGE
-from llm_api.settings.settings import Settings
+from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.images.fetching import LinkClient, result_error
 from llm_api.upstream.images.image_client import ImageClient
-from llm_api.upstream.images.image_profiles import choose_image_profile
+from llm_api.upstream.images.image_profiles import ImageProfile, choose_image_profile
 from llm_api.upstream.images.image_protocol import ImageUpstream
 from llm_api.upstream.images.links import LinkFailed, LinkPolicy
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
@@ -151,18 +151,39 @@ def _clients(
     if not plans:
         return {}
     profiles = read_image_profiles(settings.root)
+    _check_profiles(plans, profiles, models)
     policy = RetryPolicy(processes=settings.web_concurrency, has_breaker=settings.circuit_breaker)
     return {
         name: ImageClient(
             name,
             plan,
-            choose_image_profile(profiles, plan.endpoints[0].url, plan.profile),
+            choose_image_profile(
+                profiles,
+                plan.endpoints[0].url,
+                # An upstream that also answers chat calls may name a profile of those.
+                plan.profile if plan.profile in profiles else None,
+            ),
             settings.timeouts,
             watch,
             policy=policy,
         )
         for name, plan in plans.items()
     }
+
+
+def _check_profiles(
+    plans: Mapping[str, UpstreamPlan], profiles: Mapping[str, ImageProfile], models: Sequence[Model]
+) -> None:
+    """Raise SettingsError for a profile that is none; that of chat calls is checked there."""
+    problems = [
+        f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
+        for name, plan in plans.items()
+        if plan.profile is not None
+        and plan.profile not in profiles
+        and (name == IMAGE or is_for_images(name, plan, models))
+    ]
+    if problems:
+        raise SettingsError(problems)
 
 
 def _fetched(

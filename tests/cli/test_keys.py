@@ -70,6 +70,7 @@ def test_a_key_has_what_it_was_given(keys: Keys) -> None:
         *("create", "the shop", "--expires", "2100-01-31", "--admin"),
         *("--model", "a", "--model", "b", "--route", "/v1/*", "--requests", "60/minute"),
         *("--tokens-per-minute", "9", "--concurrent-requests", "4", "--concurrent-streams", "2"),
+        *("--images-per-minute", "3"),
         *("--budget", "5 CNY/day", "--budget", "100000 tokens/month", "--tag", "team=video"),
     )
 
@@ -79,7 +80,7 @@ def test_a_key_has_what_it_was_given(keys: Keys) -> None:
         "the shop", True, "2100-01-31T00:00:00Z"
     )  # fmt: skip
     assert (key["models"], key["routes"], key["tags"]) == (["a", "b"], ["/v1/*"], ["team=video"])
-    assert list(key["limits"].values()) == ["60/minute", 9, 4, 2]
+    assert list(key["limits"].values()) == ["60/minute", 9, 4, 2, 3]
     assert key["budgets"] == ["5 CNY/day", "100000 tokens/month"]
 
 

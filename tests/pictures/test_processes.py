@@ -231,6 +231,14 @@ def test_a_process_has_limits(make: Callable[..., Pictures], started: Started) -
     assert found["Max file size"] == ["0", "0"]
 
 
+def test_a_process_runs_behind_its_worker(make: Callable[..., Pictures], started: Started) -> None:
+    """Where there are fewer processors than work, chat does not wait for pictures."""
+    make().convert(PICTURE, "png")
+
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    assert os.getpriority(os.PRIO_PROCESS, started.all[0].pid) == min(own + 10, 19)
+
+
 def test_a_process_ends_when_its_entry_is_closed(
     make: Callable[..., Pictures], started: Started
 ) -> None:

@@ -7,6 +7,7 @@ no environment, no descriptor but its socket, no way to open another, and bounde
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,8 +36,9 @@ def main() -> None:
     os.closerange(3, _MAX_DESCRIPTORS)
     os.nice(_NICENESS)
     rehearsal.rehearse()
+    if sys.platform != "darwin":  # which refuses this limit
+        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     for limit, value in (
-        (resource.RLIMIT_AS, _MEMORY_BYTES),
         (resource.RLIMIT_NOFILE, 3),  # those it has: no file, no connection
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_CORE, 0),

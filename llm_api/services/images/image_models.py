@@ -1,12 +1,12 @@
 """Routing of calls for pictures: which model and upstream make them, and which if those fail."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import IMAGE, Model
 from llm_api.domain.name_patterns import NamePatterns, is_pattern
-from llm_api.errors import Forbidden, NotFound, Unavailable
+from llm_api.errors import Forbidden, InvalidRequest, NotFound, Unavailable
 from llm_api.upstream.images.image_protocol import ImageUpstream
 
 _NOT_CONFIGURED = (
@@ -43,12 +43,13 @@ class ImageModels:
         """Offer the image models among `models` whose upstream is there.
 
         Args:
-            models: of the catalogue.
+            models: of the catalogue; those of other kinds make no pictures.
             upstreams: by name; one that no model names is offered by the name of its own model.
             default: name of the upstream for calls that name no model; None: there is none.
             fallbacks: of the default upstream: names of upstreams and models.
             is_closed: whether every name is refused that is not known.
         """
+        self._chat_names = frozenset(m.id for m in models if m.kind != IMAGE)
         offered = {m.id: m for m in models if m.kind == IMAGE and m.upstream in upstreams}
         configured = {up.default_model: name for name, up in upstreams.items()}
         first = [upstreams[default].default_model] if default is not None else []
@@ -60,6 +61,11 @@ class ImageModels:
         self._default = default
         self._fallbacks = fallbacks
         self._is_closed = is_closed
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of all image models, also of those that are not on offer to everybody."""
+        return self._models.keys()
 
     def offered(self) -> list[Model]:
         """Return the image models of vendors, the configured one first."""
@@ -87,6 +93,10 @@ class ImageModels:
         known = self._models.get(name_or_default) or self._patterns.find(name_or_default)
         if known is None and self._default is None:
             raise Unavailable(_NOT_CONFIGURED, reason="image_model_not_configured", retryable=False)
+        if known is None and name_or_default in self._chat_names:
+            raise InvalidRequest.of_field(
+                "model", "makes no pictures: it is for chat calls.", reason="model_makes_text"
+            )
         if known is None and self._is_closed:
             raise NotFound.of_field(
                 "model", "must be an image model of the catalogue.", reason="model_not_found"

@@ -1,6 +1,6 @@
 """Routing: which model and upstream answer a call, and which do if those fail."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -54,12 +54,14 @@ class Catalogue:
         spotter: KeySpotter | None = None,
         lists: ModelLists | None = None,
         beside: Sequence[Model] = (),
+        image_names: Collection[str] = (),
     ) -> None:
         """Offer the known `models` whose upstream is configured.
 
         `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
         every name that is not in the catalogue. `spotter` sees keys where a name should be. `lists`
-        has what upstreams list themselves. `beside` are image models: listed, and no chat calls'.
+        has what upstreams list themselves. `beside` are image models, which are
+        listed; chat calls that name one, or another of the `image_names`, are refused.
         """
         self._spotter = spotter or KeySpotter()
         self._default = default_upstream
@@ -78,6 +80,7 @@ class Catalogue:
         self._upstreams = upstreams
         self._fallbacks = fallbacks or {}
         self._beside = {model.id: model for model in beside}
+        self._image_names = frozenset([*self._beside, *image_names])
         self._lists = lists if lists is not None else ModelLists({})
         self._routes: dict[tuple[str | None, bool], Destination] = {}
 
@@ -110,7 +113,7 @@ class Catalogue:
         if asks:
             self._lists.current(_LISTS_WAIT_S)
         is_listed = not self._is_closed and self._lists.owner_of(name) is not None
-        is_offered = name in self._entries or self._known(name) is not None
+        is_offered = name in {*self._entries, *self._image_names} or self._known(name) is not None
         return is_offered or is_listed
 
     def model(self, name: str, key: ApiKey | None = None) -> Model:
@@ -166,7 +169,7 @@ class Catalogue:
         # A key in the place of the model would get to the upstream and into the usage row.
         if name is not None and (self._is_closed or self._spotter.sees_key(name)):
             self.model(name)
-        if name in self._beside and name not in self._models:
+        if name in self._image_names and name not in self._models:
             message = "makes pictures: it is for /v1/images/generations."
             raise InvalidRequest.of_field("model", message, reason="model_makes_images")
         known = self._models.get(name or self._default.default_model)

@@ -27,6 +27,7 @@ _DAY = timedelta(days=1)
 _PAUSES_S = (5.0, 30.0, 120.0, 600.0, 1_800.0, 3_600.0)
 _JITTER = 0.2
 _TIMEOUT_S = 15.0
+_WORDS = {TaskState.SUCCEEDED: "completed"}  # as in the answers to requests
 _GONE = 410  # the receiver wants no more
 
 
@@ -76,10 +77,11 @@ class Webhooks:
         now, hook_id = self._now(), webhook_id(job.id)
         if self._engine.has(hook_id):  # this process, or one that died, has done it before
             return
+        status = _WORDS.get(state, state.value)
         message = {
-            "type": f"image.task.{state.value}",
+            "type": f"image.task.{status}",
             "timestamp": now.isoformat(),
-            "data": {"id": job.id, "object": "image.task", "status": state.value, **about},
+            "data": {"id": job.id, "object": "image.task", "status": status, **about},
         }
         body = orjson.dumps(message).decode()
         self._engine.add(

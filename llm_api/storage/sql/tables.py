@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
-REVISION = "0007"
+REVISION = "0008"
 
 metadata = sa.MetaData()
 

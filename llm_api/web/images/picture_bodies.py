@@ -5,6 +5,7 @@ time. JSON is decoded whole.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -38,8 +39,14 @@ class Upload:
 
     def read(self) -> bytes:
         """Return its bytes."""
+        return b"".join(self.pieces())
+
+    def pieces(self) -> Iterator[bytes]:
+        """Yield its bytes; a disk does not let other calls go on meanwhile, so they do between."""
         self.stream.seek(0)
-        return self.stream.read()
+        while piece := self.stream.read(_PIECE_BYTES):
+            yield piece
+            time.sleep(0)
 
 
 def _read_pictures_json(incoming: Request) -> dict[str, Any]:
@@ -107,10 +114,8 @@ class _Form:
             yield json.dumps([name, isinstance(value, Upload), size]).encode()
             if isinstance(value, str):
                 yield value.encode()
-                continue
-            value.stream.seek(0)
-            while piece := value.stream.read(_PIECE_BYTES):
-                yield piece
+            else:
+                yield from value.pieces()
 
     def document(self) -> dict[str, Any]:
         """Return the parts by name."""

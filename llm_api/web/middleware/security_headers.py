@@ -21,7 +21,7 @@ ALWAYS: Sequence[tuple[str, str]] = (
     ("Cache-Control", "no-store"),
 )
 _OPEN_TO_PAGES = ("/api/", "/v1/")
-_METHODS = "GET, POST, PATCH, OPTIONS"
+_METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 # The name of a header, RFC 9110, 5.1; without *, which would stand for every name.
 _NAME = re.compile(r"[!#$%&'+.^_`|~0-9a-z-]{1,100}")
 _EXPOSED = (

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import copytree
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import Forbidden, InvalidRequest, Unavailable
-from llm_api.settings.settings import PROJECT_ROOT, Settings
+from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
 from llm_api.web.request.context import Services
 from tests.services.images.workshop import caller
 from tests.storage.records import stored_rows
@@ -142,7 +143,11 @@ def test_the_sketch_is_used_by_its_own_name(tmp_path: Path) -> None:
     with application(tmp_path) as (_, services):
         job = services.images.generate(sketch, caller(), wait=60)
 
-    assert (job.kind, job.model) == ("layout_sketch", "layout-sketch")
+        with pytest.raises(InvalidRequest) as caught:
+            services.catalogue.route("layout-sketch")
+
+    assert (job.kind, job.model, job.cost_micro) == ("layout_sketch", "layout-sketch", 0)
+    assert caught.value.reason == "model_makes_images"
     assert "drawn" in job.details
 
 
@@ -158,6 +163,35 @@ def test_a_configured_model_is_listed_and_no_chat_model(
     assert listed["gpt-image-2"] == "image"
     assert "layout-sketch" not in listed
     assert caught.value.reason == "model_makes_images"
+
+
+def test_a_profile_that_is_none_stops_the_start(vendor: ImageVendor, tmp_path: Path) -> None:
+    env = environment_of(vendor, "gpt-image-2", "nobody")
+
+    with pytest.raises(SettingsError) as caught, application(tmp_path, **env):
+        pass
+
+    assert caught.value.problems[0].startswith("IMAGE_LLM_PROFILE must be one of ")
+
+
+def test_an_upstream_of_its_own_makes_pictures_and_answers_no_chat_calls(
+    vendor: ImageVendor, tmp_path: Path
+) -> None:
+    env = {
+        name.replace("IMAGE_", "STUDIO_"): value
+        for name, value in environment_of(vendor, "gpt-image-2", "openai").items()
+    }
+    root = tmp_path / "root"
+    copytree(PROJECT_ROOT / "config", root / "config")
+    entry = '[models."gpt-image-2"]\nupstream = "studio"\nkind = "image"\n'
+    (root / "config" / "models.toml").write_text(entry)
+    with application(root, EXTRA_UPSTREAMS="studio", **env) as (_, services):
+        request = ImageRequest("A cat", model="gpt-image-2")
+        job = services.images.generate(request, caller(), wait=30)
+        listed = {model.id: model.upstream for model in services.catalogue.models()}
+
+    assert (job.upstream, len(job.pictures)) == ("studio", 1)
+    assert listed == {"scripted": "fast", "gpt-image-2": "studio"}
 
 
 def test_a_key_is_for_its_models_alone(vendor: ImageVendor, tmp_path: Path) -> None:

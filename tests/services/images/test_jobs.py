@@ -1,5 +1,6 @@
 """A request for pictures is written down, made, kept and accounted for."""
 
+import base64
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
@@ -348,3 +349,16 @@ def test_a_failure_of_one_picture_in_a_call_costs_nothing(
     assert [place for place, _ in job.failed] == [2, 3]
     assert [one.reason for _, one in job.failed] == ["content_filtered", "no_image_returned"]
     assert job.cost_micro == 400_000
+
+
+@pytest.mark.parametrize("newlines", [False, True])
+def test_a_large_picture_is_decoded_as_a_whole(
+    shop: Workshop, vendor: ScriptedImages, *, newlines: bool
+) -> None:
+    data = b"PNG 8x8 " + bytes(range(256)) * 12_000
+    text = base64.encodebytes(data) if newlines else base64.b64encode(data)
+    vendor.turns.append(VendorResult((VendorPicture(text),)))
+
+    shop.service.generate(CAT, caller(), wait=10)
+
+    assert [kept for _, kept in shop.files.files.values()] == [data]

@@ -53,7 +53,7 @@ def test_a_report_is_signed_and_says_how_the_job_has_ended(shop: Workshop) -> No
     [(url, body, headers)] = shop.posted
     message = Webhook(SECRET).verify(body, dict(headers))
     assert url == URL
-    assert message["type"] == "image.task.succeeded"
+    assert message["type"] == "image.task.completed"
     assert message["data"]["id"] == job.id
     assert message["data"]["files"] == [job.pictures[0].file.id]
     assert "cat" not in body.decode()

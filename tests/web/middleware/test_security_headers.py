@@ -113,7 +113,7 @@ def test_a_page_of_a_configured_origin_may_call(
         assert headers["Access-Control-Allow-Origin"] == origin
         assert headers["Vary"] == "Origin"
         assert "Access-Control-Allow-Credentials" not in headers
-    assert asked["Access-Control-Allow-Methods"] == "GET, POST, PATCH, OPTIONS"
+    assert asked["Access-Control-Allow-Methods"] == "GET, POST, PATCH, DELETE, OPTIONS"
     assert asked["Access-Control-Max-Age"] == "600"
 
 
@@ -197,7 +197,7 @@ def test_a_page_may_call_a_service_in_its_own_network(
 def test_a_page_may_change_a_key(opened: FlaskClient) -> None:
     allowed = preflight(opened, "/api/v1/keys/key_0", OURS)["Access-Control-Allow-Methods"]
 
-    assert "PATCH" in allowed.split(", ")
+    assert {"PATCH", "DELETE"} <= set(allowed.split(", "))
 
 
 def test_a_page_may_read_every_header_that_the_service_adds(opened: FlaskClient) -> None:

@@ -43,10 +43,13 @@ def _about(description: str, **more: Any) -> dict[str, Any]:
     return {"description": description, **more}
 
 
-def _exclusive(*names: str) -> dict[str, Any]:
-    """Describe that two fields that are not null exclude each other."""
-    given = {"not": {"type": "null"}}
-    return {"not": {"required": list(names), "properties": dict.fromkeys(names, given)}}
+_TRUE = {"enum": [True]}
+
+
+def _never(*names: str, **values: dict[str, Any]) -> dict[str, Any]:
+    """Describe what must not be: fields that are not null beside certain values of others."""
+    given: dict[str, Any] = {name: {"not": {"type": "null"}} for name in names}
+    return {"not": {"required": list(names), "properties": {**given, **values}}}
 
 
 class ImageRequestSchema(StrictSchema):
@@ -56,7 +59,13 @@ class ImageRequestSchema(StrictSchema):
         """Marshmallow's options, and for the API document what fields cannot say."""
 
         rules: ClassVar[dict[str, Any]] = {
-            "allOf": [_exclusive("size", "aspect_ratio"), _exclusive("size", "resolution")]
+            "allOf": [
+                _never("size", "aspect_ratio"),
+                _never("size", "resolution"),
+                _never("mask", images={"type": "null"}),
+                _never("optimize_options", optimize_prompt={"not": _TRUE}),
+                _never("callback_url", "preview", preview=_TRUE),
+            ]
         }
 
     prompt = String(required=True, validate=[length(1, MAX_IMAGE_PROMPT_CHARS), VISIBLE_PROMPT])
@@ -104,6 +113,7 @@ class ImageRequestSchema(StrictSchema):
     )
     images = ShortList(
         PictureField(),
+        at_least=1,
         at_most=MAX_REFERENCES,
         allow_none=True,
         metadata=_about("Pictures to start from, or to edit: 10 MB each, 50 MB together."),
