@@ -94,6 +94,11 @@ def _sum(counts: Sequence[int | None]) -> int | None:
     return sum(known) if known and len(known) == len(counts) else None
 
 
+def is_free(parts: Sequence[Part]) -> bool:
+    """Whether nothing can have been made that a vendor wants money for."""
+    return not any(part.delivered or part.state == UNKNOWN for part in parts)
+
+
 def cost_of(document: JobDocument, prices: PriceList, at: datetime) -> PictureCost | None:
     """Return what a job has cost; None where its model has no price.
 
@@ -128,8 +133,10 @@ def row_of(
     is_known = cost is not None and cost.micro is not None
     started = task.created_at.timestamp()
     last = document.attempts[-1] if document.attempts else None
-    tokens = usage.input_tokens, usage.output_tokens
-    if not usage.images and not any(part.state == UNKNOWN for part in parts):
+    tokens: tuple[int | None, int | None] = (usage.input_tokens, usage.output_tokens)
+    if usage.output_tokens is not None:  # some vendors count the output alone
+        tokens = (usage.input_tokens or 0, usage.output_tokens)
+    if is_free(parts):
         tokens = 0, 0
     return UsageRecord(
         request_id=task.request_id,

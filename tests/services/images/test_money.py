@@ -81,6 +81,17 @@ def test_refused_pictures_give_their_money_back(shop: Workshop, vendor: Scripted
     assert spent(shop) == (0, 0)
 
 
+def test_the_money_of_refused_pictures_is_there_before_the_answer(
+    shop: Workshop, vendor: ScriptedImages
+) -> None:
+    vendor.turns.append(FILTERED)
+
+    with pytest.raises(ApiError):
+        shop.service.generate(CAT, caller(key=KEY), wait=10)
+
+    assert reserved(shop) == 0
+
+
 def test_an_unknown_outcome_costs_what_was_reserved(shop: Workshop, vendor: ScriptedImages) -> None:
     vendor.turns.append(BROKEN)
 
