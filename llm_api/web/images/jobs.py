@@ -6,12 +6,14 @@ How long it waits is in `wait_ms` or `Prefer: wait=N`, and bounded by the client
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from flask import g
 
 from llm_api.domain.calls import Caller
 from llm_api.errors import NotFound
-from llm_api.services.images import ImageInputs, ImageJob, ImagePreview
+from llm_api.services.images import ImageInputs, ImageJob, ImagePreview, ImageService
+from llm_api.upstream.faults import ClientGone
 from llm_api.upstream.images.image_protocol import Preview
 from llm_api.web.images.orders import ImageOrder
 from llm_api.web.images.picture_sources import with_pictures
@@ -24,6 +26,7 @@ _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.
 _ASYNC = re.compile(r"(?:^|[,;])\s*respond-async\s*(?=$|[,;])", re.IGNORECASE)
 # Of the client's own time-out: the answer has to reach it before it gives up.
 _SHARE = 0.95
+_LOOK_S = 5.0
 OnPreview = Callable[[Preview], None]
 OnJob = Callable[[str], None]
 Making = Callable[[OnPreview | None, OnJob | None], ImageJob]
@@ -39,8 +42,8 @@ def run_order(order: ImageOrder, wait: float) -> Making:
     images = services().images
     wait = _within_patience(wait, repeats.caller)
     if repeats.joined is not None:
-        job_id, key = repeats.joined, repeats.caller.key
-        return lambda _, __: images.job(job_id, key, wait=wait)
+        awaited = partial(awaited_job, images, repeats.joined, repeats.caller, wait)
+        return lambda _, __: awaited()
     inputs = images.inputs(repeats.caller)
     with repeats.given_up_on_error(), _discarded_on_error(inputs):
         request = with_pictures(order, inputs)
@@ -60,6 +63,21 @@ def run_order(order: ImageOrder, wait: float) -> Making:
         )
 
     return make
+
+
+def awaited_job(images: ImageService, job_id: str, caller: Caller, wait: float) -> ImageJob:
+    """Return a job at its end, or after `wait` seconds; raises ApiError.
+
+    It looks in between whether the client is still there: nobody else needs the answer.
+    """
+    job = images.job(job_id, caller.key, wait=min(wait, _LOOK_S))
+    left = wait - _LOOK_S
+    while left > 0 and not job.state.has_ended:
+        if caller.is_disconnected():
+            raise ClientGone
+        job = images.job(job_id, caller.key, wait=min(left, _LOOK_S))
+        left -= _LOOK_S
+    return job
 
 
 def show_order(order: ImageOrder) -> ImagePreview:

@@ -71,7 +71,7 @@ def test_a_repeat_waits_for_a_job_that_goes_on(
     first.join(20)
 
     assert (repeat.status_code, len(studio.asked)) == (200, 1)
-    assert studio.looked_at == [("img_1", 300.0)]
+    assert studio.looked_at == [("img_1", 5.0)]
     assert answers[0].status_code == 200
 
 

@@ -1,9 +1,13 @@
 """`/api/v1/images/tasks/{id}`: look, wait, cancel, delete."""
 
+import pytest
 from flask.testing import FlaskClient
 
+from llm_api.domain.calls import Caller
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import UpstreamFault
+from llm_api.upstream.faults import ClientGone
+from llm_api.web.images.jobs import awaited_job
 from tests.web.images.studio import RUNNING, Studio, job_of
 
 TASK = "/api/v1/images/tasks/img_1"
@@ -25,7 +29,17 @@ def test_a_task_is_waited_for(client: FlaskClient, studio: Studio) -> None:
     document = client.get(f"{TASK}?wait_ms=30000").get_json()
 
     assert (document["status"], document["result"]) == ("running", None)
-    assert studio.looked_at == [("img_1", 30.0)]
+    assert studio.looked_at == [("img_1", 5.0)] * 6
+
+
+def test_nobody_waits_for_a_client_that_has_left(studio: Studio) -> None:
+    studio.jobs["img_1"] = RUNNING
+    gone = Caller("req_1", "route", is_disconnected=lambda: len(studio.looked_at) > 1)
+
+    with pytest.raises(ClientGone):
+        awaited_job(studio, "img_1", gone, 600)  # type: ignore[arg-type]  # it stands in for it
+
+    assert len(studio.looked_at) == 2
 
 
 def test_a_task_that_has_failed_says_why(client: FlaskClient, studio: Studio) -> None:

@@ -8,10 +8,16 @@ from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
 from llm_api.web.images.example_errors import NO_SUCH_TASK, image_examples
-from llm_api.web.images.jobs import pictures_or_error, preferred_wait, run_order, show_order
+from llm_api.web.images.jobs import (
+    awaited_job,
+    pictures_or_error,
+    preferred_wait,
+    run_order,
+    show_order,
+)
 from llm_api.web.images.orders import ImageOrder
 from llm_api.web.images.picture_bodies import JSON_PARSER
-from llm_api.web.request.context import RequestState, services
+from llm_api.web.request.context import RequestState, caller, services
 from llm_api.web.response.answers import json_response, report_headers
 from llm_api.web.rest.images.job_answers import ended_task, generation, preview, task
 from llm_api.web.rest.images.job_schemas import (
@@ -80,8 +86,7 @@ def generate_images(order: ImageOrder) -> Response:
 @blueprint.errors(400, 404, 503, examples=[_WRONG_WAIT, NO_SUCH_TASK])
 def get_image_task(wait: float, task_id: str) -> Response:
     """Return a task, with links to its pictures once they are there."""
-    state: RequestState = g.request_state
-    return json_response(task(services().images.job(task_id, state.key, wait=wait)))
+    return json_response(task(awaited_job(services().images, task_id, caller(), wait)))
 
 
 @blueprint.delete("/tasks/<task_id>")
