@@ -16,14 +16,14 @@ from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery, UsageSums
 from llm_api.errors import ApiError
 from llm_api.services.usage.report_query import FORMATS, GROUPS, ReportRequest
-from llm_api.services.usage.reports import ReportService, table_rows, to_dict
+from llm_api.services.usage.reports import ReportService, per_image, table_rows, to_dict
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.factory import open_store
 from llm_api.storage.threads import StoreThreads
 from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema
 
-_COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "cost")
+_COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "images", "per_image", "cost")
 
 
 def usage_commands(settings: Settings) -> AppGroup:
@@ -117,9 +117,12 @@ def _line(sums: UsageSums, names: Sequence[str]) -> list[str]:
         sums.measured["prompt_tokens"],
         sums.measured["completion_tokens"],
         estimated,
+        sums.images,
     )
+    each = [per_image(sums, micro) for micro in sums.cost_micro.values()]
     return [
         *(sums.group[name] for name in names),
         *map(str, counts),
+        next(filter(None, each), "-"),
         " + ".join(costs) or "unknown",
     ]

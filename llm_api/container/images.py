@@ -87,7 +87,7 @@ def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineW
     upstreams: dict[str, ImageUpstream] = {**clients, SKETCH: LayoutSketch(pictures)}
     plan = settings.image_upstream
     known = ImageModels(
-        models,
+        [model for model in models if _is_of_vendor(model, clients.get(model.upstream))],
         upstreams,
         IMAGE if plan is not None else None,
         fallbacks=() if plan is None else plan.fallback,
@@ -130,6 +130,13 @@ def known_image_fields(settings: Settings) -> frozenset[str]:
     profiles = read_image_profiles(settings.root).values()
     models = [model for profile in profiles for model in profile.models.values()]
     return frozenset().union(*(model.sends | model.emulates | model.drops for model in models))
+
+
+def _is_of_vendor(model: Model, client: ImageClient | None) -> bool:
+    """Whether a client has a model of the catalogue: by its vendor, or as the configured one."""
+    if client is None or model.profile in {None, client.profile_name}:
+        return True
+    return model.id == client.default_model
 
 
 def is_for_images(name: str, plan: UpstreamPlan, models: Sequence[Model]) -> bool:

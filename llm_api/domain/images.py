@@ -140,6 +140,7 @@ class ImageUsage:
     """What a vendor counted, None where it did not say; `raw` is its own object, for the caller.
 
     `images` are those delivered, `pixels` their sum, `input_images` those it was sent.
+    `input_image_tokens` are part of `input_tokens`.
     """
 
     images: int | None = None
@@ -147,6 +148,7 @@ class ImageUsage:
     pixels: int | None = None
     input_tokens: int | None = None
     output_tokens: int | None = None
+    input_image_tokens: int | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 

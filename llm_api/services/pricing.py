@@ -42,6 +42,7 @@ class PictureBill:
         quality: as it was asked for.
         input_images: pictures that were sent along.
         input_tokens, output_tokens: None where the vendor counts none.
+        input_image_tokens: part of `input_tokens`.
     """
 
     pixels: tuple[int | None, ...]
@@ -49,6 +50,7 @@ class PictureBill:
     input_images: int = 0
     input_tokens: int | None = None
     output_tokens: int | None = None
+    input_image_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Price:
         images: the same by size and quality; the first that is for a picture counts.
         megapixel: units of the currency for a million pixels that were made.
         input_image: units of the currency for a picture that was sent along.
+        image_input: units of the currency for a million tokens of pictures that were sent along;
+            falls back to `input`.
     """
 
     valid_from: date
@@ -75,6 +79,7 @@ class Price:
     images: tuple[PictureTier, ...] = ()
     megapixel: Decimal | None = None
     input_image: Decimal | None = None
+    image_input: Decimal | None = None
 
     def of(self, usage: TokenUsage) -> int | None:
         """Return the cost in millionths of the currency; None where a price it needs is unknown.
@@ -127,8 +132,10 @@ class Price:
             return Decimal(0)
         if bill.output_tokens is None:
             return None
-        inputs = (bill.input_tokens or 0) * (self.input or 0)
-        return (bill.output_tokens * self.output + inputs) / MICRO
+        of_images = min(bill.input_image_tokens or 0, bill.input_tokens or 0)
+        words = ((bill.input_tokens or 0) - of_images) * (self.input or 0)
+        images = of_images * (self.image_input or self.input or 0)
+        return (bill.output_tokens * self.output + words + images) / MICRO
 
     def _of_image(
         self, pixels: int | None, quality: str | None, *, at_most: bool

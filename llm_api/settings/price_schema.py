@@ -52,6 +52,7 @@ class PriceSchema(ma.Schema):
     images = ma.fields.List(ma.fields.Nested(_TierSchema), load_default=())
     megapixel = _Amount(load_default=None)
     input_image = _Amount(load_default=None)
+    image_input = _Amount(load_default=None)
 
     @ma.post_load
     def make(self, price: dict[str, Any], **_: Any) -> Price:

@@ -83,15 +83,18 @@ def kinds(keep: Callable[..., None]) -> None:
     )
 
 
+HEADINGS = ["model", "calls", "errors", "prompt", "completion", "estimated"]
+
+
 @pytest.mark.usefixtures("kinds")
 def test_an_operator_gets_a_table(settings: Settings) -> None:
     ran = run_outside({"DATABASE_URL": settings.database_url}, *NOVEMBER)
 
     assert (ran.status, ran.err) == (0, "")
     assert ran.table == [
-        ["model", "calls", "errors", "prompt", "completion", "estimated", "cost"],
-        ["large", "2", "1", "0", "0", "7", "unknown"],
-        ["scripted", "2", "0", "10", "4", "0", "1.500000", "CNY", "+", "0.000002", "USD"],
+        [*HEADINGS, "images", "per_image", "cost"],
+        ["large", "2", "1", "0", "0", "7", "0", "-", "unknown"],
+        ["scripted", "2", "0", "10", "4", "0", "0", "-", "1.500000", "CNY", "+", "0.000002", "USD"],
     ]
 
 

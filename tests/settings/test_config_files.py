@@ -60,7 +60,7 @@ def check_lines(problems: list[str], path: Path, *places: str) -> None:
 def test_the_shipped_files_can_be_read() -> None:
     models, profiles = read_models(PROJECT_ROOT)[0], read_profiles(PROJECT_ROOT)
 
-    assert {one.upstream for one in models} == {"fast", "judge", "layout-sketch", "local"}
+    assert {one.upstream for one in models} == {"fast", "judge", "local", "image", "layout-sketch"}
     assert {path.stem for path in (PROJECT_ROOT / PROFILES).iterdir()} == set(profiles)
     assert {one.name for one in profiles.values()} == set(profiles)
 

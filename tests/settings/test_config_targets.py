@@ -98,7 +98,7 @@ def test_an_application_is_not_made_without_targets(
     config = tmp_path / "root" / "config"
     config.unlink()  # the link to the shipped one
     config.mkdir()
-    for name in ("models.toml", "profiles"):
+    for name in ("models.toml", "profiles", "images"):
         (config / name).symlink_to(PROJECT_ROOT / "config" / name)
     settings_of({})
 

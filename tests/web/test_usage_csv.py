@@ -47,7 +47,7 @@ def test_a_table_without_calls_has_its_headings(client: FlaskClient) -> None:
     assert answer.text.removesuffix("\r\n").split(",") == [
         *["model", "day", "calls", "errors", "attempts", "measured_calls", "estimated_calls"],
         *["uncounted_calls", *kinds, "images", "unpriced_calls", "mean_ms"],
-        *["currency", "cost_micro", "cost"],
+        *["currency", "cost_micro", "cost", "cost_per_image"],
     ]
 
 

@@ -206,6 +206,21 @@ def test_costs_are_exact_and_apart_by_currency(keep: Keep, report: Report) -> No
     assert (group["calls"], group["unpriced_calls"]) == (5, 1)
 
 
+def test_models_have_the_cost_of_an_image(keep: Keep, report: Report) -> None:
+    keep(
+        ended("1", model="painter", images=3, cost_micro=750_000, currency="CNY"),
+        ended("2", model="writer", cost_micro=5, currency="CNY"),
+        ended("3", model="unsure", images=1, cost_micro=5, currency="CNY"),
+        ended("4", model="unsure", images=1),
+    )
+
+    costs = {group["model"]: group["cost"] for group in report(group_by="model")["groups"]}
+
+    assert costs["painter"][0]["per_image"] == "0.250000"
+    assert "per_image" not in costs["writer"][0]
+    assert "per_image" not in costs["unsure"][0]
+
+
 def test_a_call_that_cost_nothing_is_not_one_of_unknown_cost(keep: Keep, report: Report) -> None:
     keep(ended("1", cost_micro=0, currency="CNY"))
 

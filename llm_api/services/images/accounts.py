@@ -9,7 +9,7 @@ from llm_api.domain.calls import Caller
 from llm_api.domain.images import FittedRequest
 from llm_api.domain.tasks import Task
 from llm_api.errors import ApiError
-from llm_api.services.images.bills import cost_of, needs_of, row_of
+from llm_api.services.images.bills import cost_of, is_free, needs_of, row_of
 from llm_api.services.images.document import JobDocument
 from llm_api.services.images.image_models import ImageDestination
 from llm_api.services.pricing import PriceList
@@ -58,6 +58,9 @@ class JobAccounts:
             return document
         cost = cost_of(document, self.prices, task.created_at)
         self.sink.end(row_of(task, document, cost, error))
+        if document.payer.has_budget and is_free(document.parts):
+            # Now, and not with the row: the caller may try again at once.
+            self.release(task.request_id)
         if cost is None or cost.micro is None:
             return document
         return replace(document, cost_micro=cost.micro, currency=cost.currency)

@@ -50,14 +50,18 @@ def _most(fitted: FittedRequest, prices: PriceList, now: datetime) -> PictureCos
         len(fitted.references) * len(fitted.parts),
         _input_tokens(fitted),
         _output_tokens(fitted),
+        _image_tokens(fitted),
     )
     return prices.picture_cost(fitted.model, bill, now.date(), at_most=True)
 
 
 def _input_tokens(fitted: FittedRequest) -> int:
+    return estimate_text([fitted.prompt]) * len(fitted.parts) + _image_tokens(fitted)
+
+
+def _image_tokens(fitted: FittedRequest) -> int:
     inputs = len(fitted.references) + (fitted.mask is not None)
-    each = estimate_text([fitted.prompt]) + inputs * _INPUT_PICTURE_TOKENS
-    return each * len(fitted.parts)
+    return inputs * _INPUT_PICTURE_TOKENS * len(fitted.parts)
 
 
 def _output_tokens(fitted: FittedRequest) -> int:
@@ -80,6 +84,7 @@ def usage_of(parts: Sequence[Part]) -> ImageUsage:
         pixels=sum(sizes) if sizes else None,
         input_tokens=_sum([one.input_tokens for one in used]),
         output_tokens=_sum([one.output_tokens for one in used]),
+        input_image_tokens=_sum([one.input_image_tokens for one in used]),
         raw=used[0].raw if len(used) == 1 else {"calls": [one.raw for one in used]} if used else {},
     )
 
@@ -87,6 +92,11 @@ def usage_of(parts: Sequence[Part]) -> ImageUsage:
 def _sum(counts: Sequence[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if known and len(known) == len(counts) else None
+
+
+def is_free(parts: Sequence[Part]) -> bool:
+    """Whether nothing can have been made that a vendor wants money for."""
+    return not any(part.delivered or part.state == UNKNOWN for part in parts)
 
 
 def cost_of(document: JobDocument, prices: PriceList, at: datetime) -> PictureCost | None:
@@ -107,6 +117,7 @@ def cost_of(document: JobDocument, prices: PriceList, at: datetime) -> PictureCo
         usage.input_images,
         usage.input_tokens,
         usage.output_tokens,
+        usage.input_image_tokens,
     )
     cost = prices.picture_cost(document.fitted.model, bill, at.date())
     if cost is not None and any(part.state == UNKNOWN for part in document.parts):
@@ -122,8 +133,10 @@ def row_of(
     is_known = cost is not None and cost.micro is not None
     started = task.created_at.timestamp()
     last = document.attempts[-1] if document.attempts else None
-    tokens = usage.input_tokens, usage.output_tokens
-    if not usage.images and not any(part.state == UNKNOWN for part in parts):
+    tokens: tuple[int | None, int | None] = (usage.input_tokens, usage.output_tokens)
+    if usage.output_tokens is not None:  # some vendors count the output alone
+        tokens = (usage.input_tokens or 0, usage.output_tokens)
+    if is_free(parts):
         tokens = 0, 0
     return UsageRecord(
         request_id=task.request_id,

@@ -6,6 +6,7 @@ id and the same body, and a signature of the moment (https://www.standardwebhook
 
 import logging
 import random
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
@@ -16,7 +17,7 @@ from llm_api.domain.tasks import Task, TaskState, WebhookPlan
 from llm_api.errors import InvalidRequest
 from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.services.tasks.engine import TaskEngine
-from llm_api.upstream.images.links import LinkFailed, LinkPolicy, vetted_link
+from llm_api.upstream.images.links import Link, LinkFailed, LinkPolicy, is_public, vetted_link
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +67,16 @@ class Webhooks:
                 reason="webhooks_not_configured",
             )
         try:
-            vetted_link(url, self._policy)
+            self._vet(url)
         except LinkFailed as error:
             raise InvalidRequest.of_field(
                 "callback_url", error.problem, reason="callback_refused"
             ) from error
+
+    def _vet(self, url: str) -> None:
+        link = vetted_link(url, self._policy)
+        if not self._policy.allows_private and _is_private(link):
+            raise LinkFailed("must be the address of a public host.", "refused")
 
     def report(self, url: str, job: Task, state: TaskState, about: Mapping[str, Any]) -> None:
         """Write down that a job has ended, once; raises StoreError."""
@@ -116,7 +122,7 @@ class Webhooks:
             claimed.release(_pause(document["attempts"]))
 
     def _posted(self, hook_id: str, url: str, body: str) -> int | None:
-        """Return the status of the answer; None where there is none."""
+        """Return the answer's status: None where there is none, 410 where nobody may be asked."""
         at = self._now().replace(microsecond=0)
         headers = {
             "Content-Type": "application/json",
@@ -126,8 +132,8 @@ class Webhooks:
         }
         try:
             return self._poster.post(url, body.encode(), headers, self._policy)
-        except LinkFailed:
-            return None
+        except LinkFailed as error:
+            return _GONE if error.defect == "refused" else None
 
 
 def webhook_id(job_id: str) -> str:
@@ -141,6 +147,17 @@ def signatures(secrets: Sequence[str], hook_id: str, at: datetime, body: str) ->
     from standardwebhooks.webhooks import Webhook  # noqa: PLC0415
 
     return " ".join(Webhook(secret).sign(hook_id, at, body) for secret in secrets)
+
+
+def _is_private(link: Link) -> bool:
+    """Whether an address says itself, without a look-up, that it is not one of the Internet."""
+    if link.host == "localhost" or link.host.endswith(".localhost"):
+        return True
+    try:
+        address = link.host if ":" in link.host else socket.inet_ntoa(socket.inet_aton(link.host))
+    except OSError:  # a name
+        return False
+    return not is_public(address)
 
 
 def _pause(attempts: int) -> float:

@@ -66,12 +66,30 @@ def to_dict(sums: UsageSums) -> dict[str, Any]:
         "uncounted_calls": sums.uncounted_calls,
         "images": sums.images,
         "cost": [
-            {"currency": currency, "micro": micro, "amount": decimal_text(micro)}
+            {
+                "currency": currency,
+                "micro": micro,
+                "amount": decimal_text(micro),
+                **_each(sums, micro),
+            }
             for currency, micro in sorted(sums.cost_micro.items())
         ],
         "unpriced_calls": sums.unpriced,
         "mean_ms": round(sums.total_ms / sums.calls) if sums.calls else 0,
     }
+
+
+def _each(sums: UsageSums, micro: int) -> dict[str, str]:
+    """Return what an image of a model has cost; nothing where some of the cost is unknown."""
+    text = per_image(sums, micro)
+    return {"per_image": text} if text else {}
+
+
+def per_image(sums: UsageSums, micro: int) -> str:
+    """Return `micro` by the images of a model; empty where not all of its cost is known."""
+    has_one_price = not sums.unpriced and len(sums.cost_micro) == 1
+    is_known = "model" in sums.group and sums.images and has_one_price
+    return decimal_text(round(micro / sums.images)) if is_known else ""
 
 
 def _tokens(counts: Counter[str]) -> dict[str, int]:
@@ -85,7 +103,7 @@ def table_rows(groups: Sequence[UsageSums], names: Sequence[str]) -> list[list[s
         groups: groups of a report.
         names: its dimensions, the first columns.
     """
-    rows = [[*names, *_COUNT_COLUMNS, "currency", "cost_micro", "cost"]]
+    rows = [[*names, *_COUNT_COLUMNS, "currency", "cost_micro", "cost", "cost_per_image"]]
     for sums in groups:
         dimensions = [sums.group[name] for name in names]
         counts = _counts(sums)
@@ -107,8 +125,11 @@ def _counts(sums: UsageSums) -> list[Any]:
 
 
 def _costs(sums: UsageSums) -> list[tuple[Any, ...]]:
-    costs = [(name, micro, decimal_text(micro)) for name, micro in sorted(sums.cost_micro.items())]
-    return costs or [("", "", "")]
+    costs = [
+        (name, micro, decimal_text(micro), per_image(sums, micro))
+        for name, micro in sorted(sums.cost_micro.items())
+    ]
+    return costs or [("", "", "", "")]
 
 
 def _harmless(cell: str) -> str:

@@ -68,6 +68,7 @@ class ImageClient:
         """
         self.name = name
         self.default_model = plan.model
+        self.profile_name = profile.name
         self.result_hosts = profile.result_hosts
         self.urls = tuple(endpoint.url for endpoint in plan.endpoints)
         self._profile = profile

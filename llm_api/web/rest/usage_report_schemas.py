@@ -24,6 +24,12 @@ class CostSchema(ma.Schema):
     amount = ma.fields.String(
         required=True, metadata={"description": "The same, exact.", "example": "0.004410"}
     )
+    per_image = ma.fields.String(
+        metadata={
+            "description": "What an image has cost, of groups by `model` whose cost is all known.",
+            "example": "0.250000",
+        }
+    )
 
 
 class GroupTokensSchema(ma.Schema):

@@ -74,6 +74,38 @@ def test_a_picture_of_a_vendor_is_kept_and_accounted_for(
     ]
 
 
+def test_the_shipped_price_of_a_model_is_charged(vendor: ImageVendor, tmp_path: Path) -> None:
+    env = environment_of(vendor, "gpt-image-2", "openai")
+    with application(tmp_path, **env) as (_, services):
+        job = services.images.generate(CAT, caller(), wait=30)
+
+    counted = job.usage
+    assert (counted.input_tokens, counted.output_tokens) != (None, None)
+    images = counted.input_image_tokens or 0
+    words = (counted.input_tokens or 0) - images
+    assert job.cost_micro == words * 5 + images * 8 + (counted.output_tokens or 0) * 30
+    assert job.currency == "USD"
+
+
+def test_models_of_another_vendor_are_not_offered(vendor: ImageVendor, tmp_path: Path) -> None:
+    env = environment_of(vendor, "gpt-image-2", "openai")
+    config = tmp_path / "config"
+    config.mkdir()
+    for path in (PROJECT_ROOT / "config").iterdir():
+        if path.name != "models.toml":
+            (config / path.name).symlink_to(path)
+    entry = '[models."{}"]\nkind = "image"\nupstream = "image"\nprofile = "{}"\n'
+    shipped = (PROJECT_ROOT / "config" / "models.toml").read_text()
+    ours, theirs = entry.format("ours", "openai"), entry.format("theirs", "zhipu")
+    (config / "models.toml").write_text(f"{shipped}\n{ours}\n{theirs}")
+
+    with application(tmp_path, **env) as (_, services):
+        offered = {model.id for model in services.catalogue.all_models()}
+
+    assert "ours" in offered
+    assert "theirs" not in offered
+
+
 def test_links_of_a_vendor_are_copied_at_once(tmp_path: Path) -> None:
     with ImageVendor("ark") as ark:
         env = environment_of(ark, "doubao-seedream-4-5-251128", "volcengine-ark")

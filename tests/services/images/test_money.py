@@ -81,6 +81,17 @@ def test_refused_pictures_give_their_money_back(shop: Workshop, vendor: Scripted
     assert spent(shop) == (0, 0)
 
 
+def test_the_money_of_refused_pictures_is_there_before_the_answer(
+    shop: Workshop, vendor: ScriptedImages
+) -> None:
+    vendor.turns.append(FILTERED)
+
+    with pytest.raises(ApiError):
+        shop.service.generate(CAT, caller(key=KEY), wait=10)
+
+    assert reserved(shop) == 0
+
+
 def test_an_unknown_outcome_costs_what_was_reserved(shop: Workshop, vendor: ScriptedImages) -> None:
     vendor.turns.append(BROKEN)
 
@@ -137,6 +148,16 @@ def test_tokens_are_priced_where_the_model_has_a_price_for_them(tmp_path: Path) 
         assert (job.cost_micro, row_of(shop).completion_tokens) == (155_000, 5_000)
         assert row_of(shop).pictures is not None
         assert (row_of(shop).pictures or {})["price_unit"] == "token"
+
+
+def test_tokens_of_pictures_that_were_sent_along_have_a_price_of_their_own(tmp_path: Path) -> None:
+    counted = ImageUsage(input_tokens=1_000, output_tokens=5_000, input_image_tokens=600)
+    vendor = ScriptedImages(made(usage=counted), model="by-token")
+    prices = {"by-token": [price(input="5", image_input="8", output="30")]}
+    with workshop(tmp_path, vendor, prices=prices) as shop:
+        job = shop.service.generate(CAT, caller(), wait=10)
+
+    assert job.cost_micro == 400 * 5 + 600 * 8 + 5_000 * 30
 
 
 def test_tokens_that_the_vendor_did_not_count_leave_the_cost_unknown(tmp_path: Path) -> None:

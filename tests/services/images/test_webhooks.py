@@ -14,6 +14,7 @@ from llm_api.domain.tasks import Task, TaskState, WebhookPlan
 from llm_api.errors import InvalidRequest
 from llm_api.services.images.job import ImageJob
 from llm_api.services.tasks.webhooks import webhook_id
+from llm_api.upstream.images.links import LinkFailed
 from tests.services.images.workshop import CAT, SECRET, ScriptedImages, Workshop, caller, workshop
 from tests.support.waiting import wait_until
 
@@ -95,6 +96,14 @@ def test_a_receiver_that_is_gone_gets_no_more(shop: Workshop) -> None:
     assert hook_of(shop, job).state is TaskState.FAILED
 
 
+def test_a_receiver_that_may_not_be_reached_is_not_tried_again(shop: Workshop) -> None:
+    shop.answers.append(LinkFailed("must be the address of a public host.", "refused"))
+
+    job = reported(shop)
+
+    assert hook_of(shop, job).state is TaskState.FAILED
+
+
 def test_after_a_rotation_both_secrets_sign(vendor: ScriptedImages, tmp_path: Path) -> None:
     new = "whsec_" + "bmV3LWtl" * 4
     with workshop(tmp_path, vendor, webhooks=WebhookPlan((new, SECRET))) as shop:
@@ -126,7 +135,19 @@ def test_a_purged_job_leaves_no_report(shop: Workshop) -> None:
     assert shop.tasks.get(webhook_id(job.id)) is None
 
 
-@pytest.mark.parametrize("url", ["http://hooks.example/x", "ftp://hooks.example", "no address"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://hooks.example/x",
+        "ftp://hooks.example",
+        "no address",
+        "https://127.0.0.1:9/x",
+        "https://169.254.169.254/",
+        "https://localhost/",
+        "https://[::1]/x",
+        "https://0x7f000001/",
+    ],
+)
 def test_only_https_addresses_get_reports(shop: Workshop, url: str) -> None:
     with pytest.raises(InvalidRequest) as caught:
         shop.service.generate(CAT, caller(), wait=10, callback_url=url)

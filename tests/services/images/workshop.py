@@ -49,6 +49,7 @@ from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.task_table import SqlTasks
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.images.links import LinkFailed
 from tests.services.calls import ListSink
 from tests.support.schema import give_schema
 
@@ -248,7 +249,7 @@ class Workshop:
     links: dict[str, Any] = field(default_factory=dict)
     webhooks: WebhookPlan = SIGNED
     posted: list[tuple[str, bytes, Mapping[str, str]]] = field(default_factory=list)
-    answers: deque[int] = field(default_factory=deque)
+    answers: deque[int | LinkFailed] = field(default_factory=deque)
     drain: Drain = field(default_factory=Drain)
     lease: float = 30.0
 
@@ -294,7 +295,10 @@ class Workshop:
     def post(self, url: str, body: bytes, headers: Mapping[str, str], _: Any) -> int:
         """Receive a webhook, and answer with the next of the answers."""
         self.posted.append((url, body, headers))
-        return self.answers.popleft() if self.answers else 200
+        answer = self.answers.popleft() if self.answers else 200
+        if isinstance(answer, LinkFailed):
+            raise answer
+        return answer
 
     def fetch(self, url: str, _: str) -> bytes:
         """Return what is at an address of a vendor."""

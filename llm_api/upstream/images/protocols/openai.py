@@ -179,6 +179,7 @@ class OpenAIEvents:
             images=len(self._pictures),
             input_tokens=_sum(one.input_tokens for one in self._usage),
             output_tokens=_sum(one.output_tokens for one in self._usage),
+            input_image_tokens=_sum(one.input_image_tokens for one in self._usage),
             raw=self._usage[-1].raw,
         )
         return VendorResult(tuple(self._pictures), usage=usage)
@@ -220,11 +221,23 @@ def _usage(document: Mapping[str, Any], images: int) -> ImageUsage:
     raw = document.get("usage")
     if not isinstance(raw, dict):
         return ImageUsage(images=images)
-    counts = [raw.get(name) for name in ("input_tokens", "output_tokens")]
-    read = [count if type(count) is int and count >= 0 else None for count in counts]
-    if not any(read):  # some servers write zeros for what they do not count
+    sent, made = _count(raw, "input_tokens"), _count(raw, "output_tokens")
+    if not sent and not made:  # some servers write zeros for what they do not count
         return ImageUsage(images=images)
-    return ImageUsage(images=images, input_tokens=read[0], output_tokens=read[1], raw=raw)
+    details = raw.get("input_tokens_details")
+    of_images = _count(details, "image_tokens") if isinstance(details, dict) else None
+    return ImageUsage(
+        images=images,
+        input_tokens=sent,
+        output_tokens=made,
+        input_image_tokens=of_images,
+        raw=raw,
+    )
+
+
+def _count(raw: Mapping[str, Any], name: str) -> int | None:
+    count = raw.get(name)
+    return count if type(count) is int and count >= 0 else None
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:
