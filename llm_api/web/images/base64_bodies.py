@@ -14,8 +14,11 @@ import orjson
 from flask import Response
 
 from llm_api.domain.files import StoredFile
+from llm_api.runtime.turns import LARGE_WORK
 from llm_api.web.request.context import services
 
+# Each is base64 by itself.
+_STEP = LARGE_WORK.piece_bytes // 3 * 3
 # Yields the bytes of a file.
 ReadFile = Callable[[StoredFile], Iterable[bytes]]
 
@@ -65,7 +68,11 @@ def _base64_of(pieces: Iterable[bytes]) -> Iterator[bytes]:
     for piece in pieces:
         whole = rest + piece if rest else piece
         end = len(whole) // 3 * 3
-        yield binascii.b2a_base64(memoryview(whole)[:end], newline=False)
+        for start in range(0, end, _STEP):
+            LARGE_WORK.wait()
+            yield binascii.b2a_base64(
+                memoryview(whole)[start : min(start + _STEP, end)], newline=False
+            )
         rest = whole[end:]
     if rest:
         yield binascii.b2a_base64(rest, newline=False)
