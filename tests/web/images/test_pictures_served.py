@@ -3,6 +3,7 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import requests
 
 from tests.support.image_upstream import ImageVendor
 from tests.support.replies import answer_with, api_error
+from tests.support.servers import ValkeyServer
 from tests.support.service import Service
 from tests.web.images.conftest import GENERATE, GENERATIONS
 
@@ -28,9 +30,9 @@ def vendor() -> Iterator[ImageVendor]:
 
 
 @pytest.fixture
-def served(vendor: ImageVendor, tmp_path: Path) -> Iterator[Service]:
-    """Run the service with two keys."""
-    env = {
+def env(vendor: ImageVendor, tmp_path: Path) -> dict[str, str]:
+    """Name the vendor, a place for files, and two keys."""
+    return {
         "FAST_LLM_API_URL": vendor.url,
         "FAST_LLM_MODEL": "none",
         "IMAGE_LLM_API_URL": vendor.url,
@@ -42,6 +44,11 @@ def served(vendor: ImageVendor, tmp_path: Path) -> Iterator[Service]:
         "REQUIRE_API_KEY": "true",
         "API_KEYS": KEYS,
     }
+
+
+@pytest.fixture
+def served(env: dict[str, str], tmp_path: Path) -> Iterator[Service]:
+    """Run the service."""
     with Service(tmp_path, env) as running:
         yield running
 
@@ -83,6 +90,28 @@ def test_a_client_that_leaves_and_asks_again_gets_what_was_begun(
     assert answer.status_code == 200
     assert b"b64_json" in answer.content
     assert answer.headers["idempotent-replayed"] == "true"
+    assert vendor.charged == 1
+
+
+def test_a_repeat_joins_the_job_that_another_process_has_begun(
+    env: dict[str, str], vendor: ImageVendor, tmp_path: Path
+) -> None:
+    with ExitStack() as stack:
+        redis = stack.enter_context(ValkeyServer(tmp_path))
+        shared = {
+            "RATELIMIT_STORAGE_URI": redis.url,
+            "DATABASE_URL": f"sqlite:///{tmp_path / 'shared.db'}",
+        }
+        folders = [tmp_path / name for name in ("one", "two")]
+        for folder in folders:
+            folder.mkdir()
+        one, two = (stack.enter_context(Service(f, env | shared)) for f in folders)
+
+        first, repeat = (post(service, GENERATE, "order-1") for service in (one, two))
+
+    assert [first.status_code, repeat.status_code] == [200, 200]
+    assert repeat.headers["idempotent-replayed"] == "true"
+    assert first.json()["data"] == repeat.json()["data"]
     assert vendor.charged == 1
 
 
