@@ -4,7 +4,7 @@ A price for a million tokens, in units of the currency, is the same number as on
 millionths: so costs are whole millionths, exact to half a millionth.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -172,14 +172,21 @@ class PictureCost:
 class PriceList:
     """The prices of models, by day."""
 
-    def __init__(self, prices: Mapping[str, Sequence[Price]]) -> None:
-        """List the prices of each model by its name, or a pattern of names, in any order."""
+    def __init__(
+        self, prices: Mapping[str, Sequence[Price]], image_models: Collection[str] = ()
+    ) -> None:
+        """List the prices of each model by its name, or a pattern of names, in any order.
+
+        Patterns among the `image_models` are for pictures alone: no chat call looks for them.
+        """
         self.by_model = {
             model: sorted(known, key=lambda price: price.valid_from, reverse=True)
             for model, known in prices.items()
         }
-        self._patterns = NamePatterns(self.by_model)
-        self.has_patterns = any(map(is_pattern, self.by_model))
+        of_images = {name: self.by_model[name] for name in image_models if name in self.by_model}
+        others = {name: of for name, of in self.by_model.items() if name not in of_images}
+        self._patterns, self._image_patterns = NamePatterns(others), NamePatterns(of_images)
+        self.has_patterns = any(map(is_pattern, others))
 
     def cost(self, model: str, usage: TokenUsage, day: date) -> tuple[int, str] | None:
         """Return the cost in millionths, and the currency; None where price or usage is unknown.
@@ -191,7 +198,8 @@ class PriceList:
         """
         if usage.prompt_tokens is None and usage.images is None:
             return None
-        price = self._price(model, day)
+        known = self.by_model.get(model) or (self.has_patterns and self._patterns.find(model)) or ()
+        price = _of_day(known, day)
         cost = price.of(usage) if price else None
         return None if price is None or cost is None else (cost, price.currency)
 
@@ -206,12 +214,13 @@ class PriceList:
             day: the day of the call, UTC.
             at_most: whether to count what is not known at the highest price.
         """
-        price = self._price(model, day)
+        known = self.by_model.get(model) or self._image_patterns.find(model)
+        price = _of_day(known or self._patterns.find(model) or (), day)
         if price is None:
             return None
         micro = price.of_pictures(bill, at_most=at_most)
         return PictureCost(micro, price.currency, price.picture_units)
 
-    def _price(self, model: str, day: date) -> Price | None:
-        known = self.by_model.get(model) or (self.has_patterns and self._patterns.find(model)) or ()
-        return next((p for p in known if p.valid_from <= day), None)
+
+def _of_day(known: Sequence[Price], day: date) -> Price | None:
+    return next((price for price in known if price.valid_from <= day), None)

@@ -183,7 +183,8 @@ def read_models(root: Path) -> tuple[list[Model], PriceList]:
         )
         for name, traits in table["models"].items()
     ]
-    return models, PriceList(prices)
+    of_images = {model.model or model.id for model in models if model.kind == IMAGE}
+    return models, PriceList(prices, of_images)
 
 
 def read_profiles(root: Path) -> dict[str, Profile]:
