@@ -5,17 +5,22 @@ from collections.abc import Sequence
 from llm_api.errors import (
     ApiError,
     BodyTooLarge,
+    ContentFiltered,
+    Gone,
     InvalidRequest,
     NotFound,
     RateLimited,
     Unavailable,
+    Unprocessable,
     UnsupportedMedia,
     UpstreamFault,
     UpstreamTimeout,
 )
-from llm_api.web.documented_errors import MODEL_FORBIDDEN
+from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
 
+# Of routes that make pictures.
+IMAGE_ERRORS = (*MODEL_ERRORS, 410, 422)
 NO_SUCH_TASK = NotFound("There is no such job.", reason="job_not_found")
 NOT_CONFIGURED = Unavailable(
     "No image model is configured: set IMAGE_LLM_API_URL, IMAGE_LLM_API_KEY and IMAGE_LLM_MODEL;"
@@ -36,11 +41,17 @@ _OTHERS: Sequence[ApiError] = (
         "is not a size that the model makes; nearest are 1328x1328 and 1664x928.",
         reason="invalid_size",
     ),
-    InvalidRequest("The prompt was refused by a content filter.", reason="content_filtered"),
+    ContentFiltered(
+        "The model service's content filter refused the request.", reason="content_filtered"
+    ).replaced(stage="input", what="text"),
     InvalidRequest.of_field("mask", "is not supported by this model.", reason="not_supported"),
     InvalidRequest.of_field("images[0]", "must be a picture.", reason="invalid_image"),
     MODEL_FORBIDDEN,
     BODY_TOO_LARGE,
+    Gone("The model service does not have its picture any more.", reason="result_expired"),
+    Unprocessable.of_field(
+        "images[0]", "could not be fetched by the model service.", reason="image_fetch_failed"
+    ),
     RateLimited(
         "The limit is 10 images per 1 minute; try again later.",
         reason="rate_limited",

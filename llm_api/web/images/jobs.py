@@ -21,7 +21,6 @@ from llm_api.web.images.repeats import Repeats
 from llm_api.web.request.context import RequestState, caller, services
 
 MAX_WAIT_MS = 600_000
-_MAX_WAIT_S = MAX_WAIT_MS / 1_000
 _WAIT = re.compile(r'(?:^|[,;])\s*wait\s*=\s*"?([0-9]{1,9})"?\s*(?=$|[,;])', re.IGNORECASE)
 _ASYNC = re.compile(r"(?:^|[,;])\s*respond-async\s*(?=$|[,;])", re.IGNORECASE)
 # Of the client's own time-out: the answer has to reach it before it gives up.
@@ -126,7 +125,8 @@ def preferred_wait() -> tuple[float | None, str]:
     state: RequestState = g.request_state
     text = state.incoming.environ.get("HTTP_PREFER", "")
     if found := _WAIT.search(text):
-        return min(float(found[1]), _MAX_WAIT_S), f"wait={int(found[1])}"
+        wait = min(int(found[1]), MAX_WAIT_MS // 1_000)
+        return float(wait), f"wait={wait}"
     return (0.0, "respond-async") if _ASYNC.search(text) else (None, "")
 
 

@@ -193,7 +193,7 @@ def test_a_job_that_goes_on_is_a_202_with_its_address(generate: Ask, studio: Stu
         ("respond-async, wait=10", {}, 10.0, "wait=10"),
         ("respond-async", {}, 0.0, "respond-async"),
         ('wait="20"', {}, 20.0, "wait=20"),
-        ("wait=99999", {}, 600.0, "wait=99999"),
+        ("wait=99999", {}, 600.0, "wait=600"),
         ("wait=10", {"wait_ms": 5_000}, 5.0, None),
         ("return=minimal", {}, 300.0, None),
         ("wait=soon", {}, 300.0, None),

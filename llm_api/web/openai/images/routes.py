@@ -13,10 +13,9 @@ from flask import Response, current_app, g
 from llm_api.domain.images import Notice
 from llm_api.errors import InvalidRequest, UpstreamTimeout
 from llm_api.services.images import ImageJob
-from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
-from llm_api.web.images.example_errors import NO_JSON_OR_FORM, image_examples
+from llm_api.web.images.example_errors import IMAGE_ERRORS, NO_JSON_OR_FORM, image_examples
 from llm_api.web.images.jobs import MAX_WAIT_MS, pictures_or_error, preferred_wait, run_order
 from llm_api.web.images.orders import ImageOrder
 from llm_api.web.openai.images.image_answers import closing, images_answer, picture, properties
@@ -74,7 +73,7 @@ def _also_streamed(view: Callable[P, T]) -> Callable[P, T]:
 @blueprint.arguments(ImageGenerationRequestSchema(), example=_EXAMPLE)
 @blueprint.response(200, OpenAIImagesSchema())
 @_also_streamed
-@blueprint.errors(*MODEL_ERRORS, examples=[*image_examples(_WRONG), NO_JSON_OR_FORM])
+@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG), NO_JSON_OR_FORM])
 def create_image(order: ImageOrder) -> Response:
     """Make pictures, as OpenAI defines it."""
     return _answer(order, "image_generation")
@@ -88,7 +87,7 @@ def create_image(order: ImageOrder) -> Response:
 @blueprint.arguments(ImageEditRequestSchema(), example=_EDIT_EXAMPLE)
 @blueprint.response(200, OpenAIImagesSchema())
 @_also_streamed
-@blueprint.errors(*MODEL_ERRORS, examples=[*image_examples(_WRONG_EDIT), NO_JSON_OR_FORM])
+@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG_EDIT), NO_JSON_OR_FORM])
 def create_image_edit(order: ImageOrder) -> Response:
     """Edit pictures, which come as files of a form or in JSON, as OpenAI defines it."""
     return _answer(order, "image_edit")

@@ -4,10 +4,9 @@ from flask import Response, g
 
 from llm_api.errors import InvalidRequest
 from llm_api.services.images import ImageJob
-from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
-from llm_api.web.images.example_errors import NO_SUCH_TASK, image_examples
+from llm_api.web.images.example_errors import IMAGE_ERRORS, NO_SUCH_TASK, image_examples
 from llm_api.web.images.jobs import (
     awaited_job,
     pictures_or_error,
@@ -66,7 +65,7 @@ _WRONG_PURGE = InvalidRequest.of_field("purge", "must be 0 or 1.", reason="out_o
 @blueprint.alt_response(
     202, schema=ImageTaskSchema(), description="The task: the wait is over before its end."
 )
-@blueprint.errors(*MODEL_ERRORS, examples=image_examples(_WRONG))
+@blueprint.errors(*IMAGE_ERRORS, examples=image_examples(_WRONG))
 def generate_images(order: ImageOrder) -> Response:
     """Make pictures, or edit some."""
     if order.is_preview:
