@@ -55,7 +55,10 @@ def job_of(pictures: int = 1, **changes: Any) -> ImageJob:
 
 
 RUNNING = job_of(0, state=TaskState.RUNNING, poll_after_ms=2_000, cost_micro=None, currency=None)
-FAILURE = (1, PictureFailure("content_filtered", "The picture was refused."))
+FAILURE = (
+    2,
+    PictureFailure("content_filtered", "The picture was refused.", stage="output", what="image"),
+)
 NOTICE = Notice("negative_prompt", "emulated", "It was added to the prompt.")
 
 

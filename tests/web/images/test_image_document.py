@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from tests.support.documented import ApiDocument
 from tests.web.images.conftest import EDITS, GENERATE, GENERATIONS
-from tests.web.images.studio import DATA_URI, NOTICE, Studio, job_of
+from tests.web.images.studio import DATA_URI, FAILURE, NOTICE, Studio, job_of
 from tests.web.images.test_generate import WRONG
 from tests.web.images.test_openai_images import CAPTURED
 from tests.web.images.test_openai_images import WRONG as WRONG_OPENAI
@@ -91,7 +91,8 @@ def test_edits_are_documented_as_json_and_as_a_form(document: ApiDocument) -> No
 def test_answers_are_what_the_document_says(
     client: FlaskClient, studio: Studio, document: ApiDocument, path: str, *, is_streamed: bool
 ) -> None:
-    studio.outcome = job_of(2, notices=(NOTICE,), quality="high", background="opaque")
+    more = {"notices": (NOTICE,), "failed": (FAILURE,)}
+    studio.outcome = job_of(2, quality="high", background="opaque", **more)
     body = {"prompt": "A cat", "image": [DATA_URI], "stream": is_streamed}
     operation = document.operation("POST", path)
     assert operation is not None
@@ -111,8 +112,9 @@ def test_answers_are_what_the_document_says(
 
 
 def test_the_answer_with_bytes_is_what_the_document_says(
-    client: FlaskClient, document: ApiDocument
+    client: FlaskClient, studio: Studio, document: ApiDocument
 ) -> None:
+    studio.outcome = job_of(failed=(FAILURE,))
     operation = document.operation("POST", GENERATE)
     assert operation is not None
 

@@ -5,7 +5,7 @@ from flask.testing import FlaskClient
 
 from llm_api.domain.calls import Caller
 from llm_api.domain.tasks import TaskState
-from llm_api.errors import UpstreamFault
+from llm_api.errors import ContentFiltered, UpstreamFault
 from llm_api.upstream.faults import ClientGone
 from llm_api.web.images.jobs import awaited_job
 from tests.web.images.studio import RUNNING, Studio, job_of
@@ -54,6 +54,17 @@ def test_a_task_that_has_failed_says_why(client: FlaskClient, studio: Studio) ->
         "message": "No picture.",
         "retryable": False,
     }
+
+
+def test_a_task_that_a_filter_has_refused_says_what_it_was_about(
+    client: FlaskClient, studio: Studio
+) -> None:
+    error = ContentFiltered("No.", reason="content_filtered").replaced(stage="input", what="face")
+    studio.jobs["img_1"] = job_of(0, state=TaskState.FAILED, error=error)
+
+    shown = client.get(TASK).get_json()["error"]
+
+    assert (shown["stage"], shown["what"]) == ("input", "face")
 
 
 def test_an_unknown_task_is_a_404(client: FlaskClient) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import g
 
 from llm_api.domain.tasks import TaskState
-from llm_api.errors import ApiError
+from llm_api.errors import ApiError, ContentFiltered
 from llm_api.services.images import ImageJob, ImagePreview, MadePicture
 from llm_api.web.images.answer_parts import (
     TASKS_PATH,
@@ -134,7 +134,11 @@ def _status(state: TaskState) -> str:
 
 
 def _error(error: ApiError) -> dict[str, Any]:
-    return {"reason": error.reason, "message": error.message, "retryable": error.retryable}
+    about = {"reason": error.reason, "message": error.message, "retryable": error.retryable}
+    if isinstance(error, ContentFiltered):
+        known = {"stage": error.stage, "what": error.what}
+        about |= {name: value for name, value in known.items() if value is not None}
+    return about
 
 
 def _request_id() -> str:

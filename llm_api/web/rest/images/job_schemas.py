@@ -118,6 +118,8 @@ class TaskErrorSchema(ma.Schema):
     reason = _text()
     message = _text()
     retryable = ma.fields.Boolean(required=True)
+    stage = ma.fields.String(metadata={"description": "Of a filter: input or output, if known."})
+    what = ma.fields.String(metadata={"description": "What it was about, such as image, if known."})
 
 
 class ImageTaskSchema(ma.Schema):
