@@ -15,7 +15,7 @@ from llm_api.pictures import wire
 from llm_api.pictures.facts import PictureError, PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
 from llm_api.pictures.pool import ProcessPool
-from llm_api.pictures.process import PictureProcess
+from llm_api.pictures.process import PictureProcess, ProcessEnded
 from tests.pictures import making
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.waiting import wait_until
@@ -269,6 +269,21 @@ def test_a_process_ends_with_a_worker_that_was_killed(*, is_stopped: bool) -> No
         os.kill(pid, signal.SIGCONT)
 
     wait_for(lambda: not is_running(pid))
+
+
+def test_a_process_whose_worker_is_gone_ends_in_the_middle_of_its_work() -> None:
+    """It does not read meanwhile; so an alarm ends it, a second after it began in this test."""
+    ellipse = {"kind": "ellipse", "place": [0, 0, 4000, 4000], "fill": "#ff0000"}
+    items = [{**ellipse, "outline": None, "line": 1}] * 20_000
+    drawing = {"width": 4000, "height": 4000, "background": "#ffffff", "items": items}
+    alone = PictureProcess()
+
+    with pytest.raises(ProcessEnded):
+        alone.ask({"do": "draw", **drawing, "seconds": -4}, b"", 100)
+
+    wait_for(lambda: not is_running(alone.pid))
+    alone.end()
+    assert alone.is_reaped()
 
 
 def test_an_answer_that_is_none_ends_its_process(

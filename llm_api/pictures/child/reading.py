@@ -58,13 +58,10 @@ def opened(head: Mapping[str, Any], body: bytes) -> Image.Image:
             # The decoder leaves out what the result does not show: a fifth of the time.
             image.thumbnail((head["max_side"], head["max_side"]), Image.Resampling.LANCZOS)
         image.load()
-        return _turned(image)
-
-
-def _turned(image: Image.Image) -> Image.Image:
     # Metadata that are no TIFF raise SyntaxError: the picture is as good as without any.
     with contextlib.suppress(*_ERRORS):
-        return ImageOps.exif_transpose(image)
+        # Not in place, it copies the picture that needs no turning.
+        ImageOps.exif_transpose(image, in_place=True)
     return image
 
 
@@ -74,7 +71,8 @@ def plain(image: Image.Image) -> Image.Image:
         image = _from_16_bits(image)
     if image.mode == "CMYK":
         return image  # `in_srgb` converts it, with its profile
-    return image.convert("RGBA" if image.has_transparency_data else "RGB")
+    mode = "RGBA" if image.has_transparency_data else "RGB"
+    return image if image.mode == mode else image.convert(mode)  # which would copy it
 
 
 def _from_16_bits(image: Image.Image) -> Image.Image:
