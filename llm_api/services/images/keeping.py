@@ -13,13 +13,13 @@ from llm_api.domain.files import StoredFile
 from llm_api.domain.images import FittedRequest, PictureFailure, VendorPicture
 from llm_api.errors import ApiError, Unavailable
 from llm_api.pictures.facts import PictureError, PictureFacts, PicturesUnavailable
+from llm_api.runtime.turns import LARGE_WORK
 from llm_api.services.images.document import KeptPicture
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
 
 logger = logging.getLogger(__name__)
 
 MAX_BYTES = 64 << 20  # of one picture
-_BYTES_AT_ONCE = 1 << 20  # of base64, between which other greenlets get their turn
 _PAUSE_S = 1.0
 _MAX_PAUSE_S = 15.0
 
@@ -171,14 +171,12 @@ class Keeper:
 
 
 def _decoded(text: bytes) -> bytes:
-    """Decode base64 step by step: 8 MB in one go would stop all calls for 15 ms.
-
-    Raises binascii.Error.
-    """
+    """Decode base64 in pieces, between which others have the loop; raises binascii.Error."""
     if b"\n" in text[:128] or len(text) % 4:  # its steps would not begin where groups of four do
         return binascii.a2b_base64(text)
     whole, view = io.BytesIO(), memoryview(text)
-    for start in range(0, len(text), _BYTES_AT_ONCE):
-        whole.write(binascii.a2b_base64(view[start : start + _BYTES_AT_ONCE]))
-        time.sleep(0)
+    size = LARGE_WORK.piece_bytes  # a multiple of 4
+    for start in range(0, len(text), size):
+        LARGE_WORK.wait()
+        whole.write(binascii.a2b_base64(view[start : start + size]))
     return whole.getvalue()
