@@ -83,3 +83,14 @@ def test_sigterm_begins_it_and_goes_on_to_the_handler_before(
     signal.raise_signal(signal.SIGTERM)
 
     assert seen == [(signal.SIGTERM, True)]
+
+
+def test_work_of_no_request_is_counted_until_it_ends() -> None:
+    drain = Drain()
+    drain.enter()
+    drain.enter()
+    drain.leave()
+
+    assert drain.is_busy
+    drain.leave()
+    assert not drain.is_busy
