@@ -77,6 +77,11 @@ def on_starting(server):
             workers,
             workers,
         )
+        if settings.image_upstream is not None:
+            server.log.warning(
+                "Workers do not know each other's Idempotency-Keys without Redis: a repeated request"
+                " for pictures that another worker gets is made, and paid, once more."
+            )
     if not settings.uses_bundled_model:
         return
     server.log.warning(

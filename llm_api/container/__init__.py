@@ -10,7 +10,7 @@ from llm_api.container.images import (
     Surroundings,
     build_images,
     build_painters,
-    is_for_images,
+    image_upstreams,
     known_image_fields,
 )
 from llm_api.container.stores import Stores, build_stores
@@ -148,7 +148,8 @@ def _upstreams(
         )
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
 
-    of_chat = {n: p for n, p in settings.upstreams.items() if not is_for_images(n, p, models)}
+    painting = image_upstreams(settings, models)
+    of_chat = {name: p for name, p in settings.upstreams.items() if name not in painting}
     _check_profiles(of_chat, profiles)
     most, idle = settings.upstream_concurrency, idle_within_limit(settings.endpoint_count)
     upstreams = {

@@ -1,6 +1,6 @@
 """Builds what makes pictures: the vendors' clients, the sketch, tasks, the service."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -31,7 +31,7 @@ from llm_api.services.tasks.webhooks import KIND as WEBHOOK
 from llm_api.services.tasks.webhooks import Webhooks
 from llm_api.settings import config_files
 from llm_api.settings.image_profiles import read_image_profiles
-from llm_api.settings.reader import IMAGE
+from llm_api.settings.reader import FAST, IMAGE, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.images.fetching import LinkClient, result_error
@@ -113,7 +113,7 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     keep = timedelta(days=settings.files.retention_days)
     targets = config_files.read_targets(settings.root)
     service = ImageService(
-        JobStore(stores.work.tasks, threads, engine, keep),
+        JobStore(stores.work.tasks, threads, engine, keep, keeper.health),
         accounts,
         tools,
         Orders(models, around.optimizer, targets),
@@ -139,28 +139,38 @@ def _is_of_vendor(model: Model, client: ImageClient | None) -> bool:
     return model.id == client.default_model
 
 
-def is_for_images(name: str, plan: UpstreamPlan, models: Sequence[Model]) -> bool:
-    """Whether an upstream's own model is one that makes pictures: it answers no chat calls."""
-    return any(
-        model.kind == IMAGE_KIND
+def image_upstreams(settings: Settings, models: Sequence[Model]) -> frozenset[str]:
+    """Return the upstreams that make pictures and answer no chat calls.
+
+    Their own model is an image model, or they are to make pictures where the image upstream fails.
+    """
+    own = {
+        name
+        for name, plan in settings.upstreams.items()
+        for model in models
+        if model.kind == IMAGE_KIND
         and model.upstream == name
         and plan.model in {model.id, model.model}
-        for model in models
-    )
+    }
+    image = settings.image_upstream
+    fallbacks = {name for name in image.fallback if name in settings.upstreams} if image else set()
+    return frozenset(own | fallbacks) - {FAST, JUDGE}
 
 
 def _clients(
     settings: Settings, models: Sequence[Model], watch: DeadlineWatcher
 ) -> dict[str, ImageClient]:
     """Build the clients of the image upstream, and of others that an image model names."""
-    named = {model.upstream for model in models if model.kind == IMAGE_KIND}
+    own = image_upstreams(settings, models)
+    named = {model.upstream for model in models if model.kind == IMAGE_KIND} | own
     plans = {name: plan for name, plan in settings.upstreams.items() if name in named}
     if settings.image_upstream is not None:
         plans[IMAGE] = settings.image_upstream
     if not plans:
         return {}
     profiles = read_image_profiles(settings.root)
-    _check_profiles(plans, profiles, models)
+    _check_profiles(plans, profiles, {IMAGE, *own})
+    _check_fallbacks(settings, plans)
     policy = RetryPolicy(processes=settings.web_concurrency, has_breaker=settings.circuit_breaker)
     return {
         name: ImageClient(
@@ -181,18 +191,26 @@ def _clients(
 
 
 def _check_profiles(
-    plans: Mapping[str, UpstreamPlan], profiles: Mapping[str, ImageProfile], models: Sequence[Model]
+    plans: Mapping[str, UpstreamPlan], profiles: Mapping[str, ImageProfile], own: Collection[str]
 ) -> None:
     """Raise SettingsError for a profile that is none; that of chat calls is checked there."""
     problems = [
         f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
         for name, plan in plans.items()
-        if plan.profile is not None
-        and plan.profile not in profiles
-        and (name == IMAGE or is_for_images(name, plan, models))
+        if plan.profile is not None and plan.profile not in profiles and name in own
     ]
     if problems:
         raise SettingsError(problems)
+
+
+def _check_fallbacks(settings: Settings, plans: Mapping[str, UpstreamPlan]) -> None:
+    """Raise SettingsError for a fallback that makes no pictures."""
+    image = settings.image_upstream
+    for name in image.fallback if image is not None else ():
+        if name in {FAST, JUDGE, LOCAL} and name not in plans:
+            raise SettingsError(
+                [f"IMAGE_LLM_FALLBACK must be image models or their upstreams, and not {name}."]
+            )
 
 
 def _fetched(

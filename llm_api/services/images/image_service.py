@@ -19,6 +19,7 @@ from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.document import NEW, SUBMITTING, JobDocument
 from llm_api.services.images.inputs import ImageInputs, InputTools
 from llm_api.services.images.job import ImageJob, ImagePreview
+from llm_api.services.images.keeping import StoreHealth
 from llm_api.services.images.orders import KIND, Order, Orders
 from llm_api.services.images.outcome import job_of
 from llm_api.services.quotas.enforcer import QuotaLease
@@ -43,6 +44,7 @@ class JobStore:
     threads: StoreThreads
     engine: TaskEngine
     keep: timedelta
+    health: StoreHealth
 
 
 class ImageService:
@@ -123,6 +125,9 @@ class ImageService:
         callback_url: str | None,
     ) -> tuple[Order, Task, AbstractContextManager[QuotaLease | None]]:
         """Make a request ready and reserve what it needs, of limits and of budgets."""
+        if not self._jobs.health.is_good:
+            message = "Pictures cannot be kept at the moment, and are not made; try again."
+            raise Unavailable(message, reason="store_unavailable", retry_after=5)
         if callback_url is not None:
             self._webhooks.check(callback_url)
         order, now = self._orders.order(request, caller, optimize), self._now()

@@ -5,7 +5,7 @@ import io
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from llm_api.domain.access import ApiKey
@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 64 << 20  # of one picture
 _PAUSE_S = 1.0
 _MAX_PAUSE_S = 15.0
+_DOUBT_S = 2 * _MAX_PAUSE_S
 
 
 class Files(Protocol):
@@ -63,6 +64,27 @@ class PictureReader(Protocol):
         """Write a picture in another format; raises PictureError."""
 
 
+class StoreHealth:
+    """Whether files could be saved of late: a picture that cannot be kept must not be bought."""
+
+    def __init__(self) -> None:
+        """Nothing has failed."""
+        self._failed_at = float("-inf")
+
+    def failed(self) -> None:
+        """Note that a file could not be saved."""
+        self._failed_at = time.monotonic()
+
+    def succeeded(self) -> None:
+        """Note that one was."""
+        self._failed_at = float("-inf")
+
+    @property
+    def is_good(self) -> bool:
+        """Whether none has failed in the last half minute, unless another one was saved since."""
+        return time.monotonic() - self._failed_at > _DOUBT_S
+
+
 @dataclass(frozen=True, slots=True)
 class Keeper:
     """Keeps the pictures of vendors.
@@ -75,6 +97,7 @@ class Keeper:
     pictures: PictureReader
     fetch: Callable[[str, str], bytes]
     pauses: Sequence[float] = (1.0, 4.0, 15.0)
+    health: StoreHealth = field(default_factory=StoreHealth)
 
     def keep(
         self,
@@ -93,7 +116,8 @@ class Keeper:
         except PictureError:
             message = "The image model has sent something that is no picture."
             return PictureFailure("no_image_returned", message)
-        wanted = fitted.convert_to
+        # Some vendors take a format, and send another one.
+        wanted = fitted.convert_to or fitted.fields.get("output_format")
         if wanted is not None and facts.media_type != f"image/{wanted}":
             data, facts = self._converted(data, facts, wanted, compression)
         file = self._save(claimed, data, facts)
@@ -153,7 +177,7 @@ class Keeper:
         pause = _PAUSE_S
         while True:
             try:
-                return self.files.save(
+                file = self.files.save(
                     claimed.task.id,
                     claimed.task.key_id,
                     data,
@@ -162,10 +186,14 @@ class Keeper:
                     height=facts.height,
                 )
             except Unavailable as error:
+                self.health.failed()
                 if claimed.must_end:
                     raise ClaimLost from error
                 extra = {"task": claimed.task.id, "cause": error.message}
                 logger.warning("picture waits for the file store", extra=extra)
+            else:
+                self.health.succeeded()
+                return file
             time.sleep(pause)
             pause = min(pause * 2, _MAX_PAUSE_S)
 

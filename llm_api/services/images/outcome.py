@@ -6,7 +6,7 @@ from typing import Any
 
 from llm_api.domain.calls import CallReport, Fallback, Timing
 from llm_api.domain.files import StoredFile
-from llm_api.domain.images import PictureFailure
+from llm_api.domain.images import Notice, PictureFailure
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError
 from llm_api.services.images.bills import usage_of
@@ -138,6 +138,16 @@ def _by_places(
     return pictures, failed
 
 
+def _of_other_sizes(document: JobDocument) -> list[Notice]:
+    """Return a notice where the vendor has made another size than it was asked for."""
+    asked = document.fitted.size
+    others = [str(size) for size in document.sizes if asked is not None and size != asked]
+    if not others:
+        return []
+    message = f"The model made {', '.join(dict.fromkeys(others))} where it was asked for {asked}."
+    return [Notice("size", "adapted", message)]
+
+
 def job_of(task: Task, document: JobDocument, files: Sequence[StoredFile]) -> ImageJob:
     """Return what callers see of a task; `files` are those of the task."""
     pictures, failed = _by_places(document, {file.id: file for file in files})
@@ -162,7 +172,7 @@ def job_of(task: Task, document: JobDocument, files: Sequence[StoredFile]) -> Im
         vendor_prompt=prompts[0] if prompts else None,
         pictures=tuple(pictures),
         failed=tuple(failed),
-        notices=(*document.notices, *document.fitted.notices),
+        notices=(*document.notices, *document.fitted.notices, *_of_other_sizes(document)),
         details=usage.raw,
         quality=fields.get("quality"),
         output_format=document.fitted.convert_to or fields.get("output_format"),

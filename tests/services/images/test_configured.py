@@ -194,6 +194,34 @@ def test_an_upstream_of_its_own_makes_pictures_and_answers_no_chat_calls(
     assert listed == {"scripted": "fast", "gpt-image-2": "studio"}
 
 
+def test_an_upstream_that_is_named_as_a_fallback_makes_pictures(
+    vendor: ImageVendor, tmp_path: Path
+) -> None:
+    own = environment_of(vendor, "gpt-image-2", "openai")
+    second = {name.replace("IMAGE_", "SECOND_"): value for name, value in own.items()}
+    first = {**own, "IMAGE_LLM_API_URL": "http://127.0.0.1:9/v1", "IMAGE_LLM_FALLBACK": "second"}
+    env = {**first, **second, "SECOND_LLM_MODEL": "gpt-image-1.5"}
+    with application(tmp_path, EXTRA_UPSTREAMS="second", **env) as (_, services):
+        job = services.images.generate(CAT, caller(), wait=30)
+
+    assert (job.upstream, job.model) == ("second", "gpt-image-1.5")
+    assert job.report.fallback is not None
+
+
+def test_a_fallback_that_makes_no_pictures_stops_the_start(
+    vendor: ImageVendor, tmp_path: Path
+) -> None:
+    env = environment_of(vendor, "gpt-image-2", "openai")
+
+    with (
+        pytest.raises(SettingsError) as caught,
+        application(tmp_path, IMAGE_LLM_FALLBACK="fast", **env),
+    ):
+        pass
+
+    assert "IMAGE_LLM_FALLBACK" in caught.value.problems[0]
+
+
 def test_a_key_is_for_its_models_alone(vendor: ImageVendor, tmp_path: Path) -> None:
     key = ApiKey("key_1", "shop", models=("scripted",))
     env = environment_of(vendor, "gpt-image-2", "openai")

@@ -248,6 +248,38 @@ def test_a_format_that_the_vendor_does_not_write_is_written_here(
     assert job.pictures[0].file.media_type == "image/jpeg"
 
 
+def test_another_format_than_was_asked_for_is_written_here(
+    shop: Workshop, vendor: ScriptedImages
+) -> None:
+    vendor.fitted["fields"] = {"output_format": "jpeg"}
+
+    job = shop.service.generate(CAT, caller(), wait=10)
+
+    assert job.pictures[0].file.media_type == "image/jpeg"
+
+
+def test_another_size_than_was_asked_for_is_told(shop: Workshop, vendor: ScriptedImages) -> None:
+    vendor.turns.append(made(size=Size(64, 64)))
+
+    job = shop.service.generate(replace(CAT, size=Size(1024, 704)), caller(), wait=10)
+
+    assert [(one.field, one.code) for one in job.notices] == [("size", "adapted")]
+    assert "64x64" in job.notices[0].message
+
+
+def test_nothing_is_bought_while_files_cannot_be_kept(
+    shop: Workshop, vendor: ScriptedImages
+) -> None:
+    shop.health.failed()
+
+    with pytest.raises(Unavailable) as caught:
+        shop.service.generate(CAT, caller(), wait=10)
+
+    assert (caught.value.reason, vendor.parts) == ("store_unavailable", [])
+    shop.health.succeeded()
+    assert len(shop.service.generate(CAT, caller(2), wait=10).pictures) == 1
+
+
 def test_a_job_is_there_at_once_where_nobody_waits(shop: Workshop, vendor: ScriptedImages) -> None:
     go = threading.Event()
     vendor.turns.append(lambda: go.wait(10) and made())

@@ -34,7 +34,7 @@ from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.image_models import ImageModels
 from llm_api.services.images.image_service import JobStore
 from llm_api.services.images.inputs import InputTools
-from llm_api.services.images.keeping import Keeper
+from llm_api.services.images.keeping import Keeper, StoreHealth
 from llm_api.services.images.orders import Orders
 from llm_api.services.images.work import ImageWork
 from llm_api.services.pricing import Price, PriceList
@@ -98,7 +98,9 @@ class ScriptedImages:
         parts = (each,) * (count // each) + ((count % each,) if count % each else ())
         fields = {} if request.seed is None else {"seed": request.seed}
         values = {"size": request.size, "seconds": 60.0, "references": request.references}
-        return FittedRequest(model, request.prompt, parts, fields=fields, **values | self.fitted)
+        return FittedRequest(
+            model, request.prompt, parts, **{"fields": fields, **values, **self.fitted}
+        )
 
     def preview(self, request: FittedRequest) -> list[Mapping[str, Any]]:
         """See ImageUpstream."""
@@ -252,6 +254,7 @@ class Workshop:
     answers: deque[int | LinkFailed] = field(default_factory=deque)
     drain: Drain = field(default_factory=Drain)
     lease: float = 30.0
+    health: StoreHealth = field(default_factory=StoreHealth)
 
     def __post_init__(self) -> None:
         """Put it together."""
@@ -271,7 +274,7 @@ class Workshop:
         default = next(iter(self.upstreams), None)
         self.models = ImageModels(listed, self.upstreams, default, fallbacks=self.fallbacks)
         self.engine = self.worker()
-        jobs = JobStore(self.tasks, self.threads, self.engine, timedelta(days=1))
+        jobs = JobStore(self.tasks, self.threads, self.engine, timedelta(days=1), self.health)
         tools = InputTools(self.files, PlainPictures(), self.fetch)
         optimizer: Any = None
         hooks = Webhooks(self.webhooks, self.engine, self)
@@ -281,7 +284,9 @@ class Workshop:
     def worker(self, drain: Drain | None = None) -> TaskEngine:
         """Make the engine of a worker."""
         engine = TaskEngine(self.tasks, self.threads, drain or self.drain, lease=self.lease)
-        keeper = Keeper(self.files, PlainPictures(), self.fetch, pauses=(0.01, 0.01))
+        keeper = Keeper(
+            self.files, PlainPictures(), self.fetch, pauses=(0.01, 0.01), health=self.health
+        )
         hooks = Webhooks(self.webhooks, engine, self)
         engine.register("image", ImageWork(self.models, keeper, self.accounts, hooks))
         engine.register("webhook", hooks.send)
