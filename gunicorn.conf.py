@@ -79,8 +79,8 @@ def on_starting(server):
         )
         if settings.image_upstream is not None:
             server.log.warning(
-                "Workers do not know each other's Idempotency-Keys without Redis: a repeated request"
-                " for pictures that another worker gets is made, and paid, once more."
+                "Workers do not know each other's Idempotency-Keys without Redis: a repeated call"
+                " for pictures that another worker gets is made, and paid for, once more."
             )
     if not settings.uses_bundled_model:
         return
