@@ -60,7 +60,9 @@ def test_a_name_does_not_lie_about_what_the_vendor_has_sent(
 
     ran = draw("--out", str(tmp_path / "cat.jpg"))
 
-    assert ran.stdout == f"{tmp_path / 'cat.png'}\n"
+    # The name asks for JPEG: what the vendor sends is written anew.
+    assert ran.stdout == f"{tmp_path / 'cat.jpg'}\n"
+    assert (tmp_path / "cat.jpg").read_bytes().startswith(b"\xff\xd8")
 
 
 def test_several_pictures_are_numbered(draw: Draw, tmp_path: Path) -> None:
