@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
+from llm_api.cli import pictures
+from llm_api.services.images import MadePicture
 from tests.conftest import AppOf
 from tests.support.image_quirks import moderation_blocked
 from tests.support.image_upstream import ImageVendor
 from tests.support.pictures import noise
+from tests.web.images.studio import stored
 
 Draw = Callable[..., Result]
 KINDS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
@@ -53,16 +56,22 @@ def test_a_picture_is_written_in_the_format_of_its_name(
     assert "succeeded" in ran.stderr
 
 
-def test_a_name_does_not_lie_about_what_the_vendor_has_sent(
+def test_a_picture_of_another_format_is_converted(
     draw: Draw, vendor: ImageVendor, tmp_path: Path
 ) -> None:
     vendor.serve(noise((64, 64), "PNG"))
 
     ran = draw("--out", str(tmp_path / "cat.jpg"))
 
-    # The name asks for JPEG: what the vendor sends is written anew.
     assert ran.stdout == f"{tmp_path / 'cat.jpg'}\n"
-    assert (tmp_path / "cat.jpg").read_bytes().startswith(b"\xff\xd8")
+    assert (tmp_path / "cat.jpg").read_bytes().startswith(b"\xff\xd8\xff")
+
+
+def test_a_name_does_not_lie_about_a_picture_that_cannot_be_converted() -> None:
+    made = MadePicture(stored(1), 0)
+
+    assert pictures._path(made, Path("cat.jpg")) == Path("cat.png")
+    assert pictures._path(made, Path("cat.PNG")) == Path("cat.PNG")
 
 
 def test_several_pictures_are_numbered(draw: Draw, tmp_path: Path) -> None:
