@@ -119,7 +119,7 @@ def _line(sums: UsageSums, names: Sequence[str]) -> list[str]:
         estimated,
         sums.images,
     )
-    each = [per_image(sums, micro) for micro in sums.cost_micro.values()]
+    each = [per_image(sums, currency) for currency in sorted(sums.cost_micro)]
     return [
         *(sums.group[name] for name in names),
         *map(str, counts),

@@ -101,7 +101,7 @@ class UsageSums:
         measured_calls, estimated_calls, uncounted_calls: calls by where their token counts come
             from; those of the last are unknown.
         measured, estimated: tokens by the names in `TOKENS`.
-        cost_micro: millionths by currency.
+        cost_micro: millionths by currency, and `priced_images` the images that they are for.
         unpriced: calls of unknown cost.
         total_ms: milliseconds of all calls together.
     """
@@ -117,6 +117,7 @@ class UsageSums:
     estimated: Counter[str] = field(default_factory=Counter)
     images: int = 0
     cost_micro: Counter[str] = field(default_factory=Counter)
+    priced_images: Counter[str] = field(default_factory=Counter)
     unpriced: int = 0
     total_ms: int = 0
 
@@ -138,5 +139,6 @@ class UsageSums:
             self.uncounted_calls += calls
         if row["currency"]:
             self.cost_micro[row["currency"]] += int(row["cost_micro"])
+            self.priced_images[row["currency"]] += int(row["images"])
         else:
             self.unpriced += calls

@@ -218,7 +218,7 @@ def test_models_have_the_cost_of_an_image(keep: Keep, report: Report) -> None:
 
     assert costs["painter"][0]["per_image"] == "0.250000"
     assert "per_image" not in costs["writer"][0]
-    assert "per_image" not in costs["unsure"][0]
+    assert costs["unsure"][0]["per_image"] == "0.000005"
 
 
 def test_a_call_that_cost_nothing_is_not_one_of_unknown_cost(keep: Keep, report: Report) -> None:

@@ -70,7 +70,7 @@ def to_dict(sums: UsageSums) -> dict[str, Any]:
                 "currency": currency,
                 "micro": micro,
                 "amount": decimal_text(micro),
-                **_each(sums, micro),
+                **_each(sums, currency),
             }
             for currency, micro in sorted(sums.cost_micro.items())
         ],
@@ -79,17 +79,16 @@ def to_dict(sums: UsageSums) -> dict[str, Any]:
     }
 
 
-def _each(sums: UsageSums, micro: int) -> dict[str, str]:
-    """Return what an image of a model has cost; nothing where some of the cost is unknown."""
-    text = per_image(sums, micro)
+def _each(sums: UsageSums, currency: str) -> dict[str, str]:
+    text = per_image(sums, currency)
     return {"per_image": text} if text else {}
 
 
-def per_image(sums: UsageSums, micro: int) -> str:
-    """Return `micro` by the images of a model; empty where not all of its cost is known."""
-    has_one_price = not sums.unpriced and len(sums.cost_micro) == 1
-    is_known = "model" in sums.group and sums.images and has_one_price
-    return decimal_text(round(micro / sums.images)) if is_known else ""
+def per_image(sums: UsageSums, currency: str) -> str:
+    """Return what an image of a model has cost, of those whose cost is known; empty without any."""
+    images = sums.priced_images[currency]
+    is_known = "model" in sums.group and images
+    return decimal_text(round(sums.cost_micro[currency] / images)) if is_known else ""
 
 
 def _tokens(counts: Counter[str]) -> dict[str, int]:
@@ -126,7 +125,7 @@ def _counts(sums: UsageSums) -> list[Any]:
 
 def _costs(sums: UsageSums) -> list[tuple[Any, ...]]:
     costs = [
-        (name, micro, decimal_text(micro), per_image(sums, micro))
+        (name, micro, decimal_text(micro), per_image(sums, name))
         for name, micro in sorted(sums.cost_micro.items())
     ]
     return costs or [("", "", "", "")]

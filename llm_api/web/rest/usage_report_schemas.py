@@ -26,7 +26,7 @@ class CostSchema(ma.Schema):
     )
     per_image = ma.fields.String(
         metadata={
-            "description": "What an image has cost, of groups by `model` whose cost is all known.",
+            "description": "Of groups by `model`: what an image has cost, where that is known.",
             "example": "0.250000",
         }
     )
