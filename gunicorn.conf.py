@@ -77,11 +77,6 @@ def on_starting(server):
             workers,
             workers,
         )
-        if settings.image_upstream is not None:
-            server.log.warning(
-                "Workers do not know each other's Idempotency-Keys without Redis: a repeated call"
-                " for pictures that another worker gets is made, and paid for, once more."
-            )
     if not settings.uses_bundled_model:
         return
     server.log.warning(

@@ -15,9 +15,9 @@ from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.services.images import ImageService
 from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.image_models import ImageModels
-from llm_api.services.images.image_service import JobStore
 from llm_api.services.images.inputs import MAX_BYTES as MAX_INPUT_BYTES
 from llm_api.services.images.inputs import InputTools
+from llm_api.services.images.job_store import JobStore
 from llm_api.services.images.keeping import MAX_BYTES, Keeper
 from llm_api.services.images.layout_sketch.sketch_upstream import NAME as SKETCH
 from llm_api.services.images.layout_sketch.sketch_upstream import LayoutSketch

@@ -171,7 +171,7 @@ class IdempotencyService:
             running = self._running.get(identity.key)
             known = running or self._finished.get(identity.key)
             if known is not None and known.identity.fingerprint != identity.fingerprint:
-                raise _key_reused()
+                raise key_reused()
             if known is not None and identity.joins:
                 known.follow()
                 return known, False
@@ -194,7 +194,7 @@ class IdempotencyService:
         while not shared.claim(recording.identity):
             fingerprint, answer = shared.look_up(recording.identity)
             if fingerprint not in {recording.identity.fingerprint, ""}:
-                raise _key_reused()
+                raise key_reused()
             if answer is not None:
                 recording.begin(answer.content_type, answer.headers)
                 recording.append(answer.body)
@@ -281,7 +281,7 @@ def _kept_bytes(recording: Recording) -> int:
     return recording.size + _OVERHEAD_BYTES
 
 
-def _key_reused() -> InvalidRequest:
+def key_reused() -> InvalidRequest:
     """Make the error for a key that came with another body before."""
     return InvalidRequest(
         "Idempotency-Key: must be a new one: it was used with another body or route.",

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from llm_api.domain.calls import Attempt
 from llm_api.domain.files import StoredFile
-from llm_api.errors import Unavailable
+from llm_api.errors import ApiError, Unavailable
 from llm_api.services.images.document import (
     DONE,
     SUBMITTING,
@@ -49,17 +49,18 @@ def _ended(document: JobDocument, index: int, kept: tuple[KeptPicture, ...]) -> 
             state=DONE if is_whole else UNKNOWN,
             kept=kept,
             delivered=len(kept),
-            error=None if is_whole else _unknown(),
+            error=None if is_whole else KnownError.of(unknown_outcome()),
         ),
         attempts=(*document.attempts, attempt),
     )
 
 
-def _unknown() -> KnownError:
+def unknown_outcome() -> ApiError:
+    """Return the error of a call that ended with its process: nobody knows what the vendor did."""
     error = Unavailable(
         "The service was stopped while the image model was at work; whether it has made the"
         " pictures is not known.",
         reason=_REASON,
         retryable=False,
     )
-    return KnownError.of(error.replaced(may_have_charged=True))
+    return error.replaced(may_have_charged=True)

@@ -4,8 +4,8 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -13,38 +13,27 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.prompts import PromptRequest
+from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import Task, TaskState
-from llm_api.errors import ApiError, InvalidRequest, NotFound, Unavailable
+from llm_api.errors import InvalidRequest, Unavailable
 from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.document import NEW, SUBMITTING, JobDocument
 from llm_api.services.images.inputs import ImageInputs, InputTools
 from llm_api.services.images.job import ImageJob, ImagePreview
-from llm_api.services.images.keeping import StoreHealth
-from llm_api.services.images.orders import KIND, Order, Orders
+from llm_api.services.images.job_repeats import JobRepeats
+from llm_api.services.images.job_store import JobStore
+from llm_api.services.images.orders import Order, Orders
 from llm_api.services.images.outcome import job_of
 from llm_api.services.quotas.enforcer import QuotaLease
 from llm_api.services.tasks.claimed import ClaimedTask, Waiter
-from llm_api.services.tasks.engine import TaskEngine
 from llm_api.services.tasks.webhooks import Webhooks, webhook_id
-from llm_api.storage import StoreError, TaskStore
-from llm_api.storage.threads import StoreThreads
+from llm_api.storage import StoreError
 from llm_api.upstream.faults import ClientGone
 from llm_api.upstream.images.image_protocol import Preview
 
 _LOOK_S = 0.25  # for the end of a job in this process, and for its client
 _LOOK_FAR_S = 1.0  # for that of a job in another one
 _CANCEL_S, _DEAF_S = 10.0, 2.0
-
-
-@dataclass(frozen=True, slots=True)
-class JobStore:
-    """Where jobs are kept, for how long, and who works on them."""
-
-    tasks: TaskStore
-    threads: StoreThreads
-    engine: TaskEngine
-    keep: timedelta
-    health: StoreHealth
 
 
 class ImageService:
@@ -76,6 +65,7 @@ class ImageService:
         self._orders = orders
         self._webhooks = webhooks
         self._now = now
+        self._repeats = JobRepeats(jobs.tasks, jobs.threads, now)
 
     def inputs(self, caller: Caller) -> ImageInputs:
         """Return what keeps the pictures that come with a request."""
@@ -92,6 +82,7 @@ class ImageService:
         callback_url: str | None = None,
         on_preview: Callable[[Preview], None] | None = None,
         on_job: Callable[[str], None] | None = None,
+        identity: IdempotencyKey | None = None,
     ) -> ImageJob:
         """Make pictures for `caller`, and wait for them at most `wait` seconds; raises ApiError.
 
@@ -99,7 +90,7 @@ class ImageService:
         goes on without it. `optimize` says how to rewrite the prompt first, `inputs` has the
         pictures of the request, and `callback_url` gets a report of the job's end. `on_preview`
         gets pictures that are not finished, and `on_job` the job's id when it is written down,
-        before anything is sent.
+        before anything is sent. A repeat of a request of the same `identity` gets its job.
         """
         inputs = inputs or self.inputs(caller)
         try:
@@ -109,6 +100,8 @@ class ImageService:
             raise
         waiter = Waiter(caller.is_disconnected, on_preview) if wait > 0 else None
         with lease:
+            if (other := self._claim(identity, task, inputs)) is not None:
+                return self._joined(other, caller, wait)
             claimed = self._begin(task, waiter, inputs)
             if on_job is not None:
                 on_job(task.id)
@@ -137,6 +130,33 @@ class ImageService:
         )
         return order, task, self._accounts.reserve(needs, caller)
 
+    def joined(self, identity: IdempotencyKey) -> str | None:
+        """Return the id of the job that a request before has begun; raises ApiError."""
+        return self._jobs.do(partial(self._repeats.find, identity))
+
+    def _claim(
+        self, identity: IdempotencyKey | None, task: Task, inputs: ImageInputs
+    ) -> str | None:
+        """Mark a task as what a request has begun; or return the id of the one that it joins."""
+        if identity is None:
+            return None
+        other: str | None = None
+        has_claimed = False
+        try:
+            other = self._jobs.do(partial(self._repeats.claim, identity, task))
+            has_claimed = other is None
+        finally:
+            if not has_claimed:
+                self._accounts.release(task.request_id)
+                inputs.discard()
+        return other
+
+    def _joined(self, job_id: str, caller: Caller, wait: float) -> ImageJob:
+        job = self.job(job_id, caller.key, wait=wait)
+        if job.error is not None:
+            raise job.error
+        return job
+
     def _wait_first(
         self, task_id: str, claimed: ClaimedTask | None, waiter: Waiter, seconds: float
     ) -> None:
@@ -148,7 +168,7 @@ class ImageService:
     def _answer(self, task_id: str, claimed: ClaimedTask | None, before: CallReport) -> ImageJob:
         """Return a job as it is now, or raise its error; `before` is of the prompt's rewrite."""
         has_ended = claimed is not None and claimed.task.state.has_ended
-        job = self._job(claimed.task if claimed and has_ended else self._found(task_id))
+        job = self._job(claimed.task if claimed and has_ended else self._jobs.found(task_id))
         report = replace(job.report, limits=before.limits)
         if job.error is not None:
             raise job.error.replaced(report=report)
@@ -175,10 +195,10 @@ class ImageService:
 
     def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> ImageJob:
         """Return a job of a key, and wait at most `wait` seconds for its end; raises NotFound."""
-        self._of_key(task_id, key)
+        self._jobs.of_key(task_id, key)
         if wait > 0:
             self._wait(task_id, self._jobs.engine.running(task_id), wait)
-        return self._job(self._of_key(task_id, key))
+        return self._job(self._jobs.of_key(task_id, key))
 
     def cancel(self, task_id: str, key: ApiKey | None) -> tuple[ImageJob, str]:
         """Cancel a job as far as that is possible.
@@ -186,10 +206,10 @@ class ImageService:
         Returns:
             The job, and `cancelled`, `too_late` or `not_supported`.
         """
-        task = self._of_key(task_id, key)
+        task = self._jobs.of_key(task_id, key)
         if task.state.has_ended:
             return self._job(task), _cancelled(task)
-        self._run(partial(self._jobs.tasks.ask_to_cancel, task_id, self._now()))
+        self._jobs.run(partial(self._jobs.tasks.ask_to_cancel, task_id, self._now()))
         running = self._jobs.engine.running(task_id)
         if running is None:
             self._jobs.engine.wake()
@@ -197,7 +217,7 @@ class ImageService:
             running.ask_to_cancel()
         began_at = time.monotonic()
         while (waited := time.monotonic() - began_at) < _CANCEL_S:
-            task = self._found(task_id)
+            task = self._jobs.found(task_id)
             document = JobDocument.read(task.document)
             # A vendor that takes tasks has answered soon; any other hears nothing meanwhile.
             is_deaf = waited > _DEAF_S and any(p.state == SUBMITTING for p in document.parts)
@@ -208,12 +228,12 @@ class ImageService:
 
     def purge(self, task_id: str, key: ApiKey | None) -> None:
         """Delete a job that has ended, with its files; raises InvalidRequest for another."""
-        task = self._of_key(task_id, key)
+        task = self._jobs.of_key(task_id, key)
         if not task.state.has_ended:
             raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
         self._tools.files.delete_of_task(task_id)
         for one in (webhook_id(task_id), task_id):
-            self._run(partial(self._jobs.tasks.delete, one))
+            self._jobs.run(partial(self._jobs.tasks.delete, one))
 
     def _begin(self, task: Task, waiter: Waiter | None, inputs: ImageInputs) -> ClaimedTask | None:
         """Write a task down, and work on it; raises Unavailable."""
@@ -241,7 +261,7 @@ class ImageService:
                     claimed, has_ended = None, False
             else:
                 time.sleep(min(left, _LOOK_FAR_S))
-                has_ended = self._found(task_id).state.has_ended
+                has_ended = self._jobs.found(task_id).state.has_ended
             if is_disconnected is not None and is_disconnected():
                 raise ClientGone
             if has_ended:
@@ -251,26 +271,6 @@ class ImageService:
         document = JobDocument.read(task.document)
         has_files = any(part.kept for part in document.parts)
         return job_of(task, document, self._tools.files.of_task(task.id) if has_files else [])
-
-    def _of_key(self, task_id: str, key: ApiKey | None) -> Task:
-        task = self._found(task_id)
-        owner = None if key is None else key.id
-        if task.kind != KIND or (task.key_id != owner and not (key is not None and key.is_admin)):
-            raise _unknown()
-        return task
-
-    def _found(self, task_id: str) -> Task:
-        task: Task | None = self._run(partial(self._jobs.tasks.get, task_id))
-        if task is None:
-            raise _unknown()
-        return task
-
-    def _run(self, act: Callable[[], Any]) -> Any:
-        try:
-            return self._jobs.threads.run(act)
-        except StoreError as error:
-            message = "Jobs cannot be looked up at the moment; try again."
-            raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
 
 
 def _cancelled(task: Task) -> str:
@@ -282,7 +282,3 @@ def _cancelled(task: Task) -> str:
     if not task.state.has_ended and any(part["state"] == NEW for part in parts):
         return "cancelled"  # what was not sent will not be
     return str(document.get("cancel") or "too_late")
-
-
-def _unknown() -> ApiError:
-    return NotFound("There is no such job.", reason="job_not_found")

@@ -19,6 +19,7 @@ from llm_api.services.images.document import (
     KnownError,
     Part,
 )
+from llm_api.services.images.doubts import unknown_outcome
 from llm_api.services.tasks.claimed import ClaimLost
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
@@ -97,7 +98,7 @@ class PartRun:
             if not was_sent and isinstance(error, ClientGone):
                 self._end(_cancelled())
             elif was_sent:
-                self._end(error.replaced(may_have_charged=True))
+                self._end(unknown_outcome())
             return
         self._end(error if was_sent else error.replaced(may_have_charged=False))
 

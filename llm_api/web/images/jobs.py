@@ -58,6 +58,7 @@ def run_order(order: ImageOrder, wait: float) -> Making:
                 callback_url=order.callback_url,
                 on_preview=on_preview,
                 on_job=_both(note, on_job),
+                identity=repeats.identity,
             )
         )
 

@@ -12,6 +12,7 @@ from functools import partial
 from flask import Response, after_this_request, g
 
 from llm_api.domain.calls import Caller
+from llm_api.domain.repeats import IdempotencyKey
 from llm_api.errors import ApiError, ServiceError
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageJob
@@ -36,11 +37,13 @@ class Repeats:
     Attributes:
         caller: who has sent it.
         joined: the id of the job that another request has begun.
+        identity: by which its own repeats find its job.
         make: makes a job, and keeps its id for repeats. It needs no request context.
     """
 
     caller: Caller
     joined: str | None = None
+    identity: IdempotencyKey | None = None
     _service: IdempotencyService | None = None
     _recording: Recording | None = None
 
@@ -52,17 +55,20 @@ class Repeats:
         if state.fingerprint is None:
             return cls(asking)
         service = services().idempotency
-        recording, is_first = service.join(repeat_key(state), asking.is_disconnected)
+        identity = repeat_key(state)
+        recording, is_first = service.join(identity, asking.is_disconnected)
+        if is_first and (joined := _begun_before(recording, service)) is not None:
+            return cls(asking, joined)
         if is_first:
             # Until there is a job, the request goes on for those who have joined it.
             gone = partial(_is_left, asking.is_disconnected, recording)
-            return cls(replace(asking, is_disconnected=gone), None, service, recording)
+            first = replace(asking, is_disconnected=gone)
+            return cls(first, None, identity, service, recording)
         try:
             _, kept = recording.wait_for_head(asking.is_disconnected)
         finally:
             recording.unfollow()
-        state.log.update(replayed=True)
-        after_this_request(_named_a_repeat)
+        _mark_as_repeat()
         return cls(asking, kept[_ID])
 
     def make(self, make: Make) -> ImageJob:
@@ -101,6 +107,27 @@ class Repeats:
             service.finish(recording)
         else:
             service.fail(recording, error.replaced(report=None))
+
+
+def _begun_before(recording: Recording, service: IdempotencyService) -> str | None:
+    """Return the id of the job that the same request has begun in any process; raises ApiError."""
+    try:
+        joined = services().images.joined(recording.identity)
+    except ApiError as error:
+        service.fail(recording, error.replaced(report=None))
+        raise
+    if joined is None:
+        return None
+    _note(recording, joined)
+    service.finish(recording)
+    _mark_as_repeat()
+    return joined
+
+
+def _mark_as_repeat() -> None:
+    state: RequestState = g.request_state
+    state.log.update(replayed=True)
+    after_this_request(_named_a_repeat)
 
 
 def _named_a_repeat(response: Response) -> Response:

@@ -32,8 +32,8 @@ from llm_api.runtime.drain import Drain
 from llm_api.services.images import ImageService
 from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.image_models import ImageModels
-from llm_api.services.images.image_service import JobStore
 from llm_api.services.images.inputs import InputTools
+from llm_api.services.images.job_store import JobStore
 from llm_api.services.images.keeping import Keeper, StoreHealth
 from llm_api.services.images.orders import Orders
 from llm_api.services.images.work import ImageWork

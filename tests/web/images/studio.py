@@ -157,6 +157,11 @@ class Studio:
         self.jobs[self.outcome.id] = self.outcome
         return self.outcome
 
+    def joined(self, identity: object) -> str | None:
+        """Know no job of before."""
+        del identity
+        return None
+
     def preview(self, request: ImageRequest, caller: object, **options: Any) -> ImagePreview:
         """Return what would be sent."""
         self.asked.append(Asked(request, {**options, "caller": caller}))

@@ -1,8 +1,11 @@
 """Pictures from a served installation: nothing is paid twice, or shown to others."""
 
 import contextlib
+import os
+import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from tests.support.image_upstream import ImageVendor
 from tests.support.replies import answer_with, api_error
 from tests.support.servers import ValkeyServer
 from tests.support.service import Service
+from tests.support.waiting import wait_until
 from tests.web.images.conftest import GENERATE, GENERATIONS
 
 SHOP = {"Authorization": "Bearer sk-shop-0123456789abcdef0123"}
@@ -113,6 +117,46 @@ def test_a_repeat_joins_the_job_that_another_process_has_begun(
     assert repeat.headers["idempotent-replayed"] == "true"
     assert first.json()["data"] == repeat.json()["data"]
     assert vendor.charged == 1
+
+
+def test_of_repeats_at_once_over_workers_without_redis_one_is_paid(
+    env: dict[str, str], vendor: ImageVendor, tmp_path: Path
+) -> None:
+    vendor.delay = 1.0
+    with Service(tmp_path, env | {"WEB_CONCURRENCY": "2"}) as served, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: post(served, GENERATE, "order-1"), range(8)))
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["data"][0]["url"] for answer in answers}) == 1
+    assert vendor.charged == 1
+
+
+def test_a_call_that_died_with_its_worker_is_not_paid_again(
+    served: Service, vendor: ImageVendor
+) -> None:
+    is_asked, goes_on = threading.Event(), threading.Event()
+
+    def held(request: Any) -> Any:
+        is_asked.set()
+        goes_on.wait(PATIENCE)
+        return vendor.dialect.create(request)
+
+    vendor.on("create", lambda scene: answer_with(lambda _: held(scene)))
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(post, served, GENERATIONS, "order-1")
+        assert is_asked.wait(PATIENCE)
+        for pid in served.worker_pids():
+            os.kill(pid, signal.SIGKILL)
+        assert first.exception() is not None
+    goes_on.set()
+    wait_until(served.is_healthy, PATIENCE, served.log)
+
+    answer = post(served, GENERATIONS, "order-1")
+
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "outcome_unknown"
+    assert answer.headers["x-should-retry"] == "false"
+    assert len(vendor.creates) == 1
 
 
 def test_what_may_be_paid_is_not_asked_for_again(served: Service, vendor: ImageVendor) -> None:

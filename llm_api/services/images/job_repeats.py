@@ -1,0 +1,115 @@
+"""Remembers which job a request has begun, so that a repeat joins it, whichever process it meets.
+
+A mark is a task that has ended: it is found by a hash of the repeat's key, and stays for a day. Of
+two processes that set the same mark at once, the database lets one.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from llm_api.domain.repeats import IdempotencyKey
+from llm_api.domain.tasks import Task, TaskState
+from llm_api.services.idempotency import key_reused
+from llm_api.services.images.document import JobDocument
+from llm_api.services.images.outcome import error_of
+from llm_api.storage import StoreError, TaskStore
+from llm_api.storage.threads import StoreThreads
+
+_KIND = "repeat"
+_MARKED = timedelta(days=1)
+_ID_LENGTH = 60
+
+
+class JobRepeats:
+    """Marks jobs by the requests that have begun them."""
+
+    def __init__(
+        self, tasks: TaskStore, threads: StoreThreads, now: Callable[[], datetime]
+    ) -> None:
+        """Keep marks beside the jobs.
+
+        Args:
+            tasks: where both are.
+            threads: runs the store's methods.
+            now: the time in UTC.
+        """
+        self._tasks = tasks
+        self._threads = threads
+        self._now = now
+
+    def find(self, identity: IdempotencyKey) -> str | None:
+        """Return the id of the job that a repeat joins; None where it has to begin one.
+
+        Raises:
+            InvalidRequest: the key was used for another body.
+            StoreError: the store failed.
+        """
+        return self._threads.run(lambda: self._walk(identity)[0])
+
+    def claim(self, identity: IdempotencyKey, job: Task) -> str | None:
+        """Mark a job that is about to begin, or return the id of the one to join in its place.
+
+        Raises:
+            InvalidRequest: the key was used for another body.
+            StoreError: the store failed.
+        """
+        return self._threads.run(lambda: self._claim(identity, job))
+
+    def _claim(self, identity: IdempotencyKey, job: Task) -> str | None:
+        other, mark_id = self._walk(identity)
+        if other is not None:
+            return other
+        try:
+            self._tasks.add(self._mark(mark_id, identity, job))
+        except StoreError:  # another process was faster, or the store is away
+            other, free = self._walk(identity)
+            if other is None and free == mark_id:
+                raise
+            return other or self._claim(identity, job)
+        return None
+
+    def _mark(self, mark_id: str, identity: IdempotencyKey, job: Task) -> Task:
+        now = self._now()
+        return Task(
+            mark_id,
+            _KIND,
+            created_at=now,
+            due_at=now,
+            deadline_at=now,
+            expires_at=now + _MARKED,
+            ended_at=now,
+            state=TaskState.SUCCEEDED,
+            document={"job": job.id, "fingerprint": identity.fingerprint},
+            key_id=job.key_id,
+            request_id=job.request_id,
+        )
+
+    def _walk(self, identity: IdempotencyKey) -> tuple[str | None, str]:
+        """Return the job to join, and the id for the next mark.
+
+        The mark of a job that a repeat does not join leads to the next one: it is never changed.
+        """
+        text = identity.key
+        while (mark := self._tasks.get(mark_id := _mark_id(text))) is not None:
+            job_id = mark.document["job"]
+            if mark.created_at + timedelta(seconds=identity.keep_s) > self._now():
+                if mark.document["fingerprint"] != identity.fingerprint:
+                    raise key_reused()
+                if identity.joins and self._is_to_join(job_id):
+                    return job_id, mark_id
+            text = f"{text}\0{job_id}"
+        return None, mark_id
+
+    def _is_to_join(self, job_id: str) -> bool:
+        """Whether a job goes on, has pictures, or may have cost something."""
+        job = self._tasks.get(job_id)
+        if job is None:
+            return False
+        error = error_of(JobDocument.read(job.document)) if job.state.has_ended else None
+        return error is None or error.may_have_charged
+
+
+def _mark_id(text: str) -> str:
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return f"rep_{digest[:_ID_LENGTH]}"
