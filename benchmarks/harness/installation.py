@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.harness.servers import BenchmarkError
 
@@ -55,7 +56,9 @@ def exported(root: Path, revision: str, folder: Path) -> Path:
     except (OSError, subprocess.SubprocessError) as error:
         raise BenchmarkError(f"--compare {revision}: no such commit in {root}", log) from error
     with tarfile.open(archive) as files:
-        files.extractall(folder, filter="data")
+        # Python before 3.11.4 has no filters; the archive is our own.
+        options: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        files.extractall(folder, **options)  # noqa: S202  # see above
     archive.unlink()
     return prepared(folder, root)
 

@@ -33,7 +33,6 @@ from llm_api.settings import config_files
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.reader import FAST, IMAGE, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
-from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.images.fetching import LinkClient, result_error
 from llm_api.upstream.images.image_client import ImageClient
 from llm_api.upstream.images.image_profiles import ImageProfile, choose_image_profile
@@ -41,8 +40,6 @@ from llm_api.upstream.images.image_protocol import ImageUpstream
 from llm_api.upstream.images.links import LinkFailed, LinkPolicy
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
-_TASK_THREADS = 4
-_TASK_TIMEOUT_S = 8.0  # a writer may wait 5 s for the others' locks on a SQLite file
 _FETCH_S, _CALLERS_FETCH_S = 120.0, 30.0
 
 
@@ -101,8 +98,7 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     settings, stores = around.settings, around.stores
     links = LinkClient(around.watch)
     clients, pictures, models = painters.clients, painters.pictures, painters.models
-    threads = StoreThreads(_TASK_THREADS, _TASK_TIMEOUT_S)
-    engine = TaskEngine(stores.work.tasks, threads, around.watch.drain)
+    engine = TaskEngine(stores.work.tasks, stores.work_threads, around.watch.drain)
     accounts = JobAccounts(stores.spool, around.prices, around.quotas)
     fetch = partial(_fetched, links, clients, settings.image_result_hosts)
     keeper = Keeper(stores.files, pictures, fetch)
@@ -113,7 +109,7 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     keep = timedelta(days=settings.files.retention_days)
     targets = config_files.read_targets(settings.root)
     service = ImageService(
-        JobStore(stores.work.tasks, threads, engine, keep, keeper.health),
+        JobStore(stores.work.tasks, stores.work_threads, engine, keep, keeper.health),
         accounts,
         tools,
         Orders(models, around.optimizer, targets),

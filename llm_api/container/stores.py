@@ -21,9 +21,9 @@ from llm_api.storage.retention import RetentionJob
 from llm_api.storage.spool.spool import Spool
 from llm_api.storage.threads import StoreThreads
 
-_ROW_THREADS, _BYTE_THREADS = 4, 8
+_WORK_THREADS, _BYTE_THREADS = 6, 8
 # A writer may wait 5 s for the others' locks on a SQLite file.
-_ROW_TIMEOUT_S = 8.0
+_WORK_TIMEOUT_S = 8.0
 # A large picture on its way to a store far away.
 _BYTE_TIMEOUT_S = 120.0
 
@@ -37,6 +37,7 @@ class Stores:
     spool: Spool
     retention: RetentionJob
     work: WorkStores
+    work_threads: StoreThreads
     files: FileService
     file_retention: FileRetention
 
@@ -48,7 +49,9 @@ def build_stores(settings: Settings) -> Stores:
         usage = open_store(settings.database_url, settings.usage_store, folder)
         keys = open_key_store(settings.database_url)
         work = open_work_stores(settings.database_url)
-        files = _file_service(settings, work.files)
+        # Of all that works on tasks and files: an idle worker then has one of them.
+        work_threads = StoreThreads(_WORK_THREADS, _WORK_TIMEOUT_S)
+        files = _file_service(settings, work.files, work_threads)
     except StoreError as error:
         raise SettingsError([str(error)]) from error
     spool_folder = _spool_folder(settings)
@@ -59,18 +62,19 @@ def build_stores(settings: Settings) -> Stores:
         spool=Spool(spool_folder, usage, threads, refuses=settings.refuse_unrecorded_calls),
         retention=RetentionJob(spool_folder, usage, threads, settings.usage_retention_days),
         work=work,
+        work_threads=work_threads,
         files=files,
-        file_retention=FileRetention(work.tasks, files, StoreThreads(1)),
+        file_retention=FileRetention(work.tasks, files, work_threads),
     )
 
 
-def _file_service(settings: Settings, index: FileIndex) -> FileService:
+def _file_service(settings: Settings, index: FileIndex, rows: StoreThreads) -> FileService:
     plan = settings.files
     return FileService(
         index,
         open_file_store(plan),
         timedelta(days=plan.retention_days),
-        row_threads=StoreThreads(_ROW_THREADS, _ROW_TIMEOUT_S),
+        row_threads=rows,
         byte_threads=StoreThreads(_BYTE_THREADS, _BYTE_TIMEOUT_S),
     )
 

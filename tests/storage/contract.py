@@ -60,7 +60,8 @@ class UsageStoreContract(ReportContract):
         assert sums_of(store, "model") == [
             UsageSums(
                 {"model": "scripted"}, calls=1, attempts=2, measured_calls=1, images=4,
-                measured={**counted, "reasoning_tokens": 1}, cost_micro={"CNY": 70}, total_ms=15,
+                measured={**counted, "reasoning_tokens": 1}, cost_micro={"CNY": 70},
+                priced_images={"CNY": 4}, total_ms=15,
             ),
         ]  # fmt: skip
 

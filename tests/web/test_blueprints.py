@@ -6,6 +6,10 @@ from flask import Flask
 from llm_api.web.blueprints import RouteRules, rules_of
 
 PUBLIC = {"ops", "pages", "swagger_ui", "api-docs"}
+LIMITED = {
+    *("pages", "swagger_ui", "api-docs"),
+    *("LLM", "Usage", "Keys", "OpenAI", "Images", "OpenAI images", "Files"),
+}
 
 
 @pytest.mark.parametrize(
@@ -13,7 +17,7 @@ PUBLIC = {"ops", "pages", "swagger_ui", "api-docs"}
     [
         ("is_public", PUBLIC),
         ("is_admin", {"Keys"}),
-        ("is_rate_limited", {"pages", "swagger_ui", "api-docs", "LLM", "Usage", "Keys", "OpenAI"}),
+        ("is_rate_limited", LIMITED),
     ],
 )
 def test_blueprints_state_their_rules(app: Flask, rule: str, expected: set[str]) -> None:

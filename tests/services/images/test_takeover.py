@@ -11,9 +11,11 @@ import pytest
 from llm_api.domain.calls import Attempt
 from llm_api.domain.images import VendorPicture, VendorResult, VendorTask
 from llm_api.domain.tasks import Task, TaskState
+from llm_api.errors import ApiError
 from llm_api.runtime.drain import Drain
 from llm_api.services.images.document import JobDocument
 from llm_api.services.images.job import ImageJob
+from llm_api.upstream.faults import ShuttingDown
 from tests.services.images.workshop import CAT, ScriptedImages, Workshop, caller, made, workshop
 from tests.support.waiting import wait_until
 
@@ -172,6 +174,19 @@ def test_who_lost_a_job_changes_nothing_of_it(shop: Workshop, vendor: ScriptedIm
     assert after is not None
     assert (after.claimed_by, after.state) == ("another", TaskState.RUNNING)
     assert shop.sink.ended == []
+
+
+def test_a_call_that_the_end_of_the_service_cuts_is_not_to_be_sent_again(
+    shop: Workshop, vendor: ScriptedImages
+) -> None:
+    vendor.turns.append(ShuttingDown())
+
+    with pytest.raises(ApiError) as raised:
+        shop.service.generate(CAT, caller(), wait=10)
+
+    assert raised.value.reason == "outcome_unknown"
+    assert (raised.value.retryable, raised.value.may_have_charged) == (False, True)
+    assert "again" not in raised.value.message
 
 
 def test_a_worker_that_ends_leaves_a_vendors_task_to_the_others(
