@@ -16,22 +16,18 @@ class PeriodicThread:
     ends. `is_started` spares those who start it with every call a look at its lock.
     """
 
-    def __init__(
-        self, name: str, interval: float, task: Callable[[], None], *, first: float | None = None
-    ) -> None:
+    def __init__(self, name: str, interval: float, task: Callable[[], None]) -> None:
         """Start nothing yet: a thread must belong to the worker, not to the process it forks from.
 
         Args:
             name: the thread's name, for logs and debuggers.
             interval: seconds from the start, or the end of a run, to the beginning of the next.
             task: called without arguments; what it raises is logged, and ends nothing.
-            first: seconds until the first run; None for those of `interval`.
         """
         self.is_started = False
         self._name = name
         self._interval = interval
         self._task = task
-        self._first = interval if first is None else first
         self.woken = threading.Event()
         self._closing = threading.Event()
         self._starting = threading.Lock()
@@ -65,10 +61,8 @@ class PeriodicThread:
             thread.join(timeout)
 
     def _run(self) -> None:
-        wait = self._first
         while True:
-            self.woken.wait(wait)
-            wait = self._interval
+            self.woken.wait(self._interval)
             self.woken.clear()
             if self.is_closing:
                 return

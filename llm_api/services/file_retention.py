@@ -16,7 +16,6 @@ from llm_api.storage.threads import StoreThreads
 
 BATCH = 100
 INTERVAL_S = 3_600.0
-_FIRST_S = 30.0
 _PAUSE_S = 0.1  # between two batches, in which calls can be served
 logger = logging.getLogger(__name__)
 
@@ -43,9 +42,8 @@ class FileRetention:
             now: clock; returns the time in UTC.
         """
         self._tasks, self._files, self._threads, self._now = tasks, files, threads, now
-        # Not at once: a worker that starts has calls to answer.
-        first = min(_FIRST_S, interval)
-        self._thread = PeriodicThread("file-retention", interval, self._delete_or_warn, first=first)
+        self._thread = PeriodicThread("file-retention", interval, self._delete_or_warn)
+        self._thread.woken.set()  # when it starts, it deletes at once
 
     def start(self) -> None:
         """Start the thread."""

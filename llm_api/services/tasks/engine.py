@@ -60,9 +60,8 @@ class TaskEngine:
         self._running: dict[str, ClaimedTask] = {}
         self._claims: Claims | None = None
         self._pause = 0.0
-        # Its first look is for tasks of workers that are gone; a worker that starts has calls to
-        # answer before.
         self._thread = PeriodicThread("tasks", lease / 6, self._look)
+        self._thread.woken.set()  # when it starts, it looks for tasks of workers that are gone
 
     def register(self, kind: str, work: Work) -> None:
         """Have tasks of a kind worked on; `work` returns when nothing more is to be done now."""
