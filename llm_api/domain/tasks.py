@@ -23,6 +23,14 @@ class TaskState(StrEnum):
         return self not in {TaskState.QUEUED, TaskState.RUNNING}
 
 
+class CancelState(StrEnum):
+    """What became of the wish to cancel a task."""
+
+    CANCELLED = "cancelled"
+    TOO_LATE = "too_late"
+    NOT_SUPPORTED = "not_supported"
+
+
 @dataclass(frozen=True, slots=True)
 class Task:
     """A task as it is stored; all times are timezone-aware, in UTC.

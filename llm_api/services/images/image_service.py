@@ -2,19 +2,18 @@
 
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.repeats import IdempotencyKey
-from llm_api.domain.tasks import Task, TaskState
+from llm_api.domain.tasks import CancelState, Task, TaskState
 from llm_api.errors import InvalidRequest, Unavailable
 from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.document import NEW, SUBMITTING, JobDocument
@@ -200,7 +199,7 @@ class ImageService:
             self._wait(task_id, self._jobs.engine.running(task_id), wait)
         return self._job(self._jobs.of_key(task_id, key))
 
-    def cancel(self, task_id: str, key: ApiKey | None) -> tuple[ImageJob, str]:
+    def cancel(self, task_id: str, key: ApiKey | None) -> tuple[ImageJob, CancelState]:
         """Cancel a job as far as that is possible.
 
         Returns:
@@ -273,12 +272,14 @@ class ImageService:
         return job_of(task, document, self._tools.files.of_task(task.id) if has_files else [])
 
 
-def _cancelled(task: Task) -> str:
-    """Return in a word what became of the wish to cancel a task."""
+def _cancelled(task: Task) -> CancelState:
+    """Return what became of the wish to cancel a task."""
     if task.state is TaskState.CANCELLED:
-        return "cancelled"
-    document: Mapping[str, Any] = task.document
-    parts = document.get("parts", [])
-    if not task.state.has_ended and any(part["state"] == NEW for part in parts):
-        return "cancelled"  # what was not sent will not be
-    return str(document.get("cancel") or "too_late")
+        return CancelState.CANCELLED
+    document = JobDocument.read(task.document)
+    states = set() if task.state.has_ended else {part.state for part in document.parts}
+    if NEW in states:
+        return CancelState.CANCELLED  # what was not sent will not be
+    if SUBMITTING in states:
+        return CancelState.NOT_SUPPORTED  # a vendor that answers with the pictures hears nothing
+    return CancelState(document.cancel or CancelState.TOO_LATE)

@@ -2,46 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
 
 from llm_api.domain.calls import Caller
 from llm_api.domain.images import InputPicture, Size
 from llm_api.errors import InvalidRequest, NotFound, Unavailable
 from llm_api.pictures.facts import PictureError, PicturesUnavailable, PreparedPicture
-from llm_api.services.images.keeping import Files
+from llm_api.pictures.pictures import Pictures
+from llm_api.services.files import FileService
 
 MAX_BYTES = 20 << 20  # of one picture
 MAX_PIXELS = 36_000_000
 MAX_SIDE = 8_192
 
 
-class PicturePreparer(Protocol):
-    """What vets callers' pictures; Pictures does it."""
-
-    def prepare(
-        self,
-        data: bytes,
-        *,
-        field: str,
-        max_bytes: int,
-        max_pixels: int,
-        max_side: int,
-        keeps_alpha: bool,
-    ) -> PreparedPicture:
-        """Write a picture anew; raises PictureError or PicturesUnavailable."""
-
-    def prepare_mask(
-        self, data: bytes, *, field: str, max_bytes: int, max_pixels: int, size: tuple[int, int]
-    ) -> PreparedPicture:
-        """Write a mask anew, for a picture of a size."""
-
-
 @dataclass(frozen=True, slots=True)
 class InputTools:
     """What inputs are read with; `fetch` returns what is at a caller's address."""
 
-    files: Files
-    pictures: PicturePreparer
+    files: FileService
+    pictures: Pictures
     fetch: Callable[[str, str], bytes]
 
 

@@ -13,7 +13,7 @@ from llm_api.domain.images import (
     VendorResult,
     VendorTask,
 )
-from llm_api.domain.tasks import TaskState
+from llm_api.domain.tasks import CancelState, TaskState
 from llm_api.errors import ApiError, InvalidRequest, Unavailable
 from llm_api.services.images.document import (
     ENDED,
@@ -215,14 +215,14 @@ class JobRun:
         if self.document.cancel is not None:
             return False
         try:
-            ends = self.upstream.cancel(vendor_id, self.document.fitted.model)
+            word = self.upstream.cancel(vendor_id, self.document.fitted.model)
         except ApiError:
-            ends = False
-        if not ends:
+            word = CancelState.TOO_LATE
+        if word is not CancelState.CANCELLED:
             with self._changing:
-                self.document = replace(self.document, cancel="not_supported")
+                self.document = replace(self.document, cancel=word)
                 self.claimed.save_patiently(self.document.to_json())
-        return ends
+        return word is CancelState.CANCELLED
 
     def keep_picture(
         self, index: int, place: int, found: VendorPicture

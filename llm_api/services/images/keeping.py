@@ -4,16 +4,16 @@ import binascii
 import io
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from llm_api.domain.access import ApiKey
 from llm_api.domain.files import StoredFile
 from llm_api.domain.images import FittedRequest, PictureFailure, VendorPicture
 from llm_api.errors import ApiError, Unavailable
 from llm_api.pictures.facts import PictureError, PictureFacts, PicturesUnavailable
+from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.turns import LARGE_WORK
+from llm_api.services.files import FileService
 from llm_api.services.images.document import KeptPicture
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
 
@@ -23,45 +23,6 @@ MAX_BYTES = 64 << 20  # of one picture
 _PAUSE_S = 1.0
 _MAX_PAUSE_S = 15.0
 _DOUBT_S = 2 * _MAX_PAUSE_S
-
-
-class Files(Protocol):
-    """Where pictures are kept; FileService does it."""
-
-    def save(  # noqa: PLR0913  # what is known of a file
-        self,
-        task_id: str,
-        key_id: str | None,
-        data: bytes,
-        media_type: str,
-        *,
-        width: int | None = None,
-        height: int | None = None,
-        is_input: bool = False,
-    ) -> StoredFile:
-        """Keep a file; raises Unavailable."""
-
-    def of_task(self, task_id: str) -> list[StoredFile]:
-        """Return the files of a task; raises Unavailable."""
-
-    def read_all(self, file: StoredFile) -> bytes:
-        """Return the bytes of a file; raises Unavailable."""
-
-    def delete_of_task(self, task_id: str) -> None:
-        """Delete the files of a task; raises Unavailable."""
-
-    def open(self, file_id: str, key: ApiKey | None) -> tuple[StoredFile, Iterator[bytes]]:
-        """Return a file that a key may read, and its bytes; raises NotFound."""
-
-
-class PictureReader(Protocol):
-    """What knows the formats of pictures; Pictures does it."""
-
-    def inspect(self, data: bytes) -> PictureFacts:
-        """Return what a picture is; raises PictureError."""
-
-    def convert(self, data: bytes, output_format: str, compression: int | None) -> bytes:
-        """Write a picture in another format; raises PictureError."""
 
 
 class StoreHealth:
@@ -93,8 +54,8 @@ class Keeper:
     the seconds before a link is looked at again that has led to no picture.
     """
 
-    files: Files
-    pictures: PictureReader
+    files: FileService
+    pictures: Pictures
     fetch: Callable[[str, str], bytes]
     pauses: Sequence[float] = (1.0, 4.0, 15.0)
     health: StoreHealth = field(default_factory=StoreHealth)

@@ -13,6 +13,7 @@ from llm_api.domain.images import (
     VendorResult,
     VendorTask,
 )
+from llm_api.domain.tasks import CancelState
 from llm_api.errors import ApiError, NotFound
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
@@ -174,18 +175,19 @@ class ImageClient:
         found = protocol.read_polled(own_id, answer, looked)
         return self._marked_task(found, endpoint) if isinstance(found, VendorTask) else found
 
-    def cancel(self, task_id: str, model: str) -> bool:
+    def cancel(self, task_id: str, model: str) -> CancelState:
         """See ImageUpstream."""
         traits = self._traits(model)
         endpoint, own_id = self._whose(task_id)
         protocol = self._protocols[traits.name]
         request = protocol.cancel(own_id)
         if request is None:
-            return False
+            return CancelState.NOT_SUPPORTED
         try:
-            return protocol.is_cancelled(self._asked(request, traits, endpoint))
+            ends = protocol.is_cancelled(self._asked(request, traits, endpoint))
         except (faults.Fault, ApiError):
-            return False
+            ends = False
+        return CancelState.CANCELLED if ends else CancelState.TOO_LATE
 
     def close(self) -> None:
         """Close the idle connections."""

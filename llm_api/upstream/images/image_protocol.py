@@ -11,6 +11,7 @@ from llm_api.domain.images import (
     VendorResult,
     VendorTask,
 )
+from llm_api.domain.tasks import CancelState
 from llm_api.upstream.call import UpstreamCall
 
 # Reads the stored bytes of an input picture.
@@ -147,8 +148,8 @@ class ImageUpstream(Protocol):
     def poll(self, task_id: str, model: str, looked: int) -> VendorResult | VendorTask:
         """Look at a task; raises ApiError where it has failed, in the vendor's words or ours."""
 
-    def cancel(self, task_id: str, model: str) -> bool:
-        """Cancel a task; returns whether it ends."""
+    def cancel(self, task_id: str, model: str) -> CancelState:
+        """Cancel a task; returns what becomes of it."""
 
     def close(self) -> None:
         """Close the idle connections."""

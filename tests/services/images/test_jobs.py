@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain.images import PictureFailure, Size, VendorPicture, VendorResult, VendorTask
-from llm_api.domain.tasks import TaskState
+from llm_api.domain.tasks import CancelState, TaskState
 from llm_api.errors import (
     ApiError,
     ContentFiltered,
@@ -376,24 +376,29 @@ def test_a_vendors_task_is_cancelled(shop: Workshop, vendor: ScriptedImages) -> 
     assert shop.sink.ended[0].cost_micro == 0
 
 
-def test_a_vendor_that_cannot_cancel_goes_on(shop: Workshop, vendor: ScriptedImages) -> None:
-    vendor.can_cancel = False
+@pytest.mark.parametrize("word", [CancelState.NOT_SUPPORTED, CancelState.TOO_LATE])
+def test_a_vendor_that_does_not_cancel_goes_on(
+    shop: Workshop, vendor: ScriptedImages, word: CancelState
+) -> None:
+    vendor.cancel_state = word
     vendor.turns.append(VendorTask("v1", 2))
     job = shop.service.generate(CAT, caller(), wait=0)
     wait_until(lambda: shop.state_of(job.id) == "submitted", 10, "submitted")
 
-    assert shop.service.cancel(job.id, None)[1] == "not_supported"
+    assert shop.service.cancel(job.id, None)[1] is word
 
     assert len(shop.service.job(job.id, None, wait=20).pictures) == 1
 
 
-def test_what_is_under_way_is_too_late_to_cancel(shop: Workshop, vendor: ScriptedImages) -> None:
+def test_a_vendor_that_answers_with_pictures_cannot_be_stopped(
+    shop: Workshop, vendor: ScriptedImages
+) -> None:
     sent, go = threading.Event(), threading.Event()
     vendor.turns.append(lambda: (sent.set(), go.wait(10), made())[2])
     job = shop.service.generate(CAT, caller(), wait=0)
     sent.wait(10)
 
-    assert shop.service.cancel(job.id, None)[1] == "too_late"
+    assert shop.service.cancel(job.id, None)[1] is CancelState.NOT_SUPPORTED
     go.set()
 
     assert len(shop.service.job(job.id, None, wait=10).pictures) == 1

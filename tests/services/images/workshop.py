@@ -25,7 +25,7 @@ from llm_api.domain.images import (
     VendorResult,
     VendorTask,
 )
-from llm_api.domain.tasks import WebhookPlan
+from llm_api.domain.tasks import CancelState, WebhookPlan
 from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.pictures.facts import PictureError, PictureFacts
 from llm_api.runtime.drain import Drain
@@ -87,7 +87,7 @@ class ScriptedImages:
         self.loaded: list[bytes] = []
         self.polled: list[str] = []
         self.cancelled: list[str] = []
-        self.can_cancel = True
+        self.cancel_state = CancelState.CANCELLED
         self.n_per_call = 1
         self.fitted: dict[str, Any] = {}
         self._lock = threading.Lock()
@@ -145,10 +145,10 @@ class ScriptedImages:
         self.polled.append(task_id)
         return _played(self.polls.popleft() if self.polls else made())
 
-    def cancel(self, task_id: str, *_: Any) -> bool:
+    def cancel(self, task_id: str, *_: Any) -> CancelState:
         """See ImageUpstream."""
         self.cancelled.append(task_id)
-        return self.can_cancel
+        return self.cancel_state
 
     def close(self) -> None:
         """See ImageUpstream."""

@@ -13,6 +13,7 @@ from llm_api.domain.images import (
     VendorResult,
     VendorTask,
 )
+from llm_api.domain.tasks import CancelState
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.settings import PROJECT_ROOT
@@ -102,7 +103,7 @@ class PictureAsker:
         """Look at a task once."""
         return self.client.poll(task.id, self._model, looked)
 
-    def cancel(self, task: VendorTask) -> bool:
+    def cancel(self, task: VendorTask) -> CancelState:
         """Cancel a task."""
         return self.client.cancel(task.id, self._model)
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain.images import VendorResult, VendorTask
+from llm_api.domain.tasks import CancelState
 from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.upstream.images.image_client import ImageClient
 from tests.support import image_quirks as quirks
@@ -403,15 +404,16 @@ def test_a_task_is_cancelled_where_the_vendor_can() -> None:
     with ImageVendor("dashscope") as vendor, painter_of("dashscope", vendor.url) as painter:
         task = started(painter)
 
-        assert painter.client.cancel(task.id, WAN["model"])
+        assert painter.client.cancel(task.id, WAN["model"]) is CancelState.CANCELLED
         assert len(vendor.cancels) == 1
 
 
 def test_what_cannot_be_cancelled_is_not(refused_url: str) -> None:
     with painter_of("openai", refused_url) as painter:
-        assert not painter.client.cancel("task", "gpt-image-2")
+        word = painter.client.cancel("task", "gpt-image-2")
+        assert word is CancelState.NOT_SUPPORTED
     with painter_of("dashscope", refused_url) as painter:
-        assert not painter.client.cancel("task", WAN["model"])
+        assert painter.client.cancel("task", WAN["model"]) is CancelState.TOO_LATE
 
 
 def test_a_model_that_the_profile_does_not_know_is_not_found(refused_url: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain.images import Size
+from llm_api.domain.tasks import CancelState
 from llm_api.errors import InvalidRequest
 from tests.support.pictures import picture
 from tests.upstream.images.conftest import AskerOf
@@ -293,9 +294,9 @@ def test_a_waiting_task_is_cancelled_where_the_vendor_can(
     asker = picture_asker(column)
     task = asker.submitted()
 
-    is_cancelled = asker.cancel(task)
+    word = asker.cancel(task)
 
-    assert is_cancelled == can_be
+    assert word is (CancelState.CANCELLED if can_be else CancelState.NOT_SUPPORTED)
     assert len(asker.vendor.cancels) == can_be
 
 
@@ -306,7 +307,7 @@ def test_a_task_under_way_is_not_cancelled(picture_asker: AskerOf) -> None:
     asker.look(task)
     asker.look(task)
 
-    assert not asker.cancel(task)
+    assert asker.cancel(task) is CancelState.TOO_LATE
 
 
 def test_links_come_back(picture_asker: AskerOf) -> None:

@@ -128,6 +128,17 @@ def test_a_bug_is_an_error_and_no_end_of_the_stream(generations: Ask, studio: St
     assert "a bug" not in str(event)
 
 
+def test_a_stream_begins_with_its_job(generations: Ask, studio: Studio) -> None:
+    studio.gate.clear()
+    pieces = generations(stream=True).iter_encoded()
+
+    first = next(pieces)
+    studio.gate.set()
+
+    assert first == b": ping\n\n"
+    assert b"event: image_generation.completed\n" in b"".join(pieces)
+
+
 def test_a_silence_is_filled_with_pings(generations: Ask, studio: Studio, impatient: None) -> None:
     del impatient
     studio.gate.clear()

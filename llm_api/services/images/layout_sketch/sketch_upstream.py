@@ -13,6 +13,7 @@ from llm_api.domain.images import (
     VendorResult,
     VendorTask,
 )
+from llm_api.domain.tasks import CancelState
 from llm_api.errors import NotFound, Unavailable
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
@@ -119,10 +120,10 @@ class LayoutSketch:
         del task_id, model, looked
         raise NotFound("The layout sketch has no such task.", reason="not_found")
 
-    def cancel(self, task_id: str, model: str) -> bool:
-        """Return that nothing ends: it never has tasks."""
+    def cancel(self, task_id: str, model: str) -> CancelState:
+        """Return that this cannot be: it never has tasks."""
         del task_id, model
-        return False
+        return CancelState.NOT_SUPPORTED
 
     def close(self) -> None:
         """Close nothing: the processes are those of all pictures."""

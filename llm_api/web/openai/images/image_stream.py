@@ -146,7 +146,9 @@ class _Events:
                 continue
             if isinstance(news, Preview):
                 yield self._writer.preview(news)
-            elif not isinstance(news, _Begun):
+            elif isinstance(news, _Begun):
+                yield _PING  # the client, and what stands between, get the head of the answer now
+            else:
                 yield from self._ending(news)
 
     def _ending(self, news: ImageJob | BaseException) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ import pytest
 from PIL import ImageFont
 
 from llm_api.domain.images import ImageRequest, InputPicture, Notice, Size, SizePolicy
+from llm_api.domain.tasks import CancelState
 from llm_api.errors import InvalidRequest, NotFound, Unavailable
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
@@ -198,7 +199,7 @@ def test_a_drawing_that_fails_may_be_tried_again() -> None:
 
 
 def test_it_has_no_tasks(upstream: LayoutSketch) -> None:
-    assert upstream.cancel("t", "layout-sketch") is False
+    assert upstream.cancel("t", "layout-sketch") is CancelState.NOT_SUPPORTED
     with pytest.raises(NotFound):
         upstream.poll("t", "layout-sketch", 0)
 
