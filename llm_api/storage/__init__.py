@@ -208,9 +208,6 @@ class TaskStore(Protocol):
     def expired(self, now: datetime, at_most: int) -> list[Task]:
         """Return tasks that have ended, and whose `expires_at` is over."""
 
-    def count_by_state(self) -> dict[tuple[str, str], int]:
-        """Return how many tasks there are, by kind and state."""
-
 
 class FileIndex(Protocol):
     """Keeps what is known of files; their bytes are in a FileStore.

@@ -85,13 +85,6 @@ class SqlTasks:
         )
         return self._do.read(lambda connection: _tasks(connection, over))
 
-    def count_by_state(self) -> dict[tuple[str, str], int]:
-        """See TaskStore."""
-        kind, state = tasks.c.kind, tasks.c.state
-        counted = sa.select(kind, state, sa.func.count()).group_by(kind, state)
-        rows = self._do.read(lambda connection: connection.execute(counted).all())
-        return {(row[0], row[1]): row[2] for row in rows}
-
 
 def _claim(due: sa.Select[Any], worker: str, until: datetime, connection: Connection) -> list[Task]:
     skips = _skips_locked(connection.dialect)
