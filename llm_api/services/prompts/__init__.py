@@ -21,7 +21,7 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
 from llm_api.services.prompts.optimizer import PromptOptimizer
-from llm_api.services.prompts.requirements.keeping import lost_requirements
+from llm_api.services.prompts.requirements.lost import lost_requirements
 from llm_api.services.prompts.requirements.requirements import read_checkpoint, requirements_of
 
 __all__ = [
