@@ -14,7 +14,7 @@ from schemathesis import GenerationMode
 from llm_api.services.usage.report_query import DEFAULT_DAYS, MAX_DAYS
 
 _PICTURES = "/images/"
-_IMAGE_MODELS = {"layout-sketch", "gpt-image-2"}
+_IMAGE_MODELS = ("layout-sketch", "gpt-image-2")
 _OF_PICTURES_AND_MODELS = {
     *("invalid_image", "invalid_url", "image_refused", "file_not_found", "not_supported"),
     *("invalid_size", "model_makes_text", "webhooks_not_configured"),
