@@ -1,9 +1,9 @@
 """Judges counts, things and places by the objects that a detector has seen.
 
-What it sees is a lower bound: it hardly ever sees too many of a kind (in none of 380
-composites of photos), and misses one thing in four, more in drawings. So fewer than asked for is unknown, and a
-thing that is not seen is not absent. What is seen as a neighboring kind (a peach as an apple) makes
-a number doubtful wherever a prompt names things that the detector has no name for.
+What it sees is a lower bound: it hardly ever sees too many of a kind (in none of 380 composites of
+photos), and misses one thing in four, more in drawings. So fewer than asked for is unknown, and a
+thing that is not seen is not absent. What is seen as a neighboring kind (a peach as an apple)
+makes a number doubtful wherever a prompt names things that the detector has no name for.
 """
 
 from collections import Counter
