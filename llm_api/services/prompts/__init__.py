@@ -3,7 +3,8 @@
 This package is the entry; everything outside of it imports these names from here:
 `PromptOptimizer` rewrites, `find_constraints` returns the `Constraints` that a rewrite must keep,
 `find_violations` checks a rewrite, `find_scene` returns the `Scene` that a prompt describes, with
-its `Thing`s and their `Place`s.
+its `Thing`s and their `Place`s. `is_chinese` knows the language of a text, and `without_marks` a
+reply without its thoughts.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done.
@@ -17,7 +18,9 @@ its `Thing`s and their `Place`s.
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
+from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts.strategies.reply_marks import without_marks
 
 __all__ = [
     "Constraints",
@@ -28,4 +31,6 @@ __all__ = [
     "find_constraints",
     "find_scene",
     "find_violations",
+    "is_chinese",
+    "without_marks",
 ]
