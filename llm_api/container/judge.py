@@ -33,7 +33,7 @@ def build_judge(
 ) -> JudgeParts:
     """Build what judges pictures; raises SettingsError."""
     settings, meter = around.settings, PictureMeter()
-    fetch = partial(_fetched, LinkClient(around.watch))
+    fetch = partial(fetched, LinkClient(around.watch))
     tools = JudgeTools(
         catalogue=catalogue,
         ledger=ledger,
@@ -46,7 +46,7 @@ def build_judge(
     return JudgeParts(JudgeService(tools), [meter])
 
 
-def _fetched(links: LinkClient, url: str, field: str) -> bytes:
+def fetched(links: LinkClient, url: str, field: str) -> bytes:
     """Return the picture at a caller's address; raises InvalidRequest, which names the field."""
     try:
         return links.fetch(url, LinkPolicy(max_bytes=MAX_BYTES, timeout=_FETCH_S))
