@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from llm_api.container.images import (
     Painters,
@@ -13,6 +14,7 @@ from llm_api.container.images import (
     image_upstreams,
     known_image_fields,
 )
+from llm_api.container.judge import build_judge
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
@@ -60,6 +62,11 @@ _KEY_TIMEOUT_S = 2.0
 _BUDGET_THREADS = 4
 
 
+class _Closable(Protocol):
+    def close(self) -> None:
+        """Close it."""
+
+
 def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
     """Build what authenticates API keys: those in `keys`, and those that the settings name."""
     threads = StoreThreads(2, _KEY_TIMEOUT_S)
@@ -87,14 +94,15 @@ def build_services(
     optimizer = _optimizer(settings, catalogue, ledger)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     images = build_images(painters, around)
+    judge = build_judge(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    stored = (stores.usage, keys, authenticator, stores.work, stores.files)
-    calling = (*images.closable, catalogue, *upstreams.values(), shared, concurrency, watch)
+    asking = (*images.closable, *judge.closable, catalogue, *upstreams.values(), shared)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
         images=images.service,
+        judge=judge.service,
         tasks=images.engine,
         readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared),
@@ -105,8 +113,16 @@ def build_services(
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         known_parameters=known | known_image_fields(settings),
-        closers=[part.close for part in (*calling, *stored) if part is not None],
+        closers=_closers(stores, keys, authenticator, *asking, concurrency, watch),
     )
+
+
+def _closers(
+    stores: Stores, keys: KeyService, authenticator: KeyAuthenticator, *calling: _Closable | None
+) -> list[Callable[[], None]]:
+    """Return what ends everything: first what calls, and then what it writes to."""
+    stored = (stores.usage, keys, authenticator, stores.work, stores.files)
+    return [part.close for part in (*calling, *stored) if part is not None]
 
 
 def _fast(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:

@@ -13,11 +13,14 @@ from schemathesis import GenerationMode
 
 from llm_api.services.usage.report_query import DEFAULT_DAYS, MAX_DAYS
 
-_PICTURES = "/images/"
+_PICTURES, _JUDGED = "/images/", "/score-image"
 _IMAGE_MODELS = ("layout-sketch", "gpt-image-2")
 _OF_PICTURES_AND_MODELS = {
     *("invalid_image", "invalid_url", "image_refused", "file_not_found", "not_supported"),
     *("invalid_size", "model_makes_text", "webhooks_not_configured"),
+}
+_OF_PICTURES = {
+    *("invalid_image", "invalid_url", "image_refused", "image_fetch_failed", "file_not_found"),
 }
 _MIN, _MAX = -(2**63), 2**63 - 1
 
@@ -56,12 +59,15 @@ def filter_case(_context: object, case: Any) -> bool:
 @schemathesis.check
 def only_pictures_and_models_refuse(_context: object, response: Any, case: Any) -> None:
     """Hold refusals of valid data to what depends on the pictures in it, or on the model."""
-    if _PICTURES not in case.operation.label or response.status_code != HTTPStatus.BAD_REQUEST:
+    label = case.operation.label
+    allowed = _OF_PICTURES_AND_MODELS if _PICTURES in label else _OF_PICTURES
+    if not (_PICTURES in label or _JUDGED in label):
         return
-    if case.meta is None or case.meta.generation.mode is not GenerationMode.POSITIVE:
+    if response.status_code != HTTPStatus.BAD_REQUEST or case.meta is None:
         return
-    reason = response.json()["error"]["details"]["reason"]
-    assert reason in _OF_PICTURES_AND_MODELS, f"refused for {reason}: {response.json()}"
+    if case.meta.generation.mode is GenerationMode.POSITIVE:
+        reason = response.json()["error"]["details"]["reason"]
+        assert reason in allowed, f"refused for {reason}: {response.json()}"
 
 
 def _is_span(query: dict[str, Any]) -> bool:
