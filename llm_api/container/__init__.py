@@ -25,7 +25,7 @@ from llm_api.services.keys import formats
 from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
-from llm_api.services.prompts import PromptOptimizer
+from llm_api.services.prompts import Experiment, PromptOptimizer
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
@@ -84,7 +84,8 @@ def build_services(
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
-    optimizer = _optimizer(settings, catalogue, ledger)
+    experiment = Experiment(stores.lineage.record, settings.optimizer_control_share, prices)
+    optimizer = _optimizer(settings, catalogue, ledger, experiment)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     images = build_images(painters, around)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
@@ -101,6 +102,7 @@ def build_services(
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
         files=stores.files,
+        lineage=stores.lineage,
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
@@ -113,10 +115,12 @@ def _fast(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> Upstre
     return upstreams[LOCAL if settings.uses_bundled_model else FAST]
 
 
-def _optimizer(settings: Settings, catalogue: Catalogue, ledger: UsageLedger) -> PromptOptimizer:
+def _optimizer(
+    settings: Settings, catalogue: Catalogue, ledger: UsageLedger, experiment: Experiment
+) -> PromptOptimizer:
     targets = config_files.read_targets(settings.root)
     is_enabled = settings.enable_prompt_optimization
-    return PromptOptimizer(catalogue, ledger, targets, is_enabled=is_enabled)
+    return PromptOptimizer(catalogue, ledger, targets, experiment, is_enabled=is_enabled)
 
 
 def _reads() -> StoreThreads:

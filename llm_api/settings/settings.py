@@ -59,6 +59,8 @@ class Settings:
     usage_retention_days: int
     refuse_unrecorded_calls: bool
     usage_store: str | None
+    lineage_texts: bool
+    optimizer_control_share: float
     files: FilesPlan
     image_result_hosts: tuple[str, ...]
     timeouts: Timeouts
@@ -126,6 +128,8 @@ class Settings:
             usage_retention_days=read.value("USAGE_RETENTION_DAYS"),
             refuse_unrecorded_calls=read.value("REFUSE_UNRECORDED_CALLS"),
             usage_store=read.value("USAGE_STORE"),
+            lineage_texts=read.value("LINEAGE_TEXTS"),
+            optimizer_control_share=read.value("OPTIMIZER_CONTROL_SHARE"),
             files=read.files(root / "instance" / "files"),
             image_result_hosts=read.value("IMAGE_RESULT_HOSTS"),
             timeouts=read.timeouts(),

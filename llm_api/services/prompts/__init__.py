@@ -6,7 +6,7 @@ This package is the entry; everything outside of it imports these names from her
 its `Thing`s and their `Place`s.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
-  `strategies`, `details` describes how it was done.
+  `strategies`, `details` describes how it was done, `experiment` records it in its lineage.
 * `constraints` finds what must stay of a prompt, `checks` whether a rewrite keeps it and adds
   nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
   knows: whether our own instructions came back, and whether a text is about the prompt at all.
@@ -17,10 +17,12 @@ its `Thing`s and their `Place`s.
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
+from llm_api.services.prompts.experiment import Experiment
 from llm_api.services.prompts.optimizer import PromptOptimizer
 
 __all__ = [
     "Constraints",
+    "Experiment",
     "Place",
     "PromptOptimizer",
     "Scene",

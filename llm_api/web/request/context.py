@@ -22,6 +22,7 @@ from llm_api.services.files import FileService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
 from llm_api.services.keys.service import KeyService
+from llm_api.services.lineage.service import LineageService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
@@ -51,6 +52,7 @@ class Services:
     reports: ReportService
     keys: KeyService
     tasks: TaskEngine
+    lineage: LineageService
     watch: DeadlineWatcher
     spotter: KeySpotter
     is_demo: bool
