@@ -84,12 +84,10 @@ def build_services(
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
     quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
     ledger = UsageLedger(stores.spool, prices, quotas)
-    experiment = Experiment(stores.lineage.record, settings.optimizer_control_share, prices)
-    optimizer = _optimizer(settings, catalogue, ledger, experiment)
+    optimizer = _optimizer(settings, stores, catalogue, ledger, prices)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     images = build_images(painters, around)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    stored = (stores.usage, keys, authenticator, stores.work, stores.files)
     calling = (*images.closable, catalogue, *upstreams.values(), shared, concurrency, watch)
     return Services(
         catalogue=catalogue,
@@ -103,11 +101,12 @@ def build_services(
         keys=keys,
         files=stores.files,
         lineage=stores.lineage,
+        learning=stores.learning,
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         known_parameters=known | known_image_fields(settings),
-        closers=[part.close for part in (*calling, *stored) if part is not None],
+        closers=[p.close for p in (*calling, keys, authenticator, *stores.closable) if p],
     )
 
 
@@ -116,8 +115,13 @@ def _fast(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> Upstre
 
 
 def _optimizer(
-    settings: Settings, catalogue: Catalogue, ledger: UsageLedger, experiment: Experiment
+    settings: Settings,
+    stores: Stores,
+    catalogue: Catalogue,
+    ledger: UsageLedger,
+    prices: PriceList,
 ) -> PromptOptimizer:
+    experiment = Experiment(stores.lineage.record, settings.lineage.control_share, prices)
     targets = config_files.read_targets(settings.root)
     is_enabled = settings.enable_prompt_optimization
     return PromptOptimizer(catalogue, ledger, targets, experiment, is_enabled=is_enabled)

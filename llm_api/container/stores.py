@@ -1,6 +1,7 @@
 """Builds the stores from the settings, and what works on them in the background."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -8,7 +9,8 @@ from urllib.parse import urlsplit
 
 from llm_api.services.file_retention import FileRetention
 from llm_api.services.files import FileService
-from llm_api.services.lineage.service import LineagePlan, LineageService
+from llm_api.services.lineage.lineage_reports import LearningReports
+from llm_api.services.lineage.lineage_service import Keeping, LineageService
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import FileIndex, KeyStore, StoreError, UsageStore
 from llm_api.storage.factory import (
@@ -28,6 +30,8 @@ _WORK_THREADS, _BYTE_THREADS = 6, 8
 _WORK_TIMEOUT_S = 8.0
 # A large picture on its way to a store far away.
 _BYTE_TIMEOUT_S = 120.0
+# A million events, which are read page by page.
+_REPORT_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,13 @@ class Stores:
     files: FileService
     file_retention: FileRetention
     lineage: LineageService
+    learning: LearningReports
     lineage_spool: EventSpool
+
+    @property
+    def closable(self) -> Sequence[UsageStore | WorkStores | FileService]:
+        """What is to be closed when the application ends."""
+        return (self.usage, self.work, self.files)
 
 
 def build_stores(settings: Settings) -> Stores:
@@ -72,6 +82,7 @@ def build_stores(settings: Settings) -> Stores:
         files=files,
         file_retention=FileRetention(work.tasks, files, work_threads, forget=lineage.forget),
         lineage=lineage,
+        learning=LearningReports(work.lineages, StoreThreads(1, _REPORT_TIMEOUT_S)),
         lineage_spool=events,
     )
 
@@ -95,8 +106,8 @@ def _lineage(
     threads: StoreThreads,
 ) -> LineageService:
     days = settings.usage_retention_days
-    plan = LineagePlan(
-        keeps_texts=settings.lineage_texts,
+    plan = Keeping(
+        keeps_texts=settings.lineage.keeps_texts,
         keep=timedelta(days=days) if days else None,
         keep_texts=timedelta(days=settings.files.retention_days),
     )

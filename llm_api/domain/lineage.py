@@ -41,6 +41,14 @@ class LineageEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class LineagePlan:
+    """Whether lineages keep texts, and the share of them that keeps its original prompts."""
+
+    keeps_texts: bool = False
+    control_share: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     """What a person has said; of exactly one of a lineage, a job and a picture.
 

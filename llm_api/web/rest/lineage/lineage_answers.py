@@ -7,7 +7,7 @@ from typing import Any
 from llm_api.domain.lineage import FEEDBACK, PICTURES, REWRITE, VERDICT, LineageEvent
 from llm_api.domain.money import decimal_text
 from llm_api.domain.timestamps import utc_text
-from llm_api.services.lineage.service import Lineage
+from llm_api.services.lineage.lineage_service import Lineage
 
 # The facts of each kind that are answered, in their order.
 _REWRITE = (

@@ -61,7 +61,7 @@ class Lineage:
 
 
 @dataclass(frozen=True, slots=True)
-class LineagePlan:
+class Keeping:
     """What is kept of lineages, and for how long; `keep` None keeps events for ever."""
 
     keeps_texts: bool
@@ -79,7 +79,7 @@ class LineageService:
         tasks: TaskStore,
         files: Pictures,
         threads: StoreThreads,
-        plan: LineagePlan,
+        plan: Keeping,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], None] = time.sleep,
