@@ -58,11 +58,15 @@ class FileRetention:
 
     def _delete_or_warn(self) -> None:
         try:
-            self.delete_expired()
-            self._in_batches(partial(self._forget, BATCH))
+            self.delete_all()
         except (StoreError, ApiError) as error:
             cause = str(error.__cause__ or error)
             logger.warning("old files stay for now", extra={"cause": cause})
+
+    def delete_all(self) -> None:
+        """Delete whatever has expired; raises StoreError or Unavailable."""
+        self.delete_expired()
+        self._in_batches(partial(self._forget, BATCH))
 
     def delete_expired(self) -> tuple[int, int]:
         """Delete what has expired; return how many tasks, and files of others.
