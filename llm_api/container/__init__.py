@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from llm_api.container.accounting import build_accounting
 from llm_api.container.images import (
     Painters,
     Surroundings,
@@ -13,6 +14,7 @@ from llm_api.container.images import (
     image_upstreams,
     known_image_fields,
 )
+from llm_api.container.judge import build_judge
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
@@ -26,8 +28,6 @@ from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import Experiment, PromptOptimizer
-from llm_api.services.quotas.budgets import BudgetService
-from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
@@ -39,10 +39,7 @@ from llm_api.settings.fallback_names import check_fallbacks
 from llm_api.settings.reader import FAST, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore, StoreError, UsageStore
-from llm_api.storage.factory import budgets_of, open_shared_keys
-from llm_api.storage.redis import is_shared
-from llm_api.storage.redis.concurrency import MemoryConcurrency, RedisConcurrency
-from llm_api.storage.redis.shared_answers import RedisAnswers
+from llm_api.storage.factory import open_shared_keys
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
@@ -57,7 +54,6 @@ __all__ = ["Stores", "build_authenticator", "build_services", "build_stores"]
 _READ_TIMEOUT_S = 6.0
 # A caller whose key is known waits no longer when the database does not answer.
 _KEY_TIMEOUT_S = 2.0
-_BUDGET_THREADS = 4
 
 
 def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
@@ -81,27 +77,27 @@ def build_services(
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
     catalogue = _catalogue(settings, models, upstreams, painters)
-    shared, concurrency = _shared(settings.ratelimit_storage_uri)
-    quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
-    ledger = UsageLedger(stores.spool, prices, quotas)
+    shared, quotas, ledger = build_accounting(settings, stores, prices, counter)
     optimizer = _optimizer(settings, stores, catalogue, ledger, prices)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     images = build_images(painters, around)
+    judge = build_judge(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    calling = (*images.closable, catalogue, *upstreams.values(), shared, concurrency, watch)
+    asking = (*images.closable, *judge.closable, catalogue, *upstreams.values())
+    calling = (*asking, *shared, watch)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
         images=images.service,
+        judge=judge.service,
         tasks=images.engine,
         readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
-        idempotency=IdempotencyService(shared),
+        idempotency=IdempotencyService(shared[0]),
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
         files=stores.files,
         lineage=stores.lineage,
-        learning=stores.learning,
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
@@ -129,11 +125,6 @@ def _optimizer(
 
 def _reads() -> StoreThreads:
     return StoreThreads(2, _READ_TIMEOUT_S, fails_fast=True)
-
-
-def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
-    threads = StoreThreads(_BUDGET_THREADS, _READ_TIMEOUT_S)
-    return BudgetService(budgets_of(stores.usage), prices, threads)
 
 
 def _upstreams(
@@ -238,13 +229,6 @@ def _is_of_vendor(model: Model, upstream: UpstreamClient | None) -> bool:
     if upstream is None or model.profile in {None, upstream.profile_name}:
         return True
     return model.id == upstream.default_model
-
-
-def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemoryConcurrency | RedisConcurrency]:
-    """Build what processes share, if there is a Redis for it."""
-    if not is_shared(storage_uri):
-        return None, MemoryConcurrency()
-    return RedisAnswers(storage_uri), RedisConcurrency(storage_uri)
 
 
 def _readiness(  # each is asked

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from llm_api.services.file_retention import FileRetention
 from llm_api.services.files import FileService
 from llm_api.services.lineage.lineage_reports import LearningReports
-from llm_api.services.lineage.lineage_service import Keeping, LineageService
+from llm_api.services.lineage.lineage_service import Keeping, LineageService, LineageStores
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import FileIndex, KeyStore, StoreError, UsageStore
 from llm_api.storage.factory import (
@@ -47,7 +47,6 @@ class Stores:
     files: FileService
     file_retention: FileRetention
     lineage: LineageService
-    learning: LearningReports
     lineage_spool: EventSpool
 
     @property
@@ -82,7 +81,6 @@ def build_stores(settings: Settings) -> Stores:
         files=files,
         file_retention=FileRetention(work.tasks, files, work_threads, forget=lineage.forget),
         lineage=lineage,
-        learning=LearningReports(work.lineages, StoreThreads(1, _REPORT_TIMEOUT_S)),
         lineage_spool=events,
     )
 
@@ -111,7 +109,9 @@ def _lineage(
         keep=timedelta(days=days) if days else None,
         keep_texts=timedelta(days=settings.files.retention_days),
     )
-    return LineageService(work.lineages, events, work.tasks, files, threads, plan)
+    reports = LearningReports(work.lineages, StoreThreads(1, _REPORT_TIMEOUT_S))
+    stores = LineageStores(work.lineages, work.tasks, files, threads)
+    return LineageService(stores, events, plan, reports)
 
 
 def _spool_folder(settings: Settings) -> Path:

@@ -15,6 +15,7 @@ from llm_api.domain.lineage import FEEDBACK, PURGE, REWRITE, Feedback, LineageEv
 from llm_api.domain.tasks import Task
 from llm_api.errors import NotFound, Unavailable
 from llm_api.services.lineage.facts import changed_share, facts_of, texts_of
+from llm_api.services.lineage.lineage_reports import LearningReports
 from llm_api.storage import LineageStore, StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
 
@@ -69,17 +70,25 @@ class Keeping:
     keep_texts: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class LineageStores:
+    """Where events are, where jobs and the files of their pictures are, and what runs both."""
+
+    events: LineageStore
+    tasks: TaskStore
+    files: Pictures
+    threads: StoreThreads
+
+
 class LineageService:
     """Keeps lineages. A key sees its own, and an admin's key those of all."""
 
-    def __init__(  # noqa: PLR0913  # the stores that it looks into
+    def __init__(
         self,
-        store: LineageStore,
+        stores: LineageStores,
         sink: EventSink,
-        tasks: TaskStore,
-        files: Pictures,
-        threads: StoreThreads,
         plan: Keeping,
+        reports: LearningReports,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], None] = time.sleep,
@@ -87,27 +96,37 @@ class LineageService:
         """Create it.
 
         Args:
-            store: keeps events; `sink` is the queue in front of it.
+            stores: where it looks.
             sink: takes new events.
-            tasks: where jobs are looked up, and `files` the files of their pictures.
-            files: see `tasks`.
-            threads: runs the methods of both stores.
             plan: what is kept.
+            reports: what is learned from all lineages.
             now: the time in UTC.
             pause: sleeps for so many seconds.
         """
-        self._store, self._sink, self._tasks, self._files = store, sink, tasks, files
-        self._threads, self._plan, self._now, self._pause = threads, plan, now, pause
+        self.reports = reports
+        self._store, self._tasks, self._files = stores.events, stores.tasks, stores.files
+        self._threads, self._sink, self._plan = stores.threads, sink, plan
+        self._now, self._pause = now, pause
 
     def record(self, event: LineageEvent) -> None:
         """Write an event down; whatever is wrong with that is logged and raises nothing.
 
-        It takes as long as a line in a file; texts are left out unless they are to be kept.
+        It takes as long as a line in a file; texts are left out unless they are to be kept. An
+        event without a lineage belongs to that of its job, which is looked up, or is its own.
         """
         try:
+            if not event.lineage_id:
+                event = replace(event, lineage_id=self._lineage_of(event))
             self._sink.add(self._kept(event))
         except Exception:
             logger.exception("lineage event not saved", extra={"kind": event.kind})
+
+    def _lineage_of(self, event: LineageEvent) -> str:
+        """Return the lineage of an event's job; without one, it is the request itself."""
+        job_id = event.job_id
+        task = job_id and self._threads.run(partial(self._tasks.get, job_id))
+        own = str(event.facts["request_id"])
+        return (task.lineage_id or task.request_id) if task else own
 
     def _kept(self, event: LineageEvent) -> LineageEvent:
         event_id = event.id or f"ev_{secrets.token_hex(16)}"

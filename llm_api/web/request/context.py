@@ -21,8 +21,8 @@ from llm_api.services.chat import AnswerStream, ChatService
 from llm_api.services.files import FileService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
+from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
-from llm_api.services.lineage.lineage_reports import LearningReports
 from llm_api.services.lineage.lineage_service import LineageService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
@@ -47,6 +47,7 @@ class Services:
     chat: ChatService
     optimizer: PromptOptimizer
     images: ImageService
+    judge: JudgeService
     files: FileService
     readiness: ReadinessService
     idempotency: IdempotencyService
@@ -54,7 +55,6 @@ class Services:
     keys: KeyService
     tasks: TaskEngine
     lineage: LineageService
-    learning: LearningReports
     watch: DeadlineWatcher
     spotter: KeySpotter
     is_demo: bool

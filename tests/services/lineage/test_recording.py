@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from llm_api.domain.lineage import KINDS, LineageEvent
 from llm_api.services.lineage.facts import NAMES, changed_share, facts_of
-from llm_api.services.lineage.lineage_service import Keeping, LineageService
+from llm_api.services.lineage.lineage_service import Keeping, LineageService, LineageStores
 from llm_api.storage.threads import StoreThreads
 
 NOW = datetime(2026, 11, 29, tzinfo=UTC)
@@ -39,7 +39,8 @@ def service_of(sink: Sink, *, keeps_texts: bool = False) -> LineageService:
     """Make a service that records only."""
     keeping = Keeping(keeps_texts, None, timedelta(days=7))
     none: Any = None
-    return LineageService(none, sink, none, none, StoreThreads(1), keeping)
+    stores = LineageStores(none, none, none, StoreThreads(1))
+    return LineageService(stores, sink, keeping, none)
 
 
 def happened(kind: str = "rewrite", **properties: Any) -> LineageEvent:

@@ -59,7 +59,7 @@ class TemplateShareSchema(ShareSchema):
     type = _text(example="image")
 
 
-class ComparisonSchema(ma.Schema):
+class ArmsComparisonSchema(ma.Schema):
     """Whether rewriting helps for a target, by lineages that were drawn for one of both arms."""
 
     target_model = _text()
@@ -105,5 +105,5 @@ class LearningSchema(ma.Schema):
     judged_by = _text()
     confidence = _share(description="Of the intervals, however often somebody looks.")
     rewrites = ma.fields.List(ma.fields.Nested(TemplateShareSchema), required=True)
-    comparisons = ma.fields.List(ma.fields.Nested(ComparisonSchema), required=True)
+    comparisons = ma.fields.List(ma.fields.Nested(ArmsComparisonSchema), required=True)
     models = ma.fields.List(ma.fields.Nested(ModelLessonSchema), required=True)

@@ -79,4 +79,4 @@ def get_reports(query: LearningQuery) -> Response:
         "until": utc_text(query.until),
         "judged_by": query.judged_by,
     }
-    return json_response({**about, **services().learning.report(query)})
+    return json_response({**about, **services().lineage.reports.report(query)})
