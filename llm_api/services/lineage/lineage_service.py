@@ -150,8 +150,6 @@ class LineageService:
 
     def _awaited(self, look: Callable[[], _T]) -> _T:
         """Look for what another worker may just be writing, until it is there or cannot come."""
-        if found := look():
-            return found
         self._flush()
         for _ in range(_LOOKS):
             if found := look():

@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -55,7 +54,7 @@ class EventSpool:
 
     def add(self, event: LineageEvent) -> None:
         """Write down that something has happened; raises OSError where that is not possible."""
-        line = orjson.dumps(asdict(event), option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(event, option=orjson.OPT_APPEND_NEWLINE)
         with self._writing:
             if self._file is None:
                 self._file = SpoolFile.create(self._folder)

@@ -1,7 +1,7 @@
 """What has happened in lineages, in a SQL database."""
 
-from collections.abc import Collection, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
@@ -17,6 +17,8 @@ from llm_api.storage.sql.writing import insert_rows
 
 _COLUMNS = lineage_events.c
 _ORDER = (_COLUMNS.at, _COLUMNS.id)
+_FIELDS = tuple(_COLUMNS[name] for name in LineageEvent.__slots__)
+_FACTS = tuple(sa.null() if column.name == "texts" else column for column in _FIELDS)
 
 
 class SqlLineages:
@@ -48,19 +50,18 @@ class SqlLineages:
 
     def of_lineage(self, lineage_id: str) -> list[LineageEvent]:
         """See LineageStore."""
-        of_id = sa.select(lineage_events).where(_COLUMNS.lineage_id == lineage_id)
+        of_id = sa.select(*_FIELDS).where(_COLUMNS.lineage_id == lineage_id)
         return self._events(of_id.order_by(*_ORDER))
 
     def of_job(self, job_id: str) -> list[LineageEvent]:
         """See LineageStore."""
-        of_id = sa.select(lineage_events).where(_COLUMNS.job_id == job_id)
+        of_id = sa.select(*_FIELDS).where(_COLUMNS.job_id == job_id)
         return self._events(of_id.order_by(*_ORDER))
 
     def page(self, since: datetime, after: str, at_most: int) -> list[LineageEvent]:
         """See LineageStore."""
-        names = [name for name in _COLUMNS.keys() if name != "texts"]  # noqa: SIM118  # no mapping
         behind = (
-            sa.select(*(_COLUMNS[name] for name in names))
+            sa.select(*_FACTS)
             .where(_COLUMNS.at >= naive(since), _COLUMNS.lineage_id > after)
             .order_by(_COLUMNS.lineage_id, *_ORDER)
             .limit(at_most)
@@ -95,8 +96,9 @@ class SqlLineages:
         return self._do.read(lambda connection: list(connection.scalars(oldest)))
 
     def _events(self, statement: sa.Select[Any]) -> list[LineageEvent]:
-        rows = self._do.read(lambda connection: connection.execute(statement).mappings().all())
-        return [_event(row) for row in rows]
+        return self._do.read(
+            lambda connection: [_event(*row) for row in connection.execute(statement)]
+        )
 
 
 def _known(connection: Connection, ids: Collection[str]) -> set[str]:
@@ -156,17 +158,15 @@ def _row(event: LineageEvent, *, keeps_texts: bool) -> dict[str, Any]:
     }
 
 
-def _event(row: sa.RowMapping) -> LineageEvent:
-    at = aware(row["at"])
-    if at is None:
-        raise StoreError("An event has no time.")
-    return LineageEvent(
-        lineage_id=row["lineage_id"],
-        kind=row["kind"],
-        key_id=row["key_id"],
-        at=at,
-        facts=row["facts"],
-        texts=row.get("texts") or {},
-        id=row["id"],
-        job_id=row["job_id"],
-    )
+def _event(  # noqa: PLR0913, PLR0917  # the columns, in the order of the fields
+    lineage_id: str,
+    kind: str,
+    key_id: str | None,
+    at: datetime,
+    facts: Mapping[str, Any],
+    texts: Mapping[str, str] | None,
+    event_id: str,
+    job_id: str | None,
+) -> LineageEvent:
+    at = at.replace(tzinfo=UTC)
+    return LineageEvent(lineage_id, kind, key_id, at, facts, texts or {}, event_id, job_id)
