@@ -1,7 +1,6 @@
 """Builds the stores from the settings, and what works on them in the background."""
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -48,11 +47,6 @@ class Stores:
     file_retention: FileRetention
     lineage: LineageService
     lineage_spool: EventSpool
-
-    @property
-    def closable(self) -> Sequence[UsageStore | WorkStores | FileService]:
-        """What is to be closed when the application ends."""
-        return (self.usage, self.work, self.files)
 
 
 def build_stores(settings: Settings) -> Stores:
