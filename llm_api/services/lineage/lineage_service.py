@@ -15,6 +15,7 @@ from llm_api.domain.lineage import FEEDBACK, PURGE, REWRITE, Feedback, LineageEv
 from llm_api.domain.tasks import Task
 from llm_api.errors import NotFound, Unavailable
 from llm_api.services.lineage.facts import changed_share, facts_of, texts_of
+from llm_api.services.lineage.late_records import LateRecords
 from llm_api.services.lineage.lineage_reports import LearningReports
 from llm_api.storage import LineageStore, StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
@@ -104,6 +105,7 @@ class LineageService:
             pause: sleeps for so many seconds.
         """
         self.reports = reports
+        self.late = LateRecords(self.record)
         self._store, self._tasks, self._files = stores.events, stores.tasks, stores.files
         self._threads, self._sink, self._plan = stores.threads, sink, plan
         self._now, self._pause = now, pause
@@ -150,14 +152,16 @@ class LineageService:
 
     def _awaited(self, look: Callable[[], _T]) -> _T:
         """Look for what another worker may just be writing, until it is there or cannot come."""
-        self._flush()
+        self.flush()
         for _ in range(_LOOKS):
             if found := look():
                 return found
             self._pause(_ON_ITS_WAY_S)
         return look()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Move what this process has recorded into the store, as far as that can be reached."""
+        self.late.flush()
         try:
             self._sink.flush()
         except StoreError:  # what is looked for says so, if it cannot be read either
@@ -247,7 +251,7 @@ class LineageService:
             self._now(),
             id=_digest(PURGE, lineage_id, task.key_id or ""),
         )
-        self._flush()
+        self.flush()
         self._do(partial(self._store.purge, event))
 
     def forget(self, at_most: int) -> int:
