@@ -15,7 +15,8 @@ from tests.support.service import Service
 from tests.support.waiting import wait_until
 
 # tests/test_images_guide.py types the examples of docs/images.md, with an image model, and
-# tests/test_lineage_guide.py and tests/test_judge_guide.py those of docs/lineage.md and docs/judge.md.
+# tests/test_judge_guide.py and tests/test_lineage_guide.py those of docs/judge.md and
+# docs/lineage.md.
 PAGES = [
     PROJECT_ROOT / "README.md",
     *(
