@@ -20,13 +20,17 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, slots=True)
 class JobStore:
-    """Where jobs are kept, for how long, and who works on them."""
+    """Where jobs are kept, for how long, and who works on them.
+
+    `purge_texts` deletes what is kept elsewhere of what was written for a job.
+    """
 
     tasks: TaskStore
     threads: StoreThreads
     engine: TaskEngine
     keep: timedelta
     health: StoreHealth
+    purge_texts: Callable[[Task], None] = lambda _: None
 
     def of_key(self, task_id: str, key: ApiKey | None) -> Task:
         """Return the task of a job of a key, or of any for an admin's; raises NotFound."""
