@@ -12,6 +12,7 @@ from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.services.idempotency import key_reused
 from llm_api.services.images.document import JobDocument
+from llm_api.services.images.orders import KIND
 from llm_api.services.images.outcome import error_of
 from llm_api.storage import StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
@@ -106,6 +107,8 @@ class JobRepeats:
         job = self._tasks.get(job_id)
         if job is None:
             return False
+        if job.kind != KIND:  # a loop: what it has bought is not bought again
+            return not job.state.has_ended or bool(job.document.get("tries"))
         error = error_of(JobDocument.read(job.document)) if job.state.has_ended else None
         return error is None or error.may_have_charged
 
