@@ -22,6 +22,7 @@ from llm_api.services.files import FileService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
 from llm_api.services.keys.service import KeyService
+from llm_api.services.loop import LoopService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
@@ -45,6 +46,7 @@ class Services:
     chat: ChatService
     optimizer: PromptOptimizer
     images: ImageService
+    loops: LoopService
     files: FileService
     readiness: ReadinessService
     idempotency: IdempotencyService

@@ -20,7 +20,7 @@ from llm_api.domain.judging import (
 from llm_api.domain.loops import Acceptance, Amount, LoopPlan
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.domain.tasks import Task, TaskState
-from llm_api.errors import ApiError, UpstreamFault
+from llm_api.errors import ApiError, RateLimited, UpstreamFault
 from llm_api.services.images.inputs import InputTools
 from llm_api.services.images.job_store import JobStore
 from llm_api.services.loop import LoopJob, LoopService
@@ -77,6 +77,7 @@ class ScriptedWriter:
     errors: deque[ApiError] = field(default_factory=deque)
     asked: list[PromptRequest] = field(default_factory=list)
     callers: list[Caller] = field(default_factory=list)
+    report: Callable[[], CallReport] = lambda: told("writer")  # a default
 
     def needs(self, request: PromptRequest, key: ApiKey | None) -> Any:
         """See PromptOptimizer."""
@@ -90,7 +91,7 @@ class ScriptedWriter:
         if self.errors:
             raise self.errors.popleft()
         return CallResult(
-            OptimizedPrompt(request.prompt, f"{request.prompt} In warm light."), told("writer")
+            OptimizedPrompt(request.prompt, f"{request.prompt} In warm light."), self.report()
         )
 
 
@@ -103,7 +104,7 @@ class ScriptedJudge:
     has_vision: bool = True
     asked: list[JudgeRequest] = field(default_factory=list)
     callers: list[Caller] = field(default_factory=list)
-    most: TokenEstimate = TokenEstimate(1_000, 500)
+    report: Callable[[], CallReport] = lambda: told("seer")  # a default
 
     def own_picture(self, file_id: str, key: ApiKey | None, field: str) -> JudgedPicture:
         """See JudgeService."""
@@ -114,18 +115,19 @@ class ScriptedJudge:
     def needs(self, request: JudgeRequest, key: ApiKey | None) -> Any:
         """See JudgeService."""
         del request, key
-        return (self.most, place("seer")) if self.has_vision else None
+        return (TokenEstimate(1_000, 500), place("seer")) if self.has_vision else None
 
     def score(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
         """See JudgeService."""
         self.asked.append(request)
         self.callers.append(caller)
         verdict = self.verdicts.popleft() if self.verdicts else GOOD
+        report = CallReport() if isinstance(verdict, RateLimited) else self.report()
         if callable(verdict):
             verdict = verdict(request)
         if isinstance(verdict, ApiError):
-            raise verdict
-        return CallResult(verdict, told("seer"))
+            raise verdict.replaced(report=report)
+        return CallResult(verdict, report)
 
 
 @dataclass

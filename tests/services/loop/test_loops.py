@@ -82,7 +82,7 @@ def test_the_callers_options_hold_for_each_rewrite(shop: LoopShop) -> None:
     shop.run(optimize=PromptRequest("A cat and a dog", "image", style="watercolor"))
 
     assert [one.style for one in shop.writer.asked] == ["watercolor"] * 2
-    assert [one.prompt for one in shop.writer.asked][0] == "A cat and a dog"
+    assert shop.writer.asked[0].prompt == "A cat and a dog"
 
 
 def test_without_an_optimizer_the_prompt_says_what_was_missing(shop: LoopShop) -> None:

@@ -107,7 +107,7 @@ class LoopRun:
     def _without_unsent(self) -> LoopDocument:
         """Return the document after a step that was not taken; a job that is begun stays."""
         current = self.document.current
-        if current is not None and current.is_begun:
+        if current is not None and current.state == MAKING and current.is_begun:
             return self.document
         return replace(self.document, pending=None)
 
