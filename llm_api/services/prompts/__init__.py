@@ -3,13 +3,16 @@
 This package is the entry; everything outside of it imports these names from here:
 `PromptOptimizer` rewrites, `find_constraints` returns the `Constraints` that a rewrite must keep,
 `find_violations` checks a rewrite, `find_scene` returns the `Scene` that a prompt describes, with
-its `Thing`s and their `Place`s.
+its `Thing`s and their `Place`s. `requirements_of` returns what a picture of a prompt can be held
+against, `read_checkpoint` reads a sentence about a picture in the same way, and
+`lost_requirements` says which of them another wording of the prompt has lost.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done.
 * `constraints` finds what must stay of a prompt, `checks` whether a rewrite keeps it and adds
   nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
   knows: whether our own instructions came back, and whether a text is about the prompt at all.
+* `requirements` turns what a prompt says into sentences that can be answered with yes or no.
 * `repair` corrects by code what can be corrected so, with phrases from `enrichment`.
 * `text` has operations on plain text; `language` distinguishes English from Chinese.
 """
@@ -18,6 +21,8 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
 from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts.requirements.keeping import lost_requirements
+from llm_api.services.prompts.requirements.requirements import read_checkpoint, requirements_of
 
 __all__ = [
     "Constraints",
@@ -28,4 +33,7 @@ __all__ = [
     "find_constraints",
     "find_scene",
     "find_violations",
+    "lost_requirements",
+    "read_checkpoint",
+    "requirements_of",
 ]
