@@ -13,6 +13,7 @@ from llm_api.container.images import (
     image_upstreams,
     known_image_fields,
 )
+from llm_api.container.judge import build_judge
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
@@ -95,6 +96,7 @@ def build_services(
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
         images=images.service,
+        judge=build_judge(painters, around, catalogue, ledger),
         tasks=images.engine,
         readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared),

@@ -19,6 +19,7 @@ from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.rate_counter import parse_limits
 from llm_api.settings.price_schema import PriceSchema, prices_of
 from llm_api.settings.settings import SettingsError
+from llm_api.settings.vision_schema import VisionSchema, vision_of
 from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.error_rules import ErrorRule
 from llm_api.upstream.vendors.profiles import GENERIC, INT64, Profile
@@ -125,6 +126,7 @@ class _ProfileSchema(ma.Schema):
     )
     thinking = ma.fields.Nested(_ThinkingSchema, load_default=dict)
     usage_of_one_choice = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    vision = ma.fields.Nested(VisionSchema, load_default=dict)
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
 
 
@@ -219,6 +221,7 @@ def _profile(root: Path, path: Path) -> Profile:
         seeds=tuple(table["seeds"]),
         thinking=ThinkingWords(**table["thinking"]),
         counts_one_choice=table["usage_of_one_choice"],
+        vision=vision_of(table["vision"]),
         rules=tuple(
             ErrorRule(**rule | {"status": frozenset(rule["status"])}) for rule in table["errors"]
         ),

@@ -5,7 +5,8 @@ This package is the entry; everything outside of it imports these names from her
 `find_violations` checks a rewrite, `find_scene` returns the `Scene` that a prompt describes, with
 its `Thing`s and their `Place`s. `requirements_of` returns what a picture of a prompt can be held
 against, `read_checkpoint` reads a sentence about a picture in the same way, and
-`lost_requirements` says which of them another wording of the prompt has lost.
+`lost_requirements` says which of them another wording of the prompt has lost. `is_chinese` knows
+the language of a text, and `without_marks` returns a reply without its thoughts.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done.
@@ -20,9 +21,11 @@ against, `read_checkpoint` reads a sentence about a picture in the same way, and
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
+from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.prompts.requirements.keeping import lost_requirements
 from llm_api.services.prompts.requirements.requirements import read_checkpoint, requirements_of
+from llm_api.services.prompts.strategies.reply_marks import without_marks
 
 __all__ = [
     "Constraints",
@@ -33,7 +36,9 @@ __all__ = [
     "find_constraints",
     "find_scene",
     "find_violations",
+    "is_chinese",
     "lost_requirements",
     "read_checkpoint",
     "requirements_of",
+    "without_marks",
 ]

@@ -21,6 +21,7 @@ from llm_api.services.chat import AnswerStream, ChatService
 from llm_api.services.files import FileService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
+from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.loop import LoopService
 from llm_api.services.prompts import PromptOptimizer
@@ -47,6 +48,7 @@ class Services:
     optimizer: PromptOptimizer
     images: ImageService
     loops: LoopService
+    judge: JudgeService
     files: FileService
     readiness: ReadinessService
     idempotency: IdempotencyService
