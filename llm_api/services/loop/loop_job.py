@@ -5,8 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from llm_api.domain.calls import CallReport
+from llm_api.domain.fidelity import FidelityItem
 from llm_api.domain.images import Notice
-from llm_api.domain.judging import PromptRequirement, Verdict
+from llm_api.domain.judging import Verdict
 from llm_api.domain.loops import Amount
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError, InvalidRequest, ServiceError, UpstreamTimeout
@@ -19,6 +20,11 @@ from llm_api.services.loop.loop_document import (
     LoopDocument,
     LoopTry,
 )
+from llm_api.services.measured_judge import fidelity_of
+from llm_api.services.prompts import requirements_of
+
+# Of our request: a vendor that rewrites prompts is told not to where this service has done it.
+_VENDOR_SWITCH = "optimize_prompt: true"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +36,7 @@ class LoopJob:
             is none.
         verdicts: by the ids of the files.
         tries: all that were begun.
-        requirements: what of the prompt the pictures were held against.
+        fidelity: what became of each thing that the prompt asks for, up to the best picture.
         stopped_by: `accepted`, `max_tries`, `max_cost`, `deadline`, `error`, or `cancelled`; None
             while it goes on.
         cost: of all tries together.
@@ -45,7 +51,7 @@ class LoopJob:
     best: ImageJob | None = None
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     tries: Sequence[LoopTry] = ()
-    requirements: tuple[PromptRequirement, ...] = ()
+    fidelity: tuple[FidelityItem, ...] = ()
     stopped_by: str | None = None
     cost: Amount = field(default_factory=Amount)
     poll_after_ms: int = 1_000
@@ -119,7 +125,6 @@ def loop_job(
     task: Task,
     document: LoopDocument,
     best: ImageJob | None,
-    requirements: tuple[PromptRequirement, ...],
 ) -> LoopJob:
     """Return what callers see of a loop; `best` is the job of its best try."""
     known = {
@@ -141,11 +146,24 @@ def loop_job(
         best=best,
         verdicts=known,
         tries=document.tries,
-        requirements=requirements,
+        fidelity=() if best is None else _fidelity(best, known),
         stopped_by=document.stopped_by,
         cost=document.cost,
         error=error_of(document) if task.state.has_ended else None,
         report=CallReport() if best is None else best.report,
+    )
+
+
+def _fidelity(best: ImageJob, verdicts: Mapping[str, Verdict]) -> tuple[FidelityItem, ...]:
+    """Return what the best picture shows of the caller's prompt, and who has lost the rest."""
+    picture = next(iter(best.pictures), None)
+    return fidelity_of(
+        requirements_of(best.prompt_original),
+        prompt=best.prompt_original,
+        rewrite=best.prompt_used if best.is_optimized else None,
+        vendor_rewrite=best.vendor_prompt if picture is None else picture.revised_prompt,
+        verdict=None if picture is None else verdicts.get(picture.file.id),
+        vendor_switch=None if best.is_optimized else _VENDOR_SWITCH,
     )
 
 

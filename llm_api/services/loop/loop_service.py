@@ -246,8 +246,7 @@ class LoopService:
                 best = self._steps.images.job(step_id(task.id, chosen.number), key)
             except NotFound:  # it was deleted by its own id
                 best = None
-        known = self._steps.requirements_of(document.request.prompt)
-        return loop_job(task, document, best, known)
+        return loop_job(task, document, best)
 
     def cancel(self, task_id: str, key: ApiKey | None) -> tuple[LoopJob, CancelState]:
         """Cancel a loop: no further step is begun, and the job under way as far as is possible."""

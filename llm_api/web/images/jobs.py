@@ -33,13 +33,14 @@ _LOOK_S = 5.0
 OnPreview = Callable[[Preview], None]
 OnJob = Callable[[str], None]
 Making = Callable[[OnPreview | None, OnJob | None], ImageJob]
-_JobT = TypeVar("_JobT", ImageJob, LoopJob)
+_JobT = TypeVar("_JobT", bound=ImageJob | LoopJob)
+_JobT_co = TypeVar("_JobT_co", bound=ImageJob | LoopJob, covariant=True)
 
 
-class _Jobs(Protocol[_JobT]):
+class _Jobs(Protocol[_JobT_co]):
     """What knows jobs: the service of pictures, or that of loops."""
 
-    def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> _JobT:
+    def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> _JobT_co:
         """Return a job of a key, and wait at most `wait` seconds for its end."""
 
 

@@ -24,7 +24,7 @@ from llm_api.web.request.context import RequestState, caller, services
 
 _TYPE = "application/x-image-job"
 _ID = "job"
-_JobT = TypeVar("_JobT", ImageJob, LoopJob)
+_JobT = TypeVar("_JobT", bound=ImageJob | LoopJob)
 # Makes a job; it calls what it is given with the job's id as soon as there is one.
 Make = Callable[[Callable[[str], None]], _JobT]
 

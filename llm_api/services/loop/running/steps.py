@@ -9,7 +9,7 @@ from typing import Protocol
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallResult
 from llm_api.domain.images import ImageRequest
-from llm_api.domain.judging import JudgedPicture, JudgeRequest, PromptRequirement, Verdict
+from llm_api.domain.judging import JudgedPicture, JudgeRequest, Verdict
 from llm_api.domain.loops import LoopPlan
 from llm_api.domain.prompts import OptimizedPrompt
 from llm_api.domain.tasks import Task
@@ -22,7 +22,7 @@ from llm_api.services.images.orders import Order, Orders
 from llm_api.services.loop.brake import Brake, Priced, TextNeeds
 from llm_api.services.loop.feedback import rewrite_of
 from llm_api.services.loop.loop_document import REWRITING, LoopDocument, LoopTry, step_id
-from llm_api.services.prompts import PromptOptimizer
+from llm_api.services.prompts import PromptOptimizer, requirements_of
 
 _SEEDS = 2**31  # as the routes take them
 
@@ -49,7 +49,6 @@ class LoopSteps:
     """The steps of loops, and what each takes at most.
 
     `find_key` returns a key by its id as it is now, None for one that is no longer valid.
-    `requirements_of` finds in a prompt what its pictures can be held against.
     """
 
     jobs: JobStore
@@ -60,7 +59,6 @@ class LoopSteps:
     judge: PictureJudge
     brake: Brake
     find_key: Callable[[str], ApiKey | None]
-    requirements_of: Callable[[str], tuple[PromptRequirement, ...]]
 
     def key_of(self, task: Task) -> ApiKey | None:
         """Return the key that pays, as it is now; raises Unauthorized where it is not valid."""
@@ -170,7 +168,7 @@ class LoopSteps:
             tuple(pictures),
             prompt=request.prompt,
             checkpoints=options.checkpoints,
-            requirements=self.requirements_of(request.prompt),
+            requirements=requirements_of(request.prompt),
             samples=options.samples,
             threshold=options.threshold,
             model=options.model,

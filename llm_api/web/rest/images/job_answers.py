@@ -59,14 +59,14 @@ def task(job: ImageJob) -> dict[str, Any]:
     }
 
 
-def ended_task(job_id: str, job: ImageJob | None, cancel_state: str | None) -> dict[str, Any]:
-    """Return what has become of a task that was to end; `job` is None where it was deleted."""
+def ended_task(job_id: str, state: TaskState | None, cancel_state: str | None) -> dict[str, Any]:
+    """Return what has become of a task that was to end; no `state`: it was deleted."""
     return {
         "id": job_id,
         "object": "image.task",
-        "status": None if job is None else status_of(job.state),
+        "status": None if state is None else status_of(state),
         "cancel_state": cancel_state,
-        "deleted": job is None,
+        "deleted": state is None,
         "request_id": request_id(),
     }
 

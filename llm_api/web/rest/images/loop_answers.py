@@ -3,8 +3,8 @@
 from typing import Any
 
 from llm_api.domain.fidelity import FidelityItem
-from llm_api.domain.judging import Verdict
 from llm_api.domain.loops import Amount
+from llm_api.errors import NotFound
 from llm_api.services.images import ImageJob
 from llm_api.services.images.document import KnownError
 from llm_api.services.loop import LoopJob, LoopPreview
@@ -17,15 +17,16 @@ from llm_api.web.rest.images.job_answers import (
     request_id,
     status_of,
 )
-from llm_api.web.rest.judge.verdict_answers import verdict_fields
+from llm_api.web.rest.judge.verdict_answers import verdict_answer
 
 
-def loop_generation(job: LoopJob, best: ImageJob, *, wants_links: bool) -> dict[str, Any]:
-    """Return the answer of a loop that has pictures; `best` is the job that has made them."""
+def loop_generation(job: LoopJob, *, wants_links: bool) -> dict[str, Any]:
+    """Return the answer of a loop that has pictures, the best first."""
+    best = pictured(job)
     answer = generation(best, wants_links=wants_links)
     for shown, picture in zip(answer["data"], best.pictures, strict=True):
         verdict = job.verdicts.get(picture.file.id)
-        shown["verdict"] = None if verdict is None else _verdict(verdict)
+        shown["verdict"] = None if verdict is None else verdict_answer(verdict)
     return answer | {
         "id": job.id,
         "fidelity": [_fidelity(one) for one in job.fidelity],
@@ -35,10 +36,17 @@ def loop_generation(job: LoopJob, best: ImageJob, *, wants_links: bool) -> dict[
     }
 
 
+def pictured(job: LoopJob) -> ImageJob:
+    """Return the job of the best try; raises NotFound where its files were deleted."""
+    if job.best is None:
+        raise NotFound("The job has ended, and has no pictures any more.", reason="file_not_found")
+    return job.best
+
+
 def loop_task(job: LoopJob) -> dict[str, Any]:
     """Return the state of a loop, and its best pictures once it has ended with some."""
-    has_pictures = job.state.has_ended and job.best is not None and job.best.pictures
-    result = loop_generation(job, job.best, wants_links=True) if job.best and has_pictures else None
+    has_pictures = job.state.has_ended and bool(job.pictures)
+    result = loop_generation(job, wants_links=True) if has_pictures else None
     return {
         "id": job.id,
         "object": "image.task",
@@ -53,18 +61,6 @@ def loop_task(job: LoopJob) -> dict[str, Any]:
         "stopped_by": job.stopped_by,
         "tries": [_try(job.id, one) for one in job.tries],
         "expires_at": int(job.expires_at.timestamp()),
-        "request_id": request_id(),
-    }
-
-
-def ended_loop(job: LoopJob, cancel_state: str) -> dict[str, Any]:
-    """Return what has become of a loop that was to end."""
-    return {
-        "id": job.id,
-        "object": "image.task",
-        "status": status_of(job.state),
-        "cancel_state": cancel_state,
-        "deleted": False,
         "request_id": request_id(),
     }
 
@@ -93,7 +89,7 @@ def _try(loop_id: str, one: LoopTry) -> dict[str, Any]:
                 "id": picture.file_id,
                 "url": file_path_of(picture.file_id),
                 "index": picture.index,
-                "verdict": None if picture.verdict is None else _verdict(picture.verdict),
+                "verdict": None if picture.verdict is None else verdict_answer(picture.verdict),
                 "error": None if picture.error is None else _known(picture.error),
             }
             for picture in one.pictures
@@ -101,19 +97,6 @@ def _try(loop_id: str, one: LoopTry) -> dict[str, Any]:
         "error": None if one.error is None else _known(one.error),
         "cost_micros": one.cost.micro,
         "currency": one.cost.currency,
-    }
-
-
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    return {
-        **verdict_fields(verdict),
-        "confidence": verdict.confidence,
-        "samples_used": verdict.samples_used,
-        "summary": verdict.summary,
-        "model": verdict.model,
-        "rubric_version": verdict.rubric_version,
-        "rubric_language": verdict.rubric_language,
-        "warnings": list(verdict.warnings),
     }
 
 
