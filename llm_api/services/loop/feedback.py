@@ -4,26 +4,40 @@ The words are added to the caller's prompt, and nothing of it is left out: so th
 the same constraints in it as before, keeps them all, and keeps the added words as `preserve`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from llm_api.domain.judging import Outcome, PromptRequirement, Verdict
 from llm_api.domain.prompts import PromptRequest
+from llm_api.services.prompts import is_chinese, requirements_of
 
 MAX_FED_BACK = 10
 _MAX_CHARS = 4_000  # of a prompt, as the routes take it
-_ENGLISH = " The picture must clearly show: {}."
-_CHINESE = "画面中务必清楚地画出：{}。"
-_ENDS = (".", "!", "?", "。", "！", "？", "…")
+_ENDS = ".!?。！？…;；"
 
 
-def lacked(verdict: Verdict | None, requirements: Iterable[PromptRequirement]) -> list[str]:
+def lacked(prompt: str, verdict: Verdict | None) -> list[str]:
     """Return what a verdict says to be missing: in the words of the prompt, where it has some."""
     if verdict is None:
         return []
-    sources = {one.words: one.source for one in requirements if one.source}
-    failed = [one.text for one in verdict.checkpoints if one.outcome is Outcome.FAILED]
-    return [sources.get(text, text) for text in failed]
+    texts = [one.text for one in verdict.checkpoints if one.outcome is Outcome.FAILED]
+    known = {one.words: _phrase(one, prompt) for one in requirements_of(prompt) if one.source}
+    phrases = [known.get(text, text).strip().rstrip(_ENDS) for text in texts]
+    # Who says "blue dog" need not say "dog".
+    return [
+        phrase
+        for phrase in dict.fromkeys(phrases)
+        if not any(phrase != other and phrase in other for other in phrases)
+    ]
+
+
+def _phrase(requirement: PromptRequirement, prompt: str) -> str:
+    chinese = is_chinese(prompt)
+    if requirement.kind == "text":
+        return f"文字“{requirement.source}”" if chinese else f'the text "{requirement.source}"'
+    if requirement.kind == "count" and requirement.count:
+        return f"恰好{requirement.source}" if chinese else f"exactly {requirement.source}"
+    return requirement.source
 
 
 def together(before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
@@ -36,21 +50,18 @@ def together(before: Sequence[str], now: Sequence[str]) -> tuple[str, ...]:
 
 def emphasized(prompt: str, fed_back: Sequence[str]) -> str:
     """Return a prompt that says once more what was missing, as far as there is room for it."""
-    kept = list(fed_back)
-    while kept:
-        text = _with_words(prompt, kept)
+    for count in range(len(fed_back), 0, -1):
+        text = _with_words(prompt.rstrip(), fed_back[:count])
         if len(text) <= _MAX_CHARS:
             return text
-        kept.pop()
     return prompt
 
 
 def _with_words(prompt: str, fed_back: Sequence[str]) -> str:
-    text = prompt.rstrip()
-    words = [one.strip().rstrip("".join(_ENDS)) for one in fed_back]
-    if any("\u4e00" <= char <= "\u9fff" for char in prompt):
-        return f"{text}{'' if text.endswith(_ENDS) else '。'}" + _CHINESE.format("；".join(words))
-    return f"{text}{'' if text.endswith(_ENDS) else '.'}" + _ENGLISH.format("; ".join(words))
+    has_end = prompt.endswith(tuple(_ENDS))
+    if is_chinese(prompt):
+        return f"{prompt}{'' if has_end else '。'}最重要的是：{'；'.join(fed_back)}。"
+    return f"{prompt}{'' if has_end else '.'} Most important: {'; '.join(fed_back)}."
 
 
 def rewrite_of(
@@ -62,5 +73,5 @@ def rewrite_of(
         wanted,
         prompt=emphasized(prompt, fed_back),
         target_model=target,
-        preserve=(*wanted.preserve, *(one.strip().rstrip("".join(_ENDS)) for one in fed_back)),
+        preserve=(*wanted.preserve, *fed_back),
     )

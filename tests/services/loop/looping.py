@@ -14,7 +14,6 @@ from llm_api.domain.judging import (
     JudgedPicture,
     JudgeRequest,
     Outcome,
-    PromptRequirement,
     Verdict,
 )
 from llm_api.domain.loops import Acceptance, Amount, LoopPlan
@@ -43,8 +42,7 @@ from tests.services.images.workshop import (
 )
 
 Judging = Callable[[JudgeRequest], Verdict | ApiError]
-DOG = PromptRequirement("object", "There is a dog.", source="a dog", thing="dog")
-FAILED = CheckpointVerdict(DOG.words, Outcome.FAILED)
+FAILED = CheckpointVerdict("Does the picture show a dog?", Outcome.FAILED)
 LOST = Verdict("vision", passed=False, overall=40.0, checkpoints=(FAILED,))
 GOOD = Verdict(
     "vision", passed=True, overall=80.0, checkpoints=(replace(FAILED, outcome=Outcome.PASSED),)
@@ -139,7 +137,6 @@ class LoopShop:
     writer: ScriptedWriter
     judge: ScriptedJudge
     keys: dict[str, ApiKey] = field(default_factory=dict)
-    known: tuple[PromptRequirement, ...] = (DOG,)
 
     def __post_init__(self) -> None:
         """Put it together."""
@@ -155,7 +152,6 @@ class LoopShop:
             self.judge,
             Brake(shop.prices),
             self.keys.get,
-            lambda _: self.known,
         )
         hooks = Webhooks(shop.webhooks, shop.engine, shop)
         tools = InputTools(shop.files, PlainPictures(), shop.fetch)  # type: ignore[arg-type]

@@ -81,7 +81,7 @@ def test_a_job_that_was_deleted_is_not_made_again(shop: LoopShop) -> None:
 
 
 def test_a_rewrite_whose_answer_was_lost_is_charged_and_made_again(shop: LoopShop) -> None:
-    lost = LoopTry(1, PROMPT, fed_back=("a dog",), state="rewriting")
+    lost = LoopTry(1, PROMPT, fed_back=("dog",), state="rewriting")
     document = replace(NEW, plan=limited("2"), tries=(lost,), calls=1, pending=Amount(600, "CNY"))
 
     job = taken_over(shop, document)

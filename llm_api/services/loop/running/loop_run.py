@@ -27,7 +27,6 @@ from llm_api.services.loop.loop_document import (
 )
 from llm_api.services.loop.running.steps import LoopSteps
 from llm_api.services.loop.running.try_run import LaterError, TryRun
-from llm_api.services.prompts import requirements_of
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
@@ -174,8 +173,7 @@ class LoopRun:
             fed_back = last.fed_back
             if last.pictures:
                 best = best_first(last.pictures, document.plan.accept)[0]
-                known = requirements_of(document.request.prompt)
-                fed_back = together(fed_back, lacked(best.verdict, known))
+                fed_back = together(fed_back, lacked(document.request.prompt, best.verdict))
         can_rewrite = bool(fed_back) and self.steps.optimizer.is_enabled
         return LoopTry(
             number=len(document.tries) + 1,
