@@ -66,7 +66,7 @@ class ImageRequestSchema(StrictSchema):
                 _never("mask", images={"type": "null"}),
                 _never("optimize_options", optimize_prompt={"not": _TRUE}),
                 _never("callback_url", "preview", preview=_TRUE),
-                _never("until", judge={"enum": [False]}),
+                _never("until", "judge", judge={"enum": [False]}),
             ]
         }
 
