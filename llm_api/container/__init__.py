@@ -92,14 +92,15 @@ def build_services(
     judge = build_judge(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
-    calling = (*images.closable, catalogue, *upstreams.values(), shared, concurrency, watch)
+    asking = (*images.closable, *judge.closable, catalogue, *upstreams.values())
+    calling = (*asking, shared, concurrency, watch)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
         images=images.service,
-        loops=build_loops(images, judge, around, keys),
-        judge=judge,
+        loops=build_loops(images, judge.service, around, keys),
+        judge=judge.service,
         tasks=images.engine,
         readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared),

@@ -1,11 +1,15 @@
 """Builds what judges pictures."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from llm_api.container.images import Painters, Surroundings
 from llm_api.errors import BodyTooLarge, InvalidRequest
+from llm_api.pictures.meter import PictureMeter
 from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools
 from llm_api.services.judge.judged_pictures import MAX_BYTES
+from llm_api.services.measured_judge import MeasuredJudge
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.settings.reader import JUDGE
@@ -16,21 +20,30 @@ from llm_api.upstream.images.links import LinkFailed, LinkPolicy
 _FETCH_S = 30.0
 
 
+@dataclass(frozen=True, slots=True)
+class JudgeParts:
+    """What judges pictures, and what has to be closed when the application ends."""
+
+    service: JudgeService
+    closable: Sequence[PictureMeter]
+
+
 def build_judge(
     painters: Painters, around: Surroundings, catalogue: Catalogue, ledger: UsageLedger
-) -> JudgeService:
+) -> JudgeParts:
     """Build what judges pictures; raises SettingsError."""
-    settings = around.settings
+    settings, meter = around.settings, PictureMeter()
     fetch = partial(_fetched, LinkClient(around.watch))
     tools = JudgeTools(
         catalogue=catalogue,
         ledger=ledger,
         prices=around.prices,
         pictures=JudgedPictures(around.stores.files, painters.pictures, fetch),
+        measured=MeasuredJudge(meter),
         rubrics=read_rubrics(settings.root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
     )
-    return JudgeService(tools)
+    return JudgeParts(JudgeService(tools), [meter])
 
 
 def _fetched(links: LinkClient, url: str, field: str) -> bytes:

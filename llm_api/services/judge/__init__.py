@@ -4,8 +4,8 @@ This package is the entry: `JudgeService` scores, compares and ranks, with a `Ru
 are files in `config/rubrics/`.
 
 * `judged_pictures` reads callers' pictures; `picture_parts` writes them into messages.
-* `questions` has what a model is asked, `asking` asks it: each question is a call with a row of its
-  own, and at most one call more where the answer cannot be read.
+* `questions` has what a model is asked, `sampling` how often, and `asking` asks it: each question
+  is a call with a row of its own, and at most one call more where the answer cannot be read.
 * `reply_objects` finds JSON in a reply, `readings` what it says: whole, in the words that were
   given, and only once, or not at all.
 * `verdicts` makes numbers of words; `pairs` compares and ranks.

@@ -1,29 +1,32 @@
 """Judges pictures: scores one, compares two, ranks up to eight."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from llm_api.domain.access import ApiKey
-from llm_api.domain.calls import Caller, CallResult, Completion
-from llm_api.domain.judging import Comparison, JudgedPicture, JudgeRequest, Ranking, Verdict
-from llm_api.errors import Unavailable
-from llm_api.services.judge.asking import Hearing, Reply, unreadable
-from llm_api.services.judge.judged_pictures import MAX_SIDE, JudgedPictures
+from llm_api.domain.calls import Caller, CallReport, CallResult, Completion
+from llm_api.domain.judging import (
+    CheckpointVerdict,
+    Comparison,
+    JudgedPicture,
+    JudgeRequest,
+    Measurements,
+    Ranking,
+    Verdict,
+)
+from llm_api.errors import ApiError, Unavailable
+from llm_api.services.judge.asking import Hearing
+from llm_api.services.judge.judged_pictures import MAX_SIDE, JudgedPictures, picture_errors
 from llm_api.services.judge.pairs import compared, ranked
 from llm_api.services.judge.picture_parts import picture_part, unseen
-from llm_api.services.judge.questions import (
-    Question,
-    alignment_question,
-    quality_question,
-    wants_alignment,
-    wants_quality,
-)
-from llm_api.services.judge.readings import Judgment
+from llm_api.services.judge.questions import wants_alignment
 from llm_api.services.judge.rubric import LANGUAGES, Rubric
-from llm_api.services.judge.verdicts import Samples, verdict_of
+from llm_api.services.judge.sampling import questions_of, sampled
+from llm_api.services.judge.verdicts import verdict_of, without_reasoning
+from llm_api.services.measured_judge import MeasuredJudge, merged, verdict_of_measured
 from llm_api.services.pricing import PriceList
-from llm_api.services.prompts import is_chinese
+from llm_api.services.prompts import is_chinese, requirements_of
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.routing.catalogue import Catalogue, Destination
 from llm_api.services.usage.ledger import UsageLedger
@@ -33,6 +36,7 @@ _NOT_CONFIGURED = (
     " JUDGE_LLM_API_URL=https://…, JUDGE_LLM_API_KEY=… and JUDGE_LLM_MODEL=…; a request may also"
     ' name a "model" that sees pictures.'
 )
+_NOT_MEASURED = "The picture could not be measured; text in it is as the model has read it."
 # Stands for a picture that there is not yet.
 _LARGEST = JudgedPicture(b"", "image/jpeg", MAX_SIDE, MAX_SIDE, b"")
 
@@ -46,6 +50,7 @@ class JudgeTools:
         ledger: accounts for calls.
         prices: what calls cost.
         pictures: reads callers' pictures.
+        measured: judges by what can be measured.
         rubrics: by language.
         upstream: name of the upstream for callers who name no model; None: there is none.
     """
@@ -54,6 +59,7 @@ class JudgeTools:
     ledger: UsageLedger
     prices: PriceList
     pictures: JudgedPictures
+    measured: MeasuredJudge
     rubrics: Mapping[str, Rubric]
     upstream: str | None
 
@@ -107,15 +113,28 @@ class JudgeService:
         """Return a warning where a call took too few tokens for its picture; see `unseen`."""
         return unseen(parameters, [picture], completion, at)
 
-    def needs(self, request: JudgeRequest, key: ApiKey | None) -> tuple[TokenEstimate, Destination]:
+    def check(self, model: str | None, key: ApiKey | None, *, is_pairwise: bool) -> None:
+        """Raise ApiError where a request cannot be served, before its pictures are read.
+
+        `is_pairwise` is for those that compare or rank, which nothing can that only measures.
+        """
+        if is_pairwise or self._sees(model):
+            self.route(model, key)
+
+    def needs(
+        self, request: JudgeRequest, key: ApiKey | None
+    ) -> tuple[TokenEstimate, Destination] | None:
         """Return the most tokens that `score` can take, and where its calls go.
 
-        A request without a picture is estimated for one of the largest size.
+        None where it only measures, which is free. A request without a picture is estimated for one
+        of the largest size.
         """
-        at = self.route(request.model, key)
+        if not self._sees(request.model):
+            return None
+        at, request = self.route(request.model, key), _required(request)
         if not request.pictures:
             request = replace(request, pictures=(_LARGEST,))
-        alignment, quality = _questions(self._rubric(request), request)
+        alignment, quality = questions_of(self._rubric(request), request)
         estimates = [question.estimate(at) for question in (*alignment, *quality)]
         prompt = sum(estimate.prompt_tokens for estimate in estimates)
         completion = sum(estimate.completion_tokens for estimate in estimates)
@@ -124,16 +143,29 @@ class JudgeService:
     def score(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
         """Return the verdict on the picture of a request.
 
-        Each question and sample is a call with a usage row of its own, all of one lineage: their
-        ids are that of the caller's request, and the same with a number behind it.
+        What the prompt requires counts among the checkpoints. Each question and sample is a call
+        with a usage row of its own, all of one lineage: their ids are that of the caller's request,
+        and the same with a number behind it. Without a vision model the picture is measured alone.
 
         Raises:
             UpstreamFault: no answer could be read; there is no score then.
             ContentFiltered: a filter has refused the picture or the prompt.
             ApiError: of routing, limits, budgets and upstreams.
         """
+        request = _required(request)
+        if self._sees(request.model):
+            seen = self._seen(request, caller)
+            verdict, report = self._with_measured(request, seen.answer), seen.report
+        else:
+            verdict, report = verdict_of_measured(*self._measured(request)), CallReport()
+        if not request.includes_reasoning:
+            verdict = without_reasoning(verdict)
+        return CallResult(verdict, report)
+
+    def _seen(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
+        """Return what a vision model says."""
         hearing, rubric = self._hearing(request, caller), self._rubric(request)
-        samples = _sampled(hearing, rubric, request)
+        samples = sampled(hearing, rubric, request)
         cost, currency = hearing.cost
         verdict = replace(
             verdict_of(request, rubric, samples),
@@ -142,6 +174,26 @@ class JudgeService:
             currency=currency,
         )
         return CallResult(verdict, hearing.report)
+
+    def _with_measured(self, request: JudgeRequest, verdict: Verdict) -> Verdict:
+        """Return a verdict with what was measured; what cannot be is a warning, as it is paid."""
+        try:
+            measured = self._measured(request)
+        except ApiError:
+            return replace(verdict, warnings=(*verdict.warnings, _NOT_MEASURED))
+        return merged(verdict, *measured, threshold=request.threshold)
+
+    def _measured(
+        self, request: JudgeRequest
+    ) -> tuple[Measurements, tuple[CheckpointVerdict, ...]]:
+        with picture_errors("image"):
+            return self._tools.measured.judge(
+                request.pictures[0], request.requirements, request.checkpoints
+            )
+
+    def _sees(self, model: str | None) -> bool:
+        """Whether there is a vision model for a request that names `model`."""
+        return model is not None or self.has_vision
 
     def compare(self, request: JudgeRequest, caller: Caller) -> CallResult[Comparison]:
         """Return which of the two pictures of a request is the better one; see `score`."""
@@ -169,54 +221,11 @@ class JudgeService:
         return self._tools.rubrics[language]
 
 
-def _questions(
-    rubric: Rubric, request: JudgeRequest
-) -> tuple[list[Question[Judgment]], list[Question[Judgment]]]:
-    """Return what is asked of alignment and of quality, once a sample."""
-    texts = [text for text, _ in _checkpoints(request)]
-    samples = range(request.samples)
-    alignment = [alignment_question(rubric, request, texts, n) for n in samples]
-    quality = [quality_question(rubric, request, n) for n in samples]
-    return (
-        alignment if wants_alignment(request) or texts else [],
-        quality if wants_quality(request) else [],
-    )
+def _required(request: JudgeRequest) -> JudgeRequest:
+    """Return a request with what its prompt requires, unless it says that itself.
 
-
-def _sampled(hearing: Hearing, rubric: Rubric, request: JudgeRequest) -> Samples:
-    """Ask all questions; raises UpstreamFault where no answer to one of them could be read."""
-    asked = [_said(hearing, questions) for questions in _questions(rubric, request)]
-    replies = [reply for some in asked for reply in some]
-    warnings = [reply.warning for reply in replies if reply.warning is not None]
-    lost = sum(reply.said is None for reply in replies)
-    counts = [len(_read(some)) for some in asked if some]
-    return Samples(
-        alignment=_read(asked[0]),
-        quality=_read(asked[1]),
-        checkpoints=_checkpoints(request),
-        warnings=[*warnings, *_about_lost(lost)],
-        is_seen=not warnings,
-        count=min(counts, default=0),
-    )
-
-
-def _said(hearing: Hearing, questions: Sequence[Question[Judgment]]) -> list[Reply[Judgment]]:
-    replies = [hearing.ask(question) for question in questions]
-    if replies and not _read(replies):
-        raise unreadable(hearing.report)
-    return replies
-
-
-def _read(replies: list[Reply[Judgment]]) -> list[Judgment]:
-    return [reply.said for reply in replies if reply.said is not None]
-
-
-def _about_lost(count: int) -> list[str]:
-    return [f"{count} answers of the model could not be read and do not count."] if count else []
-
-
-def _checkpoints(request: JudgeRequest) -> list[tuple[str, str]]:
-    """Return what is to be answered with yes or no, each with its kind: nothing twice."""
-    asked = [(text, "other") for text in request.checkpoints]
-    asked += [(one.words, one.kind) for one in request.requirements]
-    return list({text: (text, kind) for text, kind in reversed(asked)}.values())[::-1]
+    Who asks for quality alone wants nothing held against the prompt.
+    """
+    if request.prompt is None or request.requirements or not wants_alignment(request):
+        return request
+    return replace(request, requirements=requirements_of(request.prompt))

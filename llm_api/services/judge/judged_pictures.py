@@ -1,6 +1,7 @@
 """Callers' pictures, as a judge gets them: turned, without metadata, of one largest size."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from llm_api.domain.access import ApiKey
@@ -36,7 +37,7 @@ class JudgedPictures:
             InvalidRequest: it cannot be used: `invalid_image`, or `image_too_large`.
             Unavailable: no picture can be read at the moment.
         """
-        try:
+        with picture_errors(field):
             facts = self.pictures.inspect(data)
             _check(facts.media_type, facts.frames, field, media_type)
             prepared = self.pictures.prepare(
@@ -47,11 +48,6 @@ class JudgedPictures:
                 max_side=MAX_SIDE,
                 keeps_alpha=False,
             )
-        except PictureError as error:
-            raise _refused(error, field) from error
-        except PicturesUnavailable as error:
-            message = "Pictures cannot be read at the moment; try again."
-            raise Unavailable(message, reason="pictures_unavailable", retry_after=5) from error
         size = prepared.facts
         return JudgedPicture(prepared.data, size.media_type, size.width, size.height, data)
 
@@ -64,6 +60,18 @@ class JudgedPictures:
                 field, "must be the id of a file of yours.", reason="file_not_found"
             ) from error
         return self.read(data, field)
+
+
+@contextmanager
+def picture_errors(field: str) -> Iterator[None]:
+    """Raise the ApiError of a picture that cannot be used; `field` has it."""
+    try:
+        yield
+    except PictureError as error:
+        raise _refused(error, field) from error
+    except PicturesUnavailable as error:
+        message = "Pictures cannot be read at the moment; try again."
+        raise Unavailable(message, reason="pictures_unavailable", retry_after=5) from error
 
 
 def _check(media_type: str, frames: int, field: str, stated: str | None) -> None:

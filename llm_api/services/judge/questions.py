@@ -13,7 +13,6 @@ from llm_api.domain.judging import JudgedPicture, JudgeRequest, Level
 from llm_api.services.judge.picture_parts import picture_part
 from llm_api.services.judge.readings import Judgment, Preference, read_judgment, read_preference
 from llm_api.services.judge.rubric import ALIGNMENT, NONE, QUALITY, TEXT, Rubric, filled
-from llm_api.services.prompts import find_constraints
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_text
 from llm_api.services.routing.catalogue import Destination
 
@@ -185,9 +184,7 @@ def pair_question(
 
 def quotes_text(request: JudgeRequest) -> bool:
     """Whether there must be text in the picture."""
-    if any(requirement.kind == "text" for requirement in request.requirements):
-        return True
-    return request.prompt is not None and bool(find_constraints(request.prompt).quotes)
+    return any(requirement.kind == "text" for requirement in request.requirements)
 
 
 def wants_alignment(request: JudgeRequest) -> bool:

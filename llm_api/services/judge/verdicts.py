@@ -58,7 +58,7 @@ def verdict_of(request: JudgeRequest, rubric: Rubric, samples: Samples) -> Verdi
     overall = overall_of(scores, rubric.weights)
     spread = max((score.spread for score in scores.values()), default=0.0)
     agreement = min((share for _, share in checked), default=1.0)
-    verdict = Verdict(
+    return Verdict(
         method=VISION,
         passed=passes(overall, request.threshold, checkpoints) if samples.is_seen else None,
         overall=overall,
@@ -74,7 +74,6 @@ def verdict_of(request: JudgeRequest, rubric: Rubric, samples: Samples) -> Verdi
         rubric_language=rubric.language,
         warnings=tuple(dict.fromkeys(samples.warnings)),
     )
-    return verdict if request.includes_reasoning else _without_reasoning(verdict)
 
 
 def overall_of(scores: Mapping[str, DimensionScore], weights: Mapping[str, float]) -> float | None:
@@ -159,7 +158,8 @@ def _first(texts: Sequence[str | None]) -> str | None:
     return next((text for text in texts if text is not None), None)
 
 
-def _without_reasoning(verdict: Verdict) -> Verdict:
+def without_reasoning(verdict: Verdict) -> Verdict:
+    """Return a verdict without evidence and summary."""
     return replace(
         verdict,
         scores={name: replace(one, evidence=None) for name, one in verdict.scores.items()},

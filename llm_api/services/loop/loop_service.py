@@ -168,7 +168,9 @@ class LoopService:
         optimize: PromptRequest | None,
     ) -> tuple[LoopDocument, Order]:
         """Return a new loop and its first order; raises ApiError where it cannot be done."""
-        if plan.accept.min_overall is not None and not self._steps.judge.has_vision:
+        # Also where the judge is not there, or not for this key: before pictures are paid for.
+        needs = self._steps.judge.needs(self._steps.judge_request(request, plan, ()), caller.key)
+        if plan.accept.min_overall is not None and needs is None:
             message = (
                 "An overall score needs a model that sees: set JUDGE_LLM_API_URL, JUDGE_LLM_API_KEY"
                 " and JUDGE_LLM_MODEL, or leave until.accept.min_overall out."

@@ -30,15 +30,14 @@ _SEEDS = 2**31  # as the routes take them
 class PictureJudge(Protocol):
     """What gives verdicts: JudgeService does."""
 
-    @property
-    def has_vision(self) -> bool:
-        """Whether a model looks at pictures; without one they are measured."""
-
     def own_picture(self, file_id: str, key: ApiKey | None, field: str) -> JudgedPicture:
         """Read a file of this service; raises ApiError."""
 
     def needs(self, request: JudgeRequest, key: ApiKey | None) -> TextNeeds:
-        """Return what one verdict on one picture takes at most; raises ApiError."""
+        """Return what one verdict on one picture takes at most; raises ApiError.
+
+        None: the picture is only measured, which is free.
+        """
 
     def score(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
         """Return the verdict on one picture; raises ApiError."""

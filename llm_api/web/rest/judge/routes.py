@@ -73,7 +73,7 @@ _MODES: Mapping[str, Callable[[JudgeService, JudgeRequest, Caller], Judged]] = {
 def score_image(order: JudgeOrder) -> Response:
     """Score a picture, compare two, or rank up to eight."""
     judge, asking = services().judge, caller()
-    judge.route(order.request.model, asking.key)  # before pictures are read that nobody looks at
+    judge.check(order.request.model, asking.key, is_pairwise=order.mode != SCORE)
     result = _MODES[order.mode](judge, with_pictures(order, judge), asking)
     state: RequestState = g.request_state
     state.report = result.report
