@@ -97,7 +97,7 @@ class TryRun:
             self._made(job)
 
     def _begun_job(self) -> ImageJob | None:
-        """Begin the job; None where that is not to be."""
+        """Have the job begun; None where that is not to be."""
         if self._current.is_begun:
             raise NotFound("The job of a try was deleted meanwhile.", reason="job_not_found")
         loop, number = self._loop, self._current.number
