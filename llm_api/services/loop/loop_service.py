@@ -171,11 +171,10 @@ class LoopService:
         # Also where the judge is not there, or not for this key: before pictures are paid for.
         needs = self._steps.judge.needs(self._steps.judge_request(request, plan, ()), caller.key)
         if plan.accept.min_overall is not None and needs is None:
-            message = (
-                "An overall score needs a model that sees: set JUDGE_LLM_API_URL, JUDGE_LLM_API_KEY"
-                " and JUDGE_LLM_MODEL, or leave until.accept.min_overall out."
+            message = "is not supported without a vision model (JUDGE_LLM_MODEL, or judge.model)."
+            raise InvalidRequest.of_field(
+                "until.accept.min_overall", message, reason="not_supported"
             )
-            raise Unavailable(message, reason="judge_not_configured", retryable=False)
         has_budget = caller.key is not None and bool(caller.key.budgets)
         lineage_id = caller.lineage_id or caller.request_id
         payer = Payer(caller.route, caller.name, caller.tags, lineage_id, has_budget)

@@ -226,6 +226,15 @@ def problems_in(client: FlaskClient, fields: dict[str, Any]) -> list[str]:
     return document.problems_in({"prompt": PROMPT, **fields}, content["schema"])
 
 
+def test_a_score_needs_a_model_that_sees(app_of: AppOf, upstream_env: dict[str, str]) -> None:
+    body = {"prompt": PROMPT, "model": "layout-sketch", "until": {"accept": {"min_overall": 70}}}
+
+    answer = app_of(upstream_env).test_client().post(GENERATE, json=body)
+
+    [wrong] = answer.get_json()["error"]["details"]["errors"]
+    assert (answer.status_code, wrong["field"]) == (400, "until.accept.min_overall")
+
+
 def test_a_limit_without_a_price_is_refused(app_of: AppOf, env: dict[str, str]) -> None:
     client = app_of({**env, "JUDGE_LLM_MODEL": "seer"}).test_client()
 
