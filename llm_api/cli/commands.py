@@ -18,6 +18,7 @@ _MAKERS = {
     "doctor": ("doctor", "doctor_command"),
     "images": ("pictures", "image_commands"),
     "keys": ("keys", "key_commands"),
+    "lineage": ("lineage", "lineage_commands"),
     "local-model": ("local_model", "local_model_command"),
     "usage": ("usage", "usage_commands"),
 }

@@ -108,12 +108,19 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     fetch = partial(_fetched, links, clients, settings.image_result_hosts)
     keeper = Keeper(stores.files, pictures, fetch)
     webhooks = Webhooks(settings.webhooks, engine, links)
-    engine.register(KIND, ImageWork(models, keeper, accounts, webhooks))
+    engine.register(KIND, ImageWork(models, keeper, accounts, webhooks, stores.lineage.record))
     engine.register(WEBHOOK, webhooks.send)
     tools = InputTools(stores.files, pictures, partial(_callers, links))
     keep = timedelta(days=settings.files.retention_days)
     targets = config_files.read_targets(settings.root)
-    jobs = JobStore(stores.work.tasks, stores.work_threads, engine, keep, keeper.health)
+    jobs = JobStore(
+        stores.work.tasks,
+        stores.work_threads,
+        engine,
+        keep,
+        keeper.health,
+        stores.lineage.purge,
+    )
     orders = Orders(models, around.optimizer, targets)
     service = ImageService(jobs, accounts, tools, orders, webhooks)
     # First the engine: what it works on writes rows and files.

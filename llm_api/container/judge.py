@@ -42,6 +42,7 @@ def build_judge(
         measured=MeasuredJudge(meter),
         rubrics=read_rubrics(settings.root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
+        record=around.stores.lineage.record,
     )
     return JudgeParts(JudgeService(tools), [meter])
 

@@ -228,6 +228,7 @@ class ImageService:
         task = self._jobs.of_key(task_id, key)
         if not task.state.has_ended:
             raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
+        self._jobs.purge_texts(task)
         self._tools.files.delete_of_task(task_id)
         for one in (webhook_id(task_id), task_id):
             self._jobs.run(partial(self._jobs.tasks.delete, one))

@@ -25,13 +25,17 @@ _LOOK_FAR_S = 1.0  # for that of a job in another one
 
 @dataclass(frozen=True, slots=True)
 class JobStore:
-    """Where jobs are kept, for how long, and who works on them."""
+    """Where jobs are kept, for how long, and who works on them.
+
+    `purge_texts` deletes what is kept elsewhere of what was written for a job.
+    """
 
     tasks: TaskStore
     threads: StoreThreads
     engine: TaskEngine
     keep: timedelta
     health: StoreHealth
+    purge_texts: Callable[[Task], None] = lambda _: None
     kind: str = KIND
 
     def of_key(self, task_id: str, key: ApiKey | None) -> Task:

@@ -1,6 +1,6 @@
 """Judges pictures: scores one, compares two, ranks up to eight."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from llm_api.domain.judging import (
     Ranking,
     Verdict,
 )
+from llm_api.domain.lineage import LineageEvent
 from llm_api.errors import ApiError, Unavailable
 from llm_api.services.judge.asking import Hearing
 from llm_api.services.judge.judged_pictures import MAX_SIDE, JudgedPictures, picture_errors
@@ -23,6 +24,7 @@ from llm_api.services.judge.picture_parts import picture_part, unseen
 from llm_api.services.judge.questions import wants_alignment
 from llm_api.services.judge.rubric import LANGUAGES, Rubric
 from llm_api.services.judge.sampling import questions_of, sampled
+from llm_api.services.judge.verdict_events import verdict_event
 from llm_api.services.judge.verdicts import verdict_of, without_reasoning
 from llm_api.services.measured_judge import MeasuredJudge, merged, verdict_of_measured
 from llm_api.services.pricing import PriceList
@@ -53,6 +55,7 @@ class JudgeTools:
         measured: judges by what can be measured.
         rubrics: by language.
         upstream: name of the upstream for callers who name no model; None: there is none.
+        record: writes a verdict down in its lineage; raises nothing.
     """
 
     catalogue: Catalogue
@@ -62,6 +65,7 @@ class JudgeTools:
     measured: MeasuredJudge
     rubrics: Mapping[str, Rubric]
     upstream: str | None
+    record: Callable[[LineageEvent], None] = lambda _: None
 
 
 class JudgeService:
@@ -158,6 +162,7 @@ class JudgeService:
             verdict, report = self._with_measured(request, seen.answer), seen.report
         else:
             verdict, report = verdict_of_measured(*self._measured(request)), CallReport()
+        self._tools.record(verdict_event(request.pictures[0], verdict, caller))
         if not request.includes_reasoning:
             verdict = without_reasoning(verdict)
         return CallResult(verdict, report)

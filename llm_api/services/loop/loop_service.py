@@ -33,7 +33,7 @@ from llm_api.services.loop.loop_document import (
 )
 from llm_api.services.loop.loop_job import LoopJob, LoopPreview, loop_job, too_low
 from llm_api.services.loop.running.steps import LoopSteps
-from llm_api.services.tasks.claimed import Waiter
+from llm_api.services.tasks.claimed import ClaimedTask, Waiter
 from llm_api.services.tasks.webhooks import Webhooks, webhook_id
 from llm_api.storage import StoreError
 
@@ -101,21 +101,24 @@ class LoopService:
         if other is not None:
             inputs.discard()
             return self._without_error(self.job(other, caller.key, wait=wait))
-        waiter = Waiter(caller.is_disconnected) if wait > 0 else None
+        waiter = Waiter(caller.is_disconnected)
+        claimed = self._begin(task, waiter if wait > 0 else None, inputs)
+        if on_job is not None:
+            on_job(task.id)
         try:
-            claimed = self._jobs.engine.run(task, waiter)
+            self._jobs.wait(task.id, claimed, wait, caller.is_disconnected)
+        finally:
+            waiter.leave()
+        return self._without_error(self._job(self._jobs.found(task.id), caller.key))
+
+    def _begin(self, task: Task, waiter: Waiter | None, inputs: ImageInputs) -> ClaimedTask | None:
+        """Write a loop down, and work on it; raises Unavailable."""
+        try:
+            return self._jobs.engine.run(task, waiter)
         except StoreError as error:
             inputs.discard()
             message = "The job cannot be written down at the moment, and is not begun."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
-        if on_job is not None:
-            on_job(task.id)
-        if waiter is not None:
-            try:
-                self._jobs.wait(task.id, claimed, wait, caller.is_disconnected)
-            finally:
-                waiter.leave()
-        return self._without_error(self._job(self._jobs.found(task.id), caller.key))
 
     @staticmethod
     def _without_error(job: LoopJob) -> LoopJob:
@@ -273,6 +276,7 @@ class LoopService:
         task = self._jobs.of_key(task_id, key)
         if not task.state.has_ended:
             raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
+        self._jobs.purge_texts(task)
         document = LoopDocument.read(task.document)
         steps = [step_id(task_id, one.number) for one in document.tries]
         for one in (*steps, task_id):

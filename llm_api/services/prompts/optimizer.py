@@ -7,9 +7,11 @@ from functools import partial
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult
+from llm_api.domain.lineage import CONTROL
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.services.prompts.details import details
+from llm_api.services.prompts.experiment import Experiment, not_rewritten
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
 from llm_api.services.quotas.estimates import TokenEstimate
@@ -26,6 +28,7 @@ class PromptOptimizer:
         catalogue: Catalogue,
         ledger: UsageLedger,
         targets: Mapping[str, Target],
+        experiment: Experiment | None = None,
         *,
         is_enabled: bool,
     ) -> None:
@@ -35,11 +38,13 @@ class PromptOptimizer:
             catalogue: routes calls to upstreams.
             ledger: accounts for calls.
             targets: image and video models by name.
+            experiment: records rewrites, and draws those that are not made; None for neither.
             is_enabled: if false, every request is answered with Unavailable.
         """
         self._catalogue = catalogue
         self._ledger = ledger
         self._targets = targets
+        self._experiment = experiment or Experiment()
         self._is_enabled = is_enabled
         self._rewriter = Rewriter()
 
@@ -59,6 +64,8 @@ class PromptOptimizer:
     def optimize(self, request: PromptRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
         """Return the rewritten prompt, or the original with a warning that says why.
 
+        The original is also returned, and no model called, where the lineage is in the control arm.
+
         Args:
             request: the prompt and how to rewrite it.
             caller: who pays for the call, and how long there is.
@@ -77,8 +84,10 @@ class PromptOptimizer:
             )
         started = time.monotonic()
         task = read_task(request, self._targets[request.target_model])
-        result = self._rewritten(task, caller)
-        answer = _answer(task, result, seconds=time.monotonic() - started)
+        arm = self._experiment.arm_of(caller)
+        result = not_rewritten() if arm == CONTROL else self._rewritten(task, caller)
+        self._experiment.rewritten(task, result, caller, arm)
+        answer = _answer(task, result, arm, seconds=time.monotonic() - started)
         return CallResult(answer, result.report)
 
     def _rewritten(self, task: Task, caller: Caller) -> RewriteResult:
@@ -117,7 +126,7 @@ def _returns_original(task: Task, error: ApiError) -> bool:
     return error.report is not None and error.report.client_deadline_passed
 
 
-def _answer(task: Task, result: RewriteResult, *, seconds: float) -> OptimizedPrompt:
+def _answer(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> OptimizedPrompt:
     request, rewrites = task.request, result.rewrites
     wants_several = request.n > 1
     return OptimizedPrompt(
@@ -127,7 +136,7 @@ def _answer(task: Task, result: RewriteResult, *, seconds: float) -> OptimizedPr
         warnings=_warnings(task, result),
         candidates=(list(rewrites) or [request.prompt]) if wants_several else None,
         negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
-        details=details(task, result, seconds=seconds) if request.include_details else None,
+        details=details(task, result, arm, seconds=seconds) if request.include_details else None,
     )
 
 

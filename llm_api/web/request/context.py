@@ -23,6 +23,7 @@ from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
 from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
+from llm_api.services.lineage.lineage_service import LineageService
 from llm_api.services.loop import LoopService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
@@ -55,6 +56,7 @@ class Services:
     reports: ReportService
     keys: KeyService
     tasks: TaskEngine
+    lineage: LineageService
     watch: DeadlineWatcher
     spotter: KeySpotter
     is_demo: bool
