@@ -245,3 +245,16 @@ def test_a_limit_without_a_price_is_refused(app_of: AppOf, env: dict[str, str]) 
 
     assert answer.status_code == 400
     assert "seer" in answer.get_json()["error"]["message"]
+
+
+def test_all_steps_are_in_one_lineage(
+    generate: Ask, app: Flask, client: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(rewritten(f"{CANINE}. Most important: {DOG}. Soft evening light falls."))
+
+    document = generate(prompt=CANINE, judge={"checkpoints": [DOG]}, until={}).get_json()
+
+    app.extensions["llm_api_lineage_spool"].flush()
+    lineage = client.get(f"/api/v1/lineage/{document['request_id']}").get_json()
+    counts = {name: len(lineage[name]) for name in ("rewrites", "pictures", "verdicts")}
+    assert counts == {"rewrites": 1, "pictures": 2, "verdicts": 2}
