@@ -4,6 +4,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from llm_api.domain.images import InputPicture
 from llm_api.domain.judging import CheckpointVerdict, Outcome, Verdict
 from llm_api.domain.loops import Acceptance, LoopPlan
 from llm_api.domain.prompts import PromptRequest
+from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import CancelState, TaskState
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, Unavailable, UpstreamFault
 from llm_api.services.loop.choosing import is_accepted
@@ -179,6 +181,27 @@ def test_the_end_is_reported_once(shop: LoopShop) -> None:
         "stopped_by": "accepted",
         "tries": 1,
     }
+
+
+def again(shop: LoopShop, number: int) -> str:
+    """Run the loop of a request that is repeated, and return its id."""
+    ids: list[str] = []
+    same = IdempotencyKey("same", "print", joins=True, keep_s=60, max_bytes=0)
+    with suppress(ApiError):
+        ids.append(shop.run(caller=caller(number), identity=same, on_job=ids.append).id)
+    return ids[-1]
+
+
+def test_a_repeat_joins_what_has_pictures(shop: LoopShop) -> None:
+    assert again(shop, 1) == again(shop, 2)
+    assert shop.vendor.parts == [0]
+
+
+def test_a_repeat_of_what_failed_for_nothing_is_made_anew(shop: LoopShop) -> None:
+    shop.vendor.turns.append(FILTERED)
+
+    assert again(shop, 1) != again(shop, 2)
+    assert shop.vendor.parts == [0, 0]
 
 
 def test_loops_leave_their_places_to_their_jobs(
