@@ -23,12 +23,15 @@ def lacked(prompt: str, verdict: Verdict | None) -> list[str]:
     texts = [one.text for one in verdict.checkpoints if one.outcome is Outcome.FAILED]
     known = {one.words: _phrase(one, prompt) for one in requirements_of(prompt) if one.source}
     phrases = [known.get(text, text).strip().rstrip(_ENDS) for text in texts]
-    # Who says "blue dog" need not say "dog".
-    return [
-        phrase
-        for phrase in dict.fromkeys(phrases)
-        if not any(phrase != other and phrase in other for other in phrases)
-    ]
+    kept = dict.fromkeys(phrases)
+    return [one for one in kept if not any(_says_less(one, other) for other in kept)]
+
+
+def _says_less(phrase: str, other: str) -> bool:
+    """Whether another phrase has all of its words, as "blue dog" has those of "dog"."""
+    if is_chinese(phrase):
+        return phrase != other and phrase in other
+    return set(phrase.split()) < set(other.split())
 
 
 def _phrase(requirement: PromptRequirement, prompt: str) -> str:

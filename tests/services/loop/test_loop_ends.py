@@ -274,6 +274,12 @@ def test_what_is_fed_back_is_in_the_words_of_the_prompt() -> None:
     ]
 
 
+def test_no_thing_is_taken_for_a_part_of_another_word() -> None:
+    texts = ["Does the picture show a car?", "Is the carpet red?"]
+
+    assert lacked("A car on a red carpet", failed(*texts)) == ["car", "red carpet"]
+
+
 def test_a_chinese_prompt_is_told_in_chinese() -> None:
     prompt = "一只红猫和两只蓝狗"
 
