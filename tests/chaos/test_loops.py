@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.chaos.test_pictures import PATIENCE, environment_of, rows_of
+from tests.chaos.test_pictures import PATIENCE, environment_of, kill_everything, rows_of
 from tests.support.image_upstream import ImageVendor
 from tests.support.judge import always, checkpoints_in, judge_env, judge_that
 from tests.support.peer import RecordedRequest
@@ -112,9 +112,9 @@ def left_after(folder: Path) -> Aftermath:
         env["ENABLE_PROMPT_OPTIMIZATION"] = "false"
         with Service(folder, env) as service:
             ids = [begin(service, number) for number in range(LOOPS)]
-            for count in (LOOPS // 2, LOOPS):
+            for count, kill in ((LOOPS // 2, kill_workers), (LOOPS, kill_everything)):
                 wait_until(lambda count=count: vendor.charged >= count, PATIENCE, service.log)
-                kill_workers(service)
+                kill(service)
             wait_until(lambda: have_ended(service), 2 * PATIENCE, service.log)
             return Aftermath(
                 ids,

@@ -19,6 +19,7 @@ CANINE = "A red cat beside its canine"
 DOG = "a blue dog"
 PRICED = "qwen3-next-80b-a3b-instruct"  # 1 and 4 CNY a million tokens
 MICRO = 1_000_000
+ADMIN = "adm-9f8e7d6c5b4a3f2e1d0c9b8a7f6e5d4c"
 
 
 @pytest.fixture
@@ -162,6 +163,24 @@ def test_a_repeat_joins_the_loop(client: FlaskClient, seer: ScriptedUpstream) ->
     assert first.get_json()["id"] == second.get_json()["id"]
     assert second.headers["idempotent-replayed"] == "true"
     assert len(seer.requests) == 2  # the two questions about one picture
+
+
+def test_a_key_pays_in_the_background(
+    app_of: AppOf, env: dict[str, str], usage_rows_of: UsageRowsOf
+) -> None:
+    app = app_of({**env, "ADMIN_API_KEY": ADMIN, "REQUIRE_API_KEY": "true"})
+    client = app.test_client()
+    admins = {"Authorization": f"Bearer {ADMIN}"}
+    issued = client.post("/api/v1/keys", json={"name": "shop"}, headers=admins).get_json()
+    body = {"prompt": PROMPT, "model": "layout-sketch", "size": "256x256", "judge": True}
+
+    answers = [
+        client.post(GENERATE, json=body, headers={"Authorization": f"Bearer {secret}"})
+        for secret in (issued["secret"], ADMIN)
+    ]
+
+    assert [one.get_json().get("stopped_by") for one in answers] == ["accepted"] * 2
+    assert {row["key_id"] for row in usage_rows_of(app)} == {issued["id"], "env:admin"}
 
 
 WRONG: list[tuple[dict[str, Any], str]] = [
