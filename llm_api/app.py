@@ -86,6 +86,7 @@ def close_app(app: Flask) -> None:
     app.extensions["llm_api_file_retention"].close()
     app.extensions["llm_api_retention"].close()
     app.extensions["llm_api_spool"].close()
+    app.extensions[EXTENSION].lineage.late.close()
     app.extensions["llm_api_lineage_spool"].close()
     app.extensions[EXTENSION].close()
     rate_limits.close_limiter(app.extensions["llm_api_limiter"])

@@ -132,7 +132,7 @@ def _optimizer(
     ledger: UsageLedger,
     prices: PriceList,
 ) -> PromptOptimizer:
-    experiment = Experiment(stores.lineage.record, settings.lineage.control_share, prices)
+    experiment = Experiment(stores.lineage.late, settings.lineage.control_share, prices)
     targets = config_files.read_targets(settings.root)
     is_enabled = settings.enable_prompt_optimization
     return PromptOptimizer(catalogue, ledger, targets, experiment, is_enabled=is_enabled)

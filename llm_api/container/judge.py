@@ -7,7 +7,7 @@ from functools import partial
 from llm_api.container.images import Painters, Surroundings
 from llm_api.errors import BodyTooLarge, InvalidRequest
 from llm_api.pictures.meter import PictureMeter
-from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools
+from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools, Measuring
 from llm_api.services.judge.judged_pictures import MAX_BYTES
 from llm_api.services.measured_judge import MeasuredJudge
 from llm_api.services.routing.catalogue import Catalogue
@@ -33,13 +33,13 @@ def build_judge(
 ) -> JudgeParts:
     """Build what judges pictures; raises SettingsError."""
     settings, meter = around.settings, PictureMeter()
-    fetch = partial(_fetched, LinkClient(around.watch))
+    fetch = partial(fetched, LinkClient(around.watch))
     tools = JudgeTools(
         catalogue=catalogue,
         ledger=ledger,
         prices=around.prices,
         pictures=JudgedPictures(around.stores.files, painters.pictures, fetch),
-        measured=MeasuredJudge(meter),
+        measuring=Measuring(MeasuredJudge(meter)),
         rubrics=read_rubrics(settings.root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
         record=around.stores.lineage.record,
@@ -47,7 +47,7 @@ def build_judge(
     return JudgeParts(JudgeService(tools), [meter])
 
 
-def _fetched(links: LinkClient, url: str, field: str) -> bytes:
+def fetched(links: LinkClient, url: str, field: str) -> bytes:
     """Return the picture at a caller's address; raises InvalidRequest, which names the field."""
     try:
         return links.fetch(url, LinkPolicy(max_bytes=MAX_BYTES, timeout=_FETCH_S))

@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import re
 import secrets
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from llm_api.domain.lineage import FEEDBACK, PURGE, REWRITE, Feedback, LineageEv
 from llm_api.domain.tasks import Task
 from llm_api.errors import NotFound, Unavailable
 from llm_api.services.lineage.facts import changed_share, facts_of, texts_of
+from llm_api.services.lineage.late_records import LateRecords
 from llm_api.services.lineage.lineage_reports import LearningReports
 from llm_api.storage import LineageStore, StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
@@ -28,6 +30,7 @@ LINEAGE_AWAY = Unavailable(
 # An event is in the database half a second after it was written down, by whichever worker.
 _ON_ITS_WAY_S, _LOOKS = 0.5, 2
 _MAX_ID = 64
+_ID = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 logger = logging.getLogger(__name__)
 _T = TypeVar("_T")
 
@@ -104,6 +107,7 @@ class LineageService:
             pause: sleeps for so many seconds.
         """
         self.reports = reports
+        self.late = LateRecords(self.record)
         self._store, self._tasks, self._files = stores.events, stores.tasks, stores.files
         self._threads, self._sink, self._plan = stores.threads, sink, plan
         self._now, self._pause = now, pause
@@ -139,7 +143,8 @@ class LineageService:
 
     def get(self, lineage_id: str, key: ApiKey | None) -> Lineage:
         """Return a lineage; raises NotFound for one that the key has no part in."""
-        events = self._awaited(lambda: self._seen(lineage_id, key))
+        is_one = _ID.fullmatch(lineage_id)  # nothing has another
+        events = self._awaited(lambda: self._seen(lineage_id, key)) if is_one else []
         if not events:
             raise NotFound(NO_SUCH_LINEAGE.message, reason=NO_SUCH_LINEAGE.reason)
         return Lineage(lineage_id, [event for event in events if event.kind != PURGE])
@@ -150,14 +155,16 @@ class LineageService:
 
     def _awaited(self, look: Callable[[], _T]) -> _T:
         """Look for what another worker may just be writing, until it is there or cannot come."""
-        self._flush()
+        self.flush()
         for _ in range(_LOOKS):
             if found := look():
                 return found
             self._pause(_ON_ITS_WAY_S)
         return look()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
+        """Move what this process has recorded into the store, as far as that can be reached."""
+        self.late.flush()
         try:
             self._sink.flush()
         except StoreError:  # what is looked for says so, if it cannot be read either
@@ -247,7 +254,7 @@ class LineageService:
             self._now(),
             id=_digest(PURGE, lineage_id, task.key_id or ""),
         )
-        self._flush()
+        self.flush()
         self._do(partial(self._store.purge, event))
 
     def forget(self, at_most: int) -> int:

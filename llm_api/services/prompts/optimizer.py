@@ -1,17 +1,23 @@
 """Rewrites a prompt for an image or video model, with a warning if that fails."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult
-from llm_api.domain.lineage import CONTROL
+from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.services.prompts.details import details
-from llm_api.services.prompts.experiment import Experiment, not_rewritten
+from llm_api.services.prompts.experiment import (
+    Experiment,
+    is_control,
+    lineage_of,
+    not_rewritten,
+    rewrite_event,
+)
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
 from llm_api.services.quotas.estimates import TokenEstimate
@@ -84,11 +90,24 @@ class PromptOptimizer:
             )
         started = time.monotonic()
         task = read_task(request, self._targets[request.target_model])
-        arm = self._experiment.arm_of(caller)
+        arm = self._arm_of(caller)
         result = not_rewritten() if arm == CONTROL else self._rewritten(task, caller)
-        self._experiment.rewritten(task, result, caller, arm)
+        self._record(partial(rewrite_event, task, result, caller, arm, self._experiment))
         answer = _answer(task, result, arm, seconds=time.monotonic() - started)
         return CallResult(answer, result.report)
+
+    def _arm_of(self, caller: Caller) -> str:
+        share = self._experiment.control_share
+        return CONTROL if share and is_control(lineage_of(caller), share) else TREATED
+
+    def _record(self, make: Callable[[], LineageEvent]) -> None:
+        """Have an event recorded, without waiting for it."""
+        records = self._experiment.records
+        if records is not None:
+            records.put(make)
+            if not records.thread.is_started:
+                records.thread.start()
+            records.thread.woken.set()
 
     def _rewritten(self, task: Task, caller: Caller) -> RewriteResult:
         """Rewrite within the request's `max_wait_ms`, if it has any."""

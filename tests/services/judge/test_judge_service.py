@@ -1,24 +1,41 @@
 """A judge never makes up a score, whatever its model answers."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
-from typing import Any
+from threading import Event
+from typing import Any, cast
 
 import pytest
 
 from llm_api.domain.calls import CallReport
-from llm_api.domain.judging import Outcome, PromptRequirement, Verdict
+from llm_api.domain.judging import (
+    JudgedPicture,
+    Measurements,
+    Outcome,
+    PromptRequirement,
+    ReadText,
+    Verdict,
+)
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
+from llm_api.pictures.facts import PicturesUnavailable
+from llm_api.services.judge.judge_service import NOT_MEASURED
 from llm_api.services.judge.picture_parts import NOT_SEEN
+from llm_api.services.judge.questions import quality_question
+from llm_api.services.routing.catalogue import Destination
+from llm_api.upstream.behavior import BUNDLED_MODEL
 from tests.services.judge.courtroom import (
     CALLER,
     PROFILES,
     QUIET,
+    RUBRICS,
     Answer,
+    Blind,
     Court,
     Parameters,
+    Seer,
     asked_of,
     court_of,
     picture_of,
@@ -144,6 +161,29 @@ def test_a_sample_that_cannot_be_read_does_not_count() -> None:
     assert verdict.samples_used == 2
     assert verdict.scores["alignment"].score == 75
     assert verdict.warnings == ("1 answers of the model could not be read and do not count.",)
+
+
+def test_a_model_that_takes_no_pictures_is_refused_by_its_name() -> None:
+    def answer(parameters: Parameters) -> Answer:
+        BUNDLED_MODEL.check(parameters)
+        return Answer(ALIGNED)
+
+    error = refused(court_of(answer))
+
+    assert isinstance(error, InvalidRequest)
+    assert (error.reason, error.fields[0].field) == ("not_supported", "model")
+    assert error.message == "model: must be a model that takes pictures."
+
+
+def test_a_large_picture_is_sent_whole() -> None:
+    data = bytes(range(256)) * 20_000
+    picture = JudgedPicture(data, "image/png", 1_024, 1_024, data)
+    court = court_of(lambda p: Answer(GOOD[asked_of(p)]))
+
+    court.judge.score(request_of(picture), CALLER)
+
+    (sent,) = pictures_of(court.seer.asked[0])
+    assert base64.b64decode(sent.removeprefix("data:image/png;base64,"), validate=True) == data
 
 
 def test_an_error_has_the_report_of_all_calls_before_it() -> None:
@@ -394,6 +434,25 @@ def test_qwen_is_told_to_keep_the_details_of_large_pictures(
     assert sent == [True if is_sent else None] * 2
 
 
+def test_ark_s_model_is_told_not_to_think() -> None:
+    court = court_of(lambda p: Answer(GOOD[asked_of(p)]), ARK)
+
+    score(court)
+
+    assert {str(asked["thinking"]) for asked in court.seer.asked} == {"{'type': 'disabled'}"}
+
+
+@pytest.mark.parametrize("has_json_mode", [True, False])
+def test_json_is_asked_for_where_the_model_has_a_mode_for_it(*, has_json_mode: bool) -> None:
+    at = Destination(cast("Any", Seer(lambda _: Answer(""))), "seer", None)
+    question = quality_question(RUBRICS["en"], request_of(), 0)
+
+    parameters = question.parameters(replace(at, has_json_mode=has_json_mode))
+
+    assert parameters["temperature"] == 0
+    assert ("response_format" in parameters) is has_json_mode
+
+
 # --- before it is asked ---
 
 
@@ -420,3 +479,92 @@ def test_a_report_sums_up_all_calls() -> None:
 
     assert (report.usage.prompt_tokens, report.usage.completion_tokens) == (4_000, 200)
     assert (len(report.attempts), report.answer_count) == (2, 2)
+
+
+# --- beside measurements ---
+
+
+class Meters(Blind):
+    """A meter that does something first."""
+
+    def __init__(self, first: Callable[[], object]) -> None:
+        """Do this first."""
+        self._first = first
+
+    def measure(self, picture: JudgedPicture, **_: Any) -> Measurements:
+        """Do it, and return a picture's size and a text."""
+        self._first()
+        return Measurements(
+            picture.width, picture.height, texts=(ReadText("OPEM", 0.99, (0, 0, 1, 1)),)
+        )
+
+
+def test_a_picture_is_measured_while_the_model_looks() -> None:
+    has_looked, has_measured = Event(), Event()
+
+    def answer(parameters: Parameters) -> Answer:
+        has_looked.set()
+        assert has_measured.wait(30)
+        return Answer(GOOD[asked_of(parameters)])
+
+    def first() -> None:
+        assert has_looked.wait(30)
+        has_measured.set()
+
+    verdict = score(court_of(answer, meter=Meters(first)))
+
+    assert verdict.measurements is not None
+    assert verdict.warnings == ()
+
+
+def test_a_text_that_was_read_overrules_the_model() -> None:
+    said = {"alignment": json.dumps(alignment("excellent", ["yes"]))}
+    said["quality"] = json.dumps(quality("excellent", text_rendering="excellent"))
+    court = court_of(lambda p: Answer(said[asked_of(p)]), meter=Meters(lambda: None))
+
+    verdict = score(court, prompt='The words "OPEN"')
+
+    (checkpoint,) = verdict.checkpoints
+    assert (checkpoint.outcome, checkpoint.source) == (Outcome.FAILED, "measured")
+    assert (verdict.overall, verdict.passed) == (100, False)
+
+
+def fails() -> None:
+    """Fail as a meter does that has no process."""
+    raise PicturesUnavailable("No process.")
+
+
+def test_a_verdict_does_not_fail_with_what_measures() -> None:
+    court = court_of(lambda p: Answer(GOOD[asked_of(p)]), meter=Meters(fails))
+
+    verdict = score(court)
+
+    assert (verdict.overall, verdict.warnings) == (75, (NOT_MEASURED,))
+
+
+def test_a_verdict_does_not_wait_long_for_what_measures() -> None:
+    ending = Event()
+    court = court_of(
+        lambda p: Answer(GOOD[asked_of(p)]), meter=Meters(lambda: ending.wait(60)), wait=0.01
+    )
+
+    verdicts = [score(court) for _ in range(6)]
+    ending.set()
+
+    assert {(one.overall, one.warnings) for one in verdicts} == {(75, (NOT_MEASURED,))}
+
+
+def test_beside_models_only_some_pictures_are_measured_at_once() -> None:
+    ending, begun = Event(), []
+
+    def first() -> None:
+        begun.append(1)
+        ending.wait(60)
+
+    court = court_of(lambda p: Answer(GOOD[asked_of(p)]), meter=Meters(first), wait=0.01)
+
+    for _ in range(6):
+        score(court)
+    ending.set()
+
+    assert len(begun) == 4

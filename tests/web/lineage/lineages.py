@@ -66,7 +66,7 @@ class Asker:
 
     def lineage(self, lineage: str, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
         """Return a lineage, with what was on its way when it was asked for."""
-        self.app.extensions["llm_api_lineage_spool"].flush()
+        self.app.extensions["llm_api"].lineage.flush()
         return self._good(self.get(lineage, headers))
 
     @staticmethod

@@ -4,8 +4,12 @@ import json
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 
+from llm_api.app import close_app
+from llm_api.storage.sql.tables import lineage_events
 from tests.support import replies
+from tests.support.waiting import wait_until
 from tests.web.keyed import ADMIN, CLOSED, bearer, issue
 from tests.web.lineage.conftest import AskerOf
 from tests.web.lineage.lineages import BETTER, CAT, FEEDBACK, OPTIMIZE, Asker, picture_id_of
@@ -17,6 +21,12 @@ EDITED = f"{CAT}, at night"
 def reason_of(answer: Any) -> tuple[int, str]:
     """Return the status and the reason of a refusal."""
     return answer.status_code, json.loads(answer.data)["error"]["details"]["reason"]
+
+
+def stored_kinds(url: str) -> list[str]:
+    """Return the kinds of all events in a database."""
+    with sa.create_engine(url, poolclass=sa.NullPool).connect() as connection:
+        return list(connection.scalars(sa.select(lineage_events.c.kind)))
 
 
 def test_a_rewrite_is_in_its_lineage(asker: Asker) -> None:
@@ -207,3 +217,19 @@ def test_an_admin_s_feedback_belongs_to_the_lineage_s_key(asker_of: AskerOf) -> 
     asker.said(bearer(ADMIN), lineage_id="shop:7", outcome="rejected")
 
     assert [one["outcome"] for one in asker.lineage("shop:7", mine)["feedback"]] == ["rejected"]
+
+
+def test_a_rewrite_comes_into_its_lineage_by_itself(asker: Asker) -> None:
+    asker.optimize("shop:7")
+    url = asker.app.config["DATABASE_OF_THE_TEST"]
+
+    wait_until(lambda: stored_kinds(url) == ["rewrite"], 20, "the rewrite is in the database")
+
+
+def test_what_was_recorded_last_is_stored_when_the_application_ends(asker: Asker) -> None:
+    url = asker.app.config["DATABASE_OF_THE_TEST"]
+    asker.optimize("shop:7")
+
+    close_app(asker.app)
+
+    assert stored_kinds(url) == ["rewrite"]

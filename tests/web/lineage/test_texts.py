@@ -34,7 +34,7 @@ def found_on_disk(asker: Asker) -> dict[str, set[str]]:
 
 def stored_texts(asker: Asker) -> list[str]:
     """Return the column of texts."""
-    asker.app.extensions["llm_api_lineage_spool"].flush()
+    asker.app.extensions["llm_api"].lineage.flush()
     engine = sa.create_engine(asker.app.config["DATABASE_OF_THE_TEST"], poolclass=NullPool)
     with engine.connect() as connection:
         return [str(one) for one in connection.scalars(sa.select(lineage_events.c.texts)) if one]
@@ -49,7 +49,7 @@ def rewrite_and_edit(asker: Asker) -> None:
 def test_no_file_has_a_text_as_shipped(asker: Asker) -> None:
     rewrite_and_edit(asker)
     before = found_on_disk(asker)
-    asker.app.extensions["llm_api_lineage_spool"].flush()
+    asker.app.extensions["llm_api"].lineage.flush()
 
     assert len(list(files_of(asker))) >= 1
     assert before == found_on_disk(asker) == {word: set() for word in WORDS}
@@ -110,7 +110,7 @@ def test_old_texts_go_with_the_files_and_old_lineages_with_the_usage_rows(
     asker = asker_of(LINEAGE_TEXTS="on", FILES_RETENTION_DAYS="7", USAGE_RETENTION_DAYS="30")
     for name in ("young", "old", "ancient"):
         asker.optimize(name)
-    asker.app.extensions["llm_api_lineage_spool"].flush()
+    asker.app.extensions["llm_api"].lineage.flush()
     for name, days in (("old", 8), ("ancient", 31)):
         _make_older(asker, name, days)
 
@@ -123,7 +123,7 @@ def test_old_texts_go_with_the_files_and_old_lineages_with_the_usage_rows(
 
 def test_lineages_stay_for_ever_where_usage_rows_do(asker: Asker) -> None:
     asker.optimize("ancient")
-    asker.app.extensions["llm_api_lineage_spool"].flush()
+    asker.app.extensions["llm_api"].lineage.flush()
     _make_older(asker, "ancient", 3_000)
 
     asker.app.extensions["llm_api_file_retention"].delete_all()
