@@ -16,6 +16,7 @@ from llm_api.container.images import (
     known_image_fields,
 )
 from llm_api.container.judge import build_judge
+from llm_api.container.loops import build_loops
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
@@ -95,6 +96,7 @@ def build_services(
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
         images=images.service,
+        loops=build_loops(images, judge.service, around, keys),
         judge=judge.service,
         tasks=images.engine,
         readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
@@ -19,7 +20,8 @@ from llm_api.services.prompts.experiment import (
 )
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
-from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.quotas.estimates import TokenEstimate
+from llm_api.services.routing.catalogue import Catalogue, Destination
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
@@ -51,6 +53,19 @@ class PromptOptimizer:
         self._experiment = experiment or Experiment()
         self._is_enabled = is_enabled
         self._rewriter = Rewriter()
+
+    @property
+    def is_enabled(self) -> bool:
+        """Whether it rewrites at all on this service."""
+        return self._is_enabled
+
+    def needs(
+        self, request: PromptRequest, key: ApiKey | None
+    ) -> tuple[TokenEstimate, Destination]:
+        """Return the most tokens that a rewrite takes, and where it would go; raises ApiError."""
+        task = read_task(request, self._targets[request.target_model])
+        destination = self._catalogue.route(None, key=key)
+        return self._rewriter.needs(task, destination), destination
 
     def optimize(self, request: PromptRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
         """Return the rewritten prompt, or the original with a warning that says why.

@@ -24,6 +24,7 @@ from llm_api.services.images import ImageService
 from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.lineage.lineage_service import LineageService
+from llm_api.services.loop import LoopService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
@@ -47,6 +48,7 @@ class Services:
     chat: ChatService
     optimizer: PromptOptimizer
     images: ImageService
+    loops: LoopService
     judge: JudgeService
     files: FileService
     readiness: ReadinessService
