@@ -1,7 +1,8 @@
 """Rewrites prompts for image and video models, keeping what the user asked for.
 
 This package is the entry; everything outside of it imports these names from here:
-`PromptOptimizer` rewrites, `find_constraints` returns the `Constraints` that a rewrite must keep,
+`PromptOptimizer` rewrites, `PictureDescriber` writes the prompt of a picture that one of the
+`VisionModels` sees, `find_constraints` returns the `Constraints` that a rewrite must keep,
 `find_violations` checks a rewrite, `find_scene` returns the `Scene` that a prompt describes, with
 its `Thing`s and their `Place`s.
 
@@ -17,14 +18,17 @@ its `Thing`s and their `Place`s.
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
+from llm_api.services.prompts.descriptions.picture_describer import PictureDescriber, VisionModels
 from llm_api.services.prompts.optimizer import PromptOptimizer
 
 __all__ = [
     "Constraints",
+    "PictureDescriber",
     "Place",
     "PromptOptimizer",
     "Scene",
     "Thing",
+    "VisionModels",
     "find_constraints",
     "find_scene",
     "find_violations",
