@@ -26,8 +26,8 @@ _TAG_CUT = re.compile(r"[,，、;；]")
 # Of one who has no picture, or speaks of the task; "World War I" is of neither.
 _SPEAKS = re.compile(
     r"\bI(?:['’](?:m|ll|ve|d)\b| (?:am|can|could|do|don|see|need|will|would|have|notice|apolog)\w*)"
-    r"|\bplease (?:provide|upload|share|send|attach|note|let)\b"
-    r"|\bno (?:image|picture|photo)\b.{0,30}\b(?:attached|provided|given|uploaded)\b"
+    r"|(?i:\bplease (?:provide|upload|share|send|attach|note|let)\b"
+    r"|\bno (?:image|picture|photo)\b.{0,30}\b(?:attached|provided|given|uploaded)\b)"
     r"|(?:没有|未)(?:看到|收到|提供|上传)(?:任何)?(?:图|照)|请(?:您|上传|提供|重新|发送)|我(?:看|无法|可以|没有|能)|您"
 )
 _OPENING = re.compile(
@@ -99,7 +99,9 @@ def _form(task: Task, text: str) -> Iterator[Violation]:
 def _without_opening(text: str) -> str:
     """Return a text without "The picture shows"."""
     found = _OPENING.match(text)
-    rest = text[found.end() :] if found else text
+    if found is None:
+        return text
+    rest = text[found.end() :]
     return f"{rest[:1].upper()}{rest[1:]}"
 
 
