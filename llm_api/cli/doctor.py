@@ -125,7 +125,10 @@ def _upstreams(settings: Settings) -> list[tuple[str, CheckedUpstream]]:
         )
         for name, plan in settings.upstreams.items()
         for number, endpoint in enumerate(plan.endpoints, 1)
+        if not (name == JUDGE and settings.local_judge is not None)
     ]
+    if (judge := settings.local_judge) is not None and judge.endpoint is not None:
+        configured.append((JUDGE, judge.endpoint, "LOCAL_JUDGE", "LOCAL_JUDGE_MODEL"))
     if settings.uses_bundled_model and settings.local_model is not None:
         # Its model is no setting; a wrong one means that something else listens there.
         configured.append((LOCAL, settings.local_model, "LOCAL_MODEL", "LOCAL_MODEL_URL"))

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Protocol
 
 from llm_api.domain.access import ApiKey
@@ -57,12 +57,18 @@ class PictureDescriber:
     def __init__(
         self, models: VisionModels, ledger: UsageLedger, targets: Mapping[str, Target]
     ) -> None:
-        """Create a describer."""
+        """Create a describer; what it needs is read at the first picture."""
         self._models = models
         self._ledger = ledger
         self._targets = targets
-        self._rules = DescriptionRules()
-        self._checks = DescriptionChecks(self._rules.instructions)
+
+    @cached_property
+    def _rules(self) -> DescriptionRules:
+        return DescriptionRules()
+
+    @cached_property
+    def _checks(self) -> DescriptionChecks:
+        return DescriptionChecks(self._rules.instructions)
 
     def describe(self, request: DescriptionRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
         """Return the prompt that would make the picture.
