@@ -21,9 +21,10 @@ def local_model_command(settings: Settings) -> click.Command:
     )
     @click.option("--judge", is_flag=True, help="Run the vision model of LOCAL_JUDGE_MODEL.")
     def local_model(port: int | None, *, judge: bool) -> None:
-        """Run the bundled model on its own, or the local judge.
+        """Run the bundled model on its own.
 
-        For a development server, or as a sidecar of several installations.
+        For a development server, or as a sidecar of several installations. --judge runs the vision
+        model of LOCAL_JUDGE_MODEL instead.
         """
         try:
             if judge:

@@ -143,13 +143,13 @@ class Settings:
             root=root,
             warnings=read.warnings(),
         )
-        _refuse(read.problems, settings.warnings)
-        return settings
+        return _checked(settings, read.problems)
 
 
-def _refuse(problems: list[str], warnings: Sequence[str]) -> None:
+def _checked(settings: Settings, problems: list[str]) -> Settings:
     if problems:
-        raise SettingsError(problems, warnings)
+        raise SettingsError(problems, settings.warnings)
+    return settings
 
 
 def _merged(environ: Mapping[str, str], root: Path) -> dict[str, str]:

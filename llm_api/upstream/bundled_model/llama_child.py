@@ -30,12 +30,7 @@ _DO_NOT_FIT = (
 
 def main() -> None:
     """Serve until standard input ends."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--weights", required=True)
-    parser.add_argument("--alias", required=True)
-    parser.add_argument("--projector")
-    arguments = parser.parse_args()
+    arguments = _arguments()
     # What llama.cpp prints is not for whoever reads our words.
     words, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)
@@ -54,6 +49,15 @@ def main() -> None:
             pass
     # Not a return: deleting the server would wait for generations in flight, for 5 s and more.
     os._exit(0)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--weights", required=True)
+    parser.add_argument("--alias", required=True)
+    parser.add_argument("--projector")
+    return parser.parse_args()
 
 
 def _give_up(words: int, why: str) -> None:
@@ -75,28 +79,23 @@ def _parameters(arguments: argparse.Namespace) -> xllamacpp.CommonParams:
     parameters.cors_origins = "http://127.0.0.1"
     parameters.ui = False
     parameters.n_ctx = CONTEXT_TOKENS
-    parameters.n_parallel = SLOTS
     # A larger batch lets a long prompt delay all other answers more: 16 s with 2048, 9 s with 512.
     parameters.n_batch = parameters.n_ubatch = 512
-    # One thread: OpenMP's barrier spins, and two threads beside other work fall to a tenth.
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = 1
+    threads = 1
+    if arguments.projector is None:
+        parameters.n_parallel = SLOTS
+    else:
+        parameters.mmproj.path = arguments.projector
+        parameters.mmproj_use_gpu = False
+        parameters.n_parallel = 1  # a picture may need all of the context
+        threads = max(1, (os.cpu_count() or 1) // 2)  # the other half is for everything else
+    # One thread where it can: OpenMP's barrier spins, and two beside other work fall to a tenth.
+    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
     parameters.cache_ram_mib = 0
     # Idle for ten minutes, it frees 280 MB; the next call waits about a second for a new load.
     parameters.sleep_idle_seconds = 600
     parameters.verbosity = 1
-    if arguments.projector is not None:
-        _see(parameters, arguments.projector)
     return parameters
-
-
-def _see(parameters: xllamacpp.CommonParams, projector: str) -> None:
-    """Load a vision model's projector, and leave a picture all of the context."""
-    parameters.mmproj.path = projector
-    parameters.mmproj_use_gpu = False
-    parameters.n_parallel = 1
-    # Nobody waits for the next letter of a verdict; half of the cores are left to everything else.
-    threads = max(1, (os.cpu_count() or 1) // 2)
-    parameters.cpuparams.n_threads = parameters.cpuparams_batch.n_threads = threads
 
 
 def _try_picture(port: int, words: int) -> None:

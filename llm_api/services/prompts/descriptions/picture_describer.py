@@ -40,8 +40,14 @@ class VisionModels(Protocol):
     def part(self, picture: JudgedPicture, detail: str, at: Destination) -> Mapping[str, Any]:
         """Return the part of a message that shows a picture to the model at a destination."""
 
-    def unseen(self, picture: JudgedPicture, completion: Completion, at: Destination) -> str | None:
-        """Return a sentence where the model has counted too few tokens to have seen a picture."""
+    def unseen(
+        self,
+        parameters: Mapping[str, Any],
+        picture: JudgedPicture,
+        completion: Completion,
+        at: Destination,
+    ) -> str | None:
+        """Return a sentence where a call took too few tokens for its picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +101,7 @@ class PictureDescriber:
             )
             first, best = self._read(task, reply, accounted)
         result = self._result(task, first, best, reply, accounted.report(fallback))
-        unseen = self._models.unseen(request.picture, reply.completion, reply.at)
+        unseen = self._models.unseen(reply.parameters, request.picture, reply.completion, reply.at)
         answer = OptimizedPrompt(
             original_prompt="",
             optimized_prompt=best.rewrite,
@@ -178,7 +184,10 @@ def _complete(
     # All but the messages may be left out for a model that does not take it.
     defaults = frozenset(parameters) - {"messages"}
     completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
-    if completion.document["choices"][0].get("finish_reason") == "content_filter":
+    choice = completion.document["choices"][0]
+    # `moderation_hit_type` is Ark's: https://www.volcengine.com/docs/82379/1494384
+    signs = (choice["message"].get("refusal"), choice.get("moderation_hit_type"))
+    if choice.get("finish_reason") == "content_filter" or any(signs):
         error = ContentFiltered(
             "The vision model's content filter refused the picture.", reason="content_filtered"
         )
