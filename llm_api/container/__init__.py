@@ -13,6 +13,7 @@ from llm_api.container.images import (
     image_upstreams,
     known_image_fields,
 )
+from llm_api.container.judge import build_judge
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
@@ -87,14 +88,17 @@ def build_services(
     optimizer = _optimizer(settings, catalogue, ledger)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     images = build_images(painters, around)
+    judge = build_judge(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
-    calling = (*images.closable, catalogue, *upstreams.values(), shared, concurrency, watch)
+    asking = (*images.closable, *judge.closable, catalogue, *upstreams.values())
+    calling = (*asking, shared, concurrency, watch)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
         images=images.service,
+        judge=judge.service,
         tasks=images.engine,
         readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared),

@@ -154,6 +154,8 @@ class Verdict:
         overall: from 0 to 100.
         coverage: the share of checkpoints whose outcome is known, from 0 to 1.
         confidence: `high`, `medium`, `low`; None where the picture may not have been seen.
+        safety_note: what a careful publisher should know of the content; None for nothing.
+        rubric_language: `en` or `zh`.
         cost_micro: millionths of `currency`; None where it is not known.
     """
 
@@ -169,7 +171,59 @@ class Verdict:
     summary: str | None = None
     model: str | None = None
     rubric_version: str | None = None
+    rubric_language: str | None = None
+    safety_note: str | None = None
     measurements: Measurements | None = None
+    warnings: tuple[str, ...] = ()
+    cost_micro: int | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Which of two pictures is the better one.
+
+    Attributes:
+        winner: its place in the request, 0 or 1; None for a tie.
+        votes: of every call, in the order of the calls: a place, or None for a tie.
+        is_consistent: whether all votes are the same, whichever picture came first.
+        confidence: as in `Verdict`.
+        summary: why, in the model's words.
+    """
+
+    winner: int | None
+    votes: tuple[int | None, ...]
+    is_consistent: bool
+    confidence: str | None = None
+    samples_used: int = 0
+    summary: str | None = None
+    model: str | None = None
+    rubric_version: str | None = None
+    rubric_language: str | None = None
+    warnings: tuple[str, ...] = ()
+    cost_micro: int | None = None
+    currency: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ranking:
+    """Pictures in their order, by a tournament in which each meets each other.
+
+    Attributes:
+        ranking: their places in the request, the best first.
+        wins: of each picture, in the order of the request, the pairs it has won; a tie is a half.
+        is_consistent: whether no pair was decided by the order of its pictures.
+        confidence: as in `Verdict`.
+    """
+
+    ranking: tuple[int, ...]
+    wins: tuple[float, ...]
+    is_consistent: bool
+    confidence: str | None = None
+    samples_used: int = 0
+    model: str | None = None
+    rubric_version: str | None = None
+    rubric_language: str | None = None
     warnings: tuple[str, ...] = ()
     cost_micro: int | None = None
     currency: str | None = None

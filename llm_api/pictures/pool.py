@@ -27,6 +27,7 @@ class ProcessPool:
         time_limit: float,
         queue_limit: float,
         start: Callable[[], PictureProcess] = PictureProcess,
+        idle_limit: float | None = None,
     ) -> None:
         """Start nothing yet.
 
@@ -35,11 +36,15 @@ class ProcessPool:
             time_limit: seconds that a request may take.
             queue_limit: seconds that it may wait for its turn.
             start: starts a process; raises OSError.
+            idle_limit: seconds without a request after which a process is not used any more: it
+                ends by itself soon after.
         """
         self._places = threading.BoundedSemaphore(max_processes)
         self._time_limit = time_limit
         self._queue_limit = queue_limit
         self._start = start
+        self._idle_limit = idle_limit
+        self._used_at = 0.0
         # The last one used is used next: the second process starts where the first does not do.
         self._idle: list[PictureProcess] = []
         self._ending: list[PictureProcess] = []
@@ -70,6 +75,7 @@ class ProcessPool:
             self._ending.append(process)
             raise
         self._idle.append(process)
+        self._used_at = time.monotonic()
         return answer
 
     def _living(self) -> PictureProcess:
@@ -77,14 +83,22 @@ class ProcessPool:
         self._ending = [process for process in self._ending if not process.is_reaped()]
         while self._idle:
             process = self._idle.pop()
-            if not process.is_reaped():
+            if process.is_reaped():
+                process.end()
+            elif self._has_idled():
+                process.end()
+                self._ending.append(process)
+            else:
                 return process
-            process.end()
         try:
             return self._start()
         except OSError as error:
             logger.exception("picture process could not be started")
             raise PicturesUnavailable("The process that reads pictures cannot start.") from error
+
+    def _has_idled(self) -> bool:
+        idle_for = time.monotonic() - self._used_at
+        return self._idle_limit is not None and idle_for > self._idle_limit
 
     def close(self) -> None:
         """End the idle processes, and wait for them for a short time."""

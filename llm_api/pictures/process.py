@@ -8,6 +8,7 @@ import socket
 import sys
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,7 @@ logger = logging.getLogger(__name__)
 _ROOT = Path(llm_api.__file__).parent.parent
 # -I leaves out the environment, the user's packages and the working directory: so the folder of
 # this package is added, behind the installed ones.
-_PROGRAM = (
-    "import sys; sys.path.append(sys.argv[1]);"
-    " from llm_api.pictures.child.program import main; main()"
-)
+_PROGRAM = "import sys; sys.path.append(sys.argv[1]); from {module} import main; main()"
 # Nothing of the worker's environment: it has the keys of all upstreams. Without the second line
 # the C library keeps up to 64 MiB of what it frees, for the next large picture.
 _ENVIRONMENT = {
@@ -38,6 +36,22 @@ _DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGALRM, signal.SIGTERM, signal.SIGIN
 _SECONDS_TO_END = 1.0
 
 
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a picture process runs: the `main` of a module, which finds `arguments` in `sys.argv`.
+
+    `arguments` begin at the third place of `sys.argv`. `environment` is added to that of every
+    picture process.
+    """
+
+    module: str
+    arguments: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+PICTURES = Program("llm_api.pictures.child.program")
+
+
 class ProcessEnded(Exception):
     """The process has died, or said what no picture process says."""
 
@@ -49,14 +63,14 @@ class ProcessStalled(Exception):
 class PictureProcess:
     """One process. It ends when its worker does: then its end of the sockets reads as ended."""
 
-    def __init__(self) -> None:
+    def __init__(self, program: Program = PICTURES) -> None:
         """Start it; raises OSError where that fails."""
         self._is_killed = False
         self._socket, theirs = socket.socketpair()
         try:
             with theirs:
                 os.set_blocking(theirs.fileno(), True)  # gevent's sockets never block
-                self.pid = _spawn(theirs.fileno())
+                self.pid = _spawn(program, theirs.fileno())
         except OSError:
             self._socket.close()
             raise
@@ -135,17 +149,18 @@ def _remaining(deadline: float) -> float:
     return seconds
 
 
-def _spawn(descriptor: int) -> int:
-    """Start the program with a socket as its standard input, and return its process id.
+def _spawn(program: Program, descriptor: int) -> int:
+    """Start a program with a socket as its standard input, and return its process id.
 
     Not with subprocess: gevent's forks, runs Python in the copy of a worker that has threads, and
     breaks the original. The program closes every other descriptor itself.
     """
     spawn = monkey.get_original("os", "posix_spawn")
+    code = _PROGRAM.format(module=program.module)
     pid: int = spawn(
         sys.executable,
-        [sys.executable, "-I", "-c", _PROGRAM, str(_ROOT)],
-        _ENVIRONMENT,
+        [sys.executable, "-I", "-c", code, str(_ROOT), *program.arguments],
+        {**_ENVIRONMENT, **program.environment},
         file_actions=[
             (os.POSIX_SPAWN_DUP2, descriptor, 0),
             (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),

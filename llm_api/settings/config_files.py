@@ -19,6 +19,7 @@ from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.rate_counter import parse_limits
 from llm_api.settings.price_schema import PriceSchema, prices_of
 from llm_api.settings.settings import SettingsError
+from llm_api.settings.vision_schema import VisionSchema, vision_of
 from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.error_rules import ErrorRule
 from llm_api.upstream.vendors.profiles import GENERIC, INT64, Profile
@@ -126,6 +127,7 @@ class _ProfileSchema(ma.Schema):
     thinking = ma.fields.Nested(_ThinkingSchema, load_default=dict)
     usage_of_one_choice = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     fetches_pictures = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    vision = ma.fields.Nested(VisionSchema, load_default=dict)
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
 
 
@@ -221,6 +223,7 @@ def _profile(root: Path, path: Path) -> Profile:
         thinking=ThinkingWords(**table["thinking"]),
         counts_one_choice=table["usage_of_one_choice"],
         fetches_pictures=table["fetches_pictures"],
+        vision=vision_of(table["vision"]),
         rules=tuple(
             ErrorRule(**rule | {"status": frozenset(rule["status"])}) for rule in table["errors"]
         ),

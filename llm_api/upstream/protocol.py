@@ -5,6 +5,7 @@ from typing import Protocol
 
 from llm_api.domain.calls import Caller, Completion, ModelRequest, TextLength, TokenUsage
 from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.vendors.vision import VisionTraits
 
 
 class UpstreamStream(Protocol):
@@ -50,6 +51,10 @@ class Upstream(Protocol):
     @property
     def has_json_mode(self) -> bool:
         """Whether it takes `response_format` `json_object`."""
+
+    @property
+    def vision(self) -> VisionTraits:
+        """How its models take pictures."""
 
     def new_call(
         self,

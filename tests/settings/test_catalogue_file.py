@@ -98,7 +98,8 @@ def test_a_fallback_may_be_what_a_pattern_matches(
     root = settings_of({}).root
     (root / "config").unlink()
     read(root, entry("gpt-*"), entry("a", 'fallback = ["gpt-4o"]', 'longer_context = "gpt-5"'))
-    (root / "config" / "targets.toml").symlink_to(PROJECT_ROOT / "config" / "targets.toml")
+    for name in ("targets.toml", "rubrics"):
+        (root / "config" / name).symlink_to(PROJECT_ROOT / "config" / name)
 
     assert app_of(upstream_env)
     with pytest.raises(SettingsError):

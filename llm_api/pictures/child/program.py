@@ -1,28 +1,11 @@
-"""The program of a picture process: answers requests until its input ends.
+"""The program of a picture process: reads, writes and draws until its input ends."""
 
-Each picture may have been made to take over whoever reads it. So the process has nothing to take:
-no environment, no descriptor but its socket, no way to open another, and bounded memory and time.
-"""
-
-import os
-import resource
-import signal
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from llm_api.pictures import wire
-from llm_api.pictures.child import drawing, reading, rehearsal, writing
-from llm_api.pictures.child.refusal import Refusal
+from llm_api.pictures.child import drawing, reading, rehearsal, serving, writing
 
-_SOCKET = 0
 _MEMORY_BYTES = 1024 * 1024 * 1024
-_MAX_DESCRIPTORS = 65_536
-# Behind the worker, where there are fewer processors than work: chat must not wait for pictures.
-_NICENESS = 10
-# The worker ends the process at its time limit; this ends it where there is no worker any more.
-_SECONDS_BEHIND = 5
-_PIECE_BYTES = 1024 * 1024
 _ACTIONS: Mapping[str, Callable[[Mapping[str, Any], bytes], bytes]] = {
     "prepare": lambda head, body: writing.prepared(reading.opened(head, body), head, body),
     "mask": lambda head, body: writing.mask(reading.opened(head, body), head),
@@ -33,62 +16,10 @@ _ACTIONS: Mapping[str, Callable[[Mapping[str, Any], bytes], bytes]] = {
 
 def main() -> None:
     """Answer requests until the input ends."""
-    os.closerange(3, _MAX_DESCRIPTORS)
-    os.nice(_NICENESS)
+    serving.enter()
     rehearsal.rehearse()
-    if sys.platform != "darwin":  # which refuses this limit
-        resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
-    for limit, value in (
-        (resource.RLIMIT_NOFILE, 3),  # those it has: no file, no connection
-        (resource.RLIMIT_FSIZE, 0),
-        (resource.RLIMIT_CORE, 0),
-    ):
-        resource.setrlimit(limit, (value, value))
-    while (request := _receive()) is not None:
-        head, body = request
-        signal.alarm(int(head["seconds"]) + _SECONDS_BEHIND)
-        answer, written = _answer(head, body)
-        _send(wire.opening(answer, len(written)))
-        _send(written)
-        del request, head, body, written  # not kept until the next one is here
-        signal.alarm(0)
+    serving.serve(_answer, memory_bytes=_MEMORY_BYTES)
 
 
-def _answer(head: Mapping[str, Any], body: bytes) -> tuple[Mapping[str, Any], bytes]:
-    try:
-        return {}, _ACTIONS[head["do"]](head, body)
-    except Refusal as refusal:
-        return {"defect": refusal.defect, "problem": refusal.problem}, b""
-    except MemoryError:
-        problem = "takes more memory than there is for one picture. Send a smaller one."
-        return {"defect": "too_costly", "problem": problem}, b""
-
-
-def _receive() -> tuple[Mapping[str, Any], bytes] | None:
-    packed = _read(wire.LENGTHS.size)
-    if packed is None:
-        return None
-    head_bytes, body_bytes = wire.lengths(packed)
-    head = _read(head_bytes)
-    body = _read(body_bytes)
-    if head is None or body is None:
-        return None
-    return wire.head_of(head), body
-
-
-def _read(length: int) -> bytes | None:
-    """Return so many bytes; None where the input ends before."""
-    pieces = []
-    while length:
-        piece = os.read(_SOCKET, min(length, _PIECE_BYTES))
-        if not piece:
-            return None
-        pieces.append(piece)
-        length -= len(piece)
-    return b"".join(pieces)
-
-
-def _send(data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(_SOCKET, rest) :]
+def _answer(head: Mapping[str, Any], body: bytes) -> serving.Answer:
+    return {}, _ACTIONS[head["do"]](head, body)

@@ -4,13 +4,17 @@ This package is the entry; everything outside of it imports these names from her
 `PromptOptimizer` rewrites, `PictureDescriber` writes the prompt of a picture that one of the
 `VisionModels` sees, `find_constraints` returns the `Constraints` that a rewrite must keep,
 `find_violations` checks a rewrite, `find_scene` returns the `Scene` that a prompt describes, with
-its `Thing`s and their `Place`s.
+its `Thing`s and their `Place`s. `requirements_of` returns what a picture of a prompt can be held
+against, `read_checkpoint` reads a sentence about a picture in the same way, and
+`lost_requirements` says which of them another wording of the prompt has lost. `is_chinese` knows
+the language of a text, and `without_marks` returns a reply without its thoughts.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done.
 * `constraints` finds what must stay of a prompt, `checks` whether a rewrite keeps it and adds
   nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
   knows: whether our own instructions came back, and whether a text is about the prompt at all.
+* `requirements` turns what a prompt says into sentences that can be answered with yes or no.
 * `repair` corrects by code what can be corrected so, with phrases from `enrichment`.
 * `text` has operations on plain text; `language` distinguishes English from Chinese.
 """
@@ -19,7 +23,11 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
 from llm_api.services.prompts.descriptions.picture_describer import PictureDescriber, VisionModels
+from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts.requirements.keeping import lost_requirements
+from llm_api.services.prompts.requirements.requirements import read_checkpoint, requirements_of
+from llm_api.services.prompts.strategies.reply_marks import without_marks
 
 __all__ = [
     "Constraints",
@@ -32,4 +40,9 @@ __all__ = [
     "find_constraints",
     "find_scene",
     "find_violations",
+    "is_chinese",
+    "lost_requirements",
+    "read_checkpoint",
+    "requirements_of",
+    "without_marks",
 ]

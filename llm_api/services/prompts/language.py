@@ -34,7 +34,8 @@ _OTHERS = frozenset(
         " ao",
     )
 )
-_MIN_FOREIGN_WORDS = 3
+_MIN_FOREIGN_WORDS = 3  # in a rewrite that we asked for in English
+_MIN_OTHERS = 2
 
 
 def is_chinese(text: str) -> bool:
@@ -56,6 +57,18 @@ def _count(run: re.Pattern[str], text: str) -> int:
 def language_of(text: str) -> str:
     """Return `zh` or `en`."""
     return "zh" if is_chinese(text) else "en"
+
+
+def is_foreign(text: str) -> bool:
+    """Whether a text is in neither English nor Chinese, as far as little words and letters say."""
+    bare = without_quotes(text)
+    if not bare.isascii():
+        foreign = _count(_FOREIGN_RUN, bare)
+        if foreign * 4 > foreign + _count(_HAN_RUN, bare) + _count(_LETTERS, bare):
+            return True
+    words = _ANY_WORD.findall(bare.casefold())
+    others = sum(map(_OTHERS.__contains__, words))
+    return others >= _MIN_OTHERS and others > sum(map(_ENGLISH.__contains__, words))
 
 
 def is_written_in(rewrite: str, language: str, original: str) -> bool:

@@ -14,6 +14,7 @@ import unicodedata
 from collections.abc import Sequence
 from itertools import filterfalse
 from string import digits
+from typing import NamedTuple
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 GAP = " ¶ "  # stands where a quotation was: neighbors must not read as if they were side by side
@@ -211,6 +212,19 @@ def find_quotes(text: str) -> tuple[str, ...]:
 def without_quotes(text: str) -> str:
     """Return a text with a gap in place of every quotation."""
     return _split(text)[0]
+
+
+class Quotation(NamedTuple):
+    """A text in quotation marks, and where its opening mark stands."""
+
+    text: str
+    start: int
+
+
+def quotations(text: str) -> list[Quotation]:
+    """Return all quotations in their order: one for each gap that `without_quotes` leaves."""
+    found = _QUOTED.finditer(text)
+    return [Quotation(one[one.lastindex or 0].strip(), one.start()) for one in found]
 
 
 @functools.lru_cache(maxsize=_CACHED_TEXTS)

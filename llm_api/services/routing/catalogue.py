@@ -165,6 +165,15 @@ class Catalogue:
                 self._routes[name, is_exact] = destination
         return destination if key is None or key.models is None else permitted(destination, key)
 
+    def route_to(self, upstream: str, *, key: ApiKey | None = None) -> Destination:
+        """Decide where a call goes that is for the configured model of an upstream; see `route`."""
+        to = self._upstreams[upstream]
+        known = self._models.get(to.default_model)
+        known = known if known and known.upstream == upstream else None
+        at = Destination(to, (known and known.model) or to.default_model, None)
+        found = self._with_fallbacks(at, known, self._fallbacks.get(upstream, ()))
+        return found if key is None or key.models is None else permitted(found, key)
+
     def _found(self, name: str | None, *, is_exact: bool) -> Destination:
         # A key in the place of the model would get to the upstream and into the usage row.
         if name is not None and (self._is_closed or self._spotter.sees_key(name)):

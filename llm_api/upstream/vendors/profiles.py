@@ -18,6 +18,7 @@ from llm_api.upstream.vendors.thinking import (
     read_wish,
     translated,
 )
+from llm_api.upstream.vendors.vision import VisionTraits
 
 GENERIC = "generic"
 # The paths of OpenAI's API below an upstream's address.
@@ -66,6 +67,7 @@ class Profile:
         passes_unknown: whether the vendor is also sent what it does not take.
         model_parameters: further fields that models take, by names and patterns of names.
         rules: what its errors mean.
+        vision: how its models take pictures.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Profile:
     passes_unknown: bool = False
     model_parameters: Mapping[str, frozenset[str]] = field(default_factory=dict)
     rules: Sequence[ErrorRule] = ()
+    vision: VisionTraits = field(default_factory=VisionTraits)
 
     @property
     def thinking_on(self) -> Mapping[str, Any] | None:

@@ -29,7 +29,7 @@ _MAX_TEXT_BYTES = 1 << 20  # of one field of a form
 _IN_MEMORY_BYTES = 1 << 20  # of one file; more of it is on disk
 _PIECE_BYTES = 1 << 18
 _FORM = "multipart/form-data"
-_PICTURE_NAME = re.compile("image|mask")
+_PICTURE_NAME = re.compile("image|mask|reference_image")
 _LONG_CHARS = 16_384
 _START_CHARS = 128  # of a data URI, within which its type shows
 

@@ -10,8 +10,10 @@ from flask import g
 from marshmallow import ValidationError
 
 from llm_api.domain.images import ImageRequest, InputPicture, Size
-from llm_api.errors import InvalidRequest
+from llm_api.domain.judging import JudgedPicture
+from llm_api.errors import BodyTooLarge, InvalidRequest
 from llm_api.services.images import ImageInputs
+from llm_api.services.judge import JudgeService
 from llm_api.web.images.orders import ImageOrder, Source
 from llm_api.web.images.picture_bodies import Inline, Upload
 from llm_api.web.request.context import RequestState
@@ -23,7 +25,7 @@ MAX_ALL_BYTES = 50_000_000
 MAX_ADDRESS_CHARS = 2_048
 _FORMS = "a data URI with a picture in base64, an https address, or the id or link of a file here"
 _MASK_FORMS = "a data URI with a picture in base64"
-_DATA = re.compile(r"data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+_DATA = re.compile(r"data:(image/[a-z0-9.+-]+);base64,", re.IGNORECASE)
 _FILES = "api/v1/files/"
 _FILE_ID = re.compile(r"[A-Za-z0-9_-]{8,128}")
 _START = 128  # of a text, within which its form shows
@@ -77,6 +79,42 @@ def with_pictures(order: ImageOrder, inputs: ImageInputs) -> ImageRequest:
         first = Size(pictures[0].width, pictures[0].height)
         mask = inputs.read_mask(data, field, first)
     return replace(order.request, references=tuple(pictures), mask=mask)
+
+
+def judged_picture(
+    source: Source, field: str, judge: JudgeService, left: int = MAX_ALL_BYTES
+) -> JudgedPicture:
+    """Return a picture that is to be judged; raises InvalidRequest, which names the field.
+
+    Args:
+        source: where it is.
+        field: the name of that field, for errors.
+        judge: reads pictures.
+        left: how many bytes it may have, beside those before it.
+    """
+    state: RequestState = g.request_state
+    if isinstance(source, str) and not _has_bytes(source):
+        file_id = _file_id(source)
+        if file_id is None:
+            picture = judge.fetch_picture(source, field)
+        else:
+            picture = judge.own_picture(file_id, state.key, field)
+        if len(picture.original) > left:
+            raise _too_large_to_judge(_too_large(field, is_one=False))
+        return picture
+    stated = _DATA.match(source.start if isinstance(source, Inline) else str(source)[:_START])
+    try:
+        data = _bytes_of(source, field, left)
+    except InvalidRequest as error:
+        raise _too_large_to_judge(error) from error
+    return judge.read_picture(data, field, stated[1] if stated else None)
+
+
+def _too_large_to_judge(error: InvalidRequest) -> InvalidRequest:
+    """Return an error as the judge's route has it: what is too large is a 413 there."""
+    if error.reason != "image_too_large":
+        return error
+    return BodyTooLarge(error.message, reason=error.reason, fields=error.fields)
 
 
 def _picture(

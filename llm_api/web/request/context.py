@@ -21,6 +21,7 @@ from llm_api.services.chat import AnswerStream, ChatService
 from llm_api.services.files import FileService
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
+from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.readiness import ReadinessService
@@ -45,6 +46,7 @@ class Services:
     chat: ChatService
     optimizer: PromptOptimizer
     images: ImageService
+    judge: JudgeService
     files: FileService
     readiness: ReadinessService
     idempotency: IdempotencyService

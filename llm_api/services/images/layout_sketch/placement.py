@@ -58,10 +58,10 @@ def placed(scene: Scene, area: Area, chance: random.Random) -> Placement:
         is_kept = axis is not None and orders[axis].add(place, is_turned=is_turned)
         (kept if is_kept else dropped).append(place)
     cells = _cells(orders, len(scene.things), chance)
-    columns, rows = (order.length for order in orders)
+    columns, rows = (order.edges() for order in orders)
     areas: dict[int, tuple[Area, ...]] = {}
     for (column, row), members in cells.items():
-        cell = _part(area, (column, columns), (row, rows))
+        cell = _between(area, columns[column : column + 2], rows[row : row + 2])
         for index, room in zip(members, _shares(cell, len(members)), strict=True):
             shapes = min(scene.things[index].count, MAX_SHAPES)
             shares = _shares(room, shapes)
@@ -115,6 +115,19 @@ class _Order:
         """How many ranks there are."""
         return max(self.ranks().values(), default=0) + 1
 
+    def edges(self) -> Sequence[float]:
+        """Return where the ranks begin and end, from 0 to 1.
+
+        What is before the middle of the picture shares one half, what is behind it the other one.
+        """
+        middle = self.ranks().get(self._middle)
+        if middle is None:
+            return [rank / self.length for rank in range(self.length + 1)]
+        first = max(middle, 1)
+        second = self.length - first
+        halves = ([0.5 * rank / first for rank in range(first)], range(second + 1))
+        return [*halves[0], *(0.5 + 0.5 * rank / second for rank in halves[1])]
+
 
 def _cells(
     orders: Sequence[_Order], things: int, chance: random.Random
@@ -153,6 +166,17 @@ def _part(area: Area, across: tuple[int, int], down: tuple[int, int]) -> Area:
         area.top + area.height * row // rows,
         area.left + area.width * (column + 1) // columns,
         area.top + area.height * (row + 1) // rows,
+    )
+
+
+def _between(area: Area, across: Sequence[float], down: Sequence[float]) -> Area:
+    """Return a part of an area by its edges, each from 0 to 1."""
+    (left, right), (top, bottom) = across, down
+    return Area(
+        area.left + int(area.width * left),
+        area.top + int(area.height * top),
+        area.left + int(area.width * right),
+        area.top + int(area.height * bottom),
     )
 
 

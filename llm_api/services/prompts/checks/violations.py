@@ -14,13 +14,14 @@ class Violation:
 
     `message` is a sentence for the caller, for a warning; `instruction` is a sentence for the model
     that shall correct the rewrite. A hard violation must never reach a caller; a soft one is worth
-    a corrective call.
+    a corrective call. `subject` is what was lost, changed or added, in the words of its text.
     """
 
     code: str
     message: str
     instruction: str
     is_hard: bool
+    subject: str = ""
 
 
 def violation_of(code: str, subject: object = "") -> Violation:
@@ -31,7 +32,7 @@ def violation_of(code: str, subject: object = "") -> Violation:
     row, words = _table()[code], str(subject)
     message = row["message"].replace("{}", words)
     instruction = row.get("instruction", message).replace("{}", words)
-    return Violation(code, message, instruction, row["is_hard"])
+    return Violation(code, message, instruction, row["is_hard"], words)
 
 
 @functools.cache

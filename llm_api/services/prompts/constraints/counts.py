@@ -5,9 +5,16 @@ from dataclasses import dataclass
 
 from llm_api.services.prompts.constraints.nouns import Noun, head_behind
 from llm_api.services.prompts.constraints.reading import Reading, Term
+from llm_api.services.prompts.vocabulary.words import little_words
 
 _MAX_DIGITS = 3
 _PAIRS = frozenset({"一对", "一双", "俩", "仨", "一打"})
+# Before a number, these make it a number among others.
+_HEDGES = little_words("counts_hedges")
+_LONG_HEDGES = little_words("counts_long_hedges") | {"up to"}
+_OR_MORE = frozenset(["more", "so", "fewer", "less"])
+_HUNDREDS = frozenset(["hundred", "hundreds", "thousand", "million", "dozen"])
+_MANY = 10
 _NOT_COUNTING = frozenset({"/", ":", "%", "°", "x"})
 
 
@@ -75,6 +82,24 @@ def _count_at(reading: Reading, value: int, start: int, end: int) -> Count | Non
         return None  # a pair of shoes
     stop = noun.end if noun else at
     return Count(value, noun, reading.words(start, stop), start)
+
+
+def is_exact(reading: Reading, count: Count) -> bool:
+    """Whether a count is stated as a number to be met: not "about ten", 三四只, "two dozen"."""
+    words, noun = count.words.split(), count.noun
+    before = reading.tokens[count.at - 1] if count.at else ""
+    behind = _next(reading, count.at + 1)
+    if before in _HEDGES or (before == "over" and count.value >= _MANY) or before.isdecimal():
+        return False
+    if before == "," and reading.tokens[count.at - 2].isdecimal():
+        return False  # 10,000
+    if any(term.end == count.at for term in reading.of("number")):
+        return False  # three or four in one word, or a number of two
+    if reading.words(count.at - 2, count.at) in _LONG_HEDGES or words[0] == "couple":
+        return False
+    is_open = noun is not None and _next(reading, noun.end) == "or"
+    is_open = is_open and _next(reading, noun.end + 1 if noun else 0) in _OR_MORE
+    return not is_open and behind not in {"or", "to", "+"} and _HUNDREDS.isdisjoint(words)
 
 
 def _next(reading: Reading, at: int) -> str:

@@ -60,6 +60,8 @@ def _denied_by(reading: Reading, term: Term) -> Iterator[Negation]:
         token = reading.tokens[at]
         if token in _ENDS or (token in {",", "，"} and not found):
             return
+        if reading.words(term.end, at + 1) == "人的":
+            return  # 没有人的街道 has a street
         noun = known_noun(reading, at)
         if noun is not None:
             if is_han or not _is_modifier(reading, noun):

@@ -12,6 +12,7 @@ from llm_api.services.prompts.constraints.relations import (
     SIDES,
     han_pair,
     is_han,
+    is_of_thing,
     is_side,
     nearest_before,
     pair_of,
@@ -52,8 +53,8 @@ def find_positions(reading: Reading, named: Iterable[Noun]) -> Iterator[Position
 def _placed(reading: Reading, term: Term, nouns: dict[int, Noun]) -> Noun | None:
     """Return what stands on a side of the picture: "A on the left", "on the left, A", 左边是A."""
     if is_han(reading, term):
-        if term.end - term.start < len("左边"):
-            return None  # 牌子上
+        if term.end - term.start < len("左边") or is_of_thing(reading, term):
+            return None  # 牌子上, 店门上方
         opens = "".join(reading.tokens[term.end : term.end + 1]) in tuple("是有为站坐放")
     elif term.concept in SIDES or not PLACES.isdisjoint(reading.tokens[term.start : term.end]):
         opens = not term.start or reading.tokens[term.start - 1] in ",;."

@@ -26,6 +26,7 @@ PLACES = little_words("relations_places")
 REACH = 14
 _MAX_TERMS = 40
 _MAX_MENTIONS = 400
+_HAN_SIDE_OPENERS = frozenset("在于最正靠")
 _HAN_LINKS = frozenset("在的是位于置放坐站")
 _BREAKS = frozenset(".!?。！？;；¶")
 
@@ -72,6 +73,15 @@ def find_relations(reading: Reading, named: Iterable[Noun]) -> Iterator[Relation
 def is_han(reading: Reading, term: Term) -> bool:
     """Whether a word of place is Chinese."""
     return not reading.tokens[term.start].isascii()
+
+
+def is_of_thing(reading: Reading, term: Term) -> bool:
+    """Whether a Chinese side is that of a thing: 店门上方, 桌子的上面; not 画面上方."""
+    at = term.start - 1
+    frames = {frame.end for frame in reading.of("frame")}
+    before = reading.tokens[at] if at >= 0 else "¶"
+    opens = before in _HAN_SIDE_OPENERS or not before.isalpha()
+    return not (opens or term.start in frames or (before == "的" and at in frames))
 
 
 def pair_of(reading: Reading, term: Term, nouns: dict[int, Noun]) -> tuple[Noun, Noun] | None:

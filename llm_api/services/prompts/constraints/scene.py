@@ -4,19 +4,19 @@ Of the same text, `constraints` finds what a rewrite must keep; a scene keeps ap
 blue one, takes hints of a place as places, and says which words it has not understood.
 """
 
-from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Container, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 
 from llm_api.services.prompts.constraints.camera import find_camera
 from llm_api.services.prompts.constraints.colors import ColorOf, find_colors
-from llm_api.services.prompts.constraints.counts import find_counts
+from llm_api.services.prompts.constraints.counts import Count, find_counts, is_exact
 from llm_api.services.prompts.constraints.nouns import STOPS, Noun, named_nouns
 from llm_api.services.prompts.constraints.positions import Position, find_positions
 from llm_api.services.prompts.constraints.reading import Reading, read
 from llm_api.services.prompts.constraints.styles import find_styles
 from llm_api.services.prompts.constraints.syntax import find_syntax
-from llm_api.services.prompts.text import find_quotes
-from llm_api.services.prompts.vocabulary.words import plural
+from llm_api.services.prompts.constraints.writings import Writing, find_writings
+from llm_api.services.prompts.vocabulary.words import plural, singular
 
 _MAX_THINGS = 24
 _MAX_WORDS = 40
@@ -35,13 +35,17 @@ _HAN_LITTLE = frozenset(
 class Thing:
     """Things of one kind: the vocabulary's word, or the prompt's own where it lacks one.
 
-    `is_animate` is set for people and animals.
+    `is_animate` is set for people and animals. `words` are the prompt's for its name, `counted` and
+    `colored` those that state its number and its color beyond doubt; empty where none do.
     """
 
     name: str
     count: int = 1
     color: str | None = None
     is_animate: bool = False
+    words: str = ""
+    counted: str = ""
+    colored: str = ""
 
     def __str__(self) -> str:
         """Write it as `3 red cats`."""
@@ -54,12 +58,15 @@ class Place:
     """Where a thing is: `left`, `right`, `above`, `below`, `in front of` or `behind`.
 
     `subject` and `reference` are indices of things; without a reference it is a side of the
-    picture.
+    picture. `words` are the prompt's for it, such as "on top of"; `source` are these with the
+    things.
     """
 
     subject: int
     name: str
     reference: int | None = None
+    words: str = field(default="", compare=False)
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +75,13 @@ class Scene:
 
     things: tuple[Thing, ...]
     places: tuple[Place, ...]
-    texts: tuple[str, ...]
+    writings: tuple[Writing, ...]
     not_understood: tuple[str, ...]
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The texts that it shows."""
+        return tuple(writing.text for writing in self.writings if writing.is_shown)
 
 
 def find_scene(prompt: str) -> Scene:
@@ -77,6 +89,7 @@ def find_scene(prompt: str) -> Scene:
     reading = read(prompt)
     builder = _Builder(reading)
     builder.add_nouns(named_nouns(reading))
+    builder.add_writings(prompt)
     for position in find_positions(reading, builder.nouns):
         builder.add_position(position)
     builder.leave_out_rest()
@@ -86,7 +99,7 @@ def find_scene(prompt: str) -> Scene:
         builder.leave_out(label)
     for piece in find_syntax(prompt):
         builder.leave_out(piece.text)
-    return builder.scene(find_quotes(prompt))
+    return builder.scene()
 
 
 class _Builder:
@@ -100,7 +113,9 @@ class _Builder:
         self._thing_at: dict[int, int] = {}  # indices of things by the first tokens of their nouns
         self._places: list[Place] = []
         self._placed: set[int] = set()
+        self._writings: tuple[Writing, ...] = ()
         self._left_out: list[str] = []
+        self._of_many_colors: set[int] = set()
         self._known: set[int] = set(reading.denied)
         for term in reading.of(*_READ_ELSEWHERE):
             self._known.update(range(term.start, term.end))
@@ -110,13 +125,16 @@ class _Builder:
         counts = {count.noun.start: count for count in find_counts(self._reading) if count.noun}
         colors: dict[int, ColorOf] = {}
         for color in find_colors(self._reading, with_parts=False):
-            if color.noun is not None:
-                colors.setdefault(color.noun.start, color)
+            if color.noun is None or color.at in self._reading.denied:
+                continue
+            if color.noun.start in colors:
+                self._of_many_colors.add(color.noun.start)
+            colors.setdefault(color.noun.start, color)
         described = [one.noun for one in counts.values()] + [one.noun for one in colors.values()]
         nouns = {noun.start: noun for noun in [*filter(None, described), *named]}
         for start in sorted(nouns.keys() - self._reading.denied):
-            count = counts[start].value if start in counts else None
-            self._add(nouns[start], count, colors.get(start))
+            if nouns[start].is_known or not self._reading.at(start):  # not "white" in "one white"
+                self._add(nouns[start], counts.get(start), colors.get(start))
         used = {color.at for color in colors.values() if self._has_color(color)}
         self._leave_out_others("color", used)
 
@@ -124,7 +142,8 @@ class _Builder:
         index = self._thing_at.get(color.noun.start) if color.noun else None
         return index is not None and self._things[index].color == color.color
 
-    def _add(self, noun: Noun, count: int | None, color: ColorOf | None) -> None:
+    def _add(self, noun: Noun, counted: Count | None, color: ColorOf | None) -> None:
+        count = counted.value if counted else None
         self.nouns.append(noun)
         self._known.update(range(noun.start, noun.end))
         # Behind its noun, a color describes a thing that is known: "the cat is black".
@@ -137,15 +156,22 @@ class _Builder:
                 return
             index = len(self._things)
             is_animate = noun.kind in {"animate", "person", "anybody"}
-            name = noun.concept
-            if not noun.is_known and count is None:
-                name = self._reading.tokens[noun.start]  # not its stem
-            self._things.append(Thing(name, count or 1, is_animate=is_animate))
+            words = self._reading.words(noun.start, noun.end)
+            name = noun.concept if noun.is_known else singular(words)
+            self._things.append(Thing(name, count or 1, is_animate=is_animate, words=words))
             self._concepts.append(noun.concept)
         thing = self._things[index]
+        if counted is not None and is_exact(self._reading, counted):
+            thing = replace(thing, counted=counted.words)
         if thing.color is None and color is not None:
-            self._things[index] = replace(thing, color=color.color)
+            is_doubtful = noun.start in self._of_many_colors or self._is_one_of(noun)
+            thing = replace(thing, color=color.color, colored="" if is_doubtful else color.words)
+        self._things[index] = thing
         self._thing_at[noun.start] = index
+
+    def _is_one_of(self, noun: Noun) -> bool:
+        """Whether what is said holds for some: "one of the dogs is black"."""
+        return list(self._reading.tokens[max(noun.start - 2, 0) : noun.start]) == ["of", "the"]
 
     def _known_thing(self, concept: str, count: int | None, color: str | None) -> int | None:
         """Return the thing that is meant once more: nothing says that it is another one."""
@@ -157,6 +183,8 @@ class _Builder:
 
     def add_position(self, position: Position) -> None:
         """Add where a thing is."""
+        if position.start in self._reading.denied or position.start in self._placed:
+            return  # "not on the left", and what places a text
         subject = self._thing_at.get(position.subject.start)
         reference = None
         if position.reference is not None:
@@ -165,7 +193,24 @@ class _Builder:
                 return
         if subject is not None and subject != reference:
             self._placed.add(position.start)
-            self._places.append(Place(subject, position.name, reference))
+            self._places.append(self._place(position, subject, reference))
+
+    def _place(self, position: Position, subject: int, reference: int | None) -> Place:
+        nouns = [noun for noun in (position.subject, position.reference) if noun is not None]
+        start = min(position.start, *(noun.start for noun in nouns))
+        end = max(position.end, *(noun.end for noun in nouns))
+        words = self._reading.words(position.start, position.end)
+        source = self._reading.words(start, end)
+        return Place(subject, position.name, reference, words, source)
+
+    def add_writings(self, prompt: str) -> None:
+        """Add the quoted texts."""
+        nouns = {noun.start for noun in self.nouns}
+        self._writings = find_writings(prompt, self._reading, nouns)
+        for writing in self._writings:
+            if writing.place:
+                self._placed.add(writing.start)
+                self._known.update(range(writing.start, writing.end))
 
     def leave_out_rest(self) -> None:
         """Leave out styles, and relations that are no places, such as "next to"."""
@@ -183,11 +228,11 @@ class _Builder:
         """Add words that a layout cannot show."""
         self._left_out.append(words)
 
-    def scene(self, texts: Sequence[str]) -> Scene:
+    def scene(self) -> Scene:
         """Return what was found."""
         left_out = dict.fromkeys([*self._left_out, *self._unknown_words()])
         things, places = tuple(self._things), tuple(dict.fromkeys(self._places))
-        return Scene(things, places, tuple(texts), tuple(left_out)[:_MAX_WORDS])
+        return Scene(things, places, self._writings, tuple(left_out)[:_MAX_WORDS])
 
     def _unknown_words(self) -> Iterator[str]:
         """Yield the words that nothing has read, Chinese ones in one piece."""

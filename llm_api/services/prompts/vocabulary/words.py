@@ -49,6 +49,12 @@ _IRREGULAR = {
     "cactus": "cacti",
     "die": "dice",
 }
+_SINGULARS = {plural: single for single, plural in _IRREGULAR.items()}
+_PLURAL_ENDINGS = (
+    *(("men", "man"), ("ies", "y"), ("sses", "ss"), ("uses", "us"), ("ches", "ch"), ("shes", "sh")),
+    *(("xes", "x"), ("zes", "z"), ("atoes", "ato"), ("eroes", "ero"), ("angoes", "ango")),
+    ("s", ""),
+)
 _UNCHANGED = ("s", "fish", "sheep", "deer", "craft", "police", "cattle")
 _INFLECTED = frozenset(
     {"animate", "anybody", "person", "peopled", "object", "decoy", "unit", "frame"}
@@ -210,6 +216,22 @@ def plural(name: str) -> str:
     if last.endswith(("ato", "ero", "ango")):
         return f"{name}es"
     return f"{name}s"
+
+
+def singular(word: str) -> str:
+    """Return the singular of an English noun that may be in the plural, as far as `plural` goes."""
+    if word in _SINGULARS or word.endswith(("ss", "us", "is")):
+        return _SINGULARS.get(word, word)
+    for ending, rest in _PLURAL_ENDINGS:
+        if word.endswith(ending) and len(word) > len(ending) + 1:
+            single = word[: -len(ending)] + rest
+            return single if plural(single) == word else word
+    return word
+
+
+def is_plural(word: str) -> bool:
+    """Whether an English noun is in the plural, as far as its form says."""
+    return singular(word) != word
 
 
 def _verb_forms(verb: str) -> Iterator[str]:

@@ -1,0 +1,57 @@
+"""Builds what judges pictures."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from llm_api.container.images import Painters, Surroundings
+from llm_api.errors import BodyTooLarge, InvalidRequest
+from llm_api.pictures.meter import PictureMeter
+from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools
+from llm_api.services.judge.judged_pictures import MAX_BYTES
+from llm_api.services.measured_judge import MeasuredJudge
+from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.usage.ledger import UsageLedger
+from llm_api.settings.reader import JUDGE
+from llm_api.settings.rubric_files import read_rubrics
+from llm_api.upstream.images.fetching import LinkClient
+from llm_api.upstream.images.links import LinkFailed, LinkPolicy
+
+_FETCH_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeParts:
+    """What judges pictures, and what has to be closed when the application ends."""
+
+    service: JudgeService
+    closable: Sequence[PictureMeter]
+
+
+def build_judge(
+    painters: Painters, around: Surroundings, catalogue: Catalogue, ledger: UsageLedger
+) -> JudgeParts:
+    """Build what judges pictures; raises SettingsError."""
+    settings, meter = around.settings, PictureMeter()
+    fetch = partial(_fetched, LinkClient(around.watch))
+    tools = JudgeTools(
+        catalogue=catalogue,
+        ledger=ledger,
+        prices=around.prices,
+        pictures=JudgedPictures(around.stores.files, painters.pictures, fetch),
+        measured=MeasuredJudge(meter),
+        rubrics=read_rubrics(settings.root),
+        upstream=JUDGE if JUDGE in settings.upstreams else None,
+    )
+    return JudgeParts(JudgeService(tools), [meter])
+
+
+def _fetched(links: LinkClient, url: str, field: str) -> bytes:
+    """Return the picture at a caller's address; raises InvalidRequest, which names the field."""
+    try:
+        return links.fetch(url, LinkPolicy(max_bytes=MAX_BYTES, timeout=_FETCH_S))
+    except LinkFailed as error:
+        if error.defect == "too_large":
+            raise BodyTooLarge.of_field(field, error.problem, reason="image_too_large") from error
+        reason = "image_refused" if error.defect == "refused" else "image_fetch_failed"
+        raise InvalidRequest.of_field(field, error.problem, reason=reason) from error
