@@ -99,6 +99,7 @@ def build_services(
         optimizer=optimizer,
         images=images.service,
         judge=judge.service,
+        describer=judge.describer,
         tasks=images.engine,
         readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared),

@@ -10,8 +10,10 @@ from llm_api.pictures.meter import PictureMeter
 from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools
 from llm_api.services.judge.judged_pictures import MAX_BYTES
 from llm_api.services.measured_judge import MeasuredJudge
+from llm_api.services.prompts import PictureDescriber
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
+from llm_api.settings.config_files import read_targets
 from llm_api.settings.reader import JUDGE
 from llm_api.settings.rubric_files import read_rubrics
 from llm_api.upstream.images.fetching import LinkClient
@@ -25,6 +27,7 @@ class JudgeParts:
     """What judges pictures, and what has to be closed when the application ends."""
 
     service: JudgeService
+    describer: PictureDescriber
     closable: Sequence[PictureMeter]
 
 
@@ -43,7 +46,9 @@ def build_judge(
         rubrics=read_rubrics(settings.root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
     )
-    return JudgeParts(JudgeService(tools), [meter])
+    service = JudgeService(tools)
+    describer = PictureDescriber(service, ledger, read_targets(settings.root))
+    return JudgeParts(service, describer, [meter])
 
 
 def _fetched(links: LinkClient, url: str, field: str) -> bytes:

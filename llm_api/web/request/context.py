@@ -23,7 +23,7 @@ from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
 from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
-from llm_api.services.prompts import PromptOptimizer
+from llm_api.services.prompts import PictureDescriber, PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.tasks.engine import TaskEngine
@@ -47,6 +47,7 @@ class Services:
     optimizer: PromptOptimizer
     images: ImageService
     judge: JudgeService
+    describer: PictureDescriber
     files: FileService
     readiness: ReadinessService
     idempotency: IdempotencyService
