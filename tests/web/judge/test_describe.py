@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import AppOf, UsageRowsOf
 from tests.support import replies
-from tests.support.judge import data_uri, details_in, pictures_in, says, texts_in
+from tests.support.judge import data_uri, details_in, judge_env, pictures_in, says, texts_in
 from tests.support.pictures import picture
 from tests.support.replies import Reply
 from tests.support.upstream import ScriptedUpstream
@@ -63,7 +63,7 @@ def test_the_model_gets_our_own_picture_and_no_word_of_the_caller(
 ) -> None:
     seer.script(written(GOOD))
 
-    describe(image=data_uri(picture("WEBP", (64, 48)), "image/webp"), detail="high")
+    describe(image=data_uri(picture("WEBP", (64, 48)), "image/webp"))
 
     request = seer.requests[0]
     assert [data[:3] for data in pictures_in(request)] == [b"\xff\xd8\xff"]
@@ -74,7 +74,15 @@ def test_the_model_gets_our_own_picture_and_no_word_of_the_caller(
         "language": "English",
     }
     assert request.json["model"] == "seer"
-    assert details_in(request) == ["high"]
+
+
+def test_a_vendor_is_told_how_closely_to_look(app_of: AppOf, upstream: ScriptedUpstream) -> None:
+    app = app_of(judge_env(upstream.url, JUDGE_LLM_PROFILE="volcengine-ark"))
+    upstream.script(written(GOOD))
+
+    app.test_client().post(DESCRIBE, json={"image": CAT, "detail": "high"})
+
+    assert details_in(upstream.requests[0]) == ["high"]
 
 
 @pytest.mark.parametrize(
