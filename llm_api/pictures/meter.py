@@ -36,7 +36,13 @@ _IDLE_S = 300.0
 # It ends itself later than the worker ceases to use it, so that no picture meets its end.
 _IDLE_MARGIN_S = 30.0
 _MAX_PIXELS = 64 * 1000 * 1000
-_THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    # Else onnxruntime tells Microsoft which models run here, and keeps a database and an identity
+    # of this machine in the home folder (since 1.29, also on Linux).
+    "ORT_DISABLE_TELEMETRY": "1",
+}
 _ENDED = (
     "cannot be measured: the attempt has ended the program that measures. Save it anew, smaller, "
     "as JPEG or PNG."
@@ -73,7 +79,7 @@ class PictureMeter:
 
     def _program(self) -> Program:
         arguments = (",".join(self._parts), str(self._detector), str(_IDLE_S + _IDLE_MARGIN_S))
-        return Program("llm_api.pictures.measuring.answering", arguments, _THREADS)
+        return Program("llm_api.pictures.measuring.answering", arguments, _ENVIRONMENT)
 
     @property
     def parts(self) -> frozenset[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from llm_api.pictures.meter import PictureMeter
 from llm_api.pictures.pictures import Pictures
 
 
@@ -11,5 +12,13 @@ from llm_api.pictures.pictures import Pictures
 def pictures() -> Iterator[Pictures]:
     """Return the entry, as a worker has it."""
     entry = Pictures()
+    yield entry
+    entry.close()
+
+
+@pytest.fixture(scope="session")
+def meter() -> Iterator[PictureMeter]:
+    """Return the entry for measurements, as a worker has it."""
+    entry = PictureMeter()
     yield entry
     entry.close()

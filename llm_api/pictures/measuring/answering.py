@@ -17,6 +17,8 @@ from llm_api.pictures.measuring import flaws, pixels
 
 _MEMORY_BYTES = 1536 * 1024 * 1024
 _MAX_SIDE = 1536
+# Of the time for a request; the processor is others', too.
+_READING_SHARE = 1 / 6
 _TOO_MUCH_TEXT = "this picture has more text than can be read in the time for one"
 
 
@@ -39,7 +41,8 @@ class _Measurer:
         """Measure a small picture, so that everything that is imported late has been."""
         image = Image.new("RGB", (320, 96), "white")
         ImageDraw.Draw(image).text((20, 20), "Open 24", fill="black", font_size=40)
-        self._measured(pixels.Pixels(image, pixels.grey(image)), {"texts": True, "objects": True})
+        everything = {"texts": True, "objects": True, "seconds": 60}
+        self._measured(pixels.Pixels(image, pixels.grey(image)), everything)
 
     def answer(self, head: Mapping[str, Any], body: bytes) -> serving.Answer:
         """Measure the picture of a request."""
@@ -56,7 +59,7 @@ class _Measurer:
         if self._reader and head["texts"]:
             said["versions"]["texts"] = self._reader.version
             try:
-                said["texts"] = self._reader.lines(image)
+                said["texts"] = self._reader.lines(image, head["seconds"] * _READING_SHARE)
             except self._too_much:
                 said["unavailable"]["texts"] = _TOO_MUCH_TEXT
         return said

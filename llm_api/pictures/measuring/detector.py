@@ -15,8 +15,9 @@ _SIDE = 416
 _MEAN = np.array([103.53, 116.28, 123.675], np.float32)  # of blue, green, red
 _DEVIATION = np.array([57.375, 57.12, 58.395], np.float32)
 _MIN_CONFIDENCE = 0.4
-_SAME_BOX = 0.6
-_MAX_OBJECTS = 100
+_SAME_OF_ITS_KIND = 0.6
+_SAME_PLACE = 0.8  # where two boxes are the same, it is one thing: a cat is no dog besides
+_MAX_BOXES, _MAX_OBJECTS = 1000, 100
 _NAMES = (
     "person, bicycle, car, motorcycle, airplane, bus, train, truck, boat, traffic light, "
     "fire hydrant, stop sign, parking meter, bench, bird, cat, dog, horse, sheep, cow, elephant, "
@@ -59,7 +60,7 @@ class Detector:
         square.paste(image.convert("RGB").resize(size, Image.Resampling.BILINEAR))
         blue_first = np.asarray(square, np.float32)[:, :, ::-1]
         layers = ((blue_first - _MEAN) / _DEVIATION).transpose(2, 0, 1)[None]
-        outputs = self._session.run(None, {"input": np.ascontiguousarray(layers)})
+        outputs = self._session.run(None, {"input_1": np.ascontiguousarray(layers)})
         grids = zip(outputs[:3], outputs[3:], strict=True)
         found = [one for scores, sides in grids for one in _boxes(scores[0], sides[0])]
         return [(label, round(score, 4), _shares(box, size)) for label, score, box in _best(found)]
@@ -84,10 +85,15 @@ def _boxes(scores: Floats, sides: Floats) -> list[Seen]:
 def _best(found: list[Seen]) -> list[Seen]:
     """Return the surest of all boxes that show the same thing."""
     kept: list[Seen] = []
-    for one in sorted(found, key=lambda seen: -seen[1])[:1000]:
-        if all(one[0] != other[0] or _overlap(one[2], other[2]) < _SAME_BOX for other in kept):
+    for one in sorted(found, key=lambda seen: -seen[1])[:_MAX_BOXES]:
+        if not any(_is_same(one, other) for other in kept):
             kept.append(one)
     return kept[:_MAX_OBJECTS]
+
+
+def _is_same(one: Seen, other: Seen) -> bool:
+    limit = _SAME_OF_ITS_KIND if one[0] == other[0] else _SAME_PLACE
+    return _overlap(one[2], other[2]) > limit
 
 
 def _overlap(one: Box, other: Box) -> float:

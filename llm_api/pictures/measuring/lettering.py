@@ -17,10 +17,9 @@ from PIL import Image
 from rapidocr import RapidOCR
 from rapidocr.utils.output import RapidOCROutput
 
-# Found anew in so many pixels, read in the picture's own: no text of a test was missed for it, and
-# a picture of 1024 squared takes 0.5 s in place of 1.2.
+# Lines are found in so many pixels, and read in the picture's own: no text of the tests is missed
+# for that, and a picture of 1024 squared takes 0.5 s in place of 1.2.
 _FINDING_SIDE = 640
-_MAX_CPU_SECONDS = 8.0
 _PARAMETERS = {
     "Global.log_level": "critical",
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
@@ -46,14 +45,14 @@ class Reader:
         self._reads = RapidOCR(params=_PARAMETERS)
         self.version = f"rapidocr {version('rapidocr')} (PP-OCRv6 small)"
 
-    def lines(self, image: Image.Image) -> list[Line]:
+    def lines(self, image: Image.Image, seconds: float) -> list[Line]:
         """Return lines of text, top to bottom and left to right, with confidence and place.
 
         A place is left, top, right, bottom, as shares of the picture's width and height. Raises
-        TooMuchText.
+        TooMuchText after so many seconds of processor time.
         """
         blue_first = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
-        with _bounded(_MAX_CPU_SECONDS):
+        with _bounded(seconds):
             found = self._reads(blue_first)
         if not isinstance(found, RapidOCROutput) or found.boxes is None:
             return []

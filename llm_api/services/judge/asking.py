@@ -193,5 +193,6 @@ def _with(sum_so_far: CallReport, report: CallReport) -> CallReport:
 
 
 def _sum(reports: Sequence[CallReport]) -> TokenUsage:
-    usages = [report.usage for report in reports if report.attempts]
+    # A call without an answer has counted nothing; what the others have is known all the same.
+    usages = [report.usage for report in reports if report.answer_count]
     return reduce(TokenUsage.plus, usages) if usages else TokenUsage()

@@ -19,6 +19,9 @@ MAX_REPLY_CHARS = 24_000
 _DECIDING = ("level", "answer", "better", "id")
 _MEMBERS = {name: re.compile(rf"(?<![\w\\])['\"]?{name}['\"]?\s*:") for name in _DECIDING}
 
+_BRACE = re.compile(r"[{}]")
+_BRACE_OR_TEXT = re.compile(r'[{}]|"(?:[^"\\]|\\.)*"', re.DOTALL)
+
 
 class _Repeated(ValueError):
     """A member stands twice in an object."""
@@ -63,15 +66,20 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _closing(text: str, start: int) -> int | None:
-    """Return where the object ends that begins at `start`; None where it does not."""
+    """Return where the object ends that begins at `start`; None where it does not.
+
+    Braces inside of JSON's texts do not count, unless the quotes of another form mislead.
+    """
+    end = _balanced(_BRACE_OR_TEXT, text, start)
+    return _balanced(_BRACE, text, start) if end is None else end
+
+
+def _balanced(signs: re.Pattern[str], text: str, start: int) -> int | None:
     depth = 0
-    for at in range(start, len(text)):
-        if text[at] == "{":
-            depth += 1
-        elif text[at] == "}":
-            depth -= 1
-            if depth == 0:
-                return at + 1
+    for sign in signs.finditer(text, start):
+        depth += {"{": 1, "}": -1}.get(sign[0], 0)
+        if depth == 0:
+            return sign.end()
     return None
 
 

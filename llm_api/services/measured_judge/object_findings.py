@@ -82,7 +82,10 @@ def thing_finding(requirement: PromptRequirement, measured: Measurements) -> Fin
     best = max((one.confidence for one in objects), default=0.0)
     if best < _SURE:
         return Outcome.UNKNOWN, f"It was not seen, {_NO_PROOF}."
-    return Outcome.PASSED, f"At least {len(objects)} seen ({best:.2f})."
+    seen = f"At least {len(objects)} seen ({best:.2f})"
+    if requirement.color is not None:
+        return Outcome.UNKNOWN, f"{seen}, in colors that are not measured."
+    return Outcome.PASSED, f"{seen}."
 
 
 def place_finding(requirement: PromptRequirement, measured: Measurements) -> Finding:

@@ -6,10 +6,11 @@ mistake.
 """
 
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_MAX_LETTERS = 200
+_MAX_LETTERS = 120
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +32,21 @@ def letters_of(text: str) -> str:
     return "".join(filter(str.isalnum, text))
 
 
+def least_distance(wanted: str, read: str) -> int:
+    """Return a distance that is never larger than the true one: as if order did not count."""
+    missing, more = Counter(wanted), Counter(read)
+    return max((missing - more).total(), (more - missing).total())
+
+
 def compared(wanted: str, read: str) -> Comparison:
-    """Compare two plain texts; only the first 200 letters of each are looked at."""
-    wanted, read = wanted[:_MAX_LETTERS], read[:_MAX_LETTERS]
-    rows = _distances(wanted, read)
-    differences = list(_differences(wanted, read, rows))
-    return Comparison(rows[-1][-1], tuple(reversed(differences)))
+    """Compare two plain texts; differences are looked for in the first 120 letters of each."""
+    if wanted == read:
+        return Comparison(0)
+    short, other = wanted[:_MAX_LETTERS], read[:_MAX_LETTERS]
+    rows = _distances(short, other)
+    differences = list(_differences(short, other, rows))
+    distance = max(rows[-1][-1], least_distance(wanted, read), 1)
+    return Comparison(distance, tuple(reversed(differences)))
 
 
 def _distances(wanted: str, read: str) -> list[list[int]]:

@@ -12,6 +12,7 @@ from llm_api.domain.judging import Measurements, Outcome, ReadText
 from llm_api.services.measured_judge.text_distance import (
     Comparison,
     compared,
+    least_distance,
     letters_of,
     plain,
 )
@@ -20,7 +21,8 @@ _SURE = 0.8
 _MIN_PIXELS = 12  # of a line's height: below it, letters were misread in drawn texts
 _MAX_LINES = 40
 _MAX_WORDS = 60
-_LONGEST_RUN = 12
+_MAX_COMPARED = 24  # of the runs of these words, the likeliest: a comparison takes milliseconds
+_LONGEST_RUN = 40
 _MAX_DIFFERENCES = 8
 _MIDDLE = (0.45, 0.55)
 _READABLE = ("LATIN", "CJK", "HIRAGANA", "KATAKANA", "DIGIT", "FULLWIDTH", "IDEOGRAPHIC")
@@ -30,8 +32,22 @@ Finding = tuple[Outcome, str]
 
 
 @dataclass(frozen=True, slots=True)
+class _Run:
+    """Neighboring words that were read, as they are written and for comparisons."""
+
+    written: str
+    read: str
+    lines: tuple[ReadText, ...]
+
+    @property
+    def confidence(self) -> float:
+        """How sure the reader is of its least sure line."""
+        return min(line.confidence for line in self.lines)
+
+
+@dataclass(frozen=True, slots=True)
 class _Candidate:
-    """A run of words that was read, and how it differs from what is wanted."""
+    """Words that were read, and how they differ from what is wanted."""
 
     text: str
     lines: tuple[ReadText, ...]
@@ -119,46 +135,47 @@ def unavailable(measured: Measurements, part: str) -> str:
 
 def _is_readable(text: str) -> bool:
     letters = [sign for sign in text if sign.isalnum()]
-    return all(unicodedata.name(sign, "").startswith(_READABLE) for sign in letters)
+    names = [unicodedata.name(sign, "") for sign in letters]
+    return bool(names) and all(name.startswith(_READABLE) for name in names)
 
 
 def _best(wanted: str, others: Sequence[str], texts: Sequence[ReadText]) -> _Candidate | None:
-    """Return what is nearest to a text, of two the one of which the reader is surer."""
+    """Return what is nearest to a text, of equals the one of which the reader is surest."""
     goal = plain(wanted)
     taken = {plain(other) for other in others} - {goal}
-    found = (one for one in _candidates(goal, texts) if plain(one.text) not in taken)
-    return min(found, key=_rank, default=None)
+    runs = [run for run in _runs(goal, texts) if run.read not in taken]
+    likely = sorted(runs, key=lambda run: (least_distance(goal, run.read), -run.confidence))
+    return min((_compared(goal, run) for run in likely[:_MAX_COMPARED]), key=_rank, default=None)
 
 
 def _rank(one: _Candidate) -> tuple[int, bool, float]:
     return one.comparison.distance, one.is_part, -min(line.confidence for line in one.lines)
 
 
-def _candidates(goal: str, texts: Sequence[ReadText]) -> Iterator[_Candidate]:
+def _runs(goal: str, texts: Sequence[ReadText]) -> Iterator[_Run]:
     """Yield runs of neighboring words: a text may be a part of a line, or go over several."""
-    words = [
-        (word, line) for line in texts[:_MAX_LINES] for word in line.text.split() if plain(word)
-    ][:_MAX_WORDS]
+    lines = texts[:_MAX_LINES]
+    words = [(word, line) for line in lines for word in line.text.split() if plain(word)]
+    del words[_MAX_WORDS:]
     for start in range(len(words)):
         for end in range(start + 1, min(start + _LONGEST_RUN, len(words)) + 1):
             run = words[start:end]
-            read = plain("".join(word for word, _ in run))
+            written = " ".join(word for word, _ in run)
+            read = plain(written)
             if len(read) > 2 * len(goal) + 2 and end > start + 1:
                 break
-            lines = tuple(dict.fromkeys(line for _, line in run))
-            written = " ".join(word for word, _ in run)
-            yield _candidate(goal, written, read, lines)
+            yield _Run(written, read, tuple(dict.fromkeys(line for _, line in run)))
 
 
-def _candidate(goal: str, written: str, read: str, lines: tuple[ReadText, ...]) -> _Candidate:
-    if goal in read and goal != read:
-        at = read.index(goal)
-        before, behind = read[:at], read[at + len(goal) :]
+def _compared(goal: str, run: _Run) -> _Candidate:
+    if goal in run.read and goal != run.read:
+        at = run.read.index(goal)
+        before, behind = run.read[:at], run.read[at + len(goal) :]
         if all(_stands_apart(rest) for rest in (before[::-1], behind) if rest):
-            return _Candidate(written, lines, Comparison(0))
+            return _Candidate(run.written, run.lines, Comparison(0))
         if len(before) + len(behind) > max(1, len(goal) // 2):
-            return _Candidate(written, lines, Comparison(1), is_part=True)
-    return _Candidate(written, lines, compared(goal, read))
+            return _Candidate(run.written, run.lines, Comparison(1), is_part=True)
+    return _Candidate(run.written, run.lines, compared(goal, run.read))
 
 
 def _stands_apart(rest: str) -> bool:

@@ -36,6 +36,10 @@ _OTHERS = frozenset(
 )
 _MIN_FOREIGN_WORDS = 3  # in a rewrite that we asked for in English
 _MIN_OTHERS = 2
+# Too short or too much like English to refuse a rewrite for; a prompt with two of them is foreign.
+_OTHERS_OF_PROMPTS = _OTHERS | frozenset(
+    re.findall(r"\w+", "de un la en est dos tres deux trois drei zwei")
+)
 
 
 def is_chinese(text: str) -> bool:
@@ -67,7 +71,7 @@ def is_foreign(text: str) -> bool:
         if foreign * 4 > foreign + _count(_HAN_RUN, bare) + _count(_LETTERS, bare):
             return True
     words = _ANY_WORD.findall(bare.casefold())
-    others = sum(map(_OTHERS.__contains__, words))
+    others = sum(map(_OTHERS_OF_PROMPTS.__contains__, words))
     return others >= _MIN_OTHERS and others > sum(map(_ENGLISH.__contains__, words))
 
 

@@ -16,6 +16,7 @@ _MAX_TEXTS = 4
 _MIN_STRIP = 18
 _LABEL_SHARE = 0.08
 _TEXT_SHARE = 0.1
+_SIDES = {"above": " at the top", "below": " at the bottom"}
 _WORDS = {"left": "left of", "right": "right of"}
 
 
@@ -48,9 +49,10 @@ def sketched(prompt: str, negative_prompt: str | None, size: Size, seed: int) ->
         avoided = find_scene(negative_prompt).things
         scene = without(scene, {thing.name for thing in avoided})
     chance = random.Random(seed)  # noqa: S311  # of places in a picture
-    label, free, rows = _areas(size, min(len(scene.texts), _MAX_TEXTS))
+    writings = [writing for writing in scene.writings if writing.is_shown]
+    label, free, rows = _areas(size, [writing.place for writing in writings[:_MAX_TEXTS]])
     placement = placed(scene, free, chance)
-    texts = [lettered(text, size.width) for text in scene.texts]
+    texts = [lettered(writing.text, size.width) for writing in writings]
     items = [
         *_label(label),
         *(
@@ -62,20 +64,28 @@ def sketched(prompt: str, negative_prompt: str | None, size: Size, seed: int) ->
     ]
     if not scene.things and not texts:
         items.append(_written(_inside(free), "Nothing of the prompt could be drawn."))
-    drawn, not_drawn = _told(scene, placement, texts)
+    sides = [_SIDES.get(writing.place or "", "") for writing in writings]
+    drawn, not_drawn = _told(scene, placement, list(zip(texts, sides, strict=True)))
     return Sketch(items, tuple(drawn), tuple(not_drawn))
 
 
-def _areas(size: Size, texts: int) -> tuple[Area, Area, list[Area]]:
-    """Return the areas of the label, of the things, and of each text."""
+def _areas(size: Size, places: Sequence[str | None]) -> tuple[Area, Area, list[Area]]:
+    """Return the areas of the label, of the things, and of each text by its place.
+
+    Texts are below the things, or above them where the prompt wants them at the top.
+    """
     label_height = max(_MIN_STRIP, int(size.height * _LABEL_SHARE))
-    text_height = max(_MIN_STRIP, int(size.height * _TEXT_SHARE))
-    bottom = size.height - texts * text_height
-    rows = [
-        Area(0, bottom + text_height * row, size.width, bottom + text_height * (row + 1))
-        for row in range(texts)
-    ]
-    return Area(0, 0, size.width, label_height), Area(0, label_height, size.width, bottom), rows
+    height = max(_MIN_STRIP, int(size.height * _TEXT_SHARE))
+    above, below = label_height, size.height - sum(one != "above" for one in places) * height
+    last, rows = below, []
+    for place in places:
+        top = above if place == "above" else below
+        rows.append(Area(0, top, size.width, top + height))
+        if place == "above":
+            above += height
+        else:
+            below += height
+    return Area(0, 0, size.width, label_height), Area(0, above, size.width, last), rows
 
 
 def _label(area: Area) -> Iterator[Mapping[str, Any]]:
@@ -120,7 +130,7 @@ def _inside(area: Area) -> Area:
 
 
 def _told(
-    scene: Scene, placement: Placement, texts: Sequence[Lettering]
+    scene: Scene, placement: Placement, texts: Sequence[tuple[Lettering, str]]
 ) -> tuple[list[str], list[str]]:
     """Return what was drawn and what was not, in words."""
     drawn, not_drawn = [], []
@@ -134,13 +144,13 @@ def _told(
         drawn.append(str(shown))
     drawn += [_in_words(place, scene.things) for place in placement.kept]
     not_drawn += [_in_words(place, scene.things) for place in placement.dropped]
-    for number, text in enumerate(texts):
+    for number, (text, side) in enumerate(texts):
         if number >= _MAX_TEXTS:
             not_drawn.append(f'the text "{text.text}"')
         elif text.problem:
             not_drawn.append(text.problem)
         else:
-            drawn.append(f'the text "{text.text}"')
+            drawn.append(f'the text "{text.text}"{side}')
     return drawn, [*not_drawn, *scene.not_understood]
 
 

@@ -13,7 +13,7 @@ _PAIRS = frozenset({"一对", "一双", "俩", "仨", "一打"})
 _HEDGES = little_words("counts_hedges")
 _LONG_HEDGES = little_words("counts_long_hedges") | {"up to"}
 _OR_MORE = frozenset(["more", "so", "fewer", "less"])
-_HUNDREDS = frozenset(["hundred", "hundreds", "thousand", "million", "dozen"])
+_HUNDREDS = frozenset(["hundred", "hundreds", "thousand", "million"])
 _MANY = 10
 _NOT_COUNTING = frozenset({"/", ":", "%", "°", "x"})
 

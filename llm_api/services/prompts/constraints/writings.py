@@ -78,7 +78,10 @@ def _is_shown(prompt: str, quotation: Quotation) -> bool:
 
 
 def _is_denied(reading: Reading, gap: int) -> bool:
-    """Whether a text is not wanted: it stands right behind a phrase of denial."""
+    """Whether a text is not wanted: it stands behind a phrase of denial, and is no exception."""
+    before = reading.tokens[max(gap - 2, 0) : gap]
+    if before[-1:] in (["except"], ["but"], ["besides"]) or before == ["other", "than"]:
+        return False
     return gap - 1 in reading.denied or any(term.end == gap for term in reading.of("negator"))
 
 

@@ -10,8 +10,8 @@ from llm_api.services.prompts.language import language_of
 # What the checks of a rewrite call it when such a requirement is lost.
 _CODES = {
     "text": {"quote_lost"},
-    "count": {"count_changed", "object_lost", "negation_broken"},
-    "object": {"object_lost"},
+    "count": {"count_changed", "object_lost", "color_lost", "negation_broken"},
+    "object": {"object_lost", "color_lost"},
     "color": {"color_lost", "object_lost"},
     "position": {"relation_lost", "quote_lost"},
     "other": {"relation_lost"},

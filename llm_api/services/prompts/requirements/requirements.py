@@ -6,7 +6,8 @@ color that may be another's. What is said of a place and is no direction in the 
 """
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from itertools import islice
 
 from llm_api.domain.judging import PromptRequirement
@@ -63,8 +64,28 @@ def read_checkpoint(sentence: str) -> tuple[tuple[PromptRequirement, ...], bool]
         return requirements, False
     if any(one.kind == "text" for one in requirements):  # the sign only carries what is asked for
         requirements = tuple(one for one in requirements if not _is_carrier(one))
-    rest = [words for words in find_scene(sentence).not_understood if not _is_filling(words)]
-    return requirements, bool(requirements) and not rest
+    scene = find_scene(sentence)
+    is_read = all(map(_is_filling, scene.not_understood)) and not _has_more(sentence, scene)
+    return requirements, bool(requirements) and is_read
+
+
+def _has_more(sentence: str, scene: Scene) -> bool:
+    """Whether a sentence says what no requirement does: "about ten", "not red", "behind"."""
+    requirements = requirements_of(sentence)
+    has_negator = bool(find_constraints(sentence).reading.of("negator"))
+    is_denial_read = any(one.count == 0 for one in requirements)
+    is_vague = any(
+        (thing.count > 1 and not thing.counted) or (thing.color and not thing.colored)
+        for thing in scene.things
+    )
+    placed = [one for one in requirements if one.relation or one.kind == "other"]
+    shown = [writing for writing in scene.writings if writing.is_shown]
+    return (
+        (has_negator and not is_denial_read)
+        or is_vague
+        or len(scene.places) > len(placed)
+        or len(shown) < len(scene.writings)
+    )
 
 
 def _is_carrier(requirement: PromptRequirement) -> bool:
@@ -99,23 +120,24 @@ def _found(scene: Scene, constraints: Constraints) -> Iterator[PromptRequirement
     yield from _denied_signs(constraints.reading, scene, wording)
 
 
-def _things(things: Iterable[Thing], wording: Wording) -> Iterator[PromptRequirement]:
-    """Yield numbers and things, and then colors."""
+def _things(things: Sequence[Thing], wording: Wording) -> Iterator[PromptRequirement]:
+    """Yield numbers and things, and then colors: these tell things of one name apart."""
+    several = Counter(thing.name for thing in things)
     colored = []
     for thing in things:
-        name, words = thing.name, thing.words
+        name, color = thing.name, thing.color if thing.colored else None
+        told_by = color if several[name] > 1 else None
+        words = wording.with_color(thing.words, told_by) if told_by else thing.words
         if thing.counted:
             asked = wording.count(_in_number(words, thing.count), thing.count)
-            yield PromptRequirement(
-                "count", asked, thing.counted, thing=name, count=thing.count, color=None
-            )
+            count = thing.count
+            yield PromptRequirement("count", asked, thing.counted, name, count, color=told_by)
         else:
-            yield PromptRequirement("object", wording.thing(words), words, thing=name)
-        if thing.colored and thing.color is not None:
-            asked = wording.color(words, thing.color)
-            colored.append(
-                PromptRequirement("color", asked, thing.colored, thing=name, color=thing.color)
-            )
+            source = thing.colored if told_by else thing.words
+            yield PromptRequirement("object", wording.thing(words), source, name, color=told_by)
+        if color is not None and not told_by:
+            asked = wording.color(words, color)
+            colored.append(PromptRequirement("color", asked, thing.colored, name, color=color))
     yield from colored
 
 

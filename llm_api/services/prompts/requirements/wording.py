@@ -79,6 +79,10 @@ class Wording:
         """Ask for a number that is only known in the words of its prompt."""
         return f'Is the number of "{words}" right?'
 
+    def with_color(self, noun: str, color: str) -> str:
+        """Return a noun with its color."""
+        return f"{_HAN_COLORS.get(color, color)}的{noun}" if self._is_chinese else f"{color} {noun}"
+
     def thing(self, noun: str) -> str:
         """Ask for a thing."""
         if self._is_chinese:

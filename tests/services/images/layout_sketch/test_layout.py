@@ -73,6 +73,53 @@ def test_a_chain_of_places_is_kept(pictures: Pictures) -> None:
     assert blue.right < green.left
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_a_side_of_the_picture_stays_one_beside_other_places(pictures: Pictures, seed: int) -> None:
+    """They had shared one grid: the red cat, left of which is something, was in the middle."""
+    prompt = "a red cat on the left. A blue dog is left of the red cat"
+
+    [red] = spots(look(pictures, prompt, seed=seed), RED)
+
+    assert red.right <= SIZE.width / 2
+
+
+def _text_strips(pictures: Pictures, prompt: str) -> list[tuple[float, float]]:
+    """Return where texts are written, from the top to the bottom, each from 0 to 1."""
+    image = look(pictures, prompt, size=Size(640, 480))
+    strips = [spot for spot in spots(image, seeing.TEXT_PAPER) if spot.right - spot.left > 600]
+    return sorted((spot.top / 480, spot.bottom / 480) for spot in strips)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "is_top"),
+    [
+        ('"SALE" at the top, a red car', [True]),
+        ('a red car, at the top it says "SALE"', [True]),
+        ('a red car with the text "SALE" at the bottom', [False]),
+        ('a sign that says "SALE"', [False]),
+        ("一辆红色的车，顶部写着“SALE”", [True]),
+        ("一辆红色的车，底部写着“SALE”", [False]),
+        ('a poster with "TOP" at the top and "LOW" at the bottom', [True, False]),
+    ],
+)
+def test_a_text_is_written_where_the_prompt_wants_it(
+    pictures: Pictures, prompt: str, is_top: list[bool]
+) -> None:
+    strips = _text_strips(pictures, prompt)
+
+    assert [bottom < 0.25 for _, bottom in strips] == is_top
+
+
+def test_the_place_of_a_text_is_told_and_is_no_thing_s(pictures: Pictures) -> None:
+    raw = told(pictures, "一只猫，底部写着“HI”")
+
+    assert raw["drawn"] == ["1 cat", 'the text "HI" at the bottom']
+
+
+def test_a_text_that_is_not_wanted_is_not_written(pictures: Pictures) -> None:
+    assert told(pictures, 'a poster without the words "SALE"')["drawn"] == ["1 poster"]
+
+
 def test_places_that_contradict_each_other_are_told(pictures: Pictures) -> None:
     prompt = "a red cat left of a blue dog. The blue dog is left of the red cat"
 
