@@ -26,6 +26,7 @@ GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
 NAMES = {
     ("post", CHAT): "chat",
     ("post", OPTIMIZE): "optimizePrompt",
+    ("post", "/api/v1/llm/describe-image"): "describeImage",
     ("post", GENERATE): "generateImages",
     ("get", TASK): "getImageTask",
     ("delete", TASK): "deleteImageTask",
