@@ -154,7 +154,7 @@ class JudgeService:
         """
         request = _required(request)
         if self._sees(request.model):
-            seen = self._seen(request, caller)
+            seen = self.look(request, caller)
             verdict, report = self._with_measured(request, seen.answer), seen.report
         else:
             verdict, report = verdict_of_measured(*self._measured(request)), CallReport()
@@ -162,8 +162,11 @@ class JudgeService:
             verdict = without_reasoning(verdict)
         return CallResult(verdict, report)
 
-    def _seen(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
-        """Return what a vision model says."""
+    def look(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
+        """Return what the vision model alone says: nothing is measured, or read from the prompt.
+
+        Raises as `score` does, and Unavailable where there is no vision model.
+        """
         hearing, rubric = self._hearing(request, caller), self._rubric(request)
         samples = sampled(hearing, rubric, request)
         cost, currency = hearing.cost
