@@ -90,7 +90,8 @@ UPSTREAM_SECTIONS = (
         (
             *upstream_settings(
                 "JUDGE",
-                "Callers can name the judge's model in chat calls. ",
+                "It judges pictures (docs/judge.md); callers can also name its model in chat calls."
+                " Without one pictures are measured, and cannot be compared. ",
                 "JUDGE_LLM_API_URL=https://ark.cn-beijing.volces.com/api/v3\n"
                 "JUDGE_LLM_API_KEY=...\n"
                 "JUDGE_LLM_MODEL=doubao-seed-1-6-251015",

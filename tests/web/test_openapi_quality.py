@@ -13,6 +13,7 @@ from llm_api.settings.settings import PROJECT_ROOT
 from tests.conftest import AppOf
 from tests.support import replies
 from tests.support.documented import ApiDocument
+from tests.support.judge import SCORE_IMAGE
 from tests.support.upstream import ScriptedUpstream
 from tests.web.refusals import CHAT, COMPLETIONS, EMBEDDINGS, OPTIMIZE, TEXT, good_body
 from tools.error_reasons import collect
@@ -27,6 +28,7 @@ NAMES = {
     ("post", CHAT): "chat",
     ("post", OPTIMIZE): "optimizePrompt",
     ("post", "/api/v1/llm/describe-image"): "describeImage",
+    ("post", SCORE_IMAGE): "scoreImage",
     ("post", GENERATE): "generateImages",
     ("get", TASK): "getImageTask",
     ("delete", TASK): "deleteImageTask",
@@ -59,6 +61,7 @@ WRONG = {
     ("post", COMPLETIONS): {**good_body(COMPLETIONS), "temperature": 9},
     ("post", TEXT): {"model": "scripted"},
     ("post", EMBEDDINGS): {"model": "scripted", "input": []},
+    ("post", SCORE_IMAGE): {"prompt": "a cat"},
     ("post", GENERATE): {"prompt": "a cat", "n": 11},
     ("post", GENERATIONS): {"prompt": "a cat", "n": 11},
     ("post", EDITS): {"prompt": "a cat"},

@@ -102,11 +102,11 @@ def test_a_beautiful_wrong_picture_does_not_pass(judge: Ask, seer: ScriptedUpstr
 def test_a_failed_checkpoint_decides(judge: Ask, seer: ScriptedUpstream) -> None:
     seer.script(says(alignment("excellent", ["yes", "no"])), says(quality("excellent")))
 
-    answer = judge(prompt=PROMPT, checkpoints=["a cat", "three cats"]).get_json()
+    answer = judge(prompt=PROMPT, checkpoints=["it looks happy", "it looks sad"]).get_json()
 
     assert (answer["overall"], answer["passed"], answer["coverage"]) == (100, False, 1)
     assert answer["checkpoints"][1] == {
-        "text": "three cats",
+        "text": "it looks sad",
         "passed": False,
         "evidence": "Seen 2.",
         "source": "vision",
@@ -119,7 +119,7 @@ def test_an_unclear_checkpoint_is_neither_passed_nor_failed(
 ) -> None:
     seer.script(says(alignment("excellent", ["yes", "unclear"])), says(quality("excellent")))
 
-    answer = judge(prompt=PROMPT, checkpoints=["a cat", "a tail"]).get_json()
+    answer = judge(prompt=PROMPT, checkpoints=["it looks happy", "it looks old"]).get_json()
 
     assert [one["passed"] for one in answer["checkpoints"]] == [True, None]
     assert (answer["passed"], answer["coverage"]) == (True, 0.5)
@@ -175,7 +175,7 @@ def test_most_samples_decide_on_a_checkpoint(judge: Ask, seer: ScriptedUpstream)
     said = [alignment("good", [word]) for word in ("no", "yes", "no")]
     seer.script(*map(says, said), *[says(quality())] * 3)
 
-    answer = judge(prompt=PROMPT, checkpoints=["a cat"], samples=3).get_json()
+    answer = judge(prompt=PROMPT, checkpoints=["it looks happy"], samples=3).get_json()
 
     assert answer["checkpoints"][0]["passed"] is False
     assert answer["confidence"] == "medium"
@@ -185,7 +185,7 @@ def test_half_of_the_samples_decide_nothing(judge: Ask, seer: ScriptedUpstream) 
     said = [alignment("good", [word]) for word in ("no", "yes")]
     seer.script(*map(says, said), *[says(quality())] * 2)
 
-    answer = judge(prompt=PROMPT, checkpoints=["a cat"], samples=2).get_json()
+    answer = judge(prompt=PROMPT, checkpoints=["it looks happy"], samples=2).get_json()
 
     assert answer["checkpoints"][0]["passed"] is None
     assert answer["confidence"] == "low"
@@ -227,7 +227,9 @@ def test_the_rubric_is_in_the_language_of_the_prompt_or_the_wanted_one(
 def test_reasons_can_be_left_out(judge: Ask, seer: ScriptedUpstream) -> None:
     seer.script(says(alignment("good", ["yes"])), says(quality()))
 
-    answer = judge(prompt=PROMPT, checkpoints=["a cat"], include_reasoning=False).get_json()
+    body = {"prompt": PROMPT, "checkpoints": ["it looks happy"], "include_reasoning": False}
+
+    answer = judge(**body).get_json()
 
     evidence = [one["evidence"] for one in [*answer["scores"].values(), *answer["checkpoints"]]]
     assert {*evidence, answer["summary"]} == {None}
