@@ -74,23 +74,24 @@ def judge_anchors(
     said, seen = {}, Verdict("vision")
     for anchor in anchors.anchors:
         request = _request(judge, pictures, anchor, model)
-        try:
-            seen = judge.look(request, next(callers)).answer
-        except ApiError as error:
-            if error.reason not in _SAID_NOTHING:
-                raise
-            said[anchor.id] = Said(error=error.reason)
-        else:
-            said[anchor.id] = _said(seen)
+        said[anchor.id], verdict = _asked(judge, request, next(callers))
+        seen = verdict or seen
         on_judged(anchor)
-    return AnchorRun(
-        datetime.now(UTC),
-        named,
-        seen.model or named,
-        seen.rubric_version or "",
-        anchors.version,
-        said,
-    )
+    called = (named, seen.model or named, seen.rubric_version or "")
+    return AnchorRun(datetime.now(UTC), *called, anchors.version, said)
+
+
+def _asked(
+    judge: JudgeService, request: JudgeRequest, caller: Caller
+) -> tuple[Said, Verdict | None]:
+    """Return what is said of a picture, and the verdict if it is one; raises ApiError."""
+    try:
+        verdict = judge.look(request, caller).answer
+    except ApiError as error:
+        if error.reason not in _SAID_NOTHING:
+            raise
+        return Said(error=error.reason), None
+    return _said(verdict), verdict
 
 
 def _request(
