@@ -54,7 +54,7 @@ def build_judge(
 def _fetched(links: LinkClient, url: str, field: str) -> bytes:
     """Return the picture at a caller's address; raises InvalidRequest, which names the field."""
     try:
-        return links.fetch(url, LinkPolicy(max_bytes=MAX_BYTES, timeout=_FETCH_S))
+        return links.fetch(url, LinkPolicy(MAX_BYTES, _FETCH_S, is_on_usual_port=True))
     except LinkFailed as error:
         if error.defect == "too_large":
             raise BodyTooLarge.of_field(field, error.problem, reason="image_too_large") from error
