@@ -99,6 +99,24 @@ def test_a_webp_in_a_chat_is_refused_with_what_to_do(service: Service) -> None:
     assert "Send pictures as PNG or JPEG" in answer.text
 
 
+def test_a_verdict_that_is_nonsense_is_none(service: Service) -> None:
+    body = {"image": address_of(picture("WEBP"), "webp"), "prompt": "A black square"}
+
+    answer = requests.post(service.url + "/api/v1/llm/score-image", json=body, timeout=120)
+
+    # It has looked: a picture that it could not read would be a 400.
+    error = answer.json()["error"]["details"]
+    assert (answer.status_code, error["reason"]) == (HTTPStatus.BAD_GATEWAY, "judge_unparsable")
+    wait_until(lambda: rows_of_judge(service), 10, service.log)
+    assert rows_of_judge(service)[-1]["upstream"] == "judge"
+    assert "overall" not in answer.text
+
+
+def rows_of_judge(service: Service) -> list[dict[str, Any]]:
+    """Read the rows of verdicts."""
+    return [row for row in service.usage_rows() if row["route"] == "/api/v1/llm/score-image"]
+
+
 def test_the_files_are_named_nowhere_in_the_log(service: Service) -> None:
     assert "projector.gguf" not in service.log()
 

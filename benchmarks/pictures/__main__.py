@@ -9,6 +9,7 @@ from benchmarks.harness.console import announce, exit_on_signal
 from benchmarks.harness.figures import budget_lines
 from benchmarks.harness.servers import BenchmarkError
 from benchmarks.pictures.hostile_pictures import measure_hostile
+from benchmarks.pictures.measuring_costs import measure_measuring
 from benchmarks.pictures.service_costs import measure_service
 
 
@@ -19,14 +20,16 @@ def main() -> int:
     announce("hostile pictures")
     hostile = measure_hostile()
     print(hostile.lines())
-    announce("pictures through the service")
+    announce("measuring, and pictures through the service")
     try:
+        measuring = measure_measuring(Path.cwd())
+        print(measuring.lines())
         service = measure_service(Path.cwd())
     except BenchmarkError as error:
         announce(f"the benchmark failed: {error}")
         return 1
     print(service.lines())
-    budget = [*hostile.budget, *service.budget]
+    budget = [*hostile.budget, *measuring.budget, *service.budget]
     print(budget_lines(budget))
     return 2 * any(line.verdict != "ok" for line in budget)
 

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Protocol
 
 from llm_api.container.images import (
     Painters,
@@ -61,6 +62,11 @@ _KEY_TIMEOUT_S = 2.0
 _BUDGET_THREADS = 4
 
 
+class _Closable(Protocol):
+    def close(self) -> None:
+        """Close it."""
+
+
 def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
     """Build what authenticates API keys: those in `keys`, and those that the settings name."""
     threads = StoreThreads(2, _KEY_TIMEOUT_S)
@@ -90,9 +96,7 @@ def build_services(
     images = build_images(painters, around)
     judge = build_judge(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    stored = (stores.usage, keys, authenticator, stores.work, stores.files)
-    asking = (*images.closable, *judge.closable, catalogue, *upstreams.values())
-    calling = (*asking, shared, concurrency, watch)
+    asking = (*images.closable, *judge.closable, catalogue, *upstreams.values(), shared)
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
@@ -110,8 +114,16 @@ def build_services(
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         known_parameters=known | known_image_fields(settings),
-        closers=[part.close for part in (*calling, *stored) if part is not None],
+        closers=_closers(stores, keys, authenticator, *asking, concurrency, watch),
     )
+
+
+def _closers(
+    stores: Stores, keys: KeyService, authenticator: KeyAuthenticator, *calling: _Closable | None
+) -> list[Callable[[], None]]:
+    """Return what ends everything: first what calls, and then what it writes to."""
+    stored = (stores.usage, keys, authenticator, stores.work, stores.files)
+    return [part.close for part in (*calling, *stored) if part is not None]
 
 
 def _fast(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:

@@ -36,7 +36,7 @@ def build_judge(
 ) -> JudgeParts:
     """Build what judges pictures; raises SettingsError."""
     settings, meter = around.settings, PictureMeter()
-    fetch = partial(_fetched, LinkClient(around.watch))
+    fetch = partial(fetched, LinkClient(around.watch))
     tools = JudgeTools(
         catalogue=catalogue,
         ledger=ledger,
@@ -51,7 +51,7 @@ def build_judge(
     return JudgeParts(service, describer, [meter])
 
 
-def _fetched(links: LinkClient, url: str, field: str) -> bytes:
+def fetched(links: LinkClient, url: str, field: str) -> bytes:
     """Return the picture at a caller's address; raises InvalidRequest, which names the field."""
     try:
         return links.fetch(url, LinkPolicy(MAX_BYTES, _FETCH_S, is_on_usual_port=True))

@@ -23,6 +23,7 @@ class _TokensSchema(ma.Schema):
     pixels_per_token = _count(required=True)
     most = _count(required=True)
     most_high = _count(load_default=None)
+    base = _count(load_default=0)
 
 
 class VisionSchema(ma.Schema):

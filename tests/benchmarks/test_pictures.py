@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.harness.figures import Figure
 from benchmarks.harness.servers import BenchmarkError, Server
 from benchmarks.pictures import crowd, files
 from benchmarks.pictures.hostile_pictures import Hostile
+from benchmarks.pictures.measuring_costs import MeasuringCosts
 from benchmarks.pictures.vendor import Vendor, VendorServer
 from llm_api.pictures.facts import PictureError
 from llm_api.pictures.headers import read_facts
@@ -54,6 +56,15 @@ def test_a_hostile_picture_is_measured_against_the_dearest_good_one() -> None:
     [line] = Hostile({"PNG": 1.0, "GIF": 2.0}, {"bomb": 5.0}).budget
 
     assert (line.measured, line.limit, line.verdict) == (2.5, 2.0, "over")
+
+
+def test_measuring_is_held_to_its_dearest_picture() -> None:
+    cpu, p99 = Figure(1.0, 0.9, 3.0), Figure(1.1, 0.9, 4.0)
+
+    budget = MeasuringCosts(["flags"], 2.0, cpu, 900.0, p99, p99).budget
+
+    assert [line.verdict for line in budget] == ["over", "over", "ok"]
+    assert [line.limit for line in budget] == [2.5, 800, 2.0]
 
 
 def test_a_crowd_is_answered_and_its_failures_are_told(vendor: Server) -> None:

@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,7 @@ import pytest
 from tests.faults.gateway import Gateway
 from tests.hardening.mutating import answered_well
 from tests.hardening.sending import ADMIN_KEY, AUTHORIZED
+from tests.support.image_upstream import ImageVendor
 from tests.support.replies import answer_with
 from tests.support.service import REPOSITORY_ROOT
 
@@ -26,9 +27,22 @@ CALLS = 100_000
 
 
 @pytest.fixture(scope="module")
-def service_env() -> Mapping[str, str]:
-    """Open the routes of keys to who shows the admin's."""
-    return {"ADMIN_API_KEY": ADMIN_KEY}
+def painter() -> Iterator[ImageVendor]:
+    """Run a vendor of pictures whose models take nearly all that the document names."""
+    with ImageVendor("openai") as vendor:
+        yield vendor
+
+
+@pytest.fixture(scope="module")
+def service_env(painter: ImageVendor) -> Mapping[str, str]:
+    """Open the routes of keys to who shows the admin's, and have pictures made."""
+    return {
+        "ADMIN_API_KEY": ADMIN_KEY,
+        "IMAGE_LLM_API_URL": painter.url,
+        "IMAGE_LLM_API_KEY": "a-key-of-the-tests",
+        "IMAGE_LLM_MODEL": "gpt-image-2",
+        "IMAGE_LLM_PROFILE": "openai",
+    }
 
 
 @pytest.mark.more

@@ -155,10 +155,19 @@ def drawings() -> Iterator[tuple[str, Image.Image]]:
             draw.rectangle((left, 384, left + 96, 512), fill="#c03020", outline="black", width=4)
         yield f"boxes on a grid, {width} wide", sketch
         yield f"boxes as a JPEG, {width} wide", damaged_by_jpeg(sketch, 85)
+    yield from _products()
+
+
+def _products() -> Iterator[tuple[str, Image.Image]]:
     product = Image.new("RGB", (1000, 800), "white")
     product.paste(photograph("chelsea"), (280, 250))
     yield "a product on white", product
     yield "a product on white as a JPEG", damaged_by_jpeg(product, 85)
+    shape = Image.new("L", (451, 300), 0)
+    ImageDraw.Draw(shape).ellipse((30, 30, 420, 270), fill=255)
+    soft = Image.new("RGB", (1000, 800), "white")
+    soft.paste(photograph("chelsea"), (280, 250), shape.filter(ImageFilter.GaussianBlur(12)))
+    yield "a product that fades into white", soft
 
 
 def write(

@@ -91,6 +91,15 @@ def test_no_text_is_an_empty_result_and_not_looked_for_is_none(meter: PictureMet
     assert meter.measure(empty, reads_text=False, sees_objects=False).texts is None
 
 
+def test_cyrillic_letters_are_not_found(meter: PictureMeter) -> None:
+    """So no text of other scripts may be called missing for it."""
+    image = Image.new("RGB", (700, 200), "white")
+    font = scenes.SAMPLES / "imgaug" / "DejaVuSans.ttf"
+    scenes.write(image, "Привет мир", (30, 50), 80, font=font)
+
+    assert read(meter, image) == []
+
+
 def test_transparent_parts_are_white(meter: PictureMeter) -> None:
     image = Image.new("RGBA", (500, 200))
     ImageDraw.Draw(image).text((30, 40), "CLEAR", fill="black", font_size=100)

@@ -61,7 +61,7 @@ WRONG = {
     ("post", COMPLETIONS): {**good_body(COMPLETIONS), "temperature": 9},
     ("post", TEXT): {"model": "scripted"},
     ("post", EMBEDDINGS): {"model": "scripted", "input": []},
-    ("post", SCORE_IMAGE): {"prompt": "a cat"},
+    ("post", SCORE_IMAGE): {"mode": "judge"},
     ("post", GENERATE): {"prompt": "a cat", "n": 11},
     ("post", GENERATIONS): {"prompt": "a cat", "n": 11},
     ("post", EDITS): {"prompt": "a cat"},

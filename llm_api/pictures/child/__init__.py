@@ -1,5 +1,5 @@
-"""The program of a picture process, which alone knows Pillow.
+"""The program of a picture process, which knows Pillow.
 
-`program` reads requests and answers them, with what `reading`, `writing` and `drawing` do. A worker
-imports nothing of it.
+`program` answers requests with what `reading`, `writing` and `drawing` do; `serving` is how, and
+the sandbox, which the measuring process has as well. A worker imports nothing of it.
 """

@@ -28,34 +28,45 @@ def fidelity_of(
         verdict: of the picture, None if it was not judged.
         vendor_switch: what keeps the vendor from rewriting, such as `prompt_extend: false`.
     """
-    lost_by_us = _lost(requirements, prompt, rewrite)
-    lost_by_vendor = _lost(requirements, prompt, vendor_rewrite)
+    ours, vendors = (_lost(requirements, prompt, text) for text in (rewrite, vendor_rewrite))
     switches = {REWRITE: _OUR_SWITCH, VENDOR_REWRITE: vendor_switch}
-    items = []
-    for one in requirements:
-        in_rewrite = None if rewrite is None else one not in lost_by_us
-        in_vendor = None if vendor_rewrite is None else one not in lost_by_vendor
-        outcome = _outcome(one, verdict)
-        loser = _loser({REWRITE: in_rewrite, VENDOR_REWRITE: in_vendor}, outcome)
-        items.append(
-            FidelityItem(
-                item=one.words,
-                kind=one.kind,
-                in_prompt=True,
-                in_rewrite=in_rewrite,
-                in_vendor_rewrite=in_vendor,
-                in_picture=outcome,
-                lost_by=loser,
-                switch_off=switches.get(loser or ""),
-            )
+    return tuple(
+        _item(
+            one,
+            {
+                REWRITE: None if ours is None else one not in ours,
+                VENDOR_REWRITE: None if vendors is None else one not in vendors,
+            },
+            _outcome(one, verdict),
+            switches,
         )
-    return tuple(items)
+        for one in requirements
+    )
+
+
+def _item(
+    requirement: PromptRequirement,
+    kept: Mapping[str, bool | None],
+    outcome: Outcome,
+    switches: Mapping[str, str | None],
+) -> FidelityItem:
+    loser = _loser(kept, outcome)
+    return FidelityItem(
+        item=requirement.words,
+        kind=requirement.kind,
+        in_prompt=True,
+        in_rewrite=kept[REWRITE],
+        in_vendor_rewrite=kept[VENDOR_REWRITE],
+        in_picture=outcome,
+        lost_by=loser,
+        switch_off=switches.get(loser or ""),
+    )
 
 
 def _lost(
     requirements: Sequence[PromptRequirement], prompt: str, text: str | None
-) -> frozenset[PromptRequirement]:
-    return frozenset() if text is None else lost_requirements(requirements, prompt, text)
+) -> frozenset[PromptRequirement] | None:
+    return None if text is None else lost_requirements(requirements, prompt, text)
 
 
 def _outcome(requirement: PromptRequirement, verdict: Verdict | None) -> Outcome:

@@ -25,7 +25,7 @@ from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find
 from llm_api.services.prompts.descriptions.picture_describer import PictureDescriber, VisionModels
 from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.optimizer import PromptOptimizer
-from llm_api.services.prompts.requirements.keeping import lost_requirements
+from llm_api.services.prompts.requirements.lost import lost_requirements
 from llm_api.services.prompts.requirements.requirements import read_checkpoint, requirements_of
 from llm_api.services.prompts.strategies.reply_marks import without_marks
 

@@ -7,30 +7,32 @@ from typing import Any
 
 LOW, HIGH = "low", "high"
 # What a picture takes at most where nothing better is known: the finest grid of those in use, of 28
-# pixels squared, and what stands around it. Half more than the fewest tokens is enough elsewhere.
-_FINEST_GRID, _AROUND, _HALF_MORE = 784, 100, 1.5
+# pixels squared, and what stands around it. Elsewhere half more than the fewest tokens is enough,
+# and the base twice: what is cut into tiles has whole ones.
+_FINEST_GRID, _AROUND, _HALF_MORE = 784, 300, 1.5
 
 
 @dataclass(frozen=True, slots=True)
 class PictureTokens:
-    """The fewest tokens that a picture takes with some models: by area, between two bounds.
+    """The fewest tokens that a picture takes with some models: a base, and more by area.
 
     Attributes:
         models: patterns of the models' names at the vendor.
         pixels_per_token: area that makes a token.
         most: upper bound; `most_high` is that with high detail.
+        base: tokens of any picture, however small.
     """
 
     models: tuple[str, ...]
     pixels_per_token: int
     most: int
     most_high: int
+    base: int = 0
 
     def of(self, width: int, height: int, *, is_high: bool) -> int:
         """Return the tokens of a picture of a size."""
-        return min(
-            width * height // self.pixels_per_token, self.most_high if is_high else self.most
-        )
+        by_area = self.base + width * height // self.pixels_per_token
+        return min(by_area, self.most_high if is_high else self.most)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +76,23 @@ class VisionTraits:
 
     def least_tokens(self, model: str, width: int, height: int, detail: str | None) -> int | None:
         """Return the fewest tokens that a picture takes; None where that is not known."""
-        name = model.lower()
-        for entry in self.tokens:
-            if any(fnmatchcase(name, pattern) for pattern in entry.models):
-                return entry.of(width, height, is_high=detail == HIGH)
-        return None
+        entry = self._entry(model)
+        return None if entry is None else entry.of(width, height, is_high=detail == HIGH)
 
     def most_tokens(self, model: str, width: int, height: int) -> int:
         """Return the most tokens that a picture can be expected to take."""
-        least = self.least_tokens(model, width, height, HIGH) or 0
-        return max(width * height // _FINEST_GRID + _AROUND, round(least * _HALF_MORE))
+        expected = width * height // _FINEST_GRID + _AROUND
+        entry = self._entry(model)
+        if entry is None:
+            return expected
+        least = entry.of(width, height, is_high=True)
+        return max(expected, round(least * _HALF_MORE) + 2 * entry.base)
+
+    def _entry(self, model: str) -> PictureTokens | None:
+        name = model.lower()
+        fitting = (
+            entry
+            for entry in self.tokens
+            if any(fnmatchcase(name, pattern) for pattern in entry.models)
+        )
+        return next(fitting, None)

@@ -19,8 +19,7 @@ RESOLUTIONS = ("1K", "1.5K", "2K", "3K", "4K")
 # What vendors and people write between the sides: x, X, * and the sign of multiplication.
 SIZE_PATTERN = "^[1-9][0-9]{1,3} ?[xX*×] ?[1-9][0-9]{1,3}$"
 _SIZE = re.compile(SIZE_PATTERN.removesuffix("$") + r"\Z")
-
-
+IS_TRUE = {"enum": [True]}
 # Where a picture is: a text, which may be an address, or what a body has.
 Source = str | Inline | Upload
 
@@ -51,6 +50,12 @@ class ImageOrder:
     wants_links: bool = True
     is_streamed: bool = False
     notices: tuple[Notice, ...] = ()
+
+
+def never(*names: str, **values: dict[str, Any]) -> dict[str, Any]:
+    """Describe what must not be: fields that are not null beside certain values of others."""
+    given: dict[str, Any] = {name: {"not": {"type": "null"}} for name in names}
+    return {"not": {"required": list(names), "properties": {**given, **values}}}
 
 
 def read_size(text: str) -> Size | None:

@@ -138,7 +138,7 @@ class _Form:
             raise _too_much() from error
         except ValueError as error:
             raise _malformed() from error
-        self._parts += fields.items(multi=True)
+        self._parts += [part for part in fields.items(multi=True) if not _is_left_out(*part)]
         self._parts += [(name, _upload(file.stream)) for name, file in files.items(multi=True)]
 
     def pieces(self) -> Iterator[bytes]:
@@ -173,6 +173,11 @@ class _Form:
         file = SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115  # closed behind the request
         self._files.append(file)
         return file
+
+
+def _is_left_out(name: str, text: str) -> bool:
+    """Whether a text stands for nothing: a form has no null, and clients write one so."""
+    return text in {"", "null"} and name != "prompt"
 
 
 def _upload(stream: IO[bytes]) -> Upload:

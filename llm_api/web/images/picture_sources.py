@@ -23,6 +23,9 @@ MAX_PICTURES = 16
 MAX_PICTURE_BYTES = 10_000_000
 MAX_ALL_BYTES = 50_000_000
 MAX_ADDRESS_CHARS = 2_048
+# What a text must be, for the API document: the forms in the words below it.
+_DATA_PATTERN = "[Dd][Aa][Tt][Aa]:[Ii][Mm][Aa][Gg][Ee]/[A-Za-z0-9.+-]+;[Bb][Aa][Ss][Ee]64,"
+_NAMED_PATTERN = "https?://|(/?api/v1/files/)?[A-Za-z0-9_-]{8,128}$"
 _FORMS = "a data URI with a picture in base64, an https address, or the id or link of a file here"
 _MASK_FORMS = "a data URI with a picture in base64"
 _DATA = re.compile(r"data:(image/[a-z0-9.+-]+);base64,", re.IGNORECASE)
@@ -36,7 +39,8 @@ class PictureField(String):
 
     def __init__(self, **options: Any) -> None:
         """Describe the forms; nothing is read yet."""
-        super().__init__(metadata={"description": f"Is {_FORMS}."}, **options)
+        about = {"description": f"Is {_FORMS}.", "pattern": f"^({_DATA_PATTERN}|{_NAMED_PATTERN})"}
+        super().__init__(metadata=about, **options)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if _has_bytes(value):
@@ -54,7 +58,8 @@ class MaskField(String):
     def __init__(self) -> None:
         """Describe the form; nothing is read yet."""
         about = "Is a data URI of the first picture's size: its transparent parts are painted."
-        super().__init__(allow_none=True, metadata={"description": about})
+        described = {"description": about, "pattern": f"^{_DATA_PATTERN}"}
+        super().__init__(allow_none=True, metadata=described)
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> Any:
         if _has_bytes(value):

@@ -108,6 +108,50 @@ def test_texts_are_read_as_what_they_stand_for(client: FlaskClient, studio: Stud
     assert request.extra == {"d[a][]": "1", "input_fidelity": "high"}
 
 
+@pytest.mark.parametrize("text", ["", "null"])
+def test_what_stands_for_nothing_is_left_out(
+    client: FlaskClient, studio: Studio, text: str
+) -> None:
+    names = ("n", "size", "quality", "background", "seed", "stream", "mask", "of_the_vendor")
+
+    answer = send(client, PROMPT, ("image", BYTES, "a.png"), *((n, text, None) for n in names))
+
+    request = studio.asked[0].request
+    assert answer.status_code == 200
+    assert (request.n, request.size, request.quality, request.mask) == (1, None, None, None)
+    assert request.extra == {}
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"optimize_options": '{"style": "watercolor", "enhance_details": false}'},
+        {"optimize_options[style]": "watercolor", "optimize_options[enhance_details]": "false"},
+    ],
+    ids=["json", "openai-python"],
+)
+def test_a_form_has_options_of_the_optimizer(
+    client: FlaskClient, studio: Studio, fields: dict[str, str]
+) -> None:
+    fields |= {"optimize_prompt": "true"}
+
+    answer = send(
+        client, PROMPT, ("image", BYTES, "a.png"), *((n, v, None) for n, v in fields.items())
+    )
+
+    wanted = studio.asked[0].options["optimize"]
+    assert answer.status_code == 200
+    assert (wanted.style, wanted.enhance_details) == ("watercolor", False)
+
+
+def test_options_that_are_none_are_refused(client: FlaskClient) -> None:
+    answer = send(
+        client, PROMPT, ("image", BYTES, "a.png"), ("optimize_options", "watercolor", None)
+    )
+
+    assert (answer.status_code, answer.get_json()["error"]["param"]) == (400, "optimize_options")
+
+
 @pytest.mark.parametrize(
     ("name", "value"), [("n", "two"), ("stream", "maybe"), ("n", "2.5"), ("seed", "9" * 30)]
 )

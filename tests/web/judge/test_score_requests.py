@@ -356,7 +356,7 @@ def test_a_file_of_another_key_is_not_judged(keyed: FlaskClient) -> None:
 def test_every_call_counts_against_the_limit_of_tokens(
     keyed: FlaskClient, upstream: ScriptedUpstream, usage_rows_of: UsageRowsOf
 ) -> None:
-    issued = issue(keyed.application, limits=Limits(tokens_per_minute=12_000))
+    issued = issue(keyed.application, limits=Limits(tokens_per_minute=7_000))
     upstream.script(*always(judge_that(), 2))
 
     answer = keyed.post(

@@ -147,7 +147,11 @@ def test_j6_it_gets_pictures(app_of: AppOf, upstream: ScriptedUpstream) -> None:
 def _long_gif() -> bytes:
     """Return a GIF of 10,000 frames, each of one pixel."""
     head = b"GIF89a" + struct.pack("<HHBBB", 1, 1, 0x80, 0, 0) + bytes(6)
-    frame = b"\x21\xf9\x04\0\x01\0\0\0\x2c" + struct.pack("<HHHHB", 0, 0, 1, 1, 0) + b"\x02\x02\x44\x01\x00"
+    frame = (
+        b"\x21\xf9\x04\0\x01\0\0\0\x2c"
+        + struct.pack("<HHHHB", 0, 0, 1, 1, 0)
+        + b"\x02\x02\x44\x01\x00"
+    )
     return head + frame * 10_000 + b"\x3b"
 
 

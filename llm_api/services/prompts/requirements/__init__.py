@@ -2,5 +2,5 @@
 
 `requirements.requirements_of` is the entry, `requirements.read_checkpoint` reads a caller's
 sentence in the same way. `wording` writes the sentences, `foreign` reads other languages as far as
-that goes, `keeping` compares with another wording of the prompt.
+that goes, `lost` compares with another wording of the prompt.
 """

@@ -7,6 +7,7 @@ of them is refused.
 import re
 from typing import Any
 
+import orjson
 from flask import Request
 
 from llm_api.domain.safe_text import made_printable
@@ -15,6 +16,9 @@ from llm_api.web.images.picture_bodies import Upload, held, read_json_or_form
 from llm_api.web.request.body import StrictParser
 
 _NAME = re.compile(r"images?(?:\[([0-9]{0,3})\])?")
+_OPTIONS = "optimize_options"
+_OPTION = re.compile(rf"{_OPTIONS}\[[a-z_]{{1,40}}\]")
+_FLAGS = {"true": True, "false": False}
 _KEYS = ("image_url", "url", "file_id")
 # It may also stand in the query: LangChain reads links, and cannot ask for them in the body.
 _QUERY = "response_format"
@@ -46,7 +50,29 @@ def _with_pictures(incoming: Request) -> dict[str, Any]:
     form = incoming.args.get(_QUERY)
     if form is not None and others.get(_QUERY) is None:
         others[_QUERY] = form
-    return others | ({"image": pictures} if pictures else {})
+    return _with_options(others) | ({"image": pictures} if pictures else {})
+
+
+def _with_options(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields with the optimizer's options as an object, which a form cannot have.
+
+    openai-python writes `optimize_options[style]`, other clients write JSON.
+    """
+    named = [name for name in fields if _OPTION.fullmatch(name)]
+    if named:
+        others = {name: value for name, value in fields.items() if name not in named}
+        options = {name[len(_OPTIONS) + 1 : -1]: _flag(fields[name]) for name in named}
+        return others | {_OPTIONS: options}
+    if not isinstance(text := fields.get(_OPTIONS), str):
+        return fields
+    try:
+        return fields | {_OPTIONS: orjson.loads(text)}
+    except orjson.JSONDecodeError:
+        return fields  # the schema says that it must be an object
+
+
+def _flag(value: Any) -> Any:
+    return _FLAGS.get(value, value) if isinstance(value, str) else value
 
 
 # For flask-smorest: how the bodies of the image routes are read.

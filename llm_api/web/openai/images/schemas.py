@@ -14,10 +14,12 @@ from llm_api.domain.images import ImageRequest, Notice, SizePolicy
 from llm_api.domain.safe_text import made_printable
 from llm_api.web.images.jobs import MAX_WAIT_MS
 from llm_api.web.images.orders import (
+    IS_TRUE,
     RATIOS,
     RESOLUTIONS,
     ImageOrder,
     OptimizeOptionsSchema,
+    never,
     read_size,
     rewrite_of,
     user_hash,
@@ -42,6 +44,7 @@ from llm_api.web.smorest import StrictSchema
 MAX_PROMPT_CHARS = 32_000
 MAX_SEED = 2**31 - 1
 _MAX_REWRITTEN_CHARS = 4_000
+_TOO_LONG = {"minLength": _MAX_REWRITTEN_CHARS + 1}
 _MAX_EXTRA_BYTES = 4_096  # of one field that is passed on as it is
 _OF_REQUEST = (
     *("prompt", "model", "n", "negative_prompt", "aspect_ratio", "resolution", "quality"),
@@ -102,6 +105,12 @@ class _ImageBodySchema(StrictSchema):
         """Marshmallow's options: `make` adds the fields that are not declared."""
 
         unknown = ma.EXCLUDE
+        rules: ClassVar[dict[str, Any]] = {
+            "allOf": [
+                never("mask", image={"enum": [None, []]}),
+                never("optimize_prompt", optimize_prompt=IS_TRUE, prompt=_TOO_LONG),
+            ]
+        }
 
     prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE])
     model = model_field(**_optional("The image model; the configured one where left out."))

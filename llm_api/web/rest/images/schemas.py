@@ -8,12 +8,14 @@ from marshmallow import ValidationError
 from llm_api.domain.images import ImageRequest, SizePolicy
 from llm_api.web.images.jobs import MAX_WAIT_MS
 from llm_api.web.images.orders import (
+    IS_TRUE,
     MAX_IMAGE_PROMPT_CHARS,
     RATIOS,
     RESOLUTIONS,
     ImageOrder,
     OptimizeOptionsSchema,
     SizeField,
+    never,
     rewrite_of,
     user_hash,
 )
@@ -43,15 +45,6 @@ def _about(description: str, **more: Any) -> dict[str, Any]:
     return {"description": description, **more}
 
 
-_TRUE = {"enum": [True]}
-
-
-def _never(*names: str, **values: dict[str, Any]) -> dict[str, Any]:
-    """Describe what must not be: fields that are not null beside certain values of others."""
-    given: dict[str, Any] = {name: {"not": {"type": "null"}} for name in names}
-    return {"not": {"required": list(names), "properties": {**given, **values}}}
-
-
 class ImageRequestSchema(StrictSchema):
     """Pictures to make."""
 
@@ -60,11 +53,11 @@ class ImageRequestSchema(StrictSchema):
 
         rules: ClassVar[dict[str, Any]] = {
             "allOf": [
-                _never("size", "aspect_ratio"),
-                _never("size", "resolution"),
-                _never("mask", images={"type": "null"}),
-                _never("optimize_options", optimize_prompt={"not": _TRUE}),
-                _never("callback_url", "preview", preview=_TRUE),
+                never("size", "aspect_ratio"),
+                never("size", "resolution"),
+                never("mask", images={"type": "null"}),
+                never("optimize_options", optimize_prompt={"not": IS_TRUE}),
+                never("callback_url", "preview", preview=IS_TRUE),
             ]
         }
 
@@ -132,7 +125,10 @@ class ImageRequestSchema(StrictSchema):
         | _about("After this time the answer is a 202 with the task; 0 is at once."),
     )
     callback_url = line(
-        1, 2_048, allow_none=True, metadata=_about("Gets a signed message when the task ends.")
+        1,
+        2_048,
+        allow_none=True,
+        metadata=_about("Gets a signed message when the task ends.", pattern="^https?://[!-~]+$"),
     )
     preview = Boolean(allow_none=True, metadata=_about("Make nothing: show what would be sent."))
     user = line(
