@@ -89,8 +89,7 @@ def build_services(
     painters = build_painters(settings, models, watch)
     catalogue = _catalogue(settings, models, upstreams, painters)
     shared, concurrency = _shared(settings.ratelimit_storage_uri)
-    quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
-    ledger = UsageLedger(stores.spool, prices, quotas)
+    quotas, ledger = _accounts(settings, stores, prices, counter, concurrency)
     optimizer = _optimizer(settings, catalogue, ledger)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     images = build_images(painters, around)
@@ -138,6 +137,18 @@ def _optimizer(settings: Settings, catalogue: Catalogue, ledger: UsageLedger) ->
 
 def _reads() -> StoreThreads:
     return StoreThreads(2, _READ_TIMEOUT_S, fails_fast=True)
+
+
+def _accounts(
+    settings: Settings,
+    stores: Stores,
+    prices: PriceList,
+    counter: RateCounter,
+    concurrency: MemoryConcurrency | RedisConcurrency,
+) -> tuple[QuotaEnforcer, UsageLedger]:
+    """Build what bounds calls, and what writes them down."""
+    quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
+    return quotas, UsageLedger(stores.spool, prices, quotas)
 
 
 def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
