@@ -342,3 +342,13 @@ def test_without_a_vision_model_nothing_is_described(app_of: AppOf) -> None:
     assert (answer.status_code, error["details"]["reason"]) == (503, "judge_not_configured")
     assert error["details"]["retryable"] is False
     assert "JUDGE_LLM_API_URL" in error["message"]
+
+
+def test_a_model_that_takes_no_pictures_is_told_by_its_field(app_of: AppOf) -> None:
+    body = {"image": CAT, "model": "smollm2-135m-instruct"}
+
+    answer = app_of({}).test_client().post(DESCRIBE, json=body)
+
+    error = answer.get_json()["error"]
+    assert (answer.status_code, error["details"]["reason"]) == (400, "not_supported")
+    assert error["message"] == "model: must be a model that takes pictures."

@@ -11,7 +11,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult, Completion, ModelRequest
 from llm_api.domain.judging import JudgedPicture
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt, Target
-from llm_api.errors import ApiError, ContentFiltered, UpstreamFault
+from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from llm_api.services.prompts.descriptions.description_checks import DescriptionChecks
 from llm_api.services.prompts.descriptions.description_rules import (
     DescriptionRules,
@@ -183,15 +183,22 @@ def _complete(
 ) -> Completion:
     # All but the messages may be left out for a model that does not take it.
     defaults = frozenset(parameters) - {"messages"}
-    completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
+    try:
+        completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
+    except InvalidRequest as error:
+        if error.reason != "not_supported":
+            raise
+        # It names the part of a message that the caller has not written.
+        message = "must be a model that takes pictures."
+        raise InvalidRequest.of_field("model", message, reason="not_supported") from error
     choice = completion.document["choices"][0]
     # `moderation_hit_type` is Ark's: https://www.volcengine.com/docs/82379/1494384
     signs = (choice["message"].get("refusal"), choice.get("moderation_hit_type"))
     if choice.get("finish_reason") == "content_filter" or any(signs):
-        error = ContentFiltered(
+        refused = ContentFiltered(
             "The vision model's content filter refused the picture.", reason="content_filtered"
         )
-        raise error.replaced(stage="input", what="image")
+        raise refused.replaced(stage="input", what="image")
     return completion
 
 
