@@ -14,10 +14,15 @@ from llm_api.settings.settings import PROJECT_ROOT, Settings
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
-# tests/test_images_guide.py types the examples of docs/images.md, with an image model.
+# tests/test_images_guide.py types the examples of docs/images.md, with an image model, and
+# tests/test_judge_guide.py those of docs/judge.md.
 PAGES = [
     PROJECT_ROOT / "README.md",
-    *(p for p in sorted((PROJECT_ROOT / "docs").glob("*.md")) if p.name != "images.md"),
+    *(
+        p
+        for p in sorted((PROJECT_ROOT / "docs").glob("*.md"))
+        if p.name not in {"images.md", "judge.md"}
+    ),
 ]
 OLD_SDK = PROJECT_ROOT / ".sdks" / "openai-0.28" / "bin" / "python"
 FLASK = ".venv/bin/flask "

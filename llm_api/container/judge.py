@@ -7,7 +7,7 @@ from functools import partial
 from llm_api.container.images import Painters, Surroundings
 from llm_api.errors import BodyTooLarge, InvalidRequest
 from llm_api.pictures.meter import PictureMeter
-from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools
+from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools, Measuring
 from llm_api.services.judge.judged_pictures import MAX_BYTES
 from llm_api.services.measured_judge import MeasuredJudge
 from llm_api.services.prompts import PictureDescriber
@@ -42,7 +42,7 @@ def build_judge(
         ledger=ledger,
         prices=around.prices,
         pictures=JudgedPictures(around.stores.files, painters.pictures, fetch),
-        measured=MeasuredJudge(meter),
+        measuring=Measuring(MeasuredJudge(meter)),
         rubrics=read_rubrics(settings.root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
     )

@@ -23,10 +23,12 @@ SIZE = (640, 480)
 
 
 def photographs() -> Iterator[tuple[str, Image.Image]]:
-    """Yield the names of fifteen photographs, and the photographs."""
+    """Yield the names of fifteen photographs, and the photographs in at most 640 pixels."""
     files = [SAMPLES / "skimage" / "data" / name for name in _PHOTOGRAPHS]
     for file in (*files, SAMPLES / "imgaug" / "quokka.jpg"):
-        yield file.stem, Image.open(file).convert("RGB")
+        image = Image.open(file).convert("RGB")
+        image.thumbnail((640, 640), Image.Resampling.LANCZOS)
+        yield file.stem, image
 
 
 def photograph(name: str) -> Image.Image:

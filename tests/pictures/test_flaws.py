@@ -1,7 +1,6 @@
 """Technical flaws are found by numbers, in photographs and drawn scenes, and not in good ones."""
 
 import io
-from collections import Counter
 
 import pytest
 from PIL import Image
@@ -11,8 +10,18 @@ from llm_api.pictures.meter import PictureMeter
 from tests.pictures import making, scenes
 from tests.pictures.measuring import judged, needs_packages, needs_samples
 
-pytestmark = [needs_packages, needs_samples]
+# The measuring process is behind whatever else runs.
+pytestmark = [needs_packages, needs_samples, pytest.mark.timeout(300)]
 FLAWS = set(scenes.DAMAGE)
+# Of 20 pictures that have it. Some have no light parts of which a tenth could be lost.
+LEAST_FOUND = {
+    "blurry": 19,
+    "noisy": 18,
+    "blocky": 18,
+    "dark": 19,
+    "overexposed": 15,
+    "low_contrast": 19,
+}
 
 
 def set_flags(meter: PictureMeter, picture: JudgedPicture) -> set[str]:
@@ -27,17 +36,20 @@ def pictures() -> dict[str, Image.Image]:
     return dict([*scenes.photographs(), *scenes.scenes()])
 
 
-def test_nine_of_ten_flaws_are_found(meter: PictureMeter, pictures: dict[str, Image.Image]) -> None:
-    found = Counter(
-        flaw
-        for image in pictures.values()
-        for flaw, damage in scenes.DAMAGE.items()
-        if flaw in set_flags(meter, judged(damage(image)))
-    )
+@pytest.mark.parametrize("flaw", LEAST_FOUND)
+def test_flaws_are_found(meter: PictureMeter, pictures: dict[str, Image.Image], flaw: str) -> None:
+    damage = scenes.DAMAGE[flaw]
+    found = [
+        name for name, image in pictures.items() if flaw in set_flags(meter, judged(damage(image)))
+    ]
 
+    assert len(found) >= LEAST_FOUND[flaw], set(pictures) - set(found)
+
+
+def test_nine_of_ten_flaws_are_found_in_all(pictures: dict[str, Image.Image]) -> None:
     assert len(pictures) == 20
-    assert found.total() >= 0.9 * len(pictures) * len(FLAWS)
-    assert min(found[flaw] for flaw in FLAWS) >= 0.75 * len(pictures)
+    assert set(LEAST_FOUND) == FLAWS
+    assert sum(LEAST_FOUND.values()) >= 0.9 * len(pictures) * len(FLAWS)
 
 
 def test_one_of_seventeen_flags_at_most_is_false(

@@ -128,7 +128,7 @@ def test_a_picture_that_ends_the_process_is_refused_and_the_next_has_another(
 
 @needs_packages
 def test_a_picture_that_stalls_the_process_is_refused(crew: Crew) -> None:
-    crew.time_limit = 4
+    crew.time_limit = 10
     meter = crew.flags_meter()
     flags(meter)
     os.kill(crew.all[0].pid, signal.SIGSTOP)

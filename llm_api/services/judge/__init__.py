@@ -8,11 +8,13 @@ are files in `config/rubrics/`.
   is a call with a row of its own, and at most one call more where the answer cannot be read.
 * `reply_objects` finds JSON in a reply, `readings` what it says: whole, in the words that were
   given, and only once, or not at all.
+* `measuring` has the picture measured, beside the model or in its place.
 * `verdicts` makes numbers of words; `pairs` compares and ranks.
 """
 
 from llm_api.services.judge.judge_service import JudgeService, JudgeTools
 from llm_api.services.judge.judged_pictures import JudgedPictures
+from llm_api.services.judge.measuring import Measuring
 from llm_api.services.judge.rubric import DIMENSIONS, Rubric
 
-__all__ = ["DIMENSIONS", "JudgeService", "JudgeTools", "JudgedPictures", "Rubric"]
+__all__ = ["DIMENSIONS", "JudgeService", "JudgeTools", "JudgedPictures", "Measuring", "Rubric"]

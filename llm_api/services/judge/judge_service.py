@@ -7,24 +7,23 @@ from typing import Any
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult, Completion
 from llm_api.domain.judging import (
-    CheckpointVerdict,
     Comparison,
     JudgedPicture,
     JudgeRequest,
-    Measurements,
     Ranking,
     Verdict,
 )
-from llm_api.errors import ApiError, Unavailable
+from llm_api.errors import Unavailable
 from llm_api.services.judge.asking import Hearing
-from llm_api.services.judge.judged_pictures import MAX_SIDE, JudgedPictures, picture_errors
+from llm_api.services.judge.judged_pictures import MAX_SIDE, JudgedPictures
+from llm_api.services.judge.measuring import Measuring
 from llm_api.services.judge.pairs import compared, ranked
 from llm_api.services.judge.picture_parts import picture_part, unseen
 from llm_api.services.judge.questions import wants_alignment
 from llm_api.services.judge.rubric import LANGUAGES, Rubric
 from llm_api.services.judge.sampling import questions_of, sampled
 from llm_api.services.judge.verdicts import verdict_of, without_reasoning
-from llm_api.services.measured_judge import MeasuredJudge, merged, verdict_of_measured
+from llm_api.services.measured_judge import merged, verdict_of_measured
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import is_chinese, requirements_of
 from llm_api.services.quotas.estimates import TokenEstimate
@@ -36,7 +35,7 @@ _NOT_CONFIGURED = (
     " JUDGE_LLM_API_URL=https://…, JUDGE_LLM_API_KEY=… and JUDGE_LLM_MODEL=…; a request may also"
     ' name a "model" that sees pictures.'
 )
-_NOT_MEASURED = "The picture could not be measured; text in it is as the model has read it."
+NOT_MEASURED = "The picture was not measured; text in it is as the model has read it."
 # Stands for a picture that there is not yet.
 _LARGEST = JudgedPicture(b"", "image/jpeg", MAX_SIDE, MAX_SIDE, b"")
 
@@ -50,7 +49,7 @@ class JudgeTools:
         ledger: accounts for calls.
         prices: what calls cost.
         pictures: reads callers' pictures.
-        measured: judges by what can be measured.
+        measuring: measures pictures.
         rubrics: by language.
         upstream: name of the upstream for callers who name no model; None: there is none.
     """
@@ -59,7 +58,7 @@ class JudgeTools:
     ledger: UsageLedger
     prices: PriceList
     pictures: JudgedPictures
-    measured: MeasuredJudge
+    measuring: Measuring
     rubrics: Mapping[str, Rubric]
     upstream: str | None
 
@@ -154,13 +153,23 @@ class JudgeService:
         """
         request = _required(request)
         if self._sees(request.model):
-            seen = self.look(request, caller)
-            verdict, report = self._with_measured(request, seen.answer), seen.report
+            found = self._seen_and_measured(request, caller)
         else:
-            verdict, report = verdict_of_measured(*self._measured(request)), CallReport()
-        if not request.includes_reasoning:
-            verdict = without_reasoning(verdict)
-        return CallResult(verdict, report)
+            measured = self._tools.measuring.measured(request)
+            found = CallResult(verdict_of_measured(*measured), CallReport())
+        return found if request.includes_reasoning else _without_reasoning(found)
+
+    def _seen_and_measured(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
+        """Return what a vision model says, with what is measured meanwhile."""
+        self.route(request.model, caller.key)
+        measuring = self._tools.measuring.beside(request)
+        seen = self.look(request, caller)
+        measured, verdict = measuring(), seen.answer
+        if measured is None:
+            verdict = replace(verdict, warnings=(*verdict.warnings, NOT_MEASURED))
+        else:
+            verdict = merged(verdict, *measured, threshold=request.threshold)
+        return CallResult(verdict, seen.report)
 
     def look(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
         """Return what the vision model alone says: nothing is measured, or read from the prompt.
@@ -177,22 +186,6 @@ class JudgeService:
             currency=currency,
         )
         return CallResult(verdict, hearing.report)
-
-    def _with_measured(self, request: JudgeRequest, verdict: Verdict) -> Verdict:
-        """Return a verdict with what was measured; what cannot be is a warning, as it is paid."""
-        try:
-            measured = self._measured(request)
-        except ApiError:
-            return replace(verdict, warnings=(*verdict.warnings, _NOT_MEASURED))
-        return merged(verdict, *measured, threshold=request.threshold)
-
-    def _measured(
-        self, request: JudgeRequest
-    ) -> tuple[Measurements, tuple[CheckpointVerdict, ...]]:
-        with picture_errors("image"):
-            return self._tools.measured.judge(
-                request.pictures[0], request.requirements, request.checkpoints
-            )
 
     def _sees(self, model: str | None) -> bool:
         """Whether there is a vision model for a request that names `model`."""
@@ -232,3 +225,7 @@ def _required(request: JudgeRequest) -> JudgeRequest:
     if request.prompt is None or request.requirements or not wants_alignment(request):
         return request
     return replace(request, requirements=requirements_of(request.prompt))
+
+
+def _without_reasoning(found: CallResult[Verdict]) -> CallResult[Verdict]:
+    return CallResult(without_reasoning(found.answer), found.report)

@@ -8,8 +8,8 @@ import orjson
 
 from llm_api.domain.calls import Caller, Completion, ModelRequest, TokenUsage
 from llm_api.domain.judging import JudgedPicture, JudgeRequest, Measurements
-from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools
-from llm_api.services.measured_judge import MeasuredJudge
+from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools, Measuring
+from llm_api.services.measured_judge import MeasuredJudge, Meter
 from llm_api.services.pricing import PriceList
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
@@ -109,7 +109,12 @@ class Court:
     sink: ListSink
 
 
-def court_of(answer: Callable[[Parameters], Answer], vision: VisionTraits | None = None) -> Court:
+def court_of(
+    answer: Callable[[Parameters], Answer],
+    vision: VisionTraits | None = None,
+    meter: Meter | None = None,
+    wait: float = 15.0,
+) -> Court:
     """Build a judge whose vision model answers by a function."""
     seer, sink = Seer(answer, vision), ListSink()
     upstream = cast("Any", seer)
@@ -118,7 +123,7 @@ def court_of(answer: Callable[[Parameters], Answer], vision: VisionTraits | None
         ledger=UsageLedger(sink),
         prices=PriceList({}),
         pictures=cast("JudgedPictures", None),  # these tests have read theirs
-        measured=MeasuredJudge(Blind()),
+        measuring=Measuring(MeasuredJudge(meter or Blind()), wait=wait),
         rubrics=RUBRICS,
         upstream="judge",
     )

@@ -4,19 +4,30 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
+from threading import Event
 from typing import Any
 
 import pytest
 
 from llm_api.domain.calls import CallReport
-from llm_api.domain.judging import Outcome, PromptRequirement, Verdict
+from llm_api.domain.judging import (
+    JudgedPicture,
+    Measurements,
+    Outcome,
+    PromptRequirement,
+    ReadText,
+    Verdict,
+)
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
+from llm_api.pictures.facts import PicturesUnavailable
+from llm_api.services.judge.judge_service import NOT_MEASURED
 from llm_api.services.judge.picture_parts import NOT_SEEN
 from tests.services.judge.courtroom import (
     CALLER,
     PROFILES,
     QUIET,
     Answer,
+    Blind,
     Court,
     Parameters,
     asked_of,
@@ -420,3 +431,92 @@ def test_a_report_sums_up_all_calls() -> None:
 
     assert (report.usage.prompt_tokens, report.usage.completion_tokens) == (4_000, 200)
     assert (len(report.attempts), report.answer_count) == (2, 2)
+
+
+# --- beside measurements ---
+
+
+class Meters(Blind):
+    """A meter that does something first."""
+
+    def __init__(self, first: Callable[[], object]) -> None:
+        """Do this first."""
+        self._first = first
+
+    def measure(self, picture: JudgedPicture, **_: Any) -> Measurements:
+        """Do it, and return a picture's size and a text."""
+        self._first()
+        return Measurements(
+            picture.width, picture.height, texts=(ReadText("OPEM", 0.99, (0, 0, 1, 1)),)
+        )
+
+
+def test_a_picture_is_measured_while_the_model_looks() -> None:
+    has_looked, has_measured = Event(), Event()
+
+    def answer(parameters: Parameters) -> Answer:
+        has_looked.set()
+        assert has_measured.wait(30)
+        return Answer(GOOD[asked_of(parameters)])
+
+    def first() -> None:
+        assert has_looked.wait(30)
+        has_measured.set()
+
+    verdict = score(court_of(answer, meter=Meters(first)))
+
+    assert verdict.measurements is not None
+    assert verdict.warnings == ()
+
+
+def test_a_text_that_was_read_overrules_the_model() -> None:
+    said = {"alignment": json.dumps(alignment("excellent", ["yes"]))}
+    said["quality"] = json.dumps(quality("excellent", text_rendering="excellent"))
+    court = court_of(lambda p: Answer(said[asked_of(p)]), meter=Meters(lambda: None))
+
+    verdict = score(court, prompt='The words "OPEN"')
+
+    (checkpoint,) = verdict.checkpoints
+    assert (checkpoint.outcome, checkpoint.source) == (Outcome.FAILED, "measured")
+    assert (verdict.overall, verdict.passed) == (100, False)
+
+
+def fails() -> None:
+    """Fail as a meter does that has no process."""
+    raise PicturesUnavailable("No process.")
+
+
+def test_a_verdict_does_not_fail_with_what_measures() -> None:
+    court = court_of(lambda p: Answer(GOOD[asked_of(p)]), meter=Meters(fails))
+
+    verdict = score(court)
+
+    assert (verdict.overall, verdict.warnings) == (75, (NOT_MEASURED,))
+
+
+def test_a_verdict_does_not_wait_long_for_what_measures() -> None:
+    ending = Event()
+    court = court_of(
+        lambda p: Answer(GOOD[asked_of(p)]), meter=Meters(lambda: ending.wait(60)), wait=0.01
+    )
+
+    verdicts = [score(court) for _ in range(6)]
+    ending.set()
+
+    assert {(one.overall, one.warnings) for one in verdicts} == {(75, (NOT_MEASURED,))}
+
+
+def test_beside_models_only_some_pictures_are_measured_at_once() -> None:
+    ending, begun = Event(), []
+
+    def first() -> None:
+        begun.append(1)
+        ending.wait(60)
+
+    court = court_of(lambda p: Answer(GOOD[asked_of(p)]), meter=Meters(first), wait=0.01)
+
+    for _ in range(6):
+        score(court)
+    ending.set()
+
+    assert len(begun) == 4
