@@ -101,10 +101,8 @@ UPSTREAM_SECTIONS = (
                 types.TEXT,
                 "The GGUF file of a vision model of your own, which is then the judge: gunicorn"
                 " starts it on this machine.",
-                "An absolute path, or one below the project's folder. Not with JUDGE_LLM_API_URL. A"
-                " picture is one prompt of up to 8,192 tokens.",
-                example="LOCAL_JUDGE_MODEL=/srv/models/Qwen2.5-VL-3B-Instruct-Q4_K_M.gguf\n"
-                "LOCAL_JUDGE_PROJECTOR=/srv/models/mmproj-Qwen2.5-VL-3B-Instruct-Q8_0.gguf",
+                "An absolute path, or one below the project's folder, such as"
+                " models/Qwen2.5-VL-3B-Instruct-Q4_K_M.gguf. Not with JUDGE_LLM_API_URL.",
             ),
             Setting(
                 "LOCAL_JUDGE_PROJECTOR",
