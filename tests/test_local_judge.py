@@ -4,6 +4,10 @@ The projector has random weights: what the model says of pictures is nonsense, t
 """
 
 import base64
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
@@ -16,6 +20,7 @@ from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.bundled_model.model import weights_of
 from tests.storage.checkout import fast_upstream, own_service
 from tests.support.pictures import picture
+from tests.support.ports import free_port
 from tests.support.projector import BUNDLED_WIDTH, IDEFICS, LLAVA, write_projector
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
@@ -153,3 +158,25 @@ def test_a_projector_of_another_model_is_told_and_not_tried_again(
         assert model_pids(running) == []
         assert ask(running, address_of(picture())).status_code == HTTPStatus.SERVICE_UNAVAILABLE
         assert requests.get(running.url + "/readyz", timeout=10).ok
+
+
+def test_a_judge_that_is_started_by_hand_is_found_by_the_settings_that_it_prints(
+    tmp_path: Path, upstream: ScriptedUpstream
+) -> None:
+    env = judge_env(tmp_path)
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "local-model", "--judge"]
+    command += ["--port", str(free_port())]
+    with subprocess.Popen(
+        command, cwd=PROJECT_ROOT, env=os.environ | env, stdout=subprocess.PIPE, text=True
+    ) as by_hand:
+        assert by_hand.stdout is not None
+        by_hand.stdout.readline()
+        printed = dict(by_hand.stdout.readline().strip().split("=", 1) for _ in range(2))
+        try:
+            with own_service(tmp_path, env | printed | fast_upstream(upstream.url)) as running:
+                wait_until(lambda: ask(running, address_of(picture())).ok, 60, running.log)
+
+                assert model_pids(running) == []
+        finally:
+            by_hand.send_signal(signal.SIGINT)
+    assert printed.keys() == {"LOCAL_JUDGE_URL", "LOCAL_JUDGE_KEY"}
