@@ -56,7 +56,7 @@ def with_added(tmp_path: Path) -> Callable[[], None]:
         config = tmp_path / "root" / "config"
         config.unlink()
         config.mkdir()
-        for part in ("profiles", "images", "targets.toml"):
+        for part in ("profiles", "images", "rubrics", "targets.toml"):
             (config / part).symlink_to(PROJECT_ROOT / "config" / part)
         text = (PROJECT_ROOT / "config" / "models.toml").read_text()
         (config / "models.toml").write_text(f"{text}\n{ADDED}")

@@ -154,7 +154,7 @@ def own_config(root: Path, models: str) -> None:
     shipped = PROJECT_ROOT / "config"
     (root / "config").unlink()
     (root / "config").mkdir()
-    for name in ("profiles", "targets.toml"):
+    for name in ("profiles", "rubrics", "targets.toml"):
         (root / "config" / name).symlink_to(shipped / name)
     (root / "config" / "models.toml").write_text(models)
 

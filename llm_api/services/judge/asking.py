@@ -8,7 +8,7 @@ from functools import partial, reduce
 from typing import Any, Generic, TypeVar
 
 from llm_api.domain.calls import Caller, CallReport, Completion, ModelRequest, Timing, TokenUsage
-from llm_api.errors import ApiError, ContentFiltered, UpstreamFault
+from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from llm_api.services.judge.picture_parts import unseen
 from llm_api.services.judge.questions import Question
 from llm_api.services.pricing import PriceList
@@ -158,7 +158,10 @@ def _completed(
 ) -> Completion:
     # All but the messages may be left out where a model refuses it.
     defaults = frozenset(parameters) - {"messages"}
-    completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
+    try:
+        completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
+    except InvalidRequest as error:
+        raise _for_who_named_it(error) from error
     choice = completion.document["choices"][0]
     message = choice["message"]
     # `moderation_hit_type` is Ark's: https://www.volcengine.com/docs/82379/1494384
@@ -167,6 +170,18 @@ def _completed(
         message = "The model service's content filter refused the picture or the prompt."
         raise ContentFiltered(message, reason="content_filtered")
     return completion
+
+
+def _for_who_named_it(error: InvalidRequest) -> InvalidRequest:
+    """Return an error as the caller knows the request: it has no messages in it."""
+    if error.reason != "not_supported" or not any(
+        field.field.startswith("messages") for field in error.fields
+    ):
+        return error
+    blind = InvalidRequest.of_field(
+        "model", "must be a model that takes pictures.", reason="not_supported"
+    )
+    return blind.replaced(report=error.report)
 
 
 def _read(question: Question[_T], completion: Completion) -> _T | None:

@@ -32,7 +32,7 @@ class Measuring:
             return self._judge.judge(request.pictures[0], request.requirements, request.checkpoints)
 
     def beside(self, request: JudgeRequest) -> Callable[[], Measured | None]:
-        """Begin to measure, and return what waits for it: None where there is nothing in time."""
+        """Measure in a thread, and return what waits for it: None where it is not done in time."""
         if not self._places.acquire(blocking=False):
             return lambda: None
         found: list[Measured] = []

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from llm_api.domain.judging import Comparison, JudgedPicture, JudgeRequest, Ranking
+from llm_api.runtime.turns import LARGE_WORK
 from llm_api.services.judge.asking import Hearing, unreadable
 from llm_api.services.judge.questions import pair_question
 from llm_api.services.judge.readings import Preference
@@ -124,6 +125,7 @@ def _vote(said: Preference, *, is_swapped: bool) -> int | None:
 
 def _mark(picture: JudgedPicture) -> bytes:
     """Return what decides the order: nobody can foresee it, and it is the same in each request."""
+    LARGE_WORK.wait()
     return hashlib.sha256(picture.data).digest()
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from llm_api.domain.calls import Completion
 from llm_api.domain.judging import JudgedPicture
+from llm_api.runtime.turns import LARGE_WORK
 from llm_api.services.quotas.estimates import estimate_text
 from llm_api.services.routing.catalogue import Destination
 from llm_api.upstream.vendors.vision import HIGH
@@ -30,10 +31,19 @@ def picture_part(
         at: where the message goes.
         looks_at: names of the rubric's dimensions that are looked at.
     """
-    text = base64.b64encode(picture.data).decode("ascii")
-    image_url = {"url": f"data:{picture.media_type};base64,{text}"}
+    image_url = {"url": f"data:{picture.media_type};base64,{_base64_of(picture.data)}"}
     sent = at.upstream.vision.detail(detail, looks_at)
     return {"type": "image_url", "image_url": image_url | ({"detail": sent} if sent else {})}
+
+
+def _base64_of(data: bytes) -> str:
+    """Return bytes as base64, a piece a turn: others are served meanwhile."""
+    size = LARGE_WORK.piece_bytes // 3 * 3  # each piece is base64 by itself
+    pieces = []
+    for start in range(0, len(data), size):
+        LARGE_WORK.wait()
+        pieces.append(base64.b64encode(memoryview(data)[start : start + size]))
+    return b"".join(pieces).decode("ascii")
 
 
 def unseen(

@@ -1,11 +1,12 @@
 """A judge never makes up a score, whatever its model answers."""
 
+import base64
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import permutations
 from threading import Event
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -22,14 +23,19 @@ from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFa
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.services.judge.judge_service import NOT_MEASURED
 from llm_api.services.judge.picture_parts import NOT_SEEN
+from llm_api.services.judge.questions import quality_question
+from llm_api.services.routing.catalogue import Destination
+from llm_api.upstream.behavior import BUNDLED_MODEL
 from tests.services.judge.courtroom import (
     CALLER,
     PROFILES,
     QUIET,
+    RUBRICS,
     Answer,
     Blind,
     Court,
     Parameters,
+    Seer,
     asked_of,
     court_of,
     picture_of,
@@ -155,6 +161,29 @@ def test_a_sample_that_cannot_be_read_does_not_count() -> None:
     assert verdict.samples_used == 2
     assert verdict.scores["alignment"].score == 75
     assert verdict.warnings == ("1 answers of the model could not be read and do not count.",)
+
+
+def test_a_model_that_takes_no_pictures_is_refused_by_its_name() -> None:
+    def answer(parameters: Parameters) -> Answer:
+        BUNDLED_MODEL.check(parameters)
+        return Answer(ALIGNED)
+
+    error = refused(court_of(answer))
+
+    assert isinstance(error, InvalidRequest)
+    assert (error.reason, error.fields[0].field) == ("not_supported", "model")
+    assert error.message == "model: must be a model that takes pictures."
+
+
+def test_a_large_picture_is_sent_whole() -> None:
+    data = bytes(range(256)) * 20_000
+    picture = JudgedPicture(data, "image/png", 1_024, 1_024, data)
+    court = court_of(lambda p: Answer(GOOD[asked_of(p)]))
+
+    court.judge.score(request_of(picture), CALLER)
+
+    (sent,) = pictures_of(court.seer.asked[0])
+    assert base64.b64decode(sent.removeprefix("data:image/png;base64,"), validate=True) == data
 
 
 def test_an_error_has_the_report_of_all_calls_before_it() -> None:
@@ -403,6 +432,25 @@ def test_qwen_is_told_to_keep_the_details_of_large_pictures(
 
     sent = [asked.get("vl_high_resolution_images") for asked in court.seer.asked]
     assert sent == [True if is_sent else None] * 2
+
+
+def test_ark_s_model_is_told_not_to_think() -> None:
+    court = court_of(lambda p: Answer(GOOD[asked_of(p)]), ARK)
+
+    score(court)
+
+    assert {str(asked["thinking"]) for asked in court.seer.asked} == {"{'type': 'disabled'}"}
+
+
+@pytest.mark.parametrize("has_json_mode", [True, False])
+def test_json_is_asked_for_where_the_model_has_a_mode_for_it(*, has_json_mode: bool) -> None:
+    at = Destination(cast("Any", Seer(lambda _: Answer(""))), "seer", None)
+    question = quality_question(RUBRICS["en"], request_of(), 0)
+
+    parameters = question.parameters(replace(at, has_json_mode=has_json_mode))
+
+    assert parameters["temperature"] == 0
+    assert ("response_format" in parameters) is has_json_mode
 
 
 # --- before it is asked ---

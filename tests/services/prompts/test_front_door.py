@@ -46,9 +46,11 @@ def test_the_package_exports_few_names() -> None:
         "find_constraints",
         "find_scene",
         "find_violations",
+        "is_chinese",
         "lost_requirements",
         "read_checkpoint",
         "requirements_of",
+        "without_marks",
     ]
 
 
