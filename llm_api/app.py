@@ -25,6 +25,7 @@ from llm_api.web.rest import files as rest_files
 from llm_api.web.rest import keys as rest_keys
 from llm_api.web.rest import routes as rest_routes
 from llm_api.web.rest import usage
+from llm_api.web.rest.descriptions import routes as description_routes
 from llm_api.web.rest.images import routes as rest_image_routes
 from llm_api.web.rest.judge import routes as judge_routes
 from llm_api.web.rest.lineage import routes as lineage_routes
@@ -111,6 +112,7 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(rest_routes.blueprint)
     api.register_blueprint(rest_image_routes.blueprint)
     api.register_blueprint(judge_routes.blueprint)
+    api.register_blueprint(description_routes.blueprint)
     api.register_blueprint(usage.blueprint)
     api.register_blueprint(lineage_routes.blueprint)
     api.register_blueprint(rest_keys.blueprint)

@@ -38,12 +38,12 @@ from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files
 from llm_api.settings.fallback_names import check_fallbacks
-from llm_api.settings.reader import FAST, LOCAL
+from llm_api.settings.reader import FAST, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore, StoreError, UsageStore
 from llm_api.storage.factory import open_shared_keys
 from llm_api.storage.threads import StoreThreads
-from llm_api.upstream.behavior import BUNDLED_MODEL, UpstreamBehavior
+from llm_api.upstream.behavior import BUNDLED_MODEL, LOCAL_JUDGE, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
@@ -98,6 +98,7 @@ def build_services(
         images=images.service,
         loops=build_loops(images, judge.service, around, keys),
         judge=judge.service,
+        describer=judge.describer,
         tasks=images.engine,
         readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared[0]),
@@ -166,10 +167,10 @@ def _upstreams(
     of_chat = {name: p for name, p in settings.upstreams.items() if name not in painting}
     _check_profiles(of_chat, profiles)
     most, idle = settings.upstream_concurrency, idle_within_limit(settings.endpoint_count)
-    upstreams = {
-        name: client(plan, UpstreamBehavior(name, max_concurrency=most, max_idle=idle))
-        for name, plan in of_chat.items()
-    }
+    usual = {name: UpstreamBehavior(name, max_concurrency=most, max_idle=idle) for name in of_chat}
+    if settings.local_judge is not None:
+        usual[JUDGE] = LOCAL_JUDGE
+    upstreams = {name: client(plan, usual[name]) for name, plan in of_chat.items()}
     if settings.uses_bundled_model:
         plan = UpstreamPlan((settings.local_model or default_endpoint(),), profile="llama-cpp")
         # One model serves all workers, which share its slots.

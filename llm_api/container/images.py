@@ -238,6 +238,9 @@ def _fetched(
 def _callers(links: LinkClient, url: str, field: str) -> bytes:
     """Return the picture at a caller's address; raises InvalidRequest, which names the field."""
     try:
-        return links.fetch(url, LinkPolicy(max_bytes=MAX_INPUT_BYTES, timeout=_CALLERS_FETCH_S))
+        return links.fetch(
+            url,
+            LinkPolicy(max_bytes=MAX_INPUT_BYTES, timeout=_CALLERS_FETCH_S, is_on_usual_port=True),
+        )
     except LinkFailed as error:
         raise InvalidRequest.of_field(field, error.problem, reason="image_refused") from error

@@ -14,7 +14,7 @@ import click
 from dotenv import dotenv_values
 
 from llm_api.domain.access import AccessPlan, Limits
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.calls import Endpoint, LocalJudgePlan, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.tasks import WebhookPlan
@@ -51,6 +51,7 @@ class Settings:
     image_upstream: UpstreamPlan | None
     webhooks: WebhookPlan
     local_model: Endpoint | None
+    local_judge: LocalJudgePlan | None
     enable_prompt_optimization: bool
     database_url: str = field(repr=False)
     ratelimit_storage_uri: str = field(repr=False)
@@ -113,12 +114,13 @@ class Settings:
         `environ` takes precedence over `.env` files in `root`; None: the process's variables.
         """
         read = SettingsReader(_merged(os.environ if environ is None else environ, root))
-        access = read.access()
+        access, local_judge = read.access(), read.local_judge(root)
         settings = cls(
-            upstreams=read.upstreams(),
+            upstreams=read.upstreams(local_judge),
             image_upstream=read.image_upstream(),
             webhooks=WebhookPlan(read.value("WEBHOOK_SECRET"), read.value("WEBHOOK_ALLOW_PRIVATE")),
             local_model=read.local_model(),
+            local_judge=local_judge,
             enable_prompt_optimization=read.value("ENABLE_PROMPT_OPTIMIZATION"),
             database_url=read.value("DATABASE_URL") or f"sqlite:///{root / _DATABASE}",
             ratelimit_storage_uri=read.value("RATELIMIT_STORAGE_URI"),
@@ -148,13 +150,9 @@ class Settings:
 
 
 def _checked(settings: Settings, problems: list[str]) -> Settings:
-    _refuse(problems, settings.warnings)
-    return settings
-
-
-def _refuse(problems: list[str], warnings: Sequence[str]) -> None:
     if problems:
-        raise SettingsError(problems, warnings)
+        raise SettingsError(problems, settings.warnings)
+    return settings
 
 
 def _merged(environ: Mapping[str, str], root: Path) -> dict[str, str]:

@@ -15,7 +15,7 @@ from llm_api.services.usage.report_query import DEFAULT_DAYS, MAX_DAYS
 from llm_api.web.rest.images.loop_fields import DEFAULT_TRIES
 
 _REPORTS = {"GET /api/v1/usage", "GET /api/v1/reports"}
-_PICTURES, _JUDGED = "/images/", "/score-image"
+_PICTURES, _SEEN = "/images/", ("/score-image", "/describe-image")
 _IMAGE_MODELS = ("layout-sketch", "gpt-image-2")
 _OF_PICTURES_AND_MODELS = {
     *("invalid_image", "invalid_url", "image_refused", "file_not_found", "not_supported"),
@@ -24,6 +24,7 @@ _OF_PICTURES_AND_MODELS = {
 }
 _OF_PICTURES = {
     *("invalid_image", "invalid_url", "image_refused", "image_fetch_failed", "file_not_found"),
+    "not_supported",  # by a model that is named, and takes no pictures
 }
 _MOST_JUDGED = 3
 _MIN, _MAX = -(2**63), 2**63 - 1
@@ -77,7 +78,7 @@ def only_pictures_and_models_refuse(_context: object, response: Any, case: Any) 
     """Hold refusals of valid data to what depends on the pictures in it, or on the model."""
     label = case.operation.label
     allowed = _OF_PICTURES_AND_MODELS if _PICTURES in label else _OF_PICTURES
-    if not (_PICTURES in label or _JUDGED in label):
+    if not (_PICTURES in label or label.endswith(_SEEN)):
         return
     if response.status_code != HTTPStatus.BAD_REQUEST or case.meta is None:
         return

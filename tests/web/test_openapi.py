@@ -24,6 +24,7 @@ DOCUMENTED = {
     "/v1/completions": {"post"},
     "/v1/embeddings": {"post"},
     "/api/v1/llm/score-image": {"post"},
+    "/api/v1/llm/describe-image": {"post"},
     "/api/v1/images/generate": {"post"},
     "/api/v1/images/tasks/{task_id}": {"delete", "get"},
     "/v1/images/generations": {"post"},

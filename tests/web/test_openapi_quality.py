@@ -27,6 +27,7 @@ GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
 NAMES = {
     ("post", CHAT): "chat",
     ("post", OPTIMIZE): "optimizePrompt",
+    ("post", "/api/v1/llm/describe-image"): "describeImage",
     ("post", SCORE_IMAGE): "scoreImage",
     ("post", GENERATE): "generateImages",
     ("get", TASK): "getImageTask",

@@ -168,7 +168,7 @@ class JudgeService:
         """Return what a vision model says, with what is measured meanwhile."""
         self.route(request.model, caller.key)
         measuring = self._tools.measuring.beside(request)
-        seen = self._seen(request, caller)
+        seen = self.look(request, caller)
         measured, verdict = measuring(), seen.answer
         if measured is None:
             verdict = replace(verdict, warnings=(*verdict.warnings, NOT_MEASURED))
@@ -176,8 +176,11 @@ class JudgeService:
             verdict = merged(verdict, *measured, threshold=request.threshold)
         return CallResult(verdict, seen.report)
 
-    def _seen(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
-        """Return what a vision model says."""
+    def look(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:
+        """Return what the vision model alone says: nothing is measured, or read from the prompt.
+
+        Raises as `score` does, and Unavailable where there is no vision model.
+        """
         hearing, rubric = self._hearing(request, caller), self._rubric(request)
         samples = sampled(hearing, rubric, request)
         cost, currency = hearing.cost

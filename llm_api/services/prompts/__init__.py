@@ -1,7 +1,8 @@
 """Rewrites prompts for image and video models, keeping what the user asked for.
 
 This package is the entry; everything outside of it imports these names from here:
-`PromptOptimizer` rewrites, `find_constraints` returns the `Constraints` that a rewrite must keep,
+`PromptOptimizer` rewrites, `PictureDescriber` writes the prompt of a picture that one of the
+`VisionModels` sees, `find_constraints` returns the `Constraints` that a rewrite must keep,
 `find_violations` checks a rewrite, `find_scene` returns the `Scene` that a prompt describes, with
 its `Thing`s and their `Place`s. `requirements_of` returns what a picture of a prompt can be held
 against, `read_checkpoint` reads a sentence about a picture in the same way, and
@@ -21,6 +22,7 @@ the language of a text, and `without_marks` returns a reply without its thoughts
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
+from llm_api.services.prompts.descriptions.picture_describer import PictureDescriber, VisionModels
 from llm_api.services.prompts.experiment import Experiment
 from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.optimizer import PromptOptimizer
@@ -31,10 +33,12 @@ from llm_api.services.prompts.strategies.reply_marks import without_marks
 __all__ = [
     "Constraints",
     "Experiment",
+    "PictureDescriber",
     "Place",
     "PromptOptimizer",
     "Scene",
     "Thing",
+    "VisionModels",
     "find_constraints",
     "find_scene",
     "find_violations",

@@ -25,7 +25,7 @@ from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.lineage.lineage_service import LineageService
 from llm_api.services.loop import LoopService
-from llm_api.services.prompts import PromptOptimizer
+from llm_api.services.prompts import PictureDescriber, PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.tasks.engine import TaskEngine
@@ -50,6 +50,7 @@ class Services:
     images: ImageService
     loops: LoopService
     judge: JudgeService
+    describer: PictureDescriber
     files: FileService
     readiness: ReadinessService
     idempotency: IdempotencyService
