@@ -3,20 +3,18 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from typing import Protocol
 
 from llm_api.container.accounting import build_accounting
 from llm_api.container.images import (
+    Closable,
     Painters,
     Surroundings,
-    build_images,
     build_painters,
     image_upstreams,
     known_image_fields,
 )
-from llm_api.container.judge import build_judge
-from llm_api.container.loops import build_loops
+from llm_api.container.loops import build_pictures
+from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness, fast_upstream
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
@@ -31,16 +29,15 @@ from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import Experiment, PromptOptimizer
 from llm_api.services.quotas.rate_counter import RateCounter
-from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.routing.model_lists import ModelLists
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files
 from llm_api.settings.fallback_names import check_fallbacks
-from llm_api.settings.reader import FAST, JUDGE, LOCAL
+from llm_api.settings.reader import JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
-from llm_api.storage import KeyStore, StoreError, UsageStore
+from llm_api.storage import KeyStore
 from llm_api.storage.factory import open_shared_keys
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, LOCAL_JUDGE, UpstreamBehavior
@@ -52,15 +49,8 @@ from llm_api.web.request.context import Services
 
 __all__ = ["Stores", "build_authenticator", "build_services", "build_stores"]
 
-# A little more than a statement may take: the server's own time-out should end it first.
-_READ_TIMEOUT_S = 6.0
 # A caller whose key is known waits no longer when the database does not answer.
 _KEY_TIMEOUT_S = 2.0
-
-
-class _Closable(Protocol):
-    def close(self) -> None:
-        """Close it."""
 
 
 def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
@@ -78,7 +68,7 @@ def build_services(
     counter: RateCounter,
     check_limiter: Callable[[], bool],
 ) -> Services:
-    """Build the services; `check_limiter` is whether `counter` has its store. See build_stores."""
+    """Build them; `check_limiter` is whether `counter` has its store. See build_stores."""
     watch = DeadlineWatcher(Drain(settings.shutdown_grace))
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
@@ -87,20 +77,19 @@ def build_services(
     shared, quotas, ledger = build_accounting(settings, stores, prices, counter)
     optimizer = _optimizer(settings, stores, catalogue, ledger, prices)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
-    images = build_images(painters, around)
-    judge = build_judge(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    asking = (*images.closable, *judge.closable, catalogue, *upstreams.values())
+    pictures = build_pictures(painters, around, catalogue, ledger, keys)
+    asking = (*pictures.closable, catalogue, *upstreams.values())
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
-        images=images.service,
-        loops=build_loops(images, judge.service, around, keys),
-        judge=judge.service,
-        describer=judge.describer,
-        tasks=images.engine,
-        readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
+        images=pictures.images.service,
+        loops=pictures.loops,
+        judge=pictures.judge.service,
+        describer=pictures.judge.describer,
+        tasks=pictures.images.engine,
+        readiness=build_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared[0]),
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
@@ -115,15 +104,11 @@ def build_services(
 
 
 def _closers(
-    stores: Stores, keys: KeyService, authenticator: KeyAuthenticator, *calling: _Closable | None
+    stores: Stores, keys: KeyService, authenticator: KeyAuthenticator, *calling: Closable | None
 ) -> list[Callable[[], None]]:
     """Return what ends everything: first what calls, and then what it writes to."""
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
     return [part.close for part in (*calling, *stored) if part is not None]
-
-
-def _fast(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:
-    return upstreams[LOCAL if settings.uses_bundled_model else FAST]
 
 
 def _optimizer(
@@ -140,7 +125,7 @@ def _optimizer(
 
 
 def _reads() -> StoreThreads:
-    return StoreThreads(2, _READ_TIMEOUT_S, fails_fast=True)
+    return StoreThreads(2, READ_TIMEOUT_S, fails_fast=True)
 
 
 def _upstreams(
@@ -230,7 +215,7 @@ def _catalogue(
             if model.kind == CHAT and _is_of_vendor(model, upstreams.get(model.upstream))
         ],
         upstreams,
-        _fast(settings, upstreams),
+        fast_upstream(settings, upstreams),
         fallbacks={name: plan.fallback for name, plan in settings.upstreams.items()},
         is_closed=settings.catalogue_only,
         spotter=KeySpotter(settings.access.secrets),
@@ -245,47 +230,3 @@ def _is_of_vendor(model: Model, upstream: UpstreamClient | None) -> bool:
     if upstream is None or model.profile in {None, upstream.profile_name}:
         return True
     return model.id == upstream.default_model
-
-
-def _readiness(  # each is asked
-    settings: Settings,
-    stores: Stores,
-    keys: KeyService,
-    check_limiter: Callable[[], bool],
-    upstreams: Mapping[str, UpstreamClient],
-    drain: Drain,
-) -> ReadinessService:
-    checks = _checks(settings, stores, keys, check_limiter, _fast(settings, upstreams))
-    return ReadinessService(checks, is_ending=lambda: drain.is_draining)
-
-
-def _checks(
-    settings: Settings,
-    stores: Stores,
-    keys: KeyService,
-    check_limiter: Callable[[], bool],
-    fast: UpstreamClient,
-) -> dict[str, Callable[[], str]]:
-    checks: dict[str, Callable[[], str]] = {
-        "database": partial(
-            _check_store, stores.usage, StoreThreads(1, _READ_TIMEOUT_S, fails_fast=True)
-        ),
-        "usage": lambda: (
-            "ok" if stores.spool.is_saving else "rows cannot be saved: is the disk full?"
-        ),
-        "limiter": lambda: "ok" if check_limiter() else "unreachable",
-        "upstream": fast.probe,
-    }
-    if settings.usage_store and settings.access.requires_key:  # else they are in that database
-        checks["keys"] = partial(
-            _check_store, keys, StoreThreads(1, _READ_TIMEOUT_S, fails_fast=True)
-        )
-    return checks
-
-
-def _check_store(store: UsageStore | KeyService, threads: StoreThreads) -> str:
-    try:
-        threads.run(store.check)
-    except StoreError as error:
-        return str(error)
-    return "ok"

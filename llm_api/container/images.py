@@ -43,7 +43,9 @@ from llm_api.upstream.resilience.retry_policy import RetryPolicy
 _FETCH_S, _CALLERS_FETCH_S = 120.0, 30.0
 
 
-class _Closable(Protocol):
+class Closable(Protocol):
+    """What has to be closed when the application ends."""
+
     def close(self) -> None:
         """Close it."""
 
@@ -54,7 +56,7 @@ class ImageParts:
 
     service: ImageService
     engine: TaskEngine
-    closable: Sequence[_Closable]
+    closable: Sequence[Closable]
     jobs: JobStore
     accounts: JobAccounts
     tools: InputTools
@@ -124,7 +126,7 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     orders = Orders(models, around.optimizer, targets)
     service = ImageService(jobs, accounts, tools, orders, webhooks)
     # First the engine: what it works on writes rows and files.
-    closable: list[_Closable] = [engine, pictures, *clients.values()]
+    closable: list[Closable] = [engine, pictures, *clients.values()]
     return ImageParts(service, engine, closable, jobs, accounts, tools, orders, webhooks)
 
 

@@ -1,9 +1,12 @@
-"""Builds what makes pictures again until one is accepted."""
+"""Builds what makes pictures, judges them, and makes them again until one is accepted."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from llm_api.container.images import ImageParts, Surroundings
+from llm_api.container.images import Closable, ImageParts, Painters, Surroundings, build_images
+from llm_api.container.judge import JudgeParts, build_judge
 from llm_api.domain.access import ApiKey
 from llm_api.errors import NotFound
 from llm_api.services.judge import JudgeService
@@ -13,13 +16,41 @@ from llm_api.services.loop.brake import Brake
 from llm_api.services.loop.loop_document import KIND
 from llm_api.services.loop.running.loop_work import LoopWork
 from llm_api.services.loop.running.steps import LoopSteps
+from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.usage.ledger import UsageLedger
 from llm_api.settings.settings import Settings
 
 
-def build_loops(
+@dataclass(frozen=True, slots=True)
+class PictureParts:
+    """What makes pictures, what judges them, and what does both until one is accepted."""
+
+    images: ImageParts
+    judge: JudgeParts
+    loops: LoopService
+
+    @property
+    def closable(self) -> Sequence[Closable]:
+        """What has to be closed when the application ends."""
+        return [*self.images.closable, *self.judge.closable]
+
+
+def build_pictures(
+    painters: Painters,
+    around: Surroundings,
+    catalogue: Catalogue,
+    ledger: UsageLedger,
+    keys: KeyService,
+) -> PictureParts:
+    """Build all of it; raises SettingsError."""
+    images = build_images(painters, around)
+    judge = build_judge(painters, around, catalogue, ledger)
+    return PictureParts(images, judge, _loops(images, judge.service, around, keys))
+
+
+def _loops(
     images: ImageParts, judge: JudgeService, around: Surroundings, keys: KeyService
 ) -> LoopService:
-    """Build it, beside what makes pictures."""
     steps = LoopSteps(
         images.jobs,
         images.service,

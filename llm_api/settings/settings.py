@@ -6,7 +6,7 @@ and an empty value counts as none. `definitions` describes them all.
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -144,9 +144,8 @@ class Settings:
             web_concurrency=read.value("WEB_CONCURRENCY"),
             shutdown_grace=read.value("SHUTDOWN_GRACE"),
             root=root,
-            warnings=read.warnings(),
         )
-        return _checked(settings, read.problems)
+        return _checked(replace(settings, warnings=read.warnings()), read.problems)
 
 
 def _checked(settings: Settings, problems: list[str]) -> Settings:

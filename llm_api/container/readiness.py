@@ -1,0 +1,68 @@
+"""Builds what says whether the service can answer."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+
+from llm_api.container.stores import Stores
+from llm_api.runtime.drain import Drain
+from llm_api.services.keys.service import KeyService
+from llm_api.services.readiness import ReadinessService
+from llm_api.settings.reader import FAST, LOCAL
+from llm_api.settings.settings import Settings
+from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.threads import StoreThreads
+from llm_api.upstream.client import UpstreamClient
+
+# A little more than a statement may take: the server's own time-out should end it first.
+READ_TIMEOUT_S = 6.0
+
+
+def fast_upstream(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:
+    """Return the upstream of callers who name no model."""
+    return upstreams[LOCAL if settings.uses_bundled_model else FAST]
+
+
+def build_readiness(  # each is asked
+    settings: Settings,
+    stores: Stores,
+    keys: KeyService,
+    check_limiter: Callable[[], bool],
+    upstreams: Mapping[str, UpstreamClient],
+    drain: Drain,
+) -> ReadinessService:
+    """Build it; `check_limiter` is whether limits have their store."""
+    fast = fast_upstream(settings, upstreams)
+    checks = _checks(settings, stores, keys, check_limiter, fast)
+    return ReadinessService(checks, is_ending=lambda: drain.is_draining)
+
+
+def _checks(
+    settings: Settings,
+    stores: Stores,
+    keys: KeyService,
+    check_limiter: Callable[[], bool],
+    fast: UpstreamClient,
+) -> dict[str, Callable[[], str]]:
+    checks: dict[str, Callable[[], str]] = {
+        "database": partial(
+            _check_store, stores.usage, StoreThreads(1, READ_TIMEOUT_S, fails_fast=True)
+        ),
+        "usage": lambda: (
+            "ok" if stores.spool.is_saving else "rows cannot be saved: is the disk full?"
+        ),
+        "limiter": lambda: "ok" if check_limiter() else "unreachable",
+        "upstream": fast.probe,
+    }
+    if settings.usage_store and settings.access.requires_key:  # else they are in that database
+        checks["keys"] = partial(
+            _check_store, keys, StoreThreads(1, READ_TIMEOUT_S, fails_fast=True)
+        )
+    return checks
+
+
+def _check_store(store: UsageStore | KeyService, threads: StoreThreads) -> str:
+    try:
+        threads.run(store.check)
+    except StoreError as error:
+        return str(error)
+    return "ok"
