@@ -18,8 +18,8 @@ class Turnstile:
 
     A turn serves every socket that has something, and a request that begins takes as long as
     fifteen events of streams: of 1,000 streams that began within a second, up to 200 did so in one
-    turn, for which the events of all others waited. Now these come first: with twice the streams
-    that the machine can carry, the 99th percentile of their delay fell to a third.
+    turn, for which the events of all others waited. Now these come first: where the machine could
+    not keep up, the 99th percentile of their delay fell to a third or a half (decision 0007).
 
     No request waits for ever: at least one begins in each turn, and a quarter of the loop's time is
     theirs while any waits.
