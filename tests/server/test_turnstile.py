@@ -102,6 +102,27 @@ def test_requests_begin_in_the_order_in_which_they_came(clock: Clock) -> None:
     assert order == list(range(9))
 
 
+def test_one_that_comes_behind_those_let_in_waits_for_the_next_turn(clock: Clock) -> None:
+    turnstile, began = Turnstile(clock), []
+    near, far = gevent.socket.socketpair()
+
+    def begin() -> None:
+        turnstile.enter()
+        began.append(gevent.get_hub().loop.iteration)
+        clock.now += STRETCH_S
+
+    def come_later() -> None:
+        gevent.socket.wait_read(near.fileno())
+        begin()
+
+    far.send(b"request")
+    with near, far:
+        requests = [gevent.spawn(each) for each in (begin, begin, come_later)]
+        gevent.joinall(requests, timeout=5, raise_error=True)
+
+    assert len(set(began)) == len(requests)
+
+
 def test_what_has_come_meanwhile_is_served_before_all_have_begun(clock: Clock) -> None:
     turnstile, order = Turnstile(clock), []
     near, far = gevent.socket.socketpair()
