@@ -13,6 +13,8 @@ from tests.support.service import Service
 TOGETHER = 6
 # One stops the loop until the others have come; each takes longer than requests may begin a turn.
 _ROUTES = """
+from time import thread_time
+
 import gevent
 from gevent.monkey import get_original
 
@@ -26,7 +28,9 @@ def stopped():
 @app.get("/_turn")
 def turn():
     began_in = gevent.get_hub().loop.iteration
-    stop(0.005)
+    ends_at = thread_time() + 0.02
+    while thread_time() < ends_at:
+        pass
     return {"turn": began_in}
 """
 
