@@ -31,6 +31,7 @@ from llm_api.server.connections import LAST_CALLS_S, Connection, end_wait
 from llm_api.server.gunicorn_errors import answer_to
 from llm_api.server.http_request import KnownRequest
 from llm_api.server.http_response import JoinedResponse
+from llm_api.server.turnstile import Turnstile
 from llm_api.settings.settings import SettingsError
 
 _LOOK_S = 0.1
@@ -147,6 +148,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
 
         As gunicorn's own method does it, without an access log, hooks and the clock for them.
         """
+        self._turnstile.enter()
         response, environ = wsgi.create(
             req, sock, addr, listener_name, self.cfg, response_class=JoinedResponse
         )
@@ -222,6 +224,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
 
     def run(self) -> None:
         """Serve until told to end, or until `max_requests` were answered."""
+        self._turnstile = Turnstile()
         servers = [self._serve(listener) for listener in self.sockets]
         looked_at = 0.0
         while self.alive:

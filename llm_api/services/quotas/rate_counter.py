@@ -7,11 +7,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import NoReturn, TypeVar
+from typing import NoReturn, Protocol, TypeVar
 
 import limits
 from limits.storage import SlidingWindowCounterSupport, Storage
-from limits.strategies import RateLimiter, SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import LimitState
 from llm_api.runtime.cooldown import Cooldown
@@ -32,28 +31,40 @@ def parse_limits(text: str) -> tuple[limits.RateLimitItem, ...]:
     return tuple(limits.parse_many(text))
 
 
+class Windows(Protocol):
+    """A store of counts by time: sliding windows, as `MonotonicMemoryStorage` says."""
+
+    def use(
+        self, item: limits.RateLimitItem, subject: str, cost: int, *, is_past: bool = False
+    ) -> LimitState:
+        """Count a use if it is within a limit, and say what is left.
+
+        Args:
+            item: the limit.
+            subject: whose limit it is.
+            cost: units that the use takes.
+            is_past: whether it has taken them already; then those that are left are counted.
+        """
+
+
 class RateCounter:
     """Counts uses in a store while it answers, and else in this process's memory."""
 
     def __init__(
         self,
-        strategy: RateLimiter,
+        store: Windows,
         store_errors: type[Exception] | tuple[type[Exception], ...],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Count nothing yet.
 
         Args:
-            strategy: counts in the store.
-            store_errors: what the strategy raises when the store is away.
+            store: where uses are counted.
+            store_errors: what is raised when the store is away; nothing for one that never is.
             clock: returns seconds that never go back.
         """
-        self._strategy = strategy
-        self._memory: MonotonicMemoryStorage | None = None
-        # Memory is never away.
-        if not store_errors and isinstance(strategy.storage, MonotonicMemoryStorage):
-            self._memory = strategy.storage
-        self._fallback = SlidingWindowCounterRateLimiter(MonotonicMemoryStorage(clock=clock))
+        self._store = store
+        self._fallback = MonotonicMemoryStorage(clock=clock)
         self._store_errors = store_errors
         self._cooldown = Cooldown(_PAUSE_S, clock)
 
@@ -70,23 +81,23 @@ class RateCounter:
         Returns:
             The state of the exceeded limit, else of the limit with the least left.
         """
-        if self._memory is not None:
-            return _hit(self._memory.use, items, subject, cost)
-        return self._count(lambda one: _hit(functools.partial(_use, one), items, subject, cost))
+        if not self._store_errors:
+            return _hit(self._store, items, subject, cost)
+        return self._count(lambda store: _hit(store, items, subject, cost))
 
     def add(self, items: Sequence[limits.RateLimitItem], subject: str, cost: int) -> None:
         """Count `cost` units that `subject` has used already.
 
         They are counted up to each limit: more cannot be.
         """
-        self._count(lambda strategy: _add(strategy, items, subject, cost))
+        self._count(lambda store: [store.use(item, subject, cost, is_past=True) for item in items])
 
-    def _count(self, count: Callable[[RateLimiter], _T]) -> _T:
+    def _count(self, count: Callable[[Windows], _T]) -> _T:
         if not self._store_errors:
-            return count(self._strategy)
+            return count(self._store)
         if self._cooldown.attempt():
             try:
-                counted = count(self._strategy)
+                counted = count(self._store)
             except self._store_errors as error:
                 if self._cooldown.failed():
                     cause = type(error).__name__
@@ -101,41 +112,22 @@ class RateCounter:
 
 
 def _hit(
-    use: Callable[[limits.RateLimitItem, str, int], LimitState],
-    items: Sequence[limits.RateLimitItem],
-    subject: str,
-    cost: int,
+    store: Windows, items: Sequence[limits.RateLimitItem], subject: str, cost: int
 ) -> LimitState:
     states = []
     for item in items:
-        state = use(item, subject, cost)
+        state = store.use(item, subject, cost)
         if state.is_exceeded:
             return state
         states.append(state)
     return min(states, key=lambda state: state.remaining)
 
 
-def _use(strategy: RateLimiter, item: limits.RateLimitItem, subject: str, cost: int) -> LimitState:
-    is_within = strategy.hit(item, subject, cost=cost)
-    reset_at, remaining = strategy.get_window_stats(item, subject)
-    reset_in = max(0.0, reset_at - time.time())
-    return LimitState(str(item), item.amount, max(0, remaining), reset_in, not is_within)
-
-
 @functools.lru_cache(maxsize=1024)
-def _facts_of(item: limits.RateLimitItem) -> tuple[str, int, str, str]:
+def facts_of(item: limits.RateLimitItem) -> tuple[str, int, str, str]:
     """Return a limit as text, its seconds, and the two ends of the keys of its counts."""
     begin, end = item.key_for("\0").split("\0")
     return str(item), item.get_expiry(), begin, end
-
-
-def _add(
-    strategy: RateLimiter, items: Sequence[limits.RateLimitItem], subject: str, cost: int
-) -> None:
-    for item in items:
-        # More than is left would be refused as a whole.
-        if part := min(cost, strategy.get_window_stats(item, subject).remaining):
-            strategy.hit(item, subject, cost=part)
 
 
 @dataclass(slots=True)
@@ -215,18 +207,23 @@ class MonotonicMemoryStorage(Storage, SlidingWindowCounterSupport):
             window.current += amount
             return True
 
-    def use(self, item: limits.RateLimitItem, subject: str, cost: int) -> LimitState:
-        """Count a use if it is within a limit, and say what is left.
+    def use(
+        self, item: limits.RateLimitItem, subject: str, cost: int, *, is_past: bool = False
+    ) -> LimitState:
+        """See Windows.
 
-        A strategy asks twice for that, and builds the key each time: 8 µs, and this takes 2.
+        A strategy of the library asks twice for that, and builds the key each time: 8 µs, and this
+        takes 2.
         """
-        text, expiry, begin, end = _facts_of(item)
+        text, expiry, begin, end = facts_of(item)
         with self._lock:
             now = self._clock()
             self._sweep(now)
             window = self._window(begin + subject + end, expiry, now)
             covered = 1 - now / expiry % 1
             used = math.floor(window.previous * covered + window.current)
+            if is_past:
+                cost = min(cost, max(0, item.amount - used))
             if is_within := used + cost <= item.amount:
                 window.current += cost
                 used += cost

@@ -6,9 +6,16 @@ from typing import Any
 from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
+from limits.storage import Storage
 
 from llm_api.services.quotas.exceeded import over_rate
-from llm_api.services.quotas.rate_counter import MEMORY_URI, RateCounter, parse_limits
+from llm_api.services.quotas.rate_counter import (
+    MEMORY_URI,
+    MonotonicMemoryStorage,
+    RateCounter,
+    parse_limits,
+)
+from llm_api.services.quotas.shared_windows import SharedWindows
 from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.connection import limiter_options
 from llm_api.web.blueprints import rules_of
@@ -23,6 +30,14 @@ def close_limiter(limiter: Limiter) -> None:
     client: Any = getattr(limiter.storage, "storage", None)
     if hasattr(client, "close"):
         client.close()
+
+
+def _counter_in(storage: Storage) -> RateCounter:
+    """Return a counter in a store of the limiter."""
+    if isinstance(storage, MonotonicMemoryStorage):
+        return RateCounter(storage, storage.base_exceptions)
+    shared: Any = storage  # its client is no part of the library's interface
+    return RateCounter(SharedWindows(shared.storage), storage.base_exceptions)
 
 
 def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limiter, RateCounter]:
@@ -46,7 +61,7 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
     # find out that one limit applies, 25 µs with a `request_filter` for all; and when Redis goes
     # away, all calls in flight but one are answered with 500.
     limiter.init_app(Flask(__name__))
-    counter = RateCounter(limiter.limiter, limiter.storage.base_exceptions)
+    counter = _counter_in(limiter.storage)
     is_limited = cache(lambda blueprint: rules_of(app, blueprint).is_rate_limited)
 
     def check() -> None:

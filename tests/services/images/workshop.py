@@ -11,8 +11,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from limits.strategies import SlidingWindowCounterRateLimiter
-
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import Caller, Model
 from llm_api.domain.files import StoredFile
@@ -262,9 +260,7 @@ class Workshop:
         self.tasks = SqlTasks(self.engine_of_store)
         self.budgets = SqlBudgets(self.engine_of_store)
         self.threads = StoreThreads(2)
-        counter = RateCounter(
-            SlidingWindowCounterRateLimiter(MonotonicMemoryStorage()), ConnectionError
-        )
+        counter = RateCounter(MonotonicMemoryStorage(), ConnectionError)
         budgets = BudgetService(self.budgets, self.prices, self.threads)
         quotas = QuotaEnforcer(counter, MemoryConcurrency(), budgets, self.limits)
         self.accounts = JobAccounts(self.sink, self.prices, quotas)

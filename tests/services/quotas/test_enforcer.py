@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
 from llm_api.domain.calls import Attempt, Caller, CallReport, ModelRequest, TokenUsage
@@ -76,9 +75,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SqlBudgets]:
 
 def enforcer_of(default: Limits, store: BudgetStore | None = None) -> QuotaEnforcer:
     """Know the limits of whoever has none, and the budgets of a store."""
-    counter = RateCounter(
-        SlidingWindowCounterRateLimiter(MonotonicMemoryStorage()), ConnectionError
-    )
+    counter = RateCounter(MonotonicMemoryStorage(), ConnectionError)
     budgets = BudgetService(store, PRICES, StoreThreads(1), lambda: NOW)
     return QuotaEnforcer(counter, MemoryConcurrency(), budgets, default)
 

@@ -3,7 +3,6 @@
 from typing import Any
 
 import pytest
-from limits.strategies import SlidingWindowCounterRateLimiter
 
 from llm_api.domain.access import LimitState
 from llm_api.services.quotas.rate_counter import MonotonicMemoryStorage, RateCounter, parse_limits
@@ -22,12 +21,12 @@ class Away(MonotonicMemoryStorage):
         self.is_away = False
         self.asked = 0
 
-    def acquire_sliding_window_entry(self, *arguments: Any, **options: Any) -> bool:
+    def use(self, *arguments: Any, **options: Any) -> LimitState:
         """Count, if it is there."""
         self.asked += 1
         if self.is_away:
             raise ConnectionError
-        return super().acquire_sliding_window_entry(*arguments, **options)
+        return super().use(*arguments, **options)
 
 
 @pytest.fixture
@@ -45,8 +44,7 @@ def times() -> list[float]:
 @pytest.fixture
 def counter(storage: Away, times: list[float]) -> RateCounter:
     """Count in that store."""
-    strategy = SlidingWindowCounterRateLimiter(storage)
-    return RateCounter(strategy, ConnectionError, lambda: times[0])
+    return RateCounter(storage, ConnectionError, lambda: times[0])
 
 
 def remaining(counter: RateCounter, *costs: int) -> list[int]:
@@ -131,7 +129,7 @@ def test_an_addition_meets_a_store_that_is_away(counter: RateCounter, storage: A
 
 
 def test_in_memory_the_first_limit_that_is_exceeded_is_told_of() -> None:
-    in_memory = RateCounter(SlidingWindowCounterRateLimiter(MonotonicMemoryStorage()), ())
+    in_memory = RateCounter(MonotonicMemoryStorage(), ())
     items = parse_limits("5/hour;3/day")
 
     states = [in_memory.hit(items, "key") for _ in range(4)]

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from llm_api.domain.access import LimitState
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
 from tests.support.waiting import wait_until
 
@@ -27,17 +28,13 @@ class Store:
         self.asked = 0
         self.lets_go = threading.Event()
 
-    def hit(self, *_: object, cost: int) -> bool:
+    def use(self, _item: object, _subject: str, cost: int) -> LimitState:
         """Count, or fail."""
         self.asked += cost
         if self.is_away:
             assert self.lets_go.wait(20)
             raise AwayError
-        return True
-
-    def get_window_stats(self, *_: object) -> tuple[float, int]:
-        """Tell when it ends, and how much is left."""
-        return (0.0, 999)
+        return LimitState("1000 per 1 hour", 1000, 999, 0.0, is_exceeded=False)
 
 
 @pytest.fixture

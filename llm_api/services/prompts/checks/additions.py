@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cache, cached_property, lru_cache
 from heapq import heapify, heappop, heapreplace
 from importlib import resources
 
@@ -24,6 +24,7 @@ _LENS = re.compile(
 _OPENING = 3
 _LETTER = re.compile(r"[a-z]")
 _MAX_BEGUN = 60
+_CACHED_WORDS = 20_000
 # What animals are called as well: a family of ducks, the mother and her calf, a skilled hunter.
 SAID_OF_ANIMALS = little_words("said_of_animals")
 
@@ -173,11 +174,10 @@ class _Shown:
     def _begun(self) -> Mapping[str, Sequence[str]]:
         """The words with which evidence can begin, by its sentence."""
         begun: dict[str, list[str]] = {}
-        openings, words = _openings(), set(words_of(self._as_written))
-        for word in [word for word in words if word[:_OPENING] in openings]:
-            for opening, sentence in openings[word[:_OPENING]]:
-                if word.startswith(opening):
-                    begun.setdefault(sentence, []).append(word)
+        words = set(words_of(self._as_written))
+        for word in words:
+            for sentence in _shown_by(word):
+                begun.setdefault(sentence, []).append(word)
         for evidence in all_evidence():
             if evidence.unit is not None and evidence.unit in self._text:
                 numbers = [word for word in words if word[0].isdecimal()]
@@ -199,6 +199,16 @@ class _Shown:
             if at >= end and (match := pattern.match(text, at)):
                 yield match[0]
                 end = match.end()
+
+
+@lru_cache(_CACHED_WORDS)
+def _shown_by(word: str) -> Sequence[str]:
+    """Return the sentences whose evidence can begin with a word.
+
+    Texts consist of the same few thousand words: kept, they take half the time of looking each up.
+    """
+    known = _openings().get(word[:_OPENING], ())
+    return tuple(sentence for opening, sentence in known if word.startswith(opening))
 
 
 @cache

@@ -41,6 +41,7 @@ _AT_END = re.compile(rf"(?:\s*(?:{_FORMS['tag']}|{_FORMS['parameter']}),?)+\s*\Z
 _PIECE = re.compile("|".join(f"(?P<{name}>{form})" for name, form in _FORMS.items()))
 # Without one of these there is none.
 _SIGNS = (*"<{[(_+@", "::", "--", "BREAK", "AND", "mbedding:", "MBEDDING:")
+_SIGNS_AT_END = ("<", "--", "mbedding:", "MBEDDING:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,4 +72,4 @@ def without_tags(text: str) -> str:
 
 def without_end(text: str) -> str:
     """Return a text without the tags and parameters at its end."""
-    return _AT_END.sub("", text) if any(map(text.__contains__, _SIGNS)) else text
+    return _AT_END.sub("", text) if any(map(text.__contains__, _SIGNS_AT_END)) else text
