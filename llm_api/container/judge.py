@@ -25,7 +25,7 @@ class JudgeParts:
     """What judges pictures, and what has to be closed when the application ends."""
 
     service: JudgeService
-    closable: Sequence[PictureMeter]
+    closable: Sequence[Measuring | PictureMeter]
 
 
 def build_judge(
@@ -33,17 +33,18 @@ def build_judge(
 ) -> JudgeParts:
     """Build what judges pictures; raises SettingsError."""
     settings, meter = around.settings, PictureMeter()
+    measuring = Measuring(MeasuredJudge(meter))
     fetch = partial(fetched, LinkClient(around.watch))
     tools = JudgeTools(
         catalogue=catalogue,
         ledger=ledger,
         prices=around.prices,
         pictures=JudgedPictures(around.stores.files, painters.pictures, fetch),
-        measuring=Measuring(MeasuredJudge(meter)),
+        measuring=measuring,
         rubrics=read_rubrics(settings.root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
     )
-    return JudgeParts(JudgeService(tools), [meter])
+    return JudgeParts(JudgeService(tools), [measuring, meter])
 
 
 def fetched(links: LinkClient, url: str, field: str) -> bytes:
