@@ -18,6 +18,7 @@ from llm_api.runtime.file_limits import connections_within_limit
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
 from llm_api.storage.redis import is_shared
+from llm_api.upstream.bundled_model.local_judge import LocalJudge
 from llm_api.upstream.bundled_model.model import BundledModel
 
 try:
@@ -67,7 +68,7 @@ logconfig_dict = logging_config(settings.secrets)
 
 
 def on_starting(server):
-    """Start the bundled model where no upstream is configured; it loads while workers start."""
+    """Start the models of this machine that are wanted; they load while workers start."""
     _check_access(server)
     _check_connections(server)
     for sentence in settings.warnings:
@@ -80,6 +81,10 @@ def on_starting(server):
             workers,
             workers,
         )
+    server.local_models = {}
+    judge = settings.local_judge
+    if judge is not None and judge.endpoint is None:
+        _start(server, "LOCAL_JUDGE", partial(LocalJudge, judge))
     if not settings.uses_bundled_model:
         return
     server.log.warning(
@@ -87,7 +92,7 @@ def on_starting(server):
         " Set FAST_LLM_API_URL, FAST_LLM_API_KEY and FAST_LLM_MODEL for a real one."
     )
     if settings.local_model is None:
-        _start_bundled_model(server)
+        _start(server, "LOCAL_MODEL", partial(BundledModel, PROJECT_ROOT))
 
 
 def when_ready(server):
@@ -157,18 +162,19 @@ def _reload_if_valid(server, reload):
     reload()
 
 
-def _start_bundled_model(server):
+def _start(server, prefix, make):
+    """Start a model of this machine, and have the workers find it by the settings of its prefix."""
     try:
-        model = BundledModel(PROJECT_ROOT)
+        model = make()
     except OSError as error:
         server.log.error("%s", error)  # noqa: TRY400  # the sentence says all
         return
     model.start()
     # On the server object: this file runs again on SIGHUP, with new variables.
-    server.bundled_model = model
+    server.local_models[prefix] = model
     # The workers inherit these, as if the model had been started by hand.
-    os.environ["LOCAL_MODEL_URL"] = model.url
-    os.environ["LOCAL_MODEL_KEY"] = model.key
+    os.environ[f"{prefix}_URL"] = model.url
+    os.environ[f"{prefix}_KEY"] = model.key
 
 
 def _share_one_arena():
@@ -203,6 +209,7 @@ def post_worker_init(worker):
     worker.drain = worker.wsgi.extensions["llm_api"].watch.drain
     drain_on_sigterm(worker.drain)
     worker.wsgi.extensions["llm_api_spool"].start()
+    worker.wsgi.extensions["llm_api_lineage_spool"].start()
     worker.wsgi.extensions["llm_api_retention"].start()
     worker.wsgi.extensions["llm_api_file_retention"].start()
     worker.wsgi.extensions["llm_api"].tasks.start()
@@ -221,14 +228,14 @@ def worker_exit(server, worker):
 
 
 def pre_exec(server):
-    """Let a new master (SIGUSR2) start its own model: this one ends with the old master."""
-    if getattr(server, "bundled_model", None) is not None:
-        for name in ("LOCAL_MODEL_URL", "LOCAL_MODEL_KEY"):
+    """Let a new master (SIGUSR2) start its own models: these end with the old master."""
+    for prefix in getattr(server, "local_models", {}):
+        for name in (f"{prefix}_URL", f"{prefix}_KEY"):
             # gunicorn starts it with this environment, which a SIGHUP takes over from os.environ.
             server.cfg.env_orig.pop(name, None)
 
 
 def on_exit(server):
-    """End the bundled model."""
-    if getattr(server, "bundled_model", None) is not None:
-        server.bundled_model.stop()
+    """End the models of this machine."""
+    for model in getattr(server, "local_models", {}).values():
+        model.stop()

@@ -17,7 +17,9 @@ _MAKERS = {
     "db": ("database", "database_commands"),
     "doctor": ("doctor", "doctor_command"),
     "images": ("pictures", "image_commands"),
+    "judge": ("judge", "judge_commands"),
     "keys": ("keys", "key_commands"),
+    "lineage": ("lineage", "lineage_commands"),
     "local-model": ("local_model", "local_model_command"),
     "usage": ("usage", "usage_commands"),
 }

@@ -12,6 +12,7 @@ from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.diagnostics.surroundings import names_of_settings, open_access
 from llm_api.diagnostics.upstream_api import ApiChecks
 from llm_api.diagnostics.upstream_route import CheckedUpstream, RouteChecks
+from llm_api.domain.calls import Endpoint
 from llm_api.settings import config_files
 from llm_api.settings.reader import JUDGE, LOCAL, is_loopback
 from llm_api.settings.settings import Settings
@@ -125,10 +126,9 @@ def _upstreams(settings: Settings) -> list[tuple[str, CheckedUpstream]]:
         )
         for name, plan in settings.upstreams.items()
         for number, endpoint in enumerate(plan.endpoints, 1)
+        if not (name == JUDGE and settings.local_judge is not None)
     ]
-    if settings.uses_bundled_model and settings.local_model is not None:
-        # Its model is no setting; a wrong one means that something else listens there.
-        configured.append((LOCAL, settings.local_model, "LOCAL_MODEL", "LOCAL_MODEL_URL"))
+    configured += _started_by_hand(settings)
     return [
         (
             name,
@@ -145,6 +145,17 @@ def _upstreams(settings: Settings) -> list[tuple[str, CheckedUpstream]]:
         )
         for name, endpoint, prefix, model_setting in configured
     ]
+
+
+def _started_by_hand(settings: Settings) -> list[tuple[str, Endpoint, str, str]]:
+    """List the models of this machine that gunicorn does not start itself."""
+    found, judge = [], settings.local_judge
+    if judge is not None and judge.endpoint is not None:
+        found.append((JUDGE, judge.endpoint, "LOCAL_JUDGE", "LOCAL_JUDGE_MODEL"))
+    if settings.uses_bundled_model and settings.local_model is not None:
+        # Its model is no setting; a wrong one means that something else listens there.
+        found.append((LOCAL, settings.local_model, "LOCAL_MODEL", "LOCAL_MODEL_URL"))
+    return found
 
 
 def _upstream_checks(name: str, upstream: CheckedUpstream) -> list[doctor.Check]:

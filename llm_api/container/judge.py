@@ -10,8 +10,10 @@ from llm_api.pictures.meter import PictureMeter
 from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools, Measuring
 from llm_api.services.judge.judged_pictures import MAX_BYTES
 from llm_api.services.measured_judge import MeasuredJudge
+from llm_api.services.prompts import PictureDescriber
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger
+from llm_api.settings.config_files import read_targets
 from llm_api.settings.reader import JUDGE
 from llm_api.settings.rubric_files import read_rubrics
 from llm_api.upstream.images.fetching import LinkClient
@@ -25,6 +27,7 @@ class JudgeParts:
     """What judges pictures, and what has to be closed when the application ends."""
 
     service: JudgeService
+    describer: PictureDescriber
     closable: Sequence[Measuring | PictureMeter]
 
 
@@ -43,14 +46,17 @@ def build_judge(
         measuring=measuring,
         rubrics=read_rubrics(settings.root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
+        record=around.stores.lineage.record,
     )
-    return JudgeParts(JudgeService(tools), [measuring, meter])
+    service = JudgeService(tools)
+    describer = PictureDescriber(service, ledger, read_targets(settings.root))
+    return JudgeParts(service, describer, [measuring, meter])
 
 
 def fetched(links: LinkClient, url: str, field: str) -> bytes:
     """Return the picture at a caller's address; raises InvalidRequest, which names the field."""
     try:
-        return links.fetch(url, LinkPolicy(max_bytes=MAX_BYTES, timeout=_FETCH_S))
+        return links.fetch(url, LinkPolicy(MAX_BYTES, _FETCH_S, is_on_usual_port=True))
     except LinkFailed as error:
         if error.defect == "too_large":
             raise BodyTooLarge.of_field(field, error.problem, reason="image_too_large") from error

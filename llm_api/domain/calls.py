@@ -1,8 +1,10 @@
 """The nouns of a call to a model: plain values, passed between the layers."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from llm_api.domain.access import ApiKey, Limits, LimitState
@@ -41,6 +43,23 @@ class UpstreamPlan:
     def model(self) -> str:
         """The model for requests that name none."""
         return self.endpoints[0].model
+
+
+@dataclass(frozen=True, slots=True)
+class LocalJudgePlan:
+    """A vision model of the user's own: the GGUF files of model and projector.
+
+    `endpoint` is where it listens if somebody has started it already, else None.
+    """
+
+    model: Path
+    projector: Path
+    endpoint: Endpoint | None = None
+
+    @property
+    def name(self) -> str:
+        """The model's name for callers: that of its file."""
+        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.model.stem)[:100].strip("-.") or "local-judge"
 
 
 @dataclass(frozen=True, slots=True)

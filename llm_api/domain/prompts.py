@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from llm_api.domain.judging import JudgedPicture
+
 GENERIC = "generic"
 
 
@@ -32,6 +34,25 @@ class PromptRequest:
     include_details: bool = False
     on_failure: str = "original"
     max_wait_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionRequest:
+    """A picture whose prompt is wanted, in the form that a target model expects.
+
+    `language` is that of the prompt: `en`, `zh`, or `auto` for the target's first. `detail` is how
+    closely the model looks: `auto`, `low` or `high`. `model` is the vision model; None for the
+    judge. All else is as in `PromptRequest`.
+    """
+
+    picture: JudgedPicture
+    type: str = "image"
+    language: str = "auto"
+    target_model: str = GENERIC
+    max_length: int | None = None
+    detail: str = "auto"
+    include_details: bool = False
+    model: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -126,6 +126,7 @@ class _ProfileSchema(ma.Schema):
     )
     thinking = ma.fields.Nested(_ThinkingSchema, load_default=dict)
     usage_of_one_choice = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    fetches_pictures = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     vision = ma.fields.Nested(VisionSchema, load_default=dict)
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
 
@@ -221,6 +222,7 @@ def _profile(root: Path, path: Path) -> Profile:
         seeds=tuple(table["seeds"]),
         thinking=ThinkingWords(**table["thinking"]),
         counts_one_choice=table["usage_of_one_choice"],
+        fetches_pictures=table["fetches_pictures"],
         vision=vision_of(table["vision"]),
         rules=tuple(
             ErrorRule(**rule | {"status": frozenset(rule["status"])}) for rule in table["errors"]

@@ -2,19 +2,23 @@
 
 import ipaddress
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from llm_api.domain.access import AccessPlan, Limits
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.calls import Endpoint, LocalJudgePlan, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
+from llm_api.domain.lineage import LineagePlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.misspelt_names import misspelt
 from llm_api.settings.setting_types import Setting, listed
 from llm_api.settings.upstream_definitions import upstream_settings
+from llm_api.upstream.bundled_model.local_judge import judge_endpoint
 
 FAST, JUDGE, LOCAL, IMAGE = "fast", "judge", "local", "image"
+_LOCAL_JUDGE = ("LOCAL_JUDGE_MODEL", "LOCAL_JUDGE_PROJECTOR")
 OPEN_ACCESS = (
     "BIND must be a loopback address, such as 127.0.0.1:8000, while no key is required: set"
     " REQUIRE_API_KEY=true, or ALLOW_OPEN_ACCESS=true to let everybody in who reaches it."
@@ -46,10 +50,15 @@ class SettingsReader:
                 self.problems.append(f"{setting.name} must be {setting.type.expected}.")
         return setting.type.parse(setting.default) if setting.default else setting.type.empty
 
-    def upstreams(self) -> dict[str, UpstreamPlan]:
-        """Read the upstreams: `fast`, `judge`, and those that EXTRA_UPSTREAMS names."""
+    def upstreams(self, local_judge: LocalJudgePlan | None = None) -> dict[str, UpstreamPlan]:
+        """Read the upstreams: `fast`, `judge`, and those that EXTRA_UPSTREAMS names.
+
+        `local_judge` is the judge if there is one.
+        """
         extra = self.value("EXTRA_UPSTREAMS")
         plans = {name: self._upstream(name) for name in (FAST, JUDGE)}
+        if local_judge is not None:
+            plans[JUDGE] = self._local_judge_upstream(local_judge)
         plans |= {name: self._upstream(name, is_required=True) for name in extra}
         return {name: plan for name, plan in plans.items() if plan is not None}
 
@@ -82,6 +91,31 @@ class SettingsReader:
         """Read where a bundled model listens that was started by hand."""
         url, key = self.value("LOCAL_MODEL_URL"), self.value("LOCAL_MODEL_KEY")
         return Endpoint(url=url, model="smollm2-135m-instruct", key=key or "") if url else None
+
+    def local_judge(self, root: Path) -> LocalJudgePlan | None:
+        """Read the files of a vision model that is run here; relative paths are below `root`."""
+        url, key = self.value("LOCAL_JUDGE_URL"), self.value("LOCAL_JUDGE_KEY")
+        files = {name: self.value(name) for name in _LOCAL_JUDGE}
+        given = [name for name in _LOCAL_JUDGE if files[name] is not None]
+        problems = [
+            f"{name} must be a GGUF file that can be read."
+            for name in given
+            if not _is_gguf(root / files[name])
+        ]
+        if len(given) == 1:
+            problems.append(f"{given[0]} is set; {' and '.join(_LOCAL_JUDGE)} belong together.")
+        if given and "JUDGE_LLM_API_URL" in self._texts:
+            problems.append(f"JUDGE_LLM_API_URL and {given[0]} are both set; there is one judge.")
+        self.problems += problems
+        if problems or not given:
+            return None
+        plan = LocalJudgePlan(*(root / path for path in files.values()))
+        return replace(plan, endpoint=Endpoint(url, plan.name, key or "") if url else None)
+
+    def _local_judge_upstream(self, judge: LocalJudgePlan) -> UpstreamPlan:
+        _, _, _, profile, fallback = upstream_settings(JUDGE.upper())
+        profile_name = self._value(profile) or "llama-cpp"
+        return UpstreamPlan((judge_endpoint(judge),), self._value(fallback), profile_name)
 
     def timeouts(self) -> Timeouts:
         """Read the time-outs of upstreams, in seconds."""
@@ -135,6 +169,10 @@ class SettingsReader:
             secret_access_key=self.value(secret) or "",
         )
 
+    def lineage(self) -> LineagePlan:
+        """Read what is kept of lineages, and which of them are left as they are."""
+        return LineagePlan(self.value("LINEAGE_TEXTS"), self.value("OPTIMIZER_CONTROL_SHARE"))
+
     def bind(self, access: AccessPlan) -> str:
         """Read the address to listen on, which access may restrict to loopback."""
         bind: str = self.value("BIND")
@@ -151,6 +189,14 @@ def _paired(urls: list[str], keys: list[str], model: str) -> tuple[Endpoint, ...
     return tuple(
         Endpoint(url=url, model=model, key=key) for url, key in zip(urls, keys, strict=False)
     )
+
+
+def _is_gguf(path: Path) -> bool:
+    try:
+        with path.open("rb") as file:
+            return file.read(4) == b"GGUF"
+    except (OSError, ValueError):  # the latter for a path with a NUL
+        return False
 
 
 def is_loopback(bind: str) -> bool:

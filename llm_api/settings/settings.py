@@ -14,8 +14,9 @@ import click
 from dotenv import dotenv_values
 
 from llm_api.domain.access import AccessPlan, Limits
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.calls import Endpoint, LocalJudgePlan, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
+from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.tasks import WebhookPlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.reader import FAST, SettingsReader
@@ -50,6 +51,7 @@ class Settings:
     image_upstream: UpstreamPlan | None
     webhooks: WebhookPlan
     local_model: Endpoint | None
+    local_judge: LocalJudgePlan | None
     enable_prompt_optimization: bool
     database_url: str = field(repr=False)
     ratelimit_storage_uri: str = field(repr=False)
@@ -59,6 +61,7 @@ class Settings:
     usage_retention_days: int
     refuse_unrecorded_calls: bool
     usage_store: str | None
+    lineage: LineagePlan
     files: FilesPlan
     image_result_hosts: tuple[str, ...]
     timeouts: Timeouts
@@ -111,12 +114,13 @@ class Settings:
         `environ` takes precedence over `.env` files in `root`; None: the process's variables.
         """
         read = SettingsReader(_merged(os.environ if environ is None else environ, root))
-        access = read.access()
+        access, local_judge = read.access(), read.local_judge(root)
         settings = cls(
-            upstreams=read.upstreams(),
+            upstreams=read.upstreams(local_judge),
             image_upstream=read.image_upstream(),
             webhooks=WebhookPlan(read.value("WEBHOOK_SECRET"), read.value("WEBHOOK_ALLOW_PRIVATE")),
             local_model=read.local_model(),
+            local_judge=local_judge,
             enable_prompt_optimization=read.value("ENABLE_PROMPT_OPTIMIZATION"),
             database_url=read.value("DATABASE_URL") or f"sqlite:///{root / _DATABASE}",
             ratelimit_storage_uri=read.value("RATELIMIT_STORAGE_URI"),
@@ -126,6 +130,7 @@ class Settings:
             usage_retention_days=read.value("USAGE_RETENTION_DAYS"),
             refuse_unrecorded_calls=read.value("REFUSE_UNRECORDED_CALLS"),
             usage_store=read.value("USAGE_STORE"),
+            lineage=read.lineage(),
             files=read.files(root / "instance" / "files"),
             image_result_hosts=read.value("IMAGE_RESULT_HOSTS"),
             timeouts=read.timeouts(),
@@ -141,13 +146,13 @@ class Settings:
             root=root,
             warnings=read.warnings(),
         )
-        _refuse(read.problems, settings.warnings)
-        return settings
+        return _checked(settings, read.problems)
 
 
-def _refuse(problems: list[str], warnings: Sequence[str]) -> None:
+def _checked(settings: Settings, problems: list[str]) -> Settings:
     if problems:
-        raise SettingsError(problems, warnings)
+        raise SettingsError(problems, settings.warnings)
+    return settings
 
 
 def _merged(environ: Mapping[str, str], root: Path) -> dict[str, str]:

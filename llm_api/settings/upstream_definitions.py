@@ -87,13 +87,28 @@ UPSTREAM_SECTIONS = (
     ),
     Section(
         "The judge: a vision model",
-        upstream_settings(
-            "JUDGE",
-            "It judges pictures (docs/judge.md); callers can also name its model in chat calls."
-            " Without one pictures are measured, and cannot be compared. ",
-            "JUDGE_LLM_API_URL=https://ark.cn-beijing.volces.com/api/v3\n"
-            "JUDGE_LLM_API_KEY=...\n"
-            "JUDGE_LLM_MODEL=doubao-seed-1-6-251015",
+        (
+            *upstream_settings(
+                "JUDGE",
+                "It judges pictures (docs/judge.md); callers can also name its model in chat calls."
+                " Without one pictures are measured, and cannot be compared. ",
+                "JUDGE_LLM_API_URL=https://ark.cn-beijing.volces.com/api/v3\n"
+                "JUDGE_LLM_API_KEY=...\n"
+                "JUDGE_LLM_MODEL=doubao-seed-1-6-251015",
+            ),
+            Setting(
+                "LOCAL_JUDGE_MODEL",
+                types.TEXT,
+                "The GGUF file of a vision model of your own, which is then the judge: gunicorn"
+                " starts it on this machine.",
+                "An absolute path, or one below the project's folder, such as"
+                " models/Qwen2.5-VL-3B-Instruct-Q4_K_M.gguf. Not with JUDGE_LLM_API_URL.",
+            ),
+            Setting(
+                "LOCAL_JUDGE_PROJECTOR",
+                types.TEXT,
+                "The GGUF file of that model's vision projector (mmproj).",
+            ),
         ),
     ),
     Section(
@@ -125,7 +140,7 @@ UPSTREAM_SECTIONS = (
         ),
     ),
     Section(
-        "The bundled model, started by hand",
+        "Models on this machine, started by hand",
         (
             Setting(
                 "LOCAL_MODEL_URL",
@@ -134,6 +149,14 @@ UPSTREAM_SECTIONS = (
                 "It prints both settings; under gunicorn they are not needed.",
             ),
             Setting("LOCAL_MODEL_KEY", types.TEXT, "Its API key."),
+            Setting(
+                "LOCAL_JUDGE_URL",
+                types.HTTP_URL,
+                "Where the judge of LOCAL_JUDGE_MODEL listens that `flask --app wsgi local-model"
+                " --judge` has started.",
+                "It prints both settings; under gunicorn they are not needed.",
+            ),
+            Setting("LOCAL_JUDGE_KEY", types.TEXT, "Its API key."),
         ),
     ),
 )

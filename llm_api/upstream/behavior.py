@@ -1,7 +1,7 @@
 """How an upstream has to be called, and how the bundled one has."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from llm_api.errors import InvalidRequest
@@ -81,4 +81,14 @@ BUNDLED_MODEL = UpstreamBehavior(
     has_tools=False,
     keeps_alive=False,
     reads_text_only=True,
+)
+# A vision model on this machine takes seconds and more for a picture, and one at a time.
+LOCAL_JUDGE = replace(
+    BUNDLED_MODEL,
+    name="judge",
+    default_max_tokens=1_024,
+    max_concurrency=1,
+    queue_timeout=120.0,
+    has_tools=True,
+    reads_text_only=False,
 )

@@ -16,6 +16,7 @@ OURS = {
     "db": "Manage the database schema.",
     "doctor": "Check the installation and advise on fixes.",
     "images": "Make pictures.",
+    "judge": "Watch over the judge of pictures.",
     "keys": "Manage API keys.",
     "local-model": "Run the bundled model on its own.",
     "usage": "Report calls, tokens and cost.",

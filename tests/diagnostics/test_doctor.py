@@ -372,6 +372,36 @@ def test_a_bundled_model_that_somebody_else_runs_is_called(
     assert "LOCAL_MODEL_KEY" in seen.line("local key")
 
 
+@pytest.fixture
+def local_judge(tmp_path: Path) -> dict[str, str]:
+    """Name files of a vision model that is the judge."""
+    file = tmp_path / "seer.gguf"
+    file.write_bytes(b"GGUF")
+    remote = dict.fromkeys(["JUDGE_LLM_API_URL", "JUDGE_LLM_API_KEY", "JUDGE_LLM_MODEL"], "")
+    return remote | dict.fromkeys(["LOCAL_JUDGE_MODEL", "LOCAL_JUDGE_PROJECTOR"], str(file))
+
+
+def test_a_local_judge_is_not_called_where_only_gunicorn_knows_it(
+    visit_of: VisitOf, local_judge: dict[str, str]
+) -> None:
+    seen = visit_of(local_judge)
+
+    assert "It is llama-cpp" in seen.line("judge profile")
+    assert "judge API" not in seen.output
+
+
+def test_a_local_judge_that_somebody_else_runs_is_called(
+    visit_of: VisitOf, upstream: ScriptedUpstream, local_judge: dict[str, str]
+) -> None:
+    upstream.script(*[api_error(401)] * 8)
+
+    seen = visit_of(
+        {**local_judge, "LOCAL_JUDGE_URL": upstream.url, "LOCAL_JUDGE_KEY": "canary-judge"}
+    )
+
+    assert "LOCAL_JUDGE_KEY" in seen.line("judge key")
+
+
 def test_a_database_without_tables_is_to_be_migrated(visit_of: VisitOf, tmp_path: Path) -> None:
     database = tmp_path / "empty.db"
     database.touch()

@@ -42,12 +42,16 @@ def test_the_example_has_every_setting_and_no_other() -> None:
 
 @pytest.mark.parametrize("name", SETTINGS)
 def test_every_setting_that_is_described_is_read(name: str, tmp_path: Path) -> None:
-    plain = settings_or_problems(UPSTREAMS, tmp_path)
-
     # A bundled model needs an address for its key.
     local = {"LOCAL_MODEL_URL": "http://127.0.0.1:1/v1"} if name == "LOCAL_MODEL_KEY" else {}
     if name.startswith("IMAGE_LLM_"):
         local = {"IMAGE_LLM_API_URL": "https://host.example/v1", "IMAGE_LLM_MODEL": "m"}
+    if name == "LOCAL_JUDGE_KEY":  # nor is a judge's key of any use without its files
+        (tmp_path / "a.gguf").write_bytes(b"GGUF")
+        local = {"LOCAL_JUDGE_URL": "http://127.0.0.1:1/v1", "JUDGE_LLM_API_URL": ""}
+        local |= {"JUDGE_LLM_MODEL": ""}
+        local |= dict.fromkeys(("LOCAL_JUDGE_MODEL", "LOCAL_JUDGE_PROJECTOR"), "a.gguf")
+    plain = settings_or_problems({**UPSTREAMS, **local}, tmp_path)
     changed = settings_or_problems({**UPSTREAMS, **local, name: CANARY}, tmp_path)
 
     assert changed != plain

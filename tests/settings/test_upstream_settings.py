@@ -248,3 +248,60 @@ def test_the_bound_on_calls_at_an_upstream_is_a_whole_number(tmp_path: Path, tex
     (problem,) = problems_of({"UPSTREAM_CONCURRENCY": text}, tmp_path)
 
     assert problem == "UPSTREAM_CONCURRENCY must be a whole number from 1 to 65536."
+
+
+@pytest.fixture
+def gguf(tmp_path: Path) -> dict[str, str]:
+    """Name two files that begin as a model's do."""
+    for name in ("model a.gguf", "projector.gguf"):
+        (tmp_path / name).write_bytes(b"GGUF\x03")
+    return {
+        "LOCAL_JUDGE_MODEL": "model a.gguf",
+        "LOCAL_JUDGE_PROJECTOR": str(tmp_path / "projector.gguf"),
+    }
+
+
+def test_a_model_of_this_machine_is_the_judge(tmp_path: Path, gguf: dict[str, str]) -> None:
+    at = {"LOCAL_JUDGE_URL": "http://127.0.0.1:1/v1", "LOCAL_JUDGE_KEY": "k"}
+
+    judge = upstreams({**FAST, **gguf, **at, "JUDGE_LLM_FALLBACK": "fast"}, tmp_path)["judge"]
+
+    endpoint = Endpoint("http://127.0.0.1:1/v1", "model-a", "k")
+    assert judge == UpstreamPlan((endpoint,), ("fast",), "llama-cpp")
+
+
+def test_a_judge_that_is_started_by_hand_listens_at_its_port(
+    tmp_path: Path, gguf: dict[str, str]
+) -> None:
+    assert upstreams(gguf, tmp_path)["judge"].endpoints[0].url == "http://127.0.0.1:8082/v1"
+
+
+@pytest.mark.parametrize("name", ["LOCAL_JUDGE_MODEL", "LOCAL_JUDGE_PROJECTOR"])
+@pytest.mark.parametrize("path", ["missing.gguf", ".", "no_model.gguf"])
+def test_what_is_no_model_file_is_a_problem(
+    tmp_path: Path, gguf: dict[str, str], name: str, path: str
+) -> None:
+    (tmp_path / "no_model.gguf").write_bytes(b"PK\x03\x04")
+
+    problems = problems_of({**gguf, name: path}, tmp_path)
+
+    assert problems == [f"{name} must be a GGUF file that can be read."]
+
+
+@pytest.mark.parametrize("name", ["LOCAL_JUDGE_MODEL", "LOCAL_JUDGE_PROJECTOR"])
+def test_model_and_projector_belong_together(
+    tmp_path: Path, gguf: dict[str, str], name: str
+) -> None:
+    problems = problems_of({name: gguf[name]}, tmp_path)
+
+    assert problems == [
+        f"{name} is set; LOCAL_JUDGE_MODEL and LOCAL_JUDGE_PROJECTOR belong together."
+    ]
+
+
+def test_there_is_one_judge(tmp_path: Path, gguf: dict[str, str]) -> None:
+    remote = {"JUDGE_LLM_API_URL": ONE, "JUDGE_LLM_MODEL": "m"}
+
+    problems = problems_of({**gguf, **remote}, tmp_path)
+
+    assert problems == ["JUDGE_LLM_API_URL and LOCAL_JUDGE_MODEL are both set; there is one judge."]

@@ -27,6 +27,7 @@ GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
 NAMES = {
     ("post", CHAT): "chat",
     ("post", OPTIMIZE): "optimizePrompt",
+    ("post", "/api/v1/llm/describe-image"): "describeImage",
     ("post", SCORE_IMAGE): "scoreImage",
     ("post", GENERATE): "generateImages",
     ("get", TASK): "getImageTask",
@@ -34,6 +35,9 @@ NAMES = {
     ("post", GENERATIONS): "createImage",
     ("post", EDITS): "createImageEdit",
     ("get", "/api/v1/usage"): "getUsage",
+    ("get", "/api/v1/lineage/{lineage_id}"): "getLineage",
+    ("get", "/api/v1/reports"): "getReports",
+    ("post", "/api/v1/feedback"): "giveFeedback",
     ("get", FILE): "getFile",
     ("post", KEYS): "createKey",
     ("get", KEYS): "listKeys",

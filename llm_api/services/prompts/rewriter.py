@@ -12,7 +12,11 @@ from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.repair.quotations import with_marks_restored
 from llm_api.services.prompts.repair.repairer import Repairer
 from llm_api.services.prompts.strategies.guided_decoding import GuidedStrategy
-from llm_api.services.prompts.strategies.instructions import InstructedStrategy, is_whole
+from llm_api.services.prompts.strategies.instructions import (
+    InstructedStrategy,
+    correction,
+    is_whole,
+)
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator, ValidationResult
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_chat
@@ -168,7 +172,7 @@ class Rewriter:
         if reply.parameters is None or reply.completion is None:
             return []
         wrong = [violation for result in first for violation in result.violations]
-        parameters = self._instructed.correction(reply.parameters, reply.completion, wrong, task)
+        parameters = correction(reply.parameters, reply.completion, wrong, task)
         try:
             completion = _complete(accounted, reply.at, parameters)
         except (ClientGone, ShuttingDown):

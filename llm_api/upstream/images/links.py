@@ -13,6 +13,12 @@ _PORTS = {"http": 80, "https": 443}
 # urlsplit drops some of these, and browsers take \ for /.
 _ODD = re.compile(r"[\x00-\x20\x7f\\]")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
+# Python's is_global, up to 3.13, takes these for addresses of the Internet: of protocols, relays,
+# IPv4 in its oldest form, networks' own NAT64, and sites.
+_NOT_GLOBAL = [
+    ipaddress.ip_network(network)
+    for network in ("192.0.0.0/24", "192.88.99.0/24", "::/96", "64:ff9b:1::/48", "fec0::/10")
+]
 
 
 class LinkFailed(Exception):
@@ -40,6 +46,7 @@ class LinkPolicy:
         near: the base addresses of an upstream, whose own links are followed wherever it is; those
             of all of the machine's ports if it is on this machine.
         allows_private: whether hosts may have private addresses, and do without TLS.
+        is_on_usual_port: whether ports but those of http and https are refused.
     """
 
     max_bytes: int
@@ -47,6 +54,7 @@ class LinkPolicy:
     hosts: tuple[str, ...] | None = None
     near: tuple[str, ...] = ()
     allows_private: bool = False
+    is_on_usual_port: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +118,8 @@ def vetted_link(url: str, policy: LinkPolicy) -> Link:
     link = split_link(url)
     if link.is_near(policy.near):
         return link
+    if policy.is_on_usual_port and link.port not in _PORTS.values():
+        raise LinkFailed("must be an https:// address without a port of its own.", "refused")
     if policy.hosts is None:
         if link.scheme != "https" and not policy.allows_private:
             raise LinkFailed("must be an https:// address.", "refused")
@@ -142,7 +152,8 @@ def vetted_addresses(
 def is_public(address: str) -> bool:
     """Whether an IP address is one of the Internet."""
     ip = _innermost(ipaddress.ip_address(address))
-    return ip.is_global and not ip.is_multicast
+    is_global = ip.is_global and not any(ip in network for network in _NOT_GLOBAL)
+    return is_global and not ip.is_multicast
 
 
 def _is_ordinary(address: str) -> bool:

@@ -60,6 +60,8 @@ class Profile:
         thinking: how it is told to think.
         counts_one_choice: whether the usage of an answer with several choices is that of one.
         has_tools: whether a model can be given tools.
+        fetches_pictures: whether its server, which one runs oneself, asks for a picture's address
+            from inside of one's network. Callers must send such pictures in the request.
         known: the fields that any vendor takes, None if that is not known. They are the limit where
             `parameters` is None.
         passes_unknown: whether the vendor is also sent what it does not take.
@@ -78,6 +80,7 @@ class Profile:
     thinking: ThinkingWords = field(default_factory=ThinkingWords)
     counts_one_choice: bool = False
     has_tools: bool = True
+    fetches_pictures: bool = False
     known: frozenset[str] | None = None
     passes_unknown: bool = False
     model_parameters: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -106,6 +109,8 @@ class Profile:
         also_taken = self._taken_by(model) if self.model_parameters else _NONE
         if operation is Operation.CHAT:
             self._settle_cap(body)
+            if self.fetches_pictures:
+                _refuse_addresses(body["messages"])
             if not self.has_developer_role:
                 body["messages"] = [_without_developer(message) for message in body["messages"]]
             self._check_json_mode(body.get("response_format"))
@@ -232,6 +237,21 @@ def _refuse_demanded_tool(body: Mapping[str, Any]) -> None:
                 "must be auto or none: this model cannot call tools; choose another model.",
                 reason="not_supported",
             )
+
+
+def _refuse_addresses(messages: Iterable[Any]) -> None:
+    """Raise InvalidRequest for the first picture that is given by its address."""
+    for number, message in enumerate(messages):
+        content = message.get("content") if isinstance(message, dict) else None
+        for place, part in enumerate(content if isinstance(content, list) else ()):
+            image = part.get("image_url") if isinstance(part, dict) else None
+            url = image.get("url") if isinstance(image, dict) else image
+            if url is not None and not (isinstance(url, str) and url[:5].lower() == "data:"):
+                raise InvalidRequest.of_field(
+                    f"messages[{number}].content[{place}].image_url.url",
+                    "must be a data URI for this model: its server would fetch the address itself.",
+                    reason="url_not_allowed",
+                )
 
 
 def _without_developer(message: Any) -> Any:

@@ -50,6 +50,16 @@ def test_addresses_of_the_internet_are_public(address: str) -> None:
         "64:ff9b::a9fe:a9fe",
         "2002:7f00:1::",
         "2002:a9fe:a9fe::1",
+        "100.100.100.200",
+        "192.0.0.8",
+        "192.88.99.1",
+        "240.0.0.1",
+        "::127.0.0.1",
+        "::a9fe:a9fe",
+        "64:ff9b:1::1",
+        "64:ff9b:1::a9fe:a9fe",
+        "2001::1",
+        "fec0::1",
     ],
 )
 def test_all_others_are_not(address: str) -> None:

@@ -20,7 +20,7 @@ _MAX_TOKENS = 4_000
 _TEMPERATURE = 0.3
 _VARIED_TEMPERATURE = 0.8  # for several rewrites, which should differ
 _MAX_SHOWN = 6_000
-_NAMES = {"en": "English", "zh": "Chinese"}
+LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
 _UNITS = {"en": "words", "zh": "Chinese characters"}
 _CHARS_OF_UNIT = {"en": 7, "zh": 1}  # an English word with its space, and a little air
 # The vendors' finish reasons of a text that is whole; `length`, `error` and others say it is not.
@@ -91,29 +91,6 @@ class InstructedStrategy:
             parameters["response_format"] = {"type": "json_object"}
         return parameters
 
-    def correction(
-        self,
-        first: Mapping[str, Any],
-        completion: Completion,
-        wrong: Sequence[Violation],
-        task: Task,
-    ) -> Mapping[str, Any]:
-        """Return the parameters of the corrective completion.
-
-        Args:
-            first: the parameters of the first one.
-            completion: the answer to it.
-            wrong: the violations found in that answer.
-            task: the prompt and what its rewrite must satisfy.
-        """
-        problems = list(dict.fromkeys(violation.instruction for violation in wrong))
-        demand = {"wrong_with_your_text": problems, "task": _AGAIN[task.language]}
-        again = [
-            {"role": "assistant", "content": completion.text[:_MAX_SHOWN] or "{}"},
-            {"role": "user", "content": json.dumps(demand, ensure_ascii=False)},
-        ]
-        return {**first, "messages": [*first["messages"], *again]}
-
     def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
         """Return the prompts that the model wrote; none if its answer is cut off."""
         if completion is None or not is_whole(completion):
@@ -121,6 +98,26 @@ class InstructedStrategy:
         return find_prompts(completion.text, task.constraints.in_words.get("syntax", ()))[
             : task.request.n
         ]
+
+
+def correction(
+    first: Mapping[str, Any], completion: Completion, wrong: Sequence[Violation], task: Task
+) -> Mapping[str, Any]:
+    """Return the parameters of the corrective completion.
+
+    Args:
+        first: the parameters of the first one.
+        completion: the answer to it.
+        wrong: the violations found in that answer.
+        task: the prompt and what its rewrite must satisfy.
+    """
+    problems = list(dict.fromkeys(violation.instruction for violation in wrong))
+    demand = {"wrong_with_your_text": problems, "task": _AGAIN[task.language]}
+    again = [
+        {"role": "assistant", "content": completion.text[:_MAX_SHOWN] or "{}"},
+        {"role": "user", "content": json.dumps(demand, ensure_ascii=False)},
+    ]
+    return {**first, "messages": [*first["messages"], *again]}
 
 
 def is_whole(completion: Completion) -> bool:
@@ -137,9 +134,9 @@ def _material(task: Task) -> Mapping[str, Any]:
         "description": task.prompt,
         "keep": keep,
         "add_details": request.enhance_details,
-        "language": _NAMES[wanted.language],
+        "language": LANGUAGE_NAMES[wanted.language],
         "form": "tags" if wanted.is_tags else "sentences",
-        "length": _length(task),
+        "length": wanted_length(task),
     }
     optional = {
         "verbatim": list(dict.fromkeys([*wanted.preserve, *syntax])),
@@ -152,7 +149,8 @@ def _material(task: Task) -> Mapping[str, Any]:
     return material | {name: value for name, value in optional.items() if value}
 
 
-def _length(task: Task) -> str:
+def wanted_length(task: Task) -> str:
+    """Return how long a rewrite shall be, in words for a model."""
     language = task.wanted.language
     unit, size = _UNITS[language], _CHARS_OF_UNIT[language]
     longest = (task.wanted.max_length or _MAX_SHOWN) // size

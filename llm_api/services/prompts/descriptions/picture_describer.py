@@ -1,0 +1,208 @@
+"""Describes a picture as a prompt: one call to a vision model, and at most one corrective call."""
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Any, Protocol
+
+from llm_api.domain.access import ApiKey
+from llm_api.domain.calls import Caller, CallReport, CallResult, Completion, ModelRequest
+from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.lineage import TREATED
+from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt, Target
+from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
+from llm_api.services.prompts.descriptions.description_checks import DescriptionChecks
+from llm_api.services.prompts.descriptions.description_rules import (
+    DescriptionRules,
+    description_task,
+)
+from llm_api.services.prompts.details import details
+from llm_api.services.prompts.rewriter import UNUSABLE, RewriteResult
+from llm_api.services.prompts.strategies.instructions import METHOD, correction
+from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.validation import ValidationResult
+from llm_api.services.quotas.estimates import estimate_chat
+from llm_api.services.routing.catalogue import Destination, call_with_fallbacks
+from llm_api.services.usage.ledger import AccountedCall, UsageLedger
+from llm_api.upstream.call import UpstreamCall
+from llm_api.upstream.faults import ClientGone, ShuttingDown
+
+logger = logging.getLogger(__name__)
+
+
+class VisionModels(Protocol):
+    """Where models are that see, and how they are shown a picture."""
+
+    def route(self, model: str | None, key: ApiKey | None) -> Destination:
+        """Return where a named model is, or the judge; raises ApiError."""
+
+    def part(self, picture: JudgedPicture, detail: str, at: Destination) -> Mapping[str, Any]:
+        """Return the part of a message that shows a picture to the model at a destination."""
+
+    def unseen(
+        self,
+        parameters: Mapping[str, Any],
+        picture: JudgedPicture,
+        completion: Completion,
+        at: Destination,
+    ) -> str | None:
+        """Return a sentence where a call took too few tokens for its picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Reply:
+    at: Destination
+    parameters: Mapping[str, Any]
+    completion: Completion
+
+
+class PictureDescriber:
+    """Describes pictures with a vision model."""
+
+    def __init__(
+        self, models: VisionModels, ledger: UsageLedger, targets: Mapping[str, Target]
+    ) -> None:
+        """Create a describer; what it needs is read at the first picture."""
+        self._models = models
+        self._ledger = ledger
+        self._targets = targets
+
+    @cached_property
+    def _rules(self) -> DescriptionRules:
+        return DescriptionRules()
+
+    @cached_property
+    def _checks(self) -> DescriptionChecks:
+        return DescriptionChecks(self._rules.instructions)
+
+    def describe(self, request: DescriptionRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
+        """Return the prompt that would make the picture.
+
+        Args:
+            request: the picture and what kind of prompt is wanted.
+            caller: who pays for the call, and how long there is.
+
+        Raises:
+            Unavailable: no vision model is configured.
+            ContentFiltered: a content filter refused the picture.
+            UpstreamFault: the model wrote no usable prompt.
+            ApiError: the upstream failed.
+        """
+        started = time.monotonic()
+        task = description_task(request, self._targets[request.target_model])
+        destination = self._models.route(request.model, caller.key)
+        ask = partial(self._asked, task, request)
+        with self._ledger.account(
+            destination, caller, lambda: estimate_chat(ask(destination)).twice()
+        ) as accounted:
+            reply, fallback = call_with_fallbacks(
+                destination, accounted.call, partial(_replied, accounted, ask)
+            )
+            first, best = self._read(task, reply, accounted)
+        result = self._result(task, first, best, reply, accounted.report(fallback))
+        unseen = self._models.unseen(reply.parameters, request.picture, reply.completion, reply.at)
+        answer = OptimizedPrompt(
+            original_prompt="",
+            optimized_prompt=best.rewrite,
+            warnings=[*filter(None, [unseen]), *(one.message for one in best.violations)],
+            details=details(task, result, TREATED, seconds=time.monotonic() - started)
+            if request.include_details
+            else None,
+        )
+        return CallResult(answer, result.report)
+
+    def _asked(self, task: Task, request: DescriptionRequest, at: Destination) -> Mapping[str, Any]:
+        """Return the parameters of the call to a model."""
+        picture = self._models.part(request.picture, request.detail, at)
+        return self._rules.parameters(task, picture, has_json_mode=at.has_json_mode)
+
+    def _read(
+        self, task: Task, reply: _Reply, accounted: AccountedCall
+    ) -> tuple[ValidationResult, ValidationResult]:
+        """Return the first and the best description of a model; raises UpstreamFault."""
+        first = best = self._checks.read(task, reply.completion)[0]
+        if not first.is_good and _may_ask_again(accounted.call):
+            if not first.is_usable:
+                accounted.call.record_rejection(UNUSABLE)
+            results = [*self._corrected(task, reply, first, accounted), first]
+            best = min(results, key=lambda one: (not one.is_usable, len(one.violations)))
+        if not best.is_usable:
+            raise UpstreamFault(
+                "The vision model wrote no usable prompt: " + best.violations[0].message,
+                reason="description_unusable",
+                retryable=True,
+            )
+        return first, best
+
+    def _corrected(
+        self, task: Task, reply: _Reply, first: ValidationResult, accounted: AccountedCall
+    ) -> Sequence[ValidationResult]:
+        """Call again, with the violations; an upstream that fails now has answered before."""
+        parameters = correction(reply.parameters, reply.completion, first.violations, task)
+        try:
+            completion = _complete(accounted, reply.at, parameters)
+        except (ClientGone, ShuttingDown):
+            raise
+        except ApiError as error:
+            logger.info("no corrected description", extra={"cause": error.reason})
+            return []
+        return self._checks.read(task, completion)
+
+    def _result(
+        self,
+        task: Task,
+        first: ValidationResult,
+        best: ValidationResult,
+        reply: _Reply,
+        report: CallReport,
+    ) -> RewriteResult:
+        named = reply.completion.document.get("model")
+        return RewriteResult(
+            rewrites=[best.rewrite],
+            improvements=[],
+            repairs=best.repairs,
+            violations=best.violations,
+            first_violations=first.violations,
+            method=METHOD,
+            version=self._rules.version(task),
+            model=named if isinstance(named, str) and named else reply.at.model,
+            report=report,
+        )
+
+
+def _replied(
+    accounted: AccountedCall, ask: Callable[[Destination], Mapping[str, Any]], at: Destination
+) -> _Reply:
+    parameters = ask(at)
+    return _Reply(at, parameters, _complete(accounted, at, parameters))
+
+
+def _complete(
+    accounted: AccountedCall, at: Destination, parameters: Mapping[str, Any]
+) -> Completion:
+    # All but the messages may be left out for a model that does not take it.
+    defaults = frozenset(parameters) - {"messages"}
+    try:
+        completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
+    except InvalidRequest as error:
+        if error.reason != "not_supported":
+            raise
+        # It names the part of a message that the caller has not written.
+        message = "must be a model that takes pictures."
+        raise InvalidRequest.of_field("model", message, reason="not_supported") from error
+    choice = completion.document["choices"][0]
+    # `moderation_hit_type` is Ark's: https://www.volcengine.com/docs/82379/1494384
+    signs = (choice["message"].get("refusal"), choice.get("moderation_hit_type"))
+    if choice.get("finish_reason") == "content_filter" or any(signs):
+        refused = ContentFiltered(
+            "The vision model's content filter refused the picture.", reason="content_filtered"
+        )
+        raise refused.replaced(stage="input", what="image")
+    return completion
+
+
+def _may_ask_again(call: UpstreamCall) -> bool:
+    """Whether a second call is allowed and can end in time: about as long as the first."""
+    return call.allows_attempt and call.remaining > call.attempts[-1].seconds

@@ -1,0 +1,1 @@
+"""The route that writes the prompt of a picture."""

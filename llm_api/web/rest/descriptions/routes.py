@@ -1,0 +1,67 @@
+"""The route that writes the prompt of a picture."""
+
+from collections.abc import Sequence
+
+from flask import Response
+
+from llm_api.domain.calls import CallResult
+from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt
+from llm_api.errors import ApiError, InvalidRequest, UpstreamFault
+from llm_api.web.idempotency import idempotent
+from llm_api.web.images.picture_bodies import JSON_PARSER
+from llm_api.web.images.picture_sources import judged_picture
+from llm_api.web.request.context import caller, services
+from llm_api.web.response.answers import answers_with, json_response
+from llm_api.web.rest.descriptions.schemas import DescriptionOrder, DescriptionRequestSchema
+from llm_api.web.rest.judge.judge_errors import JUDGE_ERRORS, JUDGE_EXAMPLES, UNPARSABLE
+from llm_api.web.rest.prompt_schemas import OptimizedPromptSchema, prompt_answer
+from llm_api.web.smorest import Blueprint
+
+
+class _PictureBlueprint(Blueprint):
+    """A blueprint whose bodies have a picture in them."""
+
+    ARGUMENTS_PARSER = JSON_PARSER
+
+
+blueprint = _PictureBlueprint(
+    "Descriptions", __name__, url_prefix="/api/v1/llm", description="From a picture to its prompt."
+)
+
+# What the docs page offers to send: a picture of one pixel.
+_EXAMPLE = {
+    "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8"
+    "BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==",
+    "target_model": "sdxl",
+}
+_WRONG = InvalidRequest.of_field("language", "must be one of auto, zh, en.", reason="out_of_range")
+_UNUSABLE = UpstreamFault(
+    "The vision model wrote no usable prompt: The model's reply contained no prompt.",
+    reason="description_unusable",
+    retryable=True,
+)
+# The first is the judge's own wrong field.
+_EXAMPLES: Sequence[ApiError] = (
+    _WRONG,
+    *(_UNUSABLE if error is UNPARSABLE else error for error in JUDGE_EXAMPLES[1:]),
+)
+
+
+def _prompt_response(prompt: OptimizedPrompt) -> Response:
+    return json_response(prompt_answer(prompt))
+
+
+@blueprint.post("/describe-image")
+@blueprint.doc(operationId="describeImage")
+@blueprint.arguments(DescriptionRequestSchema(), example=_EXAMPLE)
+@blueprint.response(200, OptimizedPromptSchema())
+@blueprint.errors(*JUDGE_ERRORS, examples=_EXAMPLES)
+@idempotent
+@answers_with(_prompt_response)
+def describe_image(order: DescriptionOrder) -> CallResult[OptimizedPrompt]:
+    """Write the prompt with which a model would make a picture again."""
+    judge, asking = services().judge, caller()
+    judge.route(order.model, asking.key)  # before the picture is read
+    picture = judged_picture(order.image, "image", judge)
+    request = DescriptionRequest(picture, **order.fields)
+    return services().describer.describe(request, asking)

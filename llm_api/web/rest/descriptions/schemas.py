@@ -1,0 +1,75 @@
+"""The body of `POST /api/v1/llm/describe-image`; it is answered as a rewrite is."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import marshmallow as ma
+
+from llm_api.web.images.orders import Source
+from llm_api.web.images.picture_sources import PictureField
+from llm_api.web.rest.prompt_schemas import MAX_PROMPT_CHARS, TARGETS
+from llm_api.web.schema_fields import Boolean, Integer, String, line, one_of, within
+from llm_api.web.smorest import StrictSchema
+
+
+@dataclass(frozen=True, slots=True)
+class DescriptionOrder:
+    """A valid request before its picture is read: where that is, and the rest by its names."""
+
+    image: Source
+    fields: dict[str, Any]
+
+    @property
+    def model(self) -> str | None:
+        """The vision model that is named."""
+        return self.fields.get("model")
+
+
+def _about(description: str) -> dict[str, str]:
+    return {"description": description}
+
+
+class DescriptionRequestSchema(StrictSchema):
+    """A picture whose prompt is wanted."""
+
+    image = PictureField(required=True)
+    type = String(
+        allow_none=True,
+        validate=one_of(("image", "video")),
+        metadata={"default": "image"} | _about("video: the picture is the first frame."),
+    )
+    target_model = String(
+        allow_none=True,
+        validate=one_of(TARGETS),
+        metadata=_about("The image or video model that gets the prompt: its limits are kept."),
+    )
+    language = String(
+        allow_none=True,
+        validate=one_of(("auto", "zh", "en")),
+        metadata={"default": "auto"} | _about("Of the prompt; auto is the target's first."),
+    )
+    max_length = Integer(
+        allow_none=True,
+        validate=within(20, MAX_PROMPT_CHARS),
+        metadata=_about("Of the prompt, in characters."),
+    )
+    detail = String(
+        allow_none=True,
+        validate=one_of(("auto", "low", "high")),
+        metadata={"default": "auto"} | _about("How closely the model looks, where it can be told."),
+    )
+    include_details = Boolean(
+        allow_none=True, metadata=_about("Return `details`: what the prompt has, checks, usage.")
+    )
+    model = line(
+        1,
+        256,
+        allow_none=True,
+        metadata=_about("A model that sees pictures; the configured judge where left out."),
+    )
+
+    @ma.post_load
+    def make(self, document: dict[str, Any], **_: Any) -> DescriptionOrder:
+        """Make the order; null means left out."""
+        given = {name: value for name, value in document.items() if value is not None}
+        return DescriptionOrder(given.pop("image"), given)
