@@ -28,7 +28,7 @@ class JudgeParts:
 
     service: JudgeService
     describer: PictureDescriber
-    closable: Sequence[PictureMeter]
+    closable: Sequence[Measuring | PictureMeter]
 
 
 def build_judge(
@@ -36,20 +36,21 @@ def build_judge(
 ) -> JudgeParts:
     """Build what judges pictures; raises SettingsError."""
     settings, meter = around.settings, PictureMeter()
+    measuring = Measuring(MeasuredJudge(meter))
     fetch = partial(fetched, LinkClient(around.watch))
     tools = JudgeTools(
         catalogue=catalogue,
         ledger=ledger,
         prices=around.prices,
         pictures=JudgedPictures(around.stores.files, painters.pictures, fetch),
-        measuring=Measuring(MeasuredJudge(meter)),
+        measuring=measuring,
         rubrics=read_rubrics(settings.root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
         record=around.stores.lineage.record,
     )
     service = JudgeService(tools)
     describer = PictureDescriber(service, ledger, read_targets(settings.root))
-    return JudgeParts(service, describer, [meter])
+    return JudgeParts(service, describer, [measuring, meter])
 
 
 def fetched(links: LinkClient, url: str, field: str) -> bytes:

@@ -25,6 +25,7 @@ class Measuring:
         """Measure with a judge; `wait` is how many seconds a model's verdict waits for it."""
         self._judge, self._wait = judge, wait
         self._places = threading.Semaphore(_BESIDE_AT_ONCE)
+        self._running: set[threading.Thread] = set()
 
     def measured(self, request: JudgeRequest) -> Measured:
         """Return what was measured in the picture of a request; raises ApiError."""
@@ -43,9 +44,11 @@ class Measuring:
             except ApiError:
                 pass  # the model's verdict is good without
             finally:
+                self._running.discard(thread)
                 self._places.release()
 
         thread = threading.Thread(target=run, daemon=True, name="measuring")
+        self._running.add(thread)
         thread.start()
 
         def result() -> Measured | None:
@@ -53,3 +56,8 @@ class Measuring:
             return next(iter(found), None)
 
         return result
+
+    def close(self) -> None:
+        """Wait for what is being measured that nobody waits for, where its model has failed."""
+        for thread in tuple(self._running):
+            thread.join(self._wait)

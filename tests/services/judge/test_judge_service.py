@@ -21,9 +21,11 @@ from llm_api.domain.judging import (
 )
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from llm_api.pictures.facts import PicturesUnavailable
+from llm_api.services.judge import Measuring
 from llm_api.services.judge.judge_service import NOT_MEASURED
 from llm_api.services.judge.picture_parts import NOT_SEEN
 from llm_api.services.judge.questions import quality_question
+from llm_api.services.measured_judge import MeasuredJudge
 from llm_api.services.routing.catalogue import Destination
 from llm_api.upstream.behavior import BUNDLED_MODEL
 from tests.services.judge.courtroom import (
@@ -568,3 +570,20 @@ def test_beside_models_only_some_pictures_are_measured_at_once() -> None:
     ending.set()
 
     assert len(begun) == 4
+
+
+def test_what_is_measured_for_a_call_that_failed_is_over_when_all_is_closed() -> None:
+    has_begun, ended = Event(), []
+
+    def first() -> None:
+        has_begun.set()
+        ended.append(1)
+
+    measuring = Measuring(MeasuredJudge(Meters(first)))
+
+    measuring.beside(request_of())  # and nobody asks for the result
+    assert has_begun.wait(30)
+    measuring.close()
+
+    assert ended == [1]
+    assert measuring.beside(request_of())() is not None
