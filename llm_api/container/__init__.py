@@ -72,8 +72,7 @@ def build_services(
     watch = DeadlineWatcher(Drain(settings.shutdown_grace))
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
-    painters = build_painters(settings, models, watch)
-    catalogue = _catalogue(settings, models, upstreams, painters)
+    painters, catalogue = _offered(settings, models, upstreams, watch)
     shared, quotas, ledger = build_accounting(settings, stores, prices, counter)
     optimizer = _optimizer(settings, stores, catalogue, ledger, prices)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
@@ -101,6 +100,16 @@ def build_services(
         known_parameters=known | known_image_fields(settings),
         closers=_closers(stores, keys, authenticator, *asking, *shared, watch),
     )
+
+
+def _offered(
+    settings: Settings,
+    models: Sequence[Model],
+    upstreams: Mapping[str, UpstreamClient],
+    watch: DeadlineWatcher,
+) -> tuple[Painters, Catalogue]:
+    painters = build_painters(settings, models, watch)
+    return painters, _catalogue(settings, models, upstreams, painters)
 
 
 def _closers(

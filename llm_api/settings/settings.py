@@ -109,10 +109,8 @@ class Settings:
     def from_env(
         cls, environ: Mapping[str, str] | None = None, *, root: Path = PROJECT_ROOT
     ) -> "Settings":
-        """Read and check the settings; raises SettingsError, which names every wrong one.
-
-        `environ` takes precedence over `.env` files in `root`; None: the process's variables.
-        """
+        """Read and check the settings; raises SettingsError, which names every wrong one."""
+        # What is in `environ` (None: the process's variables) comes before `.env` files in `root`.
         read = SettingsReader(_merged(os.environ if environ is None else environ, root))
         access, local_judge = read.access(), read.local_judge(root)
         settings = cls(
