@@ -39,10 +39,12 @@ def forbidden_in(source: str) -> list[str]:
 def test_the_package_exports_few_names() -> None:
     assert sorted(prompts.__all__) == [
         "Constraints",
+        "PictureDescriber",
         "Place",
         "PromptOptimizer",
         "Scene",
         "Thing",
+        "VisionModels",
         "find_constraints",
         "find_scene",
         "find_violations",
