@@ -209,6 +209,7 @@ def post_worker_init(worker):
     worker.drain = worker.wsgi.extensions["llm_api"].watch.drain
     drain_on_sigterm(worker.drain)
     worker.wsgi.extensions["llm_api_spool"].start()
+    worker.wsgi.extensions["llm_api_lineage_spool"].start()
     worker.wsgi.extensions["llm_api_retention"].start()
     worker.wsgi.extensions["llm_api_file_retention"].start()
     worker.wsgi.extensions["llm_api"].tasks.start()

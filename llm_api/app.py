@@ -28,6 +28,7 @@ from llm_api.web.rest import usage
 from llm_api.web.rest.descriptions import routes as description_routes
 from llm_api.web.rest.images import routes as rest_image_routes
 from llm_api.web.rest.judge import routes as judge_routes
+from llm_api.web.rest.lineage import routes as lineage_routes
 from llm_api.web.smorest import SECURITY, Api
 
 
@@ -57,6 +58,7 @@ def create_app(settings: Settings) -> Flask:
     app.config[pages.KEY_SETTING] = settings.access.requires_key
     app.extensions["llm_api_limiter"] = limiter
     app.extensions["llm_api_spool"] = stores.spool
+    app.extensions["llm_api_lineage_spool"] = stores.lineage_spool
     app.extensions["llm_api_retention"] = stores.retention
     app.extensions["llm_api_file_retention"] = stores.file_retention
     app.extensions[EXTENSION] = build_services(
@@ -85,6 +87,8 @@ def close_app(app: Flask) -> None:
     app.extensions["llm_api_file_retention"].close()
     app.extensions["llm_api_retention"].close()
     app.extensions["llm_api_spool"].close()
+    app.extensions[EXTENSION].lineage.late.close()
+    app.extensions["llm_api_lineage_spool"].close()
     app.extensions[EXTENSION].close()
     rate_limits.close_limiter(app.extensions["llm_api_limiter"])
 
@@ -110,6 +114,7 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(judge_routes.blueprint)
     api.register_blueprint(description_routes.blueprint)
     api.register_blueprint(usage.blueprint)
+    api.register_blueprint(lineage_routes.blueprint)
     api.register_blueprint(rest_keys.blueprint)
     api.register_blueprint(rest_files.blueprint)
     api.register_blueprint(openai_routes.blueprint)

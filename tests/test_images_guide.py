@@ -64,8 +64,8 @@ def typed(command: str, service: Service) -> str:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert (len(CURLS), len(SCRIPTS), len(COMMANDS), len(SETTINGS)) == (4, 2, 1, 1)
-    assert len(BLOCKS) == 8
+    assert (len(CURLS), len(SCRIPTS), len(COMMANDS), len(SETTINGS)) == (5, 2, 1, 1)
+    assert len(BLOCKS) == 9
 
 
 @pytest.mark.parametrize("curl", CURLS)

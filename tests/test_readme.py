@@ -15,13 +15,14 @@ from tests.support.service import Service
 from tests.support.waiting import wait_until
 
 # tests/test_images_guide.py types the examples of docs/images.md, with an image model, and
-# tests/test_judge_guide.py those of docs/judge.md.
+# tests/test_judge_guide.py and tests/test_lineage_guide.py those of docs/judge.md and
+# docs/lineage.md.
 PAGES = [
     PROJECT_ROOT / "README.md",
     *(
         p
         for p in sorted((PROJECT_ROOT / "docs").glob("*.md"))
-        if p.name not in {"images.md", "judge.md"}
+        if p.name not in {"images.md", "judge.md", "lineage.md"}
     ),
 ]
 OLD_SDK = PROJECT_ROOT / ".sdks" / "openai-0.28" / "bin" / "python"

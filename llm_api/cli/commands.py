@@ -19,6 +19,7 @@ _MAKERS = {
     "images": ("pictures", "image_commands"),
     "judge": ("judge", "judge_commands"),
     "keys": ("keys", "key_commands"),
+    "lineage": ("lineage", "lineage_commands"),
     "local-model": ("local_model", "local_model_command"),
     "usage": ("usage", "usage_commands"),
 }

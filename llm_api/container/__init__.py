@@ -6,6 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Protocol
 
+from llm_api.container.accounting import build_accounting
 from llm_api.container.images import (
     Painters,
     Surroundings,
@@ -15,6 +16,7 @@ from llm_api.container.images import (
     known_image_fields,
 )
 from llm_api.container.judge import build_judge
+from llm_api.container.loops import build_loops
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
@@ -27,9 +29,7 @@ from llm_api.services.keys import formats
 from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
-from llm_api.services.prompts import PromptOptimizer
-from llm_api.services.quotas.budgets import BudgetService
-from llm_api.services.quotas.enforcer import QuotaEnforcer
+from llm_api.services.prompts import Experiment, PromptOptimizer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
@@ -41,10 +41,7 @@ from llm_api.settings.fallback_names import check_fallbacks
 from llm_api.settings.reader import FAST, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore, StoreError, UsageStore
-from llm_api.storage.factory import budgets_of, open_shared_keys
-from llm_api.storage.redis import is_shared
-from llm_api.storage.redis.concurrency import MemoryConcurrency, RedisConcurrency
-from llm_api.storage.redis.shared_answers import RedisAnswers
+from llm_api.storage.factory import open_shared_keys
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, LOCAL_JUDGE, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
@@ -59,7 +56,6 @@ __all__ = ["Stores", "build_authenticator", "build_services", "build_stores"]
 _READ_TIMEOUT_S = 6.0
 # A caller whose key is known waits no longer when the database does not answer.
 _KEY_TIMEOUT_S = 2.0
-_BUDGET_THREADS = 4
 
 
 class _Closable(Protocol):
@@ -88,32 +84,33 @@ def build_services(
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
     catalogue = _catalogue(settings, models, upstreams, painters)
-    shared, concurrency = _shared(settings.ratelimit_storage_uri)
-    quotas, ledger = _accounts(settings, stores, prices, counter, concurrency)
-    optimizer = _optimizer(settings, catalogue, ledger)
+    shared, quotas, ledger = build_accounting(settings, stores, prices, counter)
+    optimizer = _optimizer(settings, stores, catalogue, ledger, prices)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     images = build_images(painters, around)
     judge = build_judge(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    asking = (*images.closable, *judge.closable, catalogue, *upstreams.values(), shared)
+    asking = (*images.closable, *judge.closable, catalogue, *upstreams.values())
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
         images=images.service,
+        loops=build_loops(images, judge.service, around, keys),
         judge=judge.service,
         describer=judge.describer,
         tasks=images.engine,
         readiness=_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
-        idempotency=IdempotencyService(shared),
+        idempotency=IdempotencyService(shared[0]),
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
         files=stores.files,
+        lineage=stores.lineage,
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         known_parameters=known | known_image_fields(settings),
-        closers=_closers(stores, keys, authenticator, *asking, concurrency, watch),
+        closers=_closers(stores, keys, authenticator, *asking, *shared, watch),
     )
 
 
@@ -129,31 +126,21 @@ def _fast(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> Upstre
     return upstreams[LOCAL if settings.uses_bundled_model else FAST]
 
 
-def _optimizer(settings: Settings, catalogue: Catalogue, ledger: UsageLedger) -> PromptOptimizer:
+def _optimizer(
+    settings: Settings,
+    stores: Stores,
+    catalogue: Catalogue,
+    ledger: UsageLedger,
+    prices: PriceList,
+) -> PromptOptimizer:
+    experiment = Experiment(stores.lineage.late, settings.lineage.control_share, prices)
     targets = config_files.read_targets(settings.root)
     is_enabled = settings.enable_prompt_optimization
-    return PromptOptimizer(catalogue, ledger, targets, is_enabled=is_enabled)
+    return PromptOptimizer(catalogue, ledger, targets, experiment, is_enabled=is_enabled)
 
 
 def _reads() -> StoreThreads:
     return StoreThreads(2, _READ_TIMEOUT_S, fails_fast=True)
-
-
-def _accounts(
-    settings: Settings,
-    stores: Stores,
-    prices: PriceList,
-    counter: RateCounter,
-    concurrency: MemoryConcurrency | RedisConcurrency,
-) -> tuple[QuotaEnforcer, UsageLedger]:
-    """Build what bounds calls, and what writes them down."""
-    quotas = QuotaEnforcer(counter, concurrency, _budgets(stores, prices), settings.limits)
-    return quotas, UsageLedger(stores.spool, prices, quotas)
-
-
-def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
-    threads = StoreThreads(_BUDGET_THREADS, _READ_TIMEOUT_S)
-    return BudgetService(budgets_of(stores.usage), prices, threads)
 
 
 def _upstreams(
@@ -258,13 +245,6 @@ def _is_of_vendor(model: Model, upstream: UpstreamClient | None) -> bool:
     if upstream is None or model.profile in {None, upstream.profile_name}:
         return True
     return model.id == upstream.default_model
-
-
-def _shared(storage_uri: str) -> tuple[RedisAnswers | None, MemoryConcurrency | RedisConcurrency]:
-    """Build what processes share, if there is a Redis for it."""
-    if not is_shared(storage_uri):
-        return None, MemoryConcurrency()
-    return RedisAnswers(storage_uri), RedisConcurrency(storage_uri)
 
 
 def _readiness(  # each is asked

@@ -50,11 +50,16 @@ class _Closable(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ImageParts:
-    """What makes pictures, and what has to be closed when the application ends."""
+    """What makes pictures, its parts, and what has to be closed when the application ends."""
 
     service: ImageService
     engine: TaskEngine
     closable: Sequence[_Closable]
+    jobs: JobStore
+    accounts: JobAccounts
+    tools: InputTools
+    orders: Orders
+    webhooks: Webhooks
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,20 +108,24 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     fetch = partial(_fetched, links, clients, settings.image_result_hosts)
     keeper = Keeper(stores.files, pictures, fetch)
     webhooks = Webhooks(settings.webhooks, engine, links)
-    engine.register(KIND, ImageWork(models, keeper, accounts, webhooks))
+    engine.register(KIND, ImageWork(models, keeper, accounts, webhooks, stores.lineage.record))
     engine.register(WEBHOOK, webhooks.send)
     tools = InputTools(stores.files, pictures, partial(_callers, links))
     keep = timedelta(days=settings.files.retention_days)
     targets = config_files.read_targets(settings.root)
-    service = ImageService(
-        JobStore(stores.work.tasks, stores.work_threads, engine, keep, keeper.health),
-        accounts,
-        tools,
-        Orders(models, around.optimizer, targets),
-        webhooks,
+    jobs = JobStore(
+        stores.work.tasks,
+        stores.work_threads,
+        engine,
+        keep,
+        keeper.health,
+        stores.lineage.purge,
     )
+    orders = Orders(models, around.optimizer, targets)
+    service = ImageService(jobs, accounts, tools, orders, webhooks)
     # First the engine: what it works on writes rows and files.
-    return ImageParts(service, engine, [engine, pictures, *clients.values()])
+    closable: list[_Closable] = [engine, pictures, *clients.values()]
+    return ImageParts(service, engine, closable, jobs, accounts, tools, orders, webhooks)
 
 
 def known_image_fields(settings: Settings) -> frozenset[str]:

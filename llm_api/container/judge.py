@@ -45,6 +45,7 @@ def build_judge(
         measuring=Measuring(MeasuredJudge(meter)),
         rubrics=read_rubrics(settings.root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
+        record=around.stores.lineage.record,
     )
     service = JudgeService(tools)
     describer = PictureDescriber(service, ledger, read_targets(settings.root))

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 
 from llm_api.services.file_retention import FileRetention
 from llm_api.services.files import FileService
+from llm_api.services.lineage.lineage_reports import LearningReports
+from llm_api.services.lineage.lineage_service import Keeping, LineageService, LineageStores
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import FileIndex, KeyStore, StoreError, UsageStore
 from llm_api.storage.factory import (
@@ -18,6 +20,7 @@ from llm_api.storage.factory import (
     open_work_stores,
 )
 from llm_api.storage.retention import RetentionJob
+from llm_api.storage.spool.event_spool import EventSpool
 from llm_api.storage.spool.spool import Spool
 from llm_api.storage.threads import StoreThreads
 
@@ -26,6 +29,8 @@ _WORK_THREADS, _BYTE_THREADS = 6, 8
 _WORK_TIMEOUT_S = 8.0
 # A large picture on its way to a store far away.
 _BYTE_TIMEOUT_S = 120.0
+# A million events, which are read page by page.
+_REPORT_TIMEOUT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ class Stores:
     work_threads: StoreThreads
     files: FileService
     file_retention: FileRetention
+    lineage: LineageService
+    lineage_spool: EventSpool
 
 
 def build_stores(settings: Settings) -> Stores:
@@ -56,6 +63,8 @@ def build_stores(settings: Settings) -> Stores:
         raise SettingsError([str(error)]) from error
     spool_folder = _spool_folder(settings)
     threads = StoreThreads(2)  # one each; without a time-out, because no client waits
+    events = EventSpool(_event_folder(settings), work.lineages, threads)
+    lineage = _lineage(settings, work, events, files, work_threads)
     return Stores(
         usage=usage,
         keys=keys,
@@ -64,7 +73,9 @@ def build_stores(settings: Settings) -> Stores:
         work=work,
         work_threads=work_threads,
         files=files,
-        file_retention=FileRetention(work.tasks, files, work_threads),
+        file_retention=FileRetention(work.tasks, files, work_threads, forget=lineage.forget),
+        lineage=lineage,
+        lineage_spool=events,
     )
 
 
@@ -79,10 +90,39 @@ def _file_service(settings: Settings, index: FileIndex, rows: StoreThreads) -> F
     )
 
 
+def _lineage(
+    settings: Settings,
+    work: WorkStores,
+    events: EventSpool,
+    files: FileService,
+    threads: StoreThreads,
+) -> LineageService:
+    days = settings.usage_retention_days
+    plan = Keeping(
+        keeps_texts=settings.lineage.keeps_texts,
+        keep=timedelta(days=days) if days else None,
+        keep_texts=timedelta(days=settings.files.retention_days),
+    )
+    reports = LearningReports(work.lineages, StoreThreads(1, _REPORT_TIMEOUT_S))
+    stores = LineageStores(work.lineages, work.tasks, files, threads)
+    return LineageService(stores, events, plan, reports)
+
+
 def _spool_folder(settings: Settings) -> Path:
     """Return the folder for the rows of one store, so that no other store adopts them."""
+    place = settings.usage_store or _database_of(settings)
+    return settings.root / "instance" / "spool" / _name_of(place)
+
+
+def _event_folder(settings: Settings) -> Path:
+    """Return the folder for the events of one database; they are always in SQL."""
+    return settings.root / "instance" / "lineage" / _name_of(_database_of(settings))
+
+
+def _database_of(settings: Settings) -> str:
     address = urlsplit(settings.database_url)
-    sql = f"{address.username}@{address.hostname}:{address.port}{address.path}"
-    place = settings.usage_store or sql
-    name = hashlib.sha256(place.encode()).hexdigest()[:16]
-    return settings.root / "instance" / "spool" / name
+    return f"{address.username}@{address.hostname}:{address.port}{address.path}"
+
+
+def _name_of(place: str) -> str:
+    return hashlib.sha256(place.encode()).hexdigest()[:16]

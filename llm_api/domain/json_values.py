@@ -39,6 +39,8 @@ def _read(hint: Any, value: Any) -> Any:
         return _read(next(one for one in inner if one is not type(None)), value)
     if origin is tuple:
         return _read_tuple(inner, value)
+    if origin is Mapping and is_dataclass(inner[1]):
+        return {name: from_json(cast("type[Any]", inner[1]), one) for name, one in value.items()}
     if is_dataclass(hint):
         return from_json(cast("type[Any]", hint), value)
     if isinstance(hint, type) and issubclass(hint, StrEnum):

@@ -34,7 +34,8 @@ class Level(StrEnum):
 class JudgedPicture:
     """A picture as a judge gets it: turned, without metadata, written anew as PNG or JPEG.
 
-    `original` are the bytes that came in: traces of compression are measured there.
+    `original` are the bytes that came in: traces of compression are measured there. `file_id` and
+    `job_id` are of a picture that this service has made.
     """
 
     data: bytes = field(repr=False)
@@ -42,6 +43,8 @@ class JudgedPicture:
     width: int
     height: int
     original: bytes = field(repr=False)
+    file_id: str | None = None
+    job_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

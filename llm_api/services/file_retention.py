@@ -1,4 +1,4 @@
-"""Deletes files and tasks whose time is over.
+"""Deletes files and tasks whose time is over, and what else has a time.
 
 Every worker does it: to delete what another one has just deleted is no error.
 """
@@ -29,6 +29,7 @@ class FileRetention:
         files: FileService,
         threads: StoreThreads,
         *,
+        forget: Callable[[int], int] = lambda _: 0,
         interval: float = INTERVAL_S,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -38,10 +39,12 @@ class FileRetention:
             tasks: where tasks are kept.
             files: where their files are.
             threads: runs the methods of `tasks`.
+            forget: deletes at most so many of other things, and returns how many.
             interval: seconds between two runs.
             now: clock; returns the time in UTC.
         """
         self._tasks, self._files, self._threads, self._now = tasks, files, threads, now
+        self._forget = forget
         self._thread = PeriodicThread("file-retention", interval, self._delete_or_warn)
         self._thread.woken.set()  # when it starts, it deletes at once
 
@@ -55,10 +58,15 @@ class FileRetention:
 
     def _delete_or_warn(self) -> None:
         try:
-            self.delete_expired()
+            self.delete_all()
         except (StoreError, ApiError) as error:
             cause = str(error.__cause__ or error)
             logger.warning("old files stay for now", extra={"cause": cause})
+
+    def delete_all(self) -> None:
+        """Delete whatever has expired; raises StoreError or Unavailable."""
+        self.delete_expired()
+        self._in_batches(partial(self._forget, BATCH))
 
     def delete_expired(self) -> tuple[int, int]:
         """Delete what has expired; return how many tasks, and files of others.

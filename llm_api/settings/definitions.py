@@ -6,6 +6,7 @@ entries of the documentation from them.
 
 from llm_api.settings import setting_types as types
 from llm_api.settings.file_definitions import FILES_SECTION
+from llm_api.settings.lineage_definitions import LINEAGE_SECTION
 from llm_api.settings.setting_types import Section, Setting
 from llm_api.settings.upstream_definitions import UPSTREAM_SECTIONS
 from llm_api.settings.webhook_definitions import WEBHOOK_SECTION
@@ -47,7 +48,8 @@ SECTIONS = (
             Setting(
                 "USAGE_RETENTION_DAYS",
                 types.whole(0, 36_500),
-                "Days after which usage rows are removed; the sums by hour and day stay.",
+                "Days after which usage rows and lineages are removed; the sums by hour and day"
+                " stay.",
                 "0: never.",
                 default="0",
             ),
@@ -62,6 +64,7 @@ SECTIONS = (
         ),
     ),
     FILES_SECTION,
+    LINEAGE_SECTION,
     Section(
         "Access",
         (

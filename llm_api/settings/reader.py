@@ -10,6 +10,7 @@ from urllib.parse import quote
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, LocalJudgePlan, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
+from llm_api.domain.lineage import LineagePlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.misspelt_names import misspelt
 from llm_api.settings.setting_types import Setting, listed
@@ -167,6 +168,10 @@ class SettingsReader:
             access_key_id=self.value(key) or "",
             secret_access_key=self.value(secret) or "",
         )
+
+    def lineage(self) -> LineagePlan:
+        """Read what is kept of lineages, and which of them are left as they are."""
+        return LineagePlan(self.value("LINEAGE_TEXTS"), self.value("OPTIMIZER_CONTROL_SHARE"))
 
     def bind(self, access: AccessPlan) -> str:
         """Read the address to listen on, which access may restrict to loopback."""

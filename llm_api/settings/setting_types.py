@@ -118,6 +118,13 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+def _share(text: str) -> float:
+    share = float(text)
+    if not 0 <= share <= 1:
+        raise ValueError
+    return share
+
+
 def _rate_limit(text: str) -> str:
     if any(item.amount < 1 for item in limits.parse_many(text)):
         raise ValueError
@@ -200,6 +207,7 @@ _EXPECTED_KEY = (
 )
 BOOLEAN = SettingType("true or false", "true or false", _boolean)
 SECONDS = SettingType("seconds", "a number of seconds, more than 0, such as 60", _seconds)
+SHARE = SettingType("0 to 1", "a number from 0 to 1, such as 0.1", _share)
 TEXT = SettingType("text", "a text", str)
 NAMES = SettingType("names", "names separated by commas", lambda text: tuple(listed(text)), ())
 RATE_LIMIT = SettingType("limit", "a limit such as 300/minute or 10/second;5000/day", _rate_limit)

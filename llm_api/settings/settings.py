@@ -16,6 +16,7 @@ from dotenv import dotenv_values
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, LocalJudgePlan, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
+from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.tasks import WebhookPlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.reader import FAST, SettingsReader
@@ -60,6 +61,7 @@ class Settings:
     usage_retention_days: int
     refuse_unrecorded_calls: bool
     usage_store: str | None
+    lineage: LineagePlan
     files: FilesPlan
     image_result_hosts: tuple[str, ...]
     timeouts: Timeouts
@@ -128,6 +130,7 @@ class Settings:
             usage_retention_days=read.value("USAGE_RETENTION_DAYS"),
             refuse_unrecorded_calls=read.value("REFUSE_UNRECORDED_CALLS"),
             usage_store=read.value("USAGE_STORE"),
+            lineage=read.lineage(),
             files=read.files(root / "instance" / "files"),
             image_result_hosts=read.value("IMAGE_RESULT_HOSTS"),
             timeouts=read.timeouts(),

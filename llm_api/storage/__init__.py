@@ -16,6 +16,7 @@ from typing import Protocol
 
 from llm_api.domain.access import ApiKey, Claim, Reservation
 from llm_api.domain.files import StoredFile
+from llm_api.domain.lineage import LineageEvent
 from llm_api.domain.tasks import Task
 from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 
@@ -207,6 +208,46 @@ class TaskStore(Protocol):
 
     def expired(self, now: datetime, at_most: int) -> list[Task]:
         """Return tasks that have ended, and whose `expires_at` is over."""
+
+
+class LineageStore(Protocol):
+    """Keeps what has happened in lineages.
+
+    All times are timezone-aware, in UTC. Every method raises StoreError when the store fails.
+    """
+
+    def add(self, events: Sequence[LineageEvent]) -> None:
+        """Store some hundred events or fewer, all or none; those of known ids are ignored.
+
+        Of an event whose lineage was purged after it, the texts are left out.
+
+        Raises:
+            RefusedError: an event has a value that the store cannot hold.
+        """
+
+    def put(self, event: LineageEvent) -> None:
+        """Store an event in place of that of the same id, if there is one."""
+
+    def of_lineage(self, lineage_id: str) -> list[LineageEvent]:
+        """Return the events of a lineage, of all keys, in the order of their times."""
+
+    def of_job(self, job_id: str) -> list[LineageEvent]:
+        """Return the events that name a job, in the order of their times."""
+
+    def page(self, since: datetime, after: str, at_most: int) -> list[LineageEvent]:
+        """Return at most so many events since a time, by the ids of their lineages, without texts.
+
+        Only lineages whose id is behind `after` are returned; the last one may be cut.
+        """
+
+    def purge(self, event: LineageEvent) -> None:
+        """Delete the texts of the lineage and key of a `purge` event, and store the event."""
+
+    def forget_texts(self, before: datetime, at_most: int) -> int:
+        """Delete texts that are older than a time, of some events; returns how many."""
+
+    def prune(self, before: datetime, at_most: int) -> int:
+        """Delete the oldest events before a time, and return how many were deleted."""
 
 
 class FileIndex(Protocol):

@@ -13,6 +13,7 @@ from llm_api.storage import (
     FileIndex,
     FileStore,
     KeyStore,
+    LineageStore,
     StoreError,
     TaskStore,
     UsageStore,
@@ -24,16 +25,21 @@ from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.file_table import SqlFiles
 from llm_api.storage.sql.keys import SqlKeyStore
+from llm_api.storage.sql.lineage_table import SqlLineages
 from llm_api.storage.sql.task_table import SqlTasks
 from llm_api.storage.sql.usage import SqlUsageStore
 
 
 @dataclass(frozen=True, slots=True)
 class WorkStores:
-    """Where tasks are kept, and what is known of their files; `close` closes all connections."""
+    """Where tasks are kept, and what is known of their files and lineages.
+
+    `close` closes all connections.
+    """
 
     tasks: TaskStore
     files: FileIndex
+    lineages: LineageStore
     close: Callable[[], None]
 
 
@@ -70,12 +76,12 @@ def open_key_store(database_url: str) -> KeyStore:
 
 
 def open_work_stores(database_url: str) -> WorkStores:
-    """Open the stores of tasks and files, which are always SQL; raises StoreError for a wrong URL.
+    """Open the stores of tasks, files and lineages, which are always SQL; they share connections.
 
-    Both share connections.
+    Raises StoreError for a wrong URL.
     """
     engine = make_engine(database_url)
-    return WorkStores(SqlTasks(engine), SqlFiles(engine), engine.dispose)
+    return WorkStores(SqlTasks(engine), SqlFiles(engine), SqlLineages(engine), engine.dispose)
 
 
 def open_shared_keys(storage_uri: str, keep_s: float) -> RedisKeys | None:

@@ -1,5 +1,6 @@
 """What is written as JSON is read back as it was, also by another release."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -31,6 +32,7 @@ class Outer:
     inner: Inner | None = None
     inners: tuple[Inner, ...] = ()
     pairs: tuple[tuple[str, int], ...] = ()
+    named: Mapping[str, Inner] = field(default_factory=dict)
     free: dict[str, Any] = field(default_factory=dict)
 
 
@@ -45,6 +47,7 @@ def test_a_value_is_read_as_it_was_written() -> None:
         Inner("a", 1),
         (Inner("b"), Inner("c", 0)),
         (("x", 1), ("y", 2)),
+        {"d": Inner("d")},
         {"any": [1, {"thing": None}]},
     )
 

@@ -12,17 +12,21 @@ import schemathesis
 from schemathesis import GenerationMode
 
 from llm_api.services.usage.report_query import DEFAULT_DAYS, MAX_DAYS
+from llm_api.web.rest.images.loop_fields import DEFAULT_TRIES
 
+_REPORTS = {"GET /api/v1/usage", "GET /api/v1/reports"}
 _PICTURES, _SEEN = "/images/", ("/score-image", "/describe-image")
 _IMAGE_MODELS = ("layout-sketch", "gpt-image-2")
 _OF_PICTURES_AND_MODELS = {
     *("invalid_image", "invalid_url", "image_refused", "file_not_found", "not_supported"),
     *("invalid_size", "model_makes_text", "webhooks_not_configured"),
+    *("price_unknown", "max_cost_too_low"),
 }
 _OF_PICTURES = {
     *("invalid_image", "invalid_url", "image_refused", "image_fetch_failed", "file_not_found"),
     "not_supported",  # by a model that is named, and takes no pictures
 }
+_MOST_JUDGED = 3
 _MIN, _MAX = -(2**63), 2**63 - 1
 
 
@@ -47,14 +51,26 @@ def filter_body(_context: object, body: Any) -> bool:
 @schemathesis.hook
 def filter_case(_context: object, case: Any) -> bool:
     """Leave out what depends on the day, or on two fields at once."""
-    if case.operation.label == "GET /api/v1/usage" and isinstance(case.query, dict):
+    if case.operation.label in _REPORTS and isinstance(case.query, dict):
         return _is_span(case.query) and _are_groups(case.query.get("group_by"))
     if not isinstance(case.body, dict):
         return True
     if "expires" in case.body:
         return not _is_past(case.body["expires"])
+    if not _is_short(case.body):
+        return False
     # The kind of a model is in the list of models, and schemathesis tries names that it has seen.
     return _PICTURES in case.operation.label or case.body.get("model") not in _IMAGE_MODELS
+
+
+def _is_short(body: dict[str, Any]) -> bool:
+    """Whether a request for pictures that are judged is for few: each takes a second."""
+    until = body.get("until")
+    if until is None and not body.get("judge"):
+        return True
+    tries = until.get("max_tries") or DEFAULT_TRIES if isinstance(until, dict) else 1
+    counts = [one if isinstance(one, int) else 1 for one in (body.get("n"), tries)]
+    return counts[0] * counts[1] <= _MOST_JUDGED
 
 
 @schemathesis.check

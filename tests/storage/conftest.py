@@ -9,6 +9,7 @@ pytest.register_assert_rewrite(
     "tests.storage.contract_file_bytes",
     "tests.storage.contract_file_index",
     "tests.storage.contract_keys",
+    "tests.storage.contract_lineage",
     "tests.storage.contract_reports",
     "tests.storage.contract_tasks",
 )

@@ -158,6 +158,7 @@ class JobDocument:
         others: upstreams and models to try when that one has failed before anything was charged.
         failed_before: how the models failed that were tried before.
         notices: of this service, beside those of `fitted`.
+        inputs_of: the task whose files the request's pictures are; "" for the job's own.
         cancel: what became of the wish to cancel it: `too_late` or `not_supported`.
     """
 
@@ -176,6 +177,7 @@ class JobDocument:
     cost_micro: int | None = None
     currency: str | None = None
     callback_url: str | None = None
+    inputs_of: str = ""
 
     def with_part(self, index: int, **changes: Any) -> Self:
         """Return the document with a changed part."""

@@ -27,11 +27,9 @@ from llm_api.services.quotas.enforcer import QuotaLease
 from llm_api.services.tasks.claimed import ClaimedTask, Waiter
 from llm_api.services.tasks.webhooks import Webhooks, webhook_id
 from llm_api.storage import StoreError
-from llm_api.upstream.faults import ClientGone
 from llm_api.upstream.images.image_protocol import Preview
 
-_LOOK_S = 0.25  # for the end of a job in this process, and for its client
-_LOOK_FAR_S = 1.0  # for that of a job in another one
+_LOOK_S = 0.25
 _CANCEL_S, _DEAF_S = 10.0, 2.0
 
 
@@ -160,7 +158,7 @@ class ImageService:
         self, task_id: str, claimed: ClaimedTask | None, waiter: Waiter, seconds: float
     ) -> None:
         try:
-            self._wait(task_id, claimed, seconds, waiter.is_disconnected)
+            self._jobs.wait(task_id, claimed, seconds, waiter.is_disconnected)
         finally:
             waiter.leave()
 
@@ -196,7 +194,7 @@ class ImageService:
         """Return a job of a key, and wait at most `wait` seconds for its end; raises NotFound."""
         self._jobs.of_key(task_id, key)
         if wait > 0:
-            self._wait(task_id, self._jobs.engine.running(task_id), wait)
+            self._jobs.wait(task_id, self._jobs.engine.running(task_id), wait)
         return self._job(self._jobs.of_key(task_id, key))
 
     def cancel(self, task_id: str, key: ApiKey | None) -> tuple[ImageJob, CancelState]:
@@ -230,6 +228,7 @@ class ImageService:
         task = self._jobs.of_key(task_id, key)
         if not task.state.has_ended:
             raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
+        self._jobs.purge_texts(task)
         self._tools.files.delete_of_task(task_id)
         for one in (webhook_id(task_id), task_id):
             self._jobs.run(partial(self._jobs.tasks.delete, one))
@@ -243,28 +242,6 @@ class ImageService:
             inputs.discard()
             message = "The job cannot be written down at the moment, and is not begun."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
-
-    def _wait(
-        self,
-        task_id: str,
-        claimed: ClaimedTask | None,
-        seconds: float,
-        is_disconnected: Callable[[], bool] | None = None,
-    ) -> None:
-        """Wait until a job has ended; raises ClientGone where its client has left."""
-        ends_at = time.monotonic() + seconds
-        while (left := ends_at - time.monotonic()) > 0 and not self._jobs.engine.is_ending:
-            if claimed is not None:
-                has_ended = claimed.ended.wait(min(left, _LOOK_S))
-                if has_ended and not claimed.task.state.has_ended:  # it was put off
-                    claimed, has_ended = None, False
-            else:
-                time.sleep(min(left, _LOOK_FAR_S))
-                has_ended = self._jobs.found(task_id).state.has_ended
-            if is_disconnected is not None and is_disconnected():
-                raise ClientGone
-            if has_ended:
-                return
 
     def _job(self, task: Task) -> ImageJob:
         document = JobDocument.read(task.document)

@@ -12,6 +12,7 @@ from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.services.idempotency import key_reused
 from llm_api.services.images.document import JobDocument
+from llm_api.services.images.orders import KIND
 from llm_api.services.images.outcome import error_of
 from llm_api.storage import StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
@@ -106,8 +107,16 @@ class JobRepeats:
         job = self._tasks.get(job_id)
         if job is None:
             return False
+        if job.kind != KIND:
+            return _is_loop_to_join(job)
         error = error_of(JobDocument.read(job.document)) if job.state.has_ended else None
         return error is None or error.may_have_charged
+
+
+def _is_loop_to_join(loop: Task) -> bool:
+    """Whether a loop goes on, has pictures, or has cost something, also where nobody knows what."""
+    is_free = loop.document["charged"]["micro"] == 0
+    return not loop.state.has_ended or loop.state is TaskState.SUCCEEDED or not is_free
 
 
 def _mark_id(text: str) -> str:

@@ -200,7 +200,8 @@ class JobRun:
         """Read an input of the job."""
         try:
             files = self._keeper.files
-            inputs = {file.id: file for file in files.of_task(self.claimed.task.id)}
+            owner = self.document.inputs_of or self.claimed.task.id
+            inputs = {file.id: file for file in files.of_task(owner)}
             return files.read_all(inputs[picture.name])
         except KeyError as error:
             message = "A picture of the request was deleted meanwhile."

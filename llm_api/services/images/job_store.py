@@ -1,5 +1,6 @@
 """Finds jobs, and says in errors of the API what its store says in its own."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,28 +12,39 @@ from llm_api.domain.tasks import Task
 from llm_api.errors import NotFound, Unavailable
 from llm_api.services.images.keeping import StoreHealth
 from llm_api.services.images.orders import KIND
+from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.services.tasks.engine import TaskEngine
 from llm_api.storage import StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
+from llm_api.upstream.faults import ClientGone
 
 _T = TypeVar("_T")
+_LOOK_S = 0.25  # for the end of a job in this process, and for its client
+_LOOK_FAR_S = 1.0  # for that of a job in another one
 
 
 @dataclass(frozen=True, slots=True)
 class JobStore:
-    """Where jobs are kept, for how long, and who works on them."""
+    """Where jobs are kept, for how long, and who works on them.
+
+    `purge_texts` deletes what is kept elsewhere of what was written for a job.
+    """
 
     tasks: TaskStore
     threads: StoreThreads
     engine: TaskEngine
     keep: timedelta
     health: StoreHealth
+    purge_texts: Callable[[Task], None] = lambda _: None
+    kind: str = KIND
 
     def of_key(self, task_id: str, key: ApiKey | None) -> Task:
         """Return the task of a job of a key, or of any for an admin's; raises NotFound."""
         task = self.found(task_id)
         owner = None if key is None else key.id
-        if task.kind != KIND or (task.key_id != owner and not (key is not None and key.is_admin)):
+        if task.kind != self.kind or (
+            task.key_id != owner and not (key is not None and key.is_admin)
+        ):
             raise _unknown()
         return task
 
@@ -42,6 +54,28 @@ class JobStore:
         if task is None:
             raise _unknown()
         return task
+
+    def wait(
+        self,
+        task_id: str,
+        claimed: ClaimedTask | None,
+        seconds: float,
+        is_disconnected: Callable[[], bool] | None = None,
+    ) -> None:
+        """Wait until a job has ended; raises ClientGone where its client has left."""
+        ends_at = time.monotonic() + seconds
+        while (left := ends_at - time.monotonic()) > 0 and not self.engine.is_ending:
+            if claimed is not None:
+                has_ended = claimed.ended.wait(min(left, _LOOK_S))
+                if has_ended and not claimed.task.state.has_ended:  # it was put off
+                    claimed, has_ended = None, False
+            else:
+                time.sleep(min(left, _LOOK_FAR_S))
+                has_ended = self.found(task_id).state.has_ended
+            if is_disconnected is not None and is_disconnected():
+                raise ClientGone
+            if has_ended:
+                return
 
     def run(self, act: Callable[[], _T]) -> _T:
         """Run a method of the store; raises Unavailable where it fails."""

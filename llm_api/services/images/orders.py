@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport
 from llm_api.domain.images import FittedRequest, ImageRequest, Notice
 from llm_api.domain.prompts import GENERIC, PromptRequest
@@ -100,7 +101,7 @@ class Orders:
         Raises:
             ApiError: the model does not take the request, is not there, or not for the caller.
         """
-        at = self._models.route(request.model, caller.key)
+        at = self.destination(request, caller.key)
         original, report = request.prompt, CallReport()
         notices: tuple[Notice, ...] = ()
         if optimize is not None:
@@ -119,7 +120,7 @@ class Orders:
             request_id=f"{caller.request_id}_p",
             lineage_id=caller.lineage_id or caller.request_id,
         )
-        wanted = replace(optimize, target_model=self._target_of(at.model))
+        wanted = replace(optimize, target_model=self.target_of(at.model))
         result = self._optimizer.optimize(wanted, payer)
         prompt = result.answer
         notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
@@ -127,7 +128,11 @@ class Orders:
         rewritten = replace(request, prompt=prompt.optimized_prompt, is_optimized=is_optimized)
         return rewritten, notices, result.report
 
-    def _target_of(self, model: str) -> str:
+    def destination(self, request: ImageRequest, key: ApiKey | None) -> ImageDestination:
+        """Return where a request goes; raises ApiError."""
+        return self._models.route(request.model, key)
+
+    def target_of(self, model: str) -> str:
         """Return the target whose name is in a model's, such as `seedream` for its versions."""
         return next((name for name in self._targets if name in model.lower()), GENERIC)
 

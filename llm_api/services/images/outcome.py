@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from llm_api.domain.calls import CallReport, Fallback, Timing
 from llm_api.domain.files import StoredFile
 from llm_api.domain.images import Notice, PictureFailure
+from llm_api.domain.lineage import PICTURES, LineageEvent
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError
 from llm_api.services.images.bills import usage_of
@@ -117,6 +119,34 @@ def report_of_end(document: JobDocument, error: ApiError | None) -> Mapping[str,
         "failed": sum(part.count for part in document.parts) - len(kept),
         "error": told,
     }
+
+
+def pictures_event(task: Task, document: JobDocument, error: ApiError | None) -> LineageEvent:
+    """Return what a lineage has of a job that has ended; it is the same where it ends twice."""
+    kept = [one for part in document.parts for one in part.kept]
+    facts = {
+        "model": document.fitted.model,
+        "upstream": document.upstream,
+        "n": len(kept),
+        "failed": sum(part.count for part in document.parts) - len(kept),
+        "is_optimized": document.request.is_optimized,
+        "picture_ids": [one.file_id for one in kept],
+        "reason": None if error is None else error.reason,
+        "request_id": task.request_id,
+        "cost_micro": document.cost_micro,
+        "currency": document.currency,
+    }
+    texts = {f"revised_prompt[{i}]": one.prompt or "" for i, one in enumerate(kept)}
+    return LineageEvent(
+        task.lineage_id or task.request_id,
+        PICTURES,
+        task.key_id,
+        datetime.now(UTC),
+        facts=facts,
+        texts={"prompt": document.request.prompt, **texts},
+        id=task.id,
+        job_id=task.id,
+    )
 
 
 def _by_places(

@@ -4,13 +4,14 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from llm_api.domain.lineage import LineageEvent
 from llm_api.errors import ApiError, Unavailable
 from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.document import ENDED, FAILED, NEW, UNKNOWN, JobDocument, KnownError
 from llm_api.services.images.image_models import ImageModels
 from llm_api.services.images.job_run import JobRun
 from llm_api.services.images.keeping import Keeper
-from llm_api.services.images.outcome import error_of, report_of_end, state_of
+from llm_api.services.images.outcome import error_of, pictures_event, report_of_end, state_of
 from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.services.tasks.webhooks import Webhooks
 
@@ -23,6 +24,7 @@ class ImageWork:
     keeper: Keeper
     accounts: JobAccounts
     webhooks: Webhooks
+    record: Callable[[LineageEvent], None] = lambda _: None
     pause: Callable[[float], None] = time.sleep
 
     def __call__(self, claimed: ClaimedTask) -> None:
@@ -55,6 +57,7 @@ class ImageWork:
         error = error_of(document)
         # First what may come twice, and is dropped then: so nothing is lost by a crash in between.
         document = self.accounts.settle(claimed.task, document, error)
+        self.record(pictures_event(claimed.task, document, error))
         state = state_of(document, has_time=claimed.remaining > 0)
         if document.callback_url is not None:
             about = report_of_end(document, error)

@@ -9,7 +9,8 @@ are files in `config/rubrics/`.
 * `reply_objects` finds JSON in a reply, `readings` what it says: whole, in the words that were
   given, and only once, or not at all.
 * `measuring` has the picture measured, beside the model or in its place.
-* `verdicts` makes numbers of words; `pairs` compares and ranks.
+* `verdicts` makes numbers of words, `verdict_events` what a lineage has of them; `pairs` compares
+  and ranks.
 """
 
 from llm_api.services.judge.judge_service import JudgeService, JudgeTools

@@ -1,6 +1,6 @@
 """Judges pictures: scores one, compares two, ranks up to eight."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from llm_api.domain.judging import (
     Ranking,
     Verdict,
 )
+from llm_api.domain.lineage import LineageEvent
 from llm_api.errors import Unavailable
 from llm_api.services.judge.asking import Hearing
 from llm_api.services.judge.judged_pictures import MAX_SIDE, JudgedPictures
@@ -22,6 +23,7 @@ from llm_api.services.judge.picture_parts import picture_part, unseen
 from llm_api.services.judge.questions import wants_alignment
 from llm_api.services.judge.rubric import LANGUAGES, Rubric
 from llm_api.services.judge.sampling import questions_of, sampled
+from llm_api.services.judge.verdict_events import verdict_event
 from llm_api.services.judge.verdicts import verdict_of, without_reasoning
 from llm_api.services.measured_judge import merged, verdict_of_measured
 from llm_api.services.pricing import PriceList
@@ -52,6 +54,7 @@ class JudgeTools:
         measuring: measures pictures.
         rubrics: by language.
         upstream: name of the upstream for callers who name no model; None: there is none.
+        record: writes a verdict down in its lineage; raises nothing.
     """
 
     catalogue: Catalogue
@@ -61,6 +64,7 @@ class JudgeTools:
     measuring: Measuring
     rubrics: Mapping[str, Rubric]
     upstream: str | None
+    record: Callable[[LineageEvent], None] = lambda _: None
 
 
 class JudgeService:
@@ -157,6 +161,7 @@ class JudgeService:
         else:
             measured = self._tools.measuring.measured(request)
             found = CallResult(verdict_of_measured(*measured), CallReport())
+        self._tools.record(verdict_event(request.pictures[0], found.answer, caller))
         return found if request.includes_reasoning else _without_reasoning(found)
 
     def _seen_and_measured(self, request: JudgeRequest, caller: Caller) -> CallResult[Verdict]:

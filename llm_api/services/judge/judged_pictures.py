@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.judging import JudgedPicture
@@ -54,12 +54,13 @@ class JudgedPictures:
     def own(self, file_id: str, key: ApiKey | None, field: str) -> JudgedPicture:
         """Return a picture of this service that a caller may read; raises InvalidRequest."""
         try:
-            data = b"".join(self.files.open(file_id, key)[1])
+            file, pieces = self.files.open(file_id, key)
         except NotFound as error:
             raise InvalidRequest.of_field(
                 field, "must be the id of a file of yours.", reason="file_not_found"
             ) from error
-        return self.read(data, field)
+        picture = self.read(b"".join(pieces), field)
+        return replace(picture, file_id=file.id, job_id=file.task_id)
 
 
 @contextmanager

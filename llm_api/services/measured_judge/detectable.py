@@ -24,7 +24,6 @@ _ANIMALS = frozenset(
 _VEHICLES = frozenset(["bicycle", "car", "motorcycle", "airplane", "bus", "train", "truck", "boat"])
 # One of these is seen: then the thing is seen. The other way round nothing follows.
 _ANY_OF: Mapping[str, frozenset[str]] = {
-    "people": frozenset({"person"}),
     "animal": _ANIMALS,
     "vehicle": _VEHICLES,
     "ball": frozenset({"sports ball"}),

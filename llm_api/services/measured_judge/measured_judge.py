@@ -140,7 +140,8 @@ def _answer(
     verdicts = [_verdict(one, found, measured) for one in found]
     failed = [one for one in verdicts if one.outcome is Outcome.FAILED]
     unknown = [one for one in verdicts if one.outcome is Outcome.UNKNOWN]
-    kind = found[0].kind if len(found) == 1 else "other"
+    decisive = failed or (verdicts if len(verdicts) == 1 else [])
+    kind = decisive[0].kind if decisive else "other"
     if not found:
         outcome, evidence = Outcome.UNKNOWN, "It cannot be measured."
     elif failed:

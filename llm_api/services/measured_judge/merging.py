@@ -15,6 +15,8 @@ from llm_api.domain.judging import (
     Verdict,
 )
 
+_TEXT = "text"
+
 
 def merged(
     vision: Verdict,
@@ -50,7 +52,7 @@ def _checkpoints(
         found = by_text.pop(seen.text, None)
         if found is None or found.outcome is Outcome.UNKNOWN:
             yield seen if found is None else replace(seen, kind=found.kind)
-        elif found.kind == "text":
+        elif found.kind == _TEXT:
             yield _overruling(found, seen)
         else:
             yield replace(seen, kind=found.kind)
@@ -68,9 +70,7 @@ def _passed(
     vision: Verdict, checkpoints: Sequence[CheckpointVerdict], threshold: float | None
 ) -> bool | None:
     """Decide anew: a measured text is a fact, a measured number a hint beside the model's."""
-    decisive = [
-        one for one in checkpoints if one.source != MEASURED or one.kind in {"text", "other"}
-    ]
+    decisive = [one for one in checkpoints if one.source != MEASURED or one.kind == _TEXT]
     has_failed = any(one.outcome is Outcome.FAILED for one in decisive)
     if vision.passed is None or threshold is None or vision.overall is None:
         has_failed_text = any(

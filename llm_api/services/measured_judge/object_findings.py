@@ -1,9 +1,9 @@
 """Judges counts, things and places by the objects that a detector has seen.
 
-What it sees is a lower bound: it hardly ever sees too many of a kind (in 0.3 % of composites of
+What it sees is a lower bound: it hardly ever sees too many of a kind (in none of 380 composites of
 photos), and misses one thing in four, more in drawings. So fewer than asked for is unknown, and a
-thing that is not seen is not absent. What is seen as a neighboring kind (a peach as an apple) makes
-a number doubtful wherever a prompt names things that the detector has no name for.
+thing that is not seen is not absent. What is seen as a neighboring kind (a peach as an apple)
+makes a number doubtful wherever a prompt names things that the detector has no name for.
 """
 
 from collections import Counter
@@ -13,9 +13,9 @@ from llm_api.domain.judging import Measurements, Outcome, PromptRequirement, See
 from llm_api.services.measured_judge.detectable import SCENERY, labels_of
 from llm_api.services.measured_judge.text_findings import Finding, side_finding, unavailable
 
-# Other kinds were seen in 11 % of pictures from this on, in 28 % from 0.3.
-_SURE = 0.4
-_SURE_OF_UNWANTED = 0.5
+# NanoDet saw another kind, too, in 30 % of composites of photos from 0.4 on, in 14 % from 0.5.
+_SURE = 0.5
+_SURE_OF_UNWANTED = 0.6
 _MARGIN = 0.02
 _NO_PROOF = "which does not mean that it is not there"
 

@@ -6,19 +6,11 @@ mistake.
 """
 
 import unicodedata
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 _MAX_LETTERS = 120
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """How a text differs from the wanted one: by how many letters, and by which, in words."""
-
-    distance: int
-    differences: tuple[str, ...] = ()
+_SWAPPED = 2
 
 
 def plain(text: str) -> str:
@@ -32,24 +24,39 @@ def letters_of(text: str) -> str:
     return "".join(filter(str.isalnum, text))
 
 
-def least_distance(wanted: str, read: str) -> int:
-    """Return a distance that is never larger than the true one: as if order did not count."""
-    missing, more = Counter(wanted), Counter(read)
-    return max((missing - more).total(), (more - missing).total())
+def distance(wanted: str, read: str) -> int:
+    """Return by how many letters two plain texts differ.
+
+    A column of the table of distances is a number's bits (Hyyrö 2003, "A bit-vector algorithm for
+    computing Levenshtein and Damerau edit distances"): cell by cell it takes a hundred times as
+    long.
+    """
+    if not wanted:
+        return len(read)
+    places: dict[str, int] = defaultdict(int)
+    for index, letter in enumerate(wanted):
+        places[letter] |= 1 << index
+    every, last = (1 << len(wanted)) - 1, 1 << (len(wanted) - 1)
+    more, less, same, before, found = every, 0, 0, 0, len(wanted)
+    for letter in read:
+        here = places.get(letter, 0)
+        swapped = ((~same & here) << 1) & before
+        same = ((((here & more) + more) ^ more) | here | less | swapped) & every
+        right_more, right_less = (less | ~(same | more)) & every, same & more
+        found += bool(right_more & last) - bool(right_less & last)
+        right_more, right_less = (right_more << 1) | 1, right_less << 1
+        more, less = (right_less | ~(same | right_more)) & every, right_more & same & every
+        before = here
+    return found
 
 
-def compared(wanted: str, read: str) -> Comparison:
-    """Compare two plain texts; differences are looked for in the first 120 letters of each."""
-    if wanted == read:
-        return Comparison(0)
+def differences(wanted: str, read: str) -> tuple[str, ...]:
+    """Return in words which letters of two plain texts differ, within the first 120 of each."""
     short, other = wanted[:_MAX_LETTERS], read[:_MAX_LETTERS]
-    rows = _distances(short, other)
-    differences = list(_differences(short, other, rows))
-    distance = max(rows[-1][-1], least_distance(wanted, read), 1)
-    return Comparison(distance, tuple(reversed(differences)))
+    return tuple(reversed(list(_differences(short, other, _table(short, other)))))
 
 
-def _distances(wanted: str, read: str) -> list[list[int]]:
+def _table(wanted: str, read: str) -> list[list[int]]:
     rows = [list(range(len(read) + 1))]
     for i, letter in enumerate(wanted, 1):
         row = [i]
@@ -63,7 +70,7 @@ def _distances(wanted: str, read: str) -> list[list[int]]:
 
 
 def _is_swap(wanted: str, read: str, i: int, j: int) -> bool:
-    if min(i, j) < 2:
+    if min(i, j) < _SWAPPED:
         return False
     pair = wanted[i - 2 : i]
     return pair[0] != pair[1] and pair == read[j - 1] + read[j - 2]

@@ -10,9 +10,8 @@ from dataclasses import dataclass
 
 from llm_api.domain.judging import Measurements, Outcome, ReadText
 from llm_api.services.measured_judge.text_distance import (
-    Comparison,
-    compared,
-    least_distance,
+    differences,
+    distance,
     letters_of,
     plain,
 )
@@ -21,7 +20,6 @@ _SURE = 0.8
 _MIN_PIXELS = 12  # of a line's height: below it, letters were misread in drawn texts
 _MAX_LINES = 40
 _MAX_WORDS = 60
-_MAX_COMPARED = 24  # of the runs of these words, the likeliest: a comparison takes milliseconds
 _LONGEST_RUN = 40
 _MAX_DIFFERENCES = 8
 _MIDDLE = (0.45, 0.55)
@@ -39,11 +37,6 @@ class _Run:
     read: str
     lines: tuple[ReadText, ...]
 
-    @property
-    def confidence(self) -> float:
-        """How sure the reader is of its least sure line."""
-        return min(line.confidence for line in self.lines)
-
 
 @dataclass(frozen=True, slots=True)
 class _Candidate:
@@ -51,7 +44,7 @@ class _Candidate:
 
     text: str
     lines: tuple[ReadText, ...]
-    comparison: Comparison
+    distance: int
     is_part: bool = False
 
 
@@ -70,7 +63,7 @@ def text_finding(wanted: str, others: Sequence[str], measured: Measurements) -> 
     best = _best(wanted, others, measured.texts)
     if best is None:
         return Outcome.UNKNOWN, f"{_NOT_READ}{_all_read(measured.texts)}."
-    if best.comparison.distance and not _is_similar(wanted, best):
+    if best.distance and not _is_similar(wanted, best):
         return Outcome.UNKNOWN, f"{_NOT_READ}{_all_read(measured.texts)}."
     doubt = _doubt(best, measured)
     if doubt:
@@ -79,16 +72,15 @@ def text_finding(wanted: str, others: Sequence[str], measured: Measurements) -> 
 
 
 def _judged(wanted: str, best: _Candidate) -> Finding:
-    distance = best.comparison.distance
-    if not distance:
+    if not best.distance:
         return Outcome.PASSED, f'Reads "{best.text}".'
     if letters_of(plain(wanted)) == letters_of(plain(best.text)):
         return Outcome.UNKNOWN, f'Reads "{best.text}": its marks differ, which may be misread.'
     if best.is_part:
         return Outcome.UNKNOWN, f'Reads "{best.text}", which contains it without gaps around.'
-    differences = ", ".join(best.comparison.differences[:_MAX_DIFFERENCES])
-    letters = "letter differs" if distance == 1 else "letters differ"
-    return Outcome.FAILED, f'Reads "{best.text}": {distance} {letters} ({differences}).'
+    letters = "letter differs" if best.distance == 1 else "letters differ"
+    which = ", ".join(differences(plain(wanted), plain(best.text))[:_MAX_DIFFERENCES])
+    return Outcome.FAILED, f'Reads "{best.text}": {best.distance} {letters} ({which}).'
 
 
 def no_text_finding(measured: Measurements) -> Finding:
@@ -106,7 +98,7 @@ def text_place_finding(wanted: str, relation: str, measured: Measurements) -> Fi
     if measured.texts is None:
         return Outcome.UNKNOWN, unavailable(measured, "texts")
     best = _best(wanted, (), measured.texts)
-    if best is None or best.is_part or (best.comparison.distance and not _is_similar(wanted, best)):
+    if best is None or best.is_part or (best.distance and not _is_similar(wanted, best)):
         return Outcome.UNKNOWN, f"{_NOT_READ}."
     boxes = [one.box for one in best.lines]
     axis = int(relation in {"above", "below"})
@@ -143,13 +135,12 @@ def _best(wanted: str, others: Sequence[str], texts: Sequence[ReadText]) -> _Can
     """Return what is nearest to a text, of equals the one of which the reader is surest."""
     goal = plain(wanted)
     taken = {plain(other) for other in others} - {goal}
-    runs = [run for run in _runs(goal, texts) if run.read not in taken]
-    likely = sorted(runs, key=lambda run: (least_distance(goal, run.read), -run.confidence))
-    return min((_compared(goal, run) for run in likely[:_MAX_COMPARED]), key=_rank, default=None)
+    runs = (run for run in _runs(goal, texts) if run.read not in taken)
+    return min((_compared(goal, run) for run in runs), key=_rank, default=None)
 
 
 def _rank(one: _Candidate) -> tuple[int, bool, float]:
-    return one.comparison.distance, one.is_part, -min(line.confidence for line in one.lines)
+    return one.distance, one.is_part, -min(line.confidence for line in one.lines)
 
 
 def _runs(goal: str, texts: Sequence[ReadText]) -> Iterator[_Run]:
@@ -162,8 +153,10 @@ def _runs(goal: str, texts: Sequence[ReadText]) -> Iterator[_Run]:
             run = words[start:end]
             written = " ".join(word for word, _ in run)
             read = plain(written)
-            if len(read) > 2 * len(goal) + 2 and end > start + 1:
+            if end > start + 1 and 2 * len(read) > 3 * len(goal) + 2:
                 break
+            if 2 * len(read) < len(goal):
+                continue  # no misspelling of it, either
             yield _Run(written, read, tuple(dict.fromkeys(line for _, line in run)))
 
 
@@ -172,10 +165,10 @@ def _compared(goal: str, run: _Run) -> _Candidate:
         at = run.read.index(goal)
         before, behind = run.read[:at], run.read[at + len(goal) :]
         if all(_stands_apart(rest) for rest in (before[::-1], behind) if rest):
-            return _Candidate(run.written, run.lines, Comparison(0))
+            return _Candidate(run.written, run.lines, 0)
         if len(before) + len(behind) > max(1, len(goal) // 2):
-            return _Candidate(run.written, run.lines, Comparison(1), is_part=True)
-    return _Candidate(run.written, run.lines, compared(goal, run.read))
+            return _Candidate(run.written, run.lines, 1, is_part=True)
+    return _Candidate(run.written, run.lines, distance(goal, run.read))
 
 
 def _stands_apart(rest: str) -> bool:
@@ -192,7 +185,7 @@ def _stands_apart(rest: str) -> bool:
 def _is_similar(wanted: str, best: _Candidate) -> bool:
     """Whether what was read is this text with mistakes, and not another one."""
     letters = len(plain(wanted))
-    return best.is_part or best.comparison.distance <= max(letters // 2, int(letters > 1))
+    return best.is_part or best.distance <= max(letters // 2, int(letters > 1))
 
 
 def _doubt(best: _Candidate, measured: Measurements) -> str:

@@ -10,7 +10,7 @@ against, `read_checkpoint` reads a sentence about a picture in the same way, and
 the language of a text, and `without_marks` returns a reply without its thoughts.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
-  `strategies`, `details` describes how it was done.
+  `strategies`, `details` describes how it was done, `experiment` records it in its lineage.
 * `constraints` finds what must stay of a prompt, `checks` whether a rewrite keeps it and adds
   nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
   knows: whether our own instructions came back, and whether a text is about the prompt at all.
@@ -23,6 +23,7 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
 from llm_api.services.prompts.descriptions.picture_describer import PictureDescriber, VisionModels
+from llm_api.services.prompts.experiment import Experiment
 from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.prompts.requirements.lost import lost_requirements
@@ -31,6 +32,7 @@ from llm_api.services.prompts.strategies.reply_marks import without_marks
 
 __all__ = [
     "Constraints",
+    "Experiment",
     "PictureDescriber",
     "Place",
     "PromptOptimizer",

@@ -11,18 +11,20 @@ from llm_api.services.prompts.task import Task
 FALLBACK = "fallback"
 
 
-def details(task: Task, result: RewriteResult, *, seconds: float) -> Mapping[str, Any]:
+def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> Mapping[str, Any]:
     """Return the `details` of an answer.
 
     Args:
         task: the prompt and what its rewrite had to satisfy.
         result: the outcome.
+        arm: `rewrite`, or `control` for a lineage that keeps its original prompt.
         seconds: the time that it took.
     """
     rewrite = result.rewrites[0] if result.rewrites else task.prompt
     return {
         "language": task.language if result.rewrites else task.constraints.language,
         "method": result.method if result.rewrites else FALLBACK,
+        "arm": arm,
         "target_model": task.target.name,
         "kept": task.constraints.in_words,
         "added": list(all_facets().added(task.wanted.type, task.source, rewrite)),

@@ -1,17 +1,27 @@
 """Rewrites a prompt for an image or video model, with a warning if that fails."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult
+from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.services.prompts.details import details
+from llm_api.services.prompts.experiment import (
+    Experiment,
+    is_control,
+    lineage_of,
+    not_rewritten,
+    rewrite_event,
+)
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
-from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.quotas.estimates import TokenEstimate
+from llm_api.services.routing.catalogue import Catalogue, Destination
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
@@ -24,6 +34,7 @@ class PromptOptimizer:
         catalogue: Catalogue,
         ledger: UsageLedger,
         targets: Mapping[str, Target],
+        experiment: Experiment | None = None,
         *,
         is_enabled: bool,
     ) -> None:
@@ -33,16 +44,33 @@ class PromptOptimizer:
             catalogue: routes calls to upstreams.
             ledger: accounts for calls.
             targets: image and video models by name.
+            experiment: records rewrites, and draws those that are not made; None for neither.
             is_enabled: if false, every request is answered with Unavailable.
         """
         self._catalogue = catalogue
         self._ledger = ledger
         self._targets = targets
+        self._experiment = experiment or Experiment()
         self._is_enabled = is_enabled
         self._rewriter = Rewriter()
 
+    @property
+    def is_enabled(self) -> bool:
+        """Whether it rewrites at all on this service."""
+        return self._is_enabled
+
+    def needs(
+        self, request: PromptRequest, key: ApiKey | None
+    ) -> tuple[TokenEstimate, Destination]:
+        """Return the most tokens that a rewrite takes, and where it would go; raises ApiError."""
+        task = read_task(request, self._targets[request.target_model])
+        destination = self._catalogue.route(None, key=key)
+        return self._rewriter.needs(task, destination), destination
+
     def optimize(self, request: PromptRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
         """Return the rewritten prompt, or the original with a warning that says why.
+
+        The original is also returned, and no model called, where the lineage is in the control arm.
 
         Args:
             request: the prompt and how to rewrite it.
@@ -62,9 +90,24 @@ class PromptOptimizer:
             )
         started = time.monotonic()
         task = read_task(request, self._targets[request.target_model])
-        result = self._rewritten(task, caller)
-        answer = _answer(task, result, seconds=time.monotonic() - started)
+        arm = self._arm_of(caller)
+        result = not_rewritten() if arm == CONTROL else self._rewritten(task, caller)
+        self._record(partial(rewrite_event, task, result, caller, arm, self._experiment))
+        answer = _answer(task, result, arm, seconds=time.monotonic() - started)
         return CallResult(answer, result.report)
+
+    def _arm_of(self, caller: Caller) -> str:
+        share = self._experiment.control_share
+        return CONTROL if share and is_control(lineage_of(caller), share) else TREATED
+
+    def _record(self, make: Callable[[], LineageEvent]) -> None:
+        """Have an event recorded, without waiting for it."""
+        records = self._experiment.records
+        if records is not None:
+            records.put(make)
+            if not records.thread.is_started:
+                records.thread.start()
+            records.thread.woken.set()
 
     def _rewritten(self, task: Task, caller: Caller) -> RewriteResult:
         """Rewrite within the request's `max_wait_ms`, if it has any."""
@@ -102,7 +145,7 @@ def _returns_original(task: Task, error: ApiError) -> bool:
     return error.report is not None and error.report.client_deadline_passed
 
 
-def _answer(task: Task, result: RewriteResult, *, seconds: float) -> OptimizedPrompt:
+def _answer(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> OptimizedPrompt:
     request, rewrites = task.request, result.rewrites
     wants_several = request.n > 1
     return OptimizedPrompt(
@@ -112,7 +155,7 @@ def _answer(task: Task, result: RewriteResult, *, seconds: float) -> OptimizedPr
         warnings=_warnings(task, result),
         candidates=(list(rewrites) or [request.prompt]) if wants_several else None,
         negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
-        details=details(task, result, seconds=seconds) if request.include_details else None,
+        details=details(task, result, arm, seconds=seconds) if request.include_details else None,
     )
 
 

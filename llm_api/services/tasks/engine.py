@@ -77,7 +77,7 @@ class TaskEngine:
         Returns:
             The task; None where this worker has enough to do: it is left to whichever has not.
         """
-        if len(self._running) >= _MAX_RUNNING or self._drain.is_draining:
+        if self.is_full or self._drain.is_draining:
             self.add(task)
             return None
         claims = self._own_claims()
@@ -94,6 +94,11 @@ class TaskEngine:
     def is_ending(self) -> bool:
         """Whether this process ends, and can wait for nothing more."""
         return self._drain.is_expired()
+
+    @property
+    def is_full(self) -> bool:
+        """Whether this worker has as many tasks as it works on at a time."""
+        return len(self._running) >= _MAX_RUNNING
 
     def has(self, task_id: str) -> bool:
         """Whether there is a task; raises StoreError."""

@@ -85,7 +85,12 @@ class SpoolFile:
             record: what is known of the call.
         """
         known = _known_at_begin(record) if state == "begun" else record
-        line = orjson.dumps({"state": state, "record": known}, option=orjson.OPT_APPEND_NEWLINE)
+        self.write(
+            orjson.dumps({"state": state, "record": known}, option=orjson.OPT_APPEND_NEWLINE)
+        )
+
+    def write(self, line: bytes) -> None:
+        """Append a line, its end included; raises OSError."""
         written = os.write(self._descriptor, line)
         if written < len(line):  # the disk is full: half a line must not spoil the next one
             os.ftruncate(self._descriptor, self.size - written)
@@ -137,6 +142,11 @@ class SpoolLine:
     def __init__(self, line: bytes) -> None:
         """Wrap the bytes of a line, its end included."""
         self._line = line
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes."""
+        return self._line
 
     @property
     def has_ended(self) -> bool:

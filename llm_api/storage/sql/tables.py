@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
-REVISION = "0008"
+REVISION = "0009"
 
 metadata = sa.MetaData()
 
@@ -196,4 +196,21 @@ files = sa.Table(
     sa.Column("width", sa.Integer(), nullable=True),
     sa.Column("height", sa.Integer(), nullable=True),
     sa.Column("is_input", sa.Boolean(), nullable=False),
+)
+
+# What has happened in lineages. `facts` have nothing that anybody wrote; `texts` may have.
+lineage_events = sa.Table(
+    "lineage_events",
+    metadata,
+    sa.Column("id", sa.String(64), primary_key=True),
+    sa.Column("lineage_id", sa.String(64), nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),
+    sa.Column("key_id", sa.String(64), nullable=True),
+    sa.Column("at", Moment, nullable=False, index=True, comment="UTC"),
+    sa.Column("job_id", sa.String(64), nullable=True, index=True),
+    sa.Column("facts", sa.JSON(), nullable=False),
+    sa.Column("texts", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("has_texts", sa.Boolean(), nullable=False),
+    sa.Index("ix_lineage_events_lineage", "lineage_id", "at"),
+    sa.Index("ix_lineage_events_texts", "has_texts", "at"),
 )

@@ -15,7 +15,12 @@ _MAX_NAMED = 20
 
 def file_path(file: StoredFile) -> str:
     """Return where a file is, on this service."""
-    return f"{_FILES_PATH}{file.id}"
+    return file_path_of(file.id)
+
+
+def file_path_of(file_id: str) -> str:
+    """Return where the file of an id is."""
+    return f"{_FILES_PATH}{file_id}"
 
 
 def warning(notice: Notice) -> dict[str, Any]:

@@ -7,12 +7,16 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from typing import Protocol, TypeVar
 
 from flask import g
 
+from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller
+from llm_api.domain.loops import LoopPlan
 from llm_api.errors import NotFound
-from llm_api.services.images import ImageInputs, ImageJob, ImagePreview, ImageService
+from llm_api.services.images import ImageInputs, ImageJob, ImagePreview
+from llm_api.services.loop import LoopJob, LoopPreview
 from llm_api.upstream.faults import ClientGone
 from llm_api.upstream.images.image_protocol import Preview
 from llm_api.web.images.orders import ImageOrder
@@ -29,6 +33,15 @@ _LOOK_S = 5.0
 OnPreview = Callable[[Preview], None]
 OnJob = Callable[[str], None]
 Making = Callable[[OnPreview | None, OnJob | None], ImageJob]
+_JobT = TypeVar("_JobT", bound=ImageJob | LoopJob)
+_JobT_co = TypeVar("_JobT_co", bound=ImageJob | LoopJob, covariant=True)
+
+
+class _Jobs(Protocol[_JobT_co]):
+    """What knows jobs: the service of pictures, or that of loops."""
+
+    def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> _JobT_co:
+        """Return a job of a key, and wait at most `wait` seconds for its end."""
 
 
 def run_order(order: ImageOrder, wait: float) -> Making:
@@ -65,28 +78,58 @@ def run_order(order: ImageOrder, wait: float) -> Making:
     return make
 
 
-def awaited_job(images: ImageService, job_id: str, caller: Caller, wait: float) -> ImageJob:
+def run_loop(order: ImageOrder, plan: LoopPlan, wait: float) -> LoopJob:
+    """Make the pictures of an order by a plan, or join the loop of a request before.
+
+    It waits at most `wait` seconds; raises ApiError.
+    """
+    repeats = Repeats.of_request()
+    loops = services().loops
+    wait = _within_patience(wait, repeats.caller)
+    if repeats.joined is not None:
+        return awaited_job(loops, repeats.joined, repeats.caller, wait)
+    inputs = loops.inputs(repeats.caller)
+    with repeats.given_up_on_error(), _discarded_on_error(inputs):
+        request = with_pictures(order, inputs)
+    return repeats.make(
+        lambda note: loops.generate(
+            request,
+            repeats.caller,
+            plan=plan,
+            wait=wait,
+            optimize=order.optimize,
+            inputs=inputs,
+            callback_url=order.callback_url,
+            on_job=note,
+            identity=repeats.identity,
+        )
+    )
+
+
+def awaited_job(jobs: _Jobs[_JobT], job_id: str, caller: Caller, wait: float) -> _JobT:
     """Return a job at its end, or after `wait` seconds; raises ApiError.
 
     It looks in between whether the client is still there: nobody else needs the answer.
     """
-    job = images.job(job_id, caller.key, wait=min(wait, _LOOK_S))
+    job = jobs.job(job_id, caller.key, wait=min(wait, _LOOK_S))
     left = wait - _LOOK_S
     while left > 0 and not job.state.has_ended:
         if caller.is_disconnected():
             raise ClientGone
-        job = images.job(job_id, caller.key, wait=min(left, _LOOK_S))
+        job = jobs.job(job_id, caller.key, wait=min(left, _LOOK_S))
         left -= _LOOK_S
     return job
 
 
-def show_order(order: ImageOrder) -> ImagePreview:
-    """Return what an order would send; raises ApiError."""
-    images, asking = services().images, caller()
+def show_order(order: ImageOrder) -> ImagePreview | LoopPreview:
+    """Return what an order would send, and what it would do then; raises ApiError."""
+    images, loops, asking = services().images, services().loops, caller()
     inputs = images.inputs(asking)
     try:
         request = with_pictures(order, inputs)
-        return images.preview(request, asking, optimize=order.optimize)
+        if order.plan is None:
+            return images.preview(request, asking, optimize=order.optimize)
+        return loops.preview(request, asking, plan=order.plan, optimize=order.optimize)
     finally:
         inputs.discard()
 
@@ -109,7 +152,7 @@ def _both(note: OnJob, on_job: OnJob | None) -> OnJob:
     return tell
 
 
-def pictures_or_error(job: ImageJob) -> ImageJob:
+def pictures_or_error(job: _JobT) -> _JobT:
     """Return a job that goes on or has pictures; raises the ApiError of another one."""
     if job.error is not None:
         raise job.error

@@ -8,6 +8,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from llm_api.domain.images import ImageRequest, Notice, Size
+from llm_api.domain.loops import LoopPlan
 from llm_api.domain.prompts import PromptRequest
 from llm_api.web.images.picture_bodies import Inline, Upload
 from llm_api.web.schema_fields import Boolean, String, line, one_of, wrong_type
@@ -38,6 +39,7 @@ class ImageOrder:
         wants_links: whether the answer has links to the pictures, and not their bytes.
         is_streamed: whether the answer is a stream of events.
         notices: what has become of fields that no model gets to see.
+        plan: how the pictures are judged, and until when they are made again; None for neither.
     """
 
     request: ImageRequest
@@ -50,6 +52,7 @@ class ImageOrder:
     wants_links: bool = True
     is_streamed: bool = False
     notices: tuple[Notice, ...] = ()
+    plan: LoopPlan | None = None
 
 
 def never(*names: str, **values: dict[str, Any]) -> dict[str, Any]:

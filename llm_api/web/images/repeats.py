@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 from flask import Response, after_this_request, g
 
@@ -16,14 +17,16 @@ from llm_api.domain.repeats import IdempotencyKey
 from llm_api.errors import ApiError, ServiceError
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageJob
+from llm_api.services.loop import LoopJob
 from llm_api.upstream.faults import ClientGone
 from llm_api.web.idempotency import repeat_key
 from llm_api.web.request.context import RequestState, caller, services
 
 _TYPE = "application/x-image-job"
 _ID = "job"
+_JobT = TypeVar("_JobT", bound=ImageJob | LoopJob)
 # Makes a job; it calls what it is given with the job's id as soon as there is one.
-Make = Callable[[Callable[[str], None]], ImageJob]
+Make = Callable[[Callable[[str], None]], _JobT]
 
 
 def _ignore(_: str) -> None:
@@ -71,7 +74,7 @@ class Repeats:
         _mark_as_repeat()
         return cls(asking, kept[_ID])
 
-    def make(self, make: Make) -> ImageJob:
+    def make(self, make: Make[_JobT]) -> _JobT:
         """Make the job; raises ApiError."""
         recording = self._recording
         if recording is None:

@@ -23,6 +23,8 @@ from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
 from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
+from llm_api.services.lineage.lineage_service import LineageService
+from llm_api.services.loop import LoopService
 from llm_api.services.prompts import PictureDescriber, PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
@@ -46,6 +48,7 @@ class Services:
     chat: ChatService
     optimizer: PromptOptimizer
     images: ImageService
+    loops: LoopService
     judge: JudgeService
     describer: PictureDescriber
     files: FileService
@@ -54,6 +57,7 @@ class Services:
     reports: ReportService
     keys: KeyService
     tasks: TaskEngine
+    lineage: LineageService
     watch: DeadlineWatcher
     spotter: KeySpotter
     is_demo: bool

@@ -180,6 +180,11 @@ class DetailsSchema(ma.Schema):
     method = ma.fields.String(
         required=True, validate=ma.validate.OneOf(("instructed", "guided", "fallback"))
     )
+    arm = ma.fields.String(
+        required=True,
+        validate=ma.validate.OneOf(("rewrite", "control")),
+        metadata=_describe("control: the operator keeps a share of prompts as they are."),
+    )
     target_model = ma.fields.String(required=True)
     kept = ma.fields.Dict(
         keys=ma.fields.String(),

@@ -41,7 +41,7 @@ class _QueryField(ma.fields.Field[Any]):
         return super().deserialize(value, attr, data, **options)
 
 
-class _Text(_QueryField, String):
+class TextArgument(_QueryField, String):
     """A text of printable characters."""
 
 
@@ -98,13 +98,13 @@ def _described(text: str, **more: str) -> dict[str, str]:
     return {"description": text, **more}
 
 
-def _filter(name: str) -> _Text:
+def _filter(name: str) -> TextArgument:
     described = _described(f"Only calls of this {name}.", pattern=PRINTABLE)
-    return _Text(validate=printable(), metadata=described)
+    return TextArgument(validate=printable(), metadata=described)
 
 
-class UsageReportArgumentsSchema(StrictSchema):
-    """Loads a ReportRequest from texts; an empty text counts as left out."""
+class SpanArgumentsSchema(StrictSchema):
+    """The span of time of a report, from texts; an empty text counts as left out."""
 
     since = _Hour(
         metadata=_described(
@@ -121,6 +121,38 @@ class UsageReportArgumentsSchema(StrictSchema):
             example="2026-01-31T15:00:00Z",
         )
     )
+
+    @ma.pre_load
+    def drop_empty(self, values: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """Leave empty texts out; unknown names stay, to be refused."""
+        return {name: value for name, value in values.items() if value or name not in self.fields}
+
+    def handle_error(
+        self, error: ma.ValidationError, data: Any, *, many: bool, **_: Any
+    ) -> NoReturn:
+        """Raise the error with unknown names first: a misspelt name explains the others."""
+        del data, many
+        messages = error.messages_dict
+        unknown = [name for name in messages if name not in self.fields]
+        known = [name for name in messages if name in self.fields]
+        raise ma.ValidationError({name: messages[name] for name in unknown + known}) from error
+
+    @staticmethod
+    def span_of(values: Mapping[str, Any]) -> tuple[datetime, datetime]:
+        """Return the span with its defaults; raises ValidationError where it is too long."""
+        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        until = values.get("until", today + timedelta(days=1))
+        since = values.get("since", until - timedelta(days=DEFAULT_DAYS))
+        if not timedelta(0) < until - since <= timedelta(days=MAX_DAYS):
+            raise ma.ValidationError(
+                {"since": [f"must be before until, by {MAX_DAYS} days at most."]}
+            )
+        return since, until
+
+
+class UsageReportArgumentsSchema(SpanArgumentsSchema):
+    """Loads a ReportRequest from texts."""
+
     group_by = _Dimensions(
         metadata=_described(
             f"Of {', '.join(GROUPS)}, once each, and not both hour and day; several are separated"
@@ -139,37 +171,16 @@ class UsageReportArgumentsSchema(StrictSchema):
     page_size = _Count(
         MAX_PAGE_SIZE, load_default=DEFAULT_PAGE_SIZE, metadata=_described("Groups a page.")
     )
-    format = _Text(
+    format = TextArgument(
         validate=one_of(FORMATS),
         load_default=FORMATS[0],
         metadata=_described("json, or csv for all groups as a table."),
     )
 
-    @ma.pre_load
-    def drop_empty(self, values: Mapping[str, Any], **_: Any) -> dict[str, Any]:
-        """Leave empty texts out; unknown names stay, to be refused."""
-        return {name: value for name, value in values.items() if value or name not in self.fields}
-
-    def handle_error(
-        self, error: ma.ValidationError, data: Any, *, many: bool, **_: Any
-    ) -> NoReturn:
-        """Raise the error with unknown names first: a misspelt name explains the others."""
-        del data, many
-        messages = error.messages_dict
-        unknown = [name for name in messages if name not in self.fields]
-        known = [name for name in messages if name in self.fields]
-        raise ma.ValidationError({name: messages[name] for name in unknown + known}) from error
-
     @ma.post_load
     def make(self, values: dict[str, Any], **_: Any) -> ReportRequest:
         """Fill in the span's defaults and check its length."""
-        today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
-        until = values.get("until", today + timedelta(days=1))
-        since = values.get("since", until - timedelta(days=DEFAULT_DAYS))
-        if not timedelta(0) < until - since <= timedelta(days=MAX_DAYS):
-            raise ma.ValidationError(
-                {"since": [f"must be before until, by {MAX_DAYS} days at most."]}
-            )
+        since, until = self.span_of(values)
         filters = {name: values[name] for name in USAGE_DIMENSIONS if name in values}
         query = UsageQuery(since, until, values.get("group_by", ()), filters)
         return ReportRequest(query, values["page"], values["page_size"], values["format"])

@@ -82,6 +82,21 @@ def test_a_sentence_of_the_caller_is_judged_as_far_as_it_can_be_read(
     assert (verdict.text, verdict.outcome, verdict.source) == (sentence, wanted, MEASURED)
 
 
+@pytest.mark.parametrize(
+    ("sentence", "kind"),
+    [
+        ('four cats and a sign that reads "OPAN"', "text"),
+        ('two cats and a sign that reads "OPEN"', "count"),
+        ('three cats and a sign that reads "OPEN"', "other"),
+        ("exactly three cats", "count"),
+    ],
+)
+def test_a_sentence_is_of_the_kind_that_decides_it(sentence: str, kind: str) -> None:
+    result = measured("OPEN", objects=seen("cat", 0.1, 0.4, 0.7))
+
+    assert checked(sentence, result).kind == kind
+
+
 def test_requirements_come_first_and_checkpoints_after_them() -> None:
     verdicts = judged('a sign "OPEN"', measured("OPEN"), "it is calm", '"SALE"')
 

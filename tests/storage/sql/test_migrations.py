@@ -47,7 +47,8 @@ TRANSACTIONAL = ["sqlite", "postgresql"]
 USAGE_TABLES = {"usage", "usage_hourly", "usage_daily"}
 BUDGET_TABLES = {"budget_spending", "budget_reservations"}
 KEY_TABLES = {"api_keys", "api_key_secrets"}
-TABLES = {"alembic_version", "tasks", "files"} | KEY_TABLES | USAGE_TABLES | BUDGET_TABLES
+WORK_TABLES = {"tasks", "files", "lineage_events"}
+TABLES = {"alembic_version"} | WORK_TABLES | KEY_TABLES | USAGE_TABLES | BUDGET_TABLES
 BROKEN_LINE = '    raise RuntimeError("the second half is broken")\n'
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from llm_api.services.prompts.constraints.nouns import Noun, head_behind
 from llm_api.services.prompts.constraints.reading import Reading, Term
-from llm_api.services.prompts.vocabulary.words import little_words
+from llm_api.services.prompts.vocabulary.words import is_plural, little_words, plural
 
 _MAX_DIGITS = 3
 _PAIRS = frozenset({"一对", "一双", "俩", "仨", "一打"})
@@ -97,9 +97,17 @@ def is_exact(reading: Reading, count: Count) -> bool:
         return False  # three or four in one word, or a number of two
     if reading.words(count.at - 2, count.at) in _LONG_HEDGES or words[0] == "couple":
         return False
+    if before == "to" and (count.at - 2 in reading.numerals or count.at - 2 in reading.counted):
+        return False  # five to six
+    if noun is not None and count.value > 1 and not _is_in_plural(reading.tokens[noun.end - 1]):
+        return False  # "5 star hotel"
     is_open = noun is not None and _next(reading, noun.end) == "or"
     is_open = is_open and _next(reading, noun.end + 1 if noun else 0) in _OR_MORE
     return not is_open and behind not in {"or", "to", "+"} and _HUNDREDS.isdisjoint(words)
+
+
+def _is_in_plural(word: str) -> bool:
+    return not word.isascii() or is_plural(word) or plural(word) == word
 
 
 def _next(reading: Reading, at: int) -> str:

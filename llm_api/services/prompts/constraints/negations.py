@@ -30,6 +30,7 @@ _OF_ACTIONS = frozenset(
     {"not", "don't", "doesn't", "isn't", "aren't", "never", "cannot", "hasn't", "haven't", "didn't"}
 )
 _HAN_ENDS = frozenset("的在和或是了着")
+_BOUNDS = frozenset({"more than", "less than", "fewer than"})
 _BEFORE_THINGS = frozenset({"any", "the", "a", "an", "other", "of", "visible"})
 
 
@@ -48,7 +49,10 @@ class Negation:
 def find_negations(reading: Reading) -> Iterator[Negation]:
     """Yield each thing a prompt denies: "no people", "without cars or bikes", 不要文字."""
     for term in reading.of("negator"):
-        yield from _denied_by(reading, term)
+        # "No more than two birds" has birds, 没有人的街道 a street.
+        behind = reading.words(term.end, term.end + 2)
+        if behind not in _BOUNDS and not behind.startswith(("的", "人的")):
+            yield from _denied_by(reading, term)
 
 
 def _denied_by(reading: Reading, term: Term) -> Iterator[Negation]:
@@ -60,8 +64,6 @@ def _denied_by(reading: Reading, term: Term) -> Iterator[Negation]:
         token = reading.tokens[at]
         if token in _ENDS or (token in {",", "，"} and not found):
             return
-        if reading.words(term.end, at + 1) == "人的":
-            return  # 没有人的街道 has a street
         noun = known_noun(reading, at)
         if noun is not None:
             if is_han or not _is_modifier(reading, noun):

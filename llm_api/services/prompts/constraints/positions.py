@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from llm_api.services.prompts.constraints.nouns import Noun
+from llm_api.services.prompts.constraints.nouns import STOPS, Noun
 from llm_api.services.prompts.constraints.reading import Reading, Term
 from llm_api.services.prompts.constraints.relations import (
     CONVERSES,
@@ -12,11 +12,15 @@ from llm_api.services.prompts.constraints.relations import (
     SIDES,
     han_pair,
     is_han,
+    is_of_other,
     is_of_thing,
     is_side,
     nearest_before,
     pair_of,
 )
+from llm_api.services.prompts.vocabulary.words import little_words
+
+_COURSES = little_words("positions_courses")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ def find_positions(reading: Reading, named: Iterable[Noun]) -> Iterator[Position
     """Yield where things are, as far as a prompt suggests it: more than a rewrite must keep."""
     nouns = {noun.start: noun for noun in named}
     for term in reading.of("relation"):
-        if term.concept not in CONVERSES:
+        if term.concept not in CONVERSES or _is_no_place(reading, term):
             continue
         pair = None
         if is_han(reading, term):
@@ -50,6 +54,17 @@ def find_positions(reading: Reading, named: Iterable[Noun]) -> Iterator[Position
             yield Position(subject, term.concept, None, term.start, term.end)
 
 
+def _is_no_place(reading: Reading, term: Term) -> bool:
+    """Whether a word is of no place: "pan left", "looks right", "its left ear", "top 10"."""
+    before = reading.tokens[term.start - 1] if term.start else ""
+    is_move = any(move.end == term.start for move in reading.of("move"))
+    if term.concept in SIDES and (is_move or before in _COURSES):
+        return True
+    is_word = term.end - term.start == 1 and not is_han(reading, term)
+    following = reading.tokens[term.end] if term.end < len(reading.tokens) else "."
+    return is_word and term.is_kind and following.isalnum() and following not in STOPS
+
+
 def _placed(reading: Reading, term: Term, nouns: dict[int, Noun]) -> Noun | None:
     """Return what stands on a side of the picture: "A on the left", "on the left, A", 左边是A."""
     if is_han(reading, term):
@@ -57,6 +72,8 @@ def _placed(reading: Reading, term: Term, nouns: dict[int, Noun]) -> Noun | None
             return None  # 牌子上, 店门上方
         opens = "".join(reading.tokens[term.end : term.end + 1]) in tuple("是有为站坐放")
     elif term.concept in SIDES or not PLACES.isdisjoint(reading.tokens[term.start : term.end]):
+        if is_of_other(reading, term):
+            return None  # "on top of a stack"
         opens = not term.start or reading.tokens[term.start - 1] in ",;."
     else:
         return None

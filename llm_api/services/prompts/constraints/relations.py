@@ -84,6 +84,14 @@ def is_of_thing(reading: Reading, term: Term) -> bool:
     return not (opens or term.start in frames or (before == "的" and at in frames))
 
 
+def is_of_other(reading: Reading, term: Term) -> bool:
+    """Whether an English side is that of a thing: "at the top of the stairs", not "… picture"."""
+    following = reading.tokens[term.end : term.end + 2]
+    is_of = reading.tokens[term.end - 1] == "of" or following[:1] == ["of"]
+    at = term.end + following.count("of") + following.count("the")
+    return is_of and all(other.kind != "frame" for other in reading.at(at))
+
+
 def pair_of(reading: Reading, term: Term, nouns: dict[int, Noun]) -> tuple[Noun, Noun] | None:
     """Return "A left of B": the noun before, and the noun that directly follows."""
     before, words = nearest_before(reading, term.start, nouns), reading.words(term.start, term.end)

@@ -31,6 +31,11 @@ _HAN_LITTLE = frozenset(
 )
 
 
+_NONE_OF_IT = frozenset({"也没", "都没", "也无", "都无"})  # 一个人也没有
+_DATES = frozenset({"moon", "sun"})  # 三月
+_PEOPLE = {"两个人": 2, "两人": 2, "三个人": 3, "三人": 3, "四人": 4}
+
+
 @dataclass(frozen=True, slots=True)
 class Thing:
     """Things of one kind: the vocabulary's word, or the prompt's own where it lacks one.
@@ -59,7 +64,8 @@ class Place:
 
     `subject` and `reference` are indices of things; without a reference it is a side of the
     picture. `words` are the prompt's for it, such as "on top of"; `source` are these with the
-    things.
+    things. `is_hint` marks a place that is only suggested: a word that says little, of a thing that
+    may not be the one that it is said of.
     """
 
     subject: int
@@ -67,6 +73,7 @@ class Place:
     reference: int | None = None
     words: str = field(default="", compare=False)
     source: str = field(default="", compare=False)
+    is_hint: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +132,8 @@ class _Builder:
         counts = {count.noun.start: count for count in find_counts(self._reading) if count.noun}
         colors: dict[int, ColorOf] = {}
         for color in find_colors(self._reading, with_parts=False):
-            if color.noun is None or color.at in self._reading.denied:
+            is_part = color.at in self._reading.joined  # "red-haired"
+            if color.noun is None or color.at in self._reading.denied or is_part:
                 continue
             if color.noun.start in colors:
                 self._of_many_colors.add(color.noun.start)
@@ -133,10 +141,20 @@ class _Builder:
         described = [one.noun for one in counts.values()] + [one.noun for one in colors.values()]
         nouns = {noun.start: noun for noun in [*filter(None, described), *named]}
         for start in sorted(nouns.keys() - self._reading.denied):
-            if nouns[start].is_known or not self._reading.at(start):  # not "white" in "one white"
+            if self._is_named(nouns[start], nouns):
                 self._add(nouns[start], counts.get(start), colors.get(start))
         used = {color.at for color in colors.values() if self._has_color(color)}
         self._leave_out_others("color", used)
+
+    def _is_named(self, noun: Noun, nouns: Container[int]) -> bool:
+        """Whether a noun is a thing: not "white" of "one white" and "stone" of "stone bridge"."""
+        if not noun.is_known and self._reading.at(noun.start):
+            return False
+        if self._reading.tokens[noun.start].isascii():
+            return noun.end not in nouns
+        is_date = noun.end - noun.start == 1 and noun.start - 1 in self._reading.counted
+        behind = self._reading.words(noun.end, noun.end + 2)
+        return behind not in _NONE_OF_IT and not (is_date and noun.concept in _DATES)
 
     def _has_color(self, color: ColorOf) -> bool:
         index = self._thing_at.get(color.noun.start) if color.noun else None
@@ -155,10 +173,7 @@ class _Builder:
                 self.leave_out(self._reading.words(noun.start, noun.end))
                 return
             index = len(self._things)
-            is_animate = noun.kind in {"animate", "person", "anybody"}
-            words = self._reading.words(noun.start, noun.end)
-            name = noun.concept if noun.is_known else singular(words)
-            self._things.append(Thing(name, count or 1, is_animate=is_animate, words=words))
+            self._things.append(self._new_thing(noun, count))
             self._concepts.append(noun.concept)
         thing = self._things[index]
         if counted is not None and is_exact(self._reading, counted):
@@ -168,6 +183,17 @@ class _Builder:
             thing = replace(thing, color=color.color, colored="" if is_doubtful else color.words)
         self._things[index] = thing
         self._thing_at[noun.start] = index
+
+    def _new_thing(self, noun: Noun, count: int | None) -> Thing:
+        words = self._reading.words(noun.start, noun.end)
+        if words in _PEOPLE:
+            people = Thing("person", _PEOPLE[words], is_animate=True)
+            return replace(people, words="人", counted=words)
+        name = noun.concept if noun.is_known else singular(words)
+        is_animate = noun.kind in {"animate", "person", "anybody"}
+        if name == words == "people":
+            name = "person"
+        return Thing(name, count or 1, is_animate=is_animate, words=words)
 
     def _is_one_of(self, noun: Noun) -> bool:
         """Whether what is said holds for some: "one of the dogs is black"."""
@@ -201,7 +227,21 @@ class _Builder:
         end = max(position.end, *(noun.end for noun in nouns))
         words = self._reading.words(position.start, position.end)
         source = self._reading.words(start, end)
-        return Place(subject, position.name, reference, words, source)
+        return Place(
+            subject, position.name, reference, words, source, is_hint=self._is_hint(position)
+        )
+
+    def _is_hint(self, position: Position) -> bool:
+        """Whether "on", "at the top" and such may be said of another thing of the sentence."""
+        terms = [term for term in self._reading.at(position.start) if term.kind == "relation"]
+        if not all(term.is_kind for term in terms if term.concept == position.name):
+            return False
+        sentences, subject = self._reading.sentence_of, position.subject.start
+        return any(
+            noun.start < subject and sentences[noun.start] == sentences[subject]
+            for noun in self.nouns
+            if noun != position.reference
+        )
 
     def add_writings(self, prompt: str) -> None:
         """Add the quoted texts."""

@@ -5,7 +5,12 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from llm_api.services.prompts.constraints.reading import Reading, Term
-from llm_api.services.prompts.constraints.relations import PLACES, is_han, is_of_thing
+from llm_api.services.prompts.constraints.relations import (
+    PLACES,
+    is_han,
+    is_of_other,
+    is_of_thing,
+)
 from llm_api.services.prompts.constraints.syntax import without_tags
 from llm_api.services.prompts.text import GAP, Quotation, quotations
 
@@ -20,6 +25,7 @@ _NAMING = re.compile(
     r"|名叫|名为|叫做|叫|所谓|俗称|昵称|风格类似)\s*(?:the |a )?\Z",
     re.IGNORECASE,
 )
+_HAN_ENDS = frozenset("顶底最")  # 下面 may be below another text
 _TITLE_MARKS = "《〈"
 _WRITTEN = re.compile(r"[写印刻标题字书绣]")
 _BEFORE = 24
@@ -111,20 +117,14 @@ def _sides(reading: Reading) -> Iterator[Term]:
         if term.concept not in {"above", "below"} or term.start in reading.denied:
             continue
         if is_han(reading, term):
-            is_side = term.end - term.start > 1 and not is_of_thing(reading, term)
+            is_end = not _HAN_ENDS.isdisjoint(reading.tokens[max(term.start - 1, 0) : term.end])
+            is_end = is_end or any(frame.end == term.start for frame in reading.of("frame"))
+            is_side = is_end and not is_of_thing(reading, term)
         else:
             is_side = not PLACES.isdisjoint(reading.tokens[term.start : term.end])
-            is_side = is_side and not _is_of_other(reading, term)
+            is_side = is_side and not is_of_other(reading, term)
         if is_side:
             yield term
-
-
-def _is_of_other(reading: Reading, term: Term) -> bool:
-    """Whether an English side is that of a thing: "at the top of the stairs"."""
-    following = reading.tokens[term.end : term.end + 3]
-    is_of = reading.tokens[term.end - 1] == "of" or following[:1] == ["of"]
-    at = term.end + following[:2].count("of") + following.count("the")
-    return is_of and all(other.kind != "frame" for other in reading.at(at))
 
 
 def _clause_start(reading: Reading, at: int) -> int:

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult, Completion, ModelRequest
 from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.lineage import TREATED
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt, Target
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from llm_api.services.prompts.descriptions.description_checks import DescriptionChecks
@@ -106,7 +107,7 @@ class PictureDescriber:
             original_prompt="",
             optimized_prompt=best.rewrite,
             warnings=[*filter(None, [unseen]), *(one.message for one in best.violations)],
-            details=details(task, result, seconds=time.monotonic() - started)
+            details=details(task, result, TREATED, seconds=time.monotonic() - started)
             if request.include_details
             else None,
         )

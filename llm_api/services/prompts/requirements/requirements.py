@@ -15,10 +15,12 @@ from llm_api.services.prompts.constraints.constraints import Constraints, find_c
 from llm_api.services.prompts.constraints.negations import Negation
 from llm_api.services.prompts.constraints.nouns import Noun
 from llm_api.services.prompts.constraints.reading import Reading
+from llm_api.services.prompts.constraints.relations import CONVERSES
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
 from llm_api.services.prompts.language import is_foreign
 from llm_api.services.prompts.requirements.foreign import foreign_requirements
 from llm_api.services.prompts.requirements.wording import Wording
+from llm_api.services.prompts.text import fold, tokens_of
 from llm_api.services.prompts.vocabulary.words import is_plural, little_words, plural
 
 _MAX_REQUIREMENTS = 40
@@ -38,6 +40,7 @@ _BEFORE_DENIED = frozenset(["any", "visible", "other", "任", "何", "有"])
 _BEHIND_DENIED = frozenset(
     ["or", "and", "in", "on", "at", "with", "的", "和", "或", "在", "与", "及"]
 )
+_IN_TWOS = frozenset(["couple"])  # 一对情侣 is one
 _SAID_OF_PLACES = frozenset(["beside", "inside"])
 # Words of a sentence about a picture that ask for nothing more.
 _FILLING = little_words("requirements_filling")
@@ -128,7 +131,7 @@ def _things(things: Sequence[Thing], wording: Wording) -> Iterator[PromptRequire
         name, color = thing.name, thing.color if thing.colored else None
         told_by = color if several[name] > 1 else None
         words = wording.with_color(thing.words, told_by) if told_by else thing.words
-        if thing.counted:
+        if thing.counted and name not in _IN_TWOS:
             asked = wording.count(_in_number(words, thing.count), thing.count)
             count = thing.count
             yield PromptRequirement("count", asked, thing.counted, name, count, color=told_by)
@@ -153,8 +156,9 @@ def _places(scene: Scene, wording: Wording) -> Iterator[PromptRequirement]:
     for place in scene.places:
         subject = scene.things[place.subject]
         other = None if place.reference is None else scene.things[place.reference]
-        if other is not None and other.name == subject.name:
-            continue  # which of them is which cannot be told
+        is_hint = place.is_hint or "手" in place.words  # 左手边 may be somebody's
+        if is_hint or (other is not None and other.name == subject.name):
+            continue  # which of them it is cannot be told
         relation = _direction(place)
         kind = "position" if relation is not None else "other"
         if relation is None:
@@ -192,8 +196,10 @@ def _nearby(
     names = {thing.name for thing in scene.things}
     for relation in constraints.relations:
         pair = (relation.subject, relation.reference)
-        if relation.name not in _SAID_OF_PLACES or not {one.concept for one in pair} <= names:
-            continue
+        is_known = {one.concept for one in pair} <= names
+        is_content = constraints.reading.tokens[relation.subject.start - 1] == "of"
+        if relation.name not in _SAID_OF_PLACES or not is_known or is_content:
+            continue  # "a cup of coffee next to a laptop"
         subject, other = (_words(constraints.reading, noun) for noun in pair)
         yield PromptRequirement(
             "other",
@@ -214,10 +220,33 @@ def _denied(
     """Yield the things that shall not be there, as a number of none."""
     shown = {thing.name for thing in scene.things}
     for negation in constraints.negations:
-        if negation.concept not in shown and _is_thing(negation):
+        is_placed = _is_placed(constraints.reading, negation)
+        if negation.concept not in shown and _is_thing(negation) and not is_placed:
             name = "person" if negation.concept == "people" else negation.concept
             asked = wording.count(negation.words, 0)
             yield PromptRequirement("count", asked, negation.words, thing=name, count=0)
+
+
+def _is_placed(reading: Reading, negation: Negation) -> bool:
+    """Whether something is denied at a place alone: "no dog on the left", 左边没有狗."""
+    size = len(tokens_of(fold(negation.words)))
+    for at in sorted(reading.denied):
+        if reading.words(at, at + size) == negation.words:
+            clause = _clause(reading, at)
+            return any(
+                term.start in clause and term.concept in CONVERSES
+                for term in reading.of("relation")
+            )
+    return False
+
+
+def _clause(reading: Reading, at: int) -> range:
+    start, end = at, at
+    while start > 0 and reading.tokens[start - 1].isalnum():
+        start -= 1
+    while end < len(reading.tokens) and reading.tokens[end].isalnum():
+        end += 1
+    return range(start, end)
 
 
 def _is_thing(negation: Negation) -> bool:

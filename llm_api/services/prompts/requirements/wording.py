@@ -37,7 +37,7 @@ _RELATIONS = {
     "behind": ("behind", "后面"),
     "beside": ("beside", "旁边"),
     "inside": ("inside", "里面"),
-    "on": ("on", "上面"),
+    "on": ("on", "上"),
     "over": ("over", "上空"),
 }
 # Said without an article, though in the singular.
@@ -106,7 +106,8 @@ class Wording:
             where = chinese if self._is_chinese else english
         else:
             english, chinese = _RELATIONS[relation]
-            where = f"{other}的{chinese}" if self._is_chinese else f"{english} the {other}"
+            link = "" if relation == "on" else "的"
+            where = f"{other}{link}{chinese}" if self._is_chinese else f"{english} the {other}"
         return f"{noun}是否在{where}？" if self._is_chinese else f"{_be(noun)} the {noun} {where}?"
 
 

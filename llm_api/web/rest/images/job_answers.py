@@ -36,7 +36,7 @@ def generation(job: ImageJob, *, wants_links: bool) -> dict[str, Any]:
         "usage": _usage(job),
         "expires_at": int(job.expires_at.timestamp()),
         "upstream_ms": job.upstream_ms,
-        "request_id": _request_id(),
+        "request_id": request_id(),
     }
     return answer | sketch_fields(job)
 
@@ -46,28 +46,28 @@ def task(job: ImageJob) -> dict[str, Any]:
     return {
         "id": job.id,
         "object": "image.task",
-        "status": _status(job.state),
+        "status": status_of(job.state),
         "created": int(job.created_at.timestamp()),
         "model": job.model,
         "poll_url": f"{TASKS_PATH}{job.id}",
         "poll_after_ms": None if job.state.has_ended else job.poll_after_ms,
         "result": generation(job, wants_links=True) if job.state is TaskState.SUCCEEDED else None,
-        "error": None if job.error is None else _error(job.error),
+        "error": None if job.error is None else error_fields(job.error),
         "warnings": [warning(notice) for notice in job.notices],
         "expires_at": int(job.expires_at.timestamp()),
-        "request_id": _request_id(),
+        "request_id": request_id(),
     }
 
 
-def ended_task(job_id: str, job: ImageJob | None, cancel_state: str | None) -> dict[str, Any]:
-    """Return what has become of a task that was to end; `job` is None where it was deleted."""
+def ended_task(job_id: str, state: TaskState | None, cancel_state: str | None) -> dict[str, Any]:
+    """Return what has become of a task that was to end; no `state`: it was deleted."""
     return {
         "id": job_id,
         "object": "image.task",
-        "status": None if job is None else _status(job.state),
+        "status": None if state is None else status_of(state),
         "cancel_state": cancel_state,
-        "deleted": job is None,
-        "request_id": _request_id(),
+        "deleted": state is None,
+        "request_id": request_id(),
     }
 
 
@@ -82,7 +82,7 @@ def preview(shown: ImagePreview) -> dict[str, Any]:
         "requests": list(shown.requests),
         "cost_micros": shown.cost_micro,
         "currency": shown.currency,
-        "request_id": _request_id(),
+        "request_id": request_id(),
     }
 
 
@@ -129,11 +129,13 @@ def _usage(job: ImageJob) -> dict[str, Any]:
     }
 
 
-def _status(state: TaskState) -> str:
+def status_of(state: TaskState) -> str:
+    """Return the word for a state in answers."""
     return "completed" if state is TaskState.SUCCEEDED else state.value
 
 
-def _error(error: ApiError) -> dict[str, Any]:
+def error_fields(error: ApiError) -> dict[str, Any]:
+    """Return why there is no picture."""
     about = {"reason": error.reason, "message": error.message, "retryable": error.retryable}
     if isinstance(error, ContentFiltered):
         known = {"stage": error.stage, "what": error.what}
@@ -141,6 +143,7 @@ def _error(error: ApiError) -> dict[str, Any]:
     return about
 
 
-def _request_id() -> str:
+def request_id() -> str:
+    """Return the id of the current request."""
     state: RequestState = g.request_state
     return state.request_id

@@ -4,6 +4,14 @@ from typing import Any
 
 import marshmallow as ma
 
+from llm_api.web.rest.images.loop_schemas import (
+    FidelitySchema,
+    PlannedJudgeSchema,
+    stopped_by,
+    tries,
+)
+from llm_api.web.rest.judge.verdict_schemas import PictureVerdictSchema
+
 STATES = ("queued", "running", "completed", "failed", "cancelled", "expired")
 _COUNT = {"minimum": 0}
 
@@ -43,6 +51,11 @@ class PictureSchema(ma.Schema):
     bytes = _count()
     seed = ma.fields.Integer(required=True, allow_none=True)
     revised_prompt = _text(is_null=True)
+    verdict = ma.fields.Nested(
+        PictureVerdictSchema,
+        allow_none=True,
+        metadata={"description": "Only with `judge` or `until`; null where nobody could judge."},
+    )
 
 
 class FailedPictureSchema(ma.Schema):
@@ -107,6 +120,17 @@ class ImageGenerationSchema(ma.Schema):
     failed = _many(FailedPictureSchema)
     warnings = _many(WarningSchema)
     usage = ma.fields.Nested(ImageUsageSchema, required=True)
+    fidelity = ma.fields.List(
+        ma.fields.Nested(FidelitySchema),
+        metadata={"description": "Only with `judge` or `until`: the way of each requirement."},
+    )
+    stopped_by = stopped_by(is_open=False)
+    tries = tries()
+    total_cost_micros = ma.fields.Integer(
+        allow_none=True,
+        metadata={"description": "Only with `judge` or `until`: of all tries; null is unknown."},
+    )
+    total_currency = ma.fields.String(allow_none=True)
     expires_at = _count(description="When the files are deleted.")
     upstream_ms = _count(is_null=True)
     request_id = _text()
@@ -138,6 +162,8 @@ class ImageTaskSchema(ma.Schema):
     result = ma.fields.Nested(ImageGenerationSchema, required=True, allow_none=True)
     error = ma.fields.Nested(TaskErrorSchema, required=True, allow_none=True)
     warnings = _many(WarningSchema)
+    stopped_by = stopped_by(is_open=True)
+    tries = tries()
     expires_at = _count()
     request_id = _text()
 
@@ -175,4 +201,12 @@ class ImagePreviewSchema(ma.Schema):
     requests = _many(VendorRequestSchema)
     cost_micros = _count(is_null=True, description="What it would cost at most; null is unknown.")
     currency = _text(is_null=True)
+    judge = ma.fields.Nested(
+        PlannedJudgeSchema, metadata={"description": "Only with `judge` or `until`."}
+    )
+    max_tries = ma.fields.Integer(metadata={"description": "Only with `judge` or `until`."})
+    try_cost_micros = ma.fields.Integer(
+        allow_none=True,
+        metadata={"description": "Only with `judge` or `until`: the most that the first costs."},
+    )
     request_id = _text()

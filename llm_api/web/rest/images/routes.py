@@ -4,6 +4,7 @@ from flask import Response, g
 
 from llm_api.errors import InvalidRequest
 from llm_api.services.images import ImageJob
+from llm_api.services.loop import LoopJob, LoopPreview, is_loop
 from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
 from llm_api.web.images.example_errors import IMAGE_ERRORS, NO_SUCH_TASK, image_examples
@@ -11,6 +12,7 @@ from llm_api.web.images.jobs import (
     awaited_job,
     pictures_or_error,
     preferred_wait,
+    run_loop,
     run_order,
     show_order,
 )
@@ -25,6 +27,7 @@ from llm_api.web.rest.images.job_schemas import (
     ImagePreviewSchema,
     ImageTaskSchema,
 )
+from llm_api.web.rest.images.loop_answers import loop_generation, loop_preview, loop_task
 from llm_api.web.rest.images.schemas import ImageRequestSchema
 from llm_api.web.rest.images.task_arguments import PurgeArgumentsSchema, WaitArgumentsSchema
 from llm_api.web.smorest import Blueprint
@@ -67,12 +70,20 @@ _WRONG_PURGE = InvalidRequest.of_field("purge", "must be 0 or 1.", reason="out_o
 )
 @blueprint.errors(*IMAGE_ERRORS, examples=image_examples(_WRONG))
 def generate_images(order: ImageOrder) -> Response:
-    """Make pictures, or edit some."""
+    """Make pictures, or edit some; with `judge` or `until` they are judged, the best first."""
     if order.is_preview:
-        return json_response(preview(show_order(order)))
+        shown = show_order(order)
+        return json_response(
+            loop_preview(shown) if isinstance(shown, LoopPreview) else preview(shown)
+        )
     wait, honored = (order.wait, "") if order.wait is not None else preferred_wait()
-    make = run_order(order, _DEFAULT_WAIT_S if wait is None else wait)
-    response = _job_response(make(None, None), wants_links=order.wants_links)
+    wait = _DEFAULT_WAIT_S if wait is None else wait
+    job: ImageJob | LoopJob
+    if order.plan is None:
+        job = run_order(order, wait)(None, None)
+    else:
+        job = run_loop(order, order.plan, wait)
+    response = _job_response(job, wants_links=order.wants_links)
     if honored:
         response.headers["Preference-Applied"] = honored
     return response
@@ -85,6 +96,8 @@ def generate_images(order: ImageOrder) -> Response:
 @blueprint.errors(400, 404, 503, examples=[_WRONG_WAIT, NO_SUCH_TASK])
 def get_image_task(wait: float, task_id: str) -> Response:
     """Return a task, with links to its pictures once they are there."""
+    if is_loop(task_id):
+        return json_response(loop_task(awaited_job(services().loops, task_id, caller(), wait)))
     return json_response(task(awaited_job(services().images, task_id, caller(), wait)))
 
 
@@ -96,22 +109,27 @@ def get_image_task(wait: float, task_id: str) -> Response:
 def delete_image_task(purge: bool, task_id: str) -> Response:  # noqa: FBT001  # flask-smorest's order
     """Cancel a task, as far as its vendor can; or delete one that has ended, with its files."""
     state: RequestState = g.request_state
+    known = services()
+    jobs = known.loops if is_loop(task_id) else known.images
     if purge:
-        services().images.purge(task_id, state.key)
+        jobs.purge(task_id, state.key)
         return json_response(ended_task(task_id, None, None))
-    job, outcome = services().images.cancel(task_id, state.key)
-    return json_response(ended_task(task_id, job, outcome))
+    job, outcome = jobs.cancel(task_id, state.key)
+    return json_response(ended_task(task_id, job.state, outcome))
 
 
-def _job_response(job: ImageJob, *, wants_links: bool) -> Response:
+def _job_response(job: ImageJob | LoopJob, *, wants_links: bool) -> Response:
     """Return the pictures of a job, or the task where it goes on; raises its ApiError."""
     state: RequestState = g.request_state
     state.report = job.report
     pictures_or_error(job)
-    if job.state.has_ended:
-        response = response_with_files(generation(job, wants_links=wants_links), file_reader())
+    is_made = job.state.has_ended
+    if isinstance(job, LoopJob):
+        shown = loop_generation(job, wants_links=wants_links) if is_made else loop_task(job)
     else:
-        response = json_response(task(job), 202)
+        shown = generation(job, wants_links=wants_links) if is_made else task(job)
+    response = response_with_files(shown, file_reader()) if is_made else json_response(shown, 202)
+    if not is_made:
         response.headers["Location"] = f"{TASKS_PATH}{job.id}"
     response.headers.update(report_headers(job.report) | warning_headers(job.notices))
     return response

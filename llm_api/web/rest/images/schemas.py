@@ -20,6 +20,7 @@ from llm_api.web.images.orders import (
     user_hash,
 )
 from llm_api.web.images.picture_sources import MaskField, PictureField
+from llm_api.web.rest.images.loop_fields import JudgeField, UntilSchema, plan_of
 from llm_api.web.rest.prompt_schemas import VISIBLE_PROMPT
 from llm_api.web.schema_fields import (
     Boolean,
@@ -58,6 +59,7 @@ class ImageRequestSchema(StrictSchema):
                 never("mask", images={"type": "null"}),
                 never("optimize_options", optimize_prompt={"not": IS_TRUE}),
                 never("callback_url", "preview", preview=IS_TRUE),
+                never("until", "judge", judge={"enum": [False]}),
             ]
         }
 
@@ -113,6 +115,12 @@ class ImageRequestSchema(StrictSchema):
     )
     mask = MaskField()
     watermark = Boolean(allow_none=True, metadata=_about("Let the vendor mark the pictures."))
+    judge = JudgeField()
+    until = ma.fields.Nested(
+        UntilSchema,
+        allow_none=True,
+        metadata=_about("Make them again until one is accepted; they are then always judged."),
+    )
     response_format = String(
         allow_none=True,
         validate=one_of(("url", "b64_json")),
@@ -139,7 +147,10 @@ class ImageRequestSchema(StrictSchema):
     def reject_what_does_not_fit(self, document: dict[str, Any], **_: Any) -> None:
         """Reject fields that exclude each other, or that need another one."""
         given = {name for name, value in document.items() if value not in (None, False, ())}
-        for name, message in _misfits(given):
+        misfits = _misfits(given)
+        if "until" in given and document.get("judge") is False:
+            misfits.append(("until", "must be left out where `judge` is false."))
+        for name, message in misfits:
             raise ValidationError({name: [FieldProblem(message, "not_supported")]})
 
     @ma.post_load
@@ -149,6 +160,7 @@ class ImageRequestSchema(StrictSchema):
         order = {name: given.pop(name, None) for name in _OF_ORDER}
         optimizes = given.pop("optimize_prompt", False)
         options = given.pop("optimize_options", {})
+        plan = plan_of(given.pop("judge", None), given.pop("until", None))
         given["user"] = user_hash(given.pop("user", None))
         given["size_policy"] = SizePolicy(given.pop("size_policy", "exact"))
         given["is_edit"] = order["mask"] is not None
@@ -162,6 +174,7 @@ class ImageRequestSchema(StrictSchema):
             callback_url=order["callback_url"],
             is_preview=bool(order["preview"]),
             wants_links=order["response_format"] != "b64_json",
+            plan=plan,
         )
 
 

@@ -1,0 +1,40 @@
+"""Builds what limits calls and accounts for them."""
+
+from llm_api.container.stores import Stores
+from llm_api.services.pricing import PriceList
+from llm_api.services.quotas.budgets import BudgetService
+from llm_api.services.quotas.enforcer import QuotaEnforcer
+from llm_api.services.quotas.rate_counter import RateCounter
+from llm_api.services.usage.ledger import UsageLedger
+from llm_api.settings.settings import Settings
+from llm_api.storage.factory import budgets_of
+from llm_api.storage.redis import is_shared
+from llm_api.storage.redis.concurrency import MemoryConcurrency, RedisConcurrency
+from llm_api.storage.redis.shared_answers import RedisAnswers
+from llm_api.storage.threads import StoreThreads
+
+# Answers for repeats, where there is a Redis, and calls in progress.
+Shared = tuple[RedisAnswers | None, MemoryConcurrency | RedisConcurrency]
+_TIMEOUT_S = 6.0  # as that of readers
+_BUDGET_THREADS = 4
+
+
+def build_accounting(
+    settings: Settings, stores: Stores, prices: PriceList, counter: RateCounter
+) -> tuple[Shared, QuotaEnforcer, UsageLedger]:
+    """Build what limits calls and accounts for them, and what processes share for that."""
+    shared = _shared(settings.ratelimit_storage_uri)
+    quotas = QuotaEnforcer(counter, shared[1], _budgets(stores, prices), settings.limits)
+    return shared, quotas, UsageLedger(stores.spool, prices, quotas)
+
+
+def _shared(storage_uri: str) -> Shared:
+    """Build what processes share, if there is a Redis for it."""
+    if not is_shared(storage_uri):
+        return None, MemoryConcurrency()
+    return RedisAnswers(storage_uri), RedisConcurrency(storage_uri)
+
+
+def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
+    threads = StoreThreads(_BUDGET_THREADS, _TIMEOUT_S)
+    return BudgetService(budgets_of(stores.usage), prices, threads)

@@ -1,0 +1,136 @@
+"""What the task of a loop keeps: all that another process needs to go on with it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Self, cast
+
+import orjson
+
+from llm_api.domain.images import ImageRequest, Notice
+from llm_api.domain.json_values import from_json
+from llm_api.domain.judging import Verdict
+from llm_api.domain.loops import Amount, LoopPlan
+from llm_api.domain.prompts import PromptRequest
+from llm_api.services.images.document import KnownError, Payer
+
+KIND = "loop"
+PREFIX = "loop_"
+REWRITING, MAKING, JUDGING, DONE = "rewriting", "making", "judging", "done"
+ACCEPTED, MAX_TRIES, MAX_COST = "accepted", "max_tries", "max_cost"
+DEADLINE, ERROR, CANCELLED = "deadline", "error", "cancelled"
+NOTHING = Amount()
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedFile:
+    """A picture of a try; `error` is why it has no verdict."""
+
+    file_id: str
+    index: int
+    verdict: Verdict | None = None
+    error: KnownError | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be judged."""
+        return self.verdict is None and self.error is None
+
+
+@dataclass(frozen=True, slots=True)
+class LoopTry:
+    """One try: a rewrite, a job that makes its pictures, and their verdicts.
+
+    Attributes:
+        number: from 1 on.
+        prompt: what the job gets; before a rewrite, what is to be rewritten.
+        fed_back: what earlier pictures lacked, in the words of the prompt or of the checkpoint.
+        state: `rewriting`, `making`, `judging`, `done`.
+        is_begun: whether its job is known to be written down.
+        error: why it has no pictures, or no verdicts.
+        cost: of its steps together.
+    """
+
+    number: int
+    prompt: str
+    fed_back: tuple[str, ...] = ()
+    state: str = MAKING
+    is_optimized: bool = False
+    is_begun: bool = False
+    pictures: tuple[JudgedFile, ...] = ()
+    error: KnownError | None = None
+    notices: tuple[Notice, ...] = ()
+    cost: Amount = NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class LoopDocument:
+    """A loop as its task keeps it.
+
+    Attributes:
+        request: the caller's; its pictures belong to the loop's task.
+        optimize: how the caller wants the prompt to be rewritten; None for not at all.
+        calls: how many calls of judges and rewriters were begun; each has a usage row of its own.
+        waits: how often it was put off, because a limit did not let a step through.
+        pending: the most that the step under way can cost; None between steps.
+        charged: what counts against the plan's `max_cost`: the cost of each step, and where nobody
+            knows it the most that it can be.
+        stopped_by: why there is no further try.
+        error: of the task, where there is no picture.
+    """
+
+    request: ImageRequest
+    plan: LoopPlan
+    payer: Payer
+    model: str
+    optimize: PromptRequest | None = None
+    tries: tuple[LoopTry, ...] = ()
+    calls: int = 0
+    waits: int = 0
+    pending: Amount | None = None
+    charged: Amount = NOTHING
+    stopped_by: str | None = None
+    error: KnownError | None = None
+    callback_url: str | None = None
+
+    @property
+    def current(self) -> LoopTry | None:
+        """The try under way."""
+        return self.tries[-1] if self.tries and self.tries[-1].state != DONE else None
+
+    @property
+    def cost(self) -> Amount:
+        """What all tries together have cost."""
+        total = NOTHING
+        for one in self.tries:
+            total = total.plus(one.cost)
+        return total
+
+    def with_try(self, **changes: Any) -> Self:
+        """Return the document with a changed last try."""
+        return replace(self, tries=(*self.tries[:-1], replace(self.tries[-1], **changes)))
+
+    def paid(self, cost: Amount) -> Self:
+        """Return the document after a step of the last try, which has cost so much."""
+        most = self.pending or NOTHING
+        charged = self.charged.plus(most if cost.micro is None else cost)
+        paid = self.with_try(cost=self.tries[-1].cost.plus(cost))
+        return replace(paid, pending=None, charged=charged)
+
+    def to_json(self) -> Mapping[str, Any]:
+        """Write it as JSON."""
+        return cast("Mapping[str, Any]", orjson.loads(orjson.dumps(self)))
+
+    @classmethod
+    def read(cls, document: Mapping[str, Any]) -> Self:
+        """Read it."""
+        return from_json(cls, document)
+
+
+def step_id(loop_id: str, number: int) -> str:
+    """Return the id of the job of a try: the same, whichever process begins it."""
+    return f"img_{loop_id.removeprefix(PREFIX)}_{number}"
+
+
+def is_loop(task_id: str) -> bool:
+    """Whether an id is of a loop."""
+    return task_id.startswith(PREFIX)
