@@ -39,6 +39,7 @@ def forbidden_in(source: str) -> list[str]:
 def test_the_package_exports_few_names() -> None:
     assert sorted(prompts.__all__) == [
         "Constraints",
+        "Experiment",
         "PictureDescriber",
         "Place",
         "PromptOptimizer",
