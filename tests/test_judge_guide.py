@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from llm_api.settings.settings import PROJECT_ROOT, Settings
+from llm_api.web.rest.descriptions.schemas import DescriptionRequestSchema
+from llm_api.web.rest.judge.schemas import ScoreImageRequestSchema
+from llm_api.web.smorest import StrictSchema
 from tests.support.judge import always, judge_env, judge_that
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
@@ -68,7 +71,7 @@ def run_script(script: str, service: Service, folder: Path) -> list[str]:
 
 
 def test_the_page_has_its_examples() -> None:
-    assert (len(CURLS), len(SCRIPTS), len(BODIES), len(SETTINGS)) == (1, 1, 1, 1)
+    assert (len(CURLS), len(SCRIPTS), len(BODIES), len(SETTINGS)) == (1, 1, 2, 1)
 
 
 @pytest.mark.parametrize("example", CURLS)
@@ -110,3 +113,12 @@ def test_the_lines_for_a_judge_are_right(block: str, tmp_path: Path) -> None:
     settings = Settings.from_env(env, root=tmp_path)
 
     assert settings.upstreams["judge"].model == "doubao-seed-1-6-251015"
+
+
+@pytest.mark.parametrize(
+    ("body", "schema"),
+    list(zip(BODIES, [ScoreImageRequestSchema(), DescriptionRequestSchema()], strict=True)),
+    ids=["compare", "describe"],
+)
+def test_the_bodies_are_valid(body: str, schema: StrictSchema) -> None:
+    assert schema.validate(json.loads(body)) == {}

@@ -39,10 +39,13 @@ def forbidden_in(source: str) -> list[str]:
 def test_the_package_exports_few_names() -> None:
     assert sorted(prompts.__all__) == [
         "Constraints",
+        "Experiment",
+        "PictureDescriber",
         "Place",
         "PromptOptimizer",
         "Scene",
         "Thing",
+        "VisionModels",
         "find_constraints",
         "find_scene",
         "find_violations",

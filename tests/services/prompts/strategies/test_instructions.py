@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from llm_api.services.prompts.checks.violations import violation_of
-from llm_api.services.prompts.strategies.instructions import InstructedStrategy
+from llm_api.services.prompts.strategies.instructions import InstructedStrategy, correction
 from llm_api.services.prompts.task import Task
 from tests.services.prompts.asking import KINDS, completion_of, task_of
 
@@ -144,7 +144,7 @@ def test_a_correction_shows_the_first_answer_and_what_was_wrong_with_it() -> Non
     first = STRATEGY.parameters(task)
     wrong = [violation_of("quote_lost", "OPEN")] * 2
 
-    again = STRATEGY.correction(first, completion_of("A sign"), wrong, task)
+    again = correction(first, completion_of("A sign"), wrong, task)
 
     *before, shown, demand = again["messages"]
     assert before == first["messages"]
