@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
@@ -16,6 +17,7 @@ from tests.support.judge import always, checkpoints_in, judge_env, judge_that, p
 from tests.support.peer import RecordedRequest
 from tests.support.replies import Reply, completion
 from tests.support.upstream import ScriptedUpstream
+from tests.support.waiting import wait_until
 
 Ask = Callable[..., TestResponse]
 GENERATE = "/api/v1/images/generate"
@@ -63,9 +65,15 @@ def env(upstream_env: Mapping[str, str], seer: ScriptedUpstream) -> dict[str, st
 
 
 @pytest.fixture
-def app(app_of: AppOf, env: Mapping[str, str]) -> Flask:
-    """Build the application."""
-    return app_of(env)
+def app(app_of: AppOf, env: Mapping[str, str]) -> Iterator[Flask]:
+    """Build the application; what it still measures is waited for before it is closed."""
+    yield app_of(env)
+    wait_until(lambda: not is_measuring(), 60, "nothing is measured any more")
+
+
+def is_measuring() -> bool:
+    """Whether a picture is measured whose verdict nobody waits for: its judge has failed."""
+    return any(thread.name == "measuring" for thread in threading.enumerate())
 
 
 @pytest.fixture
