@@ -17,7 +17,7 @@ from llm_api.container.images import (
 )
 from llm_api.container.judge import build_judge
 from llm_api.container.loops import build_loops
-from llm_api.container.stores import Stores, build_stores
+from llm_api.container.stores import Stores, build_stores, check_files
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
 from llm_api.runtime.deadlines import DeadlineWatcher
@@ -31,7 +31,7 @@ from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import Experiment, PromptOptimizer
 from llm_api.services.quotas.rate_counter import RateCounter
-from llm_api.services.readiness import ReadinessService
+from llm_api.services.readiness import ReadinessService, Seldom
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.routing.model_lists import ModelLists
 from llm_api.services.usage.ledger import UsageLedger
@@ -56,6 +56,7 @@ __all__ = ["Stores", "build_authenticator", "build_services", "build_stores"]
 _READ_TIMEOUT_S = 6.0
 # A caller whose key is known waits no longer when the database does not answer.
 _KEY_TIMEOUT_S = 2.0
+_FILES = "files"
 
 
 class _Closable(Protocol):
@@ -256,7 +257,7 @@ def _readiness(  # each is asked
     drain: Drain,
 ) -> ReadinessService:
     checks = _checks(settings, stores, keys, check_limiter, _fast(settings, upstreams))
-    return ReadinessService(checks, is_ending=lambda: drain.is_draining)
+    return ReadinessService(checks, is_ending=lambda: drain.is_draining, beside=[_FILES])
 
 
 def _checks(
@@ -275,6 +276,8 @@ def _checks(
         ),
         "limiter": lambda: "ok" if check_limiter() else "unreachable",
         "upstream": fast.probe,
+        # Chat goes on without it, and pictures are refused then: see `StoreHealth`.
+        _FILES: Seldom(partial(check_files, stores.files)),
     }
     if settings.usage_store and settings.access.requires_key:  # else they are in that database
         checks["keys"] = partial(
