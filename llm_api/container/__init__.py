@@ -80,7 +80,8 @@ def build_services(
     check_limiter: Callable[[], bool],
 ) -> Services:
     """Build the services; `check_limiter` is whether `counter` has its store. See build_stores."""
-    watch = DeadlineWatcher(Drain(settings.shutdown_grace))
+    drain = Drain(settings.shutdown_grace, paid_grace=settings.shutdown_grace_pictures)
+    watch = DeadlineWatcher(drain)
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
