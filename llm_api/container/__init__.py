@@ -18,7 +18,7 @@ from llm_api.container.images import (
 from llm_api.container.judge import build_judge
 from llm_api.container.loops import build_loops
 from llm_api.container.stores import Stores, build_stores, check_files
-from llm_api.domain.calls import CHAT, Model, UpstreamPlan
+from llm_api.domain.calls import CHAT, Model, ShutdownGrace, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
@@ -80,8 +80,7 @@ def build_services(
     check_limiter: Callable[[], bool],
 ) -> Services:
     """Build the services; `check_limiter` is whether `counter` has its store. See build_stores."""
-    drain = Drain(settings.shutdown_grace, paid_grace=settings.shutdown_grace_pictures)
-    watch = DeadlineWatcher(drain)
+    watch = DeadlineWatcher(_drain(settings.shutdown_grace))
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
@@ -122,6 +121,10 @@ def _closers(
     """Return what ends everything: first what calls, and then what it writes to."""
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
     return [part.close for part in (*calling, *stored) if part is not None]
+
+
+def _drain(grace: ShutdownGrace) -> Drain:
+    return Drain(grace.calls, paid_grace=grace.pictures)
 
 
 def _fast(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:
