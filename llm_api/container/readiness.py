@@ -3,10 +3,10 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from llm_api.container.stores import Stores
+from llm_api.container.stores import Stores, check_files
 from llm_api.runtime.drain import Drain
 from llm_api.services.keys.service import KeyService
-from llm_api.services.readiness import ReadinessService
+from llm_api.services.readiness import ReadinessService, Seldom
 from llm_api.settings.reader import FAST, LOCAL
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
@@ -15,6 +15,7 @@ from llm_api.upstream.client import UpstreamClient
 
 # A little more than a statement may take: the server's own time-out should end it first.
 READ_TIMEOUT_S = 6.0
+_FILES = "files"
 
 
 def fast_upstream(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:
@@ -33,7 +34,7 @@ def build_readiness(  # each is asked
     """Build it; `check_limiter` is whether limits have their store."""
     fast = fast_upstream(settings, upstreams)
     checks = _checks(settings, stores, keys, check_limiter, fast)
-    return ReadinessService(checks, is_ending=lambda: drain.is_draining)
+    return ReadinessService(checks, is_ending=lambda: drain.is_draining, beside=[_FILES])
 
 
 def _checks(
@@ -52,6 +53,8 @@ def _checks(
         ),
         "limiter": lambda: "ok" if check_limiter() else "unreachable",
         "upstream": fast.probe,
+        # Chat goes on without it, and pictures are refused then: see `StoreHealth`.
+        _FILES: Seldom(partial(check_files, stores.files)),
     }
     if settings.usage_store and settings.access.requires_key:  # else they are in that database
         checks["keys"] = partial(
