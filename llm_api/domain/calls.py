@@ -1,10 +1,8 @@
 """The nouns of a call to a model: plain values, passed between the layers."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from llm_api.domain.access import ApiKey, Limits, LimitState
@@ -46,23 +44,6 @@ class UpstreamPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class LocalJudgePlan:
-    """A vision model of the user's own: the GGUF files of model and projector.
-
-    `endpoint` is where it listens if somebody has started it already, else None.
-    """
-
-    model: Path
-    projector: Path
-    endpoint: Endpoint | None = None
-
-    @property
-    def name(self) -> str:
-        """The model's name for callers: that of its file."""
-        return re.sub(r"[^A-Za-z0-9._-]+", "-", self.model.stem)[:100].strip("-.") or "local-judge"
-
-
-@dataclass(frozen=True, slots=True)
 class Timeouts:
     """How long an upstream may take, in seconds; `stream` is the total for a streamed answer."""
 
@@ -71,19 +52,6 @@ class Timeouts:
     idle: float
     total: float
     stream: float
-
-
-@dataclass(frozen=True, slots=True)
-class ShutdownGrace:
-    """For how many seconds calls go on after SIGTERM: most, and those that make pictures."""
-
-    calls: int
-    pictures: int
-
-    @property
-    def longest(self) -> int:
-        """When the process is ended, whatever it does."""
-        return max(self.calls, self.pictures)
 
 
 @dataclass(frozen=True, slots=True)
