@@ -153,13 +153,21 @@ class ImageUsage:
 
 
 @dataclass(frozen=True, slots=True)
-class VendorPicture:
-    """A picture as a vendor hands it out: base64 text, or an address that soon expires.
+class DecodedBase64:
+    """What came as base64 and was decoded on its way."""
 
-    `base64` is ASCII bytes without a `data:` prefix. `prompt` is the vendor's own rewrite.
+    data: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class VendorPicture:
+    """A picture as a vendor hands it out: base64, or an address that soon expires.
+
+    `base64` is ASCII bytes without a `data:` prefix if it is not decoded yet. `prompt` is the
+    vendor's own rewrite.
     """
 
-    base64: bytes | None = field(default=None, repr=False)
+    base64: bytes | DecodedBase64 | None = field(default=None, repr=False)
     url: str | None = None
     prompt: str | None = None
     seed: int | None = None

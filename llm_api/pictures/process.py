@@ -16,6 +16,7 @@ from gevent import monkey
 
 import llm_api
 from llm_api.pictures import wire
+from llm_api.runtime.turns import LARGE_WORK, room_for, written_in
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +31,6 @@ _ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": "1048576",
     "MALLOC_ARENA_MAX": "1",
 }
-_PIECE_BYTES = 1024 * 1024
 # What Python and gunicorn ignore or catch would stay ignored in the process.
 _DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGXFSZ)
 _SECONDS_TO_END = 1.0
@@ -95,8 +95,9 @@ class PictureProcess:
             raise ProcessEnded from error
 
     def _send(self, data: bytes, deadline: float) -> None:
-        self._socket.settimeout(_remaining(deadline))
-        self._socket.sendall(data)
+        for piece in LARGE_WORK.pieces(data):
+            self._socket.settimeout(_remaining(deadline))
+            self._socket.sendall(piece)
 
     def _receive(self, deadline: float) -> tuple[Mapping[str, Any], bytes]:
         packed = self._receive_bytes(wire.LENGTHS.size, deadline)
@@ -105,15 +106,17 @@ class PictureProcess:
         return head, self._receive_bytes(body_bytes, deadline)
 
     def _receive_bytes(self, length: int, deadline: float) -> bytes:
-        pieces = []
+        room = room_for(length)
         while length:
+            if room.tell():
+                LARGE_WORK.wait()
             self._socket.settimeout(_remaining(deadline))
-            piece = self._socket.recv(min(length, _PIECE_BYTES))
+            piece = self._socket.recv(min(length, LARGE_WORK.piece_bytes))
             if not piece:
                 raise wire.WireError("The process has ended.")
-            pieces.append(piece)
+            room.write(piece)
             length -= len(piece)
-        return b"".join(pieces)
+        return written_in(room)
 
     def end(self) -> None:
         """Let it end by itself: what it reads next is the end of its input."""

@@ -1,18 +1,17 @@
 """Turns what a vendor hands out into files of ours, at once: its links die within the hour."""
 
 import binascii
-import io
 import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from llm_api.domain.files import StoredFile
-from llm_api.domain.images import FittedRequest, PictureFailure, VendorPicture
+from llm_api.domain.images import DecodedBase64, FittedRequest, PictureFailure, VendorPicture
 from llm_api.errors import ApiError, Unavailable
 from llm_api.pictures.facts import PictureError, PictureFacts, PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
-from llm_api.runtime.turns import LARGE_WORK
+from llm_api.runtime.turns import base64_decoded
 from llm_api.services.files import FileService
 from llm_api.services.images.document import KeptPicture
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
@@ -159,13 +158,5 @@ class Keeper:
             pause = min(pause * 2, _MAX_PAUSE_S)
 
 
-def _decoded(text: bytes) -> bytes:
-    """Decode base64 in pieces, between which others have the loop; raises binascii.Error."""
-    if b"\n" in text[:128] or len(text) % 4:  # its steps would not begin where groups of four do
-        return binascii.a2b_base64(text)
-    whole, view = io.BytesIO(), memoryview(text)
-    size = LARGE_WORK.piece_bytes  # a multiple of 4
-    for start in range(0, len(text), size):
-        LARGE_WORK.wait()
-        whole.write(binascii.a2b_base64(view[start : start + size]))
-    return whole.getvalue()
+def _decoded(base64: bytes | DecodedBase64) -> bytes:
+    return base64.data if isinstance(base64, DecodedBase64) else base64_decoded(base64)

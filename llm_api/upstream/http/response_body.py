@@ -135,10 +135,10 @@ class UpstreamResponse(Response):
 
 def read_body(response: UpstreamResponse, max_bytes: int = MAX_BODY_BYTES) -> bytes:
     """Read the whole body, at most `max_bytes` after inflating; raises faults.Fault."""
-    read = _inflating(response).read if response.is_compressed else None
+    read = inflating(response).read if response.is_compressed else None
     pieces: list[bytes] = []
     total = 0
-    while piece := _received(response.raw, read):
+    while piece := received(response.raw, read):
         total += len(piece)
         if total > max_bytes:
             raise faults.too_large()
@@ -146,7 +146,7 @@ def read_body(response: UpstreamResponse, max_bytes: int = MAX_BODY_BYTES) -> by
     return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _received(raw: RawBody, read: Any) -> bytes:
+def received(raw: RawBody, read: Any) -> bytes:
     """Return the next bytes, through what inflates them where they are compressed."""
     try:
         piece: bytes = raw.receive() if read is None else read(READ_BYTES)
@@ -155,7 +155,7 @@ def _received(raw: RawBody, read: Any) -> bytes:
     return piece
 
 
-def _inflating(response: UpstreamResponse) -> urllib3.HTTPResponse:
+def inflating(response: UpstreamResponse) -> urllib3.HTTPResponse:
     """Return a reader that inflates a body that came compressed without being asked for."""
     return urllib3.HTTPResponse(
         body=response.raw,  # type: ignore[arg-type]  # as good as a file
@@ -200,8 +200,8 @@ class IncomingBody:
             # urllib3 cannot go on after a time-out, so that silences stay unnoticed. What inflates
             # to more than an answer may have is a bomb.
             self._left = min(max_bytes, MAX_BODY_BYTES)
-            read = _inflating(response).read1
-            self._inflated = iter(lambda: _received(response.raw, read), b"")
+            read = inflating(response).read1
+            self._inflated = iter(lambda: received(response.raw, read), b"")
         else:
             self._receiver = receiver_of(response.raw.socket, self._tick)
             response.raw.read_through(self._receiver)
@@ -295,6 +295,6 @@ def is_plain(response: UpstreamResponse) -> bool:
     """
     if response.is_compressed:
         return False
-    beginning = _received(response.raw, None)
+    beginning = received(response.raw, None)
     response.raw.unread(beginning)
     return beginning[:1] == b"{" or (is_stream(beginning) is False and beginning[:1] != BOM[:1])

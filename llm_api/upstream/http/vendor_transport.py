@@ -17,6 +17,7 @@ from urllib3.connection import HTTPConnection
 
 from llm_api.domain.calls import Endpoint, Timeouts
 from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.runtime.turns import LARGE_WORK
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.framing import receive_head
@@ -74,7 +75,8 @@ class VendorAdapter(UpstreamAdapter):
                 upstream_socket.sendall(head + body)
             else:
                 upstream_socket.sendall(head)
-                upstream_socket.sendall(body)
+                for piece in LARGE_WORK.pieces(body):
+                    upstream_socket.sendall(piece)
             answer, came = receive_head(upstream_socket)
         except (OSError, HTTPException) as error:
             raise faults.while_waiting(error) from error

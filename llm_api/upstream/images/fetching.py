@@ -23,8 +23,9 @@ from llm_api.runtime.deadlines import Deadline, DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.http.connecting import Connector, connection_class
 from llm_api.upstream.http.framing import ResponseHead, receive_head
+from llm_api.upstream.http.large_body import read_large_body
 from llm_api.upstream.http.resolver import Address, Resolver
-from llm_api.upstream.http.response_body import RawBody, UpstreamResponse, read_body
+from llm_api.upstream.http.response_body import RawBody, UpstreamResponse
 from llm_api.upstream.images.links import (
     Link,
     LinkFailed,
@@ -206,7 +207,7 @@ class _Exchange:
             raise _too_large(self._policy)
         try:
             if head.is_compressed:
-                return read_body(UpstreamResponse(head, raw), self._policy.max_bytes)
+                return read_large_body(UpstreamResponse(head, raw), self._policy.max_bytes)
             return self._whole(raw)
         except faults.Fault as fault:
             is_large = fault.error.reason == "upstream_too_large"

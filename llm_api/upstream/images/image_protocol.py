@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from llm_api.domain.images import (
+    DecodedBase64,
     FittedRequest,
     ImageRequest,
     InputPicture,
@@ -35,18 +36,23 @@ class VendorRequest:
 
 @dataclass(frozen=True, slots=True)
 class VendorAnswer:
-    """A whole answer of a vendor; `headers` have lower-case names."""
+    """A whole answer of a vendor.
+
+    `headers` have lower-case names. `lifted` was cut out of the body while it came in, see
+    `lifting`; it is empty also where nobody has looked.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
+    lifted: tuple[DecodedBase64, ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
     """A picture on its way, from a vendor that streams: base64, and its place among previews."""
 
-    base64: bytes = field(repr=False)
+    base64: bytes | DecodedBase64 = field(repr=False)
     index: int = 0
 
 

@@ -8,10 +8,12 @@ from typing import Any
 from llm_api.domain.images import VendorResult, VendorTask
 from llm_api.errors import ApiError
 from llm_api.upstream import faults
-from llm_api.upstream.http.response_body import IncomingBody, UpstreamResponse, read_body
+from llm_api.upstream.http.large_body import body_pieces
+from llm_api.upstream.http.response_body import IncomingBody, UpstreamResponse
 from llm_api.upstream.http.sse import ErrorEvent, EventParser, EventTooLarge, is_event_stream
 from llm_api.upstream.images.image_errors import no_image, picture_failure
 from llm_api.upstream.images.image_protocol import EventReader, ImageProtocol, Preview, VendorAnswer
+from llm_api.upstream.images.lifting import Lifter
 from llm_api.upstream.images.long_texts import read_json
 
 # A picture of 45 MB is 60 MB of base64, and no vendor makes a larger one.
@@ -29,8 +31,12 @@ def headers_of(response: UpstreamResponse) -> dict[str, str]:
 
 def read_whole(response: UpstreamResponse, count: int = 1) -> VendorAnswer:
     """Read an answer that may have `count` pictures; raises faults.Fault."""
-    body = read_body(response, _max_bytes(count))
-    return VendorAnswer(response.status_code, headers_of(response), body)
+    headers, limit = headers_of(response), _max_bytes(count)
+    length = headers.get("content-length", "")
+    lifter = Lifter(min(int(length), limit) if length.isdecimal() else 0)
+    for piece in body_pieces(response, limit):
+        lifter.feed(piece)
+    return VendorAnswer(response.status_code, headers, *lifter.end())
 
 
 class CreatedAnswer:

@@ -6,7 +6,6 @@ time. JSON is decoded whole.
 
 import json
 import re
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from tempfile import SpooledTemporaryFile
@@ -18,6 +17,7 @@ from werkzeug.formparser import MultiPartParser
 from werkzeug.wrappers import Response
 
 from llm_api.errors import InvalidRequest, UnsupportedMedia
+from llm_api.runtime.turns import LARGE_WORK, gathered
 from llm_api.web import idempotency
 from llm_api.web.request.body import BoundedStream, StrictParser, read_json, read_within
 
@@ -27,7 +27,6 @@ PICTURES_BODY_TIMEOUT = 60.0  # seconds
 MAX_PARTS = 64
 _MAX_TEXT_BYTES = 1 << 20  # of one field of a form
 _IN_MEMORY_BYTES = 1 << 20  # of one file; more of it is on disk
-_PIECE_BYTES = 1 << 18
 _FORM = "multipart/form-data"
 _PICTURE_NAME = re.compile("image|mask|reference_image")
 _LONG_CHARS = 16_384
@@ -43,14 +42,15 @@ class Upload:
 
     def read(self) -> bytes:
         """Return its bytes."""
-        return b"".join(self.pieces())
+        return gathered(self.pieces(), self.size_bytes)
 
     def pieces(self) -> Iterator[bytes]:
         """Yield its bytes; a disk does not let other calls go on meanwhile, so they do between."""
         self.stream.seek(0)
-        while piece := self.stream.read(_PIECE_BYTES):
+        while piece := self.stream.read(LARGE_WORK.piece_bytes):
             yield piece
-            time.sleep(0)
+            if len(piece) == LARGE_WORK.piece_bytes:
+                LARGE_WORK.wait()
 
 
 class Inline:

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response
 
 from llm_api.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher, lingering_close
+from llm_api.runtime.turns import LARGE_WORK
 from llm_api.web import idempotency
 from llm_api.web.request.context import RequestState, services
 from llm_api.web.request.strict_json import decode_object
@@ -173,8 +174,10 @@ class BoundedStream:
         """
         if self._total == self._length:
             return b""
-        if self._total:
-            # Of a client that sends as fast as this is read, no read waits for others to go on.
+        # Of a client that sends as fast as this is read, no read waits for others to go on.
+        if self._total > LARGE_WORK.piece_bytes:
+            LARGE_WORK.wait()
+        elif self._total:
             time.sleep(0)
         piece: bytes = self._stream.read(size)
         self._total += len(piece)

@@ -30,7 +30,7 @@ def object_in(answer: VendorAnswer, model: ImageModel) -> dict[str, Any]:
     if answer.status not in _OK:
         raise image_error(model.vendor, answer, field_names=names_of(model))
     try:
-        document = read_json(answer.body)
+        document = read_json(answer.body, answer.lifted)
     except ValueError:
         raise bad_answer("an answer that is no JSON") from None
     if isinstance(document, str):  # a refusal, which some write as a bare text

@@ -6,6 +6,8 @@ from typing import Any
 
 import orjson
 
+from llm_api.runtime.turns import gathered
+
 _BOUNDARY = re.compile(r"boundary=([0-9a-f]+)")
 _NAME = re.compile(rb'name="([^"]*)"(; filename=)?')
 
@@ -39,7 +41,8 @@ class Form:
 
     def body(self) -> bytes:
         """Return the form as it is sent."""
-        return b"".join([*self._pieces, f"--{self._boundary}--\r\n".encode()])
+        pieces = [*self._pieces, f"--{self._boundary}--\r\n".encode()]
+        return gathered(pieces, sum(map(len, pieces)))
 
 
 def described(body: bytes, content_type: str) -> Any:

@@ -192,7 +192,7 @@ def read_answer(
     if answer.status not in _OK:
         raise image_error(vendor, answer, field_names=field_names)
     try:
-        document = read_json(answer.body)
+        document = read_json(answer.body, answer.lifted)
     except ValueError as error:
         raise bad_answer("an answer that is no JSON") from error
     if not isinstance(document, dict):

@@ -16,7 +16,9 @@ from typing import Any
 import orjson
 from flask import Response, g
 
+from llm_api.domain.images import DecodedBase64
 from llm_api.errors import ApiError, ServiceError
+from llm_api.runtime.turns import base64_encoded
 from llm_api.services.images import ImageJob
 from llm_api.upstream.images.image_protocol import Preview
 from llm_api.web.images.base64_bodies import ReadFile, encoded, pieces_of
@@ -54,7 +56,7 @@ class EventWriter:
         kind = f"{self.name}.partial_image"
         document = {
             "type": kind,
-            "b64_json": preview.base64.decode(),
+            "b64_json": _text_of(preview.base64),
             "partial_image_index": preview.index,
             "created_at": int(time.time()),
         }
@@ -172,3 +174,9 @@ class _Events:
         self._is_closed = True
         if not self._has_ended:
             self._log["reason"] = "client_closed"
+
+
+def _text_of(base64: bytes | DecodedBase64) -> str:
+    if isinstance(base64, DecodedBase64):
+        base64 = base64_encoded(base64.data)
+    return base64.decode()
