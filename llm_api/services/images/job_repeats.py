@@ -5,6 +5,7 @@ two processes that set the same mark at once, the database lets one.
 """
 
 import hashlib
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -20,6 +21,13 @@ from llm_api.storage.threads import StoreThreads
 _KIND = "repeat"
 _MARKED = timedelta(days=1)
 _ID_LENGTH = 60
+_PAUSE_S = 0.05
+# Longer than a store may take to write a job down; then its process has died before it did.
+_BEGINS_WITHIN = timedelta(seconds=15)
+
+
+class _NotBegun(Exception):
+    """A mark is there, and its job is not yet."""
 
 
 class JobRepeats:
@@ -46,7 +54,7 @@ class JobRepeats:
             InvalidRequest: the key was used for another body.
             StoreError: the store failed.
         """
-        return self._threads.run(lambda: self._walk(identity)[0])
+        return self._when_begun(lambda: self._walk(identity)[0])
 
     def claim(self, identity: IdempotencyKey, job: Task) -> str | None:
         """Mark a job that is about to begin, or return the id of the one to join in its place.
@@ -55,7 +63,15 @@ class JobRepeats:
             InvalidRequest: the key was used for another body.
             StoreError: the store failed.
         """
-        return self._threads.run(lambda: self._claim(identity, job))
+        return self._when_begun(lambda: self._claim(identity, job))
+
+    def _when_begun(self, look: Callable[[], str | None]) -> str | None:
+        """Look until no job is about to begin: its mark is there a moment before it is."""
+        while True:
+            try:
+                return self._threads.run(look)
+            except _NotBegun:
+                time.sleep(_PAUSE_S)
 
     def _claim(self, identity: IdempotencyKey, job: Task) -> str | None:
         other, mark_id = self._walk(identity)
@@ -97,16 +113,21 @@ class JobRepeats:
             if mark.created_at + timedelta(seconds=identity.keep_s) > self._now():
                 if mark.document["fingerprint"] != identity.fingerprint:
                     raise key_reused()
-                if identity.joins and self._is_to_join(job_id):
+                if identity.joins and self._is_to_join(job_id, mark):
                     return job_id, mark_id
             text = f"{text}\0{job_id}"
         return None, mark_id
 
-    def _is_to_join(self, job_id: str) -> bool:
-        """Whether a job goes on, has pictures, or may have cost something."""
+    def _is_to_join(self, job_id: str, mark: Task) -> bool:
+        """Whether a job goes on, has pictures, or may have cost something.
+
+        Raises _NotBegun where it is about to begin.
+        """
         job = self._tasks.get(job_id)
         if job is None:
-            return False
+            if mark.created_at + _BEGINS_WITHIN > self._now():
+                raise _NotBegun
+            return False  # deleted, or never begun
         if job.kind != KIND:
             return _is_loop_to_join(job)
         error = error_of(JobDocument.read(job.document)) if job.state.has_ended else None

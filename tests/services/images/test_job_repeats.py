@@ -1,7 +1,7 @@
 """A repeat joins the job of the first request, whichever process it meets."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from llm_api.domain.repeats import IdempotencyKey
+from llm_api.domain.tasks import Task
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault
 from llm_api.services.images.job_repeats import JobRepeats
 from llm_api.storage.threads import StoreThreads
@@ -91,14 +92,18 @@ def test_a_job_that_cost_nothing_is_made_anew(
     assert len(vendor.parts) == (2 if is_made_anew else 1)
 
 
-def test_after_its_time_a_key_is_new(shop: Workshop) -> None:
-    first = ask(shop)
-    later = JobRepeats(
-        shop.tasks, StoreThreads(1), lambda: datetime.now(UTC) + timedelta(seconds=3_601)
+def after(shop: Workshop, seconds: int) -> JobRepeats:
+    """Return the marks as they are seen later."""
+    return JobRepeats(
+        shop.tasks, StoreThreads(1), lambda: datetime.now(UTC) + timedelta(seconds=seconds)
     )
 
+
+def test_after_its_time_a_key_is_new(shop: Workshop) -> None:
+    first = ask(shop)
+
     assert shop.service.joined(ORDER) == first
-    assert later.find(ORDER) is None
+    assert after(shop, 3_601).find(ORDER) is None
 
 
 def test_of_many_at_once_one_begins(shop: Workshop, vendor: ScriptedImages) -> None:
@@ -110,8 +115,36 @@ def test_of_many_at_once_one_begins(shop: Workshop, vendor: ScriptedImages) -> N
     assert len(shop.sink.ended) == 1
 
 
+def job_of(shop: Workshop) -> Task:
+    """Return the task of a job, which has run."""
+    task = shop.tasks.get(ask(shop))
+    assert task is not None
+    return replace(task, id="img_next")
+
+
+def test_a_repeat_waits_for_a_job_that_is_marked_and_not_begun(shop: Workshop) -> None:
+    job, marks = job_of(shop), after(shop, 0)
+    another = replace(ORDER, key="shop order-2")
+    assert marks.claim(another, job) is None
+
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.submit(marks.find, another)
+        claimed = pool.submit(marks.claim, another, replace(job, id="img_other"))
+        assert wait([found, claimed], timeout=0.3).done == set()
+        shop.tasks.add(job)
+
+    assert found.result() == claimed.result() == job.id
+
+
+def test_a_job_that_was_marked_and_never_began_is_made_anew(shop: Workshop) -> None:
+    another = replace(ORDER, key="shop order-2")
+    after(shop, 0).claim(another, job_of(shop))
+
+    assert after(shop, 20).find(another) is None
+
+
 def test_a_purged_job_is_joined_by_nobody(shop: Workshop) -> None:
     first = ask(shop)
     shop.service.purge(first, None)
 
-    assert shop.service.joined(ORDER) is None
+    assert after(shop, 20).find(ORDER) is None
