@@ -47,6 +47,34 @@ def test_a_worker_with_sqlite_alone_has_no_other_store(tmp_path: Path) -> None:
     assert modules & {"redis", "obstore", *POSTGRESQL, *MYSQL} == set()
 
 
+VENDORS = "llm_api.upstream.images.protocols."
+PICTURES = {
+    "IMAGE_LLM_API_URL": "http://127.0.0.1:1/v1",
+    "IMAGE_LLM_API_KEY": "k",
+    "IMAGE_LLM_MODEL": "gpt-image-2",
+    "IMAGE_LLM_PROFILE": "openai",
+}
+
+
+def test_a_worker_has_the_protocols_of_vendors_only_where_it_makes_pictures(tmp_path: Path) -> None:
+    def protocols(**env: str) -> set[str]:
+        return {name for name in imported(CREATE, tmp_path, **env) if name.startswith(VENDORS)}
+
+    assert protocols() & {f"{VENDORS}{name}" for name in ("openai", "ark", "zhipu")} == set()
+    assert f"{VENDORS}openai" in protocols(**PICTURES)
+
+
+VOCABULARY = """
+from llm_api.services.prompts.vocabulary import words
+print(words.phrases_by_pair.cache_info().currsize)
+"""
+
+
+def test_a_worker_reads_the_vocabulary_with_the_first_prompt(tmp_path: Path) -> None:
+    """It takes 4 MiB."""
+    assert "0" in imported(CREATE + VOCABULARY, tmp_path)
+
+
 def test_a_worker_has_no_commands(tmp_path: Path) -> None:
     modules = imported(CREATE, tmp_path)
 

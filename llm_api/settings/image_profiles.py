@@ -12,7 +12,7 @@ from llm_api.settings.config_files import FOLDER, Names, checked
 from llm_api.settings.settings import SettingsError
 from llm_api.upstream.images.fitting.prompt_filters import FILTERS
 from llm_api.upstream.images.image_profiles import GENERIC, ImageModel, ImageProfile, SizeRule
-from llm_api.upstream.images.protocols import WIRE_WORDS
+from llm_api.upstream.images.protocols import NAMES, wire_words
 
 IMAGES = FOLDER / "images"
 _SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")
@@ -68,7 +68,7 @@ class _SizeSchema(ma.Schema):
 class _Traits(ma.Schema):
     """What a file says of a model, or in `[defaults]` of all its models."""
 
-    protocol = ma.fields.String(validate=ma.validate.OneOf(sorted(WIRE_WORDS)))
+    protocol = ma.fields.String(validate=ma.validate.OneOf(NAMES))
     vendor = ma.fields.String(validate=ma.validate.Length(min=1))
     root = ma.fields.String(validate=ma.validate.Regexp(r"(/[\w.-]+)*$"))
     size = ma.fields.Nested(_SizeSchema)
@@ -147,11 +147,12 @@ def _profile(root: Path, path: Path) -> ImageProfile:
 def _problems(traits: Mapping[str, Any]) -> list[str]:
     """Return what is wrong with a model once its file's defaults are in it."""
     problems = [f"{name}: Missing." for name in ("protocol", "vendor") if name not in traits]
-    known = WIRE_WORDS.get(traits.get("protocol", ""), frozenset())
-    problems += [
-        f"wire.{name}: The protocol knows {', '.join(sorted(known)) or 'no words'}."
-        for name in traits.get("wire", {}).keys() - known
-    ]
+    if wire := traits.get("wire"):
+        known = wire_words(traits.get("protocol", ""))
+        problems += [
+            f"wire.{name}: The protocol knows {', '.join(sorted(known)) or 'no words'}."
+            for name in wire.keys() - known
+        ]
     said = [set(traits.get(name, ())) for name in ("sends", "emulates", "drops")]
     twice = (said[0] & said[1]) | (said[0] & said[2]) | (said[1] & said[2])
     return problems + [f"sends: {name} must be in one list alone." for name in sorted(twice)]

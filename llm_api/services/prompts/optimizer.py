@@ -20,6 +20,7 @@ from llm_api.services.prompts.experiment import (
 )
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
+from llm_api.services.prompts.validation import load_vocabulary
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.routing.catalogue import Catalogue, Destination
 from llm_api.services.usage.ledger import UsageLedger
@@ -63,6 +64,7 @@ class PromptOptimizer:
         self, request: PromptRequest, key: ApiKey | None
     ) -> tuple[TokenEstimate, Destination]:
         """Return the most tokens that a rewrite takes, and where it would go; raises ApiError."""
+        load_vocabulary()
         task = read_task(request, self._targets[request.target_model])
         destination = self._catalogue.route(None, key=key)
         return self._rewriter.needs(task, destination), destination
@@ -89,6 +91,7 @@ class PromptOptimizer:
                 retryable=False,
             )
         started = time.monotonic()
+        load_vocabulary()
         task = read_task(request, self._targets[request.target_model])
         arm = self._arm_of(caller)
         result = not_rewritten() if arm == CONTROL else self._rewritten(task, caller)

@@ -1,38 +1,44 @@
-"""The protocols of vendors of pictures, by the names that `config/images/` has for them."""
+"""The protocols of vendors of pictures, by the names that `config/images/` has for them.
+
+Only those of configured vendors are loaded: all of them take half a MiB of every worker.
+"""
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
+from types import ModuleType
+from typing import cast
 
 from llm_api.upstream.images.image_profiles import ImageModel
 from llm_api.upstream.images.image_protocol import ImageProtocol
-from llm_api.upstream.images.protocols import (
-    a1111,
-    ark,
-    dashscope_flat,
-    dashscope_messages,
-    dashscope_tasks,
-    openai,
-    siliconflow,
-    zhipu,
-)
 
-_PROTOCOLS: Mapping[str, tuple[Callable[[ImageModel], ImageProtocol], frozenset[str]]] = {
-    "a1111": (a1111.A1111, a1111.WIRE_WORDS),
-    "ark": (ark.Ark, ark.WIRE_WORDS),
-    "dashscope-flat": (dashscope_flat.DashScopeFlat, dashscope_flat.WIRE_WORDS),
-    "dashscope-messages": (dashscope_messages.DashScopeMessages, dashscope_messages.WIRE_WORDS),
-    "dashscope-task-messages": (
-        dashscope_tasks.DashScopeTaskMessages,
-        dashscope_tasks.WIRE_WORDS,
-    ),
-    "dashscope-tasks": (dashscope_tasks.DashScopeTasks, dashscope_tasks.WIRE_WORDS),
-    "openai": (openai.OpenAI, openai.WIRE_WORDS),
-    "siliconflow": (siliconflow.SiliconFlow, siliconflow.WIRE_WORDS),
-    "zhipu": (zhipu.Zhipu, zhipu.WIRE_WORDS),
+# The module and the class of each.
+_PROTOCOLS: Mapping[str, tuple[str, str]] = {
+    "a1111": ("a1111", "A1111"),
+    "ark": ("ark", "Ark"),
+    "dashscope-flat": ("dashscope_flat", "DashScopeFlat"),
+    "dashscope-messages": ("dashscope_messages", "DashScopeMessages"),
+    "dashscope-task-messages": ("dashscope_tasks", "DashScopeTaskMessages"),
+    "dashscope-tasks": ("dashscope_tasks", "DashScopeTasks"),
+    "openai": ("openai", "OpenAI"),
+    "siliconflow": ("siliconflow", "SiliconFlow"),
+    "zhipu": ("zhipu", "Zhipu"),
 }
-# What the `wire` of a model may say, by its protocol.
-WIRE_WORDS: Mapping[str, frozenset[str]] = {name: words for name, (_, words) in _PROTOCOLS.items()}
+NAMES = tuple(sorted(_PROTOCOLS))
+
+
+def wire_words(protocol: str) -> frozenset[str]:
+    """Return what the `wire` of a model may say; nothing of a protocol that is not known."""
+    if protocol not in _PROTOCOLS:
+        return frozenset()
+    return cast("frozenset[str]", _module(protocol).WIRE_WORDS)
 
 
 def protocol_of(model: ImageModel) -> ImageProtocol:
     """Return what speaks with a model."""
-    return _PROTOCOLS[model.protocol][0](model)
+    name = _PROTOCOLS[model.protocol][1]
+    new = cast("Callable[[ImageModel], ImageProtocol]", getattr(_module(model.protocol), name))
+    return new(model)
+
+
+def _module(protocol: str) -> ModuleType:
+    return import_module(f"{__name__}.{_PROTOCOLS[protocol][0]}")
