@@ -106,7 +106,7 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     links = LinkClient(around.watch)
     clients, pictures, models = painters.clients, painters.pictures, painters.models
     engine = TaskEngine(stores.work.tasks, stores.work_threads, around.watch.drain)
-    accounts = JobAccounts(stores.spool, around.prices, around.quotas)
+    accounts = JobAccounts(stores.spool, around.prices, around.quotas, stores.spool.require_saving)
     fetch = partial(_fetched, links, clients, settings.image_result_hosts)
     keeper = Keeper(stores.files, pictures, fetch)
     webhooks = Webhooks(settings.webhooks, engine, links)

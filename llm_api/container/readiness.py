@@ -4,9 +4,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from llm_api.container.stores import Stores
+from llm_api.errors import Unavailable
 from llm_api.runtime.drain import Drain
+from llm_api.services.files import FileService
 from llm_api.services.keys.service import KeyService
-from llm_api.services.readiness import ReadinessService
+from llm_api.services.readiness import ReadinessService, Seldom
 from llm_api.settings.reader import FAST, LOCAL
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
@@ -15,6 +17,7 @@ from llm_api.upstream.client import UpstreamClient
 
 # A little more than a statement may take: the server's own time-out should end it first.
 READ_TIMEOUT_S = 6.0
+_FILES = "files"
 
 
 def fast_upstream(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:
@@ -33,7 +36,7 @@ def build_readiness(  # each is asked
     """Build it; `check_limiter` is whether limits have their store."""
     fast = fast_upstream(settings, upstreams)
     checks = _checks(settings, stores, keys, check_limiter, fast)
-    return ReadinessService(checks, is_ending=lambda: drain.is_draining)
+    return ReadinessService(checks, is_ending=lambda: drain.is_draining, beside=[_FILES])
 
 
 def _checks(
@@ -52,12 +55,22 @@ def _checks(
         ),
         "limiter": lambda: "ok" if check_limiter() else "unreachable",
         "upstream": fast.probe,
+        # Chat goes on without it, and pictures are refused then: see `StoreHealth`.
+        _FILES: Seldom(partial(_check_files, stores.files)),
     }
     if settings.usage_store and settings.access.requires_key:  # else they are in that database
         checks["keys"] = partial(
             _check_store, keys, StoreThreads(1, READ_TIMEOUT_S, fails_fast=True)
         )
     return checks
+
+
+def _check_files(files: FileService) -> str:
+    try:
+        files.check()
+    except Unavailable:
+        return "cannot be kept"
+    return "ok"
 
 
 def _check_store(store: UsageStore | KeyService, threads: StoreThreads) -> str:

@@ -130,6 +130,10 @@ class FileService:
             left -= len(piece)
             yield piece
 
+    def check(self) -> None:
+        """Store something and delete it; raises Unavailable where that fails."""
+        self._byte(self._store.check)
+
     def remaining(self, file: StoredFile) -> timedelta:
         """Return for how long a file is still kept."""
         return file.expires_at - self._now()

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_api.services.readiness import Readiness, ReadinessService
+from llm_api.services.readiness import Readiness, ReadinessService, Seldom
 
 
 class Clock:
@@ -78,6 +78,28 @@ def test_only_if_all_parts_are_good_the_service_is_ready(
 
     assert readiness.checks == {"database": first, "upstream": second}
     assert readiness.is_ready is (expected == "ready")
+
+
+def test_a_process_is_ready_without_what_most_calls_do_without(clock: Clock) -> None:
+    checks = {"files": lambda: "cannot be kept", "upstream": lambda: "ok"}
+    service = ReadinessService(checks, clock, beside=["files"])
+
+    readiness = service.check()
+
+    assert readiness.is_ready
+    assert readiness.checks == {"files": "cannot be kept", "upstream": "ok"}
+
+
+def test_what_is_dear_to_ask_is_asked_once_a_minute(clock: Clock) -> None:
+    coming = iter(["ok", "cannot be kept", "ok"])
+    ask = Seldom(lambda: next(coming), clock)
+
+    said = []
+    for seconds in (0, 59, 1, 4, 1):
+        clock.now += seconds
+        said.append(ask())
+
+    assert said == ["ok", "ok", "cannot be kept", "cannot be kept", "ok"]
 
 
 def test_a_process_that_ends_is_not_ready_and_asks_nobody(clock: Clock) -> None:

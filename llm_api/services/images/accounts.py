@@ -1,6 +1,6 @@
 """Money of jobs: reserved before anything is sent, and one usage row when a job has ended."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -18,6 +18,10 @@ from llm_api.services.quotas.enforcer import QuotaEnforcer, QuotaLease
 from llm_api.services.usage.ledger import UsageSink
 
 
+def _need_nothing() -> None:
+    """Let jobs begin without their rows."""
+
+
 @dataclass(frozen=True, slots=True)
 class JobAccounts:
     """Accounts for jobs.
@@ -30,6 +34,8 @@ class JobAccounts:
     sink: UsageSink
     prices: PriceList
     quotas: QuotaEnforcer
+    # Raises Unavailable where the row of a job could not be written.
+    require_rows: Callable[[], None] = _need_nothing
 
     def needs(
         self, fitted: Sequence[FittedRequest], at: ImageDestination, now: datetime

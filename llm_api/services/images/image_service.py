@@ -118,6 +118,7 @@ class ImageService:
         if not self._jobs.health.is_good:
             message = "Pictures cannot be kept at the moment, and are not made; try again."
             raise Unavailable(message, reason="store_unavailable", retry_after=5)
+        self._accounts.require_rows()
         if callback_url is not None:
             self._webhooks.check(callback_url)
         order, now = self._orders.order(request, caller, optimize), self._now()

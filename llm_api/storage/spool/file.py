@@ -17,6 +17,7 @@ from llm_api.domain.usage import UsageRecord
 BATCH_LINES = 1_000
 _ENDED = b'{"state":"ended"'
 _READ_BYTES = 1 << 20
+_CHECK = b" " * 4_096
 # Fields as they were named before the schema 0006. A worker of an older release may have died, or
 # been replaced, before the store had its rows.
 _FORMER_NAMES = {
@@ -94,6 +95,14 @@ class SpoolFile:
         written = os.write(self._descriptor, line)
         if written < len(line):  # the disk is full: half a line must not spoil the next one
             os.ftruncate(self._descriptor, self.size - written)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    def check(self) -> None:
+        """Write something and take it back; raises OSError. Without its end it is no line yet."""
+        before = self.size
+        written = os.write(self._descriptor, _CHECK)
+        os.ftruncate(self._descriptor, before)
+        if written < len(_CHECK):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def batches(self) -> Iterator[list["SpoolLine"]]:

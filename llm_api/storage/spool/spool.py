@@ -70,10 +70,29 @@ class Spool:
             self._open_calls[record.request_id] = record
             self._append("begun", record)
         if self._refuses and not self.is_saving:
-            message = "Usage cannot be recorded at the moment, and calls are not made without."
-            raise Unavailable(message, reason="usage_not_saved", retry_after=5)
+            raise _not_saved()
         if not self._thread.is_started:
             self.start()
+
+    def require_saving(self) -> None:
+        """Raise Unavailable where rows cannot be written, and calls are refused then.
+
+        For work whose row has no beginning here, because another process may end it.
+        """
+        if self._refuses:
+            with self._writing:
+                self._try_saving()
+            if not self.is_saving:
+                raise _not_saved()
+
+    def _try_saving(self) -> None:
+        try:
+            if self._file is None:
+                self._file = SpoolFile.create(self._folder)
+            self._file.check()
+            self.is_saving = True
+        except OSError:
+            self.is_saving = False
 
     def end(self, record: UsageRecord) -> None:
         """Record how a call ended."""
@@ -204,3 +223,8 @@ class Spool:
             if self._file is not None and not self._open_calls and not self._file.has_unread:
                 self._file.remove()
                 self._file = None
+
+
+def _not_saved() -> Unavailable:
+    message = "Usage cannot be recorded at the moment, and calls are not made without."
+    return Unavailable(message, reason="usage_not_saved", retry_after=5)

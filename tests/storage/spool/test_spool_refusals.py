@@ -1,6 +1,8 @@
 """Rows that a store will never take, and calls whose rows can be noted nowhere."""
 
 import logging
+import resource
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -75,4 +77,47 @@ def test_calls_are_noted_again_as_soon_as_there_is_room(tmp_path: Path) -> None:
 
     assert spool.is_saving
     assert "req_2" in store.ids
+    spool.close()
+
+
+@pytest.mark.parametrize("refuses", [True, False])
+def test_work_whose_row_comes_later_is_refused_as_long_as_rows_cannot_be_written(
+    tmp_path: Path, *, refuses: bool
+) -> None:
+    (tmp_path / "spool").write_text("in the way")
+    store = ListStore()
+    spool = Spool(tmp_path / "spool", store, StoreThreads(1), refuses=refuses)
+
+    if refuses:
+        with pytest.raises(Unavailable) as raised:
+            spool.require_saving()
+        assert raised.value.reason == "usage_not_saved"
+    (tmp_path / "spool").unlink()
+    spool.require_saving()
+    spool.end(ended("req_1"))
+    spool.require_saving()
+    spool.end(ended("req_2"))
+
+    assert spool.is_saving
+    spool.flush()
+    assert store.ids == ["req_1", "req_2"]
+    spool.close()
+
+
+def test_a_full_disk_is_noticed_before_work_begins(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool", ListStore(), StoreThreads(1), refuses=True)
+    spool.require_saving()
+    [file] = (tmp_path / "spool").iterdir()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, limits[1]))
+    try:
+        with pytest.raises(Unavailable):
+            spool.require_saving()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+
+    assert file.stat().st_size == 0
+    spool.require_saving()
     spool.close()
