@@ -266,3 +266,16 @@ def test_the_route_is_documented(document: ApiDocument) -> None:
         "image/jpeg",
         "image/webp",
     }
+
+
+def test_a_key_for_other_routes_reads_the_files_that_it_made(closed: Flask) -> None:
+    client = closed.test_client()
+    alice, bob = (issue(closed, name, routes=("/v1/*",)) for name in ("alice", "bob"))
+    path = f"{FILES}/{saved(closed, key_id=alice.key.id).id}"
+
+    answers = [client.get(path, headers=bearer(one.secret)) for one in (alice, bob)]
+
+    assert [one.status_code for one in answers] == [HTTPStatus.OK, HTTPStatus.NOT_FOUND]
+    assert answers[0].data == PICTURE
+    elsewhere = client.get("/api/v1/images/tasks/img_1", headers=bearer(alice.secret))
+    assert elsewhere.status_code == HTTPStatus.FORBIDDEN

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TypeVar
 
@@ -23,6 +23,11 @@ _LOOK_S = 0.25  # for the end of a job in this process, and for its client
 _LOOK_FAR_S = 1.0  # for that of a job in another one
 
 
+def _utc_now() -> datetime:
+    """Return the time in UTC."""
+    return datetime.now(UTC)
+
+
 @dataclass(frozen=True, slots=True)
 class JobStore:
     """Where jobs are kept, for how long, and who works on them.
@@ -37,6 +42,7 @@ class JobStore:
     health: StoreHealth
     purge_texts: Callable[[Task], None] = lambda _: None
     kind: str = KIND
+    now: Callable[[], datetime] = _utc_now
 
     def of_key(self, task_id: str, key: ApiKey | None) -> Task:
         """Return the task of a job of a key, or of any for an admin's; raises NotFound."""
@@ -49,9 +55,9 @@ class JobStore:
         return task
 
     def found(self, task_id: str) -> Task:
-        """Return a task; raises NotFound."""
+        """Return a task; raises NotFound, also where its time is over and it is still there."""
         task = self.run(partial(self.tasks.get, task_id))
-        if task is None:
+        if task is None or (task.state.has_ended and task.expires_at <= self.now()):
             raise _unknown()
         return task
 

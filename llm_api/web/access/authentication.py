@@ -10,6 +10,7 @@ import re
 from flask import Flask, current_app, g, request
 from werkzeug.routing import Rule
 
+from llm_api.domain.access import ApiKey
 from llm_api.errors import ApiError, Forbidden, Unauthorized
 from llm_api.services.keys.authenticator import KeyAuthenticator
 from llm_api.web.blueprints import PUBLIC, RouteRules, rules_of
@@ -17,6 +18,8 @@ from llm_api.web.request.context import client_address
 
 # Printable ASCII. A comma would join two headers into one.
 _BEARER = re.compile(r"Bearer +([!-+\--~]{1,512})", re.IGNORECASE)
+_READING = frozenset(["GET", "HEAD"])
+_FILES_PATH = "/api/v1/files/"
 _CHALLENGE = 'Bearer realm="llm_api"'
 
 
@@ -61,7 +64,7 @@ class AccessControl:
             raise _unknown(is_presented=bool(request.environ.get("HTTP_AUTHORIZATION")))
         if rules.is_admin and not key.is_admin:
             raise Forbidden("This route requires an admin's API key.", reason="admin_required")
-        if key.routes is not None and not key.allows_route(request.path):
+        if key.routes is not None and not _is_allowed(key):
             message = "The API key may not be used for this route."
             raise Forbidden(message, reason="route_not_allowed")
 
@@ -74,6 +77,16 @@ class AccessControl:
                 rules = PUBLIC
             self._rules[rule.endpoint] = rules
         return rules
+
+
+def _is_allowed(key: ApiKey) -> bool:
+    """Whether a key may be used for the current request.
+
+    Files are handed out to the key alone for which they were made: their links are of use to one
+    that may use `/v1/images/generations` alone, whose answers have them.
+    """
+    is_own_file = request.method in _READING and request.path.startswith(_FILES_PATH)
+    return is_own_file or key.allows_route(request.path)
 
 
 def _unknown(*, is_presented: bool) -> ApiError:

@@ -50,7 +50,7 @@ def run_order(order: ImageOrder, wait: float) -> Making:
     It waits at most `wait` seconds, raises ApiError, and needs no request context: everything that
     does is done now, such as the reading of the caller's pictures.
     """
-    repeats = Repeats.of_request()
+    repeats = Repeats.of_request(order.tags)
     images = services().images
     wait = _within_patience(wait, repeats.caller)
     if repeats.joined is not None:
@@ -83,7 +83,7 @@ def run_loop(order: ImageOrder, plan: LoopPlan, wait: float) -> LoopJob:
 
     It waits at most `wait` seconds; raises ApiError.
     """
-    repeats = Repeats.of_request()
+    repeats = Repeats.of_request(order.tags)
     loops = services().loops
     wait = _within_patience(wait, repeats.caller)
     if repeats.joined is not None:

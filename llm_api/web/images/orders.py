@@ -40,6 +40,7 @@ class ImageOrder:
         is_streamed: whether the answer is a stream of events.
         notices: what has become of fields that no model gets to see.
         plan: how the pictures are judged, and until when they are made again; None for neither.
+        tags: of the usage row, beside those of the request's header.
     """
 
     request: ImageRequest
@@ -53,6 +54,7 @@ class ImageOrder:
     is_streamed: bool = False
     notices: tuple[Notice, ...] = ()
     plan: LoopPlan | None = None
+    tags: tuple[str, ...] = ()
 
 
 def never(*names: str, **values: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ What is kept for repeats is the job's id and not its answer: eight pictures are 
 repeat waits for the job, or writes its answer anew.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +20,7 @@ from llm_api.services.images import ImageJob
 from llm_api.services.loop import LoopJob
 from llm_api.upstream.faults import ClientGone
 from llm_api.web.idempotency import repeat_key
-from llm_api.web.request.context import RequestState, caller, services
+from llm_api.web.request.context import RequestState, caller, services, with_tags
 
 _TYPE = "application/x-image-job"
 _ID = "job"
@@ -51,10 +51,13 @@ class Repeats:
     _recording: Recording | None = None
 
     @classmethod
-    def of_request(cls) -> "Repeats":
-        """Look whether the current request repeats another one; raises InvalidRequest."""
+    def of_request(cls, tags: Sequence[str] = ()) -> "Repeats":
+        """Look whether the current request repeats another one; raises InvalidRequest.
+
+        `tags` are those of its body.
+        """
         state: RequestState = g.request_state
-        asking = caller()
+        asking = with_tags(caller(), tags)
         if state.fingerprint is None:
             return cls(asking)
         service = services().idempotency

@@ -4,7 +4,7 @@ import ipaddress
 import math
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import cast
 from wsgiref.types import WSGIEnvironment
@@ -166,6 +166,18 @@ def _usage_tags(environ: WSGIEnvironment, of_key: Sequence[str]) -> str:
             reason="out_of_range",
         )
     return joined_tags([*tags, *of_key])
+
+
+def with_tags(asking: Caller, tags: Sequence[str]) -> Caller:
+    """Return a caller with more usage tags, which are in the body; raises InvalidRequest."""
+    if not tags:
+        return asking
+    own = 0 if asking.key is None else len(asking.key.tags)
+    all_tags = {*tags, *filter(None, asking.tags.split(","))}
+    if len(all_tags) > MAX_TAGS + own or services().spotter.sees_key(",".join(tags)):
+        message = f"must be at most {MAX_TAGS} with those of X-Usage-Tags, and no API key."
+        raise InvalidRequest.of_field("tags", message, reason="out_of_range")
+    return replace(asking, tags=joined_tags(all_tags))
 
 
 def _lineage_id(environ: WSGIEnvironment) -> str | None:

@@ -3,6 +3,7 @@
 import base64
 import json
 import tracemalloc
+from http import HTTPStatus
 from typing import Any
 
 import pytest
@@ -57,6 +58,9 @@ WRONG = [
     ({"response_format": "png"}, "response_format", "out_of_range"),
     ({"wait_ms": 600_001}, "wait_ms", "out_of_range"),
     ({"user": ""}, "user", "out_of_range"),
+    ({"tags": ["a b"]}, "tags[0]", "out_of_range"),
+    ({"tags": ["a"] * 11}, "tags", "out_of_range"),
+    ({"tags": "a"}, "tags", "invalid_type"),
     ({"stream": True}, "stream", "unknown_field"),
     ({"style": "vivid"}, "style", "unknown_field"),
 ]
@@ -314,3 +318,19 @@ def test_the_base64_of_a_request_is_not_held_while_its_pictures_are_made(
 
     assert answer.status_code == 200, answer.text
     assert sizes[0] < 4_000_000
+
+
+def test_tags_of_the_body_stand_beside_those_of_the_header(generate: Ask, studio: Studio) -> None:
+    answer = generate(headers={"X-Usage-Tags": "team=video"}, tags=["shop", "team=video"])
+
+    assert answer.status_code == HTTPStatus.OK
+    assert studio.asked[-1].options["caller"].tags == ",shop,team=video,"
+
+
+def test_tags_are_ten_at_most_in_both_places(generate: Ask, studio: Studio) -> None:
+    header = {"X-Usage-Tags": ",".join(f"a{n}" for n in range(6))}
+
+    error = generate(headers=header, tags=[f"b{n}" for n in range(6)]).get_json()["error"]
+
+    assert error["details"]["errors"][0]["field"] == "tags"
+    assert studio.asked == []

@@ -6,6 +6,7 @@ import marshmallow as ma
 from marshmallow import ValidationError
 
 from llm_api.domain.images import ImageRequest, SizePolicy
+from llm_api.services.keys import formats
 from llm_api.web.images.jobs import MAX_WAIT_MS
 from llm_api.web.images.orders import (
     IS_TRUE,
@@ -20,7 +21,9 @@ from llm_api.web.images.orders import (
     user_hash,
 )
 from llm_api.web.images.picture_sources import MaskField, PictureField
+from llm_api.web.request.context import MAX_TAGS
 from llm_api.web.rest.images.loop_fields import JudgeField, UntilSchema, plan_of
+from llm_api.web.rest.key_schemas import FormattedField
 from llm_api.web.rest.prompt_schemas import VISIBLE_PROMPT
 from llm_api.web.schema_fields import (
     Boolean,
@@ -39,7 +42,7 @@ MAX_REFERENCES = 14
 MAX_PICTURES_OF_A_CALL = 10
 MAX_SEED = 2**31 - 1
 # What of an order is no part of the request to a model.
-_OF_ORDER = ("images", "mask", "wait_ms", "callback_url", "preview", "response_format")
+_OF_ORDER = ("images", "mask", "wait_ms", "callback_url", "preview", "response_format", "tags")
 
 
 def _about(description: str, **more: Any) -> dict[str, Any]:
@@ -139,6 +142,12 @@ class ImageRequestSchema(StrictSchema):
         metadata=_about("Gets a signed message when the task ends.", pattern="^https?://[!-~]+$"),
     )
     preview = Boolean(allow_none=True, metadata=_about("Make nothing: show what would be sent."))
+    tags = ShortList(
+        FormattedField(formats.TAG),
+        at_most=MAX_TAGS,
+        allow_none=True,
+        metadata=_about("Of the usage row, beside those of `X-Usage-Tags`."),
+    )
     user = line(
         1, 512, allow_none=True, metadata=_about("Your end user; vendors get only a hash of it.")
     )
@@ -175,6 +184,7 @@ class ImageRequestSchema(StrictSchema):
             is_preview=bool(order["preview"]),
             wants_links=order["response_format"] != "b64_json",
             plan=plan,
+            tags=tuple(order["tags"] or ()),
         )
 
 
