@@ -32,6 +32,11 @@ def new_request_id() -> str:
     return request_id
 
 
+def log_as(request_id: str) -> None:
+    """Set the id of the log lines that this thread writes: work that goes on behind a request."""
+    _request_id.set(request_id or None)
+
+
 def current_request_id() -> str | None:
     """Return the id of the request that is being answered, if one is."""
     return _request_id.get()

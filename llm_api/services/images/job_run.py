@@ -15,6 +15,7 @@ from llm_api.domain.images import (
 )
 from llm_api.domain.tasks import CancelState, TaskState
 from llm_api.errors import ApiError, InvalidRequest, Unavailable
+from llm_api.observability.logging import log_as
 from llm_api.services.images.document import (
     ENDED,
     FAILED,
@@ -99,6 +100,7 @@ class JobRun:
             raise self._problems[0]
 
     def _make_from(self, waiting: deque[int], pause: Callable[[float], None]) -> None:
+        log_as(self.claimed.task.request_id)
         while waiting and not self._problems:
             try:
                 PartRun(self, waiting.popleft(), pause).run()

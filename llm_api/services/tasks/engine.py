@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from llm_api.domain.tasks import Task, TaskState
+from llm_api.observability.logging import log_as
 from llm_api.runtime.drain import Drain
 from llm_api.runtime.periodic_thread import PeriodicThread
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost, Claims, Waiter
@@ -176,6 +177,7 @@ class TaskEngine:
         return claimed
 
     def _work(self, claimed: ClaimedTask) -> None:
+        log_as(claimed.task.request_id)
         try:
             self._works[claimed.task.kind](claimed)
         except ClaimLost:

@@ -1,9 +1,13 @@
 """A request for pictures is written down, made, kept and accounted for."""
 
 import base64
+import io
+import json
+import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +23,7 @@ from llm_api.errors import (
     Unavailable,
     UpstreamFault,
 )
+from llm_api.observability.logging import JsonFormatter
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.upstream.faults import ClientGone
 from tests.services.images.workshop import (
@@ -437,3 +442,54 @@ def test_a_large_picture_is_decoded_as_a_whole(
     shop.service.generate(CAT, caller(), wait=10)
 
     assert [kept for _, kept in shop.files.files.values()] == [data]
+
+
+def test_no_job_begins_whose_row_could_not_be_written(
+    shop: Workshop, vendor: ScriptedImages
+) -> None:
+    def refuse() -> None:
+        raise Unavailable("No row.", reason="usage_not_saved")
+
+    service = shop.service_with(replace(shop.accounts, require_rows=refuse))
+
+    with pytest.raises(Unavailable) as raised:
+        service.generate(CAT, caller(), wait=10)
+
+    assert raised.value.reason == "usage_not_saved"
+    assert vendor.parts == []
+
+
+def test_a_job_whose_time_is_over_is_not_found_before_it_is_deleted(shop: Workshop) -> None:
+    job = shop.service.generate(CAT, caller(), wait=10)
+    assert shop.service.job(job.id, None).id == job.id
+    later = datetime.now(UTC) + timedelta(days=1, seconds=1)
+
+    with pytest.raises(NotFound) as raised:
+        shop.service_with(shop.accounts, now=lambda: later).job(job.id, None)
+
+    assert raised.value.reason == "job_not_found"
+    assert shop.tasks.get(job.id) is not None
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_what_a_job_logs_has_the_id_of_its_request(
+    shop: Workshop, vendor: ScriptedImages, count: int
+) -> None:
+    lines, logger = io.StringIO(), logging.getLogger("tests.vendor")
+    handler = logging.StreamHandler(lines)
+    handler.setFormatter(JsonFormatter())
+    logger.addHandler(handler)
+
+    def refuse() -> VendorResult:
+        logger.warning("picture refused")
+        raise FILTERED
+
+    vendor.turns += [refuse] * count
+    try:
+        with pytest.raises(ApiError):
+            shop.service.generate(replace(CAT, n=count), caller(), wait=10)
+    finally:
+        logger.removeHandler(handler)
+
+    said = [json.loads(line)["request_id"] for line in lines.getvalue().splitlines()]
+    assert said == [caller().request_id] * count

@@ -270,12 +270,17 @@ class Workshop:
         default = next(iter(self.upstreams), None)
         self.models = ImageModels(listed, self.upstreams, default, fallbacks=self.fallbacks)
         self.engine = self.worker()
-        jobs = JobStore(self.tasks, self.threads, self.engine, timedelta(days=1), self.health)
+        self.service = self.service_with(self.accounts)
+
+    def service_with(self, accounts: JobAccounts, **options: Any) -> ImageService:
+        """Make a service with other accounts, and other options of its store of jobs."""
+        keep = timedelta(days=1)
+        jobs = JobStore(self.tasks, self.threads, self.engine, keep, self.health, **options)
         tools = InputTools(self.files, PlainPictures(), self.fetch)
         optimizer: Any = None
         hooks = Webhooks(self.webhooks, self.engine, self)
         orders = Orders(self.models, optimizer)
-        self.service = ImageService(jobs, self.accounts, tools, orders, hooks)
+        return ImageService(jobs, accounts, tools, orders, hooks)
 
     def worker(self, drain: Drain | None = None) -> TaskEngine:
         """Make the engine of a worker."""
