@@ -63,6 +63,7 @@ class _SizeSchema(ma.Schema):
     max_ratio = ma.fields.Float(validate=ma.validate.Range(1, 100))
     default = _Size()
     follows_input = _Truth()
+    keeps_ratio = _Truth()
 
 
 class _Traits(ma.Schema):

@@ -27,6 +27,8 @@ class SizeRule:
         max_ratio: of the longer side to the shorter.
         default: the size for those who ask for none; None leaves it to the vendor.
         follows_input: whether an edit without a size is asked for in that of its first picture.
+        keeps_ratio: whether it is asked for in the shape of its first picture, and the default's
+            area: where pixels cost, a large input must not choose a dear size.
     """
 
     is_asked: bool = True
@@ -40,6 +42,7 @@ class SizeRule:
     max_ratio: float = 16.0
     default: Size | None = None
     follows_input: bool = False
+    keeps_ratio: bool = False
 
 
 @dataclass(frozen=True)

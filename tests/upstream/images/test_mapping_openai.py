@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from llm_api.domain.images import InputPicture
 from llm_api.errors import InvalidRequest
 from tests.support.image_upstream import ImageVendor
 from tests.upstream.images.painter import (
@@ -28,13 +29,14 @@ def received(model: str = NEW, **fields: Any) -> Captured:
 ROWS: list[tuple[dict[str, Any], dict[str, Any]]] = [
     ({"prompt": "Two cats"}, {"prompt": "Two cats", "model": NEW}),
     ({"n": 10}, {"n": 10}),
-    ({}, {"n": 1, "size": None, "response_format": None, "stream": None, "quality": None}),
+    ({}, {"n": 1, "size": "1024x1024", "response_format": None, "stream": None}),
+    ({}, {"quality": "auto"}),
     ({"size": size("1536x864")}, {"size": "1536x864"}),
     ({"aspect_ratio": "16:9", "resolution": "2K"}, {"size": "2560x1440"}),
     ({"aspect_ratio": "9:16", "resolution": "2K"}, {"size": "1440x2560"}),
     ({"aspect_ratio": "1:1", "resolution": "1K"}, {"size": "1024x1024"}),
     ({"quality": "high"}, {"quality": "high"}),
-    ({"quality": "auto"}, {"quality": None}),
+    ({"quality": "auto"}, {"quality": "auto"}),
     ({"quality": "hd"}, {"quality": "high"}),
     ({"quality": "xhigh"}, {"quality": "xhigh"}),
     ({"background": "transparent"}, {"background": "transparent"}),
@@ -97,8 +99,28 @@ def test_one_picture_is_edited_in_a_form() -> None:
         "model": OLD,
         "prompt": "A cat",
         "n": "1",
+        "size": "1024x1024",
+        "quality": "auto",
         "input_fidelity": "high",
     }
+
+
+@pytest.mark.parametrize(
+    ("model", "width", "height", "expected"),
+    [
+        (NEW, 6000, 3000, "1472x720"),
+        (NEW, 900, 1600, "768x1376"),
+        (NEW, 8000, 100, "1776x592"),
+        (OLD, 6000, 3000, "1536x1024"),
+        (OLD, 900, 1600, "1024x1536"),
+    ],
+)
+def test_an_edit_has_the_shape_of_its_first_picture_and_no_larger_price(
+    model: str, width: int, height: int, expected: str
+) -> None:
+    wide = InputPicture("a", "image/png", width, height, 10)
+    with painter_of("openai", "http://127.0.0.1:9/v1") as painter:
+        assert str(painter.fit(model=model, references=(wide, square("b"))).size) == expected
 
 
 def test_several_pictures_and_a_mask_are_edited_in_a_form() -> None:

@@ -34,10 +34,13 @@ def _said(request: ImageRequest, name: str) -> bool:
 
 def _unasked(request: ImageRequest, rule: SizeRule) -> Size | None:
     """Return the size for a caller who has asked for none."""
-    if not (rule.follows_input and request.references):
+    if not request.references or not (rule.follows_input or rule.keeps_ratio):
         return rule.default
     first = request.references[0]
-    return sizes.nearest(rule, Size(first.width, first.height))
+    wanted = Size(first.width, first.height)
+    if rule.keeps_ratio and rule.default is not None:
+        wanted = sizes.with_ratio(rule.default, first.width / first.height)
+    return sizes.nearest(rule, wanted)
 
 
 def _of_size(request: ImageRequest, rule: SizeRule, size: Size) -> _Fitted:
