@@ -20,25 +20,33 @@ class Drain:
     """Whether the process is ending, and until when its calls may go on."""
 
     def __init__(
-        self, grace: float = math.inf, clock: Callable[[], float] = time.monotonic
+        self,
+        grace: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        paid_grace: float = 0.0,
     ) -> None:
         """Create the state of a process that is not ending.
 
         Args:
             grace: seconds from the beginning of the end to the kill.
             clock: returns seconds that never go back.
+            paid_grace: the same for calls whose answers are paid, read or not; the kill comes
+                after the longer of the two.
         """
-        # Half of a grace time that is shorter than the reserve must do.
-        self._calls_last = grace - min(_RESERVE_S, grace / 2)
+        self._calls_last = _without_reserve(grace)
+        self._paid_calls_last = max(self._calls_last, _without_reserve(paid_grace))
         self._clock = clock
-        self._calls_end_at = math.inf
+        self._calls_end_at = self._paid_calls_end_at = math.inf
         self._working = 0
         self.is_draining = False
 
     def start(self) -> None:
         """Start the end, once; takes no lock, so that signal handlers may call it."""
         if not self.is_draining:
-            self._calls_end_at = self._clock() + self._calls_last
+            now = self._clock()
+            self._calls_end_at = now + self._calls_last
+            self._paid_calls_end_at = now + self._paid_calls_last
             self.is_draining = True
 
     @property
@@ -57,6 +65,15 @@ class Drain:
     def is_expired(self) -> bool:
         """Whether the time of the calls in progress is over."""
         return self._clock() >= self._calls_end_at
+
+    def is_expired_for_paid(self) -> bool:
+        """Whether the time of calls is over whose answers are paid, read or not."""
+        return self._clock() >= self._paid_calls_end_at
+
+
+def _without_reserve(grace: float) -> float:
+    """Return a grace time less the reserve; half of one that is shorter than that must do."""
+    return grace - min(_RESERVE_S, grace / 2)
 
 
 def drain_on_sigterm(drain: Drain) -> None:

@@ -270,6 +270,16 @@ SECTIONS = (
                 " server_shutdown. Whatever stops the service should wait a little longer.",
                 default="30",
             ),
+            Setting(
+                "SHUTDOWN_GRACE_PICTURES",
+                types.whole(0, 3_600),
+                "Seconds in which pictures that a vendor is making may come after SIGTERM.",
+                "Where that is longer than SHUTDOWN_GRACE, only calls that may cost money go on so"
+                " long: a vendor that answers with the pictures themselves, such as OpenAI, takes"
+                " minutes, and what it sends later is paid and lost. Whatever stops the service"
+                " should wait a little longer. 0: no longer than other calls.",
+                default="0",
+            ),
         ),
     ),
 )

@@ -74,6 +74,7 @@ class Settings:
     bind: str
     web_concurrency: int
     shutdown_grace: int
+    shutdown_grace_pictures: int
     root: Path = PROJECT_ROOT
     warnings: tuple[str, ...] = ()
 
@@ -141,6 +142,7 @@ class Settings:
             bind=read.bind(access),
             web_concurrency=read.value("WEB_CONCURRENCY"),
             shutdown_grace=read.value("SHUTDOWN_GRACE"),
+            shutdown_grace_pictures=read.value("SHUTDOWN_GRACE_PICTURES"),
             root=root,
         )
         return _checked(replace(settings, warnings=read.warnings()), read.problems)

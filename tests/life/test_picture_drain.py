@@ -17,9 +17,12 @@ GENERATE, TASKS = "/api/v1/images/generate", "/api/v1/images/tasks/"
 SLACK = 15.0
 
 
-def painting(folder: Path, vendor: ImageVendor, model: str, profile: str, grace: int) -> Service:
+def painting(
+    folder: Path, vendor: ImageVendor, model: str, profile: str, grace: int, *, paid_grace: int = 0
+) -> Service:
     """Prepare a service with an image model."""
     env = {
+        "SHUTDOWN_GRACE_PICTURES": str(paid_grace),
         "FAST_LLM_API_URL": "http://127.0.0.1:9/v1",
         "FAST_LLM_MODEL": "scripted",
         "IMAGE_LLM_API_URL": vendor.url,
@@ -79,6 +82,21 @@ def test_what_lasts_longer_than_the_grace_time_is_unknown(tmp_path: Path) -> Non
 
             assert ended(service, job_id)["status"] == "failed"
             wait_until(lambda: statuses(service) == {"unknown": 1}, PATIENCE, "written")
+    assert len(vendor.creates) == 1
+
+
+def test_a_paid_call_may_have_a_longer_time_of_its_own(tmp_path: Path) -> None:
+    with ImageVendor("openai") as vendor:
+        vendor.delay = 8.0
+        with painting(tmp_path, vendor, "gpt-image-2", "openai", 4, paid_grace=40) as service:
+            job_id = begun(service)
+            wait_until(lambda: vendor.creates, PATIENCE, "sent")
+
+            assert service.terminate(40) == 0
+            service.start()
+
+            assert ended(service, job_id)["status"] == "completed"
+            assert statuses(service) == {"ok": 1}
     assert len(vendor.creates) == 1
 
 

@@ -53,6 +53,20 @@ def test_calls_end_two_seconds_early_or_at_half_of_a_short_time(
     assert drain.is_expired()
 
 
+@pytest.mark.parametrize(("paid_grace", "lasts"), [(0, 28), (10, 28), (600, 598)])
+def test_paid_calls_may_last_longer(paid_grace: float, lasts: float, clock: Clock) -> None:
+    drain = Drain(30, clock, paid_grace=paid_grace)
+    assert not drain.is_expired_for_paid()
+
+    drain.start()
+
+    clock.now += lasts - 0.1
+    assert not drain.is_expired_for_paid()
+    clock.now += 0.1
+    assert drain.is_expired_for_paid()
+    assert drain.is_expired()
+
+
 def test_a_second_sigterm_does_not_prolong_it(clock: Clock) -> None:
     drain = Drain(30, clock)
     drain.start()

@@ -73,7 +73,7 @@ class ImageClient:
         self.result_hosts = profile.result_hosts
         self.urls = tuple(endpoint.url for endpoint in plan.endpoints)
         self._profile = profile
-        self._must_end = watch.drain.is_expired
+        self._drain = watch.drain
         self._policy = policy or RetryPolicy()
         longest = max((model.seconds for model in profile.models.values()), default=300.0)
         self._timeouts = replace(timeouts, first_byte=longest, idle=longest)
@@ -125,7 +125,7 @@ class ImageClient:
         return UpstreamCall(
             total=time_limit,
             is_disconnected=is_disconnected,
-            must_end=self._must_end,
+            must_end=self._drain.is_expired_for_paid,
             on_first_attempt=on_first_attempt,
             caller=Caller(request_id="", route="", address=caller),
         )
@@ -215,7 +215,7 @@ class ImageClient:
         self, request: VendorRequest, traits: ImageModel, endpoint: VendorEndpoint
     ) -> VendorAnswer:
         """Ask about a task at the endpoint that has it; raises faults.Fault."""
-        call = UpstreamCall(total=_LOOK_S, must_end=self._must_end)
+        call = UpstreamCall(total=_LOOK_S, must_end=self._drain.is_expired)
         outgoing = self._outgoing(traits, request, endpoint)
         with endpoint.transport.send(outgoing, call) as response:
             return read_whole(response, traits.max_n)
