@@ -45,7 +45,7 @@ worker_connections = connections_within_limit(
 timeout = 30
 # After SIGTERM, calls in progress have so long to end; llm_api/runtime/drain.py ends the rest a
 # little earlier.
-graceful_timeout = max(settings.shutdown_grace, settings.shutdown_grace_pictures)
+graceful_timeout = settings.shutdown_grace.longest
 # Longer than the 60 s for which common proxies and SDKs keep an idle connection open: the side that
 # closes first should be theirs.
 keepalive = 75

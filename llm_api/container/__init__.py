@@ -16,7 +16,7 @@ from llm_api.container.images import (
 from llm_api.container.loops import build_pictures
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness, fast_upstream
 from llm_api.container.stores import Stores, build_stores
-from llm_api.domain.calls import CHAT, Model, UpstreamPlan
+from llm_api.domain.calls import CHAT, Model, ShutdownGrace, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
@@ -69,7 +69,7 @@ def build_services(
     check_limiter: Callable[[], bool],
 ) -> Services:
     """Build them; `check_limiter` is whether `counter` has its store. See build_stores."""
-    watch = DeadlineWatcher(Drain(settings.shutdown_grace))
+    watch = DeadlineWatcher(_drain(settings.shutdown_grace))
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
     painters, catalogue = _offered(settings, models, upstreams, watch)
@@ -118,6 +118,10 @@ def _closers(
     """Return what ends everything: first what calls, and then what it writes to."""
     stored = (stores.usage, keys, authenticator, stores.work, stores.files)
     return [part.close for part in (*calling, *stored) if part is not None]
+
+
+def _drain(grace: ShutdownGrace) -> Drain:
+    return Drain(grace.calls, paid_grace=grace.pictures)
 
 
 def _optimizer(

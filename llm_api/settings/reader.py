@@ -8,7 +8,13 @@ from typing import Any
 from urllib.parse import quote
 
 from llm_api.domain.access import AccessPlan, Limits
-from llm_api.domain.calls import Endpoint, LocalJudgePlan, Timeouts, UpstreamPlan
+from llm_api.domain.calls import (
+    Endpoint,
+    LocalJudgePlan,
+    ShutdownGrace,
+    Timeouts,
+    UpstreamPlan,
+)
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
 from llm_api.settings.definitions import SETTINGS
@@ -127,6 +133,10 @@ class SettingsReader:
             total=total,
             stream=self.value("UPSTREAM_STREAM_TIMEOUT"),
         )
+
+    def shutdown_grace(self) -> ShutdownGrace:
+        """Read how long calls go on after SIGTERM, in seconds."""
+        return ShutdownGrace(self.value("SHUTDOWN_GRACE"), self.value("SHUTDOWN_GRACE_PICTURES"))
 
     def limits(self) -> Limits:
         """Read the limits of callers who have none of their own; 0 is no limit."""

@@ -14,7 +14,13 @@ import click
 from dotenv import dotenv_values
 
 from llm_api.domain.access import AccessPlan, Limits
-from llm_api.domain.calls import Endpoint, LocalJudgePlan, Timeouts, UpstreamPlan
+from llm_api.domain.calls import (
+    Endpoint,
+    LocalJudgePlan,
+    ShutdownGrace,
+    Timeouts,
+    UpstreamPlan,
+)
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.tasks import WebhookPlan
@@ -73,8 +79,7 @@ class Settings:
     catalogue_only: bool
     bind: str
     web_concurrency: int
-    shutdown_grace: int
-    shutdown_grace_pictures: int
+    shutdown_grace: ShutdownGrace
     root: Path = PROJECT_ROOT
     warnings: tuple[str, ...] = ()
 
@@ -141,8 +146,7 @@ class Settings:
             catalogue_only=read.value("CATALOGUE_ONLY"),
             bind=read.bind(access),
             web_concurrency=read.value("WEB_CONCURRENCY"),
-            shutdown_grace=read.value("SHUTDOWN_GRACE"),
-            shutdown_grace_pictures=read.value("SHUTDOWN_GRACE_PICTURES"),
+            shutdown_grace=read.shutdown_grace(),
             root=root,
         )
         return _checked(replace(settings, warnings=read.warnings()), read.problems)
