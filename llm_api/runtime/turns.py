@@ -77,21 +77,21 @@ def base64_encoded(data: bytes, prefix: bytes = b"") -> bytes:
     return written_in(room)
 
 
-def base64_decoded(text: bytes) -> bytes:
+def base64_decoded(text: bytes, *, is_strict: bool = False) -> bytes:
     """Decode base64 in turns; raises binascii.Error.
 
-    Characters that are not of base64 are left out, such as line ends.
+    Where it is not strict, characters that are not of base64 are left out, such as line ends.
     """
     room, expected = room_for(len(text) * 3 // 4), 0
     for piece in LARGE_WORK.pieces(text):
         if room.tell() != expected:
             break  # something was left out, or the end was in the middle
         try:
-            room.write(binascii.a2b_base64(piece))
+            room.write(binascii.a2b_base64(piece, strict_mode=is_strict))
         except binascii.Error:
             break
         expected += LARGE_WORK.piece_bytes * 3 // 4
     else:
         return written_in(room)
     # Its groups of four do not begin where the pieces do, if it is base64 at all.
-    return binascii.a2b_base64(text)
+    return binascii.a2b_base64(text, strict_mode=is_strict)

@@ -15,6 +15,7 @@ from flask import Flask, Request, Response, g, request
 
 from llm_api.domain.repeats import IdempotencyKey
 from llm_api.errors import ApiError, InvalidRequest, ServiceError
+from llm_api.runtime.turns import LARGE_WORK
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.upstream.client import SILENCE
 from llm_api.upstream.faults import truncated
@@ -63,7 +64,8 @@ def record_body(incoming: Request, *pieces: bytes) -> None:
     if may_be_repeat(incoming):
         digest = hashlib.sha256(incoming.path.encode() + b"\0")
         for piece in pieces:
-            digest.update(piece)
+            for part in LARGE_WORK.pieces(piece):
+                digest.update(part)
         state: RequestState = g.request_state
         state.fingerprint = digest.hexdigest()
 

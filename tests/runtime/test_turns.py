@@ -85,6 +85,14 @@ form.add_file("image", "a.png", "image/png", data)
 """,
         "form.body",
     ),
+    "a data URI": (
+        """
+from llm_api.web.images.picture_bodies import Inline
+from llm_api.web.images.picture_sources import _bytes_of
+picture = Inline("data:image/png;base64," + base64_encoded(data).decode())
+""",
+        "partial(_bytes_of, picture, 'image', 2 * len(data))",
+    ),
     "an upload": (
         """
 from llm_api.web.images.picture_bodies import Upload
@@ -160,10 +168,19 @@ def test_base64_in_lines_is_decoded() -> None:
     assert base64_decoded(base64.encodebytes(data)) == data
 
 
+@pytest.mark.parametrize("is_strict", [False, True])
 @pytest.mark.parametrize("end", [b"Q", b"QQ", b"QQ=", b"QUJDQ"])
-def test_base64_that_is_cut_off_is_none(end: bytes) -> None:
+def test_base64_that_is_cut_off_is_none(end: bytes, *, is_strict: bool) -> None:
     with pytest.raises(binascii.Error):
-        base64_decoded(b"QUJD" * SIZE + end)
+        base64_decoded(b"QUJD" * SIZE + end, is_strict=is_strict)
+
+
+@pytest.mark.parametrize("wrong", [b"\n", b" ", b"QQ==", b"-", b"\xff"])
+@pytest.mark.parametrize("place", [0, 5, SIZE - 4, SIZE, 2 * SIZE + 8])
+def test_strict_base64_has_nothing_else_in_it(wrong: bytes, place: int) -> None:
+    text = b"QUJD" * SIZE
+    with pytest.raises(binascii.Error):
+        base64_decoded(text[:place] + wrong + text[place:], is_strict=True)
 
 
 @pytest.mark.parametrize("length", [0, 7, 3 * SIZE])

@@ -1,6 +1,5 @@
 """Callers' pictures, wherever they are: in the body, behind an address, or kept by this service."""
 
-import base64
 import binascii
 import re
 from dataclasses import replace
@@ -12,6 +11,7 @@ from marshmallow import ValidationError
 from llm_api.domain.images import ImageRequest, InputPicture, Size
 from llm_api.domain.judging import JudgedPicture
 from llm_api.errors import BodyTooLarge, InvalidRequest
+from llm_api.runtime.turns import base64_decoded
 from llm_api.services.images import ImageInputs
 from llm_api.services.judge import JudgeService
 from llm_api.web.images.orders import ImageOrder, Source
@@ -177,7 +177,7 @@ def _bytes_of(source: Source, field: str, left: int) -> bytes:
         return source.read()
     text = source.take() if isinstance(source, Inline) else source
     try:
-        return base64.b64decode(text[text.index(",") + 1 :], validate=True)
+        return base64_decoded(text[text.index(",") + 1 :].encode("ascii"), is_strict=True)
     except (binascii.Error, ValueError) as error:
         message = "must be a data URI whose base64 is valid."
         raise InvalidRequest.of_field(field, message, reason="invalid_url") from error

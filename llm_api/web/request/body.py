@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from llm_api.errors import BodyTooLarge, InvalidRequest, UnsupportedMedia
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher, lingering_close
-from llm_api.runtime.turns import LARGE_WORK
+from llm_api.runtime.turns import LARGE_WORK, gathered
 from llm_api.web import idempotency
 from llm_api.web.request.context import RequestState, services
 from llm_api.web.request.strict_json import decode_object
@@ -189,7 +189,10 @@ class BoundedStream:
 
     def read_all(self) -> bytes:
         """Return the whole body."""
-        return b"".join(iter(self.read, b""))
+        pieces = list(iter(self.read, b""))
+        if self._total <= LARGE_WORK.piece_bytes:
+            return b"".join(pieces)
+        return gathered(pieces, self._total)
 
 
 def _too_large(max_bytes: int) -> BodyTooLarge:
