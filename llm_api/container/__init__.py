@@ -16,8 +16,9 @@ from llm_api.container.images import (
 from llm_api.container.loops import build_pictures
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness, fast_upstream
 from llm_api.container.stores import Stores, build_stores
-from llm_api.domain.calls import CHAT, Model, ShutdownGrace, UpstreamPlan
+from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
+from llm_api.domain.shutdown import ShutdownGrace
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
 from llm_api.runtime.file_limits import idle_within_limit

@@ -8,15 +8,10 @@ from typing import Any
 from urllib.parse import quote
 
 from llm_api.domain.access import AccessPlan, Limits
-from llm_api.domain.calls import (
-    Endpoint,
-    LocalJudgePlan,
-    ShutdownGrace,
-    Timeouts,
-    UpstreamPlan,
-)
+from llm_api.domain.calls import Endpoint, LocalJudgePlan, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
+from llm_api.domain.shutdown import ShutdownGrace
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.misspelt_names import misspelt
 from llm_api.settings.setting_types import Setting, listed

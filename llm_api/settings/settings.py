@@ -14,15 +14,10 @@ import click
 from dotenv import dotenv_values
 
 from llm_api.domain.access import AccessPlan, Limits
-from llm_api.domain.calls import (
-    Endpoint,
-    LocalJudgePlan,
-    ShutdownGrace,
-    Timeouts,
-    UpstreamPlan,
-)
+from llm_api.domain.calls import Endpoint, LocalJudgePlan, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
+from llm_api.domain.shutdown import ShutdownGrace
 from llm_api.domain.tasks import WebhookPlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.reader import FAST, SettingsReader
