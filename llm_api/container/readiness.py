@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from llm_api.container.stores import Stores, check_files
+from llm_api.container.stores import Stores
+from llm_api.errors import Unavailable
 from llm_api.runtime.drain import Drain
+from llm_api.services.files import FileService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.readiness import ReadinessService, Seldom
 from llm_api.settings.reader import FAST, LOCAL
@@ -54,13 +56,21 @@ def _checks(
         "limiter": lambda: "ok" if check_limiter() else "unreachable",
         "upstream": fast.probe,
         # Chat goes on without it, and pictures are refused then: see `StoreHealth`.
-        _FILES: Seldom(partial(check_files, stores.files)),
+        _FILES: Seldom(partial(_check_files, stores.files)),
     }
     if settings.usage_store and settings.access.requires_key:  # else they are in that database
         checks["keys"] = partial(
             _check_store, keys, StoreThreads(1, READ_TIMEOUT_S, fails_fast=True)
         )
     return checks
+
+
+def _check_files(files: FileService) -> str:
+    try:
+        files.check()
+    except Unavailable:
+        return "cannot be kept"
+    return "ok"
 
 
 def _check_store(store: UsageStore | KeyService, threads: StoreThreads) -> str:
