@@ -6,7 +6,6 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from llm_api.errors import Unavailable
 from llm_api.services.file_retention import FileRetention
 from llm_api.services.files import FileService
 from llm_api.services.lineage.lineage_reports import LearningReports
@@ -127,12 +126,3 @@ def _database_of(settings: Settings) -> str:
 
 def _name_of(place: str) -> str:
     return hashlib.sha256(place.encode()).hexdigest()[:16]
-
-
-def check_files(files: FileService) -> str:
-    """Return `ok` if files can be kept, or that they cannot."""
-    try:
-        files.check()
-    except Unavailable:
-        return "cannot be kept"
-    return "ok"

@@ -45,6 +45,7 @@ class ProcessPool:
         self._start = start
         self._idle_limit = idle_limit
         self._used_at = 0.0
+        self._is_closed = False
         # The last one used is used next: the second process starts where the first does not do.
         self._idle: list[PictureProcess] = []
         self._ending: list[PictureProcess] = []
@@ -74,7 +75,11 @@ class ProcessPool:
             process.kill()
             self._ending.append(process)
             raise
-        self._idle.append(process)
+        if self._is_closed:  # it came back too late to be ended with the others
+            process.end()
+            self._ending.append(process)
+        else:
+            self._idle.append(process)
         self._used_at = time.monotonic()
         return answer
 
@@ -101,7 +106,8 @@ class ProcessPool:
         return self._idle_limit is not None and idle_for > self._idle_limit
 
     def close(self) -> None:
-        """End the idle processes, and wait for them for a short time."""
+        """End the idle processes, and wait for them for a short time; others end when they can."""
+        self._is_closed = True
         while self._idle:
             process = self._idle.pop()
             process.end()

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,11 +28,12 @@ PICTURE = making.written(making.corners(), "PNG")
 class Started:
     """Starts processes for a pool, and remembers them."""
 
+    kind: type[PictureProcess] = PictureProcess
     all: list[PictureProcess] = field(default_factory=list)
 
     def __call__(self) -> PictureProcess:
         """Start one."""
-        self.all.append(PictureProcess())
+        self.all.append(self.kind())
         return self.all[-1]
 
 
@@ -104,6 +106,28 @@ def test_a_picture_that_takes_too_long_is_refused_and_its_process_ends(
         pictures.convert(PICTURE, "png")
 
     wait_for(lambda: not is_running(started.all[-1].pid))
+
+
+def test_a_process_that_is_busy_at_the_end_ends_behind_its_picture() -> None:
+    answers = threading.Event()
+
+    class Slow(PictureProcess):
+        def ask(self, *request: Any) -> Any:
+            is_asked.set()
+            answers.wait(20)
+            return super().ask(*request)
+
+    is_asked, started = threading.Event(), Started(Slow)
+    pool = ProcessPool(1, time_limit=30, queue_limit=30, start=started)
+    caller = threading.Thread(target=Pictures(pool).convert, args=[PICTURE, "png"])
+    caller.start()
+    is_asked.wait(20)
+
+    pool.close()
+    answers.set()
+
+    caller.join(20)
+    wait_for(started.all[0].is_reaped)
 
 
 def test_the_next_picture_is_read_by_another_process(
