@@ -9,6 +9,7 @@ from llm_api.domain.fidelity import FidelityItem
 from llm_api.domain.images import Notice
 from llm_api.domain.judging import Verdict
 from llm_api.domain.loops import Amount
+from llm_api.domain.money import decimal_text
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError, InvalidRequest, ServiceError, UpstreamTimeout
 from llm_api.services.images import ImageJob, ImagePreview, MadePicture
@@ -106,9 +107,12 @@ def error_of(document: LoopDocument) -> ApiError | None:
     return ServiceError("Something went wrong in this service.", reason="internal_error")
 
 
-def too_low() -> InvalidRequest:
-    """Return the error of a limit that no try fits into."""
+def too_low(least: Amount | None = None) -> InvalidRequest:
+    """Return the error of a limit that no try fits into; `least` is what one can cost at most."""
     message = "must be more: a single try can cost more than this."
+    if least is not None and least.micro is not None:
+        amount = f"{decimal_text(least.micro)} {least.currency}"
+        message = f'must be at least "{amount}", which a single try can cost.'
     return InvalidRequest.of_field("until.max_cost", message, reason="max_cost_too_low")
 
 

@@ -195,8 +195,9 @@ class LoopService:
         first, last = self._calls(document, caller)
         for priced in (*first, *last):
             check_prices(priced, limit)
-        if not most_of(first).fits(limit):
-            raise too_low()
+        least = most_of(first)
+        if not least.fits(limit):
+            raise too_low(least)
 
     def _calls(self, document: LoopDocument, caller: Caller) -> tuple[Calls, Calls]:
         """Return the priced calls of the first try, and of a further one."""
