@@ -150,7 +150,7 @@ def loop_job(
         best=best,
         verdicts=known,
         tries=document.tries,
-        fidelity=() if best is None else _fidelity(best, known),
+        fidelity=() if best is None else _fidelity(best, known, document),
         stopped_by=document.stopped_by,
         cost=document.cost,
         error=error_of(document) if task.state.has_ended else None,
@@ -158,7 +158,9 @@ def loop_job(
     )
 
 
-def _fidelity(best: ImageJob, verdicts: Mapping[str, Verdict]) -> tuple[FidelityItem, ...]:
+def _fidelity(
+    best: ImageJob, verdicts: Mapping[str, Verdict], document: LoopDocument
+) -> tuple[FidelityItem, ...]:
     """Return what the best picture shows of the caller's prompt, and who has lost the rest."""
     picture = next(iter(best.pictures), None)
     return fidelity_of(
@@ -167,7 +169,7 @@ def _fidelity(best: ImageJob, verdicts: Mapping[str, Verdict]) -> tuple[Fidelity
         rewrite=best.prompt_used if best.is_optimized else None,
         vendor_rewrite=best.vendor_prompt if picture is None else picture.revised_prompt,
         verdict=None if picture is None else verdicts.get(picture.file.id),
-        vendor_switch=None if best.is_optimized else _VENDOR_SWITCH,
+        vendor_switch=_VENDOR_SWITCH if document.vendor_stops and not best.is_optimized else None,
     )
 
 

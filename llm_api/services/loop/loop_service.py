@@ -185,7 +185,9 @@ class LoopService:
         document = LoopDocument(request, plan, payer, model, optimize)
         order = self._steps.order(document, LoopTry(1, request.prompt), caller)
         self._check_cost(document, caller)
-        return document, order
+        ours = self._steps.order(document, LoopTry(1, request.prompt, is_optimized=True), caller)
+        vendor_stops = ours.fitted.constants != order.fitted.constants
+        return replace(document, vendor_stops=vendor_stops), order
 
     def _check_cost(self, document: LoopDocument, caller: Caller) -> None:
         """Raise InvalidRequest where `max_cost` cannot be kept, or no try fits into it."""
