@@ -28,15 +28,16 @@ class _Repeated(ValueError):
 
 
 def objects_in(reply: str) -> Iterator[Sequence[dict[str, Any]]]:
-    """Yield the objects of a reply without its thoughts, and then those of the whole.
+    """Yield the objects of a reply without its thoughts; of nothing but thoughts, theirs.
 
-    A reply of more than 24,000 characters has none.
+    Where something was said after the thoughts, a draft in them is not the answer: the model may
+    have refused. A reply of more than 24,000 characters has none.
     """
     if len(reply) > MAX_REPLY_CHARS:
         return
     bare = without_marks(reply)
     yield list(_objects(bare))
-    if bare != reply:
+    if not bare:
         yield list(_objects(reply))
 
 

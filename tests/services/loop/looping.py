@@ -43,9 +43,9 @@ from tests.services.images.workshop import (
 
 Judging = Callable[[JudgeRequest], Verdict | ApiError]
 FAILED = CheckpointVerdict("Does the picture show a dog?", Outcome.FAILED)
-LOST = Verdict("vision", passed=False, overall=40.0, checkpoints=(FAILED,))
-GOOD = Verdict(
-    "vision", passed=True, overall=80.0, checkpoints=(replace(FAILED, outcome=Outcome.PASSED),)
+LOST = Verdict("vision", passed=False, overall=40.0, checkpoints=(FAILED,), confidence="high")
+GOOD = replace(
+    LOST, passed=True, overall=80.0, checkpoints=(replace(FAILED, outcome=Outcome.PASSED),)
 )
 BROKEN = UpstreamFault("The judge wrote nothing that can be read.", reason="judge_unparsable")
 PRICES = {

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from llm_api.domain.access import ApiKey, Budget
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.loops import Amount, LoopPlan
+from llm_api.domain.money import decimal_text
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import InvalidRequest, RateLimited, Unauthorized, Unavailable
@@ -52,7 +53,15 @@ def test_a_limit_that_no_try_fits_into_is_refused(tmp_path: Path) -> None:
         shop.run(limited("0.2"))
 
     assert caught.value.reason == "max_cost_too_low"
+    least = decimal_text(IMAGE + MOST_OF_JUDGE)
+    assert caught.value.fields[0].message == (
+        f'must be at least "{least} CNY", which a single try can cost.'
+    )
     assert shop.vendor.parts == []
+
+    (tmp_path / "again").mkdir()
+    with loop_shop(tmp_path / "again") as shop:
+        assert shop.run(limited(least)).stopped_by == "accepted"
 
 
 @pytest.mark.parametrize("model", ["painter", "seer", "writer"])
