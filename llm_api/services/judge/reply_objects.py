@@ -33,6 +33,7 @@ _OPEN, _SHUT = "\ue000", "\ue001"
 _STAND_IN = re.compile(rf"{_OPEN}(\d+){_SHUT}")
 _FENCE = re.compile(r"\s*(?:```\w*\s*)?")
 _MAX_UNCLOSED = 20
+_MAX_BRACES = 400  # in what is repaired, which takes seconds where thousands are nested
 
 
 class _Repeated(ValueError):
@@ -63,14 +64,17 @@ def _answer_in(reply: str) -> str:
     A judge quotes what it reads in a picture, and there anything may be written.
     """
     reply = reply.replace(_OPEN, "").replace(_SHUT, "")
+    if _FENCE.fullmatch(reply, 0, max(0, reply.find("{"))):
+        return reply  # it begins with its answer, and no mark stands before that
     pieces: list[str] = []
     objects: list[str] = []
     done, unclosed, at = 0, 0, reply.find("{")
     while at >= 0:
         end = None if reply.endswith("\\boxed", 0, at) else _closing(reply, at)
-        if end is None:
-            unclosed += 1
-            if unclosed > _MAX_UNCLOSED or _FENCE.fullmatch(reply, 0, at):
+        # Thoughts have braces, too, that close in the middle of what follows.
+        if end is None or _found(reply[at:end]) is None:
+            end, unclosed = None, unclosed + 1
+            if unclosed > _MAX_UNCLOSED:
                 return ""
         else:
             pieces += [reply[done:at], f"{_OPEN}{len(objects)}{_SHUT}"]
@@ -99,6 +103,15 @@ def _objects(text: str) -> Iterator[dict[str, Any] | None]:
         if found is not None:
             yield found
         at = text.find("{", end)
+
+
+def _found(text: str) -> dict[str, Any] | None:
+    """Return the object that a text is, None where it is none."""
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        return _repaired(text)
+    return found if isinstance(found, dict) else None
 
 
 def _looks_like_verdict(text: str) -> bool:
@@ -131,6 +144,8 @@ def _balanced(signs: re.Pattern[str], text: str, start: int) -> int | None:
 
 
 def _repaired(text: str) -> dict[str, Any] | None:
+    if text.count("{") > _MAX_BRACES:
+        return None
     try:
         found = json_repair.loads(text, skip_json_loads=True)
     except (RecursionError, ValueError):
