@@ -58,7 +58,8 @@ UNTIL = LoopPlan(max_tries=4)
 def told(model: str, *, prompt: int = 100, completion: int = 50) -> CallReport:
     """Make the report of a call that was answered."""
     attempts = (Attempt(model, model, model),)
-    return CallReport(attempts, usage=TokenUsage(prompt, completion, source="upstream"))
+    usage = TokenUsage(prompt, completion, source="upstream")
+    return CallReport(attempts, usage=usage, answer_count=1)
 
 
 def place(model: str) -> Destination:
