@@ -64,8 +64,9 @@ def _answer_in(reply: str) -> str:
     A judge quotes what it reads in a picture, and there anything may be written.
     """
     reply = reply.replace(_OPEN, "").replace(_SHUT, "")
-    if _FENCE.fullmatch(reply, 0, max(0, reply.find("{"))):
-        return reply  # it begins with its answer, and no mark stands before that
+    at = max(0, reply.find("{"))
+    if _FENCE.fullmatch(reply, 0, at) and not _is_json(reply[at : _closing(reply, at)]):
+        return reply  # it begins with its answer, whose end is not sure: no mark stands before that
     pieces: list[str] = []
     objects: list[str] = []
     done, unclosed, at = 0, 0, reply.find("{")
@@ -103,6 +104,14 @@ def _objects(text: str) -> Iterator[dict[str, Any] | None]:
         if found is not None:
             yield found
         at = text.find("{", end)
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
 
 
 def _found(text: str) -> dict[str, Any] | None:
