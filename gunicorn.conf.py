@@ -15,7 +15,7 @@ from functools import partial
 from llm_api.observability.logging import logging_config
 from llm_api.runtime.drain import drain_on_sigterm
 from llm_api.runtime.file_limits import connections_within_limit
-from llm_api.server.late_imports import import_late
+from llm_api.runtime.late_imports import import_late
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
 from llm_api.storage.redis import is_shared

@@ -19,6 +19,7 @@ LATE = frozenset(
         "idna",  # requests, for names of hosts that are not ASCII
         "json_repair",  # for replies of models that are not JSON
         "limits.aio",  # limits, for services that are asynchronous
+        "statistics",  # for verdicts on pictures
         "yaml",  # flask-smorest, for a command that this service does not have
     }
 )
