@@ -27,7 +27,14 @@ WORDS = {True: "yes", False: "NO", None: "nobody can say"}
 def ask(method: str, path: str, **options: Any) -> requests.Response:
     """Ask the service."""
     headers = {"Authorization": f"Bearer {KEY}"} if KEY else {}
-    return requests.request(method, SERVICE + path, headers=headers, timeout=2 * WAIT_S, **options)
+    try:
+        return requests.request(
+            method, SERVICE + path, headers=headers, timeout=2 * WAIT_S, **options
+        )
+    except requests.ConnectionError:
+        sys.exit(
+            f"Nothing answers at {SERVICE}: `make run` starts the service, SERVICE_URL names it."
+        )
 
 
 def answered(response: requests.Response) -> dict[str, Any]:
@@ -55,7 +62,9 @@ def show(tries: list[dict[str, Any]]) -> None:
             print(f"  no picture: {one['error']['message']}")
         for picture in one["pictures"]:
             verdict = picture["verdict"] or {"method": "nobody", "checkpoints": [], "passed": None}
-            print(f"  judged ({verdict['method']}): passed: {WORDS[verdict['passed']]}")
+            known = [one for one in verdict["checkpoints"] if one["passed"] is not None]
+            of_all = f"{len(known)} of {len(verdict['checkpoints'])} known"
+            print(f"  judged ({verdict['method']}): passed: {WORDS[verdict['passed']]}, {of_all}")
             for checkpoint in verdict["checkpoints"]:
                 print(f"    {checkpoint['text']} {WORDS[checkpoint['passed']]}")
 

@@ -1,6 +1,7 @@
 """Chat completions and prompt optimization for image and video applications.
 
-This service answers chat completions, rewrites prompts for image and video models, and makes pictures.
+This service answers chat completions, rewrites prompts for image and video models, makes pictures
+and judges them.
 It calls any OpenAI-compatible upstream; with none configured it uses a small model of its own,
 which is of demo quality.
 

@@ -181,6 +181,11 @@ class Verdict:
     cost_micro: int | None = None
     currency: str | None = None
 
+    @property
+    def may_be_unseen(self) -> bool:
+        """Whether the vision model may not have seen it: what it says then decides nothing."""
+        return self.method == VISION and self.confidence is None
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:

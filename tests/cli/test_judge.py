@@ -174,6 +174,16 @@ def test_a_model_that_says_nothing_of_a_picture_has_said_that(run: RunAnchors) -
     assert "judge_unparsable" in table["five-squares"]
 
 
+def test_a_model_that_says_nothing_any_more_has_changed(run: RunAnchors) -> None:
+    run(script=judges())
+
+    silent = run(script=[says("A nice picture.")] * 2 * len(ANCHORS))
+    again = run(script=judges())
+
+    assert (silent.status, again.status) == (4, 4)
+    assert "There is no earlier result" not in silent.out + again.out
+
+
 def test_results_of_another_model_are_not_compared(
     run: RunAnchors, upstream: ScriptedUpstream
 ) -> None:

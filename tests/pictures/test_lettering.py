@@ -93,6 +93,13 @@ def test_no_text_is_an_empty_result_and_not_looked_for_is_none(meter: PictureMet
     assert meter.measure(empty, reads_text=False, sees_objects=False).texts is None
 
 
+@pytest.mark.parametrize("size", [(1536, 1), (1, 1536), (1536, 3)])
+def test_what_is_too_flat_for_a_letter_has_no_text(
+    meter: PictureMeter, size: tuple[int, int]
+) -> None:
+    assert read(meter, Image.effect_noise(size, 80).convert("RGB")) == []
+
+
 def test_cyrillic_letters_are_not_found(meter: PictureMeter) -> None:
     """So no text of other scripts may be called missing for it."""
     image = Image.new("RGB", (700, 200), "white")

@@ -20,6 +20,8 @@ from rapidocr.utils.output import RapidOCROutput
 # Lines are found in so many pixels, and read in the picture's own: no text of the tests is missed
 # for that, and a picture of 1024 squared takes 0.5 s in place of 1.2.
 _FINDING_SIDE = 640
+# No letter stands in less; such a picture is stretched to a line of 48 pixels, and takes gigabytes.
+_LEAST_SIDE = 4
 _PARAMETERS = {
     "Global.log_level": "critical",
     "EngineConfig.onnxruntime.intra_op_num_threads": 1,
@@ -51,6 +53,8 @@ class Reader:
         A place is left, top, right, bottom, as shares of the picture's width and height. Raises
         TooMuchText after so many seconds of processor time.
         """
+        if min(image.size) < _LEAST_SIDE:
+            return []
         blue_first = np.ascontiguousarray(np.asarray(image.convert("RGB"))[:, :, ::-1])
         with _bounded(seconds):
             found = self._reads(blue_first)

@@ -77,7 +77,7 @@ def judge_anchors(
         said[anchor.id], verdict = _asked(judge, request, next(callers))
         seen = verdict or seen
         on_judged(anchor)
-    called = (named, seen.model or named, seen.rubric_version or "")
+    called = (named, seen.model or named, judge.rubric_version)
     return AnchorRun(datetime.now(UTC), *called, anchors.version, said)
 
 

@@ -79,6 +79,11 @@ class JudgeService:
         """Whether there is a vision model for callers who name none."""
         return self._tools.upstream is not None
 
+    @property
+    def rubric_version(self) -> str:
+        """The version of the rubric, which is the same in all languages."""
+        return next(iter(self._tools.rubrics.values())).version
+
     def read_picture(self, data: bytes, field: str, media_type: str | None = None) -> JudgedPicture:
         """Return a picture of its bytes; see `JudgedPictures.read`."""
         return self._tools.pictures.read(data, field, media_type)

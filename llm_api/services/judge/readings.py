@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from llm_api.domain.judging import Level, Outcome, PictureIssue
-from llm_api.services.judge.reply_objects import objects_in
+from llm_api.services.judge.reply_objects import is_verdict, objects_in
 from llm_api.services.judge.rubric import NONE
 
 MAX_TEXT_CHARS = 400
@@ -111,19 +111,21 @@ def read_preference(reply: str) -> Preference | None:
 
 
 def _only(reply: str, read: Callable[[Mapping[str, Any]], _T]) -> _T | None:
-    """Return the one reading of a reply: of two that differ, nobody knows which counts."""
-    for objects in objects_in(reply):
-        readings: list[_T] = []
-        for document in objects:
-            try:
-                reading = read(document)
-            except _UnreadableError:
-                continue
-            if reading not in readings:
-                readings.append(reading)
-        if readings:
-            return readings[0] if len(readings) == 1 else None
-    return None
+    """Return the one reading of a reply: of two that differ, nobody knows which counts.
+
+    Nor does anybody where one of two verdicts cannot be read.
+    """
+    readings: list[_T] = []
+    for document in objects_in(reply):
+        try:
+            reading = read(document)
+        except _UnreadableError:
+            if is_verdict(document):
+                return None
+            continue
+        if reading not in readings:
+            readings.append(reading)
+    return readings[0] if len(readings) == 1 else None
 
 
 def _levels(

@@ -5,7 +5,7 @@ that most counts.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from llm_api.domain.calls import CallReport
@@ -24,6 +24,8 @@ from llm_api.services.routing.catalogue import Destination
 UNKNOWN = Amount(None)
 # A prompt's tokens are estimated by its length, and tokenizers differ.
 _MARGIN = 2
+# A model that has spent all its tokens on thoughts is asked once more, without them.
+_ASKED = 2
 # What a call of a model for texts needs at most, and where it goes; None: it is free.
 TextNeeds = tuple[TokenEstimate, Destination] | None
 
@@ -47,9 +49,17 @@ class Brake:
         if needs is None or not needs[0].tokens:
             return []
         estimate, at = needs
-        usage = TokenEstimate(estimate.prompt_tokens * _MARGIN, estimate.completion_tokens).usage
+        prompt = estimate.prompt_tokens * _MARGIN * _ASKED
+        completion = estimate.completion_tokens * _ASKED
+        usage = TokenEstimate(prompt, completion).usage
+        # Where thoughts have a price of their own, the answer may be nothing else.
+        usages = (usage, replace(usage, reasoning_tokens=completion))
         places = [at, *at.fallbacks, *([at.longer_context] if at.longer_context else [])]
-        found = [(one.model, self.prices.cost(one.model, usage, now.date())) for one in places]
+        found = [
+            (one.model, self.prices.cost(one.model, each, now.date()))
+            for one in places
+            for each in usages
+        ]
         return [Priced(name, UNKNOWN if cost is None else Amount(*cost)) for name, cost in found]
 
     def of_pictures(
@@ -68,6 +78,18 @@ class Brake:
             return NOTHING
         cost = self.prices.cost(report.attempts[-1].model, report.usage, now.date())
         return UNKNOWN if cost is None else Amount(*cost)
+
+    def spent_on_failure(self, report: CallReport | None, now: datetime) -> Amount:
+        """Return what calls of models for texts have cost that ended with an error.
+
+        Nobody knows it where an attempt was not answered, or where another model was asked, too:
+        the tokens of all calls are counted together, and each model has its own price.
+        """
+        if report is None or not report.attempts:
+            return NOTHING
+        models = {attempt.model for attempt in report.attempts}
+        is_known = len(models) == 1 and report.answer_count >= len(report.attempts)
+        return self.spent_on(report, now) if is_known else UNKNOWN
 
     def spent_on_verdict(self, verdict: Verdict, report: CallReport, now: datetime) -> Amount:
         """Return what a verdict has cost; one that was measured has cost nothing."""

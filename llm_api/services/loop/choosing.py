@@ -11,7 +11,7 @@ _PASSED = {True: 2, None: 1, False: 0}
 
 def is_accepted(verdict: Verdict | None, accept: Acceptance) -> bool:
     """Whether a picture with this verdict ends the loop."""
-    if verdict is None:
+    if verdict is None or verdict.may_be_unseen:
         return False
     if accept.min_overall is None and not accept.wants_all_checkpoints:
         return verdict.passed is True

@@ -68,6 +68,7 @@ class LoopDocument:
 
     Attributes:
         request: the caller's; its pictures belong to the loop's task.
+        vendor_stops: whether the vendor rewrites no prompt that our optimizer has rewritten.
         optimize: how the caller wants the prompt to be rewritten; None for not at all.
         calls: how many calls of judges and rewriters were begun; each has a usage row of its own.
         waits: how often it was put off, because a limit did not let a step through.
@@ -91,6 +92,7 @@ class LoopDocument:
     stopped_by: str | None = None
     error: KnownError | None = None
     callback_url: str | None = None
+    vendor_stops: bool = False
 
     @property
     def current(self) -> LoopTry | None:

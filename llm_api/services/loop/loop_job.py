@@ -9,6 +9,7 @@ from llm_api.domain.fidelity import FidelityItem
 from llm_api.domain.images import Notice
 from llm_api.domain.judging import Verdict
 from llm_api.domain.loops import Amount
+from llm_api.domain.money import decimal_text
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError, InvalidRequest, ServiceError, UpstreamTimeout
 from llm_api.services.images import ImageJob, ImagePreview, MadePicture
@@ -106,9 +107,12 @@ def error_of(document: LoopDocument) -> ApiError | None:
     return ServiceError("Something went wrong in this service.", reason="internal_error")
 
 
-def too_low() -> InvalidRequest:
-    """Return the error of a limit that no try fits into."""
+def too_low(least: Amount | None = None) -> InvalidRequest:
+    """Return the error of a limit that no try fits into; `least` is what one can cost at most."""
     message = "must be more: a single try can cost more than this."
+    if least is not None and least.micro is not None:
+        amount = f"{decimal_text(least.micro)} {least.currency}"
+        message = f'must be at least "{amount}", which a single try can cost.'
     return InvalidRequest.of_field("until.max_cost", message, reason="max_cost_too_low")
 
 
@@ -146,7 +150,7 @@ def loop_job(
         best=best,
         verdicts=known,
         tries=document.tries,
-        fidelity=() if best is None else _fidelity(best, known),
+        fidelity=() if best is None else _fidelity(best, known, document),
         stopped_by=document.stopped_by,
         cost=document.cost,
         error=error_of(document) if task.state.has_ended else None,
@@ -154,7 +158,9 @@ def loop_job(
     )
 
 
-def _fidelity(best: ImageJob, verdicts: Mapping[str, Verdict]) -> tuple[FidelityItem, ...]:
+def _fidelity(
+    best: ImageJob, verdicts: Mapping[str, Verdict], document: LoopDocument
+) -> tuple[FidelityItem, ...]:
     """Return what the best picture shows of the caller's prompt, and who has lost the rest."""
     picture = next(iter(best.pictures), None)
     return fidelity_of(
@@ -163,7 +169,7 @@ def _fidelity(best: ImageJob, verdicts: Mapping[str, Verdict]) -> tuple[Fidelity
         rewrite=best.prompt_used if best.is_optimized else None,
         vendor_rewrite=best.vendor_prompt if picture is None else picture.revised_prompt,
         verdict=None if picture is None else verdicts.get(picture.file.id),
-        vendor_switch=None if best.is_optimized else _VENDOR_SWITCH,
+        vendor_switch=_VENDOR_SWITCH if document.vendor_stops and not best.is_optimized else None,
     )
 
 

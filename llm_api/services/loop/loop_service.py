@@ -185,7 +185,9 @@ class LoopService:
         document = LoopDocument(request, plan, payer, model, optimize)
         order = self._steps.order(document, LoopTry(1, request.prompt), caller)
         self._check_cost(document, caller)
-        return document, order
+        ours = self._steps.order(document, LoopTry(1, request.prompt, is_optimized=True), caller)
+        vendor_stops = ours.fitted.constants != order.fitted.constants
+        return replace(document, vendor_stops=vendor_stops), order
 
     def _check_cost(self, document: LoopDocument, caller: Caller) -> None:
         """Raise InvalidRequest where `max_cost` cannot be kept, or no try fits into it."""
@@ -195,8 +197,9 @@ class LoopService:
         first, last = self._calls(document, caller)
         for priced in (*first, *last):
             check_prices(priced, limit)
-        if not most_of(first).fits(limit):
-            raise too_low()
+        least = most_of(first)
+        if not least.fits(limit):
+            raise too_low(least)
 
     def _calls(self, document: LoopDocument, caller: Caller) -> tuple[Calls, Calls]:
         """Return the priced calls of the first try, and of a further one."""

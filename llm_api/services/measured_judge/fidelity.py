@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from llm_api.domain.fidelity import PICTURE, REWRITE, VENDOR_REWRITE, FidelityItem
-from llm_api.domain.judging import Outcome, PromptRequirement, Verdict
+from llm_api.domain.judging import VISION, Outcome, PromptRequirement, Verdict
 from llm_api.services.prompts import lost_requirements
 
 _OUR_SWITCH = "optimize_prompt: false"
@@ -70,9 +70,17 @@ def _lost(
 
 
 def _outcome(requirement: PromptRequirement, verdict: Verdict | None) -> Outcome:
-    """Return what is known of a requirement; of two answers that differ, nothing is."""
-    checkpoints = verdict.checkpoints if verdict else ()
-    found = {one.outcome for one in checkpoints if one.text == requirement.words}
+    """Return what is known of a requirement; of two answers that differ, nothing is.
+
+    Of a model that may not have seen the picture no answer counts.
+    """
+    if verdict is None:
+        return Outcome.UNKNOWN
+    found = {
+        one.outcome
+        for one in verdict.checkpoints
+        if one.text == requirement.words and not (verdict.may_be_unseen and one.source == VISION)
+    }
     known = found - {Outcome.UNKNOWN}
     return known.pop() if len(known) == 1 else Outcome.UNKNOWN
 

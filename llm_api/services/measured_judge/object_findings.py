@@ -55,7 +55,8 @@ def count_finding(requirement: PromptRequirement, asked: Asked, measured: Measur
     labels, count = labels_of(requirement.thing), requirement.count or 0
     if count == 0:
         return _unwanted(objects)
-    seen = f"At least {len(objects)} seen, {count} asked for"
+    number = f"At least {len(objects)}" if objects else "None"
+    seen = f"{number} seen, {count} asked for"
     least, most = asked.least(labels) or count, asked.most(labels)
     if len(objects) < least:
         return Outcome.UNKNOWN, f"{seen}: some may have been missed."
@@ -71,6 +72,9 @@ def _unwanted(objects: Sequence[SeenObject]) -> Finding:
     if sure:
         best = max(one.confidence for one in sure)
         return Outcome.FAILED, f"Most likely {len(sure)} seen ({best:.2f})."
+    if objects:
+        best = max(one.confidence for one in objects)
+        return Outcome.UNKNOWN, f"Something like it was seen, but not surely enough ({best:.2f})."
     return Outcome.UNKNOWN, "None was seen, which does not mean that there is none."
 
 

@@ -22,7 +22,6 @@ from llm_api.storage.threads import StoreThreads
 
 logger = logging.getLogger(__name__)
 
-ROTATE_BYTES = 4 << 20
 _PAUSE_S = 0.5  # events of half a second share one commit
 _MAX_PAUSE_S = 10.0
 _ORPHAN_CHECK_S = 30.0
@@ -84,8 +83,9 @@ class EventSpool:
             if self._file is None:
                 return
             self._save_all(self._file)
+            # A file that is empty is not held open: in most workers there is seldom an event.
             with self._writing:
-                if self._file.size > ROTATE_BYTES and not self._file.has_unread:
+                if not self._file.has_unread:
                     self._file.remove()
                     self._file = None
 

@@ -92,6 +92,14 @@ def test_a_draft_in_the_thoughts_is_not_the_answer(document: Document) -> None:
     assert said_in(judgment) == said_by(document)
 
 
+@pytest.mark.parametrize("mark", ["<think>", ""])
+@given(document=documents())
+def test_a_draft_before_a_refusal_is_not_the_answer(mark: str, document: Document) -> None:
+    reply = f"{mark}{json.dumps(document)} No.</think>I cannot judge this picture."
+
+    assert read(reply) is None
+
+
 @given(document=documents())
 def test_of_two_answers_that_differ_none_counts(document: Document) -> None:
     reply = f"{json.dumps(DRAFT)}\nOn second thought:\n{json.dumps(document)}"

@@ -43,9 +43,9 @@ from tests.services.images.workshop import (
 
 Judging = Callable[[JudgeRequest], Verdict | ApiError]
 FAILED = CheckpointVerdict("Does the picture show a dog?", Outcome.FAILED)
-LOST = Verdict("vision", passed=False, overall=40.0, checkpoints=(FAILED,))
-GOOD = Verdict(
-    "vision", passed=True, overall=80.0, checkpoints=(replace(FAILED, outcome=Outcome.PASSED),)
+LOST = Verdict("vision", passed=False, overall=40.0, checkpoints=(FAILED,), confidence="high")
+GOOD = replace(
+    LOST, passed=True, overall=80.0, checkpoints=(replace(FAILED, outcome=Outcome.PASSED),)
 )
 BROKEN = UpstreamFault("The judge wrote nothing that can be read.", reason="judge_unparsable")
 PRICES = {
@@ -58,7 +58,8 @@ UNTIL = LoopPlan(max_tries=4)
 def told(model: str, *, prompt: int = 100, completion: int = 50) -> CallReport:
     """Make the report of a call that was answered."""
     attempts = (Attempt(model, model, model),)
-    return CallReport(attempts, usage=TokenUsage(prompt, completion, source="upstream"))
+    usage = TokenUsage(prompt, completion, source="upstream")
+    return CallReport(attempts, usage=usage, answer_count=1)
 
 
 def place(model: str) -> Destination:

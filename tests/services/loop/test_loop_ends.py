@@ -232,6 +232,7 @@ def test_a_reservation_of_a_process_that_died_does_not_stand_in_the_way(tmp_path
         assert shop.shop.budgets.spent("key_1", f"{now:%Y-%m}", "CNY")[1] == 200_000
 
 
+UNSEEN = replace(GOOD, passed=None, confidence=None)
 ALL = Acceptance(wants_all_checkpoints=True)
 SOME = CheckpointVerdict("a dog", Outcome.UNKNOWN)
 
@@ -249,6 +250,8 @@ SOME = CheckpointVerdict("a dog", Outcome.UNKNOWN)
         (replace(GOOD, checkpoints=(*GOOD.checkpoints, SOME)), ALL, False),
         (replace(GOOD, checkpoints=()), ALL, False),
         (GOOD, Acceptance(90, wants_all_checkpoints=True), False),
+        (UNSEEN, Acceptance(min_overall=50), False),
+        (UNSEEN, ALL, False),
     ],
 )
 def test_what_is_accepted(verdict: Verdict | None, accept: Acceptance, *, expected: bool) -> None:

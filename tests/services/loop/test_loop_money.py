@@ -11,19 +11,22 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llm_api.domain.access import ApiKey, Budget
+from llm_api.domain.calls import Attempt, CallReport, TokenUsage
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.loops import Amount, LoopPlan
+from llm_api.domain.money import decimal_text
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import InvalidRequest, RateLimited, Unauthorized, Unavailable
 from llm_api.services.images.doubts import unknown_outcome
 from llm_api.services.pricing import Price
+from llm_api.services.quotas.estimates import TokenEstimate
 from tests.services.images.workshop import ScriptedImages, caller, price
-from tests.services.loop.looping import BROKEN, LOST, LoopShop, limited, loop_shop, told
+from tests.services.loop.looping import BROKEN, LOST, LoopShop, limited, loop_shop, place, told
 
 IMAGE = 200_000  # millionths of a yuan
 TEXT = 200  # of a call that the scripted models answer, and ...
-MOST_OF_JUDGE, MOST_OF_WRITER = 2 * 1_000 + 2 * 500, 2 * 200 + 2 * 100  # ... of one at most
+MOST_OF_JUDGE, MOST_OF_WRITER = 4 * 1_000 + 4 * 500, 4 * 200 + 4 * 100  # ... of one at most
 
 
 def test_all_steps_are_paid(tmp_path: Path) -> None:
@@ -52,7 +55,15 @@ def test_a_limit_that_no_try_fits_into_is_refused(tmp_path: Path) -> None:
         shop.run(limited("0.2"))
 
     assert caught.value.reason == "max_cost_too_low"
+    least = decimal_text(IMAGE + MOST_OF_JUDGE)
+    assert caught.value.fields[0].message == (
+        f'must be at least "{least} CNY", which a single try can cost.'
+    )
     assert shop.vendor.parts == []
+
+    (tmp_path / "again").mkdir()
+    with loop_shop(tmp_path / "again") as shop:
+        assert shop.run(limited(least)).stopped_by == "accepted"
 
 
 @pytest.mark.parametrize("model", ["painter", "seer", "writer"])
@@ -103,6 +114,38 @@ def test_a_verdict_that_failed_is_paid(tmp_path: Path) -> None:
     assert (job.stopped_by, job.cost) == ("error", Amount(IMAGE + TEXT, "CNY"))
     assert [(one.field, one.code) for one in job.notices] == [("judge", "dropped")]
     assert len(job.pictures) == 1
+
+
+@pytest.mark.parametrize(
+    "attempts",
+    [
+        # The dear model has answered the first question, and the cheap one failed the second.
+        (Attempt("a", "a", "dear"), Attempt("b", "b", "seer", "upstream_error")),
+        (Attempt("a", "a", "dear"), Attempt("b", "b", "seer", "judge_unparsable")),
+        # The vendor may want money for an answer that never came.
+        (Attempt("a", "a", "seer"), Attempt("a", "a", "seer", "upstream_timeout")),
+    ],
+)
+def test_a_failure_whose_cost_nobody_knows_counts_as_the_most(
+    tmp_path: Path, attempts: tuple[Attempt, ...]
+) -> None:
+    with loop_shop(tmp_path, BROKEN) as shop:
+        usage = TokenUsage(100, 50, source="upstream")
+        shop.judge.report = lambda: CallReport(attempts, usage=usage, answer_count=1)
+        job = shop.run(limited("5"))
+        stored = shop.document(job.id)
+
+    assert job.cost.micro is None
+    assert stored.charged == Amount(IMAGE + MOST_OF_JUDGE, "CNY")
+
+
+def test_thoughts_at_a_price_of_their_own_are_within_the_most(tmp_path: Path) -> None:
+    dear = Price(price().valid_from, "CNY", Decimal(1), Decimal(2), reasoning=Decimal(50))
+    with loop_shop(tmp_path, prices={"seer": [dear]}) as shop:
+        now = shop.shop.accounts_now()
+        most = shop.steps.brake.of_text((TokenEstimate(1_000, 500), place("seer")), now)
+
+    assert max(one.most.micro or 0 for one in most) == 4 * 1_000 + 2 * 500 * 50
 
 
 def test_a_budget_holds_in_the_background(tmp_path: Path) -> None:

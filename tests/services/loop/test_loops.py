@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from llm_api.domain.images import FittedRequest, ImageRequest, VendorResult
 from llm_api.domain.judging import Outcome
 from llm_api.domain.loops import LoopPlan
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.tasks import TaskState
-from tests.services.images.workshop import CAT
+from tests.services.images.workshop import CAT, ScriptedImages, made
 from tests.services.loop.looping import GOOD, LOST, LoopShop, loop_shop
 
 
@@ -44,6 +45,35 @@ def test_what_was_lost_is_fed_back_and_mended(shop: LoopShop) -> None:
     assert job.best.prompt_used == shop.prompts[1]
     # The judge holds the picture against what the caller has asked for.
     assert {one.prompt for one in shop.judge.asked} == {"A cat and a dog"}
+
+
+class Rewriting(ScriptedImages):
+    """A vendor that rewrites prompts; where it has a switch, not those that ours has rewritten."""
+
+    has_switch = True
+
+    def fit(self, request: ImageRequest, model: str) -> FittedRequest:
+        """See ImageUpstream."""
+        extends = not (self.has_switch and request.is_optimized)
+        return replace(super().fit(request, model), constants={"prompt_extend": extends})
+
+
+@pytest.mark.parametrize(("has_switch", "told"), [(True, "optimize_prompt: true"), (False, None)])
+def test_what_the_vendor_has_lost_is_said_with_a_switch_that_it_has(
+    tmp_path: Path,
+    told: str | None,
+    *,
+    has_switch: bool,
+) -> None:
+    drawn = replace(made().pictures[0], prompt="A cat in the sun")
+    vendor = Rewriting(VendorResult((drawn,)))
+    vendor.has_switch = has_switch
+
+    with loop_shop(tmp_path, LOST, vendor=vendor) as shop:
+        job = shop.run(LoopPlan(max_tries=1))
+
+    lost = {one.item: (one.lost_by, one.switch_off) for one in job.fidelity}
+    assert lost["Does the picture show a dog?"] == ("vendor_rewrite", told)
 
 
 def test_the_best_of_all_tries_is_returned_when_none_is_accepted(shop: LoopShop) -> None:

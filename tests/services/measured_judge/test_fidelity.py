@@ -1,9 +1,11 @@
 """From locks to pixels: what became of each requirement, who lost it, and what to switch off."""
 
+from dataclasses import replace
+
 import pytest
 
 from llm_api.domain.fidelity import FidelityItem
-from llm_api.domain.judging import MEASURED, CheckpointVerdict, Outcome, Verdict
+from llm_api.domain.judging import MEASURED, VISION, CheckpointVerdict, Outcome, Verdict
 from llm_api.services.measured_judge import fidelity_of
 from llm_api.services.prompts import lost_requirements, requirements_of
 
@@ -96,6 +98,18 @@ def test_each_column_says_what_is_known_there() -> None:
 
     assert (item.in_prompt, item.in_rewrite, item.in_vendor_rewrite) == (True, True, False)
     assert (item.in_picture, item.kind) == (FAILED, "text")
+
+
+@pytest.mark.parametrize("outcome", [PASSED, FAILED])
+def test_what_a_model_says_of_a_picture_that_it_may_not_have_seen_does_not_count(
+    outcome: Outcome,
+) -> None:
+    seen = replace(verdict(outcome), method=VISION, confidence="high")
+    checkpoints = tuple(replace(one, source=VISION) for one in seen.checkpoints)
+    seen = replace(seen, checkpoints=checkpoints)
+
+    assert table(verdict=seen)[0].in_picture is outcome
+    assert table(verdict=replace(seen, confidence=None))[0].in_picture is UNKNOWN
 
 
 def test_of_what_does_not_exist_nothing_is_said() -> None:

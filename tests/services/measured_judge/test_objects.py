@@ -49,11 +49,22 @@ def test_one_more_of_a_kind_may_be_the_one_without_a_number() -> None:
 
 
 def test_evidence_never_says_absent_and_hedges_too_many() -> None:
+    [none] = judged("three cats", measured(objects=[]))
     [few] = judged("three cats", measured(objects=cats(1)))
     [many] = judged("three cats", measured(objects=cats(5)))
 
+    assert none.evidence == "None seen, 3 asked for: some may have been missed."
     assert few.evidence == "At least 1 seen, 3 asked for: some may have been missed."
     assert many.evidence == "At least 5 seen, 3 asked for: most likely there are too many."
+
+
+def test_what_was_seen_of_an_unwanted_thing_is_told() -> None:
+    [unsure] = judged("no cats", measured(objects=cats(1, confidence=0.55)))
+    [unseen] = judged("no cats", measured(objects=[]))
+
+    assert unsure.outcome is UNKNOWN
+    assert unsure.evidence == "Something like it was seen, but not surely enough (0.55)."
+    assert unseen.evidence == "None was seen, which does not mean that there is none."
 
 
 @pytest.mark.parametrize(

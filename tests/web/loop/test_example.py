@@ -34,10 +34,24 @@ def test_without_a_key_the_sketch_draws_and_is_measured(
 
     assert said.startswith("No image model is configured: the layout sketch draws.")
     assert "Try 1: A red cat and a sign that reads" in said
-    assert "judged (measured): passed: yes" in said
+    assert "judged (measured): passed: yes, 1 of 4 known" in said
     assert 'Can the text "OPEN" be read in the picture? yes' in said
     assert "Stopped by accepted; cost: 0.0." in said
     assert (tmp_path / "out.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_without_a_service_it_says_how_to_start_one() -> None:
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE)],
+        env={"SERVICE_URL": "http://127.0.0.1:9"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("Nothing answers at http://127.0.0.1:9: `make run` starts")
 
 
 def test_with_models_it_is_the_same(tmp_path: Path, upstream_env: dict[str, str]) -> None:

@@ -70,7 +70,7 @@ class TryRun:
             self._loop.save(document.with_try(**_rewritten(result.answer)))
 
     def _not_rewritten(self, error: ApiError) -> None:
-        spent = self._brake.spent_on(error.report, self._loop.claimed.now())
+        spent = self._brake.spent_on_failure(error.report, self._loop.claimed.now())
         document = self._loop.document.paid(spent)
         if document.optimize is not None and self._current.number == 1:
             self._loop.save(document)
@@ -136,7 +136,7 @@ class TryRun:
             raise
         except ApiError as error:
             loop.wait_out(error)
-            paid = loop.document.paid(self._brake.spent_on(error.report, now))
+            paid = loop.document.paid(self._brake.spent_on_failure(error.report, now))
             self._keep(paid, index, error=KnownError.of(error))
             return
         if result is not None:

@@ -70,7 +70,7 @@ def _placed(reading: Reading, term: Term, nouns: dict[int, Noun]) -> Noun | None
     if is_han(reading, term):
         if term.end - term.start < len("左边") or is_of_thing(reading, term):
             return None  # 牌子上, 店门上方
-        opens = "".join(reading.tokens[term.end : term.end + 1]) in tuple("是有为站坐放")
+        opens = "".join(reading.tokens[term.end : term.end + 1]) in tuple("是有为站坐放写")
     elif term.concept in SIDES or not PLACES.isdisjoint(reading.tokens[term.start : term.end]):
         if is_of_other(reading, term):
             return None  # "on top of a stack"

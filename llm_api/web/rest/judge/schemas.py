@@ -201,5 +201,5 @@ def _misfits(given: dict[str, Any], mode: str) -> list[tuple[str, str]]:
         wrong += [(name, f"must be left out to {mode}.") for name in _OF_SCORE if name in given]
     has_measure = "prompt" in given or "reference_image" in given
     if ALIGNMENT in given.get("dimensions", ()) and not has_measure:
-        wrong.append(("dimensions", "must not have alignment without a prompt."))
+        wrong.append(("dimensions", "must not have alignment without a prompt or reference_image."))
     return wrong

@@ -173,6 +173,7 @@ CHINESE = [
     ("三月的樱花", ["object cherry blossom"]),
     ("一个人也没有的海滩", []),
     ("猫的左边没有狗", ["object cat"]),
+    ("三只猫，左边写着“营业中”", ["text 营业中", "count cat 3"]),
     ("一个女孩，左手边有一只狗", ["object girl", "object dog"]),
     ("海报标题为《春天》", ["text 春天", "object poster"]),
     ("《红楼梦》风格的插画", []),
