@@ -15,6 +15,7 @@ from functools import partial
 from llm_api.observability.logging import logging_config
 from llm_api.runtime.drain import drain_on_sigterm
 from llm_api.runtime.file_limits import connections_within_limit
+from llm_api.runtime.late_imports import import_late
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
 from llm_api.storage.redis import is_shared
@@ -195,6 +196,7 @@ def pre_fork(server, worker):
 def post_fork(server, worker):
     """Load the application without looking through all of it again and again."""
     _share_one_arena()
+    import_late()
     # A tenth of the time went into that. Garbage that is new is collected: 1 MiB would be left.
     gc.set_threshold(20_000, 10, 1_000_000)
 

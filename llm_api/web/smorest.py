@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
@@ -236,11 +237,15 @@ class _WrittenDocument:
     """The document in the place of apispec's: flask-smorest's commands print it."""
 
     def __init__(self, written: bytes) -> None:
-        self._written = written
+        self._compressed = zlib.compress(written)
+
+    def to_json(self) -> bytes:
+        """Return the document as it was written."""
+        return zlib.decompress(self._compressed)
 
     def to_dict(self) -> Any:
         """Return the document."""
-        return orjson.loads(self._written)
+        return orjson.loads(self.to_json())
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no types
@@ -262,15 +267,16 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
     def finish(self) -> None:
         """Write the document when all blueprints are registered: that takes 1 ms.
 
-        What it was written from is let go of: 1 MiB of every worker.
+        What it was written from is let go of: 1 MiB of every worker. It is kept compressed, which
+        takes a tenth of its half a MiB.
         """
-        self._written = orjson.dumps(self.spec.to_dict())
-        self.spec = _WrittenDocument(self._written)
+        self._written = _WrittenDocument(orjson.dumps(self.spec.to_dict()))
+        self.spec = self._written
         del self.ma_plugin, self.flask_plugin
 
     def _openapi_json(self) -> Response:
         """Serve the document."""
-        return json_response(self._written)
+        return json_response(self._written.to_json())
 
 
 def _allow_empty(_: Any, __: ma.fields.Field[Any], *, ret: dict[str, Any]) -> dict[str, bool]:

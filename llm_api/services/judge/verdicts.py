@@ -5,10 +5,10 @@ them has named: of an even number the lower of the two in the middle.
 """
 
 import math
+import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median_low
 
 from llm_api.domain.judging import (
     VISION,
@@ -132,7 +132,7 @@ def _scores(said: Sequence[Judgment]) -> dict[str, DimensionScore]:
 
 def _score(graded: Sequence[Graded]) -> DimensionScore:
     numbers = [one.level.score for one in graded]
-    middle = median_low(numbers)
+    middle = statistics.median_low(numbers)
     chosen = next(one for one in graded if one.level.score == middle)
     spread = float(max(numbers) - min(numbers))
     return DimensionScore(float(middle), chosen.level, chosen.evidence, spread)

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult
@@ -53,7 +53,11 @@ class PromptOptimizer:
         self._targets = targets
         self._experiment = experiment or Experiment()
         self._is_enabled = is_enabled
-        self._rewriter = Rewriter()
+
+    @cached_property
+    def _rewriter(self) -> Rewriter:
+        """What makes rewrites; its texts are read with the first prompt: 0.6 MiB."""
+        return Rewriter()
 
     @property
     def is_enabled(self) -> bool:

@@ -1,0 +1,98 @@
+"""Libraries that a worker loads with their first use, though other libraries import them at start.
+
+No call needs them, or few do. `importlib.util.LazyLoader` is no help: under Python 3.11 a second
+`import` of a module loads it.
+"""
+
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from importlib.abc import Loader, MetaPathFinder
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+from typing import Any
+
+LATE = frozenset(
+    {
+        "charset_normalizer",  # requests, for texts of unknown encodings: bodies are bytes here
+        "idna",  # requests, for names of hosts that are not ASCII
+        "json_repair",  # for replies of models that are not JSON
+        "limits.aio",  # limits, for services that are asynchronous
+        "statistics",  # for verdicts on pictures
+        "yaml",  # flask-smorest, for a command that this service does not have
+    }
+)
+
+
+def import_late(names: frozenset[str] = LATE) -> None:
+    """Have these modules loaded when something of them is used; those that are there stay."""
+    sys.meta_path.insert(0, _Finder(names))
+
+
+class _Finder(MetaPathFinder):
+    """Finds the modules, and sees to it that a part of one comes after its whole."""
+
+    def __init__(self, names: frozenset[str]) -> None:
+        self._names = names
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Return how to load a module; None where the usual finders know."""
+        package = sys.modules.get(name.rpartition(".")[0])
+        if isinstance(package, _LateModule):
+            package.load()
+            if name in sys.modules:  # it has imported its part itself
+                return ModuleSpec(name, _PresentLoader(sys.modules[name]))
+        spec = PathFinder.find_spec(name, path, target) if name in self._names else None
+        if spec is not None and spec.loader is not None:
+            spec.loader = _LateLoader(spec.loader)
+        return spec
+
+
+class _LateModule(ModuleType):
+    """A module that is not loaded yet."""
+
+    def __getattr__(self, name: str) -> Any:
+        """Load the module: it is asked for something that it does not have yet."""
+        if name == "__version__":  # requests looks whether it fits
+            with suppress(PackageNotFoundError):
+                return version(self.__name__)
+        self.load()
+        return getattr(self, name)
+
+    def load(self) -> None:
+        """Load it; it is a usual module from now on, since it may import itself."""
+        self.__class__ = ModuleType  # type: ignore[assignment]  # as LazyLoader does it
+        if self.__spec__ is not None and self.__spec__.loader is not None:
+            self.__spec__.loader.exec_module(self)
+
+
+class _LateLoader(Loader):
+    """Makes a module, and leaves its code for later."""
+
+    def __init__(self, usual: Loader) -> None:
+        self._usual = usual
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Do nothing yet."""
+        if module.__spec__ is not None:
+            module.__loader__ = module.__spec__.loader = self._usual
+        module.__class__ = _LateModule
+
+
+class _PresentLoader(Loader):
+    """Returns a module that is there."""
+
+    def __init__(self, module: ModuleType) -> None:
+        self._module, self._spec = module, module.__spec__
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType:
+        """Return it."""
+        del spec
+        return self._module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """Give it back what the import has overwritten."""
+        module.__spec__ = self._spec
