@@ -6,6 +6,7 @@ from typing import Any
 
 from llm_api.errors import InvalidRequest
 from llm_api.runtime.file_limits import MAX_IDLE
+from llm_api.upstream.vendors.vision import VisionTraits
 
 _MEDIA = frozenset(
     ["audio", "file", "image", "image_url", "input_audio", "input_image", "video", "video_url"]
@@ -43,6 +44,10 @@ class UpstreamBehavior:
     has_tools: bool = True
     keeps_alive: bool = True
     reads_text_only: bool = False
+
+    def seeing(self, vision: VisionTraits) -> VisionTraits:
+        """Return how its models take pictures, of vendors with these traits."""
+        return replace(vision, takes_pictures=False) if self.reads_text_only else vision
 
     def check(self, parameters: Mapping[str, Any]) -> None:
         """Refuse what it cannot read; raises InvalidRequest with what to do."""

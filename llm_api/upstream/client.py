@@ -73,7 +73,7 @@ class UpstreamClient:
         self.default_model = plan.model
         self.serves_one_model = behavior.serves_one_model
         self.profile_name = profile.name
-        self.vision = profile.vision
+        self.vision = behavior.seeing(profile.vision)
         self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
         self._behavior = behavior
         self._timeouts = timeouts

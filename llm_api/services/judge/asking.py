@@ -178,10 +178,13 @@ def _for_who_named_it(error: InvalidRequest) -> InvalidRequest:
         field.field.startswith("messages") for field in error.fields
     ):
         return error
-    blind = InvalidRequest.of_field(
-        "model", "must be a model that takes pictures.", reason="not_supported"
-    )
-    return blind.replaced(report=error.report)
+    return blind_model().replaced(report=error.report)
+
+
+def blind_model() -> InvalidRequest:
+    """Return the error for a model that takes no pictures."""
+    message = "must be a model that takes pictures."
+    return InvalidRequest.of_field("model", message, reason="not_supported")
 
 
 def _read(question: Question[_T], completion: Completion) -> _T | None:

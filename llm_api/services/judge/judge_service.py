@@ -15,7 +15,7 @@ from llm_api.domain.judging import (
 )
 from llm_api.domain.lineage import LineageEvent
 from llm_api.errors import Unavailable
-from llm_api.services.judge.asking import Hearing
+from llm_api.services.judge.asking import Hearing, blind_model
 from llm_api.services.judge.judged_pictures import MAX_SIDE, JudgedPictures
 from llm_api.services.judge.measuring import Measuring
 from llm_api.services.judge.pairs import compared, ranked
@@ -135,11 +135,13 @@ class JudgeService:
         """Return the most tokens that `score` can take, and where its calls go.
 
         None where it only measures, which is free. A request without a picture is estimated for one
-        of the largest size.
+        of the largest size. Raises InvalidRequest for a model that takes no pictures.
         """
         if not self._sees(request.model):
             return None
         at, request = self.route(request.model, key), _required(request)
+        if not at.upstream.vision.takes_pictures:
+            raise blind_model()
         if not request.pictures:
             request = replace(request, pictures=(_LARGEST,))
         alignment, quality = questions_of(self._rubric(request), request)

@@ -20,7 +20,7 @@ from llm_api.services.images.inputs import InputTools
 from llm_api.services.images.job_repeats import JobRepeats
 from llm_api.services.images.job_store import JobStore
 from llm_api.services.images.orders import Order
-from llm_api.services.loop.brake import Priced, check_prices, most_of
+from llm_api.services.loop.brake import Priced, TextNeeds, check_prices, most_of
 from llm_api.services.loop.choosing import best_try
 from llm_api.services.loop.loop_document import (
     KIND,
@@ -163,6 +163,13 @@ class LoopService:
             lineage_id=document.payer.lineage_id,
         )
 
+    def _needs(self, request: ImageRequest, plan: LoopPlan, caller: Caller) -> TextNeeds:
+        try:
+            return self._steps.judge.needs(self._steps.judge_request(request, plan, ()), caller.key)
+        except InvalidRequest as error:  # here, `model` is the one that makes the pictures
+            message = "must be a model that takes pictures."
+            raise InvalidRequest.of_field("judge.model", message, reason=error.reason) from error
+
     def _checked(
         self,
         request: ImageRequest,
@@ -172,7 +179,7 @@ class LoopService:
     ) -> tuple[LoopDocument, Order]:
         """Return a new loop and its first order; raises ApiError where it cannot be done."""
         # Also where the judge is not there, or not for this key: before pictures are paid for.
-        needs = self._steps.judge.needs(self._steps.judge_request(request, plan, ()), caller.key)
+        needs = self._needs(request, plan, caller)
         if plan.accept.min_overall is not None and needs is None:
             message = "is not supported without a vision model (JUDGE_LLM_MODEL, or judge.model)."
             raise InvalidRequest.of_field(

@@ -46,6 +46,7 @@ class VisionTraits:
         high_fields: fields of the request with which large pictures keep their details.
         fields: fields that go with every judgment, such as a switch that stops thinking.
         tokens: what pictures take at least; the first that has the model counts.
+        takes_pictures: whether they take any at all.
     """
 
     takes_detail: bool = False
@@ -54,6 +55,7 @@ class VisionTraits:
     high_fields: Mapping[str, Any] = field(default_factory=dict)
     fields: Mapping[str, Any] = field(default_factory=dict)
     tokens: tuple[PictureTokens, ...] = ()
+    takes_pictures: bool = True
 
     def detail(self, wanted: str, needs: Sequence[str] = ()) -> str | None:
         """Return the `detail` to send, None for none.

@@ -254,6 +254,16 @@ def test_a_score_needs_a_model_that_sees(app_of: AppOf, upstream_env: dict[str, 
     assert (answer.status_code, wrong["field"]) == (400, "until.accept.min_overall")
 
 
+def test_a_judge_that_takes_no_pictures_is_refused_before_any_is_made(app_of: AppOf) -> None:
+    body = {"prompt": PROMPT, "model": "layout-sketch", "judge": {"model": "nope"}}
+
+    answer = app_of({}).test_client().post(GENERATE, json=body)
+
+    error = answer.get_json()["error"]
+    assert (answer.status_code, error["details"]["reason"]) == (400, "not_supported")
+    assert error["message"] == "judge.model: must be a model that takes pictures."
+
+
 def test_a_limit_without_a_price_is_refused(app_of: AppOf, env: dict[str, str]) -> None:
     client = app_of({**env, "JUDGE_LLM_MODEL": "seer"}).test_client()
 
