@@ -265,12 +265,12 @@ def test_a_model_that_is_named_needs_no_judge(
 
 
 def test_what_cannot_be_read_is_a_502_without_a_score(judge: Ask, seer: ScriptedUpstream) -> None:
-    seer.script(says("It is good, 75 of 100."), says("As I said: good."))
+    seer.script(says("It is good, 73.125 of 100."), says("As I said: good."))
 
     answer = judge(prompt=QUIET)
 
     assert refusal(answer)[:2] == (502, "judge_unparsable")
-    assert "75" not in answer.text
+    assert "73.125" not in answer.text
     assert len(seer.requests) == 2
 
 
