@@ -17,6 +17,7 @@ from llm_api.web.images.orders import (
     IS_TRUE,
     RATIOS,
     RESOLUTIONS,
+    SIZE_PATTERN,
     ImageOrder,
     OptimizeOptionsSchema,
     never,
@@ -44,6 +45,7 @@ from llm_api.web.smorest import StrictSchema
 MAX_PROMPT_CHARS = 32_000
 MAX_SEED = 2**31 - 1
 _MAX_REWRITTEN_CHARS = 4_000
+_SIZE_OR_TIER_PATTERN = f"{SIZE_PATTERN}|^(1|1\\.5|2|3|4)[Kk]$|^[Aa][Uu][Tt][Oo]$"
 _TOO_LONG = {"minLength": _MAX_REWRITTEN_CHARS + 1}
 _MAX_EXTRA_BYTES = 4_096  # of one field that is passed on as it is
 _OF_REQUEST = (
@@ -115,7 +117,11 @@ class _ImageBodySchema(StrictSchema):
     prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE])
     model = model_field(**_optional("The image model; the configured one where left out."))
     n = _LooseInteger(validate=within(1, 10), **_optional())
-    size = _SizeOrTier(**_optional("auto, pixels such as 1024x1024, or a tier such as 2K."))
+    size = _SizeOrTier(
+        **_optional(
+            "auto, pixels such as 1024x1024, or a tier such as 2K.", pattern=_SIZE_OR_TIER_PATTERN
+        )
+    )
     aspect_ratio = String(validate=one_of(RATIOS), **_optional())
     resolution = String(validate=one_of(RESOLUTIONS), **_optional())
     size_policy = String(
