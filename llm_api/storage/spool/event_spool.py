@@ -7,7 +7,6 @@ store drops the second. What is not here is that a call begins: an event has hap
 import logging
 import threading
 import time
-from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -17,7 +16,7 @@ import orjson
 from llm_api.domain.lineage import LineageEvent
 from llm_api.runtime.periodic_thread import PeriodicThread
 from llm_api.storage import LineageStore, RefusedError, StoreError
-from llm_api.storage.spool.file import SpoolFile, SpoolLine
+from llm_api.storage.spool.file import SpoolFile, SpoolLine, empty_orphans
 from llm_api.storage.threads import StoreThreads
 
 logger = logging.getLogger(__name__)
@@ -110,23 +109,7 @@ class EventSpool:
 
     def adopt_orphans(self) -> None:
         """Move the events of processes that are gone into the store; raises StoreError."""
-        for file in self._orphans():
-            try:
-                self._save_all(file)
-            except BaseException:
-                file.close()
-                raise
-            file.remove()
-
-    def _orphans(self) -> Iterable[SpoolFile]:
-        for path in sorted(self._folder.glob("*.jsonl")):
-            try:
-                file = SpoolFile.adopt(path)
-            except OSError as error:
-                logger.warning("spool file not readable", extra={"errno": error.errno})
-                continue
-            if file is not None:
-                yield file
+        empty_orphans(self._folder, self._save_all)
 
     def close(self) -> None:
         """Empty the spool; events that the store cannot take now stay for the next process."""

@@ -3,9 +3,10 @@
 import contextlib
 import errno
 import fcntl
+import logging
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 import orjson
 
 from llm_api.domain.usage import UsageRecord
+
+logger = logging.getLogger(__name__)
 
 BATCH_LINES = 1_000
 _ENDED = b'{"state":"ended"'
@@ -184,3 +187,24 @@ def _current_fields(written: dict[str, Any]) -> dict[str, Any]:
 def ended_records(lines: Iterable[SpoolLine]) -> list[UsageRecord]:
     """Return the records of the calls that have ended."""
     return [record for line in lines if line.has_ended and (record := line.record()) is not None]
+
+
+def empty_orphans(folder: Path, save_all: Callable[[SpoolFile], None]) -> None:
+    """Have the files of processes that are gone saved, and remove them; raises what that raises.
+
+    A file that cannot be opened is left to a process with the rights to do so.
+    """
+    for path in sorted(folder.glob("*.jsonl")):
+        try:
+            orphan = SpoolFile.adopt(path)
+        except OSError as error:
+            logger.warning("spool file not readable", extra={"errno": error.errno})
+            continue
+        if orphan is None:
+            continue
+        try:
+            save_all(orphan)
+        except BaseException:
+            orphan.close()
+            raise
+        orphan.remove()

@@ -21,7 +21,7 @@ from llm_api.domain.usage import UsageRecord
 from llm_api.errors import Unavailable
 from llm_api.runtime.periodic_thread import PeriodicThread
 from llm_api.storage import RefusedError, StoreError, UsageStore
-from llm_api.storage.spool.file import SpoolFile, ended_records
+from llm_api.storage.spool.file import SpoolFile, empty_orphans, ended_records
 from llm_api.storage.threads import StoreThreads
 
 logger = logging.getLogger(__name__)
@@ -179,26 +179,8 @@ class Spool:
         full.remove()
 
     def adopt_orphans(self) -> None:
-        """Move the rows of processes that are gone into the store; raises StoreError.
-
-        A file that cannot be opened is left to a process with the rights to do so.
-        """
-        for path in sorted(self._folder.glob("*.jsonl")):
-            try:
-                file = SpoolFile.adopt(path)
-            except OSError as error:
-                logger.warning("spool file not readable", extra={"errno": error.errno})
-                continue
-            if file is not None:
-                self._empty(file)
-
-    def _empty(self, orphan: SpoolFile) -> None:
-        try:
-            self._save_all(orphan)
-        except BaseException:
-            orphan.close()
-            raise
-        orphan.remove()
+        """Move the rows of processes that are gone into the store; raises StoreError."""
+        empty_orphans(self._folder, self._save_all)
 
     def _save_all(self, file: SpoolFile) -> None:
         killed: dict[str, UsageRecord] = {}
