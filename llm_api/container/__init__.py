@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from llm_api.container.accounting import build_accounting
+from llm_api.container.cache_rules import cache_rules
 from llm_api.container.images import (
     Closable,
     Painters,
@@ -91,6 +92,7 @@ def build_services(
         tasks=pictures.images.engine,
         readiness=build_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared[0]),
+        cache=cache_rules(settings),
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
         files=stores.files,

@@ -17,6 +17,7 @@ from llm_api.errors import ApiError, InvalidRequest
 from llm_api.upstream.faults import ClientGone, truncated
 
 MAX_KEPT_BYTES = 64 << 20  # of all finished answers in this process, and of all unfinished ones
+MAX_CACHED_BYTES = 64 << 20  # of all answers of the cache in this process
 _OVERHEAD_BYTES = 2_048  # of one answer's objects, however short it is
 _POLL_S = 0.25
 
@@ -145,8 +146,10 @@ class IdempotencyService:
         self._lock = threading.Lock()
         self._running: dict[str, Recording] = {}
         self._running_bytes = 0
-        self._finished: TLRUCache[str, Recording] = TLRUCache(
-            MAX_KEPT_BYTES, _kept_until, clock, getsizeof=_kept_bytes
+        # Apart: what is cached for a day must not displace what a repeat is to get.
+        self._finished, self._cached = (
+            TLRUCache[str, Recording](size, _kept_until, clock, getsizeof=_kept_bytes)
+            for size in (MAX_KEPT_BYTES, MAX_CACHED_BYTES)
         )
 
     def join(
@@ -169,7 +172,7 @@ class IdempotencyService:
         recording = Recording(identity)
         with self._lock:
             running = self._running.get(identity.key)
-            known = running or self._finished.get(identity.key)
+            known = running or self._kept_like(identity).get(identity.key)
             if known is not None and known.identity.fingerprint != identity.fingerprint:
                 raise key_reused()
             if known is not None and identity.joins:
@@ -199,7 +202,7 @@ class IdempotencyService:
                 recording.begin(answer.content_type, answer.headers)
                 recording.append(answer.body)
                 recording.follow()
-                self._keep(recording)
+                self._end_well(recording)
                 return False
             if is_disconnected() and not recording.has_followers:
                 raise ClientGone
@@ -242,14 +245,17 @@ class IdempotencyService:
         else:
             self.fail(recording)
 
-    def finish(self, recording: Recording) -> None:
-        """Keep an answer that ended well, and share it."""
+    def finish(self, recording: Recording, *, is_kept: bool = True) -> None:
+        """Keep an answer that ended well, and share it.
+
+        One that is not to be kept (`is_kept`) is for those who wait for it in this process.
+        """
         if recording.is_over:
             return
         is_known = self._running.get(recording.identity.key) is recording
         if self._shared is not None and is_known:
-            self._shared.publish(recording.identity, recording.answer())
-        self._keep(recording)
+            self._shared.publish(recording.identity, recording.answer() if is_kept else None)
+        self._end_well(recording, is_kept=is_kept)
 
     def fail(self, recording: Recording, error: ApiError | None = None) -> None:
         """Discard a `recording` that did not end well, because of `error`: a repeat tries again."""
@@ -259,11 +265,16 @@ class IdempotencyService:
             self._shared.publish(recording.identity, None)
         recording.end(error)
 
-    def _keep(self, recording: Recording) -> None:
+    def _end_well(self, recording: Recording, *, is_kept: bool = True) -> None:
+        identity = recording.identity
         recording.end(is_whole=True)
         with self._lock:
-            if self._forget_running(recording) and recording.size <= recording.identity.max_bytes:
-                self._finished[recording.identity.key] = recording
+            is_known = self._forget_running(recording)
+            if is_known and is_kept and recording.size <= identity.max_bytes:
+                self._kept_like(identity)[identity.key] = recording
+
+    def _kept_like(self, identity: IdempotencyKey) -> TLRUCache[str, Recording]:
+        return self._cached if identity.is_cached else self._finished
 
     def _forget_running(self, recording: Recording) -> bool:
         is_known = self._running.get(recording.identity.key) is recording

@@ -233,6 +233,14 @@ SECTIONS = (
                 default="false",
             ),
             Setting(
+                "ANSWER_CACHE_MAX_SECONDS",
+                types.whole(0, 31_536_000),
+                "The longest that an answer is kept for callers who ask for that with the header"
+                " X-Cache-TTL.",
+                "0: such requests are answered by the model, like all others.",
+                default="86400",
+            ),
+            Setting(
                 "CATALOGUE_ONLY",
                 types.BOOLEAN,
                 "Whether only models of the catalogue, config/models.toml, can be named and are"

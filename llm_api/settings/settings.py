@@ -62,6 +62,7 @@ class Settings:
     usage_retention_days: int
     refuse_unrecorded_calls: bool
     usage_store: str | None
+    answer_cache_max_seconds: int
     lineage: LineagePlan
     files: FilesPlan
     image_result_hosts: tuple[str, ...]
@@ -129,6 +130,7 @@ class Settings:
             usage_retention_days=read.value("USAGE_RETENTION_DAYS"),
             refuse_unrecorded_calls=read.value("REFUSE_UNRECORDED_CALLS"),
             usage_store=read.value("USAGE_STORE"),
+            answer_cache_max_seconds=read.value("ANSWER_CACHE_MAX_SECONDS"),
             lineage=read.lineage(),
             files=read.files(root / "instance" / "files"),
             image_result_hosts=read.value("IMAGE_RESULT_HOSTS"),

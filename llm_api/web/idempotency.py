@@ -1,8 +1,9 @@
-"""Answers a repeated request with the answer of the first: `Idempotency-Key`, and SDKs' retries.
+"""Answers a request with the answer of an equal one before: repeats, and the cache of answers.
 
-Two requests are the same where key, route, body and caller are. Without a key only a retry that an
-OpenAI SDK marks as one (`x-stainless-retry-count` above 0) gets the answer of a request before.
-Kept are answers that ended well: for an hour with a key, else for a minute.
+Two requests are the same where key, route, body and caller are. Without an `Idempotency-Key` only a
+retry that an OpenAI SDK marks as one (`x-stainless-retry-count` above 0) gets the answer of a
+request before, or one that asks for the cache. Kept are answers that ended well: for an hour with a
+key, for a minute without, and in the cache for as long as the request says.
 """
 
 import hashlib
@@ -19,6 +20,7 @@ from llm_api.runtime.turns import LARGE_WORK
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.upstream.client import SILENCE
 from llm_api.upstream.faults import truncated
+from llm_api.web import answer_cache
 from llm_api.web.request.context import (
     RequestState,
     caller,
@@ -61,7 +63,7 @@ def _forget_after_crash(error: BaseException | None) -> None:
 
 def record_body(incoming: Request, *pieces: bytes) -> None:
     """Keep a hash of the current request and the pieces of its body, if it may be a repeat."""
-    if may_be_repeat(incoming):
+    if may_be_repeat(incoming) or answer_cache.ENVIRON in incoming.environ:
         digest = hashlib.sha256(incoming.path.encode() + b"\0")
         for piece in pieces:
             for part in LARGE_WORK.pieces(piece):
@@ -78,24 +80,40 @@ def may_be_repeat(incoming: Request) -> bool:
 
 def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
     """Decorate a view: a repeated request gets the answer of the first."""
+    return _answering_once(view, repeat_key)
 
+
+def cached(view: Callable[P, Response]) -> Callable[P, Response]:
+    """Decorate a view: repeats are as in `idempotent`; other requests may ask for a kept answer."""
+    return _answering_once(view, _cache_or_repeat_key)
+
+
+def _answering_once(
+    view: Callable[P, Response], identify: Callable[[RequestState], IdempotencyKey | None]
+) -> Callable[P, Response]:
     @wraps(view)
     def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
         state: RequestState = g.request_state
-        if state.fingerprint is None:
+        identity = None if state.fingerprint is None else identify(state)
+        if identity is None:
             return view(*args, **kwargs)
-        return _answered_once(state, partial(view, *args, **kwargs))
+        return _answered_once(state, identity, partial(view, *args, **kwargs))
 
     return answer
 
 
-def _answered_once(state: RequestState, make: Callable[[], Response]) -> Response:
+def _answered_once(
+    state: RequestState, identity: IdempotencyKey, make: Callable[[], Response]
+) -> Response:
     """Return the answer of `make`, or the one that it gave to the same request before."""
     service, is_disconnected = services().idempotency, caller().is_disconnected
-    recording, is_first = service.join(repeat_key(state), is_disconnected)
+    recording, is_first = service.join(identity, is_disconnected)
     if is_first:
-        return _recorded(service, recording, make)
-    state.log.update(replayed=True)
+        response = _recorded(service, recording, make)
+        if identity.is_cached:
+            response.headers[answer_cache.STATE_HEADER] = "miss"
+        return response
+    state.log.update({"cached" if identity.is_cached else "replayed": True})
     try:
         response = _replayed(recording, is_disconnected)
     except BaseException:
@@ -105,15 +123,32 @@ def _answered_once(state: RequestState, make: Callable[[], Response]) -> Respons
     return response
 
 
-def repeat_key(state: RequestState) -> IdempotencyKey:
-    """Return what identifies a repeat of the current request; raises InvalidRequest."""
+def _cache_or_repeat_key(state: RequestState) -> IdempotencyKey | None:
+    """Return what identifies the current request; raises InvalidRequest."""
+    # A key of the caller's own says more exactly which requests are the same.
+    if "Idempotency-Key" in request.headers:
+        return repeat_key(state)
+    rules, fingerprint = services().cache, state.fingerprint or ""
+    in_cache = answer_cache.cache_key(state.incoming, _caller_name(state), fingerprint, rules)
+    return in_cache or repeat_key(state)
+
+
+def _caller_name(state: RequestState) -> str:
+    if state.key is None:
+        return request.headers.get("Authorization") or client_address()
+    return state.key.id
+
+
+def repeat_key(state: RequestState) -> IdempotencyKey | None:
+    """Return what identifies a repeat of the current request, None where it cannot be one.
+
+    Raises InvalidRequest.
+    """
+    if not may_be_repeat(state.incoming):
+        return None
     fingerprint = state.fingerprint or ""
     # Keys are names that callers choose: two callers may choose the same.
-    caller_name = (
-        (request.headers.get("Authorization") or client_address())
-        if state.key is None
-        else state.key.id
-    )
+    caller_name = _caller_name(state)
     key = request.headers.get("Idempotency-Key")
     if key is None:
         name = _digest("retry", caller_name, fingerprint)
@@ -150,12 +185,15 @@ def _recorded(
         raise
     kept = {name: response.headers[name] for name in _KEPT_HEADERS if name in response.headers}
     recording.begin(response.content_type, kept)
+    # Of another model than the one that was asked for, which may answer again in a moment.
+    is_substitute = recording.identity.is_cached and "x-fallback-from" in kept
+    finish = partial(service.finish, recording, is_kept=not is_substitute)
     if response.is_streamed:
         pieces = cast("Iterable[bytes]", response.response)
-        response.response = _RecordedBody(pieces, service, recording)
+        response.response = _RecordedBody(pieces, service, recording, finish)
     else:
         recording.append(response.get_data())
-        service.finish(recording)
+        finish()
     return response
 
 
@@ -163,12 +201,17 @@ class _RecordedBody:
     """A streamed body that is recorded on its way."""
 
     def __init__(
-        self, pieces: Iterable[bytes], service: IdempotencyService, recording: Recording
+        self,
+        pieces: Iterable[bytes],
+        service: IdempotencyService,
+        recording: Recording,
+        finish: Callable[[], None],
     ) -> None:
         self._iterator = iter(pieces)
         self._pieces = pieces
         self._service = service
         self._recording = recording
+        self._finish = finish
         self._is_whole = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -184,7 +227,7 @@ class _RecordedBody:
 
     def _end(self) -> None:
         if self._is_whole:
-            self._service.finish(self._recording)
+            self._finish()
         else:
             self._service.fail(self._recording)
 
@@ -208,7 +251,10 @@ def _replayed(recording: Recording, is_disconnected: Callable[[], bool]) -> Resp
         body = b"".join(recording.pieces(math.inf, is_disconnected))
         response = Response(body, content_type=content_type)
     response.headers.update(headers)
-    response.headers["idempotent-replayed"] = "true"
+    if recording.identity.is_cached:
+        response.headers[answer_cache.STATE_HEADER] = "hit"
+    else:
+        response.headers["idempotent-replayed"] = "true"
     return response
 
 

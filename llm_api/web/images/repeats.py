@@ -58,10 +58,10 @@ class Repeats:
         """
         state: RequestState = g.request_state
         asking = with_tags(caller(), tags)
-        if state.fingerprint is None:
+        identity = None if state.fingerprint is None else repeat_key(state)
+        if identity is None:
             return cls(asking)
         service = services().idempotency
-        identity = repeat_key(state)
         recording, is_first = service.join(identity, asking.is_disconnected)
         if is_first and (joined := _begun_before(recording, service)) is not None:
             return cls(asking, joined)

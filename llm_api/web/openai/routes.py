@@ -12,7 +12,7 @@ from llm_api.domain.calls import CallResult, Completion, Model
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
-from llm_api.web.idempotency import idempotent
+from llm_api.web.idempotency import cached
 from llm_api.web.openai.answer_schemas import (
     ChatCompletionChunkSchema,
     ChatCompletionSchema,
@@ -114,7 +114,7 @@ def _response(answer: Completion | AnswerStream) -> Response:
 @_also_streamed(ChatCompletionChunkSchema(), "A `chat.completion` object")
 @blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, _TOO_LONG, MODEL_FORBIDDEN])
 @refuses_unknown
-@idempotent
+@cached
 @answers_with(_response)
 def create_chat_completion(
     body: OpenAIRequest,
@@ -133,7 +133,7 @@ def create_chat_completion(
 @_also_streamed(ChatCompletionChunkSchema(), "The same as of `/v1/chat/completions`")
 @blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, _TOO_LONG, MODEL_FORBIDDEN])
 @refuses_unknown
-@idempotent
+@cached
 @answers_with(_response)
 def create_engine_chat_completion(
     body: OpenAIRequest,
@@ -150,7 +150,7 @@ def create_engine_chat_completion(
 @_also_streamed(TextCompletionSchema(), "A `text_completion` object")
 @blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_TEXT, MODEL_FORBIDDEN])
 @refuses_unknown
-@idempotent
+@cached
 @answers_with(_response)
 def create_completion(
     body: OpenAIRequest,
@@ -165,7 +165,7 @@ def create_completion(
 @blueprint.response(200, EmbeddingListSchema(), description="A list of embeddings.")
 @blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_INPUT, MODEL_FORBIDDEN])
 @refuses_unknown
-@idempotent
+@cached
 @answers_with(_response)
 def create_embeddings(
     body: OpenAIRequest,

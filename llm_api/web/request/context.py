@@ -14,6 +14,7 @@ from flask import Request, current_app, g, request
 from llm_api.domain.access import ApiKey, LimitState
 from llm_api.domain.calls import Caller, CallReport, never
 from llm_api.domain.key_format import KeySpotter
+from llm_api.domain.repeats import CacheRules
 from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
 from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
@@ -54,6 +55,7 @@ class Services:
     files: FileService
     readiness: ReadinessService
     idempotency: IdempotencyService
+    cache: CacheRules
     reports: ReportService
     keys: KeyService
     tasks: TaskEngine
@@ -87,7 +89,7 @@ class RequestState:
         limits: of `requests` and `tokens`, those that the caller is closest to.
         report: what is known of the call to a model, once it was made.
         log: fields of the request's log line.
-        fingerprint: hash of path and body, if the request may be a repeat.
+        fingerprint: hash of path and body, if the request may be a repeat or asks for the cache.
         recording: the recording of its answer, if that is kept for repeats.
         stream: the streamed answer, once it has begun.
         is_streamed: whether a streamed answer was requested.

@@ -6,7 +6,7 @@ from llm_api.domain.calls import CallResult, Completion, ModelRequest
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.errors import InvalidRequest
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
-from llm_api.web.idempotency import idempotent
+from llm_api.web.idempotency import cached, idempotent
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
 from llm_api.web.rest.prompt_schemas import (
@@ -47,7 +47,7 @@ def _prompt_response(prompt: OptimizedPrompt) -> Response:
 @blueprint.arguments(ChatRequestSchema(), example=_CHAT_EXAMPLE)
 @blueprint.response(200, ChatAnswerSchema())
 @blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_CHAT, MODEL_FORBIDDEN])
-@idempotent
+@cached
 @answers_with(_chat_response)
 def chat(body: ModelRequest) -> CallResult[Completion]:
     """Continue a conversation."""
