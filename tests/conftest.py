@@ -5,6 +5,7 @@ And how they are run: Hypothesis without clocks or chance, and the files that ta
 
 import gc
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,10 @@ _LONG_FILES_FIRST = (
     "storage",
 )
 
+# How a file leaves a test to the exhaustive tier: by the mark, or by what sets it for whole tables.
+_EXHAUSTIVE = "more"
+_LEAVES_TO_MORE = re.compile(r"\bmark\.more\b|\bsampled\(")
+
 # No deadlines, whatever else the machine does meanwhile, and the same examples in every run: a red
 # test is one that a change has made red.
 hypothesis_settings.register_profile(
@@ -74,8 +79,22 @@ def pytest_configure() -> None:
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(_MEMORY))
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not import, for the exhaustive tier, the files that leave nothing to it: most of them.
+
+    Every worker of xdist collects for itself, and that takes longer than many of its tests.
+    """
+    is_asked = config.option.markexpr == _EXHAUSTIVE
+    is_test = is_asked and collection_path.match("test_*.py") and collection_path.is_file()
+    return True if is_test and not _leaves_to_more(collection_path) else None
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the folders whose tests run services first; the order within a folder stays."""
+    marked = {item.path for item in items if item.get_closest_marker(_EXHAUSTIVE)}
+    if overlooked := [str(path) for path in marked if not _leaves_to_more(path)]:
+        raise pytest.UsageError(f"`make test-more` would overlook the tests of {overlooked}")
     items.sort(key=_position)
 
 
@@ -84,6 +103,10 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     """Collect what a file has left behind: an open socket is to be its own fault."""
     if nextitem is None or nextitem.path != item.path:
         gc.collect()
+
+
+def _leaves_to_more(path: Path) -> bool:
+    return _LEAVES_TO_MORE.search(path.read_text("utf-8")) is not None
 
 
 def _position(item: pytest.Item) -> int:

@@ -17,6 +17,7 @@ from llm_api import errors
 
 PARAMETER = "reason"
 _WORD = re.compile("[a-z][a-z0-9_]*")  # the doctor gives reasons in sentences
+_Nodes = list[ast.AST]  # a file's syntax tree, walked once: several looks at it follow
 
 
 @dataclass(slots=True)
@@ -43,13 +44,14 @@ class _ErrorClass:
 
 def collect(folder: Path) -> dict[str, Reason]:
     """Return the reasons in the Python files of a folder, by their word."""
-    trees = [ast.parse(path.read_text("utf-8")) for path in sorted(folder.rglob("*.py"))]
-    classes = _error_classes(trees)
-    positions = _reason_positions(trees)
-    returned = _returned_classes(trees, classes)
+    paths = sorted(folder.rglob("*.py"))
+    files = [list(ast.walk(ast.parse(path.read_text("utf-8")))) for path in paths]
+    classes = _error_classes(files)
+    positions = _reason_positions(files)
+    returned = _returned_classes(files, classes)
     reasons: dict[str, Reason] = defaultdict(Reason)
-    for tree in trees:
-        for words, callee, keywords in _literals(tree, positions):
+    for nodes in files:
+        for words, callee, keywords in _literals(nodes, positions):
             found = classes.get(callee) or classes.get(returned.get(callee, ""))
             for word in words:
                 _add(reasons[word], found, keywords)
@@ -66,15 +68,14 @@ def _add(reason: Reason, found: _ErrorClass | None, keywords: Mapping[str, ast.e
     reason.retryable.add(bool(given.value) if is_literal else found.retryable)  # type: ignore[union-attr]  # a Constant
 
 
-def _error_classes(trees: list[ast.Module]) -> dict[str, _ErrorClass]:
+def _error_classes(files: list[_Nodes]) -> dict[str, _ErrorClass]:
     """Find all subclasses of ApiError by name, those outside errors.py too."""
     found = {
         name: _ErrorClass(kind.status, kind.code, kind.retryable_by_default)
         for name, kind in vars(errors).items()
         if isinstance(kind, type) and issubclass(kind, errors.ApiError) and hasattr(kind, "code")
     }
-    nodes = [n for tree in trees for n in ast.walk(tree) if isinstance(n, ast.ClassDef)]
-    for node in nodes:
+    for node in (n for nodes in files for n in nodes if isinstance(n, ast.ClassDef)):
         base = next((found[name] for name in map(_name, node.bases) if name in found), None)
         if base is not None and node.name not in found:
             status = _class_attribute(node, "status")
@@ -91,25 +92,25 @@ def _class_attribute(node: ast.ClassDef, name: str) -> object:
     return None
 
 
-def _reason_positions(trees: list[ast.Module]) -> dict[str, int]:
+def _reason_positions(files: list[_Nodes]) -> dict[str, int]:
     """Return at which position functions and constructors take `reason`, by their name."""
     positions = {}
-    for tree in trees:
-        for owner, function in _functions(tree):
+    for nodes in files:
+        for owner, function in _functions(nodes):
             names = [argument.arg for argument in function.args.args]
             if PARAMETER in names:
                 is_constructor = function.name in {"__init__", "__new__"}
                 name = owner if is_constructor and owner else function.name
                 is_method = bool(names) and names[0] in {"self", "cls"}
                 positions[name] = names.index(PARAMETER) - is_method
-        positions = _field_positions(tree) | positions
+        positions = _field_positions(nodes) | positions
     return positions
 
 
-def _field_positions(tree: ast.Module) -> dict[str, int]:
+def _field_positions(nodes: _Nodes) -> dict[str, int]:
     """Return the same for classes whose constructors are made of their annotated fields."""
     positions = {}
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.ClassDef) and (node.decorator_list or node.bases):
             fields = [_name(part.target) for part in node.body if isinstance(part, ast.AnnAssign)]
             if PARAMETER in fields:
@@ -117,32 +118,30 @@ def _field_positions(tree: ast.Module) -> dict[str, int]:
     return positions
 
 
-def _functions(tree: ast.Module) -> Iterator[tuple[str | None, ast.FunctionDef]]:
-    for node in ast.walk(tree):
-        owner = node.name if isinstance(node, ast.ClassDef) else None
-        for child in ast.iter_child_nodes(node):
-            if isinstance(child, ast.FunctionDef):
-                yield owner, child
+def _functions(nodes: _Nodes) -> Iterator[tuple[str | None, ast.FunctionDef]]:
+    classes = [node for node in nodes if isinstance(node, ast.ClassDef)]
+    owners = {child: node.name for node in classes for child in node.body}
+    yield from ((owners.get(n), n) for n in nodes if isinstance(n, ast.FunctionDef))
 
 
-def _returned_classes(
-    trees: list[ast.Module], classes: Mapping[str, _ErrorClass]
-) -> dict[str, str]:
+def _returned_classes(files: list[_Nodes], classes: Mapping[str, _ErrorClass]) -> dict[str, str]:
     """Return which error class each function returns by its annotation."""
     return {
         function.name: _name(function.returns)
-        for tree in trees
-        for _, function in _functions(tree)
-        if function.returns is not None and _name(function.returns) in classes
+        for nodes in files
+        for function in nodes
+        if isinstance(function, ast.FunctionDef)
+        and function.returns is not None
+        and _name(function.returns) in classes
     }
 
 
 def _literals(
-    tree: ast.Module, positions: Mapping[str, int]
+    nodes: _Nodes, positions: Mapping[str, int]
 ) -> Iterator[tuple[list[str], str, Mapping[str, ast.expr]]]:
     """Yield words, the name of what takes them, and the other keyword arguments."""
-    owners = _super_owners(tree)
-    for node in ast.walk(tree):
+    owners = _super_owners(nodes)
+    for node in nodes:
         if isinstance(node, ast.Call):
             keywords = {k.arg: k.value for k in node.keywords if k.arg is not None}
             callee = owners.get(node) or _callee(node.func)
@@ -158,15 +157,25 @@ def _literals(
             yield _returned(node) + _default(node), "", {}
 
 
-def _super_owners(tree: ast.Module) -> dict[ast.Call, str]:
+def _super_owners(nodes: _Nodes) -> dict[ast.Call, str]:
     """Find calls of `super().__init__`: they make an error of the class they stand in."""
     return {
         call: node.name
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.ClassDef)
         for call in ast.walk(node)
-        if isinstance(call, ast.Call) and ast.unparse(call.func) == "super().__init__"
+        if isinstance(call, ast.Call) and _is_of_super(call.func)
     }
+
+
+def _is_of_super(function: ast.expr) -> bool:
+    """Tell whether it is `super().__init__`."""
+    return (
+        isinstance(function, ast.Attribute)
+        and function.attr == "__init__"
+        and isinstance(function.value, ast.Call)
+        and _name(function.value.func) == "super"
+    )
 
 
 def _assigned(node: ast.Assign | ast.AnnAssign) -> list[str]:
