@@ -5,6 +5,8 @@ Reasons, notes, offers and questions, in English and Chinese: a rewrite ends bef
 
 import re
 
+from llm_api.services.prompts.text import has_sentences
+
 # A line that speaks of the prompt, or to its reader: the prompt ended before it.
 _EPILOGUE = re.compile(
     r"\n[\s*_#>\-–—=※•✨]*(?:"
@@ -18,7 +20,8 @@ _EPILOGUE = re.compile(
     r" (?:notes?|suggestions?|tips?|settings|options|ideas|parameters)|added|removed|original"
     r"|translation|translated|here(?:['’]s| is| are) (?:why|what|how))\b[^\n:：]{0,60}[:：\n?*]"
     r"|(?:rationale|notes?|reason(?:s|ing)?|explanation) [—–-]+ "
-    r"|[【\[]?(?:[\u4e00-\u9fff]{0,6}(?:说明|备注|改动|改进|变化|变更|理由|原因|亮点|思路|解析|解释|解读|建议|要点"
+    r"|[【\[]?(?:[\u4e00-\u9fff]{0,6}(?:说明|备注|改动|改进|变化|变更|理由|原因|亮点|思路|解析"
+    r"|解释|解读|建议|要点"
     r"|注释|贴士|字数)|注|附|为什么[^\n:：]{0,20}|负面提示词|反向提示词|提示(?!词))"
     r"[^\n:：]{0,12}[:：\n?？*】\]])"
     # A sentence: "This version adds …", "Would you like me to …?"
@@ -33,8 +36,10 @@ _EPILOGUE = re.compile(
     r"|enriched|preserved|replaced|specified|tried|retained|emphasi[sz]ed|rewrote|incorporated)"
     r"|(?:would|do|shall|should|could|can|want|need) (?:you|i|me)|by (?:adding|specifying))\b"
     r"|希望|如果?(?:你|您|需|有|想)|需要我|是否|要不要|[你您](?:觉得|可以|还|希望|需要)|请告诉|以上"
-    r"|我(?:已|添加|补充|加入|增加|保留|优化|调整|把|将|在)|(?:补充|新增|增加|添加|加入|强化|突出)了"
-    r"|通过(?:加入|增加|添加|补充|强化)|(?:还|要)(?:需要|我)|欢迎|祝[你您\u4e00-\u9fff]{0,6}[愉快顺]|其中[，,]"
+    r"|我(?:已|添加|补充|加入|增加|保留|优化|调整|把|将|在)|(?:补充|新增|增加|添加|加入|强化"
+    r"|突出)了"
+    r"|通过(?:加入|增加|添加|补充|强化)|(?:还|要)(?:需要|我)|欢迎"
+    r"|祝[你您\u4e00-\u9fff]{0,6}[愉快顺]|其中[，,]"
     r"|[\u4e00-\u9fff]{1,6}[:：]\s*(?:增加|补充|新增|添加|加入|强化)了"
     r"|(?:这|此|该|本)(?:样|个|条|段|份|一)?(?:提示词|版本|版|描述|改写|写法|样)"
     r")",
@@ -47,18 +52,61 @@ _SPEAKS = re.compile(
     r"|wording)|this version|word count|[Tt]o make it (?:more|less))\b"
     r"|[你您我]|提示词|改写|原文|原意|版本|修改|调整|字数",
 )
-_QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
-_RULE = re.compile(r"\n\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*\n.*\Z", re.DOTALL)
+# What is no part of any prompt, in a line of its own: another turn, an end, counts, a greeting.
+_TRAILER = re.compile(
+    r"\n[ \t]*(?:#{2,3} ?(?:instruction|human|user|input|response)\b"
+    r"|(?:user|human|assistant|用户|助手)[ \t]*[:：]"
+    r"|[-\[*#=< ]*end(?: of (?:the )?(?:prompt|text|output|answer))?[\]\-*#=>.! ]*(?:\n|\Z)"
+    r"|#{2,}[ \t]*(?:\n|\Z)|(?:#\w+[ \t]*){2,}(?:\n|\Z)|~{3,}|`{3,}"
+    r"|[(\[（【~≈*—–\- ]*(?:约|共|大约|about |approx\.? |word count: ?)?\d{1,4}[ \t]*(?:words?\b"
+    r"|char(?:acter)?s?\b|tokens?\b|字)"
+    r"[^\n]{0,40}(?:\n|\Z)"
+    r"|p\.? ?s\.?[ :]|alternatively\b"
+    r"|[\s*_#>【\[(（]*(?:(?:best|kind|warm) (?:regards|wishes)|cheers|happy (?:\w+ing)|done\b"
+    r"|good luck"
+    r"|have fun|tags|sources?|length|characters|pro[ -]?tips?|technical details"
+    r"|(?:recommended|suggested) (?:settings|parameters|values)"
+    r"|(?:short(?:er)?|long(?:er)?|alternat(?:iv)?e|concise|simple|minimal) (?:version|prompt"
+    r"|option)s?"
+    r"|explicaci[óo]n|notas?|cambios|explications?|remarques?|erklärung|hinweise?|änderungen"
+    r"|spiegazione|explicação|açıklama|penjelasan|uitleg|wyjaśnienie|пояснени[ея]|объяснение"
+    r"|примечани[ея]|解説|補足|ポイント|変更点|説明|설명|참고|변경)[^\n:：]{0,40}[:：!.,，。\n]"
+    # Lines that begin with emoji or signs, such as check marks.
+    r"|[\u2600-\u27bf\U0001f300-\U0001faff]"
+    r"|(?:please|remember|keep in mind|note that|as you can see)\b"
+    r"|(?:the (?:prompt|rewrite|text|description) (?:is|above|has|was|now|follows|preserves|keeps)"
+    r"|> ?(?:the prompt|提示))"
+    r")",
+    re.IGNORECASE,
+)
+# A paragraph with a label of its own, behind a whole prompt.
+_LABELED = re.compile(
+    r"\n[ \t]*\n[ \t]*[\[*_#>•\- ]{0,6}(?!(?:subject|style|light|compos|camera|background"
+    r"|foreground|mood"
+    r"|colou?r|palette|scene|shot|setting|action|detail|environment|atmosphere|medium|texture"
+    r"|framing"
+    r"|perspective|lens|angle|motion|audio|sound|sfx|music|dialog|voice|speech|narrat|text|sign"
+    r"|caption|headline|frame|clip|cut|beat|first|then|next|finally|left|right|top|bottom"
+    r"|center)\w*)"
+    r"[A-Z][\w'’]{1,20}(?: [\w'’&/]{1,20}){0,4}[*_]{0,3}[ \t]?[:：]"
+)
+QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
+_RULE = re.compile(r"(?:\A|\n)[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,}|[━─—]{3,})[ \t]*(?=\n|\Z)")
 # A note at the end of the line itself.
 ASIDE = re.compile(
-    r"\s*[(\[（【]\s*(?:notes?|explanations?|reasons?|comments?|changes?|added|注|说明|备注|理由|改动|解释)"
+    r"\s*[(\[（【]\s*(?:notes?|explanations?|reasons?|comments?|changes?|added|注|说明|备注|理由"
+    r"|改动|解释)"
     r"\s*[:：][^)\]）】\n]*[)\]）】]\s*\Z"
+    r"|\s*[(\[（【]\s*(?:约|共|about |approx\.? |~)?\d{1,4}\s*(?:words?|char(?:acter)?s?|tokens?"
+    r"|字)"
+    r"[^)\]）】\n]{0,20}[)\]）】]\s*\Z"
     r"|\s+[—–-]\s*I(?:['’]ve| have)? (?:added|kept|made|included|used|chose|changed)\b[^\n]*\Z",
     re.IGNORECASE,
 )
 _OPENING = re.compile(
-    r"(?:sure|certainly|of course|okay|ok|absolutely|great|here(?:['’]s| is| are)"
-    r"|好的|当然|以下|下面)(?:[^\n]{0,120}[:：.!。！])?",
+    r"(?:sure|certainly|of course|okay|ok|absolutely|great|好的"
+    r"|当然)\W?(?:[,.!:，。！：][^\n]{0,80})?"
+    r"|(?:here(?:['’]s| is| are)|(?:以下|下面)[是为])[^\n]{0,120}[:：.!。！]",
     re.IGNORECASE,
 )
 # The line of the prompt itself, behind an opening that is none of the above.
@@ -72,12 +120,13 @@ _LABEL = re.compile(r"[^\n]{0,60}[:：][\s*_]*\Z")
 
 def without_comments(text: str) -> str:
     """Return a text without the lines behind a prompt that speak of it, or to its reader."""
-    text = _RULE.sub("", text)
-    for found in _EPILOGUE.finditer(text):
-        before = text[: found.start()]
-        if _has_prompt(before):
-            text = before
-            break
+    text = _before_rule(text)
+    for pattern in (_EPILOGUE, _TRAILER, _LABELED):
+        for found in pattern.finditer(text):
+            before = text[: found.start()]
+            if _has_prompt(before) and (pattern is not _LABELED or has_sentences(before)):
+                text = before
+                break
     head, _, last = text.rstrip().rpartition("\n")
     while _has_prompt(head) and _is_comment(last):
         text = head
@@ -85,12 +134,24 @@ def without_comments(text: str) -> str:
     return text
 
 
+def _before_rule(text: str) -> str:
+    """Return the first of the parts between rules that has a prompt."""
+    parts = _RULE.split(text)
+    return next((part for part in parts if _has_prompt(part)), text) if len(parts) > 1 else text
+
+
+def speaks(text: str) -> bool:
+    """Whether a text speaks of a prompt, or to its reader."""
+    return _SPEAKS.search(QUOTED.sub("", text)) is not None
+
+
 def _is_comment(line: str) -> bool:
-    is_prompt = _HEADED.match(line) is not None
-    return not is_prompt and _SPEAKS.search(_QUOTED.sub("", line)) is not None
+    return _HEADED.match(line) is None and speaks(line)
 
 
 def _has_prompt(text: str) -> bool:
     """Whether a text is more than labels and openings: some line of it can be a prompt."""
     lines = (line.strip("*_#>` \t") for line in text.splitlines())
-    return any(line and not _LABEL.fullmatch(line) and not _OPENING.match(line) for line in lines)
+    return any(
+        line and not _LABEL.fullmatch(line) and not _OPENING.fullmatch(line) for line in lines
+    )
