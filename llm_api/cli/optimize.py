@@ -18,6 +18,7 @@ from typing import Any
 import click
 import marshmallow as ma
 from flask import current_app
+from flask.cli import with_appcontext
 
 from llm_api.domain.calls import Caller
 from llm_api.domain.prompts import PromptRequest
@@ -55,6 +56,7 @@ def optimize_command(_: Settings) -> click.Command:
     @click.option("--type", "kind", type=click.Choice(["image", "video"]), default="image")
     @click.option("--target-model", type=click.Choice(TARGETS), default=TARGETS[0])
     @click.pass_context
+    @with_appcontext
     def optimize(
         context: click.Context, source: Path, out: Path, kind: str, target_model: str
     ) -> None:
