@@ -120,7 +120,7 @@ class PromptOptimizer:
             return request.pin is not None
         destination = self._catalogue.route(None, key=caller.key)
         target = self._targets[request.target_model]
-        return self._kept.has(wanted_rewrite(request, target, destination, caller))
+        return self._kept.has(wanted_rewrite(request, [target], destination, caller))
 
     def forget(self, rewrite_id: str, caller: Caller) -> None:
         """Delete a rewrite of a caller that is kept; raises NotFound, or Unavailable."""
@@ -148,7 +148,7 @@ class PromptOptimizer:
             limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
             caller = replace(caller, time_limit=limit)
         destination = self._catalogue.route(None, key=caller.key)
-        wanted = wanted_rewrite(task.request, task.target, destination, caller)
+        wanted = wanted_rewrite(task.request, [task.target], destination, caller)
         make = partial(self._rewritten, task, destination)
         try:
             return self._kept.obtain(wanted, caller, make, asks_anew=task.request.refresh)

@@ -3,7 +3,7 @@
 import functools
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -54,20 +54,20 @@ class WantedRewrite:
 
 
 def wanted_rewrite(
-    request: PromptRequest, target: Target, destination: Destination, caller: Caller
+    request: PromptRequest, targets: Sequence[Target], destination: Destination, caller: Caller
 ) -> WantedRewrite:
     """Return what a request asks for.
 
     Args:
         request: the request.
-        target: the image or video model that the rewrite is for.
+        targets: the image or video models that the rewrite is for.
         destination: where a call would go.
         caller: who asks.
     """
     asked, owner = asked_of(request), owner_of(caller)
     model = [destination.upstream.name, destination.model]
     model += [str(destination.is_guided), str(destination.has_json_mode)]
-    made_with = _digest(asked, rules_version(), repr(target), *model)
+    made_with = _digest(asked, rules_version(), *map(_entry, targets), *model)
     ending = [request.on_failure, str(request.max_wait_ms)]
     return WantedRewrite(owner, asked, made_with, _digest(owner, made_with, *ending))
 
@@ -104,6 +104,16 @@ def rules_version() -> str:
             digest.update(f"{path.relative_to(_RULES)}\0".encode())
             digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _entry(target: Target) -> str:
+    """Write the entry of a target, the same in every process: sets have no order of their own."""
+    values = {field.name: getattr(target, field.name) for field in fields(target)}
+    return json.dumps(values, sort_keys=True, default=_plain)
+
+
+def _plain(value: Mapping[str, Any] | Iterable[Any]) -> Any:
+    return dict(value) if isinstance(value, Mapping) else sorted(value)
 
 
 def _digest(*parts: str) -> str:

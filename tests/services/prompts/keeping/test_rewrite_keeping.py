@@ -154,7 +154,7 @@ def test_other_fields_keys_targets_and_models_are_other_requests(worker: Worker)
 
     asked = [asked_of(replace(CAT, **{name: value})) for name, value in image.items()]
     wanted = [
-        wanted_rewrite(CAT, target, where, caller).name
+        wanted_rewrite(CAT, [target], where, caller).name
         for target, where, caller in [
             (TARGETS["generic"], at, CALLER),
             (flux, at, CALLER),
@@ -247,7 +247,7 @@ def test_what_a_fallback_model_wrote_is_not_kept(worker: Worker) -> None:
     del worker
     made = RewriteResult([FIRST], [], [], [], [], method="instructed", version="v", model="m")
     at = catalogue_of(client_of()).route(None)
-    wanted = wanted_rewrite(CAT, TARGETS["generic"], at, CALLER)
+    wanted = wanted_rewrite(CAT, [TARGETS["generic"]], at, CALLER)
     kept = KeptRewrites(Keeping(MemoryRewrites()))
     other: Any = object()
     by_another = replace(made, report=CallReport(fallback=other))
@@ -366,7 +366,7 @@ def test_another_worker_takes_over_from_one_that_has_died(
 ) -> None:
     upstream.script(answer(FIRST))
     at = catalogue_of(client_of(upstream.url)).route(None)
-    name = wanted_rewrite(CAT, TARGETS["generic"], at, CALLER).name
+    name = wanted_rewrite(CAT, [TARGETS["generic"]], at, CALLER).name
     now = datetime.now(UTC)
     SqlRewrites(make_engine(database)).claim(name, "dead", now, now + timedelta(seconds=1))
 
@@ -381,7 +381,7 @@ def test_who_waits_for_another_worker_does_not_hold_up_the_end_of_its_own(
 ) -> None:
     table, now = SqlRewrites(make_engine(database)), datetime.now(UTC)
     at = catalogue_of(client_of()).route(None)
-    wanted = wanted_rewrite(CAT, TARGETS["generic"], at, CALLER)
+    wanted = wanted_rewrite(CAT, [TARGETS["generic"]], at, CALLER)
     table.claim(wanted.name, "other", now, now + timedelta(minutes=1))
     optimizer = worker(Keeping(table, table, must_end=lambda: True))
 
