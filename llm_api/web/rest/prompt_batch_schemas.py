@@ -1,4 +1,4 @@
-"""Requests and responses of `POST /api/v1/llm/optimize-prompts`."""
+"""Requests and responses of `POST /api/v1/llm/optimize-prompts`, and of kept rewrites."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -67,6 +67,13 @@ class PromptBatchAnswerSchema(ma.Schema):
     """What became of each prompt, in their order."""
 
     results = ma.fields.List(ma.fields.Nested(BatchResultSchema), required=True)
+
+
+class DeletedRewriteSchema(ma.Schema):
+    """A rewrite that is kept no longer."""
+
+    rewrite_id = ma.fields.String(required=True)
+    deleted = ma.fields.Boolean(required=True)
 
 
 def batch_answer(outcomes: Sequence[BatchOutcome], path: str) -> dict[str, Any]:

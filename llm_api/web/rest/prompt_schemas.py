@@ -33,8 +33,8 @@ VISIBLE_PROMPT = ma.validate.Regexp(
     f"[{_HIDDEN}]*[^{_HIDDEN}]", error="must be more than white space."
 )
 _REWRITE_ID = "rw_5f0c2b9e7a4d41d68e13b0aa7c9d2e1f_2b8f0d5f7c3e41a9"
-# JSON Schema's `$` does not match in front of a final line feed, as Python's does.
-REWRITE_ID_FORM = ma.validate.Regexp(
+# Python's `$` also matches in front of a final line feed; JSON Schema's does not.
+_REWRITE_ID_FORM = ma.validate.Regexp(
     REWRITE_ID.removesuffix("$") + r"\Z", error="must be a rewrite_id of this service."
 )
 # Those of config/targets.toml; a test holds them together.
@@ -153,11 +153,11 @@ class PromptRequestSchema(StrictSchema):
     )
     pin = String(
         allow_none=True,
-        validate=REWRITE_ID_FORM,
+        validate=_REWRITE_ID_FORM,
         metadata=_describe(
             "The `rewrite_id` of a rewrite of the same request, whose words are wanted again."
         )
-        | {"example": _REWRITE_ID},
+        | {"pattern": REWRITE_ID, "example": _REWRITE_ID},
     )
     include_details = Boolean(
         allow_none=True, metadata=_describe("Return `details`: method, constraints kept, checks.")

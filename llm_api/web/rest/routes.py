@@ -14,6 +14,7 @@ from llm_api.web.idempotency import cached, idempotent
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
 from llm_api.web.rest.prompt_batch_schemas import (
+    DeletedRewriteSchema,
     PromptBatchAnswerSchema,
     PromptBatchSchema,
     batch_answer,
@@ -107,9 +108,9 @@ def optimize_prompts(
 
 @blueprint.delete("/rewrites/<rewrite_id>")
 @blueprint.doc(operationId="deleteRewrite")
-@blueprint.response(204)
+@blueprint.response(200, DeletedRewriteSchema())
 @blueprint.errors(404, 503, examples=[NO_SUCH_REWRITE, NOT_KEPT])
 def delete_rewrite(rewrite_id: str) -> Response:
     """Delete a rewrite that is kept, also a pinned one; a key deletes its own."""
     services().optimizer.forget(rewrite_id, caller())
-    return Response(status=204)
+    return json_response({"rewrite_id": rewrite_id, "deleted": True})
