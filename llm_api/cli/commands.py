@@ -21,6 +21,7 @@ _MAKERS = {
     "keys": ("keys", "key_commands"),
     "lineage": ("lineage", "lineage_commands"),
     "local-model": ("local_model", "local_model_command"),
+    "optimize": ("optimize", "optimize_command"),
     "usage": ("usage", "usage_commands"),
 }
 

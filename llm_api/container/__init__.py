@@ -16,6 +16,7 @@ from llm_api.container.images import (
 )
 from llm_api.container.loops import build_pictures
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness, fast_upstream
+from llm_api.container.rewrites import build_rewrites
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
@@ -29,7 +30,8 @@ from llm_api.services.keys import formats
 from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
-from llm_api.services.prompts import Experiment, PromptOptimizer
+from llm_api.services.prompt_batches import PromptBatches
+from llm_api.services.prompts import Experiment, KeptRewrites, PromptOptimizer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.routing.model_lists import ModelLists
@@ -75,16 +77,18 @@ def build_services(
     models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
     painters, catalogue = _offered(settings, models, upstreams, watch)
-    shared, quotas, ledger = build_accounting(settings, stores, prices, counter)
-    optimizer = _optimizer(settings, stores, catalogue, ledger, prices)
+    shared, quotas, of_batches, ledger = build_accounting(settings, stores, prices, counter)
+    kept = build_rewrites(settings, stores, watch.drain)
+    optimizer = _optimizer(settings, stores, catalogue, ledger, prices, kept)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     pictures = build_pictures(painters, around, catalogue, ledger, keys)
-    asking = (*pictures.closable, catalogue, *upstreams.values())
+    asking = (*pictures.closable, kept, catalogue, *upstreams.values())
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
         optimizer=optimizer,
+        batches=PromptBatches(optimizer, of_batches),
         images=pictures.images.service,
         loops=pictures.loops,
         judge=pictures.judge.service,
@@ -133,11 +137,12 @@ def _optimizer(
     catalogue: Catalogue,
     ledger: UsageLedger,
     prices: PriceList,
+    kept: KeptRewrites,
 ) -> PromptOptimizer:
     experiment = Experiment(stores.lineage.late, settings.lineage.control_share, prices)
     targets = config_files.read_targets(settings.root)
     is_enabled = settings.enable_prompt_optimization
-    return PromptOptimizer(catalogue, ledger, targets, experiment, is_enabled=is_enabled)
+    return PromptOptimizer(catalogue, ledger, targets, experiment, is_enabled=is_enabled, kept=kept)
 
 
 def _reads() -> StoreThreads:

@@ -2,6 +2,7 @@
 
 from llm_api.container.stores import Stores
 from llm_api.services.pricing import PriceList
+from llm_api.services.quotas.batch_quotas import BatchQuotas
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
@@ -21,11 +22,13 @@ _BUDGET_THREADS = 4
 
 def build_accounting(
     settings: Settings, stores: Stores, prices: PriceList, counter: RateCounter
-) -> tuple[Shared, QuotaEnforcer, UsageLedger]:
+) -> tuple[Shared, QuotaEnforcer, BatchQuotas, UsageLedger]:
     """Build what limits calls and accounts for them, and what processes share for that."""
     shared = _shared(settings.ratelimit_storage_uri)
-    quotas = QuotaEnforcer(counter, shared[1], _budgets(stores, prices), settings.limits)
-    return shared, quotas, UsageLedger(stores.spool, prices, quotas)
+    budgets = _budgets(stores, prices)
+    quotas = QuotaEnforcer(counter, shared[1], budgets, settings.limits)
+    of_batches = BatchQuotas(counter, budgets, settings.limits)
+    return shared, quotas, of_batches, UsageLedger(stores.spool, prices, quotas)
 
 
 def _shared(storage_uri: str) -> Shared:

@@ -1,8 +1,10 @@
 """Builds the stores from the settings, and what works on them in the background."""
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -73,10 +75,24 @@ def build_stores(settings: Settings) -> Stores:
         work=work,
         work_threads=work_threads,
         files=files,
-        file_retention=FileRetention(work.tasks, files, work_threads, forget=lineage.forget),
+        file_retention=FileRetention(
+            work.tasks, files, work_threads, forget=_forgetting(lineage, work, work_threads)
+        ),
         lineage=lineage,
         lineage_spool=events,
     )
+
+
+def _forgetting(
+    lineage: LineageService, work: WorkStores, threads: StoreThreads
+) -> Callable[[int], int]:
+    """Return what deletes some of what is kept of lineages and of rewrites."""
+
+    def forget(at_most: int) -> int:
+        prune = partial(work.rewrites.prune, datetime.now(UTC), at_most)
+        return lineage.forget(at_most) + threads.run(prune)
+
+    return forget
 
 
 def _file_service(settings: Settings, index: FileIndex, rows: StoreThreads) -> FileService:

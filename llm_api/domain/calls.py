@@ -106,6 +106,7 @@ class Caller:
         lineage_id: shared by calls that belong together.
         key: its API key; None where none is required.
         address: its IP address, or its /64 network in IPv6.
+        has_reserved: whether its key's budgets were reserved for the call before, with others'.
     """
 
     request_id: str
@@ -116,6 +117,7 @@ class Caller:
     lineage_id: str | None = None
     key: ApiKey | None = None
     address: str = ""
+    has_reserved: bool = False
 
     @property
     def name(self) -> str:

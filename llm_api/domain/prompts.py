@@ -16,6 +16,8 @@ class PromptRequest:
     `type` is `image` or `video`; `language` is that of the rewrite: `en`, `zh`, or `auto` for the
     prompt's own. `max_length` is in characters; `preserve` are words of the prompt that must stay
     as they are. `on_failure` is `original` or `error`: the answer if no rewrite is usable.
+    `refresh` asks for a new rewrite although one is kept; `pin` is the `rewrite_id` of the one that
+    is wanted.
     """
 
     prompt: str
@@ -34,6 +36,8 @@ class PromptRequest:
     include_details: bool = False
     on_failure: str = "original"
     max_wait_ms: int | None = None
+    refresh: bool = False
+    pin: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class OptimizedPrompt:
     """A rewritten prompt. `improvements` names only what the rewrite verifiably added.
 
     `candidates`, `negative_prompt` and `details` are None unless the request wants them.
+    `rewrite_id` names the words; None where there is no rewrite.
     """
 
     original_prompt: str
@@ -69,6 +74,7 @@ class OptimizedPrompt:
     candidates: Sequence[str] | None = None
     negative_prompt: str | None = None
     details: Mapping[str, Any] | None = None
+    rewrite_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ entries of the documentation from them.
 from llm_api.settings import setting_types as types
 from llm_api.settings.file_definitions import FILES_SECTION
 from llm_api.settings.lineage_definitions import LINEAGE_SECTION
+from llm_api.settings.rewrite_definitions import REWRITES_SECTION
 from llm_api.settings.setting_types import Section, Setting
 from llm_api.settings.upstream_definitions import UPSTREAM_SECTIONS
 from llm_api.settings.webhook_definitions import WEBHOOK_SECTION
@@ -64,6 +65,7 @@ SECTIONS = (
         ),
     ),
     FILES_SECTION,
+    REWRITES_SECTION,
     LINEAGE_SECTION,
     Section(
         "Access",

@@ -12,6 +12,7 @@ from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.process_plans import LocalJudgePlan, ShutdownGrace
+from llm_api.domain.rewrites import RewritesPlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.misspelt_names import misspelt
 from llm_api.settings.setting_types import Setting, listed
@@ -173,6 +174,16 @@ class SettingsReader:
             access_key_id=self.value(key) or "",
             secret_access_key=self.value(secret) or "",
         )
+
+    def rewrites(self) -> RewritesPlan:
+        """Read where rewrites are kept; in Redis only if there is one."""
+        plan = RewritesPlan(self.value("REWRITE_STORE"), self.value("REWRITE_RETENTION_DAYS"))
+        if plan.store == "redis" and self.value("RATELIMIT_STORAGE_URI").startswith("memory:"):
+            self.problems.append(
+                "REWRITE_STORE is redis, and RATELIMIT_STORAGE_URI is not; it must be the redis://"
+                " address of the Redis to use."
+            )
+        return plan
 
     def lineage(self) -> LineagePlan:
         """Read what is kept of lineages, and which of them are left as they are."""

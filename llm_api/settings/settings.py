@@ -18,6 +18,7 @@ from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.process_plans import LocalJudgePlan, ShutdownGrace
+from llm_api.domain.rewrites import RewritesPlan
 from llm_api.domain.tasks import WebhookPlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.reader import FAST, SettingsReader
@@ -63,6 +64,7 @@ class Settings:
     refuse_unrecorded_calls: bool
     usage_store: str | None
     answer_cache_max_seconds: int
+    rewrites: RewritesPlan
     lineage: LineagePlan
     files: FilesPlan
     image_result_hosts: tuple[str, ...]
@@ -131,6 +133,7 @@ class Settings:
             refuse_unrecorded_calls=read.value("REFUSE_UNRECORDED_CALLS"),
             usage_store=read.value("USAGE_STORE"),
             answer_cache_max_seconds=read.value("ANSWER_CACHE_MAX_SECONDS"),
+            rewrites=read.rewrites(),
             lineage=read.lineage(),
             files=read.files(root / "instance" / "files"),
             image_result_hosts=read.value("IMAGE_RESULT_HOSTS"),

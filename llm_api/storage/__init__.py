@@ -85,7 +85,8 @@ class BudgetStore(Protocol):
     """Keeps what keys have spent, exactly under concurrent calls of several processes.
 
     Amounts are tokens, or millionths of a currency. A budget's period is a day (`2026-11-23`) or a
-    month (`2026-11`), UTC; its unit is `tokens` or a currency's ISO 4217 code.
+    month (`2026-11`), UTC; its unit is `tokens` or a currency's ISO 4217 code. Every method raises
+    StoreError when the store fails.
     """
 
     def reserve(
@@ -113,19 +114,14 @@ class BudgetStore(Protocol):
             StoreError: the store failed; some may be reserved, and have to be released.
         """
 
-    def release(self, request_ids: Sequence[str]) -> None:
-        """Cancel the reservations of calls that will have no usage record.
+    def reserve_together(self, claims: Sequence[Claim]) -> Reservation | None:
+        """Do what `reserve` does for all of some calls of one key, or for none of them."""
 
-        Raises:
-            StoreError: the store failed.
-        """
+    def release(self, request_ids: Sequence[str]) -> None:
+        """Cancel the reservations of calls that will have no usage record."""
 
     def spent(self, key_id: str, period: str, unit: str) -> tuple[int, int]:
-        """Return the amounts spent and reserved in a period.
-
-        Raises:
-            StoreError: the store failed.
-        """
+        """Return the amounts spent and reserved in a period."""
 
 
 class KeyStore(Protocol):

@@ -26,13 +26,14 @@ from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.file_table import SqlFiles
 from llm_api.storage.sql.keys import SqlKeyStore
 from llm_api.storage.sql.lineage_table import SqlLineages
+from llm_api.storage.sql.rewrite_table import SqlRewrites
 from llm_api.storage.sql.task_table import SqlTasks
 from llm_api.storage.sql.usage import SqlUsageStore
 
 
 @dataclass(frozen=True, slots=True)
 class WorkStores:
-    """Where tasks are kept, and what is known of their files and lineages.
+    """Where tasks are kept, what is known of their files and lineages, and rewrites.
 
     `close` closes all connections.
     """
@@ -40,6 +41,7 @@ class WorkStores:
     tasks: TaskStore
     files: FileIndex
     lineages: LineageStore
+    rewrites: SqlRewrites
     close: Callable[[], None]
 
 
@@ -76,12 +78,18 @@ def open_key_store(database_url: str) -> KeyStore:
 
 
 def open_work_stores(database_url: str) -> WorkStores:
-    """Open the stores of tasks, files and lineages, which are always SQL; they share connections.
+    """Open the stores of tasks, files, lineages and rewrites in SQL; they share connections.
 
     Raises StoreError for a wrong URL.
     """
     engine = make_engine(database_url)
-    return WorkStores(SqlTasks(engine), SqlFiles(engine), SqlLineages(engine), engine.dispose)
+    return WorkStores(
+        SqlTasks(engine),
+        SqlFiles(engine),
+        SqlLineages(engine),
+        SqlRewrites(engine),
+        engine.dispose,
+    )
 
 
 def open_shared_keys(storage_uri: str, keep_s: float) -> RedisKeys | None:

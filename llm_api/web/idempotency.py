@@ -43,6 +43,7 @@ _KEPT_HEADERS = (
     "x-fallback-from",
     "x-fallback-to",
     "x-fallback-reason",
+    "x-rewrite-id",
     "Cache-Control",
     "X-Accel-Buffering",
 )

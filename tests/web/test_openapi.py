@@ -19,6 +19,8 @@ PAGES = ("/", "/docs")
 DOCUMENTED = {
     CHAT: {"post"},
     OPTIMIZE: {"post"},
+    "/api/v1/llm/optimize-prompts": {"post"},
+    "/api/v1/llm/rewrites/{rewrite_id}": {"delete"},
     COMPLETIONS: {"post"},
     "/v1/engines/{engine}/chat/completions": {"post"},
     "/v1/completions": {"post"},

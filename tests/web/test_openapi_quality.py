@@ -27,6 +27,8 @@ GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
 NAMES = {
     ("post", CHAT): "chat",
     ("post", OPTIMIZE): "optimizePrompt",
+    ("post", "/api/v1/llm/optimize-prompts"): "optimizePrompts",
+    ("delete", "/api/v1/llm/rewrites/{rewrite_id}"): "deleteRewrite",
     ("post", "/api/v1/llm/describe-image"): "describeImage",
     ("post", SCORE_IMAGE): "scoreImage",
     ("post", GENERATE): "generateImages",

@@ -23,6 +23,7 @@ NAMES: Mapping[str, frozenset[str]] = {
             "model",
             "arm",
             "control_share",
+            "is_repeat",
             "passed",
             "problems",
             "request_id",

@@ -77,4 +77,6 @@ def rewrite_of(
         prompt=emphasized(prompt, fed_back),
         target_model=target,
         preserve=(*wanted.preserve, *fed_back),
+        # Another try wants other words, also where the judge has found the same fault again.
+        refresh=True,
     )

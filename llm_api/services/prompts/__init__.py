@@ -7,10 +7,13 @@ This package is the entry; everything outside of it imports these names from her
 its `Thing`s and their `Place`s. `requirements_of` returns what a picture of a prompt can be held
 against, `read_checkpoint` reads a sentence about a picture in the same way, and
 `lost_requirements` says which of them another wording of the prompt has lost. `is_chinese` knows
-the language of a text, and `without_marks` returns a reply without its thoughts.
+the language of a text, and `without_marks` returns a reply without its thoughts. `KeptRewrites`
+keeps rewrites where `Keeping` says, under ids of the form `REWRITE_ID`; `NO_SUCH_REWRITE` and
+`NOT_KEPT` are its errors.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done, `experiment` records it in its lineage.
+* `keeping` gives the same request the same words.
 * `constraints` finds what must stay of a prompt, `checks` whether a rewrite keeps it and adds
   nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
   knows: whether our own instructions came back, and whether a text is about the prompt at all.
@@ -24,6 +27,13 @@ from llm_api.services.prompts.constraints.constraints import Constraints, find_c
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
 from llm_api.services.prompts.descriptions.picture_describer import PictureDescriber, VisionModels
 from llm_api.services.prompts.experiment import Experiment
+from llm_api.services.prompts.keeping.rewrite_keeping import (
+    NO_SUCH_REWRITE,
+    NOT_KEPT,
+    Keeping,
+    KeptRewrites,
+)
+from llm_api.services.prompts.keeping.rewrite_names import REWRITE_ID
 from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.prompts.requirements.lost import lost_requirements
@@ -31,8 +41,13 @@ from llm_api.services.prompts.requirements.requirements import read_checkpoint, 
 from llm_api.services.prompts.strategies.reply_marks import without_marks
 
 __all__ = [
+    "NOT_KEPT",
+    "NO_SUCH_REWRITE",
+    "REWRITE_ID",
     "Constraints",
     "Experiment",
+    "Keeping",
+    "KeptRewrites",
     "PictureDescriber",
     "Place",
     "PromptOptimizer",

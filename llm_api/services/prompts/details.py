@@ -37,6 +37,9 @@ def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> M
         "model": result.model,
         **_measured(result.report, seconds),
         "prompt_version": result.version,
+        "seed": task.request.seed,
+        "rewrite_id": result.rewrite_id,
+        "is_repeat": result.is_repeat,
         "notes": [task.target.note] if task.target.note else [],
     }
 

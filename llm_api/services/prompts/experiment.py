@@ -57,7 +57,7 @@ def rewrite_event(
 ) -> LineageEvent:
     """Return what a lineage has of a rewrite, or of that there is none."""
     request, rewrites, key = task.request, result.rewrites, caller.key
-    cost, currency = _cost(result.report, experiment.prices)
+    cost, currency = (0, None) if result.is_repeat else _cost(result.report, experiment.prices)
     facts = {
         "type": request.type,
         "target_model": task.target.name,
@@ -66,7 +66,9 @@ def rewrite_event(
         "template_version": result.version or None,
         "model": result.model or None,
         "arm": arm,
-        "control_share": experiment.control_share,
+        # What was pinned was not drawn for its arm, and is no part of the comparison.
+        "control_share": 0.0 if result.is_pinned else experiment.control_share,
+        "is_repeat": result.is_repeat,
         "passed": bool(rewrites),
         "problems": [violation.code for violation in result.violations],
         "request_id": caller.request_id,

@@ -18,6 +18,8 @@ from llm_api.services.prompts.experiment import (
     not_rewritten,
     rewrite_event,
 )
+from llm_api.services.prompts.keeping.rewrite_keeping import Keeping, KeptRewrites
+from llm_api.services.prompts.keeping.rewrite_names import wanted_rewrite
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
 from llm_api.services.prompts.validation import load_vocabulary
@@ -38,6 +40,7 @@ class PromptOptimizer:
         experiment: Experiment | None = None,
         *,
         is_enabled: bool,
+        kept: KeptRewrites | None = None,
     ) -> None:
         """Create an optimizer.
 
@@ -47,12 +50,14 @@ class PromptOptimizer:
             targets: image and video models by name.
             experiment: records rewrites, and draws those that are not made; None for neither.
             is_enabled: if false, every request is answered with Unavailable.
+            kept: the rewrites that the same requests get again; None keeps none.
         """
         self._catalogue = catalogue
         self._ledger = ledger
         self._targets = targets
         self._experiment = experiment or Experiment()
         self._is_enabled = is_enabled
+        self._kept = kept or KeptRewrites(Keeping())
 
     @cached_property
     def _rewriter(self) -> Rewriter:
@@ -63,6 +68,15 @@ class PromptOptimizer:
     def is_enabled(self) -> bool:
         """Whether it rewrites at all on this service."""
         return self._is_enabled
+
+    def require_enabled(self) -> None:
+        """Raise Unavailable where prompts are not rewritten on this service."""
+        if not self._is_enabled:
+            raise Unavailable(
+                "Prompt optimization is switched off on this service.",
+                reason="prompt_optimization_disabled",
+                retryable=False,
+            )
 
     def needs(
         self, request: PromptRequest, key: ApiKey | None
@@ -83,25 +97,34 @@ class PromptOptimizer:
             caller: who pays for the call, and how long there is.
 
         Raises:
-            Unavailable: prompt optimization is switched off.
+            Unavailable: prompt optimization is switched off, or what was pinned is not kept.
             InvalidRequest: the prompt is invisible, or a content filter refused it.
+            NotFound: the caller has no such rewrite as it has pinned.
             UpstreamFault: no rewrite is usable and `on_failure` is `error`.
             ApiError: the upstream failed; with `on_failure` `error`, also after `max_wait_ms`.
         """
-        if not self._is_enabled:
-            raise Unavailable(
-                "Prompt optimization is switched off on this service.",
-                reason="prompt_optimization_disabled",
-                retryable=False,
-            )
+        self.require_enabled()
         started = time.monotonic()
         load_vocabulary()
         task = read_task(request, self._targets[request.target_model])
-        arm = self._arm_of(caller)
-        result = not_rewritten() if arm == CONTROL else self._rewritten(task, caller)
+        # What was pinned is answered in every arm: it was promised for ever.
+        arm = TREATED if request.pin else self._arm_of(caller)
+        result = not_rewritten() if arm == CONTROL else self._result(task, caller)
         self._record(partial(rewrite_event, task, result, caller, arm, self._experiment))
         answer = _answer(task, result, arm, seconds=time.monotonic() - started)
         return CallResult(answer, result.report)
+
+    def is_kept(self, request: PromptRequest, caller: Caller) -> bool:
+        """Whether a request would be answered without a call; raises ApiError."""
+        if request.pin or request.refresh:
+            return request.pin is not None
+        destination = self._catalogue.route(None, key=caller.key)
+        target = self._targets[request.target_model]
+        return self._kept.has(wanted_rewrite(request, [target], destination, caller))
+
+    def forget(self, rewrite_id: str, caller: Caller) -> None:
+        """Delete a rewrite of a caller that is kept; raises NotFound, or Unavailable."""
+        self._kept.delete(rewrite_id, caller)
 
     def _arm_of(self, caller: Caller) -> str:
         share = self._experiment.control_share
@@ -116,22 +139,30 @@ class PromptOptimizer:
                 records.thread.start()
             records.thread.woken.set()
 
-    def _rewritten(self, task: Task, caller: Caller) -> RewriteResult:
-        """Rewrite within the request's `max_wait_ms`, if it has any."""
+    def _result(self, task: Task, caller: Caller) -> RewriteResult:
+        """Return the rewrite that was pinned, or one within the request's `max_wait_ms`."""
+        if task.request.pin is not None:
+            return self._kept.pinned(task.request, caller)
         wait_ms = task.request.max_wait_ms
         if wait_ms is not None:
             limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
             caller = replace(caller, time_limit=limit)
         destination = self._catalogue.route(None, key=caller.key)
-        wanted = partial(self._rewriter.needs, task, destination)
+        wanted = wanted_rewrite(task.request, [task.target], destination, caller)
+        make = partial(self._rewritten, task, destination)
         try:
-            with self._ledger.account(destination, caller, wanted) as accounted:
-                result = self._rewriter.rewrite(task, destination, accounted)
-                _require_rewrite(task, result)
+            return self._kept.obtain(wanted, caller, make, asks_anew=task.request.refresh)
         except ApiError as error:
             if wait_ms is None or not _returns_original(task, error):
                 raise
             return nothing_within(wait_ms, error.report or CallReport())
+
+    def _rewritten(self, task: Task, destination: Destination, caller: Caller) -> RewriteResult:
+        """Have a model called and accounted for; raises ApiError."""
+        wanted = partial(self._rewriter.needs, task, destination)
+        with self._ledger.account(destination, caller, wanted) as accounted:
+            result = self._rewriter.rewrite(task, destination, accounted)
+            _require_rewrite(task, result)
         return result
 
 
@@ -163,6 +194,7 @@ def _answer(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> O
         candidates=(list(rewrites) or [request.prompt]) if wants_several else None,
         negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
         details=details(task, result, arm, seconds=seconds) if request.include_details else None,
+        rewrite_id=result.rewrite_id,
     )
 
 

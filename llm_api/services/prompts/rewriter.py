@@ -35,7 +35,9 @@ class RewriteResult:
 
     `improvements` and `repairs` are those of the best rewrite. `violations` are those of the best
     validated text, `first_violations` those of the first answer. `method` is that of the strategy,
-    `version` that of its texts, `report` that of the upstream call.
+    `version` that of its texts, `report` that of the upstream call. `rewrite_id` names the
+    rewrites. A repeat has made no call of its own: another request made it; what is pinned is so
+    whatever the rules and models are by now.
     """
 
     rewrites: Sequence[str]
@@ -47,6 +49,14 @@ class RewriteResult:
     version: str
     model: str
     report: CallReport = field(default_factory=CallReport)
+    rewrite_id: str | None = None
+    is_repeat: bool = False
+    is_pinned: bool = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether it is what the request asked for: rewrites, by the model that was meant."""
+        return bool(self.rewrites) and self.report.fallback is None
 
 
 def nothing_within(wait_ms: int, report: CallReport) -> RewriteResult:

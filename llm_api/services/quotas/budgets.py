@@ -6,11 +6,12 @@ a killed worker leaves nothing behind. A call whose usage is unknown is charged 
 reserved for it.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
-from llm_api.domain.access import NO_LIMITS, TOKENS, ApiKey, Budget, Limits, Reservation
+from llm_api.domain.access import NO_LIMITS, TOKENS, ApiKey, Budget, Claim, Limits, Reservation
 from llm_api.errors import Forbidden, Unavailable
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.estimates import TokenEstimate
@@ -19,6 +20,9 @@ from llm_api.services.quotas.reservations import Reservations
 from llm_api.services.routing.catalogue import Destination
 from llm_api.storage import BudgetStore, StoreError
 from llm_api.storage.threads import StoreThreads
+
+# What a call may take, and where it goes.
+Needs = tuple[TokenEstimate, Destination]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,34 +74,47 @@ class BudgetService:
     ) -> None:
         """Reserve what a call may take of each of the key's budgets; raises ApiError."""
         now = self._now()
-        has_money = any(budget.unit != TOKENS for budget in key.budgets)
-        cost = self._most(needs, destination, now) if has_money else None
-        self._reserve(key, request_id, now, needs.tokens, cost)
+        wanted = self._wanted(key, needs, destination, now)
+        self._reserve(partial(self._store().reserve, key.id, request_id, now, wanted))
+
+    def reserve_together(self, key: ApiKey, calls: Mapping[str, Needs]) -> None:
+        """Reserve for all of some calls, by their ids, or for none of them; raises ApiError."""
+        now = self._now()
+        claims = [
+            Claim(key.id, request_id, now, self._wanted(key, needs, at, now))
+            for request_id, (needs, at) in calls.items()
+        ]
+        self._reserve(partial(self._store().reserve_together, claims))
 
     def reserve_pictures(self, key: ApiKey, request_id: str, needs: PictureNeeds) -> None:
         """Reserve what a call for pictures may take; raises ApiError."""
-        self._reserve(key, request_id, self._now(), needs.tokens, needs.cost)
+        now = self._now()
+        wanted = _wanted(key, needs.tokens, needs.cost, now)
+        self._reserve(partial(self._store().reserve, key.id, request_id, now, wanted))
 
-    def _reserve(
-        self, key: ApiKey, request_id: str, now: datetime, tokens: int, cost: Cost | None
-    ) -> None:
+    def _store(self) -> Reservations:
         if self._reservations is None:
             message = "The key has a budget, and this service's store cannot keep budgets."
             raise Unavailable(message, reason="budget_unavailable", retryable=False)
-        budgets = _tightest(key.budgets)
-        wanted = [
-            Reservation(
-                period_name(one.period, now), one.unit, _amount(one, tokens, cost), one.amount
-            )
-            for one in budgets
-        ]
+        return self._reservations
+
+    def _wanted(
+        self, key: ApiKey, needs: TokenEstimate, destination: Destination, now: datetime
+    ) -> list[Reservation]:
+        has_money = any(budget.unit != TOKENS for budget in key.budgets)
+        cost = self._most(needs, destination, now) if has_money else None
+        return _wanted(key, needs.tokens, cost, now)
+
+    def _reserve(self, reserve: Callable[[], Reservation | None]) -> None:
+        """Reserve; raises ApiError where the store fails or a budget is exceeded."""
         try:
-            over = self._reservations.reserve(key.id, request_id, now, wanted)
+            over = reserve()
         except StoreError as error:
             message = "The key's budget cannot be looked up at the moment; try again."
             raise Unavailable(message, reason="budget_unavailable", retry_after=1) from error
         if over is not None:
-            raise over_budget(budgets[wanted.index(over)].period, over.unit)
+            # The name of a month is that of a day without the day.
+            raise over_budget("day" if over.period.count("-") > 1 else "month", over.unit)
 
     def release(self, request_id: str) -> None:
         """Give back what was reserved for a call that was not made."""
@@ -125,6 +142,14 @@ def _tightest(budgets: Sequence[Budget]) -> Sequence[Budget]:
     for budget in sorted(budgets, key=lambda one: one.amount):
         found.setdefault((budget.period, budget.unit), budget)
     return list(found.values())
+
+
+def _wanted(key: ApiKey, tokens: int, cost: Cost | None, now: datetime) -> list[Reservation]:
+    """Return what a call may take of each of a key's budgets."""
+    return [
+        Reservation(period_name(one.period, now), one.unit, _amount(one, tokens, cost), one.amount)
+        for one in _tightest(key.budgets)
+    ]
 
 
 def _amount(budget: Budget, tokens: int, cost: Cost | None) -> int:

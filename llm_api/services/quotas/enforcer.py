@@ -89,7 +89,8 @@ class QuotaLease:
                 self._count_tokens(subject, estimate().tokens)
         key = self._caller.key
         if key is not None and key.budgets:
-            self._budgets.reserve(key, self._caller.request_id, estimate(), destination)
+            if not self._caller.has_reserved:
+                self._budgets.reserve(key, self._caller.request_id, estimate(), destination)
             self._has_budget = True
 
     def count_pictures(self, subjects: Sequence[Subject], needs: PictureNeeds) -> None:

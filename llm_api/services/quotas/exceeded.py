@@ -52,6 +52,19 @@ def over_images(wanted: int, state: LimitState, scope: str) -> RateLimited:
     )
 
 
+def over_prompts(wanted: int, state: LimitState, scope: str) -> RateLimited:
+    """Return the error of more prompts in one request than are left, or than ever are at once."""
+    if wanted <= state.limit:
+        return over_rate(state, scope)
+    return RateLimited(
+        f"The request has {wanted} prompts, which count as so many requests, and the limit is"
+        f" {state.text}; send fewer.",
+        reason="rate_limited",
+        retryable=False,
+        scope=scope,
+    )
+
+
 def over_concurrency(limit: int, scope: str) -> RateLimited:
     """Return the error of one call too many at the same time; `scope` names whose `limit` it is."""
     what = "streams" if scope.endswith("streams") else "calls"

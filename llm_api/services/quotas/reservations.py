@@ -78,6 +78,18 @@ class Reservations:
             raise
         return attempt.outcome()
 
+    def reserve_together(self, claims: Sequence[Claim]) -> Reservation | None:
+        """See BudgetStore; raises StoreError also where the store takes too long.
+
+        These calls wait for no group, and none waits for them.
+        """
+        reserve = partial(self._store.reserve_together, claims)
+        try:
+            return self._threads.run(reserve, self._max_wait)
+        except BaseException:  # it may come about all the same, also where the call is cut
+            self._unreleased.extend(claim.request_id for claim in claims)
+            raise
+
     def _begin_group(self) -> None:
         """Let the newest call lead a group, unless one has just begun; needs the lock.
 

@@ -74,10 +74,20 @@ class SqlBudgets:
             for part in claim.wanted
             if part.amount > part.limit
         }
-        self._reserve_together([one for one in claims if one.request_id not in over], over)
+        self._reserve_in_groups([one for one in claims if one.request_id not in over], over)
         return [over.get(claim.request_id) for claim in claims]
 
-    def _reserve_together(self, claims: Sequence[Claim], over: dict[str, Reservation]) -> None:
+    def reserve_together(self, claims: Sequence[Claim]) -> Reservation | None:
+        """See BudgetStore."""
+        parts = [part for claim in claims for part in claim.wanted]
+        if too_large := next((part for part in parts if part.amount > part.limit), None):
+            return too_large
+        short = self._patiently(partial(self._try_hard, claims))
+        if short is None:
+            return None
+        return next(part for part in parts if (part.period, part.unit) == short[1:])
+
+    def _reserve_in_groups(self, claims: Sequence[Claim], over: dict[str, Reservation]) -> None:
         """Reserve in one transaction for all keys that have enough left for all of their calls.
 
         Of a key that has not, each call gets a transaction, in the order in which they came: so
@@ -94,7 +104,7 @@ class SqlBudgets:
 
     def _reserve_singly(self, claims: Iterable[Claim], over: dict[str, Reservation]) -> None:
         for claim in claims:
-            short = self._patiently(partial(self._try_hard, claim))
+            short = self._patiently(partial(self._try_hard, [claim]))
             if short is not None:
                 over[claim.request_id] = next(
                     part for part in claim.wanted if (part.period, part.unit) == short[1:]
@@ -110,11 +120,11 @@ class SqlBudgets:
                 if not is_locked(error) or time.monotonic() >= give_up_at:
                     raise StoreError(what_failed(error)) from error
 
-    def _try_hard(self, claim: Claim) -> _Account | None:
-        """Reserve for a call; where that fails, once more without the stale ones of its key."""
-        short = self._try([claim])
-        if short is not None and self._release_stale(claim.key_id, _naive(claim.at) - _STALE):
-            short = self._try([claim])
+    def _try_hard(self, claims: Sequence[Claim]) -> _Account | None:
+        """Reserve for calls of a key; where that fails, once more without its stale ones."""
+        short, first = self._try(claims), claims[0]
+        if short is not None and self._release_stale(first.key_id, _naive(first.at) - _STALE):
+            short = self._try(claims)
         return short
 
     def _try(self, claims: Sequence[Claim]) -> _Account | None:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
-REVISION = "0009"
+REVISION = "0010"
 
 metadata = sa.MetaData()
 
@@ -213,4 +213,24 @@ lineage_events = sa.Table(
     sa.Column("has_texts", sa.Boolean(), nullable=False),
     sa.Index("ix_lineage_events_lineage", "lineage_id", "at"),
     sa.Index("ix_lineage_events_texts", "has_texts", "at"),
+)
+
+# Rewrites of prompts, for the same request; without the prompt. Names and requests are hashes.
+rewrites = sa.Table(
+    "rewrites",
+    metadata,
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("request", sa.String(64), nullable=False),
+    sa.Column("document", sa.JSON(), nullable=False),
+    sa.Column("created_at", Moment, nullable=False, comment="UTC, as are all moments"),
+    sa.Column("expires_at", Moment, nullable=True, index=True, comment="NULL: it was pinned"),
+    sa.Index("ix_rewrites_request", "request", "created_at"),
+)
+# Which process makes the rewrite of a request, so that all others wait for it.
+rewrite_leases = sa.Table(
+    "rewrite_leases",
+    metadata,
+    sa.Column("request", sa.String(64), primary_key=True),
+    sa.Column("owner", sa.String(16), nullable=False),
+    sa.Column("ends_at", Moment, nullable=False, index=True, comment="UTC"),
 )

@@ -26,6 +26,7 @@ from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.lineage.lineage_service import LineageService
 from llm_api.services.loop import LoopService
+from llm_api.services.prompt_batches import PromptBatches
 from llm_api.services.prompts import PictureDescriber, PromptOptimizer
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
@@ -48,6 +49,7 @@ class Services:
     catalogue: Catalogue
     chat: ChatService
     optimizer: PromptOptimizer
+    batches: PromptBatches
     images: ImageService
     loops: LoopService
     judge: JudgeService

@@ -6,6 +6,7 @@ import marshmallow as ma
 from marshmallow import ValidationError
 
 from llm_api.domain.prompts import GENERIC, OptimizedPrompt, PromptRequest
+from llm_api.services.prompts import REWRITE_ID
 from llm_api.web.schema_fields import (
     Boolean,
     FieldProblem,
@@ -30,6 +31,11 @@ _HIDDEN = (
 )
 VISIBLE_PROMPT = ma.validate.Regexp(
     f"[{_HIDDEN}]*[^{_HIDDEN}]", error="must be more than white space."
+)
+_REWRITE_ID = "rw_5f0c2b9e7a4d41d68e13b0aa7c9d2e1f_2b8f0d5f7c3e41a9"
+# Python's `$` also matches in front of a final line feed; JSON Schema's does not.
+_REWRITE_ID_FORM = ma.validate.Regexp(
+    REWRITE_ID.removesuffix("$") + r"\Z", error="must be a rewrite_id of this service."
 )
 # Those of config/targets.toml; a test holds them together.
 TARGETS = (
@@ -59,13 +65,23 @@ class PromptRequestSchema(StrictSchema):
         """Marshmallow's options, and for the API document what fields cannot say."""
 
         rules: ClassVar[dict[str, Any]] = {
-            "not": {
-                "required": ["type", "duration_seconds"],
-                "properties": {
-                    "type": {"enum": ["image"]},
-                    "duration_seconds": {"type": "integer"},
+            "allOf": [
+                {
+                    "not": {
+                        "required": ["type", "duration_seconds"],
+                        "properties": {
+                            "type": {"enum": ["image"]},
+                            "duration_seconds": {"type": "integer"},
+                        },
+                    }
                 },
-            }
+                {
+                    "not": {
+                        "required": ["pin", "refresh"],
+                        "properties": {"pin": {"type": "string"}, "refresh": {"enum": [True]}},
+                    }
+                },
+            ]
         }
 
     prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE_PROMPT])
@@ -131,6 +147,18 @@ class PromptRequestSchema(StrictSchema):
         validate=within(100, 600_000),
         metadata=_describe("After this time the response is that of `on_failure`."),
     )
+    refresh = Boolean(
+        allow_none=True,
+        metadata=_describe("true: rewrite anew, although a rewrite of the same request is kept."),
+    )
+    pin = String(
+        allow_none=True,
+        validate=_REWRITE_ID_FORM,
+        metadata=_describe(
+            "The `rewrite_id` of a rewrite of the same request, whose words are wanted again."
+        )
+        | {"pattern": REWRITE_ID, "example": _REWRITE_ID},
+    )
     include_details = Boolean(
         allow_none=True, metadata=_describe("Return `details`: method, constraints kept, checks.")
     )
@@ -141,6 +169,13 @@ class PromptRequestSchema(StrictSchema):
         if document.get("type") == "image" and document.get("duration_seconds") is not None:
             problem = FieldProblem("must be left out for an image.", "not_supported")
             raise ValidationError({"duration_seconds": [problem]})
+
+    @ma.validates_schema
+    def reject_refresh_of_what_is_pinned(self, document: dict[str, Any], **_: Any) -> None:
+        """Reject `refresh` beside `pin`: new words, and the same."""
+        if document.get("refresh") and document.get("pin") is not None:
+            problem = FieldProblem("must be left out beside pin.", "not_supported")
+            raise ValidationError({"refresh": [problem]})
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> PromptRequest:
@@ -202,6 +237,18 @@ class DetailsSchema(ma.Schema):
         required=True, metadata=_describe("Of our own instructions to the model.")
     )
     latency_ms = ma.fields.Nested(LatencySchema, required=True)
+    seed = ma.fields.Integer(
+        required=True, allow_none=True, metadata=_describe("That of the request.")
+    )
+    rewrite_id = ma.fields.String(
+        required=True,
+        allow_none=True,
+        metadata=_describe("Names these words; null where the original is returned."),
+    )
+    is_repeat = ma.fields.Boolean(
+        required=True,
+        metadata=_describe("Whether another request has made the rewrite; then no call was made."),
+    )
     notes = _texts("About the target model.")
 
 

@@ -1,14 +1,24 @@
 """The REST routes."""
 
-from flask import Response
+from collections.abc import Sequence
+
+from flask import Response, request
 
 from llm_api.domain.calls import CallResult, Completion, ModelRequest
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
-from llm_api.errors import InvalidRequest
-from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
+from llm_api.errors import ApiError, InvalidRequest
+from llm_api.services.prompt_batches import BatchOutcome
+from llm_api.services.prompts import NO_SUCH_REWRITE, NOT_KEPT
+from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH_MODEL
 from llm_api.web.idempotency import cached, idempotent
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
+from llm_api.web.rest.prompt_batch_schemas import (
+    DeletedRewriteSchema,
+    PromptBatchAnswerSchema,
+    PromptBatchSchema,
+    batch_answer,
+)
 from llm_api.web.rest.prompt_schemas import (
     OptimizedPromptSchema,
     PromptRequestSchema,
@@ -28,6 +38,10 @@ _PROMPT_EXAMPLE = {"prompt": "A cat sitting on a chair", "type": "image", "style
 _WRONG_CHAT = InvalidRequest.of_field(
     "messages[0].role", "must be one of system, user, assistant.", reason="out_of_range"
 )
+_BATCH_EXAMPLE = {"prompts": [_PROMPT_EXAMPLE, {"prompt": "A launching rocket", "type": "video"}]}
+_WRONG_BATCH = InvalidRequest.of_field(
+    "prompts", "must be a list of 1 to 50 items.", reason="out_of_range"
+)
 _WRONG_PROMPT = InvalidRequest.of_field(
     "type", "must be one of image, video.", reason="out_of_range"
 )
@@ -38,7 +52,14 @@ def _chat_response(completion: Completion) -> Response:
 
 
 def _prompt_response(prompt: OptimizedPrompt) -> Response:
-    return json_response(prompt_answer(prompt))
+    response = json_response(prompt_answer(prompt))
+    if prompt.rewrite_id is not None:
+        response.headers["x-rewrite-id"] = prompt.rewrite_id
+    return response
+
+
+def _batch_response(outcomes: Sequence[BatchOutcome]) -> Response:
+    return json_response(batch_answer(outcomes, request.path))
 
 
 # Schemas are given as instances: flask-smorest would build a class anew on every request (0.3 ms).
@@ -58,9 +79,38 @@ def chat(body: ModelRequest) -> CallResult[Completion]:
 @blueprint.doc(operationId="optimizePrompt")
 @blueprint.arguments(PromptRequestSchema(), example=_PROMPT_EXAMPLE)
 @blueprint.response(200, OptimizedPromptSchema())
-@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_PROMPT, MODEL_FORBIDDEN])
+@blueprint.errors(
+    *MODEL_ERRORS, examples=[_WRONG_PROMPT, MODEL_FORBIDDEN, NO_SUCH_MODEL, NO_SUCH_REWRITE]
+)
 @idempotent
 @answers_with(_prompt_response)
 def optimize_prompt(body: PromptRequest) -> CallResult[OptimizedPrompt]:
     """Rewrite a prompt for an image or video model, keeping its intent."""
     return services().optimizer.optimize(body, caller())
+
+
+@blueprint.post("/optimize-prompts")
+@blueprint.doc(operationId="optimizePrompts")
+@blueprint.arguments(PromptBatchSchema(), example=_BATCH_EXAMPLE)
+@blueprint.response(200, PromptBatchAnswerSchema())
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_BATCH, MODEL_FORBIDDEN])
+@idempotent
+@answers_with(_batch_response)
+def optimize_prompts(
+    body: Sequence[PromptRequest | ApiError],
+) -> CallResult[Sequence[BatchOutcome]]:
+    """Rewrite up to 50 prompts, each with a result or an error of its own.
+
+    They count as so many requests.
+    """
+    return services().batches.optimize(body, caller())
+
+
+@blueprint.delete("/rewrites/<rewrite_id>")
+@blueprint.doc(operationId="deleteRewrite")
+@blueprint.response(200, DeletedRewriteSchema())
+@blueprint.errors(404, 503, examples=[NO_SUCH_REWRITE, NOT_KEPT])
+def delete_rewrite(rewrite_id: str) -> Response:
+    """Delete a rewrite that is kept, also a pinned one; a key deletes its own."""
+    services().optimizer.forget(rewrite_id, caller())
+    return json_response({"rewrite_id": rewrite_id, "deleted": True})

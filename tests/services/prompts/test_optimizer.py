@@ -61,6 +61,7 @@ def test_a_prompt_is_rewritten(upstream: ScriptedUpstream, optimizer: PromptOpti
             "Optimized for generation quality",
         ],
         warnings=[],
+        rewrite_id=optimized.rewrite_id,
     )
     assert len(upstream.requests) == 1
 

@@ -19,6 +19,7 @@ _REWRITE = (
     "template_version",
     "model",
     "arm",
+    "is_repeat",
     "passed",
     "problems",
 )
@@ -98,8 +99,9 @@ def _is_paid(event: LineageEvent) -> bool:
 def _sums(events: Sequence[LineageEvent]) -> list[dict[str, Any]]:
     micro: Counter[str] = Counter()
     for event in events:
-        if event.facts.get(_MICRO) is not None:
-            micro[str(event.facts.get("currency"))] += int(event.facts[_MICRO])
+        # A rewrite that was there already cost nothing, in no currency.
+        if event.facts.get("currency") is not None:
+            micro[str(event.facts.get("currency"))] += int(event.facts.get(_MICRO) or 0)
     return [
         {"currency": currency, "micro": total, "amount": decimal_text(total)}
         for currency, total in sorted(micro.items())

@@ -55,6 +55,11 @@ class RewriteEventSchema(_PaidEventSchema):
     template_version = _text(is_null=True, description="Of our own instructions to the model.")
     model = _text(is_null=True)
     arm = _text(description="control where the operator keeps a share of prompts as they are.")
+    is_repeat = ma.fields.Boolean(
+        required=True,
+        allow_none=True,
+        metadata={"description": "Whether it was there already; null is of an older release."},
+    )
     passed = ma.fields.Boolean(required=True, metadata={"description": "The checks of its form."})
     problems = _words("What was wrong with the rewrite, by the names of checks.")
 

@@ -1,0 +1,53 @@
+"""Writes rewrites as JSON, and reads them."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from llm_api.domain.calls import CallReport, TokenUsage
+from llm_api.services.prompts.checks.violations import Violation
+from llm_api.services.prompts.rewriter import RewriteResult
+
+# A repeat has called nobody.
+_NO_CALL = CallReport(usage=TokenUsage(0, 0))
+
+
+def document_of(result: RewriteResult) -> dict[str, Any]:
+    """Return what answers are made of; without the call, which later answers did not make."""
+    return {
+        "rewrites": list(result.rewrites),
+        "improvements": list(result.improvements),
+        "repairs": list(result.repairs),
+        "violations": [violation.code for violation in result.violations],
+        "first_violations": [violation.code for violation in result.first_violations],
+        "method": result.method,
+        "version": result.version,
+        "model": result.model,
+        "rewrite_id": result.rewrite_id,
+    }
+
+
+def repeated(result: RewriteResult) -> RewriteResult:
+    """Return a result as it is answered to another request for the same."""
+    return replace(result, is_repeat=True, report=_NO_CALL)
+
+
+def result_of(document: Mapping[str, Any]) -> RewriteResult:
+    """Read a rewrite."""
+    result = RewriteResult(
+        rewrites=document["rewrites"],
+        improvements=document["improvements"],
+        repairs=document["repairs"],
+        violations=[_known(code) for code in document["violations"]],
+        first_violations=[_known(code) for code in document["first_violations"]],
+        method=document["method"],
+        version=document["version"],
+        model=document["model"],
+        rewrite_id=document["rewrite_id"],
+    )
+    return repeated(result)
+
+
+def _known(code: str) -> Violation:
+    """Return a violation of which the code is all that answers have; it may be one of old rules."""
+    return Violation(code, "", "", is_hard=False)
