@@ -7,6 +7,12 @@ from typing import Any
 from llm_api.domain.judging import JudgedPicture
 
 GENERIC = "generic"
+# What a prompt can have for programs, and whose tokens can be counted.
+SYNTAX = (
+    *("weights", "parts", "loras", "embeddings", "wildcards", "choices", "steps", "break"),
+    "flags",
+)
+ENCODERS = ("clip", "t5", "qwen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,7 +20,7 @@ class PromptRequest:
     """A prompt to rewrite for an image or a video model.
 
     `type` is `image` or `video`; `language` is that of the rewrite: `en`, `zh`, or `auto` for the
-    prompt's own. `max_length` is in characters; `preserve` are words of the prompt that must stay
+    prompt's own. `max_length` is in characters, `max_tokens` in those of the target's encoder; `preserve` are words of the prompt that must stay
     as they are. `on_failure` is `original` or `error`: the answer if no rewrite is usable.
     """
 
@@ -25,6 +31,7 @@ class PromptRequest:
     language: str = "auto"
     target_model: str = GENERIC
     max_length: int | None = None
+    max_tokens: int | None = None
     preserve: tuple[str, ...] = ()
     seed: int | None = None
     n: int = 1
@@ -77,7 +84,9 @@ class Target:
 
     `languages` are those it understands, the preferred first; `max_length` is in characters, by
     language. `is_tags` means comma-separated tags instead of sentences. `max_negative` is in
-    characters, None for a model without negative prompts. `note` is returned to callers in
+    characters, None for a model without negative prompts. `syntax` is what it understands beside words,
+    `flags` the names of flags where it knows only these. `encoder` is whose tokens count, None for an
+    estimate; `max_tokens` is how many it reads, with its own marks, None if not known. `note` is returned to callers in
     `details`, such as that the model rewrites prompts itself.
     """
 
@@ -86,6 +95,10 @@ class Target:
     max_length: Mapping[str, int]
     is_tags: bool = False
     max_negative: int | None = None
+    syntax: frozenset[str] = frozenset()
+    flags: frozenset[str] | None = None
+    encoder: str | None = None
+    max_tokens: int | None = None
     note: str | None = None
 
 
