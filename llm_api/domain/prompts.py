@@ -20,8 +20,9 @@ class PromptRequest:
     """A prompt to rewrite for an image or a video model.
 
     `type` is `image` or `video`; `language` is that of the rewrite: `en`, `zh`, or `auto` for the
-    prompt's own. `max_length` is in characters, `max_tokens` in those of the target's encoder; `preserve` are words of the prompt that must stay
-    as they are. `on_failure` is `original` or `error`: the answer if no rewrite is usable.
+    prompt's own. `max_length` is in characters, `max_tokens` in those of the target's encoder;
+    `preserve` are words of the prompt that must stay as they are. `on_failure` is `original` or
+    `error`: the answer if no rewrite is usable.
     """
 
     prompt: str
@@ -84,10 +85,11 @@ class Target:
 
     `languages` are those it understands, the preferred first; `max_length` is in characters, by
     language. `is_tags` means comma-separated tags instead of sentences. `max_negative` is in
-    characters, None for a model without negative prompts. `syntax` is what it understands beside words,
-    `flags` the names of flags where it knows only these. `encoder` is whose tokens count, None for an
-    estimate; `max_tokens` is how many it reads, with its own marks, None if not known. `note` is returned to callers in
-    `details`, such as that the model rewrites prompts itself.
+    characters, None for a model without negative prompts. `syntax` is what it understands beside
+    words, `flags` the names of flags where it knows only these. `encoder` is whose tokens count,
+    None for an estimate; `max_tokens` is how many it reads, its own marks included, None if not
+    known. `note` is returned to callers in `details`, such as that the model rewrites prompts
+    itself.
     """
 
     name: str
