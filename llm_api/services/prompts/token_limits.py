@@ -17,26 +17,37 @@ _MAX_SHOWN = 3
 
 @dataclass(frozen=True, slots=True)
 class TokenLimit:
-    """What a target reads of a prompt.
+    """What a target reads of a prompt, and how much of it the prompt fills.
 
-    `limit` is the number of tokens, None where nothing is known; `own` is how many the prompt has.
-    A prompt that is too long may stay as long as it is: then nothing is added to it.
+    `limit` is the number of tokens, None where nothing is known; `prompt` is the prompt with the
+    camera move that was given beside it. If that is too long itself, a rewrite may be as long, and
+    nothing has to be added.
     """
 
     target: Target
     limit: int | None
-    own: int = 0
+    prompt: str
 
     @property
     def is_full(self) -> bool:
         """Whether the prompt itself fills the limit."""
         return self.limit is not None and self.own >= self.limit
 
+    @property
+    def own(self) -> int:
+        """How many tokens the prompt has."""
+        return self.count(self.prompt).count
+
     def is_passed_by(self, rewrite: str) -> bool:
         """Whether a rewrite has more tokens than are read, and than its prompt has."""
-        if self.limit is None:
+        return self.is_too_long(rewrite) and self.count(rewrite).count > self.own
+
+    def is_too_long(self, text: str) -> bool:
+        """Whether a text has more tokens than are read."""
+        # No encoder makes more than two tokens of a letter or mark: short texts are not counted.
+        if self.limit is None or (text.isascii() and 2 * len(text) < self.limit):
             return False
-        return self.count(rewrite).count > max(self.limit, self.own)
+        return self.count(text).count > self.limit
 
     def count(self, rewrite: str) -> TokenCount:
         """Count the tokens that the target's encoder gets of a rewrite."""
@@ -52,10 +63,8 @@ def token_limit(request: PromptRequest, target: Target, source: str) -> TokenLim
         source: the prompt as the rewrite is compared with it.
     """
     given = [limit for limit in (target.max_tokens, request.max_tokens) if limit is not None]
-    if not given:
-        return TokenLimit(target, None)
     load_encoder(target.encoder)
-    return TokenLimit(target, min(given), _count(source, target).count)
+    return TokenLimit(target, min(given, default=None), source)
 
 
 def token_notices(tokens: TokenLimit, text: str) -> Sequence[str]:
@@ -66,8 +75,8 @@ def token_notices(tokens: TokenLimit, text: str) -> Sequence[str]:
         text: the text that is returned.
     """
     notices = []
-    if tokens.limit is not None and tokens.own > tokens.limit:
-        more, is_read = tokens.own - tokens.limit, not _is_too_long(tokens, text)
+    if tokens.limit is not None and tokens.is_too_long(tokens.prompt):
+        more, is_read = tokens.own - tokens.limit, not tokens.is_too_long(text)
         about = "" if tokens.target.encoder else "about "
         end = "The rewrite is short enough." if is_read else "What stands last is not read."
         notices.append(
@@ -80,10 +89,6 @@ def token_notices(tokens: TokenLimit, text: str) -> Sequence[str]:
         more_words = f" and {len(unread) - _MAX_SHOWN} more" if len(unread) > _MAX_SHOWN else ""
         notices.append(f"{tokens.target.name}'s text encoder cannot read {shown}{more_words}.")
     return notices
-
-
-def _is_too_long(tokens: TokenLimit, text: str) -> bool:
-    return tokens.limit is not None and tokens.count(text).count > tokens.limit
 
 
 def _count(text: str, target: Target) -> TokenCount:

@@ -8,7 +8,7 @@ import math
 import re
 
 _PART = re.compile(r"[a-zA-Z]+|\d|[^\W\d_a-zA-Z]+|[^\w\s]|_")
-_USUAL_MARKS = re.compile("[\u2010-\u2027\u3000-\u303f\uff00-\uffef]")  # “ … 、 ，
+_USUAL_MARKS = re.compile("[\u2010-\u2027\u3000-\u303f\uff00-\uffef]")
 _LONG_WORD = 12  # letters
 _TOKENS_OF_LETTER = 1.25  # of any other script
 _MARKS = 1
