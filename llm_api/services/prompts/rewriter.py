@@ -127,10 +127,7 @@ class Rewriter:
             usable = self._usable(task, self._repaired(task, results, self._repairer.thoroughly))
         best = usable[0] if usable else _least_wrong(results)
         return RewriteResult(
-            rewrites=[
-                task.finished(rewrite)
-                for rewrite in list(dict.fromkeys(one.rewrite for one in usable))[: task.request.n]
-            ],
+            rewrites=_finished(task, usable),
             improvements=best.improvements if usable else [],
             repairs=best.repairs,
             violations=best.violations,
@@ -209,6 +206,11 @@ class Rewriter:
         if task.wanted.type == "video":
             usable = [self._repairer.framed(task, result) for result in usable]
         return sorted(usable, key=lambda result: not result.is_good)
+
+
+def _finished(task: Task, usable: Sequence[ValidationResult]) -> Sequence[str]:
+    rewrites = list(dict.fromkeys(result.rewrite for result in usable))[: task.request.n]
+    return [task.finished(rewrite) for rewrite in rewrites]
 
 
 def _without_flags(rewrite: str) -> str:

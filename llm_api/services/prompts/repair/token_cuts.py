@@ -1,15 +1,16 @@
 """Cuts a rewrite to the tokens that its target reads: the user's own words stay, additions go."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.repair.sentences import as_text, sentences
 from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.text import is_ended
 
 MANY_TOKENS = "too_many_tokens"
-# Not within brackets: (red, blue:1.2) is one tag.
-_COMMA = re.compile(r"[,，]\s*(?![^(\[{<]*[)\]}>])")
+# At a comma, though not within brackets, since (red, blue:1.2) is one tag; and behind a sentence.
+_CUT = re.compile(r"(?=[,，]\s*(?![^(\[{<]*[)\]}>]))|(?<=[.!?])(?=\s)")
 _MAX_CHECKS = 60  # each reads the whole text
 
 
@@ -18,24 +19,26 @@ def read_whole(task: Task, rewrite: str) -> str:
 
     The last part goes first of which nothing was asked for.
     """
-    is_tags = task.wanted.is_tags
-    parts = list(_COMMA.split(rewrite) if is_tags else sentences(rewrite))
-    if len(parts) == 1:
-        parts, is_tags = _COMMA.split(rewrite), True
-    comma = "，" if task.language == "zh" else ", "
+    parts = [] if task.wanted.is_tags else list(sentences(rewrite))
+    if len(parts) > 1:
+        return as_text(_cut(task, parts, lambda some: as_text(some, task.language)), task.language)
+    text = "".join(_cut(task, _CUT.split(rewrite), "".join))
+    stop = rewrite[-1:] if is_ended(rewrite) and not is_ended(text) else ""
+    return text + stop
 
-    def text_of(some: Sequence[str]) -> str:
-        return comma.join(some) if is_tags else as_text(some, task.language)
 
-    checks, missing = _MAX_CHECKS, _missing(task, rewrite)
+def _cut(
+    task: Task, parts: Sequence[str], text_of: Callable[[Sequence[str]], str]
+) -> Sequence[str]:
+    kept, checks, missing = list(parts), _MAX_CHECKS, _missing(task, text_of(parts))
     for at in range(len(parts) - 1, 0, -1):
-        if not task.tokens.is_passed_by(text_of(parts)) or not checks:
+        if not checks or not task.tokens.is_passed_by(text_of(kept)):
             break
-        rest = text_of([*parts[:at], *parts[at + 1 :]])
+        rest = [*kept[:at], *kept[at + 1 :]]
         checks -= 1
-        if _missing(task, rest) <= missing:
-            del parts[at]
-    return text_of(parts)
+        if _missing(task, text_of(rest)) <= missing:
+            kept = rest
+    return kept
 
 
 def _missing(task: Task, rewrite: str) -> int:
