@@ -13,6 +13,7 @@ from llm_api.services.prompts.encoders.token_counts import (
 )
 
 _MAX_SHOWN = 3
+_MAX_WORD = 20  # characters: a clause in Chinese has no gaps
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def token_notices(tokens: TokenLimit, text: str) -> Sequence[str]:
         )
     unread = unread_words(read_by_encoder(text, tokens.target)[0], tokens.target.encoder)
     if unread:
-        shown = ", ".join(f'"{word}"' for word in unread[:_MAX_SHOWN])
+        shown = ", ".join(f'"{word[:_MAX_WORD]}"' for word in unread[:_MAX_SHOWN])
         more_words = f" and {len(unread) - _MAX_SHOWN} more" if len(unread) > _MAX_SHOWN else ""
         notices.append(f"{tokens.target.name}'s text encoder cannot read {shown}{more_words}.")
     return notices

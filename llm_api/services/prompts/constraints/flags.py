@@ -79,9 +79,11 @@ _VALUED = frozenset(
     ]
 )
 _KNOWN = _SWITCHES | _WORDED | _LISTED | _VALUED | {NO}
-# Phones make a long dash of two hyphens.
-_START = re.compile(r"(?<!\S)(?:--|[—–](?=[a-z]+\s+[\d:]))([A-Za-z][A-Za-z-]{0,20})(?![\w-])")
-_VALUE = r"\s+(?:https?://[^\s,]+|-?\d[\w.:/%]*|true\b|false\b|random\b|adaptive\b|auto\b)"
+# Behind a gap, a mark or a Chinese word; phones make a long dash of two hyphens.
+_START = re.compile(
+    r"(?<![^\s,.;，。；、\u3040-\u30ff\u3400-\u9fff])(?:--|[—–](?=[a-z]+\s+[\d:]))([A-Za-z][A-Za-z-]{0,20})(?![\w-])"
+)
+_VALUE = r"\s+(?:https?://[^\s,]+|-?\.?\d[\w.:/%]*|true\b|false\b|random\b|adaptive\b|auto\b)"
 _CODE = r"\s+(?:https?://\S+|random\b|[a-z]?\d[\w.:]*|(?=[a-z]*\d)[a-z0-9]{5,12}(?![\w-])|<@\d+>)"
 _OF_KIND = {
     "switch": re.compile(""),
@@ -162,13 +164,16 @@ def unwanted_by(flags: Sequence[Flag]) -> Sequence[str]:
 
 def _flag(prompt: str, start: re.Match[str]) -> Flag:
     name = start[1].lower()
-    value = _OF_KIND[_kind(name)].match(prompt, start.end())
-    end = value.end() if value else start.end()
+    found = _OF_KIND[_kind(name)].match(prompt, start.end())
+    end = found.end() if found else start.end()
+    value = prompt[start.end() : end].strip(" ,;").rstrip(".")
+    # A text such as "python --version" has no value where flags have one.
+    is_known = name in _KNOWN and not (name in _VALUED and not value)
     behind = _BEHIND.match(prompt, end)
     return Flag(
-        name if name in _KNOWN else start[1],
-        prompt[start.end() : end].strip(" ,;."),
-        name in _KNOWN,
+        name if is_known else start[1],
+        value,
+        is_known,
         start.start(),
         behind.end() if behind else end,
     )

@@ -52,7 +52,10 @@ CASES = [
     ("a cat --wibble 5", "flags alone", "a cat", "--wibble 5", []),
     ("一只猫 --no 文字，人物 --ar 1:1", "wan", "一只猫", "", ["文字", "人物"]),
     ("a {{place}} at ${time}, @image1", "wan", "a {{place}} at ${time}, @image1", "", []),
+    ("a cat --v 7. Sharp light", "generic", "a cat. Sharp light", "--v 7", []),
+    ("一只猫--ar 16:9,--q .5", "generic", "一只猫", "--ar 16:9 --q .5", []),
     # Words that are none of it.
+    ("a screen with python --version on it", "wan", "a screen with python --version on it", "", []),
     ("a screen with git push --force", "wan", "a screen with git push --force", "", []),
     ("a screen with git push --force", "generic", "a screen with git push --force", "", []),
     ('a sign "(OPEN:24) --ar 16:9"', "wan", 'a sign "(OPEN:24) --ar 16:9"', "", []),
@@ -89,7 +92,7 @@ def test_what_shall_be_preserved_stays_whatever_the_target_understands() -> None
 def test_any_text_is_fitted(text: str, target: str) -> None:
     once = fit_syntax(text, TARGETS[target])
 
-    assert isinstance(once.text, str)
+    assert once.changes or once.flags or once.text == text
 
 
 def test_signs_without_end_cost_no_time() -> None:
