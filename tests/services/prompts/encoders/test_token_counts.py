@@ -73,7 +73,7 @@ def test_any_text_is_counted(text: str) -> None:
 
 
 def test_long_words_cost_no_more_than_short_ones() -> None:
-    counts = [count_tokens("ab" * 20_000, encoder).count for encoder in ("clip", "t5", "qwen")]
+    counts = [count_tokens("ab" * 2_000, encoder).count for encoder in ("clip", "t5", "qwen")]
 
     assert min(counts) > 1_000
 
