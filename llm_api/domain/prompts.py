@@ -7,6 +7,12 @@ from typing import Any
 from llm_api.domain.judging import JudgedPicture
 
 GENERIC = "generic"
+# What a prompt can have for programs, and whose tokens can be counted.
+SYNTAX = (
+    *("weights", "parts", "loras", "embeddings", "wildcards", "choices", "steps", "break"),
+    "flags",
+)
+ENCODERS = ("clip", "t5", "qwen")
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,10 +20,10 @@ class PromptRequest:
     """A prompt to rewrite for an image or a video model.
 
     `type` is `image` or `video`; `language` is that of the rewrite: `en`, `zh`, or `auto` for the
-    prompt's own. `max_length` is in characters; `preserve` are words of the prompt that must stay
-    as they are. `on_failure` is `original` or `error`: the answer if no rewrite is usable.
-    `refresh` asks for a new rewrite although one is kept; `pin` is the `rewrite_id` of the one that
-    is wanted.
+    prompt's own. `max_length` is in characters, `max_tokens` in those of the target's encoder;
+    `preserve` are words of the prompt that must stay as they are. `on_failure` is `original` or
+    `error`: the answer if no rewrite is usable. `refresh` asks for a new rewrite although one is
+    kept; `pin` is the `rewrite_id` of the one that is wanted.
     """
 
     prompt: str
@@ -27,6 +33,7 @@ class PromptRequest:
     language: str = "auto"
     target_model: str = GENERIC
     max_length: int | None = None
+    max_tokens: int | None = None
     preserve: tuple[str, ...] = ()
     seed: int | None = None
     n: int = 1
@@ -83,8 +90,11 @@ class Target:
 
     `languages` are those it understands, the preferred first; `max_length` is in characters, by
     language. `is_tags` means comma-separated tags instead of sentences. `max_negative` is in
-    characters, None for a model without negative prompts. `note` is returned to callers in
-    `details`, such as that the model rewrites prompts itself.
+    characters, None for a model without negative prompts. `syntax` is what it understands beside
+    words, `flags` the names of flags where it knows only these. `encoder` is whose tokens count,
+    None for an estimate; `max_tokens` is how many it reads, its own marks included, None if not
+    known. `note` is returned to callers in `details`, such as that the model rewrites prompts
+    itself.
     """
 
     name: str
@@ -92,6 +102,10 @@ class Target:
     max_length: Mapping[str, int]
     is_tags: bool = False
     max_negative: int | None = None
+    syntax: frozenset[str] = frozenset()
+    flags: frozenset[str] | None = None
+    encoder: str | None = None
+    max_tokens: int | None = None
     note: str | None = None
 
 

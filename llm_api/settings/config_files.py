@@ -13,8 +13,8 @@ import marshmallow as ma
 
 from llm_api.domain.access import Limits
 from llm_api.domain.calls import CHAT, IMAGE, Model
+from llm_api.domain.prompts import ENCODERS, SYNTAX, Target
 from llm_api.domain.prompts import GENERIC as GENERIC_TARGET
-from llm_api.domain.prompts import Target
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.rate_counter import parse_limits
 from llm_api.settings.price_schema import PriceSchema, prices_of
@@ -146,6 +146,12 @@ class _TargetSchema(ma.Schema):
     max_negative = ma.fields.Integer(
         strict=True, load_default=None, validate=ma.validate.Range(min=1)
     )
+    syntax = ma.fields.List(ma.fields.String(validate=ma.validate.OneOf(SYNTAX)), load_default=list)
+    flags = ma.fields.List(ma.fields.String(), load_default=None)
+    encoder = ma.fields.String(load_default=None, validate=ma.validate.OneOf(ENCODERS))
+    max_tokens = ma.fields.Integer(
+        strict=True, load_default=None, validate=ma.validate.Range(min=20)
+    )
     note = ma.fields.String(load_default=None)
 
     @ma.validates_schema
@@ -206,7 +212,15 @@ def read_targets(root: Path) -> dict[str, Target]:
     if GENERIC_TARGET not in table:
         raise SettingsError([f"{TARGETS}: targets.{GENERIC_TARGET} is missing."])
     return {
-        name: Target(name, **traits | {"languages": tuple(traits["languages"])})
+        name: Target(
+            name,
+            **traits
+            | {
+                "languages": tuple(traits["languages"]),
+                "syntax": frozenset(traits["syntax"]),
+                "flags": None if traits["flags"] is None else frozenset(traits["flags"]),
+            },
+        )
         for name, traits in table.items()
     }
 

@@ -198,7 +198,7 @@ def test_a_language_can_be_asked_for(optimize: Optimize, upstream: ScriptedUpstr
 
 
 @pytest.mark.parametrize(
-    ("target", "limit"), [("wan", 800), ("seedream", 1_000), ("seedance", 500), ("sdxl", 600)]
+    ("target", "limit"), [("wan", 800), ("seedream", 1_000), ("seedance", 500)]
 )
 def test_a_rewrite_is_not_longer_than_its_target_takes(
     optimize: Optimize, target: str, limit: int
@@ -211,6 +211,29 @@ def test_a_rewrite_is_not_longer_than_its_target_takes(
     assert answered["optimized_prompt"].endswith("the chair.")
     assert limit - 40 < len(answered["optimized_prompt"]) <= limit
     assert answered["details"]["repaired"] == ["shortened"]
+
+
+def test_a_rewrite_has_no_more_tokens_than_its_target_reads(optimize: Optimize) -> None:
+    # For sdxl, 77 tokens are less than its 600 characters.
+    too_long = BETTER + " Soft light on the cat and the chair." * 16
+
+    answered = optimize(too_long, too_long, target_model="sdxl", include_details=True)
+
+    tokens = answered["details"]["tokens"]
+    assert answered["optimized_prompt"].startswith(BETTER)
+    assert answered["optimized_prompt"].endswith("the chair.")
+    assert tokens == {"count": 73, "limit": 77, "exact": True}
+    assert answered["details"]["repaired"] == ["shortened"]
+
+
+def test_the_tokens_of_a_rewrite_are_limited_by_the_request(optimize: Optimize) -> None:
+    too_long = BETTER + " Soft light on the cat and the chair." * 16
+
+    answered = optimize(too_long, too_long, max_tokens=120, include_details=True)
+
+    tokens = answered["details"]["tokens"]
+    assert (tokens["limit"], tokens["exact"]) == (120, False)
+    assert 100 < tokens["count"] <= 120
 
 
 def test_a_rewrite_is_not_longer_than_was_asked_for(optimize: Optimize) -> None:
@@ -299,6 +322,8 @@ WRONG: dict[str, tuple[dict[str, object], str, str]] = {
     "language of a number": ({"language": 1}, "language", "invalid_type"),
     "target": ({"target_model": "dall-e"}, "target_model", "out_of_range"),
     "length": ({"max_length": 19}, "max_length", "out_of_range"),
+    "tokens": ({"max_tokens": 19}, "max_tokens", "out_of_range"),
+    "tokens as text": ({"max_tokens": "77"}, "max_tokens", "invalid_type"),
     "length as text": ({"max_length": "100"}, "max_length", "invalid_type"),
     "length as a fraction": ({"max_length": 100.5}, "max_length", "invalid_type"),
     "preserve": ({"preserve": "cat"}, "preserve", "invalid_type"),

@@ -120,12 +120,21 @@ class Orders:
             request_id=f"{caller.request_id}_p",
             lineage_id=caller.lineage_id or caller.request_id,
         )
-        wanted = replace(optimize, target_model=self.target_of(at.model))
+        wanted = replace(
+            optimize,
+            target_model=self.target_of(at.model),
+            include_negative_prompt=_takes_what_a_flag_excludes(at, request),
+        )
         result = self._optimizer.optimize(wanted, payer)
         prompt = result.answer
         notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
         is_optimized = prompt.optimized_prompt != prompt.original_prompt
-        rewritten = replace(request, prompt=prompt.optimized_prompt, is_optimized=is_optimized)
+        rewritten = replace(
+            request,
+            prompt=prompt.optimized_prompt,
+            negative_prompt=request.negative_prompt or prompt.negative_prompt or None,
+            is_optimized=is_optimized,
+        )
         return rewritten, notices, result.report
 
     def destination(self, request: ImageRequest, key: ApiKey | None) -> ImageDestination:
@@ -135,6 +144,17 @@ class Orders:
     def target_of(self, model: str) -> str:
         """Return the target whose name is in a model's, such as `seedream` for its versions."""
         return next((name for name in self._targets if name in model.lower()), GENERIC)
+
+
+def _takes_what_a_flag_excludes(at: ImageDestination, request: ImageRequest) -> bool:
+    """Whether a prompt has `--no`, and its model a place for what that excludes."""
+    if " --no " not in request.prompt or request.negative_prompt:
+        return False
+    try:
+        at.upstream.fit(replace(request, prompt="x", negative_prompt="x"), at.model)
+    except InvalidRequest:
+        return False
+    return True
 
 
 def _others(

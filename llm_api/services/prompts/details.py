@@ -21,12 +21,14 @@ def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> M
         seconds: the time that it took.
     """
     rewrite = result.rewrites[0] if result.rewrites else task.prompt
+    tokens = task.tokens.count(result.rewrites[0] if result.rewrites else task.request.prompt)
+    flags = task.fitted.flags
     return {
         "language": task.language if result.rewrites else task.constraints.language,
         "method": result.method if result.rewrites else FALLBACK,
         "arm": arm,
         "target_model": task.target.name,
-        "kept": task.constraints.in_words,
+        "kept": {**task.constraints.in_words, **({"flags": flags} if flags else {})},
         "added": list(all_facets().added(task.wanted.type, task.source, rewrite)),
         "checks": {
             "passed": bool(result.rewrites),
@@ -34,6 +36,11 @@ def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> M
             "first_problems": [violation.code for violation in result.first_violations],
         },
         "repaired": list(result.repairs),
+        "tokens": {
+            "count": tokens.count,
+            "limit": task.tokens.limit,
+            "exact": tokens.is_exact,
+        },
         "model": result.model,
         **_measured(result.report, seconds),
         "prompt_version": result.version,

@@ -10,6 +10,7 @@ from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
+from llm_api.services.prompts.constraints.target_syntax import notices_of
 from llm_api.services.prompts.details import details
 from llm_api.services.prompts.experiment import (
     Experiment,
@@ -22,6 +23,7 @@ from llm_api.services.prompts.keeping.rewrite_keeping import Keeping, KeptRewrit
 from llm_api.services.prompts.keeping.rewrite_names import wanted_rewrite
 from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_task
+from llm_api.services.prompts.token_limits import token_notices
 from llm_api.services.prompts.validation import load_vocabulary
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.routing.catalogue import Catalogue, Destination
@@ -208,7 +210,13 @@ def _warnings(task: Task, result: RewriteResult) -> Sequence[str]:
         warnings.append(f"{len(result.rewrites)} of {request.n} rewrites were usable.")
     if request.include_negative_prompt and task.target.max_negative is None:
         warnings.append(f"{task.target.name} does not support negative prompts.")
-    return warnings
+    is_rewritten, has_negative = bool(result.rewrites), request.include_negative_prompt
+    if task.fitted.changes:
+        warnings += notices_of(
+            task.fitted, task.target, is_rewritten=is_rewritten, has_negative=has_negative
+        )
+    text = result.rewrites[0] if is_rewritten else request.prompt
+    return [*warnings, *token_notices(task.tokens, text)]
 
 
 def negative_prompt(task: Task) -> str:

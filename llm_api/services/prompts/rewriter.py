@@ -9,6 +9,7 @@ from typing import Any
 from llm_api.domain.calls import CallReport, Completion, ModelRequest
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.prompts.checks.violations import Violation, violation_of
+from llm_api.services.prompts.constraints.flags import find_flags, without_flags
 from llm_api.services.prompts.repair.quotations import with_marks_restored
 from llm_api.services.prompts.repair.repairer import Repairer
 from llm_api.services.prompts.strategies.guided_decoding import GuidedStrategy
@@ -136,7 +137,7 @@ class Rewriter:
             usable = self._usable(task, self._repaired(task, results, self._repairer.thoroughly))
         best = usable[0] if usable else _least_wrong(results)
         return RewriteResult(
-            rewrites=list(dict.fromkeys(result.rewrite for result in usable))[: task.request.n],
+            rewrites=_finished(task, usable),
             improvements=best.improvements if usable else [],
             repairs=best.repairs,
             violations=best.violations,
@@ -156,7 +157,9 @@ class Rewriter:
 
     def _validated(self, task: Task, reply: _Reply) -> Sequence[ValidationResult]:
         """Validate the rewrites in a reply."""
-        rewrites = reply.strategy.rewrites(task, reply.completion)
+        rewrites = [
+            _without_flags(rewrite) for rewrite in reply.strategy.rewrites(task, reply.completion)
+        ]
         if reply.strategy is self._guided:
             results = [self._validator.validate_composed(task, rewrite) for rewrite in rewrites]
         else:
@@ -213,6 +216,16 @@ class Rewriter:
         if task.wanted.type == "video":
             usable = [self._repairer.framed(task, result) for result in usable]
         return sorted(usable, key=lambda result: not result.is_good)
+
+
+def _finished(task: Task, usable: Sequence[ValidationResult]) -> Sequence[str]:
+    rewrites = list(dict.fromkeys(result.rewrite for result in usable))[: task.request.n]
+    return [task.finished(rewrite) for rewrite in rewrites]
+
+
+def _without_flags(rewrite: str) -> str:
+    """Return a model's text without flags: the prompt's own are put behind it."""
+    return without_flags(rewrite, find_flags(rewrite, takes_unknown=False))
 
 
 def _why_none(task: Task, reply: _Reply) -> Violation:

@@ -1,11 +1,15 @@
 """Reads a request for a rewrite: the prompt, its constraints, and what the rewrite must satisfy."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from llm_api.domain.prompts import PromptRequest, RewriteRequirements, Target
 from llm_api.errors import InvalidRequest
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
+from llm_api.services.prompts.constraints.negations import Negation
+from llm_api.services.prompts.constraints.target_syntax import TargetPrompt, fit_syntax
 from llm_api.services.prompts.text import clean, joined
+from llm_api.services.prompts.token_limits import TokenLimit, token_limit
 
 # How long a rewrite should be, in English words or Chinese characters.
 LENGTH_BANDS = {
@@ -30,9 +34,11 @@ _SCALE = {("zh", "en"): 4.0, ("en", "zh"): 0.5}
 class Task:
     """A prompt to rewrite, as read from a request.
 
-    `prompt` is the user's prompt in one paragraph, without invisible signs; `source` is the prompt
-    with the camera move given beside it: what the rewrite is compared with. `constraints` are those
-    of the prompt.
+    `prompt` is the user's prompt in one paragraph, without invisible signs, without its flags and
+    with only such syntax as the target understands (`fitted`); `source` is the prompt with the
+    camera move given beside it: what the rewrite is compared with. `constraints` are those of the
+    prompt, `checked` those of the source, to which rewrites are held. `tokens` is what the target
+    reads of a rewrite.
     """
 
     request: PromptRequest
@@ -40,7 +46,10 @@ class Task:
     source: str
     target: Target
     constraints: Constraints
+    checked: Constraints
     wanted: RewriteRequirements
+    fitted: TargetPrompt
+    tokens: TokenLimit
 
     @property
     def language(self) -> str:
@@ -51,6 +60,10 @@ class Task:
     def is_translated(self) -> bool:
         """Whether the rewrite is in another language than the prompt."""
         return self.wanted.language != self.constraints.language
+
+    def finished(self, rewrite: str) -> str:
+        """Return a rewrite with the prompt's flags behind it, as the target reads it."""
+        return f"{rewrite} {self.fitted.tail}" if self.fitted.tail else rewrite
 
 
 def read_task(request: PromptRequest, target: Target) -> Task:
@@ -63,16 +76,21 @@ def read_task(request: PromptRequest, target: Target) -> Task:
     Raises:
         InvalidRequest: nothing of the prompt is visible.
     """
-    prompt = clean(request.prompt)
+    whole = clean(request.prompt)
     style, camera = clean(request.style or ""), clean(request.camera or "")
-    preserve = [words for words in map(clean, request.preserve) if words in prompt]
-    if not prompt:
+    if not whole:
         raise InvalidRequest.of_field(
             "prompt", "must be more than white space.", reason="out_of_range"
         )
-    constraints = find_constraints(prompt)
+    asked = [words for words in map(clean, request.preserve) if words in whole]
+    fitted = fit_syntax(whole, target, asked)
+    prompt = fitted.text
+    preserve = [words for words in asked if words in prompt]
+    constraints = _with_unwanted(find_constraints(prompt), fitted.unwanted)
     language = _language(request, target, constraints)
     longest = _longest(request, prompt, target, constraints, language)
+    if fitted.tail:
+        longest = max(longest - len(fitted.tail) - 1, 1)
     wanted = RewriteRequirements(
         type=request.type,
         language=language,
@@ -85,7 +103,31 @@ def read_task(request: PromptRequest, target: Target) -> Task:
     )
     is_named = camera.casefold() in prompt.casefold()  # as is an empty one
     source = prompt if is_named else joined(prompt, [camera], constraints.language)
-    return Task(request, prompt, source, target, constraints, wanted)
+    checked = _with_unwanted(find_constraints(source), fitted.unwanted)
+    tokens = token_limit(request, target, source)
+    return Task(request, prompt, source, target, constraints, checked, wanted, fitted, tokens)
+
+
+def _with_unwanted(constraints: Constraints, unwanted: Sequence[str]) -> Constraints:
+    """Add what flags exclude to what the prompt's words exclude."""
+    if not unwanted:
+        return constraints
+    known = {negation.words: negation for negation in constraints.negations}
+    for thing in unwanted:
+        known.setdefault(thing, _negation(thing))
+    negations = tuple(known.values())
+    in_words = {**constraints.in_words, "negations": tuple(known)}
+    return replace(constraints, negations=negations, in_words=in_words)
+
+
+def _negation(thing: str) -> Negation:
+    """Read what is excluded as if words excluded it; more than a word is a thing of its own."""
+    denial = f"no {thing}" if thing.isascii() else f"不要{thing}"
+    if " " not in thing:
+        for negation in find_constraints(denial).negations:
+            if negation.words == thing.casefold():
+                return negation
+    return Negation(thing, thing, is_known=False)
 
 
 def _language(request: PromptRequest, target: Target, constraints: Constraints) -> str:

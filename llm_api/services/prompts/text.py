@@ -215,16 +215,17 @@ def without_quotes(text: str) -> str:
 
 
 class Quotation(NamedTuple):
-    """A text in quotation marks, and where its opening mark stands."""
+    """A text in quotation marks, and where these begin and end."""
 
     text: str
     start: int
+    end: int
 
 
 def quotations(text: str) -> list[Quotation]:
     """Return all quotations in their order: one for each gap that `without_quotes` leaves."""
     found = _QUOTED.finditer(text)
-    return [Quotation(one[one.lastindex or 0].strip(), one.start()) for one in found]
+    return [Quotation(one[one.lastindex or 0].strip(), *one.span()) for one in found]
 
 
 @functools.lru_cache(maxsize=_CACHED_TEXTS)

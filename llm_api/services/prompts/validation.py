@@ -104,13 +104,16 @@ class RewriteValidator:
 
     def validate(self, task: Task, rewrite: str) -> ValidationResult:
         """Find everything that is wrong with a rewrite of a task's prompt."""
-        found = find_violations(task.source, rewrite, task.wanted)
+        found = find_violations(task.source, rewrite, task.wanted, constraints=task.checked)
         if not rewrite:
             return ValidationResult(rewrite, found)
+        if task.tokens.is_passed_by(rewrite):
+            found.append(violation_of("too_many_tokens", task.tokens.limit))
         added = improvements(task.source, rewrite)
         found = [*self._foreign(task, rewrite), *_unrelated(task, rewrite, found), *found]
         # Where details are missing and none are added the text may be anything.
-        if not added and task.request.enhance_details and not task.constraints.is_detailed:
+        has_room = not (task.constraints.is_detailed or task.tokens.is_full)
+        if not added and task.request.enhance_details and has_room:
             found.append(NOTHING_ADDED)
         return ValidationResult(rewrite, sorted(found, key=_weight), added)
 
@@ -120,7 +123,10 @@ class RewriteValidator:
         Soft violations of the prompt itself are left out: they are as its user wants them.
         """
         result = self.validate(task, rewrite)
-        own = {*find_violations(task.source, task.source, task.wanted), NOTHING_ADDED}
+        own = {
+            *find_violations(task.source, task.source, task.wanted, constraints=task.checked),
+            NOTHING_ADDED,
+        }
         new = [
             violation
             for violation in result.violations

@@ -108,6 +108,14 @@ class PromptRequestSchema(StrictSchema):
         validate=within(20, MAX_PROMPT_CHARS),
         metadata=_describe("Of the rewrite, in characters."),
     )
+    max_tokens = Integer(
+        allow_none=True,
+        validate=within(20, MAX_PROMPT_CHARS),
+        metadata=_describe(
+            "Of the rewrite, in tokens of the target's text encoder; the target's own limit holds"
+            " as well."
+        ),
+    )
     preserve = ShortList(
         line(1, MAX_PRESERVED_CHARS),
         allow_none=True,
@@ -201,6 +209,18 @@ class RewriteUsageSchema(ma.Schema):
     total_tokens = ma.fields.Integer(required=True, allow_none=True)
 
 
+class TokensSchema(ma.Schema):
+    """Tokens that the target's text encoder makes of the answer, its own marks included."""
+
+    count = ma.fields.Integer(required=True)
+    limit = ma.fields.Integer(
+        required=True, allow_none=True, metadata=_describe("How many are read; null: not known.")
+    )
+    exact = ma.fields.Boolean(
+        required=True, metadata=_describe("false: an estimate, which is rather too high.")
+    )
+
+
 class LatencySchema(ma.Schema):
     """Milliseconds, and how many of them the upstream took."""
 
@@ -230,6 +250,7 @@ class DetailsSchema(ma.Schema):
     added = _texts("Kinds of details that are new.")
     checks = ma.fields.Nested(ChecksSchema, required=True)
     repaired = _texts("Repairs that code made to the model's rewrite.")
+    tokens = ma.fields.Nested(TokensSchema, required=True)
     model = ma.fields.String(required=True, allow_none=True)
     calls = ma.fields.Integer(required=True, metadata=_describe("Number of calls to the model."))
     usage = ma.fields.Nested(RewriteUsageSchema, required=True)

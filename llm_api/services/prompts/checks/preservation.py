@@ -23,6 +23,7 @@ from llm_api.services.prompts.constraints.styles import Style
 from llm_api.services.prompts.text import find_quotes, fold, has_quote, names_quote, stem
 
 _PRONOUNS = {"man": "he", "boy": "he", "woman": "she", "girl": "she"}
+_WITH_WORDS = frozenset({"choices", "steps", "weights", "parts"})
 _ONE = frozenset({"a", "an", "one", "single"})
 _FIRST_SENTENCE = re.compile(r"[^.!?。！？]*[.!?。！？]?")
 
@@ -145,7 +146,7 @@ def _preserved(comparison: Comparison) -> Iterator[Violation]:
 
 def _syntax(comparison: Comparison) -> Iterator[Violation]:
     for piece in comparison.constraints.syntax:
-        is_translatable = piece.kind in {"choice", "weight"} and not piece.text.isascii()
+        is_translatable = piece.kind in _WITH_WORDS and not piece.text.isascii()
         if is_translatable and not comparison.is_same_language:
             continue
         if piece.text not in comparison.rewrite:

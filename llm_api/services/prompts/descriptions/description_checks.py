@@ -13,6 +13,7 @@ from llm_api.services.prompts.checks.preservation import compare
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.repair.removal import fitted
 from llm_api.services.prompts.repair.sentences import sentences
+from llm_api.services.prompts.repair.token_cuts import MANY_TOKENS, read_whole
 from llm_api.services.prompts.strategies.instructions import is_whole
 from llm_api.services.prompts.strategies.reply_parser import find_prompts
 from llm_api.services.prompts.task import Task
@@ -87,6 +88,8 @@ class DescriptionChecks:
 
 def _form(task: Task, text: str) -> Iterator[Violation]:
     yield from find_form_violations(compare(task.source, text, task.wanted, task.constraints))
+    if task.tokens.is_passed_by(text):
+        yield violation_of(MANY_TOKENS, task.tokens.limit)
     if not task.wanted.is_tags:
         if not has_sentences(text):
             yield violation_of("not_sentences")
@@ -113,6 +116,11 @@ def _as_tags(text: str) -> str:
 
 def _shortened(task: Task, result: ValidationResult) -> str:
     """Return a description without the end that is too long or cut off."""
+    text = _within_length(task, result)
+    return read_whole(task, text) if MANY_TOKENS in result.codes else text
+
+
+def _within_length(task: Task, result: ValidationResult) -> str:
     text, limit = result.rewrite, task.wanted.max_length
     if limit is None or not result.codes & {"too_long", "truncated"}:
         return text

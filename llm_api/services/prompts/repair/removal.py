@@ -8,6 +8,7 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.people import find_people, has_animate
 from llm_api.services.prompts.constraints.reading import Reading, Term, read
 from llm_api.services.prompts.repair.sentences import as_text, cut_down, sentences
+from llm_api.services.prompts.repair.token_cuts import MANY_TOKENS, read_whole
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.vocabulary.words import little_words
 
@@ -56,7 +57,7 @@ def recounted(task: Task, rewrite: str) -> str:
         return rewrite
     for at in range(len(parts)):
         rest = as_text([*parts[:at], *parts[at + 1 :]], task.language)
-        found = find_violations(task.source, rest, task.wanted)
+        found = find_violations(task.source, rest, task.wanted, constraints=task.checked)
         if all(violation.code != COUNT for violation in found):
             return rest
     return rewrite
@@ -64,6 +65,10 @@ def recounted(task: Task, rewrite: str) -> str:
 
 def fitted(task: Task, rewrite: str, codes: frozenset[str]) -> str:
     """Return a rewrite without an end that is cut off or too long."""
+    if MANY_TOKENS in codes:
+        rewrite = read_whole(task, rewrite)
+    if codes.isdisjoint({"too_long", "truncated"}):
+        return rewrite
     parts = list(sentences(rewrite))
     if "truncated" in codes:
         parts = parts[:-1]
@@ -94,7 +99,9 @@ class _Unwanted:
         others = self.codes - {PERSON}
         if not others:
             return False
-        found = find_violations(self.task.source, part, self.task.wanted)
+        found = find_violations(
+            self.task.source, part, self.task.wanted, constraints=self.task.checked
+        )
         return any(violation.code in others for violation in found)
 
     def behind_removed(self, sentence: str) -> "_Unwanted":

@@ -23,12 +23,14 @@ from llm_api.services.prompts.repair.restoration import (
     with_style,
 )
 from llm_api.services.prompts.repair.sentences import count_cuts
-from llm_api.services.prompts.repair.syntax_pieces import with_syntax
+from llm_api.services.prompts.repair.syntax_pieces import with_syntax, with_tags_once
+from llm_api.services.prompts.repair.token_cuts import MANY_TOKENS
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import TOLERATED, RewriteValidator, ValidationResult
 
 # A text that leaks, refuses or is about something else is beyond repair.
-_REPAIRABLE = REMOVED | LOST | {"too_long", "truncated"}
+_TOO_LONG = frozenset({"too_long", "truncated", MANY_TOKENS})
+_REPAIRABLE = REMOVED | LOST | _TOO_LONG
 _NOTHING_ADDED = "nothing_added"
 _SHORTENING = frozenset({"addition_dropped", "shortened"})
 _MAX_CHARS = 8_000
@@ -45,7 +47,7 @@ def _without_additions(task: Task, result: ValidationResult) -> str:
 
 
 def _shortened(task: Task, result: ValidationResult) -> str:
-    if result.codes.isdisjoint({"too_long", "truncated"}):
+    if result.codes.isdisjoint(_TOO_LONG):
         return result.rewrite
     return fitted(task, result.rewrite, result.codes)
 
@@ -99,6 +101,8 @@ _THOROUGH: Sequence[Step] = (
         "prompt_put_in_front",
         lambda task, result: with_prompt(task, result.rewrite, result.violations),
     ),
+    ("syntax_restored", lambda task, result: with_tags_once(task, result.rewrite)),
+    ("shortened", _shortened),  # what stands behind the user's own words
     ("quotes_restored", lambda task, result: with_quotes_restored(task, result.rewrite)),
     *_RESTORING,
     ("details_added", _filled),

@@ -3,10 +3,12 @@
 import re
 from collections.abc import Sequence
 
-from llm_api.services.prompts.constraints.syntax import Syntax
+from llm_api.services.prompts.constraints.syntax import PLACEHOLDER, Syntax
 from llm_api.services.prompts.task import Task
 
-_AT_END = ("tag", "parameter")
+_AT_END = ("loras", "embeddings", "flags")
+_LOADING = ("loras", "embeddings")
+_CHOICES = ("choices", "steps")
 _WEIGHT = re.compile(r"::?-?\d*\.?\d+\Z|::\Z|[+-]+\Z")
 _COUNT = re.compile(r"\A\d+(?:-\d+)?\$\$")
 
@@ -26,6 +28,15 @@ def with_syntax(task: Task, rewrite: str) -> str:
     return rewrite
 
 
+def with_tags_once(task: Task, rewrite: str) -> str:
+    """Return a rewrite that loads nothing more often than its prompt does."""
+    for piece in task.constraints.syntax:
+        while piece.kind in _LOADING and rewrite.count(piece.text) > task.source.count(piece.text):
+            head, _, rest = rewrite.rpartition(piece.text)
+            rewrite = f"{head.rstrip(' ,')}{rest}"
+    return rewrite
+
+
 def _lost(task: Task, rewrite: str) -> Sequence[Syntax]:
     return [piece for piece in task.constraints.syntax if piece.text not in rewrite]
 
@@ -38,19 +49,19 @@ def _with_piece(rewrite: str, piece: Syntax) -> str:
         rf"[_*(\[{{]*(?<![^\W_])(?:{'|'.join(words)})(?![^\W_])[_*)\]}}]*", re.IGNORECASE
     )
     found = list(place.finditer(rewrite))
-    if not found or (piece.kind == "choice" and len(found) > 1):
+    if not found or (piece.kind in _CHOICES and len(found) > 1):
         return rewrite  # two of its options: which of them it stands for is anyone's guess
     return rewrite[: found[0].start()] + piece.text + rewrite[found[0].end() :]
 
 
 def _words(piece: Syntax) -> Sequence[str]:
     """Return the words that a piece can stand for."""
-    if piece.kind == "wildcard":
+    if piece.kind in {"wildcards", PLACEHOLDER}:
         return [piece.text.strip("_${}@ ")]
-    if piece.kind == "weight":
+    if piece.kind in {"weights", "parts"}:
         inner = _WEIGHT.sub("", piece.text.strip("()[]\\")).strip("()[]\\ ")
         return [_WEIGHT.sub("", inner)]
-    if piece.kind == "choice":
+    if piece.kind in _CHOICES:
         options = re.split(r"[|:]", _COUNT.sub("", piece.text[1:-1]))
         return [_WEIGHT.sub("", option).strip() for option in options if not _is_number(option)]
     return []

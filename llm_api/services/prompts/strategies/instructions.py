@@ -22,6 +22,7 @@ _VARIED_TEMPERATURE = 0.8  # for several rewrites, which should differ
 _MAX_SHOWN = 6_000
 LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
 _UNITS = {"en": "words", "zh": "Chinese characters"}
+_UNITS_OF_TOKEN = {"en": 0.6, "zh": 0.8}  # a little less than the encoders have
 _CHARS_OF_UNIT = {"en": 7, "zh": 1}  # an English word with its space, and a little air
 # The vendors' finish reasons of a text that is whole; `length`, `error` and others say it is not.
 _WHOLE = frozenset(
@@ -157,6 +158,8 @@ def wanted_length(task: Task) -> str:
     language = task.wanted.language
     unit, size = _UNITS[language], _CHARS_OF_UNIT[language]
     longest = (task.wanted.max_length or _MAX_SHOWN) // size
+    if task.tokens.limit is not None:
+        longest = min(longest, int(task.tokens.limit * _UNITS_OF_TOKEN[language]))
     if not task.request.enhance_details:
         return f"about as long as the description, at most {max(longest, 1)} {unit}"
     low, high = LENGTH_BANDS[task.wanted.type, language]

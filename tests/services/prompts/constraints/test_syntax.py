@@ -8,21 +8,22 @@ from llm_api.services.prompts.constraints.constraints import find_constraints
 from llm_api.services.prompts.constraints.syntax import find_syntax, without_end, without_tags
 
 FOUND = {
-    "a cat <lora:watercolor_v2:0.8>": [("<lora:watercolor_v2:0.8>", "tag")],
-    "a cat <lyco:x>, <hypernet:y:1>": [("<lyco:x>", "tag"), ("<hypernet:y:1>", "tag")],
-    "a cat, embedding:easynegative": [("embedding:easynegative", "tag")],
-    "a __hair/color__ cat": [("__hair/color__", "wildcard")],
-    "a ${animal} and {{ place }}": [("${animal}", "wildcard"), ("{{ place }}", "wildcard")],
-    "a {red|green} dress": [("{red|green}", "choice")],
-    "{2$$a cat|a dog|a {big|small} cow}": [("{2$$a cat|a dog|a {big|small} cow}", "choice")],
-    "[cow|horse] in a field": [("[cow|horse]", "choice")],
-    "a [fantasy:cyberpunk:0.4] city": [("[fantasy:cyberpunk:0.4]", "choice")],
-    "a portrait, (blue eyes:1.4)": [("(blue eyes:1.4)", "weight")],
-    "((soft light)), a cat": [("((soft light))", "weight")],
-    "(soft light)++ and haze--": [("(soft light)++", "weight")],
-    "hot::2 dog": [("hot::2", "weight")],
+    "a cat <lora:watercolor_v2:0.8>": [("<lora:watercolor_v2:0.8>", "loras")],
+    "a cat <lyco:x>, <hypernet:y:1>": [("<lyco:x>", "loras"), ("<hypernet:y:1>", "loras")],
+    "a cat, embedding:easynegative": [("embedding:easynegative", "embeddings")],
+    "a __hair/color__ cat": [("__hair/color__", "wildcards")],
+    "a ${animal} and {{ place }}": [("${animal}", "placeholder"), ("{{ place }}", "placeholder")],
+    "a {red|green} dress": [("{red|green}", "choices")],
+    "{2$$a cat|a dog|a {big|small} cow}": [("{2$$a cat|a dog|a {big|small} cow}", "choices")],
+    "[cow|horse] in a field": [("[cow|horse]", "steps")],
+    "a [fantasy:cyberpunk:0.4] city": [("[fantasy:cyberpunk:0.4]", "steps")],
+    "a portrait, (blue eyes:1.4)": [("(blue eyes:1.4)", "weights")],
+    "((soft light)), a cat": [("((soft light))", "weights")],
+    "(soft light)++ and haze--": [("(soft light)++", "weights"), ("haze--", "weights")],
+    "a ball++ in a park": [("ball++", "weights")],
+    "hot::2 dog": [("hot::2", "parts")],
     "a forest BREAK a lake": [("BREAK", "break")],
-    "a cat --ar 16:9 --stylize 250": [("--ar 16:9", "parameter"), ("--stylize 250", "parameter")],
+    "a cat --ar 16:9 --stylize 250": [("--ar 16:9", "flags"), ("--stylize 250", "flags")],
 }
 
 
@@ -38,6 +39,10 @@ PLAIN = [
     "coffee break at dusk: two cups",
     # What is not wanted is a negation, and must not come back as words.
     "a room --no people",
+    # A name, and a text that is kept letter by letter anyway.
+    "the C++ logo on a mug",
+    'a sign "(OPEN:24) {A|B} --ar 16:9" at night',
+    "he waited-- then he left",
 ]
 
 

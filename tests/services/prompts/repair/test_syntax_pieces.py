@@ -14,11 +14,6 @@ from tests.support.upstream import ScriptedUpstream
 RESTORED = {
     "tag": ("a cat <lora:x:1>", "A cat, soft light.", "A cat, soft light. <lora:x:1>"),
     "tags": ("<a1:b> cat <lora:x:1>", "A cat", "A cat <lora:x:1>"),
-    "tags and parameters": (
-        "a cat --ar 16:9 <lora:x:1>",
-        "A cat, soft light",
-        "A cat, soft light <lora:x:1> --ar 16:9",
-    ),
     "weight": ("a cat, (green eyes:1.4)", "A cat with green eyes.", "A cat with (green eyes:1.4)."),
     "changed weight": ("(green eyes:1.4)", "Big (green eyes), lit.", "Big (green eyes:1.4), lit."),
     "plus signs": ("a (red ball)++", "A shiny red ball.", "A shiny (red ball)++."),
@@ -56,7 +51,6 @@ DETAILS = (
         ("a __color__ cat on a chair", f"a __color__ cat {DETAILS}"),
         ("a (fluffy:1.3) cat on a chair", f"a fluffy cat {DETAILS}"),
         ("a cat on a {red|green} chair", f"a cat {DETAILS.replace('wooden', 'red')}"),
-        ("a cat on a chair --ar 16:9", f"a cat {DETAILS}"),
     ],
 )
 @pytest.mark.parametrize("target", ["sdxl", "generic"])
