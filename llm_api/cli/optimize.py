@@ -71,14 +71,19 @@ def optimize_command(_: Settings) -> click.Command:
             click.echo(f"{len(done)} of {len(lines)} are written already", err=True)
             run = _Run([line for line in lines if line.digest not in done], outcomes, len(lines))
             failed = run.finish(services().optimizer)
-        current_app.extensions["llm_api_spool"].close()  # the usage rows are written here
-        services().lineage.late.close()
-        current_app.extensions["llm_api_lineage_spool"].close()
+        _write_records()
         if failed:
             click.echo(f"{failed} were not rewritten; run the same command again.", err=True)
             context.exit(_UNFINISHED)
 
     return optimize
+
+
+def _write_records() -> None:
+    """Write the usage rows and lineages here: there is no worker that would."""
+    current_app.extensions["llm_api_spool"].close()
+    services().lineage.late.close()
+    current_app.extensions["llm_api_lineage_spool"].close()
 
 
 @dataclass(frozen=True, slots=True)

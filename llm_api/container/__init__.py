@@ -75,11 +75,9 @@ def build_services(
     """Build them; `check_limiter` is whether `counter` has its store. See build_stores."""
     watch = DeadlineWatcher(_drain(settings.shutdown_grace))
     models, prices = config_files.read_models(settings.root)
-    known, upstreams = _upstreams(settings, watch, models)
-    painters, catalogue = _offered(settings, models, upstreams, watch)
+    known, upstreams, painters, catalogue = _offered(settings, models, watch)
     shared, quotas, of_batches, ledger = build_accounting(settings, stores, prices, counter)
-    kept = build_rewrites(settings, stores, watch.drain)
-    optimizer = _optimizer(settings, stores, catalogue, ledger, prices, kept)
+    kept, optimizer = _optimizer(settings, stores, catalogue, ledger, prices, watch.drain)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     pictures = build_pictures(painters, around, catalogue, ledger, keys)
@@ -112,11 +110,12 @@ def build_services(
 def _offered(
     settings: Settings,
     models: Sequence[Model],
-    upstreams: Mapping[str, UpstreamClient],
     watch: DeadlineWatcher,
-) -> tuple[Painters, Catalogue]:
+) -> tuple[frozenset[str], Mapping[str, UpstreamClient], Painters, Catalogue]:
+    """Build what callers can name; also returns the parameters that any upstream takes."""
+    known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
-    return painters, _catalogue(settings, models, upstreams, painters)
+    return known, upstreams, painters, _catalogue(settings, models, upstreams, painters)
 
 
 def _closers(
@@ -137,12 +136,15 @@ def _optimizer(
     catalogue: Catalogue,
     ledger: UsageLedger,
     prices: PriceList,
-    kept: KeptRewrites,
-) -> PromptOptimizer:
+    drain: Drain,
+) -> tuple[KeptRewrites, PromptOptimizer]:
+    kept = build_rewrites(settings, stores, drain)
     experiment = Experiment(stores.lineage.late, settings.lineage.control_share, prices)
     targets = config_files.read_targets(settings.root)
     is_enabled = settings.enable_prompt_optimization
-    return PromptOptimizer(catalogue, ledger, targets, experiment, is_enabled=is_enabled, kept=kept)
+    return kept, PromptOptimizer(
+        catalogue, ledger, targets, experiment, is_enabled=is_enabled, kept=kept
+    )
 
 
 def _reads() -> StoreThreads:
