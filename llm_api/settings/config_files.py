@@ -193,7 +193,8 @@ def read_models(root: Path) -> tuple[list[Model], PriceList]:
 def read_profiles(root: Path) -> dict[str, Profile]:
     """Read `config/profiles/*.toml` below `root`, by file name; raises SettingsError."""
     paths = sorted((root / PROFILES).glob("*.toml"))
-    profiles = {path.stem: _profile(root, PROFILES / path.name) for path in paths}
+    schema = _ProfileSchema()  # for all: to make it takes as long as to read one by it
+    profiles = {path.stem: _profile(schema, root, PROFILES / path.name) for path in paths}
     if GENERIC not in profiles:
         raise SettingsError([f"{PROFILES / GENERIC}.toml is missing."])
     return profiles
@@ -210,8 +211,8 @@ def read_targets(root: Path) -> dict[str, Target]:
     }
 
 
-def _profile(root: Path, path: Path) -> Profile:
-    table = checked(_ProfileSchema(), root, path)
+def _profile(schema: ma.Schema, root: Path, path: Path) -> Profile:
+    table = checked(schema, root, path)
     return Profile(
         name=path.stem,
         hosts=tuple(table["hosts"]),
