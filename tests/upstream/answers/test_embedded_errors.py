@@ -11,6 +11,7 @@ from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.http.sse import ErrorEvent
 from llm_api.upstream.vendors.errors import ErrorClassifier
+from tests.support.tables import each
 from tests.upstream.streamed import DONE, HEAD, choice, collected, ended, event, taken, text
 
 INNER = {"code": 502, "message": "Provider returned error"}
@@ -123,7 +124,7 @@ DEEP = "[" * 900 + "0" + "]" * 900
 CHOICE = '"message": {"content": "Hi"}, "finish_reason": "stop"'
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         f'{{"error": {DEEP}}}',
@@ -131,7 +132,6 @@ CHOICE = '"message": {"content": "Hi"}, "finish_reason": "stop"'
         f'{{"Response": {{"Error": {DEEP}}}}}',
         f'{{"choices": [{{{CHOICE}, "error": {DEEP}}}]}}',
     ],
-    ids=["error", "errors", "envelope", "choice"],
 )
 def test_an_error_that_is_nested_deeper_than_python_is_no_fault_of_ours(body: str) -> None:
     for read in (parse_answer, StreamedAnswer().take):
@@ -141,7 +141,7 @@ def test_an_error_that_is_nested_deeper_than_python_is_no_fault_of_ours(body: st
         assert raised.value.error.reason == "upstream_bad_response"
 
 
-@pytest.mark.parametrize("name", ERRORS)
+@each("name", ERRORS)
 def test_an_error_in_a_whole_answer_is_found(name: str) -> None:
     document, wanted = ERRORS[name]
 
@@ -151,8 +151,8 @@ def test_an_error_in_a_whole_answer_is_found(name: str) -> None:
     assert_found(raised.value.args[0], document, wanted)
 
 
-@pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
-@pytest.mark.parametrize("name", ERRORS)
+@each("before", [[], [text("Hi")]])
+@each("name", ERRORS)
 def test_an_error_in_an_event_is_found(name: str, before: list[bytes]) -> None:
     document, wanted = ERRORS[name]
 
@@ -170,7 +170,7 @@ def assert_found(found: Any, document: dict[str, Any], wanted: Any) -> None:
         assert found["message"] == document["message"]
 
 
-@pytest.mark.parametrize("form", [{"message": "no"}, {"msg": "no"}, {"title": "Bad gateway"}])
+@each("form", [{"message": "no"}, {"msg": "no"}, {"title": "Bad gateway"}])
 def test_a_sentence_in_place_of_an_answer_is_an_error(form: dict[str, Any]) -> None:
     with pytest.raises(Found):
         parse_answer(orjson.dumps(form), classifier=Recording())
@@ -187,7 +187,7 @@ def test_a_sentence_in_front_of_an_answer_is_none() -> None:
     assert raised.value.error.reason == "upstream_truncated"
 
 
-@pytest.mark.parametrize(
+@each(
     ("choices", "is_paid"), [(None, False), ([], False), ([{"message": {"content": "Hi"}}], True)]
 )
 def test_an_answer_that_was_begun_is_not_to_be_asked_for_again(
@@ -199,8 +199,8 @@ def test_an_answer_that_was_begun_is_not_to_be_asked_for_again(
     assert raised.value.error.retries_exhausted is is_paid
 
 
-@pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
-@pytest.mark.parametrize("form", [{"message": "no"}, {"msg": "no"}, {"title": "Bad gateway"}])
+@each("before", [[], [text("Hi")]])
+@each("form", [{"message": "no"}, {"msg": "no"}, {"title": "Bad gateway"}])
 def test_a_sentence_behind_which_no_answer_comes_is_an_error(
     form: dict[str, Any], before: list[bytes]
 ) -> None:
@@ -214,7 +214,7 @@ def test_a_sentence_behind_which_no_answer_comes_is_an_error(
     assert raised.value.args[0] == form
 
 
-@pytest.mark.parametrize("error", [[{"error": INNER}], [FLAT]], ids=["Google", "flat"])
+@each("error", [[{"error": INNER}], [FLAT]])
 def test_an_error_in_a_list_is_found(error: Any) -> None:
     with pytest.raises(Found):
         parse_answer(orjson.dumps(error), classifier=Recording())
@@ -222,7 +222,7 @@ def test_an_error_in_a_list_is_found(error: Any) -> None:
     found_in(text("Hi"), orjson.dumps(error))
 
 
-@pytest.mark.parametrize("name", IN_CHOICES)
+@each("name", IN_CHOICES)
 def test_an_error_inside_a_choice_is_found(name: str) -> None:
     fields, wanted = IN_CHOICES[name]
     whole = {"index": 0, "message": {"role": "assistant", "content": '{"ev'}, **fields}
@@ -251,7 +251,7 @@ def test_an_error_inside_any_choice_counts() -> None:
     assert (error.status, error.reason, error.retries_exhausted) == (502, "upstream_error", True)
 
 
-@pytest.mark.parametrize("beside", NO_ERRORS, ids=repr)
+@each("beside", NO_ERRORS)
 def test_what_says_that_nothing_went_wrong_is_no_error(beside: dict[str, Any]) -> None:
     completion = parse_answer(orjson.dumps({**HEAD, "choices": GOOD, **beside}))
     first = event(choice({"content": "Hi"}), **beside)
@@ -264,7 +264,7 @@ def test_what_says_that_nothing_went_wrong_is_no_error(beside: dict[str, Any]) -
     assert collected([first, ended(), DONE]).text == "Hi"
 
 
-@pytest.mark.parametrize("beside", NO_ERRORS, ids=repr)
+@each("beside", NO_ERRORS)
 def test_a_choice_that_nothing_is_wrong_with_is_passed_on(beside: dict[str, Any]) -> None:
     error = {"error": beside["error"]} if "error" in beside else {"error": None}
 
@@ -273,10 +273,9 @@ def test_a_choice_that_nothing_is_wrong_with_is_passed_on(beside: dict[str, Any]
     assert "error" not in orjson.loads(chunk)["choices"][0]
 
 
-@pytest.mark.parametrize(
+@each(
     "heartbeat",
     [{"type": "ping"}, {"status": "processing"}, {"message": "queued"}, {"object": "x", "id": "y"}],
-    ids=repr,
 )
 def test_an_event_that_is_no_answer_yet_is_no_error(heartbeat: dict[str, Any]) -> None:
     events = [orjson.dumps(heartbeat), text("Hi"), ended(), DONE]
@@ -284,7 +283,7 @@ def test_an_event_that_is_no_answer_yet_is_no_error(heartbeat: dict[str, Any]) -
     assert collected(events).text == "Hi"
 
 
-@pytest.mark.parametrize("beside", [{"error": None}, {"code": 0}, {"detail": None}], ids=repr)
+@each("beside", [{"error": None}, {"code": 0}, {"detail": None}])
 def test_embeddings_that_nothing_is_wrong_with_are_embeddings(beside: dict[str, Any]) -> None:
     body = orjson.dumps({"data": [{"embedding": [0.5]}], **beside})
 
@@ -294,7 +293,7 @@ def test_embeddings_that_nothing_is_wrong_with_are_embeddings(beside: dict[str, 
 # --- events that are named error ---
 
 
-@pytest.mark.parametrize(
+@each(
     ("data", "wanted"),
     [
         (b'{"message":"overloaded"}', {"message": "overloaded"}),
@@ -309,16 +308,15 @@ def test_embeddings_that_nothing_is_wrong_with_are_embeddings(beside: dict[str, 
         (b"\xff", "\ufffd"),
         (b"", ""),
     ],
-    ids=repr,
 )
-@pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
+@each("before", [[], [text("Hi")]])
 def test_an_event_named_error_is_one_whatever_it_says(
     before: list[bytes], data: bytes, wanted: Any
 ) -> None:
     assert found_in(*before, ErrorEvent(data)) == wanted
 
 
-@pytest.mark.parametrize("data", [b'{"message":"overloaded"}', b"overloaded", b"503", b""])
+@each("data", [b'{"message":"overloaded"}', b"overloaded", b"503", b""])
 def test_an_event_named_error_has_a_meaning_whatever_it_says(data: bytes) -> None:
     with pytest.raises(Fault) as raised:
         taken([text("Hi"), ErrorEvent(data), DONE])

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from llm_api.upstream.http.framing import Chunked, OfLength, UntilClosed
+from tests.support.tables import each
 from tests.support.wire import chunk_bytes
 
 SENT = b"".join(map(chunk_bytes, [b"data: a\n\n", b"\r\n", b"x" * 300, b""]))
@@ -57,7 +58,7 @@ def test_chunks_are_read_byte_by_byte() -> None:
     assert framing.is_over
 
 
-@pytest.mark.parametrize("size", [1, 7, 1000])
+@each("size", [1, 7, 1000])
 def test_extensions_and_trailers_are_left_out(size: int) -> None:
     framing = Chunked()
     pieces = [EXTENDED[at : at + size] for at in range(0, len(EXTENDED), size)]
@@ -66,7 +67,7 @@ def test_extensions_and_trailers_are_left_out(size: int) -> None:
     assert (framing.is_over, framing.has_excess) == (True, False)
 
 
-@pytest.mark.parametrize(
+@each(
     "sent",
     [
         b"zz\r\n",
@@ -89,7 +90,7 @@ def test_chunks_that_are_none_are_refused(sent: bytes) -> None:
         Chunked().feed(sent)
 
 
-@pytest.mark.parametrize("cut", range(1, len(SENT)))
+@each("cut", range(1, len(SENT)))
 def test_chunks_that_are_cut_are_refused(cut: int) -> None:
     framing = Chunked()
     framing.feed(SENT[:cut])

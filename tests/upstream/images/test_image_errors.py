@@ -9,6 +9,7 @@ import pytest
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest
 from llm_api.upstream.images.image_errors import image_error
 from llm_api.upstream.images.image_protocol import VendorAnswer
+from tests.support.tables import each
 
 NAMES = {"watermark_enabled": "watermark", "user_id": "user"}
 CANARY = "canary-of-the-prompt"
@@ -230,13 +231,11 @@ ANSWERS: dict[str, list[tuple[str, int, Any]]] = {
     "upstream_redirect": [("openai", 307, b"")],
 }
 LINES = [
-    pytest.param(Line(reason, *answered), id=f"{reason}-{answered[0]}-{number}")
-    for reason, all_answered in ANSWERS.items()
-    for number, answered in enumerate(all_answered)
+    Line(reason, *answered) for reason, all_answered in ANSWERS.items() for answered in all_answered
 ]
 
 
-@pytest.mark.parametrize("line", LINES)
+@each("line", LINES)
 def test_an_answer_means_what_the_table_says(line: Line) -> None:
     error = read(line.vendor, line.status, line.body)
 
@@ -246,9 +245,7 @@ def test_an_answer_means_what_the_table_says(line: Line) -> None:
     assert error.may_have_charged == outcome.may_have_charged
 
 
-@pytest.mark.parametrize(
-    "body", [b"<html>503 Service Unavailable</html>", b"", {"error": {"message": "No."}}]
-)
+@each("body", [b"<html>503 Service Unavailable</html>", b"", {"error": {"message": "No."}}])
 def test_a_503_without_a_clear_word_says_nothing_of_what_the_vendor_does(body: Any) -> None:
     error = read("openai", 503, body)
 
@@ -257,21 +254,21 @@ def test_a_503_without_a_clear_word_says_nothing_of_what_the_vendor_does(body: A
     assert not error.retryable
 
 
-@pytest.mark.parametrize("line", LINES)
+@each("line", LINES)
 def test_only_what_is_no_fault_of_the_request_goes_to_another_upstream(line: Line) -> None:
     error = read(line.vendor, line.status, line.body)
 
     assert error.allows_failover != isinstance(error, InvalidRequest)
 
 
-@pytest.mark.parametrize("line", LINES)
+@each("line", LINES)
 def test_who_shall_come_again_is_told_when(line: Line) -> None:
     error = read(line.vendor, line.status, line.body, retry_after="7")
 
     assert error.retry_after == (7 if OUTCOMES[line.reason].is_retryable else None)
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "stage", "what"),
     [
         (ark("InputTextSensitiveContentDetected"), "input", "text"),
@@ -296,7 +293,7 @@ def test_it_is_said_what_was_filtered_and_when(
     assert (error.stage, error.what) == (stage, what)
 
 
-@pytest.mark.parametrize(
+@each(
     ("vendor", "body", "field"),
     [
         ("openai", openai("unknown_parameter", "Unknown parameter: 'seed'.", "seed"), "seed"),
@@ -324,7 +321,7 @@ def test_a_refused_size_says_how_many_pixels_there_must_be() -> None:
     assert "at least 3686400 pixels" in read("ark", 400, ark("InvalidParameter", TOO_SMALL)).message
 
 
-@pytest.mark.parametrize("code", [1302, "1302"], ids=["number", "text"])
+@each("code", [1302, "1302"])
 def test_a_code_is_a_number_or_digits(code: int | str) -> None:
     error = read("zhipu", 429, {"error": {"code": code, "message": "x"}})
 
@@ -335,12 +332,12 @@ def test_digits_mean_something_to_their_own_vendor_alone() -> None:
     assert read("openai", 400, zhipu("1113", "x")).reason == "invalid_request"
 
 
-@pytest.mark.parametrize("vendor", ["openai", "zhipu", "siliconflow", "local"])
+@each("vendor", ["openai", "zhipu", "siliconflow", "local"])
 def test_a_front_passes_on_the_codes_of_those_behind_it(vendor: str) -> None:
     assert read(vendor, 400, ark("InputTextSensitiveContentDetected")).reason == "content_filtered"
 
 
-@pytest.mark.parametrize("line", LINES)
+@each("line", LINES)
 def test_nothing_of_what_a_vendor_writes_is_passed_on(line: Line) -> None:
     noisy = line.body
     if not isinstance(noisy, bytes):

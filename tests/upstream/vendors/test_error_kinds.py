@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 import requests
 
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.faults import Fault
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import choose_profile
+from tests.support.tables import each
 from tests.upstream.asker import PROFILES, described
 
 SAMPLES: list[dict[str, Any]] = [
@@ -25,11 +25,6 @@ SAMPLES: list[dict[str, Any]] = [
     for line in Path(__file__).with_name("error-samples.jsonl").read_text("utf-8").splitlines()
 ]
 OUR_TROUBLE = {"upstream_account", "upstream_auth", "upstream_rate_limited", "upstream_unavailable"}
-
-
-def named(sample: dict[str, Any]) -> str:
-    """Name a sample by its kind and place."""
-    return f"{sample['kind']}-{SAMPLES.index(sample)}"
 
 
 def told(status: int, body: object, profile: str = "generic", **traits: Any) -> Fault:
@@ -43,7 +38,7 @@ def told(status: int, body: object, profile: str = "generic", **traits: Any) -> 
     return classifier.of_status(response, sent)
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=named)
+@each("sample", SAMPLES)
 def test_an_error_is_known_by_its_meaning(sample: dict[str, Any]) -> None:
     error = told(sample["status"], sample["body"]).error
 
@@ -52,14 +47,14 @@ def test_an_error_is_known_by_its_meaning(sample: dict[str, Any]) -> None:
     assert fields[:1] == ([sample["field"]] if "field" in sample else [])
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=named)
+@each("sample", SAMPLES)
 def test_another_may_help_where_the_trouble_is_ours(sample: dict[str, Any]) -> None:
     fault = told(sample["status"], sample["body"])
 
     assert fault.error.allows_failover == (sample["told"][0] not in {400, 404})
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=named)
+@each("sample", SAMPLES)
 def test_what_does_not_pass_asks_for_no_patience(sample: dict[str, Any]) -> None:
     error = told(sample["status"], sample["body"]).error
 
@@ -67,8 +62,8 @@ def test_what_does_not_pass_asks_for_no_patience(sample: dict[str, Any]) -> None
     assert error.retryable or "try again later" not in error.message
 
 
-@pytest.mark.parametrize("kind", ["account", "key", "content", "context", "cap", "media", "tools"])
-@pytest.mark.parametrize("name", sorted(PROFILES))
+@each("kind", ["account", "key", "content", "context", "cap", "media", "tools"])
+@each("name", sorted(PROFILES))
 def test_the_rules_of_no_profile_hide_the_meaning(kind: str, name: str) -> None:
     """Most upstreams are fronts of others, whose words they pass on."""
     wrong = [
@@ -81,7 +76,7 @@ def test_the_rules_of_no_profile_hide_the_meaning(kind: str, name: str) -> None:
     assert wrong == []
 
 
-@pytest.mark.parametrize("sample", [one for one in SAMPLES if one["kind"] == "model"], ids=named)
+@each("sample", [one for one in SAMPLES if one["kind"] == "model"])
 def test_a_configured_model_that_is_missing_is_the_operators(sample: dict[str, Any]) -> None:
     error = told(sample["status"], sample["body"], model_was_named=False).error
 
@@ -89,8 +84,8 @@ def test_a_configured_model_that_is_missing_is_the_operators(sample: dict[str, A
     assert error.status == 502
 
 
-@pytest.mark.parametrize("status", [400, 413, 422])
-@pytest.mark.parametrize(
+@each("status", [400, 413, 422])
+@each(
     "sentence",
     [
         "tools[0].function.name: '{}' does not match the pattern.",
@@ -100,7 +95,7 @@ def test_a_configured_model_that_is_missing_is_the_operators(sample: dict[str, A
         "不支持的角色“{}”",
     ],
 )
-@pytest.mark.parametrize(
+@each(
     "words",
     ["insufficient balance", "invalid api key", "rate limit exceeded", "余额不足", "no credits"],
 )
@@ -113,7 +108,7 @@ def test_words_that_a_caller_chose_prove_nothing(status: int, sentence: str, wor
     assert not fault.is_certain
 
 
-@pytest.mark.parametrize("cap", ["max_tokens", "max_completion_tokens"])
+@each("cap", ["max_tokens", "max_completion_tokens"])
 def test_the_cap_is_blamed_under_the_name_that_the_caller_used(cap: str) -> None:
     message = "'max_tokens' or 'max_completion_tokens' is too large: 9000."
 
@@ -123,7 +118,7 @@ def test_the_cap_is_blamed_under_the_name_that_the_caller_used(cap: str) -> None
     assert [one.field for one in error.fields] == [cap]
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "field"),
     [
         ({"error": {"message": "Too high.", "param": "top_p"}}, "top_p"),
@@ -169,7 +164,7 @@ SHAPES: list[object] = [
 ]
 
 
-@pytest.mark.parametrize("body", SHAPES, ids=range(len(SHAPES)))
+@each("body", SHAPES)
 def test_the_sentence_is_found_in_every_shape(body: object) -> None:
     error = told(400, body).error
 
@@ -187,7 +182,7 @@ def test_a_deep_or_endless_error_is_read_as_far_as_it_makes_sense() -> None:
     assert told(400, deep).error.reason == "upstream_rejected"
 
 
-@pytest.mark.parametrize(
+@each(
     ("message", "wait"),
     [
         ("Rate limit reached. Please try again in 7.66s.", 8),
@@ -200,7 +195,7 @@ def test_the_wait_is_read_from_the_sentence_too(message: str, wait: int) -> None
     assert told(429, {"error": {"message": message}}).error.retry_after == wait
 
 
-@pytest.mark.parametrize(
+@each(
     "message",
     [
         "This request requires more credits, or fewer max_tokens. You can only afford 1234.",
@@ -209,7 +204,7 @@ def test_the_wait_is_read_from_the_sentence_too(message: str, wait: int) -> None
         "Insufficient credits. Required: 12 credits, available: 3.",
     ],
 )
-@pytest.mark.parametrize("status", [402, 403])
+@each("status", [402, 403])
 def test_a_request_that_is_too_dear_does_not_condemn_the_account(status: int, message: str) -> None:
     """A caller chooses how dear a request is; a cheaper one of another's may still be paid."""
     fault = told(status, {"error": {"message": message, "code": "insufficient_user_quota"}})

@@ -13,6 +13,7 @@ from llm_api.domain.calls import Operation
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.vendors.profiles import Profile, choose_profile, known_parameters
 from llm_api.upstream.vendors.thinking import WORDS
+from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.upstream.asker import PROFILES, PROMPT, Asker
 from tests.upstream.strategies import JSON
@@ -102,7 +103,7 @@ def adapted(profile: Profile, **parameters: Any) -> tuple[dict[str, Any], tuple[
     return body, dropped
 
 
-@pytest.mark.parametrize(("url", "name"), ADDRESSES.items())
+@each(("url", "name"), ADDRESSES.items())
 def test_a_profile_is_chosen_by_the_address(url: str, name: str) -> None:
     assert choose_profile(PROFILES, url).name == name
 
@@ -162,9 +163,9 @@ def test_a_profile_that_knows_nothing_passes_everything() -> None:
     assert adapted(PROFILES["generic"], **given_ones) == (given_ones, ())
 
 
-@pytest.mark.parametrize("is_wanted", [True, False])
-@pytest.mark.parametrize("said", ["enable_thinking", "thinking"])
-@pytest.mark.parametrize(
+@each("is_wanted", [True, False])
+@each("said", ["enable_thinking", "thinking"])
+@each(
     ("name", "switches"),
     [
         ("dashscope", ({"enable_thinking": True}, {"enable_thinking": False})),
@@ -197,7 +198,7 @@ def test_a_switch_of_thinking_that_a_vendor_has_no_word_for_is_left_out() -> Non
     assert adapted(PROFILES["openai"], enable_thinking=True) == ({}, ("enable_thinking",))
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "said"),
     [
         ("dashscope", {"enable_thinking": True, "thinking_budget": 9}),
@@ -211,7 +212,7 @@ def test_thinking_in_the_vendors_own_words_is_left_alone(name: str, said: Any) -
     assert adapted(PROFILES[name], **said) == (said, ())
 
 
-@pytest.mark.parametrize("wrong", ["xml", "JSON", "", 7, [], {}, ["text"]], ids=repr)
+@each("wrong", ["xml", "JSON", "", 7, [], {}, ["text"]])
 def test_a_form_of_json_that_the_vendor_has_not_is_refused(wrong: object) -> None:
     for name in ("dashscope", "volcengine-ark", "openai", "ollama", "vllm"):
         with pytest.raises(InvalidRequest) as raised:
@@ -384,7 +385,7 @@ TAKEN = {
 KNOWN = known_parameters(PROFILES)
 
 
-@pytest.mark.parametrize(("name", "field"), [(n, f) for n, fields in TAKEN.items() for f in fields])
+@each(("name", "field"), [(n, f) for n, fields in TAKEN.items() for f in fields])
 def test_what_a_vendors_reference_lists_is_sent(name: str, field: str) -> None:
     value = {"reasoning_effort": "low", "thinking": {"type": "enabled"}, "reasoning": {}}
     value |= {"enable_thinking": True, "chat_template_kwargs": {"x": 1}}
@@ -396,7 +397,7 @@ def test_what_a_vendors_reference_lists_is_sent(name: str, field: str) -> None:
     assert field not in dropped
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "field"),
     [
         ("openrouter", "models"),
@@ -418,7 +419,7 @@ def served(name: str, **more: Any) -> Profile:
     return replace(PROFILES[name], known=KNOWN, **more)
 
 
-@pytest.mark.parametrize("name", ["generic", "lm-studio"])
+@each("name", ["generic", "lm-studio"])
 def test_an_unknown_vendor_gets_what_any_vendor_takes(name: str) -> None:
     parameters = {"chat_template_kwargs": {"enable_thinking": False}, "min_p": 0.1, "verbosity": 1}
 
@@ -426,7 +427,7 @@ def test_an_unknown_vendor_gets_what_any_vendor_takes(name: str) -> None:
     assert adapted(served(name), **parameters, mine=1) == (parameters, ("mine",))
 
 
-@pytest.mark.parametrize("operation", [Operation.TEXT, Operation.EMBEDDINGS])
+@each("operation", [Operation.TEXT, Operation.EMBEDDINGS])
 def test_other_routes_get_what_the_vendor_takes_too(operation: Operation) -> None:
     own = {Operation.TEXT: TEXTS, Operation.EMBEDDINGS: EMBEDDED}[operation]
     more = {"truncate_prompt_tokens": 5, "guided_json": {}, "mine": 1}
@@ -467,7 +468,7 @@ def test_a_model_can_take_more_than_its_vendor() -> None:
     assert profile.adapted(parameters, Operation.CHAT, "other")[0] == {"messages": []}
 
 
-@pytest.mark.parametrize(("store", "is_sent"), [(True, True), (False, False), (None, False)])
+@each(("store", "is_sent"), [(True, True), (False, False), (None, False)])
 def test_labels_are_sent_with_what_is_stored(store: object, *, is_sent: bool) -> None:
     labels = {"metadata": {"team": "a"}}
 
@@ -482,7 +483,7 @@ def test_labels_are_sent_with_what_is_stored(store: object, *, is_sent: bool) ->
 # --- seeds ---
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "seed", "sent"),
     [
         ("generic", -1, -1),
@@ -513,7 +514,7 @@ TOOL = {"type": "function", "function": {"name": "f"}}
 WITHOUT_TOOLS = replace(PROFILES["llama-cpp"], has_tools=False)
 
 
-@pytest.mark.parametrize(
+@each(
     "fields",
     [
         {"tools": [TOOL]},
@@ -525,14 +526,13 @@ WITHOUT_TOOLS = replace(PROFILES["llama-cpp"], has_tools=False)
             "tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "auto"}},
         },
     ],
-    ids=str,
 )
 def test_tools_for_a_model_without_are_left_out_and_named(fields: dict[str, Any]) -> None:
     assert adapted(WITHOUT_TOOLS, **fields, top_k=1) == ({"top_k": 1}, tuple(fields))
     assert adapted(PROFILES["llama-cpp"], **fields) == (fields, ())
 
 
-@pytest.mark.parametrize(
+@each(
     "fields",
     [
         {"tool_choice": "required"},
@@ -541,7 +541,6 @@ def test_tools_for_a_model_without_are_left_out_and_named(fields: dict[str, Any]
         {"tool_choice": {"type": "allowed_tools", "allowed_tools": {"mode": "required"}}},
         {"function_call": {"name": "f"}},
     ],
-    ids=str,
 )
 def test_a_tool_that_must_be_called_is_refused_where_there_are_none(fields: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest, match="cannot call tools") as raised:

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import pytest
-
 from llm_api.domain.calls import Operation
 from llm_api.upstream.vendors.profiles import asks_for_reasoning
 from llm_api.upstream.vendors.thinking import Wish, read_wish
+from tests.support.tables import each
 from tests.upstream.asker import PROFILES
 
 OFF: list[dict[str, Any]] = [
@@ -110,19 +109,19 @@ def said_to(name: str, **wish: Any) -> tuple[dict[str, Any], tuple[str, ...]]:
     return body, dropped
 
 
-@pytest.mark.parametrize("wish", OFF, ids=str)
+@each("wish", OFF)
 def test_every_word_for_no_thinking_is_read(wish: dict[str, Any]) -> None:
     assert read_wish(wish).is_on is False
     assert not asks_for_reasoning(wish)
 
 
-@pytest.mark.parametrize("wish", ON, ids=str)
+@each("wish", ON)
 def test_every_word_for_thinking_is_read(wish: dict[str, Any]) -> None:
     assert read_wish(wish).is_on is True
     assert asks_for_reasoning(wish)
 
 
-@pytest.mark.parametrize("wish", NEITHER, ids=str)
+@each("wish", NEITHER)
 def test_what_says_nothing_is_left_to_the_model(wish: dict[str, Any]) -> None:
     assert read_wish(wish).is_on is None
     assert not asks_for_reasoning(wish)
@@ -133,8 +132,8 @@ def test_of_words_that_contradict_each_other_the_switch_wins() -> None:
     assert read_wish({"reasoning_effort": "high", "think": False}) == Wish(is_on=False)
 
 
-@pytest.mark.parametrize("name", SWITCHES)
-@pytest.mark.parametrize("wish", OFF, ids=str)
+@each("name", SWITCHES)
+@each("wish", OFF)
 def test_no_thinking_is_said_in_the_vendors_words(name: str, wish: dict[str, Any]) -> None:
     told, dropped = said_to(name, **wish)
 
@@ -143,8 +142,8 @@ def test_no_thinking_is_said_in_the_vendors_words(name: str, wish: dict[str, Any
     assert dropped == ()
 
 
-@pytest.mark.parametrize("name", SWITCHES)
-@pytest.mark.parametrize("wish", ON, ids=str)
+@each("name", SWITCHES)
+@each("wish", ON)
 def test_thinking_is_said_in_the_vendors_words(name: str, wish: dict[str, Any]) -> None:
     told, dropped = said_to(name, **wish)
 
@@ -154,22 +153,22 @@ def test_thinking_is_said_in_the_vendors_words(name: str, wish: dict[str, Any]) 
     assert dropped == ()
 
 
-@pytest.mark.parametrize("name", SWITCHES)
+@each("name", SWITCHES)
 def test_a_plain_switch_becomes_the_vendors_own(name: str) -> None:
     foreign = {"think": True} if name in {"dashscope", "siliconflow"} else {"enable_thinking": True}
 
     assert said_to(name, **foreign) == (SWITCHES[name][1], ())
 
 
-@pytest.mark.parametrize("name", ["generic", "lm-studio"])
-@pytest.mark.parametrize("wish", [*OFF, *ON], ids=str)
+@each("name", ["generic", "lm-studio"])
+@each("wish", [*OFF, *ON])
 def test_a_vendor_of_which_nothing_is_known_is_told_what_the_caller_says(
     name: str, wish: dict[str, Any]
 ) -> None:
     assert said_to(name, **wish) == (wish, ())
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "wish", "told"),
     [
         # Levels go to where the vendor has them, and to the nearest that it has.
@@ -228,7 +227,7 @@ def test_levels_and_budgets_are_said_as_well(name: str, wish: dict[str, Any], to
     assert (body, dropped) == (expected, ())
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "wish", "told", "dropped"),
     [
         # The vendor's own word wins, and what is lost is named.
@@ -263,7 +262,7 @@ def test_what_a_vendor_has_no_word_for_is_left_out_and_named(
     assert said_to(name, **wish) == (told, dropped)
 
 
-@pytest.mark.parametrize("name", SWITCHES)
+@each("name", SWITCHES)
 def test_other_arguments_of_a_template_survive_a_second_call_without_thinking(name: str) -> None:
     body = {"messages": [], "chat_template_kwargs": {"documents": 1}}
 

@@ -11,6 +11,7 @@ from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.faults import Fault, StreamingRequired
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import choose_profile
+from tests.support.tables import each
 from tests.upstream.asker import PROFILES, described
 
 Told = tuple[int, str, bool]
@@ -204,12 +205,7 @@ def check_hint(fault: Fault, word: str | None) -> None:
     assert (hint is None) if word is None else (hint is not None and word in hint)
 
 
-def named(case: object) -> str:
-    """Name a case by its profile, status, code, and the end of its message."""
-    return " ".join([*map(str, case[:3]), case[3][-20:]]) if isinstance(case, tuple) else str(case)
-
-
-@pytest.mark.parametrize("case", CODED + PLAIN, ids=named)
+@each("case", CODED + PLAIN)
 def test_an_error_of_a_vendor_is_known(case: Case) -> None:
     name, status, code, message, told, hint = case
 
@@ -219,7 +215,7 @@ def test_an_error_of_a_vendor_is_known(case: Case) -> None:
     check_hint(fault, hint)
 
 
-@pytest.mark.parametrize("case", [c for c in CODED + PLAIN if c[2]], ids=named)
+@each("case", [c for c in CODED + PLAIN if c[2]])
 def test_an_error_in_the_shape_of_the_native_api_is_known(case: Case) -> None:
     name, status, code, message, told, _ = case
 
@@ -228,7 +224,7 @@ def test_an_error_in_the_shape_of_the_native_api_is_known(case: Case) -> None:
     assert described(fault.error) == told
 
 
-@pytest.mark.parametrize("case", CODED, ids=named)
+@each("case", CODED)
 def test_an_error_is_known_inside_an_answer_with_status_200(case: Case) -> None:
     name, _, code, message, told, hint = case
 
@@ -240,7 +236,7 @@ def test_an_error_is_known_inside_an_answer_with_status_200(case: Case) -> None:
     assert not raised.value.is_repeatable
 
 
-@pytest.mark.parametrize(("name", "status"), [(ALIBABA, 429), (ARK, 503), ("generic", 400)])
+@each(("name", "status"), [(ALIBABA, 429), (ARK, 503), ("generic", 400)])
 def test_an_embedded_error_may_give_its_status_as_its_code(name: str, status: int) -> None:
     expected = {429: LIMITED, 503: AWAY, 400: REJECTED}[status]
 
@@ -250,7 +246,7 @@ def test_an_embedded_error_may_give_its_status_as_its_code(name: str, status: in
     assert described(raised.value.error) == expected
 
 
-@pytest.mark.parametrize("case", CODED + PLAIN, ids=named)
+@each("case", CODED + PLAIN)
 def test_what_helps_when_repeated_is_repeated(case: Case) -> None:
     name, status, code, message, told, _ = case
 
@@ -260,7 +256,7 @@ def test_what_helps_when_repeated_is_repeated(case: Case) -> None:
     assert fault.error.allows_failover == (told[0] not in {400, 404})
 
 
-@pytest.mark.parametrize(
+@each(
     ("status", "kind", "told"),
     [
         (400, "exceed_context_size_error", TOO_LONG),
@@ -282,7 +278,7 @@ def test_a_model_that_is_loaded_is_worth_a_wait_of_five_seconds() -> None:
     assert fault.error.retry_after == 5
 
 
-@pytest.mark.parametrize("shape", ["text", "plain"])
+@each("shape", ["text", "plain"])
 def test_ollama_and_vllm_have_shapes_of_their_own(shape: str) -> None:
     plain = {"object": "error", "message": "The model `x` does not exist.", "code": 404}
     document = {"text": {"error": NO_PULL}, "plain": plain}[shape]
@@ -292,7 +288,7 @@ def test_ollama_and_vllm_have_shapes_of_their_own(shape: str) -> None:
     assert described(fault.error) == NO_MODEL
 
 
-@pytest.mark.parametrize(
+@each(
     "message",
     [
         "parameter.enable_thinking must be set to false for non-streaming calls",
@@ -300,7 +296,7 @@ def test_ollama_and_vllm_have_shapes_of_their_own(shape: str) -> None:
         "This model only support stream mode, please enable the stream parameter.",
     ],
 )
-@pytest.mark.parametrize("name", [ALIBABA, "generic"])
+@each("name", [ALIBABA, "generic"])
 def test_a_model_that_only_streams_is_told_apart(name: str, message: str) -> None:
     document = compatible("invalid_parameter_error", message)
 
@@ -311,7 +307,7 @@ def test_a_model_that_only_streams_is_told_apart(name: str, message: str) -> Non
     assert described(raised.value.error) == REJECTED
 
 
-@pytest.mark.parametrize("message", HARMLESS)
+@each("message", HARMLESS)
 def test_a_harmless_refusal_is_no_more_than_that(message: str) -> None:
     for name in PROFILES:
         error = read(name, 400, compatible("invalid_parameter_error", message)).error
@@ -319,7 +315,7 @@ def test_a_harmless_refusal_is_no_more_than_that(message: str) -> None:
         assert (described(error), error.hint) == (REJECTED, None)
 
 
-@pytest.mark.parametrize("message", QUOTED)
+@each("message", QUOTED)
 def test_words_of_a_caller_are_not_taken_for_the_vendors(message: str) -> None:
     document = compatible("invalid_value", message)
 
