@@ -32,7 +32,7 @@ def test_a_case_fails_by_whatever_it_raises() -> None:
     def check(one: str) -> None:
         raise KeyError(one)
 
-    with pytest.raises(AssertionError, match="{'one': 'a'}: KeyError"):
+    with pytest.raises(AssertionError, match=r"{'one': 'a'}: KeyError"):
         check()
 
 
