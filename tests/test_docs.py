@@ -10,6 +10,7 @@ from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
 from llm_api.web.request.body import MAX_BODY_BYTES
+from tests.support.tables import each
 from tools.error_reasons import Reason, collect
 from tools.errors_page import explained
 from tools.pages import pages
@@ -63,7 +64,7 @@ def test_every_word_of_attempts_is_in_the_code() -> None:
     assert set(TABLE["attempts"]) <= words
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT_ROOT)))
+@each("page", PAGES)
 def test_every_link_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8"))
 
@@ -126,7 +127,7 @@ def test_the_rooms_of_contributing_exist_and_are_complete() -> None:
     assert all((PROJECT_ROOT / room).is_dir() for room in rooms)
 
 
-@pytest.mark.parametrize("script", FINDINGS, ids=lambda path: path.stem)
+@each("script", FINDINGS)
 def test_a_finding_says_what_it_shows(script: Path) -> None:
     head = script.read_text("utf-8").partition("set -euo pipefail")[0]
     listed = (script.parent / "README.md").read_text("utf-8")

@@ -11,6 +11,7 @@ from llm_api.settings import describe
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.settings import Settings, SettingsError
 from tests.support.service import REPOSITORY_ROOT
+from tests.support.tables import each
 
 EXAMPLE = REPOSITORY_ROOT / "config" / "example.env"
 UPSTREAMS = {
@@ -68,7 +69,7 @@ def test_a_setting_that_is_not_described_cannot_be_read() -> None:
     assert b"KeyError: 'NEW'" in done.stderr
 
 
-@pytest.mark.parametrize("name", SETTINGS)
+@each("name", SETTINGS)
 def test_a_description_is_one_sentence(name: str) -> None:
     setting = SETTINGS[name]
 

@@ -10,6 +10,7 @@ import pytest
 from llm_api.settings.misspelt_names import misspelt
 from llm_api.settings.settings import Settings, SettingsError
 from tests.support.service import REPOSITORY_ROOT
+from tests.support.tables import each
 
 MEANT = {
     # The setting, and how it is written by mistake.
@@ -72,7 +73,7 @@ USAGE RATE FAST JUDGE
 """
 
 
-@pytest.mark.parametrize(("written", "meant"), PAIRS, ids=[written for written, _ in PAIRS])
+@each(("written", "meant"), PAIRS)
 def test_a_slip_is_told_with_the_setting_that_is_meant(written: str, meant: str) -> None:
     (sentence,) = misspelt([written])
 
@@ -90,7 +91,7 @@ def test_a_name_that_may_be_meant_for_several_settings_is_told_with_all_of_them(
     )
 
 
-@pytest.mark.parametrize("name", UNKNOWN.split())
+@each("name", UNKNOWN.split())
 def test_a_name_that_only_we_could_read_is_told(name: str) -> None:
     (sentence,) = misspelt([name])
 

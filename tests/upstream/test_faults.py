@@ -5,7 +5,6 @@ import ssl
 from collections.abc import Mapping, Sequence
 
 import orjson
-import pytest
 import requests
 import urllib3
 from urllib3.connection import HTTPConnection
@@ -16,6 +15,7 @@ from llm_api.upstream.faults import Fault
 from llm_api.upstream.vendors.error_rules import ErrorRule
 from llm_api.upstream.vendors.errors import ErrorClassifier
 from llm_api.upstream.vendors.profiles import choose_profile
+from tests.support.tables import each
 from tests.upstream.asker import PROFILES, described
 
 SECRETS = ("sk-live-4242", "ep-20251015-abcde", "account 2100000042", "a canary in a prompt")
@@ -98,7 +98,7 @@ CODES = [
 ]
 
 
-@pytest.mark.parametrize(("status", "code", "expected"), CODES, ids=str)
+@each(("status", "code", "expected"), CODES)
 def test_the_code_of_a_vendor_is_known(
     status: int, code: str, expected: tuple[int, str, bool]
 ) -> None:
@@ -107,7 +107,7 @@ def test_the_code_of_a_vendor_is_known(
     assert described(error) == expected
 
 
-@pytest.mark.parametrize(("status", "code", "expected"), CODES, ids=str)
+@each(("status", "code", "expected"), CODES)
 def test_the_case_of_a_code_does_not_matter(
     status: int, code: str, expected: tuple[int, str, bool]
 ) -> None:
@@ -124,14 +124,14 @@ def test_a_conversation_too_long_for_dashscope_is_known_by_its_message() -> None
     assert error.reason == "context_length_exceeded"
 
 
-@pytest.mark.parametrize("code", ["ModelNotFound", "ModelNotOpen"])
+@each("code", ["ModelNotFound", "ModelNotOpen"])
 def test_a_missing_model_that_nobody_named_is_our_fault(code: str) -> None:
     error = read(404, code, {}, model_was_named=False)
 
     assert described(error) == (502, "upstream_model_missing", False)
 
 
-@pytest.mark.parametrize(
+@each(
     ("header", "seconds"),
     [("1", 1), ("7", 7), ("0", 1), ("21600", 21600), ("-5", 1), ("soon", 1), ("9" * 40, 1)],
 )
@@ -164,7 +164,7 @@ def raised_by_connecting() -> dict[str, tuple[Exception, tuple[int, str, bool]]]
     }
 
 
-@pytest.mark.parametrize("name", raised_by_connecting())
+@each("name", raised_by_connecting())
 def test_what_prevents_a_connection_is_told_apart(name: str) -> None:
     error, expected = raised_by_connecting()[name]
 
@@ -174,8 +174,8 @@ def test_what_prevents_a_connection_is_told_apart(name: str) -> None:
     assert fault.is_repeatable == fault.error.retryable
 
 
-@pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 408, 413, 429, 500])
-@pytest.mark.parametrize("code", ["Arrearage", "DataInspectionFailed", "OutofContextError", "x"])
+@each("status", [302, 400, 401, 403, 404, 408, 413, 429, 500])
+@each("code", ["Arrearage", "DataInspectionFailed", "OutofContextError", "x"])
 def test_no_text_of_an_upstream_is_in_an_error(status: int, code: str) -> None:
     body = orjson.dumps({"error": {"code": code, "message": " ".join(SECRETS)}})
 
@@ -190,14 +190,13 @@ def spoken(error: ApiError, words: tuple[str, ...]) -> list[str]:
     return [word for word in words if word in said]
 
 
-@pytest.mark.parametrize(
+@each(
     ("body", "words"),
     [
         (b'{"error":{"code":"A1","type":"B2","message":"C3"}}', ["A1", "B2", "C3"]),
         (b'{"code":"A1","message":"C3","request_id":"1"}', ["A1", "C3"]),
         (b'{"error":"broken"}', ["broken"]),
     ],
-    ids=repr,
 )
 def test_a_rule_finds_its_words_wherever_an_error_has_them(body: bytes, words: list[str]) -> None:
     for word in words:
@@ -206,7 +205,7 @@ def test_a_rule_finds_its_words_wherever_an_error_has_them(body: bytes, words: l
         assert read_body(400, body, [rule]).error.reason == "content_filtered"
 
 
-@pytest.mark.parametrize("body", [b"[]", b"<html>", b"", b"\xff", b"null", b"1"], ids=repr)
+@each("body", [b"[]", b"<html>", b"", b"\xff", b"null", b"1"])
 def test_a_body_without_words_is_read_by_its_status(body: bytes) -> None:
     assert read_body(400, body).error.reason == "upstream_rejected"
 
@@ -219,7 +218,7 @@ def test_a_rule_can_be_for_one_status() -> None:
     assert reasons == ["content_filtered", "upstream_rate_limited"]
 
 
-@pytest.mark.parametrize("retryable", [True, False])
+@each("retryable", [True, False])
 def test_a_rule_can_say_whether_a_repeat_helps(*, retryable: bool) -> None:
     rule = ErrorRule(re.compile("A1"), "image_fetch_failed", retryable=retryable)
 

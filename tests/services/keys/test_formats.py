@@ -7,11 +7,12 @@ import pytest
 
 from llm_api.domain.access import Budget
 from llm_api.services.keys import formats
+from tests.support.tables import each
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "budget"),
     [
         ("5 CNY/day", Budget("day", "CNY", 5_000_000)),
@@ -25,7 +26,7 @@ def test_a_budget_is_read_exactly_and_written_the_same(text: str, budget: Budget
     assert formats.budget_text(budget) == text
 
 
-@pytest.mark.parametrize(
+@each(
     "text",
     ["", "5", "5 CNY", "5CNY/day", "-5 CNY/day", "0 CNY/day", "5 cny/day", "5 CNY/week",
      "5  CNY/day", "1.5 tokens/day", "0.0000001 CNY/day", "1e3 CNY/day", "٥ CNY/day",
@@ -36,7 +37,7 @@ def test_another_budget_is_refused(text: str) -> None:
         formats.BUDGET(text)
 
 
-@pytest.mark.parametrize(
+@each(
     ("text", "moment"),
     [
         ("90d", NOW + timedelta(days=90)),
@@ -50,7 +51,7 @@ def test_an_end_is_read(text: str, moment: datetime) -> None:
     assert formats.end(text, NOW) == moment
 
 
-@pytest.mark.parametrize(
+@each(
     "text", ["", "0d", "90", "-1d", "9 d", "2026-11-22", "36501d", "9999-12-31", "tomorrow", "٩d"]
 )
 def test_an_end_that_is_past_far_or_none_is_refused(text: str) -> None:
@@ -63,7 +64,7 @@ def test_an_overlap_may_be_nothing() -> None:
     assert formats.OVERLAP("7d") == timedelta(days=7)
 
 
-@pytest.mark.parametrize(
+@each(
     ("read", "good"),
     [
         (formats.NAME, "the shop"),
@@ -78,7 +79,7 @@ def test_a_good_text_stays_as_it_is(read: Any, good: str) -> None:
     assert read(good) == good
 
 
-@pytest.mark.parametrize(
+@each(
     ("read", "bad"),
     [
         *[(formats.NAME, bad) for bad in ("", " ", "a\nb", "x" * 65, "\udcff")],

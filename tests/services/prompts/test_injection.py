@@ -12,6 +12,7 @@ from tests.services.prompts.attacks import CANARY, Attack, attacks
 from tests.support import replies
 from tests.support.peer import RecordedRequest
 from tests.support.replies import Reply
+from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 
 ATTACKS = attacks()
@@ -47,8 +48,8 @@ def test_there_are_many_attacks_in_two_languages() -> None:
     assert len(chinese) >= 100
 
 
-@pytest.mark.parametrize("kind", ["image", "video"])
-@pytest.mark.parametrize("attack", ATTACKS, ids=range(len(ATTACKS)))
+@each("kind", ["image", "video"])
+@each("attack", ATTACKS)
 def test_an_attack_that_succeeds_gets_its_own_text_back(
     obedient: ScriptedUpstream, optimizer: PromptOptimizer, attack: Attack, kind: str
 ) -> None:
@@ -63,9 +64,9 @@ def test_an_attack_that_succeeds_gets_its_own_text_back(
     assert "JSON object" not in str(optimized.warnings)
 
 
-@pytest.mark.parametrize("where", ["before", "behind", "in the middle"])
-@pytest.mark.parametrize("share", [60, 120, 400])
-@pytest.mark.parametrize("prompt", ["a cat on a sill", "一只猫坐在窗台上"])
+@each("where", ["before", "behind", "in the middle"])
+@each("share", [60, 120, 400])
+@each("prompt", ["a cat on a sill", "一只猫坐在窗台上"])
 def test_a_piece_of_our_rules_does_not_come_along_with_a_good_rewrite(
     obedient: ScriptedUpstream, optimizer: PromptOptimizer, prompt: str, share: int, where: str
 ) -> None:
@@ -102,7 +103,7 @@ SMUGGLED = [
 ]
 
 
-@pytest.mark.parametrize("written", SMUGGLED)
+@each("written", SMUGGLED)
 def test_nothing_that_is_not_a_description_comes_along(
     obedient: ScriptedUpstream, optimizer: PromptOptimizer, written: str
 ) -> None:
@@ -114,9 +115,7 @@ def test_nothing_that_is_not_a_description_comes_along(
     assert optimized.optimized_prompt == "a cat on a sill"
 
 
-@pytest.mark.parametrize(
-    "hidden", ["\x1b[31m{}\x1b[0m", "\u202e{}", "\u200b{}\u2060", "{}\x00\x07"]
-)
+@each("hidden", ["\x1b[31m{}\x1b[0m", "\u202e{}", "\u200b{}\u2060", "{}\x00\x07"])
 def test_what_nobody_sees_is_taken_out_of_a_rewrite(
     obedient: ScriptedUpstream, optimizer: PromptOptimizer, hidden: str
 ) -> None:

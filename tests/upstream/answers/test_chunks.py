@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from llm_api.domain.calls import Operation, TokenUsage
 from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.faults import Fault
+from tests.support.tables import each
 from tests.upstream.asker import READER
 from tests.upstream.strategies import CHUNKS
 from tests.upstream.streamed import (
@@ -68,7 +69,7 @@ def test_events_that_are_right_are_passed_on_byte_by_byte() -> None:
     assert taken([first, last, DONE]) == [first, last]
 
 
-@pytest.mark.parametrize(
+@each(
     "delta",
     [
         {"content": "猫 \u2028 \\u0041"},
@@ -79,7 +80,6 @@ def test_events_that_are_right_are_passed_on_byte_by_byte() -> None:
         {"tool_calls": [{"index": 0, "id": "a", "type": "function", "function": {"name": "f"}}]},
         {},
     ],
-    ids=repr,
 )
 def test_what_is_inside_a_delta_is_passed_on_byte_by_byte(delta: dict[str, Any]) -> None:
     begun = event(choice({"role": "assistant", **delta}))
@@ -116,7 +116,7 @@ def test_every_choice_of_several_is_passed_on_byte_by_byte() -> None:
 # --- the head ---
 
 
-@pytest.mark.parametrize(
+@each(
     ("name", "other"),
     [("id", "chatcmpl-2"), ("created", 1_700_000_001), ("model", "m-2026"), ("object", "chunk")],
 )
@@ -126,8 +126,8 @@ def test_the_head_of_every_chunk_is_that_of_the_first(name: str, other: Any) -> 
     assert [{key: chunk[key] for key in HEAD} for chunk in chunks] == [HEAD, HEAD]
 
 
-@pytest.mark.parametrize("name", ["id", "created", "model", "object"])
-@pytest.mark.parametrize("is_null", [True, False])
+@each("name", ["id", "created", "model", "object"])
+@each("is_null", [True, False])
 def test_what_is_missing_in_a_later_head_is_that_of_the_first(*, name: str, is_null: bool) -> None:
     broken = orjson.loads(more("b")) | {name: None}
     if not is_null:
@@ -138,7 +138,7 @@ def test_what_is_missing_in_a_later_head_is_that_of_the_first(*, name: str, is_n
     assert {key: chunks[1][key] for key in HEAD} == HEAD
 
 
-@pytest.mark.parametrize("operation", [Operation.CHAT, Operation.TEXT])
+@each("operation", [Operation.CHAT, Operation.TEXT])
 def test_a_head_that_is_missing_is_made_once(operation: Operation) -> None:
     answer = StreamedAnswer(operation, classifier=READER)
     bare = b'{"choices":[{"index":0,"delta":{},"text":"a"}]}'
@@ -160,7 +160,7 @@ def test_two_answers_without_an_id_get_two_ids() -> None:
     assert first["id"] != second["id"]
 
 
-@pytest.mark.parametrize("created", [None, 1_700_000_000.5, "1700000000", True])
+@each("created", [None, 1_700_000_000.5, "1700000000", True])
 def test_a_creation_time_that_is_no_integer_becomes_one(created: Any) -> None:
     [chunk] = taken_objects(event(choice({"role": "assistant"}), created=created))
 
@@ -177,7 +177,7 @@ def test_the_kind_of_a_text_completion_is_its_own() -> None:
     assert chunks == [part, part]
 
 
-@pytest.mark.parametrize("fields", [{}, {"text": None}], ids=["missing", "null"])
+@each("fields", [{}, {"text": None}])
 def test_a_missing_text_of_a_text_completion_becomes_an_empty_one(fields: dict[str, Any]) -> None:
     part = {"index": 0, "finish_reason": "stop", **fields}
 
@@ -186,7 +186,7 @@ def test_a_missing_text_of_a_text_completion_becomes_an_empty_one(fields: dict[s
     assert orjson.loads(chunk)["choices"] == [{"index": 0, "finish_reason": "stop", "text": ""}]
 
 
-@pytest.mark.parametrize("content", ["Hi", [{"type": "text", "text": "Hi"}]], ids=repr)
+@each("content", ["Hi", [{"type": "text", "text": "Hi"}]])
 def test_a_text_completion_streamed_as_a_chat_keeps_its_text(content: Any) -> None:
     part = {"index": 0, "delta": {"content": content}, "finish_reason": "stop"}
 
@@ -205,21 +205,21 @@ def test_a_text_of_a_text_completion_that_is_no_text_is_a_bad_response() -> None
 # --- the choices ---
 
 
-@pytest.mark.parametrize("fields", [{}, {"choices": None}], ids=["missing", "null"])
+@each("fields", [{}, {"choices": None}])
 def test_missing_choices_become_none(fields: dict[str, Any]) -> None:
     [chunk] = taken_objects(orjson.dumps({**HEAD, **fields}))
 
     assert chunk == {**HEAD, "choices": []}
 
 
-@pytest.mark.parametrize("fields", [{}, {"index": None}], ids=["missing", "null"])
+@each("fields", [{}, {"index": None}])
 def test_a_choice_without_an_index_is_the_first(fields: dict[str, Any]) -> None:
     [chunk] = taken_objects(event({"delta": {"role": "assistant", "content": "Hi"}, **fields}))
 
     assert chunk["choices"][0]["index"] == 0
 
 
-@pytest.mark.parametrize("fields", [{}, {"delta": None}], ids=["missing", "null"])
+@each("fields", [{}, {"delta": None}])
 def test_a_missing_delta_becomes_an_empty_one(fields: dict[str, Any]) -> None:
     chunks = taken_objects(text("Hi"), event({"index": 0, "finish_reason": "stop", **fields}))
 
@@ -241,7 +241,7 @@ def test_a_missing_role_is_added_to_the_first_delta_only() -> None:
     ]
 
 
-@pytest.mark.parametrize("role", [None, ""])
+@each("role", [None, ""])
 def test_a_role_without_a_name_is_the_assistants(role: str | None) -> None:
     first, second = deltas(*[event(choice({"role": role, "content": "a"}))] * 2)
 
@@ -275,7 +275,7 @@ def test_data_of_several_lines_becomes_one_line() -> None:
     assert chunk == spread.replace(b"\n", b"")
 
 
-@pytest.mark.parametrize("done", [b"[DONE]", b" [DONE]", b"[DONE] ", b"[DONE]\n"])
+@each("done", [b"[DONE]", b" [DONE]", b"[DONE] ", b"[DONE]\n"])
 def test_the_mark_of_the_end_is_not_passed_on(done: bytes) -> None:
     assert taken([text("Hi"), done]) == [text("Hi")]
 
@@ -293,7 +293,7 @@ def test_the_usage_comes_last_where_the_caller_asked() -> None:
     assert chunks == [text("Hi"), ended(), counted()]
 
 
-@pytest.mark.parametrize("shows_usage", [True, False])
+@each("shows_usage", [True, False])
 def test_a_usage_beside_choices_gets_a_chunk_of_its_own(*, shows_usage: bool) -> None:
     last = event(choice({}, finish_reason="stop"), usage=dict(USAGE))
 
@@ -304,7 +304,7 @@ def test_a_usage_beside_choices_gets_a_chunk_of_its_own(*, shows_usage: bool) ->
     assert shown[1:] == ([orjson.loads(counted())] if shows_usage else [])
 
 
-@pytest.mark.parametrize("shows_usage", [True, False])
+@each("shows_usage", [True, False])
 def test_of_a_usage_in_every_chunk_the_last_counts(*, shows_usage: bool) -> None:
     pieces = [choice({"role": "assistant", "content": "a"}), choice({}, finish_reason="stop")]
     events = [event(piece, usage=dict(USAGE)) for piece in pieces] + [counted(OTHER_USAGE), DONE]
@@ -329,8 +329,8 @@ def test_the_chunk_with_the_usage_has_the_head_of_the_first() -> None:
     assert orjson.loads(chunks[-1]) == {**HEAD, "choices": [], "usage": USAGE}
 
 
-@pytest.mark.parametrize("usage", ["abc", 5, [1], True], ids=repr)
-@pytest.mark.parametrize("choices", [[], [choice({}, finish_reason="stop")]], ids=["own", "beside"])
+@each("usage", ["abc", 5, [1], True])
+@each("choices", [[], [choice({}, finish_reason="stop")]])
 def test_a_usage_that_is_no_object_is_not_shown(usage: Any, choices: list[dict[str, Any]]) -> None:
     answer = StreamedAnswer(shows_usage=True)
     events = [text("Hi"), ended(), event(*choices, usage=usage), DONE]
@@ -351,7 +351,7 @@ def test_a_usage_that_is_no_object_leaves_the_one_before() -> None:
 # --- errors ---
 
 
-@pytest.mark.parametrize(
+@each(
     ("embedded", "reason"),
     [
         ({"error": {"code": "data_inspection_failed"}}, "content_filtered"),
@@ -362,16 +362,15 @@ def test_a_usage_that_is_no_object_leaves_the_one_before() -> None:
         ({"error": {"code": "Arrearage"}, "choices": []}, "upstream_account"),
         ({"code": "DataInspectionFailed", "message": "no"}, "content_filtered"),
     ],
-    ids=str,
 )
-@pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
+@each("before", [[], [text("Hi")]])
 def test_an_error_inside_an_event_is_mapped_by_its_code(
     before: list[bytes], embedded: dict[str, Any], reason: str
 ) -> None:
     assert reason_of(*before, orjson.dumps(embedded), DONE) == reason
 
 
-@pytest.mark.parametrize(
+@each(
     "broken",
     [
         b"{",
@@ -391,9 +390,8 @@ def test_an_error_inside_an_event_is_mapped_by_its_code(
         b'{"choices":[{"delta":{"tool_calls":{"index":0}}}]}',
         b'{"choices":[{"delta":{"tool_calls":["f"]}}]}',
     ],
-    ids=repr,
 )
-@pytest.mark.parametrize("before", [[], [text("Hi")]], ids=["first", "later"])
+@each("before", [[], [text("Hi")]])
 def test_an_event_that_is_no_chunk_is_a_bad_response(before: list[bytes], broken: bytes) -> None:
     assert reason_of(*before, broken, DONE) == "upstream_bad_response"
 
@@ -413,12 +411,12 @@ SIGNS_OF_LIFE = [
 ]
 
 
-@pytest.mark.parametrize("sign", SIGNS_OF_LIFE, ids=repr)
+@each("sign", SIGNS_OF_LIFE)
 def test_a_sign_of_life_is_passed_over(sign: bytes) -> None:
     assert taken([sign, text("Hi"), sign, ended(), DONE]) == [text("Hi"), ended()]
 
 
-@pytest.mark.parametrize("word", [b"[done]", b"end", b"stream end", b'"finished"', b"[END]"])
+@each("word", [b"[done]", b"end", b"stream end", b'"finished"', b"[END]"])
 def test_a_word_behind_the_end_is_the_mark_of_it(word: bytes) -> None:
     answer = StreamedAnswer()
     for one in (text("Hi"), ended(), word):
@@ -454,7 +452,7 @@ def test_a_message_beside_a_delta_is_left_alone() -> None:
     assert taken([event(one), DONE]) == [event(one)]
 
 
-@pytest.mark.parametrize(
+@each(
     "deep",
     [
         {**HEAD, "choices": [choice({"content": "Hi", "x": DEEP})]},  # the role is added
@@ -462,7 +460,6 @@ def test_a_message_beside_a_delta_is_left_alone() -> None:
         {"error": {"code": DEEP}},
         {"error": {"message": "it broke", "x": DEEP}},
     ],
-    ids=["delta", "usage", "code", "error"],
 )
 def test_an_event_that_is_nested_too_deep_is_a_bad_response(deep: dict[str, Any]) -> None:
     with pytest.raises(Fault) as raised:
@@ -487,7 +484,7 @@ def test_a_text_of_an_event_is_not_in_its_error() -> None:
 # --- the end ---
 
 
-@pytest.mark.parametrize("events", [[], [DONE]], ids=["nothing", "only the end"])
+@each("events", [[], [DONE]])
 def test_an_answer_without_a_chunk_is_a_bad_response(events: list[bytes]) -> None:
     assert end_of(*events) == "upstream_bad_response"
 
@@ -496,7 +493,7 @@ FILTERED = event(prompt_filter_results=[])
 TEXT_PART = orjson.dumps({**TEXT_HEAD, "choices": [{"index": 0, "text": "Hi"}]})
 
 
-@pytest.mark.parametrize(
+@each(
     "events",
     [
         [text("Hi")],
@@ -510,7 +507,6 @@ TEXT_PART = orjson.dumps({**TEXT_HEAD, "choices": [{"index": 0, "text": "Hi"}]})
         [FILTERED],
         [TEXT_PART],
     ],
-    ids=repr,
 )
 def test_a_mark_of_the_end_without_any_reason_for_it_is_a_cut(events: list[bytes]) -> None:
     operation = Operation.TEXT if events == [TEXT_PART] else Operation.CHAT
@@ -524,7 +520,7 @@ def test_one_of_several_choices_may_lack_the_reason_where_the_mark_is_there() ->
     assert end_of(event(*both), ended(), DONE) is None
 
 
-@pytest.mark.parametrize("events", [[text("Hi")], [text("Hi"), counted()]], ids=["cut", "counted"])
+@each("events", [[text("Hi")], [text("Hi"), counted()]])
 def test_an_answer_without_a_mark_or_a_reason_for_its_end_is_cut(events: list[bytes]) -> None:
     assert reason_of(*events) == "upstream_truncated"
 

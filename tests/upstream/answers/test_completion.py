@@ -8,11 +8,12 @@ import pytest
 from llm_api.domain.calls import Operation, TokenUsage
 from llm_api.upstream.answers.completion import parse_answer, parse_usage
 from llm_api.upstream.faults import Fault
+from tests.support.tables import each
 from tests.upstream.asker import READER
 from tests.upstream.streamed import DEEP, collected, deep_json
 
 
-@pytest.mark.parametrize(
+@each(
     "usage",
     [
         {"prompt_tokens": -1, "completion_tokens": 2},
@@ -26,18 +27,17 @@ from tests.upstream.streamed import DEEP, collected, deep_json
         {"prompt_tokens": 1},
         {},
     ],
-    ids=repr,
 )
 def test_a_count_that_cannot_be_true_is_invalid(usage: Any) -> None:
     assert parse_usage(usage) == TokenUsage(None, None, "invalid")
 
 
-@pytest.mark.parametrize("usage", [None, "7", 7, [], [5, 2]], ids=repr)
+@each("usage", [None, "7", 7, [], [5, 2]])
 def test_what_is_no_usage_is_missing(usage: Any) -> None:
     assert parse_usage(usage) == TokenUsage(None, None, "missing")
 
 
-@pytest.mark.parametrize("count", [0, 1, 2**31 - 1])
+@each("count", [0, 1, 2**31 - 1])
 def test_a_sane_count_is_kept(count: int) -> None:
     usage = parse_usage({"prompt_tokens": count, "completion_tokens": count})
 
@@ -56,7 +56,7 @@ def test_empty_content_is_an_answer() -> None:
     assert completion.text == ""
 
 
-@pytest.mark.parametrize("field", ["refusal", "reasoning_content"])
+@each("field", ["refusal", "reasoning_content"])
 def test_a_message_without_content_may_have_this_instead(field: str) -> None:
     body = f'{{"choices":[{{"message":{{"content":null,"{field}":"because"}}}}]}}'.encode()
 
@@ -70,7 +70,7 @@ def test_every_choice_is_checked() -> None:
         parse_answer(b'{"choices":[{"message":{"content":"Hi"}},{}]}')
 
 
-@pytest.mark.parametrize("calls", [["x"], [None], [[]], 5, "abc", {"a": 1}, True], ids=repr)
+@each("calls", [["x"], [None], [[]], 5, "abc", {"a": 1}, True])
 def test_tool_calls_that_are_none_are_a_bad_response(calls: Any) -> None:
     body = orjson.dumps({"choices": [{"message": {"content": "Hi", "tool_calls": calls}}]})
 
@@ -80,14 +80,13 @@ def test_tool_calls_that_are_none_are_a_bad_response(calls: Any) -> None:
     assert raised.value.error.reason == "upstream_bad_response"
 
 
-@pytest.mark.parametrize(
+@each(
     "deep",
     [
         {"choices": [{"message": {"content": "Hi", "x": DEEP}}]},  # a head is added
         {"error": {"code": DEEP}},
         {"error": DEEP},
     ],
-    ids=["answer", "code", "error"],
 )
 def test_an_answer_that_is_nested_too_deep_is_a_bad_response(deep: Any) -> None:
     with pytest.raises(Fault) as raised:
@@ -127,7 +126,7 @@ def spaced(document: object) -> bytes:
     return b" " + orjson.dumps(document, option=orjson.OPT_INDENT_2) + b"\n"
 
 
-@pytest.mark.parametrize(
+@each(
     ("operation", "document"),
     [
         (Operation.CHAT, {**CHAT_HEAD, "choices": [HELLO], "x": 1.0}),
@@ -143,18 +142,18 @@ def test_an_answer_that_lacks_nothing_is_kept_byte_for_byte(
     assert parse_answer(body, operation).body == body
 
 
-@pytest.mark.parametrize("wrong", [None, "", "chat.completion.chunk", 5])
+@each("wrong", [None, "", "chat.completion.chunk", 5])
 def test_the_kind_of_an_answer_is_put_right(wrong: object) -> None:
     body = spaced({**CHAT_HEAD, "object": wrong, "choices": [HELLO]})
 
     assert orjson.loads(parse_answer(body).body) == {**CHAT_HEAD, "choices": [HELLO]}
 
 
-@pytest.mark.parametrize(
+@each(
     ("operation", "choice", "prefix"),
     [(Operation.CHAT, HELLO, "chatcmpl-"), (Operation.TEXT, TEXT, "cmpl-")],
 )
-@pytest.mark.parametrize("missing", [{}, {"id": None, "created": None}, {"id": "", "created": "1"}])
+@each("missing", [{}, {"id": None, "created": None}, {"id": "", "created": "1"}])
 def test_a_head_that_is_missing_is_made(
     operation: Operation, choice: dict[str, Any], prefix: str, missing: dict[str, Any]
 ) -> None:
@@ -183,14 +182,14 @@ def test_a_text_completion_may_say_nothing() -> None:
     assert parse_answer(body, Operation.TEXT).document["object"] == "text_completion"
 
 
-@pytest.mark.parametrize("choice", [{"text": 5}, {"text": ["Hi"]}, "Hi", None], ids=repr)
+@each("choice", [{"text": 5}, {"text": ["Hi"]}, "Hi", None])
 def test_a_text_that_is_none_is_a_bad_response(choice: object) -> None:
     with pytest.raises(Fault, match=r"a choice (whose text is none|that is no object)"):
         parse_answer(orjson.dumps({"choices": [TEXT, choice]}), Operation.TEXT)
 
 
-@pytest.mark.parametrize("operation", [Operation.CHAT, Operation.TEXT])
-@pytest.mark.parametrize("fields", [{}, {"choices": []}, {"choices": None}, {"data": [EMBEDDING]}])
+@each("operation", [Operation.CHAT, Operation.TEXT])
+@each("fields", [{}, {"choices": []}, {"choices": None}, {"data": [EMBEDDING]}])
 def test_an_answer_without_choices_is_a_bad_response(
     operation: Operation, fields: dict[str, Any]
 ) -> None:
@@ -198,7 +197,7 @@ def test_an_answer_without_choices_is_a_bad_response(
         parse_answer(orjson.dumps(fields), operation)
 
 
-@pytest.mark.parametrize("vector", [[0.5], "AACAPw=="], ids=["floats", "base64"])
+@each("vector", [[0.5], "AACAPw=="])
 def test_embeddings_come_as_floats_or_as_text(vector: object) -> None:
     body = orjson.dumps({"object": "list", "data": [EMBEDDING | {"embedding": vector}]})
     encoding = "base64" if isinstance(vector, str) else None
@@ -212,13 +211,13 @@ def test_embeddings_get_no_id() -> None:
     assert orjson.loads(completion.body) == {"object": "list", "data": [EMBEDDING]}
 
 
-@pytest.mark.parametrize("fields", [{}, {"data": []}, {"data": {}}, {"choices": [HELLO]}])
+@each("fields", [{}, {"data": []}, {"data": {}}, {"choices": [HELLO]}])
 def test_an_answer_without_data_has_no_embeddings(fields: dict[str, Any]) -> None:
     with pytest.raises(Fault, match="an answer without data"):
         parse_answer(orjson.dumps(fields), Operation.EMBEDDINGS)
 
 
-@pytest.mark.parametrize("one", [{}, {"embedding": []}, {"embedding": None}, [0.5], None], ids=repr)
+@each("one", [{}, {"embedding": []}, {"embedding": None}, [0.5], None])
 def test_every_embedding_is_checked(one: object) -> None:
     with pytest.raises(Fault, match="an answer without embeddings"):
         parse_answer(orjson.dumps({"data": [EMBEDDING, one]}), Operation.EMBEDDINGS)
@@ -231,7 +230,7 @@ def test_embeddings_count_tokens_of_the_prompt_alone() -> None:
     assert parse_answer(body, Operation.EMBEDDINGS).usage == TokenUsage(5, 0, "upstream")
 
 
-@pytest.mark.parametrize("operation", list(Operation))
+@each("operation", list(Operation))
 def test_an_error_inside_an_answer_of_any_kind_is_an_error(operation: Operation) -> None:
     with pytest.raises(Fault) as raised:
         parse_answer(
@@ -241,7 +240,7 @@ def test_an_error_inside_an_answer_of_any_kind_is_an_error(operation: Operation)
     assert raised.value.error.reason == "content_filtered"
 
 
-@pytest.mark.parametrize("empty", [None, {}, "", []], ids=repr)
+@each("empty", [None, {}, "", []])
 def test_an_error_that_says_nothing_is_none(empty: object) -> None:
     completion = parse_answer(orjson.dumps({"choices": [HELLO], "error": empty}))
 

@@ -7,6 +7,7 @@ import pytest
 
 from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.faults import Fault
+from tests.support.tables import each
 from tests.upstream.streamed import DONE, HEAD, choice, collected, ended, event, taken
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
@@ -78,7 +79,7 @@ def settled(content: Any, **beside: Any) -> dict[str, Any]:
     return result
 
 
-@pytest.mark.parametrize("name", PARTS)
+@each("name", PARTS)
 def test_the_parts_of_a_message_become_one_text(name: str) -> None:
     content, text, thoughts, beside = PARTS[name]
 
@@ -88,7 +89,7 @@ def test_the_parts_of_a_message_become_one_text(name: str) -> None:
     assert message == {"role": "assistant", **beside}
 
 
-@pytest.mark.parametrize("name", PARTS)
+@each("name", PARTS)
 def test_the_parts_of_a_delta_become_one_text(name: str) -> None:
     content, text, thoughts, beside = PARTS[name]
     events = [event(choice({"role": "assistant", "content": content})), ended(), DONE]
@@ -118,8 +119,8 @@ def test_pictures_of_a_stream_are_all_kept() -> None:
     assert [one["n"] for one in message["images"]] == [0, 1, 2]
 
 
-@pytest.mark.parametrize("name", ["reasoning_content", "reasoning", "refusal"])
-@pytest.mark.parametrize(
+@each("name", ["reasoning_content", "reasoning", "refusal"])
+@each(
     "value", [["h", "m"], [{"type": "text", "text": "hm"}], {"text": "hm"}, [[{"thinking": "hm"}]]]
 )
 def test_other_texts_that_are_parts_become_one_text(name: str, value: Any) -> None:
@@ -132,8 +133,8 @@ def test_thoughts_that_are_there_already_are_not_replaced() -> None:
     assert (message["content"], message["reasoning_content"]) == ("a", "hm")
 
 
-@pytest.mark.parametrize("depth", [20, 200])
-@pytest.mark.parametrize("name", ["content", "reasoning_content"])
+@each("depth", [20, 200])
+@each("name", ["content", "reasoning_content"])
 def test_parts_that_are_nested_too_deep_are_a_bad_response(name: str, depth: int) -> None:
     deep: Any = "a"
     for _ in range(depth):
@@ -143,7 +144,7 @@ def test_parts_that_are_nested_too_deep_are_a_bad_response(name: str, depth: int
         settled(**{"content": "a", name: deep})
 
 
-@pytest.mark.parametrize("content", ["", "a", "[]", '[{"type":"text","text":"a"}]'])
+@each("content", ["", "a", "[]", '[{"type":"text","text":"a"}]'])
 def test_a_text_is_passed_on_byte_by_byte(content: str) -> None:
     events = [event(choice({"role": "assistant", "content": content})), ended()]
 

@@ -9,6 +9,7 @@ from openai.types.chat import ChatCompletionChunk
 
 from llm_api.upstream.answers.completion import parse_answer
 from llm_api.upstream.faults import Fault
+from tests.support.tables import each
 from tests.upstream.streamed import DONE, HEAD, choice, collected, ended, event, taken
 
 Part = dict[str, Any]
@@ -117,7 +118,7 @@ ONE_INDEX = {
 }
 
 
-@pytest.mark.parametrize("name", ONE_INDEX)
+@each("name", ONE_INDEX)
 def test_calls_that_share_an_index_are_told_apart(name: str) -> None:
     deltas, wanted = ONE_INDEX[name]
 
@@ -149,7 +150,7 @@ GOES_ON = {
 }
 
 
-@pytest.mark.parametrize("name", GOES_ON)
+@each("name", GOES_ON)
 def test_a_call_goes_on_under_its_index(name: str) -> None:
     first, second, last_id = GOES_ON[name]
     again = {"name": "f"} if "repeated" in name else {}
@@ -167,7 +168,7 @@ def test_a_call_that_is_named_again_behind_its_end_is_no_other() -> None:
     assert by_openai(stream([first], [part(None, "\n", index=0)])) == [("f", "{}\n")]
 
 
-@pytest.mark.parametrize("again", [{}, "{}", {"city": "Paris"}, PARIS], ids=repr)
+@each("again", [{}, "{}", {"city": "Paris"}, PARIS])
 def test_arguments_that_are_said_again_are_said_once(again: Any) -> None:
     parts = [
         part("f", PARIS[:5], index=0),
@@ -207,10 +208,9 @@ def test_a_call_whose_index_grows_with_its_parts_is_one() -> None:
 # --- numbering ---
 
 
-@pytest.mark.parametrize(
+@each(
     ("first", "second"),
     [(1, 2), (3, 7), ("0", "1"), ("1", "2"), (0.0, 1.0), (5, 2), (None, None), ("", "")],
-    ids=repr,
 )
 def test_calls_are_numbered_from_nought_without_gaps(first: Any, second: Any) -> None:
     deltas = [
@@ -246,7 +246,7 @@ ARGUMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("given", "wanted"), ARGUMENTS, ids=repr)
+@each(("given", "wanted"), ARGUMENTS)
 def test_arguments_become_text(given: Any, wanted: str) -> None:
     events = stream([part("f", given, index=0, id="a", type="function")])
 
@@ -261,7 +261,7 @@ def test_arguments_that_are_null_are_nothing() -> None:
     assert calls_of([part("f", None)]) == [("f", "{}")]
 
 
-@pytest.mark.parametrize("given", [{"a": 1}, [1], None], ids=repr)
+@each("given", [{"a": 1}, [1], None])
 def test_a_function_call_of_the_form_before_tools_has_text(given: Any) -> None:
     called = {"name": "f", "arguments": given}
     text = "" if given is None else orjson.dumps(given).decode()
@@ -300,9 +300,7 @@ def calls_of(calls: Any) -> list[Call]:
     return [(call["function"]["name"], call["function"]["arguments"]) for call in settled]
 
 
-@pytest.mark.parametrize(
-    "given", [{}, {"id": None}, {"id": ""}, {"id": " \n"}, {"id": 7}, {"id": ["a"]}], ids=repr
-)
+@each("given", [{}, {"id": None}, {"id": ""}, {"id": " \n"}, {"id": 7}, {"id": ["a"]}])
 def test_a_call_without_an_id_gets_one(given: Part) -> None:
     bare = [part("f", "{}", **given), part("g", "{}", **given)]
 
@@ -354,7 +352,7 @@ def test_a_custom_call_stays_one() -> None:
     assert settled == custom
 
 
-@pytest.mark.parametrize("calls", [["f"], [None], "f", 5, {"a": 1}], ids=repr)
+@each("calls", [["f"], [None], "f", 5, {"a": 1}])
 def test_what_is_no_call_is_a_bad_response(calls: Any) -> None:
     with pytest.raises(Fault, match="malformed tool calls"):
         message_of(tool_calls=calls)

@@ -5,12 +5,12 @@ from decimal import Decimal
 from typing import Any
 
 import orjson
-import pytest
 
 from llm_api.domain.calls import Operation, TokenUsage
 from llm_api.services.pricing import Price
 from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.completion import parse_answer, parse_usage
+from tests.support.tables import each
 from tests.upstream.streamed import DONE, HEAD, choice, collected, counted, ended, event, more, text
 
 PRICE = Price(
@@ -115,7 +115,7 @@ FORMS: dict[str, tuple[dict[str, Any], tuple[int, int, int | None, int | None]]]
 }
 
 
-@pytest.mark.parametrize("name", FORMS)
+@each("name", FORMS)
 def test_a_usage_is_counted_as_it_is_billed(name: str) -> None:
     usage, (prompt, completion, cached, reasoning) = FORMS[name]
     wanted = TokenUsage(prompt, completion, "upstream", cached, reasoning)
@@ -129,9 +129,7 @@ def test_what_was_thought_is_not_held_against_the_cap() -> None:
     assert parse_usage(openai(10, 51, 361), max_tokens=50).source == "invalid"
 
 
-@pytest.mark.parametrize(
-    ("name", "cost"), [("xAI", 23286), ("Moonshot", 650), ("Gemini", 888), ("OpenAI", 133)]
-)
+@each(("name", "cost"), [("xAI", 23286), ("Moonshot", 650), ("Gemini", 888), ("OpenAI", 133)])
 def test_the_cost_is_that_of_the_bill(name: str, cost: int) -> None:
     assert PRICE.of(parse_usage(FORMS[name][0])) == cost
 
@@ -145,10 +143,9 @@ def test_the_callers_usage_is_the_vendors_own() -> None:
     assert orjson.loads(completion.body)["usage"] == usage
 
 
-@pytest.mark.parametrize(
+@each(
     "usage",
     [{"prompt_tokens": 3, "total_tokens": 3}, {"total_tokens": 3}, {"input_tokens": 3}],
-    ids=repr,
 )
 def test_embeddings_are_counted_whatever_the_name(usage: dict[str, Any]) -> None:
     body = orjson.dumps({"data": [{"embedding": [0.5]}], "usage": usage})
@@ -169,7 +166,7 @@ def shown(*events: bytes, choice_count: int = 1) -> tuple[TokenUsage, list[Any]]
     return answer.usage, [orjson.loads(chunk)["usage"] for chunk in answer.end()]
 
 
-@pytest.mark.parametrize(
+@each(
     "last",
     [
         event(choice({}, finish_reason="stop", usage=USAGE)),
@@ -177,7 +174,6 @@ def shown(*events: bytes, choice_count: int = 1) -> tuple[TokenUsage, list[Any]]
         event(choice({}, finish_reason="stop"), usage=USAGE),
         event(choice({"content": "!"}, finish_reason="stop"), usage=USAGE),
     ],
-    ids=["Moonshot", "Groq", "beside", "beside a text"],
 )
 def test_the_usage_may_stand_elsewhere_in_the_last_chunk(last: bytes) -> None:
     assert shown(text("Hi"), last, DONE) == (TokenUsage(9, 3, "upstream"), [USAGE])
@@ -191,7 +187,7 @@ def test_the_usage_may_stand_in_a_choice_of_a_whole_answer() -> None:
     assert completion.usage == TokenUsage(9, 3, "upstream")
 
 
-@pytest.mark.parametrize("x_groq", [None, {}, {"id": "r"}, {"usage": None}, "r"], ids=repr)
+@each("x_groq", [None, {}, {"id": "r"}, {"usage": None}, "r"])
 def test_a_field_of_groq_without_usage_is_none(x_groq: Any) -> None:
     last = event(choice({}, finish_reason="stop"), x_groq=x_groq)
 
@@ -206,7 +202,7 @@ def test_of_a_usage_that_grows_the_last_counts() -> None:
     assert (usage, seen) == (TokenUsage(9, 3, "upstream"), [USAGE])
 
 
-@pytest.mark.parametrize("nulls", [openai(None, None, 0), openai(0, 0, 0)], ids=["null", "0"])
+@each("nulls", [openai(None, None, 0), openai(0, 0, 0)])
 def test_nulls_behind_a_usage_take_nothing_away(nulls: dict[str, Any]) -> None:
 
     usage, _ = shown(text("Hi"), counted(USAGE), ended(), counted(nulls), DONE)

@@ -13,6 +13,7 @@ from llm_api.upstream.http.sse import (
     EventTooLarge,
     is_stream,
 )
+from tests.support.tables import each
 
 BOM = b"\xef\xbb\xbf"
 LINES = (
@@ -87,7 +88,7 @@ def test_single_bytes_give_the_events_of_the_whole(case: tuple[bytes, list[bytes
     assert events == reference(stream)
 
 
-@pytest.mark.parametrize("cut", range(1, 24))
+@each("cut", range(1, 24))
 def test_cr_and_lf_in_different_reads_end_one_line(cut: int) -> None:
     stream = b"data: a\r\ndata: b\r\n\r\ndata: c\r\n\r\n"
 
@@ -164,7 +165,7 @@ def test_the_cap_counts_one_event_and_not_the_stream() -> None:
     assert events == [b"123456"] * 100
 
 
-@pytest.mark.parametrize("read_bytes", [1, 1_460, 65_536])
+@each("read_bytes", [1, 1_460, 65_536])
 def test_a_large_event_is_whole_in_reads_of_any_size(read_bytes: int) -> None:
     payload = b"x" * (MAX_EVENT_BYTES - 1_000 if read_bytes > 1 else 1_000_000)
     stream = b"data: " + payload + b"\n\n"
@@ -182,7 +183,7 @@ def test_more_lines_than_any_event_has_are_given_up() -> None:
 # --- events that say nothing, and those that say that something went wrong ---
 
 
-@pytest.mark.parametrize(
+@each(
     "nothing",
     [
         b"data: \n\n",
@@ -199,18 +200,17 @@ def test_more_lines_than_any_event_has_are_given_up() -> None:
         b"id: 7\nretry: 3000\n\n",
         b": OPENROUTER PROCESSING\n\n",
     ],
-    ids=repr,
 )
-@pytest.mark.parametrize("line_end", [b"\n", b"\r\n"], ids=["LF", "CRLF"])
+@each("line_end", [b"\n", b"\r\n"])
 def test_an_event_without_data_says_nothing(nothing: bytes, line_end: bytes) -> None:
     stream = b"data: a\n\n" + nothing * 2 + b"data: b\n\n"
 
     assert parsed([stream.replace(b"\n", line_end)]) == [b"a", b"b"]
 
 
-@pytest.mark.parametrize("name", [b"event: error", b"event:error", b"event: Error "])
-@pytest.mark.parametrize("data", [b'data: {"message":"overloaded"}', b"data: overloaded", b"data:"])
-@pytest.mark.parametrize("is_name_first", [True, False])
+@each("name", [b"event: error", b"event:error", b"event: Error "])
+@each("data", [b'data: {"message":"overloaded"}', b"data: overloaded", b"data:"])
+@each("is_name_first", [True, False])
 def test_an_event_named_error_is_marked(name: bytes, data: bytes, *, is_name_first: bool) -> None:
     lines = [name, data] if is_name_first else [data, name]
 
@@ -221,7 +221,7 @@ def test_an_event_named_error_is_marked(name: bytes, data: bytes, *, is_name_fir
     assert type(last) is bytes
 
 
-@pytest.mark.parametrize("form", [b"error: %b", b"error:%b", b"%b"])
+@each("form", [b"error: %b", b"error:%b", b"%b"])
 def test_an_error_in_a_field_of_its_own_or_in_none_is_marked(form: bytes) -> None:
     """llama.cpp has had such a field, and a relay that fails writes JSON into the stream."""
     error = b'{"error":{"code":500,"message":"no"}}'
@@ -232,7 +232,7 @@ def test_an_error_in_a_field_of_its_own_or_in_none_is_marked(form: bytes) -> Non
     assert type(last) is bytes
 
 
-@pytest.mark.parametrize(
+@each(
     "name",
     [b"message", b"errors", b"thread.message.delta", b"", b"no error", b"pinged", b"shipping"],
 )
@@ -245,7 +245,7 @@ def test_an_event_of_another_name_is_not_marked(name: bytes) -> None:
 # --- what a body is ---
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b"data: {}\n\n",
@@ -260,14 +260,13 @@ def test_an_event_of_another_name_is_not_marked(name: bytes) -> None:
         b"\n\r\n  data: {}\n\n",
         b"data\n\n: x",
     ],
-    ids=repr,
 )
 def test_a_body_that_begins_with_a_field_is_a_stream(body: bytes) -> None:
     assert is_stream(body) is True
     assert False not in [is_stream(body[:cut]) for cut in range(len(body))]
 
 
-@pytest.mark.parametrize(
+@each(
     "body",
     [
         b'{"choices":[]}',
@@ -285,14 +284,13 @@ def test_a_body_that_begins_with_a_field_is_a_stream(body: bytes) -> None:
         b"retrying in 5 s",
         b"\x1f\x8b\x08\x00",
     ],
-    ids=repr,
 )
 def test_any_other_body_is_none(body: bytes) -> None:
     assert is_stream(body) is False
     assert True not in [is_stream(body[:cut]) for cut in range(len(body))]
 
 
-@pytest.mark.parametrize("body", [b"", b" \n", BOM, BOM[:2], b"dat", b"e"], ids=repr)
+@each("body", [b"", b" \n", BOM, BOM[:2], b"dat", b"e"])
 def test_a_few_bytes_may_not_tell_what_a_body_is(body: bytes) -> None:
     assert is_stream(body) is None
 

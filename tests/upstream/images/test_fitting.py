@@ -9,6 +9,7 @@ from llm_api.domain.images import FittedRequest, ImageRequest, Size, SizePolicy
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.images.fitting.fitting import fitted
 from llm_api.upstream.images.image_profiles import ImageModel, SizeRule
+from tests.support.tables import each
 from tests.upstream.images.painter import NEAREST, PROFILES, size, square
 
 PLAIN = ImageModel("m", "openai", "openai", makes="png")
@@ -42,7 +43,7 @@ def said(request: FittedRequest) -> list[tuple[str, str]]:
     return [(notice.field, notice.code) for notice in request.notices]
 
 
-@pytest.mark.parametrize(
+@each(
     ("n", "each", "parts"),
     [(1, 1, (1,)), (4, 1, (1, 1, 1, 1)), (4, 4, (4,)), (6, 4, (4, 2)), (10, 4, (4, 4, 2))],
 )
@@ -63,7 +64,7 @@ def test_edits_may_make_fewer_at_once() -> None:
     assert fit(model, n=2, references=(square(),)).parts == (1, 1)
 
 
-@pytest.mark.parametrize("field", ["seed", "quality", "user"])
+@each("field", ["seed", "quality", "user"])
 def test_what_a_model_does_not_take_is_refused_by_its_name(field: str) -> None:
     value = {"seed": 7, "quality": "high", "user": "u"}[field]
 
@@ -72,7 +73,7 @@ def test_what_a_model_does_not_take_is_refused_by_its_name(field: str) -> None:
     assert (error.status, error.reason, error.fields[0].field) == (400, "not_supported", field)
 
 
-@pytest.mark.parametrize("field", ["seed", "quality", "user"])
+@each("field", ["seed", "quality", "user"])
 def test_openai_s_clients_are_told_what_was_left_out(field: str) -> None:
     value = {"seed": 7, "quality": "high", "user": "u"}[field]
 
@@ -82,8 +83,8 @@ def test_openai_s_clients_are_told_what_was_left_out(field: str) -> None:
     assert field not in request.fields
 
 
-@pytest.mark.parametrize("policy", list(SizePolicy))
-@pytest.mark.parametrize(
+@each("policy", list(SizePolicy))
+@each(
     ("field", "fields"),
     [
         ("background", {"background": "transparent"}),
@@ -123,7 +124,7 @@ def test_a_vendor_that_marks_pictures_anyway_is_no_secret() -> None:
     assert said(request) == [("watermark", "adapted")]
 
 
-@pytest.mark.parametrize(
+@each(
     ("asked", "sent", "codes"),
     [
         ("low", "standard", [("quality", "adapted")]),
@@ -187,7 +188,7 @@ TABLE = replace(RANGE, resolutions={"1K": {"16:9": Size(1280, 720)}, "2K": {}})
 LISTED = replace(PLAIN, size=SizeRule(listed=(Size(1024, 1024), Size(1536, 1024))))
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "fields", "expected"),
     [
         (PLAIN, {}, None),
@@ -212,7 +213,7 @@ def test_sizes_that_are_made(
     assert request.notices == ()
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "fields", "field", "hint"),
     [
         (RANGE, {"size": Size(1000, 1000)}, "size", "1008x1008 or 992x992"),
@@ -229,7 +230,7 @@ def test_a_size_that_is_not_made_is_refused_with_those_that_are(
     assert error.hint == f"The nearest sizes that it makes: {hint}."
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "fields", "expected"),
     [
         (RANGE, {"size": Size(1000, 1000)}, "1008x1008"),
@@ -308,7 +309,7 @@ WRITES = replace(
 )
 
 
-@pytest.mark.parametrize(
+@each(
     ("model", "wanted", "compression", "sent", "convert_to"),
     [
         (WRITES, "jpeg", 80, {"output_format": "jpeg", "output_compression": 80}, None),

@@ -9,18 +9,19 @@ from llm_api.upstream.images.links import (
     split_link,
     vetted_addresses,
 )
+from tests.support.tables import each
 
 ANY = LinkPolicy(1, 1.0)
 
 
-@pytest.mark.parametrize(
+@each(
     "address", ["93.184.216.34", "2606:2800:220:1::1", "::ffff:93.184.216.34", "64:ff9b::5db8:d822"]
 )
 def test_addresses_of_the_internet_are_public(address: str) -> None:
     assert is_public(address)
 
 
-@pytest.mark.parametrize(
+@each(
     "address",
     [
         "0.0.0.0",  # noqa: S104  # nothing is bound
@@ -66,9 +67,7 @@ def test_all_others_are_not(address: str) -> None:
     assert not is_public(address)
 
 
-@pytest.mark.parametrize(
-    "address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "224.0.0.1"]
-)
+@each("address", ["169.254.169.254", "::ffff:169.254.169.254", "fe80::1", "224.0.0.1"])
 def test_link_local_addresses_are_refused_even_where_private_ones_are_allowed(address: str) -> None:
     link = split_link("http://hook.example/")
     allowed = LinkPolicy(1, 1.0, allows_private=True)
@@ -78,7 +77,7 @@ def test_link_local_addresses_are_refused_even_where_private_ones_are_allowed(ad
         vetted_addresses(link, allowed, [address], is_public)
 
 
-@pytest.mark.parametrize(
+@each(
     ("url", "authority", "target"),
     [
         ("https://CDN.example", "cdn.example", "/"),

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from llm_api.domain.images import DecodedBase64
 from llm_api.upstream.images.lifting import Lifter
 from llm_api.upstream.images.long_texts import base64_of, data_uri, read_json, written
+from tests.support.tables import each
 from tests.upstream.images.painter import load, square, stored
 
 DATA = bytes(range(256)) * 12
@@ -70,12 +71,12 @@ def test_a_data_uri_is_base64_with_a_prefix() -> None:
     assert base64_of(DECODED) == DECODED
 
 
-@pytest.mark.parametrize("value", [None, "", b"", 7, [], {}], ids=repr)
+@each("value", [None, "", b"", 7, [], {}])
 def test_what_is_no_base64(value: object) -> None:
     assert base64_of(value) is None
 
 
-@pytest.mark.parametrize("cut", [1, 20, 1500, 3000])
+@each("cut", [1, 20, 1500, 3000])
 def test_json_that_is_cut_is_none(cut: int) -> None:
     body = orjson.dumps({"data": [{"b64_json": LONG.decode()}]})
 
@@ -136,8 +137,8 @@ NO_BASE64 = {
 }
 
 
-@pytest.mark.parametrize("text", NO_BASE64.values(), ids=list(NO_BASE64))
-@pytest.mark.parametrize("size", [1, 7, 1000, 4096, 100_000])
+@each("text", NO_BASE64.values())
+@each("size", [1, 7, 1000, 4096, 100_000])
 def test_what_is_no_base64_stays_a_text(text: str, size: int) -> None:
     body = json.dumps({"before": LONG.decode(), "text": text, "after": 1}).encode()
 
@@ -146,7 +147,7 @@ def test_what_is_no_base64_stays_a_text(text: str, size: int) -> None:
     assert found == {"before": DECODED, "text": text, "after": 1}
 
 
-@pytest.mark.parametrize("expected", [0, 10, 1_000_000])
+@each("expected", [0, 10, 1_000_000])
 def test_the_expected_length_is_a_guess(expected: int) -> None:
     lifter = Lifter(expected)
     lifter.feed(b'["' + LONG + b'"]')

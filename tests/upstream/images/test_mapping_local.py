@@ -10,6 +10,7 @@ import pytest
 
 from llm_api.errors import InvalidRequest
 from tests.support.image_upstream import ImageVendor
+from tests.support.tables import each
 from tests.upstream.images.painter import (
     MODEL,
     PROFILES,
@@ -68,7 +69,7 @@ ROWS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
-@pytest.mark.parametrize(("server", "fields", "expected"), ROWS)
+@each(("server", "fields", "expected"), ROWS)
 def test_a_field_arrives_as_the_table_says(
     server: str, fields: dict[str, Any], expected: dict[str, Any]
 ) -> None:
@@ -77,7 +78,7 @@ def test_a_field_arrives_as_the_table_says(
     assert {name: body.get(name) for name in expected} == expected
 
 
-@pytest.mark.parametrize("server", OF_SD)
+@each("server", OF_SD)
 def test_the_server_of_stable_diffusion_cpp_gets_the_rest_in_its_prompt(server: str) -> None:
     body = received(server, negative_prompt="dogs", seed=7)
 
@@ -102,7 +103,7 @@ def test_the_web_ui_gets_the_model_as_a_setting_for_one_call() -> None:
     }
 
 
-@pytest.mark.parametrize("server", [*OF_SD, "vllm-omni", "sglang"])
+@each("server", [*OF_SD, "vllm-omni", "sglang"])
 def test_pictures_are_edited_in_a_form(server: str) -> None:
     [one] = captured(server, references=(square("a"), square("b")), n=1)
 
@@ -111,7 +112,7 @@ def test_pictures_are_edited_in_a_form(server: str) -> None:
     assert one.fields["n"] == "1"
 
 
-@pytest.mark.parametrize("server", OF_SD)
+@each("server", OF_SD)
 def test_a_mask_comes_with_the_picture(server: str) -> None:
     [one] = captured(server, references=(square("a"),), mask=square("m"), is_edit=True)
 
@@ -143,7 +144,7 @@ def test_the_web_ui_starts_from_a_picture() -> None:
     assert one.fields["denoising_strength"] == 0.75
 
 
-@pytest.mark.parametrize("server", ["vllm-omni", "sglang"])
+@each("server", ["vllm-omni", "sglang"])
 def test_a_mask_is_refused_where_it_would_be_ignored(server: str) -> None:
     with pytest.raises(InvalidRequest) as refused:
         captured(server, references=(square("a"),), mask=square("m"), is_edit=True)
@@ -162,7 +163,7 @@ FILTERED = [
 ]
 
 
-@pytest.mark.parametrize(("server", "prompt", "expected"), FILTERED)
+@each(("server", "prompt", "expected"), FILTERED)
 def test_commands_in_a_prompt_reach_no_server(server: str, prompt: str, expected: str) -> None:
     [one] = captured(server, prompt)
 

@@ -3,11 +3,11 @@
 import re
 import string
 
-import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from llm_api.upstream.vendors.redaction import redacted
+from tests.support.tables import each
 
 MAX_CHARS = 300
 
@@ -104,35 +104,35 @@ def leaked(secret: str, said: str) -> list[str]:
     return [piece for piece in pieces if piece in said]
 
 
-@pytest.mark.parametrize("text", HARMLESS)
+@each("text", HARMLESS)
 def test_a_harmless_text_passes(text: str) -> None:
     assert redacted(text) == text
 
 
-@pytest.mark.parametrize("text", CHINESE)
+@each("text", CHINESE)
 def test_a_harmless_chinese_text_passes(text: str) -> None:
     assert redacted(text) == text
 
 
-@pytest.mark.parametrize("text", DELICATE)
+@each("text", DELICATE)
 def test_a_text_about_what_is_the_operators_does_not_pass_at_all(text: str) -> None:
     assert redacted(text) == ""
     assert redacted(text.upper()) == ""
 
 
-@pytest.mark.parametrize("secret", POISON.values(), ids=POISON.keys())
+@each("secret", POISON.values())
 def test_what_looks_like_no_word_is_cut_out(secret: str) -> None:
     for text in places(secret):
         assert not leaked(secret, redacted(text))
 
 
-@pytest.mark.parametrize("host", HOSTS)
+@each("host", HOSTS)
 def test_the_name_of_a_host_is_cut_out(host: str) -> None:
     for text in places(host):
         assert not leaked(host, redacted(text))
 
 
-@pytest.mark.parametrize("secret", LETTERS_ONLY)
+@each("secret", LETTERS_ONLY)
 def test_a_key_is_cut_out_also_where_it_has_no_digit(secret: str) -> None:
     for text in places(secret):
         assert not leaked(secret, redacted(text.replace("参数", "")))
@@ -154,7 +154,7 @@ def test_neighbours_that_are_cut_out_leave_one_mark() -> None:
     assert redacted("Use a1 b2 c3 or not") == "Use […] or not"
 
 
-@pytest.mark.parametrize("text", ["", " \n\t ", "a1", "sk-1 sk-2", "42", "... 42 ???", "{}"])
+@each("text", ["", " \n\t ", "a1", "sk-1 sk-2", "42", "... 42 ???", "{}"])
 def test_a_text_without_a_word_is_nothing(text: str) -> None:
     assert redacted(text) == ""
 
@@ -163,7 +163,7 @@ def test_lines_become_one() -> None:
     assert redacted(" first\r\n\tsecond\u2028third\x85fourth ") == "first second third fourth"
 
 
-@pytest.mark.parametrize("sign", ["\x1b[31m", "\x00", "\u200b", "\u202e", "\ufeff", "\x7f"])
+@each("sign", ["\x1b[31m", "\x00", "\u200b", "\u202e", "\ufeff", "\x7f"])
 def test_a_text_with_signs_that_nobody_sees_does_not_pass(sign: str) -> None:
     said = redacted(f"The wrong {sign}value is here")
 
@@ -171,7 +171,7 @@ def test_a_text_with_signs_that_nobody_sees_does_not_pass(sign: str) -> None:
     assert "value" not in said
 
 
-@pytest.mark.parametrize("length", [299, 300, 301, 5_000])
+@each("length", [299, 300, 301, 5_000])
 def test_a_long_text_is_cut(length: int) -> None:
     said = redacted(("word " * length)[:length])
 

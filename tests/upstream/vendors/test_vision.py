@@ -2,11 +2,10 @@
 
 import math
 
-import pytest
-
 from llm_api.settings.config_files import read_profiles
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.vendors.vision import HIGH, VisionTraits
+from tests.support.tables import each
 
 PROFILES = read_profiles(PROJECT_ROOT)
 SIZES = [(64, 64), (512, 512), (1024, 1024), (1536, 1536), (1536, 864), (1536, 512), (300, 1536)]
@@ -30,8 +29,8 @@ def tiles(width: int, height: int, base: int, each: int) -> int:
     return base + each * math.ceil(width * scale / 512) * math.ceil(height * scale / 512)
 
 
-@pytest.mark.parametrize("size", SIZES)
-@pytest.mark.parametrize(
+@each("size", SIZES)
+@each(
     ("profile", "model", "detail", "real"),
     [
         ("volcengine-ark", "doubao-seed-1-6-251015", None, lambda w, h: ark(w, h, 1312)),

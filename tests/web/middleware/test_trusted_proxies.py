@@ -11,6 +11,7 @@ from werkzeug.test import Client
 
 from llm_api.web.middleware.trusted_proxies import TrustedProxies, address_in
 from tests.conftest import AppOf
+from tests.support.tables import each
 
 PROXY = "10.0.0.1"
 
@@ -29,7 +30,7 @@ def seen(count: int, *values: str, peer: str = PROXY, **more: str) -> dict[str, 
     return json.loads(Client(TrustedProxies(app, count)).get("/", environ_overrides=environ).data)
 
 
-@pytest.mark.parametrize(
+@each(
     ("count", "value", "address"),
     [
         (1, "192.0.2.7", "192.0.2.7"),
@@ -51,7 +52,7 @@ def test_the_value_that_the_outermost_proxy_wrote_is_taken(
     assert seen(count, value)["address"] == address
 
 
-@pytest.mark.parametrize(
+@each(
     ("count", "value"),
     [
         (2, "198.51.100.1"),
@@ -73,8 +74,8 @@ def test_where_there_is_no_address_the_peer_counts(count: int, value: str) -> No
     assert seen(count, value)["address"] == PROXY
 
 
-@pytest.mark.parametrize("count", [1, 2])
-@pytest.mark.parametrize("mark", ['"', '"x', 'x"', '\\"', '"a", "', "(", "<"])
+@each("count", [1, 2])
+@each("mark", ['"', '"x', 'x"', '\\"', '"a", "', "(", "<"])
 def test_no_mark_of_the_client_hides_what_the_proxies_write(count: int, mark: str) -> None:
     written = ["192.0.2.7", "10.0.0.2"][:count]
 
@@ -85,7 +86,7 @@ def test_several_lines_of_the_header_are_one_list() -> None:
     assert seen(1, "198.51.100.1", "198.51.100.2", "192.0.2.7")["address"] == "192.0.2.7"
 
 
-@pytest.mark.parametrize(
+@each(
     ("count", "value", "scheme"),
     [
         (1, "https", "https"),
@@ -101,16 +102,14 @@ def test_the_proxy_tells_whether_the_client_speaks_tls(count: int, value: str, s
     assert seen(count, HTTP_X_FORWARDED_PROTO=value)["scheme"] == scheme
 
 
-@pytest.mark.parametrize("name", ["HOST", "PORT", "PREFIX", "SERVER"])
+@each("name", ["HOST", "PORT", "PREFIX", "SERVER"])
 def test_no_other_forwarded_header_changes_anything(name: str) -> None:
     facts = seen(1, "192.0.2.7", **{f"HTTP_X_FORWARDED_{name}": "evil.example"})
 
     assert facts == {"address": "192.0.2.7", "scheme": "http", "host": "localhost"}
 
 
-@pytest.mark.parametrize(
-    "text", ["", ":", "[]", "[", "]", "[::1", "::1]", "::1::", "1.2.3.4:5:6", "\0", "é"]
-)
+@each("text", ["", ":", "[]", "[", "]", "[::1", "::1]", "::1::", "1.2.3.4:5:6", "\0", "é"])
 def test_what_is_no_address_is_none(text: str) -> None:
     assert address_in(text) is None
 

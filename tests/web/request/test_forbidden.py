@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from llm_api.errors import InvalidRequest
 from llm_api.web.request.strict_json import decode_object
+from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.conftest import Refuse
 from tests.web.refusals import CHATS, COMPLETIONS, POSTS, good_body
@@ -80,8 +81,8 @@ CALL = {
 FORMAT = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
 
 
-@pytest.mark.parametrize("name", FORBIDDEN)
-@pytest.mark.parametrize(
+@each("name", FORBIDDEN)
+@each(
     ("fields", "where"),
     [
         ({"tools": [TOOL, TOOL]}, "tools[1]"),
