@@ -47,12 +47,34 @@ _SPEAKS = re.compile(
     r"|wording)|this version|word count|[Tt]o make it (?:more|less))\b"
     r"|[你您我]|提示词|改写|原文|原意|版本|修改|调整|字数",
 )
+# What is no part of any prompt, in a line of its own: another turn, an end, counts, a greeting.
+_TRAILER = re.compile(
+    r"\n[ \t]*(?:#{2,3} ?(?:instruction|human|user|input|response)\b"
+    r"|(?:user|human|assistant|用户|助手)[ \t]*[:：]"
+    r"|[-\[*#=< ]*end(?: of (?:the )?(?:prompt|text|output|answer))?[\]\-*#=>.! ]*(?:\n|\Z)"
+    r"|#{2,}[ \t]*(?:\n|\Z)|(?:#\w+[ \t]*){2,}(?:\n|\Z)|~{3,}|`{3,}"
+    r"|[(\[（【~≈* ]*(?:约|共|大约|about |approx\.? )?\d{1,4}[ \t]*(?:words?\b|char(?:acter)?s?\b|tokens?\b|字)"
+    r"[^\n]{0,40}(?:\n|\Z)"
+    r"|[\s*_#>【\[(（]*(?:(?:best|kind|warm) (?:regards|wishes)|cheers|happy (?:\w+ing)|done\b|good luck"
+    r"|have fun|tags|sources?|length|characters|pro[ -]?tips?|technical details"
+    r"|(?:recommended|suggested) (?:settings|parameters|values)"
+    r"|(?:short(?:er)?|long(?:er)?|alternat(?:iv)?e|concise|simple|minimal) (?:version|prompt|option)s?"
+    r"|explicaci[óo]n|notas?|cambios|explications?|remarques?|erklärung|hinweise?|änderungen"
+    r"|spiegazione|explicação|açıklama|penjelasan|uitleg|wyjaśnienie|пояснени[ея]|объяснение"
+    r"|примечани[ея]|解説|補足|ポイント|変更点|説明|설명|참고|변경)[^\n:：]{0,40}[:：!.,，。\n]"
+    r"|(?:the (?:prompt|rewrite|text|description) (?:is|above|has|was|now|follows|preserves|keeps)"
+    r"|> ?(?:the prompt|提示))"
+    r")",
+    re.IGNORECASE,
+)
 _QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
-_RULE = re.compile(r"\n\s*(?:-{3,}|\*{3,}|_{3,}|={3,})\s*\n.*\Z", re.DOTALL)
+_RULE = re.compile(r"(?:\A|\n)[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,}|[━─—]{3,})[ \t]*(?=\n|\Z)")
 # A note at the end of the line itself.
 ASIDE = re.compile(
     r"\s*[(\[（【]\s*(?:notes?|explanations?|reasons?|comments?|changes?|added|注|说明|备注|理由|改动|解释)"
     r"\s*[:：][^)\]）】\n]*[)\]）】]\s*\Z"
+    r"|\s*[(\[（【]\s*(?:约|共|about |approx\.? |~)?\d{1,4}\s*(?:words?|char(?:acter)?s?|tokens?|字)"
+    r"[^)\]）】\n]{0,20}[)\]）】]\s*\Z"
     r"|\s+[—–-]\s*I(?:['’]ve| have)? (?:added|kept|made|included|used|chose|changed)\b[^\n]*\Z",
     re.IGNORECASE,
 )
@@ -72,17 +94,24 @@ _LABEL = re.compile(r"[^\n]{0,60}[:：][\s*_]*\Z")
 
 def without_comments(text: str) -> str:
     """Return a text without the lines behind a prompt that speak of it, or to its reader."""
-    text = _RULE.sub("", text)
-    for found in _EPILOGUE.finditer(text):
-        before = text[: found.start()]
-        if _has_prompt(before):
-            text = before
-            break
+    text = _before_rule(text)
+    for pattern in (_EPILOGUE, _TRAILER):
+        for found in pattern.finditer(text):
+            before = text[: found.start()]
+            if _has_prompt(before):
+                text = before
+                break
     head, _, last = text.rstrip().rpartition("\n")
     while _has_prompt(head) and _is_comment(last):
         text = head
         head, _, last = head.rstrip().rpartition("\n")
     return text
+
+
+def _before_rule(text: str) -> str:
+    """Return the first of the parts between rules that has a prompt."""
+    parts = _RULE.split(text)
+    return next((part for part in parts if _has_prompt(part)), text) if len(parts) > 1 else text
 
 
 def _is_comment(line: str) -> bool:

@@ -13,14 +13,14 @@ from llm_api.services.prompts.text import lowered
 # A special token: `<|im_end|>`, `<|return|>`, DeepSeek's with full-width bars, Gemma's `<turn|>`,
 # MiniMax's `[e~[`, bytes, and others' own.
 _MARK = (
-    r"<[|｜][^<>|｜\n]{1,60}[|｜]>|<\|[a-z_]{2,30}>|<[a-z_]{2,30}\|>|\[e~\[|\]~b\]|<0x[0-9A-F]{2}>|</?s>|<(?:seed:)?(?:eos|bos|pad|unk|eod|EOT|end_of_turn"
-    r"|unused\d{1,3})>"
-    r"|<start_of_turn>(?:model|user)?|\[/?INST\]|\[(?:EOS|gMASK|BOS)\]|<sop>"
+    r"<[|｜][^<>|｜\n]{1,60}[|｜]>|<\|[a-z_]{2,30}>|<[a-z_]{2,30}\|>|\[e~\[|\]~b\]|<0x[0-9A-F]{2}>"
+    r"|</?s>|<(?:seed:)?(?:(?:eos|bos|pad|unk)(?:_token)?|eod|EOT|END|_end|end_of_turn|unused\d{1,3})>"
+    r"|<start_of_turn>(?:model|user)?|\[/?INST\]|\[(?:EOS|gMASK|BOS|DONE|END)\]|<sop>"
 )
 _END = re.compile(_MARK)
 _THOUGHTS = (
     r"(?:(?:\w{1,20}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflections?|analysis|scratchpad"
-    r"|monologue)(?:_\w{1,20})?|思考|推理|思考过程)"
+    r"|monologue|plan(?:ning)?|drafts?)(?:_\w{1,20})?|思考|推理|思考过程)"
 )
 # What the answer follows; the last of them counts, for thoughts may speak of them.
 _ANSWER = re.compile(
@@ -54,18 +54,47 @@ _HEADING = re.compile(
     r"\n[\s*_#>【\[]*(?:(?:my |the )?(?:final|optimi[sz]ed|rewritten|improved|enhanced"
     r"|revised)\s+)?(?:(?:image|video) )?(?:prompt|answer|version|output|response|rewrite|result)"
     r"[*_]{0,3}\s*[:：]"
+    r"|\nfinal:|\n#{1,6} (?:final )?(?:answer|prompt|output)[ \t]*(?=\n)"
     r"|\n[\s*_#>【\[]*(?:最终|优化后|改写后)?的?(?:提示词|答案|回答|结果|输出)[*_]{0,3}\s*[:：】\]][:：]?",
     re.IGNORECASE,
 )
+# What Ollama's command line puts around thoughts.
+_SHOWN_THOUGHTS = re.compile(
+    r"\s*Thinking(?:\.\.\.|…)[ \t]*\n(?:.*?\n(?:\.\.\.|…)?[ \t]*done(?: thinking)?\.[ \t]*(?=\n|\Z)|.*)",
+    re.DOTALL,
+)
+_OTHER_TURN = re.compile(r"\s*(?:<s>\s*)?\[INST\].*?\[/INST\]", re.DOTALL)
+# A mark in quotation marks is spoken of: it may stand on a sign, or in thoughts about the format.
+_SPOKEN_OF = re.compile(
+    r"(?<![\w\"'“”])(\\?[\"'“‘「『《])(?=[^\s])([^\"'“”‘’「」『』《》\n]{1,120})(?<=[^\s\\])"
+    r"(\\?[\"'”’」』》])(?=[\s.,;:!?)\]，。、；：！？]|\Z)"
+)
+_MARK_SIGNS = ("<", "[", "◁", "esponse:", "assistantfinal")
+# Stands for such a quotation while marks are removed; nothing that people write has these signs.
+_OPEN, _SHUT = "\ue000", "\ue001"
+_STAND_IN = re.compile(rf"{_OPEN}(\d+){_SHUT}")
 _BOXED = re.compile(r"\\boxed\{(.*)\}\W{0,3}\Z", re.DOTALL)
-_ROLE = re.compile(r"\s*(?:assistant|model)\s*\n", re.IGNORECASE)
+_ROLE = re.compile(r"\s*(?:assistant|model|final)\s*\n", re.IGNORECASE)
 
 
 def without_marks(reply: str) -> str:
     """Return what a model answered, without its thoughts and its format's marks.
 
-    It is empty where the reply is nothing but thoughts.
+    It is empty where the reply is nothing but thoughts. A mark in quotation marks is none.
     """
+    spoken: list[str] = []
+
+    def put_aside(quotation: re.Match[str]) -> str:
+        if not any(map(quotation[0].__contains__, _MARK_SIGNS)):
+            return quotation[0]
+        spoken.append(quotation[0])
+        return f"{_OPEN}{len(spoken) - 1}{_SHUT}"
+
+    bare = _SPOKEN_OF.sub(put_aside, reply.replace(_OPEN, "").replace(_SHUT, ""))
+    return _STAND_IN.sub(lambda found: spoken[int(found[1])], _without_marks(bare))
+
+
+def _without_marks(reply: str) -> str:
     text = _CLOSED_THOUGHTS.sub("", reply) if "<" in reply else reply
     has_answer = any(map(lowered(text).__contains__, _ANSWER_SIGNS))
     ends = [found.end() for found in _ANSWER.finditer(text)] if has_answer else []
@@ -73,6 +102,8 @@ def without_marks(reply: str) -> str:
         text = text[ends[-1] :]
     elif _OPEN_THOUGHTS.match(text):
         return ""
+    text = _OTHER_TURN.sub("", text, count=1) if "[/INST]" in text else text
+    text = _SHOWN_THOUGHTS.sub("", text, count=1) if _SHOWN_THOUGHTS.match(text) else text
     text = _LEADING.sub("", text, count=1) if _LEADING.match(text) else text
     if _TOLD_THOUGHTS.match(text) and (headings := list(_HEADING.finditer(text))):
         text = text[headings[-1].end() :].lstrip("*_ ")

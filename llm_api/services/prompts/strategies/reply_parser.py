@@ -2,43 +2,42 @@
 
 import json
 import re
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-import json_repair
+from collections.abc import Callable, Sequence
 
 from llm_api.services.prompts.strategies.reply_comments import ASIDE, without_comments
+from llm_api.services.prompts.strategies.reply_fields import known_prompts, prompts_of_json
+from llm_api.services.prompts.strategies.reply_layout import (
+    LONE_TAG,
+    fenced_texts,
+    options_in,
+    tagged_texts,
+    without_tables,
+)
 from llm_api.services.prompts.strategies.reply_marks import without_marks
+from llm_api.services.prompts.strategies.reply_sections import section_of, without_opening
 from llm_api.services.prompts.text import clean, lowered
 
 MAX_REPLY_CHARS = 24_000
 # Without one of them a reply has no marks of its format. To look for each of them in turn takes a
 # tenth of the time of a pattern: here, and wherever else signs are looked for.
 _MARK_SIGNS = ("<", "[", "◁", "\\", "analysis", "assistant", "response:", "思考", "推理", "分析")
+_MARK_SIGNS += ("final\n", "model\n")
 _THOUGHT_SIGNS = ("think", "thought", "reasoning")  # in any case
 # The same for JSON, whose backslashes mark nothing: it can have marks only behind its beginning.
 _MARKS_IN_JSON = (*(sign for sign in _MARK_SIGNS if sign != "\\"), "]~b]")
 _SIGNS_IN_JSON = (*_THOUGHT_SIGNS, "response:", "assistantfinal", "assistant\nfinal")
-_KEYS = ("optimized_prompt", "optimized_prompts", "optimizedPrompt", "rewritten_prompt", "prompt")
-_FENCE = re.compile(r"```[a-z]*\s*(.*?)```", re.DOTALL | re.IGNORECASE)
-_TAG = re.compile(
-    r"<(answer|(?:(?:final|optimized|rewritten|enhanced|improved)_)?(?:prompt|answer)|output|response|result|rewrite)>(.*?)</\1>",
-    re.DOTALL | re.IGNORECASE,
-)
-_PREAMBLE = re.compile(
-    r"\A\s*(?:(?:sure|certainly|of course|okay|absolutely)\b(?!-)[^\n:.!]{0,80}[:!.]\s*|"
-    r"(?:here(?:['’]s| is)|the (?:optimized|rewritten) prompt)\b[^\n:]{0,80}:\s*|"
-    r"(?:(?:optimized|rewritten|improved|enhanced|final) )?prompt\s*:\s*|"
-    r"(?:好的|当然)[，,。!！]?\s*|(?:以下是|改写后|优化后|提示词|根据)[^\n：:]{0,20}[：:]\s*)",
-    re.IGNORECASE,
-)
-_MARKDOWN = re.compile(r"\*\*|^#{1,6}\s+|^[-*]\s+|`", re.MULTILINE)
+_HTML = re.compile(r"</?(?:b|i|em|strong|p|div|span|br ?/?)>|<!\[CDATA\[|\]\]>", re.IGNORECASE)
+_MARKDOWN = re.compile(r"\*\*|^#{1,6}\s+|^[-*•>]\s+|`|\s#{2,}\Z", re.MULTILINE)
+_LIST_ITEM = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+(.*?)[ \t]*$", re.MULTILINE)
+_EMPHASIS = re.compile(r"\A\s*([*_]{1,3})(?=\S)([^*\n]+?)\1\s*\Z")
 _UNDERSCORES = re.compile(r"__([^_\n]{1,200})__")
-_MARKDOWN_MARKS = "*_`#\n"  # without one of them, or a hyphen at the start, there is none
+_MARKDOWN_MARKS = "*_`#\n•>"  # without one of them, or a hyphen at the start, there is none
 _ASIDE_ENDS = (")", "]", "）", "】")
 _I_BEHIND_DASH = re.compile(r"[—–-](?<=\s.)\s*[Ii\u0130\u0131]")
 _LEFTOVER_JSON = re.compile(r"\A(?:json\b\s*)?[{\[]|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE)
-_QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」"}
+_QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」", "«": "»", "『": "』", "„": "“"}
+_SENTENCE_END = ".!?。！？,，;；:：、"
+_HAN_END = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]\Z")
 
 
 def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
@@ -50,16 +49,20 @@ def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
     if len(text) > MAX_REPLY_CHARS:
         return []
     if _is_unmarked_json(text) and (found := _strict(text)) is not None:
-        return list(dict.fromkeys(filter(None, [_tidy(one, syntax) for one in found])))
+        return _tidied(found, syntax)
     bare = _bare(text)
-    for read in (_strict, _balanced, _repaired, _fenced, _tagged):
-        if (found := read(bare)) is not None:
-            tidied = (_tidy(_bare(one), syntax) for one in found)
-            return list(dict.fromkeys(filter(None, tidied)))
+    for read in (prompts_of_json, fenced_texts, tagged_texts, options_in):
+        if found := read(bare):
+            found = [one for one in found if not _LEFTOVER_JSON.search(one.strip())]
+            return _tidied([_bare(one) for one in found], syntax)
     # JSON in which no rung found a prompt is not a prompt itself, whatever stands around it.
     plain = _tidy(bare, syntax)
     is_json = _LEFTOVER_JSON.search(plain) and not plain.startswith(tuple(syntax))
     return [plain] if plain and not is_json else []
+
+
+def _tidied(found: Sequence[str], syntax: Sequence[str]) -> Sequence[str]:
+    return list(dict.fromkeys(filter(None, (_tidy(one, syntax) for one in found))))
 
 
 def _bare(text: str) -> str:
@@ -84,69 +87,23 @@ def _is_unmarked_json(text: str) -> bool:
 
 def _strict(text: str) -> Sequence[str] | None:
     try:
-        return _prompts_of(json.loads(text))
+        return known_prompts(json.loads(text))
     except (ValueError, RecursionError):
         return None
-
-
-def _balanced(text: str) -> Sequence[str] | None:
-    return next((found for part in _objects(text) if (found := _strict(part)) is not None), None)
-
-
-def _repaired(text: str) -> Sequence[str] | None:
-    if "{" not in text or not any(key in text for key in _KEYS):
-        return None
-    try:
-        return _prompts_of(json_repair.loads(text[text.index("{") :]))
-    except (RecursionError, ValueError):
-        return None
-
-
-def _fenced(text: str) -> Sequence[str] | None:
-    match = _FENCE.search(text)
-    return [match[1]] if match and not _LEFTOVER_JSON.search(match[1].strip()) else None
-
-
-def _tagged(text: str) -> Sequence[str] | None:
-    match = _TAG.search(text)
-    return [match[2]] if match else None
-
-
-def _prompts_of(document: Any) -> Sequence[str] | None:
-    """Return the text or texts of the first key that has any."""
-    if not isinstance(document, dict):
-        return None
-    for key in _KEYS:
-        value = document.get(key)
-        if isinstance(value, str):
-            return [value]
-        if isinstance(value, list) and any(isinstance(item, str) for item in value):
-            return [item for item in value if isinstance(item, str)]
-    return None
-
-
-def _objects(text: str) -> Iterator[str]:
-    """Yield the outermost `{…}` parts of a text, braces inside strings left alone."""
-    decoder = json.JSONDecoder()
-    at = text.find("{")
-    while at >= 0:
-        try:
-            _, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at + 1
-        else:
-            yield text[at:end]
-        at = text.find("{", end)
 
 
 def _tidy(text: str, syntax: Sequence[str]) -> str:
     """Remove what stands around a prompt and Markdown, and join the text into one paragraph."""
     text = text.strip()
     steps: tuple[Callable[[str], str], ...] = (
+        lambda t: without_tables(t) if "|" in t and "\n" in t else t,
+        lambda t: _HTML.sub("", LONE_TAG.sub("", t)) if "<" in t else t,
+        section_of,
         lambda t: without_comments(t) if "\n" in t else t,
         lambda t: ASIDE.sub("", t) if _may_have_aside(t) else t,
+        _joined_items,
         lambda t: _without_markdown(t, syntax),
-        lambda t: _PREAMBLE.sub("", _PREAMBLE.sub("", t)),  # "Sure!", and then a label
+        without_opening,
         clean,
         _unquoted,
     )
@@ -163,17 +120,43 @@ def _may_have_aside(text: str) -> bool:
     return has_dash and _I_BEHIND_DASH.search(text) is not None
 
 
+def _joined_items(text: str) -> str:
+    """Join the items of a list, with commas where they end without a mark."""
+    if "\n" not in text and not _LIST_ITEM.match(text):
+        return text
+    items = _LIST_ITEM.findall(text)
+    if len(items) < 2:
+        return _LIST_ITEM.sub(r"\1", text) if items and not text.lstrip()[:1].isdigit() else text
+
+    def joined(item: re.Match[str]) -> str:
+        said = item[1].rstrip(" *_")
+        is_last = not text[item.end() :].strip()
+        if is_last or said[-1:] in _SENTENCE_END:
+            return item[1]
+        return f"{item[1]}{'，' if _HAN_END.search(said) else ','}"
+
+    return _LIST_ITEM.sub(joined, text)
+
+
 def _without_markdown(text: str, syntax: Sequence[str]) -> str:
     if not (text.startswith("-") or any(map(text.__contains__, _MARKDOWN_MARKS))):
         return text
+    text = _EMPHASIS.sub(r"\2", text)
     text = _UNDERSCORES.sub(lambda pair: pair[0] if pair[0] in syntax else pair[1], text)
     return _MARKDOWN.sub("", text)
 
 
 def _unquoted(text: str) -> str:
     """Remove quotes around the whole text, not those of a text that begins and ends with quotes."""
-    closing = _QUOTE_PAIRS.get(text[:1])
-    inner = text[1:-1]
-    if closing is None or len(text) < 2 or not text.endswith(closing):
-        return text
-    return text if text[0] in inner or closing in inner else inner.strip()
+    while (closing := _QUOTE_PAIRS.get(text[:1])) and len(text) > 1 and text.endswith(closing):
+        inner, opening = text[1:-1], text[0]
+        at = inner.find(closing if opening == closing else opening)
+        # The next mark opens a quotation of the text's own, or it closes the one at its beginning.
+        is_whole = at < 0 or (at > 0 and inner[at - 1] in " (\u3000" and opening == closing)
+        if opening != closing:
+            is_whole = closing not in inner or (0 <= at < inner.find(closing))
+        if not is_whole:
+            break
+        text = inner.strip()
+    return text
+

@@ -1,0 +1,118 @@
+"""Finds prompts by how a reply is laid out: in fences, tags, tables, or as a list of options."""
+
+import re
+from collections.abc import Sequence
+
+from llm_api.services.prompts.strategies.reply_sections import (
+    ends_with_label,
+    is_label,
+    is_long,
+)
+
+_NUMBER = r"(?:[1-9]|[A-F]\b|[一二三四五六]|one\b|two\b|three\b|four\b)"
+_FRONT = r"^[ \t]*(?:[-*•>]\s+)?[^\w\n\"“”'‘’「『《<{}()]{0,12}"
+# "**Option 1 (Cozy):**", "### Version B", "方案一：".
+_NAMED = re.compile(
+    rf"{_FRONT}(?:(?:option|version|variation|variant|alternative|prompt|choice|candidate|idea|take"
+    r"|concept|opción|variante|вариант)[ \t]*[#№]?[ \t]*"
+    rf"|(?:方案|版本|选项|选择|备选|示例|提示词|オプション|案|옵션)[ \t]*){_NUMBER}(?![.,]?\d)[^\n:：\"“]{{0,60}}"
+    r"(?:[:：][*_]{0,3}|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
+_NUMBERED = re.compile(r"^[ \t]*[*_]{0,2}(?:(\d)[.)、]|([A-F])[.)])[*_]{0,2}[ \t]+", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t]*[-*•][ \t]+", re.MULTILINE)
+_OR = re.compile(r"\n[ \t]*[*_\-]*(?:or|或者?|または|oder|o|ou)[*_\-]*[ \t]*:?[ \t]*\n", re.IGNORECASE)
+_ITEM_TITLE = re.compile(r"\A\s*\*\*[^*\n]{1,60}\*\*\s*[:：]?\s*|\A\s*\*\*[^*\n]{1,60}[:：]\*\*\s*")
+_TAKE_OF_FILM = re.compile(
+    r"\W*(?:shot|scene|frame|clip|step|cut|wide|close|medium|镜头|场景|步骤|画面|\[?\d)|\[\d", re.IGNORECASE
+)
+_WORD = re.compile(r"[a-z]{4,}")
+_HAN = re.compile(r"[\u4e00-\u9fff]")
+_MIN_SHARED, _MIN_SHARED_HAN = 2, 2
+_MAX_CHARS_BEFORE = 400
+_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([A-Za-z]*)[ \t]*\n?(.*?)(?:\n?[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
+
+_NAME = (
+    r"[\w\-]{0,30}(?:prompt|answer|output|response|result|rewrit\w{0,3}|text|final|improved|enhanced)"
+)
+_TAG = re.compile(rf"<(?!neg|orig|user|input)({_NAME})>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
+LONE_TAG = re.compile(rf"\A\s*<{_NAME}>|</{_NAME}>\s*\Z", re.IGNORECASE)
+_ROW = re.compile(r"[ \t]*\|.*\|[ \t]*\Z")
+_DIVIDER = re.compile(r"[ \t]*\|(?:[ \t]*:?-{2,}:?[ \t]*\|)+[ \t]*")
+
+
+def options_in(text: str) -> Sequence[str] | None:
+    """Return the texts of several options, None where a reply offers no choice."""
+    for pattern in (_NAMED, _NUMBERED, _BULLET):
+        found = list(pattern.finditer(text))
+        if len(found) > 1 and len(text[: found[0].start()]) <= _MAX_CHARS_BEFORE:
+            items = _items(text, found)
+            if pattern is _NAMED or _are_options(items, found):
+                return items
+    parts = _OR.split(text)
+    return parts if len(parts) > 1 and all(map(is_long, parts)) else None
+
+
+def fenced_texts(text: str) -> Sequence[str]:
+    """Return what stands in the fences of a reply that can be a prompt.
+
+    Where one of them stands under the label of a prompt, it is the one.
+    """
+    labeled, others = [], []
+    for found in _FENCE.finditer(text):
+        told = ends_with_label(text[: found.start()])
+        if told is not False and found[3].strip():
+            (labeled if told else others).append(found[3])
+    return labeled or others
+
+
+def tagged_texts(text: str) -> Sequence[str]:
+    """Return what stands in a reply's tags that are named like an answer, the inmost of them."""
+    found = [match[2] for match in _TAG.finditer(text) if match[2].strip()]
+    return [inner for one in found for inner in (tagged_texts(one) or [one])]
+
+
+def without_tables(text: str) -> str:
+    """Return a text without its tables, or the cell of a table that is the prompt."""
+    lines = text.splitlines()
+    rows = [_cells(line) for line in lines if _ROW.match(line)]
+    if len(rows) < 2 or not any(map(_DIVIDER.fullmatch, lines)):
+        return text
+    found = _cell(rows)
+    return found or "\n".join(line for line in lines if not _ROW.match(line))
+
+
+def _cells(line: str) -> Sequence[str]:
+    return [cell.strip(" *") for cell in line.strip().strip("|").split("|")]
+
+
+def _cell(rows: Sequence[Sequence[str]]) -> str:
+    """Return the cell beside or under the label of a prompt; empty where there is none."""
+    for row in rows:
+        for at, cell in enumerate(row[:-1]):
+            if is_label(cell) and is_long(row[at + 1]):
+                return row[at + 1]
+    for at, cell in enumerate(rows[0]):
+        below = [row[at] for row in rows[1:] if len(row) > at and is_long(row[at])]
+        if is_label(cell) and below:
+            return below[0]
+    return ""
+
+
+def _items(text: str, found: Sequence[re.Match[str]]) -> Sequence[str]:
+    ends = [*(one.start() for one in found[1:]), len(text)]
+    items = (text[one.end() : end] for one, end in zip(found, ends, strict=True))
+    return [_ITEM_TITLE.sub("", item).strip() for item in items]
+
+
+def _are_options(items: Sequence[str], found: Sequence[re.Match[str]]) -> bool:
+    """Whether the items of a list are prompts for the same: each whole, and of the same things."""
+    numbers = [one[1] or one[2] for one in found if one.lastindex]
+    if numbers and numbers != [*"123456789"][: len(numbers)] and numbers != [*"ABCDEF"][: len(numbers)]:
+        return False
+    first = [item.partition("\n\n")[0] for item in items]
+    if not all(map(is_long, first)) or any(map(_TAKE_OF_FILM.match, first)):
+        return False
+    words = set.intersection(*(set(_WORD.findall(item.lower())) for item in first))
+    han = set.intersection(*(set(_HAN.findall(item)) for item in first))
+    return len(words) >= _MIN_SHARED or len(han) >= _MIN_SHARED_HAN

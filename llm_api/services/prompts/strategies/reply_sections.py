@@ -1,0 +1,228 @@
+"""Finds the part of a reply that is the prompt: behind openings and labels, before other headings.
+
+Models greet, say what they are about to do, write a heading, repeat the original, and put what else
+they have to say under headings of its own. The same words may stand in a prompt: a line counts as a
+label only where it is nothing else.
+"""
+
+import re
+from collections.abc import Iterator
+
+# What may stand in front of a label in its line: marks of Markdown, a number, emoji.
+_FRONT = r"^[ \t]*(?:[-*•>]\s+)?(?:[^\w\n\"“”'‘’「『《<{}()]{0,12})(?:\d{1,2}[.)、]\s*)?[*_]{0,3}(?:<b>)?"
+_BACK = r"[ \t]*(?:[*_\]】）)]|</b>){0,4}[ \t]*"
+_KINDS = (
+    r"(?:final|optimi[sz]ed|enhanced|improved|rewritten|revised|refined|polished|expanded|detailed"
+    r"|new|updated|upgraded|better|best|main|full|complete|positive|image|video|picture|photo"
+    r"|text-to-image|generation|generator|english|chinese|your|my|the|an?|ai|flux|sdxl|midjourney"
+    r"|stable diffusion)"
+)
+_LABELS = (
+    rf"(?:so,? )?(?:{_KINDS}[ \-]+){{0,6}}(?:(?:re-?)?prompts?|rewrite|answer|output|response"
+    r"|result)(?:[ \t]+(?:for|in)[ \t]+[\w .\-]{1,30}?)?(?: (?:is|would be|reads))?"
+    r"|(?:positive|optimi[sz]ed|enhanced|rewritten|improved|revised|refined|after|final|assistant"
+    rf"|ai)(?: version)?|{_KINDS} version|optimi[sz]ed_prompt"
+    r"|(?:so,? |and )?here(?:['’]s| is| are)(?! (?:why|what|how))\b[^\n:：]{0,100}"
+    r"(?:prompt|version|rewrite|it is)[^\n:：]{0,60}"
+    r"|[\u4e00-\u9fff]{0,10}(?:提示词|描述词)|[\u4e00-\u9fff]{0,4}(?:优化|改写|润色|扩写|改进|完善)(?:之?后|结果|版本?)"
+    r"(?:的?(?:内容|文案|版本|描述|[Pp]rompt))?|最终(?:版本?|答案|结果|描述)|正向|答案|输出|结果"
+    r"|[^\n:：]{0,30}(?:プロンプト|프롬프트|промпт)"
+)
+_NEVER = (
+    r"(?!(?:original|user|your (?:original|idea)|source|input|negative|neg\b|old|before|short)"
+    r"|原|负|反|用户|输入)"
+)
+_ASIDE = r"(?:[ \t]*[(（][^()（）\n]{1,40}[)）])?"
+_LABEL = re.compile(
+    rf"{_FRONT}{_NEVER}(?:{_LABELS})[ \t]*(?:如下)?{_ASIDE}{_BACK}(?:[:：→=]|[—–][ \t])[ \t]*[*_]{{0,3}}"
+    # Alone in its line it needs no colon.
+    rf"|^[ \t]*(?P<mark>[^\w\n\"“”'‘’「『《<{{}}()]{{0,12}})(?:\d{{1,2}}[.)]\s*)?{_NEVER}"
+    rf"(?:{_LABELS}){_ASIDE}{_BACK}[^\w\n\"“'‘「『《<{{(]{{0,8}}$",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Parts of a prompt that has them line by line.
+_PARTS = re.compile(
+    r"\W*(?:subject|style|light\w*|compos\w*|camera|background|foreground|mood|colou?rs?|palette"
+    r"|scene|shot|setting|action|details?|environment|quality|atmosphere|medium|texture|framing"
+    r"|perspective|lens|angle|motion|movement|audio|text|pose|clothing|time|place|location|main"
+    r"|主体|风格|光|构图|镜头|背景|前景|氛围|色|场景|动作|细节|环境|画质|材质|视角|\[?\d)",
+    re.IGNORECASE,
+)
+_HEADING = re.compile(
+    r"^[ \t]*(?:\d{1,2}[.)]\s*|[-*•]\s+)?(?:#{1,6}[ \t]+[^\n]{1,60}$|\*\*[^*\n]{1,60}\*\*[ \t]*(?:[:：]|$)"
+    r"|\*\*[^*\n]{1,60}[:：]\*\*|【[^】\n]{1,30}】)",
+    re.MULTILINE,
+)
+NEGATIVE = re.compile(
+    r"(?:^|\n)[^\w\n\"“'‘「]{0,12}(?:\d{1,2}[.)]\s*)?(?:negatives?|neg|avoid|exclude|负[面向]|反向|ネガティブ)"
+    rf"(?:[ _\-]?(?:prompts?|提示词|プロンプト)|词)?{_ASIDE}{_BACK}(?:[:：]|\n|$)",
+    re.IGNORECASE,
+)
+_OPENER = re.compile(
+    r"\s*[^\w\n\"“”'‘’「『《<{}()\[]{0,6}(?:sure(?: thing)?|certainly|of course|okay|ok|alright|absolutely"
+    r"|great(?: idea| choice| prompt)?|got it|understood|no problem|happy to help|done|gladly"
+    r"|here you (?:go|are)|thanks?(?: you)?(?: for [\w ]{1,40})?|as requested"
+    r"|好的|好|当然(?:可以)?|没问题|收到|明白了?|可以的|はい|承知しました|かしこまりました|네|물론입니다"
+    r"|¡?claro(?: que sí)?|por supuesto|bien sûr|natürlich|gerne|certo|certamente|конечно|tabii"
+    r"|tentu(?: saja)?|oczywiście|natuurlijk|chắc chắn rồi|بالتأكيد)"
+    r"\s*(?:[,.!:，。！：、،]|[—–](?=\s))+\s*(?:[^\w\s\"“”'‘’「『《<{}()\[]{1,4}\s+)?",
+    re.IGNORECASE,
+)
+# "Here is the optimized prompt:", in one line with it.
+_INTRODUCTION = re.compile(
+    r"\s*(?:(?:here(?:['’]s| is| are|\s+you (?:go|are)))(?! (?:why|how))\b[^\n:：]{0,120}[:：]"
+    r"|(?:below|this) is (?:the|your|an?)\b[^\n:：]{0,80}(?:prompt|version)[^\n:：]{0,40}[:：]"
+    r"|(?:以下是|以下为|下面是|这是)[^\n:：]{0,40}[:：]|(?:根据|按照)[您你][^\n:：]{0,40}[:：])\s*",
+    re.IGNORECASE,
+)
+# A first line that speaks of the prompt and is none.
+_ABOUT = re.compile(
+    r"\b(?:your|my|the|this|following|optimi[sz]ed|enhanced|improved|rewritten|refined|detailed"
+    r"|better|model-ready) (?:\w+ ){0,2}prompts?\b|\bprompt\b[^\n]{0,60}[:：]\s*\Z"
+    r"|\A\W*(?:here(?:['’]s| is| are| you)|below (?:is|are)|let['’]s|i(?:['’](?:ve|ll|d)| have| will"
+    r"| would| suggest)\b|try this|you could|as requested|to make this|the following)"
+    r"|\A\W*(?:\*thinks?\b|\[thinking|\(thinking|thinking about)"
+    r"|提示词|(?:优化|改写|润色|扩写)|以下|画面感的|[您你]的描述|プロンプト|프롬프트|промпт",
+    re.IGNORECASE,
+)
+# Behind these a prompt has begun, whatever stands at the end of the line.
+_BEGINS_AS_PROMPT = re.compile(r"\W*(?:an?|the|two|three|four|five|one|\d+)\s(?!following)", re.IGNORECASE)
+_IS_ORIGINAL = re.compile(
+    r"\W*(?:(?:the |your )?original|before|user|input|query|原)[^\n:：]{0,20}[:：]", re.IGNORECASE
+)
+_TITLE = re.compile(r"\s*(?:#{1,6}\s+([^\n]{1,80})|\*\*([^*\n]{1,60})\*\*|Title:\s*([^\n]{1,80}))\n\s*\n")
+_MUSES = re.compile(
+    r"\W*(?:(?:okay|ok|alright|hmm|so)[,.]? |好的[，,]\s*)?(?:the user (?:wants|asks|is|has|gave|provided)"
+    r"|we (?:need|have|must|should) to\b|i (?:need|have) to\b|let me (?:think|start|see|analy[sz]e)"
+    r"|first,? (?:i|let|we)\b|用户(?:想|要|希望|需要)|我(?:需要|得先|应该|要先)|首先|thinking process:"
+    r"|(?:my |the )?(?:thought process|thinking)\W{0,4}[:：\n])",
+    re.IGNORECASE,
+)
+_MAX_LINE = 260
+_MIN_WORDS, _MIN_HAN = 12, 20
+_HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_OPENINGS = 4  # "Sure!", and what follows it
+
+
+def section_of(text: str) -> str:
+    """Return the part of a reply that is the prompt, with what is said behind it.
+
+    It is empty where the reply only thinks aloud.
+    """
+    muses = _MUSES.match(text) is not None
+    if "\n" in text or muses:
+        labeled = _labeled(text, takes_last=muses)
+        if labeled is not None:
+            return labeled
+        if muses:
+            return ""
+    return _before_negative(without_opening(text))
+
+
+def is_label(line: str) -> bool:
+    """Whether a line is a label of a prompt and nothing else."""
+    return _LABEL.fullmatch(line.strip()) is not None
+
+
+def ends_with_label(text: str) -> bool | None:
+    """Return whether the last line of a text announces a prompt; None where there is no label."""
+    line = text.rstrip().rpartition("\n")[2]
+    if NEGATIVE.match(line) or _IS_ORIGINAL.match(line):
+        return False
+    return True if is_label(line) else None
+
+
+def without_opening(text: str) -> str:
+    """Return a text without what is said before a prompt."""
+    for _ in range(_OPENINGS):
+        shorter = _once_shorter(text)
+        if shorter == text:
+            break
+        text = shorter
+    return text
+
+
+def is_long(text: str) -> bool:
+    """Whether a text is long enough for a prompt that stands beside other texts."""
+    return len(text.split()) >= _MIN_WORDS or len(_HAN.findall(text)) >= _MIN_HAN
+
+
+def _labeled(text: str, *, takes_last: bool) -> str | None:
+    """Return what stands under a label of the prompt; None where there is no label."""
+    labels = [found for found in _LABEL.finditer(text) if not _is_in_sentence(text, found)]
+    if not labels:
+        return None
+    before = without_opening(text[: labels[0].start()])
+    if not takes_last and _is_prompt(before):
+        return _before_negative(before)
+    for label in reversed(labels) if takes_last else labels:
+        said = _until_heading(text[label.end() :])
+        if said.strip(" \n*_#\"“”:："):
+            return said
+    return None
+
+
+def _is_in_sentence(text: str, found: re.Match[str]) -> bool:
+    """Whether a label that has no colon is the wrapped line of a sentence."""
+    if found[0].rstrip(" *_")[-1:] in {":", "：", "→", "="} or found["mark"] is None:
+        return False
+    before = text[: found.start()].rstrip(" ")
+    return not found["mark"].strip() and bool(before) and not before.endswith((":\n", "\n\n", "\n"))
+
+
+def _is_prompt(text: str) -> bool:
+    """Whether a text in front of a label is the prompt already."""
+    bare = text.strip()
+    has_notes = _ABOUT.search(bare) or _IS_ORIGINAL.match(bare) or _MUSES.match(bare)
+    return is_long(bare) and not has_notes and not bare.endswith((":", "："))
+
+
+def _until_heading(text: str) -> str:
+    """Return what stands before the next heading that is none of the prompt's parts."""
+    text = _before_negative(text)
+    for found in _ends(text):
+        if text[: found.start()].strip(" \n*_-•#:：") and not _PARTS.match(found[0]):
+            return text[: found.start()]
+    return text
+
+
+def _ends(text: str) -> Iterator[re.Match[str]]:
+    starts = [*_HEADING.finditer(text), *_LABEL.finditer(text)]
+    yield from sorted(starts, key=lambda found: found.start())
+
+
+def _before_negative(text: str) -> str:
+    found = NEGATIVE.search(text)
+    return text[: found.start()] if found and is_long(text[: found.start()]) else text
+
+
+def _once_shorter(text: str) -> str:
+    if opener := _OPENER.match(text):
+        return _or_all(text, opener.end())
+    if introduction := _INTRODUCTION.match(text):
+        return _or_all(text, introduction.end())
+    if label := _LABEL.match(text.lstrip()):
+        return _or_all(text.lstrip(), label.end())
+    if (title := _TITLE.match(text)) and is_long(text[title.end() :]):
+        return text[title.end() :]
+    line, _, rest = text.lstrip().partition("\n")
+    if rest and _is_opening(line, rest):
+        return rest
+    return text
+
+
+def _or_all(text: str, start: int) -> str:
+    """Return what stands behind an opening, or the whole text where nothing does."""
+    return text[start:] if text[start:].strip() else text
+
+
+def _is_opening(line: str, rest: str) -> bool:
+    """Whether the first of several lines speaks of the prompt that follows."""
+    if len(line) > _MAX_LINE or not is_long(rest):
+        return False
+    if not any(map(str.isalnum, line)) or _IS_ORIGINAL.match(line):
+        return True
+    is_prompt = _BEGINS_AS_PROMPT.match(line) is not None
+    if line.rstrip(" *_").endswith((":", "：")) and rest.startswith("\n") and not _PARTS.match(line):
+        return not is_prompt or _ABOUT.search(line) is not None
+    return not is_prompt and _ABOUT.search(line) is not None
