@@ -190,7 +190,8 @@ def blind_model() -> InvalidRequest:
 def _read(question: Question[_T], completion: Completion) -> _T | None:
     """Return what an answer says; one that was cut off says nothing."""
     reason = completion.document["choices"][0].get("finish_reason")
-    is_whole = not isinstance(reason, str) or reason.lower() in _WHOLE
+    # A reason that is no text, such as a number, does not say that the answer is whole.
+    is_whole = reason is None or (isinstance(reason, str) and reason.lower() in _WHOLE)
     return question.read(completion.text) if is_whole else None
 
 

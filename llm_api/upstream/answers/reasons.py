@@ -4,6 +4,7 @@ A reason that OpenAI has no word for, such as DeepSeek's `insufficient_system_re
 is. One that speaks of an error is no reason but an error, see `embedded_errors`.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -22,13 +23,30 @@ _MEANINGS = {name: reason for reason, names in _OTHERS.items() for name in names
 
 
 def settled(reason: object) -> object:
-    """Return OpenAI's word for a reason, None for no reason, and any other as it is."""
-    known = reason.strip().lower() if isinstance(reason, str) else ""
+    """Return OpenAI's word for a reason, None for no reason, and any other as it is, as text.
+
+    SGLang's is an object with the word in it. A number says that an answer ended, and not that it
+    ended well: it is no `stop`.
+    """
+    reason = _word_of(reason)
+    known = reason.strip().lower()
     # Gemini says more behind a colon: `content_filter: RECITATION`.
     known = known.split(":", 1)[0]
+    # Enumerations are written with their own name: `FinishReason.STOP`, `FINISH_REASON_STOP`.
+    known = known.rpartition(".")[2].removeprefix("finish_reason_").removeprefix("finishreason_")
     if known in _NONE:
         return None
     return known if known in REASONS else _MEANINGS.get(known, reason)
+
+
+def _word_of(reason: object) -> str:
+    """Return a reason as text, empty for none."""
+    if isinstance(reason, str):
+        return reason
+    if isinstance(reason, list | dict):
+        parts = reason.values() if isinstance(reason, dict) else reason
+        return next((part for part in parts if isinstance(part, str)), "")
+    return json.dumps(reason) if reason else ""
 
 
 def settle_whole(choice: dict[str, Any]) -> bool:
@@ -37,7 +55,11 @@ def settle_whole(choice: dict[str, Any]) -> bool:
     Where there is none, agents find calls of tools by it.
     """
     given = choice.get("finish_reason")
-    choice["finish_reason"] = settled(given) or _guessed(choice.get("message") or {})
+    reason = settled(given)
+    if reason is None or not isinstance(given, str):
+        guess = _guessed(choice.get("message") or {})
+        reason = guess if reason is None or guess != "stop" else reason
+    choice["finish_reason"] = reason
     return bool(choice["finish_reason"] != given)
 
 

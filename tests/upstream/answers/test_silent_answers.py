@@ -134,11 +134,17 @@ WORDS = [
     ("refusal", "content_filter"),
     ("insufficient_system_resource", "insufficient_system_resource"),
     ("abort", "abort"),
+    ("FinishReason.STOP", "stop"),
+    ("FINISH_REASON_MAX_TOKENS", "length"),
+    (["length"], "length"),
+    ({"type": "length", "length": 16}, "length"),
+    # It was "stop"; but that a number stands there says only that the answer ended.
+    (7, "7"),
 ]
 
 
 @pytest.mark.parametrize(("given", "wanted"), WORDS)
-def test_a_reason_of_another_vendor_gets_the_word_of_openai(given: str, wanted: str) -> None:
+def test_a_reason_of_another_vendor_gets_the_word_of_openai(given: Any, wanted: str) -> None:
     one = {"index": 0, "message": {"content": "Hi"}, "finish_reason": given}
     events = [event(choice({"content": "Hi"})), event(choice({}, finish_reason=given))]
 
@@ -149,7 +155,7 @@ def test_a_reason_of_another_vendor_gets_the_word_of_openai(given: str, wanted: 
     assert orjson.loads(last)["choices"][0]["finish_reason"] == wanted
 
 
-@pytest.mark.parametrize("given", [None, "", "null", ["stop"], {"type": "stop"}, 7], ids=repr)
+@pytest.mark.parametrize("given", [None, "", "null", ["stop"], {"type": "stop"}, []], ids=repr)
 @pytest.mark.parametrize(
     ("message", "wanted"),
     [

@@ -121,9 +121,12 @@ def correction(
 
 
 def is_whole(completion: Completion) -> bool:
-    """Whether the text was neither cut off at `max_tokens` nor interrupted."""
+    """Whether the text was neither cut off at `max_tokens` nor interrupted.
+
+    A reason that is no text, such as a number, says nothing of the kind.
+    """
     reason = completion.document["choices"][0].get("finish_reason")
-    return not (isinstance(reason, str) and reason) or reason.lower() in _WHOLE
+    return reason is None or (isinstance(reason, str) and (not reason or reason.lower() in _WHOLE))
 
 
 def _material(task: Task) -> Mapping[str, Any]:

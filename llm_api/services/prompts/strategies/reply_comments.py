@@ -55,6 +55,7 @@ _TRAILER = re.compile(
     r"|#{2,}[ \t]*(?:\n|\Z)|(?:#\w+[ \t]*){2,}(?:\n|\Z)|~{3,}|`{3,}"
     r"|[(\[（【~≈* ]*(?:约|共|大约|about |approx\.? )?\d{1,4}[ \t]*(?:words?\b|char(?:acter)?s?\b|tokens?\b|字)"
     r"[^\n]{0,40}(?:\n|\Z)"
+    r"|p\.? ?s\.?[ :]|alternatively\b"
     r"|[\s*_#>【\[(（]*(?:(?:best|kind|warm) (?:regards|wishes)|cheers|happy (?:\w+ing)|done\b|good luck"
     r"|have fun|tags|sources?|length|characters|pro[ -]?tips?|technical details"
     r"|(?:recommended|suggested) (?:settings|parameters|values)"
@@ -79,8 +80,8 @@ ASIDE = re.compile(
     re.IGNORECASE,
 )
 _OPENING = re.compile(
-    r"(?:sure|certainly|of course|okay|ok|absolutely|great|here(?:['’]s| is| are)"
-    r"|好的|当然|以下|下面)(?:[^\n]{0,120}[:：.!。！])?",
+    r"(?:sure|certainly|of course|okay|ok|absolutely|great|好的|当然)\W?(?:[,.!:，。！：][^\n]{0,80})?"
+    r"|(?:here(?:['’]s| is| are)|(?:以下|下面)[是为])[^\n]{0,120}[:：.!。！]",
     re.IGNORECASE,
 )
 # The line of the prompt itself, behind an opening that is none of the above.
@@ -114,12 +115,18 @@ def _before_rule(text: str) -> str:
     return next((part for part in parts if _has_prompt(part)), text) if len(parts) > 1 else text
 
 
+def speaks(text: str) -> bool:
+    """Whether a text speaks of a prompt, or to its reader."""
+    return _SPEAKS.search(_QUOTED.sub("", text)) is not None
+
+
 def _is_comment(line: str) -> bool:
-    is_prompt = _HEADED.match(line) is not None
-    return not is_prompt and _SPEAKS.search(_QUOTED.sub("", line)) is not None
+    return _HEADED.match(line) is None and speaks(line)
 
 
 def _has_prompt(text: str) -> bool:
     """Whether a text is more than labels and openings: some line of it can be a prompt."""
     lines = (line.strip("*_#>` \t") for line in text.splitlines())
-    return any(line and not _LABEL.fullmatch(line) and not _OPENING.match(line) for line in lines)
+    return any(
+        line and not _LABEL.fullmatch(line) and not _OPENING.fullmatch(line) for line in lines
+    )

@@ -50,7 +50,9 @@ _FIELD = re.compile(
     re.DOTALL,
 )
 # A field whose text stands there without any marks.
-_BARE_FIELD = re.compile(r"\{\s*[\"']?([A-Za-z_]\w{0,40})[\"']?\s*:\s*([^\"'{}\[\]\s][^{}\[\]]+)\}\s*\Z")
+_BARE_FIELD = re.compile(
+    r"\{\s*[\"']?([A-Za-z_]\w{0,40})[\"']?\s*:\s*([^\"'{}\[\]\s][^{}\[\]]+)\}\s*\Z"
+)
 _MAX_FIELDS = 400  # in JSON that no parser reads: each is looked for up to the end of the text
 _BEGINS_AS_FIELD = re.compile(r"\s*(?:json\s+)?[\"'“]?[A-Za-z]+_\w{1,40}[\"'”]?\s*[:=]\s*[\"'“]")
 
@@ -136,7 +138,9 @@ def _search(value: Any, depth: int) -> _Found:
         inner = _loaded(value) if value.lstrip()[:1] in {"{", "["} else None
         return _search(inner, depth + 1) if inner else _Found(0, [value] if value.strip() else [])
     if isinstance(value, list):
-        return _Found(0, [text for item in value for text in _search(item, depth + 1).texts])
+        texts = [text for item in value for text in _search(item, depth + 1).texts]
+        # A list that stands for itself may be one of changes or tags.
+        return _Found(0, texts if depth else [text for text in texts if _is_long(text)])
     if not isinstance(value, dict):
         return _NOTHING
     known = known_prompts(value) if depth == 0 else None
@@ -201,7 +205,7 @@ def _broken(text: str, *, is_read: bool) -> Iterator[_Found]:
         if rank < _ANY:
             is_any = True
             yield _Found(rank, [_unescaped(said)] if rank < _ANY - 1 or _is_long(said) else [])
-    if not is_any and (bare := _BARE_FIELD.search(text)) and _rank(bare[1]) < _ANY:
+    if not is_any and not is_read and (bare := _BARE_FIELD.search(text)) and _rank(bare[1]) < _ANY:
         yield _Found(_rank(bare[1]), [bare[2].strip()])
     elif not is_any and not is_read and "{" in text and _RANKS[1].search(text):
         found = _search(_repaired(text[text.index("{") :]), 0)

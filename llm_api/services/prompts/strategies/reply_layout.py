@@ -21,20 +21,23 @@ _NAMED = re.compile(
 )
 _NUMBERED = re.compile(r"^[ \t]*[*_]{0,2}(?:(\d)[.)、]|([A-F])[.)])[*_]{0,2}[ \t]+", re.MULTILINE)
 _BULLET = re.compile(r"^[ \t]*[-*•][ \t]+", re.MULTILINE)
-_OR = re.compile(r"\n[ \t]*[*_\-]*(?:or|或者?|または|oder|o|ou)[*_\-]*[ \t]*:?[ \t]*\n", re.IGNORECASE)
+_OR = re.compile(
+    r"\n[ \t]*[*_\-]*(?:or|或者?|または|oder|o|ou)[*_\-]*[ \t]*:?[ \t]*\n", re.IGNORECASE
+)
 _ITEM_TITLE = re.compile(r"\A\s*\*\*[^*\n]{1,60}\*\*\s*[:：]?\s*|\A\s*\*\*[^*\n]{1,60}[:：]\*\*\s*")
 _TAKE_OF_FILM = re.compile(
-    r"\W*(?:shot|scene|frame|clip|step|cut|wide|close|medium|镜头|场景|步骤|画面|\[?\d)|\[\d", re.IGNORECASE
+    r"\W*(?:shot|scene|frame|clip|step|cut|wide|close|medium|镜头|场景|步骤|画面|\[?\d)|\[\d",
+    re.IGNORECASE,
 )
 _WORD = re.compile(r"[a-z]{4,}")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _MIN_SHARED, _MIN_SHARED_HAN = 2, 2
 _MAX_CHARS_BEFORE = 400
-_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})([A-Za-z]*)[ \t]*\n?(.*?)(?:\n?[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE)
-
-_NAME = (
-    r"[\w\-]{0,30}(?:prompt|answer|output|response|result|rewrit\w{0,3}|text|final|improved|enhanced)"
+_FENCE = re.compile(
+    r"^[ \t]*(`{3,}|~{3,})([A-Za-z]*)[ \t]*\n?(.*?)(?:\n?[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE
 )
+
+_NAME = r"[\w\-]{0,30}(?:prompt|answer|output|response|result|rewrit\w{0,3}|text|final|improved|enhanced)"
 _TAG = re.compile(rf"<(?!neg|orig|user|input)({_NAME})>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 LONE_TAG = re.compile(rf"\A\s*<{_NAME}>|</{_NAME}>\s*\Z", re.IGNORECASE)
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*\Z")
@@ -108,7 +111,11 @@ def _items(text: str, found: Sequence[re.Match[str]]) -> Sequence[str]:
 def _are_options(items: Sequence[str], found: Sequence[re.Match[str]]) -> bool:
     """Whether the items of a list are prompts for the same: each whole, and of the same things."""
     numbers = [one[1] or one[2] for one in found if one.lastindex]
-    if numbers and numbers != [*"123456789"][: len(numbers)] and numbers != [*"ABCDEF"][: len(numbers)]:
+    if (
+        numbers
+        and numbers != [*"123456789"][: len(numbers)]
+        and numbers != [*"ABCDEF"][: len(numbers)]
+    ):
         return False
     first = [item.partition("\n\n")[0] for item in items]
     if not all(map(is_long, first)) or any(map(_TAKE_OF_FILM.match, first)):

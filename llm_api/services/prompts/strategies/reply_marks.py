@@ -7,6 +7,8 @@ without their marks, and the thoughts that a family announces in words (Granite)
 """
 
 import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from llm_api.services.prompts.text import lowered
 
@@ -35,7 +37,7 @@ _ANSWER_SIGNS = ("<", "[/think]", "◁/think▷", "response:", "assistantfinal",
 # Thoughts whose end never came: nothing of the reply is an answer.
 _OPEN_THOUGHTS = re.compile(
     rf"\s*(?:(?:{_MARK})\s*)*(?:assistant\s*)?"
-    r"(?:\[THINK\]|◁think▷|<\|(?:START_THINKING|begin_of_thought)\|>"
+    r"(?:\[THINK\]|◁think▷|<unused94>\s*thought\b|<\|(?:START_THINKING|begin_of_thought)\|>"
     r"|<\|channel\|?>\s*(?:thought|analysis|commentary)\b|(?-i:analysis(?=[A-Z\"']))"
     r"|Here is my thought process:)",
     re.IGNORECASE,
@@ -69,7 +71,7 @@ _SPOKEN_OF = re.compile(
     r"(?<![\w\"'“”])(\\?[\"'“‘「『《])(?=[^\s])([^\"'“”‘’「」『』《》\n]{1,120})(?<=[^\s\\])"
     r"(\\?[\"'”’」』》])(?=[\s.,;:!?)\]，。、；：！？]|\Z)"
 )
-_MARK_SIGNS = ("<", "[", "◁", "esponse:", "assistantfinal")
+_QUOTABLE = ("<", "[", "◁", "esponse:", "assistantfinal")
 # Stands for such a quotation while marks are removed; nothing that people write has these signs.
 _OPEN, _SHUT = "\ue000", "\ue001"
 _STAND_IN = re.compile(rf"{_OPEN}(\d+){_SHUT}")
@@ -82,16 +84,34 @@ def without_marks(reply: str) -> str:
 
     It is empty where the reply is nothing but thoughts. A mark in quotation marks is none.
     """
-    spoken: list[str] = []
+    aside = put_aside(reply)
+    return aside.restored(_without_marks(aside.text))
 
-    def put_aside(quotation: re.Match[str]) -> str:
-        if not any(map(quotation[0].__contains__, _MARK_SIGNS)):
+
+class Aside(NamedTuple):
+    """A text with stand-ins for its quotations that have marks, and these."""
+
+    text: str
+    quotations: Sequence[str]
+
+    def restored(self, text: str) -> str:
+        """Return a part of the text with the quotations again."""
+        return _STAND_IN.sub(lambda found: self.quotations[int(found[1])], text)
+
+
+def put_aside(text: str) -> Aside:
+    """Put aside what is quoted of the marks of a format: on a sign it is a part of the picture."""
+    quotations: list[str] = []
+
+    def replaced(quotation: re.Match[str]) -> str:
+        if not any(map(quotation[0].__contains__, _QUOTABLE)):
             return quotation[0]
-        spoken.append(quotation[0])
-        return f"{_OPEN}{len(spoken) - 1}{_SHUT}"
+        quotations.append(quotation[0])
+        return f"{_OPEN}{len(quotations) - 1}{_SHUT}"
 
-    bare = _SPOKEN_OF.sub(put_aside, reply.replace(_OPEN, "").replace(_SHUT, ""))
-    return _STAND_IN.sub(lambda found: spoken[int(found[1])], _without_marks(bare))
+    if not any(map(text.__contains__, _QUOTABLE)):
+        return Aside(text, ())
+    return Aside(_SPOKEN_OF.sub(replaced, text.replace(_OPEN, "").replace(_SHUT, "")), quotations)
 
 
 def _without_marks(reply: str) -> str:

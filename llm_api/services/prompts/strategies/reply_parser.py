@@ -4,7 +4,7 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
-from llm_api.services.prompts.strategies.reply_comments import ASIDE, without_comments
+from llm_api.services.prompts.strategies.reply_comments import ASIDE, speaks, without_comments
 from llm_api.services.prompts.strategies.reply_fields import known_prompts, prompts_of_json
 from llm_api.services.prompts.strategies.reply_layout import (
     LONE_TAG,
@@ -13,8 +13,12 @@ from llm_api.services.prompts.strategies.reply_layout import (
     tagged_texts,
     without_tables,
 )
-from llm_api.services.prompts.strategies.reply_marks import without_marks
-from llm_api.services.prompts.strategies.reply_sections import section_of, without_opening
+from llm_api.services.prompts.strategies.reply_marks import put_aside, without_marks
+from llm_api.services.prompts.strategies.reply_sections import (
+    is_long,
+    section_of,
+    without_opening,
+)
 from llm_api.services.prompts.text import clean, lowered
 
 MAX_REPLY_CHARS = 24_000
@@ -27,16 +31,19 @@ _THOUGHT_SIGNS = ("think", "thought", "reasoning")  # in any case
 _MARKS_IN_JSON = (*(sign for sign in _MARK_SIGNS if sign != "\\"), "]~b]")
 _SIGNS_IN_JSON = (*_THOUGHT_SIGNS, "response:", "assistantfinal", "assistant\nfinal")
 _HTML = re.compile(r"</?(?:b|i|em|strong|p|div|span|br ?/?)>|<!\[CDATA\[|\]\]>", re.IGNORECASE)
-_MARKDOWN = re.compile(r"\*\*|^#{1,6}\s+|^[-*•>]\s+|`|\s#{2,}\Z", re.MULTILINE)
+_MARKDOWN = re.compile(r"\*\*|^#{1,6}\s+|^[-*•>]\s+|`|#{2,}\Z", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+(.*?)[ \t]*$", re.MULTILINE)
 _EMPHASIS = re.compile(r"\A\s*([*_]{1,3})(?=\S)([^*\n]+?)\1\s*\Z")
 _UNDERSCORES = re.compile(r"__([^_\n]{1,200})__")
 _MARKDOWN_MARKS = "*_`#\n•>"  # without one of them, or a hyphen at the start, there is none
 _ASIDE_ENDS = (")", "]", "）", "】")
 _I_BEHIND_DASH = re.compile(r"[—–-](?<=\s.)\s*[Ii\u0130\u0131]")
-_LEFTOVER_JSON = re.compile(r"\A(?:json\b\s*)?[{\[]|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE)
+_LEFTOVER_JSON = re.compile(
+    r"\A(?:json\b\s*)?(?:\{|\[\s*[\[{\"'])|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE
+)
 _QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」", "«": "»", "『": "』", "„": "“"}
 _SENTENCE_END = ".!?。！？,，;；:：、"
+_BETWEEN_HAN = re.compile(r"，\n[ \t]*")
 _HAN_END = re.compile(r"[\u3040-\u30ff\u3400-\u9fff]\Z")
 
 
@@ -51,18 +58,27 @@ def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
     if _is_unmarked_json(text) and (found := _strict(text)) is not None:
         return _tidied(found, syntax)
     bare = _bare(text)
-    for read in (prompts_of_json, fenced_texts, tagged_texts, options_in):
-        if found := read(bare):
-            found = [one for one in found if not _LEFTOVER_JSON.search(one.strip())]
-            return _tidied([_bare(one) for one in found], syntax)
+    if found := prompts_of_json(bare):
+        return _tidied([_bare(one) for one in found], syntax)
+    aside = put_aside(bare)
+    for read in (fenced_texts, tagged_texts, options_in):
+        if found := read(aside.text):
+            whole = (aside.restored(one) for one in found)
+            return _tidied([_bare(one) for one in whole if not _is_json(one, syntax)], syntax)
     # JSON in which no rung found a prompt is not a prompt itself, whatever stands around it.
-    plain = _tidy(bare, syntax)
-    is_json = _LEFTOVER_JSON.search(plain) and not plain.startswith(tuple(syntax))
-    return [plain] if plain and not is_json else []
+    return [one for one in _tidied([bare], syntax) if not _is_json(one, syntax)]
+
+
+def _is_json(text: str, syntax: Sequence[str]) -> bool:
+    bare = text.strip()
+    return _LEFTOVER_JSON.search(bare) is not None and not bare.startswith(tuple(syntax))
 
 
 def _tidied(found: Sequence[str], syntax: Sequence[str]) -> Sequence[str]:
-    return list(dict.fromkeys(filter(None, (_tidy(one, syntax) for one in found))))
+    """Return the texts without what stands around them, each once; empty ones are left out."""
+    asides = map(put_aside, found)
+    texts = (aside.restored(_tidy(aside.text, syntax)) for aside in asides)
+    return list(dict.fromkeys(filter(None, texts)))
 
 
 def _bare(text: str) -> str:
@@ -135,7 +151,7 @@ def _joined_items(text: str) -> str:
             return item[1]
         return f"{item[1]}{'，' if _HAN_END.search(said) else ','}"
 
-    return _LIST_ITEM.sub(joined, text)
+    return _BETWEEN_HAN.sub("，", _LIST_ITEM.sub(joined, text))
 
 
 def _without_markdown(text: str, syntax: Sequence[str]) -> str:
@@ -146,8 +162,16 @@ def _without_markdown(text: str, syntax: Sequence[str]) -> str:
     return _MARKDOWN.sub("", text)
 
 
+def _quoted_at_start(text: str) -> str:
+    """Return the quotation at the start of a text if the rest only speaks of it."""
+    closing = _QUOTE_PAIRS.get(text[:1], "\0")
+    said, _, rest = text[1:].rpartition(closing)
+    return f"{text[0]}{said}{closing}" if is_long(said) and speaks(rest) else text
+
+
 def _unquoted(text: str) -> str:
     """Remove quotes around the whole text, not those of a text that begins and ends with quotes."""
+    text = _quoted_at_start(text.removeprefix('""').removesuffix('""') if '"""' in text else text)
     while (closing := _QUOTE_PAIRS.get(text[:1])) and len(text) > 1 and text.endswith(closing):
         inner, opening = text[1:-1], text[0]
         at = inner.find(closing if opening == closing else opening)
@@ -159,4 +183,3 @@ def _unquoted(text: str) -> str:
             break
         text = inner.strip()
     return text
-

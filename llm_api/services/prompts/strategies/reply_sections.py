@@ -35,6 +35,7 @@ _NEVER = (
 _ASIDE = r"(?:[ \t]*[(（][^()（）\n]{1,40}[)）])?"
 _LABEL = re.compile(
     rf"{_FRONT}{_NEVER}(?:{_LABELS})[ \t]*(?:如下)?{_ASIDE}{_BACK}(?:[:：→=]|[—–][ \t])[ \t]*[*_]{{0,3}}"
+    rf"|^[ \t]*[*_]{{0,3}}[【\[]{_NEVER}(?:{_LABELS})[】\]][*_]{{0,3}}[ \t]*[:：]?"
     # Alone in its line it needs no colon.
     rf"|^[ \t]*(?P<mark>[^\w\n\"“”'‘’「『《<{{}}()]{{0,12}})(?:\d{{1,2}}[.)]\s*)?{_NEVER}"
     rf"(?:{_LABELS}){_ASIDE}{_BACK}[^\w\n\"“'‘「『《<{{(]{{0,8}}$",
@@ -45,7 +46,7 @@ _PARTS = re.compile(
     r"\W*(?:subject|style|light\w*|compos\w*|camera|background|foreground|mood|colou?rs?|palette"
     r"|scene|shot|setting|action|details?|environment|quality|atmosphere|medium|texture|framing"
     r"|perspective|lens|angle|motion|movement|audio|text|pose|clothing|time|place|location|main"
-    r"|主体|风格|光|构图|镜头|背景|前景|氛围|色|场景|动作|细节|环境|画质|材质|视角|\[?\d)",
+    r"|主体|风格|光|构图|镜头|背景|前景|氛围|色|场景|动作|细节|环境|画质|材质|视角|[\[【]\d)",
     re.IGNORECASE,
 )
 _HEADING = re.compile(
@@ -70,7 +71,7 @@ _OPENER = re.compile(
 )
 # "Here is the optimized prompt:", in one line with it.
 _INTRODUCTION = re.compile(
-    r"\s*(?:(?:here(?:['’]s| is| are|\s+you (?:go|are)))(?! (?:why|how))\b[^\n:：]{0,120}[:：]"
+    r"\s*(?:(?:here(?:['’]s| is| are| it is| you (?:go|are)))(?! (?:why|how))\b[^\n:：]{0,120}[:：]"
     r"|(?:below|this) is (?:the|your|an?)\b[^\n:：]{0,80}(?:prompt|version)[^\n:：]{0,40}[:：]"
     r"|(?:以下是|以下为|下面是|这是)[^\n:：]{0,40}[:：]|(?:根据|按照)[您你][^\n:：]{0,40}[:：])\s*",
     re.IGNORECASE,
@@ -81,19 +82,26 @@ _ABOUT = re.compile(
     r"|better|model-ready) (?:\w+ ){0,2}prompts?\b|\bprompt\b[^\n]{0,60}[:：]\s*\Z"
     r"|\A\W*(?:here(?:['’]s| is| are| you)|below (?:is|are)|let['’]s|i(?:['’](?:ve|ll|d)| have| will"
     r"| would| suggest)\b|try this|you could|as requested|to make this|the following)"
-    r"|\A\W*(?:\*thinks?\b|\[thinking|\(thinking|thinking about)"
     r"|提示词|(?:优化|改写|润色|扩写)|以下|画面感的|[您你]的描述|プロンプト|프롬프트|промпт",
     re.IGNORECASE,
 )
 # Behind these a prompt has begun, whatever stands at the end of the line.
-_BEGINS_AS_PROMPT = re.compile(r"\W*(?:an?|the|two|three|four|five|one|\d+)\s(?!following)", re.IGNORECASE)
+_BEGINS_AS_PROMPT = re.compile(
+    r"\W*(?:an?|the|two|three|four|five|one|\d+)\s(?!following)", re.IGNORECASE
+)
 _IS_ORIGINAL = re.compile(
     r"\W*(?:(?:the |your )?original|before|user|input|query|原)[^\n:：]{0,20}[:：]", re.IGNORECASE
 )
-_TITLE = re.compile(r"\s*(?:#{1,6}\s+([^\n]{1,80})|\*\*([^*\n]{1,60})\*\*|Title:\s*([^\n]{1,80}))\n\s*\n")
+# What the model does, told before it does it: "[Thinking: add light]", "*thinks about the light*".
+_STAGE_LINE = re.compile(r"\s*[\[(*>][^\n]{0,3}think[^\n]{0,200}\n+", re.IGNORECASE)
+_FIRST_NUMBER = re.compile(r"\A\s*1[.)]\s+")
+_TITLE = re.compile(
+    r"\s*(?:#{1,6}\s+([^\n]{1,80})|\*\*([^*\n]{1,60})\*\*|Title:\s*([^\n]{1,80}))\n\s*\n"
+)
 _MUSES = re.compile(
     r"\W*(?:(?:okay|ok|alright|hmm|so)[,.]? |好的[，,]\s*)?(?:the user (?:wants|asks|is|has|gave|provided)"
-    r"|we (?:need|have|must|should) to\b|i (?:need|have) to\b|let me (?:think|start|see|analy[sz]e)"
+    r"|(?:we|i) (?:need|have|must|should|will|could) (?:to )?(?:write|rewrite|produce|create|answer"
+    r"|output|return|keep|follow|make|respond|generate|optimi[sz]e|craft|provide|think|add|expand)\b|let me (?:think|start|see|analy[sz]e)"
     r"|first,? (?:i|let|we)\b|用户(?:想|要|希望|需要)|我(?:需要|得先|应该|要先)|首先|thinking process:"
     r"|(?:my |the )?(?:thought process|thinking)\W{0,4}[:：\n])",
     re.IGNORECASE,
@@ -109,6 +117,7 @@ def section_of(text: str) -> str:
 
     It is empty where the reply only thinks aloud.
     """
+    text = _STAGE_LINE.sub("", text, count=1) if _STAGE_LINE.match(text) else text
     muses = _MUSES.match(text) is not None
     if "\n" in text or muses:
         labeled = _labeled(text, takes_last=muses)
@@ -157,8 +166,8 @@ def _labeled(text: str, *, takes_last: bool) -> str | None:
         return _before_negative(before)
     for label in reversed(labels) if takes_last else labels:
         said = _until_heading(text[label.end() :])
-        if said.strip(" \n*_#\"“”:："):
-            return said
+        if said.strip(' \n*_#"“”:：'):
+            return _FIRST_NUMBER.sub("", said)
     return None
 
 
@@ -220,9 +229,15 @@ def _is_opening(line: str, rest: str) -> bool:
     """Whether the first of several lines speaks of the prompt that follows."""
     if len(line) > _MAX_LINE or not is_long(rest):
         return False
+    if _PARTS.match(rest):
+        return False
     if not any(map(str.isalnum, line)) or _IS_ORIGINAL.match(line):
         return True
     is_prompt = _BEGINS_AS_PROMPT.match(line) is not None
-    if line.rstrip(" *_").endswith((":", "：")) and rest.startswith("\n") and not _PARTS.match(line):
+    if (
+        line.rstrip(" *_").endswith((":", "："))
+        and rest.startswith("\n")
+        and not _PARTS.match(line)
+    ):
         return not is_prompt or _ABOUT.search(line) is not None
     return not is_prompt and _ABOUT.search(line) is not None
