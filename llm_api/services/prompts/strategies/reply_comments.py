@@ -5,6 +5,8 @@ Reasons, notes, offers and questions, in English and Chinese: a rewrite ends bef
 
 import re
 
+from llm_api.services.prompts.text import has_sentences
+
 # A line that speaks of the prompt, or to its reader: the prompt ended before it.
 _EPILOGUE = re.compile(
     r"\n[\s*_#>\-–—=※•✨]*(?:"
@@ -53,7 +55,7 @@ _TRAILER = re.compile(
     r"|(?:user|human|assistant|用户|助手)[ \t]*[:：]"
     r"|[-\[*#=< ]*end(?: of (?:the )?(?:prompt|text|output|answer))?[\]\-*#=>.! ]*(?:\n|\Z)"
     r"|#{2,}[ \t]*(?:\n|\Z)|(?:#\w+[ \t]*){2,}(?:\n|\Z)|~{3,}|`{3,}"
-    r"|[(\[（【~≈* ]*(?:约|共|大约|about |approx\.? )?\d{1,4}[ \t]*(?:words?\b|char(?:acter)?s?\b|tokens?\b|字)"
+    r"|[(\[（【~≈*—–\- ]*(?:约|共|大约|about |approx\.? |word count: ?)?\d{1,4}[ \t]*(?:words?\b|char(?:acter)?s?\b|tokens?\b|字)"
     r"[^\n]{0,40}(?:\n|\Z)"
     r"|p\.? ?s\.?[ :]|alternatively\b"
     r"|[\s*_#>【\[(（]*(?:(?:best|kind|warm) (?:regards|wishes)|cheers|happy (?:\w+ing)|done\b|good luck"
@@ -63,12 +65,23 @@ _TRAILER = re.compile(
     r"|explicaci[óo]n|notas?|cambios|explications?|remarques?|erklärung|hinweise?|änderungen"
     r"|spiegazione|explicação|açıklama|penjelasan|uitleg|wyjaśnienie|пояснени[ея]|объяснение"
     r"|примечани[ея]|解説|補足|ポイント|変更点|説明|설명|참고|변경)[^\n:：]{0,40}[:：!.,，。\n]"
+    # Lines that begin with emoji or signs, such as check marks.
+    r"|[\u2600-\u27bf\U0001f300-\U0001faff]"
+    r"|(?:please|remember|keep in mind|note that|as you can see)\b"
     r"|(?:the (?:prompt|rewrite|text|description) (?:is|above|has|was|now|follows|preserves|keeps)"
     r"|> ?(?:the prompt|提示))"
     r")",
     re.IGNORECASE,
 )
-_QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
+# A paragraph with a label of its own, behind a whole prompt.
+_LABELED = re.compile(
+    r"\n[ \t]*\n[ \t]*[\[*_#>•\- ]{0,6}(?!(?:subject|style|light|compos|camera|background|foreground|mood"
+    r"|colou?r|palette|scene|shot|setting|action|detail|environment|atmosphere|medium|texture|framing"
+    r"|perspective|lens|angle|motion|audio|sound|sfx|music|dialog|voice|speech|narrat|text|sign"
+    r"|caption|headline|frame|clip|cut|beat|first|then|next|finally|left|right|top|bottom|center)\w*)"
+    r"[A-Z][\w'’]{1,20}(?: [\w'’&/]{1,20}){0,4}[*_]{0,3}[ \t]?[:：]"
+)
+QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
 _RULE = re.compile(r"(?:\A|\n)[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,}|[━─—]{3,})[ \t]*(?=\n|\Z)")
 # A note at the end of the line itself.
 ASIDE = re.compile(
@@ -96,10 +109,10 @@ _LABEL = re.compile(r"[^\n]{0,60}[:：][\s*_]*\Z")
 def without_comments(text: str) -> str:
     """Return a text without the lines behind a prompt that speak of it, or to its reader."""
     text = _before_rule(text)
-    for pattern in (_EPILOGUE, _TRAILER):
+    for pattern in (_EPILOGUE, _TRAILER, _LABELED):
         for found in pattern.finditer(text):
             before = text[: found.start()]
-            if _has_prompt(before):
+            if _has_prompt(before) and (pattern is not _LABELED or has_sentences(before)):
                 text = before
                 break
     head, _, last = text.rstrip().rpartition("\n")
@@ -117,7 +130,7 @@ def _before_rule(text: str) -> str:
 
 def speaks(text: str) -> bool:
     """Whether a text speaks of a prompt, or to its reader."""
-    return _SPEAKS.search(_QUOTED.sub("", text)) is not None
+    return _SPEAKS.search(QUOTED.sub("", text)) is not None
 
 
 def _is_comment(line: str) -> bool:

@@ -29,7 +29,7 @@ _RANKS = (
 )
 _ANY = len(_RANKS) + 1
 _NOT_PROMPTS = re.compile(
-    r"\b(?:negatives?|avoid|exclu\w+|unwanted|original\w*|source|input|user|system|old|before"
+    r"\b(?:negatives?|avoid|exclu\w+|unwanted|original\w*|source|(?<!action )(?<!tool )input|user|system|old|before"
     r"|reason\w*|rationale|expla\w+|notes?|thoughts?|think\w*|analysis|chang\w*|improvements"
     r"|enhancements|optimi[sz]ations|added|additions|keep|kept|title|name|style|language|model"
     r"|id|type|role|errors?|warnings?|status|counts?|length|refusal|summary|comments?|tips?)\b"
@@ -45,13 +45,14 @@ _BAD_ESCAPE = re.compile(r"\\(?![\"\\/bfnrtu])")
 # A field whose text has quotation marks that are not escaped: its end stands before another field.
 _FIELD = re.compile(
     r"[\"'“]?([A-Za-z_][\w \-]{0,40}|[\u4e00-\u9fff]{1,12})[\"'”]?\s*[:=]\s*"
-    r"(?:\"\"\"(.+?)\"\"\"|[\"“](.+?)[\"”](?=\s*(?:,\s*(?:[\"'“}\]]|//|\Z)|[}\])]|\Z))"
+    r"(?:\"\"\"(.+?)\"\"\"|[\"“](.+?)[\"”](?=\s*(?:,\s*(?:[\"'“}\]]|//|\Z)|[\"'“]\w{1,40}[\"'”]\s*:|[}\])]|\Z))"
     r"|'(.+?)'(?=\s*(?:,\s*[\"'}\]]|[}\]]|\Z)))",
     re.DOTALL,
 )
 # A field whose text stands there without any marks.
 _BARE_FIELD = re.compile(
-    r"\{\s*[\"']?([A-Za-z_]\w{0,40})[\"']?\s*:\s*([^\"'{}\[\]\s][^{}\[\]]+)\}\s*\Z"
+    r"\{\s*[\"']?([A-Za-z_]\w{0,40})[\"']?\s*:\s*([^\"'{}\[\]\s][^{}\[\]]+?)"
+    r"\s*(?:,\s*[\"']?[A-Za-z_]\w{0,40}[\"']?\s*:|\}\s*\Z)"
 )
 _MAX_FIELDS = 400  # in JSON that no parser reads: each is looked for up to the end of the text
 _BEGINS_AS_FIELD = re.compile(r"\s*(?:json\s+)?[\"'“]?[A-Za-z]+_\w{1,40}[\"'”]?\s*[:=]\s*[\"'“]")

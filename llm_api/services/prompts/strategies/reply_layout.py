@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from llm_api.services.prompts.strategies.reply_comments import speaks
 from llm_api.services.prompts.strategies.reply_sections import (
     ends_with_label,
     is_label,
@@ -11,19 +12,29 @@ from llm_api.services.prompts.strategies.reply_sections import (
 
 _NUMBER = r"(?:[1-9]|[A-F]\b|[一二三四五六]|one\b|two\b|three\b|four\b)"
 _FRONT = r"^[ \t]*(?:[-*•>]\s+)?[^\w\n\"“”'‘’「『《<{}()]{0,12}"
+_ORDINAL = r"(?:first|second|third|fourth|last|第[一二三四][个种]?)"
 # "**Option 1 (Cozy):**", "### Version B", "方案一：".
 _NAMED = re.compile(
     rf"{_FRONT}(?:(?:option|version|variation|variant|alternative|prompt|choice|candidate|idea|take"
     r"|concept|opción|variante|вариант)[ \t]*[#№]?[ \t]*"
     rf"|(?:方案|版本|选项|选择|备选|示例|提示词|オプション|案|옵션)[ \t]*){_NUMBER}(?![.,]?\d)[^\n:：\"“]{{0,60}}"
-    r"(?:[:：][*_]{0,3}|$)",
+    r"(?:[:：][*_]{0,3}|$)"
+    rf"|{_FRONT}{_ORDINAL}[ \t]*(?:option|version|variation|prompt|choice|版本?|方案)[^\n:：\"“]{{0,40}}[:：][*_]{{0,3}}",
     re.IGNORECASE | re.MULTILINE,
 )
-_NUMBERED = re.compile(r"^[ \t]*[*_]{0,2}(?:(\d)[.)、]|([A-F])[.)])[*_]{0,2}[ \t]+", re.MULTILINE)
+# Titles of paragraphs, which may be those of versions.
+_TITLED = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]+[^\n]{1,60}|\*\*[^*\n]{1,60}\*\*)[ \t]*$", re.MULTILINE
+)
+_NUMBERED = re.compile(
+    r"^[ \t]*(?:#{1,6}[ \t]+)?[*_]{0,2}(?:(\d)[.)、]|([A-F])[.)])[*_]{0,2}[ \t]+", re.MULTILINE
+)
 _BULLET = re.compile(r"^[ \t]*[-*•][ \t]+", re.MULTILINE)
 _OR = re.compile(
     r"\n[ \t]*[*_\-]*(?:or|或者?|または|oder|o|ou)[*_\-]*[ \t]*:?[ \t]*\n", re.IGNORECASE
 )
+_RULE = re.compile(r"\n[ \t]*(?:-{3,}|\*{3,}|={3,})[ \t]*\n")
+_MAX_TITLE_WORDS = 8
 _ITEM_TITLE = re.compile(r"\A\s*\*\*[^*\n]{1,60}\*\*\s*[:：]?\s*|\A\s*\*\*[^*\n]{1,60}[:：]\*\*\s*")
 _TAKE_OF_FILM = re.compile(
     r"\W*(?:shot|scene|frame|clip|step|cut|wide|close|medium|镜头|场景|步骤|画面|\[?\d)|\[\d",
@@ -37,7 +48,7 @@ _FENCE = re.compile(
     r"^[ \t]*(`{3,}|~{3,})([A-Za-z]*)[ \t]*\n?(.*?)(?:\n?[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE
 )
 
-_NAME = r"[\w\-]{0,30}(?:prompt|answer|output|response|result|rewrit\w{0,3}|text|final|improved|enhanced)"
+_NAME = r"[\w\-]{0,30}(?:prompt|answer|output|response|result|rewrit\w{0,3}|text|option|version|variation|final|improved|enhanced)"
 _TAG = re.compile(rf"<(?!neg|orig|user|input)({_NAME})>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 LONE_TAG = re.compile(rf"\A\s*<{_NAME}>|</{_NAME}>\s*\Z", re.IGNORECASE)
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*\Z")
@@ -46,14 +57,18 @@ _DIVIDER = re.compile(r"[ \t]*\|(?:[ \t]*:?-{2,}:?[ \t]*\|)+[ \t]*")
 
 def options_in(text: str) -> Sequence[str] | None:
     """Return the texts of several options, None where a reply offers no choice."""
-    for pattern in (_NAMED, _NUMBERED, _BULLET):
+    for pattern in (_NAMED, _NUMBERED, _BULLET, _TITLED):
         found = list(pattern.finditer(text))
         if len(found) > 1 and len(text[: found[0].start()]) <= _MAX_CHARS_BEFORE:
             items = _items(text, found)
-            if pattern is _NAMED or _are_options(items, found):
+            is_clear = pattern is _NAMED or _are_options(items)
+            if is_clear and _counts_up(found) and not any(is_label(one[0]) for one in found[1:]):
                 return items
     parts = _OR.split(text)
-    return parts if len(parts) > 1 and all(map(is_long, parts)) else None
+    if len(parts) > 1 and all(map(is_long, parts)):
+        return parts
+    parts = [part for part in _RULE.split(text) if part.strip()]
+    return parts if len(parts) > 1 and _are_options(parts) else None
 
 
 def fenced_texts(text: str) -> Sequence[str]:
@@ -105,20 +120,26 @@ def _cell(rows: Sequence[Sequence[str]]) -> str:
 def _items(text: str, found: Sequence[re.Match[str]]) -> Sequence[str]:
     ends = [*(one.start() for one in found[1:]), len(text)]
     items = (text[one.end() : end] for one, end in zip(found, ends, strict=True))
-    return [_ITEM_TITLE.sub("", item).strip() for item in items]
+    return [_without_title(_ITEM_TITLE.sub("", item).strip()) for item in items]
 
 
-def _are_options(items: Sequence[str], found: Sequence[re.Match[str]]) -> bool:
+def _without_title(item: str) -> str:
+    title, _, rest = item.partition("\n")
+    is_title = len(title.split()) <= _MAX_TITLE_WORDS and title.rstrip(" *_")[-1:] not in ".。!?"
+    return rest.strip() if is_title and is_long(rest) else item
+
+
+def _counts_up(found: Sequence[re.Match[str]]) -> bool:
+    numbers = [one[1] or one[2] for one in found if one.re is _NUMBERED]
+    return "".join(numbers) in "123456789" or "".join(numbers) in "ABCDEF"
+
+
+def _are_options(items: Sequence[str]) -> bool:
     """Whether the items of a list are prompts for the same: each whole, and of the same things."""
-    numbers = [one[1] or one[2] for one in found if one.lastindex]
-    if (
-        numbers
-        and numbers != [*"123456789"][: len(numbers)]
-        and numbers != [*"ABCDEF"][: len(numbers)]
-    ):
-        return False
     first = [item.partition("\n\n")[0] for item in items]
     if not all(map(is_long, first)) or any(map(_TAKE_OF_FILM.match, first)):
+        return False
+    if any(map(speaks, first)):
         return False
     words = set.intersection(*(set(_WORD.findall(item.lower())) for item in first))
     han = set.intersection(*(set(_HAN.findall(item)) for item in first))

@@ -22,7 +22,7 @@ _MARK = (
 _END = re.compile(_MARK)
 _THOUGHTS = (
     r"(?:(?:\w{1,20}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflections?|analysis|scratchpad"
-    r"|monologue|plan(?:ning)?|drafts?)(?:_\w{1,20})?|思考|推理|思考过程)"
+    r"|monologue|plan(?:ning)?|drafts?|cot|chain_of_thoughts?)(?:_\w{1,20})?|思考|推理|思考过程)"
 )
 # What the answer follows; the last of them counts, for thoughts may speak of them.
 _ANSWER = re.compile(
@@ -45,6 +45,7 @@ _OPEN_THOUGHTS = re.compile(
 _LEADING = re.compile(
     rf"\s*(?:(?:{_MARK})\s*(?:(?:assistant|model|ai)\b:?(?=\s|<|\Z)\s*)?)+", re.IGNORECASE
 )
+_BRACKETED_THOUGHTS = re.compile(rf"\[({_THOUGHTS})\].*?\[/\1\]", re.DOTALL | re.IGNORECASE)
 _CLOSED_THOUGHTS = re.compile(rf"<({_THOUGHTS}|details)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 # Thoughts that are told in words, and the heading of the answer behind them.
 _TOLD_THOUGHTS = re.compile(
@@ -116,6 +117,7 @@ def put_aside(text: str) -> Aside:
 
 def _without_marks(reply: str) -> str:
     text = _CLOSED_THOUGHTS.sub("", reply) if "<" in reply else reply
+    text = _BRACKETED_THOUGHTS.sub("", text) if "[/" in text else text
     has_answer = any(map(lowered(text).__contains__, _ANSWER_SIGNS))
     ends = [found.end() for found in _ANSWER.finditer(text)] if has_answer else []
     if ends:

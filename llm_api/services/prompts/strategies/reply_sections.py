@@ -8,8 +8,10 @@ label only where it is nothing else.
 import re
 from collections.abc import Iterator
 
+from llm_api.services.prompts.strategies.reply_comments import QUOTED, speaks
+
 # What may stand in front of a label in its line: marks of Markdown, a number, emoji.
-_FRONT = r"^[ \t]*(?:[-*•>]\s+)?(?:[^\w\n\"“”'‘’「『《<{}()]{0,12})(?:\d{1,2}[.)、]\s*)?[*_]{0,3}(?:<b>)?"
+_FRONT = r"^[ \t]*(?:[-*•>]\s+)?(?:[^\w\n\"“”'‘’「『《<{}()]{0,12})(?:\d{1,2}[.)、]\s*)?(?:step \d{1,2}\s*[\-–:.]\s*)?[*_]{0,3}(?:<b>)?"
 _BACK = r"[ \t]*(?:[*_\]】）)]|</b>){0,4}[ \t]*"
 _KINDS = (
     r"(?:final|optimi[sz]ed|enhanced|improved|rewritten|revised|refined|polished|expanded|detailed"
@@ -22,10 +24,11 @@ _LABELS = (
     r"|result)(?:[ \t]+(?:for|in)[ \t]+[\w .\-]{1,30}?)?(?: (?:is|would be|reads))?"
     r"|(?:positive|optimi[sz]ed|enhanced|rewritten|improved|revised|refined|after|final|assistant"
     rf"|ai)(?: version)?|{_KINDS} version|optimi[sz]ed_prompt"
+    r"|(?:prompt )?suggestion|suggested prompt|try|(?:(?:scene|image|picture|visual|video) )?description"
     r"|(?:so,? |and )?here(?:['’]s| is| are)(?! (?:why|what|how))\b[^\n:：]{0,100}"
     r"(?:prompt|version|rewrite|it is)[^\n:：]{0,60}"
     r"|[\u4e00-\u9fff]{0,10}(?:提示词|描述词)|[\u4e00-\u9fff]{0,4}(?:优化|改写|润色|扩写|改进|完善)(?:之?后|结果|版本?)"
-    r"(?:的?(?:内容|文案|版本|描述|[Pp]rompt))?|最终(?:版本?|答案|结果|描述)|正向|答案|输出|结果"
+    r"(?:的?(?:内容|文案|版本|描述|[Pp]rompt))?|最终(?:版本?|答案|结果|描述)|(?:画面|场景|图像)?描述|改写|润色|优化|扩写|正向|答案|输出|结果"
     r"|[^\n:：]{0,30}(?:プロンプト|프롬프트|промпт)"
 )
 _NEVER = (
@@ -95,6 +98,24 @@ _IS_ORIGINAL = re.compile(
 # What the model does, told before it does it: "[Thinking: add light]", "*thinks about the light*".
 _STAGE_LINE = re.compile(r"\s*[\[(*>][^\n]{0,3}think[^\n]{0,200}\n+", re.IGNORECASE)
 _FIRST_NUMBER = re.compile(r"\A\s*1[.)]\s+")
+# A first paragraph that thinks, with a label: "Thinking: the cat needs light."
+_TOLD_FIRST = re.compile(
+    r"\W*(?:thinking|thoughts?|reasoning|analysis|思考|分析|推理)[^\n:：]{0,20}[:：][ \t]*\S[^\n]*\n\s*\n",
+    re.IGNORECASE,
+)
+# A line that frames a text: "--- BEGIN PROMPT ---", "<<<", "===".
+_FRAME = re.compile(
+    r"[ \t]*(?:[^\w\s\"“”'‘’「『《{}()。！？.!?]{2,}[ \t]*(?:[A-Za-z]+[ \t]+){0,3}[A-Za-z]*[ \t]*[^\w\s\"“”]{2,}"
+    r"|[^\w\s\"“”'‘’「『《{}]{3,}|\[[^\]\n]{0,30}(?:start|begin|end)[^\]\n]{0,30}\])[ \t]*",
+    re.IGNORECASE,
+)
+_MARKED_AS = re.compile(
+    r"\A\s*[(\[（](?:optimi[sz]ed|enhanced|rewritten|improved|revised|优化后?|改写后?)[)\]）]\s*",
+    re.IGNORECASE,
+)
+_FIRST_PERSON = re.compile(
+    r"\bI(?:['’](?:ve|ll|d|m))?\b|\b(?:let me|for you|your (?:idea|input|request|description))\b|我|[您你]"
+)
 _TITLE = re.compile(
     r"\s*(?:#{1,6}\s+([^\n]{1,80})|\*\*([^*\n]{1,60})\*\*|Title:\s*([^\n]{1,80}))\n\s*\n"
 )
@@ -117,15 +138,38 @@ def section_of(text: str) -> str:
 
     It is empty where the reply only thinks aloud.
     """
-    text = _STAGE_LINE.sub("", text, count=1) if _STAGE_LINE.match(text) else text
+    text = _unframed(text)
     muses = _MUSES.match(text) is not None
     if "\n" in text or muses:
         labeled = _labeled(text, takes_last=muses)
         if labeled is not None:
             return labeled
         if muses:
-            return ""
+            return _behind_rule(text)
     return _before_negative(without_opening(text))
+
+
+def _unframed(text: str) -> str:
+    """Return a text without the lines that frame it, and those in which the model thinks."""
+    for stage in (_STAGE_LINE, _MARKED_AS):
+        text = stage.sub("", text, count=1) if stage.match(text) else text
+    if "\n" not in text:
+        return text
+    told = _TOLD_FIRST.match(text)
+    if told and is_long(text[told.end() :]) and not speaks(text[told.end() :]):
+        text = text[told.end() :]
+    lines = text.strip().split("\n")
+    while len(lines) > 1 and _FRAME.fullmatch(lines[0]):
+        del lines[0]
+    while len(lines) > 1 and _FRAME.fullmatch(lines[-1]):
+        del lines[-1]
+    return "\n".join(lines)
+
+
+def _behind_rule(text: str) -> str:
+    """Return what stands behind a rule that ends thoughts; empty where there is none."""
+    _, rule, rest = text.rpartition("\n---\n")
+    return rest if rule and is_long(rest) and not _MUSES.match(rest) else ""
 
 
 def is_label(line: str) -> bool:
@@ -234,6 +278,10 @@ def _is_opening(line: str, rest: str) -> bool:
     if not any(map(str.isalnum, line)) or _IS_ORIGINAL.match(line):
         return True
     is_prompt = _BEGINS_AS_PROMPT.match(line) is not None
+    if rest.startswith("\n") and not is_prompt:
+        bare = QUOTED.sub("", line)
+        if _FIRST_PERSON.search(bare) or bare.rstrip(" *_").endswith(("?", "！", "？", "!")):
+            return True
     if (
         line.rstrip(" *_").endswith((":", "："))
         and rest.startswith("\n")
