@@ -20,7 +20,8 @@ _EPILOGUE = re.compile(
     r" (?:notes?|suggestions?|tips?|settings|options|ideas|parameters)|added|removed|original"
     r"|translation|translated|here(?:['’]s| is| are) (?:why|what|how))\b[^\n:：]{0,60}[:：\n?*]"
     r"|(?:rationale|notes?|reason(?:s|ing)?|explanation) [—–-]+ "
-    r"|[【\[]?(?:[\u4e00-\u9fff]{0,6}(?:说明|备注|改动|改进|变化|变更|理由|原因|亮点|思路|解析|解释|解读|建议|要点"
+    r"|[【\[]?(?:[\u4e00-\u9fff]{0,6}(?:说明|备注|改动|改进|变化|变更|理由|原因|亮点|思路|解析"
+    r"|解释|解读|建议|要点"
     r"|注释|贴士|字数)|注|附|为什么[^\n:：]{0,20}|负面提示词|反向提示词|提示(?!词))"
     r"[^\n:：]{0,12}[:：\n?？*】\]])"
     # A sentence: "This version adds …", "Would you like me to …?"
@@ -35,8 +36,10 @@ _EPILOGUE = re.compile(
     r"|enriched|preserved|replaced|specified|tried|retained|emphasi[sz]ed|rewrote|incorporated)"
     r"|(?:would|do|shall|should|could|can|want|need) (?:you|i|me)|by (?:adding|specifying))\b"
     r"|希望|如果?(?:你|您|需|有|想)|需要我|是否|要不要|[你您](?:觉得|可以|还|希望|需要)|请告诉|以上"
-    r"|我(?:已|添加|补充|加入|增加|保留|优化|调整|把|将|在)|(?:补充|新增|增加|添加|加入|强化|突出)了"
-    r"|通过(?:加入|增加|添加|补充|强化)|(?:还|要)(?:需要|我)|欢迎|祝[你您\u4e00-\u9fff]{0,6}[愉快顺]|其中[，,]"
+    r"|我(?:已|添加|补充|加入|增加|保留|优化|调整|把|将|在)|(?:补充|新增|增加|添加|加入|强化"
+    r"|突出)了"
+    r"|通过(?:加入|增加|添加|补充|强化)|(?:还|要)(?:需要|我)|欢迎"
+    r"|祝[你您\u4e00-\u9fff]{0,6}[愉快顺]|其中[，,]"
     r"|[\u4e00-\u9fff]{1,6}[:：]\s*(?:增加|补充|新增|添加|加入|强化)了"
     r"|(?:这|此|该|本)(?:样|个|条|段|份|一)?(?:提示词|版本|版|描述|改写|写法|样)"
     r")",
@@ -55,13 +58,16 @@ _TRAILER = re.compile(
     r"|(?:user|human|assistant|用户|助手)[ \t]*[:：]"
     r"|[-\[*#=< ]*end(?: of (?:the )?(?:prompt|text|output|answer))?[\]\-*#=>.! ]*(?:\n|\Z)"
     r"|#{2,}[ \t]*(?:\n|\Z)|(?:#\w+[ \t]*){2,}(?:\n|\Z)|~{3,}|`{3,}"
-    r"|[(\[（【~≈*—–\- ]*(?:约|共|大约|about |approx\.? |word count: ?)?\d{1,4}[ \t]*(?:words?\b|char(?:acter)?s?\b|tokens?\b|字)"
+    r"|[(\[（【~≈*—–\- ]*(?:约|共|大约|about |approx\.? |word count: ?)?\d{1,4}[ \t]*(?:words?\b"
+    r"|char(?:acter)?s?\b|tokens?\b|字)"
     r"[^\n]{0,40}(?:\n|\Z)"
     r"|p\.? ?s\.?[ :]|alternatively\b"
-    r"|[\s*_#>【\[(（]*(?:(?:best|kind|warm) (?:regards|wishes)|cheers|happy (?:\w+ing)|done\b|good luck"
+    r"|[\s*_#>【\[(（]*(?:(?:best|kind|warm) (?:regards|wishes)|cheers|happy (?:\w+ing)|done\b"
+    r"|good luck"
     r"|have fun|tags|sources?|length|characters|pro[ -]?tips?|technical details"
     r"|(?:recommended|suggested) (?:settings|parameters|values)"
-    r"|(?:short(?:er)?|long(?:er)?|alternat(?:iv)?e|concise|simple|minimal) (?:version|prompt|option)s?"
+    r"|(?:short(?:er)?|long(?:er)?|alternat(?:iv)?e|concise|simple|minimal) (?:version|prompt"
+    r"|option)s?"
     r"|explicaci[óo]n|notas?|cambios|explications?|remarques?|erklärung|hinweise?|änderungen"
     r"|spiegazione|explicação|açıklama|penjelasan|uitleg|wyjaśnienie|пояснени[ея]|объяснение"
     r"|примечани[ея]|解説|補足|ポイント|変更点|説明|설명|참고|변경)[^\n:：]{0,40}[:：!.,，。\n]"
@@ -75,25 +81,31 @@ _TRAILER = re.compile(
 )
 # A paragraph with a label of its own, behind a whole prompt.
 _LABELED = re.compile(
-    r"\n[ \t]*\n[ \t]*[\[*_#>•\- ]{0,6}(?!(?:subject|style|light|compos|camera|background|foreground|mood"
-    r"|colou?r|palette|scene|shot|setting|action|detail|environment|atmosphere|medium|texture|framing"
+    r"\n[ \t]*\n[ \t]*[\[*_#>•\- ]{0,6}(?!(?:subject|style|light|compos|camera|background"
+    r"|foreground|mood"
+    r"|colou?r|palette|scene|shot|setting|action|detail|environment|atmosphere|medium|texture"
+    r"|framing"
     r"|perspective|lens|angle|motion|audio|sound|sfx|music|dialog|voice|speech|narrat|text|sign"
-    r"|caption|headline|frame|clip|cut|beat|first|then|next|finally|left|right|top|bottom|center)\w*)"
+    r"|caption|headline|frame|clip|cut|beat|first|then|next|finally|left|right|top|bottom"
+    r"|center)\w*)"
     r"[A-Z][\w'’]{1,20}(?: [\w'’&/]{1,20}){0,4}[*_]{0,3}[ \t]?[:：]"
 )
 QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
 _RULE = re.compile(r"(?:\A|\n)[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,}|[━─—]{3,})[ \t]*(?=\n|\Z)")
 # A note at the end of the line itself.
 ASIDE = re.compile(
-    r"\s*[(\[（【]\s*(?:notes?|explanations?|reasons?|comments?|changes?|added|注|说明|备注|理由|改动|解释)"
+    r"\s*[(\[（【]\s*(?:notes?|explanations?|reasons?|comments?|changes?|added|注|说明|备注|理由"
+    r"|改动|解释)"
     r"\s*[:：][^)\]）】\n]*[)\]）】]\s*\Z"
-    r"|\s*[(\[（【]\s*(?:约|共|about |approx\.? |~)?\d{1,4}\s*(?:words?|char(?:acter)?s?|tokens?|字)"
+    r"|\s*[(\[（【]\s*(?:约|共|about |approx\.? |~)?\d{1,4}\s*(?:words?|char(?:acter)?s?|tokens?"
+    r"|字)"
     r"[^)\]）】\n]{0,20}[)\]）】]\s*\Z"
     r"|\s+[—–-]\s*I(?:['’]ve| have)? (?:added|kept|made|included|used|chose|changed)\b[^\n]*\Z",
     re.IGNORECASE,
 )
 _OPENING = re.compile(
-    r"(?:sure|certainly|of course|okay|ok|absolutely|great|好的|当然)\W?(?:[,.!:，。！：][^\n]{0,80})?"
+    r"(?:sure|certainly|of course|okay|ok|absolutely|great|好的"
+    r"|当然)\W?(?:[,.!:，。！：][^\n]{0,80})?"
     r"|(?:here(?:['’]s| is| are)|(?:以下|下面)[是为])[^\n]{0,120}[:：.!。！]",
     re.IGNORECASE,
 )

@@ -29,7 +29,8 @@ _RANKS = (
 )
 _ANY = len(_RANKS) + 1
 _NOT_PROMPTS = re.compile(
-    r"\b(?:negatives?|avoid|exclu\w+|unwanted|original\w*|source|(?<!action )(?<!tool )input|user|system|old|before"
+    r"\b(?:negatives?|avoid|exclu\w+|unwanted|original\w*|source|(?<!action )(?<!tool )input|user"
+    r"|system|old|before"
     r"|reason\w*|rationale|expla\w+|notes?|thoughts?|think\w*|analysis|chang\w*|improvements"
     r"|enhancements|optimi[sz]ations|added|additions|keep|kept|title|name|style|language|model"
     r"|id|type|role|errors?|warnings?|status|counts?|length|refusal|summary|comments?|tips?)\b"
@@ -45,7 +46,8 @@ _BAD_ESCAPE = re.compile(r"\\(?![\"\\/bfnrtu])")
 # A field whose text has quotation marks that are not escaped: its end stands before another field.
 _FIELD = re.compile(
     r"[\"'“]?([A-Za-z_][\w \-]{0,40}|[\u4e00-\u9fff]{1,12})[\"'”]?\s*[:=]\s*"
-    r"(?:\"\"\"(.+?)\"\"\"|[\"“](.+?)[\"”](?=\s*(?:,\s*(?:[\"'“}\]]|//|\Z)|[\"'“]\w{1,40}[\"'”]\s*:|[}\])]|\Z))"
+    r"(?:\"\"\"(.+?)\"\"\"|[\"“](.+?)[\"”](?=\s*(?:,\s*(?:[\"'“}\]]|//|\Z)"
+    r"|[\"'“]\w{1,40}[\"'”]\s*:|[}\])]|\Z))"
     r"|'(.+?)'(?=\s*(?:,\s*[\"'}\]]|[}\]]|\Z)))",
     re.DOTALL,
 )

@@ -13,13 +13,15 @@ from llm_api.services.prompts.strategies.reply_sections import (
 _NUMBER = r"(?:[1-9]|[A-F]\b|[一二三四五六]|one\b|two\b|three\b|four\b)"
 _FRONT = r"^[ \t]*(?:[-*•>]\s+)?[^\w\n\"“”'‘’「『《<{}()]{0,12}"
 _ORDINAL = r"(?:first|second|third|fourth|last|第[一二三四][个种]?)"
-# "**Option 1 (Cozy):**", "### Version B", "方案一：".
+# "**Option 1 (Cozy):**", "### Version B", and the same in Chinese.
 _NAMED = re.compile(
     rf"{_FRONT}(?:(?:option|version|variation|variant|alternative|prompt|choice|candidate|idea|take"
     r"|concept|opción|variante|вариант)[ \t]*[#№]?[ \t]*"
-    rf"|(?:方案|版本|选项|选择|备选|示例|提示词|オプション|案|옵션)[ \t]*){_NUMBER}(?![.,]?\d)[^\n:：\"“]{{0,60}}"
+    rf"|(?:方案|版本|选项|选择|备选|示例|提示词|オプション|案"
+    rf"|옵션)[ \t]*){_NUMBER}(?![.,]?\d)[^\n:：\"“]{{0,60}}"
     r"(?:[:：][*_]{0,3}|$)"
-    rf"|{_FRONT}{_ORDINAL}[ \t]*(?:option|version|variation|prompt|choice|版本?|方案)[^\n:：\"“]{{0,40}}[:：][*_]{{0,3}}",
+    rf"|{_FRONT}{_ORDINAL}[ \t]*(?:option|version|variation|prompt|choice|版本?"
+    rf"|方案)[^\n:：\"“]{{0,40}}[:：][*_]{{0,3}}",
     re.IGNORECASE | re.MULTILINE,
 )
 # Titles of paragraphs, which may be those of versions.
@@ -48,7 +50,10 @@ _FENCE = re.compile(
     r"^[ \t]*(`{3,}|~{3,})([A-Za-z]*)[ \t]*\n?(.*?)(?:\n?[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE
 )
 
-_NAME = r"[\w\-]{0,30}(?:prompt|answer|output|response|result|rewrit\w{0,3}|text|option|version|variation|final|improved|enhanced)"
+_NAME = (
+    r"[\w\-]{0,30}(?:prompt|answer|output|response|result|rewrit\w{0,3}|text|option|version"
+    r"|variation|final|improved|enhanced)"
+)
 _TAG = re.compile(rf"<(?!neg|orig|user|input)({_NAME})>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
 LONE_TAG = re.compile(rf"\A\s*<{_NAME}>|</{_NAME}>\s*\Z", re.IGNORECASE)
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*\Z")
@@ -76,7 +81,8 @@ def fenced_texts(text: str) -> Sequence[str]:
 
     Where one of them stands under the label of a prompt, it is the one.
     """
-    labeled, others = [], []
+    labeled: list[str] = []
+    others: list[str] = []
     for found in _FENCE.finditer(text):
         told = ends_with_label(text[: found.start()])
         if told is not False and found[3].strip():

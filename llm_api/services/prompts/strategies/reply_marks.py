@@ -16,17 +16,20 @@ from llm_api.services.prompts.text import lowered
 # MiniMax's `[e~[`, bytes, and others' own.
 _MARK = (
     r"<[|｜][^<>|｜\n]{1,60}[|｜]>|<\|[a-z_]{2,30}>|<[a-z_]{2,30}\|>|\[e~\[|\]~b\]|<0x[0-9A-F]{2}>"
-    r"|</?s>|<(?:seed:)?(?:(?:eos|bos|pad|unk)(?:_token)?|eod|EOT|END|_end|end_of_turn|unused\d{1,3})>"
+    r"|</?s>|<(?:seed:)?(?:(?:eos|bos|pad|unk)(?:_token)?|eod|EOT|END|_end|end_of_turn"
+    r"|unused\d{1,3})>"
     r"|<start_of_turn>(?:model|user)?|\[/?INST\]|\[(?:EOS|gMASK|BOS|DONE|END)\]|<sop>"
 )
 _END = re.compile(_MARK)
 _THOUGHTS = (
-    r"(?:(?:\w{1,20}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflections?|analysis|scratchpad"
+    r"(?:(?:\w{1,20}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflections?|analysis"
+    r"|scratchpad"
     r"|monologue|plan(?:ning)?|drafts?|cot|chain_of_thoughts?)(?:_\w{1,20})?|思考|推理|思考过程)"
 )
 # What the answer follows; the last of them counts, for thoughts may speak of them.
 _ANSWER = re.compile(
-    rf"</{_THOUGHTS}>|<channel\|>|<[|｜]/(?:think|thought|reason)\w{{0,9}}[|｜]>|\[/THINK\]|◁/think▷|<unused95>"
+    rf"</{_THOUGHTS}>|<channel\|>|<[|｜]/(?:think|thought|reason)\w{{0,9}}[|｜]>|\[/THINK\]"
+    rf"|◁/think▷|<unused95>"
     r"|<[|｜](?:END_THINKING|START_RESPONSE|end_of_thought|begin_of_solution|/think)[|｜]>"
     r"|<\|channel\|>\s*final\b(?:[^<\n]|<\|constrain\|>){0,60}<\|message\|>"
     r"|(?<![A-Za-z])Here is my response:|(?-i:assistantfinal|assistant\nfinal\n)",
@@ -63,7 +66,8 @@ _HEADING = re.compile(
 )
 # What Ollama's command line puts around thoughts.
 _SHOWN_THOUGHTS = re.compile(
-    r"\s*Thinking(?:\.\.\.|…)[ \t]*\n(?:.*?\n(?:\.\.\.|…)?[ \t]*done(?: thinking)?\.[ \t]*(?=\n|\Z)|.*)",
+    r"\s*Thinking(?:\.\.\.|…)[ \t]*\n(?:.*?\n(?:\.\.\.|…)?[ \t]*done(?: thinking)?\.[ \t]*(?=\n"
+    r"|\Z)|.*)",
     re.DOTALL,
 )
 _OTHER_TURN = re.compile(r"\s*(?:<s>\s*)?\[INST\].*?\[/INST\]", re.DOTALL)
@@ -76,6 +80,18 @@ _QUOTABLE = ("<", "[", "◁", "esponse:", "assistantfinal")
 # Stands for such a quotation while marks are removed; nothing that people write has these signs.
 _OPEN, _SHUT = "\ue000", "\ue001"
 _STAND_IN = re.compile(rf"{_OPEN}(\d+){_SHUT}")
+# A line that frames a text: "--- BEGIN PROMPT ---", "<<<", "===".
+_FRAME = re.compile(
+    r"[ \t]*"
+    r"(?:[^\w\s\"“”'‘’「『《{}()。！？.!?]{2,}[ \t]*"
+    r"(?:[A-Za-z]+[ \t]+){0,3}[A-Za-z]*[ \t]*[^\w\s\"“”]{2,}"
+    r"|[^\w\s\"“”'‘’「『《{}]{3,}|\[[^\]\n]{0,30}(?:start|begin|end)[^\]\n]{0,30}\])[ \t]*",
+    re.IGNORECASE,
+)
+_MARKED_AS = re.compile(
+    r"\A\s*[(\[（](?:optimi[sz]ed|enhanced|rewritten|improved|revised|优化后?|改写后?)[)\]）]\s*",
+    re.IGNORECASE,
+)
 _BOXED = re.compile(r"\\boxed\{(.*)\}\W{0,3}\Z", re.DOTALL)
 _ROLE = re.compile(r"\s*(?:assistant|model|final)\s*\n", re.IGNORECASE)
 
@@ -134,3 +150,16 @@ def _without_marks(reply: str) -> str:
     text = boxed[1] if boxed else text
     end = _END.search(text)  # what follows is another turn
     return (text[: end.start()] if end else text).strip()
+
+
+def without_frame(text: str) -> str:
+    """Return a text without the lines that frame it, such as "--- BEGIN PROMPT ---"."""
+    text = _MARKED_AS.sub("", text, count=1) if _MARKED_AS.match(text) else text
+    if "\n" not in text:
+        return text
+    lines = text.strip().split("\n")
+    while len(lines) > 1 and _FRAME.fullmatch(lines[0]):
+        del lines[0]
+    while len(lines) > 1 and _FRAME.fullmatch(lines[-1]):
+        del lines[-1]
+    return "\n".join(lines)

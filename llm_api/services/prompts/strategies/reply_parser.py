@@ -24,8 +24,10 @@ from llm_api.services.prompts.text import clean, lowered
 MAX_REPLY_CHARS = 24_000
 # Without one of them a reply has no marks of its format. To look for each of them in turn takes a
 # tenth of the time of a pattern: here, and wherever else signs are looked for.
-_MARK_SIGNS = ("<", "[", "◁", "\\", "analysis", "assistant", "response:", "思考", "推理", "分析")
-_MARK_SIGNS += ("final\n", "model\n")
+_MARK_SIGNS = (
+    *("<", "[", "◁", "\\", "analysis", "assistant", "response:", "final\n", "model\n"),
+    *("思考", "推理", "分析"),
+)
 _THOUGHT_SIGNS = ("think", "thought", "reasoning")  # in any case
 # The same for JSON, whose backslashes mark nothing: it can have marks only behind its beginning.
 _MARKS_IN_JSON = (*(sign for sign in _MARK_SIGNS if sign != "\\"), "]~b]")

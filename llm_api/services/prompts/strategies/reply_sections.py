@@ -9,9 +9,13 @@ import re
 from collections.abc import Iterator
 
 from llm_api.services.prompts.strategies.reply_comments import QUOTED, speaks
+from llm_api.services.prompts.strategies.reply_marks import without_frame
 
 # What may stand in front of a label in its line: marks of Markdown, a number, emoji.
-_FRONT = r"^[ \t]*(?:[-*•>]\s+)?(?:[^\w\n\"“”'‘’「『《<{}()]{0,12})(?:\d{1,2}[.)、]\s*)?(?:step \d{1,2}\s*[\-–:.]\s*)?[*_]{0,3}(?:<b>)?"
+_FRONT = (
+    r"^[ \t]*(?:[-*•>]\s+)?(?:[^\w\n\"“”'‘’「『《<{}()]{0,12})(?:\d{1,2}[.)、]\s*)?"
+    r"(?:step \d{1,2}\s*[\-–:.]\s*)?[*_]{0,3}(?:<b>)?"
+)
 _BACK = r"[ \t]*(?:[*_\]】）)]|</b>){0,4}[ \t]*"
 _KINDS = (
     r"(?:final|optimi[sz]ed|enhanced|improved|rewritten|revised|refined|polished|expanded|detailed"
@@ -24,11 +28,14 @@ _LABELS = (
     r"|result)(?:[ \t]+(?:for|in)[ \t]+[\w .\-]{1,30}?)?(?: (?:is|would be|reads))?"
     r"|(?:positive|optimi[sz]ed|enhanced|rewritten|improved|revised|refined|after|final|assistant"
     rf"|ai)(?: version)?|{_KINDS} version|optimi[sz]ed_prompt"
-    r"|(?:prompt )?suggestion|suggested prompt|try|(?:(?:scene|image|picture|visual|video) )?description"
+    r"|(?:prompt )?suggestion|suggested prompt|try|(?:(?:scene|image|picture|visual"
+    r"|video) )?description"
     r"|(?:so,? |and )?here(?:['’]s| is| are)(?! (?:why|what|how))\b[^\n:：]{0,100}"
     r"(?:prompt|version|rewrite|it is)[^\n:：]{0,60}"
-    r"|[\u4e00-\u9fff]{0,10}(?:提示词|描述词)|[\u4e00-\u9fff]{0,4}(?:优化|改写|润色|扩写|改进|完善)(?:之?后|结果|版本?)"
-    r"(?:的?(?:内容|文案|版本|描述|[Pp]rompt))?|最终(?:版本?|答案|结果|描述)|(?:画面|场景|图像)?描述|改写|润色|优化|扩写|正向|答案|输出|结果"
+    r"|[\u4e00-\u9fff]{0,10}(?:提示词|描述词)|[\u4e00-\u9fff]{0,4}(?:优化|改写|润色|扩写|改进"
+    r"|完善)(?:之?后|结果|版本?)"
+    r"(?:的?(?:内容|文案|版本|描述|[Pp]rompt))?|最终(?:版本?|答案|结果|描述)|(?:画面|场景"
+    r"|图像)?描述|改写|润色|优化|扩写|正向|答案|输出|结果"
     r"|[^\n:：]{0,30}(?:プロンプト|프롬프트|промпт)"
 )
 _NEVER = (
@@ -37,7 +44,8 @@ _NEVER = (
 )
 _ASIDE = r"(?:[ \t]*[(（][^()（）\n]{1,40}[)）])?"
 _LABEL = re.compile(
-    rf"{_FRONT}{_NEVER}(?:{_LABELS})[ \t]*(?:如下)?{_ASIDE}{_BACK}(?:[:：→=]|[—–][ \t])[ \t]*[*_]{{0,3}}"
+    rf"{_FRONT}{_NEVER}(?:{_LABELS})[ \t]*(?:如下)?{_ASIDE}{_BACK}(?:[:：→=]"
+    rf"|[—–][ \t])[ \t]*[*_]{{0,3}}"
     rf"|^[ \t]*[*_]{{0,3}}[【\[]{_NEVER}(?:{_LABELS})[】\]][*_]{{0,3}}[ \t]*[:：]?"
     # Alone in its line it needs no colon.
     rf"|^[ \t]*(?P<mark>[^\w\n\"“”'‘’「『《<{{}}()]{{0,12}})(?:\d{{1,2}}[.)]\s*)?{_NEVER}"
@@ -53,20 +61,24 @@ _PARTS = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(
-    r"^[ \t]*(?:\d{1,2}[.)]\s*|[-*•]\s+)?(?:#{1,6}[ \t]+[^\n]{1,60}$|\*\*[^*\n]{1,60}\*\*[ \t]*(?:[:：]|$)"
+    r"^[ \t]*(?:\d{1,2}[.)]\s*|[-*•]\s+)?(?:#{1,6}[ \t]+[^\n]{1,60}$"
+    r"|\*\*[^*\n]{1,60}\*\*[ \t]*(?:[:：]|$)"
     r"|\*\*[^*\n]{1,60}[:：]\*\*|【[^】\n]{1,30}】)",
     re.MULTILINE,
 )
 NEGATIVE = re.compile(
-    r"(?:^|\n)[^\w\n\"“'‘「]{0,12}(?:\d{1,2}[.)]\s*)?(?:negatives?|neg|avoid|exclude|负[面向]|反向|ネガティブ)"
+    r"(?:^|\n)[^\w\n\"“'‘「]{0,12}(?:\d{1,2}[.)]\s*)?(?:negatives?|neg|avoid|exclude|负[面向]"
+    r"|反向|ネガティブ)"
     rf"(?:[ _\-]?(?:prompts?|提示词|プロンプト)|词)?{_ASIDE}{_BACK}(?:[:：]|\n|$)",
     re.IGNORECASE,
 )
 _OPENER = re.compile(
-    r"\s*[^\w\n\"“”'‘’「『《<{}()\[]{0,6}(?:sure(?: thing)?|certainly|of course|okay|ok|alright|absolutely"
+    r"\s*[^\w\n\"“”'‘’「『《<{}()\[]{0,6}(?:sure(?: thing)?|certainly|of course|okay|ok|alright"
+    r"|absolutely"
     r"|great(?: idea| choice| prompt)?|got it|understood|no problem|happy to help|done|gladly"
     r"|here you (?:go|are)|thanks?(?: you)?(?: for [\w ]{1,40})?|as requested"
-    r"|好的|好|当然(?:可以)?|没问题|收到|明白了?|可以的|はい|承知しました|かしこまりました|네|물론입니다"
+    r"|好的|好|当然(?:可以)?|没问题|收到|明白了?|可以的|はい|承知しました|かしこまりました|네"
+    r"|물론입니다"
     r"|¡?claro(?: que sí)?|por supuesto|bien sûr|natürlich|gerne|certo|certamente|конечно|tabii"
     r"|tentu(?: saja)?|oczywiście|natuurlijk|chắc chắn rồi|بالتأكيد)"
     r"\s*(?:[,.!:，。！：、،]|[—–](?=\s))+\s*(?:[^\w\s\"“”'‘’「『《<{}()\[]{1,4}\s+)?",
@@ -83,7 +95,8 @@ _INTRODUCTION = re.compile(
 _ABOUT = re.compile(
     r"\b(?:your|my|the|this|following|optimi[sz]ed|enhanced|improved|rewritten|refined|detailed"
     r"|better|model-ready) (?:\w+ ){0,2}prompts?\b|\bprompt\b[^\n]{0,60}[:：]\s*\Z"
-    r"|\A\W*(?:here(?:['’]s| is| are| you)|below (?:is|are)|let['’]s|i(?:['’](?:ve|ll|d)| have| will"
+    r"|\A\W*(?:here(?:['’]s| is| are| you)|below (?:is|are)|let['’]s|i(?:['’](?:ve|ll|d)| have"
+    r"| will"
     r"| would| suggest)\b|try this|you could|as requested|to make this|the following)"
     r"|提示词|(?:优化|改写|润色|扩写)|以下|画面感的|[您你]的描述|プロンプト|프롬프트|промпт",
     re.IGNORECASE,
@@ -100,30 +113,25 @@ _STAGE_LINE = re.compile(r"\s*[\[(*>][^\n]{0,3}think[^\n]{0,200}\n+", re.IGNOREC
 _FIRST_NUMBER = re.compile(r"\A\s*1[.)]\s+")
 # A first paragraph that thinks, with a label: "Thinking: the cat needs light."
 _TOLD_FIRST = re.compile(
-    r"\W*(?:thinking|thoughts?|reasoning|analysis|思考|分析|推理)[^\n:：]{0,20}[:：][ \t]*\S[^\n]*\n\s*\n",
-    re.IGNORECASE,
-)
-# A line that frames a text: "--- BEGIN PROMPT ---", "<<<", "===".
-_FRAME = re.compile(
-    r"[ \t]*(?:[^\w\s\"“”'‘’「『《{}()。！？.!?]{2,}[ \t]*(?:[A-Za-z]+[ \t]+){0,3}[A-Za-z]*[ \t]*[^\w\s\"“”]{2,}"
-    r"|[^\w\s\"“”'‘’「『《{}]{3,}|\[[^\]\n]{0,30}(?:start|begin|end)[^\]\n]{0,30}\])[ \t]*",
-    re.IGNORECASE,
-)
-_MARKED_AS = re.compile(
-    r"\A\s*[(\[（](?:optimi[sz]ed|enhanced|rewritten|improved|revised|优化后?|改写后?)[)\]）]\s*",
+    r"\W*(?:thinking|thoughts?|reasoning|analysis|思考|分析"
+    r"|推理)[^\n:：]{0,20}[:：][ \t]*\S[^\n]*\n\s*\n",
     re.IGNORECASE,
 )
 _FIRST_PERSON = re.compile(
-    r"\bI(?:['’](?:ve|ll|d|m))?\b|\b(?:let me|for you|your (?:idea|input|request|description))\b|我|[您你]"
+    r"\bI(?:['’](?:ve|ll|d|m))?\b|\b(?:let me|for you|your (?:idea|input|request|description))\b"
+    r"|我|[您你]"
 )
 _TITLE = re.compile(
     r"\s*(?:#{1,6}\s+([^\n]{1,80})|\*\*([^*\n]{1,60})\*\*|Title:\s*([^\n]{1,80}))\n\s*\n"
 )
 _MUSES = re.compile(
-    r"\W*(?:(?:okay|ok|alright|hmm|so)[,.]? |好的[，,]\s*)?(?:the user (?:wants|asks|is|has|gave|provided)"
+    r"\W*(?:(?:okay|ok|alright|hmm|so)[,.]? |好的[，,]\s*)?(?:the user (?:wants|asks|is|has|gave"
+    r"|provided)"
     r"|(?:we|i) (?:need|have|must|should|will|could) (?:to )?(?:write|rewrite|produce|create|answer"
-    r"|output|return|keep|follow|make|respond|generate|optimi[sz]e|craft|provide|think|add|expand)\b|let me (?:think|start|see|analy[sz]e)"
-    r"|first,? (?:i|let|we)\b|用户(?:想|要|希望|需要)|我(?:需要|得先|应该|要先)|首先|thinking process:"
+    r"|output|return|keep|follow|make|respond|generate|optimi[sz]e|craft|provide|think|add"
+    r"|expand)\b|let me (?:think|start|see|analy[sz]e)"
+    r"|first,? (?:i|let|we)\b|用户(?:想|要|希望|需要)|我(?:需要|得先|应该|要先)|首先"
+    r"|thinking process:"
     r"|(?:my |the )?(?:thought process|thinking)\W{0,4}[:：\n])",
     re.IGNORECASE,
 )
@@ -138,7 +146,7 @@ def section_of(text: str) -> str:
 
     It is empty where the reply only thinks aloud.
     """
-    text = _unframed(text)
+    text = _without_stage(without_frame(text))
     muses = _MUSES.match(text) is not None
     if "\n" in text or muses:
         labeled = _labeled(text, takes_last=muses)
@@ -149,21 +157,15 @@ def section_of(text: str) -> str:
     return _before_negative(without_opening(text))
 
 
-def _unframed(text: str) -> str:
-    """Return a text without the lines that frame it, and those in which the model thinks."""
-    for stage in (_STAGE_LINE, _MARKED_AS):
-        text = stage.sub("", text, count=1) if stage.match(text) else text
+def _without_stage(text: str) -> str:
+    """Return a text without the first lines in which the model tells what it thinks."""
     if "\n" not in text:
         return text
+    text = _STAGE_LINE.sub("", text, count=1) if _STAGE_LINE.match(text) else text
     told = _TOLD_FIRST.match(text)
     if told and is_long(text[told.end() :]) and not speaks(text[told.end() :]):
         text = text[told.end() :]
-    lines = text.strip().split("\n")
-    while len(lines) > 1 and _FRAME.fullmatch(lines[0]):
-        del lines[0]
-    while len(lines) > 1 and _FRAME.fullmatch(lines[-1]):
-        del lines[-1]
-    return "\n".join(lines)
+    return text
 
 
 def _behind_rule(text: str) -> str:
