@@ -62,6 +62,8 @@ _DIVIDER = re.compile(r"[ \t]*\|(?:[ \t]*:?-{2,}:?[ \t]*\|)+[ \t]*")
 
 def options_in(text: str) -> Sequence[str] | None:
     """Return the texts of several options, None where a reply offers no choice."""
+    if "\n" not in text:
+        return None
     for pattern in (_NAMED, _NUMBERED, _BULLET, _TITLED):
         found = list(pattern.finditer(text))
         if len(found) > 1 and len(text[: found[0].start()]) <= _MAX_CHARS_BEFORE:
@@ -81,6 +83,8 @@ def fenced_texts(text: str) -> Sequence[str]:
 
     Where one of them stands under the label of a prompt, it is the one.
     """
+    if "```" not in text and "~~~" not in text:
+        return []
     labeled: list[str] = []
     others: list[str] = []
     for found in _FENCE.finditer(text):
@@ -92,6 +96,8 @@ def fenced_texts(text: str) -> Sequence[str]:
 
 def tagged_texts(text: str) -> Sequence[str]:
     """Return what stands in a reply's tags that are named like an answer, the inmost of them."""
+    if "</" not in text:
+        return []
     found = [match[2] for match in _TAG.finditer(text) if match[2].strip()]
     return [inner for one in found for inner in (tagged_texts(one) or [one])]
 

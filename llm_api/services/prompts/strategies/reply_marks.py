@@ -76,7 +76,7 @@ _SPOKEN_OF = re.compile(
     r"(?<![\w\"'“”])(\\?[\"'“‘「『《])(?=[^\s])([^\"'“”‘’「」『』《》\n]{1,120})(?<=[^\s\\])"
     r"(\\?[\"'”’」』》])(?=[\s.,;:!?)\]，。、；：！？]|\Z)"
 )
-_QUOTABLE = ("<", "[", "◁", "esponse:", "assistantfinal")
+_QUOTABLE = ("<", "[/", "[E", "[D", "[T", "[I", "◁", "esponse:", "assistantfinal")
 # Stands for such a quotation while marks are removed; nothing that people write has these signs.
 _OPEN, _SHUT = "\ue000", "\ue001"
 _STAND_IN = re.compile(rf"{_OPEN}(\d+){_SHUT}")

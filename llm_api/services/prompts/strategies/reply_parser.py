@@ -25,14 +25,18 @@ MAX_REPLY_CHARS = 24_000
 # Without one of them a reply has no marks of its format. To look for each of them in turn takes a
 # tenth of the time of a pattern: here, and wherever else signs are looked for.
 _MARK_SIGNS = (
-    *("<", "[", "◁", "\\", "analysis", "assistant", "response:", "final\n", "model\n"),
-    *("思考", "推理", "分析"),
+    *("<", "[", "]~b]", "◁", "\\", "analysis", "assistant", "response:"),
+    *("final\n", "model\n", "思考", "推理", "分析"),
 )
 _THOUGHT_SIGNS = ("think", "thought", "reasoning")  # in any case
 # The same for JSON, whose backslashes mark nothing: it can have marks only behind its beginning.
-_MARKS_IN_JSON = (*(sign for sign in _MARK_SIGNS if sign != "\\"), "]~b]")
+_MARKS_IN_JSON = tuple(sign for sign in _MARK_SIGNS if sign != "\\")
 _SIGNS_IN_JSON = (*_THOUGHT_SIGNS, "response:", "assistantfinal", "assistant\nfinal")
-_HTML = re.compile(r"</?(?:b|i|em|strong|p|div|span|br ?/?)>|<!\[CDATA\[|\]\]>", re.IGNORECASE)
+# Around the whole text; inside of it, markup is no part of a prompt, and the checks refuse it.
+_WRAPPED = re.compile(
+    r"\A\s*(?:<!\[CDATA\[([^<>]+)\]\]>|<(p|b|strong|em|i|div|span)>([^<>]+)</\2>)\s*\Z",
+    re.IGNORECASE,
+)
 _MARKDOWN = re.compile(r"\*\*|^#{1,6}\s+|^[-*•>]\s+|`|#{2,}\Z", re.MULTILINE)
 _LIST_ITEM = re.compile(r"^[ \t]*(?:[-*•]|\d{1,2}[.)])[ \t]+(.*?)[ \t]*$", re.MULTILINE)
 _EMPHASIS = re.compile(r"\A\s*([*_]{1,3})(?=\S)([^*\n]+?)\1\s*\Z")
@@ -57,8 +61,10 @@ def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
     """
     if len(text) > MAX_REPLY_CHARS:
         return []
-    if _is_unmarked_json(text) and (found := _strict(text)) is not None:
-        return _tidied(found, syntax)
+    text = text.strip()
+    if text.startswith("{") and (found := _strict(text)) is not None:
+        texts = found if _is_unmarked(text) else [_bare(one) for one in found]
+        return _tidied(texts, syntax)
     bare = _bare(text)
     if found := prompts_of_json(bare):
         return _tidied([_bare(one) for one in found], syntax)
@@ -89,15 +95,14 @@ def _bare(text: str) -> str:
     return without_marks(text) if has_signs else text.strip()
 
 
-def _is_unmarked_json(text: str) -> bool:
-    """Whether a reply is JSON, and neither it nor any text in it has a mark of a reply's format.
+def _is_unmarked(text: str) -> bool:
+    """Whether no text in a reply that is JSON has a mark of a reply's format.
 
-    Most replies are. Where it escapes nothing but quotation marks, its texts have no other signs
-    than it has itself: they are not looked for again.
+    Where it escapes nothing but quotation marks, its texts have no other signs than it has itself:
+    they are not looked for again.
     """
     return (
-        text.startswith("{")
-        and text.count("\\") == text.count('\\"')
+        text.count("\\") == text.count('\\"')
         and not any(map(text.__contains__, _MARKS_IN_JSON))
         and not any(map(lowered(text).__contains__, _SIGNS_IN_JSON))
     )
@@ -115,19 +120,24 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
     text = text.strip()
     steps: tuple[Callable[[str], str], ...] = (
         lambda t: without_tables(t) if "|" in t and "\n" in t else t,
-        lambda t: _HTML.sub("", LONE_TAG.sub("", t)) if "<" in t else t,
+        lambda t: _unwrapped(t) if "<" in t else t,
         section_of,
         lambda t: without_comments(t) if "\n" in t else t,
         lambda t: ASIDE.sub("", t) if _may_have_aside(t) else t,
         _joined_items,
         lambda t: _without_markdown(t, syntax),
-        without_opening,
         clean,
         _unquoted,
     )
     for step in steps:
         text = step(text)
     return text
+
+
+def _unwrapped(text: str) -> str:
+    text = LONE_TAG.sub("", text)
+    wrapped = _WRAPPED.match(text)
+    return (wrapped[1] or wrapped[3]) if wrapped else text
 
 
 def _may_have_aside(text: str) -> bool:
@@ -161,7 +171,7 @@ def _without_markdown(text: str, syntax: Sequence[str]) -> str:
         return text
     text = _EMPHASIS.sub(r"\2", text)
     text = _UNDERSCORES.sub(lambda pair: pair[0] if pair[0] in syntax else pair[1], text)
-    return _MARKDOWN.sub("", text)
+    return without_opening(_MARKDOWN.sub("", text))
 
 
 def _quoted_at_start(text: str) -> str:

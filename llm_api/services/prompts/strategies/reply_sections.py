@@ -77,7 +77,7 @@ _OPENER = re.compile(
     r"|absolutely"
     r"|great(?: idea| choice| prompt)?|got it|understood|no problem|happy to help|done|gladly"
     r"|here you (?:go|are)|thanks?(?: you)?(?: for [\w ]{1,40})?|as requested"
-    r"|好的|好|当然(?:可以)?|没问题|收到|明白了?|可以的|はい|承知しました|かしこまりました|네"
+    r"|好的|当然(?:可以)?|没问题|收到|明白了?|可以的|はい|承知しました|かしこまりました|네"
     r"|물론입니다"
     r"|¡?claro(?: que sí)?|por supuesto|bien sûr|natürlich|gerne|certo|certamente|конечно|tabii"
     r"|tentu(?: saja)?|oczywiście|natuurlijk|chắc chắn rồi|بالتأكيد)"
@@ -136,6 +136,7 @@ _MUSES = re.compile(
     re.IGNORECASE,
 )
 _MAX_LINE = 260
+_LABEL_ENDS = (":", "：", "→", "=", "—", "–", "】", "]")  # without one of them no label ends
 _MIN_WORDS, _MIN_HAN = 12, 20
 _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _OPENINGS = 4  # "Sure!", and what follows it
@@ -247,23 +248,28 @@ def _ends(text: str) -> Iterator[re.Match[str]]:
 
 
 def _before_negative(text: str) -> str:
-    found = NEGATIVE.search(text)
+    found = NEGATIVE.search(text) if "\n" in text else None
     return text[: found.start()] if found and is_long(text[: found.start()]) else text
 
 
 def _once_shorter(text: str) -> str:
     if opener := _OPENER.match(text):
         return _or_all(text, opener.end())
-    if introduction := _INTRODUCTION.match(text):
-        return _or_all(text, introduction.end())
-    if label := _LABEL.match(text.lstrip()):
-        return _or_all(text.lstrip(), label.end())
+    has_lines, head = "\n" in text, text[:_MAX_LINE]
+    if has_lines or any(map(head.__contains__, _LABEL_ENDS)):
+        if introduction := _INTRODUCTION.match(text):
+            return _or_all(text, introduction.end())
+        if label := _LABEL.match(text.lstrip()):
+            return _or_all(text.lstrip(), label.end())
+    return _behind_first_line(text) if has_lines else text
+
+
+def _behind_first_line(text: str) -> str:
+    """Return a text without its first line if that is a title, or speaks of the prompt."""
     if (title := _TITLE.match(text)) and is_long(text[title.end() :]):
         return text[title.end() :]
     line, _, rest = text.lstrip().partition("\n")
-    if rest and _is_opening(line, rest):
-        return rest
-    return text
+    return rest if rest and _is_opening(line, rest) else text
 
 
 def _or_all(text: str, start: int) -> str:
