@@ -38,7 +38,7 @@ class Answer:
     """What a model answers; `tokens` are those of the prompt."""
 
     text: str
-    finish_reason: str | None = "stop"
+    finish_reason: str | int | None = "stop"
     tokens: int | None = None
     message: Mapping[str, Any] = field(default_factory=dict)
     choice: Mapping[str, Any] = field(default_factory=dict)

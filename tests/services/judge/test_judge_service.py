@@ -81,6 +81,7 @@ UNREADABLE: Mapping[str, Answer] = {
     "a missing dimension": Answer('{"dimensions": {}}'),
     "cut off": Answer(ALIGNED[:-30]),
     "whole, and cut off all the same": Answer(ALIGNED, "length"),
+    "whole, and ended for a reason that is a number": Answer(ALIGNED, 2),
     "interrupted": Answer(ALIGNED, "insufficient_system_resource"),
     "two that differ": Answer(ALIGNED + ALIGNED.replace("good", "bad")),
     "a number": Answer("75"),

@@ -78,7 +78,8 @@ _SPOKEN_OF = re.compile(
 )
 _QUOTABLE = ("<", "[/", "[E", "[D", "[T", "[I", "◁", "esponse:", "assistantfinal")
 # Stands for such a quotation while marks are removed; nothing that people write has these signs.
-_OPEN, _SHUT = "\ue000", "\ue001"
+# The judge uses two others in the same way.
+_OPEN, _SHUT = "\ue002", "\ue003"
 _STAND_IN = re.compile(rf"{_OPEN}(\d+){_SHUT}")
 # A line that frames a text: "--- BEGIN PROMPT ---", "<<<", "===".
 _FRAME = re.compile(

@@ -45,7 +45,7 @@ _NEVER = (
 _ASIDE = r"(?:[ \t]*[(（][^()（）\n]{1,40}[)）])?"
 _LABEL = re.compile(
     rf"{_FRONT}{_NEVER}(?:{_LABELS})[ \t]*(?:如下)?{_ASIDE}{_BACK}(?:[:：→=]"
-    rf"|[—–][ \t])[ \t]*[*_]{{0,3}}"
+    rf"|[—–][ \t])[ \t]*[*_]{{0,3}}(?:</b>)?"
     rf"|^[ \t]*[*_]{{0,3}}[【\[]{_NEVER}(?:{_LABELS})[】\]][*_]{{0,3}}[ \t]*[:：]?"
     # Alone in its line it needs no colon.
     rf"|^[ \t]*(?P<mark>[^\w\n\"“”'‘’「『《<{{}}()]{{0,12}})(?:\d{{1,2}}[.)]\s*)?{_NEVER}"
@@ -54,9 +54,9 @@ _LABEL = re.compile(
 )
 # Parts of a prompt that has them line by line.
 _PARTS = re.compile(
-    r"\W*(?:subject|style|light\w*|compos\w*|camera|background|foreground|mood|colou?rs?|palette"
+    r"\W*(?:(?:subject|style|light\w*|compos\w*|camera|background|foreground|mood|colou?rs?|palette"
     r"|scene|shot|setting|action|details?|environment|quality|atmosphere|medium|texture|framing"
-    r"|perspective|lens|angle|motion|movement|audio|text|pose|clothing|time|place|location|main"
+    r"|perspective|lens|angle|motion|movement|audio|text|pose|clothing|time|place|location|main)\b"
     r"|主体|风格|光|构图|镜头|背景|前景|氛围|色|场景|动作|细节|环境|画质|材质|视角|[\[【]\d)",
     re.IGNORECASE,
 )
