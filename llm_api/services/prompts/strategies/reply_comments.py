@@ -49,7 +49,8 @@ _EPILOGUE = re.compile(
 _SPEAKS = re.compile(
     r"[?？]|\b(?:I|I['’](?:ve|m|d|ll)|[Mm]y|[Mm]e|[Yy]ou(?:['’]\w+)?|[Yy]ours?|[Ll]et['’]s)\b"
     r"|\b(?:[Pp]rompts?|rewrit(?:e|ten)|rewording|tweak\w*|original (?:idea|meaning|text|intent"
-    r"|wording)|this version|word count|[Tt]o make it (?:more|less))\b"
+    r"|wording)|this version|word count|[Tt]o make it (?:more|less)|requirements?|improvements?"
+    r"|[Ff]eedback|keeps (?:the|your))\b"
     r"|[你您我]|提示词|改写|原文|原意|版本|修改|调整|字数",
 )
 # What is no part of any prompt, in a line of its own: another turn, an end, counts, a greeting.
@@ -58,11 +59,13 @@ _TRAILER = re.compile(
     r"|(?:user|human|assistant|用户|助手)[ \t]*[:：]"
     r"|[-\[*#=< ]*end(?: of (?:the )?(?:prompt|text|output|answer))?[\]\-*#=>.! ]*(?:\n|\Z)"
     r"|#{2,}[ \t]*(?:\n|\Z)|(?:#\w+[ \t]*){2,}(?:\n|\Z)|~{3,}|`{3,}"
-    r"|[(\[（【~≈*—–\- ]*(?:约|共|大约|about |approx\.? |word count: ?)?\d{1,4}[ \t]*(?:words?\b"
+    r"|[(\[（【~≈*—–\- ]*(?:[共总]计约?|约|共|大约|about |approx\.? "
+    r"|word count: ?)?\d{1,4}[ \t]*(?:words?\b"
     r"|char(?:acter)?s?\b|tokens?\b|字)"
     r"[^\n]{0,40}(?:\n|\Z)"
-    r"|p\.? ?s\.?[ :]|alternatively\b"
-    r"|[\s*_#>【\[(（]*(?:(?:best|kind|warm) (?:regards|wishes)|cheers|happy (?:\w+ing)|done\b"
+    r"|//|p\.? ?s\.?[ :]|alternatively\b"
+    r"|[\s*_#>【\[(（]*(?:(?:best|kind|warm) (?:regards|wishes)|sincerely|word count|cheers"
+    r"|happy (?:\w+ing)|done\b"
     r"|good luck"
     r"|have fun|tags|sources?|length|characters|pro[ -]?tips?|technical details"
     r"|(?:recommended|suggested) (?:settings|parameters|values)"
@@ -73,7 +76,9 @@ _TRAILER = re.compile(
     r"|примечани[ея]|解説|補足|ポイント|変更点|説明|설명|참고|변경)[^\n:：]{0,40}[:：!.,，。\n]"
     # Lines that begin with emoji or signs, such as check marks.
     r"|[\u2600-\u27bf\U0001f300-\U0001faff]"
-    r"|(?:please|remember|keep in mind|note that|as you can see)\b"
+    r"|(?:please|remember|keep in mind|note that|as you can see|here(?:['’]s| is| are) (?:a|the"
+    r"|some)"
+    r" (?:breakdown|list|summary|changes|few|variations?))\b|[（(]?以上"
     r"|(?:the (?:prompt|rewrite|text|description) (?:is|above|has|was|now|follows|preserves|keeps)"
     r"|> ?(?:the prompt|提示))"
     r")",
@@ -100,6 +105,7 @@ ASIDE = re.compile(
     r"|\s*[(\[（【]\s*(?:约|共|about |approx\.? |~)?\d{1,4}\s*(?:words?|char(?:acter)?s?|tokens?"
     r"|字)"
     r"[^)\]）】\n]{0,20}[)\]）】]\s*\Z"
+    r"|\s*[—–-]+\s*\d{1,4}\s*(?:words|characters|字)\W?\Z"
     r"|\s+[—–-]\s*I(?:['’]ve| have)? (?:added|kept|made|included|used|chose|changed)\b[^\n]*\Z",
     re.IGNORECASE,
 )
@@ -115,6 +121,15 @@ _HEADED = re.compile(
     r"|[\u4e00-\u9fff]{0,8}提示词)[*_\s]{0,3}[:：]",
     re.IGNORECASE,
 )
+NEGATIVE = re.compile(
+    r"(?:^|\n)[^\w\n\"“'‘「]{0,12}(?:\d{1,2}[.)]\s*)?(?:negatives?|neg|avoid|exclude|负[面向]"
+    r"|反向|ネガティブ)"
+    r"(?:[ _\-]?(?:prompts?|提示词|プロンプト)"
+    r"|词)?(?:[ \t]*[(（][^()（）\n]{1,40}[)）])?[ \t]*[*_\]】）)]{0,4}[ \t]*(?:[:：]|\n|$)",
+    re.IGNORECASE,
+)
+_MIN_WORDS, _MIN_HAN = 12, 20
+_HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LABEL = re.compile(r"[^\n]{0,60}[:：][\s*_]*\Z")
 
 
@@ -155,3 +170,14 @@ def _has_prompt(text: str) -> bool:
     return any(
         line and not _LABEL.fullmatch(line) and not _OPENING.fullmatch(line) for line in lines
     )
+
+
+def is_long(text: str) -> bool:
+    """Whether a text is long enough for a prompt that stands beside other texts."""
+    return len(text.split()) >= _MIN_WORDS or len(_HAN.findall(text)) >= _MIN_HAN
+
+
+def before_negative(text: str) -> str:
+    """Return what stands before the negative prompt that follows a prompt."""
+    found = NEGATIVE.search(text) if "\n" in text else None
+    return text[: found.start()] if found and is_long(text[: found.start()]) else text

@@ -3,12 +3,8 @@
 import re
 from collections.abc import Sequence
 
-from llm_api.services.prompts.strategies.reply_comments import speaks
-from llm_api.services.prompts.strategies.reply_sections import (
-    ends_with_label,
-    is_label,
-    is_long,
-)
+from llm_api.services.prompts.strategies.reply_comments import is_long, speaks
+from llm_api.services.prompts.strategies.reply_sections import ends_with_label, is_label
 
 _NUMBER = r"(?:[1-9]|[A-F]\b|[一二三四五六]|one\b|two\b|three\b|four\b)"
 _FRONT = r"^[ \t]*(?:[-*•>]\s+)?[^\w\n\"“”'‘’「『《<{}()]{0,12}"
@@ -45,6 +41,17 @@ _TAKE_OF_FILM = re.compile(
 _WORD = re.compile(r"[a-z]{4,}")
 _HAN = re.compile(r"[\u4e00-\u9fff]")
 _MIN_SHARED, _MIN_SHARED_HAN = 2, 2
+# In front of a line that is one of several: "(1)", "#2:", "iii.", a digit in a box.
+_MARKER = re.compile(
+    r"\A\s*[(\[#【]?(?:\d{1,2}|[ivx]{1,4}(?=[.)])|[A-F](?=[.):\]]))[.)、\]:】\ufe0f\u20e3]+:?\s*"
+    r"|\A\s*[-*•]\s+"
+)
+_GOES_ON = re.compile(
+    r"\W*(?:(?:then|next|finally|after|meanwhile|later|as|while|the camera|its?)\b"
+    r"|然后|接着|最后|随后)",
+    re.IGNORECASE,
+)
+_HEAD_WORDS, _HEAD_CHARS = 14, 90
 _MAX_CHARS_BEFORE = 400
 _FENCE = re.compile(
     r"^[ \t]*(`{3,}|~{3,})([A-Za-z]*)[ \t]*\n?(.*?)(?:\n?[ \t]*\1|\Z)", re.DOTALL | re.MULTILINE
@@ -75,7 +82,21 @@ def options_in(text: str) -> Sequence[str] | None:
     if len(parts) > 1 and all(map(is_long, parts)):
         return parts
     parts = [part for part in _RULE.split(text) if part.strip()]
-    return parts if len(parts) > 1 and _are_options(parts) else None
+    return parts if len(parts) > 1 and _are_options(parts) else _lines_alike(text)
+
+
+def _lines_alike(text: str) -> Sequence[str] | None:
+    """Return the long lines of a text if each begins anew with the same things."""
+    lines = [_MARKER.sub("", _ITEM_TITLE.sub("", line)).strip() for line in text.splitlines()]
+    lines = [line for line in lines if is_long(line) and not speaks(line)]
+    heads = [" ".join(line.split()[:_HEAD_WORDS])[:_HEAD_CHARS] for line in lines]
+    if (
+        len(lines) < 2
+        or any(map(_GOES_ON.match, heads[1:]))
+        or any(map(_TAKE_OF_FILM.match, lines))
+    ):
+        return None
+    return lines if _share_things(heads) else None
 
 
 def fenced_texts(text: str) -> Sequence[str]:
@@ -153,6 +174,10 @@ def _are_options(items: Sequence[str]) -> bool:
         return False
     if any(map(speaks, first)):
         return False
-    words = set.intersection(*(set(_WORD.findall(item.lower())) for item in first))
-    han = set.intersection(*(set(_HAN.findall(item)) for item in first))
+    return _share_things(first)
+
+
+def _share_things(texts: Sequence[str]) -> bool:
+    words = set.intersection(*(set(_WORD.findall(text.lower())) for text in texts))
+    han = set.intersection(*(set(_HAN.findall(text)) for text in texts))
     return len(words) >= _MIN_SHARED or len(han) >= _MIN_SHARED_HAN

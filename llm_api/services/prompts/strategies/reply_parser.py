@@ -4,7 +4,12 @@ import json
 import re
 from collections.abc import Callable, Sequence
 
-from llm_api.services.prompts.strategies.reply_comments import ASIDE, speaks, without_comments
+from llm_api.services.prompts.strategies.reply_comments import (
+    ASIDE,
+    is_long,
+    speaks,
+    without_comments,
+)
 from llm_api.services.prompts.strategies.reply_fields import known_prompts, prompts_of_json
 from llm_api.services.prompts.strategies.reply_layout import (
     LONE_TAG,
@@ -14,11 +19,7 @@ from llm_api.services.prompts.strategies.reply_layout import (
     without_tables,
 )
 from llm_api.services.prompts.strategies.reply_marks import put_aside, without_marks
-from llm_api.services.prompts.strategies.reply_sections import (
-    is_long,
-    section_of,
-    without_opening,
-)
+from llm_api.services.prompts.strategies.reply_sections import section_of, without_opening
 from llm_api.services.prompts.text import clean, lowered
 
 MAX_REPLY_CHARS = 24_000
@@ -43,7 +44,7 @@ _EMPHASIS = re.compile(r"\A\s*([*_]{1,3})(?=\S)([^*\n]+?)\1\s*\Z")
 _UNDERSCORES = re.compile(r"__([^_\n]{1,200})__")
 _MARKDOWN_MARKS = "*_`#\n•>"  # without one of them, or a hyphen at the start, there is none
 _ASIDE_ENDS = (")", "]", "）", "】")
-_I_BEHIND_DASH = re.compile(r"[—–-](?<=\s.)\s*[Ii\u0130\u0131]")
+_I_BEHIND_DASH = re.compile(r"[—–-](?<=\s.)\s*(?:[Ii\u0130\u0131]|\d{1,4} (?:words|char))")
 _LEFTOVER_JSON = re.compile(
     r"\A(?:json\b\s*)?(?:\{|\[\s*[\[{\"'])|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE
 )

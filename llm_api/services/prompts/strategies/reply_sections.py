@@ -8,7 +8,13 @@ label only where it is nothing else.
 import re
 from collections.abc import Iterator
 
-from llm_api.services.prompts.strategies.reply_comments import QUOTED, speaks
+from llm_api.services.prompts.strategies.reply_comments import (
+    NEGATIVE,
+    QUOTED,
+    before_negative,
+    is_long,
+    speaks,
+)
 from llm_api.services.prompts.strategies.reply_marks import without_frame
 
 # What may stand in front of a label in its line: marks of Markdown, a number, emoji.
@@ -23,19 +29,20 @@ _KINDS = (
     r"|text-to-image|generation|generator|english|chinese|your|my|the|an?|ai|flux|sdxl|midjourney"
     r"|stable diffusion)"
 )
+_REWRITTEN_HAN = r"(?:优化|優化|最佳化|改写|改寫|润色|潤飾|扩写|改进|完善)"
 _LABELS = (
     rf"(?:so,? )?(?:{_KINDS}[ \-]+){{0,6}}(?:(?:re-?)?prompts?|rewrite|answer|output|response"
     r"|result)(?:[ \t]+(?:for|in)[ \t]+[\w .\-]{1,30}?)?(?: (?:is|would be|reads))?"
     r"|(?:positive|optimi[sz]ed|enhanced|rewritten|improved|revised|refined|after|final|assistant"
     rf"|ai)(?: version)?|{_KINDS} version|optimi[sz]ed_prompt"
-    r"|(?:prompt )?suggestion|suggested prompt|try|(?:(?:scene|image|picture|visual"
-    r"|video) )?description"
+    rf"|(?:(?:{_KINDS}|scene|visual)[ \-]+){{0,3}}description"
+    r"|(?:prompt )?suggestion|suggested prompt|try"
     r"|(?:so,? |and )?here(?:['’]s| is| are)(?! (?:why|what|how))\b[^\n:：]{0,100}"
     r"(?:prompt|version|rewrite|it is)[^\n:：]{0,60}"
-    r"|[\u4e00-\u9fff]{0,10}(?:提示词|描述词)|[\u4e00-\u9fff]{0,4}(?:优化|改写|润色|扩写|改进"
-    r"|完善)(?:之?后|结果|版本?)"
-    r"(?:的?(?:内容|文案|版本|描述|[Pp]rompt))?|最终(?:版本?|答案|结果|描述)|(?:画面|场景"
-    r"|图像)?描述|改写|润色|优化|扩写|正向|答案|输出|结果"
+    r"|[\u4e00-\u9fff]{0,10}(?:提示[词詞]|描述词)"
+    rf"|[\u4e00-\u9fff]{{0,4}}{_REWRITTEN_HAN}(?:之?[后後]|[结結]果|版本?)"
+    r"(?:的?(?:内容|文案|版本|描述|[Pp]rompt))?|最终(?:版本?|答案|结果|描述)"
+    rf"|(?:画面|场景|图像)?描述|{_REWRITTEN_HAN}|正向|答案|输出|结果"
     r"|[^\n:：]{0,30}(?:プロンプト|프롬프트|промпт)"
 )
 _NEVER = (
@@ -66,12 +73,6 @@ _HEADING = re.compile(
     r"|\*\*[^*\n]{1,60}[:：]\*\*|【[^】\n]{1,30}】)",
     re.MULTILINE,
 )
-NEGATIVE = re.compile(
-    r"(?:^|\n)[^\w\n\"“'‘「]{0,12}(?:\d{1,2}[.)]\s*)?(?:negatives?|neg|avoid|exclude|负[面向]"
-    r"|反向|ネガティブ)"
-    rf"(?:[ _\-]?(?:prompts?|提示词|プロンプト)|词)?{_ASIDE}{_BACK}(?:[:：]|\n|$)",
-    re.IGNORECASE,
-)
 _OPENER = re.compile(
     r"\s*[^\w\n\"“”'‘’「『《<{}()\[]{0,6}(?:sure(?: thing)?|certainly|of course|okay|ok|alright"
     r"|absolutely"
@@ -79,7 +80,8 @@ _OPENER = re.compile(
     r"|here you (?:go|are)|thanks?(?: you)?(?: for [\w ]{1,40})?|as requested"
     r"|好的|当然(?:可以)?|没问题|收到|明白了?|可以的|はい|承知しました|かしこまりました|네"
     r"|물론입니다"
-    r"|¡?claro(?: que sí)?|por supuesto|bien sûr|natürlich|gerne|certo|certamente|конечно|tabii"
+    r"|¡?claro(?: que sí)?|por supuesto|bien sûr|voilà|natürlich|gerne|certo|certamente|конечно"
+    r"|tabii"
     r"|tentu(?: saja)?|oczywiście|natuurlijk|chắc chắn rồi|بالتأكيد)"
     r"\s*(?:[,.!:，。！：、،]|[—–](?=\s))+\s*(?:[^\w\s\"“”'‘’「『《<{}()\[]{1,4}\s+)?",
     re.IGNORECASE,
@@ -88,7 +90,13 @@ _OPENER = re.compile(
 _INTRODUCTION = re.compile(
     r"\s*(?:(?:here(?:['’]s| is| are| it is| you (?:go|are)))(?! (?:why|how))\b[^\n:：]{0,120}[:：]"
     r"|(?:below|this) is (?:the|your|an?)\b[^\n:：]{0,80}(?:prompt|version)[^\n:：]{0,40}[:：]"
-    r"|(?:以下是|以下为|下面是|这是)[^\n:：]{0,40}[:：]|(?:根据|按照)[您你][^\n:：]{0,40}[:：])\s*",
+    # A sentence that begins with "I would" or "I will".
+    r"|i(?:['’](?:ve|ll|d)| have| will| would)\b[^\n:：.!]{0,100}[:：.!](?=\s)|q: [^\n]{0,200}\na:"
+    # In other languages, the prompt is the last word in front of the colon, or the last but one.
+    r"|(?!an? )(?:[^\n:：,.\"“]{1,40}\sprompt|prompt(?=\s\w+é"
+    r"|\s\w+[dtz]o\b))(?:\s\w{3,12}(?:é|ado|ato|iert))?\s?[:：]"
+    r"|(?:以下是|以下为|以下為|下面是|这是|這是)[^\n:：]{0,40}[:：]|(?:根据"
+    r"|按照)[您你][^\n:：]{0,40}[:：])\s*",
     re.IGNORECASE,
 )
 # A first line that speaks of the prompt and is none.
@@ -98,7 +106,8 @@ _ABOUT = re.compile(
     r"|\A\W*(?:here(?:['’]s| is| are| you)|below (?:is|are)|let['’]s|i(?:['’](?:ve|ll|d)| have"
     r"| will"
     r"| would| suggest)\b|try this|you could|as requested|to make this|the following)"
-    r"|提示词|(?:优化|改写|润色|扩写)|以下|画面感的|[您你]的描述|プロンプト|프롬프트|промпт",
+    r"|提示词|(?:优化|優化|改写|改寫|润色|扩写)|以下|画面感的|[您你]的描述|プロンプト|프롬프트"
+    r"|промпт",
     re.IGNORECASE,
 )
 # Behind these a prompt has begun, whatever stands at the end of the line.
@@ -137,8 +146,6 @@ _MUSES = re.compile(
 )
 _MAX_LINE = 260
 _LABEL_ENDS = (":", "：", "→", "=", "—", "–", "】", "]")  # without one of them no label ends
-_MIN_WORDS, _MIN_HAN = 12, 20
-_HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _OPENINGS = 4  # "Sure!", and what follows it
 
 
@@ -155,7 +162,7 @@ def section_of(text: str) -> str:
             return labeled
         if muses:
             return _behind_rule(text)
-    return _before_negative(without_opening(text))
+    return before_negative(without_opening(text))
 
 
 def _without_stage(text: str) -> str:
@@ -198,11 +205,6 @@ def without_opening(text: str) -> str:
     return text
 
 
-def is_long(text: str) -> bool:
-    """Whether a text is long enough for a prompt that stands beside other texts."""
-    return len(text.split()) >= _MIN_WORDS or len(_HAN.findall(text)) >= _MIN_HAN
-
-
 def _labeled(text: str, *, takes_last: bool) -> str | None:
     """Return what stands under a label of the prompt; None where there is no label."""
     labels = [found for found in _LABEL.finditer(text) if not _is_in_sentence(text, found)]
@@ -210,7 +212,7 @@ def _labeled(text: str, *, takes_last: bool) -> str | None:
         return None
     before = without_opening(text[: labels[0].start()])
     if not takes_last and _is_prompt(before):
-        return _before_negative(before)
+        return before_negative(before)
     for label in reversed(labels) if takes_last else labels:
         said = _until_heading(text[label.end() :])
         if said.strip(' \n*_#"“”:：'):
@@ -235,7 +237,7 @@ def _is_prompt(text: str) -> bool:
 
 def _until_heading(text: str) -> str:
     """Return what stands before the next heading that is none of the prompt's parts."""
-    text = _before_negative(text)
+    text = before_negative(text)
     for found in _ends(text):
         if text[: found.start()].strip(" \n*_-•#:：") and not _PARTS.match(found[0]):
             return text[: found.start()]
@@ -247,20 +249,15 @@ def _ends(text: str) -> Iterator[re.Match[str]]:
     yield from sorted(starts, key=lambda found: found.start())
 
 
-def _before_negative(text: str) -> str:
-    found = NEGATIVE.search(text) if "\n" in text else None
-    return text[: found.start()] if found and is_long(text[: found.start()]) else text
-
-
 def _once_shorter(text: str) -> str:
     if opener := _OPENER.match(text):
         return _or_all(text, opener.end())
     has_lines, head = "\n" in text, text[:_MAX_LINE]
-    if has_lines or any(map(head.__contains__, _LABEL_ENDS)):
-        if introduction := _INTRODUCTION.match(text):
-            return _or_all(text, introduction.end())
+    if has_lines or head.startswith(("I ", "I'", "I’")) or any(map(head.__contains__, _LABEL_ENDS)):
         if label := _LABEL.match(text.lstrip()):
             return _or_all(text.lstrip(), label.end())
+        if introduction := _INTRODUCTION.match(text):
+            return _or_all(text, introduction.end())
     return _behind_first_line(text) if has_lines else text
 
 
