@@ -65,13 +65,7 @@ def optimize_command(_: Settings) -> click.Command:
         Exits with 0 if every line has one, and with 3 if some could not be rewritten for now: the
         same command tries those again.
         """
-        lines = _read(source, {"type": kind, "target_model": target_model})
-        with _outcomes(out) as outcomes:
-            done = outcomes.known(lines)
-            click.echo(f"{len(done)} of {len(lines)} are written already", err=True)
-            run = _Run([line for line in lines if line.digest not in done], outcomes, len(lines))
-            failed = run.finish(services().optimizer)
-        _write_records()
+        failed = _rewritten(source, out, {"type": kind, "target_model": target_model})
         if failed:
             click.echo(f"{failed} were not rewritten; run the same command again.", err=True)
             context.exit(_UNFINISHED)
@@ -79,11 +73,18 @@ def optimize_command(_: Settings) -> click.Command:
     return optimize
 
 
-def _write_records() -> None:
-    """Write the usage rows and lineages here: there is no worker that would."""
-    current_app.extensions["llm_api_spool"].close()
+def _rewritten(source: Path, out: Path, usual: Mapping[str, str]) -> int:
+    """Rewrite what has no outcome yet; returns how many lines have none then."""
+    lines = _read(source, usual)
+    with _outcomes(out) as outcomes:
+        done = outcomes.known(lines)
+        click.echo(f"{len(done)} of {len(lines)} are written already", err=True)
+        run = _Run([line for line in lines if line.digest not in done], outcomes, len(lines))
+        failed = run.finish(services().optimizer)
+    current_app.extensions["llm_api_spool"].close()  # the usage rows are written here
     services().lineage.late.close()
     current_app.extensions["llm_api_lineage_spool"].close()
+    return failed
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompt_batches import PromptBatches
-from llm_api.services.prompts import Experiment, KeptRewrites, PromptOptimizer
+from llm_api.services.prompts import Experiment, PromptOptimizer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.routing.model_lists import ModelLists
@@ -77,11 +77,11 @@ def build_services(
     models, prices = config_files.read_models(settings.root)
     known, upstreams, painters, catalogue = _offered(settings, models, watch)
     shared, quotas, of_batches, ledger = build_accounting(settings, stores, prices, counter)
-    kept, optimizer = _optimizer(settings, stores, catalogue, ledger, prices, watch.drain)
+    optimizer = _optimizer(settings, stores, watch.drain, catalogue, ledger, prices)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     pictures = build_pictures(painters, around, catalogue, ledger, keys)
-    asking = (*pictures.closable, kept, catalogue, *upstreams.values())
+    asking = (*pictures.closable, optimizer, catalogue, *upstreams.values())
     return Services(
         catalogue=catalogue,
         chat=ChatService(catalogue, ledger),
@@ -108,11 +108,9 @@ def build_services(
 
 
 def _offered(
-    settings: Settings,
-    models: Sequence[Model],
-    watch: DeadlineWatcher,
-) -> tuple[frozenset[str], Mapping[str, UpstreamClient], Painters, Catalogue]:
-    """Build what callers can name; also returns the parameters that any upstream takes."""
+    settings: Settings, models: Sequence[Model], watch: DeadlineWatcher
+) -> tuple[frozenset[str], dict[str, UpstreamClient], Painters, Catalogue]:
+    """Build upstreams and the catalogue of their models; see `_upstreams` for the first two."""
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
     return known, upstreams, painters, _catalogue(settings, models, upstreams, painters)
@@ -133,18 +131,16 @@ def _drain(grace: ShutdownGrace) -> Drain:
 def _optimizer(
     settings: Settings,
     stores: Stores,
+    drain: Drain,
     catalogue: Catalogue,
     ledger: UsageLedger,
     prices: PriceList,
-    drain: Drain,
-) -> tuple[KeptRewrites, PromptOptimizer]:
+) -> PromptOptimizer:
     kept = build_rewrites(settings, stores, drain)
     experiment = Experiment(stores.lineage.late, settings.lineage.control_share, prices)
     targets = config_files.read_targets(settings.root)
     is_enabled = settings.enable_prompt_optimization
-    return kept, PromptOptimizer(
-        catalogue, ledger, targets, experiment, is_enabled=is_enabled, kept=kept
-    )
+    return PromptOptimizer(catalogue, ledger, targets, experiment, is_enabled=is_enabled, kept=kept)
 
 
 def _reads() -> StoreThreads:

@@ -117,7 +117,7 @@ def test_outcomes_of_another_file_are_not_mixed_with_these(
     foreign = optimize(prompts)
 
     assert (refused.status, foreign.status) == (1, 1)
-    assert "another line 1" in refused.err
+    assert "the outcome of another line" in refused.err
     assert "no outcomes" in foreign.err
     assert len(written.splitlines()) == 6
 

@@ -35,8 +35,9 @@ def painter() -> Iterator[ImageVendor]:
 
 @pytest.fixture(scope="module")
 def service_env(painter: ImageVendor) -> Mapping[str, str]:
-    """Open the routes of keys to who shows the admin's, and have pictures made."""
+    """Open the routes of keys to who shows the admin's, have pictures made, and rewrites kept."""
     return {
+        "REWRITE_STORE": "sql",
         "ADMIN_API_KEY": ADMIN_KEY,
         "IMAGE_LLM_API_URL": painter.url,
         "IMAGE_LLM_API_KEY": "a-key-of-the-tests",

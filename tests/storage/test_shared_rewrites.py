@@ -1,6 +1,7 @@
 """SQL databases and Valkey keep the contract of a store of rewrites."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,41 +17,54 @@ from tests.storage.contract_rewrites import FIRST, NOW, SECOND, WEEK, SharedRewr
 from tests.support.servers import ValkeyServer
 
 
+@contextmanager
+def opened(url: str) -> Iterator[SqlRewrites]:
+    """Open the store on a database with the schema and without rows."""
+    empty_tables(url)
+    engine = make_engine(url)
+    yield SqlRewrites(engine)
+    engine.dispose()
+
+
+@pytest.fixture
+def table(shared_database: str) -> Iterator[SqlRewrites]:
+    """Open the store on each of the databases."""
+    with opened(shared_database) as store:
+        yield store
+
+
 class TestSqlRewrites(SharedRewritesContract):
     """Runs on a SQLite file, PostgreSQL and MariaDB."""
 
     @pytest.fixture
-    def stores(self, shared_database: str) -> tuple[SharedRewrites, SharedRewrites]:
+    def stores(self, shared_database: str) -> Iterator[tuple[SharedRewrites, SharedRewrites]]:
         """Open the store twice on a database with the schema and without rows."""
-        empty_tables(shared_database)
-        return SqlRewrites(make_engine(shared_database)), SqlRewrites(make_engine(shared_database))
+        with opened(shared_database) as ours, opened(shared_database) as theirs:
+            yield ours, theirs
 
 
-def test_expired_rewrites_are_deleted_and_pinned_ones_stay(shared_database: str) -> None:
-    empty_tables(shared_database)
-    store = SqlRewrites(make_engine(shared_database))
-    store.put(FIRST)
-    store.put(SECOND)
-    store.pin(SECOND.name)
+def test_expired_rewrites_are_deleted_and_pinned_ones_stay(table: SqlRewrites) -> None:
+    table.put(FIRST)
+    table.put(SECOND)
+    table.pin(SECOND.name)
 
-    expired = store.get(FIRST.name, NOW + WEEK)
-    deleted = store.prune(NOW + WEEK, 10), store.prune(NOW + WEEK, 10)
+    expired = table.get(FIRST.name, NOW + WEEK)
+    deleted = table.prune(NOW + WEEK, 10), table.prune(NOW + WEEK, 10)
 
     assert expired is None
     assert deleted == (1, 0)
-    assert store.get(FIRST.name, NOW) is None
-    assert store.get(SECOND.name, NOW) is not None
+    assert table.get(FIRST.name, NOW) is None
+    assert table.get(SECOND.name, NOW) is not None
 
 
-def test_the_lease_of_a_dead_process_runs_out(shared_database: str) -> None:
-    empty_tables(shared_database)
-    store, now = SqlRewrites(make_engine(shared_database)), datetime.now(UTC)
-    store.claim("r", "dead", now, now + timedelta(seconds=15))
+def test_the_lease_of_a_dead_process_runs_out(table: SqlRewrites) -> None:
+    now = datetime.now(UTC)
+    table.claim("r", "dead", now, now + timedelta(seconds=15))
 
     granted = [
-        store.claim("r", "next", now + timedelta(seconds=14), now + timedelta(seconds=29)),
-        store.claim("r", "next", now + timedelta(seconds=16), now + timedelta(seconds=31)),
-        store.claim("r", "late", now + timedelta(seconds=16), now + timedelta(seconds=31)),
+        table.claim("r", "next", now + timedelta(seconds=14), now + timedelta(seconds=29)),
+        table.claim("r", "next", now + timedelta(seconds=16), now + timedelta(seconds=31)),
+        table.claim("r", "late", now + timedelta(seconds=16), now + timedelta(seconds=31)),
     ]
 
     assert granted == [False, True, False]

@@ -128,6 +128,10 @@ class PromptOptimizer:
         """Delete a rewrite of a caller that is kept; raises NotFound, or Unavailable."""
         self._kept.delete(rewrite_id, caller)
 
+    def close(self) -> None:
+        """Close the connections to where rewrites are kept."""
+        self._kept.close()
+
     def _arm_of(self, caller: Caller) -> str:
         share = self._experiment.control_share
         return CONTROL if share and is_control(lineage_of(caller), share) else TREATED
