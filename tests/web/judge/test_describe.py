@@ -192,9 +192,10 @@ def test_what_breaks_a_rule_is_written_again(
         says('{"mood": "happy"}'),
         written(CHINESE),
         says({"optimized_prompt": GOOD}, finish_reason="length"),
+        says({"optimized_prompt": GOOD}, finish_reason=2),
         says("没有看到任何图片，请上传。"),
     ],
-    ids=["no picture", "nothing", "empty", "other JSON", "language", "cut", "no picture zh"],
+    ids=["no picture", "nothing", "empty", "other JSON", "language", "cut", "a number", "no picture zh"],
 )
 def test_what_is_wrong_twice_is_no_description(
     describe: Describe, seer: ScriptedUpstream, reply: Reply
