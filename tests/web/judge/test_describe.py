@@ -195,7 +195,16 @@ def test_what_breaks_a_rule_is_written_again(
         says({"optimized_prompt": GOOD}, finish_reason=2),
         says("没有看到任何图片，请上传。"),
     ],
-    ids=["no picture", "nothing", "empty", "other JSON", "language", "cut", "a number", "no picture zh"],
+    ids=[
+        "no picture",
+        "nothing",
+        "empty",
+        "other JSON",
+        "language",
+        "cut",
+        "a number",
+        "no picture zh",
+    ],
 )
 def test_what_is_wrong_twice_is_no_description(
     describe: Describe, seer: ScriptedUpstream, reply: Reply
