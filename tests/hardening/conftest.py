@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from llm_api.services.prompt_batches import AT_ONCE
 from tests.faults.conftest import gateway, prelude, service, service_env, timings, upstream
 from tests.faults.gateway import Gateway
 from tests.support.service import Service
@@ -19,5 +20,6 @@ def worked(service: Service, upstream: ScriptedUpstream) -> Iterator[Gateway]:
 
     Files are not counted: reports and keys leave connections to the database in its pools.
     """
-    with held_to_invariants(service, upstream):
+    # A batch of prompts has called on several connections at once, and they are kept alive, too.
+    with held_to_invariants(service, upstream, kept_alive=AT_ONCE):
         yield Gateway(service, upstream)

@@ -171,8 +171,14 @@ def log_lines(service: Service, answer: LiveAnswer) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def held_to_invariants(service: Service, upstream: ScriptedUpstream) -> Iterator[Service]:
-    """Lend a service; the same worker must be as well after as it was before."""
+def held_to_invariants(
+    service: Service, upstream: ScriptedUpstream, *, kept_alive: int = 1
+) -> Iterator[Service]:
+    """Lend a service; the same worker must be as well after as it was before.
+
+    `kept_alive` is how many connections to the upstream may be left: that of the last call, or as
+    many as a request makes calls at the same time.
+    """
     upstream.close_connections()
     upstream.clear()
     workers, before = service.worker_pids(), _held(service)
@@ -186,7 +192,7 @@ def held_to_invariants(service: Service, upstream: ScriptedUpstream) -> Iterator
         assert json.loads(answer.read_body())["choices"]
     _wait_until_nothing_is_held(service, before)
     # The one of the plain call, which is kept alive.
-    wait_until(lambda: upstream.open_connections <= 1, PATIENCE, "the upstream is let go")
+    wait_until(lambda: upstream.open_connections <= kept_alive, PATIENCE, "the upstream is let go")
     assert service.worker_pids() == workers
     assert KEY not in service.log()
     assert not [line for line in service.log_records() if line["level"] in {"ERROR", "CRITICAL"}]
