@@ -78,7 +78,7 @@ class Compiler:
             results = self._from_scene(tasks, reply, accounted, fallback)
         else:
             results = self._from_choices(tasks, reply, accounted, fallback)
-        return replace(results[0], others=results[1:])
+        return replace(results[0], others=tuple(results[1:]))
 
     def _replied(self, tasks: Sequence[Task], accounted: AccountedCall, at: Destination) -> Reply:
         strategy = self._rewriter.strategy_at(at)

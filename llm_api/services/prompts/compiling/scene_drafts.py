@@ -55,8 +55,11 @@ class SceneDrafter:
             text: the rewrite of a model that has answered in today's form; empty if there is none.
         """
         plan = plan_of(document.get(scene_key(task))) or plan_of(document)
-        written = document.get(text_key(task))
-        text = written if isinstance(written, str) and written.strip() else text
+        written = document.get(text_key(task)) or document.get("optimized_prompt")
+        if isinstance(written, str) and written.strip():
+            text = written
+        elif plan is not None:
+            text = ""  # what else was found in the reply is a piece of the scene
         drafts = []
         if plan is not None and wants_scene(task):
             drafts.append(self.of_plan(task, plan))

@@ -48,7 +48,7 @@ def result_of(document: Mapping[str, Any]) -> RewriteResult:
         rewrite_id=document["rewrite_id"],
         # Those that were kept before there were several targets have neither.
         text=document.get("text", ""),
-        others=list(map(result_of, document.get("others", ()))),
+        others=tuple(map(result_of, document.get("others", ()))),
     )
     return repeated(result)
 
