@@ -29,7 +29,9 @@ from llm_api.services.prompts import PromptOptimizer
 from llm_api.settings.settings import Settings
 from llm_api.web.request.context import services
 from llm_api.web.response.error_formats import error_document
-from llm_api.web.rest.prompt_schemas import TARGETS, PromptRequestSchema, prompt_answer
+from llm_api.web.rest.prompt_answers import prompt_answer
+from llm_api.web.rest.prompt_schemas import PromptRequestSchema
+from llm_api.web.rest.target_schemas import TARGETS
 from llm_api.web.schema_fields import invalid_request
 
 _ROUTE = "flask optimize"

@@ -114,7 +114,8 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     engine.register(WEBHOOK, webhooks.send)
     tools = InputTools(stores.files, pictures, partial(_callers, links))
     keep = timedelta(days=settings.files.retention_days)
-    targets = config_files.read_targets(settings.root)
+    known = config_files.read_targets(settings.root)
+    targets = [name for name, target in known.items() if IMAGE_KIND in target.types]
     jobs = JobStore(
         stores.work.tasks,
         stores.work_threads,

@@ -13,17 +13,22 @@ SYNTAX = (
     "flags",
 )
 ENCODERS = ("clip", "t5", "qwen")
+TYPES = ("image", "video", "edit")  # what a target model can be asked to make
+PROSE, TAGS = "prose", "tags"
+# Forms that code makes of a rewrite, each by a module of `services/prompts/dialects`.
+DIALECTS = ("midjourney", "ideogram", "fibo", "minimax-h3", "kling", "veo")
 
 
 @dataclass(frozen=True, slots=True)
 class PromptRequest:
     """A prompt to rewrite for an image or a video model.
 
-    `type` is `image` or `video`; `language` is that of the rewrite: `en`, `zh`, or `auto` for the
-    prompt's own. `max_length` is in characters, `max_tokens` in those of the target's encoder;
-    `preserve` are words of the prompt that must stay as they are. `on_failure` is `original` or
-    `error`: the answer if no rewrite is usable. `refresh` asks for a new rewrite although one is
-    kept; `pin` is the `rewrite_id` of the one that is wanted.
+    `type` is `image` or `video`; `targets` are several target models, of which each gets a rewrite
+    of its own, instead of `target_model`. `language` is that of the rewrite: `en`, `zh`, or `auto`
+    for the prompt's own. `max_length` is in characters, `max_tokens` in those of the target's
+    encoder; `preserve` are words of the prompt that must stay as they are. `on_failure` is
+    `original` or `error`: the answer if no rewrite is usable. `refresh` asks for a new rewrite
+    although one is kept; `pin` is the `rewrite_id` of the one that is wanted.
     """
 
     prompt: str
@@ -32,6 +37,7 @@ class PromptRequest:
     enhance_details: bool = True
     language: str = "auto"
     target_model: str = GENERIC
+    targets: tuple[str, ...] = ()
     max_length: int | None = None
     max_tokens: int | None = None
     preserve: tuple[str, ...] = ()
@@ -67,10 +73,27 @@ class DescriptionRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class TargetRewrite:
+    """The rewrite for one of several target models, with what could not be done for this one.
+
+    `negative_prompt` and `details` are None unless the request wants them.
+    """
+
+    target_model: str
+    optimized_prompt: str
+    improvements: Sequence[str] = ()
+    warnings: Sequence[str] = ()
+    negative_prompt: str | None = None
+    details: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class OptimizedPrompt:
     """A rewritten prompt. `improvements` names only what the rewrite verifiably added.
 
-    `candidates`, `negative_prompt` and `details` are None unless the request wants them.
+    `candidates`, `negative_prompt`, `rewrites` and `details` are None unless the request wants
+    them. `rewrites` has one entry for each of the request's `targets`; all else is that of the
+    first one.
     `rewrite_id` names the words; None where there is no rewrite.
     """
 
@@ -80,6 +103,7 @@ class OptimizedPrompt:
     warnings: Sequence[str] = ()
     candidates: Sequence[str] | None = None
     negative_prompt: str | None = None
+    rewrites: Sequence[TargetRewrite] | None = None
     details: Mapping[str, Any] | None = None
     rewrite_id: str | None = None
 
@@ -89,24 +113,34 @@ class Target:
     """A target image or video model: what its prompts may be.
 
     `languages` are those it understands, the preferred first; `max_length` is in characters, by
-    language. `is_tags` means comma-separated tags instead of sentences. `max_negative` is in
-    characters, None for a model without negative prompts. `syntax` is what it understands beside
-    words, `flags` the names of flags where it knows only these. `encoder` is whose tokens count,
-    None for an estimate; `max_tokens` is how many it reads, its own marks included, None if not
-    known. `note` is returned to callers in `details`, such as that the model rewrites prompts
-    itself.
+    language. `types` are those of `image`, `video` and `edit` that it makes. `is_tags` means
+    comma-separated tags instead of sentences. `dialect` names the form into which code puts a
+    rewrite: one of `DIALECTS`; None leaves it as it is written. `seconds` is the length of a video
+    where a request gives none. `max_negative` is in characters, None for a model without negative
+    prompts. `syntax` is what it understands beside words, `flags` the names of flags where it knows
+    only these. `encoder` is whose tokens count, None for an estimate; `max_tokens` is how many it
+    reads, its own marks included, None if not known. `note` is returned to callers in `details`,
+    such as that the model rewrites prompts itself.
     """
 
     name: str
     languages: tuple[str, ...]
     max_length: Mapping[str, int]
+    types: tuple[str, ...] = ("image", "video")
     is_tags: bool = False
+    dialect: str | None = None
+    seconds: int = 5
     max_negative: int | None = None
     syntax: frozenset[str] = frozenset()
     flags: frozenset[str] | None = None
     encoder: str | None = None
     max_tokens: int | None = None
     note: str | None = None
+
+    @property
+    def form(self) -> str:
+        """The form of its prompts: a dialect, `tags` or `prose`."""
+        return self.dialect or (TAGS if self.is_tags else PROSE)
 
 
 @dataclass(frozen=True, slots=True)

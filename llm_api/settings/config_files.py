@@ -13,7 +13,7 @@ import marshmallow as ma
 
 from llm_api.domain.access import Limits
 from llm_api.domain.calls import CHAT, IMAGE, Model
-from llm_api.domain.prompts import ENCODERS, SYNTAX, Target
+from llm_api.domain.prompts import DIALECTS, ENCODERS, SYNTAX, TYPES, Target
 from llm_api.domain.prompts import GENERIC as GENERIC_TARGET
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.rate_counter import parse_limits
@@ -142,7 +142,16 @@ class _TargetSchema(ma.Schema):
         values=ma.fields.Integer(strict=True, validate=ma.validate.Range(min=100)),
         required=True,
     )
+    types = ma.fields.List(
+        ma.fields.String(validate=ma.validate.OneOf(TYPES)),
+        load_default=("image", "video"),
+        validate=ma.validate.Length(min=1),
+    )
     is_tags = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    dialect = ma.fields.String(load_default=None, validate=ma.validate.OneOf(DIALECTS))
+    seconds = ma.fields.Integer(
+        strict=True, load_default=5, validate=ma.validate.Range(min=1, max=60)
+    )
     max_negative = ma.fields.Integer(
         strict=True, load_default=None, validate=ma.validate.Range(min=1)
     )
@@ -217,6 +226,7 @@ def read_targets(root: Path) -> dict[str, Target]:
             **traits
             | {
                 "languages": tuple(traits["languages"]),
+                "types": tuple(traits["types"]),
                 "syntax": frozenset(traits["syntax"]),
                 "flags": None if traits["flags"] is None else frozenset(traits["flags"]),
             },

@@ -41,7 +41,7 @@ def test_the_shipped_targets_are_sane() -> None:
     assert {"generic", "wan", "qwen-image", "seedream", "seedance"} < set(targets)
     assert {"hunyuan", "flux", "sdxl"} < set(targets)
     assert all(target.name == name for name, target in targets.items())
-    assert [one.name for one in targets.values() if one.is_tags] == ["sdxl"]
+    assert [one.name for one in targets.values() if one.is_tags] == ["sdxl", "sd15", "midjourney"]
     assert targets["wan"].max_negative == 500
     assert targets["flux"].max_negative is None
     assert all((target.note or "x.").endswith((".", ")")) for target in targets.values())
@@ -49,12 +49,14 @@ def test_the_shipped_targets_are_sane() -> None:
 
 def test_all_that_a_target_may_say_is_read(root: Path) -> None:
     more = 'is_tags = true\nmax_negative = 300\nnote = "Mind."\n'
+    more += 'types = ["video"]\ndialect = "veo"\nseconds = 8\n'
     (root / TARGETS).write_text(GENERIC + GOOD + more)
 
     target = read_targets(root)["x"]
 
     assert (target.languages, target.max_length) == (("zh",), {"zh": 500})
     assert (target.is_tags, target.max_negative, target.note) == (True, 300, "Mind.")
+    assert (target.types, target.dialect, target.seconds) == (("video",), "veo", 8)
 
 
 def test_what_a_target_does_not_say_is_nothing(root: Path) -> None:
@@ -63,6 +65,7 @@ def test_what_a_target_does_not_say_is_nothing(root: Path) -> None:
     target = read_targets(root)["generic"]
 
     assert (target.is_tags, target.max_negative, target.note) == (False, None, None)
+    assert (target.types, target.form, target.seconds) == (("image", "video"), "prose", 5)
 
 
 WRONG = {
@@ -73,6 +76,10 @@ WRONG = {
     "length of another language": (GOOD.replace("{ zh", "{ en"), "targets.x.max_length"),
     "no negative": (f"{GOOD}max_negative = 0\n", "targets.x.max_negative"),
     "text for a switch": (f'{GOOD}is_tags = "yes"\n', "targets.x.is_tags"),
+    "no types": (f"{GOOD}types = []\n", "targets.x.types"),
+    "unknown type": (f'{GOOD}types = ["song"]\n', "targets.x.types.0"),
+    "unknown dialect": (f'{GOOD}dialect = "xml"\n', "targets.x.dialect"),
+    "no seconds": (f"{GOOD}seconds = 0\n", "targets.x.seconds"),
     "wrong key": (f"{GOOD}notes = 1\n", "targets.x.notes"),
     "target no table": ("[targets]\nx = 1\n", "targets.x"),
 }

@@ -10,7 +10,8 @@ from flask.testing import FlaskClient
 
 from llm_api.settings.config_files import read_targets
 from llm_api.settings.settings import PROJECT_ROOT
-from llm_api.web.rest.prompt_schemas import TARGETS, DetailsSchema
+from llm_api.web.rest.prompt_answers import DetailsSchema
+from llm_api.web.rest.target_schemas import TARGETS, TARGETS_OF
 from tests.conftest import AppOf, UsageRowsOf
 from tests.support import replies
 from tests.support.replies import Reply
@@ -165,7 +166,8 @@ def test_the_details_of_a_fallback_name_the_problems(optimize: Optimize) -> None
 
 @pytest.mark.parametrize("target", ["wan", "qwen-image", "seedream", "seedance", "hunyuan"])
 def test_the_details_warn_of_a_vendor_that_rewrites_again(optimize: Optimize, target: str) -> None:
-    answered = optimize(target_model=target, include_details=True)
+    kind = "video" if target == "seedance" else "image"  # it only films
+    answered = optimize(target_model=target, type=kind, include_details=True)
 
     [note] = answered["details"]["notes"]
     assert "rewrite" in note
@@ -176,7 +178,11 @@ def test_the_details_warn_of_a_vendor_that_rewrites_again(optimize: Optimize, ta
 
 
 def test_the_schema_offers_the_configured_targets() -> None:
-    assert set(TARGETS) == set(read_targets(PROJECT_ROOT))
+    targets = read_targets(PROJECT_ROOT)
+
+    assert set(TARGETS) == set(targets)
+    for kind, names in TARGETS_OF.items():
+        assert set(names) == {name for name, target in targets.items() if kind in target.types}
 
 
 def test_a_target_that_reads_english_gets_english(
@@ -205,7 +211,8 @@ def test_a_rewrite_is_not_longer_than_its_target_takes(
 ) -> None:
     too_long = BETTER + " Soft light on the cat and the chair." * (limit // 37)
 
-    answered = optimize(too_long, too_long, target_model=target, include_details=True)
+    kind = "video" if target == "seedance" else "image"  # it only films
+    answered = optimize(too_long, too_long, target_model=target, type=kind, include_details=True)
 
     assert answered["optimized_prompt"].startswith(BETTER)
     assert answered["optimized_prompt"].endswith("the chair.")
@@ -242,6 +249,30 @@ def test_a_rewrite_is_not_longer_than_was_asked_for(optimize: Optimize) -> None:
 
 def test_a_rewrite_may_be_as_long_as_was_asked_for(optimize: Optimize) -> None:
     assert optimize(max_length=len(BETTER))["optimized_prompt"] == BETTER
+
+
+def test_several_targets_are_answered_together(
+    client: FlaskClient, upstream: ScriptedUpstream
+) -> None:
+    scene = {"summary": CAT, "things": [{"what": "a cat sitting on a chair"}], "light": LIGHT}
+    reply = {"text_en": BETTER, "scene_en": scene}
+    upstream.script(replies.completion(json.dumps(reply)))
+    fields = {"targets": ["flux-2", "midjourney"], "include_negative_prompt": True}
+
+    answered = client.post(
+        OPTIMIZE, json=good_body(OPTIMIZE) | fields | {"include_details": True}
+    ).get_json()
+
+    extras = ["warnings", "rewrites", "negative_prompt", "details"]
+    assert list(answered) == [*DOCUMENTED, *extras]
+    flux, midjourney = answered["rewrites"]
+    assert (flux["target_model"], flux["optimized_prompt"]) == ("flux-2", BETTER)
+    assert flux["warnings"] == ["flux-2 does not support negative prompts."]
+    assert list(midjourney) == [
+        *("target_model", "optimized_prompt", "improvements", "negative_prompt", "details")
+    ]
+    assert midjourney["details"]["target_model"] == "midjourney"
+    assert len(upstream.requests) == 1
 
 
 # --- time ---
@@ -321,6 +352,18 @@ WRONG: dict[str, tuple[dict[str, object], str, str]] = {
     "language": ({"language": "fr"}, "language", "out_of_range"),
     "language of a number": ({"language": 1}, "language", "invalid_type"),
     "target": ({"target_model": "dall-e"}, "target_model", "out_of_range"),
+    "target of films": ({"target_model": "veo"}, "target_model", "not_supported"),
+    "target of edits": ({"target_model": "qwen-image-edit"}, "target_model", "not_supported"),
+    "targets": ({"targets": ["dall-e"]}, "targets[0]", "out_of_range"),
+    "targets of films": ({"targets": ["wan", "veo"]}, "targets", "not_supported"),
+    "targets of none": ({"targets": []}, "targets", "out_of_range"),
+    "targets of many": ({"targets": ["wan"] * 9}, "targets", "out_of_range"),
+    "targets and target": (
+        {"targets": ["wan"], "target_model": "flux"},
+        "target_model",
+        "not_supported",
+    ),
+    "targets and several": ({"targets": ["wan"], "n": 2}, "n", "not_supported"),
     "length": ({"max_length": 19}, "max_length", "out_of_range"),
     "tokens": ({"max_tokens": 19}, "max_tokens", "out_of_range"),
     "tokens as text": ({"max_tokens": "77"}, "max_tokens", "invalid_type"),

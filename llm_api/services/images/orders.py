@@ -88,7 +88,7 @@ class Orders:
         Args:
             models: decides where a request goes.
             optimizer: rewrites prompts.
-            targets: image models for which it writes in a way of their own.
+            targets: models for which it writes in a way of their own, and that make images.
         """
         self._models = models
         self._optimizer = optimizer
@@ -143,7 +143,8 @@ class Orders:
 
     def target_of(self, model: str) -> str:
         """Return the target whose name is in a model's, such as `seedream` for its versions."""
-        return next((name for name in self._targets if name in model.lower()), GENERIC)
+        plain = model.lower().replace(".", "-")  # FLUX.2
+        return next((name for name in self._targets if name in plain), GENERIC)
 
 
 def _takes_what_a_flag_excludes(at: ImageDestination, request: ImageRequest) -> bool:

@@ -20,7 +20,7 @@ def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> M
         arm: `rewrite`, or `control` for a lineage that keeps its original prompt.
         seconds: the time that it took.
     """
-    rewrite = result.rewrites[0] if result.rewrites else task.prompt
+    rewrite = (result.text or result.rewrites[0]) if result.rewrites else task.prompt
     tokens = task.tokens.count(result.rewrites[0] if result.rewrites else task.request.prompt)
     flags = task.fitted.flags
     return {

@@ -8,10 +8,12 @@ from functools import cached_property, partial
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
-from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target
+from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target, TargetRewrite
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
+from llm_api.services.prompts.compiling.compiler import Compiler
 from llm_api.services.prompts.constraints.target_syntax import notices_of
 from llm_api.services.prompts.details import details
+from llm_api.services.prompts.dialects.dialect_table import rendered_own
 from llm_api.services.prompts.experiment import (
     Experiment,
     is_control,
@@ -21,8 +23,8 @@ from llm_api.services.prompts.experiment import (
 )
 from llm_api.services.prompts.keeping.rewrite_keeping import Keeping, KeptRewrites
 from llm_api.services.prompts.keeping.rewrite_names import wanted_rewrite
-from llm_api.services.prompts.rewriter import Rewriter, RewriteResult, nothing_within
-from llm_api.services.prompts.task import Task, read_task
+from llm_api.services.prompts.rewriter import RewriteResult, nothing_within
+from llm_api.services.prompts.task import Task, read_tasks
 from llm_api.services.prompts.token_limits import token_notices
 from llm_api.services.prompts.validation import load_vocabulary
 from llm_api.services.quotas.estimates import TokenEstimate
@@ -62,9 +64,9 @@ class PromptOptimizer:
         self._kept = kept or KeptRewrites(Keeping())
 
     @cached_property
-    def _rewriter(self) -> Rewriter:
+    def _compiler(self) -> Compiler:
         """What makes rewrites; its texts are read with the first prompt: 0.6 MiB."""
-        return Rewriter()
+        return Compiler()
 
     @property
     def is_enabled(self) -> bool:
@@ -85,9 +87,9 @@ class PromptOptimizer:
     ) -> tuple[TokenEstimate, Destination]:
         """Return the most tokens that a rewrite takes, and where it would go; raises ApiError."""
         load_vocabulary()
-        task = read_task(request, self._targets[request.target_model])
+        tasks = read_tasks(request, self._targets)
         destination = self._catalogue.route(None, key=key)
-        return self._rewriter.needs(task, destination), destination
+        return self._compiler.needs(tasks, destination), destination
 
     def optimize(self, request: PromptRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
         """Return the rewritten prompt, or the original with a warning that says why.
@@ -100,7 +102,8 @@ class PromptOptimizer:
 
         Raises:
             Unavailable: prompt optimization is switched off, or what was pinned is not kept.
-            InvalidRequest: the prompt is invisible, or a content filter refused it.
+            InvalidRequest: the prompt is invisible, a target does not make what is wanted, or a
+                content filter refused the prompt.
             NotFound: the caller has no such rewrite as it has pinned.
             UpstreamFault: no rewrite is usable and `on_failure` is `error`.
             ApiError: the upstream failed; with `on_failure` `error`, also after `max_wait_ms`.
@@ -108,12 +111,13 @@ class PromptOptimizer:
         self.require_enabled()
         started = time.monotonic()
         load_vocabulary()
-        task = read_task(request, self._targets[request.target_model])
+        tasks = read_tasks(request, self._targets)
         # What was pinned is answered in every arm: it was promised for ever.
         arm = TREATED if request.pin else self._arm_of(caller)
-        result = not_rewritten() if arm == CONTROL else self._result(task, caller)
-        self._record(partial(rewrite_event, task, result, caller, arm, self._experiment))
-        answer = _answer(task, result, arm, seconds=time.monotonic() - started)
+        result = not_rewritten() if arm == CONTROL else self._result(tasks, caller)
+        # A lineage has one rewrite: that for the first target.
+        self._record(partial(rewrite_event, tasks[0], result, caller, arm, self._experiment))
+        answer = _answers(tasks, result, arm, seconds=time.monotonic() - started)
         return CallResult(answer, result.report)
 
     def is_kept(self, request: PromptRequest, caller: Caller) -> bool:
@@ -121,8 +125,8 @@ class PromptOptimizer:
         if request.pin or request.refresh:
             return request.pin is not None
         destination = self._catalogue.route(None, key=caller.key)
-        target = self._targets[request.target_model]
-        return self._kept.has(wanted_rewrite(request, [target], destination, caller))
+        targets = [self._targets[name] for name in request.targets or [request.target_model]]
+        return self._kept.has(wanted_rewrite(request, targets, destination, caller))
 
     def forget(self, rewrite_id: str, caller: Caller) -> None:
         """Delete a rewrite of a caller that is kept; raises NotFound, or Unavailable."""
@@ -145,8 +149,9 @@ class PromptOptimizer:
                 records.thread.start()
             records.thread.woken.set()
 
-    def _result(self, task: Task, caller: Caller) -> RewriteResult:
+    def _result(self, tasks: Sequence[Task], caller: Caller) -> RewriteResult:
         """Return the rewrite that was pinned, or one within the request's `max_wait_ms`."""
+        task = tasks[0]
         if task.request.pin is not None:
             return self._kept.pinned(task.request, caller)
         wait_ms = task.request.max_wait_ms
@@ -154,8 +159,9 @@ class PromptOptimizer:
             limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
             caller = replace(caller, time_limit=limit)
         destination = self._catalogue.route(None, key=caller.key)
-        wanted = wanted_rewrite(task.request, [task.target], destination, caller)
-        make = partial(self._rewritten, task, destination)
+        targets = [one.target for one in tasks]
+        wanted = wanted_rewrite(task.request, targets, destination, caller)
+        make = partial(self._rewritten, tasks, destination)
         try:
             return self._kept.obtain(wanted, caller, make, asks_anew=task.request.refresh)
         except ApiError as error:
@@ -163,18 +169,21 @@ class PromptOptimizer:
                 raise
             return nothing_within(wait_ms, error.report or CallReport())
 
-    def _rewritten(self, task: Task, destination: Destination, caller: Caller) -> RewriteResult:
+    def _rewritten(
+        self, tasks: Sequence[Task], destination: Destination, caller: Caller
+    ) -> RewriteResult:
         """Have a model called and accounted for; raises ApiError."""
-        wanted = partial(self._rewriter.needs, task, destination)
+        wanted = partial(self._compiler.needs, tasks, destination)
         with self._ledger.account(destination, caller, wanted) as accounted:
-            result = self._rewriter.rewrite(task, destination, accounted)
-            _require_rewrite(task, result)
+            result = self._compiler.rewrite(tasks, destination, accounted)
+            _require_rewrite(tasks[0], result)
         return result
 
 
 def _require_rewrite(task: Task, result: RewriteResult) -> None:
-    """Raise UpstreamFault if there is no usable rewrite and the request wants an error then."""
-    if not result.rewrites and task.request.on_failure == "error":
+    """Raise UpstreamFault if there is no usable rewrite at all and the request wants an error."""
+    is_made = any(one.rewrites for one in (result, *result.others))
+    if not is_made and task.request.on_failure == "error":
         raise UpstreamFault(
             "The model service wrote no usable prompt.",
             reason="optimizer_bad_output",
@@ -189,27 +198,62 @@ def _returns_original(task: Task, error: ApiError) -> bool:
     return error.report is not None and error.report.client_deadline_passed
 
 
+def _answers(
+    tasks: Sequence[Task], result: RewriteResult, arm: str, *, seconds: float
+) -> OptimizedPrompt:
+    """Return the answer for the first task, with an entry for each if several were asked for."""
+    answer = _answer(tasks[0], result, arm, seconds=seconds)
+    if not tasks[0].request.targets:
+        return answer
+    # Where there was no rewrite at all, it is the same for all of them.
+    others = result.others or [result] * (len(tasks) - 1)
+    rest = [
+        _answer(task, one, arm, seconds=seconds)
+        for task, one in zip(tasks[1:], others, strict=True)
+    ]
+    return replace(answer, rewrites=list(map(_entry, tasks, [answer, *rest])))
+
+
 def _answer(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> OptimizedPrompt:
     request, rewrites = task.request, result.rewrites
     wants_several = request.n > 1
     return OptimizedPrompt(
         original_prompt=request.prompt,
-        optimized_prompt=rewrites[0] if rewrites else request.prompt,
+        optimized_prompt=rewrites[0] if rewrites else _unchanged(task, arm),
         improvements=result.improvements,
-        warnings=_warnings(task, result),
-        candidates=(list(rewrites) or [request.prompt]) if wants_several else None,
+        warnings=_warnings(task, result, arm),
+        candidates=(list(rewrites) or [_unchanged(task, arm)]) if wants_several else None,
         negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
         details=details(task, result, arm, seconds=seconds) if request.include_details else None,
         rewrite_id=result.rewrite_id,
     )
 
 
-def _warnings(task: Task, result: RewriteResult) -> Sequence[str]:
+def _entry(task: Task, answer: OptimizedPrompt) -> TargetRewrite:
+    """Return the entry of a target model in an answer for several."""
+    return TargetRewrite(
+        target_model=task.target.name,
+        optimized_prompt=answer.optimized_prompt,
+        improvements=answer.improvements,
+        warnings=answer.warnings,
+        negative_prompt=answer.negative_prompt,
+        details=answer.details,
+    )
+
+
+def _unchanged(task: Task, arm: str) -> str:
+    """Return the original prompt: in the form of its target, unless it is kept to compare."""
+    return task.request.prompt if arm == CONTROL else rendered_own(task)
+
+
+def _warnings(task: Task, result: RewriteResult, arm: str) -> Sequence[str]:
     """Return sentences on what could not be done as requested."""
     request, warnings = task.request, []
     if not result.rewrites:
         why = result.violations[0].message
-        warnings.append(f"The original prompt is returned unchanged. {why}")
+        is_same = _unchanged(task, arm) == request.prompt
+        how = "unchanged" if is_same else f"in the form of {task.target.name}, with nothing new"
+        warnings.append(f"The original prompt is returned {how}. {why}")
     elif len(result.rewrites) < request.n:
         warnings.append(f"{len(result.rewrites)} of {request.n} rewrites were usable.")
     if request.include_negative_prompt and task.target.max_negative is None:

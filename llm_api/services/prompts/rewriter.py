@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from llm_api.domain.calls import CallReport, Completion, ModelRequest
+from llm_api.domain.calls import CallReport, Completion, Fallback, ModelRequest
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.flags import find_flags, without_flags
@@ -18,6 +18,7 @@ from llm_api.services.prompts.strategies.instructions import (
     correction,
     is_whole,
 )
+from llm_api.services.prompts.strategies.scene_instructions import SceneStrategy
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator, ValidationResult
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_chat
@@ -38,7 +39,8 @@ class RewriteResult:
     validated text, `first_violations` those of the first answer. `method` is that of the strategy,
     `version` that of its texts, `report` that of the upstream call. `rewrite_id` names the
     rewrites. A repeat has made no call of its own: another request made it; what is pinned is so
-    whatever the rules and models are by now.
+    whatever the rules and models are by now. `text` is the best rewrite in plain words, where it is
+    in a form such as JSON. `others` are the results for further targets, from the same call.
     """
 
     rewrites: Sequence[str]
@@ -53,11 +55,14 @@ class RewriteResult:
     rewrite_id: str | None = None
     is_repeat: bool = False
     is_pinned: bool = False
+    text: str = ""
+    others: Sequence["RewriteResult"] = ()
 
     @property
     def is_complete(self) -> bool:
         """Whether it is what the request asked for: rewrites, by the model that was meant."""
-        return bool(self.rewrites) and self.report.fallback is None
+        is_made = bool(self.rewrites) and all(one.rewrites for one in self.others)
+        return is_made and self.report.fallback is None
 
 
 def nothing_within(wait_ms: int, report: CallReport) -> RewriteResult:
@@ -74,7 +79,7 @@ def nothing_within(wait_ms: int, report: CallReport) -> RewriteResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Reply:
+class Reply:
     """A model's reply and how it was got; without a call there are no parameters."""
 
     at: Destination
@@ -89,23 +94,26 @@ class Rewriter:
     def __init__(self) -> None:
         """Load the strategies' texts."""
         self._instructed = InstructedStrategy()
-        self._validator = RewriteValidator(self._instructed.instructions)
-        self._guided = GuidedStrategy(self._validator)
-        self._repairer = Repairer(self._validator)
+        self.scenes = SceneStrategy(self._instructed)
+        told = [*self._instructed.instructions, *self.scenes.instructions]
+        self.validator = RewriteValidator(told)
+        self._guided = GuidedStrategy(self.validator)
+        self.repairer = Repairer(self.validator)
 
     def needs(self, task: Task, destination: Destination) -> TokenEstimate:
         """Estimate the most tokens that a task takes at a destination.
 
         A model that follows rules may be called twice.
         """
-        strategy = self._strategy_at(destination)
+        strategy = self.strategy_at(destination)
         parameters = strategy.parameters(task, has_json_mode=destination.has_json_mode)
         if parameters is None:
             return TokenEstimate(0, 0)
         once = estimate_chat(parameters)
         return once if strategy is self._guided else once.twice()
 
-    def _strategy_at(self, at: Destination) -> GuidedStrategy | InstructedStrategy:
+    def strategy_at(self, at: Destination) -> GuidedStrategy | InstructedStrategy:
+        """Return the strategy that suits the model at a destination."""
         return self._guided if at.is_guided else self._instructed
 
     def rewrite(
@@ -121,20 +129,33 @@ class Rewriter:
         Raises:
             ApiError: no upstream answered the first call, or a content filter refused the prompt.
         """
-        call = accounted.call
         reply, fallback = call_with_fallbacks(
-            destination, call, partial(self._replied, task, accounted)
+            destination, accounted.call, partial(self.replied, task, accounted)
         )
+        return self.result(task, reply, accounted, fallback)
+
+    def result(
+        self, task: Task, reply: Reply, accounted: AccountedCall, fallback: Fallback | None
+    ) -> RewriteResult:
+        """Return what comes of a reply: validated, repaired, and asked for again where that helps.
+
+        Args:
+            task: the prompt and what its rewrite must satisfy.
+            reply: the model's first.
+            accounted: the account of the calls.
+            fallback: that answered instead, if one did.
+        """
+        call = accounted.call
         results = first = self._validated(task, reply)
-        repaired = self._repaired(task, results, self._repairer.lightly)
-        if not any(result.is_good for result in repaired) and _may_ask_again(reply, call):
+        repaired = self._repaired(task, results, self.repairer.lightly)
+        if not any(result.is_good for result in repaired) and may_ask_again(reply, call):
             call.record_rejection(UNUSABLE)
             corrected = self._corrected(task, reply, results, accounted)
             results = [*corrected, *results]
-            repaired = [*self._repaired(task, corrected, self._repairer.lightly), *repaired]
+            repaired = [*self._repaired(task, corrected, self.repairer.lightly), *repaired]
         usable = self._usable(task, repaired)
         if not usable:
-            usable = self._usable(task, self._repaired(task, results, self._repairer.thoroughly))
+            usable = self._usable(task, self._repaired(task, results, self.repairer.thoroughly))
         best = usable[0] if usable else _least_wrong(results)
         return RewriteResult(
             rewrites=_finished(task, usable),
@@ -144,40 +165,42 @@ class Rewriter:
             first_violations=_least_wrong(first).violations,
             method=reply.strategy.method,
             version=reply.strategy.version(task),
-            model=_model_of(reply),
+            model=model_of(reply),
             report=accounted.report(fallback),
         )
 
-    def _replied(self, task: Task, accounted: AccountedCall, at: Destination) -> _Reply:
-        strategy = self._strategy_at(at)
+    def replied(self, task: Task, accounted: AccountedCall, at: Destination) -> Reply:
+        """Return a model's reply to a task; without a call where there is nothing to ask."""
+        strategy = self.strategy_at(at)
         parameters = strategy.parameters(task, has_json_mode=at.has_json_mode)
         if parameters is None:
-            return _Reply(at, strategy, None, None)
-        return _Reply(at, strategy, parameters, _complete(accounted, at, parameters))
+            return Reply(at, strategy, None, None)
+        return Reply(at, strategy, parameters, complete(accounted, at, parameters))
 
-    def _validated(self, task: Task, reply: _Reply) -> Sequence[ValidationResult]:
+    def _validated(self, task: Task, reply: Reply) -> Sequence[ValidationResult]:
         """Validate the rewrites in a reply."""
         rewrites = [
-            _without_flags(rewrite) for rewrite in reply.strategy.rewrites(task, reply.completion)
+            text_without_flags(rewrite)
+            for rewrite in reply.strategy.rewrites(task, reply.completion)
         ]
         if reply.strategy is self._guided:
-            results = [self._validator.validate_composed(task, rewrite) for rewrite in rewrites]
+            results = [self.validator.validate_composed(task, rewrite) for rewrite in rewrites]
         else:
-            results = [self._validated_free(task, rewrite) for rewrite in rewrites]
+            results = [self.validated_text(task, rewrite) for rewrite in rewrites]
         return results or [ValidationResult("", [_why_none(task, reply)])]
 
-    def _validated_free(self, task: Task, rewrite: str) -> ValidationResult:
+    def validated_text(self, task: Task, rewrite: str) -> ValidationResult:
         """Validate a rewrite, with marks around quoted texts that have lost them."""
         if not task.constraints.quotes:
-            return self._validator.validate(task, rewrite)
+            return self.validator.validate(task, rewrite)
         marked = with_marks_restored(task, rewrite)
-        result = self._validator.validate(task, marked)
+        result = self.validator.validate(task, marked)
         return result if marked == rewrite else replace(result, repairs=("marks_restored",))
 
     def _corrected(
         self,
         task: Task,
-        reply: _Reply,
+        reply: Reply,
         first: Sequence[ValidationResult],
         accounted: AccountedCall,
     ) -> Sequence[ValidationResult]:
@@ -187,13 +210,13 @@ class Rewriter:
         wrong = [violation for result in first for violation in result.violations]
         parameters = correction(reply.parameters, reply.completion, wrong, task)
         try:
-            completion = _complete(accounted, reply.at, parameters)
+            completion = complete(accounted, reply.at, parameters)
         except (ClientGone, ShuttingDown):
             raise
         except ApiError as error:
             logger.info("no corrected prompt", extra={"cause": error.reason})
             return []
-        again = _Reply(reply.at, reply.strategy, parameters, completion)
+        again = Reply(reply.at, reply.strategy, parameters, completion)
         results = self._validated(task, again)
         if not any(result.is_usable for result in results):
             accounted.call.record_rejection(UNUSABLE)
@@ -214,21 +237,22 @@ class Rewriter:
         """Return the usable rewrites, the good first; those for videos say how they are filmed."""
         usable = [result for result in results if result.is_usable]
         if task.wanted.type == "video":
-            usable = [self._repairer.framed(task, result) for result in usable]
+            usable = [self.repairer.framed(task, result) for result in usable]
         return sorted(usable, key=lambda result: not result.is_good)
 
 
 def _finished(task: Task, usable: Sequence[ValidationResult]) -> Sequence[str]:
     rewrites = list(dict.fromkeys(result.rewrite for result in usable))[: task.request.n]
-    return [task.finished(rewrite) for rewrite in rewrites]
+    # A dialect has a place of its own for flags, or none.
+    return rewrites if task.target.dialect else [task.finished(rewrite) for rewrite in rewrites]
 
 
-def _without_flags(rewrite: str) -> str:
+def text_without_flags(rewrite: str) -> str:
     """Return a model's text without flags: the prompt's own are put behind it."""
     return without_flags(rewrite, find_flags(rewrite, takes_unknown=False))
 
 
-def _why_none(task: Task, reply: _Reply) -> Violation:
+def _why_none(task: Task, reply: Reply) -> Violation:
     """Return why there is no rewrite at all."""
     if reply.completion is not None and not is_whole(reply.completion):
         return violation_of("truncated")
@@ -236,9 +260,10 @@ def _why_none(task: Task, reply: _Reply) -> Violation:
     return violation_of("not_translated" if cannot_translate else "empty")
 
 
-def _complete(
+def complete(
     accounted: AccountedCall, at: Destination, parameters: Mapping[str, Any]
 ) -> Completion:
+    """Return a model's completion; raises InvalidRequest if a content filter refused the prompt."""
     # All but the prompt may be left out: a seed, too, is for models that take one.
     defaults = frozenset(parameters) - {"messages"}
     completion = accounted.complete(at, ModelRequest(None, parameters, defaults=defaults))
@@ -248,7 +273,7 @@ def _complete(
     return completion
 
 
-def _may_ask_again(reply: _Reply, call: UpstreamCall) -> bool:
+def may_ask_again(reply: Reply, call: UpstreamCall) -> bool:
     """Whether a second call is allowed and can end in time: about as long as the first."""
     if not isinstance(reply.strategy, InstructedStrategy) or not call.allows_attempt:
         return False
@@ -259,6 +284,7 @@ def _least_wrong(results: Sequence[ValidationResult]) -> ValidationResult:
     return min(results, key=lambda result: len(result.violations))
 
 
-def _model_of(reply: _Reply) -> str:
+def model_of(reply: Reply) -> str:
+    """Return the name of the model that replied: its own, if it gives one."""
     named = reply.completion.document.get("model") if reply.completion else None
     return named if isinstance(named, str) and named else reply.at.model

@@ -1,6 +1,6 @@
 """Reads a request for a rewrite: the prompt, its constraints, and what the rewrite must satisfy."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from llm_api.domain.prompts import PromptRequest, RewriteRequirements, Target
@@ -20,6 +20,7 @@ LENGTH_BANDS = {
 }
 # In characters: about 200 English words. A prompt that is long already grows by a part of itself.
 _LONGEST = {"en": 1_300, "zh": 400}
+_LONGEST_FORM = 6_000
 _GROWTH = 1.5
 _DETAILED_GROWTH = 1.3
 _CLARITY_GROWTH = 1.3
@@ -64,6 +65,40 @@ class Task:
     def finished(self, rewrite: str) -> str:
         """Return a rewrite with the prompt's flags behind it, as the target reads it."""
         return f"{rewrite} {self.fitted.tail}" if self.fitted.tail else rewrite
+
+
+def read_tasks(request: PromptRequest, targets: Mapping[str, Target]) -> Sequence[Task]:
+    """Return a request's task for each of the target models that it names, in their order.
+
+    Args:
+        request: the request, as validated against its schema.
+        targets: all target models by name.
+
+    Raises:
+        InvalidRequest: nothing of the prompt is visible, or a target does not make what is wanted.
+    """
+    field = "targets" if request.targets else "target_model"
+    names = dict.fromkeys(request.targets or [request.target_model])
+    for name in names:
+        require_type(request.type, name, targets, field)
+    return [read_task(replace(request, target_model=name), targets[name]) for name in names]
+
+
+def require_type(kind: str, name: str, targets: Mapping[str, Target], field: str) -> None:
+    """Raise InvalidRequest if a target model does not make a `kind`, such as `video`.
+
+    Args:
+        kind: what is to be made.
+        name: the target model's.
+        targets: all target models by name: those that do are told.
+        field: of the request, in which it is named.
+    """
+    if kind in targets[name].types:
+        return
+    able = ", ".join(one for one, target in targets.items() if kind in target.types)
+    raise InvalidRequest.of_field(
+        field, f"must be of {able} where type is {kind}.", reason="not_supported"
+    )
 
 
 def read_task(request: PromptRequest, target: Target) -> Task:
@@ -142,6 +177,9 @@ def _longest(
     request: PromptRequest, prompt: str, target: Target, constraints: Constraints, language: str
 ) -> int:
     """Return the most characters that a rewrite may have."""
+    most = [target.max_length.get(language), request.max_length]
+    if target.dialect:  # a form with many names and pieces says everything in more words
+        return min(limit for limit in [*most, _LONGEST_FORM] if limit)
     length = len(prompt) * _SCALE.get((constraints.language, language), 1.0)
     given = len(request.style or "") + len(request.camera or "")
     if request.enhance_details:
@@ -149,12 +187,11 @@ def _longest(
         natural = max(_LONGEST[language], round(length * growth) + given)
     else:
         natural = round(length * _CLARITY_GROWTH) + given + _CLARITY_SLACK
-    limits = [natural, target.max_length.get(language, natural), request.max_length or natural]
-    return min(limits)
+    return min(limit for limit in [*most, natural] if limit)
 
 
 def _shortest(request: PromptRequest, target: Target, language: str, longest: int) -> int | None:
     """Return the fewest characters of a useful rewrite, None where nothing is to be added."""
-    if not request.enhance_details or target.is_tags:
+    if not request.enhance_details or target.is_tags or target.dialect:
         return None
     return min(_SHORTEST[request.type, language], longest // 2)

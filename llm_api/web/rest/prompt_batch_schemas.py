@@ -9,11 +9,8 @@ from llm_api.domain.prompts import PromptRequest
 from llm_api.errors import ApiError
 from llm_api.services.prompt_batches import BatchOutcome
 from llm_api.web.response.error_formats import error_document
-from llm_api.web.rest.prompt_schemas import (
-    OptimizedPromptSchema,
-    PromptRequestSchema,
-    prompt_answer,
-)
+from llm_api.web.rest.prompt_answers import OptimizedPromptSchema, prompt_answer
+from llm_api.web.rest.prompt_schemas import PromptRequestSchema
 from llm_api.web.schema_fields import AnyOf, ShortList, invalid_request
 from llm_api.web.smorest import ErrorBodySchema, StrictSchema
 

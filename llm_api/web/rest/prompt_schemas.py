@@ -5,8 +5,9 @@ from typing import Any, ClassVar
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.domain.prompts import GENERIC, OptimizedPrompt, PromptRequest
+from llm_api.domain.prompts import PromptRequest
 from llm_api.services.prompts import REWRITE_ID
+from llm_api.web.rest.target_schemas import ALONE_WITH_TARGETS, MAX_TARGETS, TARGETS, type_rules
 from llm_api.web.schema_fields import (
     Boolean,
     FieldProblem,
@@ -37,25 +38,10 @@ _REWRITE_ID = "rw_5f0c2b9e7a4d41d68e13b0aa7c9d2e1f_2b8f0d5f7c3e41a9"
 _REWRITE_ID_FORM = ma.validate.Regexp(
     REWRITE_ID.removesuffix("$") + r"\Z", error="must be a rewrite_id of this service."
 )
-# Those of config/targets.toml; a test holds them together.
-TARGETS = (
-    GENERIC,
-    "wan",
-    "qwen-image",
-    "seedream",
-    "seedance",
-    "hunyuan",
-    "flux",
-    "sdxl",
-)
 
 
 def _describe(description: str) -> dict[str, str]:
     return {"description": description}
-
-
-def _texts(description: str) -> ma.fields.List[Any]:
-    return ma.fields.List(ma.fields.String(), required=True, metadata=_describe(description))
 
 
 class PromptRequestSchema(StrictSchema):
@@ -81,7 +67,10 @@ class PromptRequestSchema(StrictSchema):
                         "properties": {"pin": {"type": "string"}, "refresh": {"enum": [True]}},
                     }
                 },
-            ]
+                *type_rules("target_model"),
+                *type_rules("targets"),
+                *ALONE_WITH_TARGETS,
+            ],
         }
 
     prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE_PROMPT])
@@ -102,6 +91,15 @@ class PromptRequestSchema(StrictSchema):
         allow_none=True,
         validate=one_of(TARGETS),
         metadata=_describe("The image or video model that gets the prompt: its limits are kept."),
+    )
+    targets = ShortList(
+        String(validate=one_of(TARGETS)),
+        allow_none=True,
+        at_least=1,
+        at_most=MAX_TARGETS,
+        metadata=_describe(
+            "Several target models, instead of `target_model`: the response has `rewrites`."
+        ),
     )
     max_length = Integer(
         allow_none=True,
@@ -185,127 +183,20 @@ class PromptRequestSchema(StrictSchema):
             problem = FieldProblem("must be left out beside pin.", "not_supported")
             raise ValidationError({"refresh": [problem]})
 
+    @ma.validates_schema
+    def reject_what_excludes_targets(self, document: dict[str, Any], **_: Any) -> None:
+        """Reject `targets` beside `target_model`, and beside several rewrites of each."""
+        if document.get("targets") is None:
+            return
+        several = (document.get("n") or 1) > 1
+        for name, is_wrong in (("target_model", document.get("target_model")), ("n", several)):
+            if is_wrong:
+                problem = FieldProblem("must be left out beside targets.", "not_supported")
+                raise ValidationError({name: [problem]})
+
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> PromptRequest:
         """Make the request that the service takes; null means left out."""
         given = {name: value for name, value in document.items() if value is not None}
-        preserve = tuple(given.pop("preserve", ()))
-        return PromptRequest(**given, preserve=preserve)
-
-
-class ChecksSchema(ma.Schema):
-    """The outcome of the checks of a rewrite."""
-
-    passed = ma.fields.Boolean(required=True)
-    problems = _texts("What is wrong with the rewrite, by the names of checks.")
-    first_problems = _texts("What was wrong with the first one.")
-
-
-class RewriteUsageSchema(ma.Schema):
-    """Tokens of all calls to the model; null where the upstream did not count."""
-
-    prompt_tokens = ma.fields.Integer(required=True, allow_none=True)
-    completion_tokens = ma.fields.Integer(required=True, allow_none=True)
-    total_tokens = ma.fields.Integer(required=True, allow_none=True)
-
-
-class TokensSchema(ma.Schema):
-    """Tokens that the target's text encoder makes of the answer, its own marks included."""
-
-    count = ma.fields.Integer(required=True)
-    limit = ma.fields.Integer(
-        required=True, allow_none=True, metadata=_describe("How many are read; null: not known.")
-    )
-    exact = ma.fields.Boolean(
-        required=True, metadata=_describe("false: an estimate, which is rather too high.")
-    )
-
-
-class LatencySchema(ma.Schema):
-    """Milliseconds, and how many of them the upstream took."""
-
-    total = ma.fields.Float(required=True)
-    upstream = ma.fields.Float(required=True)
-
-
-class DetailsSchema(ma.Schema):
-    """How a rewrite was made; only with `include_details`."""
-
-    language = ma.fields.String(required=True, validate=ma.validate.OneOf(("en", "zh")))
-    method = ma.fields.String(
-        required=True, validate=ma.validate.OneOf(("instructed", "guided", "fallback"))
-    )
-    arm = ma.fields.String(
-        required=True,
-        validate=ma.validate.OneOf(("rewrite", "control")),
-        metadata=_describe("control: the operator keeps a share of prompts as they are."),
-    )
-    target_model = ma.fields.String(required=True)
-    kept = ma.fields.Dict(
-        keys=ma.fields.String(),
-        values=ma.fields.List(ma.fields.String()),
-        required=True,
-        metadata=_describe("Constraints found in the prompt, by kind."),
-    )
-    added = _texts("Kinds of details that are new.")
-    checks = ma.fields.Nested(ChecksSchema, required=True)
-    repaired = _texts("Repairs that code made to the model's rewrite.")
-    tokens = ma.fields.Nested(TokensSchema, required=True)
-    model = ma.fields.String(required=True, allow_none=True)
-    calls = ma.fields.Integer(required=True, metadata=_describe("Number of calls to the model."))
-    usage = ma.fields.Nested(RewriteUsageSchema, required=True)
-    prompt_version = ma.fields.String(
-        required=True, metadata=_describe("Of our own instructions to the model.")
-    )
-    latency_ms = ma.fields.Nested(LatencySchema, required=True)
-    seed = ma.fields.Integer(
-        required=True, allow_none=True, metadata=_describe("That of the request.")
-    )
-    rewrite_id = ma.fields.String(
-        required=True,
-        allow_none=True,
-        metadata=_describe("Names these words; null where the original is returned."),
-    )
-    is_repeat = ma.fields.Boolean(
-        required=True,
-        metadata=_describe("Whether another request has made the rewrite; then no call was made."),
-    )
-    notes = _texts("About the target model.")
-
-
-class OptimizedPromptSchema(ma.Schema):
-    """The rewritten prompt."""
-
-    original_prompt = ma.fields.String(required=True)
-    optimized_prompt = ma.fields.String(required=True)
-    improvements = _texts("What the rewrite verifiably added.")
-    warnings = ma.fields.List(
-        ma.fields.String(),
-        metadata=_describe("Only present if the rewrite is not quite what was requested."),
-    )
-    candidates = ma.fields.List(
-        ma.fields.String(),
-        metadata=_describe("Only with `n` above 1: the usable rewrites, including the first."),
-    )
-    negative_prompt = ma.fields.String(
-        metadata=_describe("Only with `include_negative_prompt`; may be empty.")
-    )
-    details = ma.fields.Nested(DetailsSchema, metadata=_describe("Only with `include_details`."))
-
-
-def prompt_answer(result: OptimizedPrompt) -> dict[str, Any]:
-    """Return the fields of the response; the optional ones only if they have a value."""
-    answer: dict[str, Any] = {
-        "original_prompt": result.original_prompt,
-        "optimized_prompt": result.optimized_prompt,
-        "improvements": result.improvements,
-    }
-    if result.warnings:
-        answer["warnings"] = result.warnings
-    if result.candidates is not None:
-        answer["candidates"] = result.candidates
-    if result.negative_prompt is not None:
-        answer["negative_prompt"] = result.negative_prompt
-    if result.details is not None:
-        answer["details"] = result.details
-    return answer
+        preserve, targets = tuple(given.pop("preserve", ())), tuple(given.pop("targets", ()))
+        return PromptRequest(**given, preserve=preserve, targets=targets)

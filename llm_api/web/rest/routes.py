@@ -13,17 +13,14 @@ from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH
 from llm_api.web.idempotency import cached, idempotent
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
+from llm_api.web.rest.prompt_answers import OptimizedPromptSchema, prompt_answer
 from llm_api.web.rest.prompt_batch_schemas import (
     DeletedRewriteSchema,
     PromptBatchAnswerSchema,
     PromptBatchSchema,
     batch_answer,
 )
-from llm_api.web.rest.prompt_schemas import (
-    OptimizedPromptSchema,
-    PromptRequestSchema,
-    prompt_answer,
-)
+from llm_api.web.rest.prompt_schemas import PromptRequestSchema
 from llm_api.web.rest.schemas import ChatAnswerSchema, ChatRequestSchema, chat_answer
 from llm_api.web.smorest import Blueprint
 

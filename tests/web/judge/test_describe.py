@@ -144,6 +144,18 @@ def test_sentences_become_tags_for_a_target_of_tags(
     assert answer["details"]["repaired"] == ["joined_as_tags"]
 
 
+def test_a_description_is_put_into_the_form_of_its_target(
+    describe: Describe, seer: ScriptedUpstream
+) -> None:
+    seer.script(written(GOOD))
+
+    answer = describe(target_model="ideogram-4").get_json()
+
+    caption = json.loads(answer["optimized_prompt"])
+    assert caption["high_level_description"] == GOOD.removesuffix(".")
+    assert "gray cat" in caption["compositional_deconstruction"]["elements"][0]["desc"]
+
+
 @pytest.mark.parametrize(
     ("body", "first", "problem", "second"),
     [
@@ -316,6 +328,8 @@ def test_another_model_can_be_named(describe: Describe, seer: ScriptedUpstream) 
         ({"image": "ftp://example.com/a.png"}, "image"),
         ({"type": "sound"}, "type"),
         ({"target_model": "dall-e"}, "target_model"),
+        ({"target_model": "veo"}, "target_model"),
+        ({"target_model": "sdxl", "type": "video"}, "target_model"),
         ({"language": "de"}, "language"),
         ({"max_length": 19}, "max_length"),
         ({"detail": "very"}, "detail"),

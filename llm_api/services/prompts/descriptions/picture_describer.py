@@ -19,9 +19,10 @@ from llm_api.services.prompts.descriptions.description_rules import (
     description_task,
 )
 from llm_api.services.prompts.details import details
+from llm_api.services.prompts.dialects.dialect_table import is_compiled, rendered_text
 from llm_api.services.prompts.rewriter import UNUSABLE, RewriteResult
 from llm_api.services.prompts.strategies.instructions import METHOD, correction
-from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.task import Task, require_type
 from llm_api.services.prompts.validation import ValidationResult
 from llm_api.services.quotas.estimates import estimate_chat
 from llm_api.services.routing.catalogue import Destination, call_with_fallbacks
@@ -86,11 +87,13 @@ class PictureDescriber:
 
         Raises:
             Unavailable: no vision model is configured.
+            InvalidRequest: the target does not make what is wanted.
             ContentFiltered: a content filter refused the picture.
             UpstreamFault: the model wrote no usable prompt.
             ApiError: the upstream failed.
         """
         started = time.monotonic()
+        require_type(request.type, request.target_model, self._targets, "target_model")
         task = description_task(request, self._targets[request.target_model])
         destination = self._models.route(request.model, caller.key)
         ask = partial(self._asked, task, request)
@@ -105,7 +108,7 @@ class PictureDescriber:
         unseen = self._models.unseen(reply.parameters, request.picture, reply.completion, reply.at)
         answer = OptimizedPrompt(
             original_prompt="",
-            optimized_prompt=best.rewrite,
+            optimized_prompt=result.rewrites[0],
             warnings=[*filter(None, [unseen]), *(one.message for one in best.violations)],
             details=details(task, result, TREATED, seconds=time.monotonic() - started)
             if request.include_details
@@ -160,7 +163,7 @@ class PictureDescriber:
     ) -> RewriteResult:
         named = reply.completion.document.get("model")
         return RewriteResult(
-            rewrites=[best.rewrite],
+            rewrites=[rendered_text(task, best.rewrite).prompt],
             improvements=[],
             repairs=best.repairs,
             violations=best.violations,
@@ -169,6 +172,7 @@ class PictureDescriber:
             version=self._rules.version(task),
             model=named if isinstance(named, str) and named else reply.at.model,
             report=report,
+            text=best.rewrite if is_compiled(task) else "",
         )
 
 

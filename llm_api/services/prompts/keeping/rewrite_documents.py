@@ -24,6 +24,8 @@ def document_of(result: RewriteResult) -> dict[str, Any]:
         "version": result.version,
         "model": result.model,
         "rewrite_id": result.rewrite_id,
+        "text": result.text,
+        "others": list(map(document_of, result.others)),
     }
 
 
@@ -44,6 +46,9 @@ def result_of(document: Mapping[str, Any]) -> RewriteResult:
         version=document["version"],
         model=document["model"],
         rewrite_id=document["rewrite_id"],
+        # Those that were kept before there were several targets have neither.
+        text=document.get("text", ""),
+        others=tuple(map(result_of, document.get("others", ()))),
     )
     return repeated(result)
 

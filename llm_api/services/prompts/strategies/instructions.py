@@ -61,6 +61,10 @@ class InstructedStrategy:
         """Everything that is said to models and must not occur in a rewrite."""
         return [*self._rules.values(), *_AGAIN.values()]
 
+    def rules(self, kind: str, language: str) -> str:
+        """Return the rules for a `kind` of target, `image` or `video`, in a `language`."""
+        return self._rules[kind, language]
+
     def version(self, task: Task) -> str:
         """Return the version of the rules for a task; it changes with every word of them."""
         return self._versions[task.wanted.type, task.wanted.language]
@@ -75,7 +79,7 @@ class InstructedStrategy:
         rules = self._rules[task.wanted.type, task.wanted.language]
         versions = task.request.n
         # JSON, because no text a user can write ends a JSON string early.
-        material = json.dumps(_material(task), ensure_ascii=False)
+        material = json.dumps(material_of(task), ensure_ascii=False)
         needed = 2 * estimate_text([task.source]) + _MIN_TOKENS // 2
         parameters: dict[str, Any] = {
             "messages": [
@@ -130,7 +134,8 @@ def is_whole(completion: Completion) -> bool:
     return reason is None or (isinstance(reason, str) and (not reason or reason.lower() in _WHOLE))
 
 
-def _material(task: Task) -> Mapping[str, Any]:
+def material_of(task: Task) -> dict[str, Any]:
+    """Return what a model is given of a task: the prompt as data, and what is wanted of it."""
     request, wanted = task.request, task.wanted
     keep = dict(task.constraints.in_words)
     unwanted, syntax = keep.pop("negations", []), keep.pop("syntax", [])

@@ -14,7 +14,7 @@ from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
 from llm_api.web.rest.descriptions.schemas import DescriptionOrder, DescriptionRequestSchema
 from llm_api.web.rest.judge.judge_errors import JUDGE_ERRORS, JUDGE_EXAMPLES, UNPARSABLE
-from llm_api.web.rest.prompt_schemas import OptimizedPromptSchema, prompt_answer
+from llm_api.web.rest.prompt_answers import OptimizedPromptSchema, prompt_answer
 from llm_api.web.smorest import Blueprint
 
 

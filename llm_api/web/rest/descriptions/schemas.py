@@ -1,13 +1,14 @@
 """The body of `POST /api/v1/llm/describe-image`; it is answered as a rewrite is."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow as ma
 
 from llm_api.web.images.orders import Source
 from llm_api.web.images.picture_sources import PictureField
-from llm_api.web.rest.prompt_schemas import MAX_PROMPT_CHARS, TARGETS
+from llm_api.web.rest.prompt_schemas import MAX_PROMPT_CHARS
+from llm_api.web.rest.target_schemas import TARGETS, type_rules
 from llm_api.web.schema_fields import Boolean, Integer, String, line, one_of, within
 from llm_api.web.smorest import StrictSchema
 
@@ -31,6 +32,11 @@ def _about(description: str) -> dict[str, str]:
 
 class DescriptionRequestSchema(StrictSchema):
     """A picture whose prompt is wanted."""
+
+    class Meta(StrictSchema.Meta):
+        """Marshmallow's options, and for the API document what fields cannot say."""
+
+        rules: ClassVar[dict[str, Any]] = {"allOf": type_rules("target_model", has_default=True)}
 
     image = PictureField(required=True)
     type = String(

@@ -1,0 +1,82 @@
+"""Writes a plan as sentences, or as tags with commas between them."""
+
+from collections.abc import Iterator, Sequence
+
+from llm_api.services.prompts.dialects.plan import Plan, PlannedText, PlannedThing
+from llm_api.services.prompts.text import is_ended
+
+
+def prose(plan: Plan, language: str, *, with_beats: bool = True) -> str:
+    """Return a plan as one paragraph in its `language`; the style is in the first sentence."""
+    parts = [_opening(plan, language)]
+    # What the summary names already is told again only with something that is new.
+    parts += [
+        _told(thing, language)
+        for thing in plan.things
+        if thing.look or thing.where or not plan.summary
+    ]
+    parts += [_read(text, language) for text in plan.texts if _is_new(text, plan)]
+    parts += plan.beats if with_beats else ()
+    parts += [plan.setting, plan.light, plan.colors, plan.camera, plan.mood, plan.sound]
+    return ("" if language == "zh" else " ").join(
+        sentence(part, language) for part in parts if part
+    )
+
+
+def tags(plan: Plan) -> str:
+    """Return a plan as English tags: the things first, the style behind them."""
+    return ", ".join(dict.fromkeys(filter(None, _tags(plan))))
+
+
+def sentence(piece: str, language: str) -> str:
+    """Return a piece as a sentence: with a capital letter, and a stop."""
+    stop = "" if is_ended(piece) else ("。" if language == "zh" else ".")
+    return f"{piece[:1].upper()}{piece[1:]}{stop}"
+
+
+def quoted(text: str, language: str) -> str:
+    """Return a text that is to be read within marks that it has not itself."""
+    has_straight = '"' in text
+    return f"“{text}”" if language == "zh" or has_straight else f'"{text}"'
+
+
+def _opening(plan: Plan, language: str) -> str:
+    if not plan.style or plan.style.casefold() in plan.summary.casefold():
+        return plan.summary
+    if not plan.summary:
+        return plan.style
+    return f"{plan.style}{'：' if language == 'zh' else ': '}{plan.summary}"
+
+
+def _told(thing: PlannedThing, language: str) -> str:
+    comma = "，" if language == "zh" else ", "
+    return comma.join(filter(None, (thing.what, thing.look, thing.where)))
+
+
+def _read(text: PlannedText, language: str) -> str:
+    comma = "，" if language == "zh" else ", "
+    words = f"{'文字' if language == 'zh' else 'the text '}{quoted(text.text, language)}"
+    return comma.join(filter(None, (words, text.look, text.where)))
+
+
+def _is_new(text: PlannedText, plan: Plan) -> bool:
+    said = [plan.summary, *(thing.what for thing in plan.things)]
+    return bool(text.look or text.where) or not any(text.text in one for one in said)
+
+
+def _tags(plan: Plan) -> Iterator[str]:
+    if not plan.things:
+        yield plan.summary
+    for thing in plan.things:
+        yield from _phrases((thing.what, thing.look, thing.where))
+    for text in plan.texts:
+        if not any(text.text in thing.what for thing in plan.things):
+            yield _read(text, "en")
+    yield from _phrases(plan.beats)
+    yield from _phrases((plan.setting, plan.light, plan.colors, plan.camera, plan.style, plan.mood))
+
+
+def _phrases(pieces: Sequence[str]) -> Iterator[str]:
+    """Yield pieces as tags; a stop within one would make sentences of them."""
+    for piece in pieces:
+        yield piece.replace(". ", ", ").rstrip(".")
