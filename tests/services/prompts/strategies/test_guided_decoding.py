@@ -88,7 +88,7 @@ def test_the_pattern_is_short_and_matches_its_own_example(name: str, kind: str) 
 
 def test_phrases_follow_a_fragment_after_commas() -> None:
     assert rewritten("a cat", "video") == (
-        "a cat, soft natural light with gentle shadows, small, unhurried natural movements,"
+        "a cat, soft natural light with gentle shadows, natural movement in a continuous rhythm,"
         " medium shot, slow push-in camera"
     )
 
@@ -96,13 +96,13 @@ def test_phrases_follow_a_fragment_after_commas() -> None:
 def test_phrases_follow_a_sentence_as_one_of_their_own() -> None:
     rewrite = rewritten("A cat sits.", "video")
 
-    assert rewrite.startswith("A cat sits. Soft natural light with gentle shadows, small ")
+    assert rewrite.startswith("A cat sits. Soft natural light with gentle shadows, small, ")
     assert rewrite.endswith(", medium shot, slow push-in camera.")
 
 
 def test_a_chinese_prompt_gets_chinese_phrases() -> None:
     assert rewritten("一只猫", "video") == (
-        "一只猫，柔和的自然光与淡淡的阴影，动作细微自然，从容不迫，中景镜头，镜头缓慢推近"
+        "一只猫，柔和的自然光与淡淡的阴影，动作自然连贯，节奏流畅，中景镜头，镜头缓慢推近"
     )
 
 
