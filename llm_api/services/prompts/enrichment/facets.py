@@ -11,6 +11,7 @@ from typing import Any
 
 from llm_api.services.prompts.enrichment.scenes import Scenes
 
+_FILES = ("facets.toml", "scenes.toml")
 _DRAWN = "drawn"
 _KINDS = ("image", "video")
 # What needs no escape in the pattern by which a model is bound.
@@ -87,14 +88,13 @@ class Example:
 
 
 class Facets:
-    """Everything in `facets.toml`."""
+    """Everything in `facets.toml` and `scenes.toml`."""
 
-    def __init__(self) -> None:
-        """Read the file; raises ValueError for one that breaks the rules written in it."""
-        text = resources.files(__package__).joinpath("facets.toml").read_text("utf-8")
+    def __init__(self, text: str, scenes: str) -> None:
+        """Read the texts of both files; raises ValueError where one breaks the rules it states."""
         table = tomllib.loads(text)
-        self.scenes = Scenes(_phrases_of(table))
-        self.version = hashlib.sha256((text + self.scenes.digest).encode()).hexdigest()[:8]
+        self.scenes = Scenes(scenes, _phrases_of(table))
+        self.version = hashlib.sha256((text + scenes).encode()).hexdigest()[:8]
         rows = [(row["kinds"], _facet(row, self.scenes.names)) for row in table["facet"]]
         self.of_kind = {kind: [facet for kinds, facet in rows if kind in kinds] for kind in _KINDS}
         self.examples = {
@@ -132,7 +132,8 @@ class Facets:
 @cache
 def all_facets() -> Facets:
     """Return the facets, read once per process."""
-    return Facets()
+    folder = resources.files(__package__)
+    return Facets(*(folder.joinpath(name).read_text("utf-8") for name in _FILES))
 
 
 def _phrases_of(table: Mapping[str, Any]) -> Iterator[str]:

@@ -1,10 +1,8 @@
 """What a prompt shows: its scenes, found by its words, for the choice of phrases."""
 
-import hashlib
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from importlib import resources
 
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.text import fold, tokens_of
@@ -20,15 +18,13 @@ _Openings = Sequence[tuple[tuple[str, ...], frozenset[str]]]
 class Scenes:
     """Everything in `scenes.toml`."""
 
-    def __init__(self, ours: Iterable[str]) -> None:
-        """Read the file; `ours` are phrases of the service, which show nothing in a prompt either.
+    def __init__(self, text: str, ours: Iterable[str]) -> None:
+        """Read the text of `scenes.toml`; `ours` are phrases of the service, which show nothing.
 
         Raises ValueError for a word with "~" that is not a single verb, and for a scene that is
         implied by one which is not known.
         """
-        text = resources.files(__package__).joinpath("scenes.toml").read_text("utf-8")
         table = tomllib.loads(text)
-        self.digest = hashlib.sha256(text.encode()).hexdigest()
         self._openings = _openings(table["words"], ours)
         self._implied = {name: frozenset(row.split()) for name, row in table["implied"].items()}
         self.names = frozenset(table["words"]).union(self._implied) - {_DECOY}

@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.prompts.rows import OWN_SET
 from llm_api.services.prompts.enrichment.composition import composed, scenes_of
-from llm_api.services.prompts.enrichment.facets import Phrase, all_facets
+from llm_api.services.prompts.enrichment.facets import Facets, Phrase, all_facets
 from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator
@@ -170,3 +170,40 @@ def test_what_was_added_is_told_by_its_facet() -> None:
     added = FACETS.added("image", "a cat by lamp light", "A cat by lamp light, close-up, 85mm lens")
 
     assert list(added) == ["composition", "camera"]
+
+
+SCENES = '[words]\nnight = "night, nights | 夜"\n[implied]\nunlit = "night"\n'
+TABLE = """
+example = []
+[[facet]]
+name = "lighting"
+kinds = ["image"]
+already = "(?i)light|光"
+rows = [{{ in = "{scene}", phrases = ["{phrase}"] }}]
+"""
+BROKEN = {
+    "scene": (TABLE.format(scene="nigth", phrase="soft light | 柔光"), SCENES, "unknown scenes"),
+    "escape": (TABLE.format(scene="night", phrase="(soft) light | 柔光"), SCENES, "English"),
+    "chinese": (TABLE.format(scene="night", phrase="soft light"), SCENES, "Chinese"),
+    "evidence": (TABLE.format(scene="night", phrase="soft shade | 柔光"), SCENES, "already"),
+    "implied": (TABLE, SCENES.replace('"night"', '"nigth"'), "not known"),
+    "verb": (TABLE, SCENES.replace("nights", "fall~ asleep"), "single verb"),
+}
+
+
+def test_the_table_of_the_tests_can_be_read() -> None:
+    facets = Facets(TABLE.format(scene="night", phrase="soft light | 柔光"), SCENES)
+
+    assert facets.scenes.find("a cat at night") == {"night", "unlit"}
+    assert [facet.name for facet in facets.open_for("image", "", frozenset({"night"}))] == [
+        "lighting"
+    ]
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_table_that_breaks_its_rules_is_refused(name: str) -> None:
+    text, scenes, reason = BROKEN[name]
+    text = text.format(scene="night", phrase="soft light | 柔光") if text is TABLE else text
+
+    with pytest.raises(ValueError, match=reason):
+        Facets(text, scenes)
