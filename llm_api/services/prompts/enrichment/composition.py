@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from llm_api.services.prompts.enrichment.facets import Phrase
+from llm_api.services.prompts.enrichment.facets import Phrase, all_facets
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.text import has_sentences, is_ended, joined
 
@@ -25,11 +25,14 @@ def tidied(task: Task) -> str:
 
 
 def scenes_of(task: Task) -> frozenset[str]:
-    """Return what the constraints say of the scene, for the choice of phrases."""
+    """Return what a prompt shows in its style, by its words and its constraints."""
     found = task.constraints
-    has_several = len(found.objects) > 1 or found.counts or found.relations
-    known = {"alive": found.has_animate or found.mentions_person, "group": bool(has_several)}
-    return frozenset(name for name, is_so in known.items() if is_so)
+    styles = "drawn" if any(style.is_drawn for style in found.styles) else ""
+    counted = "group" if any(count.value > 1 for count in found.counts) else ""
+    known = frozenset(filter(None, (styles, counted)))
+    scenes = all_facets().scenes
+    style = f", {named_style(task.wanted.style, 'en')}" if task.wanted.style else ""
+    return scenes.with_implied(scenes.find(f"{task.source}{style}") | known)
 
 
 def named_style(style: str, language: str) -> str:

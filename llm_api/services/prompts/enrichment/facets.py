@@ -3,44 +3,76 @@
 import hashlib
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any
 
+from llm_api.services.prompts.enrichment.scenes import Scenes
+
+_FILES = ("facets.toml", "scenes.toml")
 _DRAWN = "drawn"
+_KINDS = ("image", "video")
+# What needs no escape in the pattern by which a model is bound.
+_ENGLISH = re.compile(r"[A-Za-z ,-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Phrase:
-    """Words to add, in English and Chinese; excluded from some scenes, or for some scenes only."""
+    """Words to add, in English and Chinese."""
 
     en: str
     zh: str
-    not_in: frozenset[str]
-    only_in: frozenset[str]
 
-    def fits(self, scenes: frozenset[str]) -> bool:
-        """Whether it suits a prompt of these scenes."""
-        return scenes.isdisjoint(self.not_in) and (
-            not self.only_in or not scenes.isdisjoint(self.only_in)
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """Phrases for some scenes: any of `wanted`, any of `also`, and none of `excluded`."""
+
+    wanted: frozenset[str]
+    also: frozenset[str]
+    excluded: frozenset[str]
+    phrases: Sequence[Phrase]
+
+    def suits(self, scenes: frozenset[str]) -> bool:
+        """Whether it is meant for a prompt of these scenes."""
+        return scenes.isdisjoint(self.excluded) and all(
+            not names or not scenes.isdisjoint(names) for names in (self.wanted, self.also)
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Facet:
-    """A kind of detail; `already` matches the words of a prompt that has it."""
+    """A kind of detail that a prompt leaves open; `already` matches the words of one that has it.
+
+    One of `phrases` is to be chosen.
+    """
 
     name: str
     phrases: Sequence[Phrase]
     already: re.Pattern[str]
-    is_optical: bool
 
     @property
     def pattern(self) -> str:
         """A regular expression that matches any of the phrases."""
         return "(" + "|".join(phrase.en for phrase in self.phrases) + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class FacetRows:
+    """A kind of detail with all its rows; the first that suits a prompt counts."""
+
+    name: str
+    rows: Sequence[Row]
+    already: re.Pattern[str]
+    is_optical: bool
+
+    def phrases_for(self, scenes: frozenset[str]) -> Sequence[Phrase]:
+        """Return the phrases that fit a prompt of these scenes; none where nothing fits."""
+        if self.is_optical and _DRAWN in scenes:
+            return ()
+        return next((row.phrases for row in self.rows if row.suits(scenes)), ())
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,46 +88,43 @@ class Example:
 
 
 class Facets:
-    """Everything in `facets.toml`."""
+    """Everything in `facets.toml` and `scenes.toml`."""
 
-    def __init__(self) -> None:
-        """Read the file."""
-        text = resources.files(__package__).joinpath("facets.toml").read_text("utf-8")
+    def __init__(self, text: str, scenes: str) -> None:
+        """Read the texts of both files; raises ValueError where one breaks the rules it states."""
         table = tomllib.loads(text)
-        kinds = ("image", "video")
-        self.version = hashlib.sha256(text.encode()).hexdigest()[:8]
-        self._scenes = {name: re.compile(words) for name, words in table["scenes"].items()}
-        self._facets = {kind: [_facet(row) for row in table[kind]] for kind in kinds}
+        self.scenes = Scenes(scenes, _phrases_of(table))
+        self.version = hashlib.sha256((text + scenes).encode()).hexdigest()[:8]
+        rows = [(row["kinds"], _facet(row, self.scenes.names)) for row in table["facet"]]
+        self.of_kind = {kind: [facet for kinds, facet in rows if kind in kinds] for kind in _KINDS}
         self.examples = {
-            kind: [self._example(kind, row) for row in table[f"{kind}_example"]] for kind in kinds
+            kind: [
+                Example(row["prompt"], row["chosen"])
+                for row in table["example"]
+                if row["kind"] == kind
+            ]
+            for kind in _KINDS
         }
 
-    def _example(self, kind: str, table: Mapping[str, Any]) -> Example:
-        names = [facet.name for facet in self._facets[kind]]
-        return Example(table["prompt"], dict(zip(names, table["chosen"], strict=True)))
-
-    def open_for(self, kind: str, text: str, known: frozenset[str]) -> Sequence[Facet]:
+    def open_for(self, kind: str, text: str, scenes: frozenset[str]) -> Sequence[Facet]:
         """Return the facets that a prompt leaves open, with the phrases that fit it.
 
         Args:
             kind: `image` or `video`.
             text: the prompt.
-            known: scenes that it has besides those found by its words.
+            scenes: what it shows (`enrichment.composition.scenes_of`).
         """
-        found = (name for name, words in self._scenes.items() if words.search(text))
-        scenes = known.union(found)
-        fitting = [
-            replace(facet, phrases=[phrase for phrase in facet.phrases if phrase.fits(scenes)])
-            for facet in self._facets[kind]
-            if not facet.already.search(text) and not (facet.is_optical and _DRAWN in scenes)
+        return [
+            Facet(facet.name, phrases, facet.already)
+            for facet in self.of_kind[kind]
+            if not facet.already.search(text) and (phrases := facet.phrases_for(scenes))
         ]
-        return [facet for facet in fitting if facet.phrases]
 
     def added(self, kind: str, original: str, rewrite: str) -> Sequence[str]:
         """Return the names of the facets for which a rewrite has words that its original lacks."""
         return [
             facet.name
-            for facet in self._facets[kind]
+            for facet in self.of_kind[kind]
             if _found(facet.already, rewrite) - _found(facet.already, original)
         ]
 
@@ -103,21 +132,44 @@ class Facets:
 @cache
 def all_facets() -> Facets:
     """Return the facets, read once per process."""
-    return Facets()
+    folder = resources.files(__package__)
+    return Facets(*(folder.joinpath(name).read_text("utf-8") for name in _FILES))
 
 
-def _facet(table: Mapping[str, Any]) -> Facet:
-    phrases = [
-        Phrase(
-            phrase["en"],
-            phrase["zh"],
-            frozenset(phrase.get("not_in", ())),
-            frozenset(phrase.get("only_in", ())),
-        )
-        for phrase in table["phrases"]
-    ]
+def _phrases_of(table: Mapping[str, Any]) -> Iterator[str]:
+    """Yield all phrases, in English and in Chinese."""
+    for facet in table["facet"]:
+        for row in facet["rows"]:
+            for text in row["phrases"]:
+                yield from map(str.strip, text.split("|"))
+
+
+def _facet(table: Mapping[str, Any], known: frozenset[str]) -> FacetRows:
     already = re.compile(table["already"])
-    return Facet(table["name"], phrases, already, table.get("is_optical", False))
+    rows = [_row(row, table["name"], known, already) for row in table["rows"]]
+    return FacetRows(table["name"], rows, already, table.get("is_optical", False))
+
+
+def _row(
+    table: Mapping[str, Any], facet: str, known: frozenset[str], already: re.Pattern[str]
+) -> Row:
+    wanted, also, excluded = (
+        frozenset(table.get(key, "").split()) for key in ("in", "also", "not_in")
+    )
+    if unknown := (wanted | also | excluded) - known:
+        raise ValueError(f"facets.toml: {facet} names unknown scenes, {sorted(unknown)}.")
+    phrases = [_phrase(text, facet, already) for text in table["phrases"]]
+    return Row(wanted, also, excluded, phrases)
+
+
+def _phrase(text: str, facet: str, already: re.Pattern[str]) -> Phrase:
+    """Read "English | Chinese": both in signs that are safe, both naming what they are about."""
+    english, _, chinese = map(str.strip, text.partition("|"))
+    if not _ENGLISH.fullmatch(english) or not chinese or chinese.isascii():
+        raise ValueError(f'facets.toml: {facet} wants "English | Chinese", not {text!r}.')
+    if not already.search(english) or not already.search(chinese):
+        raise ValueError(f"facets.toml: `already` of {facet} does not know {text!r}.")
+    return Phrase(english, chinese)
 
 
 def _found(words: re.Pattern[str], text: str) -> set[str]:

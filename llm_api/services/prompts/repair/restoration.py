@@ -35,7 +35,6 @@ LOST = _OURS | {
     "relation_lost",
     "name_lost",
 }
-_MILD = 2  # the first phrases of a facet suit nearly everything
 _LIGHT = re.compile(
     r"(?i)sun|night|dusk|dawn|dark|dim|neon|lit\b|glow|shadow|moon|bright|light|[日夜光暗月灯]"
 )
@@ -108,7 +107,7 @@ def with_details(task: Task, rewrite: str) -> str:
         return rewrite
     facets = all_facets().open_for("image", task.source, scenes_of(task))
     words = [
-        _chosen(facet, task, among=_MILD)
+        _chosen(facet, task)
         for facet in facets
         if facet.name in _FILLING and not _has_facet(facet, rewrite)
     ]
@@ -170,9 +169,8 @@ def _is_lost(sentence: str, rewrite: str, task: Task) -> bool:
     )
 
 
-def _chosen(facet: Facet, task: Task, *, among: int | None = None) -> str:
-    phrases = facet.phrases[:among]
-    phrase = phrases[_number(task) % len(phrases)]
+def _chosen(facet: Facet, task: Task) -> str:
+    phrase = facet.phrases[_number(task) % len(facet.phrases)]
     return phrase.zh if task.language == "zh" else phrase.en
 
 

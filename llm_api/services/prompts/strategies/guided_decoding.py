@@ -11,6 +11,7 @@ Measured in docs/decisions/0004-guided-form.md.
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import product
 from typing import Any
 
 from llm_api.domain.calls import Completion
@@ -37,13 +38,12 @@ class GuidedStrategy:
     method = METHOD
 
     def __init__(self, validator: RewriteValidator) -> None:
-        """Load the phrases; `validator` decides which of the chosen ones may stay."""
+        """Create a strategy; `validator` decides which of the chosen phrases may stay."""
         self._validator = validator
-        self._facets = all_facets()
 
     def version(self, task: Task) -> str:
         """Return the version of the phrases for a task; it changes with every word of them."""
-        return f"{task.wanted.type}-{METHOD}-{self._facets.version}"
+        return f"{task.wanted.type}-{METHOD}-{all_facets().version}"
 
     def parameters(self, task: Task, *, has_json_mode: bool = False) -> Mapping[str, Any] | None:  # noqa: ARG002  # the strategy has a schema of its own
         """Return the parameters of the chat completion; None where there is nothing to choose."""
@@ -52,8 +52,9 @@ class GuidedStrategy:
             return None
         gist = _gist(task.prompt)
         messages = [{"role": "system", "content": _INSTRUCTION}]
-        for example in self._facets.examples[task.wanted.type]:
-            messages += _turn(example, facets)
+        names = frozenset(facet.name for facet in facets)
+        for example in all_facets().examples[task.wanted.type]:
+            messages += _turn(example, names)
         messages.append({"role": "user", "content": gist})
         parameters: dict[str, Any] = {
             "messages": messages,
@@ -81,14 +82,14 @@ class GuidedStrategy:
         chosen = _chosen(task, facets, completion) if completion else []
         if chosen is None:
             return []
-        varied = [_varied(facets, chosen, by) for by in range(task.request.n)]
+        varied = _varied(facets, chosen, task.request.n)
         return list(dict.fromkeys(self._composed(task, phrases) for phrases in varied))
 
     def _open(self, task: Task) -> Sequence[Facet]:
         if task.is_translated or not task.request.enhance_details:
             return []
         text = f"{task.source} {task.wanted.style or ''}"
-        return self._facets.open_for(task.wanted.type, text, scenes_of(task))
+        return all_facets().open_for(task.wanted.type, text, scenes_of(task))
 
     def _composed(self, task: Task, phrases: Sequence[Phrase]) -> str:
         """Put phrases behind the prompt, except those that add a violation."""
@@ -117,11 +118,16 @@ def _chosen(task: Task, facets: Sequence[Facet], completion: Completion) -> Sequ
     return [known.index(phrase) for known, phrase in zip(names, match.groups(), strict=True)]
 
 
-def _varied(facets: Sequence[Facet], chosen: Sequence[int], by: int) -> Sequence[Phrase]:
-    """Return the chosen phrases, or for a further rewrite those `by` places later."""
+def _varied(facets: Sequence[Facet], chosen: Sequence[int], n: int) -> Sequence[Sequence[Phrase]]:
+    """Return up to `n` selections: the chosen phrases, then those that differ in most facets."""
+    every = product(*(range(len(facet.phrases)) for facet in facets))
+    shifts = sorted(every, key=lambda shift: (any(shift), shift.count(0)))
     return [
-        facet.phrases[(at + by) % len(facet.phrases)]
-        for facet, at in zip(facets, chosen, strict=True)
+        [
+            facet.phrases[(at + by) % len(facet.phrases)]
+            for facet, at, by in zip(facets, chosen, shift, strict=True)
+        ]
+        for shift in shifts[:n]
     ]
 
 
@@ -145,9 +151,11 @@ def _schema(pattern: str) -> dict[str, Any]:
     }
 
 
-def _turn(example: Example, facets: Sequence[Facet]) -> list[dict[str, str]]:
-    """Return an example with only the facets that are to be chosen."""
-    chosen = example.chosen_of(frozenset(facet.name for facet in facets))
+def _turn(example: Example, names: frozenset[str]) -> list[dict[str, str]]:
+    """Return an example with only the facets that are to be chosen; nothing if it has none."""
+    chosen = example.chosen_of(names)
+    if not chosen:
+        return []
     answer = json.dumps({"prompt": ", ".join([example.prompt, *chosen])})
     return [
         {"role": "user", "content": example.prompt},

@@ -191,7 +191,7 @@ def _forms(kind: str, concept: str, row: str) -> Iterator[tuple[str, Meaning]]:
 
 def _inflected(kind: str, name: str) -> Iterator[str]:
     if name.endswith("~"):
-        yield from _verb_forms(name[:-1])
+        yield from verb_forms(name[:-1])
         return
     yield name
     if kind in _INFLECTED and name.isascii():
@@ -234,8 +234,8 @@ def is_plural(word: str) -> bool:
     return singular(word) != word
 
 
-def _verb_forms(verb: str) -> Iterator[str]:
-    """Yield a regular verb's forms; a form that is never written does no harm."""
+def verb_forms(verb: str) -> Iterator[str]:
+    """Yield the forms of a regular English verb; a form that is never written does no harm."""
     bare = verb.removesuffix("e")
     yield verb
     yield f"{verb}es" if verb.endswith(("s", "x", "ch", "sh", "z")) else f"{verb}s"

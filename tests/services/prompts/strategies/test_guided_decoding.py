@@ -88,26 +88,26 @@ def test_the_pattern_is_short_and_matches_its_own_example(name: str, kind: str) 
 
 def test_phrases_follow_a_fragment_after_commas() -> None:
     assert rewritten("a cat", "video") == (
-        "a cat, soft natural daylight, natural balanced colors, small natural movements, then a"
-        " quiet pause, medium shot, slow push-in camera"
+        "a cat, soft natural light with gentle shadows, natural movement in a continuous rhythm,"
+        " medium shot, slow push-in camera"
     )
 
 
 def test_phrases_follow_a_sentence_as_one_of_their_own() -> None:
     rewrite = rewritten("A cat sits.", "video")
 
-    assert rewrite.startswith("A cat sits. Soft natural daylight, natural balanced colors, ")
+    assert rewrite.startswith("A cat sits. Soft natural light with gentle shadows, small, ")
     assert rewrite.endswith(", medium shot, slow push-in camera.")
 
 
 def test_a_chinese_prompt_gets_chinese_phrases() -> None:
     assert rewritten("一只猫", "video") == (
-        "一只猫，柔和的自然光，自然均衡的色彩，动作细微自然，随后静静停住，中景镜头，镜头缓慢推近"
+        "一只猫，柔和的自然光与淡淡的阴影，动作自然连贯，节奏流畅，中景镜头，镜头缓慢推近"
     )
 
 
 def test_a_comma_at_the_end_is_not_doubled() -> None:
-    assert rewritten("a cat, ", "video").startswith("a cat, soft natural daylight")
+    assert rewritten("a cat, ", "video").startswith("a cat, soft natural light")
 
 
 STYLES = [
@@ -135,7 +135,7 @@ def test_the_style_is_named_once(prompt: str, style: str, expected: str) -> None
     [
         ("a cat", "a cat, ink style, "),
         ("A cat sits.", "Ink style: A cat sits. "),
-        ("A cat sits. It sleeps", "Ink style: A cat sits. It sleeps. Soft "),
+        ("A cat sits. It sleeps", "Ink style: A cat sits. It sleeps. Asymmetrical "),
     ],
 )
 def test_the_style_stands_in_the_first_sentence(prompt: str, expected: str) -> None:
@@ -176,11 +176,11 @@ WRONG = [
     ("a cat at midnight", "image", "daylight|window|studio"),
     ("a whale underwater", "image", "daylight|window|studio|overcast"),
     ("a rocket in outer space", "image", "daylight|window|studio|overcast"),
-    ("a cat to the left of a dog", "image", "centered|close-up|shallow"),
+    ("a cat to the left of a dog", "image", "centered|close-up"),
     ("three red apples", "image", "centered|close-up|warm|cool|shallow"),
     ("a mountain valley", "image", "close-up|studio|window|centered"),
     ("a company logo", "image", "material|depth of field|muted"),
-    ("a castle in watercolor", "image", "edges|line work|material|focus"),
+    ("a castle in watercolor", "image", "line work|material|focus"),
     ("a detective, film noir", "image", "colors|tones|palette"),
     ("a cat, pan left", "video", "camera"),
     ("a cat runs", "video", "static|quiet|holding still"),
@@ -263,7 +263,7 @@ def test_no_more_is_added_than_there_is_room() -> None:
 
     [rewrite] = STRATEGY.rewrites(task, completion_of(choose_first(task)))
 
-    assert rewrite == "a cat, soft natural daylight, sharp focus"[: len(rewrite)]
+    assert rewrite == "a cat, finely detailed fur texture"
     assert len("a cat, ") < len(rewrite) <= 40
 
 
@@ -282,9 +282,9 @@ def test_the_examples_choose_what_is_asked_for(kind: str) -> None:
     answers = [json.loads(m["content"])["prompt"] for m in messages if m["role"] == "assistant"]
 
     asked = pattern_of(task).count("(")
-    assert all(re.search("texture|camera", answer) for answer in answers)
-    assert not any(re.search("light", answer) for answer in answers)
-    assert (len(answers) >= 4, asked) == (True, {"image": 5, "video": 4}[kind])
+    assert all(answer.count(",") for answer in answers)
+    assert not any(re.search(r"\b(light|shadows?)\b", answer) for answer in answers)
+    assert (len(answers) >= 4, asked) == (True, {"image": 2, "video": 3}[kind])
 
 
 @pytest.mark.parametrize("kind", KINDS)
