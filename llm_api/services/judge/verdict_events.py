@@ -6,7 +6,6 @@ from typing import Any
 
 from llm_api.domain.calls import Caller
 from llm_api.domain.judging import (
-    MEASURED,
     Comparison,
     JudgedPicture,
     JudgeRequest,
@@ -19,7 +18,6 @@ from llm_api.domain.lineage import COMPARISON, VERDICT, LineageEvent
 def verdict_event(picture: JudgedPicture, verdict: Verdict, caller: Caller) -> LineageEvent:
     """Return the event of a verdict; without a lineage where that of the picture's job is meant."""
     own = "" if picture.job_id else caller.request_id
-    is_free = verdict.method == MEASURED and verdict.cost_micro is None
     facts = {
         "request_id": caller.request_id,
         "method": verdict.method,
@@ -32,7 +30,7 @@ def verdict_event(picture: JudgedPicture, verdict: Verdict, caller: Caller) -> L
         "rubric_version": verdict.rubric_version,
         "checkpoints": [asdict(point) for point in verdict.checkpoints],
         "picture_id": picture.file_id,
-        "cost_micro": 0 if is_free else verdict.cost_micro,
+        "cost_micro": verdict.cost_micro,
         "currency": verdict.currency,
     }
     points = {f"checkpoints[{i}]": point.text for i, point in enumerate(verdict.checkpoints)}

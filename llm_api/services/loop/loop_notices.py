@@ -36,7 +36,7 @@ def _of_try(number: int, notice: Notice) -> Notice:
 
 
 def _of_verdict(one: JudgedFile) -> Iterator[Notice]:
-    """Say why a picture was not judged, and what is to be known of its verdict."""
+    """Yield why a picture was not judged, and what is to be known of its verdict."""
     if one.error is not None:
         yield Notice("judge", "dropped", f"Picture {one.index} was not judged: {one.error.message}")
     if one.verdict is not None:
@@ -46,7 +46,7 @@ def _of_verdict(one: JudgedFile) -> Iterator[Notice]:
 
 
 def _of_acceptance(document: LoopDocument, chosen: LoopTry) -> Iterator[Notice]:
-    """Say of how little of the prompt a picture was accepted."""
+    """Yield of how little of the prompt a picture was accepted."""
     picture = best_first(chosen.pictures, document.plan.accept)[0]
     verdict = picture.verdict
     if (

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from llm_api.domain.calls import Caller
-from llm_api.domain.judging import JudgedPicture, Verdict
+from llm_api.domain.judging import JudgedPicture, Measurements, Verdict
 from llm_api.services.judge.verdict_events import verdict_event
+from llm_api.services.measured_judge import verdict_of_measured
 from tests.support.judge import SCORE_IMAGE, data_uri, judge_env, preference, says
 from tests.support.pictures import picture
 from tests.support.upstream import ScriptedUpstream
@@ -104,7 +105,7 @@ def test_without_a_named_lineage_nothing_is_written(asker: Asker, seer: Scripted
 def test_what_was_measured_costs_nothing_and_that_is_known(asker: Asker) -> None:
     ours = picture_id_of(asker.draw("shop:7"))
     seen = JudgedPicture(b"", "image/png", 1, 1, b"", file_id=ours)
-    measured, paid = Verdict("measured"), Verdict("vision", model="seer")
+    measured, paid = verdict_of_measured(Measurements(1, 1), ()), Verdict("vision", model="seer")
 
     for verdict in (measured, paid):  # of the second nobody knows the price
         asker.app.extensions["llm_api"].lineage.record(verdict_event(seen, verdict, IN_LINEAGE))

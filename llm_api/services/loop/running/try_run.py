@@ -176,7 +176,7 @@ class TryRun:
 
 
 def _told_cost(spent: Amount) -> str:
-    """Say what a step that has failed has cost."""
+    """Return a sentence on what a step that has failed has cost."""
     if spent.micro is None:
         return " It is not known what that has cost."
     return f" That has cost {amount_text(spent)}." if spent.micro else ""
