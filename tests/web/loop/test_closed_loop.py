@@ -218,6 +218,7 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"judge": {"threshold": 101}}, "judge.threshold"),
     ({"judge": {"checkpoints": ["x"] * 21}}, "judge.checkpoints"),
     ({"judge": {"checkpoints": [""]}}, "judge.checkpoints[0]"),
+    ({"judge": {"checkpoints": ["x" * 201]}}, "judge.checkpoints[0]"),
     ({"judge": {"strict": True}}, "judge.strict"),
     ({"until": True}, "until"),
     ({"until": {"accept": "fine"}}, "until.accept"),
