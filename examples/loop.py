@@ -87,6 +87,8 @@ def main() -> None:
         sys.exit(task["error"]["message"] if task["error"] else "There is no picture.")
 
     best = task["result"]
+    for warning in best["warnings"]:
+        print(f"\nWarning ({warning['field']}): {warning['message']}")
     given.out.write_bytes(ask("GET", best["data"][0]["url"]).content)
     cost = best["total_cost_micros"]
     price = "unknown" if cost is None else f"{cost / 1e6} {best['total_currency'] or ''}".strip()

@@ -132,13 +132,17 @@ def upstream() -> Iterator[ScriptedUpstream]:
 
 @pytest.fixture
 def upstream_env(upstream: ScriptedUpstream) -> dict[str, str]:
-    """Name the scripted upstream as the fast one, with a rate limit that no test meets."""
+    """Name the scripted upstream as the fast one, with a rate limit that no test meets.
+
+    It stands for a vendor's: it gets addresses of pictures, although it is on this machine.
+    """
     return {
         "FAST_LLM_API_URL": upstream.url,
         "FAST_LLM_API_KEY": "sk-canary-of-the-upstream",
         "FAST_LLM_MODEL": "scripted",
         "RATE_LIMIT": "1000000/minute",
         "CIRCUIT_BREAKER": "false",
+        "PASS_PICTURE_ADDRESSES": "true",
     }
 
 

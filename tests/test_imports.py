@@ -107,6 +107,63 @@ def test_a_worker_loads_libraries_with_their_first_use(tmp_path: Path) -> None:
     assert imported(program, tmp_path) == {"loaded:", "limits.aio", "True", "1", "SourceFileLoader"}
 
 
+SLOW_MODULE = """
+import time
+import slow_module
+early = 1
+time.sleep(0.3)
+late = early + slow_module.early
+"""
+TWO_THREADS = """
+import sys, threading
+from llm_api.runtime.late_imports import import_late
+import_late(frozenset({"slow_module"}))
+sys.path.insert(0, sys.argv[1])
+import slow_module
+failed = []
+def use():
+    try:
+        assert slow_module.late == 2
+    except BaseException as error:
+        failed.append(type(error).__name__)
+threads = [threading.Thread(target=use) for _ in range(8)]
+for one in threads: one.start()
+for one in threads: one.join()
+left = [name for name in vars(slow_module) if "__late_" in name]
+print("failed:", *failed, *left, type(slow_module).__name__)
+"""
+
+
+def test_threads_that_first_use_a_library_at_once_all_see_the_whole_of_it(tmp_path: Path) -> None:
+    (tmp_path / "slow_module.py").write_text(SLOW_MODULE)
+    program = TWO_THREADS.replace("sys.argv[1]", repr(str(tmp_path)))
+
+    assert imported(program, tmp_path) == {"failed:", "module"}
+
+
+FAILING = """
+import sys
+from llm_api.runtime.late_imports import import_late
+import_late(frozenset({"failing"}))
+sys.path.insert(0, PLACE)
+import failing
+for _ in range(2):
+    try:
+        failing.value
+    except ZeroDivisionError:
+        print("failed")
+"""
+
+
+def test_a_library_that_fails_to_load_fails_with_each_use(tmp_path: Path) -> None:
+    """Half of it is not taken for the whole."""
+    (tmp_path / "failing.py").write_text("early = 1\n1 / 0\nvalue = 2\n")
+
+    ran = imported(FAILING.replace("PLACE", repr(str(tmp_path))) + "print('end')", tmp_path)
+
+    assert ran == {"failed", "end"}
+
+
 def test_gunicorn_has_its_workers_load_them_late() -> None:
     text = (REPOSITORY_ROOT / "gunicorn.conf.py").read_text()
 

@@ -163,6 +163,7 @@ def _upstreams(
             choose_profile(profiles, plan.endpoints[0].url, plan.profile),
             known=known,
             passes_unknown=settings.pass_unknown_parameters,
+            passes_addresses=settings.pass_picture_addresses,
             model_parameters=_parameters_of(models, behavior.name),
         )
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)

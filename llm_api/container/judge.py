@@ -49,7 +49,13 @@ def build_judge(
         record=around.stores.lineage.record,
     )
     service = JudgeService(tools)
-    describer = PictureDescriber(service, ledger, read_targets(settings.root))
+    describer = PictureDescriber(
+        service,
+        ledger,
+        read_targets(settings.root),
+        record=tools.record,
+        prices=around.prices,
+    )
     return JudgeParts(service, describer, [measuring, meter])
 
 

@@ -159,7 +159,7 @@ class Verdict:
         confidence: `high`, `medium`, `low`; None where the picture may not have been seen.
         safety_note: what a careful publisher should know of the content; None for nothing.
         rubric_language: `en` or `zh`.
-        cost_micro: millionths of `currency`; None where it is not known.
+        cost_micro: millionths of `currency`, 0 for what was only measured; None: not known.
     """
 
     method: str

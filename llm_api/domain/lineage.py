@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import Any
 
 REWRITE, PICTURES, VERDICT, FEEDBACK = "rewrite", "pictures", "verdict", "feedback"
+COMPARISON, DESCRIPTION = "comparison", "description"
 PURGE = "purge"  # the texts from before it were deleted
-KINDS = (REWRITE, PICTURES, VERDICT, FEEDBACK)
+KINDS = (REWRITE, PICTURES, VERDICT, COMPARISON, DESCRIPTION, FEEDBACK)
 # What a person has said of a picture.
 ACCEPTED, REJECTED, EDITED = "accepted", "rejected", "edited"
 OUTCOMES = (ACCEPTED, REJECTED, EDITED)
@@ -21,7 +22,8 @@ class LineageEvent:
 
     Attributes:
         lineage_id: shared by all that belongs together, within a key.
-        kind: `rewrite`, `pictures`, `verdict` or `feedback`; `purge` deletes texts.
+        kind: `rewrite`, `pictures`, `verdict`, `comparison`, `description` or `feedback`; `purge`
+            deletes texts.
         key_id: whose it is; None for an anonymous caller.
         at: when, in UTC.
         facts: what is stored of it in every case: no prompt, and nothing that was read or written.

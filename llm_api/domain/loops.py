@@ -48,11 +48,13 @@ class Acceptance:
     """Which picture is accepted: one whose verdict says that it has passed, unless said otherwise.
 
     `min_overall` asks for an overall score, `wants_all_checkpoints` that each is known to be
-    passed; with both, both count, and the verdict's own word does not.
+    passed; with both, both count, and the verdict's own word does not. `min_coverage` asks beside
+    all that for a share of checkpoints, from 0 to 1, of which somebody can say something.
     """
 
     min_overall: float | None = None
     wants_all_checkpoints: bool = False
+    min_coverage: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llm_api.domain.judging import JudgedPicture, Measurements
-from llm_api.pictures.facts import PictureError
+from llm_api.pictures.facts import PictureError, PicturesUnavailable
 from llm_api.pictures.headers import FORMAT_NAMES, read_facts
 from llm_api.pictures.measured import measurements
 from llm_api.pictures.pool import ProcessPool
@@ -132,15 +132,29 @@ class PictureMeter:
             **asked,
         }
         try:
-            said, _ = self._pool.ask(head, picture.data + original)
+            said = self._answer(head, picture.data + original)
         except ProcessStalled:
             problem = f"takes more than {_TIME_LIMIT_S:.0f} s to measure. Send a smaller picture."
             raise PictureError("", problem, defect="too_costly") from None
-        except ProcessEnded:
-            raise PictureError("", _ENDED, defect="too_costly") from None
         if "problem" in said:
             raise PictureError("", str(said["problem"]), defect=str(said.get("defect")))
         return said
+
+    def _answer(self, head: Mapping[str, Any], body: bytes) -> Mapping[str, Any]:
+        """Return what a process says, the second one where the first has ended.
+
+        Only a picture that makes two processes crash is to blame: the kernel kills whatever is
+        large, for want of memory that others have taken.
+        """
+        was_killed = False
+        for _ in range(2):
+            try:
+                return self._pool.ask(head, body)[0]
+            except ProcessEnded as error:
+                was_killed = was_killed or error.was_killed
+        if was_killed:
+            raise PicturesUnavailable("The process that measures pictures was killed, twice.")
+        raise PictureError("", _ENDED, defect="too_costly")
 
     def close(self) -> None:
         """End the process."""

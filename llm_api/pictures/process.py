@@ -34,6 +34,8 @@ _ENVIRONMENT = {
 # What Python and gunicorn ignore or catch would stay ignored in the process.
 _DEFAULT_SIGNALS = (signal.SIGPIPE, signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGXFSZ)
 _SECONDS_TO_END = 1.0
+# No decoder ends its own process so: it crashes, or meets the limits that the process has set.
+_FROM_OUTSIDE = (signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,16 @@ PICTURES = Program("llm_api.pictures.child.program")
 
 
 class ProcessEnded(Exception):
-    """The process has died, or said what no picture process says."""
+    """The process has died, or said what no picture process says.
+
+    `was_killed` is whether somebody else has ended it, the kernel for want of memory above all, or
+    may have: then it is no fault of the picture's.
+    """
+
+    def __init__(self, *, was_killed: bool = False) -> None:
+        """Create it."""
+        super().__init__(was_killed)
+        self.was_killed = was_killed
 
 
 class ProcessStalled(Exception):
@@ -66,6 +77,7 @@ class PictureProcess:
     def __init__(self, program: Program = PICTURES) -> None:
         """Start it; raises OSError where that fails."""
         self._is_killed = False
+        self._exit_code: int | None = None
         self._socket, theirs = socket.socketpair()
         try:
             with theirs:
@@ -92,7 +104,16 @@ class PictureProcess:
         except TimeoutError as error:
             raise ProcessStalled from error
         except (OSError, wire.WireError) as error:
-            raise ProcessEnded from error
+            raise ProcessEnded(was_killed=self._was_killed()) from error
+
+    def _was_killed(self) -> bool:
+        """Whether a signal from outside has ended it, or somebody else knows how it has ended."""
+        deadline = time.monotonic() + _SECONDS_TO_END
+        while not self.is_reaped():
+            if time.monotonic() > deadline:
+                return False  # it lives, and talks nonsense
+            time.sleep(0.01)
+        return self._exit_code is None or -self._exit_code in _FROM_OUTSIDE
 
     def _send(self, data: bytes, deadline: float) -> None:
         for piece in LARGE_WORK.pieces(data):
@@ -138,9 +159,10 @@ class PictureProcess:
             pid, status = monkey.get_original("os", "waitpid")(self.pid, os.WNOHANG)
         except ChildProcessError:
             return True  # somebody else has collected it: gevent's loop, or gunicorn
+        if pid:
+            self._exit_code = os.waitstatus_to_exitcode(status)
         if pid and status and not self._is_killed:
-            code = os.waitstatus_to_exitcode(status)
-            logger.warning("picture process ended", extra={"exit_code": code})
+            logger.warning("picture process ended", extra={"exit_code": self._exit_code})
         return bool(pid)
 
 

@@ -13,6 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 from typing import Any
 
+from gevent import monkey
+
 LATE = frozenset(
     {
         "charset_normalizer",  # requests, for texts of unknown encodings: bodies are bytes here
@@ -23,6 +25,11 @@ LATE = frozenset(
         "yaml",  # flask-smorest, for a command that this service does not have
     }
 )
+
+
+_LOCK, _IS_LOADING = "__late_lock__", "__late_is_loading__"
+# The system's own, which holds threads apart, and no greenlets: an import does not switch them.
+_new_lock = monkey.get_original("_thread", "RLock")
 
 
 def import_late(names: frozenset[str] = LATE) -> None:
@@ -60,13 +67,29 @@ class _LateModule(ModuleType):
             with suppress(PackageNotFoundError):
                 return version(self.__name__)
         self.load()
-        return getattr(self, name)
+        # Not this method again: it may be what the module itself asks for while it is loaded.
+        return ModuleType.__getattribute__(self, name)
 
     def load(self) -> None:
-        """Load it; it is a usual module from now on, since it may import itself."""
-        self.__class__ = ModuleType  # type: ignore[assignment]  # as LazyLoader does it
-        if self.__spec__ is not None and self.__spec__.loader is not None:
-            self.__spec__.loader.exec_module(self)
+        """Load it, once; other threads wait until all of it is there.
+
+        The thread that loads it comes here again where the module imports parts of itself, and
+        finds what there is so far.
+        """
+        lock = self.__dict__.get(_LOCK)
+        if lock is None:  # another thread has just loaded it
+            return
+        with lock:
+            if self.__class__ is ModuleType or self.__dict__.get(_IS_LOADING):
+                return
+            self.__dict__[_IS_LOADING] = True
+            try:
+                if self.__spec__ is not None and self.__spec__.loader is not None:
+                    self.__spec__.loader.exec_module(self)
+            finally:
+                del self.__dict__[_IS_LOADING]
+            self.__class__ = ModuleType  # type: ignore[assignment]  # as LazyLoader does it
+            del self.__dict__[_LOCK]
 
 
 class _LateLoader(Loader):
@@ -79,6 +102,7 @@ class _LateLoader(Loader):
         """Do nothing yet."""
         if module.__spec__ is not None:
             module.__loader__ = module.__spec__.loader = self._usual
+        module.__dict__[_LOCK] = _new_lock()
         module.__class__ = _LateModule
 
 

@@ -5,6 +5,7 @@ entries of the documentation from them.
 """
 
 from llm_api.settings import setting_types as types
+from llm_api.settings.caller_definitions import CALLERS_SECTION
 from llm_api.settings.file_definitions import FILES_SECTION
 from llm_api.settings.lineage_definitions import LINEAGE_SECTION
 from llm_api.settings.rewrite_definitions import REWRITES_SECTION
@@ -216,43 +217,7 @@ SECTIONS = (
             ),
         ),
     ),
-    Section(
-        "What callers may send",
-        (
-            Setting(
-                "REFUSE_UNKNOWN_PARAMETERS",
-                types.BOOLEAN,
-                "Whether a field under /v1 that no vendor takes is refused.",
-                "false: it is dropped and named in the header x-dropped-params of the answer.",
-                default="false",
-            ),
-            Setting(
-                "PASS_UNKNOWN_PARAMETERS",
-                types.BOOLEAN,
-                "Whether a vendor is also sent fields that its profile does not list.",
-                "false: they are dropped and named in the header x-dropped-params of the answer. A"
-                " model's entry in config/models.toml can name some as parameters.",
-                default="false",
-            ),
-            Setting(
-                "ANSWER_CACHE_MAX_SECONDS",
-                types.whole(0, 31_536_000),
-                "The longest that an answer is kept for callers who ask for that with the header"
-                " X-Cache-TTL.",
-                "0: such requests are answered by the model, like all others.",
-                default="86400",
-            ),
-            Setting(
-                "CATALOGUE_ONLY",
-                types.BOOLEAN,
-                "Whether only models of the catalogue, config/models.toml, can be named and are"
-                " listed.",
-                "false: GET /v1/models also lists what upstreams list, and any other name is passed"
-                " to the upstream that lists it, else to the fast one, unchanged.",
-                default="false",
-            ),
-        ),
-    ),
+    CALLERS_SECTION,
     WEBHOOK_SECTION,
     Section(
         "Serving",

@@ -74,6 +74,7 @@ class Settings:
     client_write_timeout: float
     refuse_unknown_parameters: bool
     pass_unknown_parameters: bool
+    pass_picture_addresses: bool
     catalogue_only: bool
     bind: str
     web_concurrency: int
@@ -143,6 +144,7 @@ class Settings:
             client_write_timeout=read.value("CLIENT_WRITE_TIMEOUT"),
             refuse_unknown_parameters=read.value("REFUSE_UNKNOWN_PARAMETERS"),
             pass_unknown_parameters=read.value("PASS_UNKNOWN_PARAMETERS"),
+            pass_picture_addresses=read.value("PASS_PICTURE_ADDRESSES"),
             catalogue_only=read.value("CATALOGUE_ONLY"),
             bind=read.bind(access),
             web_concurrency=read.value("WEB_CONCURRENCY"),

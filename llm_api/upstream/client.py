@@ -78,7 +78,7 @@ class UpstreamClient:
         self._behavior = behavior
         self._timeouts = timeouts
         self._must_end = watch.drain.is_expired
-        self._profile = profile if behavior.has_tools else replace(profile, has_tools=False)
+        self._profile = profile.at([at.url for at in plan.endpoints], has_tools=behavior.has_tools)
         self._policy = policy or RetryPolicy()
         self._clock = clock
         self._incoming = partial(response_body.IncomingBody, idle=timeouts.idle, clock=clock)

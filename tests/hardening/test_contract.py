@@ -43,6 +43,8 @@ def service_env(painter: ImageVendor) -> Mapping[str, str]:
         "IMAGE_LLM_API_KEY": "a-key-of-the-tests",
         "IMAGE_LLM_MODEL": "gpt-image-2",
         "IMAGE_LLM_PROFILE": "openai",
+        # The upstream stands for a vendor's, which the document is about.
+        "PASS_PICTURE_ADDRESSES": "true",
     }
 
 

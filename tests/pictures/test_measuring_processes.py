@@ -5,7 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -109,21 +108,69 @@ def test_without_the_detector_it_is_said_how_to_get_it(crew: Crew, tmp_path: Pat
     assert meter.parts == {"flags", "texts"}
 
 
+@dataclass
+class Ending(Crew):
+    """Starts processes that get a signal with their first picture, each the next of the list."""
+
+    signals: list[signal.Signals] = field(default_factory=list)
+
+    def pool(self, program: Program) -> ProcessPool:
+        """Return a pool whose first processes end in the middle of a picture."""
+        crew = self
+
+        class Ended(PictureProcess):
+            def ask(self, *sent: Any) -> tuple[Mapping[str, Any], bytes]:
+                if crew.signals:
+                    os.kill(self.pid, signal.SIGSTOP)  # it does not answer before the signal
+                    os.kill(self.pid, crew.signals.pop(0))
+                    os.kill(self.pid, signal.SIGCONT)
+                return super().ask(*sent)
+
+        def start() -> PictureProcess:
+            self.all.append(Ended(program))
+            return self.all[-1]
+
+        return ProcessPool(1, time_limit=60, queue_limit=60, start=start)
+
+
 @needs_packages
-def test_a_picture_that_ends_the_process_is_refused_and_the_next_has_another(
-    meter: PictureMeter, crew: Crew
-) -> None:
-    flags(meter)
-    os.kill(crew.all[0].pid, signal.SIGSTOP)
-    killer = threading.Timer(0.3, os.kill, (crew.all[0].pid, signal.SIGKILL))
-    killer.start()
+@pytest.mark.parametrize("first", [signal.SIGKILL, signal.SIGSEGV])
+def test_where_a_process_ends_a_fresh_one_measures_the_picture(first: signal.Signals) -> None:
+    crew = Ending(signals=[first])
+    meter = crew.flags_meter()
+
+    assert flags(meter) == 6
+    assert len(crew.all) == 2
+    meter.close()
+
+
+@needs_packages
+def test_a_picture_that_makes_two_processes_crash_is_refused_and_the_next_has_another() -> None:
+    crew = Ending(signals=[signal.SIGSEGV, signal.SIGABRT])
+    meter = crew.flags_meter()
 
     with pytest.raises(PictureError, match="has ended the program that measures") as raised:
         flags(meter)
 
     assert raised.value.defect == "too_costly"
     assert flags(meter) == 6
-    assert len(crew.all) == 2
+    assert len(crew.all) == 3
+    meter.close()
+
+
+@needs_packages
+@pytest.mark.parametrize(
+    "signals", [[signal.SIGKILL, signal.SIGKILL], [signal.SIGSEGV, signal.SIGKILL]]
+)
+def test_a_process_that_is_killed_is_no_fault_of_the_picture(signals: list[signal.Signals]) -> None:
+    crew = Ending(signals=signals)
+    meter = crew.flags_meter()
+
+    with pytest.raises(PicturesUnavailable, match="was killed, twice"):
+        flags(meter)
+
+    assert flags(meter) == 6
+    meter.close()
 
 
 @needs_packages

@@ -122,7 +122,7 @@ def test_pictures_for_a_model_without_eyes_stop_no_text(
     upstream: ScriptedUpstream, asker: Asker
 ) -> None:
     both = Neighbours(upstream, asker)
-    picture = {"type": "image_url", "image_url": {"url": "https://host/a.png"}}
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA"}}
     body = {"messages": [{"role": "user", "content": [picture]}]}
     told = {
         "error": {"code": 500, "message": "image input is not supported", "type": "server_error"}

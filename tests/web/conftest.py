@@ -28,13 +28,14 @@ def service_upstream() -> Iterator[ScriptedUpstream]:
 
 
 def environment_of(upstream: ScriptedUpstream) -> dict[str, str]:
-    """Name an upstream as the fast one, with a rate limit that no test meets."""
+    """Name an upstream as the fast one, with a rate limit that no test meets; see upstream_env."""
     return {
         "FAST_LLM_API_URL": upstream.url,
         "FAST_LLM_API_KEY": "sk-canary-of-the-upstream",
         "FAST_LLM_MODEL": "scripted",
         "RATE_LIMIT": "1000000/minute",
         "CIRCUIT_BREAKER": "false",
+        "PASS_PICTURE_ADDRESSES": "true",
     }
 
 

@@ -23,7 +23,7 @@ from llm_api.services.judge.picture_parts import picture_part, unseen
 from llm_api.services.judge.questions import wants_alignment
 from llm_api.services.judge.rubric import LANGUAGES, Rubric
 from llm_api.services.judge.sampling import questions_of, sampled
-from llm_api.services.judge.verdict_events import verdict_event
+from llm_api.services.judge.verdict_events import comparison_event, verdict_event
 from llm_api.services.judge.verdicts import verdict_of, without_reasoning
 from llm_api.services.measured_judge import merged, verdict_of_measured
 from llm_api.services.pricing import PriceList
@@ -54,7 +54,7 @@ class JudgeTools:
         measuring: measures pictures.
         rubrics: by language.
         upstream: name of the upstream for callers who name no model; None: there is none.
-        record: writes a verdict down in its lineage; raises nothing.
+        record: writes a verdict or a comparison down in its lineage; raises nothing.
     """
 
     catalogue: Catalogue
@@ -206,7 +206,9 @@ class JudgeService:
     def compare(self, request: JudgeRequest, caller: Caller) -> CallResult[Comparison]:
         """Return which of the two pictures of a request is the better one; see `score`."""
         hearing = self._hearing(request, caller)
-        return CallResult(compared(hearing, self._rubric(request), request), hearing.report)
+        found = compared(hearing, self._rubric(request), request)
+        self._record_comparison(request, found, caller)
+        return CallResult(found, hearing.report)
 
     def rank(self, request: JudgeRequest, caller: Caller) -> CallResult[Ranking]:
         """Return the pictures of a request in their order; see `score`.
@@ -214,7 +216,16 @@ class JudgeService:
         With n pictures it makes n(n - 1) calls a sample.
         """
         hearing = self._hearing(request, caller)
-        return CallResult(ranked(hearing, self._rubric(request), request), hearing.report)
+        found = ranked(hearing, self._rubric(request), request)
+        self._record_comparison(request, found, caller)
+        return CallResult(found, hearing.report)
+
+    def _record_comparison(
+        self, request: JudgeRequest, found: Comparison | Ranking, caller: Caller
+    ) -> None:
+        event = comparison_event(request, found, caller)
+        if event is not None:
+            self._tools.record(event)
 
     def _hearing(self, request: JudgeRequest, caller: Caller) -> Hearing:
         destination = self.route(request.model, caller.key)

@@ -1,11 +1,18 @@
-"""What a lineage has of a verdict."""
+"""What a lineage has of verdicts, and of comparisons."""
 
 from dataclasses import asdict
 from datetime import UTC, datetime
+from typing import Any
 
 from llm_api.domain.calls import Caller
-from llm_api.domain.judging import JudgedPicture, Verdict
-from llm_api.domain.lineage import VERDICT, LineageEvent
+from llm_api.domain.judging import (
+    Comparison,
+    JudgedPicture,
+    JudgeRequest,
+    Ranking,
+    Verdict,
+)
+from llm_api.domain.lineage import COMPARISON, VERDICT, LineageEvent
 
 
 def verdict_event(picture: JudgedPicture, verdict: Verdict, caller: Caller) -> LineageEvent:
@@ -36,3 +43,48 @@ def verdict_event(picture: JudgedPicture, verdict: Verdict, caller: Caller) -> L
         texts={"summary": verdict.summary or "", **points},
         job_id=picture.job_id,
     )
+
+
+def comparison_event(
+    request: JudgeRequest, found: Comparison | Ranking, caller: Caller
+) -> LineageEvent | None:
+    """Return the event of pictures that were compared or ranked; None without a named lineage.
+
+    Its pictures may be of several jobs: none of their lineages is meant.
+    """
+    if not caller.lineage_id:
+        return None
+    facts = {
+        "request_id": caller.request_id,
+        **_order(found),
+        "consistent": found.is_consistent,
+        "confidence": found.confidence,
+        "samples": found.samples_used,
+        "model": found.model,
+        "rubric_version": found.rubric_version,
+        "picture_ids": [one.file_id for one in request.pictures],
+        "cost_micro": found.cost_micro,
+        "currency": found.currency,
+    }
+    return LineageEvent(
+        caller.lineage_id,
+        COMPARISON,
+        None if caller.key is None else caller.key.id,
+        datetime.now(UTC),
+        facts=facts,
+        texts={"summary": found.summary or ""} if isinstance(found, Comparison) else {},
+    )
+
+
+def _order(found: Comparison | Ranking) -> dict[str, Any]:
+    """Return which picture has won against which; of a tie there is no order."""
+    if isinstance(found, Ranking):
+        return {"mode": "rank", "ranking": list(found.ranking), "wins": list(found.wins)}
+    winner = found.winner
+    if winner is None:
+        return {"mode": "compare", "ranking": [], "wins": [0.5, 0.5]}
+    return {
+        "mode": "compare",
+        "ranking": [winner, 1 - winner],
+        "wins": [float(winner == place) for place in (0, 1)],
+    }

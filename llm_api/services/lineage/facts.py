@@ -9,7 +9,15 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from llm_api.domain.lineage import FEEDBACK, PICTURES, PURGE, REWRITE, VERDICT
+from llm_api.domain.lineage import (
+    COMPARISON,
+    DESCRIPTION,
+    FEEDBACK,
+    PICTURES,
+    PURGE,
+    REWRITE,
+    VERDICT,
+)
 
 _MONEY = ("cost_micro", "currency")
 NAMES: Mapping[str, frozenset[str]] = {
@@ -54,6 +62,35 @@ NAMES: Mapping[str, frozenset[str]] = {
             "samples",
             "rubric_version",
             "checkpoints",
+            "picture_id",
+            "request_id",
+            *_MONEY,
+        }
+    ),
+    COMPARISON: frozenset(
+        {
+            "mode",
+            "model",
+            "ranking",
+            "wins",
+            "consistent",
+            "confidence",
+            "samples",
+            "rubric_version",
+            "picture_ids",
+            "request_id",
+            *_MONEY,
+        }
+    ),
+    DESCRIPTION: frozenset(
+        {
+            "type",
+            "target_model",
+            "language",
+            "template_version",
+            "model",
+            "passed",
+            "problems",
             "picture_id",
             "request_id",
             *_MONEY,

@@ -107,6 +107,8 @@ class Lessons:
             tally = self.models[_word(job.facts, "model")]
             tally.pictures += int(job.facts.get("n") or 0)
             micro = job.facts.get("cost_micro")
+            if micro == 0 and not job.facts.get("currency"):
+                continue  # it was free
             if micro is not None:
                 tally.cost_micro[_word(job.facts, "currency")] += int(micro)
             elif job.facts.get("n"):

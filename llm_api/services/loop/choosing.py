@@ -13,6 +13,8 @@ def is_accepted(verdict: Verdict | None, accept: Acceptance) -> bool:
     """Whether a picture with this verdict ends the loop."""
     if verdict is None or verdict.may_be_unseen:
         return False
+    if accept.min_coverage is not None and (verdict.coverage or 0.0) < accept.min_coverage:
+        return False
     if accept.min_overall is None and not accept.wants_all_checkpoints:
         return verdict.passed is True
     if accept.min_overall is not None and (

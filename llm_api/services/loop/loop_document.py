@@ -10,6 +10,7 @@ from llm_api.domain.images import ImageRequest, Notice
 from llm_api.domain.json_values import from_json
 from llm_api.domain.judging import Verdict
 from llm_api.domain.loops import Amount, LoopPlan
+from llm_api.domain.money import decimal_text
 from llm_api.domain.prompts import PromptRequest
 from llm_api.services.images.document import KnownError, Payer
 
@@ -47,6 +48,7 @@ class LoopTry:
         state: `rewriting`, `making`, `judging`, `done`.
         is_begun: whether its job is known to be written down.
         error: why it has no pictures, or no verdicts.
+        notices: what the caller must know of it.
         cost: of its steps together.
     """
 
@@ -77,6 +79,7 @@ class LoopDocument:
             knows it the most that it can be.
         stopped_by: why there is no further try.
         error: of the task, where there is no picture.
+        overrun: how many times as much as was reckoned a call for text has cost, at least once.
     """
 
     request: ImageRequest
@@ -93,6 +96,7 @@ class LoopDocument:
     error: KnownError | None = None
     callback_url: str | None = None
     vendor_stops: bool = False
+    overrun: int = 1
 
     @property
     def current(self) -> LoopTry | None:
@@ -116,7 +120,27 @@ class LoopDocument:
         most = self.pending or NOTHING
         charged = self.charged.plus(most if cost.micro is None else cost)
         paid = self.with_try(cost=self.tries[-1].cost.plus(cost))
+        if self._is_dearer(cost, most):
+            paid = paid.dearer(cost, most)
         return replace(paid, pending=None, charged=charged)
+
+    def _is_dearer(self, cost: Amount, most: Amount) -> bool:
+        """Whether a call for text has cost more than it could: its limit does not hold."""
+        if self.plan.max_cost is None or self.tries[-1].state == MAKING:
+            return False
+        return bool(most.micro) and cost.micro is not None and not cost.fits(most)
+
+    def dearer(self, cost: Amount, most: Amount) -> Self:
+        """Return the document of a loop that reckons with more from now on, and says so."""
+        times = -(-(cost.micro or 0) * self.overrun // (most.micro or 1))
+        message = (
+            f"A call has cost {amount_text(cost)}, and could cost {amount_text(most)} by its limit"
+            " of tokens, which some models do not hold their thoughts to. Further calls are"
+            f" reckoned {times} times as dear."
+        )
+        notice = Notice("until.max_cost", "adapted", message)
+        notices = (*self.tries[-1].notices, notice)
+        return replace(self.with_try(notices=notices), overrun=times)
 
     def to_json(self) -> Mapping[str, Any]:
         """Write it as JSON."""
@@ -126,6 +150,12 @@ class LoopDocument:
     def read(cls, document: Mapping[str, Any]) -> Self:
         """Read it."""
         return from_json(cls, document)
+
+
+def amount_text(amount: Amount) -> str:
+    """Write an amount that is known, such as `0.25 CNY`."""
+    number = decimal_text(amount.micro or 0)
+    return f"{number} {amount.currency}" if amount.currency else number
 
 
 def step_id(loop_id: str, number: int) -> str:

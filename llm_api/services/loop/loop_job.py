@@ -21,6 +21,7 @@ from llm_api.services.loop.loop_document import (
     LoopDocument,
     LoopTry,
 )
+from llm_api.services.loop.loop_notices import notices_of
 from llm_api.services.measured_judge import fidelity_of
 from llm_api.services.prompts import requirements_of
 
@@ -41,6 +42,7 @@ class LoopJob:
         stopped_by: `accepted`, `max_tries`, `max_cost`, `deadline`, `error`, or `cancelled`; None
             while it goes on.
         cost: of all tries together.
+        notices: what the caller must know.
     """
 
     id: str
@@ -58,16 +60,12 @@ class LoopJob:
     poll_after_ms: int = 1_000
     error: ApiError | None = None
     report: CallReport = field(default_factory=CallReport)
+    notices: Sequence[Notice] = ()
 
     @property
     def pictures(self) -> Sequence[MadePicture]:
         """The best pictures, the best of them first."""
         return () if self.best is None else self.best.pictures
-
-    @property
-    def notices(self) -> Sequence[Notice]:
-        """What the caller must know."""
-        return () if self.best is None else self.best.notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +153,7 @@ def loop_job(
         cost=document.cost,
         error=error_of(document) if task.state.has_ended else None,
         report=CallReport() if best is None else best.report,
+        notices=notices_of(document, None, None) if best is None else best.notices,
     )
 
 
@@ -174,18 +173,13 @@ def _fidelity(
 
 
 def _best_first(best: ImageJob, chosen: LoopTry, document: LoopDocument) -> ImageJob:
-    """Order the pictures of a job by their worth, and say which could not be judged."""
+    """Order the pictures of a job by their worth."""
     order = [one.file_id for one in best_first(chosen.pictures, document.plan.accept)]
     pictures = sorted(best.pictures, key=lambda one: order.index(one.file.id))
-    notices = [
-        Notice("judge", "dropped", f"Picture {one.index} was not judged: {one.error.message}")
-        for one in chosen.pictures
-        if one.error is not None
-    ]
     return replace(
         best,
         pictures=tuple(pictures),
         prompt_original=document.request.prompt,
         is_optimized=best.prompt_used != document.request.prompt,
-        notices=(*best.notices, *notices),
+        notices=notices_of(document, chosen, best),
     )

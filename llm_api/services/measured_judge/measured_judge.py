@@ -29,7 +29,7 @@ from llm_api.services.prompts import read_checkpoint
 _TEXT = "text"
 _OF_THINGS = frozenset({"count", "object", "position"})
 _NOT_MEASURED = {
-    "color": "The colors of things are not measured.",
+    "color": "Colors are not measured: in the box around a thing they are wrong too often.",
     "other": "It cannot be measured.",
 }
 

@@ -106,4 +106,5 @@ def verdict_of_measured(
         checkpoints=tuple(checkpoints),
         coverage=coverage_of(checkpoints),
         measurements=measurements,
+        cost_micro=0,
     )

@@ -57,7 +57,7 @@ def rewrite_event(
 ) -> LineageEvent:
     """Return what a lineage has of a rewrite, or of that there is none."""
     request, rewrites, key = task.request, result.rewrites, caller.key
-    cost, currency = (0, None) if result.is_repeat else _cost(result.report, experiment.prices)
+    cost, currency = (0, None) if result.is_repeat else cost_of(result.report, experiment.prices)
     facts = {
         "type": request.type,
         "target_model": task.target.name,
@@ -87,9 +87,14 @@ def rewrite_event(
     )
 
 
-def _cost(report: CallReport, prices: PriceList | None) -> tuple[int | None, str | None]:
-    """Return what a rewrite has cost in millionths, and the currency; None if not known."""
-    if prices is None or not report.attempts:
+def cost_of(report: CallReport, prices: PriceList | None) -> tuple[int | None, str | None]:
+    """Return what a rewrite has cost in millionths, and the currency; None if not known.
+
+    Where no model was called it is 0, of no currency.
+    """
+    if not report.attempts:
+        return 0, None
+    if prices is None:
         return None, None
     today = datetime.now(UTC).date()
     cost = prices.cost(report.attempts[-1].model, report.usage, today)

@@ -11,6 +11,7 @@ from llm_api.domain.calls import Operation
 from llm_api.domain.name_patterns import NamePatterns
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.vendors.error_rules import ErrorRule
+from llm_api.upstream.vendors.picture_addresses import InnerUpstream
 from llm_api.upstream.vendors.thinking import (
     WORDS,
     ThinkingWords,
@@ -61,13 +62,17 @@ class Profile:
         counts_one_choice: whether the usage of an answer with several choices is that of one.
         has_tools: whether a model can be given tools.
         fetches_pictures: whether its server, which one runs oneself, asks for a picture's address
-            from inside of one's network. Callers must send such pictures in the request.
+            from inside of one's network, whatever its own address is. Callers must send such
+            pictures in the request.
         known: the fields that any vendor takes, None if that is not known. They are the limit where
             `parameters` is None.
         passes_unknown: whether the vendor is also sent what it does not take.
+        passes_addresses: whether addresses of pictures also go to an upstream that is inside of
+            the operator's network by its own address.
         model_parameters: further fields that models take, by names and patterns of names.
         rules: what its errors mean.
         vision: how its models take pictures.
+        inner: what refuses addresses, where the upstream must not get them.
     """
 
     name: str
@@ -83,9 +88,11 @@ class Profile:
     fetches_pictures: bool = False
     known: frozenset[str] | None = None
     passes_unknown: bool = False
+    passes_addresses: bool = False
     model_parameters: Mapping[str, frozenset[str]] = field(default_factory=dict)
     rules: Sequence[ErrorRule] = ()
     vision: VisionTraits = field(default_factory=VisionTraits)
+    inner: InnerUpstream | None = None
 
     @property
     def thinking_on(self) -> Mapping[str, Any] | None:
@@ -96,6 +103,17 @@ class Profile:
     def thinking_off(self) -> Mapping[str, Any] | None:
         """Those that switch it off."""
         return self.thinking.off
+
+    def at(self, urls: Sequence[str], *, has_tools: bool) -> "Profile":
+        """Return the profile of an upstream at these addresses.
+
+        It keeps addresses of pictures from an upstream that is inside of the operator's network.
+        """
+        inner = None
+        if self.fetches_pictures or not self.passes_addresses:
+            inner = InnerUpstream(urls, self.hosts, is_known=self.fetches_pictures)
+            inner = inner if inner.may_be_inside else None
+        return replace(self, has_tools=self.has_tools and has_tools, inner=inner)
 
     def adapted(
         self, parameters: Mapping[str, Any], operation: Operation, model: str = ""
@@ -109,8 +127,8 @@ class Profile:
         also_taken = self._taken_by(model) if self.model_parameters else _NONE
         if operation is Operation.CHAT:
             self._settle_cap(body)
-            if self.fetches_pictures:
-                _refuse_addresses(body["messages"])
+            if self.inner is not None:
+                self.inner.check(body["messages"])
             if not self.has_developer_role:
                 body["messages"] = [_without_developer(message) for message in body["messages"]]
             self._check_json_mode(body.get("response_format"))
@@ -237,21 +255,6 @@ def _refuse_demanded_tool(body: Mapping[str, Any]) -> None:
                 "must be auto or none: this model cannot call tools; choose another model.",
                 reason="not_supported",
             )
-
-
-def _refuse_addresses(messages: Iterable[Any]) -> None:
-    """Raise InvalidRequest for the first picture that is given by its address."""
-    for number, message in enumerate(messages):
-        content = message.get("content") if isinstance(message, dict) else None
-        for place, part in enumerate(content if isinstance(content, list) else ()):
-            image = part.get("image_url") if isinstance(part, dict) else None
-            url = image.get("url") if isinstance(image, dict) else image
-            if url is not None and not (isinstance(url, str) and url[:5].lower() == "data:"):
-                raise InvalidRequest.of_field(
-                    f"messages[{number}].content[{place}].image_url.url",
-                    "must be a data URI for this model: its server would fetch the address itself.",
-                    reason="url_not_allowed",
-                )
 
 
 def _without_developer(message: Any) -> Any:

@@ -61,3 +61,20 @@ def test_it_is_refused_where_the_settings_say_so(
     if status == 400:
         error = answer.get_json()["error"]
         assert (error["code"], error["param"]) == ("unknown_field", field)
+
+
+def test_what_only_the_rest_route_has_is_treated_as_any_other_field(
+    app_of: AppOf, env: dict[str, str], vendor: ImageVendor
+) -> None:
+    """Nobody is to believe that a picture was judged."""
+    only_there = {"judge": True, "until": {"accept": "passed", "max_tries": 2}}
+    dropped = ask(app_of(env).test_client(), **only_there)
+    strict = app_of({**env, "REFUSE_UNKNOWN_PARAMETERS": "true"}).test_client()
+    refused = [ask(strict, **{name: value}) for name, value in only_there.items()]
+
+    assert set(dropped.headers["x-dropped-params"].split(",")) == set(only_there)
+    assert {one["field"] for one in dropped.get_json()["warnings"]} >= set(only_there)
+    assert only_there.keys() & vendor.creates[0].json.keys() == set()
+    codes = [(one.status_code, one.get_json()["error"]["param"]) for one in refused]
+    assert codes == [(400, "judge"), (400, "until")]
+    assert len(vendor.creates) == 1

@@ -376,3 +376,29 @@ def test_a_model_that_takes_no_pictures_is_told_by_its_field(app_of: AppOf) -> N
     error = answer.get_json()["error"]
     assert (answer.status_code, error["details"]["reason"]) == (400, "not_supported")
     assert error["message"] == "model: must be a model that takes pictures."
+
+
+BROKEN_REPLIES = [
+    *(NO_PICTURE, "I'm sorry, but I can't help with that.", "", "A cat.", f"<b>{GOOD}</b>"),
+    *(
+        f"{GOOD} 一只灰猫坐在木椅上。",
+        GOOD * 60,
+        "# A cat\n\n- gray\n- on a chair",
+        "一只灰猫坐在木椅上。",
+    ),
+]
+
+
+def test_errors_of_a_description_speak_of_no_rewrite(
+    describe: Describe, seer: ScriptedUpstream
+) -> None:
+    """There is no prompt that could be rewritten: who reads so looks in the wrong place."""
+    said = []
+    for reply in BROKEN_REPLIES:
+        seer.clear()
+        seer.script(*[written(reply)] * 2)
+        answer = describe()
+        said.append(answer.get_data(as_text=True))
+
+    assert [text for text in said if "rewrite" in text.lower()] == []
+    assert sum("description" in text for text in said) >= 5

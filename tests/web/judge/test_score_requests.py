@@ -85,6 +85,7 @@ WRONG: list[tuple[dict[str, Any], str, str]] = [
     ({"prompt": "x" * 4_001}, "prompt", "out_of_range"),
     ({"checkpoints": ["x"] * 21}, "checkpoints", "out_of_range"),
     ({"checkpoints": [""]}, "checkpoints[0]", "out_of_range"),
+    ({"checkpoints": ["x" * 201]}, "checkpoints[0]", "out_of_range"),
     ({"checkpoints": ["a\nb"]}, "checkpoints[0]", "out_of_range"),
     ({"samples": 0}, "samples", "out_of_range"),
     ({"samples": 6}, "samples", "out_of_range"),

@@ -114,31 +114,50 @@ def test_j5_other_schemes_and_ports_are_refused(
     assert connections == []
 
 
-@pytest.mark.parametrize("profile", ["llama-cpp", "vllm", "sglang"])
-@pytest.mark.parametrize("url", ["http://10.0.0.1/a.png", "https://example.com/a.png"])
-@pytest.mark.parametrize("is_text", [True, False])
-def test_j6_a_server_of_ones_own_gets_no_addresses_to_fetch(
-    app_of: AppOf, upstream: ScriptedUpstream, profile: str, url: str, *, is_text: bool
+ADDRESSES = ("http://10.0.0.1/a.png", "https://example.com/a.png")
+
+
+def _shows(image: object) -> dict[str, object]:
+    """Return a chat that shows a picture."""
+    parts = [{"type": "text", "text": "See?"}, {"type": "image_url", "image_url": image}]
+    return {"model": "fast-1", "messages": [{"role": "user", "content": parts}]}
+
+
+@pytest.mark.parametrize("profile", [None, "llama-cpp", "vllm", "sglang", "openai"])
+def test_j6_a_server_inside_of_the_network_gets_no_addresses_to_fetch(
+    app_of: AppOf, upstream: ScriptedUpstream, profile: str | None
 ) -> None:
-    client = app_of(fast_upstream(upstream.url) | {"FAST_LLM_PROFILE": profile}).test_client()
-    part = {"type": "image_url", "image_url": url if is_text else {"url": url}}
-    messages = [{"role": "user", "content": [{"type": "text", "text": "See?"}, part]}]
+    named = {} if profile is None else {"FAST_LLM_PROFILE": profile}
+    client = app_of(fast_upstream(upstream.url) | named).test_client()
 
-    answer = client.post(CHAT, json={"model": "fast-1", "messages": messages})
+    for image in (form for url in ADDRESSES for form in (url, {"url": url})):
+        answer = client.post(CHAT, json=_shows(image))
 
-    assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "url_not_allowed")
+        assert (answer.status_code, answer.get_json()["error"]["code"]) == (400, "url_not_allowed")
     assert upstream.requests == []
 
 
-def test_j6_it_gets_pictures(app_of: AppOf, upstream: ScriptedUpstream) -> None:
-    client = app_of(fast_upstream(upstream.url) | {"FAST_LLM_PROFILE": "vllm"}).test_client()
-    parts = [{"type": "image_url", "image_url": {"url": CAT}}]
-    messages = [{"role": "user", "content": parts}]
+@pytest.mark.parametrize("profile", ["generic", "llama-cpp"])
+def test_j6_an_operator_may_allow_it_for_a_gateway_and_not_for_what_fetches(
+    app_of: AppOf, upstream: ScriptedUpstream, profile: str
+) -> None:
+    allowed = {"PASS_PICTURE_ADDRESSES": "true", "FAST_LLM_PROFILE": profile}
+    client = app_of(fast_upstream(upstream.url) | allowed).test_client()
 
-    answer = client.post(CHAT, json={"model": "fast-1", "messages": messages})
+    answer = client.post(CHAT, json=_shows({"url": ADDRESSES[1]}))
+
+    assert (answer.status_code == 200) is (profile == "generic")
+    assert len(upstream.requests) == (profile == "generic")
+
+
+@pytest.mark.parametrize("profile", ["generic", "vllm"])
+def test_j6_it_gets_pictures(app_of: AppOf, upstream: ScriptedUpstream, profile: str) -> None:
+    client = app_of(fast_upstream(upstream.url) | {"FAST_LLM_PROFILE": profile}).test_client()
+
+    answer = client.post(CHAT, json=_shows({"url": CAT}))
 
     assert answer.status_code == 200
-    assert upstream.requests[0].json["messages"] == messages
+    assert upstream.requests[0].json["messages"] == _shows({"url": CAT})["messages"]
 
 
 # --- J7: pictures ---

@@ -169,6 +169,32 @@ def test_feedback_is_about_one_thing(asker: Asker, subject: dict[str, str]) -> N
     assert "exactly one of lineage_id, job_id, picture_id" in refusal.message
 
 
+@pytest.mark.parametrize(
+    ("said", "reason", "words"),
+    [
+        ({"outcome": "edited"}, "missing", "must be given with the outcome edited"),
+        ({"outcome": "edited", "edited_prompt": None}, "missing", "must be given"),
+        ({"outcome": "accepted", "edited_prompt": "A dog"}, "not_supported", "belongs to the"),
+        ({"outcome": "rejected", "edited_prompt": "A dog"}, "not_supported", "belongs to the"),
+    ],
+)
+def test_an_edited_prompt_and_the_outcome_belong_together(
+    asker: Asker, said: dict[str, object], reason: str, words: str
+) -> None:
+    answer = asker.say(lineage_id="shop:7", **said)
+
+    refusal = read_refusal(FEEDBACK, answer.status_code, answer.headers, answer.data)
+    assert refusal.verdict == (400, "VALIDATION_ERROR", reason, False)
+    assert refusal.fields == ("edited_prompt",)
+    assert words in refusal.message
+
+
+def test_a_null_is_no_edited_prompt(asker: Asker) -> None:
+    asker.optimize("shop:7")
+
+    assert asker.said(lineage_id="shop:7", outcome="accepted", edited_prompt=None)["score"] is None
+
+
 # --- whose it is ---
 
 
@@ -178,7 +204,10 @@ def test_a_key_sees_its_own_lineages_and_an_admin_those_of_all(asker_of: AskerOf
     asker.optimize("shop:7", mine)
     asker.lineage("shop:7", mine)
 
-    refused = [asker.get("shop:7", other), asker.say(other, lineage_id="shop:7", outcome="edited")]
+    refused = [
+        asker.get("shop:7", other),
+        asker.say(other, lineage_id="shop:7", outcome="rejected"),
+    ]
 
     assert [reason_of(answer) for answer in refused] == [(404, "lineage_not_found")] * 2
     assert len(asker.lineage("shop:7", bearer(ADMIN))["rewrites"]) == 1

@@ -12,6 +12,7 @@ from tests.support.documented import ApiDocument
 from tests.support.judge import checkpoints_in
 from tests.support.replies import api_error
 from tests.support.upstream import ScriptedUpstream
+from tests.web.keyed import CLOSED, bearer, issue
 from tests.web.loop.conftest import GENERATE, PROMPT, Ask, rewritten, sees
 
 # The sketch knows no canine; what it draws of this is a cat.
@@ -19,6 +20,7 @@ CANINE = "A red cat beside its canine"
 DOG = "a blue dog"
 PRICED = "qwen3-next-80b-a3b-instruct"  # 1 and 4 CNY a million tokens
 MICRO = 1_000_000
+TASKS = "/api/v1/images/tasks/"
 ADMIN = "adm-9f8e7d6c5b4a3f2e1d0c9b8a7f6e5d4c"
 
 
@@ -165,6 +167,31 @@ def test_a_repeat_joins_the_loop(client: FlaskClient, seer: ScriptedUpstream) ->
     assert len(seer.requests) == 2  # the two questions about one picture
 
 
+def test_a_loop_of_another_key_is_not_there(app_of: AppOf, env: dict[str, str]) -> None:
+    app = app_of({**env, **CLOSED})
+    client = app.test_client()
+    mine, other = (bearer(issue(app, name).secret) for name in ("shop", "other"))
+    body = {"prompt": PROMPT, "model": "layout-sketch", "size": "256x256", "until": {}}
+    made = client.post(GENERATE, json=body, headers=mine).get_json()
+    place = TASKS + made["id"]
+
+    asked = [
+        client.open(path, method=method, headers=other)
+        for method, path in (
+            ("GET", place),
+            ("GET", f"{place}?wait_ms=1"),
+            ("DELETE", place),
+            ("DELETE", f"{place}?purge=1"),
+            ("GET", TASKS + made["tries"][0]["task_id"]),
+        )
+    ]
+
+    reasons = [(one.status_code, one.get_json()["error"]["details"]["reason"]) for one in asked]
+    assert reasons == [(404, "job_not_found")] * 5
+    # And nothing has happened to it.
+    assert client.get(place, headers=mine).get_json()["result"]["data"]
+
+
 def test_a_key_pays_in_the_background(
     app_of: AppOf, env: dict[str, str], usage_rows_of: UsageRowsOf
 ) -> None:
@@ -191,11 +218,13 @@ WRONG: list[tuple[dict[str, Any], str]] = [
     ({"judge": {"threshold": 101}}, "judge.threshold"),
     ({"judge": {"checkpoints": ["x"] * 21}}, "judge.checkpoints"),
     ({"judge": {"checkpoints": [""]}}, "judge.checkpoints[0]"),
+    ({"judge": {"checkpoints": ["x" * 201]}}, "judge.checkpoints[0]"),
     ({"judge": {"strict": True}}, "judge.strict"),
     ({"until": True}, "until"),
     ({"until": {"accept": "fine"}}, "until.accept"),
     ({"until": {"accept": {"min_overall": 101}}}, "until.accept.min_overall"),
     ({"until": {"accept": {"checkpoints": "some"}}}, "until.accept.checkpoints"),
+    ({"until": {"accept": {"min_coverage": 1.5}}}, "until.accept.min_coverage"),
     ({"until": {"max_tries": 11}}, "until.max_tries"),
     ({"until": {"max_tries": 0}}, "until.max_tries"),
     ({"until": {"max_cost": "2"}}, "until.max_cost"),
@@ -211,6 +240,7 @@ GOOD: list[dict[str, Any]] = [
     {"until": {"accept": None, "max_cost": None, "max_tries": None}},
     {"until": {"accept": "passed"}, "judge": None},
     {"until": {"accept": {}}, "judge": True},
+    {"until": {"accept": {"min_coverage": 0.5}}},
     {"until": {"accept": {"min_overall": 0, "checkpoints": "all"}, "max_tries": 1}},
     {"until": {"max_cost": "9999999.999999 CNY", "max_tries": 1}},
     {"preview": True, "until": {"max_tries": 10}},

@@ -187,7 +187,9 @@ class LoopRun:
         if self.document.plan.max_cost is None:
             return NOTHING
         caller, now = self.caller("t", key), self.claimed.now()
-        return most_of(self.steps.price_of_try(self.document, one, caller, now))
+        rewrite, pictures, *verdicts = self.steps.price_of_try(self.document, one, caller, now)
+        texts = most_of([rewrite, *verdicts]).times(self.document.overrun)
+        return texts.plus(most_of([pictures]))
 
     def affords(self, most: Amount) -> bool:
         """Whether a step fits into what is left of the plan's money."""

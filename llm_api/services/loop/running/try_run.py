@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallResult
 from llm_api.domain.images import Notice
+from llm_api.domain.loops import Amount
 from llm_api.domain.prompts import OptimizedPrompt
 from llm_api.errors import ApiError, NotFound
 from llm_api.services.images import ImageJob
@@ -20,6 +21,7 @@ from llm_api.services.loop.loop_document import (
     JudgedFile,
     LoopDocument,
     LoopTry,
+    amount_text,
 )
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
@@ -67,7 +69,8 @@ class TryRun:
             return
         if result is not None:
             document = self._loop.document.paid(self._brake.spent_on(result.report, now))
-            self._loop.save(document.with_try(**_rewritten(result.answer)))
+            notices = document.tries[-1].notices
+            self._loop.save(document.with_try(**_rewritten(result.answer, notices)))
 
     def _not_rewritten(self, error: ApiError) -> None:
         spent = self._brake.spent_on_failure(error.report, self._loop.claimed.now())
@@ -75,9 +78,13 @@ class TryRun:
         if document.optimize is not None and self._current.number == 1:
             self._loop.save(document)
             raise error
-        message = f"The prompt was not rewritten ({error.reason}); what was missing is added to it."
+        message = (
+            f"The prompt was not rewritten ({error.reason}); what was missing is added to it."
+            f"{_told_cost(spent)}"
+        )
         notice = Notice("optimize_prompt", "dropped", message)
-        self._loop.save(document.with_try(state=MAKING, notices=(notice,)))
+        notices = (*document.tries[-1].notices, notice)
+        self._loop.save(document.with_try(state=MAKING, notices=notices))
 
     def make(self) -> None:
         """Have the pictures made, or go on with the job that makes them."""
@@ -158,7 +165,8 @@ class TryRun:
         self, priced: Sequence[Priced], act: Callable[[Caller], CallResult[_T]]
     ) -> CallResult[_T] | None:
         """Call a model for texts, with a usage row of its own; None where the money is spent."""
-        loop, most = self._loop, dearest(priced)
+        loop = self._loop
+        most = dearest(priced).times(loop.document.overrun)
         if not loop.affords(most):
             loop.stop(MAX_COST)
             return None
@@ -167,11 +175,19 @@ class TryRun:
         return act(loop.caller(f"l{number}", self._key))
 
 
-def _rewritten(prompt: OptimizedPrompt) -> dict[str, Any]:
+def _told_cost(spent: Amount) -> str:
+    """Return a sentence on what a step that has failed has cost."""
+    if spent.micro is None:
+        return " It is not known what that has cost."
+    return f" That has cost {amount_text(spent)}." if spent.micro else ""
+
+
+def _rewritten(prompt: OptimizedPrompt, notices: Sequence[Notice]) -> dict[str, Any]:
     """Return what changes in a try by the rewrite of its prompt."""
+    said = [Notice("optimize_prompt", "dropped", one) for one in prompt.warnings]
     return {
         "state": MAKING,
         "prompt": prompt.optimized_prompt,
         "is_optimized": prompt.optimized_prompt != prompt.original_prompt,
-        "notices": tuple(Notice("optimize_prompt", "dropped", one) for one in prompt.warnings),
+        "notices": (*notices, *said),
     }

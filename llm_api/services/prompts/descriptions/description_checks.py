@@ -22,6 +22,8 @@ from llm_api.services.prompts.validation import LeakFinder, ValidationResult
 
 _MAX_WORDS_OF_TAG = 12
 _MIN_TAGS = 3
+# What the table has of rewrites in other words than that.
+_MESSAGES = {"refusal": "The model refused to describe the picture."}
 _MIN_WORDS = 3  # "A red square."; less is an answer to something else
 _TAG_CUT = re.compile(r"[,，、;；]")
 # Of one who has no picture, or speaks of the task; "World War I" is of neither.
@@ -49,12 +51,15 @@ class DescriptionChecks:
 
     def read(self, task: Task, completion: Completion) -> Sequence[ValidationResult]:
         """Return the descriptions in a reply, the usable ones first; at least one result."""
-        if not is_whole(completion):
-            return [ValidationResult("", [violation_of("truncated")])]
-        results = [self._repaired(task, text) for text in find_prompts(completion.text)]
-        if not results:
-            return [ValidationResult("", [violation_of("empty")])]
-        return sorted(results, key=lambda result: not result.is_usable)
+        results = [ValidationResult("", [violation_of("truncated")])]
+        if is_whole(completion):
+            results = [self._repaired(task, text) for text in find_prompts(completion.text)]
+            results = results or [ValidationResult("", [violation_of("empty")])]
+        results.sort(key=lambda result: not result.is_usable)
+        return [
+            replace(result, violations=[_of_description(one) for one in result.violations])
+            for result in results
+        ]
 
     def _repaired(self, task: Task, text: str) -> ValidationResult:
         repairs = []
@@ -84,6 +89,12 @@ class DescriptionChecks:
         # Who sees no picture asks for one.
         if spoken := _SPEAKS.search(without_quotes(text)):
             yield violation_of("preamble", spoken[0])
+
+
+def _of_description(violation: Violation) -> Violation:
+    """Return a violation whose sentence for the caller is about a description."""
+    message = _MESSAGES.get(violation.code) or violation.message.replace("rewrite", "description")
+    return replace(violation, message=message)
 
 
 def _form(task: Task, text: str) -> Iterator[Violation]:

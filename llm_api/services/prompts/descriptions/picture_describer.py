@@ -4,15 +4,17 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, Protocol
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult, Completion, ModelRequest
 from llm_api.domain.judging import JudgedPicture
-from llm_api.domain.lineage import TREATED
+from llm_api.domain.lineage import DESCRIPTION, TREATED, LineageEvent
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt, Target
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
+from llm_api.services.pricing import PriceList
 from llm_api.services.prompts.descriptions.description_checks import DescriptionChecks
 from llm_api.services.prompts.descriptions.description_rules import (
     DescriptionRules,
@@ -20,6 +22,7 @@ from llm_api.services.prompts.descriptions.description_rules import (
 )
 from llm_api.services.prompts.details import details
 from llm_api.services.prompts.dialects.dialect_table import is_compiled, rendered_text
+from llm_api.services.prompts.experiment import cost_of, lineage_of
 from llm_api.services.prompts.rewriter import UNUSABLE, RewriteResult
 from llm_api.services.prompts.strategies.instructions import METHOD, correction
 from llm_api.services.prompts.task import Task, require_type
@@ -63,12 +66,28 @@ class PictureDescriber:
     """Describes pictures with a vision model."""
 
     def __init__(
-        self, models: VisionModels, ledger: UsageLedger, targets: Mapping[str, Target]
+        self,
+        models: VisionModels,
+        ledger: UsageLedger,
+        targets: Mapping[str, Target],
+        *,
+        record: Callable[[LineageEvent], None] = lambda _: None,
+        prices: PriceList | None = None,
     ) -> None:
-        """Create a describer; what it needs is read at the first picture."""
+        """Create a describer; what it needs is read at the first picture.
+
+        Args:
+            models: where models are that see.
+            ledger: accounts for calls.
+            targets: of prompts, by name.
+            record: writes a description down in its lineage; raises nothing.
+            prices: what models cost; None leaves every cost unknown.
+        """
         self._models = models
         self._ledger = ledger
         self._targets = targets
+        self._record = record
+        self._prices = prices
 
     @cached_property
     def _rules(self) -> DescriptionRules:
@@ -105,6 +124,8 @@ class PictureDescriber:
             )
             first, best = self._read(task, reply, accounted)
         result = self._result(task, first, best, reply, accounted.report(fallback))
+        if caller.lineage_id:
+            self._record(self._event(task, request, result, caller))
         unseen = self._models.unseen(reply.parameters, request.picture, reply.completion, reply.at)
         answer = OptimizedPrompt(
             original_prompt="",
@@ -115,6 +136,33 @@ class PictureDescriber:
             else None,
         )
         return CallResult(answer, result.report)
+
+    def _event(
+        self, task: Task, request: DescriptionRequest, result: RewriteResult, caller: Caller
+    ) -> LineageEvent:
+        """Return what the lineage that the caller names has of a description."""
+        cost, currency = cost_of(result.report, self._prices)
+        facts = {
+            "type": request.type,
+            "target_model": task.target.name,
+            "language": task.language,
+            "template_version": result.version,
+            "model": result.model,
+            "passed": not result.violations,
+            "problems": [violation.code for violation in result.violations],
+            "picture_id": request.picture.file_id,
+            "request_id": caller.request_id,
+            "cost_micro": cost,
+            "currency": currency,
+        }
+        return LineageEvent(
+            lineage_of(caller),
+            DESCRIPTION,
+            None if caller.key is None else caller.key.id,
+            datetime.now(UTC),
+            facts=facts,
+            texts={"optimized_prompt": result.rewrites[0]},
+        )
 
     def _asked(self, task: Task, request: DescriptionRequest, at: Destination) -> Mapping[str, Any]:
         """Return the parameters of the call to a model."""

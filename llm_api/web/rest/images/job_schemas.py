@@ -7,6 +7,7 @@ import marshmallow as ma
 from llm_api.web.rest.images.loop_schemas import (
     FidelitySchema,
     PlannedJudgeSchema,
+    WarningSchema,
     stopped_by,
     tries,
 )
@@ -67,14 +68,6 @@ class FailedPictureSchema(ma.Schema):
     retryable = ma.fields.Boolean(required=True)
     stage = ma.fields.String(metadata={"description": "Of a filter: input or output, if known."})
     what = ma.fields.String(metadata={"description": "What it was about, such as image, if known."})
-
-
-class WarningSchema(ma.Schema):
-    """What became of a field that the model does not take as it is."""
-
-    field = _text()
-    code = _text(description="emulated, adapted, dropped or cut.")
-    message = _text()
 
 
 class ImageTokensSchema(ma.Schema):

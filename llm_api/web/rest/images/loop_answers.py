@@ -95,6 +95,7 @@ def _try(loop_id: str, one: LoopTry) -> dict[str, Any]:
             for picture in one.pictures
         ],
         "error": None if one.error is None else _known(one.error),
+        "warnings": [warning(notice) for notice in one.notices],
         "cost_micros": one.cost.micro,
         "currency": one.cost.currency,
     }

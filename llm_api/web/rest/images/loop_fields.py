@@ -7,6 +7,7 @@ import marshmallow as ma
 
 from llm_api.domain.loops import Acceptance, Amount, JudgingOptions, LoopPlan
 from llm_api.domain.money import MICRO
+from llm_api.web.rest.judge.schemas import MAX_CHECKPOINT_CHARS, MAX_CHECKPOINTS
 from llm_api.web.schema_fields import (
     AnyOf,
     Boolean,
@@ -22,7 +23,6 @@ from llm_api.web.schema_fields import (
 from llm_api.web.smorest import StrictSchema
 
 MAX_TRIES, DEFAULT_TRIES = 10, 3
-MAX_CHECKPOINTS, MAX_CHECKPOINT_CHARS = 20, 200
 _COST = r"^(?:0|[1-9][0-9]{0,6})(?:\.[0-9]{1,6})? [A-Z]{3}$"
 PASSED = "passed"
 
@@ -60,7 +60,10 @@ class JudgingOptionsSchema(StrictSchema):
 
 
 class AcceptanceSchema(StrictSchema):
-    """Which picture is accepted; all that is named must hold."""
+    """Which picture is accepted; all that is named must hold.
+
+    Without a score and checkpoints the verdict must say that it has passed, as with `passed`.
+    """
 
     min_overall = Float(
         allow_none=True,
@@ -72,11 +75,17 @@ class AcceptanceSchema(StrictSchema):
         validate=one_of(("all",)),
         metadata={"description": "all: each checkpoint is known to be passed."},
     )
+    min_coverage = Float(
+        allow_none=True,
+        validate=within(0, 1),
+        metadata={"description": "The share of checkpoints whose outcome must be known."},
+    )
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> Acceptance:
         """Make the rule."""
-        return Acceptance(document.get("min_overall"), document.get("checkpoints") is not None)
+        wants_all = document.get("checkpoints") is not None
+        return Acceptance(document.get("min_overall"), wants_all, document.get("min_coverage"))
 
 
 class _OneOf(AnyOf):

@@ -19,6 +19,14 @@ def _text(description: str = "", **options: Any) -> ma.fields.String:
     return ma.fields.String(required=True, metadata=_about(description), **options)
 
 
+class WarningSchema(ma.Schema):
+    """What became of a field that the model does not take as it is."""
+
+    field = _text()
+    code = _text("emulated, adapted, dropped or cut.")
+    message = _text()
+
+
 class WhyNotSchema(ma.Schema):
     """Why there are no pictures, or no verdict."""
 
@@ -52,6 +60,7 @@ class TrySchema(ma.Schema):
     )
     pictures = ma.fields.List(ma.fields.Nested(TriedPictureSchema), required=True)
     error = ma.fields.Nested(WhyNotSchema, required=True, allow_none=True)
+    warnings = ma.fields.List(ma.fields.Nested(WarningSchema), required=True)
     cost_micros = ma.fields.Integer(
         required=True, allow_none=True, metadata=_about("Of all its calls; null is unknown.")
     )

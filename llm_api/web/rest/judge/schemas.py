@@ -30,7 +30,7 @@ SCORE, COMPARE, RANK = "score", "compare", "rank"
 MODES = (SCORE, COMPARE, RANK)
 MAX_RANKED = 8
 MAX_CHECKPOINTS = 20
-MAX_CHECKPOINT_CHARS = 300
+MAX_CHECKPOINT_CHARS = 200  # as in a loop, which keeps one that failed as `preserve`
 MAX_SAMPLES = 5
 _OF_SCORE = ("reference_image", "threshold")
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.domain.lineage import OUTCOMES, Feedback
+from llm_api.domain.lineage import EDITED, OUTCOMES, Feedback
 from llm_api.web.schema_fields import FieldProblem, Float, String, length, one_of, within
 from llm_api.web.smorest import StrictSchema
 
@@ -30,7 +30,15 @@ class FeedbackSchema(StrictSchema):
     class Meta(StrictSchema.Meta):
         """Marshmallow's options, and for the API document what fields cannot say."""
 
-        rules: ClassVar[dict[str, Any]] = {"oneOf": [{"required": [name]} for name in _SUBJECTS]}
+        rules: ClassVar[dict[str, Any]] = {
+            "oneOf": [{"required": [name]} for name in _SUBJECTS],
+            "if": {"properties": {"outcome": {"enum": [EDITED]}}, "required": ["outcome"]},
+            "then": {
+                "required": ["edited_prompt"],
+                "properties": {"edited_prompt": {"type": "string"}},
+            },
+            "else": {"properties": {"edited_prompt": {"enum": [None]}}},
+        }
 
     lineage_id = _name(
         r"[A-Za-z0-9_.:-]{1,64}",
@@ -51,7 +59,10 @@ class FeedbackSchema(StrictSchema):
     edited_prompt = String(
         allow_none=True,
         validate=length(1, MAX_EDITED_CHARS),
-        metadata=_about("Kept only where the operator keeps texts; else how much has changed."),
+        metadata=_about(
+            "With `edited` alone. Kept only where the operator keeps texts; else how much of it"
+            " has changed."
+        ),
     )
     score = Float(
         allow_none=True, validate=within(0, 100), metadata=_about("From 0 to 100, if there is one.")
@@ -65,6 +76,21 @@ class FeedbackSchema(StrictSchema):
             said = f"exactly one of {', '.join(_SUBJECTS)} must be given."
             reason = "not_supported" if given else "missing"
             raise ValidationError({(given or _SUBJECTS)[-1]: [FieldProblem(said, reason)]})
+
+    @ma.validates_schema(skip_on_field_errors=True)
+    def reject_what_does_not_fit(self, document: dict[str, Any], **_: Any) -> None:
+        """Reject an edited prompt without the outcome `edited`, and that outcome without one."""
+        is_edited, text = document.get("outcome") == EDITED, document.get("edited_prompt")
+        if is_edited and text is None:
+            said, reason = (
+                "must be given with the outcome edited.",
+                "missing",
+            )
+        elif text is not None and not is_edited:
+            said, reason = "belongs to the outcome edited; leave it out.", "not_supported"
+        else:
+            return
+        raise ValidationError({"edited_prompt": [FieldProblem(said, reason)]})
 
     @ma.post_load
     def make(self, document: dict[str, Any], **_: Any) -> Feedback:

@@ -4,7 +4,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from llm_api.domain.lineage import FEEDBACK, PICTURES, REWRITE, VERDICT, LineageEvent
+from llm_api.domain.lineage import (
+    COMPARISON,
+    DESCRIPTION,
+    FEEDBACK,
+    PICTURES,
+    REWRITE,
+    VERDICT,
+    LineageEvent,
+)
 from llm_api.domain.money import decimal_text
 from llm_api.domain.timestamps import utc_text
 from llm_api.services.lineage.lineage_service import Lineage
@@ -45,6 +53,29 @@ _VERDICT = (
     "samples",
     "rubric_version",
 )
+_COMPARISON = (
+    "request_id",
+    "mode",
+    "model",
+    "picture_ids",
+    "ranking",
+    "wins",
+    "consistent",
+    "confidence",
+    "samples",
+    "rubric_version",
+)
+_DESCRIPTION = (
+    "request_id",
+    "picture_id",
+    "type",
+    "target_model",
+    "language",
+    "template_version",
+    "model",
+    "passed",
+    "problems",
+)
 _FEEDBACK = ("picture_id", "outcome", "score", "edited_length", "changed")
 _MICRO = "cost_micro"
 
@@ -60,6 +91,8 @@ def lineage_answer(lineage: Lineage) -> dict[str, Any]:
             for event in lineage.of_kind(PICTURES)
         ],
         "verdicts": [_verdict(event) for event in lineage.of_kind(VERDICT)],
+        "comparisons": [_paid(event, _COMPARISON) for event in lineage.of_kind(COMPARISON)],
+        "descriptions": [_paid(event, _DESCRIPTION) for event in lineage.of_kind(DESCRIPTION)],
         "feedback": [feedback_answer(event) for event in lineage.of_kind(FEEDBACK)],
         "cost": _sums(paid),
         "unpriced": sum(event.facts.get(_MICRO) is None for event in paid if _is_paid(event)),

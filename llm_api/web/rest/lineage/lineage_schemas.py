@@ -101,6 +101,41 @@ class VerdictEventSchema(_PaidEventSchema):
     checkpoints = ma.fields.List(ma.fields.Nested(CheckedPointSchema), required=True)
 
 
+class ComparisonEventSchema(_PaidEventSchema):
+    """Pictures were compared or ranked, by a call that has named the lineage."""
+
+    mode = ma.fields.String(required=True, validate=ma.validate.OneOf(("compare", "rank")))
+    model = _text(is_null=True)
+    picture_ids = ma.fields.List(
+        ma.fields.String(allow_none=True),
+        required=True,
+        metadata={"description": "In the order of the request; null: no file of this service."},
+    )
+    ranking = ma.fields.List(
+        ma.fields.Integer(),
+        required=True,
+        metadata={"description": "Places in the request, the best first; empty for a tie of two."},
+    )
+    wins = ma.fields.List(ma.fields.Float(), required=True)
+    consistent = ma.fields.Boolean(required=True)
+    confidence = _text(is_null=True)
+    samples = _count(is_null=True)
+    rubric_version = _text(is_null=True)
+
+
+class DescriptionEventSchema(_PaidEventSchema):
+    """A picture was described, by a call that has named the lineage."""
+
+    picture_id = _text(is_null=True)
+    type = _text(example="image")
+    target_model = _text()
+    language = _text(example="en")
+    template_version = _text(is_null=True)
+    model = _text(is_null=True)
+    passed = ma.fields.Boolean(required=True, metadata={"description": "The checks of its form."})
+    problems = _words("What was wrong with the description, by the names of checks.")
+
+
 class FeedbackEventSchema(ma.Schema):
     """What a person has said; later words about the same take its place."""
 
@@ -135,11 +170,13 @@ class LineageSchema(ma.Schema):
     rewrites = ma.fields.List(ma.fields.Nested(RewriteEventSchema), required=True)
     pictures = ma.fields.List(ma.fields.Nested(PicturesEventSchema), required=True)
     verdicts = ma.fields.List(ma.fields.Nested(VerdictEventSchema), required=True)
+    comparisons = ma.fields.List(ma.fields.Nested(ComparisonEventSchema), required=True)
+    descriptions = ma.fields.List(ma.fields.Nested(DescriptionEventSchema), required=True)
     feedback = ma.fields.List(ma.fields.Nested(FeedbackEventSchema), required=True)
     cost = ma.fields.List(
         ma.fields.Nested(AmountSchema),
         required=True,
-        metadata={"description": "Of rewrites, pictures and verdicts whose cost is known."},
+        metadata={"description": "Of all that is here and whose cost is known."},
     )
     unpriced = _count(description="How many of those have an unknown cost.")
     request_id = _text()
