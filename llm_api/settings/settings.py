@@ -115,8 +115,7 @@ class Settings:
         cls, environ: Mapping[str, str] | None = None, *, root: Path = PROJECT_ROOT
     ) -> "Settings":
         """Read and check the settings; raises SettingsError, which names every wrong one."""
-        # What is in `environ` (None: the process's variables) comes before `.env` files in `root`.
-        read = SettingsReader(_merged(os.environ if environ is None else environ, root))
+        read = SettingsReader(_merged(environ, root))
         access, local_judge = read.access(), read.local_judge(root)
         settings = cls(
             upstreams=read.upstreams(local_judge),
@@ -160,10 +159,14 @@ def _checked(settings: Settings, problems: list[str]) -> Settings:
     return settings
 
 
-def _merged(environ: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Put the three sources together, the strongest last; empty values are left out."""
+def _merged(environ: Mapping[str, str] | None, root: Path) -> dict[str, str]:
+    """Put the three sources together, the strongest last; empty values are left out.
+
+    The strongest is `environ`; None stands for the process's variables.
+    """
     merged: dict[str, str] = {}
-    sources = [_file(root, "backend/.env"), _file(root, ".env"), environ]
+    given = os.environ if environ is None else environ
+    sources = [_file(root, "backend/.env"), _file(root, ".env"), given]
     _refuse_empty_secrets(sources)
     for source in sources:
         merged.update({name: text.strip() for name, text in source.items() if text.strip()})
