@@ -29,6 +29,7 @@ from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import ValidationResult
 
 _MENDED = "scene_mended"
+_TOO_MUCH = frozenset({"too_long", "too_many_tokens"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ class SceneDrafter:
         """Return a plan as a draft; if it is too long, without what matters least."""
         draft = self._draft(task, plan)
         for shorter in plan.shorter():
-            if "too_long" not in draft.result.codes:
+            if draft.result.codes.isdisjoint(_TOO_MUCH):
                 break
             draft = self._draft(task, shorter)
         return draft

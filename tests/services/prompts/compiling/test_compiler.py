@@ -337,6 +337,18 @@ def test_a_prompt_that_is_too_long_says_less(asker: Asker) -> None:
     assert "two red foxes" in optimized.optimized_prompt
 
 
+def test_tags_have_no_more_tokens_than_their_encoder_reads(asker: Asker) -> None:
+    long = {**FOX_SCENE, "setting": "a forest clearing with " + "bare birches and " * 20 + "snow"}
+
+    optimized = asker.optimize(said(scene_en=long), targets=("sdxl", "midjourney"))
+
+    made = by_target(optimized)
+    assert "bare birches" in made["midjourney"]
+    assert "bare birches" not in made["sdxl"]
+    assert "two red foxes standing in the snow" in made["sdxl"]
+    assert len(asker.upstream.requests) == 1
+
+
 def test_a_target_that_does_not_make_it_is_named_with_those_that_do(asker: Asker) -> None:
     with pytest.raises(InvalidRequest) as raised:
         asker.optimize(kind="video", targets=("wan", "sdxl"))
