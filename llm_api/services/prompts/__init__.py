@@ -14,6 +14,8 @@ keeps rewrites where `Keeping` says, under ids of the form `REWRITE_ID`; `NO_SUC
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done, `experiment` records it in its lineage.
 * `keeping` gives the same request the same words.
+* `compiling` makes one call for several target models, and for those that read no prose: a model
+  plans a scene that `dialects` render, with flags, as JSON or with times.
 * `constraints` finds what must stay of a prompt, `checks` whether a rewrite keeps it and adds
   nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
   knows: whether our own instructions came back, and whether a text is about the prompt at all.
