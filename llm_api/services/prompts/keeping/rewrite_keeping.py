@@ -213,11 +213,13 @@ class KeptRewrites:
         """Keep a result where it is what was asked for, and return it with its id."""
         if not result.is_complete:
             return result
-        named = replace(result, rewrite_id=wanted.rewrite_id(result.rewrites))
+        of_others = [words for one in result.others for words in one.rewrites]
+        rewrite_id = wanted.rewrite_id([*result.rewrites, *of_others])
+        named = replace(result, rewrite_id=rewrite_id)
         if self._store is not None:
             now = datetime.now(UTC)
             kept = KeptRewrite(
-                name=stored_name(wanted.owner, named.rewrite_id or ""),
+                name=stored_name(wanted.owner, rewrite_id),
                 request=wanted.name,
                 document={**document_of(named), "asked": wanted.asked},
                 created_at=now,

@@ -259,6 +259,21 @@ def test_what_a_fallback_model_wrote_is_not_kept(worker: Worker) -> None:
     assert (second.rewrite_id is None, second.is_repeat) == (False, False)
 
 
+def test_other_words_for_another_target_have_another_id() -> None:
+    made = RewriteResult([FIRST], [], [], [], [], method="instructed", version="v", model="m")
+    at = catalogue_of(client_of()).route(None)
+    wanted = wanted_rewrite(CAT, [TARGETS["generic"], TARGETS["sdxl"]], at, CALLER)
+    kept = KeptRewrites(Keeping(MemoryRewrites()))
+    both = [replace(made, others=(replace(made, rewrites=[words]),)) for words in (FIRST, SECOND)]
+
+    ids = [
+        kept.obtain(wanted, CALLER, lambda _, one=one: one, asks_anew=True).rewrite_id
+        for one in both
+    ]
+
+    assert len(set(ids)) == 2
+
+
 def together(asks: list[Callable[[], Any]], is_ready: Callable[[], bool]) -> list[Any]:
     """Run the first in a thread, the others once it is ready; returns outcomes in their order."""
     outcomes: list[Any] = [None] * len(asks)
