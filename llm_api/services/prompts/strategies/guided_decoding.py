@@ -76,7 +76,7 @@ class GuidedStrategy:
         """Build prompts from the user's words and the model's choices; none without choices."""
         if not task.request.enhance_details:  # in any language that the target understands
             own = tidied(task)
-            return [] if task.answered_in(own).is_translated else [own]
+            return [] if task.answered_in(task.prompt).is_translated else [own]
         if task.is_translated or not task.is_read:
             return []
         facets = self._open(task)
