@@ -24,11 +24,12 @@ class PromptRequest:
     """A prompt to rewrite for an image or a video model.
 
     `type` is `image` or `video`; `targets` are several target models, of which each gets a rewrite
-    of its own, instead of `target_model`. `language` is that of the rewrite: `en`, `zh`, or `auto`
-    for the prompt's own. `max_length` is in characters, `max_tokens` in those of the target's
-    encoder; `preserve` are words of the prompt that must stay as they are. `on_failure` is
-    `original` or `error`: the answer if no rewrite is usable. `refresh` asks for a new rewrite
-    although one is kept; `pin` is the `rewrite_id` of the one that is wanted.
+    of its own, instead of `target_model`. `language` is that of the rewrite: a tag of BCP 47, or
+    `auto` for the prompt's own where the target understands it. `max_length` is in characters,
+    `max_tokens` in those of the target's encoder; `preserve` are words of the prompt that must stay
+    as they are. `on_failure` is `original` or `error`: the answer if no rewrite is usable.
+    `refresh` asks for a new rewrite although one is kept; `pin` is the `rewrite_id` of the one that
+    is wanted.
     """
 
     prompt: str
@@ -112,15 +113,15 @@ class OptimizedPrompt:
 class Target:
     """A target image or video model: what its prompts may be.
 
-    `languages` are those it understands, the preferred first; `max_length` is in characters, by
-    language. `types` are those of `image`, `video` and `edit` that it makes. `is_tags` means
-    comma-separated tags instead of sentences. `dialect` names the form into which code puts a
-    rewrite: one of `DIALECTS`; None leaves it as it is written. `seconds` is the length of a video
-    where a request gives none. `max_negative` is in characters, None for a model without negative
-    prompts. `syntax` is what it understands beside words, `flags` the names of flags where it knows
-    only these. `encoder` is whose tokens count, None for an estimate; `max_tokens` is how many it
-    reads, its own marks included, None if not known. `note` is returned to callers in `details`,
-    such as that the model rewrites prompts itself.
+    `languages` are those it understands, the preferred first, and with `understands_all` any other
+    as well; `max_length` is in characters, by language. `types` are those of `image`, `video` and
+    `edit` that it makes. `is_tags` means comma-separated tags instead of sentences. `dialect` names
+    the form into which code puts a rewrite: one of `DIALECTS`; None leaves it as it is written.
+    `seconds` is the length of a video where a request gives none. `max_negative` is in characters,
+    None for a model without negative prompts. `syntax` is what it understands beside words, `flags`
+    the names of flags where it knows only these. `encoder` is whose tokens count, None for an
+    estimate; `max_tokens` is how many it reads, its own marks included, None if not known. `note`
+    is returned to callers in `details`, such as that the model rewrites prompts itself.
     """
 
     name: str
@@ -136,6 +137,7 @@ class Target:
     encoder: str | None = None
     max_tokens: int | None = None
     note: str | None = None
+    understands_all: bool = False
 
     @property
     def form(self) -> str:
@@ -147,8 +149,8 @@ class Target:
 class RewriteRequirements:
     """What a rewrite must satisfy besides keeping the constraints of its prompt.
 
-    `type` is `image` or `video`; `language` is that of the rewrite, `en` or `zh`. Lengths are in
-    characters. `is_tags` means comma-separated tags instead of sentences.
+    `type` is `image` or `video`; `language` is the canonical tag of that of the rewrite. Lengths
+    are in characters. `is_tags` means comma-separated tags instead of sentences.
     """
 
     type: str

@@ -162,6 +162,7 @@ class _TargetSchema(ma.Schema):
         strict=True, load_default=None, validate=ma.validate.Range(min=20)
     )
     note = ma.fields.String(load_default=None)
+    understands_all = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
 
     @ma.validates_schema
     def _check_lengths(self, target: dict[str, Any], **_: Any) -> None:

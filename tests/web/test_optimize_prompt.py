@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from llm_api.settings.config_files import read_targets
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.web.rest.prompt_answers import DetailsSchema
+from llm_api.web.rest.prompt_languages import LIMITED_TARGETS
 from llm_api.web.rest.target_schemas import TARGETS, TARGETS_OF
 from tests.conftest import AppOf, UsageRowsOf
 from tests.support import replies
@@ -203,6 +204,44 @@ def test_a_language_can_be_asked_for(optimize: Optimize, upstream: ScriptedUpstr
     assert answered["optimized_prompt"].startswith("一只猫")
 
 
+def test_a_language_is_told_to_the_model_by_its_name(
+    optimize: Optimize, upstream: ScriptedUpstream
+) -> None:
+    spanish = "Un gato sentado en una silla de madera, luz suave de la mañana y colores cálidos."
+    answered = optimize(spanish, language="es-MX", include_details=True)
+
+    assert material_of(upstream)["language"] == "Spanish (es-MX)"
+    assert answered["optimized_prompt"] == spanish
+    assert answered["details"]["language"] == "es"
+    assert {"objects", "colors"} <= set(answered["details"]["unchecked"])
+
+
+def test_a_prompt_in_another_language_is_rewritten_with_one_call(
+    optimize: Optimize, upstream: ScriptedUpstream
+) -> None:
+    prompt = "Cuatro pescadores en el hielo de un lago helado"
+    english = (
+        "Four fishermen sit on the ice of a frozen lake in heavy coats. Pale dawn light spreads"
+        " over the frozen surface, seen from a low angle."
+    )
+    answered = optimize(english, prompt=prompt, include_details=True)
+
+    assert answered["optimized_prompt"] == english
+    assert "warnings" not in answered
+    assert len(upstream.requests) == 1
+    assert answered["details"]["kept"] == {"counts": ["Cuatro pescadores"]}
+
+
+def test_what_could_be_compared_is_not_called_unchecked(optimize: Optimize) -> None:
+    assert optimize(BETTER, include_details=True)["details"]["unchecked"] == []
+
+
+def test_the_document_limits_the_targets_that_do_not_understand_all() -> None:
+    limited = {name for name, one in read_targets(PROJECT_ROOT).items() if not one.understands_all}
+
+    assert set(LIMITED_TARGETS) == limited
+
+
 @pytest.mark.parametrize(
     ("target", "limit"), [("wan", 800), ("seedream", 1_000), ("seedance", 500)]
 )
@@ -349,7 +388,13 @@ def test_switched_off_it_says_so(app_of: AppOf, upstream_env: dict[str, str]) ->
 # --- what is refused ---
 
 WRONG: dict[str, tuple[dict[str, object], str, str]] = {
-    "language": ({"language": "fr"}, "language", "out_of_range"),
+    "language": ({"language": "french"}, "language", "out_of_range"),
+    "language of a line": ({"language": "fr\n"}, "language", "out_of_range"),
+    "language of a target": (
+        {"language": "fr", "target_model": "flux"},
+        "language",
+        "not_supported",
+    ),
     "language of a number": ({"language": 1}, "language", "invalid_type"),
     "target": ({"target_model": "dall-e"}, "target_model", "out_of_range"),
     "target of films": ({"target_model": "veo"}, "target_model", "not_supported"),

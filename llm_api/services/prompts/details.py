@@ -1,9 +1,12 @@
 """Describes how a rewrite was made, for requests with `include_details`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_api.domain.calls import CallReport
+from llm_api.services.prompts.checks.across_languages import find_unchecked
+from llm_api.services.prompts.checks.comparison import compare
+from llm_api.services.prompts.constraints.constraints import find_constraints
 from llm_api.services.prompts.enrichment.facets import all_facets
 from llm_api.services.prompts.rewriter import RewriteResult
 from llm_api.services.prompts.task import Task
@@ -23,8 +26,9 @@ def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> M
     rewrite = (result.text or result.rewrites[0]) if result.rewrites else task.prompt
     tokens = task.tokens.count(result.rewrites[0] if result.rewrites else task.request.prompt)
     flags = task.fitted.flags
+    answered = task.answered_in(rewrite)
     return {
-        "language": task.language if result.rewrites else task.constraints.language,
+        "language": answered.language if result.rewrites else task.constraints.language,
         "method": result.method if result.rewrites else FALLBACK,
         "arm": arm,
         "target_model": task.target.name,
@@ -35,6 +39,7 @@ def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> M
             "problems": [violation.code for violation in result.violations],
             "first_problems": [violation.code for violation in result.first_violations],
         },
+        "unchecked": list(unchecked(task, rewrite)) if result.rewrites else [],
         "repaired": list(result.repairs),
         "tokens": {
             "count": tokens.count,
@@ -49,6 +54,12 @@ def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> M
         "is_repeat": result.is_repeat,
         "notes": [task.target.note] if task.target.note else [],
     }
+
+
+def unchecked(task: Task, rewrite: str) -> Sequence[str]:
+    """Return what of the prompt could not be looked for in a rewrite, by the kinds of `kept`."""
+    task = task.answered_in(rewrite)
+    return find_unchecked(compare(task.source, rewrite, task.wanted, find_constraints(task.source)))
 
 
 def _measured(report: CallReport, seconds: float) -> Mapping[str, Any]:

@@ -256,7 +256,7 @@ def _why_none(task: Task, reply: Reply) -> Violation:
     """Return why there is no rewrite at all."""
     if reply.completion is not None and not is_whole(reply.completion):
         return violation_of("truncated")
-    cannot_translate = task.is_translated and reply.parameters is None
+    cannot_translate = reply.parameters is None and (task.is_translated or not task.is_read)
     return violation_of("not_translated" if cannot_translate else "empty")
 
 

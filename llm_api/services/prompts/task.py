@@ -8,6 +8,15 @@ from llm_api.errors import InvalidRequest
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.negations import Negation
 from llm_api.services.prompts.constraints.target_syntax import TargetPrompt, fit_syntax
+from llm_api.services.prompts.language import is_written_in, language_of
+from llm_api.services.prompts.languages.tags import (
+    canonical,
+    form_of,
+    has_vocabulary,
+    is_dense,
+    length_ratio,
+)
+from llm_api.services.prompts.languages.writing import shares_words
 from llm_api.services.prompts.text import clean, joined
 from llm_api.services.prompts.token_limits import TokenLimit, token_limit
 
@@ -18,6 +27,8 @@ LENGTH_BANDS = {
     ("video", "en"): (60, 150),
     ("video", "zh"): (80, 280),
 }
+_TRADITIONAL = "zh-Hant"
+_SAME_SHARE = 0.5  # of a prompt's words in a rewrite of its language, in any form
 # In characters: about 200 English words. A prompt that is long already grows by a part of itself.
 _LONGEST = {"en": 1_300, "zh": 400}
 _LONGEST_FORM = 6_000
@@ -27,8 +38,7 @@ _CLARITY_GROWTH = 1.3
 _CLARITY_SLACK = 10
 # Half of what is asked for: with less, hardly anything was added.
 _SHORTEST = {("image", "en"): 120, ("image", "zh"): 35, ("video", "en"): 180, ("video", "zh"): 45}
-# What a prompt grows to when it is translated.
-_SCALE = {("zh", "en"): 4.0, ("en", "zh"): 0.5}
+_AUTO = frozenset({"auto", "und"})  # the second says in BCP 47 that a language is not known
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +64,7 @@ class Task:
 
     @property
     def language(self) -> str:
-        """The language of the rewrite, `en` or `zh`."""
+        """The canonical tag of the language of the rewrite."""
         return self.wanted.language
 
     @property
@@ -65,6 +75,34 @@ class Task:
     def finished(self, rewrite: str) -> str:
         """Return a rewrite with the prompt's flags behind it, as the target reads it."""
         return f"{rewrite} {self.fitted.tail}" if self.fitted.tail else rewrite
+
+    @property
+    def is_read(self) -> bool:
+        """Whether the vocabulary has the words of the prompt, and those of the rewrite."""
+        return has_vocabulary(self.constraints.language) and has_vocabulary(self.wanted.language)
+
+    def answered_in(self, rewrite: str) -> "Task":
+        """Return the task as a rewrite answers it: in another language that is welcome, too.
+
+        Where the caller leaves the language open and the prompt's has no vocabulary, one language
+        is asked for; a model that keeps to the prompt's, or takes another one of the target, does
+        nothing wrong.
+        """
+        own = self.constraints.language
+        if canonical(self.request.language) not in _AUTO or has_vocabulary(own):
+            return self
+        is_own = language_of(rewrite) == own  # of a few words the language is not sure
+        if is_written_in(rewrite, self.language, self.source) and not is_own:
+            return self
+        welcome = [*([own] if _is_welcome(self.target, own) else []), *self.target.languages]
+        found = next((tag for tag in welcome if is_written_in(rewrite, tag, self.source)), None)
+        if found is None and self.target.understands_all:
+            found = _seen_together(self.source, rewrite)
+        if found is None:
+            return self
+        wanted = _wanted(self.request, self.target, self.constraints, found, self.fitted)
+        wanted = replace(wanted, style=self.wanted.style, preserve=self.wanted.preserve)
+        return replace(self, wanted=wanted)
 
 
 def read_tasks(request: PromptRequest, targets: Mapping[str, Target]) -> Sequence[Task]:
@@ -123,18 +161,10 @@ def read_task(request: PromptRequest, target: Target) -> Task:
     preserve = [words for words in asked if words in prompt]
     constraints = _with_unwanted(find_constraints(prompt), fitted.unwanted)
     language = _language(request, target, constraints)
-    longest = _longest(request, prompt, target, constraints, language)
-    if fitted.tail:
-        longest = max(longest - len(fitted.tail) - 1, 1)
-    wanted = RewriteRequirements(
-        type=request.type,
-        language=language,
-        max_length=longest,
-        min_length=_shortest(request, target, language, longest),
-        enhance_details=request.enhance_details,
+    wanted = replace(
+        _wanted(request, target, constraints, language, fitted),
         style=style or None,
         preserve=tuple(preserve),
-        is_tags=target.is_tags,
     )
     is_named = camera.casefold() in prompt.casefold()  # as is an empty one
     source = prompt if is_named else joined(prompt, [camera], constraints.language)
@@ -165,33 +195,100 @@ def _negation(thing: str) -> Negation:
     return Negation(thing, thing, is_known=False)
 
 
+def _wanted(
+    request: PromptRequest,
+    target: Target,
+    constraints: Constraints,
+    language: str,
+    fitted: TargetPrompt,
+) -> RewriteRequirements:
+    longest = _longest(request, fitted.text, target, constraints, language)
+    if fitted.tail:
+        longest = max(longest - len(fitted.tail) - 1, 1)
+    return RewriteRequirements(
+        type=request.type,
+        language=language,
+        max_length=longest,
+        min_length=_shortest(request, target, language, longest),
+        enhance_details=request.enhance_details,
+        is_tags=target.is_tags,
+    )
+
+
 def _language(request: PromptRequest, target: Target, constraints: Constraints) -> str:
-    """Return the language of the rewrite: the target model's first if it lacks the prompt's."""
-    if request.language != "auto":
-        return request.language
-    is_known = constraints.language in target.languages
-    return constraints.language if is_known else target.languages[0]
+    """Return the language of the rewrite; raises InvalidRequest.
+
+    A prompt in a language that the target is not known to be good at is rewritten in English, or
+    in the target's first language.
+    """
+    language = canonical(request.language)
+    if language not in _AUTO:
+        if not understands(target, language):
+            raise InvalidRequest.of_field(
+                "language",
+                f"must be auto, en or zh for {target.name}, which understands no other language.",
+                reason="not_supported",
+            )
+        return language
+    own = constraints.language
+    if own in target.languages or (own == _TRADITIONAL and "zh" in target.languages):
+        return own
+    return "en" if "en" in target.languages else target.languages[0]
+
+
+def _seen_together(prompt: str, rewrite: str) -> str | None:
+    """Return the language of a prompt that was too short to tell it, and of its rewrite.
+
+    The rewrite has the prompt's words, so that it is no translation.
+    """
+    found = language_of(f"{prompt}. {rewrite}")
+    is_same = found == language_of(rewrite) and shares_words(prompt, rewrite, least=_SAME_SHARE)
+    return found if is_same and not has_vocabulary(found) else None
+
+
+def _is_welcome(target: Target, own: str) -> bool:
+    """Whether a target takes prompts in a language of theirs that has no vocabulary."""
+    is_chinese = own == _TRADITIONAL and "zh" in target.languages
+    return target.understands_all or own in target.languages or is_chinese
+
+
+def understands(target: Target, language: str) -> bool:
+    """Whether a rewrite may be wanted in a language.
+
+    English and Chinese may be wanted for every target, as they always could: who asks for the other
+    one knows of an encoder that takes it.
+    """
+    is_usual = has_vocabulary(language) or (is_dense(language) and language != "ja")
+    return target.understands_all or language in target.languages or is_usual
 
 
 def _longest(
     request: PromptRequest, prompt: str, target: Target, constraints: Constraints, language: str
 ) -> int:
     """Return the most characters that a rewrite may have."""
-    most = [target.max_length.get(language), request.max_length]
+    most = [_max_length(target, language), request.max_length]
     if target.dialect:  # a form with many names and pieces says everything in more words
         return min(limit for limit in [*most, _LONGEST_FORM] if limit)
-    length = len(prompt) * _SCALE.get((constraints.language, language), 1.0)
+    length = len(prompt) * length_ratio(constraints.language, language)
+    form = form_of(language)
     given = len(request.style or "") + len(request.camera or "")
     if request.enhance_details:
         growth = _DETAILED_GROWTH if constraints.is_detailed else _GROWTH
-        natural = max(_LONGEST[language], round(length * growth) + given)
+        natural = max(_LONGEST[form], round(length * growth) + given)
     else:
         natural = round(length * _CLARITY_GROWTH) + given + _CLARITY_SLACK
     return min(limit for limit in [*most, natural] if limit)
+
+
+def _max_length(target: Target, language: str) -> int | None:
+    """Return the target's limit for a language, or for the one whose lengths it shares."""
+    limits = target.max_length
+    likest = limits.get(form_of(language), min(limits.values(), default=None))
+    return limits.get(language, likest)
 
 
 def _shortest(request: PromptRequest, target: Target, language: str, longest: int) -> int | None:
     """Return the fewest characters of a useful rewrite, None where nothing is to be added."""
     if not request.enhance_details or target.is_tags or target.dialect:
         return None
-    return min(_SHORTEST[request.type, language], longest // 2)
+    return min(_SHORTEST[request.type, form_of(language)], longest // 2)

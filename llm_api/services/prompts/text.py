@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 HAN = "\u3400-\u4dbf\u4e00-\u9fff"
 GAP = " ¶ "  # stands where a quotation was: neighbors must not read as if they were side by side
-SENTENCE_STOPS = ".!?。！？…"
+SENTENCE_STOPS = ".!?。！？…।॥۔؟։።"
 ASCII = "".join(map(chr, range(128)))
 
 _ESCAPE_SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)?|[@-_])")
@@ -49,6 +49,7 @@ _PAIRS = (
     r"《([^《》\n]++)》",
     r"〈([^〈〉\n]++)〉",
     r"«([^«»\n]++)»",
+    r"»([^«»\n]++)«",
     r"„([^„“”\n]++)[“”]",
     r"＂([^＂\n]++)＂",
     # Behind a digit it means inches.

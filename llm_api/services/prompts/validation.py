@@ -15,6 +15,9 @@ from llm_api.services.prompts.checks.additions import improvements
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.checks.formatting import chatter_words, has_markup
 from llm_api.services.prompts.checks.violations import Violation, violation_of
+from llm_api.services.prompts.constraints.reading import read
+from llm_api.services.prompts.languages.tags import has_vocabulary, length_ratio
+from llm_api.services.prompts.languages.writing import shares_words
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.text import words_of
 
@@ -37,6 +40,8 @@ _MIN_PIECES = 12
 # A rewrite is about its prompt if it has this share of the prompt's words, by their first letters.
 _MIN_SHARE = 0.25
 _STEM = 4
+# A rewrite of a prompt whose words are not known is so many times as long.
+_MIN_GROWTH = 1.15
 _LATIN = re.compile(r"[a-z]{3,}|\d+")
 _HAN_RUN = re.compile(r"[\u3400-\u9fff]{2,}")
 _COMMON = frozenset(
@@ -104,17 +109,19 @@ class RewriteValidator:
 
     def validate(self, task: Task, rewrite: str) -> ValidationResult:
         """Find everything that is wrong with a rewrite of a task's prompt."""
+        task = task.answered_in(rewrite)
         found = find_violations(task.source, rewrite, task.wanted, constraints=task.checked)
         if not rewrite:
             return ValidationResult(rewrite, found)
         if task.tokens.is_passed_by(rewrite):
             found.append(violation_of("too_many_tokens", task.tokens.limit))
-        added = improvements(task.source, rewrite)
+        added = improvements(task.source, rewrite) if task.is_read else ()
         found = [*self._foreign(task, rewrite), *_unrelated(task, rewrite, found), *found]
         # Where details are missing and none are added the text may be anything.
         has_room = not (task.constraints.is_detailed or task.tokens.is_full)
-        if not added and task.request.enhance_details and has_room:
-            found.append(NOTHING_ADDED)
+        if task.request.enhance_details and has_room:
+            is_plain = not added if task.is_read else not has_grown(task, rewrite)
+            found += [NOTHING_ADDED] if is_plain else []
         return ValidationResult(rewrite, sorted(found, key=_weight), added)
 
     def validate_composed(self, task: Task, rewrite: str) -> ValidationResult:
@@ -186,8 +193,16 @@ def _weight(violation: Violation) -> int:
     return 0 if violation.is_hard else 1 + (violation.code in TOLERATED)
 
 
+def has_grown(task: Task, rewrite: str) -> bool:
+    """Whether a rewrite says more than its prompt, whose words are not known: it is longer."""
+    before = len(task.source) * length_ratio(task.constraints.language, task.language)
+    return len(rewrite) >= _MIN_GROWTH * before
+
+
 def _unrelated(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence[Violation]:
     """Check whether a rewrite is about its prompt: it has the prompt's things, or its words."""
+    if not task.is_read:
+        return [] if _is_description(task, rewrite) else [violation_of("unrelated")]
     has_lost = any(violation.code == "object_lost" for violation in found)
     if task.constraints.objects and not has_lost:
         return []
@@ -197,6 +212,21 @@ def _unrelated(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence
     else:
         is_about = _is_about(task.source, rewrite)
     return [] if is_about else [violation_of("unrelated")]
+
+
+def _is_description(task: Task, rewrite: str) -> bool:
+    """Whether a rewrite may be one of a prompt whose words are not known.
+
+    In the prompt's language it has pieces of the prompt's words; in English or Chinese it names
+    things to be seen, and does not speak of itself.
+    """
+    if not task.is_translated:
+        return shares_words(task.source, rewrite)
+    if not has_vocabulary(task.language):
+        return True
+    if chatter_words(rewrite) - chatter_words(task.source):
+        return False
+    return bool(read(rewrite).things()) or bool(improvements(task.source, rewrite))
 
 
 def _is_about(original: str, rewrite: str) -> bool:

@@ -53,7 +53,7 @@ class LatencySchema(ma.Schema):
 class DetailsSchema(ma.Schema):
     """How a rewrite was made; only with `include_details`."""
 
-    language = ma.fields.String(required=True, validate=ma.validate.OneOf(("en", "zh")))
+    language = ma.fields.String(required=True, metadata=_describe("A tag of BCP 47."))
     method = ma.fields.String(
         required=True, validate=ma.validate.OneOf(("instructed", "guided", "fallback"))
     )
@@ -71,6 +71,9 @@ class DetailsSchema(ma.Schema):
     )
     added = _texts("Kinds of details that are new.")
     checks = ma.fields.Nested(ChecksSchema, required=True)
+    unchecked = _texts(
+        "Kinds of constraints that could not be compared, since their words are not known."
+    )
     repaired = _texts("Repairs that code made to the model's rewrite.")
     tokens = ma.fields.Nested(TokensSchema, required=True)
     model = ma.fields.String(required=True, allow_none=True)

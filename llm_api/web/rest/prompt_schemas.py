@@ -7,6 +7,7 @@ from marshmallow import ValidationError
 
 from llm_api.domain.prompts import PromptRequest
 from llm_api.services.prompts import REWRITE_ID
+from llm_api.web.rest.prompt_languages import LANGUAGE, LANGUAGE_METADATA, LIMITED
 from llm_api.web.rest.target_schemas import ALONE_WITH_TARGETS, MAX_TARGETS, TARGETS, type_rules
 from llm_api.web.schema_fields import (
     Boolean,
@@ -70,6 +71,7 @@ class PromptRequestSchema(StrictSchema):
                 *type_rules("target_model"),
                 *type_rules("targets"),
                 *ALONE_WITH_TARGETS,
+                *LIMITED,
             ],
         }
 
@@ -82,10 +84,8 @@ class PromptRequestSchema(StrictSchema):
     )
     language = String(
         allow_none=True,
-        validate=one_of(("auto", "zh", "en")),
-        metadata=_describe(
-            "Of the rewrite; auto is the prompt's own, if the target understands it."
-        ),
+        validate=LANGUAGE,
+        metadata=LANGUAGE_METADATA,
     )
     target_model = String(
         allow_none=True,

@@ -8,12 +8,13 @@ from functools import cache, cached_property, lru_cache
 from heapq import heapify, heappop, heapreplace
 from importlib import resources
 
-from llm_api.services.prompts.checks.preservation import Comparison
+from llm_api.services.prompts.checks.comparison import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.negations import Negation
 from llm_api.services.prompts.constraints.nouns import named_nouns
 from llm_api.services.prompts.constraints.people import find_people
 from llm_api.services.prompts.constraints.reading import Reading
+from llm_api.services.prompts.constraints.spelling import is_meant
 from llm_api.services.prompts.text import lower, words_of
 from llm_api.services.prompts.vocabulary.words import THINGS, little_words
 
@@ -54,8 +55,9 @@ def _people(comparison: Comparison) -> Iterator[Violation]:
         return
     for term in find_people(reading):
         is_animal = term.kind == "pronoun" or term.concept in SAID_OF_ANIMALS
-        if not (constraints.has_animate and is_animal):
-            yield violation_of("person_added", reading.words(term.start, term.end))
+        words = reading.words(term.start, term.end)
+        if not (constraints.has_animate and is_animal) and not is_meant(constraints.reading, words):
+            yield violation_of("person_added", words)
             return
 
 

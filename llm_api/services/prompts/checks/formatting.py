@@ -7,10 +7,11 @@ import re
 from collections.abc import Iterator
 
 from llm_api.domain.prompts import RewriteRequirements
-from llm_api.services.prompts.checks.preservation import Comparison
+from llm_api.services.prompts.checks.comparison import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.syntax import without_end
 from llm_api.services.prompts.language import is_written_in
+from llm_api.services.prompts.languages.tags import has_vocabulary, languages, length_ratio, name_of
 from llm_api.services.prompts.text import (
     SENTENCE_STOPS,
     fold,
@@ -125,7 +126,9 @@ _CARGO = re.compile(
 )
 _CHATTER = little_words("chatter")
 _TO_READERS = little_words("chatter_to_readers")
-_LANGUAGES = {"en": "English", "zh": "Chinese"}
+# A remark in any language in front of a rewrite: "Aquí está el prompt mejorado:".
+_REMARK = re.compile(r"\A[^\n.:：]{0,60}\bprompt\w*[^\n.:：]{0,30}[:：]", re.IGNORECASE)
+_OPENERS_OF_TEXTS = " \n\"'“”„«»¡¿*"
 _MAX_CHARS = 6_000
 # A rewrite without new details may be so many times as long as its prompt, and so much longer.
 _CLARITY_GROWTH = 1.3
@@ -136,11 +139,12 @@ def find_form_violations(comparison: Comparison) -> Iterator[Violation]:
     """Find text around the prompt, markup, a missing end, a wrong language or length."""
     original, rewrite, wanted = comparison.original, comparison.rewrite, comparison.wanted
     bare = without_quotes(rewrite)
-    if _REFUSAL.search(rewrite) and not _REFUSAL.search(original):
+    if _refuses(rewrite, comparison) and not _refuses(original, comparison):
         yield violation_of("refusal")
     for code, found in (
         ("preamble", _PREAMBLE.search(bare)),
         ("preamble", _closing_chatter(bare)),
+        ("preamble", None if comparison.is_read else _REMARK.search(bare)),
         ("residue", _residue(rewrite)),
         ("markdown", _markdown(bare)),
     ):
@@ -148,9 +152,22 @@ def find_form_violations(comparison: Comparison) -> Iterator[Violation]:
             yield violation_of(code, found[0].strip()[:_SHOWN] or "a line break")
     if _is_cut(original, rewrite, is_tags=wanted.is_tags):
         yield violation_of("truncated")
-    if rewrite != original and not is_written_in(rewrite, wanted.language, original):
-        yield violation_of("wrong_language", _LANGUAGES[wanted.language])
-    yield from _length(len(original), len(rewrite), wanted)
+    # Words of the style may stay, too.
+    known = f"{original} {wanted.style}" if wanted.style else original
+    if rewrite != original and not is_written_in(rewrite, wanted.language, known):
+        yield violation_of("wrong_language", name_of(wanted.language))
+    before = round(len(original) * length_ratio(comparison.constraints.language, wanted.language))
+    yield from _length(max(before, len(original)), len(rewrite), wanted)
+
+
+def _refuses(text: str, comparison: Comparison) -> bool:
+    """Whether a text begins as a refusal does, in English, Chinese or the languages at hand."""
+    if _REFUSAL.search(text):
+        return True
+    start = text.lstrip(_OPENERS_OF_TEXTS).casefold()
+    own = {comparison.constraints.language, comparison.wanted.language}
+    known = (languages().get(tag) for tag in own if not has_vocabulary(tag))
+    return any(one and one.refusal and one.refusal.match(start) for one in known)
 
 
 def _length(before: int, after: int, wanted: RewriteRequirements) -> Iterator[Violation]:

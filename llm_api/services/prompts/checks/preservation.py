@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 
-from llm_api.domain.prompts import RewriteRequirements
+from llm_api.services.prompts.checks.across_languages import (
+    find_lost_across,
+    is_style_unread,
+)
+from llm_api.services.prompts.checks.comparison import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.camera import (
     Camera,
@@ -19,6 +21,10 @@ from llm_api.services.prompts.constraints.names import has_name
 from llm_api.services.prompts.constraints.nouns import Noun
 from llm_api.services.prompts.constraints.reading import Reading, read
 from llm_api.services.prompts.constraints.relations import keeps_relation
+from llm_api.services.prompts.constraints.spelling import (
+    is_doubled_otherwise,
+    is_spelt_otherwise,
+)
 from llm_api.services.prompts.constraints.styles import Style
 from llm_api.services.prompts.text import find_quotes, fold, has_quote, names_quote, stem
 
@@ -28,71 +34,19 @@ _ONE = frozenset({"a", "an", "one", "single"})
 _FIRST_SENTENCE = re.compile(r"[^.!?。！？]*[.!?。！？]?")
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """A prompt and a rewrite of it, both read once for all checks.
-
-    `constraints` are those of the prompt. `reading`, `folded` (the text in one form) and `things`
-    (the vocabulary's words for what it names) are those of the rewrite. `style` is the reading of
-    the style that is wanted beside the prompt, None if there is none.
-    """
-
-    original: str
-    rewrite: str
-    wanted: RewriteRequirements
-    constraints: Constraints
-    reading: Reading
-    folded: str
-    things: frozenset[str]
-    style: Reading | None
-
-    @property
-    def is_same_language(self) -> bool:
-        """Whether the rewrite shall be in the language of the prompt."""
-        return self.constraints.language == self.wanted.language
-
-    def has_any(self, concepts: Iterable[str]) -> bool:
-        """Whether the rewrite names a thing by a word of the vocabulary or by its stem."""
-        return not (self.things.isdisjoint(concepts) and self.stems.isdisjoint(concepts))
-
-    @cached_property
-    def stems(self) -> frozenset[str]:
-        """The stems of the rewrite's words; few rewrites are in need of them."""
-        return frozenset(map(stem, self.reading.tokens))
-
-
-def compare(
-    original: str, rewrite: str, wanted: RewriteRequirements, constraints: Constraints
-) -> Comparison:
-    """Read a rewrite for the checks against its prompt.
-
-    Args:
-        original: the prompt.
-        rewrite: what a model made of it.
-        wanted: what the rewrite must satisfy besides.
-        constraints: those of the prompt.
-    """
-    reading = read(rewrite)
-    return Comparison(
-        original=original,
-        rewrite=rewrite,
-        wanted=wanted,
-        constraints=constraints,
-        reading=reading,
-        folded=fold(rewrite),
-        things=reading.things(),
-        style=read(wanted.style) if wanted.style else None,
-    )
-
-
 def find_lost(comparison: Comparison) -> Iterator[Violation]:
     """Find everything that a rewrite lost or changed, and quoted texts that it added."""
-    constraints = comparison.constraints
     yield from _quotes(comparison)
     if comparison.wanted.preserve:
         yield from _preserved(comparison)
-    if constraints.syntax:
+    if comparison.constraints.syntax:
         yield from _syntax(comparison)
+    yield from _find_lost_words(comparison) if comparison.is_read else find_lost_across(comparison)
+
+
+def _find_lost_words(comparison: Comparison) -> Iterator[Violation]:
+    """Find what was lost of the things that the vocabulary has words for."""
+    constraints = comparison.constraints
     yield from _objects(comparison)
     yield from _counts(comparison)
     if constraints.colors:
@@ -111,6 +65,8 @@ def find_style_violations(comparison: Comparison) -> Iterator[Violation]:
     """Check the style wanted beside the prompt: named, once, in the first sentence."""
     wanted, style = comparison.wanted.style, comparison.style
     if wanted is None or style is None or not wanted.strip():
+        return
+    if is_style_unread(comparison):
         return
     name = fold(wanted).strip()
     bare = name.removesuffix("style").removesuffix("风格").strip() or name
@@ -146,7 +102,8 @@ def _preserved(comparison: Comparison) -> Iterator[Violation]:
 
 def _syntax(comparison: Comparison) -> Iterator[Violation]:
     for piece in comparison.constraints.syntax:
-        is_translatable = piece.kind in _WITH_WORDS and not piece.text.isascii()
+        is_english = piece.text.isascii() and comparison.is_read
+        is_translatable = piece.kind in _WITH_WORDS and not is_english
         if is_translatable and not comparison.is_same_language:
             continue
         if piece.text not in comparison.rewrite:
@@ -176,7 +133,10 @@ def _keeps_thing(comparison: Comparison, noun: Noun) -> bool:
     own = comparison.constraints.reading.tokens[noun.start : noun.end]
     if not own[0].isascii():
         return "".join(own) in comparison.folded
-    return comparison.is_same_language and all(stem(word) in comparison.stems for word in own)
+    if not comparison.is_same_language:
+        return False
+    stems = comparison.stems
+    return all(stem(word) in stems or is_doubled_otherwise(stem(word), stems) for word in own)
 
 
 def _counts(comparison: Comparison) -> Iterator[Violation]:
@@ -264,7 +224,9 @@ def _keeps_style(style: Style, comparison: Comparison) -> bool:
         return is_named or style.words in comparison.folded
     if not comparison.is_same_language:
         return True
-    return all(word in comparison.stems for word in style.concept.split())
+    stems = comparison.stems
+    words = style.concept.split()
+    return all(word in stems or is_spelt_otherwise(word, stems) for word in words)
 
 
 def _relations(comparison: Comparison) -> Iterator[Violation]:

@@ -57,7 +57,7 @@ class Camera:
 
 
 _KINDS = frozenset({"mover", "move", "angle", "shot"})
-_NO_CAMERA = Camera(frozenset(), frozenset(), frozenset())
+NO_CAMERA = Camera(frozenset(), frozenset(), frozenset())
 
 
 def find_camera(reading: Reading, *, is_strict: bool = False) -> Camera:
@@ -67,7 +67,7 @@ def find_camera(reading: Reading, *, is_strict: bool = False) -> Camera:
     bear, too, tilts its head up.
     """
     if _KINDS.isdisjoint(reading.places):
-        return _NO_CAMERA
+        return NO_CAMERA
     moves = set(_camera_moves(reading))
     for term in reading.of("move"):
         if not is_strict or _is_of_camera(reading, term):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from llm_api.services.prompts.constraints.camera import Camera, find_camera
+from llm_api.services.prompts.constraints.camera import NO_CAMERA, Camera, find_camera
 from llm_api.services.prompts.constraints.colors import ColorOf, find_colors
 from llm_api.services.prompts.constraints.counts import Count, find_counts
 from llm_api.services.prompts.constraints.names import find_names
@@ -17,6 +17,9 @@ from llm_api.services.prompts.constraints.relations import Relation, find_relati
 from llm_api.services.prompts.constraints.styles import Style, find_styles
 from llm_api.services.prompts.constraints.syntax import Syntax, find_syntax, without_tags
 from llm_api.services.prompts.language import language_of
+from llm_api.services.prompts.languages.figures import figures_in
+from llm_api.services.prompts.languages.proper_names import names_in
+from llm_api.services.prompts.languages.tags import has_vocabulary, is_dense
 from llm_api.services.prompts.text import find_quotes
 
 _Found = TypeVar("_Found")
@@ -30,11 +33,12 @@ _MAX_OF_A_KIND = 100  # a prompt of 4,000 characters has fewer
 class Constraints:
     """What a rewrite must keep of a prompt.
 
-    `language` is `en` or `zh`. `nouns` are the things it names, `objects` their concepts without
-    repeats. `mentions_person` is also true where people are implied. `is_detailed` means at least
-    120 English words or 250 Chinese characters: there is little to add. `reading` is the whole
-    prompt, read once. `in_words` are the constraints as the prompt words them, by kind (`counts`,
-    `colors`, …); kinds without any are left out.
+    `language` is its canonical tag. Of one without a vocabulary only quotations, numbers, names and
+    syntax are found; people and animals are taken for granted then. `nouns` are the things it
+    names, `objects` their concepts without repeats. `mentions_person` is also true where people are
+    implied. `is_detailed` means at least 120 English words or 250 Chinese characters: there is
+    little to add. `reading` is the whole prompt, read once. `in_words` are the constraints as the
+    prompt words them, by kind (`counts`, `colors`, …); kinds without any are left out.
     """
 
     language: str
@@ -60,6 +64,8 @@ class Constraints:
 def find_constraints(prompt: str) -> Constraints:
     """Return what a rewrite of a prompt must keep."""
     language, reading = language_of(prompt), read(prompt)
+    if not has_vocabulary(language):
+        return _without_vocabulary(prompt, language, reading)
     named, denied = list(named_nouns(reading)), reading.denied
     wanted = [noun for noun in named if noun.start not in denied]
     nouns = _distinct(wanted, lambda noun: noun.concept)
@@ -79,6 +85,34 @@ def find_constraints(prompt: str) -> Constraints:
         negations=_distinct(find_negations(reading), lambda negation: negation.concept),
         mentions_person=allows_people(reading),
         has_animate=has_animate(reading),
+        is_detailed=_is_detailed(prompt, language),
+        reading=reading,
+        in_words=in_words,
+    )
+    in_words.update(_in_words(constraints))
+    return constraints
+
+
+def _without_vocabulary(prompt: str, language: str, reading: Reading) -> Constraints:
+    """Return the constraints of a prompt whose words are not known."""
+    in_words: dict[str, Sequence[str]] = {}
+    bare = without_tags(prompt)
+    counts = (Count(one.value, None, one.words, one.at) for one in figures_in(bare, language))
+    constraints = Constraints(
+        language=language,
+        quotes=find_quotes(prompt),
+        counts=_distinct(counts, lambda count: count.value),
+        colors=(),
+        nouns=(),
+        objects=(),
+        relations=(),
+        styles=(),
+        camera=NO_CAMERA,
+        names=_distinct(names_in(bare, language), lambda name: name),
+        syntax=find_syntax(prompt),
+        negations=(),
+        mentions_person=True,
+        has_animate=True,
         is_detailed=_is_detailed(prompt, language),
         reading=reading,
         in_words=in_words,
@@ -114,6 +148,6 @@ def _in_words(found: Constraints) -> Mapping[str, Sequence[str]]:
 
 
 def _is_detailed(prompt: str, language: str) -> bool:
-    if language == "zh":
+    if is_dense(language):
         return len(prompt) >= _DETAILED_CHARS
     return len(prompt.split()) >= _DETAILED_WORDS

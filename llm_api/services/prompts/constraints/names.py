@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from llm_api.services.prompts.constraints.nouns import STOPS
+from llm_api.services.prompts.constraints.spelling import is_spelt_otherwise
 from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.text import fold, stem, without_quotes
 from llm_api.services.prompts.vocabulary.words import little_words, phrases_by_pair
@@ -119,4 +120,6 @@ def _has_word(part: str, stems: frozenset[str]) -> bool:
     if stem(part) in stems:
         return True
     root = part[: max(_MIN_ROOT, len(part) - 3)]
-    return len(part) > _MIN_ROOT and any(word.startswith(root) for word in stems)
+    if len(part) > _MIN_ROOT and any(word.startswith(root) for word in stems):
+        return True
+    return len(part) > _MIN_ROOT and is_spelt_otherwise(part, stems)

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from llm_api.domain.calls import Completion
+from llm_api.services.prompts.checks.comparison import compare
 from llm_api.services.prompts.checks.formatting import (
     find_form_violations,
     has_markup,
 )
-from llm_api.services.prompts.checks.preservation import compare
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.repair.removal import fitted
 from llm_api.services.prompts.repair.sentences import sentences

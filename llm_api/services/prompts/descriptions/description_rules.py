@@ -8,8 +8,8 @@ from importlib import resources
 from typing import Any
 
 from llm_api.domain.prompts import DescriptionRequest, PromptRequest, Target
+from llm_api.services.prompts.languages.tags import name_of
 from llm_api.services.prompts.strategies.instructions import (
-    LANGUAGE_NAMES,
     LANGUAGES,
     wanted_length,
 )
@@ -57,7 +57,7 @@ class DescriptionRules:
             "for": task.wanted.type,
             "form": "tags" if task.wanted.is_tags else "sentences",
             "length": wanted_length(task),
-            "language": LANGUAGE_NAMES[task.language],
+            "language": name_of(task.language),
         }
         text = json.dumps(material, ensure_ascii=False)
         parameters: dict[str, Any] = {

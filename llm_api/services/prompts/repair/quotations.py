@@ -59,6 +59,9 @@ def _with_added(rewrite: str, quotes: Sequence[str], language: str) -> str:
     if language == "zh":
         texts = "".join(f"“{quote}”" for quote in quotes)
         return f"{body}，画面中写着{texts}{end}"
+    if language != "en":
+        texts = ", ".join(_in_marks(quote) for quote in quotes)
+        return f"{body}: {texts}{end}"
     texts = " and ".join(_in_marks(quote) for quote in quotes)
     return f"{body}, with the text {texts}{end}"
 

@@ -7,6 +7,7 @@ from llm_api.services.prompts.checks.additions import SAID_OF_ANIMALS
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.people import find_people, has_animate
 from llm_api.services.prompts.constraints.reading import Reading, Term, read
+from llm_api.services.prompts.constraints.spelling import is_meant
 from llm_api.services.prompts.repair.sentences import as_text, cut_down, sentences
 from llm_api.services.prompts.repair.token_cuts import MANY_TOKENS, read_whole
 from llm_api.services.prompts.task import Task
@@ -116,7 +117,11 @@ class _Unwanted:
         return replace(self, has_just_left=has_just_left)
 
     def _has_person(self, reading: Reading) -> bool:
-        if any(map(self._is_person, find_people(reading))):
+        own = self.task.constraints.reading
+        if any(
+            self._is_person(term) and not is_meant(own, reading.words(term.start, term.end))
+            for term in find_people(reading)
+        ):
             return True
         if self.has_just_left and any(term.start == 0 for term in reading.of("pronoun")):
             return True  # "A rider leans forward. He holds the reins." speaks of no horse

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from llm_api.services.prompts.checks.formatting import addresses_reader, chatter_words
+from llm_api.services.prompts.languages.tags import has_vocabulary
 from llm_api.services.prompts.repair.quotations import with_quotes_restored
 from llm_api.services.prompts.repair.removal import (
     COUNT,
@@ -107,6 +108,8 @@ _THOROUGH: Sequence[Step] = (
     *_RESTORING,
     ("details_added", _filled),
 )
+# Of a prompt or a rewrite that cannot be read nothing is removed, and no phrase of ours is added.
+_UNREAD: Sequence[Step] = (("quotes_restored", _quoted), _SYNTAX)
 _FRAMED: Sequence[Step] = (("framing_added", _framed),)
 
 
@@ -122,21 +125,25 @@ class Repairer:
 
         If less would stay, a corrective call gets a better rewrite than code.
         """
+        task = task.answered_in(result.rewrite)
         if not _is_repairable(task, result):
             return result
-        repaired = self._after(task, result, _LIGHT)
+        repaired = self._after(task, result, _LIGHT if task.is_read else _UNREAD)
         is_most = len(repaired.rewrite) >= _LIGHT_SHARE * len(result.rewrite)
         return repaired if repaired.is_usable and is_most else result
 
     def thoroughly(self, task: Task, result: ValidationResult) -> ValidationResult:
         """Return a rewrite repaired by all steps, or the same result if that makes none usable."""
+        task = task.answered_in(result.rewrite)
         if not (_is_repairable(task, result) or _is_only_plain(task, result)):
             return result
-        repaired = self._after(task, result, _THOROUGH)
+        repaired = self._after(task, result, _THOROUGH if task.is_read else _UNREAD)
         return repaired if repaired.is_usable else result
 
     def framed(self, task: Task, result: ValidationResult) -> ValidationResult:
         """Return a usable `result` that also says how the scene of a video `task` is filmed."""
+        if not task.answered_in(result.rewrite).is_read:
+            return result  # it may say so in words that are not known
         framed = self._after(task, result, _FRAMED)
         return framed if framed.codes <= result.codes else result
 
@@ -174,4 +181,5 @@ def _is_of_prompt_size(task: Task, rewrite: str) -> bool:
     """Whether a text has the size of a prompt, and no more chatter than its original."""
     if not 0 < len(rewrite) <= _MAX_CHARS or count_cuts(rewrite) > _MAX_CUTS:
         return False
-    return chatter_words(rewrite) <= chatter_words(task.source)
+    # Words of English chatter are others' little words.
+    return not has_vocabulary(task.language) or chatter_words(rewrite) <= chatter_words(task.source)

@@ -14,6 +14,7 @@ from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.constraints.styles import Style
 from llm_api.services.prompts.enrichment.composition import named_style, scenes_of
 from llm_api.services.prompts.enrichment.facets import Facet, all_facets
+from llm_api.services.prompts.languages.tags import form_of
 from llm_api.services.prompts.repair.conflicts import (
     contradicts,
     is_drawn_otherwise,
@@ -127,8 +128,9 @@ def _has_facet(facet: Facet, rewrite: str) -> bool:
 
 def is_short(task: Task, rewrite: str) -> bool:
     """Whether a rewrite is shorter than the band that models are asked for."""
-    low, _ = LENGTH_BANDS[task.wanted.type, task.language]
-    return (len(rewrite) if task.language == "zh" else len(rewrite.split())) < low
+    form = form_of(task.language)
+    low, _ = LENGTH_BANDS[task.wanted.type, form]
+    return (len(rewrite) if form == "zh" else len(rewrite.split())) < low
 
 
 def with_framing(task: Task, rewrite: str, *, is_size_wanted: bool = False) -> str:

@@ -74,10 +74,11 @@ class GuidedStrategy:
 
     def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
         """Build prompts from the user's words and the model's choices; none without choices."""
-        if task.is_translated:
+        if not task.request.enhance_details:  # in any language that the target understands
+            own = tidied(task)
+            return [] if task.answered_in(task.prompt).is_translated else [own]
+        if task.is_translated or not task.is_read:
             return []
-        if not task.request.enhance_details:
-            return [tidied(task)]
         facets = self._open(task)
         chosen = _chosen(task, facets, completion) if completion else []
         if chosen is None:
@@ -86,7 +87,8 @@ class GuidedStrategy:
         return list(dict.fromkeys(self._composed(task, phrases) for phrases in varied))
 
     def _open(self, task: Task) -> Sequence[Facet]:
-        if task.is_translated or not task.request.enhance_details:
+        is_open = task.request.enhance_details and task.is_read
+        if task.is_translated or not is_open:
             return []
         text = f"{task.source} {task.wanted.style or ''}"
         return all_facets().open_for(task.wanted.type, text, scenes_of(task))

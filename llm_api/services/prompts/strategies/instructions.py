@@ -9,6 +9,7 @@ from typing import Any
 
 from llm_api.domain.calls import Completion
 from llm_api.services.prompts.checks.violations import Violation
+from llm_api.services.prompts.languages.tags import canonical, form_of, name_of
 from llm_api.services.prompts.strategies.reply_parser import find_prompts
 from llm_api.services.prompts.task import LENGTH_BANDS, Task
 from llm_api.services.quotas.estimates import estimate_text
@@ -20,7 +21,6 @@ _MAX_TOKENS = 4_000
 _TEMPERATURE = 0.3
 _VARIED_TEMPERATURE = 0.8  # for several rewrites, which should differ
 _MAX_SHOWN = 6_000
-LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
 _UNITS = {"en": "words", "zh": "Chinese characters"}
 _UNITS_OF_TOKEN = {"en": 0.6, "zh": 0.8}  # a little less than the encoders have
 _CHARS_OF_UNIT = {"en": 7, "zh": 1}  # an English word with its space, and a little air
@@ -67,7 +67,7 @@ class InstructedStrategy:
 
     def version(self, task: Task) -> str:
         """Return the version of the rules for a task; it changes with every word of them."""
-        return self._versions[task.wanted.type, task.wanted.language]
+        return self._versions[task.wanted.type, language_of_rules(task)]
 
     def parameters(self, task: Task, *, has_json_mode: bool = False) -> Mapping[str, Any]:
         """Return the parameters of the chat completion to request.
@@ -76,7 +76,7 @@ class InstructedStrategy:
             task: the prompt and what its rewrite must satisfy.
             has_json_mode: whether the model supports `response_format` `json_object`.
         """
-        rules = self._rules[task.wanted.type, task.wanted.language]
+        rules = self._rules[task.wanted.type, language_of_rules(task)]
         versions = task.request.n
         # JSON, because no text a user can write ends a JSON string early.
         material = json.dumps(material_of(task), ensure_ascii=False)
@@ -117,7 +117,7 @@ def correction(
         task: the prompt and what its rewrite must satisfy.
     """
     problems = list(dict.fromkeys(violation.instruction for violation in wrong))
-    demand = {"wrong_with_your_text": problems, "task": _AGAIN[task.language]}
+    demand = {"wrong_with_your_text": problems, "task": _AGAIN[language_of_rules(task)]}
     again = [
         {"role": "assistant", "content": completion.text[:_MAX_SHOWN] or "{}"},
         {"role": "user", "content": json.dumps(demand, ensure_ascii=False)},
@@ -134,6 +134,17 @@ def is_whole(completion: Completion) -> bool:
     return reason is None or (isinstance(reason, str) and (not reason or reason.lower() in _WHOLE))
 
 
+def language_of_rules(task: Task) -> str:
+    """Return the language of the rules: the rewrite's, or English where there are none in it."""
+    return task.language if task.language in LANGUAGES else "en"
+
+
+def language_name(task: Task) -> str:
+    """Return what the language of a rewrite is called, as closely as the request says."""
+    is_asked = canonical(task.request.language) == task.language
+    return name_of(task.request.language if is_asked else task.language)
+
+
 def material_of(task: Task) -> dict[str, Any]:
     """Return what a model is given of a task: the prompt as data, and what is wanted of it."""
     request, wanted = task.request, task.wanted
@@ -143,7 +154,7 @@ def material_of(task: Task) -> dict[str, Any]:
         "description": task.prompt,
         "keep": keep,
         "add_details": request.enhance_details,
-        "language": LANGUAGE_NAMES[wanted.language],
+        "language": language_name(task),
         "form": "tags" if wanted.is_tags else "sentences",
         "length": wanted_length(task),
     }
@@ -160,7 +171,7 @@ def material_of(task: Task) -> dict[str, Any]:
 
 def wanted_length(task: Task) -> str:
     """Return how long a rewrite shall be, in words for a model."""
-    language = task.wanted.language
+    language = form_of(task.language)
     unit, size = _UNITS[language], _CHARS_OF_UNIT[language]
     longest = (task.wanted.max_length or _MAX_SHOWN) // size
     if task.tokens.limit is not None:

@@ -15,10 +15,11 @@ import json_repair
 from llm_api.domain.calls import Completion
 from llm_api.domain.prompts import PROSE
 from llm_api.services.prompts.strategies.instructions import (
-    LANGUAGE_NAMES,
     LANGUAGES,
     InstructedStrategy,
     is_whole,
+    language_name,
+    language_of_rules,
     material_of,
     wanted_length,
 )
@@ -111,7 +112,7 @@ def answers_of(tasks: Sequence[Task]) -> dict[str, dict[str, str]]:
     answers: dict[str, dict[str, str]] = {}
     shortest: dict[str, int] = {}
     for task in tasks:
-        language = LANGUAGE_NAMES[task.language]
+        language = language_name(task)
         if wants_scene(task):
             answers.setdefault(scene_key(task), {"answer": "scene", "language": language})
             continue
@@ -151,4 +152,4 @@ def _mended(text: str) -> Any:
 
 def _language(tasks: Sequence[Task]) -> str:
     """Return the language of the rules: that of the first rewrite."""
-    return tasks[0].wanted.language
+    return language_of_rules(tasks[0])

@@ -1,0 +1,144 @@
+"""Checks what can be compared across languages whose words are not known: numbers and names.
+
+Quotations, syntax and `preserve` are compared in all languages alike, by `preservation`. What is
+left is named by `find_unchecked` and held against no rewrite.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+
+from llm_api.services.prompts.checks.comparison import Comparison
+from llm_api.services.prompts.checks.violations import Violation, violation_of
+from llm_api.services.prompts.constraints.counts import Count
+from llm_api.services.prompts.constraints.reading import Reading
+from llm_api.services.prompts.languages.detection import may_be_foreign
+from llm_api.services.prompts.languages.figures import figures_in, knows_words, values_in
+from llm_api.services.prompts.languages.proper_names import (
+    has_capitals,
+    has_name_across,
+    is_full_name,
+    may_be_translated,
+)
+from llm_api.services.prompts.languages.tags import has_vocabulary
+from llm_api.services.prompts.text import fold, without_quotes
+from llm_api.services.prompts.vocabulary.words import little_words
+
+# What cannot be compared where the words of a language are not known.
+_UNREAD = ("objects", "colors", "relations", "styles", "camera", "negations", "additions")
+_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70}
+_TENS |= {"eighty": 80, "ninety": 90, "hundred": 100, "hundreds": 100, "thousand": 1000}
+_UNITS = {word: at for at, word in enumerate(
+    ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"], start=1
+)}  # fmt: skip
+# Other words for so many.
+_GROUPS = {
+    2: "both either each pair pairs twin twins couple double dual duo",
+    3: "trio triple triplet triplets threesome",
+    4: "quartet quadruple foursome quadruplets",
+    5: "quintet",
+    6: "sextet",
+    10: "decade",
+    12: "dozen dozens",
+}
+# The largest number whose words are known in every language of the table.
+_LARGEST = 12
+# Of these, two is said by the plural alone: "her hands", 翅膀.
+_IN_PAIRS = little_words("languages_pairs")
+
+
+def find_lost_across(comparison: Comparison) -> Iterator[Violation]:
+    """Find numbers that a rewrite lost or changed, and names that it has not in any spelling."""
+    for count in _open_counts(comparison):
+        if _is_told(comparison, count.value):
+            yield violation_of("count_changed", count.words)
+    for name in _open_names(comparison):
+        if _is_dropped(comparison, name):
+            yield violation_of("name_lost", name)
+
+
+def find_unchecked(comparison: Comparison) -> Sequence[str]:
+    """Return the kinds of constraints that could not be compared, named as in `kept`."""
+    has_style = bool(comparison.wanted.style) and is_style_unread(comparison)
+    if comparison.is_read:
+        is_translated = not comparison.is_same_language
+        names = ["names"] if is_translated and comparison.constraints.names else []
+        return [*(["styles"] if has_style else []), *names]
+    told = [count for count in _open_counts(comparison) if not _is_told(comparison, count.value)]
+    names = [name for name in _open_names(comparison) if not _is_dropped(comparison, name)]
+    has_names = bool(names) or not has_capitals(comparison.constraints.language)
+    return [*_UNREAD, *(["counts"] if told else []), *(["names"] if has_names else [])]
+
+
+def is_style_unread(comparison: Comparison) -> bool:
+    """Whether the style wanted beside the prompt is in words that cannot be looked for."""
+    style, wanted = comparison.wanted.style, comparison.wanted.language
+    if not style or fold(style).strip() in comparison.folded:
+        return False
+    if not has_vocabulary(wanted):
+        return True
+    if comparison.style is not None and comparison.style.of("drawn", "look"):
+        return False
+    return style.isascii() if wanted == "zh" else may_be_foreign(style)
+
+
+def _open_counts(comparison: Comparison) -> Sequence[Count]:
+    """Return the numbers of a prompt that its rewrite does not have, in digits or words."""
+    counts = [count for count in comparison.constraints.counts if count.value > 1]
+    if not counts:
+        return ()
+    found = _values(comparison)
+    return [count for count in counts if count.value not in found]
+
+
+def _values(comparison: Comparison) -> set[int]:
+    language = comparison.wanted.language
+    found = set(values_in(comparison.rewrite, language))
+    if not has_vocabulary(language):
+        return found
+    reading = comparison.reading
+    found |= {int(term.concept) for term in reading.of("number")}
+    found |= set(_spelt(reading))
+    words = set(reading.tokens)
+    found |= {value for value, names in _GROUPS.items() if not words.isdisjoint(names.split())}
+    if not words.isdisjoint(_IN_PAIRS) or reading.of("paired"):
+        found.add(2)
+    return found
+
+
+def _spelt(reading: Reading) -> Iterator[int]:
+    """Yield the English numbers beyond twenty: "twenty-five"."""
+    tokens = [*reading.tokens, ""]
+    for word, behind in pairwise(tokens):
+        if (tens := _TENS.get(word)) is not None:
+            yield tens
+            yield tens + _UNITS.get(behind, 0)
+
+
+def _is_told(comparison: Comparison, value: int) -> bool:
+    """Whether it is sure that a missing number is missing: no word of the rewrite may mean it.
+
+    Where the words for it are not known, another number in digits says so.
+    """
+    language = comparison.wanted.language
+    is_known = knows_words(language) or has_vocabulary(language)
+    if is_known and (value <= _LARGEST or language == "en"):
+        return True
+    known = values_in(comparison.original, comparison.constraints.language)
+    found = figures_in(without_quotes(comparison.rewrite), "und")
+    return any(one.value not in known for one in found)
+
+
+def _is_dropped(comparison: Comparison, name: str) -> bool:
+    """Whether it is sure that a name is missing: nothing in the rewrite can be its translation.
+
+    A single word in capitals may be a feast or an age, which English writes otherwise or without.
+    """
+    if not (comparison.is_same_language or is_full_name(name)):
+        return False
+    return not may_be_translated(name, comparison.original, comparison.rewrite)
+
+
+def _open_names(comparison: Comparison) -> Sequence[str]:
+    """Return the names of a prompt that a rewrite has in no spelling."""
+    names = comparison.constraints.names
+    return [name for name in names if not has_name_across(comparison.rewrite, name)]
