@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from llm_api.domain.rewrites import KeptRewrite
-from llm_api.services.prompts.keeping.rewrite_leases import SharedRewrites
+from llm_api.services.prompts import SharedRewrites
 
 NOW = datetime.now(UTC).replace(microsecond=0)
 WEEK = timedelta(days=7)

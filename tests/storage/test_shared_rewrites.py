@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 import redis
 
-from llm_api.services.prompts.keeping.rewrite_leases import SharedRewrites
+from llm_api.services.prompts import SharedRewrites
 from llm_api.storage import StoreError
 from llm_api.storage.redis.shared_rewrites import RedisRewrites
 from llm_api.storage.sql.engine import make_engine

@@ -8,8 +8,8 @@ its `Thing`s and their `Place`s. `requirements_of` returns what a picture of a p
 against, `read_checkpoint` reads a sentence about a picture in the same way, and
 `lost_requirements` says which of them another wording of the prompt has lost. `is_chinese` knows
 the language of a text, and `without_marks` returns a reply without its thoughts. `KeptRewrites`
-keeps rewrites where `Keeping` says, under ids of the form `REWRITE_ID`; `NO_SUCH_REWRITE` and
-`NOT_KEPT` are its errors.
+keeps rewrites where `Keeping` says, such as in `SharedRewrites`, under ids of the form
+`REWRITE_ID`; `NO_SUCH_REWRITE` and `NOT_KEPT` are its errors.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done, `experiment` records it in its lineage.
@@ -35,6 +35,7 @@ from llm_api.services.prompts.keeping.rewrite_keeping import (
     Keeping,
     KeptRewrites,
 )
+from llm_api.services.prompts.keeping.rewrite_leases import SharedRewrites
 from llm_api.services.prompts.keeping.rewrite_names import REWRITE_ID
 from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.optimizer import PromptOptimizer
@@ -54,6 +55,7 @@ __all__ = [
     "Place",
     "PromptOptimizer",
     "Scene",
+    "SharedRewrites",
     "Thing",
     "VisionModels",
     "find_constraints",

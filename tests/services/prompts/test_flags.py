@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
+from llm_api.services.prompts.enrichment.composition import scenes_of
 from llm_api.services.prompts.enrichment.facets import all_facets
 from tests.services.calls import CALLER, ListSink
 from tests.services.prompts.asking import answer, optimizer_of, task_of
@@ -20,10 +21,15 @@ CAT = f"A cat {DETAILS}."
 
 
 def rewritten(
-    upstream: ScriptedUpstream, prompt: str, *written: str, target: str = "generic", **fields: Any
+    upstream: ScriptedUpstream,
+    prompt: str,
+    *written: str,
+    target: str = "generic",
+    kind: str = "image",
+    **fields: Any,
 ) -> OptimizedPrompt:
     upstream.script(*map(answer, written))
-    request = PromptRequest(prompt, "image", target_model=target, **fields)
+    request = PromptRequest(prompt, kind, target_model=target, **fields)
     return optimizer_of(upstream, ListSink()).optimize(request, CALLER).answer
 
 
@@ -47,7 +53,7 @@ def test_flags_that_stand_in_the_middle_are_moved_to_the_end(upstream: ScriptedU
 
 def test_a_small_model_s_phrases_stand_before_the_flags(upstream: ScriptedUpstream) -> None:
     request = PromptRequest("a cat on a sofa --no text, people", "image", n=2)
-    facets = all_facets().open_for("image", "a cat on a sofa", frozenset(["alive", "group"]))
+    facets = all_facets().open_for("image", "a cat on a sofa", scenes_of(task_of(request.prompt)))
     chosen = ", ".join(["a cat on a sofa", *(facet.phrases[0].en for facet in facets)])
     upstream.script(replies.completion(json.dumps({"prompt": chosen})))
     optimizer = optimizer_of(upstream, ListSink(), is_guided=True)
@@ -130,9 +136,11 @@ def test_the_original_comes_back_as_it_was_with_the_same_names(upstream: Scripte
 
 
 def test_seedance_gets_the_ratio_by_its_own_name(upstream: ScriptedUpstream) -> None:
-    optimized = rewritten(upstream, "a cat on a chair --ar 16:9", CAT, target="seedance")
+    prompt = "a cat on a chair --ar 16:9"
+    moving = f"{CAT} Static medium shot."
+    optimized = rewritten(upstream, prompt, moving, target="seedance", kind="video")
 
-    assert (optimized.optimized_prompt, optimized.warnings) == (f"{CAT} --ratio 16:9", [])
+    assert (optimized.optimized_prompt, optimized.warnings) == (f"{moving} --ratio 16:9", [])
 
 
 def test_details_name_the_flags(upstream: ScriptedUpstream) -> None:

@@ -48,7 +48,10 @@ USAGE_TABLES = {"usage", "usage_hourly", "usage_daily"}
 BUDGET_TABLES = {"budget_spending", "budget_reservations"}
 KEY_TABLES = {"api_keys", "api_key_secrets"}
 WORK_TABLES = {"tasks", "files", "lineage_events"}
-TABLES = {"alembic_version"} | WORK_TABLES | KEY_TABLES | USAGE_TABLES | BUDGET_TABLES
+REWRITE_TABLES = {"rewrites", "rewrite_leases"}
+TABLES = (
+    {"alembic_version"} | WORK_TABLES | REWRITE_TABLES | KEY_TABLES | USAGE_TABLES | BUDGET_TABLES
+)
 BROKEN_LINE = '    raise RuntimeError("the second half is broken")\n'
 
 
