@@ -137,16 +137,18 @@ def test_events_of_a_killed_process_are_found(folder: Path, spool: EventSpool, s
 def test_a_file_of_a_living_process_is_left_alone(
     folder: Path, spool: EventSpool, store: Kept
 ) -> None:
-    other = EventSpool(folder, store, StoreThreads(1))  # type: ignore[arg-type]
-    store.is_away = True
+    theirs = Kept()
+    theirs.is_away = True
+    other = EventSpool(folder, theirs, StoreThreads(1))  # type: ignore[arg-type]
     other.add(happened(1))
-    store.is_away = False
 
     spool.adopt_orphans()
 
     assert len(list(folder.glob("*.jsonl"))) == 1
+    assert store.events == {}
+    theirs.is_away = False
     other.close()
-    assert list(store.events) == ["ev_1"]
+    assert list(theirs.events) == ["ev_1"]
 
 
 def test_an_event_that_no_store_takes_holds_up_no_other(
