@@ -136,3 +136,25 @@ def test_a_picture_has_no_sequence_of_moments(asker: Asker) -> None:
 
     assert not any("run away" in one for one in made)
     assert all("birches" in one for one in made)
+
+
+def test_what_chinese_flags_exclude_is_said_once(asker: Asker) -> None:
+    scene = {"things": ["a fox in the snow"], "light": "soft light"}
+
+    [made] = asker.made(
+        "雪地里的狐狸 --no 人，文字 --ar 16:9", scene=scene, targets=("midjourney",)
+    )
+
+    assert made == "a fox in the snow, soft light --ar 16:9 --no 人, 文字"
+
+
+def test_tags_that_load_something_are_no_length_that_a_translation_must_exceed(
+    asker: Asker,
+) -> None:
+    prompt = "dos zorros rojos, <lora:snow_and_more_snow:0.8>, nieve"
+    scene = {"things": ["two red foxes", "deep fresh snow"], "light": "soft light from the left"}
+
+    made, _ = asker.made(prompt, scene=scene, targets=("sdxl", "midjourney"))
+
+    assert made.startswith("two red foxes, deep fresh snow, soft light from the left")
+    assert "<lora:snow_and_more_snow:0.8>" in made
