@@ -122,6 +122,8 @@ def _fields(number: int, text: str, usual: Mapping[str, str]) -> Mapping[str, An
         return {**usual, "prompt": text}
     if not isinstance(fields.get("prompt"), str):
         raise click.ClickException(f"--file, line {number}: the JSON must have a prompt, a text.")
+    if fields.get("targets") is not None:  # instead of the usual one
+        fields.setdefault("target_model", None)
     return {**usual, **fields}
 
 

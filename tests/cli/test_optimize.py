@@ -84,6 +84,21 @@ def test_each_line_has_an_outcome_and_a_second_run_asks_for_nothing(
     assert len(upstream.requests) == calls
 
 
+def test_a_line_may_name_several_targets(
+    optimize: Optimize, upstream: ScriptedUpstream, prompts: Path, tmp_path: Path
+) -> None:
+    text = f"A red cat on a hill, {LIGHT}"
+    upstream.script(replies.completion(json.dumps({"text_en": text})))
+    request = {"prompt": "A red cat on a hill", "targets": ["flux", "wan"]}
+    prompts.write_text(json.dumps(request))
+
+    assert optimize(prompts).status == 0
+
+    [outcome] = outcomes_in(tmp_path / "out.jsonl")
+    made = {one["target_model"]: one["optimized_prompt"] for one in outcome["result"]["rewrites"]}
+    assert made == {"flux": text, "wan": text}
+
+
 def test_what_failed_for_now_is_tried_again(
     optimize: Optimize, upstream: ScriptedUpstream, prompts: Path, tmp_path: Path
 ) -> None:

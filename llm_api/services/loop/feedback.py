@@ -9,10 +9,11 @@ from dataclasses import replace
 
 from llm_api.domain.judging import Outcome, PromptRequirement, Verdict
 from llm_api.domain.prompts import PromptRequest
-from llm_api.services.prompts import is_chinese, requirements_of
+from llm_api.services.prompts import find_constraints, is_chinese, requirements_of
 
 MAX_FED_BACK = 10
 _MAX_CHARS = 4_000  # of a prompt, as the routes take it
+_READ = frozenset({"en", "zh"})  # what a rewrite says in other languages may be translated
 _ENDS = ".!?。！？…;；"
 
 
@@ -70,13 +71,18 @@ def _with_words(prompt: str, fed_back: Sequence[str]) -> str:
 def rewrite_of(
     prompt: str, fed_back: Sequence[str], options: PromptRequest | None, target: str
 ) -> PromptRequest:
-    """Return how the optimizer is to rewrite a prompt for a target model, by a caller's options."""
+    """Return how the optimizer is to rewrite a prompt for a target model, by a caller's options.
+
+    Of a prompt that is translated no words can be preserved; its texts and numbers are compared.
+    """
     wanted = options or PromptRequest(prompt, "image")
+    is_read = find_constraints(prompt).language in _READ
+    kept = fed_back if is_read else ()
     return replace(
         wanted,
         prompt=emphasized(prompt, fed_back),
         target_model=target,
-        preserve=(*wanted.preserve, *fed_back),
+        preserve=(*wanted.preserve, *kept),
         # Another try wants other words, also where the judge has found the same fault again.
         refresh=True,
     )

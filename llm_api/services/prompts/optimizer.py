@@ -23,6 +23,7 @@ from llm_api.services.prompts.experiment import (
 )
 from llm_api.services.prompts.keeping.rewrite_keeping import Keeping, KeptRewrites
 from llm_api.services.prompts.keeping.rewrite_names import wanted_rewrite
+from llm_api.services.prompts.languages.tags import has_vocabulary, is_dense, name_of
 from llm_api.services.prompts.rewriter import RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_tasks
 from llm_api.services.prompts.token_limits import token_notices
@@ -258,6 +259,9 @@ def _warnings(task: Task, result: RewriteResult, arm: str) -> Sequence[str]:
         warnings.append(f"{len(result.rewrites)} of {request.n} rewrites were usable.")
     if request.include_negative_prompt and task.target.max_negative is None:
         warnings.append(f"{task.target.name} does not support negative prompts.")
+    elif request.include_negative_prompt and not has_vocabulary(task.constraints.language):
+        language = name_of(task.constraints.language)
+        warnings.append(f"What a prompt excludes in words is not read in {language}, only flags.")
     is_rewritten, has_negative = bool(result.rewrites), request.include_negative_prompt
     if task.fitted.changes:
         warnings += notices_of(
@@ -275,7 +279,7 @@ def negative_prompt(task: Task) -> str:
     limit = task.target.max_negative
     if limit is None:
         return ""
-    comma = "，" if task.constraints.language == "zh" else ", "
+    comma = "，" if is_dense(task.constraints.language) else ", "
     text = ""
     for thing in dict.fromkeys(negation.words for negation in task.constraints.negations):
         longer = f"{text}{comma}{thing}" if text else thing

@@ -9,6 +9,7 @@ from llm_api.services.prompts.constraints.constraints import Constraints, find_c
 from llm_api.services.prompts.constraints.negations import Negation
 from llm_api.services.prompts.constraints.target_syntax import TargetPrompt, fit_syntax
 from llm_api.services.prompts.language import is_written_in, language_of
+from llm_api.services.prompts.languages.english_chinese import other_language
 from llm_api.services.prompts.languages.tags import (
     canonical,
     form_of,
@@ -86,11 +87,14 @@ class Task:
 
         Where the caller leaves the language open and the prompt's has no vocabulary, one language
         is asked for; a model that keeps to the prompt's, or takes another one of the target, does
-        nothing wrong.
+        nothing wrong. Neither does one that answers in either language of a prompt that has two.
         """
         own = self.constraints.language
-        if canonical(self.request.language) not in _AUTO or has_vocabulary(own):
+        if canonical(self.request.language) not in _AUTO:
             return self
+        if has_vocabulary(own):
+            other = other_language(rewrite, own, self.source)
+            return self._in(other) if other in self.target.languages else self
         is_own = language_of(rewrite) == own  # of a few words the language is not sure
         if is_written_in(rewrite, self.language, self.source) and not is_own:
             return self
@@ -98,9 +102,10 @@ class Task:
         found = next((tag for tag in welcome if is_written_in(rewrite, tag, self.source)), None)
         if found is None and self.target.understands_all:
             found = _seen_together(self.source, rewrite)
-        if found is None:
-            return self
-        wanted = _wanted(self.request, self.target, self.constraints, found, self.fitted)
+        return self if found is None else self._in(found)
+
+    def _in(self, language: str) -> "Task":
+        wanted = _wanted(self.request, self.target, self.constraints, language, self.fitted)
         wanted = replace(wanted, style=self.wanted.style, preserve=self.wanted.preserve)
         return replace(self, wanted=wanted)
 

@@ -16,6 +16,7 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.checks.formatting import chatter_words, has_markup
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.reading import read
+from llm_api.services.prompts.constraints.syntax import without_tags
 from llm_api.services.prompts.languages.tags import has_vocabulary, length_ratio
 from llm_api.services.prompts.languages.writing import shares_words
 from llm_api.services.prompts.task import Task
@@ -195,8 +196,9 @@ def _weight(violation: Violation) -> int:
 
 def has_grown(task: Task, rewrite: str) -> bool:
     """Whether a rewrite says more than its prompt, whose words are not known: it is longer."""
-    before = len(task.source) * length_ratio(task.constraints.language, task.language)
-    return len(rewrite) >= _MIN_GROWTH * before
+    own, said = (len(" ".join(without_tags(one).split())) for one in (task.source, rewrite))
+    before = own * length_ratio(task.constraints.language, task.language)
+    return said >= _MIN_GROWTH * before
 
 
 def _unrelated(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence[Violation]:

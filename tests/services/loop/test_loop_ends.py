@@ -20,7 +20,7 @@ from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import CancelState, TaskState
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, Unavailable, UpstreamFault
 from llm_api.services.loop.choosing import is_accepted
-from llm_api.services.loop.feedback import emphasized, lacked, together
+from llm_api.services.loop.feedback import emphasized, lacked, rewrite_of, together
 from llm_api.services.loop.loop_document import LoopTry
 from llm_api.services.tasks import engine as engines
 from tests.services.images.workshop import CAT, caller, made
@@ -300,3 +300,12 @@ def test_what_there_is_no_room_for_is_left_out() -> None:
     assert text.endswith(f"Most important: {'a' * 50}.")
     assert emphasized("y" * 4_000, ["a"]) == "y" * 4_000
     assert len(together(["a"], [str(one) for one in range(20)])) == 10
+
+
+def test_of_a_prompt_that_is_translated_no_words_must_stay() -> None:
+    spanish, english = "Cuatro pescadores en el hielo al amanecer", "four fishermen on the ice"
+
+    wanted = [rewrite_of(prompt, ("exactly 4",), None, "flux") for prompt in (spanish, english)]
+
+    assert [one.preserve for one in wanted] == [(), ("exactly 4",)]
+    assert all(one.prompt.endswith("exactly 4.") for one in wanted)

@@ -2,8 +2,11 @@
 
 import pytest
 
+from llm_api.domain.prompts import PromptRequest
 from llm_api.services.prompts.optimizer import negative_prompt
-from tests.services.prompts.asking import TARGETS, task_of
+from tests.services.calls import CALLER, ListSink
+from tests.services.prompts.asking import TARGETS, optimizer_of, task_of
+from tests.support.upstream import ScriptedUpstream
 
 UNWANTED = {
     "one": ("an empty beach without people", "people"),
@@ -33,3 +36,16 @@ def test_it_is_not_longer_than_the_target_takes() -> None:
     prompt = ", ".join(f"no red {thing}{at}" for at, thing in enumerate(unwanted))
 
     assert len(negative_prompt(task_of(prompt[:3_900], target_model="sdxl"))) <= 400
+
+
+def test_what_is_not_wanted_in_words_that_are_not_read_is_told(upstream: ScriptedUpstream) -> None:
+    optimizer = optimizer_of(upstream, ListSink(), is_guided=True)  # which calls nobody here
+    told = {}
+    for prompt in ("Zorros en la nieve, sin personas --no texto", "Foxes in the snow, no people"):
+        request = PromptRequest(prompt, "image", include_negative_prompt=True)
+        answer = optimizer.optimize(request, CALLER).answer
+        told[answer.negative_prompt] = [one for one in answer.warnings if "Spanish" in one]
+
+    [spanish] = told.pop("texto")
+    assert spanish == "What a prompt excludes in words is not read in Spanish, only flags."
+    assert told == {"people": []}

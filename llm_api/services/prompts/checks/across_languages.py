@@ -78,7 +78,14 @@ def is_style_unread(comparison: Comparison) -> bool:
         return True
     if comparison.style is not None and comparison.style.of("drawn", "look"):
         return False
-    return style.isascii() if wanted == "zh" else may_be_foreign(style)
+    return is_in_other_language(style, wanted)
+
+
+def is_in_other_language(style: str, language: str) -> bool:
+    """Whether the words of a style may be of another language than that of a rewrite."""
+    if not has_vocabulary(language):
+        return True
+    return style.isascii() if language == "zh" else may_be_foreign(style)
 
 
 def _open_counts(comparison: Comparison) -> Sequence[Count]:

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from llm_api.domain.prompts import TAGS
+from llm_api.services.prompts.checks.across_languages import is_in_other_language
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.scene import Scene, find_scene
 from llm_api.services.prompts.dialects.own_words import plan_of_text
@@ -19,7 +20,10 @@ _MIDDLE = 50  # percent
 
 
 def settled(task: Task, plan: Plan) -> Plan:
-    """Return a plan with the user's style and texts, no others, and no box against the prompt."""
+    """Return a plan with the user's style and texts, no others, and no box against the prompt.
+
+    A picture has one moment: nothing happens in it after another thing.
+    """
     scene = find_scene(task.source)
     texts = [text for text in plan.texts if text.text in task.constraints.quotes]
     known = {text.text for text in texts}
@@ -27,15 +31,23 @@ def settled(task: Task, plan: Plan) -> Plan:
     return replace(
         plan,
         style=_style_of(task, plan),
+        beats=plan.beats if task.wanted.type == "video" else (),
         texts=tuple(texts),
         things=_without_wrong_boxes(plan.things, scene),
     )
 
 
 def without_additions(task: Task, plan: Plan) -> Plan:
-    """Return a plan without the pieces that add what the prompt does not have: each by itself."""
+    """Return a plan without the pieces that add what the prompt does not have: each by itself.
+
+    Things stay where the prompt cannot be read: nobody would miss its subject.
+    """
+    whole = {thing.what for thing in plan.things} or {plan.summary}
+    kept: frozenset[str] = frozenset() if task.is_read else frozenset(whole)
 
     def is_unwanted(piece: str) -> bool:
+        if piece in kept:
+            return False
         found = find_violations(task.source, piece, task.wanted, constraints=task.checked)
         return any(violation.code in REMOVED for violation in found)
 
@@ -59,14 +71,18 @@ def in_own_words(task: Task, plan: Plan) -> Iterator[Plan]:
 
 
 def _style_of(task: Task, plan: Plan) -> str:
-    """Return the style that was asked for; a model's own name for it only where it has one."""
-    if task.wanted.style:
-        return task.wanted.style
-    own = [style.words for style in task.constraints.styles]
+    """Return the style that was asked for; a model's own name for it only where it has one.
+
+    Of a prompt that cannot be read only the model says what its style is.
+    """
+    asked = task.wanted.style
+    own = [asked] if asked else [style.words for style in task.constraints.styles]
     if not own:
-        return ""
+        return "" if task.is_read else plan.style
     is_named = any(words.casefold() in plan.style.casefold() for words in own)
-    return plan.style if plan.style and (is_named or task.is_translated) else own[0]
+    is_renamed = (is_named or task.is_translated) and not asked
+    is_welcome = is_renamed or is_in_other_language(own[0], task.language)
+    return plan.style if plan.style and is_welcome else own[0]
 
 
 def _without_wrong_boxes(things: _Things, scene: Scene) -> _Things:

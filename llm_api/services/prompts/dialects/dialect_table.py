@@ -38,7 +38,10 @@ def is_compiled(task: Task) -> bool:
 def rendered(task: Task, plan: Plan) -> Rendering:
     """Return a plan in the form of a task's target."""
     form, language = task.target.form, task.language
-    text = tags(plan) if form in {TAGS, "midjourney"} else prose(plan, language)
+    if form in {TAGS, "midjourney"}:
+        text = tags(plan, language)
+    else:  # JSON has every thing, whether the summary says it or not
+        text = prose(plan, language, has_all_things=form in _JSON)
     return Rendering(_prompt(task, plan, text), text)
 
 

@@ -9,6 +9,7 @@ import re
 from llm_api.services.prompts.constraints.constraints import Constraints
 
 _FLAG = re.compile(r"\s+--[a-z]")
+_COMMA = re.compile(r"\s*[,，、;]\s*")
 _EXCLUDED = re.compile(r"--no\s+(\S.*?)(?=\s+--[a-z]|\s*\Z)")
 
 
@@ -23,7 +24,7 @@ def with_flags(text: str, tail: str, constraints: Constraints) -> str:
     flags = _EXCLUDED.sub("", tail).split()
     found = _FLAG.search(text)
     bare = _without_denials(text[: found.start()] if found else text, constraints)
-    own = [one for listed in _EXCLUDED.findall(tail) for one in re.split(r",\s*", listed)]
+    own = [one for listed in _EXCLUDED.findall(tail) for one in _COMMA.split(listed)]
     denied = [one.words for one in constraints.negations]
     excluded = ", ".join(dict.fromkeys(filter(None, [*own, *denied])))
     no = [f"--no {excluded}"] if excluded else []

@@ -19,6 +19,6 @@ def plan_of_text(task: Task, text: str) -> Plan:
     return Plan(
         summary=text.rstrip(" .。"),
         style=task.wanted.style or "",
-        things=tuple(PlannedThing(str(thing)) for thing in scene.things),
+        things=tuple(PlannedThing(str(thing).removeprefix("1 ")) for thing in scene.things),
         texts=tuple(PlannedText(quote) for quote in scene.texts),
     )

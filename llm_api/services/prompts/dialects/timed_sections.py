@@ -13,6 +13,7 @@ from dataclasses import replace
 
 from llm_api.services.prompts.dialects.plan import Plan
 from llm_api.services.prompts.dialects.plan_wording import prose, sentence
+from llm_api.services.prompts.languages.tags import is_dense
 
 _NONE = "N/A"  # H3's word for a field without content
 
@@ -25,7 +26,7 @@ def veo(plan: Plan, language: str, seconds: int) -> str:
 
 def kling(plan: Plan, language: str, seconds: int) -> str:
     """Return what the scene is, and a line for each of its beats."""
-    unit = "秒：" if language == "zh" else "s: "
+    unit = "秒：" if is_dense(language) else "s: "
     lines = _timed(plan, language, seconds, f"{{}}-{{}}{unit}{{}}".format)
     return "\n".join([prose(plan, language, with_beats=False), *lines])
 
@@ -59,7 +60,7 @@ def _timed(
     """
     beats = list(plan.beats)
     while len(beats) > max(seconds, 1):
-        beats[-2:] = [f"{beats[-2]}{'，' if language == 'zh' else ', then '}{beats[-1]}"]
+        beats[-2:] = [f"{beats[-2]}{'，' if is_dense(language) else ', then '}{beats[-1]}"]
     ends = [round(seconds * at / len(beats)) for at in range(len(beats) + 1)] if beats else []
     return [
         line(start, end, sentence(beat, language))

@@ -73,6 +73,7 @@ SCRIPTS_OF: Mapping[str, tuple[str, ...]] = {
 }
 _USUAL = {"latin": "en", "cyrillic": "ru", "arabic": "ar", "devanagari": "hi"}
 # Scripts whose signs stand for more than a letter.
+_SURE_SIGNS = 3
 _WEIGHTS = {"kana": 2, "hangul": 2, "han": 3}
 _NOISE = re.compile(r"<[^<>]{1,160}>|https?://\S+|\S*[\d_@#/\\:]\S*|--\w+|\([^()]*:\d*\.?\d+\)")
 _WORD = re.compile(r"[^\W\d_]+")
@@ -152,7 +153,7 @@ def language_of(text: str) -> str:
         weights[max(kinds, key=lambda kind: kinds[kind])] = weight
     script = max(weights, key=lambda name: weights[name], default="latin")
     if script == "han" or weights.get(script, 0) * 2 < latin or script == "latin":
-        return _latin(bare)
+        return _latin(_in_letters(bare, "latin") if len(counts) > 1 else bare)
     own = _SCRIPTS[script][1]
     return own or _by_model(bare, script)
 
@@ -161,6 +162,12 @@ def _bare(text: str) -> str:
     """Return a text without quotations and what is written for programs."""
     bare = _NOISE.sub(" ", without_quotes(text[:_MAX_CHARS]).replace(GAP, " "))
     return bare if any(map(str.isalpha, bare)) else text[:_MAX_CHARS]
+
+
+def _in_letters(text: str, script: str) -> str:
+    """Return a text without the letters of all other scripts than one."""
+    own = LETTERS[script]
+    return "".join(one if not one.isalpha() or own.match(one) else " " for one in text).strip()
 
 
 def _counts(text: str) -> Iterator[tuple[str, int]]:
@@ -180,6 +187,13 @@ def _of_han(text: str) -> str:
     if japan - mainland - taiwan and not simplified:
         return "ja"
     return "zh-Hant" if len(taiwan - mainland) > len(simplified) else "zh"
+
+
+def is_simplified(text: str) -> bool:
+    """Whether a text has several signs that only the mainland writes, and more than Taiwan's."""
+    signs = "".join(set(LETTERS["han"].findall(text)))
+    mainland, taiwan = _in_set(signs, "gb2312"), _in_set(signs, "big5")
+    return len(mainland - taiwan) >= max(_SURE_SIGNS, len(taiwan - mainland) + 1)
 
 
 def _in_set(signs: str, character_set: str) -> set[str]:

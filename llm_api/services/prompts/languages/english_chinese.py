@@ -34,6 +34,10 @@ _OTHERS = frozenset(
         " ao",
     )
 )
+_LITTLE = _ENGLISH | {"a", "an", "in", "on"}
+_MIN_LITTLE_WORDS = 2
+_MIN_SIGNS = 2  # of a word in either language
+_HAN_OF_WORD = 2  # signs for a word, as most words have
 _MIN_FOREIGN_WORDS = 3  # in a rewrite that we asked for in English
 
 
@@ -45,7 +49,34 @@ def is_chinese(text: str) -> bool:
     if not bare.replace(GAP.strip(), "").strip(" ,.，。、"):
         bare = text
     han, latin = _count(_HAN_RUN, bare), _count(_LETTERS, bare)
-    return han > HAN_SHARE * (han + latin)
+    return han > HAN_SHARE * (han + latin) and not _is_english_first(bare, han)
+
+
+def _is_english_first(bare: str, han: int) -> bool:
+    """Whether a text begins with an English sentence, of more words than the Chinese behind it."""
+    words = _LETTERS.findall(bare.lstrip())
+    little = sum(word.casefold() in _LITTLE for word in words)
+    begins = _LETTERS.match(bare.lstrip()) is not None
+    return begins and little >= _MIN_LITTLE_WORDS and len(words) * _HAN_OF_WORD > han
+
+
+def other_language(rewrite: str, language: str, original: str) -> str | None:
+    """Return the other language if a rewrite is in it, and its original in both.
+
+    Args:
+        rewrite: the text.
+        language: that of the original, `en` or `zh`.
+        original: the prompt.
+    """
+    if original.isascii():
+        return None
+    bare = without_quotes(original)
+    longest = max(map(len, _LETTERS.findall(bare)), default=0)
+    if min(longest, _count(_HAN_RUN, bare)) < _MIN_SIGNS:
+        return None
+    other = "zh" if language == "en" else "en"
+    is_other = not is_written_in(rewrite, language, original)
+    return other if is_other and is_written_in(rewrite, other, original) else None
 
 
 def _count(run: re.Pattern[str], text: str) -> int:

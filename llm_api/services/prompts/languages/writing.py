@@ -3,7 +3,12 @@
 import re
 import unicodedata
 
-from llm_api.services.prompts.languages.detection import LETTERS, SCRIPTS_OF, language_of
+from llm_api.services.prompts.languages.detection import (
+    LETTERS,
+    SCRIPTS_OF,
+    is_simplified,
+    language_of,
+)
 from llm_api.services.prompts.languages.english_chinese import is_written_in as is_in_vocabulary
 from llm_api.services.prompts.languages.tags import has_vocabulary
 from llm_api.services.prompts.text import without_quotes
@@ -49,6 +54,8 @@ def is_written_in(rewrite: str, language: str, original: str) -> bool:
     found = language_of(rewrite)
     if language == "ja" and found != "ja":
         return False  # no kana, or hardly any
+    if language == "zh-Hant" and is_simplified(bare):
+        return False
     if len(bare) < _MIN_LETTERS:
         return True
     if found == language or any({found, language} <= like for like in _LIKE):

@@ -371,7 +371,7 @@ def test_the_small_model_gives_the_users_words_in_every_form(asker: Asker) -> No
     )
 
     assert made["midjourney"] == "A red fox on a rock --ar 16:9 --no people"
-    assert '"desc":"1 red fox"' in made["ideogram-4"]
+    assert '"desc":"red fox"' in made["ideogram-4"]
     assert len(asker.upstream.requests) == 1
 
 

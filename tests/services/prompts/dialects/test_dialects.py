@@ -101,6 +101,13 @@ def test_fibo_counts_and_colors_things_by_their_words() -> None:
     assert (woman["number_of_objects"], woman["shape_and_color"]) == (None, "as described")
 
 
+def test_one_thing_is_named_without_its_number() -> None:
+    own = rendered_own(task_of("a fox on the ice beside three red apples", target_model="fibo"))
+
+    named = [one["description"] for one in json.loads(own)["objects"]]
+    assert named == ["fox", "ice", "3 red apples"]
+
+
 # --- flags and tags ---
 
 

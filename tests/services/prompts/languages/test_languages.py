@@ -14,6 +14,7 @@ from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator, ValidationResult
 from tests.services.prompts.asking import task_of
 from tests.services.prompts.languages.bench import Row, drifts, held_out, rows
+from tests.support.tables import each
 
 # The languages of the bench are told apart, except for neighbors that a few words do not tell.
 NEIGHBORS = (
@@ -216,3 +217,57 @@ def test_a_rewrite_is_in_the_language_that_was_asked_for(
 def test_a_language_is_called_by_its_name(tag: str, known: str, name: str) -> None:
     assert canonical(tag) == known
     assert name_of(tag) == name
+
+
+NEON = "A fox stands in a city at night, cyberpunk style, neon light reflecting on its fur, medium"
+NEON += " shot, wet street behind it, soft haze between tall buildings"
+SNOW = (
+    "狐狸站在雪地里，赛博朋克风格，电影感光线从左侧照来，毛皮纹理清晰，背景是白桦林，中景，宁静。"
+)
+MIXED = [
+    ("A fox in a city, 赛博朋克", NEON, "en"),
+    ("fox in city, 赛博朋克", NEON, "en"),
+    ("狐狸在雪地里，cyberpunk style, cinematic lighting", SNOW, "zh"),
+]
+
+
+@each(("prompt", "rewrite", "language"), MIXED)
+def test_a_prompt_in_two_languages_may_be_answered_in_either(
+    prompt: str, rewrite: str, language: str
+) -> None:
+    result = delivered(task_of(prompt), rewrite)
+
+    assert (result.is_usable, result.rewrite) == (True, rewrite)
+    assert task_of(prompt).answered_in(rewrite).language == language
+
+
+def test_a_prompt_in_one_language_may_not() -> None:
+    asked = task_of("A fox in a city, 赛博朋克", language="en")
+
+    assert not delivered(asked, SNOW).is_usable
+    assert not delivered(task_of("A fox in a city"), SNOW).is_usable
+
+
+@each(
+    ("prompt", "language"),
+    [
+        ("A fox in a city, 赛博朋克", "en"),
+        ("A fox in a city, مائي", "en"),
+        ("iPhone 手机在桌子上", "zh"),
+        ("一张海报写着 The End of the World", "zh"),
+    ],
+)
+def test_words_of_another_script_do_not_turn_a_prompt(prompt: str, language: str) -> None:
+    assert language_of(prompt) == language
+
+
+def test_simplified_signs_are_not_what_taiwan_writes() -> None:
+    task = task_of("雪地里的两只红色狐狸", language="zh-TW")
+    mainland = (
+        "雪地里站着两只红色狐狸，柔和的晨光从左侧照来，毛皮纹理清晰，背景是白桦林，中景，宁静。"
+    )
+    taiwan = (
+        "雪地裡站著兩隻紅色狐狸，柔和的晨光從左側照來，毛皮紋理清晰，背景是白樺林，中景，寧靜。"
+    )
+
+    assert [delivered(task, text).is_usable for text in (mainland, taiwan)] == [False, True]
