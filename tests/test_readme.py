@@ -104,7 +104,7 @@ def test_the_pages_have_their_examples() -> None:
     assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (11, 1, 2, 13)
     assert len(REFUSED) == 1
     assert len(TYPED) == 5
-    assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "toml"}
+    assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "text", "toml"}
 
 
 @pytest.mark.parametrize("example", STREAMED)
