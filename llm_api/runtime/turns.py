@@ -9,7 +9,41 @@ import binascii
 import io
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
+from weakref import WeakKeyDictionary
+
+import gevent
+from gevent.hub import Hub, Waiter
+
+
+class _Line:
+    """Those who wait in one loop: each of its turns lets one go on."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._waiting: deque[Waiter] = deque()
+        # Called once in each turn. `sleep(0)` is not: what goes on then may sleep and go on again,
+        # fifty times or for 5 ms, before any socket is asked.
+        self._next_turn = hub.loop.timer(0)
+
+    def wait(self) -> None:
+        waiter = Waiter()
+        self._waiting.append(waiter)
+        if len(self._waiting) == 1:
+            self._next_turn.start(self._let_one_go_on)
+        try:
+            waiter.get()
+        except BaseException:  # the greenlet is ended
+            if waiter in self._waiting:
+                self._waiting.remove(waiter)
+            raise
+
+    def _let_one_go_on(self) -> None:
+        if self._waiting:
+            waiter = self._waiting.popleft()
+            if self._waiting:
+                self._next_turn.start(self._let_one_go_on)
+            waiter.switch(None)
 
 
 class Turns:
@@ -21,11 +55,18 @@ class Turns:
     def __init__(self) -> None:
         """Nothing waits yet."""
         self._next = threading.Lock()
+        self._lines: WeakKeyDictionary[Hub, _Line] = WeakKeyDictionary()
 
     def wait(self) -> None:
         """Wait until a piece may be done: at least for a turn of the loop."""
-        with self._next:
-            time.sleep(0)
+        hub = gevent.getcurrent().parent
+        if isinstance(hub, Hub):
+            if (line := self._lines.get(hub)) is None:
+                line = self._lines[hub] = _Line(hub)
+            line.wait()
+        else:  # a thread, as in commands
+            with self._next:
+                time.sleep(0)
 
     def pieces(self, data: bytes) -> Iterator[memoryview]:
         """Yield data in pieces, one a turn; what is one piece is yielded at once."""

@@ -38,6 +38,48 @@ gevent.joinall([*(gevent.spawn(work, name) for name in "abc"), gevent.spawn(othe
 text = "".join(one[0] for one in done)
 print(max(map(len, text.split("o"))))
 """
+# A socket has something at once, again and again; how many pieces are done before it is asked?
+SOCKET = """
+from gevent.socket import socketpair, wait_read
+from llm_api.runtime.turns import Turns
+
+turns, pieces, most = Turns(), 0, 0
+near, far = socketpair()
+
+def work():
+    global pieces
+    for _ in range(500):
+        turns.wait()
+        pieces += 1
+
+def call():
+    global most
+    for _ in range(20):
+        near.send(b"x")
+        before = pieces
+        wait_read(far.fileno())
+        far.recv(1)
+        most = max(most, pieces - before)
+
+gevent.joinall([gevent.spawn(work), gevent.spawn(call)])
+print(most)
+"""
+# One that waits is ended; the next one still has its turn.
+ENDED = """
+from llm_api.runtime.turns import Turns
+
+turns, done = Turns(), []
+
+def work(name):
+    turns.wait()
+    done.append(name)
+
+one, other = gevent.spawn(work, "one"), gevent.spawn(work, "other")
+gevent.sleep(0)
+one.kill(block=False)
+gevent.joinall([one, other], timeout=10)
+print(len(done))
+"""
 # Counts how often another greenlet has its turn while something is done.
 BESIDE = """
 import io, os
@@ -143,6 +185,14 @@ def output_of(program: str) -> int:
 
 def test_no_turn_of_the_loop_has_two_pieces() -> None:
     assert output_of(WORKERS) == 1
+
+
+def test_sockets_are_asked_between_two_pieces() -> None:
+    assert output_of(SOCKET) <= 2
+
+
+def test_who_is_ended_while_it_waits_holds_up_nobody() -> None:
+    assert output_of(ENDED) == 1
 
 
 @pytest.mark.parametrize("case", LARGE.values(), ids=list(LARGE))
