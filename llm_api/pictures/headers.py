@@ -8,10 +8,10 @@ any program has written.
 
 import re
 import struct
-import time
 from collections.abc import Callable, Iterator, Mapping
 
 from llm_api.pictures.facts import PictureError, PictureFacts
+from llm_api.runtime.turns import LARGE_WORK
 
 READABLE = "JPEG, PNG, WebP, GIF or BMP"
 # Libraries write chunks of 8 KiB or more: this is enough for 150 MB.
@@ -159,7 +159,7 @@ def _scan_end(data: bytes, at: int) -> int:
     """Return where the pixels of a scan end: at a marker that is none within them."""
     for start in range(at, len(data), _SCANNED_AT_ONCE):
         if start > at:
-            time.sleep(0)
+            LARGE_WORK.wait()
         marker = _MARKER.search(data, start, start + _SCANNED_AT_ONCE + 1)
         if marker is not None:
             return marker.start()

@@ -13,6 +13,7 @@ from llm_api.runtime.turns import LARGE_WORK, base64_decoded, base64_encoded, ga
 from tests.support.service import REPOSITORY_ROOT
 
 SIZE = LARGE_WORK.piece_bytes
+PACKAGE = REPOSITORY_ROOT / "llm_api"
 PATCHED = """
 from gevent import monkey
 monkey.patch_all()
@@ -185,6 +186,13 @@ def output_of(program: str) -> int:
 
 def test_no_turn_of_the_loop_has_two_pieces() -> None:
     assert output_of(WORKERS) == 1
+
+
+def test_nothing_else_takes_sleep_for_a_turn() -> None:
+    # A body of two pieces at most may; it waits for no picture.
+    sleeping = {path for path in PACKAGE.rglob("*.py") if "sleep(0)" in path.read_text("utf-8")}
+
+    assert sleeping == {PACKAGE / "runtime" / "turns.py", PACKAGE / "web" / "request" / "body.py"}
 
 
 def test_sockets_are_asked_between_two_pieces() -> None:

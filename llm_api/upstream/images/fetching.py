@@ -20,6 +20,7 @@ from urllib3.util.ssl_ import create_urllib3_context
 
 from llm_api.errors import ApiError, Gone, UpstreamFault
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher
+from llm_api.runtime.turns import LARGE_WORK
 from llm_api.upstream import faults
 from llm_api.upstream.http.connecting import Connector, connection_class
 from llm_api.upstream.http.framing import ResponseHead, receive_head
@@ -42,8 +43,6 @@ _IDLE_TIMEOUT_S = 30.0
 _REDIRECTS = {301, 302, 303, 307, 308}
 _GONE = {403, 404, 410}  # what stores of objects answer where a signature has expired
 _PASSING = {408, 425, 429}
-# A fast server fills the socket again at once: others must get their turn.
-_BYTES_BETWEEN_PAUSES = 1 << 20
 _USUAL = {"User-Agent": "llm_api", "Accept": "*/*", "Accept-Encoding": "identity"}
 
 
@@ -217,14 +216,15 @@ class _Exchange:
 
     def _whole(self, raw: RawBody) -> bytes:
         whole = io.BytesIO()  # which holds the bytes once, and gives them out without a copy
-        pause_at = _BYTES_BETWEEN_PAUSES
+        pause_at = LARGE_WORK.piece_bytes
         while piece := raw.receive():
             whole.write(piece)
             if whole.tell() > self._policy.max_bytes:
                 raise _too_large(self._policy)
+            # A fast server fills the socket again at once: others must get their turn.
             if whole.tell() >= pause_at:
-                pause_at += _BYTES_BETWEEN_PAUSES
-                time.sleep(0)
+                pause_at += LARGE_WORK.piece_bytes
+                LARGE_WORK.wait()
         return whole.getvalue()
 
     def _socket(self) -> socket.socket:

@@ -15,6 +15,7 @@ from flask import Response, current_app, request
 from werkzeug.wsgi import ClosingIterator
 
 from llm_api.runtime.deadlines import Deadline, DeadlineWatcher
+from llm_api.runtime.turns import LARGE_WORK
 from llm_api.web.request.context import services
 
 TIMEOUT_SETTING = "CLIENT_WRITE_TIMEOUT"
@@ -86,7 +87,7 @@ class _GuardedBody:
         for body in self._pieces:
             if (written := written + len(body)) > _BYTES_BETWEEN_PAUSES:
                 written = 0
-                time.sleep(0)
+                LARGE_WORK.wait()
             # An event of a stream is one piece; a loop for it took 1 µs.
             if len(body) <= PIECE_BYTES:
                 writing.deadline = time.monotonic() + self._seconds
