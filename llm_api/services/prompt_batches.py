@@ -151,11 +151,10 @@ class _Batch:
         log_as(request_id)
         try:
             result = self._optimizer.optimize(self._requests[index], self._payer(request_id))
-        except ClientGone:
-            self.is_left = True
         except ApiError as error:
             if error.report is None or not error.report.attempts:
                 self._release(index)
+            self.is_left = self.is_left or isinstance(error, ClientGone)
             self._end(index, error=error)
         except Exception:  # a fault of ours costs the others nothing
             logger.exception("prompt of a batch not rewritten")

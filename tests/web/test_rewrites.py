@@ -4,10 +4,14 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+import pytest
 from flask import Flask
 
 from llm_api.domain.access import Budget
+from llm_api.domain.calls import Caller
+from llm_api.domain.prompts import PromptRequest
 from llm_api.storage.sql.engine import make_engine
+from llm_api.upstream.faults import ClientGone
 from tests.conftest import AppOf, UsageRowsOf
 from tests.support import replies
 from tests.support.replies import Reply
@@ -219,6 +223,23 @@ def test_a_batch_reserves_of_a_budget_for_all_or_for_none(
     assert len(upstream.requests) == 1 + 4
     spent, reserved = books_of(app, rich.key.id)
     assert (spent, reserved) == (4 * 7, 0)
+
+
+def test_a_batch_whose_client_leaves_gives_all_back(
+    app_of: AppOf, upstream: ScriptedUpstream, upstream_env: dict[str, str]
+) -> None:
+    upstream.script(*[replies.hang(30)] * 9)
+    app = app_of({**upstream_env, **CLOSED})
+    rich = issue(app, budgets=(Budget("day", "tokens", 1_000_000),))
+    gone = Caller("req_gone", BATCH, lambda: True, key=rich.key)
+    # The same prompt: while one call is made, the others wait for it and make none.
+    prompts = [PromptRequest("A cat sitting on a chair", "image")] * 6
+
+    with pytest.raises(ClientGone):
+        app.extensions["llm_api"].batches.optimize(prompts, gone)
+    app.extensions["llm_api_spool"].flush()
+
+    assert books_of(app, rich.key.id)[1] == 0
 
 
 def books_of(app: Flask, key_id: str) -> tuple[int, int]:

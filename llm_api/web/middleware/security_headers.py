@@ -29,7 +29,8 @@ _EXPOSED = (
     " x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests,"
     " x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens,"
     " server-timing, openai-processing-ms, x-dropped-params, idempotent-replayed,"
-    " x-fallback-from, x-fallback-to, x-fallback-reason, x-rewrite-id"
+    " x-fallback-from, x-fallback-to, x-fallback-reason, x-rewrite-id, x-cache,"
+    " x-llm-api-warnings"
 )
 _PREFLIGHT_MAX_AGE = "600"  # seconds; Chromium allows at most 7200
 

@@ -1,9 +1,12 @@
 """What browsers are told: headers of every answer, and CORS for the origins that are configured."""
 
+import re
+
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.datastructures import Headers
 
+from llm_api.settings.settings import PROJECT_ROOT
 from tests.conftest import AppOf
 from tests.support.raw import exchange, request_bytes, responses
 from tests.support.service import Service
@@ -194,6 +197,18 @@ def test_a_page_may_call_a_service_in_its_own_network(
     assert "Access-Control-Allow-Private-Network" not in preflight(opened, CHAT, OURS)
 
 
+def test_a_page_may_read_every_header_of_the_manual(opened: FlaskClient) -> None:
+    page = (PROJECT_ROOT / "docs" / "openai-compatibility.md").read_text("utf-8")
+    table = page.partition("## Response headers")[2].partition("\n## ")[0]
+    rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
+    named = {name.lower() for row in rows for name in re.findall("`([^`*]+)`", row)}
+
+    answer = opened.post(COMPLETIONS, json=good_body(COMPLETIONS), headers={"Origin": OURS})
+
+    assert len(named) > 10
+    assert named <= set(answer.headers["Access-Control-Expose-Headers"].split(", "))
+
+
 def test_a_page_may_change_a_key(opened: FlaskClient) -> None:
     allowed = preflight(opened, "/api/v1/keys/key_0", OURS)["Access-Control-Allow-Methods"]
 
@@ -204,6 +219,8 @@ def test_a_page_may_read_every_header_that_the_service_adds(opened: FlaskClient)
     sent = {"Origin": OURS, "Idempotency-Key": "a-page-repeats-its-call"}
     body = good_body(COMPLETIONS) | {"unheard_of": 1}
     answers = [opened.post(COMPLETIONS, json=body, headers=sent) for _ in range(2)]
+    cached = {"Origin": OURS, "X-Cache-TTL": "60"}
+    answers.append(opened.post(COMPLETIONS, json=body, headers=cached))
 
     exposed = set(answers[1].headers["Access-Control-Expose-Headers"].split(", "))
     # Those of HTTP itself, and of the protection of browsers.
@@ -211,6 +228,7 @@ def test_a_page_may_read_every_header_that_the_service_adds(opened: FlaskClient)
     others |= {"content-security-policy", "cache-control"} | {name.lower() for name in EVERYWHERE}
 
     assert answers[1].headers["idempotent-replayed"] == "true"
+    assert answers[2].headers["x-cache"] == "miss"
     for answer in answers:
         names = {name.lower() for name, _ in answer.headers}
         assert {name for name in names if not name.startswith("access-control-")} <= (
