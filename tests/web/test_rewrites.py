@@ -225,6 +225,20 @@ def test_a_batch_reserves_of_a_budget_for_all_or_for_none(
     assert (spent, reserved) == (4 * 7, 0)
 
 
+def test_a_batch_knows_what_is_kept_for_several_targets(
+    app_of: AppOf, upstream: ScriptedUpstream, upstream_env: dict[str, str]
+) -> None:
+    upstream.script(answer(BETTER))
+    app = app_of(upstream_env)
+    twice = {"prompt": CAT["prompt"], "type": "image", "targets": ["wan", "wan"]}
+
+    made = post(app, twice)
+
+    request = PromptRequest(str(CAT["prompt"]), "image", targets=("wan", "wan"))
+    assert len(made.json["rewrites"]) == 1
+    assert app.extensions["llm_api"].optimizer.is_kept(request, Caller("req_again", BATCH))
+
+
 def test_a_batch_whose_client_leaves_gives_all_back(
     app_of: AppOf, upstream: ScriptedUpstream, upstream_env: dict[str, str]
 ) -> None:

@@ -22,7 +22,7 @@ from llm_api.services.prompts.experiment import (
     rewrite_event,
 )
 from llm_api.services.prompts.keeping.rewrite_keeping import Keeping, KeptRewrites
-from llm_api.services.prompts.keeping.rewrite_names import wanted_rewrite
+from llm_api.services.prompts.keeping.rewrite_names import WantedRewrite, wanted_rewrite
 from llm_api.services.prompts.languages.tags import has_vocabulary, is_dense, name_of
 from llm_api.services.prompts.rewriter import RewriteResult, nothing_within
 from llm_api.services.prompts.task import Task, read_tasks
@@ -125,9 +125,9 @@ class PromptOptimizer:
         """Whether a request would be answered without a call; raises ApiError."""
         if request.pin or request.refresh:
             return request.pin is not None
+        load_vocabulary()
         destination = self._catalogue.route(None, key=caller.key)
-        targets = [self._targets[name] for name in request.targets or [request.target_model]]
-        return self._kept.has(wanted_rewrite(request, targets, destination, caller))
+        return self._kept.has(_wanted(read_tasks(request, self._targets), destination, caller))
 
     def forget(self, rewrite_id: str, caller: Caller) -> None:
         """Delete a rewrite of a caller that is kept; raises NotFound, or Unavailable."""
@@ -160,8 +160,7 @@ class PromptOptimizer:
             limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
             caller = replace(caller, time_limit=limit)
         destination = self._catalogue.route(None, key=caller.key)
-        targets = [one.target for one in tasks]
-        wanted = wanted_rewrite(task.request, targets, destination, caller)
+        wanted = _wanted(tasks, destination, caller)
         make = partial(self._rewritten, tasks, destination)
         try:
             return self._kept.obtain(wanted, caller, make, asks_anew=task.request.refresh)
@@ -179,6 +178,11 @@ class PromptOptimizer:
             result = self._compiler.rewrite(tasks, destination, accounted)
             _require_rewrite(tasks[0], result)
         return result
+
+
+def _wanted(tasks: Sequence[Task], destination: Destination, caller: Caller) -> WantedRewrite:
+    targets = [task.target for task in tasks]
+    return wanted_rewrite(tasks[0].request, targets, destination, caller)
 
 
 def _require_rewrite(task: Task, result: RewriteResult) -> None:

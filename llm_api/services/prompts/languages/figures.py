@@ -83,9 +83,8 @@ def values_in(text: str, language: str) -> frozenset[int]:
     """Return every number that a text may have, be it a year: generously, for comparisons."""
     bare = without_quotes(text)
     numbers = languages()[language].numbers if language in languages() else {}
-    values = {
-        int(run) for run in _ANY_DIGITS.findall(bare) if len(run) <= 9
-    }  # longer ones count nothing
+    runs = _ANY_DIGITS.findall(bare)
+    values = {int(run) for run in runs if len(run) <= _MOST_DIGITS}  # longer ones count nothing
     values.update(numbers[word] for word in _words(bare, language) if word in numbers)
     counters = _COUNTERS.get(language)
     if counters is not None:
