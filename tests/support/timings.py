@@ -24,6 +24,7 @@ CONSTANTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "open_circuit": ("llm_api.upstream.resilience.circuit_breaker:OPEN_S",),
         "fresh_key": ("llm_api.services.keys.authenticator:FRESH_S",),
         "away_counts": ("llm_api.services.quotas.rate_counter:_PAUSE_S",),
+        "redis_patience": ("llm_api.storage.redis.connection:TIMEOUT_S",),
         "claim": ("llm_api.storage.redis.shared_answers:RedisAnswers(claim_lasts)",),
     }
 )
@@ -67,6 +68,7 @@ class Timings:
     open_circuit: float = 30.0  # until an upstream that fails is tried again
     fresh_key: float = 30.0  # until a key is looked up again
     away_counts: float = 10.0  # until a store of counts that has failed is asked again
+    redis_patience: float = 0.2  # for each answer of Redis, after which a caller does without it
     claim: float = 15.0  # for which a killed process holds a call that is repeated elsewhere
 
     def prelude(self) -> str:

@@ -21,12 +21,12 @@ _T = TypeVar("_T")
 logger = logging.getLogger(__name__)
 
 
-def make_client(url: str, *, timeout: float = TIMEOUT_S, retries: int | None = None) -> Any:
+def make_client(url: str, *, timeout: float | None = None, retries: int | None = None) -> Any:
     """Make a client that connects with its first command.
 
     Args:
         url: redis://, rediss://, redis+unix://, valkey:// or valkeys://.
-        timeout: seconds for connecting, and for each answer.
+        timeout: seconds for connecting, and for each answer; None is TIMEOUT_S.
         retries: how often a command is repeated on a new connection; None is redis-py's default.
 
     Raises:
@@ -39,10 +39,11 @@ def make_client(url: str, *, timeout: float = TIMEOUT_S, retries: int | None = N
 
     scheme, _, rest = url.partition("://")
     options: dict[str, Any] = {} if retries is None else {"retry": Retry(NoBackoff(), retries)}
+    seconds = TIMEOUT_S if timeout is None else timeout
     return Redis.from_url(
         f"{_SCHEMES.get(scheme, scheme)}://{rest}",
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
+        socket_timeout=seconds,
+        socket_connect_timeout=seconds,
         **options,
     )
 

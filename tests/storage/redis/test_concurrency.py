@@ -16,6 +16,7 @@ from llm_api.storage.redis.concurrency import (
 )
 from tests.storage.crowd import in_processes, in_threads
 from tests.support.servers import ValkeyServer
+from tests.support.timings import Timings
 from tests.support.waiting import wait_until
 
 PATIENCE = 20
@@ -75,6 +76,7 @@ def taken(slots: ConcurrencyCounter, limit: int, *owners: str, name: str = NAME)
 
 def take_and_die(url: str, position: int) -> None:
     """Try to take 10 of 12 places, in a process that gives none back."""
+    Timings(redis_patience=10.0).use(pytest.MonkeyPatch())  # on a machine full of tests
     slots = RedisConcurrency(url)
     taken(slots, 12, *[f"req_{position}_{number}" for number in range(10)])
 
