@@ -13,6 +13,7 @@ from llm_api.web import health, idempotency, lifecycle
 from llm_api.web.access import rate_limits
 from llm_api.web.access.authentication import AccessControl
 from llm_api.web.console import pages
+from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.middleware import write_timeout
 from llm_api.web.middleware.load_shedding import LoadShedder
 from llm_api.web.middleware.security_headers import SecurityHeaders
@@ -54,7 +55,7 @@ def create_app(settings: Settings) -> Flask:
         app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.limits.requests or ""
     )
     access.register_require(app)
-    app.config[openai_routes.STRICT_SETTING] = settings.refuse_unknown_parameters
+    app.config[STRICT_SETTING] = settings.refuse_unknown_parameters
     app.config[pages.KEY_SETTING] = settings.access.requires_key
     app.extensions["llm_api_limiter"] = limiter
     app.extensions["llm_api_spool"] = stores.spool

@@ -27,7 +27,7 @@ from llm_api.web.request.context import (
     client_address,
     services,
 )
-from llm_api.web.response.sse import DONE, KeepAlive, error_event, keep_alive
+from llm_api.web.response.sse import CHAT_FORM, End, KeepAlive, StreamForm
 
 P = ParamSpec("P")
 _KEPT_WITH_KEY_S = 3_600.0
@@ -35,7 +35,6 @@ _MAX_BYTES_WITH_KEY = 4 << 20
 # Every request of an SDK may be repeated without a key: there are many of them.
 _KEPT_FOR_RETRIES_S = 60.0
 _MAX_BYTES_FOR_RETRIES = 256 << 10
-_ERROR_EVENT = b'data: {"error":'
 _MAX_KEY = 255
 # Of the first answer's headers, those that belong to the answer and not to the exchange.
 _KEPT_HEADERS = (
@@ -81,16 +80,23 @@ def may_be_repeat(incoming: Request) -> bool:
 
 def idempotent(view: Callable[P, Response]) -> Callable[P, Response]:
     """Decorate a view: a repeated request gets the answer of the first."""
-    return _answering_once(view, repeat_key)
+    return _answering_once(view, repeat_key, CHAT_FORM)
 
 
 def cached(view: Callable[P, Response]) -> Callable[P, Response]:
     """Decorate a view: repeats are as in `idempotent`; other requests may ask for a kept answer."""
-    return _answering_once(view, _cache_or_repeat_key)
+    return cached_as(CHAT_FORM)(view)
+
+
+def cached_as(form: StreamForm) -> Callable[[Callable[P, Response]], Callable[P, Response]]:
+    """Decorate a view as `cached` does, whose streams are in another form."""
+    return partial(_answering_once, identify=_cache_or_repeat_key, form=form)
 
 
 def _answering_once(
-    view: Callable[P, Response], identify: Callable[[RequestState], IdempotencyKey | None]
+    view: Callable[P, Response],
+    identify: Callable[[RequestState], IdempotencyKey | None],
+    form: StreamForm,
 ) -> Callable[P, Response]:
     @wraps(view)
     def answer(*args: P.args, **kwargs: P.kwargs) -> Response:
@@ -98,13 +104,13 @@ def _answering_once(
         identity = None if state.fingerprint is None else identify(state)
         if identity is None:
             return view(*args, **kwargs)
-        return _answered_once(state, identity, partial(view, *args, **kwargs))
+        return _answered_once(state, identity, form, partial(view, *args, **kwargs))
 
     return answer
 
 
 def _answered_once(
-    state: RequestState, identity: IdempotencyKey, make: Callable[[], Response]
+    state: RequestState, identity: IdempotencyKey, form: StreamForm, make: Callable[[], Response]
 ) -> Response:
     """Return the answer of `make`, or the one that it gave to the same request before."""
     service, is_disconnected = services().idempotency, caller().is_disconnected
@@ -116,7 +122,7 @@ def _answered_once(
         return response
     state.log.update({"cached" if identity.is_cached else "replayed": True})
     try:
-        response = _replayed(recording, is_disconnected)
+        response = _replayed(recording, is_disconnected, form)
     except BaseException:
         recording.unfollow()
         raise
@@ -222,7 +228,7 @@ class _RecordedBody:
         self._end()
 
     def _record(self, piece: bytes) -> None:
-        self._is_whole = piece == DONE
+        self._is_whole = isinstance(piece, End)
         if not isinstance(piece, KeepAlive):
             self._service.record(self._recording, piece)
 
@@ -243,10 +249,12 @@ class _RecordedBody:
             self._pieces.close()
 
 
-def _replayed(recording: Recording, is_disconnected: Callable[[], bool]) -> Response:
+def _replayed(
+    recording: Recording, is_disconnected: Callable[[], bool], form: StreamForm
+) -> Response:
     content_type, headers = recording.wait_for_head(is_disconnected)
     if content_type.startswith("text/event-stream"):
-        events = _followed_events(recording, is_disconnected, g.request_state.request_id)
+        events = _followed_events(recording, is_disconnected, form, g.request_state.request_id)
         response = Response(events, content_type=content_type)
     else:
         body = b"".join(recording.pieces(math.inf, is_disconnected))
@@ -260,13 +268,13 @@ def _replayed(recording: Recording, is_disconnected: Callable[[], bool]) -> Resp
 
 
 def _followed_events(
-    recording: Recording, is_disconnected: Callable[[], bool], request_id: str
+    recording: Recording, is_disconnected: Callable[[], bool], form: StreamForm, request_id: str
 ) -> Iterator[bytes]:
     """Yield the events that another request gets, or got."""
     first = last = b""
     for piece in recording.pieces(SILENCE, is_disconnected):
         first, last = first or piece, piece or last
         if first:
-            yield piece or keep_alive(first)
-    if not recording.is_whole and _ERROR_EVENT not in last:
-        yield error_event(truncated().error, request_id)
+            yield piece or form.keep_alive(first)
+    if not recording.is_whole and not form.has_failed(last):
+        yield form.broken(first, last, truncated().error, request_id)

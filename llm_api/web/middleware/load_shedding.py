@@ -21,7 +21,13 @@ from llm_api.errors import Unavailable
 from llm_api.observability.logging import new_request_id
 from llm_api.runtime.concurrency import ConcurrencyLimit
 from llm_api.runtime.deadlines import is_disconnected
-from llm_api.web.response.error_formats import error_document, error_headers, is_openai_path
+from llm_api.web.response.error_formats import (
+    FORMS,
+    REST,
+    ErrorForm,
+    error_document,
+    form_of,
+)
 
 # In a request's WSGI environment: the seconds that it waited here.
 QUEUED = "llm_api.queued"
@@ -63,8 +69,7 @@ class LoadShedder:
         self._queue_timeout = queue_timeout
         self._limit = ConcurrencyLimit(max_active, max_waiting)
         self._refusals = _RefusalLog(clock)
-        self._openai_refusal = _Refusal.in_dialect(is_openai=True)
-        self._rest_refusal = _Refusal.in_dialect(is_openai=False)
+        self._refusals_of = {form.prefix: _Refusal.in_form(form) for form in (*FORMS, REST)}
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -73,8 +78,7 @@ class LoadShedder:
             return self._app(environ, start_response)
         if not (self._limit.try_acquire() or self._wait(environ)):
             self._refusals.record()
-            refusal = self._openai_refusal if is_openai_path(path) else self._rest_refusal
-            return refusal.answer(start_response)
+            return self._refusals_of[form_of(path).prefix].answer(start_response)
         try:
             return _AdmittedBody(self._app(environ, start_response), self._release)
         except BaseException:  # a worker that ends cuts its calls by one that is no Exception
@@ -127,12 +131,11 @@ class _Refusal:
     headers: tuple[tuple[str, str], ...]
 
     @classmethod
-    def in_dialect(cls, *, is_openai: bool) -> "_Refusal":
-        """Render it in a dialect."""
-        path = "/v1/" if is_openai else "/api/"
-        document = orjson.dumps(error_document(_REFUSAL, path, _ID_MARK))
+    def in_form(cls, form: ErrorForm) -> "_Refusal":
+        """Render it in the form of a dialect."""
+        document = orjson.dumps(error_document(_REFUSAL, f"{form.prefix}/", _ID_MARK))
         before, _, after = document.partition(_ID_MARK.encode())
-        headers = {"Content-Type": "application/json", **error_headers(_REFUSAL, path)}
+        headers = {"Content-Type": "application/json", **form.headers(_REFUSAL)}
         return cls(before, after, tuple(headers.items()))
 
     def answer(self, start_response: StartResponse) -> Iterable[bytes]:

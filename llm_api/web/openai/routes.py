@@ -1,16 +1,16 @@
 """The OpenAI routes."""
 
 from collections.abc import Callable
-from dataclasses import replace
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import marshmallow as ma
-from flask import Response, current_app, g
+from flask import Response, g
 
 from llm_api.domain.calls import CallResult, Completion, Model
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
+from llm_api.web.dialects import answering
+from llm_api.web.dialects.answering import refuses_unknown
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.idempotency import cached
 from llm_api.web.openai.answer_schemas import (
@@ -25,10 +25,9 @@ from llm_api.web.openai.answer_schemas import (
 from llm_api.web.openai.chat_schemas import EngineChatRequestSchema, OpenAIChatRequestSchema
 from llm_api.web.openai.schemas import MODEL_IN_PATH, OpenAIBlueprint, OpenAIRequest
 from llm_api.web.openai.text_schemas import EmbeddingsRequestSchema, TextRequestSchema
-from llm_api.web.request.context import caller, services
-from llm_api.web.response.answers import answers_with, header_safe, json_response
-from llm_api.web.response.sse import event_stream
-from llm_api.web.schema_fields import UNKNOWN
+from llm_api.web.request.context import services
+from llm_api.web.response.answers import answers_with, json_response
+from llm_api.web.response.sse import ChatWriter, event_stream
 
 blueprint = OpenAIBlueprint(
     "OpenAI", __name__, url_prefix="/v1", description="For the OpenAI SDKs, in their own shapes."
@@ -36,7 +35,6 @@ blueprint = OpenAIBlueprint(
 
 P = ParamSpec("P")
 T = TypeVar("T")
-STRICT_SETTING = "REFUSE_UNKNOWN_PARAMETERS"
 # A model has no date of birth here, and SDKs want an integer.
 _CREATED = 0
 # What the docs page offers to send.
@@ -82,28 +80,9 @@ def _also_streamed(chunk: ma.Schema, what: str) -> Callable[[Callable[P, T]], Ca
     return described
 
 
-def refuses_unknown(view: Callable[Concatenate[OpenAIRequest, P], T]) -> Callable[..., T]:
-    """Decorate a view: unknown fields are an error if `REFUSE_UNKNOWN_PARAMETERS` is set.
-
-    A field is known if any vendor takes it.
-    """
-
-    @wraps(view)
-    def check(body: OpenAIRequest, *args: P.args, **kwargs: P.kwargs) -> T:
-        if (body.untyped or body.dropped) and current_app.config[STRICT_SETTING]:
-            known = services().known_parameters
-            unknown = [*(name for name in body.untyped if name not in known), *body.dropped]
-            if unknown:
-                name = header_safe(unknown[0])
-                raise InvalidRequest.of_field(name, UNKNOWN, reason="unknown_field")
-        return view(body, *args, **kwargs)
-
-    return check
-
-
 def _response(answer: Completion | AnswerStream) -> Response:
     if isinstance(answer, AnswerStream):
-        return event_stream(answer)
+        return event_stream(answer, ChatWriter())
     return json_response(answer.body)
 
 
@@ -120,7 +99,7 @@ def create_chat_completion(
     body: OpenAIRequest,
 ) -> CallResult[Completion | AnswerStream]:
     """Continue a conversation, as OpenAI defines it."""
-    return _answer(body)
+    return answering.answer(body)
 
 
 @blueprint.post(
@@ -140,7 +119,7 @@ def create_engine_chat_completion(
     engine: str,
 ) -> CallResult[Completion | AnswerStream]:
     """Continue a conversation; the path names the model, as openai 0.28 does for an engine."""
-    return _answer(body.of_model(engine))
+    return answering.answer(body.of_model(engine))
 
 
 @blueprint.post("/completions")
@@ -156,7 +135,7 @@ def create_completion(
     body: OpenAIRequest,
 ) -> CallResult[Completion | AnswerStream]:
     """Continue a text, on an upstream that has this older route."""
-    return _answer(body)
+    return answering.answer(body)
 
 
 @blueprint.post("/embeddings")
@@ -171,7 +150,7 @@ def create_embeddings(
     body: OpenAIRequest,
 ) -> CallResult[Completion | AnswerStream]:
     """Turn texts into vectors, on an upstream that has embeddings."""
-    return _answer(body)
+    return answering.answer(body)
 
 
 @blueprint.get("/models")
@@ -196,18 +175,3 @@ def retrieve_model(model_id: str) -> Response:
 
 def _model_object(model: Model) -> dict[str, Any]:
     return {"id": model.id, "object": "model", "created": _CREATED, "owned_by": model.upstream}
-
-
-def _answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
-    """Call the model; fields of other routes are reported like those the upstream dropped."""
-    chat = services().chat
-    result: CallResult[Completion | AnswerStream]
-    if body.is_streamed:
-        g.request_state.is_streamed = True
-        result = chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
-    else:
-        result = chat.complete(body.model_request, caller())
-    if not body.dropped:
-        return result
-    dropped = (*body.dropped, *result.report.dropped)
-    return replace(result, report=replace(result.report, dropped=dropped))

@@ -50,17 +50,21 @@ def answers_with(
     def decorate(view: Callable[P, CallResult[T]]) -> Callable[P, Response]:
         @wraps(view)
         def respond(*args: P.args, **kwargs: P.kwargs) -> Response:
-            result = view(*args, **kwargs)
-            response = write(result.answer)
-            state: RequestState = g.request_state
-            state.report = result.report
-            if result.report.dropped or result.report.fallback is not None:
-                response.headers.update(report_headers(result.report))
-            return response
+            return answer_with(view(*args, **kwargs), write)
 
         return respond
 
     return decorate
+
+
+def answer_with(result: CallResult[T], write: Callable[[T], Response]) -> Response:
+    """Return the response that `write` makes of the result of a call, as `answers_with` does."""
+    response = write(result.answer)
+    state: RequestState = g.request_state
+    state.report = result.report
+    if result.report.dropped or result.report.fallback is not None:
+        response.headers.update(report_headers(result.report))
+    return response
 
 
 def report_headers(report: CallReport) -> dict[str, str]:

@@ -4,7 +4,8 @@ It does not use Flask: gunicorn's worker also writes errors, for requests that t
 not see.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, RateLimited
@@ -32,9 +33,7 @@ def error_document(
         more_details: entries to add to the usual details.
     """
     details = _details(error, request_id) | dict(more_details or {})
-    if not is_openai_path(path):
-        return _rest_shape(error, details)
-    document = _openai_shape(error, details)
+    document = form_of(path).document(error, details)
     if path.startswith(_IMAGES) and error.reason == "content_filtered":
         document["error"] |= _BLOCKED
     return document
@@ -42,12 +41,46 @@ def error_document(
 
 def error_headers(error: ApiError, path: str) -> dict[str, str]:
     """Return the headers of an error response to a request of `path`."""
+    return form_of(path).headers(error)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorForm:
+    """How a dialect writes errors.
+
+    `prefix` is that of its paths; `document` makes a body of an error and its details.
+    """
+
+    prefix: str
+    document: Callable[[ApiError, Mapping[str, Any]], dict[str, Any]]
+    headers: Callable[[ApiError], dict[str, str]]
+
+    def has(self, path: str) -> bool:
+        """Whether a path is of this dialect."""
+        return path == self.prefix or path.startswith(f"{self.prefix}/")
+
+
+def form_of(path: str) -> ErrorForm:
+    """Return the form of the errors of a path."""
+    return next((form for form in FORMS if form.has(path)), REST)
+
+
+def is_final(error: ApiError) -> bool:
+    """Whether the same request must not be sent again by itself."""
+    return error.retries_exhausted or error.may_have_charged or not error.retryable
+
+
+def _retry_headers(error: ApiError) -> dict[str, str]:
     headers = dict(error.headers)
     if error.retry_after is not None:
         headers["Retry-After"] = str(error.retry_after)
         headers["retry-after-ms"] = str(error.retry_after * 1000)
-    is_final = error.retries_exhausted or error.may_have_charged or not error.retryable
-    if is_openai_path(path) and is_final:
+    return headers
+
+
+def _sdk_headers(error: ApiError) -> dict[str, str]:
+    headers = _retry_headers(error)
+    if is_final(error):
         # The SDKs retry every 429 and 5xx twice, unless this header says no.
         headers["x-should-retry"] = "false"
     return headers
@@ -56,11 +89,6 @@ def error_headers(error: ApiError, path: str) -> dict[str, str]:
 def openai_error(error: ApiError, request_id: str) -> dict[str, Any]:
     """Return the body of an error in OpenAI's dialect, for an event of a stream."""
     return _openai_shape(error, _details(error, request_id))
-
-
-def is_openai_path(path: str) -> bool:
-    """Whether a path is of OpenAI's dialect."""
-    return path == "/v1" or path.startswith("/v1/")
 
 
 def _details(error: ApiError, request_id: str) -> dict[str, Any]:
@@ -96,3 +124,8 @@ def _openai_shape(error: ApiError, details: Mapping[str, Any]) -> dict[str, Any]
             "details": {**details, "code": error.code},
         }
     }
+
+
+REST = ErrorForm("", _rest_shape, _retry_headers)
+# Of several prefixes the first that fits counts.
+FORMS: tuple[ErrorForm, ...] = (ErrorForm("/v1", _openai_shape, _sdk_headers),)

@@ -1,7 +1,8 @@
-"""Server-sent events: a streamed answer, in the form that every OpenAI SDK takes."""
+"""Server-sent events: a streamed answer, in the form of the dialect that its client speaks."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Protocol
 
 import orjson
 from flask import Response, g
@@ -13,14 +14,58 @@ from llm_api.web.response.error_formats import error_document, openai_error
 
 logger = logging.getLogger(__name__)
 
-DONE = b"data: [DONE]\n\n"
 _HEAD = ("id", "object", "created", "model")
+_CHAT_ERROR = b'data: {"error":'
 
 
 class KeepAlive(bytes):
     """What is sent in a silence; it is no part of the answer."""
 
     __slots__ = ()
+
+
+class End(bytes):
+    """What ends an answer that is whole."""
+
+    __slots__ = ()
+
+
+DONE = End(b"data: [DONE]\n\n")
+
+
+class StreamWriter(Protocol):
+    """Writes one streamed answer in a dialect, from chunks of a chat completion."""
+
+    def events(self, batch: Sequence[bytes]) -> bytes:
+        """Write the events for chunks that came together; empty where they say nothing here."""
+
+    def keep_alive(self) -> KeepAlive | None:
+        """Write what is sent in a silence; None where nothing can be sent yet."""
+
+    def end(self) -> End:
+        """Write what ends the answer, which is whole."""
+
+    def error(self, error: ApiError, request_id: str) -> bytes:
+        """Write the events that end the stream with an error."""
+
+
+class StreamForm(Protocol):
+    """What a dialect's streams have in common, for those who are sent a stream of another client's.
+
+    `sent` are events of such a stream, as they were written.
+    """
+
+    def keep_alive(self, sent: bytes) -> KeepAlive:
+        """Write what is sent in a silence behind the first events of a stream."""
+
+    def has_failed(self, sent: bytes) -> bool:
+        """Whether the last events of a stream are those of an error."""
+
+    def broken(self, first: bytes, last: bytes, error: ApiError, request_id: str) -> bytes:
+        """Write the events of an error for a stream that ended in between.
+
+        `first` and `last` are the first and the last events that it had; both are empty for none.
+        """
 
 
 def keep_alive(events: bytes) -> KeepAlive:
@@ -37,12 +82,63 @@ def keep_alive(events: bytes) -> KeepAlive:
     return KeepAlive(b"data: %b\n\n" % orjson.dumps(chunk))
 
 
-def event_stream(answer: AnswerStream) -> Response:
-    """Return the response that sends the chunks as they come in."""
+class ChatWriter:
+    """Passes chunks on as they are, as chat and text completions are streamed."""
+
+    def __init__(self) -> None:
+        """Create the writer of one stream."""
+        self._first = b""
+
+    def events(self, batch: Sequence[bytes]) -> bytes:
+        """Write every chunk as an event."""
+        self._first = self._first or batch[0]
+        if len(batch) == 1:
+            return b"data: %b\n\n" % batch[0]
+        return b"data: %b\n\n" % b"\n\ndata: ".join(batch)
+
+    def keep_alive(self) -> KeepAlive | None:
+        """Write a chunk that says nothing; None before the first, whose head is not known."""
+        return keep_alive(self._first) if self._first else None
+
+    def end(self) -> End:
+        """Write the mark of the end."""
+        return DONE
+
+    def error(self, error: ApiError, request_id: str) -> bytes:
+        """Write the one event of an error."""
+        return error_event(error, request_id)
+
+
+class ChatForm:
+    """The form of streamed chat and text completions."""
+
+    def keep_alive(self, sent: bytes) -> KeepAlive:
+        """Write a chunk that says nothing."""
+        return keep_alive(sent)
+
+    def has_failed(self, sent: bytes) -> bool:
+        """Look for the event of an error."""
+        return _CHAT_ERROR in sent
+
+    def broken(self, _first: bytes, _last: bytes, error: ApiError, request_id: str) -> bytes:
+        """Write the one event of an error."""
+        return error_event(error, request_id)
+
+
+CHAT_FORM = ChatForm()
+
+
+def event_stream(answer: AnswerStream, writer: StreamWriter) -> Response:
+    """Return the response that sends the chunks as they come in, as the `writer` writes them."""
     # Flask forgets the request before the first event is asked for: what is needed is kept.
     state: RequestState = g.request_state
     state.stream = answer
-    response = Response(_Events(answer, state.log, state.request_id), mimetype="text/event-stream")
+    return stream_of(_Events(answer, writer, state.log, state.request_id))
+
+
+def stream_of(events: Iterable[bytes]) -> Response:
+    """Return the response whose body are these events."""
+    response = Response(events, mimetype="text/event-stream")
     response.headers["Cache-Control"] = "no-cache"
     response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
     return response
@@ -61,11 +157,13 @@ def error_event_at(error: ApiError, path: str, request_id: str) -> bytes:
 class _Events:
     """The body; an error that comes up on the way is its last event."""
 
-    def __init__(self, answer: AnswerStream, log: dict[str, object], request_id: str) -> None:
+    def __init__(
+        self, answer: AnswerStream, writer: StreamWriter, log: dict[str, object], request_id: str
+    ) -> None:
         self._answer = answer
+        self._writer = writer
         self._log = log
         self._request_id = request_id
-        self._first = b""
         self._has_ended = False
 
     def __iter__(self) -> Iterator[bytes]:
@@ -77,18 +175,12 @@ class _Events:
         if self._has_ended:
             return None
         try:
-            batch = self._answer.next_batch()
-            while batch is not None and not batch and not self._first:
-                batch = self._answer.next_batch()  # no head is known for a keep-alive
-            if batch is None:
-                self._has_ended = True
-                return DONE
-            if not batch:
-                return keep_alive(self._first)
-            self._first = self._first or batch[0]
-            if len(batch) == 1:
-                return b"data: %b\n\n" % batch[0]
-            return b"data: %b\n\n" % b"\n\ndata: ".join(batch)
+            while (batch := self._answer.next_batch()) is not None:
+                events = self._writer.events(batch) if batch else self._writer.keep_alive()
+                if events:
+                    return events
+            self._has_ended = True
+            return self._writer.end()
         except ApiError as error:
             return self._event_of(error)
         except Exception:  # whatever it is: the client must not take the end for the answer's
@@ -99,7 +191,7 @@ class _Events:
     def _event_of(self, error: ApiError) -> bytes:
         self._has_ended = True
         self._log["reason"] = error.reason
-        return error_event(error, self._request_id)
+        return self._writer.error(error, self._request_id)
 
     def close(self) -> None:
         """End the call, if it has not ended."""

@@ -9,7 +9,7 @@ import orjson
 from openai.types.chat import ChatCompletionChunk
 
 from llm_api.services.chat import AnswerStream
-from llm_api.web.response.sse import _Events, keep_alive
+from llm_api.web.response.sse import ChatWriter, _Events, keep_alive
 from tests.upstream.streamed import TEXT_HEAD, choice, ended, event, more, text
 
 
@@ -27,7 +27,7 @@ class Silent(AnswerStream):
 
 def sent(*batches: list[bytes]) -> bytes:
     """Return the bytes that a client gets for batches."""
-    return b"".join(_Events(Silent(*batches), {}, "req_1"))
+    return b"".join(_Events(Silent(*batches), ChatWriter(), {}, "req_1"))
 
 
 SILENCES = [[text("one ")], [], [more("two ")], [], [], [more("three")], [ended()]]

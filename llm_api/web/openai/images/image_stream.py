@@ -24,7 +24,7 @@ from llm_api.upstream.images.image_protocol import Preview
 from llm_api.web.images.base64_bodies import ReadFile, encoded, pieces_of
 from llm_api.web.images.jobs import Making
 from llm_api.web.request.context import RequestState
-from llm_api.web.response.sse import error_event_at
+from llm_api.web.response.sse import error_event_at, stream_of
 
 logger = logging.getLogger(__name__)
 
@@ -85,10 +85,7 @@ def stream_images(make: Making, writer: EventWriter) -> Response:
     state: RequestState = g.request_state
     events = _Events(make, writer, state.log)
     events.wait_for_job()
-    response = Response(events, mimetype="text/event-stream")
-    response.headers["Cache-Control"] = "no-cache"
-    response.headers["X-Accel-Buffering"] = "no"  # nginx would hold events back
-    return response
+    return stream_of(events)
 
 
 def _job_of(news: ImageJob | BaseException) -> ImageJob:

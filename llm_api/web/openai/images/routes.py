@@ -13,6 +13,7 @@ from flask import Response, current_app, g
 from llm_api.domain.images import Notice
 from llm_api.errors import InvalidRequest, UpstreamTimeout
 from llm_api.services.images import ImageJob
+from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
 from llm_api.web.images.example_errors import IMAGE_ERRORS, NO_JSON_OR_FORM, image_examples
@@ -26,7 +27,6 @@ from llm_api.web.openai.images.schemas import (
     ImageEditRequestSchema,
     ImageGenerationRequestSchema,
 )
-from llm_api.web.openai.routes import STRICT_SETTING
 from llm_api.web.openai.schemas import OpenAIBlueprint
 from llm_api.web.request.context import RequestState, services
 from llm_api.web.response.answers import header_safe, report_headers
