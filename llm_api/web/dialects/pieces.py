@@ -140,7 +140,7 @@ def pieces_of(document: Mapping[str, Any]) -> list[Piece]:
     for index, call in enumerate(calls_of(message)):
         tools.take({"index": index, **call}, pieces)
     pieces += tools.end()
-    pieces.append(Finished(choice["finish_reason"] or "stop"))
+    pieces.append(Finished(choice["finish_reason"]))
     if usage := document.get("usage"):
         pieces.append(counted(usage))
     return pieces
@@ -230,11 +230,11 @@ class _Tools:
             pieces.append(ToolArguments(place, arguments))
 
     def end(self) -> list[Piece]:
-        """Begin the calls that came without arguments."""
+        """Return the beginnings of calls that came without arguments."""
         return self._begin_until(None)
 
     def _begin_until(self, place: int | None) -> list[Piece]:
-        """Begin what waits, up to the call at this place."""
+        """Return the beginnings that wait, up to that of the call at this place."""
         begun: list[Piece] = []
         for waiting in list(self._waiting):
             begun.append(self._waiting.pop(waiting))
