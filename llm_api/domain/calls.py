@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from llm_api.domain.access import ApiKey, Limits, LimitState
+from llm_api.domain.responses_form import ResponsesForm
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -131,6 +132,7 @@ class Operation(StrEnum):
     CHAT = "chat"
     TEXT = "text"
     EMBEDDINGS = "embeddings"
+    RESPONSES = "responses"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,12 +141,14 @@ class ModelRequest:
 
     `parameters` is the OpenAI request body without `model`, as JSON. `model` is None if the caller
     leaves the choice to the service. `defaults` are the parameters that the caller has not named.
+    `responses` is the same request for upstreams that have OpenAI's Responses API themselves.
     """
 
     model: str | None
     parameters: Mapping[str, Any]
     operation: Operation = Operation.CHAT
     defaults: frozenset[str] = frozenset()
+    responses: ResponsesForm | None = None
 
 
 @dataclass(slots=True)
@@ -203,7 +207,7 @@ class Completion:
     """A validated answer: the OpenAI object, the same as JSON text, and its usage.
 
     `dropped` are request fields that the upstream does not take. `has_only_reasoned` says that the
-    model has spent all its tokens on reasoning and written nothing.
+    model has spent all its tokens on reasoning and written nothing. `operation` tells the form.
     """
 
     document: Mapping[str, Any]
@@ -211,6 +215,7 @@ class Completion:
     usage: TokenUsage
     dropped: tuple[str, ...] = ()
     has_only_reasoned: bool = False
+    operation: Operation = Operation.CHAT
 
     @property
     def text(self) -> str:

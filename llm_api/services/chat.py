@@ -28,10 +28,12 @@ class AnswerStream(SuspendedBatches):
 
     A batch without any chunk stands for a silence, in which the client should get a keep-alive.
     The next batch can raise ApiError. `report` is what is known of the call when its answer begins.
-    Closing a stream that has not ended counts as its client giving it up.
+    Closing a stream that has not ended counts as its client giving it up. `operation` tells the
+    form of the chunks: RESPONSES are events of that API, to a request that has that form, too.
     """
 
     report: CallReport
+    operation: Operation
 
     def __init__(
         self,
@@ -64,10 +66,11 @@ class AnswerStream(SuspendedBatches):
                 partial(accounted.stream, request=request, shows_usage=shows_usage),
             )
             self.report = accounted.report(fallback)
+            self.operation = stream.operation
             with closing(stream):
                 first = stream.next_batch() or []
                 if fallback is not None:
-                    first[0] = orjson.dumps(orjson.loads(first[0]) | _described(fallback))
+                    first[0] = _saying(fallback, first[0])
                 yield first, stream.next_batch
 
 
@@ -114,6 +117,13 @@ def _with_fallback(completion: Completion, fallback: Fallback) -> Completion:
     """Name in the answer the model that was requested and the one that was used."""
     document = {**completion.document, **_described(fallback)}
     return replace(completion, document=document, body=orjson.dumps(document))
+
+
+def _saying(fallback: Fallback, first: bytes) -> bytes:
+    """Name the same in the first chunk, or in the response of the first event."""
+    chunk = orjson.loads(first)
+    chunk.get("response", chunk).update(_described(fallback))
+    return orjson.dumps(chunk)
 
 
 def _described(fallback: Fallback) -> Mapping[str, Any]:

@@ -18,6 +18,7 @@ from llm_api.domain.prompts import GENERIC as GENERIC_TARGET
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.rate_counter import parse_limits
 from llm_api.settings.price_schema import PriceSchema, prices_of
+from llm_api.settings.responses_schema import ResponsesSchema, responses_of
 from llm_api.settings.settings import SettingsError
 from llm_api.settings.vision_schema import VisionSchema, vision_of
 from llm_api.upstream.vendors.error_meanings import REASONS
@@ -128,6 +129,7 @@ class _ProfileSchema(ma.Schema):
     usage_of_one_choice = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     fetches_pictures = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     vision = ma.fields.Nested(VisionSchema, load_default=dict)
+    responses = ma.fields.Nested(ResponsesSchema, load_default=None)
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
 
 
@@ -250,6 +252,7 @@ def _profile(schema: ma.Schema, root: Path, path: Path) -> Profile:
         counts_one_choice=table["usage_of_one_choice"],
         fetches_pictures=table["fetches_pictures"],
         vision=vision_of(table["vision"]),
+        responses=responses_of(table["responses"]),
         rules=tuple(
             ErrorRule(**rule | {"status": frozenset(rule["status"])}) for rule in table["errors"]
         ),

@@ -10,7 +10,8 @@ from llm_api.upstream.vendors.vision import PictureTokens, VisionTraits
 _POSITIVE = ma.validate.Range(min=1)
 
 
-def _names(**options: Any) -> ma.fields.List[Any]:
+def names(**options: Any) -> ma.fields.List[Any]:
+    """Make the field of a list of names."""
     return ma.fields.List(ma.fields.String(validate=ma.validate.Length(min=1)), **options)
 
 
@@ -19,7 +20,7 @@ def _count(**options: Any) -> ma.fields.Integer:
 
 
 class _TokensSchema(ma.Schema):
-    models = _names(required=True)
+    models = names(required=True)
     pixels_per_token = _count(required=True)
     most = _count(required=True)
     most_high = _count(load_default=None)
@@ -30,7 +31,7 @@ class VisionSchema(ma.Schema):
     """See `VisionTraits`."""
 
     detail = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
-    high_for = _names(load_default=())
+    high_for = names(load_default=())
     high_pixels = _count(load_default=None)
     high_fields = ma.fields.Dict(keys=ma.fields.String(), load_default=dict)
     fields_ = ma.fields.Dict(keys=ma.fields.String(), load_default=dict, data_key="fields")

@@ -17,22 +17,22 @@ from llm_api.domain.calls import (
     Timeouts,
     UpstreamPlan,
 )
+from llm_api.errors import NotFound
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults, probes
 from llm_api.upstream.answers import relay
-from llm_api.upstream.answers.chunks import StreamedAnswer
-from llm_api.upstream.answers.collect import collect_chunks
+from llm_api.upstream.answers.relayed_answer import RelayedAnswer
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http import response_body
 from llm_api.upstream.http.sse import is_event_stream
 from llm_api.upstream.http.transport import Transport
+from llm_api.upstream.preparation import RequestPreparation
 from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
 from llm_api.upstream.resilience.endpoint_pool import EndpointPool, PooledEndpoint
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
-from llm_api.upstream.vendors.errors import ErrorClassifier
-from llm_api.upstream.vendors.profiles import Profile, asks_for_reasoning, cap_name
+from llm_api.upstream.vendors.profiles import Profile
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +78,7 @@ class UpstreamClient:
         self._behavior = behavior
         self._timeouts = timeouts
         self._must_end = watch.drain.is_expired
-        self._profile = profile.at([at.url for at in plan.endpoints], has_tools=behavior.has_tools)
+        self._preparation = RequestPreparation(profile, behavior, [at.url for at in plan.endpoints])
         self._policy = policy or RetryPolicy()
         self._clock = clock
         self._incoming = partial(response_body.IncomingBody, idle=timeouts.idle, clock=clock)
@@ -132,7 +132,36 @@ class UpstreamClient:
 
         A model that has spent all its tokens on reasoning is asked once more, without it.
         """
-        prepared = self._prepare(model, request, model_was_named=model_was_named)
+        is_streamed = self._behavior.is_always_streamed or model in self._sender.streamed_models
+        prepare = partial(
+            self._preparation.prepared,
+            model,
+            request,
+            model_was_named=model_was_named,
+            is_streamed=is_streamed,
+        )
+        return self._in_a_form(prepare, call, partial(self._completed, call))
+
+    def _in_a_form(
+        self,
+        prepare: Callable[[], UpstreamRequest],
+        call: UpstreamCall,
+        answer: Callable[[UpstreamRequest], _T],
+    ) -> _T:
+        """Ask in the form that is prepared, and as a chat where the upstream does not know that."""
+        prepared = prepare()
+        try:
+            return answer(prepared)
+        except NotFound as error:
+            is_unknown = error.reason == "not_supported"
+            if not (is_unknown and prepared.operation is Operation.RESPONSES):
+                raise
+            self._preparation.learn_only_chats(prepared.body["model"])
+            if not call.allows_attempt:
+                raise
+        return answer(prepare())
+
+    def _completed(self, call: UpstreamCall, prepared: UpstreamRequest) -> Completion:
         with _ApiErrors(call), self._endpoints.slot(call):
             completion = self._run(prepared, call, partial(self._attempt, prepared, call))
             if completion.has_only_reasoned and not prepared.wants_reasoning:
@@ -148,7 +177,7 @@ class UpstreamClient:
     def _without_reasoning(
         self, request: UpstreamRequest, call: UpstreamCall, empty: Completion
     ) -> Completion:
-        body = self._profile.without_reasoning(request.body)
+        body = self._preparation.without_reasoning(request.body)
         if body is None or not call.allows_attempt:
             return empty
         call.record_rejection("spent_on_thinking")
@@ -171,13 +200,23 @@ class UpstreamClient:
         shows_usage: bool = False,
     ) -> relay.RelayedStream:
         """Wait for the first batch of a streamed answer; see Upstream."""
-        prepared = self._prepare(model, request, model_was_named=model_was_named, is_streamed=True)
+        prepare = partial(
+            self._preparation.prepared,
+            model,
+            request,
+            model_was_named=model_was_named,
+            is_streamed=True,
+        )
+        return self._in_a_form(prepare, call, partial(self._opened, call, shows_usage=shows_usage))
+
+    def _opened(
+        self, call: UpstreamCall, prepared: UpstreamRequest, *, shows_usage: bool
+    ) -> relay.RelayedStream:
         answer = prepared.new_stream(shows_usage=shows_usage)
-        surroundings = self._streamed(prepared, call, answer)
-        return relay.RelayedStream(answer, surroundings, prepared.dropped)
+        return relay.RelayedStream(answer, self._streamed(prepared, call, answer), prepared.dropped)
 
     def _streamed(
-        self, request: UpstreamRequest, call: UpstreamCall, answer: StreamedAnswer
+        self, request: UpstreamRequest, call: UpstreamCall, answer: RelayedAnswer
     ) -> relay.Surroundings:
         """Yield the first batch of a streamed answer, which has a chunk, and what has the others.
 
@@ -206,43 +245,6 @@ class UpstreamClient:
             if ending is not None and (call.is_client_gone or not answer.is_complete):
                 raise ending
 
-    def _prepare(
-        self,
-        model: str,
-        request: ModelRequest,
-        *,
-        model_was_named: bool,
-        is_streamed: bool = False,
-    ) -> UpstreamRequest:
-        """Put a request into the vendor's form."""
-        operation = request.operation
-        if self._behavior.reads_text_only:
-            self._behavior.check(request.parameters)
-        adapted, dropped = self._profile.adapted(request.parameters, operation, model)
-        body = {"model": model, **adapted}
-        limit = body.get("max_completion_tokens") or body.get("max_tokens")
-        if operation is not Operation.EMBEDDINGS:
-            if not limit and (limit := self._behavior.default_max_tokens):
-                body["max_tokens"] = limit
-            if (
-                is_streamed
-                or self._behavior.is_always_streamed
-                or model in self._sender.streamed_models
-            ):
-                body["stream"] = True
-        return UpstreamRequest(
-            operation,
-            body,
-            ErrorClassifier(
-                self._profile.rules, operation, model_was_named, cap_name(request.parameters)
-            ),
-            dropped,
-            asks_for_reasoning(request.parameters),
-            limit * (body.get("n") or 1) if limit else None,
-            self._profile.counts_one_choice,
-            request.defaults,
-        )
-
     def _attempt(self, request: UpstreamRequest, call: UpstreamCall) -> Completion:
         with self._sender.open(request, call) as opened:
             call.record_first_token()
@@ -255,7 +257,7 @@ class UpstreamClient:
                 answer = request.new_stream()
                 pieces = iter(body.next_piece, None)
                 events = relay.events_in(pieces, answer, body.hasten, self._clock)
-                completion = collect_chunks(events, answer, request.max_tokens)
+                completion = request.collect(events, answer)
                 self._drain(body)
                 return completion
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Protocol
 
-from llm_api.domain.calls import Caller, Completion, ModelRequest, TextLength, TokenUsage
+from llm_api.domain.calls import Caller, Completion, ModelRequest, Operation, TextLength, TokenUsage
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.vendors.vision import VisionTraits
 
@@ -22,6 +22,10 @@ class UpstreamStream(Protocol):
     @property
     def dropped(self) -> tuple[str, ...]:
         """Request fields that the upstream does not take."""
+
+    @property
+    def operation(self) -> Operation:
+        """Whose form the batches have: chunks of a chat, or events of the Responses API."""
 
     def next_batch(self) -> list[bytes] | None:
         """Wait for chunks as JSON and return those that came together; None at the end.

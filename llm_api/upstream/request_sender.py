@@ -4,7 +4,7 @@ Endpoints are keys and addresses of the same service: they share its load, and b
 passed over. The form of a request that an upstream turns out to need is remembered.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, NoReturn, Self
@@ -14,7 +14,10 @@ import orjson
 from llm_api.domain.calls import Completion, Operation
 from llm_api.upstream import faults
 from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.collect import collect_chunks
 from llm_api.upstream.answers.completion import parse_answer
+from llm_api.upstream.answers.responses.response_objects import parse_response
+from llm_api.upstream.answers.responses.streamed_response import StreamedResponse
 from llm_api.upstream.answers.usage_forms import multiplied
 from llm_api.upstream.call import MAX_ATTEMPTS, AttemptRecord, UpstreamCall
 from llm_api.upstream.http.response_body import UpstreamResponse, read_body
@@ -59,6 +62,8 @@ class UpstreamRequest:
 
     def read_answer(self, body: bytes) -> Completion:
         """Read the body of an answer to it that came in one piece; raises faults.Fault."""
+        if self.operation is Operation.RESPONSES:
+            return parse_response(body, self.body, self.classifier, self.max_tokens)
         completion = parse_answer(
             body,
             self.operation,
@@ -72,8 +77,10 @@ class UpstreamRequest:
         usage = multiplied(completion.usage, len(completion.document["choices"]))
         return replace(completion, usage=usage)
 
-    def new_stream(self, *, shows_usage: bool = False) -> StreamedAnswer:
+    def new_stream(self, *, shows_usage: bool = False) -> StreamedAnswer | StreamedResponse:
         """Return the state of a streamed answer to it, before its first event."""
+        if self.operation is Operation.RESPONSES:
+            return StreamedResponse(self.body, self.classifier, self.max_tokens)
         return StreamedAnswer(
             self.operation,
             model=self.body["model"],
@@ -82,6 +89,14 @@ class UpstreamRequest:
             max_tokens=self.max_tokens,
             choice_count=self.body.get("n") or 1,
         )
+
+    def collect(
+        self, events: Iterable[bytes], answer: StreamedAnswer | StreamedResponse
+    ) -> Completion:
+        """Put the events together that an `answer` takes; raises faults.Fault."""
+        if isinstance(answer, StreamedResponse):
+            return answer.collect(events)
+        return collect_chunks(events, answer, self.max_tokens)
 
 
 class RequestSender:
@@ -109,7 +124,8 @@ class RequestSender:
         """
         if (form := self._forms.of_models.get(request.body["model"])) is not None:
             request = replace(request, body=form.applied(request.body, request.defaults))
-        asks_for_usage = asks_for_usage and request.is_streamed and self._sends_usage_option
+        has_option = request.operation is not Operation.RESPONSES and self._sends_usage_option
+        asks_for_usage = asks_for_usage and request.is_streamed and has_option
         try:
             return self._send(request, call, asks_for_usage=asks_for_usage)
         except faults.RetryDifferently as refusal:

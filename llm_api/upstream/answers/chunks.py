@@ -41,7 +41,7 @@ from llm_api.upstream.vendors.errors import PLAIN, ErrorClassifier
 
 DONE = b"[DONE]"
 # In lower case; of relays that keep a connection alive by words.
-_NOTHING = re.compile(
+NOTHING = re.compile(
     rb'null|""|\[done\]|\W*(?:ping|pong|keep[-_ ]?alive|heart[-_ ]?beat|\w{0,20} ?processing)\W*'
 )
 # Of a stream: some vendors have something new in every event, and learning it would be in vain.
@@ -73,6 +73,7 @@ class StreamedAnswer:
             choice_count: how many choices were asked for.
         """
         self.is_over = False  # nothing more is needed
+        self.has_begun = True  # with its first chunk
         self.has_finished = False  # every choice has given the reason why it ended
         self.length = TextLength()  # of what the model wrote; kept texts would fill the memory
         self.operation = operation
@@ -142,15 +143,11 @@ class StreamedAnswer:
         word = event.strip().lower()
         if self.has_finished and not word.startswith((b"{", b"[{")):
             self.is_over = True
-        return self.is_over or _NOTHING.fullmatch(word) is not None
+        return self.is_over or NOTHING.fullmatch(word) is not None
 
     def _fail(self, event: bytes) -> None:
-        """Raise the Fault of an event that is named `error`; its data need not be JSON."""
-        try:
-            document: object = orjson.loads(bytes(event))  # it takes no class of its own
-        except orjson.JSONDecodeError:
-            document = event.decode("utf-8", "replace").strip()
-        raise_error(error_of_event(document), self.classifier)
+        """Raise the Fault of an event that is named `error`."""
+        raise_error(error_of_event(error_document(event)), self.classifier)
 
     def _settle(self, chunk: dict[str, Any]) -> bool:
         is_changed = chunk.pop("error", self) is not self  # null, but SDKs look for the key alone
@@ -265,6 +262,15 @@ class StreamedAnswer:
     def raw_usage(self) -> Any:
         """The usage as the upstream sent it, None where it sent none."""
         return self._usage.chunk.get("usage")
+
+
+def error_document(event: bytes) -> object:
+    """Return what an event that is named `error` says; its data need not be JSON."""
+    try:
+        document: object = orjson.loads(bytes(event))  # it takes no class of its own
+    except orjson.JSONDecodeError:
+        document = event.decode("utf-8", "replace").strip()
+    return document
 
 
 def _instead_of_delta(choice: dict[str, Any], state: ChoiceState) -> dict[str, Any]:

@@ -5,11 +5,12 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from functools import partial
 from typing import Self
 
-from llm_api.domain.calls import TextLength, TokenUsage
+from llm_api.domain.calls import Operation, TextLength, TokenUsage
 from llm_api.upstream import faults
-from llm_api.upstream.answers.chunks import StreamedAnswer
 from llm_api.upstream.answers.collect import events_of
 from llm_api.upstream.answers.completion import parse_answer
+from llm_api.upstream.answers.relayed_answer import RelayedAnswer
+from llm_api.upstream.answers.responses.streamed_response import StreamedResponse
 from llm_api.upstream.http.sse import EventParser, EventTooLarge
 
 Source = Callable[[], list[bytes] | None]
@@ -26,7 +27,7 @@ def _ignore(_: float) -> None:
 
 def events_in(
     pieces: Iterable[bytes],
-    answer: StreamedAnswer,
+    answer: RelayedAnswer,
     hasten: Callable[[float], None] = _ignore,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[bytes]:
@@ -50,7 +51,7 @@ class Relay:
     def __init__(
         self,
         next_piece: Callable[[], bytes | None],
-        answer: StreamedAnswer,
+        answer: RelayedAnswer,
         silence: float = 0.0,
         hasten: Callable[[float], None] = _ignore,
         clock: Callable[[], float] = time.monotonic,
@@ -115,15 +116,19 @@ class Relay:
         return last + self._answer.end()
 
     def first_batch(self) -> list[bytes]:
-        """Wait for the first batch that has a chunk and return it; raises faults.Fault."""
+        """Wait for the beginning of the answer and return it as one batch; raises faults.Fault."""
+        first: list[bytes] = []
         while (batch := self.next_batch()) is not None:
-            if batch:
-                return batch
+            first += batch
+            if first and self._answer.has_begun:
+                return first
         raise faults.bad_response("an empty stream")
 
 
-def relay_whole(body: bytes, answer: StreamedAnswer) -> list[bytes]:
+def relay_whole(body: bytes, answer: RelayedAnswer) -> list[bytes]:
     """Return the chunks to pass on for an answer that came in one piece; raises faults.Fault."""
+    if isinstance(answer, StreamedResponse):
+        return answer.take_whole(body)
     completion = parse_answer(body, answer.operation, classifier=answer.classifier)
     events = events_of(completion.document, answer.operation)
     chunks = [chunk for event in events if (chunk := answer.take(event)) is not None]
@@ -140,7 +145,7 @@ class _NeededPieces:
     def __init__(
         self,
         next_piece: Callable[[], bytes | None],
-        answer: StreamedAnswer,
+        answer: RelayedAnswer,
         grace: "_Grace",
     ) -> None:
         self._next_piece = next_piece
@@ -166,7 +171,7 @@ class _Grace:
 
     def __init__(
         self,
-        answer: StreamedAnswer,
+        answer: RelayedAnswer,
         hasten: Callable[[float], None],
         clock: Callable[[], float],
     ) -> None:
@@ -188,7 +193,7 @@ class _Grace:
 
 
 def _take(
-    events: Iterable[bytes], answer: StreamedAnswer, batch: list[bytes]
+    events: Iterable[bytes], answer: RelayedAnswer, batch: list[bytes]
 ) -> faults.Fault | None:
     """Add the chunks of events to the batch, up to the first faulty one."""
     try:
@@ -258,7 +263,7 @@ class RelayedStream(SuspendedBatches):
 
     def __init__(
         self,
-        answer: StreamedAnswer,
+        answer: RelayedAnswer,
         surroundings: Surroundings,
         dropped: tuple[str, ...],
     ) -> None:
@@ -279,3 +284,8 @@ class RelayedStream(SuspendedBatches):
     def length(self) -> TextLength:
         """The length of the text that has come so far."""
         return self._answer.length
+
+    @property
+    def operation(self) -> Operation:
+        """Whose form the chunks have: that of a chat, or events of the Responses API."""
+        return self._answer.operation

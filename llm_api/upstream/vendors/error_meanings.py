@@ -30,6 +30,7 @@ _TEXT_FIELDS = {
     Operation.CHAT: "messages",
     Operation.TEXT: "prompt",
     Operation.EMBEDDINGS: "input",
+    Operation.RESPONSES: "input",
 }
 _FIELDS_OF_TOOLS = frozenset(["function_call", "functions", "parallel_tool_calls", "tool_choice"])
 _REQUEST = re.compile(

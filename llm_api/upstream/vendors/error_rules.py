@@ -53,7 +53,12 @@ class ErrorRule:
             return sent.words
         if sent.has_telling_name:
             return sent.code_words
-        return _QUOTED.sub("…", sent.quoting_words)
+        return unquoted(sent)
+
+
+def unquoted(sent: VendorError) -> str:
+    """Return the words of an error but those it quotes, which a caller may have written."""
+    return _QUOTED.sub("…", sent.quoting_words)
 
 
 def find_rule(

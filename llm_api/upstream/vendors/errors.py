@@ -21,13 +21,27 @@ from llm_api.upstream.vendors.error_meanings import (
     Refusal,
     of_plain_status,
 )
-from llm_api.upstream.vendors.error_rules import ErrorRule, find_rule
+from llm_api.upstream.vendors.error_rules import ErrorRule, find_rule, unquoted
 from llm_api.upstream.vendors.profiles import PATHS
 
 _REPEATED = frozenset([408, 429, 500, 502, 503, 504, 529])
 _MODEL = re.compile(r"model|endpoint|模型", re.IGNORECASE)
 _SAID_WAIT = re.compile(
     r"(?:retry|try again|wait)[^.\d]{0,20}(\d{1,5})(?:\.\d+)? ?s(?:ec|\b)", re.IGNORECASE
+)
+_POINTED_AT = re.compile(
+    r"\b(?:items?|files?|containers?|vector[ _]?stores?|conversations?|previous_response\w*"
+    r"|connectors?|skills?|prompts?)\b|\bid\b",
+    re.IGNORECASE,
+)
+# Some models are for chats alone, such as those of OpenAI that speak.
+_CHATS_ONLY = re.compile(
+    r"(?:not|n't|un)[ -]?(?:be )?(?:currently )?(?:support\w*|available|used|compatible)\b"
+    r"[^.;]{0,40}\bresponses(?: api| endpoint|\b)"
+    r"|\bresponses(?: api| endpoint)? (?:is|are) not (?:supported|available|enabled)"
+    r"|only (?:supported|available) (?:in|with|on|by|via|through)\b[^.;]{0,20}"
+    r"chat[ /_]?completions",
+    re.IGNORECASE,
 )
 # Answers that are about the upstream's key or account by themselves.
 _ABOUT_THE_KEY = frozenset([401, 402])
@@ -61,7 +75,7 @@ class ErrorClassifier:
         """
         status = response.status_code
         sent = error_in(body)
-        if self.operation is not Operation.CHAT and _is_unknown_path(status, sent.words):
+        if self._lacks_path(status, sent):
             return Fault(
                 NotFound(
                     f"The model service has no {PATHS[self.operation]}; another model may have it.",
@@ -71,6 +85,17 @@ class ErrorClassifier:
         return self._classify(
             status, sent, asked_wait(response.headers.get("Retry-After", ""), sent)
         )
+
+    def _lacks_path(self, status: int, sent: VendorError) -> bool:
+        """Whether an error says that the upstream, or this model of it, has no such route."""
+        if self.operation is Operation.CHAT:
+            return False
+        is_unknown = _is_unknown_path(status, sent.words)
+        if self.operation is not Operation.RESPONSES:
+            return is_unknown
+        # What a request points at is not found either: a file, an item, a tool's store.
+        is_unknown = is_unknown and _POINTED_AT.search(sent.words) is None
+        return is_unknown or _says_chats_only(status, sent)
 
     def of_embedded(self, error: object) -> Fault:
         """Return the fault of an error that came inside an answer with status 200.
@@ -138,6 +163,11 @@ def is_usage_refused(response: requests.Response, body: bytes) -> bool:
 
 def _is_unknown_path(status: int, words: str) -> bool:
     return status in {405, 501} or (status == 404 and not _MODEL.search(words))
+
+
+def _says_chats_only(status: int, sent: VendorError) -> bool:
+    # What is quoted can be a caller's own words.
+    return status in {400, 404, 422} and _CHATS_ONLY.search(unquoted(sent)) is not None
 
 
 def asked_wait(text: str, sent: VendorError) -> int | None:

@@ -12,6 +12,7 @@ from llm_api.domain.name_patterns import NamePatterns
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.vendors.error_rules import ErrorRule
 from llm_api.upstream.vendors.picture_addresses import InnerUpstream
+from llm_api.upstream.vendors.responses_traits import ResponsesTraits
 from llm_api.upstream.vendors.thinking import (
     WORDS,
     ThinkingWords,
@@ -27,6 +28,7 @@ PATHS: Mapping[Operation, str] = {
     Operation.CHAT: "/chat/completions",
     Operation.TEXT: "/completions",
     Operation.EMBEDDINGS: "/embeddings",
+    Operation.RESPONSES: "/responses",
 }
 # Of TEXT and EMBEDDINGS, the fields of OpenAI's API itself, which every vendor is sent.
 _FIELDS: Mapping[Operation, frozenset[str]] = {
@@ -72,6 +74,7 @@ class Profile:
         model_parameters: further fields that models take, by names and patterns of names.
         rules: what its errors mean.
         vision: how its models take pictures.
+        responses: what its own Responses API takes, None where it has none.
         inner: what refuses addresses, where the upstream must not get them.
     """
 
@@ -92,6 +95,7 @@ class Profile:
     model_parameters: Mapping[str, frozenset[str]] = field(default_factory=dict)
     rules: Sequence[ErrorRule] = ()
     vision: VisionTraits = field(default_factory=VisionTraits)
+    responses: ResponsesTraits | None = None
     inner: InnerUpstream | None = None
 
     @property
