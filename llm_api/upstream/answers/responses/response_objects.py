@@ -27,6 +27,7 @@ _ECHOED: Mapping[str, Any] = {
     "instructions": None,
     "metadata": {},
     "parallel_tool_calls": True,
+    "store": False,
     "temperature": None,
     "text": {"format": {"type": "text"}},
     "tool_choice": "auto",

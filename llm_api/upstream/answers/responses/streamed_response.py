@@ -5,6 +5,7 @@ passed on byte by byte. A failure is never passed on: it has the vendor's words,
 model has said anything another upstream can answer.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -35,8 +36,8 @@ _ENDS = {"response.completed": "completed", "response.incomplete": "incomplete"}
 _FAILED = "response.failed"
 _ITEM_ADDED, _ITEM_DONE = "response.output_item.added", "response.output_item.done"
 _WITH_RESPONSE = _HEADS.union(_ENDS, [_FAILED])
-# What tells that an event is about a part of an item.
-_PLACED = frozenset(["delta", "item_id", "part"])
+# Of these, `audio` is about no item.
+_OF_A_PART = re.compile(r"response\.(?!audio\.)\w+\.(?:delta|done|added)")
 
 
 class StreamedResponse:
@@ -140,9 +141,9 @@ class StreamedResponse:
             is_changed = self._places.settle_item(event, is_end=kind == _ITEM_DONE)
             if kind == _ITEM_DONE and event["output_index"] not in self._spoken:
                 self._count(texts_of(event["item"]))
-        elif not _PLACED.isdisjoint(event):
+        elif _is_placed(event, kind):
             is_changed = self._places.settle_part(event, kind)
-            if isinstance(event.get("delta"), str) and not kind.startswith("response.audio."):
+            if isinstance(event.get("delta"), str):
                 self._spoken.add(event["output_index"])
                 self._count([event["delta"]])
         self.has_begun |= kind not in _HEADS
@@ -185,3 +186,8 @@ class StreamedResponse:
     def _count(self, texts: Iterable[str]) -> None:
         for text in texts:
             self.length.add(text)
+
+
+def _is_placed(event: Mapping[str, Any], kind: str) -> bool:
+    """Whether an event is about an item, or a part of it."""
+    return "item_id" in event or _OF_A_PART.fullmatch(kind) is not None
