@@ -31,10 +31,12 @@ from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompt_batches import PromptBatches
+from llm_api.services.prompt_chat import PromptChat
 from llm_api.services.prompts import Experiment, PromptOptimizer
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.routing.model_lists import ModelLists
+from llm_api.services.routing.prompt_models import PromptModels
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files
@@ -84,7 +86,7 @@ def build_services(
     asking = (*pictures.closable, optimizer, catalogue, *upstreams.values())
     return Services(
         catalogue=catalogue,
-        chat=ChatService(catalogue, ledger),
+        chat=ChatService(catalogue, ledger, PromptChat(catalogue.prompt_models, optimizer)),
         optimizer=optimizer,
         batches=PromptBatches(optimizer, of_batches),
         images=pictures.images.service,
@@ -242,7 +244,13 @@ def _catalogue(
         lists=_model_lists(settings, upstreams),
         beside=painters.models.offered(),
         image_names=painters.models.names,
+        prompt_models=_prompt_models(settings),
     )
+
+
+def _prompt_models(settings: Settings) -> PromptModels:
+    is_enabled = settings.enable_prompt_optimization
+    return PromptModels(config_files.read_targets(settings.root) if is_enabled else {})
 
 
 def _is_of_vendor(model: Model, upstream: UpstreamClient | None) -> bool:

@@ -108,6 +108,7 @@ class Caller:
         key: its API key; None where none is required.
         address: its IP address, or its /64 network in IPv6.
         has_reserved: whether its key's budgets were reserved for the call before, with others'.
+        requested_model: the name that it asked for, where that only stands for a model.
     """
 
     request_id: str
@@ -119,6 +120,7 @@ class Caller:
     key: ApiKey | None = None
     address: str = ""
     has_reserved: bool = False
+    requested_model: str | None = None
 
     @property
     def name(self) -> str:
@@ -237,6 +239,8 @@ class CallReport:
         fallback: set if another model than the requested one answered.
         limits: of `requests` and `tokens`, those that the caller is closest to.
         client_deadline_passed: whether the time is over that the client asked for.
+        rewrite_id: names the words of the answer, where they are a rewritten prompt.
+        warnings: sentences on what of such a prompt could not be done.
     """
 
     attempts: tuple[Attempt, ...] = ()
@@ -247,6 +251,8 @@ class CallReport:
     fallback: Fallback | None = None
     limits: Mapping[str, LimitState] = field(default_factory=dict)
     client_deadline_passed: bool = False
+    rewrite_id: str | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ SYNTAX = (
 )
 ENCODERS = ("clip", "t5", "qwen")
 TYPES = ("image", "video", "edit")  # what a target model can be asked to make
+REWRITTEN_TYPES = ("image", "video")  # those that prompts are rewritten for
+MAX_PROMPT_CHARS = 4_000  # of a prompt that is to be rewritten
 PROSE, TAGS = "prose", "tags"
 # Forms that code makes of a rewrite, each by a module of `services/prompts/dialects`.
 DIALECTS = ("midjourney", "ideogram", "fibo", "minimax-h3", "kling", "veo")

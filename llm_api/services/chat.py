@@ -17,10 +17,18 @@ from llm_api.domain.calls import (
     ModelRequest,
     Operation,
 )
+from llm_api.services.prompt_chat import PromptChat
 from llm_api.services.quotas.estimates import estimate_request
 from llm_api.services.routing.catalogue import Catalogue, Destination, call_with_fallbacks
+from llm_api.services.routing.prompt_models import PREFIX
 from llm_api.services.usage.ledger import UsageLedger
-from llm_api.upstream.answers.relay import Surroundings, SuspendedBatches
+from llm_api.upstream.answers.chunks import StreamedAnswer
+from llm_api.upstream.answers.relay import (
+    Surroundings,
+    SuspendedBatches,
+    no_others,
+    relay_whole,
+)
 
 
 class AnswerStream(SuspendedBatches):
@@ -74,21 +82,38 @@ class AnswerStream(SuspendedBatches):
                 yield first, stream.next_batch
 
 
+class WholeStream(AnswerStream):
+    """The chunks of an answer that was whole before its stream began."""
+
+    def __init__(self, result: CallResult[Completion], *, shows_usage: bool) -> None:
+        """Stream an answer; `shows_usage` adds a chunk with the usage."""
+        self.report = result.report
+        answer = StreamedAnswer(shows_usage=shows_usage)
+        SuspendedBatches.__init__(self, _at_once(relay_whole(result.answer.body, answer)))
+
+
 class ChatService:
     """Sends requests to the upstreams of their models and accounts for the calls."""
 
-    def __init__(self, catalogue: Catalogue, ledger: UsageLedger) -> None:
+    def __init__(
+        self, catalogue: Catalogue, ledger: UsageLedger, prompts: PromptChat | None = None
+    ) -> None:
         """Create the service.
 
         Args:
             catalogue: decides where a call goes.
             ledger: accounts for calls.
+            prompts: answers chats whose model's name stands for the optimizer.
         """
         self._catalogue = catalogue
         self._ledger = ledger
+        self._prompts = prompts
 
     def complete(self, request: ModelRequest, caller: Caller) -> CallResult[Completion]:
         """Return the whole answer to `request`, for which `caller` pays; raises ApiError."""
+        # Without a function of its own: every call comes by.
+        if request.model is not None and request.model.startswith(PREFIX) and self._prompts:
+            return self._prompts.complete(request, caller)
         # Vectors of two models cannot be compared: only the model's own entry may name a fallback.
         is_exact = request.operation is Operation.EMBEDDINGS
         destination = self._catalogue.route(request.model, key=caller.key, is_exact=is_exact)
@@ -108,9 +133,18 @@ class ChatService:
 
         `shows_usage` adds a last chunk with the usage.
         """
+        if request.model is not None and request.model.startswith(PREFIX) and self._prompts:
+            # Nothing of a rewrite can be sent before all of it was checked.
+            result = self._prompts.complete(request, caller)
+            whole = WholeStream(result, shows_usage=shows_usage)
+            return CallResult(whole, whole.report)
         destination = self._catalogue.route(request.model, key=caller.key)
         stream = AnswerStream(self._ledger, destination, request, caller, shows_usage=shows_usage)
         return CallResult(stream, stream.report)
+
+
+def _at_once(chunks: list[bytes]) -> Surroundings:
+    yield chunks, no_others
 
 
 def _with_fallback(completion: Completion, fallback: Fallback) -> Completion:

@@ -43,6 +43,7 @@ _KEPT_HEADERS = (
     "x-fallback-to",
     "x-fallback-reason",
     "x-rewrite-id",
+    "x-rewrite-warnings",
     "Cache-Control",
     "X-Accel-Buffering",
 )

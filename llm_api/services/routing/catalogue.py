@@ -7,10 +7,17 @@ from typing import TypeVar
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import Fallback, Model
 from llm_api.domain.key_format import KeySpotter
-from llm_api.domain.name_patterns import NamePatterns, is_pattern
+from llm_api.domain.name_patterns import NamePatterns
 from llm_api.errors import ApiError, InvalidRequest, NotFound
 from llm_api.services.routing.model_lists import ModelLists
+from llm_api.services.routing.offers import named_models, only_listed
 from llm_api.services.routing.permissions import allows, forbidden, permitted
+from llm_api.services.routing.prompt_models import (
+    NO_MODEL,
+    PREFIX,
+    PromptModels,
+    is_prompt_model,
+)
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 from llm_api.upstream.protocol import Upstream
@@ -43,7 +50,7 @@ class Destination:
 class Catalogue:
     """Knows the models; a name that nobody has goes to the default upstream as it is."""
 
-    def __init__(  # noqa: PLR0913  # the last four are for who needs more than names
+    def __init__(  # noqa: PLR0913  # the last five are for who needs more than names
         self,
         models: Sequence[Model],
         upstreams: Mapping[str, Upstream],
@@ -55,32 +62,27 @@ class Catalogue:
         lists: ModelLists | None = None,
         beside: Sequence[Model] = (),
         image_names: Collection[str] = (),
+        prompt_models: PromptModels | None = None,
     ) -> None:
         """Offer the known `models` whose upstream is configured.
 
         `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
         every name that is not in the catalogue. `spotter` sees keys where a name should be. `lists`
-        has what upstreams list themselves. `beside` are image models, which are
-        listed; chat calls that name one, or another of the `image_names`, are refused.
+        has what upstreams list themselves. `beside` are image models, which are listed; chat calls
+        that name one, or another of the `image_names`, are refused, as are `prompt_models`.
         """
         self._spotter = spotter or KeySpotter()
         self._default = default_upstream
         self._is_closed = is_closed
         offered = {model.id: model for model in models if model.upstream in upstreams}
-        # Configured models are offered even where the catalogue does not list them. The one of who
-        # names none stands first: chat UIs choose the first of the list.
-        others = [(up.default_model, name) for name, up in upstreams.items()]
-        first = [(default_upstream.default_model, default_upstream.name)]
-        configured = {model: Model(model, name) for model, name in reversed(first + others)}
-        names = dict.fromkeys([first[0][0], *offered, *(model for model, _ in others)])
-        known = configured | offered
-        self._models = {name: known[name] for name in names if not is_pattern(name)}
+        self._models = named_models(offered, upstreams, default_upstream)
         self._entries = frozenset(offered)
         self._patterns = NamePatterns(offered)
         self._upstreams = upstreams
         self._fallbacks = fallbacks or {}
         self._beside = {model.id: model for model in beside}
         self._image_names = frozenset([*self._beside, *image_names])
+        self.prompt_models = prompt_models or PromptModels({})
         self._lists = lists if lists is not None else ModelLists({})
         self._routes: dict[tuple[str | None, bool], Destination] = {}
 
@@ -90,15 +92,17 @@ class Catalogue:
         return [model for model in known if allows(key, model.id, model.model)]
 
     def all_models(self, key: ApiKey | None = None) -> list[Model]:
-        """Return the models of the catalogue, and behind them what upstreams list beside.
+        """Return the models of the catalogue, what upstreams list beside, and then the optimizer's.
 
         It waits a moment for lists that nobody has asked for yet.
         """
         listed = [model for model, entry in self._listed() if allows(key, model.id, entry)]
-        return self.models(key) + listed
+        return [*self.models(key), *listed, *self.prompt_models.listed(key)]
 
     def find(self, name: str, key: ApiKey | None = None) -> Model:
         """Return the model of a name; raises NotFound, or Forbidden where it is not for the key."""
+        if is_prompt_model(name):
+            return self.prompt_models.model(name, key)
         if self._known(name) is not None:
             return self.model(name, key)
         listed = (model for model, _ in self._listed() if model.id == name)
@@ -110,6 +114,8 @@ class Catalogue:
 
         `asks` has upstreams asked for their lists, which can take seconds.
         """
+        if is_prompt_model(name):
+            return self.prompt_models.has(name)
         if asks:
             self._lists.current(_LISTS_WAIT_S)
         is_listed = not self._is_closed and self._lists.owner_of(name) is not None
@@ -136,18 +142,10 @@ class Catalogue:
 
     def _listed(self) -> Iterator[tuple[Model, str | None]]:
         """Find the models that only upstreams list, each with the pattern that leads to it."""
+        lists = self._lists.current(_LISTS_WAIT_S)
+        found = only_listed(lists, self._patterns, is_closed=self._is_closed)
         seen = {*self._models, *self._beside}
-        for upstream, names in self._lists.current(_LISTS_WAIT_S).items():
-            for name in names:
-                pattern = self._patterns.find(name)
-                is_there = (
-                    not self._is_closed
-                    if pattern is None
-                    else (pattern.upstream == upstream and pattern.model is None)
-                )
-                if is_there and name not in seen:
-                    seen.add(name)
-                    yield Model(name, upstream), pattern.id if pattern else None
+        return (one for one in found if one[0].id not in seen)
 
     def route(
         self, name: str | None, *, key: ApiKey | None = None, is_exact: bool = False
@@ -175,6 +173,8 @@ class Catalogue:
         return found if key is None or key.models is None else permitted(found, key)
 
     def _found(self, name: str | None, *, is_exact: bool) -> Destination:
+        if name is not None and name.startswith(PREFIX):
+            raise NO_MODEL
         # A key in the place of the model would get to the upstream and into the usage row.
         if name is not None and (self._is_closed or self._spotter.sees_key(name)):
             self.model(name)

@@ -264,7 +264,7 @@ def _begun(destination: Destination, caller: Caller) -> UsageRecord:
         request_id=caller.request_id,
         created_at=datetime.now(UTC),
         route=caller.route,
-        requested_model=destination.requested_model,
+        requested_model=caller.requested_model or destination.requested_model,
         model=destination.model,
         upstream=destination.upstream.name,
         tags=caller.tags,

@@ -30,7 +30,7 @@ _EXPOSED = (
     " x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens,"
     " server-timing, openai-processing-ms, x-dropped-params, idempotent-replayed,"
     " x-fallback-from, x-fallback-to, x-fallback-reason, x-rewrite-id, x-cache,"
-    " x-llm-api-warnings"
+    " x-llm-api-warnings, x-rewrite-warnings"
 )
 _PREFLIGHT_MAX_AGE = "600"  # seconds; Chromium allows at most 7200
 

@@ -13,6 +13,7 @@ from llm_api.web.request.context import RequestState
 
 _MAX_NAMED = 20
 _MAX_NAME = 64
+_MAX_WARNINGS = 1_000
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -43,8 +44,8 @@ def answers_with(
 ) -> Callable[[Callable[P, CallResult[T]]], Callable[P, Response]]:
     """Decorate a view that returns the result of a call: `write` makes the response of its answer.
 
-    The response names dropped fields and a fallback; the rest of the report is kept for the headers
-    that every response has.
+    The response names dropped fields, a fallback and a rewrite; the rest of the report is kept for
+    the headers that every response has.
     """
 
     def decorate(view: Callable[P, CallResult[T]]) -> Callable[P, Response]:
@@ -61,14 +62,15 @@ def answer_with(result: CallResult[T], write: Callable[[T], Response]) -> Respon
     """Return the response that `write` makes of the result of a call, as `answers_with` does."""
     response = write(result.answer)
     state: RequestState = g.request_state
-    state.report = result.report
-    if result.report.dropped or result.report.fallback is not None:
-        response.headers.update(report_headers(result.report))
+    state.report = report = result.report
+    is_rewrite = report.rewrite_id is not None or report.warnings
+    if report.dropped or report.fallback is not None or is_rewrite:
+        response.headers.update(report_headers(report))
     return response
 
 
 def report_headers(report: CallReport) -> dict[str, str]:
-    """Return the headers that name dropped fields and a fallback."""
+    """Return the headers that name dropped fields, a fallback, and a rewrite with its warnings."""
     headers = {}
     if report.dropped:
         # Named for the caller, who would not know otherwise.
@@ -80,11 +82,17 @@ def report_headers(report: CallReport) -> dict[str, str]:
         headers["x-fallback-from"] = header_safe(requested)
         headers["x-fallback-to"] = header_safe(used)
         headers["x-fallback-reason"] = fallback.reason
+    if report.rewrite_id is not None:
+        headers["x-rewrite-id"] = report.rewrite_id
+    if report.warnings:
+        headers["x-rewrite-warnings"] = _ascii(" ".join(report.warnings))[:_MAX_WARNINGS]
     return headers
 
 
 def header_safe(name: str) -> str:
     """Return a name that a caller chose, cut and without characters that a header cannot hold."""
-    return "".join(c if c.isascii() and c.isprintable() and c != "," else "?" for c in name)[
-        :_MAX_NAME
-    ]
+    return _ascii(name.replace(",", "?"))[:_MAX_NAME]
+
+
+def _ascii(text: str) -> str:
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)

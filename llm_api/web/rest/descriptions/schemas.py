@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 
 import marshmallow as ma
 
+from llm_api.domain.prompts import MAX_PROMPT_CHARS
 from llm_api.web.images.orders import Source
 from llm_api.web.images.picture_sources import PictureField
-from llm_api.web.rest.prompt_schemas import MAX_PROMPT_CHARS
 from llm_api.web.rest.target_schemas import TARGETS, type_rules
 from llm_api.web.schema_fields import Boolean, Integer, String, line, one_of, within
 from llm_api.web.smorest import StrictSchema

@@ -1,0 +1,149 @@
+"""Answers a chat with the rewrite of its last prompt, for clients that only know how to chat."""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from llm_api.domain.access import ApiKey
+from llm_api.domain.calls import (
+    Caller,
+    CallReport,
+    CallResult,
+    Completion,
+    ModelRequest,
+    Operation,
+    TokenUsage,
+)
+from llm_api.domain.prompts import MAX_PROMPT_CHARS, OptimizedPrompt, PromptRequest
+from llm_api.errors import FieldError, InvalidRequest
+from llm_api.services.prompts import PromptOptimizer
+from llm_api.services.routing.prompt_models import NO_MODEL, PromptModels
+
+_USED = frozenset(["messages", "seed", "n", "response_format"])
+_ONE_TEXT = "a rewrite is one text; POST /api/v1/llm/optimize-prompt returns several."
+_NO_PICTURES = "must have only text: the optimizer does not look at what is beside it."
+_NO_TOOLS = "must be auto or none: the optimizer writes a prompt, and calls no tool."
+_NO_JSON = "must be text: the optimizer writes a prompt, in the form that its target reads."
+
+
+@dataclass(frozen=True, slots=True)
+class PromptChat:
+    """Answers chats by the optimizer; `models` are the names under which it does."""
+
+    models: PromptModels
+    optimizer: PromptOptimizer
+
+    def complete(self, request: ModelRequest, caller: Caller) -> CallResult[Completion]:
+        """Return the rewrite of the last user message as the assistant's answer.
+
+        The other messages are left aside. A key that may use the name needs no right to the model
+        that writes: whoever gives out the name gives out what it is made with.
+
+        Raises:
+            InvalidRequest: there is no such prompt, or the answer must be something else.
+            ApiError: what `PromptOptimizer.optimize` raises, with `messages` for `prompt`.
+        """
+        if request.operation is not Operation.CHAT:
+            raise NO_MODEL
+        self.optimizer.require_enabled()
+        name = request.model or ""
+        model = self.models.find(name, caller.key)
+        _refuse_others(request.parameters)
+        prompt = _last_prompt(request.parameters["messages"])
+        wanted = PromptRequest(
+            prompt, model.type, target_model=model.target, seed=request.parameters.get("seed")
+        )
+        asking = replace(caller, key=_for_any_model(caller.key), requested_model=name)
+        try:
+            result = self.optimizer.optimize(wanted, asking)
+        except InvalidRequest as error:
+            raise _of_messages(error) from error
+        completion = _completion(name, result.answer, result.report)
+        return CallResult(completion, _report(result, request))
+
+
+def _for_any_model(key: ApiKey | None) -> ApiKey | None:
+    return key if key is None or key.models is None else replace(key, models=None)
+
+
+def _refuse_others(parameters: Mapping[str, Any]) -> None:
+    """Raise InvalidRequest where the client could not read a rewrite as what it asked for."""
+    if (parameters.get("n") or 1) > 1:
+        raise InvalidRequest.of_field("n", f"must be 1: {_ONE_TEXT}", reason="not_supported")
+    for name in ("tool_choice", "function_call"):
+        if parameters.get(name) not in (None, "auto", "none"):
+            raise InvalidRequest.of_field(name, _NO_TOOLS, reason="not_supported")
+    form = parameters.get("response_format")
+    if form is not None and not (isinstance(form, dict) and form.get("type") == "text"):
+        raise InvalidRequest.of_field("response_format", _NO_JSON, reason="not_supported")
+
+
+def _last_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
+    """Return the text of the last message of the user; raises InvalidRequest."""
+    index = max((i for i, one in enumerate(messages) if one["role"] == "user"), default=None)
+    if index is None:
+        message = "must have a message of the role user, whose text is the prompt."
+        raise InvalidRequest.of_field("messages", message, reason="missing")
+    field, content = f"messages[{index}].content", messages[index]["content"]
+    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+    if any(part["type"] != "text" for part in parts):
+        raise InvalidRequest.of_field(field, _NO_PICTURES, reason="not_supported")
+    text = "\n".join(part["text"] for part in parts)
+    if not 1 <= len(text) <= MAX_PROMPT_CHARS:
+        message = f"must be a prompt of 1 to {MAX_PROMPT_CHARS} characters."
+        raise InvalidRequest.of_field(field, message, reason="out_of_range")
+    return text
+
+
+def _of_messages(error: InvalidRequest) -> InvalidRequest:
+    """Return an error of the prompt as one of the messages, in which it came."""
+    if not any(one.field == "prompt" for one in error.fields):
+        return error
+    fields = tuple(
+        FieldError("messages", one.message) if one.field == "prompt" else one
+        for one in error.fields
+    )
+    return error.replaced(fields=fields, message=f"{fields[0].field}: {fields[0].message}")
+
+
+def _completion(name: str, answer: OptimizedPrompt, report: CallReport) -> Completion:
+    # What is kept was paid for before.
+    usage = report.usage if report.attempts else TokenUsage(0, 0, "upstream")
+    message = {"role": "assistant", "content": answer.optimized_prompt}
+    document: dict[str, Any] = {
+        "id": f"chatcmpl-{secrets.token_hex(12)}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": name,
+        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": "stop"}],
+    }
+    if usage.prompt_tokens is not None and usage.completion_tokens is not None:
+        document["usage"] = _counts(usage.prompt_tokens, usage.completion_tokens, usage)
+    return Completion(document, orjson.dumps(document), usage)
+
+
+def _counts(prompt: int, completion: int, usage: TokenUsage) -> dict[str, Any]:
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": usage.cached_tokens or 0},
+        "completion_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+    }
+
+
+def _report(result: CallResult[OptimizedPrompt], request: ModelRequest) -> CallReport:
+    """Return the report of a rewrite, with what of the request had no part in it."""
+    unused = [
+        name for name in request.parameters if name not in _USED and name not in request.defaults
+    ]
+    return replace(
+        result.report,
+        dropped=tuple(unused),
+        rewrite_id=result.answer.rewrite_id,
+        warnings=tuple(result.answer.warnings),
+    )
