@@ -15,7 +15,8 @@ from llm_api.domain.calls import Timing
 from llm_api.observability.logging import new_request_id
 from llm_api.web.middleware.load_shedding import QUEUED
 from llm_api.web.middleware.write_timeout import PIECE_BYTES, with_write_timeout
-from llm_api.web.request.context import RequestState
+from llm_api.web.request.context import RequestState, services
+from llm_api.web.request.log_fields import fields_of_unknown
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ def _end(response: Response) -> Response:
     fields["method"] = incoming.method
     fields["route"] = incoming.url_rule.rule if incoming.url_rule else None
     fields["status"] = response.status_code
+    if incoming.url_rule is None:
+        fields.update(fields_of_unknown(incoming, services().spotter))
     if response.is_streamed:
         response.call_on_close(partial(_log, fields, state.started_at))
     else:
