@@ -23,6 +23,7 @@ from llm_api.settings.settings import SettingsError
 from llm_api.settings.vision_schema import VisionSchema, vision_of
 from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.error_rules import ErrorRule
+from llm_api.upstream.vendors.message_forms import MessageForms
 from llm_api.upstream.vendors.profiles import GENERIC, INT64, Profile
 from llm_api.upstream.vendors.thinking import LEVELS, ThinkingWords
 
@@ -128,6 +129,8 @@ class _ProfileSchema(ma.Schema):
     thinking = ma.fields.Nested(_ThinkingSchema, load_default=dict)
     usage_of_one_choice = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     fetches_pictures = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    reasoning_back = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
+    files = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
     vision = ma.fields.Nested(VisionSchema, load_default=dict)
     responses = ma.fields.Nested(ResponsesSchema, load_default=None)
     errors = ma.fields.List(ma.fields.Nested(_RuleSchema), load_default=())
@@ -251,6 +254,7 @@ def _profile(schema: ma.Schema, root: Path, path: Path) -> Profile:
         thinking=ThinkingWords(**table["thinking"]),
         counts_one_choice=table["usage_of_one_choice"],
         fetches_pictures=table["fetches_pictures"],
+        messages=MessageForms(table["reasoning_back"], table["files"]),
         vision=vision_of(table["vision"]),
         responses=responses_of(table["responses"]),
         rules=tuple(

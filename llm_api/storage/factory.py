@@ -12,6 +12,7 @@ from llm_api.storage import (
     BudgetStore,
     FileIndex,
     FileStore,
+    ItemStore,
     KeyStore,
     LineageStore,
     StoreError,
@@ -19,7 +20,9 @@ from llm_api.storage import (
     UsageStore,
 )
 from llm_api.storage.files.folder import FolderFiles
+from llm_api.storage.item_memory import MemoryItems
 from llm_api.storage.redis import is_shared
+from llm_api.storage.redis.shared_items import RedisItems
 from llm_api.storage.redis.shared_keys import RedisKeys
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
@@ -98,6 +101,11 @@ def open_shared_keys(storage_uri: str, keep_s: float) -> RedisKeys | None:
     `storage_uri` is RATELIMIT_STORAGE_URI.
     """
     return RedisKeys(storage_uri, keep_s) if is_shared(storage_uri) else None
+
+
+def open_items(storage_uri: str) -> ItemStore:
+    """Open what keeps items of answers: in Redis, or in memory where there is none."""
+    return RedisItems(storage_uri) if is_shared(storage_uri) else MemoryItems()
 
 
 def open_file_store(plan: FilesPlan) -> FileStore:

@@ -95,7 +95,8 @@ class RequestPreparation:
         operation = request.operation
         if self._behavior.reads_text_only:
             self._behavior.check(request.parameters)
-        adapted, dropped = self._profile.adapted(request.parameters, operation, model)
+        parameters = self._profile.messages.fitted(request)
+        adapted, dropped = self._profile.adapted(parameters, operation, model)
         body = {"model": model, **adapted}
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
         if operation is not Operation.EMBEDDINGS:

@@ -11,6 +11,7 @@ from llm_api.domain.calls import Operation
 from llm_api.domain.name_patterns import NamePatterns
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.vendors.error_rules import ErrorRule
+from llm_api.upstream.vendors.message_forms import MessageForms
 from llm_api.upstream.vendors.picture_addresses import InnerUpstream
 from llm_api.upstream.vendors.responses_traits import ResponsesTraits
 from llm_api.upstream.vendors.thinking import (
@@ -73,6 +74,7 @@ class Profile:
             the operator's network by its own address.
         model_parameters: further fields that models take, by names and patterns of names.
         rules: what its errors mean.
+        messages: what messages may have beside texts and pictures.
         vision: how its models take pictures.
         responses: what its own Responses API takes, None where it has none.
         inner: what refuses addresses, where the upstream must not get them.
@@ -94,6 +96,7 @@ class Profile:
     passes_addresses: bool = False
     model_parameters: Mapping[str, frozenset[str]] = field(default_factory=dict)
     rules: Sequence[ErrorRule] = ()
+    messages: MessageForms = field(default_factory=MessageForms)
     vision: VisionTraits = field(default_factory=VisionTraits)
     responses: ResponsesTraits | None = None
     inner: InnerUpstream | None = None

@@ -5,6 +5,7 @@ upstream. Source: https://platform.openai.com/docs/api-reference/chat/create
 """
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import marshmallow as ma
@@ -23,13 +24,13 @@ MAX_PARTS = 256
 # An assistant's message may have no content where it has one of these.
 _INSTEAD_OF_CONTENT = ("tool_calls", "function_call", "refusal", "audio", "reasoning_content")
 _IMAGE_ADDRESS = re.compile(r"data:image/|https?://", re.IGNORECASE)
-_BAD_IMAGE_ADDRESS = "must be a data:image/ URI or an http(s):// address."
+BAD_IMAGE_ADDRESS = "must be a data:image/ URI or an http(s):// address."
 
 _DOCUMENTED_ADDRESS = {
     "type": "string",
     "pattern": "^([Dd][Aa][Tt][Aa]:[Ii][Mm][Aa][Gg][Ee]/|[Hh][Tt][Tt][Pp][Ss]?://)",
 }
-_DOCUMENTED_IMAGE = {
+DOCUMENTED_IMAGE = {
     "anyOf": [
         _DOCUMENTED_ADDRESS,
         {"type": "object", "required": ["url"], "properties": {"url": _DOCUMENTED_ADDRESS}},
@@ -39,12 +40,15 @@ _DOCUMENTED_IMAGE = {
 _PARTS = list_length(1, MAX_PARTS)
 
 
+def rule_of(kinds: Sequence[str], then: Mapping[str, Any]) -> dict[str, Any]:
+    """Describe, in JSON Schema, what objects of these types must fulfil."""
+    is_one = {"required": ["type"], "properties": {"type": {"enum": list(kinds)}}}
+    return {"if": is_one, "then": dict(then)}
+
+
 def _rule(kind: str, schema: Any) -> dict[str, Any]:
     """Describe what a part of the type `kind` must have under that name."""
-    return {
-        "if": {"required": ["type"], "properties": {"type": {"enum": [kind]}}},
-        "then": {"required": [kind], "properties": {kind: schema}},
-    }
+    return rule_of([kind], {"required": [kind], "properties": {kind: schema}})
 
 
 class OpenAIContentPartSchema(ma.Schema):
@@ -58,7 +62,7 @@ class OpenAIContentPartSchema(ma.Schema):
 
         unknown = ma.INCLUDE
         rules: ClassVar[dict[str, Any]] = {
-            "allOf": [_rule("text", {"type": "string"}), _rule("image_url", _DOCUMENTED_IMAGE)]
+            "allOf": [_rule("text", {"type": "string"}), _rule("image_url", DOCUMENTED_IMAGE)]
         }
 
     type = ma.fields.String(required=True, metadata={"example": "text"})
@@ -146,12 +150,13 @@ def _problem_in_parts(parts: list[Any]) -> _Problems:
     for index, part in enumerate(parts):
         if part["type"] == "text" and not isinstance(part.get("text"), str):
             return _problem(f"content[{index}].text", "must be a string.")
-        if part["type"] == "image_url" and (reason := _reason_against(part.get("image_url"))):
-            return _problem(f"content[{index}].image_url.url", _BAD_IMAGE_ADDRESS, reason)
+        if part["type"] == "image_url" and (reason := reason_against(part.get("image_url"))):
+            return _problem(f"content[{index}].image_url.url", BAD_IMAGE_ADDRESS, reason)
     return None
 
 
-def _reason_against(image: Any) -> str | None:
+def reason_against(image: Any) -> str | None:
+    """Return why something is no picture's address, None where it is one."""
     address = image.get("url") if isinstance(image, dict) else image
     if not isinstance(address, str):
         return "invalid_type"

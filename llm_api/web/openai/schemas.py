@@ -24,7 +24,7 @@ from llm_api.web.smorest import CODES, Blueprint, ErrorDetailsSchema, StrictSche
 MAX_CHOICES = 128  # OpenAI's own limit
 _TAKEN_OUT = ("model", "stream", "stream_options")
 # What the service itself reads of a request. On a route that does not check them they are dropped.
-_READ = frozenset(
+READ = frozenset(
     [
         *("messages", "prompt", "input", "n", "best_of", "max_tokens", "max_completion_tokens"),
         *_TAKEN_OUT,
@@ -84,6 +84,16 @@ def top_p_field() -> Float:
     return Float(allow_none=True, validate=above_0, metadata={"exclusiveMinimum": 0})
 
 
+def labels_field(description: str) -> Object:
+    """Make the field of `metadata`: texts by name, each a line."""
+    described = {
+        "description": description,
+        "additionalProperties": {"type": "string", "pattern": PRINTABLE},
+        "propertyNames": {"pattern": PRINTABLE},
+    }
+    return Object(allow_none=True, validate=_check_labels, metadata=described)
+
+
 def model_field(**options: Any) -> String:
     """Make the field of a model's name."""
     return line(1, 256, **options)
@@ -138,15 +148,7 @@ class OpenAIRequestSchema(StrictSchema):
 
     model = model_field(required=True)
     user = line(0, 512, allow_none=True)
-    metadata = Object(
-        allow_none=True,
-        validate=_check_labels,
-        metadata={
-            "description": "Passed on with `store: true`, to vendors that store completions.",
-            "additionalProperties": {"type": "string", "pattern": PRINTABLE},
-            "propertyNames": {"pattern": PRINTABLE},
-        },
-    )
+    metadata = labels_field("Passed on with `store: true`, to vendors that store completions.")
 
     @ma.post_load(pass_original=True)
     def make(self, document: dict[str, Any], original: Any, **_: Any) -> OpenAIRequest:
@@ -159,12 +161,12 @@ class OpenAIRequestSchema(StrictSchema):
             for name, value in original.items()
             if value is not None and name not in self.fields
         ]
-        untyped = tuple(name for name in others if name not in _READ)
+        untyped = tuple(name for name in others if name not in READ)
         parameters.update((name, original[name]) for name in untyped)
         return OpenAIRequest(
             ModelRequest(taken_out["model"], parameters, self.OPERATION),
             untyped,
-            tuple(name for name in others if name in _READ),
+            tuple(name for name in others if name in READ),
             is_streamed=bool(taken_out["stream"]),
             shows_usage=bool((taken_out["stream_options"] or {}).get("include_usage")),
         )

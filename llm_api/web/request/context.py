@@ -32,6 +32,7 @@ from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.tasks.engine import TaskEngine
 from llm_api.services.usage.reports import ReportService
+from llm_api.storage import ItemStore
 
 EXTENSION = "llm_api"
 MAX_TAGS = 10
@@ -58,6 +59,7 @@ class Services:
     readiness: ReadinessService
     idempotency: IdempotencyService
     cache: CacheRules
+    items: ItemStore
     reports: ReportService
     keys: KeyService
     tasks: TaskEngine

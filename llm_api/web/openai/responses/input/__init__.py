@@ -1,0 +1,1 @@
+"""Requests of the Responses API, read and put into the form of a chat."""
