@@ -44,7 +44,7 @@ from llm_api.settings.fallback_names import check_fallbacks
 from llm_api.settings.reader import JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore
-from llm_api.storage.factory import open_items, open_shared_keys
+from llm_api.storage.factory import open_shared_keys
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, LOCAL_JUDGE, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
@@ -83,7 +83,6 @@ def build_services(
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     pictures = build_pictures(painters, around, catalogue, ledger, keys)
-    items = open_items(settings.ratelimit_storage_uri)
     asking = (*pictures.closable, optimizer, catalogue, *upstreams.values())
     return Services(
         catalogue=catalogue,
@@ -98,7 +97,7 @@ def build_services(
         readiness=build_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared[0]),
         cache=cache_rules(settings),
-        items=items,
+        items=stores.items,
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
         files=stores.files,
@@ -107,7 +106,7 @@ def build_services(
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         known_parameters=known | known_image_fields(settings),
-        closers=_closers(stores, keys, authenticator, *asking, *shared, items, watch),
+        closers=_closers(stores, keys, authenticator, *asking, *shared, watch),
     )
 
 
@@ -124,7 +123,7 @@ def _closers(
     stores: Stores, keys: KeyService, authenticator: KeyAuthenticator, *calling: Closable | None
 ) -> list[Callable[[], None]]:
     """Return what ends everything: first what calls, and then what it writes to."""
-    stored = (stores.usage, keys, authenticator, stores.work, stores.files)
+    stored = (stores.usage, keys, authenticator, stores.work, stores.files, stores.items)
     return [part.close for part in (*calling, *stored) if part is not None]
 
 

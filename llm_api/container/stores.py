@@ -13,10 +13,11 @@ from llm_api.services.files import FileService
 from llm_api.services.lineage.lineage_reports import LearningReports
 from llm_api.services.lineage.lineage_service import Keeping, LineageService, LineageStores
 from llm_api.settings.settings import Settings, SettingsError
-from llm_api.storage import FileIndex, KeyStore, StoreError, UsageStore
+from llm_api.storage import FileIndex, ItemStore, KeyStore, StoreError, UsageStore
 from llm_api.storage.factory import (
     WorkStores,
     open_file_store,
+    open_items,
     open_key_store,
     open_store,
     open_work_stores,
@@ -49,6 +50,7 @@ class Stores:
     file_retention: FileRetention
     lineage: LineageService
     lineage_spool: EventSpool
+    items: ItemStore
 
 
 def build_stores(settings: Settings) -> Stores:
@@ -80,6 +82,7 @@ def build_stores(settings: Settings) -> Stores:
         ),
         lineage=lineage,
         lineage_spool=events,
+        items=open_items(settings.ratelimit_storage_uri),
     )
 
 

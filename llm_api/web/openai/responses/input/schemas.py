@@ -3,13 +3,14 @@
 Source: https://platform.openai.com/docs/api-reference/responses/create
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import marshmallow as ma
 
-from llm_api.domain.calls import ModelRequest, Operation, ResponsesForm
+from llm_api.domain.calls import ModelRequest, Operation
+from llm_api.domain.responses_form import ResponsesForm
 from llm_api.web.openai.responses.input.conversation import (
     Conversation,
     conversation_of,
@@ -141,33 +142,16 @@ class ResponsesRequestSchema(OpenAIRequestSchema):
             NotFound: an item or a file that it refers to is not there.
         """
         said = {name: value for name, value in document.items() if value is not None}
+        said["input"] = whole_items(said["input"])
         others = [
             name
             for name, value in original.items()
             if value is not None and name not in self.fields and name not in _LOST
         ]
         untyped = tuple(name for name in others if name not in _OF_CHATS)
-        said["input"] = whole_items(said["input"])
-        offered = [*said.get("tools", ()), *more_tools(said["input"])]
-        forms = tool_forms(
-            offered, said.get("tool_choice"), is_parallel=said.get("parallel_tool_calls")
-        )
-        talk = conversation_of(said["input"], said.get("instructions"), forms.names)
-        parameters = {
-            "messages": talk.messages,
-            **{name: original[name] for name in untyped},
-            **forms.parameters,
-            **_chat_parameters(said),
-        }
+        request, forms = _model_request(said, original, untyped)
         return ResponsesRequest(
-            ModelRequest(
-                said["model"],
-                parameters,
-                self.OPERATION,
-                responses=_own_form(original, said, talk, forms),
-                has_thoughts=talk.has_thoughts,
-                has_files=talk.has_files,
-            ),
+            request,
             untyped,
             tuple(name for name in others if name in _OF_CHATS),
             is_streamed=bool(said.get("stream")),
@@ -178,6 +162,30 @@ class ResponsesRequestSchema(OpenAIRequestSchema):
             includes=frozenset(said.get("include", ())),
             body=original,
         )
+
+
+def _model_request(
+    said: Mapping[str, Any], original: Mapping[str, Any], untyped: Sequence[str]
+) -> tuple[ModelRequest, ToolForms]:
+    """Put a request into the form of a chat; `untyped` are fields that were not looked at."""
+    offered = [*said.get("tools", ()), *more_tools(said["input"])]
+    is_parallel = said.get("parallel_tool_calls")
+    forms = tool_forms(offered, said.get("tool_choice"), is_parallel=is_parallel)
+    talk = conversation_of(said["input"], said.get("instructions"), forms.names)
+    parameters = {
+        "messages": talk.messages,
+        **{name: original[name] for name in untyped},
+        **forms.parameters,
+        **_chat_parameters(said),
+    }
+    request = ModelRequest(
+        said["model"],
+        parameters,
+        responses=_own_form(original, said, talk, forms),
+        has_thoughts=talk.has_thoughts,
+        has_files=talk.has_files,
+    )
+    return request, forms
 
 
 def _chat_parameters(said: Mapping[str, Any]) -> dict[str, Any]:
