@@ -76,8 +76,7 @@ def build_services(
 ) -> Services:
     """Build them; `check_limiter` is whether `counter` has its store. See build_stores."""
     watch = DeadlineWatcher(_drain(settings.shutdown_grace))
-    models, prices = config_files.read_models(settings.root)
-    known, upstreams, painters, catalogue = _offered(settings, models, watch)
+    known, upstreams, painters, catalogue, prices = _offered(settings, watch)
     shared, quotas, of_batches, ledger = build_accounting(settings, stores, prices, counter)
     optimizer = _optimizer(settings, stores, watch.drain, catalogue, ledger, prices)
     around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
@@ -111,12 +110,13 @@ def build_services(
 
 
 def _offered(
-    settings: Settings, models: Sequence[Model], watch: DeadlineWatcher
-) -> tuple[frozenset[str], dict[str, UpstreamClient], Painters, Catalogue]:
-    """Build upstreams and the catalogue of their models; see `_upstreams` for the first two."""
+    settings: Settings, watch: DeadlineWatcher
+) -> tuple[frozenset[str], dict[str, UpstreamClient], Painters, Catalogue, PriceList]:
+    """Build upstreams, the catalogue of models and their prices; see `_upstreams` for the first."""
+    models, prices = config_files.read_models(settings.root)
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
-    return known, upstreams, painters, _catalogue(settings, models, upstreams, painters)
+    return known, upstreams, painters, _catalogue(settings, models, upstreams, painters), prices
 
 
 def _closers(
