@@ -144,8 +144,8 @@ class ModelRequest:
     `parameters` is the OpenAI request body without `model`, as JSON. `model` is None if the caller
     leaves the choice to the service. `defaults` are the parameters that the caller has not named.
     `responses` is the same request for upstreams that have OpenAI's Responses API themselves.
-    `has_thoughts`: messages have `reasoning_content`, and `has_files`: parts of the type `file`, that
-    come from another form of the request, and are left out or refused where nobody takes them.
+    `has_thoughts` and `has_files`: messages have `reasoning_content`, and parts of the type `file`,
+    that come from another form of the request: left out or refused where a vendor takes none.
     """
 
     model: str | None

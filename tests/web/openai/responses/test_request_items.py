@@ -96,15 +96,46 @@ def chat_text(words: str) -> dict[str, Any]:
             [said("user", [chat_image("https://example.com/a.png")])],
         ),
         (
-            [said("user", [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}])],
-            [said("user", [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}])],
+            [
+                said(
+                    "user",
+                    [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}],
+                )
+            ],
+            [
+                said(
+                    "user",
+                    [{"type": "input_audio", "input_audio": {"data": "AA", "format": "wav"}}],
+                )
+            ],
         ),
         (
-            [said("user", [{"type": "input_file", "filename": "a.md", "file_data": "data:text/markdown;base64,w6Q="}])],
+            [
+                said(
+                    "user",
+                    [
+                        {
+                            "type": "input_file",
+                            "filename": "a.md",
+                            "file_data": "data:text/markdown;base64,w6Q=",
+                        }
+                    ],
+                )
+            ],
             [said("user", "a.md:\n\nä")],
         ),
         (
-            [said("user", [{"type": "input_file", "file_data": "data:application/json;charset=utf-8;base64,e30="}])],
+            [
+                said(
+                    "user",
+                    [
+                        {
+                            "type": "input_file",
+                            "file_data": "data:application/json;charset=utf-8;base64,e30=",
+                        }
+                    ],
+                )
+            ],
             [said("user", "file:\n\n{}")],
         ),
         # calls
@@ -114,7 +145,12 @@ def chat_text(words: str) -> dict[str, Any]:
         ),
         (
             [USER, called("c"), called("d"), answered("d", "2"), answered("c", "1")],
-            [USER, chat_calls(chat_call("c"), chat_call("d")), chat_answer("c", "1"), chat_answer("d", "2")],
+            [
+                USER,
+                chat_calls(chat_call("c"), chat_call("d")),
+                chat_answer("c", "1"),
+                chat_answer("d", "2"),
+            ],
         ),
         (
             [USER, said("assistant", "Wait."), called("c"), answered("c")],
@@ -138,11 +174,20 @@ def chat_text(words: str) -> dict[str, Any]:
         ),
         (
             [called("c"), answered("c", "1"), called("c"), answered("c", "2")],
-            [chat_calls(chat_call("c")), chat_answer("c", "1"), chat_calls(chat_call("c")), chat_answer("c", "2")],
+            [
+                chat_calls(chat_call("c")),
+                chat_answer("c", "1"),
+                chat_calls(chat_call("c")),
+                chat_answer("c", "2"),
+            ],
         ),
         (
             [USER, CUSTOM_CALL, CUSTOM_OUTPUT],
-            [USER, chat_calls(chat_call("c", "patch", '{"input":"a \\"b\\"\\n"}')), chat_answer("c", "done")],
+            [
+                USER,
+                chat_calls(chat_call("c", "patch", '{"input":"a \\"b\\"\\n"}')),
+                chat_answer("c", "done"),
+            ],
         ),
         (
             [called("c", "spawn", namespace="agents"), answered("c")],
@@ -160,7 +205,12 @@ def chat_text(words: str) -> dict[str, Any]:
             [chat_calls(chat_call("c")), chat_answer("c", "a\nb")],
         ),
         (
-            [called("c"), called("d"), answered("c", [text("a"), image(image_url=PNG)]), answered("d")],
+            [
+                called("c"),
+                called("d"),
+                answered("c", [text("a"), image(image_url=PNG)]),
+                answered("d"),
+            ],
             [
                 chat_calls(chat_call("c"), chat_call("d")),
                 chat_answer("c", "a\nWhat else it has is in the next message."),
@@ -215,9 +265,17 @@ def test_instructions_stand_in_front_in_one_message(
         ([said("user", [{"type": "input_text"}])], "input[0].content[0].text", "invalid_type"),
         ([said("user", [text("x")] * 257)], "input[0].content", "out_of_range"),
         ([said("user", [image()])], "input[0].content[0].image_url", "invalid_type"),
-        ([said("user", [image(image_url="a.png")])], "input[0].content[0].image_url", "invalid_url"),
+        (
+            [said("user", [image(image_url="a.png")])],
+            "input[0].content[0].image_url",
+            "invalid_url",
+        ),
         ([said("user", [{"type": "input_file"}])], "input[0].content[0].file_data", "invalid_type"),
-        ([said("user", [{"type": "input_audio"}])], "input[0].content[0].input_audio", "invalid_type"),
+        (
+            [said("user", [{"type": "input_audio"}])],
+            "input[0].content[0].input_audio",
+            "invalid_type",
+        ),
         ([called("c") | {"arguments": {}}], "input[0].arguments", "invalid_type"),
         ([called("c") | {"name": None}], "input[0].name", "invalid_type"),
         ([called("c") | {"call_id": 1}], "input[0].call_id", "invalid_type"),
@@ -238,7 +296,11 @@ def test_instructions_stand_in_front_in_one_message(
             "input[0].content[0].file_url",
             "not_supported",
         ),
-        ([said("user", [image(file_id="file-abc")])], "input[0].content[0].file_id", "not_supported"),
+        (
+            [said("user", [image(file_id="file-abc")])],
+            "input[0].content[0].file_id",
+            "not_supported",
+        ),
         ([said("user", [{"type": "input_file", "file_data": PDF}])], None, "not_supported"),
         (
             [said("user", [{"type": "input_file", "file_data": "data:text/plain;base64,/w=="}])],
