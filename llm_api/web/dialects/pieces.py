@@ -75,10 +75,11 @@ Piece = Text | Thought | Refusal | ToolBegun | ToolArguments | Finished | Counte
 
 
 class PieceReader:
-    """Reads the chunks of one stream."""
+    """Reads the chunks of one stream; `head` is the first of them."""
 
     def __init__(self) -> None:
         """Expect the first chunk."""
+        self.head: Mapping[str, Any] = {}
         self._form: KnownForm | None = None
         self._in_vain = 0  # forms learned since one was met again
         self._kind: type[Text | Thought] = Text
@@ -103,6 +104,7 @@ class PieceReader:
 
     def _read_chunk(self, chunk: bytes, pieces: list[Piece]) -> None:
         document = orjson.loads(chunk)
+        self.head = self.head or document
         for choice in document["choices"]:
             if choice["index"] == 0:
                 self._read_choice(choice, pieces)

@@ -31,7 +31,8 @@ def _calls(draw: st.DrawFn) -> list[bytes]:
     """Draw the parts of calls, which follow each other or come in turns."""
     names = draw(st.lists(st.sampled_from(["draw", "look", "猫"]), min_size=1, max_size=3))
     arguments = [
-        draw(st.sampled_from(["", "{}", '{"a":"猫"}', '{"n": 1, "b": [2]}'])) for _ in names
+        draw(st.sampled_from(["", "{}", '{"input":"x 猫"}', '{"a":"猫"}', '{"n": 1, "b": [2]}']))
+        for _ in names
     ]
     begun = [
         event(choice({"tool_calls": [{"id": f"call_{i}", "type": "function", **_call(i, name=n)}]}))

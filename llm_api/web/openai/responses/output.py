@@ -1,0 +1,123 @@
+"""Puts the pieces of an answer together to the output of a response, and tells its events."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from llm_api.domain.calls import TextLength
+from llm_api.web.dialects.pieces import (
+    Counted,
+    Finished,
+    Piece,
+    Refusal,
+    Text,
+    Thought,
+    ToolArguments,
+    ToolBegun,
+)
+from llm_api.web.openai.responses.input.tool_names import ToolNames
+from llm_api.web.openai.responses.output_items import (
+    COMPLETED,
+    INCOMPLETE,
+    REFUSAL,
+    TEXT,
+    Event,
+    Item,
+    Message,
+    Reasoning,
+    ToolCall,
+)
+
+# Why an answer is not whole, in the words of `incomplete_details`. That of a vendor's own word is
+# not known: https://platform.openai.com/docs/api-reference/responses/object has no other.
+_UNFINISHED = {"length": "max_output_tokens", "content_filter": "content_filter"}
+_WHOLE = ("stop", "tool_calls", "function_call")
+
+
+class Output:
+    """The output of one response."""
+
+    def __init__(self, token: str, tools: ToolNames, *, has_summary: bool) -> None:
+        """Create an empty output.
+
+        Args:
+            token: of the response; every item's id has it.
+            tools: the client's tools, by the names that the model was told.
+            has_summary: whether the client asked for a summary of what is thought.
+        """
+        self.counted: Counted | None = None
+        self.reason: str | None = None  # of an answer that is incomplete, where it is known
+        self.status = COMPLETED
+        self.length = TextLength()
+        self._token = token
+        self._tools = tools
+        self._has_summary = has_summary
+        self._items: list[Item] = []
+        self._open: Message | Reasoning | None = None
+        self._calls: dict[int, ToolCall] = {}  # by their place; they may come in turns
+
+    def take(self, piece: Piece) -> Iterator[Event]:
+        """Read a piece, and yield the events that it makes."""
+        if isinstance(piece, Text | Refusal):
+            yield from self._say(TEXT if isinstance(piece, Text) else REFUSAL, piece.text)
+        elif isinstance(piece, ToolArguments):
+            self.length.add(piece.text)
+            yield from self._calls[piece.place].add(piece.text)
+        elif isinstance(piece, Thought):
+            yield from self._think(piece.text)
+        elif isinstance(piece, ToolBegun):
+            yield from self._close(COMPLETED)
+            call = ToolCall(self._token, len(self._items), piece, self._tools)
+            self._calls[piece.place] = call
+            yield from self._begin(call)
+        elif isinstance(piece, Finished):
+            self.status = COMPLETED if piece.reason in _WHOLE else INCOMPLETE
+            self.reason = _UNFINISHED.get(piece.reason)
+        else:
+            self.counted = piece
+
+    def end(self) -> Iterator[Event]:
+        """Yield the events that end all items; an answer that says nothing gets an empty text."""
+        is_cut = self.status == INCOMPLETE
+        # What was going on when the answer ended is what was not finished.
+        last = self._items[-1] if self._items else None
+        says_nothing = not self._calls and not isinstance(last, Message)
+        yield from self._close(INCOMPLETE if is_cut and not self._calls else COMPLETED)
+        for call in self._calls.values():
+            yield from call.end(INCOMPLETE if is_cut and call is last else COMPLETED)
+        if says_nothing and not is_cut:
+            yield from self._say(TEXT, "")
+            yield from self._close(COMPLETED)
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Return the items as far as they have come."""
+        return [item.document() for item in self._items]
+
+    def _say(self, kind: str, text: str) -> Iterator[Event]:
+        self.length.add(text)
+        message = self._open
+        if not isinstance(message, Message):
+            yield from self._close(COMPLETED)
+            message = self._open = Message(self._token, len(self._items))
+            yield from self._begin(message)
+        yield from message.add(kind, text)
+
+    def _think(self, text: str) -> Iterator[Event]:
+        self.length.add(text)
+        thoughts = self._open
+        if not isinstance(thoughts, Reasoning):
+            yield from self._close(COMPLETED)
+            thoughts = self._open = Reasoning(
+                self._token, len(self._items), is_summary=self._has_summary
+            )
+            yield from self._begin(thoughts)
+        yield from thoughts.add(text)
+
+    def _begin(self, item: Item) -> Iterable[Event]:
+        self._items.append(item)
+        return item.begin()
+
+    def _close(self, status: str) -> Iterator[Event]:
+        """End the message or the thoughts that are going on."""
+        if self._open is not None:
+            yield from self._open.end(status)
+            self._open = None

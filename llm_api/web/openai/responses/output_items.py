@@ -1,0 +1,226 @@
+"""The items of a response's output while they come in: messages, reasoning, and calls of tools.
+
+Each makes the events of its own part of a stream. The order in which they stand is the one that all
+SDKs take: an item is added before its parts, a part before its texts, and all are done at the end
+with the whole text once more. Source: https://platform.openai.com/docs/api-reference/responses-streaming
+and the types of openai-python 3.57.0.
+"""
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+from llm_api.web.dialects.pieces import ToolBegun
+from llm_api.web.openai.responses.input.tool_names import CUSTOM, ToolNames
+
+Event = dict[str, Any]
+COMPLETED, INCOMPLETE, IN_PROGRESS = "completed", "incomplete", "in_progress"
+TEXT, REFUSAL = "output_text", "refusal"
+_NO_ARGUMENTS = "{}"
+
+
+class Item(Protocol):
+    """An item of the output."""
+
+    def begin(self) -> Iterator[Event]:
+        """Yield the events that come before any text."""
+
+    def end(self, status: str) -> Iterator[Event]:
+        """Yield the events behind the last text, for an item that has ended with this status."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the item as far as it has come."""
+
+
+def _added(index: int, item: dict[str, Any]) -> Event:
+    return {"type": "response.output_item.added", "output_index": index, "item": item}
+
+
+def _done(index: int, item: dict[str, Any]) -> Event:
+    return {"type": "response.output_item.done", "output_index": index, "item": item}
+
+
+class Message:
+    """What the model says; it has a part for the text, and one for a refusal."""
+
+    def __init__(self, token: str, index: int) -> None:
+        """Create a message without parts; the `token` is the response's."""
+        self._place = {"item_id": f"msg_{token}{index:02x}", "output_index": index}
+        self._index = index
+        self._status = IN_PROGRESS
+        self._kinds: list[str] = []
+        self._texts: list[list[str]] = []
+
+    def begin(self) -> Iterator[Event]:
+        """Yield the item's own event: parts come with their texts."""
+        yield _added(self._index, self.document())
+
+    def add(self, kind: str, text: str) -> Iterator[Event]:
+        """Add text, or a piece of a refusal; another kind than before begins a part."""
+        if not self._kinds or self._kinds[-1] != kind:
+            if self._kinds:
+                yield from self._end_part()
+            self._kinds.append(kind)
+            self._texts.append([])
+            yield {"type": "response.content_part.added", **self._at(), "part": _part(kind, "")}
+        self._texts[-1].append(text)
+        if text:
+            yield self._delta(kind, text)
+
+    def _delta(self, kind: str, text: str) -> Event:
+        logprobs: dict[str, Any] = {"logprobs": []} if kind == TEXT else {}
+        return {"type": f"response.{kind}.delta", **self._at(), "delta": text, **logprobs}
+
+    def _at(self) -> dict[str, Any]:
+        return {**self._place, "content_index": len(self._kinds) - 1}
+
+    def _end_part(self) -> Iterator[Event]:
+        kind, text = self._kinds[-1], "".join(self._texts[-1])
+        whole: dict[str, Any] = (
+            {"text": text, "logprobs": []} if kind == TEXT else {"refusal": text}
+        )
+        yield {"type": f"response.{kind}.done", **self._at(), **whole}
+        yield {"type": "response.content_part.done", **self._at(), "part": _part(kind, text)}
+
+    def end(self, status: str) -> Iterator[Event]:
+        """Yield what ends the last part and the item."""
+        self._status = status
+        yield from self._end_part()
+        yield _done(self._index, self.document())
+
+    def document(self) -> dict[str, Any]:
+        """Return the message."""
+        parts = zip(self._kinds, self._texts, strict=True)
+        return {
+            "id": self._place["item_id"],
+            "type": "message",
+            "status": self._status,
+            "role": "assistant",
+            "content": [_part(kind, "".join(texts)) for kind, texts in parts],
+        }
+
+
+def _part(kind: str, text: str) -> dict[str, Any]:
+    if kind == REFUSAL:
+        return {"type": REFUSAL, "refusal": text}
+    return {"type": TEXT, "text": text, "annotations": [], "logprobs": []}
+
+
+class Reasoning:
+    """What the model thinks: as it is, or, for a client that asked for one, as the summary."""
+
+    def __init__(self, token: str, index: int, *, is_summary: bool) -> None:
+        """Create an item without thoughts; the `token` is the response's."""
+        self._place = {"item_id": f"rs_{token}{index:02x}", "output_index": index}
+        self._index = index
+        self._status = IN_PROGRESS
+        self._texts: list[str] = []
+        self._is_summary = is_summary
+        self._at = {**self._place, ("summary_index" if is_summary else "content_index"): 0}
+        self._name = "reasoning_summary_text" if is_summary else "reasoning_text"
+        self._part_name = "reasoning_summary_part" if is_summary else "content_part"
+
+    def begin(self) -> Iterator[Event]:
+        """Yield the events of the item and of its one part."""
+        yield _added(self._index, self.document())
+        yield {"type": f"response.{self._part_name}.added", **self._at, "part": self._part("")}
+
+    def add(self, text: str) -> Iterator[Event]:
+        """Add a piece of thought."""
+        self._texts.append(text)
+        yield {"type": f"response.{self._name}.delta", **self._at, "delta": text}
+
+    def _part(self, text: str) -> dict[str, Any]:
+        return {"type": "summary_text" if self._is_summary else "reasoning_text", "text": text}
+
+    def end(self, status: str) -> Iterator[Event]:
+        """Yield what ends the part and the item."""
+        self._status = status
+        text = "".join(self._texts)
+        yield {"type": f"response.{self._name}.done", **self._at, "text": text}
+        yield {"type": f"response.{self._part_name}.done", **self._at, "part": self._part(text)}
+        yield _done(self._index, self.document())
+
+    def document(self) -> dict[str, Any]:
+        """Return the item; its texts stand in `summary` or in `content`."""
+        parts = [self._part("".join(self._texts))] if self._texts else []
+        return {
+            "id": self._place["item_id"],
+            "type": "reasoning",
+            "status": self._status,
+            "summary": parts if self._is_summary else [],
+            **({} if self._is_summary else {"content": parts}),
+            "encrypted_content": None,
+        }
+
+
+class ToolCall:
+    """A call of a function, or of a custom tool, whose input is read out of the arguments."""
+
+    def __init__(self, token: str, index: int, begun: ToolBegun, tools: ToolNames) -> None:
+        """Create a call without arguments; `tools` know what the client calls it."""
+        tool = tools.original(begun.name)
+        self._is_custom = begun.is_custom or tool.kind == CUSTOM
+        self._is_plain = begun.is_custom  # the upstream knows custom tools itself
+        prefix = "ctc" if self._is_custom else "fc"
+        self._place = {"item_id": f"{prefix}_{token}{index:02x}", "output_index": index}
+        self._index = index
+        self._status = IN_PROGRESS
+        self._call_id = begun.id
+        self._named = {"name": tool.name}
+        if tool.namespace is not None:
+            self._named["namespace"] = tool.namespace
+        self._texts: list[str] = []
+
+    def begin(self) -> Iterator[Event]:
+        """Yield the item's event."""
+        yield _added(self._index, self._item(""))
+
+    def add(self, text: str) -> Iterator[Event]:
+        """Add arguments; the input of a custom tool can be read when they are whole."""
+        self._texts.append(text)
+        if not self._is_custom:
+            yield self._delta(text)
+
+    def _delta(self, text: str) -> Event:
+        name = "custom_tool_call_input" if self._is_custom else "function_call_arguments"
+        return {"type": f"response.{name}.delta", **self._place, "delta": text}
+
+    def end(self, status: str) -> Iterator[Event]:
+        """Yield what ends the arguments and the item."""
+        self._status = status
+        text = self._whole()
+        missing = text if self._is_custom else text.removeprefix("".join(self._texts))
+        if missing:
+            yield self._delta(missing)
+        if self._is_custom:
+            yield {"type": "response.custom_tool_call_input.done", **self._place, "input": text}
+        else:
+            named = {"name": self._named["name"], "arguments": text}
+            yield {"type": "response.function_call_arguments.done", **self._place, **named}
+        yield _done(self._index, self._item(text))
+
+    def _whole(self) -> str:
+        text = "".join(self._texts)
+        if self._is_plain:
+            return text
+        # A model that leaves the arguments out calls a function without any, whose JSON is {}.
+        if self._is_custom:
+            return "" if text.strip() == _NO_ARGUMENTS else ToolNames.custom_input(text)
+        return text if text.strip() else text + _NO_ARGUMENTS
+
+    def _item(self, text: str) -> dict[str, Any]:
+        kind, field = "function_call", "arguments"
+        if self._is_custom:
+            kind, field = "custom_tool_call", "input"
+        return {
+            "id": self._place["item_id"],
+            "type": kind,
+            "status": self._status,
+            "call_id": self._call_id,
+            **self._named,
+            field: text,
+        }
+
+    def document(self) -> dict[str, Any]:
+        """Return the call."""
+        return self._item(self._whole())
