@@ -20,6 +20,7 @@ from llm_api.web.middleware.security_headers import SecurityHeaders
 from llm_api.web.middleware.trusted_proxies import ProxyNotice, TrustedProxies
 from llm_api.web.openai import routes as openai_routes
 from llm_api.web.openai.images import routes as openai_image_routes
+from llm_api.web.openai.responses import routes as responses_routes
 from llm_api.web.request.context import EXTENSION
 from llm_api.web.response import errors
 from llm_api.web.rest import files as rest_files
@@ -120,6 +121,7 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(rest_files.blueprint)
     api.register_blueprint(openai_routes.blueprint)
     api.register_blueprint(openai_image_routes.blueprint)
+    api.register_blueprint(responses_routes.blueprint)
     api.finish()
     for blueprint in (health.blueprint, pages.blueprint, pages.swagger_ui):
         app.register_blueprint(blueprint)

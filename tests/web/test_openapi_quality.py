@@ -51,6 +51,7 @@ NAMES = {
     ("post", "/v1/engines/{engine}/chat/completions"): "createEngineChatCompletion",
     ("post", TEXT): "createCompletion",
     ("post", EMBEDDINGS): "createEmbeddings",
+    ("post", "/v1/responses"): "createResponse",
     ("get", "/v1/models"): "listModels",
     ("get", "/v1/models/{model_id}"): "retrieveModel",
 }

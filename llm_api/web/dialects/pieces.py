@@ -27,6 +27,12 @@ class Text(NamedTuple):
     text: str
 
 
+class LogProbs(NamedTuple):
+    """Probabilities of the tokens of the text that is the next piece, in the form of a chat."""
+
+    entries: list[dict[str, Any]]
+
+
 class Thought(NamedTuple):
     """Some of what the model thinks before it answers."""
 
@@ -71,7 +77,7 @@ class Counted(NamedTuple):
     written: int
 
 
-Piece = Text | Thought | Refusal | ToolBegun | ToolArguments | Finished | Counted
+Piece = LogProbs | Text | Thought | Refusal | ToolBegun | ToolArguments | Finished | Counted
 
 
 class PieceReader:
@@ -115,7 +121,7 @@ class PieceReader:
 
     def _read_choice(self, choice: Mapping[str, Any], pieces: list[Piece]) -> None:
         delta = choice["delta"]
-        _read_texts(delta, pieces)
+        _read_texts(delta, choice, pieces)
         for call in calls_of(delta):
             self._tools.take(call, pieces)
         if reason := choice.get("finish_reason"):
@@ -137,7 +143,7 @@ def pieces_of(document: Mapping[str, Any]) -> list[Piece]:
     choice = document["choices"][0]
     message = choice["message"]
     pieces: list[Piece] = []
-    _read_texts(message, pieces)
+    _read_texts(message, choice, pieces)
     tools = _Tools()
     for index, call in enumerate(calls_of(message)):
         tools.take({"index": index, **call}, pieces)
@@ -187,16 +193,24 @@ def _joined_to(last: Piece, piece: Piece) -> Piece | None:
     return None
 
 
-def _read_texts(said: Mapping[str, Any], pieces: list[Piece]) -> None:
+def _read_texts(said: Mapping[str, Any], choice: Mapping[str, Any], pieces: list[Piece]) -> None:
     """Add what is thought, said and refused, in the order in which models do so."""
     for name in _THOUGHTS:
         if text := said.get(name):
             pieces.append(Thought(text))
             break
     if text := said.get("content"):
+        if choice.get("logprobs"):
+            pieces.extend(_logprobs_of(choice["logprobs"]))
         pieces.append(Text(text))
     if text := said.get("refusal"):
         pieces.append(Refusal(text))
+
+
+def _logprobs_of(logprobs: object) -> list[Piece]:
+    entries = logprobs.get("content") if isinstance(logprobs, dict) else None
+    known = [one for one in entries or () if isinstance(one, dict) and "logprob" in one]
+    return [LogProbs(known)] if known else []
 
 
 def calls_of(said: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -86,6 +86,15 @@ def _sdk_headers(error: ApiError) -> dict[str, str]:
     return headers
 
 
+def _agent_headers(error: ApiError) -> dict[str, str]:
+    headers = _sdk_headers(error)
+    if is_final(error):
+        # Codex 0.171 knows no other sign: it sends a 429 with a time six times, one without once.
+        headers.pop("Retry-After", None)
+        headers.pop("retry-after-ms", None)
+    return headers
+
+
 def openai_error(error: ApiError, request_id: str) -> dict[str, Any]:
     """Return the body of an error in OpenAI's dialect, for an event of a stream."""
     return _openai_shape(error, _details(error, request_id))
@@ -128,4 +137,7 @@ def _openai_shape(error: ApiError, details: Mapping[str, Any]) -> dict[str, Any]
 
 REST = ErrorForm("", _rest_shape, _retry_headers)
 # Of several prefixes the first that fits counts.
-FORMS: tuple[ErrorForm, ...] = (ErrorForm("/v1", _openai_shape, _sdk_headers),)
+FORMS: tuple[ErrorForm, ...] = (
+    ErrorForm("/v1/responses", _openai_shape, _agent_headers),
+    ErrorForm("/v1", _openai_shape, _sdk_headers),
+)

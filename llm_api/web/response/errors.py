@@ -51,12 +51,18 @@ def error_response(
     document = error_document(error, path, state.request_id, more_details)
     response = json_response(document, error.status)
     response.headers.update(error_headers(error, path))
+    note_error(error)
+    return response
+
+
+def note_error(error: ApiError) -> None:
+    """Note an error, with which the current request is answered, for log line and headers."""
+    state: RequestState = g.request_state
     state.log["reason"] = error.reason
     if error.hint:
         state.log["hint"] = error.hint
     if error.report is not None:
         state.report = error.report
-    return response
 
 
 def _answer_http(error: HTTPException) -> Response:

@@ -5,25 +5,16 @@ from collections.abc import Mapping
 
 from llm_api.errors import NotFound
 
-# What SDKs call by default, and how each is told to make chat completions instead. Sources:
-# https://openai.github.io/openai-agents-python/models/, https://ai.pydantic.dev/models/openai/,
-# https://ai-sdk.dev/providers/ai-sdk-providers/openai
-_CHOOSE_CHAT = (
-    'Choose chat completions: set_default_openai_api("chat_completions") in OpenAI Agents,'
-    " openai-chat:MODEL in pydantic-ai, openai.chat(MODEL) in the AI SDK,"
-    " use_responses_api=False in LangChain, client.chat.completions.create in OpenAI's SDKs."
-)
 _CHOOSE_CLIENT = (
     "Use a client of OpenAI's API, with this service's address up to /v1 as its base URL, in place"
     " of one of Anthropic's."
 )
 _OTHER_APIS = {
-    "responses": ("Responses API", _CHOOSE_CHAT),
     "messages": ("Messages API", _CHOOSE_CLIENT),
 }
 # What clients of OpenAI's API call where their base URL lacks /v1, has it twice or something else.
 _OURS = re.compile(
-    "/(chat/completions|completions|embeddings|models|images/(?:generations|edits))/?$"
+    "/(chat/completions|completions|responses|embeddings|models|images/(?:generations|edits))/?$"
 )
 _ONE_V1 = (
     "The base URL of a client of OpenAI's API is the address of this service and /v1, which the"
@@ -35,6 +26,9 @@ _WHOLE_CHAT = (
     "Nothing is kept of a conversation: send all of its messages to POST /v1/chat/completions."
 )
 _NOT_STORED = "Completions are not stored; keep the answer of POST /v1/chat/completions."
+_NO_RESPONSES = (
+    "No response is kept: use the answer of POST /v1/responses, which also counts its tokens."
+)
 _VECTORS = "POST /v1/embeddings makes vectors; keep and compare them yourself."
 _TRAINING = "Train at the vendor, and name its model in POST /v1/chat/completions."
 _JUDGE = "POST /api/v1/llm/score-image judges pictures; no texts are judged."
@@ -70,6 +64,7 @@ _INSTEAD: Mapping[str, str] = {
     "agents": _WHOLE_CHAT,
     "chatkit": _WHOLE_CHAT,
     "chat/completions": _NOT_STORED,
+    "responses": _NO_RESPONSES,
     "completion": "Use POST /v1/completions, or POST /v1/chat/completions.",
     "complete": "Use POST /v1/chat/completions.",
     "edits": "Use POST /v1/chat/completions, with the text and what is to change as messages.",
@@ -114,7 +109,7 @@ def unknown_path(path: str) -> NotFound:
     """Return the error of a path without a route: it names the one that is probably meant."""
     parts = _behind_base(path)
     for name in ("/".join(parts[:2]), *parts[:1]):
-        if name == "chat/completions" and len(parts) == 2:
+        if name in ("chat/completions", "responses") and name == "/".join(parts):
             break  # it is the base that is wrong
         if (instead := _INSTEAD.get(name)) is not None:
             shown = name if name.startswith(("api/", "sdapi")) else f"v1/{name}"

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from llm_api.errors import ApiError, InvalidRequest, RateLimited
+from llm_api.errors import ApiError, RateLimited
 from llm_api.web.response.error_formats import is_final
 from llm_api.web.response.sse import KeepAlive
 
@@ -57,10 +57,10 @@ def failure_of(error: ApiError) -> dict[str, str]:
 def _code_of(error: ApiError) -> str:
     if error.reason in _SAME_NAME:
         return error.reason
-    if isinstance(error, InvalidRequest):
-        return "invalid_prompt"
     if isinstance(error, RateLimited):
         return "insufficient_quota" if is_final(error) else "rate_limit_exceeded"
+    if error.status < 500:
+        return "invalid_prompt"
     if is_final(error):
         return "server_is_overloaded"
     return "slow_down" if error.retry_after is not None else "server_error"

@@ -1,12 +1,13 @@
 """Puts the pieces of an answer together to the output of a response, and tells its events."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from llm_api.domain.calls import TextLength
 from llm_api.web.dialects.pieces import (
     Counted,
     Finished,
+    LogProbs,
     Piece,
     Refusal,
     Text,
@@ -22,6 +23,7 @@ from llm_api.web.openai.responses.output_items import (
     TEXT,
     Event,
     Item,
+    Logprobs,
     Message,
     Reasoning,
     ToolCall,
@@ -53,6 +55,7 @@ class Output:
         self._has_summary = has_summary
         self._items: list[Item] = []
         self._open: Message | Reasoning | None = None
+        self._logprobs: Logprobs = ()  # of the text that comes next
         self._calls: dict[int, ToolCall] = {}  # by their place; they may come in turns
 
     def take(self, piece: Piece) -> Iterator[Event]:
@@ -69,6 +72,8 @@ class Output:
             call = ToolCall(self._token, len(self._items), piece, self._tools)
             self._calls[piece.place] = call
             yield from self._begin(call)
+        elif isinstance(piece, LogProbs):
+            self._logprobs = [_logprob(entry) for entry in piece.entries]
         elif isinstance(piece, Finished):
             self.status = COMPLETED if piece.reason in _WHOLE else INCOMPLETE
             self.reason = _UNFINISHED.get(piece.reason)
@@ -99,7 +104,8 @@ class Output:
             yield from self._close(COMPLETED)
             message = self._open = Message(self._token, len(self._items))
             yield from self._begin(message)
-        yield from message.add(kind, text)
+        logprobs, self._logprobs = self._logprobs, ()
+        yield from message.add(kind, text, logprobs)
 
     def _think(self, text: str) -> Iterator[Event]:
         self.length.add(text)
@@ -121,3 +127,21 @@ class Output:
         if self._open is not None:
             yield from self._open.end(status)
             self._open = None
+
+
+def _logprob(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the probability of a token with every field that the SDKs' types require."""
+    others = entry.get("top_logprobs") or ()
+    return {
+        **_of_token(entry),
+        "top_logprobs": [_of_token(other) for other in others if isinstance(other, dict)],
+    }
+
+
+def _of_token(entry: Mapping[str, Any]) -> dict[str, Any]:
+    token = entry.get("token") or ""
+    return {
+        "token": token,
+        "bytes": entry.get("bytes") or list(str(token).encode()),
+        "logprob": entry.get("logprob"),
+    }

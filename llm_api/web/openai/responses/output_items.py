@@ -3,16 +3,17 @@
 Each makes the events of its own part of a stream. The order in which they stand is the one that all
 SDKs take: an item is added before its parts, a part before its texts, and all are done at the end
 with the whole text once more. Source: https://platform.openai.com/docs/api-reference/responses-streaming
-and the types of openai-python 3.57.0.
+and the types of openai-python 3.54.0.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
 from llm_api.web.dialects.pieces import ToolBegun
 from llm_api.web.openai.responses.input.tool_names import CUSTOM, ToolNames
 
 Event = dict[str, Any]
+Logprobs = Sequence[dict[str, Any]]
 COMPLETED, INCOMPLETE, IN_PROGRESS = "completed", "incomplete", "in_progress"
 TEXT, REFUSAL = "output_text", "refusal"
 _NO_ARGUMENTS = "{}"
@@ -39,6 +40,21 @@ def _done(index: int, item: dict[str, Any]) -> Event:
     return {"type": "response.output_item.done", "output_index": index, "item": item}
 
 
+class _Part:
+    """A text of a message, or a refusal."""
+
+    def __init__(self, kind: str) -> None:
+        self.kind = kind
+        self.texts: list[str] = []
+        self.logprobs: list[dict[str, Any]] = []
+
+    def document(self) -> dict[str, Any]:
+        text = "".join(self.texts)
+        if self.kind == REFUSAL:
+            return {"type": REFUSAL, "refusal": text}
+        return {"type": TEXT, "text": text, "annotations": [], "logprobs": list(self.logprobs)}
+
+
 class Message:
     """What the model says; it has a part for the text, and one for a refusal."""
 
@@ -47,39 +63,36 @@ class Message:
         self._place = {"item_id": f"msg_{token}{index:02x}", "output_index": index}
         self._index = index
         self._status = IN_PROGRESS
-        self._kinds: list[str] = []
-        self._texts: list[list[str]] = []
+        self._parts: list[_Part] = []
 
     def begin(self) -> Iterator[Event]:
         """Yield the item's own event: parts come with their texts."""
         yield _added(self._index, self.document())
 
-    def add(self, kind: str, text: str) -> Iterator[Event]:
+    def add(self, kind: str, text: str, logprobs: Logprobs = ()) -> Iterator[Event]:
         """Add text, or a piece of a refusal; another kind than before begins a part."""
-        if not self._kinds or self._kinds[-1] != kind:
-            if self._kinds:
+        if not self._parts or self._parts[-1].kind != kind:
+            if self._parts:
                 yield from self._end_part()
-            self._kinds.append(kind)
-            self._texts.append([])
-            yield {"type": "response.content_part.added", **self._at(), "part": _part(kind, "")}
-        self._texts[-1].append(text)
+            self._parts.append(_Part(kind))
+            part = self._parts[-1].document()
+            yield {"type": "response.content_part.added", **self._at(), "part": part}
+        self._parts[-1].texts.append(text)
+        self._parts[-1].logprobs.extend(logprobs)
         if text:
-            yield self._delta(kind, text)
-
-    def _delta(self, kind: str, text: str) -> Event:
-        logprobs: dict[str, Any] = {"logprobs": []} if kind == TEXT else {}
-        return {"type": f"response.{kind}.delta", **self._at(), "delta": text, **logprobs}
+            said: Event = {"type": f"response.{kind}.delta", **self._at(), "delta": text}
+            yield {**said, "logprobs": list(logprobs)} if kind == TEXT else said
 
     def _at(self) -> dict[str, Any]:
-        return {**self._place, "content_index": len(self._kinds) - 1}
+        return {**self._place, "content_index": len(self._parts) - 1}
 
     def _end_part(self) -> Iterator[Event]:
-        kind, text = self._kinds[-1], "".join(self._texts[-1])
-        whole: dict[str, Any] = (
-            {"text": text, "logprobs": []} if kind == TEXT else {"refusal": text}
-        )
-        yield {"type": f"response.{kind}.done", **self._at(), **whole}
-        yield {"type": "response.content_part.done", **self._at(), "part": _part(kind, text)}
+        part = self._parts[-1]
+        whole = part.document()
+        names = ("text", "logprobs", "refusal")
+        said: Event = {name: whole[name] for name in names if name in whole}
+        yield {"type": f"response.{part.kind}.done", **self._at(), **said}
+        yield {"type": "response.content_part.done", **self._at(), "part": whole}
 
     def end(self, status: str) -> Iterator[Event]:
         """Yield what ends the last part and the item."""
@@ -89,20 +102,13 @@ class Message:
 
     def document(self) -> dict[str, Any]:
         """Return the message."""
-        parts = zip(self._kinds, self._texts, strict=True)
         return {
             "id": self._place["item_id"],
             "type": "message",
             "status": self._status,
             "role": "assistant",
-            "content": [_part(kind, "".join(texts)) for kind, texts in parts],
+            "content": [part.document() for part in self._parts],
         }
-
-
-def _part(kind: str, text: str) -> dict[str, Any]:
-    if kind == REFUSAL:
-        return {"type": REFUSAL, "refusal": text}
-    return {"type": TEXT, "text": text, "annotations": [], "logprobs": []}
 
 
 class Reasoning:

@@ -19,7 +19,7 @@ KeepItems = Callable[[Sequence[dict[str, Any]]], None]
 class ResponseWriter:
     """Writes one streamed response."""
 
-    def __init__(self, response: ResponseObject, keep: KeepItems) -> None:
+    def __init__(self, response: ResponseObject, keep: KeepItems | None = None) -> None:
         """Write the stream of a `response`; `keep` gets the items of one that is over."""
         self._response = response
         self._keep = keep
@@ -51,7 +51,8 @@ class ResponseWriter:
         begun = b"" if self._number else self._begin()
         said = self._said(self._reader.end()) + self._written(self._response.output.end())
         response = self._response.ended()
-        self._keep(response["output"])
+        if self._keep is not None:
+            self._keep(response["output"])
         event = {"type": f"response.{response['status']}", "response": response}
         return End(begun + said + self._written([event]))
 

@@ -44,7 +44,7 @@ class ResponseObject:
         }
 
     def name(self, answer: Mapping[str, Any]) -> None:
-        """Take over from an answer of the upstream which model it is of, and why of another."""
+        """Name the model that an answer of the upstream is of, and why it is of another."""
         names = {name: answer[name] for name in ("model", "fallback") if answer.get(name)}
         self._head.update(names)
 

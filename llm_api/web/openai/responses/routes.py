@@ -1,0 +1,72 @@
+"""OpenAI's Responses API, without a memory: each request has the whole conversation."""
+
+from functools import partial
+
+from flask import Response
+
+from llm_api.domain.calls import Completion
+from llm_api.errors import InvalidRequest
+from llm_api.services.chat import AnswerStream
+from llm_api.web.dialects.answering import answer, refuses_unknown
+from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
+from llm_api.web.idempotency import cached_as
+from llm_api.web.openai.responses.agents import fails_for_codex
+from llm_api.web.openai.responses.failures import RESPONSES_FORM
+from llm_api.web.openai.responses.input.schemas import ResponsesRequest, ResponsesRequestSchema
+from llm_api.web.openai.responses.response_events import KeepItems, ResponseWriter
+from llm_api.web.openai.responses.response_object import ResponseObject
+from llm_api.web.openai.responses.response_schemas import ResponseSchema, response_events
+from llm_api.web.openai.schemas import OpenAIBlueprint
+from llm_api.web.request.context import caller, services
+from llm_api.web.response.answers import answer_with, json_response
+from llm_api.web.response.sse import event_stream
+
+blueprint = OpenAIBlueprint(
+    "OpenAI responses",
+    __name__,
+    url_prefix="/v1/responses",
+    description="OpenAI's Responses API, over every model that has chats.",
+)
+
+# What the docs page offers to send.
+_EXAMPLE = {
+    "model": "smollm2-135m-instruct",
+    "input": "What is the capital of Italy? Answer in one sentence.",
+    "max_output_tokens": 40,
+}
+_WRONG = InvalidRequest.of_field(
+    "max_output_tokens", "must be an integer of at least 1.", reason="out_of_range"
+)
+
+
+@blueprint.post("")
+@blueprint.doc(operationId="createResponse")
+@blueprint.arguments(ResponsesRequestSchema(), example=_EXAMPLE)
+@blueprint.response(200, ResponseSchema())
+@blueprint.alt_response(
+    200,
+    schema=response_events(),
+    content_type="text/event-stream",
+    description="A `response` object; with `stream: true`, events that tell how it comes to be.",
+    success=True,
+)
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG, MODEL_FORBIDDEN])
+@refuses_unknown
+@fails_for_codex
+@cached_as(RESPONSES_FORM)
+def create_response(body: ResponsesRequest) -> Response:
+    """Answer, as OpenAI's Responses API defines it."""
+    keep = partial(services().items.keep, caller().name) if body.keeps_items else None
+    return answer_with(answer(body), partial(_written, body, keep))
+
+
+def _written(
+    body: ResponsesRequest, keep: KeepItems | None, answer: Completion | AnswerStream
+) -> Response:
+    response = ResponseObject(body.model_request, body.tools, body.echo)
+    if isinstance(answer, AnswerStream):
+        return event_stream(answer, ResponseWriter(response, keep))
+    document = response.of_whole(answer.document)
+    if keep is not None:
+        keep(document["output"])
+    return json_response(document)
