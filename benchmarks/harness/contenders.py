@@ -13,6 +13,8 @@ from benchmarks.harness.console import announce
 from benchmarks.harness.installation import copied, exported
 from benchmarks.harness.measure import (
     CHAT,
+    RESPONSES,
+    RESPONSES_STREAM,
     ROUTES,
     STREAM,
     Contender,
@@ -83,7 +85,10 @@ def open_service(
     folder: Path, name: str, upstream: Server, stack: contextlib.ExitStack
 ) -> Contender:
     """Start a build of the service that everybody may call."""
-    return Contender(started(folder, name, upstream.port, stack, {}), ROUTES, [STREAM])
+    server = started(folder, name, upstream.port, stack, {})
+    if name == SERVICE:  # a build before may not have the newer API
+        return Contender(server, [*ROUTES, RESPONSES], [STREAM, RESPONSES_STREAM])
+    return Contender(server, ROUTES, [STREAM])
 
 
 def keyed_service(

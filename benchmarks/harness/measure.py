@@ -51,6 +51,21 @@ REST_CHAT = Route(
     body=json.dumps({"messages": MESSAGES, "temperature": 0.7}),
 )
 ROUTES = (CHAT, REST_CHAT)
+# The same call and the same stream by OpenAI's newer API.
+_RESPONSE = {
+    "model": "bench-model",
+    "instructions": MESSAGES[0]["content"],
+    "input": MESSAGES[1]["content"],
+}
+RESPONSES = Route(
+    name="responses", path="/v1/responses", body=json.dumps({**_RESPONSE, "temperature": 0.7})
+)
+RESPONSES_STREAM = Route(
+    name="responses-stream",
+    path=RESPONSES.path,
+    body=json.dumps({**_RESPONSE, "stream": True}),
+    generator="stream_generator",
+)
 
 
 @dataclasses.dataclass(frozen=True)

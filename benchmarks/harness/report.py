@@ -42,6 +42,13 @@ RATIOS = [
         "service rest",
         "before rest",
     ),
+    Ratio(
+        "CPU a call of /v1/responses, to the chat call",
+        "cpu_ms",
+        "service responses",
+        BUDGETED_TARGET,
+        1.25,
+    ),
 ]
 
 

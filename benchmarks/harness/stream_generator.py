@@ -4,7 +4,8 @@ Like `benchmarks.harness.generator` it reads a `Load` and writes a `LoadResult`.
 carries one stream that lasts `Load.seconds`; they start one after the other, over a fifth of that
 time.
 The percentiles are over all events of all streams, from sending to reading.
-A stream fails unless all its events and `[DONE]` have come when its answer ends.
+A stream fails unless all its events and its end have come when its answer ends. Those of a response
+say the whole text once more behind the pieces, which are no events of the upstream.
 """
 
 import dataclasses
@@ -29,7 +30,10 @@ from benchmarks.harness.load import Load, LoadResult
 
 CHUNKED = re.compile(rb"\r\ntransfer-encoding:[ \t]*chunked", re.IGNORECASE)
 SENT_AT = re.compile(TIME_MARK.encode() + rb"(\d+)")
-DONE = b"data: [DONE]"
+RESPONSES = "/v1/responses"
+# What ends a stream, and what stands in the lines that have a piece of its text.
+CHAT_MARKS = (b"data: [DONE]", b"data: ")
+RESPONSE_MARKS = (b"event: response.completed", b'data: {"type":"response.output_text.delta"')
 LINE_END = b"\r\n"
 NS_A_SECOND = 1_000_000_000
 START_PART = 0.2
@@ -63,8 +67,9 @@ class ChunkedBody:
 class Stream:
     """One connection and the stream that it carries."""
 
-    def __init__(self, port: int) -> None:
-        """Connect to 127.0.0.1; OSError if nobody listens."""
+    def __init__(self, port: int, path: str) -> None:
+        """Connect to 127.0.0.1; OSError if nobody listens. The path is that of the request."""
+        self._end, self._piece = RESPONSE_MARKS if path == RESPONSES else CHAT_MARKS
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=ANSWER_TIMEOUT)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.delays: list[float] = []
@@ -102,14 +107,15 @@ class Stream:
         return rest
 
     def _take_events(self, data: bytes, now: int) -> None:
-        lines, _, self._line = (self._line + data).rpartition(b"\n")
-        sent_at = SENT_AT.findall(lines)
+        whole, _, self._line = (self._line + data).rpartition(b"\n")
+        lines = whole.split(b"\n")
+        sent_at = SENT_AT.findall(b"".join(one for one in lines if one.startswith(self._piece)))
         self.delays += [(now - int(sent)) / NS_A_SECOND for sent in sent_at]
-        self._is_done = self._is_done or DONE in lines
+        self._is_done = self._is_done or self._end in lines
 
     def __str__(self) -> str:
         """Return how far the stream came, for the message of its failure."""
-        return f"{len(self.delays)} of {EVENTS} events{' and [DONE]' if self._is_done else ''}"
+        return f"{len(self.delays)} of {EVENTS} events{' and the end' if self._is_done else ''}"
 
 
 class StreamGenerator:
@@ -120,7 +126,7 @@ class StreamGenerator:
         self._request = request_bytes(load)
         self._seconds = load.seconds
         self._poll = select.epoll()
-        self._streams = [Stream(load.port) for _ in range(load.connections)]
+        self._streams = [Stream(load.port, load.path) for _ in range(load.connections)]
         self._open: dict[int, Stream] = {}
         self._failures: list[str] = []
 

@@ -48,6 +48,13 @@ RATIOS = [
         "service-with-key stream",
         BUDGETED_TARGET,
     ),
+    Ratio(
+        "CPU a stream of /v1/responses, to the stream of a chat",
+        "cpu_ms",
+        "service responses-stream",
+        BUDGETED_TARGET,
+        1.25,
+    ),
 ]
 
 
