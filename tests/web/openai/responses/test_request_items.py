@@ -195,7 +195,7 @@ def chat_text(words: str) -> dict[str, Any]:
         ),
         (
             [called("c", "a.b/c"), answered("c")],
-            [chat_calls(chat_call("c", "a_b_c_6f9ba5f5")), chat_answer("c")],
+            [chat_calls(chat_call("c", "a_b_c_fc7cd9c4")), chat_answer("c")],
         ),
         # outputs
         ([called("c"), answered("c", "")], [chat_calls(chat_call("c")), chat_answer("c", "")]),
@@ -310,9 +310,9 @@ def test_instructions_stand_in_front_in_one_message(
     ],
 )
 def test_what_cannot_be_told_to_a_model_is_refused_with_its_place(
-    refuse_at_once: Refuse, given: Any, field: str | None, reason: str
+    refuse: Refuse, given: Any, field: str | None, reason: str
 ) -> None:
-    refusal = refuse_at_once(RESPONSES, body(given))
+    refusal = refuse(RESPONSES, body(given))
 
     assert refusal.verdict == (400, "VALIDATION_ERROR", reason, False)
     assert refusal.fields == (() if field is None else (field,))

@@ -4,6 +4,7 @@ What a chat wants in another order is moved there: outputs of tools stand behind
 has the calls, and what a model thought is a field of the message that it wrote then.
 """
 
+import re
 from collections import defaultdict, deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ BREAK = "\n\n"
 _SYSTEM = ("system", "developer")
 _THOUGHTS = "reasoning_content"
 _MAX_SHOWN = 64
+# How pydantic-ai (2.68) sends what a model thought: as a message before the answer.
+_as_thought = re.compile(r"\s*<think>(.*)</think>\s*", re.DOTALL).fullmatch
 
 Item = Mapping[str, Any]
 Message = dict[str, Any]
@@ -161,6 +164,9 @@ class _Writer:
 
     def _add_said(self, said: Content) -> None:
         """Add a message of the assistant: beside its calls, where it has made some."""
+        if isinstance(said.content, str) and (thought := _as_thought(said.content)):
+            self._thoughts.append(thought[1].strip())
+            return
         turn = self._turn
         if turn is None or "tool_calls" not in turn:
             turn = self._begin_turn()
