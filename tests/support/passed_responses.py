@@ -105,9 +105,15 @@ def numbered(*events: Mapping[str, Any]) -> list[dict[str, Any]]:
     return [{**event, "sequence_number": number} for number, event in enumerate(events)]
 
 
-def stream(events: Iterable[Event | Mapping[str, Any]], *, ending: Ending = "complete") -> Reply:
+def stream(
+    events: Iterable[Event | Mapping[str, Any]],
+    *,
+    ending: Ending = "complete",
+    silence_s: float = 0.0,
+) -> Reply:
     """Stream events with their names; a text or bytes are sent as `replies.sse` does."""
-    return replies.sse(map(_named, events), done=False, ending=ending)
+    named = map(_named, events)
+    return replies.sse(named, done=False, ending=ending, silence_s=silence_s)
 
 
 def written(event: Mapping[str, Any]) -> bytes:
