@@ -32,11 +32,12 @@ REWRITE = (
 
 # Request: files entered and moves between them, at most. How often a stream moves depends on the
 # pieces in which it comes in. A key with limits and a budget is looked up in the store, counted and
-# reserved for. The routes of OpenAI share one file, web/dialects/answering.py, with other dialects.
+# reserved for. The routes of OpenAI share one file, web/dialects/answering.py, with other dialects;
+# which of its two forms a request of the Responses API takes is decided in upstream/preparation.py.
 CEILINGS = {
     "chat": (35, 90),
-    "openai chat": (36, 92),
-    "openai stream": (47, 10_000),
+    "openai chat": (37, 92),
+    "openai stream": (48, 10_000),
     "chat with limits and budget": (47, 120),
     "optimized prompt": (50, 160),
 }
