@@ -41,7 +41,7 @@ class AnswerStream(SuspendedBatches):
     """
 
     report: CallReport
-    operation: Operation
+    operation: Operation = Operation.CHAT
 
     def __init__(
         self,

@@ -1,7 +1,7 @@
 """Upstreams: OpenAI-compatible HTTP APIs, and everything about calling them.
 
-* `protocol` is what services may ask of an upstream. `client` implements it: it puts a request
-  into the vendor's form, limits the calls in progress and returns whole and streamed answers.
+* `protocol` is what services may ask of an upstream. `client` implements it: it limits the calls in
+  progress and returns whole and streamed answers; `preparation` puts requests into vendors' forms.
 * `call` records one call with all its attempts; `request_sender` chooses an endpoint (a key or an
   address) for each attempt and sends it; `behavior` is what is particular about an upstream.
 * `resilience/` decides whether an attempt may be made (circuit breaker) and repeated (policy).

@@ -67,6 +67,7 @@ class RequestPreparation:
             self._profile.inner.check(request.parameters["messages"])
         body, dropped = traits.adapted(
             own.parameters,
+            self._profile.thinking,
             has_developer_role=self._profile.has_developer_role,
             passes_unknown=self._profile.passes_unknown,
         )

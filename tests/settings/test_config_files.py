@@ -11,6 +11,7 @@ from llm_api.settings.config_files import MODELS, PROFILES, read_models, read_pr
 from llm_api.settings.settings import PROJECT_ROOT, SettingsError
 from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.profiles import choose_profile
+from llm_api.upstream.vendors.responses_traits import ResponsesTraits
 from tests.conftest import AppOf, SettingsOf
 
 UPSTREAM = {"FAST_LLM_API_URL": "http://127.0.0.1:9/v1", "FAST_LLM_MODEL": "m"}
@@ -101,6 +102,9 @@ def test_all_that_a_profile_may_say_is_read(root: Path) -> None:
         level = "a.c"
         levels = ["low", "max"]
         budget = "d"
+        [responses]
+        parameters = ["input", "tools"]
+        tools = ["function"]
         [[errors]]
         match = "Over(Quota)?"
         reason = "upstream_account"
@@ -128,6 +132,9 @@ def test_all_that_a_profile_may_say_is_read(root: Path) -> None:
     )
     assert (profile.thinking.level, profile.thinking.budget) == ("a.c", "d")
     assert (profile.thinking.levels, profile.seeds) == (["low", "max"], (1, 2**63 - 1))
+    assert profile.responses == ResponsesTraits(
+        frozenset(["input", "tools"]), frozenset(["function"])
+    )
     first, second = profile.rules
     assert first.match.search("OVERQUOTA")
     assert (first.reason, first.hint, first.retryable) == ("upstream_account", "Pay.", True)
@@ -144,6 +151,13 @@ def test_a_profile_of_its_title_alone_says_nothing(root: Path) -> None:
     nothing = (profile.token_cap, profile.parameters, profile.json_modes)
     assert (*nothing, profile.thinking_on, profile.thinking_off) == (None,) * 5
     assert profile.seeds == (-(2**63), 2**63 - 1)
+    assert profile.responses is None
+
+
+def test_an_empty_table_says_that_there_is_a_responses_api(root: Path) -> None:
+    (root / PROFILES / "v.toml").write_text(TITLE + "[responses]\n")
+
+    assert read_profiles(root)["v"].responses == ResponsesTraits(None, None)
 
 
 def test_all_that_a_model_may_say_is_read(root: Path) -> None:
@@ -218,6 +232,9 @@ WRONG_PROFILES = {
     "thinking no table": (TITLE + "thinking = false\n", ["thinking"]),
     "switch no table": (TITLE + "[thinking]\non = true\n", ["thinking.on"]),
     "unknown level": (TITLE + '[thinking]\nlevels = ["more"]\n', ["thinking.levels"]),
+    "wrong key of responses": (TITLE + "[responses]\npath = 1\n", ["responses.path"]),
+    "responses no table": (TITLE + "responses = true\n", ["responses"]),
+    "no list of tools": (TITLE + '[responses]\ntools = "mcp"\n', ["responses.tools"]),
     "one seed": (TITLE + "seeds = [1]\n", ["seeds"]),
     "errors no list": (TITLE + "[errors]\nmatch = 1\n", ["errors"]),
     "no pattern": (rule("", head='reason = "upstream_auth"\n'), ["errors.0.match"]),

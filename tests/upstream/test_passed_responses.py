@@ -145,6 +145,34 @@ def test_what_the_vendor_does_not_take_is_left_out_and_named(
     assert body["input"] == [{"role": "system", "content": "Be brief."}]
 
 
+@each(("effort", "sent_effort"), [("minimal", "low"), ("xhigh", "high"), ("none", "none")])
+def test_an_effort_becomes_one_of_the_vendors(
+    asker_of: AskerOf, upstream: ScriptedUpstream, effort: str, sent_effort: str
+) -> None:
+    passer = passer_to(asker_of, upstream, choose_profile(PROFILES, "", "xai"))
+    upstream.clear()
+    upstream.script(sent.reply())
+
+    passer.complete(reasoning={"effort": effort, "summary": "auto"})
+
+    [(_, body)] = passer.requests()
+    assert body["reasoning"] == {"effort": sent_effort, "summary": "auto"}
+
+
+def test_no_unknown_field_says_what_the_service_says(
+    asker_of: AskerOf, upstream: ScriptedUpstream
+) -> None:
+    passer = passer_to(asker_of, upstream, replace(OPENAI, passes_unknown=True))
+    upstream.script(sent.reply())
+
+    completion = passer.complete(model="other", stream=True, store=True, conversation="c", new=1)
+
+    assert passer.requests() == [
+        ("/v1/responses", {"model": "asked", **OWN, "store": False, "new": 1})
+    ]
+    assert completion.dropped == ("conversation",)
+
+
 def test_only_a_stream_has_options_of_streams(passer: Passer, upstream: ScriptedUpstream) -> None:
     upstream.script(sent.reply(), sent.stream(sent.text_events("Hi")))
     options = {"include_obfuscation": False}

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from llm_api.upstream.vendors.thinking import LEVELS, ThinkingWords
+
 # OpenAI's fields, by https://platform.openai.com/docs/api-reference/responses/create and the types
 # of openai-python 3.54.
 _FIELDS = frozenset(
@@ -22,10 +24,11 @@ _FIELDS = frozenset(
         *("tool_choice", "tools", "top_logprobs", "top_p", "truncation", "user"),
     ]
 )
-# Of what the vendor keeps: it would be found by every caller. `store` is ours to say.
+# Of what the vendor keeps: it would be found by every caller.
 _STORED = frozenset(
-    ["background", "background_options", "conversation", "previous_response_id", "prompt", "store"]
+    ["background", "background_options", "conversation", "previous_response_id", "prompt"]
 )
+_OURS = frozenset(["model", "store", "stream"])  # what the service says itself
 _NAMED_BY_ID = frozenset(["custom_tool_call", "function_call", "message", "reasoning"])
 
 
@@ -54,12 +57,22 @@ class ResponsesTraits:
         return not is_inside or not ("mcp" in kinds or _has_file_address(parameters.get("input")))
 
     def adapted(
-        self, parameters: Mapping[str, Any], *, has_developer_role: bool, passes_unknown: bool
+        self,
+        parameters: Mapping[str, Any],
+        thinking: ThinkingWords,
+        *,
+        has_developer_role: bool,
+        passes_unknown: bool,
     ) -> tuple[dict[str, Any], tuple[str, ...]]:
-        """Return the parameters as the vendor takes them, and the names of those left out."""
+        """Return the parameters as the vendor takes them, and the names of those left out.
+
+        `thinking` knows the vendor's levels; an effort that is none of them becomes the nearest.
+        """
         taken = _FIELDS if self.parameters is None else self.parameters
         unwanted = {
-            name for name in parameters if name in _STORED or not (name in taken or passes_unknown)
+            name
+            for name in parameters
+            if name in _STORED | _OURS or not (name in taken or passes_unknown)
         }
         body = {
             name: value
@@ -69,7 +82,10 @@ class ResponsesTraits:
         }
         if isinstance(body.get("input"), list):
             body["input"] = list(_settled(body["input"], has_developer_role=has_developer_role))
-        dropped = tuple(name for name in parameters if name in unwanted and name != "store")
+        reasoning = body.get("reasoning")
+        if isinstance(reasoning, dict) and reasoning.get("effort") in LEVELS:
+            body["reasoning"] = reasoning | {"effort": thinking.nearest(reasoning["effort"])}
+        dropped = tuple(name for name in parameters if name in unwanted - _OURS)
         return body | {"store": False}, dropped
 
 

@@ -76,12 +76,12 @@ class ThinkingWords:
         if wish.is_on and self.on is not None:
             said.append(self.on)
         if wish.level and self.level:
-            said.append(_at(self.level, self._nearest(wish.level)))
+            said.append(_at(self.level, self.nearest(wish.level)))
         elif wish.budget and self.budget:
             said.append(_at(self.budget, wish.budget))
         return reduce(merged, said) if said else None
 
-    def _nearest(self, level: str) -> str:
+    def nearest(self, level: str) -> str:
         """Return the level that the vendor takes and that is closest, the higher one of two."""
         if not self.levels or level in self.levels:
             return level
