@@ -5,11 +5,13 @@ Reasons, notes, offers and questions, in English and Chinese: a rewrite ends bef
 
 import re
 
+from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.text import has_sentences
+from llm_api.services.prompts.vocabulary.words import THINGS
 
 # A line that speaks of the prompt, or to its reader: the prompt ended before it.
 _EPILOGUE = re.compile(
-    r"\n[\s*_#>\-–—=※•✨]*(?:"
+    r"\n[\s*_#>\-–—=※•✨(（]*(?:"
     # A heading: "Why this works:", "### Key changes".
     r"(?:(?:notes?|nb|p\.?s\.?|why|how (?:it|this|i)|(?:the )?reason(?:s|ing)?|rationale"
     r"|explanations?|(?:key )?(?:changes|improvements|enhancements|edits|additions|adjustments)"
@@ -25,7 +27,14 @@ _EPILOGUE = re.compile(
     r"|注释|贴士|字数)|注|附|为什么[^\n:：]{0,20}|负面提示词|反向提示词|提示(?!词))"
     r"[^\n:：]{0,12}[:：\n?？*】\]])"
     # A sentence: "This version adds …", "Would you like me to …?"
-    r"|(?:let me know|feel free|i hope|hope (?:this|it|that)|enjoy|if you|you (?:can|could|may)"
+    r"|(?:compared (?:with|to) (?:the |your )?original|the result is an?"
+    r"|overall,? (?:the|this) (?:scene|image|picture|composition|result) (?:feels|conveys|evokes"
+    r"|is)"
+    r"|that['’]s (?:it|all)|there you (?:have it|go)"
+    r"|(?:enhanced|generated|written|created|optimi[sz]ed|rewritten|powered) (?:by|with|using)"
+    r"|(?:try it|rated|works (?:best|well|with)|ready to|consider|experiment)"
+    r"|(?:if (?:the|it|this)\b[^\n]{0,80}\b(?:try|use|add|lower|raise|increase|reduce|adjust))"
+    r"|let me know|feel free|i hope|hope (?:this|it|that)|enjoy|if you|you (?:can|could|may)"
     r"|(?:this|the (?:new|revised|enhanced|rewritten|optimi[sz]ed|above|reason)|these)"
     r" (?:version|prompt|rewrite|revision|description|changes|additions|details|improvements"
     r"|for these)"
@@ -35,7 +44,7 @@ _EPILOGUE = re.compile(
     r"|i(?:['’]ve| have)? (?:also )?(?:added|kept|made|chose|used|included|focused|expanded"
     r"|enriched|preserved|replaced|specified|tried|retained|emphasi[sz]ed|rewrote|incorporated)"
     r"|(?:would|do|shall|should|could|can|want|need) (?:you|i|me)|by (?:adding|specifying))\b"
-    r"|希望|如果?(?:你|您|需|有|想)|需要我|是否|要不要|[你您](?:觉得|可以|还|希望|需要)|请告诉|以上"
+    r"|可(?:根据|按|自行|直接)|仅?供参考|希望|如果?(?:你|您|需|有|想)|需要我|是否|要不要|[你您](?:觉得|可以|还|希望|需要)|请告诉|以上"
     r"|我(?:已|添加|补充|加入|增加|保留|优化|调整|把|将|在)|(?:补充|新增|增加|添加|加入|强化"
     r"|突出)了"
     r"|通过(?:加入|增加|添加|补充|强化)|(?:还|要)(?:需要|我)|欢迎"
@@ -74,8 +83,8 @@ _TRAILER = re.compile(
     r"|explicaci[óo]n|notas?|cambios|explications?|remarques?|erklärung|hinweise?|änderungen"
     r"|spiegazione|explicação|açıklama|penjelasan|uitleg|wyjaśnienie|пояснени[ея]|объяснение"
     r"|примечани[ея]|解説|補足|ポイント|変更点|説明|설명|참고|변경)[^\n:：]{0,40}[:：!.,，。\n]"
-    # Lines that begin with emoji or signs, such as check marks.
-    r"|[\u2600-\u27bf\U0001f300-\U0001faff]"
+    # Lines that begin with emoji or signs, such as check marks, or that point upwards.
+    r"|[\^↑⬆] ?[A-Za-z]|[\u2600-\u27bf\U0001f300-\U0001faff]"
     r"|(?:please|remember|keep in mind|note that|as you can see|here(?:['’]s| is| are) (?:a|the"
     r"|some)"
     r" (?:breakdown|list|summary|changes|few|variations?))\b|[（(]?以上"
@@ -86,17 +95,18 @@ _TRAILER = re.compile(
 )
 # A paragraph with a label of its own, behind a whole prompt.
 _LABELED = re.compile(
-    r"\n[ \t]*\n[ \t]*[\[*_#>•\- ]{0,6}(?!(?:subject|style|light|compos|camera|background"
+    r"\n[ \t]*\n[ \t]*[\[*_#>•\- ]{0,6}(?!(?i:(?:overall |main |visual )?"
+    r"(?:subject|style|light|compos|camera|background"
     r"|foreground|mood"
     r"|colou?r|palette|scene|shot|setting|action|detail|environment|atmosphere|medium|texture"
     r"|framing"
     r"|perspective|lens|angle|motion|audio|sound|sfx|music|dialog|voice|speech|narrat|text|sign"
     r"|caption|headline|frame|clip|cut|beat|first|then|next|finally|left|right|top|bottom"
-    r"|center)\w*)"
+    r"|center))\w*)"
     r"[A-Z][\w'’]{1,20}(?: [\w'’&/]{1,20}){0,4}[*_]{0,3}[ \t]?[:：]"
 )
 QUOTED = re.compile(r"\"[^\"\n]{0,400}\"|“[^”\n]{0,400}”|「[^」\n]{0,400}」|《[^》\n]{0,99}》")
-_RULE = re.compile(r"(?:\A|\n)[ \t]*(?:-{3,}|\*{3,}|_{3,}|={3,}|[━─—]{3,})[ \t]*(?=\n|\Z)")
+_RULE = re.compile(r"(?:\A|\n)[ \t]*(?:-{2,}|\*{3,}|_{3,}|={3,}|[━─—]{3,})[ \t]*(?=\n|\Z)")
 # A note at the end of the line itself.
 ASIDE = re.compile(
     r"\s*[(\[（【]\s*(?:notes?|explanations?|reasons?|comments?|changes?|added|注|说明|备注|理由"
@@ -129,6 +139,15 @@ NEGATIVE = re.compile(
     re.IGNORECASE,
 )
 _MIN_WORDS, _MIN_HAN = 12, 20
+# A paragraph of its own that shows nothing is said to somebody if it is short, and at the end of a
+# reply if it has words of speech as well: "Rated 5/5 for clarity.", but not "Calm. Dreamlike."
+_MAX_SAID, _MAX_SAID_HAN = 10, 20
+_SHOWN = (*THINGS, "color", "facet", "shot", "angle", "move", "look", "drawn", "number")
+_OF_SPEECH = re.compile(
+    r"\b(?:it|this|that|you|for|with|any|all|is|are|was|can|will|be|as|just|so|now|here|there)\b"
+    r"|['’]s\b|[可请供仅已]",
+    re.IGNORECASE,
+)
 _HAN = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _LABEL = re.compile(r"[^\n]{0,60}[:：][\s*_]*\Z")
 
@@ -143,7 +162,7 @@ def without_comments(text: str) -> str:
                 text = before
                 break
     head, _, last = text.rstrip().rpartition("\n")
-    while _has_prompt(head) and _is_comment(last):
+    while _has_prompt(head) and (_is_comment(last) or _is_said_behind(last, head)):
         text = head
         head, _, last = head.rstrip().rpartition("\n")
     return text
@@ -162,6 +181,19 @@ def speaks(text: str) -> bool:
 
 def _is_comment(line: str) -> bool:
     return _HEADED.match(line) is None and speaks(line)
+
+
+def shows_nothing(line: str) -> bool:
+    """Whether a paragraph is short, and names nothing that could be drawn, heard or filmed."""
+    if len(line.split()) > _MAX_SAID or len(_HAN.findall(line)) > _MAX_SAID_HAN:
+        return False
+    return QUOTED.search(line) is None and not read(line).starts(_SHOWN)
+
+
+def _is_said_behind(line: str, head: str) -> bool:
+    """Whether the last line is a paragraph that speaks, and shows nothing."""
+    is_paragraph = head.endswith("\n") and line.rstrip(" *_")[-1:] in tuple(".!?…)。！？）~～")
+    return is_paragraph and _OF_SPEECH.search(line) is not None and shows_nothing(line)
 
 
 def _has_prompt(text: str) -> bool:

@@ -45,10 +45,10 @@ _MAX_DEPTH = 8
 _BAD_ESCAPE = re.compile(r"\\(?![\"\\/bfnrtu])")
 # A field whose text has quotation marks that are not escaped: its end stands before another field.
 _FIELD = re.compile(
-    r"[\"'“]?([A-Za-z_][\w \-]{0,40}|[\u4e00-\u9fff]{1,12})[\"'”]?\s*[:=]\s*"
-    r"(?:\"\"\"(.+?)\"\"\"|[\"“](.+?)[\"”](?=\s*(?:,\s*(?:[\"'“}\]]|//|\Z)"
+    r"[\"'“]?([A-Za-z_][\w \-]{0,40}|[\u4e00-\u9fff]{1,12})[\"'”]?\s*(?:::|[:=])\s*"
+    r"(?:\"\"\"(.+?)\"\"\"|[\"“](.+?)[\"”](?=\s*(?:,\s*(?:[\"'“}\]]|//|/\*|\Z)"
     r"|[\"'“]\w{1,40}[\"'”]\s*:|[}\])]|\Z))"
-    r"|'(.+?)'(?=\s*(?:,\s*[\"'}\]]|[}\]]|\Z)))",
+    r"|'(.+?)'(?=\s*(?:,\s*(?:[\"'}\]]|\w{1,40}\s*:)|[}\]]|\Z)))",
     re.DOTALL,
 )
 # A field whose text stands there without any marks.
@@ -56,6 +56,7 @@ _BARE_FIELD = re.compile(
     r"\{\s*[\"']?([A-Za-z_]\w{0,40})[\"']?\s*:\s*([^\"'{}\[\]\s][^{}\[\]]+?)"
     r"\s*(?:,\s*[\"']?[A-Za-z_]\w{0,40}[\"']?\s*:|\}\s*\Z)"
 )
+_ESCAPED_WHOLE = re.compile(r"\s*\{(?:\\n|\s)*\\\"")
 _MAX_FIELDS = 400  # in JSON that no parser reads: each is looked for up to the end of the text
 _BEGINS_AS_FIELD = re.compile(r"\s*(?:json\s+)?[\"'“]?[A-Za-z]+_\w{1,40}[\"'”]?\s*[:=]\s*[\"'“]")
 
@@ -87,6 +88,7 @@ def prompts_of_json(text: str) -> Sequence[str] | None:
     """Return the prompts of the JSON in a text, None if it has no JSON with a prompt in it."""
     if "{" not in text and "[" not in text and '"' not in text:
         return None
+    text = _unescaped_whole(text) if _ESCAPED_WHOLE.match(text) else text
     documents = list(_documents(text))
     found = _best([_search(document, 0) for document in documents])
     if found.texts:
@@ -94,6 +96,12 @@ def prompts_of_json(text: str) -> Sequence[str] | None:
     if "{" not in text and not _BEGINS_AS_FIELD.match(text):
         return None
     return _best(list(_broken(text, is_read=bool(documents)))).texts or None
+
+
+def _unescaped_whole(text: str) -> str:
+    """Return JSON that was escaped as a text once more than it should be."""
+    loaded = _loaded(f'"{text}"')
+    return loaded if isinstance(loaded, str) else text
 
 
 def _best(found: Sequence[_Found]) -> _Found:

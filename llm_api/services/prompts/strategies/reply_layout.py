@@ -20,6 +20,13 @@ _NAMED = re.compile(
     rf"|方案)[^\n:：\"“]{{0,40}}[:：][*_]{{0,3}}",
     re.IGNORECASE | re.MULTILINE,
 )
+# The same by any other name, but those of a film's parts.
+_WORDED = re.compile(
+    rf"^[ \t]*[*_#]{{0,4}} ?(?!shot|scene|frame|clip|step|cut|panel|page|part|beat|image|act)"
+    rf"[A-Za-z]{{3,20}} {_NUMBER}[*_]{{0,2}}[ \t]*[:—–][*_]{{0,2}}[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SHORT_TITLE = re.compile(r"\A[A-Z][\w'’]{1,20}(?: [\w'’&]{1,20}){0,2} ?[—–:]\s+")
 # Titles of paragraphs, which may be those of versions.
 _TITLED = re.compile(
     r"^[ \t]*(?:#{1,6}[ \t]+[^\n]{1,60}|\*\*[^*\n]{1,60}\*\*)[ \t]*$", re.MULTILINE
@@ -44,7 +51,10 @@ _MIN_SHARED, _MIN_SHARED_HAN = 2, 2
 # In front of a line that is one of several: "(1)", "#2:", "iii.", a digit in a box.
 _MARKER = re.compile(
     r"\A\s*[(\[#【]?(?:\d{1,2}|[ivx]{1,4}(?=[.)])|[A-F](?=[.):\]]))[.)、\]:】\ufe0f\u20e3]+:?\s*"
-    r"|\A\s*[-*•]\s+"
+    r"|\A\s*[\U0001f100-\U0001f19a\u2460-\u24ff\u2776-\u2793]\ufe0f?[ \t]*"
+    rf"|\A\s*{_ORDINAL}[ \t]*[:：]\s*"
+    r"|\A\s*[-*•]\s+",
+    re.IGNORECASE,
 )
 _GOES_ON = re.compile(
     r"\W*(?:(?:then|next|finally|after|meanwhile|later|as|while|the camera|its?)\b"
@@ -59,10 +69,13 @@ _FENCE = re.compile(
 
 _NAME = (
     r"[\w\-]{0,30}(?:prompt|answer|output|response|result|rewrit\w{0,3}|text|option|version"
-    r"|variation|final|improved|enhanced)"
+    r"|variation|variant|candidate|final|improved|enhanced|caption)"
 )
-_TAG = re.compile(rf"<(?!neg|orig|user|input)({_NAME})>(.*?)</\1>", re.DOTALL | re.IGNORECASE)
-LONE_TAG = re.compile(rf"\A\s*<{_NAME}>|</{_NAME}>\s*\Z", re.IGNORECASE)
+_ATTRIBUTES = r"(?:\s[^<>\n]{0,200})?"
+_TAG = re.compile(
+    rf"<(?!neg|orig|user|input)({_NAME}){_ATTRIBUTES}>(.*?)</\1>", re.DOTALL | re.IGNORECASE
+)
+LONE_TAG = re.compile(rf"\A\s*<{_NAME}{_ATTRIBUTES}>|</{_NAME}>\s*\Z", re.IGNORECASE)
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*\Z")
 _DIVIDER = re.compile(r"[ \t]*\|(?:[ \t]*:?-{2,}:?[ \t]*\|)+[ \t]*")
 
@@ -71,7 +84,9 @@ def options_in(text: str) -> Sequence[str] | None:
     """Return the texts of several options, None where a reply offers no choice."""
     if "\n" not in text:
         return None
-    for pattern in (_NAMED, _NUMBERED, _BULLET, _TITLED):
+    if "|" in text and (rows := _rows_of_options(text)):
+        return rows
+    for pattern in (_NAMED, _WORDED, _NUMBERED, _BULLET, _TITLED):
         found = list(pattern.finditer(text))
         if len(found) > 1 and len(text[: found[0].start()]) <= _MAX_CHARS_BEFORE:
             items = _items(text, found)
@@ -88,7 +103,7 @@ def options_in(text: str) -> Sequence[str] | None:
 def _lines_alike(text: str) -> Sequence[str] | None:
     """Return the long lines of a text if each begins anew with the same things."""
     lines = [_MARKER.sub("", _ITEM_TITLE.sub("", line)).strip() for line in text.splitlines()]
-    lines = [line for line in lines if is_long(line) and not speaks(line)]
+    lines = [line for line in lines if is_long(line) and not _is_about(line)]
     heads = [" ".join(line.split()[:_HEAD_WORDS])[:_HEAD_CHARS] for line in lines]
     if (
         len(lines) < 2
@@ -97,6 +112,11 @@ def _lines_alike(text: str) -> Sequence[str] | None:
     ):
         return None
     return lines if _share_things(heads) else None
+
+
+def _is_about(line: str) -> bool:
+    """Whether a line speaks of the prompts, or announces one."""
+    return speaks(line) or line.rstrip(" *_").endswith((":", "："))
 
 
 def fenced_texts(text: str) -> Sequence[str]:
@@ -129,7 +149,7 @@ def without_tables(text: str) -> str:
     rows = [_cells(line) for line in lines if _ROW.match(line)]
     if len(rows) < 2 or not any(map(_DIVIDER.fullmatch, lines)):
         return text
-    found = _cell(rows)
+    found = next(iter(_cells_of_prompts(rows)), "")
     return found or "\n".join(line for line in lines if not _ROW.match(line))
 
 
@@ -137,23 +157,35 @@ def _cells(line: str) -> Sequence[str]:
     return [cell.strip(" *") for cell in line.strip().strip("|").split("|")]
 
 
-def _cell(rows: Sequence[Sequence[str]]) -> str:
-    """Return the cell beside or under the label of a prompt; empty where there is none."""
+def _cells_of_prompts(rows: Sequence[Sequence[str]]) -> Sequence[str]:
+    """Return the cell beside the label of a prompt, or the cells under it."""
     for row in rows:
         for at, cell in enumerate(row[:-1]):
             if is_label(cell) and is_long(row[at + 1]):
-                return row[at + 1]
+                return [row[at + 1]]
     for at, cell in enumerate(rows[0]):
         below = [row[at] for row in rows[1:] if len(row) > at and is_long(row[at])]
         if is_label(cell) and below:
-            return below[0]
-    return ""
+            return below
+    return []
+
+
+def _rows_of_options(text: str) -> Sequence[str]:
+    """Return the prompts of a table that has one in each of its rows."""
+    lines = text.splitlines()
+    rows = [_cells(line) for line in lines if _ROW.match(line)]
+    if len(rows) < 2 or not any(map(_DIVIDER.fullmatch, lines)):
+        return []
+    found = _cells_of_prompts(rows)
+    return found if len(found) > 1 and _share_things(found) else []
 
 
 def _items(text: str, found: Sequence[re.Match[str]]) -> Sequence[str]:
     ends = [*(one.start() for one in found[1:]), len(text)]
     items = (text[one.end() : end] for one, end in zip(found, ends, strict=True))
-    return [_without_title(_ITEM_TITLE.sub("", item).strip()) for item in items]
+    texts = [_without_title(_ITEM_TITLE.sub("", item).strip()) for item in items]
+    has_titles = all(map(_SHORT_TITLE.match, texts))
+    return [_SHORT_TITLE.sub("", text) for text in texts] if has_titles else texts
 
 
 def _without_title(item: str) -> str:

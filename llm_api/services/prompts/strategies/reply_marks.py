@@ -22,25 +22,40 @@ _MARK = (
 )
 _END = re.compile(_MARK)
 _THOUGHTS = (
-    r"(?:(?:\w{1,20}[:_])?(?:think(?:ing)?|thoughts?|reason(?:ing)?|reflections?|analysis"
+    r"(?:(?:\w{1,20}[:_]|ant)?(?:th[in]{1,3}k(?:ing)?|thoughts?|reason(?:ing)?|reflections?|analysis"
     r"|scratchpad"
     r"|monologue|plan(?:ning)?|drafts?|cot|chain_of_thoughts?)(?:_\w{1,20})?|思考|推理|思考过程)"
 )
 # What the answer follows; the last of them counts, for thoughts may speak of them.
 _ANSWER = re.compile(
-    rf"</{_THOUGHTS}>|<channel\|>|<[|｜]/(?:think|thought|reason)\w{{0,9}}[|｜]>|\[/THINK\]"
+    rf"<//?{_THOUGHTS}>|<channel\|>|<[|｜]/(?:think|thought|reason)\w{{0,9}}[|｜]>|\[/THINK\]"
     rf"|◁/think▷|<unused95>"
     r"|<[|｜](?:END_THINKING|START_RESPONSE|end_of_thought|begin_of_solution|/think)[|｜]>"
+    r"|<\|(?:\w{1,12}_)?(?:think\w{0,3}|thought|reason\w{0,3})_(?:end|off|over|done)\|>"
+    r"|<\|(?:\w{1,12}_)?final\|>"
+    r"|\[End (?:of )?Th(?:inking|oughts?)\](?:\s*thought\n[^\n]*\n(?=\S))?"
+    r"|(?:\A|>)[^<\n]{0,40}\bfinal\b[^<\n]{0,40}<\|message\|>"
     r"|<\|channel\|>\s*final\b(?:[^<\n]|<\|constrain\|>){0,60}<\|message\|>"
     r"|(?<![A-Za-z])Here is my response:|(?-i:assistantfinal|assistant\nfinal\n)",
     re.IGNORECASE,
 )
 # Without one of these, in any case, there is no such mark.
-_ANSWER_SIGNS = ("<", "[/think]", "◁/think▷", "response:", "assistantfinal", "assistant\nfinal")
+_ANSWER_SIGNS = (
+    "<",
+    "[/think]",
+    "[end th",
+    "[end of th",
+    "◁/think▷",
+    "response:",
+    "assistantfinal",
+    "assistant\nfinal",
+)
 # Thoughts whose end never came: nothing of the reply is an answer.
 _OPEN_THOUGHTS = re.compile(
     rf"\s*(?:(?:{_MARK})\s*)*(?:assistant\s*)?"
-    r"(?:\[THINK\]|◁think▷|<unused94>\s*thought\b|<\|(?:START_THINKING|begin_of_thought)\|>"
+    r"(?:\[THINK\]|\[Thinking\][ \t]*\n|◁think▷|<unused94>\s*thought\b"
+    r"|<\|(?:START_THINKING|begin_of_thought|(?:\w{1,12}_)?(?:think|thought|reason)\w{0,12})\|>"
+    r"|<\|im_start\|>\s*(?:think|thought|analysis)\w{0,3}\s*\n"
     r"|<\|channel\|?>\s*(?:thought|analysis|commentary)\b|(?-i:analysis(?=[A-Z\"']))"
     r"|Here is my thought process:)",
     re.IGNORECASE,
@@ -48,8 +63,28 @@ _OPEN_THOUGHTS = re.compile(
 _LEADING = re.compile(
     rf"\s*(?:(?:{_MARK})\s*(?:(?:assistant|model|ai)\b:?(?=\s|<|\Z)\s*)?)+", re.IGNORECASE
 )
-_BRACKETED_THOUGHTS = re.compile(rf"\[({_THOUGHTS})\].*?\[/\1\]", re.DOTALL | re.IGNORECASE)
-_CLOSED_THOUGHTS = re.compile(rf"<({_THOUGHTS}|details)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_BRACKETED_THOUGHTS = re.compile(
+    rf"[\[(]{{1,2}}({_THOUGHTS})[\])].*?[\[(]/\1[\])]{{1,2}}", re.DOTALL | re.IGNORECASE
+)
+_CLOSED_THOUGHTS = re.compile(
+    rf"<({_THOUGHTS}|details)(?:\s[^<>\n]{{0,200}})?>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE
+)
+# A fence of thoughts, and a quotation of Markdown that begins with their name.
+_FENCED_THOUGHTS = re.compile(
+    rf"^[ \t]*(`{{3,}}|~{{3,}})[ \t]*{_THOUGHTS}[ \t]*\n.*?(?:\n[ \t]*\1[`~]*|\Z)",
+    re.DOTALL | re.IGNORECASE | re.MULTILINE,
+)
+_QUOTED_THOUGHTS = re.compile(
+    rf"\s*>[ \t*_]*{_THOUGHTS}[*_ \t]*[:：\n][^\n]*(?:\n>[^\n]*)*", re.IGNORECASE
+)
+# What is left of a family's channel: the word alone, and how long it has taken.
+_BARE_THOUGHT = re.compile(r"thought(?: ?(?:\[\]|\(\))|\n(?:[^\n]+\n)+(?=\n))\s*")
+_TIMED_THOUGHT = re.compile(
+    r"\W*(?:(?:thought|reasoned|thinking) (?:for )?(?:about )?(?:\d+|a few|several)|思考了 ?\d+)"
+    r"[^\n]{0,20}\n",
+    re.IGNORECASE,
+)
+_SWITCH = re.compile(r"\s*/(?:no_?)?think\b[ \t]*\n?", re.IGNORECASE)
 # Thoughts that are told in words, and the heading of the answer behind them.
 _TOLD_THOUGHTS = re.compile(
     r"[\s*_#>【\[]*(?:(?:my |the )?(?:thinking|thoughts?|thought process|reasoning|analysis)\b"
@@ -134,7 +169,8 @@ def put_aside(text: str) -> Aside:
 
 def _without_marks(reply: str) -> str:
     text = _CLOSED_THOUGHTS.sub("", reply) if "<" in reply else reply
-    text = _BRACKETED_THOUGHTS.sub("", text) if "[/" in text else text
+    text = _BRACKETED_THOUGHTS.sub("", text) if "[/" in text or "(/" in text else text
+    text = _laid_out_thoughts_removed(text)
     has_answer = any(map(lowered(text).__contains__, _ANSWER_SIGNS))
     ends = [found.end() for found in _ANSWER.finditer(text)] if has_answer else []
     if ends:
@@ -151,6 +187,16 @@ def _without_marks(reply: str) -> str:
     text = boxed[1] if boxed else text
     end = _END.search(text)  # what follows is another turn
     return (text[: end.start()] if end else text).strip()
+
+
+def _laid_out_thoughts_removed(text: str) -> str:
+    """Remove thoughts that are told apart by their layout: fences, quotations, a first line."""
+    if "```" in text or "~~~" in text:
+        text = _FENCED_THOUGHTS.sub("", text)
+    for pattern in (_QUOTED_THOUGHTS, _TIMED_THOUGHT, _SWITCH, _BARE_THOUGHT):
+        if found := pattern.match(text):
+            text = text[found.end() :]
+    return text
 
 
 def without_frame(text: str) -> str:

@@ -19,6 +19,7 @@ from llm_api.services.prompts.strategies.reply_layout import (
     without_tables,
 )
 from llm_api.services.prompts.strategies.reply_marks import put_aside, without_marks
+from llm_api.services.prompts.strategies.reply_markup import arguments_in, without_markup
 from llm_api.services.prompts.strategies.reply_sections import section_of, without_opening
 from llm_api.services.prompts.text import clean, lowered
 
@@ -48,6 +49,7 @@ _I_BEHIND_DASH = re.compile(r"[—–-](?<=\s.)\s*(?:[Ii\u0130\u0131]|\d{1,4} (?
 _LEFTOVER_JSON = re.compile(
     r"\A(?:json\b\s*)?(?:\{|\[\s*[\[{\"'])|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE
 )
+_JSON_BEHIND = re.compile(r"\n\s*(?:```(?:json)?\s*\n)?\{\s*\"[^{}]*\}\s*(?:```)?\s*\Z")
 _QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」", "«": "»", "『": "』", "„": "“"}
 _SENTENCE_END = ".!?。！？,，;；:：、"
 _BETWEEN_HAN = re.compile(r"，\n[ \t]*")
@@ -69,13 +71,21 @@ def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
     bare = _bare(text)
     if found := prompts_of_json(bare):
         return _tidied([_bare(one) for one in found], syntax)
-    aside = put_aside(bare)
-    for read in (fenced_texts, tagged_texts, options_in):
+    aside = put_aside(_without_other_json(bare))
+    for read in (fenced_texts, tagged_texts, arguments_in, options_in):
         if found := read(aside.text):
             whole = (aside.restored(one) for one in found)
             return _tidied([_bare(one) for one in whole if not _is_json(one, syntax)], syntax)
     # JSON in which no rung found a prompt is not a prompt itself, whatever stands around it.
-    return [one for one in _tidied([bare], syntax) if not _is_json(one, syntax)]
+    return [
+        one for one in _tidied([aside.restored(aside.text)], syntax) if not _is_json(one, syntax)
+    ]
+
+
+def _without_other_json(text: str) -> str:
+    """Return a text without JSON behind it that holds no prompt, such as a list of changes."""
+    found = _JSON_BEHIND.search(text) if text.endswith(("}", "```")) else None
+    return text[: found.start()] if found and is_long(text[: found.start()]) else text
 
 
 def _is_json(text: str, syntax: Sequence[str]) -> bool:
@@ -121,7 +131,7 @@ def _tidy(text: str, syntax: Sequence[str]) -> str:
     text = text.strip()
     steps: tuple[Callable[[str], str], ...] = (
         lambda t: without_tables(t) if "|" in t and "\n" in t else t,
-        lambda t: _unwrapped(t) if "<" in t else t,
+        lambda t: _unwrapped(without_markup(t)) if any(map(t.__contains__, "<\\=")) else t,
         section_of,
         lambda t: without_comments(t) if "\n" in t else t,
         lambda t: ASIDE.sub("", t) if _may_have_aside(t) else t,

@@ -13,9 +13,15 @@ from llm_api.services.prompts.strategies.reply_comments import (
     QUOTED,
     before_negative,
     is_long,
-    speaks,
+    shows_nothing,
 )
 from llm_api.services.prompts.strategies.reply_marks import without_frame
+from llm_api.services.prompts.strategies.reply_musings import (
+    behind_arrow,
+    behind_musings,
+    muses,
+    without_stage,
+)
 
 # What may stand in front of a label in its line: marks of Markdown, a number, emoji.
 _FRONT = (
@@ -25,6 +31,7 @@ _FRONT = (
 _BACK = r"[ \t]*(?:[*_\]】）)]|</b>){0,4}[ \t]*"
 _KINDS = (
     r"(?:final|optimi[sz]ed|enhanced|improved|rewritten|revised|refined|polished|expanded|detailed"
+    r"|upsampled|enriched|extended|elaborated|rephrased|reworked|reworded|cinematic|vivid|visual"
     r"|new|updated|upgraded|better|best|main|full|complete|positive|image|video|picture|photo"
     r"|text-to-image|generation|generator|english|chinese|your|my|the|an?|ai|flux|sdxl|midjourney"
     r"|stable diffusion)"
@@ -32,17 +39,22 @@ _KINDS = (
 _REWRITTEN_HAN = r"(?:优化|優化|最佳化|改写|改寫|润色|潤飾|扩写|改进|完善)"
 _LABELS = (
     rf"(?:so,? )?(?:{_KINDS}[ \-]+){{0,6}}(?:(?:re-?)?prompts?|rewrite|answer|output|response"
-    r"|result)(?:[ \t]+(?:for|in)[ \t]+[\w .\-]{1,30}?)?(?: (?:is|would be|reads))?"
+    r"|result)(?: (?:draft|idea|text))?(?: ?[#№]?\d(?:/\d)?(?!\d))?"
+    r"(?:[ \t]+(?:for|in)[ \t]+[\w .\-]{1,30}?)?(?: (?:is|would be|reads))?"
     r"|(?:positive|optimi[sz]ed|enhanced|rewritten|improved|revised|refined|after|final|assistant"
+    r"|expanded|upsampled|enriched|extended|elaborated|reworked|v\d{1,2}"
     rf"|ai)(?: version)?|{_KINDS} version|optimi[sz]ed_prompt"
-    rf"|(?:(?:{_KINDS}|scene|visual)[ \-]+){{0,3}}description"
+    rf"|(?:(?:{_KINDS}|scene|shot|prompt)[ \-]+){{0,3}}description"
+    rf"|(?:{_KINDS}[ \-]+){{1,3}}(?:captions?|text|wording|shot|scene)"
+    r"|(?!(?:an?|the|two|three|one)\b)(?:(?!neg|orig|old|user)[A-Za-z\-]{1,15} ){1,3}"
+    r"(?:prompt|caption|description|version|rewrite|rewording)(?=[*_]{0,3}:)"
     r"|(?:prompt )?suggestion|suggested prompt|try"
     r"|(?:so,? |and )?here(?:['’]s| is| are)(?! (?:why|what|how))\b[^\n:：]{0,100}"
     r"(?:prompt|version|rewrite|it is)[^\n:：]{0,60}"
     r"|[\u4e00-\u9fff]{0,10}(?:提示[词詞]|描述词)"
     rf"|[\u4e00-\u9fff]{{0,4}}{_REWRITTEN_HAN}(?:之?[后後]|[结結]果|版本?)"
-    r"(?:的?(?:内容|文案|版本|描述|[Pp]rompt))?|最终(?:版本?|答案|结果|描述)"
-    rf"|(?:画面|场景|图像)?描述|{_REWRITTEN_HAN}|正向|答案|输出|结果"
+    r"(?:的?(?:内容|文案|版本|描述|[Pp]rompt))?|[译譯]文(?:/\w{2})?|最终(?:版本?|答案|结果|描述)"
+    rf"|(?:画面|场景|图像)?描述|{_REWRITTEN_HAN}|正向|答案?|输出|结果|画面|正文"
     r"|[^\n:：]{0,30}(?:プロンプト|프롬프트|промпт)"
 )
 _NEVER = (
@@ -51,7 +63,7 @@ _NEVER = (
 )
 _ASIDE = r"(?:[ \t]*[(（][^()（）\n]{1,40}[)）])?"
 _LABEL = re.compile(
-    rf"{_FRONT}{_NEVER}(?:{_LABELS})[ \t]*(?:如下)?{_ASIDE}{_BACK}(?:[:：→=]"
+    rf"{_FRONT}{_NEVER}(?:{_LABELS})[ \t]*(?:如下)?{_ASIDE}{_BACK}(?:[:：→=👉➡⬇👇]\ufe0f?"
     rf"|[—–][ \t])[ \t]*[*_]{{0,3}}(?:</b>)?"
     rf"|^[ \t]*[*_]{{0,3}}[【\[]{_NEVER}(?:{_LABELS})[】\]][*_]{{0,3}}[ \t]*[:：]?"
     # Alone in its line it needs no colon.
@@ -83,7 +95,7 @@ _OPENER = re.compile(
     r"|¡?claro(?: que sí)?|por supuesto|bien sûr|voilà|natürlich|gerne|certo|certamente|конечно"
     r"|tabii"
     r"|tentu(?: saja)?|oczywiście|natuurlijk|chắc chắn rồi|بالتأكيد)"
-    r"\s*(?:[,.!:，。！：、،]|[—–](?=\s))+\s*(?:[^\w\s\"“”'‘’「『《<{}()\[]{1,4}\s+)?",
+    r"\s*(?:[,.!:，。！：、،]|[—–](?=\s)|(?=[^\w\s]{1,3}\n))+\s*(?:[^\w\s\"“”'‘’「『《<{}()\[]{1,4}\s+)?",
     re.IGNORECASE,
 )
 # "Here is the optimized prompt:", in one line with it.
@@ -95,7 +107,7 @@ _INTRODUCTION = re.compile(
     # In other languages, the prompt is the last word in front of the colon, or the last but one.
     r"|(?!an? )(?:[^\n:：,.\"“]{1,40}\sprompt|prompt(?=\s\w+é"
     r"|\s\w+[dtz]o\b))(?:\s\w{3,12}(?:é|ado|ato|iert))?\s?[:：]"
-    r"|(?:以下是|以下为|以下為|下面是|这是|這是)[^\n:：]{0,40}[:：]|(?:根据"
+    r"|(?:马上|这就|现在)?(?:为|给|帮)[您你][^\n:：。]{0,30}[:：。！](?=\S)|(?:以下是|以下为|以下為|下面是|这是|這是)[^\n:：]{0,40}[:：]|(?:根据"
     r"|按照)[您你][^\n:：]{0,40}[:：])\s*",
     re.IGNORECASE,
 )
@@ -103,9 +115,12 @@ _INTRODUCTION = re.compile(
 _ABOUT = re.compile(
     r"\b(?:your|my|the|this|following|optimi[sz]ed|enhanced|improved|rewritten|refined|detailed"
     r"|better|model-ready) (?:\w+ ){0,2}prompts?\b|\bprompt\b[^\n]{0,60}[:：]\s*\Z"
-    r"|\A\W*(?:here(?:['’]s| is| are| you)|below (?:is|are)|let['’]s|i(?:['’](?:ve|ll|d)| have"
+    r"|\A\W*(?:here(?:['’]s| is| are| you)|below (?:is|are)|let['’]s"
+    r"|(?:keeping|adding|making|focusing on) (?:it|this|your)\b|i(?:['’](?:ve|ll|d)| have"
     r"| will"
     r"| would| suggest)\b|try this|you could|as requested|to make this|the following)"
+    r"|\b(?:version|take|description|rewrite|spin|twist) (?:of|on) (?:your|the|this) (?:\w+ )?"
+    r"(?:idea|concept|request|scene|original|description|input)\b"
     r"|提示词|(?:优化|優化|改写|改寫|润色|扩写)|以下|画面感的|[您你]的描述|プロンプト|프롬프트"
     r"|промпт",
     re.IGNORECASE,
@@ -117,35 +132,18 @@ _BEGINS_AS_PROMPT = re.compile(
 _IS_ORIGINAL = re.compile(
     r"\W*(?:(?:the |your )?original|before|user|input|query|原)[^\n:：]{0,20}[:：]", re.IGNORECASE
 )
-# What the model does, told before it does it: "[Thinking: add light]", "*thinks about the light*".
-_STAGE_LINE = re.compile(r"\s*[\[(*>][^\n]{0,3}think[^\n]{0,200}\n+", re.IGNORECASE)
-_FIRST_NUMBER = re.compile(r"\A\s*1[.)]\s+")
-# A first paragraph that thinks, with a label: "Thinking: the cat needs light."
-_TOLD_FIRST = re.compile(
-    r"\W*(?:thinking|thoughts?|reasoning|analysis|思考|分析"
-    r"|推理)[^\n:：]{0,20}[:：][ \t]*\S[^\n]*\n\s*\n",
-    re.IGNORECASE,
-)
+_FIRST_NUMBER = re.compile(r"\A\s*\(?1[.)]\s+")
+_SECOND_NUMBER = re.compile(r"(?<!\d)2[.)]\s")
 _FIRST_PERSON = re.compile(
-    r"\bI(?:['’](?:ve|ll|d|m))?\b|\b(?:let me|for you|your (?:idea|input|request|description))\b"
+    r"\bI(?:['’](?:ve|ll|d|m))?\b|\b(?:[Ll]et me|for you|your (?:idea|input|request|description))\b"
     r"|我|[您你]"
 )
 _TITLE = re.compile(
     r"\s*(?:#{1,6}\s+([^\n]{1,80})|\*\*([^*\n]{1,60})\*\*|Title:\s*([^\n]{1,80}))\n\s*\n"
 )
-_MUSES = re.compile(
-    r"\W*(?:(?:okay|ok|alright|hmm|so)[,.]? |好的[，,]\s*)?(?:the user (?:wants|asks|is|has|gave"
-    r"|provided)"
-    r"|(?:we|i) (?:need|have|must|should|will|could) (?:to )?(?:write|rewrite|produce|create|answer"
-    r"|output|return|keep|follow|make|respond|generate|optimi[sz]e|craft|provide|think|add"
-    r"|expand)\b|let me (?:think|start|see|analy[sz]e)"
-    r"|first,? (?:i|let|we)\b|用户(?:想|要|希望|需要)|我(?:需要|得先|应该|要先)|首先"
-    r"|thinking process:"
-    r"|(?:my |the )?(?:thought process|thinking)\W{0,4}[:：\n])",
-    re.IGNORECASE,
-)
-_MAX_LINE = 260
-_LABEL_ENDS = (":", "：", "→", "=", "—", "–", "】", "]")  # without one of them no label ends
+_MAX_LINE, _LABEL_WORDS = 260, 6
+# Without one of them no label ends, nor does a sentence that speaks to the reader.
+_LABEL_ENDS = tuple(":：→=—–】]👉➡⬇👇您你")
 _OPENINGS = 4  # "Sure!", and what follows it
 
 
@@ -154,32 +152,22 @@ def section_of(text: str) -> str:
 
     It is empty where the reply only thinks aloud.
     """
-    text = _without_stage(without_frame(text))
-    muses = _MUSES.match(text) is not None
-    if "\n" in text or muses:
-        labeled = _labeled(text, takes_last=muses)
+    text = _without_lone_number(behind_arrow(without_stage(without_frame(text))))
+    is_musing = muses(text)
+    if "\n" in text or is_musing:
+        labeled = _labeled(text, takes_last=is_musing)
         if labeled is not None:
             return labeled
-        if muses:
-            return _behind_rule(text)
+        if is_musing:
+            return behind_musings(text)
     return before_negative(without_opening(text))
 
 
-def _without_stage(text: str) -> str:
-    """Return a text without the first lines in which the model tells what it thinks."""
-    if "\n" not in text:
-        return text
-    text = _STAGE_LINE.sub("", text, count=1) if _STAGE_LINE.match(text) else text
-    told = _TOLD_FIRST.match(text)
-    if told and is_long(text[told.end() :]) and not speaks(text[told.end() :]):
-        text = text[told.end() :]
-    return text
-
-
-def _behind_rule(text: str) -> str:
-    """Return what stands behind a rule that ends thoughts; empty where there is none."""
-    _, rule, rest = text.rpartition("\n---\n")
-    return rest if rule and is_long(rest) and not _MUSES.match(rest) else ""
+def _without_lone_number(text: str) -> str:
+    """Return a text without the number in front of it, if no other follows."""
+    number = _FIRST_NUMBER.match(text)
+    is_lone = number is not None and not _SECOND_NUMBER.search(text)
+    return text[number.end() :] if number and is_lone else text
 
 
 def is_label(line: str) -> bool:
@@ -231,7 +219,7 @@ def _is_in_sentence(text: str, found: re.Match[str]) -> bool:
 def _is_prompt(text: str) -> bool:
     """Whether a text in front of a label is the prompt already."""
     bare = text.strip()
-    has_notes = _ABOUT.search(bare) or _IS_ORIGINAL.match(bare) or _MUSES.match(bare)
+    has_notes = _ABOUT.search(bare) or _IS_ORIGINAL.match(bare) or muses(bare)
     return is_long(bare) and not has_notes and not bare.endswith((":", "："))
 
 
@@ -285,6 +273,8 @@ def _is_opening(line: str, rest: str) -> bool:
     is_prompt = _BEGINS_AS_PROMPT.match(line) is not None
     if rest.startswith("\n") and not is_prompt:
         bare = QUOTED.sub("", line)
+        if shows_nothing(line) and not _PARTS.match(line):
+            return True
         if _FIRST_PERSON.search(bare) or bare.rstrip(" *_").endswith(("?", "！", "？", "!")):
             return True
     if (
@@ -293,4 +283,10 @@ def _is_opening(line: str, rest: str) -> bool:
         and not _PARTS.match(line)
     ):
         return not is_prompt or _ABOUT.search(line) is not None
-    return not is_prompt and _ABOUT.search(line) is not None
+    return not is_prompt and (_ABOUT.search(line) is not None or _announces(line, rest))
+
+
+def _announces(line: str, rest: str) -> bool:
+    """Whether a line is a label of words that are not known: short, and in front of one line."""
+    is_label = line.rstrip(" *_").endswith((":", "：")) and len(line.split()) <= _LABEL_WORDS
+    return is_label and "\n" not in rest.strip() and not _PARTS.match(line)

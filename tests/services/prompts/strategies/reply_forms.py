@@ -15,6 +15,7 @@ from tests.support import replies
 from tests.support.upstream import ScriptedUpstream
 
 TABLE = Path(__file__).with_name("reply_forms.toml")
+TABLES = (TABLE, TABLE.with_name("unseen_forms.toml"))
 PROMPTS = {"en": "A cat sitting on a chair", "zh": "一只猫坐在椅子上"}
 SIGN_PROMPT = 'A cat sitting on a chair under a sign that says "OPEN"'
 _CAT = (
@@ -86,11 +87,12 @@ class Form:
 
 
 def read_forms() -> Iterator[Form]:
-    """Yield all forms of the table."""
-    for group in tomllib.loads(TABLE.read_text("utf-8"))["group"]:
-        for template in group["replies"]:
-            for reason in group.get("finish_reasons", ["stop"]):
-                yield Form(group["kind"], group["want"], template, reason)
+    """Yield all forms of the tables."""
+    for table in TABLES:
+        for group in tomllib.loads(table.read_text("utf-8"))["group"]:
+            for template in group["replies"]:
+                for reason in group.get("finish_reasons", ["stop"]):
+                    yield Form(group["kind"], group["want"], template, reason)
 
 
 def rewritten(
