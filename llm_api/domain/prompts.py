@@ -60,8 +60,8 @@ class PromptRequest:
 class DescriptionRequest:
     """A picture whose prompt is wanted, in the form that a target model expects.
 
-    `language` is that of the prompt: `en`, `zh`, or `auto` for the target's first. `detail` is how
-    closely the model looks: `auto`, `low` or `high`. `model` is the vision model; None for the
+    `language` is that of the prompt: a tag of BCP 47, or `auto` for the target's first. `detail` is
+    how closely the model looks: `auto`, `low` or `high`. `model` is the vision model; None for the
     judge. All else is as in `PromptRequest`.
     """
 

@@ -191,6 +191,15 @@ def one_of(choices: tuple[str, ...]) -> validate.OneOf:
     return validate.OneOf(choices, error="must be one of {choices}.")
 
 
+# A tag of BCP 47, or "auto", which is one in form.
+LANGUAGE_PATTERN = "^(auto|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4})$"
+LANGUAGE = validate.Regexp(
+    # Python's `$` also matches in front of a final line feed; JSON Schema's does not.
+    re.compile(LANGUAGE_PATTERN.removesuffix("$") + r"\Z"),
+    error="must be auto or a tag of BCP 47, such as en, pt-BR or zh-Hant.",
+)
+
+
 def printable(pattern: str = safe_text.PRINTABLE) -> validate.Regexp:
     """Limit a text to printable characters, by a pattern of JSON Schema."""
     # Python's `$` also matches in front of a final line feed; JSON Schema's does not.

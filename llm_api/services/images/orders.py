@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from llm_api.domain.access import ApiKey
-from llm_api.domain.calls import Caller, CallReport
+from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.images import FittedRequest, ImageRequest, Notice
-from llm_api.domain.prompts import GENERIC, PromptRequest
+from llm_api.domain.prompts import GENERIC, OptimizedPrompt, PromptRequest
 from llm_api.domain.tasks import Task
 from llm_api.errors import InvalidRequest
 from llm_api.services.images.document import JobDocument, Payer, new_parts
@@ -15,6 +15,7 @@ from llm_api.services.images.image_models import ImageDestination, ImageModels
 from llm_api.services.prompts import PromptOptimizer
 
 KIND = "image"
+_LANGUAGE = "optimize_options.language"
 _GRACE = timedelta(minutes=1)  # between the deadline of a job and that of its vendor calls
 
 
@@ -125,7 +126,7 @@ class Orders:
             target_model=self.target_of(at.model),
             include_negative_prompt=_takes_what_a_flag_excludes(at, request),
         )
-        result = self._optimizer.optimize(wanted, payer)
+        result = _optimized(self._optimizer, wanted, payer)
         prompt = result.answer
         notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
         is_optimized = prompt.optimized_prompt != prompt.original_prompt
@@ -145,6 +146,20 @@ class Orders:
         """Return the target whose name is in a model's, such as `seedream` for its versions."""
         plain = model.lower().replace(".", "-")  # FLUX.2
         return next((name for name in self._targets if name in plain), GENERIC)
+
+
+def _optimized(
+    optimizer: PromptOptimizer, wanted: PromptRequest, payer: Caller
+) -> CallResult[OptimizedPrompt]:
+    """Rewrite a prompt; raises ApiError with the names that the fields have in an order."""
+    try:
+        return optimizer.optimize(wanted, payer)
+    except InvalidRequest as error:
+        if [field.field for field in error.fields] != ["language"]:
+            raise
+        # A target that the name of the image model has chosen.
+        message = error.fields[0].message
+        raise InvalidRequest.of_field(_LANGUAGE, message, reason=error.reason) from error
 
 
 def _takes_what_a_flag_excludes(at: ImageDestination, request: ImageRequest) -> bool:

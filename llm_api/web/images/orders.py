@@ -11,7 +11,7 @@ from llm_api.domain.images import ImageRequest, Notice, Size
 from llm_api.domain.loops import LoopPlan
 from llm_api.domain.prompts import PromptRequest
 from llm_api.web.images.picture_bodies import Inline, Upload
-from llm_api.web.schema_fields import Boolean, String, line, one_of, wrong_type
+from llm_api.web.schema_fields import LANGUAGE, LANGUAGE_PATTERN, Boolean, String, line, wrong_type
 from llm_api.web.smorest import StrictSchema
 
 MAX_IMAGE_PROMPT_CHARS = 4_000
@@ -104,4 +104,12 @@ class OptimizeOptionsSchema(StrictSchema):
 
     style = line(1, 100, allow_none=True, metadata={"example": "watercolor"})
     enhance_details = Boolean(allow_none=True)
-    language = String(allow_none=True, validate=one_of(("auto", "zh", "en")))
+    language = String(
+        allow_none=True,
+        validate=LANGUAGE,
+        metadata={
+            "description": "Of the rewrite, as a tag of BCP 47 that the image model understands.",
+            "pattern": LANGUAGE_PATTERN,
+            "example": "auto",
+        },
+    )

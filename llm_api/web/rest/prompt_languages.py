@@ -1,20 +1,11 @@
 """The field `language` of a request for a rewrite, and which targets limit it."""
 
-import re
 from typing import Any
-
-import marshmallow as ma
 
 from llm_api.domain.prompts import GENERIC
 from llm_api.web.rest.target_schemas import TARGETS
+from llm_api.web.schema_fields import LANGUAGE_PATTERN
 
-# A tag of BCP 47, or "auto", which is one in form.
-LANGUAGE_PATTERN = "^(auto|[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8}){0,4})$"
-LANGUAGE = ma.validate.Regexp(
-    # Python's `$` also matches in front of a final line feed; JSON Schema's does not.
-    re.compile(LANGUAGE_PATTERN.removesuffix("$") + r"\Z"),
-    error="must be auto or a tag of BCP 47, such as en, pt-BR or zh-Hant.",
-)
 LANGUAGE_METADATA = {
     "description": "Of the rewrite, as a tag of BCP 47 that the target understands; auto is the"
     " prompt's own, if the target understands it.",
@@ -30,10 +21,11 @@ _LIMITED_LANGUAGES = (
 # For the API document.
 _OTHER = {"type": "string", "not": {"pattern": _LIMITED_LANGUAGES}}
 _NAMES = {"enum": list(LIMITED_TARGETS)}
-LIMITED: list[dict[str, Any]] = [
+LIMITED_TARGET, _LIMITED_LIST = (
     {"not": {"required": [field, "language"], "properties": {field: named, "language": _OTHER}}}
     for field, named in (
         ("target_model", _NAMES),
         ("targets", {"type": "array", "contains": _NAMES}),
     )
-]
+)
+LIMITED: list[dict[str, Any]] = [LIMITED_TARGET, _LIMITED_LIST]

@@ -7,9 +7,10 @@ from marshmallow import ValidationError
 
 from llm_api.domain.prompts import MAX_PROMPT_CHARS, REWRITTEN_TYPES, PromptRequest
 from llm_api.services.prompts import REWRITE_ID
-from llm_api.web.rest.prompt_languages import LANGUAGE, LANGUAGE_METADATA, LIMITED
+from llm_api.web.rest.prompt_languages import LANGUAGE_METADATA, LIMITED
 from llm_api.web.rest.target_schemas import ALONE_WITH_TARGETS, MAX_TARGETS, TARGETS, type_rules
 from llm_api.web.schema_fields import (
+    LANGUAGE,
     Boolean,
     FieldProblem,
     Integer,

@@ -72,3 +72,31 @@ def test_a_prompt_without_flags_gets_no_negative_prompt(
     request, notices = ordered(upstream, ScriptedImages(), replace(FLAGGED, prompt=prompt))
 
     assert (request.negative_prompt, notices) == (None, [])
+
+
+GATO = "Um gato em uma cadeira de madeira, luz suave da janela à esquerda, tons quentes e calmos."
+
+
+def in_portuguese(upstream: ScriptedUpstream, model: str) -> str:
+    """Have a prompt rewritten in Portuguese for a model, and return it."""
+    upstream.script(answer(GATO))
+    models = ImageModels([Model(model, "image", kind="image")], {"image": ScriptedImages()}, None)
+    orders = Orders(models, optimizer_of(upstream, ListSink()), TARGETS)
+    request = ImageRequest("a cat on a chair", model=model)
+    wanted = PromptRequest(request.prompt, "image", language="pt-BR")
+    return orders.order(request, CALLER, wanted).request.prompt
+
+
+def test_a_prompt_is_rewritten_in_any_language_that_the_model_understands(
+    upstream: ScriptedUpstream,
+) -> None:
+    assert in_portuguese(upstream, "painter") == GATO
+
+
+def test_a_language_that_the_model_does_not_understand_is_named_by_its_field(
+    upstream: ScriptedUpstream,
+) -> None:
+    with pytest.raises(InvalidRequest, match=r"optimize_options\.language: must be auto, en or zh"):
+        in_portuguese(upstream, "flux-1")
+
+    assert upstream.requests == []

@@ -20,6 +20,7 @@ GOOD: list[dict[str, Any]] = [
     {"images": [DATA_URI, "https://host/a.png", "file_00000000"], "mask": DATA_URI},
     {"images": None, "mask": None, "optimize_options": None, "callback_url": None},
     {"optimize_prompt": True, "optimize_options": {"style": "ink", "language": "zh"}},
+    {"optimize_prompt": True, "optimize_options": {"language": "pt-BR"}},
     {"preview": True, "callback_url": None},
     {"preview": False, "callback_url": "https://host/hook"},
     {"wait_ms": 0, "seed": 0, "n": 10, "output_compression": 0, "user": "ann"},

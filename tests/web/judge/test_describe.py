@@ -7,11 +7,13 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from llm_api.services.prompts.languages.tags import canonical
 from tests.conftest import AppOf, UsageRowsOf
 from tests.support import replies
 from tests.support.judge import data_uri, details_in, judge_env, pictures_in, says, texts_in
 from tests.support.pictures import picture
 from tests.support.replies import Reply
+from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.judge.conftest import CAT
 
@@ -93,6 +95,7 @@ def test_a_vendor_is_told_how_closely_to_look(app_of: AppOf, upstream: ScriptedU
         ({"target_model": "wan"}, {"language": "Chinese"}),
         ({"target_model": "wan", "language": "en"}, {"language": "English"}),
         ({"language": "zh"}, {"language": "Chinese"}),
+        ({"language": "pt-BR"}, {"language": "Portuguese"}),
         ({"max_length": 70}, {"length": "6 to 10 words"}),
     ],
     ids=str,
@@ -105,6 +108,43 @@ def test_the_target_decides_about_the_form(
     describe(**body)
 
     assert material_of(seer).items() >= told.items()
+
+
+IN_LANGUAGES = [
+    ("de", "Das Bild zeigt eine graue Katze auf einem Holzstuhl. Weiches Licht von links."),
+    ("fr", "Un chat gris est assis sur une chaise en bois. Une lumière douce vient de gauche."),
+    ("pt-BR", "Um gato cinza está sentado numa cadeira de madeira. A luz suave vem da esquerda."),
+    ("ja", "灰色の猫が木の椅子に座っている。左から柔らかな光が差し込む。"),
+    ("ar", "قطة رمادية تجلس على كرسي خشبي. ضوء ناعم يأتي من اليسار."),
+    ("th", "แมวสีเทานั่งอยู่บนเก้าอี้ไม้ แสงนุ่มส่องมาจากทางซ้าย"),
+    ("zh-TW", "一隻灰貓坐在木椅上，柔和的光從左邊照來。"),
+]
+
+
+@each(("language", "text"), IN_LANGUAGES)
+def test_a_picture_is_described_in_the_language_that_is_asked_for(
+    describe: Describe, seer: ScriptedUpstream, language: str, text: str
+) -> None:
+    seer.clear()
+    seer.script(written(text))
+
+    answer = describe(language=language, include_details=True).get_json()
+
+    said = text.removeprefix("Das Bild zeigt ")
+    assert answer["optimized_prompt"] == f"{said[0].upper()}{said[1:]}"
+    assert "warnings" not in answer
+    assert answer["details"]["language"] == canonical(language)
+
+
+def test_a_description_in_another_language_is_asked_for_again(
+    describe: Describe, seer: ScriptedUpstream
+) -> None:
+    seer.script(written(GOOD), written(IN_LANGUAGES[1][1]))
+
+    answer = describe(language="fr")
+
+    assert answer.get_json()["optimized_prompt"] == IN_LANGUAGES[1][1]
+    assert len(seer.requests) == 2
 
 
 @pytest.mark.parametrize(
@@ -330,7 +370,8 @@ def test_another_model_can_be_named(describe: Describe, seer: ScriptedUpstream) 
         ({"target_model": "dall-e"}, "target_model"),
         ({"target_model": "veo"}, "target_model"),
         ({"target_model": "sdxl", "type": "video"}, "target_model"),
-        ({"language": "de"}, "language"),
+        ({"language": "german"}, "language"),
+        ({"language": "de", "target_model": "flux"}, "language"),
         ({"max_length": 19}, "max_length"),
         ({"detail": "very"}, "detail"),
         ({"prompt": "A cat"}, "prompt"),

@@ -25,6 +25,9 @@ _MIN_TAGS = 3
 # What the table has of rewrites in other words than that.
 _MESSAGES = {"refusal": "The model refused to describe the picture."}
 _MIN_WORDS = 3  # "A red square."; less is an answer to something else
+_WITHOUT_STOPS = frozenset({"th", "lo"})  # a gap ends a sentence there
+_WORD = re.compile(r"\w+")
+_SIGNS_OF_WORD = 4  # at most, in a script without gaps between words
 _TAG_CUT = re.compile(r"[,，、;；]")
 # Of one who has no picture, or speaks of the task; "World War I" is of neither.
 _SPEAKS = re.compile(
@@ -37,6 +40,12 @@ _OPENING = re.compile(
     r"(?:(?:the|this) (?:image|picture|photo|photograph|illustration|video|scene) "
     r"(?:shows|depicts|features|portrays|captures|presents|displays)"
     r"|in (?:the|this) (?:image|picture|photo), (?:there (?:is|are)|we see))\s+"
+    # The same in the languages in which a picture is most often described otherwise.
+    r"|(?:(?:la |esta )?imagen muestra|l['’]image (?:montre|représente)|(?:das|dieses) bild zeigt"
+    r"|l['’]immagine mostra|a imagem mostra|(?:de|deze) afbeelding toont"
+    r"|(?:obraz|zdjęcie) pokazuje)\s+"
+    r"|на (?:картинке|изображении|фото) (?:изображен\w*|показан\w*|видн\w)\s+"
+    r"|(?:この)?画像(?:に)?は、?|(?:이|이 )?(?:이미지|사진)(?:는|은|에는)\s+"
     r"|(?:这|该|此)?(?:张|幅)?(?:图片|图像|照片|画面|图)(?:中|里|上)?(?:展示了|显示了|描绘了|呈现了|展现了|是|有)\s*",
     re.IGNORECASE,
 )
@@ -74,7 +83,7 @@ class DescriptionChecks:
         return replace(result, repairs=tuple(repairs))
 
     def _checked(self, task: Task, text: str) -> ValidationResult:
-        if len(words_of(text)) < _MIN_WORDS:
+        if _word_count(text) < _MIN_WORDS:
             return ValidationResult(text, [violation_of("empty")])
         found = [*self._foreign(task, text), *_form(task, text)]
         found.sort(key=lambda violation: not violation.is_hard)
@@ -102,12 +111,20 @@ def _form(task: Task, text: str) -> Iterator[Violation]:
     if task.tokens.is_passed_by(text):
         yield violation_of(MANY_TOKENS, task.tokens.limit)
     if not task.wanted.is_tags:
-        if not has_sentences(text):
+        if not has_sentences(text) and task.language not in _WITHOUT_STOPS:
             yield violation_of("not_sentences")
         return
     tags = _TAG_CUT.split(without_quotes(text))
     if len(tags) < _MIN_TAGS or any(len(tag.split()) > _MAX_WORDS_OF_TAG for tag in tags):
         yield violation_of("not_tags")
+
+
+def _word_count(text: str) -> int:
+    """Return how many words a text has at least, in any script."""
+    if text.isascii():
+        return len(words_of(text))
+    counts = (len(words_of(text)), len(_WORD.findall(text)), len(text) // _SIGNS_OF_WORD)
+    return max(counts)
 
 
 def _without_opening(text: str) -> str:

@@ -40,7 +40,7 @@ class DescriptionRules:
 
     def version(self, task: Task) -> str:
         """Return the version of the rules for a task; it changes with every word of them."""
-        digest = hashlib.sha256(self._rules[task.language].encode()).hexdigest()[:8]
+        digest = hashlib.sha256(self._rules_for(task).encode()).hexdigest()[:8]
         return f"describe-{task.language}-{digest}"
 
     def parameters(
@@ -62,7 +62,7 @@ class DescriptionRules:
         text = json.dumps(material, ensure_ascii=False)
         parameters: dict[str, Any] = {
             "messages": [
-                {"role": "system", "content": self._rules[task.language]},
+                {"role": "system", "content": self._rules_for(task)},
                 {"role": "user", "content": [picture, {"type": "text", "text": text}]},
             ],
             "temperature": _TEMPERATURE,
@@ -71,6 +71,10 @@ class DescriptionRules:
         if has_json_mode:
             parameters["response_format"] = {"type": "json_object"}
         return parameters
+
+    def _rules_for(self, task: Task) -> str:
+        """Return the rules; models that are to write another language get them in English."""
+        return self._rules[task.language if task.language in self._rules else "en"]
 
 
 def description_task(request: DescriptionRequest, target: Target) -> Task:

@@ -34,7 +34,11 @@ _EXAMPLE = {
     "BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==",
     "target_model": "sdxl",
 }
-_WRONG = InvalidRequest.of_field("language", "must be one of auto, zh, en.", reason="out_of_range")
+_WRONG = InvalidRequest.of_field(
+    "language",
+    "must be auto or a tag of BCP 47, such as en, pt-BR or zh-Hant.",
+    reason="out_of_range",
+)
 _UNUSABLE = UpstreamFault(
     "The vision model wrote no usable prompt: The model's reply contained no prompt.",
     reason="description_unusable",

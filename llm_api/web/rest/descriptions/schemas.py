@@ -8,8 +8,18 @@ import marshmallow as ma
 from llm_api.domain.prompts import MAX_PROMPT_CHARS
 from llm_api.web.images.orders import Source
 from llm_api.web.images.picture_sources import PictureField
+from llm_api.web.rest.prompt_languages import LIMITED_TARGET
 from llm_api.web.rest.target_schemas import TARGETS, type_rules
-from llm_api.web.schema_fields import Boolean, Integer, String, line, one_of, within
+from llm_api.web.schema_fields import (
+    LANGUAGE,
+    LANGUAGE_PATTERN,
+    Boolean,
+    Integer,
+    String,
+    line,
+    one_of,
+    within,
+)
 from llm_api.web.smorest import StrictSchema
 
 
@@ -36,7 +46,9 @@ class DescriptionRequestSchema(StrictSchema):
     class Meta(StrictSchema.Meta):
         """Marshmallow's options, and for the API document what fields cannot say."""
 
-        rules: ClassVar[dict[str, Any]] = {"allOf": type_rules("target_model", has_default=True)}
+        rules: ClassVar[dict[str, Any]] = {
+            "allOf": [*type_rules("target_model", has_default=True), LIMITED_TARGET]
+        }
 
     image = PictureField(required=True)
     type = String(
@@ -51,8 +63,11 @@ class DescriptionRequestSchema(StrictSchema):
     )
     language = String(
         allow_none=True,
-        validate=one_of(("auto", "zh", "en")),
-        metadata={"default": "auto"} | _about("Of the prompt; auto is the target's first."),
+        validate=LANGUAGE,
+        metadata={"default": "auto", "pattern": LANGUAGE_PATTERN}
+        | _about(
+            "Of the prompt, as a tag of BCP 47 that the target understands; auto is its first."
+        ),
     )
     max_length = Integer(
         allow_none=True,
