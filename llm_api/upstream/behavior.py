@@ -29,6 +29,8 @@ class UpstreamBehavior:
         probe_path: path of the health check.
         has_tools: whether its model can be given tools.
         keeps_alive: false if it closes the connection after a streamed answer in any case.
+        is_started_again: it is a process of this machine that is started again when it has ended;
+            what its absence has closed is open as soon as it is back.
         reads_text_only: pictures, sound, videos, files and tools of type `custom` are refused
             here: it would call them its own failure.
     """
@@ -43,6 +45,7 @@ class UpstreamBehavior:
     probe_path: str = "/models"
     has_tools: bool = True
     keeps_alive: bool = True
+    is_started_again: bool = False
     reads_text_only: bool = False
 
     def seeing(self, vision: VisionTraits) -> VisionTraits:
@@ -85,6 +88,7 @@ BUNDLED_MODEL = UpstreamBehavior(
     probe_path="/health",
     has_tools=False,
     keeps_alive=False,
+    is_started_again=True,
     reads_text_only=True,
 )
 # A vision model on this machine takes seconds and more for a picture, and one at a time.

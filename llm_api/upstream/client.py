@@ -90,9 +90,10 @@ class UpstreamClient:
         """Create the endpoints, numbered if there are several."""
         name, count = self.name, len(plan.endpoints)
         names = [name] if count == 1 else [f"{name}/{n + 1}" for n in range(count)]
+        health, is_back = self._policy.new_health, probes.return_of(self._behavior)
         return EndpointPool(
             [
-                PooledEndpoint(name, transport(endpoint), self._policy.new_health(name, plan.model))
+                PooledEndpoint(name, transport(endpoint), health(name, plan.model), is_back)
                 for name, endpoint in zip(names, plan.endpoints, strict=True)
             ],
             self._behavior.max_concurrency,

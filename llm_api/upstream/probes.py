@@ -1,6 +1,6 @@
 """What an upstream says of itself: whether it is well, and which models it has."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import orjson
@@ -30,6 +30,13 @@ def health_of(transport: Transport, behavior: UpstreamBehavior) -> str:
     if status == requests.codes.service_unavailable and behavior.serves_one_model:
         return "starting"
     return "ok" if status < requests.codes.server_error else "upstream_error"
+
+
+def return_of(behavior: UpstreamBehavior) -> Callable[[Transport], bool] | None:
+    """Return what asks a process of this machine whether it is back; None for all others."""
+    if not behavior.is_started_again:
+        return None
+    return lambda transport: health_of(transport, behavior) == "ok"
 
 
 def listed_models(transport: Transport) -> list[str] | None:

@@ -64,10 +64,21 @@ class EndpointHealth:
         """
         self._name = name
         self._default_model = default_model
+        self._new_breaker = new_breaker
         self.line = new_breaker()
         self.models = ModelCircuits(new_breaker)
         self._lock = threading.Lock()  # a failure and the end of all failures exclude each other
         self.is_well = True  # no failure of late
+        # Nobody was there, or calls were cut off, and nothing is known of a return since.
+        self.was_away = self.was_cut = False
+
+    def begin_anew(self) -> None:
+        """Forget all failures: who is there now is not who has failed."""
+        with self._lock:
+            self.line = self._new_breaker()
+            self.models = ModelCircuits(self._new_breaker)
+            self.is_well, self.was_away, self.was_cut = True, False, False
+        logger.warning("circuit closed", extra={"upstream": self._name, "cause": "started again"})
 
     @property
     def has_open_circuit(self) -> bool:
@@ -123,6 +134,8 @@ class EndpointHealth:
             return
         with self._lock:
             self.is_well = False
+            self.was_away = self.was_away or fault.error.reason in _OF_THE_LINE
+            self.was_cut = self.was_cut or fault.error.reason == "upstream_disconnected"
             self._record_failure(fault, subject, probes, has_answered=has_answered)
 
     def _record_failure(

@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
@@ -10,6 +11,7 @@ from llm_api.runtime.concurrency import ConcurrencyLimit
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.transport import Transport
+from llm_api.upstream.resilience.child_revival import ChildRevival
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
 from llm_api.upstream.resilience.endpoint_health import (
     FAILURES,
@@ -73,11 +75,25 @@ class Permit:
 class PooledEndpoint:
     """One key at one address: its connections, its health and its calls in progress."""
 
-    def __init__(self, name: str, transport: Transport, health: EndpointHealth) -> None:
-        """Create an endpoint without calls; `name` stands in usage rows and logs."""
+    def __init__(
+        self,
+        name: str,
+        transport: Transport,
+        health: EndpointHealth,
+        is_back: Callable[[Transport], bool] | None = None,
+    ) -> None:
+        """Create an endpoint without calls.
+
+        Args:
+            name: stands in usage rows and logs.
+            transport: calls it.
+            health: says whether it may be called.
+            is_back: asks a process that is started again when it has ended; None for all others.
+        """
         self.name = name
         self.transport = transport
         self.health = health
+        self.revival = ChildRevival(partial(is_back, transport), health) if is_back else None
         self.calls_in_progress = 0
 
     def count_call(self, change: int) -> None:
@@ -142,7 +158,12 @@ class EndpointPool:
         """
         if len(self._endpoints) == 1:  # nothing to choose: spares a few microseconds a call
             [only] = self._endpoints
-            permit = Permit(only.health, body, call)
+            try:
+                permit = Permit(only.health, body, call)
+            except CircuitOpen:
+                if only.revival is None or not only.revival.revive():
+                    raise
+                permit = Permit(only.health, body, call)
             with self._lock:
                 only.count_call(1)
             return only, permit
