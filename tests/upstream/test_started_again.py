@@ -64,8 +64,8 @@ def test_what_its_death_has_cut_off_is_forgotten_with_the_rest(asker_of: AskerOf
     port = free_port()
     asker = asker_of(f"http://127.0.0.1:{port}/v1", behavior=OURS)
     with ScriptedUpstream(port=port) as dying:
-        dying.script(*[replies.reset_before_answer()] * 8)
-        cut = [asker.fail().reason for _ in range(4)]
+        dying.script(*[replies.reset_before_answer()] * 4)
+        cut = [asker.fail().reason for _ in range(2)]
     until_shut(asker)
 
     with ScriptedUpstream(port=port) as back:
