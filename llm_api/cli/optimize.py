@@ -20,6 +20,7 @@ import marshmallow as ma
 from flask import current_app
 from flask.cli import with_appcontext
 
+from llm_api.cli.own_model import require_model
 from llm_api.domain.calls import Caller
 from llm_api.domain.prompts import PromptRequest
 from llm_api.errors import ApiError, InvalidRequest
@@ -38,7 +39,7 @@ _ROUTE = "flask optimize"
 _UNFINISHED = 3
 
 
-def optimize_command(_: Settings) -> click.Command:
+def optimize_command(settings: Settings) -> click.Command:
     """Create the command `optimize`."""
 
     @click.command("optimize", help="Rewrite the prompts of a file.")
@@ -64,10 +65,13 @@ def optimize_command(_: Settings) -> click.Command:
     ) -> None:
         """Rewrite what has no outcome yet.
 
+        Without a configured upstream the bundled model is started for the time of the command.
+
         Exits with 0 if every line has one, and with 3 if some could not be rewritten for now: the
         same command tries those again.
         """
-        failed = _rewritten(source, out, {"type": kind, "target_model": target_model})
+        usual = {"type": kind, "target_model": target_model}
+        failed = _rewritten(source, out, usual, settings)
         if failed:
             click.echo(f"{failed} were not rewritten; run the same command again.", err=True)
             context.exit(_UNFINISHED)
@@ -75,13 +79,16 @@ def optimize_command(_: Settings) -> click.Command:
     return optimize
 
 
-def _rewritten(source: Path, out: Path, usual: Mapping[str, str]) -> int:
+def _rewritten(source: Path, out: Path, usual: Mapping[str, str], settings: Settings) -> int:
     """Rewrite what has no outcome yet; returns how many lines have none then."""
     lines = _read(source, usual)
     with _outcomes(out) as outcomes:
         done = outcomes.known(lines)
+        waiting = [line for line in lines if line.digest not in done]
+        if waiting:
+            require_model(settings)
         click.echo(f"{len(done)} of {len(lines)} are written already", err=True)
-        run = _Run([line for line in lines if line.digest not in done], outcomes, len(lines))
+        run = _Run(waiting, outcomes, len(lines))
         failed = run.finish(services().optimizer)
     current_app.extensions["llm_api_spool"].close()  # the usage rows are written here
     services().lineage.late.close()

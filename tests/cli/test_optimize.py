@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,43 @@ def test_a_killed_run_goes_on_and_repeats_nothing_that_is_written(
     assert not {asked(one) for one in upstream.requests} & {
         f"A red {thing} on a hill" for thing in THINGS[:3]
     }
+
+
+def test_a_newcomer_needs_no_upstream(settings_of: SettingsOf, tmp_path: Path) -> None:
+    settings = settings_of({})
+    give_schema(settings.database_url)
+    (tmp_path / "prompts.txt").write_text("A cat\n")
+    command = [sys.executable, "-m", "flask", "--app", "wsgi", "optimize"]
+    files = ["--file", str(tmp_path / "prompts.txt"), "--out", str(tmp_path / "out.jsonl")]
+
+    ran = subprocess.run(
+        [*command, *files],
+        env={"DATABASE_URL": settings.database_url, "PATH": os.environ["PATH"]},
+        cwd=REPOSITORY_ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+    assert ran.returncode == 0, ran.stderr
+    assert "DEMO QUALITY" in ran.stderr
+    [outcome] = outcomes_in(tmp_path / "out.jsonl")
+    assert outcome["result"]["original_prompt"] == "A cat"
+    assert outcome["result"]["optimized_prompt"].startswith("A cat")
+    # Its parent's end has ended the model.
+    wait_until(lambda: not models_of(settings.database_url), 10, "the model is gone")
+
+
+def models_of(database_url: str) -> list[str]:
+    """Return the processes of models that have an environment with this database."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):
+            command = path.with_name("cmdline").read_bytes()
+            if b"llama_child" in command and database_url.encode() in path.read_bytes():
+                found.append(path.parent.name)
+    return found
 
 
 def outcomes_in_whole_lines(out: Path) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@ after loading, and because a crash of native code must not end a worker. It ends
 input: so it is gone when its parent is, however that ended.
 """
 
+import http.client
 import logging
 import os
 import secrets
@@ -26,6 +27,7 @@ UNFIT = b"unfit"  # what a child says on its standard output that must not be st
 _PROJECT_ROOT = Path(__file__).resolve().parents[3]
 _MIN_PAUSE_S = 0.5
 _MAX_PAUSE_S = 30.0
+_POLL_S = 0.05
 _STEADY_S = 60.0  # a child that ran for so long has not failed at its start
 
 
@@ -75,6 +77,30 @@ class LlamaServer:
         """Start the child and its supervision; a small model answers about a second later."""
         self._spawn()
         self._supervisor.start()
+
+    def is_ready_within(self, timeout: float) -> bool:
+        """Wait for the child to have loaded its model, for `timeout` seconds; return whether."""
+        ends_at = time.monotonic() + timeout
+        while not self._is_ready():
+            if time.monotonic() > ends_at:
+                return False
+            time.sleep(_POLL_S)
+        return True
+
+    def _is_ready(self) -> bool:
+        connection = http.client.HTTPConnection(LOOPBACK, self.port, timeout=1)
+        try:
+            connection.request("GET", "/health")
+            return connection.getresponse().status == http.HTTPStatus.OK
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+    def hand_over(self) -> None:
+        """Have the child outlive this program: it ends with the process, whatever runs there."""
+        if self._child is not None and self._child.stdin is not None:
+            os.set_inheritable(self._child.stdin.fileno(), True)  # noqa: FBT003  # positional only
 
     def _spawn(self) -> None:
         command = [sys.executable, "-m", "llm_api.upstream.bundled_model.llama_child"]
