@@ -70,13 +70,17 @@ class ApiDocument:
 
     def _problems_in_events(self, body: bytes, schema: Mapping[str, Any]) -> list[str]:
         """Look into the data of events, too, which validators do not."""
-        end, chunk = schema["properties"]["data"]["anyOf"]
+        # Not every dialect has a mark of the end that is no JSON.
+        *ends, chunk = schema["properties"]["data"]["anyOf"]
+        marks = [[end["const"]] for end in ends]
         found = []
         for event in body.decode().split("\n\n"):
             lines = [one[6:] for one in event.split("\n") if one.startswith("data: ")]
-            if not lines or lines == [end["const"]]:
+            if not lines or lines in marks:
                 continue
-            found += self.problems_in({"data": "\n".join(lines)}, schema)
+            names = [one[7:] for one in event.split("\n") if one.startswith("event: ")]
+            named = {"event": names[0]} if names else {}
+            found += self.problems_in({**named, "data": "\n".join(lines)}, schema)
             found += self.problems_in(json.loads("\n".join(lines)), chunk["contentSchema"])
         return found
 

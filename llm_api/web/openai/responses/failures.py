@@ -30,13 +30,11 @@ def failure_events(response: Mapping[str, Any], error: ApiError, number: int) ->
         error: what went wrong.
         number: the sequence number of the first of the two.
     """
-    told = {
-        "type": "error",
-        "code": error.reason,
-        "message": error.message,
-        "param": None,
-        "sequence_number": number,
-    }
+    said = {"code": error.reason, "message": error.message, "param": None}
+    # OpenAI's own event is flat. Its SDK for Python raises only where there is an `error` in it,
+    # and passes over the flat one: agno 3.1 and haystack 3.4 take half a text for the answer.
+    nested = {"type": error.reason, **said}
+    told = {"type": "error", **said, "error": nested, "sequence_number": number}
     failed = {
         "type": "response.failed",
         "response": {**response, "status": "failed", "error": failure_of(error)},

@@ -103,5 +103,5 @@ def response_events() -> dict[str, Any]:
     return {
         "type": "object",
         "required": ["event", "data"],
-        "properties": {"event": name, "data": data},
+        "properties": {"event": name, "data": {"description": "JSON.", "anyOf": [data]}},
     }

@@ -4,7 +4,7 @@ from functools import partial
 
 from flask import Response
 
-from llm_api.domain.calls import Completion
+from llm_api.domain.calls import Completion, Operation
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
 from llm_api.web.dialects.answering import answer, refuses_unknown
@@ -66,7 +66,8 @@ def _written(
     response = ResponseObject(body.model_request, body.tools, body.echo)
     if isinstance(answer, AnswerStream):
         return event_stream(answer, ResponseWriter(response, keep))
-    document = response.of_whole(answer.document)
+    is_one = answer.operation is Operation.RESPONSES  # of an upstream that has them itself
+    document = answer.document if is_one else response.of_whole(answer.document)
     if keep is not None:
         keep(document["output"])
-    return json_response(document)
+    return json_response(answer.body if is_one else document)

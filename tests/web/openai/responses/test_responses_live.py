@@ -1,4 +1,4 @@
-"""Streamed responses of a service under gunicorn: silences, clients that leave, those who follow."""
+"""Streamed responses under gunicorn: silences, clients that leave, and those who follow."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -19,7 +19,8 @@ from tests.web.refusals import JSON_TYPE
 from tests.web.streams import HELLO, LO, PATIENCE, STOP, frame, inside, row_of, streaming_service
 
 PATH = "/v1/responses"
-QUICK = Timings(silence=0.2, silence_check=0.1, retry_window=0.0)
+# A follower looks every quarter of a second.
+QUICK = Timings(silence=0.4, silence_check=0.1, retry_window=0.0)
 EVENTS = [frame(HELLO), frame(LO), frame(STOP) + frame("[DONE]")]
 BODY: Mapping[str, Any] = {"model": "scripted", "input": "Hi", "stream": True}
 
