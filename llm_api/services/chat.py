@@ -88,6 +88,7 @@ class WholeStream(AnswerStream):
     def __init__(self, result: CallResult[Completion], *, shows_usage: bool) -> None:
         """Stream an answer; `shows_usage` adds a chunk with the usage."""
         self.report = result.report
+        self.operation = Operation.CHAT
         answer = StreamedAnswer(shows_usage=shows_usage)
         SuspendedBatches.__init__(self, _at_once(relay_whole(result.answer.body, answer)))
 

@@ -28,6 +28,13 @@ _ONE_TEXT = "a rewrite is one text; POST /api/v1/llm/optimize-prompt returns sev
 _NO_PICTURES = "must have only text: the optimizer does not look at what is beside it."
 _NO_TOOLS = "must be auto or none: the optimizer writes a prompt, and calls no tool."
 _NO_JSON = "must be text: the optimizer writes a prompt, in the form that its target reads."
+# How Open WebUI 0.12.4 begins what it asks the chat's model beside the chat: for titles, tags and
+# follow-ups. As prompts each would cost two calls; refused, the title is the first message.
+_TASK = "### Task:\n"
+_OTHER_MODEL = (
+    "must be a prompt: this is a task beside a chat, for which the program must name another model;"
+    " in Open WebUI that is the External Task Model."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +59,7 @@ class PromptChat:
         self.optimizer.require_enabled()
         name = request.model or ""
         model = self.models.find(name, caller.key)
-        _refuse_others(request.parameters)
+        _refuse_others(request)
         prompt = _last_prompt(request.parameters["messages"])
         wanted = PromptRequest(
             prompt, model.type, target_model=model.target, seed=request.parameters.get("seed")
@@ -70,8 +77,11 @@ def _for_any_model(key: ApiKey | None) -> ApiKey | None:
     return key if key is None or key.models is None else replace(key, models=None)
 
 
-def _refuse_others(parameters: Mapping[str, Any]) -> None:
+def _refuse_others(request: ModelRequest) -> None:
     """Raise InvalidRequest where the client could not read a rewrite as what it asked for."""
+    if request.responses is not None and request.responses.refusal is not None:
+        raise request.responses.refusal
+    parameters = request.parameters
     if (parameters.get("n") or 1) > 1:
         raise InvalidRequest.of_field("n", f"must be 1: {_ONE_TEXT}", reason="not_supported")
     for name in ("tool_choice", "function_call"):
@@ -93,6 +103,8 @@ def _last_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
     if any(part["type"] != "text" for part in parts):
         raise InvalidRequest.of_field(field, _NO_PICTURES, reason="not_supported")
     text = "\n".join(part["text"] for part in parts)
+    if text.startswith(_TASK):
+        raise InvalidRequest.of_field(field, _OTHER_MODEL, reason="not_supported")
     if not 1 <= len(text) <= MAX_PROMPT_CHARS:
         message = f"must be a prompt of 1 to {MAX_PROMPT_CHARS} characters."
         raise InvalidRequest.of_field(field, message, reason="out_of_range")
@@ -141,9 +153,10 @@ def _report(result: CallResult[OptimizedPrompt], request: ModelRequest) -> CallR
     unused = [
         name for name in request.parameters if name not in _USED and name not in request.defaults
     ]
+    lost = () if request.responses is None else request.responses.lost
     return replace(
         result.report,
-        dropped=tuple(unused),
+        dropped=(*unused, *lost),
         rewrite_id=result.answer.rewrite_id,
         warnings=tuple(result.answer.warnings),
     )

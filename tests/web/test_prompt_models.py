@@ -133,6 +133,7 @@ def test_the_last_text_of_the_user_is_the_prompt_and_the_rest_is_left_aside(
     assert "A dog" not in told
 
 
+TITLE = "### Task:\nGenerate a concise title summarizing the chat history.\n### Guidelines:\n"
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
 JSON_FORM = {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}
 
@@ -145,6 +146,11 @@ JSON_FORM = {"type": "json_schema", "json_schema": {"name": "a", "schema": {}}}
         ({"response_format": JSON_FORM}, "response_format", "not_supported"),
         ({"tools": [], "tool_choice": "required"}, "tool_choice", "not_supported"),
         ({"function_call": {"name": "f"}}, "function_call", "not_supported"),
+        (
+            {"messages": [{"role": "user", "content": TITLE}]},
+            "messages[0].content",
+            "not_supported",
+        ),
         ({"messages": [{"role": "system", "content": "s"}]}, "messages", "missing"),
         ({"messages": [{"role": "user", "content": ""}]}, "messages[0].content", "out_of_range"),
         ({"messages": [{"role": "user", "content": "\u200b"}]}, "messages", "out_of_range"),
@@ -173,6 +179,17 @@ def test_what_a_rewrite_cannot_be_is_refused(
         assert refused.verdict == (400, "VALIDATION_ERROR", reason, False)
         assert refused.fields == (field,)
     assert service_upstream.requests == []
+
+
+def test_a_chat_program_s_task_for_another_model_is_left_alone(
+    ask: Ask, service_upstream: ScriptedUpstream
+) -> None:
+    wanted = [{"role": "user", "content": TITLE}]
+
+    response = ask(replies.completion('{"title": "A cat"}'), model="scripted", messages=wanted)
+
+    assert text_of(response) == '{"title": "A cat"}'
+    assert service_upstream.requests[0].json["messages"] == wanted
 
 
 def test_what_has_no_part_in_a_rewrite_is_named(ask: Ask) -> None:
