@@ -163,3 +163,18 @@ def test_nothing_is_loaded_twice(upstream: ScriptedUpstream) -> None:
     optimized = rewritten(upstream, prompt, *written, target="sdxl")
 
     assert optimized.optimized_prompt.count("<lora:x:1>") == 1
+
+
+def test_what_stood_behind_a_flag_is_not_claimed_to_be_added(upstream: ScriptedUpstream) -> None:
+    prompt = "a cat on a sofa --no text, people"
+
+    optimized = rewritten(
+        upstream,
+        prompt,
+        *[f"{prompt}, soft window light, eye-level view, warm muted tones"] * 2,
+        target="midjourney",
+        include_details=True,
+    )
+
+    assert optimized.optimized_prompt == prompt
+    assert (list(optimized.improvements), optimized.details["added"]) == ([], [])  # type: ignore[index]

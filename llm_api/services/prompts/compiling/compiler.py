@@ -9,7 +9,7 @@ from llm_api.domain.calls import Completion, Fallback
 from llm_api.errors import ApiError
 from llm_api.services.prompts.checks.violations import violation_of
 from llm_api.services.prompts.compiling.scene_drafts import Draft, SceneDrafter, compiled_text
-from llm_api.services.prompts.dialects.dialect_table import is_compiled
+from llm_api.services.prompts.dialects.dialect_table import is_compiled, rendered_own
 from llm_api.services.prompts.rewriter import (
     UNUSABLE,
     Reply,
@@ -211,11 +211,13 @@ def _nothing(code: str) -> Draft:
 
 
 def _with_draft(task: Task, result: RewriteResult, draft: Draft) -> RewriteResult:
+    # What the form has no place for was not added, whatever the words had.
+    is_same = draft.prompt == rendered_own(task)
     return replace(
         result,
         rewrites=[_finished(task, draft.prompt)],
-        improvements=draft.result.improvements,
-        text=draft.result.rewrite if is_compiled(task) else "",
+        improvements=[] if is_same else draft.result.improvements,
+        text=(task.source if is_same else draft.result.rewrite) if is_compiled(task) else "",
     )
 
 

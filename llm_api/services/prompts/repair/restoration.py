@@ -4,7 +4,7 @@ import functools
 import re
 import tomllib
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import resources
 from typing import Any
 
@@ -36,6 +36,8 @@ LOST = _OURS | {
     "relation_lost",
     "name_lost",
 }
+# Commas inside of brackets belong to a tag: (a, b:1.2), {red, blue|green}.
+_BETWEEN_TAGS = re.compile(r",(?![^(){}<>\[\]]*[)}>\]])")
 _LIGHT = re.compile(
     r"(?i)sun|night|dusk|dawn|dark|dim|neon|lit\b|glow|shadow|moon|bright|light|[日夜光暗月灯]"
 )
@@ -96,10 +98,18 @@ def with_prompt(task: Task, rewrite: str, wrong: Sequence[Violation]) -> str:
         return rewrite
     text = text.rstrip(" ,;:，；：、")
     if task.wanted.is_tags:
-        return f"{text}, {rewrite}"
+        return ", ".join([text, *_tags_beside(text, rewrite)])
     end = "" if is_ended(text) else ("。" if task.language == "zh" else ". ")
     gap = " " if task.language == "en" and not end else ""
     return f"{text[:1].upper()}{text[1:]}{end}{gap}{rewrite}"
+
+
+def _tags_beside(own: str, rewrite: str) -> Iterator[str]:
+    """Yield the tags of a rewrite that the user's own words do not have already."""
+    for tag in _BETWEEN_TAGS.split(rewrite):
+        words = re.escape(tag.strip(" ,"))
+        if words and re.search(rf"(?<!\w){words}(?!\w)", own, re.IGNORECASE) is None:
+            yield tag.strip()
 
 
 def with_details(task: Task, rewrite: str) -> str:

@@ -129,6 +129,30 @@ def test_lost_things_come_back_in_the_words_of_the_user(
     assert len(upstream.requests) == 2
 
 
+@pytest.mark.parametrize(
+    ("prompt", "written", "expected"),
+    [
+        (
+            "portrait, (blue eyes:1.4), <lora:detail:0.8>, __hair__",
+            "portrait, blue eyes, soft window light, close-up",
+            "portrait, (blue eyes:1.4), <lora:detail:0.8>, __hair__, soft window light, close-up",
+        ),
+        (
+            "{red|green} dress BREAK a forest",
+            "red dress, a forest, soft light, (fine, woven:1.1) texture",
+            "{red|green} dress BREAK a forest, soft light, (fine, woven:1.1) texture",
+        ),
+    ],
+)
+def test_tags_that_are_put_in_front_are_not_there_twice(
+    optimizer: PromptOptimizer, upstream: ScriptedUpstream, prompt: str, written: str, expected: str
+) -> None:
+    optimized = optimize(optimizer, upstream, written, prompt, target_model="sdxl")
+
+    assert optimized.optimized_prompt == expected
+    assert "prompt_put_in_front" in repaired(optimized)
+
+
 def test_only_the_sentence_that_was_lost_is_put_in_front(
     optimizer: PromptOptimizer, upstream: ScriptedUpstream
 ) -> None:
