@@ -398,3 +398,64 @@ def test_a_repeat_with_an_idempotency_key_has_the_same_headers(
 
     assert again.data == first.data
     assert again.headers["x-rewrite-warnings"] == first.headers["x-rewrite-warnings"]
+
+
+RESPONSES = "/v1/responses"
+
+
+def test_a_response_has_the_rewrite_and_its_headers(
+    module_app: Flask, service_upstream: ScriptedUpstream
+) -> None:
+    service_upstream.clear()
+    service_upstream.script(answer(BETTER))
+    body = {"model": "optimize/image", "instructions": "Be a pirate.", "input": CAT}
+
+    response = module_app.test_client().post(RESPONSES, json=body | {"temperature": 0})
+
+    assert response.status_code == 200, response.data
+    assert response.json["output"][0]["content"][0]["text"] == BETTER
+    assert (response.json["model"], response.json["status"]) == ("optimize/image", "completed")
+    assert response.json["usage"]["total_tokens"] == 7
+    assert response.headers["x-rewrite-id"].startswith("rw_")
+    assert response.headers["x-dropped-params"] == "temperature"
+    assert b"pirate" not in service_upstream.requests[0].body
+
+
+def test_a_streamed_response_has_the_rewrite_in_one_piece(
+    module_app: Flask, service_upstream: ScriptedUpstream
+) -> None:
+    service_upstream.clear()
+    service_upstream.script(answer(BETTER))
+    body = {"model": "optimize/image", "input": CAT, "stream": True}
+
+    response = module_app.test_client().post(RESPONSES, json=body)
+
+    events = [
+        json.loads(line.removeprefix("data: "))
+        for line in response.data.decode().splitlines()
+        if line.startswith("data: ")
+    ]
+    deltas = [one["delta"] for one in events if one["type"] == "response.output_text.delta"]
+    assert deltas == [BETTER]
+    assert events[-1]["type"] == "response.completed"
+    assert events[-1]["response"]["usage"]["total_tokens"] == 7
+
+
+@each(
+    ("fields", "reason"),
+    [
+        ({"text": {"format": {"type": "json_object"}}}, "not_supported"),
+        ({"tools": [], "tool_choice": "required"}, "not_supported"),
+        ({"model": "optimize/cat"}, "model_not_found"),
+    ],
+)
+def test_a_response_refuses_what_a_chat_refuses(
+    module_app: Flask, service_upstream: ScriptedUpstream, fields: dict[str, Any], reason: str
+) -> None:
+    service_upstream.clear()
+    body = {"model": "optimize/image", "input": CAT} | fields
+
+    refused = refusal_of(RESPONSES, module_app.test_client().post(RESPONSES, json=body))
+
+    assert refused.reason == reason
+    assert service_upstream.requests == []
