@@ -263,6 +263,19 @@ def test_every_target_and_type_is_listed_behind_the_real_models(module_app: Flas
     assert len(names) == len(set(names)) == len(made)
 
 
+def test_an_upstream_that_lists_such_a_name_is_not_heard(
+    app_of: AppOf, upstream_env: dict[str, str], upstream: ScriptedUpstream
+) -> None:
+    upstream.script(replies.models("optimize/image", "optimize/theirs", "m-large"))
+    client = app_of(upstream_env | {"FAST_LLM_MODEL": "optimize/ours"}).test_client()
+
+    listed = [one["id"] for one in client.get(MODELS).json["data"]]
+
+    assert listed.count("optimize/image") == 1
+    assert not {"optimize/theirs", "optimize/ours"} & set(listed)
+    assert "m-large" in listed
+
+
 def test_every_name_is_a_model_and_answers(module_app: Flask, ask: Ask) -> None:
     listed = [one["id"] for one in module_app.test_client().get(MODELS).json["data"]]
 

@@ -26,7 +26,8 @@ def named_models(
     configured = {model: Model(model, name) for model, name in reversed(first + others)}
     names = dict.fromkeys([first[0][0], *offered, *(model for model, _ in others)])
     known = {**configured, **offered}
-    return {name: known[name] for name in names if not is_pattern(name)}
+    offers = (name for name in names if not is_pattern(name) and not is_prompt_model(name))
+    return {name: known[name] for name in offers}
 
 
 def only_listed(
