@@ -12,6 +12,7 @@ from llm_api.settings.settings import Settings
 from llm_api.web import health, idempotency, lifecycle
 from llm_api.web.access import rate_limits
 from llm_api.web.access.authentication import AccessControl
+from llm_api.web.anthropic import routes as anthropic_routes
 from llm_api.web.console import pages
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.middleware import write_timeout
@@ -122,6 +123,7 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(openai_routes.blueprint)
     api.register_blueprint(openai_image_routes.blueprint)
     api.register_blueprint(responses_routes.blueprint)
+    api.register_blueprint(anthropic_routes.blueprint)
     api.finish()
     for blueprint in (health.blueprint, pages.blueprint, pages.swagger_ui):
         app.register_blueprint(blueprint)

@@ -22,7 +22,7 @@ from llm_api.errors import (
     UpstreamFault,
     UpstreamTimeout,
 )
-from llm_api.web.response.error_formats import error_document
+from llm_api.web.response.error_formats import error_document, error_status
 
 # Of every response.
 HEADERS: Mapping[str, Any] = {
@@ -36,6 +36,7 @@ _OF_ALL = (429, 401, 403, 500)
 _MEANINGS: Mapping[int, str] = {
     400: "The request is invalid; `details.errors` names the fields.",
     401: "No valid API key was sent.",
+    402: "The budget of the API key is spent.",
     403: "The API key does not allow this.",
     404: "The path or model does not exist.",
     410: "What was made is not there any more.",
@@ -48,8 +49,9 @@ _MEANINGS: Mapping[int, str] = {
     502: "The model service sent an invalid response.",
     503: "No model service could be called, or this service is at capacity.",
     504: "The model service did not respond in time.",
+    529: "This service or the model service is at capacity.",
 }
-_RETRIED = (429, 503)
+_RETRIED = (429, 503, 529)
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
 _REQUEST_ID = "req_5f0c2b9e7a4d41d68e13b0aa"
 _CHALLENGE = "send a valid one as `Authorization: Bearer KEY`."
@@ -117,13 +119,14 @@ def error_responses(
         schema: of the envelope.
         prefix: of the route's path; decides on the form, as it does for errors.
     """
-    own = {error.status for error in examples}
-    shown = [*examples, *(error for error in _EXAMPLES if error.status not in own)]
+    path = f"{prefix}/"
+    own = {error_status(error, path) for error in examples}
+    usual = (error for error in _EXAMPLES if error_status(error, path) not in own)
+    shown = [*examples, *usual]
 
     def response(meaning: str, errors: Sequence[ApiError], headers: Any) -> dict[str, Any]:
         named = {
-            error.reason: {"value": error_document(error, f"{prefix}/", _REQUEST_ID)}
-            for error in errors
+            error.reason: {"value": error_document(error, path, _REQUEST_ID)} for error in errors
         }
         content = {"schema": schema, "examples": named}
         return {
@@ -135,7 +138,7 @@ def error_responses(
     responses: dict[int | str, Any] = {
         status: response(
             _MEANINGS[status],
-            [error for error in shown if error.status == status],
+            [error for error in shown if error_status(error, path) == status],
             {**HEADERS, **(_RETRY_AFTER if status in _RETRIED else {})},
         )
         for status in sorted({*_OF_ALL, *statuses})

@@ -143,7 +143,8 @@ def _cache_or_repeat_key(state: RequestState) -> IdempotencyKey | None:
 
 def _caller_name(state: RequestState) -> str:
     if state.key is None:
-        return request.headers.get("Authorization") or client_address()
+        headers = request.headers
+        return headers.get("Authorization") or headers.get("x-api-key") or client_address()
     return state.key.id
 
 

@@ -14,6 +14,8 @@ COMPLETIONS = "/v1/chat/completions"
 ENGINE = "/v1/engines/scripted/chat/completions"
 TEXT = "/v1/completions"
 EMBEDDINGS = "/v1/embeddings"
+MESSAGES = "/v1/messages"
+COUNT_TOKENS = "/v1/messages/count_tokens"
 CHATS = (CHAT, COMPLETIONS)
 POSTS = (CHAT, OPTIMIZE, COMPLETIONS)
 MODEL_ROUTES = (COMPLETIONS, ENGINE, TEXT, EMBEDDINGS)
@@ -24,6 +26,17 @@ _TYPES = {
     "AUTHENTICATION_ERROR": "authentication_error",
     "RATE_LIMIT_EXCEEDED": "rate_limit_error",
     "SERVICE_ERROR": "server_error",
+}
+# By Anthropic's page of errors.
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
 }
 # Of a traceback, of our own files, of the upstream's key, of SQL, of a page.
 _NEVER_SAID = (b"Traceback", b'File "', b".py", b"sk-canary", b"SELECT ", b"<html", b"<!doctype")
@@ -54,7 +67,8 @@ def good_body(path: str) -> dict[str, object]:
         EMBEDDINGS: {"input": "Once"},
     }
     conversation = {"messages": [{"role": "user", "content": "Hello"}]}
-    is_named = path in MODEL_ROUTES and path != ENGINE  # whose path names the model
+    bodies[MESSAGES] = {**conversation, "max_tokens": 9}
+    is_named = path in {*MODEL_ROUTES, MESSAGES, COUNT_TOKENS} - {ENGINE}  # its path names it
     return bodies.get(path, conversation) | ({"model": "scripted"} if is_named else {})
 
 
@@ -70,10 +84,15 @@ def read_refusal(path: str, status: int, headers: Mapping[str, str], body: bytes
     assert headers["Content-Type"] == "application/json"
     assert len(body) <= MAX_BYTES
     assert not [said for said in _NEVER_SAID if said.lower() in body.lower()]
-    error = json.loads(body)["error"]
+    document = json.loads(body)
+    error = document["error"]
     details = error["details"]
     assert details["request_id"] == headers["x-request-id"] == headers["request-id"]
-    refusal = _openai(status, error) if path.startswith("/v1") else _rest(status, error)
+    if path == MESSAGES or path.startswith(f"{MESSAGES}/"):
+        assert document["request_id"] == details["request_id"]
+        refusal = _anthropic(status, document)
+    else:
+        refusal = _openai(status, error) if path.startswith("/v1") else _rest(status, error)
     assert refusal.message
     assert len(refusal.fields) <= MAX_FIELDS
     return refusal
@@ -113,6 +132,25 @@ def _openai(status: int, error: dict) -> Refusal:
         is_retryable=details["retryable"],
         message=error["message"],
         fields=fields,
+    )
+
+
+def _anthropic(status: int, document: dict) -> Refusal:
+    error = document["error"]
+    details = error["details"]
+    assert set(document) == {"type", "error", "request_id"}
+    assert document["type"] == "error"
+    assert set(error) == {"type", "message", "details"}
+    usual = "invalid_request_error" if status < 500 else "api_error"
+    assert error["type"] == _ANTHROPIC_TYPES.get(status, usual)
+    assert details["error_code"] == details["reason"]
+    return Refusal(
+        status=status,
+        code=details["code"],
+        reason=details["reason"],
+        is_retryable=details["retryable"],
+        message=error["message"],
+        fields=_fields(details),
     )
 
 

@@ -9,7 +9,7 @@ PUBLIC = {"ops", "pages", "swagger_ui", "api-docs"}
 LIMITED = {
     *("pages", "swagger_ui", "api-docs"),
     *("LLM", "Usage", "Keys", "OpenAI", "Images", "OpenAI images", "Files"),
-    *("OpenAI responses", "Judge", "Descriptions", "Lineage"),
+    *("OpenAI responses", "Judge", "Descriptions", "Lineage", "Anthropic"),
 }
 
 

@@ -41,13 +41,15 @@ DOCUMENTED = {
     "/api/v1/keys/{key_id}": {"get", "patch"},
     "/api/v1/keys/{key_id}/disable": {"post"},
     "/api/v1/keys/{key_id}/rotate": {"post"},
+    "/v1/messages": {"post"},
+    "/v1/messages/count_tokens": {"post"},
     "/v1/models": {"get"},
     "/v1/models/{model_id}": {"get"},
 }
 
 
-# Routes that change something, and ask no model.
-NO_MODEL = ("/api/v1/keys", "/api/v1/feedback")
+# Routes that ask no model.
+NO_MODEL = ("/api/v1/keys", "/api/v1/feedback", "/v1/messages/count_tokens")
 
 
 class Page(HTMLParser):

@@ -95,6 +95,9 @@ def estimate_prompt(parameters: Mapping[str, Any]) -> int:
         return max(1, estimate_text(_strings(prompt)) + _count_tokens(prompt))
     length, images = TextLength(), 0
     for message in messages:
+        if calls := message.get("tool_calls"):
+            for text in _arguments(calls):
+                length.add(text)
         content = message.get("content")
         if isinstance(content, str):  # most of them
             length.add(content)
@@ -122,6 +125,14 @@ def _texts(parts: object) -> list[str]:
     """Return the texts of a content that has parts."""
     found = parts if isinstance(parts, list) else []
     texts = [part.get("text") for part in found if isinstance(part, dict)]
+    return [text for text in texts if isinstance(text, str)]
+
+
+def _arguments(calls: object) -> list[str]:
+    """Return the names and arguments of calls that a model has made."""
+    found = calls if isinstance(calls, list) else []
+    functions = [call.get("function") for call in found if isinstance(call, dict)]
+    texts = [text for one in functions if isinstance(one, dict) for text in one.values()]
     return [text for text in texts if isinstance(text, str)]
 
 

@@ -17,7 +17,9 @@ from llm_api.web.blueprints import PUBLIC, RouteRules, rules_of
 from llm_api.web.request.context import client_address
 
 # Printable ASCII. A comma would join two headers into one.
-_BEARER = re.compile(r"Bearer +([!-+\--~]{1,512})", re.IGNORECASE)
+_PRESENTED = "[!-+\\--~]{1,512}"
+_BEARER = re.compile(f"Bearer +({_PRESENTED})", re.IGNORECASE)
+_API_KEY = re.compile(f"({_PRESENTED})")  # Anthropic's clients send it in a header of its own
 _READING = frozenset(["GET", "HEAD"])
 _FILES_PATH = "/api/v1/files/"
 _CHALLENGE = 'Bearer realm="llm_api"'
@@ -49,8 +51,9 @@ class AccessControl:
         """Authenticate the key of the current request; see `KeyAuthenticator.authenticate`."""
         if self._rules_of(request.url_rule).is_public:
             return
-        header = request.environ.get("HTTP_AUTHORIZATION")
-        if header and (found := _BEARER.fullmatch(header)):
+        environ = request.environ
+        found = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
+        if found := found or _API_KEY.fullmatch(environ.get("HTTP_X_API_KEY", "")):
             g.request_state.key = self._authenticator.authenticate(found[1], client_address())
 
     def _require(self) -> None:
@@ -61,7 +64,9 @@ class AccessControl:
             return
         key = g.request_state.key
         if key is None:
-            raise _unknown(is_presented=bool(request.environ.get("HTTP_AUTHORIZATION")))
+            environ = request.environ
+            presented = environ.get("HTTP_AUTHORIZATION") or environ.get("HTTP_X_API_KEY")
+            raise _unknown(is_presented=bool(presented))
         if rules.is_admin and not key.is_admin:
             raise Forbidden("This route requires an admin's API key.", reason="admin_required")
         if key.routes is not None and not _is_allowed(key):

@@ -65,9 +65,13 @@ class ToolArguments(NamedTuple):
 
 
 class Finished(NamedTuple):
-    """Why the answer ended: a word of OpenAI's `finish_reason`, or a vendor's own."""
+    """Why the answer ended: a word of OpenAI's `finish_reason`, or a vendor's own.
+
+    `stopped_by` is the text that the model has stopped at, where the upstream says which.
+    """
 
     reason: str
+    stopped_by: str | None = None
 
 
 class Counted(NamedTuple):
@@ -126,7 +130,7 @@ class PieceReader:
             self._tools.take(call, pieces)
         if reason := choice.get("finish_reason"):
             pieces.extend(self._tools.end())
-            pieces.append(Finished(reason))
+            pieces.append(Finished(reason, _stopped_by(choice)))
 
     def _learn(self, chunk: bytes, document: Mapping[str, Any]) -> None:
         form = form_of(chunk, document)
@@ -148,7 +152,7 @@ def pieces_of(document: Mapping[str, Any]) -> list[Piece]:
     for index, call in enumerate(calls_of(message)):
         tools.take({"index": index, **call}, pieces)
     pieces += tools.end()
-    pieces.append(Finished(choice["finish_reason"]))
+    pieces.append(Finished(choice["finish_reason"], _stopped_by(choice)))
     if usage := document.get("usage"):
         pieces.append(counted(usage))
     return pieces
@@ -191,6 +195,12 @@ def _joined_to(last: Piece, piece: Piece) -> Piece | None:
         is_same = piece.place == last.place
         return ToolArguments(piece.place, last.text + piece.text) if is_same else None
     return None
+
+
+def _stopped_by(choice: Mapping[str, Any]) -> str | None:
+    """Read vLLM's and SGLang's names; a number is of a token."""
+    given = choice.get("stop_reason") or choice.get("matched_stop")
+    return given if isinstance(given, str) else None
 
 
 def _read_texts(said: Mapping[str, Any], choice: Mapping[str, Any], pieces: list[Piece]) -> None:

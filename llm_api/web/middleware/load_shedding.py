@@ -126,6 +126,7 @@ class _AdmittedBody:
 class _Refusal:
     """The answer to a refused call, rendered beforehand but for the request's id."""
 
+    status: str
     before_id: bytes
     after_id: bytes
     headers: tuple[tuple[str, str], ...]
@@ -136,14 +137,17 @@ class _Refusal:
         document = orjson.dumps(error_document(_REFUSAL, f"{form.prefix}/", _ID_MARK))
         before, _, after = document.partition(_ID_MARK.encode())
         headers = {"Content-Type": "application/json", **form.headers(_REFUSAL)}
-        return cls(before, after, tuple(headers.items()))
+        status = form.status(_REFUSAL)
+        # Anthropic's has no phrase of its own, as it is in no standard.
+        phrase = "Service Unavailable" if status == _REFUSAL.status else "Overloaded"
+        return cls(f"{status} {phrase}", before, after, tuple(headers.items()))
 
     def answer(self, start_response: StartResponse) -> Iterable[bytes]:
         """Start the response, and return its body."""
         request_id = new_request_id()
         body = b"%b%b%b" % (self.before_id, request_id.encode(), self.after_id)
         start_response(
-            "503 Service Unavailable",
+            self.status,
             [
                 *self.headers,
                 ("Content-Length", str(len(body))),

@@ -16,6 +16,7 @@ from llm_api.web.schema_fields import AnyOf
 _DONE = "[DONE]"
 _ARGUMENTS = {"description": "JSON as the model wrote it, which may be malformed."}
 _USAGE = {"description": "null or missing where the upstream does not count."}
+_FOR_ANTHROPIC = {"description": "For clients that send `anthropic-version`."}
 _REASON = {"description": "stop, length, tool_calls, content_filter, or a vendor's own."}
 
 
@@ -190,6 +191,10 @@ class ModelSchema(ma.Schema):
     object = ma.fields.String(required=True, validate=_one_of("model"))
     created = ma.fields.Integer(required=True)
     owned_by = ma.fields.String(required=True, metadata={"description": "Its upstream."})
+    type = ma.fields.String(validate=_one_of("model"), metadata=_FOR_ANTHROPIC)
+    display_name = ma.fields.String(metadata=_FOR_ANTHROPIC)
+    created_at = ma.fields.String(metadata=_FOR_ANTHROPIC)
+    lifecycle = ma.fields.String(validate=_one_of("active"), metadata=_FOR_ANTHROPIC)
 
 
 class ModelListSchema(ma.Schema):
@@ -197,6 +202,9 @@ class ModelListSchema(ma.Schema):
 
     object = ma.fields.String(required=True, validate=_one_of("list"))
     data = _parts(ModelSchema)
+    has_more = ma.fields.Boolean(metadata=_FOR_ANTHROPIC)
+    first_id = ma.fields.String(allow_none=True, metadata=_FOR_ANTHROPIC)
+    last_id = ma.fields.String(allow_none=True, metadata=_FOR_ANTHROPIC)
 
 
 def events_of(chunk: ma.Schema) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
 from llm_api.web.dialects import answering
 from llm_api.web.dialects.answering import refuses_unknown
+from llm_api.web.dialects.anthropic_models import fields_for_anthropic, page_for_anthropic
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.idempotency import cached
 from llm_api.web.openai.answer_schemas import (
@@ -160,7 +161,8 @@ def create_embeddings(
 def list_models() -> Response:
     """List the models on offer."""
     models = services().catalogue.all_models(g.request_state.key)
-    return json_response({"object": "list", "data": [_model_object(model) for model in models]})
+    listed = {"object": "list", "data": [_model_object(model) for model in models]}
+    return json_response({**listed, **page_for_anthropic(models)})
 
 
 @blueprint.get("/models/<path:model_id>")
@@ -174,4 +176,5 @@ def retrieve_model(model_id: str) -> Response:
 
 
 def _model_object(model: Model) -> dict[str, Any]:
-    return {"id": model.id, "object": "model", "created": _CREATED, "owned_by": model.upstream}
+    own = {"id": model.id, "object": "model", "created": _CREATED, "owned_by": model.upstream}
+    return {**own, **fields_for_anthropic(model)}

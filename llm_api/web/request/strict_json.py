@@ -19,7 +19,10 @@ MAX_DEPTH = 32
 # Of fields that can hold a JSON schema, which needs four levels for an object in another.
 MAX_SCHEMA_DEPTH = 128
 _WITH_SCHEMAS = frozenset(
-    ["tools", "functions", "response_format", "structured_outputs", "guided_json", "json_schema"]
+    [
+        *("tools", "functions", "response_format", "structured_outputs", "guided_json"),
+        *("json_schema", "output_config"),
+    ]
 )
 MAX_DIGITS = 19  # of a 64-bit integer
 _MIN_INTEGER, _MAX_INTEGER = -(2**63), 2**63 - 1
@@ -58,9 +61,11 @@ FORBIDDEN = frozenset(
 # arguments of calls.
 _CALLERS_OWN = re.compile(
     r"((tools\[\d+\](\.function)?|functions\[\d+\])\.(parameters|(in|out)put_schema|custom|response)"
+    r"|tools\[\d+\]\.input_examples|output_config\.format\.schema"
     r"|response_format\.(\w+(\[\d+\])?\.)*(schema|format)"
     r"|structured_outputs\.\w+|guided_json|json_schema|metadata"
-    r"|messages\[\d+\]\.(tool_calls\[\d+\]\.function|function_call)\.arguments)(?![\w-])"
+    r"|messages\[\d+\]\.(tool_calls\[\d+\]\.function|function_call)\.arguments"
+    r"|messages\[\d+\]\.content\[\d+\]\.input)(?![\w-])"
 )
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _MESSAGES = {

@@ -16,6 +16,21 @@ _OPENAI_TYPES = {
     "RATE_LIMIT_EXCEEDED": "rate_limit_error",
     "SERVICE_ERROR": "server_error",
 }
+# https://platform.claude.com/docs/en/api/errors
+_ANTHROPIC_TYPES = {
+    401: "authentication_error",
+    402: "billing_error",
+    403: "permission_error",
+    404: "not_found_error",
+    413: "request_too_large",
+    429: "rate_limit_error",
+    504: "timeout_error",
+    529: "overloaded_error",
+}
+# Reasons for which Anthropic has a status that OpenAI has not.
+_ANTHROPIC_STATUSES = {"insufficient_quota": 402, "overloaded": 529}
+# Anthropic's SDKs wait for as long as they are told to, without a ceiling.
+_LONGEST_WAIT_S = 60
 _IMAGES = "/v1/images/"
 # How OpenAI's image routes refuse a prompt or a picture, and what their clients look for.
 _BLOCKED = {"type": "image_generation_user_error", "code": "moderation_blocked"}
@@ -44,6 +59,15 @@ def error_headers(error: ApiError, path: str) -> dict[str, str]:
     return form_of(path).headers(error)
 
 
+def error_status(error: ApiError, path: str) -> int:
+    """Return the status of an error response to a request of `path`."""
+    return form_of(path).status(error)
+
+
+def _own_status(error: ApiError) -> int:
+    return error.status
+
+
 @dataclass(frozen=True, slots=True)
 class ErrorForm:
     """How a dialect writes errors.
@@ -54,6 +78,7 @@ class ErrorForm:
     prefix: str
     document: Callable[[ApiError, Mapping[str, Any]], dict[str, Any]]
     headers: Callable[[ApiError], dict[str, str]]
+    status: Callable[[ApiError], int] = _own_status
 
     def has(self, path: str) -> bool:
         """Whether a path is of this dialect."""
@@ -135,9 +160,40 @@ def _openai_shape(error: ApiError, details: Mapping[str, Any]) -> dict[str, Any]
     }
 
 
+def anthropic_error(error: ApiError, request_id: str) -> dict[str, Any]:
+    """Return the body of an error in Anthropic's dialect, for an event of a stream."""
+    return _anthropic_shape(error, _details(error, request_id))
+
+
+def _anthropic_shape(error: ApiError, details: Mapping[str, Any]) -> dict[str, Any]:
+    status = _anthropic_status(error)
+    of_caller = "invalid_request_error" if status < 500 else "api_error"
+    return {
+        "type": "error",
+        "error": {
+            "type": _ANTHROPIC_TYPES.get(status, of_caller),
+            "message": error.message,
+            "details": {"error_code": error.reason, **details, "code": error.code},
+        },
+        "request_id": details["request_id"],
+    }
+
+
+def _anthropic_status(error: ApiError) -> int:
+    return _ANTHROPIC_STATUSES.get(error.reason, error.status)
+
+
+def _anthropic_headers(error: ApiError) -> dict[str, str]:
+    headers = _sdk_headers(error)
+    if (error.retry_after or 0) > _LONGEST_WAIT_S:
+        headers["x-should-retry"] = "false"
+    return headers
+
+
 REST = ErrorForm("", _rest_shape, _retry_headers)
 # Of several prefixes the first that fits counts.
 FORMS: tuple[ErrorForm, ...] = (
     ErrorForm("/v1/responses", _openai_shape, _agent_headers),
+    ErrorForm("/v1/messages", _anthropic_shape, _anthropic_headers, _anthropic_status),
     ErrorForm("/v1", _openai_shape, _sdk_headers),
 )

@@ -21,6 +21,7 @@ from llm_api.web.response.error_formats import (
     REST,
     error_document,
     error_headers,
+    error_status,
     form_of,
 )
 from llm_api.web.response.unknown_paths import unknown_path
@@ -49,7 +50,7 @@ def error_response(
     state: RequestState = g.request_state
     path = path or request.path
     document = error_document(error, path, state.request_id, more_details)
-    response = json_response(document, error.status)
+    response = json_response(document, error_status(error, path))
     response.headers.update(error_headers(error, path))
     note_error(error)
     return response

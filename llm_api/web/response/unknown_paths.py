@@ -5,13 +5,6 @@ from collections.abc import Mapping
 
 from llm_api.errors import NotFound
 
-_CHOOSE_CLIENT = (
-    "Use a client of OpenAI's API, with this service's address up to /v1 as its base URL, in place"
-    " of one of Anthropic's."
-)
-_OTHER_APIS = {
-    "messages": ("Messages API", _CHOOSE_CLIENT),
-}
 # What clients of OpenAI's API call where their base URL lacks /v1, has it twice or something else.
 _OURS = re.compile(
     "/(chat/completions|completions|responses|embeddings|models|images/(?:generations|edits))/?$"
@@ -19,6 +12,12 @@ _OURS = re.compile(
 _ONE_V1 = (
     "The base URL of a client of OpenAI's API is the address of this service and /v1, which the"
     " client follows by its own paths."
+)
+# The same of Anthropic's.
+_ANTHROPICS = re.compile("/(messages(?:/count_tokens)?)/?$")
+_NO_V1 = (
+    "The base URL of Anthropic's own SDKs and of Claude Code is the address of this service without"
+    " /v1; that of the AI SDK's provider has it."
 )
 _SOUND = "Nothing here speaks or listens; call the vendor of such a model itself."
 _FILES = "Send pictures with the request that they are for, as data: URI or https:// address."
@@ -48,6 +47,7 @@ _INSTEAD: Mapping[str, str] = {
     "uploads": _FILES,
     "batches": "Send the calls one by one; POST /api/v1/llm/optimize-prompts rewrites 50 prompts.",
     "batch": "Send the calls one by one; POST /api/v1/llm/optimize-prompts rewrites 50 prompts.",
+    "messages/batches": "Send the messages one by one to POST /v1/messages.",
     "moderations": "There is no filter here but that of the vendor, whose refusal of a prompt is"
     " 400 content_filtered.",
     "rerank": _VECTORS,
@@ -114,13 +114,12 @@ def unknown_path(path: str) -> NotFound:
         if (instead := _INSTEAD.get(name)) is not None:
             shown = name if name.startswith(("api/", "sdapi")) else f"v1/{name}"
             return NotFound(f"There is no /{shown} here. {instead}", reason="not_supported")
-        if name in _OTHER_APIS:
-            api, hint = _OTHER_APIS[name]
-            message = f"There is no {api} here; use POST /v1/chat/completions (chat completions)."
-            return NotFound(message, reason="not_found").replaced(hint=hint)
     if ours := _OURS.search(path):
         message = f"There is no such path; /v1/{ours[1]} is one."
         return NotFound(message, reason="not_found").replaced(hint=_ONE_V1)
+    if meant := _ANTHROPICS.search(path):
+        message = f"There is no such path; /v1/{meant[1]} is one."
+        return NotFound(message, reason="not_found").replaced(hint=_NO_V1)
     return NotFound("There is no such path.", reason="not_found")
 
 

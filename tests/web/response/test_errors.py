@@ -55,27 +55,6 @@ def test_an_unknown_path_is_not_found(client: FlaskClient, path: str) -> None:
     assert refusal_of(path, answer).verdict == verdict
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "switch"),
-    [
-        ("POST", "/v1/messages", "base URL"),
-        ("POST", "/v1/messages?beta=true", "base URL"),
-        ("POST", "/v1/v1/messages", "base URL"),
-        ("POST", "/v1/messages/count_tokens", "Anthropic"),
-    ],
-)
-def test_an_api_that_is_not_spoken_is_answered_with_the_one_that_is(
-    client: FlaskClient, method: str, path: str, switch: str
-) -> None:
-    answer = client.open(path, method=method, json={"model": "m"} if method == "POST" else None)
-
-    refusal = refusal_of(path.partition("?")[0], answer)
-    assert refusal.verdict == (404, "VALIDATION_ERROR", "not_found", False)
-    # SDKs show the message; the switch is beside it for who looks.
-    assert "POST /v1/chat/completions (chat completions)" in refusal.message
-    assert switch in answer.json["error"]["details"]["hint"]
-
-
 @pytest.mark.parametrize("path", ["/v1/response", "/v1/messagesx", "/v1/images", "/v1/responsesx"])
 def test_another_path_names_no_api(client: FlaskClient, path: str) -> None:
     answer = client.post(path, json={})
@@ -97,6 +76,9 @@ def test_another_path_names_no_api(client: FlaskClient, path: str) -> None:
         ("/v1/responses/", "/v1/responses"),
         ("/v2/embeddings", "/v1/embeddings"),
         ("/models", "/v1/models"),
+        ("/messages", "/v1/messages"),
+        ("/v1/v1/messages", "/v1/messages"),
+        ("/anthropic/v1/messages/count_tokens", "/v1/messages/count_tokens"),
     ],
 )
 def test_a_wrong_base_url_is_answered_with_the_right_path(
