@@ -98,12 +98,14 @@ def _unknown(*, is_presented: bool) -> ApiError:
     """Make the error; it does not tell unknown, expired and disabled keys apart."""
     if is_presented:
         return Unauthorized(
-            "The API key is not valid; send a valid one as `Authorization: Bearer KEY`.",
+            "The API key is not valid; send a valid one as `Authorization: Bearer KEY`, or as"
+            " `x-api-key: KEY`.",
             reason="invalid_api_key",
             headers=[("WWW-Authenticate", f'{_CHALLENGE}, error="invalid_token"')],
         )
     return Unauthorized(
-        "This route requires an API key; send it as `Authorization: Bearer KEY`.",
+        "This route requires an API key; send it as `Authorization: Bearer KEY`, or as"
+        " `x-api-key: KEY`.",
         reason="missing_api_key",
         headers=[("WWW-Authenticate", _CHALLENGE)],
     )

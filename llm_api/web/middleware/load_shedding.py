@@ -127,25 +127,24 @@ class _Refusal:
     """The answer to a refused call, rendered beforehand but for the request's id."""
 
     status: str
-    before_id: bytes
-    after_id: bytes
+    around_id: tuple[bytes, ...]
     headers: tuple[tuple[str, str], ...]
 
     @classmethod
     def in_form(cls, form: ErrorForm) -> "_Refusal":
         """Render it in the form of a dialect."""
         document = orjson.dumps(error_document(_REFUSAL, f"{form.prefix}/", _ID_MARK))
-        before, _, after = document.partition(_ID_MARK.encode())
         headers = {"Content-Type": "application/json", **form.headers(_REFUSAL)}
         status = form.status(_REFUSAL)
         # Anthropic's has no phrase of its own, as it is in no standard.
         phrase = "Service Unavailable" if status == _REFUSAL.status else "Overloaded"
-        return cls(f"{status} {phrase}", before, after, tuple(headers.items()))
+        around_id = tuple(document.split(_ID_MARK.encode()))
+        return cls(f"{status} {phrase}", around_id, tuple(headers.items()))
 
     def answer(self, start_response: StartResponse) -> Iterable[bytes]:
         """Start the response, and return its body."""
         request_id = new_request_id()
-        body = b"%b%b%b" % (self.before_id, request_id.encode(), self.after_id)
+        body = request_id.encode().join(self.around_id)
         start_response(
             self.status,
             [
