@@ -54,7 +54,7 @@ _MEANINGS: Mapping[int, str] = {
 _RETRIED = (429, 503, 529)
 _RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}}}
 _REQUEST_ID = "req_5f0c2b9e7a4d41d68e13b0aa"
-_CHALLENGE = "send a valid one as `Authorization: Bearer KEY`."
+_CHALLENGE = "send a valid one as `Authorization: Bearer KEY`, or as `x-api-key: KEY`."
 
 NO_SUCH_MODEL = NotFound.of_field(
     "model", "must be one that GET /v1/models lists.", reason="model_not_found"

@@ -71,7 +71,7 @@ class AnswerFacts:
         elif isinstance(piece, ToolBegun):
             self._has_tools = True
             self._length.add(piece.name)
-        else:
+        elif isinstance(piece, Text | Thought | Refusal | ToolArguments):
             self._is_refused |= isinstance(piece, Refusal)
             self._length.add(piece.text)
 

@@ -15,9 +15,9 @@ from llm_api.domain.calls import ModelRequest
 from llm_api.services.quotas.estimates import estimate_chat
 from llm_api.upstream.vendors.thinking import WORDS
 from llm_api.web.anthropic import block_shapes
-from llm_api.web.anthropic.conversation import chat_messages, left_out_blocks
+from llm_api.web.anthropic.chat_turns import chat_messages, left_out_blocks
 from llm_api.web.anthropic.shapes import ShapeField
-from llm_api.web.anthropic.tool_forms import ToolForms, tool_forms
+from llm_api.web.anthropic.tool_functions import ToolForms, tool_forms
 from llm_api.web.openai.schemas import OpenAIRequest
 from llm_api.web.schema_fields import Boolean, Float, Integer, line, within
 from llm_api.web.smorest import CODES, Blueprint, ErrorDetailsSchema, StrictSchema
@@ -131,7 +131,7 @@ class CountTokensRequestSchema(StrictSchema):
             *(name for name in others if name in _OF_ANTHROPIC),
         )
         return MessagesRequest(
-            ModelRequest(given["model"], parameters, defaults=frozenset(_HINTS)),
+            _model_request(given["model"], parameters),
             untyped,
             tuple(name for name in others if name in _OF_CHATS),
             is_streamed=bool(given.get("stream")),
@@ -158,6 +158,18 @@ class MessagesRequestSchema(CountTokensRequestSchema):
     top_p = Float(allow_none=True, validate=within(0, 1))
     top_k = Integer(allow_none=True, validate=within(-1))
     metadata = ShapeField(block_shapes.METADATA, allow_none=True)
+
+
+def _model_request(model: str, parameters: Mapping[str, Any]) -> ModelRequest:
+    messages = parameters["messages"]
+    contents = [one["content"] for one in messages if isinstance(one["content"], list)]
+    return ModelRequest(
+        model,
+        parameters,
+        defaults=frozenset(_HINTS),
+        has_thoughts=any("reasoning_content" in message for message in messages),
+        has_files=any(part["type"] == "file" for content in contents for part in content),
+    )
 
 
 def _parameters(given: Mapping[str, Any], tools: ToolForms) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def _of_image(block: Mapping[str, Any]) -> Iterator[Part]:
 
 
 def _of_document(block: Mapping[str, Any]) -> Iterator[Part]:
-    """Say title and context of a document in front of it."""
+    """Put title and context of a document in front of it."""
     source, title = block["source"], block.get("title") or ""
     yield from (_text(said) for said in (title, block.get("context") or "") if said)
     if source["type"] == "content":

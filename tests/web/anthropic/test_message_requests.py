@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.conftest import AppOf
 from tests.support import replies
 from tests.support.documented import ApiDocument
 from tests.support.tables import each
@@ -91,22 +92,6 @@ CONVERSATIONS: list[tuple[str, list[Body], list[Body]]] = [
         "a document of blocks",
         [user({"type": "document", "source": {"type": "content", "content": [text("a"), PNG]}})],
         [user({"type": "text", "text": "a"}, PNG_PART)],
-    ),
-    (
-        "a PDF",
-        [user({"type": "document", "source": PDF, "title": "bill.pdf"})],
-        [
-            user(
-                {"type": "text", "text": "bill.pdf"},
-                {
-                    "type": "file",
-                    "file": {
-                        "filename": "bill.pdf",
-                        "file_data": "data:application/pdf;base64,JVBE",
-                    },
-                },
-            )
-        ],
     ),
     (
         "a search result",
@@ -343,6 +328,32 @@ def test_what_cannot_be_said_to_a_model_is_left_out_and_named(
     assert answer.headers["x-dropped-params"] == named
     assert set(sent) <= {"model", "max_tokens", "messages", "tools"}
     assert sent.get("tools", [DRAWS]) == [DRAWS]
+
+
+def test_files_and_thoughts_go_to_those_who_take_them(
+    app_of: AppOf, upstream_env: dict[str, str], upstream: ScriptedUpstream
+) -> None:
+    bill = {"type": "document", "source": PDF, "title": "bill.pdf"}
+    thought = {"type": "thinking", "thinking": "Hm.", "signature": "llm_api"}
+    talk = [user("a"), model(thought, text("b"))]
+    sent = {}
+    for profile in ("openai", "deepseek"):
+        client = app_of({**upstream_env, "FAST_LLM_PROFILE": profile}).test_client()
+        answer = ask(client, *talk, user(bill))
+        sent[profile] = (
+            answer.status_code,
+            upstream.requests[-1].json["messages"]
+            if (answer.status_code == 200)
+            else answer.json["error"]["details"]["error_code"],
+        )
+        _, body = sent_for(client, upstream, *talk, user("c"))
+        sent[f"thoughts of {profile}"] = "reasoning_content" in body["messages"][1]
+
+    file = {"filename": "bill.pdf", "file_data": "data:application/pdf;base64,JVBE"}
+    parts = [{"type": "text", "text": "bill.pdf"}, {"type": "file", "file": file}]
+    assert sent["openai"] == (200, [user("a"), model("b"), user(*parts)])
+    assert sent["deepseek"] == (400, "not_supported")
+    assert (sent["thoughts of openai"], sent["thoughts of deepseek"]) == (False, True)
 
 
 def test_the_system_text_stands_first_without_the_line_that_changes_with_each_request(

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from llm_api.web.anthropic.shown_parts import Part, content_of, parts_of, text_of
-from llm_api.web.anthropic.tool_forms import short_name
+from llm_api.web.anthropic.tool_functions import short_name
 
 Message = dict[str, Any]
 # Claude Code puts a line for Anthropic's accounts in front of its system text, another one in each
