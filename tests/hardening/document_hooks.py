@@ -1,7 +1,8 @@
 """Keeps from schemathesis' requests what the API document says in words, or cannot rule out.
 
 Whether a picture can be read, and whether a model takes a field, no document can say: of the routes
-of pictures, valid data may be refused for that, and for nothing else.
+of pictures, valid data may be refused for that, and for nothing else. So may responses, for whether
+the items of a conversation belong together.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,9 @@ _OF_PICTURES = {
     *("invalid_image", "invalid_url", "image_refused", "image_fetch_failed", "file_not_found"),
     "not_supported",  # by a model that is named, and takes no pictures
 }
+# Whether calls, outputs and tools of a conversation belong together, and whether a text is base64.
+_RESPONSES = "POST /v1/responses"
+_OF_CONVERSATIONS = {"tool_call_unmatched", "tool_not_found", "not_supported", "invalid_url"}
 _MOST_JUDGED = 3
 _MIN, _MAX = -(2**63), 2**63 - 1
 
@@ -74,11 +78,13 @@ def _is_short(body: dict[str, Any]) -> bool:
 
 
 @schemathesis.check
-def only_pictures_and_models_refuse(_context: object, response: Any, case: Any) -> None:
-    """Hold refusals of valid data to what depends on the pictures in it, or on the model."""
+def only_what_no_document_says_refuses(_context: object, response: Any, case: Any) -> None:
+    """Hold refusals of valid data to what depends on pictures, on the model, or on other fields."""
     label = case.operation.label
     allowed = _OF_PICTURES_AND_MODELS if _PICTURES in label else _OF_PICTURES
-    if not (_PICTURES in label or label.endswith(_SEEN)):
+    if label == _RESPONSES:
+        allowed = _OF_CONVERSATIONS
+    elif not (_PICTURES in label or label.endswith(_SEEN)):
         return
     if response.status_code != HTTPStatus.BAD_REQUEST or case.meta is None:
         return

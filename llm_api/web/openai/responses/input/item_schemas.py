@@ -5,7 +5,7 @@ What a kind has beside that is passed over, as clients send back whole what they
 Source: `ResponseInputItemParam` of openai-python 3.54.0.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import marshmallow as ma
@@ -103,9 +103,27 @@ _AS_MESSAGE = {
     "properties": {"role": {"enum": list(ROLES)}, "content": {"type": ["string", "array"]}},
 }
 _AS_OUTPUT = {
-    "required": ["output"],
-    "properties": {"output": {"anyOf": [_STRING, _PARTS_DOCUMENT]}},
+    "required": ["call_id", "output"],
+    "properties": {"call_id": _STRING, "output": {"anyOf": [_STRING, _PARTS_DOCUMENT]}},
 }
+_WITH_TOOLS = {"required": ["tools"], "properties": {"tools": TOOLS_DOCUMENT}}
+_ITEM_RULES: tuple[dict[str, Any], ...] = (
+    *(rule_of([kind], _having(TEXTS[kind])) for kind in (CALL, CUSTOM_CALL, REFERENCE)),
+    rule_of([OUTPUT, CUSTOM_OUTPUT], _AS_OUTPUT),
+    rule_of([MESSAGE], _AS_MESSAGE),
+    rule_of([MORE_TOOLS], _WITH_TOOLS),
+    {"if": {**_NO_TYPE, "required": ["role"]}, "then": _AS_MESSAGE},
+    {"if": {**_NO_TYPE, "not": {"required": ["role"]}}, "then": _having(("id",))},
+)
+
+
+def _chained(rules: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return rules of which one applies at most, each in the `else` of the one before it.
+
+    Of ten that stand beside one another schemathesis makes no requests.
+    """
+    first, *others = rules
+    return {**first, "else": _chained(others)} if others else first
 
 
 class ResponsesItemSchema(ma.Schema):
@@ -119,18 +137,7 @@ class ResponsesItemSchema(ma.Schema):
         """Marshmallow's options, and the rules that fields cannot say, for the API document."""
 
         unknown = ma.INCLUDE
-        rules: ClassVar[dict[str, Any]] = {
-            "allOf": [
-                *(rule_of([kind], _having(texts)) for kind, texts in TEXTS.items() if texts),
-                rule_of([OUTPUT, CUSTOM_OUTPUT], _AS_OUTPUT),
-                rule_of([MESSAGE], _AS_MESSAGE),
-                rule_of(
-                    [MORE_TOOLS], {"required": ["tools"], "properties": {"tools": TOOLS_DOCUMENT}}
-                ),
-                {"if": {**_NO_TYPE, "required": ["role"]}, "then": _AS_MESSAGE},
-                {"if": {**_NO_TYPE, "not": {"required": ["role"]}}, "then": _having(("id",))},
-            ]
-        }
+        rules: ClassVar[dict[str, Any]] = _chained(_ITEM_RULES)
 
     type = ma.fields.String(allow_none=True, validate=ma.validate.OneOf(KINDS))
     content = AnyOf(

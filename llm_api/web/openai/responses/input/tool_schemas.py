@@ -43,8 +43,14 @@ _FLAT = {
     **_NAMED,
     "properties": {**_NAMED["properties"], FUNCTION: {"not": {"type": "object"}}},  # type: ignore[dict-item]  # both are objects
 }
-_REF = {"$ref": "#/components/schemas/ResponsesTool"}
-_INNER = {"allOf": [_REF, {"properties": {"type": {"enum": [FUNCTION, CUSTOM]}}}]}
+_CALLED = [rule_of([FUNCTION], {"anyOf": [_AS_IN_A_CHAT, _FLAT]}), rule_of([CUSTOM], _NAMED)]
+# Written out: of a document that refers to itself schemathesis makes no requests.
+_INNER = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {"type": {"enum": [FUNCTION, CUSTOM]}},
+    "allOf": _CALLED,
+}
 _SPACE = {
     "required": ["name", "tools"],
     "properties": {
@@ -52,7 +58,11 @@ _SPACE = {
         "tools": {"type": "array", "maxItems": MAX_TOOLS, "items": _INNER},
     },
 }
-TOOLS_DOCUMENT = {"type": "array", "maxItems": MAX_TOOLS, "items": _REF}
+TOOLS_DOCUMENT = {
+    "type": "array",
+    "maxItems": MAX_TOOLS,
+    "items": {"$ref": "#/components/schemas/ResponsesTool"},
+}
 
 
 class ResponsesToolSchema(ma.Schema):
@@ -62,13 +72,7 @@ class ResponsesToolSchema(ma.Schema):
         """Marshmallow's options, and the rules that fields cannot say, for the API document."""
 
         unknown = ma.INCLUDE
-        rules: ClassVar[dict[str, Any]] = {
-            "allOf": [
-                rule_of([FUNCTION], {"anyOf": [_AS_IN_A_CHAT, _FLAT]}),
-                rule_of([CUSTOM], _NAMED),
-                rule_of([NAMESPACE], _SPACE),
-            ]
-        }
+        rules: ClassVar[dict[str, Any]] = {"allOf": [*_CALLED, rule_of([NAMESPACE], _SPACE)]}
 
     type = ma.fields.String(required=True, metadata={"example": FUNCTION})
 
