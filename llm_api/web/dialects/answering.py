@@ -10,6 +10,7 @@ from flask import current_app, g
 from llm_api.domain.calls import CallResult, Completion
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
+from llm_api.web.dialects.field_names import in_own_words, own_names
 from llm_api.web.openai.schemas import OpenAIRequest
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import header_safe
@@ -41,15 +42,27 @@ def refuses_unknown(view: Callable[Concatenate[R, P], T]) -> Callable[..., T]:
 
 
 def answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
-    """Call the model; fields of other routes are reported like those the upstream dropped."""
-    chat = services().chat
-    result: CallResult[Any]
-    if body.is_streamed:
-        g.request_state.is_streamed = True
-        result = chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
-    else:
-        result = chat.complete(body.model_request, caller())
-    if not body.dropped:
+    """Call the model; fields of other routes are reported like those the upstream dropped.
+
+    Errors and reports name fields as the caller wrote them.
+    """
+    names = body.FIELD_NAMES
+    try:
+        result = _called(body)
+    except InvalidRequest as error:
+        if not names:
+            raise
+        raise in_own_words(error, names) from error
+    left_out = result.report.dropped
+    if not body.dropped and not (names and left_out):
         return result
-    dropped = (*body.dropped, *result.report.dropped)
+    dropped = (*body.dropped, *own_names(left_out, names))
     return replace(result, report=replace(result.report, dropped=dropped))
+
+
+def _called(body: OpenAIRequest) -> CallResult[Any]:
+    chat = services().chat
+    if not body.is_streamed:
+        return chat.complete(body.model_request, caller())
+    g.request_state.is_streamed = True
+    return chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)

@@ -3,6 +3,7 @@
 The types that a gateway can check are checked; the rest passes through.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import Any, ClassVar, Self
@@ -38,8 +39,11 @@ class OpenAIRequest:
 
     `untyped` are the names of fields that were not looked at, of which vendors get those that they
     take; `dropped` are fields of other routes, which were removed. `shows_usage`: whether a stream
-    ends with a chunk of the usage.
+    ends with a chunk of the usage. `FIELD_NAMES` are the caller's names of a chat's fields, where
+    they are others.
     """
+
+    FIELD_NAMES: ClassVar[Mapping[str, str]] = {}
 
     model_request: ModelRequest
     untyped: tuple[str, ...]

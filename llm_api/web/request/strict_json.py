@@ -21,7 +21,7 @@ MAX_SCHEMA_DEPTH = 128
 _WITH_SCHEMAS = frozenset(
     [
         *("tools", "functions", "response_format", "structured_outputs", "guided_json"),
-        *("json_schema", "output_config"),
+        *("json_schema", "output_config", "text"),
     ]
 )
 MAX_DIGITS = 19  # of a 64-bit integer
@@ -60,10 +60,11 @@ FORBIDDEN = frozenset(
 # Below these paths, names are the caller's own: schemas, wherever a vendor lets them stand, and
 # arguments of calls.
 _CALLERS_OWN = re.compile(
-    r"((tools\[\d+\](\.function)?|functions\[\d+\])\.(parameters|(in|out)put_schema|custom|response)"
-    r"|tools\[\d+\]\.input_examples|output_config\.format\.schema"
+    r"(((input\[\d+\]\.)?tools\[\d+\](\.tools\[\d+\])?(\.function)?|functions\[\d+\])"
+    r"\.(parameters|(in|out)put_schema|custom|response)"
+    r"|tools\[\d+\]\.input_examples|(output_config|text)\.format\.schema"
     r"|response_format\.(\w+(\[\d+\])?\.)*(schema|format)"
-    r"|structured_outputs\.\w+|guided_json|json_schema|metadata"
+    r"|structured_outputs\.\w+|guided_json|json_schema|(client_)?metadata"
     r"|messages\[\d+\]\.(tool_calls\[\d+\]\.function|function_call)\.arguments"
     r"|messages\[\d+\]\.content\[\d+\]\.input)(?![\w-])"
 )

@@ -4,6 +4,8 @@ from typing import Any
 
 from flask import Flask
 
+from tests.conftest import AppOf
+from tests.support import replies
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.conftest import Refuse
@@ -205,3 +207,80 @@ def test_fields_of_chats_and_of_nobody_are_named(
 
     assert answer.headers["x-dropped-params"] == "n,response_format,colour"
     assert "colour" not in service_upstream.requests[-1].json
+
+
+OPERATORS = ("api_base", "headers", "api_key")
+OWN = {"type": "object", "properties": {name: {"type": "string"} for name in OPERATORS}}
+OWN_TOOL = {"type": "function", "name": "fetch", "parameters": OWN}
+
+
+@each(
+    "fields",
+    [
+        {"tools": [OWN_TOOL]},
+        {"tools": [{"type": "namespace", "name": "n", "tools": [OWN_TOOL]}]},
+        {"input": [USER, {"type": "additional_tools", "tools": [OWN_TOOL]}]},
+        {"text": {"format": {"type": "json_schema", "name": "a", "schema": OWN}}},
+        {"metadata": dict.fromkeys(OPERATORS, "x")},
+        {"client_metadata": dict.fromkeys(OPERATORS, "x")},
+    ],
+)
+def test_what_a_caller_names_may_have_names_of_the_operators(
+    module_app: Flask, fields: dict[str, Any]
+) -> None:
+    answer = post_body(module_app.test_client(), RESPONSES, body() | fields)
+
+    assert answer.status_code == 200, answer.text
+
+
+@each(
+    ("fields", "field"),
+    [
+        ({"headers": {}}, "headers"),
+        ({"tools": [OWN_TOOL | {"headers": {}}]}, "tools[0].headers"),
+        ({"text": {"api_key": "x"}}, "text.api_key"),
+        ({"text": {"format": {"type": "text", "api_key": "x"}}}, "text.format.api_key"),
+        ({"input": [USER | {"api_base": "x"}]}, "input[0].api_base"),
+    ],
+)
+def test_upstream_and_key_are_not_the_callers_to_choose(
+    refuse: Refuse, fields: dict[str, Any], field: str
+) -> None:
+    refusal = refuse(RESPONSES, body() | fields)
+
+    assert refusal.verdict == (400, "VALIDATION_ERROR", "forbidden_parameter", False)
+    assert refusal.fields == (field,)
+
+
+def test_a_schema_may_be_as_deep_as_those_of_chats(module_app: Flask) -> None:
+    schema: dict[str, Any] = {"type": "string"}
+    for _ in range(24):
+        nested = {"type": "object", "properties": {"inner": schema}}
+        schema = {"anyOf": [nested, {"type": "null"}]}
+    form = {"type": "json_schema", "name": "a", "schema": schema}
+
+    answer = post_body(module_app.test_client(), RESPONSES, body(text={"format": form}))
+
+    assert answer.status_code == 200, answer.text
+
+
+def test_what_the_upstream_refuses_or_leaves_out_has_the_callers_names(
+    app_of: AppOf, upstream_env: dict[str, str], upstream: ScriptedUpstream
+) -> None:
+    inside = {"PASS_PICTURE_ADDRESSES": "false", "FAST_LLM_PROFILE": "deepseek"}
+    client = app_of(upstream_env | inside).test_client()
+    image = {"type": "input_image", "image_url": "https://example.com/a.png"}
+    too_long = replies.api_error(400, "context_length_exceeded", "too long")
+    upstream.script(too_long, replies.completion())
+    ways = [
+        body([USER | {"content": [image]}]),
+        body(),
+        body(text={"verbosity": "low"}, include=["message.output_text.logprobs"]),
+    ]
+
+    found = [post_body(client, RESPONSES, way) for way in ways]
+
+    errors = [answer.json["error"] for answer in found[:2]]
+    assert [error["param"] for error in errors] == ["input", "input"]
+    assert [error["message"].partition(":")[0] for error in errors] == ["input", "input"]
+    assert found[2].headers["x-dropped-params"] == "text.verbosity"

@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/create
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow as ma
 
@@ -81,6 +81,15 @@ class ResponsesRequest(OpenAIRequest):
         includes: what the answer should have beside the usual.
         body: the client's own document.
     """
+
+    FIELD_NAMES: ClassVar[Mapping[str, str]] = {
+        "messages": "input",
+        **dict.fromkeys(("max_tokens", "max_completion_tokens"), "max_output_tokens"),
+        "response_format": "text.format",
+        "reasoning_effort": "reasoning.effort",
+        "verbosity": "text.verbosity",
+        "logprobs": "top_logprobs",
+    }
 
     echo: Mapping[str, Any]
     tools: ToolNames = field(default_factory=ToolNames)
