@@ -96,7 +96,9 @@ class RequestPreparation:
         operation = request.operation
         if self._behavior.reads_text_only:
             self._behavior.check(request.parameters)
-        parameters = self._profile.messages.fitted(request)
+        parameters = request.parameters
+        if request.has_thoughts or request.has_files:
+            parameters = self._profile.messages.fitted(request)
         adapted, dropped = self._profile.adapted(parameters, operation, model)
         body = {"model": model, **adapted}
         limit = body.get("max_completion_tokens") or body.get("max_tokens")
