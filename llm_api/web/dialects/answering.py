@@ -46,9 +46,14 @@ def answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
 
     Errors and reports name fields as the caller wrote them.
     """
-    names = body.FIELD_NAMES
+    chat, names = services().chat, body.FIELD_NAMES
+    result: CallResult[Any]
     try:
-        result = _called(body)
+        if body.is_streamed:
+            g.request_state.is_streamed = True
+            result = chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
+        else:
+            result = chat.complete(body.model_request, caller())
     except InvalidRequest as error:
         if not names:
             raise
@@ -58,11 +63,3 @@ def answer(body: OpenAIRequest) -> CallResult[Completion | AnswerStream]:
         return result
     dropped = (*body.dropped, *own_names(left_out, names))
     return replace(result, report=replace(result.report, dropped=dropped))
-
-
-def _called(body: OpenAIRequest) -> CallResult[Any]:
-    chat = services().chat
-    if not body.is_streamed:
-        return chat.complete(body.model_request, caller())
-    g.request_state.is_streamed = True
-    return chat.stream(body.model_request, caller(), shows_usage=body.shows_usage)
