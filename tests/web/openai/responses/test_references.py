@@ -100,7 +100,7 @@ def test_a_picture_that_is_kept_here_is_sent_whole(app: Flask, upstream: Scripte
 
 
 def test_a_file_that_is_no_picture_or_not_there_is_refused(app: Flask) -> None:
-    ids = [saved(app, "video/mp4"), "file_" + "0" * 32, saved(app, data=bytes(10_000_001))]
+    ids = [saved(app, "video/mp4"), "file_" + "0" * 32, saved(app, data=bytes(16_000_000))]
     found = []
     for one in ids:
         content = [{"type": "input_image", "file_id": one}]
@@ -108,7 +108,7 @@ def test_a_file_that_is_no_picture_or_not_there_is_refused(app: Flask) -> None:
         answer = post_body(app.test_client(), RESPONSES, body(given))
         found.append((answer.status_code, answer.json["error"]["code"]))
 
-    expected = [(400, "invalid_image"), (404, "file_not_found"), (413, "image_too_large")]
+    expected = [(400, "invalid_image"), (404, "file_not_found"), (413, "body_too_large")]
     assert found == expected
 
 
@@ -120,3 +120,18 @@ def test_a_picture_that_is_in_the_request_is_not_looked_for(
     (sent,) = messages(client, upstream, [{"role": "user", "content": [part]}])
 
     assert sent["content"][0]["image_url"] == {"url": PNG}
+
+
+def test_what_is_referred_to_makes_a_request_no_larger_than_it_may_be(app: Flask) -> None:
+    client = app.test_client()
+    item = {"id": "msg_1", "type": "message", "role": "assistant", "content": "a" * 100_000}
+    app.extensions["llm_api"].items.keep("127.0.0.1", [item])
+    part = {"type": "input_image", "file_id": saved(app, data=bytes(1_000_000))}
+
+    enough = post_body(client, RESPONSES, body([reference(item)] * 200))
+    items = post_body(client, RESPONSES, body([reference(item)] * 210))
+    pictures = post_body(client, RESPONSES, body([{"role": "user", "content": [part] * 16}]))
+
+    found = [(one.status_code, one.json["error"]["code"]) for one in (items, pictures)]
+    assert found == [(413, "body_too_large")] * 2
+    assert enough.status_code == 200

@@ -154,7 +154,13 @@ def test_what_is_to_be_called_is_said_in_the_words_of_a_chat(
         ({"tools": [PATCH | {"description": {}}]}, "tools[0].description", "invalid_type"),
         ({"tools": [SPACE | {"tools": None}]}, "tools[0].tools", "invalid_type"),
         ({"tools": [SPACE | {"tools": [SPACE]}]}, "tools[0].tools", "out_of_range"),
-        ({"tools": [LOOK] * 1_025}, "tools", "out_of_range"),
+        ({"tools": [LOOK] * 513}, "tools", "out_of_range"),
+        ({"tools": [SPACE | {"tools": [LOOK] * 257}]}, "tools[0].tools", "invalid_type"),
+        (
+            {"input": [{"type": "additional_tools", "tools": [LOOK] * 512}] * 5},
+            "tools",
+            "out_of_range",
+        ),
         ({"tool_choice": "any"}, "tool_choice", "out_of_range"),
         ({"tool_choice": 5}, "tool_choice", "invalid_type"),
         ({"tool_choice": {}}, "tool_choice", "invalid_type"),
@@ -186,7 +192,7 @@ def test_what_is_to_be_called_is_said_in_the_words_of_a_chat(
 def test_a_tool_or_a_choice_that_is_none_is_refused(
     refuse: Refuse, fields: dict[str, Any], field: str, reason: str
 ) -> None:
-    refusal = refuse(RESPONSES, body(**fields))
+    refusal = refuse(RESPONSES, body() | fields)
 
     assert refusal.verdict == (400, "VALIDATION_ERROR", reason, False)
     assert refusal.fields == (field,)

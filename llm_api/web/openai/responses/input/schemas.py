@@ -11,6 +11,7 @@ import marshmallow as ma
 
 from llm_api.domain.calls import ModelRequest, Operation
 from llm_api.domain.responses_form import ResponsesForm
+from llm_api.errors import InvalidRequest
 from llm_api.web.openai.responses.input.conversation import (
     Conversation,
     conversation_of,
@@ -29,7 +30,11 @@ from llm_api.web.openai.responses.input.item_checks import InputField
 from llm_api.web.openai.responses.input.resolving import whole_items
 from llm_api.web.openai.responses.input.tool_forms import ToolForms, tool_forms
 from llm_api.web.openai.responses.input.tool_names import ToolNames
-from llm_api.web.openai.responses.input.tool_schemas import ToolChoiceField, ToolsField
+from llm_api.web.openai.responses.input.tool_schemas import (
+    MAX_TOOLS,
+    ToolChoiceField,
+    ToolsField,
+)
 from llm_api.web.openai.schemas import (
     READ,
     OpenAIRequest,
@@ -39,6 +44,7 @@ from llm_api.web.openai.schemas import (
 )
 from llm_api.web.schema_fields import Boolean, Float, Integer, String, line, one_of, within
 
+_MAX_OFFERED = 4 * MAX_TOOLS
 LOGPROBS = "message.output_text.logprobs"
 _NO_RESPONSES = (
     "is not supported: no answer is kept to go on from. Send the whole conversation in input"
@@ -178,6 +184,9 @@ def _model_request(
 ) -> tuple[ModelRequest, ToolForms]:
     """Put a request into the form of a chat; `untyped` are fields that were not looked at."""
     offered = [*said.get("tools", ()), *more_tools(said["input"])]
+    if len(offered) > _MAX_OFFERED:
+        message = f"must be at most {_MAX_OFFERED} with those of input."
+        raise InvalidRequest.of_field("tools", message, reason="out_of_range")
     is_parallel = said.get("parallel_tool_calls")
     forms = tool_forms(offered, said.get("tool_choice"), is_parallel=is_parallel)
     talk = conversation_of(said["input"], said.get("instructions"), forms.names)

@@ -21,7 +21,8 @@ from llm_api.web.schema_fields import (
     wrong_type,
 )
 
-MAX_TOOLS = 1_024
+MAX_TOOLS = 512
+MAX_IN_A_SPACE = 256
 _WORDS = ("auto", "none", "required")
 _MODES = ("auto", "required")
 _A_CHOICE = f"one of {', '.join(_WORDS)}, or an object with a type"
@@ -55,7 +56,7 @@ _SPACE = {
     "required": ["name", "tools"],
     "properties": {
         "name": {"type": "string"},
-        "tools": {"type": "array", "maxItems": MAX_TOOLS, "items": _INNER},
+        "tools": {"type": "array", "maxItems": MAX_IN_A_SPACE, "items": _INNER},
     },
 }
 TOOLS_DOCUMENT = {
@@ -107,10 +108,10 @@ def problem_in_tool(tool: Any) -> Problems:
     return _problem_in_named(tool) if tool["type"] in (FUNCTION, CUSTOM) else None
 
 
-def problem_in_tools(tools: Any) -> str | None:
-    """Return what is wrong with a list of tools, in words; None where nothing is."""
-    if not isinstance(tools, list) or len(tools) > MAX_TOOLS:
-        return f"must be a list of 0 to {MAX_TOOLS} tools."
+def problem_in_tools(tools: Any, at_most: int = MAX_TOOLS) -> str | None:
+    """Return what is wrong with a list of `at_most` tools, in words; None where nothing is."""
+    if not isinstance(tools, list) or len(tools) > at_most:
+        return f"must be a list of 0 to {at_most} tools."
     return "must have only valid tools." if any(map(problem_in_tool, tools)) else None
 
 
@@ -127,7 +128,7 @@ def _problem_in_space(space: Mapping[str, Any]) -> Problems:
     if not isinstance(space.get("name"), str):
         return {"name": [FieldProblem("must be a string.", "invalid_type")]}
     tools = space.get("tools")
-    if wrong := problem_in_tools(tools):
+    if wrong := problem_in_tools(tools, MAX_IN_A_SPACE):
         return {"tools": [FieldProblem(wrong, "invalid_type")]}
     if tools and not all(tool["type"] in (FUNCTION, CUSTOM) for tool in tools):
         message = f"must have only tools of the types {FUNCTION} and {CUSTOM}."
