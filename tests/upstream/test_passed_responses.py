@@ -165,7 +165,9 @@ def test_no_unknown_field_says_what_the_service_says(
     passer = passer_to(asker_of, upstream, replace(OPENAI, passes_unknown=True))
     upstream.script(sent.reply())
 
-    completion = passer.complete(model="other", stream=True, store=True, conversation="c", new=1)
+    completion = passer.complete(
+        model="other", stream=True, store=True, conversation="c", background=False, new=1
+    )
 
     assert passer.requests() == [
         ("/v1/responses", {"model": "asked", **OWN, "store": False, "new": 1})

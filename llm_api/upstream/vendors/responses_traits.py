@@ -85,7 +85,8 @@ class ResponsesTraits:
         reasoning = body.get("reasoning")
         if isinstance(reasoning, dict) and reasoning.get("effort") in LEVELS:
             body["reasoning"] = reasoning | {"effort": thinking.nearest(reasoning["effort"])}
-        dropped = tuple(name for name in parameters if name in unwanted - _OURS)
+        lost = unwanted - _OURS
+        dropped = tuple(name for name, value in parameters.items() if value and name in lost)
         return body | {"store": False}, dropped
 
 

@@ -13,6 +13,7 @@ from llm_api.web.idempotency import cached_as
 from llm_api.web.openai.responses.agents import fails_for_codex
 from llm_api.web.openai.responses.failures import RESPONSES_FORM
 from llm_api.web.openai.responses.input.schemas import ResponsesRequest, ResponsesRequestSchema
+from llm_api.web.openai.responses.passed_events import PassedWriter
 from llm_api.web.openai.responses.response_events import KeepItems, ResponseWriter
 from llm_api.web.openai.responses.response_object import ResponseObject
 from llm_api.web.openai.responses.response_schemas import ResponseSchema, response_events
@@ -63,11 +64,21 @@ def create_response(body: ResponsesRequest) -> Response:
 def _written(
     body: ResponsesRequest, keep: KeepItems | None, answer: Completion | AnswerStream
 ) -> Response:
+    if answer.operation is Operation.RESPONSES:
+        return _passed(keep, answer)
     response = ResponseObject(body.model_request, body.tools, body.echo)
     if isinstance(answer, AnswerStream):
         return event_stream(answer, ResponseWriter(response, keep))
-    is_one = answer.operation is Operation.RESPONSES  # of an upstream that has them itself
-    document = answer.document if is_one else response.of_whole(answer.document)
+    document = response.of_whole(answer.document)
     if keep is not None:
         keep(document["output"])
-    return json_response(answer.body if is_one else document)
+    return json_response(document)
+
+
+def _passed(keep: KeepItems | None, answer: Completion | AnswerStream) -> Response:
+    """Pass on what an upstream has answered that has this API itself."""
+    if isinstance(answer, AnswerStream):
+        return event_stream(answer, PassedWriter(keep))
+    if keep is not None:
+        keep(answer.document["output"])
+    return json_response(answer.body)

@@ -1,0 +1,58 @@
+"""Writes a response that the upstream has made itself: its events are passed on as they came."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from llm_api.errors import ApiError
+from llm_api.web.openai.responses.failures import PING, failure_events
+from llm_api.web.openai.responses.response_events import KeepItems
+from llm_api.web.response.sse import End, KeepAlive
+
+_ENDS = frozenset(["response.completed", "response.incomplete"])
+
+
+class PassedWriter:
+    """Writes one streamed response whose events were checked where they came in."""
+
+    def __init__(self, keep: KeepItems | None = None) -> None:
+        """Write a stream; `keep` gets the items of one that is over."""
+        self._keep = keep
+        self._response: dict[str, Any] = {}  # as it began
+        self._items: list[dict[str, Any]] = []  # those that are whole
+        self._number = -1  # of the last event
+        self._last = b""
+
+    def events(self, batch: Sequence[bytes]) -> bytes:
+        """Write every event but the one that ends the response."""
+        return b"".join(map(self._passed, batch))
+
+    def _passed(self, event: bytes) -> bytes:
+        document = orjson.loads(event)
+        kind = document["type"]
+        self._number = document["sequence_number"]
+        written = b"event: %b\ndata: %b\n\n" % (kind.encode(), event)
+        if kind in _ENDS:
+            self._items, self._last = document["response"]["output"], written
+            return b""
+        if kind == "response.created":
+            self._response = document["response"]
+        elif kind == "response.output_item.done":
+            self._items.append(document["item"])
+        return written
+
+    def keep_alive(self) -> KeepAlive | None:
+        """Write a comment."""
+        return PING
+
+    def end(self) -> End:
+        """Write the event that ends the response."""
+        if self._keep is not None:
+            self._keep(self._items)
+        return End(self._last)
+
+    def error(self, error: ApiError, _request_id: str) -> bytes:
+        """Write the events of a failure behind those that were passed on."""
+        begun = {**self._response, "output": self._items}
+        return failure_events(begun, error, self._number + 1)
