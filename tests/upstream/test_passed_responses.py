@@ -260,6 +260,7 @@ def test_a_model_without_the_route_is_asked_in_a_chat_from_then_on(
     [
         (404, "Item with id 'rs_1' not found. Items are not persisted when `store` is false."),
         (404, "File not found."),
+        (400, "The tool web_search is not supported with the Responses API for this model."),
         (400, "Invalid 'input': \"not supported with the Responses API\" is no picture."),
     ],
 )

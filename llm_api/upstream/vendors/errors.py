@@ -34,6 +34,7 @@ _POINTED_AT = re.compile(
     r"|connectors?|skills?|prompts?)\b|\bid\b",
     re.IGNORECASE,
 )
+_OF_THE_REQUEST = re.compile(r"\b(?:tools?|parameters?|fields?|arguments?)\b", re.IGNORECASE)
 # Some models are for chats alone, such as those of OpenAI that speak.
 _CHATS_ONLY = re.compile(
     r"(?:not|n't|un)[ -]?(?:be )?(?:currently )?(?:support\w*|available|used|compatible)\b"
@@ -166,8 +167,9 @@ def _is_unknown_path(status: int, words: str) -> bool:
 
 
 def _says_chats_only(status: int, sent: VendorError) -> bool:
-    # What is quoted can be a caller's own words.
-    return status in {400, 404, 422} and _CHATS_ONLY.search(unquoted(sent)) is not None
+    words = unquoted(sent)  # what is quoted can be a caller's own words
+    is_of_model = _MODEL.search(words) is not None and _OF_THE_REQUEST.search(words) is None
+    return status in {400, 404, 422} and is_of_model and _CHATS_ONLY.search(words) is not None
 
 
 def asked_wait(text: str, sent: VendorError) -> int | None:
