@@ -20,7 +20,7 @@ from tests.support import replies
 from tests.support.passed_responses import Reply
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
-from tests.upstream.asker import PROFILES, PROMPT, Asker, described
+from tests.upstream.asker import PATIENT, PROFILES, PROMPT, Asker, described
 from tests.upstream.conftest import AskerOf
 
 CHAT = {"messages": [{"role": "user", "content": PROMPT}], "max_completion_tokens": 9}
@@ -539,6 +539,21 @@ def test_a_stream_that_is_cut_at_any_event_is_an_error(
             passer.stream()
 
         assert raised.value.reason == "upstream_truncated"
+
+
+@pytest.mark.parametrize("number", [sent.HEADS, sent.HEADS + 3])
+def test_a_stream_that_falls_silent_times_out(
+    asker_of: AskerOf, upstream: ScriptedUpstream, number: int
+) -> None:
+    events = sent.text_events("Hel", "lo")
+    passer = Passer(asker_of(profile=OPENAI, timeouts=replace(PATIENT, idle=0.2)), upstream)
+    upstream.script(sent.stream(events[:number], silence_s=30))
+
+    passed, failure = passer.until_error()
+
+    assert described(failure) == (504, "upstream_timeout", True)
+    is_plain = number == sent.HEADS
+    assert passed == ([] if is_plain else [sent.written(one) for one in events[:number]])
 
 
 @each(
