@@ -110,6 +110,13 @@ class ChatService:
         self._ledger = ledger
         self._prompts = prompts
 
+    def require(self, name: str | None, caller: Caller) -> None:
+        """Raise ApiError where a caller may not name a model, or where there is none."""
+        if name is not None and name.startswith(PREFIX) and self._prompts:
+            self._prompts.require(name, caller)
+        else:
+            self._catalogue.route(name, key=caller.key)
+
     def complete(self, request: ModelRequest, caller: Caller) -> CallResult[Completion]:
         """Return the whole answer to `request`, for which `caller` pays; raises ApiError."""
         # Without a function of its own: every call comes by.

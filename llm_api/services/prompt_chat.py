@@ -44,6 +44,11 @@ class PromptChat:
     models: PromptModels
     optimizer: PromptOptimizer
 
+    def require(self, name: str, caller: Caller) -> None:
+        """Raise ApiError where a name is none of them, or not for the caller."""
+        self.optimizer.require_enabled()
+        self.models.find(name, caller.key)
+
     def complete(self, request: ModelRequest, caller: Caller) -> CallResult[Completion]:
         """Return the rewrite of the last user message as the assistant's answer.
 

@@ -454,6 +454,40 @@ def test_a_streamed_response_has_the_rewrite_in_one_piece(
     assert events[-1]["response"]["usage"]["total_tokens"] == 7
 
 
+def test_messages_are_answered_with_the_rewrite_whole_and_streamed(
+    module_app: Flask, service_upstream: ScriptedUpstream
+) -> None:
+    service_upstream.clear()
+    service_upstream.script(*[answer(BETTER)] * 2)
+    body = {"model": "optimize/image", "max_tokens": 100, "system": "A pirate.", "messages": ASKED}
+
+    whole = module_app.test_client().post("/v1/messages", json=body)
+    streamed = module_app.test_client().post("/v1/messages", json=body | {"stream": True})
+
+    assert whole.status_code == 200, whole.data
+    assert [block["text"] for block in whole.json["content"]] == [BETTER]
+    assert (whole.json["model"], whole.json["stop_reason"]) == ("optimize/image", "end_turn")
+    assert whole.json["usage"]["input_tokens"] == 5
+    assert whole.headers["x-dropped-params"] == "max_tokens"
+    assert BETTER.encode() in streamed.data
+    assert b"event: message_stop" in streamed.data
+    assert b"pirate" not in service_upstream.requests[0].body
+
+
+def test_the_tokens_of_messages_to_it_are_counted(
+    module_app: Flask, service_upstream: ScriptedUpstream
+) -> None:
+    service_upstream.clear()
+    client, path = module_app.test_client(), "/v1/messages/count_tokens"
+
+    counted = client.post(path, json={"model": "optimize/image", "messages": ASKED})
+    unknown = client.post(path, json={"model": "optimize/cat", "messages": ASKED})
+
+    assert counted.json["input_tokens"] > 3
+    assert unknown.status_code == 404
+    assert service_upstream.requests == []
+
+
 @each(
     ("fields", "reason"),
     [

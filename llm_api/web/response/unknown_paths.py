@@ -65,6 +65,7 @@ _INSTEAD: Mapping[str, str] = {
     "chatkit": _WHOLE_CHAT,
     "chat/completions": _NOT_STORED,
     "responses": _NO_RESPONSES,
+    "messages": "Send the messages one by one to POST /v1/messages.",
     "completion": "Use POST /v1/completions, or POST /v1/chat/completions.",
     "complete": "Use POST /v1/chat/completions.",
     "edits": "Use POST /v1/chat/completions, with the text and what is to change as messages.",
@@ -101,6 +102,8 @@ _INSTEAD: Mapping[str, str] = {
     "api/embeddings": _OLLAMA,
     "sdapi": _PAINT,
 }
+# Of these only longer paths are lacking: by themselves they have a wrong base.
+_ROUTES = frozenset(["chat/completions", "responses", "messages", "messages/count_tokens"])
 # Base URLs end in one of these, in none, or in one too many.
 _BASES = ("", "v1", "v2", "v3", "openai")
 
@@ -108,9 +111,8 @@ _BASES = ("", "v1", "v2", "v3", "openai")
 def unknown_path(path: str) -> NotFound:
     """Return the error of a path without a route: it names the one that is probably meant."""
     parts = _behind_base(path)
-    for name in ("/".join(parts[:2]), *parts[:1]):
-        if name in ("chat/completions", "responses") and name == "/".join(parts):
-            break  # it is the base that is wrong
+    names = () if "/".join(parts) in _ROUTES else ("/".join(parts[:2]), *parts[:1])
+    for name in names:
         if (instead := _INSTEAD.get(name)) is not None:
             shown = name if name.startswith(("api/", "sdapi")) else f"v1/{name}"
             return NotFound(f"There is no /{shown} here. {instead}", reason="not_supported")

@@ -96,6 +96,17 @@ def test_every_path_of_openai_s_sdk_is_a_route_or_answered_with_what_to_use(
     assert unknown == []
 
 
+@each("base", ["/v1", ""])
+def test_what_anthropic_s_clients_lack_is_answered_in_their_shape(
+    client: FlaskClient, base: str
+) -> None:
+    answer = client.post(f"{base}/messages/batches")
+
+    error = answer.get_json()["error"]
+    assert (answer.status_code, answer.get_json()["type"]) == (404, "error")
+    assert "POST /v1/messages" in error["message"]
+
+
 @each("path", ["/api/tags", "/api/chat", "/v1/api/tags", "/sdapi/v1/txt2img"])
 def test_apis_of_other_programs_are_named(client: FlaskClient, path: str) -> None:
     error = client.post(path).get_json()["error"]
