@@ -101,7 +101,7 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_pages_have_their_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (12, 1, 2, 13)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (13, 1, 2, 13)
     assert len(REFUSED) == 1
     assert len(TYPED) == 5
     assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "text", "toml"}
@@ -121,7 +121,7 @@ def test_a_curl_example_answers(example: str, service: Service) -> None:
     answer = json.loads(typed(example, service))
 
     assert "error" not in answer
-    fields = ("optimized_prompt", "choices", "total", "data", "results")
+    fields = ("optimized_prompt", "choices", "total", "data", "results", "content")
     said = (answer.get(name) for name in fields)
     assert any(said) or answer["status"] == "ready"
 

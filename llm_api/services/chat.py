@@ -110,13 +110,6 @@ class ChatService:
         self._ledger = ledger
         self._prompts = prompts
 
-    def require(self, name: str | None, caller: Caller) -> None:
-        """Raise ApiError where a caller may not name a model, or where there is none."""
-        if name is not None and name.startswith(PREFIX) and self._prompts:
-            self._prompts.require(name, caller)
-        else:
-            self._catalogue.route(name, key=caller.key)
-
     def complete(self, request: ModelRequest, caller: Caller) -> CallResult[Completion]:
         """Return the whole answer to `request`, for which `caller` pays; raises ApiError."""
         # Without a function of its own: every call comes by.
@@ -149,6 +142,18 @@ class ChatService:
         destination = self._catalogue.route(request.model, key=caller.key)
         stream = AnswerStream(self._ledger, destination, request, caller, shows_usage=shows_usage)
         return CallResult(stream, stream.report)
+
+    def count_tokens(self, request: ModelRequest, caller: Caller) -> int:
+        """Estimate the tokens of a prompt, for who may use its model; none is called.
+
+        Raises ApiError.
+        """
+        name = request.model
+        if name is not None and name.startswith(PREFIX) and self._prompts:
+            self._prompts.require(name, caller)
+        else:
+            self._catalogue.route(name, key=caller.key)
+        return estimate_request(request).prompt_tokens
 
 
 def _at_once(chunks: list[bytes]) -> Surroundings:

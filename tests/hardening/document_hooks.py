@@ -16,6 +16,7 @@ from llm_api.services.usage.report_query import DEFAULT_DAYS, MAX_DAYS
 from llm_api.web.rest.images.loop_fields import DEFAULT_TRIES
 
 _REPORTS = {"GET /api/v1/usage", "GET /api/v1/reports"}
+_MESSAGES = "POST /v1/messages"
 _PICTURES, _SEEN = "/images/", ("/score-image", "/describe-image")
 _IMAGE_MODELS = ("layout-sketch", "gpt-image-2")
 _OF_PICTURES_AND_MODELS = {
@@ -63,8 +64,23 @@ def filter_case(_context: object, case: Any) -> bool:
         return not _is_past(case.body["expires"])
     if not _is_short(case.body):
         return False
+    if _MESSAGES in case.operation.label and not _has_chosen(case.body):
+        return False
     # The kind of a model is in the list of models, and schemathesis tries names that it has seen.
     return _PICTURES in case.operation.label or case.body.get("model") not in _IMAGE_MODELS
+
+
+def _has_chosen(body: dict[str, Any]) -> bool:
+    """Whether the tool that must be called is one of the request."""
+    choice, tools = body.get("tool_choice"), body.get("tools")
+    if not isinstance(choice, dict) or choice.get("type") not in {"any", "tool"}:
+        return True
+    custom = [
+        tool.get("name")
+        for tool in (tools if isinstance(tools, list) else [])
+        if isinstance(tool, dict) and tool.get("type") in {None, "custom"}
+    ]
+    return bool(custom) and (choice["type"] == "any" or choice.get("name") in custom)
 
 
 def _is_short(body: dict[str, Any]) -> bool:

@@ -99,8 +99,8 @@ def create_message(body: MessagesRequest) -> Response:
 @blueprint.errors(*BODY_ERRORS, 404, examples=[_NO_MESSAGES, MODEL_FORBIDDEN])
 def count_tokens(body: MessagesRequest) -> Response:
     """Estimate the tokens of a conversation, as the limits of this service do."""
-    services().chat.require(body.model_request.model, caller())
-    return json_response({"input_tokens": body.input_tokens})
+    tokens = services().chat.count_tokens(body.model_request, caller())
+    return json_response({"input_tokens": tokens})
 
 
 def _writer(body: MessagesRequest) -> Callable[[Completion | AnswerStream], Response]:

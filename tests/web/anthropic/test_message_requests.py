@@ -588,6 +588,13 @@ def test_tokens_are_counted_without_a_call(client: FlaskClient, upstream: Script
     assert upstream.requests == []
 
 
+def test_tokens_are_counted_for_the_optimizer_too(client: FlaskClient) -> None:
+    body = {"model": "optimize/image", "messages": [user("A cat")]}
+
+    assert client.post(COUNT_TOKENS, json=body).json == {"input_tokens": 6}
+    assert client.post(COUNT_TOKENS, json={**body, "model": "optimize/x"}).status_code == 404
+
+
 def test_calls_of_tools_count_among_the_tokens(client: FlaskClient) -> None:
     plain, calling = (
         client.post(COUNT_TOKENS, json={"model": "scripted", "messages": [user("a"), said]})
