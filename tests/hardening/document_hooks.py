@@ -73,14 +73,15 @@ def filter_case(_context: object, case: Any) -> bool:
 def _has_chosen(body: dict[str, Any]) -> bool:
     """Whether the tool that must be called is one of the request."""
     choice, tools = body.get("tool_choice"), body.get("tools")
-    if not isinstance(choice, dict) or choice.get("type") not in {"any", "tool"}:
+    kind = choice.get("type") if isinstance(choice, dict) else None
+    if kind != "any" and kind != "tool":  # noqa: PLR1714  # it may be a list
         return True
     custom = [
         tool.get("name")
         for tool in (tools if isinstance(tools, list) else [])
-        if isinstance(tool, dict) and tool.get("type") in {None, "custom"}
+        if isinstance(tool, dict) and tool.get("type", "custom") in [None, "custom"]  # the same
     ]
-    return bool(custom) and (choice["type"] == "any" or choice.get("name") in custom)
+    return bool(custom) and (kind == "any" or choice.get("name") in custom)
 
 
 def _is_short(body: dict[str, Any]) -> bool:

@@ -254,8 +254,8 @@ class ShapeField(ma.fields.Raw):
     def __init__(self, shape: Shape, *, description: str = "", **options: Any) -> None:
         """Check and document a shape."""
         schema = shape.document()
-        if options.get("allow_none"):
-            schema = or_null(schema)
+        if options.get("allow_none") and not schema.keys().isdisjoint(("allOf", "anyOf")):
+            schema = or_null(schema)  # apispec does the same to a `type` alone
         more = {"description": description} if description else {}
         super().__init__(metadata={**schema, **more}, **options)
         self._shape = shape

@@ -31,8 +31,8 @@ def tool_forms(tools: Sequence[Mapping[str, Any]], choice: Mapping[str, Any] | N
 
     Raises InvalidRequest for a `choice` that insists on a tool that is not there.
     """
-    custom = [tool for tool in tools if (tool.get("type") or CUSTOM) == CUSTOM]
-    others = dict.fromkeys(tool["type"] for tool in tools if tool not in custom)
+    custom = [tool for tool in tools if tool.get("type") in {None, CUSTOM}]
+    others = dict.fromkeys(tool["type"] for tool in tools if tool.get("type") not in {None, CUSTOM})
     fields: dict[str, Any] = {}
     if custom:
         fields["tools"] = [_function(tool) for tool in custom]

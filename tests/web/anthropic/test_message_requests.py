@@ -311,6 +311,7 @@ LEFT_OUT: list[tuple[Body, str]] = [
         "tools.web_search_20250305",
     ),
     ({"tools": [{"type": "bash_20250124", "name": "bash"}]}, "tools.bash_20250124"),
+    ({"tools": [{"type": ""}]}, "tools."),
     ({"n": 2, "max_completion_tokens": 1}, "max_completion_tokens,n"),
     (
         {"messages": [user("a"), model({"type": "server_tool_use"}), user("b")]},
