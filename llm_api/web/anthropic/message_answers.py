@@ -25,7 +25,7 @@ from llm_api.web.dialects.pieces import (
 SIGNATURE = "llm_api"
 # How Anthropic's documentation says that a caller passes on what is no object.
 _NO_OBJECT = "INVALID_JSON"
-_REASONS = {
+_ENDINGS = {
     "stop": "end_turn",
     "length": "max_tokens",
     "tool_calls": "tool_use",
@@ -36,18 +36,18 @@ _REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """How an answer ended: the reason as Anthropic has it, and the stop sequence that was met."""
+    """How an answer ended, in Anthropic's words, and the stop sequence that was met."""
 
-    reason: str
+    stop_reason: str
     stop_sequence: str | None = None
 
     def document(self) -> dict[str, Any]:
         """Return the fields of a message, or of the delta that ends it."""
         refused = {"type": "refusal", "category": None, "explanation": None}
         return {
-            "stop_reason": self.reason,
+            "stop_reason": self.stop_reason,
             "stop_sequence": self.stop_sequence,
-            "stop_details": refused if self.reason == "refusal" else None,
+            "stop_details": refused if self.stop_reason == "refusal" else None,
         }
 
 
@@ -78,11 +78,11 @@ class AnswerFacts:
     @property
     def ending(self) -> Ending:
         """How the answer ended."""
-        finished = self._finished or Finished("stop")
-        ending = _REASONS.get(finished.reason, "end_turn")
+        finished = self._finished
+        ending = _ENDINGS.get(finished.reason, "end_turn") if finished else "end_turn"
         if self._is_refused:
             return Ending("refusal")
-        if finished.reason == "stop" and finished.stopped_by in self._request.stops:
+        if finished and finished.reason == "stop" and finished.stopped_by in self._request.stops:
             return Ending("stop_sequence", finished.stopped_by)
         # Some upstreams end a call of a tool with `stop`, and agents find calls by the reason.
         if ending in {"end_turn", "tool_use"}:

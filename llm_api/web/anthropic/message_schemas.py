@@ -10,7 +10,7 @@ import marshmallow as ma
 
 from llm_api.web.anthropic.schemas import AnthropicErrorSchema
 
-_REASONS = ("end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal")
+_ENDINGS = ("end_turn", "max_tokens", "stop_sequence", "tool_use", "refusal")
 _EVENTS = (
     *("message_start", "content_block_start", "content_block_delta", "content_block_stop"),
     *("message_delta", "message_stop", "ping"),
@@ -66,7 +66,7 @@ class RefusalDetailsSchema(ma.Schema):
 class EndingSchema(ma.Schema):
     """How the answer ended."""
 
-    stop_reason = ma.fields.String(required=True, allow_none=True, validate=_one_of(*_REASONS))
+    stop_reason = ma.fields.String(required=True, allow_none=True, validate=_one_of(*_ENDINGS))
     stop_sequence = ma.fields.String(
         required=True,
         allow_none=True,
