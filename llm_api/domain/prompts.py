@@ -13,8 +13,9 @@ SYNTAX = (
     "flags",
 )
 ENCODERS = ("clip", "t5", "qwen")
-TYPES = ("image", "video", "edit")  # what a target model can be asked to make
-REWRITTEN_TYPES = ("image", "video")  # those that prompts are rewritten for
+EDIT = "edit"
+TYPES = ("image", "video", EDIT)  # what a target model can be asked to make
+MAX_EDITED_PICTURES = 3  # that are shown to the model which rewrites an edit
 MAX_PROMPT_CHARS = 4_000  # of a prompt that is to be rewritten
 PROSE, TAGS = "prose", "tags"
 # Forms that code makes of a rewrite, each by a module of `services/prompts/dialects`.
@@ -25,11 +26,13 @@ DIALECTS = ("midjourney", "ideogram", "fibo", "minimax-h3", "kling", "veo")
 class PromptRequest:
     """A prompt to rewrite for an image or a video model.
 
-    `type` is `image` or `video`; `targets` are several target models, of which each gets a rewrite
-    of its own, instead of `target_model`. `language` is that of the rewrite: a tag of BCP 47, or
-    `auto` for the prompt's own where the target understands it. `max_length` is in characters,
-    `max_tokens` in those of the target's encoder; `preserve` are words of the prompt that must stay
-    as they are. `on_failure` is `original` or `error`: the answer if no rewrite is usable.
+    `type` is `image`, `video`, or `edit` for an instruction that changes pictures: `pictures` are
+    those, at most `MAX_EDITED_PICTURES`, in the order in which the prompt may number them. An edit
+    has no style, camera or duration beside its prompt. `targets` are several target models, of
+    which each gets a rewrite of its own, instead of `target_model`. `language` is that of the
+    rewrite: a tag of BCP 47, or `auto` for the prompt's own where the target understands it.
+    `max_length` is in characters, `max_tokens` in those of the target's encoder; `preserve` are
+    words of the prompt that must stay as they are. `on_failure` is `original` or `error`: the answer if no rewrite is usable.
     `refresh` asks for a new rewrite although one is kept; `pin` is the `rewrite_id` of the one that
     is wanted.
     """
@@ -54,6 +57,7 @@ class PromptRequest:
     max_wait_ms: int | None = None
     refresh: bool = False
     pin: str | None = None
+    pictures: tuple[JudgedPicture, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +155,9 @@ class Target:
 class RewriteRequirements:
     """What a rewrite must satisfy besides keeping the constraints of its prompt.
 
-    `type` is `image` or `video`; `language` is the canonical tag of that of the rewrite. Lengths
-    are in characters. `is_tags` means comma-separated tags instead of sentences.
+    `type` is one of `TYPES`; `language` is the canonical tag of that of the rewrite. Lengths are in
+    characters. `is_tags` means comma-separated tags instead of sentences. `sees_pictures` means
+    that the model which writes an edit is shown its pictures: it may name what stays of them.
     """
 
     type: str
@@ -163,3 +168,4 @@ class RewriteRequirements:
     style: str | None = None
     preserve: tuple[str, ...] = ()
     is_tags: bool = False
+    sees_pictures: bool = False

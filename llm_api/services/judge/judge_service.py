@@ -1,6 +1,6 @@
 """Judges pictures: scores one, compares two, ranks up to eight."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -114,12 +114,12 @@ class JudgeService:
     def unseen(
         self,
         parameters: Mapping[str, Any],
-        picture: JudgedPicture,
+        pictures: Sequence[JudgedPicture],
         completion: Completion,
         at: Destination,
     ) -> str | None:
-        """Return a warning where a call took too few tokens for its picture; see `unseen`."""
-        return unseen(parameters, [picture], completion, at)
+        """Return a warning where a call took too few tokens for its pictures; see `unseen`."""
+        return unseen(parameters, pictures, completion, at)
 
     def check(self, model: str | None, key: ApiKey | None, *, is_pairwise: bool) -> None:
         """Raise ApiError where a request cannot be served, before its pictures are read.

@@ -19,6 +19,7 @@ keeps rewrites where `Keeping` says, such as in `SharedRewrites`, under ids of t
 * `constraints` finds what must stay of a prompt, `checks` whether a rewrite keeps it and adds
   nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
   knows: whether our own instructions came back, and whether a text is about the prompt at all.
+* `edits` reads instructions that change pictures, and `sight` shows these to a model that sees.
 * `requirements` turns what a prompt says into sentences that can be answered with yes or no.
 * `repair` corrects by code what can be corrected so, with phrases from `enrichment`.
 * `text` has operations on plain text; `language` distinguishes English from Chinese.
@@ -27,7 +28,7 @@ keeps rewrites where `Keeping` says, such as in `SharedRewrites`, under ids of t
 from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
 from llm_api.services.prompts.constraints.scene import Place, Scene, Thing, find_scene
-from llm_api.services.prompts.descriptions.picture_describer import PictureDescriber, VisionModels
+from llm_api.services.prompts.descriptions.picture_describer import PictureDescriber
 from llm_api.services.prompts.experiment import Experiment
 from llm_api.services.prompts.keeping.rewrite_keeping import (
     NO_SUCH_REWRITE,
@@ -41,6 +42,7 @@ from llm_api.services.prompts.language import is_chinese
 from llm_api.services.prompts.optimizer import PromptOptimizer
 from llm_api.services.prompts.requirements.lost import lost_requirements
 from llm_api.services.prompts.requirements.requirements import read_checkpoint, requirements_of
+from llm_api.services.prompts.sight import VisionModels
 from llm_api.services.prompts.strategies.reply_marks import without_marks
 
 __all__ = [

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from llm_api.domain.calls import CallReport
+from llm_api.domain.prompts import EDIT
 from llm_api.services.prompts.checks.across_languages import find_unchecked
 from llm_api.services.prompts.checks.comparison import compare
-from llm_api.services.prompts.constraints.constraints import find_constraints
 from llm_api.services.prompts.enrichment.facets import all_facets
 from llm_api.services.prompts.rewriter import RewriteResult
 from llm_api.services.prompts.task import Task
@@ -33,7 +33,7 @@ def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> M
         "arm": arm,
         "target_model": task.target.name,
         "kept": {**task.constraints.in_words, **({"flags": flags} if flags else {})},
-        "added": list(all_facets().added(task.wanted.type, task.source, rewrite)),
+        "added": list(_added(task, rewrite)),
         "checks": {
             "passed": bool(result.rewrites),
             "problems": [violation.code for violation in result.violations],
@@ -56,10 +56,17 @@ def details(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> M
     }
 
 
+def _added(task: Task, rewrite: str) -> Sequence[str]:
+    """Return the kinds of details that are new: an edit has none of its own."""
+    if task.wanted.type == EDIT:
+        return ()
+    return all_facets().added(task.wanted.type, task.source, rewrite)
+
+
 def unchecked(task: Task, rewrite: str) -> Sequence[str]:
     """Return what of the prompt could not be looked for in a rewrite, by the kinds of `kept`."""
     task = task.answered_in(rewrite)
-    return find_unchecked(compare(task.source, rewrite, task.wanted, find_constraints(task.source)))
+    return find_unchecked(compare(task.source, rewrite, task.wanted, task.checked))
 
 
 def _measured(report: CallReport, seconds: float) -> Mapping[str, Any]:

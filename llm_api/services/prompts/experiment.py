@@ -8,7 +8,7 @@ from llm_api.domain.calls import Caller, CallReport
 from llm_api.domain.lineage import REWRITE, LineageEvent
 from llm_api.services.lineage.late_records import LateRecords
 from llm_api.services.pricing import PriceList
-from llm_api.services.prompts.checks.violations import Violation
+from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.details import FALLBACK
 from llm_api.services.prompts.rewriter import RewriteResult
 from llm_api.services.prompts.task import Task
@@ -36,6 +36,19 @@ class Experiment:
 def lineage_of(caller: Caller) -> str:
     """Return the lineage of a call: its own where the caller has named none."""
     return caller.lineage_id or caller.request_id
+
+
+def nothing_within(wait_ms: int, report: CallReport) -> RewriteResult:
+    """Return the result of a task without an answer in time.
+
+    Args:
+        wait_ms: how long was waited, in milliseconds.
+        report: that of the upstream call.
+    """
+    violations = [violation_of("no_answer_in_time", wait_ms)]
+    return RewriteResult(
+        [], [], [], violations, violations, method="", version="", model="", report=report
+    )
 
 
 def is_control(lineage_id: str, share: float) -> bool:

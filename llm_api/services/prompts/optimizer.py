@@ -11,22 +11,22 @@ from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target, TargetRewrite
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.services.prompts.compiling.compiler import Compiler
-from llm_api.services.prompts.constraints.target_syntax import notices_of
 from llm_api.services.prompts.details import details
-from llm_api.services.prompts.dialects.dialect_table import rendered_own
 from llm_api.services.prompts.experiment import (
     Experiment,
     is_control,
     lineage_of,
     not_rewritten,
+    nothing_within,
     rewrite_event,
 )
 from llm_api.services.prompts.keeping.rewrite_keeping import Keeping, KeptRewrites
 from llm_api.services.prompts.keeping.rewrite_names import WantedRewrite, wanted_rewrite
-from llm_api.services.prompts.languages.tags import has_vocabulary, is_dense, name_of
-from llm_api.services.prompts.rewriter import RewriteResult, nothing_within
+from llm_api.services.prompts.languages.tags import is_dense
+from llm_api.services.prompts.rewrite_warnings import unchanged, warnings_of
+from llm_api.services.prompts.rewriter import RewriteResult
+from llm_api.services.prompts.sight import Sight, VisionModels
 from llm_api.services.prompts.task import Task, read_tasks
-from llm_api.services.prompts.token_limits import token_notices
 from llm_api.services.prompts.validation import load_vocabulary
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.routing.catalogue import Catalogue, Destination
@@ -37,7 +37,7 @@ from llm_api.upstream.faults import ClientGone, ShuttingDown
 class PromptOptimizer:
     """Rewrites prompts with the configured model."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a part of its own
         self,
         catalogue: Catalogue,
         ledger: UsageLedger,
@@ -46,6 +46,7 @@ class PromptOptimizer:
         *,
         is_enabled: bool,
         kept: KeptRewrites | None = None,
+        vision: VisionModels | None = None,
     ) -> None:
         """Create an optimizer.
 
@@ -56,6 +57,7 @@ class PromptOptimizer:
             experiment: records rewrites, and draws those that are not made; None for neither.
             is_enabled: if false, every request is answered with Unavailable.
             kept: the rewrites that the same requests get again; None keeps none.
+            vision: models that see the pictures of edits; None: edits are rewritten by their words.
         """
         self._catalogue = catalogue
         self._ledger = ledger
@@ -63,11 +65,12 @@ class PromptOptimizer:
         self._experiment = experiment or Experiment()
         self._is_enabled = is_enabled
         self._kept = kept or KeptRewrites(Keeping())
+        self._sight = Sight(vision)
 
     @cached_property
     def _compiler(self) -> Compiler:
         """What makes rewrites; its texts are read with the first prompt: 0.6 MiB."""
-        return Compiler()
+        return Compiler(self._sight)
 
     @property
     def is_enabled(self) -> bool:
@@ -88,8 +91,7 @@ class PromptOptimizer:
     ) -> tuple[TokenEstimate, Destination]:
         """Return the most tokens that a rewrite takes, and where it would go; raises ApiError."""
         load_vocabulary()
-        tasks = read_tasks(request, self._targets)
-        destination = self._catalogue.route(None, key=key)
+        tasks, destination = self._routed(read_tasks(request, self._targets), key)
         return self._compiler.needs(tasks, destination), destination
 
     def optimize(self, request: PromptRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
@@ -126,8 +128,8 @@ class PromptOptimizer:
         if request.pin or request.refresh:
             return request.pin is not None
         load_vocabulary()
-        destination = self._catalogue.route(None, key=caller.key)
-        return self._kept.has(_wanted(read_tasks(request, self._targets), destination, caller))
+        tasks, destination = self._routed(read_tasks(request, self._targets), caller.key)
+        return self._kept.has(_wanted(tasks, destination, caller))
 
     def forget(self, rewrite_id: str, caller: Caller) -> None:
         """Delete a rewrite of a caller that is kept; raises NotFound, or Unavailable."""
@@ -159,7 +161,7 @@ class PromptOptimizer:
         if wait_ms is not None:
             limit = min(wait_ms / 1000, caller.time_limit or wait_ms)
             caller = replace(caller, time_limit=limit)
-        destination = self._catalogue.route(None, key=caller.key)
+        tasks, destination = self._routed(tasks, caller.key)
         wanted = _wanted(tasks, destination, caller)
         make = partial(self._rewritten, tasks, destination)
         try:
@@ -168,6 +170,18 @@ class PromptOptimizer:
             if wait_ms is None or not _returns_original(task, error):
                 raise
             return nothing_within(wait_ms, error.report or CallReport())
+
+    def _routed(
+        self, tasks: Sequence[Task], key: ApiKey | None
+    ) -> tuple[Sequence[Task], Destination]:
+        """Return where a call for tasks goes, and the tasks as the model there gets them.
+
+        The pictures of an edit go to the model that sees, where there is one.
+        """
+        seeing = self._sight.route(tasks[0].request, key)
+        if seeing is None:
+            return tasks, self._catalogue.route(None, key=key)
+        return [task.with_sight(sees_pictures=True) for task in tasks], seeing
 
     def _rewritten(
         self, tasks: Sequence[Task], destination: Destination, caller: Caller
@@ -224,10 +238,10 @@ def _answer(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> O
     wants_several = request.n > 1
     return OptimizedPrompt(
         original_prompt=request.prompt,
-        optimized_prompt=rewrites[0] if rewrites else _unchanged(task, arm),
+        optimized_prompt=rewrites[0] if rewrites else unchanged(task, arm),
         improvements=result.improvements,
-        warnings=_warnings(task, result, arm),
-        candidates=(list(rewrites) or [_unchanged(task, arm)]) if wants_several else None,
+        warnings=warnings_of(task, result, arm),
+        candidates=(list(rewrites) or [unchanged(task, arm)]) if wants_several else None,
         negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
         details=details(task, result, arm, seconds=seconds) if request.include_details else None,
         rewrite_id=result.rewrite_id,
@@ -244,35 +258,6 @@ def _entry(task: Task, answer: OptimizedPrompt) -> TargetRewrite:
         negative_prompt=answer.negative_prompt,
         details=answer.details,
     )
-
-
-def _unchanged(task: Task, arm: str) -> str:
-    """Return the original prompt: in the form of its target, unless it is kept to compare."""
-    return task.request.prompt if arm == CONTROL else rendered_own(task)
-
-
-def _warnings(task: Task, result: RewriteResult, arm: str) -> Sequence[str]:
-    """Return sentences on what could not be done as requested."""
-    request, warnings = task.request, []
-    if not result.rewrites:
-        why = result.violations[0].message
-        is_same = _unchanged(task, arm) == request.prompt
-        how = "unchanged" if is_same else f"in the form of {task.target.name}, with nothing new"
-        warnings.append(f"The original prompt is returned {how}. {why}")
-    elif len(result.rewrites) < request.n:
-        warnings.append(f"{len(result.rewrites)} of {request.n} rewrites were usable.")
-    if request.include_negative_prompt and task.target.max_negative is None:
-        warnings.append(f"{task.target.name} does not support negative prompts.")
-    elif request.include_negative_prompt and not has_vocabulary(task.constraints.language):
-        language = name_of(task.constraints.language)
-        warnings.append(f"What a prompt excludes in words is not read in {language}, only flags.")
-    is_rewritten, has_negative = bool(result.rewrites), request.include_negative_prompt
-    if task.fitted.changes:
-        warnings += notices_of(
-            task.fitted, task.target, is_rewritten=is_rewritten, has_negative=has_negative
-        )
-    text = result.rewrites[0] if is_rewritten else request.prompt
-    return [*warnings, *token_notices(task.tokens, text)]
 
 
 def negative_prompt(task: Task) -> str:

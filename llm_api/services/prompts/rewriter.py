@@ -12,6 +12,7 @@ from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.flags import find_flags, without_flags
 from llm_api.services.prompts.repair.quotations import with_marks_restored
 from llm_api.services.prompts.repair.repairer import Repairer
+from llm_api.services.prompts.sight import BLIND, SHOWN, Sight
 from llm_api.services.prompts.strategies.guided_decoding import GuidedStrategy
 from llm_api.services.prompts.strategies.instructions import (
     InstructedStrategy,
@@ -41,6 +42,8 @@ class RewriteResult:
     rewrites. A repeat has made no call of its own: another request made it; what is pinned is so
     whatever the rules and models are by now. `text` is the best rewrite in plain words, where it is
     in a form such as JSON. `others` are the results for further targets, from the same call.
+    `sight` is what the model has seen of an edit's pictures: `shown`, `unseen` where it took too
+    few tokens for them, or "".
     """
 
     rewrites: Sequence[str]
@@ -56,6 +59,7 @@ class RewriteResult:
     is_repeat: bool = False
     is_pinned: bool = False
     text: str = ""
+    sight: str = BLIND
     others: Sequence["RewriteResult"] = ()
 
     @property
@@ -63,19 +67,6 @@ class RewriteResult:
         """Whether it is what the request asked for: rewrites, by the model that was meant."""
         is_made = bool(self.rewrites) and all(one.rewrites for one in self.others)
         return is_made and self.report.fallback is None
-
-
-def nothing_within(wait_ms: int, report: CallReport) -> RewriteResult:
-    """Return the result of a task without an answer in time.
-
-    Args:
-        wait_ms: how long was waited, in milliseconds.
-        report: that of the upstream call.
-    """
-    violations = [violation_of("no_answer_in_time", wait_ms)]
-    return RewriteResult(
-        [], [], [], violations, violations, method="", version="", model="", report=report
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +82,9 @@ class Reply:
 class Rewriter:
     """Rewrites prompts with a model, by the strategy that suits the model."""
 
-    def __init__(self) -> None:
-        """Load the strategies' texts."""
+    def __init__(self, sight: Sight | None = None) -> None:
+        """Load the strategies' texts; `sight` shows the pictures of edits, None shows none."""
+        self.sight = sight or Sight()
         self._instructed = InstructedStrategy()
         self.scenes = SceneStrategy(self._instructed)
         told = [*self._instructed.instructions, *self.scenes.instructions]
@@ -109,6 +101,7 @@ class Rewriter:
         parameters = strategy.parameters(task, has_json_mode=destination.has_json_mode)
         if parameters is None:
             return TokenEstimate(0, 0)
+        parameters = self.sight.shown(task, parameters, destination)
         once = estimate_chat(parameters)
         return once if strategy is self._guided else once.twice()
 
@@ -146,6 +139,8 @@ class Rewriter:
             fallback: that answered instead, if one did.
         """
         call = accounted.call
+        sight = self.sight.of(task, reply.parameters, reply.completion, reply.at)
+        task = task.with_sight(sees_pictures=sight == SHOWN)
         results = first = self._validated(task, reply)
         repaired = self._repaired(task, results, self.repairer.lightly)
         if not any(result.is_good for result in repaired) and may_ask_again(reply, call):
@@ -167,6 +162,7 @@ class Rewriter:
             version=reply.strategy.version(task),
             model=model_of(reply),
             report=accounted.report(fallback),
+            sight=sight,
         )
 
     def replied(self, task: Task, accounted: AccountedCall, at: Destination) -> Reply:
@@ -175,6 +171,7 @@ class Rewriter:
         parameters = strategy.parameters(task, has_json_mode=at.has_json_mode)
         if parameters is None:
             return Reply(at, strategy, None, None)
+        parameters = self.sight.shown(task, parameters, at)
         return Reply(at, strategy, parameters, complete(accounted, at, parameters))
 
     def _validated(self, task: Task, reply: Reply) -> Sequence[ValidationResult]:

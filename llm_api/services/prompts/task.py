@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from llm_api.domain.prompts import PromptRequest, RewriteRequirements, Target
+from llm_api.domain.prompts import EDIT, PromptRequest, RewriteRequirements, Target
 from llm_api.errors import InvalidRequest
-from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
-from llm_api.services.prompts.constraints.negations import Negation
+from llm_api.services.prompts.constraints.constraints import Constraints
+from llm_api.services.prompts.constraints.excluded import with_unwanted
 from llm_api.services.prompts.constraints.target_syntax import TargetPrompt, fit_syntax
+from llm_api.services.prompts.edits.edit_constraints import constraints_of
+from llm_api.services.prompts.edits.edit_requests import require_edit
 from llm_api.services.prompts.language import is_written_in, language_of
 from llm_api.services.prompts.languages.english_chinese import other_language
 from llm_api.services.prompts.languages.tags import (
@@ -37,6 +39,8 @@ _GROWTH = 1.5
 _DETAILED_GROWTH = 1.3
 _CLARITY_GROWTH = 1.3
 _CLARITY_SLACK = 10
+_EDIT_GROWTH = 1.6
+_KEEPING = {"en": 400, "zh": 130}  # in which an edit may say what stays
 # Half of what is asked for: with less, hardly anything was added.
 _SHORTEST = {("image", "en"): 120, ("image", "zh"): 35, ("video", "en"): 180, ("video", "zh"): 45}
 _AUTO = frozenset({"auto", "und"})  # the second says in BCP 47 that a language is not known
@@ -107,7 +111,11 @@ class Task:
     def _in(self, language: str) -> "Task":
         wanted = _wanted(self.request, self.target, self.constraints, language, self.fitted)
         wanted = replace(wanted, style=self.wanted.style, preserve=self.wanted.preserve)
-        return replace(self, wanted=wanted)
+        return replace(self, wanted=replace(wanted, sees_pictures=self.wanted.sees_pictures))
+
+    def with_sight(self, *, sees_pictures: bool) -> "Task":
+        """Return the task for a model that is shown the pictures of an edit, or is not."""
+        return replace(self, wanted=replace(self.wanted, sees_pictures=sees_pictures))
 
 
 def read_tasks(request: PromptRequest, targets: Mapping[str, Target]) -> Sequence[Task]:
@@ -118,8 +126,10 @@ def read_tasks(request: PromptRequest, targets: Mapping[str, Target]) -> Sequenc
         targets: all target models by name.
 
     Raises:
-        InvalidRequest: nothing of the prompt is visible, or a target does not make what is wanted.
+        InvalidRequest: nothing of the prompt is visible, a target does not make what is wanted, or
+            an edit has fields that only descriptions have.
     """
+    require_edit(request)
     field = "targets" if request.targets else "target_model"
     names = dict.fromkeys(request.targets or [request.target_model])
     for name in names:
@@ -164,7 +174,7 @@ def read_task(request: PromptRequest, target: Target) -> Task:
     fitted = fit_syntax(whole, target, asked)
     prompt = fitted.text
     preserve = [words for words in asked if words in prompt]
-    constraints = _with_unwanted(find_constraints(prompt), fitted.unwanted)
+    constraints = with_unwanted(constraints_of(request.type, prompt), fitted.unwanted)
     language = _language(request, target, constraints)
     wanted = replace(
         _wanted(request, target, constraints, language, fitted),
@@ -173,31 +183,9 @@ def read_task(request: PromptRequest, target: Target) -> Task:
     )
     is_named = camera.casefold() in prompt.casefold()  # as is an empty one
     source = prompt if is_named else joined(prompt, [camera], constraints.language)
-    checked = _with_unwanted(find_constraints(source), fitted.unwanted)
+    checked = with_unwanted(constraints_of(request.type, source), fitted.unwanted)
     tokens = token_limit(request, target, source)
     return Task(request, prompt, source, target, constraints, checked, wanted, fitted, tokens)
-
-
-def _with_unwanted(constraints: Constraints, unwanted: Sequence[str]) -> Constraints:
-    """Add what flags exclude to what the prompt's words exclude."""
-    if not unwanted:
-        return constraints
-    known = {negation.words: negation for negation in constraints.negations}
-    for thing in unwanted:
-        known.setdefault(thing, _negation(thing))
-    negations = tuple(known.values())
-    in_words = {**constraints.in_words, "negations": tuple(known)}
-    return replace(constraints, negations=negations, in_words=in_words)
-
-
-def _negation(thing: str) -> Negation:
-    """Read what is excluded as if words excluded it; more than a word is a thing of its own."""
-    denial = f"no {thing}" if thing.isascii() else f"不要{thing}"
-    if " " not in thing:
-        for negation in find_constraints(denial).negations:
-            if negation.words == thing.casefold():
-                return negation
-    return Negation(thing, thing, is_known=False)
 
 
 def _wanted(
@@ -276,6 +264,9 @@ def _longest(
         return min(limit for limit in [*most, _LONGEST_FORM] if limit)
     length = len(prompt) * length_ratio(constraints.language, language)
     form = form_of(language)
+    if request.type == EDIT:
+        natural = round(length * _EDIT_GROWTH) + _KEEPING[form]
+        return min(limit for limit in [*most, natural] if limit)
     given = len(request.style or "") + len(request.camera or "")
     if request.enhance_details:
         growth = _DETAILED_GROWTH if constraints.is_detailed else _GROWTH
@@ -294,6 +285,7 @@ def _max_length(target: Target, language: str) -> int | None:
 
 def _shortest(request: PromptRequest, target: Target, language: str, longest: int) -> int | None:
     """Return the fewest characters of a useful rewrite, None where nothing is to be added."""
-    if not request.enhance_details or target.is_tags or target.dialect:
+    is_open = request.enhance_details and request.type != EDIT
+    if not is_open or target.is_tags or target.dialect:
         return None
     return min(_SHORTEST[request.type, form_of(language)], longest // 2)

@@ -1,7 +1,7 @@
 """The names under which the rewriting of prompts is a model.
 
-`optimize/image` and `optimize/video` rewrite for no model in particular, `optimize/flux-2` for a
-target model, `optimize/wan:video` for one that makes several things.
+`optimize/image`, `optimize/video` and `optimize/edit` rewrite for no model in particular,
+`optimize/sdxl` for a target model, `optimize/wan:video` for one that makes several things.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Model
-from llm_api.domain.prompts import GENERIC, REWRITTEN_TYPES, Target
+from llm_api.domain.prompts import GENERIC, Target
 from llm_api.errors import InvalidRequest, NotFound
 from llm_api.services.routing.permissions import allows, forbidden
 
@@ -19,8 +19,8 @@ ALL = f"{PREFIX}*"  # stands for all of them in the models of a key
 OWNER = "llm_api"
 _UNKNOWN = NotFound.of_field(
     "model",
-    "must be optimize/image, optimize/video, or optimize/TARGET or optimize/TARGET:TYPE of a"
-    " target model that makes it; GET /v1/models lists them.",
+    "must be optimize/image, optimize/video, optimize/edit, or optimize/TARGET or"
+    " optimize/TARGET:TYPE of a target model that makes it; GET /v1/models lists them.",
     reason="model_not_found",
 )
 # What asks a model for something else has such a name.
@@ -78,7 +78,7 @@ def is_prompt_model(name: str) -> bool:
 
 def _models_of(target: Target) -> Iterator[PromptModel]:
     """Name a target model with each type: the type alone where it can be no other, and reverse."""
-    types = [kind for kind in target.types if kind in REWRITTEN_TYPES]
+    types = list(target.types)
     for kind in types:
         full, short = f"{PREFIX}{target.name}:{kind}", f"{PREFIX}{target.name}"
         names = [full, short] if kind == types[0] else [full]

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.domain.prompts import MAX_PROMPT_CHARS, REWRITTEN_TYPES, PromptRequest
+from llm_api.domain.prompts import MAX_PROMPT_CHARS, TYPES, PromptRequest
 from llm_api.services.prompts import REWRITE_ID
 from llm_api.web.rest.prompt_languages import LANGUAGE_METADATA, LIMITED
 from llm_api.web.rest.target_schemas import ALONE_WITH_TARGETS, MAX_TARGETS, TARGETS, type_rules
@@ -76,7 +76,7 @@ class PromptRequestSchema(StrictSchema):
         }
 
     prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE_PROMPT])
-    type = String(required=True, validate=one_of(REWRITTEN_TYPES))
+    type = String(required=True, validate=one_of(TYPES))
     style = line(1, 100, allow_none=True, metadata={"example": "watercolor"})
     enhance_details = Boolean(
         allow_none=True,

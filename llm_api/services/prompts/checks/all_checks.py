@@ -1,12 +1,16 @@
 """Decides whether a rewrite may be given to the caller."""
 
-from llm_api.domain.prompts import RewriteRequirements
+from collections.abc import Iterator
+
+from llm_api.domain.prompts import EDIT, RewriteRequirements
 from llm_api.services.prompts.checks.additions import find_added, find_added_nouns
-from llm_api.services.prompts.checks.comparison import compare
+from llm_api.services.prompts.checks.comparison import Comparison, compare
+from llm_api.services.prompts.checks.edit_checks import find_edit_violations
 from llm_api.services.prompts.checks.formatting import find_form_violations
 from llm_api.services.prompts.checks.preservation import find_lost, find_style_violations
 from llm_api.services.prompts.checks.violations import Violation, violation_of
-from llm_api.services.prompts.constraints.constraints import Constraints, find_constraints
+from llm_api.services.prompts.constraints.constraints import Constraints
+from llm_api.services.prompts.edits.edit_constraints import constraints_of
 
 
 def find_violations(
@@ -26,13 +30,17 @@ def find_violations(
     """
     if not rewrite.strip():
         return [violation_of("empty")]
-    comparison = compare(original, rewrite, wanted, constraints or find_constraints(original))
-    is_bare = comparison.is_read and not wanted.enhance_details
-    found = [
-        *find_form_violations(comparison),
-        *find_lost(comparison),
-        *find_added(comparison),
-        *find_style_violations(comparison),
-        *(find_added_nouns(comparison) if is_bare else ()),
-    ]
+    if constraints is None:
+        constraints = constraints_of(wanted.type, original)
+    comparison = compare(original, rewrite, wanted, constraints)
+    form = find_form_violations(comparison)
+    of_type = find_edit_violations if wanted.type == EDIT else _of_description
+    found = [*form, *find_lost(comparison), *of_type(comparison)]
     return sorted(dict.fromkeys(found), key=lambda violation: not violation.is_hard)
+
+
+def _of_description(comparison: Comparison) -> Iterator[Violation]:
+    yield from find_added(comparison)
+    yield from find_style_violations(comparison)
+    if comparison.is_read and not comparison.wanted.enhance_details:
+        yield from find_added_nouns(comparison)

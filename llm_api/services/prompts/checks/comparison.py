@@ -4,9 +4,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
-from llm_api.domain.prompts import RewriteRequirements
+from llm_api.domain.prompts import EDIT, RewriteRequirements
 from llm_api.services.prompts.constraints.constraints import Constraints
 from llm_api.services.prompts.constraints.reading import Reading, read
+from llm_api.services.prompts.edits.edit_constraints import neutral
 from llm_api.services.prompts.languages.tags import has_vocabulary
 from llm_api.services.prompts.text import fold, stem
 
@@ -17,7 +18,8 @@ class Comparison:
 
     `constraints` are those of the prompt. `reading`, `folded` (the text in one form) and `things`
     (the vocabulary's words for what it names) are those of the rewrite. `style` is the reading of
-    the style that is wanted beside the prompt, None if there is none.
+    the style that is wanted beside the prompt, None if there is none. An edit is read as if it
+    described what it names.
     """
 
     original: str
@@ -60,7 +62,8 @@ def compare(
         wanted: what the rewrite must satisfy besides.
         constraints: those of the prompt.
     """
-    reading = read(rewrite)
+    is_read_edit = wanted.type == EDIT and has_vocabulary(wanted.language)
+    reading = read(neutral(rewrite) if is_read_edit else rewrite)
     return Comparison(
         original=original,
         rewrite=rewrite,

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from llm_api.domain.prompts import EDIT
 from llm_api.services.prompts.checks.across_languages import (
     find_lost_across,
     is_style_unread,
@@ -200,6 +201,10 @@ def _colors(comparison: Comparison) -> Iterator[Violation]:
     every = find_colors(comparison.reading, among=wanted)
     found = list({color.key: color for color in every}.values())
     for color in colors:
+        # What an edit changes has its color before, and that after it.
+        is_new = comparison.wanted.type == EDIT and color.noun is None
+        if is_new and any(other.color == color.color for other in found):
+            continue
         if not _keeps_color(color, colors, found):
             yield violation_of("color_lost", color.words)
 

@@ -19,6 +19,7 @@ from llm_api.services.prompts.rewriter import (
     may_ask_again,
     model_of,
 )
+from llm_api.services.prompts.sight import SHOWN, Sight
 from llm_api.services.prompts.strategies.instructions import (
     InstructedStrategy,
     correction,
@@ -43,9 +44,9 @@ class Compiler:
     several, and for a form that no model writes, the model plans a scene that code renders.
     """
 
-    def __init__(self) -> None:
-        """Load the texts for models."""
-        self._rewriter = Rewriter()
+    def __init__(self, sight: Sight | None = None) -> None:
+        """Load the texts for models; `sight` shows the pictures of edits, None shows none."""
+        self._rewriter = Rewriter(sight)
         self._drafter = SceneDrafter(self._rewriter)
 
     def needs(self, tasks: Sequence[Task], destination: Destination) -> TokenEstimate:
@@ -53,6 +54,7 @@ class Compiler:
         if _is_one_text(tasks) or destination.is_guided:
             return self._rewriter.needs(_leader(tasks), destination)
         parameters = self._rewriter.scenes.parameters(tasks)
+        parameters = self._rewriter.sight.shown(tasks[0], parameters, destination)
         return estimate_chat(parameters).twice()
 
     def rewrite(
@@ -85,6 +87,7 @@ class Compiler:
         if not isinstance(strategy, InstructedStrategy):
             return self._rewriter.replied(_leader(tasks), accounted, at)
         parameters = self._rewriter.scenes.parameters(tasks, has_json_mode=at.has_json_mode)
+        parameters = self._rewriter.sight.shown(tasks[0], parameters, at)
         return Reply(at, strategy, parameters, complete(accounted, at, parameters))
 
     def _from_choices(
@@ -109,6 +112,8 @@ class Compiler:
         accounted: AccountedCall,
         fallback: Fallback | None,
     ) -> list[RewriteResult]:
+        sight = self._rewriter.sight.of(tasks[0], reply.parameters, reply.completion, reply.at)
+        tasks = [task.with_sight(sees_pictures=sight == SHOWN) for task in tasks]
         first = [self._drafts(task, reply.completion) for task in tasks]
         best = [_usable(drafts) for drafts in first]
         again: list[Sequence[Draft]] = [[] for _ in tasks]
@@ -121,7 +126,7 @@ class Compiler:
             draft = found or _usable(late) or self._repaired(task, [*late, *early])
             made.append(self._result(tasks, task, draft, early, reply))
         report = accounted.report(fallback)
-        return [replace(result, report=report) for result in made]
+        return [replace(result, report=report, sight=sight) for result in made]
 
     def _drafts(self, task: Task, completion: Completion | None) -> Sequence[Draft]:
         """Return what an answer has for a task, or a draft that says why it is nothing."""

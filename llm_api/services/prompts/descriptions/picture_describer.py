@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property, partial
-from typing import Any, Protocol
+from typing import Any
 
-from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult, Completion, ModelRequest
-from llm_api.domain.judging import JudgedPicture
 from llm_api.domain.lineage import DESCRIPTION, TREATED, LineageEvent
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt, Target
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
@@ -24,6 +22,7 @@ from llm_api.services.prompts.details import details
 from llm_api.services.prompts.dialects.dialect_table import is_compiled, rendered_text
 from llm_api.services.prompts.experiment import cost_of, lineage_of
 from llm_api.services.prompts.rewriter import UNUSABLE, RewriteResult
+from llm_api.services.prompts.sight import VisionModels
 from llm_api.services.prompts.strategies.instructions import METHOD, correction
 from llm_api.services.prompts.task import Task, require_type
 from llm_api.services.prompts.validation import ValidationResult
@@ -34,25 +33,6 @@ from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 logger = logging.getLogger(__name__)
-
-
-class VisionModels(Protocol):
-    """Where models are that see, and how they are shown a picture."""
-
-    def route(self, model: str | None, key: ApiKey | None) -> Destination:
-        """Return where a named model is, or the judge; raises ApiError."""
-
-    def part(self, picture: JudgedPicture, detail: str, at: Destination) -> Mapping[str, Any]:
-        """Return the part of a message that shows a picture to the model at a destination."""
-
-    def unseen(
-        self,
-        parameters: Mapping[str, Any],
-        picture: JudgedPicture,
-        completion: Completion,
-        at: Destination,
-    ) -> str | None:
-        """Return a sentence where a call took too few tokens for its picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +106,9 @@ class PictureDescriber:
         result = self._result(task, first, best, reply, accounted.report(fallback))
         if caller.lineage_id:
             self._record(self._event(task, request, result, caller))
-        unseen = self._models.unseen(reply.parameters, request.picture, reply.completion, reply.at)
+        unseen = self._models.unseen(
+            reply.parameters, [request.picture], reply.completion, reply.at
+        )
         answer = OptimizedPrompt(
             original_prompt="",
             optimized_prompt=result.rewrites[0],

@@ -25,6 +25,7 @@ def document_of(result: RewriteResult) -> dict[str, Any]:
         "model": result.model,
         "rewrite_id": result.rewrite_id,
         "text": result.text,
+        "sight": result.sight,
         "others": list(map(document_of, result.others)),
     }
 
@@ -46,8 +47,9 @@ def result_of(document: Mapping[str, Any]) -> RewriteResult:
         version=document["version"],
         model=document["model"],
         rewrite_id=document["rewrite_id"],
-        # Those that were kept before there were several targets have neither.
+        # Those that were kept before there were several targets, or edits, have none of these.
         text=document.get("text", ""),
+        sight=document.get("sight", ""),
         others=tuple(map(result_of, document.get("others", ()))),
     )
     return repeated(result)

@@ -87,6 +87,10 @@ def asked_of(request: PromptRequest) -> str:
         for field in fields(request)
         if field.name not in _BESIDE_THE_WORDS and getattr(request, field.name) != field.default
     }
+    if request.pictures:  # as they came in: how we write them anew may change
+        given["pictures"] = [
+            hashlib.sha256(picture.original).hexdigest() for picture in request.pictures
+        ]
     return _digest(json.dumps(given, sort_keys=True))
 
 

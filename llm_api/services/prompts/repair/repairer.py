@@ -3,8 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from llm_api.domain.prompts import EDIT
 from llm_api.services.prompts.checks.formatting import addresses_reader, chatter_words
 from llm_api.services.prompts.languages.tags import has_vocabulary
+from llm_api.services.prompts.repair.edit_repairs import (
+    EDIT_REPAIRABLE,
+    with_keep_sentence,
+    with_what_stays,
+    without_edit_additions,
+)
 from llm_api.services.prompts.repair.quotations import with_quotes_restored
 from llm_api.services.prompts.repair.removal import (
     COUNT,
@@ -110,6 +117,13 @@ _THOROUGH: Sequence[Step] = (
 )
 # Of a prompt or a rewrite that cannot be read nothing is removed, and no phrase of ours is added.
 _UNREAD: Sequence[Step] = (("quotes_restored", _quoted), _SYNTAX)
+# Of an edit parts are removed, and only what the user has said, or that the rest stays, is added.
+_EDIT: Sequence[Step] = (
+    _SYNTAX,
+    ("addition_dropped", without_edit_additions),
+    ("kept_restored", with_what_stays),
+    ("keep_added", with_keep_sentence),
+)
 _FRAMED: Sequence[Step] = (("framing_added", _framed),)
 
 
@@ -126,6 +140,8 @@ class Repairer:
         If less would stay, a corrective call gets a better rewrite than code.
         """
         task = task.answered_in(result.rewrite)
+        if task.wanted.type == EDIT:
+            return self._edited(task, result)
         if not _is_repairable(task, result):
             return result
         repaired = self._after(task, result, _LIGHT if task.is_read else _UNREAD)
@@ -135,9 +151,19 @@ class Repairer:
     def thoroughly(self, task: Task, result: ValidationResult) -> ValidationResult:
         """Return a rewrite repaired by all steps, or the same result if that makes none usable."""
         task = task.answered_in(result.rewrite)
+        if task.wanted.type == EDIT:
+            return self._edited(task, result)
         if not (_is_repairable(task, result) or _is_only_plain(task, result)):
             return result
         repaired = self._after(task, result, _THOROUGH if task.is_read else _UNREAD)
+        return repaired if repaired.is_usable else result
+
+    def _edited(self, task: Task, result: ValidationResult) -> ValidationResult:
+        if not result.codes <= EDIT_REPAIRABLE | TOLERATED:
+            return result
+        if not _is_of_prompt_size(task, result.rewrite):
+            return result
+        repaired = self._after(task, result, _EDIT)
         return repaired if repaired.is_usable else result
 
     def framed(self, task: Task, result: ValidationResult) -> ValidationResult:

@@ -15,9 +15,11 @@ from itertools import product
 from typing import Any
 
 from llm_api.domain.calls import Completion
+from llm_api.domain.prompts import EDIT
 from llm_api.services.prompts.enrichment.composition import composed, scenes_of, tidied
 from llm_api.services.prompts.enrichment.facets import Example, Facet, Phrase, all_facets
 from llm_api.services.prompts.language import is_chinese
+from llm_api.services.prompts.strategies.edit_wording import edit_in_own_words
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator
 
@@ -74,6 +76,9 @@ class GuidedStrategy:
 
     def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
         """Build prompts from the user's words and the model's choices; none without choices."""
+        if task.wanted.type == EDIT:
+            own = edit_in_own_words(task)
+            return [] if task.answered_in(task.prompt).is_translated else [own]
         if not task.request.enhance_details:  # in any language that the target understands
             own = tidied(task)
             return [] if task.answered_in(task.prompt).is_translated else [own]
@@ -87,7 +92,7 @@ class GuidedStrategy:
         return list(dict.fromkeys(self._composed(task, phrases) for phrases in varied))
 
     def _open(self, task: Task) -> Sequence[Facet]:
-        is_open = task.request.enhance_details and task.is_read
+        is_open = task.request.enhance_details and task.is_read and task.wanted.type != EDIT
         if task.is_translated or not is_open:
             return []
         text = f"{task.source} {task.wanted.style or ''}"

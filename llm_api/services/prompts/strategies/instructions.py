@@ -8,6 +8,7 @@ from importlib import resources
 from typing import Any
 
 from llm_api.domain.calls import Completion
+from llm_api.domain.prompts import EDIT, TYPES
 from llm_api.services.prompts.checks.violations import Violation
 from llm_api.services.prompts.languages.tags import canonical, form_of, name_of
 from llm_api.services.prompts.strategies.reply_parser import find_prompts
@@ -15,7 +16,7 @@ from llm_api.services.prompts.task import LENGTH_BANDS, Task
 from llm_api.services.quotas.estimates import estimate_text
 
 METHOD = "instructed"
-TYPES, LANGUAGES = ("image", "video"), ("en", "zh")
+LANGUAGES = ("en", "zh")
 _MIN_TOKENS = 700
 _MAX_TOKENS = 4_000
 _TEMPERATURE = 0.3
@@ -62,7 +63,7 @@ class InstructedStrategy:
         return [*self._rules.values(), *_AGAIN.values()]
 
     def rules(self, kind: str, language: str) -> str:
-        """Return the rules for a `kind` of target, `image` or `video`, in a `language`."""
+        """Return the rules for a `kind` of request, such as `video`, in a `language`."""
         return self._rules[kind, language]
 
     def version(self, task: Task) -> str:
@@ -147,6 +148,8 @@ def language_name(task: Task) -> str:
 
 def material_of(task: Task) -> dict[str, Any]:
     """Return what a model is given of a task: the prompt as data, and what is wanted of it."""
+    if task.wanted.type == EDIT:
+        return _material_of_edit(task)
     request, wanted = task.request, task.wanted
     keep = dict(task.constraints.in_words)
     unwanted, syntax = keep.pop("negations", []), keep.pop("syntax", [])
@@ -169,6 +172,21 @@ def material_of(task: Task) -> dict[str, Any]:
     return material | {name: value for name, value in optional.items() if value}
 
 
+def _material_of_edit(task: Task) -> dict[str, Any]:
+    named = dict(task.constraints.in_words)
+    unwanted, syntax = named.pop("negations", []), named.pop("syntax", [])
+    material: dict[str, Any] = {"instruction": task.prompt, "named": named}
+    optional = {
+        "removed": named.pop("removed", []),
+        "unwanted": unwanted,
+        "verbatim": list(dict.fromkeys([*task.wanted.preserve, *syntax])),
+        "pictures": len(task.request.pictures) if task.wanted.sees_pictures else None,
+        "versions": task.request.n if task.request.n > 1 else None,
+    }
+    material |= {name: value for name, value in optional.items() if value}
+    return material | {"language": language_name(task), "length": wanted_length(task)}
+
+
 def wanted_length(task: Task) -> str:
     """Return how long a rewrite shall be, in words for a model."""
     language = form_of(task.language)
@@ -176,6 +194,8 @@ def wanted_length(task: Task) -> str:
     longest = (task.wanted.max_length or _MAX_SHOWN) // size
     if task.tokens.limit is not None:
         longest = min(longest, int(task.tokens.limit * _UNITS_OF_TOKEN[language]))
+    if task.wanted.type == EDIT:
+        return f"as short as it can be, at most {max(longest, 1)} {unit}"
     if not task.request.enhance_details:
         return f"about as long as the description, at most {max(longest, 1)} {unit}"
     low, high = LENGTH_BANDS[task.wanted.type, language]

@@ -65,7 +65,7 @@ class SceneStrategy:
         """
         material = material_of(tasks[0])
         for name in ("language", "form", "length"):
-            material.pop(name)
+            material.pop(name, None)  # an edit has no form
         wanted = answers_of(tasks)
         material["answers"] = wanted
         parameters: dict[str, Any] = {
