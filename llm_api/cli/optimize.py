@@ -22,7 +22,7 @@ from flask.cli import with_appcontext
 
 from llm_api.cli.own_model import require_model
 from llm_api.domain.calls import Caller
-from llm_api.domain.prompts import PromptRequest
+from llm_api.domain.prompts import TYPES, PromptRequest
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.observability.logging import new_request_id
 from llm_api.services.prompt_batches import AT_ONCE
@@ -31,7 +31,7 @@ from llm_api.settings.settings import Settings
 from llm_api.web.request.context import services
 from llm_api.web.response.error_formats import error_document
 from llm_api.web.rest.prompt_answers import prompt_answer
-from llm_api.web.rest.prompt_schemas import PromptRequestSchema
+from llm_api.web.rest.prompt_schemas import EditOrder, PromptRequestSchema
 from llm_api.web.rest.target_schemas import TARGETS
 from llm_api.web.schema_fields import invalid_request
 
@@ -56,7 +56,7 @@ def optimize_command(settings: Settings) -> click.Command:
         type=click.Path(dir_okay=False, path_type=Path),
         help="Where outcomes are written, one a line in JSON; what is there already stays.",
     )
-    @click.option("--type", "kind", type=click.Choice(["image", "video"]), default="image")
+    @click.option("--type", "kind", type=click.Choice(TYPES), default="image")
     @click.option("--target-model", type=click.Choice(TARGETS), default=TARGETS[0])
     @click.pass_context
     @with_appcontext
@@ -234,7 +234,10 @@ class _Run:
 
 def _request(line: _Line) -> PromptRequest:
     try:
-        request: PromptRequest = PromptRequestSchema().load(line.fields)
+        request: PromptRequest | EditOrder = PromptRequestSchema().load(line.fields)
     except ma.ValidationError as error:
         raise invalid_request(error.messages) from error
+    if isinstance(request, EditOrder):
+        problem = "must be left out in a file of prompts: the API alone reads pictures."
+        raise InvalidRequest.of_field("images", problem, reason="not_supported")
     return request

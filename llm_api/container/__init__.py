@@ -14,6 +14,7 @@ from llm_api.container.images import (
     image_upstreams,
     known_image_fields,
 )
+from llm_api.container.judge import build_judge
 from llm_api.container.loops import build_pictures
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness, fast_upstream
 from llm_api.container.rewrites import build_rewrites
@@ -26,10 +27,10 @@ from llm_api.runtime.drain import Drain
 from llm_api.runtime.file_limits import idle_within_limit
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
+from llm_api.services.judge import JudgeService
 from llm_api.services.keys import formats
 from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.service import KeyService
-from llm_api.services.pricing import PriceList
 from llm_api.services.prompt_batches import PromptBatches
 from llm_api.services.prompt_chat import PromptChat
 from llm_api.services.prompts import Experiment, PromptOptimizer
@@ -78,10 +79,11 @@ def build_services(
     watch = DeadlineWatcher(_drain(settings.shutdown_grace))
     known, upstreams, painters, catalogue, prices = _offered(settings, watch)
     shared, quotas, of_batches, ledger = build_accounting(settings, stores, prices, counter)
-    optimizer = _optimizer(settings, stores, watch.drain, catalogue, ledger, prices)
-    around = Surroundings(settings, stores, watch, prices, quotas, optimizer)
+    around = Surroundings(settings, stores, watch, prices, quotas)
+    judge = build_judge(painters, around, catalogue, ledger)
+    optimizer = _optimizer(around, catalogue, ledger, judge.service)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
-    pictures = build_pictures(painters, around, catalogue, ledger, keys)
+    pictures = build_pictures(painters, around, judge, optimizer, keys)
     asking = (*pictures.closable, optimizer, catalogue, *upstreams.values())
     return Services(
         catalogue=catalogue,
@@ -90,8 +92,8 @@ def build_services(
         batches=PromptBatches(optimizer, of_batches),
         images=pictures.images.service,
         loops=pictures.loops,
-        judge=pictures.judge.service,
-        describer=pictures.judge.describer,
+        judge=judge.service,
+        describer=judge.describer,
         tasks=pictures.images.engine,
         readiness=build_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared[0]),
@@ -132,18 +134,18 @@ def _drain(grace: ShutdownGrace) -> Drain:
 
 
 def _optimizer(
-    settings: Settings,
-    stores: Stores,
-    drain: Drain,
-    catalogue: Catalogue,
-    ledger: UsageLedger,
-    prices: PriceList,
+    around: Surroundings, catalogue: Catalogue, ledger: UsageLedger, vision: JudgeService
 ) -> PromptOptimizer:
-    kept = build_rewrites(settings, stores, drain)
-    experiment = Experiment(stores.lineage.late, settings.lineage.control_share, prices)
-    targets = config_files.read_targets(settings.root)
-    is_enabled = settings.enable_prompt_optimization
-    return PromptOptimizer(catalogue, ledger, targets, experiment, is_enabled=is_enabled, kept=kept)
+    settings, stores = around.settings, around.stores
+    return PromptOptimizer(
+        catalogue,
+        ledger,
+        config_files.read_targets(settings.root),
+        Experiment(stores.lineage.late, settings.lineage.control_share, around.prices),
+        is_enabled=settings.enable_prompt_optimization,
+        kept=build_rewrites(settings, stores, around.watch.drain),
+        vision=vision,
+    )
 
 
 def _reads() -> StoreThreads:

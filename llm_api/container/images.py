@@ -9,9 +9,12 @@ from typing import Protocol
 from llm_api.container.stores import Stores
 from llm_api.domain.calls import IMAGE as IMAGE_KIND
 from llm_api.domain.calls import Model, UpstreamPlan
+from llm_api.domain.images import InputPicture
+from llm_api.domain.judging import JudgedPicture
 from llm_api.errors import InvalidRequest
 from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.services.files import NO_SUCH_FILE, FileService
 from llm_api.services.images import ImageService
 from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.image_models import ImageModels
@@ -23,6 +26,7 @@ from llm_api.services.images.layout_sketch.sketch_upstream import NAME as SKETCH
 from llm_api.services.images.layout_sketch.sketch_upstream import LayoutSketch
 from llm_api.services.images.orders import KIND, Orders
 from llm_api.services.images.work import ImageWork
+from llm_api.services.judge import JudgeService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.quotas.enforcer import QuotaEnforcer
@@ -73,7 +77,6 @@ class Surroundings:
     watch: DeadlineWatcher
     prices: PriceList
     quotas: QuotaEnforcer
-    optimizer: PromptOptimizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +103,17 @@ def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineW
     return Painters(clients, pictures, known)
 
 
-def build_images(painters: Painters, around: Surroundings) -> ImageParts:
-    """Build what makes pictures; raises SettingsError."""
+def build_images(
+    painters: Painters, around: Surroundings, optimizer: PromptOptimizer, judge: JudgeService
+) -> ImageParts:
+    """Build what makes pictures; raises SettingsError.
+
+    Args:
+        painters: who makes them.
+        around: what the rest of the application shares.
+        optimizer: rewrites prompts.
+        judge: reads pictures for the model that rewrites edits of them.
+    """
     settings, stores = around.settings, around.stores
     links = LinkClient(around.watch)
     clients, pictures, models = painters.clients, painters.pictures, painters.models
@@ -114,8 +126,7 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
     engine.register(WEBHOOK, webhooks.send)
     tools = InputTools(stores.files, pictures, partial(_callers, links))
     keep = timedelta(days=settings.files.retention_days)
-    known = config_files.read_targets(settings.root)
-    targets = [name for name, target in known.items() if IMAGE_KIND in target.types]
+    targets = config_files.read_targets(settings.root)
     jobs = JobStore(
         stores.work.tasks,
         stores.work_threads,
@@ -124,11 +135,18 @@ def build_images(painters: Painters, around: Surroundings) -> ImageParts:
         keeper.health,
         stores.lineage.purge,
     )
-    orders = Orders(models, around.optimizer, targets)
+    orders = Orders(models, optimizer, targets, partial(_seen, stores.files, judge))
     service = ImageService(jobs, accounts, tools, orders, webhooks)
     # First the engine: what it works on writes rows and files.
     closable: list[Closable] = [engine, pictures, *clients.values()]
     return ImageParts(service, engine, closable, jobs, accounts, tools, orders, webhooks)
+
+
+def _seen(files: FileService, judge: JudgeService, picture: InputPicture) -> JudgedPicture:
+    """Return a picture of a request as a model is shown it; raises ApiError."""
+    if (file := files.get(picture.name)) is None:
+        raise NO_SUCH_FILE.replaced()
+    return judge.read_picture(b"".join(files.pieces(file)), "image")
 
 
 def known_image_fields(settings: Settings) -> frozenset[str]:

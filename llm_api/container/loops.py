@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from functools import partial
 
 from llm_api.container.images import Closable, ImageParts, Painters, Surroundings, build_images
-from llm_api.container.judge import JudgeParts, build_judge
+from llm_api.container.judge import JudgeParts
 from llm_api.domain.access import ApiKey
 from llm_api.errors import NotFound
 from llm_api.services.judge import JudgeService
@@ -16,8 +16,7 @@ from llm_api.services.loop.brake import Brake
 from llm_api.services.loop.loop_document import KIND
 from llm_api.services.loop.running.loop_work import LoopWork
 from llm_api.services.loop.running.steps import LoopSteps
-from llm_api.services.routing.catalogue import Catalogue
-from llm_api.services.usage.ledger import UsageLedger
+from llm_api.services.prompts import PromptOptimizer
 from llm_api.settings.settings import Settings
 
 
@@ -38,25 +37,28 @@ class PictureParts:
 def build_pictures(
     painters: Painters,
     around: Surroundings,
-    catalogue: Catalogue,
-    ledger: UsageLedger,
+    judge: JudgeParts,
+    optimizer: PromptOptimizer,
     keys: KeyService,
 ) -> PictureParts:
     """Build all of it; raises SettingsError."""
-    images = build_images(painters, around)
-    judge = build_judge(painters, around, catalogue, ledger)
-    return PictureParts(images, judge, _loops(images, judge.service, around, keys))
+    images = build_images(painters, around, optimizer, judge.service)
+    return PictureParts(images, judge, _loops(images, judge.service, around, optimizer, keys))
 
 
 def _loops(
-    images: ImageParts, judge: JudgeService, around: Surroundings, keys: KeyService
+    images: ImageParts,
+    judge: JudgeService,
+    around: Surroundings,
+    optimizer: PromptOptimizer,
+    keys: KeyService,
 ) -> LoopService:
     steps = LoopSteps(
         images.jobs,
         images.service,
         images.orders,
         images.accounts,
-        around.optimizer,
+        optimizer,
         judge,
         Brake(around.prices),
         partial(_valid_key, keys, around.settings),

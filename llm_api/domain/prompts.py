@@ -32,9 +32,9 @@ class PromptRequest:
     which each gets a rewrite of its own, instead of `target_model`. `language` is that of the
     rewrite: a tag of BCP 47, or `auto` for the prompt's own where the target understands it.
     `max_length` is in characters, `max_tokens` in those of the target's encoder; `preserve` are
-    words of the prompt that must stay as they are. `on_failure` is `original` or `error`: the answer if no rewrite is usable.
-    `refresh` asks for a new rewrite although one is kept; `pin` is the `rewrite_id` of the one that
-    is wanted.
+    words of the prompt that must stay as they are. `on_failure` is `original` or `error`: the
+    answer if no rewrite is usable. `refresh` asks for a new rewrite although one is kept; `pin` is
+    the `rewrite_id` of the one that is wanted.
     """
 
     prompt: str

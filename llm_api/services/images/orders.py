@@ -1,13 +1,21 @@
 """Makes requests for pictures ready: routed, rewritten, and in the terms of their models."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from llm_api.domain.access import ApiKey
-from llm_api.domain.calls import Caller, CallReport, CallResult
-from llm_api.domain.images import FittedRequest, ImageRequest, Notice
-from llm_api.domain.prompts import GENERIC, OptimizedPrompt, PromptRequest
+from llm_api.domain.calls import IMAGE, Caller, CallReport, CallResult
+from llm_api.domain.images import FittedRequest, ImageRequest, InputPicture, Notice
+from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.prompts import (
+    EDIT,
+    GENERIC,
+    MAX_EDITED_PICTURES,
+    OptimizedPrompt,
+    PromptRequest,
+    Target,
+)
 from llm_api.domain.tasks import Task
 from llm_api.errors import InvalidRequest
 from llm_api.services.images.document import JobDocument, Payer, new_parts
@@ -82,19 +90,27 @@ class Orders:
     """Makes requests ready."""
 
     def __init__(
-        self, models: ImageModels, optimizer: PromptOptimizer, targets: Collection[str] = ()
+        self,
+        models: ImageModels,
+        optimizer: PromptOptimizer,
+        targets: Mapping[str, Target] | None = None,
+        see: Callable[[InputPicture], JudgedPicture] | None = None,
     ) -> None:
         """Create it.
 
         Args:
             models: decides where a request goes.
             optimizer: rewrites prompts.
-            targets: models for which it writes in a way of their own, and that make images.
+            targets: models for which it writes in a way of their own, by name.
+            see: reads a picture of a request for the model that rewrites its edit; raises ApiError.
+                None shows it none.
         """
         self._models = models
         self._optimizer = optimizer
+        self._see = see
         # The longest name first: it says most.
-        self._targets = sorted(targets, key=len, reverse=True)
+        known = (targets or {}).values()
+        self._targets = sorted(known, key=lambda target: len(target.name), reverse=True)
 
     def order(self, request: ImageRequest, caller: Caller, optimize: PromptRequest | None) -> Order:
         """Rewrite the prompt where that is wanted, and put the request into its model's terms.
@@ -122,13 +138,13 @@ class Orders:
             lineage_id=caller.lineage_id or caller.request_id,
         )
         wanted = replace(
-            optimize,
-            target_model=self.target_of(at.model),
+            self.wanted(optimize, request, at.model),
             include_negative_prompt=_takes_what_a_flag_excludes(at, request),
         )
         result = _optimized(self._optimizer, wanted, payer)
         prompt = result.answer
         notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
+        notices += tuple(_not_of_edits(optimize, wanted, request))
         is_optimized = prompt.optimized_prompt != prompt.original_prompt
         rewritten = replace(
             request,
@@ -142,10 +158,47 @@ class Orders:
         """Return where a request goes; raises ApiError."""
         return self._models.route(request.model, key)
 
-    def target_of(self, model: str) -> str:
-        """Return the target whose name is in a model's, such as `seedream` for its versions."""
+    def wanted(self, optimize: PromptRequest, request: ImageRequest, model: str) -> PromptRequest:
+        """Return how the prompt of a request for pictures is to be rewritten for a model.
+
+        With pictures it is an edit of them, whose words say its style. Raises ApiError where they
+        cannot be read.
+        """
+        if not request.references:
+            return replace(optimize, target_model=self.target_of(model, IMAGE))
+        see, shown = self._see, request.references[:MAX_EDITED_PICTURES]
+        return replace(
+            optimize,
+            type=EDIT,
+            target_model=self.target_of(model, EDIT),
+            pictures=() if see is None else tuple(map(see, shown)),
+            style=None,
+            camera=None,
+        )
+
+    def target_of(self, model: str, kind: str) -> str:
+        """Return the target whose name is in a model's, such as `seedream` for its versions.
+
+        Args:
+            model: the image model's name.
+            kind: what is to be made: `image` or `edit`.
+        """
         plain = model.lower().replace(".", "-")  # FLUX.2
-        return next((name for name in self._targets if name in plain), GENERIC)
+        able = (one.name for one in self._targets if kind in one.types)
+        return next((name for name in able if name in plain), GENERIC)
+
+
+def _not_of_edits(
+    optimize: PromptRequest, wanted: PromptRequest, request: ImageRequest
+) -> Iterator[Notice]:
+    """Yield what of a request has no part in the rewrite of an edit."""
+    for name in ("style", "camera"):
+        if getattr(optimize, name) is not None and getattr(wanted, name) is None:
+            message = f"{name} has no effect on an edit: say it in the prompt."
+            yield Notice("optimize_options", "dropped", message)
+    if len(request.references) > len(wanted.pictures) > 0:
+        message = f"The rewrite considers the first {len(wanted.pictures)} pictures."
+        yield Notice("optimize_prompt", "adapted", message)
 
 
 def _optimized(

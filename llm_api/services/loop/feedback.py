@@ -69,9 +69,9 @@ def _with_words(prompt: str, fed_back: Sequence[str]) -> str:
 
 
 def rewrite_of(
-    prompt: str, fed_back: Sequence[str], options: PromptRequest | None, target: str
+    prompt: str, fed_back: Sequence[str], options: PromptRequest | None
 ) -> PromptRequest:
-    """Return how the optimizer is to rewrite a prompt for a target model, by a caller's options.
+    """Return how the optimizer is to rewrite a prompt, by a caller's options.
 
     Of a prompt that is translated no words can be preserved; its texts and numbers are compared.
     """
@@ -81,7 +81,6 @@ def rewrite_of(
     return replace(
         wanted,
         prompt=emphasized(prompt, fed_back),
-        target_model=target,
         preserve=(*wanted.preserve, *kept),
         # Another try wants other words, also where the judge has found the same fault again.
         refresh=True,

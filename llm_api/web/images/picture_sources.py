@@ -2,6 +2,7 @@
 
 import binascii
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -113,6 +114,24 @@ def judged_picture(
     except InvalidRequest as error:
         raise _too_large_to_judge(error) from error
     return judge.read_picture(data, field, stated[1] if stated else None)
+
+
+def judged_pictures(
+    named: Iterable[tuple[str, Source]], judge: JudgeService, left: int = MAX_ALL_BYTES
+) -> tuple[JudgedPicture, ...]:
+    """Return pictures that a model is shown, by their fields; raises InvalidRequest.
+
+    Args:
+        named: the name of each field, and where its picture is.
+        judge: reads pictures.
+        left: how many bytes they may have together.
+    """
+    pictures = []
+    for field, source in named:
+        picture = judged_picture(source, field, judge, left)
+        left -= len(picture.original)
+        pictures.append(picture)
+    return tuple(pictures)
 
 
 def _too_large_to_judge(error: InvalidRequest) -> InvalidRequest:

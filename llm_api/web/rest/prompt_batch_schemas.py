@@ -10,12 +10,13 @@ from llm_api.errors import ApiError
 from llm_api.services.prompt_batches import BatchOutcome
 from llm_api.web.response.error_formats import error_document
 from llm_api.web.rest.prompt_answers import OptimizedPromptSchema, prompt_answer
-from llm_api.web.rest.prompt_schemas import PromptRequestSchema
+from llm_api.web.rest.prompt_schemas import EditOrder, PromptRequestSchema
 from llm_api.web.schema_fields import AnyOf, ShortList, invalid_request
 from llm_api.web.smorest import ErrorBodySchema, StrictSchema
 
 MAX_PROMPTS = 50
 _ONE = PromptRequestSchema()
+BatchPrompt = PromptRequest | EditOrder | ApiError
 
 
 class PromptBatchSchema(StrictSchema):
@@ -34,14 +35,14 @@ class PromptBatchSchema(StrictSchema):
     )
 
     @ma.post_load
-    def make(self, document: dict[str, Any], **_: Any) -> Sequence[PromptRequest | ApiError]:
+    def make(self, document: dict[str, Any], **_: Any) -> Sequence[BatchPrompt]:
         """Make the requests; one that is invalid becomes its error, and spoils no other."""
         return [_read(prompt) for prompt in document["prompts"]]
 
 
-def _read(prompt: Any) -> PromptRequest | ApiError:
+def _read(prompt: Any) -> BatchPrompt:
     try:
-        request: PromptRequest = _ONE.load(prompt)
+        request: PromptRequest | EditOrder = _ONE.load(prompt)
     except ma.ValidationError as error:
         return invalid_request(error.messages)
     return request

@@ -1,12 +1,21 @@
 """Requests and responses of `POST /api/v1/llm/optimize-prompt`."""
 
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.domain.prompts import MAX_PROMPT_CHARS, TYPES, PromptRequest
+from llm_api.domain.prompts import (
+    EDIT,
+    MAX_EDITED_PICTURES,
+    MAX_PROMPT_CHARS,
+    TYPES,
+    PromptRequest,
+)
 from llm_api.services.prompts import REWRITE_ID
+from llm_api.web.images.orders import Source
+from llm_api.web.images.picture_sources import PictureField
 from llm_api.web.rest.prompt_languages import LANGUAGE_METADATA, LIMITED
 from llm_api.web.rest.target_schemas import ALONE_WITH_TARGETS, MAX_TARGETS, TARGETS, type_rules
 from llm_api.web.schema_fields import (
@@ -25,6 +34,8 @@ from llm_api.web.schema_fields import (
 from llm_api.web.smorest import StrictSchema
 
 MAX_PRESERVED = 20
+# Which of the fields an edit has in its prompt alone.
+_OF_DESCRIPTIONS = ("style", "camera", "duration_seconds")
 MAX_PRESERVED_CHARS = 200
 # White space, and what services/prompts/text.py removes from a prompt: control and invisible signs.
 _HIDDEN = (
@@ -45,6 +56,20 @@ def _describe(description: str) -> dict[str, str]:
     return {"description": description}
 
 
+@dataclass(frozen=True, slots=True)
+class EditOrder:
+    """A valid edit before its pictures are read: where they are, by the names of their fields."""
+
+    request: PromptRequest
+    images: tuple[tuple[str, Source], ...]
+
+
+def _never_of_edits(name: str) -> dict[str, Any]:
+    """Describe that an edit has no field of descriptions beside its prompt."""
+    fields = {"type": {"enum": [EDIT]}, name: {"not": {"type": "null"}}}
+    return {"not": {"required": ["type", name], "properties": fields}}
+
+
 class PromptRequestSchema(StrictSchema):
     """A prompt to rewrite."""
 
@@ -62,6 +87,16 @@ class PromptRequestSchema(StrictSchema):
                         },
                     }
                 },
+                *map(_never_of_edits, _OF_DESCRIPTIONS),
+                {
+                    "not": {
+                        "required": ["type", "images"],
+                        "properties": {
+                            "type": {"enum": ["image", "video"]},
+                            "images": {"type": "array"},
+                        },
+                    }
+                },
                 {
                     "not": {
                         "required": ["pin", "refresh"],
@@ -76,7 +111,21 @@ class PromptRequestSchema(StrictSchema):
         }
 
     prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE_PROMPT])
-    type = String(required=True, validate=one_of(TYPES))
+    type = String(
+        required=True,
+        validate=one_of(TYPES),
+        metadata=_describe("edit: the prompt is an instruction that changes pictures."),
+    )
+    images = ShortList(
+        PictureField(),
+        allow_none=True,
+        at_least=1,
+        at_most=MAX_EDITED_PICTURES,
+        metadata=_describe(
+            "Of an edit: the pictures that it changes, as `image 1` and so on; 10 MB each. A vision"
+            " model looks at them where one is configured, to name what stays."
+        ),
+    )
     style = line(1, 100, allow_none=True, metadata={"example": "watercolor"})
     enhance_details = Boolean(
         allow_none=True,
@@ -177,6 +226,18 @@ class PromptRequestSchema(StrictSchema):
             raise ValidationError({"duration_seconds": [problem]})
 
     @ma.validates_schema
+    def reject_what_is_of_another_type(self, document: dict[str, Any], **_: Any) -> None:
+        """Reject fields of descriptions for an edit, and pictures for anything else."""
+        kind = document.get("type")
+        others = _OF_DESCRIPTIONS if kind == EDIT else ("images",)
+        for name in others if kind is not None else ():
+            if document.get(name) is not None:
+                is_edit = kind == EDIT
+                when = "for an edit: say it in the prompt." if is_edit else "unless type is edit."
+                problem = FieldProblem(f"must be left out {when}", "not_supported")
+                raise ValidationError({name: [problem]})
+
+    @ma.validates_schema
     def reject_refresh_of_what_is_pinned(self, document: dict[str, Any], **_: Any) -> None:
         """Reject `refresh` beside `pin`: new words, and the same."""
         if document.get("refresh") and document.get("pin") is not None:
@@ -195,8 +256,12 @@ class PromptRequestSchema(StrictSchema):
                 raise ValidationError({name: [problem]})
 
     @ma.post_load
-    def make(self, document: dict[str, Any], **_: Any) -> PromptRequest:
-        """Make the request that the service takes; null means left out."""
+    def make(self, document: dict[str, Any], **_: Any) -> PromptRequest | EditOrder:
+        """Make the request that the service takes, or an edit with pictures; null: left out."""
         given = {name: value for name, value in document.items() if value is not None}
         preserve, targets = tuple(given.pop("preserve", ())), tuple(given.pop("targets", ()))
-        return PromptRequest(**given, preserve=preserve, targets=targets)
+        images = given.pop("images", ())
+        request = PromptRequest(**given, preserve=preserve, targets=targets)
+        if not images:
+            return request
+        return EditOrder(request, tuple((f"images[{i}]", one) for i, one in enumerate(images)))

@@ -1,6 +1,7 @@
 """The REST routes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from flask import Response, request
 
@@ -11,23 +12,34 @@ from llm_api.services.prompt_batches import BatchOutcome
 from llm_api.services.prompts import NO_SUCH_REWRITE, NOT_KEPT
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH_MODEL
 from llm_api.web.idempotency import cached, idempotent
+from llm_api.web.images.picture_bodies import JSON_PARSER
+from llm_api.web.images.picture_sources import MAX_ALL_BYTES, judged_pictures
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
 from llm_api.web.rest.prompt_answers import OptimizedPromptSchema, prompt_answer
 from llm_api.web.rest.prompt_batch_schemas import (
+    BatchPrompt,
     DeletedRewriteSchema,
     PromptBatchAnswerSchema,
     PromptBatchSchema,
     batch_answer,
 )
-from llm_api.web.rest.prompt_schemas import PromptRequestSchema
+from llm_api.web.rest.prompt_schemas import EditOrder, PromptRequestSchema
 from llm_api.web.rest.schemas import ChatAnswerSchema, ChatRequestSchema, chat_answer
 from llm_api.web.smorest import Blueprint
 
-blueprint = Blueprint(
-    "LLM", __name__, url_prefix="/api/v1/llm", description="Chat and prompt optimization."
-)
+blueprint = Blueprint("LLM", __name__, url_prefix="/api/v1/llm", description="Chat.")
 
+
+class _PicturesBlueprint(Blueprint):
+    """A blueprint whose bodies may have pictures in them."""
+
+    ARGUMENTS_PARSER = JSON_PARSER
+
+
+prompts = _PicturesBlueprint(
+    "Prompts", __name__, url_prefix="/api/v1/llm", description="Prompt optimization."
+)
 
 # What the docs page offers to send.
 _CHAT_EXAMPLE = {"messages": [{"role": "user", "content": "Name three colors."}], "max_tokens": 40}
@@ -40,7 +52,7 @@ _WRONG_BATCH = InvalidRequest.of_field(
     "prompts", "must be a list of 1 to 50 items.", reason="out_of_range"
 )
 _WRONG_PROMPT = InvalidRequest.of_field(
-    "type", "must be one of image, video.", reason="out_of_range"
+    "type", "must be one of image, video, edit.", reason="out_of_range"
 )
 
 
@@ -72,41 +84,69 @@ def chat(body: ModelRequest) -> CallResult[Completion]:
     return services().chat.complete(body, caller())
 
 
-@blueprint.post("/optimize-prompt")
-@blueprint.doc(operationId="optimizePrompt")
-@blueprint.arguments(PromptRequestSchema(), example=_PROMPT_EXAMPLE)
-@blueprint.response(200, OptimizedPromptSchema())
-@blueprint.errors(
+@prompts.post("/optimize-prompt")
+@prompts.doc(operationId="optimizePrompt")
+@prompts.arguments(PromptRequestSchema(), example=_PROMPT_EXAMPLE)
+@prompts.response(200, OptimizedPromptSchema())
+@prompts.errors(
     *MODEL_ERRORS, examples=[_WRONG_PROMPT, MODEL_FORBIDDEN, NO_SUCH_MODEL, NO_SUCH_REWRITE]
 )
 @idempotent
 @answers_with(_prompt_response)
-def optimize_prompt(body: PromptRequest) -> CallResult[OptimizedPrompt]:
-    """Rewrite a prompt for an image or video model, keeping its intent."""
-    return services().optimizer.optimize(body, caller())
+def optimize_prompt(body: PromptRequest | EditOrder) -> CallResult[OptimizedPrompt]:
+    """Rewrite a prompt for an image or video model, or an edit of pictures, keeping its intent."""
+    services().optimizer.require_enabled()  # before pictures are read
+    return services().optimizer.optimize(_with_pictures(body), caller())
 
 
-@blueprint.post("/optimize-prompts")
-@blueprint.doc(operationId="optimizePrompts")
-@blueprint.arguments(PromptBatchSchema(), example=_BATCH_EXAMPLE)
-@blueprint.response(200, PromptBatchAnswerSchema())
-@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_BATCH, MODEL_FORBIDDEN])
+def _with_pictures(body: PromptRequest | EditOrder, left: int = MAX_ALL_BYTES) -> PromptRequest:
+    """Return the request with its pictures of `left` bytes at most; raises InvalidRequest."""
+    if isinstance(body, PromptRequest):
+        return body
+    return replace(body.request, pictures=judged_pictures(body.images, services().judge, left))
+
+
+@prompts.post("/optimize-prompts")
+@prompts.doc(operationId="optimizePrompts")
+@prompts.arguments(PromptBatchSchema(), example=_BATCH_EXAMPLE)
+@prompts.response(200, PromptBatchAnswerSchema())
+@prompts.errors(*MODEL_ERRORS, examples=[_WRONG_BATCH, MODEL_FORBIDDEN])
 @idempotent
 @answers_with(_batch_response)
 def optimize_prompts(
-    body: Sequence[PromptRequest | ApiError],
+    body: Sequence[BatchPrompt],
 ) -> CallResult[Sequence[BatchOutcome]]:
     """Rewrite up to 50 prompts, each with a result or an error of its own.
 
     They count as so many requests.
     """
-    return services().batches.optimize(body, caller())
+    services().optimizer.require_enabled()
+    return services().batches.optimize(list(_of_batch(body)), caller())
 
 
-@blueprint.delete("/rewrites/<rewrite_id>")
-@blueprint.doc(operationId="deleteRewrite")
-@blueprint.response(200, DeletedRewriteSchema())
-@blueprint.errors(404, 503, examples=[NO_SUCH_REWRITE, NOT_KEPT])
+def _of_batch(prompts: Sequence[BatchPrompt]) -> Iterator[PromptRequest | ApiError]:
+    """Yield requests with their pictures, which are not larger than those of a single request.
+
+    One whose pictures cannot be used becomes its error.
+    """
+    left = MAX_ALL_BYTES
+    for prompt in prompts:
+        if isinstance(prompt, ApiError):
+            yield prompt
+            continue
+        try:
+            request = _with_pictures(prompt, left)
+        except ApiError as error:
+            yield error
+        else:
+            left -= sum(len(picture.original) for picture in request.pictures)
+            yield request
+
+
+@prompts.delete("/rewrites/<rewrite_id>")
+@prompts.doc(operationId="deleteRewrite")
+@prompts.response(200, DeletedRewriteSchema())
+@prompts.errors(404, 503, examples=[NO_SUCH_REWRITE, NOT_KEPT])
 def delete_rewrite(rewrite_id: str) -> Response:
     """Delete a rewrite that is kept, also a pinned one; a key deletes its own."""
     services().optimizer.forget(rewrite_id, caller())

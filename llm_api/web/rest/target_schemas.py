@@ -30,11 +30,13 @@ TARGETS = (
     "wan-3",
 )
 _BOTH = (GENERIC, "wan", "hunyuan")
+_EDITORS = ("flux-kontext", "qwen-image-edit", "gpt-image")
 _VIDEOS = ("seedance", "minimax-h3", "kling", "veo", "wan-3")
 # Which of them make what; the service refuses the others by what config/targets.toml says.
 TARGETS_OF = {
     "image": tuple(sorted(set(TARGETS) - {*_VIDEOS, "qwen-image-edit"})),
     "video": tuple(sorted({*_BOTH, *_VIDEOS})),
+    "edit": tuple(sorted({GENERIC, *_EDITORS})),
 }
 MAX_TARGETS = 8
 

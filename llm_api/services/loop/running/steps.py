@@ -11,7 +11,7 @@ from llm_api.domain.calls import Caller, CallResult
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.judging import JudgedPicture, JudgeRequest, Verdict
 from llm_api.domain.loops import LoopPlan
-from llm_api.domain.prompts import OptimizedPrompt
+from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.domain.tasks import Task
 from llm_api.errors import NotFound, Unauthorized
 from llm_api.services.images import ImageJob, ImageService
@@ -120,20 +120,19 @@ class LoopSteps:
         self, document: LoopDocument, one: LoopTry, caller: Caller
     ) -> CallResult[OptimizedPrompt]:
         """Rewrite the prompt of a try; raises ApiError."""
-        target = self._target(document, caller.key)
-        options = document.optimize
-        wanted = rewrite_of(document.request.prompt, one.fed_back, options, target)
-        return self.optimizer.optimize(wanted, caller)
+        return self.optimizer.optimize(self._wanted(document, one, caller.key), caller)
 
-    def _target(self, document: LoopDocument, key: ApiKey | None) -> str:
-        return self.orders.target_of(self.orders.destination(document.request, key).model)
+    def _wanted(self, document: LoopDocument, one: LoopTry, key: ApiKey | None) -> PromptRequest:
+        """Return how the prompt of a try is to be rewritten; raises ApiError."""
+        request = document.request
+        wanted = rewrite_of(request.prompt, one.fed_back, document.optimize)
+        return self.orders.wanted(wanted, request, self.orders.destination(request, key).model)
 
     def price_of_rewrite(
         self, document: LoopDocument, one: LoopTry, key: ApiKey | None, now: datetime
     ) -> list[Priced]:
         """Price the rewrite of a try; raises ApiError."""
-        target = self._target(document, key)
-        wanted = rewrite_of(document.request.prompt, one.fed_back, document.optimize, target)
+        wanted = self._wanted(document, one, key)
         return self.brake.of_text(self.optimizer.needs(wanted, key), now)
 
     def price_of_pictures(self, order: Order, now: datetime) -> list[Priced]:

@@ -1,7 +1,7 @@
 """Repairs the rewrite of an edit: leaves out parts that add something, and says what stays."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
 
 from llm_api.services.prompts.checks.comparison import compare
@@ -25,6 +25,7 @@ _ADDED = frozenset(
 )
 _STAYING = frozenset({"keep_lost", "negation_lost"})
 EDIT_REPAIRABLE = _ADDED | _STAYING | {KEEP_MISSING, "syntax_lost"}
+_LISTING = frozenset({Act.KEEP, Act.DENY, Act.BLEND})
 _CONNECTOR = re.compile(
     r"\A[\s,，:：—]*(?:(?:and then|and|but|while|then|so that)\b|同时|然后|但是?|并且?|且|而)?\s*",
     re.IGNORECASE,
@@ -52,7 +53,7 @@ def without_edit_additions(task: Task, result: ValidationResult) -> str:
         return clause.act is None and bool(result.codes & {"edit_overgrown", "too_long"})
 
     sentences = [
-        [clause for group in _groups(clauses) if not any(map(is_added, group)) for clause in group]
+        list(_without(list(clauses), is_added))
         for _, clauses in groupby(clauses_of(result.rewrite), key=lambda one: one.sentence)
     ]
     parts = ["".join(clause.text for clause in clauses) for clauses in sentences if clauses]
@@ -77,12 +78,22 @@ def with_keep_sentence(task: Task, result: ValidationResult) -> str:
     return _joined([_ended(result.rewrite, task.language), words.sentence], task.language)
 
 
-def _groups(clauses: Iterator[Clause]) -> Sequence[Sequence[Clause]]:
-    """Return the clauses of a sentence by the verb that they share."""
+def _without(clauses: Iterable[Clause], is_added: Callable[[Clause], bool]) -> Iterator[Clause]:
+    """Yield the clauses of a sentence but those that add something, and what hangs on them."""
+    is_left_out = False
+    for group in _groups(clauses):
+        hangs_on = not group[0].is_own and group[0].act is not None and is_left_out
+        is_left_out = hangs_on or any(map(is_added, group))
+        if not is_left_out:
+            yield from group
+
+
+def _groups(clauses: Iterable[Clause]) -> Sequence[Sequence[Clause]]:
+    """Return the clauses of a sentence, lists of what stays by the verb that they share."""
     groups: list[list[Clause]] = []
     for clause in clauses:
         behind = groups[-1] if groups else []
-        is_list = bool(behind) and clause.act is behind[-1].act and clause.act is not None
+        is_list = bool(behind) and clause.act is behind[-1].act and clause.act in _LISTING
         has_verb = any(one.is_own for one in behind)
         is_bound = bool(behind) and EXCEPTING.match(lower(clause.text)) is not None
         if is_bound or (is_list and not (clause.is_own and has_verb and _has_verb(clause))):

@@ -11,7 +11,7 @@ from llm_api.domain.judging import Comparison, JudgeRequest, Ranking, Verdict
 from llm_api.services.judge import JudgeService
 from llm_api.web.idempotency import idempotent
 from llm_api.web.images.picture_bodies import JSON_PARSER
-from llm_api.web.images.picture_sources import MAX_ALL_BYTES, judged_picture
+from llm_api.web.images.picture_sources import judged_pictures
 from llm_api.web.request.context import RequestState, caller, services
 from llm_api.web.response.answers import json_response, report_headers
 from llm_api.web.rest.judge.judge_errors import JUDGE_ERRORS, JUDGE_EXAMPLES
@@ -86,12 +86,7 @@ def score_image(order: JudgeOrder) -> Response:
 
 def with_pictures(order: JudgeOrder, judge: JudgeService) -> JudgeRequest:
     """Return the order's request with its pictures, which are read; raises InvalidRequest."""
-    left = MAX_ALL_BYTES
     named = [*order.images, *([order.reference] if order.reference else [])]
-    pictures = []
-    for field, source in named:
-        picture = judged_picture(source, field, judge, left)
-        left -= len(picture.original)
-        pictures.append(picture)
+    pictures = list(judged_pictures(named, judge))
     reference = pictures.pop() if order.reference else None
     return replace(order.request, pictures=tuple(pictures), reference=reference)
