@@ -14,7 +14,7 @@ from llm_api.container.images import (
     image_upstreams,
     known_image_fields,
 )
-from llm_api.container.judge import build_judge
+from llm_api.container.judge import JudgeParts, build_judge
 from llm_api.container.loops import build_pictures
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness, fast_upstream
 from llm_api.container.rewrites import build_rewrites
@@ -27,10 +27,10 @@ from llm_api.runtime.drain import Drain
 from llm_api.runtime.file_limits import idle_within_limit
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
-from llm_api.services.judge import JudgeService
 from llm_api.services.keys import formats
 from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.service import KeyService
+from llm_api.services.pricing import PriceList
 from llm_api.services.prompt_batches import PromptBatches
 from llm_api.services.prompt_chat import PromptChat
 from llm_api.services.prompts import Experiment, PromptOptimizer
@@ -80,8 +80,7 @@ def build_services(
     known, upstreams, painters, catalogue, prices = _offered(settings, watch)
     shared, quotas, of_batches, ledger = build_accounting(settings, stores, prices, counter)
     around = Surroundings(settings, stores, watch, prices, quotas)
-    judge = build_judge(painters, around, catalogue, ledger)
-    optimizer = _optimizer(around, catalogue, ledger, judge.service)
+    judge, optimizer = _judge_and_optimizer(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     pictures = build_pictures(painters, around, judge, optimizer, keys)
     asking = (*pictures.closable, optimizer, catalogue, *upstreams.values())
@@ -133,18 +132,20 @@ def _drain(grace: ShutdownGrace) -> Drain:
     return Drain(grace.calls, paid_grace=grace.pictures)
 
 
-def _optimizer(
-    around: Surroundings, catalogue: Catalogue, ledger: UsageLedger, vision: JudgeService
-) -> PromptOptimizer:
+def _judge_and_optimizer(
+    painters: Painters, around: Surroundings, catalogue: Catalogue, ledger: UsageLedger
+) -> tuple[JudgeParts, PromptOptimizer]:
+    """Build what sees pictures, and what rewrites prompts and edits of them."""
     settings, stores = around.settings, around.stores
-    return PromptOptimizer(
+    judge = build_judge(painters, around, catalogue, ledger)
+    return judge, PromptOptimizer(
         catalogue,
         ledger,
         config_files.read_targets(settings.root),
         Experiment(stores.lineage.late, settings.lineage.control_share, around.prices),
         is_enabled=settings.enable_prompt_optimization,
         kept=build_rewrites(settings, stores, around.watch.drain),
-        vision=vision,
+        vision=judge.service,
     )
 
 

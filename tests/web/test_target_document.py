@@ -44,7 +44,7 @@ def bodies() -> list[dict[str, Any]]:
     given += [{"targets": None, "n": 2, "target_model": "wan"}]
     return [
         {"prompt": "A cat", "type": kind, **one}
-        for kind, one in itertools.product(("image", "video"), given)
+        for kind, one in itertools.product(("image", "video", "edit"), given)
     ]
 
 

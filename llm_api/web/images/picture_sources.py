@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
-from flask import g
+from flask import g, has_request_context
 from marshmallow import ValidationError
 
 from llm_api.domain.images import ImageRequest, InputPicture, Size
@@ -165,8 +165,11 @@ def _is_address(text: str) -> bool:
 
 def _file_id(source: str) -> str | None:
     """Return the id in a text that is one, or that is a link to one of our files."""
-    state: RequestState = g.request_state
-    for start in ("", f"/{_FILES}", f"{state.incoming.host_url}{_FILES}"):
+    starts = ["", f"/{_FILES}"]
+    if has_request_context():  # a command reads requests, too
+        state: RequestState = g.request_state
+        starts.append(f"{state.incoming.host_url}{_FILES}")
+    for start in starts:
         name = source.removeprefix(start)
         if source.startswith(start) and _FILE_ID.fullmatch(name):
             return name

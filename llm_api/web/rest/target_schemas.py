@@ -30,7 +30,10 @@ TARGETS = (
     "wan-3",
 )
 _BOTH = (GENERIC, "wan", "hunyuan")
-_EDITORS = ("flux-kontext", "qwen-image-edit", "gpt-image")
+_EDITORS = (
+    *("flux-kontext", "qwen-image-edit", "gpt-image"),
+    *("wan", "qwen-image", "seedream", "flux-2", "hunyuan-image-3"),
+)
 _VIDEOS = ("seedance", "minimax-h3", "kling", "veo", "wan-3")
 # Which of them make what; the service refuses the others by what config/targets.toml says.
 TARGETS_OF = {

@@ -106,9 +106,7 @@ class PictureDescriber:
         result = self._result(task, first, best, reply, accounted.report(fallback))
         if caller.lineage_id:
             self._record(self._event(task, request, result, caller))
-        unseen = self._models.unseen(
-            reply.parameters, [request.picture], reply.completion, reply.at
-        )
+        unseen = self._unseen(request, reply)
         answer = OptimizedPrompt(
             original_prompt="",
             optimized_prompt=result.rewrites[0],
@@ -118,6 +116,10 @@ class PictureDescriber:
             else None,
         )
         return CallResult(answer, result.report)
+
+    def _unseen(self, request: DescriptionRequest, reply: _Reply) -> str | None:
+        shown = [request.picture]
+        return self._models.unseen(reply.parameters, shown, reply.completion, reply.at)
 
     def _event(
         self, task: Task, request: DescriptionRequest, result: RewriteResult, caller: Caller

@@ -1,0 +1,93 @@
+"""The prompt of a request with pictures is rewritten as an edit of them."""
+
+from dataclasses import replace
+
+from llm_api.domain.calls import Model
+from llm_api.domain.images import ImageRequest, InputPicture
+from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.prompts import PromptRequest
+from llm_api.services.images.image_models import ImageModels
+from llm_api.services.images.orders import Order, Orders
+from tests.services.calls import CALLER, ListSink
+from tests.services.images.workshop import ScriptedImages
+from tests.services.prompts.asking import TARGETS, answer, optimizer_of
+from tests.support.tables import each
+from tests.support.upstream import ScriptedUpstream
+
+BLUE = "Change the red car to blue. Keep everything else unchanged."
+PICTURES = tuple(InputPicture(f"file_{at}", "image/png", 8, 8, 80) for at in range(5))
+EDIT = ImageRequest("Change the red car to blue", model="qwen-image-edit-plus", is_edit=True)
+OPTIONS = PromptRequest(EDIT.prompt, "image")
+
+
+def ordered(
+    upstream: ScriptedUpstream, request: ImageRequest, options: PromptRequest = OPTIONS
+) -> tuple[Order, list[str]]:
+    """Return an order whose prompt is rewritten, and the names of the pictures that were read."""
+    upstream.script(answer(BLUE))
+    models = ImageModels(
+        [Model(str(request.model), "image", kind="image")], {"image": ScriptedImages()}, None
+    )
+    read: list[str] = []
+
+    def see(picture: InputPicture) -> JudgedPicture:
+        read.append(picture.name)
+        return JudgedPicture(b"", picture.media_type, 8, 8, picture.name.encode())
+
+    orders = Orders(models, optimizer_of(upstream, ListSink()), TARGETS, see)
+    return orders.order(request, CALLER, options), read
+
+
+def test_a_request_with_pictures_is_an_edit_of_them(upstream: ScriptedUpstream) -> None:
+    order, read = ordered(upstream, replace(EDIT, references=PICTURES[:2]))
+
+    assert (order.request.prompt, order.request.is_optimized) == (BLUE, True)
+    assert read == ["file_0", "file_1"]
+    instructions = upstream.requests[0].json["messages"][0]["content"]
+    assert instructions.startswith("You put a person's wish to change a picture")
+    assert ["from its words alone" in one.message for one in order.notices] == [True]
+
+
+def test_three_pictures_are_shown_at_most(upstream: ScriptedUpstream) -> None:
+    order, read = ordered(upstream, replace(EDIT, references=PICTURES))
+
+    assert len(read) == 3
+    assert order.notices[-1].message == "The rewrite considers the first 3 pictures."
+
+
+def test_without_pictures_it_is_a_description(upstream: ScriptedUpstream) -> None:
+    _, read = ordered(upstream, replace(EDIT, is_edit=False))
+
+    assert read == []
+    instructions = upstream.requests[0].json["messages"][0]["content"]
+    assert instructions.startswith("You turn a person's description")
+
+
+def test_a_style_beside_an_edit_is_left_out_with_a_notice(upstream: ScriptedUpstream) -> None:
+    options = replace(OPTIONS, style="anime")
+
+    order, _ = ordered(upstream, replace(EDIT, references=PICTURES[:1]), options)
+
+    assert order.request.prompt == BLUE
+    assert "style has no effect on an edit: say it in the prompt." in [
+        notice.message for notice in order.notices
+    ]
+
+
+@each(
+    ("model", "kind", "target"),
+    [
+        ("qwen-image-edit-plus", "edit", "qwen-image-edit"),
+        ("flux-kontext-max", "edit", "flux-kontext"),
+        ("gpt-image-1.5", "edit", "gpt-image"),
+        ("z-image-turbo", "edit", "generic"),  # it makes no edits, whatever it is asked
+        ("z-image-turbo", "image", "z-image"),
+        ("qwen-image-edit-plus", "image", "qwen-image"),
+    ],
+)
+def test_a_model_s_target_is_one_that_makes_what_is_wanted(
+    model: str, kind: str, target: str, upstream: ScriptedUpstream
+) -> None:
+    orders = Orders(ImageModels([], {}, None), optimizer_of(upstream, ListSink()), TARGETS)
+
+    assert orders.target_of(model, kind) == target
