@@ -257,9 +257,9 @@ def test_every_target_and_type_is_listed_behind_the_real_models(module_app: Flas
     names = [name for name in listed if name.startswith("optimize/")]
     assert listed[0] == "scripted"
     assert listed[-len(names) :] == names
-    assert names[:2] == ["optimize/image", "optimize/video"]
+    assert names[:3] == ["optimize/image", "optimize/video", "optimize/edit"]
     assert {"optimize/wan:image", "optimize/wan:video", "optimize/flux-2"} <= set(names)
-    made = [kind for one in TARGETS.values() for kind in one.types if kind != "edit"]
+    made = [kind for one in TARGETS.values() for kind in one.types]
     assert len(names) == len(set(names)) == len(made)
 
 
@@ -288,7 +288,8 @@ def test_every_name_is_a_model_and_answers(module_app: Flask, ask: Ask) -> None:
 
 
 @each(
-    "name", ["optimize/", "optimize/*", "optimize/cat", "optimize/flux:video", "optimize/wan:edit"]
+    "name",
+    ["optimize/", "optimize/*", "optimize/cat", "optimize/flux:video", "optimize/seedance:edit"],
 )
 def test_a_name_of_nothing_is_not_found(
     module_app: Flask, ask: Ask, service_upstream: ScriptedUpstream, name: str

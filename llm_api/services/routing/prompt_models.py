@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Model
-from llm_api.domain.prompts import GENERIC, Target
+from llm_api.domain.prompts import EDIT, GENERIC, Target
 from llm_api.errors import InvalidRequest, NotFound
 from llm_api.services.routing.permissions import allows, forbidden
 
@@ -77,13 +77,14 @@ def is_prompt_model(name: str) -> bool:
 
 
 def _models_of(target: Target) -> Iterator[PromptModel]:
-    """Name a target model with each type: the type alone where it can be no other, and reverse."""
-    types = list(target.types)
+    """Name a target model with each type; its name alone is for what it makes from nothing."""
+    types = target.types
+    made = [kind for kind in types if kind != EDIT] or types
     for kind in types:
         full, short = f"{PREFIX}{target.name}:{kind}", f"{PREFIX}{target.name}"
         names = [full, short] if kind == types[0] else [full]
         if target.name == GENERIC:
             names.insert(0, f"{PREFIX}{kind}")
-        elif len(types) == 1:
+        elif len(made) == 1:
             names.reverse()
         yield PromptModel(target.name, kind, tuple(names))
