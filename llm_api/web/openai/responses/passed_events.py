@@ -1,23 +1,39 @@
 """Writes a response that the upstream has made itself: its events are passed on as they came."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
+from llm_api.domain.calls import ModelRequest, TextLength
 from llm_api.errors import ApiError
+from llm_api.upstream.answers.responses.response_objects import texts_of
 from llm_api.web.openai.responses.failures import PING, failure_events
 from llm_api.web.openai.responses.response_events import KeepItems
+from llm_api.web.openai.responses.response_object import estimated_usage
 from llm_api.web.response.sse import End, KeepAlive
 
+_EVENT = b"event: %b\ndata: %b\n\n"
 _ENDS = frozenset(["response.completed", "response.incomplete"])
+
+
+def with_usage(response: Mapping[str, Any], request: ModelRequest) -> Mapping[str, Any]:
+    """Return a response to a `request` with its usage, estimated if the upstream counts nothing."""
+    if response.get("usage") is not None:
+        return response
+    length = TextLength()
+    for item in response["output"]:
+        for text in texts_of(item):
+            length.add(text)
+    return {**response, "usage": estimated_usage(length, request)}
 
 
 class PassedWriter:
     """Writes one streamed response whose events were checked where they came in."""
 
-    def __init__(self, keep: KeepItems | None = None) -> None:
-        """Write a stream; `keep` gets the items of one that is over."""
+    def __init__(self, request: ModelRequest, keep: KeepItems | None = None) -> None:
+        """Write the answer to a `request`; `keep` gets the items of one that is over."""
+        self._request = request
         self._keep = keep
         self._response: dict[str, Any] = {}  # as it began
         self._items: list[dict[str, Any]] = []  # those that are whole
@@ -32,15 +48,18 @@ class PassedWriter:
         document = orjson.loads(event)
         kind = document["type"]
         self._number = document["sequence_number"]
-        written = b"event: %b\ndata: %b\n\n" % (kind.encode(), event)
         if kind in _ENDS:
-            self._items, self._last = document["response"]["output"], written
+            response = with_usage(document["response"], self._request)
+            self._items = response["output"]
+            if response is not document["response"]:
+                event = orjson.dumps({**document, "response": response})
+            self._last = _EVENT % (kind.encode(), event)
             return b""
         if kind == "response.created":
             self._response = document["response"]
         elif kind == "response.output_item.done":
             self._items.append(document["item"])
-        return written
+        return _EVENT % (kind.encode(), event)
 
     def keep_alive(self) -> KeepAlive | None:
         """Write a comment."""

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from llm_api.domain.calls import ModelRequest
+from llm_api.domain.calls import ModelRequest, TextLength, TokenUsage
 from llm_api.services.quotas.estimates import estimate_length, estimate_request
 from llm_api.web.dialects.pieces import pieces_of
 from llm_api.web.openai.responses.input.tool_names import ToolNames
@@ -90,17 +90,26 @@ def _wants_summary(echo: Mapping[str, Any]) -> bool:
 def _usage(output: Output, request: ModelRequest) -> dict[str, Any]:
     """Return the tokens as the upstream counted them; what it did not count is estimated."""
     usage = None if output.counted is None else output.counted.usage
-    written = 0 if output.counted is None else output.counted.written
     if usage is None or usage.prompt_tokens is None or usage.completion_tokens is None:
-        taken = estimate_request(request).prompt_tokens
-        given, cached, reasoned = estimate_length(output.length), 0, 0
-    else:
-        taken, given = usage.prompt_tokens, usage.completion_tokens
-        cached, reasoned = usage.cached_tokens or 0, usage.reasoning_tokens or 0
+        return estimated_usage(output.length, request)
+    return _usage_of(usage, output.counted.written if output.counted is not None else 0)
+
+
+def estimated_usage(length: TextLength, request: ModelRequest) -> dict[str, Any]:
+    """Return what an answer of this length may have taken."""
+    prompt = estimate_request(request).prompt_tokens
+    return _usage_of(TokenUsage(prompt, estimate_length(length)), 0)
+
+
+def _usage_of(usage: TokenUsage, written: int) -> dict[str, Any]:
+    taken, given = usage.prompt_tokens or 0, usage.completion_tokens or 0
     return {
         "input_tokens": taken,
-        "input_tokens_details": {"cached_tokens": cached, "cache_write_tokens": written},
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_tokens or 0,
+            "cache_write_tokens": written,
+        },
         "output_tokens": given,
-        "output_tokens_details": {"reasoning_tokens": reasoned},
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
         "total_tokens": taken + given,
     }

@@ -4,7 +4,7 @@ from functools import partial
 
 from flask import Response
 
-from llm_api.domain.calls import Completion, Operation
+from llm_api.domain.calls import Completion, ModelRequest, Operation
 from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
 from llm_api.web.dialects.answering import answer, refuses_unknown
@@ -13,7 +13,7 @@ from llm_api.web.idempotency import cached_as
 from llm_api.web.openai.responses.agents import fails_for_codex
 from llm_api.web.openai.responses.failures import RESPONSES_FORM
 from llm_api.web.openai.responses.input.schemas import ResponsesRequest, ResponsesRequestSchema
-from llm_api.web.openai.responses.passed_events import PassedWriter
+from llm_api.web.openai.responses.passed_events import PassedWriter, with_usage
 from llm_api.web.openai.responses.response_events import KeepItems, ResponseWriter
 from llm_api.web.openai.responses.response_object import ResponseObject
 from llm_api.web.openai.responses.response_schemas import ResponseSchema, response_events
@@ -65,7 +65,7 @@ def _written(
     body: ResponsesRequest, keep: KeepItems | None, answer: Completion | AnswerStream
 ) -> Response:
     if answer.operation is Operation.RESPONSES:
-        return _passed(keep, answer)
+        return _passed(body.model_request, keep, answer)
     response = ResponseObject(body.model_request, body.tools, body.echo)
     if isinstance(answer, AnswerStream):
         return event_stream(answer, ResponseWriter(response, keep))
@@ -75,10 +75,13 @@ def _written(
     return json_response(document)
 
 
-def _passed(keep: KeepItems | None, answer: Completion | AnswerStream) -> Response:
+def _passed(
+    request: ModelRequest, keep: KeepItems | None, answer: Completion | AnswerStream
+) -> Response:
     """Pass on what an upstream has answered that has this API itself."""
     if isinstance(answer, AnswerStream):
-        return event_stream(answer, PassedWriter(keep))
+        return event_stream(answer, PassedWriter(request, keep))
+    document = with_usage(answer.document, request)
     if keep is not None:
-        keep(answer.document["output"])
-    return json_response(answer.body)
+        keep(document["output"])
+    return json_response(answer.body if document is answer.document else document)

@@ -78,6 +78,23 @@ def test_a_stream_is_the_upstreams(client: FlaskClient, upstream: ScriptedUpstre
     assert accumulated(typed(EVENTS)).output_text == "Hello"
 
 
+@pytest.mark.parametrize("body", [BODY, STREAM])
+def test_what_the_upstream_did_not_count_is_estimated(
+    client: FlaskClient, upstream: ScriptedUpstream, body: Mapping[str, Any]
+) -> None:
+    uncounted = sent.response(sent.message("Hello there."), usage=None)
+    end = {**EVENTS[-1], "response": uncounted}
+    whole = replies.json_reply(200, uncounted)
+    upstream.script(sent.stream([*EVENTS[:-1], end]) if "stream" in body else whole)
+
+    answer = ask(client, body)
+
+    document = events_in(answer.data)[-1]["response"] if "stream" in body else answer.json
+    assert document["usage"]["output_tokens"] == 3
+    assert document["usage"]["input_tokens"] > 0
+    assert document["output"] == uncounted["output"]
+
+
 def test_a_tool_that_must_be_called_need_not_be_one_of_a_chat(
     client: FlaskClient, upstream: ScriptedUpstream
 ) -> None:
