@@ -61,7 +61,6 @@ class RequestPreparation:
                 model_was_named=model_was_named,
                 is_streamed=is_streamed,
                 lost=own.lost,
-                cap=_RESPONSES_CAP,
             )
         if self._profile.inner is not None:
             self._profile.inner.check(request.parameters["messages"])
@@ -86,12 +85,10 @@ class RequestPreparation:
         model_was_named: bool,
         is_streamed: bool,
         lost: tuple[str, ...] = (),
-        cap: str | None = None,
     ) -> UpstreamRequest:
         """Return a request in the form of a chat, a text completion or embeddings.
 
-        `lost` are fields that only its other form has, `cap` is the caller's own name for the cap
-        on tokens.
+        `lost` are fields that only its other form has.
         """
         operation = request.operation
         if self._behavior.reads_text_only:
@@ -107,7 +104,7 @@ class RequestPreparation:
                 body["max_tokens"] = limit
             if is_streamed:
                 body["stream"] = True
-        cap = cap or cap_name(request.parameters)
+        cap = cap_name(request.parameters)
         return UpstreamRequest(
             operation,
             body,
