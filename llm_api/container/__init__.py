@@ -86,7 +86,7 @@ def build_services(
     asking = (*pictures.closable, optimizer, catalogue, *upstreams.values())
     return Services(
         catalogue=catalogue,
-        chat=ChatService(catalogue, ledger, PromptChat(catalogue.prompt_models, optimizer)),
+        chat=_chat(catalogue, ledger, optimizer, judge),
         optimizer=optimizer,
         batches=PromptBatches(optimizer, of_batches),
         images=pictures.images.service,
@@ -147,6 +147,13 @@ def _judge_and_optimizer(
         kept=build_rewrites(settings, stores, around.watch.drain),
         vision=judge.service,
     )
+
+
+def _chat(
+    catalogue: Catalogue, ledger: UsageLedger, optimizer: PromptOptimizer, judge: JudgeParts
+) -> ChatService:
+    prompts = PromptChat(catalogue.prompt_models, optimizer, judge.service)
+    return ChatService(catalogue, ledger, prompts)
 
 
 def _reads() -> StoreThreads:

@@ -1,10 +1,11 @@
 """Answers a chat with the rewrite of its last prompt, for clients that only know how to chat."""
 
+import binascii
 import secrets
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import orjson
 
@@ -18,14 +19,25 @@ from llm_api.domain.calls import (
     Operation,
     TokenUsage,
 )
-from llm_api.domain.prompts import MAX_PROMPT_CHARS, OptimizedPrompt, PromptRequest
+from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.prompts import (
+    EDIT,
+    MAX_EDITED_PICTURES,
+    MAX_PROMPT_CHARS,
+    OptimizedPrompt,
+    PromptRequest,
+)
 from llm_api.errors import FieldError, InvalidRequest
+from llm_api.runtime.turns import base64_decoded
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.services.routing.prompt_models import NO_MODEL, PromptModels
 
 _USED = frozenset(["messages", "seed", "n", "response_format"])
 _ONE_TEXT = "a rewrite is one text; POST /api/v1/llm/optimize-prompt returns several."
-_NO_PICTURES = "must have only text: the optimizer does not look at what is beside it."
+_ONLY_EDITS = "must have only text: pictures are for optimize/edit, and the targets that edit."
+_NO_MEDIA = "must have only text and pictures: the optimizer looks at nothing else."
+_TOO_MANY = f"must have at most {MAX_EDITED_PICTURES} pictures."
+_NO_BASE64 = "must be a data URI whose base64 is valid."
 _NO_TOOLS = "must be auto or none: the optimizer writes a prompt, and calls no tool."
 _NO_JSON = "must be text: the optimizer writes a prompt, in the form that its target reads."
 # How Open WebUI 0.12.4 begins what it asks the chat's model beside the chat: for titles, tags and
@@ -37,12 +49,23 @@ _OTHER_MODEL = (
 )
 
 
+class PictureReader(Protocol):
+    """What reads the pictures of an edit; its errors are InvalidRequest, and name the field."""
+
+    def read_picture(self, data: bytes, field: str, media_type: str | None = None) -> JudgedPicture:
+        """Return a picture of its bytes, which the request may say to be of a type."""
+
+    def fetch_picture(self, url: str, field: str) -> JudgedPicture:
+        """Return the picture at an https address."""
+
+
 @dataclass(frozen=True, slots=True)
 class PromptChat:
     """Answers chats by the optimizer; `models` are the names under which it does."""
 
     models: PromptModels
     optimizer: PromptOptimizer
+    reader: PictureReader
 
     def require(self, name: str, caller: Caller) -> None:
         """Raise ApiError where a name is none of them, or not for the caller."""
@@ -52,8 +75,9 @@ class PromptChat:
     def complete(self, request: ModelRequest, caller: Caller) -> CallResult[Completion]:
         """Return the rewrite of the last user message as the assistant's answer.
 
-        The other messages are left aside. A key that may use the name needs no right to the model
-        that writes: whoever gives out the name gives out what it is made with.
+        Beside it there are pictures for an edit. The other messages are left aside. A key that may
+        use the name needs no right to the model that writes: whoever gives out the name gives out
+        what it is made with.
 
         Raises:
             InvalidRequest: there is no such prompt, or the answer must be something else.
@@ -65,9 +89,13 @@ class PromptChat:
         name = request.model or ""
         model = self.models.find(name, caller.key)
         _refuse_others(request)
-        prompt = _last_prompt(request.parameters["messages"])
+        field, parts = _last_parts(request.parameters["messages"])
         wanted = PromptRequest(
-            prompt, model.type, target_model=model.target, seed=request.parameters.get("seed")
+            _text_of(field, parts),
+            model.type,
+            target_model=model.target,
+            seed=request.parameters.get("seed"),
+            pictures=self._pictures(field, parts, model.type),
         )
         asking = replace(caller, key=_for_any_model(caller.key), requested_model=name)
         try:
@@ -76,6 +104,31 @@ class PromptChat:
             raise _of_messages(error) from error
         completion = _completion(name, result.answer, result.report)
         return CallResult(completion, _report(result, request))
+
+    def _pictures(
+        self, field: str, parts: Sequence[Mapping[str, Any]], kind: str
+    ) -> tuple[JudgedPicture, ...]:
+        """Return the pictures that a prompt of a type has beside it; raises InvalidRequest."""
+        others = [part for part in parts if part["type"] != "text"]
+        if others and kind != EDIT:
+            raise InvalidRequest.of_field(field, _ONLY_EDITS, reason="not_supported")
+        if any(part["type"] != "image_url" for part in others):
+            raise InvalidRequest.of_field(field, _NO_MEDIA, reason="not_supported")
+        if len(others) > MAX_EDITED_PICTURES:
+            raise InvalidRequest.of_field(field, _TOO_MANY, reason="out_of_range")
+        return tuple(self._picture(part["image_url"], field) for part in others)
+
+    def _picture(self, image: Any, field: str) -> JudgedPicture:
+        address = str(image["url"] if isinstance(image, dict) else image)
+        head, _, data = address.partition(",")
+        if not head.lower().startswith("data:"):
+            return self.reader.fetch_picture(address, field)
+        try:
+            decoded = base64_decoded(data.encode("ascii"), is_strict=True)
+        except (binascii.Error, ValueError) as error:
+            raise InvalidRequest.of_field(field, _NO_BASE64, reason="invalid_url") from error
+        media_type = head[len("data:") :].partition(";")[0]
+        return self.reader.read_picture(decoded, field, media_type)
 
 
 def _for_any_model(key: ApiKey | None) -> ApiKey | None:
@@ -97,17 +150,22 @@ def _refuse_others(request: ModelRequest) -> None:
         raise InvalidRequest.of_field("response_format", _NO_JSON, reason="not_supported")
 
 
-def _last_prompt(messages: Sequence[Mapping[str, Any]]) -> str:
-    """Return the text of the last message of the user; raises InvalidRequest."""
+def _last_parts(
+    messages: Sequence[Mapping[str, Any]],
+) -> tuple[str, Sequence[Mapping[str, Any]]]:
+    """Return the field of the last message of the user, and its parts; raises InvalidRequest."""
     index = max((i for i, one in enumerate(messages) if one["role"] == "user"), default=None)
     if index is None:
         message = "must have a message of the role user, whose text is the prompt."
         raise InvalidRequest.of_field("messages", message, reason="missing")
-    field, content = f"messages[{index}].content", messages[index]["content"]
+    content = messages[index]["content"]
     parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    if any(part["type"] != "text" for part in parts):
-        raise InvalidRequest.of_field(field, _NO_PICTURES, reason="not_supported")
-    text = "\n".join(part["text"] for part in parts)
+    return f"messages[{index}].content", parts
+
+
+def _text_of(field: str, parts: Sequence[Mapping[str, Any]]) -> str:
+    """Return the text of a message that is a prompt; raises InvalidRequest."""
+    text = "\n".join(part["text"] for part in parts if part["type"] == "text")
     if text.startswith(_TASK):
         raise InvalidRequest.of_field(field, _OTHER_MODEL, reason="not_supported")
     if not 1 <= len(text) <= MAX_PROMPT_CHARS:
