@@ -14,7 +14,6 @@ from flask import Response, g, request
 from llm_api.errors import ApiError
 from llm_api.web.openai.responses.input.schemas import ResponsesRequest
 from llm_api.web.openai.responses.response_events import ResponseWriter
-from llm_api.web.openai.responses.response_object import ResponseObject
 from llm_api.web.request.context import RequestState
 from llm_api.web.response.errors import note_error
 from llm_api.web.response.sse import stream_of
@@ -38,8 +37,8 @@ def fails_for_codex(view: View) -> View:
             if not is_codex or error.status in _NOT_REPEATED:
                 raise
             note_error(error)
-            response = ResponseObject(body.model_request, body.tools, body.echo)
+            writer = ResponseWriter(body.model_request, body.tools, body.echo)
             state: RequestState = g.request_state
-            return stream_of([ResponseWriter(response).error(error, state.request_id)])
+            return stream_of([writer.error(error, state.request_id)])
 
     return answer

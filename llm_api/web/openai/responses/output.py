@@ -1,6 +1,6 @@
 """Puts the pieces of an answer together to the output of a response, and tells its events."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from llm_api.domain.calls import TextLength
@@ -21,11 +21,11 @@ from llm_api.web.openai.responses.output_items import (
     INCOMPLETE,
     REFUSAL,
     TEXT,
-    Event,
     Item,
     Logprobs,
     Message,
     Reasoning,
+    Tell,
     ToolCall,
 )
 
@@ -38,12 +38,15 @@ _WHOLE = ("stop", "tool_calls", "function_call")
 class Output:
     """The output of one response."""
 
-    def __init__(self, token: str, tools: ToolNames, *, has_summary: bool) -> None:
+    def __init__(
+        self, token: str, tools: ToolNames, tell: Tell = None, *, has_summary: bool
+    ) -> None:
         """Create an empty output.
 
         Args:
             token: of the response; every item's id has it.
             tools: the client's tools, by the names that the model was told.
+            tell: gets the events, if anybody does.
             has_summary: whether the client asked for a summary of what is thought.
         """
         self.counted: Counted | None = None
@@ -52,26 +55,30 @@ class Output:
         self.length = TextLength()
         self._token = token
         self._tools = tools
+        self._tell = tell
         self._has_summary = has_summary
         self._items: list[Item] = []
         self._open: Message | Reasoning | None = None
         self._logprobs: Logprobs = ()  # of the text that comes next
         self._calls: dict[int, ToolCall] = {}  # by their place; they may come in turns
 
-    def take(self, piece: Piece) -> Iterator[Event]:
-        """Read a piece, and yield the events that it makes."""
-        if isinstance(piece, Text | Refusal):
-            yield from self._say(TEXT if isinstance(piece, Text) else REFUSAL, piece.text)
+    def take(self, piece: Piece) -> None:
+        """Read a piece, and tell the events that it makes."""
+        if isinstance(piece, Text):
+            self._say(TEXT, piece.text)
         elif isinstance(piece, ToolArguments):
             self.length.add(piece.text)
-            yield from self._calls[piece.place].add(piece.text)
+            self._calls[piece.place].add(piece.text)
         elif isinstance(piece, Thought):
-            yield from self._think(piece.text)
+            self._think(piece.text)
+        elif isinstance(piece, Refusal):
+            self._say(REFUSAL, piece.text)
         elif isinstance(piece, ToolBegun):
-            yield from self._close(COMPLETED)
-            call = ToolCall(self._token, len(self._items), piece, self._tools)
+            self._close(COMPLETED)
+            index = len(self._items)
+            call = ToolCall(self._token, index, self._tell, piece, self._tools)
             self._calls[piece.place] = call
-            yield from self._begin(call)
+            self._begin(call)
         elif isinstance(piece, LogProbs):
             self._logprobs = [_logprob(entry) for entry in piece.entries]
         elif isinstance(piece, Finished):
@@ -80,52 +87,52 @@ class Output:
         else:
             self.counted = piece
 
-    def end(self) -> Iterator[Event]:
-        """Yield the events that end all items; an answer that says nothing gets an empty text."""
+    def end(self) -> None:
+        """Tell the events that end all items; an answer that says nothing gets an empty text."""
         is_cut = self.status == INCOMPLETE
         # What was going on when the answer ended is what was not finished.
         last = self._items[-1] if self._items else None
         says_nothing = not self._calls and not isinstance(last, Message)
-        yield from self._close(INCOMPLETE if is_cut and not self._calls else COMPLETED)
+        self._close(INCOMPLETE if is_cut and not self._calls else COMPLETED)
         for call in self._calls.values():
-            yield from call.end(INCOMPLETE if is_cut and call is last else COMPLETED)
+            call.end(INCOMPLETE if is_cut and call is last else COMPLETED)
         if says_nothing and not is_cut:
-            yield from self._say(TEXT, "")
-            yield from self._close(COMPLETED)
+            self._say(TEXT, "")
+            self._close(COMPLETED)
 
     def documents(self) -> list[dict[str, Any]]:
         """Return the items as far as they have come."""
         return [item.document() for item in self._items]
 
-    def _say(self, kind: str, text: str) -> Iterator[Event]:
+    def _say(self, kind: str, text: str) -> None:
         self.length.add(text)
         message = self._open
         if not isinstance(message, Message):
-            yield from self._close(COMPLETED)
-            message = self._open = Message(self._token, len(self._items))
-            yield from self._begin(message)
+            self._close(COMPLETED)
+            message = self._open = Message(self._token, len(self._items), self._tell)
+            self._begin(message)
         logprobs, self._logprobs = self._logprobs, ()
-        yield from message.add(kind, text, logprobs)
+        message.add(kind, text, logprobs)
 
-    def _think(self, text: str) -> Iterator[Event]:
+    def _think(self, text: str) -> None:
         self.length.add(text)
         thoughts = self._open
         if not isinstance(thoughts, Reasoning):
-            yield from self._close(COMPLETED)
+            self._close(COMPLETED)
             thoughts = self._open = Reasoning(
-                self._token, len(self._items), is_summary=self._has_summary
+                self._token, len(self._items), self._tell, is_summary=self._has_summary
             )
-            yield from self._begin(thoughts)
-        yield from thoughts.add(text)
+            self._begin(thoughts)
+        thoughts.add(text)
 
-    def _begin(self, item: Item) -> Iterable[Event]:
+    def _begin(self, item: Item) -> None:
         self._items.append(item)
-        return item.begin()
+        item.begin()
 
-    def _close(self, status: str) -> Iterator[Event]:
+    def _close(self, status: str) -> None:
         """End the message or the thoughts that are going on."""
         if self._open is not None:
-            yield from self._open.end(status)
+            self._open.end(status)
             self._open = None
 
 

@@ -5,7 +5,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/object.
 
 import secrets
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from llm_api.domain.calls import ModelRequest, TextLength, TokenUsage
@@ -13,22 +13,29 @@ from llm_api.services.quotas.estimates import estimate_length, estimate_request
 from llm_api.web.dialects.pieces import pieces_of
 from llm_api.web.openai.responses.input.tool_names import ToolNames
 from llm_api.web.openai.responses.output import Output
-from llm_api.web.openai.responses.output_items import COMPLETED, IN_PROGRESS, Event
+from llm_api.web.openai.responses.output_items import COMPLETED, IN_PROGRESS, Tell
 
 
 class ResponseObject:
     """One response while its output comes in."""
 
-    def __init__(self, request: ModelRequest, tools: ToolNames, echo: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        request: ModelRequest,
+        tools: ToolNames,
+        echo: Mapping[str, Any],
+        tell: Tell = None,
+    ) -> None:
         """Create the response to a request.
 
         Args:
             request: as the model gets it.
             tools: the client's tools, by the names that the model is told.
             echo: the fields of the request that the response repeats.
+            tell: gets the events of the output, if anybody does.
         """
         token = secrets.token_hex(12)
-        self.output = Output(token, tools, has_summary=_wants_summary(echo))
+        self.output = Output(token, tools, tell, has_summary=_wants_summary(echo))
         self._request = request
         self._head = {
             "id": f"resp_{token}",
@@ -71,15 +78,9 @@ class ResponseObject:
         """Return the response of an answer that came whole, a `chat.completion`."""
         self.name(answer)
         for piece in pieces_of(answer):
-            _exhaust(self.output.take(piece))
-        _exhaust(self.output.end())
+            self.output.take(piece)
+        self.output.end()
         return self.ended()
-
-
-def _exhaust(events: Iterable[Event]) -> None:
-    """Have a part of the output made, whose events nobody is sent."""
-    for _ in events:
-        pass
 
 
 def _wants_summary(echo: Mapping[str, Any]) -> bool:
