@@ -142,8 +142,11 @@ class PieceReader:
         self._kind = Text if is_text else Thought
 
 
-def pieces_of(document: Mapping[str, Any]) -> list[Piece]:
-    """Return the pieces of an answer that came whole, a `chat.completion`."""
+def pieces_of(document: Mapping[str, Any], usage: TokenUsage | None = None) -> list[Piece]:
+    """Return the pieces of an answer that came whole, a `chat.completion`.
+
+    `usage` is what was read of its usage, if that is known.
+    """
     choice = document["choices"][0]
     message = choice["message"]
     pieces: list[Piece] = []
@@ -153,17 +156,17 @@ def pieces_of(document: Mapping[str, Any]) -> list[Piece]:
         tools.take({"index": index, **call}, pieces)
     pieces += tools.end()
     pieces.append(Finished(choice["finish_reason"], _stopped_by(choice)))
-    if usage := document.get("usage"):
-        pieces.append(counted(usage))
+    if raw := document.get("usage"):
+        pieces.append(counted(raw, usage))
     return pieces
 
 
-def counted(usage: object) -> Counted:
-    """Read a usage in any form that upstreams send."""
+def counted(usage: object, parsed: TokenUsage | None = None) -> Counted:
+    """Read a usage in any form that upstreams send; `parsed` is what was read of it before."""
     details = usage.get("prompt_tokens_details") if isinstance(usage, dict) else None
     of_openai = details.get("cache_write_tokens") if isinstance(details, dict) else None
     of_anthropic = usage.get("cache_creation_input_tokens") if isinstance(usage, dict) else None
-    parsed = parse_usage(usage)
+    parsed = parse_usage(usage) if parsed is None else parsed
     most = (parsed.prompt_tokens or 0) - (parsed.cached_tokens or 0)
     for written in (of_openai, of_anthropic):
         if type(written) is int and 0 <= written <= most:

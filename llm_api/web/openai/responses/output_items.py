@@ -1,9 +1,9 @@
 """The items of a response's output while they come in: messages, reasoning, and calls of tools.
 
-Each tells the events of its own part of a stream, where anybody listens. The order in which they stand is the one that all
-SDKs take: an item is added before its parts, a part before its texts, and all are done at the end
-with the whole text once more. Source: https://platform.openai.com/docs/api-reference/responses-streaming
-and the types of openai-python 3.54.0.
+Each tells the events of its own part of a stream, where anybody listens. They stand in the order
+that all SDKs take: an item is added before its parts, a part before its texts, and all are done at
+the end with the whole text once more. Source: the types of openai-python 3.54.0, and
+https://platform.openai.com/docs/api-reference/responses-streaming
 """
 
 from collections.abc import Callable, Sequence

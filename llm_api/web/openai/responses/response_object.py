@@ -74,10 +74,10 @@ class ResponseObject:
         items = output.documents()
         return {**self._head, **ended, "output": items, "usage": _usage(output, self._request)}
 
-    def of_whole(self, answer: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the response of an answer that came whole, a `chat.completion`."""
+    def of_whole(self, answer: Mapping[str, Any], usage: TokenUsage) -> dict[str, Any]:
+        """Return the response of a `chat.completion` that came whole, and took this usage."""
         self.name(answer)
-        for piece in pieces_of(answer):
+        for piece in pieces_of(answer, usage):
             self.output.take(piece)
         self.output.end()
         return self.ended()

@@ -66,10 +66,10 @@ def _written(
 ) -> Response:
     if answer.operation is Operation.RESPONSES:
         return _passed(body.model_request, keep, answer)
-    response = ResponseObject(body.model_request, body.tools, body.echo)
+    request, tools, echo = body.model_request, body.tools, body.echo
     if isinstance(answer, AnswerStream):
-        return event_stream(answer, ResponseWriter(response, keep))
-    document = response.of_whole(answer.document)
+        return event_stream(answer, ResponseWriter(request, tools, echo, keep))
+    document = ResponseObject(request, tools, echo).of_whole(answer.document, answer.usage)
     if keep is not None:
         keep(document["output"])
     return json_response(document)

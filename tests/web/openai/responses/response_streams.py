@@ -44,9 +44,9 @@ def response(**echo: Any) -> ResponseObject:
     return ResponseObject(REQUEST, TOOLS, {**ECHO, **echo})
 
 
-def stream_of(batches: Iterable[Sequence[bytes]], begun: ResponseObject | None = None) -> bytes:
+def stream_of(batches: Iterable[Sequence[bytes]], **echo: Any) -> bytes:
     """Return the stream that is written for batches of chunks, to its end."""
-    writer = ResponseWriter(begun or response(), lambda _: None)
+    writer = ResponseWriter(REQUEST, TOOLS, {**ECHO, **echo})
     written = [writer.events(batch) if batch else writer.keep_alive() or b"" for batch in batches]
     return b"".join([*written, writer.end()])
 

@@ -18,7 +18,7 @@ from llm_api.web.openai.responses.failures import RESPONSES_FORM, failure_events
 from llm_api.web.response.error_formats import error_headers
 from tests.support.tables import each
 from tests.upstream.streamed import more, text
-from tests.web.openai.responses.response_streams import events_in, response, stream_of
+from tests.web.openai.responses.response_streams import events_in, stream_of
 
 # Codex 0.171 reads the time by this, and asks again for no other code with one.
 TRY_AGAIN = re.compile(r"(?i)try again in\s*(\d+(?:\.\d+)?)\s*(s|ms|seconds?)")
@@ -85,7 +85,7 @@ def test_the_failure_of_a_stream_that_another_client_was_sent_goes_on_from_it() 
 def test_a_text_that_looks_like_a_failure_is_none() -> None:
     said = '\nevent: response.failed\ndata: {"type":"response.failed"}\n\n'
 
-    assert not RESPONSES_FORM.has_failed(stream_of([[text(said)]], response(metadata={"a": said})))
+    assert not RESPONSES_FORM.has_failed(stream_of([[text(said)]], metadata={"a": said}))
 
 
 @pytest.mark.parametrize("path", ["/v1/responses", "/v1/chat/completions"])

@@ -113,7 +113,8 @@ def test_a_whole_answer_is_the_response_that_a_stream_ends_with(data: st.DataObj
     chunks = taken(data.draw(answers()), shows_usage=True)
     streamed = events_in(stream_of([chunks]))[-1]["response"]
 
-    whole = response().of_whole(collected([*chunks, DONE]).document)
+    completion = collected([*chunks, DONE])
+    whole = response().of_whole(completion.document, completion.usage)
 
     Response.model_validate(whole)
     assert said(whole["output"]) == said(streamed["output"])
