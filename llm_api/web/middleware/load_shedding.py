@@ -35,6 +35,7 @@ QUEUE_TIMEOUT = 1.0
 LOG_INTERVAL = 10.0
 # Health checks and pages cost little, and are needed most under overload.
 _COUNTED = ("/api/", "/v1/")
+CODEX = "HTTP_ORIGINATOR"  # the header by which Codex names itself, and nobody else
 _ID_MARK = "{request_id}"
 _REFUSAL = Unavailable(
     "The service is answering as many calls as it can; try again in a moment.",
@@ -78,7 +79,8 @@ class LoadShedder:
             return self._app(environ, start_response)
         if not (self._limit.try_acquire() or self._wait(environ)):
             self._refusals.record()
-            return self._refusals_of[form_of(path).prefix].answer(start_response)
+            refusal = self._refusals_of[form_of(path).prefix]
+            return refusal.answer(start_response, is_codex=CODEX in environ)
         try:
             return _AdmittedBody(self._app(environ, start_response), self._release)
         except BaseException:  # a worker that ends cuts its calls by one that is no Exception
@@ -141,12 +143,13 @@ class _Refusal:
         around_id = tuple(document.split(_ID_MARK.encode()))
         return cls(f"{status} {phrase}", around_id, tuple(headers.items()))
 
-    def answer(self, start_response: StartResponse) -> Iterable[bytes]:
+    def answer(self, start_response: StartResponse, *, is_codex: bool) -> Iterable[bytes]:
         """Start the response, and return its body."""
         request_id = new_request_id()
         body = request_id.encode().join(self.around_id)
         start_response(
-            self.status,
+            # Codex 0.171 sends what gets a 503 thirty times, and what gets a 429 six times.
+            "429 Too Many Requests" if is_codex else self.status,
             [
                 *self.headers,
                 ("Content-Length", str(len(body))),

@@ -224,6 +224,15 @@ def test_a_refusal_is_an_error_like_any_other(path: str) -> None:
     assert answers[0].headers["x-request-id"] != answers[1].headers["x-request-id"]
 
 
+def test_codex_is_refused_with_the_status_that_it_repeats_less_often() -> None:
+    codex = {"originator": "codex_exec"}
+
+    answer = Client(full(answering([b"served"]))).post("/v1/responses", headers=codex)
+
+    assert (answer.status, answer.headers["Retry-After"]) == ("429 Too Many Requests", "1")
+    assert answer.json["error"]["code"] == "overloaded"
+
+
 @pytest.mark.parametrize(
     "path", ["/healthz", "/readyz", "/metrics", "/", "/docs", "/openapi.json", "/static/site.css"]
 )

@@ -12,13 +12,13 @@ from functools import wraps
 from flask import Response, g, request
 
 from llm_api.errors import ApiError
+from llm_api.web.middleware.load_shedding import CODEX
 from llm_api.web.openai.responses.input.schemas import ResponsesRequest
 from llm_api.web.openai.responses.response_events import ResponseWriter
 from llm_api.web.request.context import RequestState
 from llm_api.web.response.errors import note_error
 from llm_api.web.response.sse import stream_of
 
-_HEADER = "originator"
 # Once for these, or after the time that Retry-After names.
 _NOT_REPEATED = (400, 429)
 
@@ -33,7 +33,7 @@ def fails_for_codex(view: View) -> View:
         try:
             return view(body)
         except ApiError as error:
-            is_codex = _HEADER in request.headers and body.is_streamed
+            is_codex = CODEX in request.environ and body.is_streamed
             if not is_codex or error.status in _NOT_REPEATED:
                 raise
             note_error(error)
