@@ -25,6 +25,7 @@ THOUGHT = {"type": "reasoning", "id": "rs_1", "summary": []}
 REASONED = THOUGHT | {"content": [{"type": "reasoning_text", "text": "Hm."}]}
 CUSTOM_CALL = {"type": "custom_tool_call", "call_id": "c", "name": "patch", "input": 'a "b"\n'}
 CUSTOM_OUTPUT = {"type": "custom_tool_call_output", "call_id": "c", "output": "done"}
+REMINDER = "<system-reminder>\nb\n</system-reminder>"
 PDF = "data:application/pdf;base64,JVBERg=="
 
 
@@ -75,10 +76,10 @@ def chat_text(words: str) -> dict[str, Any]:
             [said("system", "a"), said("developer", [text("b"), text("c")]), USER],
             [said("system", "a\n\nb\n\nc"), USER],
         ),
-        ([USER, said("developer", "b"), USER], [USER, said("system", "b"), USER]),
+        ([USER, said("developer", "b"), USER], [USER, said("user", REMINDER), USER]),
         (
             [said("system", [text("a"), image(image_url=PNG)]), said("system", "b"), USER],
-            [said("system", [chat_text("a"), chat_image()]), said("system", "b"), USER],
+            [said("system", [chat_text("a"), chat_image()]), said("user", REMINDER), USER],
         ),
         # pictures, sounds, files
         ([said("user", [image(image_url=PNG)])], [said("user", [chat_image()])]),
@@ -187,6 +188,14 @@ def chat_text(words: str) -> dict[str, Any]:
                 USER,
                 chat_calls(chat_call("c", "patch", '{"input":"a \\"b\\"\\n"}')),
                 chat_answer("c", "done"),
+            ],
+        ),
+        (
+            [called("c"), called("c"), answered("c", "1"), answered("c", "2")],
+            [
+                chat_calls(chat_call("c"), chat_call("c")),
+                chat_answer("c", "1"),
+                chat_answer("c", "2"),
             ],
         ),
         (

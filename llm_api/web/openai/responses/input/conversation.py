@@ -137,18 +137,22 @@ class _Writer:
         """Add what a user says, or whoever instructs the model.
 
         Every chat server knows the role `system`. The template of many a model refuses a second
-        one, so that what stands in front of the conversation is one.
+        such message, so that what stands in front of the conversation is one; what comes later
+        stays in its place, marked.
         """
         self._end_turn()
         self._thoughts.clear()
         is_system = item["role"] in _SYSTEM
         said = self._content(item["content"], path, between=BREAK if is_system else None)
-        message = {"role": "system" if is_system else item["role"], "content": said.content}
         messages = self._written.messages
-        if is_system and len(messages) == 1 and _can_join(messages[0], said):
+        if not is_system:
+            messages.append({"role": item["role"], "content": said.content})
+        elif not messages:
+            messages.append({"role": "system", "content": said.content})
+        elif len(messages) == 1 and _can_join(messages[0], said):
             messages[0]["content"] = f"{messages[0]['content']}{BREAK}{said.content}"
         else:
-            messages.append(message)
+            messages.append({"role": "user", "content": _reminder(said.content)})
 
     def end(self) -> Conversation:
         """Return what has been written."""
@@ -245,6 +249,14 @@ class _Writer:
 
 def _can_join(first: Message, said: Content) -> bool:
     return first["role"] == "system" and isinstance(first["content"], str) and said.is_text
+
+
+def _reminder(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
+    """Mark what a system says in the middle of a conversation, as Claude Code does."""
+    first, last = "<system-reminder>", "</system-reminder>"
+    if isinstance(content, str):
+        return f"{first}\n{content}\n{last}"
+    return [{"type": "text", "text": first}, *content, {"type": "text", "text": last}]
 
 
 def _thought(item: Item) -> str:
