@@ -7,7 +7,7 @@ the types of the anthropic package 2.14.0.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import marshmallow as ma
 
@@ -54,6 +54,18 @@ class MessagesRequest(OpenAIRequest):
     stop sequences, `names` its tools' own names by those that were shortened. `shows_thinking`:
     whether it gets what the model thinks.
     """
+
+    # Where in messages and tools something is, is another place in a chat.
+    FIELD_NAMES: ClassVar[Mapping[str, str]] = {
+        "messages": "messages",
+        "tools": "tools",
+        "tool_choice": "tool_choice",
+        "parallel_tool_calls": "tool_choice.disable_parallel_tool_use",
+        "response_format": "output_config.format",
+        "reasoning_effort": "output_config.effort",
+        "stop": "stop_sequences",
+        "user": "metadata.user_id",
+    }
 
     left_out: tuple[str, ...]
     stops: tuple[str, ...]

@@ -530,6 +530,22 @@ def test_a_wrong_field_is_named(
     assert upstream.requests == []
 
 
+def test_what_the_vendor_does_not_take_has_the_callers_name(
+    app_of: AppOf, upstream_env: dict[str, str], upstream: ScriptedUpstream
+) -> None:
+    client = app_of({**upstream_env, "FAST_LLM_PROFILE": "mistral"}).test_client()
+    config = {"format": {"type": "json_schema", "schema": {"type": "object"}}}
+    said = {"message": "The schema is invalid.", "param": "response_format", "code": "invalid"}
+    upstream.script(replies.json_reply(400, {"error": said}))
+
+    refused = ask(client, output_config=config)
+    dropped = ask(client, metadata={"user_id": "u"}, tools=[{"type": "bash_20250124"}])
+
+    [error] = refused.json["error"]["details"]["errors"]
+    assert error["field"] == "output_config.format"
+    assert dropped.headers["x-dropped-params"] == "tools.bash_20250124,metadata.user_id"
+
+
 def test_names_inside_of_arguments_and_schemas_are_the_callers_own(
     client: FlaskClient, upstream: ScriptedUpstream
 ) -> None:
