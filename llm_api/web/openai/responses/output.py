@@ -88,7 +88,7 @@ class Output:
             self.counted = piece
 
     def end(self) -> None:
-        """Tell the events that end all items; an answer that says nothing gets an empty text."""
+        """Report the events that end all items; an answer that says nothing gets an empty text."""
         is_cut = self.status == INCOMPLETE
         # What was going on when the answer ended is what was not finished.
         last = self._items[-1] if self._items else None

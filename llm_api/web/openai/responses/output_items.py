@@ -25,10 +25,10 @@ class Item(Protocol):
     """An item of the output."""
 
     def begin(self) -> None:
-        """Tell what comes before any text."""
+        """Report what comes before any text."""
 
     def end(self, status: str) -> None:
-        """Tell what comes behind the last text, of an item that has ended with this status."""
+        """Report what comes behind the last text, of an item that has ended with this status."""
 
     def document(self) -> dict[str, Any]:
         """Return the item as far as it has come."""
@@ -69,7 +69,7 @@ class Message:
         self._parts: list[_Part] = []
 
     def begin(self) -> None:
-        """Tell of the item alone: parts come with their texts."""
+        """Report of the item alone: parts come with their texts."""
         if self._tell is not None:
             self._tell(_added(self._index, self.document()))
 
@@ -106,7 +106,7 @@ class Message:
         self._tell({"type": "response.content_part.done", **self._at(), "part": whole})
 
     def end(self, status: str) -> None:
-        """Tell what ends the last part and the item."""
+        """Report what ends the last part and the item."""
         self._status = status
         self._end_part()
         if self._tell is not None:
@@ -139,7 +139,7 @@ class Reasoning:
         self._part_name = "reasoning_summary_part" if is_summary else "content_part"
 
     def begin(self) -> None:
-        """Tell of the item and of its one part."""
+        """Report of the item and of its one part."""
         if self._tell is not None:
             self._tell(_added(self._index, self.document()))
             part = self._part("")
@@ -155,7 +155,7 @@ class Reasoning:
         return {"type": "summary_text" if self._is_summary else "reasoning_text", "text": text}
 
     def end(self, status: str) -> None:
-        """Tell what ends the part and the item."""
+        """Report what ends the part and the item."""
         self._status = status
         if self._tell is None:
             return
@@ -200,7 +200,7 @@ class ToolCall:
         self._texts: list[str] = []
 
     def begin(self) -> None:
-        """Tell of the item."""
+        """Report of the item."""
         if self._tell is not None:
             self._tell(_added(self._index, self._item("")))
 
@@ -215,7 +215,7 @@ class ToolCall:
         return {"type": f"response.{name}.delta", **self._place, "delta": text}
 
     def end(self, status: str) -> None:
-        """Tell what ends the arguments and the item."""
+        """Report what ends the arguments and the item."""
         self._status = status
         if self._tell is None:
             return
