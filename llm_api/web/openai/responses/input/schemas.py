@@ -4,7 +4,7 @@ Source: https://platform.openai.com/docs/api-reference/responses/create
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import marshmallow as ma
@@ -45,7 +45,7 @@ from llm_api.web.openai.schemas import (
 from llm_api.web.schema_fields import Boolean, Float, Integer, String, line, one_of, within
 
 _MAX_OFFERED = 4 * MAX_TOOLS
-LOGPROBS = "message.output_text.logprobs"
+_LOGPROBS = "message.output_text.logprobs"
 _NO_RESPONSES = (
     "is not supported: no answer is kept to go on from. Send the whole conversation in input"
     " (store: false makes most clients do that)."
@@ -84,8 +84,6 @@ class ResponsesRequest(OpenAIRequest):
         echo: the fields of an answer that its request decides.
         tools: which of the client's tools the model's calls are for.
         keeps_items: whether the answer's items may be kept, to be referred to.
-        includes: what the answer should have beside the usual.
-        body: the client's own document.
     """
 
     FIELD_NAMES: ClassVar[Mapping[str, str]] = {
@@ -98,10 +96,8 @@ class ResponsesRequest(OpenAIRequest):
     }
 
     echo: Mapping[str, Any]
-    tools: ToolNames = field(default_factory=ToolNames)
-    keeps_items: bool = True
-    includes: frozenset[str] = frozenset()
-    body: Mapping[str, Any] = field(default_factory=dict)
+    tools: ToolNames
+    keeps_items: bool
 
 
 class ResponsesRequestSchema(OpenAIRequestSchema):
@@ -174,8 +170,6 @@ class ResponsesRequestSchema(OpenAIRequestSchema):
             echo=echo_of(said, forms.kept),
             tools=forms.names,
             keeps_items=said.get("store") is not False,
-            includes=frozenset(said.get("include", ())),
-            body=original,
         )
 
 
@@ -210,7 +204,7 @@ def _chat_parameters(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a chat says of an answer, beside its messages and tools."""
     parameters = {name: said[own] for own, name in _SAME.items() if own in said}
     top = said.get("top_logprobs")
-    if top or LOGPROBS in said.get("include", ()):
+    if top or _LOGPROBS in said.get("include", ()):
         parameters |= {"logprobs": True, **({"top_logprobs": top} if top else {})}
     text = said.get("text", {})
     if (verbosity := text.get("verbosity")) is not None:
