@@ -5,7 +5,7 @@ upstream. Source: https://platform.openai.com/docs/api-reference/chat/create
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import marshmallow as ma
@@ -104,23 +104,49 @@ class OpenAIMessageSchema(ma.Schema):
     )
 
 
-class OpenAIMessagesField(ma.fields.List[Any]):
-    """A conversation, documented as a list of `OpenAIMessageSchema` and checked in one pass."""
+class CheckedList(ma.fields.List[Any]):
+    """A list that is documented by a schema of its items, and checked in one pass.
+
+    Of more items than it may have only as many are looked at.
+    """
 
     default_error_messages = messages_for("a list")
 
-    def __init__(self) -> None:
-        """Require 1 to `MAX_MESSAGES` messages."""
-        message = ma.fields.Nested(OpenAIMessageSchema)
-        super().__init__(message, required=True, validate=list_length(1, MAX_MESSAGES))
+    def __init__(
+        self,
+        schema: type[ma.Schema],
+        problem_in: Callable[[Any], Any],
+        *,
+        at_least: int = 0,
+        at_most: int,
+        **options: Any,
+    ) -> None:
+        """Limit a list of what `schema` describes; `problem_in` says what is wrong with one."""
+        item = ma.fields.Nested(schema)
+        super().__init__(item, validate=list_length(at_least, at_most), **options)
+        self._problem_in, self._at_most = problem_in, at_most
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[Any]:
         if not isinstance(value, list):
             raise self.make_error("invalid")
-        messages = value[:MAX_MESSAGES]
-        if any(map(_problem_in_message, messages)):
-            raise item_errors(messages, _problem_in_message)
+        items = value[: self._at_most]
+        if any(map(self._problem_in, items)):
+            raise item_errors(items, self._problem_in)
         return value
+
+
+class OpenAIMessagesField(CheckedList):
+    """A conversation."""
+
+    def __init__(self) -> None:
+        """Require 1 to `MAX_MESSAGES` messages."""
+        super().__init__(
+            OpenAIMessageSchema,
+            _problem_in_message,
+            at_least=1,
+            at_most=MAX_MESSAGES,
+            required=True,
+        )
 
 
 # Of a message: None, its problem, or that of one of its fields.

@@ -9,14 +9,12 @@ from typing import Any, ClassVar
 
 import marshmallow as ma
 
-from llm_api.web.openai.messages import rule_of
+from llm_api.web.openai.messages import CheckedList, rule_of
 from llm_api.web.openai.responses.input.tool_forms import ALLOWED, NAMESPACE
 from llm_api.web.openai.responses.input.tool_names import CUSTOM, FUNCTION
 from llm_api.web.schema_fields import (
     AnyOf,
     FieldProblem,
-    item_errors,
-    list_length,
     messages_for,
     wrong_type,
 )
@@ -78,23 +76,12 @@ class ResponsesToolSchema(ma.Schema):
     type = ma.fields.String(required=True, metadata={"example": FUNCTION})
 
 
-class ToolsField(ma.fields.List[Any]):
-    """Tools, documented as a list of `ResponsesToolSchema` and checked in one pass."""
-
-    default_error_messages = messages_for("a list")
+class ToolsField(CheckedList):
+    """The tools of a request."""
 
     def __init__(self) -> None:
         """Limit them to `MAX_TOOLS`."""
-        tool = ma.fields.Nested(ResponsesToolSchema)
-        super().__init__(tool, allow_none=True, validate=list_length(0, MAX_TOOLS))
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> list[Any]:
-        if not isinstance(value, list):
-            raise self.make_error("invalid")
-        tools = value[:MAX_TOOLS]
-        if any(map(problem_in_tool, tools)):
-            raise item_errors(tools, problem_in_tool)
-        return value
+        super().__init__(ResponsesToolSchema, problem_in_tool, at_most=MAX_TOOLS, allow_none=True)
 
 
 def problem_in_tool(tool: Any) -> Problems:
