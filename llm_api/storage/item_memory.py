@@ -1,13 +1,12 @@
 """Items of answers that one process keeps in its memory."""
 
-import hashlib
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
-from cachetools import TTLCache
 
 KEEP_S = 3_600.0
 MAX_ITEM_BYTES = 128 << 10
@@ -27,35 +26,48 @@ class MemoryItems:
             max_bytes: of all items together.
             clock: returns seconds that never go back.
         """
+        self._max_bytes, self._clock = max_bytes, clock
         self._lock = threading.Lock()
-        self._written: TTLCache[str, bytes] = TTLCache(max_bytes, KEEP_S, clock, getsizeof=_size)
+        # By caller and id: when it is forgotten, and the item as JSON; the oldest first.
+        self._written: OrderedDict[tuple[str, str], tuple[float, bytes]] = OrderedDict()
+        self._size = 0
 
     def keep(self, caller_name: str, items: Sequence[Mapping[str, Any]]) -> None:
         """See ItemStore."""
+        written = as_written(items)
+        now = self._clock()
         with self._lock:
-            for name, written in named_items(caller_name, items):
-                self._written[name] = written
+            for item_id, raw in written:
+                self._remove((caller_name, item_id))
+                self._written[caller_name, item_id] = now + KEEP_S, raw
+                self._size += len(raw) + _OVERHEAD_BYTES
+            while self._written:
+                oldest, (end, _) = next(iter(self._written.items()))
+                if end > now and self._size <= self._max_bytes:
+                    break
+                self._remove(oldest)
 
     def find(self, caller_name: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """See ItemStore."""
+        now = self._clock()
         with self._lock:
-            found = {one: self._written.get(item_name(caller_name, one)) for one in ids}
-        return {one: orjson.loads(raw) for one, raw in found.items() if raw is not None}
+            found = {one: self._written.get((caller_name, one)) for one in ids}
+        return {
+            one: orjson.loads(kept[1])
+            for one, kept in found.items()
+            if kept is not None and kept[0] > now
+        }
 
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
 
-
-def named_items(caller_name: str, items: Sequence[Mapping[str, Any]]) -> list[tuple[str, bytes]]:
-    """Return items as they are stored, by their names there; without those that are too large."""
-    written = [(item_name(caller_name, item["id"]), orjson.dumps(item)) for item in items]
-    return [(name, raw) for name, raw in written if len(raw) <= MAX_ITEM_BYTES]
-
-
-def item_name(caller_name: str, item_id: str) -> str:
-    """Return the name of a caller's item, which has nothing of either in it."""
-    return hashlib.sha256(f"{caller_name}\0{item_id}".encode()).hexdigest()
+    def _remove(self, name: tuple[str, str]) -> None:
+        kept = self._written.pop(name, None)
+        if kept is not None:
+            self._size -= len(kept[1]) + _OVERHEAD_BYTES
 
 
-def _size(written: bytes) -> int:
-    return len(written) + _OVERHEAD_BYTES
+def as_written(items: Sequence[Mapping[str, Any]]) -> list[tuple[str, bytes]]:
+    """Return the ids of items, and these as JSON; without those that are too large."""
+    written = [(item["id"], orjson.dumps(item)) for item in items]
+    return [(item_id, raw) for item_id, raw in written if len(raw) <= MAX_ITEM_BYTES]

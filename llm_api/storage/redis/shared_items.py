@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from llm_api.storage.item_memory import KEEP_S, MemoryItems, item_name, named_items
+from llm_api.storage.item_memory import KEEP_S, MemoryItems, as_written
 from llm_api.storage.redis.connection import RedisConnection
 
 MAX_ITEMS = 512
@@ -45,7 +45,7 @@ class RedisItems:
 
     def keep(self, caller_name: str, items: Sequence[Mapping[str, Any]]) -> None:
         """See ItemStore."""
-        named = {_ITEM + name: raw for name, raw in named_items(caller_name, items)}
+        named = {_name_of(caller_name, item_id): raw for item_id, raw in as_written(items)}
         if named and not self._connection.call(
             lambda: self._put(caller_name, named), otherwise=False
         ):
@@ -54,7 +54,7 @@ class RedisItems:
     def find(self, caller_name: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """See ItemStore."""
         asked = list(dict.fromkeys(ids))
-        names = [_ITEM + item_name(caller_name, one) for one in asked]
+        names = [_name_of(caller_name, one) for one in asked]
         none: list[bytes | None] = [None] * len(asked)
         raws = self._connection.call(lambda: self._redis.mget(names), otherwise=none)
         found = {one: _read(raw) for one, raw in zip(asked, raws, strict=True)}
@@ -80,6 +80,11 @@ class RedisItems:
         if too_old:
             self._redis.delete(*too_old)
         return True
+
+
+def _name_of(caller_name: str, item_id: str) -> str:
+    """Return the name of a caller's item, which has nothing of either in it."""
+    return _ITEM + hashlib.sha256(f"{caller_name}\0{item_id}".encode()).hexdigest()
 
 
 def _read(raw: Any) -> dict[str, Any] | None:

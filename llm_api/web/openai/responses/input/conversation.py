@@ -60,12 +60,11 @@ def conversation_of(
 
     Raises InvalidRequest for a call without an output, and for an output without a call.
     """
-    writer = _Writer(names)
-    if instructions is not None:
-        writer.add_message({"role": "system", "content": instructions}, "instructions")
-    items = [{"role": "user", "content": given}] if isinstance(given, str) else given
-    writer.outputs = _outputs(items)
-    for index, item in enumerate(items):
+    system = [] if instructions is None else [{"role": "system", "content": instructions}]
+    if isinstance(given, str):
+        return Conversation([*system, {"role": "user", "content": given}])
+    writer = _Writer(names, Conversation([*system]), _outputs(given))
+    for index, item in enumerate(given):
         writer.add(item, index)
     return writer.end()
 
@@ -106,10 +105,10 @@ def _unmatched(index: int, item: Item, message: str) -> InvalidRequest:
 class _Writer:
     """Writes the messages, item by item."""
 
-    def __init__(self, names: ToolNames) -> None:
-        self.outputs: Mapping[int, tuple[int, Item]] = {}
-        self._names = names
-        self._written = Conversation()
+    def __init__(
+        self, names: ToolNames, begun: Conversation, outputs: Mapping[int, tuple[int, Item]]
+    ) -> None:
+        self._names, self._written, self._outputs = names, begun, outputs
         # What the assistant says, as long as nobody else says something.
         self._turn: Message | None = None
         self._answers: list[tuple[int, Item]] = []
@@ -121,7 +120,7 @@ class _Writer:
         if kind == MESSAGE and item["role"] == "assistant":
             self._add_said(self._content(item["content"], f"input[{index}].content", between=""))
         elif kind == MESSAGE:
-            self.add_message(item, f"input[{index}].content")
+            self._add_message(item, f"input[{index}].content")
         elif kind in (CALL, CUSTOM_CALL):
             self._add_call(item, index)
         elif kind in (OUTPUT, CUSTOM_OUTPUT):
@@ -133,7 +132,7 @@ class _Writer:
         elif kind in LEFT_OUT:
             self._written.lost[f"input.{kind}"] = None
 
-    def add_message(self, item: Item, path: str) -> None:
+    def _add_message(self, item: Item, path: str) -> None:
         """Add what a user says, or whoever instructs the model.
 
         Every chat server knows the role `system`. The template of many a model refuses a second
@@ -193,7 +192,7 @@ class _Writer:
         function = {"name": name, "arguments": arguments}
         call = {"id": item["call_id"], "type": "function", "function": function}
         turn.setdefault("tool_calls", []).append(call)
-        self._answers.append(self.outputs[index])
+        self._answers.append(self._outputs[index])
 
     def _begin_turn(self) -> Message:
         self._end_turn()

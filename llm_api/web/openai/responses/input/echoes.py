@@ -14,6 +14,24 @@ _AS_GIVEN = (
 )
 
 
+# Of a request that says nothing; nothing can be looked up later, and nothing is cut from the front
+# of a conversation.
+_UNSAID: Mapping[str, Any] = {
+    **dict.fromkeys(_AS_GIVEN),
+    "background": False,
+    "metadata": {},
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "reasoning": {"effort": None, "summary": None},
+    "store": False,
+    "text": {"format": {"type": "text"}},
+    "tool_choice": "auto",
+    "tools": [],
+    "truncation": "disabled",
+}
+_SAID = frozenset([*_AS_GIVEN, "metadata", "parallel_tool_calls", "tool_choice"])
+
+
 def echo_of(document: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the fields of an answer that its request decides.
 
@@ -21,23 +39,13 @@ def echo_of(document: Mapping[str, Any], tools: Sequence[Mapping[str, Any]]) -> 
         document: the request as it was checked, without null.
         tools: those that the model was told of.
     """
-    reasoning = document.get("reasoning") or {}
-    text = document.get("text") or {}
-    verbosity = text.get("verbosity")
-    return {
-        **{name: document.get(name) for name in _AS_GIVEN},
-        "background": False,
-        "metadata": document.get("metadata") or {},
-        "parallel_tool_calls": document.get("parallel_tool_calls", True),
-        "previous_response_id": None,
-        "reasoning": {name: reasoning.get(name) for name in ("effort", "summary")},
-        # Nothing can be looked up later, and nothing is cut from the front of a conversation.
-        "store": False,
-        "text": {
-            "format": text.get("format") or {"type": "text"},
-            **({} if verbosity is None else {"verbosity": verbosity}),
-        },
-        "tool_choice": document.get("tool_choice", "auto"),
-        "tools": list(tools),
-        "truncation": "disabled",
-    }
+    said = {name: value for name, value in document.items() if name in _SAID}
+    if (reasoning := document.get("reasoning")) is not None:
+        said["reasoning"] = {name: reasoning.get(name) for name in ("effort", "summary")}
+    if (text := document.get("text")) is not None:
+        said["text"] = {"format": text.get("format") or {"type": "text"}}
+        if (verbosity := text.get("verbosity")) is not None:
+            said["text"]["verbosity"] = verbosity
+    if tools:
+        said["tools"] = list(tools)
+    return {**_UNSAID, **said}

@@ -202,17 +202,18 @@ def _model_request(
 
 def _chat_parameters(said: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a chat says of an answer, beside its messages and tools."""
-    parameters = {name: said[own] for own, name in _SAME.items() if own in said}
+    parameters = {_SAME[own]: value for own, value in said.items() if own in _SAME}
     top = said.get("top_logprobs")
     if top or _LOGPROBS in said.get("include", ()):
         parameters |= {"logprobs": True, **({"top_logprobs": top} if top else {})}
-    text = said.get("text", {})
-    if (verbosity := text.get("verbosity")) is not None:
-        parameters["verbosity"] = verbosity
-    if (form := _response_format(text.get("format"))) is not None:
-        parameters["response_format"] = form
-    if (effort := said.get("reasoning", {}).get("effort")) is not None:
-        parameters["reasoning_effort"] = effort
+    if (text := said.get("text")) is not None:
+        if (verbosity := text.get("verbosity")) is not None:
+            parameters["verbosity"] = verbosity
+        if (form := _response_format(text.get("format"))) is not None:
+            parameters["response_format"] = form
+    reasoning = said.get("reasoning")
+    if reasoning is not None and reasoning.get("effort") is not None:
+        parameters["reasoning_effort"] = reasoning["effort"]
     return parameters
 
 
@@ -231,13 +232,13 @@ def _own_form(
     original: Mapping[str, Any], said: Mapping[str, Any], talk: Conversation, forms: ToolForms
 ) -> ResponsesForm:
     """Return the request as it came, with what it refers to in it."""
-    own = {name: value for name, value in original.items() if value is not None}
-    own = {name: own[name] for name in own if name not in ("model", "stream")}
+    own = {
+        name: value
+        for name, value in original.items()
+        if value is not None and name not in {"model", "stream"}
+    }
+    own["input"] = said["input"]
     lost = [name for name in _LOST if name in own]
     if said.get("truncation") == "auto":
         lost.append("truncation")
-    return ResponsesForm(
-        {**own, "input": said["input"]},
-        (*forms.lost, *talk.lost, *lost),
-        forms.refusal or talk.refusal,
-    )
+    return ResponsesForm(own, (*forms.lost, *talk.lost, *lost), forms.refusal or talk.refusal)

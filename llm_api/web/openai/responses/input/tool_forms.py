@@ -49,11 +49,16 @@ class ToolForms:
     refusal: InvalidRequest | None = None
 
 
+NO_TOOLS = ToolForms()
+
+
 def tool_forms(tools: Sequence[Tool], choice: Any, *, is_parallel: bool | None) -> ToolForms:
     """Put the tools of a request, and its `tool_choice`, into the form of a chat.
 
     Raises InvalidRequest for the choice of a function that is not among the tools.
     """
+    if not tools and choice is None:
+        return NO_TOOLS
     kept = [tool for tool in tools if tool["type"] in (*_CALLED, NAMESPACE)]
     others = [tool["type"] for tool in tools if tool["type"] not in (*_CALLED, NAMESPACE)]
     described = list(_described(kept))
