@@ -20,7 +20,7 @@ class AgentClient:
     `raises` has the class of the exception that a user catches in each case that fails. Where a
     client is not like the others, `asked` has the requests that reach the upstream, `says` what a
     user reads of a failure, and `differs` the facts; `lacking` are the cases that it has not.
-    `binary` is a program for terminals.
+    `binary` is where a program for terminals stands among the packages of this platform.
     """
 
     title: str
@@ -55,7 +55,8 @@ class AgentClient:
 
     def command(self, steps: str) -> list[str]:
         """Return the command that takes the steps."""
-        binary = [str(SDKS_FOLDER / self.environment / self.binary)] if self.binary else []
+        packages = SDKS_FOLDER / self.environment / "node_modules"
+        binary = map(str, packages.glob(self.binary)) if self.binary else ()
         return [str(self.runtime), str(_HERE / self.program), steps, self.form, *binary]
 
     @property
@@ -137,6 +138,7 @@ IN_PYTHON = (
         "programs/agent_dspy.py",
         _raises("LMUnsupportedModelError", "LMServerError", "LMProviderError"),
         asked={"busy": 8},
+        # Its agents call tools by texts that it reads itself.
         lacking=frozenset({"tools"}),
     ),
     AgentClient("Haystack", "responses", _PYTHON, _HAYSTACK, _OF_OPENAI),
@@ -188,7 +190,7 @@ TERMINALS = (
         says=dict.fromkeys(("busy", "broken"), "Selected model is at capacity"),
         differs={**_A_COMMAND, "broken": {"text": None}},
         lacking=frozenset({"stream"}),
-        binary="node_modules/@openai/codex-linux-x64/vendor/x86_64-unknown-linux-musl/bin/codex",
+        binary="@openai/codex-*/vendor/*/bin/codex",
     ),
     AgentClient(
         "Claude Code",
@@ -200,6 +202,6 @@ TERMINALS = (
         asked={"refused": 2, "broken": 2},
         says={"refused": "There's an issue with the selected model"},
         differs={**_A_COMMAND, "broken": {"text": "Hello"}},
-        binary="node_modules/@anthropic-ai/claude-code-linux-x64/claude",
+        binary="@anthropic-ai/claude-code-*/claude",
     ),
 )

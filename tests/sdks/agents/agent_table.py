@@ -10,15 +10,19 @@ from tests.sdks.case import Facts
 _HEAD = """\
 ## Agents
 
-Every client that is called as it is told to be with nothing but an address and a model, on the API of ours that it calls then; some have others, too.
+Frameworks and SDKs that are given nothing but an address and a model, by the API of ours that they call.
 The upstream speaks chat completions alone.
 
 - *answer*, *stream*: each text of a stream arrives before the next is sent.
 - *two turns*: a second question, with what the client sends again of the first.
 - *tools*: two tools are called at once, and the results are sent back.
 - *object*: one of the user's own class or schema in place of text.
-- *404*, *503 that lasts*, *broken stream*: the exception that the user catches, on which our message can be read. Behind it stands how many requests reached the upstream with the client's own repeats on: the service asks twice before it answers 503, so that 2 is one request of the client.
+- *404*, *503 that lasts*, *broken stream*: the exception that the user catches, and can read our message on.
+- The number is that of the requests which reached the upstream, with the client's own repeats on: the service asks twice before it answers 503, so that 2 is one request of the client.
 - *leaving*: the user leaves in the middle of a stream, and the upstream's call ends with it.
+
+agno raises nothing: `RunError` is the status of its run.
+agent-framework needs `default_options={"store": False}` for Responses, without which it goes on from an answer that nobody keeps and gets a 400 that says so.
 
 """  # noqa: E501  # one sentence a line
 _TERMINALS_HEAD = """\
@@ -26,7 +30,10 @@ _TERMINALS_HEAD = """\
 
 Run without an account and not interactively: `codex exec` and `claude -p`.
 They are 800 MB, so that CI does not run them: `make test-agents` does.
-*tools* is a command that the model wants to have run, whose output is sent back.
+
+- *tools* is a command that the model wants to have run, whose output is sent back.
+- `ProgramError` is the end of the program with an error, and our message in what it prints; for the codes that it does not repeat a request for, Codex says in its own words that the model is at capacity.
+- A stream that breaks Claude Code asks for once more, as a whole.
 
 """
 
