@@ -146,6 +146,14 @@ IN_PYTHON = (
     AgentClient("smolagents", "chat", _PYTHON, "programs/agent_smolagents.py", _OF_OPENAI),
     AgentClient(
         "instructor",
+        "responses",
+        _OPENAI_2,
+        "programs/agent_instructor.py",
+        _raises(*["InstructorRetryException"] * 3),
+        lacking=frozenset({"plain", "turns", "stream", "tools", "broken", "leaving"}),
+    ),
+    AgentClient(
+        "instructor",
         "chat",
         _OPENAI_2,
         "programs/agent_instructor.py",

@@ -35,7 +35,7 @@ They are 800 MB, so that CI does not run them: `make test-agents` does.
 - `ProgramError` is the end of the program with an error, and our message in what it prints; for the codes that it does not repeat a request for, Codex says in its own words that the model is at capacity.
 - A stream that breaks Claude Code asks for once more, as a whole.
 
-"""
+"""  # noqa: E501  # one sentence a line
 
 
 def shown_by_agent(client: AgentClient, seen: SeenByAgent, case: AgentCase) -> Facts:

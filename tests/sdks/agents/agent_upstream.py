@@ -145,14 +145,15 @@ def _shell(asked: Mapping[str, Any]) -> Reply:
 
 
 def _structured(asked: Mapping[str, Any]) -> Reply:
-    """Fill in what the request has: a schema, a prompt that has one, or a tool."""
-    form = json.dumps(asked.get("response_format"))
-    if "year" in form or "year" in json.dumps(asked["messages"]):
-        return _said(asked, PERSON)
+    """Fill in what the request insists on: a tool, or else a schema or a prompt that has one."""
     takes = [tool["function"] for tool in asked.get("tools") or [] if "year" in json.dumps(tool)]
+    if takes and asked.get("tool_choice") not in (None, "auto"):
+        return _called(asked, [(takes[0]["name"], PERSON)])
+    if "year" in json.dumps([asked.get("response_format"), asked["messages"]]):
+        return _said(asked, PERSON)
     if takes:
         return _called(asked, [(takes[0]["name"], PERSON)])
-    return _refused("Neither a schema nor a tool of a person.")
+    return _refused("A form of a person was wanted.")
 
 
 def _turns(asked: Mapping[str, Any]) -> Reply:

@@ -42,9 +42,8 @@ def fill_in(step: Step) -> Person:
 
 
 def _model(step: Step) -> Any:
-    return dspy.LM(
-        f"openai/{step.model}", api_base=step.base_url, api_key="not-needed", cache=False
-    )
+    address = {"api_base": step.base_url, "api_key": "not-needed"}
+    return dspy.LM(f"openai/{step.model}", cache=False, **address)
 
 
 if __name__ == "__main__":
