@@ -23,7 +23,7 @@ from llm_api.services.prompts.edits.picture_references import (
 from llm_api.services.prompts.languages.figures import figures_in, values_in
 from llm_api.services.prompts.languages.tags import form_of, has_vocabulary, length_ratio
 from llm_api.services.prompts.languages.writing import shares_words
-from llm_api.services.prompts.text import fold
+from llm_api.services.prompts.text import fold, without_quotes
 
 # A change is said in about as many words as it was asked for.
 _GROWTH = 1.6
@@ -40,6 +40,7 @@ _SIDES = {
 _HAN_COUNT = re.compile(
     r"([二两三四五六七八九十]|\d{1,2})(?:个|位|名|只|条|头|匹|张|辆|艘|棵|朵|座|把|本|盏|架|支|杯|瓶|幅|盘|碗|人)"
 )
+_DIGITS = re.compile(r"\d{1,9}")
 _HAN_VALUES = {sign: at for at, sign in enumerate("一二三四五六七八九十", start=1)} | {"两": 2}
 KEEP_MISSING = "keep_missing"
 
@@ -47,6 +48,7 @@ KEEP_MISSING = "keep_missing"
 def find_edit_violations(comparison: Comparison) -> Iterator[Violation]:
     """Yield what is wrong with the rewrite of an edit, beside its form and what it has lost."""
     yield from _pictures(comparison)
+    yield from _figures(comparison)
     if comparison.is_read:
         yield from _sides(comparison)
         yield from _han_counts(comparison)
@@ -91,6 +93,25 @@ def _han_counts(comparison: Comparison) -> Iterator[Violation]:
     for value, words in made.items():
         if value not in asked and value not in _values(comparison.constraints.reading):
             yield violation_of("count_added", words)
+
+
+def _figures(comparison: Comparison) -> Iterator[Violation]:
+    """Yield numbers in digits that are others: of ages, angles and shares, in any language."""
+    asked, made = _bare(comparison.original), _bare(comparison.rewrite)
+    words = values_in(asked, comparison.constraints.language) | _values(
+        comparison.constraints.reading
+    )
+    own = {int(one) for one in _DIGITS.findall(asked)}
+    new = {int(one) for one in _DIGITS.findall(made)}
+    known = values_in(made, comparison.wanted.language) | _values(comparison.reading) | new
+    for value in sorted(new - own - words):
+        yield violation_of("count_added", value)
+    for value in sorted(own - known):
+        yield violation_of("count_changed", value)
+
+
+def _bare(text: str) -> str:
+    return without_quotes(without_references(text))
 
 
 def _counted(text: str) -> Iterator[tuple[int, str]]:

@@ -5,16 +5,26 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from llm_api.services.prompts.checks.comparison import Comparison
+from llm_api.services.prompts.checks.edit_directions import (
+    contrary_words,
+    is_replaced,
+    replaces,
+    sides_of,
+    turned_round,
+)
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.nouns import Noun
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.edits.clauses import Clause, clauses_of
-from llm_api.services.prompts.edits.operations import Act
-from llm_api.services.prompts.text import find_quotes, lower, stem, tokens_of
+from llm_api.services.prompts.edits.content_words import content_of, target_words
+from llm_api.services.prompts.edits.edit_constraints import neutral
+from llm_api.services.prompts.edits.operations import FITTING, Act
+from llm_api.services.prompts.text import lower, stem, tokens_of
 from llm_api.services.prompts.vocabulary.words import little_words
 
 _FILLING = little_words("edits_filling")
 _OTHERS = little_words("edits_others")
+_PLACES = little_words("edits_places")
 _PRONOUNS = little_words("edits_pronouns")
 _PEOPLE = frozenset({"person", "anybody"})
 _ANYBODY = frozenset({"person", "people"})
@@ -25,16 +35,6 @@ _CONTRARY = {
     Act.REMOVE: frozenset({Act.MAKE, *_STANDING}),
     Act.MAKE: frozenset({Act.DENY, Act.REMOVE, *_STANDING}),
 }
-# What stands in the place of another thing may be said to remove that.
-_REPLACING = re.compile(
-    r"\b(?:replac|swap|switch|exchang|substitut|fill|cover|turn|convert|transform|into)\w*"
-    r"|换|替|填|补|变成|变为|改成|改为"
-)
-_INSTEAD = re.compile(r"\b(?:replac|swap|switch|exchang|substitut)\w*|换成|换为|替换|代替")
-# From what stands in front of it to what stands behind.
-_TO = re.compile(r"\b(?:with|to|into|for|by)\b|[换改变]成|[换改变]为|替换[成为]|成为")
-_TURNED = re.compile(r"\b(?:instead of|rather than|in place of)\b|而不是|[代取]替?代?(?=.)")
-_USING = re.compile(r"用(.+?)(?:来)?(?:替换|代替|取代|换掉)(.+)")
 _HAN_FILLING = re.compile(
     r"[的和与及或、，。！？：,.\s¶]|其余|其他|其它|部分|所有|全部|任何|请|一切|都|也|完全|图片|画面|照片|不要|原图|原来|一样"
 )
@@ -52,10 +52,13 @@ def find_changed_acts(comparison: Comparison) -> Iterator[Violation]:
         return
     for clause in before:
         yield from acts.contraries(clause, before)
-        is_said = comparison.is_same_language and clause.is_own
-        if is_said and clause.act in {Act.KEEP, Act.DENY}:
-            yield from acts.lost_words(clause)
-    yield from _turned_round(before, after)
+    yield from turned_round(before, after)
+    if comparison.is_same_language:
+        yield from contrary_words(comparison)
+        if any(clause.act in _DOING for clause in before):  # not where it only names something
+            yield from acts.further(comparison.original)
+        for clause in before:
+            yield from acts.lost_of(clause)
 
 
 def may_be(noun: Noun, other: Noun) -> bool:
@@ -102,13 +105,13 @@ class _Acts:
         naming = [one for one in self.clauses if any(may_be(noun, other) for other in one.nouns)]
         named = {one.act for one in naming}
         whole = clause.text.strip(" ,.，。")
-        is_gone = wanted is Act.REMOVE or (wanted is Act.MAKE and _is_replaced(noun, clause))
+        is_gone = wanted is Act.REMOVE or (wanted is Act.MAKE and is_replaced(noun, clause))
         if is_gone and any(self._is_kept(noun, one) for one in naming):
             yield violation_of("edit_kept", words)
-        elif wanted is Act.MAKE and is_gone and naming and not self._replaces(noun):
+        elif wanted is Act.MAKE and is_gone and naming and not self.puts_in_place_of(noun):
             yield violation_of("edit_reversed", words)
         elif wanted in _DOING and naming and named <= _CONTRARY[wanted]:
-            if not (named & _DOING and _replaces([clause, *naming])):
+            if not (named & _DOING and replaces([clause, *naming])):
                 yield violation_of("edit_reversed", words)
         elif wanted is Act.KEEP:
             yield from self._unkept(noun, words, whole, named)
@@ -136,17 +139,55 @@ class _Acts:
             if one.act in _STANDING
         )
 
+    def further(self, original: str) -> Iterator[Violation]:
+        """Yield orders that share no word with an instruction: those for something else."""
+        asked, things = content_of(original), read(neutral(original))
+        known = things.things() | {term.concept for term in things.of("color")}
+        for clause in self.clauses:
+            own = content_of(clause.text)
+            if clause.act not in _DOING or not clause.is_own or not own or own & asked:
+                continue
+            named = clause.things | {term.concept for term in clause.reading.of("color")}
+            if not (named & known or FITTING.search(lower(clause.text))):
+                yield violation_of("thing_added", clause.text.strip(" ,.，。"))
+
+    def lost_of(self, clause: Clause) -> Iterator[Violation]:
+        """Yield what of a part of an instruction is lost, by its words."""
+        if clause.is_own and clause.act in _DOING:
+            yield from self.undone(clause)
+        elif clause.is_own and clause.act in {Act.KEEP, Act.DENY}:
+            yield from self.lost_words(clause)
+
+    def undone(self, clause: Clause) -> Iterator[Violation]:
+        """Yield an order of an instruction of which a rewrite has no word; or that it keeps."""
+        own, said = content_of(clause.text), clause.text.strip(" ,.，。")
+        colors = {term.concept for term in clause.reading.of("color")}
+        every = [one.reading for one in self.clauses]
+        named = frozenset().union(*(one.things for one in self.clauses)) | {
+            term.concept for reading in every for term in reading.of("color")
+        }
+        texts = frozenset().union(*(content_of(one.text) for one in self.clauses))
+        if own and not (own & texts or (clause.things | colors) & named):
+            yield violation_of("edit_lost", said)
+        if clause.act is Act.REMOVE:
+            gone = target_words(clause)
+            for one in self.clauses:
+                is_others = any(word in lower(one.text) for word in _OTHERS)
+                if one.act is Act.KEEP and gone & target_words(one) and not is_others:
+                    yield violation_of("edit_kept", said)
+                    return
+
     def removes_nothing(self, before: Iterable[Clause]) -> bool:
         """Whether an instruction removes something, and its rewrite nothing at all."""
         if not any(one.act is Act.REMOVE and one.is_own for one in before):
             return False
         is_removing = any(one.act is Act.REMOVE for one in self.clauses)
-        return not is_removing and not _replaces(self.clauses)
+        return not is_removing and not replaces(self.clauses)
 
-    def _replaces(self, noun: Noun) -> bool:
+    def puts_in_place_of(self, noun: Noun) -> bool:
         """Whether another thing comes in the place of one."""
         for one in self.clauses:
-            sides = _sides(one)
+            sides = sides_of(one)
             if one.act is Act.REMOVE and any(may_be(noun, other) for other in one.nouns):
                 return True
             if sides is not None and noun.concepts & (sides[0] - sides[1]):
@@ -186,7 +227,7 @@ def _words(bare: str) -> list[str]:
     """Return the words that say what stays, or what must not be there."""
     if bare.isascii() or not any("\u3400" <= sign <= "\u9fff" for sign in bare):
         words = [token for token in tokens_of(bare) if token.isalpha() and len(token) > 2]
-        return [word for word in words if word not in _FILLING]
+        return [word for word in words if word not in _FILLING | _PLACES]
     return [word for word in _HAN_FILLING.sub(" ", bare).split() if len(word) > 1]
 
 
@@ -195,54 +236,3 @@ def _has(clause: Clause, word: str) -> bool:
         return word in lower(clause.text)
     root = stem(word)
     return any(stem(token) == root for token in tokens_of(lower(clause.text)))
-
-
-def _is_replaced(noun: Noun, clause: Clause) -> bool:
-    """Whether another thing shall stand in the place of one."""
-    sides = _sides(clause)
-    return (
-        sides is not None
-        and bool(noun.concepts & (sides[0] - sides[1]))
-        and bool(_INSTEAD.search(lower(clause.text)))
-    )
-
-
-def _replaces(clauses: Iterable[Clause]) -> bool:
-    return any(clause.act in _DOING and _REPLACING.search(lower(clause.text)) for clause in clauses)
-
-
-def _turned_round(before: Sequence[Clause], after: Sequence[Clause]) -> Iterator[Violation]:
-    """Yield that what was to become another thing is what that becomes."""
-    asked = [sides for clause in before if (sides := _sides(clause)) is not None]
-    made = [sides for clause in after if (sides := _sides(clause)) is not None]
-    for old, new in asked:
-        for one in sorted(old - new):
-            for other in sorted(new - old):
-                is_turned = any(
-                    other in left and one in right and one not in left and other not in right
-                    for left, right in made
-                )
-                if is_turned:
-                    yield violation_of("edit_reversed", f"{one} → {other}")
-                    return
-
-
-def _sides(clause: Clause) -> tuple[frozenset[str], frozenset[str]] | None:
-    """Return what becomes something else, and what it becomes; None where nothing does."""
-    if clause.act is not Act.MAKE:
-        return None
-    text = lower(clause.text)
-    if (using := _USING.search(text)) is not None:
-        return _named(using[2]), _named(using[1])
-    if (turned := _TURNED.search(text)) is not None:
-        return _named(text[turned.end() :]), _named(text[: turned.start()])
-    if (to := _TO.search(text)) is None:
-        return None
-    return _named(text[: to.start()]), _named(text[to.end() :])
-
-
-def _named(text: str) -> frozenset[str]:
-    reading = read(text)
-    colors = {term.concept for term in reading.of("color")}
-    quotes = {quote.strip(" .,!?").casefold() for quote in find_quotes(text)}
-    return frozenset(reading.things() | colors | quotes)

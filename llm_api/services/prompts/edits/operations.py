@@ -70,7 +70,7 @@ _HAN_REMOVE = (
 _HAN_MAKE = (
     "把|将|改成|改为|改|换成|换上|换|变成|变为|变|替换|调整|调|涂|染|移动|移到|挪|旋转|翻转|放大|缩小|修复"
     "|让|使|添加|增加|加上|加入|加|放|戴|穿|画|写|转换|转|模糊|虚化|提亮|裁剪|扩展|延伸|上色|美化|磨皮"
-    "|打开|关上|贴|给|设为|设成|生成|合成|插入|摆|装|盖|抬|闭|睁"
+    "|打开|关上|参考|参照|仿照|按照|绘|贴|给|设为|设成|生成|合成|插入|摆|装|盖|抬|闭|睁"
 )
 _HAN_BLEND = "匹配|一致|融合|协调|自然"
 
@@ -97,12 +97,17 @@ _HAN = {
         _ACTS, (_HAN_KEEP, _HAN_DENY, _HAN_REMOVE, _HAN_MAKE, _HAN_BLEND), strict=True
     )
 }
-_VERB = rf"(?:{_KEEP}|{_REMOVE}|{_ANYWHERE}|{_OPENING})"
+# Behind "and" they are verbs where something follows that they do something to.
+_OBJECT = (
+    r"(?=\s+(?:the|an?|this|that|these|those|it|them|all|every|each|both|one|two|his|her|its|their"
+    r"|more|on|up|in|\"))"
+)
+_VERB = rf"(?:{_KEEP}|{_REMOVE}|{_ANYWHERE}|(?:{_OPENING}){_OBJECT})"
 _HAN_VERB = f"(?:{_HAN_KEEP}|{_HAN_DENY}|{_HAN_REMOVE}|{_HAN_MAKE})"
 # Where a part ends: at a mark, or before a word that begins another one. A comma of a list ends
 # one, too; what follows does the same then.
 BREAK = re.compile(
-    rf"[,，:：—\n]+|\b(?:while|whilst|but|then|and then|so that)\b|\band (?={_VERB}\b)"
+    rf"[,，:：—\n]+|\b(?:while|whilst|but|then|and then|so that)\b|\band (?={_VERB}(?=\W))"
     r"|(?=\b(?:without|with no|except|apart from|aside from|other than|with everything|matching"
     r"|to match|that match(?:es)?"
     rf"|blend(?:ed|ing)|consistent with)\b)|同时|然后|但是?|并且?(?={_HAN_VERB})|且(?={_HAN_VERB})"
@@ -111,6 +116,11 @@ BREAK = re.compile(
 )
 SENTENCE_END = re.compile(r"(?:[.!?](?=\s|$)|[;；。！？])+")
 # These belong to what stands in front of them: "remove everything except the chair".
+# What an edit needs besides, wherever something goes or comes.
+FITTING = re.compile(
+    r"\b(?:fill|blend|restor|reconstruct|inpaint|smooth|match|adjust|ensur|mak\w+ sure|keep)\w*"
+    r"|填|融合|修复|还原|调整|匹配"
+)
 EXCEPTING = re.compile(r"\s*(?:except|apart from|aside from|other than)\b")
 # Behind these the list of what is kept is closed.
 CLOSING = re.compile(

@@ -8,6 +8,7 @@ from llm_api.services.prompts.checks.comparison import compare
 from llm_api.services.prompts.checks.edit_additions import Asked, added_in
 from llm_api.services.prompts.checks.edit_checks import KEEP_MISSING
 from llm_api.services.prompts.edits.clauses import Clause, clauses_of
+from llm_api.services.prompts.edits.content_words import content_of
 from llm_api.services.prompts.edits.keeping_words import keeping_words
 from llm_api.services.prompts.edits.operations import CLOSING, EXCEPTING, Act, operation_in
 from llm_api.services.prompts.edits.picture_references import references_in
@@ -41,10 +42,11 @@ def without_edit_additions(task: Task, result: ValidationResult) -> str:
         return result.rewrite
     comparison = compare(task.source, result.rewrite, task.wanted, task.checked)
     asked, numbers = Asked(comparison), {one.number for one in references_in(task.source)}
+    subjects = {one.subject for one in result.violations if one.code == "thing_added"}
     kept = {noun.concept for clause in clauses_of(task.source) for noun in clause.nouns}
 
     def is_added(clause: Clause) -> bool:
-        if any(added_in(clause, asked)):
+        if any(added_in(clause, asked)) or clause.text.strip(" ,.，。") in subjects:
             return True
         if any(one.number not in numbers for one in references_in(clause.text)):
             return True
@@ -57,8 +59,10 @@ def without_edit_additions(task: Task, result: ValidationResult) -> str:
         for _, clauses in groupby(clauses_of(result.rewrite), key=lambda one: one.sentence)
     ]
     parts = ["".join(clause.text for clause in clauses) for clauses in sentences if clauses]
-    whole = [_sentence(part, task.language) for part in parts]
-    return _joined(whole, task.language) if whole else result.rewrite
+    text = _joined([_sentence(part, task.language) for part in parts], task.language)
+    # What the user has asked for must not go with what was added to it.
+    lost = content_of(task.source) & content_of(result.rewrite) - content_of(text)
+    return text if text and not (lost and not task.is_translated) else result.rewrite
 
 
 def with_what_stays(task: Task, result: ValidationResult) -> str:

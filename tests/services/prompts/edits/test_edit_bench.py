@@ -37,8 +37,9 @@ def test_the_bench_has_sixty_edits_in_seven_languages() -> None:
     assert {"en", "zh"} <= languages
 
 
-def test_good_rewrites_are_delivered_word_for_word() -> None:
-    rows = list(good_rows())
+@each("name", ["edits", "held_out_edits"])
+def test_good_rewrites_are_delivered_word_for_word(name: str) -> None:
+    rows = list(good_rows(name))
 
     refused = [str(row) for row in rows if delivered(row.task, row.rewrite).rewrite != row.rewrite]
 
@@ -53,8 +54,9 @@ def test_no_drift_is_delivered() -> None:
 
 def test_what_is_left_of_a_drift_is_a_good_rewrite() -> None:
     """A repaired rewrite has no violation, and is no drift of the bench itself."""
-    wrong = {row.rewrite for row in drifts()}
-    repaired = [(row, delivered(row.task, row.rewrite)) for row in drifts()]
+    every = [*drifts(), *drifts("held_out_edits")]
+    wrong = {row.rewrite for row in every}
+    repaired = [(row, delivered(row.task, row.rewrite)) for row in every]
 
     usable = [(row, result) for row, result in repaired if result.is_usable]
     assert [str(row) for row, result in usable if result.rewrite in wrong] == []
