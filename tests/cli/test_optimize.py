@@ -100,6 +100,21 @@ def test_a_line_may_name_several_targets(
     assert made == {"flux": text, "wan": text}
 
 
+def test_lines_may_be_edits(
+    optimize: Optimize, upstream: ScriptedUpstream, prompts: Path, tmp_path: Path
+) -> None:
+    blue = "Change the red car to blue. Keep everything else unchanged."
+    upstream.script(replies.completion(json.dumps({"optimized_prompt": blue})))
+    picture = {"prompt": "Remove the dog", "images": ["https://example.com/dog.png"]}
+    prompts.write_text(f"Change the red car to blue\n{json.dumps(picture)}\n")
+
+    assert optimize(prompts, "--type", "edit").status == 0
+
+    made, refused = sorted(outcomes_in(tmp_path / "out.jsonl"), key=lambda one: one["line"])
+    assert made["result"]["optimized_prompt"] == blue
+    assert refused["error"]["message"].startswith("images: must be left out in a file of prompts")
+
+
 def test_what_failed_for_now_is_tried_again(
     optimize: Optimize, upstream: ScriptedUpstream, prompts: Path, tmp_path: Path
 ) -> None:

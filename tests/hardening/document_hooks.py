@@ -28,6 +28,9 @@ _OF_PICTURES = {
     *("invalid_image", "invalid_url", "image_refused", "image_fetch_failed", "file_not_found"),
     "not_supported",  # by a model that is named, and takes no pictures
 }
+# Of an edit only its pictures can be refused.
+_EDITS = "/optimize-prompt"
+_OF_EDITS = _OF_PICTURES - {"not_supported"}
 # Whether calls, outputs and tools of a conversation belong together, and whether a text is base64.
 _RESPONSES = "POST /v1/responses"
 _OF_CONVERSATIONS = {"tool_call_unmatched", "tool_not_found", "not_supported", "invalid_url"}
@@ -101,6 +104,8 @@ def only_what_no_document_says_refuses(_context: object, response: Any, case: An
     allowed = _OF_PICTURES_AND_MODELS if _PICTURES in label else _OF_PICTURES
     if label == _RESPONSES:
         allowed = _OF_CONVERSATIONS
+    elif label.endswith(_EDITS):
+        allowed = _OF_EDITS
     elif not (_PICTURES in label or label.endswith(_SEEN)):
         return
     if response.status_code != HTTPStatus.BAD_REQUEST or case.meta is None:
