@@ -8,6 +8,7 @@ from llm_api.domain.judging import JudgedPicture
 from llm_api.domain.prompts import PromptRequest
 from llm_api.services.images.image_models import ImageModels
 from llm_api.services.images.orders import Order, Orders
+from llm_api.services.loop.feedback import rewrite_of
 from tests.services.calls import CALLER, ListSink
 from tests.services.images.workshop import ScriptedImages
 from tests.services.prompts.asking import TARGETS, answer, optimizer_of
@@ -72,6 +73,19 @@ def test_a_style_beside_an_edit_is_left_out_with_a_notice(upstream: ScriptedUpst
     assert "style has no effect on an edit: say it in the prompt." in [
         notice.message for notice in order.notices
     ]
+
+
+def test_a_loop_rewrites_its_next_try_as_an_edit(upstream: ScriptedUpstream) -> None:
+    orders = Orders(ImageModels([], {}, None), optimizer_of(upstream, ListSink()), TARGETS)
+    request = replace(EDIT, references=PICTURES[:1])
+    fed_back = "Change the red car to blue. Most important: exactly two dogs."
+    upstream.script(answer(f"{fed_back} Keep everything else unchanged."))
+
+    wanted = orders.wanted(rewrite_of(EDIT.prompt, ["exactly two dogs"], None), request, "wan2.7")
+
+    assert (wanted.type, wanted.target_model, wanted.prompt) == ("edit", "wan", fed_back)
+    rewrite = optimizer_of(upstream, ListSink()).optimize(wanted, CALLER).answer
+    assert rewrite.optimized_prompt == f"{fed_back} Keep everything else unchanged."
 
 
 @each(

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.conftest import AppOf
-from tests.support.judge import data_uri, pictures_in, says, texts_in
+from tests.support.judge import data_uri, judge_env, pictures_in, says, texts_in
 from tests.support.pictures import picture
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
@@ -120,3 +120,29 @@ def test_without_a_vision_model_the_words_are_enough(
     assert answer["optimized_prompt"].startswith("Change the red car to blue.")
     assert "JUDGE_LLM_MODEL" in answer["warnings"][0]
     assert isinstance(upstream.requests[0].json["messages"][1]["content"], str)
+
+
+def test_pictures_of_an_order_are_shown_too(
+    app_of: AppOf, upstream: ScriptedUpstream, seer: ScriptedUpstream
+) -> None:
+    """The order is only previewed: no vendor is paid."""
+    env = {
+        **judge_env(seer.url),
+        "FAST_LLM_API_URL": upstream.url,
+        "FAST_LLM_MODEL": "scripted",
+        "IMAGE_LLM_API_URL": "http://127.0.0.1:9/v1",
+        "IMAGE_LLM_API_KEY": "sk-canary-of-pictures",
+        "IMAGE_LLM_MODEL": "gpt-image-1.5",
+    }
+    seer.clear()
+    seer.script(written(SEEN))
+    order = {"prompt": EDIT["prompt"], "images": [CAT, DOG], "optimize_prompt": True}
+
+    answer = (
+        app_of(env).test_client().post("/api/v1/images/generate", json={**order, "preview": True})
+    )
+
+    assert answer.status_code == 200, answer.data
+    assert answer.get_json()["prompt"]["used"] == SEEN
+    assert len(pictures_in(seer.requests[0])) == 2
+    assert upstream.requests == []
