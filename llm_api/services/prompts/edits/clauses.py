@@ -19,7 +19,7 @@ from llm_api.services.prompts.text import MARKS, find_quotes
 from llm_api.services.prompts.vocabulary.words import little_words
 
 _CACHED_TEXTS = 256
-_MAX_CLAUSES = 60
+_MAX_CLAUSES = 400
 _MARK = "".join(re.escape(mark) for mark in MARKS)
 # Behind these stands where something is, or what becomes of it.
 _PLACES = little_words("edits_places")
@@ -110,7 +110,7 @@ def _han_targets(nouns: Sequence[Noun], tokens: Sequence[str]) -> list[Noun]:
 
 @functools.lru_cache(maxsize=_CACHED_TEXTS)
 def clauses_of(text: str) -> tuple[Clause, ...]:
-    """Return the clauses of an instruction in English or Chinese, at most 60 of them."""
+    """Return the clauses of an instruction in English or Chinese, at most 400 of them."""
     masked = without_references(_without_quoted(text)).lower()
     if len(masked) != len(text):  # signs whose small letters are several
         masked = without_references(_without_quoted(text))

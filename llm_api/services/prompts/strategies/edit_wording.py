@@ -4,6 +4,7 @@ import re
 
 from llm_api.services.prompts.edits.clauses import clauses_of
 from llm_api.services.prompts.edits.keeping_words import keeping_words, says_what_stays
+from llm_api.services.prompts.edits.operations import Act
 from llm_api.services.prompts.languages.tags import form_of, has_vocabulary
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.text import is_ended
@@ -36,6 +37,12 @@ def edit_in_own_words(task: Task) -> str:
     return f"{order}{gap}{words.sentence}"
 
 
+def _only_names(text: str) -> bool:
+    """Whether words name something, and say of nothing what is to be done to it."""
+    acts = {clause.act for clause in clauses_of(text)}
+    return None in acts and acts.isdisjoint({Act.MAKE, Act.REMOVE})
+
+
 def _order(prompt: str, language: str) -> str:
     is_dense = form_of(language) == "zh"
     text = prompt.strip()
@@ -44,7 +51,7 @@ def _order(prompt: str, language: str) -> str:
     elif language == "zh":
         text = _HAN_POLITE_END.sub("", _HAN_POLITE.sub("", text, count=1))
     text = text or prompt.strip()
-    if has_vocabulary(language) and not any(clause.act for clause in clauses_of(text)):
+    if has_vocabulary(language) and _only_names(text):
         text = f"按此修改图片：{text}" if is_dense else f"Edit the picture: {text}"
     text = text[:1].upper() + text[1:]
     return text if is_ended(text) else f"{text}{'。' if is_dense else '.'}"

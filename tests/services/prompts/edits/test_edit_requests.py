@@ -193,6 +193,10 @@ OWN_WORDS = [
         "Remove the dog. Keep everything else unchanged.",
     ),
     ("a blue sky", "Edit the picture: a blue sky. Keep everything else unchanged."),
+    (
+        "blue sofa, and no cushions",
+        "Edit the picture: blue sofa, and no cushions. Keep everything else unchanged.",
+    ),
     ("Blur it, keep the rest as it is", "Blur it, keep the rest as it is."),
     ("请帮我去掉水印", "去掉水印。其余部分保持不变。"),
     ("蓝色的天空", "按此修改图片：蓝色的天空。其余部分保持不变。"),
