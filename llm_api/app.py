@@ -113,7 +113,6 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api = Api(app, spec_kwargs=description)
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     api.register_blueprint(rest_routes.blueprint)
-    api.register_blueprint(rest_routes.prompts)
     api.register_blueprint(rest_image_routes.blueprint)
     api.register_blueprint(judge_routes.blueprint)
     api.register_blueprint(description_routes.blueprint)

@@ -10,7 +10,6 @@ LIMITED = {
     *("pages", "swagger_ui", "api-docs"),
     *("LLM", "Usage", "Keys", "OpenAI", "Images", "OpenAI images", "Files"),
     *("OpenAI responses", "Judge", "Descriptions", "Lineage", "Anthropic"),
-    "Prompts",
 }
 
 

@@ -236,4 +236,4 @@ def test_what_the_document_was_written_from_is_let_go_of(app: Flask) -> None:
 
     gc.collect()
     assert not any(type(one) is APISpec for one in gc.get_objects())
-    assert [one._docs for one in described] == [{}] * 13
+    assert [one._docs for one in described] == [{}] * 12

@@ -12,7 +12,6 @@ from llm_api.services.prompt_batches import BatchOutcome
 from llm_api.services.prompts import NO_SUCH_REWRITE, NOT_KEPT
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH_MODEL
 from llm_api.web.idempotency import cached, idempotent
-from llm_api.web.images.picture_bodies import JSON_PARSER
 from llm_api.web.images.picture_sources import MAX_ALL_BYTES, judged_pictures
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answers_with, json_response
@@ -28,18 +27,10 @@ from llm_api.web.rest.prompt_schemas import EditOrder, PromptRequestSchema
 from llm_api.web.rest.schemas import ChatAnswerSchema, ChatRequestSchema, chat_answer
 from llm_api.web.smorest import Blueprint
 
-blueprint = Blueprint("LLM", __name__, url_prefix="/api/v1/llm", description="Chat.")
-
-
-class _PicturesBlueprint(Blueprint):
-    """A blueprint whose bodies may have pictures in them."""
-
-    ARGUMENTS_PARSER = JSON_PARSER
-
-
-prompts = _PicturesBlueprint(
-    "Prompts", __name__, url_prefix="/api/v1/llm", description="Prompt optimization."
+blueprint = Blueprint(
+    "LLM", __name__, url_prefix="/api/v1/llm", description="Chat and prompt optimization."
 )
+
 
 # What the docs page offers to send.
 _CHAT_EXAMPLE = {"messages": [{"role": "user", "content": "Name three colors."}], "max_tokens": 40}
@@ -84,11 +75,11 @@ def chat(body: ModelRequest) -> CallResult[Completion]:
     return services().chat.complete(body, caller())
 
 
-@prompts.post("/optimize-prompt")
-@prompts.doc(operationId="optimizePrompt")
-@prompts.arguments(PromptRequestSchema(), example=_PROMPT_EXAMPLE)
-@prompts.response(200, OptimizedPromptSchema())
-@prompts.errors(
+@blueprint.post("/optimize-prompt")
+@blueprint.doc(operationId="optimizePrompt")
+@blueprint.arguments(PromptRequestSchema(), example=_PROMPT_EXAMPLE)
+@blueprint.response(200, OptimizedPromptSchema())
+@blueprint.errors(
     *MODEL_ERRORS, examples=[_WRONG_PROMPT, MODEL_FORBIDDEN, NO_SUCH_MODEL, NO_SUCH_REWRITE]
 )
 @idempotent
@@ -106,11 +97,11 @@ def _with_pictures(body: PromptRequest | EditOrder, left: int = MAX_ALL_BYTES) -
     return replace(body.request, pictures=judged_pictures(body.images, services().judge, left))
 
 
-@prompts.post("/optimize-prompts")
-@prompts.doc(operationId="optimizePrompts")
-@prompts.arguments(PromptBatchSchema(), example=_BATCH_EXAMPLE)
-@prompts.response(200, PromptBatchAnswerSchema())
-@prompts.errors(*MODEL_ERRORS, examples=[_WRONG_BATCH, MODEL_FORBIDDEN])
+@blueprint.post("/optimize-prompts")
+@blueprint.doc(operationId="optimizePrompts")
+@blueprint.arguments(PromptBatchSchema(), example=_BATCH_EXAMPLE)
+@blueprint.response(200, PromptBatchAnswerSchema())
+@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_BATCH, MODEL_FORBIDDEN])
 @idempotent
 @answers_with(_batch_response)
 def optimize_prompts(
@@ -143,10 +134,10 @@ def _of_batch(prompts: Sequence[BatchPrompt]) -> Iterator[PromptRequest | ApiErr
             yield request
 
 
-@prompts.delete("/rewrites/<rewrite_id>")
-@prompts.doc(operationId="deleteRewrite")
-@prompts.response(200, DeletedRewriteSchema())
-@prompts.errors(404, 503, examples=[NO_SUCH_REWRITE, NOT_KEPT])
+@blueprint.delete("/rewrites/<rewrite_id>")
+@blueprint.doc(operationId="deleteRewrite")
+@blueprint.response(200, DeletedRewriteSchema())
+@blueprint.errors(404, 503, examples=[NO_SUCH_REWRITE, NOT_KEPT])
 def delete_rewrite(rewrite_id: str) -> Response:
     """Delete a rewrite that is kept, also a pinned one; a key deletes its own."""
     services().optimizer.forget(rewrite_id, caller())
