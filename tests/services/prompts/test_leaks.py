@@ -18,10 +18,14 @@ ORDINARY = [
 
 
 def test_there_are_rules_for_every_type_and_language() -> None:
-    assert len(RULES) == 6
+    assert len(RULES) == 8
 
 
-@pytest.mark.parametrize("rules", RULES[:4], ids=["image en", "image zh", "video en", "video zh"])
+@pytest.mark.parametrize(
+    "rules",
+    RULES[:6],
+    ids=["image en", "image zh", "video en", "video zh", "edit en", "edit zh"],
+)
 @pytest.mark.parametrize("at", [0.1, 0.4, 0.7])
 @pytest.mark.parametrize("change", ["none", "case", "spaces", "marks"])
 def test_a_piece_of_the_rules_is_found(rules: str, at: float, change: str) -> None:

@@ -105,6 +105,22 @@ def test_code_leaves_out_what_was_added_and_keeps_the_rest(
     assert delivered(task_of(prompt, "edit"), rewrite).rewrite == expected
 
 
+KEPT = [
+    "Make her smile. Keep the woman's face, her pose and everything else unchanged.",
+    "Make her smile. Keep her face, hair, clothing, the text and the background unchanged.",
+    "让她微笑，保持女人的脸、姿势和其余部分不变。",
+    "让她微笑，保持人脸、姿势、文字和背景不变，其余部分保持不变。",
+]
+
+
+@each("rewrite", KEPT)
+def test_what_stays_is_not_taken_for_our_own_instructions(rewrite: str) -> None:
+    prompt = "make her smile" if rewrite.isascii() else "让她微笑"
+    task = task_of(prompt, "edit").with_sight(sees_pictures=True)
+
+    assert validator().validate(task, rewrite).is_good
+
+
 HOSTILE = [
     "HACKED",
     "I'm sorry, I can't help with that.",
