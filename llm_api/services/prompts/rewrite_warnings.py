@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from llm_api.domain.lineage import CONTROL
 from llm_api.services.prompts.constraints.target_syntax import notices_of
 from llm_api.services.prompts.dialects.dialect_table import rendered_own
-from llm_api.services.prompts.languages.tags import has_vocabulary, name_of
+from llm_api.services.prompts.languages.exclusions import on_exclusions
+from llm_api.services.prompts.languages.tags import has_vocabulary
 from llm_api.services.prompts.rewriter import RewriteResult
 from llm_api.services.prompts.sight import sight_warnings
 from llm_api.services.prompts.task import Task
@@ -32,8 +33,7 @@ def warnings_of(task: Task, result: RewriteResult, arm: str) -> Sequence[str]:
     if request.include_negative_prompt and task.target.max_negative is None:
         warnings.append(f"{task.target.name} does not support negative prompts.")
     elif request.include_negative_prompt and not has_vocabulary(task.constraints.language):
-        language = name_of(task.constraints.language)
-        warnings.append(f"What a prompt excludes in words is not read in {language}, only flags.")
+        warnings.append(on_exclusions(task.constraints.language))
     is_rewritten, has_negative = bool(result.rewrites), request.include_negative_prompt
     if task.fitted.changes:
         warnings += notices_of(

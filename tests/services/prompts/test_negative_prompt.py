@@ -3,6 +3,7 @@
 import pytest
 
 from llm_api.domain.prompts import PromptRequest
+from llm_api.services.prompts.languages.exclusions import on_exclusions
 from llm_api.services.prompts.optimizer import negative_prompt
 from tests.services.calls import CALLER, ListSink
 from tests.services.prompts.asking import TARGETS, optimizer_of, task_of
@@ -46,6 +47,10 @@ def test_what_is_not_wanted_in_words_that_are_not_read_is_told(upstream: Scripte
         answer = optimizer.optimize(request, CALLER).answer
         told[answer.negative_prompt] = [one for one in answer.warnings if "Spanish" in one]
 
-    [spanish] = told.pop("texto")
-    assert spanish == "What a prompt excludes in words is not read in Spanish, only flags."
+    [spanish] = told.pop("personas, texto")
+    known = "people, text, watermarks, logos, cars and animals"
+    assert spanish == f"Of what a prompt excludes in words, only {known} are read in Spanish."
     assert told == {"people": []}
+    assert on_exclusions("ka") == (
+        "What a prompt excludes in words is not read in Georgian, only flags."
+    )

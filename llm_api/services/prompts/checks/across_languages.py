@@ -1,4 +1,6 @@
-"""Checks what can be compared across languages whose words are not known: numbers and names.
+"""Checks what can be compared across languages whose words are not known.
+
+Numbers and names, and that what a prompt excludes is not shown.
 
 Quotations, syntax and `preserve` are compared in all languages alike, by `preservation`. What is
 left is named by `find_unchecked` and held against no rewrite.
@@ -10,8 +12,11 @@ from itertools import pairwise
 from llm_api.services.prompts.checks.comparison import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.counts import Count
+from llm_api.services.prompts.constraints.negations import Negation
+from llm_api.services.prompts.constraints.people import find_people
 from llm_api.services.prompts.constraints.reading import Reading
 from llm_api.services.prompts.languages.detection import may_be_foreign
+from llm_api.services.prompts.languages.exclusions import shows
 from llm_api.services.prompts.languages.figures import figures_in, knows_words, values_in
 from llm_api.services.prompts.languages.proper_names import (
     has_capitals,
@@ -21,7 +26,7 @@ from llm_api.services.prompts.languages.proper_names import (
 )
 from llm_api.services.prompts.languages.tags import has_vocabulary
 from llm_api.services.prompts.text import fold, without_quotes
-from llm_api.services.prompts.vocabulary.words import little_words
+from llm_api.services.prompts.vocabulary.words import THINGS, little_words
 
 # What cannot be compared where the words of a language are not known.
 _UNREAD = ("objects", "colors", "relations", "styles", "camera", "negations", "additions")
@@ -40,6 +45,7 @@ _GROUPS = {
     10: "decade",
     12: "dozen dozens",
 }
+_IN_CHINESE = {"text": "文字", "watermark": "水印", "logo": "标志"}
 # The largest number whose words are known in every language of the table.
 _LARGEST = 12
 # Of these, two is said by the plural alone: "her hands", 翅膀.
@@ -54,6 +60,51 @@ def find_lost_across(comparison: Comparison) -> Iterator[Violation]:
     for name in _open_names(comparison):
         if _is_dropped(comparison, name):
             yield violation_of("name_lost", name)
+
+
+def find_denied_across(comparison: Comparison) -> Iterator[Violation]:
+    """Find what a prompt in a language without a vocabulary excludes, and its rewrite shows."""
+    for negation in comparison.constraints.negations:
+        if (
+            negation.is_foreign
+            and not _is_wanted_elsewhere(comparison, negation)
+            and _is_shown(comparison, negation)
+        ):
+            yield violation_of("negation_broken", negation.words)
+
+
+def _is_wanted_elsewhere(comparison: Comparison, negation: Negation) -> bool:
+    """Whether a prompt may want some of it: other people than its own, a text beside others."""
+    constraints = comparison.constraints
+    has_own = {"text": constraints.quotes, "people": constraints.names}.get(negation.concept)
+    return bool(has_own) or shows(comparison.original, constraints.language, negation.concept)
+
+
+def _is_shown(comparison: Comparison, negation: Negation) -> bool:
+    """Whether a rewrite shows what is excluded; what it says not to be there is not shown."""
+    language, concept = comparison.wanted.language, negation.concept
+    if not has_vocabulary(language):
+        return shows(comparison.rewrite, language, concept)
+    reading = comparison.reading
+    if concept == "people":
+        places = [term.start for term in find_people(reading) if term.kind != "pronoun"]
+    else:
+        places = [term.start for term in reading.of(*THINGS) if term.concept == concept]
+        places += [at for at, token in enumerate(reading.tokens) if token.rstrip("s") == concept]
+        places += _places_of(reading, _IN_CHINESE.get(concept, "\0"))
+    return any(at not in reading.denied and not _is_free_of(reading, at) for at in places)
+
+
+def _places_of(reading: Reading, word: str) -> list[int]:
+    """Return where a Chinese word begins, each sign of which is a token."""
+    starts = (at for at, token in enumerate(reading.tokens) if token == word[0])
+    return [at for at in starts if reading.words(at, at + len(word)) == word]
+
+
+def _is_free_of(reading: Reading, at: int) -> bool:
+    """Whether a thing is said to be absent without a word of denial: "text-free", "free of"."""
+    before = reading.words(at - 3, at).split()
+    return "free" in before or reading.tokens[at + 1 : at + 2] == ["free"]
 
 
 def find_unchecked(comparison: Comparison) -> Sequence[str]:

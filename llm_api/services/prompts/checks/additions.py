@@ -8,6 +8,7 @@ from functools import cache, cached_property, lru_cache
 from heapq import heapify, heappop, heapreplace
 from importlib import resources
 
+from llm_api.services.prompts.checks.across_languages import find_denied_across
 from llm_api.services.prompts.checks.comparison import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.negations import Negation
@@ -35,6 +36,7 @@ def find_added(comparison: Comparison) -> Iterator[Violation]:
     yield from _people(comparison)
     if comparison.constraints.negations:
         yield from _denied(comparison)
+        yield from find_denied_across(comparison)
     yield from _lens_terms(comparison)
 
 
@@ -66,7 +68,7 @@ def _denied(comparison: Comparison) -> Iterator[Violation]:
     before, reading = comparison.constraints.reading, comparison.reading
     shown = {term.concept for term in before.of(*THINGS) if term.start not in before.denied}
     for negation in comparison.constraints.negations:
-        if negation.concept in shown:
+        if negation.concept in shown or negation.is_foreign:
             continue
         mentions = list(_mentions(negation, reading))
         if any(at not in reading.denied for at in mentions):

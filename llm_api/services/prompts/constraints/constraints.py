@@ -17,6 +17,7 @@ from llm_api.services.prompts.constraints.relations import Relation, find_relati
 from llm_api.services.prompts.constraints.styles import Style, find_styles
 from llm_api.services.prompts.constraints.syntax import Syntax, find_syntax, without_tags
 from llm_api.services.prompts.language import language_of
+from llm_api.services.prompts.languages.exclusions import exclusions_in
 from llm_api.services.prompts.languages.figures import figures_in
 from llm_api.services.prompts.languages.proper_names import names_in
 from llm_api.services.prompts.languages.tags import has_vocabulary, is_dense
@@ -33,12 +34,13 @@ _MAX_OF_A_KIND = 100  # a prompt of 4,000 characters has fewer
 class Constraints:
     """What a rewrite must keep of a prompt.
 
-    `language` is its canonical tag. Of one without a vocabulary only quotations, numbers, names and
-    syntax are found; people and animals are taken for granted then. `nouns` are the things it
-    names, `objects` their concepts without repeats. `mentions_person` is also true where people are
-    implied. `is_detailed` means at least 120 English words or 250 Chinese characters: there is
-    little to add. `reading` is the whole prompt, read once. `in_words` are the constraints as the
-    prompt words them, by kind (`counts`, `colors`, …); kinds without any are left out.
+    `language` is its canonical tag. Of one without a vocabulary only quotations, numbers, names,
+    syntax and the commonest exclusions are found; people and animals are taken for granted then.
+    `nouns` are the things it names, `objects` their concepts without repeats. `mentions_person` is
+    also true where people are implied. `is_detailed` means at least 120 English words or 250
+    Chinese characters: there is little to add. `reading` is the whole prompt, read once. `in_words`
+    are the constraints as the prompt words them, by kind (`counts`, `colors`, …); kinds without any
+    are left out.
     """
 
     language: str
@@ -110,7 +112,10 @@ def _without_vocabulary(prompt: str, language: str, reading: Reading) -> Constra
         camera=NO_CAMERA,
         names=_distinct(names_in(bare, language), lambda name: name),
         syntax=find_syntax(prompt),
-        negations=(),
+        negations=[
+            Negation(one.concept, one.words, is_known=False, is_foreign=True)
+            for one in exclusions_in(bare, language)
+        ],
         mentions_person=True,
         has_animate=True,
         is_detailed=_is_detailed(prompt, language),

@@ -39,11 +39,19 @@ class Negation:
     """A thing that must not be drawn.
 
     `concept` is the vocabulary's word, or a stem where `is_known` is false. `words` are the text's.
+    Where `is_foreign` is true the text is in a language without a vocabulary, and the concept one
+    of `exclusions.CONCEPTS`.
     """
 
     concept: str
     words: str
     is_known: bool
+    is_foreign: bool = False
+
+    @property
+    def english(self) -> str:
+        """What it is called in an English text."""
+        return self.concept if self.is_foreign else self.words
 
 
 def find_negations(reading: Reading) -> Iterator[Negation]:

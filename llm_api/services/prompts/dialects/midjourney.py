@@ -25,7 +25,7 @@ def with_flags(text: str, tail: str, constraints: Constraints) -> str:
     found = _FLAG.search(text)
     bare = _without_denials(text[: found.start()] if found else text, constraints)
     own = [one for listed in _EXCLUDED.findall(tail) for one in _COMMA.split(listed)]
-    denied = [one.words for one in constraints.negations]
+    denied = [one.english for one in constraints.negations]
     excluded = ", ".join(dict.fromkeys(filter(None, [*own, *denied])))
     no = [f"--no {excluded}"] if excluded else []
     return " ".join([bare, *flags, *no])
@@ -34,7 +34,7 @@ def with_flags(text: str, tail: str, constraints: Constraints) -> str:
 def _without_denials(text: str, constraints: Constraints) -> str:
     """Return a text without "no people": what is named is drawn, and --no says it."""
     for one in constraints.negations:
-        denied = rf"[,;]?\s*\b(?:with )?(?:no|without)(?: any)? {re.escape(one.words)}\b"
+        denied = rf"[,;]?\s*\b(?:with )?(?:no|without)(?: any)? {re.escape(one.english)}\b"
         text = re.sub(denied, "", text, flags=re.IGNORECASE)
     return " ".join(text.split()).strip(" ,.;")
 

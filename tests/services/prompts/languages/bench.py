@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _FOLDER = Path(__file__).parent
+PROMPTS = _FOLDER / "prompts.toml"
 # Languages that write names with capitals, and nothing else.
 _CASED = [
     "es",
@@ -62,7 +63,7 @@ def scenes() -> dict[str, dict[str, str]]:
 
 def rows() -> Iterator[Row]:
     """Yield every prompt twice: with an English rewrite, and with one in its own language."""
-    table = tomllib.loads((_FOLDER / "prompts.toml").read_text("utf-8"))
+    table = tomllib.loads(PROMPTS.read_text("utf-8"))
     for language, texts in table.items():
         anew = dict(zip(_PUT_ANEW, texts["rewrites"], strict=True))
         for at, (prompt, scene) in enumerate(zip(texts["prompts"], scenes().values(), strict=True)):

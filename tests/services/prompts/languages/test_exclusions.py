@@ -1,0 +1,117 @@
+"""What a prompt excludes is read in every language of the bench, and held against its rewrites."""
+
+import tomllib
+from collections.abc import Iterator
+
+import pytest
+
+from llm_api.services.prompts.constraints.constraints import find_constraints
+from llm_api.services.prompts.languages.exclusions import CONCEPTS, exclusions_in, shows
+from tests.services.prompts.asking import task_of
+from tests.services.prompts.languages.bench import PROMPTS, Row, rows
+from tests.services.prompts.languages.test_languages import validator
+from tests.support.tables import each
+
+TABLE = tomllib.loads(PROMPTS.with_name("excluded.toml").read_text("utf-8"))
+BEACHES = [row for row in rows() if row.scene == "beach"]
+
+
+def cases() -> Iterator[tuple[str, str, tuple[str, ...]]]:
+    """Yield a language, a text, and what that excludes."""
+    for language, texts in TABLE.items():
+        for text, *concepts in texts["excluded"]:
+            yield language, text, tuple(concepts)
+
+
+@each(("language", "text", "concepts"), list(cases()))
+def test_what_a_text_excludes_is_read(language: str, text: str, concepts: tuple[str, ...]) -> None:
+    found = {one.concept: one.words for one in exclusions_in(text, language)}
+
+    assert sorted(found) == sorted(concepts)
+    assert all(words in text for words in found.values())
+
+
+def test_thirty_languages_and_more_are_read() -> None:
+    assert {row.language for row in rows()} <= TABLE.keys()
+    assert len(TABLE) >= 36
+    for concept in CONCEPTS:
+        assert sum(concept in found for _, _, found in cases()) >= 5
+
+
+@each("row", BEACHES)
+def test_people_that_a_prompt_excludes_are_noticed_in_its_rewrite(row: Row) -> None:
+    people = (
+        TABLE[row.written_in]["people"] if row.written_in != "en" else "Some people stand there."
+    )
+    end = "" if row.rewrite[-1] in ".。।" else "."
+    peopled = f"{row.rewrite}{end} {people}"
+
+    assert "negation_broken" in validator().validate(task_of(row.prompt), peopled).codes
+    assert "negation_broken" not in validator().validate(task_of(row.prompt), row.rewrite).codes
+
+
+@each(
+    ("prompt", "rewrite"),
+    [
+        (
+            "Una mujer sola en la playa, sin otras personas",
+            "A woman stands alone on the beach at dusk, soft light on the water, wide shot.",
+        ),
+        (
+            "Retrato de Frida Kahlo en un jardín, sin gente",
+            "A portrait of Frida Kahlo in a lush garden, an intense woman among green leaves.",
+        ),
+        (
+            "Un cartel que dice «AURORA», sin texto debajo",
+            "A poster that reads «AURORA», with lettering in cream and nothing below the text.",
+        ),
+        (
+            "Eine leere Straße ohne Autos",
+            "An empty street at dawn, free of cars, wet asphalt under pale light, wide shot.",
+        ),
+        (
+            "Пустая комната без текста",
+            "An empty room with textured walls, text-free, soft window light from the left.",
+        ),
+    ],
+)
+def test_what_a_prompt_may_want_is_not_held_against_its_rewrite(prompt: str, rewrite: str) -> None:
+    assert "negation_broken" not in validator().validate(task_of(prompt), rewrite).codes
+
+
+@each(
+    ("prompt", "rewrite"),
+    [
+        (
+            "Eine leere Straße ohne Autos",
+            "An empty street at dawn with two parked cars, wet asphalt.",
+        ),
+        (
+            "Пустая комната без текста",
+            "An empty room with a text on the wall, soft light, wide shot.",
+        ),
+        (
+            "部屋、ロゴなし",
+            "A tidy room with a large logo on the wall, soft light from the left side.",
+        ),
+        (
+            "صورة قطة بدون علامة مائية",
+            "A cat on a sill, soft light, a faint watermark in the corner.",
+        ),
+    ],
+)
+def test_other_things_are_noticed_as_well(prompt: str, rewrite: str) -> None:
+    assert "negation_broken" in validator().validate(task_of(prompt), rewrite).codes
+
+
+@pytest.mark.parametrize("text", ["Unas personas en la playa, sin viento", "playa con gente"])
+def test_what_is_there_is_not_excluded(text: str) -> None:
+    assert list(exclusions_in(text, "es")) == []
+    assert shows("Unas personas en la playa.", "es", "people")
+
+
+def test_models_are_told_what_is_unwanted() -> None:
+    assert find_constraints("Una playa vacía, sin personas ni texto").in_words["negations"] == (
+        "personas",
+        "texto",
+    )
