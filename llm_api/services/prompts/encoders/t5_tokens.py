@@ -14,6 +14,9 @@ from typing import NamedTuple
 MARKS = 1  # at the end
 _BLANK = "▁"
 _UNKNOWN_PENALTY = 10.0  # below the least likely piece, as SentencePiece has it
+# The pieces whose parts are likelier than they are: all others are their own best split.
+_IN_PARTS = frozenset({"Its", "mes"})
+_ENDS = ",."  # no piece has one of them behind a letter
 _CACHED_WORDS = 4_096
 
 
@@ -42,6 +45,14 @@ def _normal(text: str) -> str:
 
 @lru_cache(_CACHED_WORDS)
 def _count_word(word: str) -> int:
+    if word[-1] in _ENDS and word[-2:-1].isalpha():
+        return _count_word(word[:-1]) + 1
+    is_piece = _BLANK + word in _pieces().scores and word not in _IN_PARTS
+    return 1 if is_piece else count_parts(word)
+
+
+def count_parts(word: str) -> int:
+    """Return the number of tokens of a word, by its best split."""
     pieces, text = _pieces(), _BLANK + word
     # For each end: the score of the best split, its tokens, and whether the last is unknown.
     best: list[tuple[float, int, bool]] = [(0.0, 0, False)]

@@ -1,8 +1,10 @@
 """Tokens are counted as the encoders themselves count, and estimated rather too high."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llm_api.services.prompts.encoders import clip_tokens, t5_tokens
 from llm_api.services.prompts.encoders.token_counts import count_tokens, unread_words
 
 # For CLIP, T5 and Qwen, by the package tokenizers 0.23.3 with their own files: CLIP's marks at the
@@ -94,3 +96,24 @@ def test_words_that_an_encoder_cannot_read_are_found() -> None:
     found = [(encoder, text, unread_words(text, encoder)) for encoder, text, _ in UNREAD]
 
     assert found == UNREAD
+
+
+@pytest.mark.more
+def test_what_is_known_to_be_one_token_is_one_when_it_is_counted_out() -> None:
+    pieces = [piece[1:] for piece in t5_tokens._pieces().scores if piece[:1] == "▁" != piece]
+    merged = [pair.replace(" ", "") for pair in clip_tokens._ranks()]
+    words = [word.removesuffix("</w>") for word in merged if word.endswith("</w>")]
+    ends = [f"{piece}{end}" for piece in pieces if piece[-1].isalpha() for end in ",."]
+
+    assert len(pieces) > 20_000
+    assert len(words) > 30_000
+    assert [
+        word
+        for word in [*pieces, *ends]
+        if t5_tokens._count_word(word) != t5_tokens.count_parts(word)
+    ] == []
+    assert [
+        word
+        for word in words
+        if word.isascii() and clip_tokens._count_word(word) != clip_tokens.count_parts(word)
+    ] == []
