@@ -166,7 +166,8 @@ class Compiler:
 
     def _repaired(self, task: Task, drafts: Sequence[Draft]) -> Draft | None:
         """Return the first draft that is usable once everything was tried on its text."""
-        texts = dict.fromkeys(draft.result.rewrite for draft in drafts if draft.result.rewrite)
+        whole = [draft.result.rewrite for draft in drafts if not draft.is_astray]
+        texts = dict.fromkeys(filter(None, whole))
         return _usable([self._drafter.of_text(task, text, is_last=True) for text in texts])
 
     def _result(

@@ -7,6 +7,7 @@ from typing import Any
 from llm_api.services.prompts.checks.violations import violation_of
 from llm_api.services.prompts.compiling.settling import (
     in_own_words,
+    is_of_another_language,
     settled,
     without_additions,
 )
@@ -18,6 +19,7 @@ from llm_api.services.prompts.dialects.dialect_table import (
 )
 from llm_api.services.prompts.dialects.plan import Plan, plan_of
 from llm_api.services.prompts.dialects.plan_wording import prose
+from llm_api.services.prompts.languages.tags import name_of
 from llm_api.services.prompts.repair.syntax_pieces import with_syntax
 from llm_api.services.prompts.rewriter import Rewriter
 from llm_api.services.prompts.strategies.scene_instructions import (
@@ -34,10 +36,14 @@ _TOO_MUCH = frozenset({"too_long", "too_many_tokens"})
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A prompt in the form of its target, and what the checks say of it as plain text."""
+    """A prompt in the form of its target, and what the checks say of it as plain text.
+
+    `is_astray` marks one with things in another language, which no repair of the text can find.
+    """
 
     prompt: str
     result: ValidationResult
+    is_astray: bool = False
 
 
 class SceneDrafter:
@@ -108,7 +114,7 @@ class SceneDrafter:
     def _draft(self, task: Task, plan: Plan) -> Draft:
         rendering = rendered(task, plan)
         text = with_syntax(task, rendering.text)
-        result = self._rewriter.validator.validate(task, text)
+        result = _in_one_language(task, plan, self._rewriter.validator.validate(task, text))
         if result.is_usable and task.wanted.type == "video":
             framed = self._rewriter.repairer.framed(task, result)
             if framed.rewrite != text and framed.rewrite.startswith(text) and not plan.camera:
@@ -117,7 +123,23 @@ class SceneDrafter:
                 )
         if task.target.form in PLAIN_FORMS:
             rendering = rendered_text(task, text)
-        return _measured(task, rendering, result)
+        is_astray = "wrong_language" in result.codes and _is_astray(task, plan)
+        return replace(_measured(task, rendering, result), is_astray=is_astray)
+
+
+def _in_one_language(task: Task, plan: Plan, result: ValidationResult) -> ValidationResult:
+    """Return a result that knows whether a thing of the plan is named in another language.
+
+    Among many pieces in the right one, the text as a whole does not show it.
+    """
+    wrong = violation_of("wrong_language", name_of(task.language))
+    if wrong.code in result.codes or not _is_astray(task, plan):
+        return result
+    return replace(result, violations=[wrong, *result.violations])
+
+
+def _is_astray(task: Task, plan: Plan) -> bool:
+    return any(is_of_another_language(task, piece) for piece in plan.core)
 
 
 def compiled_text(task: Task, result: ValidationResult) -> Draft:

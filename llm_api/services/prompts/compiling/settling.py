@@ -9,6 +9,7 @@ from llm_api.services.prompts.checks.all_checks import find_violations
 from llm_api.services.prompts.constraints.scene import Scene, find_scene
 from llm_api.services.prompts.dialects.own_words import plan_of_text
 from llm_api.services.prompts.dialects.plan import Box, Plan, PlannedText, PlannedThing
+from llm_api.services.prompts.language import is_piece_of_another
 from llm_api.services.prompts.repair.removal import REMOVED
 from llm_api.services.prompts.task import Task
 
@@ -22,8 +23,11 @@ _MIDDLE = 50  # percent
 def settled(task: Task, plan: Plan) -> Plan:
     """Return a plan with the user's style and texts, no others, and no box against the prompt.
 
-    A picture has one moment: nothing happens in it after another thing.
+    Surroundings, light and the like in another language than the rewrite's are left out. A picture
+    has one moment: nothing happens in it after another thing.
     """
+    core = plan.core
+    plan = plan.without(lambda piece: piece not in core and is_of_another_language(task, piece))
     scene = find_scene(task.source)
     texts = [text for text in plan.texts if text.text in task.constraints.quotes]
     known = {text.text for text in texts}
@@ -37,6 +41,11 @@ def settled(task: Task, plan: Plan) -> Plan:
     )
 
 
+def is_of_another_language(task: Task, piece: str) -> bool:
+    """Whether a piece is in another language than the rewrite's."""
+    return is_piece_of_another(piece, task.language, task.source)
+
+
 def without_additions(task: Task, plan: Plan) -> Plan:
     """Return a plan without the pieces that add what the prompt does not have: each by itself.
 
@@ -48,6 +57,8 @@ def without_additions(task: Task, plan: Plan) -> Plan:
     def is_unwanted(piece: str) -> bool:
         if piece in kept:
             return False
+        if is_of_another_language(task, piece):
+            return True
         found = find_violations(task.source, piece, task.wanted, constraints=task.checked)
         return any(violation.code in REMOVED for violation in found)
 

@@ -68,6 +68,11 @@ class Plan:
     mood: str = ""
     sound: str = ""
 
+    @property
+    def core(self) -> frozenset[str]:
+        """The pieces that say what is seen and happens: without them it is another scene."""
+        return frozenset([self.summary, *self.beats, *(thing.what for thing in self.things)]) - {""}
+
     def without(self, is_unwanted: Callable[[str], bool]) -> "Plan":
         """Return a plan without the pieces that are not wanted.
 

@@ -135,6 +135,11 @@ def may_be_foreign(words: str) -> bool:
     return _scores(words, "latin", known).get("en", 0.0) < _LEAST
 
 
+def english_share(words: Sequence[str]) -> float:
+    """Return the share of words, in lower case, that our English vocabulary has."""
+    return sum(map(_english().__contains__, words)) / max(len(words), 1)
+
+
 @functools.lru_cache(maxsize=_CACHED_TEXTS)
 def language_of(text: str) -> str:
     """Return the canonical tag of a text's language, quotations left aside; `en` if none shows."""

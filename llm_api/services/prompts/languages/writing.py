@@ -6,6 +6,7 @@ import unicodedata
 from llm_api.services.prompts.languages.detection import (
     LETTERS,
     SCRIPTS_OF,
+    english_share,
     is_simplified,
     language_of,
 )
@@ -13,6 +14,9 @@ from llm_api.services.prompts.languages.english_chinese import is_written_in as 
 from llm_api.services.prompts.languages.tags import has_vocabulary
 from llm_api.services.prompts.text import without_quotes
 
+_LETTERS_OF_WORD = re.compile(r"[^\W\d_]+")
+# Of a piece of so many words or more the language can be told, by its share of English words.
+_FEW_WORDS, _FEW_ENGLISH, _MOST_ENGLISH = 2, 0.34, 0.6
 _MIN_SHARE = 0.6  # of the letters: names may be in others
 _MIN_LETTERS = 30  # of less, no language in Latin letters can be told for sure
 _WORD = re.compile(r"[^\s\d!-/:-@\[-`{-~、。「」，“”„«»…¡¿।؟،]{2,}")
@@ -62,6 +66,35 @@ def is_written_in(rewrite: str, language: str, original: str) -> bool:
         return True
     # Of languages that the detection does not know, it can only say that a text is none of those.
     return language not in SCRIPTS_OF and found not in {own, "en"}
+
+
+def is_piece_of_another(piece: str, language: str, original: str) -> bool:
+    """Whether a piece of a few words is surely in another language than a text's.
+
+    Names are in none, and words of the original may stay.
+
+    Args:
+        piece: such as "soft light from the left".
+        language: that of the text, by its canonical tag.
+        original: the prompt.
+    """
+    known = _plain(original)
+    words = [
+        word
+        for word in _LETTERS_OF_WORD.findall(without_quotes(piece))
+        if _plain(word) not in known
+    ]
+    text = " ".join(words)
+    if not any(map(str.islower, words)) and text.isascii():
+        return False
+    if not _has_script(text, language):
+        return len(words) >= _FEW_WORDS or _SHORT.search(text) is not None
+    if SCRIPTS_OF.get(language, ("latin",)) != ("latin",) or len(words) < _FEW_WORDS:
+        return False
+    share = english_share([word.casefold() for word in words])
+    if language == "en":
+        return share < _FEW_ENGLISH and language_of(text) != "en"
+    return len(words) > _FEW_WORDS and share >= _MOST_ENGLISH and language_of(text) == "en"
 
 
 def _has_script(bare: str, language: str) -> bool:

@@ -1,6 +1,7 @@
 """A scene for a prompt that our vocabulary cannot read, and what of it nobody could miss."""
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ from tests.services.calls import CALLER, ListSink
 from tests.services.prompts.asking import optimizer_of
 from tests.services.prompts.dialects.scenes import FOX_SCENE, FOXES
 from tests.support import replies
+from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 
 SPANISH = 'Los pescadores en el hielo al amanecer, un cartel que dice "ABIERTO", acuarela'
@@ -158,3 +160,54 @@ def test_tags_that_load_something_are_no_length_that_a_translation_must_exceed(
 
     assert made.startswith("two red foxes, deep fresh snow, soft light from the left")
     assert "<lora:snow_and_more_snow:0.8>" in made
+
+
+ASTRAY = [
+    {"light": "suave luz dorada del atardecer"},
+    {"setting": "заснеженный лес вдали"},
+    {"camera": "低角度の広い構図"},
+    {
+        "things": [
+            *FOX_SCENE["things"],
+            {"what": "a wooden sign", "look": "verwittertes dunkles Holz"},
+        ]
+    },
+]
+
+
+@each("piece", ASTRAY)
+def test_a_piece_in_another_language_is_left_out_of_a_scene(
+    asker: Asker, piece: dict[str, Any]
+) -> None:
+    asker.upstream.clear()
+
+    made = asker.made(
+        FOXES, scene={**FOX_SCENE, **piece}, targets=("midjourney", "ideogram-4", "sdxl")
+    )
+
+    text = json.dumps(piece, ensure_ascii=False)
+    astray = re.search(r"suave luz|заснеженный|低角度|verwittertes", text)
+    assert astray
+    assert len(asker.upstream.requests) == 1
+    assert [astray[0] in one for one in made] == [False] * 3
+    assert all("birches" in one or "setting" in piece for one in made)
+
+
+def test_a_thing_in_another_language_is_named_again_or_the_prompt_comes_back(asker: Asker) -> None:
+    things = [{"what": "pescadores sentados sobre el hielo"}, {"what": "a wooden sign"}]
+
+    made = asker.made(SPANISH, scene={**SCENE, "things": things}, targets=("midjourney", "fibo"))
+
+    assert made == [SPANISH] * 2
+    assert len(asker.upstream.requests) == 2
+    told = asker.upstream.requests[1].json["messages"][-1]["content"]
+    assert "The prompt must be written in English throughout." in told
+
+
+def test_names_and_terms_of_other_languages_stay(asker: Asker) -> None:
+    scene = {**FOX_SCENE, "light": "chiaroscuro", "camera": "shot on Kodak Portra 400, bokeh"}
+
+    [made] = asker.made(FOXES, scene=scene, targets=("midjourney",))
+
+    assert "chiaroscuro" in made
+    assert "Kodak Portra 400" in made
