@@ -27,6 +27,7 @@ from llm_api.services.prompts.constraints.spelling import (
     is_spelt_otherwise,
 )
 from llm_api.services.prompts.constraints.styles import Style
+from llm_api.services.prompts.constraints.syntax_forms import WrittenForms
 from llm_api.services.prompts.text import find_quotes, fold, has_quote, names_quote, stem
 
 _PRONOUNS = {"man": "he", "boy": "he", "woman": "she", "girl": "she"}
@@ -102,12 +103,14 @@ def _preserved(comparison: Comparison) -> Iterator[Violation]:
 
 
 def _syntax(comparison: Comparison) -> Iterator[Violation]:
+    written = WrittenForms(comparison.rewrite)
     for piece in comparison.constraints.syntax:
         is_english = piece.text.isascii() and comparison.is_read
         is_translatable = piece.kind in _WITH_WORDS and not is_english
         if is_translatable and not comparison.is_same_language:
-            continue
-        if piece.text not in comparison.rewrite:
+            if piece.text not in comparison.rewrite and not written.take(piece):
+                yield violation_of("syntax_untranslated", piece.text)
+        elif piece.text not in comparison.rewrite:
             yield violation_of("syntax_lost", piece.text)
 
 

@@ -23,6 +23,10 @@ FOUND = {
     "a ball++ in a park": [("ball++", "weights")],
     "hot::2 dog": [("hot::2", "parts")],
     "a forest BREAK a lake": [("BREAK", "break")],
+    "кот BREAK озеро AND лес": [("BREAK", "break"), ("AND", "break")],
+    "(голубые глаза:1.4), туман--": [("(голубые глаза:1.4)", "weights"), ("туман--", "weights")],
+    "森、[猫]、((青い目))": [("[猫]", "weights"), ("((青い目))", "weights")],
+    "un vestido {rojo|verde}": [("{rojo|verde}", "choices")],
     "a cat --ar 16:9 --stylize 250": [("--ar 16:9", "flags"), ("--stylize 250", "flags")],
 }
 
