@@ -190,7 +190,10 @@ def _is_dropped(comparison: Comparison, name: str) -> bool:
     """Whether it is sure that a name is missing: nothing in the rewrite can be its translation.
 
     A single word in capitals may be a feast or an age, which English writes otherwise or without.
+    In its own language a full name is not translated: another one there is another person.
     """
+    if comparison.is_same_language and is_full_name(name):
+        return True
     if not (comparison.is_same_language or is_full_name(name)):
         return False
     return not may_be_translated(name, comparison.original, comparison.rewrite)

@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _FOLDER = Path(__file__).parent
 PROMPTS = _FOLDER / "prompts.toml"
@@ -105,3 +106,29 @@ def drifts(row: Row) -> Iterator[tuple[str, str]]:
         yield "name_lost", _DROPPED.sub("", row.rewrite)
     if row.scene == "castle":
         yield "syntax_lost", row.rewrite.replace("<lora:detail:0.8>", "")
+
+
+def fluent() -> Iterator[Row]:
+    """Yield the prompts with rewrites in their own language that are written anew throughout."""
+    prompts = tomllib.loads(PROMPTS.read_text("utf-8"))
+    for language, texts in _fluent().items():
+        found = zip(scenes(), prompts[language]["prompts"], texts["rewrites"], strict=True)
+        for scene, prompt, rewrite in found:
+            yield Row(scene, language, prompt, language, rewrite)
+
+
+def fluent_drifts() -> Iterator[tuple[Row, str, str]]:
+    """Yield a prompt with a fluent rewrite, the same with one thing changed, and the violation."""
+    by_language: dict[str, list[Row]] = {}
+    for row in fluent():
+        by_language.setdefault(row.language, []).append(row)
+    for language, texts in _fluent().items():
+        for at, before, after, code in texts["drifts"]:
+            row = by_language[language][at]
+            changed = row.rewrite.replace(before, after)
+            assert changed != row.rewrite, (language, at, before)
+            yield row, changed, code
+
+
+def _fluent() -> dict[str, Any]:
+    return tomllib.loads(PROMPTS.with_name("fluent.toml").read_text("utf-8"))

@@ -13,7 +13,14 @@ from llm_api.services.prompts.strategies.instructions import InstructedStrategy
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator, ValidationResult
 from tests.services.prompts.asking import task_of
-from tests.services.prompts.languages.bench import Row, drifts, held_out, rows
+from tests.services.prompts.languages.bench import (
+    Row,
+    drifts,
+    fluent,
+    fluent_drifts,
+    held_out,
+    rows,
+)
 from tests.support.tables import each
 
 # The languages of the bench are told apart, except for neighbors that a few words do not tell.
@@ -271,3 +278,24 @@ def test_simplified_signs_are_not_what_taiwan_writes() -> None:
     )
 
     assert [delivered(task, text).is_usable for text in (mainland, taiwan)] == [False, True]
+
+
+def test_fluent_rewrites_in_the_language_of_the_prompt_are_delivered_word_for_word() -> None:
+    found = list(fluent())
+    refused = [str(row) for row in found if not is_delivered(row)]
+
+    assert len({row.language for row in found}) >= 12
+    assert len(found) >= 12 * 12
+    assert refused == []
+
+
+def test_a_fluent_rewrite_that_changes_a_number_a_text_a_person_or_a_denial_is_noticed() -> None:
+    found = list(fluent_drifts())
+    passed = [
+        f"{row.language} {code}: {text}"
+        for row, text, code in found
+        if code not in validator().validate(task_of(row.prompt), text).codes
+    ]
+
+    assert len(found) >= 90
+    assert passed == []
