@@ -11,7 +11,7 @@ from llm_api.services.prompts.vocabulary.words import THINGS
 
 # A line that speaks of the prompt, or to its reader: the prompt ended before it.
 _EPILOGUE = re.compile(
-    r"\n[\s*_#>\-–—=※•✨(（]*(?:"
+    r"\n[\s*_#>\-–—=※•✨(（]{0,20}(?:"
     # A heading: "Why this works:", "### Key changes".
     r"(?:(?:notes?|nb|p\.?s\.?|why|how (?:it|this|i)|(?:the )?reason(?:s|ing)?|rationale"
     r"|explanations?|(?:key )?(?:changes|improvements|enhancements|edits|additions|adjustments)"

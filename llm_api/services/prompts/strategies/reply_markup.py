@@ -4,7 +4,7 @@ Inside of a prompt markup stays, and the checks refuse it.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 _HTML = (
     r"(?:p|div|span|b|strong|i|em|u|h[1-6]|section|article|main|html|body|blockquote|pre|code|ul"
@@ -26,11 +26,8 @@ _ARGUMENT = re.compile(
     r"</(?:parameter|param|arg|argument|field|value)>",
     re.DOTALL | re.IGNORECASE,
 )
-# Brackets that are closed by name, in capitals or not.
-_BRACKETS = re.compile(
-    r"\[(?!NEG|ORIG|USER|INPUT|neg|orig|user|input)([A-Za-z_ ]{4,30})\]\s*(.+?)\s*\[/\1\]",
-    re.DOTALL,
-)
+# Brackets, which are closed by the same name.
+_BRACKET = re.compile(r"\[(?!NEG|ORIG|USER|INPUT|neg|orig|user|input)([A-Za-z_ ]{4,30})\]")
 _TEX = re.compile(
     r"\A\s*(?:\${1,2}|\\\[|\\\()?\s*\\(?:text\w{0,4}|boxed)\{(.*)\}\s*(?:\${1,2}|\\\]|\\\))?\s*\Z",
     re.DOTALL,
@@ -65,4 +62,14 @@ def arguments_in(text: str) -> Sequence[str]:
     """Return the texts of a reply's calls of tools, and of its brackets that are closed by name."""
     if "</" in text and (found := _ARGUMENT.findall(text)):
         return [one for one in found if one.strip()]
-    return [found[2] for found in _BRACKETS.finditer(text)] if "[/" in text else []
+    return list(_bracketed(text)) if "[/" in text else []
+
+
+def _bracketed(text: str) -> Iterator[str]:
+    """Yield what stands in brackets that are closed by name; no pattern, which would take long."""
+    at = 0
+    for opening in _BRACKET.finditer(text):
+        end = text.find(f"[/{opening[1]}]", opening.end())
+        if opening.start() >= at and end >= 0 and (inner := text[opening.end() : end].strip()):
+            yield inner
+            at = end

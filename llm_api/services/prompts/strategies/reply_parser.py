@@ -46,10 +46,14 @@ _UNDERSCORES = re.compile(r"__([^_\n]{1,200})__")
 _MARKDOWN_MARKS = "*_`#\n•>"  # without one of them, or a hyphen at the start, there is none
 _ASIDE_ENDS = (")", "]", "）", "】")
 _I_BEHIND_DASH = re.compile(r"[—–-](?<=\s.)\s*(?:[Ii\u0130\u0131]|\d{1,4} (?:words|char))")
+# Lines without letters; patterns that begin with a line would look through them from each.
+_GAPS = re.compile(r"\n(?:[ \t\r]*\n){2,}")
 _LEFTOVER_JSON = re.compile(
     r"\A(?:json\b\s*)?(?:\{|\[\s*[\[{\"'])|\{\s*[\"'][\w ]+[\"']\s*:", re.IGNORECASE
 )
-_JSON_BEHIND = re.compile(r"\n\s*(?:```(?:json)?\s*\n)?\{\s*\"[^{}]*\}\s*(?:```)?\s*\Z")
+_JSON_BEHIND = re.compile(
+    r"\n[ \t]*(?:```(?:json)?[ \t]*\n[ \t]*)?\{\s{0,40}\"[^{}]*\}\s{0,40}(?:```)?\Z"
+)
 _QUOTE_PAIRS = {'"': '"', "'": "'", "“": "”", "「": "」", "«": "»", "『": "』", "„": "“"}
 _SENTENCE_END = ".!?。！？,，;；:：、"
 _BETWEEN_HAN = re.compile(r"，\n[ \t]*")
@@ -64,7 +68,7 @@ def find_prompts(text: str, syntax: Sequence[str] = ()) -> Sequence[str]:
     """
     if len(text) > MAX_REPLY_CHARS:
         return []
-    text = text.strip()
+    text = _GAPS.sub("\n\n", text.strip()) if "\n\n\n" in text else text.strip()
     if text.startswith("{") and (found := _strict(text)) is not None:
         texts = found if _is_unmarked(text) else [_bare(one) for one in found]
         return _tidied(texts, syntax)

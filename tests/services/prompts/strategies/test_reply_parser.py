@@ -433,3 +433,20 @@ def test_a_mark_within_the_text_of_json_ends_it(mark: str) -> None:
     reply = json.dumps({"optimized_prompt": f'A cat beside a "Sale" sign. {mark} user'})
 
     assert find_prompts(reply) == ['A cat beside a "Sale" sign.']
+
+
+HOSTILE = {
+    "gaps": "a" + "\n" * 23_000 + "}",
+    "brackets": "[abcd] " * 3_300 + "[/x]",
+    "open brackets": "[[" * 11_000 + "[/",
+    "arguments": "<arg name=prompt>" * 1_300 + "</x",
+    "fences": "```think\n" * 2_400,
+    "marks of quotations": "> thinking\n" * 2_000,
+    "options": "Style 1: a\n" * 2_000,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_long_reply_is_read_in_steps_that_do_not_multiply(kind: str) -> None:
+    """No pattern may take minutes; without an end the test would be ended by its time limit."""
+    assert all(len(text) <= len(HOSTILE[kind]) for text in find_prompts(HOSTILE[kind]))
