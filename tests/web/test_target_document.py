@@ -67,3 +67,22 @@ def test_the_document_allows_what_is_taken_and_nothing_else(client: FlaskClient)
     ]
     assert (rewrites, descriptions) == ([], [])
     assert allows("describe-image", {**picture, "target_model": "veo"}) is False
+
+
+def test_the_document_knows_which_fields_are_of_which_type(client: FlaskClient) -> None:
+    document = ApiDocument(json.loads(client.get("/openapi.json").data))
+    operation = document.operation("POST", "/api/v1/llm/optimize-prompt")
+    assert operation is not None
+    schema = operation["requestBody"]["content"]["application/json"]["schema"]
+    values: dict[str, Any] = {"style": "ink", "camera": "pan", "duration_seconds": 5}
+    values["images"] = ["https://host/a.png"]
+    bodies = [
+        {"prompt": "A cat", "type": kind, **dict.fromkeys(nothing), **{name: values[name]}}
+        for kind, name in itertools.product(("image", "video", "edit"), values)
+        for nothing in ((), values)
+    ]
+
+    allowed = [body for body in bodies if not document.problems_in(body, schema)]
+
+    assert allowed == [body for body in bodies if not SCHEMA.validate(body)]
+    assert len(allowed) == 2 * (2 + 3 + 1)

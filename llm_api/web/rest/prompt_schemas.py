@@ -64,10 +64,10 @@ class EditOrder:
     images: tuple[tuple[str, Source], ...]
 
 
-def _never_of_edits(name: str) -> dict[str, Any]:
-    """Describe that an edit has no field of descriptions beside its prompt."""
-    fields = {"type": {"enum": [EDIT]}, name: {"not": {"type": "null"}}}
-    return {"not": {"required": ["type", name], "properties": fields}}
+def _without(kind: str, *names: str) -> dict[str, Any]:
+    """Describe a request of a type, and which fields it has not."""
+    nothing = {name: {"type": "null"} for name in names}
+    return {"properties": {"type": {"enum": [kind]}, **nothing}}
 
 
 class PromptRequestSchema(StrictSchema):
@@ -79,23 +79,11 @@ class PromptRequestSchema(StrictSchema):
         rules: ClassVar[dict[str, Any]] = {
             "allOf": [
                 {
-                    "not": {
-                        "required": ["type", "duration_seconds"],
-                        "properties": {
-                            "type": {"enum": ["image"]},
-                            "duration_seconds": {"type": "integer"},
-                        },
-                    }
-                },
-                *map(_never_of_edits, _OF_DESCRIPTIONS),
-                {
-                    "not": {
-                        "required": ["type", "images"],
-                        "properties": {
-                            "type": {"enum": ["image", "video"]},
-                            "images": {"type": "array"},
-                        },
-                    }
+                    "anyOf": [
+                        _without("image", "images", "duration_seconds"),
+                        _without("video", "images"),
+                        _without(EDIT, *_OF_DESCRIPTIONS),
+                    ]
                 },
                 {
                     "not": {
