@@ -77,7 +77,7 @@ def test_the_document_knows_which_fields_are_of_which_type(client: FlaskClient) 
     values: dict[str, Any] = {"style": "ink", "camera": "pan", "duration_seconds": 5}
     values["images"] = ["https://host/a.png"]
     bodies = [
-        {"prompt": "A cat", "type": kind, **dict.fromkeys(nothing), **{name: values[name]}}
+        {"prompt": "A cat", "type": kind, **dict.fromkeys(nothing), name: values[name]}
         for kind, name in itertools.product(("image", "video", "edit"), values)
         for nothing in ((), values)
     ]
