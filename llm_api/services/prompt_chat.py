@@ -27,6 +27,7 @@ from llm_api.domain.prompts import (
     OptimizedPrompt,
     PromptRequest,
 )
+from llm_api.domain.reminders import without_reminders
 from llm_api.errors import FieldError, InvalidRequest
 from llm_api.runtime.turns import base64_decoded
 from llm_api.services.prompts import PromptOptimizer
@@ -154,13 +155,16 @@ def _last_parts(
     messages: Sequence[Mapping[str, Any]],
 ) -> tuple[str, Sequence[Mapping[str, Any]]]:
     """Return the field of the last message of the user, and its parts; raises InvalidRequest."""
-    index = max((i for i, one in enumerate(messages) if one["role"] == "user"), default=None)
-    if index is None:
-        message = "must have a message of the role user, whose text is the prompt."
-        raise InvalidRequest.of_field("messages", message, reason="missing")
-    content = messages[index]["content"]
-    parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
-    return f"messages[{index}].content", parts
+    for index in range(len(messages) - 1, -1, -1):
+        if messages[index]["role"] != "user":
+            continue
+        content = messages[index]["content"]
+        parts = [{"type": "text", "text": content}] if isinstance(content, str) else content
+        # What a system says in the middle of other dialects' conversations is no prompt.
+        if (said := without_reminders(parts)) or not parts:
+            return f"messages[{index}].content", said
+    message = "must have a message of the role user, whose text is the prompt."
+    raise InvalidRequest.of_field("messages", message, reason="missing")
 
 
 def _text_of(field: str, parts: Sequence[Mapping[str, Any]]) -> str:

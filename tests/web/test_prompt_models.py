@@ -507,3 +507,27 @@ def test_a_response_refuses_what_a_chat_refuses(
 
     assert refused.reason == reason
     assert service_upstream.requests == []
+
+
+SYSTEM = {"content": "You are a pirate."}
+BODIES: list[tuple[str, dict[str, Any]]] = [
+    (RESPONSES, {"input": [*ASKED, {"role": "developer", **SYSTEM}]}),
+    (RESPONSES, {"input": [{"role": "system", **SYSTEM}, *ASKED, {"role": "system", **SYSTEM}]}),
+    ("/v1/messages", {"max_tokens": 64, "messages": [*ASKED, {"role": "system", **SYSTEM}]}),
+]
+
+
+@each(("path", "fields"), BODIES)
+def test_what_a_system_says_behind_the_prompt_is_left_aside(
+    module_app: Flask, service_upstream: ScriptedUpstream, path: str, fields: dict[str, Any]
+) -> None:
+    service_upstream.clear()
+    service_upstream.script(answer(BETTER))
+
+    response = module_app.test_client().post(path, json={"model": "optimize/image", **fields})
+
+    assert BETTER.encode() in response.data
+    [request] = service_upstream.requests
+    assert CAT.encode() in request.body
+    assert b"pirate" not in request.body
+    assert b"reminder" not in request.body

@@ -11,6 +11,7 @@ from typing import Any
 
 import orjson
 
+from llm_api.domain.reminders import as_reminder
 from llm_api.web.anthropic.shown_parts import Part, content_of, parts_of, text_of
 from llm_api.web.anthropic.tool_functions import short_name
 
@@ -109,8 +110,7 @@ def _reminder(message: Mapping[str, Any]) -> list[Part]:
     would change the prefix that caches know. https://github.com/ollama/ollama/issues/17774
     """
     said = text_of(parts_of(message["content"]))
-    text = f"<system-reminder>\n{said}\n</system-reminder>"
-    return [{"type": "text", "text": text}] if said else []
+    return [{"type": "text", "text": as_reminder(said)}] if said else []
 
 
 def _has_result(message: Mapping[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from llm_api.domain.reminders import FIRST, LAST, as_reminder
 from llm_api.domain.safe_text import made_printable
 from llm_api.errors import InvalidRequest
 from llm_api.web.openai.responses.input.item_checks import kind_of
@@ -252,10 +253,9 @@ def _can_join(first: Message, said: Content) -> bool:
 
 def _reminder(content: str | list[dict[str, Any]]) -> str | list[dict[str, Any]]:
     """Mark what a system says in the middle of a conversation, as Claude Code does."""
-    first, last = "<system-reminder>", "</system-reminder>"
     if isinstance(content, str):
-        return f"{first}\n{content}\n{last}"
-    return [{"type": "text", "text": first}, *content, {"type": "text", "text": last}]
+        return as_reminder(content)
+    return [{"type": "text", "text": FIRST}, *content, {"type": "text", "text": LAST}]
 
 
 def _thought(item: Item) -> str:
