@@ -115,7 +115,8 @@ def unknown_path(path: str) -> NotFound:
     for name in names:
         if (instead := _INSTEAD.get(name)) is not None:
             shown = name if name.startswith(("api/", "sdapi")) else f"v1/{name}"
-            return NotFound(f"There is no /{shown} here. {instead}", reason="not_supported")
+            below = "/…" if name in _ROUTES else ""
+            return NotFound(f"There is no /{shown}{below} here. {instead}", reason="not_supported")
     if ours := _OURS.search(path):
         message = f"There is no such path; /v1/{ours[1]} is one."
         return NotFound(message, reason="not_found").replaced(hint=_ONE_V1)

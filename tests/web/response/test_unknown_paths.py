@@ -107,6 +107,24 @@ def test_what_anthropic_s_clients_lack_is_answered_in_their_shape(
     assert "POST /v1/messages" in error["message"]
 
 
+@each(
+    ("path", "named"),
+    [
+        ("/v1/responses/resp_1", "/v1/responses/…"),
+        ("/responses/input_tokens", "/v1/responses/…"),
+        ("/v1/chat/completions/chatcmpl-1/messages", "/v1/chat/completions/…"),
+        ("/v1/messages/count_tokens/x", "/v1/messages/…"),
+        ("/v1/messages/batches", "/v1/messages/batches"),
+    ],
+)
+def test_no_route_that_is_there_is_said_to_be_lacking(
+    client: FlaskClient, path: str, named: str
+) -> None:
+    message = client.post(path).get_json()["error"]["message"]
+
+    assert message.startswith(f"There is no {named} here. ")
+
+
 @each("path", ["/api/tags", "/api/chat", "/v1/api/tags", "/sdapi/v1/txt2img"])
 def test_apis_of_other_programs_are_named(client: FlaskClient, path: str) -> None:
     error = client.post(path).get_json()["error"]
