@@ -18,14 +18,26 @@ _ENDS = frozenset(["response.completed", "response.incomplete"])
 
 
 def with_usage(response: Mapping[str, Any], request: ModelRequest) -> Mapping[str, Any]:
-    """Return a response to a `request` with its usage, estimated if the upstream counts nothing."""
-    if response.get("usage") is not None:
+    """Return a response to a `request` with all counts, estimated if the upstream has not counted.
+
+    Clients add its counts up; one that is missing is null in the objects of OpenAI's SDK.
+    """
+    usage = response.get("usage")
+    counts = usage if isinstance(usage, dict) else {}
+    taken, given, total = (counts.get(f"{name}_tokens") for name in ("input", "output", "total"))
+    if type(taken) is not int or type(given) is not int:
+        return {**response, "usage": _estimated(response, request)}
+    if type(total) is int:
         return response
+    return {**response, "usage": {**counts, "total_tokens": taken + given}}
+
+
+def _estimated(response: Mapping[str, Any], request: ModelRequest) -> dict[str, Any]:
     length = TextLength()
     for item in response["output"]:
         for text in texts_of(item):
             length.add(text)
-    return {**response, "usage": estimated_usage(length, request)}
+    return estimated_usage(length, request)
 
 
 class PassedWriter:

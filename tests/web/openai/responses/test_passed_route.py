@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from tests.conftest import AppOf, UsageRowsOf
 from tests.support import passed_responses as sent
 from tests.support import replies
+from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.openai.responses.response_streams import accumulated, events_in, typed
 
@@ -78,11 +79,12 @@ def test_a_stream_is_the_upstreams(client: FlaskClient, upstream: ScriptedUpstre
     assert accumulated(typed(EVENTS)).output_text == "Hello"
 
 
-@pytest.mark.parametrize("body", [BODY, STREAM])
+@each("usage", [None, {}, {"input_tokens": 5}, {"output_tokens": 2, "total_tokens": 2}, "7"])
+@each("body", [BODY, STREAM])
 def test_what_the_upstream_did_not_count_is_estimated(
-    client: FlaskClient, upstream: ScriptedUpstream, body: Mapping[str, Any]
+    client: FlaskClient, upstream: ScriptedUpstream, body: Mapping[str, Any], usage: Any
 ) -> None:
-    uncounted = sent.response(sent.message("Hello there."), usage=None)
+    uncounted = sent.response(sent.message("Hello there."), usage=usage)
     end = {**EVENTS[-1], "response": uncounted}
     whole = replies.json_reply(200, uncounted)
     upstream.script(sent.stream([*EVENTS[:-1], end]) if "stream" in body else whole)
@@ -93,6 +95,24 @@ def test_what_the_upstream_did_not_count_is_estimated(
     assert document["usage"]["output_tokens"] == 3
     assert document["usage"]["input_tokens"] > 0
     assert document["output"] == uncounted["output"]
+
+
+@each("body", [BODY, STREAM])
+def test_a_total_that_the_upstream_leaves_out_is_the_sum(
+    client: FlaskClient, upstream: ScriptedUpstream, body: Mapping[str, Any]
+) -> None:
+    half = sent.response(sent.message("Hello"), usage={"input_tokens": 5, "output_tokens": 2})
+    end = {**EVENTS[-1], "response": half}
+    whole = replies.json_reply(200, half)
+    upstream.script(sent.stream([*EVENTS[:-1], end]) if "stream" in body else whole)
+
+    answer = ask(client, body)
+
+    document = events_in(answer.data)[-1]["response"] if "stream" in body else answer.json
+    counts = {name: document["usage"][name] for name in ("input_tokens", "output_tokens")}
+    assert counts == {"input_tokens": 5, "output_tokens": 2}
+    assert document["usage"]["total_tokens"] == 7
+    assert document["usage"]["input_tokens_details"]["cached_tokens"] == 0
 
 
 def test_a_tool_that_must_be_called_need_not_be_one_of_a_chat(
