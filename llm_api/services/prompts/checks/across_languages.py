@@ -13,10 +13,11 @@ from llm_api.services.prompts.checks.comparison import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.counts import Count
 from llm_api.services.prompts.constraints.negations import Negation
+from llm_api.services.prompts.constraints.nouns import named_nouns
 from llm_api.services.prompts.constraints.people import find_people
 from llm_api.services.prompts.constraints.reading import Reading
 from llm_api.services.prompts.languages.detection import may_be_foreign
-from llm_api.services.prompts.languages.exclusions import shows
+from llm_api.services.prompts.languages.exclusions import has_somebody, shows
 from llm_api.services.prompts.languages.figures import figures_in, knows_words, values_in
 from llm_api.services.prompts.languages.proper_names import (
     has_capitals,
@@ -45,6 +46,7 @@ _GROUPS = {
     10: "decade",
     12: "dozen dozens",
 }
+_ANYBODY = frozenset({"people", "persons", "humans", "folk", "folks", "人们", "人群", "人类"})
 _IN_CHINESE = {"text": "文字", "watermark": "水印", "logo": "标志"}
 # The largest number whose words are known in every language of the table.
 _LARGEST = 12
@@ -87,12 +89,29 @@ def _is_shown(comparison: Comparison, negation: Negation) -> bool:
         return shows(comparison.rewrite, language, concept)
     reading = comparison.reading
     if concept == "people":
-        places = [term.start for term in find_people(reading) if term.kind != "pronoun"]
+        places = list(_other_people(comparison))
     else:
         places = [term.start for term in reading.of(*THINGS) if term.concept == concept]
         places += [at for at, token in enumerate(reading.tokens) if token.rstrip("s") == concept]
         places += _places_of(reading, _IN_CHINESE.get(concept, "\0"))
     return any(at not in reading.denied and not _is_free_of(reading, at) for at in places)
+
+
+def _other_people(comparison: Comparison) -> Iterator[int]:
+    """Yield where a rewrite has people that its prompt cannot want.
+
+    A prompt that excludes people may have a woman all the same, and whoever a rewrite begins with
+    is its subject. Words for any people are held against both.
+    """
+    constraints, reading = comparison.constraints, comparison.reading
+    has_own = has_somebody(comparison.original, constraints.language)
+    subject = next((noun.start for noun in named_nouns(reading)), None)
+    for term in find_people(reading):
+        words = reading.words(term.start, term.end)
+        is_anybody = term.concept == "people" or words in _ANYBODY
+        is_own = has_own or term.start == subject
+        if term.kind != "pronoun" and (is_anybody or not is_own):
+            yield term.start
 
 
 def _places_of(reading: Reading, word: str) -> list[int]:

@@ -29,13 +29,14 @@ class Exclusion(NamedTuple):
 class _Rules:
     """Patterns of a language.
 
-    `denied` finds the nouns of a concept where they are denied, `noun` them all, and `denial` what
-    denies anything.
+    `denied` finds the nouns of a concept where they are denied, `noun` them all, `denial` what
+    denies anything, and `own` those who are somebody, and not just people.
     """
 
     denied: Mapping[str, tuple[re.Pattern[str], ...]]
     noun: Mapping[str, re.Pattern[str]]
     denial: re.Pattern[str]
+    own: re.Pattern[str]
 
 
 def knows_exclusions(language: str) -> bool:
@@ -75,6 +76,11 @@ def shows(text: str, language: str, concept: str) -> bool:
     return any(noun.search(part) and not rules.denial.search(part) for part in parts)
 
 
+def has_somebody(text: str, language: str) -> bool:
+    """Whether a text has somebody of its own, such as a woman, whatever people it excludes."""
+    return _rules(language).own.search(without_quotes(text)) is not None
+
+
 @functools.cache
 def _table() -> Mapping[str, Mapping[str, Any]]:
     path = resources.files(__package__).joinpath("exclusions.toml")
@@ -100,6 +106,7 @@ def _rules(language: str) -> _Rules:
             "|".join([*(_edged(f"(?:{one})", language) for one in every), *alone.values()]),
             re.IGNORECASE,
         ),
+        own=re.compile(_edged(f"(?:{row['own']})", language), re.IGNORECASE),
     )
 
 

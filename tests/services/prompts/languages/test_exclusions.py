@@ -13,6 +13,7 @@ from tests.services.prompts.languages.test_languages import validator
 from tests.support.tables import each
 
 TABLE = tomllib.loads(PROMPTS.with_name("excluded.toml").read_text("utf-8"))
+WANTED = tomllib.loads(PROMPTS.with_name("wanted_people.toml").read_text("utf-8"))
 BEACHES = [row for row in rows() if row.scene == "beach"]
 
 
@@ -115,3 +116,50 @@ def test_models_are_told_what_is_unwanted() -> None:
         "personas",
         "texto",
     )
+
+
+@each(
+    ("prompt", "rewrite"),
+    [(prompt, rewrite) for row in WANTED.values() for prompt, rewrite in row.get("own", ())],
+)
+def test_somebody_of_a_prompt_may_be_in_a_rewrite_without_other_people(
+    prompt: str, rewrite: str
+) -> None:
+    assert "negation_broken" not in validator().validate(task_of(prompt), rewrite).codes
+
+
+@each(
+    ("language", "text"),
+    [(language, text) for language, row in WANTED.items() for text in row.get("crowds", ())],
+)
+def test_people_who_lack_something_are_not_excluded(language: str, text: str) -> None:
+    assert "people" not in {one.concept for one in exclusions_in(text, language)}
+
+
+@each(
+    ("language", "text"),
+    [(language, text) for language, row in WANTED.items() for text in row.get("empty", ())],
+)
+def test_people_are_excluded_in_many_ways(language: str, text: str) -> None:
+    assert "people" in {one.concept for one in exclusions_in(text, language)}
+
+
+@each(
+    ("prompt", "rewrite"),
+    [
+        (
+            "Eine leere Straße ohne Menschen",
+            "An empty street at dawn, wet asphalt, a woman with an umbrella walks by.",
+        ),
+        (
+            "Una mujer en la playa, sin gente alrededor",
+            "A woman on the beach at dawn, a crowd of people watches her from the pier.",
+        ),
+        (
+            "人のいない森の小道",
+            "A path through a quiet forest, soft light, a child with a red balloon.",
+        ),
+    ],
+)
+def test_somebody_who_comes_in_is_noticed(prompt: str, rewrite: str) -> None:
+    assert "negation_broken" in validator().validate(task_of(prompt), rewrite).codes
