@@ -17,6 +17,7 @@ from llm_api.services.prompts.checks.formatting import chatter_words, has_markup
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.constraints.syntax import without_tags
+from llm_api.services.prompts.edits.content_words import have_common
 from llm_api.services.prompts.edits.keeping_words import says_what_stays
 from llm_api.services.prompts.languages.tags import has_vocabulary, length_ratio
 from llm_api.services.prompts.languages.writing import shares_words
@@ -213,6 +214,8 @@ def _unrelated(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence
         return [] if _is_description(task, rewrite) else [violation_of("unrelated")]
     has_lost = any(violation.code == "object_lost" for violation in found)
     if task.constraints.objects and not has_lost:
+        return []
+    if task.wanted.type == EDIT and have_common(task.source, rewrite):
         return []
     # The words of another language cannot be compared; but chatter is no translation.
     if task.is_translated:

@@ -8,6 +8,7 @@ from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.nouns import Noun
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.edits.clauses import Clause
+from llm_api.services.prompts.edits.content_words import content_of
 from llm_api.services.prompts.edits.operations import Act
 from llm_api.services.prompts.text import find_quotes, fold, lower
 from llm_api.services.prompts.vocabulary.words import little_words
@@ -20,9 +21,18 @@ _REPLACING = re.compile(
 )
 _INSTEAD = re.compile(r"\b(?:replac|swap|switch|exchang|substitut)\w*|换成|换为|替换|代替")
 # From what stands in front of it to what stands behind.
-_TO = re.compile(r"\b(?:with|to|into|for|by)\b|[换改变]成|[换改变]为|替换[成为]|成为")
+_TO = re.compile(r"\b(?:with|to|into|for|by)\b|[换改变]成|[换改变]为|替换[成为]|成为|移[到至]")
 _TURNED = re.compile(r"\b(?:instead of|rather than|in place of)\b|而不是|[代取]替?代?(?=.)")
 _USING = re.compile(r"用(.+?)(?:来)?(?:替换|代替|取代|换掉)(.+)")
+_SIDES = {
+    "left": re.compile(r"\b(?:on|at|to) the left\b|\bleft(?:most)? (?!of)|左"),
+    "right": re.compile(r"\b(?:on|at|to) the right\b|\bright(?:most)? (?!of)|右"),
+}
+# What such a change goes from and to are words of any kind: day and night, left and right.
+_CHANGING = re.compile(
+    r"\b(?:chang|turn|convert|transform|replac|swap|switch|mov)\w*|[换改变]成|[换改变]为|替换|移到"
+)
+_WHERE = re.compile(r"\b(?:left|right|top|bottom)\b|[左右上下][边侧方面角]")
 _PAIRS = [pair.split("/") for pair in sorted(little_words("edits_contraries"))]
 _CONTRARIES = [(one, other) for pair in _PAIRS for one, other in (pair, pair[::-1])]
 
@@ -58,6 +68,19 @@ def turned_round(before: Sequence[Clause], after: Sequence[Clause]) -> Iterator[
                     return
 
 
+def sides_exchanged(before: Sequence[Clause], after: Sequence[Clause]) -> Iterator[Violation]:
+    """Yield a side whose things were to go, or to stay, where those of the other side do."""
+    for act in (Act.REMOVE, Act.KEEP):
+        asked, made = _sides_of(before, act), _sides_of(after, act)
+        if len(asked) == 1 and len(made) == 1 and asked != made:
+            yield violation_of("edit_reversed", *asked)
+
+
+def _sides_of(clauses: Iterable[Clause], act: Act) -> set[str]:
+    every = " ".join(fold(clause.text) for clause in clauses if clause.act is act)
+    return {side for side, words in _SIDES.items() if words.search(every)}
+
+
 def contrary_words(comparison: Comparison) -> Iterator[Violation]:
     """Yield a word of an instruction in whose place a rewrite has its contrary."""
     asked, made = fold(comparison.original), fold(comparison.rewrite)
@@ -82,7 +105,14 @@ def sides_of(clause: Clause) -> tuple[frozenset[str], frozenset[str]] | None:
         return _named(text[turned.end() :]), _named(text[: turned.start()])
     if clause.act is None or (to := _TO.search(text)) is None:
         return None
-    return _named(text[: to.start()]), _named(text[to.end() :])
+    before, behind = text[: to.start()], text[to.end() :]
+    if not _CHANGING.search(text):
+        return _named(before), _named(behind)
+    return _named(before) | _worded(before), _named(behind) | _worded(behind)
+
+
+def _worded(text: str) -> frozenset[str]:
+    return content_of(text) | frozenset(_WHERE.findall(text))
 
 
 def _named(text: str) -> frozenset[str]:

@@ -9,6 +9,7 @@ from llm_api.services.prompts.checks.edit_directions import (
     contrary_words,
     is_replaced,
     replaces,
+    sides_exchanged,
     sides_of,
     turned_round,
 )
@@ -16,7 +17,7 @@ from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.nouns import Noun
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.edits.clauses import Clause, clauses_of
-from llm_api.services.prompts.edits.content_words import content_of, target_words
+from llm_api.services.prompts.edits.content_words import content_of, have_common, target_words
 from llm_api.services.prompts.edits.edit_constraints import neutral
 from llm_api.services.prompts.edits.operations import FITTING, Act
 from llm_api.services.prompts.text import lower, stem, tokens_of
@@ -35,6 +36,14 @@ _CONTRARY = {
     Act.REMOVE: frozenset({Act.MAKE, *_STANDING}),
     Act.MAKE: frozenset({Act.DENY, Act.REMOVE, *_STANDING}),
 }
+_ALL_ELSE = re.compile(
+    r"\b(?:everything|anything|all) else\b|\ball other (?:elements|details|parts|aspects|areas)\b"
+    r"|\bthe rest of the (?:image|picture|photo|scene)\b"
+    r"|(?:其[他它余]|剩[余下])的?(?:所有|一切)?(?:内容|部分|元素|地方|细节|一切|都|均|保持|不变)"
+)
+_ADDING = re.compile(
+    r"[\s,，]*(?:please )?(?:add|put|insert|draw|place)\b|[^去删移擦]*(?:添加|加上|增加)"
+)
 _HAN_FILLING = re.compile(
     r"[的和与及或、，。！？：,.\s¶]|其余|其他|其它|部分|所有|全部|任何|请|一切|都|也|完全|图片|画面|照片|不要|原图|原来|一样"
 )
@@ -50,15 +59,18 @@ def find_changed_acts(comparison: Comparison) -> Iterator[Violation]:
     if acts.removes_nothing(before):
         yield violation_of("edit_reversed", "remove")
         return
+    if acts.only_removes(before):
+        yield violation_of("edit_reversed", "add")
     for clause in before:
         yield from acts.contraries(clause, before)
     yield from turned_round(before, after)
+    yield from sides_exchanged(before, after)
     if comparison.is_same_language:
         yield from contrary_words(comparison)
         if any(clause.act in _DOING for clause in before):  # not where it only names something
             yield from acts.further(comparison.original)
         for clause in before:
-            yield from acts.lost_of(clause)
+            yield from acts.lost_of(clause, before)
 
 
 def may_be(noun: Noun, other: Noun) -> bool:
@@ -141,24 +153,25 @@ class _Acts:
 
     def further(self, original: str) -> Iterator[Violation]:
         """Yield orders that share no word with an instruction: those for something else."""
-        asked, things = content_of(original), read(neutral(original))
+        things = read(neutral(original))
         known = things.things() | {term.concept for term in things.of("color")}
         for clause in self.clauses:
-            own = content_of(clause.text)
-            if clause.act not in _DOING or not clause.is_own or not own or own & asked:
+            if clause.act not in _DOING or not clause.is_own or not content_of(clause.text):
+                continue
+            if have_common(clause.text, original):
                 continue
             named = clause.things | {term.concept for term in clause.reading.of("color")}
             if not (named & known or FITTING.search(lower(clause.text))):
                 yield violation_of("thing_added", clause.text.strip(" ,.，。"))
 
-    def lost_of(self, clause: Clause) -> Iterator[Violation]:
+    def lost_of(self, clause: Clause, before: Sequence[Clause]) -> Iterator[Violation]:
         """Yield what of a part of an instruction is lost, by its words."""
         if clause.is_own and clause.act in _DOING:
-            yield from self.undone(clause)
+            yield from self.undone(clause, before)
         elif clause.is_own and clause.act in {Act.KEEP, Act.DENY}:
             yield from self.lost_words(clause)
 
-    def undone(self, clause: Clause) -> Iterator[Violation]:
+    def undone(self, clause: Clause, before: Sequence[Clause]) -> Iterator[Violation]:
         """Yield an order of an instruction of which a rewrite has no word; or that it keeps."""
         own, said = content_of(clause.text), clause.text.strip(" ,.，。")
         colors = {term.concept for term in clause.reading.of("color")}
@@ -166,14 +179,16 @@ class _Acts:
         named = frozenset().union(*(one.things for one in self.clauses)) | {
             term.concept for reading in every for term in reading.of("color")
         }
-        texts = frozenset().union(*(content_of(one.text) for one in self.clauses))
-        if own and not (own & texts or (clause.things | colors) & named):
+        is_said = any(have_common(clause.text, one.text) for one in self.clauses)
+        if own and not (is_said or (clause.things | colors) & named):
             yield violation_of("edit_lost", said)
         if clause.act is Act.REMOVE:
-            gone = target_words(clause)
+            # Of two dogs one may go and the other stay.
+            gone = target_words(clause).difference(
+                *(target_words(one) for one in before if one.act is Act.KEEP)
+            )
             for one in self.clauses:
-                is_others = any(word in lower(one.text) for word in _OTHERS)
-                if one.act is Act.KEEP and gone & target_words(one) and not is_others:
+                if one.act is Act.KEEP and gone & target_words(one) and not _is_of_others(one):
                     yield violation_of("edit_kept", said)
                     return
 
@@ -183,6 +198,13 @@ class _Acts:
             return False
         is_removing = any(one.act is Act.REMOVE for one in self.clauses)
         return not is_removing and not replaces(self.clauses)
+
+    def only_removes(self, before: Iterable[Clause]) -> bool:
+        """Whether an instruction adds something, and its rewrite takes away and makes nothing."""
+        if not any(one.act is Act.MAKE and _ADDING.match(lower(one.text)) for one in before):
+            return False
+        doing = {one.act for one in self.clauses if one.act in _DOING}
+        return doing == {Act.REMOVE}
 
     def puts_in_place_of(self, noun: Noun) -> bool:
         """Whether another thing comes in the place of one."""
@@ -199,7 +221,7 @@ class _Acts:
         """Whether a thing is kept that was to be removed: not the others of its kind."""
         if clause.act is not Act.KEEP or not any(may_be(noun, one) for one in clause.targets):
             return False
-        return not any(word in lower(clause.text) for word in _OTHERS)
+        return not _is_of_others(clause)
 
     def lost_words(self, clause: Clause) -> Iterator[Violation]:
         """Yield a part of an instruction that keeps or denies what a rewrite does not.
@@ -221,6 +243,12 @@ class _Acts:
             else:
                 yield violation_of("keep_lost" if clause.act is Act.KEEP else "negation_lost", said)
             return
+
+
+def _is_of_others(clause: Clause) -> bool:
+    """Whether it is about the others of a kind, and not about a thing and everything else."""
+    said = _ALL_ELSE.sub(" ", lower(clause.text))
+    return any(word in said for word in _OTHERS)
 
 
 def _words(bare: str) -> list[str]:

@@ -23,6 +23,8 @@ _MAX_CLAUSES = 400
 _MARK = "".join(re.escape(mark) for mark in MARKS)
 # Behind these stands where something is, or what becomes of it.
 _PLACES = little_words("edits_places")
+_FILLING = little_words("edits_filling") | little_words("edits_verbs")
+_MIN_WORD = 2
 # What becomes of a thing is no part of its name: "make the cat bigger".
 _PREDICATE = re.compile(rf"(?<=\w) ({'|'.join(sorted(little_words('edits_predicates')))})\b")
 _HAN_PLACES = frozenset("在从到成为用")
@@ -88,12 +90,15 @@ def _targets(bare: str) -> tuple[Noun, ...]:
     nouns, tokens = _nouns(bare), _read(bare).tokens
     if not nouns:
         return ()
+    is_unread = False
     if not "".join(tokens).replace("¶", "").isascii():
         named = _han_targets(nouns, tokens)
     else:
         stop = next((at for at, token in enumerate(tokens) if token in _PLACES), len(tokens))
         named = [noun for noun in nouns if noun.start < stop]
-    return tuple(named) or nouns[:1]
+        # "the reflections from the glasses": nothing is done to the glasses.
+        is_unread = any(len(one) > _MIN_WORD and one not in _FILLING for one in tokens[:stop])
+    return tuple(named) or (() if is_unread else nouns[:1])
 
 
 def _han_targets(nouns: Sequence[Noun], tokens: Sequence[str]) -> list[Noun]:

@@ -40,6 +40,7 @@ _DENY = (
 )
 _REMOVE = (
     r"(?:remov\w+|delet\w+|eras\w+|get(?:ting)? rid of|eliminat\w+|cut(?:ting)? out"
+    r"|(?:lose|ditch)(?= (?:the|his|her|its|that|those|all)\b)"
     r"|tak(?:e|ing)(?= (?:\w+ ){0,4}?(?:out|away|off))|hid(?:e|ing)"
     r"|clear(?:ing)?(?: away| out| up)?"
     r"|wip\w+ (?:out|away)|clean(?:ing)? up|(?:edit|photoshop|crop|leave) out)"
@@ -56,7 +57,7 @@ _ANYWHERE, _OPENING = "|".join(_VERBS.split()), "|".join(_OPENING_VERBS.split())
 _MAKE = rf"(?:(?:{_ANYWHERE})(?! sure)|(?:{_START})(?:{_OPENING}))"
 _HAN_UNTOUCHED = "改变|改动|修改|更改|变动|影响|移动|破坏|触碰|移除|去掉|删除|改|动|变|碰|删|换|裁"
 _HAN_KEEP = (
-    rf"保持|保留|保住|维持|不变|不动|原样|不受影响|(?:不要?|别|勿|无需|不用|不必|不能|不得)(?:{_HAN_UNTOUCHED})"
+    rf"保持|保留|保住|留着|留下|维持|不变|不动|原样|不受影响|(?:不要?|别|勿|无需|不用|不必|不能|不得)(?:{_HAN_UNTOUCHED})"
     r"|除了|[不勿][做作](?:任何|其他|其它)?(?:改动|修改|更改|改变)"
 )
 _HAN_DENY = (
@@ -108,7 +109,8 @@ _HAN_VERB = f"(?:{_HAN_KEEP}|{_HAN_DENY}|{_HAN_REMOVE}|{_HAN_MAKE})"
 # one, too; what follows does the same then.
 BREAK = re.compile(
     rf"[,，:：—\n]+|\b(?:while|whilst|but|then|and then|so that)\b|\band (?={_VERB}(?=\W))"
-    r"|(?=\b(?:without|with no|except|apart from|aside from|other than|with everything|matching"
+    r"|(?=\b(?:without|with no|except|apart from|aside from|other than|with everything"
+    r"|(?<!with )(?<!the )(?<!\ba )(?<!of )matching"
     r"|to match|that match(?:es)?"
     rf"|blend(?:ed|ing)|consistent with)\b)|同时|然后|但是?|并且?(?={_HAN_VERB})|且(?={_HAN_VERB})"
     r"|而(?=不|保)",

@@ -27,6 +27,8 @@ _ADDED = frozenset(
 _STAYING = frozenset({"keep_lost", "negation_lost"})
 EDIT_REPAIRABLE = _ADDED | _STAYING | {KEEP_MISSING, "syntax_lost"}
 _LISTING = frozenset({Act.KEEP, Act.DENY, Act.BLEND})
+# What is left of a part whose end was left out: "fill the area with".
+_DANGLING = re.compile(r"(?:[\s,]+(?:with|and|by|of|into|to|an?|the))+\Z", re.IGNORECASE)
 _CONNECTOR = re.compile(
     r"\A[\s,，:：—]*(?:(?:and then|and|but|while|then|so that)\b|同时|然后|但是?|并且?|且|而)?\s*",
     re.IGNORECASE,
@@ -122,6 +124,7 @@ def _as_order(words: str, language: str) -> str:
 
 def _sentence(text: str, language: str) -> str:
     bare = _CONNECTOR.sub("", text, count=1).strip(" ,，:：—")
+    bare = _DANGLING.sub("", bare)
     return _ended(bare[:1].upper() + bare[1:], language)
 
 

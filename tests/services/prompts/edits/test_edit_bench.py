@@ -37,7 +37,7 @@ def test_the_bench_has_sixty_edits_in_seven_languages() -> None:
     assert {"en", "zh"} <= languages
 
 
-@each("name", ["edits", "held_out_edits"])
+@each("name", ["edits", "held_out_edits", "further_edits"])
 def test_good_rewrites_are_delivered_word_for_word(name: str) -> None:
     rows = list(good_rows(name))
 
@@ -48,13 +48,15 @@ def test_good_rewrites_are_delivered_word_for_word(name: str) -> None:
 
 def test_no_drift_is_delivered() -> None:
     assert [
-        str(row) for row in drifts() if validator().validate(row.task, row.rewrite).is_good
+        str(row)
+        for row in [*drifts(), *drifts("further_edits")]
+        if validator().validate(row.task, row.rewrite).is_good
     ] == []
 
 
 def test_what_is_left_of_a_drift_is_a_good_rewrite() -> None:
     """A repaired rewrite has no violation, and is no drift of the bench itself."""
-    every = [*drifts(), *drifts("held_out_edits")]
+    every = [*drifts(), *drifts("held_out_edits"), *drifts("further_edits")]
     wrong = {row.rewrite for row in every}
     repaired = [(row, delivered(row.task, row.rewrite)) for row in every]
 
@@ -65,6 +67,16 @@ def test_what_is_left_of_a_drift_is_a_good_rewrite() -> None:
 
 # A prompt, what a model has written, and what is delivered of it.
 REPAIRED = [
+    (
+        "Remove the power lines from the roof",
+        "Remove the power lines from the roof, and fill the area with a blue sky.",
+        "Remove the power lines from the roof. Keep everything else unchanged.",
+    ),
+    (
+        "Remove the power lines from the roof",
+        "Remove the power lines from the roof, and fill the gap with matching sky.",
+        "Remove the power lines from the roof. Keep everything else unchanged.",
+    ),
     (
         "Change the red car to blue",
         "Change the red car to blue and add a dog beside it.",
