@@ -34,8 +34,9 @@ CALLERS_SECTION = Section(
             types.BOOLEAN,
             "Whether chats with an upstream in your own network may name pictures by address.",
             "false: pictures must be in the request there, since whatever fetches an address"
-            " does so from inside of the network. true: for a gateway that passes addresses on"
-            " to a vendor. A profile with fetches_pictures refuses them in any case.",
+            " does so from inside of the network; so must files, and a tool of type mcp is left"
+            " out. true: for a gateway that passes addresses on to a vendor. A profile with"
+            " fetches_pictures refuses them in any case.",
             default="false",
         ),
         Setting(

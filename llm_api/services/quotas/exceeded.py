@@ -32,8 +32,8 @@ def over_tokens(needed: int, state: LimitState, scope: str) -> RateLimited:
     if needed <= state.limit:
         return over_rate(state, scope)
     return RateLimited(
-        f"The call needs about {needed} tokens, and the limit is {state.text}; make the prompt or"
-        " max_tokens smaller.",
+        f"The call needs about {needed} tokens, and the limit is {state.text}; make the prompt"
+        " shorter, or the most tokens of the answer fewer.",
         reason="rate_limited",
         retryable=False,
         scope=scope,
