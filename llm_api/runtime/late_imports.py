@@ -1,6 +1,7 @@
-"""Libraries that a worker loads with their first use, though other libraries import them at start.
+"""Modules that a worker loads with their first use, though others import them at start.
 
-No call needs them, or few do. `importlib.util.LazyLoader` is no help: under Python 3.11 a second
+No call needs them, or few do. Of our own, those that import one use it as `module.name`: to import
+a name from it loads it. `importlib.util.LazyLoader` is no help: under Python 3.11 a second
 `import` of a module loads it.
 """
 
@@ -23,6 +24,27 @@ LATE = frozenset(
         "limits.aio",  # limits, for services that are asynchronous
         "statistics",  # for verdicts on pictures
         "yaml",  # flask-smorest, for a command that this service does not have
+        # For pictures and prompts:
+        "llm_api.services.images.layout_sketch.sketch_drawing",
+        "llm_api.services.prompts.checks.edit_checks",
+        "llm_api.services.prompts.compiling.compiler",
+        "llm_api.services.prompts.descriptions.description_checks",
+        "llm_api.services.prompts.dialects.dialect_table",
+        "llm_api.services.prompts.edits.content_words",
+        "llm_api.services.prompts.edits.edit_constraints",
+        "llm_api.services.prompts.edits.keeping_words",
+        "llm_api.services.prompts.encoders.token_counts",
+        "llm_api.services.prompts.repair.repairer",
+        "llm_api.services.prompts.strategies.edit_wording",
+        "llm_api.services.prompts.strategies.reply_parser",
+        # For Anthropic's API and OpenAI's newer one:
+        "llm_api.web.anthropic.chat_turns",
+        "llm_api.web.anthropic.message_answers",
+        "llm_api.web.anthropic.message_events",
+        "llm_api.web.openai.responses.input.conversation",
+        "llm_api.web.openai.responses.passed_events",
+        "llm_api.web.openai.responses.response_events",
+        "llm_api.web.openai.responses.response_object",
     }
 )
 

@@ -8,7 +8,7 @@ from llm_api.domain.prompts import EDIT
 from llm_api.services.prompts.checks.across_languages import find_unchecked
 from llm_api.services.prompts.checks.comparison import compare
 from llm_api.services.prompts.enrichment.facets import all_facets
-from llm_api.services.prompts.rewriter import RewriteResult
+from llm_api.services.prompts.rewrite_result import RewriteResult
 from llm_api.services.prompts.task import Task
 
 FALLBACK = "fallback"

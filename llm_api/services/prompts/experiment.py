@@ -10,7 +10,7 @@ from llm_api.services.lineage.late_records import LateRecords
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.details import FALLBACK
-from llm_api.services.prompts.rewriter import RewriteResult
+from llm_api.services.prompts.rewrite_result import RewriteResult
 from llm_api.services.prompts.task import Task
 
 _WHY = "It is in the control arm: the operator leaves a share of prompts as they are, to compare."

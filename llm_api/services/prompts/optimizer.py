@@ -10,7 +10,7 @@ from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target, TargetRewrite
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
-from llm_api.services.prompts.compiling.compiler import Compiler
+from llm_api.services.prompts.compiling import compiler
 from llm_api.services.prompts.details import details
 from llm_api.services.prompts.experiment import (
     Experiment,
@@ -23,8 +23,8 @@ from llm_api.services.prompts.experiment import (
 from llm_api.services.prompts.keeping.rewrite_keeping import Keeping, KeptRewrites
 from llm_api.services.prompts.keeping.rewrite_names import WantedRewrite, wanted_rewrite
 from llm_api.services.prompts.languages.tags import is_dense
+from llm_api.services.prompts.rewrite_result import RewriteResult
 from llm_api.services.prompts.rewrite_warnings import unchanged, warnings_of
-from llm_api.services.prompts.rewriter import RewriteResult
 from llm_api.services.prompts.sight import Sight, VisionModels
 from llm_api.services.prompts.task import Task, read_tasks
 from llm_api.services.prompts.validation import load_vocabulary
@@ -68,9 +68,9 @@ class PromptOptimizer:
         self._sight = Sight(vision)
 
     @cached_property
-    def _compiler(self) -> Compiler:
-        """What makes rewrites; its texts are read with the first prompt: 0.6 MiB."""
-        return Compiler(self._sight)
+    def _compiler(self) -> "compiler.Compiler":
+        """What makes rewrites; it is loaded, and its texts are read, with the first prompt."""
+        return compiler.Compiler(self._sight)
 
     @property
     def is_enabled(self) -> bool:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from llm_api.domain.lineage import CONTROL
 from llm_api.services.prompts.constraints.target_syntax import notices_of
-from llm_api.services.prompts.dialects.dialect_table import rendered_own
+from llm_api.services.prompts.dialects import dialect_table
 from llm_api.services.prompts.languages.exclusions import on_exclusions
 from llm_api.services.prompts.languages.tags import has_vocabulary
-from llm_api.services.prompts.rewriter import RewriteResult
+from llm_api.services.prompts.rewrite_result import RewriteResult
 from llm_api.services.prompts.sight import sight_warnings
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.token_limits import token_notices
@@ -15,7 +15,7 @@ from llm_api.services.prompts.token_limits import token_notices
 
 def unchanged(task: Task, arm: str) -> str:
     """Return the original prompt: in the form of its target, unless it is kept to compare."""
-    return task.request.prompt if arm == CONTROL else rendered_own(task)
+    return task.request.prompt if arm == CONTROL else dialect_table.rendered_own(task)
 
 
 def warnings_of(task: Task, result: RewriteResult, arm: str) -> Sequence[str]:

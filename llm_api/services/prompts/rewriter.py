@@ -2,17 +2,18 @@
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
-from llm_api.domain.calls import CallReport, Completion, Fallback, ModelRequest
+from llm_api.domain.calls import Completion, Fallback, ModelRequest
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.flags import find_flags, without_flags
+from llm_api.services.prompts.repair import repairer
 from llm_api.services.prompts.repair.quotations import with_marks_restored
-from llm_api.services.prompts.repair.repairer import Repairer
-from llm_api.services.prompts.sight import BLIND, SHOWN, Sight
+from llm_api.services.prompts.rewrite_result import UNUSABLE, RewriteResult
+from llm_api.services.prompts.sight import SHOWN, Sight
 from llm_api.services.prompts.strategies.guided_decoding import GuidedStrategy
 from llm_api.services.prompts.strategies.instructions import (
     InstructedStrategy,
@@ -29,44 +30,6 @@ from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 logger = logging.getLogger(__name__)
-UNUSABLE = "unusable_answer"
-
-
-@dataclass(frozen=True, slots=True)
-class RewriteResult:
-    """The outcome of a task: usable rewrites, the best first, and what was wrong.
-
-    `improvements` and `repairs` are those of the best rewrite. `violations` are those of the best
-    validated text, `first_violations` those of the first answer. `method` is that of the strategy,
-    `version` that of its texts, `report` that of the upstream call. `rewrite_id` names the
-    rewrites. A repeat has made no call of its own: another request made it; what is pinned is so
-    whatever the rules and models are by now. `text` is the best rewrite in plain words, where it is
-    in a form such as JSON. `others` are the results for further targets, from the same call.
-    `sight` is what the model has seen of an edit's pictures: `shown`, `unseen` where it took too
-    few tokens for them, or "".
-    """
-
-    rewrites: Sequence[str]
-    improvements: Sequence[str]
-    repairs: Sequence[str]
-    violations: Sequence[Violation]
-    first_violations: Sequence[Violation]
-    method: str
-    version: str
-    model: str
-    report: CallReport = field(default_factory=CallReport)
-    rewrite_id: str | None = None
-    is_repeat: bool = False
-    is_pinned: bool = False
-    text: str = ""
-    sight: str = BLIND
-    others: Sequence["RewriteResult"] = ()
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether it is what the request asked for: rewrites, by the model that was meant."""
-        is_made = bool(self.rewrites) and all(one.rewrites for one in self.others)
-        return is_made and self.report.fallback is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +53,11 @@ class Rewriter:
         told = [*self._instructed.instructions, *self.scenes.instructions]
         self.validator = RewriteValidator(told)
         self._guided = GuidedStrategy(self.validator)
-        self.repairer = Repairer(self.validator)
+
+    @cached_property
+    def repairer(self) -> "repairer.Repairer":
+        """What repairs texts by code; loaded with the first of them."""
+        return repairer.Repairer(self.validator)
 
     def needs(self, task: Task, destination: Destination) -> TokenEstimate:
         """Estimate the most tokens that a task takes at a destination.

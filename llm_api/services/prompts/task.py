@@ -8,7 +8,7 @@ from llm_api.errors import InvalidRequest
 from llm_api.services.prompts.constraints.constraints import Constraints
 from llm_api.services.prompts.constraints.excluded import with_unwanted
 from llm_api.services.prompts.constraints.target_syntax import TargetPrompt, fit_syntax
-from llm_api.services.prompts.edits.edit_constraints import constraints_of
+from llm_api.services.prompts.edits import edit_constraints
 from llm_api.services.prompts.edits.edit_requests import require_edit
 from llm_api.services.prompts.language import is_written_in, language_of
 from llm_api.services.prompts.languages.english_chinese import other_language
@@ -174,7 +174,9 @@ def read_task(request: PromptRequest, target: Target) -> Task:
     fitted = fit_syntax(whole, target, asked)
     prompt = fitted.text
     preserve = [words for words in asked if words in prompt]
-    constraints = with_unwanted(constraints_of(request.type, prompt), fitted.unwanted)
+    constraints = with_unwanted(
+        edit_constraints.constraints_of(request.type, prompt), fitted.unwanted
+    )
     language = _language(request, target, constraints)
     wanted = replace(
         _wanted(request, target, constraints, language, fitted),
@@ -183,7 +185,7 @@ def read_task(request: PromptRequest, target: Target) -> Task:
     )
     is_named = camera.casefold() in prompt.casefold()  # as is an empty one
     source = prompt if is_named else joined(prompt, [camera], constraints.language)
-    checked = with_unwanted(constraints_of(request.type, source), fitted.unwanted)
+    checked = with_unwanted(edit_constraints.constraints_of(request.type, source), fitted.unwanted)
     tokens = token_limit(request, target, source)
     return Task(request, prompt, source, target, constraints, checked, wanted, fitted, tokens)
 

@@ -5,12 +5,7 @@ from dataclasses import dataclass
 
 from llm_api.domain.prompts import PromptRequest, Target
 from llm_api.services.prompts.constraints.target_syntax import read_by_encoder
-from llm_api.services.prompts.encoders.token_counts import (
-    TokenCount,
-    count_tokens,
-    load_encoder,
-    unread_words,
-)
+from llm_api.services.prompts.encoders import token_counts
 
 _MAX_SHOWN = 3
 _MAX_WORD = 20  # characters: a clause in Chinese has no gaps
@@ -50,7 +45,7 @@ class TokenLimit:
             return False
         return self.count(text).count > self.limit
 
-    def count(self, rewrite: str) -> TokenCount:
+    def count(self, rewrite: str) -> "token_counts.TokenCount":
         """Count the tokens that the target's encoder gets of a rewrite."""
         return _count(rewrite, self.target)
 
@@ -64,7 +59,7 @@ def token_limit(request: PromptRequest, target: Target, source: str) -> TokenLim
         source: the prompt as the rewrite is compared with it.
     """
     given = [limit for limit in (target.max_tokens, request.max_tokens) if limit is not None]
-    load_encoder(target.encoder)
+    token_counts.load_encoder(target.encoder)
     return TokenLimit(target, min(given, default=None), source)
 
 
@@ -84,7 +79,9 @@ def token_notices(tokens: TokenLimit, text: str) -> Sequence[str]:
             f"The prompt has {about}{tokens.own} tokens, {more} more than the {tokens.limit} that"
             f" {tokens.target.name} may have. {end}"
         )
-    unread = unread_words(read_by_encoder(text, tokens.target)[0], tokens.target.encoder)
+    unread = token_counts.unread_words(
+        read_by_encoder(text, tokens.target)[0], tokens.target.encoder
+    )
     if unread:
         shown = ", ".join(f'"{word[:_MAX_WORD]}"' for word in unread[:_MAX_SHOWN])
         more_words = f" and {len(unread) - _MAX_SHOWN} more" if len(unread) > _MAX_SHOWN else ""
@@ -92,7 +89,7 @@ def token_notices(tokens: TokenLimit, text: str) -> Sequence[str]:
     return notices
 
 
-def _count(text: str, target: Target) -> TokenCount:
+def _count(text: str, target: Target) -> "token_counts.TokenCount":
     words, is_certain = read_by_encoder(text, target)
-    found = count_tokens(words, target.encoder)
-    return found if is_certain else TokenCount(found.count, is_exact=False)
+    found = token_counts.count_tokens(words, target.encoder)
+    return found if is_certain else token_counts.TokenCount(found.count, is_exact=False)

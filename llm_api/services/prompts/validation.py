@@ -17,8 +17,7 @@ from llm_api.services.prompts.checks.formatting import chatter_words, has_markup
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.constraints.syntax import without_tags
-from llm_api.services.prompts.edits.content_words import have_common
-from llm_api.services.prompts.edits.keeping_words import says_what_stays
+from llm_api.services.prompts.edits import content_words, keeping_words
 from llm_api.services.prompts.languages.tags import has_vocabulary, length_ratio
 from llm_api.services.prompts.languages.writing import shares_words
 from llm_api.services.prompts.task import Task
@@ -215,7 +214,7 @@ def _unrelated(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence
     has_lost = any(violation.code == "object_lost" for violation in found)
     if task.constraints.objects and not has_lost:
         return []
-    if task.wanted.type == EDIT and have_common(task.source, rewrite):
+    if task.wanted.type == EDIT and content_words.have_common(task.source, rewrite):
         return []
     # The words of another language cannot be compared; but chatter is no translation.
     if task.is_translated:
@@ -227,8 +226,12 @@ def _unrelated(task: Task, rewrite: str, found: Sequence[Violation]) -> Sequence
 
 def _kept_more(task: Task, rewrite: str) -> Sequence[str]:
     """Return what a rewrite adds to an edit: that it says what stays, if only it does."""
-    was_said = says_what_stays(task.source, task.constraints.language)
-    return () if was_said or not says_what_stays(rewrite, task.language) else (SAYS_WHAT_STAYS,)
+    was_said = keeping_words.says_what_stays(task.source, task.constraints.language)
+    return (
+        ()
+        if was_said or not keeping_words.says_what_stays(rewrite, task.language)
+        else (SAYS_WHAT_STAYS,)
+    )
 
 
 def _is_description(task: Task, rewrite: str) -> bool:

@@ -20,6 +20,7 @@ from llm_api.web.anthropic.message_answers import (
     tool_block,
     usage_document,
 )
+from llm_api.web.anthropic.message_form import PING, event
 from llm_api.web.anthropic.schemas import MessagesRequest
 from llm_api.web.dialects.pieces import (
     Piece,
@@ -33,29 +34,8 @@ from llm_api.web.dialects.pieces import (
 from llm_api.web.response.error_formats import anthropic_error
 from llm_api.web.response.sse import End, KeepAlive
 
-_PING = KeepAlive(b'event: ping\ndata: {"type":"ping"}\n\n')
 # Seconds without an event, while a model thinks that is not to show it, after which there is one.
 _SILENCE = 15.0
-_ERROR = b"event: error\n"
-
-
-class MessageForm:
-    """The form of streamed messages."""
-
-    def keep_alive(self, _sent: bytes) -> KeepAlive:
-        """Write a ping."""
-        return _PING
-
-    def has_failed(self, sent: bytes) -> bool:
-        """Look for the event of an error."""
-        return sent.startswith(_ERROR) or b"\n\n" + _ERROR in sent
-
-    def broken(self, _first: bytes, _last: bytes, error: ApiError, request_id: str) -> bytes:
-        """Write the one event of an error."""
-        return _event(anthropic_error(error, request_id))
-
-
-MESSAGE_FORM = MessageForm()
 
 
 class MessageWriter:
@@ -83,28 +63,26 @@ class MessageWriter:
         if not written:
             if now - self._silent_since < _SILENCE:
                 return b""
-            written.append(_PING)
+            written.append(PING)
         self._silent_since = now
         return b"".join(written) if len(written) > 1 else written[0]
 
     def keep_alive(self) -> KeepAlive | None:
         """Write a ping; the message has to come first."""
-        return _PING if self._has_begun else None
+        return PING if self._has_begun else None
 
     def end(self) -> End:
         """Write how the message ended, and what it took."""
         written = [event for piece in self._reader.end() for event in self._events_of(piece)]
         written += self._blocks.end()
         delta = self._facts.ending.document()
-        written.append(
-            _event({"type": "message_delta", "delta": delta, "usage": self._facts.usage})
-        )
-        written.append(_event({"type": "message_stop"}))
+        written.append(event({"type": "message_delta", "delta": delta, "usage": self._facts.usage}))
+        written.append(event({"type": "message_stop"}))
         return End(b"".join(written))
 
     def error(self, error: ApiError, request_id: str) -> bytes:
         """Write the one event of an error."""
-        return _event(anthropic_error(error, request_id))
+        return event(anthropic_error(error, request_id))
 
     def _start(self, chunk: Mapping[str, Any]) -> bytes:
         message = {
@@ -116,7 +94,7 @@ class MessageWriter:
             # Some clients read the input's tokens here alone.
             "usage": usage_document(self._request.input_tokens, 0),
         }
-        return _event({"type": "message_start", "message": message})
+        return event({"type": "message_start", "message": message})
 
     def _events_of(self, piece: Piece) -> Iterator[bytes]:
         self._facts.note(piece)
@@ -256,7 +234,7 @@ class _OpenBlocks:
         last = self._blocks[0].last_delta()
         if last is not None:
             yield self._delta(last)
-        yield _event({"type": "content_block_stop", "index": self._index})
+        yield event({"type": "content_block_stop", "index": self._index})
         self._blocks.popleft()
         self._index += 1
         if self._blocks:
@@ -268,11 +246,7 @@ class _OpenBlocks:
     def _start(self) -> bytes:
         block = self._blocks[0].block
         started = {"type": "content_block_start", "index": self._index, "content_block": block}
-        return _event(started)
+        return event(started)
 
     def _delta(self, delta: Mapping[str, Any]) -> bytes:
-        return _event({"type": "content_block_delta", "index": self._index, "delta": delta})
-
-
-def _event(document: Mapping[str, Any]) -> bytes:
-    return b"event: %b\ndata: %b\n\n" % (document["type"].encode(), orjson.dumps(document))
+        return event({"type": "content_block_delta", "index": self._index, "delta": delta})

@@ -120,7 +120,7 @@ class TokenCountSchema(ma.Schema):
     input_tokens = ma.fields.Integer(required=True, metadata={"description": "An estimate."})
 
 
-def message_events() -> dict[str, Any]:
+def events_schema() -> dict[str, Any]:
     """Describe one event of a stream."""
     described = [BlockEventSchema(), MessageEventSchema(), AnthropicErrorSchema()]
     data = {

@@ -9,12 +9,12 @@ from flask import Response
 from llm_api.domain.calls import Completion
 from llm_api.errors import InvalidRequest, RateLimited, Unavailable
 from llm_api.services.chat import AnswerStream
-from llm_api.web.anthropic.message_answers import message_of
-from llm_api.web.anthropic.message_events import MESSAGE_FORM, MessageWriter
+from llm_api.web.anthropic import message_answers, message_events
+from llm_api.web.anthropic.message_form import MESSAGE_FORM
 from llm_api.web.anthropic.message_schemas import (
     AnthropicMessageSchema,
     TokenCountSchema,
-    message_events,
+    events_schema,
 )
 from llm_api.web.anthropic.schemas import (
     AnthropicBlueprint,
@@ -75,7 +75,7 @@ _ERRORS = (*MODEL_ERRORS, 402, 529)
 @blueprint.response(200, AnthropicMessageSchema())
 @blueprint.alt_response(
     200,
-    schema=message_events(),
+    schema=events_schema(),
     content_type="text/event-stream",
     description="A message; with `stream: true`, events of pieces of it.",
     success=True,
@@ -109,5 +109,5 @@ def _writer(body: MessagesRequest) -> Callable[[Completion | AnswerStream], Resp
 
 def _response(body: MessagesRequest, answer: Completion | AnswerStream) -> Response:
     if isinstance(answer, AnswerStream):
-        return event_stream(answer, MessageWriter(body))
-    return json_response(message_of(answer.document, body))
+        return event_stream(answer, message_events.MessageWriter(body))
+    return json_response(message_answers.message_of(answer.document, body))

@@ -14,8 +14,7 @@ import marshmallow as ma
 from llm_api.domain.calls import ModelRequest
 from llm_api.services.quotas.estimates import estimate_chat
 from llm_api.upstream.vendors.thinking import WORDS
-from llm_api.web.anthropic import block_shapes
-from llm_api.web.anthropic.chat_turns import chat_messages, left_out_blocks
+from llm_api.web.anthropic import block_shapes, chat_turns
 from llm_api.web.anthropic.shapes import ShapeField
 from llm_api.web.anthropic.tool_functions import ToolForms, tool_forms
 from llm_api.web.openai.schemas import OpenAIRequest
@@ -139,7 +138,7 @@ class CountTokensRequestSchema(StrictSchema):
         parameters = {name: original[name] for name in untyped} | _parameters(given, tools)
         left_out = (
             *(f"tools.{kind}" for kind in tools.left_out),
-            *(f"messages.{kind}" for kind in left_out_blocks(given["messages"])),
+            *(f"messages.{kind}" for kind in chat_turns.left_out_blocks(given["messages"])),
             *(name for name in others if name in _OF_ANTHROPIC),
         )
         return MessagesRequest(
@@ -188,7 +187,7 @@ def _parameters(given: Mapping[str, Any], tools: ToolForms) -> dict[str, Any]:
     """Return the fields of the chat request that says the same."""
     same = ("max_tokens", "temperature", "top_p", "top_k")
     return {
-        "messages": chat_messages(given.get("system"), given["messages"]),
+        "messages": chat_turns.chat_messages(given.get("system"), given["messages"]),
         **{name: given[name] for name in same if name in given},
         **({"stop": given["stop_sequences"]} if given.get("stop_sequences") else {}),
         **tools.fields,

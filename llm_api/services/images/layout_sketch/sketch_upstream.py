@@ -17,8 +17,7 @@ from llm_api.domain.tasks import CancelState
 from llm_api.errors import NotFound, Unavailable
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
-from llm_api.services.images.layout_sketch import palette
-from llm_api.services.images.layout_sketch.sketch_drawing import sketched
+from llm_api.services.images.layout_sketch import palette, sketch_drawing
 from llm_api.services.images.layout_sketch.sketch_fitting import DEFAULT_SIZE, fitted
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.images.image_protocol import Loader, Preview
@@ -98,7 +97,7 @@ class LayoutSketch:
 
     def _drawn(self, request: FittedRequest, seed: int) -> tuple[VendorPicture, Mapping[str, Any]]:
         fields, size = request.fields, request.size or DEFAULT_SIZE
-        sketch = sketched(request.prompt, fields.get("negative_prompt"), size, seed)
+        sketch = sketch_drawing.sketched(request.prompt, fields.get("negative_prompt"), size, seed)
         drawing = {
             "width": size.width,
             "height": size.height,

@@ -3,14 +3,14 @@
 from collections.abc import Iterator
 
 from llm_api.domain.prompts import EDIT, RewriteRequirements
+from llm_api.services.prompts.checks import edit_checks
 from llm_api.services.prompts.checks.additions import find_added, find_added_nouns
 from llm_api.services.prompts.checks.comparison import Comparison, compare
-from llm_api.services.prompts.checks.edit_checks import find_edit_violations
 from llm_api.services.prompts.checks.formatting import find_form_violations
 from llm_api.services.prompts.checks.preservation import find_lost, find_style_violations
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.constraints import Constraints
-from llm_api.services.prompts.edits.edit_constraints import constraints_of
+from llm_api.services.prompts.edits import edit_constraints
 
 
 def find_violations(
@@ -31,10 +31,10 @@ def find_violations(
     if not rewrite.strip():
         return [violation_of("empty")]
     if constraints is None:
-        constraints = constraints_of(wanted.type, original)
+        constraints = edit_constraints.constraints_of(wanted.type, original)
     comparison = compare(original, rewrite, wanted, constraints)
     form = find_form_violations(comparison)
-    of_type = find_edit_violations if wanted.type == EDIT else _of_description
+    of_type = edit_checks.find_edit_violations if wanted.type == EDIT else _of_description
     found = [*form, *find_lost(comparison), *of_type(comparison)]
     return sorted(dict.fromkeys(found), key=lambda violation: not violation.is_hard)
 

@@ -7,7 +7,7 @@ from functools import cached_property
 from llm_api.domain.prompts import EDIT, RewriteRequirements
 from llm_api.services.prompts.constraints.constraints import Constraints
 from llm_api.services.prompts.constraints.reading import Reading, read
-from llm_api.services.prompts.edits.edit_constraints import neutral
+from llm_api.services.prompts.edits import edit_constraints
 from llm_api.services.prompts.languages.tags import has_vocabulary
 from llm_api.services.prompts.text import fold, stem
 
@@ -63,7 +63,7 @@ def compare(
         constraints: those of the prompt.
     """
     is_read_edit = wanted.type == EDIT and has_vocabulary(wanted.language)
-    reading = read(neutral(rewrite) if is_read_edit else rewrite)
+    reading = read(edit_constraints.neutral(rewrite) if is_read_edit else rewrite)
     return Comparison(
         original=original,
         rewrite=rewrite,

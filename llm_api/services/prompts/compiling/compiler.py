@@ -10,22 +10,21 @@ from llm_api.errors import ApiError
 from llm_api.services.prompts.checks.violations import violation_of
 from llm_api.services.prompts.compiling.scene_drafts import Draft, SceneDrafter, compiled_text
 from llm_api.services.prompts.dialects.dialect_table import is_compiled, rendered_own
+from llm_api.services.prompts.rewrite_result import UNUSABLE, RewriteResult
 from llm_api.services.prompts.rewriter import (
-    UNUSABLE,
     Reply,
     Rewriter,
-    RewriteResult,
     complete,
     may_ask_again,
     model_of,
 )
 from llm_api.services.prompts.sight import SHOWN, Sight
+from llm_api.services.prompts.strategies import reply_parser
 from llm_api.services.prompts.strategies.instructions import (
     InstructedStrategy,
     correction,
     is_whole,
 )
-from llm_api.services.prompts.strategies.reply_parser import find_prompts
 from llm_api.services.prompts.strategies.scene_instructions import read_answers
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import ValidationResult
@@ -134,7 +133,7 @@ class Compiler:
             return [_nothing("truncated")]
         document = read_answers(completion) or {}
         known = task.constraints.in_words.get("syntax", ())
-        texts = find_prompts(completion.text, known)
+        texts = reply_parser.find_prompts(completion.text, known)
         return self._drafter.drafts(task, document, texts[0] if texts else "") or [
             _nothing("empty")
         ]

@@ -14,8 +14,8 @@ from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.repair.removal import fitted
 from llm_api.services.prompts.repair.sentences import sentences
 from llm_api.services.prompts.repair.token_cuts import MANY_TOKENS, read_whole
+from llm_api.services.prompts.strategies import reply_parser
 from llm_api.services.prompts.strategies.instructions import is_whole
-from llm_api.services.prompts.strategies.reply_parser import find_prompts
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.text import SENTENCE_STOPS, has_sentences, without_quotes, words_of
 from llm_api.services.prompts.validation import LeakFinder, ValidationResult
@@ -62,7 +62,9 @@ class DescriptionChecks:
         """Return the descriptions in a reply, the usable ones first; at least one result."""
         results = [ValidationResult("", [violation_of("truncated")])]
         if is_whole(completion):
-            results = [self._repaired(task, text) for text in find_prompts(completion.text)]
+            results = [
+                self._repaired(task, text) for text in reply_parser.find_prompts(completion.text)
+            ]
             results = results or [ValidationResult("", [violation_of("empty")])]
         results.sort(key=lambda result: not result.is_usable)
         return [

@@ -13,15 +13,15 @@ from llm_api.domain.lineage import DESCRIPTION, TREATED, LineageEvent
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt, Target
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from llm_api.services.pricing import PriceList
-from llm_api.services.prompts.descriptions.description_checks import DescriptionChecks
+from llm_api.services.prompts.descriptions import description_checks
 from llm_api.services.prompts.descriptions.description_rules import (
     DescriptionRules,
     description_task,
 )
 from llm_api.services.prompts.details import details
-from llm_api.services.prompts.dialects.dialect_table import is_compiled, rendered_text
+from llm_api.services.prompts.dialects import dialect_table
 from llm_api.services.prompts.experiment import cost_of, lineage_of
-from llm_api.services.prompts.rewriter import UNUSABLE, RewriteResult
+from llm_api.services.prompts.rewrite_result import UNUSABLE, RewriteResult
 from llm_api.services.prompts.sight import VisionModels
 from llm_api.services.prompts.strategies.instructions import METHOD, correction
 from llm_api.services.prompts.task import Task, require_type
@@ -74,8 +74,8 @@ class PictureDescriber:
         return DescriptionRules()
 
     @cached_property
-    def _checks(self) -> DescriptionChecks:
-        return DescriptionChecks(self._rules.instructions)
+    def _checks(self) -> "description_checks.DescriptionChecks":
+        return description_checks.DescriptionChecks(self._rules.instructions)
 
     def describe(self, request: DescriptionRequest, caller: Caller) -> CallResult[OptimizedPrompt]:
         """Return the prompt that would make the picture.
@@ -195,7 +195,7 @@ class PictureDescriber:
     ) -> RewriteResult:
         named = reply.completion.document.get("model")
         return RewriteResult(
-            rewrites=[rendered_text(task, best.rewrite).prompt],
+            rewrites=[dialect_table.rendered_text(task, best.rewrite).prompt],
             improvements=[],
             repairs=best.repairs,
             violations=best.violations,
@@ -204,7 +204,7 @@ class PictureDescriber:
             version=self._rules.version(task),
             model=named if isinstance(named, str) and named else reply.at.model,
             report=report,
-            text=best.rewrite if is_compiled(task) else "",
+            text=best.rewrite if dialect_table.is_compiled(task) else "",
         )
 
 

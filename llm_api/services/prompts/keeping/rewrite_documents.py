@@ -6,7 +6,7 @@ from typing import Any
 
 from llm_api.domain.calls import CallReport, TokenUsage
 from llm_api.services.prompts.checks.violations import Violation
-from llm_api.services.prompts.rewriter import RewriteResult
+from llm_api.services.prompts.rewrite_result import RewriteResult
 
 # A repeat has called nobody.
 _NO_CALL = CallReport(usage=TokenUsage(0, 0))

@@ -32,7 +32,7 @@ from llm_api.services.prompts.keeping.shared_calls import (
     SharedCall,
     SharedCalls,
 )
-from llm_api.services.prompts.rewriter import RewriteResult
+from llm_api.services.prompts.rewrite_result import RewriteResult
 from llm_api.storage import StoreError
 
 _PAUSE_S = 10.0  # for which a store that failed is left alone

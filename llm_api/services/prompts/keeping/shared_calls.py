@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from llm_api.domain.calls import Caller, CallReport
 from llm_api.errors import ApiError, RateLimited, UpstreamTimeout
-from llm_api.services.prompts.rewriter import RewriteResult
+from llm_api.services.prompts.rewrite_result import RewriteResult
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 LOOK_S = 0.25

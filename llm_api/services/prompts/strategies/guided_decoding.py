@@ -19,7 +19,7 @@ from llm_api.domain.prompts import EDIT
 from llm_api.services.prompts.enrichment.composition import composed, scenes_of, tidied
 from llm_api.services.prompts.enrichment.facets import Example, Facet, Phrase, all_facets
 from llm_api.services.prompts.language import is_chinese
-from llm_api.services.prompts.strategies.edit_wording import edit_in_own_words
+from llm_api.services.prompts.strategies import edit_wording
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import RewriteValidator
 
@@ -77,7 +77,7 @@ class GuidedStrategy:
     def rewrites(self, task: Task, completion: Completion | None) -> Sequence[str]:
         """Build prompts from the user's words and the model's choices; none without choices."""
         if task.wanted.type == EDIT:
-            own = edit_in_own_words(task)
+            own = edit_wording.edit_in_own_words(task)
             return [] if task.answered_in(task.prompt).is_translated else [own]
         if not task.request.enhance_details:  # in any language that the target understands
             own = tidied(task)

@@ -11,7 +11,7 @@ from llm_api.domain.calls import Completion
 from llm_api.domain.prompts import EDIT, TYPES
 from llm_api.services.prompts.checks.violations import Violation
 from llm_api.services.prompts.languages.tags import canonical, form_of, name_of
-from llm_api.services.prompts.strategies.reply_parser import find_prompts
+from llm_api.services.prompts.strategies import reply_parser
 from llm_api.services.prompts.task import LENGTH_BANDS, Task
 from llm_api.services.quotas.estimates import estimate_text
 
@@ -101,9 +101,9 @@ class InstructedStrategy:
         """Return the prompts that the model wrote; none if its answer is cut off."""
         if completion is None or not is_whole(completion):
             return []
-        return find_prompts(completion.text, task.constraints.in_words.get("syntax", ()))[
-            : task.request.n
-        ]
+        return reply_parser.find_prompts(
+            completion.text, task.constraints.in_words.get("syntax", ())
+        )[: task.request.n]
 
 
 def correction(

@@ -14,6 +14,7 @@ import json_repair
 
 from llm_api.domain.calls import Completion
 from llm_api.domain.prompts import PROSE
+from llm_api.services.prompts.strategies import reply_parser
 from llm_api.services.prompts.strategies.instructions import (
     LANGUAGES,
     InstructedStrategy,
@@ -24,7 +25,6 @@ from llm_api.services.prompts.strategies.instructions import (
     wanted_length,
 )
 from llm_api.services.prompts.strategies.reply_marks import without_marks
-from llm_api.services.prompts.strategies.reply_parser import MAX_REPLY_CHARS
 from llm_api.services.prompts.task import Task
 
 _HEADINGS = {"en": "\nANSWER\n", "zh": "\n回答\n"}
@@ -116,8 +116,8 @@ def answers_of(tasks: Sequence[Task]) -> dict[str, dict[str, str]]:
         if wants_scene(task):
             answers.setdefault(scene_key(task), {"answer": "scene", "language": language})
             continue
-        longest = task.wanted.max_length or MAX_REPLY_CHARS
-        if longest < shortest.get(text_key(task), MAX_REPLY_CHARS + 1):
+        longest = task.wanted.max_length or reply_parser.MAX_REPLY_CHARS
+        if longest < shortest.get(text_key(task), reply_parser.MAX_REPLY_CHARS + 1):
             shortest[text_key(task)] = longest
             answers[text_key(task)] = {
                 "answer": "text",
@@ -130,7 +130,7 @@ def answers_of(tasks: Sequence[Task]) -> dict[str, dict[str, str]]:
 
 def read_answers(completion: Completion) -> Mapping[str, Any] | None:
     """Return the JSON object that a model answered with; None if there is none, or half of one."""
-    if not is_whole(completion) or len(completion.text) > MAX_REPLY_CHARS:
+    if not is_whole(completion) or len(completion.text) > reply_parser.MAX_REPLY_CHARS:
         return None
     text = without_marks(completion.text)
     start, end = text.find("{"), text.rfind("}")

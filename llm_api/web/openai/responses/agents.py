@@ -13,8 +13,8 @@ from flask import Response, g, request
 
 from llm_api.errors import ApiError
 from llm_api.web.middleware.load_shedding import CODEX
+from llm_api.web.openai.responses import response_events
 from llm_api.web.openai.responses.input.schemas import ResponsesRequest
-from llm_api.web.openai.responses.response_events import ResponseWriter
 from llm_api.web.request.context import RequestState
 from llm_api.web.response.errors import note_error
 from llm_api.web.response.sse import stream_of
@@ -37,7 +37,7 @@ def fails_for_codex(view: View) -> View:
             if not is_codex or error.status in _NOT_REPEATED:
                 raise
             note_error(error)
-            writer = ResponseWriter(body.model_request, body.tools, body.echo)
+            writer = response_events.ResponseWriter(body.model_request, body.tools, body.echo)
             state: RequestState = g.request_state
             return stream_of([writer.error(error, state.request_id)])
 

@@ -92,7 +92,7 @@ class ResponseEventSchema(AnswerSchema):
     )
 
 
-def response_events() -> dict[str, Any]:
+def events_schema() -> dict[str, Any]:
     """Describe one event of a streamed response."""
     data = {
         "type": "string",

@@ -10,13 +10,11 @@ from llm_api.services.chat import AnswerStream
 from llm_api.web.dialects.answering import answer, refuses_unknown
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.idempotency import cached_as
+from llm_api.web.openai.responses import passed_events, response_events, response_object
 from llm_api.web.openai.responses.agents import fails_for_codex
 from llm_api.web.openai.responses.failures import RESPONSES_FORM
 from llm_api.web.openai.responses.input.schemas import ResponsesRequest, ResponsesRequestSchema
-from llm_api.web.openai.responses.passed_events import PassedWriter, with_usage
-from llm_api.web.openai.responses.response_events import KeepItems, ResponseWriter
-from llm_api.web.openai.responses.response_object import ResponseObject
-from llm_api.web.openai.responses.response_schemas import ResponseSchema, response_events
+from llm_api.web.openai.responses.response_schemas import ResponseSchema, events_schema
 from llm_api.web.openai.schemas import OpenAIBlueprint
 from llm_api.web.request.context import caller, services
 from llm_api.web.response.answers import answer_with, json_response
@@ -46,7 +44,7 @@ _WRONG = InvalidRequest.of_field(
 @blueprint.response(200, ResponseSchema())
 @blueprint.alt_response(
     200,
-    schema=response_events(),
+    schema=events_schema(),
     content_type="text/event-stream",
     description="A `response` object; with `stream: true`, events that tell how it comes to be.",
     success=True,
@@ -62,26 +60,31 @@ def create_response(body: ResponsesRequest) -> Response:
 
 
 def _written(
-    body: ResponsesRequest, keep: KeepItems | None, answer: Completion | AnswerStream
+    body: ResponsesRequest,
+    keep: "response_events.KeepItems | None",
+    answer: Completion | AnswerStream,
 ) -> Response:
     if answer.operation is Operation.RESPONSES:
         return _passed(body.model_request, keep, answer)
     request, tools, echo = body.model_request, body.tools, body.echo
     if isinstance(answer, AnswerStream):
-        return event_stream(answer, ResponseWriter(request, tools, echo, keep))
-    document = ResponseObject(request, tools, echo).of_whole(answer.document, answer.usage)
+        return event_stream(answer, response_events.ResponseWriter(request, tools, echo, keep))
+    response = response_object.ResponseObject(request, tools, echo)
+    document = response.of_whole(answer.document, answer.usage)
     if keep is not None:
         keep(document["output"])
     return json_response(document)
 
 
 def _passed(
-    request: ModelRequest, keep: KeepItems | None, answer: Completion | AnswerStream
+    request: ModelRequest,
+    keep: "response_events.KeepItems | None",
+    answer: Completion | AnswerStream,
 ) -> Response:
     """Pass on what an upstream has answered that has this API itself."""
     if isinstance(answer, AnswerStream):
-        return event_stream(answer, PassedWriter(request, keep))
-    document = with_usage(answer.document, request)
+        return event_stream(answer, passed_events.PassedWriter(request, keep))
+    document = passed_events.with_usage(answer.document, request)
     if keep is not None:
         keep(document["output"])
     return json_response(answer.body if document is answer.document else document)

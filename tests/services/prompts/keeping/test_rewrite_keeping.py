@@ -17,7 +17,7 @@ from llm_api.errors import ApiError
 from llm_api.services.prompts import Keeping, KeptRewrites, PromptOptimizer
 from llm_api.services.prompts.keeping.rewrite_documents import document_of, result_of
 from llm_api.services.prompts.keeping.rewrite_names import asked_of, wanted_rewrite
-from llm_api.services.prompts.rewriter import RewriteResult
+from llm_api.services.prompts.rewrite_result import RewriteResult
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.storage import StoreError
 from llm_api.storage.rewrite_memory import MemoryRewrites

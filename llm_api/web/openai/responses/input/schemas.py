@@ -12,11 +12,7 @@ import marshmallow as ma
 from llm_api.domain.calls import ModelRequest, Operation
 from llm_api.domain.responses_form import ResponsesForm
 from llm_api.errors import InvalidRequest
-from llm_api.web.openai.responses.input.conversation import (
-    Conversation,
-    conversation_of,
-    more_tools,
-)
+from llm_api.web.openai.responses.input import conversation as talks
 from llm_api.web.openai.responses.input.echoes import echo_of
 from llm_api.web.openai.responses.input.fields import (
     JSON_SCHEMA,
@@ -177,13 +173,13 @@ def _model_request(
     said: Mapping[str, Any], original: Mapping[str, Any], untyped: Sequence[str]
 ) -> tuple[ModelRequest, ToolForms]:
     """Put a request into the form of a chat; `untyped` are fields that were not looked at."""
-    offered = [*said.get("tools", ()), *more_tools(said["input"])]
+    offered = [*said.get("tools", ()), *talks.more_tools(said["input"])]
     if len(offered) > _MAX_OFFERED:
         message = f"must be at most {_MAX_OFFERED} with those of input."
         raise InvalidRequest.of_field("tools", message, reason="out_of_range")
     is_parallel = said.get("parallel_tool_calls")
     forms = tool_forms(offered, said.get("tool_choice"), is_parallel=is_parallel)
-    talk = conversation_of(said["input"], said.get("instructions"), forms.names)
+    talk = talks.conversation_of(said["input"], said.get("instructions"), forms.names)
     parameters = {
         "messages": talk.messages,
         **{name: original[name] for name in untyped},
@@ -229,7 +225,10 @@ def _response_format(form: Mapping[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _own_form(
-    original: Mapping[str, Any], said: Mapping[str, Any], talk: Conversation, forms: ToolForms
+    original: Mapping[str, Any],
+    said: Mapping[str, Any],
+    talk: "talks.Conversation",
+    forms: ToolForms,
 ) -> ResponsesForm:
     """Return the request as it came, with what it refers to in it."""
     own = {
