@@ -98,19 +98,29 @@ class PieceReader:
     def read(self, batch: Iterable[bytes]) -> list[Piece]:
         """Return the pieces of chunks that came together; neighbors that go on are one piece."""
         pieces: list[Piece] = []
+        texts: list[str] = []  # of the chunks since the last one that was read whole
+        form = self._form
         for chunk in batch:
             # As nearly all chunks are the one before with another text, see StreamedAnswer.
-            if self._form is not None and (text := self._form.text_in(chunk)) is not None:
+            if form is not None and (text := form.text_in(chunk)) is not None:
                 self._in_vain = 0
-                if text:
-                    pieces.append(self._kind(text))
+                texts.append(text)
                 continue
+            self._say(texts, pieces)
             self._read_chunk(chunk, pieces)
+            form = self._form
+        self._say(texts, pieces)
         return joined(pieces) if len(pieces) > 1 else pieces
 
     def end(self) -> list[Piece]:
         """Return what is left when no more chunks come."""
         return self._tools.end()
+
+    def _say(self, texts: list[str], pieces: list[Piece]) -> None:
+        """Add texts that go on directly as one piece, and forget them."""
+        if text := "".join(texts):
+            pieces.append(self._kind(text))
+        texts.clear()
 
     def _read_chunk(self, chunk: bytes, pieces: list[Piece]) -> None:
         document = orjson.loads(chunk)
