@@ -39,6 +39,11 @@ _SIGN = r"(?:→|[=\-]+>|⟶|⇒|↓|⬇\ufe0f?)"
 _ARROW = re.compile(
     rf"(?:[^\n]{{1,300}}\n\s*{_SIGN}[ \t]*\n|[\"“][^\"”\n]{{1,300}}[\"”]\s*{_SIGN})\s*"
 )
+# Both in one line without marks: what has become of the original has its words.
+_ARROW_BETWEEN = re.compile(
+    r"(?P<before>[^\n→⟶⇒]{1,300}?)\s(?:→|=+>|-+>|⟶|⇒)\s+(?=[^\n→⟶⇒]+(?:\n|\Z))"
+)
+_WORD = re.compile(r"\w{3,}")
 # A label that may be one of several, and the sign of another.
 _LONE_PART = re.compile(
     r"\W{0,4}(?:scene|image|picture|video)(?: 1)?[*_]{0,2}:[*_]{0,2}\s+", re.IGNORECASE
@@ -75,7 +80,15 @@ def behind_musings(text: str) -> str:
 def behind_arrow(text: str) -> str:
     """Return what an arrow shows to have become of the original, and no label of its only part."""
     found = _ARROW.match(text)
+    between = None if found else _ARROW_BETWEEN.match(text)
+    if between is not None and _has_words(text[between.end() :], between["before"]):
+        found = between
     text = text[found.end() :] if found and is_long(text[found.end() :]) else text
     part = _LONE_PART.match(text)
     is_lone = part is not None and not _OTHER_PART.search(text, part.end())
     return text[part.end() :] if part and is_lone else text
+
+
+def _has_words(text: str, original: str) -> bool:
+    words, said = _WORD.findall(original.casefold()), text.casefold()
+    return bool(words) and all(word in said for word in words)
