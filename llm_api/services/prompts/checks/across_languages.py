@@ -14,7 +14,7 @@ from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.counts import Count
 from llm_api.services.prompts.constraints.negations import Negation
 from llm_api.services.prompts.constraints.nouns import named_nouns
-from llm_api.services.prompts.constraints.people import find_people
+from llm_api.services.prompts.constraints.people import find_people, is_anybody
 from llm_api.services.prompts.constraints.reading import Reading
 from llm_api.services.prompts.languages.detection import may_be_foreign
 from llm_api.services.prompts.languages.exclusions import has_somebody, shows
@@ -46,7 +46,6 @@ _GROUPS = {
     10: "decade",
     12: "dozen dozens",
 }
-_ANYBODY = frozenset({"people", "persons", "humans", "folk", "folks", "人们", "人群", "人类"})
 _IN_CHINESE = {"text": "文字", "watermark": "水印", "logo": "标志"}
 # The largest number whose words are known in every language of the table.
 _LARGEST = 12
@@ -94,7 +93,7 @@ def _is_shown(comparison: Comparison, negation: Negation) -> bool:
         places = [term.start for term in reading.of(*THINGS) if term.concept == concept]
         places += [at for at, token in enumerate(reading.tokens) if token.rstrip("s") == concept]
         places += _places_of(reading, _IN_CHINESE.get(concept, "\0"))
-    return any(at not in reading.denied and not _is_free_of(reading, at) for at in places)
+    return any(at not in reading.denied and not is_free_of(reading, at) for at in places)
 
 
 def _other_people(comparison: Comparison) -> Iterator[int]:
@@ -107,10 +106,8 @@ def _other_people(comparison: Comparison) -> Iterator[int]:
     has_own = has_somebody(comparison.original, constraints.language)
     subject = next((noun.start for noun in named_nouns(reading)), None)
     for term in find_people(reading):
-        words = reading.words(term.start, term.end)
-        is_anybody = term.concept == "people" or words in _ANYBODY
         is_own = has_own or term.start == subject
-        if term.kind != "pronoun" and (is_anybody or not is_own):
+        if term.kind != "pronoun" and (is_anybody(reading, term) or not is_own):
             yield term.start
 
 
@@ -120,7 +117,7 @@ def _places_of(reading: Reading, word: str) -> list[int]:
     return [at for at in starts if reading.words(at, at + len(word)) == word]
 
 
-def _is_free_of(reading: Reading, at: int) -> bool:
+def is_free_of(reading: Reading, at: int) -> bool:
     """Whether a thing is said to be absent without a word of denial: "text-free", "free of"."""
     before = reading.words(at - 3, at).split()
     return "free" in before or reading.tokens[at + 1 : at + 2] == ["free"]

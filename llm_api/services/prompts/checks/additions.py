@@ -8,15 +8,15 @@ from functools import cache, cached_property, lru_cache
 from heapq import heapify, heappop, heapreplace
 from importlib import resources
 
-from llm_api.services.prompts.checks.across_languages import find_denied_across
+from llm_api.services.prompts.checks.across_languages import find_denied_across, is_free_of
 from llm_api.services.prompts.checks.comparison import Comparison
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.constraints.negations import Negation
 from llm_api.services.prompts.constraints.nouns import named_nouns
-from llm_api.services.prompts.constraints.people import find_people
-from llm_api.services.prompts.constraints.reading import Reading
+from llm_api.services.prompts.constraints.people import find_people, is_anybody
+from llm_api.services.prompts.constraints.reading import Reading, Term
 from llm_api.services.prompts.constraints.spelling import is_meant
-from llm_api.services.prompts.text import lower, words_of
+from llm_api.services.prompts.text import lower, stem, words_of
 from llm_api.services.prompts.vocabulary.words import THINGS, little_words
 
 _LENS = re.compile(
@@ -24,6 +24,7 @@ _LENS = re.compile(
     r"|telephoto|iso \d+)(?![a-z])|镜头|景深|虚化|焦距|光圈|快门|毫米"
 )
 _OPENING = 3
+_PEOPLE = frozenset({"person", "people"})
 _LETTER = re.compile(r"[a-z]")
 _MAX_BEGUN = 60
 _CACHED_WORDS = 20_000
@@ -66,15 +67,31 @@ def _people(comparison: Comparison) -> Iterator[Violation]:
 def _denied(comparison: Comparison) -> Iterator[Violation]:
     """Find things the prompt denies that a rewrite shows, or denies once more."""
     before, reading = comparison.constraints.reading, comparison.reading
+    own = [term for term in find_people(before) if term.kind != "pronoun"]
     shown = {term.concept for term in before.of(*THINGS) if term.start not in before.denied}
     for negation in comparison.constraints.negations:
         if negation.concept in shown or negation.is_foreign:
             continue
         mentions = list(_mentions(negation, reading))
-        if any(at not in reading.denied for at in mentions):
+        if negation.concept in _PEOPLE and own:
+            mentions = list(_other_people(negation, reading, own))
+        if any(at not in reading.denied and not is_free_of(reading, at) for at in mentions):
             yield violation_of("negation_broken", negation.words)
         elif mentions:
             yield violation_of("negation_worded", negation.words)
+
+
+def _other_people(negation: Negation, reading: Reading, own: Sequence[Term]) -> Iterator[int]:
+    """Yield where a rewrite mentions people of whom a prompt has only its own.
+
+    "A woman, no people behind her" has a woman, and no crowd; "children, no adults" no adults.
+    """
+    are_anybody = any(term.concept in _PEOPLE and term.kind == "anybody" for term in own)
+    word = stem(negation.words)
+    for term in reading.of("anybody", "person"):
+        is_named = stem(reading.words(term.start, term.end)) == word
+        if is_named or (is_anybody(reading, term) and not are_anybody):
+            yield term.start
 
 
 def _mentions(negation: Negation, reading: Reading) -> Iterator[int]:

@@ -9,6 +9,7 @@ from llm_api.services.prompts.constraints.reading import (
     HAN_DENIAL_REACH,
     Reading,
     Term,
+    is_of_own,
 )
 from llm_api.services.prompts.text import stem
 
@@ -22,6 +23,9 @@ _ENDS = frozenset(".!?;:。！？；：¶") | {
     "to",
     "while",
     "when",
+    "except",
+    "besides",
+    "apart",
 }
 _LISTS = frozenset({"or", "and", "nor", "和", "或", "、", ",", "与", "及"})
 _MARKS = frozenset(",，.!?;:。！？；：¶、")
@@ -59,7 +63,8 @@ def find_negations(reading: Reading) -> Iterator[Negation]:
     for term in reading.of("negator"):
         # "No more than two birds" has birds, 没有人的街道 a street.
         behind = reading.words(term.end, term.end + 2)
-        if behind not in _BOUNDS and not behind.startswith(("的", "人的")):
+        is_there = is_of_own(reading.tokens, term)
+        if not is_there and behind not in _BOUNDS and not behind.startswith(("的", "人的")):
             yield from _denied_by(reading, term)
 
 

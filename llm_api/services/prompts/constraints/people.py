@@ -6,6 +6,7 @@ from llm_api.services.prompts.constraints.reading import Reading, Term
 from llm_api.services.prompts.vocabulary.words import little_words
 
 _REACH = 6
+_ANYBODY = frozenset({"people", "persons", "humans", "folk", "folks", "人们", "人群", "人类"})
 _IMAGINED = little_words("people_imagined")
 _ABILITIES = little_words("people_abilities")
 _LIKE = little_words("people_like")
@@ -27,6 +28,11 @@ def find_people(reading: Reading) -> Iterator[Term]:
         and not _is_likeness(reading, term)
         and not _is_only_spoken_of(reading, term)
     )
+
+
+def is_anybody(reading: Reading, term: Term) -> bool:
+    """Whether a word is one for any people, and for nobody: "people", "a crowd"."""
+    return term.concept == "people" or reading.words(term.start, term.end) in _ANYBODY
 
 
 def has_animate(reading: Reading) -> bool:

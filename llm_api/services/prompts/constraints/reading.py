@@ -29,7 +29,17 @@ _PAIR = 2
 # How many tokens behind a word of denial are denied at most; a Chinese character is a token.
 DENIAL_REACH = 5
 HAN_DENIAL_REACH = 10
-_DENIAL_ENDS = frozenset(",，.!?;:。！？；：¶、") | {"but", "with", "while", "as"}
+_NEITHER = frozenset({"neither", "nor"})
+_OWN = frozenset({"the", "his", "her", "its", "their", "my"})
+_DENIAL_ENDS = frozenset(",，.!?;:。！？；：¶、") | {
+    "but",
+    "with",
+    "while",
+    "as",
+    "except",
+    "besides",
+    "apart",
+}
 
 
 class Term(NamedTuple):
@@ -193,9 +203,16 @@ def _unhyphenated(tokens: list[str]) -> tuple[list[str], frozenset[int]]:
     return plain, frozenset(joined)
 
 
+def is_of_own(tokens: Sequence[str], term: Term) -> bool:
+    """Whether a word of denial is about what is there: "neither the man nor his dog looks"."""
+    return tokens[term.start] in _NEITHER and not _OWN.isdisjoint(tokens[term.end : term.end + 1])
+
+
 def _denied(tokens: Sequence[str], negators: Sequence[Term]) -> frozenset[int]:
     denied = set()
     for term in negators:
+        if is_of_own(tokens, term):
+            continue
         reach = DENIAL_REACH if tokens[term.start].isascii() else HAN_DENIAL_REACH
         for at in range(term.end, min(len(tokens), term.end + reach)):
             if tokens[at] in _DENIAL_ENDS:

@@ -125,7 +125,8 @@ def test_models_are_told_what_is_unwanted() -> None:
 def test_somebody_of_a_prompt_may_be_in_a_rewrite_without_other_people(
     prompt: str, rewrite: str
 ) -> None:
-    assert "negation_broken" not in validator().validate(task_of(prompt), rewrite).codes
+    codes = validator().validate(task_of(prompt), rewrite).codes
+    assert codes.isdisjoint({"negation_broken", "person_added"})
 
 
 @each(
@@ -159,6 +160,15 @@ def test_people_are_excluded_in_many_ways(language: str, text: str) -> None:
             "人のいない森の小道",
             "A path through a quiet forest, soft light, a child with a red balloon.",
         ),
+        (
+            "A woman on the beach, no people in the background",
+            "A woman on the beach at dawn, a crowd watches her from the pier, wide shot.",
+        ),
+        (
+            "Children playing, no adults",
+            "Children play on a sunny meadow, two adults watch them, warm light.",
+        ),
+        ("海边的女人，背景没有路人", "海边的女人，身后有几个路人，柔和的晨光，中景构图。"),
     ],
 )
 def test_somebody_who_comes_in_is_noticed(prompt: str, rewrite: str) -> None:
