@@ -64,16 +64,18 @@ class AnswerFacts:
 
     def note(self, piece: Piece) -> None:
         """Note a piece."""
-        if isinstance(piece, Finished):
+        if isinstance(piece, Text):  # most of them
+            self._length.add(piece.text)
+        elif isinstance(piece, Thought | Refusal | ToolArguments):
+            self._is_refused |= isinstance(piece, Refusal)
+            self._length.add(piece.text)
+        elif isinstance(piece, Finished):
             self._finished = piece
         elif isinstance(piece, Counted):
             self._counted = piece
         elif isinstance(piece, ToolBegun):
             self._has_tools = True
             self._length.add(piece.name)
-        elif isinstance(piece, Text | Thought | Refusal | ToolArguments):
-            self._is_refused |= isinstance(piece, Refusal)
-            self._length.add(piece.text)
 
     @property
     def ending(self) -> Ending:

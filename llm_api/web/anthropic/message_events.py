@@ -98,10 +98,12 @@ class MessageWriter:
 
     def _events_of(self, piece: Piece) -> Iterator[bytes]:
         self._facts.note(piece)
-        if isinstance(piece, Thought):
+        if isinstance(piece, Text):  # most of them: a union of types would be made anew for each
+            yield from self._blocks.add(_Texts, piece.text)
+        elif isinstance(piece, Thought):
             if self._request.shows_thinking:
                 yield from self._blocks.add(_Thinking, piece.text)
-        elif isinstance(piece, Text | Refusal):
+        elif isinstance(piece, Refusal):
             yield from self._blocks.add(_Texts, piece.text)
         elif isinstance(piece, ToolBegun):
             block = tool_block(piece, self._request.names)
