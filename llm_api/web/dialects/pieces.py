@@ -104,23 +104,21 @@ class PieceReader:
             # As nearly all chunks are the one before with another text, see StreamedAnswer.
             if form is not None and (text := form.text_in(chunk)) is not None:
                 self._in_vain = 0
-                texts.append(text)
+                if text:
+                    texts.append(text)
                 continue
-            self._say(texts, pieces)
+            if texts:
+                pieces.append(self._kind("".join(texts)))
+                texts.clear()
             self._read_chunk(chunk, pieces)
             form = self._form
-        self._say(texts, pieces)
+        if texts:
+            pieces.append(self._kind("".join(texts)))
         return joined(pieces) if len(pieces) > 1 else pieces
 
     def end(self) -> list[Piece]:
         """Return what is left when no more chunks come."""
         return self._tools.end()
-
-    def _say(self, texts: list[str], pieces: list[Piece]) -> None:
-        """Add texts that go on directly as one piece, and forget them."""
-        if text := "".join(texts):
-            pieces.append(self._kind(text))
-        texts.clear()
 
     def _read_chunk(self, chunk: bytes, pieces: list[Piece]) -> None:
         document = orjson.loads(chunk)
