@@ -115,6 +115,16 @@ def only_what_no_document_says_refuses(_context: object, response: Any, case: An
         assert reason in allowed, f"refused for {reason}: {response.json()}"
 
 
+@schemathesis.check
+def only_pictures_that_were_not_waited_for_time_out(
+    _context: object, response: Any, case: Any
+) -> None:
+    """Hold a 504 of a route of pictures to callers that wait for less than a picture takes."""
+    is_late = response.status_code == HTTPStatus.GATEWAY_TIMEOUT
+    if is_late and _PICTURES in case.operation.label:
+        assert response.json()["error"]["details"]["reason"] == "image_pending"
+
+
 def _is_span(query: dict[str, Any]) -> bool:
     """Whether both ends of a report's span are days or hours that there are, in their order.
 
