@@ -306,6 +306,8 @@ def test_f9_streams_and_calls_have_limits_of_their_own(
     with all_but_one_taken(caller, upstream, is_streamed=True) as ask:
         ask(Case((endless(),)))
         wait_until(lambda: caller.taken()["streams"] == STREAMS, PATIENCE, "all are taken")
+        # Or the call below could be given the reply of the stream.
+        wait_until(lambda: len(upstream.requests) == STREAMS, PATIENCE, "it has its reply")
 
         assert caller.refusal(is_streamed=True) == f"{caller.scope}.concurrent_streams"
         assert answer_of(caller) == 200
