@@ -52,3 +52,12 @@ def _read_tuple(inner: tuple[Any, ...], value: Any) -> tuple[Any, ...]:
     if inner[-1] is Ellipsis:
         return tuple(_read(inner[0], one) for one in value)
     return tuple(_read(one, part) for one, part in zip(inner, value, strict=True))
+
+
+def compact(written: bytes) -> bytes:
+    """Return JSON that is to be kept in as much memory as it needs.
+
+    What orjson 3.13 writes keeps its buffer of 4 KiB or more for as long as it lives, however short
+    it is, and `sys.getsizeof` does not show it: 12,000 items of 225 bytes took 50 MiB.
+    """
+    return bytes(memoryview(written))

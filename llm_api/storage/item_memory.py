@@ -1,5 +1,6 @@
 """Items of answers that one process keeps in its memory."""
 
+import sys
 import threading
 import time
 from collections import OrderedDict
@@ -7,6 +8,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import orjson
+
+from llm_api.domain.json_values import compact
 
 KEEP_S = 3_600.0
 MAX_ITEM_BYTES = 128 << 10
@@ -39,7 +42,7 @@ class MemoryItems:
         with self._lock:
             for item_id, raw in written:
                 self._remove((caller_name, item_id))
-                self._written[caller_name, item_id] = now + KEEP_S, raw
+                self._written[sys.intern(caller_name), item_id] = now + KEEP_S, compact(raw)
                 self._size += len(raw) + _OVERHEAD_BYTES
             while self._written:
                 oldest, (end, _) = next(iter(self._written.items()))

@@ -14,6 +14,7 @@ from typing import ParamSpec, cast
 
 from flask import Flask, Request, Response, g, request
 
+from llm_api.domain.json_values import compact
 from llm_api.domain.repeats import IdempotencyKey
 from llm_api.errors import ApiError, InvalidRequest, ServiceError
 from llm_api.runtime.turns import LARGE_WORK
@@ -201,7 +202,7 @@ def _recorded(
         pieces = cast("Iterable[bytes]", response.response)
         response.response = _RecordedBody(pieces, service, recording, finish)
     else:
-        recording.append(response.get_data())
+        recording.append(compact(response.get_data()))
         finish()
     return response
 

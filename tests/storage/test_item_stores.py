@@ -1,5 +1,7 @@
 """Items of answers are kept for their caller, for an hour, within bounds."""
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +13,7 @@ from llm_api.storage.item_memory import KEEP_S, MAX_ITEM_BYTES, MemoryItems
 from llm_api.storage.redis.connection import make_client
 from llm_api.storage.redis.shared_items import RedisItems
 from tests.support.servers import ValkeyServer
+from tests.support.service import REPOSITORY_ROOT
 from tests.support.waiting import wait_until
 
 SAID = {"id": "msg_1", "type": "message", "role": "assistant", "content": [{"text": "ä"}]}
@@ -87,6 +90,35 @@ def test_memory_forgets_after_an_hour_and_where_there_is_no_room() -> None:
 
     assert kept == [f"msg_{number}" for number in range(14, 20)]
     assert store.find("key_1", kept) == {}
+
+
+_GROWTH = """
+from llm_api.storage.item_memory import MemoryItems
+
+def private_kib():
+    with open("/proc/self/smaps_rollup") as lines:
+        return sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
+
+store = MemoryItems()
+store.keep("key_1", [{"id": "msg", "content": "a" * 150}])
+before = private_kib()
+for number in range(4_000):
+    store.keep("key_1", [{"id": f"msg_{number}", "content": "a" * 150}])
+print(private_kib() - before)
+"""
+
+
+def test_an_item_takes_hardly_more_memory_than_is_counted() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-c", _GROWTH],
+        cwd=REPOSITORY_ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+
+    assert int(ran.stdout) < 4_000 * 1.5  # KiB; 17,000 while orjson's own bytes were kept
 
 
 # --- Redis ---
