@@ -13,7 +13,7 @@ from llm_api.services.files import FileService
 from llm_api.services.lineage.lineage_reports import LearningReports
 from llm_api.services.lineage.lineage_service import Keeping, LineageService, LineageStores
 from llm_api.settings.settings import Settings, SettingsError
-from llm_api.storage import FileIndex, ItemStore, KeyStore, StoreError, UsageStore
+from llm_api.storage import FileIndex, KeyStore, StoreError, UsageStore
 from llm_api.storage.factory import (
     WorkStores,
     open_file_store,
@@ -22,6 +22,7 @@ from llm_api.storage.factory import (
     open_store,
     open_work_stores,
 )
+from llm_api.storage.kept_items import ItemStore
 from llm_api.storage.retention import RetentionJob
 from llm_api.storage.spool.event_spool import EventSpool
 from llm_api.storage.spool.spool import Spool

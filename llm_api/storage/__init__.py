@@ -8,12 +8,12 @@ The Protocols below are the contract of a store; `tests/storage/contract*.py` ha
 * `spool` is the durable queue between calls and the usage store: no call waits for a database, and
   no row is lost when a worker or a database dies.
 * `redis` counts calls in progress and keeps responses for repeated requests, and items of answers,
-  across processes; `item_memory` keeps items in one.
+  across processes; `item_memory` keeps items in one, and `kept_items` is the contract of both.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
 from llm_api.domain.access import ApiKey, Claim, Reservation
 from llm_api.domain.files import StoredFile
@@ -293,19 +293,3 @@ class FileStore(Protocol):
 
     def close(self) -> None:
         """Close all connections."""
-
-
-class ItemStore(Protocol):
-    """Keeps what models have answered for an hour, so that the next request can refer to it.
-
-    It never raises, but knows less at times: a caller is told to send what is not found.
-    """
-
-    def keep(self, caller_name: str, items: Sequence[Mapping[str, Any]]) -> None:
-        """Keep items of a caller's answer, each with its own `id`."""
-
-    def find(self, caller_name: str, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Return those of a caller's items that are still there, by their ids."""
-
-    def close(self) -> None:
-        """Close what is open."""

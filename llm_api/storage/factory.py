@@ -12,7 +12,6 @@ from llm_api.storage import (
     BudgetStore,
     FileIndex,
     FileStore,
-    ItemStore,
     KeyStore,
     LineageStore,
     StoreError,
@@ -21,6 +20,7 @@ from llm_api.storage import (
 )
 from llm_api.storage.files.folder import FolderFiles
 from llm_api.storage.item_memory import MemoryItems
+from llm_api.storage.kept_items import ItemStore
 from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.shared_items import RedisItems
 from llm_api.storage.redis.shared_keys import RedisKeys

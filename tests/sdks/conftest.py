@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.sdks.running import Bench, NotRun, Sdk, Seen, open_bench
+from tests.sdks.running import Bench, Sdk, Seen, open_bench, run_once
 
 SeenBy = Callable[[Sdk], Seen]
 
@@ -18,21 +18,5 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
 
 @pytest.fixture(scope="session")
 def seen_by(bench: Bench) -> SeenBy:
-    """Run an SDK's program when its first test comes, and keep what it showed, or why it did not.
-
-    A program that hangs must not be run again for each of its tests.
-    """
-    kept: dict[str, Seen | NotRun] = {}
-
-    def see(sdk: Sdk) -> Seen:
-        if sdk.name not in kept:
-            try:
-                kept[sdk.name] = bench.run(sdk)
-            except NotRun as error:
-                kept[sdk.name] = error
-        seen = kept[sdk.name]
-        if isinstance(seen, NotRun):
-            raise NotRun(str(seen)) from seen
-        return seen
-
-    return see
+    """Run an SDK's program when its first test comes, and keep what it showed."""
+    return run_once(bench.run, lambda sdk: sdk.name)

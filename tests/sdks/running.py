@@ -3,11 +3,11 @@
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import requests
 
@@ -28,8 +28,36 @@ _READY_TIMEOUT = 60.0
 _MANY_REPEATS = Timings(retry_window=0.0)
 
 
+_Client = TypeVar("_Client")
+_Shown = TypeVar("_Shown")
+
+
 class NotRun(Exception):
     """An SDK is not installed, or its program ended early; the message says which."""
+
+
+def run_once(
+    run: Callable[[_Client], _Shown], name_of: Callable[[_Client], str]
+) -> Callable[[_Client], _Shown]:
+    """Return what runs a client's program when its first test comes, and keeps what it showed.
+
+    What did not run is kept, too: a program that hangs must not be run for each of its tests.
+    """
+    kept: dict[str, _Shown | NotRun] = {}
+
+    def shown_by(client: _Client) -> _Shown:
+        name = name_of(client)
+        if name not in kept:
+            try:
+                kept[name] = run(client)
+            except NotRun as error:
+                kept[name] = error
+        shown = kept[name]
+        if isinstance(shown, NotRun):
+            raise NotRun(str(shown)) from shown
+        return shown
+
+    return shown_by
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import requests
 from tests.sdks.picture_bench import PictureBench, SeenPictures, open_picture_bench
 from tests.sdks.picture_cases import MODEL, PICTURE_CASES, PICTURE_SDKS, PictureCase, PictureSdk
 from tests.sdks.picture_table import render_pictures, shown_pictures, wanted_pictures
-from tests.sdks.running import NotRun
+from tests.sdks.running import run_once
 from tests.sdks.table import COMMAND, PAGE
 
 See = Callable[[PictureSdk], SeenPictures]
@@ -38,20 +38,7 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PictureBench]:
 @pytest.fixture(scope="module")
 def see(bench: PictureBench) -> See:
     """Run an SDK's program when its first test comes, and keep what it showed."""
-    kept: dict[str, SeenPictures | NotRun] = {}
-
-    def seen_by(sdk: PictureSdk) -> SeenPictures:
-        if sdk.title not in kept:
-            try:
-                kept[sdk.title] = bench.run(sdk)
-            except NotRun as error:
-                kept[sdk.title] = error
-        seen = kept[sdk.title]
-        if isinstance(seen, NotRun):
-            raise NotRun(str(seen)) from seen
-        return seen
-
-    return seen_by
+    return run_once(bench.run, lambda sdk: sdk.title)
 
 
 @pytest.mark.parametrize(("sdk", "case"), CELLS)

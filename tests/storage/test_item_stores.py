@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.storage import ItemStore
 from llm_api.storage.item_memory import KEEP_S, MAX_ITEM_BYTES, MemoryItems
+from llm_api.storage.kept_items import ItemStore
 from llm_api.storage.redis.connection import make_client
 from llm_api.storage.redis.shared_items import RedisItems
 from tests.support.servers import ValkeyServer

@@ -123,6 +123,7 @@ class LineageService:
                 event = replace(event, lineage_id=self._lineage_of(event))
             self._sink.add(self._kept(event))
         except Exception:
+            # It is written beside an answer, which must not fail for it, whatever is wrong here.
             logger.exception("lineage event not saved", extra={"kind": event.kind})
 
     def _lineage_of(self, event: LineageEvent) -> str:

@@ -186,6 +186,7 @@ class TaskEngine:
             extra = {"task": claimed.task.id, "cause": str(error)}
             logger.warning("task waits for the database", extra=extra)
         except Exception:
+            # A bug of ours in one task: its claim is given back, and the others go on.
             logger.exception("task failed", extra={"task": claimed.task.id})
             self._put_off(claimed)
         finally:

@@ -75,7 +75,6 @@ class AnswerFacts:
             self._counted = piece
         elif isinstance(piece, ToolBegun):
             self._has_tools = True
-            self._length.add(piece.name)
 
     @property
     def ending(self) -> Ending:

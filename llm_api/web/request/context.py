@@ -32,7 +32,7 @@ from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.tasks.engine import TaskEngine
 from llm_api.services.usage.reports import ReportService
-from llm_api.storage import ItemStore
+from llm_api.storage.kept_items import ItemStore
 
 EXTENSION = "llm_api"
 MAX_TAGS = 10

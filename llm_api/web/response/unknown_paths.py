@@ -20,7 +20,10 @@ _NO_V1 = (
     " /v1; that of the AI SDK's provider has it."
 )
 _SOUND = "Nothing here speaks or listens; call the vendor of such a model itself."
-_FILES = "Send pictures with the request that they are for, as data: URI or https:// address."
+_FILES = (
+    "Send pictures with the request that they are for, as data: URI or https:// address, or name"
+    " one that was made here by its id."
+)
 _WHOLE_CHAT = (
     "Nothing is kept of a conversation: send all of its messages to POST /v1/chat/completions."
 )

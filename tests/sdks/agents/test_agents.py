@@ -13,7 +13,7 @@ from tests.sdks.agents.agent_table import (
     shown_by_agent,
     wanted_of_agent,
 )
-from tests.sdks.running import NotRun
+from tests.sdks.running import run_once
 from tests.sdks.table import COMMAND, PAGE
 
 See = Callable[[AgentClient], SeenByAgent]
@@ -36,20 +36,13 @@ def bench(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AgentBench]:
 @pytest.fixture(scope="module")
 def see(bench: AgentBench) -> See:
     """Run a client's program when its first test comes, and keep what it showed."""
-    kept: dict[str, SeenByAgent | NotRun] = {}
+    shown_by = run_once(bench.run, lambda client: client.name)
 
     def seen_by(client: AgentClient) -> SeenByAgent:
+        # They take 800 MB, which the tests that everybody runs do without.
         if client.binary and not client.is_installed:
             pytest.skip("the programs for terminals are not installed: run make test-agents")
-        if client.name not in kept:
-            try:
-                kept[client.name] = bench.run(client)
-            except NotRun as error:
-                kept[client.name] = error
-        seen = kept[client.name]
-        if isinstance(seen, NotRun):
-            raise NotRun(str(seen)) from seen
-        return seen
+        return shown_by(client)
 
     return seen_by
 

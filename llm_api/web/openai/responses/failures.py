@@ -20,6 +20,22 @@ _SAME_NAME = ("context_length_exceeded", "insufficient_quota")
 _FAILED = b"\nevent: response.failed\n"
 # A line that SDKs pass over; without a blank line behind it, as openai-go before 3.43 ends at one.
 PING = KeepAlive(b": ping\n")
+# What is known of a response that failed before its first event; SDKs want every one of these.
+_NOTHING_BEGUN: Mapping[str, Any] = {
+    "object": "response",
+    "created_at": 0,
+    "incomplete_details": None,
+    "instructions": None,
+    "metadata": {},
+    "model": "",
+    "output": [],
+    "parallel_tool_calls": True,
+    "temperature": None,
+    "tool_choice": "auto",
+    "tools": [],
+    "top_p": None,
+    "usage": None,
+}
 
 
 def failure_events(response: Mapping[str, Any], error: ApiError, number: int) -> bytes:
@@ -80,8 +96,10 @@ class ResponsesForm:
         """Look for the event of a failure, at the beginning of a line, where no text can be."""
         return _FAILED in b"\n" + sent
 
-    def broken(self, first: bytes, last: bytes, error: ApiError, _request_id: str) -> bytes:
+    def broken(self, first: bytes, last: bytes, error: ApiError, request_id: str) -> bytes:
         """Write the events of a failure behind the last one that was sent."""
+        if not first:
+            return failure_events({**_NOTHING_BEGUN, "id": f"resp_{request_id}"}, error, 0)
         begun, number = _events_of(first), _events_of(last)[-1]["sequence_number"] + 1
         return failure_events(begun[0]["response"], error, number)
 

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 import pytest
+from openai.types.responses import Response
 
 from llm_api.errors import (
     ApiError,
@@ -80,6 +81,15 @@ def test_the_failure_of_a_stream_that_another_client_was_sent_goes_on_from_it() 
     assert events[-1]["response"]["id"] == events[0]["response"]["id"]
     assert RESPONSES_FORM.has_failed(broken)
     assert not RESPONSES_FORM.has_failed(sent)
+
+
+def test_a_stream_that_was_cut_before_its_first_event_has_a_failure_of_its_own() -> None:
+    told, failed = events_in(RESPONSES_FORM.broken(b"", b"", FULL, "req_1"))
+
+    assert (told["sequence_number"], failed["sequence_number"]) == (0, 1)
+    # Codes that only Codex knows are none of the SDK's.
+    Response.model_validate({**failed["response"], "error": None}, strict=True)
+    assert (failed["response"]["id"], failed["response"]["status"]) == ("resp_req_1", "failed")
 
 
 def test_a_text_that_looks_like_a_failure_is_none() -> None:
