@@ -142,3 +142,14 @@ def test_docstrings_speak_the_field_s_language() -> None:
     ]
 
     assert found == []
+
+
+def test_no_test_changes_the_handler_that_all_tests_share() -> None:
+    """`caplog.handler` outlives a test: what a test sets on it is to be set by `monkeypatch`."""
+    changed = [
+        path.name
+        for path in (REPOSITORY_ROOT / "tests").rglob("*.py")
+        if re.search(r"caplog\.handler\.(set|add)\w+\(", path.read_text("utf-8"))
+    ]
+
+    assert changed == []

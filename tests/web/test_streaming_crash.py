@@ -53,10 +53,13 @@ def test_a_fault_of_our_own_is_the_last_event(stream: tuple[dict, bytes]) -> Non
 
 
 def test_a_fault_of_our_own_is_one_error_in_the_log_with_the_request_s_id(
-    caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> None:
     caplog.set_level(logging.INFO)
-    caplog.handler.setFormatter(JsonFormatter())
+    # All tests of the process share the handler: what it writes with has to be given back.
+    monkeypatch.setattr(caplog.handler, "formatter", JsonFormatter())
 
     headers, _ = request.getfixturevalue("stream")
 

@@ -25,7 +25,7 @@ FORMS = {
 def test_a_model_is_sent_its_own_form(
     app_of: AppOf, upstream_env: dict[str, str], upstream: ScriptedUpstream, model: str
 ) -> None:
-    image = {"API_URL": upstream.url, "API_KEY": "k", "MODEL": model, "PROFILE": "generic"}
+    image = {"API_URL": upstream.url, "API_KEY": "sk-a", "MODEL": model, "PROFILE": "generic"}
     client = app_of(
         upstream_env | {f"IMAGE_LLM_{name}": value for name, value in image.items()}
     ).test_client()
