@@ -1,10 +1,13 @@
 """The commands `flask --app wsgi db …`, and `python -m llm_api.cli.database`, the quick one."""
 
+from pathlib import Path
+
 import click
 
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError
-from llm_api.storage.sql.revision import has_newest_revision
+from llm_api.storage.sql.revision import has_newest_revision, sqlite_file
+from llm_api.storage.sql.sqlite_backup import back_up
 
 
 def database_commands(settings: Settings) -> click.Group:
@@ -15,6 +18,12 @@ def database_commands(settings: Settings) -> click.Group:
     def upgrade() -> None:
         """Migrate the database to the current schema."""
         _upgrade(settings)
+
+    @group.command("backup")
+    @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
+    def backup(path: Path) -> None:
+        """Copy the SQLite database to PATH, while the service goes on."""
+        _back_up(settings.database_url, path)
 
     return group
 
@@ -30,19 +39,36 @@ def main() -> None:
 
 
 def _upgrade(settings: Settings) -> None:
-    if not has_newest_revision(settings.database_url, settings.root):
-        _migrate(settings)
-    click.echo("The database has the current schema.")
+    is_current = has_newest_revision(settings.database_url, settings.root) or _migrate(settings)
+    click.echo(
+        "The database has the current schema."
+        if is_current
+        else "The database has the schema of a later release, which works with this one."
+    )
 
 
-def _migrate(settings: Settings) -> None:
+def _migrate(settings: Settings) -> bool:
     # Not at the top: see `revision`.
     from llm_api.storage.sql import migrate  # noqa: PLC0415
 
     try:
-        migrate.upgrade(settings.database_url, settings.root)
+        return migrate.upgrade(settings.database_url, settings.root)
     except StoreError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _back_up(url: str, path: Path) -> None:
+    database = sqlite_file(url)
+    if database is None:
+        raise click.ClickException(
+            "DATABASE_URL names a server, which has a program of its own for backups: pg_dump,"
+            " mysqldump or mariadb-dump; docs/backup.md has the commands."
+        )
+    try:
+        size = back_up(database, path)
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+    click.echo(f"The backup has {size:,} bytes.")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from llm_api.diagnostics.results import CheckResult, fail, ok
 from llm_api.domain.usage import UsageRecord
 from llm_api.storage import StoreError
+from llm_api.storage.sql.compatibility import check_revision
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.errors import explain
 from llm_api.storage.sql.rollups import add_to_rollups
@@ -62,13 +63,21 @@ class DatabaseChecks:
         if current == set(scripts.get_heads()):
             return ok("The schema is the current one.")
         if current - known:
+            return self._of_a_later_release()
+        if current:
+            return fail("The schema is behind: a migration is missing.", _UPGRADE)
+        return fail("The database has no tables yet.", _UPGRADE)
+
+    def _of_a_later_release(self) -> CheckResult:
+        try:
+            with self._connected() as connection:
+                check_revision(connection.execution_options(llm_api_reads=True))
+        except (sa.exc.SQLAlchemyError, StoreError):
             return fail(
                 "The schema is newer than this version of the service.",
                 "Install the version that has migrated it.",
             )
-        if current:
-            return fail("The schema is behind: a migration is missing.", _UPGRADE)
-        return fail("The database has no tables yet.", _UPGRADE)
+        return ok("The schema is of a later version, and works with this one.")
 
     def _revisions(self) -> set[str]:
         version = sa.table("alembic_version", sa.column("version_num", sa.String))

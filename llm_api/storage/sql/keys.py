@@ -11,10 +11,10 @@ from sqlalchemy.engine import Connection, Engine
 
 from llm_api.domain.access import ApiKey, Budget, Limits
 from llm_api.storage import StoreError
+from llm_api.storage.sql.compatibility import check_revision
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import what_failed
 from llm_api.storage.sql.tables import api_key_secrets, api_keys
-from llm_api.storage.sql.usage import check_revision
 
 _LIMITS = {field.name for field in fields(Limits)}
 

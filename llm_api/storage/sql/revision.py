@@ -20,8 +20,8 @@ def has_newest_revision(url: str, root: Path) -> bool:
     False for every other database, and for a file that cannot be read now: what is wrong with it
     is learned by migrating it. For `url` and `root` see `llm_api.storage.sql.migrate.upgrade`.
     """
-    path = url.removeprefix(_SQLITE)
-    if not url.startswith(_SQLITE) or "?" in path or not Path(path).is_file():
+    path = sqlite_file(url)
+    if path is None or not path.is_file():
         return False
     try:
         with closing(sqlite3.connect(path, timeout=0)) as connection:
@@ -29,6 +29,12 @@ def has_newest_revision(url: str, root: Path) -> bool:
     except sqlite3.Error:
         return False
     return {revision for (revision,) in found} == _newest(root)
+
+
+def sqlite_file(url: str) -> Path | None:
+    """Return the file of a database; None for every other one, and for one with options."""
+    path = url.removeprefix(_SQLITE)
+    return Path(path) if url.startswith(_SQLITE) and "?" not in path else None
 
 
 def _newest(root: Path) -> set[str]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
-REVISION = "0010"
+REVISION = "0011"
 
 metadata = sa.MetaData()
 
@@ -233,4 +233,11 @@ rewrite_leases = sa.Table(
     sa.Column("request", sa.String(64), primary_key=True),
     sa.Column("owner", sa.String(16), nullable=False),
     sa.Column("ends_at", Moment, nullable=False, index=True, comment="UTC"),
+)
+
+# One row: the oldest release that works with this schema, named by its own schema's revision.
+schema_compatibility = sa.Table(
+    "schema_compatibility",
+    metadata,
+    sa.Column("oldest", sa.String(32), primary_key=True, comment="a revision"),
 )

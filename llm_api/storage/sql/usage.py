@@ -12,15 +12,14 @@ from sqlalchemy.engine import Engine
 from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 from llm_api.storage import RefusedError, StoreError
 from llm_api.storage.sql.budgets import settle
+from llm_api.storage.sql.compatibility import check_revision
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import what_failed
 from llm_api.storage.sql.reports import read_sums
 from llm_api.storage.sql.rollups import add_to_rollups
-from llm_api.storage.sql.tables import REVISION, usage
+from llm_api.storage.sql.tables import usage
 from llm_api.storage.sql.writing import insert_rows
 
-# Alembic's own table.
-_VERSION = sa.table("alembic_version", sa.column("version_num"))
 _fields_of = attrgetter(*UsageRecord.__slots__)
 # PostgreSQL and MySQL refuse rows with longer values.
 _LENGTHS = {
@@ -118,16 +117,6 @@ def _keep(connection: sa.Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     insert_rows(connection, usage, rows)
     add_to_rollups(connection, rows)
     settle(connection, rows)
-
-
-def check_revision(connection: sa.Connection) -> None:
-    """Raise StoreError where the database has another revision than `tables`."""
-    revisions = set(connection.scalars(sa.select(_VERSION.c.version_num)))
-    if revisions != {REVISION}:
-        raise StoreError(
-            f"The database has the schema {', '.join(sorted(revisions)) or 'none'}, and"
-            f" this release needs {REVISION}; run `flask --app wsgi db upgrade`."
-        )
 
 
 def _row(record: UsageRecord) -> dict[str, Any]:

@@ -49,9 +49,8 @@ BUDGET_TABLES = {"budget_spending", "budget_reservations"}
 KEY_TABLES = {"api_keys", "api_key_secrets"}
 WORK_TABLES = {"tasks", "files", "lineage_events"}
 REWRITE_TABLES = {"rewrites", "rewrite_leases"}
-TABLES = (
-    {"alembic_version"} | WORK_TABLES | REWRITE_TABLES | KEY_TABLES | USAGE_TABLES | BUDGET_TABLES
-)
+SCHEMA_TABLES = {"alembic_version", "schema_compatibility"}
+TABLES = SCHEMA_TABLES | WORK_TABLES | REWRITE_TABLES | KEY_TABLES | USAGE_TABLES | BUDGET_TABLES
 BROKEN_LINE = '    raise RuntimeError("the second half is broken")\n'
 
 
