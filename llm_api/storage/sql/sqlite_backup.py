@@ -56,7 +56,7 @@ def _copy(database: Path, target: Path) -> None:
 
 
 def _cause(error: OSError | sqlite3.Error) -> str:
-    """Say why without a path."""
+    """Return the cause without a path."""
     if isinstance(error, OSError):
         return (error.strerror or type(error).__name__).lower()
     return str(error).lower()
