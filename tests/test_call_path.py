@@ -38,7 +38,8 @@ CEILINGS = {
     "chat": (35, 90),
     "openai chat": (37, 92),
     "openai stream": (48, 10_000),
-    "chat with limits and budget": (47, 120),
+    # Three of them tell what is left: the name of a period, its account, an amount as a text.
+    "chat with limits and budget": (50, 132),
     "optimized prompt": (50, 160),
 }
 

@@ -10,6 +10,7 @@ import click
 from flask import current_app
 from flask.cli import AppGroup
 
+from llm_api.cli.key_budgets import add_show
 from llm_api.cli.tables import aligned
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.errors import ApiError
@@ -58,6 +59,7 @@ def key_commands(settings: Settings) -> AppGroup:
     group = AppGroup("keys", help="Manage API keys.")
     _add_create(group, settings)
     _add_list(group, settings)
+    add_show(group, settings, _service)
     _add_rotate(group, settings)
     _add_disable(group, settings)
     return group

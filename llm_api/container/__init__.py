@@ -34,6 +34,7 @@ from llm_api.services.pricing import PriceList
 from llm_api.services.prompt_batches import PromptBatches
 from llm_api.services.prompt_chat import PromptChat
 from llm_api.services.prompts import Experiment, PromptOptimizer
+from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.routing.model_lists import ModelLists
@@ -45,7 +46,7 @@ from llm_api.settings.fallback_names import check_fallbacks
 from llm_api.settings.reader import JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import KeyStore
-from llm_api.storage.factory import open_shared_keys
+from llm_api.storage.factory import budgets_of, open_shared_keys
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, LOCAL_JUDGE, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
@@ -78,8 +79,7 @@ def build_services(
     """Build them; `check_limiter` is whether `counter` has its store. See build_stores."""
     watch = DeadlineWatcher(_drain(settings.shutdown_grace))
     known, upstreams, painters, catalogue, prices = _offered(settings, watch)
-    shared, quotas, of_batches, ledger = build_accounting(settings, stores, prices, counter)
-    around = Surroundings(settings, stores, watch, prices, quotas)
+    shared, around, of_batches, ledger = build_accounting(settings, stores, watch, prices, counter)
     judge, optimizer = _judge_and_optimizer(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     pictures = build_pictures(painters, around, judge, optimizer, keys)
@@ -100,6 +100,7 @@ def build_services(
         items=stores.items,
         reports=ReportService(stores.usage, _reads()),
         keys=keys,
+        budgets=BudgetReader(budgets_of(stores.usage), _reads()),
         files=stores.files,
         lineage=stores.lineage,
         watch=watch,

@@ -1,6 +1,8 @@
 """Builds what limits calls and accounts for them."""
 
+from llm_api.container.images import Surroundings
 from llm_api.container.stores import Stores
+from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.batch_quotas import BatchQuotas
 from llm_api.services.quotas.budgets import BudgetService
@@ -21,14 +23,22 @@ _BUDGET_THREADS = 4
 
 
 def build_accounting(
-    settings: Settings, stores: Stores, prices: PriceList, counter: RateCounter
-) -> tuple[Shared, QuotaEnforcer, BatchQuotas, UsageLedger]:
-    """Build what limits calls and accounts for them, and what processes share for that."""
+    settings: Settings,
+    stores: Stores,
+    watch: DeadlineWatcher,
+    prices: PriceList,
+    counter: RateCounter,
+) -> tuple[Shared, Surroundings, BatchQuotas, UsageLedger]:
+    """Build what limits calls and accounts for them, and what processes share for that.
+
+    The limits are among what the rest of the application shares.
+    """
     shared = _shared(settings.ratelimit_storage_uri)
     budgets = _budgets(stores, prices)
     quotas = QuotaEnforcer(counter, shared[1], budgets, settings.limits)
     of_batches = BatchQuotas(counter, budgets, settings.limits)
-    return shared, quotas, of_batches, UsageLedger(stores.spool, prices, quotas)
+    around = Surroundings(settings, stores, watch, prices, quotas)
+    return shared, around, of_batches, UsageLedger(stores.spool, prices, quotas)
 
 
 def _shared(storage_uri: str) -> Shared:

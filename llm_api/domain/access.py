@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 TOKENS = "tokens"  # the unit of a budget that is not money
+BUDGET = "budget"  # the kind of a LimitState that is a budget's
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,8 @@ class LimitState:
     Attributes:
         text: the limit as it is configured, such as `60/minute`.
         limit, remaining: requests or tokens.
-        reset_in: seconds until the limit is fully available again.
+        reset_in: seconds until the limit is fully available again; infinite for never.
+        unit: that of a budget: `tokens`, or the currency whose millionths the numbers are.
     """
 
     text: str
@@ -61,14 +63,15 @@ class LimitState:
     remaining: int
     reset_in: float
     is_exceeded: bool = False
+    unit: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What a key may spend in a calendar day or month, UTC.
+    """What a key may spend in a calendar day, week or month, UTC, or ever.
 
     Attributes:
-        period: `day` or `month`.
+        period: one of `budget_periods.PERIODS`.
         unit: `tokens`, or an ISO 4217 currency code.
         amount: tokens, or millionths of the currency.
     """
@@ -83,7 +86,7 @@ class Reservation:
     """The upper bound of a call's share of a budget.
 
     Attributes:
-        period: the day (`2026-11-23`) or month (`2026-11`), UTC.
+        period: its name, as of `budget_periods.period_name`.
         unit: that of the budget.
         amount: the upper bound, in the budget's unit.
         limit: the whole budget.

@@ -241,7 +241,7 @@ class CallReport:
         answer_count: how many whole answers it got.
         dropped: request fields that the last upstream does not take and did not get.
         fallback: set if another model than the requested one answered.
-        limits: of `requests` and `tokens`, those that the caller is closest to.
+        limits: of `requests`, `tokens` and `budget`, those that the caller is closest to.
         client_deadline_passed: whether the time is over that the client asked for.
         rewrite_id: names the words of the answer, where they are a rewritten prompt.
         warnings: sentences on what of such a prompt could not be done.

@@ -1,6 +1,7 @@
 """Stores: where usage rows, API keys and budgets are kept.
 
-The Protocols below are the contract of a store; `tests/storage/contract*.py` has it as tests.
+The Protocols below, and that of budgets in `budget_protocol`, are the contract of a store;
+`tests/storage/contract*.py` has it as tests.
 
 * `sql` implements all of them for SQLite, PostgreSQL, MySQL and MariaDB, named by a URL.
 * `sums` sums up calls and builds reports, for every usage store.
@@ -15,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from llm_api.domain.access import ApiKey, Claim, Reservation
+from llm_api.domain.access import ApiKey
 from llm_api.domain.files import StoredFile
 from llm_api.domain.lineage import LineageEvent
 from llm_api.domain.tasks import Task
@@ -80,49 +81,6 @@ class UsageStore(Protocol):
 
     def close(self) -> None:
         """Close all connections."""
-
-
-class BudgetStore(Protocol):
-    """Keeps what keys have spent, exactly under concurrent calls of several processes.
-
-    Amounts are tokens, or millionths of a currency. A budget's period is a day (`2026-11-23`) or a
-    month (`2026-11`), UTC; its unit is `tokens` or a currency's ISO 4217 code. Every method raises
-    StoreError when the store fails.
-    """
-
-    def reserve(
-        self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
-    ) -> Reservation | None:
-        """Reserve all amounts, or none; the usage record of `request_id` settles them.
-
-        Args:
-            key_id: id of the key.
-            request_id: id of the call, unique.
-            now: time of the reservation; a day later it counts as abandoned. Timezone-aware.
-            wanted: one reservation a budget.
-
-        Returns:
-            The reservation that exceeds its budget; None where all were made.
-
-        Raises:
-            StoreError: the store failed; nothing is reserved.
-        """
-
-    def reserve_all(self, claims: Sequence[Claim]) -> list[Reservation | None]:
-        """Do what `reserve` does for each of some calls, at the price of hardly more than one.
-
-        Raises:
-            StoreError: the store failed; some may be reserved, and have to be released.
-        """
-
-    def reserve_together(self, claims: Sequence[Claim]) -> Reservation | None:
-        """Do what `reserve` does for all of some calls of one key, or for none of them."""
-
-    def release(self, request_ids: Sequence[str]) -> None:
-        """Cancel the reservations of calls that will have no usage record."""
-
-    def spent(self, key_id: str, period: str, unit: str) -> tuple[int, int]:
-        """Return the amounts spent and reserved in a period."""
 
 
 class KeyStore(Protocol):

@@ -9,7 +9,6 @@ from urllib.parse import unquote, urlsplit
 
 from llm_api.domain.files import FilesPlan
 from llm_api.storage import (
-    BudgetStore,
     FileIndex,
     FileStore,
     KeyStore,
@@ -18,6 +17,7 @@ from llm_api.storage import (
     TaskStore,
     UsageStore,
 )
+from llm_api.storage.budget_protocol import BudgetStore
 from llm_api.storage.files.folder import FolderFiles
 from llm_api.storage.item_memory import MemoryItems
 from llm_api.storage.kept_items import ItemStore

@@ -10,13 +10,15 @@ from flask import Blueprint, Flask
 class RouteRules:
     """Rules for the routes of a blueprint.
 
-    `is_public`: never needs a key. `is_admin`: always needs the key of an admin. `is_rate_limited`:
-    calls count against the caller's rate limit.
+    `is_public`: never needs a key. `is_admin`: always needs the key of an admin. `needs_key`:
+    always needs a key, and takes that of any caller. `is_rate_limited`: calls count against the
+    caller's rate limit.
     """
 
     is_public: bool = False
     is_admin: bool = False
     is_rate_limited: bool = True
+    needs_key: bool = False
 
 
 DEFAULT = RouteRules()

@@ -10,8 +10,9 @@ from flask import Flask, Request, Response, g, request
 from flask.sessions import SessionInterface, SessionMixin
 from werkzeug.routing import MapAdapter, Rule
 
-from llm_api.domain.access import LimitState
+from llm_api.domain.access import BUDGET, LimitState
 from llm_api.domain.calls import Timing
+from llm_api.domain.money import amount_text
 from llm_api.observability.logging import new_request_id
 from llm_api.web.middleware.load_shedding import QUEUED
 from llm_api.web.middleware.write_timeout import PIECE_BYTES, with_write_timeout
@@ -87,13 +88,27 @@ def _closest_limits(state: RequestState) -> dict[str, LimitState]:
 def _limit_headers(kind: str, state: LimitState) -> dict[str, str]:
     """Return the headers of a limit.
 
-    The names and form: https://platform.openai.com/docs/guides/rate-limits
+    The names and form: https://platform.openai.com/docs/guides/rate-limits, where a budget has
+    none of its own.
     """
+    if kind == BUDGET:
+        return _budget_headers(state)
     return {
         f"x-ratelimit-limit-{kind}": str(state.limit),
         f"x-ratelimit-remaining-{kind}": str(state.remaining),
         f"x-ratelimit-reset-{kind}": _duration(state.reset_in),
     }
+
+
+def _budget_headers(state: LimitState) -> dict[str, str]:
+    """Return the headers of a budget, with its unit; one for all time is never reset."""
+    headers = {
+        f"x-ratelimit-limit-{BUDGET}": state.text,
+        f"x-ratelimit-remaining-{BUDGET}": amount_text(state.remaining, state.unit),
+    }
+    if math.isfinite(state.reset_in):
+        headers[f"x-ratelimit-reset-{BUDGET}"] = _duration(state.reset_in)
+    return headers
 
 
 def _duration(seconds: float) -> str:

@@ -1,6 +1,7 @@
 """`flask --app wsgi keys …`: keys are made, listed, rotated and disabled by an operator."""
 
 import json
+import re
 from collections.abc import Callable
 from http import HTTPStatus
 
@@ -217,3 +218,17 @@ def test_a_model_that_nobody_has_is_warned_of(
 
     assert result.exit_code == 0
     assert (f"Warning: No model is known as {model}" in result.stderr) is not is_known
+
+
+def test_a_key_is_shown_with_what_is_left_of_its_budgets(keys: Keys) -> None:
+    keys("create", "shop", "--budget", "5 CNY/week", "--budget", "9 tokens/total", "--tag", "a=b")
+    key_id = str(only(keys)["id"])
+
+    table, document = keys("show", key_id), json.loads(keys("show", key_id, "--json").out)
+
+    assert table.status == 0
+    assert re.search(r"^tags +a=b$", table.out, re.MULTILINE)
+    assert re.search(r"^5 CNY/week +0.000000 +0.000000 +5.000000 +2", table.out, re.MULTILINE)
+    assert re.search(r"^9 tokens/total +0 +0 +9 +never$", table.out, re.MULTILINE)
+    assert [state["left"] for state in document["budget_states"]] == ["5.000000", "9"]
+    assert keys("show", "key_0000000000000000").status == 1

@@ -14,7 +14,8 @@ import pytest
 
 from llm_api.domain.access import TOKENS, Claim, Reservation
 from llm_api.domain.usage import UsageRecord
-from llm_api.storage import BudgetStore, StoreError, UsageStore
+from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.budget_protocol import BudgetStore
 from tests.storage.contract import assert_fit_to_show
 from tests.storage.crowd import add_until_kept, in_processes, in_threads
 from tests.storage.records import begun, ended
@@ -337,6 +338,34 @@ class BudgetStoreContract:
 
         assert books.budgets.spent(KEY, DAY, "CNY") == (8, 0)
         assert books.budgets.spent(KEY, "2026-11-23", "CNY") == (9, 0)
+
+    # --- what was spent before ---
+
+    def test_a_budget_begins_with_what_the_rows_of_its_period_say(self, books: Books) -> None:
+        """It is given in the middle of one, or given another period, or taken away for a while."""
+        earlier, other = NOW - timedelta(days=3), NOW - timedelta(days=40)
+        books.usage.add([paid("req_1", cost_micro=3), paid("req_2", cost_micro=4, key_id="key_2")])
+        books.usage.add([paid("req_3", cost_micro=5, created_at=earlier)])
+        books.usage.add([paid("req_4", cost_micro=9, created_at=other), paid("req_5")])
+
+        names = [(DAY, "CNY"), ("2026-W47", "CNY"), (MONTH, "CNY"), ("total", "CNY")]
+        names += [(DAY, "USD"), ("total", TOKENS)]
+        wanted = [Reservation(period, unit, amount=1, limit=99) for period, unit in names]
+        assert books.budgets.reserve(KEY, "req_6", NOW, wanted) is None
+
+        spent = [books.budgets.spent(KEY, period, unit)[0] for period, unit in names]
+        assert spent == [3, 8, 8, 17, 0, 4 * 7]
+
+    def test_what_a_reservation_left_is_known_without_a_query(self, books: Books) -> None:
+        assert books.budgets.seen(KEY, DAY, "CNY") is None
+        books.budgets.reserve(KEY, "req_1", NOW, [MONEY])
+        books.usage.add([paid("req_1", cost_micro=8)])
+        books.budgets.reserve(KEY, "req_2", NOW, [MONEY, WORDS])
+        refused = books.budgets.reserve(KEY, "req_3", NOW, [MONEY, replace(WORDS, limit=7)])
+
+        assert refused is not None
+        assert books.budgets.seen(KEY, DAY, "CNY") == (8, 10)
+        assert books.budgets.seen("key_2", DAY, "CNY") is None
 
     # --- giving back ---
 

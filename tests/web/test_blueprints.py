@@ -8,7 +8,7 @@ from llm_api.web.blueprints import RouteRules, rules_of
 PUBLIC = {"ops", "pages", "swagger_ui", "api-docs"}
 LIMITED = {
     *("pages", "swagger_ui", "api-docs"),
-    *("LLM", "Usage", "Keys", "OpenAI", "Images", "OpenAI images", "Files"),
+    *("LLM", "Usage", "Keys", "Own key", "OpenAI", "Images", "OpenAI images", "Files"),
     *("OpenAI responses", "Judge", "Descriptions", "Lineage", "Anthropic"),
 }
 
@@ -18,6 +18,7 @@ LIMITED = {
     [
         ("is_public", PUBLIC),
         ("is_admin", {"Keys"}),
+        ("needs_key", {"Own key"}),
         ("is_rate_limited", LIMITED),
     ],
 )

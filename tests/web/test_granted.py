@@ -215,6 +215,50 @@ def test_a_call_is_charged_what_its_row_says(
     assert [row["cost_micro"] for row in usage_rows_of(app)] == [TAKEN] * 3
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_headers_tell_what_is_left_of_the_budget_that_is_closest_to_its_end(
+    post: Post, app: Flask, *, stream: bool
+) -> None:
+    budgets = {
+        "budgets": (
+            Budget("day", "CNY", 1_500_000),
+            Budget("week", TOKENS, 40),
+            Budget("total", "CNY", 1_600_000),
+        )
+    }
+    first = post(COMPLETIONS, body={"stream": stream}, **budgets)
+    assert first.data
+    app.extensions["llm_api_spool"].flush()
+
+    second = post(COMPLETIONS, body={"stream": stream}, **budgets)
+
+    assert budget_headers(first)[:2] == ["40 tokens/week", "30 tokens"]
+    # The first took 7, and the second 10 at most.
+    assert budget_headers(second)[:2] == ["40 tokens/week", "23 tokens"]
+    assert re.fullmatch(r"(\d+h)?(\d+m)?\d+m?s", budget_headers(second)[2])
+
+
+def budget_headers(answer: TestResponse) -> list[str]:
+    """Return what the headers of an answer say of a budget."""
+    names = [f"x-ratelimit-{name}-budget" for name in ("limit", "remaining", "reset")]
+    return [answer.headers.get(name, "") for name in names]
+
+
+def test_a_refusal_tells_what_is_left_of_a_budget_that_is_never_reset(post: Post) -> None:
+    most = budget(1_500_012, period="total")
+    post(CHAT, **most)
+
+    answer = post(CHAT, body={"max_tokens": 1_500_000}, **most)
+
+    assert answer.status_code == 429
+    assert details_of(answer)["scope"] == "key.budget.total"
+    assert budget_headers(answer) == ["1.500012 CNY/total", "1.500002 CNY", ""]
+
+
+def test_who_has_no_budget_is_told_of_none(post: Post) -> None:
+    assert budget_headers(post(CHAT)) == ["", "", ""]
+
+
 @pytest.mark.parametrize(
     ("reply", "charged"),
     [

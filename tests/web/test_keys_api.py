@@ -97,6 +97,7 @@ def test_a_key_has_the_properties_it_was_given(ask: UpstreamRequest) -> None:
     kept = {name: value for name, value in FULL.items() if name != "expires"}
     assert {name: shown[name] for name in kept} == kept
     assert shown["expires_at"] == "2100-01-31T00:00:00Z"
+    assert [state["left"] for state in shown.pop("budget_states")] == ["5.000000", "100000"]
     assert {**shown, "secret": made["secret"]} == made
 
 

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from llm_api.domain.access import TOKENS, Budget
-from llm_api.domain.money import MICRO, decimal_text
+from llm_api.domain.money import MICRO
 from llm_api.domain.safe_text import PRINTABLE_AND_VISIBLE
 
 MAX_LISTED = 64  # models, routes or budgets of a key
@@ -77,13 +77,6 @@ def _budget(text: str) -> Budget:
     return Budget(period, unit, int(exact))
 
 
-def budget_text(budget: Budget) -> str:
-    """Write a budget in the format BUDGET, such as `5 CNY/day` or `100000 tokens/month`."""
-    if budget.unit == TOKENS:
-        return f"{budget.amount} {budget.unit}/{budget.period}"
-    return f"{decimal_text(budget.amount).rstrip('0').rstrip('.')} {budget.unit}/{budget.period}"
-
-
 NAME = TextFormat("1 to 64 printable characters", PRINTABLE_AND_VISIBLE, 64, str)
 MODEL = TextFormat(
     "the name of a model, 1 to 256 printable characters", PRINTABLE_AND_VISIBLE, 256, str
@@ -103,8 +96,8 @@ REQUESTS = TextFormat(
 )
 # Up to a million millions: what is over 64 bits, in millionths, no database takes.
 BUDGET = TextFormat(
-    "an amount such as 5 CNY/day or 100000 tokens/month",
-    r"^(?![0.]+ )([0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}|[0-9]{1,12} tokens)/(day|month)$",
+    "an amount such as 5 CNY/day, 30 CNY/week, 100000 tokens/month or 500 CNY/total",
+    r"^(?![0.]+ )([0-9]{1,12}(\.[0-9]{1,6})? [A-Z]{3}|[0-9]{1,12} tokens)/(day|week|month|total)$",
     64,
     _budget,
 )

@@ -9,10 +9,10 @@ from typing import Any, TypeVar
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.key_format import new_secret
+from llm_api.domain.money import budget_text
 from llm_api.domain.timestamps import utc_text
 from llm_api.errors import NotFound, Unavailable
 from llm_api.services.keys.authenticator import digest_of
-from llm_api.services.keys.formats import budget_text
 from llm_api.storage import KeyStore, StoreError
 from llm_api.storage.threads import StoreThreads
 

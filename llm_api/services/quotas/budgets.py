@@ -6,19 +6,32 @@ a killed worker leaves nothing behind. A call whose usage is unknown is charged 
 reserved for it.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
-from llm_api.domain.access import NO_LIMITS, TOKENS, ApiKey, Budget, Claim, Limits, Reservation
+from llm_api.domain.access import (
+    NO_LIMITS,
+    TOKENS,
+    ApiKey,
+    Budget,
+    Claim,
+    Limits,
+    LimitState,
+    Reservation,
+)
+from llm_api.domain.budget_periods import period_name, period_of, span_of
+from llm_api.domain.money import budget_text
 from llm_api.errors import Forbidden, Unavailable
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_budget
 from llm_api.services.quotas.reservations import Reservations
 from llm_api.services.routing.catalogue import Destination
-from llm_api.storage import BudgetStore, StoreError
+from llm_api.storage import StoreError
+from llm_api.storage.budget_protocol import BudgetStore
 from llm_api.storage.threads import StoreThreads
 
 # What a call may take, and where it goes.
@@ -65,6 +78,7 @@ class BudgetService:
             threads: runs the store's calls.
             now: the time in UTC.
         """
+        self._store_of_budgets = store
         self._reservations = None if store is None else Reservations(store, threads)
         self._prices = prices
         self._now = now
@@ -92,6 +106,16 @@ class BudgetService:
         wanted = _wanted(key, needs.tokens, needs.cost, now)
         self._reserve(partial(self._store().reserve, key.id, request_id, now, wanted))
 
+    def closest(self, key: ApiKey) -> LimitState | None:
+        """Return the state of the budget of a key that has the smallest part of it left.
+
+        It is as the latest reservation of this process left it; None where there was none.
+        """
+        store, now = self._store_of_budgets, self._now()
+        states = [] if store is None else [_seen(store, key.id, one, now) for one in key.budgets]
+        known = [state for state in states if state is not None]
+        return min(known, key=lambda state: state.remaining / state.limit, default=None)
+
     def _store(self) -> Reservations:
         if self._reservations is None:
             message = "The key has a budget, and this service's store cannot keep budgets."
@@ -113,8 +137,7 @@ class BudgetService:
             message = "The key's budget cannot be looked up at the moment; try again."
             raise Unavailable(message, reason="budget_unavailable", retry_after=1) from error
         if over is not None:
-            # The name of a month is that of a day without the day.
-            raise over_budget("day" if over.period.count("-") > 1 else "month", over.unit)
+            raise over_budget(period_of(over.period), over.unit)
 
     def release(self, request_id: str) -> None:
         """Give back what was reserved for a call that was not made."""
@@ -166,6 +189,15 @@ def _amount(budget: Budget, tokens: int, cost: Cost | None) -> int:
     return cost.micro
 
 
-def period_name(period: str, moment: datetime) -> str:
-    """Name the day or month of a moment in UTC: 2026-11-23 or 2026-11."""
-    return moment.date().isoformat()[: None if period == "day" else 7]
+def _seen(store: BudgetStore, holder: str, budget: Budget, now: datetime) -> LimitState | None:
+    name = period_name(budget.period, now)
+    if (seen := store.seen(holder, name, budget.unit)) is None:
+        return None
+    end = span_of(name).end
+    return LimitState(
+        budget_text(budget),
+        budget.amount,
+        max(0, budget.amount - sum(seen)),
+        math.inf if end is None else (end - now).total_seconds(),
+        unit=budget.unit,
+    )

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, Self
 
-from llm_api.domain.access import NO_LIMITS, Limits, LimitState
+from llm_api.domain.access import BUDGET, NO_LIMITS, ApiKey, Limits, LimitState
 from llm_api.domain.calls import Caller, CallReport
 from llm_api.errors import ApiError
 from llm_api.services.quotas.budgets import BudgetService, PictureNeeds
@@ -34,8 +34,8 @@ class Subject:
 class QuotaLease:
     """What a call was granted; settled when it is known what the call took.
 
-    `limits` are the limits of `requests` and `tokens` that the caller is closest to. As a context
-    manager it releases the places of its call at the end.
+    `limits` are the limits of `requests`, `tokens` and `budget` that the caller is closest to. As a
+    context manager it releases the places of its call at the end.
     """
 
     def __init__(self, counter: RateCounter, budgets: BudgetService, caller: Caller) -> None:
@@ -89,8 +89,11 @@ class QuotaLease:
                 self._count_tokens(subject, estimate().tokens)
         key = self._caller.key
         if key is not None and key.budgets:
-            if not self._caller.has_reserved:
-                self._budgets.reserve(key, self._caller.request_id, estimate(), destination)
+            try:
+                if not self._caller.has_reserved:
+                    self._budgets.reserve(key, self._caller.request_id, estimate(), destination)
+            finally:
+                self._record_budget(key)
             self._has_budget = True
 
     def count_pictures(self, subjects: Sequence[Subject], needs: PictureNeeds) -> None:
@@ -104,7 +107,10 @@ class QuotaLease:
                     raise over_images(needs.count, state, f"{subject.scope}.images")
         key = self._caller.key
         if key is not None and key.budgets:
-            self._budgets.reserve_pictures(key, self._caller.request_id, needs)
+            try:
+                self._budgets.reserve_pictures(key, self._caller.request_id, needs)
+            finally:
+                self._record_budget(key)
 
     def _count_request(self, subject: Subject) -> None:
         if subject.limits.requests is None:
@@ -123,6 +129,11 @@ class QuotaLease:
         if state.is_exceeded:
             raise over_tokens(needed, state, f"{subject.scope}.tokens")
         self._reserved_tokens.append((items, name, needed))
+
+    def _record_budget(self, key: ApiKey) -> None:
+        """Keep what is left of the key's budgets, also for a call that they do not cover."""
+        if (state := self._budgets.closest(key)) is not None:
+            self.limits[BUDGET] = state
 
     def _record(self, kind: str, state: LimitState) -> None:
         """Keep a state if none of its kind is closer to the limit."""

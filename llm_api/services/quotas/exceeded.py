@@ -3,6 +3,7 @@
 import math
 
 from llm_api.domain.access import LimitState
+from llm_api.domain.budget_periods import TOTAL
 from llm_api.errors import RateLimited
 
 _MAX_RETRY_AFTER = 60  # SDKs ignore a longer one: they are told not to repeat by themselves
@@ -79,10 +80,11 @@ def over_concurrency(limit: int, scope: str) -> RateLimited:
 def over_budget(period: str, unit: str) -> RateLimited:
     """Return the error of a call that a key's budget does not cover; only the operator can help.
 
-    `period` is `day` or `month`, `unit` is `tokens` or a currency.
+    `period` is one of `budget_periods.PERIODS`, `unit` is `tokens` or a currency.
     """
+    when = "" if period == TOTAL else f" for this {period}"
     return RateLimited(
-        f"The key's {unit} for this {period} are used up, or this call could use more than is left;"
+        f"The key's {unit}{when} are used up, or this call could use more than is left;"
         " ask the operator of this service.",
         reason="insufficient_quota",
         retryable=False,

@@ -20,7 +20,8 @@ from functools import partial
 from gevent.monkey import get_original
 
 from llm_api.domain.access import Claim, Reservation
-from llm_api.storage import BudgetStore, StoreError
+from llm_api.storage import StoreError
+from llm_api.storage.budget_protocol import BudgetStore
 from llm_api.storage.threads import StoreThreads
 
 _new_lock = get_original("_thread", "allocate_lock")

@@ -18,11 +18,12 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from llm_api.domain.access import TOKENS, Claim, Reservation
 from llm_api.storage import StoreError
+from llm_api.storage.sql.budget_accounts import Account, Updating, spent_before
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import is_locked, what_failed
 from llm_api.storage.sql.tables import budget_reservations as reservations
 from llm_api.storage.sql.tables import budget_spending as spending
-from llm_api.storage.sql.writing import inserts, placeholder, writing
+from llm_api.storage.sql.writing import inserts, writing
 
 # No call lasts that long: older reservations are abandoned.
 _STALE = timedelta(days=1)
@@ -34,18 +35,12 @@ _FREE_STATUSES = {"upstream_error", "error"}
 _FREE_REASONS = {"connect_timeout"}
 
 _T = TypeVar("_T")
-_Account = tuple[str, str, str]
-# With a placeholder of the driver.
-_UPDATE = (
-    "UPDATE budget_spending SET reserved = reserved + {0}"
-    " WHERE key_id = {0} AND period = {0} AND unit = {0} AND spent + reserved <= {0}"
-)
 
 
 class _ShortError(Exception):
     """An account has not enough left."""
 
-    def __init__(self, account: _Account) -> None:
+    def __init__(self, account: Account) -> None:
         super().__init__()
         self.account = account
 
@@ -56,8 +51,10 @@ class SqlBudgets:
     def __init__(self, engine: Engine) -> None:
         """Use an engine of `make_engine`."""
         self._engine = engine
-        self._update = _UPDATE.format(placeholder(engine.dialect))
-        self._known: set[_Account] = set()  # rows that exist
+        self._update = Updating(engine.dialect)
+        self._known: set[Account] = set()  # rows that exist
+        # Without a lock, which threads of gevent and native ones would share.
+        self._seen: dict[Account, tuple[int, int]] = {}
 
     def reserve(
         self, key_id: str, request_id: str, now: datetime, wanted: Sequence[Reservation]
@@ -120,16 +117,16 @@ class SqlBudgets:
                 if not is_locked(error) or time.monotonic() >= give_up_at:
                     raise StoreError(what_failed(error)) from error
 
-    def _try_hard(self, claims: Sequence[Claim]) -> _Account | None:
+    def _try_hard(self, claims: Sequence[Claim]) -> Account | None:
         """Reserve for calls of a key; where that fails, once more without its stale ones."""
         short, first = self._try(claims), claims[0]
         if short is not None and self._release_stale(first.key_id, _naive(first.at) - _STALE):
             short = self._try(claims)
         return short
 
-    def _try(self, claims: Sequence[Claim]) -> _Account | None:
+    def _try(self, claims: Sequence[Claim]) -> Account | None:
         """Reserve for all calls, or for none and return what has not enough left."""
-        totals: dict[_Account, Reservation] = {}
+        totals: dict[Account, Reservation] = {}
         for claim in claims:
             for part in claim.wanted:
                 account = claim.key_id, part.period, part.unit
@@ -138,7 +135,7 @@ class SqlBudgets:
             self._create(account)
         return self._reserve(totals, claims)
 
-    def _create(self, account: _Account) -> None:
+    def _create(self, account: Account) -> None:
         """Insert the row of a period for the UPDATE, unless it exists."""
         if account in self._known:
             return
@@ -146,35 +143,45 @@ class SqlBudgets:
         with suppress(sa.exc.IntegrityError), self._engine.begin() as connection:
             if connection.scalar(sa.select(sa.func.count()).where(*_is(*account))) == 0:
                 values = dict(zip(("key_id", "period", "unit"), account, strict=True))
-                connection.execute(sa.insert(spending).values(**values, spent=0, reserved=0))
+                spent = spent_before(connection, *account)
+                connection.execute(sa.insert(spending).values(**values, spent=spent, reserved=0))
         if len(self._known) >= _MAX_KNOWN:
             self._known.clear()
         self._known.add(account)
 
     def _reserve(
-        self, totals: Mapping[_Account, Reservation], claims: Sequence[Claim]
-    ) -> _Account | None:
+        self, totals: Mapping[Account, Reservation], claims: Sequence[Claim]
+    ) -> Account | None:
         """Add `totals`, those of the claims, to what is reserved; or return what has not enough."""
         try:
             with writing(self._engine) as cursor:
                 # Always in the same order, or concurrent calls could deadlock.
-                for account in sorted(totals):
-                    self._add(cursor, account, totals[account])
+                found = {
+                    account: self._add(cursor, account, totals[account])
+                    for account in sorted(totals)
+                }
                 for text, values in inserts(self._engine.dialect, reservations, _rows(claims)):
                     cursor.execute(text, values)
         except _ShortError as short:
             self._known.discard(short.account)
             return short.account
+        if len(self._seen) >= _MAX_KNOWN:
+            self._seen.clear()
+        self._seen.update(found)
         return None
 
-    def _add(self, cursor: DBAPICursor, account: _Account, total: Reservation) -> None:
-        """Add to what is reserved; raises _ShortError where not enough is left."""
+    def _add(self, cursor: DBAPICursor, account: Account, total: Reservation) -> tuple[int, int]:
+        """Add to what is reserved; returns what is spent and reserved then.
+
+        Raises _ShortError where not enough is left.
+        """
         left = total.limit - total.amount
         if left < 0:  # and the sum of several calls can exceed the column
             raise _ShortError(account)
-        cursor.execute(self._update, (total.amount, *account, left))
-        if not cursor.rowcount:
+        found = self._update(cursor, total.amount, account, left)
+        if found is None:
             raise _ShortError(account)
+        return found
 
     def _release_stale(self, key_id: str, before: datetime) -> int:
         with self._engine.begin() as connection:
@@ -201,6 +208,10 @@ class SqlBudgets:
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
         return (0, 0) if row is None else (row.spent, row.reserved)
+
+    def seen(self, key_id: str, period: str, unit: str) -> tuple[int, int] | None:
+        """See BudgetStore."""
+        return self._seen.get((key_id, period, unit))
 
 
 def _together(first: Reservation | None, second: Reservation) -> Reservation:

@@ -69,7 +69,7 @@ class AccessControl:
             raise _unknown(is_presented=bool(presented))
         if rules.is_admin and not key.is_admin:
             raise Forbidden("This route requires an admin's API key.", reason="admin_required")
-        if key.routes is not None and not _is_allowed(key):
+        if key.routes is not None and not (rules.needs_key or _is_allowed(key)):
             message = "The API key may not be used for this route."
             raise Forbidden(message, reason="route_not_allowed")
 
@@ -78,7 +78,7 @@ class AccessControl:
             return PUBLIC
         if (rules := self._rules.get(rule.endpoint)) is None:
             rules = rules_of(current_app, request.blueprint)
-            if not (self._requires_key or rules.is_admin):
+            if not (self._requires_key or rules.is_admin or rules.needs_key):
                 rules = PUBLIC
             self._rules[rule.endpoint] = rules
         return rules

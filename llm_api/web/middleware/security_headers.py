@@ -28,6 +28,7 @@ _EXPOSED = (
     "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, www-authenticate,"
     " x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests,"
     " x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens,"
+    " x-ratelimit-limit-budget, x-ratelimit-remaining-budget, x-ratelimit-reset-budget,"
     " server-timing, openai-processing-ms, x-dropped-params, idempotent-replayed,"
     " x-fallback-from, x-fallback-to, x-fallback-reason, x-rewrite-id, x-cache,"
     " x-llm-api-warnings, x-rewrite-warnings"

@@ -28,6 +28,7 @@ from llm_api.services.lineage.lineage_service import LineageService
 from llm_api.services.loop import LoopService
 from llm_api.services.prompt_batches import PromptBatches
 from llm_api.services.prompts import PictureDescriber, PromptOptimizer
+from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.tasks.engine import TaskEngine
@@ -62,6 +63,7 @@ class Services:
     items: ItemStore
     reports: ReportService
     keys: KeyService
+    budgets: BudgetReader
     tasks: TaskEngine
     lineage: LineageService
     watch: DeadlineWatcher
@@ -90,7 +92,7 @@ class RequestState:
         started_at: `time.perf_counter()` when the request came in.
         queued: seconds that it waited for a free worker.
         key: the API key that authenticated it.
-        limits: of `requests` and `tokens`, those that the caller is closest to.
+        limits: of `requests`, `tokens` and `budget`, those that the caller is closest to.
         report: what is known of the call to a model, once it was made.
         log: fields of the request's log line.
         fingerprint: hash of path and body, if the request may be a repeat or asks for the cache.

@@ -5,6 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from llm_api.domain.access import Limits
+from llm_api.domain.budget_periods import PERIODS
 from llm_api.services.keys import formats
 from llm_api.services.keys.formats import TextFormat
 from llm_api.web.schema_fields import (
@@ -163,6 +164,13 @@ def _texts(**options: Any) -> ma.fields.List[Any]:
     return ma.fields.List(ma.fields.String(), required=True, **options)
 
 
+def _amount(description: str) -> ma.fields.String:
+    """Describe an amount: a decimal number as text, so that none is rounded."""
+    return ma.fields.String(
+        required=True, metadata={"description": description, "example": "1.350000"}
+    )
+
+
 class KeySchema(ma.Schema):
     """A key, without its secret."""
 
@@ -180,6 +188,31 @@ class KeySchema(ma.Schema):
     limits = ma.fields.Nested(KeyLimitsSchema, required=True)
     budgets = _texts()
     tags = _texts()
+
+
+class BudgetStateSchema(ma.Schema):
+    """What is spent and left of a budget in the present period."""
+
+    budget = ma.fields.String(required=True, metadata={"example": "5 CNY/day"})
+    of = ma.fields.String(required=True, validate=ma.validate.OneOf(("key",)))
+    period = ma.fields.String(required=True, validate=ma.validate.OneOf(PERIODS))
+    unit = ma.fields.String(required=True, metadata={"description": "A currency, or `tokens`."})
+    limit = _amount("The whole budget.")
+    spent = _amount("What calls have cost that have ended.")
+    reserved = _amount("What calls in progress can cost at most.")
+    left = _amount("What is neither spent nor reserved.")
+    starts_at = _moment(allow_none=True)
+    resets_at = _moment(allow_none=True, metadata={"description": "Null: never."})
+
+
+class KeyStateSchema(KeySchema):
+    """A key, without its secret, and what is spent and left of its budgets."""
+
+    budget_states = ma.fields.List(
+        ma.fields.Nested(BudgetStateSchema),
+        required=True,
+        metadata={"description": "Of its budgets in their order; none without the SQL store."},
+    )
 
 
 class IssuedKeySchema(KeySchema):

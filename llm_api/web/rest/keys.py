@@ -14,10 +14,11 @@ from llm_api.web.rest.key_schemas import (
     IssuedKeySchema,
     KeyChangeSchema,
     KeyListSchema,
-    KeySchema,
+    KeyStateSchema,
     NewKeySchema,
     RotationSchema,
 )
+from llm_api.web.rest.own_key import described_with_budgets
 from llm_api.web.smorest import SECURITY, Blueprint
 
 blueprint = Blueprint(
@@ -57,17 +58,17 @@ def list_keys() -> Response:
 
 @blueprint.get("/<key_id>")
 @blueprint.doc(operationId="getKey", security=SECURITY)
-@blueprint.response(200, KeySchema())
+@blueprint.response(200, KeyStateSchema())
 @blueprint.errors(404, 503, examples=[*_ERRORS])
 def show_key(key_id: str) -> Response:
-    """Return a key."""
+    """Return a key, with what is spent and left of its budgets."""
     return _response(services().keys.get(key_id))
 
 
 @blueprint.patch("/<key_id>")
 @blueprint.doc(operationId="changeKey", security=SECURITY)
 @blueprint.arguments(KeyChangeSchema(), example={"limits": {"requests": "120/minute"}})
-@blueprint.response(200, KeySchema())
+@blueprint.response(200, KeyStateSchema())
 @blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_KEY, *_ERRORS])
 def change_key(properties: dict[str, Any], key_id: str) -> Response:
     """Change properties of a key, in every worker within a minute."""
@@ -86,7 +87,7 @@ def rotate_key(options: dict[str, Any], key_id: str) -> Response:
 
 @blueprint.post("/<key_id>/disable")
 @blueprint.doc(operationId="disableKey", security=SECURITY)
-@blueprint.response(200, KeySchema())
+@blueprint.response(200, KeyStateSchema())
 @blueprint.errors(404, 503, examples=[*_ERRORS])
 def disable_key(key_id: str) -> Response:
     """Disable a key, in every worker within a minute."""
@@ -94,7 +95,7 @@ def disable_key(key_id: str) -> Response:
 
 
 def _response(key: ApiKey) -> Response:
-    return json_response(services().keys.to_dict(key))
+    return json_response(described_with_budgets(key))
 
 
 def _issued(issued: IssuedKey, status: int = 200) -> Response:

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain.access import Budget
+from llm_api.domain.money import budget_text
 from llm_api.services.keys import formats
 from tests.support.tables import each
 
@@ -19,16 +20,18 @@ NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
         ("0.000001 USD/month", Budget("month", "USD", 1)),
         ("12.5 CNY/month", Budget("month", "CNY", 12_500_000)),
         ("100000 tokens/month", Budget("month", "tokens", 100_000)),
+        ("5 CNY/week", Budget("week", "CNY", 5_000_000)),
+        ("10 tokens/total", Budget("total", "tokens", 10)),
     ],
 )
 def test_a_budget_is_read_exactly_and_written_the_same(text: str, budget: Budget) -> None:
     assert formats.BUDGET(text) == budget
-    assert formats.budget_text(budget) == text
+    assert budget_text(budget) == text
 
 
 @each(
     "text",
-    ["", "5", "5 CNY", "5CNY/day", "-5 CNY/day", "0 CNY/day", "5 cny/day", "5 CNY/week",
+    ["", "5", "5 CNY", "5CNY/day", "-5 CNY/day", "0 CNY/day", "5 cny/day", "5 CNY/year",
      "5  CNY/day", "1.5 tokens/day", "0.0000001 CNY/day", "1e3 CNY/day", "٥ CNY/day",
      "9999999999999999 tokens/day", "5 CNY/day ", "NaN CNY/day"],
 )  # fmt: skip

@@ -19,7 +19,8 @@ from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.rate_counter import MonotonicMemoryStorage, RateCounter
 from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
-from llm_api.storage import BudgetStore, StoreError
+from llm_api.storage import StoreError
+from llm_api.storage.budget_protocol import BudgetStore
 from llm_api.storage.redis.concurrency import MemoryConcurrency
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
@@ -284,7 +285,7 @@ def key_with(*budgets: Budget) -> ApiKey:
 
 
 @pytest.mark.parametrize("unit", ["CNY", TOKENS])
-@pytest.mark.parametrize("period", ["day", "month"])
+@pytest.mark.parametrize("period", ["day", "week", "month", "total"])
 def test_a_budget_is_used_up_to_its_end(
     count: Counter, store: SqlBudgets, unit: str, period: str
 ) -> None:
@@ -296,7 +297,8 @@ def test_a_budget_is_used_up_to_its_end(
     assert reasons == [None, None]
     assert (error.reason, error.retryable, error.retry_after) == ("insufficient_quota", False, None)
     assert error.scope == f"key.budget.{period}"
-    assert store.spent("key_1", {"day": DAY, "month": MONTH}[period], unit) == (0, 20)
+    name = {"day": DAY, "week": "2026-W47", "month": MONTH, "total": "total"}[period]
+    assert store.spent("key_1", name, unit) == (0, 20)
 
 
 def test_the_dearest_model_that_may_answer_is_reserved_for(

@@ -1,0 +1,67 @@
+"""The command `flask --app wsgi keys show`: a key, and what is spent and left of its budgets."""
+
+import json
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, closing
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from llm_api.cli.tables import aligned
+from llm_api.domain.access import ApiKey
+from llm_api.services.keys.service import KeyService
+from llm_api.services.quotas.budget_states import BudgetReader, BudgetState
+from llm_api.settings.settings import Settings
+from llm_api.storage.factory import budgets_of, open_store
+from llm_api.storage.threads import StoreThreads
+
+_COLUMNS = ("budget", "spent", "reserved", "left", "resets_at")
+
+
+def add_show(
+    group: AppGroup,
+    settings: Settings,
+    open_keys: Callable[[Settings], AbstractContextManager[KeyService]],
+) -> None:
+    """Add the command to a group; `open_keys` opens the key service, its errors are messages."""
+
+    @group.command("show")
+    @click.argument("key_id", metavar="ID")
+    @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+    def show(key_id: str, *, as_json: bool) -> None:
+        """Show a key, and what is spent and left of its budgets."""
+        with open_keys(settings) as keys:
+            key = keys.get(key_id)
+            states = [state.to_dict() for state in budget_states(settings, key)]
+            found = keys.to_dict(key) | {"budget_states": states}
+        click.echo(json.dumps(found, indent=2) if as_json else _as_tables(found))
+
+
+def budget_states(settings: Settings, key: ApiKey) -> list[BudgetState]:
+    """Read the states of the budgets that hold a key; none where no SQL store keeps them."""
+    if settings.usage_store is not None:
+        return []
+    # A SQL store keeps nothing in the folder.
+    with closing(open_store(settings.database_url, None, settings.root)) as usage:
+        return BudgetReader(budgets_of(usage), StoreThreads(1)).of_key(key)
+
+
+def _as_tables(key: Mapping[str, Any]) -> str:
+    """Write the properties of a key that are set, and below them its budgets."""
+    states = key["budget_states"]
+    left_out = {"budget_states", "budgets"} if states else {"budget_states"}
+    rows = [[name, _text(value)] for name, value in key.items() if name not in left_out]
+    text = aligned([row for row in rows if row[1]])
+    if not states:
+        return text
+    budgets = [[str(state[name] or "never") for name in _COLUMNS] for state in states]
+    return f"{text}\n\n{aligned([list(_COLUMNS), *budgets])}"
+
+
+def _text(value: Any) -> str:
+    if value is None or value is False:
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {most}" for name, most in value.items())
+    return str(value) if isinstance(value, str | bool) else ", ".join(map(str, value))
