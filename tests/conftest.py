@@ -106,6 +106,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_position)
 
 
+def pytest_collection_finish() -> None:
+    """Leave what was collected out of every later search for garbage.
+
+    It stays to the end, and to look through it took 0.4 s after each of more than 400 files.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """Collect what a file has left behind: an open socket is to be its own fault."""
