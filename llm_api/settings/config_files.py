@@ -4,8 +4,6 @@ Errors in a file are reported like wrong settings: the file, the place in it, an
 """
 
 import re
-import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from llm_api.services.quotas.rate_counter import parse_limits
 from llm_api.settings.price_schema import PriceSchema, prices_of
 from llm_api.settings.responses_schema import ResponsesSchema, responses_of
 from llm_api.settings.settings import SettingsError
+from llm_api.settings.toml_files import checked
 from llm_api.settings.vision_schema import VisionSchema, vision_of
 from llm_api.upstream.vendors.error_meanings import REASONS
 from llm_api.upstream.vendors.error_rules import ErrorRule
@@ -184,7 +183,7 @@ class _TargetsSchema(ma.Schema):
 
 def read_models(root: Path) -> tuple[list[Model], PriceList]:
     """Read `config/models.toml` below `root`: models and prices; raises SettingsError."""
-    table = checked(_CatalogueSchema(), root, MODELS)
+    table = checked(_CatalogueSchema, root, MODELS)
     problems = [
         f"{MODELS}, models.{name}.profile: Must be a file of {_FOLDERS[traits['kind']]} without"
         " its ending."
@@ -214,8 +213,7 @@ def read_models(root: Path) -> tuple[list[Model], PriceList]:
 def read_profiles(root: Path) -> dict[str, Profile]:
     """Read `config/profiles/*.toml` below `root`, by file name; raises SettingsError."""
     paths = sorted((root / PROFILES).glob("*.toml"))
-    schema = _ProfileSchema()  # for all: to make it takes as long as to read one by it
-    profiles = {path.stem: _profile(schema, root, PROFILES / path.name) for path in paths}
+    profiles = {path.stem: _profile(root, PROFILES / path.name) for path in paths}
     if GENERIC not in profiles:
         raise SettingsError([f"{PROFILES / GENERIC}.toml is missing."])
     return profiles
@@ -223,7 +221,7 @@ def read_profiles(root: Path) -> dict[str, Profile]:
 
 def read_targets(root: Path) -> dict[str, Target]:
     """Read `config/targets.toml` below `root`: target models by name; raises SettingsError."""
-    table = checked(_TargetsSchema(), root, TARGETS)["targets"]
+    table = checked(_TargetsSchema, root, TARGETS)["targets"]
     if GENERIC_TARGET not in table:
         raise SettingsError([f"{TARGETS}: targets.{GENERIC_TARGET} is missing."])
     return {
@@ -241,8 +239,8 @@ def read_targets(root: Path) -> dict[str, Target]:
     }
 
 
-def _profile(schema: ma.Schema, root: Path, path: Path) -> Profile:
-    table = checked(schema, root, path)
+def _profile(root: Path, path: Path) -> Profile:
+    table = checked(_ProfileSchema, root, path)
     return Profile(
         name=path.stem,
         hosts=tuple(table["hosts"]),
@@ -265,35 +263,3 @@ def _profile(schema: ma.Schema, root: Path, path: Path) -> Profile:
 
 def _names(listed: list[str] | None) -> frozenset[str] | None:
     return None if listed is None else frozenset(listed)
-
-
-def checked(schema: ma.Schema, root: Path, path: Path) -> dict[str, Any]:
-    """Read a file below `root` by a schema; raises SettingsError."""
-    try:
-        document = tomllib.loads((root / path).read_text("utf-8"))
-    except OSError as error:
-        raise SettingsError([f"{path} cannot be read."]) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError([f"{path} is not valid TOML: {error}."]) from error
-    try:
-        return dict(schema.load(document))
-    except ma.ValidationError as error:
-        raise SettingsError(_lines(path, error.messages_dict)) from error
-
-
-def _lines(where: Path | str, messages: Mapping[Any, Any] | list[Any]) -> list[str]:
-    """Flatten marshmallow's nested messages to one line each."""
-    if not isinstance(messages, Mapping):
-        return [f"{where}: {message}" for message in messages]
-    return [
-        line
-        for name, inner in messages.items()
-        for line in _lines(
-            f"{where}, {name}" if isinstance(where, Path) else _inside(where, name), inner
-        )
-    ]
-
-
-def _inside(where: str, name: object) -> str:
-    # marshmallow puts errors of a Dict's values below "value".
-    return where if name in {"_schema", "value"} else f"{where}.{name}"

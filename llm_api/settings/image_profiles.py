@@ -8,8 +8,9 @@ from typing import Any
 import marshmallow as ma
 
 from llm_api.domain.images import Size
-from llm_api.settings.config_files import FOLDER, Names, checked
+from llm_api.settings.config_files import FOLDER, Names
 from llm_api.settings.settings import SettingsError
+from llm_api.settings.toml_files import checked
 from llm_api.upstream.images.fitting.prompt_filters import FILTERS
 from llm_api.upstream.images.image_profiles import GENERIC, ImageModel, ImageProfile, SizeRule
 from llm_api.upstream.images.protocols import NAMES, wire_words
@@ -127,7 +128,7 @@ def read_image_profiles(root: Path) -> dict[str, ImageProfile]:
 
 
 def _profile(root: Path, path: Path) -> ImageProfile:
-    table = checked(_ProfileSchema(), root, path)
+    table = checked(_ProfileSchema, root, path)
     merged = {name: {**table["defaults"], **own} for name, own in table["models"].items()}
     problems = [
         f"{path}, models.{name}.{problem}"

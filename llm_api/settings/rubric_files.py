@@ -8,8 +8,9 @@ import marshmallow as ma
 
 from llm_api.domain.judging import Level
 from llm_api.services.judge.rubric import DIMENSIONS, LANGUAGES, QUALITY, TEXT, Dimension, Rubric
-from llm_api.settings.config_files import FOLDER, checked
+from llm_api.settings.config_files import FOLDER
 from llm_api.settings.settings import SettingsError
+from llm_api.settings.toml_files import checked
 
 RUBRICS = FOLDER / "rubrics"
 VERSION = "1"
@@ -64,13 +65,13 @@ class _RubricSchema(ma.Schema):
 def read_rubrics(root: Path) -> dict[str, Rubric]:
     """Read the rubrics below `root`, by language; raises SettingsError."""
     folder = RUBRICS / VERSION
-    weights = checked(_RubricSchema(), root, folder / "rubric.toml")["weights"]
+    weights = checked(_RubricSchema, root, folder / "rubric.toml")["weights"]
     return {language: _rubric(root, folder / language, weights) for language in LANGUAGES}
 
 
 def _rubric(root: Path, folder: Path, weights: dict[str, float]) -> Rubric:
     path = folder / "dimensions.toml"
-    table = checked(_LanguageSchema(), root, path)
+    table = checked(_LanguageSchema, root, path)
     if table["dimensions"][TEXT]["none"] is None:
         raise SettingsError([f"{path}, dimensions.{TEXT}.none: Missing data for required field."])
     texts = {name: _read(root, folder / f"{name}.txt", places) for name, places in _PLACES.items()}
