@@ -9,6 +9,11 @@ from llm_api.domain.usage import UsageRecord
 from llm_api.storage import StoreError, UsageStore
 
 _TRIES = 200
+# New processes are forked from one that has imported what all of them need, and has no threads.
+_PROCESSES = get_context("forkserver")
+_PROCESSES.set_forkserver_preload(
+    ["tests.storage.contract", "tests.storage.contract_budgets", "tests.storage.contract_tasks"]
+)
 
 
 def in_threads(work: Callable[..., object], tasks: Sequence[Iterable[Any]]) -> None:
@@ -19,7 +24,7 @@ def in_threads(work: Callable[..., object], tasks: Sequence[Iterable[Any]]) -> N
 
 def in_processes(work: Callable[..., None], tasks: Sequence[Iterable[Any]]) -> None:
     """Do the same in processes, to which work and tasks are sent by pickle."""
-    with ProcessPoolExecutor(len(tasks), mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(tasks), mp_context=_PROCESSES) as pool:
         for running in [pool.submit(work, *task) for task in tasks]:
             running.result()
 

@@ -23,6 +23,7 @@ from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.tables import REVISION, metadata
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.checkout import copy_project
+from tests.storage.crowd import in_processes
 from tests.storage.records import ended, stored_rows
 from tests.support.servers import PostgresServer
 from tests.support.service import REPOSITORY_ROOT
@@ -67,7 +68,7 @@ def tables_of(url: str) -> set[str]:
     return set(sa.inspect(sa.create_engine(url, poolclass=sa.NullPool)).get_table_names())
 
 
-def upgrading(url: str, root: Path = REPOSITORY_ROOT) -> "subprocess.Popen[str]":
+def upgrading(url: str, root: Path) -> "subprocess.Popen[str]":
     """Start `flask --app wsgi db upgrade`."""
     return subprocess.Popen(
         [sys.executable, "-m", "flask", "--app", "wsgi", "db", "upgrade"],
@@ -99,11 +100,8 @@ def test_the_migrations_are_one_line_of_descent() -> None:
 
 
 def test_four_processes_upgrade_at_once(empty_database: str) -> None:
-    processes = [upgrading(empty_database) for _ in range(4)]
+    in_processes(migrate.upgrade, [(empty_database, REPOSITORY_ROOT)] * 4)
 
-    outputs = [process.communicate(timeout=60)[0] for process in processes]
-
-    assert [process.returncode for process in processes] == [0] * 4, "\n".join(outputs)
     assert tables_of(empty_database) == TABLES
 
 
