@@ -44,7 +44,6 @@ def create_app(settings: Settings) -> Flask:
     app = lifecycle.Application(__name__)
     logging.configure_logging(settings.secrets)
     app.cli = Commands(settings)  # flask-smorest adds one of its own
-    # First of all: what describes the routes leaves room for what is built below.
     _register_routes(app, requires_key=settings.access.requires_key)
     stores = build_stores(settings)
     lifecycle.register_hooks(app)

@@ -2,13 +2,14 @@
 
 import inspect
 import json
-import zlib
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 import flask_smorest
 import marshmallow as ma
 import orjson
+from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 from apispec.ext.marshmallow.schema_resolver import SchemaResolver
@@ -17,6 +18,7 @@ from flask import Flask, Response
 from llm_api.errors import MAX_FIELD_ERRORS, ApiError
 from llm_api.web.blueprints import RouteRules
 from llm_api.web.documented_errors import HEADERS, error_responses
+from llm_api.web.late_document import LateDocument
 from llm_api.web.request.body import StrictParser
 from llm_api.web.response.answers import json_response
 from llm_api.web.schema_fields import MESSAGES_OF_SCHEMAS, AnyOf
@@ -147,14 +149,14 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         """Have the routes described when the document is written."""
         api.to_describe.append((self, options))
 
-    def describe(self, api: "Api", app: Flask, **options: Any) -> None:
+    def describe(self, api: "Api", app: Flask, spec: APISpec, **options: Any) -> None:
         """Describe the routes in the document of an application, and let go of the descriptions.
 
         flask-smorest would copy them at each decorator and keep them: 2 MiB of every worker.
         """
         for (endpoint, view, *rest), more in self._undescribed:
             super()._store_endpoint_docs(endpoint, _with_description(view), *rest, **more)
-        super().register_views_in_doc(api, app, api.spec, **options)
+        super().register_views_in_doc(api, app, spec, **options)
         self._docs.clear()
 
 
@@ -237,30 +239,15 @@ class _Plugin(MarshmallowPlugin):
     Resolver = _Resolver
 
 
-class _WrittenDocument:
-    """The document in the place of apispec's: flask-smorest's commands print it."""
-
-    def __init__(self, written: bytes) -> None:
-        self._compressed = zlib.compress(written)
-
-    def to_json(self) -> bytes:
-        """Return the document as it was written."""
-        return zlib.decompress(self._compressed)
-
-    def to_dict(self) -> Any:
-        """Return the document."""
-        return orjson.loads(self.to_json())
-
-
 class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no types
     """The API document, without default errors: each dialect documents its own."""
 
     ERROR_SCHEMA = ErrorSchema
     DEFAULT_ERROR_RESPONSE_NAME = None
-    spec: Any  # an APISpec until the document is written
+    spec: Any  # an APISpec until all blueprints are registered
     # By what they are made of. To describe all routes takes four times as long as to build the rest
     # of an application, and the next one of a process has the same document.
-    _documents: ClassVar[dict[tuple[object, ...], _WrittenDocument]] = {}
+    _documents: ClassVar[dict[tuple[object, ...], LateDocument]] = {}
 
     def init_app(self, app: Flask, *, spec_kwargs: Mapping[str, Any] | None = None) -> None:
         """Initialize the document; an empty argument of a query string counts as left out."""
@@ -277,22 +264,28 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
         """Leave its schema out of the document: no route has pages of flask-smorest's kind."""
 
     def finish(self) -> None:
-        """Write the document when all blueprints are registered, unless it has been written before.
+        """Have the document written once it is asked for, unless it has been written before.
 
-        What it was written from is let go of: 1 MiB of every worker. It is kept compressed, which
-        takes a tenth of its half a MiB.
+        What it is written from is let go of then, or at once: 1 MiB of every worker.
         """
         made_of = (self._about, *(blueprint for blueprint, _ in self.to_describe))
         if made_of not in self._documents:
-            for blueprint, options in self.to_describe:
-                blueprint.describe(self, self._app, **options)
-            self._documents[made_of] = _WrittenDocument(orjson.dumps(self.spec.to_dict()))
+            write = partial(_written, self, self._app, self.spec, self.to_describe)
+            self._documents[made_of] = LateDocument(write)
         self.spec = self._written = self._documents[made_of]
         del self.ma_plugin, self.flask_plugin, self.to_describe
 
     def _openapi_json(self) -> Response:
         """Serve the document."""
         return json_response(self._written.to_json())
+
+
+def _written(
+    api: Api, app: Flask, spec: APISpec, to_describe: Sequence[tuple[Blueprint, dict[str, Any]]]
+) -> bytes:
+    for blueprint, options in to_describe:
+        blueprint.describe(api, app, spec, **options)
+    return orjson.dumps(spec.to_dict())
 
 
 def _allow_empty(_: Any, __: ma.fields.Field[Any], *, ret: dict[str, Any]) -> dict[str, bool]:
