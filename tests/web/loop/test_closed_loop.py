@@ -11,6 +11,7 @@ from tests.conftest import AppOf, UsageRowsOf
 from tests.support.documented import ApiDocument
 from tests.support.judge import checkpoints_in
 from tests.support.replies import api_error
+from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.keyed import CLOSED, bearer, issue
 from tests.web.loop.conftest import GENERATE, PROMPT, Ask, rewritten, sees
@@ -247,7 +248,7 @@ GOOD: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("fields", "field"), WRONG)
+@each(("fields", "field"), WRONG)
 def test_what_is_wrong_is_refused_with_its_name_as_the_document_says(
     generate: Ask, client: FlaskClient, fields: dict[str, Any], field: str
 ) -> None:
@@ -258,7 +259,7 @@ def test_what_is_wrong_is_refused_with_its_name_as_the_document_says(
     assert problems_in(client, fields) != []
 
 
-@pytest.mark.parametrize("fields", GOOD)
+@each("fields", GOOD)
 def test_what_the_document_allows_is_taken(
     generate: Ask, client: FlaskClient, fields: dict[str, Any]
 ) -> None:
