@@ -45,7 +45,7 @@ def run(
         env={"HOME": str(folder), **env},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,  # a hang; what the command may take is not tested
         check=False,
     )
 

@@ -366,6 +366,14 @@ def test_waiting_in_vain_says_what_for() -> None:
         wait_until(lambda: False, 0.05, lambda: "the moon")
 
 
+def test_a_time_in_which_the_machine_lets_nobody_run_is_not_waited_through() -> None:
+    polls = iter([False] * 3 + [True])
+
+    wait_until(lambda: next(polls), 1, "the machine", sleep=lambda _: time.sleep(0.5))
+
+    assert next(polls, None) is None
+
+
 def test_pipelined_responses_are_told_apart() -> None:
     chunked = (
         b"HTTP/1.1 404 Not Found\r\nTransfer-Encoding: chunked\r\n\r\n"
