@@ -1,7 +1,9 @@
 """What the tests of the web layer share: a refused request, and the service under real gunicorn."""
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from http import HTTPStatus
 
 import pytest
@@ -9,7 +11,6 @@ from flask import Flask
 
 from llm_api.app import close_app, create_app
 from llm_api.settings.settings import PROJECT_ROOT, Settings
-from tests.conftest import UsageRowsOf
 from tests.support.documented import DocumentedClient
 from tests.support.schema import give_schema
 from tests.support.service import Service
@@ -64,23 +65,32 @@ def module_app(
     close_app(app)
 
 
+def usage_rows_in(app: Flask) -> int:
+    """Count the usage rows of an application, those on their way included.
+
+    To read them all took half of the time of hundreds of tests, which share an application.
+    """
+    app.extensions["llm_api_spool"].flush()
+    path = app.config["DATABASE_OF_THE_TEST"].removeprefix("sqlite:///")
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("SELECT count(*) FROM usage").fetchone()[0])
+
+
 @pytest.fixture
-def refuse(
-    module_app: Flask, service_upstream: ScriptedUpstream, usage_rows_of: UsageRowsOf
-) -> Iterator[Refuse]:
+def refuse(module_app: Flask, service_upstream: ScriptedUpstream) -> Iterator[Refuse]:
     """Post a body and return how it was refused, before any upstream or usage row saw it.
 
     The service must be well afterwards.
     """
     client = module_app.test_client()
     service_upstream.clear()
-    rows = len(usage_rows_of(module_app))
+    rows = usage_rows_in(module_app)
 
     def post(path: str, body: object, *headers: tuple[str, str]) -> Refusal:
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
         answer = client.post(path, data=sent, headers=headers or [JSON_TYPE])
         assert (service_upstream.connections, service_upstream.requests) == (0, [])
-        assert len(usage_rows_of(module_app)) == rows
+        assert usage_rows_in(module_app) == rows
         return read_refusal(path, answer.status_code, answer.headers, answer.data)
 
     yield post
