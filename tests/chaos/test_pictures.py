@@ -143,7 +143,7 @@ def settled(service: Service) -> bool:
     tasks = rows_of(service, "tasks")
     sent = [task for task in tasks if task["document"]["attempts"]]
     has_ended = all(task["state"] in ENDED for task in tasks)
-    return has_ended and len(service.usage_rows()) >= len(sent)
+    return has_ended and service.usage_count() >= len(sent)
 
 
 def left_after(folder: Path, dialect: str, count: int) -> Aftermath:

@@ -110,7 +110,7 @@ def test_g6_rows_go_to_the_log_while_no_disk_has_room(
         "ERROR"
     }
     assert set(lost) <= set(during)
-    assert len(service.usage_rows()) == len(kept(service)) <= len(before + during + after)
+    assert service.usage_count() == len(kept(service)) <= len(before + during + after)
     assert is_sound(service.env["DATABASE_URL"])
 
 

@@ -80,7 +80,7 @@ def statuses(service: Service) -> Counter[str]:
 
 def wait_for_rows(service: Service, count: int) -> list[dict[str, Any]]:
     """Wait until there are so many usage rows, and return them."""
-    wait_until(lambda: len(service.usage_rows()) >= count, PATIENCE, service.log)
+    wait_until(lambda: service.usage_count() >= count, PATIENCE, service.log)
     return service.usage_rows()
 
 

@@ -94,11 +94,11 @@ def test_what_was_backed_up_under_load_is_there_again(
     service, headers = site.service, {"Authorization": f"Bearer {new_key(site.service)}"}
     ids, address = [call(service)], drawn_picture(service)
     picture = get(service, address).content
-    wait_until(lambda: len(service.usage_rows()) == 2, PATIENCE_S, service.log)
+    wait_until(lambda: service.usage_count() == 2, PATIENCE_S, service.log)
 
     with load_on(service) as load:
         site.types(f"backup {kind}")
-    wait_until(lambda: len(service.usage_rows()) == 2 + len(load.ids), PATIENCE_S, service.log)
+    wait_until(lambda: service.usage_count() == 2 + len(load.ids), PATIENCE_S, service.log)
     assert {*ids, *load.ids} <= kept_ids(service)
     assert service.terminate(GRACE_S) == 0
 

@@ -174,7 +174,7 @@ def test_prompts_and_answers_are_kept_nowhere(
         post(service, COMPLETIONS, said(CANARY, model="scripted", user=CANARY)),
         post(service, OPTIMIZE, {"prompt": CANARY, "type": "image"}),
     ]
-    wait_until(lambda: len(service.usage_rows()) == 3, 10, service.log)
+    wait_until(lambda: service.usage_count() == 3, 10, service.log)
 
     leaks = files_with(CANARY, tmp_path)
 
@@ -195,7 +195,7 @@ def test_the_texts_of_refused_and_failed_calls_are_kept_nowhere(
 
     assert statuses[0] == HTTPStatus.BAD_REQUEST
     assert statuses[1] == HTTPStatus.BAD_GATEWAY
-    wait_until(lambda: len(service.usage_rows()) == 2, 10, service.log)
+    wait_until(lambda: service.usage_count() == 2, 10, service.log)
     assert files_with(CANARY, tmp_path) == set()
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
 
-from sqlalchemy import MetaData, NullPool, Table, create_engine, select
+from sqlalchemy import MetaData, NullPool, Table, create_engine, func, select, table
 
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.processes import Child, children_of
@@ -169,6 +169,12 @@ class Service:
         with engine.connect() as connection:
             rows = connection.execute(select(usage).order_by(*usage.primary_key)).mappings()
             return [dict(row) for row in rows]
+
+    def usage_count(self) -> int:
+        """Count the rows of the table ``usage``: for whoever asks again and again."""
+        engine = create_engine(self.env["DATABASE_URL"], poolclass=NullPool)
+        with engine.connect() as connection:
+            return connection.execute(select(func.count()).select_from(table("usage"))).scalar_one()
 
     @property
     def _log_path(self) -> Path:

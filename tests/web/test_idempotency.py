@@ -104,11 +104,9 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 def rows_after(service: Service, answer: Callable[[], object], expected: int) -> list[Any]:
     """Return the usage rows that a piece of work leaves, when as many as expected are there."""
-    before = len(service.usage_rows())
+    before = service.usage_count()
     answer()
-    wait_until(
-        lambda: len(service.usage_rows()) >= before + expected, 10, "the usage rows are written"
-    )
+    wait_until(lambda: service.usage_count() >= before + expected, 10, "the usage rows are written")
     return service.usage_rows()[before:]
 
 

@@ -70,7 +70,7 @@ def test_g16_no_word_of_a_prompt_or_an_answer_is_kept(
         assert [path for path in written(directory) if path.suffix == ".jsonl"]
         during = {path.name for path in written(directory) if CANARY.encode() in path.read_bytes()}
         ids.append(answer.header("x-request-id"))
-    wait_until(lambda: len(gateway.service.usage_rows()) >= len(ids), PATIENCE, service.log)
+    wait_until(lambda: gateway.service.usage_count() >= len(ids), PATIENCE, service.log)
 
     files = written(directory)
     assert during == set()

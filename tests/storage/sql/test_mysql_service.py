@@ -49,7 +49,7 @@ def test_calls_and_probes_at_once_meet_no_error(service: Service) -> None:
         )
         assert set(answers) == {(200, True)}
 
-    wait_until(lambda: len(service.usage_rows()) == CALLS, 10, service.log)
+    wait_until(lambda: service.usage_count() == CALLS, 10, service.log)
     assert {row["requested_model"] for row in service.usage_rows()} == {"模型🙂"}
     assert "usage rows wait" not in service.log()
 
@@ -65,7 +65,7 @@ def test_calls_wait_for_a_database_that_is_away_and_are_kept(
 
     assert answered.status_code == 200
     assert "The database cannot be reached: " in said
-    wait_until(lambda: len(service.usage_rows()) == 1, 30, service.log)
+    wait_until(lambda: service.usage_count() == 1, 30, service.log)
 
 
 def test_a_silent_database_holds_up_no_call(service: Service, mariadb: MariaDbServer) -> None:
@@ -77,4 +77,4 @@ def test_a_silent_database_holds_up_no_call(service: Service, mariadb: MariaDbSe
 
     assert {answer.status_code for answer in answers} == {200}
     assert max(answer.elapsed for answer in answers).total_seconds() < 1
-    wait_until(lambda: len(service.usage_rows()) == 10, 30, service.log)
+    wait_until(lambda: service.usage_count() == 10, 30, service.log)
