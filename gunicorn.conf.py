@@ -28,8 +28,9 @@ except SettingsError as error:
     # Here and not in a worker, whose failure the master would answer with new workers without end.
     sys.exit(error.message)
 
-# The code and config/ are found from wherever gunicorn is started.
-chdir = str(PROJECT_ROOT)
+# The code and the service's folder are found from wherever gunicorn is started.
+chdir = str(settings.root)
+pythonpath = str(PROJECT_ROOT)
 bind = settings.bind
 workers = settings.web_concurrency
 
@@ -93,7 +94,7 @@ def on_starting(server):
         " Set FAST_LLM_API_URL, FAST_LLM_API_KEY and FAST_LLM_MODEL for a real one."
     )
     if settings.local_model is None:
-        _start(server, "LOCAL_MODEL", partial(BundledModel, PROJECT_ROOT))
+        _start(server, "LOCAL_MODEL", partial(BundledModel, settings.root))
 
 
 def when_ready(server):

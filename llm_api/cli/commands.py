@@ -1,4 +1,4 @@
-"""The commands of `flask --app wsgi`, each imported when it runs or is listed.
+"""The commands of `flask --app wsgi` and of `llm-api`, each imported when it runs or is listed.
 
 What they need beside the application (the doctor, reports, tables) is no worker's business: it was
 2 MiB of each, and a twentieth of its start.
@@ -11,8 +11,10 @@ from flask.cli import AppGroup
 
 from llm_api.settings.settings import Settings
 
+PROGRAM = "llm-api"  # how the program of `program.py` calls itself
 # By its name, the module of a command and the function there that makes it.
-_MAKERS = {
+COMMANDS = {
+    "chat": ("chat", "chat_command"),
     "check-config": ("configuration", "check_config_command"),
     "db": ("database", "database_commands"),
     "doctor": ("doctor", "doctor_command"),
@@ -39,14 +41,17 @@ class Commands(AppGroup):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in order."""
-        return sorted({*super().list_commands(ctx), *_MAKERS})
+        return sorted({*super().list_commands(ctx), *COMMANDS})
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Return a command; None if there is none of that name."""
-        if cmd_name not in _MAKERS:
+        if cmd_name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        module, maker = _MAKERS[cmd_name]
-        command: click.Command = getattr(import_module(f"llm_api.cli.{module}"), maker)(
-            self._settings
-        )
-        return command
+        return make_command(cmd_name, self._settings)
+
+
+def make_command(name: str, settings: Settings) -> click.Command:
+    """Make one of COMMANDS."""
+    module, maker = COMMANDS[name]
+    command: click.Command = getattr(import_module(f"llm_api.cli.{module}"), maker)(settings)
+    return command

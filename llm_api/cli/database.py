@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from llm_api.settings.settings import Settings
+from llm_api.settings.settings import PROJECT_ROOT, Settings
 from llm_api.storage import StoreError
 from llm_api.storage.sql.revision import has_newest_revision, sqlite_file
 from llm_api.storage.sql.sqlite_backup import back_up
@@ -17,7 +17,7 @@ def database_commands(settings: Settings) -> click.Group:
     @group.command("upgrade")
     def upgrade() -> None:
         """Migrate the database to the current schema."""
-        _upgrade(settings)
+        upgrade_database(settings)
 
     @group.command("backup")
     @click.argument("path", type=click.Path(path_type=Path, dir_okay=False))
@@ -35,11 +35,12 @@ def main() -> None:
     Without the application, which Flask's command imports first: half of the time until the first
     answer was that.
     """
-    _upgrade(Settings.from_env())
+    upgrade_database(Settings.from_env())
 
 
-def _upgrade(settings: Settings) -> None:
-    is_current = has_newest_revision(settings.database_url, settings.root) or _migrate(settings)
+def upgrade_database(settings: Settings) -> None:
+    """Migrate the database to the current schema, and say so; raises ClickException."""
+    is_current = has_newest_revision(settings.database_url, PROJECT_ROOT) or _migrate(settings)
     click.echo(
         "The database has the current schema."
         if is_current
@@ -52,7 +53,7 @@ def _migrate(settings: Settings) -> bool:
     from llm_api.storage.sql import migrate  # noqa: PLC0415
 
     try:
-        return migrate.upgrade(settings.database_url, settings.root)
+        return migrate.upgrade(settings.database_url, PROJECT_ROOT)
     except StoreError as error:
         raise click.ClickException(str(error)) from error
 

@@ -8,7 +8,7 @@ import click
 from llm_api.diagnostics.database import DatabaseChecks
 from llm_api.diagnostics.results import State
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
-from llm_api.settings.settings import Settings, SettingsError
+from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
 
 
 def check_run(settings: Settings, options: Mapping[str, Any]) -> None:
@@ -29,7 +29,7 @@ def _schema_problems(settings: Settings) -> list[str]:
     """Return what is wrong with the database, in one sentence; nothing for a store of others."""
     if settings.usage_store is not None:
         return []
-    database = DatabaseChecks(settings.database_url, settings.root)
+    database = DatabaseChecks(settings.database_url, PROJECT_ROOT)
     results = [database.reachable()]
     if results[0].state is State.OK:
         results.append(database.schema())

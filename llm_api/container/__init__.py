@@ -115,7 +115,7 @@ def _offered(
     settings: Settings, watch: DeadlineWatcher
 ) -> tuple[frozenset[str], dict[str, UpstreamClient], Painters, Catalogue, PriceList]:
     """Build upstreams, the catalogue of models and their prices; see `_upstreams` for the first."""
-    models, prices = config_files.read_models(settings.root)
+    models, prices = config_files.read_models(settings.config_root)
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
     return known, upstreams, painters, _catalogue(settings, models, upstreams, painters), prices
@@ -142,7 +142,7 @@ def _judge_and_optimizer(
     return judge, PromptOptimizer(
         catalogue,
         ledger,
-        config_files.read_targets(settings.root),
+        config_files.read_targets(settings.config_root),
         Experiment(stores.lineage.late, settings.lineage.control_share, around.prices),
         is_enabled=settings.enable_prompt_optimization,
         kept=build_rewrites(settings, stores, around.watch.drain),
@@ -165,7 +165,7 @@ def _upstreams(
     settings: Settings, watch: DeadlineWatcher, models: Sequence[Model]
 ) -> tuple[frozenset[str], dict[str, UpstreamClient]]:
     """Build the clients of upstreams; also returns the parameters that any of them takes."""
-    profiles = config_files.read_profiles(settings.root)
+    profiles = config_files.read_profiles(settings.config_root)
     known = known_parameters(profiles).union(*(model.parameters for model in models))
 
     def client(plan: UpstreamPlan, behavior: UpstreamBehavior) -> UpstreamClient:
@@ -262,7 +262,7 @@ def _catalogue(
 
 def _prompt_models(settings: Settings) -> PromptModels:
     is_enabled = settings.enable_prompt_optimization
-    return PromptModels(config_files.read_targets(settings.root) if is_enabled else {})
+    return PromptModels(config_files.read_targets(settings.config_root) if is_enabled else {})
 
 
 def _is_of_vendor(model: Model, upstream: UpstreamClient | None) -> bool:

@@ -19,7 +19,7 @@ def cache_rules(settings: Settings) -> CacheRules:
         digest.update(repr((name, addresses, plan.fallback, plan.profile)).encode())
     switches = (settings.refuse_unknown_parameters, settings.pass_unknown_parameters)
     digest.update(repr((*switches, settings.catalogue_only)).encode())
-    profiles = sorted((settings.root / config_files.PROFILES).glob("*.toml"))
-    for path in (settings.root / config_files.MODELS, *profiles):
+    profiles = sorted((settings.config_root / config_files.PROFILES).glob("*.toml"))
+    for path in (settings.config_root / config_files.MODELS, *profiles):
         digest.update(path.read_bytes())
     return CacheRules(settings.answer_cache_max_seconds, digest.hexdigest())

@@ -126,7 +126,7 @@ def build_images(
     engine.register(WEBHOOK, webhooks.send)
     tools = InputTools(stores.files, pictures, partial(_callers, links))
     keep = timedelta(days=settings.files.retention_days)
-    targets = config_files.read_targets(settings.root)
+    targets = config_files.read_targets(settings.config_root)
     jobs = JobStore(
         stores.work.tasks,
         stores.work_threads,
@@ -153,7 +153,7 @@ def known_image_fields(settings: Settings) -> frozenset[str]:
     """Return the fields that any image model takes, where others are refused."""
     if not settings.refuse_unknown_parameters:
         return frozenset()
-    profiles = read_image_profiles(settings.root).values()
+    profiles = read_image_profiles(settings.config_root).values()
     models = [model for profile in profiles for model in profile.models.values()]
     return frozenset().union(*(model.sends | model.emulates | model.drops for model in models))
 
@@ -194,7 +194,7 @@ def _clients(
         plans[IMAGE] = settings.image_upstream
     if not plans:
         return {}
-    profiles = read_image_profiles(settings.root)
+    profiles = read_image_profiles(settings.config_root)
     _check_profiles(plans, profiles, {IMAGE, *own})
     _check_fallbacks(settings, plans)
     policy = RetryPolicy(processes=settings.web_concurrency, has_breaker=settings.circuit_breaker)

@@ -44,7 +44,7 @@ def build_judge(
         prices=around.prices,
         pictures=JudgedPictures(around.stores.files, painters.pictures, fetch),
         measuring=measuring,
-        rubrics=read_rubrics(settings.root),
+        rubrics=read_rubrics(settings.config_root),
         upstream=JUDGE if JUDGE in settings.upstreams else None,
         record=around.stores.lineage.record,
     )
@@ -52,7 +52,7 @@ def build_judge(
     describer = PictureDescriber(
         service,
         ledger,
-        read_targets(settings.root),
+        read_targets(settings.config_root),
         record=tools.record,
         prices=around.prices,
     )

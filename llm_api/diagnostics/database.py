@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from llm_api.diagnostics.results import CheckResult, fail, ok
 from llm_api.domain.usage import UsageRecord
+from llm_api.runtime.installation import COMMAND
 from llm_api.storage import StoreError
 from llm_api.storage.sql.compatibility import check_revision
 from llm_api.storage.sql.engine import make_engine
@@ -17,7 +18,7 @@ from llm_api.storage.sql.errors import explain
 from llm_api.storage.sql.rollups import add_to_rollups
 from llm_api.storage.sql.tables import usage
 
-_UPGRADE = "Run `flask --app wsgi db upgrade`."
+_UPGRADE = f"Run `{COMMAND} db upgrade`."
 
 
 class DatabaseChecks:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 
 from llm_api.diagnostics.results import CheckResult, ok, warn
 from llm_api.domain.access import AccessPlan
+from llm_api.runtime.installation import COMMAND
 
-_REQUIRE = "Set REQUIRE_API_KEY=true, and create a key with `flask --app wsgi keys create NAME`."
+_REQUIRE = f"Set REQUIRE_API_KEY=true, and create a key with `{COMMAND} keys create NAME`."
 
 
 def names_of_settings(warnings: Sequence[str]) -> CheckResult:

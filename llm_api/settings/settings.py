@@ -20,10 +20,12 @@ from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.process_plans import LocalJudgePlan, ShutdownGrace
 from llm_api.domain.rewrites import RewritesPlan
 from llm_api.domain.tasks import WebhookPlan
+from llm_api.runtime import installation
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.reader import FAST, SettingsReader
 
-PROJECT_ROOT = Path(__file__).resolve().parents[2]
+PROJECT_ROOT = installation.PROJECT_ROOT
+HOME_FOLDER = installation.home_folder()
 
 
 class SettingsError(click.ClickException):
@@ -46,7 +48,8 @@ _DATABASE = "instance/llm_api.db"  # where the settings name none
 class Settings:
     """Everything that can be configured, checked.
 
-    `warnings` are sentences about variables that are probably meant to be settings.
+    `warnings` are sentences about variables that are probably meant to be settings. `root` is the
+    folder that relative paths start from, and that has .env and the service's data.
     """
 
     upstreams: Mapping[str, UpstreamPlan]
@@ -79,8 +82,16 @@ class Settings:
     bind: str
     web_concurrency: int
     shutdown_grace: ShutdownGrace
-    root: Path = PROJECT_ROOT
+    root: Path = HOME_FOLDER
     warnings: tuple[str, ...] = ()
+
+    @property
+    def config_root(self) -> Path:
+        """The folder whose `config/` is read: `root` if it has one, else that of the installation.
+
+        One's own replaces the whole of it.
+        """
+        return self.root if (self.root / "config").is_dir() else PROJECT_ROOT
 
     @property
     def uses_bundled_model(self) -> bool:
@@ -112,7 +123,7 @@ class Settings:
 
     @classmethod
     def from_env(
-        cls, environ: Mapping[str, str] | None = None, *, root: Path = PROJECT_ROOT
+        cls, environ: Mapping[str, str] | None = None, *, root: Path = HOME_FOLDER
     ) -> "Settings":
         """Read and check the settings; raises SettingsError, which names every wrong one."""
         read = SettingsReader(_merged(environ, root))

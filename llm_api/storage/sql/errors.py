@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import sqlalchemy as sa
 
+from llm_api.runtime.installation import COMMAND
 from llm_api.storage.sql.mysql import code_of
 
 # Connecting failed, or the connection was lost: only the text says why. SQLite, and psycopg while
@@ -39,8 +40,8 @@ class _Row(NamedTuple):
 # The first match counts.
 _TABLE = (
     _Row("42P01 42703 1146 1054", "no such table|no such column|has no column named",
-         "The database lacks a table of this release; run `flask --app wsgi db upgrade`.",
-         "Run `flask --app wsgi db upgrade`."),
+         f"The database lacks a table of this release; run `{COMMAND} db upgrade`.",
+         f"Run `{COMMAND} db upgrade`."),
     _Row("55P03", "",
          "Another transaction held a table for too long; nothing was changed, try again.",
          "Run it again when less is going on."),

