@@ -80,6 +80,7 @@ pages: $(VENV)/.dev  ## write the generated parts of docs/ and config/ anew
 lock: $(VENV)/.dev .sdks/node/.node .peers/portkey/.node  ## write the requirement files anew
 	@$(LOCK) pyproject.toml -o requirements.txt
 	@$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements/dev.txt
+	@$(LOCK) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 	@$(LOCK) requirements/vision.in -c requirements.txt -c requirements/dev.txt -o requirements/vision.txt
 	@$(LOCK) requirements/detector.in -c requirements/vision.txt -o requirements/detector.txt
 	@$(LOCK) --no-deps requirements/samples.in -o requirements/samples.txt
