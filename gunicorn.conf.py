@@ -62,7 +62,7 @@ control_socket_disable = True
 # Seconds for checking the new settings at a SIGHUP.
 CHECK_TIMEOUT = 30
 M_ARENA_MAX = -8  # https://man7.org/linux/man-pages/man3/mallopt.3.html
-CHECK = [sys.executable, "-m", "flask", "--app", "wsgi", "check-config"]
+CHECK = [sys.executable, "-m", "llm_api", "check-config"]
 # Each request is logged once, by the application, with its id.
 accesslog = None
 logger_class = "llm_api.server.gunicorn_worker.ServiceLogger"

@@ -1,6 +1,7 @@
 """The program `llm-api`, also `python -m llm_api`: the service and its commands."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable
 
@@ -11,13 +12,13 @@ from flask.cli import ScriptInfo
 import llm_api
 from llm_api.cli.commands import COMMANDS, PROGRAM, make_command
 from llm_api.cli.database import upgrade_database
-from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
+from llm_api.settings.settings import HOME_FOLDER, PROJECT_ROOT, Settings, SettingsError
 
 _HELP = """A self-hosted LLM service for image and video applications.
 
 It is set up by environment variables, or a file .env in the current folder. What it keeps is in
 instance/ there, or in INSTANCE_DIR; a folder config/ there is read in place of the one that it came
-with.
+with, which `llm-api copy-config` copies.
 """
 # What `flask --app wsgi` calls otherwise.
 _NAMES = {"check": "check-config"}
@@ -31,7 +32,7 @@ class Program(click.Group):
 
     def __init__(self, create_app: Callable[[Settings], Flask]) -> None:
         """Create the group; `create_app` builds the application."""
-        super().__init__(PROGRAM, help=_HELP, commands=[run])
+        super().__init__(PROGRAM, help=_HELP, commands=[run, copy_config])
         click.version_option(llm_api.__version__, package_name="llm_api")(self)
         self._create_app = create_app
 
@@ -57,6 +58,22 @@ class Program(click.Group):
                 formatter.write_text(", ".join(self.list_commands(ctx)))
             formatter.write_paragraph()
             formatter.write(f"{error.message}\n")
+
+
+@click.command("copy-config")
+def copy_config() -> None:
+    """Copy config/, with models, prices and profiles, into the current folder.
+
+    It is read in place of the installed one then, and may be changed.
+    """
+    target = HOME_FOLDER / "config"
+    try:
+        shutil.copytree(PROJECT_ROOT / "config", target)
+    except FileExistsError as error:
+        raise click.ClickException("There is a config/ in this folder already.") from error
+    except OSError as error:
+        raise click.ClickException(f"config/ cannot be written: {error.strerror}.") from error
+    click.echo("config/ is copied.")
 
 
 @click.command("run")

@@ -69,7 +69,7 @@ class Service:
                 `flask db upgrade` at every start ("migrated"), or not at all ("none").
         """
         self._directory = directory
-        self._root = root
+        self.root = root
         self._schema = schema
         self.env = {
             "PATH": os.pathsep.join(os.get_exec_path()),
@@ -120,12 +120,16 @@ class Service:
         if self._schema == "copied":
             give_schema(self.env["DATABASE_URL"])
             self._schema = "none"
-        self._child = Child(_GUNICORN, log=self._log_path, env=self.env, cwd=self._root)
+        self._child = self.run_program()
         try:
             self._wait_for_health()
         except BaseException:
             self._child.end(signal.SIGKILL, _STOP_TIMEOUT)
             raise
+
+    def run_program(self) -> Child:
+        """Start what serves."""
+        return Child(_GUNICORN, log=self.log_path, env=self.env, cwd=self.root)
 
     def terminate(self, timeout: float) -> int:
         """Send SIGTERM to the master and return its exit code; AssertionError after the time."""
@@ -155,7 +159,7 @@ class Service:
     def log(self) -> str:
         """Return what migration and service wrote to stdout and stderr so far."""
         time.sleep(_LOG_DELAY_S)
-        return self._log_path.read_text(encoding="utf-8", errors="replace")
+        return self.log_path.read_text(encoding="utf-8", errors="replace")
 
     def log_records(self) -> list[dict[str, Any]]:
         """Return the lines of the log that are JSON objects."""
@@ -177,11 +181,12 @@ class Service:
             return connection.execute(select(func.count()).select_from(table("usage"))).scalar_one()
 
     @property
-    def _log_path(self) -> Path:
+    def log_path(self) -> Path:
+        """Where migration and service write to."""
         return self._directory / "service.log"
 
     def _migrate(self) -> None:
-        child = Child(_MIGRATION, log=self._log_path, env=self.env, cwd=self._root)
+        child = Child(_MIGRATION, log=self.log_path, env=self.env, cwd=self.root)
         try:
             exit_code = child.wait(_START_TIMEOUT)
         finally:
