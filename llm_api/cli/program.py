@@ -32,9 +32,14 @@ class Program(click.Group):
 
     def __init__(self, create_app: Callable[[Settings], Flask]) -> None:
         """Create the group; `create_app` builds the application."""
-        super().__init__(PROGRAM, help=_HELP, commands=[run, copy_config])
+        application = ScriptInfo(create_app=lambda: create_app(Settings.from_env()))
+        super().__init__(
+            PROGRAM,
+            help=_HELP,
+            commands=[run, copy_config],
+            context_settings={"obj": application},
+        )
         click.version_option(llm_api.__version__, package_name="llm_api")(self)
-        self._create_app = create_app
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the names of all commands, in order."""
@@ -45,9 +50,7 @@ class Program(click.Group):
         name = _NAMES.get(cmd_name, cmd_name)
         if name not in COMMANDS:
             return super().get_command(ctx, cmd_name)
-        settings = Settings.from_env()
-        ctx.obj = ScriptInfo(create_app=lambda: self._create_app(settings))
-        return make_command(name, settings)
+        return make_command(name, Settings.from_env())
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands, by their names alone where the settings are wrong."""

@@ -12,6 +12,7 @@ from tests.support.commands import run_command
 from tests.support.service import REPOSITORY_ROOT
 
 OURS = {
+    "chat": "Ask a model PROMPT, and write its answer as it comes in.",
     "check-config": "Check the configuration without connecting.",
     "db": "Manage the database schema.",
     "doctor": "Check the installation and advise on fixes.",
@@ -75,7 +76,7 @@ def test_an_unknown_command_is_refused(settings: Settings) -> None:
 
 def test_every_module_of_the_commands_is_one_of_a_command() -> None:
     """A module that no command names would be dead: it is imported by its name."""
-    shared = {"__init__", "commands", "tables", "development_server", "own_model"}
+    shared = {"__init__", "commands", "program", "tables", "development_server", "own_model"}
     modules = {path.stem for path in (REPOSITORY_ROOT / "llm_api" / "cli").glob("*.py")} - shared
 
     named = (REPOSITORY_ROOT / "llm_api" / "cli" / "commands.py").read_text()

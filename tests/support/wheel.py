@@ -57,7 +57,7 @@ class Installation:
 
 def build_wheel(folder: Path) -> Path:
     """Build the wheel into a folder, with the backend that pyproject.toml names."""
-    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder]
+    command = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(command, cwd=REPOSITORY_ROOT, capture_output=True, check=True, timeout=_TIMEOUT)
     (wheel,) = folder.glob("*.whl")
     return wheel
