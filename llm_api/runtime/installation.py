@@ -22,3 +22,11 @@ def home_folder() -> Path:
     process was started.
     """
     return Path.cwd() if _IS_WHEEL else PROJECT_ROOT
+
+
+def config_root(root: Path) -> Path:
+    """Return the folder whose `config/` is read: `root` if it has one, else the installation's.
+
+    One's own replaces the whole of it.
+    """
+    return root if (root / "config").is_dir() else PROJECT_ROOT

@@ -87,11 +87,8 @@ class Settings:
 
     @property
     def config_root(self) -> Path:
-        """The folder whose `config/` is read: `root` if it has one, else that of the installation.
-
-        One's own replaces the whole of it.
-        """
-        return self.root if (self.root / "config").is_dir() else PROJECT_ROOT
+        """The folder whose `config/` is read."""
+        return installation.config_root(self.root)
 
     @property
     def uses_bundled_model(self) -> bool:
