@@ -5,7 +5,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,21 +91,20 @@ class InstalledService(Service):
         directory: Path,
         env: Mapping[str, str] | None = None,
         *,
-        user: int | None = None,
+        before: Sequence[str] = (),
     ) -> None:
-        """Prepare without starting; see `Service`. `user` is the uid and gid it runs under."""
+        """Prepare without starting; see `Service`. `before` is a program that starts ours."""
         super().__init__(directory, env, root=installation.home, schema="none")
         if "DATABASE_URL" not in (env or {}):
             del self.env["DATABASE_URL"]  # where it is by default is what is tested
         self._program = installation.program
-        self._user = user
+        self._before = before
 
     def run_program(self) -> Child:
         """Start the program."""
         return Child(
-            [self._program, "run"],
+            [*self._before, self._program, "run"],
             log=self.log_path,
             env=self.env,
             cwd=self.root,
-            user=self._user,
         )
