@@ -9,6 +9,7 @@ import re
 
 import sqlalchemy as sa
 
+from llm_api.runtime.installation import COMMAND
 from llm_api.storage import StoreError
 from llm_api.storage.sql.tables import REVISION, schema_compatibility
 
@@ -26,7 +27,7 @@ def check_revision(connection: sa.Connection) -> None:
     if not _is_later(revisions):
         raise StoreError(
             f"The database has the schema {found}, and this release needs {REVISION};"
-            " run `flask --app wsgi db upgrade`."
+            f" run `{COMMAND} db upgrade`."
         )
     oldest = connection.scalar(sa.select(sa.func.max(schema_compatibility.c.oldest)))
     if oldest is None or oldest > REVISION:
