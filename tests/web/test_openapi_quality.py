@@ -50,6 +50,7 @@ NAMES = {
     ("get", "/api/v1/reports"): "getReports",
     ("post", "/api/v1/feedback"): "giveFeedback",
     ("get", FILE): "getFile",
+    ("get", "/api/v1/key"): "getOwnKey",
     ("post", KEYS): "createKey",
     ("get", KEYS): "listKeys",
     ("get", f"{KEYS}/{{key_id}}"): "getKey",
