@@ -53,7 +53,7 @@ def _parts(settings: Settings) -> list[list[doctor.Check]]:
     parts += [_upstream_checks(name, upstream) for name, upstream in _upstreams(settings)]
     if settings.uses_bundled_model and settings.local_model is None:
         parts.append([doctor.Check("bundled model", lambda: _weights(settings))])
-    spool = settings.root / "instance" / "spool"
+    spool = settings.instance / "spool"
     return [
         *parts,
         _store_checks(settings),
@@ -78,7 +78,7 @@ def _store_checks(settings: Settings) -> list[doctor.Check]:
 
 def _usage_store(settings: Settings) -> CheckResult:
     try:
-        folder = settings.root / "instance"
+        folder = settings.instance
         store = open_store(settings.database_url, settings.usage_store, folder)
         store.check()
     except StoreError as error:

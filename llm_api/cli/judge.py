@@ -26,7 +26,7 @@ from llm_api.web.request.context import services
 
 _WRONG, _CHANGED = 3, 4
 _LEAST_RIGHT = 0.75
-_HISTORY = "instance/judge_anchors.jsonl"
+_HISTORY = "judge_anchors.jsonl"
 
 
 def judge_commands(settings: Settings) -> AppGroup:
@@ -38,8 +38,8 @@ def judge_commands(settings: Settings) -> AppGroup:
     @click.option(
         "--history",
         type=click.Path(dir_okay=False, path_type=Path),
-        default=settings.root / _HISTORY,
-        help=f"Where results are kept.  [default: {_HISTORY}]",
+        default=settings.instance / _HISTORY,
+        help=f"Where results are kept.  [default: {_HISTORY} in INSTANCE_DIR]",
     )
     @click.pass_context
     def anchors(context: click.Context, model: str | None, history: Path) -> None:

@@ -82,7 +82,7 @@ def _groups(settings: Settings, query: UsageQuery) -> list[UsageSums]:
 
 def _store(settings: Settings) -> UsageStore:
     try:
-        folder = settings.root / "instance"
+        folder = settings.instance
         return open_store(settings.database_url, settings.usage_store, folder)
     except StoreError as error:
         raise click.ClickException(str(error)) from error

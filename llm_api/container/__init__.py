@@ -231,7 +231,7 @@ def _model_lists(settings: Settings, upstreams: Mapping[str, UpstreamClient]) ->
     def is_name(text: str) -> bool:
         return formats.MODEL.accepts(text) and not spotter.sees_key(text)
 
-    file = settings.root / "instance" / "model_lists" / f"{digest}.json"
+    file = settings.instance / "model_lists" / f"{digest}.json"
     return ModelLists(upstreams, file, is_name=is_name)
 
 

@@ -4,7 +4,7 @@ import hashlib
 
 import llm_api
 from llm_api.domain.repeats import CacheRules
-from llm_api.settings import config_files
+from llm_api.settings import config_files, held_files
 from llm_api.settings.settings import Settings
 
 
@@ -19,7 +19,7 @@ def cache_rules(settings: Settings) -> CacheRules:
         digest.update(repr((name, addresses, plan.fallback, plan.profile)).encode())
     switches = (settings.refuse_unknown_parameters, settings.pass_unknown_parameters)
     digest.update(repr((*switches, settings.catalogue_only)).encode())
-    profiles = sorted((settings.config_root / config_files.PROFILES).glob("*.toml"))
+    profiles = held_files.names(settings.config_root / config_files.PROFILES, "*.toml")
     for path in (settings.config_root / config_files.MODELS, *profiles):
-        digest.update(path.read_bytes())
+        digest.update(held_files.read(path))
     return CacheRules(settings.answer_cache_max_seconds, digest.hexdigest())

@@ -56,7 +56,7 @@ class Stores:
 
 def build_stores(settings: Settings) -> Stores:
     """Build the stores that the settings name; raises SettingsError."""
-    folder = settings.root / "instance"
+    folder = settings.instance
     try:
         usage = open_store(settings.database_url, settings.usage_store, folder)
         keys = open_key_store(settings.database_url)
@@ -131,12 +131,12 @@ def _lineage(
 def _spool_folder(settings: Settings) -> Path:
     """Return the folder for the rows of one store, so that no other store adopts them."""
     place = settings.usage_store or _database_of(settings)
-    return settings.root / "instance" / "spool" / _name_of(place)
+    return settings.instance / "spool" / _name_of(place)
 
 
 def _event_folder(settings: Settings) -> Path:
     """Return the folder for the events of one database; they are always in SQL."""
-    return settings.root / "instance" / "lineage" / _name_of(_database_of(settings))
+    return settings.instance / "lineage" / _name_of(_database_of(settings))
 
 
 def _database_of(settings: Settings) -> str:

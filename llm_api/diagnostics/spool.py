@@ -20,7 +20,7 @@ def spool_folder(folder: Path) -> CheckResult:
             probe.write(b"\0" * 4096)
     except OSError:
         return fail(
-            "No file can be written to the spool folder, instance/spool.",
+            "No file can be written to the spool folder, spool in INSTANCE_DIR.",
             "Make it a folder that the service's user may write to.",
         )
     waiting = 0
@@ -39,7 +39,7 @@ def spool_space(folder: Path) -> CheckResult:
     """Check the free space of the spool folder's disk."""
     free = shutil.disk_usage(_existing(folder)).free
     found = f"{free >> 20} MB are free."
-    advice = "Make room on the disk of instance/spool; without it usage rows are lost."
+    advice = "Make room on the disk of INSTANCE_DIR; without it usage rows are lost."
     if free < _OUT_BYTES:
         return fail(found, advice)
     return warn(found, advice) if free < _LOW_BYTES else ok(found)

@@ -14,10 +14,12 @@ from llm_api.domain.calls import CHAT, IMAGE, Model
 from llm_api.domain.prompts import DIALECTS, ENCODERS, SYNTAX, TYPES, Target
 from llm_api.domain.prompts import GENERIC as GENERIC_TARGET
 from llm_api.services.pricing import PriceList
-from llm_api.services.quotas.rate_counter import parse_limits
-from llm_api.settings.price_schema import PriceSchema, prices_of
+from llm_api.settings import held_files
+from llm_api.settings.catalogue_schema import CatalogueSchema, Names
+from llm_api.settings.price_schema import prices_of
 from llm_api.settings.responses_schema import ResponsesSchema, responses_of
 from llm_api.settings.settings import SettingsError
+from llm_api.settings.sources import CONFIG
 from llm_api.settings.toml_files import checked
 from llm_api.settings.vision_schema import VisionSchema, vision_of
 from llm_api.upstream.vendors.error_meanings import REASONS
@@ -26,62 +28,12 @@ from llm_api.upstream.vendors.message_forms import MessageForms
 from llm_api.upstream.vendors.profiles import GENERIC, INT64, Profile
 from llm_api.upstream.vendors.thinking import LEVELS, ThinkingWords
 
-FOLDER = Path("config")
+FOLDER = CONFIG
 MODELS = FOLDER / "models.toml"
 PROFILES = FOLDER / "profiles"
 _FOLDERS = {CHAT: PROFILES, IMAGE: FOLDER / "images"}
 TARGETS = FOLDER / "targets.toml"
 LANGUAGES = ("en", "zh")
-
-
-class Names(ma.fields.List[Any]):
-    """A list of names, none of them empty."""
-
-    def __init__(self, **options: Any) -> None:
-        """Accept the options of any list."""
-        super().__init__(ma.fields.String(validate=ma.validate.Length(min=1)), **options)
-
-
-def _check_rate(text: str) -> None:
-    try:
-        is_valid = all(item.amount >= 1 for item in parse_limits(text))
-    except ValueError:
-        is_valid = False
-    if not is_valid:
-        raise ma.ValidationError("Must be a limit such as 300/minute or 10/second;5000/day.")
-
-
-class _Count(ma.fields.Integer):
-    def __init__(self) -> None:
-        super().__init__(strict=True, validate=ma.validate.Range(1, 10**9))
-
-
-class _LimitsSchema(ma.Schema):
-    requests = ma.fields.String(validate=_check_rate)
-    tokens_per_minute = _Count()
-    concurrent_requests = _Count()
-    concurrent_streams = _Count()
-    images_per_minute = _Count()
-
-
-class _ModelSchema(ma.Schema):
-    upstream = ma.fields.String(required=True)
-    kind = ma.fields.String(load_default=CHAT, validate=ma.validate.OneOf([CHAT, IMAGE]))
-    model = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
-    profile = ma.fields.String(load_default=None, validate=ma.validate.Length(min=1))
-    is_guided = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
-    has_json_mode = ma.fields.Boolean(load_default=False, truthy={True}, falsy={False})
-    fallback = Names(load_default=())
-    longer_context = ma.fields.String(load_default=None)
-    prices = ma.fields.List(ma.fields.Nested(PriceSchema), load_default=())
-    limits = ma.fields.Nested(_LimitsSchema, load_default=dict)
-    parameters = Names(load_default=())
-
-
-class _CatalogueSchema(ma.Schema):
-    models = ma.fields.Dict(
-        keys=ma.fields.String(), values=ma.fields.Nested(_ModelSchema), required=True
-    )
 
 
 class _Pattern(ma.fields.String):
@@ -113,7 +65,9 @@ class _ThinkingSchema(ma.Schema):
     budget = ma.fields.String(load_default=None)
 
 
-class _ProfileSchema(ma.Schema):
+class ProfileSchema(ma.Schema):
+    """A file of `config/profiles/`."""
+
     title = ma.fields.String(required=True)
     hosts = Names(load_default=())
     token_cap = ma.fields.String(
@@ -175,7 +129,9 @@ class _TargetSchema(ma.Schema):
             raise ma.ValidationError({"max_length": [message]})
 
 
-class _TargetsSchema(ma.Schema):
+class TargetsSchema(ma.Schema):
+    """The file `config/targets.toml`."""
+
     targets = ma.fields.Dict(
         keys=ma.fields.String(), values=ma.fields.Nested(_TargetSchema), required=True
     )
@@ -183,13 +139,13 @@ class _TargetsSchema(ma.Schema):
 
 def read_models(root: Path) -> tuple[list[Model], PriceList]:
     """Read `config/models.toml` below `root`: models and prices; raises SettingsError."""
-    table = checked(_CatalogueSchema, root, MODELS)
+    table = checked(CatalogueSchema, root, MODELS)
     problems = [
         f"{MODELS}, models.{name}.profile: Must be a file of {_FOLDERS[traits['kind']]} without"
         " its ending."
         for name, traits in table["models"].items()
         if traits["profile"]
-        and not (root / _FOLDERS[traits["kind"]] / f"{traits['profile']}.toml").is_file()
+        and not held_files.is_there(root / _FOLDERS[traits["kind"]] / f"{traits['profile']}.toml")
     ]
     if problems:
         raise SettingsError(problems)
@@ -212,7 +168,7 @@ def read_models(root: Path) -> tuple[list[Model], PriceList]:
 
 def read_profiles(root: Path) -> dict[str, Profile]:
     """Read `config/profiles/*.toml` below `root`, by file name; raises SettingsError."""
-    paths = sorted((root / PROFILES).glob("*.toml"))
+    paths = held_files.names(root / PROFILES, "*.toml")
     profiles = {path.stem: _profile(root, PROFILES / path.name) for path in paths}
     if GENERIC not in profiles:
         raise SettingsError([f"{PROFILES / GENERIC}.toml is missing."])
@@ -221,7 +177,7 @@ def read_profiles(root: Path) -> dict[str, Profile]:
 
 def read_targets(root: Path) -> dict[str, Target]:
     """Read `config/targets.toml` below `root`: target models by name; raises SettingsError."""
-    table = checked(_TargetsSchema, root, TARGETS)["targets"]
+    table = checked(TargetsSchema, root, TARGETS)["targets"]
     if GENERIC_TARGET not in table:
         raise SettingsError([f"{TARGETS}: targets.{GENERIC_TARGET} is missing."])
     return {

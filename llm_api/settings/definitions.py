@@ -24,11 +24,21 @@ SECTIONS = (
         "Stores",
         (
             Setting(
+                "INSTANCE_DIR",
+                types.FOLDER,
+                "The folder into which the service writes: a SQLite database, the spool of usage"
+                " rows, pictures, lists of models.",
+                "An absolute path, or one below the project's folder. It must be on a local disk"
+                " that outlives restarts; nothing is written elsewhere, so that all else may be"
+                " read-only.",
+                default="instance",
+            ),
+            Setting(
                 "DATABASE_URL",
                 types.store_url("sqlite", *_POSTGRESQL, *_MYSQL),
                 "The database of usage rows, API keys and budgets.",
-                "Empty: a SQLite file, instance/llm_api.db. MySQL (from 8.0.17) and MariaDB (from"
-                " 10.5): the user needs all privileges on the database.",
+                "Empty: a SQLite file, llm_api.db in INSTANCE_DIR. MySQL (from 8.0.17) and MariaDB"
+                " (from 10.5): the user needs all privileges on the database.",
                 example="DATABASE_URL=postgresql://user:password@host/name\n"
                 "DATABASE_URL=mysql://user:password@host/name",
             ),

@@ -46,7 +46,7 @@ _FILES_URL = SettingType(
     _files_url,
 )
 _REGION = SettingType("region", "lower-case letters, digits and -, such as us-east-1", _region)
-_KEY = SettingType("key", "printable ASCII without spaces", _key)
+_KEY = SettingType("key", "printable ASCII without spaces", _key, is_secret=True)
 _HOSTS = SettingType(
     "hosts", "host names such as cdn.example or *.cdn.example, separated by commas", _hosts, ()
 )
@@ -58,8 +58,8 @@ FILES_SECTION = Section(
             "FILES_URL",
             _FILES_URL,
             "Where files are kept: a folder, or storage that speaks S3's protocol.",
-            "Empty: the folder instance/files. Several machines need a store that all of them"
-            " reach.",
+            "Empty: the folder files of INSTANCE_DIR. Several machines need a store that all of"
+            " them reach.",
             example="FILES_URL=file:///var/lib/llm_api/files\nFILES_URL=s3://bucket/prefix",
         ),
         Setting(

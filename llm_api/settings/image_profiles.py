@@ -8,7 +8,9 @@ from typing import Any
 import marshmallow as ma
 
 from llm_api.domain.images import Size
-from llm_api.settings.config_files import FOLDER, Names
+from llm_api.settings import held_files
+from llm_api.settings.catalogue_schema import Names
+from llm_api.settings.config_files import FOLDER
 from llm_api.settings.settings import SettingsError
 from llm_api.settings.toml_files import checked
 from llm_api.upstream.images.fitting.prompt_filters import FILTERS
@@ -105,7 +107,9 @@ class _Traits(ma.Schema):
     wire = ma.fields.Dict(keys=ma.fields.String())
 
 
-class _ProfileSchema(ma.Schema):
+class ImageProfileSchema(ma.Schema):
+    """A file of `config/images/`."""
+
     title = ma.fields.String(required=True)
     hosts = Names(load_default=())
     result_hosts = Names(load_default=())
@@ -120,7 +124,7 @@ class _ProfileSchema(ma.Schema):
 
 def read_image_profiles(root: Path) -> dict[str, ImageProfile]:
     """Read `config/images/*.toml` below `root`, by file name; raises SettingsError."""
-    paths = sorted((root / IMAGES).glob("*.toml"))
+    paths = held_files.names(root / IMAGES, "*.toml")
     profiles = {path.stem: _profile(root, IMAGES / path.name) for path in paths}
     if GENERIC not in profiles:
         raise SettingsError([f"{IMAGES / GENERIC}.toml is missing."])
@@ -128,7 +132,7 @@ def read_image_profiles(root: Path) -> dict[str, ImageProfile]:
 
 
 def _profile(root: Path, path: Path) -> ImageProfile:
-    table = checked(_ProfileSchema, root, path)
+    table = checked(ImageProfileSchema, root, path)
     merged = {name: {**table["defaults"], **own} for name, own in table["models"].items()}
     problems = [
         f"{path}, models.{name}.{problem}"

@@ -1,7 +1,7 @@
 """Reads settings by their definitions, and checks those that depend on each other."""
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,16 @@ OPEN_ACCESS = (
 class SettingsReader:
     """Reads settings from texts; `problems` collects a sentence for each wrong one."""
 
-    def __init__(self, texts: Mapping[str, str]) -> None:
-        """Read from `texts`: the settings that are given, by name; none is empty."""
+    def __init__(
+        self, texts: Mapping[str, str], problems: Sequence[str] = (), root: Path = Path()
+    ) -> None:
+        """Read from `texts`: the settings that are given, by name; none is empty.
+
+        `problems` are known already; the folder INSTANCE_DIR is below `root` if it is relative.
+        """
         self._texts = texts
-        self.problems: list[str] = []
+        self.problems = list(problems)
+        self.instance: Path = root / self.value("INSTANCE_DIR")
 
     def value(self, name: str) -> Any:
         """Return the value of a setting of the definitions, or its default where it is wrong."""

@@ -8,6 +8,7 @@ import marshmallow as ma
 
 from llm_api.domain.judging import Level
 from llm_api.services.judge.rubric import DIMENSIONS, LANGUAGES, QUALITY, TEXT, Dimension, Rubric
+from llm_api.settings import held_files
 from llm_api.settings.config_files import FOLDER
 from llm_api.settings.settings import SettingsError
 from llm_api.settings.toml_files import checked
@@ -51,12 +52,16 @@ def _all_of(names: tuple[str, ...], item: ma.fields.Field[Any]) -> ma.fields.Dic
     return ma.fields.Dict(keys=ma.fields.String(), values=item, required=True, validate=check)
 
 
-class _LanguageSchema(ma.Schema):
+class LanguageSchema(ma.Schema):
+    """A file `dimensions.toml` of a rubric."""
+
     labels = ma.fields.Nested(_LabelsSchema, required=True)
     dimensions = _all_of(DIMENSIONS, ma.fields.Nested(_DimensionSchema))
 
 
-class _RubricSchema(ma.Schema):
+class RubricSchema(ma.Schema):
+    """A file `rubric.toml`."""
+
     weights = _all_of(
         QUALITY, ma.fields.Float(validate=ma.validate.Range(min=0, min_inclusive=False))
     )
@@ -65,13 +70,13 @@ class _RubricSchema(ma.Schema):
 def read_rubrics(root: Path) -> dict[str, Rubric]:
     """Read the rubrics below `root`, by language; raises SettingsError."""
     folder = RUBRICS / VERSION
-    weights = checked(_RubricSchema, root, folder / "rubric.toml")["weights"]
+    weights = checked(RubricSchema, root, folder / "rubric.toml")["weights"]
     return {language: _rubric(root, folder / language, weights) for language in LANGUAGES}
 
 
 def _rubric(root: Path, folder: Path, weights: dict[str, float]) -> Rubric:
     path = folder / "dimensions.toml"
-    table = checked(_LanguageSchema, root, path)
+    table = checked(LanguageSchema, root, path)
     if table["dimensions"][TEXT]["none"] is None:
         raise SettingsError([f"{path}, dimensions.{TEXT}.none: Missing data for required field."])
     texts = {name: _read(root, folder / f"{name}.txt", places) for name, places in _PLACES.items()}
@@ -92,7 +97,7 @@ def _dimension(row: dict[str, Any]) -> Dimension:
 
 def _read(root: Path, path: Path, places: set[str]) -> str:
     try:
-        text = (root / path).read_text("utf-8")
+        text = held_files.read(root / path).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError([f"{path} cannot be read."]) from error
     template = Template(text)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,12 +28,15 @@ class SettingType:
         expected: what a valid text is, to follow "must be".
         parse: returns the value of a text that is not empty; raises ValueError.
         empty: value where neither a text nor a default is given.
+        is_secret: whether texts are secrets, or may have one in them: NAME_FILE can then name a
+            file with the text.
     """
 
     label: str
     expected: str
     parse: Callable[[str], Any]
     empty: Any = None
+    is_secret: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,7 @@ def store_url(*schemes: str) -> SettingType:
 
     known = ", ".join(f"{scheme}://" for scheme in schemes)
     expected = f"a URL that begins with one of {known}; signs in a password are written as %XX"
-    return SettingType("URL", expected, parse)
+    return SettingType("URL", expected, parse, is_secret=True)
 
 
 def http_urls(example: str) -> SettingType:
@@ -129,6 +133,12 @@ def _rate_limit(text: str) -> str:
     if any(item.amount < 1 for item in limits.parse_many(text)):
         raise ValueError
     return text
+
+
+def _folder(text: str) -> Path:
+    if not text.isprintable():
+        raise ValueError
+    return Path(text)
 
 
 def _import_name(text: str) -> str:
@@ -209,6 +219,8 @@ BOOLEAN = SettingType("true or false", "true or false", _boolean)
 SECONDS = SettingType("seconds", "a number of seconds, more than 0, such as 60", _seconds)
 SHARE = SettingType("0 to 1", "a number from 0 to 1, such as 0.1", _share)
 TEXT = SettingType("text", "a text", str)
+KEY_TEXT = SettingType("text", "a text", str, is_secret=True)
+FOLDER = SettingType("folder", "the path of a folder", _folder)
 NAMES = SettingType("names", "names separated by commas", lambda text: tuple(listed(text)), ())
 RATE_LIMIT = SettingType("limit", "a limit such as 300/minute or 10/second;5000/day", _rate_limit)
 IMPORT_NAME = SettingType(
@@ -219,20 +231,23 @@ HTTP_URL = SettingType("address", "an http:// address ending in /v1", _http_url)
 ENDPOINT = SettingType(
     "address", "an http:// or https:// address, such as https://storage.example", _http_url
 )
-UPSTREAM_KEYS = SettingType("keys", "printable ASCII without spaces", _upstream_keys, ())
+UPSTREAM_KEYS = SettingType(
+    "keys", "printable ASCII without spaces", _upstream_keys, (), is_secret=True
+)
 UPSTREAM_NAMES = SettingType(
     "names",
     "names of upstreams, such as backup, separated by commas: lower-case words",
     _upstream_names,
     (),
 )
-SECRET = SettingType("secret", _EXPECTED_KEY, _secret)
+SECRET = SettingType("secret", _EXPECTED_KEY, _secret, is_secret=True)
 NAMED_SECRETS = SettingType(
     "name=secret pairs",
     "name=key pairs separated by commas, each with a name that is not admin, each key"
     f" {_EXPECTED_KEY}",
     _named_secrets,
     (),
+    is_secret=True,
 )
 ORIGINS = SettingType(
     "origins",

@@ -1,17 +1,14 @@
 """The settings of the service: the only reader of the environment.
 
-They come from the environment, then `.env`, then `backend/.env`; the first that has a value wins,
-and an empty value counts as none. `definitions` describes them all.
+`sources` says where they come from; `definitions` describes them all.
 """
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import click
-from dotenv import dotenv_values
 
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
@@ -21,8 +18,8 @@ from llm_api.domain.process_plans import LocalJudgePlan, ShutdownGrace
 from llm_api.domain.rewrites import RewritesPlan
 from llm_api.domain.tasks import WebhookPlan
 from llm_api.runtime import installation
-from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.reader import FAST, SettingsReader
+from llm_api.settings.sources import config_root, gathered
 
 PROJECT_ROOT = installation.PROJECT_ROOT
 HOME_FOLDER = installation.home_folder()
@@ -41,17 +38,38 @@ class SettingsError(click.ClickException):
         self.problems = problems
 
 
-_DATABASE = "instance/llm_api.db"  # where the settings name none
+# Settings that are fields of the same name.
+_AS_THEY_ARE = (
+    "ENABLE_PROMPT_OPTIMIZATION",
+    "RATELIMIT_STORAGE_URI",
+    "MAX_CALLS_IN_PROGRESS",
+    "USAGE_RETENTION_DAYS",
+    "REFUSE_UNRECORDED_CALLS",
+    "USAGE_STORE",
+    "ANSWER_CACHE_MAX_SECONDS",
+    "IMAGE_RESULT_HOSTS",
+    "UPSTREAM_CONCURRENCY",
+    "CIRCUIT_BREAKER",
+    "CLIENT_WRITE_TIMEOUT",
+    "REFUSE_UNKNOWN_PARAMETERS",
+    "PASS_UNKNOWN_PARAMETERS",
+    "PASS_PICTURE_ADDRESSES",
+    "CATALOGUE_ONLY",
+    "WEB_CONCURRENCY",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that can be configured, checked.
 
-    `warnings` are sentences about variables that are probably meant to be settings. `root` is the
-    folder that relative paths start from, and that has .env and the service's data.
+    Attributes:
+        instance: the folder below which everything is written.
+        root: the folder that relative paths start from, and that has `.env`; it may be read-only.
+        warnings: sentences about variables that are probably meant to be settings.
     """
 
+    instance: Path
     upstreams: Mapping[str, UpstreamPlan]
     image_upstream: UpstreamPlan | None
     webhooks: WebhookPlan
@@ -88,7 +106,7 @@ class Settings:
     @property
     def config_root(self) -> Path:
         """The folder whose `config/` is read."""
-        return installation.config_root(self.root)
+        return config_root(self.root)
 
     @property
     def uses_bundled_model(self) -> bool:
@@ -123,40 +141,26 @@ class Settings:
         cls, environ: Mapping[str, str] | None = None, *, root: Path = HOME_FOLDER
     ) -> "Settings":
         """Read and check the settings; raises SettingsError, which names every wrong one."""
-        read = SettingsReader(_merged(environ, root))
+        read = SettingsReader(*gathered(environ, root), root)
         access, local_judge = read.access(), read.local_judge(root)
         settings = cls(
+            instance=read.instance,
             upstreams=read.upstreams(local_judge),
             image_upstream=read.image_upstream(),
             webhooks=WebhookPlan(read.value("WEBHOOK_SECRET"), read.value("WEBHOOK_ALLOW_PRIVATE")),
             local_model=read.local_model(),
             local_judge=local_judge,
-            enable_prompt_optimization=read.value("ENABLE_PROMPT_OPTIMIZATION"),
-            database_url=read.value("DATABASE_URL") or f"sqlite:///{root / _DATABASE}",
-            ratelimit_storage_uri=read.value("RATELIMIT_STORAGE_URI"),
+            database_url=read.value("DATABASE_URL") or f"sqlite:///{read.instance}/llm_api.db",
             limits=read.limits(),
             access=access,
-            max_calls_in_progress=read.value("MAX_CALLS_IN_PROGRESS"),
-            usage_retention_days=read.value("USAGE_RETENTION_DAYS"),
-            refuse_unrecorded_calls=read.value("REFUSE_UNRECORDED_CALLS"),
-            usage_store=read.value("USAGE_STORE"),
-            answer_cache_max_seconds=read.value("ANSWER_CACHE_MAX_SECONDS"),
             rewrites=read.rewrites(),
             lineage=read.lineage(),
-            files=read.files(root / "instance" / "files"),
-            image_result_hosts=read.value("IMAGE_RESULT_HOSTS"),
+            files=read.files(read.instance / "files"),
             timeouts=read.timeouts(),
-            upstream_concurrency=read.value("UPSTREAM_CONCURRENCY"),
-            circuit_breaker=read.value("CIRCUIT_BREAKER"),
-            client_write_timeout=read.value("CLIENT_WRITE_TIMEOUT"),
-            refuse_unknown_parameters=read.value("REFUSE_UNKNOWN_PARAMETERS"),
-            pass_unknown_parameters=read.value("PASS_UNKNOWN_PARAMETERS"),
-            pass_picture_addresses=read.value("PASS_PICTURE_ADDRESSES"),
-            catalogue_only=read.value("CATALOGUE_ONLY"),
             bind=read.bind(access),
-            web_concurrency=read.value("WEB_CONCURRENCY"),
             shutdown_grace=read.shutdown_grace(),
             root=root,
+            **{name.lower(): read.value(name) for name in _AS_THEY_ARE},
         )
         return _checked(replace(settings, warnings=read.warnings()), read.problems)
 
@@ -165,41 +169,6 @@ def _checked(settings: Settings, problems: list[str]) -> Settings:
     if problems:
         raise SettingsError(problems, settings.warnings)
     return settings
-
-
-def _merged(environ: Mapping[str, str] | None, root: Path) -> dict[str, str]:
-    """Put the three sources together, the strongest last; empty values are left out.
-
-    The strongest is `environ`; None stands for the process's variables.
-    """
-    merged: dict[str, str] = {}
-    given = os.environ if environ is None else environ
-    sources = [_file(root, "backend/.env"), _file(root, ".env"), given]
-    _refuse_empty_secrets(sources)
-    for source in sources:
-        merged.update({name: text.strip() for name, text in source.items() if text.strip()})
-    return merged
-
-
-def _file(root: Path, name: str) -> dict[str, str]:
-    try:
-        values = dotenv_values(root / name, interpolate=False)
-    except (UnicodeDecodeError, OSError) as error:
-        raise SettingsError([f"{name} must be a readable text file in UTF-8."]) from error
-    return {setting: text for setting, text in values.items() if text is not None}
-
-
-def _refuse_empty_secrets(sources: Sequence[Mapping[str, str]]) -> None:
-    """Refuse empty values of settings that would restrict access, as they would leave it open."""
-    empty = [
-        name
-        for name, setting in SETTINGS.items()
-        if setting.refuses_empty and any(not source.get(name, name).strip() for source in sources)
-    ]
-    if empty:
-        raise SettingsError(
-            [f"{name} is set and empty; leave it out, or set it." for name in empty]
-        )
 
 
 def _passwords(url: str) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import marshmallow as ma
 
+from llm_api.settings import held_files
 from llm_api.settings.settings import SettingsError
 
 # What files were read as, by schema, path and text, for what reads them again: a process reads the
@@ -22,7 +23,7 @@ def checked(schema: type[ma.Schema], root: Path, path: Path) -> dict[str, Any]:
     Whoever reads the same text again gets the same values, which nobody may write into.
     """
     try:
-        text = (root / path).read_text("utf-8")
+        text = held_files.read(root / path).decode("utf-8")
     except OSError as error:
         raise SettingsError([f"{path} cannot be read."]) from error
     except UnicodeDecodeError as error:

@@ -148,7 +148,7 @@ UPSTREAM_SECTIONS = (
                 "Where a bundled model listens that `flask --app wsgi local-model` has started.",
                 "It prints both settings; under gunicorn they are not needed.",
             ),
-            Setting("LOCAL_MODEL_KEY", types.TEXT, "Its API key."),
+            Setting("LOCAL_MODEL_KEY", types.KEY_TEXT, "Its API key."),
             Setting(
                 "LOCAL_JUDGE_URL",
                 types.HTTP_URL,
@@ -156,7 +156,7 @@ UPSTREAM_SECTIONS = (
                 " --judge` has started.",
                 "It prints both settings; under gunicorn they are not needed.",
             ),
-            Setting("LOCAL_JUDGE_KEY", types.TEXT, "Its API key."),
+            Setting("LOCAL_JUDGE_KEY", types.KEY_TEXT, "Its API key."),
         ),
     ),
 )

@@ -30,6 +30,7 @@ _SECRETS = SettingType(
     " rotation two, separated by a comma, the new one first",
     _secrets,
     (),
+    is_secret=True,
 )
 
 WEBHOOK_SECTION = Section(

@@ -55,7 +55,7 @@ def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageSto
         database_url: SQL database; see DATABASE_URL in `llm_api.settings.definitions`.
         foreign: `package.module:function` of another store, whose function is called with
             `folder`; None: SQL.
-        folder: where the installation keeps files, `instance/`.
+        folder: where the installation keeps files, INSTANCE_DIR.
 
     Raises:
         StoreError: the URL or the name cannot be used. A database that is down is no error here.

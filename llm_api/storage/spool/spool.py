@@ -1,10 +1,10 @@
 """The durable queue between calls and the usage store: a file for each process.
 
-Each process appends to a file of its own under `instance/spool/`: one line when a call begins and
-one when it ends, 2 and 4 µs each. A background thread moves the rows of ended calls into the store
-in batches. So no call waits for the database, and nothing is lost when the database is away (the
-file grows until it is back) or when the process dies: its lock on the file falls, the next process
-to look adopts the file, and a call that began and never ended becomes a row `killed`.
+Each process appends to a file of its own under `spool/` of INSTANCE_DIR: one line when a call
+begins and one when it ends, 2 and 4 µs each. A background thread moves the rows of ended calls into
+the store in batches. So no call waits for the database, and nothing is lost when the database is
+away (the file grows until it is back) or when the process dies: its lock on the file falls, the
+next process to look adopts the file, and a call that began and never ended becomes a row `killed`.
 
 A row is in the store before it leaves the file, so that it may come twice; the store drops the
 second (docs/decisions/0003-spool.md).
