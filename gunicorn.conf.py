@@ -8,7 +8,6 @@ import contextlib
 import ctypes
 import gc
 import os
-import subprocess
 import sys
 from functools import partial
 
@@ -16,12 +15,15 @@ from llm_api.observability.logging import logging_config
 from llm_api.runtime.drain import drain_on_sigterm
 from llm_api.runtime.file_limits import connections_within_limit
 from llm_api.runtime.late_imports import import_late
+from llm_api.server.reloading import Reloader, hold_files
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
-from llm_api.settings.settings import PROJECT_ROOT, Settings, SettingsError
+from llm_api.settings.settings import HOME_FOLDER, PROJECT_ROOT, Settings, SettingsError
 from llm_api.storage.redis import is_shared
 from llm_api.upstream.bundled_model.local_judge import LocalJudge
 from llm_api.upstream.bundled_model.model import BundledModel
 
+# What workers read, whenever they start: this file is run again on SIGHUP, with what that has held.
+hold_files(HOME_FOLDER)
 try:
     settings = Settings.from_env()
 except SettingsError as error:
@@ -59,10 +61,7 @@ forwarder_headers = ""
 secure_scheme_headers = {}
 # The default opens a control socket in the home folder, which this service has no use for.
 control_socket_disable = True
-# Seconds for checking the new settings at a SIGHUP.
-CHECK_TIMEOUT = 30
 M_ARENA_MAX = -8  # https://man7.org/linux/man-pages/man3/mallopt.3.html
-CHECK = [sys.executable, "-m", "llm_api", "check-config"]
 # Each request is logged once, by the application, with its id.
 accesslog = None
 logger_class = "llm_api.server.gunicorn_worker.ServiceLogger"
@@ -75,7 +74,7 @@ def on_starting(server):
     _check_connections(server)
     for sentence in settings.warnings:
         server.log.warning("%s", sentence)
-    server.reload = partial(_reload_if_valid, server, server.reload)
+    Reloader(server, settings.root, partial(_addresses, server)).install()
     if workers > 1 and not is_shared(settings.ratelimit_storage_uri):
         server.log.warning(
             "RATELIMIT_STORAGE_URI is memory://: each of the %d workers counts for itself, so that"
@@ -137,33 +136,6 @@ def _check_connections(server):
         )
 
 
-def _reload_if_valid(server, reload):
-    """Reload on SIGHUP if the new settings are valid; else the running service goes on."""
-    # Where --bind has another address than BIND, the new settings must allow that one.
-    others = [a for a in _addresses(server) if a != settings.bind and not is_loopback(a)]
-    bind = {"BIND": others[0]} if others else {}
-    # In a process of its own: the master must not import the application.
-    try:
-        check = subprocess.run(  # noqa: S603  # a command of our own
-            CHECK,
-            capture_output=True,
-            text=True,
-            timeout=CHECK_TIMEOUT,
-            check=False,
-            env={**os.environ, **bind},
-        )
-        problem = check.stderr.strip() or f"the check ended with {check.returncode}"
-        is_valid = check.returncode == 0
-    except (OSError, subprocess.TimeoutExpired) as error:
-        problem, is_valid = f"the settings could not be checked ({type(error).__name__})", False
-    if not is_valid:
-        server.log.error("nothing is reloaded: %s", problem)
-        return
-    for sentence in problem.splitlines() if check.stderr else []:
-        server.log.warning("%s", sentence)
-    reload()
-
-
 def _start(server, prefix, make):
     """Start a model of this machine, and have the workers find it by the settings of its prefix."""
     try:
@@ -177,6 +149,7 @@ def _start(server, prefix, make):
     # The workers inherit these, as if the model had been started by hand.
     os.environ[f"{prefix}_URL"] = model.url
     os.environ[f"{prefix}_KEY"] = model.key
+    os.environ[f"{prefix}_KEY_FILE"] = ""  # that of another one, which does not run
 
 
 def _share_one_arena():

@@ -41,6 +41,7 @@ def require_model(settings: Settings) -> None:
         )
     model.hand_over()
     found = {"LOCAL_MODEL_URL": model.url, "LOCAL_MODEL_KEY": model.key}
+    found["LOCAL_MODEL_KEY_FILE"] = ""  # that of another one, which does not run
     is_ours = click.get_current_context().find_root().info_name == PROGRAM
     command = [sys.executable, "-m", "llm_api" if is_ours else "flask", *sys.argv[1:]]
     os.execve(sys.executable, command, {**os.environ, **found})  # noqa: S606, TID251  # our own command; the environment is handed on, not read

@@ -36,7 +36,7 @@ def build_readiness(  # each is asked
     """Build it; `check_limiter` is whether limits have their store."""
     fast = fast_upstream(settings, upstreams)
     checks = _checks(settings, stores, keys, check_limiter, fast)
-    return ReadinessService(checks, is_ending=lambda: drain.is_draining, beside=[_FILES])
+    return ReadinessService(checks, is_ending=lambda: drain.is_ending, beside=[_FILES])
 
 
 def _checks(

@@ -39,11 +39,25 @@ class Drain:
         self._clock = clock
         self._calls_end_at = self._paid_calls_end_at = math.inf
         self._working = 0
+        self._is_started = False
         self.is_draining = False
+
+    def retire(self) -> None:
+        """Begin nothing that belongs to no request; other processes have taken this one's place.
+
+        Calls in progress end when they end. Takes no lock, as `start` does.
+        """
+        self.is_draining = True
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether the process ends, so that nobody should be sent here any more."""
+        return self._is_started
 
     def start(self) -> None:
         """Start the end, once; takes no lock, so that signal handlers may call it."""
-        if not self.is_draining:
+        if not self._is_started:
+            self._is_started = True
             now = self._clock()
             self._calls_end_at = now + self._calls_last
             self._paid_calls_end_at = now + self._paid_calls_last

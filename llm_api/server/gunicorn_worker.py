@@ -5,6 +5,7 @@ What gunicorn's own lose is listed in docs/decisions/0013-process-life.md.
 
 import errno
 import logging
+import signal
 import socket
 import sys
 import time
@@ -110,6 +111,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
     yet, and cuts streams that outlive `max_requests` by more than the grace time.
     """
 
+    RETIRES_ON = signal.SIGHUP  # see Reloader
     alive: bool  # gunicorn's: false as soon as the worker is to end
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -118,6 +120,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
         self.drain = Drain(self.cfg.graceful_timeout)  # until gunicorn.conf.py sets the service's
         self._connections: dict[gevent.Greenlet, Connection] = {}
         self._ends_at = float("inf")
+        self._is_replaced = False
 
     def load_wsgi(self) -> None:
         """Load the application."""
@@ -213,6 +216,18 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
         """Bound the wait for a connection's next request; gunicorn calls it around that wait."""
         return self._connections[gevent.getcurrent()]
 
+    def init_signals(self) -> None:
+        """Listen to one more signal than gunicorn's workers do."""
+        super().init_signals()
+        signal.signal(self.RETIRES_ON, self._retire)
+        signal.siginterrupt(self.RETIRES_ON, False)  # noqa: FBT003  # the signature is signal's
+
+    def _retire(self, *_: Any) -> None:
+        """Accept nothing more, and end with the last call: other workers were started."""
+        self._is_replaced = True
+        self.drain.retire()
+        self.alive = False
+
     def handle_exit(self, sig: int, frame: Any) -> None:
         """Start to end, on SIGTERM."""
         self._limit_end()
@@ -233,7 +248,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
             if (now := time.monotonic()) - looked_at >= _LOOK_FOR_IDLE_S:
                 looked_at = now
                 self._end_waits(lambda connection: connection.has_waited(self.cfg.keepalive))
-        if self.cfg.workers == 1:
+        if self.cfg.workers == 1 and not self._is_replaced:
             # After `max_requests` the service is down until the next worker starts: it must not
             # wait for long streams.
             self.drain.start()
