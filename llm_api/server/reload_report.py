@@ -85,5 +85,6 @@ def needing_restart(old: Configuration, new: Configuration) -> list[str]:
     """Return the settings whose new values count after a restart only."""
     before, after = old.parts["settings"], new.parts["settings"]
     names = [name for name in _NEED_RESTART if before.get(name) != after.get(name)]
-    is_first_wanted = new.settings.uses_bundled_model and new.settings.local_model is None
-    return [*names, _FIRST_UPSTREAM] if is_first_wanted else names
+    was_there = not old.settings.uses_bundled_model
+    is_gone = new.settings.uses_bundled_model and new.settings.local_model is None
+    return [*names, _FIRST_UPSTREAM] if was_there and is_gone else names

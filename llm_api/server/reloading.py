@@ -69,8 +69,10 @@ class Reloader:
         if found["needs_restart"]:
             log.warning("a restart is needed for %s", ", ".join(found["needs_restart"]))
         self._retired |= set(self._server.WORKERS)
+        self._server.manage_workers = self._manage  # the retired are left out already
         with self._without_retired():
             self._reload()
+        self._server.manage_workers = self._manage_others
         self._manage_others()
 
     def _checked(self) -> dict[str, Any]:
