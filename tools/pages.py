@@ -7,7 +7,7 @@ fails when one is stale.
 from pathlib import Path
 
 from llm_api.settings import describe
-from tools import errors_page
+from tools import config_schemas, errors_page
 
 ROOT = Path(__file__).resolve().parents[1]
 _IN_A_CONTAINER = {
@@ -19,6 +19,7 @@ _IN_A_CONTAINER = {
     "/etc/ssl/llm.example.pem": "/run/secrets/tls_certificate",
     "/etc/ssl/llm.example.key": "/run/secrets/tls_key",
 }
+_SCHEMAS = ROOT / "config" / "schemas"
 _MARK = "<!-- Everything below "
 
 
@@ -30,6 +31,7 @@ def pages() -> dict[Path, str]:
         errors: f"{_kept(errors)}\n{errors_page.written(ROOT)}",
         ROOT / "config" / "example.env": describe.env_text(),
         ROOT / "deploy" / "nginx.conf": _nginx_in_a_container(),
+        **{_SCHEMAS / name: text for name, text in config_schemas.texts().items()},
     }
 
 

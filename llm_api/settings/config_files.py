@@ -39,6 +39,13 @@ LANGUAGES = ("en", "zh")
 class _Pattern(ma.fields.String):
     """A regular expression, or a list of alternatives."""
 
+    def __init__(self, **options: Any) -> None:
+        one = {"type": "string", "minLength": 1}
+        several = {"type": "array", "items": one, "minItems": 1}
+        # The type is either's.
+        json = {"type": ["string", "array"], "anyOf": [one, several]}
+        super().__init__(metadata={"json": json}, **options)
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
         if isinstance(value, list) and value:
             value = "|".join(f"(?:{one})" if isinstance(one, str) and one else "(" for one in value)

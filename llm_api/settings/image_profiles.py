@@ -26,6 +26,9 @@ _NAME_LISTS = frozenset(["sends", "emulates", "drops", "formats"])
 
 
 class _Size(ma.fields.String):
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"json": {"pattern": f"^{_SIZE.pattern}$"}}, **options)
+
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
         text = super()._deserialize(value, attr, data, **options)
         found = _SIZE.fullmatch(text or "")

@@ -8,9 +8,16 @@ import marshmallow as ma
 
 from llm_api.services.pricing import PictureTier, Price
 
+_AMOUNT = r"^\s*\+?(0*\d[\d_]{0,11}(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$"
+
 
 class _Amount(ma.fields.Decimal):
     """An amount of money, written as a text: a float would not be exact."""
+
+    def __init__(self, description: str, **options: Any) -> None:
+        json = {"type": ["string", "integer"], "pattern": _AMOUNT, "minimum": 0}
+        json |= {"exclusiveMaximum": 10**9}
+        super().__init__(metadata={"description": description, "json": json}, **options)
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> Any:
         if not isinstance(value, str | int) or isinstance(value, bool):
@@ -27,7 +34,7 @@ def _is_date(value: Any) -> None:
 
 
 class _TierSchema(ma.Schema):
-    price = _Amount(required=True)
+    price = _Amount("Of one picture.", required=True)
     max_pixels = ma.fields.Integer(
         strict=True, load_default=None, validate=ma.validate.Range(1, 10**12)
     )
@@ -42,17 +49,37 @@ class _TierSchema(ma.Schema):
 class PriceSchema(ma.Schema):
     """The prices of a model from a day on."""
 
-    valid_from = ma.fields.Raw(required=True, validate=_is_date)
-    currency = ma.fields.String(required=True, validate=ma.validate.Regexp("[A-Z]{3}$"))
-    input = _Amount(load_default=None)
-    output = _Amount(load_default=None)
-    cached_input = _Amount(load_default=None)
-    reasoning = _Amount(load_default=None)
-    image = _Amount(load_default=None)
-    images = ma.fields.List(ma.fields.Nested(_TierSchema), load_default=())
-    megapixel = _Amount(load_default=None)
-    input_image = _Amount(load_default=None)
-    image_input = _Amount(load_default=None)
+    valid_from = ma.fields.Raw(
+        required=True,
+        validate=_is_date,
+        metadata={
+            "description": "The first day, in UTC, without quotes: 2026-01-31.",
+            # Editors see a date as a text.
+            "json": {"format": "date", "pattern": r"^\d{4}-\d{2}-\d{2}$"},
+        },
+    )
+    currency = ma.fields.String(
+        required=True,
+        validate=ma.validate.Regexp("[A-Z]{3}$"),
+        metadata={"description": "Three letters, such as CNY."},
+    )
+    input = _Amount("Of a million tokens of prompts.", load_default=None)
+    output = _Amount("Of a million tokens of answers.", load_default=None)
+    cached_input = _Amount(
+        "Of a million tokens that the vendor had cached; default: as input.", load_default=None
+    )
+    reasoning = _Amount("Of a million tokens of thinking; default: as output.", load_default=None)
+    image = _Amount("Of one picture, whatever its size.", load_default=None)
+    images = ma.fields.List(
+        ma.fields.Nested(_TierSchema),
+        load_default=(),
+        metadata={"description": "Of one picture by size and quality: the first that fits."},
+    )
+    megapixel = _Amount("Of a million pixels that were made.", load_default=None)
+    input_image = _Amount("Of a picture that is sent along.", load_default=None)
+    image_input = _Amount(
+        "Of a million tokens of pictures that are sent along; default: as input.", load_default=None
+    )
 
     @ma.post_load
     def make(self, price: dict[str, Any], **_: Any) -> Price:

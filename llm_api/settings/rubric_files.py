@@ -49,7 +49,11 @@ def _all_of(names: tuple[str, ...], item: ma.fields.Field[Any]) -> ma.fields.Dic
         if set(table) != set(names):
             raise ma.ValidationError(f"Must have {', '.join(names)}, and no other.")
 
-    return ma.fields.Dict(keys=ma.fields.String(), values=item, required=True, validate=check)
+    keys = ma.fields.String(validate=ma.validate.OneOf(names))
+    json = {"required": list(names)}
+    return ma.fields.Dict(
+        keys=keys, values=item, required=True, validate=check, metadata={"json": json}
+    )
 
 
 class LanguageSchema(ma.Schema):

@@ -52,9 +52,9 @@ def test_what_is_added_removed_and_changed_is_named(report_of: ReportOf) -> None
 
     said, needed = report_of(before, after)
 
+    added = "BACKUP_LLM_API_KEY, BACKUP_LLM_API_URL, BACKUP_LLM_MODEL, EXTRA_UPSTREAMS"
     assert said == [
-        "settings: added BACKUP_LLM_API_KEY, BACKUP_LLM_API_URL, BACKUP_LLM_MODEL, EXTRA_UPSTREAMS;"
-        + " changed FAST_LLM_API_KEY",
+        f"settings: added {added}; changed FAST_LLM_API_KEY",
         "upstreams: added backup; changed fast",
         "prices: changed cheap",
         "vendor profiles: added new; changed zhipu",
