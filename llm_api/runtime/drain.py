@@ -43,7 +43,7 @@ class Drain:
         self.is_draining = False
 
     def retire(self) -> None:
-        """Begin nothing that belongs to no request; other processes have taken this one's place.
+        """Start nothing more that belongs to no request: other processes take this one's place.
 
         Calls in progress end when they end. Takes no lock, as `start` does.
         """

@@ -20,7 +20,7 @@ _CHECK_TIMEOUT_S = 30
 
 
 def hold_files(root: Path) -> None:
-    """Hold the configuration below `root` for all workers, unless this master holds it already."""
+    """Keep the configuration below `root` for all workers, unless this master holds it already."""
     if held_files.held() is None:
         held_files.hold(files_of(None, root))
 
@@ -49,7 +49,7 @@ class Reloader:
         self._load = server.app.reload
 
     def install(self) -> None:
-        """Take the place of three methods of gunicorn's."""
+        """Replace three methods of gunicorn's."""
         self._server.reload = self.reload
         self._server.manage_workers = self._manage_others
         self._server.app.reload = self._load_for_same_address

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -58,6 +58,7 @@ class Service:
         *,
         root: Path = REPOSITORY_ROOT,
         schema: Schema = "copied",
+        through: Sequence[str] = (),
     ) -> None:
         """Prepare without starting.
 
@@ -67,7 +68,9 @@ class Service:
             root: where wsgi.py and gunicorn.conf.py are.
             schema: how the database gets it: once, as tests do it ("copied"), or from
                 `flask db upgrade` at every start ("migrated"), or not at all ("none").
+            through: a command that runs the one behind it, in its own place.
         """
+        self._through = through
         self._directory = directory
         self.root = root
         self._schema = schema
@@ -129,7 +132,8 @@ class Service:
 
     def run_program(self) -> Child:
         """Start what serves."""
-        return Child(_GUNICORN, log=self.log_path, env=self.env, cwd=self.root)
+        command = [*self._through, *_GUNICORN]
+        return Child(command, log=self.log_path, env=self.env, cwd=self.root)
 
     def terminate(self, timeout: float) -> int:
         """Send SIGTERM to the master and return its exit code; AssertionError after the time."""
@@ -186,7 +190,8 @@ class Service:
         return self._directory / "service.log"
 
     def _migrate(self) -> None:
-        child = Child(_MIGRATION, log=self.log_path, env=self.env, cwd=self.root)
+        command = [*self._through, *_MIGRATION]
+        child = Child(command, log=self.log_path, env=self.env, cwd=self.root)
         try:
             exit_code = child.wait(_START_TIMEOUT)
         finally:
