@@ -56,8 +56,11 @@ class Reloader:
 
     def reload(self) -> None:
         """Replace all workers if the new configuration is valid, and log what has changed."""
-        found = self._checked()
         log = self._server.log
+        if self._server.cfg.preload_app:
+            log.error("nothing is reloaded: with --preload a restart is needed")
+            return
+        found = self._checked()
         if problem := found.get("problem"):
             log.error("nothing is reloaded: %s", problem)
             return

@@ -203,7 +203,7 @@ def read_targets(root: Path) -> dict[str, Target]:
 
 
 def _profile(root: Path, path: Path) -> Profile:
-    table = checked(_ProfileSchema, root, path)
+    table = checked(ProfileSchema, root, path)
     return Profile(
         name=path.stem,
         hosts=tuple(table["hosts"]),
