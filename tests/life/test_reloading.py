@@ -5,6 +5,8 @@ import os
 import signal
 from pathlib import Path
 
+import pytest
+
 from tests.life.serving import (
     PATIENCE,
     Load,
@@ -145,6 +147,7 @@ def test_wrong_files_change_nothing_for_any_worker(
         assert key_of(upstream.requests[-1]) == OLD_KEY
 
 
+@pytest.mark.more
 def test_what_cannot_be_reloaded_is_named_and_a_retired_worker_ends_with_the_service(
     tmp_path: Path, upstream: ScriptedUpstream
 ) -> None:
