@@ -170,7 +170,13 @@ def test_what_cannot_be_reloaded_is_named_and_a_retired_worker_ends_with_the_ser
         wait_for_workers(service, WORKERS)  # an old one accepts calls for half a second
         upstream.script(open_stream())
         with stream(service) as answer:
+            old = set(service.worker_pids())
             installation.reload()
             assert "reloaded: nothing has changed" in installation.messages()
+            # An old worker that has the stream stands in for none that serves.
+            serving = set(wait_for_workers(service, WORKERS + 1)) - old
+            killed = serving.pop()
+            kill(killed, signal.SIGKILL)
+            wait_for_workers(service, WORKERS + 1, without={killed})
             assert service.terminate(PATIENCE) == 0
             assert b"server_shutdown" in answer.read_events()[-1]
