@@ -201,7 +201,7 @@ def test_sighup_keeps_the_model(own_demo: Service) -> None:
     assert len(models) == 1
 
     os.kill(own_demo.pid, signal.SIGHUP)
-    wait_until(lambda: are_gone(workers) and own_demo.is_healthy(), 15, own_demo.log)
+    wait_until(lambda: are_gone(workers) and own_demo.is_healthy(), 60, own_demo.log)
 
     assert model_pids(own_demo) == models
     assert chat(own_demo).status_code == HTTPStatus.OK
