@@ -16,7 +16,7 @@ from llm_api.settings import held_files
 from llm_api.settings.sources import files_of
 
 _CHECK = [sys.executable, "-m", "llm_api.server.reload_check"]
-_CHECK_TIMEOUT_S = 30
+_CHECK_TIMEOUT_S = 60
 
 
 def hold_files(root: Path) -> None:

@@ -60,7 +60,7 @@ class Installation:
         count = self.service.log().count("reloaded: ")
         old = self.hang_up()
         wait_until(
-            lambda: self.service.log().count("reloaded: ") > count, PATIENCE, self.service.log
+            lambda: self.service.log().count("reloaded: ") > count, PATIENCE * 2, self.service.log
         )
         wait_until(
             lambda: len(set(self.service.worker_pids()) - old) == WORKERS,
@@ -133,7 +133,7 @@ def test_wrong_files_change_nothing_for_any_worker(
         installation.secret.write_text("")
         installation.env_file.write_text("RATE_LIMIT=often\n")
         workers = installation.hang_up()
-        wait_until(lambda: "nothing is reloaded" in service.log(), PATIENCE, service.log)
+        wait_until(lambda: "nothing is reloaded" in service.log(), PATIENCE * 2, service.log)
 
         assert set(service.worker_pids()) == workers
         (problem,) = (line for line in installation.messages() if "nothing is reloaded" in line)
@@ -158,7 +158,7 @@ def test_what_cannot_be_reloaded_is_named_and_a_retired_worker_ends_with_the_ser
     with installation.service as service:
         installation.catalogue.write_text(installation.shipped + BROKEN)
         installation.hang_up()
-        wait_until(lambda: "nothing is reloaded" in service.log(), PATIENCE, service.log)
+        wait_until(lambda: "nothing is reloaded" in service.log(), PATIENCE * 2, service.log)
         assert "models.cheap.upstraem: Unknown field" in service.log()
 
         # Old workers have the socket, too, so that no other can be opened at its place.
