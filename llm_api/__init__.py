@@ -14,7 +14,8 @@ which is of demo quality.
 ## Keys
 
 Where the operator requires keys, send yours as `Authorization: Bearer llmapi_…`; the OpenAI SDKs do
-so with their `api_key`. `/api/v1/keys` always needs an admin's key.
+so with their `api_key`. `/api/v1/keys` and `/api/v1/audit` always need an
+admin's key.
 
 ## Repeated requests
 

@@ -6,13 +6,16 @@ behind that make the next run fail. MySQL and MariaDB commit every change of the
 `llm_api.storage.sql.mysql_migrations`.
 """
 
+from datetime import UTC, datetime
 from typing import Any
 
 import sqlalchemy as sa
 from alembic import context
 from alembic.runtime.migration import MigrationContext
 
+from llm_api.domain.audit import SCHEMA_UPGRADE, Actor, AdminAct
 from llm_api.storage.sql import mysql_migrations
+from llm_api.storage.sql.audit_table import add_act
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.tables import metadata
 
@@ -41,9 +44,21 @@ def _run() -> None:
                 transactional_ddl=True,
                 on_version_apply=_commit_step,
             )
+            before = context.get_context().get_current_revision()
             context.run_migrations()
+            _record(connection, before, context.get_context().get_current_revision())
     finally:
         engine.dispose()
+
+
+def _record(connection: sa.Connection, before: str | None, after: str | None) -> None:
+    """Store who has upgraded the schema, in the transaction of the upgrade."""
+    by: Actor | None = context.config.attributes.get("by")
+    if by is None or before == after:
+        return
+    was = None if before is None else {"revision": before}
+    now = {"revision": after}
+    add_act(connection, AdminAct(datetime.now(UTC), by, SCHEMA_UPGRADE, "schema", None, was, now))
 
 
 def _wait_for_turn(connection: sa.Connection) -> None:

@@ -27,6 +27,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.key_format import new_secret
 from llm_api.settings.settings import PROJECT_ROOT, Settings
 from llm_api.storage.sql import migrate
+from tests.support.acting import OPERATOR
 
 DEFAULT_TRIES = 2_000
 MAX_RATIO = 1.1  # and its inverse
@@ -94,7 +95,7 @@ def ratios(app: Flask, tries: int) -> Iterator[tuple[str, float]]:
     """Compare kinds of rejected keys that must be indistinguishable."""
     keys = app.extensions["llm_api"].keys
     past = datetime.now(UTC) - timedelta(days=1)
-    issued = keys.issue(ApiKey("", "good")).secret
+    issued = keys.issue(ApiKey("", "good"), OPERATOR).secret
     answer_us(app, issued, 200)
     for name, key, first in (("issued", issued, len("llmapi_")), ("static", STATIC, 0)):
         wrong = [with_wrong_character(key, index) for index in (first, -1)]
@@ -102,18 +103,18 @@ def ratios(app: Flask, tries: int) -> Iterator[tuple[str, float]]:
             f"{name} key: first / last sign wrong",
             ratio(app, *([text] * tries for text in wrong)),
         )
-    disabled = keys.issue(ApiKey("", "disabled", disabled_at=past)).secret
-    expired = keys.issue(ApiKey("", "expired", expires_at=past)).secret
+    disabled = keys.issue(ApiKey("", "disabled", disabled_at=past), OPERATOR).secret
+    expired = keys.issue(ApiKey("", "expired", expires_at=past), OPERATOR).secret
     for name, key in (("disabled", disabled), ("expired", expired)):
         yield f"unknown / {name}", ratio(app, [new_secret()] * tries, [key] * tries)
-    ended = [keys.issue(ApiKey("", "n", disabled_at=past)).secret for _ in range(tries)]
+    ended = [keys.issue(ApiKey("", "n", disabled_at=past), OPERATOR).secret for _ in range(tries)]
     unknown = [new_secret() for _ in range(tries)]
     yield "unknown / disabled, each the first time", ratio(app, unknown, ended)
 
 
 def added_us(closed: Flask, opened: Flask, tries: int) -> dict[str, float]:
     """Return by how many microseconds a required key slows a response."""
-    issued = closed.extensions["llm_api"].keys.issue(ApiKey("", "good")).secret
+    issued = closed.extensions["llm_api"].keys.issue(ApiKey("", "good"), OPERATOR).secret
     kinds = {"issued": issued, "static": STATIC}
     rounds = [
         [

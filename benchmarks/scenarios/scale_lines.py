@@ -25,6 +25,7 @@ from benchmarks.scenarios.usage_fill import fill
 from benchmarks.scenarios.usage_rows import hours, make_kinds
 from llm_api.app import close_app, create_app
 from llm_api.domain.access import ApiKey
+from llm_api.domain.audit import KEY_CREATE, AdminAct
 from llm_api.domain.key_format import new_secret
 from llm_api.services.keys.authenticator import digest_of
 from llm_api.settings.settings import PROJECT_ROOT, Settings
@@ -32,6 +33,7 @@ from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.keys import SqlKeyStore
 from llm_api.storage.sql.usage import SqlUsageStore
+from tests.support.acting import OPERATOR
 from tests.support.upstream import ScriptedUpstream
 
 CHAT = "/v1/chat/completions"
@@ -173,7 +175,7 @@ def add_keys(database: str, count: int, secrets: Sequence[str]) -> None:
     store = SqlKeyStore(make_engine(database))
     for number, secret in enumerate(secrets):
         key = ApiKey(f"key_{number:016x}", f"bench-{number}", datetime.now(UTC))
-        store.add(key, digest_of(secret))
+        store.add(key, digest_of(secret), AdminAct(datetime.now(UTC), OPERATOR, KEY_CREATE, key.id))
     store.close()
     copies = range(len(secrets), count)
     with contextlib.closing(sqlite3.connect(database.removeprefix("sqlite:///"))) as connection:

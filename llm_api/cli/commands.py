@@ -14,6 +14,7 @@ from llm_api.settings.settings import Settings
 PROGRAM = "llm-api"  # how the program of `program.py` calls itself
 # By its name, the module of a command and the function there that makes it.
 COMMANDS = {
+    "audit": ("audit", "audit_command"),
     "chat": ("chat", "chat_command"),
     "check-config": ("configuration", "check_config_command"),
     "db": ("database", "database_commands"),

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from llm_api.cli.actors import command_line_actor
 from llm_api.settings.settings import PROJECT_ROOT, Settings
 from llm_api.storage import StoreError
 from llm_api.storage.sql.revision import has_newest_revision, sqlite_file
@@ -53,7 +54,7 @@ def _migrate(settings: Settings) -> bool:
     from llm_api.storage.sql import migrate  # noqa: PLC0415
 
     try:
-        return migrate.upgrade(settings.database_url, PROJECT_ROOT)
+        return migrate.upgrade(settings.database_url, PROJECT_ROOT, command_line_actor())
     except StoreError as error:
         raise click.ClickException(str(error)) from error
 

@@ -27,12 +27,12 @@ def add_show(
     """Add the command to a group; `open_keys` opens the key service, its errors are messages."""
 
     @group.command("show")
-    @click.argument("key_id", metavar="ID")
+    @click.argument("named", metavar="KEY")
     @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
-    def show(key_id: str, *, as_json: bool) -> None:
+    def show(named: str, *, as_json: bool) -> None:
         """Show a key, and what is spent and left of its budgets."""
         with open_keys(settings) as keys:
-            key = keys.get(key_id)
+            key = keys.find(named)
             states = [state.to_dict() for state in budget_states(settings, key)]
             found = keys.to_dict(key) | {"budget_states": states}
         click.echo(json.dumps(found, indent=2) if as_json else _as_tables(found))

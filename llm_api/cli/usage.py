@@ -15,11 +15,13 @@ from llm_api.cli.tables import aligned
 from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery, UsageSums
 from llm_api.errors import ApiError
+from llm_api.services.keys.service import KeyService
 from llm_api.services.usage.report_query import FORMATS, GROUPS, ReportRequest
-from llm_api.services.usage.reports import ReportService, per_image, table_rows, to_dict
+from llm_api.services.usage.reports import KEY_NAME, ReportService, per_image, table_rows, to_dict
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
-from llm_api.storage.factory import open_store
+from llm_api.storage.factory import open_key_store, open_store
+from llm_api.storage.key_store import KeyStore
 from llm_api.storage.threads import StoreThreads
 from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema
 
@@ -73,9 +75,10 @@ def _request(values: dict[str, str | list[str]]) -> ReportRequest:
 
 
 def _groups(settings: Settings, query: UsageQuery) -> list[UsageSums]:
-    with closing(_store(settings)) as store:
+    threads = StoreThreads(1)
+    with closing(_store(settings)) as store, closing(_keys(settings)) as keys:
         try:
-            return ReportService(store, StoreThreads(1)).all(query)
+            return ReportService(store, threads, KeyService(keys, threads).names).all(query)
         except ApiError as error:
             raise click.ClickException(error.message) from error
 
@@ -88,7 +91,17 @@ def _store(settings: Settings) -> UsageStore:
         raise click.ClickException(str(error)) from error
 
 
+def _keys(settings: Settings) -> KeyStore:
+    try:
+        return open_key_store(settings.database_url)
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+
+
 def _print_table(groups: Sequence[UsageSums], names: Sequence[str]) -> None:
+    if "key" in names:
+        at = names.index("key") + 1
+        names = [*names[:at], KEY_NAME, *names[at:]]
     rows = [[*names, *_COLUMNS], *(_line(sums, names) for sums in groups)]
     click.echo(aligned(rows, right_from=len(names)))
 

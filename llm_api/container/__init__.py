@@ -25,6 +25,7 @@ from llm_api.domain.process_plans import ShutdownGrace
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
 from llm_api.runtime.file_limits import idle_within_limit
+from llm_api.services.audit import AuditService
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys import formats
@@ -45,8 +46,8 @@ from llm_api.settings import config_files
 from llm_api.settings.fallback_names import check_fallbacks
 from llm_api.settings.reader import JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
-from llm_api.storage import KeyStore
 from llm_api.storage.factory import budgets_of, open_shared_keys
+from llm_api.storage.key_store import KeyStore
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, LOCAL_JUDGE, UpstreamBehavior
 from llm_api.upstream.bundled_model.model import default_endpoint
@@ -77,8 +78,7 @@ def build_services(
     check_limiter: Callable[[], bool],
 ) -> Services:
     """Build them; `check_limiter` is whether `counter` has its store. See build_stores."""
-    watch = DeadlineWatcher(_drain(settings.shutdown_grace))
-    known, upstreams, painters, catalogue, prices = _offered(settings, watch)
+    watch, known, upstreams, painters, catalogue, prices = _offered(settings)
     shared, around, of_batches, ledger = build_accounting(settings, stores, watch, prices, counter)
     judge, optimizer = _judge_and_optimizer(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
@@ -98,8 +98,9 @@ def build_services(
         idempotency=IdempotencyService(shared[0]),
         cache=cache_rules(settings),
         items=stores.items,
-        reports=ReportService(stores.usage, _reads()),
+        reports=ReportService(stores.usage, _reads(), keys.names),
         keys=keys,
+        audit=AuditService(stores.work.audit, stores.work_threads),
         budgets=BudgetReader(budgets_of(stores.usage), _reads()),
         files=stores.files,
         lineage=stores.lineage,
@@ -112,13 +113,20 @@ def build_services(
 
 
 def _offered(
-    settings: Settings, watch: DeadlineWatcher
-) -> tuple[frozenset[str], dict[str, UpstreamClient], Painters, Catalogue, PriceList]:
-    """Build upstreams, the catalogue of models and their prices; see `_upstreams` for the first."""
+    settings: Settings,
+) -> tuple[
+    DeadlineWatcher, frozenset[str], dict[str, UpstreamClient], Painters, Catalogue, PriceList
+]:
+    """Build what watches calls, upstreams, the catalogue of models and their prices.
+
+    See `_upstreams` for the second.
+    """
+    watch = DeadlineWatcher(_drain(settings.shutdown_grace))
     models, prices = config_files.read_models(settings.config_root)
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
-    return known, upstreams, painters, _catalogue(settings, models, upstreams, painters), prices
+    catalogue = _catalogue(settings, models, upstreams, painters)
+    return watch, known, upstreams, painters, catalogue, prices
 
 
 def _closers(

@@ -134,6 +134,7 @@ def build_images(
         keep,
         keeper.health,
         stores.lineage.purge,
+        stores.work.audit.add,
     )
     orders = Orders(models, optimizer, targets, partial(_seen, stores.files, judge))
     service = ImageService(jobs, accounts, tools, orders, webhooks)

@@ -13,7 +13,7 @@ from llm_api.services.files import FileService
 from llm_api.services.lineage.lineage_reports import LearningReports
 from llm_api.services.lineage.lineage_service import Keeping, LineageService, LineageStores
 from llm_api.settings.settings import Settings, SettingsError
-from llm_api.storage import FileIndex, KeyStore, StoreError, UsageStore
+from llm_api.storage import FileIndex, StoreError, UsageStore
 from llm_api.storage.factory import (
     WorkStores,
     open_file_store,
@@ -23,6 +23,7 @@ from llm_api.storage.factory import (
     open_work_stores,
 )
 from llm_api.storage.kept_items import ItemStore
+from llm_api.storage.key_store import KeyStore
 from llm_api.storage.retention import RetentionJob
 from llm_api.storage.spool.event_spool import EventSpool
 from llm_api.storage.spool.spool import Spool
@@ -79,7 +80,10 @@ def build_stores(settings: Settings) -> Stores:
         work_threads=work_threads,
         files=files,
         file_retention=FileRetention(
-            work.tasks, files, work_threads, forget=_forgetting(lineage, work, work_threads)
+            work.tasks,
+            files,
+            work_threads,
+            forget=_forgetting(settings, lineage, work, work_threads),
         ),
         lineage=lineage,
         lineage_spool=events,
@@ -88,13 +92,18 @@ def build_stores(settings: Settings) -> Stores:
 
 
 def _forgetting(
-    lineage: LineageService, work: WorkStores, threads: StoreThreads
+    settings: Settings, lineage: LineageService, work: WorkStores, threads: StoreThreads
 ) -> Callable[[int], int]:
-    """Return what deletes some of what is kept of lineages and of rewrites."""
+    """Return what deletes some of what is kept of lineages, of rewrites and of admins' acts."""
+    days = settings.audit_retention_days
 
     def forget(at_most: int) -> int:
-        prune = partial(work.rewrites.prune, datetime.now(UTC), at_most)
-        return lineage.forget(at_most) + threads.run(prune)
+        now = datetime.now(UTC)
+        count = lineage.forget(at_most) + threads.run(partial(work.rewrites.prune, now, at_most))
+        if days:
+            before = now - timedelta(days=days)
+            count += threads.run(partial(work.audit.prune, before, at_most))
+        return count
 
     return forget
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+ENVIRONMENT = "env:"  # begins the ids of keys that the settings name
 TOKENS = "tokens"  # the unit of a budget that is not money
 BUDGET = "budget"  # the kind of a LimitState that is a budget's
 
@@ -157,6 +158,18 @@ class ApiKey:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyName:
+    """What a key is called, or was until it was deleted."""
+
+    name: str
+    is_deleted: bool = False
+
+    def __str__(self) -> str:
+        """Write it as reports do."""
+        return f"{self.name} (deleted)" if self.is_deleted else self.name
+
+
+@dataclass(frozen=True, slots=True)
 class AccessPlan:
     """Configuration of access.
 
@@ -179,9 +192,9 @@ class AccessPlan:
     @property
     def environment_keys(self) -> dict[str, ApiKey]:
         """The keys of the environment, by their secrets; their ids are `env:NAME`."""
-        keys = {secret: ApiKey(f"env:{name}", name) for name, secret in self.static_keys}
+        keys = {secret: ApiKey(f"{ENVIRONMENT}{name}", name) for name, secret in self.static_keys}
         if self.admin_key:
-            keys[self.admin_key] = ApiKey("env:admin", "admin", is_admin=True)
+            keys[self.admin_key] = ApiKey(f"{ENVIRONMENT}admin", "admin", is_admin=True)
         return keys
 
     @property

@@ -66,6 +66,13 @@ SECTIONS = (
                 default="0",
             ),
             Setting(
+                "AUDIT_RETENTION_DAYS",
+                types.whole(0, 36_500),
+                "Days after which the acts of administrators are removed from the audit.",
+                "0: never.",
+                default="0",
+            ),
+            Setting(
                 "RATELIMIT_STORAGE_URI",
                 types.store_url("memory", *_REDIS),
                 "Where limits are counted, and answers and keys are shared between workers.",

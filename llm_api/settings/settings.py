@@ -44,6 +44,7 @@ _AS_THEY_ARE = (
     "RATELIMIT_STORAGE_URI",
     "MAX_CALLS_IN_PROGRESS",
     "USAGE_RETENTION_DAYS",
+    "AUDIT_RETENTION_DAYS",
     "REFUSE_UNRECORDED_CALLS",
     "USAGE_STORE",
     "ANSWER_CACHE_MAX_SECONDS",
@@ -82,6 +83,7 @@ class Settings:
     access: AccessPlan
     max_calls_in_progress: int
     usage_retention_days: int
+    audit_retention_days: int
     refuse_unrecorded_calls: bool
     usage_store: str | None
     answer_cache_max_seconds: int
@@ -162,12 +164,14 @@ class Settings:
             root=root,
             **{name.lower(): read.value(name) for name in _AS_THEY_ARE},
         )
-        return _checked(replace(settings, warnings=read.warnings()), read.problems)
+        return _checked(settings, read)
 
 
-def _checked(settings: Settings, problems: list[str]) -> Settings:
-    if problems:
-        raise SettingsError(problems, settings.warnings)
+def _checked(settings: Settings, read: SettingsReader) -> Settings:
+    """Return settings with what is read of them last; raises SettingsError."""
+    settings = replace(settings, warnings=read.warnings())
+    if read.problems:
+        raise SettingsError(read.problems, settings.warnings)
     return settings
 
 

@@ -1,7 +1,7 @@
 """Stores: where usage rows, API keys and budgets are kept.
 
-The Protocols below, and that of budgets in `budget_protocol`, are the contract of a store;
-`tests/storage/contract*.py` has it as tests.
+The Protocols below, and those of `key_store`, `audit_store` and `budget_protocol`, are the
+contract of a store; `tests/storage/contract*.py` has it as tests.
 
 * `sql` implements all of them for SQLite, PostgreSQL, MySQL and MariaDB, named by a URL.
 * `sums` sums up calls and builds reports, for every usage store.
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from llm_api.domain.access import ApiKey
+from llm_api.domain.audit import AdminAct
 from llm_api.domain.files import StoredFile
 from llm_api.domain.lineage import LineageEvent
 from llm_api.domain.tasks import Task
@@ -83,48 +83,6 @@ class UsageStore(Protocol):
         """Close all connections."""
 
 
-class KeyStore(Protocol):
-    """Keeps API keys and the SHA-256 digests of their secrets, in hexadecimal.
-
-    All times are timezone-aware, in UTC. Every method raises StoreError when the store fails.
-    """
-
-    def add(self, key: ApiKey, digest: str) -> None:
-        """Store a new key and the digest of its secret."""
-
-    def find(self, digest: str, at: datetime) -> ApiKey | None:
-        """Return the key with this secret if both are valid at a time.
-
-        `expires_at` of the result is the earlier expiry, of the key or of the secret. Takes the
-        same time whatever the reason for rejection.
-        """
-
-    def get(self, key_id: str) -> ApiKey | None:
-        """Return a key by its id."""
-
-    def all(self) -> list[ApiKey]:
-        """Return all keys, the newest first."""
-
-    def change(self, key: ApiKey) -> bool:
-        """Overwrite a key's properties except `created_at` and `disabled_at`.
-
-        Returns:
-            Whether the key exists; the same holds for `disable` and `rotate`.
-        """
-
-    def disable(self, key_id: str, at: datetime) -> bool:
-        """Disable a key from a time on; a key that is disabled already keeps its time."""
-
-    def rotate(self, key_id: str, digest: str, *, at: datetime, until: datetime) -> bool:
-        """Add another secret, issued at `at`; former secrets expire at `until` or earlier."""
-
-    def check(self) -> None:
-        """Return if keys can be stored now; raises StoreError otherwise."""
-
-    def close(self) -> None:
-        """Close all connections."""
-
-
 class TaskStore(Protocol):
     """Keeps tasks; several processes work on them, each on its own.
 
@@ -155,8 +113,13 @@ class TaskStore(Protocol):
             Whether the worker still had it; False leaves what is stored.
         """
 
-    def ask_to_cancel(self, task_id: str, now: datetime) -> Task | None:
-        """Mark that a task's caller wants its end, and make it due; returns the task as it is."""
+    def ask_to_cancel(
+        self, task_id: str, now: datetime, act: AdminAct | None = None
+    ) -> Task | None:
+        """Mark that somebody wants a task's end, and make it due; returns the task as it is.
+
+        Where an admin does so with another's task, `act` is stored with it, or nothing is.
+        """
 
     def delete(self, task_id: str) -> None:
         """Delete a task."""
@@ -180,8 +143,12 @@ class LineageStore(Protocol):
             RefusedError: an event has a value that the store cannot hold.
         """
 
-    def put(self, event: LineageEvent) -> None:
-        """Store an event in place of that of the same id, if there is one."""
+    def put(self, event: LineageEvent, act: AdminAct | None = None) -> None:
+        """Store an event in place of that of the same id, if there is one.
+
+        Where an admin does so in another's lineage, `act` is stored with it, or nothing is; what
+        was said before is added to it.
+        """
 
     def of_lineage(self, lineage_id: str) -> list[LineageEvent]:
         """Return the events of a lineage, of all keys, in the order of their times."""

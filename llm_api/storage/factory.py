@@ -11,19 +11,21 @@ from llm_api.domain.files import FilesPlan
 from llm_api.storage import (
     FileIndex,
     FileStore,
-    KeyStore,
     LineageStore,
     StoreError,
     TaskStore,
     UsageStore,
 )
+from llm_api.storage.audit_store import AuditStore
 from llm_api.storage.budget_protocol import BudgetStore
 from llm_api.storage.files.folder import FolderFiles
 from llm_api.storage.item_memory import MemoryItems
 from llm_api.storage.kept_items import ItemStore
+from llm_api.storage.key_store import KeyStore
 from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.shared_items import RedisItems
 from llm_api.storage.redis.shared_keys import RedisKeys
+from llm_api.storage.sql.audit_table import SqlAudit
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.file_table import SqlFiles
@@ -36,7 +38,7 @@ from llm_api.storage.sql.usage import SqlUsageStore
 
 @dataclass(frozen=True, slots=True)
 class WorkStores:
-    """Where tasks are kept, what is known of their files and lineages, and rewrites.
+    """Where tasks are kept, what is known of their files and lineages, rewrites, and the audit.
 
     `close` closes all connections.
     """
@@ -45,6 +47,7 @@ class WorkStores:
     files: FileIndex
     lineages: LineageStore
     rewrites: SqlRewrites
+    audit: AuditStore
     close: Callable[[], None]
 
 
@@ -81,7 +84,7 @@ def open_key_store(database_url: str) -> KeyStore:
 
 
 def open_work_stores(database_url: str) -> WorkStores:
-    """Open the stores of tasks, files, lineages and rewrites in SQL; they share connections.
+    """Open the stores of tasks, files, lineages, rewrites and acts in SQL; they share connections.
 
     Raises StoreError for a wrong URL.
     """
@@ -91,6 +94,7 @@ def open_work_stores(database_url: str) -> WorkStores:
         SqlFiles(engine),
         SqlLineages(engine),
         SqlRewrites(engine),
+        SqlAudit(engine),
         engine.dispose,
     )
 

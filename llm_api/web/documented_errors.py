@@ -22,6 +22,7 @@ from llm_api.errors import (
     UpstreamFault,
     UpstreamTimeout,
 )
+from llm_api.services.keys.service import ambiguous
 from llm_api.web.response.error_formats import error_document, error_status
 
 # Of every response.
@@ -64,7 +65,8 @@ MODEL_FORBIDDEN = Forbidden(
     reason="model_not_allowed",
 )
 NO_ADMIN = Forbidden("This route requires an admin's API key.", reason="admin_required")
-NO_SUCH_KEY = NotFound("There is no key with this id.", reason="key_not_found")
+NO_SUCH_KEY = NotFound("There is no key with this id or name.", reason="key_not_found")
+AMBIGUOUS_KEY = ambiguous(["key_0123456789abcdef", "key_fedcba9876543210"])
 KEYS_AWAY = Unavailable(
     "The store of keys cannot be used at the moment.", reason="store_unavailable", retry_after=5
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from llm_api.cli.actors import command_line_actor
 from llm_api.storage.sql import migrate
 from llm_api.storage.sql.revision import has_newest_revision
 from llm_api.storage.sql.tables import REVISION
@@ -78,6 +79,9 @@ def test_an_old_database_is_migrated(
 
     assert (ran.returncode, ran.stdout) == (0, "The database has the current schema.\n")
     assert revision(path) == REVISION
+    with closing(sqlite3.connect(path)) as connection:
+        (act,) = connection.execute("SELECT act, actor, state_before FROM audit")
+    assert act == ("schema.upgrade", command_line_actor().id, '{"revision":"0003"}')
 
 
 def test_nothing_is_imported_where_nothing_is_to_be_migrated(run: Ran, url: str) -> None:

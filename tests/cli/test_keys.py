@@ -1,4 +1,4 @@
-"""`flask --app wsgi keys …`: keys are made, listed, rotated and disabled by an operator."""
+"""`flask --app wsgi keys …`: the life of a key in the hands of an operator."""
 
 import json
 import re
@@ -15,6 +15,7 @@ from tests.support.commands import Ran, run_command
 from tests.support.ports import closed_port
 from tests.support.replies import models
 from tests.support.schema import give_schema
+from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.keyed import MODELS, bearer
 
@@ -136,12 +137,116 @@ def test_a_disabled_key_opens_nothing(keys: Keys, app: Flask) -> None:
     assert status(app, secret) == HTTPStatus.UNAUTHORIZED
 
 
-@pytest.mark.parametrize("command", ["rotate", "disable"])
-def test_a_key_that_is_not_there_is_named_as_such(command: str, keys: Keys) -> None:
-    ran = keys(command, "key_0123456789abcdef")
+def test_a_key_goes_by_its_name_and_is_enabled_again(keys: Keys, app: Flask) -> None:
+    secret = keys("create", "shop").out
+    keys("disable", "shop")
+    disabled = status(app, secret)
+
+    ran = keys("enable", "shop")
+
+    assert (ran.status, ran.out) == (0, "")
+    assert ran.err == f"shop ({only(keys)['id']}) is active.\n"
+    assert (disabled, only(keys)["disabled_at"]) == (HTTPStatus.UNAUTHORIZED, None)
+
+
+def test_a_deleted_key_is_gone(keys: Keys, app: Flask) -> None:
+    secret = keys("create", "shop").out
+
+    ran = keys("delete", "shop", "--yes")
+
+    assert (ran.status, ran.out) == (0, "")
+    assert ran.err.endswith(" is deleted.\n")
+    assert json.loads(keys("list", "--json").out) == []
+    assert status(app, secret) == HTTPStatus.UNAUTHORIZED
+
+
+def test_a_deletion_asks_first(keys: Keys) -> None:
+    keys("create", "shop")
+
+    ran = keys("delete", "shop")
 
     assert (ran.status, ran.out) == (1, "")
-    assert ran.err == "Error: There is no key with this id.\n"
+    assert "Delete shop (key_" in ran.err
+    assert only(keys)["state"] == "active"
+
+
+def test_an_edit_changes_what_it_names(keys: Keys) -> None:
+    keys("create", "shop", "--requests", "60/minute", "--tokens-per-minute", "9", "--model", "a",
+         "--budget", "5 CNY/day", "--expires", "90d", "--admin", "--tag", "team=a")  # fmt: skip
+    before = only(keys)
+
+    ran = keys("edit", "shop", "--name", "store", "--requests", "5/minute", "--model", "b",
+               "--no-admin", "--clear", "budget", "--clear", "expires")  # fmt: skip
+
+    after = only(keys)
+    assert (ran.status, ran.err) == (0, "")
+    assert json.loads(ran.out) == after
+    assert after == {
+        **before,
+        "name": "store",
+        "limits": {"requests": "5/minute", "tokens_per_minute": 9},
+        "models": ["b"],
+        "is_admin": False,
+        "budgets": [],
+        "expires_at": None,
+    }
+
+
+def test_whatever_a_key_has_can_be_taken_away(keys: Keys) -> None:
+    keys("create", "plain")
+    plain = only(keys)
+    keys("delete", "plain", "--yes")
+    given = ("--expires", "90d", "--model", "a", "--route", "/v1/*", "--requests", "60/minute",
+             "--tokens-per-minute", "9", "--concurrent-requests", "4", "--concurrent-streams", "2",
+             "--images-per-minute", "3", "--budget", "5 CNY/day", "--tag", "team=a")  # fmt: skip
+    keys("create", "plain", *given)
+
+    ran = keys("edit", "plain", *(part for name in given[::2] for part in ("--clear", name[2:])))
+
+    assert ran.status == 0
+    same = {"id", "created_at"}
+    assert {name: value for name, value in only(keys).items() if name not in same} == {
+        name: value for name, value in plain.items() if name not in same
+    }
+
+
+@each(
+    ("arguments", "said"),
+    [
+        ((), "Nothing is to be changed"),
+        (("--budget", "5 CNY/day", "--clear", "budget"), "--budget cannot be given and cleared"),
+        (("--clear", "name"), "--clear"),
+        (("--requests", "0/minute"), "--requests"),
+        (("--tag", "a", "--tag", "b", "--tag", "c"), "--tag"),
+    ],
+)
+def test_a_wrong_edit_is_named(keys: Keys, arguments: tuple[str, ...], said: str) -> None:
+    ran = keys("edit", "shop", *arguments)
+
+    assert (ran.status, ran.out) == (2, "")
+    assert said in ran.err
+
+
+def test_a_name_that_several_keys_have_names_none(keys: Keys) -> None:
+    keys("create", "shop")
+    keys("create", "shop")
+
+    ran = keys("disable", "shop")
+
+    assert (ran.status, ran.out) == (1, "")
+    assert ran.err.startswith("Error: 2 keys have this name; name one by its id: key_")
+    listed = json.loads(keys("list", "--json", "--name", "shop").out)
+    assert [key["state"] for key in listed] == ["active"] * 2
+    assert json.loads(keys("list", "--json", "--name", "other").out) == []
+
+
+@each("command", [("rotate",), ("disable",), ("enable",), ("delete", "--yes"), ("edit", "--admin")])
+def test_a_key_that_is_not_there_is_named_as_such(command: tuple[str, ...], keys: Keys) -> None:
+    for named in ("key_0123456789abcdef", "nobody"):
+        ran = keys(*command, named)
+
+        assert (ran.status, ran.out) == (1, "")
+        assert ran.err == "Error: There is no key with this id or name.\n"
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.storage.factory import open_key_store
 from llm_api.storage.threads import StoreThreads
 from tests.conftest import SettingsOf
+from tests.support.acting import OPERATOR
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import (
     Reply,
@@ -470,7 +471,7 @@ def test_required_keys_must_be_there(
 ) -> None:
     service = KeyService(open_key_store(settings_of({}).database_url), StoreThreads(1))
     for is_disabled in keys:
-        issued = service.issue(ApiKey("", "shop"))
+        issued = service.issue(ApiKey("", "shop"), OPERATOR)
         if is_disabled:
             service.disable(issued.key.id)
     service.close()

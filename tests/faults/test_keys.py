@@ -17,6 +17,7 @@ from llm_api.services.keys.service import IssuedKey, KeyService
 from llm_api.storage.factory import open_key_store
 from llm_api.storage.threads import StoreThreads
 from tests.storage.checkout import NAMES_ITS_WORKER, fast_upstream, own_service
+from tests.support.acting import OPERATOR
 from tests.support.raw import exchange, request_bytes
 from tests.support.servers import PostgresServer, missing_wheel
 from tests.support.service import Service
@@ -89,12 +90,12 @@ def verdict(answer: requests.Response) -> tuple[int, str, str, bool]:
     return read_refusal(CHAT, answer.status_code, answer.headers, answer.content).verdict
 
 
-def test_a_disabled_key_is_refused_by_all_workers_when_it_is_looked_up_again(
+def test_all_workers_refuse_a_disabled_key_take_it_enabled_and_refuse_it_deleted(
     prepare: Prepare, keys_of: Callable[[Service], KeyService]
 ) -> None:
     service = prepare({"WEB_CONCURRENCY": "2"}, after=NAMES_ITS_WORKER)
     keys = keys_of(service)
-    disabled, kept = (keys.issue(ApiKey("", name)) for name in ("disabled", "kept"))
+    disabled, kept = (keys.issue(ApiKey("", name), OPERATOR) for name in ("disabled", "kept"))
     said: dict[str, int] = {}
 
     def all_workers_say(status: int) -> bool:
@@ -102,11 +103,16 @@ def test_a_disabled_key_is_refused_by_all_workers_when_it_is_looked_up_again(
         return list(said.values()) == [status, status]
 
     wait_until(lambda: all_workers_say(200), 20, service.log)
-    keys.disable(disabled.key.id)
+    keys.disable(disabled.key.id, OPERATOR)
 
     wait_until(lambda: all_workers_say(401), 20, service.log)
     assert set(by_worker(service, disabled.secret, 30).values()) == {401}
     assert set(by_worker(service, kept.secret, 10).values()) == {200}
+
+    keys.enable(disabled.key.id, OPERATOR)
+    wait_until(lambda: all_workers_say(200), 20, service.log)
+    keys.delete(disabled.key.id, OPERATOR)
+    wait_until(lambda: all_workers_say(401), 20, service.log)
 
 
 def test_while_the_database_is_stopped_known_keys_open_and_others_are_told_to_wait(
@@ -114,7 +120,7 @@ def test_while_the_database_is_stopped_known_keys_open_and_others_are_told_to_wa
 ) -> None:
     service = prepare({"DATABASE_URL": postgres.new_database()})
     keys = keys_of(service)
-    known, unseen = (keys.issue(ApiKey("", name)) for name in ("known", "unseen"))
+    known, unseen = (keys.issue(ApiKey("", name), OPERATOR) for name in ("known", "unseen"))
     assert ask(service, known.secret).status_code == 200
     postgres.stop()
     try:
@@ -137,7 +143,7 @@ def test_while_the_database_is_frozen_a_known_key_opens_beyond_its_freshness(
     prepare: Prepare, keys_of: Callable[[Service], KeyService], postgres: PostgresServer
 ) -> None:
     service = prepare({"DATABASE_URL": postgres.new_database()})
-    known = keys_of(service).issue(ApiKey("", "known"))
+    known = keys_of(service).issue(ApiKey("", "known"), OPERATOR)
     assert ask(service, known.secret).status_code == 200
     answers: set[int] = set()
     postgres.freeze()
@@ -239,8 +245,8 @@ def test_no_usable_key_is_in_the_database_the_spool_or_the_logs(
 ) -> None:
     url = {} if kind == "sqlite" else {"DATABASE_URL": _postgres(request).new_database()}
     service = prepare(url)
-    issued: list[IssuedKey] = [keys_of(service).issue(ApiKey("", "shop", is_admin=True))]
-    issued.append(keys_of(service).rotate(issued[0].key.id))
+    issued: list[IssuedKey] = [keys_of(service).issue(ApiKey("", "shop", is_admin=True), OPERATOR)]
+    issued.append(keys_of(service).rotate(issued[0].key.id, OPERATOR))
     texts = [issued[0].secret, issued[1].secret, STATIC, new_secret()]
     for text in texts:
         for sent in requests_with(text):

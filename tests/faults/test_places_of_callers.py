@@ -19,6 +19,7 @@ from llm_api.storage.factory import open_key_store
 from llm_api.storage.sql.tables import budget_reservations, budget_spending, usage
 from llm_api.storage.threads import StoreThreads
 from tests.support import replies
+from tests.support.acting import OPERATOR
 from tests.support.live import LiveAnswer
 from tests.support.paced import Flood, Gated
 from tests.support.peer import Peer, RecordedRequest
@@ -202,7 +203,7 @@ def key_of(service: Service) -> tuple[str, str]:
     store = open_key_store(service.env["DATABASE_URL"])
     limits = Limits(concurrent_streams=STREAMS, concurrent_requests=REQUESTS)
     key = ApiKey("", "shop", limits=limits, budgets=(Budget("month", TOKENS, 10**9),))
-    issued = KeyService(store, StoreThreads(1)).issue(key)
+    issued = KeyService(store, StoreThreads(1)).issue(key, OPERATOR)
     store.close()
     return "Authorization", f"Bearer {issued.secret}"
 

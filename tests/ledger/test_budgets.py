@@ -22,6 +22,7 @@ from llm_api.storage.threads import StoreThreads
 from tests.ledger.load import PATIENCE
 from tests.storage.checkout import NAMES_ITS_WORKER, fast_upstream, own_service
 from tests.support import replies
+from tests.support.acting import OPERATOR
 from tests.support.paced import Gated
 from tests.support.servers import PostgresServer
 from tests.support.service import Service
@@ -80,7 +81,9 @@ class Customer:
     def __init__(self, service: Service, *budgets: Budget) -> None:
         """Issue the key."""
         store = open_key_store(service.env["DATABASE_URL"])
-        issued = KeyService(store, StoreThreads(1)).issue(ApiKey("", "shop", budgets=budgets))
+        issued = KeyService(store, StoreThreads(1)).issue(
+            ApiKey("", "shop", budgets=budgets), OPERATOR
+        )
         store.close()
         self.key_id = issued.key.id
         self._service = service

@@ -4,7 +4,8 @@ from functools import partial
 
 import pytest
 
-from llm_api.storage import KeyStore, UsageStore
+from llm_api.storage import UsageStore
+from llm_api.storage.key_store import KeyStore
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.keys import SqlKeyStore

@@ -8,6 +8,7 @@ from werkzeug.test import TestResponse
 
 from llm_api.domain.access import ApiKey
 from llm_api.services.keys.service import IssuedKey
+from tests.support.acting import OPERATOR
 from tests.web.refusals import Refusal, read_refusal
 
 KEYS, MODELS = "/api/v1/keys", "/v1/models"
@@ -18,7 +19,9 @@ CLOSED = {"REQUIRE_API_KEY": "true", "API_KEYS": f"ci={STATIC}", "ADMIN_API_KEY"
 
 def issue(app: Flask, name: str = "shop", **properties: Any) -> IssuedKey:
     """Make a key with properties."""
-    issued: IssuedKey = app.extensions["llm_api"].keys.issue(ApiKey("", name, **properties))
+    issued: IssuedKey = app.extensions["llm_api"].keys.issue(
+        ApiKey("", name, **properties), OPERATOR
+    )
     return issued
 
 

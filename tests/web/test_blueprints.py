@@ -9,7 +9,7 @@ PUBLIC = {"ops", "pages", "swagger_ui", "api-docs"}
 LIMITED = {
     *("pages", "swagger_ui", "api-docs"),
     *("LLM", "Usage", "Keys", "Own key", "OpenAI", "Images", "OpenAI images", "Files"),
-    *("OpenAI responses", "Judge", "Descriptions", "Lineage", "Anthropic"),
+    *("OpenAI responses", "Judge", "Descriptions", "Lineage", "Anthropic", "Audit"),
 }
 
 
@@ -17,7 +17,7 @@ LIMITED = {
     ("rule", "expected"),
     [
         ("is_public", PUBLIC),
-        ("is_admin", {"Keys"}),
+        ("is_admin", {"Keys", "Audit"}),
         ("needs_key", {"Own key"}),
         ("is_rate_limited", LIMITED),
     ],

@@ -1,4 +1,4 @@
-"""`/api/v1/keys`: keys are made, shown once, changed, rotated and disabled."""
+"""`/api/v1/keys`: the life of a key, from its creation to its deletion."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -155,6 +155,60 @@ def test_a_disabled_key_is_shown_and_opens_nothing(
     assert first == again == ask("GET", f"/{made['id']}").json
     assert (first["state"], bool(first["disabled_at"])) == ("disabled", True)
     assert not opens(client, made["secret"])
+
+
+def test_an_enabled_key_opens_at_once_where_it_was_enabled(
+    ask: UpstreamRequest, made: dict[str, Any], client: FlaskClient
+) -> None:
+    ask("POST", f"/{made['id']}/disable")
+    assert not opens(client, made["secret"])  # which is remembered
+
+    enabled = ask("POST", f"/{made['id']}/enable").json
+
+    assert (enabled["state"], enabled["disabled_at"]) == ("active", None)
+    assert opens(client, made["secret"])
+
+
+def test_a_deleted_key_is_not_there_any_more(
+    ask: UpstreamRequest, made: dict[str, Any], client: FlaskClient
+) -> None:
+    assert opens(client, made["secret"])
+
+    answer = ask("DELETE", f"/{made['id']}")
+
+    assert answer.json == {"id": made["id"], "name": "plain", "deleted": True}
+    assert not opens(client, made["secret"])
+    assert ask("GET").json == {"keys": []}
+    again = [ask("GET", f"/{made['id']}"), ask("DELETE", "/plain"), ask("POST", "/plain/enable")]
+    assert [refusal_of(KEYS, one).reason for one in again] == ["key_not_found"] * 3
+
+
+def test_a_name_does_where_no_other_key_has_it(ask: UpstreamRequest, made: dict[str, Any]) -> None:
+    ask("POST", body={"name": "the shop, 中文"})
+    ask("POST", body={"name": made["id"]})  # an id is an id first
+
+    shown = ask("GET", "/the%20shop,%20%E4%B8%AD%E6%96%87").json
+
+    assert shown["name"] == "the shop, 中文"
+    assert ask("GET", f"/{made['id']}").json["name"] == "plain"
+    assert ask("PATCH", "/plain", {"name": "other"}).json["id"] == made["id"]
+
+
+def test_a_name_that_several_keys_have_is_refused(
+    ask: UpstreamRequest, made: dict[str, Any], client: FlaskClient
+) -> None:
+    other = ask("POST", body={"name": "plain"}).json
+
+    refused = [ask("GET", "/plain"), ask("POST", "/plain/disable"), ask("DELETE", "/plain")]
+
+    assert [refusal_of(KEYS, one).reason for one in refused] == ["key_name_ambiguous"] * 3
+    assert made["id"] in refused[0].text
+    assert [opens(client, one["secret"]) for one in (made, other)] == [True, True]
+    found = ask("GET", "?name=plain").json["keys"]
+    assert {key["id"] for key in found} == {made["id"], other["id"]}
+    assert ask("GET", "?name=nobody").json == {"keys": []}
+    assert len(ask("GET", "?name=").json["keys"]) == 2
+    assert refusal_of(KEYS, ask("GET", "?names=a")).reason == "unknown_field"
 
 
 @pytest.mark.parametrize(

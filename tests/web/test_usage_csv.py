@@ -51,6 +51,16 @@ def test_a_table_without_calls_has_its_headings(client: FlaskClient) -> None:
     ]
 
 
+def test_keys_are_called_by_their_names_in_the_last_column(client: FlaskClient, keep: Keep) -> None:
+    keep(ended("1", key_id="env:=1+1"), ended("2", key_id="key_unknown"))
+
+    found = table(client, group_by="key")
+
+    headings = list(found[0])
+    assert (headings[0], headings[-1]) == ("key", "key_name")
+    assert [row["key_name"] for row in found] == ["'=1+1", ""]
+
+
 def test_lines_end_and_quotes_stand_as_in_rfc_4180(client: FlaskClient, keep: Keep) -> None:
     names = ['a "quoted" model', "one, two", "plain", "模型"]
     keep(*[ended(str(number), model=name) for number, name in enumerate(names)])

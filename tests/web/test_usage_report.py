@@ -9,8 +9,10 @@ from flask.testing import FlaskClient
 
 from tests.storage.records import begun, ended
 from tests.support import replies
+from tests.support.acting import OPERATOR
 from tests.support.upstream import ScriptedUpstream
-from tests.web.refusals import CHAT, CHATS, good_body
+from tests.web.keyed import issue
+from tests.web.refusals import CHAT, CHATS, good_body, read_refusal
 from tests.web.reports import NOVEMBER, USAGE, Keep, Report, at, calls_by, keeper, reporter
 
 PRICED = {"cost_micro": 300_000, "currency": "CNY"}
@@ -44,6 +46,42 @@ def kinds(keep: Keep) -> None:
         ended("2", key_id="k1", tags=",a,", created_at=at(2, 12, 59)),
         ended("3", status="timeout", **other),
     )
+
+
+def test_keys_have_their_names_also_when_they_are_deleted(
+    app: Flask, keep: Keep, report: Report
+) -> None:
+    kept, gone = issue(app, "kept").key.id, issue(app, "gone").key.id
+    for number, key_id in enumerate([kept, gone, "env:ci", "key_unknown", None]):
+        keep(ended(str(number), key_id=key_id, created_at=at(2)))
+    app.extensions["llm_api"].keys.delete(gone, OPERATOR)
+
+    groups = report(group_by="key,model")["groups"]
+
+    names = {group["key"]: group["key_name"] for group in groups}
+    assert names == {
+        kept: "kept", gone: "gone (deleted)", "env:ci": "ci", "key_unknown": "", "": ""
+    }  # fmt: skip
+    assert "key_name" not in report(group_by="model")["groups"][0]
+    asked = [report(key=name)["groups"] for name in ("kept", "gone", "env:ci")]
+    assert [groups[0]["calls"] for groups in asked] == [1] * 3
+    assert report(key="nobody", group_by="key")["groups"] == []
+
+
+def test_a_name_that_several_keys_have_is_no_filter(app: Flask, client: FlaskClient) -> None:
+    ids = [issue(app).key.id for _ in range(2)]
+
+    refused = read_refusal(USAGE, *sent(client, key="shop"))
+    app.extensions["llm_api"].keys.delete(ids[0], OPERATOR)
+
+    assert (refused.status, refused.reason) == (400, "key_name_ambiguous")
+    assert sent(client, key="shop")[0] == 200
+
+
+def sent(client: FlaskClient, **arguments: str) -> tuple[int, Any, bytes]:
+    """Ask for a report that may be refused."""
+    answer = client.get(USAGE, query_string={**NOVEMBER, **arguments})
+    return answer.status_code, answer.headers, answer.data
 
 
 def test_no_calls_are_no_groups(report: Report) -> None:

@@ -9,12 +9,13 @@ from datetime import UTC, datetime
 from functools import partial
 
 from llm_api.domain.access import ApiKey
+from llm_api.domain.audit import Actor
 from llm_api.domain.calls import Caller, CallReport
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import CancelState, Task, TaskState
-from llm_api.errors import InvalidRequest, Unavailable
+from llm_api.errors import Unavailable
 from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.document import NEW, SUBMITTING, JobDocument
 from llm_api.services.images.inputs import ImageInputs, InputTools
@@ -198,8 +199,10 @@ class ImageService:
             self._jobs.wait(task_id, self._jobs.engine.running(task_id), wait)
         return self._job(self._jobs.of_key(task_id, key))
 
-    def cancel(self, task_id: str, key: ApiKey | None) -> tuple[ImageJob, CancelState]:
-        """Cancel a job as far as that is possible.
+    def cancel(
+        self, task_id: str, key: ApiKey | None, by: Actor | None = None
+    ) -> tuple[ImageJob, CancelState]:
+        """Cancel a job as far as that is possible; `by` is an admin who may do so with any.
 
         Returns:
             The job, and `cancelled`, `too_late` or `not_supported`.
@@ -207,7 +210,7 @@ class ImageService:
         task = self._jobs.of_key(task_id, key)
         if task.state.has_ended:
             return self._job(task), _cancelled(task)
-        self._jobs.run(partial(self._jobs.tasks.ask_to_cancel, task_id, self._now()))
+        self._jobs.ask_to_cancel(task, by)
         running = self._jobs.engine.running(task_id)
         if running is None:
             self._jobs.engine.wake()
@@ -224,12 +227,10 @@ class ImageService:
             time.sleep(_LOOK_S)
         return self._job(task), _cancelled(task)
 
-    def purge(self, task_id: str, key: ApiKey | None) -> None:
+    def purge(self, task_id: str, key: ApiKey | None, by: Actor | None = None) -> None:
         """Delete a job that has ended, with its files; raises InvalidRequest for another."""
         task = self._jobs.of_key(task_id, key)
-        if not task.state.has_ended:
-            raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
-        self._jobs.purge_texts(task)
+        self._jobs.begin_purge(task, by)
         self._tools.files.delete_of_task(task_id)
         for one in (webhook_id(task_id), task_id):
             self._jobs.run(partial(self._jobs.tasks.delete, one))

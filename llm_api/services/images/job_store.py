@@ -8,8 +8,10 @@ from functools import partial
 from typing import TypeVar
 
 from llm_api.domain.access import ApiKey
+from llm_api.domain.audit import JOB_CANCEL, JOB_DELETE, Actor, AdminAct
 from llm_api.domain.tasks import Task
-from llm_api.errors import NotFound, Unavailable
+from llm_api.errors import InvalidRequest, NotFound, Unavailable
+from llm_api.services.audit import act_on_job
 from llm_api.services.images.keeping import StoreHealth
 from llm_api.services.images.orders import KIND
 from llm_api.services.tasks.claimed import ClaimedTask
@@ -32,7 +34,8 @@ def _utc_now() -> datetime:
 class JobStore:
     """Where jobs are kept, for how long, and who works on them.
 
-    `purge_texts` deletes what is kept elsewhere of what was written for a job.
+    `purge_texts` deletes what is kept elsewhere of what was written for a job, and `record` stores
+    the act of an admin.
     """
 
     tasks: TaskStore
@@ -41,6 +44,7 @@ class JobStore:
     keep: timedelta
     health: StoreHealth
     purge_texts: Callable[[Task], None] = lambda _: None
+    record: Callable[[AdminAct], None] = lambda _: None
     kind: str = KIND
     now: Callable[[], datetime] = _utc_now
 
@@ -60,6 +64,27 @@ class JobStore:
         if task is None or (task.state.has_ended and task.expires_at <= self.now()):
             raise _unknown()
         return task
+
+    def ask_to_cancel(self, task: Task, by: Actor | None) -> None:
+        """Mark that a job's end is wanted: by its caller, or by an admin, whose act is stored."""
+        act = act_on_job(task, by, JOB_CANCEL, self.now())
+        self.run(partial(self.tasks.ask_to_cancel, task.id, self.now(), act))
+
+    def begin_purge(self, task: Task, by: Actor | None) -> None:
+        """Delete what was written for a job that has ended, before the job itself is deleted.
+
+        An admin's act is stored before, as a deletion is no single transaction: there may be an act
+        whose deletion was cut, and there is no deletion without its act.
+
+        Raises:
+            InvalidRequest: it has not ended.
+            Unavailable: a store cannot be used at the moment.
+        """
+        if not task.state.has_ended:
+            raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
+        if (act := act_on_job(task, by, JOB_DELETE, self.now())) is not None:
+            self.run(partial(self.record, act))
+        self.purge_texts(task)
 
     def wait(
         self,

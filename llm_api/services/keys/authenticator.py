@@ -18,7 +18,8 @@ from llm_api.domain.key_format import is_intact
 from llm_api.errors import Unavailable
 from llm_api.runtime.cooldown import Cooldown
 from llm_api.services.keys.guess_limit import GuessLimit
-from llm_api.storage import KeyStore, StoreError
+from llm_api.storage import StoreError
+from llm_api.storage.key_store import KeyStore
 from llm_api.storage.threads import StoreThreads
 
 logger = logging.getLogger(__name__)
@@ -133,6 +134,8 @@ class KeyAuthenticator:
         if self._shared is not None:
             self._shared.revoke(key_id)
         with self._lock:
+            # Its secret may be among those that were refused, until it was enabled.
+            self._invalid.clear()
             for digest in [
                 digest
                 for digest, entry in self._valid.items()

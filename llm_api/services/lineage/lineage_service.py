@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from llm_api.domain.access import ApiKey
+from llm_api.domain.audit import FEEDBACK_GIVE, Actor, AdminAct
 from llm_api.domain.lineage import FEEDBACK, PURGE, REWRITE, Feedback, LineageEvent
 from llm_api.domain.tasks import Task
 from llm_api.errors import NotFound, Unavailable
@@ -171,8 +172,10 @@ class LineageService:
         except StoreError:  # what is looked for says so, if it cannot be read either
             logger.warning("lineage events wait for the database")
 
-    def feedback(self, said: Feedback, key: ApiKey | None) -> LineageEvent:
+    def feedback(self, said: Feedback, key: ApiKey | None, by: Actor | None = None) -> LineageEvent:
         """Store what a person says of a lineage, a job or a picture, in place of what was said.
+
+        `by` is an admin, whose act is stored where the lineage is another's.
 
         Returns:
             What was stored.
@@ -199,7 +202,10 @@ class LineageService:
             job_id=job_id,
         )
         kept = self._kept(event)
-        self._do(partial(self._store.put, kept))
+        act = None
+        if by is not None and by.id != key_id:
+            act = AdminAct(kept.at, by, FEEDBACK_GIVE, lineage_id, after=kept.facts)
+        self._do(partial(self._store.put, kept, act))
         return kept
 
     def _owner(self, lineage_id: str, key: ApiKey | None) -> tuple[str, str | None]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from llm_api.domain.access import ApiKey
+from llm_api.domain.audit import Actor
 from llm_api.domain.calls import Caller
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.loops import LoopPlan
@@ -262,11 +263,13 @@ class LoopService:
                 best = None
         return loop_job(task, document, best)
 
-    def cancel(self, task_id: str, key: ApiKey | None) -> tuple[LoopJob, CancelState]:
+    def cancel(
+        self, task_id: str, key: ApiKey | None, by: Actor | None = None
+    ) -> tuple[LoopJob, CancelState]:
         """Cancel a loop: no further step is begun, and the job under way as far as is possible."""
         task = self._jobs.of_key(task_id, key)
         if not task.state.has_ended:
-            self._jobs.run(partial(self._jobs.tasks.ask_to_cancel, task_id, self._now()))
+            self._jobs.ask_to_cancel(task, by)
             running = self._jobs.engine.running(task_id)
             if running is None:
                 self._jobs.engine.wake()
@@ -281,12 +284,10 @@ class LoopService:
             outcome = CancelState.NOT_SUPPORTED
         return self._job(task, key), outcome
 
-    def purge(self, task_id: str, key: ApiKey | None) -> None:
+    def purge(self, task_id: str, key: ApiKey | None, by: Actor | None = None) -> None:
         """Delete a loop that has ended, with its jobs and files; raises InvalidRequest."""
         task = self._jobs.of_key(task_id, key)
-        if not task.state.has_ended:
-            raise InvalidRequest("The job has not ended; cancel it first.", reason="job_running")
-        self._jobs.purge_texts(task)
+        self._jobs.begin_purge(task, by)
         document = LoopDocument.read(task.document)
         steps = [step_id(task_id, one.number) for one in document.tries]
         for one in (*steps, task_id):

@@ -1,16 +1,21 @@
 """Usage reports: calls, tokens and cost in groups, as JSON and as a table."""
 
+import re
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+from llm_api.domain.access import ENVIRONMENT, KeyName
 from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import TOKENS, UsageQuery, UsageSums
 from llm_api.errors import Unavailable
+from llm_api.services.keys.service import ambiguous
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.threads import StoreThreads
 
+KEY_NAME = "key_name"  # beside the dimension `key`
+_IS_ID = re.compile(f"{ENVIRONMENT}|key_[0-9a-f]{{16}}$|$")
 _SOURCES = ("measured", "estimated")
 _FIRST_COUNTS = ("calls", "errors", "attempts")
 _CALLS_BY_SOURCE = ("measured_calls", "estimated_calls", "uncounted_calls")
@@ -32,26 +37,58 @@ class ReportPage:
 
 
 class ReportService:
-    """Reads reports from the usage store."""
+    """Reads reports from the usage store, and the names of keys from theirs."""
 
-    def __init__(self, store: UsageStore, threads: StoreThreads) -> None:
-        """Read from `store`, in `threads`."""
-        self._store = store
-        self._threads = threads
+    def __init__(
+        self,
+        store: UsageStore,
+        threads: StoreThreads,
+        names: Callable[[], Mapping[str, KeyName]],
+    ) -> None:
+        """Read from `store`, in `threads`; `names` has those of keys, by their ids."""
+        self._store, self._threads, self._names = store, threads, names
 
     def page(self, query: UsageQuery, *, page: int, page_size: int) -> ReportPage:
-        """Return a page of a report, counted from 1; raises Unavailable."""
+        """Return a page of a report, counted from 1; raises as `all` does."""
         groups = self.all(query)
         start = (page - 1) * page_size
         return ReportPage(groups[start : start + page_size], len(groups))
 
     def all(self, query: UsageQuery) -> list[UsageSums]:
-        """Return all groups of a report; raises Unavailable."""
+        """Return all groups of a report, those of keys with `key_name`.
+
+        A key can be filtered by its name, if no other key has it.
+
+        Raises:
+            InvalidRequest: several have that name.
+            Unavailable: a store cannot be read at the moment.
+        """
+        named = query.filters.get("key")
+        by_name = named is not None and not _IS_ID.match(named)
+        names = self._names() if by_name or "key" in query.group_by else {}
+        if named is not None and by_name:
+            query = replace(query, filters={**query.filters, "key": _id_of(named, names)})
         try:
-            return self._threads.run(lambda: self._store.report(query))
+            groups = self._threads.run(lambda: self._store.report(query))
         except StoreError as error:
             message = "The usage store cannot be read at the moment."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
+        return [_named(sums, names) for sums in groups] if "key" in query.group_by else groups
+
+
+def _id_of(named: str, names: Mapping[str, KeyName]) -> str:
+    """Return the id of the key that has a name, or had it; what none has is in no row, either."""
+    all_ids = [key_id for key_id, name in names.items() if name.name == named]
+    found = [key_id for key_id in all_ids if not names[key_id].is_deleted] or all_ids
+    if len(found) > 1:
+        raise ambiguous(found)
+    return found[0] if found else named
+
+
+def _named(sums: UsageSums, names: Mapping[str, KeyName]) -> UsageSums:
+    key_id = sums.group["key"]
+    name = str(names[key_id]) if key_id in names else key_id.partition(ENVIRONMENT)[2]
+    return replace(sums, group={**sums.group, KEY_NAME: name})
 
 
 def to_dict(sums: UsageSums) -> dict[str, Any]:
@@ -100,15 +137,17 @@ def table_rows(groups: Sequence[UsageSums], names: Sequence[str]) -> list[list[s
 
     Args:
         groups: groups of a report.
-        names: its dimensions, the first columns.
+        names: its dimensions, the first columns; the names of keys are the last.
     """
-    rows = [[*names, *_COUNT_COLUMNS, "currency", "cost_micro", "cost", "cost_per_image"]]
+    more = [KEY_NAME] if "key" in names else []
+    rows = [[*names, *_COUNT_COLUMNS, "currency", "cost_micro", "cost", "cost_per_image", *more]]
     for sums in groups:
         dimensions = [sums.group[name] for name in names]
         counts = _counts(sums)
         # A group with two currencies has two rows, and its counts in the first.
+        called = [sums.group[name] for name in more]
         for cost in _costs(sums):
-            rows.append([_harmless(str(cell)) for cell in (*dimensions, *counts, *cost)])
+            rows.append([_harmless(str(cell)) for cell in (*dimensions, *counts, *cost, *called)])
             counts = [""] * len(counts)
     return rows
 

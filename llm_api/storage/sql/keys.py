@@ -9,8 +9,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
-from llm_api.domain.access import ApiKey, Budget, Limits
+from llm_api.domain.access import ApiKey, Budget, KeyName, Limits
+from llm_api.domain.audit import AdminAct
 from llm_api.storage import StoreError
+from llm_api.storage.key_store import KeyChange, Record
+from llm_api.storage.sql.audit_table import add_act
 from llm_api.storage.sql.compatibility import check_revision
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import what_failed
@@ -26,11 +29,12 @@ class SqlKeyStore:
         """Use an engine of `make_engine`."""
         self._engine = engine
 
-    def add(self, key: ApiKey, digest: str) -> None:
+    def add(self, key: ApiKey, digest: str, act: AdminAct) -> None:
         """See KeyStore."""
         with self._writing() as connection:
             connection.execute(sa.insert(api_keys), _row(key))
             _add_secret(connection, key.id, digest, key.created_at)
+            add_act(connection, act)
 
     def find(self, digest: str, at: datetime) -> ApiKey | None:
         """See KeyStore."""
@@ -51,45 +55,69 @@ class SqlKeyStore:
 
     def get(self, key_id: str) -> ApiKey | None:
         """See KeyStore."""
-        row = self._first(sa.select(api_keys).where(api_keys.c.id == key_id))
+        row = self._first(_that_is_there(key_id))
         return None if row is None else _key(row)
 
     def all(self) -> list[ApiKey]:
         """See KeyStore."""
-        statement = sa.select(api_keys).order_by(api_keys.c.created_at.desc(), api_keys.c.id)
+        there = sa.select(api_keys).where(api_keys.c.deleted_at.is_(None))
+        statement = there.order_by(api_keys.c.created_at.desc(), api_keys.c.id)
         with self._reading() as connection:
             return [_key(row) for row in connection.execute(statement).mappings()]
 
-    def change(self, key: ApiKey) -> bool:
+    def names(self) -> dict[str, KeyName]:
         """See KeyStore."""
-        row = _row(key)
-        del row["created_at"], row["disabled_at"]
-        with self._writing() as connection:
-            if not _exists(connection, key.id):
-                return False
-            connection.execute(sa.update(api_keys).where(api_keys.c.id == key.id), row)
-            return True
+        statement = sa.select(api_keys.c.id, api_keys.c.name, api_keys.c.deleted_at)
+        with self._reading() as connection:
+            return {
+                key_id: KeyName(name, deleted_at is not None)
+                for key_id, name, deleted_at in connection.execute(statement)
+            }
 
-    def disable(self, key_id: str, at: datetime) -> bool:
+    def change(self, key_id: str, change: KeyChange) -> ApiKey | None:
         """See KeyStore."""
-        enabled = (api_keys.c.id == key_id) & api_keys.c.disabled_at.is_(None)
         with self._writing() as connection:
-            if not _exists(connection, key_id):
-                return False
-            connection.execute(sa.update(api_keys).where(enabled).values(disabled_at=_naive(at)))
-            return True
+            before = _locked(connection, key_id)
+            if before is None:
+                return None
+            after = change.alter(before)
+            if after != before:
+                row = _row(after)
+                del row["created_at"]
+                connection.execute(sa.update(api_keys).where(api_keys.c.id == key_id), row)
+                add_act(connection, change.record(before, after))
+            return after
 
-    def rotate(self, key_id: str, digest: str, *, at: datetime, until: datetime) -> bool:
+    def rotate(
+        self, key_id: str, digest: str, *, at: datetime, until: datetime, record: Record
+    ) -> ApiKey | None:
         """See KeyStore."""
         secrets = api_key_secrets.c
         ends_later = secrets.expires_at.is_(None) | (secrets.expires_at > _naive(until))
         with self._writing() as connection:
-            if not _exists(connection, key_id):
-                return False
+            key = _locked(connection, key_id)
+            if key is None:
+                return None
             older = sa.update(api_key_secrets).where(secrets.key_id == key_id, ends_later)
             connection.execute(older.values(expires_at=_naive(until)))
             _add_secret(connection, key_id, digest, at)
-            return True
+            add_act(connection, record(key))
+            return key
+
+    def delete(self, key_id: str, at: datetime, record: Record) -> ApiKey | None:
+        """See KeyStore."""
+        of_id = api_keys.c.id == key_id
+        # Disabled, too: a release that goes back to the schema before must not see it as in use.
+        disabled_at = sa.func.coalesce(api_keys.c.disabled_at, _naive(at))
+        with self._writing() as connection:
+            key = _locked(connection, key_id)
+            if key is None:
+                return None
+            connection.execute(sa.delete(api_key_secrets).where(api_key_secrets.c.key_id == key_id))
+            gone = sa.update(api_keys).where(of_id)
+            connection.execute(gone.values(deleted_at=_naive(at), disabled_at=disabled_at))
+            add_act(connection, record(key))
+            return key
 
     def check(self) -> None:
         """See KeyStore."""
@@ -121,11 +149,14 @@ class SqlKeyStore:
             raise StoreError(what_failed(error)) from error
 
 
-def _exists(connection: Connection, key_id: str) -> bool:
-    # Selected, because MySQL counts only the rows that an update changes. Locked, to serialize
-    # concurrent rotations.
-    statement = sa.select(api_keys.c.id).where(api_keys.c.id == key_id).with_for_update()
-    return connection.scalar(statement) is not None
+def _that_is_there(key_id: str) -> sa.Select[Any]:
+    return sa.select(api_keys).where(api_keys.c.id == key_id, api_keys.c.deleted_at.is_(None))
+
+
+def _locked(connection: Connection, key_id: str) -> ApiKey | None:
+    """Return a key that nobody else can change until the transaction ends."""
+    row = connection.execute(_that_is_there(key_id).with_for_update()).mappings().first()
+    return None if row is None else _key(row)
 
 
 def _add_secret(connection: Connection, key_id: str, digest: str, at: datetime | None) -> None:

@@ -1,6 +1,7 @@
 """What has happened in lineages, in a SQL database."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -8,8 +9,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from llm_api.domain.audit import AdminAct
 from llm_api.domain.lineage import PURGE, LineageEvent
 from llm_api.storage import RefusedError, StoreError
+from llm_api.storage.sql.audit_table import add_act
 from llm_api.storage.sql.errors import what_failed
 from llm_api.storage.sql.tables import lineage_events
 from llm_api.storage.sql.transactions import Transactions, aware, naive
@@ -44,9 +47,9 @@ class SqlLineages:
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
 
-    def put(self, event: LineageEvent) -> None:
+    def put(self, event: LineageEvent, act: AdminAct | None = None) -> None:
         """See LineageStore."""
-        self._do.write(partial(_replace, event))
+        self._do.write(partial(_put, event, act))
 
     def of_lineage(self, lineage_id: str) -> list[LineageEvent]:
         """See LineageStore."""
@@ -129,6 +132,13 @@ def _purges(
     for lineage_id, key_id, at in connection.execute(purges):
         found.setdefault((lineage_id, key_id), []).extend(filter(None, [aware(at)]))
     return found
+
+
+def _put(event: LineageEvent, act: AdminAct | None, connection: Connection) -> None:
+    if act is not None:
+        said = sa.select(_COLUMNS.facts).where(_COLUMNS.id == event.id)
+        add_act(connection, replace(act, before=connection.scalar(said)))
+    _replace(event, connection)
 
 
 def _replace(event: LineageEvent, connection: Connection) -> None:

@@ -7,13 +7,14 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy.exc import SQLAlchemyError
 
+from llm_api.domain.audit import Actor
 from llm_api.storage import StoreError
 from llm_api.storage.sql.compatibility import check_revision, has_later_revision
 from llm_api.storage.sql.engine import READS, make_engine
 from llm_api.storage.sql.errors import what_failed
 
 
-def upgrade(url: str, root: Path) -> bool:
+def upgrade(url: str, root: Path, by: Actor | None = None) -> bool:
     """Apply every missing migration; several processes may do so at once.
 
     Returns False where the database has the schema of a later release, with which this one works:
@@ -22,13 +23,16 @@ def upgrade(url: str, root: Path) -> bool:
     Args:
         url: see DATABASE_URL in `llm_api.settings.definitions`.
         root: folder of the installation, with `migrations/`.
+        by: who does it, for the audit; None records nothing.
 
     Raises:
         StoreError: the database failed, or has a schema that this release does not work with;
             except on MySQL and MariaDB nothing was changed.
     """
     try:
-        command.upgrade(_config(url, root), "head")
+        config = _config(url, root)
+        config.attributes["by"] = by
+        command.upgrade(config, "head")
     except CommandError:
         if not _works_with_later(url):
             raise

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
-REVISION = "0011"
+REVISION = "0012"
 
 metadata = sa.MetaData()
 
@@ -134,6 +134,7 @@ api_keys = sa.Table(
     sa.Column("limits", sa.JSON(), nullable=False),
     sa.Column("budgets", sa.JSON(), nullable=False),
     sa.Column("tags", sa.String(512), nullable=False, server_default=""),
+    sa.Column("deleted_at", Moment, nullable=True, comment="Reports still need its name"),
 )
 # After a rotation a key has two secrets, until the former one expires.
 api_key_secrets = sa.Table(
@@ -149,6 +150,28 @@ api_key_secrets = sa.Table(
     ),
     sa.Column("created_at", Moment, nullable=False),
     sa.Column("expires_at", Moment, nullable=True),
+)
+
+# What was done by an admin's right. On SQLite only an INTEGER counts up.
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column(
+        "number",
+        sa.BigInteger().with_variant(sa.Integer(), "sqlite"),
+        primary_key=True,
+        comment="In the order of the acts",
+    ),
+    sa.Column("at", Moment, nullable=False, index=True, comment="UTC"),
+    sa.Column("act", sa.String(32), nullable=False),
+    sa.Column("actor", sa.String(64), nullable=False, comment="Id of a key, or cli:USER"),
+    sa.Column("actor_name", sa.String(64), nullable=False),
+    sa.Column("subject", sa.String(64), nullable=False, index=True),
+    sa.Column("subject_name", sa.String(64), nullable=True),
+    sa.Column("state_before", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("state_after", sa.JSON(none_as_null=True), nullable=True),
+    sa.Column("request_id", sa.String(64), nullable=True),
+    sa.Column("address", sa.String(64), nullable=True, comment="Of the client"),
 )
 
 # Work that outlives its request. `has_ended` follows from `state`, for the indexes.

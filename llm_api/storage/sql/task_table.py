@@ -14,7 +14,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from llm_api.domain.audit import AdminAct
 from llm_api.domain.tasks import Task, TaskState
+from llm_api.storage.sql.audit_table import add_act
 from llm_api.storage.sql.tables import tasks
 from llm_api.storage.sql.transactions import Transactions, aware, naive
 
@@ -66,9 +68,11 @@ class SqlTasks:
         """See TaskStore."""
         return self._do.write(partial(_save, task, worker))
 
-    def ask_to_cancel(self, task_id: str, now: datetime) -> Task | None:
+    def ask_to_cancel(
+        self, task_id: str, now: datetime, act: AdminAct | None = None
+    ) -> Task | None:
         """See TaskStore."""
-        return self._do.write(partial(_ask_to_cancel, task_id, now))
+        return self._do.write(partial(_ask_to_cancel, task_id, now, act))
 
     def delete(self, task_id: str) -> None:
         """See TaskStore."""
@@ -119,7 +123,9 @@ def _save(task: Task, worker: str, connection: Connection) -> bool:
     return True
 
 
-def _ask_to_cancel(task_id: str, now: datetime, connection: Connection) -> Task | None:
+def _ask_to_cancel(
+    task_id: str, now: datetime, act: AdminAct | None, connection: Connection
+) -> Task | None:
     of_id = tasks.c.id == task_id
     stored = _find(sa.select(tasks).where(of_id).with_for_update(), connection)
     if stored is None or stored.state.has_ended:
@@ -127,6 +133,8 @@ def _ask_to_cancel(task_id: str, now: datetime, connection: Connection) -> Task 
     due_at = min(stored.due_at, now)
     change = sa.update(tasks).where(of_id).values(wants_cancel=True, due_at=naive(due_at))
     connection.execute(change)
+    if act is not None:
+        add_act(connection, act)
     return replace(stored, wants_cancel=True, due_at=due_at)
 
 

@@ -12,12 +12,14 @@ from wsgiref.types import WSGIEnvironment
 from flask import Request, current_app, g, request
 
 from llm_api.domain.access import ApiKey, LimitState
+from llm_api.domain.audit import Actor
 from llm_api.domain.calls import Caller, CallReport, never
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.repeats import CacheRules
 from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
 from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
+from llm_api.services.audit import AuditService
 from llm_api.services.chat import AnswerStream, ChatService
 from llm_api.services.files import FileService
 from llm_api.services.idempotency import IdempotencyService, Recording
@@ -63,6 +65,7 @@ class Services:
     items: ItemStore
     reports: ReportService
     keys: KeyService
+    audit: AuditService
     budgets: BudgetReader
     tasks: TaskEngine
     lineage: LineageService
@@ -142,6 +145,15 @@ def caller() -> Caller:
         key,
         _address_of(incoming),
     )
+
+
+def acting_admin() -> Actor | None:
+    """Return the admin who sent the current request, for the audit; None for anybody else."""
+    state: RequestState = g.request_state
+    key = state.key
+    if key is None or not key.is_admin:
+        return None
+    return Actor(key.id, key.name, state.request_id, state.incoming.remote_addr)
 
 
 def _time_limit(environ: WSGIEnvironment, *, is_streamed: bool) -> float | None:

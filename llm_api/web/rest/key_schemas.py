@@ -1,5 +1,6 @@
 """Schemas of the routes for API keys."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import marshmallow as ma
@@ -146,6 +147,22 @@ class RotationSchema(StrictSchema):
         return {name: value for name, value in document.items() if value is not None}
 
 
+class KeyListArgumentsSchema(StrictSchema):
+    """Which keys are listed; an empty name counts as left out."""
+
+    name = FormattedField(formats.NAME, metadata={"description": "Only keys of this name."})
+
+    @ma.pre_load
+    def drop_empty(self, values: Mapping[str, Any], **_: Any) -> dict[str, Any]:
+        """Leave an empty name out; unknown names stay, to be refused."""
+        return {name: value for name, value in values.items() if value or name not in self.fields}
+
+    @ma.post_load
+    def make(self, values: dict[str, str], **_: Any) -> str | None:
+        """Return the name."""
+        return values.get("name")
+
+
 class KeyLimitsSchema(ma.Schema):
     """Limits of a key; the settings' limits apply where it has none."""
 
@@ -225,7 +242,15 @@ class IssuedKeySchema(KeySchema):
     )
 
 
+class DeletedKeySchema(ma.Schema):
+    """A key that is not there any more."""
+
+    id = ma.fields.String(required=True)
+    name = ma.fields.String(required=True)
+    deleted = ma.fields.Boolean(required=True)
+
+
 class KeyListSchema(ma.Schema):
-    """All keys, the newest first."""
+    """Keys, the newest first."""
 
     keys = ma.fields.List(ma.fields.Nested(KeySchema), required=True)

@@ -1,18 +1,29 @@
 """The routes of API keys, for admins."""
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 from flask import Response
 
 from llm_api.domain.access import ApiKey
+from llm_api.domain.audit import Actor
 from llm_api.errors import InvalidRequest
+from llm_api.services.keys import formats
 from llm_api.services.keys.service import IssuedKey
-from llm_api.web.documented_errors import BODY_ERRORS, KEYS_AWAY, NO_ADMIN, NO_SUCH_KEY
-from llm_api.web.request.context import services
+from llm_api.web.documented_errors import (
+    AMBIGUOUS_KEY,
+    BODY_ERRORS,
+    KEYS_AWAY,
+    NO_ADMIN,
+    NO_SUCH_KEY,
+)
+from llm_api.web.request.context import acting_admin, services
 from llm_api.web.response.answers import json_response
 from llm_api.web.rest.key_schemas import (
+    DeletedKeySchema,
     IssuedKeySchema,
     KeyChangeSchema,
+    KeyListArgumentsSchema,
     KeyListSchema,
     KeyStateSchema,
     NewKeySchema,
@@ -32,6 +43,9 @@ blueprint = Blueprint(
 _EXAMPLE = {"name": "shop", "expires": "90d", "limits": {"requests": "60/minute"}}
 
 _WRONG_KEY = InvalidRequest.of_field("name", "must be a string.", reason="invalid_type")
+_WRONG_NAME = InvalidRequest.of_field(
+    "name", f"must be {formats.NAME.expected}.", reason="out_of_range"
+)
 _WRONG_ROTATION = InvalidRequest.of_field("overlap", "must be a string.", reason="invalid_type")
 _ERRORS = (NO_ADMIN, NO_SUCH_KEY, KEYS_AWAY)
 
@@ -43,55 +57,84 @@ _ERRORS = (NO_ADMIN, NO_SUCH_KEY, KEYS_AWAY)
 @blueprint.errors(*BODY_ERRORS, 503, examples=[_WRONG_KEY, *_ERRORS])
 def create_key(properties: dict[str, Any]) -> Response:
     """Create a key; its secret is in this response only."""
-    return _issued(services().keys.issue(ApiKey(**{"id": "", **properties})), 201)
+    return _issued(services().keys.issue(ApiKey(**{"id": "", **properties}), _admin()), 201)
 
 
 @blueprint.get("")
 @blueprint.doc(operationId="listKeys", security=SECURITY)
+@blueprint.arguments(KeyListArgumentsSchema(), location="query")
 @blueprint.response(200, KeyListSchema())
-@blueprint.errors(503, examples=[*_ERRORS])
-def list_keys() -> Response:
-    """List all keys, the newest first."""
+@blueprint.errors(400, 503, examples=[_WRONG_NAME, *_ERRORS])
+def list_keys(name: str | None) -> Response:
+    """List all keys, or those of a name; the newest first."""
     keys = services().keys
-    return json_response({"keys": [keys.to_dict(key) for key in keys.all()]})
+    return json_response({"keys": [keys.to_dict(key) for key in keys.all(name)]})
 
 
 @blueprint.get("/<key_id>")
 @blueprint.doc(operationId="getKey", security=SECURITY)
 @blueprint.response(200, KeyStateSchema())
-@blueprint.errors(404, 503, examples=[*_ERRORS])
+@blueprint.errors(400, 404, 503, examples=[AMBIGUOUS_KEY, *_ERRORS])
 def show_key(key_id: str) -> Response:
-    """Return a key, with what is spent and left of its budgets."""
-    return _response(services().keys.get(key_id))
+    """Return a key, with what is spent and left of its budgets, by its id or by its name.
+
+    Here and below a name does for the id, if no other key has it.
+    """
+    return _response(services().keys.find(key_id))
 
 
 @blueprint.patch("/<key_id>")
 @blueprint.doc(operationId="changeKey", security=SECURITY)
 @blueprint.arguments(KeyChangeSchema(), example={"limits": {"requests": "120/minute"}})
 @blueprint.response(200, KeyStateSchema())
-@blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_KEY, *_ERRORS])
+@blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_KEY, AMBIGUOUS_KEY, *_ERRORS])
 def change_key(properties: dict[str, Any], key_id: str) -> Response:
     """Change properties of a key, in every worker within a minute."""
-    return _response(services().keys.change(key_id, properties))
+    changed = services().keys.change(key_id, lambda key: replace(key, **properties), _admin())
+    return _response(changed)
+
+
+@blueprint.delete("/<key_id>")
+@blueprint.doc(operationId="deleteKey", security=SECURITY)
+@blueprint.response(200, DeletedKeySchema())
+@blueprint.errors(400, 404, 503, examples=[AMBIGUOUS_KEY, *_ERRORS])
+def delete_key(key_id: str) -> Response:
+    """Delete a key, in every worker within a minute; its usage and its name in reports stay."""
+    key = services().keys.delete(key_id, _admin())
+    return json_response({"id": key.id, "name": key.name, "deleted": True})
 
 
 @blueprint.post("/<key_id>/rotate")
 @blueprint.doc(operationId="rotateKey", security=SECURITY)
 @blueprint.arguments(RotationSchema(), example={"overlap": "24h"})
 @blueprint.response(200, IssuedKeySchema())
-@blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_ROTATION, *_ERRORS])
+@blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_ROTATION, AMBIGUOUS_KEY, *_ERRORS])
 def rotate_key(options: dict[str, Any], key_id: str) -> Response:
     """Issue another secret for a key; the former one stays valid for the overlap."""
-    return _issued(services().keys.rotate(key_id, **options))
+    return _issued(services().keys.rotate(key_id, _admin(), **options))
 
 
 @blueprint.post("/<key_id>/disable")
 @blueprint.doc(operationId="disableKey", security=SECURITY)
 @blueprint.response(200, KeyStateSchema())
-@blueprint.errors(404, 503, examples=[*_ERRORS])
+@blueprint.errors(400, 404, 503, examples=[AMBIGUOUS_KEY, *_ERRORS])
 def disable_key(key_id: str) -> Response:
     """Disable a key, in every worker within a minute."""
-    return _response(services().keys.disable(key_id))
+    return _response(services().keys.disable(key_id, _admin()))
+
+
+@blueprint.post("/<key_id>/enable")
+@blueprint.doc(operationId="enableKey", security=SECURITY)
+@blueprint.response(200, KeyStateSchema())
+@blueprint.errors(400, 404, 503, examples=[AMBIGUOUS_KEY, *_ERRORS])
+def enable_key(key_id: str) -> Response:
+    """Enable a key that was disabled, in every worker within a minute."""
+    return _response(services().keys.enable(key_id, _admin()))
+
+
+def _admin() -> Actor:
+    """Return who acts: nobody but an admin gets as far as a view of these."""
+    return cast("Actor", acting_admin())
 
 
 def _response(key: ApiKey) -> Response:

@@ -50,7 +50,7 @@ def _visible_to_caller(query: UsageQuery) -> UsageQuery:
     key: ApiKey | None = g.request_state.key
     if key is None or key.is_admin:
         return query
-    if query.filters.get("key", key.id) != key.id:
+    if query.filters.get("key", key.id) not in {key.id, key.name}:
         raise Forbidden(_FORBIDDEN.message, reason="admin_required")
     return replace(query, filters={**query.filters, "key": key.id})
 

@@ -48,6 +48,7 @@ class UsageGroupSchema(ma.Schema):
     hour = _text(example="2026-01-31T15:00:00Z")
     day = _text(example="2026-01-31")
     key = _text(description="The id of a key.")
+    key_name = _text(description="Its name, beside `key`.", example="shop (deleted)")
     route = _text(example="/v1/chat/completions")
     model = _text()
     upstream = _text(example="fast")

@@ -29,7 +29,7 @@ _GROUPS_PATTERN = f"^{_GROUP}(,{_GROUP})*$"
 _EXPECTED_HOUR = "a day such as 2026-01-31, or a whole hour such as 2026-01-31T15:00:00Z"
 
 
-class _QueryField(ma.fields.Field[Any]):
+class QueryField(ma.fields.Field[Any]):
     """An argument given at most once: a text, or a list of texts where it was given repeatedly."""
 
     def deserialize(
@@ -41,11 +41,11 @@ class _QueryField(ma.fields.Field[Any]):
         return super().deserialize(value, attr, data, **options)
 
 
-class TextArgument(_QueryField, String):
+class TextArgument(QueryField, String):
     """A text of printable characters."""
 
 
-class _Hour(_QueryField, ma.fields.String):
+class _Hour(QueryField, ma.fields.String):
     """A day or a whole hour in ISO 8601, read as UTC where it names no zone."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Any:  # noqa: ARG002  # marshmallow's signature
@@ -61,7 +61,7 @@ class _Hour(_QueryField, ma.fields.String):
         return moment
 
 
-class _Dimensions(_QueryField, ma.fields.String):
+class _Dimensions(QueryField, ma.fields.String):
     """Names of dimensions, separated by commas."""
 
     def _deserialize(self, value: Any, attr: Any, data: Any, **_: Any) -> Any:  # noqa: ARG002  # marshmallow's signature
@@ -75,10 +75,11 @@ class _Dimensions(_QueryField, ma.fields.String):
         return tuple(names)
 
 
-class _Count(_QueryField, ma.fields.Integer):
+class Count(QueryField, ma.fields.Integer):
     """A whole number from 1, in decimal digits."""
 
     def __init__(self, at_most: int, **options: Any) -> None:
+        """Accept numbers up to `at_most`."""
         described = {"minimum": 1, "maximum": at_most, **options.pop("metadata")}
         super().__init__(metadata=described, **options)
         self._at_most = at_most
@@ -98,8 +99,8 @@ def _described(text: str, **more: str) -> dict[str, str]:
     return {"description": text, **more}
 
 
-def _filter(name: str) -> TextArgument:
-    described = _described(f"Only calls of this {name}.", pattern=PRINTABLE)
+def _filter(name: str, more: str = "") -> TextArgument:
+    described = _described(f"Only calls of this {name}{more}.", pattern=PRINTABLE)
     return TextArgument(validate=printable(), metadata=described)
 
 
@@ -161,14 +162,14 @@ class UsageReportArgumentsSchema(SpanArgumentsSchema):
             example="model,day",
         ),
     )
-    key = _filter("key")
+    key = _filter("key", ", by its id, or by its name if no other key has it")
     route = _filter("route")
     model = _filter("model")
     upstream = _filter("upstream")
     tag = _filter("tag")
     status = _filter("status")
-    page = _Count(MAX_PAGE, load_default=1, metadata=_described("From 1."))
-    page_size = _Count(
+    page = Count(MAX_PAGE, load_default=1, metadata=_described("From 1."))
+    page_size = Count(
         MAX_PAGE_SIZE, load_default=DEFAULT_PAGE_SIZE, metadata=_described("Groups a page.")
     )
     format = TextArgument(

@@ -16,15 +16,18 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from llm_api.domain.audit import SCHEMA_UPGRADE, AuditQuery
 from llm_api.domain.usage import UsageQuery
 from llm_api.storage import StoreError
 from llm_api.storage.sql import migrate
+from llm_api.storage.sql.audit_table import SqlAudit
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.tables import REVISION, metadata
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.storage.checkout import copy_project
 from tests.storage.crowd import in_processes
 from tests.storage.records import ended, stored_rows
+from tests.support.acting import OPERATOR
 from tests.support.servers import PostgresServer
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.waiting import wait_until
@@ -48,7 +51,7 @@ TRANSACTIONAL = ["sqlite", "postgresql"]
 USAGE_TABLES = {"usage", "usage_hourly", "usage_daily"}
 BUDGET_TABLES = {"budget_spending", "budget_reservations"}
 KEY_TABLES = {"api_keys", "api_key_secrets"}
-WORK_TABLES = {"tasks", "files", "lineage_events"}
+WORK_TABLES = {"tasks", "files", "lineage_events", "audit"}
 REWRITE_TABLES = {"rewrites", "rewrite_leases"}
 SCHEMA_TABLES = {"alembic_version", "schema_compatibility"}
 TABLES = SCHEMA_TABLES | WORK_TABLES | REWRITE_TABLES | KEY_TABLES | USAGE_TABLES | BUDGET_TABLES
@@ -109,6 +112,17 @@ def test_an_upgrade_of_a_current_database_changes_nothing(database: str) -> None
     migrate.upgrade(database, REPOSITORY_ROOT)
 
     assert tables_of(database) == TABLES
+
+
+def test_an_upgrade_is_an_act_of_who_has_done_it(empty_database: str) -> None:
+    for _ in range(2):
+        migrate.upgrade(empty_database, REPOSITORY_ROOT, OPERATOR)
+
+    engine = make_engine(empty_database)
+    (act,) = SqlAudit(engine).page(AuditQuery())
+    engine.dispose()
+    assert (act.act, act.actor, act.before) == (SCHEMA_UPGRADE, OPERATOR, None)
+    assert act.after == {"revision": REVISION}
 
 
 def test_the_schema_goes_down_to_nothing_and_up_again(database: str) -> None:

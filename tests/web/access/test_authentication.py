@@ -19,6 +19,7 @@ from llm_api.domain.key_format import new_secret
 from llm_api.services.keys.authenticator import digest_of
 from tests.conftest import AppOf, UsageRowsOf
 from tests.storage.changing import change
+from tests.support.acting import OPERATOR
 from tests.support.upstream import ScriptedUpstream
 from tests.web.keyed import ADMIN, CLOSED, KEYS, MODELS, STATIC, bearer, issue, refusal_of
 from tests.web.refusals import CHAT, CHATS, COMPLETIONS, OPTIMIZE, good_body
@@ -204,7 +205,7 @@ def test_what_is_presented_gets_into_no_statement(caller: FlaskClient) -> None:
 def test_why_a_key_opens_nothing_is_not_told(closed: Flask) -> None:
     client, now = closed.test_client(), datetime.now(UTC)
     disabled, expired = issue(closed), issue(closed, expires_at=now - timedelta(seconds=1))
-    closed.extensions["llm_api"].keys.disable(disabled.key.id)
+    closed.extensions["llm_api"].keys.disable(disabled.key.id, OPERATOR)
     texts = (disabled.secret, expired.secret, new_secret(), "sk-wrong")
 
     answers = [call(client, MODELS, f"Bearer {text}") for text in texts]
@@ -218,19 +219,19 @@ def test_a_disabled_key_is_refused_at_once_where_it_was_disabled(closed: Flask) 
     client, key = closed.test_client(), issue(closed)
     assert call(client, MODELS, f"Bearer {key.secret}").status_code == HTTPStatus.OK
 
-    closed.extensions["llm_api"].keys.disable(key.key.id)
+    closed.extensions["llm_api"].keys.disable(key.key.id, OPERATOR)
 
     assert call(client, MODELS, f"Bearer {key.secret}").status_code == HTTPStatus.UNAUTHORIZED
 
 
 def test_after_a_rotation_both_secrets_open_until_the_older_ends(closed: Flask) -> None:
     client, keys, old = closed.test_client(), closed.extensions["llm_api"].keys, issue(closed)
-    new = keys.rotate(old.key.id)
+    new = keys.rotate(old.key.id, OPERATOR)
     assert [call(client, MODELS, f"Bearer {one.secret}").status_code for one in (old, new)] == [
         HTTPStatus.OK
     ] * 2
 
-    last = keys.rotate(old.key.id, timedelta(0))
+    last = keys.rotate(old.key.id, OPERATOR, timedelta(0))
 
     ends = [call(client, MODELS, f"Bearer {one.secret}").status_code for one in (old, new, last)]
     assert ends == [HTTPStatus.UNAUTHORIZED] * 2 + [HTTPStatus.OK]

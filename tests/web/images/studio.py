@@ -176,11 +176,11 @@ class Studio:
             raise NotFound("There is no such job.", reason="job_not_found")
         return self.jobs[task_id]
 
-    def cancel(self, task_id: str, key: object) -> tuple[ImageJob, str]:
+    def cancel(self, task_id: str, key: object, _: object) -> tuple[ImageJob, str]:
         """Cancel a job."""
         return self.job(task_id, key), self.cancelled
 
-    def purge(self, task_id: str, key: object) -> None:
+    def purge(self, task_id: str, key: object, _: object) -> None:
         """Delete a job."""
         self.job(task_id, key)
         self.purged.append(task_id)

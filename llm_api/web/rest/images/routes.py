@@ -18,7 +18,7 @@ from llm_api.web.images.jobs import (
 )
 from llm_api.web.images.orders import ImageOrder
 from llm_api.web.images.picture_bodies import JSON_PARSER
-from llm_api.web.request.context import RequestState, caller, services
+from llm_api.web.request.context import RequestState, acting_admin, caller, services
 from llm_api.web.response.answers import json_response, report_headers
 from llm_api.web.rest.images.job_answers import ended_task, generation, preview, task
 from llm_api.web.rest.images.job_schemas import (
@@ -112,9 +112,9 @@ def delete_image_task(purge: bool, task_id: str) -> Response:  # noqa: FBT001  #
     known = services()
     jobs = known.loops if is_loop(task_id) else known.images
     if purge:
-        jobs.purge(task_id, state.key)
+        jobs.purge(task_id, state.key, acting_admin())
         return json_response(ended_task(task_id, None, None))
-    job, outcome = jobs.cancel(task_id, state.key)
+    job, outcome = jobs.cancel(task_id, state.key, acting_admin())
     return json_response(ended_task(task_id, job.state, outcome))
 
 

@@ -10,7 +10,7 @@ from llm_api.errors import InvalidRequest
 from llm_api.services.lineage.lineage_reports import LearningQuery
 from llm_api.services.lineage.lineage_service import LINEAGE_AWAY, NO_SUCH_LINEAGE
 from llm_api.web.documented_errors import BODY_ERRORS
-from llm_api.web.request.context import RequestState, services
+from llm_api.web.request.context import RequestState, acting_admin, services
 from llm_api.web.response.answers import json_response
 from llm_api.web.rest.lineage.feedback_schemas import FeedbackSchema
 from llm_api.web.rest.lineage.learning_schemas import LearningArgumentsSchema, LearningSchema
@@ -56,7 +56,8 @@ def get_lineage(lineage_id: str) -> Response:
 def give_feedback(said: Feedback) -> Response:
     """Store whether a picture was accepted; what was said of the same before is replaced."""
     state: RequestState = g.request_state
-    return json_response(feedback_answer(services().lineage.feedback(said, state.key)))
+    event = services().lineage.feedback(said, state.key, acting_admin())
+    return json_response(feedback_answer(event))
 
 
 @blueprint.get("/reports")

@@ -1,0 +1,97 @@
+"""The command `flask --app wsgi audit`."""
+
+import json
+from collections.abc import Mapping
+from contextlib import closing
+from typing import Any
+
+import click
+import marshmallow as ma
+
+from llm_api.cli.tables import aligned
+from llm_api.domain.audit import ACTS, AdminAct, AuditQuery
+from llm_api.domain.timestamps import utc_text
+from llm_api.errors import ApiError
+from llm_api.services.audit import AuditPage, AuditService, to_dict
+from llm_api.settings.settings import Settings
+from llm_api.storage import StoreError
+from llm_api.storage.factory import open_work_stores
+from llm_api.storage.threads import StoreThreads
+from llm_api.web.rest.audit_schemas import MAX_LIMIT, AuditArgumentsSchema
+
+_COLUMNS = ("at", "actor", "act", "subject", "change", "request_id", "address")
+_NOTHING: tuple[Any, ...] = (None, False, [], {})
+
+
+def audit_command(settings: Settings) -> click.Command:
+    """Create the command `audit`."""
+
+    @click.command("audit")
+    @click.option("--since", default="", help="First day or time, UTC.")
+    @click.option("--until", default="", help="Day or time to end before.")
+    @click.option("--act", type=click.Choice(ACTS), help="Only acts of this kind.")
+    @click.option("--subject", default="", help="Only acts on this key, job or lineage.")
+    @click.option("--actor", default="", help="Only acts by this key, or user such as cli:maria.")
+    @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, MAX_LIMIT))
+    @click.option("--cursor", default="", help="Where the page before has ended.")
+    @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
+    def audit(limit: int, *, as_json: bool, **values: str | None) -> None:
+        """List what was done by an admin's right, the latest first."""
+        page = _page(settings, _query({**values, "limit": str(limit)}))
+        if as_json:
+            click.echo(json.dumps([to_dict(act) for act in page.acts], indent=2))
+        else:
+            click.echo(aligned([list(_COLUMNS), *map(_line, page.acts)]))
+        if page.cursor is not None:
+            click.echo(f"Earlier acts: --cursor {page.cursor}", err=True)
+
+    return audit
+
+
+def _query(values: Mapping[str, str | None]) -> AuditQuery:
+    try:
+        query: AuditQuery = AuditArgumentsSchema().load(values)
+    except ma.ValidationError as error:
+        problems = (f"{name}: {found[0]}" for name, found in error.messages_dict.items())
+        raise click.ClickException("\n".join(problems)) from error
+    return query
+
+
+def _page(settings: Settings, query: AuditQuery) -> AuditPage:
+    try:
+        with closing(open_work_stores(settings.database_url)) as work:
+            return AuditService(work.audit, StoreThreads(1)).page(query)
+    except ApiError as error:
+        why = f" {error.__cause__}" if isinstance(error.__cause__, StoreError) else ""
+        raise click.ClickException(error.message + why) from error
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+
+
+def _line(act: AdminAct) -> list[str]:
+    return [
+        utc_text(act.at),
+        act.actor.id,
+        act.act,
+        act.subject if act.subject_name is None else f"{act.subject_name} ({act.subject})",
+        _change(act),
+        act.actor.request_id or "-",
+        act.actor.address or "-",
+    ]
+
+
+def _change(act: AdminAct) -> str:
+    """Write what a change has changed, or what was given; JSON has what was deleted."""
+    if act.after is None:
+        return "-"
+    if act.before is None:
+        given = {name: value for name, value in act.after.items() if value not in _NOTHING}
+        return ", ".join(f"{name}: {_text(value)}" for name, value in given.items())
+    before = act.before
+    return ", ".join(
+        f"{name}: {_text(before.get(name))} -> {_text(value)}" for name, value in act.after.items()
+    )
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
