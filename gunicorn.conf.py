@@ -16,6 +16,7 @@ from llm_api.runtime.drain import drain_on_sigterm
 from llm_api.runtime.file_limits import connections_within_limit
 from llm_api.runtime.late_imports import import_late
 from llm_api.server.reloading import Reloader, hold_files
+from llm_api.server.shared_metrics import FOLDER_VARIABLE, SharedMetrics
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import HOME_FOLDER, PROJECT_ROOT, Settings, SettingsError
 from llm_api.storage.redis import is_shared
@@ -72,6 +73,7 @@ def on_starting(server):
     """Start the models of this machine that are wanted; they load while workers start."""
     _check_access(server)
     _check_connections(server)
+    _share_metrics(server)
     for sentence in settings.warnings:
         server.log.warning("%s", sentence)
     Reloader(server, settings.root, partial(_addresses, server)).install()
@@ -94,6 +96,18 @@ def on_starting(server):
     )
     if settings.local_model is None:
         _start(server, "LOCAL_MODEL", partial(BundledModel, settings.root))
+
+
+def _share_metrics(server):
+    """Make the folder in which workers count together, and serve it where METRICS_BIND says."""
+    try:
+        server.metrics = SharedMetrics(PROJECT_ROOT / "instance" / "metrics", settings.metrics_bind)
+    except OSError as error:
+        sys.exit(f"METRICS_BIND: cannot listen on {settings.metrics_bind} ({error.strerror}).")
+    # Set by hand, it would name a folder that others count in.
+    os.environ.pop(FOLDER_VARIABLE, None)
+    if server.metrics.folder is not None:
+        os.environ[FOLDER_VARIABLE] = str(server.metrics.folder)
 
 
 def when_ready(server):
@@ -165,6 +179,9 @@ def pre_fork(server, worker):
     """Let the worker share what the master has loaded."""
     # A collection in the worker would write into every object, and so copy every page: 3.5 MiB.
     gc.freeze()
+    taken = [getattr(other, "slot", None) for other in server.WORKERS.values()]
+    worker.metrics_folder = server.metrics.folder
+    worker.slot = server.metrics.free_slot(slot for slot in taken if slot is not None)
 
 
 def post_fork(server, worker):
@@ -184,6 +201,8 @@ def post_worker_init(worker):
     gc.set_threshold(10_000, 10, 10)
     worker.drain = worker.wsgi.extensions["llm_api"].watch.drain
     drain_on_sigterm(worker.drain)
+    worker.wsgi.extensions["llm_api"].metrics.share(worker.metrics_folder, worker.slot)
+    worker.wsgi.extensions["llm_api"].gauges.start()
     worker.wsgi.extensions["llm_api_spool"].start()
     worker.wsgi.extensions["llm_api_lineage_spool"].start()
     worker.wsgi.extensions["llm_api_retention"].start()
@@ -192,6 +211,11 @@ def post_worker_init(worker):
     # One worker of each start or reload speaks for all; /readyz says the same at any time.
     if (worker.age - 1) % workers == 0:
         worker.wsgi.extensions["llm_api"].readiness.report("database")
+
+
+def child_exit(server, worker):
+    """Forget what a worker that is gone has shown of the moment."""
+    server.metrics.forget(worker.slot)
 
 
 def worker_exit(server, worker):
@@ -212,6 +236,7 @@ def pre_exec(server):
 
 
 def on_exit(server):
-    """End the models of this machine."""
+    """End the models of this machine, and remove what workers have counted."""
+    server.metrics.close()
     for model in getattr(server, "local_models", {}).values():
         model.stop()

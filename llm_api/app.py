@@ -8,8 +8,9 @@ import llm_api
 from llm_api.cli.commands import Commands
 from llm_api.container import build_authenticator, build_services, build_stores
 from llm_api.observability import logging
+from llm_api.observability import metric_catalogue as catalogue
 from llm_api.settings.settings import Settings
-from llm_api.web import health, idempotency, lifecycle
+from llm_api.web import health, idempotency, lifecycle, metrics
 from llm_api.web.access import rate_limits
 from llm_api.web.access.authentication import AccessControl
 from llm_api.web.anthropic import routes as anthropic_routes
@@ -22,7 +23,7 @@ from llm_api.web.middleware.trusted_proxies import ProxyNotice, TrustedProxies
 from llm_api.web.openai import routes as openai_routes
 from llm_api.web.openai.images import routes as openai_image_routes
 from llm_api.web.openai.responses import routes as responses_routes
-from llm_api.web.request.context import EXTENSION
+from llm_api.web.request.context import EXTENSION, Services
 from llm_api.web.response import errors
 from llm_api.web.rest import audit, own_key, usage
 from llm_api.web.rest import files as rest_files
@@ -46,7 +47,7 @@ def create_app(settings: Settings) -> Flask:
     app.cli = Commands(settings)  # flask-smorest adds one of its own
     _register_routes(app, requires_key=settings.access.requires_key)
     stores = build_stores(settings)
-    lifecycle.register_hooks(app)
+    lifecycle.register_hooks(app, stores.metrics)
     idempotency.register_teardown(app)
     app.config[write_timeout.TIMEOUT_SETTING] = settings.client_write_timeout
     authenticator = build_authenticator(settings, stores.keys)
@@ -63,15 +64,15 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["llm_api_lineage_spool"] = stores.lineage_spool
     app.extensions["llm_api_retention"] = stores.retention
     app.extensions["llm_api_file_retention"] = stores.file_retention
-    app.extensions[EXTENSION] = build_services(
+    services = app.extensions[EXTENSION] = build_services(
         settings, stores, authenticator, counter, limiter.storage.check
     )
     errors.register_error_handlers(app)
-    app.wsgi_app = _layered(app.wsgi_app, settings)  # type: ignore[assignment, method-assign]  # as Flask's documentation does it
+    app.wsgi_app = _layered(app.wsgi_app, settings, services)  # type: ignore[assignment, method-assign]  # as Flask's documentation does it
     return app
 
 
-def _layered(wsgi: WSGIApplication, settings: Settings) -> WSGIApplication:
+def _layered(wsgi: WSGIApplication, settings: Settings, services: Services) -> WSGIApplication:
     """Put layers around Flask; the last is the outermost: refusals, too, have security headers."""
     access = settings.access
     if access.trusted_proxies:
@@ -79,12 +80,20 @@ def _layered(wsgi: WSGIApplication, settings: Settings) -> WSGIApplication:
     elif not access.requires_key:
         wsgi = ProxyNotice(wsgi)
     in_progress, waiting = settings.max_calls_in_progress, settings.max_calls_waiting
-    wsgi = LoadShedder(wsgi, max_active=in_progress, max_waiting=waiting)
-    return SecurityHeaders(wsgi, access.cors_origins)
+    shedder = LoadShedder(
+        wsgi,
+        max_active=in_progress,
+        max_waiting=waiting,
+        on_refusal=lambda: services.metrics.of(catalogue.SHED).inc(),
+    )
+    services.gauges.add(catalogue.IN_PROGRESS, lambda: shedder.active)
+    services.gauges.add(catalogue.WAITING, lambda: shedder.waiting)
+    return SecurityHeaders(shedder, access.cors_origins)
 
 
 def close_app(app: Flask) -> None:
     """Write the last usage rows and close every connection."""
+    app.extensions[EXTENSION].gauges.close()
     app.extensions[EXTENSION].tasks.close()
     app.extensions["llm_api_file_retention"].close()
     app.extensions["llm_api_retention"].close()
@@ -126,5 +135,5 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(responses_routes.blueprint)
     api.register_blueprint(anthropic_routes.blueprint)
     api.finish()
-    for blueprint in (health.blueprint, pages.blueprint, pages.swagger_ui):
+    for blueprint in (health.blueprint, metrics.blueprint, pages.blueprint, pages.swagger_ui):
         app.register_blueprint(blueprint)

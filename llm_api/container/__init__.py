@@ -16,12 +16,12 @@ from llm_api.container.images import (
 )
 from llm_api.container.judge import JudgeParts, build_judge
 from llm_api.container.loops import build_pictures
+from llm_api.container.metrics import build_gauges
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness, fast_upstream
 from llm_api.container.rewrites import build_rewrites
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.calls import CHAT, Model, UpstreamPlan
 from llm_api.domain.key_format import KeySpotter
-from llm_api.domain.process_plans import ShutdownGrace
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
 from llm_api.runtime.file_limits import idle_within_limit
@@ -99,6 +99,7 @@ def build_services(
         cache=cache_rules(settings),
         items=stores.items,
         reports=ReportService(stores.usage, _reads(), keys.names),
+        gauges=build_gauges(stores, ledger, upstreams, painters.clients),
         keys=keys,
         audit=AuditService(stores.work.audit, stores.work_threads),
         budgets=BudgetReader(budgets_of(stores.usage), _reads()),
@@ -137,8 +138,9 @@ def _closers(
     return [part.close for part in (*calling, *stored) if part is not None]
 
 
-def _drain(grace: ShutdownGrace) -> Drain:
-    return Drain(grace.calls, paid_grace=grace.pictures)
+def _watch(settings: Settings) -> DeadlineWatcher:
+    grace = settings.shutdown_grace
+    return DeadlineWatcher(Drain(grace.calls, paid_grace=grace.pictures))
 
 
 def _judge_and_optimizer(

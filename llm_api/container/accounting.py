@@ -1,7 +1,11 @@
 """Builds what limits calls and accounts for them."""
 
+from functools import partial
+
 from llm_api.container.images import Surroundings
 from llm_api.container.stores import Stores
+from llm_api.observability import metric_catalogue as catalogue
+from llm_api.observability.metrics import Metrics
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.batch_quotas import BatchQuotas
@@ -35,10 +39,15 @@ def build_accounting(
     """
     shared = _shared(settings.ratelimit_storage_uri)
     budgets = _budgets(stores, prices)
-    quotas = QuotaEnforcer(counter, shared[1], budgets, settings.limits)
+    granted = partial(_count_granted, stores.metrics)
+    quotas = QuotaEnforcer(counter, shared[1], budgets, settings.limits, granted)
     of_batches = BatchQuotas(counter, budgets, settings.limits)
     around = Surroundings(settings, stores, watch, prices, quotas)
-    return shared, around, of_batches, UsageLedger(stores.spool, prices, quotas)
+    return shared, around, of_batches, UsageLedger(stores.sink, prices, quotas)
+
+
+def _count_granted(metrics: Metrics) -> None:
+    metrics.of(catalogue.LIMITS, "all", "granted").inc()
 
 
 def _shared(storage_uri: str) -> Shared:

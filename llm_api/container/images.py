@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Protocol
 
+from llm_api.container.counting import count_ended
 from llm_api.container.stores import Stores
 from llm_api.domain.calls import IMAGE as IMAGE_KIND
 from llm_api.domain.calls import Model, UpstreamPlan
@@ -117,8 +118,9 @@ def build_images(
     settings, stores = around.settings, around.stores
     links = LinkClient(around.watch)
     clients, pictures, models = painters.clients, painters.pictures, painters.models
-    engine = TaskEngine(stores.work.tasks, stores.work_threads, around.watch.drain)
-    accounts = JobAccounts(stores.spool, around.prices, around.quotas, stores.spool.require_saving)
+    count = partial(count_ended, stores.metrics)
+    engine = TaskEngine(stores.work.tasks, stores.work_threads, around.watch.drain, count=count)
+    accounts = JobAccounts(stores.sink, around.prices, around.quotas, stores.spool.require_saving)
     fetch = partial(_fetched, links, clients, settings.image_result_hosts)
     keeper = Keeper(stores.files, pictures, fetch)
     webhooks = Webhooks(settings.webhooks, engine, links)

@@ -8,10 +8,15 @@ from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from llm_api.container.counting import build_spool
+from llm_api.domain.lineage import LineageEvent
+from llm_api.observability.metrics import Metrics
 from llm_api.services.file_retention import FileRetention
 from llm_api.services.files import FileService
 from llm_api.services.lineage.lineage_reports import LearningReports
 from llm_api.services.lineage.lineage_service import Keeping, LineageService, LineageStores
+from llm_api.services.usage.lineage_counts import count_event
+from llm_api.services.usage.metered_sink import MeteredSink
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import FileIndex, StoreError, UsageStore
 from llm_api.storage.factory import (
@@ -40,8 +45,13 @@ _REPORT_TIMEOUT_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Stores:
-    """Where things are kept, and what works on them in the background."""
+    """Where things are kept, what works on them in the background, and what counts them.
 
+    Usage rows go to `sink`, which counts their calls and hands them on to `spool`.
+    """
+
+    metrics: Metrics
+    sink: MeteredSink
     usage: UsageStore
     keys: KeyStore
     spool: Spool
@@ -57,7 +67,7 @@ class Stores:
 
 def build_stores(settings: Settings) -> Stores:
     """Build the stores that the settings name; raises SettingsError."""
-    folder = settings.instance
+    folder, metrics = settings.instance, Metrics()
     try:
         usage = open_store(settings.database_url, settings.usage_store, folder)
         keys = open_key_store(settings.database_url)
@@ -70,11 +80,15 @@ def build_stores(settings: Settings) -> Stores:
     spool_folder = _spool_folder(settings)
     threads = StoreThreads(2)  # one each; without a time-out, because no client waits
     events = EventSpool(_event_folder(settings), work.lineages, threads)
-    lineage = _lineage(settings, work, events, files, work_threads)
+    stored = LineageStores(work.lineages, work.tasks, files, work_threads)
+    lineage = _lineage(settings, stored, events, partial(count_event, metrics))
+    spool, sink = build_spool(settings, spool_folder, usage, threads, metrics)
     return Stores(
+        metrics=metrics,
+        sink=sink,
         usage=usage,
         keys=keys,
-        spool=Spool(spool_folder, usage, threads, refuses=settings.refuse_unrecorded_calls),
+        spool=spool,
         retention=RetentionJob(spool_folder, usage, threads, settings.usage_retention_days),
         work=work,
         work_threads=work_threads,
@@ -121,10 +135,9 @@ def _file_service(settings: Settings, index: FileIndex, rows: StoreThreads) -> F
 
 def _lineage(
     settings: Settings,
-    work: WorkStores,
+    stores: LineageStores,
     events: EventSpool,
-    files: FileService,
-    threads: StoreThreads,
+    count: Callable[[LineageEvent], None],
 ) -> LineageService:
     days = settings.usage_retention_days
     plan = Keeping(
@@ -132,9 +145,8 @@ def _lineage(
         keep=timedelta(days=days) if days else None,
         keep_texts=timedelta(days=settings.files.retention_days),
     )
-    reports = LearningReports(work.lineages, StoreThreads(1, _REPORT_TIMEOUT_S))
-    stores = LineageStores(work.lineages, work.tasks, files, threads)
-    return LineageService(stores, events, plan, reports)
+    reports = LearningReports(stores.events, StoreThreads(1, _REPORT_TIMEOUT_S))
+    return LineageService(stores, events, plan, reports, count=count)
 
 
 def _spool_folder(settings: Settings) -> Path:

@@ -21,6 +21,8 @@ LATE = frozenset(
         "charset_normalizer",  # requests, for texts of unknown encodings: bodies are bytes here
         "idna",  # requests, for names of hosts that are not ASCII
         "json_repair",  # for replies of models that are not JSON
+        "llm_api.observability.metric_exposition",  # when metrics are asked for
+        "prometheus_client",  # with the first call
         "limits.aio",  # limits, for services that are asynchronous
         "statistics",  # for verdicts on pictures
         "yaml",  # flask-smorest, for a command that this service does not have

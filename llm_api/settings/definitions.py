@@ -241,6 +241,14 @@ SECTIONS = (
         (
             Setting("BIND", types.BIND, "The address to listen on.", default="127.0.0.1:8000"),
             Setting(
+                "METRICS_BIND",
+                types.BIND,
+                "Another address, with /metrics alone and without a key, for Prometheus.",
+                "Empty: only BIND has /metrics, for an admin's key. Whoever reaches the address"
+                " sees which models are called, how often, and what they cost.",
+                example="METRICS_BIND=127.0.0.1:9464",
+            ),
+            Setting(
                 "CLIENT_WRITE_TIMEOUT",
                 types.SECONDS,
                 "Seconds in which a client must read the next 16 KiB of its answer before it is"

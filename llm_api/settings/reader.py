@@ -202,6 +202,13 @@ class SettingsReader:
             self.problems.append(OPEN_ACCESS)
         return bind
 
+    def metrics_bind(self) -> str | None:
+        """Read the address of metrics, which no other server can have."""
+        bind: str | None = self.value("METRICS_BIND")
+        if bind is not None and bind == self.value("BIND"):
+            self.problems.append("METRICS_BIND must be another address than BIND, or empty.")
+        return bind
+
 
 def _paired(urls: list[str], keys: list[str], model: str) -> tuple[Endpoint, ...]:
     """Pair addresses and keys: each address with its key, or the only one with all others."""

@@ -102,6 +102,7 @@ class Settings:
     bind: str
     web_concurrency: int
     shutdown_grace: ShutdownGrace
+    metrics_bind: str | None = None
     root: Path = HOME_FOLDER
     warnings: tuple[str, ...] = ()
 
@@ -169,7 +170,7 @@ class Settings:
 
 def _checked(settings: Settings, read: SettingsReader) -> Settings:
     """Return settings with what is read of them last; raises SettingsError."""
-    settings = replace(settings, warnings=read.warnings())
+    settings = replace(settings, metrics_bind=read.metrics_bind(), warnings=read.warnings())
     if read.problems:
         raise SettingsError(read.problems, settings.warnings)
     return settings

@@ -127,6 +127,9 @@ class TaskStore(Protocol):
     def expired(self, now: datetime, at_most: int) -> list[Task]:
         """Return tasks that have ended, and whose `expires_at` is over."""
 
+    def unended(self) -> dict[tuple[str, str], int]:
+        """Return how many tasks have not ended, by kind and state."""
+
 
 class LineageStore(Protocol):
     """Keeps what has happened in lineages.

@@ -83,8 +83,8 @@ class UpstreamClient:
         self._clock = clock
         self._incoming = partial(response_body.IncomingBody, idle=timeouts.idle, clock=clock)
         pool_size = min(behavior.max_concurrency, behavior.max_idle)
-        self._endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
-        self._sender = RequestSender(self.name, self._endpoints)
+        self.endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
+        self._sender = RequestSender(self.name, self.endpoints)
 
     def _pool(self, plan: UpstreamPlan, transport: Callable[[Endpoint], Transport]) -> EndpointPool:
         """Create the endpoints, numbered if there are several."""
@@ -163,7 +163,7 @@ class UpstreamClient:
         return answer(prepare())
 
     def _completed(self, call: UpstreamCall, prepared: UpstreamRequest) -> Completion:
-        with _ApiErrors(call), self._endpoints.slot(call):
+        with _ApiErrors(call), self.endpoints.slot(call):
             completion = self._run(prepared, call, partial(self._attempt, prepared, call))
             if completion.has_only_reasoned and not prepared.wants_reasoning:
                 completion = self._without_reasoning(prepared, call, completion)
@@ -172,7 +172,7 @@ class UpstreamClient:
         return completion
 
     def _run(self, request: UpstreamRequest, call: UpstreamCall, attempt: Callable[[], _T]) -> _T:
-        has_other = partial(self._endpoints.has_other, call, request.body)
+        has_other = partial(self.endpoints.has_other, call, request.body)
         return self._policy.run(call, attempt, has_other)
 
     def _without_reasoning(
@@ -225,7 +225,7 @@ class UpstreamClient:
         """
         with (
             _ApiErrors(call),
-            self._endpoints.slot(call),
+            self.endpoints.slot(call),
             self._run(request, call, partial(self._sender.open, request, call)) as opened,
             closing(
                 self._incoming(
@@ -268,15 +268,15 @@ class UpstreamClient:
 
     def probe(self) -> str:
         """Check the health of the upstream: `ok`, `starting`, or in one word what is wrong."""
-        return probes.health_of(self._endpoints.first.transport, self._behavior)
+        return probes.health_of(self.endpoints.first.transport, self._behavior)
 
     def models(self) -> list[str] | None:
         """Ask for the names of its models; None where it does not say."""
-        return probes.listed_models(self._endpoints.first.transport)
+        return probes.listed_models(self.endpoints.first.transport)
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._endpoints.close()
+        self.endpoints.close()
 
 
 class _ApiErrors:

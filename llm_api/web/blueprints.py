@@ -38,6 +38,12 @@ class PublicBlueprint(Blueprint):
         self.rules = RouteRules(is_public=True, is_rate_limited=is_rate_limited)
 
 
+class AdminBlueprint(Blueprint):
+    """A blueprint for admins outside the API document, for machines."""
+
+    rules = RouteRules(is_admin=True, is_rate_limited=False)
+
+
 def rules_of(app: Flask, blueprint: str | None) -> RouteRules:
     """Return the rules of a blueprint of `app`; None stands for routes and paths without one."""
     if blueprint is None:

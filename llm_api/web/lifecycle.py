@@ -14,18 +14,23 @@ from llm_api.domain.access import BUDGET, LimitState
 from llm_api.domain.calls import Timing
 from llm_api.domain.money import amount_text
 from llm_api.observability.logging import new_request_id
+from llm_api.observability.metrics import Metrics
 from llm_api.web.middleware.load_shedding import QUEUED
 from llm_api.web.middleware.write_timeout import PIECE_BYTES, with_write_timeout
 from llm_api.web.request.context import RequestState, services
 from llm_api.web.request.log_fields import fields_of_unknown
+from llm_api.web.request_counts import RequestCounter
 
 logger = logging.getLogger(__name__)
 
 
-def register_hooks(app: Flask) -> None:
-    """Register them; before the limiter, whose refusals need a request id too."""
+def register_hooks(app: Flask, metrics: Metrics) -> None:
+    """Register them; before the limiter, whose refusals need a request id too.
+
+    Requests are counted in `metrics`.
+    """
     app.before_request(_begin)
-    app.after_request(_end)
+    app.after_request(partial(_end, RequestCounter(metrics)))
     app.teardown_request(_close_after_crash)
 
 
@@ -36,7 +41,7 @@ def _begin() -> None:
     g.request_state = RequestState(incoming, new_request_id(), time.perf_counter() - queued, queued)
 
 
-def _end(response: Response) -> Response:
+def _end(counter: RequestCounter, response: Response) -> Response:
     if response.is_streamed or (response.content_length or 0) > PIECE_BYTES:
         response = with_write_timeout(response)
     state: RequestState = g.request_state
@@ -57,6 +62,7 @@ def _end(response: Response) -> Response:
     fields["status"] = response.status_code
     if incoming.url_rule is None:
         fields.update(fields_of_unknown(incoming, services().spotter))
+    counter.count(state, incoming, response.status_code)
     if response.is_streamed:
         response.call_on_close(partial(_log, fields, state.started_at))
     else:

@@ -8,8 +8,10 @@ from tests.support.service import REPOSITORY_ROOT
 
 FORK = """
 import gc, runpy
+from types import SimpleNamespace
 hooks = runpy.run_path("gunicorn.conf.py")
-hooks["pre_fork"](None, None)
+metrics = SimpleNamespace(folder=None, free_slot=lambda taken: 0)
+hooks["pre_fork"](SimpleNamespace(metrics=metrics, WORKERS={}), SimpleNamespace())
 print(gc.get_freeze_count(), len(gc.get_objects()))
 """
 START = """
@@ -20,7 +22,7 @@ hooks["post_fork"](None, None)
 found = [gc.get_threshold()[2]]
 from wsgi import app
 from llm_api.app import close_app
-hooks["post_worker_init"](SimpleNamespace(wsgi=app, age=1))
+hooks["post_worker_init"](SimpleNamespace(wsgi=app, age=1, metrics_folder=None, slot=0))
 print(*found, gc.get_threshold()[2], gc.get_freeze_count())
 close_app(app)
 """

@@ -45,7 +45,7 @@ class Service:
         self.chat = ChatService(catalogue, UsageLedger(self.sink))
         self.lines: dict[str, SimulatedTransport] = {}
         for name, upstream in self.upstreams.items():
-            for line in upstream._endpoints._endpoints:
+            for line in upstream.endpoints._endpoints:
                 transport = self.lines[line.name] = cast("SimulatedTransport", line.transport)
                 rules = rules_of(self.world, transport, line.health, MODELS_AT[name])
                 self.policies[name].rules_of_lines.append(rules)
@@ -63,9 +63,9 @@ class Service:
         fast = self.upstreams["fast"]
         is_usable = any(
             not line.health.wait({"model": LONGER}, UpstreamCall(total=1))
-            for line in fast._endpoints._endpoints
+            for line in fast.endpoints._endpoints
         )
-        hit.has_alternative = is_usable and fast._endpoints.limit.free > 0
+        hit.has_alternative = is_usable and fast.endpoints.limit.free > 0
 
     def _upstream(self, name: str) -> UpstreamClient:
         model = {"fast": ASKED, "backup": SPARE}[name]
@@ -122,11 +122,11 @@ class Service:
         expect(hits == known, f"{hits} hits, and {known} in rows and calls in progress")
         taken = 0
         for name, upstream in self.upstreams.items():
-            taken += PLACES[name] - upstream._endpoints.limit.free
+            taken += PLACES[name] - upstream.endpoints.limit.free
             in_flight, policy = upstream._policy._budget._in_flight, self.policies[name]
             is_right = in_flight == policy.repeats_in_flight
             expect(is_right, f"{in_flight} repeats in flight at {name}")
-            for line in upstream._endpoints._endpoints:
+            for line in upstream.endpoints._endpoints:
                 known = self.lines[line.name].in_progress
                 expect(
                     line.calls_in_progress == known,

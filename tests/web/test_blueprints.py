@@ -17,7 +17,7 @@ LIMITED = {
     ("rule", "expected"),
     [
         ("is_public", PUBLIC),
-        ("is_admin", {"Keys", "Audit"}),
+        ("is_admin", {"Keys", "Audit", "metrics"}),
         ("needs_key", {"Own key"}),
         ("is_rate_limited", LIMITED),
     ],

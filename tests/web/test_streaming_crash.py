@@ -74,7 +74,7 @@ def test_a_fault_of_our_own_gives_everything_back(
     app: Flask, client: FlaskClient, usage_rows_of: UsageRowsOf, request: pytest.FixtureRequest
 ) -> None:
     services = app.extensions["llm_api"]
-    limit = services.catalogue.route(None).upstream._endpoints.limit
+    limit = services.catalogue.route(None).upstream.endpoints.limit
     free = limit.free
 
     request.getfixturevalue("stream")

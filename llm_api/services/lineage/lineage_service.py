@@ -87,13 +87,14 @@ class LineageStores:
 class LineageService:
     """Keeps lineages. A key sees its own, and an admin's key those of all."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # time is an argument for tests
         self,
         stores: LineageStores,
         sink: EventSink,
         plan: Keeping,
         reports: LearningReports,
         *,
+        count: Callable[[LineageEvent], None] = lambda _: None,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -104,6 +105,7 @@ class LineageService:
             sink: takes new events.
             plan: what is kept.
             reports: what is learned from all lineages.
+            count: is told of every event, with all its facts.
             now: the time in UTC.
             pause: sleeps for so many seconds.
         """
@@ -111,7 +113,7 @@ class LineageService:
         self.late = LateRecords(self.record)
         self._store, self._tasks, self._files = stores.events, stores.tasks, stores.files
         self._threads, self._sink, self._plan = stores.threads, sink, plan
-        self._now, self._pause = now, pause
+        self._now, self._pause, self._count = now, pause, count
 
     def record(self, event: LineageEvent) -> None:
         """Write an event down; whatever is wrong with that is logged and raises nothing.
@@ -120,6 +122,7 @@ class LineageService:
         event without a lineage belongs to that of its job, which is looked up, or is its own.
         """
         try:
+            self._count(event)
             if not event.lineage_id:
                 event = replace(event, lineage_id=self._lineage_of(event))
             self._sink.add(self._kept(event))
@@ -206,6 +209,7 @@ class LineageService:
         if by is not None and by.id != key_id:
             act = AdminAct(kept.at, by, FEEDBACK_GIVE, lineage_id, after=kept.facts)
         self._do(partial(self._store.put, kept, act))
+        self._count(event)
         return kept
 
     def _owner(self, lineage_id: str, key: ApiKey | None) -> tuple[str, str | None]:

@@ -83,6 +83,7 @@ def rewrite_event(
         "control_share": 0.0 if result.is_pinned else experiment.control_share,
         "is_repeat": result.is_repeat,
         "passed": bool(rewrites),
+        "repairs": len(result.repairs),
         "problems": [violation.code for violation in result.violations],
         "request_id": caller.request_id,
         "cost_micro": cost,

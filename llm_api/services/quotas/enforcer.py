@@ -199,6 +199,7 @@ class QuotaEnforcer:
         concurrency: ConcurrencyCounter,
         budgets: BudgetService,
         default: Limits,
+        on_granted: Callable[[], None] = lambda: None,
     ) -> None:
         """Create an enforcer.
 
@@ -207,7 +208,9 @@ class QuotaEnforcer:
             concurrency: counts the calls in progress.
             budgets: reserves money and tokens.
             default: limits of callers who have none of their own.
+            on_granted: is told of every call that limits or budgets let pass.
         """
+        self._on_granted = on_granted
         self._counter = counter
         self._concurrency = concurrency
         self._budgets = budgets
@@ -250,6 +253,7 @@ class QuotaEnforcer:
         except BaseException:
             lease.__exit__()
             raise
+        self._on_granted()
         return lease
 
     def acquire_pictures(
@@ -275,6 +279,7 @@ class QuotaEnforcer:
         except BaseException:
             lease.__exit__()
             raise
+        self._on_granted()
         return lease
 
     def release_budget(self, request_id: str) -> None:

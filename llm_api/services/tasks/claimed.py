@@ -31,6 +31,7 @@ class Claims:
     worker: str
     lease: float
     now: Callable[[], datetime]
+    count: Callable[[Task], None]
 
     def until(self) -> datetime:
         """Return when a claim of now runs out."""
@@ -142,6 +143,7 @@ class ClaimedTask:
         """Save that it has ended; raises ClaimLost."""
         ended = {"state": state, "ended_at": self.now(), "claimed_by": "", "claimed_until": None}
         self.save_patiently(document, **ended)
+        self._claims.count(self.task)
 
     def release(self, after: float = 0.0) -> None:
         """Leave it to any process, in `after` seconds; raises StoreError or ClaimLost."""

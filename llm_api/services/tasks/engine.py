@@ -42,6 +42,7 @@ class TaskEngine:
         *,
         lease: float = LEASE_S,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        count: Callable[[Task], None] = lambda _: None,
     ) -> None:
         """Start nothing yet: the thread must belong to the worker, not to its parent.
 
@@ -51,8 +52,10 @@ class TaskEngine:
             drain: says when the process ends.
             lease: seconds for which a claim lasts.
             now: the time in UTC.
+            count: is told of every task that this process has ended.
         """
         self._store = store
+        self._count = count
         self._threads = threads
         self._drain = drain
         self._now = now
@@ -119,7 +122,13 @@ class TaskEngine:
         if self._claims is None:
             worker = f"{os.getpid()}-{secrets.token_hex(4)}"
             self._claims = Claims(
-                self._store, self._threads, self._drain, worker, self._lease, self._now
+                self._store,
+                self._threads,
+                self._drain,
+                worker,
+                self._lease,
+                self._now,
+                self._count,
             )
         return self._claims
 

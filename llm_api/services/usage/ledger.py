@@ -150,6 +150,7 @@ class UsageLedger:
             prices: what models cost; None leaves every cost unknown.
             quotas: limits and budgets; None enforces none.
         """
+        self.streams = 0  # in progress
         self._sink = sink
         self._quotas = quotas
         self._prices = prices or PriceList({})
@@ -189,8 +190,7 @@ class UsageLedger:
         *,
         is_streamed: bool,
     ) -> Iterator[AccountedCall]:
-        started_at = time.monotonic()
-        record = _begun(destination, caller)
+        started_at, record = time.monotonic(), _begun(destination, caller)
         # The row begins with the first attempt: a call that was never sent has none.
         call = destination.upstream.new_call(
             caller.is_disconnected,
@@ -201,6 +201,7 @@ class UsageLedger:
         )
         accounted = AccountedCall(call, lease)
         end = _End("error", None, 500)
+        self.streams += is_streamed
         try:
             yield accounted
             end = _End("ok", None, 200)
@@ -211,6 +212,7 @@ class UsageLedger:
             end = _end_of_disconnected(call)
             raise
         finally:
+            self.streams -= is_streamed
             report = accounted.end(is_cut=end.status != "ok")
             if report.attempts:
                 if accounted.is_streaming:  # its errors come after its status

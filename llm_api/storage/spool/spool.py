@@ -14,6 +14,8 @@ import contextlib
 import logging
 import threading
 import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -32,11 +34,32 @@ _MAX_PAUSE_S = 10.0
 _ORPHAN_CHECK_S = 30.0
 
 
+def _count_nothing(*_: object) -> None:
+    """Count nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpoolCounts:
+    """Who is told of rows that take another way.
+
+    `refused` rows are in the log only, `killed` ones are of calls whose process is gone.
+    """
+
+    refused: Callable[[], None] = _count_nothing
+    killed: Callable[[UsageRecord], None] = _count_nothing
+
+
 class Spool:
     """One process's spool, and the thread that empties it into the store."""
 
     def __init__(
-        self, folder: Path, store: UsageStore, threads: StoreThreads, *, refuses: bool = False
+        self,
+        folder: Path,
+        store: UsageStore,
+        threads: StoreThreads,
+        *,
+        refuses: bool = False,
+        counts: SpoolCounts | None = None,
     ) -> None:
         """Open nothing yet: file and thread must belong to the worker, not to its parent.
 
@@ -45,8 +68,12 @@ class Spool:
             store: where rows go.
             threads: runs the store's methods.
             refuses: whether a call is refused when its row cannot be written.
+            counts: is told of rows that go another way; None tells nobody.
         """
         self.is_saving = True
+        self.rows_waiting = 0
+        self._waiting_since: float | None = None
+        self._counts = counts or SpoolCounts()
         self._refuses = refuses
         self._folder = folder
         self._store = store
@@ -59,6 +86,12 @@ class Spool:
         self._checked_at = float("-inf")
         self._thread = PeriodicThread("usage-spool", _ORPHAN_CHECK_S, self._move_rows)
         self._thread.woken.set()  # when it starts, it looks for orphans at once
+
+    @property
+    def oldest_wait(self) -> float:
+        """Seconds since the oldest row that waits for the store was written, or a little longer."""
+        since = self._waiting_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def begin(self, record: UsageRecord) -> None:
         """Record that a call is about to reach its upstream.
@@ -98,10 +131,14 @@ class Spool:
         """Record how a call ended."""
         with self._writing:
             self._open_calls.pop(record.request_id, None)
-            self._append("ended", record)
+            if self._append("ended", record):
+                self.rows_waiting += 1
+                if self._waiting_since is None:
+                    self._waiting_since = time.monotonic()
         self._thread.woken.set()
 
-    def _append(self, state: str, record: UsageRecord) -> None:
+    def _append(self, state: str, record: UsageRecord) -> bool:
+        """Append a line; whether that was possible."""
         try:
             if self._file is None:
                 self._file = SpoolFile.create(self._folder)
@@ -114,6 +151,9 @@ class Spool:
                 "usage row not saved",
                 extra={"state": state, "row": record, "errno": error.errno},
             )
+            if state == "ended":
+                self._counts.refused()
+        return self.is_saving
 
     def start(self) -> None:
         """Start the thread, if it does not run yet."""
@@ -147,7 +187,11 @@ class Spool:
             if self._file is None:
                 return
             for batch in self._file.batches():
-                self._save(ended_records(batch))
+                began_at, records = time.monotonic(), ended_records(batch)
+                self._save(records)
+                self.rows_waiting -= len(records)
+                # What is still there was written after this batch was read.
+                self._waiting_since = began_at if self.rows_waiting else None
             if self._file.size > ROTATE_BYTES:
                 with contextlib.suppress(OSError):  # the full file is as good as a new one
                     self._rotate(self._file)
@@ -162,6 +206,7 @@ class Spool:
             if len(records) == 1:
                 extra = {"state": "ended", "row": records[0], "cause": str(error)}
                 logger.error("usage row not saved", extra=extra)  # noqa: TRY400  # nothing to trace
+                self._counts.refused()
                 return
             middle = len(records) // 2
             self._save(records[:middle])
@@ -180,9 +225,16 @@ class Spool:
 
     def adopt_orphans(self) -> None:
         """Move the rows of processes that are gone into the store; raises StoreError."""
-        empty_orphans(self._folder, self._save_all)
+        saved: list[UsageRecord] = []
+        try:
+            empty_orphans(self._folder, lambda file: saved.extend(self._save_all(file)))
+        finally:
+            # Their files are gone now: no other process counts them, too.
+            for record in saved:
+                self._counts.killed(record)
 
-    def _save_all(self, file: SpoolFile) -> None:
+    def _save_all(self, file: SpoolFile) -> Iterable[UsageRecord]:
+        """Move all rows of a file into the store; returns those of calls that never ended."""
         killed: dict[str, UsageRecord] = {}
         for batch in file.batches():
             for line in batch:
@@ -192,6 +244,7 @@ class Spool:
                         killed[record.request_id] = record
             self._save(ended_records(batch))
         self._save(list(killed.values()))
+        return killed.values()
 
     def close(self) -> None:
         """Empty the spool; rows that the store cannot take now stay for the next process."""

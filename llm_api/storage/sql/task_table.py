@@ -89,6 +89,19 @@ class SqlTasks:
         )
         return self._do.read(lambda connection: _tasks(connection, over))
 
+    def unended(self) -> dict[tuple[str, str], int]:
+        """See TaskStore."""
+        counted = (
+            sa.select(tasks.c.kind, tasks.c.state, sa.func.count())
+            .where(tasks.c.has_ended == sa.false())
+            .group_by(tasks.c.kind, tasks.c.state)
+        )
+        return self._do.read(
+            lambda connection: {
+                (kind, state): count for kind, state, count in connection.execute(counted)
+            }
+        )
+
 
 def _claim(due: sa.Select[Any], worker: str, until: datetime, connection: Connection) -> list[Task]:
     skips = _skips_locked(connection.dialect)

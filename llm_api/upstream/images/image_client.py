@@ -78,7 +78,7 @@ class ImageClient:
         longest = max((model.seconds for model in profile.models.values()), default=300.0)
         self._timeouts = replace(timeouts, first_byte=longest, idle=longest)
         self._marked = {_mark_of(one): self._endpoint(one, plan, watch) for one in plan.endpoints}
-        self._endpoints = EndpointPool(list(self._marked.values()), max_concurrency, _QUEUE_S)
+        self.endpoints = EndpointPool(list(self._marked.values()), max_concurrency, _QUEUE_S)
         self._protocols = {one.name: protocol_of(one) for one in profile.models.values()}
 
     def _endpoint(
@@ -151,9 +151,9 @@ class ImageClient:
             may_stream="partial_images" in request.fields,
         )
         about = {"model": request.model, **({"images": True} if request.references else {})}
-        attempt = PaidAttempt(self.name, self._endpoints, about, answer.read, on_sent)
-        has_other = partial(self._endpoints.has_other, call, about)
-        with self._endpoints.slot(call):
+        attempt = PaidAttempt(self.name, self.endpoints, about, answer.read, on_sent)
+        has_other = partial(self.endpoints.has_other, call, about)
+        with self.endpoints.slot(call):
             written = protocol.create(request, part, load)
             send = partial(attempt.make, partial(self._outgoing, traits, written), call)
             try:
@@ -191,7 +191,7 @@ class ImageClient:
 
     def close(self) -> None:
         """Close the idle connections."""
-        self._endpoints.close()
+        self.endpoints.close()
 
     def _traits(self, model: str) -> ImageModel:
         traits = self._profile.model(model)

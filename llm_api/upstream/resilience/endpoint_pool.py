@@ -200,6 +200,11 @@ class EndpointPool:
             endpoint.transport.close()
 
     @property
+    def open_circuits(self) -> int:
+        """How many of the endpoints have a circuit that is open."""
+        return sum(endpoint.health.has_open_circuit for endpoint in self._endpoints)
+
+    @property
     def first(self) -> PooledEndpoint:
         """An endpoint to ask for what concerns all, one that works if there is one."""
         with self._lock:

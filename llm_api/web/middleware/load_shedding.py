@@ -56,6 +56,7 @@ class LoadShedder:
         max_waiting: int,
         queue_timeout: float = QUEUE_TIMEOUT,
         clock: Callable[[], float] = time.monotonic,
+        on_refusal: Callable[[], None] = lambda: None,
     ) -> None:
         """Wrap an application.
 
@@ -65,8 +66,11 @@ class LoadShedder:
             max_waiting: further calls that may wait for one of those to end.
             queue_timeout: seconds that they wait.
             clock: returns seconds that never go back, for the pace of log lines.
+            on_refusal: is told of every refusal.
         """
         self._app = app
+        self._max_active = max_active
+        self._on_refusal = on_refusal
         self._queue_timeout = queue_timeout
         self._limit = ConcurrencyLimit(max_active, max_waiting)
         self._refusals = _RefusalLog(clock)
@@ -79,6 +83,7 @@ class LoadShedder:
             return self._app(environ, start_response)
         if not (self._limit.try_acquire() or self._wait(environ)):
             self._refusals.record()
+            self._on_refusal()
             refusal = self._refusals_of[form_of(path).prefix]
             return refusal.answer(start_response, is_codex=CODEX in environ)
         try:
@@ -86,6 +91,16 @@ class LoadShedder:
         except BaseException:  # a worker that ends cuts its calls by one that is no Exception
             self._release()
             raise
+
+    @property
+    def active(self) -> int:
+        """Calls in progress."""
+        return self._max_active - self._limit.free
+
+    @property
+    def waiting(self) -> int:
+        """Calls that wait for one of those to end."""
+        return self._limit.waiting
 
     def _wait(self, environ: WSGIEnvironment) -> bool:
         began_at = time.perf_counter()

@@ -18,10 +18,12 @@ from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.repeats import CacheRules
 from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
+from llm_api.observability.metrics import Metrics
 from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.audit import AuditService
 from llm_api.services.chat import AnswerStream, ChatService
 from llm_api.services.files import FileService
+from llm_api.services.gauges import Gauges
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
 from llm_api.services.judge import JudgeService
@@ -63,6 +65,7 @@ class Services:
     idempotency: IdempotencyService
     cache: CacheRules
     items: ItemStore
+    gauges: Gauges
     reports: ReportService
     keys: KeyService
     audit: AuditService
@@ -74,6 +77,11 @@ class Services:
     is_demo: bool
     known_parameters: frozenset[str] = frozenset()
     closers: Sequence[Callable[[], None]] = ()
+
+    @property
+    def metrics(self) -> Metrics:
+        """What is counted."""
+        return self.gauges.metrics
 
     def close(self) -> None:
         """Close every connection."""
@@ -98,6 +106,7 @@ class RequestState:
         limits: of `requests`, `tokens` and `budget`, those that the caller is closest to.
         report: what is known of the call to a model, once it was made.
         log: fields of the request's log line.
+        refused_by: the limit or budget that has refused it.
         fingerprint: hash of path and body, if the request may be a repeat or asks for the cache.
         recording: the recording of its answer, if that is kept for repeats.
         stream: the streamed answer, once it has begun.
@@ -113,6 +122,7 @@ class RequestState:
     limits: dict[str, LimitState] = field(default_factory=dict)
     report: CallReport = NO_CALL
     log: dict[str, object] = field(default_factory=dict)
+    refused_by: str | None = None
     fingerprint: str | None = None
     recording: Recording | None = None
     stream: AnswerStream | None = None

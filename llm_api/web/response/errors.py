@@ -11,6 +11,7 @@ from llm_api.errors import (
     ApiError,
     InvalidRequest,
     MethodNotAllowed,
+    RateLimited,
     ServiceError,
     Unavailable,
 )
@@ -60,6 +61,8 @@ def note_error(error: ApiError) -> None:
     """Note an error, with which the current request is answered, for log line and headers."""
     state: RequestState = g.request_state
     state.log["reason"] = error.reason
+    if isinstance(error, RateLimited):
+        state.refused_by = error.scope
     if error.hint:
         state.log["hint"] = error.hint
     if error.report is not None:

@@ -1,0 +1,41 @@
+"""Builds what counts, and what is read for gauges."""
+
+from collections.abc import Iterable, Mapping
+
+from llm_api.container.stores import Stores
+from llm_api.observability import metric_catalogue as catalogue
+from llm_api.services.gauges import Gauges, TaskGauge
+from llm_api.services.usage.ledger import UsageLedger
+from llm_api.storage.threads import StoreThreads
+from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.images.image_client import ImageClient
+
+_TIMEOUT_S = 6.0
+
+
+def build_gauges(
+    stores: Stores,
+    ledger: UsageLedger,
+    upstreams: Mapping[str, UpstreamClient],
+    painters: Mapping[str, ImageClient],
+) -> Gauges:
+    """Build the gauges of streams, circuits, the spool and tasks."""
+    gauges, spool = Gauges(stores.metrics), stores.spool
+    gauges.add(catalogue.STREAMS, lambda: ledger.streams)
+    gauges.add(catalogue.SPOOL_ROWS, lambda: spool.rows_waiting)
+    gauges.add(catalogue.SPOOL_AGE, lambda: round(spool.oldest_wait, 1))
+    for client in _all(upstreams, painters):
+        _add_circuits(gauges, client)
+    threads = StoreThreads(1, _TIMEOUT_S, fails_fast=True)
+    gauges.add_job(TaskGauge(gauges, stores.metrics, stores.work.tasks, threads).read)
+    return gauges
+
+
+def _all(
+    upstreams: Mapping[str, UpstreamClient], painters: Mapping[str, ImageClient]
+) -> Iterable[UpstreamClient | ImageClient]:
+    return (*upstreams.values(), *painters.values())
+
+
+def _add_circuits(gauges: Gauges, client: UpstreamClient | ImageClient) -> None:
+    gauges.add(catalogue.CIRCUITS, lambda: client.endpoints.open_circuits, client.name)

@@ -1,0 +1,32 @@
+"""Counts what is recorded in lineages: rewrites, verdicts and what people say."""
+
+from llm_api.domain.lineage import CONTROL, FEEDBACK, REWRITE, VERDICT, LineageEvent
+from llm_api.observability import metric_catalogue as catalogue
+from llm_api.observability.metrics import Metrics
+
+_OUTCOMES = {True: "passed", False: "failed", None: "undecided"}
+
+
+def count_event(metrics: Metrics, event: LineageEvent) -> None:
+    """Count an event by its facts, which are more than is stored of them."""
+    facts = event.facts
+    if event.kind == REWRITE:
+        outcome, problem = _rewrite(event)
+        metrics.of(catalogue.REWRITES, outcome, problem).inc()
+    elif event.kind == VERDICT:
+        outcome = _OUTCOMES[facts["passed"]]
+        metrics.of(catalogue.VERDICTS, str(facts["method"]), outcome).inc()
+    elif event.kind == FEEDBACK:
+        metrics.of(catalogue.FEEDBACK, str(facts["outcome"])).inc()
+
+
+def _rewrite(event: LineageEvent) -> tuple[str, str]:
+    """Return what became of a prompt, and of a fallback the first problem; both are of the code."""
+    facts = event.facts
+    if facts["arm"] == CONTROL:
+        return "control", ""
+    if not facts["passed"]:
+        return "fallback", next(iter(facts["problems"]), "")
+    if facts["is_repeat"]:
+        return "repeat", ""
+    return ("repaired" if facts["repairs"] else "delivered"), ""
