@@ -23,7 +23,7 @@ MAX_LABEL_SETS = 500
 # Of a slot's files by their names. They are written whole at the start: a page that has no place on
 # a full disk would end the worker with SIGBUS when a metric is first written to it.
 _FILE_BYTES = {
-    "counter": 1 << 20,
+    "counter": 1 << 21,
     "histogram": 1 << 19,
     "gauge_livesum": 1 << 16,
     "gauge_livemax": 1 << 16,
