@@ -7,7 +7,11 @@ fails when one is stale.
 from pathlib import Path
 
 from llm_api.settings import describe
+<<<<<<< HEAD
 from tools import config_schemas, errors_page
+=======
+from tools import errors_page, metrics_page
+>>>>>>> 863ea24a (Explain metrics, and hold alerts and dashboard to what exists)
 
 ROOT = Path(__file__).resolve().parents[1]
 _IN_A_CONTAINER = {
@@ -26,7 +30,9 @@ _MARK = "<!-- Everything below "
 def pages() -> dict[Path, str]:
     """Return every generated file with its text as it should be."""
     configuration, errors = ROOT / "docs" / "configuration.md", ROOT / "docs" / "errors.md"
+    metrics = ROOT / "docs" / "metrics.md"
     return {
+        metrics: f"{_kept(metrics)}\n{metrics_page.written()}",
         configuration: f"{_kept(configuration)}\n{describe.markdown()}",
         errors: f"{_kept(errors)}\n{errors_page.written(ROOT)}",
         ROOT / "config" / "example.env": describe.env_text(),
