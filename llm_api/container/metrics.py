@@ -27,7 +27,7 @@ def build_gauges(
     for client in _all(upstreams, painters):
         _add_circuits(gauges, client)
     threads = StoreThreads(1, _TIMEOUT_S, fails_fast=True)
-    gauges.add_job(TaskGauge(gauges, stores.metrics, stores.work.tasks, threads).read)
+    gauges.add_job(TaskGauge(gauges, stores.metrics, stores.work.tasks, threads))
     return gauges
 
 

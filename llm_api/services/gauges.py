@@ -32,15 +32,15 @@ class Gauges:
         self.metrics = metrics
         self._reads: list[tuple[MetricDefinition, tuple[str, ...], Read]] = []
         self._last: dict[tuple[str, ...], float] = {}
-        self._jobs: list[Callable[[], None]] = []
+        self._jobs: list[TaskGauge] = []
         self._thread = PeriodicThread("gauges", INTERVAL_S, self.read)
 
     def add(self, metric: MetricDefinition, read: Read, *labels: str) -> None:
         """Set a gauge to what `read` returns, from now on."""
         self._reads.append((metric, labels, read))
 
-    def add_job(self, job: Callable[[], None]) -> None:
-        """Call `job` every time, too; it sets what `read` cannot."""
+    def add_job(self, job: "TaskGauge") -> None:
+        """Have `job` read every time, too; it sets what a function cannot."""
         self._jobs.append(job)
 
     def start(self) -> None:
@@ -52,7 +52,7 @@ class Gauges:
         for metric, labels, read in self._reads:
             self.set(metric, read(), *labels)
         for job in self._jobs:
-            job()
+            job.read()
 
     def set(self, metric: MetricDefinition, value: float, *labels: str) -> None:
         """Set a gauge, unless it has that value."""
@@ -62,8 +62,10 @@ class Gauges:
             self._last[key] = value
 
     def close(self) -> None:
-        """End the thread."""
+        """End the thread, and then all that was to be called."""
         self._thread.close()
+        for job in self._jobs:
+            job.close()
 
 
 class TaskGauge:
@@ -91,6 +93,12 @@ class TaskGauge:
             self._set(self._threads.run(self._store.unended))
         except StoreError as error:
             logger.info("tasks are not counted", extra={"cause": str(error)})
+
+    def close(self) -> None:
+        """Leave the counting to another worker."""
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
 
     def _set(self, counts: Mapping[tuple[str, str], int]) -> None:
         self._seen |= counts.keys()

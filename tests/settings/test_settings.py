@@ -149,6 +149,7 @@ def test_an_address_without_a_model_is_wrong(prefix: str, tmp_path: Path) -> Non
         *(("UPSTREAM_IDLE_TIMEOUT", number) for number in ("0", "-1", "nan", "inf", "1e9", "soon")),
         *(("WEB_CONCURRENCY", number) for number in ("0", "-1", "1.5", "257", "many")),
         *(("BIND", address) for address in ("8000", "localhost", "h:0", "h:65536", ":8000")),
+        *(("METRICS_BIND", address) for address in ("9464", "unix:/run/metrics", "127.0.0.1:8000")),
         *(("RATE_LIMIT", limit) for limit in ("often", "300", "5/fortnight")),
         *(("DATABASE_URL", url) for url in ("usage.db", "oracle://h/d", "sqlite:usage.db")),
         ("DATABASE_URL", "postgresql+nonsense://h/d"),

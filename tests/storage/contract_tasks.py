@@ -42,6 +42,7 @@ ACTS: dict[str, Callable[[TaskStore], object]] = {
     "ask_to_cancel": lambda tasks: tasks.ask_to_cancel("img_1", NOW),
     "delete": lambda tasks: tasks.delete("img_1"),
     "expired": lambda tasks: tasks.expired(NOW, 10),
+    "unended": lambda tasks: tasks.unended(),
 }
 
 
@@ -104,6 +105,22 @@ class TaskStoreContract:
             yield opened
 
     # --- keeping ---
+
+    def test_tasks_that_have_not_ended_are_counted_by_kind_and_state(
+        self, tasks: TaskStore
+    ) -> None:
+        assert tasks.unended() == {}
+        for number in range(3):
+            tasks.add(queued(f"img_{number}"))
+        tasks.add(queued("img_3", state=TaskState.RUNNING))
+        tasks.add(ended(queued("img_4")))
+        tasks.add(replace(queued("hook_1"), kind="webhook"))
+
+        assert tasks.unended() == {
+            ("image", "queued"): 3,
+            ("image", "running"): 1,
+            ("webhook", "queued"): 1,
+        }
 
     def test_a_task_is_kept_whole(self, tasks: TaskStore) -> None:
         task = queued(

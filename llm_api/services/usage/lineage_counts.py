@@ -14,19 +14,19 @@ def count_event(metrics: Metrics, event: LineageEvent) -> None:
         outcome, problem = _rewrite(event)
         metrics.of(catalogue.REWRITES, outcome, problem).inc()
     elif event.kind == VERDICT:
-        outcome = _OUTCOMES[facts["passed"]]
-        metrics.of(catalogue.VERDICTS, str(facts["method"]), outcome).inc()
+        outcome = _OUTCOMES[facts.get("passed")]
+        metrics.of(catalogue.VERDICTS, str(facts.get("method")), outcome).inc()
     elif event.kind == FEEDBACK:
-        metrics.of(catalogue.FEEDBACK, str(facts["outcome"])).inc()
+        metrics.of(catalogue.FEEDBACK, str(facts.get("outcome"))).inc()
 
 
 def _rewrite(event: LineageEvent) -> tuple[str, str]:
     """Return what became of a prompt, and of a fallback the first problem; both are of the code."""
     facts = event.facts
-    if facts["arm"] == CONTROL:
+    if facts.get("arm") == CONTROL:
         return "control", ""
-    if not facts["passed"]:
-        return "fallback", next(iter(facts["problems"]), "")
-    if facts["is_repeat"]:
+    if not facts.get("passed"):
+        return "fallback", next(iter(facts.get("problems", ())), "")
+    if facts.get("is_repeat"):
         return "repeat", ""
-    return ("repaired" if facts["repairs"] else "delivered"), ""
+    return ("repaired" if facts.get("repairs") else "delivered"), ""

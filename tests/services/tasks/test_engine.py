@@ -42,10 +42,15 @@ class Shop:
     engines: list[TaskEngine] = field(default_factory=list)
     drains: list[Drain] = field(default_factory=list)
 
-    def engine(self, work: Callable[[ClaimedTask], None], lease: float = 30.0) -> TaskEngine:
-        """Make the engine of another worker."""
+    def engine(
+        self,
+        work: Callable[[ClaimedTask], None],
+        lease: float = 30.0,
+        count: Callable[[Task], None] = lambda _: None,
+    ) -> TaskEngine:
+        """Make the engine of another worker; `count` is told of the tasks that it ends."""
         self.drains.append(Drain())
-        engine = TaskEngine(self.store, StoreThreads(2), self.drains[-1], lease=lease)
+        engine = TaskEngine(self.store, StoreThreads(2), self.drains[-1], lease=lease, count=count)
         engine.register("test", work)
         self.engines.append(engine)
         return engine
@@ -92,6 +97,15 @@ def test_a_task_that_is_run_is_worked_on_at_once(shop: Shop) -> None:
         {"by": "me"},
         "",
     )
+
+
+def test_a_task_that_has_ended_is_told_once(shop: Shop) -> None:
+    told: list[Task] = []
+    claimed = shop.engine(finish, count=told.append).run(new())
+
+    assert claimed is not None
+    assert claimed.ended.wait(PATIENCE)
+    assert [(task.id, task.state) for task in told] == [("t1", TaskState.SUCCEEDED)]
 
 
 def test_a_task_that_is_added_is_found(shop: Shop) -> None:

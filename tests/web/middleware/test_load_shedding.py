@@ -285,3 +285,19 @@ def test_the_application_is_guarded(app_of: AppOf, upstream_env: dict[str, str])
 
     assert refused.status_code == 503
     assert client.get("/v1/models").status_code == 200
+
+
+def test_refusals_are_told_and_calls_in_progress_counted(held: Held) -> None:
+    told: list[None] = []
+    shedder = LoadShedder(held, max_active=1, max_waiting=0, on_refusal=lambda: told.append(None))
+    callers = Callers(shedder)
+    callers.call()
+    wait_until(lambda: shedder.active == 1, PATIENCE, "a call is in progress")
+    callers.call(2)
+    wait_until(lambda: len(callers.answers) == 2, PATIENCE, "the others are refused")
+    assert (shedder.active, shedder.waiting, len(told)) == (1, 0, 2)
+
+    held.let_go()
+
+    assert sorted(callers.statuses()) == [200, 503, 503]
+    assert shedder.active == 0
