@@ -189,9 +189,10 @@ class Spool:
             for batch in self._file.batches():
                 began_at, records = time.monotonic(), ended_records(batch)
                 self._save(records)
-                self.rows_waiting -= len(records)
-                # What is still there was written after this batch was read.
-                self._waiting_since = began_at if self.rows_waiting else None
+                with self._writing:
+                    self.rows_waiting -= len(records)
+                    # What is still there was written after this batch was read.
+                    self._waiting_since = began_at if self.rows_waiting else None
             if self._file.size > ROTATE_BYTES:
                 with contextlib.suppress(OSError):  # the full file is as good as a new one
                     self._rotate(self._file)

@@ -6,6 +6,7 @@ from typing import Any
 from llm_api.domain.usage import UsageRecord
 from llm_api.observability.metrics import Metrics
 from llm_api.services.usage.metered_sink import CallCounter, MeteredSink
+from llm_api.storage.spool.file import SpoolFile
 from llm_api.storage.spool.spool import Spool, SpoolCounts
 from llm_api.storage.threads import StoreThreads
 from tests.observability.test_metrics import shown
@@ -99,13 +100,11 @@ def test_calls_of_processes_that_were_killed_are_counted_when_their_rows_are(
 ) -> None:
     metrics, store = Metrics(), ListStore()
     counter = CallCounter(metrics)
-    gone = Spool(tmp_path, ListStore(), StoreThreads(1))
-    gone.begin(begun("req_1"))
-    gone.begin(begun("req_2"))
-    gone.end(row(request_id="req_2"))  # counted by the process that is gone
-    assert gone._file is not None
-    gone._file.close()
-    gone._thread.close()
+    left = SpoolFile.create(tmp_path)
+    left.append("begun", begun("req_1"))
+    left.append("begun", begun("req_2"))
+    left.append("ended", row(request_id="req_2"))  # counted by the process that is gone
+    left.close()
 
     spool = Spool(tmp_path, store, StoreThreads(1), counts=SpoolCounts(killed=counter.count))
     for _ in range(2):
