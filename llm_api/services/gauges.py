@@ -7,8 +7,11 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from llm_api.errors import Unavailable
+from llm_api.observability import metric_exposition
 from llm_api.observability.metric_catalogue import TASKS, MetricDefinition
 from llm_api.observability.metrics import Metrics
+from llm_api.runtime.native_threads import NativeThreads
 from llm_api.runtime.periodic_thread import PeriodicThread
 from llm_api.storage import StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
@@ -33,6 +36,8 @@ class Gauges:
         self._reads: list[tuple[MetricDefinition, tuple[str, ...], Read]] = []
         self._last: dict[tuple[str, ...], float] = {}
         self._jobs: list[TaskGauge] = []
+        # To add up the numbers of many workers takes long enough to be felt.
+        self._adding_up = NativeThreads(1)
         self._thread = PeriodicThread("gauges", INTERVAL_S, self.read)
 
     def add(self, metric: MetricDefinition, read: Read, *labels: str) -> None:
@@ -60,6 +65,18 @@ class Gauges:
         if self._last.get(key, 0.0) != value:
             self.metrics.of(metric, *labels).set(value)
             self._last[key] = value
+
+    def exposed(self, accept: str) -> tuple[bytes, str]:
+        """Return the metrics of all workers as they are now, and their content type.
+
+        `accept` is the client's `Accept`. Raises Unavailable where workers share no folder.
+        """
+        if not self.metrics.is_available:
+            message = "The workers have no folder to share metrics in; see the service's log."
+            raise Unavailable(message, reason="metrics_unavailable", retryable=False)
+        self.read()
+        source = self.metrics.folder or self.metrics.registry
+        return self._adding_up.run(lambda: metric_exposition.exposed(source, accept))
 
     def close(self) -> None:
         """End the thread, and then all that was to be called."""

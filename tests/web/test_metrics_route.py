@@ -104,3 +104,13 @@ def test_probes_are_not_counted(client: FlaskClient) -> None:
     client.get("/healthz")
 
     assert not [key for key in scraped(client) if key[0] == "llm_api_requests_total"]
+
+
+def test_without_a_folder_to_share_it_says_so(client: FlaskClient) -> None:
+    client.application.extensions["llm_api"].metrics.share(None, 0)
+
+    answer = client.get("/metrics", headers=ADMIN)
+
+    assert answer.status_code == 503
+    assert answer.json is not None
+    assert answer.json["error"]["details"]["reason"] == "metrics_unavailable"
