@@ -6,11 +6,8 @@ from llm_api.container.stores import Stores
 from llm_api.observability import metric_catalogue as catalogue
 from llm_api.services.gauges import Gauges, TaskGauge
 from llm_api.services.usage.ledger import UsageLedger
-from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.client import UpstreamClient
 from llm_api.upstream.images.image_client import ImageClient
-
-_TIMEOUT_S = 6.0
 
 
 def build_gauges(
@@ -26,8 +23,9 @@ def build_gauges(
     gauges.add(catalogue.SPOOL_AGE, lambda: round(spool.oldest_wait, 1))
     for client in _all(upstreams, painters):
         _add_circuits(gauges, client)
-    threads = StoreThreads(1, _TIMEOUT_S, fails_fast=True)
-    gauges.add_job(TaskGauge(gauges, stores.metrics, stores.work.tasks, threads))
+    # Threads of its own would be the idle worker's second: a mebibyte.
+    tasks = TaskGauge(gauges, stores.metrics, stores.work.tasks, stores.work_threads)
+    gauges.add_job(tasks)
     return gauges
 
 

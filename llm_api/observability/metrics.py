@@ -29,6 +29,7 @@ _FILE_BYTES = {
     "gauge_livemax": 1 << 16,
     "gauge_livemostrecent": 1 << 16,
 }
+_PIECE_BYTES = 1 << 14
 
 
 class Metrics:
@@ -110,6 +111,13 @@ def _client() -> Any:
     return prometheus_client
 
 
+def _write_zeros(path: Path, size: int) -> None:
+    """Write so many zeros, in pieces: glibc would keep 2 MiB that were once asked of it at once."""
+    with path.open("wb") as file:
+        for _ in range(size // _PIECE_BYTES):
+            file.write(bytes(_PIECE_BYTES))
+
+
 def _has_room(folder: Path, slot: int) -> bool:
     """Make the files of a slot as large as they will be; False where the disk is too full."""
     try:
@@ -118,7 +126,7 @@ def _has_room(folder: Path, slot: int) -> bool:
             if not path.exists():
                 # Who collects meanwhile must not find it empty.
                 unfinished = path.with_suffix(".new")
-                unfinished.write_bytes(bytes(size))
+                _write_zeros(unfinished, size)
                 unfinished.rename(path)
     except OSError as error:
         logger.error(  # noqa: TRY400  # the traceback would say nothing that errno does not
