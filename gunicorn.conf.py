@@ -101,9 +101,7 @@ def on_starting(server):
 def _share_metrics(server):
     """Make the folder in which workers count together, and serve it where METRICS_BIND says."""
     try:
-        server.metrics = SharedMetrics(
-            settings.root / "instance" / "metrics", settings.metrics_bind
-        )
+        server.metrics = SharedMetrics(settings.instance / "metrics", settings.metrics_bind)
     except OSError as error:
         sys.exit(f"METRICS_BIND: cannot listen on {settings.metrics_bind} ({error.strerror}).")
     # Set by hand, it would name a folder that others count in.

@@ -7,11 +7,7 @@ fails when one is stale.
 from pathlib import Path
 
 from llm_api.settings import describe
-<<<<<<< HEAD
-from tools import config_schemas, errors_page
-=======
-from tools import errors_page, metrics_page
->>>>>>> 863ea24a (Explain metrics, and hold alerts and dashboard to what exists)
+from tools import config_schemas, errors_page, metrics_page
 
 ROOT = Path(__file__).resolve().parents[1]
 _IN_A_CONTAINER = {
