@@ -122,7 +122,7 @@ def _offered(
 
     See `_upstreams` for the second.
     """
-    watch = DeadlineWatcher(_drain(settings.shutdown_grace))
+    watch = _watch(settings)
     models, prices = config_files.read_models(settings.config_root)
     known, upstreams = _upstreams(settings, watch, models)
     painters = build_painters(settings, models, watch)
