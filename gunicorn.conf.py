@@ -208,6 +208,7 @@ def post_worker_init(worker):
     worker.wsgi.extensions["llm_api_retention"].start()
     worker.wsgi.extensions["llm_api_file_retention"].start()
     worker.wsgi.extensions["llm_api"].tasks.start()
+    worker.wsgi.extensions["llm_api"].alerts.start()
     # One worker of each start or reload speaks for all; /readyz says the same at any time.
     if (worker.age - 1) % workers == 0:
         worker.wsgi.extensions["llm_api"].readiness.report("database")

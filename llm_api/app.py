@@ -25,7 +25,7 @@ from llm_api.web.openai.images import routes as openai_image_routes
 from llm_api.web.openai.responses import routes as responses_routes
 from llm_api.web.request.context import EXTENSION, Services
 from llm_api.web.response import errors
-from llm_api.web.rest import audit, own_key, usage
+from llm_api.web.rest import audit, groups, own_key, usage
 from llm_api.web.rest import files as rest_files
 from llm_api.web.rest import keys as rest_keys
 from llm_api.web.rest import routes as rest_routes
@@ -129,6 +129,7 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(rest_keys.blueprint)
     api.register_blueprint(own_key.blueprint)
     api.register_blueprint(audit.blueprint)
+    api.register_blueprint(groups.blueprint)
     api.register_blueprint(rest_files.blueprint)
     api.register_blueprint(openai_routes.blueprint)
     api.register_blueprint(openai_image_routes.blueprint)

@@ -19,6 +19,7 @@ COMMANDS = {
     "check-config": ("configuration", "check_config_command"),
     "db": ("database", "database_commands"),
     "doctor": ("doctor", "doctor_command"),
+    "groups": ("groups", "group_commands"),
     "images": ("pictures", "image_commands"),
     "judge": ("judge", "judge_commands"),
     "keys": ("keys", "key_commands"),

@@ -9,10 +9,12 @@ from flask.cli import AppGroup
 
 from llm_api.cli.tables import aligned
 from llm_api.domain.calls import Caller
+from llm_api.domain.timestamps import utc_text
 from llm_api.errors import ApiError
 from llm_api.observability.logging import new_request_id
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
+from llm_api.services.alerts.alert_service import Alert
 from llm_api.services.anchors import (
     AnchorHistory,
     AnchorRun,
@@ -22,6 +24,7 @@ from llm_api.services.anchors import (
     read_anchors,
 )
 from llm_api.settings.settings import Settings
+from llm_api.storage import StoreError
 from llm_api.web.request.context import services
 
 _WRONG, _CHANGED = 3, 4
@@ -103,13 +106,37 @@ def _reported(run: AnchorRun, before: AnchorRun | None) -> int:
         if before.answered_by != run.answered_by:
             click.echo(f"The model calls itself {run.answered_by}; it was {before.answered_by}.")
             changed += 1
+    status = _judged_by(changed, sum(right), len(right))
+    if status:
+        counts = {"changed": changed, "right": sum(right), "known": len(right)}
+        _alert(run, before, counts)
+    return status
+
+
+def _judged_by(changed: int, right: int, known: int) -> int:
+    """Print what is wrong with the judge, and return the exit status."""
     if changed:
         _warn("THE JUDGE HAS CHANGED: scores from before and after cannot be compared.")
         return _CHANGED
-    if sum(right) < _LEAST_RIGHT * len(right):
+    if right < _LEAST_RIGHT * known:
         _warn("THE JUDGE IS OFTEN WRONG: choose another model.")
         return _WRONG
     return 0
+
+
+def _alert(run: AnchorRun, before: AnchorRun | None, counts: dict[str, int]) -> None:
+    """Notify operators by a webhook, which any worker sends."""
+    data = {
+        "model": run.model,
+        "answered_by": run.answered_by,
+        "answered_by_before": None if before is None else before.answered_by,
+        "since": None if before is None else utc_text(before.at),
+        **counts,
+    }
+    try:
+        services().alerts.send(Alert("judge.drift", f"{run.model} {run.at.isoformat()}", data))
+    except StoreError as error:
+        _warn(f"No alert could be sent. {error}")
 
 
 def _table(lines: Sequence[VerdictLine]) -> str:

@@ -9,14 +9,14 @@ import click
 from flask.cli import AppGroup
 
 from llm_api.cli.tables import aligned
-from llm_api.domain.access import ApiKey
+from llm_api.domain.access import ApiKey, KeyGroup
 from llm_api.services.keys.service import KeyService
 from llm_api.services.quotas.budget_states import BudgetReader, BudgetState
 from llm_api.settings.settings import Settings
 from llm_api.storage.factory import budgets_of, open_store
 from llm_api.storage.threads import StoreThreads
 
-_COLUMNS = ("budget", "spent", "reserved", "left", "resets_at")
+_COLUMNS = ("of", "budget", "spent", "reserved", "left", "resets_at")
 
 
 def add_show(
@@ -35,23 +35,29 @@ def add_show(
             key = keys.find(named)
             states = [state.to_dict() for state in budget_states(settings, key)]
             found = keys.to_dict(key) | {"budget_states": states}
-        click.echo(json.dumps(found, indent=2) if as_json else _as_tables(found))
+        click.echo(json.dumps(found, indent=2) if as_json else budget_table(found))
 
 
-def budget_states(settings: Settings, key: ApiKey) -> list[BudgetState]:
-    """Read the states of the budgets that hold a key; none where no SQL store keeps them."""
+def budget_states(settings: Settings, holder: ApiKey | KeyGroup) -> list[BudgetState]:
+    """Read the states of the budgets that hold a key, or of a group's.
+
+    There are none where no SQL store keeps them.
+    """
     if settings.usage_store is not None:
         return []
     # A SQL store keeps nothing in the folder.
     with closing(open_store(settings.database_url, None, settings.root)) as usage:
-        return BudgetReader(budgets_of(usage), StoreThreads(1)).of_key(key)
+        reader = BudgetReader(budgets_of(usage), StoreThreads(1))
+        if isinstance(holder, KeyGroup):
+            return reader.of_group(holder)
+        return reader.of_key(holder)
 
 
-def _as_tables(key: Mapping[str, Any]) -> str:
-    """Write the properties of a key that are set, and below them its budgets."""
-    states = key["budget_states"]
+def budget_table(shown: Mapping[str, Any]) -> str:
+    """Write the properties of a key or group that are set, and below them its budgets."""
+    states = shown["budget_states"]
     left_out = {"budget_states", "budgets"} if states else {"budget_states"}
-    rows = [[name, _text(value)] for name, value in key.items() if name not in left_out]
+    rows = [[name, _text(value)] for name, value in shown.items() if name not in left_out]
     text = aligned([row for row in rows if row[1]])
     if not states:
         return text

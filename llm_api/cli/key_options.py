@@ -46,6 +46,7 @@ _EMPTY: Mapping[str, Any] = {
     **dict.fromkeys(Limits.__slots__),
     "budgets": (),
     "tags": (),
+    "group": None,
 }
 _LISTS = frozenset(["models", "routes", "budgets", "tags"])
 
@@ -67,6 +68,18 @@ def property_options(command: _F) -> _F:
         click.option(
             "--route", "routes", type=_ROUTE, multiple=True, help="Allowed, such as /v1/*."
         ),
+        quota_options,
+        click.option("--group", type=NAME, help="Id or name of a group that it joins."),
+        click.option("--tag", "tags", type=_TAG, multiple=True, help="Label for all of its calls."),
+    ]
+    for add in reversed(options):
+        command = add(command)
+    return command
+
+
+def quota_options(command: _F) -> _F:
+    """Add the options of limits and budgets, of a key or a group, to a command."""
+    options = [
         click.option("--requests", type=_REQUESTS, help="Limit such as 60/minute;5000/day."),
         click.option("--tokens-per-minute", type=_AT_LEAST_ONE, help="Limit of tokens."),
         click.option("--concurrent-requests", type=_AT_LEAST_ONE, help="Limit of calls."),
@@ -77,9 +90,8 @@ def property_options(command: _F) -> _F:
             "budgets",
             type=_BUDGET,
             multiple=True,
-            help='Budget such as "5 CNY/day".',
+            help='Budget such as "5 CNY/day", also per week, month or total.',
         ),
-        click.option("--tag", "tags", type=_TAG, multiple=True, help="Label for all of its calls."),
     ]
     for add in reversed(options):
         command = add(command)

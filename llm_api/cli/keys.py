@@ -11,6 +11,7 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from llm_api.cli.actors import command_line_actor
+from llm_api.cli.groups import in_group
 from llm_api.cli.key_budgets import add_show
 from llm_api.cli.key_options import (
     NAME,
@@ -54,7 +55,7 @@ def _add_create(group: AppGroup, settings: Settings) -> None:
         It expires never and is for all models and routes, unless options say otherwise. The secret
         is not stored and cannot be printed again.
         """
-        draft = new_key(options)
+        draft = new_key(in_group(settings, options))
         with _service(settings) as keys:
             _print(keys.issue(draft, command_line_actor()))
 
@@ -84,7 +85,7 @@ def _add_edit(group: AppGroup, settings: Settings) -> None:
         What is not named stays. Models, routes, budgets and tags that are given replace those that
         were there.
         """
-        alter = alteration(options)
+        alter = alteration(in_group(settings, options))
         with _service(settings) as keys:
             changed = keys.change(key, alter, command_line_actor())
             click.echo(json.dumps(keys.to_dict(changed), indent=2))

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import TypedDict
 
 from llm_api.container.accounting import build_accounting
 from llm_api.container.cache_rules import cache_rules
@@ -30,6 +31,7 @@ from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys import formats
 from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
+from llm_api.services.keys.group_service import GroupService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompt_batches import PromptBatches
@@ -46,7 +48,7 @@ from llm_api.settings import config_files
 from llm_api.settings.fallback_names import check_fallbacks
 from llm_api.settings.reader import JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
-from llm_api.storage.factory import budgets_of, open_shared_keys
+from llm_api.storage.factory import open_shared_keys
 from llm_api.storage.key_store import KeyStore
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.behavior import BUNDLED_MODEL, LOCAL_JUDGE, UpstreamBehavior
@@ -94,15 +96,14 @@ def build_services(
         judge=judge.service,
         describer=judge.describer,
         tasks=pictures.images.engine,
+        alerts=pictures.alerts,
         readiness=build_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared[0]),
         cache=cache_rules(settings),
         items=stores.items,
         reports=ReportService(stores.usage, _reads(), keys.names),
         gauges=build_gauges(stores, ledger, upstreams, painters.clients),
-        keys=keys,
-        audit=AuditService(stores.work.audit, stores.work_threads),
-        budgets=BudgetReader(budgets_of(stores.usage), _reads()),
+        **_of_admins(stores, authenticator, keys, around),
         files=stores.files,
         lineage=stores.lineage,
         watch=watch,
@@ -111,6 +112,25 @@ def build_services(
         known_parameters=known | known_image_fields(settings),
         closers=_closers(stores, keys, authenticator, *asking, *shared, watch),
     )
+
+
+class _OfAdmins(TypedDict):
+    keys: KeyService
+    audit: AuditService
+    budgets: BudgetReader
+    groups: GroupService
+
+
+def _of_admins(
+    stores: Stores, authenticator: KeyAuthenticator, keys: KeyService, around: Surroundings
+) -> _OfAdmins:
+    """Return what admins manage, by the names of Services' fields."""
+    return {
+        "keys": keys,
+        "audit": AuditService(stores.work.audit, stores.work_threads),
+        "budgets": around.budgets,
+        "groups": GroupService(stores.work.groups, _reads(), authenticator.forget),
+    }
 
 
 def _offered(

@@ -3,12 +3,15 @@
 from functools import partial
 
 from llm_api.container.images import Surroundings
+from llm_api.container.readiness import READ_TIMEOUT_S
 from llm_api.container.stores import Stores
 from llm_api.observability import metric_catalogue as catalogue
 from llm_api.observability.metrics import Metrics
 from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.services.alerts.budget_watch import BudgetWatch
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.batch_quotas import BatchQuotas
+from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.rate_counter import RateCounter
@@ -38,11 +41,16 @@ def build_accounting(
     The limits are among what the rest of the application shares.
     """
     shared = _shared(settings.ratelimit_storage_uri)
-    budgets = _budgets(stores, prices)
+    threads = StoreThreads(_BUDGET_THREADS, _TIMEOUT_S)
+    store = budgets_of(stores.usage)
+    reader = BudgetReader(store, StoreThreads(2, READ_TIMEOUT_S, fails_fast=True))
+    watch_of = BudgetWatch(reader) if settings.webhooks.alert_urls else None
+    told = None if watch_of is None else watch_of.watch
+    budgets = BudgetService(store, prices, threads, watch=told)
     granted = partial(_count_granted, stores.metrics)
     quotas = QuotaEnforcer(counter, shared[1], budgets, settings.limits, granted)
     of_batches = BatchQuotas(counter, budgets, settings.limits)
-    around = Surroundings(settings, stores, watch, prices, quotas)
+    around = Surroundings(settings, stores, watch, prices, quotas, reader, watch_of)
     return shared, around, of_batches, UsageLedger(stores.sink, prices, quotas)
 
 
@@ -55,8 +63,3 @@ def _shared(storage_uri: str) -> Shared:
     if not is_shared(storage_uri):
         return None, MemoryConcurrency()
     return RedisAnswers(storage_uri), RedisConcurrency(storage_uri)
-
-
-def _budgets(stores: Stores, prices: PriceList) -> BudgetService:
-    threads = StoreThreads(_BUDGET_THREADS, _TIMEOUT_S)
-    return BudgetService(budgets_of(stores.usage), prices, threads)

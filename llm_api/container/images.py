@@ -15,6 +15,7 @@ from llm_api.domain.judging import JudgedPicture
 from llm_api.errors import InvalidRequest
 from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.deadlines import DeadlineWatcher
+from llm_api.services.alerts.budget_watch import BudgetWatch
 from llm_api.services.files import NO_SUCH_FILE, FileService
 from llm_api.services.images import ImageService
 from llm_api.services.images.accounts import JobAccounts
@@ -30,6 +31,7 @@ from llm_api.services.images.work import ImageWork
 from llm_api.services.judge import JudgeService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import PromptOptimizer
+from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.tasks.engine import TaskEngine
 from llm_api.services.tasks.webhooks import KIND as WEBHOOK
@@ -78,6 +80,8 @@ class Surroundings:
     watch: DeadlineWatcher
     prices: PriceList
     quotas: QuotaEnforcer
+    budgets: BudgetReader
+    budget_watch: BudgetWatch | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,10 +5,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 
+from llm_api.container.alerts import build_alerts
 from llm_api.container.images import Closable, ImageParts, Painters, Surroundings, build_images
 from llm_api.container.judge import JudgeParts
 from llm_api.domain.access import ApiKey
 from llm_api.errors import NotFound
+from llm_api.services.alerts.alert_service import AlertService
 from llm_api.services.judge import JudgeService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.loop import LoopService
@@ -22,16 +24,20 @@ from llm_api.settings.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class PictureParts:
-    """What makes pictures, what judges them, and what does both until one is accepted."""
+    """What makes pictures, what judges them, and what does both until one is accepted.
+
+    `alerts` are sent as the webhooks of pictures are.
+    """
 
     images: ImageParts
     judge: JudgeParts
     loops: LoopService
+    alerts: AlertService
 
     @property
     def closable(self) -> Sequence[Closable]:
         """What has to be closed when the application ends."""
-        return [*self.images.closable, *self.judge.closable]
+        return [self.alerts, *self.images.closable, *self.judge.closable]
 
 
 def build_pictures(
@@ -43,7 +49,8 @@ def build_pictures(
 ) -> PictureParts:
     """Build all of it; raises SettingsError."""
     images = build_images(painters, around, optimizer, judge.service)
-    return PictureParts(images, judge, _loops(images, judge.service, around, optimizer, keys))
+    loops = _loops(images, judge.service, around, optimizer, keys)
+    return PictureParts(images, judge, loops, build_alerts(around, images.webhooks))
 
 
 def _loops(

@@ -8,6 +8,8 @@ ENVIRONMENT = "env:"  # begins the ids of keys that the settings name
 TOKENS = "tokens"  # the unit of a budget that is not money
 BUDGET = "budget"  # the kind of a LimitState that is a budget's
 
+GROUP_PREFIX = "group_"  # of the ids of groups
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
@@ -91,17 +93,19 @@ class Reservation:
         unit: that of the budget.
         amount: the upper bound, in the budget's unit.
         limit: the whole budget.
+        group_id: of the group whose budget it is; None: the key's own.
     """
 
     period: str
     unit: str
     amount: int
     limit: int
+    group_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a call claims of its key's budgets.
+    """What a call claims of the budgets of its key and its key's group.
 
     Attributes:
         key_id: id of the key.
@@ -115,6 +119,30 @@ class Claim:
     at: datetime
     wanted: Sequence[Reservation]
 
+    @property
+    def holders(self) -> frozenset[str]:
+        """The ids of those whose budgets it claims: the key, and its group."""
+        groups = (part.group_id for part in self.wanted if part.group_id is not None)
+        return frozenset((self.key_id, *groups))
+
+
+@dataclass(frozen=True, slots=True)
+class KeyGroup:
+    """A group that keys join, whose limits and budgets they share.
+
+    Attributes:
+        id: `group_` and 16 hexadecimal digits.
+        name: unique.
+        created_at: UTC.
+        limits: of all its keys together; no others apply where there is none.
+    """
+
+    id: str
+    name: str
+    created_at: datetime | None = None
+    limits: Limits = NO_LIMITS
+    budgets: tuple[Budget, ...] = ()
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
@@ -126,6 +154,7 @@ class ApiKey:
         is_admin: whether it may manage keys and see all usage.
         models, routes: those it may use; None: all. A route that ends in `*` is a prefix.
         tags: added to every call.
+        group: the group that it has joined, whose limits and budgets hold it beside its own.
     """
 
     id: str
@@ -139,6 +168,17 @@ class ApiKey:
     limits: Limits = field(default_factory=Limits)
     budgets: tuple[Budget, ...] = ()
     tags: tuple[str, ...] = ()
+    group: KeyGroup | None = None
+
+    @property
+    def has_budgets(self) -> bool:
+        """Whether a budget holds it, its own or its group's."""
+        return bool(self.budgets) or (self.group is not None and bool(self.group.budgets))
+
+    @property
+    def group_id(self) -> str | None:
+        """The id of its group."""
+        return None if self.group is None else self.group.id
 
     def allows_route(self, path: str) -> bool:
         """Whether it may be used for a path."""

@@ -9,9 +9,13 @@ SCHEMA_UPGRADE = "schema.upgrade"
 JOB_CANCEL, JOB_DELETE = "job.cancel", "job.delete"
 FEEDBACK_GIVE = "feedback.give"
 KEY_CREATE, KEY_EDIT, KEY_ROTATE = "key.create", "key.edit", "key.rotate"
+GROUP_CREATE, GROUP_EDIT, GROUP_DELETE = "group.create", "group.edit", "group.delete"
 KEY_DISABLE, KEY_ENABLE, KEY_DELETE = "key.disable", "key.enable", "key.delete"
 ACTS = (
     FEEDBACK_GIVE,
+    GROUP_CREATE,
+    GROUP_DELETE,
+    GROUP_EDIT,
     JOB_CANCEL,
     JOB_DELETE,
     KEY_CREATE,

@@ -72,8 +72,10 @@ class WebhookPlan:
     """How the ends of tasks are reported to callers.
 
     `secrets` sign, each `whsec_…`, the newest first: at a rotation receivers know one of two.
-    `allows_private` lets reports go to private addresses, and without TLS.
+    `allows_private` lets reports go to private addresses, and without TLS. `alert_urls` are where
+    operators want to be told of budgets and circuits; they may have secrets in them.
     """
 
     secrets: tuple[str, ...] = field(default=(), repr=False)
     allows_private: bool = False
+    alert_urls: tuple[str, ...] = field(default=(), repr=False)

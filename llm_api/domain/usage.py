@@ -63,6 +63,7 @@ class UsageRecord:
     tags: str = ""
     lineage_id: str | None = None
     pictures: Mapping[str, Any] | None = None
+    group_id: str | None = None
 
 
 def joined_tags(tags: Iterable[str]) -> str:
@@ -88,7 +89,7 @@ class UsageQuery:
 
 
 TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
-USAGE_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status")
+USAGE_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status", "group")
 
 
 @dataclass(slots=True)

@@ -105,7 +105,7 @@ class _Batch:
 
     def reserve(self) -> None:
         """Reserve for all prompts that need a call; raises ApiError."""
-        if self._caller.key is None or not self._caller.key.budgets:
+        if self._caller.key is None or not self._caller.key.has_budgets:
             return
         needs: dict[str, Needs] = {}
         for index in list(self._waiting):

@@ -13,6 +13,7 @@ from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.process_plans import LocalJudgePlan, ShutdownGrace
 from llm_api.domain.rewrites import RewritesPlan
+from llm_api.domain.tasks import WebhookPlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.misspelt_names import misspelt
 from llm_api.settings.setting_types import Setting, listed
@@ -180,6 +181,15 @@ class SettingsReader:
             access_key_id=self.value(key) or "",
             secret_access_key=self.value(secret) or "",
         )
+
+    def webhooks(self) -> WebhookPlan:
+        """Read how webhooks are signed, and where alerts go."""
+        secrets, urls = self.value("WEBHOOK_SECRET"), self.value("ALERT_WEBHOOK_URLS")
+        if urls and not secrets:
+            self.problems.append(
+                "WEBHOOK_SECRET is missing; what is sent to ALERT_WEBHOOK_URLS is signed with it."
+            )
+        return WebhookPlan(secrets, self.value("WEBHOOK_ALLOW_PRIVATE"), urls)
 
     def rewrites(self) -> RewritesPlan:
         """Read where rewrites are kept; in Redis only if there is one."""

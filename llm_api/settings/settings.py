@@ -135,7 +135,8 @@ class Settings:
         if self.local_model is not None:
             endpoints.append(self.local_model)
         passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
-        ours = (*self.access.secrets, self.files.secret_access_key, *self.webhooks.secrets)
+        hooks = (*self.webhooks.secrets, *self.webhooks.alert_urls)
+        ours = (*self.access.secrets, self.files.secret_access_key, *hooks)
         keys = (*(e.key for e in endpoints), *ours)
         return tuple(s for s in (*keys, *passwords) if s)
 
@@ -150,7 +151,7 @@ class Settings:
             instance=read.instance,
             upstreams=read.upstreams(local_judge),
             image_upstream=read.image_upstream(),
-            webhooks=WebhookPlan(read.value("WEBHOOK_SECRET"), read.value("WEBHOOK_ALLOW_PRIVATE")),
+            webhooks=read.webhooks(),
             local_model=read.local_model(),
             local_judge=local_judge,
             database_url=read.value("DATABASE_URL") or f"sqlite:///{read.instance}/llm_api.db",

@@ -33,23 +33,38 @@ _SECRETS = SettingType(
     is_secret=True,
 )
 
+_ADDRESSES = SettingType(
+    "addresses",
+    "https:// addresses separated by commas, without user names",
+    lambda text: tuple(listed(text)),
+    (),
+    is_secret=True,  # receivers have tokens in their addresses
+)
+
 WEBHOOK_SECTION = Section(
-    "Webhooks: reports of ended jobs to a caller's callback_url",
+    "Webhooks: reports of ended jobs to a caller's callback_url, and alerts",
     (
         Setting(
             "WEBHOOK_SECRET",
             _SECRETS,
-            "What reports are signed with, as Standard Webhooks are.",
-            "Empty: a callback_url is refused. Two, separated by a comma, both sign: the new one"
-            " first.",
+            "What reports and alerts are signed with, as Standard Webhooks are.",
+            "Empty: a callback_url is refused, and ALERT_WEBHOOK_URLS must be empty. Two, separated"
+            " by a comma, both sign: the new one first.",
             example="WEBHOOK_SECRET=whsec_...",
         ),
         Setting(
             "WEBHOOK_ALLOW_PRIVATE",
             types.BOOLEAN,
-            "Whether reports may go to private addresses, and by http.",
+            "Whether reports and alerts may go to private addresses, and by http.",
             "false: to https addresses of public hosts alone.",
             default="false",
+        ),
+        Setting(
+            "ALERT_WEBHOOK_URLS",
+            _ADDRESSES,
+            "Where alerts are sent: budgets, circuits, refused keys and accounts, the judge.",
+            "Empty: nowhere. Separated by commas. Needs WEBHOOK_SECRET.",
+            example="ALERT_WEBHOOK_URLS=https://alerts.example.com/llm-api",
         ),
     ),
 )

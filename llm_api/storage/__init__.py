@@ -1,7 +1,7 @@
 """Stores: where usage rows, API keys and budgets are kept.
 
-The Protocols below, and those of `key_store`, `audit_store` and `budget_protocol`, are the
-contract of a store; `tests/storage/contract*.py` has it as tests.
+The Protocols below, and of the files `…_store.py`, are the contract of a store;
+`tests/storage/contract*.py` has it as tests.
 
 * `sql` implements all of them for SQLite, PostgreSQL, MySQL and MariaDB, named by a URL.
 * `sums` sums up calls and builds reports, for every usage store.

@@ -17,8 +17,9 @@ from llm_api.storage import (
     UsageStore,
 )
 from llm_api.storage.audit_store import AuditStore
-from llm_api.storage.budget_protocol import BudgetStore
+from llm_api.storage.budget_store import BudgetStore
 from llm_api.storage.files.folder import FolderFiles
+from llm_api.storage.group_store import GroupStore
 from llm_api.storage.item_memory import MemoryItems
 from llm_api.storage.kept_items import ItemStore
 from llm_api.storage.key_store import KeyStore
@@ -29,6 +30,7 @@ from llm_api.storage.sql.audit_table import SqlAudit
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.file_table import SqlFiles
+from llm_api.storage.sql.group_table import SqlGroups
 from llm_api.storage.sql.keys import SqlKeyStore
 from llm_api.storage.sql.lineage_table import SqlLineages
 from llm_api.storage.sql.rewrite_table import SqlRewrites
@@ -38,7 +40,7 @@ from llm_api.storage.sql.usage import SqlUsageStore
 
 @dataclass(frozen=True, slots=True)
 class WorkStores:
-    """Where tasks are kept, what is known of their files and lineages, rewrites, and the audit.
+    """Where tasks are kept, their files and lineages, rewrites, the audit, and groups of keys.
 
     `close` closes all connections.
     """
@@ -48,6 +50,7 @@ class WorkStores:
     lineages: LineageStore
     rewrites: SqlRewrites
     audit: AuditStore
+    groups: GroupStore
     close: Callable[[], None]
 
 
@@ -84,7 +87,7 @@ def open_key_store(database_url: str) -> KeyStore:
 
 
 def open_work_stores(database_url: str) -> WorkStores:
-    """Open the stores of tasks, files, lineages, rewrites and acts in SQL; they share connections.
+    """Open the stores of work in SQL, which share connections.
 
     Raises StoreError for a wrong URL.
     """
@@ -95,6 +98,7 @@ def open_work_stores(database_url: str) -> WorkStores:
         SqlLineages(engine),
         SqlRewrites(engine),
         SqlAudit(engine),
+        SqlGroups(engine),
         engine.dispose,
     )
 

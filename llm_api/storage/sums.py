@@ -17,6 +17,7 @@ DIMENSIONS = (
     "usage_source",
     "currency",
     "tags",
+    "group_id",
 )
 SUMS = (
     "calls",
@@ -37,6 +38,7 @@ COLUMNS = {
     "upstream": "upstream",
     "status": "status",
     "tag": "tags",
+    "group": "group_id",
     "hour": "starts_at",
     "day": "starts_at",
 }
@@ -94,9 +96,13 @@ def _sum(amounts: Iterable[int | None]) -> int:
     return sum(filter(None, amounts))
 
 
-def _digest(values: Iterable[str]) -> str:
-    """Digest dimensions for the primary key; as texts they are too long for an index of MySQL."""
-    return hashlib.blake2b("\0".join(values).encode(), digest_size=16).hexdigest()
+def _digest(values: tuple[str, ...]) -> str:
+    """Digest dimensions for the primary key; as texts they are too long for an index of MySQL.
+
+    Without a group it is the digest of releases that knew no groups.
+    """
+    known = values if values[-1] else values[:-1]
+    return hashlib.blake2b("\0".join(known).encode(), digest_size=16).hexdigest()
 
 
 class SumsReader:

@@ -1,7 +1,9 @@
 """`flask judge anchors` notices that the model behind a name has changed."""
 
+import base64
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,8 @@ import pytest
 
 from llm_api.pictures.pictures import Pictures
 from llm_api.services.anchors import Anchor, read_anchors
+from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.task_table import SqlTasks
 from tests.conftest import AppOf
 from tests.storage.checkout import fast_upstream
 from tests.support import replies
@@ -16,6 +20,7 @@ from tests.support.commands import Ran
 from tests.support.judge import alignment, checkpoints_in, judge_env, kind_of, quality, says
 from tests.support.peer import RecordedRequest
 from tests.support.replies import Reply
+from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
 
 ANCHORS = read_anchors().anchors
@@ -133,6 +138,27 @@ def test_another_answer_is_an_alarm(run: RunAnchors) -> None:
     assert len(changed) == 1
     assert changed[0].split()[0] == "misspelt-sign"
     assert changed[0].split()[-5:] == ["no", "no", "yes", "WRONG", "CHANGED"]
+
+
+def test_an_alarm_is_sent_to_operators(run: RunAnchors, tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'alerts.db'}"
+    give_schema(url)
+    env = {
+        "DATABASE_URL": url,
+        "WEBHOOK_SECRET": f"whsec_{base64.b64encode(bytes(32)).decode()}",
+        "ALERT_WEBHOOK_URLS": "https://alerts.example/hook",
+    }
+    run(script=judges(), **env)
+
+    ran = run(script=judges(model="seer-3"), **env)
+
+    late = datetime.now(UTC) + timedelta(hours=1)
+    tasks = SqlTasks(make_engine(url))
+    [task] = tasks.claim("test", late, late, kinds=["webhook"], at_most=9)
+    message = json.loads(str(task.document["body"]))
+    assert (ran.status, message["type"]) == (4, "judge.drift")
+    assert message["data"]["answered_by"] == "seer-3"
+    assert (message["data"]["changed"], message["data"]["since"] is None) == (1, False)
 
 
 @pytest.mark.parametrize(

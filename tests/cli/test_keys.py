@@ -333,7 +333,7 @@ def test_a_key_is_shown_with_what_is_left_of_its_budgets(keys: Keys) -> None:
 
     assert table.status == 0
     assert re.search(r"^tags +a=b$", table.out, re.MULTILINE)
-    assert re.search(r"^5 CNY/week +0.000000 +0.000000 +5.000000 +2", table.out, re.MULTILINE)
-    assert re.search(r"^9 tokens/total +0 +0 +9 +never$", table.out, re.MULTILINE)
+    assert re.search(r"^key +5 CNY/week +0.000000 +0.000000 +5.000000 +2", table.out, re.MULTILINE)
+    assert re.search(r"^key +9 tokens/total +0 +0 +9 +never$", table.out, re.MULTILINE)
     assert [state["left"] for state in document["budget_states"]] == ["5.000000", "9"]
     assert keys("show", "key_0000000000000000").status == 1

@@ -75,6 +75,18 @@ def test_a_secret_that_libraries_read_in_several_ways_is_refused(text: str, tmp_
     assert text not in problem
 
 
+def test_alerts_need_a_secret_that_signs_them(tmp_path: Path) -> None:
+    urls = "https://one.example/s3cr3t-path,https://two.example"
+
+    [problem] = problems(tmp_path, ALERT_WEBHOOK_URLS=urls)
+    read = settings(tmp_path, ALERT_WEBHOOK_URLS=urls, WEBHOOK_SECRET=KEY)
+
+    assert problem.startswith("WEBHOOK_SECRET is missing")
+    assert read.webhooks.alert_urls == tuple(urls.split(","))
+    assert "s3cr3t" not in repr(read)
+    assert set(urls.split(",")) <= set(read.secrets)
+
+
 def catalogue(root: Path, text: str) -> Path:
     """Write a catalogue."""
     path = root / MODELS

@@ -15,7 +15,7 @@ import pytest
 from llm_api.domain.access import TOKENS, Claim, Reservation
 from llm_api.domain.usage import UsageRecord
 from llm_api.storage import StoreError, UsageStore
-from llm_api.storage.budget_protocol import BudgetStore
+from llm_api.storage.budget_store import BudgetStore
 from tests.storage.contract import assert_fit_to_show
 from tests.storage.crowd import add_until_kept, in_processes, in_threads
 from tests.storage.records import begun, ended
@@ -366,6 +366,47 @@ class BudgetStoreContract:
         assert refused is not None
         assert books.budgets.seen(KEY, DAY, "CNY") == (8, 10)
         assert books.budgets.seen("key_2", DAY, "CNY") is None
+
+    # --- groups ---
+
+    def test_a_call_reserves_of_its_key_and_of_its_group(self, books: Books) -> None:
+        shared = replace(MONEY, limit=25, group_id="group_1")
+        claims = [Claim(f"key_{n}", f"req_{n}", NOW, [MONEY, shared]) for n in range(3)]
+
+        refused = books.budgets.reserve_all(claims)
+        books.usage.add([paid("req_0", key_id="key_0", group_id="group_1", cost_micro=8)])
+
+        assert refused == [None, None, shared]
+        assert books.budgets.spent("key_0", DAY, "CNY") == (8, 0)
+        assert books.budgets.spent("key_2", DAY, "CNY") == (0, 0)
+        assert books.budgets.spent("group_1", DAY, "CNY") == (8, 10)
+        together = [replace(one, request_id=f"{one.request_id}_again") for one in claims[:2]]
+        assert books.budgets.reserve_together(together) == shared
+
+    def test_a_group_without_enough_refuses_no_key_of_another(self, budgets: BudgetStore) -> None:
+        poor, rich = (replace(MONEY, limit=n, group_id=f"group_{n}") for n in (5, 50))
+        claims = [
+            Claim(f"key_{n}", f"req_{n}", NOW, [MONEY, part])
+            for n, part in enumerate([rich, replace(poor, amount=3), replace(poor, amount=4), rich])
+        ]
+
+        refused = budgets.reserve_all(claims)
+
+        assert refused == [None, None, replace(poor, amount=4), None]
+
+    def test_a_group_s_budget_begins_with_the_rows_of_its_keys(self, books: Books) -> None:
+        books.usage.add([paid("req_1", cost_micro=3, group_id="group_1"), paid("req_2")])
+
+        books.budgets.reserve(KEY, "req_3", NOW, [replace(MONEY, group_id="group_1")])
+
+        assert books.budgets.spent("group_1", DAY, "CNY") == (3, 10)
+
+    def test_what_a_group_abandoned_is_given_back(self, books: Books) -> None:
+        shared = replace(MONEY, limit=10, group_id="group_1")
+        books.budgets.reserve("key_2", "req_1", NOW - timedelta(days=2), [shared])
+
+        assert books.budgets.reserve(KEY, "req_2", NOW, [shared]) is None
+        assert books.budgets.spent("group_1", DAY, "CNY") == (0, 10)
 
     # --- giving back ---
 

@@ -8,7 +8,7 @@ from llm_api.web.blueprints import RouteRules, rules_of
 PUBLIC = {"ops", "pages", "swagger_ui", "api-docs"}
 LIMITED = {
     *("pages", "swagger_ui", "api-docs"),
-    *("LLM", "Usage", "Keys", "Own key", "OpenAI", "Images", "OpenAI images", "Files"),
+    *("LLM", "Usage", "Keys", "Own key", "Groups", "OpenAI", "Images", "OpenAI images", "Files"),
     *("OpenAI responses", "Judge", "Descriptions", "Lineage", "Anthropic", "Audit"),
 }
 
@@ -17,7 +17,7 @@ LIMITED = {
     ("rule", "expected"),
     [
         ("is_public", PUBLIC),
-        ("is_admin", {"Keys", "Audit", "metrics"}),
+        ("is_admin", {"Keys", "Audit", "Groups", "metrics"}),
         ("needs_key", {"Own key"}),
         ("is_rate_limited", LIMITED),
     ],

@@ -231,6 +231,7 @@ def test_headers_tell_what_is_left_of_the_budget_that_is_closest_to_its_end(
     app.extensions["llm_api_spool"].flush()
 
     second = post(COMPLETIONS, body={"stream": stream}, **budgets)
+    assert second.data
 
     assert budget_headers(first)[:2] == ["40 tokens/week", "30 tokens"]
     # The first took 7, and the second 10 at most.

@@ -38,6 +38,8 @@ PLAIN_SHOWN = {
     "limits": {},
     "budgets": [],
     "tags": [],
+    "group": None,
+    "group_name": None,
 }
 UpstreamRequest = Callable[..., TestResponse]
 

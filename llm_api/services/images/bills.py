@@ -155,6 +155,7 @@ def row_of(
         total_ms=round((time.time() - started) * 1000),
         attempts_detail=[_described(attempt) for attempt in document.attempts],
         key_id=task.key_id,
+        group_id=payer.group_id,
         http_status=200 if error is None else error.status,
         images=usage.images,
         first_token_ms=None if last is None else round(last.seconds * 1000),

@@ -6,7 +6,7 @@ from typing import Any, Self, cast
 
 import orjson
 
-from llm_api.domain.calls import Attempt
+from llm_api.domain.calls import Attempt, Caller
 from llm_api.domain.images import (
     FittedRequest,
     ImageRequest,
@@ -146,6 +146,15 @@ class Payer:
     tags: str = ""
     lineage_id: str | None = None
     has_budget: bool = False
+    group_id: str | None = None
+
+
+def payer_of(caller: Caller) -> Payer:
+    """Return for whom a job of a caller is made."""
+    key, lineage_id = caller.key, caller.lineage_id or caller.request_id
+    if key is None:
+        return Payer(caller.route, caller.name, caller.tags, lineage_id)
+    return Payer(caller.route, caller.name, caller.tags, lineage_id, key.has_budgets, key.group_id)
 
 
 @dataclass(frozen=True, slots=True)

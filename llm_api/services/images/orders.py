@@ -18,7 +18,7 @@ from llm_api.domain.prompts import (
 )
 from llm_api.domain.tasks import Task
 from llm_api.errors import InvalidRequest
-from llm_api.services.images.document import JobDocument, Payer, new_parts
+from llm_api.services.images.document import JobDocument, new_parts, payer_of
 from llm_api.services.images.image_models import ImageDestination, ImageModels
 from llm_api.services.prompts import PromptOptimizer
 
@@ -58,13 +58,12 @@ class Order:
     ) -> Task:
         """Return the task that is to make it; its row and its files are kept for `keep`."""
         key, lineage_id = caller.key, caller.lineage_id or caller.request_id
-        has_budget = key is not None and bool(key.budgets)
         document = JobDocument(
             request=self.request,
             prompt_original=self.prompt_original,
             fitted=self.fitted,
             upstream=self.at.upstream.name,
-            payer=Payer(caller.route, caller.name, caller.tags, lineage_id, has_budget),
+            payer=payer_of(caller),
             requested_model=self.at.requested_model,
             others=tuple((at.upstream.name, at.model) for at, _ in self.others),
             parts=new_parts(self.fitted),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from llm_api.domain.access import ApiKey, KeyName
+from llm_api.domain.access import ApiKey, KeyName, Limits
 from llm_api.domain.audit import (
     KEY_CREATE,
     KEY_DELETE,
@@ -200,7 +200,9 @@ class KeyService:
         is_valid = key.is_valid(self._now())
         state = "active" if is_valid else "disabled" if key.disabled_at else "expired"
         properties = properties_of(key)
-        return {"id": key.id, "name": properties.pop("name"), "state": state, **properties}
+        named = {"id": key.id, "name": properties.pop("name"), "state": state}
+        group_name = None if key.group is None else key.group.name
+        return {**named, **properties, "group_name": group_name}
 
     def check(self) -> None:
         """Raise StoreError, with a sentence for the operator, if keys cannot be stored now."""
@@ -228,10 +230,16 @@ def properties_of(key: ApiKey) -> dict[str, Any]:
         "is_admin": key.is_admin,
         "models": key.models,
         "routes": key.routes,
-        "limits": {name: most for name, most in asdict(key.limits).items() if most is not None},
+        "limits": limits_of(key.limits),
         "budgets": [budget_text(budget) for budget in key.budgets],
         "tags": key.tags,
+        "group": key.group_id,
     }
+
+
+def limits_of(limits: Limits) -> dict[str, Any]:
+    """Return limits as JSON, without those that are none."""
+    return {name: most for name, most in asdict(limits).items() if most is not None}
 
 
 def ambiguous(key_ids: Sequence[str]) -> InvalidRequest:

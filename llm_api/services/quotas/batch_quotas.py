@@ -26,30 +26,40 @@ class BatchQuotas:
 
     def places(self, caller: Caller) -> int | None:
         """Return how many calls a caller may have in progress; None for any number."""
-        return self._limits(caller).concurrent_requests
+        found = [limits.concurrent_requests for _, _, limits in self._held(caller)]
+        return min((most for most in found if most is not None), default=None)
 
     def count(self, caller: Caller, calls: int) -> Mapping[str, LimitState]:
         """Count a request for so many calls; it was counted as one before its body was read.
 
         Returns the state of the limit by its kind. Raises RateLimited.
         """
-        text = self._limits(caller).requests
-        if text is None or calls == 1:
+        if calls == 1:
             return {}
-        state = self._counter.hit(parse_limits(text), caller.name, cost=calls - 1)
-        if state.is_exceeded:
-            scope = "address" if caller.key is None else "key"
-            raise over_prompts(calls, state, f"{scope}.requests")
-        return {"requests": state}
+        states = []
+        for scope, name, limits in self._held(caller):
+            if limits.requests is None:
+                continue
+            state = self._counter.hit(parse_limits(limits.requests), name, cost=calls - 1)
+            if state.is_exceeded:
+                raise over_prompts(calls, state, f"{scope}.requests")
+            states.append(state)
+        closest = min(states, key=lambda state: state.remaining, default=None)
+        return {} if closest is None else {"requests": closest}
 
     def reserve(self, caller: Caller, calls: Mapping[str, Needs]) -> None:
         """Reserve what calls may take, by their ids, in one transaction; raises ApiError."""
-        if caller.key is not None and caller.key.budgets and calls:
+        if caller.key is not None and caller.key.has_budgets and calls:
             self._budgets.reserve_together(caller.key, calls)
 
     def release(self, request_id: str) -> None:
         """Give back what was reserved for a call that was not made."""
         self._budgets.release(request_id)
 
-    def _limits(self, caller: Caller) -> Limits:
-        return self._default if caller.key is None else caller.key.limits.or_else(self._default)
+    def _held(self, caller: Caller) -> list[tuple[str, str, Limits]]:
+        """Return by whose limits a caller is held: a scope, a name to count under, the limits."""
+        key = caller.key
+        if key is None:
+            return [("address", caller.name, self._default)]
+        own = "key", caller.name, key.limits.or_else(self._default)
+        return [own] if key.group is None else [own, ("group", key.group.id, key.group.limits)]

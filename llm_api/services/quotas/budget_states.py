@@ -6,16 +6,16 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
-from llm_api.domain.access import TOKENS, ApiKey, Budget
+from llm_api.domain.access import TOKENS, ApiKey, Budget, KeyGroup
 from llm_api.domain.budget_periods import Span, period_name, span_of
 from llm_api.domain.money import budget_text, decimal_text
 from llm_api.domain.timestamps import utc_text
 from llm_api.errors import Unavailable
 from llm_api.storage import StoreError
-from llm_api.storage.budget_protocol import BudgetStore
+from llm_api.storage.budget_store import BudgetStore
 from llm_api.storage.threads import StoreThreads
 
-_KEY = "key"  # whose a budget is
+_KEY, _GROUP = "key", "group"  # whose a budget is
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class BudgetState:
     """State of a budget in the present period.
 
     Attributes:
-        holder: whose it is, `key`.
+        holder: whose it is, `key` or `group`.
         budget: the whole of it.
         span: the period.
         spent: what calls have cost that have ended, in the unit of the budget.
@@ -71,15 +71,25 @@ class BudgetReader:
         self._store, self._threads, self._now = store, threads, now
 
     def of_key(self, key: ApiKey) -> list[BudgetState]:
-        """Return the states of all budgets that hold a key; none where nothing keeps them.
+        """Return the states of all budgets that hold a key: its own, and its group's.
+
+        None where nothing keeps them. Raises Unavailable.
+        """
+        own = self._read(_KEY, key.id, key.budgets)
+        return own if key.group is None else own + self.of_group(key.group)
+
+    def of_group(self, group: KeyGroup) -> list[BudgetState]:
+        """Return the states of a group's budgets, none where nothing keeps them.
 
         Raises Unavailable.
         """
-        if self._store is None or not key.budgets:
+        return self._read(_GROUP, group.id, group.budgets)
+
+    def _read(self, holder: str, holder_id: str, budgets: Sequence[Budget]) -> list[BudgetState]:
+        if self._store is None or not budgets:
             return []
-        read = partial(self._states, self._store, _KEY, key.id, key.budgets)
         try:
-            return self._threads.run(read)
+            return self._threads.run(partial(self._states, self._store, holder, holder_id, budgets))
         except StoreError as error:
             message = "The budgets cannot be read at the moment."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error

@@ -31,7 +31,7 @@ from llm_api.services.quotas.exceeded import over_budget
 from llm_api.services.quotas.reservations import Reservations
 from llm_api.services.routing.catalogue import Destination
 from llm_api.storage import StoreError
-from llm_api.storage.budget_protocol import BudgetStore
+from llm_api.storage.budget_store import BudgetStore
 from llm_api.storage.threads import StoreThreads
 
 # What a call may take, and where it goes.
@@ -69,6 +69,7 @@ class BudgetService:
         prices: PriceList,
         threads: StoreThreads,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        watch: Callable[[ApiKey, Reservation | None], None] | None = None,
     ) -> None:
         """Create the service.
 
@@ -77,7 +78,10 @@ class BudgetService:
             prices: what models cost.
             threads: runs the store's calls.
             now: the time in UTC.
+            watch: called with each key that something was reserved for, and with what a budget did
+                not cover.
         """
+        self._watch = watch
         self._store_of_budgets = store
         self._reservations = None if store is None else Reservations(store, threads)
         self._prices = prices
@@ -86,10 +90,10 @@ class BudgetService:
     def reserve(
         self, key: ApiKey, request_id: str, needs: TokenEstimate, destination: Destination
     ) -> None:
-        """Reserve what a call may take of each of the key's budgets; raises ApiError."""
+        """Reserve what a call may take of each budget that holds its key; raises ApiError."""
         now = self._now()
         wanted = self._wanted(key, needs, destination, now)
-        self._reserve(partial(self._store().reserve, key.id, request_id, now, wanted))
+        self._reserve(key, partial(self._store().reserve, key.id, request_id, now, wanted))
 
     def reserve_together(self, key: ApiKey, calls: Mapping[str, Needs]) -> None:
         """Reserve for all of some calls, by their ids, or for none of them; raises ApiError."""
@@ -98,21 +102,27 @@ class BudgetService:
             Claim(key.id, request_id, now, self._wanted(key, needs, at, now))
             for request_id, (needs, at) in calls.items()
         ]
-        self._reserve(partial(self._store().reserve_together, claims))
+        self._reserve(key, partial(self._store().reserve_together, claims))
 
     def reserve_pictures(self, key: ApiKey, request_id: str, needs: PictureNeeds) -> None:
         """Reserve what a call for pictures may take; raises ApiError."""
         now = self._now()
         wanted = _wanted(key, needs.tokens, needs.cost, now)
-        self._reserve(partial(self._store().reserve, key.id, request_id, now, wanted))
+        self._reserve(key, partial(self._store().reserve, key.id, request_id, now, wanted))
 
     def closest(self, key: ApiKey) -> LimitState | None:
-        """Return the state of the budget of a key that has the smallest part of it left.
+        """Return the state of the budget that holds a key and has the smallest part left.
 
         It is as the latest reservation of this process left it; None where there was none.
         """
         store, now = self._store_of_budgets, self._now()
-        states = [] if store is None else [_seen(store, key.id, one, now) for one in key.budgets]
+        if store is None:
+            return None
+        states = [
+            _seen(store, group_id or key.id, budget, now)
+            for group_id, budgets in _held(key)
+            for budget in budgets
+        ]
         known = [state for state in states if state is not None]
         return min(known, key=lambda state: state.remaining / state.limit, default=None)
 
@@ -125,19 +135,22 @@ class BudgetService:
     def _wanted(
         self, key: ApiKey, needs: TokenEstimate, destination: Destination, now: datetime
     ) -> list[Reservation]:
-        has_money = any(budget.unit != TOKENS for budget in key.budgets)
+        has_money = any(budget.unit != TOKENS for _, one in _held(key) for budget in one)
         cost = self._most(needs, destination, now) if has_money else None
         return _wanted(key, needs.tokens, cost, now)
 
-    def _reserve(self, reserve: Callable[[], Reservation | None]) -> None:
+    def _reserve(self, key: ApiKey, reserve: Callable[[], Reservation | None]) -> None:
         """Reserve; raises ApiError where the store fails or a budget is exceeded."""
         try:
             over = reserve()
         except StoreError as error:
             message = "The key's budget cannot be looked up at the moment; try again."
             raise Unavailable(message, reason="budget_unavailable", retry_after=1) from error
+        if self._watch is not None:
+            self._watch(key, over)
         if over is not None:
-            raise over_budget(period_of(over.period), over.unit)
+            scope = "key" if over.group_id is None else "group"
+            raise over_budget(period_of(over.period), over.unit, scope)
 
     def release(self, request_id: str) -> None:
         """Give back what was reserved for a call that was not made."""
@@ -168,11 +181,22 @@ def _tightest(budgets: Sequence[Budget]) -> Sequence[Budget]:
 
 
 def _wanted(key: ApiKey, tokens: int, cost: Cost | None, now: datetime) -> list[Reservation]:
-    """Return what a call may take of each of a key's budgets."""
+    """Return what a call may take of each budget of a key and its group."""
     return [
-        Reservation(period_name(one.period, now), one.unit, _amount(one, tokens, cost), one.amount)
-        for one in _tightest(key.budgets)
+        Reservation(
+            period_name(one.period, now), one.unit, _amount(one, tokens, cost), one.amount, group_id
+        )
+        for group_id, budgets in _held(key)
+        for one in _tightest(budgets)
     ]
+
+
+def _held(key: ApiKey) -> list[tuple[str | None, Sequence[Budget]]]:
+    """Return the budgets that hold a key: its own, and those of its group with the group's id."""
+    group = key.group
+    if group is None or not group.budgets:
+        return [(None, key.budgets)]
+    return [(None, key.budgets), (group.id, group.budgets)]
 
 
 def _amount(budget: Budget, tokens: int, cost: Cost | None) -> int:

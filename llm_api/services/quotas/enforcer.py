@@ -24,7 +24,7 @@ _UNLIMITED: AbstractContextManager[None] = nullcontext()
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """A key, address or model whose calls are limited."""
+    """A key, group, address or model whose calls are limited."""
 
     scope: str
     name: str
@@ -88,7 +88,7 @@ class QuotaLease:
             if subject.limits.tokens_per_minute is not None:
                 self._count_tokens(subject, estimate().tokens)
         key = self._caller.key
-        if key is not None and key.budgets:
+        if key is not None and (key.budgets or (key.group and key.has_budgets)):
             try:
                 if not self._caller.has_reserved:
                     self._budgets.reserve(key, self._caller.request_id, estimate(), destination)
@@ -106,7 +106,7 @@ class QuotaLease:
                 if state.is_exceeded:
                     raise over_images(needs.count, state, f"{subject.scope}.images")
         key = self._caller.key
-        if key is not None and key.budgets:
+        if key is not None and (key.budgets or (key.group and key.has_budgets)):
             try:
                 self._budgets.reserve_pictures(key, self._caller.request_id, needs)
             finally:
@@ -242,7 +242,8 @@ class QuotaEnforcer:
             Unavailable: the budget cannot be looked up.
         """
         subjects = self._subjects(destination, caller)
-        if not subjects and (caller.key is None or not caller.key.budgets):
+        key = caller.key
+        if not subjects and (key is None or not (key.budgets or key.group)):
             return _UNLIMITED
         lease = QuotaLease(self._counter, self._budgets, caller)
         try:
@@ -270,6 +271,9 @@ class QuotaEnforcer:
             Subject(scope, caller.name, replace(own, requests=None)),
             Subject("model", f"model:{needs.model}", needs.limits),
         ]
+        if caller.key is not None and caller.key.group is not None:
+            group = caller.key.group
+            subjects.append(Subject("group", group.id, replace(group.limits, requests=None)))
         lease = QuotaLease(self._counter, self._budgets, caller)
         try:
             for subject in subjects:
@@ -293,6 +297,8 @@ class QuotaEnforcer:
             own = self._own(key.limits)
         if own != NO_LIMITS:
             found.append(Subject("address" if key is None else "key", caller.name, own))
+        if key is not None and (group := key.group) is not None and group.limits != NO_LIMITS:
+            found.append(Subject("group", group.id, group.limits.of_chat()))
         if destination.limits != NO_LIMITS:
             found.append(Subject("model", f"model:{destination.model}", destination.limits))
         return found

@@ -77,16 +77,20 @@ def over_concurrency(limit: int, scope: str) -> RateLimited:
     )
 
 
-def over_budget(period: str, unit: str) -> RateLimited:
-    """Return the error of a call that a key's budget does not cover; only the operator can help.
+def over_budget(period: str, unit: str, scope: str = "key") -> RateLimited:
+    """Return the error of a call that a budget does not cover; only the operator can help.
 
-    `period` is one of `budget_periods.PERIODS`, `unit` is `tokens` or a currency.
+    Args:
+        period: one of `budget_periods.PERIODS`.
+        unit: `tokens` or a currency.
+        scope: whose budget it is, `key` or `group`.
     """
+    whose = "key" if scope == "key" else "key's group"
     when = "" if period == TOTAL else f" for this {period}"
     return RateLimited(
-        f"The key's {unit}{when} are used up, or this call could use more than is left;"
+        f"The {whose}'s {unit}{when} are used up, or this call could use more than is left;"
         " ask the operator of this service.",
         reason="insufficient_quota",
         retryable=False,
-        scope=f"key.budget.{period}",
+        scope=f"{scope}.budget.{period}",
     )

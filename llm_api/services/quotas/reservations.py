@@ -21,7 +21,7 @@ from gevent.monkey import get_original
 
 from llm_api.domain.access import Claim, Reservation
 from llm_api.storage import StoreError
-from llm_api.storage.budget_protocol import BudgetStore
+from llm_api.storage.budget_store import BudgetStore
 from llm_api.storage.threads import StoreThreads
 
 _new_lock = get_original("_thread", "allocate_lock")
@@ -113,9 +113,11 @@ class Reservations:
         return has_room and all(group.began_at <= latest for group in self._groups)
 
     def _is_busy(self, attempt: "_Attempt", but: "_Group | None" = None) -> bool:
-        """Whether a group reserves for its key, which may have met a lock on that key's budget."""
+        """Whether a group reserves of its budgets, which may have met a lock on one of them."""
         return any(
-            attempt.claim.key_id in group.key_ids for group in self._groups if group is not but
+            not group.holders.isdisjoint(attempt.holders)
+            for group in self._groups
+            if group is not but
         )
 
     def _wait(self, attempt: "_Attempt") -> None:
@@ -193,7 +195,7 @@ class Reservations:
             (left if is_full or self._is_busy(attempt, group) else group.attempts).append(attempt)
         self._waiting = left
         group.attempts.sort(key=lambda attempt: attempt.came_at)
-        group.key_ids.update(attempt.claim.key_id for attempt in group.attempts)
+        group.holders.update(*(attempt.holders for attempt in group.attempts))
 
     def release(self, request_id: str) -> None:
         """Release what was reserved for a call that was not made, now or when the store is back.
@@ -229,6 +231,7 @@ class _Attempt:
 
     def __init__(self, claim: Claim, came_at: float) -> None:
         self.claim = claim
+        self.holders = {claim.key_id, *(one.group_id for one in claim.wanted if one.group_id)}
         self.came_at = came_at
         self.led: _Group | None = None
         self.exceeded: Reservation | None = None
@@ -265,5 +268,5 @@ class _Group:
     def __init__(self, leader: _Attempt) -> None:
         self.leader = leader
         self.attempts = [leader]
-        self.key_ids = {leader.claim.key_id}
+        self.holders = set(leader.holders)
         self.began_at = time.monotonic()

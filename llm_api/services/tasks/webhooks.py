@@ -1,13 +1,15 @@
-"""Reports the ends of jobs to the addresses that callers name, signed as Standard Webhooks are.
+"""Reports the ends of jobs to the addresses that callers name, and alerts to those of operators.
 
-Each report is a task of its own, repeated for a day until its receiver answers well: with the same
-id and the same body, and a signature of the moment (https://www.standardwebhooks.com/).
+They are signed as Standard Webhooks are (https://www.standardwebhooks.com/). Each report is a task
+of its own, repeated for a day until its receiver answers well: with the same id and the same body,
+and a signature of the moment.
 """
 
 import logging
 import random
 import socket
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
@@ -17,6 +19,7 @@ from llm_api.domain.tasks import Task, TaskState, WebhookPlan
 from llm_api.errors import InvalidRequest
 from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.services.tasks.engine import TaskEngine
+from llm_api.storage import StoreError
 from llm_api.upstream.images.links import Link, LinkFailed, LinkPolicy, is_public, vetted_link
 
 logger = logging.getLogger(__name__)
@@ -24,6 +27,7 @@ logger = logging.getLogger(__name__)
 KIND = "webhook"
 _PREFIX = "hook_"
 _DAY = timedelta(days=1)
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 # Before each repeat; the last for all further ones.
 _PAUSES_S = (5.0, 30.0, 120.0, 600.0, 1_800.0, 3_600.0)
 _JITTER = 0.2
@@ -67,42 +71,71 @@ class Webhooks:
                 reason="webhooks_not_configured",
             )
         try:
-            self._vet(url)
+            self.vet(url)
         except LinkFailed as error:
             raise InvalidRequest.of_field(
                 "callback_url", error.problem, reason="callback_refused"
             ) from error
 
-    def _vet(self, url: str) -> None:
+    def vet(self, url: str) -> None:
+        """Raise LinkFailed if an address is none that anything may be sent to."""
         link = vetted_link(url, self._policy)
         if not self._policy.allows_private and _is_private(link):
             raise LinkFailed("must be the address of a public host.", "refused")
 
     def report(self, url: str, job: Task, state: TaskState, about: Mapping[str, Any]) -> None:
         """Write down that a job has ended, once; raises StoreError."""
-        now, hook_id = self._now(), webhook_id(job.id)
+        hook_id = webhook_id(job.id)
         if self._engine.has(hook_id):  # this process, or one that died, has done it before
             return
         status = _WORDS.get(state, state.value)
         message = {
             "type": f"image.task.{status}",
-            "timestamp": now.isoformat(),
+            "timestamp": self._now().isoformat(),
             "data": {"id": job.id, "object": "image.task", "status": status, **about},
         }
-        body = orjson.dumps(message).decode()
+        task = self._task(hook_id, url, message)
         self._engine.add(
-            Task(
-                id=hook_id,
-                kind=KIND,
-                created_at=now,
-                due_at=now,
-                deadline_at=now + _DAY,
-                expires_at=now + 2 * _DAY,
-                document={"url": url, "body": body, "attempts": 0},
-                key_id=job.key_id,
-                request_id=job.request_id,
-                lineage_id=job.lineage_id,
-            )
+            replace(task, key_id=job.key_id, request_id=job.request_id, lineage_id=job.lineage_id)
+        )
+
+    def write(
+        self, hook_id: str, url: str, message: Mapping[str, Any], *, until: datetime | None = None
+    ) -> None:
+        """Write a message down that no caller waits for; raises StoreError.
+
+        Args:
+            hook_id: of those that store the same id at the same time one does it.
+            url: where it goes.
+            message: `type`, `timestamp` and `data`.
+            until: for so long the id is known; None: for two days.
+        """
+        if self._engine.has(hook_id):
+            return
+        task = self._task(hook_id, url, message)
+        try:
+            self._engine.add(replace(task, expires_at=max(until or _LONG_AGO, task.expires_at)))
+        except StoreError:
+            if not self._engine.has(hook_id):  # nor was another process faster
+                raise
+
+    def has(self, hook_id: str) -> bool:
+        """Whether a report or message is known; raises StoreError."""
+        return self._engine.has(hook_id)
+
+    def _task(self, hook_id: str, url: str, message: Mapping[str, Any]) -> Task:
+        now = self._now()
+        return Task(
+            id=hook_id,
+            kind=KIND,
+            created_at=now,
+            due_at=now,
+            deadline_at=now + _DAY,
+            expires_at=now + 2 * _DAY,
+            document={"url": url, "body": orjson.dumps(message).decode(), "attempts": 0},
+            key_id=None,
+            request_id=hook_id,
+            lineage_id=None,
         )
 
     def send(self, claimed: ClaimedTask) -> None:

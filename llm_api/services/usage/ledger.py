@@ -239,6 +239,7 @@ class UsageLedger:
             tags=record.tags,
             lineage_id=record.lineage_id,
             key_id=record.key_id,
+            group_id=record.group_id,
             status=end.status,
             reason=end.reason,
             http_status=end.http_status,
@@ -272,6 +273,7 @@ def _begun(destination: Destination, caller: Caller) -> UsageRecord:
         tags=caller.tags,
         lineage_id=caller.lineage_id or caller.request_id,
         key_id=None if caller.key is None else caller.key.id,
+        group_id=caller.key.group.id if caller.key and caller.key.group else None,
     )
 
 

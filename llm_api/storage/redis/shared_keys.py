@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from llm_api.domain.access import ApiKey, Budget, Limits
+from llm_api.domain.access import ApiKey, Budget, KeyGroup, Limits
 from llm_api.storage.redis.connection import RedisConnection
 
 _KEY, _CHANGED = "llm_api:key:", "llm_api:key-changed:"
@@ -86,14 +86,36 @@ def _read(raw: Any) -> ApiKey | None:
             expires_at=_moment(written["expires_at"]),
             models=_texts(written["models"]),
             routes=_texts(written["routes"]),
-            # Another release may have written limits that are unknown here.
-            limits=Limits(**{n: v for n, v in written["limits"].items() if n in _LIMITS}),
-            budgets=tuple(Budget(**budget) for budget in written["budgets"]),
+            limits=_limits(written["limits"]),
+            budgets=_budgets(written["budgets"]),
             tags=_texts(written["tags"]) or (),
+            # A release without groups may have written it.
+            group=_group(written.get("group")),
         )
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
     return key if not written.get("is_admin") and written.get("disabled_at") is None else None
+
+
+def _group(written: Any) -> KeyGroup | None:
+    if written is None:
+        return None
+    return KeyGroup(
+        id=_text(written["id"]),
+        name=_text(written["name"]),
+        created_at=_moment(written["created_at"]),
+        limits=_limits(written["limits"]),
+        budgets=_budgets(written["budgets"]),
+    )
+
+
+def _limits(written: Any) -> Limits:
+    # Another release may have written limits that are unknown here.
+    return Limits(**{name: most for name, most in written.items() if name in _LIMITS})
+
+
+def _budgets(written: Any) -> tuple[Budget, ...]:
+    return tuple(Budget(**budget) for budget in written)
 
 
 def _text(value: Any) -> str:

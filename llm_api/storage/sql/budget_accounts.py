@@ -1,10 +1,12 @@
 """One row of `budget_spending`: how a reservation is added to it, and what it begins with."""
 
+from collections.abc import Sequence
+
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.engine.interfaces import DBAPICursor
 
-from llm_api.domain.access import TOKENS
+from llm_api.domain.access import GROUP_PREFIX, TOKENS, Claim, Reservation
 from llm_api.domain.budget_periods import span_of
 from llm_api.storage.sql.tables import usage_daily
 from llm_api.storage.sql.writing import placeholder
@@ -53,13 +55,13 @@ def spent_before(connection: Connection, holder: str, period: str, unit: str) ->
 
     Args:
         connection: of the transaction that creates the account.
-        holder: id of the key.
+        holder: id of the key or group.
         period: its name.
         unit: `tokens` or a currency.
     """
     sums, span = usage_daily.c, span_of(period)
     amount = sums.prompt_tokens + sums.completion_tokens if unit == TOKENS else sums.cost_micro
-    chosen = [sums.key_id == holder]
+    chosen = [(sums.group_id if holder.startswith(GROUP_PREFIX) else sums.key_id) == holder]
     if unit != TOKENS:
         chosen.append(sums.currency == unit)
     if span.start is not None and span.end is not None:
@@ -68,3 +70,15 @@ def spent_before(connection: Connection, holder: str, period: str, unit: str) ->
             sums.starts_at < span.end.replace(tzinfo=None),
         ]
     return int(connection.scalar(sa.select(sa.func.sum(amount)).where(*chosen)) or 0)
+
+
+def account_of(claim: Claim, part: Reservation) -> Account:
+    """Return the account of a part of a claim: its group's, or its key's."""
+    return part.group_id or claim.key_id, part.period, part.unit
+
+
+def part_of(claims: Sequence[Claim], account: Account) -> Reservation:
+    """Return what some of the claims want of an account."""
+    return next(
+        part for claim in claims for part in claim.wanted if account_of(claim, part) == account
+    )

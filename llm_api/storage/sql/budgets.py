@@ -18,7 +18,7 @@ from sqlalchemy.engine.interfaces import DBAPICursor
 
 from llm_api.domain.access import TOKENS, Claim, Reservation
 from llm_api.storage import StoreError
-from llm_api.storage.sql.budget_accounts import Account, Updating, spent_before
+from llm_api.storage.sql.budget_accounts import Account, Updating, account_of, part_of, spent_before
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import is_locked, what_failed
 from llm_api.storage.sql.tables import budget_reservations as reservations
@@ -76,36 +76,32 @@ class SqlBudgets:
 
     def reserve_together(self, claims: Sequence[Claim]) -> Reservation | None:
         """See BudgetStore."""
-        parts = [part for claim in claims for part in claim.wanted]
+        parts = (part for claim in claims for part in claim.wanted)
         if too_large := next((part for part in parts if part.amount > part.limit), None):
             return too_large
         short = self._patiently(partial(self._try_hard, claims))
-        if short is None:
-            return None
-        return next(part for part in parts if (part.period, part.unit) == short[1:])
+        return None if short is None else part_of(claims, short)
 
     def _reserve_in_groups(self, claims: Sequence[Claim], over: dict[str, Reservation]) -> None:
         """Reserve in one transaction for all keys that have enough left for all of their calls.
 
-        Of a key that has not, each call gets a transaction, in the order in which they came: so
-        those pass, and no others, that would have passed alone. What exceeds a budget goes into
-        `over`, by the ids of calls.
+        Of a key or group that has not, each call gets a transaction, in the order in which they
+        came: so those pass, and no others, that would have passed alone. What exceeds a budget goes
+        into `over`, by the ids of calls.
         """
         while len(claims) > 1:
             short = self._patiently(partial(self._try, claims))
             if short is None:
                 return
-            self._reserve_singly([claim for claim in claims if claim.key_id == short[0]], over)
-            claims = [claim for claim in claims if claim.key_id != short[0]]
+            self._reserve_singly([claim for claim in claims if short[0] in claim.holders], over)
+            claims = [claim for claim in claims if short[0] not in claim.holders]
         self._reserve_singly(claims, over)
 
     def _reserve_singly(self, claims: Iterable[Claim], over: dict[str, Reservation]) -> None:
         for claim in claims:
             short = self._patiently(partial(self._try_hard, [claim]))
             if short is not None:
-                over[claim.request_id] = next(
-                    part for part in claim.wanted if (part.period, part.unit) == short[1:]
-                )
+                over[claim.request_id] = part_of([claim], short)
 
     def _patiently(self, reserve: Callable[[], _T]) -> _T:
         """Try again while other processes hold the lock of a SQLite file."""
@@ -118,9 +114,9 @@ class SqlBudgets:
                     raise StoreError(what_failed(error)) from error
 
     def _try_hard(self, claims: Sequence[Claim]) -> Account | None:
-        """Reserve for calls of a key; where that fails, once more without its stale ones."""
-        short, first = self._try(claims), claims[0]
-        if short is not None and self._release_stale(first.key_id, _naive(first.at) - _STALE):
+        """Reserve for calls of a key; where that fails, once more without what is stale there."""
+        short, before = self._try(claims), _naive(claims[0].at) - _STALE
+        if short is not None and self._release_stale(short[0], before):
             short = self._try(claims)
         return short
 
@@ -129,7 +125,7 @@ class SqlBudgets:
         totals: dict[Account, Reservation] = {}
         for claim in claims:
             for part in claim.wanted:
-                account = claim.key_id, part.period, part.unit
+                account = account_of(claim, part)
                 totals[account] = _together(totals.get(account), part)
         for account in totals:
             self._create(account)
@@ -165,10 +161,13 @@ class SqlBudgets:
         except _ShortError as short:
             self._known.discard(short.account)
             return short.account
+        self._remember(found)
+        return None
+
+    def _remember(self, found: Mapping[Account, tuple[int, int]]) -> None:
         if len(self._seen) >= _MAX_KNOWN:
             self._seen.clear()
         self._seen.update(found)
-        return None
 
     def _add(self, cursor: DBAPICursor, account: Account, total: Reservation) -> tuple[int, int]:
         """Add to what is reserved; returns what is spent and reserved then.
@@ -183,9 +182,9 @@ class SqlBudgets:
             raise _ShortError(account)
         return found
 
-    def _release_stale(self, key_id: str, before: datetime) -> int:
+    def _release_stale(self, holder: str, before: datetime) -> int:
         with self._engine.begin() as connection:
-            is_stale = (reservations.c.key_id == key_id, reservations.c.created_at < before)
+            is_stale = (reservations.c.key_id == holder, reservations.c.created_at < before)
             stale = sa.select(reservations.c.request_id).where(*is_stale)
             ids = list(connection.scalars(stale))
             _settle(connection, dict.fromkeys(ids))
@@ -219,7 +218,7 @@ def _together(first: Reservation | None, second: Reservation) -> Reservation:
     if first is None:
         return second
     amount, limit = first.amount + second.amount, min(first.limit, second.limit)
-    return Reservation(second.period, second.unit, amount, limit)
+    return Reservation(second.period, second.unit, amount, limit, second.group_id)
 
 
 def _rows(claims: Iterable[Claim]) -> list[Mapping[str, Any]]:
@@ -229,7 +228,7 @@ def _rows(claims: Iterable[Claim]) -> list[Mapping[str, Any]]:
             "request_id": claim.request_id,
             "period": part.period,
             "unit": part.unit,
-            "key_id": claim.key_id,
+            "key_id": part.group_id or claim.key_id,
             "amount": part.amount,
             "created_at": _naive(claim.at),
         }

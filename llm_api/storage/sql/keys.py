@@ -17,9 +17,14 @@ from llm_api.storage.sql.audit_table import add_act
 from llm_api.storage.sql.compatibility import check_revision
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import what_failed
-from llm_api.storage.sql.tables import api_key_secrets, api_keys
+from llm_api.storage.sql.group_table import group_of, locked_group
+from llm_api.storage.sql.tables import api_key_secrets, api_keys, key_groups
 
 _LIMITS = {field.name for field in fields(Limits)}
+_OF_GROUP = "of_group_"  # before the names of columns of a key's group
+_WITH_GROUP = sa.select(
+    api_keys, *(column.label(f"{_OF_GROUP}{column.name}") for column in key_groups.columns)
+).outerjoin(key_groups, key_groups.c.id == api_keys.c.group_id)
 
 
 class SqlKeyStore:
@@ -32,6 +37,7 @@ class SqlKeyStore:
     def add(self, key: ApiKey, digest: str, act: AdminAct) -> None:
         """See KeyStore."""
         with self._writing() as connection:
+            _require_group(connection, key)
             connection.execute(sa.insert(api_keys), _row(key))
             _add_secret(connection, key.id, digest, key.created_at)
             add_act(connection, act)
@@ -42,7 +48,7 @@ class SqlKeyStore:
         # Expired keys are not even read: the time that takes would distinguish them from unknown
         # ones.
         row = self._first(
-            sa.select(api_keys, ends[0].label("ends_at"))
+            _WITH_GROUP.add_columns(ends[0].label("ends_at"))
             .join(api_key_secrets, api_key_secrets.c.key_id == api_keys.c.id)
             .where(api_key_secrets.c.digest == digest, api_keys.c.disabled_at.is_(None))
             .where(*(end.is_(None) | (end > _naive(at)) for end in ends))
@@ -60,7 +66,7 @@ class SqlKeyStore:
 
     def all(self) -> list[ApiKey]:
         """See KeyStore."""
-        there = sa.select(api_keys).where(api_keys.c.deleted_at.is_(None))
+        there = _WITH_GROUP.where(api_keys.c.deleted_at.is_(None))
         statement = there.order_by(api_keys.c.created_at.desc(), api_keys.c.id)
         with self._reading() as connection:
             return [_key(row) for row in connection.execute(statement).mappings()]
@@ -82,6 +88,7 @@ class SqlKeyStore:
                 return None
             after = change.alter(before)
             if after != before:
+                _require_group(connection, after)
                 row = _row(after)
                 del row["created_at"]
                 connection.execute(sa.update(api_keys).where(api_keys.c.id == key_id), row)
@@ -150,13 +157,21 @@ class SqlKeyStore:
 
 
 def _that_is_there(key_id: str) -> sa.Select[Any]:
-    return sa.select(api_keys).where(api_keys.c.id == key_id, api_keys.c.deleted_at.is_(None))
+    return _WITH_GROUP.where(api_keys.c.id == key_id, api_keys.c.deleted_at.is_(None))
 
 
 def _locked(connection: Connection, key_id: str) -> ApiKey | None:
     """Return a key that nobody else can change until the transaction ends."""
-    row = connection.execute(_that_is_there(key_id).with_for_update()).mappings().first()
+    # PostgreSQL locks no row that an outer join may lack.
+    statement = _that_is_there(key_id).with_for_update(of=api_keys)
+    row = connection.execute(statement).mappings().first()
     return None if row is None else _key(row)
+
+
+def _require_group(connection: Connection, key: ApiKey) -> None:
+    """Keep the group of a key from being deleted meanwhile; raises StoreError if it was."""
+    if key.group is not None and locked_group(connection, key.group.id) is None:
+        raise StoreError("The group was deleted meanwhile.")
 
 
 def _add_secret(connection: Connection, key_id: str, digest: str, at: datetime | None) -> None:
@@ -177,6 +192,7 @@ def _row(key: ApiKey) -> dict[str, Any]:
         "limits": asdict(key.limits),
         "budgets": [asdict(budget) for budget in key.budgets],
         "tags": ",".join(key.tags),
+        "group_id": key.group_id,
     }
 
 
@@ -194,6 +210,7 @@ def _key(row: sa.RowMapping) -> ApiKey:
         limits=Limits(**{name: row["limits"][name] for name in _LIMITS & row["limits"].keys()}),
         budgets=tuple(Budget(**budget) for budget in row["budgets"]),
         tags=tuple(tag for tag in row["tags"].split(",") if tag),
+        group=None if row[f"{_OF_GROUP}id"] is None else group_of(row, _OF_GROUP),
     )
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
-REVISION = "0012"
+REVISION = "0013"
 
 metadata = sa.MetaData()
 
@@ -69,6 +69,7 @@ usage = sa.Table(
         nullable=True,
         comment="What was made, and what its price counts",
     ),
+    sa.Column("group_id", sa.String(64), nullable=True, comment="That of its key at that time"),
 )
 
 
@@ -90,13 +91,15 @@ def _rollup(name: str) -> sa.Table:
         sa.Column("currency", sa.String(3), nullable=False),
         sa.Column("tags", sa.String(512), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in SUMS),
+        sa.Column("group_id", sa.String(64), nullable=False, server_default=""),
     )
 
 
 usage_hourly = _rollup("usage_hourly")
 usage_daily = _rollup("usage_daily")
 
-# What a key has spent in a day or month: tokens, or millionths of a currency.
+# What a key or group has spent in a period: tokens, or millionths of a currency. `key_id` is the id
+# of the one or the other, also below.
 budget_spending = sa.Table(
     "budget_spending",
     metadata,
@@ -114,7 +117,7 @@ budget_reservations = sa.Table(
     sa.Column("request_id", sa.String(64), primary_key=True),
     sa.Column("period", sa.String(10), primary_key=True),
     sa.Column("unit", sa.String(8), primary_key=True),
-    sa.Column("key_id", sa.String(64), nullable=False, index=True),
+    sa.Column("key_id", sa.String(64), primary_key=True, index=True),
     sa.Column("amount", sa.BigInteger(), nullable=False),
     sa.Column("created_at", Moment, nullable=False, comment="UTC"),
 )
@@ -135,6 +138,17 @@ api_keys = sa.Table(
     sa.Column("budgets", sa.JSON(), nullable=False),
     sa.Column("tags", sa.String(512), nullable=False, server_default=""),
     sa.Column("deleted_at", Moment, nullable=True, comment="Reports still need its name"),
+    sa.Column("group_id", sa.String(32), nullable=True, index=True),
+)
+# Groups that keys join.
+key_groups = sa.Table(
+    "key_groups",
+    metadata,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(64), nullable=False, unique=True),
+    sa.Column("created_at", Moment, nullable=False, comment="UTC"),
+    sa.Column("limits", sa.JSON(), nullable=False),
+    sa.Column("budgets", sa.JSON(), nullable=False),
 )
 # After a rotation a key has two secrets, until the former one expires.
 api_key_secrets = sa.Table(

@@ -8,6 +8,7 @@ from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
 from limits.storage import Storage
 
+from llm_api.domain.access import KeyGroup, LimitState
 from llm_api.services.quotas.exceeded import over_rate
 from llm_api.services.quotas.rate_counter import (
     MEMORY_URI,
@@ -38,6 +39,20 @@ def _counter_in(storage: Storage) -> RateCounter:
         return RateCounter(storage, storage.base_exceptions)
     shared: Any = storage  # its client is no part of the library's interface
     return RateCounter(SharedWindows(shared.storage), storage.base_exceptions)
+
+
+def _count_for(group: KeyGroup, counter: RateCounter, told: dict[str, LimitState]) -> None:
+    """Count a request for the group of its key; raises RateLimited.
+
+    `told` gets the limit of the group where it is closer than the one that is there.
+    """
+    if group.limits.requests is None:
+        return
+    shared = counter.hit(parse_limits(group.limits.requests), group.id)
+    if shared.is_exceeded or shared.remaining < told[_KIND].remaining:
+        told[_KIND] = shared
+    if shared.is_exceeded:
+        raise over_rate(shared, f"group.{_KIND}")
 
 
 def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limiter, RateCounter]:
@@ -72,10 +87,11 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
         key = state.key
         who, scope = (key.id, "key") if key is not None else (client_address(), "address")
         text = (key.limits.requests if key is not None else None) or rate_limit
-        limit = counter.hit(parse_limits(text), who)
-        state.limits[_KIND] = limit
+        state.limits[_KIND] = limit = counter.hit(parse_limits(text), who)
         if limit.is_exceeded:
             raise over_rate(limit, f"{scope}.{_KIND}")
+        if key is not None and key.group is not None:
+            _count_for(key.group, counter, state.limits)
 
     app.before_request(check)
     return limiter, counter

@@ -20,6 +20,7 @@ from llm_api.domain.usage import joined_tags
 from llm_api.errors import InvalidRequest
 from llm_api.observability.metrics import Metrics
 from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
+from llm_api.services.alerts.alert_service import AlertService
 from llm_api.services.audit import AuditService
 from llm_api.services.chat import AnswerStream, ChatService
 from llm_api.services.files import FileService
@@ -27,6 +28,7 @@ from llm_api.services.gauges import Gauges
 from llm_api.services.idempotency import IdempotencyService, Recording
 from llm_api.services.images import ImageService
 from llm_api.services.judge import JudgeService
+from llm_api.services.keys.group_service import GroupService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.lineage.lineage_service import LineageService
 from llm_api.services.loop import LoopService
@@ -70,7 +72,9 @@ class Services:
     keys: KeyService
     audit: AuditService
     budgets: BudgetReader
+    groups: GroupService
     tasks: TaskEngine
+    alerts: AlertService
     lineage: LineageService
     watch: DeadlineWatcher
     spotter: KeySpotter

@@ -23,7 +23,7 @@ from llm_api.web.smorest import StrictSchema
 
 _MANY = 1_000_000_000
 # Null has a meaning of its own there: never, or all.
-_WITH_NULL = frozenset(["expires", "models", "routes"])
+_WITH_NULL = frozenset(["expires", "models", "routes", "group"])
 
 
 class FormattedField(String):
@@ -111,6 +111,16 @@ class KeyChangeSchema(StrictSchema):
         allow_none=True,
         at_most=formats.MAX_TAGS,
         metadata={"description": "Labels for all of its calls."},
+    )
+
+    group = FormattedField(
+        formats.NAME,
+        allow_none=True,
+        metadata={
+            "description": "Id or name of a group whose limits and budgets hold it, too; null for"
+            " none.",
+            "example": "video team",
+        },
     )
 
     @ma.post_load
@@ -205,13 +215,15 @@ class KeySchema(ma.Schema):
     limits = ma.fields.Nested(KeyLimitsSchema, required=True)
     budgets = _texts()
     tags = _texts()
+    group = ma.fields.String(required=True, allow_none=True, metadata={"description": "Its id."})
+    group_name = ma.fields.String(required=True, allow_none=True)
 
 
 class BudgetStateSchema(ma.Schema):
     """What is spent and left of a budget in the present period."""
 
     budget = ma.fields.String(required=True, metadata={"example": "5 CNY/day"})
-    of = ma.fields.String(required=True, validate=ma.validate.OneOf(("key",)))
+    of = ma.fields.String(required=True, validate=ma.validate.OneOf(("key", "group")))
     period = ma.fields.String(required=True, validate=ma.validate.OneOf(PERIODS))
     unit = ma.fields.String(required=True, metadata={"description": "A currency, or `tokens`."})
     limit = _amount("The whole budget.")

@@ -7,7 +7,7 @@ from flask import Response
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.audit import Actor
-from llm_api.errors import InvalidRequest
+from llm_api.errors import InvalidRequest, NotFound
 from llm_api.services.keys import formats
 from llm_api.services.keys.service import IssuedKey
 from llm_api.web.documented_errors import (
@@ -47,6 +47,9 @@ _WRONG_NAME = InvalidRequest.of_field(
     "name", f"must be {formats.NAME.expected}.", reason="out_of_range"
 )
 _WRONG_ROTATION = InvalidRequest.of_field("overlap", "must be a string.", reason="invalid_type")
+_NO_GROUP = InvalidRequest.of_field(
+    "group", "must be the id or name of one of GET /api/v1/groups.", reason="group_not_found"
+)
 _ERRORS = (NO_ADMIN, NO_SUCH_KEY, KEYS_AWAY)
 
 
@@ -57,7 +60,8 @@ _ERRORS = (NO_ADMIN, NO_SUCH_KEY, KEYS_AWAY)
 @blueprint.errors(*BODY_ERRORS, 503, examples=[_WRONG_KEY, *_ERRORS])
 def create_key(properties: dict[str, Any]) -> Response:
     """Create a key; its secret is in this response only."""
-    return _issued(services().keys.issue(ApiKey(**{"id": "", **properties}), _admin()), 201)
+    draft = ApiKey(**{"id": "", **_in_group(properties)})
+    return _issued(services().keys.issue(draft, _admin()), 201)
 
 
 @blueprint.get("")
@@ -90,7 +94,8 @@ def show_key(key_id: str) -> Response:
 @blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_KEY, AMBIGUOUS_KEY, *_ERRORS])
 def change_key(properties: dict[str, Any], key_id: str) -> Response:
     """Change properties of a key, in every worker within a minute."""
-    changed = services().keys.change(key_id, lambda key: replace(key, **properties), _admin())
+    found = _in_group(properties)
+    changed = services().keys.change(key_id, lambda key: replace(key, **found), _admin())
     return _response(changed)
 
 
@@ -130,6 +135,17 @@ def disable_key(key_id: str) -> Response:
 def enable_key(key_id: str) -> Response:
     """Enable a key that was disabled, in every worker within a minute."""
     return _response(services().keys.enable(key_id, _admin()))
+
+
+def _in_group(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return properties with the group that they name; raises InvalidRequest."""
+    named = properties.get("group")
+    if named is None:
+        return properties
+    try:
+        return {**properties, "group": services().groups.find(named)}
+    except NotFound as error:
+        raise _NO_GROUP from error
 
 
 def _admin() -> Actor:

@@ -168,6 +168,7 @@ class UsageReportArgumentsSchema(SpanArgumentsSchema):
     upstream = _filter("upstream")
     tag = _filter("tag")
     status = _filter("status")
+    group = _filter("group")
     page = Count(MAX_PAGE, load_default=1, metadata=_described("From 1."))
     page_size = Count(
         MAX_PAGE_SIZE, load_default=DEFAULT_PAGE_SIZE, metadata=_described("Groups a page.")

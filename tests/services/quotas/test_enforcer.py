@@ -9,18 +9,19 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
+from llm_api.domain.access import TOKENS, ApiKey, Budget, KeyGroup, Limits
 from llm_api.domain.calls import Attempt, Caller, CallReport, ModelRequest, TokenUsage
 from llm_api.errors import ApiError, Forbidden, RateLimited, Unavailable
 from llm_api.services.pricing import Price, PriceList
-from llm_api.services.quotas.budgets import BudgetService
+from llm_api.services.quotas.batch_quotas import BatchQuotas
+from llm_api.services.quotas.budgets import BudgetService, PictureNeeds
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.rate_counter import MonotonicMemoryStorage, RateCounter
 from llm_api.services.routing.catalogue import Destination
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 from llm_api.storage import StoreError
-from llm_api.storage.budget_protocol import BudgetStore
+from llm_api.storage.budget_store import BudgetStore
 from llm_api.storage.redis.concurrency import MemoryConcurrency
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
@@ -282,6 +283,55 @@ def test_what_a_call_needs_is_found_out_once(count: Counter, store: SqlBudgets) 
 def key_with(*budgets: Budget) -> ApiKey:
     """Make a key that has budgets."""
     return replace(KEY, budgets=budgets)
+
+
+def test_keys_of_a_group_share_its_limits_and_have_their_own(count: Counter) -> None:
+    group = KeyGroup("group_1", "video", limits=Limits(tokens_per_minute=25, concurrent_requests=2))
+    enforcer = enforcer_of(Limits())
+    one, other = (ApiKey(f"key_{n}", "shop", group=group) for n in range(2))
+
+    with held(enforcer, count.caller(one), count.caller(other)):
+        both = refusal_of(enforcer, count.caller(one))
+    third = refusal_of(enforcer, count.caller(other))
+    alone = reason_of(enforcer, count.caller(replace(one, group=None)))
+    pictures = PictureNeeds("scripted", 1, 0)
+    with ExitStack() as stack:
+        for caller in (count.caller(one), count.caller(other)):
+            stack.enter_context(enforcer.acquire_pictures(pictures, caller))
+        drawing = refusal_of(enforcer, count.caller(one))
+
+    assert (both.scope, third.scope) == ("group.concurrent_requests", "group.tokens")
+    assert (alone, drawing.scope) == (None, "group.concurrent_requests")
+
+
+def test_many_calls_at_once_are_counted_for_the_group_too(count: Counter) -> None:
+    counter = RateCounter(MonotonicMemoryStorage(), ConnectionError)
+    budgets = BudgetService(None, PRICES, StoreThreads(1), lambda: NOW)
+    quotas = BatchQuotas(counter, budgets, Limits("90/minute", concurrent_requests=9))
+    limits = Limits("10/minute", concurrent_requests=4)
+    caller = count.caller(replace(KEY, group=KeyGroup("group_1", "video", limits=limits)))
+
+    counted = quotas.count(caller, 8)
+    with pytest.raises(RateLimited) as caught:
+        quotas.count(caller, 8)
+
+    assert (counted["requests"].remaining, quotas.places(caller)) == (3, 4)
+    assert caught.value.scope == "group.requests"
+
+
+def test_a_group_s_budget_is_one_for_all_its_keys(count: Counter, store: SqlBudgets) -> None:
+    group = KeyGroup("group_1", "video", budgets=(Budget("week", "CNY", 25),))
+    enforcer = enforcer_of(Limits(), store)
+    callers = [count.caller(ApiKey(f"key_{n}", "shop", group=group)) for n in range(3)]
+
+    errors = [reason_of(enforcer, caller) for caller in callers[:2]]
+    last = refusal_of(enforcer, callers[2])
+
+    assert errors == [None, None]
+    assert (last.reason, last.scope) == ("insufficient_quota", "group.budget.week")
+    assert "key's group" in last.message
+    assert store.spent("group_1", "2026-W47", "CNY") == (0, 20)
+    assert store.spent("key_0", "2026-W47", "CNY") == (0, 0)
 
 
 @pytest.mark.parametrize("unit", ["CNY", TOKENS])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain.access import ApiKey, Budget, Limits
+from llm_api.domain.access import ApiKey, Budget, KeyGroup, Limits
 from llm_api.domain.key_format import new_secret
 from llm_api.errors import Unavailable
 from llm_api.services.keys.authenticator import FRESH_S, STALE_S, KeyAuthenticator, digest_of
@@ -30,6 +30,11 @@ FULL = ApiKey(
     limits=Limits("60/minute", 1_000, 5, 2),
     budgets=(Budget("day", "CNY", 5_000_000), Budget("month", "tokens", 7)),
     tags=("team=video",),
+    group=KeyGroup(
+        *("group_1", "video", datetime(2026, 11, 22, tzinfo=UTC)),
+        Limits("5/minute"),
+        (Budget("week", "CNY", 5),),
+    ),
 )
 PLAIN = ApiKey("key_1", "plain")
 HERE = "192.0.2.1"
@@ -59,6 +64,8 @@ GARBAGE = [
             {"expires_at": "soon"},
             {"expires_at": "2030-01-01T00:00:00"},
             {"expires_at": 5},
+            {"group": 5},
+            {"group": {"id": "group_1"}},
         )
     ),
 ]

@@ -23,7 +23,7 @@ from tests.support.mariadb import MariaDbServer
 from tests.support.service import REPOSITORY_ROOT
 
 DAY = UsageQuery(datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC))
-CHANGES_UP, CHANGES_DOWN = 81, 68  # from 0002 to the last revision, and from there to nothing
+CHANGES_UP, CHANGES_DOWN = 91, 79  # from 0002 to the last revision, and from there to nothing
 CHANGES = ("CREATE", "ALTER", "DROP", "LOCK", "DELETE", "INSERT", "UPDATE", "UNLOCK", "COMMIT")
 OLD_ROWS = """INSERT INTO `usage` (request_id, created_at, route, model, upstream, status, attempts,
 usage_source, prompt_tokens) VALUES ('req_{n}', '2026-11-22 12:00:00.5', 'r', 'm', 'u', 'ok', 1,
@@ -113,7 +113,7 @@ def test_the_cuts_reach_from_the_first_change_to_the_last(mariadb: MariaDbServer
     assert (len(up), len(down)) == (CHANGES_UP, CHANGES_DOWN)
 
 
-@cut_at([1, 13, 18, 24, 35, 42, 44, 46, 54, 58, 78], range(1, CHANGES_UP + 1))
+@cut_at([1, 13, 18, 24, 35, 42, 44, 46, 54, 58, 78, 86, 89], range(1, CHANGES_UP + 1))
 def test_an_upgrade_that_is_cut_off_anywhere_is_finished_by_the_next(
     cuts: Sequence[int], mariadb: MariaDbServer
 ) -> None:
@@ -162,7 +162,7 @@ def test_a_renaming_that_is_cut_off_anywhere_is_finished_by_the_next(
     assert (row["requested_model"], row["overhead_ms"]) == ("m", 1)
 
 
-@cut_at([1, 2, 3, 18, 24], range(1, CHANGES_DOWN + 1))
+@cut_at([1, 2, 3, 5, 8, 18, 24], range(1, CHANGES_DOWN + 1))
 def test_a_way_down_that_is_cut_off_anywhere_is_finished_by_the_next(
     cuts: Sequence[int], mariadb_database: str
 ) -> None:
