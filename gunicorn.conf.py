@@ -15,6 +15,7 @@ from llm_api.observability.logging import logging_config
 from llm_api.runtime.drain import drain_on_sigterm
 from llm_api.runtime.file_limits import connections_within_limit
 from llm_api.runtime.late_imports import import_late
+from llm_api.server.greeting import greeting
 from llm_api.server.reloading import Reloader, hold_files
 from llm_api.server.shared_metrics import FOLDER_VARIABLE, SharedMetrics
 from llm_api.settings.reader import OPEN_ACCESS, is_loopback
@@ -66,7 +67,7 @@ M_ARENA_MAX = -8  # https://man7.org/linux/man-pages/man3/mallopt.3.html
 # Each request is logged once, by the application, with its id.
 accesslog = None
 logger_class = "llm_api.server.gunicorn_worker.ServiceLogger"
-logconfig_dict = logging_config(settings.secrets)
+logconfig_dict = logging_config(settings.secrets, settings.log_format)
 
 
 def on_starting(server):
@@ -113,6 +114,7 @@ def _share_metrics(server):
 def when_ready(server):
     """Check the addresses again now that the sockets are open: systemd may have passed them."""
     _check_access(server)
+    server.log.info("%s", greeting(_addresses(server), settings))
 
 
 def _addresses(server):

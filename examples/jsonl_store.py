@@ -59,6 +59,19 @@ class JsonLinesStore:
                         reader.add(row)
         return reader.groups()
 
+    def find(self, request_id: str, key_id: str | None, at_most: int) -> list[UsageRecord]:
+        """See UsageStore."""
+        with self._locked():
+            found = [
+                UsageRecord(**_with_time(row))
+                for row in self._calls()
+                if request_id in {row["request_id"], row.get("shown_id")}
+                and key_id in {None, row["key_id"]}
+            ]
+        for record in found:
+            record.created_at = record.created_at.replace(tzinfo=UTC)
+        return sorted(found, key=lambda one: one.created_at, reverse=True)[:at_most]
+
     def prune(self, before: datetime, at_most: int) -> int:
         """See UsageStore."""
         with self._locked():

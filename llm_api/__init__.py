@@ -41,7 +41,8 @@ Every error under `/api/v1`, and on every path that is not under `/v1`, has one 
 `details.reason` is a stable word for the cause. Under `/v1` the same facts stand in OpenAI's own
 shape, `{"error": {"message", "type", "param", "code", "details"}}`, where `code` is the reason.
 
-Every answer has an `x-request-id`; quote it when you ask the operator about a call.
+Every answer has an `x-request-id`; quote it when you ask the operator about a call. With a key you
+may send your own as `X-Request-Id`; `GET /api/v1/usage/{request_id}` tells what is known of the call.
 """
 
 __version__ = "0.1.0"

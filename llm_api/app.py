@@ -43,7 +43,7 @@ def create_app(settings: Settings) -> Flask:
     key, and refused behind it, so that wrong keys are counted, too.
     """
     app = lifecycle.Application(__name__)
-    logging.configure_logging(settings.secrets)
+    logging.configure_logging(settings.secrets, settings.log_format)
     app.cli = Commands(settings)  # flask-smorest adds one of its own
     _register_routes(app, requires_key=settings.access.requires_key)
     stores = build_stores(settings)
@@ -84,6 +84,7 @@ def _layered(wsgi: WSGIApplication, settings: Settings, services: Services) -> W
         wsgi,
         max_active=in_progress,
         max_waiting=waiting,
+        trusts_ids=access.trusted_proxies > 0,
         on_refusal=lambda: services.metrics.of(catalogue.SHED).inc(),
     )
     services.gauges.add(catalogue.IN_PROGRESS, lambda: shedder.active)

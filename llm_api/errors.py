@@ -61,6 +61,9 @@ class ApiError(Exception):
     hint: str | None = None
     # What is known of the failed call.
     report: CallReport | None = None
+    # Of an upstream's error, its status and its sentence, scrubbed: for the operator alone.
+    upstream_status: int | None = None
+    upstream_said: str = ""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""The command `flask --app wsgi usage report`."""
+"""The commands `flask --app wsgi usage …`."""
 
 import csv
 import json
@@ -9,8 +9,10 @@ from contextlib import closing
 
 import click
 import marshmallow as ma
+from flask import current_app
 from flask.cli import AppGroup
 
+from llm_api.cli.found_calls import call_text
 from llm_api.cli.tables import aligned
 from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery, UsageSums
@@ -23,6 +25,7 @@ from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.factory import open_key_store, open_store
 from llm_api.storage.key_store import KeyStore
 from llm_api.storage.threads import StoreThreads
+from llm_api.web.request.context import EXTENSION, Services
 from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema
 
 _COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "images", "per_image", "cost")
@@ -30,8 +33,13 @@ _COLUMNS = ("calls", "errors", "prompt", "completion", "estimated", "images", "p
 
 def usage_commands(settings: Settings) -> AppGroup:
     """Create the command group `usage`."""
-    group = AppGroup("usage", help="Report calls, tokens and cost.")
+    group = AppGroup("usage", help="Report calls, tokens and cost, or show one call.")
+    _add_report(group, settings)
+    _add_show(group)
+    return group
 
+
+def _add_report(group: AppGroup, settings: Settings) -> None:
     @group.command("report")
     @click.option("--since", default="", help="First day or hour, UTC.  [default: 30 days ago]")
     @click.option("--until", default="", help="Day or hour to end before.  [default: tomorrow]")
@@ -50,7 +58,29 @@ def usage_commands(settings: Settings) -> AppGroup:
         query = _request({**span, **_filters(filters)}).query
         _OUTPUTS[output_format](_groups(settings, query), query.group_by)
 
-    return group
+
+def _add_show(group: AppGroup) -> None:
+    @group.command("show")
+    @click.argument("request_id")
+    @click.option("--json", "as_json", is_flag=True, help="Print all fields as JSON.")
+    def show(request_id: str, *, as_json: bool) -> None:
+        """Show all that is known of a call: attempts, causes, times, tokens and cost.
+
+        REQUEST_ID is the x-request-id of the answer, as in the log, or that of the usage row. Calls
+        in progress on this machine are found, too.
+        """
+        services: Services = current_app.extensions[EXTENSION]
+        try:
+            found = services.lookup.find(request_id, None)
+        except ApiError as error:
+            raise click.ClickException(error.message) from error
+        described = services.lookup.described(found, is_operator=True)
+        if as_json:
+            click.echo(json.dumps(described, indent=2, ensure_ascii=False))
+            return
+        click.echo("\n\n".join(map(call_text, described["calls"])))
+        if found.has_more:
+            click.echo(f"\nThere are more; these are the newest {len(found.calls)}.")
 
 
 def _filters(filters: Sequence[str]) -> dict[str, str | list[str]]:

@@ -55,6 +55,7 @@ class Stores:
     usage: UsageStore
     keys: KeyStore
     spool: Spool
+    spool_folder: Path
     retention: RetentionJob
     work: WorkStores
     work_threads: StoreThreads
@@ -89,6 +90,7 @@ def build_stores(settings: Settings) -> Stores:
         usage=usage,
         keys=keys,
         spool=spool,
+        spool_folder=spool_folder,
         retention=RetentionJob(spool_folder, usage, threads, settings.usage_retention_days),
         work=work,
         work_threads=work_threads,

@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from llm_api.domain.access import ApiKey, Limits, LimitState
 from llm_api.domain.responses_form import ResponsesForm
+from llm_api.domain.usage import UsageRecord
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -29,9 +30,8 @@ class Endpoint:
 class UpstreamPlan:
     """The configuration of an upstream.
 
-    `endpoints` are one or more keys or addresses of the same service that share its load.
-    `fallback` names the upstreams and models to try when it fails. `profile` names its vendor
-    profile; None chooses one by the address.
+    `endpoints` are keys or addresses of one service that share its load, `fallback` the upstreams
+    and models to try when it fails, `profile` its vendor profile; None chooses by the address.
     """
 
     endpoints: tuple[Endpoint, ...]
@@ -57,10 +57,9 @@ class Timeouts:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Where the time of a call went, in seconds.
+    """Seconds of a call: in the `queue` for a free place at the upstream, and spent `upstream`.
 
-    `queue` is the wait for a free place at the upstream, `upstream` the time spent there,
-    `first_token` the part of it until the answer began.
+    `first_token` is the part of the latter until the answer began.
     """
 
     queue: float = 0.0
@@ -73,7 +72,8 @@ class Attempt:
     """One attempt of a call: where it was made and how it ended.
 
     `endpoint` names the key or address of the upstream; `reason` is None for a success, else the
-    `reason` of the error, or why the answer was not used.
+    `reason` of the error, or why the answer was not used; `status` and `said` are those of an
+    upstream's error, the latter scrubbed.
     """
 
     upstream: str
@@ -81,6 +81,8 @@ class Attempt:
     model: str
     reason: str | None = None
     seconds: float = 0.0
+    status: int | None = None
+    said: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ class Caller:
     """The client behind a request.
 
     Args:
-        request_id: that of the request and its usage row.
+        request_id: of its usage row and of what is reserved for it: unique.
         route: the route's pattern, such as `/v1/models/<path:model_id>`.
         is_disconnected: whether the client has closed its connection.
         time_limit: seconds that the client is willing to wait, None if it did not say.
@@ -109,6 +111,8 @@ class Caller:
         address: its IP address, or its /64 network in IPv6.
         has_reserved: whether its key's budgets were reserved for the call before, with others'.
         requested_model: the name that it asked for, where that only stands for a model.
+        shown_id: what the response calls the request, where that is another id.
+        on_settled: called with the call's usage row.
     """
 
     request_id: str
@@ -121,6 +125,8 @@ class Caller:
     address: str = ""
     has_reserved: bool = False
     requested_model: str | None = None
+    shown_id: str = ""
+    on_settled: Callable[[UsageRecord], None] | None = None
 
     @property
     def name(self) -> str:
@@ -194,9 +200,8 @@ class TokenUsage:
 
     def plus(self, other: "TokenUsage") -> "TokenUsage":
         """Return the sum with another answer's usage; unknown if either is."""
-        unknown = next((u for u in (self, other) if u.prompt_tokens is None), None)
-        if unknown is not None:
-            return unknown
+        if self.prompt_tokens is None or other.prompt_tokens is None:
+            return self if self.prompt_tokens is None else other
         source = self.source if self.source == other.source else "estimated"
         return TokenUsage(
             (self.prompt_tokens or 0) + (other.prompt_tokens or 0),
@@ -212,8 +217,8 @@ class TokenUsage:
 class Completion:
     """A validated answer: the OpenAI object, the same as JSON text, and its usage.
 
-    `dropped` are request fields that the upstream does not take. `has_only_reasoned` says that the
-    model has spent all its tokens on reasoning and written nothing. `operation` tells the form.
+    `dropped` are request fields that the upstream does not take, `operation` tells the form.
+    `has_only_reasoned`: the model has spent all its tokens on reasoning and written nothing.
     """
 
     document: Mapping[str, Any]
@@ -274,13 +279,12 @@ CHAT, IMAGE = "chat", "image"  # kinds of models
 class Model:
     """A model that callers may name.
 
-    `id` is that name, or with `*` a pattern of names. `model` is its name at the upstream, None for
-    the same. `profile` is the vendor profile that the upstream must have, None for any.
-    `is_guided` marks a model too small to follow written rules; `has_json_mode` one that takes
-    `response_format` `json_object`. `fallback` names models and upstreams to try, in order, when
-    this one fails, `longer_context` the model for conversations that are too long. `limits` are
-    for all callers together. `parameters` are fields that it takes beside its vendor's. `kind` is
-    `chat`, or `image` for a model that makes pictures.
+    `id` is that name, or with `*` a pattern of names; `model` its name at the upstream, None for
+    the same; `profile` the vendor profile that the upstream must have, None for any; `kind` `chat`,
+    or `image` for one that makes pictures. `is_guided` marks a model too small to follow written
+    rules, `has_json_mode` one that takes `response_format` `json_object`. `fallback` names what to
+    try, in order, when it fails, `longer_context` the model for conversations that are too long.
+    `limits` are for all callers together, `parameters` fields that it takes beside its vendor's.
     """
 
     id: str

@@ -26,7 +26,7 @@ class UsageRecord:
             first token, and in all.
         overhead_ms: milliseconds spent neither in the queue nor waiting for upstreams.
         attempts_detail: one mapping an attempt: `upstream`, `model`, `reason` (None for success)
-            and `ms`.
+            and `ms`; of an upstream's error also its `status`, and what it `said`, scrubbed.
         key_id: API key of the caller; None for anonymous calls.
         http_status: status sent to the caller.
         cost_micro: millionths of `currency` (ISO 4217); None where a price is unknown.
@@ -34,6 +34,8 @@ class UsageRecord:
         lineage_id: shared by calls that belong together.
         pictures: of a call for pictures, what was made and what its price counts: `sizes`,
             `pixels`, `input_images`, `quality`, `price_unit`, `vendor` (what the vendor counted).
+        shown_id: what the response called the request, where that is another id than `request_id`:
+            one that a client has sent, perhaps several times, or that of a request with more calls.
     """
 
     request_id: str
@@ -64,6 +66,7 @@ class UsageRecord:
     lineage_id: str | None = None
     pictures: Mapping[str, Any] | None = None
     group_id: str | None = None
+    shown_id: str | None = None
 
 
 def joined_tags(tags: Iterable[str]) -> str:

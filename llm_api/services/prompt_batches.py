@@ -165,7 +165,7 @@ class _Batch:
                 self._release(index)
             self._end(index, result=result.answer)
         finally:
-            log_as(self._caller.request_id)
+            log_as(self._caller.shown_id or self._caller.request_id)
 
     def _payer(self, request_id: str) -> Caller:
         """Return the caller of one prompt, with the time that is left; raises UpstreamTimeout."""
@@ -177,7 +177,11 @@ class _Batch:
                 raise UpstreamTimeout(message, reason="upstream_timeout")
         has_reserved = request_id in self._reserved
         return replace(
-            self._caller, request_id=request_id, time_limit=limit, has_reserved=has_reserved
+            self._caller,
+            request_id=request_id,
+            time_limit=limit,
+            has_reserved=has_reserved,
+            shown_id=self._caller.shown_id or self._caller.request_id,
         )
 
     def _release(self, index: int) -> None:

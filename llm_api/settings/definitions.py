@@ -263,6 +263,14 @@ SECTIONS = (
                 default="1",
             ),
             Setting(
+                "LOG_FORMAT",
+                types.LOG_FORMAT,
+                "How log lines are written to standard error.",
+                "json: an object a line. text: for people. auto: text in color where standard error"
+                " is a terminal, and json elsewhere.",
+                default="auto",
+            ),
+            Setting(
                 "SHUTDOWN_GRACE",
                 types.whole(1, 3_600),
                 "Seconds in which calls in progress may end after SIGTERM.",

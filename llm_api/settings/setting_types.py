@@ -171,6 +171,12 @@ def _http_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _log_format(text: str) -> str:
+    if text.lower() not in {"auto", "json", "text"}:
+        raise ValueError
+    return text.lower()
+
+
 def _upstream_keys(text: str) -> list[str]:
     keys = listed(text)
     if not all(key.isascii() and key.isprintable() and " " not in key for key in keys):
@@ -226,6 +232,7 @@ RATE_LIMIT = SettingType("limit", "a limit such as 300/minute or 10/second;5000/
 IMPORT_NAME = SettingType(
     "module:function", "package.module:function, with a function to call", _import_name
 )
+LOG_FORMAT = SettingType("auto, json or text", "auto, json or text", _log_format)
 BIND = SettingType("host:port", "host:port, such as 127.0.0.1:8000", _bind)
 HTTP_URL = SettingType("address", "an http:// address ending in /v1", _http_url)
 ENDPOINT = SettingType(

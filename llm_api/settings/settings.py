@@ -57,6 +57,7 @@ _AS_THEY_ARE = (
     "PASS_PICTURE_ADDRESSES",
     "CATALOGUE_ONLY",
     "WEB_CONCURRENCY",
+    "LOG_FORMAT",
 )
 
 
@@ -101,6 +102,7 @@ class Settings:
     catalogue_only: bool
     bind: str
     web_concurrency: int
+    log_format: str
     shutdown_grace: ShutdownGrace
     metrics_bind: str | None = None
     root: Path = HOME_FOLDER

@@ -60,6 +60,18 @@ class UsageStore(Protocol):
             StoreError: the store failed.
         """
 
+    def find(self, request_id: str, key_id: str | None, at_most: int) -> list[UsageRecord]:
+        """Return the records with an id as their `request_id` or `shown_id`, the newest first.
+
+        Args:
+            request_id: any text without control characters.
+            key_id: only records of this key; None for those of all.
+            at_most: number of records to return.
+
+        Raises:
+            StoreError: the store failed.
+        """
+
     def prune(self, before: datetime, at_most: int) -> int:
         """Delete the oldest records, and return how many were deleted; sums stay.
 

@@ -105,6 +105,24 @@ class UpstreamCall(Deadline):
             return faults.Fault(faults.ShuttingDown())
         return None
 
+    def headers(self) -> bytes:
+        """Return the lines of HTTP that name the call to its upstream; empty for nobody's call.
+
+        `X-Client-Request-Id` is what the client is shown, the name that OpenAI has for it. Servers
+        such as vLLM take `X-Request-Id` for their own id, and some refuse one that they are at work
+        on (github.com/vllm-project/vllm/issues/10583): it differs from call to call and from
+        attempt to attempt, whatever the client has sent.
+        """
+        caller = self._caller
+        if caller is None or not caller.request_id:
+            return b""
+        own, shown = caller.request_id, caller.shown_id or caller.request_id
+        if not own.startswith(shown):
+            own = f"{shown}.{own}"
+        if len(self._attempts) > 1:
+            own = f"{own}-{len(self._attempts)}"
+        return f"X-Request-Id: {own}\r\nX-Client-Request-Id: {shown}\r\n".encode("ascii")
+
     def attempt(self, upstream: str, endpoint: str, model: str) -> "AttemptRecord":
         """Record the attempt made inside a `with`, with its duration and how it ended.
 
@@ -122,13 +140,15 @@ class UpstreamCall(Deadline):
             self._on_first_attempt()
         self._attempt_began_at = self.clock()
 
-    def end_attempt(self, reason: str | None) -> None:
-        """Record that the last attempt has ended, for a reason or well."""
+    def end_attempt(self, reason: str | None, status: int | None = None, said: str = "") -> None:
+        """Record that the last attempt has ended: for a reason, of which was `said`, or well."""
         total = self._time_upstream()
         seconds = total - self._spent
         self._spent, self._attempt_began_at = total, None
         last = self._attempts[-1]
-        self._attempts[-1] = Attempt(last.upstream, last.endpoint, last.model, reason, seconds)
+        self._attempts[-1] = Attempt(
+            last.upstream, last.endpoint, last.model, reason, seconds, status, said
+        )
 
     def record_rejection(self, reason: str) -> None:
         """Record why the answer of the last attempt was not used, although it succeeded."""
@@ -173,9 +193,11 @@ class AttemptRecord:
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
     ) -> None:
         """Record the end."""
-        reason = None
         if isinstance(error, faults.Fault):
-            reason = error.error.reason
+            of = error.error
+            self._call.end_attempt(of.reason, of.upstream_status, of.upstream_said)
         elif isinstance(error, faults.RetryDifferently):
-            reason = error.word
-        self._call.end_attempt(reason)
+            of = error.fault.error
+            self._call.end_attempt(error.word, of.upstream_status, of.upstream_said)
+        else:
+            self._call.end_attempt(None)

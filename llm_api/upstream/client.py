@@ -78,7 +78,7 @@ class UpstreamClient:
         self._behavior = behavior
         self._timeouts = timeouts
         self._must_end = watch.drain.is_expired
-        self._preparation = RequestPreparation(profile, behavior, [at.url for at in plan.endpoints])
+        self._preparation = RequestPreparation(profile, behavior, plan.endpoints)
         self._policy = policy or RetryPolicy()
         self._clock = clock
         self._incoming = partial(response_body.IncomingBody, idle=timeouts.idle, clock=clock)

@@ -56,8 +56,12 @@ class Fault(Exception):
 
     def with_retries_exhausted(self) -> "Fault":
         """Return a copy whose error tells the client not to repeat the call."""
+        return self.with_error(self.error.replaced(retries_exhausted=True))
+
+    def with_error(self, error: ApiError) -> "Fault":
+        """Return a copy with a changed error."""
         return Fault(
-            self.error.replaced(retries_exhausted=True),
+            error,
             is_repeatable=self.is_repeatable,
             wait=self.wait,
             allows_failover=self.error.allows_failover,

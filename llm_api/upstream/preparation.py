@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llm_api.domain.calls import ModelRequest, Operation
+from llm_api.domain.calls import Endpoint, ModelRequest, Operation
 from llm_api.domain.responses_form import ResponsesForm
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.request_sender import UpstreamRequest
@@ -23,9 +23,13 @@ class RequestPreparation:
     for chats only: one that has refused the form is sent chats from then on.
     """
 
-    def __init__(self, profile: Profile, behavior: UpstreamBehavior, urls: Sequence[str]) -> None:
+    def __init__(
+        self, profile: Profile, behavior: UpstreamBehavior, endpoints: Sequence[Endpoint]
+    ) -> None:
         """Put requests into the form of the `profile`, for an upstream at these addresses."""
+        urls = [endpoint.url for endpoint in endpoints]
         self._profile = profile.at(urls, has_tools=behavior.has_tools)
+        self._secrets = tuple(endpoint.key for endpoint in endpoints if endpoint.key)
         self._behavior = behavior
         self._only_chats: frozenset[str] = frozenset()  # the names of such models
 
@@ -108,7 +112,7 @@ class RequestPreparation:
         return UpstreamRequest(
             operation,
             body,
-            ErrorClassifier(self._profile.rules, operation, model_was_named, cap),
+            ErrorClassifier(self._profile.rules, operation, model_was_named, cap, self._secrets),
             (*lost, *dropped) if lost else dropped,
             asks_for_reasoning(request.parameters),
             limit * (body.get("n") or 1) if limit else None,
@@ -141,7 +145,9 @@ class RequestPreparation:
         return UpstreamRequest(
             operation,
             body,
-            ErrorClassifier(self._profile.rules, operation, model_was_named, _RESPONSES_CAP),
+            ErrorClassifier(
+                self._profile.rules, operation, model_was_named, _RESPONSES_CAP, self._secrets
+            ),
             dropped,
             max_tokens=body.get(_RESPONSES_CAP) or None,
         )

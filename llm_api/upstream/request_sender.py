@@ -188,7 +188,7 @@ class RequestSender:
     ) -> NoReturn:
         """Raise what an answer with another status means: a Fault, or RetryDifferently."""
         text = read_body(response)
-        fault = request.classifier.of_status(response, text)
+        fault = request.classifier.of_status(response, text, body)
         if asks_for_usage and is_usage_refused(response, text):
             raise faults.StreamOptionsRejected(fault)
         if response.status_code in _REFUSALS:

@@ -23,11 +23,15 @@ from llm_api.errors import (
     UpstreamTimeout,
 )
 from llm_api.services.keys.service import ambiguous
+from llm_api.web.request.context import REQUEST_ID
 from llm_api.web.response.error_formats import error_document, error_status
 
 # Of every response.
 HEADERS: Mapping[str, Any] = {
-    "x-request-id": {"required": True, "schema": {"type": "string", "pattern": "^req_"}}
+    "x-request-id": {
+        "required": True,
+        "schema": {"type": "string", "pattern": f"^{REQUEST_ID.pattern}$"},
+    }
 }
 # Of routes that read a body, and of those that call a model.
 BODY_ERRORS = (400, 413, 415)

@@ -15,9 +15,11 @@ from llm_api.domain.calls import Timing
 from llm_api.domain.money import amount_text
 from llm_api.observability.logging import new_request_id
 from llm_api.observability.metrics import Metrics
+from llm_api.services.usage.call_facts import call_fields
 from llm_api.web.middleware.load_shedding import QUEUED
+from llm_api.web.middleware.trusted_proxies import FROM_PROXY
 from llm_api.web.middleware.write_timeout import PIECE_BYTES, with_write_timeout
-from llm_api.web.request.context import RequestState, services
+from llm_api.web.request.context import RequestState, address_of, services
 from llm_api.web.request.log_fields import fields_of_unknown
 from llm_api.web.request_counts import RequestCounter
 
@@ -38,17 +40,22 @@ def _begin() -> None:
     incoming = request._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001  # as Flask's documentation does it
     # The time spent in the queue belongs to the request, too.
     queued = incoming.environ.get(QUEUED, 0.0)
-    g.request_state = RequestState(incoming, new_request_id(), time.perf_counter() - queued, queued)
+    call_id = new_request_id()
+    state = RequestState(incoming, call_id, call_id, time.perf_counter() - queued, queued)
+    g.request_state = state
+    if FROM_PROXY in incoming.environ:
+        state.take_request_id()
 
 
 def _end(counter: RequestCounter, response: Response) -> Response:
     if response.is_streamed or (response.content_length or 0) > PIECE_BYTES:
         response = with_write_timeout(response)
     state: RequestState = g.request_state
-    incoming = state.incoming
     spent = time.perf_counter() - state.started_at
     # Modern OpenAI SDKs read the first, 0.28 the second.
     headers = {"x-request-id": state.request_id, "request-id": state.request_id}
+    if state.call_id != state.request_id:
+        headers["x-call-id"] = state.call_id
     for kind, limit in _closest_limits(state).items():
         headers.update(_limit_headers(kind, limit))
     headers["Server-Timing"] = _server_timing(state.report.timing, state.queued, spent)
@@ -56,18 +63,28 @@ def _end(counter: RequestCounter, response: Response) -> Response:
     headers["openai-processing-ms"] = str(round(spent * 1000))
     # Nobody else sets these. Setting each would look for it first: 10 µs of CPU.
     response.headers.extend(headers)
-    fields = state.log
+    _note_request(state, response)
+    counter.count(state, state.incoming, response.status_code)
+    if response.is_streamed:
+        response.call_on_close(partial(_log, state))
+    else:
+        _log(state)
+    return response
+
+
+def _note_request(state: RequestState, response: Response) -> None:
+    """Note what the log line says of request and response."""
+    incoming, fields = state.incoming, state.log
     fields["method"] = incoming.method
     fields["route"] = incoming.url_rule.rule if incoming.url_rule else None
     fields["status"] = response.status_code
+    fields["address"] = address_of(incoming)
+    if state.key is not None:
+        fields["key"] = state.key.id
+    if state.call_id != state.request_id:
+        fields["call_id"] = state.call_id
     if incoming.url_rule is None:
         fields.update(fields_of_unknown(incoming, services().spotter))
-    counter.count(state, incoming, response.status_code)
-    if response.is_streamed:
-        response.call_on_close(partial(_log, fields, state.started_at))
-    else:
-        _log(fields, state.started_at)
-    return response
 
 
 def _close_after_crash(error: BaseException | None) -> None:
@@ -141,9 +158,11 @@ def _server_timing(timing: Timing, queued: float, spent: float) -> str:
     return ", ".join([*parts, f"own;dur={own * 1000:.1f}"])
 
 
-def _log(fields: dict[str, object], started_at: float) -> None:
-    ms = round((time.perf_counter() - started_at) * 1000, 1)
-    logger.info("request", extra={**fields, "ms": ms})
+def _log(state: RequestState) -> None:
+    """Log the request and its calls; those of a stream have ended with it."""
+    fields = {**state.log, **call_fields(state.calls)} if state.calls else dict(state.log)
+    fields["ms"] = round((time.perf_counter() - state.started_at) * 1000, 1)
+    logger.info("request", extra=fields)
 
 
 class _NoSessions(SessionInterface):

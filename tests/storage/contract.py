@@ -160,6 +160,31 @@ class UsageStoreContract(ReportContract):
         cny, usd = (10 * sum(100_000 + n for n in range(odd, 1_000, 2)) for odd in (0, 1))
         assert total_of(store).cost_micro == {"CNY": cny, "USD": usd}
 
+    # --- find ---
+
+    def test_a_call_is_found_as_it_was_added(self, store: UsageStore) -> None:
+        attempts = [{"upstream": "fast", "model": "m", "reason": None, "ms": 3}]
+        call = ended("req_1", attempts_detail=attempts, tags=",a,", cost_micro=7, currency="CNY",
+                     pictures={"sizes": ["1x1"]}, shown_id="page-7", key_id="key_1")  # fmt: skip
+        store.add([call, ended("req_2")])
+
+        assert store.find("req_1", None, 9) == [call]
+        assert store.find("page-7", "key_1", 9) == [call]
+        assert store.find("page-7", "key_2", 9) == []
+        assert store.find("nothing", None, 9) == []
+
+    def test_of_calls_with_one_id_the_newest_are_found(self, store: UsageStore) -> None:
+        store.add(
+            [
+                ended(f"req_{n}", shown_id="page-7", created_at=NOON + timedelta(seconds=n))
+                for n in range(4)
+            ]
+        )
+
+        found = [call.request_id for call in store.find("page-7", None, 2)]
+
+        assert found == ["req_3", "req_2"]
+
     # --- prune ---
 
     def test_pruning_takes_the_old_ones_in_pieces_and_leaves_the_sums(

@@ -33,6 +33,7 @@ DOCUMENTED = {
     "/v1/images/generations": {"post"},
     "/v1/images/edits": {"post"},
     "/api/v1/usage": {"get"},
+    "/api/v1/usage/{request_id}": {"get"},
     "/api/v1/lineage/{lineage_id}": {"get"},
     "/api/v1/feedback": {"post"},
     "/api/v1/reports": {"get"},

@@ -46,6 +46,7 @@ NAMES = {
     ("post", GENERATIONS): "createImage",
     ("post", EDITS): "createImageEdit",
     ("get", "/api/v1/usage"): "getUsage",
+    ("get", "/api/v1/usage/{request_id}"): "getCall",
     ("get", "/api/v1/lineage/{lineage_id}"): "getLineage",
     ("get", "/api/v1/reports"): "getReports",
     ("post", "/api/v1/feedback"): "giveFeedback",

@@ -15,6 +15,7 @@ from llm_api.services.images.image_models import ImageDestination
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.budgets import PictureNeeds
 from llm_api.services.quotas.enforcer import QuotaEnforcer, QuotaLease
+from llm_api.services.usage.call_log import log_call
 from llm_api.services.usage.ledger import UsageSink
 
 
@@ -63,7 +64,9 @@ class JobAccounts:
                 self.release(task.request_id)
             return document
         cost = cost_of(document, self.prices, task.created_at)
-        self.sink.end(row_of(task, document, cost, error))
+        row = row_of(task, document, cost, error)
+        self.sink.end(row)
+        log_call(row)
         if document.payer.has_budget and is_free(document.parts):
             # Now, and not with the row: the caller may try again at once.
             self.release(task.request_id)

@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from llm_api.domain.calls import Attempt
 from llm_api.domain.images import FittedRequest, ImageUsage
 from llm_api.domain.tasks import Task
 from llm_api.domain.usage import UsageRecord
@@ -16,6 +15,7 @@ from llm_api.services.images.image_models import ImageDestination
 from llm_api.services.pricing import PictureBill, PictureCost, PriceList
 from llm_api.services.quotas.budgets import Cost, PictureNeeds
 from llm_api.services.quotas.estimates import estimate_text
+from llm_api.services.usage.call_facts import described
 
 # Of a picture of a model that counts tokens; one of 1024 x 1024 in high quality takes about 6,000.
 ASSUMED_PICTURE_TOKENS = 6_240
@@ -131,7 +131,6 @@ def row_of(
     """Return the usage row of a job that has ended; `error` where it has no picture."""
     usage, parts, payer = usage_of(document.parts), document.parts, document.payer
     is_known = cost is not None and cost.micro is not None
-    started = task.created_at.timestamp()
     last = document.attempts[-1] if document.attempts else None
     tokens: tuple[int | None, int | None] = (usage.input_tokens, usage.output_tokens)
     if usage.output_tokens is not None:  # some vendors count the output alone
@@ -152,8 +151,8 @@ def row_of(
         completion_tokens=tokens[1],
         usage_source="missing" if None in tokens else "upstream",
         upstream_ms=sum(part.ms for part in parts),
-        total_ms=round((time.time() - started) * 1000),
-        attempts_detail=[_described(attempt) for attempt in document.attempts],
+        total_ms=round((time.time() - task.created_at.timestamp()) * 1000),
+        attempts_detail=[described(attempt) for attempt in document.attempts],
         key_id=task.key_id,
         group_id=payer.group_id,
         http_status=200 if error is None else error.status,
@@ -164,6 +163,7 @@ def row_of(
         tags=payer.tags,
         lineage_id=payer.lineage_id,
         pictures=_pictures(document, usage, cost),
+        shown_id=payer.shown_id,
     )
 
 
@@ -186,13 +186,4 @@ def _pictures(document: JobDocument, usage: ImageUsage, cost: PictureCost | None
         "price_unit": "+".join(cost.units) if cost is not None else None,
         "vendor": usage.raw,
         "vendor_request_ids": [p.vendor_request_id for p in document.parts if p.vendor_request_id],
-    }
-
-
-def _described(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "upstream": attempt.endpoint,
-        "model": attempt.model,
-        "reason": attempt.reason,
-        "ms": round(attempt.seconds * 1000),
     }

@@ -139,7 +139,10 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Payer:
-    """For whom a job is made, as its usage row has it; `name` is that of its limits."""
+    """For whom a job is made, as its usage row has it.
+
+    `name` is that of its limits, and `shown_id` what the request is called that asked for the job.
+    """
 
     route: str
     name: str = ""
@@ -147,14 +150,21 @@ class Payer:
     lineage_id: str | None = None
     has_budget: bool = False
     group_id: str | None = None
+    shown_id: str | None = None
 
-
-def payer_of(caller: Caller) -> Payer:
-    """Return for whom a job of a caller is made."""
-    key, lineage_id = caller.key, caller.lineage_id or caller.request_id
-    if key is None:
-        return Payer(caller.route, caller.name, caller.tags, lineage_id)
-    return Payer(caller.route, caller.name, caller.tags, lineage_id, key.has_budgets, key.group_id)
+    @classmethod
+    def of(cls, caller: Caller) -> Self:
+        """Return who pays for the job that a caller asks for."""
+        key = caller.key
+        return cls(
+            caller.route,
+            caller.name,
+            caller.tags,
+            caller.lineage_id or caller.request_id,
+            key is not None and key.has_budgets,
+            None if key is None else key.group_id,
+            caller.shown_id or None,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from llm_api.domain.prompts import (
 )
 from llm_api.domain.tasks import Task
 from llm_api.errors import InvalidRequest
-from llm_api.services.images.document import JobDocument, new_parts, payer_of
+from llm_api.services.images.document import JobDocument, Payer, new_parts
 from llm_api.services.images.image_models import ImageDestination, ImageModels
 from llm_api.services.prompts import PromptOptimizer
 
@@ -57,13 +57,14 @@ class Order:
         callback_url: str | None,
     ) -> Task:
         """Return the task that is to make it; its row and its files are kept for `keep`."""
-        key, lineage_id = caller.key, caller.lineage_id or caller.request_id
+        key = caller.key
+        payer = Payer.of(caller)
         document = JobDocument(
             request=self.request,
             prompt_original=self.prompt_original,
             fitted=self.fitted,
             upstream=self.at.upstream.name,
-            payer=payer_of(caller),
+            payer=payer,
             requested_model=self.at.requested_model,
             others=tuple((at.upstream.name, at.model) for at, _ in self.others),
             parts=new_parts(self.fitted),
@@ -81,7 +82,7 @@ class Order:
             document=document.to_json(),
             key_id=None if key is None else key.id,
             request_id=caller.request_id,
-            lineage_id=lineage_id,
+            lineage_id=payer.lineage_id,
         )
 
 
@@ -135,6 +136,7 @@ class Orders:
             caller,
             request_id=f"{caller.request_id}_p",
             lineage_id=caller.lineage_id or caller.request_id,
+            shown_id=caller.shown_id or caller.request_id,
         )
         wanted = replace(
             self.wanted(optimize, request, at.model),

@@ -103,7 +103,11 @@ class Hearing:
         lineage = caller.lineage_id or caller.request_id
         caller = replace(caller, lineage_id=lineage)
         if number > 1:
-            caller = replace(caller, request_id=f"{caller.request_id}-{number}")
+            caller = replace(
+                caller,
+                request_id=f"{caller.request_id}-{number}",
+                shown_id=caller.shown_id or caller.request_id,
+            )
         if caller.time_limit is None:
             return caller
         left = caller.time_limit - (time.monotonic() - self._started)

@@ -16,7 +16,7 @@ from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import CancelState, Task
 from llm_api.errors import InvalidRequest, NotFound, Unavailable
 from llm_api.services.images import ImageInputs
-from llm_api.services.images.document import payer_of
+from llm_api.services.images.document import Payer
 from llm_api.services.images.inputs import InputTools
 from llm_api.services.images.job_repeats import JobRepeats
 from llm_api.services.images.job_store import JobStore
@@ -186,7 +186,7 @@ class LoopService:
             raise InvalidRequest.of_field(
                 "until.accept.min_overall", message, reason="not_supported"
             )
-        payer = payer_of(caller)
+        payer = Payer.of(caller)
         model = self._steps.orders.destination(request, caller.key).model
         document = LoopDocument(request, plan, payer, model, optimize)
         order = self._steps.order(document, LoopTry(1, request.prompt), caller)

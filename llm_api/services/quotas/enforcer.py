@@ -5,7 +5,7 @@ Every call that is accounted for acquires a lease here first, so that none goes 
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Self
 
@@ -16,19 +16,11 @@ from llm_api.services.quotas.budgets import BudgetService, PictureNeeds
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_concurrency, over_images, over_rate, over_tokens
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
+from llm_api.services.quotas.subjects import Subject
 from llm_api.services.routing.catalogue import Destination
 from llm_api.storage.redis.concurrency import ConcurrencyCounter
 
 _UNLIMITED: AbstractContextManager[None] = nullcontext()
-
-
-@dataclass(frozen=True, slots=True)
-class Subject:
-    """A key, group, address or model whose calls are limited."""
-
-    scope: str
-    name: str
-    limits: Limits
 
 
 class QuotaLease:

@@ -6,23 +6,16 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial, reduce
-from typing import Any, Protocol
+from typing import Protocol
 
-from llm_api.domain.calls import (
-    Attempt,
-    Caller,
-    CallReport,
-    Completion,
-    Fallback,
-    ModelRequest,
-    TokenUsage,
-)
+from llm_api.domain.calls import Caller, CallReport, Completion, Fallback, ModelRequest, TokenUsage
 from llm_api.domain.usage import UsageRecord
 from llm_api.errors import ApiError
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.enforcer import QuotaEnforcer, QuotaLease
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_length, estimate_prompt
 from llm_api.services.routing.catalogue import Destination
+from llm_api.services.usage.call_facts import described
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.protocol import UpstreamStream
 
@@ -217,9 +210,16 @@ class UsageLedger:
             if report.attempts:
                 if accounted.is_streaming:  # its errors come after its status
                     end = _End(end.status, end.reason, 200)
-                self._sink.end(self._ended(record, report, end, time.monotonic() - started_at))
+                self._settle(
+                    self._ended(record, report, end, time.monotonic() - started_at), caller
+                )
             if lease is not None:
                 lease.settle(report)
+
+    def _settle(self, row: UsageRecord, caller: Caller) -> None:
+        self._sink.end(row)
+        if caller.on_settled is not None:
+            caller.on_settled(row)
 
     def _ended(
         self, record: UsageRecord, report: CallReport, end: _End, total: float
@@ -246,7 +246,7 @@ class UsageLedger:
             model=last.model,
             upstream=last.upstream,
             attempts=len(report.attempts),
-            attempts_detail=[_described(attempt) for attempt in report.attempts],
+            attempts_detail=[described(attempt) for attempt in report.attempts],
             prompt_tokens=usage.prompt_tokens,
             completion_tokens=usage.completion_tokens,
             cached_tokens=usage.cached_tokens,
@@ -259,6 +259,7 @@ class UsageLedger:
             upstream_ms=_ms(timing.upstream),
             overhead_ms=_ms(max(0.0, total - timing.queue - timing.upstream)),
             total_ms=_ms(total),
+            shown_id=record.shown_id,
         )
 
 
@@ -274,16 +275,8 @@ def _begun(destination: Destination, caller: Caller) -> UsageRecord:
         lineage_id=caller.lineage_id or caller.request_id,
         key_id=None if caller.key is None else caller.key.id,
         group_id=caller.key.group.id if caller.key and caller.key.group else None,
+        shown_id=caller.shown_id or None,
     )
-
-
-def _described(attempt: Attempt) -> dict[str, Any]:
-    return {
-        "upstream": attempt.endpoint,
-        "model": attempt.model,
-        "reason": attempt.reason,
-        "ms": round(attempt.seconds * 1000),
-    }
 
 
 def _status_of(error: ApiError) -> str:

@@ -143,6 +143,7 @@ def _known_at_begin(record: UsageRecord) -> dict[str, Any]:
         "tags": record.tags,
         "lineage_id": record.lineage_id,
         "key_id": record.key_id,
+        "shown_id": record.shown_id,
     }
 
 

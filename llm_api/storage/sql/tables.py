@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
-REVISION = "0013"
+REVISION = "0014"
 
 metadata = sa.MetaData()
 
@@ -70,6 +70,15 @@ usage = sa.Table(
         comment="What was made, and what its price counts",
     ),
     sa.Column("group_id", sa.String(64), nullable=True, comment="That of its key at that time"),
+    sa.Column(
+        "shown_id",
+        sa.String(128),
+        nullable=True,
+        comment="What the response called the request, where that is another id",
+    ),
+    # The migration has it without NULL where the database can do that. To say so here would bring
+    # the dialects into every worker.
+    sa.Index("ix_usage_shown_id", "shown_id"),
 )
 
 

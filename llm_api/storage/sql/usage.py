@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import attrgetter
 from typing import Any
 
@@ -77,6 +77,25 @@ class SqlUsageStore:
         except sa.exc.SQLAlchemyError as error:
             raise StoreError(what_failed(error)) from error
 
+    def find(self, request_id: str, key_id: str | None, at_most: int) -> list[UsageRecord]:
+        """See UsageStore."""
+        # Each column has an index of its own, and not every database uses two for an OR.
+        wanted = [
+            sa.select(usage)
+            .where(column == request_id, *([] if key_id is None else [usage.c.key_id == key_id]))
+            .order_by(usage.c.created_at.desc(), usage.c.request_id)
+            .limit(at_most)
+            for column in (usage.c.request_id, usage.c.shown_id)
+        ]
+        try:
+            with self._reading() as connection:
+                found = [row for one in wanted for row in connection.execute(one).mappings()]
+        except sa.exc.SQLAlchemyError as error:
+            raise StoreError(what_failed(error)) from error
+        records = {row["request_id"]: _record(row) for row in found}
+        newest = sorted(records.values(), key=lambda record: record.created_at, reverse=True)
+        return newest[:at_most]
+
     def prune(self, before: datetime, at_most: int) -> int:
         """See UsageStore."""
         old = (
@@ -127,3 +146,10 @@ def _row(record: UsageRecord) -> dict[str, Any]:
         if (text := row[name]) is not None and len(text) > length:
             row[name] = text[:length]
     return row
+
+
+def _record(row: Mapping[Any, Any]) -> UsageRecord:
+    fields = {name: row[name] for name in UsageRecord.__slots__}
+    fields["created_at"] = row["created_at"].replace(tzinfo=UTC)
+    fields["attempts_detail"] = row["attempts_detail"] or []
+    return UsageRecord(**fields)

@@ -262,7 +262,7 @@ class Transport:
         if body is None:
             payload = head + b"\r\n"
         else:
-            payload = b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body)
+            payload = b"%b%bContent-Length: %d\r\n\r\n%b" % (head, call.headers(), len(body), body)
         return Lent(self._adapter, self._watch, template, payload, call)
 
     def _new_template(self, method: str, path: str) -> tuple[requests.PreparedRequest, bytes]:
@@ -284,7 +284,7 @@ class Transport:
 
 
 def _head_of(request: requests.PreparedRequest) -> bytes:
-    """Write the request line and the headers; none of them has a part that a caller chooses."""
+    """Write the request line and the headers that are the same for every call."""
     lines = [f"{request.method} {request.path_url} HTTP/1.1"]
     lines += [f"{name}: {value}" for name, value in request.headers.items()]
     return ("\r\n".join(lines) + "\r\n").encode("latin-1")

@@ -27,7 +27,8 @@ from llm_api.upstream.images.content_filters import content_filtered
 from llm_api.upstream.images.error_table import WRONG_PROTOCOL, meaning_of
 from llm_api.upstream.images.image_protocol import VendorAnswer
 from llm_api.upstream.vendors.error_body import VendorError, error_in, read_error
-from llm_api.upstream.vendors.errors import asked_wait
+from llm_api.upstream.vendors.errors import ABOUT_THE_SERVICE, asked_wait
+from llm_api.upstream.vendors.operator_words import operator_words
 
 logger = logging.getLogger(__name__)
 
@@ -78,7 +79,7 @@ def image_error(vendor: str, answer: VendorAnswer, *, field_names: Mapping[str, 
     found = _ID_IN_BODY.search(answer.body[:_READ_BYTES])
     request_id = vendor_request_id(answer, {"request_id": found[1].decode()} if found else None)
     _log(vendor, sent, error, request_id)
-    return error
+    return _told(error, status, sent)
 
 
 def _is_clear(answer: VendorAnswer, sent: VendorError) -> bool:
@@ -94,7 +95,13 @@ def error_inside(
     sent = read_error(document)
     error = _error(vendor, sent, None, None, field_names)
     _log(vendor, sent, error, request_id)
-    return error
+    return _told(error, None, sent)
+
+
+def _told(error: ApiError, status: int | None, sent: VendorError) -> ApiError:
+    """Add what the operator is told; a sentence about a picture may repeat its prompt."""
+    said = operator_words(sent) if error.reason in ABOUT_THE_SERVICE else ""
+    return error.replaced(upstream_status=status, upstream_said=said)
 
 
 def vendor_request_id(answer: VendorAnswer, document: object) -> str | None:

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from llm_api.observability.paced_warnings import PacedWarnings
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.resilience.circuit_breaker import (
@@ -41,11 +42,15 @@ _OF_THE_MODEL = frozenset(
         "upstream_unavailable",
     ]
 )
-_OF_THE_KEY = frozenset(["upstream_auth", "upstream_account"])
+_KEY_TROUBLE = {
+    "upstream_auth": "upstream key refused",
+    "upstream_account": "upstream account refused",
+}
+_OF_THE_KEY = frozenset(_KEY_TROUBLE)
 # Any other fault is one of the request or of the answer.
 FAILURES = _OF_THE_LINE | _OF_THE_MODEL | _OF_THE_KEY
 OURS = frozenset(["client_closed", "overloaded", "server_shutdown"])
-_About = dict[str, str | None]
+_About = dict[str, str | int | None]
 Probes = tuple[CircuitBreaker, ...]
 
 
@@ -67,6 +72,7 @@ class EndpointHealth:
         self._new_breaker = new_breaker
         self.line = new_breaker()
         self.models = ModelCircuits(new_breaker)
+        self._warnings = PacedWarnings(logger)
         self._lock = threading.Lock()  # a failure and the end of all failures exclude each other
         self.is_well = True  # no failure of late
         # Nobody was there, or calls were cut off, and nothing is known of a return since.
@@ -78,7 +84,7 @@ class EndpointHealth:
             self.line = self._new_breaker()
             self.models = ModelCircuits(self._new_breaker)
             self.is_well, self.was_away, self.was_cut = True, False, False
-        logger.warning("circuit closed", extra={"upstream": self._name, "cause": "started again"})
+        self._warnings.warn("circuit closed", {"upstream": self._name, "cause": "started again"})
 
     @property
     def has_open_circuit(self) -> bool:
@@ -142,15 +148,19 @@ class EndpointHealth:
         self, fault: faults.Fault, subject: Subject, probes: Probes, *, has_answered: bool
     ) -> None:
         reason = fault.error.reason
+        cause = _cause_of(fault)
+        if reason in _OF_THE_KEY:
+            about = {"upstream": self._name, "model": subject.model, **cause}
+            self._warnings.warn(_KEY_TROUBLE[reason], about)
         line = self._outcome_for_line(fault, subject, probes)
         # An old stream that breaks does not say that a new connection could be made now.
         if line is not Outcome.SUCCESS or not has_answered:
-            self._tell(self.line, line, probes, {"model": None, "cause": reason})
+            self._tell(self.line, line, probes, {"model": None, **cause})
         if line is Outcome.SUCCESS:
             outcome = Outcome.FAILURE
             if reason in _OF_THE_KEY and fault.is_certain:
                 outcome = Outcome.FATAL
-            self._blame(subject, outcome, probes, cause=reason)
+            self._blame(subject, outcome, probes, cause)
         give_up(probe for probe in probes if probe.is_probed)
 
     def _outcome_for_line(self, fault: faults.Fault, subject: Subject, probes: Probes) -> Outcome:
@@ -163,11 +173,11 @@ class EndpointHealth:
             return Outcome.FATAL
         return Outcome.FAILURE if self.line in probes else Outcome.SUCCESS
 
-    def _blame(self, subject: Subject, outcome: Outcome, probes: Probes, *, cause: str) -> None:
+    def _blame(self, subject: Subject, outcome: Outcome, probes: Probes, cause: _About) -> None:
         """Record a failure of a model. One of its key is the same for every kind of request."""
         is_fatal = outcome is Outcome.FATAL
         circuit = self.models.circuit(subject.model, is_plain=subject.is_plain or is_fatal)
-        about: _About = {"model": subject.model, "cause": cause}
+        about: _About = {"model": subject.model, **cause}
         if not is_fatal:
             own = circuit.for_one(subject.caller)
             self._tell(own, outcome, probes, {**about, "scope": "one caller"})
@@ -196,9 +206,19 @@ class EndpointHealth:
         about = {"upstream": self._name, **about}
         if change is Change.OPENED:
             wait = round(breaker.wait, 1)
-            logger.warning("circuit opened", extra={**about, "wait_s": wait})
+            self._warnings.warn("circuit opened", {**about, "wait_s": wait})
         elif change is Change.CLOSED:
-            logger.warning("circuit closed", extra=about)
+            self._warnings.warn("circuit closed", about)
+
+
+def _cause_of(fault: faults.Fault) -> _About:
+    """Return why an attempt failed, with what the upstream itself has said."""
+    error, cause = fault.error, _About(cause=fault.error.reason)
+    if error.upstream_status is not None:
+        cause["upstream_status"] = error.upstream_status
+    if error.upstream_said:
+        cause["upstream_said"] = error.upstream_said
+    return cause
 
 
 def give_up(probes: Iterable[CircuitBreaker]) -> None:

@@ -5,8 +5,9 @@ meaning is answered with stands in `error_meanings.py`.
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 import requests
 
@@ -22,6 +23,7 @@ from llm_api.upstream.vendors.error_meanings import (
     of_plain_status,
 )
 from llm_api.upstream.vendors.error_rules import ErrorRule, find_rule, unquoted
+from llm_api.upstream.vendors.operator_words import operator_words
 from llm_api.upstream.vendors.profiles import PATHS
 
 _REPEATED = frozenset([408, 429, 500, 502, 503, 504, 529])
@@ -44,6 +46,8 @@ _CHATS_ONLY = re.compile(
     r"chat[ /_]?completions",
     re.IGNORECASE,
 )
+# Errors whose sentences nobody writes prompts into.
+ABOUT_THE_SERVICE = frozenset(["upstream_account", "upstream_auth", "upstream_rate_limited"])
 # Answers that are about the upstream's key or account by themselves.
 _ABOUT_THE_KEY = frozenset([401, 402])
 # What is too dear for what is left on the account: one request, and a smaller one may be paid.
@@ -61,18 +65,25 @@ class ErrorClassifier:
     """Classifies the errors of one upstream; the first matching rule decides.
 
     `model_was_named` says that the caller named the model, so that a missing one is its mistake;
-    `cap_field` is the caller's name for the cap on tokens.
+    `cap_field` is the caller's name for the cap on tokens; `secrets` are the upstream's keys.
     """
 
     rules: Sequence[ErrorRule] = ()
     operation: Operation = Operation.CHAT
     model_was_named: bool = True
     cap_field: str = "max_tokens"
+    secrets: Sequence[str] = field(default=(), repr=False)
 
-    def of_status(self, response: requests.Response, body: bytes) -> Fault:
+    def of_status(
+        self,
+        response: requests.Response,
+        body: bytes,
+        request: Mapping[str, Any] | None = None,
+    ) -> Fault:
         """Return the fault of a `response` whose status is not 200, with its `body`.
 
-        Raises StreamingRequired.
+        `request` is the body that it is the answer to, whose words are not kept. Raises
+        StreamingRequired.
         """
         status = response.status_code
         sent = error_in(body)
@@ -83,9 +94,11 @@ class ErrorClassifier:
                     reason="not_supported",
                 )
             )
-        return self._classify(
-            status, sent, asked_wait(response.headers.get("Retry-After", ""), sent)
-        )
+        wait = asked_wait(response.headers.get("Retry-After", ""), sent)
+        try:
+            return self._told(self._classify(status, sent, wait), status, sent, request)
+        except StreamingRequired as refusal:
+            raise StreamingRequired(self._told(refusal.fault, status, sent, request)) from None
 
     def _lacks_path(self, status: int, sent: VendorError) -> bool:
         """Whether an error says that the upstream, or this model of it, has no such route."""
@@ -105,9 +118,25 @@ class ErrorClassifier:
         """
         sent = read_error(error)
         try:
-            return self._classify(sent.status, sent, None, has_begun=True)
+            fault = self._classify(sent.status, sent, None, has_begun=True)
         except StreamingRequired as refusal:
-            return refusal.fault
+            fault = refusal.fault
+        return self._told(fault, sent.status, sent, None)
+
+    def _told(
+        self,
+        fault: Fault,
+        status: int | None,
+        sent: VendorError,
+        request: Mapping[str, Any] | None,
+    ) -> Fault:
+        """Add what the operator is told of a fault; nothing that may repeat an unknown request."""
+        said = ""
+        if fault.error.reason in ABOUT_THE_SERVICE:
+            said = operator_words(sent, self.secrets)
+        elif request is not None:
+            said = operator_words(sent, self.secrets, request)
+        return fault.with_error(fault.error.replaced(upstream_status=status, upstream_said=said))
 
     def _classify(
         self, status: int | None, sent: VendorError, wait: int | None, *, has_begun: bool = False

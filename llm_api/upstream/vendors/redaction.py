@@ -11,7 +11,7 @@ import re
 _MAX_CHARS = 300
 _READ_CHARS = 1_000
 _MAX_WORD = 40
-_CUT_OUT = "[…]"
+CUT_OUT = "[…]"
 # Texts about these name the operator's things, whatever they look like.
 _DELICATE = re.compile(
     r"account|organi[sz]ation|tenant|workspace|project|endpoint|deployment|api.?key|credential"
@@ -36,14 +36,20 @@ _JOINTS = re.compile(r"([|=,:，。：；！？、（）「」《》“”]+)")
 
 def redacted(text: str) -> str:
     """Return what may be passed on of an upstream's message, empty where nothing may."""
+    kept = "" if _DELICATE.search(_first_words(text)) else redacted_words(text)
+    return kept if len(kept) <= _MAX_CHARS else kept[: _MAX_CHARS - 1].rstrip() + "…"
+
+
+def redacted_words(text: str) -> str:
+    """Return the beginning of a text without keys, ids and addresses, whatever it is about."""
     words = _first_words(text)
-    if not words or not words.isprintable() or _DELICATE.search(words):
+    if not words or not words.isprintable():
         return ""
     kept = " ".join(_redacted_word(word) for word in words.split(" "))
-    kept = re.sub(rf"{re.escape(_CUT_OUT)}(?: {re.escape(_CUT_OUT)})+", _CUT_OUT, kept)
-    if not re.search(_LETTERS, kept.replace(_CUT_OUT, "")):
+    kept = re.sub(rf"{re.escape(CUT_OUT)}(?: {re.escape(CUT_OUT)})+", CUT_OUT, kept)
+    if not re.search(_LETTERS, kept.replace(CUT_OUT, "")):
         return ""
-    return kept if len(kept) <= _MAX_CHARS else kept[: _MAX_CHARS - 1].rstrip() + "…"
+    return kept
 
 
 def _first_words(text: str) -> str:
@@ -56,7 +62,7 @@ def _redacted_word(word: str) -> str:
     # Chinese has no spaces between its words and others.
     parts = [part for run in _SCRIPTS.split(word) for part in _JOINTS.split(run)[::2]]
     is_safe = all(map(_is_safe, parts))
-    return word if is_safe else _CUT_OUT
+    return word if is_safe else CUT_OUT
 
 
 def _is_safe(word: str) -> bool:

@@ -14,7 +14,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.errors import ApiError, Forbidden, Unauthorized
 from llm_api.services.keys.authenticator import KeyAuthenticator
 from llm_api.web.blueprints import PUBLIC, RouteRules, rules_of
-from llm_api.web.request.context import client_address
+from llm_api.web.request.context import RequestState, client_address
 
 # Printable ASCII. A comma would join two headers into one.
 _PRESENTED = "[!-+\\--~]{1,512}"
@@ -54,7 +54,10 @@ class AccessControl:
         environ = request.environ
         found = _BEARER.fullmatch(environ.get("HTTP_AUTHORIZATION", ""))
         if found := found or _API_KEY.fullmatch(environ.get("HTTP_X_API_KEY", "")):
-            g.request_state.key = self._authenticator.authenticate(found[1], client_address())
+            state: RequestState = g.request_state
+            state.key = self._authenticator.authenticate(found[1], client_address())
+            if state.key is not None and "HTTP_X_REQUEST_ID" in environ:
+                state.take_request_id()
 
     def _require(self) -> None:
         """Authorize the current request; raises Unauthorized or Forbidden."""

@@ -21,6 +21,7 @@ from llm_api.errors import Unavailable
 from llm_api.observability.logging import new_request_id
 from llm_api.runtime.concurrency import ConcurrencyLimit
 from llm_api.runtime.deadlines import is_disconnected
+from llm_api.web.request.context import REQUEST_ID
 from llm_api.web.response.error_formats import (
     FORMS,
     REST,
@@ -48,13 +49,14 @@ logger = logging.getLogger(__name__)
 class LoadShedder:
     """WSGI middleware that bounds the calls in progress."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # two of them for who simulates the world
         self,
         app: WSGIApplication,
         *,
         max_active: int,
         max_waiting: int,
         queue_timeout: float = QUEUE_TIMEOUT,
+        trusts_ids: bool = False,
         clock: Callable[[], float] = time.monotonic,
         on_refusal: Callable[[], None] = lambda: None,
     ) -> None:
@@ -65,6 +67,7 @@ class LoadShedder:
             max_active: calls in progress at once.
             max_waiting: further calls that may wait for one of those to end.
             queue_timeout: seconds that they wait.
+            trusts_ids: whether requests come from a trusted proxy, whose ids refusals have.
             clock: returns seconds that never go back, for the pace of log lines.
             on_refusal: is told of every refusal.
         """
@@ -72,6 +75,7 @@ class LoadShedder:
         self._max_active = max_active
         self._on_refusal = on_refusal
         self._queue_timeout = queue_timeout
+        self._trusts_ids = trusts_ids
         self._limit = ConcurrencyLimit(max_active, max_waiting)
         self._refusals = _RefusalLog(clock)
         self._refusals_of = {form.prefix: _Refusal.in_form(form) for form in (*FORMS, REST)}
@@ -85,7 +89,9 @@ class LoadShedder:
             self._refusals.record()
             self._on_refusal()
             refusal = self._refusals_of[form_of(path).prefix]
-            return refusal.answer(start_response, is_codex=CODEX in environ)
+            sent = environ.get("HTTP_X_REQUEST_ID", "") if self._trusts_ids else ""
+            request_id = sent if REQUEST_ID.fullmatch(sent) else new_request_id()
+            return refusal.answer(start_response, request_id, is_codex=CODEX in environ)
         try:
             return _AdmittedBody(self._app(environ, start_response), self._release)
         except BaseException:  # a worker that ends cuts its calls by one that is no Exception
@@ -158,9 +164,10 @@ class _Refusal:
         around_id = tuple(document.split(_ID_MARK.encode()))
         return cls(f"{status} {phrase}", around_id, tuple(headers.items()))
 
-    def answer(self, start_response: StartResponse, *, is_codex: bool) -> Iterable[bytes]:
-        """Start the response, and return its body."""
-        request_id = new_request_id()
+    def answer(
+        self, start_response: StartResponse, request_id: str, *, is_codex: bool
+    ) -> Iterable[bytes]:
+        """Start the response to a request, and return its body."""
         body = request_id.encode().join(self.around_id)
         start_response(
             # Codex 0.171 sends what gets a 503 thirty times, and what gets a 429 six times.

@@ -25,7 +25,8 @@ _METHODS = "GET, POST, PATCH, DELETE, OPTIONS"
 # The name of a header, RFC 9110, 5.1; without *, which would stand for every name.
 _NAME = re.compile(r"[!#$%&'+.^_`|~0-9a-z-]{1,100}")
 _EXPOSED = (
-    "x-request-id, request-id, retry-after, retry-after-ms, x-should-retry, www-authenticate,"
+    "x-request-id, request-id, x-call-id, retry-after, retry-after-ms, x-should-retry,"
+    " www-authenticate,"
     " x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests,"
     " x-ratelimit-limit-tokens, x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens,"
     " x-ratelimit-limit-budget, x-ratelimit-remaining-budget, x-ratelimit-reset-budget,"

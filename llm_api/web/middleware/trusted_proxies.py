@@ -9,6 +9,8 @@ import logging
 from collections.abc import Iterable
 from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
+# In the environment of a request that came through a trusted proxy.
+FROM_PROXY = "llm_api.from_proxy"
 _SCHEMES = ("http", "https")
 # What proxies add: RFC 7239, RFC 9110 7.6.3, and the name that most use.
 _OF_PROXIES = ("HTTP_X_FORWARDED_FOR", "HTTP_FORWARDED", "HTTP_VIA")
@@ -33,6 +35,7 @@ class TrustedProxies:
         values = _values(environ, "HTTP_X_FORWARDED_FOR")
         if len(values) >= self._count and (address := address_in(values[-self._count])):
             environ["REMOTE_ADDR"] = address
+        environ[FROM_PROXY] = True
         schemes = _values(environ, "HTTP_X_FORWARDED_PROTO")
         # Many proxies replace this header instead of appending to it.
         if schemes and (scheme := schemes[-min(self._count, len(schemes))].lower()) in _SCHEMES:

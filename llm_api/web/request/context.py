@@ -16,8 +16,9 @@ from llm_api.domain.audit import Actor
 from llm_api.domain.calls import Caller, CallReport, never
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.repeats import CacheRules
-from llm_api.domain.usage import joined_tags
+from llm_api.domain.usage import UsageRecord, joined_tags
 from llm_api.errors import InvalidRequest
+from llm_api.observability.logging import log_as
 from llm_api.observability.metrics import Metrics
 from llm_api.runtime.deadlines import DeadlineWatcher, is_disconnected
 from llm_api.services.alerts.alert_service import AlertService
@@ -38,6 +39,7 @@ from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.tasks.engine import TaskEngine
+from llm_api.services.usage.call_lookup import CallLookup
 from llm_api.services.usage.reports import ReportService
 from llm_api.storage.kept_items import ItemStore
 
@@ -45,6 +47,8 @@ EXTENSION = "llm_api"
 MAX_TAGS = 10
 _TAG = re.compile(r"[A-Za-z0-9_.:=/@-]{1,40}")
 _LINEAGE = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
+# What proxies, clouds and tracing libraries make of ids, and what a path and a log can have.
+REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=@+~-]{0,127}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +73,7 @@ class Services:
     items: ItemStore
     gauges: Gauges
     reports: ReportService
+    lookup: CallLookup
     keys: KeyService
     audit: AuditService
     budgets: BudgetReader
@@ -103,7 +108,9 @@ class RequestState:
 
     Args:
         incoming: the request itself: each look through `flask.request` takes 0.5 µs.
-        request_id: of this service; a client's own id would not be unique.
+        request_id: what the response and the log call the request: `call_id`, or what a trusted
+            proxy or the holder of a key calls it, who may do so several times.
+        call_id: made here, and unique: what is stored and reserved goes by it.
         started_at: `time.perf_counter()` when the request came in.
         queued: seconds that it waited for a free worker.
         key: the API key that authenticated it.
@@ -111,6 +118,7 @@ class RequestState:
         report: what is known of the call to a model, once it was made.
         log: fields of the request's log line.
         refused_by: the limit or budget that has refused it.
+        calls: the usage rows of its calls that have ended.
         fingerprint: hash of path and body, if the request may be a repeat or asks for the cache.
         recording: the recording of its answer, if that is kept for repeats.
         stream: the streamed answer, once it has begun.
@@ -120,6 +128,7 @@ class RequestState:
 
     incoming: Request
     request_id: str
+    call_id: str
     started_at: float
     queued: float
     key: ApiKey | None = None
@@ -127,11 +136,22 @@ class RequestState:
     report: CallReport = NO_CALL
     log: dict[str, object] = field(default_factory=dict)
     refused_by: str | None = None
+    calls: list[UsageRecord] = field(default_factory=list)
     fingerprint: str | None = None
     recording: Recording | None = None
     stream: AnswerStream | None = None
     is_streamed: bool = False
     is_awaited: Callable[[], bool] = never
+
+    def take_request_id(self) -> None:
+        """Call the request as `X-Request-Id` does, which somebody trusted has sent.
+
+        One that is no id, or has a key in it, is passed over: nobody's call fails of its name.
+        """
+        text = self.incoming.environ.get("HTTP_X_REQUEST_ID")
+        if text and REQUEST_ID.fullmatch(text) and not services().spotter.sees_key(text):
+            self.request_id = text
+            log_as(text)
 
 
 def services() -> Services:
@@ -150,14 +170,16 @@ def caller() -> Caller:
     # Flask forgets `g` before a stream's first event is asked for.
     is_awaited = state.is_awaited
     return Caller(
-        state.request_id,
+        state.call_id,
         rule,
         never if client is None else lambda: is_disconnected(client) and not is_awaited(),
         _time_limit(environ, is_streamed=state.is_streamed),
         _usage_tags(environ, () if key is None else key.tags),
         _lineage_id(environ),
         key,
-        _address_of(incoming),
+        address_of(incoming),
+        shown_id="" if state.request_id == state.call_id else state.request_id,
+        on_settled=state.calls.append,
     )
 
 
@@ -231,10 +253,11 @@ def _lineage_id(environ: WSGIEnvironment) -> str | None:
 
 def client_address() -> str:
     """Return the client's IP address; for IPv6 the /64 network, which every client has whole."""
-    return _address_of(request)
+    return address_of(request)
 
 
-def _address_of(incoming: Request) -> str:
+def address_of(incoming: Request) -> str:
+    """Return the IP address, or for IPv6 the network, that a request comes from."""
     address = incoming.remote_addr or "local"  # a Unix socket has no addresses
     return _network(address) if ":" in address else address
 

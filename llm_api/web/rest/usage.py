@@ -11,11 +11,13 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.timestamps import utc_text
 from llm_api.domain.usage import UsageQuery
 from llm_api.errors import Forbidden, InvalidRequest
+from llm_api.services.usage.call_lookup import NO_SUCH_CALL
 from llm_api.services.usage.report_query import ReportRequest
 from llm_api.services.usage.reports import table_rows, to_dict
 from llm_api.web.documented_errors import USAGE_AWAY
-from llm_api.web.request.context import services
+from llm_api.web.request.context import RequestState, services
 from llm_api.web.response.answers import json_response
+from llm_api.web.rest.call_schemas import FoundCallsSchema
 from llm_api.web.rest.usage_report_schemas import UsageReportSchema
 from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema
 from llm_api.web.smorest import Blueprint
@@ -43,6 +45,26 @@ def usage(wanted: ReportRequest) -> Response:
     """
     wanted = replace(wanted, query=_visible_to_caller(wanted.query))
     return _table(wanted) if wanted.format == "csv" else _page(wanted)
+
+
+@blueprint.get("/usage/<request_id>")
+@blueprint.doc(operationId="getCall")
+@blueprint.response(200, FoundCallsSchema())
+@blueprint.errors(404, 503, examples=[NO_SUCH_CALL, USAGE_AWAY])
+def show_call(request_id: str) -> Response:
+    """Return all that is known of a call, by its `x-request-id` or the id of its usage row.
+
+    It has several calls where an id was sent with several requests, or a request makes several
+    calls, as a batch of prompts does. Also found are calls in progress, and those whose rows wait
+    for the database. Where keys are required, a key sees its own calls, and an admin's key those
+    of all, and also what upstreams said when they refused one.
+    """
+    state: RequestState = g.request_state
+    sees_all = state.key is None or state.key.is_admin
+    lookup = services().lookup
+    found = lookup.find(request_id, None if sees_all else state.key)
+    described = lookup.described(found, is_operator=sees_all)
+    return json_response({**described, "request_id": state.request_id})
 
 
 def _visible_to_caller(query: UsageQuery) -> UsageQuery:

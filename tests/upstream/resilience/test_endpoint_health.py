@@ -264,6 +264,28 @@ def test_openings_and_closings_are_logged_with_their_cause(
     assert vars(closed)["model"] == OTHER
 
 
+@pytest.mark.parametrize(
+    ("reason", "message"),
+    [
+        ("upstream_auth", "upstream key refused"),
+        ("upstream_account", "upstream account refused"),
+    ],
+)
+def test_a_refused_key_or_account_is_a_warning_with_what_was_said(
+    place: Place, caplog: pytest.LogCaptureFixture, reason: str, message: str
+) -> None:
+    error = UpstreamFault("No.", reason=reason)
+    told = error.replaced(upstream_status=401, upstream_said="Pay your bill")
+
+    with caplog.at_level(logging.WARNING):
+        place.attempt("a", Fault(told, is_certain=True))
+
+    about = {"upstream": "fast", "model": OURS, "cause": reason}
+    about |= {"upstream_status": 401, "upstream_said": "Pay your bill"}
+    assert [one.message for one in caplog.records] == [message, "circuit opened"]
+    assert about.items() <= vars(caplog.records[0]).items()
+
+
 ENDINGS = st.sampled_from([ILL, LOST, DEAD_KEY, NO_MONEY, PERHAPS_A_KEY, REFUSED, None])
 
 

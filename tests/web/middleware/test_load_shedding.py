@@ -301,3 +301,16 @@ def test_refusals_are_told_and_calls_in_progress_counted(held: Held) -> None:
 
     assert sorted(callers.statuses()) == [200, 503, 503]
     assert shedder.active == 0
+
+
+@pytest.mark.parametrize("trusts_ids", [False, True])
+def test_a_refusal_has_the_id_of_a_trusted_proxy(*, trusts_ids: bool) -> None:
+    app = LoadShedder(answering([]), max_active=0, max_waiting=0, trusts_ids=trusts_ids)
+
+    shown = {
+        sent: Client(app).post(CHAT, headers={"X-Request-Id": sent}).headers["x-request-id"]
+        for sent in ("page-7", 'a"b')
+    }
+
+    assert shown['a"b'].startswith("req_")
+    assert (shown["page-7"] == "page-7") is trusts_ids

@@ -28,6 +28,7 @@ from llm_api.services.loop.loop_document import (
 from llm_api.services.loop.running.steps import LoopSteps
 from llm_api.services.loop.running.try_run import LaterError, TryRun
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
+from llm_api.services.usage.call_log import log_call
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 _UNKNOWN_OUTCOME = "outcome_unknown"
@@ -208,6 +209,8 @@ class LoopRun:
             lineage_id=payer.lineage_id,
             key=key,
             address=payer.name if key is None else "",
+            shown_id=payer.shown_id or task.request_id,
+            on_settled=log_call,
         )
 
     def save(self, document: LoopDocument) -> None:
