@@ -36,6 +36,7 @@ SECRETS: dict[str, tuple[str, Mapping[str, str]]] = {
     "API_KEYS": (f"shop={KEY}", {}),
     "ADMIN_API_KEY": (KEY, {}),
     "WEBHOOK_SECRET": (WEBHOOK, {}),
+    "ALERT_WEBHOOK_URLS": (f"https://host.example/{KEY}", {"WEBHOOK_SECRET": WEBHOOK}),
 }
 # Names that sound like secrets, and an address whose secret is a setting of its own.
 NO_SECRETS = {"REQUIRE_API_KEY", "TOKENS_PER_MINUTE", "FILES_URL"}
