@@ -19,8 +19,8 @@ RESPONSES = "/v1/responses"
 MESSAGES = "/v1/messages"
 OPTIMIZE = "/api/v1/llm/optimize-prompt"
 # A third of the names of models are unknown to the upstream, too.
-UNKNOWN_PART = 3
-STRIDE = 1_009  # a prime: one caller and one model after the other, in no order
+OTHER_PART = 3
+STRIDE = 1_009  # a prime: callers come in no order
 MARK = re.compile(rb"soak-([a-z_]+)-(\d+)")
 OK, LEFT, FAILED = "ok", "client_closed", "upstream_error"
 
@@ -46,7 +46,7 @@ class Kind:
 
 
 KINDS = {
-    "chat": Kind(CHAT, OK, 18),
+    "chat": Kind(CHAT, OK, 15),
     "rest": Kind(REST, OK, 8),
     "responses": Kind(RESPONSES, OK, 8),
     "messages": Kind(MESSAGES, OK, 8),
@@ -60,7 +60,7 @@ KINDS = {
     "limited": Kind(CHAT, FAILED, 2),
     "failing": Kind(CHAT, FAILED, 2),
     "cut": Kind(CHAT, FAILED, 2, is_stream=True),
-    "unknown": Kind(CHAT, FAILED, 8, knows_model=False),
+    "unknown": Kind(CHAT, FAILED, 11, knows_model=False),
 }
 
 
@@ -96,23 +96,18 @@ def calls(secrets: list[str], models: int) -> Iterator[SoakCall]:
         secrets: the keys of the callers.
         models: the number of names of models.
     """
+    others = models // OTHER_PART
+    names = {
+        True: itertools.cycle(f"known-model-{n}" for n in range(models - others)),
+        False: itertools.cycle(f"other-model-{n}" for n in range(others)),
+    }
     for number, kind in enumerate(kinds_in_turn()):
-        place = number * STRIDE
-        headers = {
-            "Content-Type": "application/json",
-            "X-Forwarded-For": f"10.{place % 5}.{place // 250 % 250}.{place % 250}",
-            **bearer(secrets[place % len(secrets)]),
-        }
-        body = json.dumps(_body(kind, number, _model(place, kind, models))).encode()
+        # Shifted with every pass through the callers, who else would make the same call again.
+        place = number * STRIDE + number // len(secrets)
+        caller = bearer(secrets[place % len(secrets)])
+        headers = {"Content-Type": "application/json", **caller}
+        body = json.dumps(_body(kind, number, next(names[KINDS[kind].knows_model]))).encode()
         yield SoakCall(kind, KINDS[kind].path, body, headers)
-
-
-def _model(place: int, kind: str, models: int) -> str:
-    """Return a name that the upstream knows, or one of the others, as the kind wants it."""
-    others = models // UNKNOWN_PART
-    if KINDS[kind].knows_model:
-        return f"known-model-{place % (models - others)}"
-    return f"other-model-{place % others}"
 
 
 def _body(kind: str, number: int, model: str) -> dict[str, Any]:

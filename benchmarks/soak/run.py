@@ -125,7 +125,6 @@ def soaked(root: Path, directory: Path, plan: Plan) -> Soak:
     more = {
         **SETTINGS,
         "WEB_CONCURRENCY": str(WORKERS),
-        "TRUSTED_PROXIES": "1",
         "RATELIMIT_STORAGE_URI": "memory://",
     }
     checkout = copied(root, directory / "checkout")

@@ -60,6 +60,7 @@ def test_the_traffic_has_its_shares_and_soon_every_caller_and_model() -> None:
 
     assert Counter(one.kind for one in sent) == {n: k.share * 10 for n, k in KINDS.items()}
     assert {one.headers["Authorization"] for one in sent} == {f"Bearer {one}" for one in secrets}
+    assert len({one.kind for one in sent if one.headers["Authorization"] == "Bearer key-7"}) > 5
     words = {word for one in sent for word in one.body.split(b'"')}
     assert len({word for word in words if word.startswith(b"known-model-")}) == 20
     assert len({word for word in words if word.startswith(b"other-model-")}) == 10
