@@ -61,6 +61,8 @@ KINDS = {
     "failing": Kind(CHAT, FAILED, 2),
     "cut": Kind(CHAT, FAILED, 2, is_stream=True),
     "unknown": Kind(CHAT, FAILED, 11, knows_model=False),
+    # Before the traffic: answers so long that what a worker keeps of them is full at once.
+    "filling": Kind(RESPONSES, OK, 0),
 }
 
 
@@ -108,6 +110,14 @@ def calls(secrets: list[str], models: int) -> Iterator[SoakCall]:
         headers = {"Content-Type": "application/json", **caller}
         body = json.dumps(_body(kind, number, next(names[KINDS[kind].knows_model]))).encode()
         yield SoakCall(kind, KINDS[kind].path, body, headers)
+
+
+def filling(secrets: list[str]) -> Iterator[SoakCall]:
+    """Yield calls for ever whose answers fill a worker's memory of Responses."""
+    for number in itertools.count():
+        headers = {"Content-Type": "application/json", **bearer(secrets[number % len(secrets)])}
+        body = json.dumps(_body("filling", number, "known-model-0")).encode()
+        yield SoakCall("filling", RESPONSES, body, headers)
 
 
 def _body(kind: str, number: int, model: str) -> dict[str, Any]:

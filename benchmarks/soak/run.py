@@ -12,7 +12,7 @@ from benchmarks.harness.keys import SETTINGS
 from benchmarks.harness.programs import service_program, upgrade_database
 from benchmarks.harness.servers import Server, free_ports, running
 from benchmarks.soak.callers import add_keys, rows_by_status
-from benchmarks.soak.mix import calls
+from benchmarks.soak.mix import calls, filling
 from benchmarks.soak.samples import ProcessSample, sampled
 from benchmarks.soak.traffic import Traffic
 from benchmarks.soak.upstream import soak_upstream_program
@@ -32,6 +32,9 @@ WORKERS = 2
 # Before it is at rest for the first time, the service makes what it keeps: threads, connections.
 WARM_UP_SECONDS = 20.0
 WARM_UP_RATE = 2  # times that of the traffic
+# 8 MiB of answers of Responses in each worker, at 64 KiB a call, however they share the calls.
+FILLING_SECONDS = 20.0
+FILLING_RATE = 25.0
 LONGEST_PAUSE = 10.0
 SAMPLES = 180  # at least, in a run that is shorter than half an hour
 PROGRESS_SECONDS = 10.0
@@ -126,22 +129,32 @@ def soaked(root: Path, directory: Path, plan: Plan) -> Soak:
         **SETTINGS,
         "WEB_CONCURRENCY": str(WORKERS),
         "RATELIMIT_STORAGE_URI": "memory://",
+        # In memory they take hours to be as many as there is room for.
+        "REWRITE_STORE": "sql",
     }
     checkout = copied(root, directory / "checkout")
     program = service_program(checkout, port, upstream_port, directory, more)
     upgrade_database(program)
     database = directory / f"{program.name}.db"
-    traffic = calls(add_keys(database, CALLERS), MODELS)
+    secrets = add_keys(database, CALLERS)
+    traffic = calls(secrets, MODELS)
     with (
         running(soak_upstream_program(upstream_port, directory)) as upstream,
         running(program) as service,
     ):
         servers = Running(service, upstream, database)
+        announce("warming up")
+        sent_for(FILLING_SECONDS, Traffic(port, filling(secrets), FILLING_RATE))
         warm_up = Traffic(port, traffic, plan.rate * WARM_UP_RATE)
-        warm_up.start()
-        time.sleep(WARM_UP_SECONDS)
-        warm_up.end()
+        sent_for(WARM_UP_SECONDS, warm_up)
         return _soaked(servers, plan, warm_up, Traffic(port, traffic, plan.rate))
+
+
+def sent_for(seconds: float, traffic: Traffic) -> None:
+    """Send for some seconds, and wait until all calls have ended."""
+    traffic.start()
+    time.sleep(seconds)
+    traffic.end()
 
 
 def _soaked(servers: Running, plan: Plan, warm_up: Traffic, traffic: Traffic) -> Soak:

@@ -16,10 +16,17 @@ from benchmarks.harness.event_stream import HEAD, EventStreams, content_event, f
 from benchmarks.harness.ill_upstream import json_answer
 from benchmarks.harness.programs import PACKAGE_PARENT
 from benchmarks.harness.servers import Program
-from benchmarks.harness.upstream import HEAD_END, Connection, fixed_answer
+from benchmarks.harness.upstream import (
+    HEAD_END,
+    SENTENCE,
+    Connection,
+    completion_body,
+    fixed_answer,
+)
 from benchmarks.soak.mix import MARK
 
 STREAM_SECONDS = 2.0
+LONG_BYTES = 65_536
 # Of the streams that are left: they must not be over before their reader has gone.
 LEFT_STREAM_SECONDS = 60.0
 DETAILS = (
@@ -77,6 +84,8 @@ class SoakConnection(Connection):
             transport.write(REFUSALS[kind])
         elif kind == b"optimize":
             transport.write(rewrite(request))
+        elif kind == b"filling":
+            transport.write(LONG_ANSWER)
         elif kind == b"cut":
             transport.write(HEAD + framed(content_event("It breaks")))
             asyncio.get_running_loop().call_later(STREAM_SECONDS / 10, transport.abort)
@@ -90,21 +99,14 @@ def rewrite(request: bytes) -> bytes:
     """Answer as a good model does: with the description, and details behind it."""
     body = json.loads(request.partition(HEAD_END)[2])
     description = json.loads(body["messages"][1]["content"])["description"]
-    text = json.dumps({"optimized_prompt": f"{description}.{DETAILS}"})
-    choice = {
-        "index": 0,
-        "message": {"role": "assistant", "content": text},
-        "finish_reason": "stop",
-    }
-    completion = {
-        "id": "chatcmpl-soak",
-        "object": "chat.completion",
-        "created": 1_700_000_000,
-        "model": "bench-model",
-        "choices": [choice],
-        "usage": {"prompt_tokens": 300, "completion_tokens": 120, "total_tokens": 420},
-    }
-    return json_answer("200 OK", completion)
+    return completion(json.dumps({"optimized_prompt": f"{description}.{DETAILS}"}))
+
+
+def completion(text: str) -> bytes:
+    """Return an answer with this text."""
+    document = json.loads(completion_body())
+    document["choices"][0]["message"]["content"] = text
+    return json_answer("200 OK", document)
 
 
 def soak_upstream_program(port: int, directory: Path) -> Program:
@@ -117,6 +119,9 @@ def soak_upstream_program(port: int, directory: Path) -> Program:
         environment=os.environ,
         log=directory / "soak-upstream.log",
     )
+
+
+LONG_ANSWER = completion(SENTENCE * (LONG_BYTES // len(SENTENCE)))
 
 
 async def serve(port: int) -> None:
