@@ -144,10 +144,12 @@ def soaked(root: Path, directory: Path, plan: Plan) -> Soak:
     ):
         servers = Running(service, upstream, database)
         announce("warming up")
-        sent_for(FILLING_SECONDS, Traffic(port, filling(secrets), FILLING_RATE))
+        fill = Traffic(port, filling(secrets), FILLING_RATE)
         warm_up = Traffic(port, traffic, plan.rate * WARM_UP_RATE)
+        sent_for(FILLING_SECONDS, fill)
         sent_for(WARM_UP_SECONDS, warm_up)
-        return _soaked(servers, plan, warm_up, Traffic(port, traffic, plan.rate))
+        before = max(fill.most_in_progress, warm_up.most_in_progress)
+        return _soaked(servers, plan, before, Traffic(port, traffic, plan.rate))
 
 
 def sent_for(seconds: float, traffic: Traffic) -> None:
@@ -157,14 +159,14 @@ def sent_for(seconds: float, traffic: Traffic) -> None:
     traffic.end()
 
 
-def _soaked(servers: Running, plan: Plan, warm_up: Traffic, traffic: Traffic) -> Soak:
+def _soaked(servers: Running, plan: Plan, most_before: int, traffic: Traffic) -> Soak:
     announce("warmed up; waiting until the service is at rest")
     before = servers.rest()
     samples = _under_traffic(servers, plan, traffic)
     announce("all calls have ended; waiting until the service is at rest")
     after = servers.rest()
     reached, rows = servers.counted()
-    most = max(warm_up.most_in_progress, traffic.most_in_progress)
+    most = max(most_before, traffic.most_in_progress)
     findings = [
         *memory(samples, plan.mark),
         *at_rest(before, after, most),
