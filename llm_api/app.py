@@ -9,6 +9,7 @@ from llm_api.cli.commands import Commands
 from llm_api.container import build_authenticator, build_services, build_stores
 from llm_api.observability import logging
 from llm_api.observability import metric_catalogue as catalogue
+from llm_api.observability.tracing.traces import Traces
 from llm_api.settings.settings import Settings
 from llm_api.web import health, idempotency, lifecycle, metrics
 from llm_api.web.access import rate_limits
@@ -24,6 +25,7 @@ from llm_api.web.openai import routes as openai_routes
 from llm_api.web.openai.images import routes as openai_image_routes
 from llm_api.web.openai.responses import routes as responses_routes
 from llm_api.web.request.context import EXTENSION, Services
+from llm_api.web.request_traces import RequestTraces
 from llm_api.web.response import errors
 from llm_api.web.rest import audit, groups, own_key, usage
 from llm_api.web.rest import files as rest_files
@@ -34,6 +36,9 @@ from llm_api.web.rest.images import routes as rest_image_routes
 from llm_api.web.rest.judge import routes as judge_routes
 from llm_api.web.rest.lineage import routes as lineage_routes
 from llm_api.web.smorest import SECURITY, Api
+
+# Of the time until a worker is killed, for what is left to do behind the last spans.
+_KILL_MARGIN_S = 0.5
 
 
 def create_app(settings: Settings) -> Flask:
@@ -47,12 +52,15 @@ def create_app(settings: Settings) -> Flask:
     app.cli = Commands(settings)  # flask-smorest adds one of its own
     _register_routes(app, requires_key=settings.access.requires_key)
     stores = build_stores(settings)
+    app.extensions["llm_api_traces"] = traces = Traces(settings.tracing)
+    requests = RequestTraces(app, traces)
     lifecycle.register_hooks(app, stores.metrics)
     idempotency.register_teardown(app)
     app.config[write_timeout.TIMEOUT_SETTING] = settings.client_write_timeout
     authenticator = build_authenticator(settings, stores.keys)
     access = AccessControl(authenticator, requires_key=settings.access.requires_key)
     access.register_identify(app)
+    requests.register_begin(app)
     limiter, counter = rate_limits.init_limiter(
         app, storage_uri=settings.ratelimit_storage_uri, rate_limit=settings.limits.requests or ""
     )
@@ -60,12 +68,14 @@ def create_app(settings: Settings) -> Flask:
     app.config[STRICT_SETTING] = settings.refuse_unknown_parameters
     app.config[pages.KEY_SETTING] = settings.access.requires_key
     app.extensions["llm_api_limiter"] = limiter
-    app.extensions["llm_api_spool"] = stores.spool
-    app.extensions["llm_api_lineage_spool"] = stores.lineage_spool
-    app.extensions["llm_api_retention"] = stores.retention
-    app.extensions["llm_api_file_retention"] = stores.file_retention
+    app.extensions.update(
+        llm_api_spool=stores.spool,
+        llm_api_lineage_spool=stores.lineage_spool,
+        llm_api_retention=stores.retention,
+        llm_api_file_retention=stores.file_retention,
+    )
     services = app.extensions[EXTENSION] = build_services(
-        settings, stores, authenticator, counter, limiter.storage.check
+        settings, stores, authenticator, counter, limiter.storage.check, traces
     )
     errors.register_error_handlers(app)
     app.wsgi_app = _layered(app.wsgi_app, settings, services)  # type: ignore[assignment, method-assign]  # as Flask's documentation does it
@@ -93,7 +103,8 @@ def _layered(wsgi: WSGIApplication, settings: Settings, services: Services) -> W
 
 
 def close_app(app: Flask) -> None:
-    """Write the last usage rows and close every connection."""
+    """Write the last usage rows, close every connection, and send the last spans."""
+    drain = app.extensions[EXTENSION].watch.drain
     app.extensions[EXTENSION].gauges.close()
     app.extensions[EXTENSION].tasks.close()
     app.extensions["llm_api_file_retention"].close()
@@ -103,6 +114,7 @@ def close_app(app: Flask) -> None:
     app.extensions["llm_api_lineage_spool"].close()
     app.extensions[EXTENSION].close()
     rate_limits.close_limiter(app.extensions["llm_api_limiter"])
+    app.extensions["llm_api_traces"].close(drain.seconds_left - _KILL_MARGIN_S)
 
 
 def _register_routes(app: Flask, *, requires_key: bool) -> None:

@@ -44,7 +44,7 @@ def test_a_worker_with_sqlite_alone_has_no_other_store(tmp_path: Path) -> None:
     modules = imported(CREATE, tmp_path)
 
     assert "sqlite3" in modules
-    assert modules & {"redis", "obstore", *POSTGRESQL, *MYSQL} == set()
+    assert modules & {"redis", "obstore", "opentelemetry", *POSTGRESQL, *MYSQL} == set()
 
 
 VENDORS = "llm_api.upstream.images.protocols."

@@ -104,9 +104,9 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_pages_have_their_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (14, 1, 2, 13)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (14, 1, 2, 19)
     assert len(REFUSED) == 1
-    assert len(TYPED) == 5
+    assert len(TYPED) == 9
     assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "text", "toml"}
 
 
@@ -221,7 +221,8 @@ def complete(given: dict[str, str]) -> dict[str, str]:
     if given.get("FILES_URL", "").startswith("s3:") or "FILES_ENDPOINT" in given:
         needed |= {"FILES_ACCESS_KEY_ID": "id", "FILES_SECRET_ACCESS_KEY": "secret"}
         needed |= {"FILES_URL": "s3://bucket"}
-    secret = {"WEBHOOK_SECRET": f"whsec_{'A' * 32}"} if "WEBHOOK_SECRET" in given else {}
+    is_signed = "WEBHOOK_SECRET" in given or "ALERT_WEBHOOK_URLS" in given
+    secret = {"WEBHOOK_SECRET": f"whsec_{'A' * 32}"} if is_signed else {}
     return needed | given | secret
 
 

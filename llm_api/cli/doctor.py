@@ -12,7 +12,7 @@ from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.diagnostics.surroundings import names_of_settings, open_access
 from llm_api.diagnostics.upstream_api import ApiChecks
 from llm_api.diagnostics.upstream_route import CheckedUpstream, RouteChecks
-from llm_api.domain.calls import Endpoint
+from llm_api.domain.upstream_plans import Endpoint
 from llm_api.runtime.installation import COMMAND
 from llm_api.settings import config_files
 from llm_api.settings.reader import JUDGE, LOCAL, is_loopback

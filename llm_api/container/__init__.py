@@ -21,6 +21,7 @@ from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness
 from llm_api.container.rewrites import build_rewrites
 from llm_api.container.stores import Stores, build_stores
 from llm_api.domain.key_format import KeySpotter
+from llm_api.domain.tracing import Resuming
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
 from llm_api.services.audit import AuditService
@@ -29,6 +30,7 @@ from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.group_service import GroupService
 from llm_api.services.keys.service import KeyService
+from llm_api.services.lineage.lineage_service import LineageService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompt_batches import PromptBatches
 from llm_api.services.prompt_chat import PromptChat
@@ -68,10 +70,11 @@ def build_services(
     authenticator: KeyAuthenticator,
     counter: RateCounter,
     check_limiter: Callable[[], bool],
+    traces: Resuming,
 ) -> Services:
     """Build them; `check_limiter` is whether `counter` has its store. See build_stores."""
     watch, known, upstreams, painters, catalogue, prices = _offered(settings)
-    shared, around, of_batches, ledger = build_accounting(settings, stores, watch, prices, counter)
+    shared, around, ledger = build_accounting(settings, stores, watch, prices, counter, traces)
     judge, optimizer = _judge_and_optimizer(painters, around, catalogue, ledger)
     keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
     pictures = build_pictures(painters, around, judge, optimizer, keys)
@@ -80,7 +83,7 @@ def build_services(
         catalogue=catalogue,
         chat=_chat(catalogue, ledger, optimizer, judge),
         optimizer=optimizer,
-        batches=PromptBatches(optimizer, of_batches),
+        batches=PromptBatches(optimizer, around.batch_quotas),
         images=pictures.images.service,
         loops=pictures.loops,
         judge=judge.service,
@@ -95,7 +98,6 @@ def build_services(
         **_of_admins(stores, authenticator, keys, around),
         **_readers(settings, stores, keys),
         files=stores.files,
-        lineage=stores.lineage,
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
@@ -156,10 +158,11 @@ def _watch(settings: Settings) -> DeadlineWatcher:
 class _Readers(TypedDict):
     reports: ReportService
     lookup: CallLookup
+    lineage: LineageService
 
 
 def _readers(settings: Settings, stores: Stores, keys: KeyService) -> _Readers:
-    """Return what reads the rows of calls and their sums, by the names of Services' fields."""
+    """Return what reads calls, their sums and their lineages, by the names of Services' fields."""
     named = {key.id: key.name for key in settings.access.environment_keys.values()}
 
     def name_of(key_id: str) -> str | None:
@@ -173,6 +176,7 @@ def _readers(settings: Settings, stores: Stores, keys: KeyService) -> _Readers:
         "lookup": CallLookup(
             stores.usage, _reads(), partial(waiting_calls, stores.spool_folder), name_of
         ),
+        "lineage": stores.lineage,
     }
 
 

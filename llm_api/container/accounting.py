@@ -5,6 +5,7 @@ from functools import partial
 from llm_api.container.images import Surroundings
 from llm_api.container.readiness import READ_TIMEOUT_S
 from llm_api.container.stores import Stores
+from llm_api.domain.tracing import Resuming
 from llm_api.observability import metric_catalogue as catalogue
 from llm_api.observability.metrics import Metrics
 from llm_api.runtime.deadlines import DeadlineWatcher
@@ -35,7 +36,8 @@ def build_accounting(
     watch: DeadlineWatcher,
     prices: PriceList,
     counter: RateCounter,
-) -> tuple[Shared, Surroundings, BatchQuotas, UsageLedger]:
+    traces: Resuming,
+) -> tuple[Shared, Surroundings, UsageLedger]:
     """Build what limits calls and accounts for them, and what processes share for that.
 
     The limits are among what the rest of the application shares.
@@ -50,8 +52,10 @@ def build_accounting(
     granted = partial(_count_granted, stores.metrics)
     quotas = QuotaEnforcer(counter, shared[1], budgets, settings.limits, granted)
     of_batches = BatchQuotas(counter, budgets, settings.limits)
-    around = Surroundings(settings, stores, watch, prices, quotas, reader, watch_of)
-    return shared, around, of_batches, UsageLedger(stores.sink, prices, quotas)
+    around = Surroundings(
+        settings, stores, watch, prices, quotas, of_batches, reader, watch_of, traces
+    )
+    return shared, around, UsageLedger(stores.sink, prices, quotas)
 
 
 def _count_granted(metrics: Metrics) -> None:

@@ -9,8 +9,9 @@ from llm_api.container.images import (
     image_upstreams,
 )
 from llm_api.container.readiness import fast_upstream
-from llm_api.domain.calls import CHAT, Model, UpstreamPlan
+from llm_api.domain.calls import CHAT, Model
 from llm_api.domain.key_format import KeySpotter
+from llm_api.domain.upstream_plans import UpstreamPlan
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.file_limits import idle_within_limit
 from llm_api.services.keys import formats

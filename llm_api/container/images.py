@@ -9,9 +9,11 @@ from typing import Protocol
 from llm_api.container.counting import count_ended
 from llm_api.container.stores import Stores
 from llm_api.domain.calls import IMAGE as IMAGE_KIND
-from llm_api.domain.calls import Model, UpstreamPlan
+from llm_api.domain.calls import Model
 from llm_api.domain.images import InputPicture
 from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.tracing import Resuming
+from llm_api.domain.upstream_plans import UpstreamPlan
 from llm_api.errors import InvalidRequest
 from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.deadlines import DeadlineWatcher
@@ -31,6 +33,7 @@ from llm_api.services.images.work import ImageWork
 from llm_api.services.judge import JudgeService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import PromptOptimizer
+from llm_api.services.quotas.batch_quotas import BatchQuotas
 from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.tasks.engine import TaskEngine
@@ -80,8 +83,10 @@ class Surroundings:
     watch: DeadlineWatcher
     prices: PriceList
     quotas: QuotaEnforcer
+    batch_quotas: BatchQuotas
     budgets: BudgetReader
     budget_watch: BudgetWatch | None
+    traces: Resuming
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +133,8 @@ def build_images(
     fetch = partial(_fetched, links, clients, settings.image_result_hosts)
     keeper = Keeper(stores.files, pictures, fetch)
     webhooks = Webhooks(settings.webhooks, engine, links)
-    engine.register(KIND, ImageWork(models, keeper, accounts, webhooks, stores.lineage.record))
+    record, traces = stores.lineage.record, around.traces
+    engine.register(KIND, ImageWork(models, keeper, accounts, webhooks, record, traces=traces))
     engine.register(WEBHOOK, webhooks.send)
     tools = InputTools(stores.files, pictures, partial(_callers, links))
     keep = timedelta(days=settings.files.retention_days)

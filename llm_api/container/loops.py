@@ -70,7 +70,7 @@ def _loops(
         Brake(around.prices),
         partial(_valid_key, keys, around.settings),
     )
-    images.engine.register(KIND, LoopWork(steps, images.webhooks))
+    images.engine.register(KIND, LoopWork(steps, images.webhooks, around.traces))
     return LoopService(steps, images.tools, images.webhooks)
 
 

@@ -12,7 +12,7 @@ from llm_api.diagnostics.results import CheckResult, State, fail, ok, skipped, w
 from llm_api.diagnostics.spool import spool_folder, spool_space
 from llm_api.diagnostics.upstream_api import ApiChecks
 from llm_api.diagnostics.upstream_route import RouteChecks
-from llm_api.domain.calls import Timeouts
+from llm_api.domain.upstream_plans import Timeouts
 from llm_api.storage.redis import is_shared
 
 OVERALL_TIMEOUT_S = 60.0

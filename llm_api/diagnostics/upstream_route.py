@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from llm_api.diagnostics.results import CheckResult, fail, ok, warn
-from llm_api.domain.calls import Endpoint, Timeouts
+from llm_api.domain.upstream_plans import Endpoint, Timeouts
 from llm_api.upstream.vendors.error_rules import ErrorRule
 
 MAX_CONNECT_S = 4.0

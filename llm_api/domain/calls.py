@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from llm_api.domain.access import ApiKey, Limits, LimitState
 from llm_api.domain.responses_form import ResponsesForm
+from llm_api.domain.tracing import Trace
 from llm_api.domain.usage import UsageRecord
 
 T_co = TypeVar("T_co", covariant=True)
@@ -15,44 +16,6 @@ T_co = TypeVar("T_co", covariant=True)
 def never() -> bool:
     """Return False: the default `is_disconnected`, of a caller that cannot disconnect."""
     return False
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """An address of an upstream: base URL up to `/v1`, API key (may be empty), default model."""
-
-    url: str
-    model: str
-    key: str = field(default="", repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class UpstreamPlan:
-    """The configuration of an upstream.
-
-    `endpoints` are keys or addresses of one service that share its load, `fallback` the upstreams
-    and models to try when it fails, `profile` its vendor profile; None chooses by the address.
-    """
-
-    endpoints: tuple[Endpoint, ...]
-    fallback: tuple[str, ...] = ()
-    profile: str | None = None
-
-    @property
-    def model(self) -> str:
-        """The model for requests that name none."""
-        return self.endpoints[0].model
-
-
-@dataclass(frozen=True, slots=True)
-class Timeouts:
-    """How long an upstream may take, in seconds; `stream` is the total for a streamed answer."""
-
-    connect: float
-    first_byte: float
-    idle: float
-    total: float
-    stream: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +76,7 @@ class Caller:
         requested_model: the name that it asked for, where that only stands for a model.
         shown_id: what the response calls the request, where that is another id.
         on_settled: called with the call's usage row.
+        trace: where its spans belong; None where nothing is traced.
     """
 
     request_id: str
@@ -127,6 +91,7 @@ class Caller:
     requested_model: str | None = None
     shown_id: str = ""
     on_settled: Callable[[UsageRecord], None] | None = None
+    trace: Trace | None = field(default=None, repr=False, compare=False)
 
     @property
     def name(self) -> str:

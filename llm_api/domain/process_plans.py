@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from llm_api.domain.calls import Endpoint
+from llm_api.domain.upstream_plans import Endpoint
 
 
 @dataclass(frozen=True, slots=True)

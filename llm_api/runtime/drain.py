@@ -37,7 +37,8 @@ class Drain:
         self._calls_last = _without_reserve(grace)
         self._paid_calls_last = max(self._calls_last, _without_reserve(paid_grace))
         self._clock = clock
-        self._calls_end_at = self._paid_calls_end_at = math.inf
+        self._kill_after = max(grace, paid_grace)
+        self._calls_end_at = self._paid_calls_end_at = self._killed_at = math.inf
         self._working = 0
         self._is_started = False
         self.is_draining = False
@@ -61,7 +62,13 @@ class Drain:
             now = self._clock()
             self._calls_end_at = now + self._calls_last
             self._paid_calls_end_at = now + self._paid_calls_last
+            self._killed_at = now + self._kill_after
             self.is_draining = True
+
+    @property
+    def seconds_left(self) -> float:
+        """Seconds until the kill; infinite while the process is not ending."""
+        return self._killed_at - self._clock()
 
     @property
     def is_busy(self) -> bool:

@@ -10,6 +10,7 @@ from llm_api.settings.file_definitions import FILES_SECTION
 from llm_api.settings.lineage_definitions import LINEAGE_SECTION
 from llm_api.settings.rewrite_definitions import REWRITES_SECTION
 from llm_api.settings.setting_types import Section, Setting
+from llm_api.settings.tracing_definitions import TRACING_SECTION
 from llm_api.settings.upstream_definitions import UPSTREAM_SECTIONS
 from llm_api.settings.webhook_definitions import WEBHOOK_SECTION
 
@@ -236,6 +237,7 @@ SECTIONS = (
     ),
     CALLERS_SECTION,
     WEBHOOK_SECTION,
+    TRACING_SECTION,
     Section(
         "Serving",
         (

@@ -58,7 +58,8 @@ def misspelt(names: Iterable[str], upstreams: Iterable[str] = ()) -> list[str]:
 
 def _sentence(name: str, beginnings: tuple[str, ...]) -> str | None:
     written = re.sub(r"[^A-Z0-9]+", "_", name.upper()).strip("_")
-    if not written or _OF_KUBERNETES.fullmatch(written):
+    # OpenTelemetry has a hundred names of its own, and its packages read some of them themselves.
+    if not written or written.startswith("OTEL_") or _OF_KUBERNETES.fullmatch(written):
         return None
     if (meant := _meant(written)) is not None:
         return f"{name} is no setting and has no effect; is {meant} meant?"

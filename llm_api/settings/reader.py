@@ -7,16 +7,19 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import llm_api
 from llm_api.domain.access import AccessPlan, Limits
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.process_plans import LocalJudgePlan, ShutdownGrace
 from llm_api.domain.rewrites import RewritesPlan
 from llm_api.domain.tasks import WebhookPlan
+from llm_api.domain.tracing import TracingPlan
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.misspelt_names import misspelt
 from llm_api.settings.setting_types import Setting, listed
+from llm_api.settings.tracing_definitions import NO_PACKAGES, TRACES_PATH, has_packages
 from llm_api.settings.upstream_definitions import upstream_settings
 from llm_api.upstream.bundled_model.local_judge import judge_endpoint
 
@@ -29,7 +32,10 @@ OPEN_ACCESS = (
 
 
 class SettingsReader:
-    """Reads settings from texts; `problems` collects a sentence for each wrong one."""
+    """Reads settings from texts; `problems` collects a sentence for each wrong one.
+
+    `notices` has sentences on what has no effect although it is set.
+    """
 
     def __init__(
         self, texts: Mapping[str, str], problems: Sequence[str] = (), root: Path = Path()
@@ -40,6 +46,7 @@ class SettingsReader:
         """
         self._texts = texts
         self.problems = list(problems)
+        self.notices: list[str] = []
         self.instance: Path = root / self.value("INSTANCE_DIR")
 
     def value(self, name: str) -> Any:
@@ -47,8 +54,9 @@ class SettingsReader:
         return self._value(SETTINGS[name])
 
     def warnings(self) -> tuple[str, ...]:
-        """Return sentences about names that are no settings, and probably meant to be."""
-        return tuple(misspelt(self._texts, listed(self._texts.get("EXTRA_UPSTREAMS", ""))))
+        """Return sentences about names that are no settings, and the notices."""
+        unknown = misspelt(self._texts, listed(self._texts.get("EXTRA_UPSTREAMS", "")))
+        return (*unknown, *self.notices)
 
     def _value(self, setting: Setting) -> Any:
         text = self._texts.get(setting.name)
@@ -204,6 +212,31 @@ class SettingsReader:
     def lineage(self) -> LineagePlan:
         """Read what is kept of lineages, and which of them are left as they are."""
         return LineagePlan(self.value("LINEAGE_TEXTS"), self.value("OPTIMIZER_CONTROL_SHARE"))
+
+    def tracing(self) -> TracingPlan | None:
+        """Read where spans are sent; None where nothing is traced."""
+        base = self.value("OTEL_EXPORTER_OTLP_ENDPOINT")
+        url = self.value("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or (base and base + TRACES_PATH)
+        plan = TracingPlan(
+            url or "",
+            {
+                "service.version": llm_api.__version__,
+                **self.value("OTEL_RESOURCE_ATTRIBUTES"),
+                "service.name": self.value("OTEL_SERVICE_NAME"),
+            },
+            self.value("OTEL_TRACES_SAMPLER"),
+            self.value("OTEL_TRACES_SAMPLER_ARG"),
+            self.value("OTEL_EXPORTER_OTLP_HEADERS"),
+            self.value("TRACE_PROMPTS"),
+        )
+        self.value("OTEL_EXPORTER_OTLP_PROTOCOL")  # there is one, and another is refused
+        is_disabled = self.value("OTEL_SDK_DISABLED")
+        if not url or is_disabled:
+            return None
+        if not has_packages():
+            self.notices.append(NO_PACKAGES)
+            return None
+        return plan
 
     def bind(self, access: AccessPlan) -> str:
         """Read the address to listen on, which access may restrict to loopback."""

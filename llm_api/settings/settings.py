@@ -11,12 +11,13 @@ from urllib.parse import parse_qs, unquote, urlsplit
 import click
 
 from llm_api.domain.access import AccessPlan, Limits
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.process_plans import LocalJudgePlan, ShutdownGrace
 from llm_api.domain.rewrites import RewritesPlan
 from llm_api.domain.tasks import WebhookPlan
+from llm_api.domain.tracing import TracingPlan
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.runtime import installation
 from llm_api.settings.reader import FAST, SettingsReader
 from llm_api.settings.sources import config_root, gathered
@@ -106,6 +107,7 @@ class Settings:
     shutdown_grace: ShutdownGrace
     metrics_bind: str | None = None
     root: Path = HOME_FOLDER
+    tracing: TracingPlan | None = None
     warnings: tuple[str, ...] = ()
 
     @property
@@ -138,7 +140,8 @@ class Settings:
             endpoints.append(self.local_model)
         passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
         hooks = (*self.webhooks.secrets, *self.webhooks.alert_urls)
-        ours = (*self.access.secrets, self.files.secret_access_key, *hooks)
+        headers = () if self.tracing is None else self.tracing.headers.values()
+        ours = (*self.access.secrets, self.files.secret_access_key, *hooks, *headers)
         keys = (*(e.key for e in endpoints), *ours)
         return tuple(s for s in (*keys, *passwords) if s)
 
@@ -173,7 +176,10 @@ class Settings:
 
 def _checked(settings: Settings, read: SettingsReader) -> Settings:
     """Return settings with what is read of them last; raises SettingsError."""
-    settings = replace(settings, metrics_bind=read.metrics_bind(), warnings=read.warnings())
+    tracing, metrics_bind = read.tracing(), read.metrics_bind()
+    settings = replace(
+        settings, tracing=tracing, metrics_bind=metrics_bind, warnings=read.warnings()
+    )
     if read.problems:
         raise SettingsError(read.problems, settings.warnings)
     return settings

@@ -2,11 +2,13 @@
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 from llm_api.domain.calls import Attempt, Caller, Timing, never
+from llm_api.domain.tracing import AttemptSpan, SentRequest, Server, Source, TracedAnswer
 from llm_api.runtime.deadlines import INTERVAL, Deadline
 from llm_api.upstream import faults
 
@@ -48,12 +50,13 @@ class UpstreamCall(Deadline):
             how=socket.SHUT_RDWR,
             clock=clock,
         )
-        self._caller = caller
+        self._caller, self.trace = caller, None if caller is None else caller.trace
+        self._span: AttemptSpan | None = None  # of the attempt in progress, where it is traced
+        self._place = b""  # the lines of its request that tell the upstream of the trace
         self._has_client_deadline = has_client_deadline
         self._on_first_attempt = on_first_attempt
         self._attempts: list[Attempt] = []
-        self._queued = 0.0
-        self._spent = 0.0  # by the attempts that have ended
+        self._queued = self._spent = 0.0  # the latter by the attempts that have ended
         self._attempt_began_at: float | None = None
         self._first_token: float | None = None
 
@@ -106,8 +109,9 @@ class UpstreamCall(Deadline):
         return None
 
     def headers(self) -> bytes:
-        """Return the lines of HTTP that name the call to its upstream; empty for nobody's call.
+        """Return the lines of HTTP that tell an upstream of the call: its ids, its trace.
 
+        There may be none: nobody's call has no ids, and without a collector nothing is traced.
         `X-Client-Request-Id` is what the client is shown, the name that OpenAI has for it. Servers
         such as vLLM take `X-Request-Id` for their own id, and some refuse one that they are at work
         on (github.com/vllm-project/vllm/issues/10583): it differs from call to call and from
@@ -115,13 +119,14 @@ class UpstreamCall(Deadline):
         """
         caller = self._caller
         if caller is None or not caller.request_id:
-            return b""
+            return self._place
         own, shown = caller.request_id, caller.shown_id or caller.request_id
         if not own.startswith(shown):
             own = f"{shown}.{own}"
         if len(self._attempts) > 1:
             own = f"{own}-{len(self._attempts)}"
-        return f"X-Request-Id: {own}\r\nX-Client-Request-Id: {shown}\r\n".encode("ascii")
+        ids = f"X-Request-Id: {own}\r\nX-Client-Request-Id: {shown}\r\n".encode("ascii")
+        return ids + self._place
 
     def attempt(self, upstream: str, endpoint: str, model: str) -> "AttemptRecord":
         """Record the attempt made inside a `with`, with its duration and how it ended.
@@ -149,10 +154,52 @@ class UpstreamCall(Deadline):
         self._attempts[-1] = Attempt(
             last.upstream, last.endpoint, last.model, reason, seconds, status, said
         )
+        if self._span is not None:
+            began_after = total - seconds
+            first = None if self._first_token is None else self._first_token - began_after
+            self._span.end(reason, first if first is not None and first >= 0 else None)
+            self._span, self._place = None, b""
 
     def record_rejection(self, reason: str) -> None:
         """Record why the answer of the last attempt was not used, although it succeeded."""
         self._attempts[-1] = replace(self._attempts[-1], reason=reason)
+
+    def trace_attempt(self, operation: str, body: Mapping[str, Any], server: Server) -> None:
+        """Open the span of the attempt in progress; to be asked only where there is a trace.
+
+        Args:
+            operation: what is asked for.
+            body: what is sent.
+            server: where to.
+        """
+        if self.trace is None:
+            return
+        self._place = self.trace.head
+        if not self.trace.is_sampled:
+            return
+        first, last = self._attempts[0], self._attempts[-1]
+        number = len(self._attempts)
+        is_fallback = (last.upstream, last.model) != (first.upstream, first.model)
+        after = self._attempts[-2].reason if number > 1 else None
+        self._span = self.trace.attempt(
+            SentRequest(
+                operation, last.model, server, body, last.endpoint, number, is_fallback, after
+            )
+        )
+        if self._span is not None:
+            self._place = self._span.head
+
+    def trace_answer(self, answer: TracedAnswer) -> None:
+        """Have the attempt's span describe an answer; to be asked only where there is a trace."""
+        if self._span is not None:
+            self._span.record_answer(answer)
+
+    def trace_stream(self, answer: TracedAnswer, first: Sequence[bytes], others: Source) -> Source:
+        """Do the same for a streamed answer; returns the source of its chunks after the `first`."""
+        if self._span is None:
+            return others
+        self._span.record_answer(answer)
+        return self._span.observed(first, others)
 
     def record_queueing(self, seconds: float) -> None:
         """Add to the time that the call waited for a free place at an upstream."""

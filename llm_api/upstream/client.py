@@ -8,15 +8,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from llm_api.domain.calls import (
-    Caller,
-    Completion,
-    Endpoint,
-    ModelRequest,
-    Operation,
-    Timeouts,
-    UpstreamPlan,
-)
+from llm_api.domain.calls import Caller, Completion, ModelRequest, Operation
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.errors import NotFound
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults, probes
@@ -30,7 +23,7 @@ from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.preparation import RequestPreparation
 from llm_api.upstream.request_sender import RequestSender, UpstreamRequest
 from llm_api.upstream.resilience.circuit_breaker import CircuitOpen
-from llm_api.upstream.resilience.endpoint_pool import EndpointPool, PooledEndpoint
+from llm_api.upstream.resilience.endpoint_pool import new_pool
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from llm_api.upstream.vendors.profiles import Profile
 
@@ -69,36 +62,22 @@ class UpstreamClient:
             transport: creates what calls an endpoint.
             clock: monotonic time in seconds.
         """
-        self.name = behavior.name
-        self.default_model = plan.model
-        self.serves_one_model = behavior.serves_one_model
-        self.profile_name = profile.name
+        self.name, self.default_model = behavior.name, plan.model
+        self.serves_one_model, self.profile_name = behavior.serves_one_model, profile.name
         self.vision = behavior.seeing(profile.vision)
         self.has_json_mode = profile.json_modes is None or "json_object" in profile.json_modes
-        self._behavior = behavior
-        self._timeouts = timeouts
+        self._behavior, self._timeouts = behavior, timeouts
         self._must_end = watch.drain.is_expired
         self._preparation = RequestPreparation(profile, behavior, plan.endpoints)
-        self._policy = policy or RetryPolicy()
-        self._clock = clock
+        self._policy, self._clock = policy or RetryPolicy(), clock
         self._incoming = partial(response_body.IncomingBody, idle=timeouts.idle, clock=clock)
         pool_size = min(behavior.max_concurrency, behavior.max_idle)
-        self.endpoints = self._pool(plan, lambda at: transport(at, timeouts, watch, pool_size))
-        self._sender = RequestSender(self.name, self.endpoints)
 
-    def _pool(self, plan: UpstreamPlan, transport: Callable[[Endpoint], Transport]) -> EndpointPool:
-        """Create the endpoints, numbered if there are several."""
-        name, count = self.name, len(plan.endpoints)
-        names = [name] if count == 1 else [f"{name}/{n + 1}" for n in range(count)]
-        health, is_back = self._policy.new_health, probes.return_of(self._behavior)
-        return EndpointPool(
-            [
-                PooledEndpoint(name, transport(endpoint), health(name, plan.model), is_back)
-                for name, endpoint in zip(names, plan.endpoints, strict=True)
-            ],
-            self._behavior.max_concurrency,
-            self._behavior.queue_timeout,
-        )
+        def connect(endpoint: Endpoint) -> Transport:
+            return transport(endpoint, timeouts, watch, pool_size)
+
+        self.endpoints = new_pool(plan, behavior, profile.name, self._policy, connect)
+        self._sender = RequestSender(self.name, self.endpoints)
 
     def new_call(
         self,
@@ -240,7 +219,7 @@ class UpstreamClient:
                 first, others = relay.relay_whole(body.rest(), answer), relay.no_others
             call.record_first_token()
             opened.permit.succeed()
-            yield first, others
+            yield first, call.trace_stream(answer, first, others)
             self._drain(body)
             ending = call.ending  # an end that our own watch has made
             if ending is not None and (call.is_client_gone or not answer.is_complete):
@@ -251,16 +230,25 @@ class UpstreamClient:
             call.record_first_token()
             response = opened.response
             if request.operation is Operation.EMBEDDINGS or response_body.is_plain(response):
-                return request.read_answer(response_body.read_body(response))
-            with closing(self._incoming(response, tick=_TICK_S)) as body:
-                if not is_event_stream(body):
-                    return request.read_answer(body.rest())
-                answer = request.new_stream()
-                pieces = iter(body.next_piece, None)
-                events = relay.events_in(pieces, answer, body.hasten, self._clock)
-                completion = request.collect(events, answer)
-                self._drain(body)
-                return completion
+                completion = request.read_answer(response_body.read_body(response))
+            else:
+                completion = self._read_pieces(request, response)
+            if call.trace is not None:
+                call.trace_answer(completion)
+            return completion
+
+    def _read_pieces(
+        self, request: UpstreamRequest, response: response_body.UpstreamResponse
+    ) -> Completion:
+        with closing(self._incoming(response, tick=_TICK_S)) as body:
+            if not is_event_stream(body):
+                return request.read_answer(body.rest())
+            answer = request.new_stream()
+            pieces = iter(body.next_piece, None)
+            events = relay.events_in(pieces, answer, body.hasten, self._clock)
+            completion = request.collect(events, answer)
+            self._drain(body)
+            return completion
 
     def _drain(self, body: response_body.IncomingBody) -> None:
         if self._behavior.keeps_alive:

@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llm_api.domain.calls import Endpoint, ModelRequest, Operation
+from llm_api.domain.calls import ModelRequest, Operation
 from llm_api.domain.responses_form import ResponsesForm
+from llm_api.domain.upstream_plans import Endpoint
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.request_sender import UpstreamRequest
 from llm_api.upstream.vendors.errors import ErrorClassifier

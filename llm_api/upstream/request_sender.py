@@ -170,7 +170,7 @@ class RequestSender:
             body = body | {"stream_options": {"include_usage": True}}
         opened = OpenAnswer(self._endpoints, *self._endpoints.acquire(call, body))
         try:
-            response = opened.send(self._name, PATHS[request.operation], body, call)
+            response = opened.send(self._name, request.operation, body, call)
             if response.status_code != _OK:
                 self._refuse(request, body, response, asks_for_usage=asks_for_usage)
         except BaseException as error:
@@ -215,13 +215,15 @@ class OpenAnswer:
         self._lent: Lent | None = None
 
     def send(
-        self, upstream: str, path: str, body: Mapping[str, Any], call: UpstreamCall
+        self, upstream: str, operation: Operation, body: Mapping[str, Any], call: UpstreamCall
     ) -> UpstreamResponse:
         """Send a body and return the answer, whatever its status; raises faults.Fault."""
         attempt = call.attempt(upstream, self._endpoint.name, body["model"])
         attempt.__enter__()
         self._attempt = attempt
-        lent = self._endpoint.transport.post(path, orjson.dumps(body), call)
+        if call.trace is not None:
+            call.trace_attempt(operation, body, self._endpoint.server)
+        lent = self._endpoint.transport.post(PATHS[operation], orjson.dumps(body), call)
         self.response = lent.__enter__()
         self._lent = lent
         return self.response

@@ -16,7 +16,7 @@ from sqlalchemy import create_engine, text
 from llm_api.diagnostics import doctor
 from llm_api.diagnostics.results import CheckResult, ok
 from llm_api.domain.access import ApiKey
-from llm_api.domain.calls import Timeouts
+from llm_api.domain.upstream_plans import Timeouts
 from llm_api.services.keys.service import KeyService
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.storage.factory import open_key_store

@@ -11,7 +11,7 @@ from llm_api.diagnostics import doctor
 from llm_api.diagnostics.results import CheckResult
 from llm_api.diagnostics.upstream_api import ApiChecks
 from llm_api.diagnostics.upstream_route import CheckedUpstream, RouteChecks
-from llm_api.domain.calls import Endpoint, Timeouts
+from llm_api.domain.upstream_plans import Endpoint, Timeouts
 from tests.support.ports import LOOPBACK
 from tests.support.tls import TlsUpstream
 from tests.support.upstream import ScriptedUpstream

@@ -1,5 +1,6 @@
 """The end of a process leaves its calls the grace time, less what the end itself needs."""
 
+import math
 import signal
 from collections.abc import Callable, Iterator
 
@@ -108,3 +109,13 @@ def test_work_of_no_request_is_counted_until_it_ends() -> None:
     assert drain.is_busy
     drain.leave()
     assert not drain.is_busy
+
+
+def test_what_is_left_is_counted_to_the_kill_behind_the_longer_grace(clock: Clock) -> None:
+    drain = Drain(5, clock, paid_grace=60)
+    before = drain.seconds_left
+
+    drain.start()
+    clock.now += 20
+
+    assert (before, drain.seconds_left) == (math.inf, 40)

@@ -4,16 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from llm_api.domain.calls import (
-    Caller,
-    Completion,
-    Endpoint,
-    Model,
-    ModelRequest,
-    Timeouts,
-    TokenUsage,
-    UpstreamPlan,
-)
+from llm_api.domain.calls import Caller, Completion, Model, ModelRequest, TokenUsage
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.domain.usage import UsageRecord
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.services.routing.catalogue import Catalogue

@@ -16,7 +16,8 @@ from dataclasses import dataclass, field
 import greenlet
 import orjson
 
-from llm_api.domain.calls import Caller, Completion, Fallback, ModelRequest, Timeouts
+from llm_api.domain.calls import Caller, Completion, Fallback, ModelRequest
+from llm_api.domain.upstream_plans import Timeouts
 from llm_api.errors import ApiError
 from llm_api.runtime.deadlines import INTERVAL
 from llm_api.services.chat import ChatService

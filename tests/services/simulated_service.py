@@ -5,7 +5,8 @@ from collections import Counter
 from functools import partial
 from typing import Any, cast
 
-from llm_api.domain.calls import Endpoint, Model, UpstreamPlan
+from llm_api.domain.calls import Model
+from llm_api.domain.upstream_plans import Endpoint, UpstreamPlan
 from llm_api.services.chat import ChatService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.usage.ledger import UsageLedger

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from llm_api.domain.calls import Endpoint, Timeouts
+from llm_api.domain.upstream_plans import Endpoint, Timeouts
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall

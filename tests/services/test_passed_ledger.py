@@ -7,15 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from llm_api.domain.calls import (
-    Caller,
-    Endpoint,
-    Model,
-    ModelRequest,
-    Operation,
-    UpstreamPlan,
-)
+from llm_api.domain.calls import Caller, Model, ModelRequest, Operation
 from llm_api.domain.responses_form import ResponsesForm
+from llm_api.domain.upstream_plans import Endpoint, UpstreamPlan
 from llm_api.domain.usage import UsageRecord
 from llm_api.errors import ApiError
 from llm_api.services.chat import AnswerStream, ChatService

@@ -6,7 +6,8 @@ from typing import Any
 import orjson
 import pytest
 
-from llm_api.domain.calls import Endpoint, ModelRequest, Operation, Timeouts, UpstreamPlan
+from llm_api.domain.calls import ModelRequest, Operation
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.services.chat import ChatService
 from llm_api.services.routing.catalogue import Catalogue

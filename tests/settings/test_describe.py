@@ -45,6 +45,8 @@ def test_the_example_has_every_setting_and_no_other() -> None:
 def test_every_setting_that_is_described_is_read(name: str, tmp_path: Path) -> None:
     # A bundled model needs an address for its key.
     local = {"LOCAL_MODEL_URL": "http://127.0.0.1:1/v1"} if name == "LOCAL_MODEL_KEY" else {}
+    if name.startswith(("OTEL_", "TRACE_")):
+        local = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
     if name.startswith("IMAGE_LLM_"):
         local = {"IMAGE_LLM_API_URL": "https://host.example/v1", "IMAGE_LLM_MODEL": "m"}
     if name == "LOCAL_JUDGE_KEY":  # nor is a judge's key of any use without its files

@@ -22,6 +22,7 @@ OWN_JUDGE = {
     "LOCAL_JUDGE_MODEL": "a.gguf",
     "LOCAL_JUDGE_PROJECTOR": "a.gguf",
 }
+COLLECTOR = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 KEY = "canary-9f86d081884c7d659a2feaa0"
 WEBHOOK = "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5"
 # Each setting that may be a secret: a text, and what has to be set beside it.
@@ -37,6 +38,7 @@ SECRETS: dict[str, tuple[str, Mapping[str, str]]] = {
     "ADMIN_API_KEY": (KEY, {}),
     "WEBHOOK_SECRET": (WEBHOOK, {}),
     "ALERT_WEBHOOK_URLS": (f"https://host.example/{KEY}", {"WEBHOOK_SECRET": WEBHOOK}),
+    "OTEL_EXPORTER_OTLP_HEADERS": (f"api-key={KEY}", COLLECTOR),
 }
 # Names that sound like secrets, and an address whose secret is a setting of its own.
 NO_SECRETS = {"REQUIRE_API_KEY", "TOKENS_PER_MINUTE", "FILES_URL"}

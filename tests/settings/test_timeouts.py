@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.domain.calls import Timeouts
+from llm_api.domain.upstream_plans import Timeouts
 from llm_api.settings.definitions import SETTINGS
 from llm_api.settings.settings import Settings
 from tests.support.service import REPOSITORY_ROOT

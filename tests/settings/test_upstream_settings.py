@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.domain.calls import Endpoint, UpstreamPlan
+from llm_api.domain.upstream_plans import Endpoint, UpstreamPlan
 from llm_api.settings.settings import Settings, SettingsError
 
 FAST = {

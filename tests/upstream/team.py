@@ -9,7 +9,8 @@ from threading import Barrier, BrokenBarrierError
 
 import pytest
 
-from llm_api.domain.calls import Completion, Endpoint, ModelRequest, Timeouts, UpstreamPlan, never
+from llm_api.domain.calls import Completion, ModelRequest, never
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.errors import ApiError
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream.call import UpstreamCall

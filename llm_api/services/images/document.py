@@ -141,7 +141,8 @@ class Part:
 class Payer:
     """For whom a job is made, as its usage row has it.
 
-    `name` is that of its limits, and `shown_id` what the request is called that asked for the job.
+    `name` is that of its limits, `shown_id` what the request is called that asked for the job, and
+    `traceparent` its place in a trace, "" for none.
     """
 
     route: str
@@ -151,6 +152,7 @@ class Payer:
     has_budget: bool = False
     group_id: str | None = None
     shown_id: str | None = None
+    traceparent: str = ""
 
     @classmethod
     def of(cls, caller: Caller) -> Self:
@@ -164,6 +166,7 @@ class Payer:
             key is not None and key.has_budgets,
             None if key is None else key.group_id,
             caller.shown_id or None,
+            "" if caller.trace is None else caller.trace.traceparent,
         )
 
 

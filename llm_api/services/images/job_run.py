@@ -14,6 +14,7 @@ from llm_api.domain.images import (
     VendorTask,
 )
 from llm_api.domain.tasks import CancelState, TaskState
+from llm_api.domain.tracing import Trace
 from llm_api.errors import ApiError, InvalidRequest, Unavailable
 from llm_api.observability.logging import log_as
 from llm_api.services.images.document import (
@@ -47,11 +48,13 @@ class JobRun:
         *,
         models: ImageModels,
         keeper: Keeper,
+        trace: Trace | None = None,
     ) -> None:
-        """Work on a claimed task with its `document`, at its upstream."""
+        """Work on a claimed task with its `document`, at its upstream, as a part of a trace."""
         self.claimed = claimed
         self.document = document
         self.upstream = upstream
+        self._trace = trace
         self._models = models
         self._keeper = keeper
         self._changing = threading.Lock()
@@ -178,6 +181,12 @@ class JobRun:
         """Seconds that one vendor call may take."""
         return min(self.claimed.remaining, self.document.fitted.seconds)
 
+    def new_call(self) -> UpstreamCall:
+        """Start the clock of a vendor call."""
+        return self.upstream.new_call(
+            self.must_stop, _nothing, time_limit=self.time_limit, trace=self._trace
+        )
+
     def note(self, call: UpstreamCall) -> None:
         """Keep the attempts of a call; they are saved with the next change."""
         attempts = call.progress()[0]
@@ -242,3 +251,7 @@ class JobRun:
             upstream=self.document.upstream,
             compression=self.document.request.output_compression,
         )
+
+
+def _nothing() -> None:
+    """Do nothing: what is sent is noted when it is sent."""

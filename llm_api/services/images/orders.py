@@ -57,8 +57,7 @@ class Order:
         callback_url: str | None,
     ) -> Task:
         """Return the task that is to make it; its row and its files are kept for `keep`."""
-        key = caller.key
-        payer = Payer.of(caller)
+        key, payer = caller.key, Payer.of(caller)
         document = JobDocument(
             request=self.request,
             prompt_original=self.prompt_original,

@@ -66,7 +66,7 @@ class PartRun:
         if not claimed.remaining:
             self._end(_too_late())
             return 0.0
-        call = job.upstream.new_call(job.must_stop, _nothing, time_limit=job.time_limit)
+        call = job.new_call()
         try:
             answer = job.create(self._index, call, self._sent)
         except ApiError as error:
@@ -199,10 +199,6 @@ def _too_late() -> ApiError:
         reason="upstream_timeout",
         retryable=False,
     )
-
-
-def _nothing() -> None:
-    """Do nothing: what is sent is noted when it is sent."""
 
 
 def _cancelled() -> ApiError:

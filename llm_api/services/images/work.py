@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from llm_api.domain.lineage import LineageEvent
+from llm_api.domain.tracing import NoTraces, Resuming
 from llm_api.errors import ApiError, Unavailable
 from llm_api.services.images.accounts import JobAccounts
 from llm_api.services.images.document import ENDED, FAILED, NEW, UNKNOWN, JobDocument, KnownError
@@ -14,6 +15,8 @@ from llm_api.services.images.keeping import Keeper
 from llm_api.services.images.outcome import error_of, pictures_event, report_of_end, state_of
 from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.services.tasks.webhooks import Webhooks
+
+STEP = "make_pictures"  # its span's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,7 @@ class ImageWork:
     webhooks: Webhooks
     record: Callable[[LineageEvent], None] = lambda _: None
     pause: Callable[[float], None] = time.sleep
+    traces: Resuming = field(default_factory=NoTraces)
 
     def __call__(self, claimed: ClaimedTask) -> None:
         """Work on a task until it has ended, or another process has to go on with it."""
@@ -39,8 +43,12 @@ class ImageWork:
             )
             self._end_without(claimed, document, error)
             return
-        job = JobRun(claimed, document, upstream, models=self.models, keeper=self.keeper)
-        if job.run(self.pause):
+        with self.traces.resumed(document.payer.traceparent, STEP) as trace:
+            job = JobRun(
+                claimed, document, upstream, models=self.models, keeper=self.keeper, trace=trace
+            )
+            has_ended = job.run(self.pause)
+        if has_ended:
             self.end(claimed, job.document)
 
     def _end_without(self, claimed: ClaimedTask, document: JobDocument, error: ApiError) -> None:

@@ -8,6 +8,7 @@ from functools import partial, reduce
 from typing import Any, Generic, TypeVar
 
 from llm_api.domain.calls import Caller, CallReport, Completion, ModelRequest, Timing, TokenUsage
+from llm_api.domain.tracing import step
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from llm_api.services.judge.picture_parts import unseen
 from llm_api.services.judge.questions import Question
@@ -85,7 +86,10 @@ class Hearing:
 
     def _asked(self, question: Question[_T]) -> Reply[_T]:
         estimate = partial(question.estimate, self._destination)
-        with self._ledger.account(self._destination, self._next_caller(), estimate) as accounted:
+        with (
+            step(self._next_caller(), "judge") as caller,
+            self._ledger.account(self._destination, caller, estimate) as accounted,
+        ):
             (at, parameters, completion), fallback = call_with_fallbacks(
                 self._destination, accounted.call, partial(_first, question, accounted)
             )

@@ -186,9 +186,8 @@ class LoopService:
             raise InvalidRequest.of_field(
                 "until.accept.min_overall", message, reason="not_supported"
             )
-        payer = Payer.of(caller)
         model = self._steps.orders.destination(request, caller.key).model
-        document = LoopDocument(request, plan, payer, model, optimize)
+        document = LoopDocument(request, plan, Payer.of(caller), model, optimize)
         order = self._steps.order(document, LoopTry(1, request.prompt), caller)
         self._check_cost(document, caller)
         ours = self._steps.order(document, LoopTry(1, request.prompt, is_optimized=True), caller)

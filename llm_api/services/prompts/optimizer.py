@@ -9,6 +9,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target, TargetRewrite
+from llm_api.domain.tracing import step
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.services.prompts.compiling import compiler
 from llm_api.services.prompts.details import details
@@ -188,7 +189,10 @@ class PromptOptimizer:
     ) -> RewriteResult:
         """Have a model called and accounted for; raises ApiError."""
         wanted = partial(self._compiler.needs, tasks, destination)
-        with self._ledger.account(destination, caller, wanted) as accounted:
+        with (
+            step(caller, "optimize_prompt") as asking,
+            self._ledger.account(destination, asking, wanted) as accounted,
+        ):
             result = self._compiler.rewrite(tasks, destination, accounted)
             _require_rewrite(tasks[0], result)
         return result

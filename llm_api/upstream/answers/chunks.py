@@ -217,7 +217,7 @@ class StreamedAnswer:
             is_changed |= bool(choice["finish_reason"] != reason)
         if not choice.get("finish_reason"):
             return is_changed
-        state.finish()
+        state.finish(choice["finish_reason"])
         self.has_finished = all(one.has_finished for one in self._choices.values())
         self._usage.record_of_choice(self._head, choice)
         self.is_over |= self.has_finished and self._usage.is_complete
@@ -252,6 +252,12 @@ class StreamedAnswer:
         if self.has_finished:
             return True
         return self._is_done and any(choice.has_finished for choice in self._choices.values())
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The answer so far, without its texts."""
+        choices = [{"finish_reason": one.finish_reason} for one in self._choices.values()]
+        return {**self._head, "choices": choices}
 
     @property
     def usage(self) -> TokenUsage:

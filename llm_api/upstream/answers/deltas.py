@@ -24,6 +24,7 @@ class ChoiceState:
     def __init__(self) -> None:
         """Create the state of a choice without deltas."""
         self.has_finished = False
+        self.finish_reason: str | None = None
         self._has_role = False
         self._tools: ToolCalls | None = None
 
@@ -32,9 +33,10 @@ class ChoiceState:
         """Whether a delta has come."""
         return self._has_role
 
-    def finish(self) -> None:
+    def finish(self, reason: str) -> None:
         """Record that the choice has given the reason for its end."""
         self.has_finished = True
+        self.finish_reason = reason
 
     def settle(self, delta: dict[str, Any], count: Callable[[object], None]) -> bool:
         """Bring a `delta` into OpenAI's form; return whether it was changed.

@@ -1,6 +1,7 @@
 """What the relay asks of a streamed answer, in whatever form it comes."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 from llm_api.domain.calls import Operation, TextLength, TokenUsage
 from llm_api.upstream.vendors.errors import ErrorClassifier
@@ -25,6 +26,10 @@ class RelayedAnswer(Protocol):
     @property
     def is_complete(self) -> bool:
         """Whether nothing of the answer is missing, so far as can be told."""
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """The answer so far, without its texts: `id`, `model`, and the reasons for its end."""
 
     @property
     def usage(self) -> TokenUsage:

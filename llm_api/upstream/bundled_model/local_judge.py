@@ -5,8 +5,8 @@ Facts about that server (xllamacpp 2026.10.11549, tried): it takes PNG and JPEG,
 it does not start, or starts and refuses every picture.
 """
 
-from llm_api.domain.calls import Endpoint
 from llm_api.domain.process_plans import LocalJudgePlan
+from llm_api.domain.upstream_plans import Endpoint
 from llm_api.upstream.bundled_model.llama_server import LOOPBACK, LlamaServer
 
 DEFAULT_JUDGE_PORT = 8082

@@ -6,7 +6,7 @@ llama.cpp and xllamacpp are MIT.
 
 from pathlib import Path
 
-from llm_api.domain.calls import Endpoint
+from llm_api.domain.upstream_plans import Endpoint
 from llm_api.runtime.installation import PACKAGES
 from llm_api.upstream.bundled_model.llama_server import LOOPBACK, LlamaServer
 

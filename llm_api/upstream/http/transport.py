@@ -22,7 +22,7 @@ from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool  # noqa: TC002  # one import block is enough
 
-from llm_api.domain.calls import Endpoint, Timeouts
+from llm_api.domain.upstream_plans import Endpoint, Timeouts
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import requests
 from urllib3.connection import HTTPConnection
 
-from llm_api.domain.calls import Endpoint, Timeouts
+from llm_api.domain.upstream_plans import Endpoint, Timeouts
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.turns import LARGE_WORK
 from llm_api.upstream import faults
@@ -131,14 +131,14 @@ class VendorTransport(Transport):
         """Send a request and lend its answer; entering raises faults.Fault."""
         if _TARGET.fullmatch(outgoing.target) is None:
             raise faults.bad_response("an address that cannot be asked")
-        head = self._head(outgoing)
+        head = self._head(outgoing, call)
         return LentOnce(self._vendor_adapter, self._watch, outgoing, head, call)
 
-    def _head(self, outgoing: Outgoing) -> bytes:
+    def _head(self, outgoing: Outgoing, call: UpstreamCall) -> bytes:
         headers: dict[str, Any] = {**self._session.headers, **outgoing.headers, "Host": self._host}
         if outgoing.body or outgoing.method == "POST":
             headers["Content-Type"] = outgoing.content_type
             headers["Content-Length"] = str(len(outgoing.body))
         lines = [f"{outgoing.method} {outgoing.target} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers.items()]
-        return ("\r\n".join(lines) + "\r\n\r\n").encode("latin-1")
+        return b"%b\r\n%b\r\n" % ("\r\n".join(lines).encode("latin-1"), call.headers())

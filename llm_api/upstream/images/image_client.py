@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from llm_api.domain.calls import Caller, Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.calls import Caller
 from llm_api.domain.images import (
     FittedRequest,
     ImageRequest,
@@ -14,6 +14,8 @@ from llm_api.domain.images import (
     VendorTask,
 )
 from llm_api.domain.tasks import CancelState
+from llm_api.domain.tracing import Trace
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.errors import ApiError, NotFound
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
@@ -88,7 +90,11 @@ class ImageClient:
         name = self.name if len(plan.endpoints) == 1 else f"{self.name}/{number}"
         transport = VendorTransport(endpoint, self._timeouts, watch, _MAX_IDLE_CONNECTIONS)
         return VendorEndpoint(
-            name, transport, self._policy.new_health(name, plan.model), endpoint.url
+            name,
+            transport,
+            self._policy.new_health(name, plan.model),
+            endpoint.url,
+            self.profile_name,
         )
 
     def knows(self, model: str) -> bool:
@@ -120,6 +126,7 @@ class ImageClient:
         *,
         time_limit: float,
         caller: str = "",
+        trace: Trace | None = None,
     ) -> UpstreamCall:
         """See ImageUpstream."""
         return UpstreamCall(
@@ -127,7 +134,7 @@ class ImageClient:
             is_disconnected=is_disconnected,
             must_end=self._drain.is_expired_for_paid,
             on_first_attempt=on_first_attempt,
-            caller=Caller(request_id="", route="", address=caller),
+            caller=Caller(request_id="", route="", address=caller, trace=trace),
         )
 
     def create(  # see ImageUpstream

@@ -13,6 +13,7 @@ from llm_api.domain.images import (
     VendorTask,
 )
 from llm_api.domain.tasks import CancelState
+from llm_api.domain.tracing import Trace
 from llm_api.upstream.call import UpstreamCall
 
 # Reads the stored bytes of an input picture.
@@ -128,10 +129,12 @@ class ImageUpstream(Protocol):
         *,
         time_limit: float,
         caller: str = "",
+        trace: Trace | None = None,
     ) -> UpstreamCall:
         """Start the clock of a call, which may take `time_limit` seconds.
 
         `caller` is the name of whose call it is: its failures alone stop nobody else's.
+        `trace` is where the spans of its attempts belong.
         """
 
     def create(  # one call has all of them

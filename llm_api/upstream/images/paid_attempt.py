@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from llm_api.domain.calls import Completion, TokenUsage
 from llm_api.domain.images import VendorResult, VendorTask
 from llm_api.errors import ApiError
 from llm_api.upstream import faults
@@ -17,7 +18,7 @@ from llm_api.upstream.http.response_body import UpstreamResponse
 from llm_api.upstream.http.vendor_transport import Outgoing, VendorTransport
 from llm_api.upstream.images.image_errors import charged
 from llm_api.upstream.resilience.endpoint_health import EndpointHealth
-from llm_api.upstream.resilience.endpoint_pool import EndpointPool, PooledEndpoint
+from llm_api.upstream.resilience.endpoint_pool import EndpointPool, PooledEndpoint, server_of
 
 # Refusals before any work that pass by themselves.
 _PASSING = frozenset(["overloaded", "upstream_rate_limited"])
@@ -31,10 +32,10 @@ class VendorEndpoint(PooledEndpoint):
     transport: VendorTransport
 
     def __init__(
-        self, name: str, transport: VendorTransport, health: EndpointHealth, url: str
+        self, name: str, transport: VendorTransport, health: EndpointHealth, url: str, provider: str
     ) -> None:
-        """Create an endpoint without calls; `url` is its configured address."""
-        super().__init__(name, transport, health)
+        """Create an endpoint of a `provider` without calls; `url` is its configured address."""
+        super().__init__(name, transport, health, server=server_of(provider, url))
         self.url = url
 
 
@@ -80,7 +81,12 @@ class PaidAttempt:
         assert isinstance(acquired, VendorEndpoint)  # noqa: S101  # the pool has no others
         try:
             with permit, call.attempt(self._upstream, acquired.name, str(self._about["model"])):
-                return acquired, self._made(outgoing(acquired), acquired, call)
+                if call.trace is not None:
+                    call.trace_attempt("image", self._about, acquired.server)
+                made = self._made(outgoing(acquired), acquired, call)
+                if call.trace is not None and isinstance(made, VendorResult):
+                    call.trace_answer(_traced(made))
+                return acquired, made
         finally:
             self._endpoints.release(acquired)
 
@@ -102,6 +108,12 @@ class PaidAttempt:
             if not progress.has_left or isinstance(fault, _Answered):
                 raise
             raise _charged(fault) from fault
+
+
+def _traced(made: VendorResult) -> Completion:
+    """Return what a span says of pictures: the tokens, where the vendor counts them."""
+    used = made.usage
+    return Completion({}, b"", TokenUsage(used.input_tokens, used.output_tokens))
 
 
 class _Answered(faults.Fault):

@@ -6,9 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
+from llm_api.domain.tracing import Server
+from llm_api.domain.upstream_plans import Endpoint, UpstreamPlan
 from llm_api.runtime.concurrency import ConcurrencyLimit
-from llm_api.upstream import faults
+from llm_api.upstream import faults, probes
+from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.http.transport import Transport
 from llm_api.upstream.resilience.child_revival import ChildRevival
@@ -20,6 +24,7 @@ from llm_api.upstream.resilience.endpoint_health import (
     Probes,
     give_up,
 )
+from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
 
 class Permit:
@@ -72,6 +77,14 @@ class Permit:
         self._probes = ()
 
 
+def server_of(provider: str, url: str) -> Server:
+    """Return how spans name the endpoint of a `provider`, its profile's name, at an address."""
+    parts = urlsplit(url)
+    return Server(
+        provider, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
+    )
+
+
 class PooledEndpoint:
     """One key at one address: its connections, its health and its calls in progress."""
 
@@ -81,6 +94,8 @@ class PooledEndpoint:
         transport: Transport,
         health: EndpointHealth,
         is_back: Callable[[Transport], bool] | None = None,
+        *,
+        server: Server,
     ) -> None:
         """Create an endpoint without calls.
 
@@ -89,10 +104,12 @@ class PooledEndpoint:
             transport: calls it.
             health: says whether it may be called.
             is_back: asks a process that is started again when it has ended; None for all others.
+            server: what spans say of it.
         """
         self.name = name
         self.transport = transport
         self.health = health
+        self.server = server
         self.revival = ChildRevival(partial(is_back, transport), health) if is_back else None
         self.calls_in_progress = 0
 
@@ -226,3 +243,38 @@ class _Slot:
     def __exit__(self, *_: object) -> None:
         """Free it."""
         self._pool.limit.release()
+
+
+def new_pool(
+    plan: UpstreamPlan,
+    behavior: UpstreamBehavior,
+    provider: str,
+    policy: RetryPolicy,
+    transport: Callable[[Endpoint], Transport],
+) -> EndpointPool:
+    """Return the pool of an upstream, whose endpoints are numbered if there are several.
+
+    Args:
+        plan: the endpoints.
+        behavior: of the upstream.
+        provider: the name of its profile.
+        policy: knows when an endpoint is well.
+        transport: creates what calls one.
+    """
+    count = len(plan.endpoints)
+    names = [behavior.name if count == 1 else f"{behavior.name}/{n + 1}" for n in range(count)]
+    is_back = probes.return_of(behavior)
+    return EndpointPool(
+        [
+            PooledEndpoint(
+                name,
+                transport(endpoint),
+                policy.new_health(name, plan.model),
+                is_back,
+                server=server_of(provider, endpoint.url),
+            )
+            for name, endpoint in zip(names, plan.endpoints, strict=True)
+        ],
+        behavior.max_concurrency,
+        behavior.queue_timeout,
+    )

@@ -35,7 +35,7 @@ QUEUED = "llm_api.queued"
 QUEUE_TIMEOUT = 1.0
 LOG_INTERVAL = 10.0
 # Health checks and pages cost little, and are needed most under overload.
-_COUNTED = ("/api/", "/v1/")
+COUNTED = ("/api/", "/v1/")
 CODEX = "HTTP_ORIGINATOR"  # the header by which Codex names itself, and nobody else
 _ID_MARK = "{request_id}"
 _REFUSAL = Unavailable(
@@ -83,7 +83,7 @@ class LoadShedder:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path = environ.get("PATH_INFO", "")
-        if not path.startswith(_COUNTED):
+        if not path.startswith(COUNTED):
             return self._app(environ, start_response)
         if not (self._limit.try_acquire() or self._wait(environ)):
             self._refusals.record()

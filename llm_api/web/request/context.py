@@ -16,6 +16,7 @@ from llm_api.domain.audit import Actor
 from llm_api.domain.calls import Caller, CallReport, never
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.repeats import CacheRules
+from llm_api.domain.tracing import RequestTrace
 from llm_api.domain.usage import UsageRecord, joined_tags
 from llm_api.errors import InvalidRequest
 from llm_api.observability.logging import log_as
@@ -124,6 +125,7 @@ class RequestState:
         stream: the streamed answer, once it has begun.
         is_streamed: whether a streamed answer was requested.
         is_awaited: whether other clients wait for the same answer.
+        trace: its trace; None where nothing is traced.
     """
 
     incoming: Request
@@ -142,6 +144,7 @@ class RequestState:
     stream: AnswerStream | None = None
     is_streamed: bool = False
     is_awaited: Callable[[], bool] = never
+    trace: RequestTrace | None = None
 
     def take_request_id(self) -> None:
         """Call the request as `X-Request-Id` does, which somebody trusted has sent.
@@ -180,6 +183,7 @@ def caller() -> Caller:
         address_of(incoming),
         shown_id="" if state.request_id == state.call_id else state.request_id,
         on_settled=state.calls.append,
+        trace=state.trace,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.domain.calls import Endpoint, UpstreamPlan
+from llm_api.domain.upstream_plans import Endpoint, UpstreamPlan
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.behavior import BUNDLED_MODEL

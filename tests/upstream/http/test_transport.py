@@ -11,7 +11,7 @@ import pytest
 import urllib3
 from urllib3.connection import HTTPConnection
 
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream.behavior import UpstreamBehavior
 from llm_api.upstream.client import UpstreamClient

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from llm_api.domain.calls import Endpoint
+from llm_api.domain.upstream_plans import Endpoint
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream import faults
 from llm_api.upstream.call import UpstreamCall

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan, never
+from llm_api.domain.calls import never
 from llm_api.domain.images import (
     FittedRequest,
     ImageRequest,
@@ -18,6 +18,7 @@ from llm_api.domain.images import (
     VendorResult,
     VendorTask,
 )
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.errors import ApiError
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.image_profiles import read_image_profiles

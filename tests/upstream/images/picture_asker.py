@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
-from llm_api.domain.calls import Endpoint, Timeouts, UpstreamPlan, never
+from llm_api.domain.calls import never
 from llm_api.domain.images import (
     FittedRequest,
     ImageRequest,
@@ -14,6 +14,7 @@ from llm_api.domain.images import (
     VendorTask,
 )
 from llm_api.domain.tasks import CancelState
+from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.settings import PROJECT_ROOT

@@ -14,6 +14,7 @@ from llm_api.domain.images import (
     VendorTask,
 )
 from llm_api.domain.tasks import CancelState
+from llm_api.domain.tracing import Trace
 from llm_api.errors import NotFound, Unavailable
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
@@ -62,9 +63,10 @@ class LayoutSketch:
         *,
         time_limit: float,
         caller: str = "",
+        trace: Trace | None = None,
     ) -> UpstreamCall:
         """See `ImageUpstream.new_call`."""
-        del caller  # nothing here can fail for one caller alone
+        del caller, trace  # nothing here can fail for one caller alone, or asks an upstream
         return UpstreamCall(
             total=time_limit, is_disconnected=is_disconnected, on_first_attempt=on_first_attempt
         )

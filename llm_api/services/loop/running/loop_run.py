@@ -6,6 +6,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller
 from llm_api.domain.loops import Amount
 from llm_api.domain.tasks import TaskState
+from llm_api.domain.tracing import Trace
 from llm_api.errors import ApiError, RateLimited, Unavailable
 from llm_api.services.images.document import KnownError
 from llm_api.services.loop.brake import UNKNOWN, most_of
@@ -38,11 +39,18 @@ _MAX_WAITS = 30
 class LoopRun:
     """One process's work on one loop."""
 
-    def __init__(self, claimed: ClaimedTask, document: LoopDocument, steps: LoopSteps) -> None:
-        """Work on a claimed task with its `document`."""
+    def __init__(
+        self,
+        claimed: ClaimedTask,
+        document: LoopDocument,
+        steps: LoopSteps,
+        trace: Trace | None = None,
+    ) -> None:
+        """Work on a claimed task with its `document`, as a part of a trace."""
         self.claimed = claimed
         self.document = document
         self.steps = steps
+        self._trace = trace
 
     def run(self) -> bool:
         """Bring the loop to its end; False where it was released for another process.
@@ -211,6 +219,7 @@ class LoopRun:
             address=payer.name if key is None else "",
             shown_id=payer.shown_id or task.request_id,
             on_settled=log_call,
+            trace=self._trace,
         )
 
     def save(self, document: LoopDocument) -> None:

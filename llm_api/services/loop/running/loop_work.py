@@ -1,7 +1,8 @@
 """Works on the tasks of loops, and ends them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from llm_api.domain.tracing import NoTraces, Resuming
 from llm_api.services.images.document import KnownError
 from llm_api.services.loop.choosing import best_first, best_try
 from llm_api.services.loop.loop_document import LoopDocument
@@ -11,6 +12,8 @@ from llm_api.services.loop.running.steps import LoopSteps
 from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.services.tasks.webhooks import Webhooks
 
+STEP = "loop"  # its span's name
+
 
 @dataclass(frozen=True, slots=True)
 class LoopWork:
@@ -18,11 +21,15 @@ class LoopWork:
 
     steps: LoopSteps
     webhooks: Webhooks
+    traces: Resuming = field(default_factory=NoTraces)
 
     def __call__(self, claimed: ClaimedTask) -> None:
         """Work on a task until it has ended, or another process has to go on with it."""
-        run = LoopRun(claimed, LoopDocument.read(claimed.task.document), self.steps)
-        if not run.run():
+        document = LoopDocument.read(claimed.task.document)
+        with self.traces.resumed(document.payer.traceparent, STEP) as trace:
+            run = LoopRun(claimed, document, self.steps, trace)
+            has_ended = run.run()
+        if not has_ended:
             return
         document = run.document
         state = state_of(document)

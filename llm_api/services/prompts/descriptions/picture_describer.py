@@ -11,6 +11,7 @@ from typing import Any
 from llm_api.domain.calls import Caller, CallReport, CallResult, Completion, ModelRequest
 from llm_api.domain.lineage import DESCRIPTION, TREATED, LineageEvent
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt, Target
+from llm_api.domain.tracing import step
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompts.descriptions import description_checks
@@ -26,7 +27,7 @@ from llm_api.services.prompts.sight import VisionModels
 from llm_api.services.prompts.strategies.instructions import METHOD, correction
 from llm_api.services.prompts.task import Task, require_type
 from llm_api.services.prompts.validation import ValidationResult
-from llm_api.services.quotas.estimates import estimate_chat
+from llm_api.services.quotas.estimates import TokenEstimate, estimate_chat
 from llm_api.services.routing.catalogue import Destination, call_with_fallbacks
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
 from llm_api.upstream.call import UpstreamCall
@@ -96,12 +97,13 @@ class PictureDescriber:
         task = description_task(request, self._targets[request.target_model])
         destination = self._models.route(request.model, caller.key)
         ask = partial(self._asked, task, request)
-        with self._ledger.account(
-            destination, caller, lambda: estimate_chat(ask(destination)).twice()
-        ) as accounted:
-            reply, fallback = call_with_fallbacks(
-                destination, accounted.call, partial(_replied, accounted, ask)
-            )
+        needs = partial(_needs, ask, destination)
+        with (
+            step(caller, "describe_picture") as asking,
+            self._ledger.account(destination, asking, needs) as accounted,
+        ):
+            answer_of = partial(_replied, accounted, ask)
+            reply, fallback = call_with_fallbacks(destination, accounted.call, answer_of)
             first, best = self._read(task, reply, accounted)
         result = self._result(task, first, best, reply, accounted.report(fallback))
         if caller.lineage_id:
@@ -206,6 +208,12 @@ class PictureDescriber:
             report=report,
             text=best.rewrite if dialect_table.is_compiled(task) else "",
         )
+
+
+def _needs(
+    ask: Callable[[Destination], Mapping[str, Any]], destination: Destination
+) -> TokenEstimate:
+    return estimate_chat(ask(destination)).twice()
 
 
 def _replied(

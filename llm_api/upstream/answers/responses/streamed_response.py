@@ -91,6 +91,11 @@ class StreamedResponse:
         return self.has_finished
 
     @property
+    def document(self) -> Mapping[str, Any]:
+        """The response so far: its id, and all of it at its end."""
+        return self._last or {"id": self._name}
+
+    @property
     def usage(self) -> TokenUsage:
         """The usage so far; it comes at the end."""
         return self._usage

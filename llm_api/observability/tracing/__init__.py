@@ -1,0 +1,1 @@
+"""Traces for OpenTelemetry: `traces` is their door, which loads the rest where it is wanted."""
