@@ -473,7 +473,7 @@ def test_required_keys_must_be_there(
     for is_disabled in keys:
         issued = service.issue(ApiKey("", "shop"), OPERATOR)
         if is_disabled:
-            service.disable(issued.key.id)
+            service.disable(issued.key.id, OPERATOR)
     service.close()
 
     seen = visit_of({"REQUIRE_API_KEY": "true", **env})

@@ -35,7 +35,7 @@ def small_disk() -> Iterator[SmallDisk]:
 
     def mount(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
-        command = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(folder)]
+        command = ["mount", "-t", "tmpfs", "-o", "size=6m", "tmpfs", str(folder)]
         with contextlib.suppress(OSError):
             if subprocess.run(command, capture_output=True, check=False).returncode == 0:
                 mounted.append(folder)

@@ -1,11 +1,13 @@
 """Gauges are read every few seconds, written when they change, and tasks are counted by one."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from prometheus_client import values
 
+from llm_api.domain.tasks import Task
 from llm_api.observability import metric_catalogue as catalogue
 from llm_api.observability.metrics import Metrics
 from llm_api.server.shared_metrics import FOLDER_VARIABLE
@@ -15,7 +17,6 @@ from llm_api.storage.sql.task_table import SqlTasks
 from llm_api.storage.threads import StoreThreads
 from tests.conftest import AppOf
 from tests.observability.test_metrics import shown, worker
-from tests.storage.contract_tasks import queued
 from tests.support import replies
 from tests.support.schema import give_schema
 from tests.support.upstream import ScriptedUpstream
@@ -57,7 +58,10 @@ def test_tasks_are_counted_by_one_worker_and_vanish_when_they_have_ended(
     for slot in (0, 1):
         metrics = worker(shared, slot)
         counters.append(TaskGauge(Gauges(metrics), metrics, tasks, StoreThreads(1)))
-    tasks.add(queued())
+    now = datetime(2026, 11, 29, tzinfo=UTC)
+    later = now + timedelta(days=1)
+    at = {"created_at": now, "due_at": now, "deadline_at": later, "expires_at": later}
+    tasks.add(Task("img_1", "image", **at))
 
     for counter in counters:
         counter.read()

@@ -233,7 +233,7 @@ def test_a_key_that_is_not_for_the_model_may_not_count_its_tokens_either(
     app_of: AppOf, upstream_env: dict[str, str]
 ) -> None:
     app = app_of({**upstream_env, **CLOSED})
-    key = issue(app, models=frozenset(["other"]))
+    key = issue(app, models=("other",))
 
     for path in (MESSAGES, COUNT_TOKENS):
         answer = app.test_client().post(path, json=body_of(), headers={"x-api-key": key.secret})
