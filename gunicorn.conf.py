@@ -114,7 +114,9 @@ def _share_metrics(server):
 def when_ready(server):
     """Check the addresses again now that the sockets are open: systemd may have passed them."""
     _check_access(server)
-    server.log.info("%s", greeting(_addresses(server), settings))
+    has_model = settings.local_model is not None or "LOCAL_MODEL" in server.local_models
+    sentence = greeting(_addresses(server), settings, has_bundled_model=has_model)
+    server.log.info("%s", sentence)
 
 
 def _addresses(server):
@@ -215,7 +217,8 @@ def post_worker_init(worker):
     worker.wsgi.extensions["llm_api"].alerts.start()
     # One worker of each start or reload speaks for all; /readyz says the same at any time.
     if (worker.age - 1) % workers == 0:
-        worker.wsgi.extensions["llm_api"].readiness.report("database")
+        for part in ("database", "usage"):
+            worker.wsgi.extensions["llm_api"].readiness.report(part)
 
 
 def child_exit(server, worker):

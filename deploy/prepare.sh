@@ -35,6 +35,7 @@ new secrets/grafana_password "$(random)"
 new secrets/fast_llm_api_key "$FAST_LLM_API_KEY"
 new settings.env "FAST_LLM_API_URL=$FAST_LLM_API_URL
 FAST_LLM_MODEL=$FAST_LLM_MODEL"
+command -v openssl >/dev/null || [ -e secrets/tls_certificate ] || { echo "openssl must be installed, or secrets/tls_certificate and secrets/tls_key be there." >&2; exit 2; }
 [ -e secrets/tls_certificate ] || openssl req -x509 -newkey rsa:2048 -nodes -days 365 \
   -subj "/CN=$name" -addext "subjectAltName=DNS:$name" \
   -keyout secrets/tls_key -out secrets/tls_certificate 2>/dev/null

@@ -18,6 +18,7 @@ from llm_api.upstream.client import UpstreamClient
 # A little more than a statement may take: the server's own time-out should end it first.
 READ_TIMEOUT_S = 6.0
 _FILES = "files"
+_NOT_SAVED = "rows cannot be saved: is INSTANCE_DIR read-only, or its disk full?"
 
 
 def fast_upstream(settings: Settings, upstreams: Mapping[str, UpstreamClient]) -> UpstreamClient:
@@ -50,9 +51,7 @@ def _checks(
         "database": partial(
             _check_store, stores.usage, StoreThreads(1, READ_TIMEOUT_S, fails_fast=True)
         ),
-        "usage": lambda: (
-            "ok" if stores.spool.is_saving else "rows cannot be saved: is the disk full?"
-        ),
+        "usage": lambda: "ok" if stores.spool.can_save() else _NOT_SAVED,
         "limiter": lambda: "ok" if check_limiter() else "unreachable",
         "upstream": fast.probe,
         # Chat goes on without it, and pictures are refused then: see `StoreHealth`.

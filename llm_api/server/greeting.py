@@ -8,13 +8,16 @@ from llm_api.settings.settings import Settings
 _ALL = ("0.0.0.0:", "[::]:")  # it is looked for
 
 
-def greeting(addresses: Sequence[str], settings: Settings) -> str:
+def greeting(
+    addresses: Sequence[str], settings: Settings, *, has_bundled_model: bool = True
+) -> str:
     """Return a sentence with address, pages, models and whether keys are required.
 
-    `addresses` are those that the service listens on, in the form of BIND.
+    `addresses` are those that the service listens on, in the form of BIND; `has_bundled_model` is
+    whether the bundled model could be started.
     """
     models = [f"{name}={plan.model}" for name, plan in settings.upstreams.items()]
-    if settings.uses_bundled_model:
+    if settings.uses_bundled_model and has_bundled_model:
         models.insert(0, "the bundled SmolLM2-135M")
     if (images := settings.image_upstream) is not None:
         models.append(f"image={images.model}")
@@ -22,7 +25,8 @@ def greeting(addresses: Sequence[str], settings: Settings) -> str:
     if settings.access.requires_key:
         keys = "an API key is required"
     where = " and ".join(map(_shown, addresses))
-    return f"llm_api is at {where}, its API at /docs; models: {', '.join(models)}; {keys}."
+    named = ", ".join(models) or "none"
+    return f"llm_api is at {where}, its API at /docs; models: {named}; {keys}."
 
 
 def _shown(address: str) -> str:

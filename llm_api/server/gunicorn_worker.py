@@ -127,7 +127,7 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
         try:
             super().load_wsgi()
         except SettingsError as error:
-            self.log.error("%s", error.message)  # noqa: TRY400  # the sentences say all
+            self.log.error("%s", error.line)  # noqa: TRY400  # the sentences say all
             sys.exit(Arbiter.APP_LOAD_ERROR)  # the master ends, too, instead of trying again
         self._settle(self.cfg)
         # gunicorn has no setting for it.
@@ -263,6 +263,8 @@ class DrainingGeventWorker(GeventWorker):  # type: ignore[misc]  # gunicorn ship
             gevent.sleep(_LOOK_S)
         for server in servers:
             server.stop(timeout=_LOOK_S)
+        # The master sends it until the worker is gone, and Python's end would make it deadly again.
+        signal.signal(self.RETIRES_ON, signal.SIG_IGN)
 
     def _is_busy(self, servers: Sequence[_Server]) -> bool:
         """Whether calls are in progress, or work that outlives them."""

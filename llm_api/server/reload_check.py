@@ -17,6 +17,9 @@ from llm_api.settings.reader import OPEN_ACCESS, is_loopback
 from llm_api.settings.settings import SettingsError
 from llm_api.settings.sources import files_of
 
+# Spools, pictures and a SQLite database are there: half of the service would look elsewhere.
+_MOVED = "INSTANCE_DIR is another folder; move what is in it, and restart the service"
+
 
 def found(order: dict[str, Any]) -> dict[str, Any]:
     """Read the configuration, load the application by it, and say what has changed.
@@ -35,11 +38,13 @@ def found(order: dict[str, Any]) -> dict[str, Any]:
         new = Configuration.read(root)
         _check_access(new, order["addresses"])
     except SettingsError as error:
-        return {"problem": error.message}
+        return {"problem": error.line}
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, workers would fail
         return {"problem": f"the application does not start with it ({type(error).__name__})"}
     held_files.hold(old_files)
     old = Configuration.read(root)
+    if new.settings.instance != old.settings.instance:
+        return {"problem": _MOVED}
     return {
         "files": {str(path): content.decode("latin-1") for path, content in files.items()},
         "warnings": new.settings.warnings,

@@ -15,7 +15,7 @@ from llm_api.settings.upstream_definitions import upstream_settings
 
 _MOST_NAMES = 20
 # What the master itself has opened or started.
-_NEED_RESTART = ("BIND", "LOCAL_JUDGE_MODEL", "LOCAL_JUDGE_PROJECTOR")
+_NEED_RESTART = ("BIND", "METRICS_BIND", "LOCAL_JUDGE_MODEL", "LOCAL_JUDGE_PROJECTOR")
 _FIRST_UPSTREAM = "FAST_LLM_API_URL"  # without it the bundled model is started
 
 

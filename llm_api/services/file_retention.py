@@ -60,8 +60,9 @@ class FileRetention:
         try:
             self.delete_all()
         except (StoreError, ApiError) as error:
-            cause = str(error.__cause__ or error)
-            logger.warning("old files stay for now", extra={"cause": cause})
+            # A store's own sentence; what is behind it has statements and addresses.
+            cause = error if isinstance(error, StoreError) else error.__cause__ or error
+            logger.warning("old files stay for now", extra={"cause": str(cause)})
 
     def delete_all(self) -> None:
         """Delete whatever has expired; raises StoreError or Unavailable."""

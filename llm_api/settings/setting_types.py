@@ -136,7 +136,8 @@ def _rate_limit(text: str) -> str:
 
 
 def _folder(text: str) -> Path:
-    if not text.isprintable():
+    # Outside of a shell nobody replaces `~`: a folder of that name would be made.
+    if not text.isprintable() or text.startswith("~"):
         raise ValueError
     return Path(text)
 
@@ -226,7 +227,7 @@ SECONDS = SettingType("seconds", "a number of seconds, more than 0, such as 60",
 SHARE = SettingType("0 to 1", "a number from 0 to 1, such as 0.1", _share)
 TEXT = SettingType("text", "a text", str)
 KEY_TEXT = SettingType("text", "a text", str, is_secret=True)
-FOLDER = SettingType("folder", "the path of a folder", _folder)
+FOLDER = SettingType("folder", "the path of a folder, in full and without ~", _folder)
 NAMES = SettingType("names", "names separated by commas", lambda text: tuple(listed(text)), ())
 RATE_LIMIT = SettingType("limit", "a limit such as 300/minute or 10/second;5000/day", _rate_limit)
 IMPORT_NAME = SettingType(

@@ -38,6 +38,11 @@ class SettingsError(click.ClickException):
         super().__init__("\n".join(["The settings are wrong:", *lines]))
         self.problems = problems
 
+    @property
+    def line(self) -> str:
+        """The message for a log, where each message is one line."""
+        return " ".join(self.message.split())
+
 
 # Settings that are fields of the same name.
 _AS_THEY_ARE = (

@@ -21,6 +21,7 @@ from tests.support.upstream import ScriptedUpstream
 from tests.support.waiting import wait_until
 
 ADMIN = "adm-9f8e7d6c5b4a3f2e1d0c9b8a7f6e5d4c"
+KEPT = "kept"  # INSTANCE_DIR
 GRACE_S = PATIENCE_S = 60.0
 SKETCH = {"model": "layout-sketch", "prompt": "a red cat"}
 BLOCKS = dict(
@@ -77,11 +78,11 @@ def site(
     """Run a service that somebody has a key of."""
     root, backup = tmp_path / "project", tmp_path / "backup"
     backup.mkdir()
-    service = prepared(tmp_path, upstream, {"ADMIN_API_KEY": ADMIN})
+    service = prepared(tmp_path, upstream, {"ADMIN_API_KEY": ADMIN, "INSTANCE_DIR": KEPT})
     programs = None if postgres is None else postgres.programs
     site = Site(service, root, {"BACKUP": str(backup)}, programs)
-    (root / "instance").mkdir()
-    file = f"sqlite:///{root / 'instance' / 'llm_api.db'}"
+    (root / KEPT).mkdir()
+    file = f"sqlite:///{root / KEPT / 'llm_api.db'}"
     site.use(file if postgres is None else postgres.new_database())
     with service:
         yield site
@@ -102,7 +103,7 @@ def test_what_was_backed_up_under_load_is_there_again(
     assert {*ids, *load.ids} <= kept_ids(service)
     assert service.terminate(GRACE_S) == 0
 
-    shutil.rmtree(site.root / "instance")
+    shutil.rmtree(site.root / KEPT)
     if postgres is not None:
         site.use(postgres.new_database())
     site.types(f"restore {kind}")

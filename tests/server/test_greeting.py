@@ -25,6 +25,12 @@ def test_without_an_upstream_it_names_the_bundled_model(settings_of: SettingsOf)
     assert sentence.endswith("; no API key is required.")
 
 
+def test_a_model_that_is_not_installed_is_not_named(settings_of: SettingsOf) -> None:
+    sentence = greeting(["127.0.0.1:8000"], settings_of({}), has_bundled_model=False)
+
+    assert "; models: none; " in sentence
+
+
 @each(
     ("address", "shown"),
     [

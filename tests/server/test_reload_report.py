@@ -72,9 +72,9 @@ def test_many_names_are_counted(report_of: ReportOf) -> None:
 
 
 def test_what_needs_a_restart_is_named(report_of: ReportOf) -> None:
-    _, needed = report_of({}, {".env": "BIND=127.0.0.1:1\n"})
+    _, needed = report_of({}, {".env": "BIND=127.0.0.1:1\nMETRICS_BIND=127.0.0.1:2\n"})
 
-    assert needed == ["BIND", "FAST_LLM_API_URL"]
+    assert needed == ["BIND", "METRICS_BIND", "FAST_LLM_API_URL"]
 
 
 def test_nothing_is_said_to_be_nothing(report_of: ReportOf) -> None:

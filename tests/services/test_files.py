@@ -350,6 +350,20 @@ def test_a_file_whose_bytes_are_missing_is_no_empty_file(
         read(room.files, file)
 
 
+def test_why_files_stay_is_said_without_statements(
+    room: Room, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    retention = room.retention()
+
+    def delete_all() -> None:
+        raise StoreError("It failed.") from OSError("SELECT tasks.id FROM tasks")
+
+    monkeypatch.setattr(retention, "delete_all", delete_all)
+    retention._delete_or_warn()
+
+    assert [vars(record)["cause"] for record in caplog.records] == ["It failed."]
+
+
 def test_a_store_that_fails_stops_retention_until_the_next_run(
     room: Room, caplog: pytest.LogCaptureFixture
 ) -> None:

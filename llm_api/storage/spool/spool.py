@@ -112,11 +112,14 @@ class Spool:
 
         For work whose row has no beginning here, because another process may end it.
         """
-        if self._refuses:
-            with self._writing:
-                self._try_saving()
-            if not self.is_saving:
-                raise _not_saved()
+        if self._refuses and not self.can_save():
+            raise _not_saved()
+
+    def can_save(self) -> bool:
+        """Whether rows can be written now, as far as a few bytes show; no call is needed for it."""
+        with self._writing:
+            self._try_saving()
+        return self.is_saving
 
     def _try_saving(self) -> None:
         try:

@@ -121,3 +121,15 @@ def test_a_full_disk_is_noticed_before_work_begins(tmp_path: Path) -> None:
     assert file.stat().st_size == 0
     spool.require_saving()
     spool.close()
+
+
+def test_whether_rows_can_be_written_is_known_without_a_call(tmp_path: Path) -> None:
+    (tmp_path / "spool").write_text("in the way")
+    spool = Spool(tmp_path / "spool", ListStore(), StoreThreads(1))
+
+    before = spool.can_save()
+    (tmp_path / "spool").unlink()
+
+    assert not before
+    assert spool.can_save()
+    spool.close()

@@ -280,8 +280,8 @@ class KeptRewrites:
             answer = self._run(act)
         except StoreError as error:
             if self._cooldown.failed():
-                cause = str(error.__cause__ or error)
-                logger.warning("rewrites are not kept for a while", extra={"cause": cause})
+                extra = {"cause": str(error)}
+                logger.warning("rewrites are not kept for a while", extra=extra)
             return otherwise
         self._cooldown.succeeded()
         return answer

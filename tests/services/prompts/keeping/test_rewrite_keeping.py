@@ -411,7 +411,7 @@ class BrokenStore(MemoryRewrites):
 
     def latest(self, *_: object) -> None:
         """Fail."""
-        raise StoreError("away")
+        raise StoreError("away") from OSError("SELECT rewrites.document FROM rewrites")
 
     put = claim = get = latest
 
@@ -420,7 +420,7 @@ class BrokenStore(MemoryRewrites):
 
 
 def test_a_store_that_is_away_costs_repeats_their_calls_and_pins_their_answer(
-    upstream: ScriptedUpstream, worker: Worker
+    upstream: ScriptedUpstream, worker: Worker, caplog: pytest.LogCaptureFixture
 ) -> None:
     upstream.script(answer(FIRST), answer(SECOND))
     store: Any = BrokenStore()
@@ -432,6 +432,8 @@ def test_a_store_that_is_away_costs_repeats_their_calls_and_pins_their_answer(
 
     assert words == [FIRST, SECOND]
     assert (caught.value.status, caught.value.reason) == (503, "store_unavailable")
+    said = [r for r in caplog.records if r.message == "rewrites are not kept for a while"]
+    assert {vars(record)["cause"] for record in said} == {"away"}
 
 
 def test_a_kept_rewrite_has_all_that_answers_are_made_of_and_no_prompt() -> None:
