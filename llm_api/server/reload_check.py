@@ -32,19 +32,19 @@ def found(order: dict[str, Any]) -> dict[str, Any]:
     sys.path[:] = order["path"]
     old_files = {Path(path): text.encode("latin-1") for path, text in order["files"].items()}
     files = files_of(None, root)
+    held_files.hold(old_files)
+    old = Configuration.read(root)
     held_files.hold(files)
     try:
-        import_app(order["application"])  # as a worker will
         new = Configuration.read(root)
+        if new.settings.instance != old.settings.instance:
+            return {"problem": _MOVED}
         _check_access(new, order["addresses"])
+        import_app(order["application"])  # as a worker will
     except SettingsError as error:
         return {"problem": error.line}
     except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever it is, workers would fail
         return {"problem": f"the application does not start with it ({type(error).__name__})"}
-    held_files.hold(old_files)
-    old = Configuration.read(root)
-    if new.settings.instance != old.settings.instance:
-        return {"problem": _MOVED}
     return {
         "files": {str(path): content.decode("latin-1") for path, content in files.items()},
         "warnings": new.settings.warnings,

@@ -19,7 +19,8 @@ def problem_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProblemOf:
     """Return what is wrong with a new .env, of a service that was started with FAST."""
 
     def problem(text: str) -> object:
-        monkeypatch.setattr(reload_check, "import_app", lambda _: None)
+        loaded = "import_app"  # it makes the folders that it writes into
+        monkeypatch.setattr(reload_check, loaded, lambda _: (tmp_path / "loaded").touch())
         monkeypatch.setattr(sys, "path", sys.path[:])
         (tmp_path / ".env").write_text(FAST)
         old = {str(path): held.decode("latin-1") for path, held in files_of(None, tmp_path).items()}
@@ -39,11 +40,13 @@ def problem_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ProblemOf:
     return problem
 
 
-def test_another_folder_to_write_into_is_refused(problem_of: ProblemOf) -> None:
+def test_another_folder_to_write_into_is_refused(problem_of: ProblemOf, tmp_path: Path) -> None:
     assert problem_of(FAST + "INSTANCE_DIR=elsewhere\n") == (
         "INSTANCE_DIR is another folder; move what is in it, and restart the service"
     )
+    assert not (tmp_path / "loaded").exists()
     assert problem_of(FAST + "INSTANCE_DIR=./instance\n") is None
+    assert (tmp_path / "loaded").exists()
 
 
 def test_all_that_is_wrong_is_one_line(problem_of: ProblemOf) -> None:
