@@ -24,21 +24,25 @@ class _Minute:
 
 
 class PacedWarnings:
-    """Writes warnings to a logger, of each message and cause at most `AT_MOST` in `INTERVAL_S`."""
+    """Writes warnings to a logger, of each kind at most `AT_MOST` in `INTERVAL_S`.
+
+    A kind is a message, its cause and its scope: circuits of single callers, of which an outage
+    opens many, must not keep it unsaid that the circuit of all has opened.
+    """
 
     def __init__(self, logger: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:
         """Write nothing yet; `clock` returns seconds that never go back."""
         self._logger = logger
         self._clock = clock
         self._lock = threading.Lock()
-        self._minutes: dict[tuple[str, object], _Minute] = {}  # causes are words of ours
+        self._minutes: dict[tuple[str, object, object], _Minute] = {}  # causes are words of ours
 
     def warn(self, message: str, about: Mapping[str, object]) -> None:
-        """Write a warning with its fields, or count it; `about` has the `cause`, if there is one.
+        """Write a warning with its fields, or count it; `about` has `cause` and `scope`, if any.
 
         `unwritten` says how many of its kind were only counted since the last that was written.
         """
-        kind = message, about.get("cause")
+        kind = message, about.get("cause"), about.get("scope")
         with self._lock:
             now = self._clock()
             minute = self._minutes.get(kind)

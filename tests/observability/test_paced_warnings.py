@@ -25,3 +25,17 @@ def test_of_each_kind_a_few_are_written_and_the_next_counts_the_others(
     firsts = [(f"m{number}", None) for number in range(AT_MOST)]
     assert written == [*firsts, ("m", None), ("last", 7)]
     assert {one.levelname for one in caplog.records} == {"WARNING"}
+
+
+def test_circuits_of_single_callers_leave_room_for_that_of_all(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    warnings = PacedWarnings(LOGGER, lambda: 0.0)
+    about = {"model": "m", "cause": "upstream_timeout"}
+
+    for _ in range(AT_MOST + 1):
+        warnings.warn("circuit opened", {**about, "scope": "one caller"})
+    warnings.warn("circuit opened", about)
+
+    scopes = [vars(one).get("scope") for one in caplog.records]
+    assert scopes == ["one caller"] * AT_MOST + [None]
