@@ -76,7 +76,12 @@ TOKENS = _counter(
 COST = _counter(
     "cost_total", "What calls have cost, in whole units of the currency.", "upstream", "currency"
 )
-UNPRICED = _counter("unpriced_calls_total", "Calls of unknown cost.", "upstream", "model")
+UNPRICED = _counter(
+    "unpriced_calls_total",
+    "Calls of unknown cost: those that failed before their usage was known, and of status ok those"
+    " without a price or a usage.",
+    *("upstream", "model", "status"),
+)
 PICTURES = _counter("pictures_total", "Pictures that were delivered.", "upstream", "model")
 ATTEMPTS = _counter(
     "upstream_attempts_total",

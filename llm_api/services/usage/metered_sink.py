@@ -64,7 +64,8 @@ class _CallSeries:
     """What counts the calls of a model that end in the same way."""
 
     def __init__(self, metrics: Metrics, upstream: str, model: str, status: str) -> None:
-        self._metrics, self._upstream, self._model = metrics, upstream, model
+        self._metrics, self._upstream = metrics, upstream
+        self._model, self._status = model, status
         self._calls: _Count = metrics.of(catalogue.CALLS, upstream, model, status).inc
         self._first_token, self._waiting, self._own = (
             metrics.of(metric, upstream).observe
@@ -106,7 +107,8 @@ class _CallSeries:
         count = self._costs.get(record.currency)
         if count is None:
             if record.currency is None:
-                of = self._metrics.of(catalogue.UNPRICED, self._upstream, self._model)
+                labels = self._upstream, self._model, self._status
+                of = self._metrics.of(catalogue.UNPRICED, *labels)
             else:
                 of = self._metrics.of(catalogue.COST, self._upstream, record.currency)
             count = self._costs[record.currency] = of.inc

@@ -41,7 +41,7 @@ CASES: list[tuple[UsageRecord, dict[str, float]]] = [
     (row(usage_source="estimated"), {"tokens_total prompt m estimated up": 5}),
     (row(cached_tokens=3), {"tokens_total cached m measured up": 3}),
     (row(reasoning_tokens=1), {"tokens_total reasoning m measured up": 1}),
-    (row(), {"unpriced_calls_total m up": 1}),
+    (row(), {"unpriced_calls_total m ok up": 1}),
     (row(cost_micro=1_500_000, currency="CNY"), {"cost_total CNY up": 1.5}),
     (row(cost_micro=0, currency="CNY"), {"cost_total CNY up": 0}),
     (row(images=2), {"pictures_total m up": 2}),
