@@ -116,6 +116,18 @@ def test_a_key_sees_its_own_calls_and_no_word_of_the_upstream(
     )
 
 
+def test_where_no_keys_are_needed_nobody_sees_a_word_of_the_upstream(
+    app_of: AppOf, upstream_env: dict[str, str], upstream: ScriptedUpstream
+) -> None:
+    upstream.script(replies.api_error(402, "Arrearage", SAID))
+    client = app_of(upstream_env).test_client()
+    request_id = client.post(CHAT, json=good_body(CHAT)).headers["x-request-id"]
+
+    (call,) = client.get(f"/api/v1/usage/{request_id}").get_json()["calls"]
+
+    assert (call["reason"], call["attempts"][0]["said"]) == ("upstream_account", None)
+
+
 @each("request_id", ["req_unknown", "x" * 500, "%00", "%F0%9F%98%80", "a%20b", "'%20OR%201=1--"])
 def test_what_is_no_call_is_not_found(client: FlaskClient, request_id: str) -> None:
     answer = look_up(client, request_id)

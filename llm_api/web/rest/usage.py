@@ -57,13 +57,15 @@ def show_call(request_id: str) -> Response:
     It has several calls where an id was sent with several requests, or a request makes several
     calls, as a batch of prompts does. Also found are calls in progress, and those whose rows wait
     for the database. Where keys are required, a key sees its own calls, and an admin's key those
-    of all, and also what upstreams said when they refused one.
+    of all. What upstreams said when they refused one is for an admin's key alone.
     """
     state: RequestState = g.request_state
     sees_all = state.key is None or state.key.is_admin
     lookup = services().lookup
     found = lookup.find(request_id, None if sees_all else state.key)
-    described = lookup.described(found, is_operator=sees_all)
+    # Without keys everybody sees all calls, and an upstream's words about its account nobody.
+    is_operator = state.key is not None and state.key.is_admin
+    described = lookup.described(found, is_operator=is_operator)
     return json_response({**described, "request_id": state.request_id})
 
 
