@@ -30,7 +30,7 @@ def audit_command(settings: Settings) -> click.Command:
     @click.option("--since", default="", help="First day or time, UTC.")
     @click.option("--until", default="", help="Day or time to end before.")
     @click.option("--act", type=click.Choice(ACTS), help="Only acts of this kind.")
-    @click.option("--subject", default="", help="Only acts on this key, job or lineage.")
+    @click.option("--subject", default="", help="Only acts on this key, group, job or lineage.")
     @click.option("--actor", default="", help="Only acts by this key, or user such as cli:maria.")
     @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, MAX_LIMIT))
     @click.option("--cursor", default="", help="Where the page before has ended.")

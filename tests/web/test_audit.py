@@ -12,6 +12,7 @@ from werkzeug.test import TestResponse
 
 from llm_api.domain.audit import ACTS, Actor, AdminAct
 from llm_api.services.keys.authenticator import digest_of
+from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.storage.sql.audit_table import SqlAudit
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.tables import audit
@@ -21,6 +22,7 @@ from tests.support.tables import each
 from tests.web.keyed import ADMIN, CLOSED, KEYS, STATIC, bearer, issue, refusal_of
 
 AUDIT = "/api/v1/audit"
+PAGE = PROJECT_ROOT / "docs" / "audit.md"
 Ask = Callable[..., TestResponse]
 FROM = {"REMOTE_ADDR": "203.0.113.7"}
 
@@ -239,3 +241,9 @@ def test_a_wrong_argument_is_named(client: FlaskClient, query: str, field: str, 
     refused = refusal_of(AUDIT, answer)
     assert (refused.status, refused.fields) == (400, (field,))
     assert said in answer.text
+
+
+def test_the_page_explains_every_act() -> None:
+    page = PAGE.read_text()
+
+    assert [act for act in ACTS if f"`{act}`" not in page] == []
