@@ -32,8 +32,9 @@ def _facts(call: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         yield "row", "waits for the usage store"
     yield "http_status", _text(call["http_status"])
     yield "began at", call["created_at"]
-    key = call["key"]
-    yield "key", _UNKNOWN if key is None else f"{key['id']} ({key['name'] or 'unknown'})"
+    yield "key", _who(call["key"])
+    if call["group"] is not None:
+        yield "group", _who(call["group"])
     yield "route", call["route"]
     yield "model", f"{call['model']} at {call['upstream']}"
     if call["requested_model"] not in {None, call["model"]}:
@@ -49,6 +50,10 @@ def _facts(call: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield f"pictures.{name}", _text(value)
     yield "tags", ", ".join(call["tags"]) or _UNKNOWN
     yield "lineage", _text(call["lineage_id"])
+
+
+def _who(one: Mapping[str, str | None] | None) -> str:
+    return _UNKNOWN if one is None else f"{one['id']} ({one['name'] or 'unknown'})"
 
 
 def _tokens(tokens: Mapping[str, Any]) -> str:

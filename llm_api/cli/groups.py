@@ -38,7 +38,7 @@ def in_group(settings: Settings, options: dict[str, Any]) -> dict[str, Any]:
     """Return options of a key with the group that they name, if they name one."""
     if options["group"] is None:
         return options
-    with _service(settings) as groups:
+    with group_service(settings) as groups:
         return {**options, "group": groups.find(options["group"])}
 
 
@@ -49,7 +49,7 @@ def _add_create(group: AppGroup, settings: Settings) -> None:
     def create(name: str, **options: Any) -> None:
         """Create a group, which keys join by `keys create --group` and `keys edit --group`."""
         draft = _altered(KeyGroup("", name), options)
-        with _service(settings) as groups:
+        with group_service(settings) as groups:
             created = groups.create(draft, command_line_actor())
             click.echo(json.dumps(to_dict(created), indent=2))
 
@@ -59,7 +59,7 @@ def _add_list(group: AppGroup, settings: Settings) -> None:
     @click.option("--json", "as_json", is_flag=True, help="Print all properties as JSON.")
     def list_groups(*, as_json: bool) -> None:
         """List all groups, by their names."""
-        with _service(settings) as groups:
+        with group_service(settings) as groups:
             found = [to_dict(one) for one in groups.all()]
         cells = [[one["id"], one["name"], ", ".join(one["budgets"])] for one in found]
         rows = [["id", "name", "budgets"], *cells]
@@ -72,7 +72,7 @@ def _add_show(group: AppGroup, settings: Settings) -> None:
     @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
     def show(named: str, *, as_json: bool) -> None:
         """Show a group, its keys, and what is spent and left of its budgets."""
-        with _service(settings) as groups:
+        with group_service(settings) as groups:
             found = groups.find(named)
             states = [state.to_dict() for state in budget_states(settings, found)]
             document = {**to_dict(found), "keys": groups.key_ids(found), "budget_states": states}
@@ -101,7 +101,7 @@ def _add_edit(group: AppGroup, settings: Settings) -> None:
             found = replace(before, name=name or before.name, limits=kept, budgets=budgets)
             return _altered(found, options)
 
-        with _service(settings) as groups:
+        with group_service(settings) as groups:
             changed = groups.change(named, alter, command_line_actor())
             click.echo(json.dumps(to_dict(changed), indent=2))
 
@@ -111,7 +111,7 @@ def _add_delete(group: AppGroup, settings: Settings) -> None:
     @_group_argument
     def delete(named: str) -> None:
         """Delete a group that has no keys; its usage stays in reports."""
-        with _service(settings) as groups:
+        with group_service(settings) as groups:
             found = groups.delete(named, command_line_actor())
             click.echo(f"{found.name} ({found.id}) is deleted.", err=True)
 
@@ -124,7 +124,7 @@ def _altered(group: KeyGroup, options: Mapping[str, Any]) -> KeyGroup:
 
 
 @contextmanager
-def _service(settings: Settings) -> Iterator[GroupService]:
+def group_service(settings: Settings) -> Iterator[GroupService]:
     """Open the service of groups; its errors become messages."""
     try:
         work = open_work_stores(settings.database_url)

@@ -6,6 +6,7 @@ import sys
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from itertools import chain
 
 import click
 import marshmallow as ma
@@ -13,13 +14,14 @@ from flask import current_app
 from flask.cli import AppGroup
 
 from llm_api.cli.found_calls import call_text
+from llm_api.cli.groups import group_service
 from llm_api.cli.tables import aligned
 from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery, UsageSums
 from llm_api.errors import ApiError
 from llm_api.services.keys.service import KeyService
 from llm_api.services.usage.report_query import FORMATS, GROUPS, ReportRequest
-from llm_api.services.usage.reports import KEY_NAME, ReportService, per_image, table_rows, to_dict
+from llm_api.services.usage.reports import NAMES, ReportService, per_image, table_rows, to_dict
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.factory import open_key_store, open_store
@@ -106,9 +108,14 @@ def _request(values: dict[str, str | list[str]]) -> ReportRequest:
 
 def _groups(settings: Settings, query: UsageQuery) -> list[UsageSums]:
     threads = StoreThreads(1)
-    with closing(_store(settings)) as store, closing(_keys(settings)) as keys:
+    with (
+        closing(_store(settings)) as store,
+        closing(_keys(settings)) as keys,
+        group_service(settings) as groups,
+    ):
         try:
-            return ReportService(store, threads, KeyService(keys, threads).names).all(query)
+            names = KeyService(keys, threads).names
+            return ReportService(store, threads, names, groups.names).all(query)
         except ApiError as error:
             raise click.ClickException(error.message) from error
 
@@ -129,9 +136,8 @@ def _keys(settings: Settings) -> KeyStore:
 
 
 def _print_table(groups: Sequence[UsageSums], names: Sequence[str]) -> None:
-    if "key" in names:
-        at = names.index("key") + 1
-        names = [*names[:at], KEY_NAME, *names[at:]]
+    each = ([name, NAMES[name]] if name in NAMES else [name] for name in names)
+    names = list(chain.from_iterable(each))
     rows = [[*names, *_COLUMNS], *(_line(sums, names) for sums in groups)]
     click.echo(aligned(rows, right_from=len(names)))
 

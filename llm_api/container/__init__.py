@@ -95,8 +95,8 @@ def build_services(
         cache=cache_rules(settings),
         items=stores.items,
         gauges=build_gauges(stores, ledger, upstreams, painters.clients),
-        **_of_admins(stores, authenticator, keys, around),
-        **_readers(settings, stores, keys),
+        **(of_admins := _of_admins(stores, authenticator, keys, around)),
+        **_readers(settings, stores, keys, of_admins["groups"]),
         files=stores.files,
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
@@ -161,7 +161,9 @@ class _Readers(TypedDict):
     lineage: LineageService
 
 
-def _readers(settings: Settings, stores: Stores, keys: KeyService) -> _Readers:
+def _readers(
+    settings: Settings, stores: Stores, keys: KeyService, groups: GroupService
+) -> _Readers:
     """Return what reads calls, their sums and their lineages, by the names of Services' fields."""
     named = {key.id: key.name for key in settings.access.environment_keys.values()}
 
@@ -172,9 +174,13 @@ def _readers(settings: Settings, stores: Stores, keys: KeyService) -> _Readers:
         return None if found is None else str(found)
 
     return {
-        "reports": ReportService(stores.usage, _reads(), keys.names),
+        "reports": ReportService(stores.usage, _reads(), keys.names, groups.names),
         "lookup": CallLookup(
-            stores.usage, _reads(), partial(waiting_calls, stores.spool_folder), name_of
+            stores.usage,
+            _reads(),
+            partial(waiting_calls, stores.spool_folder),
+            name_of,
+            groups.names,
         ),
         "lineage": stores.lineage,
     }

@@ -1,5 +1,6 @@
 """`/api/v1/groups`: keys share limits and budgets, and reports know whose group a call was."""
 
+import logging
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -155,8 +156,9 @@ def test_keys_of_a_group_share_its_rate(app: Flask, client: FlaskClient) -> None
 
 @pytest.mark.usefixtures("made")
 def test_keys_of_a_group_share_its_budget_and_have_their_own_beside_it(
-    app: Flask, client: FlaskClient, ask: Ask
+    app: Flask, client: FlaskClient, ask: Ask, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level(logging.INFO)
     ask("PATCH", "/video", {"limits": {}})
     (_, first), (_, second) = join(app, "video", budgets=()), join(app, "video")
 
@@ -169,6 +171,8 @@ def test_keys_of_a_group_share_its_budget_and_have_their_own_beside_it(
     # Twice 7 are spent of 25: a call that can take 10 fits in, and no further one.
     assert [one.status_code for one in refused] == [200, 429]
     assert refused[1].json["error"]["details"]["scope"] == "group.budget.week"
+    limits = [vars(one).get("limit") for one in caplog.records if one.msg == "request"]
+    assert list(filter(None, limits)) == ["group.budget.week"]
     assert (own["group_name"], own["budget_states"][0]["of"]) == ("video", "group")
     assert done[0].headers["x-ratelimit-limit-budget"] == "0.000025 CNY/week"
 
@@ -180,7 +184,7 @@ def test_a_call_stays_that_of_the_group_that_its_key_was_in(
     other = ask("POST", body={"name": "film"}).json["id"]
     key_id, secret = join(app, "video")
     video = app.extensions["llm_api"].groups.find("video").id
-    chat(client, secret)
+    in_video = chat(client, secret).headers["x-request-id"]
 
     moved = client.patch(
         f"/api/v1/keys/{key_id}", json={"group": "film"}, headers=bearer(ADMIN)
@@ -192,8 +196,14 @@ def test_a_call_stays_that_of_the_group_that_its_key_was_in(
     assert [row["group_id"] for row in usage_rows_of(app)].count(None) == 1
     report = client.get("/api/v1/usage?group_by=group", headers=bearer(ADMIN)).json
     assert {one["group"]: one["calls"] for one in report["groups"]} == {"": 1, video: 1, other: 1}
+    names = {one["group"]: one["group_name"] for one in report["groups"]}
+    assert (names[video], names[""]) == ("video", "")
     of_one = client.get(f"/api/v1/usage?group={video}", headers=bearer(ADMIN)).json
+    of_name = client.get("/api/v1/usage?group=video", headers=bearer(ADMIN)).json
+    assert of_name["groups"] == of_one["groups"]
     assert [one["calls"] for one in of_one["groups"]] == [1]
+    (call,) = client.get(f"/api/v1/usage/{in_video}", headers=bearer(ADMIN)).json["calls"]
+    assert call["group"] == {"id": video, "name": "video"}
     assert (moved["group"], moved["group_name"], left["group"]) == (other, "film", None)
 
 

@@ -66,6 +66,10 @@ class GroupService:
         """Return all groups, by their names."""
         return self._done(self._store.all)
 
+    def names(self) -> dict[str, str]:
+        """Return the name of each group, by its id."""
+        return {group.id: group.name for group in self.all()}
+
     def find(self, named: str) -> KeyGroup:
         """Return a group by its id or name; raises NotFound."""
         if _ID.fullmatch(named):

@@ -49,6 +49,7 @@ class CallLookup:
         threads: StoreThreads,
         waiting: Callable[[str], Sequence[UsageRecord]],
         name_of: Callable[[str], str | None],
+        group_names: Callable[[], Mapping[str, str]],
     ) -> None:
         """Search nothing yet.
 
@@ -57,9 +58,10 @@ class CallLookup:
             threads: where it is read.
             waiting: returns the calls with an id that are on their way; runs there, too.
             name_of: returns the name of a key with an id; None for one that nobody knows.
+            group_names: returns those of the groups that keys join, by their ids.
         """
         self._store, self._threads = store, threads
-        self._waiting, self._name_of = waiting, name_of
+        self._waiting, self._name_of, self._group_names = waiting, name_of, group_names
 
     def find(self, request_id: str, key: ApiKey | None) -> FoundCalls:
         """Return the calls with an id, of a key or of all keys.
@@ -99,8 +101,17 @@ class CallLookup:
         """
         ids = {call.record.key_id for call in found.calls}
         names = {key_id: self._name(key_id) for key_id in ids if key_id is not None}
+        names |= self._names_of_groups({call.record.group_id for call in found.calls})
         calls = [_described(call, names, is_operator=is_operator) for call in found.calls]
         return {"calls": calls, "has_more": found.has_more}
+
+    def _names_of_groups(self, ids: set[str | None]) -> dict[str, str | None]:
+        known = ids - {None}
+        try:
+            names = self._group_names() if known else {}
+        except ApiError:
+            names = {}
+        return {group_id: names.get(group_id) for group_id in known if group_id is not None}
 
     def _name(self, key_id: str) -> str | None:
         try:
@@ -112,13 +123,14 @@ class CallLookup:
 def _described(
     call: FoundCall, names: Mapping[str, str | None], *, is_operator: bool
 ) -> dict[str, Any]:
-    record, key_id = call.record, call.record.key_id
+    record = call.record
     return {
         "request_id": record.request_id,
         "shown_id": record.shown_id,
         "is_stored": call.is_stored,
         "created_at": utc_text(record.created_at),
-        "key": None if key_id is None else {"id": key_id, "name": names[key_id]},
+        "key": _who(record.key_id, names),
+        "group": _who(record.group_id, names),
         "route": record.route,
         "requested_model": record.requested_model,
         "model": record.model,
@@ -141,6 +153,10 @@ def _described(
         "tags": [tag for tag in record.tags.split(",") if tag],
         "lineage_id": record.lineage_id,
     }
+
+
+def _who(one_id: str | None, names: Mapping[str, str | None]) -> dict[str, str | None] | None:
+    return None if one_id is None else {"id": one_id, "name": names[one_id]}
 
 
 def _attempt(detail: Mapping[str, Any], *, is_operator: bool) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llm_api.domain.access import ENVIRONMENT, KeyName
+from llm_api.domain.access import ENVIRONMENT, GROUP_PREFIX, KeyName
 from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import TOKENS, UsageQuery, UsageSums
 from llm_api.errors import Unavailable
@@ -14,8 +14,10 @@ from llm_api.services.keys.service import ambiguous
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.threads import StoreThreads
 
-KEY_NAME = "key_name"  # beside the dimension `key`
+# Of what has an id and a name: what the name is called beside the dimension.
+NAMES = {"key": "key_name", "group": "group_name"}
 _IS_ID = re.compile(f"{ENVIRONMENT}|key_[0-9a-f]{{16}}$|$")
+_IS_GROUP_ID = re.compile(f"{GROUP_PREFIX}[0-9a-f]{{16}}$|$")
 _SOURCES = ("measured", "estimated")
 _FIRST_COUNTS = ("calls", "errors", "attempts")
 _CALLS_BY_SOURCE = ("measured_calls", "estimated_calls", "uncounted_calls")
@@ -37,16 +39,18 @@ class ReportPage:
 
 
 class ReportService:
-    """Reads reports from the usage store, and the names of keys from theirs."""
+    """Reads reports from the usage store, and the names of keys and groups from theirs."""
 
     def __init__(
         self,
         store: UsageStore,
         threads: StoreThreads,
         names: Callable[[], Mapping[str, KeyName]],
+        group_names: Callable[[], Mapping[str, str]],
     ) -> None:
-        """Read from `store`, in `threads`; `names` has those of keys, by their ids."""
-        self._store, self._threads, self._names = store, threads, names
+        """Read from `store`, in `threads`; the names are those of keys and groups, by their ids."""
+        self._store, self._threads = store, threads
+        self._names, self._group_names = names, group_names
 
     def page(self, query: UsageQuery, *, page: int, page_size: int) -> ReportPage:
         """Return a page of a report, counted from 1; raises as `all` does."""
@@ -55,25 +59,37 @@ class ReportService:
         return ReportPage(groups[start : start + page_size], len(groups))
 
     def all(self, query: UsageQuery) -> list[UsageSums]:
-        """Return all groups of a report, those of keys with `key_name`.
+        """Return all groups of a report, with the names of keys and of their groups.
 
-        A key can be filtered by its name, if no other key has it.
+        A group of keys can be filtered by its name, and a key if no other key has it.
 
         Raises:
             InvalidRequest: several have that name.
             Unavailable: a store cannot be read at the moment.
         """
-        named = query.filters.get("key")
-        by_name = named is not None and not _IS_ID.match(named)
-        names = self._names() if by_name or "key" in query.group_by else {}
-        if named is not None and by_name:
-            query = replace(query, filters={**query.filters, "key": _id_of(named, names)})
+        by_id, keys, groups = self._by_ids(query)
         try:
-            groups = self._threads.run(lambda: self._store.report(query))
+            sums = self._threads.run(lambda: self._store.report(by_id))
         except StoreError as error:
             message = "The usage store cannot be read at the moment."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
-        return [_named(sums, names) for sums in groups] if "key" in query.group_by else groups
+        return [_named(one, keys, groups) for one in sums]
+
+    def _by_ids(
+        self, query: UsageQuery
+    ) -> tuple[UsageQuery, Mapping[str, KeyName], Mapping[str, str]]:
+        """Return a query whose filters name ids, and the names that its groups need."""
+        filters = dict(query.filters)
+        key, group = filters.get("key"), filters.get("group")
+        key_by_name = key is not None and not _IS_ID.match(key)
+        group_by_name = group is not None and not _IS_GROUP_ID.match(group)
+        keys = self._names() if key_by_name or "key" in query.group_by else {}
+        groups = self._group_names() if group_by_name or "group" in query.group_by else {}
+        if key is not None and key_by_name:
+            filters["key"] = _id_of(key, keys)
+        if group is not None and group_by_name:
+            filters["group"] = next((one for one, name in groups.items() if name == group), group)
+        return replace(query, filters=filters), keys, groups
 
 
 def _id_of(named: str, names: Mapping[str, KeyName]) -> str:
@@ -85,10 +101,14 @@ def _id_of(named: str, names: Mapping[str, KeyName]) -> str:
     return found[0] if found else named
 
 
-def _named(sums: UsageSums, names: Mapping[str, KeyName]) -> UsageSums:
-    key_id = sums.group["key"]
-    name = str(names[key_id]) if key_id in names else key_id.partition(ENVIRONMENT)[2]
-    return replace(sums, group={**sums.group, KEY_NAME: name})
+def _named(sums: UsageSums, keys: Mapping[str, KeyName], groups: Mapping[str, str]) -> UsageSums:
+    names = {}
+    if (key_id := sums.group.get("key")) is not None:
+        known = keys.get(key_id)
+        names[NAMES["key"]] = str(known or key_id.partition(ENVIRONMENT)[2])
+    if (group_id := sums.group.get("group")) is not None:
+        names[NAMES["group"]] = groups.get(group_id, "")
+    return replace(sums, group={**sums.group, **names}) if names else sums
 
 
 def to_dict(sums: UsageSums) -> dict[str, Any]:
@@ -137,9 +157,9 @@ def table_rows(groups: Sequence[UsageSums], names: Sequence[str]) -> list[list[s
 
     Args:
         groups: groups of a report.
-        names: its dimensions, the first columns; the names of keys are the last.
+        names: its dimensions, the first columns; the names of keys and groups are the last.
     """
-    more = [KEY_NAME] if "key" in names else []
+    more = [NAMES[name] for name in names if name in NAMES]
     rows = [[*names, *_COUNT_COLUMNS, "currency", "cost_micro", "cost", "cost_per_image", *more]]
     for sums in groups:
         dimensions = [sums.group[name] for name in names]

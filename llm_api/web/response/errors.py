@@ -63,6 +63,8 @@ def note_error(error: ApiError) -> None:
     state.log["reason"] = error.reason
     if isinstance(error, RateLimited):
         state.refused_by = error.scope
+        if error.scope is not None:
+            state.log["limit"] = error.scope
     if error.hint:
         state.log["hint"] = error.hint
     if error.report is not None:

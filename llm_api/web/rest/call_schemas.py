@@ -18,10 +18,10 @@ def _text(description: str, **described: Any) -> ma.fields.String:
 
 
 class CallKeySchema(ma.Schema):
-    """The API key of a call."""
+    """The API key of a call, or the group that it was in."""
 
     id = ma.fields.String(required=True)
-    name = _text("null where the key is not known any more.")
+    name = _text("null where it is not known any more.")
 
 
 class CallAttemptSchema(ma.Schema):
@@ -75,6 +75,7 @@ class FoundCallSchema(ma.Schema):
     )
     created_at = ma.fields.DateTime(required=True)
     key = ma.fields.Nested(CallKeySchema, required=True, allow_none=True)
+    group = ma.fields.Nested(CallKeySchema, required=True, allow_none=True)
     route = ma.fields.String(required=True, metadata={"example": "/v1/chat/completions"})
     requested_model = _text("null where the caller named none.")
     model = ma.fields.String(required=True)

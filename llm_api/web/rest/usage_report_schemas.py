@@ -54,6 +54,10 @@ class UsageGroupSchema(ma.Schema):
     upstream = _text(example="fast")
     tag = _text()
     status = _text(example="ok")
+    group = _text(description="The id of a group of keys.")
+    group_name = _text(
+        description="Its name, beside `group`; empty for one that was deleted.", example="video"
+    )
     calls = _count()
     errors = _count()
     attempts = _count("Requests to upstreams.")

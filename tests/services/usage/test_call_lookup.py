@@ -26,7 +26,9 @@ class _Rows:
 def lookup(store: object, *waiting: UsageRecord) -> CallLookup:
     """Look calls up in a store, and among those that wait for it."""
     rows: UsageStore = store  # type: ignore[assignment]  # it only finds
-    return CallLookup(rows, StoreThreads(1), lambda _: waiting, lambda key_id: f"name of {key_id}")
+    return CallLookup(
+        rows, StoreThreads(1), lambda _: waiting, lambda key_id: f"name of {key_id}", dict
+    )
 
 
 def test_a_row_that_waits_and_is_stored_meanwhile_is_one() -> None:
