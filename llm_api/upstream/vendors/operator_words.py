@@ -19,6 +19,7 @@ MAX_SAID = 200
 # To look for words in more of a request would keep other calls waiting.
 _MAX_REQUEST_BYTES = 262_144
 _ECHO_WORDS = 3
+_TEXTS = frozenset(["content", "input", "prompt", "text"])
 _ECHO_CHARS = 6  # of Chinese, which has no spaces
 # What stands behind these is a key, however much it looks like a word.
 _LABELED = re.compile(
@@ -47,9 +48,27 @@ def operator_words(
         written = orjson.dumps(request, default=str)
         if len(written) > _MAX_REQUEST_BYTES:
             return ""
+        short = _words_of_short_texts(request)
+        words = [word for word in words if _bare(word) not in short]
         words = _without_echo(words, written.decode("utf-8", "replace").lower())
     said = " ".join(words)
     return said if len(said) <= MAX_SAID else said[: MAX_SAID - 1].rstrip() + "…"
+
+
+def _words_of_short_texts(value: Any, name: str = "") -> frozenset[str]:
+    """Return the words of texts that are too short for a run of words to be found in them."""
+    if isinstance(value, str):
+        words = value.split() if name in _TEXTS else []
+        return frozenset(map(_bare, words)) if len(words) < _ECHO_WORDS else frozenset()
+    if isinstance(value, Mapping):
+        inner = [(one, key) for key, one in value.items()]
+    else:
+        inner = [(one, name) for one in value] if isinstance(value, list | tuple) else []
+    return frozenset().union(*(_words_of_short_texts(one, key) for one, key in inner))
+
+
+def _bare(word: str) -> str:
+    return word.lower().strip(".,;:!?")
 
 
 def _without_echo(words: Sequence[str], written: str) -> list[str]:

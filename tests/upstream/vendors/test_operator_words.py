@@ -45,3 +45,13 @@ def test_of_a_request_too_large_to_look_through_nothing_is_kept() -> None:
     large = {"messages": [{"content": "x" * 300_000}]}
 
     assert operator_words(VendorError((), ("must be shorter",)), (), large) == ""
+
+
+def test_no_word_of_a_prompt_of_a_word_or_two_is_kept() -> None:
+    request = {
+        "model": "m",
+        "messages": [{"role": "user", "content": [{"text": "Divorce Berlin"}]}],
+    }
+    sentence = VendorError((), ("the prompt was: divorce, in berlin",))
+
+    assert operator_words(sentence, (), request) == "the prompt was: in"
