@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
+from runpy import run_path
 
 import pytest
 import sqlalchemy as sa
@@ -15,15 +16,15 @@ from llm_api.domain.usage import UsageQuery, UsageRecord
 from llm_api.storage import StoreError
 from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
-from llm_api.storage.sql.rollups import add_to_rollups
 from llm_api.storage.sql.tables import metadata
 from llm_api.storage.sql.usage import SqlUsageStore
+from llm_api.storage.sql.writing import insert_rows
 from tests.storage.records import ended, stored_rows
 from tests.support.mariadb import MariaDbServer
 from tests.support.service import REPOSITORY_ROOT
 
 DAY = UsageQuery(datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC))
-CHANGES_UP, CHANGES_DOWN = 91, 79  # from 0002 to the last revision, and from there to nothing
+CHANGES_UP, CHANGES_DOWN = 96, 84  # from 0002 to the last revision, and from there to nothing
 CHANGES = ("CREATE", "ALTER", "DROP", "LOCK", "DELETE", "INSERT", "UPDATE", "UNLOCK", "COMMIT")
 OLD_ROWS = """INSERT INTO `usage` (request_id, created_at, route, model, upstream, status, attempts,
 usage_source, prompt_tokens) VALUES ('req_{n}', '2026-11-22 12:00:00.5', 'r', 'm', 'u', 'ok', 1,
@@ -75,7 +76,11 @@ def add_as_0003(url: str, *records: UsageRecord) -> None:
     with make_engine(url).begin() as connection:
         usage = sa.Table("usage", sa.MetaData(), autoload_with=connection)
         connection.execute(sa.insert(usage), rows)
-        add_to_rollups(connection, map(asdict, records))
+        then = run_path(str(REPOSITORY_ROOT / "migrations" / "versions" / "0003_reports.py"))
+        naive = [asdict(r) | {"created_at": r.created_at.replace(tzinfo=None)} for r in records]
+        for name, start in (("usage_hourly", then["_HOUR"]), ("usage_daily", then["_DAY"])):
+            table = sa.Table(name, sa.MetaData(), autoload_with=connection)
+            insert_rows(connection, table, then["_summed"](naive, start), sums=then["_SUMS"])
 
 
 def drift_of(url: str) -> list[object]:
