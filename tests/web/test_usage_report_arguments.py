@@ -234,7 +234,7 @@ def test_the_document_lists_the_parameters(client: FlaskClient) -> None:
     described = json.loads(client.get("/openapi.json").data)["paths"][USAGE]["get"]
 
     parameters = {one["name"]: one["schema"] for one in described["parameters"]}
-    dimensions = {"key", "route", "model", "upstream", "tag", "status"}
+    dimensions = {"key", "group", "route", "model", "upstream", "tag", "status"}
     others = {"since", "until", "group_by", "page", "page_size", "format"}
     assert set(parameters) == dimensions | others
     assert all(one["in"] == "query" and one["description"] for one in described["parameters"])
