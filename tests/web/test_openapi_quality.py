@@ -166,6 +166,22 @@ def test_the_document_says_where_the_service_is(document: dict[str, Any]) -> Non
     assert document["servers"] == [{"url": "/"}]
 
 
+def test_no_schema_is_called_as_generators_call_a_choice_within_another(
+    document: dict[str, Any],
+) -> None:
+    """openapi-python-client calls the choices of `state` in `Key` KeyState, and drops twins."""
+    schemas = document["components"]["schemas"]
+    within = {
+        f"{name}{field.title().replace('_', '')}"
+        for name, schema in schemas.items()
+        for field, described in schema.get("properties", {}).items()
+        if "enum" in described
+    }
+
+    assert "KeyState" in within
+    assert within & set(schemas) == set()
+
+
 def test_no_schema_is_a_boolean_which_generators_stumble_over(document: dict[str, Any]) -> None:
     assert [place for place, schema in schemas_in(document) if not isinstance(schema, dict)] == []
 

@@ -234,7 +234,7 @@ class BudgetStateSchema(ma.Schema):
     resets_at = _moment(allow_none=True, metadata={"description": "Null: never."})
 
 
-class KeyStateSchema(KeySchema):
+class KeyWithBudgetsSchema(KeySchema):
     """A key, without its secret, and what is spent and left of its budgets."""
 
     budget_states = ma.fields.List(

@@ -25,7 +25,7 @@ from llm_api.web.rest.key_schemas import (
     KeyChangeSchema,
     KeyListArgumentsSchema,
     KeyListSchema,
-    KeyStateSchema,
+    KeyWithBudgetsSchema,
     NewKeySchema,
     RotationSchema,
 )
@@ -77,7 +77,7 @@ def list_keys(name: str | None) -> Response:
 
 @blueprint.get("/<key_id>")
 @blueprint.doc(operationId="getKey", security=SECURITY)
-@blueprint.response(200, KeyStateSchema())
+@blueprint.response(200, KeyWithBudgetsSchema())
 @blueprint.errors(400, 404, 503, examples=[AMBIGUOUS_KEY, *_ERRORS])
 def show_key(key_id: str) -> Response:
     """Return a key, with what is spent and left of its budgets, by its id or by its name.
@@ -90,7 +90,7 @@ def show_key(key_id: str) -> Response:
 @blueprint.patch("/<key_id>")
 @blueprint.doc(operationId="changeKey", security=SECURITY)
 @blueprint.arguments(KeyChangeSchema(), example={"limits": {"requests": "120/minute"}})
-@blueprint.response(200, KeyStateSchema())
+@blueprint.response(200, KeyWithBudgetsSchema())
 @blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_KEY, AMBIGUOUS_KEY, *_ERRORS])
 def change_key(properties: dict[str, Any], key_id: str) -> Response:
     """Change properties of a key, in every worker within a minute."""
@@ -121,7 +121,7 @@ def rotate_key(options: dict[str, Any], key_id: str) -> Response:
 
 @blueprint.post("/<key_id>/disable")
 @blueprint.doc(operationId="disableKey", security=SECURITY)
-@blueprint.response(200, KeyStateSchema())
+@blueprint.response(200, KeyWithBudgetsSchema())
 @blueprint.errors(400, 404, 503, examples=[AMBIGUOUS_KEY, *_ERRORS])
 def disable_key(key_id: str) -> Response:
     """Disable a key, in every worker within a minute."""
@@ -130,7 +130,7 @@ def disable_key(key_id: str) -> Response:
 
 @blueprint.post("/<key_id>/enable")
 @blueprint.doc(operationId="enableKey", security=SECURITY)
-@blueprint.response(200, KeyStateSchema())
+@blueprint.response(200, KeyWithBudgetsSchema())
 @blueprint.errors(400, 404, 503, examples=[AMBIGUOUS_KEY, *_ERRORS])
 def enable_key(key_id: str) -> Response:
     """Enable a key that was disabled, in every worker within a minute."""

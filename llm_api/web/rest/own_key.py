@@ -9,7 +9,7 @@ from llm_api.web.blueprints import RouteRules
 from llm_api.web.documented_errors import KEYS_AWAY
 from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
-from llm_api.web.rest.key_schemas import KeyStateSchema
+from llm_api.web.rest.key_schemas import KeyWithBudgetsSchema
 from llm_api.web.smorest import SECURITY, Blueprint
 
 blueprint = Blueprint(
@@ -29,7 +29,7 @@ def described_with_budgets(key: ApiKey) -> dict[str, Any]:
 
 @blueprint.get("")
 @blueprint.doc(operationId="getOwnKey", security=SECURITY)
-@blueprint.response(200, KeyStateSchema())
+@blueprint.response(200, KeyWithBudgetsSchema())
 @blueprint.errors(503, examples=[KEYS_AWAY])
 def show_own_key() -> Response:
     """Return the key of the request, with what is spent and left of its budgets.
