@@ -2,7 +2,7 @@
 
 Whether a picture can be read, and whether a model takes a field, no document can say: of the routes
 of pictures, valid data may be refused for that, and for nothing else. So may responses, for whether
-the items of a conversation belong together.
+the items of a conversation belong together, and groups, for whether a name is taken or keys are in.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -34,6 +34,7 @@ _OF_EDITS = _OF_PICTURES - {"not_supported"}
 # Whether calls, outputs and tools of a conversation belong together, and whether a text is base64.
 _RESPONSES = "POST /v1/responses"
 _OF_CONVERSATIONS = {"tool_call_unmatched", "tool_not_found", "not_supported", "invalid_url"}
+_GROUPS, _OF_GROUPS = "/groups", {"group_exists", "group_in_use"}
 _MOST_JUDGED = 3
 _MIN, _MAX = -(2**63), 2**63 - 1
 
@@ -106,6 +107,8 @@ def only_what_no_document_says_refuses(_context: object, response: Any, case: An
         allowed = _OF_CONVERSATIONS
     elif label.endswith(_EDITS):
         allowed = _OF_EDITS
+    elif _GROUPS in label:
+        allowed = _OF_GROUPS
     elif not (_PICTURES in label or label.endswith(_SEEN)):
         return
     if response.status_code != HTTPStatus.BAD_REQUEST or case.meta is None:

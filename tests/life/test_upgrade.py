@@ -74,4 +74,4 @@ def test_versions_change_under_load_and_back_again(
         old.start()
         with load_on(old) as third:
             assert new.terminate(GRACE_S) == 0
-    all_are_kept(old, [*first.ids, *second.ids, *third.ids])
+        all_are_kept(old, [*first.ids, *second.ids, *third.ids])
