@@ -132,13 +132,15 @@ def test_killing_pays_for_no_picture_twice_and_ends_every_loop(tmp_path: Path) -
     left = left_after(tmp_path)
 
     assert {task["id"] for task in left.loops} == set(left.ids)
-    # Each job was sent once, whichever processes have worked on it.
+    # Each job was sent once, whichever processes have worked on it; or not at all by a process that
+    # Each job was sent once, whichever processes have worked on it; or never by a process that was
     sent = [job for job in left.jobs if job["document"]["attempts"]]
-    assert left.created == len(sent) == len(left.tries) <= 3 * LOOPS
+    assert left.created <= len(sent) == len(left.tries) <= 3 * LOOPS
     # Each picture that was paid for belongs to a try, or is known to be unknown.
     made = [one for one in left.tries if one["pictures"]]
     errors = [one["error"]["reason"] for one in left.tries if one["error"]]
     unknown = errors.count("outcome_unknown")
+    assert len(sent) - left.created <= unknown
     assert len(made) + unknown == len(left.tries)
     assert len(made) <= left.charged <= len(made) + unknown
     # Each step has one row, and all rows of a loop one lineage.
