@@ -132,8 +132,8 @@ def test_killing_pays_for_no_picture_twice_and_ends_every_loop(tmp_path: Path) -
     left = left_after(tmp_path)
 
     assert {task["id"] for task in left.loops} == set(left.ids)
-    # Each job was sent once, whichever processes have worked on it; or not at all by a process that
-    # Each job was sent once, whichever processes have worked on it; or never by a process that was
+    # Each job was sent once, whichever processes have worked on it; or never, by a process that was
+    # killed between its note that it sends and the sending: nobody can tell that from the rest.
     sent = [job for job in left.jobs if job["document"]["attempts"]]
     assert left.created <= len(sent) == len(left.tries) <= 3 * LOOPS
     # Each picture that was paid for belongs to a try, or is known to be unknown.
