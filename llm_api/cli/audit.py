@@ -1,20 +1,17 @@
 """The command `flask --app wsgi audit`."""
 
 import json
-from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
 
 import click
-import marshmallow as ma
 
+from llm_api.cli.opening import errors_as_messages, loaded
 from llm_api.cli.tables import aligned
 from llm_api.domain.audit import ACTS, AdminAct, AuditQuery
 from llm_api.domain.timestamps import utc_text
-from llm_api.errors import ApiError
 from llm_api.services.audit import AuditPage, AuditService, to_dict
 from llm_api.settings.settings import Settings
-from llm_api.storage import StoreError
 from llm_api.storage.factory import open_work_stores
 from llm_api.storage.threads import StoreThreads
 from llm_api.web.rest.audit_schemas import MAX_LIMIT, AuditArgumentsSchema
@@ -37,7 +34,7 @@ def audit_command(settings: Settings) -> click.Command:
     @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
     def audit(limit: int, *, as_json: bool, **values: str | None) -> None:
         """List what was done by an admin's right, the latest first."""
-        page = _page(settings, _query({**values, "limit": str(limit)}))
+        page = _page(settings, loaded(AuditArgumentsSchema(), {**values, "limit": str(limit)}))
         if as_json:
             click.echo(json.dumps([to_dict(act) for act in page.acts], indent=2))
         else:
@@ -48,24 +45,9 @@ def audit_command(settings: Settings) -> click.Command:
     return audit
 
 
-def _query(values: Mapping[str, str | None]) -> AuditQuery:
-    try:
-        query: AuditQuery = AuditArgumentsSchema().load(values)
-    except ma.ValidationError as error:
-        problems = (f"{name}: {found[0]}" for name, found in error.messages_dict.items())
-        raise click.ClickException("\n".join(problems)) from error
-    return query
-
-
 def _page(settings: Settings, query: AuditQuery) -> AuditPage:
-    try:
-        with closing(open_work_stores(settings.database_url)) as work:
-            return AuditService(work.audit, StoreThreads(1)).page(query)
-    except ApiError as error:
-        why = f" {error.__cause__}" if isinstance(error.__cause__, StoreError) else ""
-        raise click.ClickException(error.message + why) from error
-    except StoreError as error:
-        raise click.ClickException(str(error)) from error
+    with errors_as_messages(), closing(open_work_stores(settings.database_url)) as work:
+        return AuditService(work.audit, StoreThreads(1)).page(query)
 
 
 def _line(act: AdminAct) -> list[str]:

@@ -1,8 +1,8 @@
 """The commands `flask --app wsgi groups …`."""
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -12,14 +12,12 @@ from flask.cli import AppGroup
 from llm_api.cli.actors import command_line_actor
 from llm_api.cli.key_budgets import budget_states, budget_table
 from llm_api.cli.key_options import NAME, quota_options
+from llm_api.cli.opening import errors_as_messages, forgetting
 from llm_api.cli.tables import aligned
 from llm_api.domain.access import KeyGroup, Limits
-from llm_api.errors import ApiError
-from llm_api.services.keys.authenticator import STALE_S
 from llm_api.services.keys.group_service import GroupService, to_dict
 from llm_api.settings.settings import Settings
-from llm_api.storage import StoreError
-from llm_api.storage.factory import open_shared_keys, open_work_stores
+from llm_api.storage.factory import open_work_stores
 from llm_api.storage.threads import StoreThreads
 
 _group_argument = click.argument("named", metavar="GROUP")
@@ -84,12 +82,18 @@ def _add_edit(group: AppGroup, settings: Settings) -> None:
     @_group_argument
     @click.option("--name", type=NAME, help="Another name.")
     @quota_options
-    @click.option("--clear", "cleared", type=click.Choice(list(_CLEARED)), multiple=True)
+    @click.option(
+        "--clear",
+        "cleared",
+        type=click.Choice(list(_CLEARED)),
+        multiple=True,
+        help="Take a limit or the budgets away.",
+    )
     def edit(named: str, cleared: tuple[str, ...], name: str | None, **options: Any) -> None:
         """Change properties of a group, for its keys in every worker within a minute.
 
         What is not named stays. Budgets that are given replace those that were there, and what was
-        spent stays spent. --clear takes a limit or the budgets away.
+        spent stays spent.
         """
         taken = {_CLEARED[one] for one in cleared}
 
@@ -126,22 +130,9 @@ def _altered(group: KeyGroup, options: Mapping[str, Any]) -> KeyGroup:
 @contextmanager
 def group_service(settings: Settings) -> Iterator[GroupService]:
     """Open the service of groups; its errors become messages."""
-    try:
-        work = open_work_stores(settings.database_url)
-    except StoreError as error:
-        raise click.ClickException(str(error)) from error
-    shared = open_shared_keys(settings.ratelimit_storage_uri, STALE_S)
-    forget: Callable[[str], None] = _forget_nothing if shared is None else shared.revoke
-    try:
+    with (
+        errors_as_messages(),
+        closing(open_work_stores(settings.database_url)) as work,
+        forgetting(settings) as forget,
+    ):
         yield GroupService(work.groups, StoreThreads(1), forget)
-    except ApiError as error:
-        why = f" {error.__cause__}" if isinstance(error.__cause__, StoreError) else ""
-        raise click.ClickException(error.message + why) from error
-    finally:
-        work.close()
-        if shared is not None:
-            shared.close()
-
-
-def _forget_nothing(_: str) -> None:
-    """Forget no key: a command has no cache, and shares none with others."""

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -21,13 +21,11 @@ from llm_api.cli.key_options import (
     new_key,
     property_options,
 )
+from llm_api.cli.opening import errors_as_messages, forgetting
 from llm_api.cli.tables import aligned
-from llm_api.errors import ApiError
-from llm_api.services.keys.authenticator import STALE_S
 from llm_api.services.keys.service import IssuedKey, KeyService
 from llm_api.settings.settings import Settings
-from llm_api.storage import StoreError
-from llm_api.storage.factory import open_key_store, open_shared_keys
+from llm_api.storage.factory import open_key_store
 from llm_api.storage.threads import StoreThreads
 from llm_api.web.request.context import EXTENSION, Services
 
@@ -142,25 +140,12 @@ def _add_delete(group: AppGroup, settings: Settings) -> None:
 @contextmanager
 def _service(settings: Settings) -> Iterator[KeyService]:
     """Open the key service; its errors become messages."""
-    try:
-        store = open_key_store(settings.database_url)
-    except StoreError as error:
-        raise click.ClickException(str(error)) from error
-    shared = open_shared_keys(settings.ratelimit_storage_uri, STALE_S)
-    try:
-        forget = _forget_nothing if shared is None else shared.revoke
+    with (
+        errors_as_messages(),
+        closing(open_key_store(settings.database_url)) as store,
+        forgetting(settings) as forget,
+    ):
         yield KeyService(store, StoreThreads(1), forget, has_model=_has_model)
-    except ApiError as error:
-        why = f" {error.__cause__}" if isinstance(error.__cause__, StoreError) else ""
-        raise click.ClickException(error.message + why) from error
-    finally:
-        store.close()
-        if shared is not None:
-            shared.close()
-
-
-def _forget_nothing(_: str) -> None:
-    """Forget no key: a command has no cache, and shares none with others."""
 
 
 def _has_model(name: str) -> bool:

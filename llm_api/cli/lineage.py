@@ -6,15 +6,13 @@ from contextlib import closing
 from typing import Any
 
 import click
-import marshmallow as ma
 from flask.cli import AppGroup
 
+from llm_api.cli.opening import errors_as_messages, loaded
 from llm_api.cli.tables import aligned
-from llm_api.errors import ApiError
 from llm_api.services.lineage.learning import JUDGED_BY
 from llm_api.services.lineage.lineage_reports import LearningQuery, LearningReports
 from llm_api.settings.settings import Settings
-from llm_api.storage import StoreError
 from llm_api.storage.factory import open_work_stores
 from llm_api.storage.threads import StoreThreads
 from llm_api.web.rest.lineage.learning_schemas import LearningArgumentsSchema
@@ -33,27 +31,15 @@ def lineage_commands(settings: Settings) -> AppGroup:
     @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table")
     def report(output: str, **values: str) -> None:
         """Report which rewrites win, whether rewriting helps, and what a good picture costs."""
-        found = _report(settings, _query(values))
+        found = _report(settings, loaded(LearningArgumentsSchema(), values))
         click.echo(json.dumps(found, indent=2) if output == "json" else _tables(found))
 
     return group
 
 
-def _query(values: Mapping[str, str]) -> LearningQuery:
-    try:
-        query: LearningQuery = LearningArgumentsSchema().load(values)
-    except ma.ValidationError as error:
-        problems = (f"{name}: {found[0]}" for name, found in error.messages_dict.items())
-        raise click.ClickException("\n".join(problems)) from error
-    return query
-
-
 def _report(settings: Settings, query: LearningQuery) -> _Group:
-    try:
-        with closing(open_work_stores(settings.database_url)) as work:
-            return LearningReports(work.lineages, StoreThreads(1)).report(query)
-    except (ApiError, StoreError) as error:
-        raise click.ClickException(str(error)) from error
+    with errors_as_messages(), closing(open_work_stores(settings.database_url)) as work:
+        return LearningReports(work.lineages, StoreThreads(1)).report(query)
 
 
 def _tables(report: _Group) -> str:

@@ -1,0 +1,50 @@
+"""What commands share that open the service's stores: errors as messages, and who must forget."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing, contextmanager
+from typing import Any
+
+import click
+import marshmallow as ma
+
+from llm_api.errors import ApiError
+from llm_api.services.keys.authenticator import STALE_S
+from llm_api.settings.settings import Settings
+from llm_api.storage import StoreError
+from llm_api.storage.factory import open_shared_keys
+
+
+@contextmanager
+def errors_as_messages() -> Iterator[None]:
+    """End the command with the sentence of an error of a service or a store."""
+    try:
+        yield
+    except ApiError as error:
+        why = f" {error.__cause__}" if isinstance(error.__cause__, StoreError) else ""
+        raise click.ClickException(error.message + why) from error
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def forgetting(settings: Settings) -> Iterator[Callable[[str], None]]:
+    """Lend what has every worker forget what it knows of a key; a command itself knows nothing."""
+    shared = open_shared_keys(settings.ratelimit_storage_uri, STALE_S)
+    if shared is None:
+        yield _forget_nothing
+        return
+    with closing(shared):
+        yield shared.revoke
+
+
+def loaded(schema: ma.Schema, values: Mapping[str, str | None]) -> Any:
+    """Return what a schema makes of options; ends the command with what is wrong with them."""
+    try:
+        return schema.load(values)
+    except ma.ValidationError as error:
+        problems = (f"{name}: {found[0]}" for name, found in error.messages_dict.items())
+        raise click.ClickException("\n".join(problems)) from error
+
+
+def _forget_nothing(_: str) -> None:
+    """Forget no key: nothing is shared."""
