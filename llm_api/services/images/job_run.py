@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from llm_api.domain.calls import Caller
 from llm_api.domain.images import (
     InputPicture,
     PictureFailure,
@@ -181,10 +182,18 @@ class JobRun:
         """Seconds that one vendor call may take."""
         return min(self.claimed.remaining, self.document.fitted.seconds)
 
-    def new_call(self) -> UpstreamCall:
-        """Start the clock of a vendor call."""
+    def new_call(self, index: int) -> UpstreamCall:
+        """Start the clock of a vendor call for a part: parts have ids of their own."""
+        payer, request_id = self.document.payer, self.claimed.task.request_id
+        caller = Caller(
+            request_id=f"{request_id}.{index}",
+            route=payer.route,
+            address=payer.name,
+            shown_id=payer.shown_id or request_id,
+            trace=self._trace,
+        )
         return self.upstream.new_call(
-            self.must_stop, _nothing, time_limit=self.time_limit, trace=self._trace
+            self.must_stop, _nothing, time_limit=self.time_limit, caller=caller
         )
 
     def note(self, call: UpstreamCall) -> None:

@@ -66,7 +66,7 @@ class PartRun:
         if not claimed.remaining:
             self._end(_too_late())
             return 0.0
-        call = job.new_call()
+        call = job.new_call(self._index)
         try:
             answer = job.create(self._index, call, self._sent)
         except ApiError as error:

@@ -14,7 +14,6 @@ from llm_api.domain.images import (
     VendorTask,
 )
 from llm_api.domain.tasks import CancelState
-from llm_api.domain.tracing import Trace
 from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.errors import ApiError, NotFound
 from llm_api.runtime.deadlines import DeadlineWatcher
@@ -125,8 +124,7 @@ class ImageClient:
         on_first_attempt: Callable[[], None],
         *,
         time_limit: float,
-        caller: str = "",
-        trace: Trace | None = None,
+        caller: Caller | None = None,
     ) -> UpstreamCall:
         """See ImageUpstream."""
         return UpstreamCall(
@@ -134,7 +132,7 @@ class ImageClient:
             is_disconnected=is_disconnected,
             must_end=self._drain.is_expired_for_paid,
             on_first_attempt=on_first_attempt,
-            caller=Caller(request_id="", route="", address=caller, trace=trace),
+            caller=caller,
         )
 
     def create(  # see ImageUpstream

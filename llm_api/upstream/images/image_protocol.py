@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from llm_api.domain.calls import Caller
 from llm_api.domain.images import (
     DecodedBase64,
     FittedRequest,
@@ -13,7 +14,6 @@ from llm_api.domain.images import (
     VendorTask,
 )
 from llm_api.domain.tasks import CancelState
-from llm_api.domain.tracing import Trace
 from llm_api.upstream.call import UpstreamCall
 
 # Reads the stored bytes of an input picture.
@@ -128,13 +128,12 @@ class ImageUpstream(Protocol):
         on_first_attempt: Callable[[], None],
         *,
         time_limit: float,
-        caller: str = "",
-        trace: Trace | None = None,
+        caller: Caller | None = None,
     ) -> UpstreamCall:
         """Start the clock of a call, which may take `time_limit` seconds.
 
-        `caller` is the name of whose call it is: its failures alone stop nobody else's.
-        `trace` is where the spans of its attempts belong.
+        `caller` is whose call it is: its failures alone stop nobody else's, the vendor is told its
+        ids, and its trace has the spans of attempts.
         """
 
     def create(  # one call has all of them

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from llm_api.domain.calls import never
+from llm_api.domain.calls import Caller, never
 from llm_api.domain.images import (
     FittedRequest,
     ImageRequest,
@@ -78,7 +78,8 @@ class Painter:
         self, request: FittedRequest, part: int = 0, *, caller: str = ""
     ) -> VendorResult | VendorTask:
         """Ask for one part, whatever comes."""
-        call = self.client.new_call(never, lambda: None, time_limit=20.0, caller=caller)
+        whose = Caller("", "", address=caller)
+        call = self.client.new_call(never, lambda: None, time_limit=20.0, caller=whose)
         self.calls.append(call)
         return self.client.create(
             request, part, self.calls[-1], load, on_sent=self._note, on_preview=self.previews.append

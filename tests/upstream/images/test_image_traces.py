@@ -2,7 +2,7 @@
 
 import time
 
-from llm_api.domain.calls import never
+from llm_api.domain.calls import Caller, never
 from llm_api.domain.tracing import TracingPlan
 from llm_api.observability.tracing.traces import Traces
 from tests.support import replies
@@ -23,7 +23,8 @@ def test_each_attempt_at_pictures_is_a_span() -> None:
         vendor.on("create", replies.api_error(429, "rate_limit_exceeded"))
         trace = traces.request({}, time.time_ns())
         assert trace is not None
-        call = painter.client.new_call(never, lambda: None, time_limit=20.0, trace=trace)
+        caller = Caller("", "", trace=trace)
+        call = painter.client.new_call(never, lambda: None, time_limit=20.0, caller=caller)
         painter.client.create(painter.fit(), 0, call, load, on_sent=lambda: None)
         trace.end_request(200, None)
         traces.close()

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from llm_api.domain.calls import Caller
 from llm_api.domain.images import (
     FittedRequest,
     ImageRequest,
@@ -14,7 +15,6 @@ from llm_api.domain.images import (
     VendorTask,
 )
 from llm_api.domain.tasks import CancelState
-from llm_api.domain.tracing import Trace
 from llm_api.errors import NotFound, Unavailable
 from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
@@ -62,11 +62,10 @@ class LayoutSketch:
         on_first_attempt: Callable[[], None],
         *,
         time_limit: float,
-        caller: str = "",
-        trace: Trace | None = None,
+        caller: Caller | None = None,
     ) -> UpstreamCall:
         """See `ImageUpstream.new_call`."""
-        del caller, trace  # nothing here can fail for one caller alone, or asks an upstream
+        del caller  # nothing here can fail for one caller alone, or asks an upstream
         return UpstreamCall(
             total=time_limit, is_disconnected=is_disconnected, on_first_attempt=on_first_attempt
         )
