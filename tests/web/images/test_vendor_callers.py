@@ -1,4 +1,4 @@
-"""A vendor of pictures is told whose request it answers, and no caller's failures stop another's."""
+"""A vendor of pictures is told whose request it answers; no key's failures stop another's."""
 
 from collections.abc import Iterator
 from typing import Any
