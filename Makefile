@@ -88,6 +88,8 @@ lock: $(VENV)/.dev .sdks/node/.node .peers/portkey/.node  ## write the requireme
 	@$(LOCK) requirements/detector.in -c requirements/vision.txt -o requirements/detector.txt
 	@$(LOCK) --no-deps requirements/samples.in -o requirements/samples.txt
 	@cd requirements/detector && $(NPM_ELSEWHERE) install --package-lock-only --omit-lockfile-registry-resolved
+	@cd requirements/console && $(NPM_ELSEWHERE) install --package-lock-only --omit-lockfile-registry-resolved
+	@$(BIN)/python -m tools.console_libraries $(NPM_ELSEWHERE)
 	@for sdk in $(SDKS) $(AGENTS); do \
 	  $(LOCK) requirements/sdk-$$sdk.in -o requirements/sdk-$$sdk.txt || exit 1; done
 	@cp tests/sdks/node/package.json .sdks/node

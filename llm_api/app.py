@@ -15,7 +15,7 @@ from llm_api.web import health, idempotency, lifecycle, metrics
 from llm_api.web.access import rate_limits
 from llm_api.web.access.authentication import AccessControl
 from llm_api.web.anthropic import routes as anthropic_routes
-from llm_api.web.console import pages
+from llm_api.web.console import assets, console_routes, pages
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.middleware import write_timeout
 from llm_api.web.middleware.load_shedding import LoadShedder
@@ -149,5 +149,6 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(responses_routes.blueprint)
     api.register_blueprint(anthropic_routes.blueprint)
     api.finish()
-    for blueprint in (health.blueprint, metrics.blueprint, pages.blueprint, pages.swagger_ui):
+    console = (pages.blueprint, pages.swagger_ui, assets.blueprint, console_routes.blueprint)
+    for blueprint in (health.blueprint, metrics.blueprint, *console):
         app.register_blueprint(blueprint)

@@ -5,7 +5,7 @@ from flask import Flask
 
 from llm_api.web.blueprints import RouteRules, rules_of
 
-PUBLIC = {"ops", "pages", "swagger_ui", "api-docs"}
+PUBLIC = {"ops", "pages", "swagger_ui", "api-docs", "assets", "console"}
 LIMITED = {
     *("pages", "swagger_ui", "api-docs"),
     *("LLM", "Usage", "Keys", "Own key", "Groups", "OpenAI", "Images", "OpenAI images", "Files"),

@@ -6,7 +6,7 @@ import flask_swagger_ui
 from flask import Response, current_app, make_response, render_template
 
 from llm_api.web.blueprints import PublicBlueprint
-from llm_api.web.health import DEMO_NOTE
+from llm_api.web.console import assets, rendering
 from llm_api.web.request.context import services
 
 KEY_SETTING = "REQUIRE_API_KEY"
@@ -18,13 +18,7 @@ _POLICY = (
     " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
-blueprint = PublicBlueprint(
-    "pages",
-    __name__,
-    template_folder="templates",
-    static_folder="static",
-    static_url_path="/static",
-)
+blueprint = PublicBlueprint("pages", __name__, template_folder="templates")
 swagger_ui = PublicBlueprint(
     "swagger_ui", __name__, static_folder=str(_SWAGGER_UI), static_url_path="/docs/swagger-ui"
 )
@@ -34,18 +28,16 @@ swagger_ui = PublicBlueprint(
 def index() -> Response:
     """Show what this service is, and links; strangers are not told which models it has."""
     requires_key = bool(current_app.config[KEY_SETTING])
-    note = DEMO_NOTE if services().is_demo and not requires_key else None
     models = [] if requires_key else services().catalogue.models()
-    return _page("index.html", demo_note=note, models=models, requires_key=requires_key)
+    is_demo = services().is_demo and not requires_key
+    return rendering.render(
+        "index.html", "home", is_demo=is_demo, models=models, requires_key=requires_key
+    )
 
 
 @blueprint.get("/docs", strict_slashes=False)
 def docs() -> Response:
     """Show the API document in Swagger UI."""
-    return _page("docs.html")
-
-
-def _page(template: str, **values: object) -> Response:
-    response = make_response(render_template(template, **values))
+    response = make_response(render_template("docs.html", asset=assets.address_of))
     response.headers["Content-Security-Policy"] = _POLICY
     return response

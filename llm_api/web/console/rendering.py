@@ -1,0 +1,59 @@
+"""Makes the pages of templates: language, theme, addresses of files, and the content policy."""
+
+from typing import Any
+
+from flask import Response, make_response, render_template, request
+
+from llm_api.web.console import assets, page_texts
+from llm_api.web.console.page_table import PAGES
+
+# Nothing inline, nothing of other hosts. Pictures that were made here are shown from memory.
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+LANGUAGE_COOKIE, THEME_COOKIE = "console_language", "console_theme"
+THEMES = ("auto", "light", "dark")
+
+
+def render(template: str, section: str, **values: Any) -> Response:
+    """Return a page.
+
+    Args:
+        template: its name in `templates/`.
+        section: that of its words in `languages/`, which its scripts get, too.
+        values: what else the template uses.
+    """
+    language = language_of_request()
+    theme = request.cookies.get(THEME_COOKIE)
+
+    def text(key: str, **parts: object) -> str:
+        return page_texts.text_of(language, key, **parts)
+
+    page = render_template(
+        template,
+        t=text,
+        asset=assets.address_of,
+        section=section,
+        language=language,
+        languages=page_texts.LANGUAGES,
+        theme=theme if theme in THEMES else THEMES[0],
+        themes=THEMES,
+        pages=PAGES,
+        script_texts=page_texts.texts_for_scripts(language, section),
+        **values,
+    )
+    response = make_response(page)
+    response.headers["Content-Security-Policy"] = POLICY
+    response.headers["Content-Language"] = language
+    response.headers["Vary"] = "Accept-Language, Cookie"
+    return response
+
+
+def language_of_request() -> str:
+    """Return the language that was chosen in this browser, or else the one that it prefers."""
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen is not None and chosen in page_texts.LANGUAGES:
+        return chosen
+    preferred = request.accept_languages.best_match(list(page_texts.LANGUAGES))
+    return preferred or page_texts.DEFAULT

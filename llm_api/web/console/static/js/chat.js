@@ -1,0 +1,189 @@
+// The chat: what was said is kept in this browser alone.
+
+import { call, requestOf, stream } from "./api.js";
+import { withCost } from "./facts.js";
+import { failureOf } from "./failure.js";
+import { htmlOf } from "./markdown.js";
+import { copyText, startPage } from "./page.js";
+import { t } from "./texts.js";
+
+const KEPT = "llm_api.chat";
+const PATH = "/v1/chat/completions";
+const NO_SETTINGS = { model: "", system: "", temperature: "", maxTokens: "" };
+const MOST_KEPT = 200;
+
+/** Returns what this browser has kept; nothing where it keeps nothing, or something else. */
+function kept() {
+  try {
+    const { settings, messages } = JSON.parse(localStorage.getItem(KEPT)) ?? {};
+    return { settings: { ...NO_SETTINGS, ...settings }, messages: messages ?? [] };
+  } catch {
+    return { settings: { ...NO_SETTINGS }, messages: [] };
+  }
+}
+
+/** Returns the body of a call: what was said, with the settings that are set. */
+export function bodyOf(settings, messages) {
+  const said = messages.map(({ role, text }) => ({ role, content: text }));
+  const system = settings.system.trim() ? [{ role: "system", content: settings.system }] : [];
+  const body = { model: settings.model, messages: [...system, ...said], stream: true };
+  body.stream_options = { include_usage: true };
+  if (settings.temperature !== "") body.temperature = Number(settings.temperature);
+  if (settings.maxTokens !== "") body.max_tokens = Number(settings.maxTokens);
+  return body;
+}
+
+function chat() {
+  let stopping = null; // the AbortController of the call in progress
+  return {
+    ...kept(),
+    models: [],
+    draft: "",
+    failure: null,
+    status: "",
+    copied: null,
+    writing: null, // the id of the message that is being written
+    lastRequest: null,
+    isWide: matchMedia("(min-width: 56rem)").matches,
+
+    async init() {
+      try {
+        const { value } = await call("GET", "/v1/models");
+        this.models = value.data.map((model) => model.id);
+        if (!this.models.includes(this.settings.model)) this.settings.model = this.models[0] ?? "";
+      } catch (error) {
+        this.fail(error);
+      }
+    },
+    get isBusy() {
+      return this.writing !== null;
+    },
+    get canRetry() {
+      return !this.isBusy && this.messages.length > 0;
+    },
+
+    nameOf(message) {
+      return message.role === "user" ? t("chat.you") : message.model;
+    },
+    isLast(index) {
+      return index === this.messages.length - 1;
+    },
+    isWriting(message) {
+      return this.writing === message.id;
+    },
+    isWaiting(message) {
+      return this.isWriting(message) && !message.text;
+    },
+    show(element, message) {
+      if (message.role === "assistant") element.innerHTML = htmlOf(message.text);
+    },
+    copyLabel(message) {
+      return this.copied === message.id ? t("script.copied") : t("script.copy");
+    },
+
+    press(event) {
+      // While a word is composed, as in Chinese, Enter chooses it.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.submit();
+    },
+    fit() {
+      const field = this.$refs.draft;
+      field.style.height = "auto";
+      field.style.height = `${field.scrollHeight + 2}px`;
+    },
+    submit() {
+      const text = this.draft.trim();
+      if (!text || this.isBusy) return;
+      this.draft = "";
+      this.$nextTick(() => this.fit());
+      this.ask(text);
+    },
+    ask(text) {
+      this.messages.push({ id: crypto.getRandomValues(new Uint32Array(2)).join("-"), role: "user", text });
+      this.answer();
+    },
+    retry() {
+      if (this.messages.at(-1)?.role === "assistant") this.messages.pop();
+      this.answer();
+    },
+    stop() {
+      stopping?.abort();
+    },
+    clear() {
+      this.messages = [];
+      this.failure = null;
+      this.keep();
+      this.$refs.draft.focus();
+    },
+    async copy(message) {
+      if (!(await copyText(message.text))) return;
+      this.copied = message.id;
+      this.status = t("script.copied");
+    },
+
+    async answer() {
+      const body = bodyOf(this.settings, this.messages);
+      const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
+      this.failure = null;
+      this.status = t("chat.waiting");
+      this.lastRequest = requestOf("POST", PATH, body);
+      this.messages.push({ id, role: "assistant", text: "", thoughts: "", model: body.model, facts: null });
+      const message = this.messages.at(-1);
+      this.writing = id;
+      stopping = new AbortController();
+      try {
+        const { signal } = stopping;
+        const { facts } = await stream(PATH, body, {
+          signal,
+          onStart: (begun) => (message.facts = begun.facts),
+          onEvent: (event) => this.take(message, event),
+        });
+        message.facts = facts;
+        this.status = t("chat.done");
+      } catch (error) {
+        this.end(message, error);
+      }
+      stopping = null;
+      this.writing = null;
+      this.keep();
+      if (message.facts) message.facts = await withCost({ ...message.facts });
+      this.keep();
+    },
+    take(message, event) {
+      const delta = event.choices?.[0]?.delta ?? {};
+      if (event.model) message.model = event.model;
+      message.thoughts += delta.reasoning_content ?? delta.reasoning ?? "";
+      message.text += delta.content ?? "";
+      this.follow();
+    },
+    /** Keeps the end in sight, unless somebody has scrolled up to read. */
+    follow() {
+      const page = document.scrollingElement;
+      const isAtEnd = page.scrollHeight - page.scrollTop - innerHeight < 160;
+      if (isAtEnd) this.$nextTick(() => page.scrollTo({ top: page.scrollHeight }));
+    },
+    end(message, error) {
+      if (error.name === "AbortError") {
+        message.isStopped = true;
+        this.status = t("script.stopped");
+      } else {
+        this.fail(error);
+      }
+      if (!message.text && !message.thoughts) this.messages = this.messages.filter((one) => one.id !== message.id);
+    },
+    fail(error) {
+      this.failure = failureOf(error);
+    },
+    keep() {
+      const { settings, messages } = this;
+      try {
+        localStorage.setItem(KEPT, JSON.stringify({ settings, messages: messages.slice(-MOST_KEPT) }));
+      } catch {
+        // A browser that keeps nothing still talks.
+      }
+    },
+  };
+}
+
+startPage({ chat });
