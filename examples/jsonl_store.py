@@ -20,6 +20,9 @@ from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 from llm_api.storage import StoreError
 from llm_api.storage.sums import HOUR, SumsReader, summed
 
+# What sums of calls lack that were pruned by an earlier release.
+_NOT_KNOWN_BEFORE: dict[str, Any] = {"group_id": "", "reason": "", "times": {}}
+
 
 def open_store(folder: Path) -> "JsonLinesStore":
     """Create the store in the folder `instance` of the installation."""
@@ -54,9 +57,10 @@ class JsonLinesStore:
             for line in self._lines():
                 calls = summed(map(_with_time, line.get("calls", ())), HOUR)
                 for sums in (*line.get("sums", ()), *calls):
-                    row = _with_time(sums, "starts_at")
+                    row = _NOT_KNOWN_BEFORE | _with_time(sums, "starts_at")
                     if reader.matches(row):
                         reader.add(row)
+                        reader.add_times(row)
         return reader.groups()
 
     def find(self, request_id: str, key_id: str | None, at_most: int) -> list[UsageRecord]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from llm_api.domain.call_times import TIMES
+
 
 # Not frozen: a call makes three, of 25 fields, and each took 2 µs more.
 @dataclass(slots=True)
@@ -92,7 +94,7 @@ class UsageQuery:
 
 
 TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
-USAGE_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status", "group")
+USAGE_DIMENSIONS = ("key", "route", "model", "upstream", "tag", "status", "group", "reason")
 
 
 @dataclass(slots=True)
@@ -108,6 +110,8 @@ class UsageSums:
         cost_micro: millionths by currency, and `priced_images` the images that they are for.
         unpriced: calls of unknown cost.
         total_ms: milliseconds of all calls together.
+        times: for each of `TIMES`, calls by the bucket of the time that they took; those that were
+            counted by releases that kept no times are missing.
     """
 
     group: Mapping[str, str]
@@ -124,9 +128,10 @@ class UsageSums:
     priced_images: Counter[str] = field(default_factory=Counter)
     unpriced: int = 0
     total_ms: int = 0
+    times: dict[str, Counter[int]] = field(default_factory=lambda: {t: Counter() for t in TIMES})
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Add the sums of a row, which has them by the names of their columns."""
+        """Add the sums of a row, which has them by the names of their columns; not its times."""
         calls, source = int(row["calls"]), row["usage_source"]
         self.calls += calls
         self.errors += calls if row["status"] != "ok" else 0
@@ -146,3 +151,8 @@ class UsageSums:
             self.priced_images[row["currency"]] += int(row["images"])
         else:
             self.unpriced += calls
+
+    def add_times(self, times: Mapping[str, Mapping[Any, int]]) -> None:
+        """Add calls by bucket, for names of `TIMES`; buckets may be texts, as JSON has them."""
+        for name, counts in times.items():
+            self.times[name].update({int(bucket): calls for bucket, calls in counts.items()})

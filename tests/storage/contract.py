@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 
+from llm_api.domain.call_times import bucket_of
 from llm_api.domain.usage import UsageRecord, UsageSums
 from llm_api.storage import StoreError, UsageStore
 from tests.storage.asking import DAY, NOON, calls_by, kept_count, sums_of, total_of
@@ -62,6 +63,7 @@ class UsageStoreContract(ReportContract):
                 {"model": "scripted"}, calls=1, attempts=2, measured_calls=1, images=4,
                 measured={**counted, "reasoning_tokens": 1}, cost_micro={"CNY": 70},
                 priced_images={"CNY": 4}, total_ms=15,
+                times={"total_ms": {bucket_of(15): 1}, "first_token_ms": {}},
             ),
         ]  # fmt: skip
 

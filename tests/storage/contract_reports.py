@@ -1,9 +1,11 @@
 """What every usage store promises about reports; a part of contract.py."""
 
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
+from llm_api.domain.call_times import bucket_of
 from llm_api.domain.usage import joined_tags
 from llm_api.storage import UsageStore
 from tests.storage.asking import DAY, calls_by, sums_of, total_of
@@ -23,7 +25,7 @@ class ReportContract:
 
     @pytest.mark.parametrize(
         ("name", "field"),
-        [("key", "key_id"), *((n, n) for n in ("route", "model", "upstream", "status"))],
+        [("key", "key_id"), *((n, n) for n in ("route", "model", "upstream", "status", "reason"))],
     )
     def test_a_dimension_groups_and_filters(self, store: UsageStore, name: str, field: str) -> None:
         values = ["b", "a", "b", "B", "b ", "%", "_"]
@@ -100,3 +102,37 @@ class ReportContract:
 
         assert sum(sums.calls for sums in sums_of(store, **span)) == calls
         assert sum(calls_by(store, "hour", **span).values()) == calls
+
+    # --- times ---
+
+    def test_times_are_counted_by_group_over_hours_and_days(self, store: UsageStore) -> None:
+        hour, end = timedelta(hours=1), DAY + timedelta(days=2)
+        batches = [
+            [
+                ended(f"req_{batch}_{n}", created_at=DAY + n * hour, model=f"m{n % 2}",
+                      total_ms=100 + 10 * n, first_token_ms=n or None)
+                for n in range(40)
+            ] for batch in range(2)
+        ]  # fmt: skip
+        for batch in batches:
+            store.add(batch)
+
+        for names in ((), ("model",), ("day",), ("hour", "model"), ("tag",)):
+            groups = sums_of(store, *names, until=end)
+            total = sum((sums.times["total_ms"] for sums in groups), Counter[int]())
+            first = sum((sums.times["first_token_ms"] for sums in groups), Counter[int]())
+            assert total == Counter(bucket_of(100 + 10 * n) for n in range(40) for _ in "12")
+            assert first == Counter(bucket_of(n) for n in range(1, 40) for _ in "12")
+        assert [sums.times["total_ms"].total() for sums in sums_of(store, "model", until=end)] == [
+            40
+        ] * 2
+        (one,) = sums_of(store, until=end, model="m0", status="ok")
+        assert one.times["total_ms"].total() == 40
+
+    def test_times_outlive_their_records(self, store: UsageStore) -> None:
+        store.add([ended(f"req_{n}", created_at=DAY, total_ms=n) for n in range(3)])
+        before = total_of(store).times
+
+        assert store.prune(DAY + timedelta(hours=1), 10) == 3
+
+        assert total_of(store).times == before

@@ -11,6 +11,8 @@ from werkzeug.test import TestResponse
 from tests.storage.records import ended
 from tests.web.reports import NOVEMBER, TOKENS, USAGE, Keep, keeper
 
+TIMES = ("latency", "first_token")
+FIGURES = ("calls", "p50_ms", "p95_ms", "p99_ms")
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)"]
 
 
@@ -47,6 +49,7 @@ def test_a_table_without_calls_has_its_headings(client: FlaskClient) -> None:
     assert answer.text.removesuffix("\r\n").split(",") == [
         *["model", "day", "calls", "errors", "attempts", "measured_calls", "estimated_calls"],
         *["uncounted_calls", *kinds, "images", "unpriced_calls", "mean_ms"],
+        *[f"{time}_{figure}" for time in TIMES for figure in FIGURES],
         *["currency", "cost_micro", "cost", "cost_per_image"],
     ]
 
@@ -76,7 +79,7 @@ def test_lines_end_and_quotes_stand_as_in_rfc_4180(client: FlaskClient, keep: Ke
 def test_a_table_says_the_same_as_json(client: FlaskClient, keep: Keep) -> None:
     counted = {"cached_tokens": 3, "reasoning_tokens": 1, "images": 2, "total_ms": 100}
     keep(
-        ended("1", **counted, cost_micro=12, currency="CNY"),
+        ended("1", **counted, first_token_ms=40, cost_micro=12, currency="CNY"),
         ended("2", usage_source="estimated", **counted, status="timeout"),
         ended("3", usage_source="missing", prompt_tokens=None, completion_tokens=None),
     )
@@ -90,6 +93,9 @@ def test_a_table_says_the_same_as_json(client: FlaskClient, keep: Keep) -> None:
         assert line[f"{kind}_calls"] == str(group[kind]["calls"]) == "1"
         assert {line[f"{kind}_{name}"] for name in TOKENS} == {"5", "2", "3", "1"}
     assert line["mean_ms"] == str(group["mean_ms"])
+    for time in TIMES:
+        for figure in FIGURES:
+            assert line[f"{time}_{figure}"] == str(group[time][figure])
     assert (line["currency"], line["cost_micro"], line["cost"]) == ("CNY", "12", "0.000012")
 
 

@@ -42,9 +42,9 @@ def kinds(keep: Keep) -> None:
         "created_at": at(3, 4),
     }
     keep(
-        ended("1", key_id="k1", tags=",a,", created_at=at(2, 12)),
-        ended("2", key_id="k1", tags=",a,", created_at=at(2, 12, 59)),
-        ended("3", status="timeout", **other),
+        ended("1", key_id="k1", tags=",a,", reason="model_replaced", created_at=at(2, 12)),
+        ended("2", key_id="k1", tags=",a,", reason="model_replaced", created_at=at(2, 12, 59)),
+        ended("3", status="timeout", reason="upstream_timeout", **other),
     )
 
 
@@ -115,6 +115,8 @@ def test_a_group_has_all_that_its_calls_come_to(keep: Keep, report: Report) -> N
             "cost": [{"currency": "CNY", "micro": 600_000, "amount": "0.600000"}],
             "unpriced_calls": 0,
             "mean_ms": 150,
+            "latency": {"calls": 2, "p50_ms": 103, "p95_ms": 206, "p99_ms": 206},
+            "first_token": {"calls": 0, "p50_ms": None, "p95_ms": None, "p99_ms": None},
         }
     ]
 
@@ -129,6 +131,7 @@ def test_a_group_has_all_that_its_calls_come_to(keep: Keep, report: Report) -> N
         ("upstream", "fast", "judge"),
         ("tag", "a", "b"),
         ("status", "ok", "timeout"),
+        ("reason", "model_replaced", "upstream_timeout"),
         ("hour", "2026-11-02T12:00:00Z", "2026-11-03T04:00:00Z"),
         ("day", "2026-11-02", "2026-11-03"),
     ],

@@ -126,7 +126,7 @@ def test_all_wrong_arguments_are_named_at_once(client: FlaskClient) -> None:
     assert set(refused(client, wrong).fields) == set(wrong)
 
 
-@pytest.mark.parametrize("name", ["model", "key", "tag", "status", "route", "upstream"])
+@pytest.mark.parametrize("name", ["model", "key", "tag", "status", "route", "upstream", "reason"])
 def test_a_filter_that_no_name_can_be_is_refused(client: FlaskClient, name: str) -> None:
     # PostgreSQL takes no NUL, and would be unavailable.
     assert refused(client, {name: "a\0b"}).fields == (name,)
@@ -234,7 +234,7 @@ def test_the_document_lists_the_parameters(client: FlaskClient) -> None:
     described = json.loads(client.get("/openapi.json").data)["paths"][USAGE]["get"]
 
     parameters = {one["name"]: one["schema"] for one in described["parameters"]}
-    dimensions = {"key", "group", "route", "model", "upstream", "tag", "status"}
+    dimensions = {"key", "group", "route", "model", "upstream", "tag", "status", "reason"}
     others = {"since", "until", "group_by", "page", "page_size", "format"}
     assert set(parameters) == dimensions | others
     assert all(one["in"] == "query" and one["description"] for one in described["parameters"])

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from llm_api.domain.access import ENVIRONMENT, GROUP_PREFIX, KeyName
+from llm_api.domain.call_times import percentile
 from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import TOKENS, UsageQuery, UsageSums
 from llm_api.errors import Unavailable
@@ -22,11 +23,19 @@ _SOURCES = ("measured", "estimated")
 _FIRST_COUNTS = ("calls", "errors", "attempts")
 _CALLS_BY_SOURCE = ("measured_calls", "estimated_calls", "uncounted_calls")
 _LAST_COUNTS = ("images", "unpriced_calls", "mean_ms")
+# Of the calls whose times are known, and of those that gave a first token.
+_TIMES = {"latency": "total_ms", "first_token": "first_token_ms"}
+PERCENTS = (50, 95, 99)
 _COUNT_COLUMNS = (
     *_FIRST_COUNTS,
     *_CALLS_BY_SOURCE,
     *(f"{source}_{name}" for source in _SOURCES for name in TOKENS),
     *_LAST_COUNTS,
+    *(
+        f"{name}_{figure}"
+        for name in _TIMES
+        for figure in ("calls", *map("p{}_ms".format, PERCENTS))
+    ),
 )
 
 
@@ -133,7 +142,13 @@ def to_dict(sums: UsageSums) -> dict[str, Any]:
         ],
         "unpriced_calls": sums.unpriced,
         "mean_ms": round(sums.total_ms / sums.calls) if sums.calls else 0,
+        **{name: _percentiles(sums.times[time]) for name, time in _TIMES.items()},
     }
+
+
+def _percentiles(counts: Counter[int]) -> dict[str, int | None]:
+    figures = {f"p{percent}_ms": percentile(counts, percent) for percent in PERCENTS}
+    return {"calls": counts.total(), **figures}
 
 
 def _each(sums: UsageSums, currency: str) -> dict[str, str]:
@@ -179,6 +194,7 @@ def _counts(sums: UsageSums) -> list[Any]:
         *(getattr(sums, name) for name in _CALLS_BY_SOURCE),
         *(group[source][name] for source in _SOURCES for name in TOKENS),
         *(group[name] for name in _LAST_COUNTS),
+        *("" if value is None else value for name in _TIMES for value in group[name].values()),
     ]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from llm_api.domain.usage import UsageQuery, UsageSums
 from llm_api.storage.sql.tables import usage_daily, usage_hourly
+from llm_api.storage.sql.times_table import summed_counts, times_beside, times_of, usage_times
 from llm_api.storage.sums import COLUMNS, SUMS, SumsReader
 
 _AN_HOUR, _A_DAY = timedelta(hours=1), timedelta(days=1)
@@ -22,6 +23,8 @@ def read_sums(connection: Connection, query: UsageQuery) -> list[UsageSums]:
         part = replace(query, since=since, until=until)
         for row in connection.execute(_statement(table, part)).mappings():
             reader.add(dict(row))
+        for row in connection.execute(_times_statement(table, part)).mappings():
+            reader.add_times({**row, "times": times_of(row)})
     return reader.groups()
 
 
@@ -31,6 +34,18 @@ def _statement(table: sa.Table, query: UsageQuery) -> sa.Select[Any]:
     return (
         sa.select(*columns, *(sa.func.sum(table.c[name]).label(name) for name in SUMS))
         .where(*_conditions(table, query))
+        .group_by(*columns)
+    )
+
+
+def _times_statement(sums: sa.Table, query: UsageQuery) -> sa.Select[Any]:
+    """Return the statement for the times beside the sums."""
+    names = dict.fromkeys(COLUMNS[name] for name in query.group_by)
+    columns = [*(sums.c[name] for name in names), usage_times.c.time, usage_times.c.first_bucket]
+    return (
+        sa.select(*columns, *summed_counts())
+        .select_from(sums.join(usage_times, times_beside(sums)))
+        .where(*_conditions(sums, query))
         .group_by(*columns)
     )
 

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from llm_api.storage.sql.tables import usage_daily, usage_hourly
+from llm_api.storage.sql.times_table import add_times
 from llm_api.storage.sql.writing import insert_rows
 from llm_api.storage.sums import HOUR, SUMS, summed, summed_by_day
 
@@ -20,4 +21,6 @@ def add_to_rollups(connection: Connection, rows: Iterable[Mapping[str, Any]]) ->
     """
     hours = summed(rows, HOUR)
     insert_rows(connection, usage_hourly, hours, sums=SUMS)
-    insert_rows(connection, usage_daily, summed_by_day(hours), sums=SUMS)
+    days = summed_by_day(hours)
+    insert_rows(connection, usage_daily, days, sums=SUMS)
+    add_times(connection, [(usage_hourly, hours), (usage_daily, days)])

@@ -13,7 +13,7 @@ from sqlalchemy.ext.compiler import compiles
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
-REVISION = "0014"
+REVISION = "0017"
 
 metadata = sa.MetaData()
 
@@ -101,6 +101,7 @@ def _rollup(name: str) -> sa.Table:
         sa.Column("tags", sa.String(512), nullable=False),
         *(sa.Column(name, sa.BigInteger(), nullable=False) for name in SUMS),
         sa.Column("group_id", sa.String(64), nullable=False, server_default=""),
+        sa.Column("reason", sa.String(64), nullable=False, server_default=""),
     )
 
 

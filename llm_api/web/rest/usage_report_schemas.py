@@ -4,6 +4,7 @@ from typing import Any
 
 import marshmallow as ma
 
+from llm_api.domain.call_times import RELATIVE_ERROR
 from llm_api.services.usage.report_query import GROUPS
 
 
@@ -14,6 +15,16 @@ def _count(description: str | None = None) -> ma.fields.Integer:
 
 def _text(**described: Any) -> ma.fields.String:
     return ma.fields.String(metadata=described)
+
+
+def _percentile(percent: int) -> ma.fields.Integer:
+    off = round(RELATIVE_ERROR * 100, 1)
+    described = f"Milliseconds within which {percent} % of these calls were done, to {off} %;"
+    return ma.fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"minimum": 0, "description": f"{described} null without calls."},
+    )
 
 
 class CostSchema(ma.Schema):
@@ -42,6 +53,15 @@ class GroupTokensSchema(ma.Schema):
     reasoning_tokens = _count()
 
 
+class GroupTimesSchema(ma.Schema):
+    """Within how many milliseconds so many percent of calls were done, of those counted."""
+
+    calls = _count("Calls whose time is known.")
+    p50_ms = _percentile(50)
+    p95_ms = _percentile(95)
+    p99_ms = _percentile(99)
+
+
 class UsageGroupSchema(ma.Schema):
     """Sums of the calls that agree in the dimensions of `group_by`, each of which is a field."""
 
@@ -54,6 +74,7 @@ class UsageGroupSchema(ma.Schema):
     upstream = _text(example="fast")
     tag = _text()
     status = _text(example="ok")
+    reason = _text(example="upstream_timeout", description="Of an error; empty for none.")
     group = _text(description="The id of a group of keys.")
     group_name = _text(
         description="Its name, beside `group`; empty for one that was deleted.", example="video"
@@ -68,6 +89,16 @@ class UsageGroupSchema(ma.Schema):
     cost = ma.fields.List(ma.fields.Nested(CostSchema), required=True)
     unpriced_calls = _count("Calls of unknown cost.")
     mean_ms = _count("Milliseconds a call.")
+    latency = ma.fields.Nested(
+        GroupTimesSchema,
+        required=True,
+        metadata={"description": "From the start of a call to its end."},
+    )
+    first_token = ma.fields.Nested(
+        GroupTimesSchema,
+        required=True,
+        metadata={"description": "From the start of a streamed call to its first token."},
+    )
 
 
 class UsageReportSchema(ma.Schema):

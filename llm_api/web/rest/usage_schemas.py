@@ -169,6 +169,7 @@ class UsageReportArgumentsSchema(SpanArgumentsSchema):
     tag = _filter("tag")
     status = _filter("status")
     group = _filter("group")
+    reason = _filter("reason", " of an error")
     page = Count(MAX_PAGE, load_default=1, metadata=_described("From 1."))
     page_size = Count(
         MAX_PAGE_SIZE, load_default=DEFAULT_PAGE_SIZE, metadata=_described("Groups a page.")

@@ -48,7 +48,7 @@ def downgrade():
 """
 # MySQL and MariaDB commit every change of the schema: see test_mysql_migrations.py.
 TRANSACTIONAL = ["sqlite", "postgresql"]
-USAGE_TABLES = {"usage", "usage_hourly", "usage_daily"}
+USAGE_TABLES = {"usage", "usage_hourly", "usage_daily", "usage_times"}
 BUDGET_TABLES = {"budget_spending", "budget_reservations"}
 KEY_TABLES = {"api_keys", "api_key_secrets"}
 WORK_TABLES = {"tasks", "files", "lineage_events", "audit"}
