@@ -7,13 +7,23 @@ from collections.abc import Callable
 import redis
 
 from llm_api.diagnostics.results import CheckResult, fail, ok, warn
-from llm_api.storage.redis.connection import make_client
+from llm_api.storage.redis.connection import failures, make_client
 
 _TIMEOUT_S = 2.0
 _SLOW_S = 0.1  # the service itself waits 0.2 s and then counts in memory
 # Substrings of an error, what it means, and what the operator can do. The first match counts.
 # Error prefixes: https://redis.io/docs/latest/develop/reference/protocol-spec/#simple-errors
 _EXPLANATIONS = (
+    (("Cluster mode is not enabled", "cluster support disabled"), "The store is no cluster.",
+     "Write RATELIMIT_STORAGE_URI as redis://host:6379/0."),
+    (("MovedError",), "The store is a node of a cluster.",
+     "Write RATELIMIT_STORAGE_URI as redis+cluster://host:6379,host:6379."),
+    (("unknown command 'SENTINEL'", "unknown command `SENTINEL`"), "The servers are no sentinels.",
+     "Name the sentinels in RATELIMIT_STORAGE_URI, whose port is most often 26379."),
+    (("unknown command 'SET'", "unknown command 'PING'"), "The store is a sentinel.",
+     "Write RATELIMIT_STORAGE_URI as redis+sentinel://host:26379,host:26379/service."),
+    (("ClusterDownError", "SlotNotCoveredError"), "Some slots of the cluster have no primary.",
+     "Look at CLUSTER INFO on a node, and start the primaries that are missing."),
     (("NOAUTH", "Authentication required"), "The store requires a password.",
      "Put it into RATELIMIT_STORAGE_URI: redis://:password@host:6379/0."),
     (("WRONGPASS", "invalid username-password", "without any password configured", "AUTH "),
@@ -40,6 +50,8 @@ _EXPLANATIONS = (
      "See whether it requires TLS, which is written rediss://."),
     (("refused", "No such file"), "Nothing listens where RATELIMIT_STORAGE_URI points.",
      "Start Redis or Valkey, or correct host and port in RATELIMIT_STORAGE_URI."),
+    (("MasterNotFoundError",), "No sentinel that answers knows a primary of this name that is up.",
+     "Correct the name behind the hosts in RATELIMIT_STORAGE_URI, or look at SENTINEL MASTERS."),
 )  # fmt: skip
 
 
@@ -97,7 +109,7 @@ def _explained(check: Callable[[], CheckResult]) -> CheckResult:
             "See whether it hangs, stands behind a firewall, or speaks no TLS although the address"
             " says rediss://.",
         )
-    except redis.RedisError as error:
+    except failures() as error:
         said = f"{type(error).__name__} {error}"
     for words, found, advice in _EXPLANATIONS:
         if any(word in said for word in words):

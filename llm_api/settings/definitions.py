@@ -17,7 +17,6 @@ from llm_api.settings.webhook_definitions import WEBHOOK_SECTION
 _MANY = 1_000_000_000
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
 _MYSQL = ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")
-_REDIS = ("redis", "rediss", "redis+unix", "valkey", "valkeys")
 
 SECTIONS = (
     *UPSTREAM_SECTIONS,
@@ -75,11 +74,14 @@ SECTIONS = (
             ),
             Setting(
                 "RATELIMIT_STORAGE_URI",
-                types.store_url("memory", *_REDIS),
+                types.SHARED_STORE,
                 "Where limits are counted, and answers and keys are shared between workers.",
-                "memory:// counts in each worker for itself, and shares nothing.",
+                "memory:// counts in each worker for itself, and shares nothing. docs/scaling.md has"
+                " clusters, sentinels and TLS.",
                 default="memory://",
-                example="RATELIMIT_STORAGE_URI=redis://host:6379/0",
+                example="RATELIMIT_STORAGE_URI=redis://host:6379/0\n"
+                "RATELIMIT_STORAGE_URI=redis+cluster://host:6379,host:6379\n"
+                "RATELIMIT_STORAGE_URI=redis+sentinel://host:26379,host:26379/service",
             ),
         ),
     ),

@@ -14,6 +14,7 @@ from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
 from llm_api.domain.process_plans import LocalJudgePlan, ShutdownGrace
+from llm_api.domain.redis_addresses import parse_nodes
 from llm_api.domain.rewrites import RewritesPlan
 from llm_api.domain.tasks import WebhookPlan
 from llm_api.domain.tracing import TracingPlan
@@ -192,6 +193,8 @@ def _checked(settings: Settings, read: SettingsReader) -> Settings:
 
 def _passwords(url: str) -> tuple[str, ...]:
     """Return the passwords in a URL, as they are written and as they are meant."""
+    if (nodes := parse_nodes(url)) is not None:
+        return nodes.secrets
     parts = urlsplit(url)
     written = parts.password or ""
     return (written, unquote(written), *parse_qs(parts.query).get("password", []))

@@ -4,10 +4,14 @@ import math
 from typing import Any
 
 import limits
+from limits.storage import RedisStorage
 
 from llm_api.domain.access import LimitState
 from llm_api.services.quotas.rate_counter import facts_of
+from llm_api.storage.redis.connection import failures, make_client
 
+# Its scheme for `limits.storage.storage_from_string`.
+SHARED_URI = "llm-api-redis://"
 _MS = 1000
 # The keys and counts are those of the library's own scripts, so that processes of another release
 # count along. Of its scripts a use needs two, which run 13 commands; this runs 4. It spares the
@@ -67,3 +71,29 @@ class SharedWindows:
             resets.append(max(0.0, current_left / _MS - expiry))
         reset_in = min(resets, default=0.0)
         return LimitState(text, item.amount, max(0, remaining), reset_in, not is_within)
+
+
+class SharedStorage(RedisStorage):
+    """What the library `limits` makes for an address of Redis or Valkey, with our own client.
+
+    Its own storages connect while they are made where there are several servers, so that nothing
+    would start while those are away; repeat what fails after pauses of seconds; and need the
+    library `valkey` for an address of that name.
+    """
+
+    STORAGE_SCHEME = ["llm-api-redis"]  # noqa: RUF012  # the library's declaration
+
+    def __init__(self, _uri: str, *, url: str) -> None:
+        """Connect to nothing yet.
+
+        Args:
+            _uri: ignored; the library hands over the URI by which it found this class.
+            url: of Redis or Valkey; see `make_client`.
+        """
+        super(RedisStorage, self).__init__()
+        self.storage = make_client(url)
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """Return what is raised while the store is away."""
+        return failures()

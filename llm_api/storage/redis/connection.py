@@ -9,8 +9,8 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from llm_api.domain.redis_addresses import parse_nodes
 from llm_api.runtime.cooldown import Cooldown
-from llm_api.storage.redis import is_shared
 
 # A Redis that accepts connections and says nothing would hold every request for ever.
 TIMEOUT_S = 0.2
@@ -22,24 +22,30 @@ logger = logging.getLogger(__name__)
 
 
 def make_client(url: str, *, timeout: float | None = None, retries: int | None = None) -> Any:
-    """Make a client that connects with its first command.
+    """Make a client that connects with its first command, and raises `failures()`.
 
     Args:
-        url: redis://, rediss://, redis+unix://, valkey:// or valkeys://.
+        url: redis://, rediss://, redis+unix://, valkey:// or valkeys://, or an address of several
+            servers; see `llm_api.domain.redis_addresses`.
         timeout: seconds for connecting, and for each answer; None is TIMEOUT_S.
-        retries: how often a command is repeated on a new connection; None is redis-py's default.
+        retries: how often a command is repeated on a new connection to one server; None is
+            redis-py's default.
 
     Raises:
-        ValueError: the URL has another scheme.
+        ValueError: the URL has another scheme, or another form.
     """
     # Not at the top: see there.
     from redis import Redis  # noqa: PLC0415
     from redis.backoff import NoBackoff  # noqa: PLC0415
     from redis.retry import Retry  # noqa: PLC0415
 
+    seconds = TIMEOUT_S if timeout is None else timeout
+    if (nodes := parse_nodes(url)) is not None:
+        from llm_api.storage.redis import many_nodes  # noqa: PLC0415  # only for those who have them
+
+        return many_nodes.make_client(nodes, seconds)
     scheme, _, rest = url.partition("://")
     options: dict[str, Any] = {} if retries is None else {"retry": Retry(NoBackoff(), retries)}
-    seconds = TIMEOUT_S if timeout is None else timeout
     return Redis.from_url(
         f"{_SCHEMES.get(scheme, scheme)}://{rest}",
         socket_timeout=seconds,
@@ -48,11 +54,12 @@ def make_client(url: str, *, timeout: float | None = None, retries: int | None =
     )
 
 
-def limiter_options(url: str) -> dict[str, float]:
-    """Return the `storage_options` with which flask-limiter makes its client for a URL."""
-    if not is_shared(url):
-        return {}
-    return {"socket_timeout": TIMEOUT_S, "socket_connect_timeout": TIMEOUT_S}
+def failures() -> tuple[type[Exception], ...]:
+    """Return what clients raise while Redis is away."""
+    from redis import RedisError  # noqa: PLC0415  # as in make_client
+    from redis.exceptions import RedisClusterException  # noqa: PLC0415
+
+    return RedisError, RedisClusterException
 
 
 class RedisConnection:
@@ -71,10 +78,8 @@ class RedisConnection:
             outage_message: the warning that is logged when Redis goes away.
             clock: returns seconds that never go back.
         """
-        from redis import RedisError  # noqa: PLC0415  # as in make_client
-
         self.client = make_client(url)
-        self._failures = RedisError
+        self._failures = failures()
         self._outage_message = outage_message
         self._cooldown = Cooldown(_PAUSE_S, clock)
 

@@ -12,7 +12,7 @@ import orjson
 
 from llm_api.domain.rewrites import KeptRewrite
 from llm_api.storage import StoreError
-from llm_api.storage.redis.connection import make_client
+from llm_api.storage.redis.connection import failures, make_client
 
 _REWRITE, _LATEST, _LEASE = (
     "llm_api:rewrite:",
@@ -35,9 +35,7 @@ class RedisRewrites:
 
     def __init__(self, url: str) -> None:
         """Connect to nothing yet; `url` is of Redis or Valkey."""
-        from redis import RedisError  # noqa: PLC0415  # as in make_client
-
-        self._failures = RedisError
+        self._failures = failures()
         self._redis = make_client(url)
         # A lease that ran out, after a pause of this process, may be another one's by now.
         self._renew_own = self._redis.register_script(_RENEW_OWN)

@@ -16,9 +16,8 @@ from llm_api.services.quotas.rate_counter import (
     RateCounter,
     parse_limits,
 )
-from llm_api.services.quotas.shared_windows import SharedWindows
+from llm_api.services.quotas.shared_windows import SHARED_URI, SharedWindows
 from llm_api.storage.redis import is_shared
-from llm_api.storage.redis.connection import limiter_options
 from llm_api.web.blueprints import rules_of
 from llm_api.web.request.context import RequestState, client_address
 
@@ -62,13 +61,14 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
 
     Args:
         app: the application.
-        storage_uri: where counts are kept, as of `limits`: `memory://` or `redis://…`.
+        storage_uri: where counts are kept, as of `limits`: `memory://`, or of Redis.
         rate_limit: limits of callers whose key has none, such as `60/minute;1000/day`.
     """
+    shared: dict[str, Any] = {"url": storage_uri} if is_shared(storage_uri) else {}
     limiter = Limiter(
         get_remote_address,
-        storage_uri=storage_uri if is_shared(storage_uri) else MEMORY_URI,
-        storage_options=limiter_options(storage_uri),  # type: ignore[arg-type]  # they are handed to redis, which takes floats
+        storage_uri=SHARED_URI if shared else MEMORY_URI,
+        storage_options=shared,
         strategy=_STRATEGY,
     )
     # It builds store and strategy for an application that serves nothing. On `app` it would add a
