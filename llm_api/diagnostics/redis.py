@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 
 import redis
+from redis.sentinel import MasterNotFoundError
 
 from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.storage.redis.connection import failures, make_client
@@ -67,7 +68,11 @@ class LimiterChecks:
         return self._closing(self._ping)
 
     def _ping(self) -> CheckResult:
-        self._redis.ping()
+        try:
+            self._redis.ping()
+        except MasterNotFoundError:
+            self._redis.ask_sentinels()  # which says why they do not answer
+            raise
         seconds = min(_seconds(self._redis.ping) for _ in range(3))
         if seconds > _SLOW_S:
             return warn(
@@ -88,9 +93,11 @@ class LimiterChecks:
             self._redis.close()
 
     def _write(self) -> CheckResult:
-        name = f"llm_api:doctor:{secrets.token_hex(8)}"
-        self._redis.set(name, b"1", px=5_000)
-        self._redis.delete(name)
+        # Several: of a cluster each node has some names.
+        for _ in range(16):
+            name = f"llm_api:doctor:{secrets.token_hex(8)}"
+            self._redis.set(name, b"1", px=5_000)
+            self._redis.delete(name)
         return ok("Counts can be written.")
 
 

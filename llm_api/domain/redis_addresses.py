@@ -80,7 +80,7 @@ def parse_nodes(url: str) -> RedisNodes | None:
     asks = user, password
     if _PASSWORD in options or _USER in options:
         asks = options.get(_USER, ""), options.get(_PASSWORD, "")
-    written = [one for one in (password, asks[1]) if one]
+    written = {password, asks[1]} - {""}
     return RedisNodes(
         kind=kind,
         hosts=tuple(_host(one, _PORTS[kind]) for one in hosts.split(",")),
@@ -92,7 +92,7 @@ def parse_nodes(url: str) -> RedisNodes | None:
         sentinel_password=unquote(asks[1]) or None,
         is_tls=is_tls,
         ca_certs=unquote(options.get(_CA, "")) or None,
-        secrets=(*written, *map(unquote, written)),
+        secrets=tuple(sorted(written | {unquote(one) for one in written})),
     )
 
 

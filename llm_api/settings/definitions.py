@@ -76,8 +76,8 @@ SECTIONS = (
                 "RATELIMIT_STORAGE_URI",
                 types.SHARED_STORE,
                 "Where limits are counted, and answers and keys are shared between workers.",
-                "memory:// counts in each worker for itself, and shares nothing. docs/scaling.md has"
-                " clusters, sentinels and TLS.",
+                "memory:// counts in each worker for itself, and shares nothing. Clusters and"
+                " sentinels: docs/scaling.md.",
                 default="memory://",
                 example="RATELIMIT_STORAGE_URI=redis://host:6379/0\n"
                 "RATELIMIT_STORAGE_URI=redis+cluster://host:6379,host:6379\n"

@@ -155,6 +155,8 @@ def test_an_address_without_a_model_is_wrong(prefix: str, tmp_path: Path) -> Non
         ("DATABASE_URL", "postgresql+nonsense://h/d"),
         ("DATABASE_URL", "mysql+nonsense://h/d"),
         *(("RATELIMIT_STORAGE_URI", url) for url in ("memory", "mongodb://h", "redis:h")),
+        *(("RATELIMIT_STORAGE_URI", f"redis+cluster://{it}") for it in ("", "h,", "h:0", "h/1")),
+        *(("RATELIMIT_STORAGE_URI", f"redis+sentinel://{it}") for it in ("h", "h/s/x", "h/s?a=1")),
         ("ENABLE_PROMPT_OPTIMIZATION", "perhaps"),
         ("LOCAL_MODEL_URL", "127.0.0.1:8081"),
     ],
@@ -232,6 +234,26 @@ def test_keys_and_passwords_count_as_secrets(tmp_path: Path) -> None:
     settings = Settings.from_env(env, root=tmp_path)
 
     assert set(settings.secrets) == {"sk-fast", "sk-db", "sk-redis"}
+
+
+def test_passwords_of_clusters_and_sentinels_count_as_secrets(tmp_path: Path) -> None:
+    urls = {
+        "redis+cluster://who:sk-%2F1@h:1,i:2": {"sk-%2F1", "sk-/1"},
+        "redis+sentinel://:sk-2@h:1,i:2/s?sentinel_password=sk-3": {"sk-2", "sk-3"},
+    }
+
+    read = [Settings.from_env({"RATELIMIT_STORAGE_URI": url}, root=tmp_path) for url in urls]
+
+    assert [set(settings.secrets) for settings in read] == list(urls.values())
+    assert "sk-" not in repr(read)
+
+
+def test_another_form_of_an_address_is_told_the_right_one(tmp_path: Path) -> None:
+    (problem,) = problems_of({"RATELIMIT_STORAGE_URI": "redis+sentinel://:hunter2@h"}, tmp_path)
+
+    assert "redis+sentinel://host:26379,host:26379/service" in problem
+    assert "redis+cluster://host:6379,host:6379" in problem
+    assert "hunter2" not in problem
 
 
 def test_the_example_shows_the_defaults(tmp_path: Path) -> None:

@@ -18,6 +18,9 @@ _SLOTS = 16_384
 _PATIENCE = 30.0
 # After so long a node counts as away; a replica takes its place a moment later.
 _AWAY_MS = "500"
+# How often sentinels look at servers, and tell each other what they saw: by default every second or
+# two, and every ten seconds for the replicas.
+_QUICK = ("info-period", 100, "publish-period", 100, "ask-period", 100, "ping-period", 100)
 
 
 class _Node(ValkeyServer):
@@ -59,6 +62,9 @@ class _Sentinel(ValkeyServer):
 class _Group:
     """Servers that start and stop together."""
 
+    primary: ValkeyServer
+    replica: ValkeyServer
+
     def __init__(self, servers: Sequence[ValkeyServer]) -> None:
         self.servers = servers
         self._stack = ExitStack()
@@ -66,9 +72,7 @@ class _Group:
     def __enter__(self) -> Self:
         """Start all, and wait until they know each other."""
         try:
-            for server in self.servers:
-                self._stack.enter_context(server)
-            self._join()
+            self._start()
         except BaseException:
             self._stack.close()
             raise
@@ -83,18 +87,52 @@ class _Group:
         """Stop all."""
         self._stack.close()
 
-    def _join(self) -> None:
+    def freeze(self) -> None:
+        """Accept connections and say nothing, until thaw()."""
+        for server in self.servers:
+            server.freeze()
+
+    def thaw(self) -> None:
+        """Answer again."""
+        for server in self.servers:
+            server.thaw()
+
+    def is_copied(self) -> bool:
+        """Whether the replica has all that the primary has."""
+        at = [_said(one, "INFO", "replication") for one in (self.primary, self.replica)]
+        return bool(at[0]["master_repl_offset"] == at[1]["slave_repl_offset"])
+
+    def has_failed_over(self) -> bool:
+        """Whether the replica has taken the place of its primary."""
+        return bool(_said(self.replica, "INFO", "replication")["role"] == "master")
+
+    def open_connections(self) -> int:
+        """Count the connections of redis-py to all servers."""
+        lists = [_said(server, "CLIENT", "LIST").splitlines() for server in self.servers]
+        return sum(b" lib-name=redis-py " in line for one in lists for line in one) - len(lists)
+
+    def _run(self, servers: Sequence[ValkeyServer]) -> None:
+        for server in servers:
+            self._stack.enter_context(server)
+
+    def _start(self) -> None:
         raise NotImplementedError
 
 
 class ValkeyCluster(_Group):
-    """Three primaries, and a replica of the first."""
+    """Three primaries, and a replica of the first, `primary`."""
 
     def __init__(self, directory: Path) -> None:
         """Prepare without starting; logs go to the directory."""
         self.primaries = [_Node(directory) for _ in range(3)]
-        self.replica = _Node(directory)
-        super().__init__([*self.primaries, self.replica])
+        self._copy = _Node(directory)
+        self.primary, self.replica = self.primaries[0], self._copy
+        super().__init__(self.nodes)
+
+    @property
+    def nodes(self) -> Sequence["_Node"]:
+        """All nodes."""
+        return [*self.primaries, self._copy]
 
     @property
     def url(self) -> str:
@@ -103,22 +141,18 @@ class ValkeyCluster(_Group):
         return f"redis+cluster://{named}"
 
     @staticmethod
-    def place_of(name: str) -> int:
-        """Return which of the primaries has a key."""
-        return key_slot(name.encode()) * 3 // _SLOTS
+    def is_of_primary(key: str) -> bool:
+        """Whether the first primary has a key."""
+        return key_slot(key.encode()) * 3 < _SLOTS
 
-    def has_failed_over(self) -> bool:
-        """Whether the replica has taken the place of the first primary."""
-        info = _said(self.replica, "INFO", "replication")
-        return info["role"] == "master" and self._is_whole([*self.primaries[1:], self.replica])
-
-    def _join(self) -> None:
+    def _start(self) -> None:
+        self._run(self.servers)
         first = self.primaries[0]
         for number, node in enumerate(self.primaries):
             slots = [slot for slot in range(_SLOTS) if slot * 3 // _SLOTS == number]
             _said(node, "CLUSTER", "ADDSLOTSRANGE", slots[0], slots[-1])
             _said(node, "CLUSTER", "SET-CONFIG-EPOCH", number + 1)
-        for node in [*self.primaries[1:], self.replica]:
+        for node in self.nodes[1:]:
             _said(first, "CLUSTER", "MEET", LOOPBACK, node.port, node.bus_port)
         wait_until(lambda: all(map(_knows_all, self.servers)), _PATIENCE, "the nodes know all")
         _said(self.replica, "CLUSTER", "REPLICATE", _said(first, "CLUSTER", "MYID"))
@@ -144,16 +178,18 @@ class WatchedValkey(_Group):
         named = ",".join(f"{LOOPBACK}:{sentinel.port}" for sentinel in self.sentinels)
         return f"redis+sentinel://{named}/{SERVICE}"
 
-    def has_failed_over(self) -> bool:
-        """Whether the sentinels say that the replica is the primary now."""
-        return all(self._primary_of(one) == self.replica.port for one in self.sentinels)
+    @staticmethod
+    def is_of_primary(_: str) -> bool:
+        """Whether the primary has a key: each."""
+        return True
 
-    def _primary_of(self, sentinel: ValkeyServer) -> int:
-        return int(_said(sentinel, "SENTINEL", "GET-MASTER-ADDR-BY-NAME", SERVICE)[1])
-
-    def _join(self) -> None:
+    def _start(self) -> None:
+        self._run([self.primary, self.replica])
         _said(self.replica, "REPLICAOF", LOOPBACK, self.primary.port)
         wait_until(lambda: _is_replicating(self.replica), _PATIENCE, "the replica has a copy")
+        self._run(self.sentinels)
+        for sentinel in self.sentinels:
+            _said(sentinel, "SENTINEL", "DEBUG", *_QUICK)
         wait_until(lambda: all(map(_knows_others, self.sentinels)), _PATIENCE, "all is known")
 
 
@@ -169,7 +205,7 @@ def _knows_all(node: ValkeyServer) -> bool:
 
 def _is_replicating(replica: ValkeyServer) -> bool:
     info = _said(replica, "INFO", "replication")
-    return info["role"] == "slave" and info["master_link_status"] == "up"
+    return bool(info["role"] == "slave" and info["master_link_status"] == "up")
 
 
 def _knows_others(sentinel: ValkeyServer) -> bool:

@@ -21,15 +21,16 @@ from typing import Any
 
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode, RedisCluster
+from redis.exceptions import ClusterDownError, NoScriptError
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from llm_api.domain.redis_addresses import RedisNodes
 from llm_api.storage.redis.connection import failures
 
-_FAILURES: tuple[type[Exception], ...] = (*failures(), OSError)
+# A cluster whose slots are not given to nodes yet is to redis-py an IndexError.
+_FAILURES: tuple[type[Exception], ...] = (*failures(), OSError, IndexError)
 
 # To connect are several questions, with an answer of 400 KB to one of them.
 _STEPS = 5
@@ -119,10 +120,12 @@ class _Connecting:
     def wait(self, timeout: float) -> RedisCluster:
         """Wait for the cluster; raises `failures()` where there is none, or none yet."""
         self._is_over.wait(timeout)
-        if self._error is not None:
+        if isinstance(self._error, IndexError):
+            raise ClusterDownError("no slot has a node") from self._error
+        if self._error is not None and not isinstance(self._error.__cause__, RedisTimeoutError):
             raise RedisConnectionError(str(self._error)) from self._error
         if self.cluster is None:
-            raise RedisTimeoutError
+            raise RedisTimeoutError from self._error
         return self.cluster
 
     def _run(self, make: Callable[[], RedisCluster]) -> None:

@@ -14,12 +14,21 @@ from llm_api.storage.redis.cluster import ClusterClient
 class _Primary(Redis):
     """A client of the primary that sentinels know; each new connection asks them which it is."""
 
+    def ask_sentinels(self) -> None:
+        """Return if all sentinels answer; the failure of one is raised as it is."""
+        for sentinel in self._sentinels:
+            sentinel.sentinel_masters()
+
     def close(self) -> None:
         """Close the connections, also those to the sentinels."""
         super().close()
-        pool = cast("SentinelConnectionPool", self.connection_pool)
-        for sentinel in pool.sentinel_manager.sentinels:
+        for sentinel in self._sentinels:
             sentinel.close()
+
+    @property
+    def _sentinels(self) -> list[Any]:
+        pool = cast("SentinelConnectionPool", self.connection_pool)
+        return list(pool.sentinel_manager.sentinels)
 
 
 def make_client(nodes: RedisNodes, timeout: float) -> Any:
