@@ -21,6 +21,7 @@ from llm_api.storage.redis.shared_keys import RedisKeys
 from llm_api.storage.redis.shared_rewrites import RedisRewrites
 from tests.storage.contract_rewrites import SharedRewritesContract
 from tests.storage.crowd import in_threads
+from tests.support.timings import Timings
 from tests.support.valkey_groups import ValkeyCluster, WatchedValkey
 from tests.support.waiting import wait_until
 
@@ -38,6 +39,12 @@ def group(
     """Run each kind of several servers."""
     with KINDS[request.param](tmp_path_factory.mktemp(request.param)) as servers:
         yield servers
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait for answers as long as a machine full of tests takes."""
+    Timings(redis_patience=10.0).use(monkeypatch)
 
 
 @pytest.fixture
@@ -144,7 +151,10 @@ def test_nothing_is_left_open(group: Group) -> None:
     wait_until(lambda: group.open_connections() == before, PATIENCE, "a connection stayed open")
 
 
-def test_callers_of_silent_servers_all_go_on_without_them(group: Group) -> None:
+def test_callers_of_silent_servers_all_go_on_without_them(
+    group: Group, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Timings(redis_patience=1.0).use(monkeypatch)
     connection = RedisConnection(group.url, "they are away")
     told: list[str] = []
 
@@ -167,7 +177,7 @@ def test_counts_go_on_where_a_replica_takes_the_place_of_a_silent_primary(
     kind: str, tmp_path: Path
 ) -> None:
     limit, now = parse_limits("1000/hour"), [0.0]
-    with KINDS[kind](tmp_path) as group, closing(make_client(group.url)) as client:
+    with KINDS[kind](tmp_path) as group, closing(make_client(group.url, timeout=1.0)) as client:
         name = next(one for one in map(str, range(99)) if group.is_of_primary(_key_of(one)))
         counter = RateCounter(SharedWindows(client), failures(), lambda: now[0])
 
