@@ -73,6 +73,11 @@ def test_passwords_that_are_not_wanted_or_missing_are_told(watched: WatchedValke
             client.config_set("requirepass", "")
 
 
+def test_groups_without_tls_are_told(cluster: ValkeyCluster, watched: WatchedValkey) -> None:
+    for group in (cluster, watched):
+        assert "rediss://" in said_of_limiter(group.url.replace("redis+", "rediss+"))
+
+
 def test_a_cluster_without_slots_is_told(cluster: ValkeyCluster) -> None:
     with redis.Redis.from_url(cluster.nodes[2].url) as client:
         client.execute_command("CLUSTER", "FLUSHSLOTS")
