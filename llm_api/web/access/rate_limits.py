@@ -32,6 +32,23 @@ def close_limiter(limiter: Limiter) -> None:
         client.close()
 
 
+def _limiter_at(storage_uri: str) -> Limiter:
+    """Make a limiter that counts at an address."""
+    shared: dict[str, Any] = {"url": storage_uri} if is_shared(storage_uri) else {}
+    limiter = Limiter(
+        get_remote_address,
+        storage_uri=SHARED_URI if shared else MEMORY_URI,
+        storage_options=shared,
+        strategy=_STRATEGY,
+    )
+    # It builds store and strategy for an application that serves nothing. On `app` it would add a
+    # check of its own (flask-limiter 4.1 has no option against it), which takes 45 µs of CPU to
+    # find out that one limit applies, 25 µs with a `request_filter` for all; and when Redis goes
+    # away, all calls in flight but one are answered with 500.
+    limiter.init_app(Flask(__name__))
+    return limiter
+
+
 def _counter_in(storage: Storage) -> RateCounter:
     """Return a counter in a store of the limiter."""
     if isinstance(storage, MonotonicMemoryStorage):
@@ -64,18 +81,7 @@ def init_limiter(app: Flask, *, storage_uri: str, rate_limit: str) -> tuple[Limi
         storage_uri: where counts are kept, as of `limits`: `memory://`, or of Redis.
         rate_limit: limits of callers whose key has none, such as `60/minute;1000/day`.
     """
-    shared: dict[str, Any] = {"url": storage_uri} if is_shared(storage_uri) else {}
-    limiter = Limiter(
-        get_remote_address,
-        storage_uri=SHARED_URI if shared else MEMORY_URI,
-        storage_options=shared,
-        strategy=_STRATEGY,
-    )
-    # It builds store and strategy for an application that serves nothing. On `app` it would add a
-    # check of its own (flask-limiter 4.1 has no option against it), which takes 45 µs of CPU to
-    # find out that one limit applies, 25 µs with a `request_filter` for all; and when Redis goes
-    # away, all calls in flight but one are answered with 500.
-    limiter.init_app(Flask(__name__))
+    limiter = _limiter_at(storage_uri)
     counter = _counter_in(limiter.storage)
     is_limited = cache(lambda blueprint: rules_of(app, blueprint).is_rate_limited)
 
