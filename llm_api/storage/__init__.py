@@ -12,7 +12,7 @@ The Protocols below, and of the files `…_store.py`, are the contract of a stor
   across processes; `item_memory` keeps items in one, and `kept_items` is the contract of both.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -123,6 +123,13 @@ class TaskStore(Protocol):
 
         Returns:
             Whether the worker still had it; False leaves what is stored.
+        """
+
+    def renew(self, worker: str, until: datetime | None) -> Mapping[str, bool]:
+        """Extend all claims of a worker on tasks that have not ended; None leaves them as they are.
+
+        Returns:
+            Whether somebody wants its end, by the id of each task that the worker has.
         """
 
     def ask_to_cancel(

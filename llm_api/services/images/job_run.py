@@ -62,10 +62,10 @@ class JobRun:
         self._was_sent = any(part.state != NEW for part in document.parts)
         self._problems: list[BaseException] = []
 
-    def run(self, pause: Callable[[float], None]) -> bool:
+    def run(self) -> bool:
         """Bring all parts to their ends; False where the job was released for another process.
 
-        `pause` sleeps. Raises ClaimLost, or StoreError.
+        Raises ClaimLost, or StoreError.
         """
         self._settle_doubts()
         task = self.claimed.task
@@ -73,7 +73,7 @@ class JobRun:
             started_at = task.started_at or self.claimed.now()
             self.claimed.save(state=TaskState.RUNNING, started_at=started_at)
         while True:
-            self._make_parts(pause)
+            self._make_parts()
             if any(part.state not in ENDED for part in self.document.parts):
                 self.claimed.release()
                 return False
@@ -88,26 +88,26 @@ class JobRun:
                 self.document = without_doubts(self.document, files)
                 self.claimed.save_patiently(self.document.to_json())
 
-    def _make_parts(self, pause: Callable[[float], None]) -> None:
+    def _make_parts(self) -> None:
         """Make the parts, some at a time."""
         waiting = deque(i for i, part in enumerate(self.document.parts) if part.state not in ENDED)
         threads = [
-            threading.Thread(target=self._make_from, args=[waiting, pause], daemon=True)
+            threading.Thread(target=self._make_from, args=[waiting], daemon=True)
             for _ in range(min(AT_ONCE, len(waiting)) - 1)
         ]
         for thread in threads:
             thread.start()
-        self._make_from(waiting, pause)
+        self._make_from(waiting)
         for thread in threads:
             thread.join()
         if self._problems:
             raise self._problems[0]
 
-    def _make_from(self, waiting: deque[int], pause: Callable[[float], None]) -> None:
+    def _make_from(self, waiting: deque[int]) -> None:
         log_as(self.claimed.task.request_id)
         while waiting and not self._problems:
             try:
-                PartRun(self, waiting.popleft(), pause).run()
+                PartRun(self, waiting.popleft()).run()
             except Exception as error:  # noqa: BLE001  # raised by who waits for all parts
                 self._problems.append(error)
 

@@ -2,7 +2,6 @@
 
 import random
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -26,18 +25,16 @@ from llm_api.upstream.faults import ClientGone, ShuttingDown
 if TYPE_CHECKING:
     from llm_api.services.images.job_run import JobRun
 
-_STEP_S = 0.5
 _JITTER = 0.2
 
 
 class PartRun:
     """Makes one part; what is known of it is saved at each step."""
 
-    def __init__(self, job: "JobRun", index: int, pause: Callable[[float], None]) -> None:
-        """Make the part at `index` of a job; `pause` sleeps."""
+    def __init__(self, job: "JobRun", index: int) -> None:
+        """Make the part at `index` of a job."""
         self._job = job
         self._index = index
-        self._pause = pause
         self._began_at = time.monotonic()
 
     @property
@@ -122,7 +119,7 @@ class PartRun:
             if isinstance(answer, VendorResult):
                 self._keep(answer)
                 return
-            after = answer.after
+            after = self._job.claimed.pause_before(answer.after)
 
     def _wait(self, seconds: float) -> bool:
         """Wait before the next look; False where there will be none."""
@@ -143,7 +140,7 @@ class PartRun:
             left = ends_at - time.monotonic()
             if left <= 0:
                 return True
-            self._pause(min(left, _STEP_S))
+            claimed.rest(left)
 
     def _keep(self, result: VendorResult) -> None:
         """Keep the pictures of an answer."""

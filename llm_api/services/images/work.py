@@ -1,6 +1,5 @@
 """Works on the tasks of jobs, and accounts for those that have ended."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -28,7 +27,6 @@ class ImageWork:
     accounts: JobAccounts
     webhooks: Webhooks
     record: Callable[[LineageEvent], None] = lambda _: None
-    pause: Callable[[float], None] = time.sleep
     traces: Resuming = field(default_factory=NoTraces)
 
     def __call__(self, claimed: ClaimedTask) -> None:
@@ -47,7 +45,7 @@ class ImageWork:
             job = JobRun(
                 claimed, document, upstream, models=self.models, keeper=self.keeper, trace=trace
             )
-            has_ended = job.run(self.pause)
+            has_ended = job.run()
         if has_ended:
             self.end(claimed, job.document)
 

@@ -15,6 +15,7 @@ from llm_api.storage import StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
 
 _RETRY_S = 1.0
+_LOOKS_A_SECOND = 20  # at tasks of vendors, in one process; each takes a millisecond of CPU
 
 
 class ClaimLost(Exception):
@@ -23,7 +24,10 @@ class ClaimLost(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """How a worker claims tasks: its name, and for how many seconds at a time."""
+    """How a worker claims tasks: its name, and for how many seconds at a time.
+
+    `count` is told of every task that it has ended, and `held` says how many it has.
+    """
 
     store: TaskStore
     threads: StoreThreads
@@ -32,6 +36,7 @@ class Claims:
     lease: float
     now: Callable[[], datetime]
     count: Callable[[Task], None]
+    held: Callable[[], int]
 
     def until(self) -> datetime:
         """Return when a claim of now runs out."""
@@ -67,7 +72,8 @@ class ClaimedTask:
         self.ended = threading.Event()
         self._claims = claims
         self._saving = threading.Lock()
-        self._saved_at = time.monotonic()
+        self._stirred = threading.Event()
+        self._resting = 0
 
     @property
     def wants_cancel(self) -> bool:
@@ -99,9 +105,47 @@ class ClaimedTask:
         """Return the time, in UTC."""
         return self._claims.now()
 
+    @property
+    def is_resting(self) -> bool:
+        """Whether its work waits for somebody else, and takes nothing of this process."""
+        return self._resting > 0
+
+    def rest(self, seconds: float) -> None:
+        """Wait for somebody else, such as a vendor that works on it.
+
+        It lasts until its deadline at most, and ends when there may be something to do: the claim
+        is lost, the process ends, or the caller wants its end.
+        """
+        self._resting += 1
+        try:
+            self._stirred.wait(min(seconds, self.remaining))
+        finally:
+            self._resting -= 1
+        # Who rests looks at everything after this; what is set from now on ends the next rest.
+        self._stirred.clear()
+
+    def pause_before(self, look: float) -> float:
+        """Return in how many seconds to look at what a vendor does, which says in `look`.
+
+        It is later where this process has many tasks: together they ask no more often.
+        """
+        return max(look, self._claims.held() / _LOOKS_A_SECOND)
+
+    def stir(self) -> None:
+        """End its rest."""
+        self._stirred.set()
+
     def ask_to_cancel(self) -> None:
         """Note that its caller wants its end."""
-        self.task = replace(self.task, wants_cancel=True)
+        if not self.task.wants_cancel:
+            self.task = replace(self.task, wants_cancel=True)
+            self.stir()
+
+    def lose(self) -> None:
+        """Note that another process has it, unless it has ended here."""
+        if not self.ended.is_set():
+            self.is_lost = True
+            self.stir()
 
     def save(self, document: Mapping[str, Any] | None = None, **changes: Any) -> None:
         """Save the document and other attributes; raises ClaimLost, or StoreError."""
@@ -121,7 +165,6 @@ class ClaimedTask:
             raise ClaimLost
         # What was asked meanwhile is not overwritten.
         self.task = replace(changed, wants_cancel=self.task.wants_cancel)
-        self._saved_at = time.monotonic()
 
     def save_patiently(self, document: Mapping[str, Any], **changes: Any) -> None:
         """Save what must not be lost, again and again while the store is away.
@@ -149,20 +192,3 @@ class ClaimedTask:
         """Leave it to any process, in `after` seconds; raises StoreError or ClaimLost."""
         due = self.now() + timedelta(seconds=after)
         self.save(due_at=due, claimed_by="", claimed_until=None)
-
-    def renew(self) -> None:
-        """Renew the claim where that is due, and look whether its caller wants its end.
-
-        Raises StoreError, after which the claim may still be good.
-        """
-        stored = self._claims.threads.run(partial(self._claims.store.get, self.task.id))
-        if stored is None or stored.claimed_by != self._claims.worker:
-            self.is_lost = self.is_lost or not self.ended.is_set()
-            return
-        if stored.wants_cancel:
-            self.ask_to_cancel()
-        if time.monotonic() - self._saved_at < self._claims.lease / 2:
-            return
-        with self._saving:
-            if not self.task.state.has_ended and not self.ended.is_set():
-                self._save(None, {})

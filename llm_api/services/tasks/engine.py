@@ -2,12 +2,14 @@
 
 A worker's claim lasts for seconds, and is renewed while it works: those of a worker that was killed
 run out, and the next one that looks takes its tasks over. A worker that ends releases its tasks.
+Work that waits for a vendor rests: it keeps its claim, and leaves its place to other tasks.
 """
 
 import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -25,10 +27,12 @@ logger = logging.getLogger(__name__)
 
 Work = Callable[[ClaimedTask], None]
 LEASE_S = 30.0
-_MAX_RUNNING = 64  # tasks of this worker; more wait in the store for any worker
+_MAX_WORKING = 64  # tasks of this worker; more wait in the store for any worker
+_MAX_HELD = 2_000  # with those that rest
 _AT_ONCE = 16
 _MAX_PAUSE_S = 60.0
 _AGAIN_S = 30.0  # after an error of ours
+_STIR_S = 0.5  # until those that rest see that the process ends
 
 
 class TaskEngine:
@@ -64,7 +68,9 @@ class TaskEngine:
         self._running: dict[str, ClaimedTask] = {}
         self._claims: Claims | None = None
         self._pause = 0.0
+        self._renewed_at = float("-inf")
         self._thread = PeriodicThread("tasks", lease / 6, self._look)
+        self._stirring = PeriodicThread("resting tasks", _STIR_S, self._stir)
         self._thread.woken.set()  # when it starts, it looks for tasks of workers that are gone
 
     def register(self, kind: str, work: Work) -> None:
@@ -74,6 +80,7 @@ class TaskEngine:
     def start(self) -> None:
         """Look for tasks from now on."""
         self._thread.start()
+        self._stirring.start()
 
     def run(self, task: Task, waiter: Waiter | None = None) -> ClaimedTask | None:
         """Store a new task, and work on it at once; raises StoreError.
@@ -102,7 +109,12 @@ class TaskEngine:
     @property
     def is_full(self) -> bool:
         """Whether this worker has as many tasks as it works on at a time."""
-        return len(self._running) >= _MAX_RUNNING
+        return self._room <= 0
+
+    @property
+    def _room(self) -> int:
+        working = sum(not claimed.is_resting for claimed in list(self._running.values()))
+        return min(_MAX_WORKING - working, _MAX_HELD - len(self._running))
 
     def has(self, task_id: str) -> bool:
         """Whether there is a task; raises StoreError."""
@@ -129,6 +141,7 @@ class TaskEngine:
                 self._lease,
                 self._now,
                 self._count,
+                lambda: len(self._running),
             )
         return self._claims
 
@@ -146,15 +159,33 @@ class TaskEngine:
             self._pause = 0.0
 
     def _renew_all(self) -> None:
-        for claimed in list(self._running.values()):
-            try:
-                claimed.renew()
-            except ClaimLost:
-                logger.warning("task lost to another worker", extra={"task": claimed.task.id})
+        """Renew all claims where that is due, and look what became of them."""
+        # Before the store is asked: what is claimed from now on need not be in its answer.
+        held = dict(self._running)
+        if not held:
+            return
+        claims, now = self._own_claims(), time.monotonic()
+        is_due = now - self._renewed_at > self._lease / 4
+        until = claims.until() if is_due else None
+        found = self._threads.run(partial(self._store.renew, claims.worker, until))
+        if is_due:
+            self._renewed_at = now
+        for task_id, claimed in held.items():
+            if task_id not in found:
+                claimed.lose()
+            elif found[task_id]:
+                claimed.ask_to_cancel()
+
+    def _stir(self) -> None:
+        """End the rest of tasks that another process should go on with."""
+        if self._drain.is_draining:
+            for claimed in list(self._running.values()):
+                if claimed.is_resting and claimed.should_release:
+                    claimed.stir()
 
     def _claim_due(self) -> None:
         while not self._drain.is_draining and not self._thread.is_closing:
-            room = min(_AT_ONCE, _MAX_RUNNING - len(self._running))
+            room = min(_AT_ONCE, self._room)
             if room <= 0:
                 return
             tasks = self._claim(room)
@@ -216,3 +247,4 @@ class TaskEngine:
     def close(self) -> None:
         """Claim nothing more; what is still worked on is left to the process's drain."""
         self._thread.close()
+        self._stirring.close()

@@ -5,7 +5,7 @@ every database has, as MySQL knows neither RETURNING nor LIMIT in a subquery. On
 dialect leaves the words out, BEGIN IMMEDIATE keeps other writers away.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -67,6 +67,11 @@ class SqlTasks:
     def save(self, task: Task, worker: str) -> bool:
         """See TaskStore."""
         return self._do.write(partial(_save, task, worker))
+
+    def renew(self, worker: str, until: datetime | None) -> Mapping[str, bool]:
+        """See TaskStore."""
+        claimed = (tasks.c.has_ended == sa.false()) & (tasks.c.claimed_by == worker)
+        return self._do.write(partial(_renew, claimed, until))
 
     def ask_to_cancel(
         self, task_id: str, now: datetime, act: AdminAct | None = None
@@ -134,6 +139,15 @@ def _save(task: Task, worker: str, connection: Connection) -> bool:
         row["due_at"] = min(row["due_at"], naive(stored.due_at))
     connection.execute(sa.update(tasks).where(claimed), row)
     return True
+
+
+def _renew(
+    claimed: sa.ColumnElement[bool], until: datetime | None, connection: Connection
+) -> dict[str, bool]:
+    if until is not None:
+        connection.execute(sa.update(tasks).where(claimed).values(claimed_until=naive(until)))
+    found = connection.execute(sa.select(tasks.c.id, tasks.c.wants_cancel).where(claimed))
+    return {row.id: row.wants_cancel for row in found}
 
 
 def _ask_to_cancel(

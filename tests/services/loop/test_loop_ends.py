@@ -207,7 +207,7 @@ def test_a_repeat_of_what_failed_for_nothing_is_made_anew(shop: LoopShop) -> Non
 def test_loops_leave_their_places_to_their_jobs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(engines, "_MAX_RUNNING", 2)
+    monkeypatch.setattr(engines, "_MAX_WORKING", 2)
     with loop_shop(tmp_path, lease=0.6) as shop:
         ids = [
             shop.service.generate(CAT, caller(number), plan=LoopPlan(), wait=0).id

@@ -224,3 +224,74 @@ def test_a_worker_with_enough_to_do_leaves_tasks_to_others(shop: Shop) -> None:
     assert begun.count(None) == 2
     go.set()
     wait_until(lambda: all(shop.has_ended(f"t{n}") for n in range(66)), 30, "all ended")
+
+
+def test_tasks_that_rest_leave_their_places_to_others(shop: Shop) -> None:
+    def work(claimed: ClaimedTask) -> None:
+        claimed.rest(60)
+        claimed.end(TaskState.CANCELLED, {})
+
+    engine = shop.engine(work, lease=0.6)
+    for number in range(70):
+        engine.add(new(f"t{number}"))
+
+    running = [f"t{number}" for number in range(70)]
+    wait_until(lambda: all(map(engine.running, running)), PATIENCE, "all begun")
+    for one in running:
+        shop.store.ask_to_cancel(one, datetime.now(UTC))
+    wait_until(lambda: all(map(shop.has_ended, running)), 30, "all cancelled")
+
+
+def test_a_rest_ends_where_the_process_does(shop: Shop) -> None:
+    def work(claimed: ClaimedTask) -> None:
+        while not claimed.should_release:
+            claimed.rest(60)
+        claimed.release()
+
+    claimed = shop.engine(work).run(new())
+    shop.drains[0].start()
+
+    assert claimed is not None
+    assert claimed.ended.wait(PATIENCE)
+    assert not claimed.is_lost
+
+
+def test_a_rest_ends_where_the_task_is_lost(shop: Shop) -> None:
+    def work(claimed: ClaimedTask) -> None:
+        while not claimed.is_lost:
+            claimed.rest(60)
+        raise ClaimLost
+
+    claimed = shop.engine(work, lease=0.6).run(new())
+    shop.store.delete("t1")
+
+    assert claimed is not None
+    assert claimed.ended.wait(PATIENCE)
+
+
+def test_a_rest_lasts_until_the_deadline_at_most(shop: Shop) -> None:
+    def work(claimed: ClaimedTask) -> None:
+        claimed.rest(60)
+        claimed.end(TaskState.EXPIRED, {})
+
+    claimed = shop.engine(work).run(new(seconds=0.1))
+
+    assert claimed is not None
+    assert claimed.ended.wait(PATIENCE)
+
+
+def test_many_tasks_together_ask_a_vendor_no_more_often(shop: Shop) -> None:
+    go = threading.Event()
+
+    def work(_: ClaimedTask) -> None:
+        go.wait(PATIENCE)
+
+    engine = shop.engine(work)
+    one = engine.run(new())
+    assert one is not None
+    alone = one.pause_before(2.0)
+    for number in range(60):
+        engine.run(new(f"other{number}"))
+
+    assert (alone, one.pause_before(2.0), one.pause_before(8.0)) == (2.0, 3.05, 8.0)
+    go.set()
