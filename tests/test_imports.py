@@ -47,7 +47,7 @@ def test_a_worker_with_sqlite_alone_has_no_other_store(tmp_path: Path) -> None:
     assert modules & {"redis", "obstore", "opentelemetry", *POSTGRESQL, *MYSQL} == set()
 
 
-VENDORS = "llm_api.upstream.images.protocols."
+VENDORS = "llm_api.upstream.media.protocols."
 PICTURES = {
     "IMAGE_LLM_API_URL": "http://127.0.0.1:1/v1",
     "IMAGE_LLM_API_KEY": "k",

@@ -7,19 +7,14 @@ from typing import TypedDict
 from llm_api.container.accounting import build_accounting
 from llm_api.container.cache_rules import cache_rules
 from llm_api.container.chat_models import build_catalogue, build_upstreams
-from llm_api.container.images import (
-    Closable,
-    Painters,
-    Surroundings,
-    build_painters,
-    known_image_fields,
-)
+from llm_api.container.images import Painters, build_painters, known_image_fields
 from llm_api.container.judge import JudgeParts, build_judge
 from llm_api.container.loops import build_pictures
 from llm_api.container.metrics import build_gauges
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness
 from llm_api.container.rewrites import build_rewrites
 from llm_api.container.stores import Stores, build_stores
+from llm_api.container.surroundings import Closable, Surroundings
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.tracing import Resuming
 from llm_api.runtime.deadlines import DeadlineWatcher
@@ -88,7 +83,7 @@ def build_services(
         loops=pictures.loops,
         judge=judge.service,
         describer=judge.describer,
-        tasks=pictures.images.engine,
+        tasks=pictures.images.jobs.engine,
         alerts=pictures.alerts,
         readiness=build_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared[0]),

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from llm_api.container.images import Surroundings
 from llm_api.container.readiness import READ_TIMEOUT_S
 from llm_api.container.stores import Stores
+from llm_api.container.surroundings import Surroundings
 from llm_api.domain.tracing import Resuming
 from llm_api.observability import metric_catalogue as catalogue
 from llm_api.observability.metrics import Metrics

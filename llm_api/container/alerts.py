@@ -2,12 +2,12 @@
 
 from functools import partial
 
-from llm_api.container.images import Surroundings
+from llm_api.container.surroundings import Surroundings
 from llm_api.services.alerts.alert_service import AlertService
 from llm_api.services.alerts.upstream_watch import UpstreamWatch
 from llm_api.services.tasks.webhooks import Webhooks
 from llm_api.settings.settings import SettingsError
-from llm_api.upstream.images.links import LinkFailed
+from llm_api.upstream.media.links import LinkFailed
 
 
 def build_alerts(around: Surroundings, webhooks: Webhooks) -> AlertService:

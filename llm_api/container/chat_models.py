@@ -4,10 +4,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from llm_api.container.images import (
-    Painters,
-    image_upstreams,
-)
+from llm_api.container.images import Painters, image_upstreams
 from llm_api.container.readiness import fast_upstream
 from llm_api.domain.calls import CHAT, Model
 from llm_api.domain.key_format import KeySpotter

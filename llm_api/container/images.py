@@ -2,62 +2,45 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from functools import partial
-from typing import Protocol
 
-from llm_api.container.counting import count_ended
-from llm_api.container.stores import Stores
+from llm_api.container.jobs import JobParts
+from llm_api.container.surroundings import Closable, Surroundings
 from llm_api.domain.calls import IMAGE as IMAGE_KIND
 from llm_api.domain.calls import Model
-from llm_api.domain.images import InputPicture
 from llm_api.domain.judging import JudgedPicture
-from llm_api.domain.tracing import Resuming
+from llm_api.domain.making import InputPicture
 from llm_api.domain.upstream_plans import UpstreamPlan
 from llm_api.errors import InvalidRequest
 from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.deadlines import DeadlineWatcher
-from llm_api.services.alerts.budget_watch import BudgetWatch
 from llm_api.services.files import NO_SUCH_FILE, FileService
 from llm_api.services.images import ImageService
-from llm_api.services.images.accounts import JobAccounts
+from llm_api.services.images.image_accounts import ImageAccounts
 from llm_api.services.images.image_models import ImageModels
+from llm_api.services.images.image_work import PICTURES
 from llm_api.services.images.inputs import MAX_BYTES as MAX_INPUT_BYTES
 from llm_api.services.images.inputs import InputTools
-from llm_api.services.images.job_store import JobStore
 from llm_api.services.images.keeping import MAX_BYTES, Keeper
 from llm_api.services.images.layout_sketch.sketch_upstream import NAME as SKETCH
 from llm_api.services.images.layout_sketch.sketch_upstream import LayoutSketch
-from llm_api.services.images.orders import KIND, Orders
-from llm_api.services.images.work import ImageWork
+from llm_api.services.images.orders import Orders
+from llm_api.services.jobs.document import IMAGE as IMAGE_JOB
+from llm_api.services.jobs.job_work import JobWork
 from llm_api.services.judge import JudgeService
-from llm_api.services.pricing import PriceList
 from llm_api.services.prompts import PromptOptimizer
-from llm_api.services.quotas.batch_quotas import BatchQuotas
-from llm_api.services.quotas.budget_states import BudgetReader
-from llm_api.services.quotas.enforcer import QuotaEnforcer
-from llm_api.services.tasks.engine import TaskEngine
-from llm_api.services.tasks.webhooks import KIND as WEBHOOK
-from llm_api.services.tasks.webhooks import Webhooks
 from llm_api.settings import config_files
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.reader import FAST, IMAGE, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
-from llm_api.upstream.images.fetching import LinkClient, result_error
-from llm_api.upstream.images.image_client import ImageClient
-from llm_api.upstream.images.image_profiles import ImageProfile, choose_image_profile
-from llm_api.upstream.images.image_protocol import ImageUpstream
-from llm_api.upstream.images.links import LinkFailed, LinkPolicy
+from llm_api.upstream.media.fetching import LinkClient, result_error
+from llm_api.upstream.media.image_client import ImageClient
+from llm_api.upstream.media.image_profiles import ImageProfile, choose_image_profile
+from llm_api.upstream.media.links import LinkFailed, LinkPolicy
+from llm_api.upstream.media.vendor_protocol import ImageUpstream
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
 _FETCH_S, _CALLERS_FETCH_S = 120.0, 30.0
-
-
-class Closable(Protocol):
-    """What has to be closed when the application ends."""
-
-    def close(self) -> None:
-        """Close it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,28 +48,11 @@ class ImageParts:
     """What makes pictures, its parts, and what has to be closed when the application ends."""
 
     service: ImageService
-    engine: TaskEngine
+    jobs: JobParts
     closable: Sequence[Closable]
-    jobs: JobStore
-    accounts: JobAccounts
+    accounts: ImageAccounts
     tools: InputTools
     orders: Orders
-    webhooks: Webhooks
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the rest of the application shares with the making of pictures."""
-
-    settings: Settings
-    stores: Stores
-    watch: DeadlineWatcher
-    prices: PriceList
-    quotas: QuotaEnforcer
-    batch_quotas: BatchQuotas
-    budgets: BudgetReader
-    budget_watch: BudgetWatch | None
-    traces: Resuming
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,45 +80,34 @@ def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineW
 
 
 def build_images(
-    painters: Painters, around: Surroundings, optimizer: PromptOptimizer, judge: JudgeService
+    painters: Painters,
+    around: Surroundings,
+    jobs: JobParts,
+    optimizer: PromptOptimizer,
+    judge: JudgeService,
 ) -> ImageParts:
     """Build what makes pictures; raises SettingsError.
 
     Args:
         painters: who makes them.
         around: what the rest of the application shares.
+        jobs: what all jobs share.
         optimizer: rewrites prompts.
         judge: reads pictures for the model that rewrites edits of them.
     """
-    settings, stores = around.settings, around.stores
-    links = LinkClient(around.watch)
-    clients, pictures, models = painters.clients, painters.pictures, painters.models
-    count = partial(count_ended, stores.metrics)
-    engine = TaskEngine(stores.work.tasks, stores.work_threads, around.watch.drain, count=count)
-    accounts = JobAccounts(stores.sink, around.prices, around.quotas, stores.spool.require_saving)
-    fetch = partial(_fetched, links, clients, settings.image_result_hosts)
-    keeper = Keeper(stores.files, pictures, fetch)
-    webhooks = Webhooks(settings.webhooks, engine, links)
+    settings, stores, models = around.settings, around.stores, painters.models
+    accounts = ImageAccounts(stores.sink, around.prices, around.quotas, stores.spool.require_saving)
+    fetch = partial(_fetched, jobs.links, painters.clients, settings.image_result_hosts)
+    keeper = Keeper(stores.files, painters.pictures, fetch, health=jobs.store.health)
     record, traces = stores.lineage.record, around.traces
-    engine.register(KIND, ImageWork(models, keeper, accounts, webhooks, record, traces=traces))
-    engine.register(WEBHOOK, webhooks.send)
-    tools = InputTools(stores.files, pictures, partial(_callers, links))
-    keep = timedelta(days=settings.files.retention_days)
+    work = JobWork(PICTURES, models, keeper, accounts, jobs.webhooks, record, traces=traces)
+    jobs.engine.register(IMAGE_JOB, work)
+    tools = InputTools(stores.files, painters.pictures, partial(_callers, jobs.links))
     targets = config_files.read_targets(settings.config_root)
-    jobs = JobStore(
-        stores.work.tasks,
-        stores.work_threads,
-        engine,
-        keep,
-        keeper.health,
-        stores.lineage.purge,
-        stores.work.audit.add,
-    )
     orders = Orders(models, optimizer, targets, partial(_seen, stores.files, judge))
-    service = ImageService(jobs, accounts, tools, orders, webhooks)
-    # First the engine: what it works on writes rows and files.
-    closable: list[Closable] = [engine, pictures, *clients.values()]
-    return ImageParts(service, engine, closable, jobs, accounts, tools, orders, webhooks)
+    service = ImageService(jobs.store, accounts, tools, orders, jobs.webhooks)
+    closable: list[Closable] = [*jobs.closable, painters.pictures, *painters.clients.values()]
+    return ImageParts(service, jobs, closable, accounts, tools, orders)
 
 
 def _seen(files: FileService, judge: JudgeService, picture: InputPicture) -> JudgedPicture:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from llm_api.container.images import Painters, Surroundings
+from llm_api.container.images import Painters
+from llm_api.container.surroundings import Surroundings
 from llm_api.errors import BodyTooLarge, InvalidRequest
 from llm_api.pictures.meter import PictureMeter
 from llm_api.services.judge import JudgedPictures, JudgeService, JudgeTools, Measuring
@@ -16,8 +17,8 @@ from llm_api.services.usage.ledger import UsageLedger
 from llm_api.settings.config_files import read_targets
 from llm_api.settings.reader import JUDGE
 from llm_api.settings.rubric_files import read_rubrics
-from llm_api.upstream.images.fetching import LinkClient
-from llm_api.upstream.images.links import LinkFailed, LinkPolicy
+from llm_api.upstream.media.fetching import LinkClient
+from llm_api.upstream.media.links import LinkFailed, LinkPolicy
 
 _FETCH_S = 30.0
 

@@ -6,8 +6,10 @@ from datetime import UTC, datetime
 from functools import partial
 
 from llm_api.container.alerts import build_alerts
-from llm_api.container.images import Closable, ImageParts, Painters, Surroundings, build_images
+from llm_api.container.images import ImageParts, Painters, build_images
+from llm_api.container.jobs import build_jobs
 from llm_api.container.judge import JudgeParts
+from llm_api.container.surroundings import Closable, Surroundings
 from llm_api.domain.access import ApiKey
 from llm_api.errors import NotFound
 from llm_api.services.alerts.alert_service import AlertService
@@ -48,9 +50,9 @@ def build_pictures(
     keys: KeyService,
 ) -> PictureParts:
     """Build all of it; raises SettingsError."""
-    images = build_images(painters, around, optimizer, judge.service)
+    images = build_images(painters, around, build_jobs(around), optimizer, judge.service)
     loops = _loops(images, judge.service, around, optimizer, keys)
-    return PictureParts(images, judge, loops, build_alerts(around, images.webhooks))
+    return PictureParts(images, judge, loops, build_alerts(around, images.jobs.webhooks))
 
 
 def _loops(
@@ -61,7 +63,7 @@ def _loops(
     keys: KeyService,
 ) -> LoopService:
     steps = LoopSteps(
-        images.jobs,
+        images.jobs.store,
         images.service,
         images.orders,
         images.accounts,
@@ -70,8 +72,9 @@ def _loops(
         Brake(around.prices),
         partial(_valid_key, keys, around.settings),
     )
-    images.engine.register(KIND, LoopWork(steps, images.webhooks, around.traces))
-    return LoopService(steps, images.tools, images.webhooks)
+    jobs = images.jobs
+    jobs.engine.register(KIND, LoopWork(steps, jobs.webhooks, around.traces))
+    return LoopService(steps, images.tools, jobs.webhooks)
 
 
 def _valid_key(keys: KeyService, settings: Settings, key_id: str) -> ApiKey | None:

@@ -7,7 +7,7 @@ from llm_api.observability import metric_catalogue as catalogue
 from llm_api.services.gauges import Gauges, TaskGauge
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.images.image_client import ImageClient
+from llm_api.upstream.media.image_client import ImageClient
 
 
 def build_gauges(

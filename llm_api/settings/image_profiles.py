@@ -7,15 +7,15 @@ from typing import Any
 
 import marshmallow as ma
 
-from llm_api.domain.images import Size
+from llm_api.domain.making import Size
 from llm_api.settings import held_files
 from llm_api.settings.catalogue_schema import Names
 from llm_api.settings.config_files import FOLDER
 from llm_api.settings.settings import SettingsError
 from llm_api.settings.toml_files import checked
-from llm_api.upstream.images.fitting.prompt_filters import FILTERS
-from llm_api.upstream.images.image_profiles import GENERIC, ImageModel, ImageProfile, SizeRule
-from llm_api.upstream.images.protocols import NAMES, wire_words
+from llm_api.upstream.media.fitting.prompt_filters import FILTERS
+from llm_api.upstream.media.image_profiles import GENERIC, ImageModel, ImageProfile, SizeRule
+from llm_api.upstream.media.protocols import NAMES, wire_words
 
 IMAGES = FOLDER / "images"
 _SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")

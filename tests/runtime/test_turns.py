@@ -113,16 +113,16 @@ LARGE: dict[str, str | tuple[str, str]] = {
     "base64 that is encoded": "partial(base64_encoded, data)",
     "pieces that become one": "partial(gathered, [data], len(data))",
     "an answer with a picture": (
-        "from llm_api.upstream.images.long_texts import read_json",
+        "from llm_api.upstream.media.long_texts import read_json",
         "partial(read_json, b'[\"' + base64_encoded(data) + b'\"]')",
     ),
     "a request with a picture": (
-        "from llm_api.upstream.images.long_texts import written",
+        "from llm_api.upstream.media.long_texts import written",
         "partial(written, [base64_encoded(data)])",
     ),
     "a form with a picture": (
         """
-from llm_api.upstream.images.protocols.multipart import Form
+from llm_api.upstream.media.protocols.multipart import Form
 form = Form()
 form.add_file("image", "a.png", "image/png", data)
 """,

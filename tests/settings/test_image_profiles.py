@@ -6,7 +6,7 @@ import pytest
 
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.settings import PROJECT_ROOT, SettingsError
-from llm_api.upstream.images.image_profiles import choose_image_profile
+from llm_api.upstream.media.image_profiles import choose_image_profile
 from tests.upstream.images.painter import size
 
 PROFILES = read_image_profiles(PROJECT_ROOT)

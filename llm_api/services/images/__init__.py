@@ -1,7 +1,7 @@
 """Makes pictures: each request is a job, a task that outlives its client and its process.
 
-`image_service` is what callers use, `work` and `parts` make the pictures of a job, `document` is
-what its task keeps, `outcome` what has become of it, `accounts` and `bills` what it costs.
+`image_service` is what callers use, `orders` makes requests ready, `keeping` keeps what is made,
+`image_outcome` is what callers see, `bills` what it costs; `services.jobs` does the rest.
 """
 
 from llm_api.services.images.image_service import ImageService

@@ -7,7 +7,7 @@ from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import IMAGE, Model
 from llm_api.domain.name_patterns import NamePatterns, is_pattern
 from llm_api.errors import Forbidden, InvalidRequest, NotFound, Unavailable
-from llm_api.upstream.images.image_protocol import ImageUpstream
+from llm_api.upstream.media.vendor_protocol import ImageUpstream
 
 _NOT_CONFIGURED = (
     "No image model is configured on this service. Three lines in .env configure one:"

@@ -16,19 +16,20 @@ from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import CancelState, Task, TaskState
 from llm_api.errors import Unavailable
-from llm_api.services.images.accounts import JobAccounts
-from llm_api.services.images.document import NEW, SUBMITTING, JobDocument
+from llm_api.services.images.image_accounts import ImageAccounts
+from llm_api.services.images.image_document import ImageDocument
+from llm_api.services.images.image_outcome import job_of
 from llm_api.services.images.inputs import ImageInputs, InputTools
 from llm_api.services.images.job import ImageJob, ImagePreview
-from llm_api.services.images.job_repeats import JobRepeats
-from llm_api.services.images.job_store import JobStore
 from llm_api.services.images.orders import Order, Orders
-from llm_api.services.images.outcome import job_of
+from llm_api.services.jobs.document import NEW, SUBMITTING
+from llm_api.services.jobs.job_repeats import JobRepeats
+from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.quotas.enforcer import QuotaLease
 from llm_api.services.tasks.claimed import ClaimedTask, Waiter
 from llm_api.services.tasks.webhooks import Webhooks, webhook_id
 from llm_api.storage import StoreError
-from llm_api.upstream.images.image_protocol import Preview
+from llm_api.upstream.media.vendor_protocol import Preview
 
 _LOOK_S = 0.25
 _CANCEL_S, _DEAF_S = 10.0, 2.0
@@ -40,7 +41,7 @@ class ImageService:
     def __init__(  # each is a part of its own
         self,
         jobs: JobStore,
-        accounts: JobAccounts,
+        accounts: ImageAccounts,
         tools: InputTools,
         orders: Orders,
         webhooks: Webhooks,
@@ -219,7 +220,7 @@ class ImageService:
         began_at = time.monotonic()
         while (waited := time.monotonic() - began_at) < _CANCEL_S:
             task = self._jobs.found(task_id)
-            document = JobDocument.read(task.document)
+            document = ImageDocument.read(task.document)
             # A vendor that takes tasks has answered soon; any other hears nothing meanwhile.
             is_deaf = waited > _DEAF_S and any(p.state == SUBMITTING for p in document.parts)
             if task.state.has_ended or document.cancel is not None or is_deaf:
@@ -246,7 +247,7 @@ class ImageService:
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
 
     def _job(self, task: Task) -> ImageJob:
-        document = JobDocument.read(task.document)
+        document = ImageDocument.read(task.document)
         has_files = any(part.kept for part in document.parts)
         return job_of(task, document, self._tools.files.of_task(task.id) if has_files else [])
 
@@ -255,7 +256,7 @@ def _cancelled(task: Task) -> CancelState:
     """Return what became of the wish to cancel a task."""
     if task.state is TaskState.CANCELLED:
         return CancelState.CANCELLED
-    document = JobDocument.read(task.document)
+    document = ImageDocument.read(task.document)
     states = set() if task.state.has_ended else {part.state for part in document.parts}
     if NEW in states:
         return CancelState.CANCELLED  # what was not sent will not be

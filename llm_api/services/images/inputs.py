@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from llm_api.domain.calls import Caller
-from llm_api.domain.images import InputPicture, Size
+from llm_api.domain.making import InputPicture, Size
 from llm_api.errors import InvalidRequest, NotFound, Unavailable
 from llm_api.pictures.facts import PictureError, PicturesUnavailable, PreparedPicture
 from llm_api.pictures.pictures import Pictures

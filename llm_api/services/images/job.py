@@ -7,7 +7,7 @@ from typing import Any
 
 from llm_api.domain.calls import CallReport
 from llm_api.domain.files import StoredFile
-from llm_api.domain.images import ImageUsage, Notice, PictureFailure
+from llm_api.domain.making import MadeUsage, MakingFailure, Notice
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import ApiError
 
@@ -56,13 +56,13 @@ class ImageJob:
     is_optimized: bool = False
     vendor_prompt: str | None = None
     pictures: tuple[MadePicture, ...] = ()
-    failed: tuple[tuple[int, PictureFailure], ...] = ()
+    failed: tuple[tuple[int, MakingFailure], ...] = ()
     notices: tuple[Notice, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
     quality: str | None = None
     output_format: str | None = None
     background: str | None = None
-    usage: ImageUsage = field(default_factory=ImageUsage)
+    usage: MadeUsage = field(default_factory=MadeUsage)
     cost_micro: int | None = None
     currency: str | None = None
     upstream_ms: int = 0

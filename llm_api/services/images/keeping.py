@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from llm_api.domain.files import StoredFile
-from llm_api.domain.images import DecodedBase64, FittedRequest, PictureFailure, VendorPicture
+from llm_api.domain.making import DecodedBase64, MakingFailure, VendorFile
 from llm_api.errors import ApiError, Unavailable
 from llm_api.pictures.facts import PictureError, PictureFacts, PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.turns import base64_decoded
 from llm_api.services.files import FileService
-from llm_api.services.images.document import KeptPicture
+from llm_api.services.images.image_document import ImageDocument
+from llm_api.services.jobs.document import KeptFile
+from llm_api.services.jobs.store_health import StoreHealth
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
 
 logger = logging.getLogger(__name__)
@@ -21,28 +23,6 @@ logger = logging.getLogger(__name__)
 MAX_BYTES = 64 << 20  # of one picture
 _PAUSE_S = 1.0
 _MAX_PAUSE_S = 15.0
-_DOUBT_S = 2 * _MAX_PAUSE_S
-
-
-class StoreHealth:
-    """Whether files could be saved of late: a picture that cannot be kept must not be bought."""
-
-    def __init__(self) -> None:
-        """Nothing has failed."""
-        self._failed_at = float("-inf")
-
-    def failed(self) -> None:
-        """Note that a file could not be saved."""
-        self._failed_at = time.monotonic()
-
-    def succeeded(self) -> None:
-        """Note that one was."""
-        self._failed_at = float("-inf")
-
-    @property
-    def is_good(self) -> bool:
-        """Whether none has failed in the last half minute, unless another one was saved since."""
-        return time.monotonic() - self._failed_at > _DOUBT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,29 +42,27 @@ class Keeper:
     def keep(
         self,
         claimed: ClaimedTask,
-        found: VendorPicture,
-        fitted: FittedRequest,
-        *,
-        upstream: str,
-        compression: int | None,
-    ) -> KeptPicture | PictureFailure:
-        """Keep one picture of a task, or return why that is not possible; raises ClaimLost."""
+        found: VendorFile,
+        document: ImageDocument,
+    ) -> KeptFile | MakingFailure:
+        """Keep one picture of a job, or return why that is not possible; raises ClaimLost."""
+        fitted, compression = document.fitted, document.request.output_compression
         try:
-            data, facts = self._picture(found, upstream, claimed)
+            data, facts = self._picture(found, document.upstream, claimed)
         except ApiError as error:
-            return PictureFailure(error.reason, error.message)
+            return MakingFailure(error.reason, error.message)
         except PictureError:
             message = "The image model has sent something that is no picture."
-            return PictureFailure("no_image_returned", message)
+            return MakingFailure("no_image_returned", message)
         # Some vendors take a format, and send another one.
         wanted = fitted.convert_to or fitted.fields.get("output_format")
         if wanted is not None and facts.media_type != f"image/{wanted}":
             data, facts = self._converted(data, facts, wanted, compression)
         file = self._save(claimed, data, facts)
-        return KeptPicture(file.id, facts.width, facts.height, found.seed, found.prompt)
+        return KeptFile(file.id, facts.width, facts.height, found.seed, found.prompt)
 
     def _picture(
-        self, found: VendorPicture, upstream: str, claimed: ClaimedTask
+        self, found: VendorFile, upstream: str, claimed: ClaimedTask
     ) -> tuple[bytes, PictureFacts]:
         """Return a picture's bytes and what it is; a link is looked at again while it may live.
 
@@ -124,7 +102,7 @@ class Keeper:
         except Unavailable:
             return False
 
-    def _bytes_of(self, found: VendorPicture, upstream: str) -> bytes:
+    def _bytes_of(self, found: VendorFile, upstream: str) -> bytes:
         if found.base64 is None:
             return self.fetch(found.url or "", upstream)
         try:

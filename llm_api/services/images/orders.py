@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import IMAGE, Caller, CallReport, CallResult
-from llm_api.domain.images import FittedRequest, ImageRequest, InputPicture, Notice
+from llm_api.domain.images import ImageRequest
 from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.making import FittedRequest, InputPicture, Notice
 from llm_api.domain.prompts import (
     EDIT,
     GENERIC,
@@ -18,11 +19,12 @@ from llm_api.domain.prompts import (
 )
 from llm_api.domain.tasks import Task
 from llm_api.errors import InvalidRequest
-from llm_api.services.images.document import JobDocument, Payer, new_parts
+from llm_api.services.images.image_document import ImageDocument
 from llm_api.services.images.image_models import ImageDestination, ImageModels
+from llm_api.services.jobs.document import IMAGE as IMAGE_JOB
+from llm_api.services.jobs.document import Payer, new_parts
 from llm_api.services.prompts import PromptOptimizer
 
-KIND = "image"
 _LANGUAGE = "optimize_options.language"
 _GRACE = timedelta(minutes=1)  # between the deadline of a job and that of its vendor calls
 
@@ -58,7 +60,7 @@ class Order:
     ) -> Task:
         """Return the task that is to make it; its row and its files are kept for `keep`."""
         key, payer = caller.key, Payer.of(caller)
-        document = JobDocument(
+        document = ImageDocument(
             request=self.request,
             prompt_original=self.prompt_original,
             fitted=self.fitted,
@@ -73,7 +75,7 @@ class Order:
         limit = timedelta(seconds=max(one.seconds for one in self.all_fitted))
         return Task(
             id=job_id,
-            kind=KIND,
+            kind=IMAGE_JOB,
             created_at=now,
             due_at=now,
             deadline_at=now + limit + _GRACE,

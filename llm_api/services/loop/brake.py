@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from llm_api.domain.calls import CallReport
-from llm_api.domain.images import FittedRequest
 from llm_api.domain.judging import MEASURED, Verdict
 from llm_api.domain.loops import Amount
+from llm_api.domain.making import FittedRequest
 from llm_api.errors import InvalidRequest
 from llm_api.services.images import ImageJob
 from llm_api.services.images.bills import needs_of

@@ -6,13 +6,14 @@ from typing import Any, Self, cast
 
 import orjson
 
-from llm_api.domain.images import ImageRequest, Notice
+from llm_api.domain.images import ImageRequest
 from llm_api.domain.json_values import from_json
 from llm_api.domain.judging import Verdict
 from llm_api.domain.loops import Amount, LoopPlan
+from llm_api.domain.making import Notice
 from llm_api.domain.money import decimal_text
 from llm_api.domain.prompts import PromptRequest
-from llm_api.services.images.document import KnownError, Payer
+from llm_api.services.jobs.document import KnownError, Payer
 
 KIND = "loop"
 PREFIX = "loop_"

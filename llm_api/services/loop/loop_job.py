@@ -6,9 +6,9 @@ from datetime import datetime
 
 from llm_api.domain.calls import CallReport
 from llm_api.domain.fidelity import FidelityItem
-from llm_api.domain.images import Notice
 from llm_api.domain.judging import Verdict
 from llm_api.domain.loops import Amount
+from llm_api.domain.making import Notice
 from llm_api.domain.money import decimal_text
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError, InvalidRequest, ServiceError, UpstreamTimeout

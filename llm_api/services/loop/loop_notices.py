@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from llm_api.domain.images import Notice
 from llm_api.domain.judging import Outcome, Verdict
+from llm_api.domain.making import Notice
 from llm_api.services.images import ImageJob
 from llm_api.services.loop.choosing import best_first, is_accepted
 from llm_api.services.loop.loop_document import JudgedFile, LoopDocument, LoopTry

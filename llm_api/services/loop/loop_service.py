@@ -16,11 +16,11 @@ from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import CancelState, Task
 from llm_api.errors import InvalidRequest, NotFound, Unavailable
 from llm_api.services.images import ImageInputs
-from llm_api.services.images.document import Payer
 from llm_api.services.images.inputs import InputTools
-from llm_api.services.images.job_repeats import JobRepeats
-from llm_api.services.images.job_store import JobStore
 from llm_api.services.images.orders import Order
+from llm_api.services.jobs.document import Payer
+from llm_api.services.jobs.job_repeats import JobRepeats
+from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.loop.brake import Priced, TextNeeds, check_prices, most_of
 from llm_api.services.loop.choosing import best_try
 from llm_api.services.loop.loop_document import (

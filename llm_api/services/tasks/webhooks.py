@@ -20,7 +20,7 @@ from llm_api.errors import InvalidRequest
 from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.services.tasks.engine import TaskEngine
 from llm_api.storage import StoreError
-from llm_api.upstream.images.links import Link, LinkFailed, LinkPolicy, is_public, vetted_link
+from llm_api.upstream.media.links import Link, LinkFailed, LinkPolicy, is_public, vetted_link
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.http.resolver import Resolver
-from llm_api.upstream.images.links import is_public
+from llm_api.upstream.media.links import is_public
 
 _FETCHED = ("image_url", "video_url", "audio_url")  # of OpenAI's API, and vLLM's and SGLang's own
 _PRIVATE_NAME = re.compile(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from llm_api.domain.files import StoredFile
-from llm_api.domain.images import Notice, PictureFailure
+from llm_api.domain.making import MakingFailure, Notice
 from llm_api.services.images import ImageJob
 from llm_api.web.response.answers import header_safe
 
@@ -41,7 +41,7 @@ def sketch_fields(job: ImageJob) -> dict[str, Any]:
     return {"kind": job.kind, **shown}
 
 
-def failure(index: int, why: PictureFailure) -> dict[str, Any]:
+def failure(index: int, why: MakingFailure) -> dict[str, Any]:
     """Return why a picture was not made."""
     filtered = {"stage": why.stage, "what": why.what}
     return {

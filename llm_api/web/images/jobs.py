@@ -18,7 +18,7 @@ from llm_api.errors import NotFound
 from llm_api.services.images import ImageInputs, ImageJob, ImagePreview
 from llm_api.services.loop import LoopJob, LoopPreview
 from llm_api.upstream.faults import ClientGone
-from llm_api.upstream.images.image_protocol import Preview
+from llm_api.upstream.media.vendor_protocol import Preview
 from llm_api.web.images.orders import ImageOrder
 from llm_api.web.images.picture_sources import with_pictures
 from llm_api.web.images.repeats import Repeats

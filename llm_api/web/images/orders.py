@@ -7,8 +7,9 @@ from typing import Any
 
 from marshmallow import ValidationError
 
-from llm_api.domain.images import ImageRequest, Notice, Size
+from llm_api.domain.images import ImageRequest
 from llm_api.domain.loops import LoopPlan
+from llm_api.domain.making import Notice, Size
 from llm_api.domain.prompts import PromptRequest
 from llm_api.web.images.picture_bodies import Inline, Upload
 from llm_api.web.schema_fields import LANGUAGE, LANGUAGE_PATTERN, Boolean, String, line, wrong_type

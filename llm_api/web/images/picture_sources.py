@@ -9,8 +9,9 @@ from typing import Any
 from flask import g, has_request_context
 from marshmallow import ValidationError
 
-from llm_api.domain.images import ImageRequest, InputPicture, Size
+from llm_api.domain.images import ImageRequest
 from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.making import InputPicture, Size
 from llm_api.errors import BodyTooLarge, InvalidRequest
 from llm_api.runtime.turns import base64_decoded
 from llm_api.services.images import ImageInputs

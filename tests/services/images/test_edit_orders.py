@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from llm_api.domain.calls import Model
-from llm_api.domain.images import ImageRequest, InputPicture
+from llm_api.domain.images import ImageRequest
 from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.making import InputPicture
 from llm_api.domain.prompts import PromptRequest
 from llm_api.services.images.image_models import ImageModels
 from llm_api.services.images.orders import Order, Orders

@@ -11,7 +11,7 @@ import pytest
 from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import Task
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault
-from llm_api.services.images.job_repeats import JobRepeats
+from llm_api.services.jobs.job_repeats import JobRepeats
 from llm_api.storage.threads import StoreThreads
 from tests.services.images.workshop import CAT, ScriptedImages, Workshop, caller, made, workshop
 

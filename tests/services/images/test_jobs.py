@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain.images import PictureFailure, Size, VendorPicture, VendorResult, VendorTask
+from llm_api.domain.making import MakingFailure, Size, VendorFile, VendorResult, VendorTask
 from llm_api.domain.tasks import CancelState, TaskState
 from llm_api.errors import (
     ApiError,
@@ -235,7 +235,7 @@ def test_a_full_disk_loses_no_picture(shop: Workshop) -> None:
 
 
 def test_no_picture_is_no_success(shop: Workshop, vendor: ScriptedImages) -> None:
-    vendor.turns.append(VendorResult((VendorPicture(b"bm90IGEgcGljdHVyZQ=="),)))
+    vendor.turns.append(VendorResult((VendorFile(b"bm90IGEgcGljdHVyZQ=="),)))
 
     with pytest.raises(ApiError) as caught:
         shop.service.generate(CAT, caller(), wait=10)
@@ -421,7 +421,7 @@ def test_a_failure_of_one_picture_in_a_call_costs_nothing(
     shop: Workshop, vendor: ScriptedImages
 ) -> None:
     vendor.n_per_call = 4
-    bad = PictureFailure("content_filtered", "Filtered.")
+    bad = MakingFailure("content_filtered", "Filtered.")
     vendor.turns.append(made("a", "b", failed=(bad,), size=Size(8, 8)))
 
     job = shop.service.generate(replace(CAT, n=4), caller(), wait=10)
@@ -437,7 +437,7 @@ def test_a_large_picture_is_decoded_as_a_whole(
 ) -> None:
     data = b"PNG 8x8 " + bytes(range(256)) * 12_000
     text = base64.encodebytes(data) if newlines else base64.b64encode(data)
-    vendor.turns.append(VendorResult((VendorPicture(text),)))
+    vendor.turns.append(VendorResult((VendorFile(text),)))
 
     shop.service.generate(CAT, caller(), wait=10)
 

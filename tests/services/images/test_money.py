@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
-from llm_api.domain.images import ImageUsage, Size
+from llm_api.domain.making import MadeUsage, Size
 from llm_api.domain.usage import UsageRecord
 from llm_api.errors import ApiError, Forbidden, InvalidRequest, RateLimited, UpstreamFault
 from llm_api.services.pricing import PictureTier
@@ -128,7 +128,7 @@ def test_a_model_without_a_price_is_not_for_a_budget_of_money(tmp_path: Path) ->
 
 def test_a_budget_of_tokens_counts_those_of_the_vendor(tmp_path: Path) -> None:
     key = replace(KEY, budgets=(Budget("month", TOKENS, 20_000),))
-    counted = ImageUsage(input_tokens=20, output_tokens=4_000)
+    counted = MadeUsage(input_tokens=20, output_tokens=4_000)
     vendor = ScriptedImages(made(usage=counted))
     with workshop(tmp_path, vendor) as shop:
         shop.service.generate(CAT, caller(key=key), wait=10)
@@ -139,7 +139,7 @@ def test_a_budget_of_tokens_counts_those_of_the_vendor(tmp_path: Path) -> None:
 
 
 def test_tokens_are_priced_where_the_model_has_a_price_for_them(tmp_path: Path) -> None:
-    counted = ImageUsage(input_tokens=1_000, output_tokens=5_000)
+    counted = MadeUsage(input_tokens=1_000, output_tokens=5_000)
     vendor = ScriptedImages(made(usage=counted), model="by-token")
     prices = {"by-token": [price(input="5", output="30")]}
     with workshop(tmp_path, vendor, prices=prices) as shop:
@@ -151,7 +151,7 @@ def test_tokens_are_priced_where_the_model_has_a_price_for_them(tmp_path: Path) 
 
 
 def test_tokens_of_pictures_that_were_sent_along_have_a_price_of_their_own(tmp_path: Path) -> None:
-    counted = ImageUsage(input_tokens=1_000, output_tokens=5_000, input_image_tokens=600)
+    counted = MadeUsage(input_tokens=1_000, output_tokens=5_000, input_image_tokens=600)
     vendor = ScriptedImages(made(usage=counted), model="by-token")
     prices = {"by-token": [price(input="5", image_input="8", output="30")]}
     with workshop(tmp_path, vendor, prices=prices) as shop:

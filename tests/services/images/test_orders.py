@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from llm_api.domain.calls import Model
-from llm_api.domain.images import FittedRequest, ImageRequest
+from llm_api.domain.images import ImageRequest
+from llm_api.domain.making import FittedRequest
 from llm_api.domain.prompts import PromptRequest
 from llm_api.errors import InvalidRequest
 from llm_api.services.images.image_models import ImageModels

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from llm_api.domain.calls import Attempt
-from llm_api.domain.images import VendorPicture, VendorResult, VendorTask
+from llm_api.domain.making import VendorFile, VendorResult, VendorTask
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError
 from llm_api.runtime.drain import Drain
-from llm_api.services.images.document import JobDocument
+from llm_api.services.images.image_document import ImageDocument
 from llm_api.services.images.job import ImageJob
 from llm_api.upstream.faults import ShuttingDown
 from tests.services.images.workshop import CAT, ScriptedImages, Workshop, caller, made, workshop
@@ -38,7 +38,7 @@ def left_behind(shop: Workshop, *states: str, **changes: object) -> Task:
     order = shop.service._orders.order(replace(CAT, n=len(states)), caller(), None)
     now = shop.accounts_now()
     task = order.task("img_1", caller(), now, keep=timedelta(days=1), callback_url=None)
-    document = JobDocument.read(task.document)
+    document = ImageDocument.read(task.document)
     for index, state in enumerate(states):
         document = document.with_part(index, state=state, **changes)
         if state in {"submitted", "done"}:
@@ -115,7 +115,7 @@ def test_a_vendors_task_is_looked_at_by_who_takes_it_over(
 
 def test_links_are_fetched_by_who_takes_over(shop: Workshop, vendor: ScriptedImages) -> None:
     shop.links["http://v/1"] = b"PNG 1x1 one"
-    left_behind(shop, "submitted", found=(VendorPicture(url="http://v/1"),), delivered=1)
+    left_behind(shop, "submitted", found=(VendorFile(url="http://v/1"),), delivered=1)
 
     job = taken_over(shop)
 

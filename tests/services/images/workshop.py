@@ -14,12 +14,12 @@ from typing import Any
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import Caller, Model
 from llm_api.domain.files import StoredFile
-from llm_api.domain.images import (
+from llm_api.domain.images import ImageRequest
+from llm_api.domain.making import (
     FittedRequest,
-    ImageRequest,
-    ImageUsage,
+    MadeUsage,
     Size,
-    VendorPicture,
+    VendorFile,
     VendorResult,
     VendorTask,
 )
@@ -28,13 +28,15 @@ from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.pictures.facts import PictureError, PictureFacts
 from llm_api.runtime.drain import Drain
 from llm_api.services.images import ImageService
-from llm_api.services.images.accounts import JobAccounts
+from llm_api.services.images.image_accounts import ImageAccounts
 from llm_api.services.images.image_models import ImageModels
+from llm_api.services.images.image_work import PICTURES
 from llm_api.services.images.inputs import InputTools
-from llm_api.services.images.job_store import JobStore
-from llm_api.services.images.keeping import Keeper, StoreHealth
+from llm_api.services.images.keeping import Keeper
 from llm_api.services.images.orders import Orders
-from llm_api.services.images.work import ImageWork
+from llm_api.services.jobs.job_store import JobStore
+from llm_api.services.jobs.job_work import JobWork
+from llm_api.services.jobs.store_health import StoreHealth
 from llm_api.services.pricing import Price, PriceList
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
@@ -47,7 +49,7 @@ from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.task_table import SqlTasks
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.images.links import LinkFailed
+from llm_api.upstream.media.links import LinkFailed
 from tests.services.calls import ListSink
 from tests.support.schema import give_schema
 
@@ -63,14 +65,14 @@ Turn = VendorResult | VendorTask | ApiError | Callable[[], Any]
 def made(*names: str, size: Size = SQUARE, **changes: Any) -> VendorResult:
     """Make the answer of a vendor with some pictures, whose bytes tell their names and size."""
     pictures = [
-        VendorPicture(base64.b64encode(f"PNG {size} {name}".encode())) for name in names or ("a",)
+        VendorFile(base64.b64encode(f"PNG {size} {name}".encode())) for name in names or ("a",)
     ]
     return VendorResult(tuple(pictures), **changes)
 
 
 def linked(*urls: str) -> VendorResult:
     """Make the answer of a vendor that hands out links."""
-    return VendorResult(tuple(VendorPicture(url=url) for url in urls))
+    return VendorResult(tuple(VendorFile(url=url) for url in urls))
 
 
 class ScriptedImages:
@@ -263,7 +265,7 @@ class Workshop:
         counter = RateCounter(MonotonicMemoryStorage(), ConnectionError)
         budgets = BudgetService(self.budgets, self.prices, self.threads)
         quotas = QuotaEnforcer(counter, MemoryConcurrency(), budgets, self.limits)
-        self.accounts = JobAccounts(self.sink, self.prices, quotas)
+        self.accounts = ImageAccounts(self.sink, self.prices, quotas)
         listed = [
             Model(up.default_model, name, kind="image") for name, up in self.upstreams.items()
         ]
@@ -272,7 +274,7 @@ class Workshop:
         self.engine = self.worker()
         self.service = self.service_with(self.accounts)
 
-    def service_with(self, accounts: JobAccounts, **options: Any) -> ImageService:
+    def service_with(self, accounts: ImageAccounts, **options: Any) -> ImageService:
         """Make a service with other accounts, and other options of its store of jobs."""
         keep = timedelta(days=1)
         jobs = JobStore(self.tasks, self.threads, self.engine, keep, self.health, **options)
@@ -289,7 +291,7 @@ class Workshop:
             self.files, PlainPictures(), self.fetch, pauses=(0.01, 0.01), health=self.health
         )
         hooks = Webhooks(self.webhooks, engine, self)
-        engine.register("image", ImageWork(self.models, keeper, self.accounts, hooks))
+        engine.register("image", JobWork(PICTURES, self.models, keeper, self.accounts, hooks))
         engine.register("webhook", hooks.send)
         return engine
 
@@ -351,6 +353,6 @@ def caller(number: int = 1, **changes: Any) -> Caller:
     return replace(CALLER, request_id=f"req_{number}", **changes)
 
 
-def usage(**counts: Any) -> ImageUsage:
+def usage(**counts: Any) -> MadeUsage:
     """Make what a vendor has counted."""
-    return ImageUsage(**counts)
+    return MadeUsage(**counts)

@@ -12,8 +12,8 @@ from llm_api.errors import ApiError, InvalidRequest
 from llm_api.pictures.pictures import Pictures
 from llm_api.services.files import FileService
 from llm_api.services.judge import JudgedPictures
-from llm_api.upstream.images.fetching import LinkClient
-from llm_api.upstream.images.links import LinkFailed
+from llm_api.upstream.media.fetching import LinkClient
+from llm_api.upstream.media.links import LinkFailed
 from tests.support.pictures import picture
 
 NO_FILES = cast("FileService", None)

@@ -21,7 +21,7 @@ from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError, RateLimited, UpstreamFault
 from llm_api.services.images.inputs import InputTools
-from llm_api.services.images.job_store import JobStore
+from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.loop import LoopJob, LoopService
 from llm_api.services.loop.brake import Brake
 from llm_api.services.loop.loop_document import LoopDocument

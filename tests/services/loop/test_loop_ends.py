@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from llm_api.domain.access import ApiKey, Budget, Reservation
-from llm_api.domain.images import InputPicture
 from llm_api.domain.judging import CheckpointVerdict, Outcome, Verdict
 from llm_api.domain.loops import Acceptance, LoopPlan
+from llm_api.domain.making import InputPicture
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import CancelState, TaskState

@@ -18,7 +18,7 @@ from llm_api.domain.money import decimal_text
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import InvalidRequest, RateLimited, Unauthorized, Unavailable
-from llm_api.services.images.doubts import unknown_outcome
+from llm_api.services.jobs.doubts import unknown_outcome
 from llm_api.services.pricing import Price
 from llm_api.services.quotas.estimates import TokenEstimate
 from tests.services.images.workshop import ScriptedImages, caller, price

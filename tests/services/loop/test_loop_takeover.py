@@ -14,7 +14,7 @@ from llm_api.domain.judging import Verdict
 from llm_api.domain.loops import Amount
 from llm_api.domain.tasks import TaskState
 from llm_api.runtime.drain import Drain
-from llm_api.services.images.document import Payer
+from llm_api.services.jobs.document import Payer
 from llm_api.services.loop import LoopJob
 from llm_api.services.loop.loop_document import JudgedFile, LoopDocument, LoopTry
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost

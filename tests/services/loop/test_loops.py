@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from llm_api.domain.images import FittedRequest, ImageRequest, VendorResult
+from llm_api.domain.images import ImageRequest
 from llm_api.domain.judging import Outcome
 from llm_api.domain.loops import LoopPlan
+from llm_api.domain.making import FittedRequest, VendorResult
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.tasks import TaskState
 from tests.services.images.workshop import CAT, ScriptedImages, made

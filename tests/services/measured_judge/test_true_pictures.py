@@ -3,8 +3,8 @@
 import pytest
 from PIL import Image
 
-from llm_api.domain.images import Size
 from llm_api.domain.judging import CheckpointVerdict, Outcome
+from llm_api.domain.making import Size
 from llm_api.pictures.pictures import Pictures
 from llm_api.services.measured_judge import MeasuredJudge, verdict_of_measured
 from llm_api.services.prompts import requirements_of

@@ -9,24 +9,17 @@ import orjson
 import pytest
 
 from llm_api.domain.calls import Caller, never
-from llm_api.domain.images import (
-    FittedRequest,
-    ImageRequest,
-    InputPicture,
-    Size,
-    SizePolicy,
-    VendorResult,
-    VendorTask,
-)
+from llm_api.domain.images import ImageRequest, SizePolicy
+from llm_api.domain.making import FittedRequest, InputPicture, Size, VendorResult, VendorTask
 from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.errors import ApiError
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.images.image_client import ImageClient
-from llm_api.upstream.images.image_profiles import ImageProfile
-from llm_api.upstream.images.image_protocol import Preview
+from llm_api.upstream.media.image_client import ImageClient
+from llm_api.upstream.media.image_profiles import ImageProfile
+from llm_api.upstream.media.vendor_protocol import Preview
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from tests.support.image_upstream import ImageVendor
 from tests.support.multipart import fields_of, files_of

@@ -5,21 +5,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from llm_api.domain.calls import never
-from llm_api.domain.images import (
-    FittedRequest,
-    ImageRequest,
-    InputPicture,
-    VendorPicture,
-    VendorResult,
-    VendorTask,
-)
+from llm_api.domain.images import ImageRequest
+from llm_api.domain.making import FittedRequest, InputPicture, VendorFile, VendorResult, VendorTask
 from llm_api.domain.tasks import CancelState
 from llm_api.domain.upstream_plans import Endpoint, Timeouts, UpstreamPlan
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.settings import PROJECT_ROOT
-from llm_api.upstream.images.image_client import ImageClient
-from llm_api.upstream.images.image_protocol import Preview
+from llm_api.upstream.media.image_client import ImageClient
+from llm_api.upstream.media.vendor_protocol import Preview
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 from tests.support.image_upstream import ImageVendor
 from tests.support.pictures import picture
@@ -78,7 +72,7 @@ class PictureAsker:
         last = results[-1]
         return VendorResult(tuple(pictures), tuple(failed), last.usage, last.vendor_request_id)
 
-    def picture(self, **fields: Any) -> VendorPicture:
+    def picture(self, **fields: Any) -> VendorFile:
         """Ask for one picture."""
         return self.ask(**fields).pictures[0]
 

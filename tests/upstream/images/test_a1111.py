@@ -5,10 +5,10 @@ from typing import Any
 import orjson
 import pytest
 
-from llm_api.domain.images import VendorResult
+from llm_api.domain.making import VendorResult
 from llm_api.errors import ApiError
-from llm_api.upstream.images.image_protocol import VendorAnswer
-from llm_api.upstream.images.protocols.a1111 import A1111
+from llm_api.upstream.media.protocols.a1111 import A1111
+from llm_api.upstream.media.vendor_protocol import VendorAnswer
 from tests.upstream.images.painter import PROFILES
 
 PROTOCOL = A1111(PROFILES["a1111"].models["*"])

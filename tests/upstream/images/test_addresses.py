@@ -3,7 +3,7 @@
 import pytest
 
 from llm_api.upstream import faults
-from llm_api.upstream.images.addresses import is_same_origin, target_of
+from llm_api.upstream.media.addresses import is_same_origin, target_of
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ import pytest
 
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.upstream.http.resolver import Resolver
-from llm_api.upstream.images.fetching import MAX_REDIRECTS, PAUSES_S, LinkClient, result_error
-from llm_api.upstream.images.links import LinkFailed, LinkPolicy
+from llm_api.upstream.media.fetching import MAX_REDIRECTS, PAUSES_S, LinkClient, result_error
+from llm_api.upstream.media.links import LinkFailed, LinkPolicy
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import (
     Reply,

@@ -5,10 +5,11 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain.images import FittedRequest, ImageRequest, Size, SizePolicy
+from llm_api.domain.images import ImageRequest, SizePolicy
+from llm_api.domain.making import FittedRequest, Size
 from llm_api.errors import InvalidRequest
-from llm_api.upstream.images.fitting.fitting import fitted
-from llm_api.upstream.images.image_profiles import ImageModel, SizeRule
+from llm_api.upstream.media.fitting.fitting import fitted
+from llm_api.upstream.media.image_profiles import ImageModel, SizeRule
 from tests.support.tables import each
 from tests.upstream.images.painter import NEAREST, PROFILES, size, square
 

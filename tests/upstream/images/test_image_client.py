@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain.images import DecodedBase64, VendorResult, VendorTask
+from llm_api.domain.making import DecodedBase64, VendorResult, VendorTask
 from llm_api.domain.tasks import CancelState
 from llm_api.errors import ApiError, NotFound, Unavailable
-from llm_api.upstream.images.image_client import ImageClient
+from llm_api.upstream.media.image_client import ImageClient
 from tests.support import image_quirks as quirks
 from tests.support import replies
 from tests.support.dialects import DIALECTS

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest
-from llm_api.upstream.images.image_errors import image_error
-from llm_api.upstream.images.image_protocol import VendorAnswer
+from llm_api.upstream.media.image_errors import image_error
+from llm_api.upstream.media.vendor_protocol import VendorAnswer
 from tests.support.tables import each
 
 NAMES = {"watermark_enabled": "watermark", "user_id": "user"}

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain.images import DecodedBase64
+from llm_api.domain.making import DecodedBase64
 from tests.support import image_quirks as quirks
 from tests.support import replies
 from tests.support.dialects.openai import event

@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_api.upstream.images.links import (
+from llm_api.upstream.media.links import (
     LinkFailed,
     LinkPolicy,
     is_public,

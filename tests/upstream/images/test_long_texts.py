@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.domain.images import DecodedBase64
-from llm_api.upstream.images.lifting import Lifter
-from llm_api.upstream.images.long_texts import base64_of, data_uri, read_json, written
+from llm_api.domain.making import DecodedBase64
+from llm_api.upstream.media.lifting import Lifter
+from llm_api.upstream.media.long_texts import base64_of, data_uri, read_json, written
 from tests.support.tables import each
 from tests.upstream.images.painter import load, square, stored
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain.images import InputPicture
+from llm_api.domain.making import InputPicture
 from llm_api.errors import InvalidRequest
 from tests.support.image_upstream import ImageVendor
 from tests.upstream.images.painter import (

@@ -6,11 +6,12 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llm_api.domain.images import FittedRequest, ImageRequest, Size, SizePolicy
+from llm_api.domain.images import ImageRequest, SizePolicy
+from llm_api.domain.making import FittedRequest, Size
 from llm_api.errors import InvalidRequest
-from llm_api.upstream.images.fitting.fitting import fitted
-from llm_api.upstream.images.fitting.sizes import is_made, looks_like, ratio_of
-from llm_api.upstream.images.image_profiles import ImageModel
+from llm_api.upstream.media.fitting.fitting import fitted
+from llm_api.upstream.media.fitting.sizes import is_made, looks_like, ratio_of
+from llm_api.upstream.media.image_profiles import ImageModel
 from tests.upstream.images.painter import PROFILES, square
 
 MODELS = [model for profile in PROFILES.values() for model in profile.models.values()]

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from llm_api.upstream.images.fitting.prompt_filters import FILTERS, neutralised
+from llm_api.upstream.media.fitting.prompt_filters import FILTERS, neutralised
 
 TAG, END = "<sd_cpp_extra_args>", "</sd_cpp_extra_args>"
 pieces = st.sampled_from(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from llm_api.domain.images import Size
-from llm_api.upstream.images.fitting import sizes
-from llm_api.upstream.images.image_profiles import ImageModel, SizeRule
+from llm_api.domain.making import Size
+from llm_api.upstream.media.fitting import sizes
+from llm_api.upstream.media.image_profiles import ImageModel, SizeRule
 from tests.upstream.images.painter import PROFILES, size
 
 GPT = SizeRule(multiple=16, min_side=16, max_side=3840, max_pixels=8_294_400, max_ratio=3)

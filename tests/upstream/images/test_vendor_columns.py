@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from llm_api.domain.images import Size
+from llm_api.domain.making import Size
 from llm_api.domain.tasks import CancelState
 from llm_api.errors import InvalidRequest
 from tests.support.pictures import picture

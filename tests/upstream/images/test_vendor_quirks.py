@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_api.domain.images import DecodedBase64, VendorResult, VendorTask
+from llm_api.domain.making import DecodedBase64, VendorResult, VendorTask
 from llm_api.errors import ApiError, ContentFiltered, InvalidRequest
 from tests.support import image_quirks as quirks
 from tests.support.image_scene import Turn

@@ -8,18 +8,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from llm_api.domain.files import StoredFile
-from llm_api.domain.images import (
-    ImageRequest,
-    ImageUsage,
-    InputPicture,
-    Notice,
-    PictureFailure,
-    Size,
-)
+from llm_api.domain.images import ImageRequest
+from llm_api.domain.making import InputPicture, MadeUsage, MakingFailure, Notice, Size
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import ApiError, InvalidRequest, NotFound
 from llm_api.services.images import ImageJob, ImagePreview, MadePicture
-from llm_api.upstream.images.image_protocol import Preview
+from llm_api.upstream.media.vendor_protocol import Preview
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 BYTES = b"\x89PNG-not-really" * 7
@@ -46,7 +40,7 @@ def job_of(pictures: int = 1, **changes: Any) -> ImageJob:
         "A cat",
         "A cat",
         pictures=tuple(MadePicture(stored(i), i, seed=7 + i) for i in range(pictures)),
-        usage=ImageUsage(images=pictures, pixels=3072 * pictures),
+        usage=MadeUsage(images=pictures, pixels=3072 * pictures),
         cost_micro=200_000,
         currency="CNY",
         upstream_ms=21_034,
@@ -57,7 +51,7 @@ def job_of(pictures: int = 1, **changes: Any) -> ImageJob:
 RUNNING = job_of(0, state=TaskState.RUNNING, poll_after_ms=2_000, cost_micro=None, currency=None)
 FAILURE = (
     2,
-    PictureFailure("content_filtered", "The picture was refused.", stage="output", what="image"),
+    MakingFailure("content_filtered", "The picture was refused.", stage="output", what="image"),
 )
 NOTICE = Notice("negative_prompt", "emulated", "It was added to the prompt.")
 

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from llm_api.domain.images import ImageUsage, InputPicture, Size, SizePolicy
+from llm_api.domain.images import SizePolicy
+from llm_api.domain.making import InputPicture, MadeUsage, Size
 from llm_api.errors import Unavailable, UpstreamFault
 from tests.web.images.conftest import GENERATE, GENERATIONS, Ask
 from tests.web.images.studio import (
@@ -114,7 +115,7 @@ def test_null_is_left_out(generate: Ask, studio: Studio) -> None:
 
 
 def test_the_answer_has_links_and_what_became_of_the_request(generate: Ask, studio: Studio) -> None:
-    usage = ImageUsage(1, 0, 3_072, 12, 4_000, {"total": 1})
+    usage = MadeUsage(1, 0, 3_072, 12, 4_000, {"total": 1})
     studio.outcome = job_of(failed=(FAILURE,), notices=(NOTICE,), usage=usage, vendor_prompt="A C")
 
     answer = generate()
@@ -289,7 +290,7 @@ def test_pictures_are_limited_alone_and_together(generate: Ask) -> None:
 
 def test_the_sketch_says_what_it_is(generate: Ask, studio: Studio) -> None:
     details = {"kind": "layout_sketch", "drawn": ["1 cat"], "not_drawn": ["fog"]}
-    usage = ImageUsage(1, raw=details)
+    usage = MadeUsage(1, raw=details)
     studio.outcome = job_of(kind="layout_sketch", details=details, usage=usage)
 
     document = generate().get_json()

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from llm_api.errors import InvalidRequest, Unavailable, UpstreamFault
-from llm_api.upstream.images.image_protocol import Preview
+from llm_api.upstream.media.vendor_protocol import Preview
 from llm_api.web.openai.images import image_stream
 from tests.web.images.conftest import EDITS, Ask
 from tests.web.images.studio import (

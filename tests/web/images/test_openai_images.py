@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from llm_api.domain.images import ImageUsage, Notice, Size, SizePolicy
+from llm_api.domain.images import SizePolicy
+from llm_api.domain.making import MadeUsage, Notice, Size
 from llm_api.errors import InvalidRequest, UpstreamFault
 from tests.web.images.conftest import EDITS, Ask
 from tests.web.images.studio import BYTES, DATA_URI, FAILURE, NOTICE, RUNNING, Studio, job_of
@@ -104,7 +105,7 @@ def test_a_link_is_asked_for_in_the_query_where_a_client_has_no_other_way(
 def test_tokens_are_told_where_they_are_known(generations: Ask, studio: Studio) -> None:
     details = {"text_tokens": 12, "image_tokens": 0}
     raw = {"input_tokens_details": details, "other": 1}
-    studio.outcome = job_of(usage=ImageUsage(1, input_tokens=12, output_tokens=4_000, raw=raw))
+    studio.outcome = job_of(usage=MadeUsage(1, input_tokens=12, output_tokens=4_000, raw=raw))
 
     assert generations().get_json()["usage"] == {
         "input_tokens": 12,

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from llm_api.domain.images import Size
+from llm_api.domain.making import Size
 from llm_api.services.images.layout_sketch import palette
 from llm_api.services.images.layout_sketch.placement import MAX_SHAPES, Area, Placement, placed
 from llm_api.services.images.layout_sketch.sketch_texts import Lettering, lettered, writable

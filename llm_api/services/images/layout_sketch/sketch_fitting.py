@@ -3,7 +3,8 @@
 import math
 from collections.abc import Iterator
 
-from llm_api.domain.images import FittedRequest, ImageRequest, Notice, Size, SizePolicy
+from llm_api.domain.images import ImageRequest, SizePolicy
+from llm_api.domain.making import FittedRequest, Notice, Size
 from llm_api.errors import InvalidRequest
 
 MAX_PICTURES = 10

@@ -6,14 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from llm_api.domain.calls import Caller
-from llm_api.domain.images import (
-    FittedRequest,
-    ImageRequest,
-    ImageUsage,
-    VendorPicture,
-    VendorResult,
-    VendorTask,
-)
+from llm_api.domain.images import ImageRequest
+from llm_api.domain.making import FittedRequest, MadeUsage, VendorFile, VendorResult, VendorTask
 from llm_api.domain.tasks import CancelState
 from llm_api.errors import NotFound, Unavailable
 from llm_api.pictures.facts import PicturesUnavailable
@@ -21,7 +15,7 @@ from llm_api.pictures.pictures import Pictures
 from llm_api.services.images.layout_sketch import palette, sketch_drawing
 from llm_api.services.images.layout_sketch.sketch_fitting import DEFAULT_SIZE, fitted
 from llm_api.upstream.call import UpstreamCall
-from llm_api.upstream.images.image_protocol import Loader, Preview
+from llm_api.upstream.media.vendor_protocol import Loader, Preview
 
 NAME = "layout-sketch"
 KIND = "layout_sketch"
@@ -93,10 +87,10 @@ class LayoutSketch:
         size, (_, raw) = request.size or DEFAULT_SIZE, made[0]
         return VendorResult(
             tuple(picture for picture, _ in made),
-            usage=ImageUsage(images=len(made), pixels=size.pixels * len(made), raw=raw),
+            usage=MadeUsage(images=len(made), pixels=size.pixels * len(made), raw=raw),
         )
 
-    def _drawn(self, request: FittedRequest, seed: int) -> tuple[VendorPicture, Mapping[str, Any]]:
+    def _drawn(self, request: FittedRequest, seed: int) -> tuple[VendorFile, Mapping[str, Any]]:
         fields, size = request.fields, request.size or DEFAULT_SIZE
         sketch = sketch_drawing.sketched(request.prompt, fields.get("negative_prompt"), size, seed)
         drawing = {
@@ -113,7 +107,7 @@ class LayoutSketch:
             message = "The layout sketch cannot be drawn at the moment. Try again."
             raise Unavailable(message, reason="overloaded") from error
         raw = {"kind": KIND, "drawn": list(sketch.drawn), "not_drawn": list(sketch.not_drawn)}
-        return VendorPicture(base64=base64.b64encode(file), seed=seed), raw
+        return VendorFile(base64=base64.b64encode(file), seed=seed), raw
 
     def poll(self, task_id: str, model: str, looked: int) -> VendorResult | VendorTask:
         """Raise NotFound: it never has tasks."""

@@ -8,7 +8,7 @@ from llm_api.domain.loops import Amount
 from llm_api.domain.tasks import TaskState
 from llm_api.domain.tracing import Trace
 from llm_api.errors import ApiError, RateLimited, Unavailable
-from llm_api.services.images.document import KnownError
+from llm_api.services.jobs.document import KnownError
 from llm_api.services.loop.brake import UNKNOWN, most_of
 from llm_api.services.loop.choosing import best_first, is_accepted
 from llm_api.services.loop.feedback import emphasized, lacked, together

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from llm_api.domain.tracing import NoTraces, Resuming
-from llm_api.services.images.document import KnownError
+from llm_api.services.jobs.document import KnownError
 from llm_api.services.loop.choosing import best_first, best_try
 from llm_api.services.loop.loop_document import LoopDocument
 from llm_api.services.loop.loop_job import error_of, state_of

@@ -15,10 +15,10 @@ from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.domain.tasks import Task
 from llm_api.errors import NotFound, Unauthorized
 from llm_api.services.images import ImageJob, ImageService
-from llm_api.services.images.accounts import JobAccounts
-from llm_api.services.images.document import JobDocument
-from llm_api.services.images.job_store import JobStore
+from llm_api.services.images.image_accounts import ImageAccounts
+from llm_api.services.images.image_document import ImageDocument
 from llm_api.services.images.orders import Order, Orders
+from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.loop.brake import Brake, Priced, TextNeeds
 from llm_api.services.loop.feedback import rewrite_of
 from llm_api.services.loop.loop_document import REWRITING, LoopDocument, LoopTry, step_id
@@ -53,7 +53,7 @@ class LoopSteps:
     jobs: JobStore
     images: ImageService
     orders: Orders
-    accounts: JobAccounts
+    accounts: ImageAccounts
     optimizer: PromptOptimizer
     judge: PictureJudge
     brake: Brake
@@ -85,7 +85,7 @@ class LoopSteps:
         """
         job_id = step_id(loop.id, number)
         task = order.task(job_id, caller, now, keep=self.jobs.keep, callback_url=None)
-        document = replace(JobDocument.read(task.document), inputs_of=loop.id)
+        document = replace(ImageDocument.read(task.document), inputs_of=loop.id)
         if document.payer.has_budget:
             self.accounts.release(task.request_id)
         needs = self.accounts.needs(order.all_fitted, order.at, now)

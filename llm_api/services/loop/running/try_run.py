@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallResult
-from llm_api.domain.images import Notice
 from llm_api.domain.loops import Amount
+from llm_api.domain.making import Notice
 from llm_api.domain.prompts import OptimizedPrompt
 from llm_api.errors import ApiError, NotFound
 from llm_api.services.images import ImageJob
-from llm_api.services.images.document import KnownError
+from llm_api.services.jobs.document import KnownError
 from llm_api.services.loop.brake import Priced, dearest, spent_on_pictures
 from llm_api.services.loop.loop_document import (
     DONE,

@@ -7,7 +7,7 @@ Pictures that were not made stand in `failed`, which all clients pass over.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llm_api.domain.images import Notice
+from llm_api.domain.making import Notice
 from llm_api.services.images import ImageJob, MadePicture
 from llm_api.web.images.answer_parts import failure, file_path, sketch_fields, warning
 from llm_api.web.images.base64_bodies import Base64Of

@@ -16,11 +16,11 @@ from typing import Any
 import orjson
 from flask import Response, g
 
-from llm_api.domain.images import DecodedBase64
+from llm_api.domain.making import DecodedBase64
 from llm_api.errors import ApiError, ServiceError
 from llm_api.runtime.turns import base64_encoded
 from llm_api.services.images import ImageJob
-from llm_api.upstream.images.image_protocol import Preview
+from llm_api.upstream.media.vendor_protocol import Preview
 from llm_api.web.images.base64_bodies import ReadFile, encoded, pieces_of
 from llm_api.web.images.jobs import Making
 from llm_api.web.request.context import RequestState

@@ -10,7 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask import Response, current_app, g
 
-from llm_api.domain.images import Notice
+from llm_api.domain.making import Notice
 from llm_api.errors import InvalidRequest, UpstreamTimeout
 from llm_api.services.images import ImageJob
 from llm_api.web.dialects.answering import STRICT_SETTING

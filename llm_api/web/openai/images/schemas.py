@@ -10,7 +10,8 @@ import marshmallow as ma
 import orjson
 from marshmallow import ValidationError
 
-from llm_api.domain.images import ImageRequest, Notice, SizePolicy
+from llm_api.domain.images import ImageRequest, SizePolicy
+from llm_api.domain.making import Notice
 from llm_api.domain.safe_text import made_printable
 from llm_api.web.images.jobs import MAX_WAIT_MS
 from llm_api.web.images.orders import (

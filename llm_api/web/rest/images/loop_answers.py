@@ -6,7 +6,7 @@ from llm_api.domain.fidelity import FidelityItem
 from llm_api.domain.loops import Amount
 from llm_api.errors import NotFound
 from llm_api.services.images import ImageJob
-from llm_api.services.images.document import KnownError
+from llm_api.services.jobs.document import KnownError
 from llm_api.services.loop import LoopJob, LoopPreview
 from llm_api.services.loop.loop_document import LoopTry, step_id
 from llm_api.web.images.answer_parts import TASKS_PATH, file_path_of, warning

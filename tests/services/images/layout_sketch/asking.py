@@ -4,10 +4,11 @@ import base64
 from collections.abc import Mapping
 from typing import Any
 
-from llm_api.domain.images import ImageRequest, Size, VendorResult
+from llm_api.domain.images import ImageRequest
+from llm_api.domain.making import Size, VendorResult
 from llm_api.pictures.pictures import Pictures
 from llm_api.services.images.layout_sketch.sketch_upstream import LayoutSketch
-from llm_api.upstream.images.image_protocol import Loader
+from llm_api.upstream.media.vendor_protocol import Loader
 
 SIZE = Size(384, 288)
 

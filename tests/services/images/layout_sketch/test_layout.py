@@ -2,7 +2,7 @@
 
 import pytest
 
-from llm_api.domain.images import Size
+from llm_api.domain.making import Size
 from llm_api.pictures.pictures import Pictures
 from tests.services.images.layout_sketch import seeing
 from tests.services.images.layout_sketch.asking import SIZE, files, sketch, told

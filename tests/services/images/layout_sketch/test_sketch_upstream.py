@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 from PIL import ImageFont
 
-from llm_api.domain.images import ImageRequest, InputPicture, Notice, Size, SizePolicy
+from llm_api.domain.images import ImageRequest, SizePolicy
+from llm_api.domain.making import InputPicture, Notice, Size
 from llm_api.domain.tasks import CancelState
 from llm_api.errors import InvalidRequest, NotFound, Unavailable
 from llm_api.pictures.facts import PicturesUnavailable
