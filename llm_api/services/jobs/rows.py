@@ -53,7 +53,6 @@ def row_of(
     `details` say what was made, and by what it is priced.
     """
     usage, parts, payer = usage_of(document.parts), document.parts, document.payer
-    tokens = (0, 0) if is_free(parts) else _tokens_of(usage)
     return UsageRecord(
         request_id=task.request_id,
         created_at=task.created_at,
@@ -64,9 +63,7 @@ def row_of(
         status=_status(document, error),
         reason=None if error is None else error.reason,
         attempts=len(document.attempts),
-        prompt_tokens=tokens[0],
-        completion_tokens=tokens[1],
-        usage_source="missing" if None in tokens else "upstream",
+        **_tokens(usage, is_free=is_free(parts)),
         upstream_ms=sum(part.ms for part in parts),
         total_ms=round((time.time() - task.created_at.timestamp()) * 1000),
         attempts_detail=[described(attempt) for attempt in document.attempts],
@@ -88,10 +85,17 @@ def _first_ms(attempts: Sequence[Attempt]) -> int | None:
     return round(attempts[-1].seconds * 1000) if attempts else None
 
 
-def _tokens_of(usage: MadeUsage) -> tuple[int | None, int | None]:
-    if usage.output_tokens is not None:  # some vendors count the output alone
-        return usage.input_tokens or 0, usage.output_tokens
-    return usage.input_tokens, None
+def _tokens(usage: MadeUsage, *, is_free: bool) -> dict[str, Any]:
+    """Return the tokens of a row, and who has counted them."""
+    sent, made = (0, 0) if is_free else (usage.input_tokens, usage.output_tokens)
+    if made is not None:  # some vendors count the output alone
+        sent = sent or 0
+    is_known = sent is not None and made is not None
+    return {
+        "prompt_tokens": sent,
+        "completion_tokens": made,
+        "usage_source": "upstream" if is_known else "missing",
+    }
 
 
 def _status(document: JobDocument[Any], error: ApiError | None) -> str:
