@@ -17,10 +17,9 @@ from llm_api.domain.audit import SCHEMA_UPGRADE, Actor, AdminAct
 from llm_api.storage.sql import mysql_migrations
 from llm_api.storage.sql.audit_table import add_act
 from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.months import SCHEMA_LOCK
 from llm_api.storage.sql.tables import metadata
 
-# An arbitrary number that no other program uses for an advisory lock in the same database.
-_LOCK_ID = 7_310_255_902
 # Processes that start at the same time wait for the one that migrates.
 _BUSY_TIMEOUT_S = 30
 # How long a migration waits for a table that a transaction of the service has locked.
@@ -63,7 +62,7 @@ def _record(connection: sa.Connection, before: str | None, after: str | None) ->
 
 def _wait_for_turn(connection: sa.Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK_ID)))
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(SCHEMA_LOCK)))
         # A waiting ALTER TABLE blocks all later statements: better to fail, and be run again.
         connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{_LOCK_TIMEOUT_S}s'")
     elif connection.dialect.name == "mysql":

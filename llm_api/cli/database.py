@@ -1,5 +1,6 @@
 """The commands `flask --app wsgi db …`, and `python -m llm_api.cli.database`, the quick one."""
 
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -25,6 +26,15 @@ def database_commands(settings: Settings) -> click.Group:
     def backup(path: Path) -> None:
         """Copy the SQLite database to PATH, while the service goes on."""
         _back_up(settings.database_url, path)
+
+    @group.command("partition")
+    @click.option("--undo", is_flag=True, help="Put the rows back into one table, copying them.")
+    def partition(*, undo: bool) -> None:
+        """Keep usage rows of PostgreSQL in partitions by months.
+
+        The service goes on meanwhile. Run again, it makes the partitions that are missing.
+        """
+        _partition(settings.database_url, undo=undo)
 
     return group
 
@@ -57,6 +67,18 @@ def _migrate(settings: Settings) -> bool:
         return migrate.upgrade(settings.database_url, PROJECT_ROOT, command_line_actor())
     except StoreError as error:
         raise click.ClickException(str(error)) from error
+
+
+def _partition(url: str, *, undo: bool) -> None:
+    from llm_api.storage.sql import partitioning  # noqa: PLC0415  # as `migrate`
+
+    change = partitioning.unite_usage if undo else partitioning.partition_usage
+    try:
+        is_changed = change(url, datetime.now(UTC), command_line_actor())
+    except StoreError as error:
+        raise click.ClickException(str(error)) from error
+    state = "one table" if undo else "partitions by months"
+    click.echo(f"Usage rows are in {state}{' now' if is_changed else ', as they were before'}.")
 
 
 def _back_up(url: str, path: Path) -> None:

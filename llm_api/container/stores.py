@@ -21,6 +21,7 @@ from llm_api.settings.settings import Settings, SettingsError
 from llm_api.storage import FileIndex, StoreError, UsageStore
 from llm_api.storage.factory import (
     WorkStores,
+    months_of,
     open_file_store,
     open_items,
     open_key_store,
@@ -91,7 +92,9 @@ def build_stores(settings: Settings) -> Stores:
         keys=keys,
         spool=spool,
         spool_folder=spool_folder,
-        retention=RetentionJob(spool_folder, usage, threads, settings.usage_retention_days),
+        retention=RetentionJob(
+            spool_folder, usage, threads, settings.usage_retention_days, months=months_of(usage)
+        ),
         work=work,
         work_threads=work_threads,
         files=files,

@@ -26,6 +26,7 @@ from llm_api.storage.key_store import KeyStore
 from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.shared_items import RedisItems
 from llm_api.storage.redis.shared_keys import RedisKeys
+from llm_api.storage.retention import Months
 from llm_api.storage.sql.audit_table import SqlAudit
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
@@ -79,6 +80,15 @@ def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageSto
 def budgets_of(store: UsageStore) -> BudgetStore | None:
     """Return the budgets beside a usage store, which settles them; None where it is not SQL."""
     return SqlBudgets(store.engine) if isinstance(store, SqlUsageStore) else None
+
+
+def months_of(store: UsageStore) -> Months | None:
+    """Return the partitions that a usage store may have; None where it is not on PostgreSQL."""
+    if not isinstance(store, SqlUsageStore) or store.engine.dialect.name != "postgresql":
+        return None
+    from llm_api.storage.sql.months import UsageMonths  # noqa: PLC0415  # no other worker's business
+
+    return UsageMonths(store.engine)
 
 
 def open_key_store(database_url: str) -> KeyStore:

@@ -1,19 +1,28 @@
 """The SQL stores keep the contracts of usage, key and budget stores on every database."""
 
+from collections.abc import Iterator
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
+from llm_api.domain.audit import Actor
 from llm_api.storage import UsageStore
 from llm_api.storage.key_store import KeyStore
+from llm_api.storage.sql import migrate
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.keys import SqlKeyStore
+from llm_api.storage.sql.partitioning import partition_usage
 from llm_api.storage.sql.usage import SqlUsageStore
+from tests.storage.asking import DAY
 from tests.storage.changing import empty_tables
 from tests.storage.contract import StoreOpener, UsageStoreContract
 from tests.storage.contract_budgets import Books, BooksOpener, BudgetStoreContract
 from tests.storage.contract_keys import KeyOpener, KeyStoreContract
+from tests.support.ports import LOOPBACK, closed_port
+from tests.support.servers import PostgresServer
+from tests.support.service import REPOSITORY_ROOT
 
 
 def open_sql(url: str) -> UsageStore:
@@ -50,6 +59,36 @@ class TestSqlUsageStore(UsageStoreContract):
     def unreachable_opener(self, unreachable_database: str) -> StoreOpener:
         """Open it where there is no database."""
         return partial(open_sql, unreachable_database)
+
+
+@pytest.fixture(scope="module")
+def partitioned(postgres: PostgresServer) -> str:
+    """Name a database whose rows of the contract are in a month's partition."""
+    url = postgres.new_database()
+    migrate.upgrade(url, REPOSITORY_ROOT)
+    partition_usage(url, DAY - timedelta(days=60), Actor("cli:maria", "maria"))
+    return url
+
+
+class TestPartitionedUsageStore(UsageStoreContract):
+    """Runs on PostgreSQL with usage rows in partitions by months."""
+
+    @pytest.fixture
+    def opener(self, partitioned: str) -> StoreOpener:
+        """Open the store without rows."""
+        empty_tables(partitioned)
+        return partial(open_sql, partitioned)
+
+    @pytest.fixture
+    def unready_opener(self, postgres: PostgresServer) -> StoreOpener:
+        """Open it on a database whose schema is missing."""
+        return partial(open_sql, postgres.new_database())
+
+    @pytest.fixture
+    def unreachable_opener(self) -> Iterator[StoreOpener]:
+        """Open it where there is no database."""
+        with closed_port() as port:
+            yield partial(open_sql, f"postgresql://hunter2:hunter2@{LOOPBACK}:{port}/rows")
 
 
 class TestSqlKeyStore(KeyStoreContract):

