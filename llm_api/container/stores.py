@@ -92,9 +92,7 @@ def build_stores(settings: Settings) -> Stores:
         keys=keys,
         spool=spool,
         spool_folder=spool_folder,
-        retention=RetentionJob(
-            spool_folder, usage, threads, settings.usage_retention_days, months=months_of(usage)
-        ),
+        retention=_retention(settings, spool_folder, usage, threads),
         work=work,
         work_threads=work_threads,
         files=files,
@@ -108,6 +106,13 @@ def build_stores(settings: Settings) -> Stores:
         lineage_spool=events,
         items=open_items(settings.ratelimit_storage_uri),
     )
+
+
+def _retention(
+    settings: Settings, folder: Path, usage: UsageStore, threads: StoreThreads
+) -> RetentionJob:
+    days = settings.usage_retention_days
+    return RetentionJob(folder, usage, threads, days, months=months_of(usage))
 
 
 def _forgetting(
