@@ -35,8 +35,9 @@ from llm_api.settings.reader import FAST, IMAGE, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
 from llm_api.upstream.media.fetching import LinkClient, result_error
 from llm_api.upstream.media.image_client import ImageClient
-from llm_api.upstream.media.image_profiles import ImageProfile, choose_image_profile
+from llm_api.upstream.media.image_profiles import ImageProfile
 from llm_api.upstream.media.links import LinkFailed, LinkPolicy
+from llm_api.upstream.media.vendor_models import choose_profile
 from llm_api.upstream.media.vendor_protocol import ImageUpstream
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
 
@@ -170,7 +171,7 @@ def _clients(
         name: ImageClient(
             name,
             plan,
-            choose_image_profile(
+            choose_profile(
                 profiles,
                 plan.endpoints[0].url,
                 # An upstream that also answers chat calls may name a profile of those.

@@ -138,7 +138,7 @@ class MakingFailure:
 class VendorResult:
     """The result of one vendor call: its pictures, those that failed, and what it counted."""
 
-    pictures: tuple[VendorFile, ...]
+    files: tuple[VendorFile, ...]
     failed: tuple[MakingFailure, ...] = ()
     usage: MadeUsage = field(default_factory=MadeUsage)
     vendor_request_id: str | None = None

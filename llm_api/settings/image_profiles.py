@@ -14,8 +14,9 @@ from llm_api.settings.config_files import FOLDER
 from llm_api.settings.settings import SettingsError
 from llm_api.settings.toml_files import checked
 from llm_api.upstream.media.fitting.prompt_filters import FILTERS
-from llm_api.upstream.media.image_profiles import GENERIC, ImageModel, ImageProfile, SizeRule
+from llm_api.upstream.media.image_profiles import ImageModel, ImageProfile, SizeRule
 from llm_api.upstream.media.protocols import NAMES, wire_words
+from llm_api.upstream.media.vendor_models import GENERIC
 
 IMAGES = FOLDER / "images"
 _SIZE = re.compile(r"([1-9]\d{1,4})x([1-9]\d{1,4})")

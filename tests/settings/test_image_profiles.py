@@ -6,7 +6,7 @@ import pytest
 
 from llm_api.settings.image_profiles import read_image_profiles
 from llm_api.settings.settings import PROJECT_ROOT, SettingsError
-from llm_api.upstream.media.image_profiles import choose_image_profile
+from llm_api.upstream.media.vendor_models import choose_profile
 from tests.upstream.images.painter import size
 
 PROFILES = read_image_profiles(PROJECT_ROOT)
@@ -111,7 +111,7 @@ def test_there_is_always_a_profile_for_unknown_addresses(tmp_path: Path) -> None
     ],
 )
 def test_profiles_are_chosen_by_name_or_address(url: str, named: str | None, expected: str) -> None:
-    assert choose_image_profile(PROFILES, url, named).name == expected
+    assert choose_profile(PROFILES, url, named).name == expected
 
 
 def test_the_most_specific_pattern_counts() -> None:

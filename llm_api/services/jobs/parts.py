@@ -144,7 +144,7 @@ class PartRun:
 
     def _keep(self, result: VendorResult) -> None:
         """Keep the pictures of an answer."""
-        found, known = list(result.pictures), self._described(result)
+        found, known = list(result.files), self._described(result)
         if found and all(one.url is not None for one in found):
             # Another process can fetch them, too.
             self._job.keep(self._index, state=SUBMITTED, found=tuple(found), **known)
@@ -176,7 +176,7 @@ class PartRun:
         inputs = len(fitted.references) + (fitted.mask is not None)
         usage = replace(result.usage, input_images=result.usage.input_images or inputs)
         return {
-            "delivered": len(result.pictures),
+            "delivered": len(result.files),
             "failed": result.failed,
             "usage": usage,
             "vendor_request_id": result.vendor_request_id or self._part.vendor_request_id,

@@ -125,7 +125,7 @@ class CreatedAnswer:
         self, result: VendorResult, cause: faults.Fault | ApiError | None = None
     ) -> VendorResult:
         """Count as failed what is missing, for whatever ended the answer too early."""
-        missing = self._count - len(result.pictures) - len(result.failed)
+        missing = self._count - len(result.files) - len(result.failed)
         if missing <= 0:
             return result
         error = cause.error if isinstance(cause, faults.Fault) else cause

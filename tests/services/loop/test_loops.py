@@ -66,7 +66,7 @@ def test_what_the_vendor_has_lost_is_said_with_a_switch_that_it_has(
     *,
     has_switch: bool,
 ) -> None:
-    drawn = replace(made().pictures[0], prompt="A cat in the sun")
+    drawn = replace(made().files[0], prompt="A cat in the sun")
     vendor = Rewriting(VendorResult((drawn,)))
     vendor.has_switch = has_switch
 

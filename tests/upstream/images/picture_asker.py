@@ -67,14 +67,14 @@ class PictureAsker:
         request = ImageRequest(prompt, **fields)
         self.fitted = self.client.fit(request, self._model)
         results = [self._part(self.fitted, part) for part in range(len(self.fitted.parts))]
-        pictures = [one for result in results for one in result.pictures]
+        pictures = [one for result in results for one in result.files]
         failed = [one for result in results for one in result.failed]
         last = results[-1]
         return VendorResult(tuple(pictures), tuple(failed), last.usage, last.vendor_request_id)
 
     def picture(self, **fields: Any) -> VendorFile:
         """Ask for one picture."""
-        return self.ask(**fields).pictures[0]
+        return self.ask(**fields).files[0]
 
     def sent(self, **fields: Any) -> Mapping[str, Any]:
         """Ask for pictures, and return the body of the first request for them."""

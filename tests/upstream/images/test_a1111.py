@@ -39,7 +39,7 @@ def info(**facts: Any) -> str:
 def test_grids_are_no_pictures(images: list[str], facts: str) -> None:
     made = read({"images": images, "info": facts})
 
-    assert [(one.base64, one.seed) for one in made.pictures] == [
+    assert [(one.base64, one.seed) for one in made.files] == [
         (ONE.encode(), 7),
         (TWO.encode(), 8),
     ]
@@ -52,7 +52,7 @@ def test_grids_are_no_pictures(images: list[str], facts: str) -> None:
 def test_pictures_without_facts_have_no_seeds(facts: object) -> None:
     made = read({"images": [ONE, TWO], "info": facts})
 
-    assert [(one.base64, one.seed) for one in made.pictures] == [
+    assert [(one.base64, one.seed) for one in made.files] == [
         (ONE.encode(), None),
         (TWO.encode(), None),
     ]

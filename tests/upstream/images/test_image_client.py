@@ -77,7 +77,7 @@ def test_a_clear_refusal_that_passes_is_repeated_once(reply: Reply) -> None:
         vendor.on("create", reply)
         made = painter.paint(painter.fit())
 
-    assert len(made.pictures) == vendor.charged == 1
+    assert len(made.files) == vendor.charged == 1
     assert len(vendor.creates) == painter.sent == 2
 
 
@@ -127,7 +127,7 @@ def test_another_key_is_asked_where_one_is_refused() -> None:
         with painter_of("openai", vendor.url, other.url) as painter:
             made = painter.paint(painter.fit())
 
-    assert len(made.pictures) == other.charged == 1
+    assert len(made.files) == other.charged == 1
 
 
 def test_a_refused_key_is_left_alone_for_a_while() -> None:
@@ -156,7 +156,7 @@ def test_failures_with_pictures_stop_no_prompts() -> None:
         made = painter.paint(painter.fit())
 
     assert reasons[-1] == "circuit_open"
-    assert len(made.pictures) == 1
+    assert len(made.files) == 1
 
 
 def test_a_call_beyond_the_limit_gets_no_place_and_does_not_leave() -> None:
@@ -181,7 +181,7 @@ def test_a_call_beyond_the_limit_gets_no_place_and_does_not_leave() -> None:
 
         assert raised.value.reason == "overloaded"
         assert not raised.value.may_have_charged
-        assert len(first.result().pictures) == len(vendor.creates) == 1
+        assert len(first.result().files) == len(vendor.creates) == 1
 
 
 def test_each_call_for_pictures_has_a_connection_of_its_own() -> None:
@@ -236,7 +236,7 @@ def test_a_client_that_leaves_may_have_to_pay() -> None:
 def test_sixty_megabytes_of_base64_arrive() -> None:
     with ImageVendor("openai") as vendor, painter_of("openai", vendor.url) as painter:
         vendor.on("create", quirks.big_base64(60 << 20))
-        [picture] = painter.paint(painter.fit()).pictures
+        [picture] = painter.paint(painter.fit()).files
 
     assert isinstance(picture.base64, DecodedBase64)
     assert len(picture.base64.data) >= 45 << 20
@@ -256,7 +256,7 @@ def test_several_pictures_may_be_larger_together() -> None:
         vendor.on("create", quirks.big_base64(70 << 20))
         made = painter.paint(painter.fit(n=2))
 
-    assert made.pictures
+    assert made.files
 
 
 def test_a_compressed_bomb_is_given_up() -> None:
@@ -273,7 +273,7 @@ def test_what_is_missing_of_several_pictures_counts_as_failed() -> None:
         vendor.on("create", answer)
         made = painter.paint(painter.fit(n=4))
 
-    assert [picture.base64 for picture in made.pictures] == [b"QUJD"]
+    assert [picture.base64 for picture in made.files] == [b"QUJD"]
     assert [one.reason for one in made.failed] == [
         "upstream_error",
         "no_image_returned",
@@ -286,7 +286,7 @@ def test_links_are_passed_on() -> None:
     answer = replies.json_reply(200, {"data": [{"url": "https://x.test/1.png", "seed": 5}]})
     with ImageVendor("openai") as vendor, painter_of("generic", vendor.url) as painter:
         vendor.on("create", answer)
-        [picture] = painter.paint(painter.fit()).pictures
+        [picture] = painter.paint(painter.fit()).files
 
     assert (picture.url, picture.base64, picture.seed) == ("https://x.test/1.png", None, 5)
 
@@ -295,7 +295,7 @@ def test_what_the_vendor_has_made_of_the_prompt_comes_back() -> None:
     answer = replies.json_reply(200, {"data": [{"b64_json": "QQ==", "revised_prompt": "Two cats"}]})
     with ImageVendor("openai") as vendor, painter_of("generic", vendor.url) as painter:
         vendor.on("create", answer)
-        [picture] = painter.paint(painter.fit()).pictures
+        [picture] = painter.paint(painter.fit()).files
 
     assert picture.prompt == "Two cats"
 
@@ -372,7 +372,7 @@ def test_a_task_is_looked_at_until_its_pictures_are_there() -> None:
         task = started(painter)
         made = finish(painter, task, WAN["model"])
 
-    assert len(made.pictures) == vendor.charged == 1
+    assert len(made.files) == vendor.charged == 1
     assert "~" not in task.id
 
 
@@ -385,7 +385,7 @@ def test_a_task_belongs_to_the_key_that_it_was_started_with() -> None:
         tasks = [started(painter), started(painter)]
         results = [finish(painter, task, WAN["model"]) for task in tasks]
 
-    assert [len(made.pictures) for made in results] == [1, 1]
+    assert [len(made.files) for made in results] == [1, 1]
     assert (vendor.charged, other.charged) == (1, 1)
 
 
@@ -397,7 +397,7 @@ def test_a_look_that_fails_says_nothing_of_the_task() -> None:
         made = finish(painter, task, WAN["model"])
 
     assert [isinstance(look, VendorTask) and look.id == task.id for look in looks] == [True, True]
-    assert len(made.pictures) == 1
+    assert len(made.files) == 1
 
 
 def test_a_task_is_cancelled_where_the_vendor_can() -> None:

@@ -23,7 +23,7 @@ def test_previews_come_before_the_pictures() -> None:
 
     assert vendor.creates[0].json["stream"] is True
     assert [preview.index for preview in painter.previews] == [0, 1, 0, 1]
-    assert len(made.pictures) == vendor.charged == 2
+    assert len(made.files) == vendor.charged == 2
     assert made.failed == ()
     assert (made.usage.images, made.usage.output_tokens) == (2, 8320)
 
@@ -32,7 +32,7 @@ def test_edits_are_streamed_too() -> None:
     with ImageVendor("openai") as vendor, painter_of("openai", vendor.url) as painter:
         made = painter.paint(painter.fit(references=(square(),), **STREAMED))
 
-    assert len(made.pictures) == 2
+    assert len(made.files) == 2
     assert len(painter.previews) == 4
 
 
@@ -41,7 +41,7 @@ def test_large_pictures_are_streamed() -> None:
     events = [event("image_generation.completed", {"b64_json": big})]
     with ImageVendor("openai") as vendor, painter_of("openai", vendor.url) as painter:
         vendor.on("create", replies.sse(events, done=True))
-        [picture] = painter.paint(painter.fit(partial_images=1)).pictures
+        [picture] = painter.paint(painter.fit(partial_images=1)).files
 
     assert picture.base64 == DecodedBase64(b"ABC" * (5 << 20))
 
@@ -52,7 +52,7 @@ def test_a_whole_answer_to_a_call_for_a_stream_is_read() -> None:
         vendor.on("create", answer)
         made = painter.paint(painter.fit(partial_images=1))
 
-    assert len(made.pictures) == 1
+    assert len(made.files) == 1
 
 
 def test_a_stream_that_nobody_asked_for_is_read() -> None:
@@ -60,7 +60,7 @@ def test_a_stream_that_nobody_asked_for_is_read() -> None:
         vendor.on("create", replies.sse([DONE], done=True))
         made = painter.paint(painter.fit())
 
-    assert [picture.base64 for picture in made.pictures] == [b"QUJD"]
+    assert [picture.base64 for picture in made.files] == [b"QUJD"]
 
 
 BLOCKED = event("error", {"error": {"code": "moderation_blocked"}})
@@ -78,7 +78,7 @@ def test_pictures_before_the_end_of_a_broken_stream_are_kept(reply: Reply, reaso
         vendor.on("create", reply)
         made = painter.paint(painter.fit(**STREAMED))
 
-    assert [picture.base64 for picture in made.pictures] == [b"QUJD"]
+    assert [picture.base64 for picture in made.files] == [b"QUJD"]
     assert [one.reason for one in made.failed] == [reason]
     assert len(vendor.creates) == 1
 
@@ -123,5 +123,5 @@ def test_events_of_other_kinds_are_passed_over() -> None:
         vendor.on("create", replies.sse(events, done=True))
         made = painter.paint(painter.fit(partial_images=1))
 
-    assert len(made.pictures) == 1
+    assert len(made.files) == 1
     assert painter.previews == []

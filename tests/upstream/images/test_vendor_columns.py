@@ -210,7 +210,7 @@ def test_several_pictures_are_several_calls(picture_asker: AskerOf, column: str)
 
     made = asker.ask(n=3)
 
-    assert len(made.pictures) == len(asker.vendor.creates) == asker.vendor.charged == 3
+    assert len(made.files) == len(asker.vendor.creates) == asker.vendor.charged == 3
 
 
 @pytest.mark.parametrize("column", ["A", "B", "C", "D", "siliconflow kolors"])
@@ -220,7 +220,7 @@ def test_several_pictures_are_one_call(picture_asker: AskerOf, column: str) -> N
     made = asker.ask(n=3)
 
     assert len(asker.vendor.creates) == 1
-    assert len(made.pictures) == asker.vendor.charged == 3
+    assert len(made.files) == asker.vendor.charged == 3
 
 
 def test_the_seeds_of_several_calls_follow_each_other(picture_asker: AskerOf) -> None:
@@ -352,7 +352,7 @@ def test_a_vendor_makes_no_more_than_was_asked_for(picture_asker: AskerOf) -> No
 
     made = asker.ask()
 
-    assert len(made.pictures) == asker.vendor.charged == 1
+    assert len(made.files) == asker.vendor.charged == 1
 
 
 @pytest.mark.parametrize(

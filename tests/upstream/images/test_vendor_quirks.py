@@ -48,7 +48,7 @@ def test_a_filtered_picture_does_not_take_the_others_with_it(
 
     made = asker.ask(**fields)
 
-    assert len(made.pictures) == asker.vendor.charged == 2
+    assert len(made.files) == asker.vendor.charged == 2
     assert [failure.reason for failure in made.failed] == ["content_filtered"]
     assert made.usage.images == 2
 
@@ -93,7 +93,7 @@ def test_a_stream_is_not_answered_with_previews_but_with_the_picture(
     made = asker.ask(partial_images=1)
 
     assert asker.previews == []
-    assert len(made.pictures) == 1
+    assert len(made.files) == 1
 
 
 def test_a_stream_that_breaks_off_keeps_what_is_paid(picture_asker: AskerOf) -> None:
@@ -102,7 +102,7 @@ def test_a_stream_that_breaks_off_keeps_what_is_paid(picture_asker: AskerOf) -> 
 
     made = asker.ask(partial_images=1)
 
-    assert len(made.pictures) == asker.vendor.charged == len(asker.vendor.creates) == 1
+    assert len(made.files) == asker.vendor.charged == len(asker.vendor.creates) == 1
 
 
 def test_too_few_pixels_are_a_wrong_size(picture_asker: AskerOf) -> None:
@@ -207,7 +207,7 @@ def test_a_task_is_found_after_a_limit_was_met(picture_asker: AskerOf) -> None:
 
     made = asker.ask()
 
-    assert len(made.pictures) == asker.vendor.charged == len(asker.vendor.creates) == 1
+    assert len(made.files) == asker.vendor.charged == len(asker.vendor.creates) == 1
 
 
 def test_a_task_is_looked_at_less_and_less_often(picture_asker: AskerOf) -> None:
@@ -227,7 +227,7 @@ def test_results_may_mix_links_and_errors(picture_asker: AskerOf) -> None:
 
     made = asker.ask(n=3)
 
-    assert len(made.pictures) == made.usage.images == 2
+    assert len(made.files) == made.usage.images == 2
     assert [failure.reason for failure in made.failed] == ["content_filtered"]
 
 
@@ -237,7 +237,7 @@ def test_a_link_may_be_one_of_http(picture_asker: AskerOf) -> None:
     made = polled(asker, quirks.task_with_plain_link)
 
     assert isinstance(made, VendorResult)
-    assert (made.pictures[0].url or "").startswith("http://dashscope-result-bj.")
+    assert (made.files[0].url or "").startswith("http://dashscope-result-bj.")
 
 
 def test_texts_before_a_picture_are_its_prompt(picture_asker: AskerOf) -> None:
@@ -246,7 +246,7 @@ def test_texts_before_a_picture_are_its_prompt(picture_asker: AskerOf) -> None:
 
     made = asker.ask()
 
-    assert [picture.prompt for picture in made.pictures] == ["A vivid cat."]
+    assert [picture.prompt for picture in made.files] == ["A vivid cat."]
 
 
 @pytest.mark.parametrize(
@@ -292,8 +292,8 @@ def test_the_same_link_twice_is_one_picture(picture_asker: AskerOf) -> None:
     """It stands in `images` and in `data`."""
     made = picture_asker("siliconflow").ask(seed=7)
 
-    assert len(made.pictures) == 1
-    assert made.pictures[0].seed == 7
+    assert len(made.files) == 1
+    assert made.files[0].seed == 7
 
 
 def test_no_money_is_no_limit_that_passes(picture_asker: AskerOf) -> None:
@@ -374,7 +374,7 @@ def test_a_limit_that_passes_is_waited_for(picture_asker: AskerOf, model: str, t
 
     made = asker.ask()
 
-    assert len(made.pictures) == asker.vendor.charged == 1
+    assert len(made.files) == asker.vendor.charged == 1
     assert len(asker.vendor.creates) == 2
     assert sum(asker.pauses) >= 1
 

@@ -34,7 +34,7 @@ def sketch(pictures: Pictures, prompt: str, **fields: Any) -> VendorResult:
 
 def files(result: VendorResult) -> list[bytes]:
     """Return the files of a result."""
-    return [base64.b64decode(picture.base64 or b"") for picture in result.pictures]
+    return [base64.b64decode(picture.base64 or b"") for picture in result.files]
 
 
 def told(pictures: Pictures, prompt: str, **fields: Any) -> Mapping[str, Any]:

@@ -145,13 +145,13 @@ def test_the_same_seed_draws_the_same(pictures: Pictures) -> None:
 def test_each_picture_of_several_has_the_next_seed(pictures: Pictures) -> None:
     result = sketch(pictures, "two cats and a dog", n=3, seed=5)
 
-    assert [picture.seed for picture in result.pictures] == [5, 6, 7]
+    assert [picture.seed for picture in result.files] == [5, 6, 7]
     assert len(set(files(result))) == 3
     assert files(result)[1] == files(sketch(pictures, "two cats and a dog", seed=6))[0]
 
 
 def test_without_a_seed_one_is_drawn_and_told(pictures: Pictures) -> None:
-    seeds = Counter(sketch(pictures, "a cat", seed=None).pictures[0].seed for _ in range(3))
+    seeds = Counter(sketch(pictures, "a cat", seed=None).files[0].seed for _ in range(3))
 
     assert len(seeds) == 3
 
