@@ -17,15 +17,16 @@ from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.services.files import NO_SUCH_FILE, FileService
 from llm_api.services.images import ImageService
 from llm_api.services.images.image_accounts import ImageAccounts
-from llm_api.services.images.image_models import ImageModels
+from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.services.images.image_work import PICTURES
-from llm_api.services.images.inputs import MAX_BYTES as MAX_INPUT_BYTES
-from llm_api.services.images.inputs import InputTools
 from llm_api.services.images.keeping import MAX_BYTES, Keeper
 from llm_api.services.images.layout_sketch.sketch_upstream import NAME as SKETCH
 from llm_api.services.images.layout_sketch.sketch_upstream import LayoutSketch
 from llm_api.services.images.orders import Orders
 from llm_api.services.jobs.document import IMAGE as IMAGE_JOB
+from llm_api.services.jobs.inputs import MAX_BYTES as MAX_INPUT_BYTES
+from llm_api.services.jobs.inputs import InputTools
+from llm_api.services.jobs.job_models import JobModels
 from llm_api.services.jobs.job_work import JobWork
 from llm_api.services.judge import JudgeService
 from llm_api.services.prompts import PromptOptimizer
@@ -62,7 +63,7 @@ class Painters:
 
     clients: Mapping[str, ImageClient]
     pictures: Pictures
-    models: ImageModels
+    models: JobModels
 
 
 def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineWatcher) -> Painters:
@@ -70,7 +71,8 @@ def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineW
     pictures, clients = Pictures(), _clients(settings, models, watch)
     upstreams: dict[str, ImageUpstream] = {**clients, SKETCH: LayoutSketch(pictures)}
     plan = settings.image_upstream
-    known = ImageModels(
+    known = JobModels(
+        IMAGE_MODELS,
         [model for model in models if _is_of_vendor(model, clients.get(model.upstream))],
         upstreams,
         IMAGE if plan is not None else None,

@@ -4,8 +4,9 @@
 `image_outcome` is what callers see, `bills` what it costs; `services.jobs` does the rest.
 """
 
+from llm_api.services.images.image_job import ImageJob, MadePicture
 from llm_api.services.images.image_service import ImageService
-from llm_api.services.images.inputs import ImageInputs
-from llm_api.services.images.job import ImageJob, ImagePreview, MadePicture
+from llm_api.services.jobs.inputs import ImageInputs
+from llm_api.services.jobs.job import JobPreview
 
-__all__ = ["ImageInputs", "ImageJob", "ImagePreview", "ImageService", "MadePicture"]
+__all__ = ["ImageInputs", "ImageJob", "ImageService", "JobPreview", "MadePicture"]

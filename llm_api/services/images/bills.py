@@ -7,8 +7,8 @@ from typing import Any
 
 from llm_api.domain.making import FittedRequest
 from llm_api.services.images.image_document import ImageDocument
-from llm_api.services.images.image_models import ImageDestination
 from llm_api.services.jobs.document import UNKNOWN
+from llm_api.services.jobs.job_models import JobDestination
 from llm_api.services.jobs.rows import usage_of
 from llm_api.services.pricing import PictureBill, PictureCost, PriceList
 from llm_api.services.quotas.budgets import Cost, PictureNeeds
@@ -21,7 +21,7 @@ _INPUT_PICTURE_TOKENS = 1_600
 
 
 def needs_of(
-    fitted: Sequence[FittedRequest], at: ImageDestination, prices: PriceList, now: datetime
+    fitted: Sequence[FittedRequest], at: JobDestination, prices: PriceList, now: datetime
 ) -> PictureNeeds:
     """Return what a call needs at most, at the dearest of the models that may be asked.
 

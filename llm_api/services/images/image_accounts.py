@@ -8,8 +8,8 @@ from typing import Any
 from llm_api.domain.making import FittedRequest
 from llm_api.services.images.bills import cost_of, details_of, needs_of
 from llm_api.services.images.image_document import ImageDocument
-from llm_api.services.images.image_models import ImageDestination
 from llm_api.services.jobs.accounts import JobAccounts
+from llm_api.services.jobs.job_models import JobDestination
 from llm_api.services.pricing import PictureCost
 from llm_api.services.quotas.budgets import PictureNeeds
 
@@ -19,7 +19,7 @@ class ImageAccounts(JobAccounts):
     """Accounts for jobs for pictures."""
 
     def needs(
-        self, fitted: Sequence[FittedRequest], at: ImageDestination, now: datetime
+        self, fitted: Sequence[FittedRequest], at: JobDestination, now: datetime
     ) -> PictureNeeds:
         """Return what a request needs at most; see `needs_of`."""
         return needs_of(fitted, at, self.prices, now)

@@ -9,7 +9,7 @@ from llm_api.domain.making import MakingFailure, Notice
 from llm_api.domain.tasks import Task
 from llm_api.errors import ApiError
 from llm_api.services.images.image_document import ImageDocument
-from llm_api.services.images.job import ImageJob, MadePicture
+from llm_api.services.images.image_job import ImageJob, MadePicture
 from llm_api.services.jobs.outcome import error_of, failures_of, report_of
 from llm_api.services.jobs.rows import usage_of
 

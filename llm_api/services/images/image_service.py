@@ -1,186 +1,52 @@
-"""Makes pictures for callers: writes a job down, works on it at once, and waits for it a while."""
+"""Makes pictures for callers."""
 
 import secrets
-import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
-from dataclasses import replace
-from datetime import UTC, datetime
-from functools import partial
+from datetime import datetime
 
-from llm_api.domain.access import ApiKey
-from llm_api.domain.audit import Actor
-from llm_api.domain.calls import Caller, CallReport
+from llm_api.domain.calls import Caller
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.prompts import PromptRequest
-from llm_api.domain.repeats import IdempotencyKey
-from llm_api.domain.tasks import CancelState, Task, TaskState
-from llm_api.errors import Unavailable
+from llm_api.domain.tasks import Task
 from llm_api.services.images.image_accounts import ImageAccounts
 from llm_api.services.images.image_document import ImageDocument
+from llm_api.services.images.image_job import ImageJob
 from llm_api.services.images.image_outcome import job_of
-from llm_api.services.images.inputs import ImageInputs, InputTools
-from llm_api.services.images.job import ImageJob, ImagePreview
-from llm_api.services.images.orders import Order, Orders
-from llm_api.services.jobs.document import NEW, SUBMITTING
-from llm_api.services.jobs.job_repeats import JobRepeats
+from llm_api.services.images.orders import Orders
+from llm_api.services.jobs.inputs import ImageInputs, InputTools
+from llm_api.services.jobs.job import JobPreview
+from llm_api.services.jobs.job_service import JobService
 from llm_api.services.jobs.job_store import JobStore
-from llm_api.services.quotas.enforcer import QuotaLease
-from llm_api.services.tasks.claimed import ClaimedTask, Waiter
-from llm_api.services.tasks.webhooks import Webhooks, webhook_id
-from llm_api.storage import StoreError
-from llm_api.upstream.media.vendor_protocol import Preview
-
-_LOOK_S = 0.25
-_CANCEL_S, _DEAF_S = 10.0, 2.0
+from llm_api.services.jobs.order import Order
+from llm_api.services.quotas.budgets import PictureNeeds
+from llm_api.services.tasks.webhooks import Webhooks
 
 
-class ImageService:
+class ImageService(JobService[ImageRequest, ImageJob]):
     """Makes pictures."""
 
-    def __init__(  # each is a part of its own
+    def __init__(
         self,
         jobs: JobStore,
         accounts: ImageAccounts,
         tools: InputTools,
         orders: Orders,
         webhooks: Webhooks,
-        *,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
-        """Create the service.
-
-        Args:
-            jobs: keeps jobs.
-            accounts: reserves and accounts for them.
-            tools: read callers' pictures.
-            orders: makes requests ready.
-            webhooks: report the ends of jobs.
-            now: the time in UTC.
-        """
-        self._jobs = jobs
-        self._accounts = accounts
-        self._tools = tools
-        self._orders = orders
-        self._webhooks = webhooks
-        self._now = now
-        self._repeats = JobRepeats(jobs.tasks, jobs.threads, now)
+        """Create the service; `orders` makes requests ready. See JobService for the others."""
+        super().__init__(jobs, accounts, tools, webhooks)
+        self._of_images, self._orders = accounts, orders
 
     def inputs(self, caller: Caller) -> ImageInputs:
-        """Return what keeps the pictures that come with a request."""
+        """See JobService."""
         return ImageInputs(self._tools, f"img_{secrets.token_urlsafe(24)}", caller)
-
-    def generate(  # noqa: PLR0913  # what a caller may want beside the pictures
-        self,
-        request: ImageRequest,
-        caller: Caller,
-        *,
-        wait: float,
-        optimize: PromptRequest | None = None,
-        inputs: ImageInputs | None = None,
-        callback_url: str | None = None,
-        on_preview: Callable[[Preview], None] | None = None,
-        on_job: Callable[[str], None] | None = None,
-        identity: IdempotencyKey | None = None,
-    ) -> ImageJob:
-        """Make pictures for `caller`, and wait for them at most `wait` seconds; raises ApiError.
-
-        A client that leaves before anything was sent to a vendor cancels its job; later the job
-        goes on without it. `optimize` says how to rewrite the prompt first, `inputs` has the
-        pictures of the request, and `callback_url` gets a report of the job's end. `on_preview`
-        gets pictures that are not finished, and `on_job` the job's id when it is written down,
-        before anything is sent. A repeat of a request of the same `identity` gets its job.
-        """
-        inputs = inputs or self.inputs(caller)
-        try:
-            order, task, lease = self._prepared(request, caller, optimize, inputs, callback_url)
-        except BaseException:
-            inputs.discard()
-            raise
-        waiter = Waiter(caller.is_disconnected, on_preview) if wait > 0 else None
-        with lease:
-            if (other := self._claim(identity, task, inputs)) is not None:
-                return self._joined(other, caller, wait)
-            claimed = self._begin(task, waiter, inputs)
-            if on_job is not None:
-                on_job(task.id)
-            if waiter is not None:
-                self._wait_first(task.id, claimed, waiter, wait)
-        return self._answer(task.id, claimed, order.report)
-
-    def _prepared(
-        self,
-        request: ImageRequest,
-        caller: Caller,
-        optimize: PromptRequest | None,
-        inputs: ImageInputs,
-        callback_url: str | None,
-    ) -> tuple[Order, Task, AbstractContextManager[QuotaLease | None]]:
-        """Make a request ready and reserve what it needs, of limits and of budgets."""
-        if not self._jobs.health.is_good:
-            message = "Pictures cannot be kept at the moment, and are not made; try again."
-            raise Unavailable(message, reason="store_unavailable", retry_after=5)
-        self._accounts.require_rows()
-        if callback_url is not None:
-            self._webhooks.check(callback_url)
-        order, now = self._orders.order(request, caller, optimize), self._now()
-        needs = self._accounts.needs(order.all_fitted, order.at, now)
-        task = order.task(
-            inputs.job_id, caller, now, keep=self._jobs.keep, callback_url=callback_url
-        )
-        return order, task, self._accounts.reserve(needs, caller)
-
-    def joined(self, identity: IdempotencyKey) -> str | None:
-        """Return the id of the job that a request before has begun; raises ApiError."""
-        return self._jobs.do(partial(self._repeats.find, identity))
-
-    def _claim(
-        self, identity: IdempotencyKey | None, task: Task, inputs: ImageInputs
-    ) -> str | None:
-        """Mark a task as what a request has begun; or return the id of the one that it joins."""
-        if identity is None:
-            return None
-        other: str | None = None
-        has_claimed = False
-        try:
-            other = self._jobs.do(partial(self._repeats.claim, identity, task))
-            has_claimed = other is None
-        finally:
-            if not has_claimed:
-                self._accounts.release(task.request_id)
-                inputs.discard()
-        return other
-
-    def _joined(self, job_id: str, caller: Caller, wait: float) -> ImageJob:
-        job = self.job(job_id, caller.key, wait=wait)
-        if job.error is not None:
-            raise job.error
-        return job
-
-    def _wait_first(
-        self, task_id: str, claimed: ClaimedTask | None, waiter: Waiter, seconds: float
-    ) -> None:
-        try:
-            self._jobs.wait(task_id, claimed, seconds, waiter.is_disconnected)
-        finally:
-            waiter.leave()
-
-    def _answer(self, task_id: str, claimed: ClaimedTask | None, before: CallReport) -> ImageJob:
-        """Return a job as it is now, or raise its error; `before` is of the prompt's rewrite."""
-        has_ended = claimed is not None and claimed.task.state.has_ended
-        job = self._job(claimed.task if claimed and has_ended else self._jobs.found(task_id))
-        report = replace(job.report, limits=before.limits)
-        if job.error is not None:
-            raise job.error.replaced(report=report)
-        return replace(job, report=report)
 
     def preview(
         self, request: ImageRequest, caller: Caller, *, optimize: PromptRequest | None = None
-    ) -> ImagePreview:
+    ) -> JobPreview:
         """Do everything but the call that is paid for; raises ApiError."""
         order = self._orders.order(request, caller, optimize)
-        needs = self._accounts.needs([order.fitted], order.at, self._now())
-        return ImagePreview(
+        needs = self._of_images.needs([order.fitted], order.at, self._now())
+        return JobPreview(
             model=order.at.model,
             upstream=order.at.upstream.name,
             prompt_original=order.prompt_original,
@@ -193,73 +59,15 @@ class ImageService:
             report=order.report,
         )
 
-    def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> ImageJob:
-        """Return a job of a key, and wait at most `wait` seconds for its end; raises NotFound."""
-        self._jobs.of_key(task_id, key)
-        if wait > 0:
-            self._jobs.wait(task_id, self._jobs.engine.running(task_id), wait)
-        return self._job(self._jobs.of_key(task_id, key))
+    def _order(
+        self, request: ImageRequest, caller: Caller, optimize: PromptRequest | None
+    ) -> Order[ImageRequest]:
+        return self._orders.order(request, caller, optimize)
 
-    def cancel(
-        self, task_id: str, key: ApiKey | None, by: Actor | None = None
-    ) -> tuple[ImageJob, CancelState]:
-        """Cancel a job as far as that is possible; `by` is an admin who may do so with any.
-
-        Returns:
-            The job, and `cancelled`, `too_late` or `not_supported`.
-        """
-        task = self._jobs.of_key(task_id, key)
-        if task.state.has_ended:
-            return self._job(task), _cancelled(task)
-        self._jobs.ask_to_cancel(task, by)
-        running = self._jobs.engine.running(task_id)
-        if running is None:
-            self._jobs.engine.wake()
-        else:
-            running.ask_to_cancel()
-        began_at = time.monotonic()
-        while (waited := time.monotonic() - began_at) < _CANCEL_S:
-            task = self._jobs.found(task_id)
-            document = ImageDocument.read(task.document)
-            # A vendor that takes tasks has answered soon; any other hears nothing meanwhile.
-            is_deaf = waited > _DEAF_S and any(p.state == SUBMITTING for p in document.parts)
-            if task.state.has_ended or document.cancel is not None or is_deaf:
-                break
-            time.sleep(_LOOK_S)
-        return self._job(task), _cancelled(task)
-
-    def purge(self, task_id: str, key: ApiKey | None, by: Actor | None = None) -> None:
-        """Delete a job that has ended, with its files; raises InvalidRequest for another."""
-        task = self._jobs.of_key(task_id, key)
-        self._jobs.begin_purge(task, by)
-        self._tools.files.delete_of_task(task_id)
-        for one in (webhook_id(task_id), task_id):
-            self._jobs.run(partial(self._jobs.tasks.delete, one))
-
-    def _begin(self, task: Task, waiter: Waiter | None, inputs: ImageInputs) -> ClaimedTask | None:
-        """Write a task down, and work on it; raises Unavailable."""
-        try:
-            return self._jobs.engine.run(task, waiter)
-        except StoreError as error:
-            self._accounts.release(task.request_id)
-            inputs.discard()
-            message = "The job cannot be written down at the moment, and is not begun."
-            raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
+    def _needs(self, order: Order[ImageRequest], now: datetime) -> PictureNeeds:
+        return self._of_images.needs(order.all_fitted, order.at, now)
 
     def _job(self, task: Task) -> ImageJob:
         document = ImageDocument.read(task.document)
         has_files = any(part.kept for part in document.parts)
         return job_of(task, document, self._tools.files.of_task(task.id) if has_files else [])
-
-
-def _cancelled(task: Task) -> CancelState:
-    """Return what became of the wish to cancel a task."""
-    if task.state is TaskState.CANCELLED:
-        return CancelState.CANCELLED
-    document = ImageDocument.read(task.document)
-    states = set() if task.state.has_ended else {part.state for part in document.parts}
-    if NEW in states:
-        return CancelState.CANCELLED  # what was not sent will not be
-    if SUBMITTING in states:
-        return CancelState.NOT_SUPPORTED  # a vendor that answers with the pictures hears nothing
-    return CancelState(document.cancel or CancelState.TOO_LATE)

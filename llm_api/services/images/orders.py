@@ -1,14 +1,13 @@
 """Makes requests for pictures ready: routed, rewritten, and in the terms of their models."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import IMAGE, Caller, CallReport, CallResult
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.judging import JudgedPicture
-from llm_api.domain.making import FittedRequest, InputPicture, Notice
+from llm_api.domain.making import InputPicture, Notice
 from llm_api.domain.prompts import (
     EDIT,
     GENERIC,
@@ -17,74 +16,14 @@ from llm_api.domain.prompts import (
     PromptRequest,
     Target,
 )
-from llm_api.domain.tasks import Task
 from llm_api.errors import InvalidRequest
 from llm_api.services.images.image_document import ImageDocument
-from llm_api.services.images.image_models import ImageDestination, ImageModels
 from llm_api.services.jobs.document import IMAGE as IMAGE_JOB
-from llm_api.services.jobs.document import Payer, new_parts
+from llm_api.services.jobs.job_models import JobDestination, JobModels
+from llm_api.services.jobs.order import Order, others_of
 from llm_api.services.prompts import PromptOptimizer
 
 _LANGUAGE = "optimize_options.language"
-_GRACE = timedelta(minutes=1)  # between the deadline of a job and that of its vendor calls
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """A request that is ready to be made: where it goes, and in which terms.
-
-    `others` are for when that fails; `prompt_original` is the caller's, `report` of the rewrite.
-    """
-
-    at: ImageDestination
-    request: ImageRequest
-    fitted: FittedRequest
-    others: tuple[tuple[ImageDestination, FittedRequest], ...]
-    prompt_original: str
-    notices: tuple[Notice, ...] = ()
-    report: CallReport = field(default_factory=CallReport)
-
-    @property
-    def all_fitted(self) -> Sequence[FittedRequest]:
-        """The request in the terms of each model that may be asked, the first one's first."""
-        return [self.fitted, *(fitted for _, fitted in self.others)]
-
-    def task(
-        self,
-        job_id: str,
-        caller: Caller,
-        now: datetime,
-        *,
-        keep: timedelta,
-        callback_url: str | None,
-    ) -> Task:
-        """Return the task that is to make it; its row and its files are kept for `keep`."""
-        key, payer = caller.key, Payer.of(caller)
-        document = ImageDocument(
-            request=self.request,
-            prompt_original=self.prompt_original,
-            fitted=self.fitted,
-            upstream=self.at.upstream.name,
-            payer=payer,
-            requested_model=self.at.requested_model,
-            others=tuple((at.upstream.name, at.model) for at, _ in self.others),
-            parts=new_parts(self.fitted),
-            notices=self.notices,
-            callback_url=callback_url,
-        )
-        limit = timedelta(seconds=max(one.seconds for one in self.all_fitted))
-        return Task(
-            id=job_id,
-            kind=IMAGE_JOB,
-            created_at=now,
-            due_at=now,
-            deadline_at=now + limit + _GRACE,
-            expires_at=now + keep,
-            document=document.to_json(),
-            key_id=None if key is None else key.id,
-            request_id=caller.request_id,
-            lineage_id=payer.lineage_id,
-        )
 
 
 class Orders:
@@ -92,7 +31,7 @@ class Orders:
 
     def __init__(
         self,
-        models: ImageModels,
+        models: JobModels,
         optimizer: PromptOptimizer,
         targets: Mapping[str, Target] | None = None,
         see: Callable[[InputPicture], JudgedPicture] | None = None,
@@ -113,7 +52,9 @@ class Orders:
         known = (targets or {}).values()
         self._targets = sorted(known, key=lambda target: len(target.name), reverse=True)
 
-    def order(self, request: ImageRequest, caller: Caller, optimize: PromptRequest | None) -> Order:
+    def order(
+        self, request: ImageRequest, caller: Caller, optimize: PromptRequest | None
+    ) -> Order[ImageRequest]:
         """Rewrite the prompt where that is wanted, and put the request into its model's terms.
 
         Raises:
@@ -127,10 +68,20 @@ class Orders:
             at.upstream.fit(replace(request, prompt="x"), at.model)
             request, notices, report = self._rewritten(request, caller, optimize, at)
         fitted = at.upstream.fit(request, at.model)
-        return Order(at, request, fitted, tuple(_others(at, request)), original, notices, report)
+        return Order(
+            IMAGE_JOB,
+            ImageDocument,
+            at,
+            request,
+            fitted,
+            others_of(at, request),
+            original,
+            notices,
+            report,
+        )
 
     def _rewritten(
-        self, request: ImageRequest, caller: Caller, optimize: PromptRequest, at: ImageDestination
+        self, request: ImageRequest, caller: Caller, optimize: PromptRequest, at: JobDestination
     ) -> tuple[ImageRequest, tuple[Notice, ...], CallReport]:
         # A call of its own, with a usage row of its own.
         payer = replace(
@@ -156,7 +107,7 @@ class Orders:
         )
         return rewritten, notices, result.report
 
-    def destination(self, request: ImageRequest, key: ApiKey | None) -> ImageDestination:
+    def destination(self, request: ImageRequest, key: ApiKey | None) -> JobDestination:
         """Return where a request goes; raises ApiError."""
         return self._models.route(request.model, key)
 
@@ -217,7 +168,7 @@ def _optimized(
         raise InvalidRequest.of_field(_LANGUAGE, message, reason=error.reason) from error
 
 
-def _takes_what_a_flag_excludes(at: ImageDestination, request: ImageRequest) -> bool:
+def _takes_what_a_flag_excludes(at: JobDestination, request: ImageRequest) -> bool:
     """Whether a prompt has `--no`, and its model a place for what that excludes."""
     if " --no " not in request.prompt or request.negative_prompt:
         return False
@@ -226,16 +177,3 @@ def _takes_what_a_flag_excludes(at: ImageDestination, request: ImageRequest) -> 
     except InvalidRequest:
         return False
     return True
-
-
-def _others(
-    at: ImageDestination, request: ImageRequest
-) -> Sequence[tuple[ImageDestination, FittedRequest]]:
-    """Return the fallbacks that take the request, each with it in its terms."""
-    found = []
-    for one in at.fallbacks:
-        try:
-            found.append((one, one.upstream.fit(request, one.model)))
-        except InvalidRequest:
-            continue
-    return found

@@ -15,7 +15,7 @@ from llm_api.domain.making import FittedRequest
 from llm_api.errors import InvalidRequest
 from llm_api.services.images import ImageJob
 from llm_api.services.images.bills import needs_of
-from llm_api.services.images.image_models import ImageDestination
+from llm_api.services.jobs.job_models import JobDestination
 from llm_api.services.loop.loop_document import NOTHING
 from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.estimates import TokenEstimate
@@ -63,7 +63,7 @@ class Brake:
         return [Priced(name, UNKNOWN if cost is None else Amount(*cost)) for name, cost in found]
 
     def of_pictures(
-        self, fitted: Sequence[FittedRequest], at: ImageDestination, now: datetime
+        self, fitted: Sequence[FittedRequest], at: JobDestination, now: datetime
     ) -> list[Priced]:
         """Price a call for pictures, at each of the models that may be asked."""
         found = [(one.model, needs_of([one], at, self.prices, now).cost) for one in fitted]

@@ -12,7 +12,7 @@ from llm_api.domain.making import Notice
 from llm_api.domain.money import decimal_text
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError, InvalidRequest, ServiceError, UpstreamTimeout
-from llm_api.services.images import ImageJob, ImagePreview, MadePicture
+from llm_api.services.images import ImageJob, JobPreview, MadePicture
 from llm_api.services.loop.choosing import best_first, best_try
 from llm_api.services.loop.loop_document import (
     CANCELLED,
@@ -79,7 +79,7 @@ class LoopPreview:
         of_a_try: the most that the first try can cost.
     """
 
-    shown: ImagePreview
+    shown: JobPreview
     judged_by: str | None
     checkpoints: Sequence[str]
     max_tries: int

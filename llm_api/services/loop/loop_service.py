@@ -16,11 +16,11 @@ from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import CancelState, Task
 from llm_api.errors import InvalidRequest, NotFound, Unavailable
 from llm_api.services.images import ImageInputs
-from llm_api.services.images.inputs import InputTools
-from llm_api.services.images.orders import Order
 from llm_api.services.jobs.document import Payer
+from llm_api.services.jobs.inputs import InputTools
 from llm_api.services.jobs.job_repeats import JobRepeats
 from llm_api.services.jobs.job_store import JobStore
+from llm_api.services.jobs.order import Order
 from llm_api.services.loop.brake import Priced, TextNeeds, check_prices, most_of
 from llm_api.services.loop.choosing import best_try
 from llm_api.services.loop.loop_document import (
@@ -177,7 +177,7 @@ class LoopService:
         caller: Caller,
         plan: LoopPlan,
         optimize: PromptRequest | None,
-    ) -> tuple[LoopDocument, Order]:
+    ) -> tuple[LoopDocument, Order[ImageRequest]]:
         """Return a new loop and its first order; raises ApiError where it cannot be done."""
         # Also where the judge is not there, or not for this key: before pictures are paid for.
         needs = self._needs(request, plan, caller)

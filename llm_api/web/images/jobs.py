@@ -15,7 +15,7 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller
 from llm_api.domain.loops import LoopPlan
 from llm_api.errors import NotFound
-from llm_api.services.images import ImageInputs, ImageJob, ImagePreview
+from llm_api.services.images import ImageInputs, ImageJob, JobPreview
 from llm_api.services.loop import LoopJob, LoopPreview
 from llm_api.upstream.faults import ClientGone
 from llm_api.upstream.media.vendor_protocol import Preview
@@ -121,7 +121,7 @@ def awaited_job(jobs: _Jobs[_JobT], job_id: str, caller: Caller, wait: float) ->
     return job
 
 
-def show_order(order: ImageOrder) -> ImagePreview | LoopPreview:
+def show_order(order: ImageOrder) -> JobPreview | LoopPreview:
     """Return what an order would send, and what it would do then; raises ApiError."""
     images, loops, asking = services().images, services().loops, caller()
     inputs = images.inputs(asking)

@@ -7,8 +7,10 @@ from llm_api.domain.images import ImageRequest
 from llm_api.domain.judging import JudgedPicture
 from llm_api.domain.making import InputPicture
 from llm_api.domain.prompts import PromptRequest
-from llm_api.services.images.image_models import ImageModels
-from llm_api.services.images.orders import Order, Orders
+from llm_api.services.images.image_models import IMAGE_MODELS
+from llm_api.services.images.orders import Orders
+from llm_api.services.jobs.job_models import JobModels
+from llm_api.services.jobs.order import Order
 from llm_api.services.loop.feedback import rewrite_of
 from tests.services.calls import CALLER, ListSink
 from tests.services.images.workshop import ScriptedImages
@@ -24,11 +26,14 @@ OPTIONS = PromptRequest(EDIT.prompt, "image")
 
 def ordered(
     upstream: ScriptedUpstream, request: ImageRequest, options: PromptRequest = OPTIONS
-) -> tuple[Order, list[str]]:
+) -> tuple[Order[ImageRequest], list[str]]:
     """Return an order whose prompt is rewritten, and the names of the pictures that were read."""
     upstream.script(answer(BLUE))
-    models = ImageModels(
-        [Model(str(request.model), "image", kind="image")], {"image": ScriptedImages()}, None
+    models = JobModels(
+        IMAGE_MODELS,
+        [Model(str(request.model), "image", kind="image")],
+        {"image": ScriptedImages()},
+        None,
     )
     read: list[str] = []
 
@@ -77,7 +82,9 @@ def test_a_style_beside_an_edit_is_left_out_with_a_notice(upstream: ScriptedUpst
 
 
 def test_a_loop_rewrites_its_next_try_as_an_edit(upstream: ScriptedUpstream) -> None:
-    orders = Orders(ImageModels([], {}, None), optimizer_of(upstream, ListSink()), TARGETS)
+    orders = Orders(
+        JobModels(IMAGE_MODELS, [], {}, None), optimizer_of(upstream, ListSink()), TARGETS
+    )
     request = replace(EDIT, references=PICTURES[:1])
     fed_back = "Change the red car to blue. Most important: exactly two dogs."
     upstream.script(answer(f"{fed_back} Keep everything else unchanged."))
@@ -103,6 +110,8 @@ def test_a_loop_rewrites_its_next_try_as_an_edit(upstream: ScriptedUpstream) -> 
 def test_a_model_s_target_is_one_that_makes_what_is_wanted(
     model: str, kind: str, target: str, upstream: ScriptedUpstream
 ) -> None:
-    orders = Orders(ImageModels([], {}, None), optimizer_of(upstream, ListSink()), TARGETS)
+    orders = Orders(
+        JobModels(IMAGE_MODELS, [], {}, None), optimizer_of(upstream, ListSink()), TARGETS
+    )
 
     assert orders.target_of(model, kind) == target

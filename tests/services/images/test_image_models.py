@@ -5,7 +5,8 @@ import pytest
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import Model
 from llm_api.errors import Forbidden, InvalidRequest, NotFound, Unavailable
-from llm_api.services.images.image_models import ImageModels
+from llm_api.services.images.image_models import IMAGE_MODELS
+from llm_api.services.jobs.job_models import JobModels
 from tests.services.images.workshop import ScriptedImages
 
 IMAGE = ScriptedImages(name="image", model="painter")
@@ -19,12 +20,12 @@ LISTED = (
 )
 
 
-def models(default: str | None = "image", **options: object) -> ImageModels:
+def models(default: str | None = "image", **options: object) -> JobModels:
     """Know some models."""
-    return ImageModels(LISTED, UPSTREAMS, default, **options)  # type: ignore[arg-type]
+    return JobModels(IMAGE_MODELS, LISTED, UPSTREAMS, default, **options)  # type: ignore[arg-type]
 
 
-def where(name: str | None, known: ImageModels, key: ApiKey | None = None) -> tuple[str, str]:
+def where(name: str | None, known: JobModels, key: ApiKey | None = None) -> tuple[str, str]:
     """Return the upstream and the name there."""
     at = known.route(name, key)
     return at.upstream.name, at.model
@@ -64,7 +65,7 @@ def test_a_chat_model_makes_no_pictures() -> None:
 
 @pytest.mark.parametrize("name", [None, "gpt-image-2"])
 def test_without_an_image_upstream_only_known_names_are_served(name: str | None) -> None:
-    known = ImageModels([], {"layout-sketch": SKETCH}, None)
+    known = JobModels(IMAGE_MODELS, [], {"layout-sketch": SKETCH}, None)
 
     with pytest.raises(Unavailable) as caught:
         known.route(name, None)

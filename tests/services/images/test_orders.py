@@ -9,8 +9,9 @@ from llm_api.domain.images import ImageRequest
 from llm_api.domain.making import FittedRequest
 from llm_api.domain.prompts import PromptRequest
 from llm_api.errors import InvalidRequest
-from llm_api.services.images.image_models import ImageModels
+from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.services.images.orders import Orders
+from llm_api.services.jobs.job_models import JobModels
 from tests.services.calls import CALLER, ListSink
 from tests.services.images.workshop import ScriptedImages
 from tests.services.prompts.asking import TARGETS, answer, optimizer_of
@@ -38,8 +39,8 @@ def ordered(
     upstream: ScriptedUpstream, vendor: ScriptedImages, request: ImageRequest = FLAGGED
 ) -> tuple[ImageRequest, list[str]]:
     upstream.script(answer(CAT))
-    models = ImageModels(
-        [Model(str(request.model), "image", kind="image")], {"image": vendor}, None
+    models = JobModels(
+        IMAGE_MODELS, [Model(str(request.model), "image", kind="image")], {"image": vendor}, None
     )
     orders = Orders(models, optimizer_of(upstream, ListSink()), TARGETS)
     order = orders.order(request, CALLER, PromptRequest(request.prompt, "image"))
@@ -81,7 +82,9 @@ GATO = "Um gato em uma cadeira de madeira, luz suave da janela à esquerda, tons
 def in_portuguese(upstream: ScriptedUpstream, model: str) -> str:
     """Have a prompt rewritten in Portuguese for a model, and return it."""
     upstream.script(answer(GATO))
-    models = ImageModels([Model(model, "image", kind="image")], {"image": ScriptedImages()}, None)
+    models = JobModels(
+        IMAGE_MODELS, [Model(model, "image", kind="image")], {"image": ScriptedImages()}, None
+    )
     orders = Orders(models, optimizer_of(upstream, ListSink()), TARGETS)
     request = ImageRequest("a cat on a chair", model=model)
     wanted = PromptRequest(request.prompt, "image", language="pt-BR")

@@ -14,7 +14,7 @@ from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError
 from llm_api.runtime.drain import Drain
 from llm_api.services.images.image_document import ImageDocument
-from llm_api.services.images.job import ImageJob
+from llm_api.services.images.image_job import ImageJob
 from llm_api.upstream.faults import ShuttingDown
 from tests.services.images.workshop import CAT, ScriptedImages, Workshop, caller, made, workshop
 from tests.support.waiting import wait_until

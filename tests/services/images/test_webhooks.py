@@ -12,7 +12,7 @@ from standardwebhooks.webhooks import Webhook
 
 from llm_api.domain.tasks import Task, TaskState, WebhookPlan
 from llm_api.errors import InvalidRequest
-from llm_api.services.images.job import ImageJob
+from llm_api.services.images.image_job import ImageJob
 from llm_api.services.tasks.webhooks import webhook_id
 from llm_api.upstream.media.links import LinkFailed
 from tests.services.images.workshop import CAT, SECRET, ScriptedImages, Workshop, caller, workshop

@@ -29,11 +29,12 @@ from llm_api.pictures.facts import PictureError, PictureFacts
 from llm_api.runtime.drain import Drain
 from llm_api.services.images import ImageService
 from llm_api.services.images.image_accounts import ImageAccounts
-from llm_api.services.images.image_models import ImageModels
+from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.services.images.image_work import PICTURES
-from llm_api.services.images.inputs import InputTools
 from llm_api.services.images.keeping import Keeper
 from llm_api.services.images.orders import Orders
+from llm_api.services.jobs.inputs import InputTools
+from llm_api.services.jobs.job_models import JobModels
 from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.jobs.job_work import JobWork
 from llm_api.services.jobs.store_health import StoreHealth
@@ -270,7 +271,9 @@ class Workshop:
             Model(up.default_model, name, kind="image") for name, up in self.upstreams.items()
         ]
         default = next(iter(self.upstreams), None)
-        self.models = ImageModels(listed, self.upstreams, default, fallbacks=self.fallbacks)
+        self.models = JobModels(
+            IMAGE_MODELS, listed, self.upstreams, default, fallbacks=self.fallbacks
+        )
         self.engine = self.worker()
         self.service = self.service_with(self.accounts)
 

@@ -20,7 +20,7 @@ from llm_api.domain.loops import Acceptance, Amount, LoopPlan
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError, RateLimited, UpstreamFault
-from llm_api.services.images.inputs import InputTools
+from llm_api.services.jobs.inputs import InputTools
 from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.loop import LoopJob, LoopService
 from llm_api.services.loop.brake import Brake

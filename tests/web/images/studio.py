@@ -12,7 +12,7 @@ from llm_api.domain.images import ImageRequest
 from llm_api.domain.making import InputPicture, MadeUsage, MakingFailure, Notice, Size
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import ApiError, InvalidRequest, NotFound
-from llm_api.services.images import ImageJob, ImagePreview, MadePicture
+from llm_api.services.images import ImageJob, JobPreview, MadePicture
 from llm_api.upstream.media.vendor_protocol import Preview
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -156,11 +156,11 @@ class Studio:
         del identity
         return None
 
-    def preview(self, request: ImageRequest, caller: object, **options: Any) -> ImagePreview:
+    def preview(self, request: ImageRequest, caller: object, **options: Any) -> JobPreview:
         """Return what would be sent."""
         self.asked.append(Asked(request, {**options, "caller": caller}))
         sent = {"method": "POST", "url": "https://host/v1/images", "body": {"prompt": "A cat"}}
-        return ImagePreview("qwen-image", "image", "A cat", "A cat", (sent,), notices=(NOTICE,))
+        return JobPreview("qwen-image", "image", "A cat", "A cat", (sent,), notices=(NOTICE,))
 
     def job(self, task_id: str, key: object, *, wait: float = 0) -> ImageJob:
         """Return a job."""

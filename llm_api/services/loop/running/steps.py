@@ -17,8 +17,9 @@ from llm_api.errors import NotFound, Unauthorized
 from llm_api.services.images import ImageJob, ImageService
 from llm_api.services.images.image_accounts import ImageAccounts
 from llm_api.services.images.image_document import ImageDocument
-from llm_api.services.images.orders import Order, Orders
+from llm_api.services.images.orders import Orders
 from llm_api.services.jobs.job_store import JobStore
+from llm_api.services.jobs.order import Order
 from llm_api.services.loop.brake import Brake, Priced, TextNeeds
 from llm_api.services.loop.feedback import rewrite_of
 from llm_api.services.loop.loop_document import REWRITING, LoopDocument, LoopTry, step_id
@@ -69,7 +70,7 @@ class LoopSteps:
             raise Unauthorized(message, reason="invalid_api_key")
         return key
 
-    def order(self, document: LoopDocument, one: LoopTry, caller: Caller) -> Order:
+    def order(self, document: LoopDocument, one: LoopTry, caller: Caller) -> Order[ImageRequest]:
         """Make the request of a try ready; raises ApiError."""
         request, passed = document.request, one.number - 1
         seed = None if request.seed is None else (request.seed + passed * request.n) % _SEEDS
@@ -77,7 +78,9 @@ class LoopSteps:
         order = self.orders.order(made, caller, None)
         return replace(order, prompt_original=request.prompt, notices=one.notices)
 
-    def begin(self, order: Order, loop: Task, number: int, caller: Caller, now: datetime) -> None:
+    def begin(
+        self, order: Order[ImageRequest], loop: Task, number: int, caller: Caller, now: datetime
+    ) -> None:
         """Write the job of a try down, and begin it; raises ApiError, or StoreError.
 
         After a StoreError nobody knows whether it was written: it is looked up before it is tried
@@ -135,7 +138,7 @@ class LoopSteps:
         wanted = self._wanted(document, one, key)
         return self.brake.of_text(self.optimizer.needs(wanted, key), now)
 
-    def price_of_pictures(self, order: Order, now: datetime) -> list[Priced]:
+    def price_of_pictures(self, order: Order[ImageRequest], now: datetime) -> list[Priced]:
         """Price the pictures of a try."""
         return self.brake.of_pictures(order.all_fitted, order.at, now)
 

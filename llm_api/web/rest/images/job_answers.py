@@ -6,7 +6,7 @@ from flask import g
 
 from llm_api.domain.tasks import TaskState
 from llm_api.errors import ApiError, ContentFiltered
-from llm_api.services.images import ImageJob, ImagePreview, MadePicture
+from llm_api.services.images import ImageJob, JobPreview, MadePicture
 from llm_api.web.images.answer_parts import (
     TASKS_PATH,
     failure,
@@ -71,7 +71,7 @@ def ended_task(job_id: str, state: TaskState | None, cancel_state: str | None) -
     }
 
 
-def preview(shown: ImagePreview) -> dict[str, Any]:
+def preview(shown: JobPreview) -> dict[str, Any]:
     """Return what would be sent."""
     return {
         "object": "image.preview",
