@@ -6,7 +6,7 @@ from flask import Flask
 
 import llm_api
 from llm_api.cli.commands import Commands
-from llm_api.container import build_authenticator, build_services, build_stores
+from llm_api.container import build_services, build_sessions, build_stores
 from llm_api.observability import logging
 from llm_api.observability import metric_catalogue as catalogue
 from llm_api.observability.tracing.traces import Traces
@@ -15,7 +15,7 @@ from llm_api.web import health, idempotency, lifecycle, metrics
 from llm_api.web.access import rate_limits
 from llm_api.web.access.authentication import AccessControl
 from llm_api.web.anthropic import routes as anthropic_routes
-from llm_api.web.console import assets, console_routes, pages
+from llm_api.web.console import assets, console_routes, pages, sign_in
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.middleware import write_timeout
 from llm_api.web.middleware.load_shedding import LoadShedder
@@ -57,8 +57,8 @@ def create_app(settings: Settings) -> Flask:
     lifecycle.register_hooks(app, stores.metrics)
     idempotency.register_teardown(app)
     app.config[write_timeout.TIMEOUT_SETTING] = settings.client_write_timeout
-    authenticator = build_authenticator(settings, stores.keys)
-    access = AccessControl(authenticator, requires_key=settings.access.requires_key)
+    sessions = build_sessions(settings, stores)
+    access = AccessControl(sessions, requires_key=settings.access.requires_key)
     access.register_identify(app)
     requests.register_begin(app)
     limiter, counter = rate_limits.init_limiter(
@@ -66,7 +66,7 @@ def create_app(settings: Settings) -> Flask:
     )
     access.register_require(app)
     app.config[STRICT_SETTING] = settings.refuse_unknown_parameters
-    app.config[pages.KEY_SETTING] = settings.access.requires_key
+    app.config[sign_in.KEY_SETTING] = settings.access.requires_key
     app.extensions["llm_api_limiter"] = limiter
     app.extensions.update(
         llm_api_spool=stores.spool,
@@ -75,7 +75,7 @@ def create_app(settings: Settings) -> Flask:
         llm_api_file_retention=stores.file_retention,
     )
     services = app.extensions[EXTENSION] = build_services(
-        settings, stores, authenticator, counter, limiter.storage.check, traces
+        settings, stores, sessions, counter, limiter.storage.check, traces
     )
     errors.register_error_handlers(app)
     app.wsgi_app = _layered(app.wsgi_app, settings, services)  # type: ignore[assignment, method-assign]  # as Flask's documentation does it
@@ -150,5 +150,5 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(anthropic_routes.blueprint)
     api.finish()
     console = (pages.blueprint, pages.swagger_ui, assets.blueprint, console_routes.blueprint)
-    for blueprint in (health.blueprint, metrics.blueprint, *console):
+    for blueprint in (health.blueprint, metrics.blueprint, *console, sign_in.blueprint):
         app.register_blueprint(blueprint)

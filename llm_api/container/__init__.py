@@ -25,6 +25,7 @@ from llm_api.services.idempotency import IdempotencyService
 from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.group_service import GroupService
 from llm_api.services.keys.service import KeyService
+from llm_api.services.keys.session_service import SessionService, SessionStores
 from llm_api.services.lineage.lineage_service import LineageService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompt_batches import PromptBatches
@@ -39,30 +40,31 @@ from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files
 from llm_api.settings.settings import Settings
 from llm_api.storage.factory import open_shared_keys
-from llm_api.storage.key_store import KeyStore
 from llm_api.storage.spool.waiting_calls import waiting_calls
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.client import UpstreamClient
 from llm_api.web.request.context import Services
 
-__all__ = ["Stores", "build_authenticator", "build_services", "build_stores"]
+__all__ = ["Stores", "build_services", "build_sessions", "build_stores"]
 
 # A caller whose key is known waits no longer when the database does not answer.
 _KEY_TIMEOUT_S = 2.0
 
 
-def build_authenticator(settings: Settings, keys: KeyStore) -> KeyAuthenticator:
-    """Build what authenticates API keys: those in `keys`, and those that the settings name."""
+def build_sessions(settings: Settings, stores: Stores) -> SessionService:
+    """Build what authenticates API keys, those stored and those of the settings, and browsers."""
     threads = StoreThreads(2, _KEY_TIMEOUT_S)
     static = settings.access.environment_keys
     shared = open_shared_keys(settings.ratelimit_storage_uri, STALE_S)
-    return KeyAuthenticator(keys, threads, static, shared=shared)
+    authenticator = KeyAuthenticator(stores.keys, threads, static, shared=shared)
+    kept = SessionStores(stores.work.sessions, stores.keys, threads)
+    return SessionService(authenticator, kept, static)
 
 
 def build_services(
     settings: Settings,
     stores: Stores,
-    authenticator: KeyAuthenticator,
+    sessions: SessionService,
     counter: RateCounter,
     check_limiter: Callable[[], bool],
     traces: Resuming,
@@ -71,7 +73,7 @@ def build_services(
     watch, known, upstreams, painters, catalogue, prices = _offered(settings)
     shared, around, ledger = build_accounting(settings, stores, watch, prices, counter, traces)
     judge, optimizer = _judge_and_optimizer(painters, around, catalogue, ledger)
-    keys = KeyService(stores.keys, _reads(), authenticator.forget, has_model=catalogue.has)
+    keys = KeyService(stores.keys, _reads(), sessions.forget, has_model=catalogue.has)
     pictures = build_pictures(painters, around, judge, optimizer, keys)
     asking = (*pictures.closable, optimizer, catalogue, *upstreams.values())
     return Services(
@@ -90,14 +92,15 @@ def build_services(
         cache=cache_rules(settings),
         items=stores.items,
         gauges=build_gauges(stores, ledger, upstreams, painters.clients),
-        **(of_admins := _of_admins(stores, authenticator, keys, around)),
+        **(of_admins := _of_admins(stores, sessions, keys, around)),
         **_readers(settings, stores, keys, of_admins["groups"]),
         files=stores.files,
         watch=watch,
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         known_parameters=known | known_image_fields(settings),
-        closers=_closers(stores, keys, authenticator, *asking, *shared, watch),
+        sessions=sessions,
+        closers=_closers(stores, keys, sessions, *asking, *shared, watch),
     )
 
 
@@ -109,14 +112,14 @@ class _OfAdmins(TypedDict):
 
 
 def _of_admins(
-    stores: Stores, authenticator: KeyAuthenticator, keys: KeyService, around: Surroundings
+    stores: Stores, sessions: SessionService, keys: KeyService, around: Surroundings
 ) -> _OfAdmins:
     """Return what admins manage, by the names of Services' fields."""
     return {
         "keys": keys,
         "audit": AuditService(stores.work.audit, stores.work_threads),
         "budgets": around.budgets,
-        "groups": GroupService(stores.work.groups, _reads(), authenticator.forget),
+        "groups": GroupService(stores.work.groups, _reads(), sessions.forget),
     }
 
 
@@ -138,10 +141,10 @@ def _offered(
 
 
 def _closers(
-    stores: Stores, keys: KeyService, authenticator: KeyAuthenticator, *calling: Closable | None
+    stores: Stores, keys: KeyService, sessions: SessionService, *calling: Closable | None
 ) -> list[Callable[[], None]]:
     """Return what ends everything: first what calls, and then what it writes to."""
-    stored = (stores.usage, keys, authenticator, stores.work, stores.files, stores.items)
+    stored = (stores.usage, keys, sessions, stores.work, stores.files, stores.items)
     return [part.close for part in (*calling, *stored) if part is not None]
 
 

@@ -118,7 +118,7 @@ def _retention(
 def _forgetting(
     settings: Settings, lineage: LineageService, work: WorkStores, threads: StoreThreads
 ) -> Callable[[int], int]:
-    """Return what deletes some of what is kept of lineages, of rewrites and of admins' acts."""
+    """Return what deletes some of what is kept of lineages, rewrites, admins' acts and sessions."""
     days = settings.audit_retention_days
 
     def forget(at_most: int) -> int:
@@ -127,7 +127,7 @@ def _forgetting(
         if days:
             before = now - timedelta(days=days)
             count += threads.run(partial(work.audit.prune, before, at_most))
-        return count
+        return count + threads.run(partial(work.sessions.prune, now, at_most))
 
     return forget
 

@@ -27,6 +27,7 @@ from llm_api.storage.redis import is_shared
 from llm_api.storage.redis.shared_items import RedisItems
 from llm_api.storage.redis.shared_keys import RedisKeys
 from llm_api.storage.retention import Months
+from llm_api.storage.session_store import SessionStore
 from llm_api.storage.sql.audit_table import SqlAudit
 from llm_api.storage.sql.budgets import SqlBudgets
 from llm_api.storage.sql.engine import make_engine
@@ -35,13 +36,14 @@ from llm_api.storage.sql.group_table import SqlGroups
 from llm_api.storage.sql.keys import SqlKeyStore
 from llm_api.storage.sql.lineage_table import SqlLineages
 from llm_api.storage.sql.rewrite_table import SqlRewrites
+from llm_api.storage.sql.session_table import SqlSessions
 from llm_api.storage.sql.task_table import SqlTasks
 from llm_api.storage.sql.usage import SqlUsageStore
 
 
 @dataclass(frozen=True, slots=True)
 class WorkStores:
-    """Where tasks are kept, their files and lineages, rewrites, the audit, and groups of keys.
+    """Where tasks are kept, their files and lineages, rewrites, the audit, groups and sessions.
 
     `close` closes all connections.
     """
@@ -52,6 +54,7 @@ class WorkStores:
     rewrites: SqlRewrites
     audit: AuditStore
     groups: GroupStore
+    sessions: SessionStore
     close: Callable[[], None]
 
 
@@ -109,6 +112,7 @@ def open_work_stores(database_url: str) -> WorkStores:
         SqlRewrites(engine),
         SqlAudit(engine),
         SqlGroups(engine),
+        SqlSessions(engine),
         engine.dispose,
     )
 

@@ -28,7 +28,8 @@ class KeyChange:
 class KeyStore(Protocol):
     """Keeps API keys and the SHA-256 digests of their secrets, in hexadecimal.
 
-    What changes a key stores the act with it: both are stored, or none is. All times are
+    What changes a key stores the act with it: both are stored, or none is. To disable, rotate or
+    delete a key ends the sessions that browsers have opened with it (`SessionStore`). All times are
     timezone-aware, in UTC. Every method raises StoreError when the store fails.
     """
 

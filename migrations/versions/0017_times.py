@@ -7,7 +7,7 @@ from sqlalchemy.dialects import mysql
 from llm_api.storage.sql.mysql import table_options
 
 revision = "0017"
-down_revision = "0014"
+down_revision = "0016"
 branch_labels = None
 depends_on = None
 

@@ -5,9 +5,9 @@ from flask import Flask
 
 from llm_api.web.blueprints import RouteRules, rules_of
 
-PUBLIC = {"ops", "pages", "swagger_ui", "api-docs", "assets", "console"}
+PUBLIC = {"ops", "pages", "swagger_ui", "api-docs", "assets", "console", "sign_in"}
 LIMITED = {
-    *("pages", "swagger_ui", "api-docs"),
+    *("pages", "swagger_ui", "api-docs", "sign_in"),
     *("LLM", "Usage", "Keys", "Own key", "Groups", "OpenAI", "Images", "OpenAI images", "Files"),
     *("OpenAI responses", "Judge", "Descriptions", "Lineage", "Anthropic", "Audit"),
 }

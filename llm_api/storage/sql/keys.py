@@ -18,6 +18,7 @@ from llm_api.storage.sql.compatibility import check_revision
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import what_failed
 from llm_api.storage.sql.group_table import group_of, locked_group
+from llm_api.storage.sql.session_table import end_sessions_of
 from llm_api.storage.sql.tables import api_key_secrets, api_keys, key_groups
 
 _LIMITS = {field.name for field in fields(Limits)}
@@ -92,6 +93,8 @@ class SqlKeyStore:
                 row = _row(after)
                 del row["created_at"]
                 connection.execute(sa.update(api_keys).where(api_keys.c.id == key_id), row)
+                if after.disabled_at is not None:
+                    end_sessions_of(connection, key_id)
                 add_act(connection, change.record(before, after))
             return after
 
@@ -108,6 +111,7 @@ class SqlKeyStore:
             older = sa.update(api_key_secrets).where(secrets.key_id == key_id, ends_later)
             connection.execute(older.values(expires_at=_naive(until)))
             _add_secret(connection, key_id, digest, at)
+            end_sessions_of(connection, key_id)
             add_act(connection, record(key))
             return key
 
@@ -121,6 +125,7 @@ class SqlKeyStore:
             if key is None:
                 return None
             connection.execute(sa.delete(api_key_secrets).where(api_key_secrets.c.key_id == key_id))
+            end_sessions_of(connection, key_id)
             gone = sa.update(api_keys).where(of_id)
             connection.execute(gone.values(deleted_at=_naive(at), disabled_at=disabled_at))
             add_act(connection, record(key))

@@ -108,8 +108,7 @@ def _rollup(name: str) -> sa.Table:
 usage_hourly = _rollup("usage_hourly")
 usage_daily = _rollup("usage_daily")
 
-# What a key or group has spent in a period: tokens, or millionths of a currency. `key_id` is the id
-# of the one or the other, also below.
+# What a key or group (`key_id` is the id of either) has spent: tokens, or millionths of money.
 budget_spending = sa.Table(
     "budget_spending",
     metadata,
@@ -280,6 +279,17 @@ rewrite_leases = sa.Table(
     sa.Column("request", sa.String(64), primary_key=True),
     sa.Column("owner", sa.String(16), nullable=False),
     sa.Column("ends_at", Moment, nullable=False, index=True, comment="UTC"),
+)
+
+# Browsers that have signed in, by the SHA-256 of what their cookies have.
+console_sessions = sa.Table(
+    "console_sessions",
+    metadata,
+    sa.Column("digest", sa.String(64), primary_key=True),
+    sa.Column("key_id", sa.String(64), nullable=False, index=True),
+    sa.Column("secret_proof", sa.String(64), nullable=True, comment="Of keys of the environment"),
+    sa.Column("ends_at", Moment, nullable=False, index=True, comment="UTC; later with each use"),
+    sa.Column("latest_end", Moment, nullable=False, comment="However much it is used"),
 )
 
 # One row: the oldest release that works with this schema, named by its own schema's revision.

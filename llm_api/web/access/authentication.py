@@ -2,7 +2,7 @@
 
 A caller is identified before the rate limiter, which counts by key, and rejected after it, so that
 rejections count, too. Where no key is required, the Authorization header is ignored: SDKs must send
-one.
+one. A browser that has signed in at the console has a session in place of a key.
 """
 
 import re
@@ -12,7 +12,8 @@ from werkzeug.routing import Rule
 
 from llm_api.domain.access import ApiKey
 from llm_api.errors import ApiError, Forbidden, Unauthorized
-from llm_api.services.keys.authenticator import KeyAuthenticator
+from llm_api.services.keys.session_service import SessionService
+from llm_api.web.access.browser_sessions import session_of_call
 from llm_api.web.blueprints import PUBLIC, RouteRules, rules_of
 from llm_api.web.request.context import RequestState, client_address
 
@@ -28,14 +29,14 @@ _CHALLENGE = 'Bearer realm="llm_api"'
 class AccessControl:
     """Checks of every request, before its view."""
 
-    def __init__(self, authenticator: KeyAuthenticator, *, requires_key: bool) -> None:
+    def __init__(self, sessions: SessionService, *, requires_key: bool) -> None:
         """Create the checks.
 
         Args:
-            authenticator: finds the key of a secret.
+            sessions: finds the key of a browser, and with its authenticator that of a secret.
             requires_key: whether routes need a key that are neither public nor for admins.
         """
-        self._authenticator = authenticator
+        self._sessions, self._authenticator = sessions, sessions.authenticator
         self._requires_key = requires_key
         self._rules: dict[str, RouteRules] = {}  # by endpoint, as they apply here
 
@@ -58,6 +59,10 @@ class AccessControl:
             state.key = self._authenticator.authenticate(found[1], client_address())
             if state.key is not None and "HTTP_X_REQUEST_ID" in environ:
                 state.take_request_id()
+        elif "HTTP_COOKIE" in environ:
+            state = g.request_state
+            session = session_of_call(state.incoming, self._sessions)
+            state.key = None if session is None else session.key
 
     def _require(self) -> None:
         """Authorize the current request; raises Unauthorized or Forbidden."""

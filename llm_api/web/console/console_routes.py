@@ -1,12 +1,12 @@
 """The pages below `/console`, and the choice of language and theme."""
 
 from functools import partial
-from urllib.parse import urlsplit
 
 from flask import Response, make_response, request
 
 from llm_api.web.blueprints import PublicBlueprint
-from llm_api.web.console import page_table, page_texts, rendering
+from llm_api.web.console import page_table, page_texts, rendering, sign_in
+from llm_api.web.console.own_paths import safe_path
 
 _YEAR_S = 365 * 86_400
 
@@ -14,7 +14,8 @@ blueprint = PublicBlueprint("console", __name__, template_folder="templates", is
 
 
 def _show(page: page_table.Page) -> Response:
-    return rendering.render(page.template, page.section)
+    asked = sign_in.ask_to_sign_in(is_for_admins=page.is_for_admins)
+    return asked or rendering.render(page.template, page.section)
 
 
 for _page in page_table.PAGES:
@@ -35,13 +36,3 @@ def set_preferences() -> Response:
                 name, value, _YEAR_S, secure=request.is_secure, httponly=True, samesite="Lax"
             )
     return response
-
-
-def safe_path(target: str) -> str:
-    r"""Return a path of this service to go on to; `/` for what leads to another host, or nowhere.
-
-    Browsers take `//host` and `/\host` for another host, and pass over control characters.
-    """
-    is_own = target.startswith("/") and not target.startswith(("//", "/\\"))
-    is_clean = target.isprintable() and "\\" not in target
-    return target if is_own and is_clean and not urlsplit(target).netloc else "/"

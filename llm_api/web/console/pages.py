@@ -7,9 +7,9 @@ from flask import Response, current_app, make_response, render_template
 
 from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.console import assets, rendering
+from llm_api.web.console.sign_in import KEY_SETTING
 from llm_api.web.request.context import services
 
-KEY_SETTING = "REQUIRE_API_KEY"
 # Only the wheel's dist/ folder is used: Swagger UI itself.
 _SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
 # Swagger UI writes style attributes and draws its icons from data: addresses.
@@ -28,10 +28,20 @@ swagger_ui = PublicBlueprint(
 def index() -> Response:
     """Show what this service is, and links; strangers are not told which models it has."""
     requires_key = bool(current_app.config[KEY_SETTING])
-    models = [] if requires_key else services().catalogue.models()
-    is_demo = services().is_demo and not requires_key
+    session = rendering.session_of_request()
+    is_stranger = requires_key and session is None
+    models = [
+        model
+        for model in ([] if is_stranger else services().catalogue.models())
+        if session is None or session.key.allows_model(model.id)
+    ]
     return rendering.render(
-        "index.html", "home", is_demo=is_demo, models=models, requires_key=requires_key
+        "index.html",
+        "home",
+        is_demo=services().is_demo and not is_stranger,
+        models=models,
+        requires_key=requires_key,
+        is_stranger=is_stranger,
     )
 
 

@@ -4,8 +4,11 @@ from typing import Any
 
 from flask import Response, make_response, render_template, request
 
+from llm_api.services.keys.session_service import Session
+from llm_api.web.access.browser_sessions import session_of_page
 from llm_api.web.console import assets, page_texts
 from llm_api.web.console.page_table import PAGES
+from llm_api.web.request.context import services
 
 # Nothing inline, nothing of other hosts. Pictures that were made here are shown from memory.
 POLICY = (
@@ -25,6 +28,7 @@ def render(template: str, section: str, **values: Any) -> Response:
         values: what else the template uses.
     """
     language = language_of_request()
+    session = session_of_request()
     theme = request.cookies.get(THEME_COOKIE)
 
     def text(key: str, **parts: object) -> str:
@@ -40,6 +44,7 @@ def render(template: str, section: str, **values: Any) -> Response:
         theme=theme if theme in THEMES else THEMES[0],
         themes=THEMES,
         pages=PAGES,
+        session=session,
         script_texts=page_texts.texts_for_scripts(language, section),
         **values,
     )
@@ -48,6 +53,11 @@ def render(template: str, section: str, **values: Any) -> Response:
     response.headers["Content-Language"] = language
     response.headers["Vary"] = "Accept-Language, Cookie"
     return response
+
+
+def session_of_request() -> Session | None:
+    """Return the session of the browser that asks; raises as `SessionService.find` does."""
+    return session_of_page(request, services().sessions)
 
 
 def language_of_request() -> str:

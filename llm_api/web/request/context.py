@@ -32,6 +32,7 @@ from llm_api.services.images import ImageService
 from llm_api.services.judge import JudgeService
 from llm_api.services.keys.group_service import GroupService
 from llm_api.services.keys.service import KeyService
+from llm_api.services.keys.session_service import SessionService
 from llm_api.services.lineage.lineage_service import LineageService
 from llm_api.services.loop import LoopService
 from llm_api.services.prompt_batches import PromptBatches
@@ -76,6 +77,7 @@ class Services:
     reports: ReportService
     lookup: CallLookup
     keys: KeyService
+    sessions: SessionService
     audit: AuditService
     budgets: BudgetReader
     groups: GroupService

@@ -50,7 +50,7 @@ def downgrade():
 TRANSACTIONAL = ["sqlite", "postgresql"]
 USAGE_TABLES = {"usage", "usage_hourly", "usage_daily", "usage_times"}
 BUDGET_TABLES = {"budget_spending", "budget_reservations"}
-KEY_TABLES = {"api_keys", "api_key_secrets"}
+KEY_TABLES = {"api_keys", "api_key_secrets", "console_sessions"}
 WORK_TABLES = {"tasks", "files", "lineage_events", "audit"}
 REWRITE_TABLES = {"rewrites", "rewrite_leases", "key_groups"}
 SCHEMA_TABLES = {"alembic_version", "schema_compatibility"}

@@ -25,7 +25,7 @@ from tests.web.keyed import ADMIN, CLOSED, KEYS, MODELS, STATIC, bearer, issue, 
 from tests.web.refusals import CHAT, CHATS, COMPLETIONS, OPTIMIZE, good_body
 from tests.web.reports import USAGE
 
-OPEN = ("/healthz", "/readyz", "/", "/docs", "/openapi.json", "/static/site.css")
+OPEN = ("/healthz", "/readyz", "/", "/docs", "/openapi.json", "/console/static/0/console.css")
 PROTECTED = (CHAT, OPTIMIZE, COMPLETIONS, MODELS, USAGE, KEYS, "/v1/models/scripted")
 CODE = "AUTHENTICATION_ERROR"
 MISSING, INVALID = ((401, CODE, reason, False) for reason in ("missing_api_key", "invalid_api_key"))

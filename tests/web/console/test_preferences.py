@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_api.web.console.console_routes import safe_path
+from llm_api.web.console.own_paths import safe_path
 from tests.support.tables import each
 
 CHOOSE = "/console/preferences"

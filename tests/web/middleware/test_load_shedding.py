@@ -234,7 +234,16 @@ def test_codex_is_refused_with_the_status_that_it_repeats_less_often() -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/healthz", "/readyz", "/metrics", "/", "/docs", "/openapi.json", "/static/site.css"]
+    "path",
+    [
+        "/healthz",
+        "/readyz",
+        "/metrics",
+        "/",
+        "/docs",
+        "/openapi.json",
+        "/console/static/0/console.css",
+    ],
 )
 def test_probes_and_pages_are_answered_while_all_places_are_taken(path: str) -> None:
     assert Client(full(answering([b"here"]))).get(path).data == b"here"

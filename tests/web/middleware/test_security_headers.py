@@ -44,7 +44,15 @@ def allowing(headers: Headers) -> list[str]:
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/docs/", "/openapi.json", "/healthz", "/v1/models", "/nothing", "/static/icon.svg"],
+    [
+        "/",
+        "/docs/",
+        "/openapi.json",
+        "/healthz",
+        "/v1/models",
+        "/nothing",
+        "/console/static/0/icon.svg",
+    ],
 )
 def test_every_answer_has_the_headers_that_protect_a_browser(
     client: FlaskClient, path: str
