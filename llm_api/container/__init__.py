@@ -99,13 +99,13 @@ def build_services(
         spotter=KeySpotter(settings.access.secrets),
         is_demo=settings.uses_bundled_model,
         known_parameters=known | known_image_fields(settings),
-        sessions=sessions,
         closers=_closers(stores, keys, sessions, *asking, *shared, watch),
     )
 
 
 class _OfAdmins(TypedDict):
     keys: KeyService
+    sessions: SessionService
     audit: AuditService
     budgets: BudgetReader
     groups: GroupService
@@ -117,6 +117,7 @@ def _of_admins(
     """Return what admins manage, by the names of Services' fields."""
     return {
         "keys": keys,
+        "sessions": sessions,
         "audit": AuditService(stores.work.audit, stores.work_threads),
         "budgets": around.budgets,
         "groups": GroupService(stores.work.groups, _reads(), sessions.forget),
