@@ -5,7 +5,7 @@ import struct
 import zlib
 from functools import cache
 
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _ROWS_AT_ONCE = 256
@@ -27,6 +27,16 @@ def noise(size: tuple[int, int], kind: str = "PNG") -> bytes:
     """Return a picture that cannot be compressed: a PNG has about three bytes a pixel."""
     written = io.BytesIO()
     Image.effect_noise(size, 100).convert("RGB").save(written, kind)
+    return written.getvalue()
+
+
+def sign_that_says(words: str) -> bytes:
+    """Return a picture with a text."""
+    image = Image.new("RGB", (640, 320), "white")
+    font = ImageFont.load_default(size=110)
+    ImageDraw.Draw(image).text((40, 90), words, fill="black", font=font)
+    written = io.BytesIO()
+    image.save(written, "PNG")
     return written.getvalue()
 
 

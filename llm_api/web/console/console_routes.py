@@ -15,7 +15,9 @@ blueprint = PublicBlueprint("console", __name__, template_folder="templates", is
 
 def _show(page: page_table.Page) -> Response:
     asked = sign_in.ask_to_sign_in(is_for_admins=page.is_for_admins)
-    return asked or rendering.render(page.template, page.section)
+    if asked is not None:
+        return asked
+    return rendering.render(page.template, page.section, page.shares, **page.offer())
 
 
 for _page in page_table.PAGES:

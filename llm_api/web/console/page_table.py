@@ -1,7 +1,9 @@
 """The pages of the console beside `/`: a line here, a template, words in `languages/`, a script."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+
+from llm_api.web.console import playground_offers
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,14 +14,35 @@ class Page:
         section: that of its words; `nav.SECTION` is what the navigation calls it.
         path: below the root.
         template: its name in `templates/`.
+        shares: other sections whose words its scripts use.
+        offer: returns what the template shows of this installation.
         is_for_admins: whether it asks for an admin's key, also where no keys are required.
     """
 
     section: str
     path: str
     template: str
+    shares: Sequence[str] = ()
+    offer: Callable[[], Mapping[str, object]] = dict
     is_for_admins: bool = False
 
 
 # In the order of the navigation.
-PAGES: Sequence[Page] = (Page("chat", "/console/chat", "chat.html"),)
+PAGES: Sequence[Page] = (
+    Page("chat", "/console/chat", "chat.html"),
+    Page("prompts", "/console/prompts", "prompts.html", offer=playground_offers.of_prompts),
+    Page(
+        "pictures",
+        "/console/pictures",
+        "pictures.html",
+        shares=("verdict",),
+        offer=playground_offers.of_pictures,
+    ),
+    Page(
+        "judge",
+        "/console/judge",
+        "judge.html",
+        shares=("verdict",),
+        offer=playground_offers.of_judge,
+    ),
+)

@@ -1,7 +1,7 @@
 """The words of the pages, in each language: one file of `languages/` has those of one."""
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -31,11 +31,11 @@ def text_of(language: str, key: str, **values: object) -> str:
     return text.format_map(values) if values else text
 
 
-def texts_for_scripts(language: str, section: str) -> dict[str, str]:
-    """Return what the scripts of a page say: its own section, and what all of them share."""
+def texts_for_scripts(language: str, sections: Iterable[str]) -> dict[str, str]:
+    """Return what the scripts of a page say: its sections, and what all of them share."""
     texts = texts_of(language)
     return {
         f"{part}.{name}": text
-        for part in (_SHARED, section)
+        for part in (_SHARED, *sections)
         for name, text in texts.get(part, {}).items()
     }

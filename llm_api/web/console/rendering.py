@@ -1,8 +1,9 @@
 """Makes the pages of templates: language, theme, addresses of files, and the content policy."""
 
+from collections.abc import Sequence
 from typing import Any
 
-from flask import Response, make_response, render_template, request
+from flask import Response, current_app, make_response, render_template, request
 
 from llm_api.services.keys.session_service import Session
 from llm_api.web.access.browser_sessions import session_of_page
@@ -19,12 +20,13 @@ LANGUAGE_COOKIE, THEME_COOKIE = "console_language", "console_theme"
 THEMES = ("auto", "light", "dark")
 
 
-def render(template: str, section: str, **values: Any) -> Response:
+def render(template: str, section: str, shares: Sequence[str] = (), **values: Any) -> Response:
     """Return a page.
 
     Args:
         template: its name in `templates/`.
         section: that of its words in `languages/`, which its scripts get, too.
+        shares: other sections that its scripts get.
         values: what else the template uses.
     """
     language = language_of_request()
@@ -45,7 +47,8 @@ def render(template: str, section: str, **values: Any) -> Response:
         themes=THEMES,
         pages=PAGES,
         session=session,
-        script_texts=page_texts.texts_for_scripts(language, section),
+        needs_key=bool(current_app.config["REQUIRE_API_KEY"]),
+        script_texts=page_texts.texts_for_scripts(language, (section, *shares)),
         **values,
     )
     response = make_response(page)

@@ -34,5 +34,7 @@ class RecordingDoor(ScriptedUpstream):
             data=request.body,
             timeout=_TIMEOUT,
         )
-        headers = [(name, value) for name, value in answer.headers.items() if name.lower() not in _OWN]
+        headers = [
+            (name, value) for name, value in answer.headers.items() if name.lower() not in _OWN
+        ]
         return Whole(response_bytes(answer.status_code, answer.content, headers))

@@ -58,7 +58,7 @@ def door(
 
 def programs(request: dict[str, Any], origin: str) -> dict[str, str | None]:
     """Return the programs for a request, by name."""
-    (shown,) = called("code_for.js", "codeFor", [request, {"origin": origin, "needsKey": True}])
+    (shown,) = called("code_samples.js", "codeFor", [request, {"origin": origin, "needsKey": True}])
     return {one["name"]: one["code"] for one in shown}
 
 
@@ -165,6 +165,6 @@ def test_where_no_key_is_required_programs_name_none() -> None:
     place = {"origin": "http://localhost:8000", "needsKey": False}
     request = {"method": "POST", "path": "/v1/chat/completions", "body": {"messages": []}}
 
-    (shown,) = called("code_for.js", "codeFor", [request, place])
+    (shown,) = called("code_samples.js", "codeFor", [request, place])
 
     assert not any("LLM_API_KEY" in one["code"] for one in shown)

@@ -1,0 +1,55 @@
+// What the pages with a form share: a call in progress and its end.
+
+import { failureOf } from "./failure.js";
+import { t } from "./texts.js";
+
+/** Returns the fields of a component that makes one call at a time. */
+export function callState() {
+  let stopping = null;
+  return {
+    isBusy: false,
+    failure: null,
+    status: "", // what screen readers are told
+    sent: null, // the request, for code samples
+    facts: null,
+
+    stop() {
+      stopping?.abort();
+    },
+    /** Moves the focus to a heading that is about to be there, of an `x-if`. */
+    focusSoon(id) {
+      this.$nextTick(() => document.getElementById(id).focus());
+    },
+    /** Runs work, which gets a signal, and shows how it ends; one at a time. */
+    async run(status, work) {
+      if (this.isBusy) return;
+      Object.assign(this, { isBusy: true, failure: null, status });
+      stopping = new AbortController();
+      try {
+        await work(stopping.signal);
+      } catch (error) {
+        const isStopped = error.name === "AbortError";
+        this.failure = isStopped ? null : failureOf(error);
+        this.status = isStopped ? t("script.stopped") : "";
+      }
+      this.isBusy = false;
+    },
+  };
+}
+
+/** Returns an object without what is empty, which a request leaves out. */
+export function given(fields) {
+  const isEmpty = (value) => value === null || value === undefined || value.length === 0;
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
+}
+
+/** Returns the number in a field of a form; null for none. */
+export function numberIn(text) {
+  return text === "" || text === null ? null : Number(text);
+}
+
+/** Returns the lines of a text that say something. */
+export function linesIn(text) {
+  const lines = text.split("\n").map((line) => line.trim());
+  return lines.filter(Boolean);
+}

@@ -1,0 +1,188 @@
+"""The page of the judge: a picture that is chosen, dropped or pasted, and what is known of it."""
+
+import base64
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import FilePayload, Page, expect
+
+from tests.support.browsing import LOOKS, Chromium, Look, Watched
+from tests.support.judge import judge_env, judge_that
+from tests.support.pictures import sign_that_says
+from tests.support.replies import answer_with
+from tests.support.service import Service
+from tests.support.tables import each
+from tests.support.upstream import ScriptedUpstream
+
+PATH = "/console/judge"
+TIMEOUT_MS = 45_000
+# Hands a file to the page as a drop or a paste of the operating system does.
+HAND_OVER = """
+async ([selector, kind, field, address]) => {
+  const data = await (await fetch(address)).blob();
+  const transfer = new DataTransfer();
+  transfer.items.add(new File([data], "sign.png", { type: "image/png" }));
+  const event = kind === "drop"
+    ? new DragEvent(kind, { bubbles: true, cancelable: true, [field]: transfer })
+    : new ClipboardEvent(kind, { bubbles: true, cancelable: true, [field]: transfer });
+  document.querySelector(selector).dispatchEvent(event);
+}
+"""
+
+
+def file_of(data: bytes, name: str = "sign.png", kind: str = "image/png") -> FilePayload:
+    """Return a file to choose."""
+    return {"name": name, "mimeType": kind, "buffer": data}
+
+
+def judge(page: Page) -> None:
+    """Have what was chosen judged."""
+    page.get_by_role("button", name="Judge", exact=True).click()
+    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+
+
+@pytest.fixture
+def watched(browser: Chromium, service: Service) -> Iterator[Watched]:
+    """Open the page of a service without a vision model."""
+    with browser.showing(service.url) as shown:
+        shown.open(PATH)
+        yield shown
+
+
+def test_without_a_vision_model_the_picture_is_measured_and_that_is_said(watched: Watched) -> None:
+    page = watched.page
+    assert "No judge model is configured" in page.locator(".note").inner_text()
+    assert page.get_by_label("Compare two").count() == 0
+
+    page.set_input_files("input[type=file]", file_of(sign_that_says("OPEN")))
+    page.locator("#prompt").fill('A sign that says "OPEN" and one that says "SALE"')
+    judge(page)
+
+    points = page.locator(".points li").all_inner_texts()
+    assert "passed" in next(point for point in points if '"OPEN" be read' in point)
+    assert "unknown" in next(point for point in points if '"SALE" be read' in point)
+    assert "33% of the checkpoints" in page.locator(".verdict").inner_text()
+    assert "no scores" in page.locator(".verdict").inner_text()
+    assert page.locator(".axes").count() == 0
+
+
+@each(
+    ("selector", "kind", "field"),
+    [(".drop", "drop", "dataTransfer"), ("body", "paste", "clipboardData")],
+)
+def test_a_picture_can_be_dropped_or_pasted(
+    selector: str, kind: str, field: str, browser: Chromium, service: Service
+) -> None:
+    with browser.showing(service.url) as watched:
+        page = watched.open(PATH)
+        # The content policy lets a page read nothing of its own making but pictures.
+        page.context.route(
+            "**/dropped.png", lambda route: route.fulfill(body=sign_that_says("OPEN"))
+        )
+        page.evaluate(HAND_OVER, [selector, kind, field, "/dropped.png"])
+        page.locator(".drop img").wait_for()
+
+        judge(page)
+
+        assert page.locator(".verdict .badge").count() == 1
+
+
+def test_the_keyboard_reaches_the_choice_of_a_file(watched: Watched) -> None:
+    page = watched.page
+    page.locator("main").focus()
+    page.keyboard.press("Tab")
+
+    expect(page.get_by_label("Picture")).to_be_focused()
+    with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Enter")
+    chooser.value.set_files(file_of(sign_that_says("OPEN")))
+    expect(page.locator(".drop img")).to_be_visible()
+
+
+def test_what_is_no_picture_is_refused_with_a_reason(watched: Watched) -> None:
+    page = watched.page
+    page.set_input_files("input[type=file]", file_of(b"text", "a.txt", "text/plain"))
+
+    expect(page.get_by_role("status").first).to_have_text("That is no PNG, JPEG or WebP.")
+    assert page.get_by_role("button", name="Judge", exact=True).is_disabled()
+
+
+def test_programs_read_the_picture_from_its_file(watched: Watched) -> None:
+    page = watched.page
+    page.set_input_files("input[type=file]", file_of(sign_that_says("OPEN")))
+    judge(page)
+    page.locator(".code-box summary").click()
+
+    assert "base64 < 'sign.png'" in page.get_by_role("tabpanel").inner_text()
+    data = base64.b64encode(sign_that_says("OPEN")).decode()
+    assert data[:40] not in page.locator(".code-box").inner_text()
+
+
+@pytest.fixture(scope="module")
+def seeing_service(
+    service_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """Run a service with a vision model."""
+    env = judge_env(service_upstream.url, RATE_LIMIT="1000000/minute", WEB_CONCURRENCY="1")
+    with Service(tmp_path_factory.mktemp("seeing"), env) as service:
+        yield service
+
+
+def test_a_vision_model_gives_scores_with_their_spread_and_confidence(
+    browser: Chromium, seeing_service: Service, service_upstream: ScriptedUpstream
+) -> None:
+    says = judge_that(aligns="fair", answers=lambda point: "no" if "wood" in point else "yes")
+    service_upstream.clear()
+    service_upstream.script(*[answer_with(says)] * 8)
+    with browser.showing(seeing_service.url) as watched:
+        page = watched.open(PATH)
+        page.set_input_files("input[type=file] >> nth=0", file_of(sign_that_says("OPEN")))
+        page.locator("#prompt").fill('A sign that says "OPEN"')
+        page.locator("#checkpoints").fill("The sign is made of wood")
+
+        judge(page)
+
+        verdict = page.locator(".verdict").inner_text()
+        assert (
+            page.locator(".axis").first.inner_text().split()
+            == "Alignment 50 fair It is there.".split()
+        )
+        assert "Confidence: high" in verdict
+        assert "Failed" in page.locator(".badge").first.inner_text()
+        wood = page.locator(".points li", has_text="made of wood")
+        assert "failed" in wood.inner_text()
+
+
+def test_two_pictures_are_compared_in_both_orders(
+    browser: Chromium, seeing_service: Service, service_upstream: ScriptedUpstream
+) -> None:
+    service_upstream.clear()
+    service_upstream.script(*[answer_with(judge_that(prefers=lambda _: "first"))] * 2)
+    with browser.showing(seeing_service.url) as watched:
+        page = watched.open(PATH)
+        page.get_by_label("Compare two").check(force=True)
+        for place, words in enumerate(("OPEN", "SALE")):
+            file = file_of(sign_that_says(words))
+            page.set_input_files(f"input[type=file] >> nth={place}", file)
+
+        judge(page)
+
+        assert page.locator(".winner").inner_text() == "a tie"
+        assert "the order made a difference" in page.locator(".badge").inner_text()
+
+
+@each("look", [LOOKS[0], LOOKS[3], LOOKS[-2]])
+def test_a_verdict_is_well_in_every_look(
+    look: Look, browser: Chromium, seeing_service: Service, service_upstream: ScriptedUpstream
+) -> None:
+    service_upstream.clear()
+    service_upstream.script(*[answer_with(judge_that())] * 8)
+    with browser.showing(seeing_service.url, look) as watched:
+        page = watched.open(PATH)
+        page.set_input_files("input[type=file] >> nth=0", file_of(sign_that_says("OPEN")))
+        page.locator(".button.main").click()
+        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+        page.locator(".code-box summary").click()
+
+        assert watched.overflow() <= 0
+        assert watched.barriers() == []

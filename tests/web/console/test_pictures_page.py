@@ -1,0 +1,217 @@
+"""The page of pictures: from a prompt to pictures that are judged, item by item."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support import replies
+from tests.support.browsing import LOOKS, Chromium, Look, Watched
+from tests.support.image_upstream import ImageVendor
+from tests.support.judge import judge_env, judge_that
+from tests.support.replies import answer_with
+from tests.support.service import Service
+from tests.support.tables import each
+from tests.support.upstream import ScriptedUpstream
+
+PATH = "/console/pictures"
+PROMPT = 'A red cat and a sign that says "OPEN"'
+TIMEOUT_MS = 45_000
+
+
+@pytest.fixture
+def watched(browser: Chromium, service: Service) -> Iterator[Watched]:
+    """Open the page of a service without an image model."""
+    with browser.showing(service.url) as shown:
+        shown.open(PATH)
+        yield shown
+
+
+def make(page: Page, *, rewrites: bool = False, tries: str = "1") -> None:
+    """Have pictures made, and wait for them."""
+    page.locator("#prompt").fill(PROMPT)
+    page.get_by_label("Rewrite the prompt first").set_checked(rewrites)
+    page.get_by_label("Tries, until one passes").select_option(tries)
+    page.get_by_role("button", name="Make pictures").click()
+    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+
+
+def test_the_chain_ends_with_a_picture_its_verdict_and_the_table(
+    watched: Watched, service_upstream: ScriptedUpstream
+) -> None:
+    page = watched.page
+    rewrite = 'A red cat and a sign that says "OPEN", in soft light at dawn'
+    service_upstream.script(replies.completion(json.dumps({"optimized_prompt": rewrite})))
+
+    make(page, rewrites=True)
+
+    assert page.locator(".steps li").evaluate_all("all => all.map((one) => one.className)") == [
+        "done",
+        "done",
+        "done",
+    ]
+    assert page.locator("figure img").evaluate("(img) => img.naturalWidth") > 0
+    assert "as far as could be checked" in page.locator("figure .badge").first.inner_text()
+    row = page.get_by_role("row", name="OPEN")
+    cells = row.get_by_role("cell").all_inner_texts()
+    assert [cell.strip() for cell in cells] == ["✓ there", "✓ there", "✓ passed", ""]
+
+
+def test_a_sketch_is_said_to_be_no_picture_before_and_after(watched: Watched) -> None:
+    page = watched.page
+    assert "Not a picture of an image model" in page.locator("#model-hint").inner_text()
+
+    make(page)
+
+    note = page.locator(".result .note").first.inner_text()
+    assert "drawing of the layout, and no picture" in note
+
+
+def test_steps_are_told_to_screen_readers_as_they_come(watched: Watched) -> None:
+    page = watched.page
+    page.evaluate(
+        """() => { window.told = [];
+          new MutationObserver(([change]) => window.told.push(change.target.textContent)).observe(
+            document.querySelector('[role="status"]'), { childList: true, subtree: true }); }"""
+    )
+
+    make(page)
+
+    told = page.evaluate("window.told.map(String)")
+    assert told[0].startswith("Pictures: in progress")
+    assert told[-1] == "Pictures: 1."
+
+
+def test_what_would_be_sent_is_shown_without_making_anything(watched: Watched) -> None:
+    page = watched.page
+    page.locator("#prompt").fill(PROMPT)
+    page.get_by_label("Rewrite the prompt first").uncheck()
+
+    page.get_by_role("button", name="Show what would be sent").click()
+    expect(page.locator("#preview-title")).to_be_focused(timeout=TIMEOUT_MS)
+
+    assert "Nothing leaves this service" in page.locator(".result").first.inner_text()
+    assert page.get_by_text('Can the text "OPEN" be read').count() == 1
+    assert page.locator("figure").count() == 0
+    page.locator(".code-box summary").first.click()
+    assert '"preview": true' in page.get_by_role("tabpanel").first.inner_text()
+
+
+def test_pictures_of_this_browser_stay_until_they_are_cleared(watched: Watched) -> None:
+    page = watched.page
+    make(page)
+    page.reload(wait_until="networkidle")
+
+    thumbs = page.locator(".history img")
+    assert thumbs.count() == 1
+    assert thumbs.get_attribute("alt") == PROMPT
+    page.get_by_role("button", name="Use again").click()
+    assert page.locator("#prompt").input_value() == PROMPT
+    page.get_by_role("button", name="Clear").click()
+    page.reload(wait_until="networkidle")
+    assert page.locator(".history img").count() == 0
+
+
+def test_a_picture_can_be_downloaded(watched: Watched) -> None:
+    page = watched.page
+    make(page)
+
+    with page.expect_download() as waiting:
+        page.get_by_role("link", name="Download").click()
+
+    assert waiting.value.suggested_filename.endswith(".png")
+    assert Path(waiting.value.path()).read_bytes().startswith(b"\x89PNG")
+
+
+@each("look", [LOOKS[0], LOOKS[3], LOOKS[-2]])
+def test_a_result_is_well_in_every_look(look: Look, browser: Chromium, service: Service) -> None:
+    with browser.showing(service.url, look) as watched:
+        page = watched.open(PATH)
+        page.locator("#prompt").fill(PROMPT)
+        page.locator("#prompt").press("Control+Enter")
+        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+        page.locator("figure details summary").click()
+
+        assert watched.overflow() <= 0
+        assert watched.barriers() == []
+
+
+@pytest.fixture(scope="module")
+def vendor() -> Iterator[ImageVendor]:
+    """Run a vendor of pictures whose tasks can be cancelled."""
+    with ImageVendor("dashscope") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def vendor_service(
+    vendor: ImageVendor,
+    service_upstream: ScriptedUpstream,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Service]:
+    """Run a service with an image model, and a vision model that judges."""
+    env = {
+        **judge_env(service_upstream.url),
+        "IMAGE_LLM_API_URL": vendor.url,
+        "IMAGE_LLM_API_KEY": "sk-canary",
+        "IMAGE_LLM_MODEL": "wan2.2-t2i-flash",
+        "IMAGE_LLM_PROFILE": "dashscope",
+        "RATE_LIMIT": "1000000/minute",
+        "WEB_CONCURRENCY": "1",
+    }
+    with Service(tmp_path_factory.mktemp("vendor"), env) as service:
+        yield service
+
+
+def test_tries_of_a_model_are_all_shown(
+    browser: Chromium, vendor_service: Service, service_upstream: ScriptedUpstream
+) -> None:
+    says = judge_that(answers=lambda question: "no" if "cat" in question else "yes")
+    service_upstream.clear()
+    service_upstream.script(*[answer_with(says)] * 8)
+    with browser.showing(vendor_service.url) as watched:
+        page = watched.open(PATH)
+        assert page.locator("#model").input_value() == "wan2.2-t2i-flash"
+
+        make(page, tries="2")
+
+        assert page.locator("h4").all_inner_texts() == ["Try 1", "Try 2"]
+        assert page.get_by_text("All tries are used up.").is_visible()
+        row = page.get_by_role("row", name="Does the picture show a cat?")
+        assert "the picture" in row.get_by_role("cell").last.inner_text()
+
+
+def test_a_task_is_cancelled_as_far_as_the_vendor_can(
+    browser: Chromium, vendor: ImageVendor, vendor_service: Service
+) -> None:
+    vendor.delay = 5.0
+    with browser.showing(vendor_service.url) as watched:
+        page = watched.open(PATH)
+        page.locator("#prompt").fill(PROMPT)
+        page.get_by_label("Rewrite the prompt first").uncheck()
+        page.get_by_role("button", name="Make pictures").click()
+        page.locator(".steps .working").first.wait_for()
+        expect(page.get_by_role("button", name="Cancel")).to_be_enabled()
+
+        with page.expect_response(lambda answer: answer.request.method == "DELETE") as waiting:
+            page.get_by_role("button", name="Cancel").click()
+
+        assert waiting.value.json()["cancel_state"] in {"cancelled", "too_late"}
+        expect(page.get_by_role("button", name="Make pictures")).to_be_visible(timeout=TIMEOUT_MS)
+    vendor.delay = 0.0
+
+
+def test_what_a_vendor_would_get_is_shown(browser: Chromium, vendor_service: Service) -> None:
+    with browser.showing(vendor_service.url) as watched:
+        page = watched.open(PATH)
+        page.locator("#prompt").fill(PROMPT)
+        page.get_by_label("Rewrite the prompt first").uncheck()
+
+        page.get_by_role("button", name="Show what would be sent").click()
+        expect(page.locator("#preview-title")).to_be_focused(timeout=TIMEOUT_MS)
+
+        shown = page.locator(".result").first.inner_text()
+        assert "POST http" in shown
+        assert "sk-canary" not in shown
