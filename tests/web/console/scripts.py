@@ -9,7 +9,6 @@ from playwright._impl._driver import compute_driver_executable
 
 from tests.support.service import REPOSITORY_ROOT
 
-
 _TIMEOUT = 60
 # A file that a user has chosen is written as {"$file": [name, type, base64]}, and a form as
 # {"$form": [[name, value]]}.
@@ -42,7 +41,7 @@ def called(module: str, name: str, *calls: Sequence[Any]) -> list[Any]:
     folder = (REPOSITORY_ROOT / "llm_api/web/console/static/js").as_uri()
     program = _PROGRAM.format(folder=folder, module=module, name=name)
     node, _ = compute_driver_executable()
-    done = subprocess.run(  # noqa: S603  # of Playwright
+    done = subprocess.run(  # of Playwright
         [node, "--input-type=module", "--eval", program],
         input=json.dumps(calls).encode(),
         capture_output=True,

@@ -66,7 +66,7 @@ def run(name: str, code: str, folder: Path) -> None:
     """Run a program where its files are, as a user does."""
     command: Sequence[str] = ["sh", "-c", code] if name == "curl" else [sys.executable, "-c", code]
     env = {"PATH": "/usr/local/bin:/usr/bin:/bin", "LLM_API_KEY": KEY, "LC_ALL": "C.UTF-8"}
-    done = subprocess.run(  # noqa: S603  # the program under test
+    done = subprocess.run(  # the program under test
         command, cwd=folder, env=env, capture_output=True, timeout=TIMEOUT, check=False
     )
     assert done.returncode == 0, (code, done.stderr.decode())
@@ -102,7 +102,7 @@ def files_in(folder: Path) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("is_streamed", [False, True], ids=["whole", "streamed"])
 def test_programs_for_chats_send_the_same_body(
-    door: RecordingDoor, upstream: ScriptedUpstream, tmp_path: Path, is_streamed: bool
+    door: RecordingDoor, upstream: ScriptedUpstream, tmp_path: Path, *, is_streamed: bool
 ) -> None:
     messages = [{"role": "user", "content": trap} for trap in TRAPS]
     rest = {"temperature": 0.5, "top_k": 5, "stream": is_streamed}

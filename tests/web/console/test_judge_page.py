@@ -9,10 +9,9 @@ from playwright.sync_api import FilePayload, Page, expect
 from tests.support.browsing import LOOKS, Chromium, Look, Watched
 from tests.support.judge import judge_env, judge_that
 from tests.support.pictures import sign_that_says
-from tests.support.replies import answer_with
 from tests.support.service import Service
 from tests.support.tables import each
-from tests.support.upstream import ScriptedUpstream
+from tests.web.console.seeing import SeeingModel
 
 PATH = "/console/judge"
 TIMEOUT_MS = 45_000
@@ -119,21 +118,28 @@ def test_programs_read_the_picture_from_its_file(watched: Watched) -> None:
 
 
 @pytest.fixture(scope="module")
+def seeing() -> Iterator[SeeingModel]:
+    """Run the vision model."""
+    with SeeingModel() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def seeing_service(
-    service_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+    seeing: SeeingModel, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
     """Run a service with a vision model."""
-    env = judge_env(service_upstream.url, RATE_LIMIT="1000000/minute", WEB_CONCURRENCY="1")
+    env = judge_env(seeing.url, RATE_LIMIT="1000000/minute", WEB_CONCURRENCY="1")
     with Service(tmp_path_factory.mktemp("seeing"), env) as service:
         yield service
 
 
 def test_a_vision_model_gives_scores_with_their_spread_and_confidence(
-    browser: Chromium, seeing_service: Service, service_upstream: ScriptedUpstream
+    browser: Chromium, seeing_service: Service, seeing: SeeingModel
 ) -> None:
-    says = judge_that(aligns="fair", answers=lambda point: "no" if "wood" in point else "yes")
-    service_upstream.clear()
-    service_upstream.script(*[answer_with(says)] * 8)
+    seeing.judge = judge_that(
+        aligns="fair", answers=lambda point: "no" if "wood" in point else "yes"
+    )
     with browser.showing(seeing_service.url) as watched:
         page = watched.open(PATH)
         page.set_input_files("input[type=file] >> nth=0", file_of(sign_that_says("OPEN")))
@@ -143,10 +149,8 @@ def test_a_vision_model_gives_scores_with_their_spread_and_confidence(
         judge(page)
 
         verdict = page.locator(".verdict").inner_text()
-        assert (
-            page.locator(".axis").first.inner_text().split()
-            == "Alignment 50 fair It is there.".split()
-        )
+        axis = page.locator(".axis").first.inner_text()
+        assert " ".join(axis.split()) == "Alignment 50 fair It is there."
         assert "Confidence: high" in verdict
         assert "Failed" in page.locator(".badge").first.inner_text()
         wood = page.locator(".points li", has_text="made of wood")
@@ -154,10 +158,9 @@ def test_a_vision_model_gives_scores_with_their_spread_and_confidence(
 
 
 def test_two_pictures_are_compared_in_both_orders(
-    browser: Chromium, seeing_service: Service, service_upstream: ScriptedUpstream
+    browser: Chromium, seeing_service: Service, seeing: SeeingModel
 ) -> None:
-    service_upstream.clear()
-    service_upstream.script(*[answer_with(judge_that(prefers=lambda _: "first"))] * 2)
+    seeing.judge = judge_that(prefers=lambda _: "first")
     with browser.showing(seeing_service.url) as watched:
         page = watched.open(PATH)
         page.get_by_label("Compare two").check(force=True)
@@ -173,10 +176,9 @@ def test_two_pictures_are_compared_in_both_orders(
 
 @each("look", [LOOKS[0], LOOKS[3], LOOKS[-2]])
 def test_a_verdict_is_well_in_every_look(
-    look: Look, browser: Chromium, seeing_service: Service, service_upstream: ScriptedUpstream
+    look: Look, browser: Chromium, seeing_service: Service, seeing: SeeingModel
 ) -> None:
-    service_upstream.clear()
-    service_upstream.script(*[answer_with(judge_that())] * 8)
+    seeing.judge = judge_that()
     with browser.showing(seeing_service.url, look) as watched:
         page = watched.open(PATH)
         page.set_input_files("input[type=file] >> nth=0", file_of(sign_that_says("OPEN")))

@@ -11,10 +11,10 @@ from tests.support import replies
 from tests.support.browsing import LOOKS, Chromium, Look, Watched
 from tests.support.image_upstream import ImageVendor
 from tests.support.judge import judge_env, judge_that
-from tests.support.replies import answer_with
 from tests.support.service import Service
 from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
+from tests.web.console.seeing import SeeingModel
 
 PATH = "/console/pictures"
 PROMPT = 'A red cat and a sign that says "OPEN"'
@@ -146,14 +146,21 @@ def vendor() -> Iterator[ImageVendor]:
 
 
 @pytest.fixture(scope="module")
+def seeing() -> Iterator[SeeingModel]:
+    """Run a vision model."""
+    with SeeingModel() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def vendor_service(
     vendor: ImageVendor,
-    service_upstream: ScriptedUpstream,
+    seeing: SeeingModel,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Service]:
     """Run a service with an image model, and a vision model that judges."""
     env = {
-        **judge_env(service_upstream.url),
+        **judge_env(seeing.url),
         "IMAGE_LLM_API_URL": vendor.url,
         "IMAGE_LLM_API_KEY": "sk-canary",
         "IMAGE_LLM_MODEL": "wan2.2-t2i-flash",
@@ -166,11 +173,9 @@ def vendor_service(
 
 
 def test_tries_of_a_model_are_all_shown(
-    browser: Chromium, vendor_service: Service, service_upstream: ScriptedUpstream
+    browser: Chromium, vendor_service: Service, seeing: SeeingModel
 ) -> None:
-    says = judge_that(answers=lambda question: "no" if "cat" in question else "yes")
-    service_upstream.clear()
-    service_upstream.script(*[answer_with(says)] * 8)
+    seeing.judge = judge_that(answers=lambda question: "no" if "cat" in question else "yes")
     with browser.showing(vendor_service.url) as watched:
         page = watched.open(PATH)
         assert page.locator("#model").input_value() == "wan2.2-t2i-flash"
