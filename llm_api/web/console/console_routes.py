@@ -17,7 +17,9 @@ def _show(page: page_table.Page) -> Response:
     asked = sign_in.ask_to_sign_in(is_for_admins=page.is_for_admins)
     if asked is not None:
         return asked
-    return rendering.render(page.template, page.section, page.shares, **page.offer())
+    session = rendering.session_of_request()
+    offer = page.offer(None if session is None else session.key)
+    return rendering.render(page.template, page.section, page.shares, **offer)
 
 
 for _page in page_table.PAGES:

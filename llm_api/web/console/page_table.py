@@ -1,8 +1,9 @@
 """The pages of the console beside `/`: a line here, a template, words in `languages/`, a script."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from llm_api.domain.access import ApiKey
 from llm_api.web.console import playground_offers
 
 
@@ -15,7 +16,7 @@ class Page:
         path: below the root.
         template: its name in `templates/`.
         shares: other sections whose words its scripts use.
-        offer: returns what the template shows of this installation.
+        offer: returns what the template shows of this installation, to whoever has a key.
         is_for_admins: whether it asks for an admin's key, also where no keys are required.
     """
 
@@ -23,7 +24,7 @@ class Page:
     path: str
     template: str
     shares: Sequence[str] = ()
-    offer: Callable[[], Mapping[str, object]] = dict
+    offer: Callable[[ApiKey | None], playground_offers.Offer] = playground_offers.of_nothing
     is_for_admins: bool = False
 
 

@@ -2,28 +2,31 @@
 
 from collections.abc import Mapping
 
-from flask import current_app, g
-
+from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import IMAGE
 from llm_api.services.judge import DIMENSIONS
 from llm_api.web.request.context import services
 from llm_api.web.rest.target_schemas import MAX_TARGETS, TARGETS_OF
 
+Offer = Mapping[str, object]
 
-def of_prompts() -> Mapping[str, object]:
+
+def of_prompts(_: ApiKey | None) -> Offer:
     """Return the target models by what they make, and how many a request may name."""
     return {"targets_of": TARGETS_OF, "max_targets": MAX_TARGETS}
 
 
-def of_pictures() -> Mapping[str, object]:
-    """Return the names of the image models; strangers are told none."""
-    key = g.request_state.key
-    if key is None and current_app.config["REQUIRE_API_KEY"]:
-        return {"image_models": []}
+def of_pictures(key: ApiKey | None) -> Offer:
+    """Return the names of the image models that a key may use."""
     models = services().catalogue.all_models(key)
     return {"image_models": [model.id for model in models if model.kind == IMAGE]}
 
 
-def of_judge() -> Mapping[str, object]:
+def of_judge(_: ApiKey | None) -> Offer:
     """Return whether a vision model judges, and on what."""
     return {"has_vision": services().judge.has_vision, "dimensions": DIMENSIONS}
+
+
+def of_nothing(_: ApiKey | None) -> Offer:
+    """Return nothing: what a page shows comes from its script's calls alone."""
+    return {}
