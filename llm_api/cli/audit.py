@@ -6,13 +6,14 @@ from typing import Any
 
 import click
 
-from llm_api.cli.opening import errors_as_messages, loaded
+from llm_api.cli.opening import errors_as_messages, loaded, replica_of, tell_freshness
 from llm_api.cli.tables import aligned
 from llm_api.domain.audit import ACTS, AdminAct, AuditQuery
 from llm_api.domain.timestamps import utc_text
 from llm_api.services.audit import AuditPage, AuditService, to_dict
 from llm_api.settings.settings import Settings
 from llm_api.storage.factory import open_work_stores
+from llm_api.storage.reads import Reads
 from llm_api.storage.threads import StoreThreads
 from llm_api.web.rest.audit_schemas import MAX_LIMIT, AuditArgumentsSchema
 
@@ -41,13 +42,19 @@ def audit_command(settings: Settings) -> click.Command:
             click.echo(aligned([list(_COLUMNS), *map(_line, page.acts)]))
         if page.cursor is not None:
             click.echo(f"Earlier acts: --cursor {page.cursor}", err=True)
+        tell_freshness(page.freshness)
 
     return audit
 
 
 def _page(settings: Settings, query: AuditQuery) -> AuditPage:
-    with errors_as_messages(), closing(open_work_stores(settings.database_url)) as work:
-        return AuditService(work.audit, StoreThreads(1)).page(query)
+    with (
+        errors_as_messages(),
+        closing(open_work_stores(settings.database_url)) as work,
+        replica_of(settings) as replica,
+    ):
+        of_replica = None if replica is None else (replica.audit, replica.link)
+        return AuditService(Reads(work.audit, StoreThreads(1), of_replica)).page(query)
 
 
 def _line(act: AdminAct) -> list[str]:

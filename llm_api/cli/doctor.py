@@ -8,6 +8,7 @@ import click
 from llm_api.diagnostics import doctor
 from llm_api.diagnostics.database import DatabaseChecks
 from llm_api.diagnostics.files import file_store
+from llm_api.diagnostics.replica import ReplicaChecks
 from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.diagnostics.surroundings import names_of_settings, open_access
 from llm_api.diagnostics.upstream_api import ApiChecks
@@ -53,6 +54,8 @@ def _parts(settings: Settings) -> list[list[doctor.Check]]:
     parts += [_upstream_checks(name, upstream) for name, upstream in _upstreams(settings)]
     if settings.uses_bundled_model and settings.local_model is None:
         parts.append([doctor.Check("bundled model", lambda: _weights(settings))])
+    if settings.reports_database_url is not None:
+        parts.append(doctor.replica_checks(ReplicaChecks(settings.reports_database_url)))
     spool = settings.instance / "spool"
     return [
         *parts,

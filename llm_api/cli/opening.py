@@ -11,7 +11,9 @@ from llm_api.errors import ApiError
 from llm_api.services.keys.authenticator import STALE_S
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError
-from llm_api.storage.factory import open_shared_keys
+from llm_api.storage.factory import open_replica, open_shared_keys
+from llm_api.storage.reads import Freshness
+from llm_api.storage.sql.replica import SqlReplica
 
 
 @contextmanager
@@ -35,6 +37,27 @@ def forgetting(settings: Settings) -> Iterator[Callable[[str], None]]:
         return
     with closing(shared):
         yield shared.revoke
+
+
+@contextmanager
+def replica_of(settings: Settings) -> Iterator[SqlReplica | None]:
+    """Lend the replica of an installation; None where there is none."""
+    with errors_as_messages():
+        replica = open_replica(settings.reports_database_url)
+    try:
+        yield replica
+    finally:
+        if replica is not None:
+            replica.close()
+
+
+def tell_freshness(freshness: Freshness | None) -> None:
+    """Say where something was read, beside what was printed; nothing where there is no replica."""
+    if freshness is None:
+        return
+    behind = "" if freshness.lag_s is None else f", which is {freshness.lag_s:g} s behind"
+    away = "Read from the primary: the replica is away."
+    click.echo(f"Read from the replica{behind}." if freshness.is_replica else away, err=True)
 
 
 def loaded(schema: ma.Schema, values: Mapping[str, str | None]) -> Any:

@@ -15,6 +15,7 @@ from flask.cli import AppGroup
 
 from llm_api.cli.found_calls import call_text
 from llm_api.cli.groups import group_service
+from llm_api.cli.opening import replica_of, tell_freshness
 from llm_api.cli.tables import aligned
 from llm_api.domain.money import decimal_text
 from llm_api.domain.usage import USAGE_DIMENSIONS, UsageQuery, UsageSums
@@ -26,6 +27,7 @@ from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.factory import open_key_store, open_store
 from llm_api.storage.key_store import KeyStore
+from llm_api.storage.reads import Reading, Reads
 from llm_api.storage.threads import StoreThreads
 from llm_api.web.request.context import EXTENSION, Services
 from llm_api.web.rest.usage_schemas import UsageReportArgumentsSchema
@@ -58,7 +60,9 @@ def _add_report(group: AppGroup, settings: Settings) -> None:
     def report(filters: tuple[str, ...], output_format: str, **span: str) -> None:
         """Report the calls of a span of time, in groups."""
         query = _request({**span, **_filters(filters)}).query
-        _OUTPUTS[output_format](_groups(settings, query), query.group_by)
+        found = _groups(settings, query)
+        _OUTPUTS[output_format](found.value, query.group_by)
+        tell_freshness(found.freshness)
 
 
 def _add_show(group: AppGroup) -> None:
@@ -106,16 +110,21 @@ def _request(values: dict[str, str | list[str]]) -> ReportRequest:
     return request
 
 
-def _groups(settings: Settings, query: UsageQuery) -> list[UsageSums]:
+def _groups(settings: Settings, query: UsageQuery) -> Reading[list[UsageSums]]:
     threads = StoreThreads(1)
     with (
         closing(_store(settings)) as store,
         closing(_keys(settings)) as keys,
         group_service(settings) as groups,
+        replica_of(settings) as replica,
     ):
+        of_replica = None
+        if replica is not None and not settings.usage_store:
+            of_replica = replica.usage, replica.link
         try:
             names = KeyService(keys, threads).names
-            return ReportService(store, threads, names, groups.names).all(query)
+            reads = Reads(store, threads, of_replica)
+            return ReportService(reads, names, groups.names).all(query)
         except ApiError as error:
             raise click.ClickException(error.message) from error
 

@@ -39,7 +39,9 @@ from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
 from llm_api.settings import config_files
 from llm_api.settings.settings import Settings
+from llm_api.storage.audit_store import AuditStore
 from llm_api.storage.factory import open_shared_keys
+from llm_api.storage.reads import Reads
 from llm_api.storage.spool.waiting_calls import waiting_calls
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.client import UpstreamClient
@@ -118,7 +120,7 @@ def _of_admins(
     return {
         "keys": keys,
         "sessions": sessions,
-        "audit": AuditService(stores.work.audit, stores.work_threads),
+        "audit": AuditService(_audit_reads(stores)),
         "budgets": around.budgets,
         "groups": GroupService(stores.work.groups, _reads(), sessions.forget),
     }
@@ -145,13 +147,20 @@ def _closers(
     stores: Stores, keys: KeyService, sessions: SessionService, *calling: Closable | None
 ) -> list[Callable[[], None]]:
     """Return what ends everything: first what calls, and then what it writes to."""
-    stored = (stores.usage, keys, sessions, stores.work, stores.files, stores.items)
+    more = (stores.work, stores.replica, stores.files, stores.items)
+    stored = (stores.usage, keys, sessions, *more)
     return [part.close for part in (*calling, *stored) if part is not None]
 
 
 def _watch(settings: Settings) -> DeadlineWatcher:
     grace = settings.shutdown_grace
     return DeadlineWatcher(Drain(grace.calls, paid_grace=grace.pictures))
+
+
+def _audit_reads(stores: Stores) -> Reads[AuditStore]:
+    replica = stores.replica
+    of_replica = None if replica is None else (replica.audit, replica.link)
+    return Reads(stores.work.audit, stores.work_threads, of_replica)
 
 
 class _Readers(TypedDict):
@@ -172,10 +181,15 @@ def _readers(
         found = keys.names().get(key_id)
         return None if found is None else str(found)
 
+    # Rows in another store than SQL have no replica.
+    replica = None if settings.usage_store else stores.replica
+    of_replica = None if replica is None else (replica.usage, replica.link)
     return {
-        "reports": ReportService(stores.usage, _reads(), keys.names, groups.names),
+        "reports": ReportService(
+            Reads(stores.usage, _reads(), of_replica), keys.names, groups.names
+        ),
         "lookup": CallLookup(
-            stores.usage,
+            Reads(stores.usage, _reads(), of_replica),
             _reads(),
             partial(waiting_calls, stores.spool_folder),
             name_of,

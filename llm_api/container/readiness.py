@@ -12,12 +12,13 @@ from llm_api.services.readiness import ReadinessService, Seldom
 from llm_api.settings.reader import FAST, LOCAL
 from llm_api.settings.settings import Settings
 from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.sql.replica import SqlReplica
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.client import UpstreamClient
 
 # A little more than a statement may take: the server's own time-out should end it first.
 READ_TIMEOUT_S = 6.0
-_FILES = "files"
+_FILES, _REPORTS = "files", "reports"
 _NOT_SAVED = "rows cannot be saved: is INSTANCE_DIR read-only, or its disk full?"
 
 
@@ -37,7 +38,7 @@ def build_readiness(  # each is asked
     """Build it; `check_limiter` is whether limits have their store."""
     fast = fast_upstream(settings, upstreams)
     checks = _checks(settings, stores, keys, check_limiter, fast)
-    return ReadinessService(checks, is_ending=lambda: drain.is_ending, beside=[_FILES])
+    return ReadinessService(checks, is_ending=lambda: drain.is_ending, beside=[_FILES, _REPORTS])
 
 
 def _checks(
@@ -61,6 +62,9 @@ def _checks(
         checks["keys"] = partial(
             _check_store, keys, StoreThreads(1, READ_TIMEOUT_S, fails_fast=True)
         )
+    if stores.replica is not None:  # without it the primary has the reports
+        reads = StoreThreads(1, READ_TIMEOUT_S, fails_fast=True)
+        checks[_REPORTS] = partial(_check_store, stores.replica, reads)
     return checks
 
 
@@ -72,7 +76,7 @@ def _check_files(files: FileService) -> str:
     return "ok"
 
 
-def _check_store(store: UsageStore | KeyService, threads: StoreThreads) -> str:
+def _check_store(store: UsageStore | KeyService | SqlReplica, threads: StoreThreads) -> str:
     try:
         threads.run(store.check)
     except StoreError as error:

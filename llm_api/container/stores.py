@@ -25,6 +25,7 @@ from llm_api.storage.factory import (
     open_file_store,
     open_items,
     open_key_store,
+    open_replica,
     open_store,
     open_work_stores,
 )
@@ -33,6 +34,7 @@ from llm_api.storage.key_store import KeyStore
 from llm_api.storage.retention import RetentionJob
 from llm_api.storage.spool.event_spool import EventSpool
 from llm_api.storage.spool.spool import Spool
+from llm_api.storage.sql.replica import SqlReplica
 from llm_api.storage.threads import StoreThreads
 
 _WORK_THREADS, _BYTE_THREADS = 6, 8
@@ -60,6 +62,7 @@ class Stores:
     retention: RetentionJob
     work: WorkStores
     work_threads: StoreThreads
+    replica: SqlReplica | None
     files: FileService
     file_retention: FileRetention
     lineage: LineageService
@@ -74,6 +77,7 @@ def build_stores(settings: Settings) -> Stores:
         usage = open_store(settings.database_url, settings.usage_store, folder)
         keys = open_key_store(settings.database_url)
         work = open_work_stores(settings.database_url)
+        replica = open_replica(settings.reports_database_url)
         # Of all that works on tasks and files: an idle worker then has one of them.
         work_threads = StoreThreads(_WORK_THREADS, _WORK_TIMEOUT_S)
         files = _file_service(settings, work.files, work_threads)
@@ -95,6 +99,7 @@ def build_stores(settings: Settings) -> Stores:
         retention=_retention(settings, spool_folder, usage, threads),
         work=work,
         work_threads=work_threads,
+        replica=replica,
         files=files,
         file_retention=FileRetention(
             work.tasks,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from llm_api.diagnostics.database import DatabaseChecks
 from llm_api.diagnostics.redis import LimiterChecks
+from llm_api.diagnostics.replica import ReplicaChecks
 from llm_api.diagnostics.results import CheckResult, State, fail, ok, skipped, warn
 from llm_api.diagnostics.spool import spool_folder, spool_space
 from llm_api.diagnostics.upstream_api import ApiChecks
@@ -131,6 +132,14 @@ def database_checks(database: DatabaseChecks) -> list[Check]:
         Check("database", database.reachable),
         Check("database schema", database.schema, ["database"]),
         Check("database writing", database.writable, ["database schema"]),
+    ]
+
+
+def replica_checks(replica: ReplicaChecks) -> list[Check]:
+    """List the checks of the replica that has the reports."""
+    return [
+        Check("reports", replica.reachable),
+        Check("reports lag", replica.lag, ["reports"]),
     ]
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import partial
 from typing import Any
 
 from llm_api.domain.audit import Actor, AdminAct, AuditQuery
@@ -12,7 +11,7 @@ from llm_api.domain.timestamps import utc_text
 from llm_api.errors import Unavailable
 from llm_api.storage import StoreError
 from llm_api.storage.audit_store import AuditStore
-from llm_api.storage.threads import StoreThreads
+from llm_api.storage.reads import Freshness, Reads
 
 AUDIT_AWAY = Unavailable(
     "The audit cannot be read at the moment.", reason="store_unavailable", retry_after=5
@@ -25,25 +24,27 @@ class AuditPage:
 
     acts: Sequence[AdminAct]
     cursor: int | None
+    freshness: Freshness | None = None
 
 
 class AuditService:
     """Reads the audit."""
 
-    def __init__(self, store: AuditStore, threads: StoreThreads) -> None:
-        """Read from `store`, in `threads`."""
-        self._store, self._threads = store, threads
+    def __init__(self, reads: Reads[AuditStore]) -> None:
+        """Use a reader of acts."""
+        self._reads = reads
 
     def page(self, query: AuditQuery) -> AuditPage:
         """Return the acts that are asked for; raises Unavailable."""
         # One more, to know whether there is a next page.
         wanted = replace(query, at_most=query.at_most + 1)
         try:
-            found = self._threads.run(partial(self._store.page, wanted))
+            found = self._reads.read(lambda store: store.page(wanted))
         except StoreError as error:
             raise AUDIT_AWAY.replaced() from error
-        acts = found[: query.at_most]
-        return AuditPage(acts, acts[-1].number if len(found) > len(acts) else None)
+        acts = found.value[: query.at_most]
+        has_more = len(found.value) > len(acts)
+        return AuditPage(acts, acts[-1].number if has_more else None, found.freshness)
 
 
 def act_on_job(task: Task, by: Actor | None, act: str, at: datetime) -> AdminAct | None:

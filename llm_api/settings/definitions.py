@@ -10,81 +10,16 @@ from llm_api.settings.file_definitions import FILES_SECTION
 from llm_api.settings.lineage_definitions import LINEAGE_SECTION
 from llm_api.settings.rewrite_definitions import REWRITES_SECTION
 from llm_api.settings.setting_types import Section, Setting
+from llm_api.settings.store_definitions import STORES_SECTION
 from llm_api.settings.tracing_definitions import TRACING_SECTION
 from llm_api.settings.upstream_definitions import UPSTREAM_SECTIONS
 from llm_api.settings.webhook_definitions import WEBHOOK_SECTION
 
 _MANY = 1_000_000_000
-_POSTGRESQL = ("postgresql", "postgresql+psycopg")
-_MYSQL = ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")
 
 SECTIONS = (
     *UPSTREAM_SECTIONS,
-    Section(
-        "Stores",
-        (
-            Setting(
-                "INSTANCE_DIR",
-                types.FOLDER,
-                "The folder into which the service writes: a SQLite database, the spool of usage"
-                " rows, pictures, lists of models.",
-                "An absolute path, or one below the project's folder. It must be on a local disk"
-                " that outlives restarts; nothing is written elsewhere, so that all else may be"
-                " read-only.",
-                default="instance",
-            ),
-            Setting(
-                "DATABASE_URL",
-                types.store_url("sqlite", *_POSTGRESQL, *_MYSQL),
-                "The database of usage rows, API keys and budgets.",
-                "Empty: a SQLite file, llm_api.db in INSTANCE_DIR. MySQL (from 8.0.17) and MariaDB"
-                " (from 10.5): the user needs all privileges on the database.",
-                example="DATABASE_URL=postgresql://user:password@host/name\n"
-                "DATABASE_URL=mysql://user:password@host/name",
-            ),
-            Setting(
-                "REFUSE_UNRECORDED_CALLS",
-                types.BOOLEAN,
-                "Whether calls are refused while usage rows can be written nowhere, for example"
-                " when the disk is full.",
-                "true: with 503. false: calls are made, and their rows are in the log only. /readyz"
-                " reports it either way.",
-                default="false",
-            ),
-            Setting(
-                "USAGE_STORE",
-                types.IMPORT_NAME,
-                "Another store for usage rows, as package.module:function; see examples/README.md.",
-                "Empty: SQL.",
-            ),
-            Setting(
-                "USAGE_RETENTION_DAYS",
-                types.whole(0, 36_500),
-                "Days after which usage rows and lineages are removed; the sums by hour and day"
-                " stay.",
-                "0: never.",
-                default="0",
-            ),
-            Setting(
-                "AUDIT_RETENTION_DAYS",
-                types.whole(0, 36_500),
-                "Days after which the acts of administrators are removed from the audit.",
-                "0: never.",
-                default="0",
-            ),
-            Setting(
-                "RATELIMIT_STORAGE_URI",
-                types.SHARED_STORE,
-                "Where limits are counted, and answers and keys are shared between workers.",
-                "memory:// counts in each worker for itself, and shares nothing. Clusters and"
-                " sentinels: docs/scaling.md.",
-                default="memory://",
-                example="RATELIMIT_STORAGE_URI=redis://host:6379/0\n"
-                "RATELIMIT_STORAGE_URI=redis+cluster://host:6379,host:6379\n"
-                "RATELIMIT_STORAGE_URI=redis+sentinel://host:26379,host:26379/service",
-            ),
-        ),
-    ),
+    STORES_SECTION,
     FILES_SECTION,
     REWRITES_SECTION,
     LINEAGE_SECTION,

@@ -245,6 +245,13 @@ class SettingsReader:
             self.problems.append(OPEN_ACCESS)
         return bind
 
+    def reports_database_url(self) -> str | None:
+        """Read where reports are read; it must be a replica of the database."""
+        url: str | None = self.value("REPORTS_DATABASE_URL")
+        if url is not None and not (self.value("DATABASE_URL") or "").startswith("postgresql"):
+            self.problems.append("REPORTS_DATABASE_URL needs a DATABASE_URL that is PostgreSQL.")
+        return url
+
     def metrics_bind(self) -> str | None:
         """Read the address of metrics, which no other server can have."""
         bind: str | None = self.value("METRICS_BIND")

@@ -112,6 +112,7 @@ class Settings:
     log_format: str
     shutdown_grace: ShutdownGrace
     metrics_bind: str | None = None
+    reports_database_url: str | None = field(default=None, repr=False)
     root: Path = HOME_FOLDER
     tracing: TracingPlan | None = None
     warnings: tuple[str, ...] = ()
@@ -144,7 +145,8 @@ class Settings:
         endpoints = [endpoint for plan in plans for endpoint in plan.endpoints]
         if self.local_model is not None:
             endpoints.append(self.local_model)
-        passwords = _passwords(self.database_url) + _passwords(self.ratelimit_storage_uri)
+        urls = (self.database_url, self.reports_database_url or "", self.ratelimit_storage_uri)
+        passwords = [text for url in urls for text in _passwords(url)]
         hooks = (*self.webhooks.secrets, *self.webhooks.alert_urls)
         headers = () if self.tracing is None else self.tracing.headers.values()
         ours = (*self.access.secrets, self.files.secret_access_key, *hooks, *headers)
@@ -182,9 +184,12 @@ class Settings:
 
 def _checked(settings: Settings, read: SettingsReader) -> Settings:
     """Return settings with what is read of them last; raises SettingsError."""
-    tracing, metrics_bind = read.tracing(), read.metrics_bind()
     settings = replace(
-        settings, tracing=tracing, metrics_bind=metrics_bind, warnings=read.warnings()
+        settings,
+        tracing=read.tracing(),
+        metrics_bind=read.metrics_bind(),
+        reports_database_url=read.reports_database_url(),
+        warnings=read.warnings(),
     )
     if read.problems:
         raise SettingsError(read.problems, settings.warnings)

@@ -35,6 +35,7 @@ from llm_api.storage.sql.file_table import SqlFiles
 from llm_api.storage.sql.group_table import SqlGroups
 from llm_api.storage.sql.keys import SqlKeyStore
 from llm_api.storage.sql.lineage_table import SqlLineages
+from llm_api.storage.sql.replica import SqlReplica
 from llm_api.storage.sql.rewrite_table import SqlRewrites
 from llm_api.storage.sql.session_table import SqlSessions
 from llm_api.storage.sql.task_table import SqlTasks
@@ -83,6 +84,11 @@ def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageSto
 def budgets_of(store: UsageStore) -> BudgetStore | None:
     """Return the budgets beside a usage store, which settles them; None where it is not SQL."""
     return SqlBudgets(store.engine) if isinstance(store, SqlUsageStore) else None
+
+
+def open_replica(database_url: str | None) -> SqlReplica | None:
+    """Open a replica of the database of `open_store`; raises StoreError for an unusable URL."""
+    return None if database_url is None else SqlReplica(make_engine(database_url))
 
 
 def months_of(store: UsageStore) -> Months | None:

@@ -31,6 +31,10 @@ SECRETS: dict[str, tuple[str, Mapping[str, str]]] = {
     "LOCAL_MODEL_KEY": (KEY, LOCAL),
     "LOCAL_JUDGE_KEY": (KEY, OWN_JUDGE),
     "DATABASE_URL": (f"postgresql://user:{KEY}@host/x", {}),
+    "REPORTS_DATABASE_URL": (
+        f"postgresql://reader:{KEY}@host/x",
+        {"DATABASE_URL": "postgresql://host/x"},
+    ),
     "RATELIMIT_STORAGE_URI": (f"redis://:{KEY}@host:6379/0", {}),
     "FILES_ACCESS_KEY_ID": (KEY, STORED),
     "FILES_SECRET_ACCESS_KEY": (KEY, STORED),

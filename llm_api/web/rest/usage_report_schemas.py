@@ -101,6 +101,23 @@ class UsageGroupSchema(ma.Schema):
     )
 
 
+class ReplicaSchema(ma.Schema):
+    """Where it was read, in an installation with a read replica."""
+
+    is_used = ma.fields.Boolean(
+        required=True,
+        metadata={"description": "False: the replica is away, and it was read from the primary."},
+    )
+    lag_seconds = ma.fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={
+            "minimum": 0,
+            "description": "How far the replica is behind; null where that is unknown.",
+        },
+    )
+
+
 class UsageReportSchema(ma.Schema):
     """A page of a usage report."""
 
@@ -111,3 +128,4 @@ class UsageReportSchema(ma.Schema):
     page_size = _count()
     total = _count("How many groups there are.")
     groups = ma.fields.List(ma.fields.Nested(UsageGroupSchema), required=True)
+    replica = ma.fields.Nested(ReplicaSchema)

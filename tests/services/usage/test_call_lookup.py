@@ -7,6 +7,7 @@ from llm_api.domain.usage import UsageRecord
 from llm_api.errors import NotFound, Unavailable
 from llm_api.services.usage.call_lookup import AT_MOST, CallLookup
 from llm_api.storage import StoreError, UsageStore
+from llm_api.storage.reads import Reads
 from llm_api.storage.threads import StoreThreads
 from tests.storage.records import begun, ended
 
@@ -27,7 +28,11 @@ def lookup(store: object, *waiting: UsageRecord) -> CallLookup:
     """Look calls up in a store, and among those that wait for it."""
     rows: UsageStore = store  # type: ignore[assignment]  # it only finds
     return CallLookup(
-        rows, StoreThreads(1), lambda _: waiting, lambda key_id: f"name of {key_id}", dict
+        Reads(rows, StoreThreads(1)),
+        StoreThreads(1),
+        lambda _: waiting,
+        lambda key_id: f"name of {key_id}",
+        dict,
     )
 
 
