@@ -8,12 +8,13 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from llm_api.cli.opening import errors_as_messages, loaded
+from llm_api.cli.opening import errors_as_messages, loaded, replica_of
 from llm_api.cli.tables import aligned
 from llm_api.services.lineage.learning import JUDGED_BY
 from llm_api.services.lineage.lineage_reports import LearningQuery, LearningReports
 from llm_api.settings.settings import Settings
 from llm_api.storage.factory import open_work_stores
+from llm_api.storage.reads import Reads
 from llm_api.storage.threads import StoreThreads
 from llm_api.web.rest.lineage.learning_schemas import LearningArgumentsSchema
 
@@ -38,8 +39,14 @@ def lineage_commands(settings: Settings) -> AppGroup:
 
 
 def _report(settings: Settings, query: LearningQuery) -> _Group:
-    with errors_as_messages(), closing(open_work_stores(settings.database_url)) as work:
-        return LearningReports(work.lineages, StoreThreads(1)).report(query)
+    threads = StoreThreads(1)
+    with (
+        errors_as_messages(),
+        closing(open_work_stores(settings.database_url)) as work,
+        replica_of(settings) as replica,
+    ):
+        of_replica = None if replica is None else (replica.lineages, replica.link_of(threads))
+        return LearningReports(Reads(work.lineages, threads, of_replica)).report(query)
 
 
 def _tables(report: _Group) -> str:

@@ -18,7 +18,7 @@ from llm_api.services.lineage.lineage_service import Keeping, LineageService, Li
 from llm_api.services.usage.lineage_counts import count_event
 from llm_api.services.usage.metered_sink import MeteredSink
 from llm_api.settings.settings import Settings, SettingsError
-from llm_api.storage import FileIndex, StoreError, UsageStore
+from llm_api.storage import FileIndex, LineageStore, StoreError, UsageStore
 from llm_api.storage.factory import (
     WorkStores,
     months_of,
@@ -31,6 +31,7 @@ from llm_api.storage.factory import (
 )
 from llm_api.storage.kept_items import ItemStore
 from llm_api.storage.key_store import KeyStore
+from llm_api.storage.reads import Reads
 from llm_api.storage.retention import RetentionJob
 from llm_api.storage.spool.event_spool import EventSpool
 from llm_api.storage.spool.spool import Spool
@@ -87,7 +88,8 @@ def build_stores(settings: Settings) -> Stores:
     threads = StoreThreads(2)  # one each; without a time-out, because no client waits
     events = EventSpool(_event_folder(settings), work.lineages, threads)
     stored = LineageStores(work.lineages, work.tasks, files, work_threads)
-    lineage = _lineage(settings, stored, events, partial(count_event, metrics))
+    reads = _lineage_reads(work.lineages, replica)
+    lineage = _lineage(settings, stored, events, reads, count=partial(count_event, metrics))
     spool, sink = build_spool(settings, spool_folder, usage, threads, metrics)
     return Stores(
         metrics=metrics,
@@ -152,6 +154,8 @@ def _lineage(
     settings: Settings,
     stores: LineageStores,
     events: EventSpool,
+    reads: Reads[LineageStore],
+    *,
     count: Callable[[LineageEvent], None],
 ) -> LineageService:
     days = settings.usage_retention_days
@@ -160,8 +164,14 @@ def _lineage(
         keep=timedelta(days=days) if days else None,
         keep_texts=timedelta(days=settings.files.retention_days),
     )
-    reports = LearningReports(stores.events, StoreThreads(1, _REPORT_TIMEOUT_S))
-    return LineageService(stores, events, plan, reports, count=count)
+    return LineageService(stores, events, plan, LearningReports(reads), count=count)
+
+
+def _lineage_reads(store: LineageStore, replica: SqlReplica | None) -> Reads[LineageStore]:
+    of_replica = None
+    if replica is not None:
+        of_replica = replica.lineages, replica.link_of(StoreThreads(1, _REPORT_TIMEOUT_S))
+    return Reads(store, StoreThreads(1, _REPORT_TIMEOUT_S), of_replica)
 
 
 def _spool_folder(settings: Settings) -> Path:

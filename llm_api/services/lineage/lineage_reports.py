@@ -11,10 +11,11 @@ from typing import Any
 from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
 from llm_api.domain.money import decimal_text
 from llm_api.errors import Unavailable
+from llm_api.services.freshness import freshness_to_dict
 from llm_api.services.lineage.intervals import CONFIDENCE, Interval, Share, difference
 from llm_api.services.lineage.learning import Lessons, ModelTally, Tally
 from llm_api.storage import LineageStore, StoreError
-from llm_api.storage.threads import StoreThreads
+from llm_api.storage.reads import Reads
 
 PAGE = 5_000  # events that are read at a time, a tenth of a second
 
@@ -38,9 +39,9 @@ class LearningQuery:
 class LearningReports:
     """Reads lineages from their store, and sums them up."""
 
-    def __init__(self, store: LineageStore, threads: StoreThreads) -> None:
-        """Read from `store`, in `threads`."""
-        self._store, self._threads = store, threads
+    def __init__(self, reads: Reads[LineageStore]) -> None:
+        """Use a reader of lineages."""
+        self._reads = reads
 
     def report(self, query: LearningQuery) -> dict[str, Any]:
         """Sum up the lineages that begin in a span of time; raises Unavailable.
@@ -48,42 +49,46 @@ class LearningReports:
         What was said of them later counts, too.
         """
         try:
-            return self._threads.run(partial(self._report, query))
+            found = self._reads.read(partial(_report, query))
         except StoreError as error:
             message = "Lineages cannot be read at the moment."
             raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
+        return {**found.value, **freshness_to_dict(found.freshness)}
 
-    def _report(self, query: LearningQuery) -> dict[str, Any]:
-        """Build a report; it takes CPU, too, for which no other call has to wait in a thread."""
-        lessons = Lessons()
-        for events in self._lineages(query):
-            if query.since <= events[0].at < query.until:
-                lessons.add(events, query.judged_by)
-        return _to_dict(lessons)
 
-    def _lineages(self, query: LearningQuery) -> Iterator[list[LineageEvent]]:
-        """Yield the events of each lineage, a key's own lineage by itself."""
-        for page in self._pages(query.since):
-            by_key = sorted(page, key=lambda event: (event.lineage_id, event.key_id or ""))
-            for _, found in groupby(by_key, key=attrgetter("lineage_id", "key_id")):
-                events = list(found)
-                if query.key_id in {None, events[0].key_id}:
-                    yield events
+def _report(query: LearningQuery, store: LineageStore) -> dict[str, Any]:
+    """Build a report; it takes CPU, too, for which no other call has to wait in a thread."""
+    lessons = Lessons()
+    for events in _lineages(query, store):
+        if query.since <= events[0].at < query.until:
+            lessons.add(events, query.judged_by)
+    return _to_dict(lessons)
 
-    def _pages(self, since: datetime) -> Iterator[list[LineageEvent]]:
-        """Yield events page by page; no lineage is cut."""
-        after, size = "", PAGE
-        while True:
-            page = self._store.page(since, after, size)
-            is_last = len(page) < size
-            whole = page if is_last else _without_last(page)
-            if not whole and not is_last:
-                size *= 2  # one lineage with more events than a page
-                continue
-            yield whole
-            if is_last:
-                return
-            after, size = whole[-1].lineage_id, PAGE
+
+def _lineages(query: LearningQuery, store: LineageStore) -> Iterator[list[LineageEvent]]:
+    """Yield the events of each lineage, a key's own lineage by itself."""
+    for page in _pages(query.since, store):
+        by_key = sorted(page, key=lambda event: (event.lineage_id, event.key_id or ""))
+        for _, found in groupby(by_key, key=attrgetter("lineage_id", "key_id")):
+            events = list(found)
+            if query.key_id in {None, events[0].key_id}:
+                yield events
+
+
+def _pages(since: datetime, store: LineageStore) -> Iterator[list[LineageEvent]]:
+    """Yield events page by page; no lineage is cut."""
+    after, size = "", PAGE
+    while True:
+        page = store.page(since, after, size)
+        is_last = len(page) < size
+        whole = page if is_last else _without_last(page)
+        if not whole and not is_last:
+            size *= 2  # one lineage with more events than a page
+            continue
+        yield whole
+        if is_last:
+            return
+        after, size = whole[-1].lineage_id, PAGE
 
 
 def _without_last(page: list[LineageEvent]) -> list[LineageEvent]:

@@ -120,13 +120,6 @@ def _named(sums: UsageSums, keys: Mapping[str, KeyName], groups: Mapping[str, st
     return replace(sums, group={**sums.group, **names}) if names else sums
 
 
-def freshness_to_dict(freshness: Freshness | None) -> dict[str, Any]:
-    """Return where something was read as a field of JSON; none where there is no replica."""
-    if freshness is None:
-        return {}
-    return {"replica": {"is_used": freshness.is_replica, "lag_seconds": freshness.lag_s}}
-
-
 def to_dict(sums: UsageSums) -> dict[str, Any]:
     """Return a group as JSON: measured and estimated tokens apart, cost exact and by currency."""
     return {

@@ -9,6 +9,7 @@ from llm_api.storage.reads import COOLDOWN_S, ReplicaLink
 from llm_api.storage.sql.audit_table import SqlAudit
 from llm_api.storage.sql.engine import READS
 from llm_api.storage.sql.errors import what_failed
+from llm_api.storage.sql.lineage_table import SqlLineages
 from llm_api.storage.sql.usage import SqlUsageStore
 from llm_api.storage.threads import StoreThreads
 
@@ -35,8 +36,13 @@ class SqlReplica:
         self._engine = engine
         self.usage = SqlUsageStore(engine)
         self.audit = SqlAudit(engine)
-        threads = StoreThreads(_THREADS, _TIMEOUT_S, fails_fast=True)
-        self.link = ReplicaLink(self.lag, threads, Cooldown(COOLDOWN_S))
+        self.lineages = SqlLineages(engine)
+        self._cooldown = Cooldown(COOLDOWN_S)
+        self.link = self.link_of(StoreThreads(_THREADS, _TIMEOUT_S, fails_fast=True))
+
+    def link_of(self, threads: StoreThreads) -> ReplicaLink:
+        """Return a link for reads that take longer than those of `link`, with threads of theirs."""
+        return ReplicaLink(self.lag, threads, self._cooldown)
 
     def lag(self) -> float | None:
         """Return how many seconds it is behind; None where it does not know.

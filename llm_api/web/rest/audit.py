@@ -5,7 +5,7 @@ from flask import Response
 from llm_api.domain.audit import AuditQuery
 from llm_api.errors import InvalidRequest
 from llm_api.services.audit import AUDIT_AWAY, to_dict
-from llm_api.services.usage.reports import freshness_to_dict
+from llm_api.services.freshness import freshness_to_dict
 from llm_api.web.documented_errors import NO_ADMIN
 from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response

@@ -11,9 +11,10 @@ from llm_api.domain.access import ApiKey
 from llm_api.domain.timestamps import utc_text
 from llm_api.domain.usage import UsageQuery
 from llm_api.errors import Forbidden, InvalidRequest
+from llm_api.services.freshness import freshness_to_dict
 from llm_api.services.usage.call_lookup import NO_SUCH_CALL
 from llm_api.services.usage.report_query import ReportRequest
-from llm_api.services.usage.reports import freshness_to_dict, table_rows, to_dict
+from llm_api.services.usage.reports import table_rows, to_dict
 from llm_api.web.documented_errors import USAGE_AWAY
 from llm_api.web.request.context import RequestState, services
 from llm_api.web.response.answers import json_response

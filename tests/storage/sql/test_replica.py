@@ -125,6 +125,8 @@ def test_a_report_is_of_the_replica_and_says_how_old_it_is(
     caught_up(replica, database)
     assert reported(client) == (1, {"is_used": True, "lag_seconds": 0})
 
+    assert client.get("/api/v1/reports").json["replica"] == {"is_used": True, "lag_seconds": 0}
+
     pause(replica)
     try:
         add(database, "req_2")

@@ -6,6 +6,7 @@ import marshmallow as ma
 
 from llm_api.services.lineage.learning import JUDGED_BY
 from llm_api.services.lineage.lineage_reports import LearningQuery
+from llm_api.web.rest.usage_report_schemas import ReplicaSchema
 from llm_api.web.rest.usage_schemas import SpanArgumentsSchema, TextArgument
 from llm_api.web.schema_fields import one_of
 
@@ -107,3 +108,4 @@ class LearningSchema(ma.Schema):
     rewrites = ma.fields.List(ma.fields.Nested(TemplateShareSchema), required=True)
     comparisons = ma.fields.List(ma.fields.Nested(ArmsComparisonSchema), required=True)
     models = ma.fields.List(ma.fields.Nested(ModelLessonSchema), required=True)
+    replica = ma.fields.Nested(ReplicaSchema)
