@@ -52,7 +52,7 @@ def replica_of(settings: Settings) -> Iterator[SqlReplica | None]:
 
 
 def tell_freshness(freshness: Freshness | None) -> None:
-    """Say where something was read, beside what was printed; nothing where there is no replica."""
+    """Print on standard error where something was read; nothing where there is no replica."""
     if freshness is None:
         return
     behind = "" if freshness.lag_s is None else f", which is {freshness.lag_s:g} s behind"

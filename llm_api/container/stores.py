@@ -103,12 +103,7 @@ def build_stores(settings: Settings) -> Stores:
         work_threads=work_threads,
         replica=replica,
         files=files,
-        file_retention=FileRetention(
-            work.tasks,
-            files,
-            work_threads,
-            forget=_forgetting(settings, lineage, work, work_threads),
-        ),
+        file_retention=_file_retention(settings, lineage, work, work_threads, files),
         lineage=lineage,
         lineage_spool=events,
         items=open_items(settings.ratelimit_storage_uri),
@@ -120,6 +115,17 @@ def _retention(
 ) -> RetentionJob:
     days = settings.usage_retention_days
     return RetentionJob(folder, usage, threads, days, months=months_of(usage))
+
+
+def _file_retention(
+    settings: Settings,
+    lineage: LineageService,
+    work: WorkStores,
+    threads: StoreThreads,
+    files: FileService,
+) -> FileRetention:
+    forget = _forgetting(settings, lineage, work, threads)
+    return FileRetention(work.tasks, files, threads, forget=forget)
 
 
 def _forgetting(
