@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from llm_api.domain.judging import JudgedPicture
+from llm_api.domain.storyboards import CastMember, Storyboard
 
 GENERIC = "generic"
 # What a prompt can have for programs, and whose tokens can be counted.
@@ -15,6 +16,9 @@ SYNTAX = (
 ENCODERS = ("clip", "t5", "qwen")
 EDIT = "edit"
 TYPES = ("image", "video", EDIT)  # what a target model can be asked to make
+VIDEO = "video"
+STORYBOARD = "storyboard"  # several videos of one script
+REQUEST_TYPES = (*TYPES, STORYBOARD)
 MAX_EDITED_PICTURES = 3  # that are shown to the model which rewrites an edit
 MAX_PROMPT_CHARS = 4_000  # of a prompt that is to be rewritten
 PROSE, TAGS = "prose", "tags"
@@ -28,7 +32,9 @@ class PromptRequest:
 
     `type` is `image`, `video`, or `edit` for an instruction that changes pictures: `pictures` are
     those, at most `MAX_EDITED_PICTURES`, in the order in which the prompt may number them. An edit
-    has no style, camera or duration beside its prompt. `targets` are several target models, of
+    has no style, camera or duration beside its prompt. With `storyboard` the prompt is a script,
+    and `cast`, `total_seconds`, `shots` and the bounds of a shot's seconds are its own fields;
+    what is None is chosen by the target. `targets` are several target models, of
     which each gets a rewrite of its own, instead of `target_model`. `language` is that of the
     rewrite: a tag of BCP 47, or `auto` for the prompt's own where the target understands it.
     `max_length` is in characters, `max_tokens` in those of the target's encoder; `preserve` are
@@ -58,6 +64,11 @@ class PromptRequest:
     refresh: bool = False
     pin: str | None = None
     pictures: tuple[JudgedPicture, ...] = ()
+    cast: tuple[CastMember, ...] = ()
+    total_seconds: int | None = None
+    shots: int | None = None
+    min_shot_seconds: int | None = None
+    max_shot_seconds: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +112,8 @@ class OptimizedPrompt:
     `candidates`, `negative_prompt`, `rewrites` and `details` are None unless the request wants
     them. `rewrites` has one entry for each of the request's `targets`; all else is that of the
     first one.
-    `rewrite_id` names the words; None where there is no rewrite.
+    `rewrite_id` names the words; None where there is no rewrite. `storyboard` is set for one; the
+    optimized prompt has all of its shots then.
     """
 
     original_prompt: str
@@ -113,6 +125,7 @@ class OptimizedPrompt:
     rewrites: Sequence[TargetRewrite] | None = None
     details: Mapping[str, Any] | None = None
     rewrite_id: str | None = None
+    storyboard: Storyboard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +136,9 @@ class Target:
     as well; `max_length` is in characters, by language. `types` are those of `image`, `video` and
     `edit` that it makes. `is_tags` means comma-separated tags instead of sentences. `dialect` names
     the form into which code puts a rewrite: one of `DIALECTS`; None leaves it as it is written.
-    `seconds` is the length of a video where a request gives none. `max_negative` is in characters,
+    `seconds` is the length of a video where a request gives none, `durations` are all that it can
+    make, in seconds; empty for any. `shot_form` is how it reads several shots in one prompt, at
+    most `max_shots`; None for one shot in each. `max_negative` is in characters,
     None for a model without negative prompts. `syntax` is what it understands beside words, `flags`
     the names of flags where it knows only these. `encoder` is whose tokens count, None for an
     estimate; `max_tokens` is how many it reads, its own marks included, None if not known. `note`
@@ -137,6 +152,9 @@ class Target:
     is_tags: bool = False
     dialect: str | None = None
     seconds: int = 5
+    durations: tuple[int, ...] = ()
+    shot_form: str | None = None
+    max_shots: int = 1
     max_negative: int | None = None
     syntax: frozenset[str] = frozenset()
     flags: frozenset[str] | None = None

@@ -37,6 +37,8 @@ LATE = frozenset(
         "llm_api.services.prompts.edits.keeping_words",
         "llm_api.services.prompts.encoders.token_counts",
         "llm_api.services.prompts.repair.repairer",
+        "llm_api.services.prompts.storyboards.storyboard_answers",
+        "llm_api.services.prompts.storyboards.storyboarder",
         "llm_api.services.prompts.strategies.edit_wording",
         "llm_api.services.prompts.strategies.reply_parser",
         # For Anthropic's API and OpenAI's newer one:

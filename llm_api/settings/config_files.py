@@ -13,6 +13,7 @@ from llm_api.domain.access import Limits
 from llm_api.domain.calls import CHAT, IMAGE, Model
 from llm_api.domain.prompts import DIALECTS, ENCODERS, SYNTAX, TYPES, Target
 from llm_api.domain.prompts import GENERIC as GENERIC_TARGET
+from llm_api.domain.storyboards import MAX_SHOT_SECONDS, MAX_SHOTS, SHOT_FORMS
 from llm_api.services.pricing import PriceList
 from llm_api.settings import held_files
 from llm_api.settings.catalogue_schema import CatalogueSchema, Names
@@ -117,6 +118,14 @@ class _TargetSchema(ma.Schema):
     seconds = ma.fields.Integer(
         strict=True, load_default=5, validate=ma.validate.Range(min=1, max=60)
     )
+    durations = ma.fields.List(
+        ma.fields.Integer(strict=True, validate=ma.validate.Range(min=1, max=MAX_SHOT_SECONDS)),
+        load_default=list,
+    )
+    shot_form = ma.fields.String(load_default=None, validate=ma.validate.OneOf(SHOT_FORMS))
+    max_shots = ma.fields.Integer(
+        strict=True, load_default=1, validate=ma.validate.Range(min=1, max=MAX_SHOTS)
+    )
     max_negative = ma.fields.Integer(
         strict=True, load_default=None, validate=ma.validate.Range(min=1)
     )
@@ -194,6 +203,7 @@ def read_targets(root: Path) -> dict[str, Target]:
             | {
                 "languages": tuple(traits["languages"]),
                 "types": tuple(traits["types"]),
+                "durations": tuple(sorted(set(traits["durations"]))),
                 "syntax": frozenset(traits["syntax"]),
                 "flags": None if traits["flags"] is None else frozenset(traits["flags"]),
             },

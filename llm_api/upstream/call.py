@@ -85,6 +85,11 @@ class UpstreamCall(Deadline):
         """Whether another attempt may be made: there are attempts and time left."""
         return len(self._attempts) < MAX_ATTEMPTS and self.remaining > 0
 
+    @property
+    def allows_correction(self) -> bool:
+        """Whether another attempt may be made and can end in time: about as long as the last."""
+        return self.allows_attempt and self.remaining > self._attempts[-1].seconds
+
     def progress(self) -> tuple[tuple[Attempt, ...], Timing, bool]:
         """Return the attempts, where the time went, and whether the client's deadline passed."""
         timing = Timing(self._queued, self._time_upstream(), self._first_token)

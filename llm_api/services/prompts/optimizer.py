@@ -8,7 +8,14 @@ from functools import cached_property, partial
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport, CallResult
 from llm_api.domain.lineage import CONTROL, TREATED, LineageEvent
-from llm_api.domain.prompts import OptimizedPrompt, PromptRequest, Target, TargetRewrite
+from llm_api.domain.prompts import (
+    STORYBOARD,
+    OptimizedPrompt,
+    PromptRequest,
+    Target,
+    TargetRewrite,
+)
+from llm_api.domain.storyboards import Storyboard
 from llm_api.domain.tracing import step
 from llm_api.errors import ApiError, Unavailable, UpstreamFault
 from llm_api.services.prompts.compiling import compiler
@@ -23,10 +30,11 @@ from llm_api.services.prompts.experiment import (
 )
 from llm_api.services.prompts.keeping.rewrite_keeping import Keeping, KeptRewrites
 from llm_api.services.prompts.keeping.rewrite_names import WantedRewrite, wanted_rewrite
-from llm_api.services.prompts.languages.tags import is_dense
+from llm_api.services.prompts.negative_prompts import negative_prompt
 from llm_api.services.prompts.rewrite_result import RewriteResult
 from llm_api.services.prompts.rewrite_warnings import unchanged, warnings_of
 from llm_api.services.prompts.sight import Sight, VisionModels
+from llm_api.services.prompts.storyboards import storyboard_answers
 from llm_api.services.prompts.task import Task, read_tasks
 from llm_api.services.prompts.validation import load_vocabulary
 from llm_api.services.quotas.estimates import TokenEstimate
@@ -240,16 +248,28 @@ def _answers(
 def _answer(task: Task, result: RewriteResult, arm: str, *, seconds: float) -> OptimizedPrompt:
     request, rewrites = task.request, result.rewrites
     wants_several = request.n > 1
+    optimized, warnings, storyboard = _said(task, result, arm)
     return OptimizedPrompt(
         original_prompt=request.prompt,
-        optimized_prompt=rewrites[0] if rewrites else unchanged(task, arm),
+        optimized_prompt=optimized,
         improvements=result.improvements,
-        warnings=warnings_of(task, result, arm),
+        warnings=warnings,
         candidates=(list(rewrites) or [unchanged(task, arm)]) if wants_several else None,
         negative_prompt=negative_prompt(task) if request.include_negative_prompt else None,
         details=details(task, result, arm, seconds=seconds) if request.include_details else None,
         rewrite_id=result.rewrite_id,
+        storyboard=storyboard,
     )
+
+
+def _said(
+    task: Task, result: RewriteResult, arm: str
+) -> tuple[str, Sequence[str], Storyboard | None]:
+    """Return the prompt of an answer, its warnings, and its storyboard if one was asked for."""
+    if task.request.type == STORYBOARD:
+        return storyboard_answers.answered(task, result)
+    optimized = result.rewrites[0] if result.rewrites else unchanged(task, arm)
+    return optimized, warnings_of(task, result, arm), None
 
 
 def _entry(task: Task, answer: OptimizedPrompt) -> TargetRewrite:
@@ -262,21 +282,3 @@ def _entry(task: Task, answer: OptimizedPrompt) -> TargetRewrite:
         negative_prompt=answer.negative_prompt,
         details=answer.details,
     )
-
-
-def negative_prompt(task: Task) -> str:
-    """Return the things that the prompt excludes, in its own words; empty if there are none.
-
-    It is not longer than the target model's `max_negative` characters.
-    """
-    limit = task.target.max_negative
-    if limit is None:
-        return ""
-    comma = "，" if is_dense(task.constraints.language) else ", "
-    text = ""
-    for thing in dict.fromkeys(negation.words for negation in task.constraints.negations):
-        longer = f"{text}{comma}{thing}" if text else thing
-        if len(longer) > limit:
-            break
-        text = longer
-    return text

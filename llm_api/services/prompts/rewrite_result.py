@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from llm_api.domain.calls import CallReport
+from llm_api.domain.storyboards import Storyboard
 from llm_api.services.prompts.checks.violations import Violation
 from llm_api.services.prompts.sight import BLIND
 
@@ -21,7 +22,8 @@ class RewriteResult:
     whatever the rules and models are by now. `text` is the best rewrite in plain words, where it is
     in a form such as JSON. `others` are the results for further targets, from the same call.
     `sight` is what the model has seen of an edit's pictures: `shown`, `unseen` where it took too
-    few tokens for them, or "".
+    few tokens for them, or "". `storyboard` is set where one was asked for and a model took part:
+    the one rewrite is all of it as a text then.
     """
 
     rewrites: Sequence[str]
@@ -39,6 +41,7 @@ class RewriteResult:
     text: str = ""
     sight: str = BLIND
     others: Sequence["RewriteResult"] = ()
+    storyboard: Storyboard | None = None
 
     @property
     def is_complete(self) -> bool:

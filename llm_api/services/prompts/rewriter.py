@@ -239,9 +239,7 @@ def complete(
 
 def may_ask_again(reply: Reply, call: UpstreamCall) -> bool:
     """Whether a second call is allowed and can end in time: about as long as the first."""
-    if not isinstance(reply.strategy, InstructedStrategy) or not call.allows_attempt:
-        return False
-    return call.remaining > call.attempts[-1].seconds
+    return isinstance(reply.strategy, InstructedStrategy) and call.allows_correction
 
 
 def _least_wrong(results: Sequence[ValidationResult]) -> ValidationResult:

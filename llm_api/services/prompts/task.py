@@ -20,6 +20,8 @@ from llm_api.services.prompts.languages.tags import (
     length_ratio,
 )
 from llm_api.services.prompts.languages.writing import shares_words
+from llm_api.services.prompts.storyboards.shot_seconds import require_storyboard
+from llm_api.services.prompts.target_types import made_of, require_type
 from llm_api.services.prompts.text import clean, joined
 from llm_api.services.prompts.token_limits import TokenLimit, token_limit
 
@@ -126,32 +128,16 @@ def read_tasks(request: PromptRequest, targets: Mapping[str, Target]) -> Sequenc
         targets: all target models by name.
 
     Raises:
-        InvalidRequest: nothing of the prompt is visible, a target does not make what is wanted, or
-            an edit has fields that only descriptions have.
+        InvalidRequest: nothing of the prompt is visible, a target does not make what is wanted, an
+            edit has fields that only descriptions have, or a storyboard's seconds do not add up.
     """
     require_edit(request)
     field = "targets" if request.targets else "target_model"
     names = dict.fromkeys(request.targets or [request.target_model])
     for name in names:
-        require_type(request.type, name, targets, field)
+        require_type(made_of(request), name, targets, field)
+        require_storyboard(request, targets[name])
     return [read_task(replace(request, target_model=name), targets[name]) for name in names]
-
-
-def require_type(kind: str, name: str, targets: Mapping[str, Target], field: str) -> None:
-    """Raise InvalidRequest if a target model does not make a `kind`, such as `video`.
-
-    Args:
-        kind: what is to be made.
-        name: the target model's.
-        targets: all target models by name: those that do are told.
-        field: of the request, in which it is named.
-    """
-    if kind in targets[name].types:
-        return
-    able = ", ".join(one for one, target in targets.items() if kind in target.types)
-    raise InvalidRequest.of_field(
-        field, f"must be of {able} where type is {kind}.", reason="not_supported"
-    )
 
 
 def read_task(request: PromptRequest, target: Target) -> Task:
@@ -201,7 +187,7 @@ def _wanted(
     if fitted.tail:
         longest = max(longest - len(fitted.tail) - 1, 1)
     return RewriteRequirements(
-        type=request.type,
+        type=made_of(request),
         language=language,
         max_length=longest,
         min_length=_shortest(request, target, language, longest),
@@ -290,4 +276,4 @@ def _shortest(request: PromptRequest, target: Target, language: str, longest: in
     is_open = request.enhance_details and request.type != EDIT
     if not is_open or target.is_tags or target.dialect:
         return None
-    return min(_SHORTEST[request.type, form_of(language)], longest // 2)
+    return min(_SHORTEST[made_of(request), form_of(language)], longest // 2)

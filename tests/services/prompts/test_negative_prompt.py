@@ -4,7 +4,7 @@ import pytest
 
 from llm_api.domain.prompts import PromptRequest
 from llm_api.services.prompts.languages.exclusions import on_exclusions
-from llm_api.services.prompts.optimizer import negative_prompt
+from llm_api.services.prompts.negative_prompts import negative_prompt
 from tests.services.calls import CALLER, ListSink
 from tests.services.prompts.asking import TARGETS, optimizer_of, task_of
 from tests.support.upstream import ScriptedUpstream

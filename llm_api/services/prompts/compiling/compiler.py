@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 
 from llm_api.domain.calls import Completion, Fallback
+from llm_api.domain.prompts import STORYBOARD
 from llm_api.errors import ApiError
 from llm_api.services.prompts.checks.violations import violation_of
 from llm_api.services.prompts.compiling.scene_drafts import Draft, SceneDrafter, compiled_text
@@ -19,6 +20,7 @@ from llm_api.services.prompts.rewriter import (
     model_of,
 )
 from llm_api.services.prompts.sight import SHOWN, Sight
+from llm_api.services.prompts.storyboards import storyboarder
 from llm_api.services.prompts.strategies import reply_parser
 from llm_api.services.prompts.strategies.instructions import (
     InstructedStrategy,
@@ -48,8 +50,15 @@ class Compiler:
         self._rewriter = Rewriter(sight)
         self._drafter = SceneDrafter(self._rewriter)
 
+    @cached_property
+    def _storyboarder(self) -> "storyboarder.Storyboarder":
+        """What plans shots; loaded with the first storyboard."""
+        return storyboarder.Storyboarder()
+
     def needs(self, tasks: Sequence[Task], destination: Destination) -> TokenEstimate:
         """Estimate the most tokens that tasks take at a destination, all of them together."""
+        if tasks[0].request.type == STORYBOARD:
+            return self._storyboarder.needs(tasks[0], destination)
         if _is_one_text(tasks) or destination.is_guided:
             return self._rewriter.needs(_leader(tasks), destination)
         parameters = self._rewriter.scenes.parameters(tasks)
@@ -69,6 +78,8 @@ class Compiler:
         Raises:
             ApiError: no upstream answered the first call, or a content filter refused the prompt.
         """
+        if tasks[0].request.type == STORYBOARD:
+            return self._storyboarder.plan(tasks[0], destination, accounted)
         if _is_one_text(tasks):
             result = self._rewriter.rewrite(tasks[0], destination, accounted)
             return _compiled(tasks[0], result)

@@ -25,12 +25,12 @@ from llm_api.services.prompts.experiment import cost_of, lineage_of
 from llm_api.services.prompts.rewrite_result import UNUSABLE, RewriteResult
 from llm_api.services.prompts.sight import VisionModels
 from llm_api.services.prompts.strategies.instructions import METHOD, correction
-from llm_api.services.prompts.task import Task, require_type
+from llm_api.services.prompts.target_types import require_type
+from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.validation import ValidationResult
 from llm_api.services.quotas.estimates import TokenEstimate, estimate_chat
 from llm_api.services.routing.catalogue import Destination, call_with_fallbacks
 from llm_api.services.usage.ledger import AccountedCall, UsageLedger
-from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 logger = logging.getLogger(__name__)
@@ -160,7 +160,7 @@ class PictureDescriber:
     ) -> tuple[ValidationResult, ValidationResult]:
         """Return the first and the best description of a model; raises UpstreamFault."""
         first = best = self._checks.read(task, reply.completion)[0]
-        if not first.is_good and _may_ask_again(accounted.call):
+        if not first.is_good and accounted.call.allows_correction:
             if not first.is_usable:
                 accounted.call.record_rejection(UNUSABLE)
             results = [*self._corrected(task, reply, first, accounted), first]
@@ -245,8 +245,3 @@ def _complete(
         )
         raise refused.replaced(stage="input", what="image")
     return completion
-
-
-def _may_ask_again(call: UpstreamCall) -> bool:
-    """Whether a second call is allowed and can end in time: about as long as the first."""
-    return call.allows_attempt and call.remaining > call.attempts[-1].seconds

@@ -20,7 +20,7 @@ _NONE = "N/A"  # H3's word for a field without content
 
 def veo(plan: Plan, language: str, seconds: int) -> str:
     """Return what the scene is, and a line for each of its beats."""
-    lines = _timed(plan, language, seconds, lambda a, b, text: f"[{_clock(a)}-{_clock(b)}] {text}")
+    lines = _timed(plan, language, seconds, lambda a, b, text: f"[{clock(a)}-{clock(b)}] {text}")
     return "\n".join([prose(plan, language, with_beats=False), *lines])
 
 
@@ -36,18 +36,24 @@ def minimax_h3(plan: Plan, language: str, seconds: int) -> str:
     silent = replace(plan, sound="")
     beats = _timed(plan, language, seconds, _moment)
     shot = " ".join([prose(silent, language, with_beats=False), *beats])
-    sound = sentence(plan.sound, language) if plan.sound else _NONE
+    return h3_fields(f"[Shot 1] {shot}", language, plan.sound)
+
+
+def h3_fields(shots: str, language: str, sound: str = "") -> str:
+    """Return H3's three fields for what is seen, in numbered shots, and what is heard."""
+    heard = sentence(sound, language) if sound else _NONE
     return (
-        f"integrated_multimodal_description:\n[Shot 1] {shot}\n\n"
-        f"overall_soundscape:\n{sound}\n\nnon_diegetic_music:\n{_NONE}"
+        f"integrated_multimodal_description:\n{shots}\n\n"
+        f"overall_soundscape:\n{heard}\n\nnon_diegetic_music:\n{_NONE}"
     )
 
 
 def _moment(start: int, end: int, text: str) -> str:
-    return f"From {_clock(start)}.000 to {_clock(end)}.000: {text}"
+    return f"From {clock(start)}.000 to {clock(end)}.000: {text}"
 
 
-def _clock(seconds: int) -> str:
+def clock(seconds: int) -> str:
+    """Write seconds as minutes and seconds: `01:05`."""
     return f"{seconds // 60:02d}:{seconds % 60:02d}"
 
 

@@ -1,10 +1,11 @@
 """Writes rewrites as JSON, and reads them."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from llm_api.domain.calls import CallReport, TokenUsage
+from llm_api.domain.storyboards import Shot, Storyboard
 from llm_api.services.prompts.checks.violations import Violation
 from llm_api.services.prompts.rewrite_result import RewriteResult
 
@@ -27,6 +28,7 @@ def document_of(result: RewriteResult) -> dict[str, Any]:
         "text": result.text,
         "sight": result.sight,
         "others": list(map(document_of, result.others)),
+        **({} if result.storyboard is None else {"storyboard": asdict(result.storyboard)}),
     }
 
 
@@ -51,8 +53,15 @@ def result_of(document: Mapping[str, Any]) -> RewriteResult:
         text=document.get("text", ""),
         sight=document.get("sight", ""),
         others=tuple(map(result_of, document.get("others", ()))),
+        storyboard=_storyboard(document.get("storyboard")),
     )
     return repeated(result)
+
+
+def _storyboard(document: Mapping[str, Any] | None) -> Storyboard | None:
+    if document is None:
+        return None
+    return Storyboard(**{**document, "shots": [Shot(**shot) for shot in document["shots"]]})
 
 
 def _known(code: str) -> Violation:

@@ -87,6 +87,8 @@ def asked_of(request: PromptRequest) -> str:
         for field in fields(request)
         if field.name not in _BESIDE_THE_WORDS and getattr(request, field.name) != field.default
     }
+    if request.cast:
+        given["cast"] = [[one.name, one.description] for one in request.cast]
     if request.pictures:  # as they came in: how we write them anew may change
         given["pictures"] = [
             hashlib.sha256(picture.original).hexdigest() for picture in request.pictures

@@ -52,11 +52,11 @@ class GuidedStrategy:
         facets = self._open(task)
         if not facets:
             return None
-        gist = _gist(task.prompt)
+        gist = gist_of(task.prompt)
         messages = [{"role": "system", "content": _INSTRUCTION}]
         names = frozenset(facet.name for facet in facets)
         for example in all_facets().examples[task.wanted.type]:
-            messages += _turn(example, names)
+            messages += turns_of(example, names)
         messages.append({"role": "user", "content": gist})
         parameters: dict[str, Any] = {
             "messages": messages,
@@ -67,7 +67,7 @@ class GuidedStrategy:
             "max_tokens": _MAX_TOKENS,
             "response_format": {
                 "type": "json_schema",
-                "json_schema": {"name": "prompt", "schema": _schema(_pattern(gist, facets))},
+                "json_schema": {"name": "prompt", "schema": _schema(pattern_of(gist, facets))},
             },
         }
         if task.request.seed is not None:
@@ -114,7 +114,7 @@ class GuidedStrategy:
 
 def _chosen(task: Task, facets: Sequence[Facet], completion: Completion) -> Sequence[int] | None:
     """Return which phrase of each facet the model chose; None if its answer breaks the schema."""
-    pattern = _pattern(_gist(task.prompt), facets)
+    pattern = pattern_of(gist_of(task.prompt), facets)
     try:
         match = re.fullmatch(pattern, json.loads(completion.text)["prompt"])
     except (ValueError, KeyError, TypeError, RecursionError):
@@ -138,14 +138,15 @@ def _varied(facets: Sequence[Facet], chosen: Sequence[int], n: int) -> Sequence[
     ]
 
 
-def _gist(prompt: str) -> str:
+def gist_of(prompt: str) -> str:
     """Return what the model reads of a prompt: plain words that need no escape in a pattern."""
     words = " ".join(re.sub(r"[^\w ,'-]|_", " ", prompt).split())
     at_most = _CHINESE_GIST_CHARS if is_chinese(words) else _GIST_CHARS
     return words[:at_most].rstrip(" ,") or "a picture"
 
 
-def _pattern(gist: str, facets: Sequence[Facet]) -> str:
+def pattern_of(gist: str, facets: Sequence[Facet]) -> str:
+    """Return a regular expression: the `gist`, and one phrase of each facet behind it."""
     return re.sub(r"-", r"\\-", gist) + "".join(f", {facet.pattern}" for facet in facets)
 
 
@@ -158,7 +159,7 @@ def _schema(pattern: str) -> dict[str, Any]:
     }
 
 
-def _turn(example: Example, names: frozenset[str]) -> list[dict[str, str]]:
+def turns_of(example: Example, names: frozenset[str]) -> list[dict[str, str]]:
     """Return an example with only the facets that are to be chosen; nothing if it has none."""
     chosen = example.chosen_of(names)
     if not chosen:
