@@ -28,9 +28,11 @@ _OF_PICTURES = {
     *("invalid_image", "invalid_url", "image_refused", "image_fetch_failed", "file_not_found"),
     "not_supported",  # by a model that is named, and takes no pictures
 }
-# Of an edit only its pictures can be refused.
+# Of an edit only its pictures can be refused, and of a storyboard seconds of which there is no sum,
+# or a name that two members have.
 _EDITS = "/optimize-prompt"
-_OF_EDITS = _OF_PICTURES - {"not_supported"}
+_OF_BOARDS = {"seconds_do_not_add_up", "cast_name_repeated"}
+_OF_REWRITES = (_OF_PICTURES - {"not_supported"}) | _OF_BOARDS
 # Whether calls, outputs and tools of a conversation belong together, and whether a text is base64.
 _RESPONSES = "POST /v1/responses"
 _OF_CONVERSATIONS = {"tool_call_unmatched", "tool_not_found", "not_supported", "invalid_url"}
@@ -106,7 +108,7 @@ def only_what_no_document_says_refuses(_context: object, response: Any, case: An
     if label == _RESPONSES:
         allowed = _OF_CONVERSATIONS
     elif label.endswith(_EDITS):
-        allowed = _OF_EDITS
+        allowed = _OF_REWRITES
     elif _GROUPS in label:
         allowed = _OF_GROUPS
     elif not (_PICTURES in label or label.endswith(_SEEN)):

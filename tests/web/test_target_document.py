@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections import Counter
 from typing import Any
 
 import marshmallow as ma
@@ -24,7 +25,8 @@ def is_taken(body: dict[str, Any]) -> bool:
     except ma.ValidationError:
         return False
     named = request.targets or [request.target_model]
-    return all(request.type in CONFIGURED[name].types for name in named)
+    made = "video" if request.type == "storyboard" else request.type
+    return all(made in CONFIGURED[name].types for name in named)
 
 
 def is_described(kind: str | None, name: str | None) -> bool:
@@ -42,10 +44,9 @@ def bodies() -> list[dict[str, Any]]:
     given += [{"targets": ["wan"], "target_model": name} for name in (None, "wan")]
     given += [{"targets": ["wan"], "n": n} for n in (None, 1, 2, 4)]
     given += [{"targets": None, "n": 2, "target_model": "wan"}]
-    return [
-        {"prompt": "A cat", "type": kind, **one}
-        for kind, one in itertools.product(("image", "video", "edit"), given)
-    ]
+    made = [{"type": kind} for kind in ("image", "video", "edit")]
+    made += [{"type": "storyboard", "total_seconds": total} for total in (10, None)]
+    return [{"prompt": "A cat", **kind, **one} for kind, one in itertools.product(made, given)]
 
 
 def test_the_document_allows_what_is_taken_and_nothing_else(client: FlaskClient) -> None:
@@ -76,13 +77,17 @@ def test_the_document_knows_which_fields_are_of_which_type(client: FlaskClient) 
     schema = operation["requestBody"]["content"]["application/json"]["schema"]
     values: dict[str, Any] = {"style": "ink", "camera": "pan", "duration_seconds": 5}
     values["images"] = ["https://host/a.png"]
+    values |= {"total_seconds": 10, "shots": 2, "min_shot_seconds": 2, "max_shot_seconds": 9}
+    values |= {"cast": [{"name": "Mara", "description": "a tall woman"}], "n": 1}
     bodies = [
-        {"prompt": "A cat", "type": kind, **dict.fromkeys(nothing), name: values[name]}
-        for kind, name in itertools.product(("image", "video", "edit"), values)
+        {"prompt": "A cat", "type": kind, **dict.fromkeys(nothing), **one}
+        for kind, name in itertools.product(("image", "video", "edit", "storyboard"), values)
         for nothing in ((), values)
+        for one in ({name: values[name]}, {name: values[name], "total_seconds": 10})
     ]
 
     allowed = [body for body in bodies if not document.problems_in(body, schema)]
 
     assert allowed == [body for body in bodies if not SCHEMA.validate(body)]
-    assert len(allowed) == 2 * (2 + 3 + 1)
+    of_types = Counter(body["type"] for body in allowed)
+    assert of_types == {"image": 6, "video": 8, "edit": 4, "storyboard": 14}

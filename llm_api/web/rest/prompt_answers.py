@@ -5,6 +5,7 @@ from typing import Any
 import marshmallow as ma
 
 from llm_api.domain.prompts import OptimizedPrompt, TargetRewrite
+from llm_api.web.rest.storyboard_schemas import StoryboardSchema, storyboard_answer
 
 
 def _describe(description: str) -> dict[str, str]:
@@ -132,6 +133,9 @@ class OptimizedPromptSchema(ma.Schema):
         ma.fields.Nested(TargetRewriteSchema),
         metadata=_describe("Only with `targets`: one for each, the first of which is above."),
     )
+    storyboard = ma.fields.Nested(
+        StoryboardSchema, metadata=_describe("Only of a storyboard: its shots.")
+    )
     details = ma.fields.Nested(DetailsSchema, metadata=_describe("Only with `include_details`."))
 
 
@@ -145,6 +149,8 @@ def prompt_answer(result: OptimizedPrompt) -> dict[str, Any]:
             {"target_model": rewrite.target_model} | _made(rewrite) | _asked_for(rewrite)
             for rewrite in result.rewrites
         ]
+    if result.storyboard is not None:
+        answer["storyboard"] = storyboard_answer(result.storyboard)
     return answer | _asked_for(result)
 
 

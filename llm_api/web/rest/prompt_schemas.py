@@ -10,13 +10,18 @@ from llm_api.domain.prompts import (
     EDIT,
     MAX_EDITED_PICTURES,
     MAX_PROMPT_CHARS,
-    TYPES,
+    REQUEST_TYPES,
     PromptRequest,
 )
 from llm_api.services.prompts import REWRITE_ID
 from llm_api.web.images.orders import Source
 from llm_api.web.images.picture_sources import PictureField
 from llm_api.web.rest.prompt_languages import LANGUAGE_METADATA, LIMITED
+from llm_api.web.rest.storyboard_schemas import (
+    OF_STORYBOARDS,
+    StoryboardFields,
+    storyboard_rule,
+)
 from llm_api.web.rest.target_schemas import ALONE_WITH_TARGETS, MAX_TARGETS, TARGETS, type_rules
 from llm_api.web.schema_fields import (
     LANGUAGE,
@@ -31,7 +36,6 @@ from llm_api.web.schema_fields import (
     seed_field,
     within,
 )
-from llm_api.web.smorest import StrictSchema
 
 MAX_PRESERVED = 20
 # Which of the fields an edit has in its prompt alone.
@@ -66,14 +70,14 @@ class EditOrder:
 
 def _without(kind: str, *names: str) -> dict[str, Any]:
     """Describe a request of a type, and which fields it has not."""
-    nothing = {name: {"type": "null"} for name in names}
+    nothing = {name: {"type": "null"} for name in (*names, *OF_STORYBOARDS)}
     return {"properties": {"type": {"enum": [kind]}, **nothing}}
 
 
-class PromptRequestSchema(StrictSchema):
+class PromptRequestSchema(StoryboardFields):
     """A prompt to rewrite."""
 
-    class Meta(StrictSchema.Meta):
+    class Meta(StoryboardFields.Meta):
         """Marshmallow's options, and for the API document what fields cannot say."""
 
         rules: ClassVar[dict[str, Any]] = {
@@ -83,6 +87,7 @@ class PromptRequestSchema(StrictSchema):
                         _without("image", "images", "duration_seconds"),
                         _without("video", "images"),
                         _without(EDIT, *_OF_DESCRIPTIONS),
+                        storyboard_rule(),
                     ]
                 },
                 {
@@ -101,8 +106,10 @@ class PromptRequestSchema(StrictSchema):
     prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE_PROMPT])
     type = String(
         required=True,
-        validate=one_of(TYPES),
-        metadata=_describe("edit: the prompt is an instruction that changes pictures."),
+        validate=one_of(REQUEST_TYPES),
+        metadata=_describe(
+            "edit: the prompt is an instruction that changes pictures. storyboard: it is a script."
+        ),
     )
     images = ShortList(
         PictureField(),
@@ -247,9 +254,9 @@ class PromptRequestSchema(StrictSchema):
     def make(self, document: dict[str, Any], **_: Any) -> PromptRequest | EditOrder:
         """Make the request that the service takes, or an edit with pictures; null: left out."""
         given = {name: value for name, value in document.items() if value is not None}
-        preserve, targets = tuple(given.pop("preserve", ())), tuple(given.pop("targets", ()))
+        given |= {name: tuple(given.pop(name, ())) for name in ("preserve", "targets", "cast")}
         images = given.pop("images", ())
-        request = PromptRequest(**given, preserve=preserve, targets=targets)
+        request = PromptRequest(**given)
         if not images:
             return request
         return EditOrder(request, tuple((f"images[{i}]", one) for i, one in enumerate(images)))

@@ -43,7 +43,12 @@ _WRONG_BATCH = InvalidRequest.of_field(
     "prompts", "must be a list of 1 to 50 items.", reason="out_of_range"
 )
 _WRONG_PROMPT = InvalidRequest.of_field(
-    "type", "must be one of image, video, edit.", reason="out_of_range"
+    "type", "must be one of image, video, edit, storyboard.", reason="out_of_range"
+)
+_WRONG_SECONDS = InvalidRequest.of_field(
+    "total_seconds",
+    "must be a sum of shots of 5 or 10 seconds for wan, such as 5 or 10.",
+    reason="seconds_do_not_add_up",
 )
 
 
@@ -80,12 +85,16 @@ def chat(body: ModelRequest) -> CallResult[Completion]:
 @blueprint.arguments(PromptRequestSchema(), example=_PROMPT_EXAMPLE)
 @blueprint.response(200, OptimizedPromptSchema())
 @blueprint.errors(
-    *MODEL_ERRORS, examples=[_WRONG_PROMPT, MODEL_FORBIDDEN, NO_SUCH_MODEL, NO_SUCH_REWRITE]
+    *MODEL_ERRORS,
+    examples=[_WRONG_PROMPT, _WRONG_SECONDS, MODEL_FORBIDDEN, NO_SUCH_MODEL, NO_SUCH_REWRITE],
 )
 @idempotent
 @answers_with(_prompt_response)
 def optimize_prompt(body: PromptRequest | EditOrder) -> CallResult[OptimizedPrompt]:
-    """Rewrite a prompt for an image or video model, or an edit of pictures, keeping its intent."""
+    """Rewrite a prompt for an image or video model, keeping its intent.
+
+    An edit of pictures stays the smallest change; a script becomes the shots of a storyboard.
+    """
     services().optimizer.require_enabled()  # before pictures are read
     return services().optimizer.optimize(_with_pictures(body), caller())
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from llm_api.domain.prompts import GENERIC
+from llm_api.domain.prompts import GENERIC, STORYBOARD
 
 # Those of config/targets.toml; a test holds them together.
 TARGETS = (
@@ -41,6 +41,8 @@ TARGETS_OF = {
     "video": tuple(sorted({*_BOTH, *_VIDEOS})),
     "edit": tuple(sorted({GENERIC, *_EDITORS})),
 }
+# A storyboard is of videos; `targets` are none of its fields.
+_OF_REQUESTS = {**TARGETS_OF, STORYBOARD: TARGETS_OF["video"]}
 MAX_TARGETS = 8
 
 
@@ -63,7 +65,7 @@ def type_rules(field: str, *, has_default: bool = False) -> list[dict[str, Any]]
                 },
             }
         }
-        for kind, able in TARGETS_OF.items()
+        for kind, able in (TARGETS_OF if has_default else _OF_REQUESTS).items()
     ]
 
 

@@ -117,11 +117,11 @@ def with_cast(text: str, members: Sequence[CastMember], language: str) -> tuple[
         told = _told(member, wide=wide)
         return f"{member.name}{told}{gap}{text[end:]}", ("cast_named",)
     for member in sorted(missing, key=lambda one: -(ends[one] or 0)):
-        told, end = _told(member, wide=wide), ends[member]
-        if end is None:
+        told, at = _told(member, wide=wide), ends[member]
+        if at is None:
             unnamed = f"{member.name}{told}{'。' if wide else '. '}{unnamed}"
         else:
-            text = f"{text[:end]}{told}{text[end:]}"
+            text = f"{text[:at]}{told}{text[at:]}"
     repairs += ["cast_named"] if unnamed else []
     return unnamed + text, tuple(dict.fromkeys(repairs))
 

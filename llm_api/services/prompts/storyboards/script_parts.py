@@ -73,7 +73,7 @@ def _joined_denials(units: Sequence[str]) -> Sequence[str]:
             continue
         whole.append(together([waiting, unit]) if waiting else unit)
         waiting = ""
-    return whole or [waiting]
+    return whole or ([waiting] if waiting else [])
 
 
 def together(units: Sequence[str]) -> str:

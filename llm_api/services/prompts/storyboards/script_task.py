@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 
 from llm_api.domain.prompts import PromptRequest, Target
 from llm_api.domain.storyboards import CastMember
-from llm_api.errors import InvalidRequest
 from llm_api.services.prompts.constraints.excluded import with_unwanted
 from llm_api.services.prompts.constraints.flags import find_flags, without_flags
 from llm_api.services.prompts.constraints.target_syntax import TargetPrompt, fit_syntax
@@ -65,16 +64,10 @@ class ScriptTask:
 
 
 def read_script(task: Task) -> ScriptTask:
-    """Read what a storyboard is made of; `task` is its request, of which the seconds add up.
-
-    Raises:
-        InvalidRequest: the script says nothing but flags.
-    """
+    """Read what a storyboard is made of; `task` is its request, of which the seconds add up."""
     request, target = task.request, task.target
     allowed = allowed_seconds(request, target)
-    units = script_units(_without_syntax(request, target))
-    if not units or not any(units):
-        raise InvalidRequest.of_field("prompt", "must be a script in words.", reason="out_of_range")
+    units = script_units(_without_syntax(request, target)) or [task.prompt]
     fitted = [fit_syntax(clean(one.description), target) for one in request.cast]
     counts = require_sum(request, allowed, target)
     kept = [flag for flag in task.fitted.flags if not flag.startswith(_OF_TIME)]

@@ -29,7 +29,7 @@ def allowed_seconds(request: PromptRequest, target: Target) -> Sequence[int]:
         return allowed
     field = "min_shot_seconds" if low > made[-1] else "max_shot_seconds"
     problem = f"must leave {target.name} one of the lengths that it makes: {named(made)} seconds."
-    raise InvalidRequest.of_field(field, problem, reason="not_supported")
+    raise InvalidRequest.of_field(field, problem, reason="seconds_do_not_add_up")
 
 
 def feasible_counts(total: int, allowed: Sequence[int]) -> Sequence[int]:
@@ -61,12 +61,12 @@ def require_sum(request: PromptRequest, allowed: Sequence[int], target: Target) 
         problem = (
             f"must be a sum of {made} for {target.name}, such as {_totals_near(total, allowed)}."
         )
-        raise InvalidRequest.of_field("total_seconds", problem, reason="out_of_range")
+        raise InvalidRequest.of_field("total_seconds", problem, reason="seconds_do_not_add_up")
     if request.shots is None:
         return counts
     if request.shots not in counts:
         problem = f"must be {named(counts)} for {total} seconds of {made}."
-        raise InvalidRequest.of_field("shots", problem, reason="out_of_range")
+        raise InvalidRequest.of_field("shots", problem, reason="seconds_do_not_add_up")
     return [request.shots]
 
 
