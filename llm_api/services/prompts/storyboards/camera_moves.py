@@ -8,7 +8,7 @@ from llm_api.services.prompts.constraints.camera import find_camera
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.languages.tags import form_of
 from llm_api.services.prompts.repair.sentences import sentences
-from llm_api.services.prompts.text import is_ended
+from llm_api.services.prompts.text import is_ended, quotations
 
 STATIC = "static"
 # The moves by their names, as `constraints.camera` finds them, and the words that a shot gets.
@@ -45,6 +45,18 @@ _CLAUSE = re.compile(
     r"|\s+(?:and then|then|and|before|while)\s+"
     r"|(?:然后|接着|随后|同时|最后|再|并)"
 )
+_HAN = re.compile("[\u3400-\u9fff]")
+_CAMERA = re.compile(
+    r"\b(?:camera|shot|lens|view|frame|viewpoint|drone|handheld|dolly)\b"
+    r"|[镜摄拍焦航]|机位|视角|手持",
+    re.IGNORECASE,
+)
+# What people do as well: in a sentence without a camera it is theirs.
+_DOES = re.compile(
+    r"(?:slowly |gently |quickly )?(?:pulls|pushes|moves|draws|closes|backs|retreats|circles"
+    r"|travels|swirls|spins|inches|creeps|rotates|arcs)\b",
+    re.IGNORECASE,
+)
 _ENDS = " ,.;:，。；：、"
 
 
@@ -54,18 +66,38 @@ def moves_in(text: str) -> Sequence[str]:
     Text in quotation marks has none, and neither has what a thing or a person does.
     """
     found: list[str] = []
-    for piece, _ in _clauses(text):
-        found += _moves(piece.strip(_ENDS))
-    return list(dict.fromkeys([*found, *_moves(text)] if found else _moves(text)))
+    for sentence in sentences(_without_quoted(text)):
+        in_pieces = [one for piece, _ in _clauses(sentence) for one in _moves(piece, sentence)]
+        found += [*in_pieces, *_moves(sentence, sentence)]
+    return list(dict.fromkeys(found))
 
 
-def _moves(text: str) -> Sequence[str]:
-    found = {one.replace("_", " ") for one in find_camera(read(text), is_strict=True).moves}
+def move_named(words: str) -> str | None:
+    """Return the move that words are about which say nothing but how the camera moves."""
+    named = words.casefold().strip(_ENDS)
+    if named in MOVES:
+        return named
+    about = "镜头" if _HAN.search(words) else "camera: "
+    return next(iter(moves_in(about + words)), None)
+
+
+def _moves(piece: str, sentence: str) -> Sequence[str]:
+    bare = piece.strip(_ENDS)
+    if not _CAMERA.search(sentence) and (_HAN.search(bare) or _DOES.match(bare)):
+        return []
+    found = {one.replace("_", " ") for one in find_camera(read(bare), is_strict=True).moves}
     for whole, parts in _WITHIN.items():
         if whole in found:
             found -= parts
     named = {_AS.get(one, one) for one in found}
     return sorted(named & MOVES.keys())
+
+
+def _without_quoted(text: str) -> str:
+    """Return a text of the same length with other signs in place of what is quoted."""
+    for quoted in quotations(text):
+        text = f"{text[: quoted.start]}{'x' * (quoted.end - quoted.start)}{text[quoted.end :]}"
+    return text
 
 
 def camera_words(move: str, language: str) -> str:
@@ -116,7 +148,7 @@ def _without(sentence: str, but: str) -> str:
         return sentence
     kept = ""
     for piece, gap in _clauses(sentence):
-        if set(_moves(piece.strip(_ENDS))) - {but}:
+        if set(_moves(_without_quoted(piece), sentence)) - {but}:
             continue
         kept = f"{kept}{gap}{piece}" if kept else piece.lstrip(_ENDS)
     kept = kept.rstrip(" ,;:，；：、")
@@ -129,5 +161,6 @@ def _without(sentence: str, but: str) -> str:
 
 def _clauses(text: str) -> Sequence[tuple[str, str]]:
     """Return the clauses of a text, each with what stands in front of it."""
-    gaps = [(0, 0), *(found.span() for found in _CLAUSE.finditer(text)), (len(text), len(text))]
+    inner = [found.span() for found in _CLAUSE.finditer(_without_quoted(text))]
+    gaps = [(0, 0), *inner, (len(text), len(text))]
     return [(text[end:start], text[a:end]) for (a, end), (start, _) in pairwise(gaps)]

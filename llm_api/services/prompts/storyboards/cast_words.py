@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from llm_api.domain.storyboards import CastMember
 from llm_api.services.prompts.languages.tags import is_dense
+from llm_api.services.prompts.repair.sentences import sentences
 from llm_api.services.prompts.text import HAN, clean, words_of
 
 # A word goes on here; Chinese and Japanese have no gaps beside a name.
@@ -21,7 +22,10 @@ _SUBJECT = re.compile(r"\A(?:he|she|it)\b\s?|\A[他她它](?!们)", re.IGNORECAS
 _ASIDE = re.compile(
     r"\s*(?:\(([^()]{1,400})\)|（([^（）]{1,400})）|,\s*([^,.;!?]{1,300}),|，([^，。；！？]{1,150})，)"
 )
-_SAME_SHARE = 0.4  # of an aside's words in the description: it is the same in other words
+# Of an aside's words in the description: it is the same in other words. Less will do for one that
+# calls the member something: "an old lady in yellow".
+_SAME_SHARE, _CALLED_SHARE = 0.4, 0.2
+_CALLED = re.compile(r"\s*(?:an?|the|his|her|their)\s", re.IGNORECASE)
 _LITTLE = frozenset(
     re.findall(r"\w+", "a an the of in on with and his her their its who wearing is at 的 着 了 一")
 )
@@ -66,11 +70,13 @@ def members_of(parts: Sequence[str], cast: Sequence[CastMember]) -> Sequence[Seq
     group: Sequence[CastMember] = ()
     found = []
     for part in parts:
-        named = named_in(part, cast)
-        meant = named or list(_meant(part, last, group))
-        found.append(meant)
-        if named:
-            last, group = mentions(part, cast)[-1].member, named
+        seen: list[CastMember] = []
+        for sentence in sentences(part):
+            named = named_in(sentence, cast)
+            seen += named or _meant(sentence, last, group)
+            if named:
+                last, group = mentions(sentence, cast)[-1].member, named
+        found.append(list(dict.fromkeys(seen)))
     return found
 
 
@@ -115,15 +121,19 @@ def with_cast(text: str, members: Sequence[CastMember], language: str) -> tuple[
         member, end = missing[0], subject.end()
         gap = "" if wide else " "
         told = _told(member, wide=wide)
-        return f"{member.name}{told}{gap}{text[end:]}", ("cast_named",)
+        return f"{_at_start(member)}{told}{gap}{text[end:]}", ("cast_named",)
     for member in sorted(missing, key=lambda one: -(ends[one] or 0)):
         told, at = _told(member, wide=wide), ends[member]
         if at is None:
-            unnamed = f"{member.name}{told}{'。' if wide else '. '}{unnamed}"
+            unnamed = f"{_at_start(member)}{told}{'。' if wide else '. '}{unnamed}"
         else:
             text = f"{text[:at]}{told}{text[at:]}"
     repairs += ["cast_named"] if unnamed else []
     return unnamed + text, tuple(dict.fromkeys(repairs))
+
+
+def _at_start(member: CastMember) -> str:
+    return member.name[:1].upper() + member.name[1:]
 
 
 def _told(member: CastMember, *, wide: bool) -> str:
@@ -160,9 +170,9 @@ def _without_paraphrase(text: str, member: CastMember) -> str:
 
 def _is_same(said: str, description: str) -> bool:
     words = set(words_of(said)) - _LITTLE
-    return bool(words) and len(words.intersection(words_of(description))) >= _SAME_SHARE * len(
-        words
-    )
+    shared = words.intersection(words_of(description))
+    least = _CALLED_SHARE if _CALLED.match(said) else _SAME_SHARE
+    return bool(shared) and len(shared) >= least * len(words)
 
 
 @functools.lru_cache(maxsize=64)

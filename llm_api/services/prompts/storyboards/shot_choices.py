@@ -13,7 +13,7 @@ from typing import Any
 from llm_api.domain.calls import Completion
 from llm_api.services.prompts.enrichment.composition import scenes_of
 from llm_api.services.prompts.enrichment.facets import Facet, Phrase, all_facets
-from llm_api.services.prompts.languages.tags import has_vocabulary, is_dense
+from llm_api.services.prompts.languages.tags import form_of, has_vocabulary, is_dense
 from llm_api.services.prompts.storyboards.camera_moves import moves_in
 from llm_api.services.prompts.storyboards.script_task import ScriptTask
 from llm_api.services.prompts.storyboards.shot_making import parts_of
@@ -24,7 +24,11 @@ _FRAMING, _CAMERA = "composition", "camera"
 _INSTRUCTION = (
     "You choose the framing and the camera move that suit each shot of a film. Answer in JSON."
 )
-_TOKENS_OF_SHOT = 90
+_TOKENS_OF_SHOT = 60
+_GIST = {"en": 60, "zh": 20}  # characters of a shot's words; the model writes them again
+# As many shots as the bundled model answers for in good time; those behind them have the phrases
+# that suit them best.
+_MAX_ASKED = 8
 
 
 class ShotChoices:
@@ -37,7 +41,7 @@ class ShotChoices:
 
     def parameters(self, script: ScriptTask) -> Mapping[str, Any] | None:
         """Return the parameters of the chat completion; None where there is nothing to choose."""
-        shots = _open_in(script)
+        shots = _open_in(script)[:_MAX_ASKED]
         if not any(facets for _, facets in shots):
             return None
         messages = [{"role": "system", "content": _INSTRUCTION}]
@@ -69,15 +73,19 @@ class ShotChoices:
 
     def phrases(self, script: ScriptTask, completion: Completion | None) -> Sequence[str]:
         """Return the sentence behind each shot's words; none if the answer breaks the schema."""
+        shots = _open_in(script)
         try:
             chosen = json.loads(completion.text) if completion is not None else {}
             found = [
-                _chosen(shot, chosen[f"shot_{at}"]) for at, shot in enumerate(_open_in(script), 1)
+                _chosen(shot, chosen[f"shot_{at}"]) for at, shot in enumerate(shots[:_MAX_ASKED], 1)
             ]
         except (ValueError, KeyError, TypeError, RecursionError):
             return []
+        rest = [[facet.phrases[0] for facet in facets] for _, facets in shots[_MAX_ASKED:]]
         is_han = is_dense(script.task.constraints.language)
-        return [] if None in found else [_sentence(one or [], is_han=is_han) for one in found]
+        if None in found:
+            return []
+        return [_sentence(one or [], is_han=is_han) for one in [*found, *rest]]
 
 
 def _open_in(script: ScriptTask) -> Sequence[tuple[str, Sequence[Facet]]]:
@@ -92,7 +100,8 @@ def _open_in(script: ScriptTask) -> Sequence[tuple[str, Sequence[Facet]]]:
         facets = [_usable(one) for one in open_ones if one.name in {_FRAMING, _CAMERA}]
         is_viewed = bool(part.view)
         kept = [one for one in facets if one.phrases and not (is_viewed and one.name == _FRAMING)]
-        shots.append((gist_of(part.text), kept))
+        gist = gist_of(part.text)[: _GIST[form_of(task.constraints.language)]].rstrip(" ,")
+        shots.append((gist, kept))
     return shots
 
 

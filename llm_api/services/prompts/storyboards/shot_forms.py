@@ -62,7 +62,7 @@ def storyboard_of(
         for at, (one, (start, end)) in enumerate(zip(made, pairwise(ends), strict=True), 1)
     ]
     whole = _whole(script, made, shots)
-    wrong = ["seconds_fitted"] if is_fitted and not is_fallback else []
+    wrong = ["seconds_fitted"] if is_fitted and made[0].is_timed else []
     board = Storyboard(
         target_model=task.target.name,
         total_seconds=script.total,

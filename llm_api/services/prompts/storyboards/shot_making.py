@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from llm_api.domain.storyboards import CastMember
+from llm_api.services.prompts.checks.additions import improvements
 from llm_api.services.prompts.checks.violations import Violation, violation_of
 from llm_api.services.prompts.enrichment.composition import named_style
-from llm_api.services.prompts.languages.tags import form_of, is_dense
+from llm_api.services.prompts.language import is_written_in
+from llm_api.services.prompts.languages.tags import form_of, is_dense, name_of
 from llm_api.services.prompts.repair.repairer import Repairer
 from llm_api.services.prompts.repair.restoration import LOST
 from llm_api.services.prompts.storyboards.camera_moves import (
-    MOVES,
+    move_named,
     moves_in,
     with_one_move,
     without_moves,
@@ -38,15 +40,16 @@ from llm_api.services.prompts.storyboards.script_task import ScriptTask
 from llm_api.services.prompts.storyboards.shot_replies import ShotDraft
 from llm_api.services.prompts.task import Task
 from llm_api.services.prompts.text import is_ended
-from llm_api.services.prompts.validation import RewriteValidator, ValidationResult
+from llm_api.services.prompts.validation import TOLERATED, RewriteValidator, ValidationResult
 
 OWN_WORDS = "own_words"
 SCRIPT_CAMERA = "script_camera_reduced"
 # A shot need not add to its part of the script, and may be short.
 _NO_FAULTS = frozenset({"nothing_added", "too_short"})
 # A line that somebody says is no text in the picture, and phrases of ours suit no film's next shot.
-_NO_REPAIRS = frozenset({"quotes_restored", "details_added"})
-_OF_PART = LOST | {"unrelated", "not_translated"}
+# The script's words in front of a model's would say the same twice.
+_NO_REPAIRS = frozenset({"quotes_restored", "details_added", "prompt_put_in_front"})
+_OF_PART = LOST | {"unrelated", "camera_added"}
 # Where one sentence has to be several shots.
 _VIEWS = {
     "en": ("Wide shot.", "Medium shot.", "Close-up.", "Low angle."),
@@ -59,7 +62,8 @@ class MadeShot:
     """A shot before it is rendered.
 
     `text` is in plain sentences, with its camera and its cast; `weight` is how long it wants to be
-    with respect to the others. `violations` are those for which a model's text was given up.
+    with respect to the others: the seconds that a model has given it if it `is_timed`. `violations`
+    are those for which a model's text was given up.
     """
 
     text: str
@@ -69,6 +73,7 @@ class MadeShot:
     repaired: Sequence[str] = ()
     improvements: Sequence[str] = ()
     violations: Sequence[Violation] = ()
+    is_timed: bool = False
 
     @property
     def is_own(self) -> bool:
@@ -78,11 +83,15 @@ class MadeShot:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """What a shot shows of the script: empty for a shot between two parts; `view` is a framing."""
+    """What a shot shows of the script; `view` is a framing.
+
+    A shot between two parts has borrowed the words of its neighbor: it need not show them.
+    """
 
     text: str
     members: Sequence[CastMember]
     view: str = ""
+    is_borrowed: bool = False
 
     @property
     def move(self) -> str | None:
@@ -110,58 +119,79 @@ class ShotMaker:
         """Return a shot for each draft, in their order: together they show the whole script."""
         texts = aligned(script.units, [draft.text for draft in drafts])
         is_timed = all(draft.seconds for draft in drafts)
-        members = members_of(texts, script.cast)
-        parts = [_Part(*one) for one in zip(texts, members, strict=True)]
-        near = "".join(texts[:1]) or together(script.units)
         made = []
-        for part, draft in zip(parts, drafts, strict=True):
-            near = part.text or near
-            shot = self._of_draft(script, part, draft, near)
-            made.append(replace(shot, weight=draft.seconds if is_timed else _weight(part.text)))
+        for part, draft in zip(_parts_shown(script, texts), drafts, strict=True):
+            shot = self._of_draft(script, part, draft)
+            weight = draft.seconds if is_timed else shot.weight
+            made.append(replace(shot, weight=weight, is_timed=is_timed))
         return made
 
-    def _of_draft(self, script: ScriptTask, part: _Part, draft: ShotDraft, near: str) -> MadeShot:
+    def _of_draft(self, script: ScriptTask, part: _Part, draft: ShotDraft) -> MadeShot:
         said = [one for one in script.cast if one.name.casefold() in map(str.casefold, draft.cast)]
         named = named_in(draft.text, script.cast)
-        who = list(dict.fromkeys([*named, *part.members, *said]))
+        who = list(dict.fromkeys([*named, *(() if part.is_borrowed else part.members), *said]))
         language = script.task.language
-        move = part.move or _move_of(draft)
+        move = part.move or move_named(draft.camera)
         text, move, of_camera = with_one_move(_as_sentence(draft.text, language), move, language)
         text, of_cast = with_cast(text, who, language)
-        task = script.part(with_cast(part.source or near, who, language)[0])
-        result = self._checked(task, _styled(task, text), has_part=bool(part.text))
+        task = script.part(with_cast(part.source, who, language)[0])
+        result = self._checked(task, _styled(task, text), part)
+        wrong = [*_of_another_language(script, draft), *result.violations]
         kept, _ = with_cast(result.rewrite, who, language)
-        is_right = set(_moves_beside(kept, who)) == {move} and result.is_usable
-        if not is_right:
-            wrong = result.violations or (violation_of("camera_lost", move),)
-            return replace(
-                own_shot(script, replace(part, text=part.text or near)), violations=wrong
-            )
-        return MadeShot(
-            kept,
-            move,
-            who,
-            _weight(part.text),
-            (*of_camera, *of_cast, *result.repairs, *_reduced_by(part)),
-            result.improvements,
-        )
+        if wrong or set(_moves_beside(kept, who)) != {move}:
+            wrong = wrong or [violation_of("camera_lost", move)]
+            return replace(own_shot(script, part), violations=wrong)
+        steps = (*of_camera, *of_cast, *result.repairs, *_reduced_by(part))
+        return MadeShot(kept, move, who, _weight(part.text), steps, result.improvements)
 
-    def _checked(self, task: Task, text: str, *, has_part: bool) -> ValidationResult:
-        """Validate a shot against its part of the script, and repair it where it is not usable."""
-        dropped = _NO_FAULTS if has_part else _NO_FAULTS | _OF_PART
+    def _checked(self, task: Task, text: str, part: _Part) -> ValidationResult:
+        """Validate a shot against its part of the script, and repair it where it is not usable.
+
+        What is left of violations makes it unusable.
+        """
 
         def without_faults(result: ValidationResult) -> ValidationResult:
-            left = [one for one in result.violations if one.code not in dropped]
+            left = [one for one in result.violations if _counts(one, part)]
             return replace(result, violations=left)
 
         first = without_faults(self._validator.validate(task, text))
-        if first.is_usable:
+        if first.is_good:
             return first
         for repair in (self._repairer.lightly, self._repairer.thoroughly):
             repaired = without_faults(repair(task, first))
-            if repaired.is_usable and _NO_REPAIRS.isdisjoint(repaired.repairs):
+            if repaired.is_good and _NO_REPAIRS.isdisjoint(repaired.repairs):
                 return repaired
         return first
+
+
+def _counts(violation: Violation, part: _Part) -> bool:
+    if part.is_borrowed and violation.code in _OF_PART:
+        return False
+    return violation.is_hard or violation.code not in TOLERATED | _NO_FAULTS
+
+
+def _parts_shown(script: ScriptTask, texts: Sequence[str]) -> Sequence[_Part]:
+    """Return the parts of shots; one that shows none borrows from its neighbor, to be held to."""
+    members = members_of(texts, script.cast)
+    near = next((_Part(*one) for one in zip(texts, members, strict=True) if one[0]), _Part("", ()))
+    parts = []
+    for text, seen in zip(texts, members, strict=True):
+        if text:
+            near = _Part(text, seen)
+        bare = without_moves(near.text) or near.text
+        parts.append(near if text else replace(near, text=bare, is_borrowed=True))
+    return parts
+
+
+def _of_another_language(script: ScriptTask, draft: ShotDraft) -> Sequence[Violation]:
+    """Find whether a draft is in a language in which no shot is wanted.
+
+    The words of the script, which may be put in front of it afterwards, would hide that.
+    """
+    task = script.task.answered_in(draft.text)
+    if is_written_in(draft.text, task.language, task.source):
+        return []
+    return [violation_of("wrong_language", name_of(task.language))]
 
 
 def script_shots(script: ScriptTask, behind: Sequence[str] = ()) -> Sequence[MadeShot]:
@@ -202,9 +232,11 @@ def own_shot(script: ScriptTask, part: _Part, behind: str = "") -> MadeShot:
     said = [_as_sentence(part.source, language), part.view, behind]
     text, move, _ = with_one_move(gap.join(filter(None, said)), part.move, language)
     text, _ = with_cast(text, part.members, language)
+    plain, _ = with_cast(part.source, part.members, language)
+    added = improvements(plain, text) if behind else ()
     repaired = (OWN_WORDS, *_reduced_by(part))
     words = _styled(script.task, text)
-    return MadeShot(words, move, part.members, _weight(part.text), repaired)
+    return MadeShot(words, move, part.members, _weight(part.text), repaired, added)
 
 
 def _weight(text: str) -> float:
@@ -214,14 +246,6 @@ def _weight(text: str) -> float:
 
 def _reduced_by(part: _Part) -> Sequence[str]:
     return (SCRIPT_CAMERA,) if len(moves_in(part.text)) > 1 else ()
-
-
-def _move_of(draft: ShotDraft) -> str | None:
-    """Return the move that a model has named: by its name, or in words of any kind."""
-    named = draft.camera.casefold().strip(" .")
-    if named in MOVES:
-        return named
-    return next(iter(moves_in(draft.camera)), None)
 
 
 def _moves_beside(text: str, members: Sequence[CastMember]) -> Sequence[str]:

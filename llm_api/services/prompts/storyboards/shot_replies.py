@@ -184,8 +184,8 @@ def _plain(text: str) -> str:
 def _in_words(text: str) -> Iterator[ShotDraft]:
     """Yield the shots of a reply in words, each behind a label such as "Shot 2:"."""
     labels = list(_LABEL.finditer(text))
-    ends = [label.start() for label in labels[1:]] + [len(text)]
-    for label, end in zip(labels, ends, strict=True):
+    starts = [*(label.start() for label in labels), len(text)]
+    for label, end in zip(labels, starts[1:], strict=True):
         body = text[label.end() : end]
         camera = _FIELD.search(body)
         said = _FIELD.sub("", body) if camera else body

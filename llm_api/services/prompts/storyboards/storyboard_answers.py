@@ -14,7 +14,7 @@ from llm_api.services.prompts.storyboards.shot_making import (
     SCRIPT_CAMERA,
     script_shots,
 )
-from llm_api.services.prompts.task import Task
+from llm_api.services.prompts.task import Task, understands
 
 
 def answered(task: Task, result: RewriteResult) -> tuple[str, Sequence[str], Storyboard]:
@@ -37,7 +37,7 @@ def _warnings(script: ScriptTask, result: RewriteResult, board: Storyboard) -> S
     if board.is_fallback:
         why = result.violations[0].message
         warnings.append(f"The shots have the script's own words. {why}")
-        if task.is_translated:
+        if not understands(task.target, task.constraints.language):
             name = name_of(task.constraints.language)
             warnings.append(f"They are in {name}, which {task.target.name} is not known to read.")
     warnings += [*_on_shots(board), *_on_cast(script, board), *_on_lengths(script, board)]
