@@ -44,27 +44,15 @@ def storyboard_of(
         is_fallback: whether all shots have the script's own words.
     """
     seconds, is_fitted = _seconds(script, made)
-    task = script.task
-    negative = None if task.target.max_negative is None else negative_prompt(task)
     ends = list(accumulate(seconds, initial=0))
     shots = [
-        Shot(
-            number=at,
-            seconds=end - start,
-            start=start,
-            end=end,
-            camera=one.move,
-            cast=[member.name for member in one.members],
-            prompt=_behind(rendered_text(task, one.text).prompt, script.tail),
-            negative_prompt=negative,
-            repaired=list(dict.fromkeys(one.repaired)),
-        )
-        for at, (one, (start, end)) in enumerate(zip(made, pairwise(ends), strict=True), 1)
+        _shot(script, one, at, span)
+        for at, (one, span) in enumerate(zip(made, pairwise(ends), strict=True), 1)
     ]
     whole = _whole(script, made, shots)
     wrong = ["seconds_fitted"] if is_fitted and made[0].is_timed else []
     board = Storyboard(
-        target_model=task.target.name,
+        target_model=script.task.target.name,
         total_seconds=script.total,
         shots=shots,
         fits_one_prompt=_fits(script, shots, whole),
@@ -72,6 +60,21 @@ def storyboard_of(
         repaired=[*repaired, *wrong],
     )
     return board, whole
+
+
+def _shot(script: ScriptTask, made: MadeShot, number: int, span: tuple[int, int]) -> Shot:
+    task, (start, end) = script.task, span
+    return Shot(
+        number=number,
+        seconds=end - start,
+        start=start,
+        end=end,
+        camera=made.move,
+        cast=[member.name for member in made.members],
+        prompt=_behind(rendered_text(task, made.text).prompt, script.tail),
+        negative_prompt=None if task.target.max_negative is None else negative_prompt(task),
+        repaired=list(dict.fromkeys(made.repaired)),
+    )
 
 
 def _seconds(script: ScriptTask, made: Sequence[MadeShot]) -> tuple[Sequence[int], bool]:

@@ -72,7 +72,7 @@ def _on_cast(script: ScriptTask, board: Storyboard) -> Iterator[str]:
 
 
 def _on_lengths(script: ScriptTask, board: Storyboard) -> Iterator[str]:
-    """Tell which shots have more than their target reads."""
+    """Yield a sentence for each shot that has more than its target reads."""
     task = script.task
     limit = longest_prompt(task.target, task.language)
     for shot in board.shots:
