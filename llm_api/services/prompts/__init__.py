@@ -16,6 +16,7 @@ keeps rewrites where `Keeping` says, such as in `SharedRewrites`, under ids of t
 * `keeping` gives the same request the same words.
 * `compiling` makes one call for several target models, and for those that read no prose: a model
   plans a scene that `dialects` render, with flags, as JSON or with times.
+* `storyboards` makes shots of a script, whose seconds `shot_seconds` shares out.
 * `constraints` finds what must stay of a prompt, `checks` whether a rewrite keeps it and adds
   nothing forbidden, both by the words of `vocabulary`. `validation` adds what only the service
   knows: whether our own instructions came back, and whether a text is about the prompt at all.

@@ -20,7 +20,7 @@ from llm_api.services.prompts.languages.tags import (
     length_ratio,
 )
 from llm_api.services.prompts.languages.writing import shares_words
-from llm_api.services.prompts.storyboards.shot_seconds import require_storyboard
+from llm_api.services.prompts.shot_seconds import require_storyboard
 from llm_api.services.prompts.target_types import made_of, require_type
 from llm_api.services.prompts.text import clean, joined
 from llm_api.services.prompts.token_limits import TokenLimit, token_limit

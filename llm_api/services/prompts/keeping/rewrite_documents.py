@@ -28,7 +28,7 @@ def document_of(result: RewriteResult) -> dict[str, Any]:
         "text": result.text,
         "sight": result.sight,
         "others": list(map(document_of, result.others)),
-        **({} if result.storyboard is None else {"storyboard": asdict(result.storyboard)}),
+        "storyboard": None if result.storyboard is None else asdict(result.storyboard),
     }
 
 

@@ -8,8 +8,8 @@ from llm_api.domain.storyboards import CastMember
 from llm_api.services.prompts.constraints.excluded import with_unwanted
 from llm_api.services.prompts.constraints.flags import find_flags, without_flags
 from llm_api.services.prompts.constraints.target_syntax import TargetPrompt, fit_syntax
+from llm_api.services.prompts.shot_seconds import allowed_seconds, require_sum
 from llm_api.services.prompts.storyboards.script_parts import script_units
-from llm_api.services.prompts.storyboards.shot_seconds import allowed_seconds, require_sum
 from llm_api.services.prompts.task import Task, read_task
 from llm_api.services.prompts.text import clean
 

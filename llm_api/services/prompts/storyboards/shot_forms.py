@@ -15,9 +15,9 @@ from llm_api.services.prompts.dialects.dialect_table import rendered_text
 from llm_api.services.prompts.dialects.timed_sections import clock, h3_fields
 from llm_api.services.prompts.languages.tags import form_of
 from llm_api.services.prompts.negative_prompts import negative_prompt
+from llm_api.services.prompts.shot_seconds import share
 from llm_api.services.prompts.storyboards.script_task import ScriptTask
 from llm_api.services.prompts.storyboards.shot_making import MadeShot
-from llm_api.services.prompts.storyboards.shot_seconds import share
 
 _Mark = Callable[[int, int, int], str]
 _NUMBERED: Mapping[str, str] = {"en": "Shot {0} ({1}-{2}s): ", "zh": "镜头{0}（{1}-{2}秒）："}

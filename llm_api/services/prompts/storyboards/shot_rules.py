@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from importlib import resources
 from typing import Any
 
+from llm_api.services.prompts.shot_seconds import named
 from llm_api.services.prompts.storyboards.camera_moves import MOVES
 from llm_api.services.prompts.storyboards.script_task import ScriptTask
-from llm_api.services.prompts.storyboards.shot_seconds import named
 from llm_api.services.prompts.strategies.instructions import (
     LANGUAGES,
     language_name,

@@ -5,8 +5,8 @@ import re
 
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.storyboards import CastMember
+from llm_api.services.prompts.shot_seconds import allowed_seconds, named
 from llm_api.services.prompts.storyboards.camera_moves import MOVES
-from llm_api.services.prompts.storyboards.shot_seconds import allowed_seconds, named
 from llm_api.settings.settings import PROJECT_ROOT
 from llm_api.web.rest.prompt_answers import prompt_answer
 from tests.services.calls import CALLER, ListSink

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from llm_api.domain.prompts import PromptRequest
 from llm_api.domain.storyboards import MAX_SHOTS, MAX_TOTAL_SECONDS
 from llm_api.errors import InvalidRequest
-from llm_api.services.prompts.storyboards.shot_seconds import (
+from llm_api.services.prompts.shot_seconds import (
     allowed_seconds,
     feasible_counts,
     require_sum,
