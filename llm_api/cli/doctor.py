@@ -87,7 +87,8 @@ def _usage_store(settings: Settings) -> CheckResult:
     except StoreError as error:
         return fail(str(error), "Correct USAGE_STORE, or what it names.")
     store.close()
-    return ok(f"{settings.usage_store} takes rows.")
+    is_url = "://" in (settings.usage_store or "")  # with a password in it
+    return ok(f"{'ClickHouse' if is_url else settings.usage_store} takes rows.")
 
 
 def _keys(settings: Settings) -> CheckResult:

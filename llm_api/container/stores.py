@@ -182,17 +182,18 @@ def _lineage_reads(store: LineageStore, replica: SqlReplica | None) -> Reads[Lin
 
 def _spool_folder(settings: Settings) -> Path:
     """Return the folder for the rows of one store, so that no other store adopts them."""
-    place = settings.usage_store or _database_of(settings)
-    return settings.instance / "spool" / _name_of(place)
+    place = settings.usage_store or settings.database_url
+    return settings.instance / "spool" / _name_of(_address_of(place) if "://" in place else place)
 
 
 def _event_folder(settings: Settings) -> Path:
     """Return the folder for the events of one database; they are always in SQL."""
-    return settings.instance / "lineage" / _name_of(_database_of(settings))
+    return settings.instance / "lineage" / _name_of(_address_of(settings.database_url))
 
 
-def _database_of(settings: Settings) -> str:
-    address = urlsplit(settings.database_url)
+def _address_of(url: str) -> str:
+    """Return an address without its password, which may change."""
+    address = urlsplit(url)
     return f"{address.username}@{address.hostname}:{address.port}{address.path}"
 
 

@@ -9,8 +9,6 @@ from urllib.parse import urlsplit
 
 import limits
 
-from llm_api.domain.redis_addresses import parse_nodes
-
 _MAX_TIMEOUT_S = 86_400
 _SWITCHES = {"true": True, "1": True, "yes": True, "on": True}
 _SWITCHES |= {"false": False, "0": False, "no": False, "off": False}
@@ -102,10 +100,6 @@ def store_url(*schemes: str) -> SettingType:
     known = ", ".join(f"{scheme}://" for scheme in schemes)
     expected = f"a URL that begins with one of {known}; signs in a password are written as %XX"
     return SettingType("URL", expected, parse, is_secret=True)
-
-
-def _shared_store(text: str) -> str:
-    return text if parse_nodes(text) is not None else _SHARED_STORES.parse(text)
 
 
 def http_urls(example: str) -> SettingType:
@@ -224,14 +218,6 @@ def _upstream_names(text: str) -> tuple[str, ...]:
     return names
 
 
-_SHARED_STORES = store_url("memory", "redis", "rediss", "redis+unix", "valkey", "valkeys")
-SHARED_STORE = SettingType(
-    "URL",
-    f"{_SHARED_STORES.expected}. Of a cluster it is redis+cluster://host:6379,host:6379, behind"
-    " sentinels redis+sentinel://host:26379,host:26379/service",
-    _shared_store,
-    is_secret=True,
-)
 _EXPECTED_KEY = (
     "a secret of 20 to 256 letters, digits and signs without spaces, commas and =, and not a"
     " placeholder; `openssl rand -hex 32` makes one"

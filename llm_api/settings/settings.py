@@ -145,7 +145,8 @@ class Settings:
         endpoints = [endpoint for plan in plans for endpoint in plan.endpoints]
         if self.local_model is not None:
             endpoints.append(self.local_model)
-        urls = (self.database_url, self.reports_database_url or "", self.ratelimit_storage_uri)
+        stores = (self.database_url, self.reports_database_url or "", self.usage_store or "")
+        urls = (*stores, self.ratelimit_storage_uri)
         passwords = [text for url in urls for text in _passwords(url)]
         hooks = (*self.webhooks.secrets, *self.webhooks.alert_urls)
         headers = () if self.tracing is None else self.tracing.headers.values()

@@ -2,6 +2,7 @@
 
 from llm_api.settings import setting_types as types
 from llm_api.settings.setting_types import Section, Setting
+from llm_api.settings.store_types import SHARED_STORE, USAGE_STORE
 
 _POSTGRESQL = ("postgresql", "postgresql+psycopg")
 _MYSQL = ("mysql", "mariadb", "mysql+pymysql", "mariadb+pymysql")
@@ -48,9 +49,10 @@ STORES_SECTION = Section(
         ),
         Setting(
             "USAGE_STORE",
-            types.IMPORT_NAME,
-            "Another store for usage rows, as package.module:function; see examples/README.md.",
-            "Empty: SQL.",
+            USAGE_STORE,
+            "Another store for usage rows: ClickHouse, or package.module:function.",
+            "Empty: SQL. docs/usage-and-cost.md has ClickHouse, examples/README.md a function.",
+            example="USAGE_STORE=clickhouse://user:password@host:8123/database",
         ),
         Setting(
             "USAGE_RETENTION_DAYS",
@@ -69,7 +71,7 @@ STORES_SECTION = Section(
         ),
         Setting(
             "RATELIMIT_STORAGE_URI",
-            types.SHARED_STORE,
+            SHARED_STORE,
             "Where limits are counted, and answers and keys are shared between workers.",
             "memory:// counts in each worker for itself, and shares nothing. Clusters and"
             " sentinels: docs/scaling.md.",

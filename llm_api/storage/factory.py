@@ -3,6 +3,7 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import cast
 from urllib.parse import unquote, urlsplit
@@ -64,8 +65,8 @@ def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageSto
 
     Args:
         database_url: SQL database; see DATABASE_URL in `llm_api.settings.definitions`.
-        foreign: `package.module:function` of another store, whose function is called with
-            `folder`; None: SQL.
+        foreign: clickhouse:// or clickhouses://, or `package.module:function` of another store,
+            whose function is called with `folder`; None: SQL.
         folder: where the installation keeps files, INSTANCE_DIR.
 
     Raises:
@@ -73,12 +74,25 @@ def open_store(database_url: str, foreign: str | None, folder: Path) -> UsageSto
     """
     if foreign is None:
         return SqlUsageStore(make_engine(database_url))
+    if "://" in foreign:
+        return _open_clickhouse(foreign)
     module, _, name = foreign.partition(":")
     try:
         make = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError) as error:
         raise StoreError(f"USAGE_STORE names {foreign}, which cannot be imported.") from error
     return cast("UsageStore", make(folder))
+
+
+def _open_clickhouse(url: str) -> UsageStore:
+    try:
+        from llm_api.storage.clickhouse.calls import ClickHouseUsage, connect  # noqa: PLC0415  # only for those who have one
+    except ImportError as error:
+        raise StoreError(
+            "USAGE_STORE names ClickHouse, and the packages of requirements/clickhouse.txt are not"
+            " installed. `make clickhouse` installs them."
+        ) from error
+    return ClickHouseUsage(partial(connect, url))
 
 
 def budgets_of(store: UsageStore) -> BudgetStore | None:

@@ -35,6 +35,7 @@ SECRETS: dict[str, tuple[str, Mapping[str, str]]] = {
         f"postgresql://reader:{KEY}@host/x",
         {"DATABASE_URL": "postgresql://host/x"},
     ),
+    "USAGE_STORE": (f"clickhouse://user:{KEY}@host/x", {}),
     "RATELIMIT_STORAGE_URI": (f"redis://:{KEY}@host:6379/0", {}),
     "FILES_ACCESS_KEY_ID": (KEY, STORED),
     "FILES_SECRET_ACCESS_KEY": (KEY, STORED),

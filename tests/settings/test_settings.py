@@ -155,6 +155,7 @@ def test_an_address_without_a_model_is_wrong(prefix: str, tmp_path: Path) -> Non
         ("DATABASE_URL", "postgresql+nonsense://h/d"),
         ("DATABASE_URL", "mysql+nonsense://h/d"),
         *(("RATELIMIT_STORAGE_URI", url) for url in ("memory", "mongodb://h", "redis:h")),
+        *(("USAGE_STORE", it) for it in ("store", "http://h:8123", "clickhouse://h:0")),
         *(("RATELIMIT_STORAGE_URI", f"redis+cluster://{it}") for it in ("", "h,", "h:0", "h/1")),
         *(("RATELIMIT_STORAGE_URI", f"redis+sentinel://{it}") for it in ("h", "h/s/x", "h/s?a=1")),
         ("ENABLE_PROMPT_OPTIMIZATION", "perhaps"),

@@ -1,4 +1,4 @@
-"""ClickHouse for tests, where `make clickhouse` has installed its engine."""
+"""ClickHouse for tests, where `make clickhouse-engine` has installed its engine."""
 
 import os
 import sys
@@ -21,9 +21,15 @@ class ClickHouseServer(LocalServer):
         """Create an empty database and return its URL, as of USAGE_STORE."""
         self._databases += 1
         name = f"test_{self._databases}"
-        answer = requests.post(self._address, data=f"CREATE DATABASE {name}", timeout=30)
-        assert answer.ok, answer.text
+        self.run(self.url_of("default"), f"CREATE DATABASE {name}")
         return self.url_of(name)
+
+    def run(self, url: str, statement: str) -> str:
+        """Run a statement in a database, and return its answer."""
+        database = {"database": url.rpartition("/")[2]}
+        answer = requests.post(self._address, data=statement, params=database, timeout=30)
+        assert answer.ok, answer.text
+        return answer.text.strip()
 
     def url_of(self, database: str) -> str:
         """Return the URL of a database, which need not be there."""

@@ -29,7 +29,7 @@ def missing_engine() -> str:
     """Say why the engine cannot be started here; "" where it can."""
     if importlib.util.find_spec(_PACKAGE) is not None:
         return ""
-    return "chdb-core-lite is not installed: make clickhouse"
+    return "chdb-core-lite is not installed: make clickhouse-engine"
 
 
 def _engine() -> Any:

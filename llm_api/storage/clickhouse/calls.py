@@ -1,8 +1,13 @@
-"""The usage store in ClickHouse."""
+"""The usage store in ClickHouse.
+
+Each native thread has a client of its own. A connection that gevent waits for belongs to the loop
+of the thread that opened it, and so does a lock of the client's pool; see
+`llm_api.runtime.native_threads`.
+"""
 
 import re
-import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,7 +16,9 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import clickhouse_connect
+from clickhouse_connect.driver import httputil
 from clickhouse_connect.driver.exceptions import ClickHouseError, DataError, OperationalError
+from gevent.monkey import get_original
 
 from llm_api.domain.call_times import TIMES
 from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
@@ -57,8 +64,9 @@ def connect(url: str) -> Any:
         send_receive_timeout=_ANSWER_S,
         query_retries=0,
         compress=False,  # of some hundred rows it saves less than it costs
-        # Of a session only one query may run, and threads report at once.
+        # A session of the server is of no use to single statements.
         autogenerate_session_id=False,
+        pool_mgr=httputil.get_pool_manager(),  # by default all clients share one
     )
 
 
@@ -68,8 +76,9 @@ class ClickHouseUsage:
     def __init__(self, make_client: Callable[[], Any]) -> None:
         """Connect to nothing yet; `make_client` is as `connect`, of one server."""
         self._make_client = make_client
-        self._client: Any = None
-        self._lock = threading.Lock()
+        self._own = get_original("threading", "local")()
+        self._clients: deque[Any] = deque()
+        self._has_tables = False
 
     def add(self, records: Sequence[UsageRecord]) -> None:
         """See UsageStore.
@@ -148,10 +157,8 @@ class ClickHouseUsage:
 
     def close(self) -> None:
         """See UsageStore."""
-        with self._lock:
-            client, self._client = self._client, None
-        if client is not None:
-            client.close()
+        while self._clients:
+            self._clients.pop().close()
 
     def _rows(self, statement: str, values: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
         with self._asking() as client:
@@ -173,15 +180,17 @@ class ClickHouseUsage:
             raise StoreError(f"ClickHouse refused a statement{what}.") from error
 
     def _connected(self) -> Any:
-        with self._lock:
-            if self._client is None:
-                client = self._make_client()
-                for name, statement in TABLES.items():
-                    # Who may create nothing can use tables that somebody else has created.
-                    if not client.command(f"EXISTS TABLE {name}"):
-                        client.command(statement)
-                self._client = client
-            return self._client
+        client = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = self._make_client()
+            self._clients.append(client)
+        if not self._has_tables:
+            for name, statement in TABLES.items():
+                # Who may create nothing can use tables that somebody else has created.
+                if not client.command(f"EXISTS TABLE {name}"):
+                    client.command(statement)
+            self._has_tables = True
+        return client
 
 
 def _told_apart(query: UsageQuery) -> dict[str, str]:
