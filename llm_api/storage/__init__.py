@@ -4,6 +4,7 @@ The Protocols below, and of the files `…_store.py`, are the contract of a stor
 `tests/storage/contract*.py` has it as tests.
 
 * `sql` implements all of them for SQLite, PostgreSQL, MySQL and MariaDB, named by a URL.
+* `clickhouse` keeps usage rows in ClickHouse.
 * `sums` sums up calls and builds reports, for every usage store.
 * `factory` opens the stores of an installation, `retention` prunes the usage store.
 * `spool` is the durable queue between calls and the usage store: no call waits for a database, and

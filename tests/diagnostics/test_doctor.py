@@ -23,6 +23,8 @@ from llm_api.storage.factory import open_key_store
 from llm_api.storage.threads import StoreThreads
 from tests.conftest import SettingsOf
 from tests.support.acting import OPERATOR
+from tests.support.clickhouse import ClickHouseServer
+from tests.support.clickhouse_engine import missing_engine
 from tests.support.ports import LOOPBACK, closed_port
 from tests.support.replies import (
     Reply,
@@ -447,6 +449,26 @@ def test_a_usage_store_that_takes_no_rows_is_found(
     assert seen.line("usage store").startswith("FAIL usage store The usage folder cannot be used")
     assert "Correct USAGE_STORE" in seen.line("usage store")
     assert seen.exit_code == 1
+
+
+def test_a_clickhouse_that_is_away_is_found_and_its_password_not_shown(visit_of: VisitOf) -> None:
+    with closed_port() as port:
+        seen = visit_of({"USAGE_STORE": f"clickhouse://me:canary-1@{LOOPBACK}:{port}/usage"})
+
+    assert seen.line("usage store").startswith("FAIL usage store ClickHouse does not answer.")
+    assert "canary" not in seen.output
+
+
+@pytest.mark.skipif(bool(missing_engine()), reason=missing_engine())
+def test_a_clickhouse_takes_rows_and_its_password_is_not_shown(
+    visit_of: VisitOf, tmp_path: Path
+) -> None:
+    with ClickHouseServer(tmp_path) as server:
+        url = server.new_database().replace("://", "://me:canary-1@")
+        seen = visit_of({"USAGE_STORE": url})
+
+    assert seen.line("usage store") == "ok usage store ClickHouse takes rows."
+    assert "canary" not in seen.output
 
 
 def test_a_usage_store_that_is_not_there_is_found(visit_of: VisitOf) -> None:
