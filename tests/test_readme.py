@@ -105,7 +105,7 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_pages_have_their_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (14, 1, 2, 20)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (15, 1, 2, 21)
     assert len(REFUSED) == 1
     assert len(TYPED) == 9
     assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "text", "toml"}
