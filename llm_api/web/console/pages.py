@@ -30,11 +30,8 @@ def index() -> Response:
     requires_key = bool(current_app.config[KEY_SETTING])
     session = rendering.session_of_request()
     is_stranger = requires_key and session is None
-    models = [
-        model
-        for model in ([] if is_stranger else services().catalogue.models())
-        if session is None or session.key.allows_model(model.id)
-    ]
+    key = None if session is None else session.key
+    models = [] if is_stranger else services().catalogue.models(key)
     return rendering.render(
         "index.html",
         "home",

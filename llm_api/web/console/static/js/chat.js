@@ -4,11 +4,12 @@ import { call, requestOf, stream } from "./api.js";
 import { withCost } from "./facts.js";
 import { failureOf } from "./failure.js";
 import { htmlOf } from "./markdown.js";
-import { copyText, startPage } from "./page.js";
+import { copyText, keptName, startPage } from "./page.js";
 import { t } from "./texts.js";
 
-const KEPT = "llm_api.chat";
+const KEPT = keptName("chat");
 const PATH = "/v1/chat/completions";
+const REWRITING = "optimize/"; // begins the names of models that rewrite prompts
 const NO_SETTINGS = { model: "", system: "", temperature: "", maxTokens: "" };
 const MOST_KEPT = 200;
 
@@ -38,6 +39,7 @@ function chat() {
   return {
     ...kept(),
     models: [],
+    rewriting: [],
     draft: "",
     failure: null,
     status: "",
@@ -49,8 +51,10 @@ function chat() {
     async init() {
       try {
         const { value } = await call("GET", "/v1/models");
-        this.models = value.data.map((model) => model.id);
-        if (!this.models.includes(this.settings.model)) this.settings.model = this.models[0] ?? "";
+        const names = value.data.map((model) => model.id);
+        this.models = names.filter((name) => !name.startsWith(REWRITING));
+        this.rewriting = names.filter((name) => name.startsWith(REWRITING));
+        if (!names.includes(this.settings.model)) this.settings.model = names[0] ?? "";
       } catch (error) {
         this.fail(error);
       }

@@ -1,6 +1,6 @@
 // Markdown of models as HTML that can do no harm: what they write is anybody's text.
 
-import { marked } from "../vendor/marked/marked.min.js";
+import { Marked } from "../vendor/marked/marked.min.js";
 import "../vendor/dompurify/purify.min.js";
 
 const RULES = {
@@ -23,7 +23,18 @@ globalThis.DOMPurify.addHook("afterSanitizeAttributes", (node) => {
   if (node.tagName === "PRE" || node.tagName === "TABLE") node.setAttribute("tabindex", "0");
 });
 
+const SIGNS = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const marked = new Marked({
+  gfm: true,
+  breaks: true,
+  // HTML in Markdown is shown as it was written, and pictures by their descriptions.
+  renderer: {
+    html: ({ text }) => text.replace(/[&<>"']/g, (sign) => SIGNS[sign]),
+    image: ({ text }) => text.replace(/[&<>"']/g, (sign) => SIGNS[sign]),
+  },
+});
+
 /** Returns Markdown as safe HTML. */
 export function htmlOf(markdown) {
-  return globalThis.DOMPurify.sanitize(marked.parse(markdown, { gfm: true, breaks: true }), RULES);
+  return globalThis.DOMPurify.sanitize(marked.parse(markdown), RULES);
 }

@@ -14,6 +14,12 @@ export function startPage(parts) {
   Alpine.start();
 }
 
+/** Names what a page keeps in this browser: the next one who signs in here finds nothing of it. */
+export function keptName(name) {
+  const keyId = document.querySelector('meta[name="key-id"]')?.content ?? "";
+  return keyId ? `llm_api.${name}.${keyId}` : `llm_api.${name}`;
+}
+
 /** Puts a text on the clipboard; returns whether that was allowed. */
 export async function copyText(text) {
   try {
