@@ -11,6 +11,10 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, sync_playwright
 
+from tests.support.ports import LOOPBACK
+
+# Loopback under a name: without TLS, browsers trust it no more than any other host.
+NAMED_HOST = "llm.test"
 _PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 _TIMEOUT_MS = 15_000
 # A phone of 2026 at its narrowest, and a laptop.
@@ -144,7 +148,8 @@ def chromium() -> Iterator[Chromium]:
         pytest.skip("chromium is not installed")
     with sync_playwright() as playwright:
         # It refuses its sandbox to root.
-        browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        options = ["--no-sandbox", f"--host-resolver-rules=MAP {NAMED_HOST} {LOOPBACK}"]
+        browser = playwright.chromium.launch(executable_path=program, args=options)
         try:
             yield Chromium(browser)
         finally:

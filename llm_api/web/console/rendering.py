@@ -31,7 +31,8 @@ def render(template: str, section: str, shares: Sequence[str] = (), **values: An
     """
     language = language_of_request()
     session = session_of_request()
-    theme = request.cookies.get(THEME_COOKIE)
+    theme = request.cookies.get(THEME_COOKIE, "")
+    place = THEMES.index(theme) if theme in THEMES else 0
 
     def text(key: str, **parts: object) -> str:
         return page_texts.text_of(language, key, **parts)
@@ -43,8 +44,8 @@ def render(template: str, section: str, shares: Sequence[str] = (), **values: An
         section=section,
         language=language,
         languages=page_texts.LANGUAGES,
-        theme=theme if theme in THEMES else THEMES[0],
-        themes=THEMES,
+        theme=THEMES[place],
+        next_theme=THEMES[(place + 1) % len(THEMES)],
         pages=PAGES,
         session=session,
         needs_key=bool(current_app.config["REQUIRE_API_KEY"]),

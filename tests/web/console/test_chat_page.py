@@ -50,6 +50,8 @@ def test_an_answer_is_written_as_markdown_with_its_facts(
         expect(answers(page).locator("td")).to_have_text(["1", "2"])
         facts = page.locator(".facts")
         expect(facts).to_contain_text(re.compile(r"req_[0-9a-f]+\s+\d+ ms.*first token.*\d tokens"))
+        page.locator(".code-box summary").click()
+        expect(page.get_by_role("tabpanel")).to_contain_text('"max_tokens": 77')
         assert watched.barriers() == []
     (sent,) = (one.json for one in service_upstream.requests if one.method == "POST")
     assert [message["role"] for message in sent["messages"]] == ["system", "user"]

@@ -1,6 +1,7 @@
 // The chat: what was said is kept in this browser alone.
 
 import { call, requestOf, stream } from "./api.js";
+import { codeTabs } from "./code_tabs.js";
 import { withCost } from "./facts.js";
 import { failureOf } from "./failure.js";
 import { htmlOf } from "./markdown.js";
@@ -34,6 +35,11 @@ export function bodyOf(settings, messages) {
   return body;
 }
 
+/** Makes an id; `randomUUID` is there over TLS alone. */
+function newId() {
+  return crypto.getRandomValues(new Uint32Array(2)).join("-");
+}
+
 function chat() {
   let stopping = null; // the AbortController of the call in progress
   return {
@@ -45,10 +51,13 @@ function chat() {
     status: "",
     copied: null,
     writing: null, // the id of the message that is being written
-    lastRequest: null,
+    sent: null, // the last request, as this page has sent it
     isWide: matchMedia("(min-width: 56rem)").matches,
 
-    async init() {
+    init() {
+      this.ready = this.load();
+    },
+    async load() {
       try {
         const { value } = await call("GET", "/v1/models");
         const names = value.data.map((model) => model.id);
@@ -104,7 +113,7 @@ function chat() {
       this.ask(text);
     },
     ask(text) {
-      this.messages.push({ id: crypto.getRandomValues(new Uint32Array(2)).join("-"), role: "user", text });
+      this.messages.push({ id: newId(), role: "user", text });
       this.answer();
     },
     retry() {
@@ -117,6 +126,7 @@ function chat() {
     clear() {
       this.messages = [];
       this.failure = null;
+      this.sent = null;
       this.keep();
       this.$refs.draft.focus();
     },
@@ -127,14 +137,15 @@ function chat() {
     },
 
     async answer() {
+      const id = newId();
+      this.writing = id;
+      await this.ready; // somebody was faster than the list of models
       const body = bodyOf(this.settings, this.messages);
-      const id = crypto.getRandomValues(new Uint32Array(2)).join("-");
       this.failure = null;
       this.status = t("chat.waiting");
-      this.lastRequest = requestOf("POST", PATH, body);
+      this.sent = requestOf("POST", PATH, body);
       this.messages.push({ id, role: "assistant", text: "", thoughts: "", model: body.model, facts: null });
       const message = this.messages.at(-1);
-      this.writing = id;
       stopping = new AbortController();
       try {
         const { signal } = stopping;
@@ -178,6 +189,7 @@ function chat() {
     },
     fail(error) {
       this.failure = failureOf(error);
+      this.status = "";
     },
     keep() {
       const { settings, messages } = this;
@@ -190,4 +202,4 @@ function chat() {
   };
 }
 
-startPage({ chat });
+startPage({ chat, codeTabs });
