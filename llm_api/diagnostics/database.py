@@ -8,13 +8,14 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from llm_api.diagnostics.results import CheckResult, fail, ok
+from llm_api.diagnostics.results import CheckResult, fail, ok, warn
 from llm_api.domain.usage import UsageRecord
 from llm_api.runtime.installation import COMMAND
 from llm_api.storage import StoreError
 from llm_api.storage.sql.compatibility import check_revision
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.errors import explain
+from llm_api.storage.sql.months import DEFAULT, missing_months, partition_names
 from llm_api.storage.sql.rollups import add_to_rollups
 from llm_api.storage.sql.tables import usage
 
@@ -87,6 +88,24 @@ class DatabaseChecks:
             if not sa.inspect(connection).has_table(version.name):
                 return set()
             return set(connection.scalars(sa.select(version.c.version_num)))
+
+    def months(self) -> CheckResult:
+        """Check that usage rows in partitions have those of this month and the coming ones."""
+        try:
+            with self._connected() as connection:
+                connection.execution_options(llm_api_reads=True)
+                is_postgresql = connection.dialect.name == "postgresql"
+                names = partition_names(connection) if is_postgresql else []
+        except sa.exc.SQLAlchemyError as error:
+            return _explained(error)
+        if not names:
+            return ok("Usage rows are in one table.")
+        if missing := missing_months(names, datetime.now(UTC)):
+            return warn(
+                f"Usage rows from {missing[0]} on have no partition, and go to {DEFAULT}.",
+                f"Run `{COMMAND} db partition` with the user that owns the table.",
+            )
+        return ok("Usage rows are in partitions by months, and coming months are there.")
 
     def writable(self) -> CheckResult:
         """Check that a usage row and its sums can be inserted; they are rolled back."""

@@ -132,6 +132,7 @@ def database_checks(database: DatabaseChecks) -> list[Check]:
         Check("database", database.reachable),
         Check("database schema", database.schema, ["database"]),
         Check("database writing", database.writable, ["database schema"]),
+        Check("usage months", database.months, ["database schema"]),
     ]
 
 

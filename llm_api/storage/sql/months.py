@@ -17,6 +17,7 @@ from functools import partial
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
+from llm_api.storage import StoreError
 from llm_api.storage.sql.transactions import Transactions
 
 # An arbitrary number that no other program uses for an advisory lock in the same database: whoever
@@ -86,7 +87,10 @@ class UsageMonths:
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
                 change(connection)
 
-        self._do.write(alone)
+        try:
+            self._do.write(alone)
+        except StoreError as error:
+            raise StoreError(f"Partitions of usage rows stay as they are. {error}") from error
 
     def _drop_check_left_over(self) -> None:
         """Drop what a conversion that was killed has left: it would refuse rows weeks later."""

@@ -1,5 +1,6 @@
 """Usage rows of PostgreSQL in partitions by months: made of one table, kept in step, and undone."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -238,6 +239,51 @@ def test_undone_it_is_the_table_from_before(store: SqlUsageStore, database: str)
     assert partition_usage(database, datetime(2040, 1, 2, tzinfo=UTC), OPERATOR)
 
 
+def test_migrations_change_all_partitions(store: SqlUsageStore, partitioned: str) -> None:
+    store.add([*at("2026-11-22", "2027-01-05"), ended("req_1", shown_id="page-7")])
+    shape, rows = described(partitioned), stored_rows(partitioned)
+
+    migrate.downgrade(partitioned, REPOSITORY_ROOT, "0012")
+    migrate.upgrade(partitioned, REPOSITORY_ROOT)
+
+    assert described(partitioned) == shape
+    lost = {"shown_id": None, "group_id": None}
+    assert stored_rows(partitioned) == [{**row, **lost} for row in rows]
+    store.add(at("2027-01-06"))
+    assert places_of(partitioned)["2027-01-06"] == MONTHS[0]
+
+
+def test_a_backup_of_partitions_is_restored_where_there_are_none(
+    postgres: PostgresServer, store: SqlUsageStore, partitioned: str, tmp_path: Path
+) -> None:
+    store.add(at("2026-11-22", "2027-01-05", "2040-01-01"))
+    state = [described(partitioned), stored_rows(partitioned), partitions_in(partitioned)]
+    ran(postgres, "pg_dump", "--format=custom", f"--file={tmp_path / 'dump'}", plain(partitioned))
+    other = postgres.new_database()
+    options = ("--clean", "--if-exists", "--no-owner", "--single-transaction")
+    restore = ("pg_restore", *options, f"--dbname={plain(other)}", str(tmp_path / "dump"))
+
+    assert ran(postgres, *restore) == ""
+    assert [described(other), stored_rows(other), partitions_in(other)] == state
+    # As docs/backup.md says.
+    assert "cannot drop inherited constraint" in ran(postgres, *restore)
+    assert [described(other), stored_rows(other), partitions_in(other)] == state
+    unite_usage(other, JANUARY, OPERATOR)
+    assert ran(postgres, *restore) == ""
+    assert [described(other), stored_rows(other), partitions_in(other)] == state
+
+
+def plain(url: str) -> str:
+    """Return a URL as PostgreSQL's programs take it."""
+    return url.replace("+psycopg", "")
+
+
+def ran(server: PostgresServer, program: str, *arguments: str) -> str:
+    """Run a program of the server's version, and return what it complains of."""
+    command = [server.programs / program, *arguments]
+    return subprocess.run(command, check=False, capture_output=True, text=True).stderr
+
+
 def test_migrations_go_back_and_forth_over_partitions(partitioned: str) -> None:
     migrate.downgrade(partitioned, REPOSITORY_ROOT, "base")
 
@@ -341,10 +387,27 @@ def test_who_finds_another_at_it_leaves_it_to_that(store: SqlUsageStore, partiti
     assert partitions_in(partitioned) == [*MONTHS, FORMER, "usage_default"]
 
 
+def test_the_doctor_says_which_months_are_missing(
+    settings_of: SettingsOf, store: SqlUsageStore, database: str
+) -> None:
+    now = datetime.now(UTC)
+    settings = settings_of({"DATABASE_URL": database})
+
+    def said() -> str:
+        lines = run_command(settings, "doctor").out.splitlines()
+        return next(line for line in lines if " usage months " in line)
+
+    assert said().endswith("Usage rows are in one table.")
+    partition_usage(database, now - timedelta(days=200), OPERATOR)
+    assert f"Usage rows from {now:%Y-%m}-01 on have no partition" in said()
+    keep(store, now)
+    assert said().endswith("by months, and coming months are there.")
+
+
 def test_a_long_reader_is_waited_for_shortly(store: SqlUsageStore, partitioned: str) -> None:
     with connected(partitioned) as reader:
         reader.execute(sa.text("SELECT 1 FROM usage"))
-        with pytest.raises(StoreError, match="held a table for too long"):
+        with pytest.raises(StoreError, match=r"Partitions .* stay .* held a table for too long"):
             keep(store, JANUARY)
         store.add(at("2027-03-05"))
 
