@@ -23,6 +23,7 @@ from llm_api.storage.threads import StoreThreads
 from tests.conftest import SettingsOf
 from tests.storage.asking import sums_of
 from tests.storage.changing import change
+from tests.storage.crowd import in_threads
 from tests.storage.records import ended, stored_rows
 from tests.support.commands import run_command
 from tests.support.servers import PostgresServer
@@ -367,6 +368,19 @@ def test_coming_months_are_made_ahead(store: SqlUsageStore, partitioned: str) ->
 
     made = [*MONTHS, "usage_2027_03", "usage_2027_04"]
     assert partitions_in(partitioned) == [*made, FORMER, "usage_default"]
+
+
+def test_many_nodes_make_them_at_once_while_rows_come(partitioned: str) -> None:
+    def node(number: int) -> None:
+        store = SqlUsageStore(make_engine(partitioned))
+        UsageMonths(store.engine).keep(JANUARY, None)
+        store.add([ended(f"req_{number}", created_at=JANUARY)])
+        store.close()
+
+    in_threads(node, [(number,) for number in range(8)])
+
+    assert partitions_in(partitioned)[:4] == [*MONTHS, "usage_2027_03", "usage_2027_04"]
+    assert places_of(partitioned) == {f"req_{n}": MONTHS[0] for n in range(8)}
 
 
 def test_what_waited_for_its_month_moves_there(store: SqlUsageStore, partitioned: str) -> None:
