@@ -1,9 +1,10 @@
 // Has a picture scored, or two compared.
 
 import { call, requestOf } from "./api.js";
-import { callState, given, linesIn } from "./call_state.js";
+import { callState } from "./call_state.js";
 import { attached, fileIn, problemOf } from "./chosen_pictures.js";
 import { codeTabs } from "./code_tabs.js";
+import { given, linesIn } from "./form_values.js";
 import { startPage } from "./page.js";
 import { number, t } from "./texts.js";
 import { verdictView } from "./verdict_view.js";

@@ -118,11 +118,22 @@ function wordsOf(text) {
   return found;
 }
 
-// Returns the places of words that no longest common subsequence has.
+// Returns the places of words that no longest common subsequence has. How both begin and end alike,
+// which is most of a rewrite, takes no table.
 function unmatched(before, after) {
-  const rows = before.length + 1;
+  const shorter = Math.min(before.length, after.length);
+  let start = 0;
+  while (start < shorter && before[start].key === after[start].key) start += 1;
+  let end = 0;
+  while (end < shorter - start && before.at(-1 - end).key === after.at(-1 - end).key) end += 1;
+  const middles = [before, after].map((words) => words.slice(start, words.length - end));
+  const [leftBefore, leftAfter] = unmatchedOfTable(...middles);
+  return { leftBefore: leftBefore.map((at) => at + start), leftAfter: leftAfter.map((at) => at + start) };
+}
+
+function unmatchedOfTable(before, after) {
   const columns = after.length + 1;
-  const lengths = new Uint16Array(rows * columns);
+  const lengths = new Uint16Array((before.length + 1) * columns);
   for (let i = before.length - 1; i >= 0; i -= 1) {
     for (let j = after.length - 1; j >= 0; j -= 1) {
       lengths[i * columns + j] =
@@ -146,7 +157,7 @@ function unmatched(before, after) {
   }
   while (i < before.length) leftBefore.push(i++);
   while (j < after.length) leftAfter.push(j++);
-  return { leftBefore, leftAfter };
+  return [leftBefore, leftAfter];
 }
 
 // Returns the places of words, those that follow each other as one.

@@ -1,6 +1,6 @@
 // The chain of a prompt: it is rewritten, pictures are made of it, and judged.
 
-import { given, linesIn, numberIn } from "./call_state.js";
+import { given, linesIn, numberIn } from "./form_values.js";
 
 export const PATH = "/api/v1/images/generate";
 const ENDED = ["completed", "failed", "cancelled", "expired"];

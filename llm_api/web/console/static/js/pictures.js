@@ -66,6 +66,9 @@ function pictures() {
     get notDrawn() {
       return (this.result?.not_drawn ?? []).join(", ");
     },
+    get hasLost() {
+      return this.rows.some((row) => row.lost);
+    },
     get pictureLook() {
       return this.views.length === 1 ? "single" : "";
     },
@@ -135,6 +138,7 @@ function pictures() {
         hasVendorRewrite: shown.hasVendorRewrite(result),
         facts: { ...facts, ms, cost },
         history: withPictures(localStorage, result, nowInSeconds()),
+        progress: "",
         status: t("pictures.done", { count: number(result.data.length) }),
       });
       this.focusSoon("result");

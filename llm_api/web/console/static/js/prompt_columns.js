@@ -1,6 +1,6 @@
 // A rewrite as the page of prompts shows it: a column for each target or candidate.
 
-import { given, linesIn, numberIn } from "./call_state.js";
+import { given, linesIn, numberIn } from "./form_values.js";
 import { inOtherWords, newPlaces } from "./marks.js";
 import { kindName, kindNames } from "./marks_view.js";
 import { number, t } from "./texts.js";

@@ -1,0 +1,75 @@
+"""The playground for somebody who has signed in, with what is bundled: nothing is configured."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.support.browsing import Chromium, Watched
+from tests.support.service import Service
+
+KEY = "3c9f1e5d7a2b4860b1d4"
+PROMPT = 'A red cat and a sign that says "OPEN"'
+TIMEOUT_MS = 60_000
+
+
+@pytest.fixture(scope="module")
+def closed_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """Run a service that wants keys, with its bundled model."""
+    env = {"REQUIRE_API_KEY": "true", "API_KEYS": f"app={KEY}", "WEB_CONCURRENCY": "1"}
+    with Service(tmp_path_factory.mktemp("closed"), env) as service:
+        yield service
+
+
+@pytest.fixture
+def watched(browser: Chromium, closed_service: Service) -> Iterator[Watched]:
+    """Sign in on the way to the page of prompts."""
+    with browser.showing(closed_service.url) as shown:
+        # A usage row is looked for before it is written.
+        shown.may_answer.add(404)
+        page = shown.open("/console/prompts")
+        page.locator("input[name=key]").fill(KEY)
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/console/prompts")
+        yield shown
+
+
+def shown_programs(page: Page) -> list[str]:
+    """Return the programs that the page offers."""
+    page.locator(".code-box summary").first.click()
+    programs = []
+    for tab in page.get_by_role("tab").all():
+        tab.click()
+        programs.append(page.get_by_role("tabpanel").inner_text())
+    return programs
+
+
+def test_a_rewrite_of_the_bundled_model_becomes_a_picture(watched: Watched) -> None:
+    page = watched.page
+    page.locator("#prompt").fill(PROMPT)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+    assert page.locator(".rewrites .mark-new").count() > 0
+
+    page.get_by_role("button", name="Make pictures of it").click()
+    page.wait_for_url("**/console/pictures")
+    page.get_by_role("button", name="Make pictures", exact=True).click()
+    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+
+    # The session opens the files of its key to the browser.
+    expect(page.locator("figure img")).to_have_js_property("complete", value=True)
+    assert page.locator("figure img").evaluate("(img) => img.naturalWidth") > 0
+
+
+def test_programs_name_a_key_and_never_show_one(watched: Watched) -> None:
+    page = watched.page
+    page.locator("#prompt").fill(PROMPT)
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+
+    curl, python, _ = shown_programs(page)
+
+    assert '-H "Authorization: Bearer $LLM_API_KEY"' in curl
+    assert "os.environ['LLM_API_KEY']" in python
+    assert KEY not in page.content()
+    assert "CSRF" not in curl + python
