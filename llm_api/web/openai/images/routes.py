@@ -17,6 +17,7 @@ from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
 from llm_api.web.images.example_errors import IMAGE_ERRORS, NO_JSON_OR_FORM, image_examples
+from llm_api.web.images.example_picture import ONE_PIXEL
 from llm_api.web.images.jobs import MAX_WAIT_MS, pictures_or_error, preferred_wait, run_order
 from llm_api.web.images.orders import ImageOrder
 from llm_api.web.openai.images.image_answers import closing, images_answer, picture, properties
@@ -51,7 +52,7 @@ blueprint = _PicturesBlueprint(
 
 # What the docs page offers to send.
 _EXAMPLE = {"model": "layout-sketch", "prompt": "A red cat to the left of a blue dog"}
-_EDIT_EXAMPLE = {"prompt": "Make the cat blue", "image": ["https://example.org/cat.png"]}
+_EDIT_EXAMPLE = {"prompt": "Make the cat blue", "image": [ONE_PIXEL]}
 _WRONG = InvalidRequest.of_field("n", "must be an integer from 1 to 10.", reason="out_of_range")
 _WRONG_EDIT = InvalidRequest.of_field("image", "is required.", reason="missing")
 

@@ -8,6 +8,7 @@ from llm_api.domain.calls import CallResult
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt
 from llm_api.errors import ApiError, InvalidRequest, UpstreamFault
 from llm_api.web.idempotency import idempotent
+from llm_api.web.images.example_picture import ONE_PIXEL
 from llm_api.web.images.picture_bodies import JSON_PARSER
 from llm_api.web.images.picture_sources import judged_picture
 from llm_api.web.request.context import caller, services
@@ -28,10 +29,9 @@ blueprint = _PictureBlueprint(
     "Descriptions", __name__, url_prefix="/api/v1/llm", description="From a picture to its prompt."
 )
 
-# What the docs page offers to send: a picture of one pixel.
+# What the docs page offers to send.
 _EXAMPLE = {
-    "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8"
-    "BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==",
+    "image": ONE_PIXEL,
     "target_model": "sdxl",
 }
 _WRONG = InvalidRequest.of_field(

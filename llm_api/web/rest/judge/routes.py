@@ -10,6 +10,7 @@ from llm_api.domain.calls import Caller, CallResult
 from llm_api.domain.judging import Comparison, JudgeRequest, Ranking, Verdict
 from llm_api.services.judge import JudgeService
 from llm_api.web.idempotency import idempotent
+from llm_api.web.images.example_picture import ONE_PIXEL
 from llm_api.web.images.picture_bodies import JSON_PARSER
 from llm_api.web.images.picture_sources import judged_pictures
 from llm_api.web.request.context import RequestState, caller, services
@@ -46,10 +47,9 @@ blueprint = _JudgeBlueprint(
     description="Pictures judged: scored, compared, ranked.",
 )
 
-# What the docs page offers to send: a picture of one pixel.
+# What the docs page offers to send.
 _EXAMPLE = {
-    "image": "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mP8z8"
-    "BQDwAEhQGAhKmMIQAAAABJRU5ErkJggg==",
+    "image": ONE_PIXEL,
     "prompt": "Three red cats on a sofa",
     "checkpoints": ["There are exactly three cats"],
 }

@@ -1,0 +1,189 @@
+"""The API document, put in order for a reader: groups, operations, answers, errors, schemas."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from llm_api.web.reference.code_samples import CodeSample, SampleRequest, code_samples
+from llm_api.web.reference.schema_words import FieldWords, field_words, fields_of, schema_name
+
+_JSON = "application/json"
+_PLACE = re.compile(r"\{(\w+)\}")
+_METHODS = ("get", "post", "patch", "delete")
+_SCHEMA = re.compile(r'"#/components/schemas/(\w+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body: its media type, the names of its schemas, and its fields where they have no name."""
+
+    media_type: str
+    schemas: list[str]
+    fields: list[FieldWords]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A response: its status, what it means, its bodies, and examples in JSON by their reason."""
+
+    status: str
+    meaning: str
+    contents: list[Content]
+    examples: list[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An operation; `words` is what a search looks through."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    description: str
+    is_for_admins: bool
+    parameters: list[FieldWords]
+    bodies: list[Content]
+    answers: list[Answer]
+    errors: list[Answer]
+    samples: list[CodeSample]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The operations of a tag."""
+
+    name: str
+    description: str
+    operations: list[Operation]
+
+
+@dataclass(frozen=True, slots=True)
+class NamedSchema:
+    """A schema that others refer to."""
+
+    name: str
+    description: str
+    fields: list[FieldWords]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """Everything that the page shows."""
+
+    title: str
+    groups: list[Group]
+    schemas: list[NamedSchema]
+
+
+def reference_of(document: Mapping[str, Any]) -> Reference:
+    """Read the API document; what it has of errors stays with the operations."""
+    groups = []
+    for tag in document["tags"]:
+        operations = list(_operations(document, tag["name"]))
+        groups.append(Group(tag["name"], tag.get("description", ""), operations))
+    return Reference(document["info"]["title"], groups, list(_schemas(document)))
+
+
+def sample_request(path: str, method: str, operation: Mapping[str, Any]) -> SampleRequest:
+    """Return the request of an operation's samples.
+
+    Its body is the document's example; `{task_id}` of the path becomes TASK_ID.
+    """
+    body = operation.get("requestBody", {}).get("content", {}).get(_JSON, {}).get("example")
+    kinds = {kind for status, a in _responses(operation) for kind in a.get("content", {})}
+    return SampleRequest(
+        method=method.upper(),
+        path=_PLACE.sub(lambda place: place[1].upper(), path),
+        body=body,
+        gets_file=any(kind.startswith("image/") for kind in kinds),
+    )
+
+
+def _operations(document: Mapping[str, Any], tag: str) -> Iterator[Operation]:
+    for path, item in document["paths"].items():
+        for method in _METHODS:
+            if tag in item.get(method, {}).get("tags", ()):
+                shared = item.get("parameters", [])
+                yield _operation(path, method, item[method], shared)
+
+
+def _operation(
+    path: str, method: str, operation: Mapping[str, Any], shared: list[Mapping[str, Any]]
+) -> Operation:
+    parameters = [*shared, *operation.get("parameters", [])]
+    answers = [_answer(status, one) for status, one in _responses(operation)]
+    name, summary = operation["operationId"], operation.get("summary", "")
+    description = operation.get("description", "")
+    bodies = list(_contents(operation.get("requestBody", {})))
+    reasons = [reason for answer in answers for reason, _ in answer.examples]
+    fields = [one.name for body in bodies for one in body.fields]
+    words = [name, method, path, summary, description, *reasons, *fields]
+    words += [one["name"] for one in parameters]
+    return Operation(
+        name=name,
+        method=method.upper(),
+        path=path,
+        summary=summary,
+        description=description,
+        is_for_admins="403" in operation["responses"] and "admin_required" in reasons,
+        parameters=[_parameter(one) for one in parameters],
+        bodies=bodies,
+        answers=[one for one in answers if not one.examples],
+        errors=[one for one in answers if one.examples],
+        samples=code_samples(sample_request(path, method, operation)),
+        words=" ".join(words).lower(),
+    )
+
+
+def _responses(operation: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return sorted(operation["responses"].items())
+
+
+def _parameter(parameter: Mapping[str, Any]) -> FieldWords:
+    schema = {**parameter["schema"], "description": parameter.get("description", "")}
+    return field_words(parameter["name"], schema, is_required=parameter.get("required", False))
+
+
+def _answer(status: str, response: Mapping[str, Any]) -> Answer:
+    examples = response.get("content", {}).get(_JSON, {}).get("examples", {})
+    shown = [(name, _indented(example["value"])) for name, example in examples.items()]
+    meaning = response.get("description", "")
+    return Answer(status, meaning, [] if shown else list(_contents(response)), shown)
+
+
+def _contents(body: Mapping[str, Any]) -> Iterator[Content]:
+    for media_type, content in body.get("content", {}).items():
+        schema = content.get("schema", {})
+        names = [name for form in schema.get("anyOf", [schema]) if (name := schema_name(form))]
+        yield Content(media_type, names, list(fields_of(schema)))
+
+
+def _schemas(document: Mapping[str, Any]) -> Iterator[NamedSchema]:
+    """Yield the schemas that bodies and answers lead to; the examples of errors show theirs."""
+    schemas = document["components"]["schemas"]
+    todo = list(_named_in_operations(document))
+    found: set[str] = set()
+    while todo:
+        name = todo.pop()
+        if name not in found:
+            found.add(name)
+            todo += _SCHEMA.findall(json.dumps(schemas[name]))
+    for name in sorted(found):
+        schema = schemas[name]
+        yield NamedSchema(name, schema.get("description", ""), list(fields_of(schema)))
+
+
+def _named_in_operations(document: Mapping[str, Any]) -> Iterable[str]:
+    for item in document["paths"].values():
+        for method in set(_METHODS) & set(item):
+            operation = item[method]
+            good = [one for status, one in operation["responses"].items() if status < "4"]
+            yield from _SCHEMA.findall(json.dumps([operation.get("requestBody"), good]))
+
+
+def _indented(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)
