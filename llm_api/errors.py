@@ -26,7 +26,7 @@ Errors are independent of the API dialect: `web/response/error_formats.py` forma
 of the request.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -140,6 +140,15 @@ class MethodNotAllowed(InvalidRequest):
     """The path does not support the method; the response has `Allow`."""
 
     status = 405
+
+    def __init__(self, method: str, allowed: Iterable[str]) -> None:
+        """Create the error for a method, and for those that the path has."""
+        names = ", ".join(sorted(allowed))
+        super().__init__(
+            f"This path takes {names or 'other methods'}, not {method[:20]}.",
+            reason="method_not_allowed",
+            headers=[("Allow", names)] if names else [],
+        )
 
 
 class BodyTooLarge(InvalidRequest):

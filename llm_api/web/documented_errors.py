@@ -19,10 +19,9 @@ from llm_api.errors import (
     Unauthorized,
     Unavailable,
     UnsupportedMedia,
-    UpstreamFault,
-    UpstreamTimeout,
 )
 from llm_api.services.keys.service import ambiguous
+from llm_api.upstream.faults import bad_response, overloaded, timed_out
 from llm_api.web.request.context import REQUEST_ID
 from llm_api.web.response.error_formats import error_document, error_status
 
@@ -97,25 +96,21 @@ _EXAMPLES: Sequence[ApiError] = (
         "Something went wrong in this service; quote the request id to its operator.",
         reason="internal_error",
     ),
-    UpstreamFault(
-        "The model service sent an answer that is not JSON.",
-        reason="upstream_bad_response",
-        retryable=True,
-    ),
-    Unavailable(
-        "The model service has no free place at the moment; try again shortly.",
-        reason="overloaded",
-        retry_after=1,
-    ),
-    UpstreamTimeout("The model service did not answer in time.", reason="upstream_timeout"),
+    bad_response("an answer that is not JSON").error,
+    overloaded(),
+    timed_out().error,
 )
-_ANY_OTHER = MethodNotAllowed(
-    "This path takes OPTIONS, POST, not PUT.", reason="method_not_allowed"
-)
+# Of a path that takes POST; `name_methods` says what the others take.
+_NO_METHOD = "PUT"
+_ANY_OTHER = MethodNotAllowed(_NO_METHOD, ("OPTIONS", "POST"))
 
 
 def error_responses(
-    statuses: Sequence[int], examples: Sequence[ApiError], schema: ma.Schema, prefix: str
+    statuses: Sequence[int],
+    examples: Sequence[ApiError],
+    schema: ma.Schema,
+    prefix: str,
+    never: Sequence[int] = (),
 ) -> dict[int | str, Any]:
     """Return the responses of a route that are errors, by their status, and `default` for others.
 
@@ -124,6 +119,7 @@ def error_responses(
         examples: errors of the route; they take the place of the usual ones of their statuses.
         schema: of the envelope.
         prefix: of the route's path; decides on the form, as it does for errors.
+        never: statuses that every other route has.
     """
     path = f"{prefix}/"
     own = {error_status(error, path) for error in examples}
@@ -147,6 +143,18 @@ def error_responses(
             [error for error in shown if error_status(error, path) == status],
             {**HEADERS, **(_RETRY_AFTER if status in _RETRIED else {})},
         )
-        for status in sorted({*_OF_ALL, *statuses})
+        for status in sorted({*_OF_ALL, *statuses} - set(never))
     }
     return responses | {"default": response("Any other error.", [_ANY_OTHER], {**HEADERS})}
+
+
+def name_methods(paths: Mapping[str, Any]) -> None:
+    """Have the example of a wrong method name those of its path; `paths` are the document's."""
+    for path, item in paths.items():
+        methods = {name.upper() for name in item if name != "parameters"}
+        methods |= {"OPTIONS", *(["HEAD"] if "GET" in methods else [])}
+        example = error_document(MethodNotAllowed(_NO_METHOD, methods), path, _REQUEST_ID)
+        for name, operation in item.items():
+            if name != "parameters":
+                content = operation["responses"]["default"]["content"]["application/json"]
+                content["examples"][_ANY_OTHER.reason]["value"] = example

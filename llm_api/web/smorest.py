@@ -17,7 +17,7 @@ from flask import Flask, Response
 
 from llm_api.errors import MAX_FIELD_ERRORS, ApiError
 from llm_api.web.blueprints import RouteRules
-from llm_api.web.documented_errors import HEADERS, error_responses
+from llm_api.web.documented_errors import HEADERS, error_responses, name_methods
 from llm_api.web.late_document import LateDocument
 from llm_api.web.request.body import StrictParser
 from llm_api.web.response.answers import json_response
@@ -132,12 +132,16 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]  # flask-smorest
         """Document another response of a route."""
         return _described(super().alt_response(status_code, **options))
 
-    def errors(self, *statuses: int, examples: Sequence[ApiError] = ()) -> Callable[[_View], _View]:
+    def errors(
+        self, *statuses: int, examples: Sequence[ApiError] = (), never: Sequence[int] = ()
+    ) -> Callable[[_View], _View]:
         """Document the error statuses of a route; those that every route has are added to each.
 
-        `examples` are errors of the route, in place of the usual ones of their statuses.
+        `examples` are errors of the route, in place of the usual ones of their statuses; `never`
+        are statuses of all other routes that this one does not have.
         """
-        responses = error_responses(statuses, examples, self.ERROR_SCHEMA, self.url_prefix or "")
+        prefix = self.url_prefix or ""
+        responses = error_responses(statuses, examples, self.ERROR_SCHEMA, prefix, never)
         documented: Callable[[_View], _View] = self.doc(responses=responses)
         return documented
 
@@ -285,7 +289,9 @@ def _written(
 ) -> bytes:
     for blueprint, options in to_describe:
         blueprint.describe(api, app, spec, **options)
-    return orjson.dumps(spec.to_dict())
+    document = spec.to_dict()
+    name_methods(document["paths"])
+    return orjson.dumps(document)
 
 
 def _allow_empty(_: Any, __: ma.fields.Field[Any], *, ret: dict[str, Any]) -> dict[str, bool]:

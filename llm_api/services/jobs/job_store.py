@@ -20,6 +20,11 @@ from llm_api.storage import StoreError, TaskStore
 from llm_api.storage.threads import StoreThreads
 from llm_api.upstream.faults import ClientGone
 
+JOBS_AWAY = Unavailable(
+    "Jobs cannot be looked up at the moment; try again.",
+    reason="store_unavailable",
+    retry_after=5,
+)
 _T = TypeVar("_T")
 _LOOK_S = 0.25  # for the end of a job in this process, and for its client
 _LOOK_FAR_S = 1.0  # for that of a job in another one
@@ -117,8 +122,7 @@ class JobStore:
         try:
             return act()
         except StoreError as error:
-            message = "Jobs cannot be looked up at the moment; try again."
-            raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
+            raise JOBS_AWAY.replaced() from error
 
 
 def _unknown() -> NotFound:

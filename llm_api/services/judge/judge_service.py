@@ -32,10 +32,12 @@ from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.routing.catalogue import Catalogue, Destination
 from llm_api.services.usage.ledger import UsageLedger
 
-_NOT_CONFIGURED = (
+NOT_CONFIGURED = Unavailable(
     "No vision model is configured on this service. Three lines in .env configure one:"
     " JUDGE_LLM_API_URL=https://…, JUDGE_LLM_API_KEY=… and JUDGE_LLM_MODEL=…; a request may also"
-    ' name a "model" that sees pictures.'
+    ' name a "model" that sees pictures.',
+    reason="judge_not_configured",
+    retryable=False,
 )
 NOT_MEASURED = "The picture was not measured; text in it is as the model has read it."
 # Stands for a picture that there is not yet.
@@ -104,7 +106,7 @@ class JudgeService:
         if model is not None:
             return self._tools.catalogue.route(model, key=key)
         if self._tools.upstream is None:
-            raise Unavailable(_NOT_CONFIGURED, reason="judge_not_configured", retryable=False)
+            raise NOT_CONFIGURED.replaced()
         return self._tools.catalogue.route_to(self._tools.upstream, key=key)
 
     def part(self, picture: JudgedPicture, detail: str, at: Destination) -> Mapping[str, Any]:

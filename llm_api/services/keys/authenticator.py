@@ -29,6 +29,12 @@ STALE_S = 3_600.0  # and for so long while the store is away, by every process t
 _MAX_KEYS = 10_000
 _PAUSE_S = 5.0  # after a failure the store is left alone for so long
 
+KEYS_UNREADABLE = Unavailable(
+    "Keys cannot be looked up at the moment; try again later.",
+    reason="keys_unavailable",
+    retry_after=5,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
@@ -175,8 +181,7 @@ class KeyAuthenticator:
         if self._shared is not None and (found := self._shared.get(digest)) is not None:
             key, seconds_ago = found
             return self._keep(digest, key, seconds_ago=max(seconds_ago, FRESH_S))
-        message = "Keys cannot be looked up at the moment; try again later."
-        raise Unavailable(message, reason="keys_unavailable", retry_after=5) from cause
+        raise KEYS_UNREADABLE.replaced() from cause
 
     def _looked_up_once(self, digest: str) -> _Entry:
         """Look a digest up, or wait for a look-up that is in progress."""

@@ -17,6 +17,10 @@ from llm_api.services.lineage.learning import Lessons, ModelTally, Tally
 from llm_api.storage import LineageStore, StoreError
 from llm_api.storage.reads import Reads
 
+REPORTS_AWAY = Unavailable(
+    "Lineages cannot be read at the moment.", reason="store_unavailable", retry_after=5
+)
+
 PAGE = 5_000  # events that are read at a time, a tenth of a second
 
 
@@ -51,8 +55,7 @@ class LearningReports:
         try:
             found = self._reads.read(partial(_report, query))
         except StoreError as error:
-            message = "Lineages cannot be read at the moment."
-            raise Unavailable(message, reason="store_unavailable", retry_after=5) from error
+            raise REPORTS_AWAY.replaced() from error
         return {**found.value, **freshness_to_dict(found.freshness)}
 
 

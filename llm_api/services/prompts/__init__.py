@@ -9,7 +9,8 @@ against, `read_checkpoint` reads a sentence about a picture in the same way, and
 `lost_requirements` says which of them another wording of the prompt has lost. `is_chinese` knows
 the language of a text, and `without_marks` returns a reply without its thoughts. `KeptRewrites`
 keeps rewrites where `Keeping` says, such as in `SharedRewrites`, under ids of the form
-`REWRITE_ID`; `NO_SUCH_REWRITE` and `NOT_KEPT` are its errors.
+`REWRITE_ID`; `NO_SUCH_REWRITE` and `NOT_KEPT` are its errors, and `NO_REWRITES` is that of a
+service that rewrites nothing.
 
 * `optimizer` answers a request: `task` reads it, `rewriter` makes one call or two by one of two
   `strategies`, `details` describes how it was done, `experiment` records it in its lineage.
@@ -40,7 +41,7 @@ from llm_api.services.prompts.keeping.rewrite_keeping import (
 from llm_api.services.prompts.keeping.rewrite_leases import SharedRewrites
 from llm_api.services.prompts.keeping.rewrite_names import REWRITE_ID
 from llm_api.services.prompts.language import is_chinese
-from llm_api.services.prompts.optimizer import PromptOptimizer
+from llm_api.services.prompts.optimizer import NO_REWRITES, PromptOptimizer
 from llm_api.services.prompts.requirements.lost import lost_requirements
 from llm_api.services.prompts.requirements.requirements import read_checkpoint, requirements_of
 from llm_api.services.prompts.sight import VisionModels
@@ -48,6 +49,7 @@ from llm_api.services.prompts.strategies.reply_marks import without_marks
 
 __all__ = [
     "NOT_KEPT",
+    "NO_REWRITES",
     "NO_SUCH_REWRITE",
     "REWRITE_ID",
     "Constraints",

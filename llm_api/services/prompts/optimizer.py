@@ -42,6 +42,12 @@ from llm_api.services.routing.catalogue import Catalogue, Destination
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
+NO_REWRITES = Unavailable(
+    "Prompt optimization is switched off on this service.",
+    reason="prompt_optimization_disabled",
+    retryable=False,
+)
+
 
 class PromptOptimizer:
     """Rewrites prompts with the configured model."""
@@ -89,11 +95,7 @@ class PromptOptimizer:
     def require_enabled(self) -> None:
         """Raise Unavailable where prompts are not rewritten on this service."""
         if not self._is_enabled:
-            raise Unavailable(
-                "Prompt optimization is switched off on this service.",
-                reason="prompt_optimization_disabled",
-                retryable=False,
-            )
+            raise NO_REWRITES.replaced()
 
     def needs(
         self, request: PromptRequest, key: ApiKey | None

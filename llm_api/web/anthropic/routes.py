@@ -7,8 +7,10 @@ from functools import partial
 from flask import Response
 
 from llm_api.domain.calls import Completion
-from llm_api.errors import InvalidRequest, RateLimited, Unavailable
+from llm_api.errors import InvalidRequest
 from llm_api.services.chat import AnswerStream
+from llm_api.services.quotas.exceeded import over_budget
+from llm_api.upstream.faults import circuit_open
 from llm_api.web.anthropic import message_answers, message_events
 from llm_api.web.anthropic.message_form import MESSAGE_FORM
 from llm_api.web.anthropic.message_schemas import (
@@ -53,18 +55,8 @@ _TOO_LONG = InvalidRequest.of_field(
     reason="context_length_exceeded",
 )
 _NO_MESSAGES = InvalidRequest.of_field("messages", "is required.", reason="missing")
-_SPENT = RateLimited(
-    "The key's tokens for this day are used up, or this call could use more than is left; ask the"
-    " operator of this service.",
-    reason="insufficient_quota",
-    retryable=False,
-    scope="key.budget.day",
-)
-_BROKEN = Unavailable(
-    "The model service does not answer at the moment; try again shortly.",
-    reason="circuit_open",
-    retry_after=5,
-)
+_SPENT = over_budget("day", "tokens")
+_BROKEN = circuit_open(wait=5.0).error
 # Beside those of other routes, the spent budget and the overload have statuses of their own.
 _ERRORS = (*MODEL_ERRORS, 402, 529)
 

@@ -13,21 +13,16 @@ from llm_api.errors import (
     Unavailable,
     Unprocessable,
     UnsupportedMedia,
-    UpstreamFault,
     UpstreamTimeout,
 )
+from llm_api.services.images.image_models import IMAGE_MODELS
+from llm_api.upstream.media.image_errors import no_image
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
 
 # Of routes that make pictures.
 IMAGE_ERRORS = (*MODEL_ERRORS, 410, 422)
 NO_SUCH_TASK = NotFound("There is no such job.", reason="job_not_found")
-NOT_CONFIGURED = Unavailable(
-    "No image model is configured: set IMAGE_LLM_API_URL, IMAGE_LLM_API_KEY and IMAGE_LLM_MODEL;"
-    ' "model": "layout-sketch" draws a layout without one.',
-    reason="image_model_not_configured",
-    retryable=False,
-)
 BODY_TOO_LARGE = BodyTooLarge(
     f"The body must be at most {MAX_PICTURES_BODY_BYTES >> 20} MiB.", reason="body_too_large"
 )
@@ -35,33 +30,43 @@ NO_JSON_OR_FORM = UnsupportedMedia(
     "The body must be JSON, with Content-Type: application/json, or multipart/form-data.",
     reason="unsupported_media_type",
 )
+NO_SUCH_MODEL = NotFound.of_field(
+    "model", "must be an image model of the catalogue.", reason="model_not_found"
+)
 _OTHERS: Sequence[ApiError] = (
-    InvalidRequest.of_field(
-        "size",
-        "is not a size that the model makes; nearest are 1328x1328 and 1664x928.",
-        reason="invalid_size",
+    InvalidRequest.of_field("size", "is not made by this model.", reason="invalid_size").replaced(
+        hint="The nearest sizes that it makes: 992x608 or 960x576."
     ),
     ContentFiltered(
-        "The model service's content filter refused the request.", reason="content_filtered"
+        "The model service's content filter refused the prompt.", reason="content_filtered"
     ).replaced(stage="input", what="text"),
-    InvalidRequest.of_field("mask", "is not supported by this model.", reason="not_supported"),
-    InvalidRequest.of_field("images[0]", "must be a picture.", reason="invalid_image"),
+    InvalidRequest.of_field(
+        "images",
+        "must be left out: the layout sketch is drawn from the prompt alone.",
+        reason="not_supported",
+    ),
     MODEL_FORBIDDEN,
+    NO_SUCH_MODEL,
     BODY_TOO_LARGE,
-    Gone("The model service does not have its picture any more.", reason="result_expired"),
+    Gone(
+        "The picture was made, and the vendor's link to it has expired before it was copied.",
+        reason="result_expired",
+    ),
     Unprocessable.of_field(
-        "images[0]", "could not be fetched by the model service.", reason="image_fetch_failed"
+        "images",
+        "must be pictures that the model service can download in time.",
+        reason="image_fetch_failed",
     ),
     RateLimited(
-        "The limit is 10 images per 1 minute; try again later.",
+        "The limit is 10 per 1 minute; try again later.",
         reason="rate_limited",
         retry_after=12,
         scope="key.images",
     ),
-    UpstreamFault("The model service answered without a picture.", reason="no_image_returned"),
-    NOT_CONFIGURED,
+    no_image(),
+    IMAGE_MODELS.not_configured(),
     Unavailable(
-        "The model service has no free place at the moment; try again shortly.",
+        "The model service has no free place at the moment; try again later.",
         reason="overloaded",
         retry_after=1,
     ),
@@ -71,6 +76,17 @@ _OTHERS: Sequence[ApiError] = (
 )
 
 
-def image_examples(wrong: ApiError) -> Sequence[ApiError]:
-    """Return the examples of a route that makes pictures; the first is for a `wrong` field."""
-    return (wrong, *_OTHERS)
+def image_examples(wrong: ApiError, pictures: str) -> Sequence[ApiError]:
+    """Return the examples of a route that makes pictures.
+
+    Args:
+        wrong: a field that is wrong.
+        pictures: the field of a picture.
+    """
+    return (wrong, *_OTHERS, no_picture(pictures))
+
+
+def no_picture(field: str) -> ApiError:
+    """Return the example of a field with something that is no picture."""
+    problem = "is not a picture. Send JPEG, PNG, WebP, GIF or BMP."
+    return InvalidRequest.of_field(field, problem, reason="invalid_image")

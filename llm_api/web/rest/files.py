@@ -30,7 +30,7 @@ _UNSATISFIABLE = RangeNotSatisfiable(1_024)
 @blueprint.alt_response(200, schema=_BINARY, content_type="image/webp", success=True)
 @blueprint.alt_response(206, schema=_BINARY, content_type="image/png", description=_PART)
 @blueprint.alt_response(304, description="It is the one that `If-None-Match` names.")
-@blueprint.errors(404, 416, 503, examples=[NO_SUCH_FILE, _UNSATISFIABLE, FILES_AWAY])
+@blueprint.errors(404, 416, 503, examples=[NO_SUCH_FILE, _UNSATISFIABLE, FILES_AWAY], never=[403])
 def get_file(file_id: str) -> Response:
     """Return a picture, or a part of it.
 

@@ -5,8 +5,8 @@ from typing import Any, cast
 from flask import Response, g
 
 from llm_api.domain.access import ApiKey
+from llm_api.services.keys.authenticator import KEYS_UNREADABLE
 from llm_api.web.blueprints import RouteRules
-from llm_api.web.documented_errors import KEYS_AWAY
 from llm_api.web.request.context import services
 from llm_api.web.response.answers import json_response
 from llm_api.web.rest.key_schemas import KeyWithBudgetsSchema
@@ -30,7 +30,7 @@ def described_with_budgets(key: ApiKey) -> dict[str, Any]:
 @blueprint.get("")
 @blueprint.doc(operationId="getOwnKey", security=SECURITY)
 @blueprint.response(200, KeyWithBudgetsSchema())
-@blueprint.errors(503, examples=[KEYS_AWAY])
+@blueprint.errors(503, examples=[KEYS_UNREADABLE], never=[403])
 def show_own_key() -> Response:
     """Return the key of the request, with what is spent and left of its budgets.
 

@@ -9,8 +9,8 @@ from llm_api.domain.calls import CallResult, Completion, ModelRequest
 from llm_api.domain.prompts import OptimizedPrompt, PromptRequest
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.prompt_batches import BatchOutcome
-from llm_api.services.prompts import NO_SUCH_REWRITE, NOT_KEPT
-from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH_MODEL
+from llm_api.services.prompts import NO_REWRITES, NO_SUCH_REWRITE, NOT_KEPT
+from llm_api.web.documented_errors import BODY_ERRORS, MODEL_ERRORS, MODEL_FORBIDDEN
 from llm_api.web.idempotency import cached, idempotent
 from llm_api.web.images.picture_sources import MAX_ALL_BYTES, judged_pictures
 from llm_api.web.request.context import caller, services
@@ -86,7 +86,7 @@ def chat(body: ModelRequest) -> CallResult[Completion]:
 @blueprint.response(200, OptimizedPromptSchema())
 @blueprint.errors(
     *MODEL_ERRORS,
-    examples=[_WRONG_PROMPT, _WRONG_SECONDS, MODEL_FORBIDDEN, NO_SUCH_MODEL, NO_SUCH_REWRITE],
+    examples=[_WRONG_PROMPT, _WRONG_SECONDS, MODEL_FORBIDDEN, NO_SUCH_REWRITE],
 )
 @idempotent
 @answers_with(_prompt_response)
@@ -110,7 +110,7 @@ def _with_pictures(body: PromptRequest | EditOrder, left: int = MAX_ALL_BYTES) -
 @blueprint.doc(operationId="optimizePrompts")
 @blueprint.arguments(PromptBatchSchema(), example=_BATCH_EXAMPLE)
 @blueprint.response(200, PromptBatchAnswerSchema())
-@blueprint.errors(*MODEL_ERRORS, examples=[_WRONG_BATCH, MODEL_FORBIDDEN])
+@blueprint.errors(*BODY_ERRORS, 503, examples=[_WRONG_BATCH, NO_REWRITES])
 @idempotent
 @answers_with(_batch_response)
 def optimize_prompts(

@@ -74,7 +74,7 @@ def _also_streamed(view: Callable[P, T]) -> Callable[P, T]:
 @blueprint.arguments(ImageGenerationRequestSchema(), example=_EXAMPLE)
 @blueprint.response(200, OpenAIImagesSchema())
 @_also_streamed
-@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG), NO_JSON_OR_FORM])
+@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG, "image"), NO_JSON_OR_FORM])
 def create_image(order: ImageOrder) -> Response:
     """Make pictures, as OpenAI defines it."""
     return _answer(order, "image_generation")
@@ -88,7 +88,7 @@ def create_image(order: ImageOrder) -> Response:
 @blueprint.arguments(ImageEditRequestSchema(), example=_EDIT_EXAMPLE)
 @blueprint.response(200, OpenAIImagesSchema())
 @_also_streamed
-@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG_EDIT), NO_JSON_OR_FORM])
+@blueprint.errors(*IMAGE_ERRORS, examples=[*image_examples(_WRONG_EDIT, "image"), NO_JSON_OR_FORM])
 def create_image_edit(order: ImageOrder) -> Response:
     """Edit pictures, which come as files of a form or in JSON, as OpenAI defines it."""
     return _answer(order, "image_edit")

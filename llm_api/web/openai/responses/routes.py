@@ -34,7 +34,7 @@ _EXAMPLE = {
     "max_output_tokens": 40,
 }
 _WRONG = InvalidRequest.of_field(
-    "max_output_tokens", "must be an integer of at least 1.", reason="out_of_range"
+    "max_output_tokens", "must be an integer from 1 to 2147483647.", reason="out_of_range"
 )
 
 

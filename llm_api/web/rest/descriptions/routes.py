@@ -6,7 +6,7 @@ from flask import Response
 
 from llm_api.domain.calls import CallResult
 from llm_api.domain.prompts import DescriptionRequest, OptimizedPrompt
-from llm_api.errors import ApiError, InvalidRequest, UpstreamFault
+from llm_api.errors import ApiError, ContentFiltered, InvalidRequest, UpstreamFault
 from llm_api.web.idempotency import idempotent
 from llm_api.web.images.example_picture import ONE_PIXEL
 from llm_api.web.images.picture_bodies import JSON_PARSER
@@ -44,10 +44,15 @@ _UNUSABLE = UpstreamFault(
     reason="description_unusable",
     retryable=True,
 )
+_FILTERED = ContentFiltered(
+    "The vision model's content filter refused the picture.", reason="content_filtered"
+).replaced(stage="input", what="image")
+_OWN = {error.reason: error for error in (_FILTERED, _UNUSABLE)}
 # The first is the judge's own wrong field.
 _EXAMPLES: Sequence[ApiError] = (
     _WRONG,
-    *(_UNUSABLE if error is UNPARSABLE else error for error in JUDGE_EXAMPLES[1:]),
+    _UNUSABLE,
+    *(_OWN.get(error.reason, error) for error in JUDGE_EXAMPLES[1:] if error is not UNPARSABLE),
 )
 
 

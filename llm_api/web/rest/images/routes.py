@@ -4,6 +4,7 @@ from flask import Response, g
 
 from llm_api.errors import InvalidRequest
 from llm_api.services.images import ImageJob
+from llm_api.services.jobs.job_store import JOBS_AWAY
 from llm_api.services.loop import LoopJob, LoopPreview, is_loop
 from llm_api.web.images.answer_parts import TASKS_PATH, warning_headers
 from llm_api.web.images.base64_bodies import file_reader, response_with_files
@@ -68,7 +69,7 @@ _WRONG_PURGE = InvalidRequest.of_field("purge", "must be 0 or 1.", reason="out_o
 @blueprint.alt_response(
     202, schema=ImageTaskSchema(), description="The task: the wait is over before its end."
 )
-@blueprint.errors(*IMAGE_ERRORS, examples=image_examples(_WRONG))
+@blueprint.errors(*IMAGE_ERRORS, examples=image_examples(_WRONG, "images[0]"))
 def generate_images(order: ImageOrder) -> Response:
     """Make pictures, or edit some; with `judge` or `until` they are judged, the best first."""
     if order.is_preview:
@@ -93,7 +94,7 @@ def generate_images(order: ImageOrder) -> Response:
 @blueprint.doc(operationId="getImageTask")
 @blueprint.arguments(WaitArgumentsSchema(), location="query")
 @blueprint.response(200, ImageTaskSchema())
-@blueprint.errors(400, 404, 503, examples=[_WRONG_WAIT, NO_SUCH_TASK])
+@blueprint.errors(400, 404, 503, examples=[_WRONG_WAIT, NO_SUCH_TASK, JOBS_AWAY])
 def get_image_task(wait: float, task_id: str) -> Response:
     """Return a task, with links to its pictures once they are there."""
     if is_loop(task_id):
@@ -105,7 +106,7 @@ def get_image_task(wait: float, task_id: str) -> Response:
 @blueprint.doc(operationId="deleteImageTask")
 @blueprint.arguments(PurgeArgumentsSchema(), location="query")
 @blueprint.response(200, EndedTaskSchema())
-@blueprint.errors(400, 404, 503, examples=[_WRONG_PURGE, NO_SUCH_TASK])
+@blueprint.errors(400, 404, 503, examples=[_WRONG_PURGE, NO_SUCH_TASK, JOBS_AWAY])
 def delete_image_task(purge: bool, task_id: str) -> Response:  # noqa: FBT001  # flask-smorest's order
     """Cancel a task, as far as its vendor can; or delete one that has ended, with its files."""
     state: RequestState = g.request_state

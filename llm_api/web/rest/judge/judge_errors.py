@@ -8,20 +8,14 @@ from llm_api.errors import (
     ContentFiltered,
     InvalidRequest,
     RateLimited,
-    Unavailable,
     UpstreamFault,
     UpstreamTimeout,
 )
+from llm_api.services.judge.judge_service import NOT_CONFIGURED
 from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN, NO_SUCH_MODEL
-from llm_api.web.images.example_errors import BODY_TOO_LARGE
+from llm_api.web.images.example_errors import BODY_TOO_LARGE, no_picture
 
 JUDGE_ERRORS = MODEL_ERRORS
-NOT_CONFIGURED = Unavailable(
-    "No vision model is configured on this service: set JUDGE_LLM_API_URL, JUDGE_LLM_API_KEY and"
-    " JUDGE_LLM_MODEL.",
-    reason="judge_not_configured",
-    retryable=False,
-)
 UNPARSABLE = UpstreamFault(
     "The vision model did not answer in the form that was asked for, also when it was asked again;"
     " there is no score.",
@@ -30,9 +24,9 @@ UNPARSABLE = UpstreamFault(
 )
 JUDGE_EXAMPLES: Sequence[ApiError] = (
     InvalidRequest.of_field("mode", "must be one of score, compare, rank.", reason="out_of_range"),
-    InvalidRequest.of_field("image", "is not a picture. Send JPEG or PNG.", reason="invalid_image"),
+    no_picture("image"),
     InvalidRequest.of_field(
-        "image", "could not be fetched: its server answered 500.", reason="image_fetch_failed"
+        "image", "could not be fetched: its host is not known.", reason="image_fetch_failed"
     ),
     ContentFiltered(
         "The model service's content filter refused the picture or the prompt.",

@@ -7,7 +7,7 @@ from flask import Response, g
 from llm_api.domain.lineage import Feedback
 from llm_api.domain.timestamps import utc_text
 from llm_api.errors import InvalidRequest
-from llm_api.services.lineage.lineage_reports import LearningQuery
+from llm_api.services.lineage.lineage_reports import REPORTS_AWAY, LearningQuery
 from llm_api.services.lineage.lineage_service import LINEAGE_AWAY, NO_SUCH_LINEAGE
 from llm_api.web.documented_errors import BODY_ERRORS
 from llm_api.web.request.context import RequestState, acting_admin, services
@@ -64,7 +64,7 @@ def give_feedback(said: Feedback) -> Response:
 @blueprint.doc(operationId="getReports")
 @blueprint.arguments(LearningArgumentsSchema(), location="query")
 @blueprint.response(200, LearningSchema())
-@blueprint.errors(400, 503, examples=[_WRONG_ARGUMENT, LINEAGE_AWAY])
+@blueprint.errors(400, 503, examples=[_WRONG_ARGUMENT, REPORTS_AWAY])
 def get_reports(query: LearningQuery) -> Response:
     """Report which rewrites win, whether rewriting helps, and what an accepted picture costs.
 

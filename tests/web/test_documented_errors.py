@@ -1,0 +1,291 @@
+"""Each example of an error in the API document is what the service answers to its operation."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from llm_api.web.images.example_picture import ONE_PIXEL
+from llm_api.web.images.picture_bodies import MAX_PICTURES_BODY_BYTES
+from tests.conftest import AppOf
+from tests.storage.changing import change
+from tests.web.documented_errors import (
+    ADMIN,
+    ADMIN_KEY,
+    CLOSED,
+    SKETCH,
+    UPSTREAM,
+    DocumentedError,
+    bearer,
+    differences,
+    documented_errors,
+    key_with,
+)
+
+Examples = list[DocumentedError]
+JSON_TYPE = {"Content-Type": "application/json"}
+GENERATE, KEYS, GROUPS = "/api/v1/images/generate", "/api/v1/keys", "/api/v1/groups"
+# tests/web/test_documented_faults.py has those that models and vendors are to blame for.
+OF_UPSTREAMS = {
+    *("circuit_open", "content_filtered", "context_length_exceeded", "description_unusable"),
+    *("image_fetch_failed", "image_too_large", "invalid_image", "invalid_size"),
+    *("judge_unparsable", "no_image_returned", "not_supported", "overloaded", "result_expired"),
+    *("upstream_bad_response", "upstream_timeout"),
+}
+OWN = {
+    *("admin_required", "body_too_large", "call_not_found", "file_not_found", "group_exists"),
+    *("group_in_use", "group_not_found", "image_model_not_configured", "insufficient_quota"),
+    *("internal_error", "invalid_api_key", "invalid_type", "job_not_found", "key_not_found"),
+    *("judge_not_configured", "key_name_ambiguous", "keys_unavailable", "lineage_not_found"),
+    *("method_not_allowed", "missing", "model_not_allowed", "model_not_found", "out_of_range"),
+    *("prompt_optimization_disabled", "range_not_satisfiable", "rate_limited"),
+    *("rewrite_not_found", "rewrites_not_kept", "route_not_allowed", "store_unavailable"),
+    "unsupported_media_type",
+}
+# A field that is wrong, by operation; None leaves it out.
+WRONG: Mapping[str, Mapping[str, Any]] = {
+    "chat": {"messages": [{"role": "wizard", "content": "x"}]},
+    "optimizePrompt": {"type": "poem"},
+    "optimizePrompts": {"prompts": []},
+    "generateImages": {"n": 11},
+    "scoreImage": {"mode": "judge"},
+    "describeImage": {"language": "x"},
+    "giveFeedback": {"outcome": "liked"},
+    "createKey": {"name": 1},
+    "changeKey": {"name": 1},
+    "rotateKey": {"overlap": 1},
+    "createChatCompletion": {"temperature": 9},
+    "createEngineChatCompletion": {"temperature": 9},
+    "createCompletion": {"prompt": None},
+    "createEmbeddings": {"input": []},
+    "createImage": {"n": 11},
+    "createImageEdit": {"image": None},
+    "createResponse": {"max_output_tokens": 0},
+    "createMessage": {"temperature": 9},
+    "countMessageTokens": {"messages": None},
+}
+ASKED: Mapping[str, Mapping[str, str]] = {
+    "getImageTask": {"wait_ms": "-1"},
+    "deleteImageTask": {"purge": "maybe"},
+    "getUsage": {"page_size": "0"},
+    "getReports": {"judged_by": "nobody"},
+    "listKeys": {"name": "a\x07"},
+    "getAudit": {"cursor": "x"},
+}
+
+
+@pytest.fixture(scope="module")
+def module_env() -> Mapping[str, str]:
+    """Require keys."""
+    return CLOSED
+
+
+@pytest.fixture(scope="module")
+def client(module_app: Flask) -> FlaskClient:
+    """Call the application without a socket in between."""
+    return module_app.test_client()
+
+
+@pytest.fixture(scope="module")
+def examples(client: FlaskClient) -> Examples:
+    """Read the examples."""
+    return list(documented_errors(client.get("/openapi.json").get_json()))
+
+
+def test_no_example_is_left_out(examples: Examples) -> None:
+    assert {one.reason for one in examples} == OWN | OF_UPSTREAMS
+
+
+def test_a_wrong_key(client: FlaskClient, examples: Examples) -> None:
+    assert differences(examples, "invalid_api_key", lambda one: one.send(client, "wrong")) == {}
+
+
+def test_a_key_that_is_no_admins(client: FlaskClient, examples: Examples) -> None:
+    key = key_with(client)
+    of_others = {"query_string": {"key": "store"}}
+
+    found = differences(
+        examples,
+        "admin_required",
+        lambda one: one.send(client, key, **of_others if one.operation == "getUsage" else {}),
+    )
+
+    assert found == {}
+
+
+def test_a_key_for_another_route(client: FlaskClient, examples: Examples) -> None:
+    key = key_with(client, routes=["/elsewhere"])
+
+    assert differences(examples, "route_not_allowed", lambda one: one.send(client, key)) == {}
+
+
+def test_a_key_for_another_model(client: FlaskClient, examples: Examples) -> None:
+    key = key_with(client, models=["other"])
+
+    assert differences(examples, "model_not_allowed", lambda one: one.send(client, key)) == {}
+
+
+def test_a_model_that_is_not_there(app_of: AppOf, examples: Examples) -> None:
+    client = app_of(CLOSED | UPSTREAM | {"CATALOGUE_ONLY": "true"}).test_client()
+
+    def ask(one: DocumentedError) -> Any:
+        path = one.path.format(engine="nope", model_id="nope")
+        body = {} if one.body is None else {"json": {**one.body, "model": "nope"}}
+        return client.open(path, method=one.method, headers=ADMIN, **body)
+
+    assert differences(examples, "model_not_found", ask) == {}
+
+
+def test_a_body_that_is_too_large(client: FlaskClient, examples: Examples) -> None:
+    sent = {"data": b" " * (MAX_PICTURES_BODY_BYTES + 1), "headers": JSON_TYPE}
+
+    found = differences(examples, "body_too_large", lambda one: one.send(client, ADMIN_KEY, **sent))
+
+    assert found == {}
+
+
+def test_a_body_that_is_no_json(client: FlaskClient, examples: Examples) -> None:
+    found = differences(
+        examples, "unsupported_media_type", lambda one: one.send(client, ADMIN_KEY, data=b"{}")
+    )
+
+    assert found == {}
+
+
+def test_a_method_that_is_not_there(client: FlaskClient, examples: Examples) -> None:
+    found = differences(
+        examples, "method_not_allowed", lambda one: one.send(client, ADMIN_KEY, method="PUT")
+    )
+
+    assert found == {}
+
+
+@pytest.mark.parametrize("reason", ["out_of_range", "missing", "invalid_type"])
+def test_a_wrong_field(client: FlaskClient, examples: Examples, reason: str) -> None:
+    made = client.post(KEYS, json={"name": "shop"}, headers=ADMIN).get_json()["id"]
+
+    def ask(one: DocumentedError) -> Any:
+        path = one.path.replace("{key_id}", made).replace("{engine}", "scripted")
+        given = {**(one.body or {}), **WRONG.get(one.operation, {})}
+        body = {name: value for name, value in given.items() if value is not None}
+        asked = {"query_string": ASKED[one.operation]} if one.operation in ASKED else {"json": body}
+        return client.open(path, method=one.method, headers=ADMIN, **asked)
+
+    assert differences(examples, reason, ask) == {}
+
+
+def test_keys_and_groups_that_are_in_the_way(client: FlaskClient, examples: Examples) -> None:
+    for name in ("video", "other"):
+        client.post(GROUPS, json={"name": name}, headers=ADMIN)
+    for properties in ({"group": "video"}, {}):
+        client.post(KEYS, json={"name": "twin", **properties}, headers=ADMIN)
+
+    def ask(one: DocumentedError) -> Any:
+        group = "other" if one.method == "PATCH" else "video"
+        body = {"name": "video"} if one.path.startswith(GROUPS) else one.body
+        path = one.path.format(key_id="twin", group_id=group)
+        return client.open(path, method=one.method, json=body, headers=ADMIN)
+
+    for reason in ("group_exists", "group_in_use", "key_name_ambiguous"):
+        assert differences(examples, reason, ask) == {}
+
+
+def test_a_caller_over_its_limit(app_of: AppOf, examples: Examples) -> None:
+    client = app_of(CLOSED | UPSTREAM | {"RATE_LIMIT": "60/minute"}).test_client()
+    busy = key_with(client, limits={"requests": "60/minute"})
+    painter = key_with(client, limits={"images_per_minute": 10})
+    client.post(GENERATE, json=SKETCH | {"n": 10}, headers=bearer(painter))
+    for key in [busy] * 61 + [ADMIN_KEY] * 61:
+        client.get("/v1/models", headers=bearer(key))
+
+    def ask(one: DocumentedError) -> Any:
+        if one.shown["error"]["details"]["scope"] == "key.images":
+            return one.send(client, painter, json={**one.body, "n": 10})
+        return one.send(client, ADMIN_KEY if one.needs_admin else busy)
+
+    assert differences(examples, "rate_limited", ask) == {}
+
+
+def test_a_budget_that_is_spent(client: FlaskClient, examples: Examples) -> None:
+    key = key_with(client, budgets=["1 tokens/day"])
+
+    assert differences(examples, "insufficient_quota", lambda one: one.send(client, key)) == {}
+
+
+def test_a_bug(app_of: AppOf, examples: Examples) -> None:
+    app = app_of(CLOSED | UPSTREAM)
+
+    def fails(**_: Any) -> None:
+        raise RuntimeError
+
+    app.view_functions = dict.fromkeys(app.view_functions, fails)
+    client = app.test_client()
+
+    assert differences(examples, "internal_error", lambda one: one.send(client, ADMIN_KEY)) == {}
+
+
+def test_a_store_that_is_away(app_of: AppOf, tmp_path: Path, examples: Examples) -> None:
+    app = app_of(CLOSED | UPSTREAM)
+    client = app.test_client()
+    unused = key_with(client)
+    picture = client.post(GENERATE, json=SKETCH, headers=ADMIN).get_json()["data"][0]["url"]
+    for path in (tmp_path / "root" / "instance" / "files").rglob("file_*"):
+        path.unlink()
+    url = app.config["DATABASE_OF_THE_TEST"]
+    tables = sa.inspect(sa.create_engine(url, poolclass=sa.NullPool)).get_table_names()
+    change(url, [sa.text(f"DROP TABLE {name}") for name in tables])
+
+    def ask(one: DocumentedError) -> Any:
+        if one.operation == "getFile":
+            return client.get(picture, headers=ADMIN)
+        return one.send(client, unused if one.operation == "getOwnKey" else ADMIN_KEY)
+
+    for reason in ("store_unavailable", "keys_unavailable"):
+        assert differences(examples, reason, ask) == {}
+
+
+def test_what_is_not_there(app_of: AppOf, examples: Examples) -> None:
+    client = app_of(CLOSED | UPSTREAM | {"REWRITE_STORE": "sql"}).test_client()
+    pinned = {"prompt": "A cat", "type": "image", "pin": f"rw_{'0' * 32}_{'0' * 16}"}
+
+    def ask(one: DocumentedError) -> Any:
+        is_pinned = one.operation == "optimizePrompt"
+        return one.send(client, ADMIN_KEY, **{"json": pinned} if is_pinned else {})
+
+    found = {one.reason for one in examples if one.status == "404"} - {"model_not_found"}
+    assert [differences(examples, reason, ask) for reason in found] == [{}] * 7
+
+
+def test_a_part_of_a_file_that_is_not_there(client: FlaskClient, examples: Examples) -> None:
+    picture = client.post(GENERATE, json=SKETCH, headers=ADMIN).get_json()["data"][0]["url"]
+    behind = {**ADMIN, "Range": "bytes=99999999-"}
+
+    found = differences(
+        examples, "range_not_satisfiable", lambda _: client.get(picture, headers=behind)
+    )
+
+    assert found == {}
+
+
+@pytest.mark.parametrize(
+    "reason",
+    [
+        *("image_model_not_configured", "judge_not_configured"),
+        *("rewrites_not_kept", "prompt_optimization_disabled"),
+    ],
+)
+def test_what_is_not_configured(app_of: AppOf, examples: Examples, reason: str) -> None:
+    bare = {"ADMIN_API_KEY": ADMIN_KEY, "ENABLE_PROMPT_OPTIMIZATION": "false"}
+    client = app_of(UPSTREAM | bare).test_client()
+    two = {"mode": "compare", "images": [ONE_PIXEL] * 2}
+
+    def ask(one: DocumentedError) -> Any:
+        body = {n: v for n, v in (one.body or {}).items() if n != "model"}
+        body = two if one.operation == "scoreImage" else body
+        return one.send(client, ADMIN_KEY, **{"json": body} if body else {})
+
+    assert differences(examples, reason, ask) == {}
