@@ -41,6 +41,7 @@ LATE = frozenset(
         "llm_api.services.prompts.storyboards.storyboarder",
         "llm_api.services.prompts.strategies.edit_wording",
         "llm_api.services.prompts.strategies.reply_parser",
+        "llm_api.web.reference.reference_page",  # when the page is first read
         # For Anthropic's API and OpenAI's newer one:
         "llm_api.web.anthropic.chat_turns",
         "llm_api.web.anthropic.message_answers",

@@ -88,9 +88,9 @@ class Watched:
             )
         )
 
-    def barriers(self) -> list[str]:
-        """Return what axe-core finds on the page that keeps people out."""
-        found: dict[str, Any] = _axe().run(self.page).response
+    def barriers(self, within: str | None = None) -> list[str]:
+        """Return what axe-core finds that keeps people out: on the page, or in what is selected."""
+        found: dict[str, Any] = _axe().run(self.page, context=within).response
         return [
             f"{one['id']}: {one['help']}: {node['html'][:160]}"
             for one in found["violations"]

@@ -1,22 +1,18 @@
-"""Pages for browsers: `/` and `/docs`. Nothing is loaded from other hosts."""
+"""Pages for browsers: `/`, `/docs` and `/reference`. Nothing is loaded from other hosts."""
 
 from pathlib import Path
 
 import flask_swagger_ui
-from flask import Response, current_app, make_response, render_template
+from flask import Response, current_app
 
 from llm_api.web.blueprints import PublicBlueprint
-from llm_api.web.console import assets, rendering
+from llm_api.web.console import rendering
 from llm_api.web.console.sign_in import KEY_SETTING
+from llm_api.web.reference import reference_page
 from llm_api.web.request.context import services
 
 # Only the wheel's dist/ folder is used: Swagger UI itself.
 _SWAGGER_UI = Path(flask_swagger_ui.__file__).parent / "dist"
-# Swagger UI writes style attributes and draws its icons from data: addresses.
-_POLICY = (
-    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; object-src 'none';"
-    " base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 
 blueprint = PublicBlueprint("pages", __name__, template_folder="templates")
 swagger_ui = PublicBlueprint(
@@ -45,6 +41,12 @@ def index() -> Response:
 @blueprint.get("/docs", strict_slashes=False)
 def docs() -> Response:
     """Show the API document in Swagger UI."""
-    response = make_response(render_template("docs.html", asset=assets.address_of))
-    response.headers["Content-Security-Policy"] = _POLICY
-    return response
+    return rendering.render("docs.html", "docs")
+
+
+@blueprint.get("/reference", strict_slashes=False)
+def reference() -> Response:
+    """Show the API document as a page to read, with every error and the requests as programs."""
+    document = current_app.extensions["flask-smorest"]["apis"][""]["ext_obj"].spec
+    content = reference_page.content_of(document, rendering.language_of_request())
+    return rendering.render("reference.html", "reference", content=content)

@@ -12,12 +12,13 @@ from llm_api.web.reference.schema_words import FieldWords, field_words, fields_o
 _JSON = "application/json"
 _PLACE = re.compile(r"\{(\w+)\}")
 _METHODS = ("get", "post", "patch", "delete")
+Schemas = Mapping[str, Mapping[str, Any]]
 _SCHEMA = re.compile(r'"#/components/schemas/(\w+)"')
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A body: its media type, the names of its schemas, and its fields where they have no name."""
+    """A body: its media type, the names of its schemas, and its fields where it has one form."""
 
     media_type: str
     schemas: list[str]
@@ -104,21 +105,22 @@ def sample_request(path: str, method: str, operation: Mapping[str, Any]) -> Samp
 
 
 def _operations(document: Mapping[str, Any], tag: str) -> Iterator[Operation]:
+    schemas = document["components"]["schemas"]
     for path, item in document["paths"].items():
         for method in _METHODS:
-            if tag in item.get(method, {}).get("tags", ()):
-                shared = item.get("parameters", [])
-                yield _operation(path, method, item[method], shared)
+            operation = item.get(method, {})
+            if tag in operation.get("tags", ()):
+                own = operation.get("parameters", [])
+                parameters = [*item.get("parameters", []), *own]
+                yield _operation(path, method, {**operation, "parameters": parameters}, schemas)
 
 
-def _operation(
-    path: str, method: str, operation: Mapping[str, Any], shared: list[Mapping[str, Any]]
-) -> Operation:
-    parameters = [*shared, *operation.get("parameters", [])]
-    answers = [_answer(status, one) for status, one in _responses(operation)]
+def _operation(path: str, method: str, operation: Mapping[str, Any], schemas: Schemas) -> Operation:
+    parameters = operation["parameters"]
+    answers = [_answer(status, one, schemas) for status, one in _responses(operation)]
     name, summary = operation["operationId"], operation.get("summary", "")
     description = operation.get("description", "")
-    bodies = list(_contents(operation.get("requestBody", {})))
+    bodies = list(_contents(operation.get("requestBody", {}), schemas))
     reasons = [reason for answer in answers for reason, _ in answer.examples]
     fields = [one.name for body in bodies for one in body.fields]
     words = [name, method, path, summary, description, *reasons, *fields]
@@ -148,18 +150,19 @@ def _parameter(parameter: Mapping[str, Any]) -> FieldWords:
     return field_words(parameter["name"], schema, is_required=parameter.get("required", False))
 
 
-def _answer(status: str, response: Mapping[str, Any]) -> Answer:
+def _answer(status: str, response: Mapping[str, Any], schemas: Schemas) -> Answer:
     examples = response.get("content", {}).get(_JSON, {}).get("examples", {})
     shown = [(name, _indented(example["value"])) for name, example in examples.items()]
     meaning = response.get("description", "")
-    return Answer(status, meaning, [] if shown else list(_contents(response)), shown)
+    return Answer(status, meaning, [] if shown else list(_contents(response, schemas)), shown)
 
 
-def _contents(body: Mapping[str, Any]) -> Iterator[Content]:
+def _contents(body: Mapping[str, Any], schemas: Schemas) -> Iterator[Content]:
     for media_type, content in body.get("content", {}).items():
         schema = content.get("schema", {})
         names = [name for form in schema.get("anyOf", [schema]) if (name := schema_name(form))]
-        yield Content(media_type, names, list(fields_of(schema)))
+        shown = schemas[names[0]] if len(names) == 1 else schema
+        yield Content(media_type, names, list(fields_of(shown)))
 
 
 def _schemas(document: Mapping[str, Any]) -> Iterator[NamedSchema]:

@@ -1,0 +1,140 @@
+"""`/docs` and `/reference` in a real browser: what people do there."""
+
+from collections.abc import Iterator, Mapping
+
+import pytest
+
+from tests.storage.checkout import fast_upstream
+from tests.support.browsing import LOOKS, Chromium, Look
+from tests.support.service import Service
+from tests.support.tables import each
+from tests.support.upstream import ScriptedUpstream
+from tests.web.console.test_every_page import OPPOSITE
+
+KEY = "b1946ac92492d2347c6235b4d2611184"
+# The answer 200 of Swagger UI, below the form.
+LIVE = ".live-responses-table .response-col_status"
+
+
+@pytest.fixture(scope="module")
+def closed(
+    service_upstream: ScriptedUpstream, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """Run a service that wants keys."""
+    env = {"REQUIRE_API_KEY": "true", "API_KEYS": f"app={KEY}", "RATE_LIMIT": "9999/minute"}
+    folder = tmp_path_factory.mktemp("closed")
+    with Service(folder, fast_upstream(service_upstream.url) | env) as running:
+        yield running
+
+
+def hold_docs(look: Look, browser: Chromium, service: Service) -> None:
+    """Try a call out in a look, and expect that nothing keeps anybody from it."""
+    with browser.showing(service.url, look) as watched:
+        page = watched.open("/docs")
+        page.locator("[id$='-chat'] .opblock-summary-control").click()
+        page.locator(".try-out__btn").click()
+        page.locator("button.btn.authorize").first.click()
+        assert watched.barriers() == []
+        page.locator(".modal-ux input").fill(KEY)
+        page.locator(".modal-btn.authorize").click()
+        page.locator(".modal-ux .btn-done").click()
+        page.locator("button.execute").click()
+        assert page.locator(LIVE).last.inner_text().startswith("200")
+        assert page.locator("h1").count() == 1
+        assert watched.overflow() <= 0
+        assert watched.barriers() == []
+        assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
+
+
+@each("look", OPPOSITE)
+def test_a_call_can_be_tried_with_a_key_that_is_typed(
+    look: Look, browser: Chromium, closed: Service
+) -> None:
+    hold_docs(look, browser, closed)
+
+
+@pytest.mark.more
+@pytest.mark.timeout(300)
+@each("look", [look for look in LOOKS if look not in OPPOSITE])
+def test_a_call_can_be_tried_in_every_look(look: Look, browser: Chromium, closed: Service) -> None:
+    hold_docs(look, browser, closed)
+
+
+def hold_reference(look: Look, browser: Chromium, service: Service) -> None:
+    """Read the reference in a look, with an error and its example open."""
+    with browser.showing(service.url, look) as watched:
+        page = watched.open("/reference#generateImages")
+        page.locator("article:has(#generateImages) .error-of summary").first.click()
+
+        assert page.locator("h1").count() == 1
+        assert page.get_by_text("is not made by this model.").first.is_visible()
+        assert watched.overflow() <= 0
+        # All of it takes axe a minute, and is made of the same parts.
+        for part in (".contents", "article:has(#generateImages)", "#schema-Message"):
+            assert watched.barriers(within=part) == []
+
+
+@each("look", OPPOSITE)
+def test_the_reference_can_be_read(look: Look, browser: Chromium, service: Service) -> None:
+    hold_reference(look, browser, service)
+
+
+@pytest.mark.more
+@pytest.mark.timeout(300)
+@each("look", [look for look in LOOKS if look not in OPPOSITE])
+def test_the_reference_can_be_read_in_every_look(
+    look: Look, browser: Chromium, service: Service
+) -> None:
+    hold_reference(look, browser, service)
+
+
+def test_one_choice_of_a_language_is_for_all_programs_and_kept(
+    browser: Chromium, service: Service
+) -> None:
+    with browser.showing(service.url) as watched:
+        page = watched.open("/reference")
+        tabs = page.locator("article:has(#chat) [role=tab]")
+        tabs.nth(0).press("ArrowRight")
+        shown = page.locator(".sample:visible")
+        assert shown.count() == page.locator("article").count()
+        assert {one.get_attribute("data-language") for one in shown.all()[:5]} == {"python"}
+
+        page.reload()
+
+        assert tabs.nth(1).get_attribute("aria-selected") == "true"
+        assert service.url in page.locator(".sample:visible").first.inner_text()
+
+
+def test_the_search_leaves_what_has_all_words(browser: Chromium, service: Service) -> None:
+    with browser.showing(service.url) as watched:
+        page = watched.open("/reference")
+
+        page.locator("#find").fill("seed negative_prompt generat")
+
+        found = [one.inner_text() for one in page.locator("article h3:visible").all()]
+        assert found == ["generateImages", "createImage"]
+        assert page.locator("#found").inner_text() == "2 operations"
+        assert page.locator(".contents li:visible").count() == len(found)
+
+
+def test_a_link_to_a_schema_opens_it(browser: Chromium, service: Service) -> None:
+    with browser.showing(service.url) as watched:
+        page = watched.open("/reference")
+
+        page.locator("article:has(#chat) a[href='#schema-Message']").first.click()
+
+        assert page.locator("#schema-Message .fields").is_visible()
+
+
+def test_the_theme_of_the_docs_follows_the_system(browser: Chromium, service: Service) -> None:
+    grounds: Mapping[str, str] = {}
+    with browser.showing(service.url, Look(theme="dark")) as watched:
+        page = watched.open("/docs")
+        for scheme in ("dark", "light"):
+            page.emulate_media(color_scheme=scheme)
+            ground = page.locator(".opblock").first.evaluate(
+                "(element) => getComputedStyle(element).backgroundColor"
+            )
+            grounds |= {scheme: ground}
+
+    assert grounds == {"dark": "rgb(28, 31, 37)", "light": "rgb(255, 255, 255)"}
