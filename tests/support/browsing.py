@@ -1,7 +1,7 @@
 """Pages of the console in a real Chromium, watched: nothing that a page does wrong goes unseen."""
 
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
@@ -88,9 +88,10 @@ class Watched:
             )
         )
 
-    def barriers(self, within: str | None = None) -> list[str]:
+    def barriers(self, within: Sequence[str] = ()) -> list[str]:
         """Return what axe-core finds that keeps people out: on the page, or in what is selected."""
-        found: dict[str, Any] = _axe().run(self.page, context=within).response
+        context = {"include": [[selector] for selector in within]} if within else None
+        found: dict[str, Any] = _axe().run(self.page, context=context).response
         return [
             f"{one['id']}: {one['help']}: {node['html'][:160]}"
             for one in found["violations"]

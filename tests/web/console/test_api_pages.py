@@ -70,8 +70,8 @@ def hold_reference(look: Look, browser: Chromium, service: Service) -> None:
         assert page.get_by_text("is not made by this model.").first.is_visible()
         assert watched.overflow() <= 0
         # All of it takes axe a minute, and is made of the same parts.
-        for part in (".contents", "article:has(#generateImages)", "#schema-Message"):
-            assert watched.barriers(within=part) == []
+        parts = (".contents", "article:has(#generateImages)", "#schema-Message")
+        assert watched.barriers(within=parts) == []
 
 
 @each("look", OPPOSITE)
@@ -111,7 +111,7 @@ def test_the_search_leaves_what_has_all_words(browser: Chromium, service: Servic
 
         page.locator("#find").fill("seed negative_prompt generat")
 
-        found = [one.inner_text() for one in page.locator("article h3:visible").all()]
+        found = [one.text_content() for one in page.locator("article h3:visible").all()]
         assert found == ["generateImages", "createImage"]
         assert page.locator("#found").inner_text() == "2 operations"
         assert page.locator(".contents li:visible").count() == len(found)
