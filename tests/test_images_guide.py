@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from llm_api.settings.settings import PROJECT_ROOT, Settings
+from tests.sdks.running import NODE
 from tests.support.image_upstream import ImageVendor
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
@@ -17,6 +18,7 @@ from tests.support.upstream import ScriptedUpstream
 PAGE = (PROJECT_ROOT / "docs" / "images.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 CURLS = [text for language, text in BLOCKS if language == "sh" and text.startswith("curl")]
+MODULES = [text for language, text in BLOCKS if language == "js"]
 SCRIPTS = [text for language, text in BLOCKS if language == "python"]
 COMMANDS = [text for language, text in BLOCKS if language == "sh" and "flask" in text]
 SETTINGS = [text for language, text in BLOCKS if text.startswith("IMAGE_LLM_")]
@@ -65,7 +67,7 @@ def typed(command: str, service: Service) -> str:
 
 def test_the_page_has_its_examples() -> None:
     assert (len(CURLS), len(SCRIPTS), len(COMMANDS), len(SETTINGS)) == (5, 2, 1, 1)
-    assert len(BLOCKS) == 9
+    assert (len(BLOCKS), len(MODULES)) == (10, 1)
 
 
 @pytest.mark.parametrize("curl", CURLS)
@@ -114,6 +116,17 @@ def test_a_script_prints_what_was_made(script: str, service: Service, tmp_path: 
 
     printed = done.stdout.decode()
     assert printed.startswith(("completed image/png", "image_edit.completed 64x64")), printed
+
+
+@pytest.mark.more
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_prints_what_was_made(module: str, service: Service, tmp_path: Path) -> None:
+    example = tmp_path / "example.mjs"
+    example.write_text(module.replace("http://localhost:8000", service.url), "utf-8")
+
+    done = subprocess.run([NODE, example], capture_output=True, timeout=100, check=True)
+
+    assert done.stdout.decode().startswith("completed image/png")
 
 
 def test_the_command_writes_a_picture(service: Service) -> None:

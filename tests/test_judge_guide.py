@@ -13,6 +13,7 @@ from llm_api.settings.settings import PROJECT_ROOT, Settings
 from llm_api.web.rest.descriptions.schemas import DescriptionRequestSchema
 from llm_api.web.rest.judge.schemas import ScoreImageRequestSchema
 from llm_api.web.smorest import StrictSchema
+from tests.sdks.running import NODE
 from tests.support.judge import always, judge_env, judge_that
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
@@ -20,6 +21,7 @@ from tests.support.upstream import ScriptedUpstream
 PAGE = (PROJECT_ROOT / "docs" / "judge.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 CURLS = [text for language, text in BLOCKS if language == "sh" and text.startswith("curl")]
+MODULES = [text for language, text in BLOCKS if language == "js"]
 SCRIPTS = [text for language, text in BLOCKS if language == "python"]
 BODIES = [text for language, text in BLOCKS if language == "json"]
 SETTINGS = [text for language, text in BLOCKS if text.startswith("JUDGE_LLM_")]
@@ -72,6 +74,7 @@ def run_script(script: str, service: Service, folder: Path) -> list[str]:
 
 def test_the_page_has_its_examples() -> None:
     assert (len(CURLS), len(SCRIPTS), len(BODIES), len(SETTINGS)) == (1, 1, 2, 1)
+    assert len(MODULES) == len(SCRIPTS)
 
 
 @pytest.mark.parametrize("example", CURLS)
@@ -104,6 +107,20 @@ def test_the_script_prints_scores_with_one(
 
     assert first.split()[:2] == ["vision", "75.0"]
     assert len(checkpoints) > 1
+
+
+@pytest.mark.more
+@pytest.mark.parametrize("module", MODULES)
+def test_the_module_prints_checkpoints_as_the_script_does(
+    module: str, blind: Service, tmp_path: Path
+) -> None:
+    path = tmp_path / "example.mjs"
+    path.write_text(module.replace("http://localhost:8000", blind.url), "utf-8")
+
+    first, *checkpoints = run([str(NODE), str(path)]).splitlines()
+
+    assert first.split()[:2] == ["measured", "null"]
+    assert any("there is nothing but the two animals" in line for line in checkpoints)
 
 
 @pytest.mark.parametrize("block", SETTINGS)

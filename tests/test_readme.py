@@ -16,18 +16,17 @@ from tests.support.waiting import wait_until
 
 # tests/test_images_guide.py types the examples of docs/images.md, with an image model, and
 # tests/test_judge_guide.py and tests/test_lineage_guide.py those of docs/judge.md and
-# docs/lineage.md; tests/life/test_backup.py and test_upgrade.py those of backup.md and upgrade.md,
-# and test_scaling.py those of scaling.md.
+# docs/lineage.md, tests/test_start_guide.py those of docs/start.md; tests/life/test_backup.py,
+# test_upgrade.py and test_scaling.py those of backup.md, upgrade.md and scaling.md.
 # What docs/deployment.md types needs Docker, Kubernetes or systemd: tests/deployment/test_files.py
 # holds its commands against the files.
+TYPED_ELSEWHERE = {
+    *("backup.md", "deployment.md", "images.md", "judge.md", "lineage.md", "start.md"),
+    *("scaling.md", "upgrade.md"),
+}
 PAGES = [
     PROJECT_ROOT / "README.md",
-    *(
-        p
-        for p in sorted((PROJECT_ROOT / "docs").glob("*.md"))
-        if p.name not in {"deployment.md", "images.md", "judge.md", "lineage.md", "backup.md"}
-        and p.name not in {"upgrade.md", "scaling.md"}
-    ),
+    *(p for p in sorted((PROJECT_ROOT / "docs").glob("*.md")) if p.name not in TYPED_ELSEWHERE),
 ]
 OLD_SDK = PROJECT_ROOT / ".sdks" / "openai-0.28" / "bin" / "python"
 FLASK = ".venv/bin/flask "
