@@ -126,26 +126,20 @@ def error_responses(
     usual = (error for error in _EXAMPLES if error_status(error, path) not in own)
     shown = [*examples, *usual]
 
-    def response(meaning: str, errors: Sequence[ApiError], headers: Any) -> dict[str, Any]:
-        named = {
-            error.reason: {"value": error_document(error, path, _REQUEST_ID)} for error in errors
-        }
-        content = {"schema": schema, "examples": named}
-        return {
-            "description": meaning,
-            "headers": headers,
-            "content": {"application/json": content},
-        }
+    def content(errors: Sequence[ApiError]) -> dict[str, Any]:
+        named = {one.reason: {"value": error_document(one, path, _REQUEST_ID)} for one in errors}
+        return {"application/json": {"schema": schema, "examples": named}}
 
     responses: dict[int | str, Any] = {
-        status: response(
-            _MEANINGS[status],
-            [error for error in shown if error_status(error, path) == status],
-            {**HEADERS, **(_RETRY_AFTER if status in _RETRIED else {})},
-        )
+        status: {
+            "description": _MEANINGS[status],
+            "headers": {**HEADERS, **(_RETRY_AFTER if status in _RETRIED else {})},
+            "content": content([one for one in shown if error_status(one, path) == status]),
+        }
         for status in sorted({*_OF_ALL, *statuses} - set(never))
     }
-    return responses | {"default": response("Any other error.", [_ANY_OTHER], {**HEADERS})}
+    other = {"description": "Any other error.", "headers": {**HEADERS}}
+    return responses | {"default": other | {"content": content([_ANY_OTHER])}}
 
 
 def name_methods(paths: Mapping[str, Any]) -> None:

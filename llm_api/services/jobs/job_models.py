@@ -40,10 +40,6 @@ class ModelKind:
     reason: str
     advice: str
 
-    def not_configured(self) -> Unavailable:
-        """Return the error of a service without any."""
-        return Unavailable(self.advice, reason=self.reason, retryable=False)
-
 
 class JobModels:
     """Knows the models of a kind; a name that nobody has goes to its own upstream as it is."""
@@ -112,7 +108,7 @@ class JobModels:
             name_or_default = name or ""
         known = self._models.get(name_or_default) or self._patterns.find(name_or_default)
         if known is None and self._default is None:
-            raise self._kind.not_configured()
+            raise Unavailable(self._kind.advice, reason=self._kind.reason, retryable=False)
         if known is None and name_or_default in self._chat_names:
             raise InvalidRequest.of_field(
                 "model",

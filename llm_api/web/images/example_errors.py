@@ -64,7 +64,7 @@ _OTHERS: Sequence[ApiError] = (
         scope="key.images",
     ),
     no_image(),
-    IMAGE_MODELS.not_configured(),
+    Unavailable(IMAGE_MODELS.advice, reason="image_model_not_configured", retryable=False),
     Unavailable(
         "The model service has no free place at the moment; try again later.",
         reason="overloaded",

@@ -100,7 +100,7 @@ def _limits(schema: Schema) -> Iterator[str]:
 
 
 def _span(low: float | None, high: float | None, unit: str) -> Iterator[str]:
-    """Say within which bounds a number is; a bound that only a type of integers has is none."""
+    """Yield the bounds of a number in words; those of a whole type of integers are none."""
     if high is not None and abs(high) >= _MAX_INT32:
         high = None
     if low is not None and low <= -_MAX_INT32:

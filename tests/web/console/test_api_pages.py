@@ -11,7 +11,10 @@ from tests.support.tables import each
 from tests.support.upstream import ScriptedUpstream
 from tests.web.console.test_every_page import OPPOSITE
 
+pytestmark = pytest.mark.timeout(300)
 KEY = "b1946ac92492d2347c6235b4d2611184"
+# Swagger UI draws for seconds where others use the processor, too.
+PATIENCE_MS = 60_000
 # The answer 200 of Swagger UI, below the form.
 LIVE = ".live-responses-table .response-col_status"
 
@@ -31,6 +34,7 @@ def hold_docs(look: Look, browser: Chromium, service: Service) -> None:
     """Try a call out in a look, and expect that nothing keeps anybody from it."""
     with browser.showing(service.url, look) as watched:
         page = watched.open("/docs")
+        page.set_default_timeout(PATIENCE_MS)
         page.locator("[id$='-chat'] .opblock-summary-control").click()
         page.locator(".try-out__btn").click()
         page.locator("button.btn.authorize").first.click()
@@ -54,7 +58,6 @@ def test_a_call_can_be_tried_with_a_key_that_is_typed(
 
 
 @pytest.mark.more
-@pytest.mark.timeout(300)
 @each("look", [look for look in LOOKS if look not in OPPOSITE])
 def test_a_call_can_be_tried_in_every_look(look: Look, browser: Chromium, closed: Service) -> None:
     hold_docs(look, browser, closed)
@@ -80,7 +83,6 @@ def test_the_reference_can_be_read(look: Look, browser: Chromium, service: Servi
 
 
 @pytest.mark.more
-@pytest.mark.timeout(300)
 @each("look", [look for look in LOOKS if look not in OPPOSITE])
 def test_the_reference_can_be_read_in_every_look(
     look: Look, browser: Chromium, service: Service
@@ -130,6 +132,7 @@ def test_the_theme_of_the_docs_follows_the_system(browser: Chromium, service: Se
     grounds: Mapping[str, str] = {}
     with browser.showing(service.url, Look(theme="dark")) as watched:
         page = watched.open("/docs")
+        page.set_default_timeout(PATIENCE_MS)
         for scheme in ("dark", "light"):
             page.emulate_media(color_scheme=scheme)
             ground = page.locator(".opblock").first.evaluate(
