@@ -44,7 +44,7 @@ OWN = {
     *("method_not_allowed", "missing", "model_not_allowed", "model_not_found", "out_of_range"),
     *("prompt_optimization_disabled", "range_not_satisfiable", "rate_limited"),
     *("rewrite_not_found", "rewrites_not_kept", "route_not_allowed", "store_unavailable"),
-    "unsupported_media_type",
+    *("seconds_do_not_add_up", "unsupported_media_type"),
 }
 # A field that is wrong, by operation; None leaves it out.
 WRONG: Mapping[str, Mapping[str, Any]] = {
@@ -289,3 +289,14 @@ def test_what_is_not_configured(app_of: AppOf, examples: Examples, reason: str) 
         return one.send(client, ADMIN_KEY, **{"json": body} if body else {})
 
     assert differences(examples, reason, ask) == {}
+
+
+def test_shots_that_do_not_fill_the_time(client: FlaskClient, examples: Examples) -> None:
+    script = {"prompt": "A cat runs. A dog runs.", "type": "storyboard", "target_model": "wan"}
+    body = {**script, "total_seconds": 7}
+
+    found = differences(
+        examples, "seconds_do_not_add_up", lambda one: one.send(client, ADMIN_KEY, json=body)
+    )
+
+    assert found == {}

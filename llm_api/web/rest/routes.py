@@ -47,7 +47,7 @@ _WRONG_PROMPT = InvalidRequest.of_field(
 )
 _WRONG_SECONDS = InvalidRequest.of_field(
     "total_seconds",
-    "must be a sum of shots of 5 or 10 seconds for wan, such as 5 or 10.",
+    "must be a sum of shots of 5 or 10 seconds for wan, such as 5, 10 or 15.",
     reason="seconds_do_not_add_up",
 )
 
