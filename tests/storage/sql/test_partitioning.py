@@ -198,6 +198,20 @@ def test_what_a_killed_run_has_left_is_used_or_removed(store: SqlUsageStore, dat
     assert partition_usage(database, NOW, OPERATOR)
 
 
+def test_an_index_that_was_cut_off_is_made_again(database: str) -> None:
+    index = "CREATE UNIQUE INDEX CONCURRENTLY usage_before_key ON usage (request_id, created_at)"
+    valid = "SELECT indisvalid FROM pg_index WHERE indexrelid = 'usage_before_key'::regclass"
+    with connected(database) as writer, connected(database) as cut:
+        writer.execute(sa.text("LOCK TABLE usage IN ROW EXCLUSIVE MODE"))
+        cut.execution_options(isolation_level="AUTOCOMMIT")
+        cut.execute(sa.text("SET statement_timeout = '200ms'"))
+        with pytest.raises(sa.exc.OperationalError):
+            cut.execute(sa.text(index))
+    assert asked(database, valid) == [False]
+
+    assert partition_usage(database, NOW, OPERATOR)
+
+
 def test_two_runs_at_once_are_one(database: str) -> None:
     with connected(database) as other:
         other.execute(sa.select(sa.func.pg_advisory_lock(SCHEMA_LOCK + 1)))
