@@ -70,16 +70,15 @@ def _line(act: AdminAct) -> list[str]:
 
 
 def _change(act: AdminAct) -> str:
-    """Write what a change has changed, or what was given; JSON has what was deleted."""
-    if act.after is None:
-        return "-"
-    if act.before is None:
-        given = {name: value for name, value in act.after.items() if value not in _NOTHING}
-        return ", ".join(f"{name}: {_text(value)}" for name, value in given.items())
-    before = act.before
-    return ", ".join(
-        f"{name}: {_text(before.get(name))} -> {_text(value)}" for name, value in act.after.items()
-    )
+    """Write what a change has changed, what was given, or what is gone."""
+    before, after = act.before, act.after
+    if before is not None and after is not None:
+        return ", ".join(
+            f"{name}: {_text(before.get(name))} -> {_text(value)}" for name, value in after.items()
+        )
+    ending = " -> gone" if after is None else ""
+    only = {name: value for name, value in (after or before or {}).items() if value not in _NOTHING}
+    return ", ".join(f"{name}: {_text(value)}{ending}" for name, value in only.items()) or "-"
 
 
 def _text(value: Any) -> str:

@@ -48,6 +48,8 @@ class SettingsReader:
         self.problems = list(problems)
         self.notices: list[str] = []
         self.instance: Path = root / self.value("INSTANCE_DIR")
+        if self.instance.is_file():
+            self.problems.append("INSTANCE_DIR is a file; it must be the path of a folder.")
 
     def value(self, name: str) -> Any:
         """Return the value of a setting of the definitions, or its default where it is wrong."""

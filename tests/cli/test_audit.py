@@ -72,6 +72,15 @@ def test_the_table_says_what_has_changed(run: Run) -> None:
     assert 'name: "shop", created_at: "' in lines[2]
 
 
+def test_the_table_says_what_is_gone(run: Run) -> None:
+    run("keys", "create", "shop")
+    run("keys", "delete", "shop", "--yes")
+
+    lines = run("audit").out.splitlines()
+
+    assert 'name: "shop" -> gone, created_at: "' in lines[1]
+
+
 def test_pages_and_filters_are_those_of_the_route(run: Run) -> None:
     run("keys", "create", "shop")
     run("keys", "create", "other")

@@ -257,6 +257,14 @@ def test_another_form_of_an_address_is_told_the_right_one(tmp_path: Path) -> Non
     assert "hunter2" not in problem
 
 
+def test_a_file_in_place_of_the_folder_is_told(tmp_path: Path) -> None:
+    (tmp_path / "instance").touch()
+
+    assert problems_of(FAST, tmp_path) == [
+        "INSTANCE_DIR is a file; it must be the path of a folder."
+    ]
+
+
 def test_the_example_shows_the_defaults(tmp_path: Path) -> None:
     example = {name: text or "" for name, text in dotenv_values(EXAMPLE).items()}
 
