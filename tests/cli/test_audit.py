@@ -81,6 +81,17 @@ def test_the_table_says_what_is_gone(run: Run) -> None:
     assert 'name: "shop" -> gone, created_at: "' in lines[1]
 
 
+def test_a_subject_is_an_id_before_it_is_a_name(run: Run) -> None:
+    run("keys", "create", "shop")
+    [made] = json.loads(run("audit", "--json").out)
+    run("keys", "create", made["subject"]["id"])
+
+    of_id = json.loads(run("audit", "--json", "--subject", made["subject"]["id"]).out)
+    of_name = json.loads(run("audit", "--json", "--subject", "shop").out)
+
+    assert of_id == of_name == [made]
+
+
 def test_pages_and_filters_are_those_of_the_route(run: Run) -> None:
     run("keys", "create", "shop")
     run("keys", "create", "other")

@@ -70,7 +70,10 @@ def _conditions(query: AuditQuery) -> list[sa.ColumnElement[bool]]:
 
 
 def _is_called(text: str, what: str) -> sa.ColumnElement[bool]:
-    return (audit.c[what] == text) | (audit.c[f"{what}_name"] == text)
+    """Compare an id; and a name, where the text is nobody's id."""
+    others = audit.alias()
+    is_an_id = sa.exists().where(others.c[what] == text)
+    return (audit.c[what] == text) | ((audit.c[f"{what}_name"] == text) & ~is_an_id)
 
 
 def _row(act: AdminAct) -> dict[str, Any]:
