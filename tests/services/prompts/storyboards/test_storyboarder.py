@@ -261,6 +261,19 @@ def test_a_plan_in_another_language_is_not_taken(
     assert all("geht" not in shot.prompt for shot in board.shots)
 
 
+def test_long_descriptions_do_not_hide_another_language(
+    upstream: ScriptedUpstream, optimizer: PromptOptimizer
+) -> None:
+    look = "an old sailor with a white beard, a blue coat, and a pipe that he never puts down"
+    request = replace(PIER, prompt="Mara waits.", cast=(CastMember("Mara", look),), shots=1)
+    german = [{"text": "Mara wartet schon lange auf der alten Brücke und friert dabei sehr.", "seconds": 15}]
+    upstream.script(answer(german), answer(german))
+
+    board = board_of(optimizer.optimize(request, CALLER).answer, request)
+
+    assert board.shots[0].prompt == f"Mara ({look}) waits. Static camera."
+
+
 def test_chinese_scripts_become_chinese_shots(
     upstream: ScriptedUpstream, optimizer: PromptOptimizer
 ) -> None:
