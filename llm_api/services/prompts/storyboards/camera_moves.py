@@ -8,7 +8,8 @@ from llm_api.services.prompts.constraints.camera import find_camera
 from llm_api.services.prompts.constraints.reading import read
 from llm_api.services.prompts.languages.tags import form_of
 from llm_api.services.prompts.repair.sentences import sentences
-from llm_api.services.prompts.text import is_ended, quotations
+from llm_api.services.prompts.storyboards.quoted_text import with_quotes_hidden
+from llm_api.services.prompts.text import is_ended
 
 STATIC = "static"
 # The moves by their names, as `constraints.camera` finds them, and the words that a shot gets.
@@ -66,7 +67,7 @@ def moves_in(text: str) -> Sequence[str]:
     Text in quotation marks has none, and neither has what a thing or a person does.
     """
     found: list[str] = []
-    for sentence in sentences(_without_quoted(text)):
+    for sentence in sentences(with_quotes_hidden(text)):
         in_pieces = [one for piece, _ in _clauses(sentence) for one in _moves(piece, sentence)]
         found += [*in_pieces, *_moves(sentence, sentence)]
     return list(dict.fromkeys(found))
@@ -91,13 +92,6 @@ def _moves(piece: str, sentence: str) -> Sequence[str]:
             found -= parts
     named = {_AS.get(one, one) for one in found}
     return sorted(named & MOVES.keys())
-
-
-def _without_quoted(text: str) -> str:
-    """Return a text of the same length with other signs in place of what is quoted."""
-    for quoted in quotations(text):
-        text = f"{text[: quoted.start]}{'x' * (quoted.end - quoted.start)}{text[quoted.end :]}"
-    return text
 
 
 def camera_words(move: str, language: str) -> str:
@@ -148,7 +142,7 @@ def _without(sentence: str, but: str) -> str:
         return sentence
     kept = ""
     for piece, gap in _clauses(sentence):
-        if set(_moves(_without_quoted(piece), sentence)) - {but}:
+        if set(_moves(with_quotes_hidden(piece), sentence)) - {but}:
             continue
         kept = f"{kept}{gap}{piece}" if kept else piece.lstrip(_ENDS)
     kept = kept.rstrip(" ,;:，；：、")
@@ -161,6 +155,6 @@ def _without(sentence: str, but: str) -> str:
 
 def _clauses(text: str) -> Sequence[tuple[str, str]]:
     """Return the clauses of a text, each with what stands in front of it."""
-    inner = [found.span() for found in _CLAUSE.finditer(_without_quoted(text))]
+    inner = [found.span() for found in _CLAUSE.finditer(with_quotes_hidden(text))]
     gaps = [(0, 0), *inner, (len(text), len(text))]
     return [(text[end:start], text[a:end]) for (a, end), (start, _) in pairwise(gaps)]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from llm_api.domain.storyboards import CastMember
 from llm_api.services.prompts.languages.tags import is_dense
 from llm_api.services.prompts.repair.sentences import sentences
+from llm_api.services.prompts.storyboards.quoted_text import with_quotes_hidden
 from llm_api.services.prompts.text import HAN, clean, words_of
 
 # A word goes on here; Chinese and Japanese have no gaps beside a name.
@@ -17,6 +18,7 @@ _ONE = re.compile(r"\b(?:he|she|him|his|her|hers)\b|[他她](?!们)", re.IGNOREC
 _SEVERAL = re.compile(r"\b(?:they|them|their|theirs|both)\b|[他她它]们|两人|二人", re.IGNORECASE)
 # A thing is called so, too: only at the beginning it is the animal that was spoken of.
 _IT = re.compile(r"\A(?:it|its)\b|\A它(?!们)", re.IGNORECASE)
+_PAIR = 2
 _SUBJECT = re.compile(r"\A(?:he|she|it)\b\s?|\A[他她它](?!们)", re.IGNORECASE)
 # Behind a name: what a model says of a member in its own words.
 _ASIDE = re.compile(
@@ -44,7 +46,8 @@ def mentions(text: str, cast: Sequence[CastMember]) -> Sequence[Mention]:
     """Return where a text names members of a cast, from left to right.
 
     Of names within each other, such as Ann and Ann Lee, the longest counts. A name may stand in
-    capitals, as in screenplays; one that is written small is found in any case.
+    capitals, as in screenplays; one that is written small is found in any case. Who is only spoken
+    of, in quotation marks, is not there.
     """
     if not cast:
         return []
@@ -52,7 +55,7 @@ def mentions(text: str, cast: Sequence[CastMember]) -> Sequence[Mention]:
     pattern = _pattern(tuple(one.name for one in ordered))
     return [
         Mention(ordered[(found.lastindex or 1) - 1], *found.span())
-        for found in pattern.finditer(text)
+        for found in pattern.finditer(with_quotes_hidden(text))
     ]
 
 
@@ -64,27 +67,33 @@ def named_in(text: str, cast: Sequence[CastMember]) -> Sequence[CastMember]:
 def members_of(parts: Sequence[str], cast: Sequence[CastMember]) -> Sequence[Sequence[CastMember]]:
     """Return who is in each of the parts of a script, in their order.
 
-    Who is only called he, she or they is the one, or are those, last named before.
+    Who is only called he or she is the one last named before; they are those last named together,
+    or the last two.
     """
-    last: CastMember | None = None
+    recent: list[CastMember] = []  # the last named is the last
     group: Sequence[CastMember] = ()
     found = []
     for part in parts:
         seen: list[CastMember] = []
         for sentence in sentences(part):
-            named = named_in(sentence, cast)
-            seen += named or _meant(sentence, last, group)
-            if named:
-                last, group = mentions(sentence, cast)[-1].member, named
+            named = [one.member for one in mentions(sentence, cast)]
+            recent = list(dict.fromkeys([*named[::-1], *recent[::-1]]))[::-1]
+            group = list(dict.fromkeys(named)) or group
+            seen += named
+            seen += _meant(sentence, recent, group, is_named=bool(named))
         found.append(list(dict.fromkeys(seen)))
     return found
 
 
-def _meant(part: str, last: CastMember | None, group: Sequence[CastMember]) -> Iterator[CastMember]:
-    if _SEVERAL.search(part):
-        yield from group
-    elif last is not None and (_ONE.search(part) or _IT.search(part)):
-        yield last
+def _meant(
+    sentence: str, recent: Sequence[CastMember], group: Sequence[CastMember], *, is_named: bool
+) -> Iterator[CastMember]:
+    """Yield who is meant in a sentence beside those that it names."""
+    bare = with_quotes_hidden(sentence)
+    if _SEVERAL.search(bare):
+        yield from group if len(group) > 1 else recent[-_PAIR:]
+    elif recent and not is_named and (_ONE.search(bare) or _IT.search(bare)):
+        yield recent[-1]
 
 
 def is_described(text: str, member: CastMember) -> bool:
@@ -125,7 +134,7 @@ def with_cast(text: str, members: Sequence[CastMember], language: str) -> tuple[
     for member in sorted(missing, key=lambda one: -(ends[one] or 0)):
         told, at = _told(member, wide=wide), ends[member]
         if at is None:
-            unnamed = f"{_at_start(member)}{told}{'。' if wide else '. '}{unnamed}"
+            unnamed += f"{_at_start(member)}{told}{'。' if wide else '. '}"
         else:
             text = f"{text[:at]}{told}{text[at:]}"
     repairs += ["cast_named"] if unnamed else []

@@ -25,6 +25,12 @@ _LABEL = re.compile(
 )
 # The heading of a scene in a screenplay says where the next line takes place.
 _HEADING = re.compile(r"\A(?:INT|EXT|I/E|INT/EXT)[./ ]|\A(?:内景|外景|内|外)[.．、 ]")
+# The speaker of the line behind it, and a cut, which is no picture.
+_SPEAKER = re.compile(r"\A[A-Z][A-Z .'’-]{1,40}(?:\([^()]{1,30}\))?\Z")
+_CUT = re.compile(
+    r"\A(?:(?:SMASH|MATCH|JUMP|HARD) )?(?:CUT|FADE|DISSOLVE|WIPE)\b[A-Z ]{0,20}[:.]?\Z"
+    r"|\A(?:切至|淡入|淡出)[:：。]?\Z"
+)
 _THEN = re.compile(
     r"(?:[,;，；]\s*(?:and\s+then\s+|then\s+|and\s+|while\s+|before\s+)?|\s+and\s+then\s+|\s+then\s+)"
     r"|(?:，?(?:然后|接着|随后|最后))"
@@ -47,7 +53,9 @@ def script_units(script: str) -> Sequence[str]:
     units: list[str] = []
     heading = ""
     for line in filter(None, map(clean, script.splitlines())):
-        if _HEADING.match(line):
+        if _CUT.match(line):
+            continue
+        if _HEADING.match(line) or (_SPEAKER.match(line) and not heading):
             heading = f"{line.rstrip(' .:')}: "
             continue
         bare = _LABEL.sub("", line)

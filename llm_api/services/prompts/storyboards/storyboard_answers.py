@@ -59,7 +59,7 @@ def _on_shots(board: Storyboard) -> Iterator[str]:
         if SCRIPT_CAMERA in shot.repaired:
             yield (
                 f"The script moves the camera more than once in what shot {shot.number} shows: it"
-                f" keeps “{shot.camera}”."
+                f" keeps “{shot.camera}”, and the clauses of the others are left out."
             )
 
 

@@ -38,17 +38,26 @@ def test_members_are_found_by_their_names(
 
 
 def test_who_is_called_he_or_they_was_named_before() -> None:
-    parts = ["Mara waits.", "She turns.", "Tom comes.", "He and Mara laugh.", "They go.", "Rain."]
+    parts = ["Mara waits.", "She turns.", "Tom comes. He sings.", "They go.", "Rain.", "She eats."]
     found = members_of(parts, [MARA, TOM])
 
     assert [[one.name for one in part] for part in found] == [
         ["Mara"],
         ["Mara"],
         ["Tom"],
-        ["Mara"],
-        ["Mara"],
+        ["Mara", "Tom"],
         [],
+        ["Tom"],
     ]
+
+
+def test_who_is_only_spoken_of_is_not_there() -> None:
+    text = 'Mara calls "Tom, where are you?" and waits.'
+
+    assert members_of([text], [MARA, TOM]) == [[MARA]]
+    assert with_cast(text, [MARA, TOM], "en")[0].endswith(
+        f'Mara ({LOOK}) calls "Tom, where are you?" and waits.'
+    )
 
 
 def test_who_is_called_he_in_chinese_was_named_before() -> None:
@@ -106,6 +115,15 @@ def test_a_shot_has_the_description_once(
 
     assert with_cast(text, members, language) == (expected, repairs)
     assert with_cast(expected, members, language) == (expected, ())
+
+
+def test_who_is_not_named_stands_in_front_in_order() -> None:
+    text, repairs = with_cast("They wave at each other.", [MARA, TOM], "en")
+
+    assert text == (
+        f"Mara ({LOOK}). Tom (Mara's grandson, ten, with freckles). They wave at each other."
+    )
+    assert repairs == ("cast_named",)
 
 
 def test_no_description_is_put_into_another_one() -> None:

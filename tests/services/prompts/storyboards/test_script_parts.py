@@ -19,6 +19,7 @@ from tests.support.tables import each
         ("Shot 1: A fox runs\nShot 2 (4s): It stops", ["A fox runs", "It stops"]),
         ("1. A fox runs.\n- It stops.\n\n* It sleeps.", ["A fox runs.", "It stops.", "It sleeps."]),
         ("INT. KITCHEN - NIGHT\nMara cooks.", ["INT. KITCHEN - NIGHT: Mara cooks."]),
+        ('MARA\n"Where are you?"\nCUT TO:\nA boat.', ['MARA: "Where are you?"', "A boat."]),
         ('Tom says "Stop. Now." and goes.', ['Tom says "Stop. Now." and goes.']),
         ("A street. No cars. A dog.", ["A street. No cars.", "A dog."]),
         ("No people.\nA street.", ["No people. A street."]),

@@ -266,7 +266,12 @@ def test_long_descriptions_do_not_hide_another_language(
 ) -> None:
     look = "an old sailor with a white beard, a blue coat, and a pipe that he never puts down"
     request = replace(PIER, prompt="Mara waits.", cast=(CastMember("Mara", look),), shots=1)
-    german = [{"text": "Mara wartet schon lange auf der alten Brücke und friert dabei sehr.", "seconds": 15}]
+    german = [
+        {
+            "text": "Mara wartet schon lange auf der alten Brücke und friert dabei sehr.",
+            "seconds": 15,
+        }
+    ]
     upstream.script(answer(german), answer(german))
 
     board = board_of(optimizer.optimize(request, CALLER).answer, request)
