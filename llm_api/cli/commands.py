@@ -5,6 +5,7 @@ What they need beside the application (the doctor, reports, tables) is no worker
 """
 
 from importlib import import_module
+from typing import NamedTuple
 
 import click
 from flask.cli import AppGroup
@@ -12,21 +13,41 @@ from flask.cli import AppGroup
 from llm_api.settings.settings import Settings
 
 PROGRAM = "llm-api"  # how the program of `program.py` calls itself
-# By its name, the module of a command and the function there that makes it.
+
+
+class Listed(NamedTuple):
+    """A command: its module and the function there that makes it, and what it does, for `--help`.
+
+    The sentence is that of the command itself, which is imported for it only where it runs.
+    """
+
+    module: str
+    maker: str
+    what: str
+
+
 COMMANDS = {
-    "audit": ("audit", "audit_command"),
-    "chat": ("chat", "chat_command"),
-    "check-config": ("configuration", "check_config_command"),
-    "db": ("database", "database_commands"),
-    "doctor": ("doctor", "doctor_command"),
-    "groups": ("groups", "group_commands"),
-    "images": ("pictures", "image_commands"),
-    "judge": ("judge", "judge_commands"),
-    "keys": ("keys", "key_commands"),
-    "lineage": ("lineage", "lineage_commands"),
-    "local-model": ("local_model", "local_model_command"),
-    "optimize": ("optimize", "optimize_command"),
-    "usage": ("usage", "usage_commands"),
+    "audit": Listed("audit", "audit_command", "List what was done by an admin's right."),
+    "chat": Listed(
+        "chat", "chat_command", "Ask a model PROMPT, and write its answer as it comes in."
+    ),
+    "check-config": Listed(
+        "configuration", "check_config_command", "Check the configuration without connecting."
+    ),
+    "db": Listed("database", "database_commands", "Manage the database schema."),
+    "doctor": Listed("doctor", "doctor_command", "Check the installation and advise on fixes."),
+    "groups": Listed("groups", "group_commands", "Manage groups of API keys."),
+    "images": Listed("pictures", "image_commands", "Make and edit pictures."),
+    "judge": Listed("judge", "judge_commands", "Judge pictures, and watch over the judge."),
+    "keys": Listed("keys", "key_commands", "Manage API keys."),
+    "lineage": Listed(
+        "lineage", "lineage_commands", "Report what is learned from feedback and verdicts."
+    ),
+    "local-model": Listed(
+        "local_model", "local_model_command", "Run the bundled model on its own."
+    ),
+    "optimize": Listed("optimize", "optimize_command", "Rewrite PROMPT, or the prompts of a file."),
+    "usage": Listed("usage", "usage_commands", "Report calls, tokens and cost, or show one call."),
 }
 
 
@@ -54,6 +75,7 @@ class Commands(AppGroup):
 
 def make_command(name: str, settings: Settings) -> click.Command:
     """Make one of COMMANDS."""
-    module, maker = COMMANDS[name]
-    command: click.Command = getattr(import_module(f"llm_api.cli.{module}"), maker)(settings)
+    listed = COMMANDS[name]
+    module = import_module(f"llm_api.cli.{listed.module}")
+    command: click.Command = getattr(module, listed.maker)(settings)
     return command

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import click
 
+from llm_api.cli.calling.command import Command
 from llm_api.diagnostics import doctor
 from llm_api.diagnostics.database import DatabaseChecks
 from llm_api.diagnostics.files import file_store
@@ -27,10 +28,9 @@ from llm_api.upstream.vendors.profiles import choose_profile
 def doctor_command(settings: Settings) -> click.Command:
     """Create the command; it exits with 1 where a check failed."""
 
-    @click.command("doctor")
-    @click.option("--json", "as_json", is_flag=True, help="Print the results as JSON.")
+    @click.command("doctor", cls=Command, examples=["doctor", "doctor --json"])
     @click.pass_context
-    def run(context: click.Context, *, as_json: bool) -> None:
+    def run(context: click.Context, /, *, as_json: bool) -> None:
         """Check the installation and advise on fixes.
 
         Looks at settings, upstreams, stores and disk; exits with 1 where a check failed.

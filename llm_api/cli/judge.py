@@ -1,42 +1,132 @@
-"""The command `flask --app wsgi judge anchors`."""
+"""The commands `judge …`: pictures are scored, compared and described, and the judge watched."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import click
-from flask import current_app
-from flask.cli import AppGroup
 
-from llm_api.cli.tables import aligned
-from llm_api.domain.calls import Caller
-from llm_api.domain.timestamps import utc_text
-from llm_api.errors import ApiError
-from llm_api.observability.logging import new_request_id
-from llm_api.pictures.facts import PicturesUnavailable
-from llm_api.pictures.pictures import Pictures
-from llm_api.services.alerts.alert_service import Alert
-from llm_api.services.anchors import (
-    AnchorHistory,
-    AnchorRun,
-    VerdictLine,
-    compared,
-    judge_anchors,
-    read_anchors,
-)
+from llm_api.cli.calling.command import CommandGroup, Decorator
+from llm_api.cli.calling.exit_codes import DIFFERS, json_text
+from llm_api.cli.calling.progress import Progress
+from llm_api.cli.calling.target import Target, service_options
+from llm_api.cli.completing import complete_models, complete_targets
+from llm_api.cli.picture_files import picture_argument
 from llm_api.settings.settings import Settings
-from llm_api.storage import StoreError
-from llm_api.web.request.context import services
 
-_WRONG, _CHANGED = 3, 4
-_LEAST_RIGHT = 0.75
+_SCORE, _DESCRIBE = "/api/v1/llm/score-image", "/api/v1/llm/describe-image"
 _HISTORY = "judge_anchors.jsonl"
 
 
-def judge_commands(settings: Settings) -> AppGroup:
+def judge_commands(settings: Settings) -> CommandGroup:
     """Create the command group `judge`."""
-    group = AppGroup("judge", help="Watch over the judge of pictures.")
+    group = CommandGroup("judge", help="Judge pictures, and watch over the judge.")
+    for add in (_add_score, _add_compare, _add_describe, _add_anchors):
+        add(group, settings)
+    return group
 
-    @group.command("anchors")
+
+def _model(settings: Settings) -> Decorator:
+    return click.option(
+        "--model",
+        shell_complete=complete_models(settings),
+        help="The vision model.  [default: the configured judge]",
+    )
+
+
+def _add_score(group: CommandGroup, settings: Settings) -> None:
+    @group.command(
+        "score",
+        examples=('judge score cat.png --prompt "Two red cats" --checkpoint "There are two cats"',),
+    )
+    @click.argument("image")
+    @click.option("--prompt", help="What the picture was to show.")
+    @click.option("--checkpoint", "checkpoints", multiple=True, help="True of a right picture.")
+    @click.option(
+        "--dimension", "dimensions", multiple=True, help="What is judged.  [default: all]"
+    )
+    @click.option("--reference", help="A picture that it is to be like.")
+    @click.option("--threshold", type=float, help="From this score on it passes.  [default: 60]")
+    @click.option("--samples", type=int, help="How often the model is asked.  [default: 1]")
+    @_model(settings)
+    @service_options(settings)
+    @click.pass_context
+    def score(
+        context: click.Context,
+        /,
+        image: str,
+        reference: str | None,
+        target: Target,
+        *,
+        as_json: bool,
+        **fields: Any,
+    ) -> None:
+        """Score IMAGE, a file or an address, from 0 to 100.
+
+        Exits with 4 where it does not pass.
+        """
+        pictures = {"image": picture_argument(image)}
+        if reference is not None:
+            pictures["reference_image"] = picture_argument(reference)
+        verdict = _asked(target, _SCORE, {**_given(fields), **pictures})
+        click.echo(json_text(verdict) if as_json else "\n".join(_verdict(verdict)))
+        context.exit(DIFFERS if verdict["passed"] is False else 0)
+
+
+def _add_compare(group: CommandGroup, settings: Settings) -> None:
+    @group.command(
+        "compare",
+        examples=(
+            'judge compare one.png two.png --prompt "A red cat"',
+            'judge compare *.png --prompt "A red cat" --json',
+        ),
+    )
+    @click.argument("images", nargs=-1, required=True)
+    @click.option("--prompt", help="What the pictures were to show.")
+    @click.option("--samples", type=int, help="How often the model is asked.  [default: 1]")
+    @_model(settings)
+    @service_options(settings)
+    def compare(images: tuple[str, ...], target: Target, *, as_json: bool, **fields: Any) -> None:
+        """Name the better of two IMAGES, or put up to eight in order."""
+        mode = "rank" if len(images) > 2 else "compare"
+        pictures = [picture_argument(image) for image in images]
+        answer = _asked(target, _SCORE, {**_given(fields), "mode": mode, "images": pictures})
+        if as_json:
+            click.echo(json_text(answer))
+            return
+        if mode == "rank":
+            click.echo("\n".join(images[place] for place in answer["ranking"]))
+        else:
+            winner = answer["winner"]
+            click.echo(images[winner] if isinstance(winner, int) else winner)
+        for line in _remarks(answer):
+            click.echo(line, err=True)
+
+
+def _add_describe(group: CommandGroup, settings: Settings) -> None:
+    @group.command("describe", examples=("judge describe cat.png --target-model sdxl",))
+    @click.argument("image")
+    @click.option(
+        "--target-model",
+        shell_complete=complete_targets(settings),
+        help="The model that gets the prompt.  [default: generic]",
+    )
+    @click.option("--type", "type", type=click.Choice(["image", "video"]), help="[default: image]")
+    @click.option("--language", help="Of the prompt: a tag such as en or zh, or auto.")
+    @_model(settings)
+    @service_options(settings)
+    def describe(image: str, target: Target, *, as_json: bool, **fields: Any) -> None:
+        """Write the prompt with which a model would make IMAGE again."""
+        body = {**_given(fields), "image": picture_argument(image)}
+        answer = _asked(target, _DESCRIBE, body)
+        click.echo(json_text(answer) if as_json else answer["optimized_prompt"])
+        for warning in answer.get("warnings") or ():
+            click.echo(f"warning  {warning}", err=True)
+
+
+def _add_anchors(group: CommandGroup, settings: Settings) -> None:
+    @group.command("anchors", examples=("judge anchors",))
     @click.option("--model", help="The vision model.  [default: the configured judge]")
     @click.option(
         "--history",
@@ -45,109 +135,49 @@ def judge_commands(settings: Settings) -> AppGroup:
         help=f"Where results are kept.  [default: {_HISTORY} in INSTANCE_DIR]",
     )
     @click.pass_context
-    def anchors(context: click.Context, model: str | None, history: Path) -> None:
+    def anchors(
+        context: click.Context, /, model: str | None, history: Path, *, as_json: bool
+    ) -> None:
         """Judge pictures with known verdicts again, and compare with the last time.
 
         Exits with 0 if nothing has changed, 1 if the model could not be asked, 3 if fewer than
         three quarters of the known verdicts are right, and 4 if the model judges otherwise than
         the last time.
         """
-        known = AnchorHistory(history)
-        try:
-            run = _judged(model)
-            before = known.last_like(run)
-            known.add(run)
-        except ApiError as error:
-            raise click.ClickException(error.message) from error
-        except PicturesUnavailable as error:
-            raise click.ClickException("The pictures cannot be drawn; try again.") from error
-        except OSError as error:
-            raise click.ClickException(f"--history: {error.strerror}.") from error
-        context.exit(_reported(run, before))
-
-    return group
+        # Not at the top: it needs the application.
+        check = import_module("llm_api.cli.own.anchor_check").check_anchors
+        context.exit(check(model, history, as_json=as_json))
 
 
-def _judged(model: str | None) -> AnchorRun:
-    parts, pictures = services(), Pictures()
-    try:
-        return judge_anchors(
-            parts.judge,
-            pictures,
-            read_anchors(),
-            _callers(),
-            model=model,
-            on_judged=lambda anchor: click.echo(f"{anchor.id} is judged", err=True),
-        )
-    finally:
-        # The usage rows are written here.
-        parts.tasks.close()
-        current_app.extensions["llm_api_spool"].close()
-        pictures.close()
+def _asked(target: Target, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
+    with target.client() as client, Progress("judging"):
+        answer: dict[str, Any] = client.send("POST", path, body)
+    return answer
 
 
-def _callers() -> Iterator[Caller]:
-    first = new_request_id()
-    while True:
-        yield Caller(new_request_id(), "flask judge anchors", lineage_id=first)
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, ())}
 
 
-def _reported(run: AnchorRun, before: AnchorRun | None) -> int:
-    """Write what was said, and return the exit status."""
-    lines = compared(read_anchors(), before, run)
-    click.echo(_table(lines))
-    right = [line.is_right for line in lines if line.is_right is not None]
-    changed = sum(line.has_changed for line in lines)
-    click.echo(f"\n{sum(right)} of {len(right)} known verdicts of {run.model} are right.")
-    if before is None:
-        click.echo("There is no earlier result to compare with.")
-    else:
-        click.echo(f"Since {before.at:%Y-%m-%d %H:%M} UTC, {changed} verdicts have changed.")
-        if before.answered_by != run.answered_by:
-            click.echo(f"The model calls itself {run.answered_by}; it was {before.answered_by}.")
-            changed += 1
-    status = _judged_by(changed, sum(right), len(right))
-    if status:
-        counts = {"changed": changed, "right": sum(right), "known": len(right)}
-        _alert(run, before, counts)
-    return status
+def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the lines of a verdict: the score, its parts, checkpoints and issues."""
+    result = {True: "passed", False: "not passed"}.get(verdict["passed"], "not judged")
+    yield f"{_number(verdict['overall'])} of 100, {result}"
+    for name, one in verdict["scores"].items():
+        yield f"  {name:<12} {_number(one['score']):>4}  {one['evidence'] or ''}".rstrip()
+    for one in verdict["checkpoints"]:
+        mark = {True: "yes", False: "no"}.get(one["passed"], "?")
+        yield f"  {mark:<4} {one['text']}"
+    for one in verdict["issues"]:
+        yield f"  {one['severity']}: {one['type']}, {one['where'] or 'everywhere'}"
+    yield from _remarks(verdict)
 
 
-def _judged_by(changed: int, right: int, known: int) -> int:
-    """Print what is wrong with the judge, and return the exit status."""
-    if changed:
-        _warn("THE JUDGE HAS CHANGED: scores from before and after cannot be compared.")
-        return _CHANGED
-    if right < _LEAST_RIGHT * known:
-        _warn("THE JUDGE IS OFTEN WRONG: choose another model.")
-        return _WRONG
-    return 0
+def _remarks(answer: Mapping[str, Any]) -> Iterator[str]:
+    if answer.get("summary"):
+        yield answer["summary"]
+    yield from (f"warning  {warning}" for warning in answer.get("warnings") or ())
 
 
-def _alert(run: AnchorRun, before: AnchorRun | None, counts: dict[str, int]) -> None:
-    """Notify operators by a webhook, which any worker sends."""
-    data = {
-        "model": run.model,
-        "answered_by": run.answered_by,
-        "answered_by_before": None if before is None else before.answered_by,
-        "since": None if before is None else utc_text(before.at),
-        **counts,
-    }
-    try:
-        services().alerts.send(Alert("judge.drift", f"{run.model} {run.at.isoformat()}", data))
-    except StoreError as error:
-        _warn(f"No alert could be sent. {error}")
-
-
-def _table(lines: Sequence[VerdictLine]) -> str:
-    rows = [("PICTURE", "QUESTION", "KNOWN", "BEFORE", "NOW", "")]
-    for line in lines:
-        notes = ["WRONG"] if line.is_right is False else []
-        notes += ["CHANGED"] if line.has_changed else []
-        cells = (line.known, line.before or "-", line.now, " ".join(notes))
-        rows.append((line.anchor, line.question, *cells))
-    return aligned(rows)
-
-
-def _warn(text: str) -> None:
-    click.echo(text, err=True)
+def _number(score: float | None) -> str:
+    return "-" if score is None else f"{score:.0f}"

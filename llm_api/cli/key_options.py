@@ -1,12 +1,12 @@
-"""The properties of a key as options of commands."""
+"""The properties of a key or a group as options of commands, and as bodies of the API."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import Any, TypeVar
 
 import click
 
-from llm_api.domain.access import ApiKey, Limits
+from llm_api.cli.administering import LIMITS
+from llm_api.domain.access import Limits
 from llm_api.services.keys import formats
 from llm_api.services.keys.formats import TextFormat
 
@@ -14,8 +14,8 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _AT_LEAST_ONE = click.IntRange(1, 1_000_000_000)
 
 
-class FormattedText(click.ParamType[Any]):
-    """A text in one of the formats of `services.keys.formats`."""
+class FormattedText(click.ParamType[str]):
+    """A text in one of the formats of `services.keys.formats`, which stays a text."""
 
     name = "text"
 
@@ -26,44 +26,41 @@ class FormattedText(click.ParamType[Any]):
     def convert(
         self, value: Any, param: click.Parameter | None, context: click.Context | None
     ) -> Any:
-        """Parse `value`; the message of a wrong one names `param`."""
-        if not isinstance(value, str):
-            return value
-        try:
-            return self._format(value)
-        except ValueError:
+        """Check `value`; the message of a wrong one names `param`."""
+        if not self._format.accepts(value):
             self.fail(f"must be {self._format.expected}.", param, context)
+        return value
 
 
 NAME, OVERLAP = FormattedText(formats.NAME), FormattedText(formats.OVERLAP)
 _END, _REQUESTS, _BUDGET = map(FormattedText, (formats.END, formats.REQUESTS, formats.BUDGET))
 _MODEL, _ROUTE, _TAG = map(FormattedText, (formats.MODEL, formats.ROUTE, formats.TAG))
-# What each property is without an option, by the names of ApiKey's and of Limits' fields.
+# What each property is without an option, by its name in the API.
 _EMPTY: Mapping[str, Any] = {
-    "expires_at": None,
+    "expires": None,
     "models": None,
     "routes": None,
     **dict.fromkeys(Limits.__slots__),
-    "budgets": (),
-    "tags": (),
+    "budgets": [],
+    "tags": [],
     "group": None,
 }
 _LISTS = frozenset(["models", "routes", "budgets", "tags"])
+_OF_GROUPS = frozenset([*Limits.__slots__, "budgets"])
 
 
-def _option_of(field: str) -> str:
+def _option_of(name: str) -> str:
     """Return the option of a property: a list is given one by one."""
-    name = "expires" if field == "expires_at" else field
-    return (name.removesuffix("s") if field in _LISTS else name).replace("_", "-")
+    return (name.removesuffix("s") if name in _LISTS else name).replace("_", "-")
 
 
-_FIELDS = {_option_of(field): field for field in _EMPTY}
+_PROPERTIES = {_option_of(name): name for name in _EMPTY}
 
 
 def property_options(command: _F) -> _F:
-    """Add the options of a key's properties to a command, which gets them by their fields."""
+    """Add the options of a key's properties to a command, which gets them by their names."""
     options = [
-        click.option("--expires", "expires_at", type=_END, help="90d, 12h or a time."),
+        click.option("--expires", type=_END, help="90d, 12h or a time."),
         click.option("--model", "models", type=_MODEL, multiple=True, help="Allowed."),
         click.option(
             "--route", "routes", type=_ROUTE, multiple=True, help="Allowed, such as /v1/*."
@@ -98,56 +95,52 @@ def quota_options(command: _F) -> _F:
     return command
 
 
-def clear_option(command: _F) -> _F:
-    """Add the option `--clear`, which takes a property away."""
+def clear_option(*, is_group: bool = False) -> Callable[[_F], _F]:
+    """Return what adds the option `--clear`, which takes a property of a key or group away."""
+    names = [option for option, name in _PROPERTIES.items() if name in _OF_GROUPS or not is_group]
     return click.option(
         "--clear",
         "cleared",
-        type=click.Choice(list(_FIELDS)),
+        type=click.Choice(names),
         multiple=True,
         help="Take a property away: no limit or budget of its own, all models, no end.",
-    )(command)
+    )
 
 
-def new_key(options: Mapping[str, Any]) -> ApiKey:
-    """Return the key that the options of `keys create` describe; none of a list is all.
-
-    Raises BadParameter.
-    """
-    draft = ApiKey("", options["name"], is_admin=options["is_admin"])
-    return _with(draft, _given(options))
+def new_properties(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what options give a new key or group, as a body of POST; raises BadParameter."""
+    return _body(_given(options))
 
 
-def alteration(options: Mapping[str, Any]) -> Callable[[ApiKey], ApiKey]:
-    """Return what changes a key as the options of `keys edit` describe; raises BadParameter.
+def changed_properties(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what options change of a key or group, as a body of PATCH; raises BadParameter.
 
     What is not among them stays. A list replaces the one that was there.
     """
     given = _given(options)
-    for name in options["cleared"]:
-        if (field := _FIELDS[name]) in given:
-            message = f"--{name} cannot be given and cleared at once."
+    for option in options["cleared"]:
+        if (name := _PROPERTIES[option]) in given:
+            message = f"--{option} cannot be given and cleared at once."
             raise click.BadParameter(message, param_hint="--clear")
-        given[field] = _EMPTY[field]
-    given |= {name: options[name] for name in ("name", "is_admin") if options[name] is not None}
+        given[name] = _EMPTY[name]
     if not given:
         raise click.UsageError("Nothing is to be changed; give at least one option.")
-    return lambda key: _with(key, given)
+    return _body(given)
 
 
 def _given(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the properties that were given, by their fields."""
-    if len(options["tags"]) > formats.MAX_TAGS:
+    """Return the properties that were given, by their names."""
+    if len(options.get("tags", ())) > formats.MAX_TAGS:
         raise click.BadParameter(f"at most {formats.MAX_TAGS} can be given.", param_hint="--tag")
-    named = {name: options[name] for name in _EMPTY}
+    named = {name: options.get(name) for name in ("name", "is_admin", *_EMPTY)}
     return {
-        name: tuple(value) if name in _LISTS else value
+        name: list(value) if name in _LISTS else value
         for name, value in named.items()
-        if value not in {None, ()}
+        if value not in (None, ())
     }
 
 
-def _with(key: ApiKey, properties: Mapping[str, Any]) -> ApiKey:
+def _body(properties: Mapping[str, Any]) -> dict[str, Any]:
     limits = {name: properties[name] for name in Limits.__slots__ if name in properties}
-    others = {name: value for name, value in properties.items() if name not in limits}
-    return replace(key, **others, limits=replace(key.limits, **limits))
+    body = {name: value for name, value in properties.items() if name not in limits}
+    return {**body, LIMITS: limits} if limits else body

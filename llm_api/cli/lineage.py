@@ -1,52 +1,52 @@
-"""The command `flask --app wsgi lineage report`."""
+"""The command `lineage report`."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from importlib import import_module
 from typing import Any
 
 import click
-from flask.cli import AppGroup
 
-from llm_api.cli.opening import errors_as_messages, loaded, replica_of
+from llm_api.cli.calling.command import CommandGroup
+from llm_api.cli.calling.exit_codes import json_text
+from llm_api.cli.calling.target import Target, service_options
 from llm_api.cli.tables import aligned
 from llm_api.services.lineage.learning import JUDGED_BY
-from llm_api.services.lineage.lineage_reports import LearningQuery, LearningReports
 from llm_api.settings.settings import Settings
-from llm_api.storage.factory import open_work_stores
-from llm_api.storage.reads import Reads
-from llm_api.storage.threads import StoreThreads
-from llm_api.web.rest.lineage.learning_schemas import LearningArgumentsSchema
+
+_PATH = "/api/v1/reports"
 
 _Group = Mapping[str, Any]
 
 
-def lineage_commands(settings: Settings) -> AppGroup:
+def lineage_commands(settings: Settings) -> CommandGroup:
     """Create the command group `lineage`."""
-    group = AppGroup("lineage", help="Report what is learned from feedback and verdicts.")
+    group = CommandGroup("lineage", help="Report what is learned from feedback and verdicts.")
 
-    @group.command("report")
+    @group.command("report", examples=("lineage report --since 2026-01-01",))
     @click.option("--since", default="", help="First day or hour, UTC.  [default: 30 days ago]")
     @click.option("--until", default="", help="Day or hour to end before.  [default: tomorrow]")
     @click.option("--judged-by", type=click.Choice(JUDGED_BY), default=JUDGED_BY[0])
     @click.option("--format", "output", type=click.Choice(["table", "json"]), default="table")
-    def report(output: str, **values: str) -> None:
+    @service_options(settings)
+    def report(output: str, target: Target, *, as_json: bool, **values: str) -> None:
         """Report which rewrites win, whether rewriting helps, and what a good picture costs."""
-        found = _report(settings, loaded(LearningArgumentsSchema(), values))
-        click.echo(json.dumps(found, indent=2) if output == "json" else _tables(found))
+        found = _report(target, values)
+        click.echo(json_text(found) if as_json or output == "json" else _tables(found))
 
     return group
 
 
-def _report(settings: Settings, query: LearningQuery) -> _Group:
-    threads = StoreThreads(1)
-    with (
-        errors_as_messages(),
-        closing(open_work_stores(settings.database_url)) as work,
-        replica_of(settings) as replica,
-    ):
-        of_replica = None if replica is None else (replica.lineages, replica.link_of(threads))
-        return LearningReports(Reads(work.lineages, threads, of_replica)).report(query)
+def _report(target: Target, values: Mapping[str, str]) -> _Group:
+    found: _Group
+    if target.url:
+        with target.client() as client:
+            found = client.get(_PATH, values)
+    else:
+        # Not at the top: it needs a second.
+        found = import_module("llm_api.cli.own.own_lineage").learning_report(
+            target.settings, values
+        )
+    return found
 
 
 def _tables(report: _Group) -> str:

@@ -4,6 +4,7 @@ import time
 
 import click
 
+from llm_api.cli.calling.command import Command
 from llm_api.settings.settings import Settings
 from llm_api.upstream.bundled_model.llama_server import LlamaServer
 from llm_api.upstream.bundled_model.local_judge import DEFAULT_JUDGE_PORT, LocalJudge
@@ -13,7 +14,7 @@ from llm_api.upstream.bundled_model.model import DEFAULT_PORT, BundledModel
 def local_model_command(settings: Settings) -> click.Command:
     """Create the command."""
 
-    @click.command("local-model")
+    @click.command("local-model", cls=Command, examples=["local-model"], has_json=False)
     @click.option(
         "--port",
         type=click.IntRange(1, 65_535),

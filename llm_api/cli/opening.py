@@ -7,6 +7,7 @@ from typing import Any
 import click
 import marshmallow as ma
 
+from llm_api.cli.calling.exit_codes import FAILED, WRONG_USAGE, CommandFailed, exit_code_of
 from llm_api.errors import ApiError
 from llm_api.services.keys.authenticator import STALE_S
 from llm_api.settings.settings import Settings
@@ -22,10 +23,18 @@ def errors_as_messages() -> Iterator[None]:
     try:
         yield
     except ApiError as error:
-        why = f" {error.__cause__}" if isinstance(error.__cause__, StoreError) else ""
-        raise click.ClickException(error.message + why) from error
+        raise failed(error) from error
     except StoreError as error:
-        raise click.ClickException(str(error)) from error
+        raise CommandFailed(str(error), FAILED) from error
+
+
+def failed(error: ApiError) -> CommandFailed:
+    """Return the failure for an error of a service, with what its store has said."""
+    cause = error.__cause__
+    why = f" {cause}" if isinstance(cause, StoreError) else ""
+    # A store that is away is this machine's own: nothing refills, as a limit does.
+    code = exit_code_of(error.status, error.reason, is_retryable=False)
+    return CommandFailed(error.message + why, code)
 
 
 @contextmanager
@@ -60,13 +69,13 @@ def tell_freshness(freshness: Freshness | None) -> None:
     click.echo(f"Read from the replica{behind}." if freshness.is_replica else away, err=True)
 
 
-def loaded(schema: ma.Schema, values: Mapping[str, str | None]) -> Any:
+def loaded(schema: ma.Schema, values: Mapping[str, Any]) -> Any:
     """Return what a schema makes of options; ends the command with what is wrong with them."""
     try:
         return schema.load(values)
     except ma.ValidationError as error:
         problems = (f"{name}: {found[0]}" for name, found in error.messages_dict.items())
-        raise click.ClickException("\n".join(problems)) from error
+        raise CommandFailed("\n".join(problems), WRONG_USAGE) from error
 
 
 def _forget_nothing(_: str) -> None:

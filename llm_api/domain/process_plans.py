@@ -1,7 +1,7 @@
-"""What settings say of the processes of the service: how they end, and a model of their own."""
+"""What settings say of processes: how the service ends, a model of its own, whom commands ask."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from llm_api.domain.upstream_plans import Endpoint
@@ -35,3 +35,14 @@ class ShutdownGrace:
     def longest(self) -> int:
         """When the process is ended, whatever it does."""
         return max(self.calls, self.pictures)
+
+
+@dataclass(frozen=True, slots=True)
+class RemoteService:
+    """The service that commands ask: its address without a slash at its end, and an API key.
+
+    Without an address they work with the configuration at hand.
+    """
+
+    url: str | None
+    key: str | None = field(repr=False)

@@ -6,6 +6,7 @@ entries of the documentation from them.
 
 from llm_api.settings import setting_types as types
 from llm_api.settings.caller_definitions import CALLERS_SECTION
+from llm_api.settings.command_definitions import COMMANDS_SECTION
 from llm_api.settings.file_definitions import FILES_SECTION
 from llm_api.settings.lineage_definitions import LINEAGE_SECTION
 from llm_api.settings.rewrite_definitions import REWRITES_SECTION
@@ -229,5 +230,6 @@ SECTIONS = (
             ),
         ),
     ),
+    COMMANDS_SECTION,
 )
 SETTINGS = {setting.name: setting for section in SECTIONS for setting in section.settings}

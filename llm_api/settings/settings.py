@@ -13,7 +13,7 @@ import click
 from llm_api.domain.access import AccessPlan, Limits
 from llm_api.domain.files import FilesPlan
 from llm_api.domain.lineage import LineagePlan
-from llm_api.domain.process_plans import LocalJudgePlan, ShutdownGrace
+from llm_api.domain.process_plans import LocalJudgePlan, RemoteService, ShutdownGrace
 from llm_api.domain.redis_addresses import parse_nodes
 from llm_api.domain.rewrites import RewritesPlan
 from llm_api.domain.tasks import WebhookPlan
@@ -111,6 +111,7 @@ class Settings:
     web_concurrency: int
     log_format: str
     shutdown_grace: ShutdownGrace
+    remote: RemoteService
     metrics_bind: str | None = None
     reports_database_url: str | None = field(default=None, repr=False)
     root: Path = HOME_FOLDER
@@ -150,7 +151,13 @@ class Settings:
         passwords = [text for url in urls for text in _passwords(url)]
         hooks = (*self.webhooks.secrets, *self.webhooks.alert_urls)
         headers = () if self.tracing is None else self.tracing.headers.values()
-        ours = (*self.access.secrets, self.files.secret_access_key, *hooks, *headers)
+        ours = (
+            *self.access.secrets,
+            self.files.secret_access_key,
+            *hooks,
+            *headers,
+            self.remote.key,
+        )
         keys = (*(e.key for e in endpoints), *ours)
         return tuple(s for s in (*keys, *passwords) if s)
 
@@ -177,6 +184,7 @@ class Settings:
             timeouts=read.timeouts(),
             bind=read.bind(access),
             shutdown_grace=read.shutdown_grace(),
+            remote=RemoteService(read.value("LLM_API_URL"), read.value("LLM_API_KEY")),
             root=root,
             **{name.lower(): read.value(name) for name in _AS_THEY_ARE},
         )

@@ -110,7 +110,7 @@ def test_pages_and_filters_are_those_of_the_route(run: Run) -> None:
 def test_a_wrong_option_is_named(run: Run) -> None:
     ran = run("audit", "--since", "yesterday")
 
-    assert (ran.status, ran.out) == (1, "")
+    assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("Error: since: must be a day such as 2026-01-31, or a time")
 
 

@@ -33,5 +33,5 @@ def test_a_call_is_shown_with_its_attempts(
 def test_an_id_without_a_call_is_told(app: Flask) -> None:
     ran = app.test_cli_runner().invoke(args=["usage", "show", "req_unknown"])
 
-    assert ran.exit_code == 1
+    assert ran.exit_code == 2
     assert ran.stderr.startswith("Error: There is no such call here")

@@ -36,7 +36,7 @@ def test_a_group_is_made_joined_changed_and_deleted(run: Run) -> None:
     assert "6.000000" in table
     assert (key["group"], key["group_name"]) == (document["id"], "video")
     assert [state["of"] for state in key["budget_states"]] == ["group"]
-    assert (refused.status, key["id"] in refused.err) == (1, True)
+    assert (refused.status, key["id"] in refused.err) == (2, True)
     assert [one["name"] for one in json.loads(run("groups", "list", "--json").out)] == ["video"]
     assert run("groups", "delete", document["id"]).status == 0
     assert "video" not in run("groups", "list").out
@@ -45,6 +45,6 @@ def test_a_group_is_made_joined_changed_and_deleted(run: Run) -> None:
 def test_a_group_that_is_not_there_is_said_to_be(run: Run) -> None:
     answers = [run("groups", "show", "nobody"), run("keys", "create", "shop", "--group", "nobody")]
 
-    assert [one.status for one in answers] == [1, 1]
+    assert [one.status for one in answers] == [2, 2]
     assert all("There is no group with this id or name." in one.err for one in answers)
     assert "shop" not in run("keys", "list").out

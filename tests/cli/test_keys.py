@@ -233,7 +233,7 @@ def test_a_name_that_several_keys_have_names_none(keys: Keys) -> None:
 
     ran = keys("disable", "shop")
 
-    assert (ran.status, ran.out) == (1, "")
+    assert (ran.status, ran.out) == (2, "")
     assert ran.err.startswith("Error: 2 keys have this name; name one by its id: key_")
     listed = json.loads(keys("list", "--json", "--name", "shop").out)
     assert [key["state"] for key in listed] == ["active"] * 2
@@ -245,7 +245,7 @@ def test_a_key_that_is_not_there_is_named_as_such(command: tuple[str, ...], keys
     for named in ("key_0123456789abcdef", "nobody"):
         ran = keys(*command, named)
 
-        assert (ran.status, ran.out) == (1, "")
+        assert (ran.status, ran.out) == (2, "")
         assert ran.err == "Error: There is no key with this id or name.\n"
 
 
@@ -336,4 +336,4 @@ def test_a_key_is_shown_with_what_is_left_of_its_budgets(keys: Keys) -> None:
     assert re.search(r"^key +5 CNY/week +0.000000 +0.000000 +5.000000 +2", table.out, re.MULTILINE)
     assert re.search(r"^key +9 tokens/total +0 +0 +9 +never$", table.out, re.MULTILINE)
     assert [state["left"] for state in document["budget_states"]] == ["5.000000", "9"]
-    assert keys("show", "key_0000000000000000").status == 1
+    assert keys("show", "key_0000000000000000").status == 2

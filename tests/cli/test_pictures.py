@@ -6,13 +6,11 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from llm_api.cli import pictures
-from llm_api.services.images import MadePicture
+from llm_api.cli.picture_files import OutFile
 from tests.conftest import AppOf
 from tests.support.image_quirks import moderation_blocked
 from tests.support.image_upstream import ImageVendor
 from tests.support.pictures import noise
-from tests.web.images.studio import stored
 
 Draw = Callable[..., Result]
 KINDS = {".png": "PNG", ".jpg": "JPEG", ".webp": "WEBP"}
@@ -53,7 +51,7 @@ def test_a_picture_is_written_in_the_format_of_its_name(
     assert out.read_bytes() == data
     assert vendor.creates[0].json["output_format"] == KINDS[suffix].lower()
     assert "gpt-image-2 makes img_" in ran.stderr
-    assert "succeeded" in ran.stderr
+    assert ": completed, 0 s" in ran.stderr
 
 
 def test_a_picture_of_another_format_is_converted(
@@ -67,11 +65,14 @@ def test_a_picture_of_another_format_is_converted(
     assert (tmp_path / "cat.jpg").read_bytes().startswith(b"\xff\xd8\xff")
 
 
-def test_a_name_does_not_lie_about_a_picture_that_cannot_be_converted() -> None:
-    made = MadePicture(stored(1), 0)
+@pytest.mark.parametrize(("name", "written"), [("cat.jpg", "cat.png"), ("cat.PNG", "cat.PNG")])
+def test_a_name_does_not_lie_about_a_picture_that_cannot_be_converted(
+    tmp_path: Path, name: str, written: str
+) -> None:
+    path = OutFile(tmp_path / name, is_forced=False).write(b"PNG", "image/png", None)
 
-    assert pictures._path(made, Path("cat.jpg")) == Path("cat.png")
-    assert pictures._path(made, Path("cat.PNG")) == Path("cat.PNG")
+    assert path == tmp_path / written
+    assert path.read_bytes() == b"PNG"
 
 
 def test_several_pictures_are_numbered(draw: Draw, tmp_path: Path) -> None:
@@ -140,4 +141,4 @@ def test_pictures_that_are_late_are_named(draw: Draw, vendor: ImageVendor, tmp_p
     ran = draw("--out", str(tmp_path / "cat.png"), "--wait", "0.1")
 
     assert (ran.exit_code, ran.stdout) == (3, "")
-    assert "GET /api/v1/images/tasks/img_" in ran.stderr
+    assert "`images show img_" in ran.stderr

@@ -40,7 +40,12 @@ def test_all_commands_are_listed_with_what_they_do() -> None:
     listed = run("--help").output.partition("Commands:")[2].splitlines()
     told = dict(line.strip().split(maxsplit=1) for line in listed if line.strip())
 
-    assert set(told) == (set(COMMANDS) - {"check-config"}) | {"check", "copy-config", "run"}
+    assert set(told) == (set(COMMANDS) - {"check-config"}) | {
+        "check",
+        "completion",
+        "copy-config",
+        "run",
+    }
     assert all(told.values())
 
 
@@ -48,8 +53,7 @@ def test_help_needs_no_right_settings() -> None:
     ran = run("--help", **WRONG)
 
     assert ran.exit_code == 0
-    assert "check, copy-config, db" in " ".join(ran.output.split()).replace("chat, ", "")
-    assert "BIND must be host:port" in ran.output
+    assert ran.output == run("--help").output
 
 
 @pytest.mark.parametrize("command", ["check", "check-config", "run"])

@@ -43,6 +43,7 @@ SECRETS: dict[str, tuple[str, Mapping[str, str]]] = {
     "ADMIN_API_KEY": (KEY, {}),
     "WEBHOOK_SECRET": (WEBHOOK, {}),
     "ALERT_WEBHOOK_URLS": (f"https://host.example/{KEY}", {"WEBHOOK_SECRET": WEBHOOK}),
+    "LLM_API_KEY": (KEY, {"LLM_API_URL": "https://llm.example"}),
     "OTEL_EXPORTER_OTLP_HEADERS": (f"api-key={KEY}", COLLECTOR),
 }
 # Names that sound like secrets, and an address whose secret is a setting of its own.
