@@ -12,7 +12,7 @@ import requests
 
 from llm_api.storage import StoreError, UsageStore
 from llm_api.storage.factory import open_store
-from tests.storage.asking import kept_count, sums_of, total_of
+from tests.storage.asking import calls_by, kept_count, sums_of, total_of
 from tests.storage.checkout import fast_upstream, own_service
 from tests.storage.contract import StoreOpener, UsageStoreContract
 from tests.storage.records import ended
@@ -90,6 +90,19 @@ def test_sums_are_exact_while_copies_are_not_merged(
     assert (total.calls, total.cost_micro) == (3, {"CNY": 21})
     assert len(store.find("req_1", None, 9)) == 1
     assert kept_count(store) == 3
+
+
+def test_of_copies_the_first_is_kept_before_and_after_they_are_merged(
+    clickhouse: ClickHouseServer, url: str, store: UsageStore
+) -> None:
+    store.add([ended("req_1")])
+    store.add([ended("req_1", status="killed")])
+    before = calls_by(store, "status")
+    for table in ("usage_counts", "usage_calls"):
+        clickhouse.run(url, f"OPTIMIZE TABLE {table} FINAL")
+
+    assert before == calls_by(store, "status") == {"ok": 1}
+    assert store.find("req_1", None, 9) == [ended("req_1")]
 
 
 def test_a_batch_of_which_only_the_counts_were_stored_is_counted_once(
