@@ -165,7 +165,7 @@ def test_each_prompt_of_a_batch_has_an_outcome_of_its_own(
     request_id = answered.headers["x-request-id"]
     assert wrong[0]["request_id"] == f"{request_id}_2"
     assert wrong[0]["errors"] == [
-        {"field": "type", "message": "must be one of image, video, edit."}
+        {"field": "type", "message": "must be one of image, video, edit, storyboard."}
     ]
     rows = {row["request_id"] for row in usage_rows_of(app)}
     assert len(rows) == 3  # the same prompt twice is one call
