@@ -15,7 +15,7 @@ from llm_api.web import health, idempotency, lifecycle, metrics
 from llm_api.web.access import rate_limits
 from llm_api.web.access.authentication import AccessControl
 from llm_api.web.anthropic import routes as anthropic_routes
-from llm_api.web.console import assets, console_routes, pages, sign_in
+from llm_api.web.console import assets, console_routes, operate, pages, sign_in, usage_routes
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.middleware import write_timeout
 from llm_api.web.middleware.load_shedding import LoadShedder
@@ -150,5 +150,6 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(anthropic_routes.blueprint)
     api.finish()
     console = (pages.blueprint, pages.swagger_ui, assets.blueprint, console_routes.blueprint)
-    for blueprint in (health.blueprint, metrics.blueprint, *console, sign_in.blueprint):
+    operated = (sign_in.blueprint, usage_routes.blueprint, operate.blueprint)
+    for blueprint in (health.blueprint, metrics.blueprint, *console, *operated):
         app.register_blueprint(blueprint)

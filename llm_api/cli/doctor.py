@@ -42,8 +42,13 @@ def doctor_command(settings: Settings) -> click.Command:
     return run
 
 
-def _parts(settings: Settings) -> list[list[doctor.Check]]:
-    """List the checks of this installation, part by part."""
+def free_findings(settings: Settings) -> list[dict[str, str]]:
+    """Return what is found without a call to a model, which would cost something."""
+    return _rows(doctor.run_checks(_parts(settings, is_free=True)))
+
+
+def _parts(settings: Settings, *, is_free: bool = False) -> list[list[doctor.Check]]:
+    """List the checks of this installation, part by part; `is_free` leaves out those that cost."""
     access, is_local = settings.access, is_loopback(settings.bind)
     parts = [
         [doctor.Check("names", lambda: names_of_settings(settings.warnings))],
@@ -51,7 +56,9 @@ def _parts(settings: Settings) -> list[list[doctor.Check]]:
         [doctor.Check("time-outs", lambda: doctor.order_of_timeouts(settings.timeouts))],
     ]
     parts += [[_profile_check(name, settings)] for name in settings.upstreams]
-    parts += [_upstream_checks(name, upstream) for name, upstream in _upstreams(settings)]
+    parts += [
+        _upstream_checks(name, upstream, is_free=is_free) for name, upstream in _upstreams(settings)
+    ]
     if settings.uses_bundled_model and settings.local_model is None:
         parts.append([doctor.Check("bundled model", lambda: _weights(settings))])
     if settings.reports_database_url is not None:
@@ -163,8 +170,10 @@ def _started_by_hand(settings: Settings) -> list[tuple[str, Endpoint, str, str]]
     return found
 
 
-def _upstream_checks(name: str, upstream: CheckedUpstream) -> list[doctor.Check]:
+def _upstream_checks(name: str, upstream: CheckedUpstream, *, is_free: bool) -> list[doctor.Check]:
     route = RouteChecks(upstream)
+    if is_free:
+        return doctor.route_checks(name, route)
     api = ApiChecks(upstream, route)
     return doctor.upstream_checks(name, route, api, has_vision=name.partition("/")[0] == JUDGE)
 
@@ -199,8 +208,11 @@ def _as_lines(diagnosis: doctor.Diagnosis) -> str:
 
 
 def _as_json(diagnosis: doctor.Diagnosis) -> str:
-    checks = [
+    return json.dumps({"is_well": diagnosis.is_well, "checks": _rows(diagnosis)}, indent=2)
+
+
+def _rows(diagnosis: doctor.Diagnosis) -> list[dict[str, str]]:
+    return [
         {"check": title, "state": result.state, "found": result.found, "advice": result.advice}
         for title, result in diagnosis.results
     ]
-    return json.dumps({"is_well": diagnosis.is_well, "checks": checks}, indent=2)

@@ -10,7 +10,7 @@ from llm_api.container.chat_models import build_catalogue, build_upstreams
 from llm_api.container.images import Painters, build_painters, known_image_fields
 from llm_api.container.judge import JudgeParts, build_judge
 from llm_api.container.loops import build_pictures
-from llm_api.container.metrics import build_gauges
+from llm_api.container.operating import build_operating
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness
 from llm_api.container.rewrites import build_rewrites
 from llm_api.container.stores import Stores, build_stores
@@ -93,7 +93,7 @@ def build_services(
         idempotency=IdempotencyService(shared[0]),
         cache=cache_rules(settings),
         items=stores.items,
-        gauges=build_gauges(stores, ledger, upstreams, painters.clients),
+        **build_operating(settings, stores, ledger, upstreams, painters.clients),
         **(of_admins := _of_admins(stores, sessions, keys, around)),
         **_readers(settings, stores, keys, of_admins["groups"]),
         files=stores.files,

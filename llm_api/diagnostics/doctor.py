@@ -93,6 +93,17 @@ def _run(check: Check) -> CheckResult:
         )
 
 
+def route_checks(name: str, route: RouteChecks) -> list[Check]:
+    """List the checks of one upstream that send it no request; see `upstream_checks`."""
+    return [
+        Check(f"{name} settings", route.settings),
+        Check(f"{name} address", route.address),
+        Check(f"{name} DNS", route.dns, [f"{name} address"]),
+        Check(f"{name} TCP", route.tcp, [f"{name} DNS"]),
+        Check(f"{name} TLS", route.tls, [f"{name} TCP"]),
+    ]
+
+
 def upstream_checks(
     name: str, route: RouteChecks, api: ApiChecks, *, has_vision: bool
 ) -> list[Check]:
@@ -109,11 +120,7 @@ def upstream_checks(
         return Check(f"{name} {title}", run, [f"{name} {need}" for need in needs])
 
     checks = [
-        check("settings", route.settings),
-        check("address", route.address),
-        check("DNS", route.dns, "address"),
-        check("TCP", route.tcp, "DNS"),
-        check("TLS", route.tls, "TCP"),
+        *route_checks(name, route),
         check("API", api.chat, "TLS", "settings"),
         check("key", api.key, "API"),
         check("model", api.model, "key"),

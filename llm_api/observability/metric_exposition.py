@@ -1,6 +1,6 @@
 """Writes metrics in Prometheus' formats: those of all workers, from the files that they share."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,25 @@ def exposed(source: Path | Any, accept: str = "") -> tuple[bytes, str]:
     return encode(registry), content_type
 
 
+def values_of(source: Path | Any, metric: MetricDefinition) -> dict[tuple[str, ...], float]:
+    """Return the values of a gauge by those of its labels; for `source` see `exposed`."""
+    return {
+        tuple(sample.labels[name] for name in metric.labels): sample.value
+        for family in _collected(source)
+        if family.name == metric.family
+        for sample in family.samples
+    }
+
+
+def _collected(source: Path | Any) -> Iterable[Metric]:
+    if not isinstance(source, Path):
+        found: Iterable[Metric] = source.collect()
+        return found
+    collector: Any = MultiProcessCollector  # it has no types
+    added_up: Iterable[Metric] = collector(None, str(source)).collect()
+    return added_up
+
+
 class _Everything:
     """Collects every metric of the catalogue, also those that nobody has recorded yet."""
 
@@ -49,12 +68,7 @@ class _Everything:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics in the catalogue's order."""
-        if isinstance(self._source, Path):
-            collector: Any = MultiProcessCollector  # it has no types
-            found = collector(None, str(self._source)).collect()
-        else:
-            found = self._source.collect()
-        by_name = {metric.name: metric for metric in found}
+        by_name = {metric.name: metric for metric in _collected(self._source)}
         yield _build()
         for metric in CATALOGUE.values():
             yield by_name.get(metric.family) or _empty(metric)

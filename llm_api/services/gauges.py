@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from llm_api.errors import Unavailable
 from llm_api.observability import metric_exposition
@@ -71,12 +72,20 @@ class Gauges:
 
         `accept` is the client's `Accept`. Raises Unavailable where workers share no folder.
         """
+        source = self._source()
+        return self._adding_up.run(lambda: metric_exposition.exposed(source, accept))
+
+    def of_all_workers(self, metric: MetricDefinition) -> dict[tuple[str, ...], float]:
+        """Return the values of a gauge by its labels, of all workers; raises as `exposed` does."""
+        source = self._source()
+        return self._adding_up.run(lambda: metric_exposition.values_of(source, metric))
+
+    def _source(self) -> Path | Any:
         if not self.metrics.is_available:
             message = "The workers have no folder to share metrics in; see the service's log."
             raise Unavailable(message, reason="metrics_unavailable", retryable=False)
         self.read()
-        source = self.metrics.folder or self.metrics.registry
-        return self._adding_up.run(lambda: metric_exposition.exposed(source, accept))
+        return self.metrics.folder or self.metrics.registry
 
     def close(self) -> None:
         """End the thread, and then all that was to be called."""

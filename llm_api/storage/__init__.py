@@ -150,6 +150,9 @@ class TaskStore(Protocol):
     def unended(self) -> dict[tuple[str, str], int]:
         """Return how many tasks have not ended, by kind and state."""
 
+    def newest(self, at_most: int, *, has_ended: bool) -> list[Task]:
+        """Return tasks that have ended, or have not, the one that was added last first."""
+
 
 class LineageStore(Protocol):
     """Keeps what has happened in lineages.

@@ -44,6 +44,7 @@ ACTS: dict[str, Callable[[TaskStore], object]] = {
     "delete": lambda tasks: tasks.delete("img_1"),
     "expired": lambda tasks: tasks.expired(NOW, 10),
     "unended": lambda tasks: tasks.unended(),
+    "newest": lambda tasks: tasks.newest(1, has_ended=False),
 }
 
 
@@ -106,6 +107,22 @@ class TaskStoreContract:
             yield opened
 
     # --- keeping ---
+
+    def test_the_newest_come_first_of_those_that_go_on_and_of_those_that_do_not(
+        self, tasks: TaskStore
+    ) -> None:
+        for number in range(4):
+            tasks.add(queued(f"img_{number}", created_at=NOW + number * MINUTE))
+        for task in claim(tasks, "worker", at_most=2):
+            tasks.save(ended(task), "worker")
+
+        going, over = (tasks.newest(9, has_ended=has_ended) for has_ended in (False, True))
+
+        assert len(going) == len(over) == 2
+        for found in (going, over):
+            assert [task.id for task in found] == sorted([task.id for task in found], reverse=True)
+        assert {task.id for task in going + over} == {f"img_{number}" for number in range(4)}
+        assert tasks.newest(1, has_ended=False) == going[:1]
 
     def test_tasks_that_have_not_ended_are_counted_by_kind_and_state(
         self, tasks: TaskStore

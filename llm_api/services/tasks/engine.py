@@ -120,6 +120,10 @@ class TaskEngine:
         """Whether there is a task; raises StoreError."""
         return self._threads.run(partial(self._store.get, task_id)) is not None
 
+    def newest(self, at_most: int, *, has_ended: bool) -> list[Task]:
+        """Return tasks of all workers that have ended, or have not; raises StoreError."""
+        return self._threads.run(partial(self._store.newest, at_most, has_ended=has_ended))
+
     def wake(self) -> None:
         """Look for tasks now."""
         self.start()

@@ -107,6 +107,16 @@ class SqlTasks:
             }
         )
 
+    def newest(self, at_most: int, *, has_ended: bool) -> list[Task]:
+        """See TaskStore."""
+        wanted = (
+            sa.select(tasks)
+            .where(tasks.c.has_ended == (sa.true() if has_ended else sa.false()))
+            .order_by(tasks.c.created_at.desc(), tasks.c.id)
+            .limit(at_most)
+        )
+        return self._do.read(lambda connection: _tasks(connection, wanted))
+
 
 def _claim(due: sa.Select[Any], worker: str, until: datetime, connection: Connection) -> list[Task]:
     skips = _skips_locked(connection.dialect)

@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from llm_api.domain.tracing import Server
 from llm_api.domain.upstream_plans import Endpoint, UpstreamPlan
+from llm_api.domain.upstream_states import EndpointState
 from llm_api.runtime.concurrency import ConcurrencyLimit
 from llm_api.upstream import faults, probes
 from llm_api.upstream.behavior import UpstreamBehavior
@@ -215,6 +216,22 @@ class EndpointPool:
         """Close the idle connections."""
         for endpoint in self._endpoints:
             endpoint.transport.close()
+
+    def states(self) -> list[EndpointState]:
+        """Return how each of the endpoints is, in this process."""
+        with self._lock:
+            endpoints = sorted(self._endpoints, key=lambda endpoint: endpoint.name)
+        return [
+            EndpointState(
+                endpoint.name,
+                endpoint.server.host,
+                is_open=endpoint.health.line.is_open,
+                wait_s=endpoint.health.line.wait,
+                open_models=tuple(endpoint.health.models.open_models),
+                calls_in_progress=endpoint.calls_in_progress,
+            )
+            for endpoint in endpoints
+        ]
 
     @property
     def open_circuits(self) -> int:

@@ -118,6 +118,13 @@ class ModelCircuits:
             circuits = list(self._circuits.values())
         return any(circuit.is_open for circuit in circuits)
 
+    @property
+    def open_models(self) -> list[str]:
+        """The models that refuse anyone, by their names."""
+        with self._lock:
+            circuits = list(self._circuits.items())
+        return sorted({model for (model, _), circuit in circuits if circuit.is_open})
+
     def breakers(self, subject: Subject) -> list[CircuitBreaker]:
         """Return what may stop an attempt, to be entered in this order."""
         with self._lock:

@@ -23,7 +23,8 @@ def _show(page: page_table.Page) -> Response:
 
 
 for _page in page_table.PAGES:
-    blueprint.add_url_rule(_page.path, _page.section, partial(_show, _page), methods=["GET"])
+    if not _page.has_own_view:
+        blueprint.add_url_rule(_page.path, _page.section, partial(_show, _page), methods=["GET"])
 
 
 @blueprint.post("/console/preferences")

@@ -18,6 +18,7 @@ class Page:
         shares: other sections whose words its scripts use.
         offer: returns what the template shows of this installation, to whoever has a key.
         is_for_admins: whether it asks for an admin's key, also where no keys are required.
+        has_own_view: whether another module serves it, as it needs more than its template.
     """
 
     section: str
@@ -26,6 +27,7 @@ class Page:
     shares: Sequence[str] = ()
     offer: Callable[[ApiKey | None], playground_offers.Offer] = playground_offers.of_nothing
     is_for_admins: bool = False
+    has_own_view: bool = False
 
 
 # In the order of the navigation.
@@ -45,5 +47,13 @@ PAGES: Sequence[Page] = (
         "judge.html",
         shares=("verdict",),
         offer=playground_offers.of_judge,
+    ),
+    Page("usage", "/console/usage", "usage.html", has_own_view=True),
+    Page(
+        "operate",
+        "/console/operate",
+        "operate/overview.html",
+        is_for_admins=True,
+        has_own_view=True,
     ),
 )

@@ -41,6 +41,7 @@ from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.tasks.engine import TaskEngine
+from llm_api.services.upstream_states import UpstreamStates
 from llm_api.services.usage.call_lookup import CallLookup
 from llm_api.services.usage.reports import ReportService
 from llm_api.storage.kept_items import ItemStore
@@ -57,7 +58,9 @@ REQUEST_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:=@+~-]{0,127}")
 class Services:
     """The services of an application, built in `llm_api.container`.
 
-    `known_parameters` are the fields of requests that any vendor or model takes.
+    `diagnose` returns what the doctor finds without a call to a model: mappings with `check`,
+    `state`, `found` and `advice`. `known_parameters` are the fields of requests that any vendor or
+    model takes.
     """
 
     catalogue: Catalogue
@@ -74,6 +77,8 @@ class Services:
     cache: CacheRules
     items: ItemStore
     gauges: Gauges
+    upstreams: UpstreamStates
+    diagnose: Callable[[], list[dict[str, str]]]
     reports: ReportService
     lookup: CallLookup
     keys: KeyService

@@ -60,7 +60,7 @@ _ERRORS = (NO_ADMIN, NO_SUCH_KEY, KEYS_AWAY)
 @blueprint.errors(*BODY_ERRORS, 503, examples=[_WRONG_KEY, *_ERRORS])
 def create_key(properties: dict[str, Any]) -> Response:
     """Create a key; its secret is in this response only."""
-    draft = ApiKey(**{"id": "", **_in_group(properties)})
+    draft = ApiKey(**{"id": "", **with_group(properties)})
     return _issued(services().keys.issue(draft, _admin()), 201)
 
 
@@ -94,7 +94,7 @@ def show_key(key_id: str) -> Response:
 @blueprint.errors(*BODY_ERRORS, 404, 503, examples=[_WRONG_KEY, AMBIGUOUS_KEY, *_ERRORS])
 def change_key(properties: dict[str, Any], key_id: str) -> Response:
     """Change properties of a key, in every worker within a minute."""
-    found = _in_group(properties)
+    found = with_group(properties)
     changed = services().keys.change(key_id, lambda key: replace(key, **found), _admin())
     return _response(changed)
 
@@ -137,8 +137,8 @@ def enable_key(key_id: str) -> Response:
     return _response(services().keys.enable(key_id, _admin()))
 
 
-def _in_group(properties: dict[str, Any]) -> dict[str, Any]:
-    """Return properties with the group that they name; raises InvalidRequest."""
+def with_group(properties: dict[str, Any]) -> dict[str, Any]:
+    """Return properties of a key with the group that they name; raises InvalidRequest."""
     named = properties.get("group")
     if named is None:
         return properties

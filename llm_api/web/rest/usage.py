@@ -7,14 +7,13 @@ from dataclasses import replace
 
 from flask import Response, g
 
-from llm_api.domain.access import ApiKey
 from llm_api.domain.timestamps import utc_text
-from llm_api.domain.usage import UsageQuery
-from llm_api.errors import Forbidden, InvalidRequest
+from llm_api.errors import InvalidRequest
 from llm_api.services.freshness import freshness_to_dict
 from llm_api.services.usage.call_lookup import NO_SUCH_CALL
 from llm_api.services.usage.report_query import ReportRequest
 from llm_api.services.usage.reports import table_rows, to_dict
+from llm_api.web.access.visible_usage import ADMINS_ONLY, visible_to_caller
 from llm_api.web.documented_errors import USAGE_AWAY
 from llm_api.web.request.context import RequestState, services
 from llm_api.web.response.answers import json_response
@@ -28,9 +27,6 @@ blueprint = Blueprint("Usage", __name__, url_prefix="/api/v1", description="Call
 _WRONG = InvalidRequest.of_field(
     "page_size", "must be a whole number from 1 to 10000.", reason="out_of_range"
 )
-_FORBIDDEN = Forbidden(
-    "Usage of other keys is reported to an admin's key only.", reason="admin_required"
-)
 
 
 @blueprint.get("/usage")
@@ -38,13 +34,13 @@ _FORBIDDEN = Forbidden(
 @blueprint.arguments(UsageReportArgumentsSchema(), location="query")
 @blueprint.response(200, UsageReportSchema())
 @blueprint.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
-@blueprint.errors(400, 503, examples=[_WRONG, _FORBIDDEN, USAGE_AWAY])
+@blueprint.errors(400, 503, examples=[_WRONG, ADMINS_ONLY, USAGE_AWAY])
 def usage(wanted: ReportRequest) -> Response:
     """Report calls, tokens and cost of a span of time, in groups.
 
     Where keys are required, a key sees its own calls, and an admin's key those of all.
     """
-    wanted = replace(wanted, query=_visible_to_caller(wanted.query))
+    wanted = replace(wanted, query=visible_to_caller(wanted.query))
     return _table(wanted) if wanted.format == "csv" else _page(wanted)
 
 
@@ -68,16 +64,6 @@ def show_call(request_id: str) -> Response:
     is_operator = state.key is not None and state.key.is_admin
     described = lookup.described(found, is_operator=is_operator)
     return json_response({**described, "request_id": state.request_id})
-
-
-def _visible_to_caller(query: UsageQuery) -> UsageQuery:
-    """Restrict a report to the caller's own calls; raises Forbidden."""
-    key: ApiKey | None = g.request_state.key
-    if key is None or key.is_admin:
-        return query
-    if query.filters.get("key", key.id) not in {key.id, key.name}:
-        raise Forbidden(_FORBIDDEN.message, reason="admin_required")
-    return replace(query, filters={**query.filters, "key": key.id})
 
 
 def _page(wanted: ReportRequest) -> Response:

@@ -35,7 +35,7 @@ def test_every_language_has_the_same_texts_with_the_same_places() -> None:
 
 
 def test_what_templates_and_scripts_say_is_there() -> None:
-    files = [*CONSOLE.glob("templates/*.html"), *CONSOLE.glob("static/js/*.js")]
+    files = [*CONSOLE.rglob("templates/**/*.html"), *CONSOLE.glob("static/js/*.js")]
     said = {key for path in files for key in _IN_TEMPLATES.findall(path.read_text("utf-8"))}
 
     assert said - keys_of("en").keys() == set()
@@ -53,7 +53,7 @@ def test_nothing_is_inline() -> None:
     inline = re.compile(r"<style|\sstyle=|\son[a-z]+=|<script(?![^>]*\b(src=|application/json))")
     found = [
         path.name
-        for path in CONSOLE.glob("templates/*.html")
+        for path in CONSOLE.rglob("templates/**/*.html")
         if inline.search(path.read_text("utf-8"))
     ]
 

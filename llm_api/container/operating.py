@@ -1,0 +1,41 @@
+"""Builds what tells operators how the service is at the moment."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TypedDict
+
+from llm_api.cli import doctor as doctor_command
+from llm_api.container.metrics import build_gauges
+from llm_api.container.stores import Stores
+from llm_api.runtime.native_threads import NativeThreads
+from llm_api.services.gauges import Gauges
+from llm_api.services.upstream_states import UpstreamStates
+from llm_api.services.usage.ledger import UsageLedger
+from llm_api.settings.settings import Settings
+from llm_api.upstream.client import UpstreamClient
+from llm_api.upstream.media.image_client import ImageClient
+
+
+class Operating(TypedDict):
+    """What tells how the service is, by the names of Services' fields."""
+
+    gauges: Gauges
+    upstreams: UpstreamStates
+    diagnose: Callable[[], list[dict[str, str]]]
+
+
+def build_operating(
+    settings: Settings,
+    stores: Stores,
+    ledger: UsageLedger,
+    upstreams: Mapping[str, UpstreamClient],
+    painters: Mapping[str, ImageClient],
+) -> Operating:
+    """Build it; the doctor's checks run in a thread that may wait for databases and sockets."""
+    gauges = build_gauges(stores, ledger, upstreams, painters)
+    thread = NativeThreads(1)
+    return {
+        "gauges": gauges,
+        "upstreams": UpstreamStates([*upstreams.values(), *painters.values()], gauges),
+        "diagnose": lambda: thread.run(partial(doctor_command.free_findings, settings)),
+    }

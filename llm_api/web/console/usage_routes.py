@@ -1,0 +1,45 @@
+"""The page of usage: reports as figures and tables. What it shows is what the API answers."""
+
+import marshmallow as ma
+from flask import Response, g, request
+
+from llm_api.errors import ApiError
+from llm_api.web.blueprints import PublicBlueprint
+from llm_api.web.console import figures, rendering, sign_in, usage_arguments, usage_view
+from llm_api.web.request.context import RequestState, services
+
+blueprint = PublicBlueprint("console_usage", __name__, is_rate_limited=False)
+
+
+@blueprint.get("/console/usage")
+def usage() -> Response:
+    """Show a view, or say what is wrong with its address."""
+    if (asked := sign_in.ask_to_sign_in(is_for_admins=False)) is not None:
+        return asked
+    session = rendering.session_of_request()
+    state: RequestState = g.request_state
+    state.key = None if session is None else session.key
+    problems: list[tuple[str, str]] = []
+    page, status = None, 200
+    try:
+        view = usage_arguments.UsageViewSchema().load(request.args.to_dict())
+        page = usage_view.usage_page(services().reports, view)
+    except ma.ValidationError as error:
+        problems = [(name, str(found[0])) for name, found in error.messages_dict.items()]
+        view, status = usage_arguments.default_view(), 400
+    except ApiError as error:
+        problems, status = [("", error.message)], error.status
+    response = rendering.render(
+        "usage.html",
+        "usage",
+        page=page,
+        view=view,
+        problems=problems,
+        choices={
+            "days": usage_arguments.DAYS,
+            "by": usage_arguments.BY,
+            "show": figures.SHOWN,
+        },
+    )
+    response.status_code = status
+    return response

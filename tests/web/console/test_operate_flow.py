@@ -1,0 +1,88 @@
+"""An admin's way through the console with a browser: keys, usage, and what is live."""
+
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from tests.support.browsing import Chromium, Look, Watched
+from tests.support.service import Service
+from tests.support.upstream import ScriptedUpstream
+from tests.web.keyed import ADMIN, CLOSED, MODELS, bearer
+
+OPERATE = "/console/operate"
+PAGES = ("", "/keys", "/keys/new", "/groups", "/limits", "/tasks", "/audit", "/calls", "/doctor")
+LOOKS = (Look("phone", "dark", "zh-CN"), Look("desktop", "light", "en"))
+
+
+@pytest.fixture(scope="module")
+def keyed_service(
+    tmp_path_factory: pytest.TempPathFactory, service_upstream: ScriptedUpstream
+) -> Iterator[Service]:
+    """Run a service that requires keys."""
+    env = {"FAST_LLM_API_URL": service_upstream.url, "FAST_LLM_MODEL": "scripted", **CLOSED}
+    with Service(tmp_path_factory.mktemp("keyed"), {**env, "WEB_CONCURRENCY": "1"}) as running:
+        yield running
+
+
+def sign_in(watched: Watched, path: str) -> None:
+    """Go to a page, and sign in where it asks for that."""
+    page = watched.open(path)
+    page.fill("#key", ADMIN)
+    page.keyboard.press("Enter")
+    page.wait_for_load_state("networkidle")
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("look", LOOKS, ids=["phone", "desktop"])
+def test_every_page_is_well(look: Look, browser: Chromium, keyed_service: Service) -> None:
+    with browser.showing(keyed_service.url, look) as watched:
+        sign_in(watched, OPERATE)
+        for path in PAGES:
+            page = watched.open(OPERATE + path)
+            assert page.locator("h1").count() == 1
+            assert watched.overflow() <= 0, path
+            assert watched.barriers() == [], path
+
+
+@pytest.mark.timeout(300)
+def test_a_key_is_made_used_up_disabled_and_rotated(
+    browser: Chromium, keyed_service: Service
+) -> None:
+    with browser.showing(keyed_service.url) as watched:
+        sign_in(watched, f"{OPERATE}/keys")
+        page = watched.page
+        page.get_by_role("link", name="New key").click()
+        page.get_by_label("Name").fill("from the console")
+        page.get_by_label("Budgets").fill("100000 tokens/month")
+        page.get_by_role("button", name="Create").click()
+        secret = page.locator("#secret").inner_text()
+        models = f"{keyed_service.url}{MODELS}"
+        assert requests.get(models, headers=bearer(secret), timeout=9).status_code == 200
+        page.get_by_role("link", name="I have copied it").click()
+        assert page.locator("table[data-budgets] tbody tr").count() == 1
+        assert "100000 tokens/month" in page.locator("table[data-budgets]").inner_text()
+        page.get_by_role("button", name="Disable").click()
+        page.get_by_role("status").wait_for()
+        assert page.locator("h1 .badge").inner_text() == "disabled"
+        assert requests.get(models, headers=bearer(secret), timeout=9).status_code == 401
+        page.get_by_role("button", name="Enable").click()
+        page.get_by_role("button", name="Rotate").click()
+        fresh = page.locator("#secret").inner_text()
+        assert fresh != secret
+        assert requests.get(models, headers=bearer(fresh), timeout=9).status_code == 200
+
+
+@pytest.mark.timeout(300)
+def test_what_is_live_is_renewed_and_can_be_switched_off(
+    browser: Chromium, keyed_service: Service
+) -> None:
+    with browser.showing(keyed_service.url) as watched:
+        sign_in(watched, OPERATE)
+        page = watched.page
+        page.evaluate("document.querySelector('[data-live] .badge').textContent = 'stale'")
+        page.wait_for_function(
+            "document.querySelector('[data-live] .badge').textContent !== 'stale'", timeout=15_000
+        )
+        page.get_by_role("button", name="Live: on").click()
+        assert page.get_by_role("button", name="Live: off").is_visible()
