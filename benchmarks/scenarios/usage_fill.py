@@ -22,7 +22,7 @@ from benchmarks.scenarios.usage_rows import Hour, Kinds, hours, summed
 from llm_api.domain.usage import UsageRecord
 from llm_api.storage.sql import migrate
 from llm_api.storage.sql.engine import make_engine
-from llm_api.storage.sql.tables import metadata, usage, usage_daily, usage_hourly
+from llm_api.storage.sql.tables import usage, usage_daily, usage_hourly
 from llm_api.storage.sql.usage import SqlUsageStore
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
@@ -219,7 +219,7 @@ def check_filling(filled: str, added: str, kinds: Kinds) -> int:
     for start in range(0, len(records), BATCH):
         store.add(records[start : start + BATCH])
     store.close()
-    for table in metadata.sorted_tables:
+    for table in (usage, usage_hourly, usage_daily):  # times are not filled
         if _content(filled, table) != _content(added, table):
             raise FillingError(f"{table.name} is not as the store would have filled it")
     return len(records)

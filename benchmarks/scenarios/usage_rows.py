@@ -39,6 +39,8 @@ STATUSES = {
 FALLBACK_SHARE = 0.02
 
 Sums = tuple[str | int, ...]
+# Of a table of sums, without the first: when the span starts.
+_COLUMNS = [column.name for column in usage_hourly.columns][1:]
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _source(status: str) -> str:
 
 def _sums_of_one(records: Sequence[UsageRecord]) -> list[Sums]:
     """Return the store's sums of one call of each kind, in the order of the kinds."""
-    names = (*DIMENSIONS, *SUMS[1:])
+    names = (*DIMENSIONS, *SUMS[1:], "first_token_ms")
     start = datetime(2026, 1, 1)  # noqa: DTZ001  # the store's times are UTC by definition
     rows = [
         {name: getattr(record, name) for name in names} | {"created_at": start}
@@ -165,8 +167,11 @@ def _sums_of_one(records: Sequence[UsageRecord]) -> list[Sums]:
     metadata.create_all(engine)
     with engine.begin() as connection:
         add_to_rollups(connection, rows)
-        found = connection.execute(sa.select(usage_hourly))
-        by_dimensions = {row[2 : 2 + len(DIMENSIONS)]: tuple(row[1:]) for row in found}
+        found = connection.execute(sa.select(usage_hourly)).mappings().all()
+    by_dimensions = {
+        tuple(row[name] for name in DIMENSIONS): tuple(row[name] for name in _COLUMNS)
+        for row in found
+    }
     engine.dispose()
     if len(by_dimensions) != len(records):
         raise ValueError("two kinds of calls have the same dimensions")
@@ -192,9 +197,8 @@ def _calls(chance: random.Random, kinds: Kinds, size: int) -> Iterator[tuple[int
 
 def summed(kinds: Kinds, counts: Counter[int]) -> Iterator[Sums]:
     """Yield digest, dimensions and sums of the calls of each kind, by their counts."""
-    dimensions = 1 + len(DIMENSIONS)
     for kind, count in counts.items():
-        sums = kinds.sums[kind]
-        if count > 1:
-            sums = (*sums[:dimensions], *(int(value) * count for value in sums[dimensions:]))
-        yield sums
+        yield tuple(
+            int(value) * count if name in SUMS else value
+            for name, value in zip(_COLUMNS, kinds.sums[kind], strict=True)
+        )

@@ -6,8 +6,9 @@ from flask import Flask
 from llm_api.web.blueprints import RouteRules, rules_of
 
 PUBLIC = {"ops", "pages", "swagger_ui", "api-docs", "assets", "console", "sign_in"}
+PUBLIC |= {"console_usage", "console_operate"}  # they ask for a sign-in themselves
 LIMITED = {
-    *("pages", "swagger_ui", "api-docs", "sign_in"),
+    *("pages", "swagger_ui", "api-docs", "sign_in", "console_usage"),
     *("LLM", "Usage", "Keys", "Own key", "Groups", "OpenAI", "Images", "OpenAI images", "Files"),
     *("OpenAI responses", "Judge", "Descriptions", "Lineage", "Anthropic", "Audit"),
 }

@@ -8,7 +8,7 @@ from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.console import figures, rendering, sign_in, usage_arguments, usage_view
 from llm_api.web.request.context import RequestState, services
 
-blueprint = PublicBlueprint("console_usage", __name__, is_rate_limited=False)
+blueprint = PublicBlueprint("console_usage", __name__)
 
 
 @blueprint.get("/console/usage")

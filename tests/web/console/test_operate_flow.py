@@ -29,7 +29,8 @@ def sign_in(watched: Watched, path: str) -> None:
     """Go to a page, and sign in where it asks for that."""
     page = watched.open(path)
     page.fill("#key", ADMIN)
-    page.keyboard.press("Enter")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
     page.wait_for_load_state("networkidle")
 
 
@@ -81,8 +82,7 @@ def test_what_is_live_is_renewed_and_can_be_switched_off(
         sign_in(watched, OPERATE)
         page = watched.page
         page.evaluate("document.querySelector('[data-live] .badge').textContent = 'stale'")
-        page.wait_for_function(
-            "document.querySelector('[data-live] .badge').textContent !== 'stale'", timeout=15_000
-        )
+        stale = page.locator("[data-live] .badge", has_text="stale")
+        stale.wait_for(state="detached", timeout=15_000)
         page.get_by_role("button", name="Live: on").click()
         assert page.get_by_role("button", name="Live: off").is_visible()
