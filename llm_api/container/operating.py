@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib import import_module
 from typing import TypedDict
 
-from llm_api.cli import doctor as doctor_command
 from llm_api.container.metrics import build_gauges
 from llm_api.container.stores import Stores
 from llm_api.runtime.native_threads import NativeThreads
@@ -31,11 +31,19 @@ def build_operating(
     upstreams: Mapping[str, UpstreamClient],
     painters: Mapping[str, ImageClient],
 ) -> Operating:
-    """Build it; the doctor's checks run in a thread that may wait for databases and sockets."""
+    """Build it; the doctor's checks run in a thread that may wait for databases and sockets.
+
+    They are a command's, and imported when they are first asked for: see `llm_api.cli.commands`.
+    """
     gauges = build_gauges(stores, ledger, upstreams, painters)
     thread = NativeThreads(1)
     return {
         "gauges": gauges,
         "upstreams": UpstreamStates([*upstreams.values(), *painters.values()], gauges),
-        "diagnose": lambda: thread.run(partial(doctor_command.free_findings, settings)),
+        "diagnose": lambda: thread.run(partial(_free_findings, settings)),
     }
+
+
+def _free_findings(settings: Settings) -> list[dict[str, str]]:
+    found: list[dict[str, str]] = import_module("llm_api.cli.doctor").free_findings(settings)
+    return found

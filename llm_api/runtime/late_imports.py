@@ -43,7 +43,6 @@ LATE = frozenset(
         "llm_api.services.prompts.strategies.reply_parser",
         "llm_api.web.reference.reference_page",  # when the page is first read
         # For pages of the console:
-        "llm_api.cli.doctor",
         "llm_api.web.console.figures",
         "llm_api.web.console.usage_arguments",
         "llm_api.web.console.usage_view",
