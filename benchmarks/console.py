@@ -135,7 +135,8 @@ def main() -> None:
         if options.only != "PostgreSQL":
             measure("SQLite", f"sqlite:///{folder}/usage.db", options.rows, options.rounds)
         if options.only != "SQLite":
-            with PostgresServer(Path(folder) / "postgres") as server:
+            (place := Path(folder) / "postgres").mkdir()
+            with PostgresServer(place) as server:
                 measure("PostgreSQL", server.new_database(), options.rows, options.rounds)
 
 

@@ -85,12 +85,14 @@ class UsageQuery:
         since, until: whole hours, timezone-aware; `until` is excluded.
         group_by: names of `USAGE_DIMENSIONS`, and `hour` or `day`.
         filters: required values of dimensions, by name.
+        has_times: whether times are wanted, which are the larger part of what is read.
     """
 
     since: datetime
     until: datetime
     group_by: tuple[str, ...] = ()
     filters: Mapping[str, str] = field(default_factory=dict)
+    has_times: bool = True
 
 
 TOKENS = ("prompt_tokens", "completion_tokens", "cached_tokens", "reasoning_tokens")
@@ -156,3 +158,18 @@ class UsageSums:
         """Add calls by bucket, for names of `TIMES`; buckets may be texts, as JSON has them."""
         for name, counts in times.items():
             self.times[name].update({int(bucket): calls for bucket, calls in counts.items()})
+
+    def add_sums(self, other: "UsageSums") -> None:
+        """Add the sums and times of other calls."""
+        for name in _COUNTS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        for name in _COUNTERS:
+            getattr(self, name).update(getattr(other, name))
+        self.add_times(other.times)
+
+
+_COUNTS = (
+    *("calls", "errors", "attempts", "measured_calls", "estimated_calls", "uncounted_calls"),
+    *("images", "unpriced", "total_ms"),
+)
+_COUNTERS = ("measured", "estimated", "cost_micro", "priced_images")

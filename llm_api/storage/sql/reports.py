@@ -23,8 +23,9 @@ def read_sums(connection: Connection, query: UsageQuery) -> list[UsageSums]:
         part = replace(query, since=since, until=until)
         for row in connection.execute(_statement(table, part)).mappings():
             reader.add(dict(row))
-        for row in connection.execute(_times_statement(table, part)).mappings():
-            reader.add_times({**row, "times": times_of(row)})
+        if query.has_times:
+            for row in connection.execute(_times_statement(table, part)).mappings():
+                reader.add_times({**row, "times": times_of(row)})
     return reader.groups()
 
 

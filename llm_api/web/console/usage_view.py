@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
-from llm_api.domain.usage import UsageQuery
+from llm_api.domain.usage import UsageQuery, UsageSums
 from llm_api.services.usage.reports import NAMES, ReportService, to_dict
 from llm_api.web.access.visible_usage import visible_to_caller
 from llm_api.web.console import figures
@@ -80,26 +80,43 @@ def usage_page(reports: ReportService, view: UsageView) -> UsagePage:
     """
     query = visible_to_caller(view.query)
     step, by = view.step, view.by
-    totals = _groups(reports, query)
-    all_groups = sorted(_groups(reports, query, by), key=_most_calls_first)
+    parts = _read(reports, query, step, by)
+    # A call with two tags is in two groups, and would be counted twice.
+    steps = _read(reports, query, step) if by == "tag" else _regrouped(parts, step)
+    totals = _dicts(_regrouped(steps))
+    all_groups = sorted(_dicts(_regrouped(parts, by)), key=_most_calls_first)
     named = [(group[by], name_of(group, by)) for group in all_groups[:MOST_COMPARED]]
-    failed = [
-        group for group in _groups(reports, query, "status", "reason") if group["status"] != "ok"
-    ]
-    parts = _groups(reports, query, step, by)
+    outcomes = _dicts(_read(reports, replace(query, has_times=False), "status", "reason"))
+    failed = [group for group in outcomes if group["status"] != "ok"]
     return UsagePage(
         view,
         totals[0] if totals else None,
-        list(figures.over_time(query, step, _groups(reports, query, step))),
-        figures.compared(query, step, (by, named), view.show, parts),
+        list(figures.over_time(query, step, _dicts(steps))),
+        figures.compared(query, step, (by, named), view.show, _dicts(parts)),
         all_groups[:MOST_LISTED],
         len(all_groups),
         sorted(failed, key=_most_calls_first),
     )
 
 
-def _groups(reports: ReportService, query: UsageQuery, *group_by: str) -> list[Group]:
-    return [to_dict(sums) for sums in reports.all(replace(query, group_by=group_by)).value]
+def _read(reports: ReportService, query: UsageQuery, *group_by: str) -> list[UsageSums]:
+    return reports.all(replace(query, group_by=group_by)).value
+
+
+def _dicts(found: Sequence[UsageSums]) -> list[Group]:
+    return [to_dict(sums) for sums in found]
+
+
+def _regrouped(found: Sequence[UsageSums], *names: str) -> list[UsageSums]:
+    """Return the groups of fewer dimensions, as the report by those would have them.
+
+    What was read once is added up: to read it again takes most of a page's time.
+    """
+    groups: dict[tuple[str, ...], UsageSums] = {}
+    for sums in found:
+        kept = {one: sums.group[one] for name in names for one in (name, NAMES.get(name, name))}
+        groups.setdefault(tuple(kept.values()), UsageSums(kept)).add_sums(sums)
+    return list(groups.values())
 
 
 def _most_calls_first(group: Group) -> int:
