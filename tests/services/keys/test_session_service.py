@@ -7,7 +7,7 @@ import pytest
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.key_format import new_secret
-from llm_api.errors import RateLimited, Unavailable
+from llm_api.errors import RateLimited, Unauthorized, Unavailable
 from llm_api.services.keys.authenticator import FRESH_S, KeyAuthenticator, digest_of
 from llm_api.services.keys.session_service import IDLE, LONGEST, SessionService, SessionStores
 from llm_api.storage import StoreError
@@ -143,6 +143,16 @@ def test_what_another_process_has_ended_is_noticed(world: World) -> None:
     world.wait(timedelta(seconds=FRESH_S))
 
     assert not world.is_open(token)
+
+
+def test_a_secret_that_was_replaced_elsewhere_opens_nothing(world: World) -> None:
+    """This process may know the former one for a while; a session would outlive it."""
+    world.service.sign_in(SECRET, HERE)
+    world.keys.keys.clear()
+    assert world.service.authenticator.authenticate(SECRET, HERE) == SHOP
+
+    with pytest.raises(Unauthorized):
+        world.service.sign_in(SECRET, HERE)
 
 
 def test_tokens_cannot_be_tried_without_end(world: World) -> None:

@@ -3,7 +3,7 @@
 import re
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -11,7 +11,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
+from llm_api.storage.session_store import KeptSession
 from llm_api.storage.sql.engine import make_engine
+from llm_api.storage.sql.session_table import SqlSessions
 from tests.conftest import AppOf
 from tests.support.acting import OPERATOR
 from tests.support.tables import each
@@ -277,6 +279,17 @@ def test_a_change_of_the_environment_s_key_ends_its_sessions(
     for client, may in ((same, True), (other, False)):
         client.set_cookie(COOKIE, token)
         assert may_call(client) is may
+
+
+def test_retention_removes_sessions_that_have_ended(module_app: Flask) -> None:
+    engine = make_engine(module_app.config["DATABASE_OF_THE_TEST"])
+    sessions, past = SqlSessions(engine), datetime(2026, 1, 1, tzinfo=UTC)
+    sessions.add(KeptSession("f" * 64, "key_1", None, past, past))
+
+    module_app.extensions["llm_api_file_retention"].delete_all()
+
+    assert sessions.find("f" * 64, past - timedelta(days=1)) is None
+    engine.dispose()
 
 
 # --- where no keys are required ---
