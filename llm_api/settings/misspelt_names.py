@@ -31,14 +31,15 @@ def _stems(name: str) -> list[str]:
     return [re.sub(r"(?<=[A-Z]{3})S$|(?<=E)D$", "", word) for word in words]
 
 
-_STEMS = {name: _stems(name) for name in SETTINGS}
+# Those of the commands are like what others read: LLM_MODEL, OPENAI_API_KEY.
+_STEMS = {name: _stems(name) for name in SETTINGS if not name.startswith(_OF_THE_PRODUCT)}
 _OWN_FIRST_WORDS = {stems[0] for stems in _STEMS.values()} - _COMMON
 # What settings are about; the last two are what people look for and we do not have.
 _SUBJECTS = {stem for stems in _STEMS.values() for stem in stems[1:]} | {"AUTH", "RETRY"}
 _SUBJECTS -= {"HOST"}  # which everybody has: TRUSTED_HOSTS, UPSTREAM_HOST
 _BEGINNINGS = (
     *("ADMIN_KEY_", "CORS_", "LOCAL_LLM_", "LOCAL_MODEL_", "RATELIMIT_"),
-    *("_".join([*name.split("_")[:2], ""]) for name in SETTINGS if name.count("_") > 1),
+    *("_".join([*name.split("_")[:2], ""]) for name in _STEMS if name.count("_") > 1),
 )
 
 
@@ -81,7 +82,7 @@ def _meant(written: str) -> str | None:
 def _with_a_slip(written: str) -> str | None:
     """Return the setting that differs in a few letters."""
     letters = written.replace("_", "")
-    likeness = {name: _likeness(letters, name.replace("_", "")) for name in SETTINGS}
+    likeness = {name: _likeness(letters, name.replace("_", "")) for name in _STEMS}
     nearest = max(likeness, key=lambda name: likeness[name])
     return nearest if likeness[nearest] >= _ALIKE else None
 
