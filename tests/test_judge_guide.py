@@ -21,6 +21,7 @@ from tests.support.upstream import ScriptedUpstream
 PAGE = (PROJECT_ROOT / "docs" / "judge.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 CURLS = [text for language, text in BLOCKS if language == "sh" and text.startswith("curl")]
+SCORES = [text for language, text in BLOCKS if language == "sh" and text.startswith("picture=")]
 MODULES = [text for language, text in BLOCKS if language == "js"]
 SCRIPTS = [text for language, text in BLOCKS if language == "python"]
 BODIES = [text for language, text in BLOCKS if language == "json"]
@@ -74,7 +75,7 @@ def run_script(script: str, service: Service, folder: Path) -> list[str]:
 
 def test_the_page_has_its_examples() -> None:
     assert (len(CURLS), len(SCRIPTS), len(BODIES), len(SETTINGS)) == (1, 1, 2, 1)
-    assert len(MODULES) == len(SCRIPTS)
+    assert len(SCORES) == len(MODULES) == len(SCRIPTS)
 
 
 @pytest.mark.parametrize("example", CURLS)
@@ -85,6 +86,17 @@ def test_a_picture_is_measured_without_a_vision_model(example: str, blind: Servi
 
     assert (answer["method"], answer["scores"]) == ("measured", {})
     assert "the cat is asleep" in [one["text"] for one in answer["checkpoints"]]
+
+
+@pytest.mark.parametrize("example", SCORES)
+def test_a_picture_of_the_service_is_scored_with_curl(example: str, blind: Service) -> None:
+    command = example.replace("http://localhost:8000", blind.url)
+
+    answer = json.loads(run(["/bin/bash", "-c", command]))
+
+    found = {one["text"]: one["passed"] for one in answer["checkpoints"]}
+    assert "there is nothing but the two animals" in found
+    assert len(found) > 1
 
 
 @pytest.mark.parametrize("script", SCRIPTS)

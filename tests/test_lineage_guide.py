@@ -10,11 +10,15 @@ from pathlib import Path
 import pytest
 
 from llm_api.settings.settings import PROJECT_ROOT
+from tests.sdks.running import NODE
+from tests.support.guides import run_program
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
 PAGE = (PROJECT_ROOT / "docs" / "lineage.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+SCRIPTS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+MODULES = re.findall(r"^```js\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 
 
 @pytest.fixture
@@ -54,3 +58,17 @@ def test_the_guide_follows_a_prompt_to_the_report(service: Service) -> None:
     assert [(one["judged"], one["accepted"]) for one in learned["rewrites"]] == [(1, 0)]
     assert learned["models"][0]["model"] == "layout-sketch"
     assert "layout-sketch" in table
+
+
+@pytest.mark.parametrize(
+    ("programs", "runtime"),
+    [(SCRIPTS, Path(sys.executable)), pytest.param(MODULES, NODE, marks=pytest.mark.more)],
+    ids=["python", "js"],
+)
+def test_programs_follow_a_prompt_to_the_report(
+    programs: list[str], runtime: Path, service: Service, tmp_path: Path
+) -> None:
+    follow, report = (one.replace("http://localhost:8000", service.url) for one in programs)
+
+    assert run_program(follow, runtime, tmp_path) == "1 1 edited\n"
+    assert run_program(report, runtime, tmp_path) == "generic 0 of 1\n"

@@ -11,18 +11,20 @@ from pathlib import Path
 import pytest
 
 from llm_api.settings.settings import PROJECT_ROOT, Settings
+from tests.support.guides import STEP
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
 # tests/test_images_guide.py types the examples of docs/images.md, with an image model, and
 # tests/test_judge_guide.py and tests/test_lineage_guide.py those of docs/judge.md and
-# docs/lineage.md, tests/test_start_guide.py those of docs/start.md; tests/life/test_backup.py,
-# test_upgrade.py and test_scaling.py those of backup.md, upgrade.md and scaling.md.
+# docs/lineage.md; tests/life/test_backup.py, test_upgrade.py and test_scaling.py those of
+# backup.md, upgrade.md and scaling.md. What stands in three languages is run by
+# tests/test_guides.py.
 # What docs/deployment.md types needs Docker, Kubernetes or systemd: tests/deployment/test_files.py
 # holds its commands against the files.
 TYPED_ELSEWHERE = {
-    *("backup.md", "deployment.md", "images.md", "judge.md", "lineage.md", "start.md"),
-    *("scaling.md", "upgrade.md"),
+    *("backup.md", "deployment.md", "images.md", "judge.md", "lineage.md", "scaling.md"),
+    "upgrade.md",
 }
 PAGES = [
     PROJECT_ROOT / "README.md",
@@ -47,9 +49,8 @@ class Block:
 def blocks() -> Iterator[Block]:
     """Yield the code blocks of all pages."""
     for path in PAGES:
-        found = re.findall(
-            r"^```(\w+)\n(.*?)^```", path.read_text("utf-8"), re.MULTILINE | re.DOTALL
-        )
+        rest = STEP.sub("", path.read_text("utf-8"))
+        found = re.findall(r"^```(\w+)\n(.*?)^```", rest, re.MULTILINE | re.DOTALL)
         yield from (Block(path.name, language, text) for language, text in found)
 
 
@@ -105,7 +106,7 @@ def run_script(example: str, service: Service, tmp_path: Path) -> str:
 
 
 def test_the_pages_have_their_examples() -> None:
-    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (15, 1, 2, 22)
+    assert (len(WHOLE), len(STREAMED), len(SCRIPTS), len(SETTINGS)) == (8, 1, 2, 22)
     assert len(REFUSED) == 1
     assert len(TYPED) == 18
     assert {block.language for block in BLOCKS} <= {"sh", "python", "json", "text", "toml"}

@@ -141,3 +141,29 @@ def test_the_theme_of_the_docs_follows_the_system(browser: Chromium, service: Se
             grounds |= {scheme: ground}
 
     assert grounds == {"dark": "rgb(28, 31, 37)", "light": "rgb(255, 255, 255)"}
+
+
+def test_a_signed_in_browser_tries_calls_out_with_a_token_that_is_not_shown(
+    browser: Chromium, closed: Service
+) -> None:
+    with browser.showing(closed.url) as watched:
+        page = watched.open("/console/sign-in")
+        page.locator("#key").fill(KEY)
+        page.locator("main form button").click()
+        page.wait_for_url(f"{closed.url}/")
+        page = watched.open("/docs")
+        page.set_default_timeout(PATIENCE_MS)
+        token = page.locator("meta[name=csrf-token]").get_attribute("content")
+        page.locator("[id$='-chat'] .opblock-summary-control").click()
+        page.locator(".try-out__btn").click()
+        with page.expect_request("**/api/v1/llm/chat") as sent:
+            page.locator("button.execute").click()
+        assert page.locator(LIVE).last.inner_text().startswith("200")
+
+        assert sent.value.headers["x-csrf-token"] == token
+        assert "authorization" not in sent.value.headers
+        shown = page.locator("#swagger-ui").inner_html()
+        assert token
+        assert f"{closed.url}/api/v1/llm/chat" in page.locator(".curl").inner_text()
+        assert token not in shown
+        assert "csrf" not in shown.lower()
