@@ -132,6 +132,11 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the properties that were given, by their names."""
     if len(options.get("tags", ())) > formats.MAX_TAGS:
         raise click.BadParameter(f"at most {formats.MAX_TAGS} can be given.", param_hint="--tag")
+    budgets = [formats.BUDGET(text) for text in options["budgets"]]
+    if places := formats.repeated_budget(budgets):
+        one = budgets[places[0]]
+        message = f"there are two of {one.unit}/{one.period}; give one."
+        raise click.BadParameter(message, param_hint="--budget")
     named = {name: options.get(name) for name in ("name", "is_admin", *_EMPTY)}
     return {
         name: list(value) if name in _LISTS else value

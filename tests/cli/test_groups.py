@@ -8,6 +8,7 @@ import pytest
 from tests.conftest import SettingsOf
 from tests.support.commands import Ran, run_command
 from tests.support.schema import give_schema
+from tests.support.tables import each
 
 Run = Callable[..., Ran]
 
@@ -40,6 +41,15 @@ def test_a_group_is_made_joined_changed_and_deleted(run: Run) -> None:
     assert [one["name"] for one in json.loads(run("groups", "list", "--json").out)] == ["video"]
     assert run("groups", "delete", document["id"]).status == 0
     assert "video" not in run("groups", "list").out
+
+
+@each(("command",), [(("groups", "create", "video"),), (("keys", "create", "video"),)])
+def test_two_budgets_of_a_period_and_a_unit_are_refused(command: tuple[str, ...], run: Run) -> None:
+    ran = run(*command, "--budget", "5 CNY/day", "--budget", "7 CNY/day")
+
+    assert ran.status == 2
+    assert "there are two of CNY/day; give one." in ran.err
+    assert json.loads(run(command[0], "list", "--json").out) == []
 
 
 def test_a_group_that_is_not_there_is_said_to_be(run: Run) -> None:

@@ -36,7 +36,7 @@ _OF_REWRITES = (_OF_PICTURES - {"not_supported"}) | _OF_BOARDS
 # Whether calls, outputs and tools of a conversation belong together, and whether a text is base64.
 _RESPONSES = "POST /v1/responses"
 _OF_CONVERSATIONS = {"tool_call_unmatched", "tool_not_found", "not_supported", "invalid_url"}
-_GROUPS, _OF_GROUPS = "/groups", {"group_exists", "group_in_use"}
+_GROUPS, _OF_GROUPS = "/groups", {"group_exists", "group_in_use", "budget_repeated"}
 _MOST_JUDGED = 3
 _MIN, _MAX = -(2**63), 2**63 - 1
 

@@ -108,6 +108,20 @@ def test_a_name_is_of_one_group_alone(ask: Ask, made: dict[str, Any]) -> None:
     assert [(one.status, one.reason) for one in refused] == [(400, "group_exists")] * 2
 
 
+def test_two_budgets_of_a_period_and_a_unit_are_refused(ask: Ask, made: dict[str, Any]) -> None:
+    several = ["5 CNY/day", "6 USD/day", "7 CNY/month", "8 tokens/day"]
+
+    refused = [
+        refusal_of(GROUPS, ask(method, path, {"name": "other", "budgets": ["5 CNY/day"] * 2}))
+        for method, path in (("POST", ""), ("PATCH", f"/{made['id']}"))
+    ]
+    taken = ask("POST", body={"name": "other", "budgets": several}).json
+
+    found = [(one.status, one.reason, one.fields[0]) for one in refused]
+    assert found == [(400, "budget_repeated", "budgets[1]")] * 2
+    assert taken["budgets"] == several
+
+
 def test_a_group_with_keys_is_not_deleted(app: Flask, ask: Ask, made: dict[str, Any]) -> None:
     key_id, _ = join(app, "video")
 

@@ -251,6 +251,7 @@ WRONG = [
     ({"limits": {"tokens_per_minute": True}}, "limits.tokens_per_minute", "invalid_type"),
     ({"limits": {"rpm": 1}}, "limits.rpm", "unknown_field"),
     ({"budgets": ["5 CNY"]}, "budgets[0]", "out_of_range"),
+    ({"budgets": ["5 CNY/day", "1 CNY/week", "7 CNY/day"]}, "budgets[2]", "budget_repeated"),
     ({"budgets": {"day": 5}}, "budgets", "invalid_type"),
     ({"tags": ["a,b"]}, "tags[0]", "out_of_range"),
     ({"tags": ["a", "b", "c"]}, "tags", "out_of_range"),

@@ -1,7 +1,7 @@
 """Text formats of a key's properties, for the command line and the admin API alike."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -75,6 +75,19 @@ def _budget(text: str) -> Budget:
     unit, _, period = rest.partition("/")
     exact = Decimal(amount) * (1 if unit == TOKENS else MICRO)
     return Budget(period, unit, int(exact))
+
+
+def repeated_budget(budgets: Sequence[Budget]) -> tuple[int, int] | None:
+    """Return the places of a budget and of one before it for the same period and unit; None: none.
+
+    Of two such budgets only the smaller one could ever be felt.
+    """
+    seen: dict[tuple[str, str], int] = {}
+    for at, budget in enumerate(budgets):
+        first = seen.setdefault((budget.period, budget.unit), at)
+        if first != at:
+            return at, first
+    return None
 
 
 NAME = TextFormat("1 to 64 printable characters", PRINTABLE_AND_VISIBLE, 64, str)

@@ -6,12 +6,13 @@ import marshmallow as ma
 
 from llm_api.services.keys import formats
 from llm_api.web.rest.key_schemas import (
+    BudgetList,
     BudgetStateSchema,
     FormattedField,
     KeyLimitsSchema,
     LimitsSchema,
 )
-from llm_api.web.schema_fields import MESSAGES, ShortList
+from llm_api.web.schema_fields import MESSAGES
 from llm_api.web.smorest import StrictSchema
 
 
@@ -20,10 +21,8 @@ class GroupChangeSchema(StrictSchema):
 
     name = FormattedField(formats.NAME, allow_none=True, metadata={"example": "video team"})
     limits = ma.fields.Nested(LimitsSchema, allow_none=True, error_messages=MESSAGES)
-    budgets = ShortList(
-        FormattedField(formats.BUDGET),
+    budgets = BudgetList(
         allow_none=True,
-        at_most=formats.MAX_LISTED,
         metadata={"example": ["200 CNY/month", "1000 CNY/total"]},
     )
 

@@ -13,6 +13,7 @@ from llm_api.web.schema_fields import (
     MESSAGES,
     VISIBLE,
     Boolean,
+    FieldProblem,
     Integer,
     ShortList,
     String,
@@ -42,6 +43,23 @@ class FormattedField(String):
             return self._format(text)
         except ValueError:
             raise ma.ValidationError(f"must be {self._format.expected}.") from None
+
+
+class BudgetList(ShortList):
+    """Budgets, each for another period or another unit than all others."""
+
+    def __init__(self, **options: Any) -> None:
+        """Accept a list of budgets."""
+        super().__init__(FormattedField(formats.BUDGET), at_most=formats.MAX_LISTED, **options)
+
+    def _deserialize(self, value: Any, attr: Any, data: Any, **options: Any) -> list[Any]:
+        budgets = super()._deserialize(value, attr, data, **options)
+        if places := formats.repeated_budget(budgets):
+            at, first = places
+            what = f"{budgets[at].unit}/{budgets[at].period}"
+            words = f"is a second one of {what}, beside budgets[{first}]; give one."
+            raise ma.ValidationError({at: [FieldProblem(words, "budget_repeated")]})
+        return budgets
 
 
 def _limit() -> Integer:
@@ -100,10 +118,8 @@ class KeyChangeSchema(StrictSchema):
     models = _allowed(formats.MODEL, "models")
     routes = _allowed(formats.ROUTE, "routes")
     limits = ma.fields.Nested(LimitsSchema, allow_none=True, error_messages=MESSAGES)
-    budgets = ShortList(
-        FormattedField(formats.BUDGET),
+    budgets = BudgetList(
         allow_none=True,
-        at_most=formats.MAX_LISTED,
         metadata={"example": ["5 CNY/day", "100000 tokens/month"]},
     )
     tags = ShortList(

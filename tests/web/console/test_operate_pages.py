@@ -139,6 +139,7 @@ def test_a_new_key_shows_its_secret_once(module_app: Flask, admin: SignedIn) -> 
         ({"name": ""}, "name"),
         ({"expires": "yesterday"}, "expires"),
         ({"budgets": "5 CNY"}, "budgets"),
+        ({"budgets": "5 CNY/day, 7 CNY/day"}, "is a second one of CNY/day, beside budgets[0]"),
         ({"requests": "often"}, "requests"),
         ({"tokens_per_minute": "-1"}, "tokens_per_minute"),
         ({"group": "nobody"}, "group"),

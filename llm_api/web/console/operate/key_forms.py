@@ -7,6 +7,8 @@ from typing import Any
 import marshmallow as ma
 from flask import request
 
+from llm_api.web.schema_fields import FieldProblem
+
 LIMITS = (
     "requests",
     "tokens_per_minute",
@@ -76,5 +78,6 @@ def _problems(messages: Mapping[Any, Any], of: str = "") -> Problems:
         if isinstance(message, Mapping):
             found += _problems(message, "" if name == "limits" else field)
         else:
-            found.append((field, str(message[0])))
+            first = message[0]
+            found.append((field, first.message if isinstance(first, FieldProblem) else str(first)))
     return found
