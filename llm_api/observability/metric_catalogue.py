@@ -127,6 +127,11 @@ REWRITES = _counter(
 VERDICTS = _counter(
     "verdicts_total", "Verdicts on pictures: passed, failed or undecided.", "method", "outcome"
 )
+COMPARISONS = _counter(
+    "comparisons_total",
+    "Pictures that were compared or ranked: decided, or undecided where the first are level.",
+    *("mode", "outcome"),
+)
 FEEDBACK = _counter("feedback_total", "What people have said of pictures.", "outcome")
 TASKS_ENDED = _counter("tasks_ended_total", "Tasks that have ended.", "kind", "state")
 ROWS_REFUSED = _counter(
@@ -156,7 +161,7 @@ CATALOGUE: Mapping[str, MetricDefinition] = {
         *(CALLS, CALL_ERRORS, TOKENS, COST, UNPRICED, PICTURES, ATTEMPTS, FALLBACKS),
         *(FIRST_TOKEN, UPSTREAM, OVERHEAD, STREAMS, CIRCUITS),
         *(REQUESTS, REQUEST_ERRORS, KEPT_ANSWERS, IN_PROGRESS, WAITING, SHED, LIMITS),
-        *(REWRITES, VERDICTS, FEEDBACK, TASKS, TASKS_ENDED),
+        *(REWRITES, VERDICTS, COMPARISONS, FEEDBACK, TASKS, TASKS_ENDED),
         *(SPOOL_ROWS, SPOOL_AGE, ROWS_REFUSED),
     )
 }

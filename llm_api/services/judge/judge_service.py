@@ -209,7 +209,7 @@ class JudgeService:
         """Return which of the two pictures of a request is the better one; see `score`."""
         hearing = self._hearing(request, caller)
         found = compared(hearing, self._rubric(request), request)
-        self._record_comparison(request, found, caller)
+        self._tools.record(comparison_event(request, found, caller))
         return CallResult(found, hearing.report)
 
     def rank(self, request: JudgeRequest, caller: Caller) -> CallResult[Ranking]:
@@ -219,15 +219,8 @@ class JudgeService:
         """
         hearing = self._hearing(request, caller)
         found = ranked(hearing, self._rubric(request), request)
-        self._record_comparison(request, found, caller)
+        self._tools.record(comparison_event(request, found, caller))
         return CallResult(found, hearing.report)
-
-    def _record_comparison(
-        self, request: JudgeRequest, found: Comparison | Ranking, caller: Caller
-    ) -> None:
-        event = comparison_event(request, found, caller)
-        if event is not None:
-            self._tools.record(event)
 
     def _hearing(self, request: JudgeRequest, caller: Caller) -> Hearing:
         destination = self.route(request.model, caller.key)

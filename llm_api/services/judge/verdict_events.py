@@ -47,13 +47,12 @@ def verdict_event(picture: JudgedPicture, verdict: Verdict, caller: Caller) -> L
 
 def comparison_event(
     request: JudgeRequest, found: Comparison | Ranking, caller: Caller
-) -> LineageEvent | None:
-    """Return the event of pictures that were compared or ranked; None without a named lineage.
+) -> LineageEvent:
+    """Return the event of pictures that were compared or ranked.
 
-    Its pictures may be of several jobs: none of their lineages is meant.
+    Its pictures may be of several jobs: none of their lineages is meant, and where the call names
+    none it has one of its own.
     """
-    if not caller.lineage_id:
-        return None
     facts = {
         "request_id": caller.request_id,
         **_order(found),
@@ -67,7 +66,7 @@ def comparison_event(
         "currency": found.currency,
     }
     return LineageEvent(
-        caller.lineage_id,
+        caller.lineage_id or caller.request_id,
         COMPARISON,
         None if caller.key is None else caller.key.id,
         datetime.now(UTC),

@@ -1,6 +1,13 @@
-"""Counts what is recorded in lineages: rewrites, verdicts and what people say."""
+"""Counts what is recorded in lineages: rewrites, verdicts, comparisons and what people say."""
 
-from llm_api.domain.lineage import CONTROL, FEEDBACK, REWRITE, VERDICT, LineageEvent
+from llm_api.domain.lineage import (
+    COMPARISON,
+    CONTROL,
+    FEEDBACK,
+    REWRITE,
+    VERDICT,
+    LineageEvent,
+)
 from llm_api.observability import metric_catalogue as catalogue
 from llm_api.observability.metrics import Metrics
 
@@ -16,6 +23,10 @@ def count_event(metrics: Metrics, event: LineageEvent) -> None:
     elif event.kind == VERDICT:
         outcome = _OUTCOMES[facts.get("passed")]
         metrics.of(catalogue.VERDICTS, str(facts.get("method")), outcome).inc()
+    elif event.kind == COMPARISON:
+        first, second = sorted(facts["wins"], reverse=True)[:2]
+        outcome = "decided" if first > second else "undecided"
+        metrics.of(catalogue.COMPARISONS, str(facts.get("mode")), outcome).inc()
     elif event.kind == FEEDBACK:
         metrics.of(catalogue.FEEDBACK, str(facts.get("outcome"))).inc()
 

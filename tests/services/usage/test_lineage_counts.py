@@ -1,4 +1,4 @@
-"""Rewrites, verdicts and feedback are counted by the facts of their events."""
+"""Rewrites, verdicts, comparisons and feedback are counted by the facts of their events."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -31,6 +31,16 @@ CASES: list[tuple[str, dict[str, Any], tuple[str, ...] | None]] = [
         "verdict",
         {"passed": None, "method": "measured"},
         ("verdicts_total", "measured", "undecided"),
+    ),
+    (
+        "comparison",
+        {"mode": "compare", "wins": [0.0, 1.0]},
+        ("comparisons_total", "compare", "decided"),
+    ),
+    (
+        "comparison",
+        {"mode": "rank", "wins": [1.5, 0.0, 1.5]},
+        ("comparisons_total", "rank", "undecided"),
     ),
     ("feedback", {"outcome": "accepted"}, ("feedback_total", "accepted")),
     ("pictures", {"n": 2}, None),

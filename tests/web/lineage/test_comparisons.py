@@ -1,4 +1,4 @@
-"""Comparisons, rankings and descriptions are in the lineage that their call names."""
+"""Comparisons, rankings and descriptions are in the lineage that is named, or their own."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -91,15 +91,19 @@ def test_a_description_is_in_the_lineage_that_is_named(
     assert "wooden chair" not in json.dumps(lineage)
 
 
-def test_without_a_named_lineage_nothing_is_written(asker: Asker, seer: ScriptedUpstream) -> None:
+def test_without_a_named_lineage_that_of_a_picture_is_not_meant(
+    asker: Asker, seer: ScriptedUpstream
+) -> None:
     ours = asker.draw("shop:7")["data"][0]["url"]
     seer.script(*[says(preference("first"))] * 2, says({"optimized_prompt": GOOD}))
 
-    sent(asker, SCORE_IMAGE, {}, mode="compare", images=[ours, DARK])
+    told = sent(asker, SCORE_IMAGE, {}, mode="compare", images=[ours, DARK])
     sent(asker, DESCRIBE, {}, image=ours)
 
     lineage = asker.lineage("shop:7")
     assert (lineage["comparisons"], lineage["descriptions"]) == ([], [])
+    [own] = asker.lineage(told["request_id"])["comparisons"]
+    assert (own["mode"], own["wins"]) == ("compare", [0.5, 0.5])
 
 
 def test_what_was_measured_costs_nothing_and_that_is_known(asker: Asker) -> None:
