@@ -32,7 +32,7 @@ _EXPOSED = (
     " x-ratelimit-limit-budget, x-ratelimit-remaining-budget, x-ratelimit-reset-budget,"
     " server-timing, openai-processing-ms, x-dropped-params, idempotent-replayed,"
     " x-fallback-from, x-fallback-to, x-fallback-reason, x-rewrite-id, x-cache,"
-    " x-llm-api-warnings, x-rewrite-warnings"
+    " x-llm-api-warnings, x-rewrite-warnings, x-replica-lag-seconds"
 )
 _PREFLIGHT_MAX_AGE = "600"  # seconds; Chromium allows at most 7200
 

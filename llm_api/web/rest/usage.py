@@ -14,7 +14,7 @@ from llm_api.services.usage.call_lookup import NO_SUCH_CALL
 from llm_api.services.usage.report_query import ReportRequest
 from llm_api.services.usage.reports import table_rows, to_dict
 from llm_api.web.access.visible_usage import ADMINS_ONLY, visible_to_caller
-from llm_api.web.documented_errors import USAGE_AWAY
+from llm_api.web.documented_errors import HEADERS, USAGE_AWAY
 from llm_api.web.request.context import RequestState, services
 from llm_api.web.response.answers import json_response
 from llm_api.web.rest.call_schemas import FoundCallsSchema
@@ -24,6 +24,12 @@ from llm_api.web.smorest import Blueprint
 
 blueprint = Blueprint("Usage", __name__, url_prefix="/api/v1", description="Calls, tokens, cost.")
 
+# Of tables, which have no field for it; see docs/scaling.md. None where the primary was read.
+LAG_HEADER = "X-Replica-Lag-Seconds"
+_LAG = {
+    "description": "How far the replica was behind that the table was read from, if one was.",
+    "schema": {"type": "string", "pattern": "^([0-9.e+-]+|unknown)$"},
+}
 _WRONG = InvalidRequest.of_field(
     "page_size", "must be a whole number from 1 to 10000.", reason="out_of_range"
 )
@@ -33,7 +39,13 @@ _WRONG = InvalidRequest.of_field(
 @blueprint.doc(operationId="getUsage")
 @blueprint.arguments(UsageReportArgumentsSchema(), location="query")
 @blueprint.response(200, UsageReportSchema())
-@blueprint.alt_response(200, schema={"type": "string"}, content_type="text/csv", success=True)
+@blueprint.alt_response(
+    200,
+    schema={"type": "string"},
+    content_type="text/csv",
+    headers={**HEADERS, LAG_HEADER: _LAG},
+    success=True,
+)
 @blueprint.errors(400, 503, examples=[_WRONG, ADMINS_ONLY, USAGE_AWAY])
 def usage(wanted: ReportRequest) -> Response:
     """Report calls, tokens and cost of a span of time, in groups.
@@ -85,7 +97,12 @@ def _page(wanted: ReportRequest) -> Response:
 
 def _table(wanted: ReportRequest) -> Response:
     query = wanted.query
-    return _csv(table_rows(services().reports.all(query).value, query.group_by))
+    found = services().reports.all(query)
+    response = _csv(table_rows(found.value, query.group_by))
+    if found.freshness is not None and found.freshness.is_replica:
+        lag_s = found.freshness.lag_s
+        response.headers[LAG_HEADER] = "unknown" if lag_s is None else f"{lag_s:g}"
+    return response
 
 
 def _csv(rows: Sequence[Sequence[str]]) -> Response:

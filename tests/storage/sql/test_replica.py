@@ -20,6 +20,7 @@ from tests.support.commands import run_command
 from tests.support.servers import REPLICATED, PostgresReplica, PostgresServer, missing_wheel
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.waiting import wait_until
+from tests.web.keyed import bearer
 
 PATIENCE_S = 20.0
 SPAN = "since=2026-11-22&until=2026-11-23"
@@ -136,6 +137,38 @@ def test_a_report_is_of_the_replica_and_says_how_old_it_is(
         resume(replica)
     caught_up(replica, database)
     assert reported(client)[0] == 2
+
+
+def test_a_table_says_in_a_header_how_old_it_is(
+    client: FlaskClient, database: str, replica: PostgresReplica
+) -> None:
+    def lag() -> str | None:
+        return client.get(f"/api/v1/usage?{SPAN}&format=csv").headers.get("X-Replica-Lag-Seconds")
+
+    caught_up(replica, database)
+    fresh = lag()
+    pause(replica)
+    add(database, "req_2")
+    try:
+        wait_until(lambda: float(lag() or "0") > 0, PATIENCE_S, "it is behind")
+    finally:
+        resume(replica)
+
+    assert fresh == "0"
+
+
+def test_a_table_of_the_primary_has_no_such_header_and_one_that_is_not_known_says_so(
+    app_of: AppOf, env: dict[str, str], database: str
+) -> None:
+    apps = [app_of({**env, "REPORTS_DATABASE_URL": url}) for url in ("", database)]
+
+    tables = [
+        app.test_client().get(f"/api/v1/usage?{SPAN}&format=csv", headers=bearer(ADMIN))
+        for app in apps
+    ]
+
+    assert [table.status_code for table in tables] == [200, 200]
+    assert [table.headers.get("X-Replica-Lag-Seconds") for table in tables] == [None, "unknown"]
 
 
 def test_a_call_that_the_replica_has_not_yet_is_found(
