@@ -140,7 +140,8 @@ def test_the_unit_is_good_and_shuts_the_service_in(tmp_path: Path) -> None:
     assert exposure.returncode == 0, exposure.stdout  # at most 1.5 of 10
 
 
-def test_the_example_can_be_built(tmp_path: Path) -> None:
+def built_example(tmp_path: Path, more: str = "") -> dict[tuple[str, str], dict[str, Any]]:
+    """Build the example, with more in its kustomization; return its objects by kind and name."""
     kubectl, copied = installed("kubectl"), tmp_path / "kubernetes"
     shutil.copytree(DEPLOY / "kubernetes", copied)
     for generator in kustomization("example")["secretGenerator"]:
@@ -148,11 +149,31 @@ def test_the_example_can_be_built(tmp_path: Path) -> None:
             path = copied / "example" / name
             path.parent.mkdir(exist_ok=True)
             path.write_text("secret")
+    with (copied / "example" / "kustomization.yaml").open("a") as file:
+        file.write(more)
 
     ran = run(kubectl, "kustomize", copied / "example")
 
     assert ran.returncode == 0, ran.stderr
-    built = {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(ran.stdout)}
+    objects = yaml.safe_load_all(ran.stdout)
+    return {(one["kind"], one["metadata"]["name"]): one for one in objects}
+
+
+def test_the_patch_of_the_manual_opens_the_ports_of_sentinels_and_clickhouse(
+    tmp_path: Path,
+) -> None:
+    page = (REPOSITORY_ROOT / "docs" / "deployment.md").read_text("utf-8")
+    (patch,) = re.findall(r"^```yaml\n(patches:\n.*?)^```", page, re.MULTILINE | re.DOTALL)
+
+    rules = built_example(tmp_path, patch)["NetworkPolicy", "llm-api"]["spec"]["egress"]
+
+    stores = [one["port"] for one in rules[1]["ports"]]
+    assert stores == [5432, 6379, 26379, 8123, 8443]
+
+
+def test_the_example_can_be_built(tmp_path: Path) -> None:
+    built = built_example(tmp_path)
+
     pods = built["NetworkPolicy", "llm-api"]["spec"]["podSelector"]
     assert pods == {"matchLabels": {"app.kubernetes.io/name": "llm-api"}}  # and no other's
 
