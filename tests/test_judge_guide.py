@@ -11,9 +11,8 @@ import pytest
 
 from llm_api.settings.settings import PROJECT_ROOT, Settings
 from llm_api.web.rest.descriptions.schemas import DescriptionRequestSchema
-from llm_api.web.rest.judge.schemas import ScoreImageRequestSchema
-from llm_api.web.smorest import StrictSchema
 from tests.sdks.running import NODE
+from tests.support.guides import run_program, steps_of
 from tests.support.judge import always, judge_env, judge_that
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
@@ -21,9 +20,9 @@ from tests.support.upstream import ScriptedUpstream
 PAGE = (PROJECT_ROOT / "docs" / "judge.md").read_text("utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 CURLS = [text for language, text in BLOCKS if language == "sh" and text.startswith("curl")]
-SCORES = [text for language, text in BLOCKS if language == "sh" and text.startswith("picture=")]
-MODULES = [text for language, text in BLOCKS if language == "js"]
-SCRIPTS = [text for language, text in BLOCKS if language == "python"]
+# A judge that prefers what it sees first: its two votes differ.
+PARTIAL = judge_that(prefers=lambda _: "first")
+SCORE, COMPARE = (step.programs for step in steps_of("judge.md"))
 BODIES = [text for language, text in BLOCKS if language == "json"]
 SETTINGS = [text for language, text in BLOCKS if text.startswith("JUDGE_LLM_")]
 
@@ -68,14 +67,13 @@ def run(command: list[str]) -> str:
 
 def run_script(script: str, service: Service, folder: Path) -> list[str]:
     """Run a Python example, and return the lines that it printed."""
-    path = folder / "example.py"
-    path.write_text(script.replace("http://localhost:8000", service.url), "utf-8")
-    return run([sys.executable, str(path)]).splitlines()
+    text = script.replace("http://localhost:8000", service.url)
+    return run_program(text, Path(sys.executable), folder).splitlines()
 
 
 def test_the_page_has_its_examples() -> None:
-    assert (len(CURLS), len(SCRIPTS), len(BODIES), len(SETTINGS)) == (1, 1, 2, 1)
-    assert len(SCORES) == len(MODULES) == len(SCRIPTS)
+    assert (len(CURLS), len(BODIES), len(SETTINGS)) == (1, 1, 1)
+    assert len(re.findall(r"^```(?:python|js)$", PAGE, re.MULTILINE)) == 2 * len([SCORE, COMPARE])
 
 
 @pytest.mark.parametrize("example", CURLS)
@@ -88,9 +86,8 @@ def test_a_picture_is_measured_without_a_vision_model(example: str, blind: Servi
     assert "the cat is asleep" in [one["text"] for one in answer["checkpoints"]]
 
 
-@pytest.mark.parametrize("example", SCORES)
-def test_a_picture_of_the_service_is_scored_with_curl(example: str, blind: Service) -> None:
-    command = example.replace("http://localhost:8000", blind.url)
+def test_a_picture_of_the_service_is_scored_with_curl(blind: Service) -> None:
+    command = SCORE["sh"].replace("http://localhost:8000", blind.url)
 
     answer = json.loads(run(["/bin/bash", "-c", command]))
 
@@ -99,40 +96,57 @@ def test_a_picture_of_the_service_is_scored_with_curl(example: str, blind: Servi
     assert len(found) > 1
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
 def test_the_script_prints_checkpoints_without_a_vision_model(
-    script: str, blind: Service, tmp_path: Path
+    blind: Service, tmp_path: Path
 ) -> None:
-    first, *checkpoints = run_script(script, blind, tmp_path)
+    first, *checkpoints = run_script(SCORE["python"], blind, tmp_path)
 
     assert first.split()[:2] == ["measured", "None"]
     assert any("there is nothing but the two animals" in line for line in checkpoints)
 
 
-@pytest.mark.parametrize("script", SCRIPTS)
 def test_the_script_prints_scores_with_one(
-    script: str, seeing: Service, upstream: ScriptedUpstream, tmp_path: Path
+    seeing: Service, upstream: ScriptedUpstream, tmp_path: Path
 ) -> None:
     upstream.script(*always(judge_that(), 2))
 
-    first, *checkpoints = run_script(script, seeing, tmp_path)
+    first, *checkpoints = run_script(SCORE["python"], seeing, tmp_path)
 
     assert first.split()[:2] == ["vision", "75.0"]
     assert len(checkpoints) > 1
 
 
 @pytest.mark.more
-@pytest.mark.parametrize("module", MODULES)
-def test_the_module_prints_checkpoints_as_the_script_does(
-    module: str, blind: Service, tmp_path: Path
-) -> None:
-    path = tmp_path / "example.mjs"
-    path.write_text(module.replace("http://localhost:8000", blind.url), "utf-8")
+def test_the_module_prints_checkpoints_as_the_script_does(blind: Service, tmp_path: Path) -> None:
+    module = SCORE["js"].replace("http://localhost:8000", blind.url)
 
-    first, *checkpoints = run([str(NODE), str(path)]).splitlines()
+    first, *checkpoints = run_program(module, NODE, tmp_path).splitlines()
 
     assert first.split()[:2] == ["measured", "null"]
     assert any("there is nothing but the two animals" in line for line in checkpoints)
+
+
+def test_a_pair_is_compared_with_curl(seeing: Service, upstream: ScriptedUpstream) -> None:
+    upstream.script(*always(PARTIAL, 2))
+    command = COMPARE["sh"].replace("http://localhost:8000", seeing.url)
+
+    answer = json.loads(run(["/bin/bash", "-c", command]))
+
+    assert len(answer["votes"]) == 2
+    assert (answer["winner"], answer["consistent"]) == ("tie", False)
+
+
+@pytest.mark.parametrize(
+    ("language", "runtime"),
+    [("python", Path(sys.executable)), pytest.param("js", NODE, marks=pytest.mark.more)],
+)
+def test_a_pair_is_compared_by_a_program(
+    language: str, runtime: Path, seeing: Service, upstream: ScriptedUpstream, tmp_path: Path
+) -> None:
+    upstream.script(*always(PARTIAL, 2))
+    program = COMPARE[language].replace("http://localhost:8000", seeing.url)
+
+    assert run_program(program, runtime, tmp_path).lower() == "tie false 2\n"
 
 
 @pytest.mark.parametrize("block", SETTINGS)
@@ -144,10 +158,6 @@ def test_the_lines_for_a_judge_are_right(block: str, tmp_path: Path) -> None:
     assert settings.upstreams["judge"].model == "doubao-seed-1-6-251015"
 
 
-@pytest.mark.parametrize(
-    ("body", "schema"),
-    list(zip(BODIES, [ScoreImageRequestSchema(), DescriptionRequestSchema()], strict=True)),
-    ids=["compare", "describe"],
-)
-def test_the_bodies_are_valid(body: str, schema: StrictSchema) -> None:
-    assert schema.validate(json.loads(body)) == {}
+@pytest.mark.parametrize("body", BODIES)
+def test_the_body_is_valid(body: str) -> None:
+    assert DescriptionRequestSchema().validate(json.loads(body)) == {}
