@@ -86,25 +86,33 @@ def fulfil_at_once(server: Server, wish: Wish) -> None:
 
 
 @contextlib.contextmanager
-def crowding(server: Server, wish: Wish) -> Iterator[Mapping[str, int]]:
-    """Send a wish for each client again and again while the block runs; yields how often."""
+def crowding(
+    server: Server, wish: Wish, *, round_seconds: float = 0.0
+) -> Iterator[Mapping[str, float]]:
+    """Send a wish for each client again and again while the block runs.
+
+    Yields how often that was, and the seconds of a round. A round takes `round_seconds` at least.
+    """
     is_over = threading.Event()
-    rounds = {"rounds": 0}
+    pace = {"rounds": 0.0, "seconds": 0.0}
     failed: list[BenchmarkError] = []
 
     def crowd() -> None:
+        began = time.monotonic()
         while not is_over.is_set():
             try:
                 fulfil_at_once(server, wish)
             except BenchmarkError as error:
                 failed.append(error)
                 return
-            rounds["rounds"] += 1
+            pace["rounds"] += 1
+            is_over.wait(began + pace["rounds"] * round_seconds - time.monotonic())
+            pace["seconds"] = (time.monotonic() - began) / pace["rounds"]
 
     thread = threading.Thread(target=crowd)
     thread.start()
     try:
-        yield rounds
+        yield pace
     finally:
         is_over.set()
         thread.join()

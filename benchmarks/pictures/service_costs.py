@@ -29,6 +29,7 @@ MAX_P99_RATIO = 2.0
 ANSWERS = 10
 ROUNDS = 3
 CHAT_SECONDS = 4.0
+_VENDORS_PATH = "/v1/images/generations"  # it answers any route of pictures so
 _MIB = 1024 * 1024
 
 
@@ -40,6 +41,7 @@ class ServiceCosts:
     cpu: Mapping[str, Figure]
     chat_p99_ms: Figure
     chat_p99: Mapping[str, Figure]
+    passing_by: Mapping[str, Figure]  # p99 too, beside a crowd that the service has nothing of
 
     @property
     def budget(self) -> Sequence[BudgetLine]:
@@ -65,6 +67,7 @@ class ServiceCosts:
         rows = [["figure", "median (min..max)"], ["chat's p99 ms alone", str(self.chat_p99_ms)]]
         rows += [[f"CPU, {name}", str(one)] for name, one in self.cpu.items()]
         rows += [[f"chat's p99 beside {name}", str(one)] for name, one in self.chat_p99.items()]
+        rows += [[f"passed by: {name}", str(one)] for name, one in self.passing_by.items()]
         return aligned(rows)
 
 
@@ -85,8 +88,8 @@ def measure_service(root: Path) -> ServiceCosts:
             memory = {wish.name: _memory(root, ports, directory, wish) for wish in wishes}
             with _service(root, ports, directory) as server:
                 cpu = {"made, 6 MB": _cpu(server, vendor, directory)}
-                before, chat = _chat(server, wishes)
-    return ServiceCosts(memory, cpu, before, chat)
+                before, chat, passing_by = _chat(server, vendor, wishes)
+    return ServiceCosts(memory, cpu, before, chat, passing_by)
 
 
 def _vendor(port: int, directory: Path) -> Program:
@@ -163,16 +166,31 @@ def _read_decode_write(vendor: Server, body: bytes, file: Path) -> None:
     file.write_bytes(base64.b64decode(answer[start : answer.index(b'"', start)]))
 
 
-def _chat(server: Server, wishes: Sequence[crowd.Wish]) -> tuple[Figure, Mapping[str, Figure]]:
-    """Return chat's p99 alone, and its ratios beside crowds of pictures, taken in turn."""
+def _chat(
+    server: Server, vendor: Server, wishes: Sequence[crowd.Wish]
+) -> tuple[Figure, Mapping[str, Figure], Mapping[str, Figure]]:
+    """Return chat's p99 alone, and its ratios beside crowds of pictures, taken in turn.
+
+    The last ratios are those beside a crowd that asks the vendor for the same pictures as often,
+    and not the service: what a machine of so many cores does to a chat by itself.
+    """
     target = Target(server, CHAT)
     alone: list[float] = []
     ratios: dict[str, list[float]] = {wish.name: [] for wish in wishes}
+    passing_by: dict[str, list[float]] = {wish.name: [] for wish in wishes}
     for _ in range(ROUNDS):
         for wish in wishes:
             before = checked_load(target, connections=1, seconds=CHAT_SECONDS).p99_ms
-            with crowd.crowding(server, wish):
+            with crowd.crowding(server, wish) as pace:
                 during = checked_load(target, connections=1, seconds=CHAT_SECONDS).p99_ms
+            direct = dataclasses.replace(wish, path=_VENDORS_PATH)
+            with crowd.crowding(vendor, direct, round_seconds=pace["seconds"]):
+                beside = checked_load(target, connections=1, seconds=CHAT_SECONDS).p99_ms
             alone.append(before)
             ratios[wish.name].append(during / before)
-    return figure(alone), {name: figure(values) for name, values in ratios.items()}
+            passing_by[wish.name].append(beside / before)
+    return figure(alone), _figures(ratios), _figures(passing_by)
+
+
+def _figures(values: Mapping[str, Sequence[float]]) -> Mapping[str, Figure]:
+    return {name: figure(of_name) for name, of_name in values.items()}
