@@ -36,7 +36,8 @@ STORES_SECTION = Section(
             " calls and the audit are read.",
             "Empty: none. What calls depend on is always read from DATABASE_URL, and so are reports"
             " while the replica is away. Its user needs no more than SELECT.",
-            example="REPORTS_DATABASE_URL=postgresql://reader:password@replica/name",
+            example="DATABASE_URL=postgresql://user:password@primary/name\n"
+            "REPORTS_DATABASE_URL=postgresql://reader:password@replica/name",
         ),
         Setting(
             "REFUSE_UNRECORDED_CALLS",

@@ -95,7 +95,9 @@ def _picture(browser: Chromium, origin: str, name: str) -> bytes:
         page.wait_for_load_state("networkidle")
         taken = Image.open(io.BytesIO(page.screenshot()))
     small = io.BytesIO()
-    taken.convert("RGB").quantize(_COLORS).save(small, "PNG", optimize=True)
+    taken.convert("RGB").quantize(_COLORS, method=Image.Quantize.MAXCOVERAGE).save(
+        small, "PNG", optimize=True
+    )
     return small.getvalue()
 
 
