@@ -26,8 +26,10 @@ def test_every_picture_is_shown_light_and_said_in_words() -> None:
 def test_the_pictures_can_be_made_anew() -> None:
     with shown_pages() as picture_of:
         for name in SCENES:
-            kept = Image.open(FOLDER / f"{name}.png")
-            taken = Image.open(io.BytesIO(picture_of(name)))
-            assert taken.size == kept.size, f"run {COMMAND}"
-            # A page that fell apart is one color, or nearly.
-            assert len(set(taken.convert("L").resize((64, 40)).getdata())) > 40
+            with (
+                Image.open(FOLDER / f"{name}.png") as kept,
+                Image.open(io.BytesIO(picture_of(name))) as taken,
+            ):
+                assert taken.size == kept.size, f"run {COMMAND}"
+                # A page that fell apart is one color, or nearly.
+                assert len(taken.convert("L").resize((64, 40)).getcolors() or []) > 40
