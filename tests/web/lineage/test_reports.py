@@ -289,4 +289,4 @@ def test_the_command_prints_the_same_figures(asker: Asker, drawn: Drawn) -> None
     assert as_table.exit_code == 0, as_table.output
     assert "50.0%" in as_table.output
     assert "unclear" in as_table.output
-    assert (wrong.exit_code, "since" in wrong.output) == (1, True)
+    assert (wrong.exit_code, "since" in wrong.output) == (2, True)
