@@ -10,7 +10,7 @@ import pytest
 
 from tests.cli.conftest import ADMIN, Ask
 from tests.support import replies
-from tests.support.command_lines import COMMAND, Terminal, llm_api, run_program
+from tests.support.command_lines import COMMAND, Terminal, heed_interrupts, llm_api, run_program
 from tests.support.peer import RecordedRequest
 from tests.support.service import REPOSITORY_ROOT
 from tests.support.upstream import ScriptedUpstream
@@ -166,6 +166,7 @@ def test_ctrl_c_ends_a_single_question_with_130(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=heed_interrupts,  # noqa: PLW1509  # nothing else runs in the child
     ) as program:
         assert program.stdout is not None
         assert program.stdout.read(9) == "once and "

@@ -109,7 +109,13 @@ class Terminal:
             raise AssertionError(message) from error
 
 
+def heed_interrupts() -> None:
+    """Let Ctrl-C interrupt this process: one in the background inherits that it does not."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def _own_terminal() -> None:
+    heed_interrupts()
     os.setsid()
     # The first terminal that is opened becomes that of the session.
     os.close(os.open(os.ttyname(0), os.O_RDWR))
