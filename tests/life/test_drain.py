@@ -144,7 +144,12 @@ def test_h4_probes_are_told_of_the_end_at_once_and_no_request_is_lost(
         with Load(probe, pause=0.01) as probes, Load(lambda s: chat(service, s)) as calls:
             calls.wait_for(20)
             os.kill(service.pid, signal.SIGTERM)
-            wait_until(lambda: "refused" in probes.outcomes, PATIENCE, "nobody listens any more")
+            loads = (probes, calls)
+            wait_until(
+                lambda: all("refused" in load.outcomes for load in loads),
+                PATIENCE,
+                "nobody listens any more",
+            )
 
     told = [one for one in seen if one.status_code == 503]
     assert {one.headers["Connection"] for one in told} == {"close"}

@@ -43,6 +43,7 @@ def test_the_package_exports_few_names() -> None:
         "Keeping",
         "KeptRewrites",
         "NOT_KEPT",
+        "NO_REWRITES",
         "NO_SUCH_REWRITE",
         "PictureDescriber",
         "Place",

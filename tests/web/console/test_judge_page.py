@@ -88,11 +88,11 @@ def test_a_picture_can_be_dropped_or_pasted(
 
 def test_the_keyboard_reaches_the_choice_of_a_file(watched: Watched) -> None:
     page = watched.page
-    page.locator("main").focus()
-    page.keyboard.press("Tab")
-
-    expect(page.get_by_label("Picture")).to_be_focused()
+    # From the beginning: a choice that opens before the browser is told of it waits for somebody.
     with page.expect_file_chooser() as chooser:
+        page.locator("main").focus()
+        page.keyboard.press("Tab")
+        expect(page.get_by_label("Picture")).to_be_focused()
         page.keyboard.press("Enter")
     chooser.value.set_files(file_of(sign_that_says("OPEN")))
     expect(page.locator(".drop img")).to_be_visible()

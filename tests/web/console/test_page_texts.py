@@ -3,8 +3,6 @@
 import re
 from pathlib import Path
 
-from llm_api.services.prompts.constraints.constraints import find_constraints
-from llm_api.services.prompts.enrichment.facets import all_facets
 from llm_api.web.console import page_texts, rendering
 from llm_api.web.console.page_table import PAGES
 from llm_api.web.console.page_texts import LANGUAGES, texts_of
@@ -59,15 +57,3 @@ def test_nothing_is_inline() -> None:
 
     assert found == []
     assert "unsafe" not in rendering.POLICY
-
-
-def test_what_rewrites_add_and_keep_has_a_name_in_every_language() -> None:
-    prompt = (
-        'Two red foxes to the left of Big Ben under a sign that says "OPEN", watercolor,'
-        " close-up, (fog:1.2), no people"
-    )
-    added = {facet.name for facets in all_facets().of_kind.values() for facet in facets}
-    kinds = {*find_constraints(prompt).in_words, *added}
-
-    assert len(kinds) > len(added) + 8
-    assert {f"prompts.kind_{kind}" for kind in kinds} - keys_of("en").keys() == set()
