@@ -127,8 +127,17 @@ class AttemptSpan(Protocol):
     def observed(self, first: Sequence[bytes], others: Source) -> Source:
         """Return a source of chunks that keeps their texts where they are wanted."""
 
-    def end(self, reason: str | None, first_token: float | None) -> None:
-        """End it, for a reason or well; `first_token` are the seconds until the answer began."""
+    def end(
+        self, reason: str | None, first_token: float | None, *, status: int | None, said: str
+    ) -> None:
+        """End it, for a reason or well.
+
+        Args:
+            reason: that of the error; None for a success.
+            first_token: seconds until the answer began, if it did.
+            status: of an upstream's error.
+            said: the upstream's words about it, scrubbed; "" for none.
+        """
 
 
 class Trace(Protocol):

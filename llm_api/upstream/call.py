@@ -162,7 +162,8 @@ class UpstreamCall(Deadline):
         if self._span is not None:
             began_after = total - seconds
             first = None if self._first_token is None else self._first_token - began_after
-            self._span.end(reason, first if first is not None and first >= 0 else None)
+            first = first if first is not None and first >= 0 else None
+            self._span.end(reason, first, status=status, said=said)
             self._span, self._place = None, b""
 
     def record_rejection(self, reason: str) -> None:

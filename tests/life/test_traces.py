@@ -265,6 +265,13 @@ def test_pictures_that_are_made_behind_their_request_are_in_its_trace(
     assert found is not None
     assert found.parent_id == root.id
 
+    def logged() -> list[dict[str, Any]]:
+        lines = service.log_records()
+        return [one for one in lines if (one["message"], one.get("trace_id")) == about]
+
+    about = "call", root.trace_id
+    wait_until(logged, PATIENCE, "the log line of the job's call")
+
 
 @pytest.mark.parametrize("flag", ["01", "00"])
 def test_a_caller_with_a_key_decides_on_its_trace(

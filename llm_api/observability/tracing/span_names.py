@@ -47,6 +47,7 @@ ENDPOINT = "llm_api.endpoint"
 ATTEMPT_NUMBER = "llm_api.attempt.number"
 ATTEMPT_IS_FALLBACK = "llm_api.attempt.is_fallback"
 ATTEMPT_AFTER = "llm_api.attempt.after"
+ATTEMPT_SAID = "llm_api.attempt.said"
 
 OPERATIONS = {
     "chat": "chat",

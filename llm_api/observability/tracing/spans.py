@@ -170,7 +170,9 @@ class SampledAttempt:
         self._texts = span_texts.StreamedTexts(first)
         return self._texts.observed(others)
 
-    def end(self, reason: str | None, first_token: float | None) -> None:
+    def end(
+        self, reason: str | None, first_token: float | None, *, status: int | None, said: str
+    ) -> None:
         """See AttemptSpan."""
         span, answer = self._span, self._answer
         if answer is not None:
@@ -182,6 +184,10 @@ class SampledAttempt:
                 span.set_attribute(span_names.OUTPUT_MESSAGES, told)
         if first_token is not None:
             span.set_attribute(span_names.RESPONSE_TIME_TO_FIRST_CHUNK, first_token)
+        if status is not None:
+            span.set_attribute(span_names.HTTP_STATUS, status)
+        if said:
+            span.set_attribute(span_names.ATTEMPT_SAID, said)
         if reason is not None:
             fail(span, reason)
         span.end()

@@ -70,7 +70,7 @@ class JobAccounts(ABC):
         cost = self.cost_of(document, task.created_at)
         row = row_of(task, document, cost, error, self.details_of(document, cost))
         self.sink.end(row)
-        log_call(row)
+        log_call(row, document.payer.traceparent)
         if document.payer.has_budget and is_free(document.parts):
             # Now, and not with the row: the caller may try again at once.
             self.release(task.request_id)

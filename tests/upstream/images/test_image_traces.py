@@ -32,6 +32,11 @@ def test_each_attempt_at_pictures_is_a_span() -> None:
     root, refused, made = collector.spans()
     assert {refused.parent_id, made.parent_id} == {root.id}
     assert refused.attributes["error.type"] == made.attributes["llm_api.attempt.after"]
+    assert refused.attributes["http.response.status_code"] == 429
+    assert [bool(one.attributes.get("llm_api.attempt.said")) for one in (refused, made)] == [
+        True,
+        False,
+    ]
     assert made.name.startswith("generate_content ")
     assert made.attributes["gen_ai.output.type"] == "image"
     assert made.attributes["gen_ai.provider.name"] == "openai"

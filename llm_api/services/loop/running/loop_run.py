@@ -1,6 +1,7 @@
 """One process's work on one loop: takes step after step, each written down before it is begun."""
 
 from dataclasses import replace
+from functools import partial
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller
@@ -218,7 +219,7 @@ class LoopRun:
             key=key,
             address=payer.name if key is None else "",
             shown_id=payer.shown_id or task.request_id,
-            on_settled=log_call,
+            on_settled=partial(log_call, traceparent=payer.traceparent),
             trace=self._trace,
         )
 
