@@ -15,7 +15,15 @@ from llm_api.web import health, idempotency, lifecycle, metrics
 from llm_api.web.access import rate_limits
 from llm_api.web.access.authentication import AccessControl
 from llm_api.web.anthropic import routes as anthropic_routes
-from llm_api.web.console import assets, console_routes, operate, pages, sign_in, usage_routes
+from llm_api.web.console import (
+    assets,
+    console_routes,
+    failure_page,
+    operate,
+    pages,
+    sign_in,
+    usage_routes,
+)
 from llm_api.web.dialects.answering import STRICT_SETTING
 from llm_api.web.middleware import write_timeout
 from llm_api.web.middleware.load_shedding import LoadShedder
@@ -77,6 +85,7 @@ def create_app(settings: Settings) -> Flask:
     services = app.extensions[EXTENSION] = build_services(
         settings, stores, sessions, counter, limiter.storage.check, traces
     )
+    app.extensions[errors.PAGE_OF_ERROR] = lambda error: failure_page.show(error)  # noqa: PLW0108  # to name it loads its module
     errors.register_error_handlers(app)
     app.wsgi_app = _layered(app.wsgi_app, settings, services)  # type: ignore[assignment, method-assign]  # as Flask's documentation does it
     return app

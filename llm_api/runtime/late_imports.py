@@ -43,6 +43,7 @@ LATE = frozenset(
         "llm_api.services.prompts.strategies.reply_parser",
         "llm_api.web.reference.reference_page",  # when the page is first read
         # For pages of the console:
+        "llm_api.web.console.failure_page",
         "llm_api.web.console.figures",
         "llm_api.web.console.usage_arguments",
         "llm_api.web.console.usage_view",

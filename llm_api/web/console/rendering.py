@@ -29,8 +29,14 @@ def render(template: str, section: str, shares: Sequence[str] = (), **values: An
         shares: other sections that its scripts get.
         values: what else the template uses.
     """
+    return render_for(session_of_request(), template, section, shares, **values)
+
+
+def render_for(
+    session: Session | None, template: str, section: str, shares: Sequence[str] = (), **values: Any
+) -> Response:
+    """Return a page for whoever has the session; see `render`."""
     language = language_of_request()
-    session = session_of_request()
     theme = request.cookies.get(THEME_COOKIE, "")
     place = THEMES.index(theme) if theme in THEMES else 0
 

@@ -1,10 +1,11 @@
-"""Renders every error as JSON, in the dialect of the path it happened on."""
+"""Renders every error as JSON, in the dialect of the path it happened on; for people as a page."""
 
 import logging
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import HTTPException
 
 from llm_api.errors import (
@@ -27,12 +28,19 @@ from llm_api.web.response.error_formats import (
 )
 from llm_api.web.response.unknown_paths import unknown_path
 
+Show = Callable[[ApiError], Response]
+PAGE_OF_ERROR = "llm_api_page_of_error"
+# What browsers show as pages, and what is below that.
+_PAGES = re.compile(r"/(?:(?:console|docs|reference)(?:/.*)?)?")
 logger = logging.getLogger(__name__)
 
 
 def register_error_handlers(app: Flask) -> None:
-    """Register the handlers; after `flask_smorest.Api(app)`, which installs one of its own."""
-    app.register_error_handler(ApiError, error_response)
+    """Register the handlers; after `flask_smorest.Api(app)`, which installs one of its own.
+
+    The application's extension PAGE_OF_ERROR makes the page of an error, for people.
+    """
+    app.register_error_handler(ApiError, _answer)
     app.register_error_handler(HTTPException, _answer_http)
     app.register_error_handler(Exception, _answer_crash)
     app.register_error_handler(MemoryError, _answer_exhaustion)
@@ -71,6 +79,15 @@ def note_error(error: ApiError) -> None:
         state.report = error.report
 
 
+def _answer(error: ApiError, path: str | None = None) -> Response:
+    """Answer an error: with a page where a page was asked for, as browsers do for people."""
+    if not (_PAGES.fullmatch(request.path) and "text/html" in request.headers.get("Accept", "")):
+        return error_response(error, path=path)
+    note_error(error)
+    show: Show = current_app.extensions[PAGE_OF_ERROR]
+    return show(error)
+
+
 def _answer_http(error: HTTPException) -> Response:
     """Answer what Flask and Werkzeug raise; a redirect is no error and stays as it is."""
     status = error.code or 500
@@ -79,9 +96,9 @@ def _answer_http(error: HTTPException) -> Response:
     if status == 404:
         return _answer_unknown_path(request.path)
     if status == 405:
-        return error_response(_method_not_allowed(error))
+        return _answer(_method_not_allowed(error))
     if status < 500:
-        return error_response(InvalidRequest("The request is malformed.", reason="bad_request"))
+        return _answer(InvalidRequest("The request is malformed.", reason="bad_request"))
     return _answer_crash(error)
 
 
@@ -89,7 +106,7 @@ def _answer_unknown_path(path: str) -> Response:
     """Answer a path without a route; known ones of other APIs as their clients read errors."""
     error = unknown_path(path)
     lacks_v1 = error.reason == "not_supported" and form_of(path) is REST
-    return error_response(error, path=f"/v1{path}" if lacks_v1 else path)
+    return _answer(error, path=f"/v1{path}" if lacks_v1 else path)
 
 
 def _method_not_allowed(error: HTTPException) -> MethodNotAllowed:
@@ -102,7 +119,7 @@ def _answer_crash(error: Exception) -> Response:
     """Answer a bug of ours; what happened goes to the log, not to the caller."""
     logger.error("unexpected error", exc_info=error, extra={"path": request.path[:200]})
     message = "Something went wrong in this service; quote the request id to its operator."
-    return error_response(ServiceError(message, reason="internal_error"))
+    return _answer(ServiceError(message, reason="internal_error"))
 
 
 def _answer_exhaustion(_: Exception) -> Response:

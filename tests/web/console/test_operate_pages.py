@@ -133,6 +133,19 @@ def test_a_new_key_shows_its_secret_once(module_app: Flask, admin: SignedIn) -> 
     assert last_act(module_app, "key.create")[:2] == ("env:admin", "web shop")
 
 
+def test_a_call_leads_to_its_page_or_to_what_the_api_says_of_it(module_app: Flask) -> None:
+    visitors = [ADMIN, issue(module_app, "visitor").secret]
+
+    led_to = [
+        re.findall(
+            r"x-bind:href=\"'(\S+)' \+", SignedIn.with_key(module_app, key).page("/console/chat")
+        )
+        for key in visitors
+    ]
+
+    assert led_to == [["/console/operate/calls?id="], ["/api/v1/usage/"]]
+
+
 @each(
     ("fields", "said"),
     [
