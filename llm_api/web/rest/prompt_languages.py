@@ -1,9 +1,10 @@
 """The field `language` of a request for a rewrite, and which targets limit it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from llm_api.domain.prompts import GENERIC
-from llm_api.web.rest.target_schemas import TARGETS
+from llm_api.web.rest.target_schemas import TARGETS, named_targets
 from llm_api.web.schema_fields import LANGUAGE_PATTERN
 
 LANGUAGE_METADATA = {
@@ -19,13 +20,24 @@ _LIMITED_LANGUAGES = (
     "^(auto|([eE][nN]|[zZ][hH]|[cC][mM][nN]|[yY][uU][eE]|[wW][uU][uU]|[uU][nN][dD])(-.*)?)$"
 )
 # For the API document.
-_OTHER = {"type": "string", "not": {"pattern": _LIMITED_LANGUAGES}}
-_NAMES = {"enum": list(LIMITED_TARGETS)}
-LIMITED_TARGET, _LIMITED_LIST = (
-    {"not": {"required": [field, "language"], "properties": {field: named, "language": _OTHER}}}
-    for field, named in (
-        ("target_model", _NAMES),
-        ("targets", {"type": "array", "contains": _NAMES}),
-    )
-)
-LIMITED: list[dict[str, Any]] = [LIMITED_TARGET, _LIMITED_LIST]
+_KNOWN = {"language": {"pattern": _LIMITED_LANGUAGES}}
+LIMITED_TARGET: dict[str, Any] = {
+    "not": {
+        "required": ["target_model", "language"],
+        "properties": {
+            "target_model": {"enum": list(LIMITED_TARGETS)},
+            "language": {"type": "string", "not": {"pattern": _LIMITED_LANGUAGES}},
+        },
+    }
+}
+
+
+def by_language(rule: dict[str, Any], able: Sequence[str]) -> list[dict[str, Any]]:
+    """Return a rule of a request twice: for any language, and for targets that know two of them.
+
+    `able` are the target models of such requests.
+    """
+    any_language = named_targets(rule, [GENERIC])
+    two_languages = named_targets(rule, able)
+    two_languages["properties"] |= _KNOWN
+    return [any_language, two_languages]

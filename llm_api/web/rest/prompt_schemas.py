@@ -11,18 +11,24 @@ from llm_api.domain.prompts import (
     MAX_EDITED_PICTURES,
     MAX_PROMPT_CHARS,
     REQUEST_TYPES,
+    STORYBOARD,
     PromptRequest,
 )
 from llm_api.services.prompts import REWRITE_ID
 from llm_api.web.images.orders import Source
 from llm_api.web.images.picture_sources import PictureField
-from llm_api.web.rest.prompt_languages import LANGUAGE_METADATA, LIMITED
+from llm_api.web.rest.prompt_languages import LANGUAGE_METADATA, by_language
 from llm_api.web.rest.storyboard_schemas import (
     OF_STORYBOARDS,
     StoryboardFields,
     storyboard_rule,
 )
-from llm_api.web.rest.target_schemas import ALONE_WITH_TARGETS, MAX_TARGETS, TARGETS, type_rules
+from llm_api.web.rest.target_schemas import (
+    ALONE_WITH_TARGETS,
+    MAX_TARGETS,
+    TARGETS,
+    TARGETS_OF_REQUESTS,
+)
 from llm_api.web.schema_fields import (
     LANGUAGE,
     Boolean,
@@ -68,10 +74,19 @@ class EditOrder:
     images: tuple[tuple[str, Source], ...]
 
 
-def _without(kind: str, *names: str) -> dict[str, Any]:
-    """Describe a request of a type, and which fields it has not."""
-    nothing = {name: {"type": "null"} for name in (*names, *OF_STORYBOARDS)}
-    return {"properties": {"type": {"enum": [kind]}, **nothing}}
+def _without(*names: str) -> dict[str, Any]:
+    """Describe which fields a request has not."""
+    return {"properties": {name: {"type": "null"} for name in (*names, *OF_STORYBOARDS)}}
+
+
+def _of_type(kind: str, rule: dict[str, Any]) -> list[dict[str, Any]]:
+    """Describe a request of a type by a rule for each of its cases.
+
+    One rule for each case, and none that names what must not be: the programs that make requests
+    of the document multiply them out, and more of them become too many.
+    """
+    typed = {**rule, "properties": {"type": {"enum": [kind]}} | rule["properties"]}
+    return by_language(typed, TARGETS_OF_REQUESTS[kind])
 
 
 class PromptRequestSchema(StoryboardFields):
@@ -84,10 +99,10 @@ class PromptRequestSchema(StoryboardFields):
             "allOf": [
                 {
                     "anyOf": [
-                        _without("image", "images", "duration_seconds"),
-                        _without("video", "images"),
-                        _without(EDIT, *_OF_DESCRIPTIONS),
-                        storyboard_rule(),
+                        *_of_type("image", _without("images", "duration_seconds")),
+                        *_of_type("video", _without("images")),
+                        *_of_type(EDIT, _without(*_OF_DESCRIPTIONS)),
+                        *_of_type(STORYBOARD, storyboard_rule()),
                     ]
                 },
                 {
@@ -96,10 +111,7 @@ class PromptRequestSchema(StoryboardFields):
                         "properties": {"pin": {"type": "string"}, "refresh": {"enum": [True]}},
                     }
                 },
-                *type_rules("target_model"),
-                *type_rules("targets"),
-                *ALONE_WITH_TARGETS,
-                *LIMITED,
+                ALONE_WITH_TARGETS,
             ],
         }
 

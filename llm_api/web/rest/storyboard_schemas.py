@@ -115,7 +115,7 @@ def storyboard_rule() -> dict[str, Any]:
     nothing = {name: {"type": "null"} for name in NOT_OF_STORYBOARDS}
     return {
         "required": ["total_seconds"],
-        "properties": {"type": {"enum": [STORYBOARD]}, **_WITH_TOTAL, **nothing},
+        "properties": {**_WITH_TOTAL, **nothing},
     }
 
 

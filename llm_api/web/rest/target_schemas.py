@@ -1,5 +1,6 @@
 """The target models that requests may name, and what each of them makes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from llm_api.domain.prompts import GENERIC, STORYBOARD
@@ -41,47 +42,46 @@ TARGETS_OF = {
     "video": tuple(sorted({*_BOTH, *_VIDEOS})),
     "edit": tuple(sorted({GENERIC, *_EDITORS})),
 }
-# A storyboard is of videos; `targets` are none of its fields.
-_OF_REQUESTS = {**TARGETS_OF, STORYBOARD: TARGETS_OF["video"]}
+# A storyboard is of videos.
+TARGETS_OF_REQUESTS = {**TARGETS_OF, STORYBOARD: TARGETS_OF["video"]}
 MAX_TARGETS = 8
 
 
-def type_rules(field: str, *, has_default: bool = False) -> list[dict[str, Any]]:
-    """Describe which target models make what.
+def type_rules(field: str) -> list[dict[str, Any]]:
+    """Describe which target models make what, where a request without a type is for an image.
 
-    Args:
-        field: in which they are named: `target_model`, or the list `targets`.
-        has_default: a request without a type is for an image.
+    `field` is that in which they are named.
     """
     return [
         {
             "not": {
-                "required": [field] if has_default and kind == "image" else ["type", field],
+                "required": [field] if kind == "image" else ["type", field],
                 "properties": {
-                    "type": {
-                        "enum": ["image", None] if has_default and kind == "image" else [kind]
-                    },
-                    field: _among(sorted(set(TARGETS) - set(able)), field),
+                    "type": {"enum": ["image", None] if kind == "image" else [kind]},
+                    field: {"enum": sorted(set(TARGETS) - set(able))},
                 },
             }
         }
-        for kind, able in (TARGETS_OF if has_default else _OF_REQUESTS).items()
+        for kind, able in TARGETS_OF.items()
     ]
 
 
-def _among(names: list[str], field: str) -> dict[str, Any]:
-    """Describe a field that names one of some target models, or has it in its list."""
-    named: dict[str, Any] = {"enum": names}
-    return {"type": "array", "contains": named} if field == "targets" else named
+def named_targets(rule: dict[str, Any], able: Sequence[str]) -> dict[str, Any]:
+    """Return a rule of an object whose target models, one or a list, are among those `able`."""
+    several = {"targets": {"items": {"enum": [*able]}}}
+    one = {"target_model": {"enum": [*able, None]}}
+    return {**rule, "properties": several | one | rule["properties"]}
 
 
-def _given(name: str) -> dict[str, Any]:
-    return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
-
-
-_SEVERAL = {"required": ["n"], "properties": {"n": {"type": "integer", "minimum": 2}}}
 # What `targets` excludes: another target, and several rewrites for each.
-ALONE_WITH_TARGETS: list[dict[str, Any]] = [
-    {"not": {"allOf": [_given("targets"), _given("target_model")]}},
-    {"not": {"allOf": [_given("targets"), _SEVERAL]}},
-]
+ALONE_WITH_TARGETS: dict[str, Any] = {
+    "anyOf": [
+        {"properties": {"targets": {"type": "null"}}},
+        {
+            "properties": {
+                "target_model": {"type": "null"},
+                "n": {"not": {"type": "integer", "minimum": 2}},
+            }
+        },
+    ]
+}

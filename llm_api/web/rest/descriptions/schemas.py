@@ -46,9 +46,7 @@ class DescriptionRequestSchema(StrictSchema):
     class Meta(StrictSchema.Meta):
         """Marshmallow's options, and for the API document what fields cannot say."""
 
-        rules: ClassVar[dict[str, Any]] = {
-            "allOf": [*type_rules("target_model", has_default=True), LIMITED_TARGET]
-        }
+        rules: ClassVar[dict[str, Any]] = {"allOf": [*type_rules("target_model"), LIMITED_TARGET]}
 
     image = PictureField(required=True)
     type = String(
