@@ -31,7 +31,7 @@ from llm_api.web.response.unknown_paths import unknown_path
 Show = Callable[[ApiError], Response]
 PAGE_OF_ERROR = "llm_api_page_of_error"
 # What browsers show as pages, and what is below that.
-_PAGES = re.compile(r"/(?:(?:console|docs|reference)(?:/.*)?)?")
+_PAGES = re.compile(r"/(?:(?:console(?!/static/)|docs(?!/swagger-ui/)|reference)(?:/.*)?)?")
 logger = logging.getLogger(__name__)
 
 

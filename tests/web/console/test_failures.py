@@ -53,6 +53,8 @@ def test_an_address_without_a_page_is_answered_with_one(
         ("/api/v1/nothing", BROWSER),
         ("/v1/nothing", BROWSER),
         ("/consoles", BROWSER),
+        ("/console/static/0/nothing.css", BROWSER),
+        ("/docs/swagger-ui/nothing.js", BROWSER),
         ("/nothing", BROWSER),
     ],
 )
