@@ -5,6 +5,8 @@ import dataclasses
 import http.client
 import json
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -118,6 +120,19 @@ def crowding(
         thread.join()
     if failed:
         raise failed[0]
+
+
+@contextlib.contextmanager
+def busy_cores() -> Iterator[None]:
+    """Keep every core busy while the block runs, with processes that give way to all others."""
+    spin = "import os\nos.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))\nwhile True: pass"
+    burners = [subprocess.Popen([sys.executable, "-c", spin]) for _ in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for one in burners:
+            one.kill()
+            one.wait()
 
 
 @contextlib.contextmanager

@@ -30,6 +30,7 @@ ANSWERS = 10
 ROUNDS = 3
 CHAT_SECONDS = 4.0
 _VENDORS_PATH = "/v1/images/generations"  # it answers any route of pictures so
+_BUSY = "no pictures, all cores busy with processes of the idle class"
 _MIB = 1024 * 1024
 
 
@@ -172,12 +173,13 @@ def _chat(
     """Return chat's p99 alone, and its ratios beside crowds of pictures, taken in turn.
 
     The last ratios are those beside a crowd that asks the vendor for the same pictures as often,
-    and not the service: what a machine of so many cores does to a chat by itself.
+    and not the service, and where all cores are busy with what gives way to everything else: what
+    a machine of so many cores does to a chat by itself.
     """
     target = Target(server, CHAT)
     alone: list[float] = []
     ratios: dict[str, list[float]] = {wish.name: [] for wish in wishes}
-    passing_by: dict[str, list[float]] = {wish.name: [] for wish in wishes}
+    passing_by: dict[str, list[float]] = {name: [] for name in [*ratios, _BUSY]}
     for _ in range(ROUNDS):
         for wish in wishes:
             before = checked_load(target, connections=1, seconds=CHAT_SECONDS).p99_ms
@@ -186,6 +188,9 @@ def _chat(
             direct = dataclasses.replace(wish, path=_VENDORS_PATH)
             with crowd.crowding(vendor, direct, round_seconds=pace["seconds"]):
                 beside = checked_load(target, connections=1, seconds=CHAT_SECONDS).p99_ms
+            with crowd.busy_cores():
+                busy = checked_load(target, connections=1, seconds=CHAT_SECONDS).p99_ms
+            passing_by[_BUSY].append(busy / before)
             alone.append(before)
             ratios[wish.name].append(during / before)
             passing_by[wish.name].append(beside / before)
