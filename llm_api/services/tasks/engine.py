@@ -80,7 +80,6 @@ class TaskEngine:
     def start(self) -> None:
         """Look for tasks from now on."""
         self._thread.start()
-        self._stirring.start()
 
     def run(self, task: Task, waiter: Waiter | None = None) -> ClaimedTask | None:
         """Store a new task, and work on it at once; raises StoreError.
@@ -215,6 +214,7 @@ class TaskEngine:
         self._running[task.id] = claimed
         self._drain.enter()
         self.start()
+        self._stirring.start()
         threading.Thread(
             target=self._work, args=[claimed], name=f"task-{task.kind}", daemon=True
         ).start()
