@@ -253,11 +253,11 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
     # of an application, and the next one of a process has the same document.
     _documents: ClassVar[dict[tuple[object, ...], LateDocument]] = {}
 
-    def init_app(self, app: Flask, *, spec_kwargs: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, app: Flask, *, spec_kwargs: Mapping[str, Any]) -> None:
         """Initialize the document; an empty argument of a query string counts as left out."""
         self._about = orjson.dumps(spec_kwargs)
         self.to_describe: list[tuple[Blueprint, dict[str, Any]]] = []
-        super().init_app(app, spec_kwargs={"marshmallow_plugin": _Plugin(), **(spec_kwargs or {})})
+        super().__init__(app, spec_kwargs={"marshmallow_plugin": _Plugin(), **spec_kwargs})
         self.ma_plugin.converter.add_attribute_function(_more_of_field)
         self.ma_plugin.converter.add_parameter_attribute_function(_allow_empty)
 
@@ -277,7 +277,7 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # flask-smorest ships no ty
             write = partial(_written, self, self._app, self.spec, self.to_describe)
             self._documents[made_of] = LateDocument(write)
         self.spec = self._written = self._documents[made_of]
-        del self.ma_plugin, self.flask_plugin, self.to_describe
+        del self.ma_plugin, self.flask_plugin, self.to_describe, self._spec_kwargs
 
     def _openapi_json(self) -> Response:
         """Serve the document."""
