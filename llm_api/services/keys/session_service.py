@@ -137,13 +137,13 @@ class SessionService:
         digest = digest_of(token)
         with self._lock:
             entry = self._cache.get(digest)
-        if entry is None or self._clock() - entry.at >= FRESH_S:
+        if entry is None:
             self._guesses.check(address)
-            entry = _Entry(self._look_up(token, digest), self._clock())
+            entry = self._refreshed(token, digest)
             if entry.session is None:
                 self._guesses.record(address)
-            with self._lock:
-                self._cache[digest] = entry
+        elif self._clock() - entry.at >= FRESH_S:
+            entry = self._refreshed(token, digest)
         session = entry.session
         return session if session is not None and session.key.is_valid(self._now()) else None
 
@@ -168,6 +168,12 @@ class SessionService:
     def close(self) -> None:
         """Close what authenticates keys."""
         self.authenticator.close()
+
+    def _refreshed(self, token: str, digest: str) -> _Entry:
+        entry = _Entry(self._look_up(token, digest), self._clock())
+        with self._lock:
+            self._cache[digest] = entry
+        return entry
 
     def _look_up(self, token: str, digest: str) -> Session | None:
         kept = self._run(partial(self._stores.sessions.find, digest, self._now()))

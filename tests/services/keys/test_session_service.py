@@ -164,6 +164,18 @@ def test_tokens_cannot_be_tried_without_end(world: World) -> None:
     world.service.authenticator.authenticate(SECRET, HERE)  # keys of the address are still taken
 
 
+def test_guesses_of_an_address_shut_out_no_session_that_is_in_use(world: World) -> None:
+    token, _ = world.service.sign_in(SECRET, HERE)
+    assert world.is_open(token)
+    world.wait(timedelta(seconds=FRESH_S))
+    for n in range(30):
+        assert not world.is_open(f"{n:043}")
+    with pytest.raises(RateLimited):
+        world.is_open("x" * 43)
+
+    assert world.is_open(token)
+
+
 def test_what_is_no_token_is_not_looked_up(world: World) -> None:
     for text in ("", "x", "x" * 4_000, "é" * 43):
         assert not world.is_open(text)
