@@ -13,7 +13,7 @@ The Protocols below, and of the files `…_store.py`, are the contract of a stor
   across processes; `item_memory` keeps items in one, and `kept_items` is the contract of both.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -126,11 +126,16 @@ class TaskStore(Protocol):
             Whether the worker still had it; False leaves what is stored.
         """
 
-    def renew(self, worker: str, until: datetime | None) -> Mapping[str, bool]:
-        """Extend all claims of a worker on tasks that have not ended; None leaves them as they are.
+    def renew(
+        self, worker: str, task_ids: Collection[str], until: datetime | None
+    ) -> Mapping[str, bool]:
+        """Extend a worker's claims on some tasks; None leaves them as they are.
+
+        A task that the worker has given up is none of them: its claim is to run out.
 
         Returns:
-            Whether somebody wants its end, by the id of each task that the worker has.
+            Whether somebody wants its end, by the id of each that the worker has and that has not
+            ended.
         """
 
     def ask_to_cancel(

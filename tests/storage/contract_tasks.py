@@ -39,7 +39,7 @@ ACTS: dict[str, Callable[[TaskStore], object]] = {
     "get": lambda tasks: tasks.get("img_1"),
     "claim": lambda tasks: claim(tasks, "worker"),
     "save": lambda tasks: tasks.save(queued(), "worker"),
-    "renew": lambda tasks: tasks.renew("worker", NOW),
+    "renew": lambda tasks: tasks.renew("worker", ["img_1"], NOW),
     "ask_to_cancel": lambda tasks: tasks.ask_to_cancel("img_1", NOW),
     "delete": lambda tasks: tasks.delete("img_1"),
     "expired": lambda tasks: tasks.expired(NOW, 10),
@@ -284,7 +284,8 @@ class TaskStoreContract:
         assert claim(tasks, "other", NOW + 2 * MINUTE) == []
         assert len(claim(tasks, "other", NOW + 9 * MINUTE)) == 1
 
-    def test_all_claims_of_a_worker_are_extended_at_once(self, tasks: TaskStore) -> None:
+    def test_claims_of_a_worker_are_extended_at_once(self, tasks: TaskStore) -> None:
+        ids = [f"img_{number}" for number in range(4)]
         for number in range(4):
             tasks.add(queued(f"img_{number}", due_at=NOW + number * MINUTE / 9))
         claim(tasks, "worker")
@@ -292,14 +293,23 @@ class TaskStoreContract:
         claim(tasks, "other", NOW + MINUTE / 3)
         tasks.ask_to_cancel(second.id, NOW)
 
-        renewed = tasks.renew("worker", NOW + 9 * MINUTE)
+        renewed = tasks.renew("worker", ids, NOW + 9 * MINUTE)
 
         assert renewed == {"img_0": False, "img_1": True}
         late = claim(tasks, "heir", NOW + 5 * MINUTE)
         assert {task.id for task in late} == {"img_2", "img_3"}
-        assert tasks.renew("worker", None) == renewed
+        assert tasks.renew("worker", ids, None) == renewed
         assert len(claim(tasks, "heir", NOW + 9 * MINUTE)) == 4
-        assert tasks.renew("worker", NOW + 20 * MINUTE) == {}
+        assert tasks.renew("worker", ids, NOW + 20 * MINUTE) == {}
+
+    def test_a_claim_that_its_worker_has_given_up_runs_out(self, tasks: TaskStore) -> None:
+        tasks.add(queued("img_0"))
+        tasks.add(queued("img_1"))
+        claim(tasks, "worker")
+
+        assert tasks.renew("worker", ["img_0"], NOW + 9 * MINUTE) == {"img_0": False}
+
+        assert [task.id for task in claim(tasks, "heir", NOW + 5 * MINUTE)] == ["img_1"]
 
     def test_what_has_ended_is_not_extended(self, tasks: TaskStore) -> None:
         tasks.add(queued())
@@ -307,7 +317,7 @@ class TaskStoreContract:
         # Whatever its claim says.
         tasks.save(ended(task, claimed_by="worker"), "worker")
 
-        assert tasks.renew("worker", NOW + MINUTE) == {}
+        assert tasks.renew("worker", [task.id], NOW + MINUTE) == {}
 
     def test_a_worker_that_lost_its_claim_changes_nothing(self, tasks: TaskStore) -> None:
         tasks.add(queued())

@@ -170,7 +170,7 @@ class TaskEngine:
         claims, now = self._own_claims(), time.monotonic()
         is_due = now - self._renewed_at > self._lease / 4
         until = claims.until() if is_due else None
-        found = self._threads.run(partial(self._store.renew, claims.worker, until))
+        found = self._threads.run(partial(self._store.renew, claims.worker, held, until))
         if is_due:
             self._renewed_at = now
         for task_id, claimed in held.items():

@@ -5,7 +5,7 @@ every database has, as MySQL knows neither RETURNING nor LIMIT in a subquery. On
 dialect leaves the words out, BEGIN IMMEDIATE keeps other writers away.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -68,10 +68,13 @@ class SqlTasks:
         """See TaskStore."""
         return self._do.write(partial(_save, task, worker))
 
-    def renew(self, worker: str, until: datetime | None) -> Mapping[str, bool]:
+    def renew(
+        self, worker: str, task_ids: Collection[str], until: datetime | None
+    ) -> Mapping[str, bool]:
         """See TaskStore."""
         claimed = (tasks.c.has_ended == sa.false()) & (tasks.c.claimed_by == worker)
-        return self._do.write(partial(_renew, claimed, until))
+        do = self._do.read if until is None else self._do.write
+        return do(partial(_renew, claimed & tasks.c.id.in_(task_ids), until))
 
     def ask_to_cancel(
         self, task_id: str, now: datetime, act: AdminAct | None = None

@@ -188,6 +188,28 @@ def test_a_claim_that_was_lost_is_known_at_the_next_save(shop: Shop) -> None:
     assert lost == [True]
 
 
+def test_a_task_that_was_given_up_is_worked_on_again_while_others_go_on(shop: Shop) -> None:
+    go, tries = threading.Event(), []
+
+    def work(claimed: ClaimedTask) -> None:
+        if claimed.task.id == "t1":
+            go.wait(2 * PATIENCE)
+        else:
+            tries.append(claimed)
+            if len(tries) == 1:
+                raise StoreError("The database is away.")
+        finish(claimed)
+
+    engine = shop.engine(work, lease=0.6)
+    engine.run(new())
+    engine.run(new("t2"))
+
+    wait_until(lambda: shop.has_ended("t2"), PATIENCE, "worked on again")
+    assert not shop.has_ended()
+    go.set()
+    wait_until(shop.has_ended, PATIENCE, "ended, too")
+
+
 def test_a_wish_to_cancel_reaches_the_worker_that_has_the_task(shop: Shop) -> None:
     def work(claimed: ClaimedTask) -> None:
         wait_until(lambda: claimed.wants_cancel, PATIENCE, "asked")
