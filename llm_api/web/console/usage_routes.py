@@ -6,6 +6,7 @@ from flask import Response, g, request
 from llm_api.errors import ApiError
 from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.console import figures, rendering, sign_in, usage_arguments, usage_view
+from llm_api.web.console.field_problems import Problems, problems_of
 from llm_api.web.request.context import RequestState, services
 
 blueprint = PublicBlueprint("console_usage", __name__)
@@ -19,13 +20,13 @@ def usage() -> Response:
     session = rendering.session_of_request()
     state: RequestState = g.request_state
     state.key = None if session is None else session.key
-    problems: list[tuple[str, str]] = []
+    problems: Problems = []
     page, status = None, 200
     try:
         view = usage_arguments.UsageViewSchema().load(request.args.to_dict())
         page = usage_view.usage_page(services().reports, view)
     except ma.ValidationError as error:
-        problems = [(name, str(found[0])) for name, found in error.messages_dict.items()]
+        problems = problems_of(error)
         view, status = usage_arguments.default_view(), 400
     except ApiError as error:
         problems, status = [("", error.message)], error.status

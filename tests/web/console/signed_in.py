@@ -54,4 +54,4 @@ def problem_in(answer: TestResponse) -> str:
     """Return what an error on a page says."""
     found = re.search(r'role="alert">(.*?)</div>', answer.text, re.DOTALL)
     assert found is not None, answer.text
-    return unescape(re.sub(r"<[^>]+>|\s+", " ", found[1])).strip()
+    return unescape(" ".join(re.sub(r"<[^>]+>", " ", found[1]).split()))

@@ -279,8 +279,9 @@ def test_the_audit_is_that_of_the_api(module_app: Flask, admin: SignedIn, api: F
     acts = api.get("/api/v1/audit", query_string={"subject": "watched"}).json["acts"]
     assert [row[2] for row in shown] == [act["act"] for act in acts]
     assert [act["act"] for act in acts] == ["key.disable", "key.create"]
-    wrong = admin.client.get(f"{OPERATE}/audit?act=key.eat")
-    assert (wrong.status_code, "act" in problem_in(wrong)) == (400, True)
+    for argument, said in ("act=key.eat", "act must be one of"), ("since_=1", "since_ is not a"):
+        wrong = admin.client.get(f"{OPERATE}/audit?{argument}")
+        assert (wrong.status_code, problem_in(wrong)[: len(said)]) == (400, said)
 
 
 def test_a_call_is_found_with_its_attempts_and_cost(module_app: Flask, admin: SignedIn) -> None:

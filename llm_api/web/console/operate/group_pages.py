@@ -9,6 +9,7 @@ from flask import Response
 from llm_api.domain.access import KeyGroup
 from llm_api.errors import InvalidRequest
 from llm_api.services.keys.group_service import to_dict
+from llm_api.web.console.field_problems import Problems, problems_of
 from llm_api.web.console.operate import key_forms
 from llm_api.web.console.operate.admin_views import admin, blueprint, for_admins, going_to, shown
 from llm_api.web.console.operate.key_pages import check_confirmed
@@ -32,7 +33,7 @@ def create_group() -> Response:
         draft = KeyGroup("", **NewGroupSchema().load(document))
         group = services().groups.create(draft, admin())
     except ma.ValidationError as error:
-        return _list(document, key_forms.problems_of(error))
+        return _list(document, problems_of(error))
     except InvalidRequest as error:
         return _list(document, [("", error.message)])
     return going_to(f"groups/{group.id}?done=created")
@@ -55,7 +56,7 @@ def change_group(group_id: str) -> Response:
         found = GroupChangeSchema().load(document)
         known.change(group_id, lambda one: replace(one, **found), admin())
     except ma.ValidationError as error:
-        return _form(known.find(group_id), document, key_forms.problems_of(error))
+        return _form(known.find(group_id), document, problems_of(error))
     except InvalidRequest as error:
         return _form(known.find(group_id), document, [("", error.message)])
     return going_to(f"groups/{group_id}?done=changed")
@@ -70,7 +71,7 @@ def delete_group(group_id: str) -> Response:
     return going_to("groups?done=deleted")
 
 
-def _list(values: dict[str, Any], problems: key_forms.Problems) -> Response:
+def _list(values: dict[str, Any], problems: Problems) -> Response:
     return shown(
         "groups",
         status=400 if problems else 200,
@@ -81,7 +82,7 @@ def _list(values: dict[str, Any], problems: key_forms.Problems) -> Response:
     )
 
 
-def _form(found: KeyGroup, values: dict[str, Any], problems: key_forms.Problems) -> Response:
+def _form(found: KeyGroup, values: dict[str, Any], problems: Problems) -> Response:
     known = services()
     return shown(
         "group",

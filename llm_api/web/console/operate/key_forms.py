@@ -1,13 +1,10 @@
 """Forms of keys and groups, read as the documents that the API takes."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import marshmallow as ma
 from flask import request
-
-from llm_api.web.schema_fields import FieldProblem
 
 LIMITS = (
     "requests",
@@ -19,8 +16,6 @@ LIMITS = (
 _LISTS = ("models", "routes", "budgets", "tags")
 _NULL_IS_ALL = frozenset(["models", "routes"])
 _SEPARATORS = re.compile(r"[,\n]")
-
-Problems = Sequence[tuple[str, str]]
 
 
 def key_document(former: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -63,21 +58,3 @@ def _limits() -> dict[str, Any]:
         for name, text in given.items()
         if text
     }
-
-
-def problems_of(error: ma.ValidationError) -> Problems:
-    """Return what is wrong in a form: names of fields, and a sentence for each."""
-    return list(_problems(error.messages_dict))
-
-
-def _problems(messages: Mapping[Any, Any], of: str = "") -> Problems:
-    found: list[tuple[str, str]] = []
-    for name, message in messages.items():
-        # Of a list it is one of its items, whose number says nothing in a form.
-        field = of or str(name) if isinstance(name, int) or name == "limits" else str(name)
-        if isinstance(message, Mapping):
-            found += _problems(message, "" if name == "limits" else field)
-        else:
-            first = message[0]
-            found.append((field, first.message if isinstance(first, FieldProblem) else str(first)))
-    return found

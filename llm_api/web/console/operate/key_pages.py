@@ -9,6 +9,7 @@ from flask import Response, request
 from llm_api.domain.access import NO_LIMITS, ApiKey
 from llm_api.errors import ApiError, InvalidRequest
 from llm_api.services.keys.service import IssuedKey
+from llm_api.web.console.field_problems import Problems, problems_of
 from llm_api.web.console.operate import key_forms
 from llm_api.web.console.operate.admin_views import admin, blueprint, for_admins, going_to, shown
 from llm_api.web.request.context import services
@@ -63,7 +64,7 @@ def create_key() -> Response:
         draft = ApiKey(**{"id": "", **with_group(NewKeySchema().load(document))})
         issued = services().keys.issue(draft, admin())
     except ma.ValidationError as error:
-        return _form(None, document, key_forms.problems_of(error))
+        return _form(None, document, problems_of(error))
     except InvalidRequest as error:
         return _form(None, document, [("", error.message)])
     return _secret(issued)
@@ -86,7 +87,7 @@ def change_key(key_id: str) -> Response:
     try:
         found = with_group(KeyChangeSchema().load(document))
     except ma.ValidationError as error:
-        return _form(described, document, key_forms.problems_of(error))
+        return _form(described, document, problems_of(error))
     except InvalidRequest as error:
         return _form(described, document, [("", error.message)])
     services().keys.change(key_id, lambda one: replace(one, **found), admin())
@@ -102,7 +103,7 @@ def rotate_key(key_id: str) -> Response:
         options = RotationSchema().load({"overlap": overlap} if overlap else {})
     except ma.ValidationError as error:
         described = described_with_budgets(services().keys.get(key_id))
-        return _form(described, described, key_forms.problems_of(error))
+        return _form(described, described, problems_of(error))
     return _secret(services().keys.rotate(key_id, admin(), **options))
 
 
@@ -138,9 +139,7 @@ def check_confirmed() -> None:
         raise InvalidRequest(message, reason="not_confirmed")
 
 
-def _form(
-    described: dict[str, Any] | None, values: dict[str, Any], problems: key_forms.Problems
-) -> Response:
+def _form(described: dict[str, Any] | None, values: dict[str, Any], problems: Problems) -> Response:
     try:
         groups = services().groups.all()
     except ApiError:

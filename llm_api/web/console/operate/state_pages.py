@@ -13,6 +13,7 @@ from llm_api.services.audit import to_dict as act_to_dict
 from llm_api.services.loop.loop_document import is_loop
 from llm_api.services.usage.reports import to_dict
 from llm_api.storage import StoreError
+from llm_api.web.console.field_problems import problems_of
 from llm_api.web.console.operate.admin_views import admin, blueprint, for_admins, going_to, shown
 from llm_api.web.request.context import services
 from llm_api.web.rest.audit_schemas import AuditArgumentsSchema
@@ -72,7 +73,7 @@ def audit() -> Response:
     try:
         query = AuditArgumentsSchema().load(arguments)
     except ma.ValidationError as error:
-        problems = [(name, str(found[0])) for name, found in error.messages_dict.items()]
+        problems = problems_of(error)
         page = {"acts": [], "arguments": arguments, "problems": problems, "cursor": None}
         return shown("audit", status=400, all_acts=ACTS, **page)
     found = services().audit.page(query)
