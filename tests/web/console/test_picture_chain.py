@@ -1,4 +1,4 @@
-"""The steps of a chain, and what a browser keeps of its pictures, without a browser."""
+"""The steps of a chain, and what is sent of its form, without a browser."""
 
 from typing import Any
 

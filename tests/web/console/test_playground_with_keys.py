@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 from tests.support.browsing import Chromium, Watched
 from tests.support.service import Service
 
-KEY = "3c9f1e5d7a2b4860b1d4"
+KEY, OTHER = "3c9f1e5d7a2b4860b1d4", "a81c40e7d95b26f3c07e"
 PROMPT = 'A red cat and a sign that says "OPEN"'
 TIMEOUT_MS = 60_000
 
@@ -16,7 +16,7 @@ TIMEOUT_MS = 60_000
 @pytest.fixture(scope="module")
 def closed_service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Run a service that wants keys, with its bundled model."""
-    env = {"REQUIRE_API_KEY": "true", "API_KEYS": f"app={KEY}", "WEB_CONCURRENCY": "1"}
+    env = {"REQUIRE_API_KEY": "true", "API_KEYS": f"app={KEY},shop={OTHER}", "WEB_CONCURRENCY": "1"}
     with Service(tmp_path_factory.mktemp("closed"), env) as service:
         yield service
 
@@ -27,11 +27,15 @@ def watched(browser: Chromium, closed_service: Service) -> Iterator[Watched]:
     with browser.showing(closed_service.url) as shown:
         # A usage row is looked for before it is written.
         shown.may_answer.add(404)
-        page = shown.open("/console/prompts")
-        page.locator("input[name=key]").fill(KEY)
-        page.keyboard.press("Enter")
-        page.wait_for_url("**/console/prompts")
+        sign_in(shown.open("/console/prompts"), KEY, "/console/prompts")
         yield shown
+
+
+def sign_in(page: Page, key: str, path: str) -> None:
+    """Fill the form in, which leads on to a page."""
+    page.locator("input[name=key]").fill(key)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"**{path}")
 
 
 def shown_programs(page: Page) -> list[str]:
@@ -59,6 +63,23 @@ def test_a_rewrite_of_the_bundled_model_becomes_a_picture(watched: Watched) -> N
     # The session opens the files of its key to the browser.
     expect(page.locator("figure img")).to_have_js_property("complete", value=True)
     assert page.locator("figure img").evaluate("(img) => img.naturalWidth") > 0
+
+
+def test_the_pictures_of_a_key_are_not_shown_to_another_in_the_same_browser(
+    watched: Watched,
+) -> None:
+    page = watched.open("/console/pictures")
+    page.locator("#prompt").fill(PROMPT)
+    page.get_by_label("Rewrite the prompt first").set_checked(False)
+    page.get_by_role("button", name="Make pictures", exact=True).click()
+    expect(page.locator(".history img")).to_have_count(1, timeout=TIMEOUT_MS)
+
+    for key, count in (OTHER, 0), (KEY, 1):
+        page.get_by_role("button", name="Sign out").click()
+        page = watched.open("/console/pictures")
+        sign_in(page, key, "/console/pictures")
+        page.wait_for_load_state("networkidle")
+        assert page.locator(".history img").count() == count
 
 
 def test_programs_name_a_key_and_never_show_one(watched: Watched) -> None:

@@ -19,7 +19,7 @@ const REPAIRED_KINDS = {
   camera_restored: ["camera"],
 };
 // What can be said of a piece of a text; of several the first counts.
-export const STATES = ["repaired", "unchecked", "kept", "new"];
+const STATES = ["repaired", "unchecked", "kept", "new"];
 // From this share of the original's words on, a rewrite can be compared with it word by word.
 const LEAST_SHARED = 0.3;
 

@@ -2,14 +2,10 @@
 
 import Alpine from "../vendor/alpine/alpine.min.js";
 import { factTexts } from "./facts.js";
-import { number, t } from "./texts.js";
 
 /** Starts the page: `parts` are its components by the names that the template calls them. */
 export function startPage(parts) {
-  Alpine.magic("t", () => t);
-  Alpine.magic("number", () => number);
   Alpine.magic("facts", () => factTexts);
-  Alpine.magic("copy", () => copyText);
   for (const [name, part] of Object.entries(parts)) Alpine.data(name, part);
   Alpine.start();
 }

@@ -28,7 +28,7 @@ export function orderOf(form) {
 }
 
 /** Whether nothing more will become of a task. */
-export function hasEnded(task) {
+function hasEnded(task) {
   return ENDED.includes(task.status);
 }
 

@@ -47,7 +47,7 @@ function pictures() {
     hasVendorRewrite: false,
     preview: null,
     previewSent: null,
-    history: keptPictures(localStorage, nowInSeconds()),
+    history: keptPictures(nowInSeconds()),
 
     init() {
       const handed = handedOn();
@@ -137,7 +137,7 @@ function pictures() {
         tries: shown.triesOf(result),
         hasVendorRewrite: shown.hasVendorRewrite(result),
         facts: { ...facts, ms, cost },
-        history: withPictures(localStorage, result, nowInSeconds()),
+        history: withPictures(result, nowInSeconds()),
         progress: "",
         status: t("pictures.done", { count: number(result.data.length) }),
       });
@@ -171,7 +171,7 @@ function pictures() {
       });
     },
     clear() {
-      forget(localStorage);
+      forget();
       this.history = [];
     },
   };

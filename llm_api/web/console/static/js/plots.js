@@ -8,14 +8,9 @@ const DASHES = [[], [8, 4], [2, 3], [12, 4, 2, 4], [4, 4], [16, 4]];
 const DAY_S = 86400;
 const plots = [];
 
-/** Draws every plot below `root`. */
-export function drawPlots(root = document) {
-  for (const box of root.querySelectorAll("[data-plot]")) draw(box);
-}
-
-/** Forgets what was drawn: its tables are gone. */
-export function dropPlots() {
-  for (const plot of plots.splice(0)) plot.destroy();
+/** Draws every plot of the page. */
+export function drawPlots() {
+  for (const box of document.querySelectorAll("[data-plot]")) draw(box);
 }
 
 function draw(box) {
@@ -90,8 +85,7 @@ function resizeAll() {
 
 addEventListener("resize", resizeAll);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-  const boxes = [...document.querySelectorAll("[data-plot] .plot")];
-  dropPlots();
-  for (const place of boxes) place.replaceChildren();
+  for (const plot of plots.splice(0)) plot.destroy();
+  for (const place of document.querySelectorAll("[data-plot] .plot")) place.replaceChildren();
   drawPlots();
 });
