@@ -11,6 +11,8 @@ from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.console import rendering
 from llm_api.web.console.own_paths import safe_path
 from llm_api.web.request.context import RequestState, client_address, services
+from llm_api.web.response.error_formats import error_headers
+from llm_api.web.response.errors import note_error
 
 KEY_SETTING = "REQUIRE_API_KEY"
 PATH = "/console/sign-in"
@@ -52,6 +54,7 @@ def sign_in() -> Response:
         secret = request.form.get("key", "").strip()[:_MAX_KEY]
         token, key = sessions.sign_in(secret, client_address())
     except ApiError as error:
+        note_error(error)
         return _form(error)
     if former := browser_sessions.token_of(request):
         sessions.sign_out(former)
@@ -87,8 +90,7 @@ def _form(error: ApiError | None = None) -> Response:
     )
     if error is None:
         return response
-    headers = {} if error.retry_after is None else {"Retry-After": str(error.retry_after)}
-    return make_response(response, error.status, headers)
+    return make_response(response, error.status, error_headers(error, PATH))
 
 
 def _named(error: ApiError | None) -> str | None:

@@ -1,13 +1,15 @@
 """The page of usage: reports as figures and tables. What it shows is what the API answers."""
 
 import marshmallow as ma
-from flask import Response, g, request
+from flask import Response, g, make_response, request
 
 from llm_api.errors import ApiError
 from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.console import figures, rendering, sign_in, usage_arguments, usage_view
 from llm_api.web.console.field_problems import Problems, problems_of
 from llm_api.web.request.context import RequestState, services
+from llm_api.web.response.error_formats import error_headers
+from llm_api.web.response.errors import note_error
 
 blueprint = PublicBlueprint("console_usage", __name__)
 
@@ -21,7 +23,7 @@ def usage() -> Response:
     state: RequestState = g.request_state
     state.key = None if session is None else session.key
     problems: Problems = []
-    page, status = None, 200
+    page, status, headers = None, 200, dict[str, str]()
     try:
         view = usage_arguments.UsageViewSchema().load(request.args.to_dict())
         page = usage_view.usage_page(services().reports, view)
@@ -29,7 +31,9 @@ def usage() -> Response:
         problems = problems_of(error)
         view, status = usage_arguments.default_view(), 400
     except ApiError as error:
+        note_error(error)
         problems, status = [("", error.message)], error.status
+        headers = error_headers(error, request.path)
     response = rendering.render(
         "usage.html",
         "usage",
@@ -42,5 +46,4 @@ def usage() -> Response:
             "show": figures.SHOWN,
         },
     )
-    response.status_code = status
-    return response
+    return make_response(response, status, headers)

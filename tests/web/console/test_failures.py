@@ -10,8 +10,8 @@ from werkzeug.test import TestResponse
 from tests.conftest import AppOf
 from tests.storage.changing import change
 from tests.support.tables import each
-from tests.web.console.signed_in import SignedIn, problem_in
-from tests.web.keyed import ADMIN, CLOSED
+from tests.web.console.signed_in import OURS, SignedIn, problem_in
+from tests.web.keyed import ADMIN, CLOSED, STATIC
 
 # Of Firefox; Chromium's has pictures, too.
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
@@ -105,5 +105,25 @@ def test_what_went_wrong_is_in_the_log_all_the_same(
     with caplog.at_level("INFO", "llm_api.web.lifecycle"):
         module_app.test_client().get("/console/nothing", headers={"Accept": accept})
 
-    [line] = [one for one in caplog.records if one.message == "request"]
-    assert getattr(line, "reason") == "not_found"  # noqa: B009  # a field of the log
+    assert reasons_in(caplog) == ["not_found"]
+
+
+def test_the_log_says_what_pages_say_themselves(
+    app_of: AppOf, upstream_env: dict[str, str], caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_of({**upstream_env, **CLOSED})
+    admin, shop = SignedIn.with_key(app, ADMIN), SignedIn.with_key(app, STATIC)
+    caplog.clear()
+
+    with caplog.at_level("INFO", "llm_api.web.lifecycle"):
+        shop.client.post("/console/sign-in", data={"key": "wrong"}, headers=OURS)
+        admin.client.get("/console/operate/keys/key_nobody")
+        shop.client.get("/console/usage", query_string={"key": "another"})
+
+    assert reasons_in(caplog) == ["invalid_api_key", "key_not_found", "admin_required"]
+
+
+def reasons_in(caplog: pytest.LogCaptureFixture) -> list[str | None]:
+    """Return the reasons that the lines of requests have."""
+    lines = [one for one in caplog.records if one.message == "request"]
+    return [getattr(line, "reason", None) for line in lines]

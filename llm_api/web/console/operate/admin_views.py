@@ -13,6 +13,8 @@ from llm_api.web.access import browser_sessions
 from llm_api.web.blueprints import PublicBlueprint
 from llm_api.web.console import rendering, sign_in
 from llm_api.web.request.context import RequestState, acting_admin
+from llm_api.web.response.error_formats import error_headers
+from llm_api.web.response.errors import note_error
 
 PREFIX = "/console/operate"
 SECTION = "operate"
@@ -39,7 +41,10 @@ def for_admins(view: Callable[_P, Response]) -> Callable[_P, Response]:
                 browser_sessions.check_form(request, session)
             return view(*args, **kwargs)
         except ApiError as error:
-            return shown("problem", status=error.status, problem=error.message)
+            note_error(error)
+            response = shown("problem", status=error.status, problem=error.message)
+            response.headers.update(error_headers(error, request.path))
+            return response
 
     return checked
 
