@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from llm_api.cli.calling.api_client import ApiClient
-from llm_api.cli.calling.command import Command, Decorator, with_options
+from llm_api.cli.calling.command import Command, Decorator, given_fields, with_options
 from llm_api.cli.calling.exit_codes import FAILED, CommandFailed
 from llm_api.cli.calling.target import Target, service_options
 from llm_api.cli.completing import complete_models
@@ -52,7 +52,7 @@ def chat_command(settings: Settings) -> click.Command:
         """
         with target.client(needs_model=True) as client:
             fields["model"] = fields["model"] or _default_model(target, client)
-            options = {name: value for name, value in fields.items() if value is not None}
+            options = given_fields(fields)
             text = _text(prompt)
             if text is None:
                 converse(client, options, system)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from llm_api.cli.calling.command import CommandGroup, Decorator
+from llm_api.cli.calling.command import CommandGroup, Decorator, given_fields
 from llm_api.cli.calling.exit_codes import DIFFERS, json_text
 from llm_api.cli.calling.progress import Progress
 from llm_api.cli.calling.target import Target, service_options
@@ -69,7 +69,7 @@ def _add_score(group: CommandGroup, settings: Settings) -> None:
         pictures = {"image": picture_argument(image)}
         if reference is not None:
             pictures["reference_image"] = picture_argument(reference)
-        verdict = _asked(target, _SCORE, {**_given(fields), **pictures})
+        verdict = _asked(target, _SCORE, {**given_fields(fields), **pictures})
         click.echo(json_text(verdict) if as_json else "\n".join(_verdict(verdict)))
         context.exit(DIFFERS if verdict["passed"] is False else 0)
 
@@ -91,7 +91,7 @@ def _add_compare(group: CommandGroup, settings: Settings) -> None:
         """Name the better of two IMAGES, or put up to eight in order."""
         mode = "rank" if len(images) > 2 else "compare"
         pictures = [picture_argument(image) for image in images]
-        answer = _asked(target, _SCORE, {**_given(fields), "mode": mode, "images": pictures})
+        answer = _asked(target, _SCORE, {**given_fields(fields), "mode": mode, "images": pictures})
         if as_json:
             click.echo(json_text(answer))
             return
@@ -118,7 +118,7 @@ def _add_describe(group: CommandGroup, settings: Settings) -> None:
     @service_options(settings)
     def describe(image: str, target: Target, *, as_json: bool, **fields: Any) -> None:
         """Write the prompt with which a model would make IMAGE again."""
-        body = {**_given(fields), "image": picture_argument(image)}
+        body = {**given_fields(fields), "image": picture_argument(image)}
         answer = _asked(target, _DESCRIBE, body)
         click.echo(json_text(answer) if as_json else answer["optimized_prompt"])
         for warning in answer.get("warnings") or ():
@@ -153,10 +153,6 @@ def _asked(target: Target, path: str, body: Mapping[str, Any]) -> dict[str, Any]
     with target.client() as client, Progress("judging"):
         answer: dict[str, Any] = client.send("POST", path, body)
     return answer
-
-
-def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value not in (None, ())}
 
 
 def _verdict(verdict: Mapping[str, Any]) -> Iterator[str]:

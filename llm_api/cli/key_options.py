@@ -1,16 +1,16 @@
 """The properties of a key or a group as options of commands, and as bodies of the API."""
 
-from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
 import click
 
 from llm_api.cli.administering import LIMITS
+from llm_api.cli.calling.command import Decorator, with_options
 from llm_api.domain.access import Limits
 from llm_api.services.keys import formats
 from llm_api.services.keys.formats import TextFormat
 
-_F = TypeVar("_F", bound=Callable[..., Any])
 _AT_LEAST_ONE = click.IntRange(1, 1_000_000_000)
 
 
@@ -57,45 +57,33 @@ def _option_of(name: str) -> str:
 _PROPERTIES = {_option_of(name): name for name in _EMPTY}
 
 
-def property_options(command: _F) -> _F:
-    """Add the options of a key's properties to a command, which gets them by their names."""
-    options = [
-        click.option("--expires", type=_END, help="90d, 12h or a time."),
-        click.option("--model", "models", type=_MODEL, multiple=True, help="Allowed."),
-        click.option(
-            "--route", "routes", type=_ROUTE, multiple=True, help="Allowed, such as /v1/*."
-        ),
-        quota_options,
-        click.option("--group", type=NAME, help="Id or name of a group that it joins."),
-        click.option("--tag", "tags", type=_TAG, multiple=True, help="Label for all of its calls."),
-    ]
-    for add in reversed(options):
-        command = add(command)
-    return command
+# Of limits and budgets, of a key or a group.
+quota_options = with_options(
+    click.option("--requests", type=_REQUESTS, help="Limit such as 60/minute;5000/day."),
+    click.option("--tokens-per-minute", type=_AT_LEAST_ONE, help="Limit of tokens."),
+    click.option("--concurrent-requests", type=_AT_LEAST_ONE, help="Limit of calls."),
+    click.option("--concurrent-streams", type=_AT_LEAST_ONE, help="Limit of streams."),
+    click.option("--images-per-minute", type=_AT_LEAST_ONE, help="Limit of pictures."),
+    click.option(
+        "--budget",
+        "budgets",
+        type=_BUDGET,
+        multiple=True,
+        help='Budget such as "5 CNY/day", also per week, month or total.',
+    ),
+)
+# Of a key's properties; the command gets them by their names.
+property_options = with_options(
+    click.option("--expires", type=_END, help="90d, 12h or a time."),
+    click.option("--model", "models", type=_MODEL, multiple=True, help="Allowed."),
+    click.option("--route", "routes", type=_ROUTE, multiple=True, help="Allowed, such as /v1/*."),
+    quota_options,
+    click.option("--group", type=NAME, help="Id or name of a group that it joins."),
+    click.option("--tag", "tags", type=_TAG, multiple=True, help="Label for all of its calls."),
+)
 
 
-def quota_options(command: _F) -> _F:
-    """Add the options of limits and budgets, of a key or a group, to a command."""
-    options = [
-        click.option("--requests", type=_REQUESTS, help="Limit such as 60/minute;5000/day."),
-        click.option("--tokens-per-minute", type=_AT_LEAST_ONE, help="Limit of tokens."),
-        click.option("--concurrent-requests", type=_AT_LEAST_ONE, help="Limit of calls."),
-        click.option("--concurrent-streams", type=_AT_LEAST_ONE, help="Limit of streams."),
-        click.option("--images-per-minute", type=_AT_LEAST_ONE, help="Limit of pictures."),
-        click.option(
-            "--budget",
-            "budgets",
-            type=_BUDGET,
-            multiple=True,
-            help='Budget such as "5 CNY/day", also per week, month or total.',
-        ),
-    ]
-    for add in reversed(options):
-        command = add(command)
-    return command
-
-
-def clear_option(*, is_group: bool = False) -> Callable[[_F], _F]:
+def clear_option(*, is_group: bool = False) -> Decorator:
     """Return what adds the option `--clear`, which takes a property of a key or group away."""
     names = [option for option, name in _PROPERTIES.items() if name in _OF_GROUPS or not is_group]
     return click.option(

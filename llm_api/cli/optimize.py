@@ -1,27 +1,27 @@
 """The command `optimize`: rewrites a prompt, or those of a file."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import click
 
-from llm_api.cli.calling.command import Command, Decorator, with_options
+from llm_api.cli.calling.command import Command, Decorator, given_fields, with_options
 from llm_api.cli.calling.exit_codes import UNFINISHED, json_text
 from llm_api.cli.calling.progress import Progress
 from llm_api.cli.calling.target import Target, service_options
 from llm_api.cli.completing import complete_targets
-from llm_api.domain.prompts import TYPES
+from llm_api.domain.prompts import REQUEST_TYPES
 from llm_api.settings.settings import Settings
 
 _PATH = "/api/v1/llm/optimize-prompt"
 _EXAMPLES = (
     'optimize "A cat on a chair" --target-model flux',
     'optimize "A rocket starts" --type video --target-model wan --json',
+    'optimize "Mara waves." --type storyboard --total-seconds 5 --cast "Mara=a woman in yellow"',
     "optimize --file prompts.txt --out outcomes.jsonl",
 )
-
 
 _file_options = with_options(
     click.option(
@@ -38,12 +38,34 @@ _file_options = with_options(
 )
 
 
+def _cast(_: click.Context, __: click.Parameter, texts: Sequence[str]) -> Sequence[Any]:
+    """Read NAME=DESCRIPTION; raises BadParameter."""
+    named = [text.partition("=") for text in texts]
+    if not all(name and description for name, _, description in named):
+        raise click.BadParameter("must be NAME=DESCRIPTION.")
+    return tuple({"name": name, "description": described} for name, _, described in named)
+
+
+_storyboard_options = with_options(
+    click.option("--total-seconds", type=int, help="Of a storyboard: of all its shots together."),
+    click.option("--shots", type=int, help="Of a storyboard: how many.  [default: what suits it]"),
+    click.option(
+        "--cast",
+        metavar="NAME=DESCRIPTION",
+        multiple=True,
+        callback=_cast,
+        help="Of a storyboard: who plays, and how that looks; repeatable.",
+    ),
+)
+
+
 def optimize_command(settings: Settings) -> click.Command:
     """Create the command `optimize`."""
 
     @click.command("optimize", cls=Command, examples=_EXAMPLES)
     @click.argument("prompt", required=False)
     @_rewriting_options(settings)
+    @_storyboard_options
     @_file_options
     @service_options(settings)
     @click.pass_context
@@ -60,11 +82,12 @@ def optimize_command(settings: Settings) -> click.Command:
     ) -> None:
         """Rewrite PROMPT, or the prompts of a file.
 
-        They are for an image or video model. The rewrite alone is on standard output. Without a
-        configured upstream the bundled model is started for the time of the command.
+        They are for an image or video model. The rewrite alone is on standard output; of a
+        storyboard, whose PROMPT is a script, these are its shots. Without a configured upstream the
+        bundled model is started for the time of the command.
 
-        With --file exits with 3 if some prompts could not be rewritten for now: the same command
-        tries those again.
+        With --file exits with 3 if prompts are left, such as while an upstream is away: the same
+        command tries those again.
         """
         fields = _fields(options)
         if (prompt is None) == (source is None) or (source is None) != (out is None):
@@ -80,7 +103,7 @@ def optimize_command(settings: Settings) -> click.Command:
 def _rewriting_options(settings: Settings) -> Decorator:
     return with_options(
         click.option(
-            "--type", "kind", type=click.Choice(TYPES), default="image", show_default=True
+            "--type", "kind", type=click.Choice(REQUEST_TYPES), default="image", show_default=True
         ),
         click.option(
             "--target-model",
@@ -104,13 +127,12 @@ def _rewriting_options(settings: Settings) -> Decorator:
 def _fields(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of the request that were given."""
     targets, kind = options["targets"], options["kind"]
-    given = {name: value for name, value in options.items() if name not in {"targets", "kind"}}
-    fields = {name: value for name, value in given.items() if value not in (None, False, ())}
+    others = {name: value for name, value in options.items() if name not in {"targets", "kind"}}
     several = {"targets": targets} if len(targets) > 1 else {}
     return {
         "type": kind,
         **(several or {"target_model": targets[0] if targets else "generic"}),
-        **fields,
+        **given_fields(others),
     }
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from llm_api.cli.new_files import require_free, write_new
+from llm_api.cli.new_files import require_free, require_name, write_new
 
 _FORMATS = {".png": "png", ".jpg": "jpeg", ".jpeg": "jpeg", ".webp": "webp"}
 _ADDRESSES = ("http://", "https://")
@@ -35,14 +35,10 @@ class OutFile:
 
     def __init__(self, path: Path, *, is_forced: bool) -> None:
         """Check the name; raises UsageError."""
-        suffix = path.suffix.lower()
-        if suffix not in _FORMATS:
-            raise click.UsageError(f"--out must end in one of {', '.join(_FORMATS)}.")
-        if not path.parent.is_dir():
-            raise click.UsageError(f"--out must be in a folder that exists, not in {path.parent}.")
+        require_name(path, _FORMATS)
         self._path = path
         self._is_forced = is_forced
-        self.format = _FORMATS[suffix]
+        self.format = _FORMATS[path.suffix.lower()]
 
     def require_free(self, count: int) -> None:
         """Look whether files for so many pictures can be written; raises UsageError."""

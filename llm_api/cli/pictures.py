@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from llm_api.cli.calling.api_client import ApiClient, in_path
-from llm_api.cli.calling.command import CommandGroup, Decorator, with_options
+from llm_api.cli.calling.command import CommandGroup, Decorator, given_fields, with_options
 from llm_api.cli.calling.exit_codes import (
     DIFFERS,
     FAILED,
@@ -171,8 +171,7 @@ def _make(
     """Order pictures, wait for them, and write them; raises CommandFailed."""
     files = OutFile(out, is_forced=force)
     files.require_free(fields["n"] or 1)  # before anything is paid
-    given = {name: value for name, value in fields.items() if value not in (None, False)}
-    body = {**order, **given, "output_format": files.format, "wait_ms": 0}
+    body = {**order, **given_fields(fields), "output_format": files.format, "wait_ms": 0}
     with target.client() as client:
         with Progress("ordering"):
             job = client.send("POST", "/api/v1/images/generate", body)

@@ -11,7 +11,7 @@ from llm_api.cli.calling.command import CommandGroup, with_options
 from llm_api.cli.calling.exit_codes import json_text
 from llm_api.cli.calling.progress import Progress
 from llm_api.cli.calling.target import Target, service_options
-from llm_api.cli.new_files import require_free, write_new
+from llm_api.cli.new_files import require_free, require_name, write_new
 from llm_api.cli.terminal_charts import chart_text
 from llm_api.cli.usage_reports import filters_of, span_options, usage_of
 from llm_api.cli.usage_series import METRICS, STEPS, Chart, charts_of, left_out
@@ -73,8 +73,7 @@ def add_plot(group: CommandGroup, settings: Settings) -> None:
 
 
 def _check(out: Path, *, is_forced: bool) -> None:
-    if out.suffix.lower() not in _SUFFIXES:
-        raise click.UsageError(f"--out must end in one of {', '.join(_SUFFIXES)}.")
+    require_name(out, _SUFFIXES)
     require_free(out, is_forced=is_forced)
     import_module("llm_api.cli.plot_files").require_library()
 

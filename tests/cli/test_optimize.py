@@ -100,6 +100,18 @@ def test_a_line_may_name_several_targets(
     assert made == {"flux": text, "wan": text}
 
 
+def test_a_line_may_name_one_target_instead_of_several(
+    optimize: Optimize, upstream: ScriptedUpstream, prompts: Path, tmp_path: Path
+) -> None:
+    upstream.script(*[replies.answer_with(rewritten)] * 2)
+    prompts.write_text(json.dumps({"prompt": "A red cat on a hill", "target_model": "flux"}))
+
+    assert optimize(prompts, "--target-model", "wan", "--target-model", "sdxl").status == 0
+
+    [outcome] = outcomes_in(tmp_path / "out.jsonl")
+    assert outcome["result"]["optimized_prompt"] == f"A red cat on a hill, {LIGHT}"
+
+
 def test_lines_may_be_edits(
     optimize: Optimize, upstream: ScriptedUpstream, prompts: Path, tmp_path: Path
 ) -> None:

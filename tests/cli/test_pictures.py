@@ -91,9 +91,10 @@ def test_the_sketch_needs_no_vendor(draw: Draw, vendor: ImageVendor, tmp_path: P
 
 
 def test_what_became_of_a_field_is_said(draw: Draw, tmp_path: Path) -> None:
-    ran = draw("--out", str(tmp_path / "cat.png"), "--negative-prompt", "dogs")
+    ran = draw("--out", str(tmp_path / "cat.png"), "--negative-prompt", "dogs", "--seed", "0")
 
     assert "negative_prompt (emulated): " in ran.stderr
+    assert "seed (dropped): " in ran.stderr
 
 
 def test_a_refusal_says_why_and_writes_nothing(
@@ -115,6 +116,7 @@ def test_a_refusal_says_why_and_writes_nothing(
         (["--out", "cat.gif"], "--out must end in one of"),
         (["--out", "none/cat.png"], "folder that exists"),
         (["--out", "cat.png", "--n", "11"], "n: must be an integer from 1 to 10."),
+        (["--out", "cat.png", "--n", "0"], "n: must be an integer from 1 to 10."),
         (["--out", "cat.png", "--size", "large"], "size: must be a width and a height"),
         ([], "Missing option '--out'"),
     ],

@@ -1,6 +1,6 @@
 """The class of every command: examples in its help, `--json`, and exit codes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import click
@@ -20,6 +20,15 @@ def with_options(*options: Decorator) -> Decorator:
         return command
 
     return decorate
+
+
+def given_fields(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options that were given, as fields of a request: 0 is, a flag's no is not."""
+    return {
+        name: value
+        for name, value in options.items()
+        if value is not None and value is not False and value != ()
+    }
 
 
 class Command(click.Command):

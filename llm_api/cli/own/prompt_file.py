@@ -78,8 +78,10 @@ def _fields(number: int, text: str, usual: Mapping[str, str]) -> Mapping[str, An
         return {**usual, "prompt": text}
     if not isinstance(fields.get("prompt"), str):
         raise click.ClickException(f"--file, line {number}: the JSON must have a prompt, a text.")
-    if fields.get("targets") is not None:  # instead of the usual one
-        fields.setdefault("target_model", None)
+    # Instead of the usual ones: a request has either.
+    for own, other in (("targets", "target_model"), ("target_model", "targets")):
+        if fields.get(own) is not None:
+            fields.setdefault(other, None)
     return {**usual, **fields}
 
 
@@ -139,9 +141,7 @@ class _Run:
         self._outcomes = outcomes
         self._total = total
         self._before = total - len(lines)
-        # Line numbers; threads append to them.
-        self._done: list[int] = []
-        self._failed: list[int] = []
+        self._done: list[int] = []  # line numbers; threads append to them
 
     def finish(self, rewrite: Rewrite) -> int:
         """Rewrite all lines; returns how many have no outcome."""
@@ -153,7 +153,7 @@ class _Run:
             thread.start()
         for thread in threads:
             thread.join()
-        return len(self._failed)
+        return self._total - self._before - len(self._done)
 
     def _work(self, rewrite: Rewrite) -> None:
         while True:
@@ -168,7 +168,6 @@ class _Run:
             said = rewrite(line.fields)
         except CommandFailed as failed:
             if failed.exit_code != WRONG_USAGE:
-                self._failed.append(line.number)
                 click.echo(f"line {line.number}: {failed.message}", err=True)
                 return
             said = failed.document  # it would be refused again
