@@ -1,9 +1,5 @@
 """`llm-api`, also `python -m llm_api`: all commands, with help that needs no right settings."""
 
-import os
-import subprocess
-import sys
-
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
@@ -13,9 +9,9 @@ from llm_api.cli.commands import COMMANDS, PROGRAM
 from llm_api.cli.program import Program
 from llm_api.settings.settings import Settings
 from tests.conftest import SettingsOf
+from tests.support.command_lines import printed_by
 from tests.support.commands import run_command
 from tests.support.replies import api_error, completion_stream
-from tests.support.service import REPOSITORY_ROOT
 from tests.support.upstream import ScriptedUpstream
 
 WRONG = {"BIND": "nonsense", "WEB_CONCURRENCY": "many"}
@@ -90,16 +86,7 @@ def test_the_program_starts_without_the_application() -> None:
     """Half a second: `run` and `--help` do without it."""
     code = "import sys; import llm_api.__main__; print('llm_api.app' in sys.modules)"
 
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY_ROOT,
-        env={"PATH": os.defpath},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert ran.stdout == "False\n"
+    assert printed_by(code) == "False\n"
 
 
 @pytest.fixture

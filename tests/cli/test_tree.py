@@ -17,7 +17,7 @@ from llm_api.cli.program import Program
 from llm_api.settings.settings import Settings
 from tests.cli.conftest import Ask
 from tests.conftest import SettingsOf
-from tests.support.command_lines import llm_api
+from tests.support.command_lines import llm_api, printed_by
 from tests.support.service import REPOSITORY_ROOT
 
 # What runs until it is ended, or writes what a shell reads.
@@ -101,16 +101,7 @@ def test_the_list_and_completion_import_neither_the_application_nor_requests() -
         print(sorted({"llm_api.app", "requests", "sqlalchemy", "gevent"} & set(sys.modules)))
     """
 
-    ran = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=REPOSITORY_ROOT,
-        env={"PATH": os.defpath},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-
-    assert ran.stdout == "[]\n"
+    assert printed_by(code) == "[]\n"
 
 
 @pytest.fixture

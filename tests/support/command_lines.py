@@ -47,6 +47,19 @@ def run_program(env: Mapping[str, str], *arguments: str, text: str = "") -> Ran:
     return Ran(done.stdout, done.stderr, done.returncode)
 
 
+def printed_by(code: str) -> str:
+    """Run Python code in a process of its own, without settings, and return what it prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=REPOSITORY_ROOT,
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout
+
+
 class Terminal:
     """A program on a pseudo-terminal, whose output is read as it comes."""
 

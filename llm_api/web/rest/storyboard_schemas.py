@@ -26,11 +26,14 @@ NOT_OF_STORYBOARDS = (
     *("images", "targets", "n", "camera", "duration_seconds", "enhance_details"),
     *("max_length", "max_tokens"),
 )
-_WITH_TOTAL = {"total_seconds": {"type": "integer"}}
 
 
 def _describe(description: str) -> dict[str, str]:
     return {"description": description}
+
+
+def _whole_number(most: int, description: str) -> Integer:
+    return Integer(allow_none=True, validate=within(1, most), metadata=_describe(description))
 
 
 class CastMemberSchema(StrictSchema):
@@ -60,25 +63,17 @@ class StoryboardFields(StrictSchema):
         at_most=MAX_CAST,
         metadata=_describe("Of a storyboard: who plays, by the names that the script uses."),
     )
-    total_seconds = Integer(
-        allow_none=True,
-        validate=within(1, MAX_TOTAL_SECONDS),
-        metadata=_describe("Required for a storyboard: the seconds of all shots together."),
+    total_seconds = _whole_number(
+        MAX_TOTAL_SECONDS, "Required for a storyboard: the seconds of all shots together."
     )
-    shots = Integer(
-        allow_none=True,
-        validate=within(1, MAX_SHOTS),
-        metadata=_describe("Of a storyboard: how many; what suits the script where left out."),
+    shots = _whole_number(
+        MAX_SHOTS, "Of a storyboard: how many; what suits the script where left out."
     )
-    min_shot_seconds = Integer(
-        allow_none=True,
-        validate=within(1, MAX_SHOT_SECONDS),
-        metadata=_describe("Of a storyboard: of its shortest shot, within what the target makes."),
+    min_shot_seconds = _whole_number(
+        MAX_SHOT_SECONDS, "Of a storyboard: of its shortest shot, within what the target makes."
     )
-    max_shot_seconds = Integer(
-        allow_none=True,
-        validate=within(1, MAX_SHOT_SECONDS),
-        metadata=_describe("Of a storyboard: of its longest shot, within what the target makes."),
+    max_shot_seconds = _whole_number(
+        MAX_SHOT_SECONDS, "Of a storyboard: of its longest shot, within what the target makes."
     )
 
     @ma.validates_schema
@@ -115,7 +110,7 @@ def storyboard_rule() -> dict[str, Any]:
     nothing = {name: {"type": "null"} for name in NOT_OF_STORYBOARDS}
     return {
         "required": ["total_seconds"],
-        "properties": {**_WITH_TOTAL, **nothing},
+        "properties": {"total_seconds": {"type": "integer"}, **nothing},
     }
 
 
