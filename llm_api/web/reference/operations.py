@@ -75,7 +75,6 @@ class NamedSchema:
 class Reference:
     """Everything that the page shows."""
 
-    title: str
     groups: list[Group]
     schemas: list[NamedSchema]
 
@@ -86,7 +85,7 @@ def reference_of(document: Mapping[str, Any]) -> Reference:
     for tag in document["tags"]:
         operations = list(_operations(document, tag["name"]))
         groups.append(Group(tag["name"], tag.get("description", ""), operations))
-    return Reference(document["info"]["title"], groups, list(_schemas(document)))
+    return Reference(groups, list(_schemas(document)))
 
 
 def sample_request(path: str, method: str, operation: Mapping[str, Any]) -> SampleRequest:

@@ -29,9 +29,8 @@ def content_of(document: LateDocument, language: str) -> Markup:
 
 @cache
 def _content(document: LateDocument, language: str, environment: Environment) -> LateBytes:
-    described = (
-        document.to_dict()
-    )  # in this thread: another document may not be written in that one
+    # In this thread: another document may not be written in that one.
+    described = document.to_dict()
     return LateBytes(partial(_written, described, language, environment))
 
 
