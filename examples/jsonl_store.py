@@ -60,7 +60,8 @@ class JsonLinesStore:
                     row = _NOT_KNOWN_BEFORE | _with_time(sums, "starts_at")
                     if reader.matches(row):
                         reader.add(row)
-                        reader.add_times(row)
+                        if query.has_times:
+                            reader.add_times(row)
         return reader.groups()
 
     def find(self, request_id: str, key_id: str | None, at_most: int) -> list[UsageRecord]:

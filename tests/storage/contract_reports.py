@@ -1,12 +1,13 @@
 """What every usage store promises about reports; a part of contract.py."""
 
 from collections import Counter
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from llm_api.domain.call_times import bucket_of
-from llm_api.domain.usage import joined_tags
+from llm_api.domain.usage import UsageQuery, UsageSums, joined_tags
 from llm_api.storage import UsageStore
 from tests.storage.asking import DAY, calls_by, sums_of, total_of
 from tests.storage.records import ended
@@ -128,6 +129,15 @@ class ReportContract:
         ] * 2
         (one,) = sums_of(store, until=end, model="m0", status="ok")
         assert one.times["total_ms"].total() == 40
+
+    def test_a_report_without_times_has_the_same_sums(self, store: UsageStore) -> None:
+        store.add([ended(f"req_{n}", created_at=DAY, total_ms=n) for n in range(3)])
+        query = UsageQuery(DAY, DAY + timedelta(days=1), group_by=("model",))
+
+        (told,), (untold,) = store.report(query), store.report(replace(query, has_times=False))
+
+        assert told.times["total_ms"].total() == 3
+        assert untold == replace(told, times=UsageSums({}).times)
 
     def test_times_outlive_their_records(self, store: UsageStore) -> None:
         store.add([ended(f"req_{n}", created_at=DAY, total_ms=n) for n in range(3)])

@@ -111,7 +111,7 @@ class ClickHouseUsage:
             f"SELECT {listed}, count(), {_SUMS} {source} GROUP BY {listed}", values
         ):
             reader.add(dict(zip([*by, "calls", *AMOUNTS], row, strict=True)))
-        for name in TIMES:
+        for name in TIMES if query.has_times else ():
             bucket = f"{name}_bucket"
             for row in self._rows(
                 f"SELECT {listed}, {bucket}, count() {source} AND {bucket} IS NOT NULL"
