@@ -32,6 +32,7 @@ from llm_api.web.middleware.trusted_proxies import ProxyNotice, TrustedProxies
 from llm_api.web.openai import routes as openai_routes
 from llm_api.web.openai.images import routes as openai_image_routes
 from llm_api.web.openai.responses import routes as responses_routes
+from llm_api.web.openai.videos import routes as openai_video_routes
 from llm_api.web.request.context import EXTENSION, Services
 from llm_api.web.request_traces import RequestTraces
 from llm_api.web.response import errors
@@ -43,6 +44,7 @@ from llm_api.web.rest.descriptions import routes as description_routes
 from llm_api.web.rest.images import routes as rest_image_routes
 from llm_api.web.rest.judge import routes as judge_routes
 from llm_api.web.rest.lineage import routes as lineage_routes
+from llm_api.web.rest.videos import routes as rest_video_routes
 from llm_api.web.smorest import SECURITY, Api
 
 # Of the time until a worker is killed, for what is left to do behind the last spans.
@@ -144,6 +146,7 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer"})
     api.register_blueprint(rest_routes.blueprint)
     api.register_blueprint(rest_image_routes.blueprint)
+    api.register_blueprint(rest_video_routes.blueprint)
     api.register_blueprint(judge_routes.blueprint)
     api.register_blueprint(description_routes.blueprint)
     api.register_blueprint(usage.blueprint)
@@ -155,6 +158,7 @@ def _register_routes(app: Flask, *, requires_key: bool) -> None:
     api.register_blueprint(rest_files.blueprint)
     api.register_blueprint(openai_routes.blueprint)
     api.register_blueprint(openai_image_routes.blueprint)
+    api.register_blueprint(openai_video_routes.blueprint)
     api.register_blueprint(responses_routes.blueprint)
     api.register_blueprint(anthropic_routes.blueprint)
     api.finish()

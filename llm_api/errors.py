@@ -5,6 +5,7 @@
     │   ├── ContentFiltered             400
     │   ├── NotFound                    404
     │   ├── MethodNotAllowed            405
+    │   ├── Conflict                    409
     │   ├── BodyTooLarge                413
     │   ├── UriTooLong                  414
     │   ├── UnsupportedMedia            415
@@ -149,6 +150,12 @@ class MethodNotAllowed(InvalidRequest):
             reason="method_not_allowed",
             headers=[("Allow", names)] if names else [],
         )
+
+
+class Conflict(InvalidRequest):
+    """What is wanted cannot be done in the state that a thing is in."""
+
+    status = 409
 
 
 class BodyTooLarge(InvalidRequest):

@@ -15,7 +15,8 @@ from tests.support.guides import STEP
 from tests.support.service import Service
 from tests.support.waiting import wait_until
 
-# tests/test_images_guide.py types the examples of docs/images.md, with an image model, and
+# tests/test_images_guide.py types the examples of docs/images.md, with an image model,
+# tests/test_videos_guide.py those of docs/videos.md, with a video model, and
 # tests/test_judge_guide.py and tests/test_lineage_guide.py those of docs/judge.md and
 # docs/lineage.md; tests/life/test_backup.py, test_upgrade.py and test_scaling.py those of
 # backup.md, upgrade.md and scaling.md. What stands in three languages is run by
@@ -24,7 +25,7 @@ from tests.support.waiting import wait_until
 # holds its commands against the files.
 TYPED_ELSEWHERE = {
     *("backup.md", "deployment.md", "images.md", "judge.md", "lineage.md", "scaling.md"),
-    "upgrade.md",
+    *("upgrade.md", "videos.md"),
 }
 PAGES = [
     PROJECT_ROOT / "README.md",

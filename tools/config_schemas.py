@@ -15,6 +15,7 @@ from llm_api.settings.catalogue_schema import CatalogueSchema
 from llm_api.settings.config_files import ProfileSchema, TargetsSchema
 from llm_api.settings.image_profiles import ImageProfileSchema
 from llm_api.settings.rubric_files import LanguageSchema, RubricSchema
+from llm_api.settings.video_profiles import VideoProfileSchema
 
 Json = dict[str, Any]
 _DRAFT = "https://json-schema.org/draft/2020-12/schema"
@@ -24,6 +25,7 @@ SCHEMAS: Mapping[str, tuple[type[ma.Schema], str]] = {
     "targets": (TargetsSchema, "targets.toml"),
     "profile": (ProfileSchema, "profiles/*.toml"),
     "images": (ImageProfileSchema, "images/*.toml"),
+    "videos": (VideoProfileSchema, "videos/*.toml"),
     "rubric": (RubricSchema, "rubrics/*/rubric.toml"),
     "dimensions": (LanguageSchema, "rubrics/*/*/dimensions.toml"),
 }

@@ -9,7 +9,7 @@ from llm_api.container.cache_rules import cache_rules
 from llm_api.container.chat_models import build_catalogue, build_upstreams
 from llm_api.container.images import Painters, build_painters, known_image_fields
 from llm_api.container.judge import JudgeParts, build_judge
-from llm_api.container.loops import build_pictures
+from llm_api.container.loops import PictureParts, build_pictures
 from llm_api.container.operating import build_operating
 from llm_api.container.readiness import READ_TIMEOUT_S, build_readiness
 from llm_api.container.rewrites import build_rewrites
@@ -19,14 +19,17 @@ from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.tracing import Resuming
 from llm_api.runtime.deadlines import DeadlineWatcher
 from llm_api.runtime.drain import Drain
+from llm_api.services.alerts.alert_service import AlertService
 from llm_api.services.audit import AuditService
 from llm_api.services.chat import ChatService
 from llm_api.services.idempotency import IdempotencyService
+from llm_api.services.images import ImageService
 from llm_api.services.keys.authenticator import STALE_S, KeyAuthenticator
 from llm_api.services.keys.group_service import GroupService
 from llm_api.services.keys.service import KeyService
 from llm_api.services.keys.session_service import SessionService, SessionStores
 from llm_api.services.lineage.lineage_service import LineageService
+from llm_api.services.loop import LoopService
 from llm_api.services.pricing import PriceList
 from llm_api.services.prompt_batches import PromptBatches
 from llm_api.services.prompt_chat import PromptChat
@@ -34,9 +37,11 @@ from llm_api.services.prompts import Experiment, PromptOptimizer
 from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.routing.catalogue import Catalogue
+from llm_api.services.tasks.engine import TaskEngine
 from llm_api.services.usage.call_lookup import CallLookup
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.services.usage.reports import ReportService
+from llm_api.services.videos import VideoService
 from llm_api.settings import config_files
 from llm_api.settings.settings import Settings
 from llm_api.storage.audit_store import AuditStore
@@ -83,17 +88,14 @@ def build_services(
         chat=_chat(catalogue, ledger, optimizer, judge),
         optimizer=optimizer,
         batches=PromptBatches(optimizer, around.batch_quotas),
-        images=pictures.images.service,
-        loops=pictures.loops,
+        **_made(pictures),
         judge=judge.service,
         describer=judge.describer,
-        tasks=pictures.images.jobs.engine,
-        alerts=pictures.alerts,
         readiness=build_readiness(settings, stores, keys, check_limiter, upstreams, watch.drain),
         idempotency=IdempotencyService(shared[0]),
         cache=cache_rules(settings),
         items=stores.items,
-        **build_operating(settings, stores, ledger, upstreams, painters.clients),
+        **build_operating(settings, stores, ledger, upstreams, painters.all_clients),
         **(of_admins := _of_admins(stores, sessions, keys, around)),
         **_readers(settings, stores, keys, of_admins["groups"]),
         files=stores.files,
@@ -103,6 +105,25 @@ def build_services(
         known_parameters=known | known_image_fields(settings),
         closers=_closers(stores, keys, sessions, *asking, *shared, watch),
     )
+
+
+class _Made(TypedDict):
+    images: ImageService
+    videos: VideoService
+    loops: LoopService
+    tasks: TaskEngine
+    alerts: AlertService
+
+
+def _made(parts: PictureParts) -> _Made:
+    """Return what makes pictures and films, by the names of Services' fields."""
+    return {
+        "images": parts.images.service,
+        "videos": parts.videos,
+        "loops": parts.loops,
+        "tasks": parts.images.jobs.engine,
+        "alerts": parts.alerts,
+    }
 
 
 class _OfAdmins(TypedDict):

@@ -4,7 +4,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from llm_api.container.images import Painters, image_upstreams
+from llm_api.container.images import Painters
+from llm_api.container.making_upstreams import all_upstreams_that_make
 from llm_api.container.readiness import fast_upstream
 from llm_api.domain.calls import CHAT, Model
 from llm_api.domain.key_format import KeySpotter
@@ -47,8 +48,8 @@ def build_upstreams(
         )
         return UpstreamClient(plan, behavior, settings.timeouts, watch, profile, policy=policy)
 
-    painting = image_upstreams(settings, models)
-    of_chat = {name: p for name, p in settings.upstreams.items() if name not in painting}
+    makers = all_upstreams_that_make(settings, models)
+    of_chat = {name: p for name, p in settings.upstreams.items() if name not in makers}
     _check_profiles(of_chat, profiles)
     most, idle = settings.upstream_concurrency, idle_within_limit(settings.endpoint_count)
     usual = {name: UpstreamBehavior(name, max_concurrency=most, max_idle=idle) for name in of_chat}
@@ -120,8 +121,8 @@ def build_catalogue(
         is_closed=settings.catalogue_only,
         spotter=KeySpotter(settings.access.secrets),
         lists=_model_lists(settings, upstreams),
-        beside=painters.models.offered(),
-        image_names=painters.models.names,
+        beside=painters.offered,
+        makers=painters.kinds,
         prompt_models=_prompt_models(settings),
     )
 

@@ -27,9 +27,7 @@ def build_spool(
 
 def _models_of(settings: Settings) -> frozenset[str]:
     """Return the models that the settings name, which nobody has invented."""
-    plans = [*settings.upstreams.values()]
-    if settings.image_upstream is not None:
-        plans.append(settings.image_upstream)
+    plans = [*settings.upstreams.values(), *settings.making_upstreams.values()]
     return frozenset(endpoint.model for plan in plans for endpoint in plan.endpoints)
 
 

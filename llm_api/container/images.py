@@ -1,16 +1,22 @@
 """Builds what makes pictures: the vendors' clients, the sketch, tasks, the service."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from llm_api.container.jobs import JobParts
+from llm_api.container.making_upstreams import (
+    check_fallbacks,
+    check_profiles,
+    upstreams_that_make,
+)
 from llm_api.container.surroundings import Closable, Surroundings
+from llm_api.container.videos import FilmMakers, build_film_makers
 from llm_api.domain.calls import IMAGE as IMAGE_KIND
 from llm_api.domain.calls import Model
 from llm_api.domain.judging import JudgedPicture
 from llm_api.domain.making import InputPicture
-from llm_api.domain.upstream_plans import UpstreamPlan
 from llm_api.errors import InvalidRequest
 from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.deadlines import DeadlineWatcher
@@ -32,12 +38,12 @@ from llm_api.services.judge import JudgeService
 from llm_api.services.prompts import PromptOptimizer
 from llm_api.settings import config_files
 from llm_api.settings.image_profiles import read_image_profiles
-from llm_api.settings.reader import FAST, IMAGE, JUDGE, LOCAL
-from llm_api.settings.settings import Settings, SettingsError
+from llm_api.settings.reader import IMAGE
+from llm_api.settings.settings import Settings
 from llm_api.upstream.media.fetching import LinkClient, result_error
 from llm_api.upstream.media.image_client import ImageClient
-from llm_api.upstream.media.image_profiles import ImageProfile
 from llm_api.upstream.media.links import LinkFailed, LinkPolicy
+from llm_api.upstream.media.vendor_client import VendorClient
 from llm_api.upstream.media.vendor_models import choose_profile
 from llm_api.upstream.media.vendor_protocol import ImageUpstream
 from llm_api.upstream.resilience.retry_policy import RetryPolicy
@@ -59,11 +65,27 @@ class ImageParts:
 
 @dataclass(frozen=True, slots=True)
 class Painters:
-    """Who makes pictures: the vendors' clients and the sketch, and the models that they have."""
+    """Who makes pictures and films: the vendors' clients, the sketch, and the models they have."""
 
     clients: Mapping[str, ImageClient]
     pictures: Pictures
     models: JobModels
+    films: FilmMakers
+
+    @property
+    def all_clients(self) -> Sequence[VendorClient[Any, Any]]:
+        """The clients of all vendors."""
+        return [*self.clients.values(), *self.films.clients.values()]
+
+    @property
+    def offered(self) -> Sequence[Model]:
+        """The models of vendors."""
+        return [*self.models.offered(), *self.films.models.offered()]
+
+    @property
+    def kinds(self) -> Mapping[str, str]:
+        """What each of their models makes, by its name."""
+        return {**self.films.models.kinds, **self.models.kinds}
 
 
 def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineWatcher) -> Painters:
@@ -78,8 +100,9 @@ def build_painters(settings: Settings, models: Sequence[Model], watch: DeadlineW
         IMAGE if plan is not None else None,
         fallbacks=() if plan is None else plan.fallback,
         is_closed=settings.catalogue_only,
+        elsewhere=settings.made_by_name,
     )
-    return Painters(clients, pictures, known)
+    return Painters(clients, pictures, known, build_film_makers(settings, models, watch))
 
 
 def build_images(
@@ -109,7 +132,7 @@ def build_images(
     targets = config_files.read_targets(settings.config_root)
     orders = Orders(models, optimizer, targets, partial(_seen, stores.files, judge))
     service = ImageService(jobs.store, accounts, tools, orders, jobs.webhooks)
-    closable: list[Closable] = [*jobs.closable, painters.pictures, *painters.clients.values()]
+    closable: list[Closable] = [*jobs.closable, painters.pictures, *painters.all_clients]
     return ImageParts(service, jobs, closable, accounts, tools, orders)
 
 
@@ -136,29 +159,11 @@ def _is_of_vendor(model: Model, client: ImageClient | None) -> bool:
     return model.id == client.default_model
 
 
-def image_upstreams(settings: Settings, models: Sequence[Model]) -> frozenset[str]:
-    """Return the upstreams that make pictures and answer no chat calls.
-
-    Their own model is an image model, or they are to make pictures where the image upstream fails.
-    """
-    own = {
-        name
-        for name, plan in settings.upstreams.items()
-        for model in models
-        if model.kind == IMAGE_KIND
-        and model.upstream == name
-        and plan.model in {model.id, model.model}
-    }
-    image = settings.image_upstream
-    fallbacks = {name for name in image.fallback if name in settings.upstreams} if image else set()
-    return frozenset(own | fallbacks) - {FAST, JUDGE}
-
-
 def _clients(
     settings: Settings, models: Sequence[Model], watch: DeadlineWatcher
 ) -> dict[str, ImageClient]:
     """Build the clients of the image upstream, and of others that an image model names."""
-    own = image_upstreams(settings, models)
+    own = upstreams_that_make(IMAGE_KIND, settings.image_upstream, settings, models)
     named = {model.upstream for model in models if model.kind == IMAGE_KIND} | own
     plans = {name: plan for name, plan in settings.upstreams.items() if name in named}
     if settings.image_upstream is not None:
@@ -166,8 +171,8 @@ def _clients(
     if not plans:
         return {}
     profiles = read_image_profiles(settings.config_root)
-    _check_profiles(plans, profiles, {IMAGE, *own})
-    _check_fallbacks(settings, plans)
+    check_profiles(plans, profiles, {IMAGE, *own})
+    check_fallbacks(IMAGE, settings.image_upstream, plans)
     policy = RetryPolicy(processes=settings.web_concurrency, has_breaker=settings.circuit_breaker)
     return {
         name: ImageClient(
@@ -185,29 +190,6 @@ def _clients(
         )
         for name, plan in plans.items()
     }
-
-
-def _check_profiles(
-    plans: Mapping[str, UpstreamPlan], profiles: Mapping[str, ImageProfile], own: Collection[str]
-) -> None:
-    """Raise SettingsError for a profile that is none; that of chat calls is checked there."""
-    problems = [
-        f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
-        for name, plan in plans.items()
-        if plan.profile is not None and plan.profile not in profiles and name in own
-    ]
-    if problems:
-        raise SettingsError(problems)
-
-
-def _check_fallbacks(settings: Settings, plans: Mapping[str, UpstreamPlan]) -> None:
-    """Raise SettingsError for a fallback that makes no pictures."""
-    image = settings.image_upstream
-    for name in image.fallback if image is not None else ():
-        if name in {FAST, JUDGE, LOCAL} and name not in plans:
-            raise SettingsError(
-                [f"IMAGE_LLM_FALLBACK must be image models or their upstreams, and not {name}."]
-            )
 
 
 def _fetched(

@@ -10,6 +10,7 @@ from llm_api.container.images import ImageParts, Painters, build_images
 from llm_api.container.jobs import build_jobs
 from llm_api.container.judge import JudgeParts
 from llm_api.container.surroundings import Closable, Surroundings
+from llm_api.container.videos import build_videos
 from llm_api.domain.access import ApiKey
 from llm_api.errors import NotFound
 from llm_api.services.alerts.alert_service import AlertService
@@ -21,6 +22,7 @@ from llm_api.services.loop.loop_document import KIND
 from llm_api.services.loop.running.loop_work import LoopWork
 from llm_api.services.loop.running.steps import LoopSteps
 from llm_api.services.prompts import PromptOptimizer
+from llm_api.services.videos import VideoService
 from llm_api.settings.settings import Settings
 
 
@@ -32,6 +34,7 @@ class PictureParts:
     """
 
     images: ImageParts
+    videos: VideoService
     judge: JudgeParts
     loops: LoopService
     alerts: AlertService
@@ -50,9 +53,11 @@ def build_pictures(
     keys: KeyService,
 ) -> PictureParts:
     """Build all of it; raises SettingsError."""
-    images = build_images(painters, around, build_jobs(around), optimizer, judge.service)
+    jobs = build_jobs(around)
+    images = build_images(painters, around, jobs, optimizer, judge.service)
+    videos = build_videos(painters.films, around, jobs, images.tools, images.orders.rewriter)
     loops = _loops(images, judge.service, around, optimizer, keys)
-    return PictureParts(images, judge, loops, build_alerts(around, images.jobs.webhooks))
+    return PictureParts(images, videos, judge, loops, build_alerts(around, jobs.webhooks))
 
 
 def _loops(

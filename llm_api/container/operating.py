@@ -1,9 +1,9 @@
 """Builds what tells operators how the service is at the moment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from llm_api.container.metrics import build_gauges
 from llm_api.container.stores import Stores
@@ -13,7 +13,7 @@ from llm_api.services.upstream_states import UpstreamStates
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.settings.settings import Settings
 from llm_api.upstream.client import UpstreamClient
-from llm_api.upstream.media.image_client import ImageClient
+from llm_api.upstream.media.vendor_client import VendorClient
 
 
 class Operating(TypedDict):
@@ -29,7 +29,7 @@ def build_operating(
     stores: Stores,
     ledger: UsageLedger,
     upstreams: Mapping[str, UpstreamClient],
-    painters: Mapping[str, ImageClient],
+    painters: Sequence[VendorClient[Any, Any]],
 ) -> Operating:
     """Build it; the doctor's checks run in a thread that may wait for databases and sockets.
 
@@ -39,7 +39,7 @@ def build_operating(
     thread = NativeThreads(1)
     return {
         "gauges": gauges,
-        "upstreams": UpstreamStates([*upstreams.values(), *painters.values()], gauges),
+        "upstreams": UpstreamStates([*upstreams.values(), *painters], gauges),
         "diagnose": lambda: thread.run(partial(_free_findings, settings)),
     }
 

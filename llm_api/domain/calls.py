@@ -237,7 +237,7 @@ class CallResult(Generic[T_co]):
     report: CallReport
 
 
-CHAT, IMAGE = "chat", "image"  # kinds of models
+CHAT, IMAGE, VIDEO = "chat", "image", "video"  # kinds of models
 
 
 @dataclass(frozen=True, slots=True)

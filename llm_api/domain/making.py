@@ -27,6 +27,7 @@ class InputPicture:
     """A picture that a caller has sent, read and written anew; `name` is that of its stored bytes.
 
     `has_alpha` says that it has transparent parts; `size_bytes` is the length of the stored bytes.
+    `role` is what it is for, where that is not the same for all.
     """
 
     name: str
@@ -35,6 +36,7 @@ class InputPicture:
     height: int
     size_bytes: int
     has_alpha: bool = False
+    role: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,9 @@ class FittedRequest:
         references, mask, is_edit: as in the request.
         convert_to: format in which we write the result ourselves; None leaves the vendor's.
         seconds: that one vendor call may take, or a task in all.
+        longest: the most seconds that a film can be charged for; `tokens_per_pixel` are those of a
+            pixel for a second.
+        has_sound: whether a film has sound that is not asked about.
         notices: what the caller must know.
     """
 
@@ -74,6 +79,9 @@ class FittedRequest:
     is_edit: bool = False
     convert_to: str | None = None
     seconds: float = 300.0
+    longest: int = 0
+    tokens_per_pixel: float = 0.0
+    has_sound: bool = False
     notices: tuple[Notice, ...] = ()
 
     def seed_of(self, part: int) -> int | None:
@@ -87,7 +95,7 @@ class MadeUsage:
     """What a vendor counted, None where it did not say; `raw` is its own object, for the caller.
 
     `images` are those delivered, `pixels` their sum, `input_images` those it was sent.
-    `input_image_tokens` are part of `input_tokens`.
+    `input_image_tokens` are part of `input_tokens`. `seconds` are those of a film.
     """
 
     images: int | None = None
@@ -96,6 +104,7 @@ class MadeUsage:
     input_tokens: int | None = None
     output_tokens: int | None = None
     input_image_tokens: int | None = None
+    seconds: float | None = None
     raw: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -108,16 +117,18 @@ class DecodedBase64:
 
 @dataclass(frozen=True, slots=True)
 class VendorFile:
-    """A picture as a vendor hands it out: base64, or an address that soon expires.
+    """A picture or a film as a vendor hands it out: base64, or an address that soon expires.
 
     `base64` is ASCII bytes without a `data:` prefix if it is not decoded yet. `prompt` is the
-    vendor's own rewrite.
+    vendor's own rewrite. `beside` has addresses of pictures that come with a film, by what they
+    are.
     """
 
     base64: bytes | DecodedBase64 | None = field(default=None, repr=False)
     url: str | None = None
     prompt: str | None = None
     seed: int | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

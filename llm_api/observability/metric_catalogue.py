@@ -82,7 +82,9 @@ UNPRICED = _counter(
     " without a price or a usage.",
     *("upstream", "model", "status"),
 )
-PICTURES = _counter("pictures_total", "Pictures that were delivered.", "upstream", "model")
+PICTURES = _counter(
+    "pictures_total", "Pictures and films that were delivered.", "upstream", "model"
+)
 ATTEMPTS = _counter(
     "upstream_attempts_total",
     "Attempts at an endpoint of an upstream, by their outcome: ok or a reason.",

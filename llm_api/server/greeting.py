@@ -19,8 +19,7 @@ def greeting(
     models = [f"{name}={plan.model}" for name, plan in settings.upstreams.items()]
     if settings.uses_bundled_model and has_bundled_model:
         models.insert(0, "the bundled SmolLM2-135M")
-    if (images := settings.image_upstream) is not None:
-        models.append(f"image={images.model}")
+    models += [f"{name}={plan.model}" for name, plan in settings.making_upstreams.items()]
     keys = "no API key is required"
     if settings.access.requires_key:
         keys = "an API key is required"

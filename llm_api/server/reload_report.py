@@ -12,6 +12,7 @@ from llm_api.settings.rubric_files import read_rubrics
 from llm_api.settings.settings import Settings
 from llm_api.settings.sources import gathered
 from llm_api.settings.upstream_definitions import upstream_settings
+from llm_api.settings.video_profiles import read_video_profiles
 
 _MOST_NAMES = 20
 # What the master itself has opened or started.
@@ -36,8 +37,7 @@ class Configuration:
         settings = Settings.from_env(root=root)
         models, prices = config_files.read_models(settings.config_root)
         upstreams = dict(settings.upstreams)
-        if settings.image_upstream is not None:
-            upstreams["image"] = settings.image_upstream
+        upstreams |= settings.making_upstreams
         texts, _ = gathered(None, root)
         known = {
             *SETTINGS,
@@ -50,6 +50,7 @@ class Configuration:
             "prices": prices.by_model,
             "vendor profiles": config_files.read_profiles(settings.config_root),
             "vendors of pictures": read_image_profiles(settings.config_root),
+            "vendors of films": read_video_profiles(settings.config_root),
             "target models": config_files.read_targets(settings.config_root),
             "rubrics": read_rubrics(settings.config_root),
         }

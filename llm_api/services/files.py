@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.files import StoredFile
@@ -21,6 +21,7 @@ FILES_AWAY = Unavailable(
 )
 _ID = re.compile(r"file_[0-9a-f]{32}")
 _T = TypeVar("_T")
+_PIECE_BYTES = 1 << 20
 
 
 class FileService:
@@ -53,7 +54,7 @@ class FileService:
         self,
         task_id: str,
         key_id: str | None,
-        data: bytes,
+        data: bytes | BinaryIO,
         media_type: str,
         *,
         width: int | None = None,
@@ -62,23 +63,22 @@ class FileService:
     ) -> StoredFile:
         """Store a file of a task under a new, unguessable id; when it returns, it is durable.
 
+        `data` may be an open file, which is read from its start, a piece at a time.
+
         Its row is written first: whatever happens to the bytes, they are found by it and deleted,
         with the task or at the end of their time.
         """
-        now = self._now()
+        file_id, size, now = f"file_{secrets.token_hex(16)}", _size_of(data), self._now()
+        ends_at = now + self._keep
         file = StoredFile(
-            id=f"file_{secrets.token_hex(16)}",
-            task_id=task_id,
-            key_id=key_id,
-            media_type=media_type,
-            size_bytes=len(data),
-            created_at=now,
-            expires_at=now + self._keep,
-            width=width,
-            height=height,
-            is_input=is_input,
+            file_id, task_id, key_id, media_type, size, now, ends_at, width, height, is_input
         )
         self._row(lambda: self._index.add(file))
+        self._write(file, data)
+        return file
+
+    def _write(self, file: StoredFile, data: bytes | BinaryIO) -> None:
+        """Store the bytes of a file, or delete its row."""
         writing = _Writing(self._store, file.id, data)
         try:
             self._byte(writing.run)
@@ -87,7 +87,6 @@ class FileService:
             with suppress(Unavailable):  # then it stays until the end of its time
                 self._delete(file)
             raise
-        return file
 
     def get(self, file_id: str) -> StoredFile | None:
         """Return a file by its id, whoever it belongs to."""
@@ -185,15 +184,28 @@ class FileService:
 class _Writing:
     """Writes the bytes of a file; they are removed if nobody waits for them any more."""
 
-    def __init__(self, store: FileStore, name: str, data: bytes) -> None:
+    def __init__(self, store: FileStore, name: str, data: bytes | BinaryIO) -> None:
         self.is_given_up = False
         self._store, self._name, self._data = store, name, data
 
     def run(self) -> None:
         if not self.is_given_up:
-            self._store.put(self._name, [self._data])
+            self._store.put(self._name, _pieces_of(self._data))
         if self.is_given_up:
             self._store.delete(self._name)
+
+
+def _size_of(data: bytes | BinaryIO) -> int:
+    return len(data) if isinstance(data, bytes) else data.seek(0, io.SEEK_END)
+
+
+def _pieces_of(data: bytes | BinaryIO) -> Iterator[bytes]:
+    if isinstance(data, bytes):
+        yield data
+        return
+    data.seek(0)
+    while piece := data.read(_PIECE_BYTES):
+        yield piece
 
 
 def _translated(threads: StoreThreads, function: Callable[[], _T]) -> _T:

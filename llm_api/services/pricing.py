@@ -10,6 +10,7 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 
 from llm_api.domain.calls import TokenUsage
+from llm_api.domain.made_bills import FilmTier, PictureBill, PictureTier, VideoBill
 from llm_api.domain.money import MICRO
 from llm_api.domain.name_patterns import NamePatterns, is_pattern
 
@@ -17,40 +18,6 @@ _MAX_COST = 2**62  # millionths; more is an error of the price list, and sums wo
 _MEGAPIXEL = 1_000_000
 # Of a picture whose size the model chooses, where the price depends on it: the largest by far.
 _MOST_PIXELS = 16_777_216
-
-
-@dataclass(frozen=True, slots=True)
-class PictureTier:
-    """The price of a picture of at most `max_pixels` and of a quality; None stands for any."""
-
-    price: Decimal
-    max_pixels: int | None = None
-    quality: str | None = None
-
-    def is_for(self, pixels: int | None, quality: str | None) -> bool:
-        """Whether it is the price of a picture."""
-        fits = self.max_pixels is None or (pixels is not None and pixels <= self.max_pixels)
-        return fits and (self.quality is None or self.quality == quality)
-
-
-@dataclass(frozen=True, slots=True)
-class PictureBill:
-    """What a call for pictures is charged for.
-
-    Attributes:
-        pixels: of each picture that was made; None where they are unknown.
-        quality: as it was asked for.
-        input_images: pictures that were sent along.
-        input_tokens, output_tokens: None where the vendor counts none.
-        input_image_tokens: part of `input_tokens`.
-    """
-
-    pixels: tuple[int | None, ...]
-    quality: str | None = None
-    input_images: int = 0
-    input_tokens: int | None = None
-    output_tokens: int | None = None
-    input_image_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +34,11 @@ class Price:
         input_image: units of the currency for a picture that was sent along.
         image_input: units of the currency for a million tokens of pictures that were sent along;
             falls back to `input`.
+        second: units of the currency for a second of a film.
+        seconds: the same by resolution and sound; the first that is for a film counts.
+        film_tokens: units of the currency for a million tokens of a film, by resolution and sound;
+            falls back to `output`.
+        video: units of the currency for a film.
     """
 
     valid_from: date
@@ -80,6 +52,10 @@ class Price:
     megapixel: Decimal | None = None
     input_image: Decimal | None = None
     image_input: Decimal | None = None
+    second: Decimal | None = None
+    seconds: tuple[FilmTier, ...] = ()
+    film_tokens: tuple[FilmTier, ...] = ()
+    video: Decimal | None = None
 
     def of(self, usage: TokenUsage) -> int | None:
         """Return the cost in millionths of the currency; None where a price it needs is unknown.
@@ -127,6 +103,35 @@ class Price:
         is_known = len(known) == len(amounts) and self.picture_units
         return _micro(sum(known, Decimal(0)) * MICRO) if is_known else None
 
+    @property
+    def video_units(self) -> tuple[str, ...]:
+        """What films are priced by: `second`, `video`, `token`; several are added up."""
+        units = (
+            ("second", self.second is not None or bool(self.seconds)),
+            ("video", self.video is not None),
+            ("token", self.output is not None or bool(self.film_tokens)),
+        )
+        return tuple(unit for unit, is_priced in units if is_priced)
+
+    def of_videos(self, bill: VideoBill) -> int | None:
+        """Return the cost of films in millionths; None where a price it needs is unknown."""
+        if not bill.films:
+            return 0
+        amounts = [(self.video or Decimal(0)) * bill.films, self._of_seconds(bill)]
+        if "token" in self.video_units:
+            price = _of_film(self.film_tokens, bill, self.output)
+            tokens = bill.output_tokens
+            amounts.append(None if price is None or tokens is None else tokens * price / MICRO)
+        known = [amount for amount in amounts if amount is not None]
+        is_known = len(known) == len(amounts) and self.video_units
+        return _micro(sum(known, Decimal(0)) * MICRO) if is_known else None
+
+    def _of_seconds(self, bill: VideoBill) -> Decimal | None:
+        if "second" not in self.video_units:
+            return Decimal(0)
+        price = _of_film(self.seconds, bill, self.second)
+        return None if price is None or bill.seconds is None else price * bill.seconds
+
     def _of_tokens(self, bill: PictureBill) -> Decimal | None:
         if self.output is None:
             return Decimal(0)
@@ -152,6 +157,11 @@ class Price:
         if self.megapixel is None:
             return Decimal(0)
         return None if pixels is None else self.megapixel * pixels / _MEGAPIXEL
+
+
+def _of_film(tiers: Sequence[FilmTier], bill: VideoBill, usual: Decimal | None) -> Decimal | None:
+    """Return the first price that is for a film, else the usual one."""
+    return next((tier.price for tier in tiers if tier.is_for(bill)), usual)
 
 
 def _micro(amount: Decimal) -> int | None:
@@ -214,12 +224,22 @@ class PriceList:
             day: the day of the call, UTC.
             at_most: whether to count what is not known at the highest price.
         """
-        known = self.by_model.get(model) or self._image_patterns.find(model)
-        price = _of_day(known or self._patterns.find(model) or (), day)
+        price = self._of_made(model, day)
         if price is None:
             return None
         micro = price.of_pictures(bill, at_most=at_most)
         return PictureCost(micro, price.currency, price.picture_units)
+
+    def video_cost(self, model: str, bill: VideoBill, day: date) -> PictureCost | None:
+        """Return the cost of films; None where the model has no price. See `picture_cost`."""
+        price = self._of_made(model, day)
+        if price is None:
+            return None
+        return PictureCost(price.of_videos(bill), price.currency, price.video_units)
+
+    def _of_made(self, model: str, day: date) -> Price | None:
+        known = self.by_model.get(model) or self._image_patterns.find(model)
+        return _of_day(known or self._patterns.find(model) or (), day)
 
 
 def _of_day(known: Sequence[Price], day: date) -> Price | None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import marshmallow as ma
 
-from llm_api.domain.calls import CHAT, IMAGE
+from llm_api.domain.calls import CHAT, IMAGE, VIDEO
 from llm_api.services.quotas.rate_counter import parse_limits
 from llm_api.settings.price_schema import PriceSchema
 
@@ -61,12 +61,12 @@ class _LimitsSchema(ma.Schema):
 class _ModelSchema(ma.Schema):
     upstream = ma.fields.String(
         required=True,
-        metadata=_says("fast, judge, local, image, or a name of EXTRA_UPSTREAMS."),
+        metadata=_says("fast, judge, local, image, video, or a name of EXTRA_UPSTREAMS."),
     )
     kind = ma.fields.String(
         load_default=CHAT,
-        validate=ma.validate.OneOf([CHAT, IMAGE]),
-        metadata=_says("image for a model that makes pictures."),
+        validate=ma.validate.OneOf([CHAT, IMAGE, VIDEO]),
+        metadata=_says("image for a model that makes pictures, video for one that makes films."),
     )
     model = ma.fields.String(
         load_default=None,

@@ -10,7 +10,7 @@ from typing import Any
 import marshmallow as ma
 
 from llm_api.domain.access import Limits
-from llm_api.domain.calls import CHAT, IMAGE, Model
+from llm_api.domain.calls import CHAT, IMAGE, VIDEO, Model
 from llm_api.domain.prompts import DIALECTS, ENCODERS, SYNTAX, TYPES, Target
 from llm_api.domain.prompts import GENERIC as GENERIC_TARGET
 from llm_api.domain.storyboards import MAX_SHOT_SECONDS, MAX_SHOTS, SHOT_FORMS
@@ -32,7 +32,7 @@ from llm_api.upstream.vendors.thinking import LEVELS, ThinkingWords
 FOLDER = CONFIG
 MODELS = FOLDER / "models.toml"
 PROFILES = FOLDER / "profiles"
-_FOLDERS = {CHAT: PROFILES, IMAGE: FOLDER / "images"}
+_FOLDERS = {CHAT: PROFILES, IMAGE: FOLDER / "images", VIDEO: FOLDER / "videos"}
 TARGETS = FOLDER / "targets.toml"
 LANGUAGES = ("en", "zh")
 
@@ -178,8 +178,8 @@ def read_models(root: Path) -> tuple[list[Model], PriceList]:
         )
         for name, traits in table["models"].items()
     ]
-    of_images = {model.model or model.id for model in models if model.kind == IMAGE}
-    return models, PriceList(prices, of_images)
+    of_makers = {model.model or model.id for model in models if model.kind != CHAT}
+    return models, PriceList(prices, of_makers)
 
 
 def read_profiles(root: Path) -> dict[str, Profile]:

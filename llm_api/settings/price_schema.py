@@ -6,8 +6,11 @@ from typing import Any
 
 import marshmallow as ma
 
-from llm_api.services.pricing import PictureTier, Price
+from llm_api.domain.made_bills import FilmTier, PictureTier
+from llm_api.domain.videos import RESOLUTIONS
+from llm_api.services.pricing import Price
 
+_TIERS = ("images", "seconds", "film_tokens")
 _AMOUNT = r"^\s*\+?(0*\d[\d_]{0,11}(\.\d*)?|\.\d+)([eE][+-]?\d+)?\s*$"
 
 
@@ -46,6 +49,17 @@ class _TierSchema(ma.Schema):
         return PictureTier(**tier)
 
 
+class _FilmTierSchema(ma.Schema):
+    price = _Amount("Of one second, or of a million tokens.", required=True)
+    resolution = ma.fields.String(load_default=None, validate=ma.validate.OneOf(RESOLUTIONS))
+    audio = ma.fields.Boolean(load_default=None, truthy={True}, falsy={False})
+
+    @ma.post_load
+    def make(self, tier: dict[str, Any], **_: Any) -> FilmTier:
+        """Build the tier."""
+        return FilmTier(**tier)
+
+
 class PriceSchema(ma.Schema):
     """The prices of a model from a day on."""
 
@@ -80,11 +94,26 @@ class PriceSchema(ma.Schema):
     image_input = _Amount(
         "Of a million tokens of pictures that are sent along; default: as input.", load_default=None
     )
+    second = _Amount("Of a second of a film.", load_default=None)
+    seconds = ma.fields.List(
+        ma.fields.Nested(_FilmTierSchema),
+        load_default=(),
+        metadata={"description": "Of a second by resolution and sound: the first that fits."},
+    )
+    film_tokens = ma.fields.List(
+        ma.fields.Nested(_FilmTierSchema),
+        load_default=(),
+        metadata={
+            "description": "Of a million tokens of a film by resolution and sound: the first that"
+            " fits; default: as output."
+        },
+    )
+    video = _Amount("Of a film, however long.", load_default=None)
 
     @ma.post_load
     def make(self, price: dict[str, Any], **_: Any) -> Price:
         """Build the price."""
-        return Price(**price | {"images": tuple(price["images"])})
+        return Price(**price | {name: tuple(price[name]) for name in _TIERS})
 
 
 def prices_of(models: Mapping[str, Mapping[str, Any]]) -> dict[str, list[Price]]:

@@ -23,7 +23,7 @@ from llm_api.settings.tracing_definitions import NO_PACKAGES, TRACES_PATH, has_p
 from llm_api.settings.upstream_definitions import upstream_settings
 from llm_api.upstream.bundled_model.local_judge import judge_endpoint
 
-FAST, JUDGE, LOCAL, IMAGE = "fast", "judge", "local", "image"
+FAST, JUDGE, LOCAL, IMAGE, VIDEO = "fast", "judge", "local", "image", "video"
 _LOCAL_JUDGE = ("LOCAL_JUDGE_MODEL", "LOCAL_JUDGE_PROJECTOR")
 OPEN_ACCESS = (
     "BIND must be a loopback address, such as 127.0.0.1:8000, while no key is required: set"
@@ -84,6 +84,10 @@ class SettingsReader:
     def image_upstream(self) -> UpstreamPlan | None:
         """Read the upstream of the image model."""
         return self._upstream(IMAGE)
+
+    def video_upstream(self) -> UpstreamPlan | None:
+        """Read the upstream of the video model."""
+        return self._upstream(VIDEO)
 
     def _upstream(self, name: str, *, is_required: bool = False) -> UpstreamPlan | None:
         """Read the settings of an upstream: none of them, or at least address and model."""

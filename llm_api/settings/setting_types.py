@@ -212,7 +212,7 @@ def _origins(text: str) -> tuple[str, ...]:
 def _upstream_names(text: str) -> tuple[str, ...]:
     names = tuple(listed(text))
     is_valid = all(re.fullmatch(r"[a-z][a-z0-9_]{0,31}", name) for name in names)
-    is_taken = not {"fast", "judge", "local", "image"}.isdisjoint(names)
+    is_taken = not {"fast", "judge", "local", "image", "video"}.isdisjoint(names)
     if not is_valid or is_taken or len(set(names)) < len(names):
         raise ValueError
     return names

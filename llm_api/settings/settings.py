@@ -81,6 +81,7 @@ class Settings:
     instance: Path
     upstreams: Mapping[str, UpstreamPlan]
     image_upstream: UpstreamPlan | None
+    video_upstream: UpstreamPlan | None
     webhooks: WebhookPlan
     local_model: Endpoint | None
     local_judge: LocalJudgePlan | None
@@ -135,6 +136,17 @@ class Settings:
         return count + self.uses_bundled_model
 
     @property
+    def making_upstreams(self) -> Mapping[str, UpstreamPlan]:
+        """The upstreams of the image model and the video model, as far as they are there."""
+        plans = {"image": self.image_upstream, "video": self.video_upstream}
+        return {name: plan for name, plan in plans.items() if plan is not None}
+
+    @property
+    def made_by_name(self) -> Mapping[str, str]:
+        """What their models make, `image` or `video`, by the names of those."""
+        return {plan.model: kind for kind, plan in self.making_upstreams.items()}
+
+    @property
     def max_calls_waiting(self) -> int:
         """Calls that may wait for one of those in progress to end."""
         return max(1, self.max_calls_in_progress // 10)
@@ -142,7 +154,7 @@ class Settings:
     @property
     def secrets(self) -> tuple[str, ...]:
         """Values that must never be logged or sent."""
-        plans = [*self.upstreams.values(), *([self.image_upstream] if self.image_upstream else [])]
+        plans = [*self.upstreams.values(), *self.making_upstreams.values()]
         endpoints = [endpoint for plan in plans for endpoint in plan.endpoints]
         if self.local_model is not None:
             endpoints.append(self.local_model)
@@ -172,6 +184,7 @@ class Settings:
             instance=read.instance,
             upstreams=read.upstreams(local_judge),
             image_upstream=read.image_upstream(),
+            video_upstream=read.video_upstream(),
             webhooks=read.webhooks(),
             local_model=read.local_model(),
             local_judge=local_judge,

@@ -4,11 +4,12 @@ from llm_api.settings import setting_types as types
 from llm_api.settings.setting_types import Section, Setting
 
 _EXAMPLE_URL = "https://host/v1"
-_FOLDERS = {"IMAGE": "images"}
+_FOLDERS = {"IMAGE": "images", "VIDEO": "videos"}
 _EXAMPLE_URLS = {
     "FAST": "https://dashscope.aliyuncs.com/compatible-mode/v1",
     "JUDGE": "https://ark.cn-beijing.volces.com/api/v3",
     "IMAGE": "https://ark.cn-beijing.volces.com/api/v3",
+    "VIDEO": "https://ark.cn-beijing.volces.com/api/v3",
 }
 
 
@@ -120,6 +121,18 @@ UPSTREAM_SECTIONS = (
                 "IMAGE_LLM_API_URL=https://ark.cn-beijing.volces.com/api/v3\n"
                 "IMAGE_LLM_API_KEY=...\n"
                 "IMAGE_LLM_MODEL=doubao-seedream-4-5-251128",
+            ),
+        ),
+    ),
+    Section(
+        "The video model",
+        (
+            *upstream_settings(
+                "VIDEO",
+                "Without one films are refused with 503. ",
+                "VIDEO_LLM_API_URL=https://ark.cn-beijing.volces.com/api/v3\n"
+                "VIDEO_LLM_API_KEY=...\n"
+                "VIDEO_LLM_MODEL=doubao-seedance-1-0-pro-250528",
             ),
         ),
     ),

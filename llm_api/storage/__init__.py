@@ -20,7 +20,7 @@ from typing import Protocol
 from llm_api.domain.audit import AdminAct
 from llm_api.domain.files import StoredFile
 from llm_api.domain.lineage import LineageEvent
-from llm_api.domain.tasks import Task
+from llm_api.domain.tasks import Task, TaskState
 from llm_api.domain.usage import UsageQuery, UsageRecord, UsageSums
 
 
@@ -144,6 +144,27 @@ class TaskStore(Protocol):
         """Mark that somebody wants a task's end, and make it due; returns the task as it is.
 
         Where an admin does so with another's task, `act` is stored with it, or nothing is.
+        """
+
+    def of_key(
+        self,
+        kind: str,
+        key_id: str | None,
+        *,
+        states: Sequence[TaskState],
+        after: Task | None,
+        at_most: int,
+        is_oldest_first: bool,
+    ) -> list[Task]:
+        """Return tasks of a kind and a key, in the order of their beginnings.
+
+        Args:
+            kind: as `Task.kind`.
+            key_id: whose they are; None for those of anonymous callers.
+            states: those that they are in; empty for all.
+            after: the last one of the page before.
+            at_most: how many.
+            is_oldest_first: whether the oldest come first, and not the newest.
         """
 
     def delete(self, task_id: str) -> None:

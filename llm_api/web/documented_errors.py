@@ -43,6 +43,7 @@ _MEANINGS: Mapping[int, str] = {
     402: "The budget of the API key is spent.",
     403: "The API key does not allow this.",
     404: "The path or model does not exist.",
+    409: "The task cannot be cancelled: it has ended, or its vendor cannot.",
     410: "What was made is not there any more.",
     413: "The body is too large.",
     415: "The body is not uncompressed `application/json`.",

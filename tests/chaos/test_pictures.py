@@ -28,6 +28,7 @@ from tests.support.waiting import wait_until
 WORKERS, CLIENTS = 2, 4
 PACE_S = 0.1  # so that some jobs are under way at each kill, and not all
 PATIENCE = 120.0
+PATH = "/api/v1/images/generate"
 ENDED = {"succeeded", "failed", "cancelled", "expired"}
 VENDORS = {
     "openai": ("gpt-image-2", "openai"),  # answers with the picture, after a while
@@ -77,16 +78,14 @@ def is_connected(connection: http.client.HTTPConnection) -> bool:
     return True
 
 
-def ask(service: Service, number: int) -> str | None:
-    """Ask for a picture of its own, without waiting; return the job's id if there was an answer."""
+def ask(service: Service, number: int, path: str = PATH) -> str | None:
+    """Ask for something of its own, without waiting; return the job's id if there was an answer."""
     connection = http.client.HTTPConnection(*service.address, timeout=20)
     body = json.dumps({"prompt": f"cat {number:04}", "wait_ms": 0})
     time.sleep(PACE_S)
     wait_until(partial(is_connected, connection), PATIENCE, "the service is there")
     try:
-        connection.request(
-            "POST", "/api/v1/images/generate", body, {"Content-Type": "application/json"}
-        )
+        connection.request("POST", path, body, {"Content-Type": "application/json"})
         answer = connection.getresponse()
         document = json.loads(answer.read())
     except (OSError, http.client.HTTPException, ValueError):

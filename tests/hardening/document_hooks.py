@@ -28,6 +28,12 @@ _OF_PICTURES = {
     *("invalid_image", "invalid_url", "image_refused", "image_fetch_failed", "file_not_found"),
     "not_supported",  # by a model that is named, and takes no pictures
 }
+_FILMS = "/videos"
+# Where no video model is configured; and what stands in lists that no document can compare.
+_OF_FILMS = {
+    *("invalid_image", "invalid_url", "image_refused", "file_not_found"),
+    *("webhooks_not_configured", "model_makes_images"),
+}
 # Of an edit only its pictures can be refused, and of a storyboard seconds of which there is no sum,
 # or a name that two members have.
 _EDITS = "/optimize-prompt"
@@ -111,6 +117,8 @@ def only_what_no_document_says_refuses(_context: object, response: Any, case: An
         allowed = _OF_REWRITES
     elif _GROUPS in label:
         allowed = _OF_GROUPS
+    elif _FILMS in label:
+        allowed = _OF_FILMS
     elif not (_PICTURES in label or label.endswith(_SEEN)):
         return
     if response.status_code != HTTPStatus.BAD_REQUEST or case.meta is None:

@@ -18,6 +18,18 @@ def test_it_names_address_models_and_whether_keys_are_required(settings_of: Sett
     )
 
 
+def test_it_names_what_makes_pictures_and_films(settings_of: SettingsOf) -> None:
+    made = {
+        f"{name}_LLM_{part}": text
+        for name in ("VIDEO", "IMAGE")
+        for part, text in (("API_URL", "https://a.example/v1"), ("MODEL", f"{name.lower()}-1"))
+    }
+
+    sentence = greeting(["127.0.0.1:8000"], settings_of({**FAST, **made}))
+
+    assert "models: fast=qwen-plus, image=image-1, video=video-1;" in sentence
+
+
 def test_without_an_upstream_it_names_the_bundled_model(settings_of: SettingsOf) -> None:
     sentence = greeting(["127.0.0.1:8000"], settings_of({}))
 

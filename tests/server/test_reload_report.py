@@ -10,6 +10,7 @@ from llm_api.server.reload_report import Configuration, changes, needing_restart
 from tests.support.service import REPOSITORY_ROOT
 
 FAST = "FAST_LLM_API_URL=https://host.example/v1\nFAST_LLM_MODEL=m\nFAST_LLM_API_KEY=canary-1\n"
+VIDEO = "VIDEO_LLM_API_URL=https://host.example/v1\nVIDEO_LLM_MODEL=director\n"
 ALIAS = '\n[models."cheap"]\nupstream = "fast"\n'
 PRICE = '[[models."cheap".prices]]\nvalid_from = 2026-01-31\ncurrency = "CNY"\ninput = "{}"\n'
 ReportOf = Callable[[dict[str, str], dict[str, str]], tuple[list[str], list[str]]]
@@ -79,3 +80,14 @@ def test_what_needs_a_restart_is_named(report_of: ReportOf) -> None:
 
 def test_nothing_is_said_to_be_nothing(report_of: ReportOf) -> None:
     assert report_of({}, {}) == (["nothing has changed"], [])
+
+
+def test_vendors_of_films_are_named(report_of: ReportOf) -> None:
+    before = {"config/videos/zhipu.toml": ""}
+    new = '[models."cogvideox-4"]\nneeds_picture = true\n'
+    after = {"config/videos/zhipu.toml": new, ".env": FAST + VIDEO}
+
+    said, _ = report_of(before, after)
+
+    assert "vendors of films: changed zhipu" in said
+    assert "upstreams: added video" in said

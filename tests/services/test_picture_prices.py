@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from llm_api.services.pricing import PictureBill, PictureTier, Price
+from llm_api.domain.made_bills import PictureBill, PictureTier
+from llm_api.services.pricing import Price
 
 ONE = PictureBill((1_048_576,))
 LOW, SMALL, ANY = (

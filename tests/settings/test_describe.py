@@ -47,8 +47,9 @@ def test_every_setting_that_is_described_is_read(name: str, tmp_path: Path) -> N
     local = {"LOCAL_MODEL_URL": "http://127.0.0.1:1/v1"} if name == "LOCAL_MODEL_KEY" else {}
     if name.startswith(("OTEL_", "TRACE_")):
         local = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
-    if name.startswith("IMAGE_LLM_"):
-        local = {"IMAGE_LLM_API_URL": "https://host.example/v1", "IMAGE_LLM_MODEL": "m"}
+    for made in ("IMAGE_LLM_", "VIDEO_LLM_"):
+        if name.startswith(made):
+            local = {f"{made}API_URL": "https://host.example/v1", f"{made}MODEL": "m"}
     if name == "LOCAL_JUDGE_KEY":  # nor is a judge's key of any use without its files
         (tmp_path / "a.gguf").write_bytes(b"GGUF")
         local = {"LOCAL_JUDGE_URL": "http://127.0.0.1:1/v1", "JUDGE_LLM_API_URL": ""}

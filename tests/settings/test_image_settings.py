@@ -1,4 +1,4 @@
-"""Settings of the image upstream and of webhooks, and image models of the catalogue."""
+"""Settings of who makes pictures and films, of webhooks, and such models of the catalogue."""
 
 import base64
 from pathlib import Path
@@ -47,6 +47,30 @@ def test_an_image_model_needs_its_address(tmp_path: Path) -> None:
 
 def test_the_image_upstream_is_no_extra_one(tmp_path: Path) -> None:
     assert problems(tmp_path, EXTRA_UPSTREAMS="image")[0].startswith("EXTRA_UPSTREAMS must be")
+
+
+def test_three_lines_configure_a_video_model(tmp_path: Path) -> None:
+    read = settings(
+        tmp_path,
+        VIDEO_LLM_API_URL="https://video.example/v1",
+        VIDEO_LLM_API_KEY="sk-video",
+        VIDEO_LLM_MODEL="director",
+    )
+
+    assert read.video_upstream is not None
+    assert (read.video_upstream.model, read.image_upstream) == ("director", None)
+    assert "video" not in read.upstreams
+    assert "sk-video" in read.secrets
+
+
+def test_a_video_model_needs_its_address(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, VIDEO_LLM_MODEL="director")
+
+    assert problem.startswith("VIDEO_LLM_API_URL is missing, and VIDEO_LLM_MODEL is set")
+
+
+def test_the_video_upstream_is_no_extra_one(tmp_path: Path) -> None:
+    assert problems(tmp_path, EXTRA_UPSTREAMS="video")[0].startswith("EXTRA_UPSTREAMS must be")
 
 
 @pytest.mark.parametrize("text", [KEY, f"{KEY},{OTHER}"])
@@ -117,6 +141,39 @@ input_image = "0.05"
         ("0.3", None, None),
     ]
     assert (str(price.megapixel), str(price.input_image)) == ("0.02", "0.05")
+
+
+def test_a_video_model_has_a_kind_and_prices(tmp_path: Path) -> None:
+    text = """
+[models.director]
+upstream = "video"
+kind = "video"
+[[models.director.prices]]
+valid_from = 2026-01-31
+currency = "CNY"
+seconds = [{ resolution = "1080p", audio = true, price = "0.9" }, { price = "0.3" }]
+film_tokens = [{ resolution = "4k", price = "26" }]
+video = "1.4"
+"""
+    models, prices = read_models(catalogue(tmp_path, text))
+
+    [price] = prices.by_model["director"]
+    assert models[0].kind == "video"
+    assert [(str(t.price), t.resolution, t.audio) for t in price.seconds] == [
+        ("0.9", "1080p", True),
+        ("0.3", None, None),
+    ]
+    assert [(str(t.price), t.resolution) for t in price.film_tokens] == [("26", "4k")]
+    assert str(price.video) == "1.4"
+
+
+def test_the_profile_of_a_video_model_is_one_of_videos(tmp_path: Path) -> None:
+    text = '[models.director]\nupstream = "video"\nkind = "video"\nprofile = "nobody"\n'
+
+    with pytest.raises(SettingsError) as caught:
+        read_models(catalogue(tmp_path, text))
+
+    assert "config/videos" in caught.value.problems[0]
 
 
 def test_the_profile_of_an_image_model_is_one_of_images(tmp_path: Path) -> None:

@@ -13,8 +13,9 @@ from llm_api.settings.settings import Settings, SettingsError
 from llm_api.settings.sources import files_of
 from tests.support.tables import each
 
-URLS = {f"{name}_LLM_API_URL": "https://host.example/v1" for name in ("FAST", "JUDGE", "IMAGE")}
-MODELS = {f"{name}_LLM_MODEL": "m" for name in ("FAST", "JUDGE", "IMAGE")}
+MODELS_OF = ("FAST", "JUDGE", "IMAGE", "VIDEO")
+URLS = {f"{name}_LLM_API_URL": "https://host.example/v1" for name in MODELS_OF}
+MODELS = {f"{name}_LLM_MODEL": "m" for name in MODELS_OF}
 STORED = {"FILES_URL": "s3://bucket", "FILES_ACCESS_KEY_ID": "id", "FILES_SECRET_ACCESS_KEY": "k"}
 LOCAL = {"LOCAL_MODEL_URL": "http://127.0.0.1:1/v1"}
 OWN_JUDGE = {
@@ -27,7 +28,7 @@ KEY = "canary-9f86d081884c7d659a2feaa0"
 WEBHOOK = "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5"
 # Each setting that may be a secret: a text, and what has to be set beside it.
 SECRETS: dict[str, tuple[str, Mapping[str, str]]] = {
-    **{f"{name}_LLM_API_KEY": (KEY, URLS | MODELS) for name in ("FAST", "JUDGE", "IMAGE")},
+    **{f"{name}_LLM_API_KEY": (KEY, URLS | MODELS) for name in MODELS_OF},
     "LOCAL_MODEL_KEY": (KEY, LOCAL),
     "LOCAL_JUDGE_KEY": (KEY, OWN_JUDGE),
     "DATABASE_URL": (f"postgresql://user:{KEY}@host/x", {}),

@@ -34,18 +34,6 @@ TaskOpener = Callable[[], OpenTasks]
 NOW = datetime(2026, 11, 29, 12, 30, 15, 123456, tzinfo=UTC)
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 SHARED = 120  # tasks that processes share
-ACTS: dict[str, Callable[[TaskStore], object]] = {
-    "add": lambda tasks: tasks.add(queued()),
-    "get": lambda tasks: tasks.get("img_1"),
-    "claim": lambda tasks: claim(tasks, "worker"),
-    "save": lambda tasks: tasks.save(queued(), "worker"),
-    "renew": lambda tasks: tasks.renew("worker", ["img_1"], NOW),
-    "ask_to_cancel": lambda tasks: tasks.ask_to_cancel("img_1", NOW),
-    "delete": lambda tasks: tasks.delete("img_1"),
-    "expired": lambda tasks: tasks.expired(NOW, 10),
-    "unended": lambda tasks: tasks.unended(),
-    "newest": lambda tasks: tasks.newest(1, has_ended=False),
-}
 
 
 def queued(task_id: str = "img_1", **properties: object) -> Task:
@@ -63,6 +51,39 @@ def ended(task: Task, **properties: object) -> Task:
 def claim(tasks: TaskStore, worker: str, now: datetime = NOW, at_most: int = 10) -> list[Task]:
     """Claim tasks of the kind `image` for a minute."""
     return tasks.claim(worker, now, now + MINUTE, kinds=["image"], at_most=at_most)
+
+
+def page_of(tasks: TaskStore, key_id: str | None = "key_1", **wanted: object) -> list[str]:
+    """Return the ids of a page of the tasks of a key, the newest first."""
+    usual = {"states": (), "after": None, "at_most": 10, "is_oldest_first": False}
+    found = tasks.of_key("image", key_id, **{**usual, **wanted})  # type: ignore[arg-type]
+    return [task.id for task in found]
+
+
+ACTS: dict[str, Callable[[TaskStore], object]] = {
+    "add": lambda tasks: tasks.add(queued()),
+    "get": lambda tasks: tasks.get("img_1"),
+    "claim": lambda tasks: claim(tasks, "worker"),
+    "save": lambda tasks: tasks.save(queued(), "worker"),
+    "renew": lambda tasks: tasks.renew("worker", ["img_1"], NOW),
+    "ask_to_cancel": lambda tasks: tasks.ask_to_cancel("img_1", NOW),
+    "delete": lambda tasks: tasks.delete("img_1"),
+    "expired": lambda tasks: tasks.expired(NOW, 10),
+    "unended": lambda tasks: tasks.unended(),
+    "newest": lambda tasks: tasks.newest(1, has_ended=False),
+    "of_key": page_of,
+}
+
+
+def begun(tasks: TaskStore, *minutes: int, key_id: str | None = "key_1") -> list[Task]:
+    """Store tasks of a key that began so many minutes after NOW; their ids have their places."""
+    made = [
+        queued(f"img_{place}", created_at=NOW + minute * MINUTE, key_id=key_id)
+        for place, minute in enumerate(minutes)
+    ]
+    for task in made:
+        tasks.add(task)
+    return made
 
 
 def work(opener: TaskOpener, worker: str, log: Path) -> None:
@@ -105,6 +126,56 @@ class TaskStoreContract:
         """Open the store."""
         with closing(opener()) as opened:
             yield opened
+
+    # --- listing ---
+
+    def test_tasks_of_a_key_are_listed_from_either_end(self, tasks: TaskStore) -> None:
+        begun(tasks, 1, 0, 2)
+
+        assert page_of(tasks) == ["img_2", "img_0", "img_1"]
+        assert page_of(tasks, is_oldest_first=True) == ["img_1", "img_0", "img_2"]
+
+    @pytest.mark.parametrize("is_oldest_first", [False, True])
+    def test_pages_have_every_task_once_also_of_the_same_moment(
+        self, tasks: TaskStore, is_oldest_first: object
+    ) -> None:
+        made = begun(tasks, 0, 1, 1, 1, 1, 2, 2)
+        listed: list[str] = []
+        after = None
+        while page := page_of(tasks, after=after, at_most=2, is_oldest_first=is_oldest_first):
+            listed += page
+            after = tasks.get(page[-1])
+
+        ordered = sorted(made, key=lambda one: (one.created_at, one.id))
+        expected = [one.id for one in ordered]
+        assert listed == (expected if is_oldest_first else expected[::-1])
+
+    def test_a_key_sees_its_own_tasks_of_one_kind(self, tasks: TaskStore) -> None:
+        begun(tasks, 0)
+        tasks.add(queued("img_7", key_id="key_2"))
+        tasks.add(queued("img_8"))
+        tasks.add(replace(queued("video_1", key_id="key_1"), kind="video"))
+
+        assert page_of(tasks) == ["img_0"]
+        assert page_of(tasks, "key_2") == ["img_7"]
+        assert page_of(tasks, None) == ["img_8"]
+        assert page_of(tasks, "KEY_1") == []
+
+    def test_tasks_are_listed_by_their_states(self, tasks: TaskStore) -> None:
+        begun(tasks, 0)
+        tasks.add(ended(queued("img_1", key_id="key_1")))
+        tasks.add(queued("img_2", key_id="key_1", state=TaskState.RUNNING))
+
+        assert page_of(tasks, states=[TaskState.SUCCEEDED]) == ["img_1"]
+        under_way = page_of(tasks, states=[TaskState.QUEUED, TaskState.RUNNING])
+        assert sorted(under_way) == ["img_0", "img_2"]
+
+    def test_a_page_may_begin_after_a_task_that_was_deleted(self, tasks: TaskStore) -> None:
+        [_, middle, _] = begun(tasks, 0, 1, 2)
+        tasks.delete(middle.id)
+
+        assert page_of(tasks, after=middle) == ["img_0"]
+        assert page_of(tasks, after=middle, is_oldest_first=True) == ["img_2"]
 
     # --- keeping ---
 

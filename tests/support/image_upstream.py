@@ -11,11 +11,11 @@ vendors do is in `image_quirks.py`, and any reply of `replies.py` can be scripte
 """
 
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from tests.support.dialects import DIALECTS
-from tests.support.image_scene import Kind, Scene, Studio, Turn
+from tests.support.image_scene import Dialect, Kind, Scene, Studio, Turn
 from tests.support.peer import Peer, RecordedRequest
 from tests.support.ports import LOOPBACK
 from tests.support.replies import Reply, Whole, api_error, delayed
@@ -32,10 +32,12 @@ class ImageVendor(ScriptedUpstream):
         most_at_once: how many create calls were being answered at the same time.
     """
 
+    dialects: Mapping[str, Dialect] = DIALECTS
+
     def __init__(self, dialect: str, *, port: int = 0) -> None:
         """Choose the dialect, and the port as for any scripted upstream."""
         super().__init__(port=port)
-        self.dialect = DIALECTS[dialect]
+        self.dialect = self.dialects[dialect]
         self.studio = Studio()
         self.delay = 0.0
         self.most_at_once = 0

@@ -10,6 +10,7 @@ PUBLIC |= {"console_usage", "console_operate"}  # they ask for a sign-in themsel
 LIMITED = {
     *("pages", "swagger_ui", "api-docs", "sign_in", "console_usage"),
     *("LLM", "Usage", "Keys", "Own key", "Groups", "OpenAI", "Images", "OpenAI images", "Files"),
+    *("Videos", "OpenAI videos"),
     *("OpenAI responses", "Judge", "Descriptions", "Lineage", "Anthropic", "Audit"),
 }
 

@@ -262,10 +262,10 @@ def test_the_route_is_documented(document: ApiDocument) -> None:
     assert operation["operationId"] == "getFile"
     assert {"200", "206", "304", "404", "416", "503"} <= set(operation["responses"])
     assert set(operation["responses"]["200"]["content"]) == {
-        "image/png",
-        "image/jpeg",
-        "image/webp",
+        *("image/png", "image/jpeg", "image/webp"),
+        *("video/mp4", "video/quicktime", "video/webm"),
     }
+    assert set(operation["responses"]["206"]["content"]) == {"image/png", "video/mp4"}
 
 
 def test_a_key_for_other_routes_reads_the_files_that_it_made(closed: Flask) -> None:

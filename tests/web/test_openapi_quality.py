@@ -33,6 +33,8 @@ KEYS = "/api/v1/keys"
 FILE = "/api/v1/files/{file_id}"
 GENERATE, TASK = "/api/v1/images/generate", "/api/v1/images/tasks/{task_id}"
 GENERATIONS, EDITS = "/v1/images/generations", "/v1/images/edits"
+VIDEOS, OPENAI_VIDEOS = "/api/v1/videos", "/v1/videos"
+CONTENT = f"{OPENAI_VIDEOS}/{{video_id}}/content"
 NAMES = {
     ("post", CHAT): "chat",
     ("post", OPTIMIZE): "optimizePrompt",
@@ -45,6 +47,15 @@ NAMES = {
     ("delete", TASK): "deleteImageTask",
     ("post", GENERATIONS): "createImage",
     ("post", EDITS): "createImageEdit",
+    ("post", f"{VIDEOS}/generate"): "generateVideo",
+    ("get", VIDEOS): "listVideos",
+    ("get", f"{VIDEOS}/{{video_id}}"): "getVideo",
+    ("delete", f"{VIDEOS}/{{video_id}}"): "deleteVideo",
+    ("post", OPENAI_VIDEOS): "createVideo",
+    ("get", OPENAI_VIDEOS): "listOpenAIVideos",
+    ("get", f"{OPENAI_VIDEOS}/{{video_id}}"): "retrieveVideo",
+    ("delete", f"{OPENAI_VIDEOS}/{{video_id}}"): "deleteOpenAIVideo",
+    ("get", CONTENT): "downloadVideoContent",
     ("get", "/api/v1/usage"): "getUsage",
     ("get", "/api/v1/usage/{request_id}"): "getCall",
     ("get", "/api/v1/lineage/{lineage_id}"): "getLineage",
@@ -94,6 +105,8 @@ WRONG = {
     ("post", GENERATE): {"prompt": "a cat", "n": 11},
     ("post", GENERATIONS): {"prompt": "a cat", "n": 11},
     ("post", EDITS): {"prompt": "a cat"},
+    ("post", f"{VIDEOS}/generate"): {"prompt": "a cat", "duration": 61},
+    ("post", OPENAI_VIDEOS): {"prompt": "a cat", "seconds": "61"},
     ("post", KEYS): {"name": 1},
     ("patch", f"{KEYS}/{{key_id}}"): {"name": 1},
     ("post", f"{KEYS}/{{key_id}}/rotate"): {"overlap": 1},
@@ -211,7 +224,9 @@ def test_every_answer_has_fields_that_are_always_there(document: dict[str, Any])
                 vague.append((where, status))
 
     assert vague == []
-    assert sorted(pictures) == [(("get", FILE), status) for status in ("200", "206", "304")]
+    assert sorted(pictures) == [
+        (("get", path), status) for path in (FILE, CONTENT) for status in ("200", "206", "304")
+    ]
 
 
 VENDORS_FIELDS = ("OpenAIChatRequest", "TextRequest", "EmbeddingsRequest", "OpenAIMessage")

@@ -5,12 +5,13 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from llm_api.domain.made_bills import PictureBill
 from llm_api.domain.making import FittedRequest
 from llm_api.services.images.image_document import ImageDocument
 from llm_api.services.jobs.document import UNKNOWN
 from llm_api.services.jobs.job_models import JobDestination
 from llm_api.services.jobs.rows import usage_of
-from llm_api.services.pricing import PictureBill, PictureCost, PriceList
+from llm_api.services.pricing import PictureCost, PriceList
 from llm_api.services.quotas.budgets import Cost, PictureNeeds
 from llm_api.services.quotas.estimates import estimate_text
 

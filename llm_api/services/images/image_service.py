@@ -44,20 +44,7 @@ class ImageService(JobService[ImageRequest, ImageJob]):
         self, request: ImageRequest, caller: Caller, *, optimize: PromptRequest | None = None
     ) -> JobPreview:
         """Do everything but the call that is paid for; raises ApiError."""
-        order = self._orders.order(request, caller, optimize)
-        needs = self._of_images.needs([order.fitted], order.at, self._now())
-        return JobPreview(
-            model=order.at.model,
-            upstream=order.at.upstream.name,
-            prompt_original=order.prompt_original,
-            prompt_used=order.fitted.prompt,
-            requests=tuple(order.at.upstream.preview(order.fitted)),
-            is_optimized=order.request.is_optimized,
-            notices=(*order.notices, *order.fitted.notices),
-            cost_micro=None if needs.cost is None else needs.cost.micro,
-            currency=None if needs.cost is None else needs.cost.currency,
-            report=order.report,
-        )
+        return self._previewed(self._order(request, caller, optimize))
 
     def _order(
         self, request: ImageRequest, caller: Caller, optimize: PromptRequest | None

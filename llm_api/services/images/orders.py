@@ -4,15 +4,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from llm_api.domain.access import ApiKey
-from llm_api.domain.calls import IMAGE, Caller, CallReport, CallResult
+from llm_api.domain.calls import IMAGE, Caller, CallReport
 from llm_api.domain.images import ImageRequest
 from llm_api.domain.judging import JudgedPicture
 from llm_api.domain.making import InputPicture, Notice
 from llm_api.domain.prompts import (
     EDIT,
-    GENERIC,
     MAX_EDITED_PICTURES,
-    OptimizedPrompt,
     PromptRequest,
     Target,
 )
@@ -20,10 +18,9 @@ from llm_api.errors import InvalidRequest
 from llm_api.services.images.image_document import ImageDocument
 from llm_api.services.jobs.document import IMAGE as IMAGE_JOB
 from llm_api.services.jobs.job_models import JobDestination, JobModels
+from llm_api.services.jobs.job_rewriter import JobRewriter
 from llm_api.services.jobs.order import Order, others_of
 from llm_api.services.prompts import PromptOptimizer
-
-_LANGUAGE = "optimize_options.language"
 
 
 class Orders:
@@ -46,11 +43,8 @@ class Orders:
                 None shows it none.
         """
         self._models = models
-        self._optimizer = optimizer
+        self.rewriter = JobRewriter(optimizer, targets or {})
         self._see = see
-        # The longest name first: it says most.
-        known = (targets or {}).values()
-        self._targets = sorted(known, key=lambda target: len(target.name), reverse=True)
 
     def order(
         self, request: ImageRequest, caller: Caller, optimize: PromptRequest | None
@@ -83,18 +77,11 @@ class Orders:
     def _rewritten(
         self, request: ImageRequest, caller: Caller, optimize: PromptRequest, at: JobDestination
     ) -> tuple[ImageRequest, tuple[Notice, ...], CallReport]:
-        # A call of its own, with a usage row of its own.
-        payer = replace(
-            caller,
-            request_id=f"{caller.request_id}_p",
-            lineage_id=caller.lineage_id or caller.request_id,
-            shown_id=caller.shown_id or caller.request_id,
-        )
         wanted = replace(
             self.wanted(optimize, request, at.model),
             include_negative_prompt=_takes_what_a_flag_excludes(at, request),
         )
-        result = _optimized(self._optimizer, wanted, payer)
+        result = self.rewriter.rewritten(wanted, caller)
         prompt = result.answer
         notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
         notices += tuple(_not_of_edits(optimize, wanted, request))
@@ -118,27 +105,16 @@ class Orders:
         cannot be read.
         """
         if not request.references:
-            return replace(optimize, target_model=self.target_of(model, IMAGE))
+            return replace(optimize, target_model=self.rewriter.target_of(model, IMAGE))
         see, shown = self._see, request.references[:MAX_EDITED_PICTURES]
         return replace(
             optimize,
             type=EDIT,
-            target_model=self.target_of(model, EDIT),
+            target_model=self.rewriter.target_of(model, EDIT),
             pictures=() if see is None else tuple(map(see, shown)),
             style=None,
             camera=None,
         )
-
-    def target_of(self, model: str, kind: str) -> str:
-        """Return the target whose name is in a model's, such as `seedream` for its versions.
-
-        Args:
-            model: the image model's name.
-            kind: what is to be made: `image` or `edit`.
-        """
-        plain = model.lower().replace(".", "-")  # FLUX.2
-        able = (one.name for one in self._targets if kind in one.types)
-        return next((name for name in able if name in plain), GENERIC)
 
 
 def _not_of_edits(
@@ -152,20 +128,6 @@ def _not_of_edits(
     if len(request.references) > len(wanted.pictures) > 0:
         message = f"The rewrite considers the first {len(wanted.pictures)} pictures."
         yield Notice("optimize_prompt", "adapted", message)
-
-
-def _optimized(
-    optimizer: PromptOptimizer, wanted: PromptRequest, payer: Caller
-) -> CallResult[OptimizedPrompt]:
-    """Rewrite a prompt; raises ApiError with the names that the fields have in an order."""
-    try:
-        return optimizer.optimize(wanted, payer)
-    except InvalidRequest as error:
-        if [field.field for field in error.fields] != ["language"]:
-            raise
-        # A target that the name of the image model has chosen.
-        message = error.fields[0].message
-        raise InvalidRequest.of_field(_LANGUAGE, message, reason=error.reason) from error
 
 
 def _takes_what_a_flag_excludes(at: JobDestination, request: ImageRequest) -> bool:

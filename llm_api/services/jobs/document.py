@@ -110,13 +110,19 @@ R_co = TypeVar("R_co", bound=Wanted, covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A picture or a film in our store: its file, and what the vendor said of it."""
+    """A picture or a film in our store: its file, and what the vendor said of it.
+
+    `beside` has the ids of pictures that came with a film, by what they are; `seconds` is its
+    length.
+    """
 
     file_id: str
     width: int
     height: int
     seed: int | None = None
     prompt: str | None = None
+    beside: Mapping[str, str] = field(default_factory=dict)
+    seconds: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +134,8 @@ class Part:
         state: `new`, `submitting` (nothing has come back), `submitted` (the vendor works on it, or
             its results are to be fetched), `done`, `failed` (nothing was made), or `unknown`.
         vendor_id: the vendor's task.
+        at_work: whether the vendor has begun with it, as far as it says.
+        progress: percent, where the vendor tells.
         found: addresses of results that are still to be fetched.
         delivered: how many the vendor has made.
         ms: how long the vendor has taken.
@@ -136,6 +144,8 @@ class Part:
     count: int
     state: str = NEW
     vendor_id: str | None = None
+    at_work: bool = False
+    progress: int | None = None
     found: tuple[VendorFile, ...] = ()
     kept: tuple[KeptFile, ...] = ()
     failed: tuple[MakingFailure, ...] = ()

@@ -1,13 +1,14 @@
 """Routing of jobs: which model and upstream make what is wanted, and which if those fail."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from llm_api.domain.access import ApiKey, Limits
-from llm_api.domain.calls import Model
+from llm_api.domain.calls import CHAT, Model
 from llm_api.domain.name_patterns import NamePatterns, is_pattern
 from llm_api.errors import Forbidden, InvalidRequest, NotFound, Unavailable
+from llm_api.services.routing.wrong_kinds import made_elsewhere
 from llm_api.upstream.media.vendor_protocol import VendorUpstream
 
 
@@ -44,7 +45,7 @@ class ModelKind:
 class JobModels:
     """Knows the models of a kind; a name that nobody has goes to its own upstream as it is."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the last three are what the settings say
         self,
         kind: ModelKind,
         models: Sequence[Model],
@@ -53,6 +54,7 @@ class JobModels:
         *,
         fallbacks: Sequence[str] = (),
         is_closed: bool = False,
+        elsewhere: Mapping[str, str] | None = None,
     ) -> None:
         """Offer the models of the kind among `models` whose upstream is there.
 
@@ -63,9 +65,10 @@ class JobModels:
             default: name of the upstream for calls that name no model; None: there is none.
             fallbacks: of the default upstream: names of upstreams and models.
             is_closed: whether every name is refused that is not known.
+            elsewhere: kinds of models beside those of the catalogue, by name.
         """
         self._kind = kind
-        self._chat_names = frozenset(m.id for m in models if m.kind != kind.kind)
+        self._others = dict(elsewhere or {}) | {m.id: m.kind for m in models}
         offered = {m.id: m for m in models if m.kind == kind.kind and m.upstream in upstreams}
         configured = {up.default_model: name for name, up in upstreams.items()}
         first = [upstreams[default].default_model] if default is not None else []
@@ -79,9 +82,9 @@ class JobModels:
         self._is_closed = is_closed
 
     @property
-    def names(self) -> Collection[str]:
-        """The names of all models of the kind, also of those that are not on offer to everybody."""
-        return self._models.keys()
+    def kinds(self) -> Mapping[str, str]:
+        """The kind of all models of it by name, also of those that not everybody is offered."""
+        return dict.fromkeys(self._models, self._kind.kind)
 
     def offered(self) -> list[Model]:
         """Return the models of vendors, the configured one first."""
@@ -100,21 +103,18 @@ class JobModels:
     def route(self, name: str | None, key: ApiKey | None) -> JobDestination:
         """Decide where a call goes; None stands for the configured model.
 
-        Raises Unavailable where no model is configured, NotFound, or Forbidden.
+        Raises Unavailable where no model is configured, InvalidRequest for a model of another kind,
+        NotFound, or Forbidden.
         """
         if name is None and self._default is not None:
             name_or_default = self._upstreams[self._default].default_model
         else:
             name_or_default = name or ""
         known = self._models.get(name_or_default) or self._patterns.find(name_or_default)
+        if known is None:
+            self._check_kind(self._others.get(name_or_default, self._kind.kind))
         if known is None and self._default is None:
             raise Unavailable(self._kind.advice, reason=self._kind.reason, retryable=False)
-        if known is None and name_or_default in self._chat_names:
-            raise InvalidRequest.of_field(
-                "model",
-                f"makes no {self._kind.results}: it is for chat calls.",
-                reason="model_makes_text",
-            )
         if known is None and self._is_closed:
             raise NotFound.of_field(
                 "model",
@@ -136,6 +136,17 @@ class JobModels:
             requested_model=name,
             fallbacks=tuple(one for one in fallbacks if _allows(key, one)),
         )
+
+    def _check_kind(self, kind: str) -> None:
+        """Raise InvalidRequest for a model of another kind."""
+        if kind == CHAT:
+            raise InvalidRequest.of_field(
+                "model",
+                f"makes no {self._kind.results}: it is for chat calls.",
+                reason="model_makes_text",
+            )
+        if kind != self._kind.kind:
+            raise made_elsewhere(kind)
 
     def _destination(self, known: Model | None, name: str) -> JobDestination:
         if known is None:

@@ -4,16 +4,20 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from llm_api.domain.calls import Caller
-from llm_api.domain.files import StoredFile
-from llm_api.domain.making import InputPicture, MakingFailure, VendorFile, VendorResult, VendorTask
+from llm_api.domain.making import (
+    InputPicture,
+    MakingFailure,
+    VendorFile,
+    VendorResult,
+    VendorTask,
+)
 from llm_api.domain.tasks import CancelState, TaskState
 from llm_api.domain.tracing import Trace
 from llm_api.errors import ApiError, InvalidRequest, Unavailable
 from llm_api.observability.logging import log_as
-from llm_api.services.files import FileService
 from llm_api.services.jobs.document import (
     ENDED,
     FAILED,
@@ -24,6 +28,7 @@ from llm_api.services.jobs.document import (
     new_parts,
 )
 from llm_api.services.jobs.doubts import without_doubts
+from llm_api.services.jobs.job_needs import Keeping, SecondTry, Upstreams, nothing_instead
 from llm_api.services.jobs.parts import PartRun
 from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.upstream.call import UpstreamCall
@@ -32,33 +37,10 @@ from llm_api.upstream.media.vendor_protocol import VendorUpstream
 AT_ONCE = 2  # vendor calls of one job
 
 
-class Upstreams(Protocol):
-    """What knows the upstreams of jobs of a kind."""
-
-    def at(self, upstream: str) -> VendorUpstream[Any] | None:
-        """Return an upstream by its name."""
-
-
-class Keeping(Protocol):
-    """What turns that which vendors hand out into files of ours."""
-
-    @property
-    def files(self) -> FileService:
-        """Where files are kept."""
-
-    def whole_files(self, task_id: str) -> list[StoredFile]:
-        """Return the files of a task whose bytes are there."""
-
-    def keep(
-        self, claimed: ClaimedTask, found: VendorFile, document: Any
-    ) -> KeptFile | MakingFailure:
-        """Keep one of them; raises ClaimLost where another process has to go on with it."""
-
-
 class JobRun:
     """One process's work on one job."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # each is a part of its own
         self,
         claimed: ClaimedTask,
         document: JobDocument[Any],
@@ -67,6 +49,7 @@ class JobRun:
         models: Upstreams,
         keeper: Keeping,
         trace: Trace | None = None,
+        second_try: SecondTry = nothing_instead,
     ) -> None:
         """Work on a claimed task with its `document`, at its upstream, as a part of a trace."""
         self.claimed = claimed
@@ -75,6 +58,7 @@ class JobRun:
         self._trace = trace
         self._models = models
         self._keeper = keeper
+        self._second_try = second_try
         self._changing = threading.Lock()
         self._was_sent = any(part.state != NEW for part in document.parts)
         self._problems: list[BaseException] = []
@@ -94,7 +78,7 @@ class JobRun:
             if any(part.state not in ENDED for part in self.document.parts):
                 self.claimed.release()
                 return False
-            if not self._fall_back():
+            if not (self._try_again() or self._fall_back()):
                 return True
 
     def _settle_doubts(self) -> None:
@@ -127,6 +111,28 @@ class JobRun:
                 PartRun(self, waiting.popleft()).run()
             except Exception as error:  # noqa: BLE001  # raised by who waits for all parts
                 self._problems.append(error)
+
+    def _try_again(self) -> bool:
+        """Ask the same model for something else, where that may help; returns whether it does."""
+        if self.claimed.wants_cancel or not self.claimed.remaining:
+            return False
+        document = self.document
+        found = self._second_try(document)
+        if found is None:
+            return False
+        request, notice = found
+        fitted = self.upstream.fit(request, document.fitted.model)
+        with self._changing:
+            self.document = replace(
+                document,
+                request=request,
+                fitted=fitted,
+                parts=new_parts(fitted),
+                notices=(*document.notices, notice),
+            )
+            # Before anything is sent: another process that goes on with it sends it once, too.
+            self.claimed.save_patiently(self.document.to_json())
+        return True
 
     def _fall_back(self) -> bool:
         """Turn to the next model where nothing can have been charged; returns whether there is one.

@@ -17,9 +17,9 @@ from llm_api.domain.repeats import IdempotencyKey
 from llm_api.domain.tasks import CancelState, Task, TaskState
 from llm_api.errors import Unavailable
 from llm_api.services.jobs.accounts import JobAccounts
-from llm_api.services.jobs.document import NEW, SUBMITTING, JobDocument
+from llm_api.services.jobs.document import NEW, SUBMITTING, JobDocument, Wanted
 from llm_api.services.jobs.inputs import ImageInputs, InputTools
-from llm_api.services.jobs.job import Job
+from llm_api.services.jobs.job import Job, JobPreview
 from llm_api.services.jobs.job_repeats import JobRepeats
 from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.jobs.order import Order
@@ -30,7 +30,7 @@ from llm_api.services.tasks.webhooks import Webhooks, webhook_id
 from llm_api.storage import StoreError
 from llm_api.upstream.media.vendor_protocol import Preview
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Wanted)
 J = TypeVar("J", bound=Job)
 _LOOK_S = 0.25
 _CANCEL_S, _DEAF_S = 10.0, 2.0
@@ -183,6 +183,22 @@ class JobService(ABC, Generic[R, J]):
         if job.error is not None:
             raise job.error.replaced(report=report)
         return replace(job, report=report)
+
+    def _previewed(self, order: Order[R]) -> JobPreview:
+        """Return what an order would send, and what it would cost at most."""
+        needs = self._needs(replace(order, others=()), self._now())
+        return JobPreview(
+            model=order.at.model,
+            upstream=order.at.upstream.name,
+            prompt_original=order.prompt_original,
+            prompt_used=order.fitted.prompt,
+            requests=tuple(order.at.upstream.preview(order.fitted)),
+            is_optimized=order.request.is_optimized,
+            notices=(*order.notices, *order.fitted.notices),
+            cost_micro=None if needs.cost is None else needs.cost.micro,
+            currency=None if needs.cost is None else needs.cost.currency,
+            report=order.report,
+        )
 
     def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> J:
         """Return a job of a key, and wait at most `wait` seconds for its end; raises NotFound."""

@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TypeVar
+from typing import Self, TypeVar
 
 from llm_api.domain.access import ApiKey
 from llm_api.domain.audit import JOB_CANCEL, JOB_DELETE, Actor, AdminAct
@@ -53,6 +53,10 @@ class JobStore:
     kind: str = IMAGE
     now: Callable[[], datetime] = _utc_now
 
+    def of_kind(self, kind: str) -> Self:
+        """Return the same store for jobs of another kind."""
+        return replace(self, kind=kind)
+
     def of_key(self, task_id: str, key: ApiKey | None) -> Task:
         """Return the task of a job of a key, or of any for an admin's; raises NotFound."""
         task = self.found(task_id)
@@ -66,9 +70,13 @@ class JobStore:
     def found(self, task_id: str) -> Task:
         """Return a task; raises NotFound, also where its time is over and it is still there."""
         task = self.run(partial(self.tasks.get, task_id))
-        if task is None or (task.state.has_ended and task.expires_at <= self.now()):
+        if task is None or self.is_over(task):
             raise _unknown()
         return task
+
+    def is_over(self, task: Task) -> bool:
+        """Whether a task is only there until it is deleted."""
+        return task.state.has_ended and task.expires_at <= self.now()
 
     def ask_to_cancel(self, task: Task, by: Actor | None) -> None:
         """Mark that a job's end is wanted: by its caller, or by an admin, whose act is stored."""

@@ -10,7 +10,8 @@ from llm_api.domain.tracing import NoTraces, Resuming
 from llm_api.errors import ApiError, Unavailable
 from llm_api.services.jobs.accounts import JobAccounts
 from llm_api.services.jobs.document import ENDED, FAILED, NEW, UNKNOWN, JobDocument, KnownError
-from llm_api.services.jobs.job_run import JobRun, Keeping, Upstreams
+from llm_api.services.jobs.job_needs import Keeping, SecondTry, Upstreams, nothing_instead
+from llm_api.services.jobs.job_run import JobRun
 from llm_api.services.jobs.outcome import error_of, report_of_end, state_of
 from llm_api.services.tasks.claimed import ClaimedTask
 from llm_api.services.tasks.webhooks import Webhooks
@@ -26,6 +27,8 @@ class MadeKind:
         noun: of the model, in errors.
         not_configured: reason of the error where its upstream is not there any more.
         event: what a lineage has of a job that has ended.
+        second_try: what to ask for instead of what has failed, and what its caller is told of that;
+            None for nothing. It must not return anything for what it has returned.
     """
 
     document: type[JobDocument[Any]]
@@ -33,6 +36,7 @@ class MadeKind:
     noun: str
     not_configured: str
     event: Callable[[Task, Any, ApiError | None], LineageEvent]
+    second_try: SecondTry = nothing_instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,13 @@ class JobWork:
             return
         with self.traces.resumed(document.payer.traceparent, self.kind.step) as trace:
             job = JobRun(
-                claimed, document, upstream, models=self.models, keeper=self.keeper, trace=trace
+                claimed,
+                document,
+                upstream,
+                models=self.models,
+                keeper=self.keeper,
+                trace=trace,
+                second_try=self.kind.second_try,
             )
             has_ended = job.run()
         if has_ended:

@@ -9,10 +9,10 @@ from llm_api.domain.calls import Caller, CallReport
 from llm_api.domain.making import FittedRequest, Notice
 from llm_api.domain.tasks import Task
 from llm_api.errors import InvalidRequest
-from llm_api.services.jobs.document import JobDocument, Payer, new_parts
+from llm_api.services.jobs.document import JobDocument, Payer, Wanted, new_parts
 from llm_api.services.jobs.job_models import JobDestination
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Wanted)
 _GRACE = timedelta(minutes=1)  # between the deadline of a job and that of its vendor calls
 
 

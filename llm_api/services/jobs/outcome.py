@@ -21,6 +21,7 @@ _STATUS_BY_REASON = {
     "result_expired": 410,
 }
 _EXPIRED = "upstream_timeout"
+_EXPIRED_THERE = frozenset(["task_expired", "task_not_found"])
 
 
 def failures_of(part: Part) -> list[MakingFailure]:
@@ -85,6 +86,8 @@ def state_of(document: JobDocument[Any], *, has_time: bool) -> TaskState:
     error = error_of(document)
     if error is not None and error.reason == "cancelled":
         return TaskState.CANCELLED
+    if error is not None and error.reason in _EXPIRED_THERE:
+        return TaskState.EXPIRED
     is_late = error is not None and error.reason == _EXPIRED and not has_time
     return TaskState.EXPIRED if is_late else TaskState.FAILED
 

@@ -2,6 +2,7 @@
 
 import random
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,12 +21,14 @@ from llm_api.services.jobs.document import (
 )
 from llm_api.services.jobs.doubts import unknown_outcome
 from llm_api.services.tasks.claimed import ClaimLost
+from llm_api.storage import StoreError
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 
 if TYPE_CHECKING:
     from llm_api.services.jobs.job_run import JobRun
 
 _JITTER = 0.2
+_AT_WORK = "running"
 
 
 class PartRun:
@@ -119,7 +122,15 @@ class PartRun:
             if isinstance(answer, VendorResult):
                 self._keep(answer)
                 return
+            self._note(answer)
             after = self._job.claimed.pause_before(answer.after)
+
+    def _note(self, task: VendorTask) -> None:
+        """Save how far the vendor is, where that has changed; it is no harm if that fails."""
+        news = (task.state == _AT_WORK, task.progress)
+        if news != (self._part.at_work, self._part.progress):
+            with suppress(StoreError):
+                self._change(at_work=news[0], progress=news[1])
 
     def _wait(self, seconds: float) -> bool:
         """Wait before the next look; False where there will be none."""

@@ -27,6 +27,7 @@ def usage_of(parts: Sequence[Part]) -> MadeUsage:
         input_tokens=_sum([one.input_tokens for one in used]),
         output_tokens=_sum([one.output_tokens for one in used]),
         input_image_tokens=_sum([one.input_image_tokens for one in used]),
+        seconds=used[0].seconds if len(used) == 1 else None,
         raw=used[0].raw if len(used) == 1 else {"calls": [one.raw for one in used]} if used else {},
     )
 

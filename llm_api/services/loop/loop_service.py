@@ -64,7 +64,7 @@ class LoopService:
             now: the time in UTC.
         """
         self._steps = steps
-        self._jobs: JobStore = replace(steps.jobs, kind=KIND)
+        self._jobs: JobStore = steps.jobs.of_kind(KIND)
         self._tools = tools
         self._webhooks = webhooks
         self._now = now

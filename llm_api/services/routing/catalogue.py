@@ -1,6 +1,6 @@
 """Routing: which model and upstream answer a call, and which do if those fail."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -8,7 +8,7 @@ from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import Fallback, Model
 from llm_api.domain.key_format import KeySpotter
 from llm_api.domain.name_patterns import NamePatterns
-from llm_api.errors import ApiError, InvalidRequest, NotFound
+from llm_api.errors import ApiError, NotFound
 from llm_api.services.routing.model_lists import ModelLists
 from llm_api.services.routing.offers import named_models, only_listed
 from llm_api.services.routing.permissions import allows, forbidden, permitted
@@ -18,6 +18,7 @@ from llm_api.services.routing.prompt_models import (
     PromptModels,
     is_prompt_model,
 )
+from llm_api.services.routing.wrong_kinds import made_elsewhere
 from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.faults import ClientGone, ShuttingDown
 from llm_api.upstream.protocol import Upstream
@@ -61,15 +62,16 @@ class Catalogue:
         spotter: KeySpotter | None = None,
         lists: ModelLists | None = None,
         beside: Sequence[Model] = (),
-        image_names: Collection[str] = (),
+        makers: Mapping[str, str] | None = None,
         prompt_models: PromptModels | None = None,
     ) -> None:
         """Offer the known `models` whose upstream is configured.
 
         `fallbacks` are those of whole upstreams: names of upstreams and models. `is_closed` refuses
         every name that is not in the catalogue. `spotter` sees keys where a name should be. `lists`
-        has what upstreams list themselves. `beside` are image models, which are listed; chat calls
-        that name one, or another of the `image_names`, are refused, as are `prompt_models`.
+        has what upstreams list themselves. `beside` are models of pictures and films, which are
+        listed; chat calls that name one, or another of the `makers`, are refused, as are
+        `prompt_models`. `makers` are kinds of models by name.
         """
         self._spotter = spotter or KeySpotter()
         self._default = default_upstream
@@ -81,7 +83,7 @@ class Catalogue:
         self._upstreams = upstreams
         self._fallbacks = fallbacks or {}
         self._beside = {model.id: model for model in beside}
-        self._image_names = frozenset([*self._beside, *image_names])
+        self._makers = {model.id: model.kind for model in beside} | dict(makers or {})
         self.prompt_models = prompt_models or PromptModels({})
         self._lists = lists if lists is not None else ModelLists({})
         self._routes: dict[tuple[str | None, bool], Destination] = {}
@@ -119,7 +121,7 @@ class Catalogue:
         if asks:
             self._lists.current(_LISTS_WAIT_S)
         is_listed = not self._is_closed and self._lists.owner_of(name) is not None
-        is_offered = name in {*self._entries, *self._image_names} or self._known(name) is not None
+        is_offered = name in {*self._entries, *self._makers} or self._known(name) is not None
         return is_offered or is_listed
 
     def model(self, name: str, key: ApiKey | None = None) -> Model:
@@ -178,9 +180,8 @@ class Catalogue:
         # A key in the place of the model would get to the upstream and into the usage row.
         if name is not None and (self._is_closed or self._spotter.sees_key(name)):
             self.model(name)
-        if name in self._image_names and name not in self._models:
-            message = "makes pictures: it is for /v1/images/generations."
-            raise InvalidRequest.of_field("model", message, reason="model_makes_images")
+        if name in self._makers and name not in self._models:
+            raise made_elsewhere(self._makers[name])
         known = self._models.get(name or self._default.default_model)
         if known is None and name is not None:
             known = self._patterns.find(name) or self._of_another(name)

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from llm_api.domain.calls import VIDEO
 from llm_api.domain.tasks import Task, TaskState, WebhookPlan
 from llm_api.errors import InvalidRequest
 from llm_api.services.tasks.claimed import ClaimedTask
@@ -32,7 +33,9 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 _PAUSES_S = (5.0, 30.0, 120.0, 600.0, 1_800.0, 3_600.0)
 _JITTER = 0.2
 _TIMEOUT_S = 15.0
-_WORDS = {TaskState.SUCCEEDED: "completed"}  # as in the answers to requests
+# As in the answers to requests: a loop is a task of pictures, too.
+_OBJECTS = {VIDEO: "video.task"}
+_WORDS = {("image.task", TaskState.SUCCEEDED): "completed"}
 _GONE = 410  # the receiver wants no more
 
 
@@ -88,11 +91,12 @@ class Webhooks:
         hook_id = webhook_id(job.id)
         if self._engine.has(hook_id):  # this process, or one that died, has done it before
             return
-        status = _WORDS.get(state, state.value)
+        shown = _OBJECTS.get(job.kind, "image.task")
+        status = _WORDS.get((shown, state), state.value)
         message = {
-            "type": f"image.task.{status}",
+            "type": f"{shown}.{status}",
             "timestamp": self._now().isoformat(),
-            "data": {"id": job.id, "object": "image.task", "status": status, **about},
+            "data": {"id": job.id, "object": shown, "status": status, **about},
         }
         task = self._task(hook_id, url, message)
         self._engine.add(

@@ -82,6 +82,30 @@ class SqlTasks:
         """See TaskStore."""
         return self._do.write(partial(_ask_to_cancel, task_id, now, act))
 
+    def of_key(
+        self,
+        kind: str,
+        key_id: str | None,
+        *,
+        states: Sequence[TaskState],
+        after: Task | None,
+        at_most: int,
+        is_oldest_first: bool,
+    ) -> list[Task]:
+        """See TaskStore."""
+        place = (tasks.c.created_at, tasks.c.id)
+        # Not IS NOT DISTINCT FROM, for which PostgreSQL has no use of an index.
+        found = sa.select(tasks).where(tasks.c.key_id == key_id)
+        found = found.where(tasks.c.kind == kind).limit(at_most)
+        if states:
+            found = found.where(tasks.c.state.in_([state.value for state in states]))
+        if after is not None:
+            began, later = naive(after.created_at), sa.tuple_(*place)
+            at = sa.tuple_(sa.literal(began), sa.literal(after.id))
+            found = found.where(later > at if is_oldest_first else later < at)
+        order = place if is_oldest_first else [one.desc() for one in place]
+        return self._do.read(lambda connection: _tasks(connection, found.order_by(*order)))
+
     def delete(self, task_id: str) -> None:
         """See TaskStore."""
         of_id = sa.delete(tasks).where(tasks.c.id == task_id)

@@ -33,10 +33,11 @@ _EDGE = re.compile(r"\[.*|.*\.")
 def blamed_input(sent: VendorError, field_names: Mapping[str, str]) -> str | None:
     """Return our name of the field that a vendor blames; None where it blames none that we know.
 
-    `field_names` has our names by the vendor's; the usual ones are known anyway.
+    `field_names` has our names by the vendor's, "" for a name of several of ours; the usual ones
+    are known anyway.
     """
     known = {**_USUAL, **field_names}
-    return next((known[name] for name in _names(sent, known) if name in known), None)
+    return next((known[name] for name in _names(sent, known) if name in known), None) or None
 
 
 def _names(sent: VendorError, known: Mapping[str, str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Says what a content filter has refused, and whether before or after the work."""
+"""Says what a content filter has refused, whether before or after the work, and what may help."""
 
 import re
 from collections.abc import Mapping
@@ -11,10 +11,19 @@ _FILTERED: Mapping[tuple[str | None, str | None], str] = {
     ("input", None): "The model service's content filter refused what it was sent.",
     ("input", "text"): "The model service's content filter refused the prompt.",
     ("input", "image"): "The model service's content filter refused a picture that it was sent.",
-    ("input", "face"): "The model service refused a picture because of a face in it.",
+    ("input", "video"): "The model service's content filter refused a film that it was sent.",
+    ("input", "audio"): "The model service's content filter refused a sound that it was sent.",
+    ("input", "face"): (
+        "The model service refused what it was sent because of a face in it, which need not be of"
+        " somebody who exists; send it without the face, or describe the person in the prompt."
+    ),
     ("input", "copyright"): "The model service refused the request because of a copyright.",
     ("output", None): "The model service's content filter refused what was made.",
     ("output", "copyright"): "The model service refused what was made because of a copyright.",
+    ("output", "audio"): (
+        "The model service's content filter refused the sound that the model made, which is often"
+        " wrong; ask for the film without audio, or allow that with retry_without_audio."
+    ),
 }
 _KINDS = {"picture": "image", "prompt": "text"}
 
@@ -37,5 +46,7 @@ def _what(words: str) -> str | None:
         return "face"
     if re.search(r"copyright|infringement", words, re.IGNORECASE):
         return "copyright"
-    found = re.search(r"audio|image|picture|(?<!con)text|prompt", words, re.IGNORECASE)
+    if re.search("audio", words, re.IGNORECASE):  # of a film, which is named, too
+        return "audio"
+    found = re.search(r"image|picture|video|(?<!con)text|prompt", words, re.IGNORECASE)
     return None if found is None else _KINDS.get(found[0].lower(), found[0].lower())

@@ -11,7 +11,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from http.client import HTTPException
-from typing import Any, Self, cast
+from typing import Any, BinaryIO, Self, cast
 from urllib.parse import urljoin
 
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
@@ -78,21 +78,31 @@ class LinkClient:
         self._context: ssl.SSLContext | None = None
 
     def fetch(self, url: str, policy: LinkPolicy) -> bytes:
-        """Return the body of a link, repeated where that may help; raises LinkFailed."""
+        """Return the body of a link; see `fetch_into`."""
+        whole = io.BytesIO()  # which holds the bytes once, and gives them out without a copy
+        self.fetch_into(url, policy, whole)
+        return whole.getvalue()
+
+    def fetch_into(self, url: str, policy: LinkPolicy, file: BinaryIO) -> None:
+        """Write the body of a link to a file, repeated where that may help; raises LinkFailed."""
         deadline = Deadline(
             total=policy.timeout, must_end=self._watch.drain.is_expired, how=socket.SHUT_RDWR
         )
         pauses = iter(PAUSES_S)
         while True:
             try:
-                return self._follow(url, policy, deadline)
+                self._follow(url, policy, deadline, file)
             except _PassingError as error:
                 pause = next(pauses, None)
+                file.seek(0)
+                file.truncate()
                 if deadline.is_expired or not deadline.remaining:
                     raise LinkFailed("could not be fetched in time.") from error
                 if pause is None or deadline.is_shut_down or deadline.remaining <= pause:
                     raise LinkFailed(error.problem) from error
                 self._sleep(pause)
+            else:
+                return
 
     def post(self, url: str, body: bytes, headers: Mapping[str, str], policy: LinkPolicy) -> int:
         """Send one POST, and return the status of its answer; raises LinkFailed.
@@ -105,13 +115,14 @@ class LinkClient:
         with _Exchange(self, link, policy, deadline) as exchange:
             return exchange.ask("POST", fields, body).status
 
-    def _follow(self, url: str, policy: LinkPolicy, deadline: Deadline) -> bytes:
+    def _follow(self, url: str, policy: LinkPolicy, deadline: Deadline, file: BinaryIO) -> None:
         for _ in range(MAX_REDIRECTS + 1):
             link = vetted_link(url, policy)
             with _Exchange(self, link, policy, deadline) as exchange:
                 head = exchange.ask("GET", {}, b"")
                 if head.status not in _REDIRECTS:
-                    return exchange.body(head)
+                    exchange.body(head, file)
+                    return
             url = urljoin(url, _location(head))
         raise LinkFailed("redirects too often.")
 
@@ -198,34 +209,34 @@ class _Exchange:
             raise _PassingError("could not be fetched: its server hung up.") from error
         return head
 
-    def body(self, head: ResponseHead) -> bytes:
-        """Return the body of a good answer; raises LinkFailed."""
+    def body(self, head: ResponseHead, file: BinaryIO) -> None:
+        """Write the body of a good answer to a file; raises LinkFailed."""
         _check(head)
         raw = RawBody(self._socket(), head, self._came)
         if (head.length or 0) > self._policy.max_bytes:
             raise _too_large(self._policy)
         try:
             if head.is_compressed:
-                return read_large_body(UpstreamResponse(head, raw), self._policy.max_bytes)
-            return self._whole(raw)
+                file.write(read_large_body(UpstreamResponse(head, raw), self._policy.max_bytes))
+            else:
+                self._copy(raw, file)
         except faults.Fault as fault:
             is_large = fault.error.reason == "upstream_too_large"
             raise (_too_large(self._policy) if is_large else _failed(fault)) from fault
         except (OSError, HTTPException) as error:
             raise _PassingError("could not be fetched: its server broke off.") from error
 
-    def _whole(self, raw: RawBody) -> bytes:
-        whole = io.BytesIO()  # which holds the bytes once, and gives them out without a copy
-        pause_at = LARGE_WORK.piece_bytes
+    def _copy(self, raw: RawBody, file: BinaryIO) -> None:
+        size, pause_at = 0, LARGE_WORK.piece_bytes
         while piece := raw.receive():
-            whole.write(piece)
-            if whole.tell() > self._policy.max_bytes:
+            file.write(piece)
+            size += len(piece)
+            if size > self._policy.max_bytes:
                 raise _too_large(self._policy)
             # A fast server fills the socket again at once: others must get their turn.
-            if whole.tell() >= pause_at:
+            if size >= pause_at:
                 pause_at += LARGE_WORK.piece_bytes
                 LARGE_WORK.wait()
-        return whole.getvalue()
 
     def _socket(self) -> socket.socket:
         return cast("socket.socket", cast("HTTPConnection", self._connection).sock)
@@ -262,16 +273,20 @@ def _too_large(policy: LinkPolicy) -> LinkFailed:
     return LinkFailed(f"must lead to at most {policy.max_bytes >> 20} MiB.", "too_large")
 
 
-def result_error(failed: LinkFailed) -> ApiError:
-    """Return the error of a picture that a vendor has made, and that cannot be copied any more."""
+def result_error(failed: LinkFailed, noun: str = "picture") -> ApiError:
+    """Return the error of what a vendor has made, and that cannot be copied any more.
+
+    Its `retries_exhausted` says that another look at the link would not help.
+    """
     if failed.defect == "gone":
         gone = Gone(
-            "The picture was made, and the vendor's link to it has expired before it was copied.",
+            f"The {noun} was made, and the vendor's link to it has expired before it was copied.",
             reason="result_expired",
         )
-        return gone.replaced(may_have_charged=True)
+        return gone.replaced(may_have_charged=True, retries_exhausted=True)
     lost = UpstreamFault(
-        "The picture was made, and could not be copied from the vendor.",
+        f"The {noun} was made, and could not be copied from the vendor.",
         reason="result_download_failed",
     )
-    return lost.replaced(may_have_charged=True)
+    is_over = failed.defect in {"refused", "too_large"}
+    return lost.replaced(may_have_charged=True, retries_exhausted=is_over)

@@ -44,6 +44,7 @@ _OF_STATUS = {
     503: "overloaded",
     504: "upstream_timeout",
 }
+_PICTURES = frozenset(["images", "mask", "first_frame", "last_frame", "reference_images"])
 _FULL = {429: "overloaded"}  # of a server of one's own, whose queue is full
 _CODE = re.compile(r"[A-Za-z][A-Za-z_.]{2,60}|\d{1,6}")
 _REQUEST_IDS = ("request_id", "requestId")
@@ -155,7 +156,7 @@ def task_cancelled() -> ApiError:
 
 def task_not_found() -> ApiError:
     """Return the error of a task that the vendor does not know, or not any more."""
-    message = "The model service does not know the task any more; it may have made the pictures."
+    message = "The model service does not know the task any more; it may have done its work."
     return charged(UpstreamFault(message, reason="task_not_found"))
 
 
@@ -171,6 +172,8 @@ def _error(
         return content_filtered(sent)
     if meaning in {"invalid_request", "invalid_image"}:
         return _invalid(sent, meaning, field_names)
+    if meaning == "image_fetch_failed":
+        return _fetch_failed(field_names.get("images", "images"))
     error = _MEANINGS[meaning](max(wait or 0, 1))
     error = error.replaced(
         allows_failover=not isinstance(error, InvalidRequest),  # another upstream may do better
@@ -192,12 +195,8 @@ def _of_status(vendor: str, status: int | None) -> str:
 def _invalid(sent: VendorError, meaning: str, field_names: Mapping[str, str]) -> ApiError:
     """Return the error of a refused field: of the size and of pictures, with their own reasons."""
     field = blamed_input(sent, field_names)
-    if meaning == "invalid_image" or field in {"images", "mask"}:
-        return InvalidRequest.of_field(
-            field if field in {"images", "mask"} else "images",
-            "must be pictures that this model can read.",
-            reason="invalid_image",
-        )
+    if meaning == "invalid_image" or field in _PICTURES:
+        return _invalid_image(field if field in _PICTURES else field_names.get("images", "images"))
     if field == "size":
         limit = _PIXELS.search(sent.message)
         known = f" of at {limit[1].lower()} {limit[2]} pixels" if limit else ""
@@ -210,9 +209,21 @@ def _invalid(sent: VendorError, meaning: str, field_names: Mapping[str, str]) ->
     return InvalidRequest(message, reason="invalid_request")
 
 
-def _fetch_failed(_: int) -> ApiError:
+def _invalid_image(field: str) -> ApiError:
+    """Return the error of a picture that cannot be read; "" stands for one of several fields."""
+    problem = "must be pictures that this model can read."
+    if not field:
+        return InvalidRequest(f"What the request shows {problem}", reason="invalid_image")
+    return InvalidRequest.of_field(field, problem, reason="invalid_image")
+
+
+def _fetch_failed(field: str) -> ApiError:
+    """Return the error of what a vendor could not download; `field` as above."""
+    if not field:
+        message = "What the request refers to must be what the model service can download in time."
+        return Unprocessable(message, reason="image_fetch_failed")
     problem = "must be pictures that the model service can download in time."
-    return Unprocessable.of_field("images", problem, reason="image_fetch_failed")
+    return Unprocessable.of_field(field, problem, reason="image_fetch_failed")
 
 
 def _auth(_: int) -> ApiError:
@@ -260,7 +271,6 @@ def _redirected(_: int) -> ApiError:
 
 
 _MEANINGS: Mapping[str, Callable[[int], ApiError]] = {
-    "image_fetch_failed": _fetch_failed,
     "overloaded": _overloaded,
     "upstream_account": _account,
     "upstream_auth": _auth,
@@ -276,4 +286,4 @@ _MEANINGS: Mapping[str, Callable[[int], ApiError]] = {
 def _log(vendor: str, sent: VendorError, error: ApiError, request_id: str | None) -> None:
     codes = [name for name in sent.names if _CODE.fullmatch(name)]
     about: dict[str, Any] = {"vendor": vendor, "reason": error.reason, "vendor_codes": codes[:5]}
-    logger.warning("picture refused", extra={**about, "vendor_request_id": request_id})
+    logger.warning("vendor refused", extra={**about, "vendor_request_id": request_id})

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 from urllib.parse import urlsplit
 
 from llm_api.domain.name_patterns import NamePatterns
@@ -33,7 +33,13 @@ class VendorModel:
         seconds: that one vendor call may take, or a task in all.
         poll_after: seconds between looks at a task; the last counts for all further ones.
         wire: what else its protocol has to know, in that protocol's words.
+
+    `noun` is of what it makes, in words for callers. `own_names` are our names of fields, by those
+    that all vendors of this have in common; "" where one name is of several fields of ours.
     """
+
+    noun: ClassVar[str] = "picture"
+    own_names: ClassVar[Mapping[str, str]] = {}
 
     name: str
     protocol: str

@@ -16,6 +16,7 @@ from llm_api.domain.calls import Caller
 from llm_api.domain.loops import LoopPlan
 from llm_api.errors import NotFound
 from llm_api.services.images import ImageInputs, ImageJob, JobPreview
+from llm_api.services.jobs.job import Job
 from llm_api.services.loop import LoopJob, LoopPreview
 from llm_api.upstream.faults import ClientGone
 from llm_api.upstream.media.vendor_protocol import Preview
@@ -34,13 +35,14 @@ OnPreview = Callable[[Preview], None]
 OnJob = Callable[[str], None]
 Making = Callable[[OnPreview | None, OnJob | None], ImageJob]
 _JobT = TypeVar("_JobT", bound=ImageJob | LoopJob)
-_JobT_co = TypeVar("_JobT_co", bound=ImageJob | LoopJob, covariant=True)
+_AnyT = TypeVar("_AnyT", bound=Job | LoopJob)
+_AnyT_co = TypeVar("_AnyT_co", bound=Job | LoopJob, covariant=True)
 
 
-class _Jobs(Protocol[_JobT_co]):
+class _Jobs(Protocol[_AnyT_co]):
     """What knows jobs: the service of pictures, or that of loops."""
 
-    def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> _JobT_co:
+    def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> _AnyT_co:
         """Return a job of a key, and wait at most `wait` seconds for its end."""
 
 
@@ -52,12 +54,12 @@ def run_order(order: ImageOrder, wait: float) -> Making:
     """
     repeats = Repeats.of_request(order.tags)
     images = services().images
-    wait = _within_patience(wait, repeats.caller)
+    wait = within_patience(wait, repeats.caller)
     if repeats.joined is not None:
         awaited = partial(awaited_job, images, repeats.joined, repeats.caller, wait)
         return lambda _, __: awaited()
     inputs = images.inputs(repeats.caller)
-    with repeats.given_up_on_error(), _discarded_on_error(inputs):
+    with repeats.given_up_on_error(), discarded_on_error(inputs):
         request = with_pictures(order, inputs)
 
     def make(on_preview: OnPreview | None, on_job: OnJob | None) -> ImageJob:
@@ -85,11 +87,11 @@ def run_loop(order: ImageOrder, plan: LoopPlan, wait: float) -> LoopJob:
     """
     repeats = Repeats.of_request(order.tags)
     loops = services().loops
-    wait = _within_patience(wait, repeats.caller)
+    wait = within_patience(wait, repeats.caller)
     if repeats.joined is not None:
         return awaited_job(loops, repeats.joined, repeats.caller, wait)
     inputs = loops.inputs(repeats.caller)
-    with repeats.given_up_on_error(), _discarded_on_error(inputs):
+    with repeats.given_up_on_error(), discarded_on_error(inputs):
         request = with_pictures(order, inputs)
     return repeats.make(
         lambda note: loops.generate(
@@ -106,7 +108,7 @@ def run_loop(order: ImageOrder, plan: LoopPlan, wait: float) -> LoopJob:
     )
 
 
-def awaited_job(jobs: _Jobs[_JobT], job_id: str, caller: Caller, wait: float) -> _JobT:
+def awaited_job(jobs: _Jobs[_AnyT], job_id: str, caller: Caller, wait: float) -> _AnyT:
     """Return a job at its end, or after `wait` seconds; raises ApiError.
 
     It looks in between whether the client is still there: nobody else needs the answer.
@@ -135,7 +137,8 @@ def show_order(order: ImageOrder) -> JobPreview | LoopPreview:
 
 
 @contextmanager
-def _discarded_on_error(inputs: ImageInputs) -> Iterator[None]:
+def discarded_on_error(inputs: ImageInputs) -> Iterator[None]:
+    """Delete what was kept of a request that fails."""
     try:
         yield
     except BaseException:
@@ -174,6 +177,6 @@ def preferred_wait() -> tuple[float | None, str]:
     return (0.0, "respond-async") if _ASYNC.search(text) else (None, "")
 
 
-def _within_patience(wait: float, caller: Caller) -> float:
+def within_patience(wait: float, caller: Caller) -> float:
     """Return the seconds to wait for a client that may have a time-out of its own."""
     return wait if caller.time_limit is None else min(wait, caller.time_limit * _SHARE)

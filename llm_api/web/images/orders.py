@@ -77,10 +77,10 @@ def user_hash(user: str | None) -> str | None:
     return hashlib.sha256(user.encode("utf-8", "replace")).hexdigest() if user else None
 
 
-def rewrite_of(prompt: str, options: dict[str, Any]) -> PromptRequest:
+def rewrite_of(prompt: str, options: dict[str, Any], kind: str = "image") -> PromptRequest:
     """Return how a prompt is to be rewritten; options that are None are left out."""
     given = {name: value for name, value in options.items() if value is not None}
-    return PromptRequest(prompt=prompt, type="image", **given)
+    return PromptRequest(prompt=prompt, type=kind, **given)
 
 
 class SizeField(String):

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from tempfile import SpooledTemporaryFile
 from typing import IO, Any
 
@@ -28,7 +29,9 @@ MAX_PARTS = 64
 _MAX_TEXT_BYTES = 1 << 20  # of one field of a form
 _IN_MEMORY_BYTES = 1 << 20  # of one file; more of it is on disk
 _FORM = "multipart/form-data"
-_PICTURE_NAME = re.compile("image|mask|reference_image")
+_PICTURE_NAMES = re.compile("image|mask|reference_image")
+# Of films.
+FRAME_NAMES = re.compile("(first|last)_frame|reference_images|input_reference")
 _LONG_CHARS = 16_384
 _START_CHARS = 128  # of a data URI, within which its type shows
 
@@ -81,20 +84,22 @@ def held(value: Any) -> Any:
     return Inline(value) if is_long else value
 
 
-def _read_pictures_json(incoming: Request) -> dict[str, Any]:
+def _read_pictures_json(
+    incoming: Request, names: re.Pattern[str] = _PICTURE_NAMES
+) -> dict[str, Any]:
     document = read_json(incoming, MAX_PICTURES_BODY_BYTES, PICTURES_BODY_TIMEOUT)
-    pictures = {name: held(document[name]) for name in document if _PICTURE_NAME.match(name)}
+    pictures = {name: held(document[name]) for name in document if names.match(name)}
     return document | pictures
 
 
-def read_json_or_form(incoming: Request) -> dict[str, Any]:
+def read_json_or_form(incoming: Request, names: re.Pattern[str] = _PICTURE_NAMES) -> dict[str, Any]:
     """Return JSON, or the same made of a form: its files are `Upload`, and its other values texts.
 
-    A name of several parts has a list of their values.
+    A name of several parts has a list of their values. `names` are those of pictures in JSON.
     """
     if incoming.mimetype != _FORM:
         try:
-            return _read_pictures_json(incoming)
+            return _read_pictures_json(incoming, names)
         except UnsupportedMedia as error:
             if error.reason != "unsupported_media_type":
                 raise
@@ -114,6 +119,7 @@ def read_json_or_form(incoming: Request) -> dict[str, Any]:
 
 # For flask-smorest: how the bodies of a blueprint's routes are read.
 JSON_PARSER = StrictParser(_read_pictures_json)
+FRAMES_PARSER = StrictParser(partial(_read_pictures_json, names=FRAME_NAMES))
 
 
 class _Form:

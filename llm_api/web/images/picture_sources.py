@@ -76,7 +76,7 @@ def with_pictures(order: ImageOrder, inputs: ImageInputs) -> ImageRequest:
     left = MAX_ALL_BYTES
     pictures: list[InputPicture] = []
     for field, source in order.images:
-        picture, size = _picture(source, field, inputs, left)
+        picture, size = read_picture(source, field, inputs, left)
         left -= size
         pictures.append(picture)
     mask = None
@@ -142,7 +142,7 @@ def _too_large_to_judge(error: InvalidRequest) -> InvalidRequest:
     return BodyTooLarge(error.message, reason=error.reason, fields=error.fields)
 
 
-def _picture(
+def read_picture(
     source: Source, field: str, inputs: ImageInputs, left: int
 ) -> tuple[InputPicture, int]:
     """Return a picture, and how many of the bytes that are `left` it takes."""

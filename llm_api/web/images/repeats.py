@@ -16,7 +16,7 @@ from llm_api.domain.calls import Caller
 from llm_api.domain.repeats import IdempotencyKey
 from llm_api.errors import ApiError, ServiceError
 from llm_api.services.idempotency import IdempotencyService, Recording
-from llm_api.services.images import ImageJob
+from llm_api.services.jobs.job import Job
 from llm_api.services.loop import LoopJob
 from llm_api.upstream.faults import ClientGone
 from llm_api.web.idempotency import repeat_key
@@ -24,7 +24,7 @@ from llm_api.web.request.context import RequestState, caller, services, with_tag
 
 _TYPE = "application/x-image-job"
 _ID = "job"
-_JobT = TypeVar("_JobT", bound=ImageJob | LoopJob)
+_JobT = TypeVar("_JobT", bound=Job | LoopJob)
 # Makes a job; it calls what it is given with the job's id as soon as there is one.
 Make = Callable[[Callable[[str], None]], _JobT]
 

@@ -44,6 +44,7 @@ from llm_api.services.tasks.engine import TaskEngine
 from llm_api.services.upstream_states import UpstreamStates
 from llm_api.services.usage.call_lookup import CallLookup
 from llm_api.services.usage.reports import ReportService
+from llm_api.services.videos import VideoService
 from llm_api.storage.kept_items import ItemStore
 
 EXTENSION = "llm_api"
@@ -68,6 +69,7 @@ class Services:
     optimizer: PromptOptimizer
     batches: PromptBatches
     images: ImageService
+    videos: VideoService
     loops: LoopService
     judge: JudgeService
     describer: PictureDescriber

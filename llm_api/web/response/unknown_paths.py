@@ -7,7 +7,8 @@ from llm_api.errors import NotFound
 
 # What clients of OpenAI's API call where their base URL lacks /v1, has it twice or something else.
 _OURS = re.compile(
-    "/(chat/completions|completions|responses|embeddings|models|images/(?:generations|edits))/?$"
+    "/(chat/completions|completions|responses|embeddings|models|images/(?:generations|edits)|videos)"
+    "/?$"
 )
 _ONE_V1 = (
     "The base URL of a client of OpenAI's API is the address of this service and /v1, which the"
@@ -34,7 +35,10 @@ _NO_RESPONSES = (
 _VECTORS = "POST /v1/embeddings makes vectors; keep and compare them yourself."
 _TRAINING = "Train at the vendor, and name its model in POST /v1/chat/completions."
 _JUDGE = "POST /api/v1/llm/score-image judges pictures; no texts are judged."
-_FILMS = "No films are made; POST /api/v1/llm/optimize-prompt with type video writes their prompts."
+_FILMS = (
+    "POST /v1/videos makes films, whose ids begin with video_; a film is not changed or continued:"
+    " send its last picture as the input_reference of the next."
+)
 _OLLAMA = "Ollama's API is not spoken: connect as to OpenAI, with this address and /v1 as base URL."
 _PAINT = "POST /v1/images/generations, or POST /api/v1/images/generate with a seed, makes pictures."
 _REPORTS = "GET /api/v1/reports has usage and costs, and /api/v1/keys the keys."
@@ -106,7 +110,9 @@ _INSTEAD: Mapping[str, str] = {
     "sdapi": _PAINT,
 }
 # Of these only longer paths are lacking: by themselves they have a wrong base.
-_ROUTES = frozenset(["chat/completions", "responses", "messages", "messages/count_tokens"])
+_ROUTES = frozenset(
+    ["chat/completions", "responses", "videos", "messages", "messages/count_tokens"]
+)
 # Base URLs end in one of these, in none, or in one too many.
 _BASES = ("", "v1", "v2", "v3", "openai")
 

@@ -10,6 +10,7 @@ from llm_api.domain.prompts import PromptRequest
 from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.services.images.orders import Orders
 from llm_api.services.jobs.job_models import JobModels
+from llm_api.services.jobs.job_rewriter import JobRewriter
 from llm_api.services.jobs.order import Order
 from llm_api.services.loop.feedback import rewrite_of
 from tests.services.calls import CALLER, ListSink
@@ -110,8 +111,6 @@ def test_a_loop_rewrites_its_next_try_as_an_edit(upstream: ScriptedUpstream) -> 
 def test_a_model_s_target_is_one_that_makes_what_is_wanted(
     model: str, kind: str, target: str, upstream: ScriptedUpstream
 ) -> None:
-    orders = Orders(
-        JobModels(IMAGE_MODELS, [], {}, None), optimizer_of(upstream, ListSink()), TARGETS
-    )
+    rewriter = JobRewriter(optimizer_of(upstream, ListSink()), TARGETS)
 
-    assert orders.target_of(model, kind) == target
+    assert rewriter.target_of(model, kind) == target

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from llm_api.domain.access import TOKENS, ApiKey, Budget, Limits
+from llm_api.domain.made_bills import PictureTier
 from llm_api.domain.making import MadeUsage, Size
 from llm_api.domain.usage import UsageRecord
 from llm_api.errors import ApiError, Forbidden, InvalidRequest, RateLimited, UpstreamFault
-from llm_api.services.pricing import PictureTier
 from llm_api.storage.sql.usage import SqlUsageStore
 from tests.services.images.workshop import (
     CAT,

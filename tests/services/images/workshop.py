@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from llm_api.domain.access import ApiKey, Limits
 from llm_api.domain.calls import Caller, Model
@@ -34,7 +34,7 @@ from llm_api.services.images.image_work import PICTURES
 from llm_api.services.images.keeping import Keeper
 from llm_api.services.images.orders import Orders
 from llm_api.services.jobs.inputs import InputTools
-from llm_api.services.jobs.job_models import JobModels
+from llm_api.services.jobs.job_models import JobModels, ModelKind
 from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.jobs.job_work import JobWork
 from llm_api.services.jobs.store_health import StoreHealth
@@ -243,6 +243,7 @@ class Workshop:
     """What a test works with; `worker` makes another process's engine on the same store."""
 
     url: str
+    kind: ClassVar[ModelKind] = IMAGE_MODELS
     upstreams: dict[str, ScriptedImages]
     prices: PriceList
     limits: Limits = field(default_factory=Limits)
@@ -266,18 +267,21 @@ class Workshop:
         counter = RateCounter(MonotonicMemoryStorage(), ConnectionError)
         budgets = BudgetService(self.budgets, self.prices, self.threads)
         quotas = QuotaEnforcer(counter, MemoryConcurrency(), budgets, self.limits)
-        self.accounts = ImageAccounts(self.sink, self.prices, quotas)
+        self.accounts = self.accounts_of(quotas)
+        kind = self.kind
         listed = [
-            Model(up.default_model, name, kind="image") for name, up in self.upstreams.items()
+            Model(up.default_model, name, kind=kind.kind) for name, up in self.upstreams.items()
         ]
         default = next(iter(self.upstreams), None)
-        self.models = JobModels(
-            IMAGE_MODELS, listed, self.upstreams, default, fallbacks=self.fallbacks
-        )
+        self.models = JobModels(kind, listed, self.upstreams, default, fallbacks=self.fallbacks)
         self.engine = self.worker()
         self.service = self.service_with(self.accounts)
 
-    def service_with(self, accounts: ImageAccounts, **options: Any) -> ImageService:
+    def accounts_of(self, quotas: QuotaEnforcer) -> Any:
+        """Make what accounts for jobs."""
+        return ImageAccounts(self.sink, self.prices, quotas)
+
+    def service_with(self, accounts: Any, **options: Any) -> Any:
         """Make a service with other accounts, and other options of its store of jobs."""
         keep = timedelta(days=1)
         jobs = JobStore(self.tasks, self.threads, self.engine, keep, self.health, **options)
@@ -290,13 +294,17 @@ class Workshop:
     def worker(self, drain: Drain | None = None) -> TaskEngine:
         """Make the engine of a worker."""
         engine = TaskEngine(self.tasks, self.threads, drain or self.drain, lease=self.lease)
+        hooks = Webhooks(self.webhooks, engine, self)
+        self.register(engine, hooks)
+        engine.register("webhook", hooks.send)
+        return engine
+
+    def register(self, engine: TaskEngine, hooks: Webhooks) -> None:
+        """Have the jobs worked on."""
         keeper = Keeper(
             self.files, PlainPictures(), self.fetch, pauses=(0.01, 0.01), health=self.health
         )
-        hooks = Webhooks(self.webhooks, engine, self)
         engine.register("image", JobWork(PICTURES, self.models, keeper, self.accounts, hooks))
-        engine.register("webhook", hooks.send)
-        return engine
 
     @staticmethod
     def accounts_now() -> datetime:
@@ -339,12 +347,13 @@ def price(**fields: Any) -> Price:
 
 
 @contextmanager
-def workshop(folder: Path, *upstreams: ScriptedImages, **options: Any) -> Iterator[Workshop]:
-    """Open a workshop with its store in a folder."""
+def workshop(folder: Path, *upstreams: ScriptedImages, **options: Any) -> Iterator[Any]:
+    """Open a workshop with its store in a folder; `made_of` is its class."""
     url = f"sqlite:///{folder / 'tasks.db'}"
     give_schema(url)
     prices = PriceList({"painter": [price(image="0.2")], **options.pop("prices", {})})
-    shop = Workshop(url, {up.name: up for up in upstreams}, prices, **options)
+    made_of = options.pop("made_of", Workshop)
+    shop = made_of(url, {up.name: up for up in upstreams}, prices, **options)
     try:
         yield shop
     finally:

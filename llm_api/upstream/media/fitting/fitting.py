@@ -4,22 +4,17 @@ Nothing is lost without a word. What would only be left out, and harms nobody, i
 notice where the caller's policy is `nearest`: clients of OpenAI's routes send fixed values.
 """
 
-import re
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from llm_api.domain.images import ImageRequest
-from llm_api.domain.making import FittedRequest, InputPicture, Notice
+from llm_api.domain.making import FittedRequest, InputPicture
 from llm_api.errors import InvalidRequest
 from llm_api.upstream.media.fitting.fitted_fields import fitted_fields, left_out, refused
+from llm_api.upstream.media.fitting.fitted_prompts import fitted_prompts
 from llm_api.upstream.media.fitting.fitted_sizes import fitted_size
-from llm_api.upstream.media.fitting.prompt_filters import neutralised
 from llm_api.upstream.media.image_profiles import ImageModel
-
-_HAN = re.compile(r"[\u3400-\u9fff]")
-_STOP = {True: "。", False: "."}
-_ENDINGS = (*".!?…", *"。！？")
-_AVOID = {True: "画面中不要出现：{}。", False: "The picture must not show: {}."}
 
 
 def fitted(request: ImageRequest, model: ImageModel, name: str) -> FittedRequest:
@@ -29,7 +24,9 @@ def fitted(request: ImageRequest, model: ImageModel, name: str) -> FittedRequest
     """
     _check_pictures(request, model)
     is_edit = request.is_edit or bool(request.references)
-    prompt, negative, notices = _prompts(request, model)
+    prompt, negative, notices = fitted_prompts(
+        request.prompt, request.negative_prompt, model, partial(left_out, request, model)
+    )
     size, size_notices = fitted_size(request, model)
     fields, convert_to, field_notices = fitted_fields(request, model)
     if negative is not None:
@@ -89,42 +86,3 @@ def _parts(request: ImageRequest, model: ImageModel, *, is_edit: bool) -> tuple[
 
 def _constants(request: ImageRequest, model: ImageModel) -> Mapping[str, Any]:
     return {**model.constants, **model.optimized} if request.is_optimized else model.constants
-
-
-def _prompts(request: ImageRequest, model: ImageModel) -> tuple[str, str | None, list[Notice]]:
-    """Return the prompt, the negative prompt to send with it, and what was done to them."""
-    prompt, notices = neutralised(request.prompt, model.filters, "prompt")
-    if not prompt:
-        message = "must say what to draw, beside commands for the model's server."
-        raise InvalidRequest.of_field("prompt", message, reason="out_of_range")
-    negative = None
-    if request.negative_prompt:
-        negative, cut = neutralised(request.negative_prompt, model.filters, "negative_prompt")
-        notices += cut
-    if negative and "negative_prompt" in model.emulates:
-        prompt = _with_sentence(prompt, negative)
-        message = "This model has no negative prompt; a sentence was added to the prompt."
-        notices.append(Notice("negative_prompt", "emulated", message))
-        negative = None
-    _check_length("prompt", prompt, model.max_prompt)
-    if not negative:
-        return prompt, None, notices
-    if "negative_prompt" not in model.sends:
-        notices += left_out(request, model, "negative_prompt")
-        return prompt, None, notices
-    _check_length("negative_prompt", negative, model.max_negative)
-    return prompt, negative, notices
-
-
-def _with_sentence(prompt: str, negative: str) -> str:
-    """Return a prompt that also says what not to draw, in English or Chinese as the prompt is."""
-    is_chinese = _HAN.search(prompt) is not None
-    end = "" if prompt.endswith(_ENDINGS) else _STOP[is_chinese]
-    between = "" if is_chinese else " "
-    return prompt + end + between + _AVOID[is_chinese].format(negative.rstrip(" .。"))
-
-
-def _check_length(field: str, text: str, longest: int) -> None:
-    if len(text) > longest:
-        message = f"must have at most {longest} characters for this model; it has {len(text)}."
-        raise InvalidRequest.of_field(field, message, reason="out_of_range")

@@ -23,6 +23,12 @@ _NETWORK = re.compile(r"<\s*(?:lora|lyco|hypernet)\s*:[^<>]*>?", re.IGNORECASE)
 _WILDCARD = re.compile(r"__[\w*./\\-]+?__")
 _CHOICE = re.compile(r"\{[^{}]*\}")
 _WEIGHT = re.compile(r"(?<!\\)[()\[\]]")
+# Of Seedance 1.x: `--duration 12`, `--rs 1080p`, `--rt 16:9`, `--cf true`, and their long names.
+_SEEDANCE = re.compile(
+    r"(?<!\S)--(?:resolution|rs|ratio|rt|duration|dur|frames|fps|frames?persecond|seed|camera_?fixed|cf"
+    r"|watermark|wm)(?:[ =]+[\w:.-]+)?(?!\S)",
+    re.IGNORECASE,
+)
 _PIPE = re.compile(r"\s*\|[\s|]*")  # of LocalAI
 
 
@@ -65,6 +71,7 @@ FILTERS: Mapping[str, PromptFilter] = {
     "wildcards": PromptFilter(_WILDCARD, lambda found: found[0].strip("_")),
     "choices": PromptFilter(_CHOICE, _first_choice),
     "weights": PromptFilter(_WEIGHT, lambda found: "\\" + found[0]),
+    "seedance_commands": PromptFilter(_SEEDANCE),
     "pipes": PromptFilter(_PIPE, lambda _: ", "),
 }
 

@@ -14,8 +14,8 @@ from llm_api.upstream.media.image_errors import (
     no_image,
     picture_failure,
 )
-from llm_api.upstream.media.image_profiles import ImageModel
 from llm_api.upstream.media.long_texts import base64_of, read_json
+from llm_api.upstream.media.vendor_models import VendorModel
 from llm_api.upstream.media.vendor_protocol import VendorAnswer
 
 _OK = range(200, 300)
@@ -25,7 +25,7 @@ _TASK_ID = re.compile(r"[\w.:-]{1,200}")
 _PLACED = frozenset(["seed", "partial_images", "negative_prompt"])
 
 
-def object_in(answer: VendorAnswer, model: ImageModel) -> dict[str, Any]:
+def object_in(answer: VendorAnswer, model: VendorModel) -> dict[str, Any]:
     """Return the object in an answer; raises ApiError for an error, and for what is no object."""
     if answer.status not in _OK:
         raise image_error(model.vendor, answer, field_names=names_of(model))
@@ -40,12 +40,12 @@ def object_in(answer: VendorAnswer, model: ImageModel) -> dict[str, Any]:
     return document
 
 
-def names_of(model: ImageModel) -> Mapping[str, str]:
+def names_of(model: VendorModel) -> Mapping[str, str]:
     """Return our names of fields by the vendor's."""
-    return {vendors: ours for ours, vendors in model.names.items()}
+    return {**model.own_names, **{vendors: ours for ours, vendors in model.names.items()}}
 
 
-def sent_fields(model: ImageModel, request: FittedRequest, part: int) -> dict[str, Any]:
+def sent_fields(model: VendorModel, request: FittedRequest, part: int) -> dict[str, Any]:
     """Return the fields of a request in the vendor's words, without its negative prompt."""
     fields = {
         model.name_of(name): value for name, value in request.fields.items() if name not in _PLACED
@@ -116,5 +116,5 @@ def raw_usage(document: Mapping[str, Any]) -> Mapping[str, Any]:
 def task_id_of(value: object) -> str:
     """Return the id of a task; raises ApiError for what cannot stand in an address."""
     if not isinstance(value, str) or not _TASK_ID.fullmatch(value):
-        raise bad_answer("neither a picture nor a task")
+        raise bad_answer("neither a result nor a task")
     return value

@@ -7,19 +7,13 @@ of them is refused.
 import re
 from typing import Any
 
-import orjson
 from flask import Request
 
-from llm_api.domain.safe_text import made_printable
-from llm_api.errors import InvalidRequest
-from llm_api.web.images.picture_bodies import Upload, held, read_json_or_form
+from llm_api.web.images.picture_bodies import held, read_json_or_form
+from llm_api.web.openai.form_names import has_file, plain_picture, unknown_file, with_options
 from llm_api.web.request.body import StrictParser
 
 _NAME = re.compile(r"images?(?:\[([0-9]{0,3})\])?")
-_OPTIONS = "optimize_options"
-_OPTION = re.compile(rf"{_OPTIONS}\[[a-z_]{{1,40}}\]")
-_FLAGS = {"true": True, "false": False}
-_KEYS = ("image_url", "url", "file_id")
 # It may also stand in the query: LangChain reads links, and cannot ask for them in the body.
 _QUERY = "response_format"
 QUERY_PARAMETER = {
@@ -38,9 +32,9 @@ def _with_pictures(incoming: Request) -> dict[str, Any]:
     for name, value in document.items():
         if match := _NAME.fullmatch(name):
             items = value if isinstance(value, list) else [value]
-            found += [(int(match[1] or 0), held(_plain(item))) for item in items]
-        elif _has_file(value) and name not in {"mask", "mask[]"}:
-            raise _unknown_file(name)
+            found += [(int(match[1] or 0), held(plain_picture(item))) for item in items]
+        elif has_file(value) and name not in {"mask", "mask[]"}:
+            raise unknown_file(name, "image, image[] or mask")
         else:
             others[name.removesuffix("[]") if name == "mask[]" else name] = value
     found.sort(key=lambda pair: pair[0])  # stable: those without a number stay in their order
@@ -50,51 +44,8 @@ def _with_pictures(incoming: Request) -> dict[str, Any]:
     form = incoming.args.get(_QUERY)
     if form is not None and others.get(_QUERY) is None:
         others[_QUERY] = form
-    return _with_options(others) | ({"image": pictures} if pictures else {})
-
-
-def _with_options(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return the fields with the optimizer's options as an object, which a form cannot have.
-
-    openai-python writes `optimize_options[style]`, other clients write JSON.
-    """
-    named = [name for name in fields if _OPTION.fullmatch(name)]
-    if named:
-        others = {name: value for name, value in fields.items() if name not in named}
-        options = {name[len(_OPTIONS) + 1 : -1]: _flag(fields[name]) for name in named}
-        return others | {_OPTIONS: options}
-    if not isinstance(text := fields.get(_OPTIONS), str):
-        return fields
-    try:
-        return fields | {_OPTIONS: orjson.loads(text)}
-    except orjson.JSONDecodeError:
-        return fields  # the schema says that it must be an object
-
-
-def _flag(value: Any) -> Any:
-    return _FLAGS.get(value, value) if isinstance(value, str) else value
+    return with_options(others) | ({"image": pictures} if pictures else {})
 
 
 # For flask-smorest: how the bodies of the image routes are read.
 PARSER = StrictParser(_with_pictures)
-
-
-def _plain(item: Any) -> Any:
-    """Return a picture that stands in an object, as in `{"image_url": "https://…"}`."""
-    for key in _KEYS:
-        if isinstance(item, dict) and key in item:
-            return _plain(item[key])
-    return item
-
-
-def _has_file(value: Any) -> bool:
-    items = value if isinstance(value, list) else [value]
-    return any(isinstance(item, Upload) for item in items)
-
-
-def _unknown_file(name: str) -> InvalidRequest:
-    return InvalidRequest.of_field(
-        made_printable(name[:64]),
-        "must not be a file: pictures are named image, image[] or mask.",
-        reason="unknown_field",
-    )

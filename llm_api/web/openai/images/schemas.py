@@ -3,7 +3,6 @@
 Clients send much that a model does not know, and forms have texts for numbers: both are taken.
 """
 
-import re
 from typing import Any, ClassVar
 
 import marshmallow as ma
@@ -27,12 +26,11 @@ from llm_api.web.images.orders import (
     user_hash,
 )
 from llm_api.web.images.picture_sources import MAX_PICTURES, MaskField, PictureField
+from llm_api.web.openai.loose_fields import LooseBoolean, LooseInteger, dropped, optional
 from llm_api.web.openai.schemas import model_field
 from llm_api.web.schema_fields import (
     VISIBLE,
-    Boolean,
     FieldProblem,
-    Integer,
     ShortList,
     String,
     length,
@@ -53,27 +51,7 @@ _OF_REQUEST = (
     *("prompt", "model", "n", "negative_prompt", "aspect_ratio", "resolution", "quality"),
     *("background", "output_format", "output_compression", "watermark"),
 )
-_DIGITS = re.compile("-?[0-9]{1,20}")
-_FLAGS = {"true": True, "false": False, "1": True, "0": False}
 _FORMATS = {"jpg": "jpeg"}
-
-
-class _LooseInteger(Integer):
-    """A whole number, or one in digits, as forms have it."""
-
-    def _validated(self, value: Any) -> int:
-        if isinstance(value, str) and _DIGITS.fullmatch(value):
-            return int(value)
-        return super()._validated(value)
-
-
-class _LooseBoolean(Boolean):
-    """`true` or `false`, or one of them as a text."""
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> bool:
-        if isinstance(value, str) and value.lower() in _FLAGS:
-            return _FLAGS[value.lower()]
-        return super()._deserialize(value)
 
 
 class _SizeOrTier(String):
@@ -89,11 +67,6 @@ class _SizeOrTier(String):
         if (size := read_size(value)) is None:
             raise ValidationError("must be auto, or a width and a height such as 1024x1024.")
         return size
-
-
-def _optional(description: str | None = None, **more: Any) -> dict[str, Any]:
-    about = {"description": description} if description else {}
-    return {"allow_none": True, "metadata": {**about, **more}}
 
 
 class _ImageBodySchema(StrictSchema):
@@ -116,43 +89,43 @@ class _ImageBodySchema(StrictSchema):
         }
 
     prompt = String(required=True, validate=[length(1, MAX_PROMPT_CHARS), VISIBLE])
-    model = model_field(**_optional("The image model; the configured one where left out."))
-    n = _LooseInteger(validate=within(1, 10), **_optional())
+    model = model_field(**optional("The image model; the configured one where left out."))
+    n = LooseInteger(validate=within(1, 10), **optional())
     size = _SizeOrTier(
-        **_optional(
+        **optional(
             "auto, pixels such as 1024x1024, or a tier such as 2K.", pattern=_SIZE_OR_TIER_PATTERN
         )
     )
-    aspect_ratio = String(validate=one_of(RATIOS), **_optional())
-    resolution = String(validate=one_of(RESOLUTIONS), **_optional())
+    aspect_ratio = String(validate=one_of(RATIOS), **optional())
+    resolution = String(validate=one_of(RESOLUTIONS), **optional())
     size_policy = String(
         validate=one_of(("exact", "nearest")),
-        **_optional(
+        **optional(
             "A size that the model does not make: refuse it, or adapt it.", default="nearest"
         ),
     )
-    quality = line(1, 32, **_optional())
-    background = String(validate=one_of(("auto", "transparent", "opaque")), **_optional())
-    output_format = String(validate=one_of(("png", "jpeg", "jpg", "webp")), **_optional())
-    output_compression = _LooseInteger(validate=within(0, 100), **_optional())
+    quality = line(1, 32, **optional())
+    background = String(validate=one_of(("auto", "transparent", "opaque")), **optional())
+    output_format = String(validate=one_of(("png", "jpeg", "jpg", "webp")), **optional())
+    output_compression = LooseInteger(validate=within(0, 100), **optional())
     response_format = String(
         validate=one_of(("b64_json", "url")),
-        **_optional("The pictures' bytes, or links to them.", default="b64_json"),
+        **optional("The pictures' bytes, or links to them.", default="b64_json"),
     )
-    stream = _LooseBoolean(**_optional("Answer with events, each with a picture."))
-    partial_images = _LooseInteger(
-        validate=within(0, 3), **_optional("Previews, of models that send some; with `stream`.")
+    stream = LooseBoolean(**optional("Answer with events, each with a picture."))
+    partial_images = LooseInteger(
+        validate=within(0, 3), **optional("Previews, of models that send some; with `stream`.")
     )
-    seed = _LooseInteger(validate=within(-(2**63), 2**64 - 1), **_optional())
-    negative_prompt = String(validate=length(0, 2_000), **_optional())
-    watermark = _LooseBoolean(**_optional())
-    user = line(0, 512, **_optional("Your end user; vendors get only a hash of it."))
-    safety_identifier = line(0, 512, **_optional())
-    optimize_prompt = _LooseBoolean(**_optional("Rewrite the prompt first."))
+    seed = LooseInteger(validate=within(-(2**63), 2**64 - 1), **optional())
+    negative_prompt = String(validate=length(0, 2_000), **optional())
+    watermark = LooseBoolean(**optional())
+    user = line(0, 512, **optional("Your end user; vendors get only a hash of it."))
+    safety_identifier = line(0, 512, **optional())
+    optimize_prompt = LooseBoolean(**optional("Rewrite the prompt first."))
     optimize_options = ma.fields.Nested(OptimizeOptionsSchema, allow_none=True)
-    wait_ms = _LooseInteger(
+    wait_ms = LooseInteger(
         validate=within(1, MAX_WAIT_MS),
-        **_optional("How long to wait at most; then the answer is a 504.", default=MAX_WAIT_MS),
+        **optional("How long to wait at most; then the answer is a 504.", default=MAX_WAIT_MS),
     )
     mask = MaskField()
 
@@ -206,7 +179,7 @@ class ImageGenerationRequestSchema(_ImageBodySchema):
     image = ShortList(
         PictureField(),
         at_most=MAX_PICTURES,
-        **_optional("Pictures to start from; also under `images`."),
+        **optional("Pictures to start from; also under `images`."),
     )
 
 
@@ -257,7 +230,7 @@ def _others(given: dict[str, Any]) -> tuple[dict[str, Any], list[Notice]]:
         if len(name) <= 64 and len(orjson.dumps(value)) <= _MAX_EXTRA_BYTES:
             extra[name] = value
         else:
-            notices.append(_dropped(made_printable(name[:64]), "It is too large to be passed on."))
+            notices.append(dropped(made_printable(name[:64]), "It is too large to be passed on."))
     return extra, notices
 
 
@@ -265,15 +238,11 @@ def _without_effect(given: dict[str, Any]) -> list[Notice]:
     """Return notices of fields that have no effect beside the others."""
     notices = []
     if given.get("partial_images") and not given.get("stream"):
-        notices.append(_dropped("partial_images", "It has an effect with stream only."))
+        notices.append(dropped("partial_images", "It has an effect with stream only."))
     if "optimize_options" in given and not given.get("optimize_prompt"):
-        notices.append(_dropped("optimize_options", "It has an effect with optimize_prompt only."))
+        notices.append(dropped("optimize_options", "It has an effect with optimize_prompt only."))
     seed = given.get("seed", -1)
     if seed != -1 and not 0 <= seed <= MAX_SEED:
         words = f"It was brought into the range from 0 to {MAX_SEED}."
         notices.append(Notice("seed", "adapted", words))
     return notices
-
-
-def _dropped(field: str, message: str) -> Notice:
-    return Notice(field, "dropped", message)

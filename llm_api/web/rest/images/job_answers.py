@@ -59,14 +59,16 @@ def task(job: ImageJob) -> dict[str, Any]:
     }
 
 
-def ended_task(job_id: str, state: TaskState | None, cancel_state: str | None) -> dict[str, Any]:
-    """Return what has become of a task that was to end; no `state`: it was deleted."""
+def ended_task(
+    job_id: str, status: str | None, cancel_state: str | None, *, kind: str = "image.task"
+) -> dict[str, Any]:
+    """Return what has become of a task that was to end; no `status`: it was deleted."""
     return {
         "id": job_id,
-        "object": "image.task",
-        "status": None if state is None else status_of(state),
+        "object": kind,
+        "status": status,
         "cancel_state": cancel_state,
-        "deleted": state is None,
+        "deleted": status is None,
         "request_id": request_id(),
     }
 

@@ -21,7 +21,7 @@ from llm_api.web.images.orders import ImageOrder
 from llm_api.web.images.picture_bodies import JSON_PARSER
 from llm_api.web.request.context import RequestState, acting_admin, caller, services
 from llm_api.web.response.answers import json_response, report_headers
-from llm_api.web.rest.images.job_answers import ended_task, generation, preview, task
+from llm_api.web.rest.images.job_answers import ended_task, generation, preview, status_of, task
 from llm_api.web.rest.images.job_schemas import (
     EndedTaskSchema,
     ImageGenerationSchema,
@@ -116,7 +116,7 @@ def delete_image_task(purge: bool, task_id: str) -> Response:  # noqa: FBT001  #
         jobs.purge(task_id, state.key, acting_admin())
         return json_response(ended_task(task_id, None, None))
     job, outcome = jobs.cancel(task_id, state.key, acting_admin())
-    return json_response(ended_task(task_id, job.state, outcome))
+    return json_response(ended_task(task_id, status_of(job.state), outcome))
 
 
 def _job_response(job: ImageJob | LoopJob, *, wants_links: bool) -> Response:

@@ -3,43 +3,22 @@
 from typing import Any
 
 import marshmallow as ma
-from marshmallow import ValidationError
 
 from llm_api.web.images.jobs import MAX_WAIT_MS
+from llm_api.web.query_fields import ArgumentsSchema, DecimalField
 from llm_api.web.schema_fields import String
-from llm_api.web.smorest import StrictSchema
 
 
-class _DecimalField(ma.fields.Field[int]):
-    """A whole number in decimal digits, given at most once."""
-
-    def __init__(self, at_most: int, description: str) -> None:
-        described = {"type": "integer", "minimum": 0, "maximum": at_most}
-        super().__init__(metadata={**described, "description": description})
-        self._at_most = at_most
-
-    def _deserialize(self, value: Any, *_: Any, **__: Any) -> int:
-        is_number = isinstance(value, str) and value.isascii() and value.isdecimal()
-        if not is_number or len(value) > 9 or int(value) > self._at_most:
-            raise ValidationError(f"must be a whole number from 0 to {self._at_most}.")
-        return int(value)
+def wait_field(at_most: int) -> DecimalField:
+    """Make the field of milliseconds to wait."""
+    words = "How long to wait for the task to end; it is answered at once by default."
+    return DecimalField(at_most, words)
 
 
-class _ArgumentsSchema(StrictSchema):
-    """Arguments, of which an empty text counts as left out."""
-
-    @ma.pre_load
-    def drop_empty(self, values: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Leave empty texts out; unknown names stay, to be refused."""
-        return {name: value for name, value in values.items() if value or name not in self.fields}
-
-
-class WaitArgumentsSchema(_ArgumentsSchema):
+class WaitArgumentsSchema(ArgumentsSchema):
     """How long to wait for a task."""
 
-    wait_ms = _DecimalField(
-        MAX_WAIT_MS, "How long to wait for the task to end; it is answered at once by default."
-    )
+    wait_ms = wait_field(MAX_WAIT_MS)
 
     @ma.post_load
     def make(self, values: dict[str, int], **_: Any) -> float:
@@ -47,7 +26,7 @@ class WaitArgumentsSchema(_ArgumentsSchema):
         return values.get("wait_ms", 0) / 1_000
 
 
-class PurgeArgumentsSchema(_ArgumentsSchema):
+class PurgeArgumentsSchema(ArgumentsSchema):
     """What is to be left of a task."""
 
     purge = String(

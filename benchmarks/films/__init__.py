@@ -1,0 +1,1 @@
+"""What films that vendors work on cost the service: `python -m benchmarks.films`."""

@@ -1,0 +1,56 @@
+"""Which upstreams of the settings make pictures or films."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from llm_api.domain.calls import IMAGE as IMAGE_KIND
+from llm_api.domain.calls import VIDEO as VIDEO_KIND
+from llm_api.domain.calls import Model
+from llm_api.domain.upstream_plans import UpstreamPlan
+from llm_api.settings.reader import FAST, JUDGE, LOCAL
+from llm_api.settings.settings import Settings, SettingsError
+
+
+def upstreams_that_make(
+    kind: str, plan: UpstreamPlan | None, settings: Settings, models: Sequence[Model]
+) -> frozenset[str]:
+    """Return the upstreams that make what models of a kind are for, and answer no chat calls.
+
+    Their own model is of that kind, or they are to work where the upstream of `plan` fails.
+    """
+    own = {
+        name
+        for name, one in settings.upstreams.items()
+        for model in models
+        if model.kind == kind and model.upstream == name and one.model in {model.id, model.model}
+    }
+    fallbacks = {name for name in plan.fallback if name in settings.upstreams} if plan else set()
+    return frozenset(own | fallbacks) - {FAST, JUDGE}
+
+
+def all_upstreams_that_make(settings: Settings, models: Sequence[Model]) -> frozenset[str]:
+    """Return the upstreams that make pictures or films, and answer no chat calls."""
+    return upstreams_that_make(
+        IMAGE_KIND, settings.image_upstream, settings, models
+    ) | upstreams_that_make(VIDEO_KIND, settings.video_upstream, settings, models)
+
+
+def check_profiles(
+    plans: Mapping[str, UpstreamPlan], profiles: Collection[str], own: Collection[str]
+) -> None:
+    """Raise SettingsError for a profile that is none; that of chat calls is checked there."""
+    problems = [
+        f"{name.upper()}_LLM_PROFILE must be one of {', '.join(profiles)}."
+        for name, plan in plans.items()
+        if plan.profile is not None and plan.profile not in profiles and name in own
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+
+def check_fallbacks(name: str, plan: UpstreamPlan | None, makers: Collection[str]) -> None:
+    """Raise SettingsError for a fallback of the upstream `name` that makes nothing of its kind."""
+    for other in plan.fallback if plan is not None else ():
+        if other in {FAST, JUDGE, LOCAL} and other not in makers:
+            setting = f"{name.upper()}_LLM_FALLBACK"
+            message = f"{setting} must be {name} models or their upstreams, and not {other}."
+            raise SettingsError([message])

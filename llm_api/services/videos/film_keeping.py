@@ -1,0 +1,164 @@
+"""Turns the films that vendors hand out into files of ours, at once: their links die soon."""
+
+import logging
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+from llm_api.domain.files import StoredFile
+from llm_api.domain.making import MakingFailure, VendorFile
+from llm_api.errors import ApiError, Unavailable
+from llm_api.pictures.facts import PictureError
+from llm_api.pictures.pictures import Pictures
+from llm_api.runtime.film_facts import FilmFacts, NotAFilm, film_facts
+from llm_api.services.files import FileService
+from llm_api.services.jobs.document import KeptFile
+from llm_api.services.jobs.store_health import StoreHealth
+from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
+from llm_api.services.videos.video_document import VideoDocument
+
+logger = logging.getLogger(__name__)
+
+MAX_BYTES = 2 << 30  # of one film
+MAX_PICTURE_BYTES = 64 << 20  # of one that comes with it
+_PAUSE_S, _MAX_PAUSE_S = 1.0, 15.0
+# Writes what is at a vendor's address to a file: the address, the job, and the most bytes.
+Fetch = Callable[[str, VideoDocument, int, BinaryIO], None]
+
+
+@dataclass(frozen=True, slots=True)
+class FilmKeeper:
+    """Keeps the films of vendors.
+
+    `fetch` raises ApiError, whose `retries_exhausted` says that another look does not help.
+    `pauses` are the seconds before a link is looked at again that has led to no film.
+    """
+
+    files: FileService
+    pictures: Pictures
+    fetch: Fetch
+    pauses: Sequence[float] = (1.0, 4.0, 15.0, 60.0)
+    health: StoreHealth = field(default_factory=StoreHealth)
+
+    def keep(
+        self, claimed: ClaimedTask, found: VendorFile, document: VideoDocument
+    ) -> KeptFile | MakingFailure:
+        """Keep the film of a job, or return why that is not possible; raises ClaimLost."""
+        with tempfile.TemporaryFile() as file:
+            saved = self._saved_before(claimed, file)
+            try:
+                if saved is None:
+                    facts = self._film(claimed, found.url or "", document, file)
+                else:
+                    facts = film_facts(file, file.seek(0, 2))
+            except ApiError as error:
+                return MakingFailure(error.reason, error.message)
+            except NotAFilm:
+                message = "The video model has sent something that is no film."
+                return MakingFailure("no_video_returned", message)
+            saved = saved or self._save(claimed, file, facts)
+        beside = self._beside(claimed, found, document)
+        return KeptFile(
+            saved.id,
+            facts.width or 0,
+            facts.height or 0,
+            found.seed,
+            found.prompt,
+            beside,
+            facts.seconds,
+        )
+
+    def _saved_before(self, claimed: ClaimedTask, file: BinaryIO) -> StoredFile | None:
+        """Return the film that a process has saved before it died, with its bytes in a file."""
+        for saved in self.whole_files(claimed.task.id):
+            file.writelines(self.files.pieces(saved))
+            return saved
+        return None
+
+    def _film(
+        self, claimed: ClaimedTask, url: str, document: VideoDocument, file: BinaryIO
+    ) -> FilmFacts:
+        """Fetch a film; its link is looked at again while it may live.
+
+        Raises ApiError, NotAFilm or ClaimLost.
+        """
+        pauses = iter(self.pauses)
+        while True:
+            try:
+                self.fetch(url, document, MAX_BYTES, file)
+                return film_facts(file, file.seek(0, 2))
+            except (ApiError, NotAFilm) as error:
+                is_over = isinstance(error, ApiError) and error.retries_exhausted
+                pause = None if is_over else next(pauses, None)
+                if claimed.must_end:  # the next process can fetch it
+                    raise ClaimLost from error
+                if pause is None:
+                    raise
+            file.seek(0)
+            file.truncate()
+            time.sleep(pause)
+
+    def _beside(
+        self, claimed: ClaimedTask, found: VendorFile, document: VideoDocument
+    ) -> dict[str, str]:
+        """Keep the pictures that come with a film; it is no harm if there is one less."""
+        kept = {}
+        for name, url in found.beside.items():
+            with tempfile.TemporaryFile() as file, suppress(ApiError, PictureError):
+                self.fetch(url, document, MAX_PICTURE_BYTES, file)
+                file.seek(0)
+                facts = self.pictures.inspect(file.read())
+                saved = self.files.save(
+                    claimed.task.id,
+                    claimed.task.key_id,
+                    file,
+                    facts.media_type,
+                    width=facts.width,
+                    height=facts.height,
+                )
+                kept[name] = saved.id
+        return kept
+
+    def whole_files(self, task_id: str) -> list[StoredFile]:
+        """Return the films of a task whose bytes are there: a row alone is written first."""
+        films = (one for one in self.files.of_task(task_id) if is_film(one))
+        return [file for file in films if self._is_whole(file)]
+
+    def _is_whole(self, file: StoredFile) -> bool:
+        try:
+            return sum(map(len, self.files.pieces(file))) == file.size_bytes
+        except Unavailable:
+            return False
+
+    def _save(self, claimed: ClaimedTask, file: BinaryIO, facts: FilmFacts) -> StoredFile:
+        """Save a film that was paid for: again and again while the store is away or full."""
+        pause = _PAUSE_S
+        while True:
+            try:
+                saved = self.files.save(
+                    claimed.task.id,
+                    claimed.task.key_id,
+                    file,
+                    facts.media_type,
+                    width=facts.width,
+                    height=facts.height,
+                )
+            except Unavailable as error:
+                self.health.failed()
+                if claimed.must_end:
+                    raise ClaimLost from error
+                extra = {"task": claimed.task.id, "cause": error.message}
+                logger.warning("film waits for the file store", extra=extra)
+            else:
+                self.health.succeeded()
+                return saved
+            time.sleep(pause)
+            pause = min(pause * 2, _MAX_PAUSE_S)
+
+
+def is_film(file: StoredFile) -> bool:
+    """Whether a file is a film that was made."""
+    return file.media_type.startswith("video/") and not file.is_input

@@ -1,0 +1,68 @@
+"""Makes requests for films ready: routed, rewritten, and in the terms of their models."""
+
+from dataclasses import replace
+
+from llm_api.domain.calls import Caller, CallReport
+from llm_api.domain.making import Notice
+from llm_api.domain.prompts import PromptRequest
+from llm_api.domain.videos import VideoRequest
+from llm_api.services.jobs.document import VIDEO
+from llm_api.services.jobs.job_models import JobDestination, JobModels
+from llm_api.services.jobs.job_rewriter import JobRewriter
+from llm_api.services.jobs.order import Order, others_of
+from llm_api.services.videos.video_document import VideoDocument
+
+_TYPE = "video"  # of prompts
+
+
+class VideoOrders:
+    """Makes requests ready."""
+
+    def __init__(self, models: JobModels, rewriter: JobRewriter) -> None:
+        """Create it: `models` decide where a request goes, `rewriter` rewrites prompts."""
+        self._models = models
+        self._rewriter = rewriter
+
+    def order(
+        self, request: VideoRequest, caller: Caller, optimize: PromptRequest | None
+    ) -> Order[VideoRequest]:
+        """Rewrite the prompt where that is wanted, and put the request into its model's terms.
+
+        Raises:
+            ApiError: the model does not take the request, is not there, or not for the caller.
+        """
+        at = self._models.route(request.model, caller.key)
+        original, report = request.prompt, CallReport()
+        notices: tuple[Notice, ...] = ()
+        if optimize is not None and request.prompt:
+            # What the model does not take is refused before anybody is paid for a rewrite.
+            at.upstream.fit(replace(request, prompt="x"), at.model)
+            request, notices, report = self._rewritten(request, caller, optimize, at)
+        return Order(
+            VIDEO,
+            VideoDocument,
+            at,
+            request,
+            at.upstream.fit(request, at.model),
+            others_of(at, request),
+            original,
+            notices,
+            report,
+        )
+
+    def _rewritten(
+        self, request: VideoRequest, caller: Caller, optimize: PromptRequest, at: JobDestination
+    ) -> tuple[VideoRequest, tuple[Notice, ...], CallReport]:
+        target = self._rewriter.target_of(at.model, _TYPE)
+        result = self._rewriter.rewritten(
+            replace(optimize, type=_TYPE, target_model=target), caller
+        )
+        prompt = result.answer
+        notices = tuple(Notice("optimize_prompt", "dropped", text) for text in prompt.warnings)
+        rewritten = replace(
+            request,
+            prompt=prompt.optimized_prompt,
+            negative_prompt=request.negative_prompt or prompt.negative_prompt or None,
+            is_optimized=prompt.optimized_prompt != prompt.original_prompt,
+        )
+        return rewritten, notices, result.report

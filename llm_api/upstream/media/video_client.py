@@ -1,0 +1,37 @@
+"""The client of one vendor of films."""
+
+from llm_api.domain.making import FittedRequest, VendorTask
+from llm_api.domain.tasks import CancelState
+from llm_api.domain.videos import VideoRequest
+from llm_api.errors import ApiError
+from llm_api.upstream.media.fitting.video_fitting import fitted_video
+from llm_api.upstream.media.protocols.films import film_protocol_of
+from llm_api.upstream.media.vendor_client import VendorClient
+from llm_api.upstream.media.vendor_protocol import VendorProtocol
+from llm_api.upstream.media.video_profiles import VideoModel
+
+
+class VideoClient(VendorClient[VideoRequest, VideoModel]):
+    """Calls one vendor; a VendorUpstream of films."""
+
+    def fit(self, request: VideoRequest, model: str) -> FittedRequest:
+        """See VendorUpstream."""
+        return fitted_video(request, self.traits_of(model), model)
+
+    def cancel(self, task_id: str, model: str) -> CancelState:
+        """See VendorUpstream; a film that is done, and paid for, is not deleted by it."""
+        protocol = film_protocol_of(self.traits_of(model))
+        if protocol.cancels_what_is_done and not self._waits(task_id, model):
+            return CancelState.TOO_LATE
+        return super().cancel(task_id, model)
+
+    def _waits(self, task_id: str, model: str) -> bool:
+        """Whether the vendor says that it has not begun with a task."""
+        try:
+            found = self.poll(task_id, model, 0)
+        except ApiError:
+            return False
+        return isinstance(found, VendorTask) and found.state == "queued"
+
+    def _speaker(self, model: VideoModel) -> VendorProtocol:
+        return film_protocol_of(model)

@@ -1,0 +1,1 @@
+"""Films as OpenAI's SDKs ask for them."""

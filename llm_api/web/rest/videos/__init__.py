@@ -1,0 +1,1 @@
+"""The routes of films, in a small and strict schema."""

@@ -1,0 +1,1 @@
+"""What both dialects have of films: orders, how they are run, and words for states."""
