@@ -5,31 +5,15 @@ server's default, with the collation of `llm_api.storage.sql.mysql.table_options
 are BIGINT, as they exceed 2^31, and money is in millionths.
 """
 
-from typing import Any
-
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
 
+from llm_api.storage.sql.moments import Moment
 from llm_api.storage.sums import SUMS
 
 # The migration that creates this schema.
 REVISION = "0018"
 
 metadata = sa.MetaData()
-
-
-class Moment(sa.DateTime):
-    """A time in UTC, without a time zone."""
-
-
-@compiles(Moment, "mysql", "mariadb")
-def _with_microseconds(*_: Any, **__: Any) -> str:
-    """Write the type for MySQL, whose DATETIME has whole seconds by default.
-
-    The dialect's own type, as a variant, brings the dialect into every worker: 1.5 MiB.
-    """
-    return "DATETIME(6)"
-
 
 # One row for every call that made at least one attempt at an upstream.
 usage = sa.Table(

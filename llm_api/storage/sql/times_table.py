@@ -11,7 +11,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from llm_api.storage.sql.tables import Moment, metadata, usage_daily, usage_hourly
+from llm_api.storage.sql.moments import Moment
+from llm_api.storage.sql.tables import metadata, usage_daily, usage_hourly
 from llm_api.storage.sql.writing import insert_rows
 
 _BUCKETS_A_ROW = 16

@@ -24,7 +24,7 @@ from tests.support.mariadb import MariaDbServer
 from tests.support.service import REPOSITORY_ROOT
 
 DAY = UsageQuery(datetime(2026, 11, 22, tzinfo=UTC), datetime(2026, 11, 23, tzinfo=UTC))
-CHANGES_UP, CHANGES_DOWN = 109, 95  # from 0002 to the last revision, and from there to nothing
+CHANGES_UP, CHANGES_DOWN = 112, 98  # from 0002 to the last revision, and from there to nothing
 CHANGES = ("CREATE", "ALTER", "DROP", "LOCK", "DELETE", "INSERT", "UPDATE", "UNLOCK", "COMMIT")
 OLD_ROWS = """INSERT INTO `usage` (request_id, created_at, route, model, upstream, status, attempts,
 usage_source, prompt_tokens) VALUES ('req_{n}', '2026-11-22 12:00:00.5', 'r', 'm', 'u', 'ok', 1,
