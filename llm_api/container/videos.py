@@ -99,7 +99,9 @@ def build_videos(
     accounts = VideoAccounts(stores.sink, around.prices, around.quotas, stores.spool.require_saving)
     fetch = _Fetching(jobs.links, makers.clients, around.settings.image_result_hosts)
     pictures: Pictures = tools.pictures
-    keeper = FilmKeeper(stores.files, pictures, fetch, health=jobs.store.health)
+    # Not where temporary files are: that is memory where the root is read-only.
+    folder = around.settings.instance / "films"
+    keeper = FilmKeeper(stores.files, pictures, fetch, folder, health=jobs.store.health)
     record, traces = stores.lineage.record, around.traces
     work = JobWork(FILMS, makers.models, keeper, accounts, jobs.webhooks, record, traces=traces)
     jobs.engine.register(VIDEO_JOB, work)

@@ -13,6 +13,7 @@ from typing import BinaryIO
 _HEAD = 8
 _MAX_BOXES = 10_000  # that are looked at, of all levels
 _MAX_MOVIE_BYTES = 64 << 20
+_MAX_TABLE_BYTES = 1 << 20  # of frames that do not last equally long
 _MAX_SIDE = 32_768
 _DAY_S = 86_400
 _QUICKTIME = b"qt  "
@@ -26,12 +27,13 @@ class NotAFilm(Exception):
 
 @dataclass(frozen=True, slots=True)
 class FilmFacts:
-    """A film: its type, and its size and length where its bytes tell them."""
+    """A film: its type, and where its bytes tell them its size, length and frames a second."""
 
     media_type: str
     width: int | None = None
     height: int | None = None
     seconds: float | None = None
+    fps: float | None = None
 
 
 def film_facts(file: BinaryIO, size: int) -> FilmFacts:
@@ -52,9 +54,17 @@ def film_facts(file: BinaryIO, size: int) -> FilmFacts:
     at, length = boxes[b"moov"]
     if length > _MAX_MOVIE_BYTES:
         raise NotAFilm
-    seconds, sides = _movie(reader, at, at + length)
-    width, height = sides or (None, None)
-    return FilmFacts(media_type, width, height, seconds)
+    seconds, track = _movie(reader, at, at + length)
+    width, height = track.sides or (None, None)
+    return FilmFacts(media_type, width, height, seconds, track.fps)
+
+
+@dataclass(frozen=True, slots=True)
+class _Track:
+    """What a track says of itself; a sound has no size."""
+
+    sides: tuple[int, int] | None = None
+    fps: float | None = None
 
 
 class _Boxes:
@@ -89,28 +99,56 @@ class _Boxes:
             return int.from_bytes(read[_HEAD:], "big"), name, 2 * _HEAD
         return length or end - at, name, _HEAD
 
-    def inside(self, at: int, length: int) -> bytes:
+    def inside(self, at: int, length: int, at_most: int = 256) -> bytes:
         """Return what is in a box, of a long one its beginning."""
         self._file.seek(at)
-        return self._file.read(min(length, 256))
+        return self._file.read(min(length, at_most))
 
 
-def _movie(boxes: _Boxes, at: int, end: int) -> tuple[float | None, tuple[int, int] | None]:
-    """Return the length in seconds, and the size of the first track that has one."""
+def _movie(boxes: _Boxes, at: int, end: int) -> tuple[float | None, _Track]:
+    """Return the length in seconds, and the first track that has a size."""
     seconds: float | None = None
-    sides: tuple[int, int] | None = None
+    track = _Track()
     for name, start, length in boxes.between(at, end):
         if name == b"mvhd":
             seconds = _length(boxes.inside(start, length))
-        elif name == b"trak" and sides is None:
-            for inner, begins, size in boxes.between(start, start + length):
-                if inner == b"tkhd":
-                    sides = _sides(boxes.inside(begins, size))
-    return seconds, sides
+        elif name == b"trak" and track.sides is None:
+            track = _track(boxes, start, start + length)
+    return seconds, track
+
+
+def _track(boxes: _Boxes, at: int, end: int) -> _Track:
+    """Return what a track says; its frames are counted in `mdia`, `minf`, `stbl`, `stts`."""
+    sides: tuple[int, int] | None = None
+    seconds: float | None = None
+    frames = 0
+    levels = [(at, end)]
+    while levels:
+        for name, start, length in boxes.between(*levels.pop()):
+            if name == b"tkhd":
+                sides = _sides(boxes.inside(start, length))
+            elif name == b"mdhd":
+                seconds = _length(boxes.inside(start, length))
+            elif name == b"stts":
+                frames = _frames(boxes.inside(start, length, _MAX_TABLE_BYTES))
+            elif name in {b"mdia", b"minf", b"stbl"}:
+                levels.append((start, start + length))
+    if sides is None:
+        return _Track()
+    return _Track(sides, round(frames / seconds, 3) if frames and seconds else None)
+
+
+def _frames(box: bytes) -> int:
+    """Return how many frames an `stts` box has, which counts those that last equally long."""
+    try:
+        count = struct.unpack_from(">I", box, 4)[0]
+        return sum(struct.unpack_from(">I", box, 8 + 8 * n)[0] for n in range(count))
+    except struct.error:  # it is cut off, or longer than any film needs
+        return 0
 
 
 def _length(box: bytes) -> float | None:
-    """Return the seconds of an `mvhd` box, whose version decides how wide its numbers are."""
+    """Return the seconds of an `mvhd` or `mdhd` box; its version says how wide its numbers are."""
     try:
         if box[0] == 1:
             scale, length = struct.unpack_from(">IQ", box, 20)

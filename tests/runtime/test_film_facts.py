@@ -49,6 +49,14 @@ class Counted(io.BytesIO):
         (webm(), FilmFacts("video/webm")),
         (film(seconds=0), FilmFacts("video/mp4", 1280, 720, None)),
         (film(0, 720), FilmFacts("video/mp4", None, None, 5.0)),
+        (film(fps=24), FilmFacts("video/mp4", 1280, 720, 5.0, 24.0)),
+        (film(fps=30, version=1), FilmFacts("video/mp4", 1280, 720, 5.0, 30.0)),
+        (film(fps=25, has_sound=True), FilmFacts("video/mp4", 1280, 720, 5.0, 25.0)),
+        (film(seconds=0, fps=24), FilmFacts("video/mp4", 1280, 720)),
+        (
+            film(fps=24).replace(b"stts\0\0\0\0\0\0\0\2", b"stts\0\0\0\0\xff\xff\xff\xff"),
+            FilmFacts("video/mp4", 1280, 720, 5.0),
+        ),
         (MP4 + box(b"free", bytes(9)), FilmFacts("video/mp4", 1280, 720, 5.0)),
         (MP4 + bytes(7), FilmFacts("video/mp4", 1280, 720, 5.0)),  # no box begins there
     ],

@@ -17,6 +17,7 @@ def film(  # noqa: PLR0913  # what films differ in
     is_movie_last: bool = False,
     shade: int = 0,
     padding: int = 64,
+    fps: int = 0,
 ) -> bytes:
     """Return an MP4, or with the brand `qt  ` a QuickTime film.
 
@@ -30,10 +31,12 @@ def film(  # noqa: PLR0913  # what films differ in
         is_movie_last: whether the box that describes it stands behind its pictures.
         shade: makes one film differ from another.
         padding: how many bytes its pictures have.
+        fps: frames a second, of which it says how many there are; 0: it does not.
     """
     tracks = [(0, 0)] * has_sound + [(width, height)]
     inside = [_movie_head(seconds, version)]
-    inside += [box(b"trak", _track_head(*sides, seconds, version)) for sides in tracks]
+    frames = _frames(seconds, fps, version) if fps else b""
+    inside += [box(b"trak", _track_head(*sides, seconds, version), frames) for sides in tracks]
     movie = box(b"moov", *inside)
     pictures = box(b"mdat", bytes([shade % 256]) * padding)
     body = (pictures, movie) if is_movie_last else (movie, pictures)
@@ -64,3 +67,12 @@ def _track_head(width: int, height: int, seconds: float, version: int) -> bytes:
     times = struct.pack(">QQI4xQ" if version else ">III4xI", 0, 0, 1, length)
     sides = struct.pack(">II", width << 16, height << 16)
     return box(b"tkhd", bytes([version, 0, 0, 3]), times, bytes(16), _MATRIX, sides)
+
+
+def _frames(seconds: float, fps: int, version: int) -> bytes:
+    """Return how long each frame is, in two runs, as films have them whose last frame is longer."""
+    length, count = round(seconds * _SCALE), round(seconds * fps)
+    times = struct.pack(">QQIQ" if version else ">IIII", 0, 0, _SCALE, length)
+    head = box(b"mdhd", bytes([version, 0, 0, 0]), times, bytes(4))
+    runs = struct.pack(">IIIIII", 0, 2, max(count - 1, 0), _SCALE // fps, 1, _SCALE // fps)
+    return box(b"mdia", head, box(b"minf", box(b"stbl", box(b"stts", runs))))

@@ -29,8 +29,9 @@ _MAX_PAUSE_S = 15.0
 class Keeper:
     """Keeps the pictures of vendors.
 
-    `fetch` returns what is at an address, for the upstream of a name; raises ApiError. `pauses` are
-    the seconds before a link is looked at again that has led to no picture.
+    `fetch` returns what is at an address, for the upstream of a name; raises ApiError, whose
+    `retries_exhausted` says that another look does not help. `pauses` are the seconds before a link
+    is looked at again that has led to no picture.
     """
 
     files: FileService
@@ -74,7 +75,8 @@ class Keeper:
                 data = self._bytes_of(found, upstream)
                 return data, self.pictures.inspect(data)
             except (ApiError, PictureError) as error:
-                pause = next(pauses, None)
+                is_over = isinstance(error, ApiError) and error.retries_exhausted
+                pause = None if is_over else next(pauses, None)
                 if claimed.must_end and found.base64 is None:  # the next process can fetch it
                     raise ClaimLost from error
                 if pause is None:

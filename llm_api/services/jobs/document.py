@@ -113,7 +113,7 @@ class KeptFile:
     """A picture or a film in our store: its file, and what the vendor said of it.
 
     `beside` has the ids of pictures that came with a film, by what they are; `seconds` is its
-    length.
+    length, and `fps` its frames a second, where its bytes say so.
     """
 
     file_id: str
@@ -123,6 +123,7 @@ class KeptFile:
     prompt: str | None = None
     beside: Mapping[str, str] = field(default_factory=dict)
     seconds: float | None = None
+    fps: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,16 @@
 import logging
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, cast
 
 from llm_api.domain.files import StoredFile
 from llm_api.domain.making import MakingFailure, VendorFile
 from llm_api.errors import ApiError, Unavailable
-from llm_api.pictures.facts import PictureError
+from llm_api.pictures.facts import PictureError, PicturesUnavailable
 from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.film_facts import FilmFacts, NotAFilm, film_facts
 from llm_api.services.files import FileService
@@ -24,7 +25,10 @@ logger = logging.getLogger(__name__)
 
 MAX_BYTES = 2 << 30  # of one film
 MAX_PICTURE_BYTES = 64 << 20  # of one that comes with it
-_PAUSE_S, _MAX_PAUSE_S = 1.0, 15.0
+_PAUSE_S, _MAX_PAUSE_S = 1.0, 15.0  # for a store
+_MAX_LINK_PAUSE_S = 300.0
+# What keeps a picture that comes with a film from being kept.
+_NO_HARM = (ApiError, PictureError, PicturesUnavailable, OSError)
 # Writes what is at a vendor's address to a file: the address, the job, and the most bytes.
 Fetch = Callable[[str, VideoDocument, int, BinaryIO], None]
 
@@ -33,42 +37,65 @@ Fetch = Callable[[str, VideoDocument, int, BinaryIO], None]
 class FilmKeeper:
     """Keeps the films of vendors.
 
-    `fetch` raises ApiError, whose `retries_exhausted` says that another look does not help.
-    `pauses` are the seconds before a link is looked at again that has led to no film.
+    Attributes:
+        fetch: raises ApiError, whose `retries_exhausted` says that another look does not help; and
+            OSError where the file takes no more.
+        folder: where a film lies until it is stored; None: where temporary files do.
+        pauses: seconds before a link is looked at again that has led to no film.
+        life: seconds for which a link is looked at whose server fails, at most until the job's
+            deadline, with longer and longer pauses: links live for an hour at least.
     """
 
     files: FileService
     pictures: Pictures
     fetch: Fetch
+    folder: Path | None = None
     pauses: Sequence[float] = (1.0, 4.0, 15.0, 60.0)
+    life: float = 3_600.0
     health: StoreHealth = field(default_factory=StoreHealth)
 
     def keep(
         self, claimed: ClaimedTask, found: VendorFile, document: VideoDocument
     ) -> KeptFile | MakingFailure:
         """Keep the film of a job, or return why that is not possible; raises ClaimLost."""
-        with tempfile.TemporaryFile() as file:
-            saved = self._saved_before(claimed, file)
+        pauses = self._pauses_of_store()
+        while True:
             try:
-                if saved is None:
-                    facts = self._film(claimed, found.url or "", document, file)
-                else:
-                    facts = film_facts(file, file.seek(0, 2))
-            except ApiError as error:
-                return MakingFailure(error.reason, error.message)
-            except NotAFilm:
-                message = "The video model has sent something that is no film."
-                return MakingFailure("no_video_returned", message)
-            saved = saved or self._save(claimed, file, facts)
-        beside = self._beside(claimed, found, document)
+                with self._opened() as file:
+                    return self._kept(claimed, found, document, file)
+            except (OSError, Unavailable) as error:  # this machine's disk is full, or a store away
+                self._wait_for_store(claimed, error, next(pauses))
+
+    def _opened(self) -> BinaryIO:
+        """Open a file that is gone with this process, whatever ends it."""
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        return cast("BinaryIO", tempfile.TemporaryFile(dir=self.folder))
+
+    def _kept(
+        self, claimed: ClaimedTask, found: VendorFile, document: VideoDocument, file: BinaryIO
+    ) -> KeptFile | MakingFailure:
+        saved = self._saved_before(claimed, file)
+        try:
+            if saved is None:
+                facts = self._film(claimed, found.url or "", document, file)
+            else:
+                facts = film_facts(file, file.seek(0, 2))
+        except ApiError as error:
+            return MakingFailure(error.reason, error.message)
+        except NotAFilm:
+            message = "The video model has sent something that is no film."
+            return MakingFailure("no_video_returned", message)
+        saved = saved or self._save(claimed, file, facts)
         return KeptFile(
             saved.id,
             facts.width or 0,
             facts.height or 0,
             found.seed,
             found.prompt,
-            beside,
+            self._beside(claimed, found, document),
             facts.seconds,
+            facts.fps,
         )
 
     def _saved_before(self, claimed: ClaimedTask, file: BinaryIO) -> StoredFile | None:
@@ -83,23 +110,27 @@ class FilmKeeper:
     ) -> FilmFacts:
         """Fetch a film; its link is looked at again while it may live.
 
-        Raises ApiError, NotAFilm or ClaimLost.
+        Raises ApiError, NotAFilm, ClaimLost, or OSError.
         """
-        pauses = iter(self.pauses)
+        pauses, pause = iter(self.pauses), 0.0
+        ends_at = time.monotonic() + min(self.life, claimed.remaining)
         while True:
             try:
                 self.fetch(url, document, MAX_BYTES, file)
                 return film_facts(file, file.seek(0, 2))
             except (ApiError, NotAFilm) as error:
-                is_over = isinstance(error, ApiError) and error.retries_exhausted
-                pause = None if is_over else next(pauses, None)
-                if claimed.must_end:  # the next process can fetch it
+                if claimed.should_release:  # the next process can fetch it
                     raise ClaimLost from error
-                if pause is None:
+                if isinstance(error, ApiError) and error.retries_exhausted:
                     raise
+                listed = next(pauses, None)
+                if listed is None and (isinstance(error, NotAFilm) or time.monotonic() > ends_at):
+                    raise
+                pause = min(pause * 2, _MAX_LINK_PAUSE_S) if listed is None else listed
             file.seek(0)
             file.truncate()
-            time.sleep(pause)
+            # After the deadline there is nothing to rest for: some looks there are in any case.
+            (claimed.rest if claimed.remaining else time.sleep)(pause)
 
     def _beside(
         self, claimed: ClaimedTask, found: VendorFile, document: VideoDocument
@@ -107,7 +138,7 @@ class FilmKeeper:
         """Keep the pictures that come with a film; it is no harm if there is one less."""
         kept = {}
         for name, url in found.beside.items():
-            with tempfile.TemporaryFile() as file, suppress(ApiError, PictureError):
+            with suppress(*_NO_HARM), self._opened() as file:
                 self.fetch(url, document, MAX_PICTURE_BYTES, file)
                 file.seek(0)
                 facts = self.pictures.inspect(file.read())
@@ -135,8 +166,7 @@ class FilmKeeper:
 
     def _save(self, claimed: ClaimedTask, file: BinaryIO, facts: FilmFacts) -> StoredFile:
         """Save a film that was paid for: again and again while the store is away or full."""
-        pause = _PAUSE_S
-        while True:
+        for pause in self._pauses_of_store():
             try:
                 saved = self.files.save(
                     claimed.task.id,
@@ -147,16 +177,34 @@ class FilmKeeper:
                     height=facts.height,
                 )
             except Unavailable as error:
-                self.health.failed()
-                if claimed.must_end:
-                    raise ClaimLost from error
-                extra = {"task": claimed.task.id, "cause": error.message}
-                logger.warning("film waits for the file store", extra=extra)
+                self._wait_for_store(claimed, error, pause)
             else:
                 self.health.succeeded()
                 return saved
-            time.sleep(pause)
+        raise AssertionError("the pauses have no end")
+
+    def _wait_for_store(self, claimed: ClaimedTask, error: Exception, seconds: float) -> None:
+        """Wait until a film can be stored again; raises ClaimLost where this process ends."""
+        self.health.failed()
+        if claimed.must_end:
+            raise ClaimLost from error
+        extra = {"task": claimed.task.id, "cause": _cause_of(error)}
+        logger.warning("film waits for the file store", extra=extra)
+        time.sleep(seconds)
+
+    @staticmethod
+    def _pauses_of_store() -> Iterator[float]:
+        pause = _PAUSE_S
+        while True:
+            yield pause
             pause = min(pause * 2, _MAX_PAUSE_S)
+
+
+def _cause_of(error: Exception) -> str:
+    """Return what has failed, without the path that an OSError names."""
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
+    return str(error)
 
 
 def is_film(file: StoredFile) -> bool:

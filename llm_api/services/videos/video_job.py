@@ -20,6 +20,7 @@ class MadeFilm:
 
     file: StoredFile
     seconds: float | None = None
+    fps: float | None = None
     beside: Mapping[str, StoredFile] = field(default_factory=dict)
 
 

@@ -72,7 +72,7 @@ def _film(document: VideoDocument, files: Sequence[StoredFile]) -> MadeFilm | No
     if kept is None:
         return None
     beside = {name: by_id[one] for name, one in kept.beside.items() if one in by_id}
-    return MadeFilm(by_id[kept.file_id], kept.seconds, beside)
+    return MadeFilm(by_id[kept.file_id], kept.seconds, kept.fps, beside)
 
 
 def film_event(task: Task, document: VideoDocument, error: ApiError | None) -> LineageEvent:

@@ -9,7 +9,7 @@ import io
 import socket
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from http.client import HTTPException
 from typing import Any, BinaryIO, Self, cast
 from urllib.parse import urljoin
@@ -24,7 +24,7 @@ from llm_api.runtime.turns import LARGE_WORK
 from llm_api.upstream import faults
 from llm_api.upstream.http.connecting import Connector, connection_class
 from llm_api.upstream.http.framing import ResponseHead, receive_head
-from llm_api.upstream.http.large_body import read_large_body
+from llm_api.upstream.http.large_body import body_pieces
 from llm_api.upstream.http.resolver import Address, Resolver
 from llm_api.upstream.http.response_body import RawBody, UpstreamResponse
 from llm_api.upstream.media.links import (
@@ -84,7 +84,10 @@ class LinkClient:
         return whole.getvalue()
 
     def fetch_into(self, url: str, policy: LinkPolicy, file: BinaryIO) -> None:
-        """Write the body of a link to a file, repeated where that may help; raises LinkFailed."""
+        """Write the body of a link to a file, repeated where that may help.
+
+        Raises LinkFailed; or OSError where the file takes no more.
+        """
         deadline = Deadline(
             total=policy.timeout, must_end=self._watch.drain.is_expired, how=socket.SHUT_RDWR
         )
@@ -210,29 +213,33 @@ class _Exchange:
         return head
 
     def body(self, head: ResponseHead, file: BinaryIO) -> None:
-        """Write the body of a good answer to a file; raises LinkFailed."""
+        """Write the body of a good answer to a file; raises LinkFailed, or OSError of the file."""
         _check(head)
-        raw = RawBody(self._socket(), head, self._came)
         if (head.length or 0) > self._policy.max_bytes:
             raise _too_large(self._policy)
+        file.writelines(self._pieces(head))
+
+    def _pieces(self, head: ResponseHead) -> Iterator[bytes]:
+        """Yield the body as it comes; raises LinkFailed."""
+        raw = RawBody(self._socket(), head, self._came)
         try:
             if head.is_compressed:
-                file.write(read_large_body(UpstreamResponse(head, raw), self._policy.max_bytes))
+                yield from body_pieces(UpstreamResponse(head, raw), self._policy.max_bytes)
             else:
-                self._copy(raw, file)
+                yield from self._received(raw)
         except faults.Fault as fault:
             is_large = fault.error.reason == "upstream_too_large"
             raise (_too_large(self._policy) if is_large else _failed(fault)) from fault
         except (OSError, HTTPException) as error:
             raise _PassingError("could not be fetched: its server broke off.") from error
 
-    def _copy(self, raw: RawBody, file: BinaryIO) -> None:
+    def _received(self, raw: RawBody) -> Iterator[bytes]:
         size, pause_at = 0, LARGE_WORK.piece_bytes
         while piece := raw.receive():
-            file.write(piece)
             size += len(piece)
             if size > self._policy.max_bytes:
                 raise _too_large(self._policy)
+            yield piece
             # A fast server fills the socket again at once: others must get their turn.
             if size >= pause_at:
                 pause_at += LARGE_WORK.piece_bytes

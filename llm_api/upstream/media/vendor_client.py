@@ -200,7 +200,10 @@ class VendorClient(ABC, Generic[R, M]):
     def download(  # a file is read once
         self, path: str, task_id: str, model: str, file: BinaryIO, max_bytes: int
     ) -> None:
-        """Write what the endpoint of a task has at a path to a file; raises ApiError."""
+        """Write what the endpoint of a task has at a path to a file.
+
+        Raises ApiError; or OSError where the file takes no more.
+        """
         traits = self.traits_of(model)
         endpoint, _ = self._whose(task_id)
         call = UpstreamCall(total=_DOWNLOAD_S, must_end=self._drain.is_expired)

@@ -215,13 +215,14 @@ def test_a_picture_that_cannot_be_converted_is_kept_as_it_is(
 def test_a_picture_that_was_made_and_cannot_be_had_is_paid(
     shop: Workshop, vendor: ScriptedImages
 ) -> None:
-    gone = UpstreamFault("Gone.", reason="result_expired")
+    gone = UpstreamFault("Gone.", reason="result_expired").replaced(retries_exhausted=True)
     vendor.turns.append(linked("http://v/1"))
-    shop.links["http://v/1"] = gone
+    shop.links["http://v/1"] = [gone, b"PNG 1x1 one"]
 
     with pytest.raises(ApiError) as caught:
         shop.service.generate(CAT, caller(), wait=10)
 
+    assert len(shop.links["http://v/1"]) == 1  # nobody has looked again
     assert (caught.value.reason, caught.value.may_have_charged) == ("result_expired", True)
     assert shop.sink.ended[0].cost_micro == 200_000
 

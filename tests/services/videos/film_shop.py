@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -107,15 +108,19 @@ class FileBytes(MemoryFiles):
         return iter([self.files[file.id][1]])
 
 
+@dataclass
 class FilmShop(Workshop):
-    """What a test of films works with; `links` has what is at addresses of the vendor."""
+    """What a test of films works with; `links` has what is at addresses of the vendor.
+
+    `life` is how long a link is looked at whose server fails; see FilmKeeper.
+    """
 
     kind = VIDEO_MODELS
-    keeper: FilmKeeper
+    life: float = 0.0
 
     def __post_init__(self) -> None:
         """Put it together."""
-        self.files = FileBytes()
+        self.files: FileBytes = FileBytes()
         self.links.setdefault(LINK, film())
         self.saved: list[Mapping[str, Any]] = []
         super().__post_init__()
@@ -139,10 +144,15 @@ class FilmShop(Workshop):
 
     def register(self, engine: TaskEngine, hooks: Webhooks) -> None:
         """See Workshop."""
-        self.keeper = FilmKeeper(
-            self.files, PlainPictures(), self.fetched, pauses=(0.01, 0.01), health=self.health
+        keeper = FilmKeeper(
+            self.files,
+            PlainPictures(),
+            self.fetched,
+            pauses=(0.01, 0.01),
+            life=self.life,
+            health=self.health,
         )
-        engine.register("video", JobWork(FILMS, self.models, self.keeper, self.accounts, hooks))
+        engine.register("video", JobWork(FILMS, self.models, keeper, self.accounts, hooks))
 
     def fetched(self, url: str, _: VideoDocument, max_bytes: int, file: BinaryIO) -> None:
         """Write what is at an address of the vendor to a file."""

@@ -1,5 +1,6 @@
 """Films as files of ours: fetched while their links live, sniffed, and taken over after a crash."""
 
+import errno
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
@@ -11,6 +12,7 @@ import pytest
 from llm_api.domain.making import VendorFile
 from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError, Gone, UpstreamFault
+from llm_api.pictures.facts import PicturesUnavailable
 from llm_api.services.jobs.document import KnownError
 from llm_api.services.videos.video_document import VideoDocument
 from llm_api.services.videos.video_job import VideoJob
@@ -121,7 +123,48 @@ def test_pictures_that_come_with_a_film_are_kept(shop: FilmShop, vendor: Scripte
     assert (kept.media_type, kept.width, kept.height) == ("image/png", 8, 6)
 
 
-@pytest.mark.parametrize("found", [EXPIRED, b"GIF"])
+def full() -> bytes:
+    """Fail as a disk does that is full."""
+    raise OSError(errno.ENOSPC, "No space left on device", "/var/lib/llm_api/films")
+
+
+def test_a_disk_that_is_full_is_waited_for(shop: FilmShop) -> None:
+    """It is no fault of the vendor's: the film is paid for, and its link lives on."""
+    shop.links[LINK] = [full, film()]
+
+    job = shop.service.generate(FILM, asker(), wait=10)
+
+    assert job.film is not None
+    assert shop.health.is_good
+
+
+def test_a_link_whose_server_fails_is_looked_at_for_as_long_as_it_lives(
+    tmp_path: Path,
+) -> None:
+    with film_shop(tmp_path, ScriptedFilms(), life=30.0) as shop:
+        shop.links[LINK] = [*[LOST] * 6, film()]
+
+        job = shop.service.generate(FILM, asker(), wait=20)
+
+    assert job.film is not None
+
+
+def test_what_is_no_film_is_not_fetched_for_an_hour(tmp_path: Path) -> None:
+    with film_shop(tmp_path, ScriptedFilms(), life=30.0) as shop:
+        shop.links[LINK] = [b"<html>"] * 9
+
+        with pytest.raises(ApiError) as raised:
+            shop.service.generate(FILM, asker(), wait=20)
+
+    assert (raised.value.reason, len(shop.links[LINK])) == ("no_video_returned", 6)
+
+
+def away() -> bytes:
+    """Fail as a process does that reads pictures."""
+    raise PicturesUnavailable
+
+
+@pytest.mark.parametrize("found", [EXPIRED, b"GIF", full, away])
 def test_a_picture_that_cannot_be_kept_costs_no_film(
     shop: FilmShop, vendor: ScriptedFilms, found: Any
 ) -> None:

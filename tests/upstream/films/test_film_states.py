@@ -42,7 +42,7 @@ ENDED = [
     ("wan", "CANCELED", "cancelled", False),
     ("wan", "UNKNOWN", "task_not_found", True),
     ("wan2.7", "FAILED", "task_failed", False),
-    ("zhipu", "FAIL", "task_failed", True),
+    ("zhipu", "FAIL", "task_failed", False),
     ("siliconflow", "Failed", "task_failed", False),
     ("vllm-omni", "failed", "task_failed", False),
     ("vllm-omni", "cancelled", "cancelled", False),

@@ -1,6 +1,8 @@
 """Links are followed where they may be, and nowhere else."""
 
+import errno
 import gzip
+import io
 import socket
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -161,6 +163,52 @@ def test_a_body_that_comes_compressed_is_inflated(
     upstream.script(Whole(response_bytes(200, gzip.compress(CAT), encoded)))
 
     assert client.fetch(link_to(upstream), POLICY) == CAT
+
+
+class Full(io.BytesIO):
+    """A file that takes so many pieces, and remembers how long the longest was."""
+
+    def __init__(self, pieces: int) -> None:
+        """Be empty."""
+        super().__init__()
+        self.longest = 0
+        self._left = pieces
+
+    def write(self, data: Any, /) -> int:
+        """Write, while there is room."""
+        self._left -= 1
+        if self._left < 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.longest = max(self.longest, len(data))
+        return super().write(data)
+
+    def writelines(self, pieces: Any, /) -> None:
+        """Write them one by one."""
+        for piece in pieces:
+            self.write(piece)
+
+
+def test_a_file_that_takes_no_more_is_no_fault_of_the_server(
+    client: LinkClient, upstream: ScriptedUpstream
+) -> None:
+    upstream.script(good())
+
+    with pytest.raises(OSError, match="No space left"):
+        client.fetch_into(link_to(upstream), POLICY, Full(1))
+
+    assert len(upstream.requests) == 1
+
+
+def test_a_body_that_comes_compressed_is_never_whole_in_memory(
+    client: LinkClient, upstream: ScriptedUpstream
+) -> None:
+    film, file = bytes(1 << 20), Full(1 << 20)
+    upstream.script(Whole(response_bytes(200, gzip.compress(film), [("Content-Encoding", "gzip")])))
+
+    client.fetch_into(link_to(upstream), POLICY, file)
+
+    assert file.getvalue() == film
+    assert file.longest < len(film) / 4
 
 
 def test_tls_is_verified(watch: DeadlineWatcher) -> None:

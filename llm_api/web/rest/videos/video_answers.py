@@ -35,7 +35,7 @@ def video_task(job: VideoJob) -> dict[str, Any]:
             "vendor_rewritten": job.vendor_prompt,
         },
         "request": _asked(job),
-        "result": None if job.film is None else _film(job, job.film),
+        "result": None if job.film is None else _film(job.film),
         "error": None if job.error is None else error_fields(job.error),
         "warnings": [warning(notice) for notice in job.notices],
         "usage": {
@@ -89,7 +89,7 @@ def video_preview(shown: JobPreview) -> dict[str, Any]:
     }
 
 
-def _film(job: VideoJob, film: MadeFilm) -> dict[str, Any]:
+def _film(film: MadeFilm) -> dict[str, Any]:
     file = film.file
     return {
         "url": file_path(file),
@@ -97,7 +97,7 @@ def _film(job: VideoJob, film: MadeFilm) -> dict[str, Any]:
         "width": file.width,
         "height": file.height,
         "duration": film.seconds,
-        "fps": job.asked.get("fps"),
+        "fps": film.fps,
         "bytes": file.size_bytes,
         "last_frame_url": _path(film.beside.get("last_frame")),
         "cover_url": _path(film.beside.get("cover")),

@@ -46,7 +46,7 @@ class AskedFilmSchema(ma.Schema):
 
 
 class FilmSchema(ma.Schema):
-    """A film that was made; its size and length are those of its file."""
+    """A film that was made; its size, length and frames a second are those of its file."""
 
     url = _text(example="/api/v1/files/file_7Qd0n4")
     mime_type = _text(example="video/mp4")
@@ -55,7 +55,9 @@ class FilmSchema(ma.Schema):
     duration = ma.fields.Float(
         required=True, allow_none=True, metadata={"description": "Seconds.", **_COUNT}
     )
-    fps = _count(is_null=True, description="Frames a second, where they were asked for.")
+    fps = ma.fields.Float(
+        required=True, allow_none=True, metadata={"description": "Frames a second.", **_COUNT}
+    )
     bytes = _count()
     last_frame_url = _text(is_null=True, description="With `return_last_frame`.")
     cover_url = _text(is_null=True, description="A picture of it, of vendors that send one.")

@@ -46,8 +46,6 @@ class FilmTasks(ABC):
     """
 
     states: ClassVar[Mapping[str, str]]
-    # Whether a film that has failed may cost something all the same.
-    charges_failures: ClassVar[bool] = False
     # Whether the wish to cancel deletes a film that is done: then the task is looked at first.
     cancels_what_is_done: ClassVar[bool] = False
 
@@ -103,7 +101,7 @@ class FilmTasks(ABC):
             )
         if state == FAILED:
             error = self._error_in(document, request_id)
-            raise task_failed(error, may_have_charged=self.charges_failures)
+            raise task_failed(error, may_have_charged=False)
         if state == CANCELLED:
             message = "The task was cancelled at the model service."
             raise InvalidRequest(message, reason="cancelled")

@@ -25,7 +25,6 @@ class ZhipuFilms(FilmTasks):
     """Writes Zhipu's requests, and reads the links of its answers."""
 
     states: ClassVar = {"processing": RUNNING, "success": DONE, "fail": FAILED}
-    charges_failures: ClassVar = True  # nothing says that it costs nothing
 
     def create(self, request: FittedRequest, part: int, load: Loader) -> VendorRequest:  # noqa: ARG002  # one film a request
         """See VendorProtocol."""
