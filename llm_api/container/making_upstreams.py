@@ -2,12 +2,13 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from llm_api.domain.calls import CHAT, Model
 from llm_api.domain.calls import IMAGE as IMAGE_KIND
 from llm_api.domain.calls import VIDEO as VIDEO_KIND
-from llm_api.domain.calls import Model
 from llm_api.domain.upstream_plans import UpstreamPlan
 from llm_api.settings.reader import FAST, JUDGE, LOCAL
 from llm_api.settings.settings import Settings, SettingsError
+from llm_api.upstream.bundled_model.model import default_endpoint
 
 
 def upstreams_that_make(
@@ -32,6 +33,15 @@ def all_upstreams_that_make(settings: Settings, models: Sequence[Model]) -> froz
     return upstreams_that_make(
         IMAGE_KIND, settings.image_upstream, settings, models
     ) | upstreams_that_make(VIDEO_KIND, settings.video_upstream, settings, models)
+
+
+def kinds_by_name(settings: Settings, models: Sequence[Model]) -> Mapping[str, str]:
+    """Return what the own models of all upstreams are for, by their names."""
+    makers = all_upstreams_that_make(settings, models)
+    chats = [plan.model for name, plan in settings.upstreams.items() if name not in makers]
+    if settings.uses_bundled_model:
+        chats.append((settings.local_model or default_endpoint()).model)
+    return {**dict.fromkeys(chats, CHAT), **settings.made_by_name}
 
 
 def check_profiles(

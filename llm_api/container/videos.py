@@ -8,6 +8,7 @@ from llm_api.container.jobs import JobParts
 from llm_api.container.making_upstreams import (
     check_fallbacks,
     check_profiles,
+    kinds_by_name,
     upstreams_that_make,
 )
 from llm_api.container.surroundings import Surroundings
@@ -74,7 +75,7 @@ def build_film_makers(
         VIDEO if plan is not None else None,
         fallbacks=() if plan is None else plan.fallback,
         is_closed=settings.catalogue_only,
-        elsewhere=settings.made_by_name,
+        elsewhere=kinds_by_name(settings, models),
     )
     return FilmMakers(clients, known_models)
 

@@ -42,10 +42,17 @@ class JobRewriter:
     def target_of(self, model: str, kind: str) -> str:
         """Return the target whose name is in a model's, such as `seedream` for its versions.
 
+        Vendors write one name with hyphens and without: `wan-3` is in `wan3.0-video`, too.
+
         Args:
             model: the vendor's name of the model.
             kind: what is to be made: `image`, `video` or `edit`.
         """
         plain = model.lower().replace(".", "-")  # FLUX.2
+        joined = _joined(plain)
         able = (one.name for one in self._targets if kind in one.types)
-        return next((name for name in able if name in plain), GENERIC)
+        return next((name for name in able if name in plain or _joined(name) in joined), GENERIC)
+
+
+def _joined(name: str) -> str:
+    return name.replace("-", "")

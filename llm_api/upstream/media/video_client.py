@@ -1,14 +1,20 @@
 """The client of one vendor of films."""
 
+from collections.abc import Callable
+
+from llm_api.domain.calls import Caller
 from llm_api.domain.making import FittedRequest, VendorTask
 from llm_api.domain.tasks import CancelState
 from llm_api.domain.videos import VideoRequest
 from llm_api.errors import ApiError
+from llm_api.upstream.call import UpstreamCall
 from llm_api.upstream.media.fitting.video_fitting import fitted_video
 from llm_api.upstream.media.protocols.films import film_protocol_of
 from llm_api.upstream.media.vendor_client import VendorClient
 from llm_api.upstream.media.vendor_protocol import VendorProtocol
 from llm_api.upstream.media.video_profiles import VideoModel
+
+_ACCEPTS_S = 300.0  # with the upload of 50 MB
 
 
 class VideoClient(VendorClient[VideoRequest, VideoModel]):
@@ -17,6 +23,21 @@ class VideoClient(VendorClient[VideoRequest, VideoModel]):
     def fit(self, request: VideoRequest, model: str) -> FittedRequest:
         """See VendorUpstream."""
         return fitted_video(request, self.traits_of(model), model)
+
+    def new_call(
+        self,
+        is_disconnected: Callable[[], bool],
+        on_first_attempt: Callable[[], None],
+        *,
+        time_limit: float,
+        caller: Caller | None = None,
+    ) -> UpstreamCall:
+        """See VendorUpstream; the call is for a task, and a film's time is not that of its answer.
+
+        A vendor that says nothing for minutes will not say whether it has begun.
+        """
+        limit = min(time_limit, _ACCEPTS_S)
+        return super().new_call(is_disconnected, on_first_attempt, time_limit=limit, caller=caller)
 
     def cancel(self, task_id: str, model: str) -> CancelState:
         """See VendorUpstream; a film that is done, and paid for, is not deleted by it."""

@@ -106,6 +106,12 @@ def test_a_loop_rewrites_its_next_try_as_an_edit(upstream: ScriptedUpstream) -> 
         ("z-image-turbo", "edit", "generic"),  # it makes no edits, whatever it is asked
         ("z-image-turbo", "image", "z-image"),
         ("qwen-image-edit-plus", "image", "qwen-image"),
+        ("FLUX.2-pro", "image", "flux-2"),
+        ("wan3.0-video-prime", "video", "wan-3"),
+        ("wan2.7-t2v", "video", "wan"),
+        ("Wan-AI/Wan2.2-T2V-A14B", "video", "wan"),
+        ("doubao-seedance-2-0-260128", "video", "seedance"),
+        ("cogvideox-3", "video", "generic"),
     ],
 )
 def test_a_model_s_target_is_one_that_makes_what_is_wanted(

@@ -5,13 +5,15 @@ from typing import Any
 
 import pytest
 
+from llm_api.domain.calls import never
 from llm_api.domain.making import VendorResult, VendorTask
 from llm_api.domain.tasks import CancelState
 from llm_api.errors import ApiError, ContentFiltered
 from tests.support.films import film
 from tests.support.image_quirks import HTML_502
-from tests.support.replies import Reply, api_error, close_before_answer, json_reply
+from tests.support.replies import Reply, Whole, api_error, close_before_answer, json_reply
 from tests.support.tables import each
+from tests.support.wire import response_bytes
 from tests.upstream.films.conftest import FilmAskerOf
 from tests.upstream.films.film_asker import FIRST, FilmAsker
 
@@ -99,8 +101,18 @@ SAID: list[tuple[str, str, Mapping[str, Any], str]] = [
     ),
 ]
 # Statuses of answers by which a vendor says that it has no such task.
-GONE = [("ark", 404), ("wan", 404), ("zhipu", 400), ("siliconflow", 400), ("sglang", 404)]
+GONE = [
+    ("ark", 410),
+    ("ark", 404),
+    ("wan", 404),
+    ("zhipu", 400),
+    ("siliconflow", 400),
+    ("sglang", 404),
+]
 BARE_STRING = json_reply(401, "Invalid token")
+# Of a proxy whose vendor is not there for a moment: a film under way must not be given up for it.
+PROXY_S_404 = Whole(response_bytes(404, b"<html>404 Not Found</html>"))
+EMPTY_404 = Whole(response_bytes(404, b""))
 
 
 def looked_at(asker: FilmAsker, *replies: Reply) -> VendorTask | VendorResult:
@@ -176,6 +188,13 @@ def test_a_film_of_a_server_of_one_s_own_is_fetched_with_its_key(
     assert asker.vendor.downloads[0].header("Authorization") == "Bearer sk-canary-of-the-key"
 
 
+def test_a_film_of_a_server_that_does_not_repeat_its_id_is_found(film_asker: FilmAskerOf) -> None:
+    asker = film_asker("sglang")
+    asker.vendor.on("poll", json_reply(200, {"status": "completed"}))
+
+    assert asker.film().url == "/videos/task-00000001/content"
+
+
 def test_a_film_that_is_too_large_is_not_kept(film_asker: FilmAskerOf, tmp_path: Any) -> None:
     asker = film_asker("sglang")
     found = asker.film()
@@ -201,7 +220,8 @@ def test_an_answer_about_something_else_says_nothing_of_the_task(
 
 @pytest.mark.parametrize("column", ALL)
 @pytest.mark.parametrize(
-    "reply", [HTML_502, BARE_STRING, close_before_answer(), json_reply(200, "x")]
+    "reply",
+    [HTML_502, PROXY_S_404, EMPTY_404, BARE_STRING, close_before_answer(), json_reply(200, "x")],
 )
 def test_what_is_no_answer_says_nothing_of_the_task(
     film_asker: FilmAskerOf, column: str, reply: Reply
@@ -470,6 +490,14 @@ def test_a_refusal_is_told_in_our_words(
 
     assert error.reason == reason
     assert [one.field for one in getattr(error, "fields", [])] == ([field] if field else [])
+
+
+def test_a_vendor_that_does_not_answer_is_not_waited_for_as_long_as_a_film_takes(
+    film_asker: FilmAskerOf,
+) -> None:
+    call = film_asker("ark").client.new_call(never, lambda: None, time_limit=3_600)
+
+    assert call.remaining <= 300
 
 
 def test_a_paid_request_is_not_repeated(film_asker: FilmAskerOf) -> None:

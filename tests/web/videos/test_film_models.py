@@ -26,6 +26,10 @@ def test_video_models_are_listed(client: FlaskClient) -> None:
         ("/v1/images/generations", {"model": MODEL, "prompt": "A kite"}, "model_makes_films"),
         (GENERATE, {"model": "painter", "prompt": "A kite"}, "model_makes_images"),
         (OPENAI, {"model": "layout-sketch", "prompt": "A kite"}, "model_makes_images"),
+        # FAST_LLM_MODEL
+        (GENERATE, {"model": "scripted", "prompt": "A kite"}, "model_makes_text"),
+        (OPENAI, {"model": "scripted", "prompt": "A kite"}, "model_makes_text"),
+        ("/v1/images/generations", {"model": "scripted", "prompt": "A kite"}, "model_makes_text"),
     ],
 )
 def test_a_model_of_another_kind_is_refused_with_its_route(

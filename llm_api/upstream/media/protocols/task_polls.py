@@ -8,8 +8,8 @@ _GONE = frozenset([400, 404, 410])
 
 
 def is_gone(answer: VendorAnswer) -> bool:
-    """Whether the vendor does not know the task."""
-    return answer.status in _GONE
+    """Whether the vendor does not know the task: it says so in JSON, and a proxy in HTML."""
+    return answer.status in _GONE and answer.body.lstrip().startswith(b"{")
 
 
 def says_nothing(answer: VendorAnswer) -> bool:

@@ -90,8 +90,11 @@ class VideoRequestSchema(StrictSchema):
     )
     negative_prompt = String(
         allow_none=True,
-        validate=length(1, 500),
-        metadata=_about("What not to show; added to the prompt where a model has no such field."),
+        validate=length(0, 500),
+        metadata=_about(
+            "What not to show; added to the prompt where a model has no such field. Empty is none,"
+            " as shots of storyboards have it."
+        ),
     )
     seed = Integer(allow_none=True, validate=within(0, MAX_SEED))
     duration = DurationField(

@@ -76,7 +76,7 @@ class ArkFilms(FilmTasks):
     def _state_in(self, document: Any) -> object:
         return document.get("status")
 
-    def _film_in(self, document: Any) -> VendorFile:
+    def _film_in(self, document: Any, task_id: str) -> VendorFile:  # noqa: ARG002  # it has a link
         content = document.get("content")
         content = content if isinstance(content, dict) else {}
         beside = {"last_frame": content.get("last_frame_url")}

@@ -122,7 +122,7 @@ class DashScopeFilms(FilmTasks):
     def _state_in(self, document: Any) -> object:
         return output_of(document).get("task_status")
 
-    def _film_in(self, document: Any) -> VendorFile:
+    def _film_in(self, document: Any, task_id: str) -> VendorFile:  # noqa: ARG002  # it has a link
         output = output_of(document)
         actual = output.get("actual_prompt")
         prompt = None if actual == output.get("orig_prompt") else actual

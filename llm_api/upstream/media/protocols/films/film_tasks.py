@@ -97,7 +97,7 @@ class FilmTasks(ABC):
         state = self.states.get(str(self._state_in(document)).lower(), RUNNING)
         if state == DONE:
             return VendorResult(
-                (self._film_in(document),), (), self._usage_in(document), request_id
+                (self._film_in(document, task_id),), (), self._usage_in(document), request_id
             )
         if state == FAILED:
             error = self._error_in(document, request_id)
@@ -143,7 +143,7 @@ class FilmTasks(ABC):
         """Return the vendor's word for the state of a task."""
 
     @abstractmethod
-    def _film_in(self, document: _Document) -> VendorFile:
+    def _film_in(self, document: _Document, task_id: str) -> VendorFile:
         """Return the film of a task that is done; raises ApiError where there is none."""
 
     @abstractmethod

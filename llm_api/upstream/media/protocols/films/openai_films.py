@@ -104,8 +104,8 @@ class OpenAIFilms(FilmTasks):
     def _state_in(self, document: Any) -> object:
         return document.get("status")
 
-    def _film_in(self, document: Any) -> VendorFile:
-        return film_of(f"{_PATH}/{quoted(str(document.get('id')))}/content", beside={})
+    def _film_in(self, document: Any, task_id: str) -> VendorFile:  # noqa: ARG002  # it has no link
+        return film_of(f"{_PATH}/{quoted(task_id)}/content", beside={})
 
     def _usage_in(self, document: Any) -> MadeUsage:
         try:

@@ -65,7 +65,7 @@ class SiliconFlowFilms(FilmTasks):
     def _state_in(self, document: Any) -> object:
         return document.get("status")
 
-    def _film_in(self, document: Any) -> VendorFile:
+    def _film_in(self, document: Any, task_id: str) -> VendorFile:  # noqa: ARG002  # it has a link
         results = document.get("results")
         found = items_of(results if isinstance(results, dict) else {}, "videos")
         film = found[0] if found and isinstance(found[0], dict) else {}

@@ -54,7 +54,7 @@ class ZhipuFilms(FilmTasks):
     def _state_in(self, document: Any) -> object:
         return document.get("task_status")
 
-    def _film_in(self, document: Any) -> VendorFile:
+    def _film_in(self, document: Any, task_id: str) -> VendorFile:  # noqa: ARG002  # it has a link
         found = [one for one in items_of(document, "video_result") if isinstance(one, dict)]
         film = found[0] if found else {}
         return film_of(film.get("url"), beside={"cover": film.get("cover_image_url")})
