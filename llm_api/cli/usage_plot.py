@@ -66,7 +66,7 @@ def add_plot(group: CommandGroup, settings: Settings) -> None:
         charts = charts_of(report, asked["metric"], asked["by"], asked["per"], top=asked["top"])
         if out is not None:
             content = import_module("llm_api.cli.plot_files").drawn(charts, out.suffix[1:].lower())
-            write_new(out, content, is_forced=force)
+            write_new(out, [content], is_forced=force)
         _print(charts, out, as_json=as_json)
         for sentence in left_out(report, asked["metric"]):
             click.echo(sentence, err=True)

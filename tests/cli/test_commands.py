@@ -84,6 +84,7 @@ def test_every_module_of_the_commands_is_one_of_a_command() -> None:
     shared |= {"terminal_charts", "plot_files"}  # of `usage plot`
     shared |= {"conversation"}  # of `chat`
     shared |= {"picture_files", "new_files"}  # of what reads pictures, and what writes files
+    shared |= {"jobs"}  # of `images` and `videos`
     shared |= {"administering"}  # of `keys` and `groups`
     shared |= {"completing"}  # of arguments and options that the shell completes
     modules = {path.stem for path in (REPOSITORY_ROOT / "llm_api" / "cli").glob("*.py")} - shared

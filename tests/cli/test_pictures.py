@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from llm_api.cli.picture_files import OutFile
+from llm_api.cli.new_files import OutFile
+from llm_api.cli.picture_files import PICTURE_TYPES
 from tests.conftest import AppOf
 from tests.support.image_quirks import moderation_blocked
 from tests.support.image_upstream import ImageVendor
@@ -70,7 +71,9 @@ def test_a_picture_of_another_format_is_converted(
 def test_a_name_does_not_lie_about_a_picture_that_cannot_be_converted(
     tmp_path: Path, name: str, written: str
 ) -> None:
-    path = OutFile(tmp_path / name, is_forced=False).write(b"PNG", "image/png", None)
+    out = OutFile(tmp_path / name, PICTURE_TYPES, is_forced=False)
+
+    path = out.write([b"P", b"NG"], "image/png", None)
 
     assert path == tmp_path / written
     assert path.read_bytes() == b"PNG"

@@ -73,6 +73,11 @@ class ApiClient:
         with closing(self._opened(method, path, body)) as response:
             return b"".join(response.pieces())
 
+    def download(self, path: str) -> Generator[bytes]:
+        """Yield the bytes of a file as they come in."""
+        with closing(self._opened("GET", path, None)) as response:
+            yield from response.pieces()
+
     def events(self, path: str, body: Mapping[str, Any]) -> Generator[dict[str, Any]]:
         """Send a request for a stream, and yield its events as they come in.
 
