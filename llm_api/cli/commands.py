@@ -48,6 +48,7 @@ COMMANDS = {
     ),
     "optimize": Listed("optimize", "optimize_command", "Rewrite PROMPT, or the prompts of a file."),
     "usage": Listed("usage", "usage_commands", "Report calls, tokens and cost, or show one call."),
+    "videos": Listed("films", "video_commands", "Have films made, and look after them."),
 }
 
 

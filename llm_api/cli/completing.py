@@ -56,8 +56,8 @@ def _models(settings: Settings, context: click.Context) -> Sequence[str]:
     if (target := _target(settings, context)) is not None:
         with target.client() as client:
             return [model["id"] for model in client.get("/v1/models")["data"]]
-    plans = (plan.model for plan in settings.upstreams.values())
-    return [*filter(None, plans), *_tables(settings, "models")]
+    plans = [*settings.upstreams.values(), *settings.making_upstreams.values()]
+    return [*filter(None, (plan.model for plan in plans)), *_tables(settings, "models")]
 
 
 def _names(settings: Settings, context: click.Context, path: str) -> Sequence[str]:

@@ -33,7 +33,7 @@ class JobKind:
         group: their commands, such as `images`.
         path: where they are in the API, up to the id.
         types: media types of their files, by the endings of names.
-        several: what `--out` says of several files.
+        several: what `--out` says of several files; empty where a job has one.
         wait: seconds that are waited for a job where nothing is said.
         look: seconds between two looks at a job.
         write: writes the files of a result; returns the exit code and the files, and raises
@@ -101,6 +101,7 @@ def add_show(kind: JobKind, group: CommandGroup, settings: Settings, example: st
                 click.echo(json_text(task) if as_json else kind.lines(task))
                 return
             files = OutFile(out, kind.types, is_forced=force)
+            files.require_free([] if kind.several else [None])  # before it is waited for
             finish(kind, client, client.get(kind.place(job)), files, wait, as_json=as_json)
 
 

@@ -7,6 +7,7 @@ from llm_api.domain.making import InputPicture
 # Roles of the pictures that a film begins with, ends with, or is to show.
 FIRST_FRAME, LAST_FRAME, REFERENCE = "first_frame", "last_frame", "reference_image"
 RESOLUTIONS = ("480p", "720p", "1080p", "4k")
+RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "auto")
 # A duration or an aspect ratio that the model is to choose.
 AUTO_SECONDS, AUTO_RATIO = -1, "auto"
 

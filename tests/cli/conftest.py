@@ -7,6 +7,7 @@ import pytest
 
 from tests.support.command_lines import llm_api
 from tests.support.commands import Ran
+from tests.support.film_upstream import FilmVendor
 from tests.support.service import Service
 from tests.support.upstream import ScriptedUpstream
 
@@ -22,10 +23,19 @@ def far_upstream() -> Iterator[ScriptedUpstream]:
 
 
 @pytest.fixture(scope="session")
+def far_films() -> Iterator[FilmVendor]:
+    """Run the vendor of films of the service, which is done at the first look."""
+    with FilmVendor("vllm-omni") as running:
+        running.studio.polls_needed = 0
+        yield running
+
+
+@pytest.fixture(scope="session")
 def far_service(
-    tmp_path_factory: pytest.TempPathFactory, far_upstream: ScriptedUpstream
+    tmp_path_factory: pytest.TempPathFactory, far_upstream: ScriptedUpstream, far_films: FilmVendor
 ) -> Iterator[Service]:
     """Run the service."""
+    folder = tmp_path_factory.mktemp("far")
     env = {
         "FAST_LLM_API_URL": far_upstream.url,
         "FAST_LLM_MODEL": "scripted",
@@ -33,11 +43,15 @@ def far_service(
         "JUDGE_LLM_API_URL": far_upstream.url,
         "JUDGE_LLM_MODEL": "seer",
         "JUDGE_LLM_API_KEY": "sk-canary",
+        "VIDEO_LLM_API_URL": far_films.url,
+        "VIDEO_LLM_MODEL": "wan-local",
+        "VIDEO_LLM_PROFILE": "vllm-omni",
+        "FILES_URL": (folder / "files").as_uri(),
         "CIRCUIT_BREAKER": "false",
         "REQUIRE_API_KEY": "true",
         "ADMIN_API_KEY": ADMIN,
     }
-    with Service(tmp_path_factory.mktemp("far"), env) as running:
+    with Service(folder, env) as running:
         yield running
 
 

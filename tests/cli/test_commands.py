@@ -21,6 +21,7 @@ OURS = {
     "keys": "Manage API keys.",
     "local-model": "Run the bundled model on its own.",
     "usage": "Report calls, tokens and cost, or show one call.",
+    "videos": "Have films made, and look after them.",
 }
 LIBRARIES = {"openapi", "limiter"}
 Flask = Callable[..., str]
@@ -85,6 +86,7 @@ def test_every_module_of_the_commands_is_one_of_a_command() -> None:
     shared |= {"conversation"}  # of `chat`
     shared |= {"picture_files", "new_files"}  # of what reads pictures, and what writes files
     shared |= {"jobs"}  # of `images` and `videos`
+    shared |= {"film_jobs", "film_shots"}  # of `videos`
     shared |= {"administering"}  # of `keys` and `groups`
     shared |= {"completing"}  # of arguments and options that the shell completes
     modules = {path.stem for path in (REPOSITORY_ROOT / "llm_api" / "cli").glob("*.py")} - shared

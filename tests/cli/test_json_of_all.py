@@ -35,6 +35,8 @@ def lines(tmp_path: Path) -> Mapping[str, str]:
     """Return a command line for each command, in an order that works."""
     (tmp_path / "a.png").write_bytes(noise((64, 64), "PNG"))
     (tmp_path / "b.png").write_bytes(noise((64, 64), "PNG"))
+    shot = {"number": 1, "seconds": 4, "prompt": "A kite rises."}
+    (tmp_path / "board.json").write_text(json.dumps({"storyboard": {"shots": [shot]}}))
     a, b, out = (tmp_path / name for name in ("a.png", "b.png", "out.png"))
     return {
         "chat": "chat --model scripted a",
@@ -43,6 +45,12 @@ def lines(tmp_path: Path) -> Mapping[str, str]:
         "images edit": f"images edit blue --image {a} --model layout-sketch --out {tmp_path}/e.png",
         "images show": "images show {job}",
         "images cancel": "images cancel {job}",
+        "videos generate": f"videos generate kite --out {tmp_path}/kite.mp4",
+        "videos storyboard": f"videos storyboard {tmp_path}/board.json --out {tmp_path}/shot.mp4",
+        "videos show": "videos show {film}",
+        "videos list": "videos list",
+        "videos cancel": "videos cancel {film}",
+        "videos delete": "videos delete {film} --yes",
         "judge score": f"judge score {a} --prompt cat",
         "judge compare": f"judge compare {a} {b} --prompt cat",
         "judge describe": f"judge describe {a}",
@@ -72,7 +80,7 @@ def test_every_command_writes_a_document(
 ) -> None:
     far_model.script(replies.api_error(401))
     failed = json.loads(ask("chat", "--model", "scripted", "--json", "a").out)
-    names = {"job": "", "call": failed["error"]["details"]["request_id"]}
+    names = {"job": "", "film": "", "call": failed["error"]["details"]["request_id"]}
     far_model.script(*[replies.answer_with(answered)] * 100)
     errors = set()
     for name, line in lines.items():
@@ -80,8 +88,10 @@ def test_every_command_writes_a_document(
         assert ran.out, (name, ran)
         document = json.loads(ran.out)
         errors |= {name} if isinstance(document, dict) and set(document) == {"error"} else set()
-        names["job"] = document["id"] if name == "images generate" else names["job"]
+        made = {"images generate": "job", "videos generate": "film"}.get(name)
+        names |= {made: document["id"]} if made else {}
 
     known = {" ".join(path) for path in LEAVES if path[0] not in OF_THIS_MACHINE | WITHOUT_JSON}
     assert known - set(lines) == {"judge anchors"}
-    assert errors == {"images edit"}  # the sketch edits nothing
+    # The sketch edits nothing, and a film that is made is cancelled no more.
+    assert errors == {"images edit", "videos cancel"}

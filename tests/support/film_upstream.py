@@ -11,10 +11,14 @@ it waits, and is done at the next one; `studio.polls_needed` says at how many it
 are small MP4 files, which `serve` replaces; `charged` counts those that it has made.
 """
 
+import re
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
+from shutil import copytree
 from typing import Any
 
+from llm_api.settings.settings import PROJECT_ROOT
 from tests.support.dialects.film_tasks import FILM_DIALECTS, FilmDialect, VllmOmniFilms
 from tests.support.films import film
 from tests.support.image_scene import Kind, Scene
@@ -41,3 +45,12 @@ class FilmVendor(ImageVendor):
         if kind == "picture" and isinstance(self.dialect, VllmOmniFilms):
             return self.dialect.content
         return super()._usual(kind)
+
+
+def write_quick_config(folder: Path, profile: str = "volcengine-ark") -> None:
+    """Copy `config/` to a folder, with one vendor of films whose tasks are looked at at once."""
+    copytree(PROJECT_ROOT / "config", folder)
+    path = folder / "videos" / f"{profile}.toml"
+    text, count = re.subn(r"poll_after = \[.*\]", "poll_after = [0.1]", path.read_text("utf-8"))
+    assert count == 1
+    path.write_text(text, "utf-8")

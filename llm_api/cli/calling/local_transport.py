@@ -16,7 +16,8 @@ from llm_api.cli.calling.api_client import Request
 from llm_api.web.access.authentication import OPERATOR
 from llm_api.web.request.context import EXTENSION, Services
 
-_request_log = logging.getLogger("llm_api.web.lifecycle")
+# Of requests, and of calls that no request waits for: a command says itself what it does.
+_LOGS = ("llm_api.web.lifecycle", "llm_api.services.usage.call_log")
 
 
 def local_app() -> Flask:
@@ -28,10 +29,11 @@ class LocalTransport:
     """Sends requests into an application."""
 
     def __init__(self, app: Flask) -> None:
-        """Send to `app`, which logs no requests until the end."""
+        """Send to `app`, which logs no requests and calls until the end."""
         self._app = app
-        self._level = _request_log.level
-        _request_log.setLevel(logging.WARNING)
+        self._levels = {name: logging.getLogger(name).level for name in _LOGS}
+        for name in _LOGS:
+            logging.getLogger(name).setLevel(logging.WARNING)
 
     def open(self, request: Request) -> "LocalResponse":
         """Send a request, and return its response once that has begun."""
@@ -53,7 +55,8 @@ class LocalTransport:
         self._app.extensions["llm_api_spool"].close()
         services.lineage.late.close()
         self._app.extensions["llm_api_lineage_spool"].close()
-        _request_log.setLevel(self._level)
+        for name, level in self._levels.items():
+            logging.getLogger(name).setLevel(level)
 
 
 class LocalResponse:

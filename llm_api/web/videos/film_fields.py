@@ -23,7 +23,6 @@ from llm_api.web.schema_fields import (
 )
 from llm_api.web.videos.film_orders import VideoOrder
 
-RATIOS = ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "auto")
 MAX_SECONDS = 60
 MAX_SEED = 2**31 - 1
 MAX_COST_MICROS = 10**12

@@ -1,9 +1,6 @@
 """An application whose video model is a scripted Ark, looked at ten times a second."""
 
-import re
 from collections.abc import Iterator
-from pathlib import Path
-from shutil import copytree
 from typing import Any
 
 import pytest
@@ -11,9 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from llm_api.app import close_app, create_app
-from llm_api.settings.settings import PROJECT_ROOT, Settings
+from llm_api.settings.settings import Settings
 from tests.support.documented import DocumentedClient
-from tests.support.film_upstream import FilmVendor
+from tests.support.film_upstream import FilmVendor, write_quick_config
 from tests.support.schema import give_schema
 from tests.web.keyed import ADMIN
 from tests.web.videos.cinema import MODEL, PRICES, Cinema
@@ -38,7 +35,9 @@ def film_app(
 ) -> Iterator[Flask]:
     """Build the application."""
     root = tmp_path_factory.mktemp("films")
-    _write_config(root)
+    write_quick_config(root / "config")
+    with (root / "config" / "models.toml").open("a", encoding="utf-8") as models:
+        models.write(PRICES)
     url = f"sqlite:///{root / 'test.db'}"
     give_schema(url)
     env = {
@@ -62,17 +61,6 @@ def film_app(
     app.test_client_class = DocumentedClient
     yield app
     close_app(app)
-
-
-def _write_config(root: Path) -> None:
-    """Copy the configuration with one vendor of films, whose tasks are looked at often."""
-    copytree(PROJECT_ROOT / "config", root / "config")
-    profile = root / "config" / "videos" / "volcengine-ark.toml"
-    text, count = re.subn(r"poll_after = \[.*\]", "poll_after = [0.1]", profile.read_text("utf-8"))
-    assert count == 1
-    profile.write_text(text, "utf-8")
-    models = root / "config" / "models.toml"
-    models.write_text(models.read_text("utf-8") + PRICES, "utf-8")
 
 
 @pytest.fixture

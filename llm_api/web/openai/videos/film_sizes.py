@@ -3,9 +3,8 @@
 import math
 
 from llm_api.domain.making import Size
-from llm_api.domain.videos import RESOLUTIONS
+from llm_api.domain.videos import RATIOS, RESOLUTIONS
 from llm_api.upstream.media.video_profiles import usual_size
-from llm_api.web.videos.film_fields import RATIOS
 
 
 def nearest_of(size: Size) -> tuple[str, str]:

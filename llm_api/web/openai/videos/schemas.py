@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 
 from llm_api.domain.making import Notice
 from llm_api.domain.safe_text import made_printable
-from llm_api.domain.videos import RESOLUTIONS
+from llm_api.domain.videos import RATIOS, RESOLUTIONS
 from llm_api.upstream.media.video_profiles import usual_size
 from llm_api.web.images.orders import (
     MAX_IMAGE_PROMPT_CHARS,
@@ -29,7 +29,6 @@ from llm_api.web.videos.film_fields import (
     MAX_COST_MICROS,
     MAX_FPS,
     MAX_SEED,
-    RATIOS,
     DurationField,
     links_field,
     misfits,

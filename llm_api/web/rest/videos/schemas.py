@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import marshmallow as ma
 from marshmallow import ValidationError
 
-from llm_api.domain.videos import FIRST_FRAME, RESOLUTIONS
+from llm_api.domain.videos import FIRST_FRAME, RATIOS, RESOLUTIONS
 from llm_api.services.keys import formats
 from llm_api.services.videos.video_job import STATUSES
 from llm_api.web.images.jobs import MAX_WAIT_MS
@@ -37,7 +37,6 @@ from llm_api.web.videos.film_fields import (
     MAX_COST_MICROS,
     MAX_FPS,
     MAX_SEED,
-    RATIOS,
     DurationField,
     links_field,
     misfits,
