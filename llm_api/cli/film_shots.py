@@ -74,7 +74,7 @@ class _Filming:
         return [self._finished(shot) for shot in ordered]
 
     def connected(self, shots: Sequence[_Shot]) -> list[_Shot]:
-        """Order one film after the other, from the last picture of the one before, if it is there."""
+        """Order one film after the other, each from the last picture of the one before."""
         filmed: list[_Shot] = []
         for shot in shots:
             if not filmed:
