@@ -80,7 +80,7 @@ def build_services(
     watch, known, upstreams, painters, catalogue, prices = _offered(settings)
     shared, around, ledger = build_accounting(settings, stores, watch, prices, counter, traces)
     judge, optimizer = _judge_and_optimizer(painters, around, catalogue, ledger)
-    keys = KeyService(stores.keys, _reads(), sessions.forget, has_model=catalogue.has)
+    keys = _keys(settings, stores, sessions, catalogue)
     pictures = build_pictures(painters, around, judge, optimizer, keys)
     asking = (*pictures.closable, optimizer, catalogue, *upstreams.values())
     return Services(
@@ -124,6 +124,18 @@ def _made(parts: PictureParts) -> _Made:
         "tasks": parts.images.jobs.engine,
         "alerts": parts.alerts,
     }
+
+
+def _keys(
+    settings: Settings, stores: Stores, sessions: SessionService, catalogue: Catalogue
+) -> KeyService:
+    return KeyService(
+        stores.keys,
+        _reads(),
+        sessions.forget,
+        has_model=catalogue.has,
+        requires_key=settings.access.requires_key,
+    )
 
 
 class _OfAdmins(TypedDict):

@@ -24,8 +24,8 @@ Keys = Callable[..., Ran]
 
 @pytest.fixture
 def settings(settings_of: SettingsOf) -> Settings:
-    """Make settings with a database that has the schema."""
-    made = settings_of({})
+    """Make settings that require keys, with a database that has the schema."""
+    made = settings_of({"REQUIRE_API_KEY": "true"})
     give_schema(made.database_url)
     return made
 
@@ -301,6 +301,13 @@ def test_a_second_key_of_a_name_is_made_with_a_warning(keys: Keys) -> None:
     assert second.status == 0
     assert "Warning: Another valid key has this name, key_" in second.err
     assert is_intact(second.out.removesuffix("\n"))
+
+
+def test_a_key_that_callers_do_not_need_is_made_with_a_warning(settings_of: SettingsOf) -> None:
+    settings = settings_of({})
+    give_schema(settings.database_url)
+
+    assert "set REQUIRE_API_KEY=true" in run_command(settings, "keys", "create", "shop").err
 
 
 def test_a_name_whose_key_was_disabled_is_free(keys: Keys) -> None:

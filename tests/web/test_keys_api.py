@@ -328,6 +328,21 @@ def test_what_was_perhaps_not_meant_is_said_with_the_key(
     assert "warnings" not in ask("GET", f"/{first['id']}").json
 
 
+def test_a_key_that_callers_do_not_need_is_made_with_a_warning(
+    app_of: AppOf, upstream_env: dict[str, str]
+) -> None:
+    client = app_of(upstream_env | {"ADMIN_API_KEY": ADMIN}).test_client()
+
+    made, of_admin = (
+        client.post(KEYS, json={"name": "shop", "is_admin": is_admin}, headers=bearer(ADMIN)).json
+        for is_admin in (False, True)
+    )
+
+    (warning,) = made["warnings"]
+    assert "REQUIRE_API_KEY=true" in warning
+    assert "REQUIRE_API_KEY" not in str(of_admin.get("warnings"))
+
+
 def test_a_key_is_made_without_asking_an_upstream(
     ask: UpstreamRequest, upstream: ScriptedUpstream
 ) -> None:

@@ -28,7 +28,14 @@ def own_keys(settings: Settings) -> Iterator["OwnKeys"]:
         closing(open_key_store(settings.database_url)) as store,
         forgetting(settings) as forget,
     ):
-        yield OwnKeys(settings, KeyService(store, StoreThreads(1), forget, has_model=_has_model))
+        service = KeyService(
+            store,
+            StoreThreads(1),
+            forget,
+            has_model=_has_model,
+            requires_key=settings.access.requires_key,
+        )
+        yield OwnKeys(settings, service)
 
 
 class OwnKeys:

@@ -62,6 +62,7 @@ class KeyService:
         *,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
         has_model: Callable[[str], bool] = lambda _: True,
+        requires_key: bool = True,
     ) -> None:
         """Manage the keys of `store`.
 
@@ -70,8 +71,10 @@ class KeyService:
             forget: called with the id of every key that was changed, to drop it from caches.
             now: clock; returns the time in UTC.
             has_model: whether anybody has a model of this name, as far as is known.
+            requires_key: whether callers need a key; else those that they send are passed over.
         """
         self._store, self._threads = store, threads
+        self._requires_key = requires_key
         self._forget, self._now, self._has_model = forget, now, has_model
 
     def issue(self, draft: ApiKey, by: Actor) -> IssuedKey:
@@ -84,7 +87,7 @@ class KeyService:
         return IssuedKey(key, secret, warnings)
 
     def _doubts(self, draft: ApiKey) -> tuple[str, ...]:
-        """Return what is odd about a key: another of its name, models that nobody has."""
+        """Return what is odd about a key: no use for it, another of its name, unknown models."""
         now = self._now()
         same = [key.id for key in self.all() if key.name == draft.name and key.is_valid(now)]
         unknown = [model for model in draft.models or () if not self._has_model(model)]
@@ -92,6 +95,11 @@ class KeyService:
             f"Another valid key has this name, {key_id}; reports tell them apart by their ids."
             for key_id in same[:1]
         ]
+        if not (self._requires_key or draft.is_admin):
+            doubts.append(
+                "Callers need no key yet, and calls with this one are counted as anybody's:"
+                " set REQUIRE_API_KEY=true, and restart."
+            )
         where = "no entry of config/models.toml, no list of an upstream"
         return (*doubts, *(f"No model is known as {model}: {where}." for model in unknown))
 
