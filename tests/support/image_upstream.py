@@ -83,6 +83,10 @@ class ImageVendor(ScriptedUpstream):
         """Script the answers to the next requests of a kind, one each."""
         self._turns[kind].extend(turns)
 
+    def forget(self) -> None:
+        """Do what the real vendor does again: nothing is scripted any more."""
+        self._turns.clear()
+
     def serve(self, data: bytes, media_type: str = "image/png") -> None:
         """Make all pictures these bytes from now on; links name this type."""
         self.studio.served, self.studio.picture_type = data, media_type

@@ -28,6 +28,10 @@ CLOSED = {
     "IMAGE_LLM_API_KEY": "sk-canary",
     "IMAGE_LLM_MODEL": "gpt-image-2",
     "IMAGE_LLM_PROFILE": "openai",
+    "VIDEO_LLM_API_URL": NOWHERE,
+    "VIDEO_LLM_API_KEY": "sk-canary",
+    "VIDEO_LLM_MODEL": "doubao-seedance-1-0-pro-250528",
+    "VIDEO_LLM_PROFILE": "volcengine-ark",
     "CIRCUIT_BREAKER": "false",
 }
 SKETCH = {"prompt": "A cat", "model": "layout-sketch"}

@@ -84,9 +84,17 @@ def test_a_model_that_fails(
     client = app_of(CLOSED | UPSTREAM | urls).test_client()
     upstream.script(*[FAULTS[reason]] * MANY)
     hurried = {"X-Request-Timeout": "0.2"} if reason == "upstream_timeout" else {}
+    # tests/web/videos/test_documented_films.py has what is waited for.
     chats = [one for one in examples if "/images/" not in one.path]
+    chats = [one for one in chats if one.operation != "generateVideo"]
 
-    found = differences(chats, reason, lambda one: one.send(client, ADMIN_KEY, headers=hurried))
+    def ask(one: DocumentedError) -> Any:
+        # A film is begun, and then fails: the chat of its beginning rewrites its prompt.
+        rewritten = {"json": {**one.body, "optimize_prompt": True}}
+        more = rewritten if one.operation == "createVideo" else {}
+        return one.send(client, ADMIN_KEY, headers=hurried, **more)
+
+    found = differences(chats, reason, ask)
 
     assert found == {}
 

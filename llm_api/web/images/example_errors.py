@@ -33,6 +33,15 @@ NO_JSON_OR_FORM = UnsupportedMedia(
 NO_SUCH_MODEL = NotFound.of_field(
     "model", "must be an image model of the catalogue.", reason="model_not_found"
 )
+# Of vendors, which may want money for what they were slow to make.
+NO_PLACE = Unavailable(
+    "The model service has no free place at the moment; try again later.",
+    reason="overloaded",
+    retry_after=1,
+)
+VENDOR_TOO_SLOW = UpstreamTimeout(
+    "The model service did not answer in time.", reason="upstream_timeout", retryable=False
+)
 _OTHERS: Sequence[ApiError] = (
     InvalidRequest.of_field("size", "is not made by this model.", reason="invalid_size").replaced(
         hint="The nearest sizes that it makes: 992x608 or 960x576."
@@ -65,14 +74,8 @@ _OTHERS: Sequence[ApiError] = (
     ),
     no_image(),
     Unavailable(IMAGE_MODELS.advice, reason="image_model_not_configured", retryable=False),
-    Unavailable(
-        "The model service has no free place at the moment; try again later.",
-        reason="overloaded",
-        retry_after=1,
-    ),
-    UpstreamTimeout(
-        "The model service did not answer in time.", reason="upstream_timeout", retryable=False
-    ),
+    NO_PLACE,
+    VENDOR_TOO_SLOW,
 )
 
 

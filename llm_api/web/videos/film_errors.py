@@ -2,29 +2,63 @@
 
 from collections.abc import Sequence
 
-from llm_api.errors import ApiError, ContentFiltered, Gone, InvalidRequest, Unavailable
-from llm_api.web.documented_errors import MODEL_ERRORS
-from llm_api.web.images.example_errors import BODY_TOO_LARGE
+from llm_api.errors import (
+    ApiError,
+    ContentFiltered,
+    Gone,
+    InvalidRequest,
+    NotFound,
+    Unavailable,
+    Unprocessable,
+)
+from llm_api.services.videos.video_models import VIDEO_MODELS
+from llm_api.upstream.media.image_errors import bad_answer
+from llm_api.web.documented_errors import MODEL_ERRORS, MODEL_FORBIDDEN
+from llm_api.web.images.example_errors import (
+    BODY_TOO_LARGE,
+    NO_PLACE,
+    VENDOR_TOO_SLOW,
+    no_picture,
+)
 
-# Of routes that make films.
-FILM_ERRORS = (*MODEL_ERRORS, 410)
-NOT_CONFIGURED = Unavailable(
-    "No video model is configured on this service. Three lines in .env configure one:"
-    " VIDEO_LLM_API_URL=https://…, VIDEO_LLM_API_KEY=… and VIDEO_LLM_MODEL=…",
-    reason="video_model_not_configured",
-    retryable=False,
+# Of the route that also waits for the end of a film.
+AWAITED_ERRORS = (*MODEL_ERRORS, 410, 422)
+FILTERED = ContentFiltered(
+    "The model service refused what it was sent because of a face in it, which need not be of"
+    " somebody who exists; send it without the face, or describe the person in the prompt.",
+    reason="content_filtered",
+).replaced(stage="input", what="face")
+# What vendors say, and what becomes of a film that they have made.
+OF_THE_END: Sequence[ApiError] = (
+    FILTERED,
+    Gone(
+        "The film was made, and the vendor's link to it has expired before it was copied.",
+        reason="result_expired",
+    ),
+    Unprocessable(
+        "What the request refers to must be what the model service can download in time.",
+        reason="image_fetch_failed",
+    ),
+    bad_answer("an answer that is no JSON"),
+    NO_PLACE,
+    VENDOR_TOO_SLOW,
 )
 _OTHERS: Sequence[ApiError] = (
-    InvalidRequest.of_field("last_frame", "is not taken by this model.", reason="not_supported"),
-    ContentFiltered(
-        "The model service's content filter refused the request.", reason="content_filtered"
-    ).replaced(stage="input", what="face"),
+    MODEL_FORBIDDEN,
+    NotFound.of_field("model", "must be a video model of the catalogue.", reason="model_not_found"),
     BODY_TOO_LARGE,
-    Gone("The model service does not have its film any more.", reason="result_expired"),
-    NOT_CONFIGURED,
+    Unavailable(VIDEO_MODELS.advice, reason="video_model_not_configured", retryable=False),
 )
 
 
-def film_examples(wrong: ApiError) -> Sequence[ApiError]:
-    """Return the examples of a route that makes films; the first is for a `wrong` field."""
-    return (wrong, *_OTHERS)
+def film_examples(wrong: ApiError, first_frame: str) -> Sequence[ApiError]:
+    """Return the examples of a route that makes films.
+
+    Args:
+        wrong: a field that is wrong.
+        first_frame: how the route calls that field.
+    """
+    alone = InvalidRequest.of_field(
+        "last_frame", f"must be left out without {first_frame}.", reason="not_supported"
+    )
+    return (wrong, alone, no_picture(first_frame), *_OTHERS)

@@ -71,10 +71,11 @@ def client(film_app: Flask) -> FlaskClient:
 
 @pytest.fixture
 def cinema(client: FlaskClient, vendor: FilmVendor) -> Iterator[Cinema]:
-    """Ask for films; those that a test has left unfinished end behind it."""
+    """Ask for films; those that a test has left unfinished end behind it, and so do its scripts."""
     seen = len(vendor.creates)
     yield Cinema(client, vendor, seen)
-    vendor.studio.polls_needed = 1
+    vendor.forget()
+    vendor.studio.polls_needed, vendor.studio.reads_allowed = 1, None
 
 
 @pytest.fixture

@@ -19,13 +19,15 @@ from llm_api.errors import (
     NotFound,
     RangeNotSatisfiable,
 )
-from llm_api.services.files import FILES_AWAY, NO_SUCH_FILE
+from llm_api.services.files import NO_SUCH_FILE
+from llm_api.services.jobs.job_store import JOBS_AWAY
 from llm_api.services.videos import VideoJob
 from llm_api.web.dialects.answering import STRICT_SETTING
+from llm_api.web.documented_errors import MODEL_ERRORS
 from llm_api.web.images.answer_parts import warning_headers
 from llm_api.web.images.example_errors import NO_JSON_OR_FORM, NO_SUCH_TASK
 from llm_api.web.openai.schemas import OpenAIBlueprint
-from llm_api.web.openai.videos.frame_names import PARSER
+from llm_api.web.openai.videos.frame_names import PARSER, REFERENCE
 from llm_api.web.openai.videos.schemas import (
     OpenAIListArgumentsSchema,
     VariantArgumentsSchema,
@@ -45,7 +47,7 @@ from llm_api.web.response.answers import json_response, report_headers
 from llm_api.web.response.stored_files import file_response
 from llm_api.web.schema_fields import UNKNOWN
 from llm_api.web.videos.film_ends import FILM, GOES_ON, cancelled_film
-from llm_api.web.videos.film_errors import FILM_ERRORS, film_examples
+from llm_api.web.videos.film_errors import FILTERED, film_examples
 from llm_api.web.videos.film_orders import VideoOrder, run_video_order
 
 
@@ -85,7 +87,7 @@ _BINARY = {"type": "string", "format": "binary"}
 )
 @blueprint.arguments(VideoCreationSchema(), example=_EXAMPLE)
 @blueprint.response(200, OpenAIVideoSchema())
-@blueprint.errors(*FILM_ERRORS, examples=[*film_examples(_WRONG), NO_JSON_OR_FORM])
+@blueprint.errors(*MODEL_ERRORS, examples=[*film_examples(_WRONG, REFERENCE), NO_JSON_OR_FORM])
 def create_video(order: VideoOrder) -> Response:
     """Have a film made, as OpenAI defines it: the answer is its beginning."""
     _refuse_unknown(order)
@@ -103,7 +105,7 @@ def create_video(order: VideoOrder) -> Response:
 @blueprint.doc(operationId="listOpenAIVideos")
 @blueprint.arguments(OpenAIListArgumentsSchema(), location="query")
 @blueprint.response(200, OpenAIVideoListSchema())
-@blueprint.errors(400, 404, 503, examples=[_WRONG_ORDER, NO_SUCH_TASK])
+@blueprint.errors(400, 404, 503, examples=[_WRONG_ORDER, NO_SUCH_TASK, JOBS_AWAY])
 def list_openai_videos(query: dict[str, Any]) -> Response:
     """Return the caller's films, as OpenAI defines it."""
     state: RequestState = g.request_state
@@ -114,7 +116,7 @@ def list_openai_videos(query: dict[str, Any]) -> Response:
 @blueprint.get(FILM)
 @blueprint.doc(operationId="retrieveVideo")
 @blueprint.response(200, OpenAIVideoSchema())
-@blueprint.errors(404, 503, examples=[NO_SUCH_TASK])
+@blueprint.errors(404, 503, examples=[NO_SUCH_TASK, JOBS_AWAY])
 def retrieve_video(video_id: str) -> Response:
     """Return what has become of a film, as OpenAI defines it."""
     job = _film(video_id)
@@ -124,7 +126,7 @@ def retrieve_video(video_id: str) -> Response:
 @blueprint.delete(FILM)
 @blueprint.doc(operationId="deleteOpenAIVideo")
 @blueprint.response(200, OpenAIDeletedVideoSchema())
-@blueprint.errors(404, 409, 503, examples=[NO_SUCH_TASK, GOES_ON])
+@blueprint.errors(404, 409, 503, examples=[NO_SUCH_TASK, GOES_ON, JOBS_AWAY])
 def delete_openai_video(video_id: str) -> Response:
     """Delete a film with its files; one that is being made is cancelled, where that is possible."""
     if not _film(video_id).state.has_ended and not cancelled_film(video_id).state.has_ended:
@@ -157,11 +159,12 @@ def delete_openai_video(video_id: str) -> Response:
     503,
     examples=[
         _WRONG_VARIANT,
+        FILTERED,
         NO_SUCH_TASK,
         _NOT_READY,
         _NO_VARIANT,
         RangeNotSatisfiable(1_024),
-        FILES_AWAY,
+        JOBS_AWAY,
     ],
 )
 def download_video_content(variant: str, video_id: str) -> Response:

@@ -4,7 +4,9 @@ from typing import Any
 
 from flask import Response, g
 
+from llm_api.domain.videos import FIRST_FRAME
 from llm_api.errors import InvalidRequest
+from llm_api.services.jobs.job_store import JOBS_AWAY
 from llm_api.services.videos import VideoJob
 from llm_api.web.images.answer_parts import warning_headers
 from llm_api.web.images.example_errors import NO_SUCH_TASK
@@ -33,7 +35,7 @@ from llm_api.web.rest.videos.video_schemas import (
 )
 from llm_api.web.smorest import Blueprint
 from llm_api.web.videos.film_ends import FILM, GOES_ON, cancelled_film
-from llm_api.web.videos.film_errors import FILM_ERRORS, film_examples
+from llm_api.web.videos.film_errors import AWAITED_ERRORS, OF_THE_END, film_examples
 from llm_api.web.videos.film_orders import VideoOrder, run_video_order, show_video_order
 
 
@@ -75,7 +77,7 @@ _WRONG_PURGE = InvalidRequest.of_field("purge", "must be 0 or 1.", reason="out_o
     " `preview: true`, what would be sent.",
     success=True,
 )
-@blueprint.errors(*FILM_ERRORS, examples=film_examples(_WRONG))
+@blueprint.errors(*AWAITED_ERRORS, examples=[*film_examples(_WRONG, FIRST_FRAME), *OF_THE_END])
 def generate_video(order: VideoOrder) -> Response:
     """Have a film made; with a first frame, from that."""
     if order.is_preview:
@@ -92,7 +94,7 @@ def generate_video(order: VideoOrder) -> Response:
 @blueprint.doc(operationId="listVideos")
 @blueprint.arguments(VideoListArgumentsSchema(), location="query")
 @blueprint.response(200, VideoListSchema())
-@blueprint.errors(400, 404, 503, examples=[_WRONG_LIMIT, NO_SUCH_TASK])
+@blueprint.errors(400, 404, 503, examples=[_WRONG_LIMIT, NO_SUCH_TASK, JOBS_AWAY])
 def list_videos(query: dict[str, Any]) -> Response:
     """Return the caller's films, the newest first."""
     state: RequestState = g.request_state
@@ -104,7 +106,7 @@ def list_videos(query: dict[str, Any]) -> Response:
 @blueprint.doc(operationId="getVideo")
 @blueprint.arguments(VideoWaitArgumentsSchema(), location="query")
 @blueprint.response(200, VideoTaskSchema())
-@blueprint.errors(400, 404, 503, examples=[_WRONG_WAIT, NO_SUCH_TASK])
+@blueprint.errors(400, 404, 503, examples=[_WRONG_WAIT, NO_SUCH_TASK, JOBS_AWAY])
 def get_video(wait: float, video_id: str) -> Response:
     """Return a film's task, with links to its files once they are there."""
     return json_response(video_task(awaited_job(services().videos, video_id, caller(), wait)))
@@ -114,7 +116,7 @@ def get_video(wait: float, video_id: str) -> Response:
 @blueprint.doc(operationId="deleteVideo")
 @blueprint.arguments(PurgeArgumentsSchema(), location="query")
 @blueprint.response(200, EndedVideoSchema())
-@blueprint.errors(400, 404, 409, 503, examples=[_WRONG_PURGE, NO_SUCH_TASK, GOES_ON])
+@blueprint.errors(400, 404, 409, 503, examples=[_WRONG_PURGE, NO_SUCH_TASK, GOES_ON, JOBS_AWAY])
 def delete_video(purge: bool, video_id: str) -> Response:  # noqa: FBT001  # flask-smorest's order
     """Cancel a film, where its vendor can; or delete one that has ended, with its files."""
     state: RequestState = g.request_state

@@ -1,0 +1,125 @@
+"""Examples of errors in the API document that films have, as they are ordered, made and read."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from tests.support import replies
+from tests.support.replies import Reply
+from tests.web.documented_errors import DocumentedError, differences, documented_errors
+from tests.web.videos.cinema import OPENAI, Cinema
+from tests.web.videos.test_rest_videos import PNG, REFUSED_FACE
+
+Examples = list[DocumentedError]
+NO_PICTURE = "data:image/png;base64,AAAA"
+# What the vendor answers to each order of a film that is waited for.
+OF_THE_END: Mapping[str, Reply] = {
+    "content_filtered": REFUSED_FACE,
+    "image_fetch_failed": replies.api_error(400, "x", "Failed to download: timed out."),
+    "overloaded": replies.api_error(503, "overloaded"),
+    "upstream_bad_response": replies.raw_reply(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{{"
+    ),
+    "upstream_timeout": replies.api_error(504, "timeout"),
+}
+OF_ORDERS = {"not_supported": {"last_frame": PNG}, "invalid_image": {}}
+OF_CONTENT = {"task_not_ready", "range_not_satisfiable"}
+OWN = {"result_expired", "task_not_cancellable", *OF_THE_END, *OF_ORDERS, *OF_CONTENT}
+# tests/web/test_documented_errors.py has these, of all routes alike.
+OF_ALL = {
+    *("body_too_large", "internal_error", "invalid_api_key", "job_not_found"),
+    *("method_not_allowed", "model_not_allowed", "model_not_found", "out_of_range"),
+    *("rate_limited", "route_not_allowed", "store_unavailable", "unsupported_media_type"),
+    "video_model_not_configured",
+}
+
+
+@pytest.fixture(scope="module")
+def examples(film_app: Any) -> Examples:
+    """Read the examples."""
+    document = film_app.test_client().get("/openapi.json").get_json()
+    return [one for one in documented_errors(document) if "/videos" in one.path]
+
+
+@pytest.fixture
+def orders(examples: Examples) -> Examples:
+    """Choose the routes that films are ordered at."""
+    return [one for one in examples if one.method == "POST"]
+
+
+@pytest.fixture
+def content(examples: Examples) -> Examples:
+    """Choose the route that films are read at."""
+    return [one for one in examples if one.operation == "downloadVideoContent"]
+
+
+def test_no_example_is_left_out(examples: Examples) -> None:
+    assert {one.reason for one in examples} == OWN | OF_ALL
+
+
+@pytest.mark.parametrize("reason", OF_ORDERS)
+def test_orders_that_are_refused(cinema: Cinema, orders: Examples, reason: str) -> None:
+    def ask(one: DocumentedError) -> Any:
+        frame = "first_frame" if one.operation == "generateVideo" else "input_reference"
+        wrong = OF_ORDERS[reason] or {frame: NO_PICTURE}
+        return one.send(cinema.client, json={**one.body, **wrong})
+
+    assert differences(orders, reason, ask) == {}
+    assert cinema.sent == []
+
+
+@pytest.mark.parametrize("reason", OF_THE_END)
+def test_films_that_are_not_made(cinema: Cinema, orders: Examples, reason: str) -> None:
+    cinema.vendor.on("create", *[OF_THE_END[reason]] * 5)
+    awaited = [one for one in orders if one.operation == "generateVideo"]
+
+    def ask(one: DocumentedError) -> Any:
+        return one.send(cinema.client, json={**one.body, "wait_ms": 20_000})
+
+    assert differences(awaited, reason, ask) == {}
+
+
+def test_a_film_whose_link_has_expired(cinema: Cinema, orders: Examples) -> None:
+    cinema.vendor.studio.reads_allowed = 0
+
+    def ask(one: DocumentedError) -> Any:
+        return one.send(cinema.client, json={**one.body, "wait_ms": 20_000})
+
+    assert differences(orders, "result_expired", ask) == {}
+
+
+def test_a_film_that_is_under_way(cinema: Cinema, examples: Examples) -> None:
+    at = {"path": cinema.running()}
+
+    def ask(one: DocumentedError) -> Any:
+        return cinema.client.open(one.path.format(video_id=at["path"]), method=one.method)
+
+    for reason in ("task_not_cancellable", "task_not_ready"):
+        assert differences(examples, reason, ask) == {}
+
+
+def test_the_content_of_a_film_that_was_refused(cinema: Cinema, content: Examples) -> None:
+    cinema.vendor.on("create", REFUSED_FACE, REFUSED_FACE)
+    video_id = cinema.create().get_json()["id"]
+    cinema.ended(video_id)
+
+    found = differences(
+        content, "content_filtered", lambda _: cinema.client.get(f"{OPENAI}/{video_id}/content")
+    )
+
+    assert found == {}
+
+
+def test_parts_of_a_film_that_are_not_there(
+    cinema: Cinema, content: Examples, made: dict[str, Any]
+) -> None:
+    at, behind = f"{OPENAI}/{made['id']}/content", {"Range": "bytes=99999999-"}
+    asked: Mapping[str, Mapping[str, Any]] = {
+        "not_supported": {"query_string": {"variant": "spritesheet"}},
+        "range_not_satisfiable": {"headers": behind},
+    }
+
+    for reason, options in asked.items():
+        found = differences(content, reason, lambda _, of=options: cinema.client.get(at, **of))
+        assert found == {}
