@@ -18,6 +18,7 @@ from tests.sdks.generated import answer
 from tests.sdks.running import NODE
 from tests.support import replies
 from tests.support.documented import ApiDocument
+from tests.support.film_upstream import FilmVendor
 from tests.support.image_upstream import ImageVendor
 from tests.support.judge import always, judge_env, judge_that
 from tests.support.peer import RecordedRequest
@@ -29,6 +30,7 @@ ADMIN_KEY = "adm-9f8e7d6c5b4a3f2e1d0c9b8a7f6e5d4c"
 HEADERS = {"Authorization": f"Bearer {ADMIN_KEY}"}
 PLACE = re.compile(r"\b(?:[A-Z]+_ID|ENGINE)\b")
 DRAW = {"model": "layout-sketch", "prompt": "A red cat"}
+KITE = {"prompt": "A red kite"}
 CAT = {"prompt": "A cat sitting on a chair", "type": "image"}
 DESCRIBED = "1girl, solo, red dress, garden, morning light"
 TESTED = {"curl": ["/bin/bash"], "python": [sys.executable], "javascript": [str(NODE)]}
@@ -45,7 +47,14 @@ def good(request: RecordedRequest) -> Reply:
 
 
 @pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def films() -> Iterator[FilmVendor]:
+    """Run a vendor of films that cancels at any time."""
+    with FilmVendor("vllm-omni") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory, films: FilmVendor) -> Iterator[Service]:
     """Run a service that wants keys, with models of every kind."""
     folder = tmp_path_factory.mktemp("samples")
     with ScriptedUpstream() as upstream, ImageVendor("openai") as vendor:
@@ -58,6 +67,9 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             "IMAGE_LLM_API_KEY": "sk-canary",
             "IMAGE_LLM_MODEL": "gpt-image-2",
             "IMAGE_LLM_PROFILE": "openai",
+            "VIDEO_LLM_API_URL": films.url,
+            "VIDEO_LLM_MODEL": "wan",
+            "VIDEO_LLM_PROFILE": "vllm-omni",
             "FILES_URL": (folder / "files").as_uri(),
             "REQUIRE_API_KEY": "true",
             "ADMIN_API_KEY": ADMIN_KEY,
@@ -109,6 +121,7 @@ IDS: dict[str, Callable[[Service], str]] = {
     "KEY_ID": made_by("/api/v1/keys", {"name": "shop"}),
     "GROUP_ID": _group,
     "TASK_ID": made_by("/api/v1/images/generate", DRAW),
+    "VIDEO_ID": made_by("/api/v1/videos/generate", KITE),
     "FILE_ID": _file,
     "REWRITE_ID": _rewrite,
     "REQUEST_ID": _call,
@@ -119,13 +132,17 @@ IDS: dict[str, Callable[[Service], str]] = {
 
 
 def filled(text: str, service: Service) -> str:
-    """Fill in what a reader does."""
+    """Fill in what a reader does, who waits for a film before it is read."""
     ids = {place: IDS[place](service) for place in set(PLACE.findall(text))}
+    if "VIDEO_ID/content" in text:
+        send(service, "GET", f"/api/v1/videos/{ids['VIDEO_ID']}?wait_ms=60000")
     return PLACE.sub(lambda place: ids[place[0]], text).replace(SERVICE, service.url)
 
 
-def prepared(operation: Operation, service: Service) -> None:
+def prepared(operation: Operation, service: Service, films: FilmVendor) -> None:
     """Bring about what an example takes for granted."""
+    # Films are still being made when they are cancelled.
+    films.studio.polls_needed = 0 if operation.name == "downloadVideoContent" else 100_000
     if operation.name == "createGroup":
         send(service, "DELETE", "/api/v1/groups/video")
     if operation.name == "giveFeedback":
@@ -142,12 +159,12 @@ def read(printed: str, language: str) -> Any:
     "language", ["curl", "python", pytest.param("javascript", marks=pytest.mark.more)]
 )
 def test_every_sample_gets_an_answer_that_the_document_allows(
-    language: str, service: Service, document: ApiDocument, tmp_path: Path
+    language: str, service: Service, films: FilmVendor, document: ApiDocument, tmp_path: Path
 ) -> None:
     operations = [o for g in reference_of(document.document).groups for o in g.operations]
     failed = {}
     for operation in operations:
-        prepared(operation, service)
+        prepared(operation, service, films)
         (sample,) = [one for one in operation.samples if one.language == language]
         program = tmp_path / f"{operation.name}.{ENDINGS[language]}"
         program.write_text(filled(sample.text, service), "utf-8")
@@ -164,8 +181,9 @@ def test_every_sample_gets_an_answer_that_the_document_allows(
             failed[operation.name] = found
 
     assert failed == {}
-    assert len(operations) == 41
+    assert len(operations) == 50
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
+    assert (tmp_path / "film.mp4").read_bytes()[4:8] == b"ftyp"
 
 
 def problems_of(operation: Operation, document: ApiDocument, done: Any, language: str) -> list[str]:

@@ -13,7 +13,6 @@ from llm_api.web.reference.literals import JAVASCRIPT, JSON, PYTHON
 SERVICE = "http://localhost:8000"
 KEY_VARIABLE = "LLM_API_KEY"
 _TIMEOUT = 300  # seconds: pictures take that long
-_FILE = "picture.png"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,13 +23,13 @@ class SampleRequest:
         method: in capitals.
         path: below the service's address; what stands in capitals is to be replaced.
         body: its JSON; None where there is none.
-        gets_file: whether the answer is a file and no JSON.
+        file: what the answer is written to; None where it is JSON.
     """
 
     method: str
     path: str
     body: Any = None
-    gets_file: bool = False
+    file: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +58,16 @@ def _curl(request: SampleRequest) -> str:
     if request.body is not None:
         words.append("-H 'Content-Type: application/json'")
         words.append(f"-d {shlex.quote(JSON.literal(request.body))}")
-    if request.gets_file:
-        words.append(f"-o {_FILE}")
+    if request.file is not None:
+        words.append(f"-o {request.file}")
     return " \\\n  ".join(words) + "\n"
 
 
 def _python(request: SampleRequest) -> str:
     body = "" if request.body is None else f"    json={PYTHON.literal(request.body, '    ')},\n"
     result = "print(response.json())"
-    if request.gets_file:
-        result = f'with open("{_FILE}", "wb") as file:\n    file.write(response.content)'
+    if request.file is not None:
+        result = f'with open("{request.file}", "wb") as file:\n    file.write(response.content)'
     return (
         "import os\n\nimport requests\n\n"
         f"response = requests.{request.method.lower()}(\n"
@@ -88,9 +87,9 @@ def _javascript(request: SampleRequest) -> str:
         headers = f'  headers: {{\n    {key},\n    "Content-Type": "application/json",\n  }},\n'
         body = f"  body: JSON.stringify({JAVASCRIPT.literal(request.body, '  ')}),\n"
     begin, result = "", "console.log(JSON.stringify(await response.json(), null, 2));"
-    if request.gets_file:
+    if request.file is not None:
         begin = 'import { writeFile } from "node:fs/promises";\n\n'
-        result = f'await writeFile("{_FILE}", Buffer.from(await response.arrayBuffer()));'
+        result = f'await writeFile("{request.file}", Buffer.from(await response.arrayBuffer()));'
     return (
         f'{begin}const response = await fetch("{SERVICE}{request.path}", {{\n'
         f"{method}{headers}{body}}});\n{result}\n"

@@ -11,6 +11,7 @@ from llm_api.web.reference.schema_words import FieldWords, field_words, fields_o
 
 _JSON = "application/json"
 _PLACE = re.compile(r"\{(\w+)\}")
+_FILES = {"image": "picture.png", "video": "film.mp4"}
 _METHODS = ("get", "post", "patch", "delete")
 Schemas = Mapping[str, Mapping[str, Any]]
 _SCHEMA = re.compile(r'"#/components/schemas/(\w+)"')
@@ -94,13 +95,19 @@ def sample_request(path: str, method: str, operation: Mapping[str, Any]) -> Samp
     Its body is the document's example; `{task_id}` of the path becomes TASK_ID.
     """
     body = operation.get("requestBody", {}).get("content", {}).get(_JSON, {}).get("example")
-    kinds = {kind for status, a in _responses(operation) for kind in a.get("content", {})}
+    kinds = [kind for _, answer in _responses(operation) for kind in answer.get("content", {})]
     return SampleRequest(
         method=method.upper(),
         path=_PLACE.sub(lambda place: place[1].upper(), path),
         body=body,
-        gets_file=any(kind.startswith("image/") for kind in kinds),
+        file=_file_of(kinds),
     )
+
+
+def _file_of(media_types: Iterable[str]) -> str | None:
+    """Return what to call an answer that is a file, after the first type of it; None for others."""
+    kinds = (one.partition("/")[0] for one in media_types)
+    return next((_FILES[kind] for kind in kinds if kind in _FILES), None)
 
 
 def _operations(document: Mapping[str, Any], tag: str) -> Iterator[Operation]:
