@@ -24,17 +24,16 @@ SETTINGS = [text for language, text in BLOCKS if text.startswith("VIDEO_LLM_")]
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """Run the service with a vendor that is done at the first look."""
+    """Run the service with a server that is done at the first look, which comes after a second."""
     folder = tmp_path_factory.mktemp("guide")
-    with FilmVendor("ark") as vendor:
+    with FilmVendor("vllm-omni") as vendor:
         vendor.studio.polls_needed = 0
         env = {
             "FAST_LLM_API_URL": vendor.url,
             "FAST_LLM_MODEL": "scripted",
             "VIDEO_LLM_API_URL": vendor.url,
-            "VIDEO_LLM_API_KEY": "sk-canary",
-            "VIDEO_LLM_MODEL": "doubao-seedance-1-0-pro-250528",
-            "VIDEO_LLM_PROFILE": "volcengine-ark",
+            "VIDEO_LLM_MODEL": "wan",
+            "VIDEO_LLM_PROFILE": "vllm-omni",
             "FILES_URL": (folder / "files").as_uri(),
         }
         with Service(folder, env) as running:

@@ -202,10 +202,7 @@ class JobService(ABC, Generic[R, J]):
 
     def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> J:
         """Return a job of a key, and wait at most `wait` seconds for its end; raises NotFound."""
-        self._jobs.of_key(task_id, key)
-        if wait > 0:
-            self._jobs.wait(task_id, self._jobs.engine.running(task_id), wait)
-        return self._job(self._jobs.of_key(task_id, key))
+        return self._job(self._jobs.awaited(task_id, key, wait))
 
     def cancel(
         self, task_id: str, key: ApiKey | None, by: Actor | None = None

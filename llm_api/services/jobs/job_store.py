@@ -67,6 +67,14 @@ class JobStore:
             raise _unknown()
         return task
 
+    def awaited(self, task_id: str, key: ApiKey | None, seconds: float) -> Task:
+        """Return the task of a job as `of_key` does, at its end or after so many seconds."""
+        task = self.of_key(task_id, key)
+        if seconds <= 0 or task.state.has_ended:
+            return task
+        self.wait(task_id, self.engine.running(task_id), seconds)
+        return self.of_key(task_id, key)
+
     def found(self, task_id: str) -> Task:
         """Return a task; raises NotFound, also where its time is over and it is still there."""
         task = self.run(partial(self.tasks.get, task_id))

@@ -245,10 +245,7 @@ class LoopService:
 
     def job(self, task_id: str, key: ApiKey | None, *, wait: float = 0) -> LoopJob:
         """Return a loop of a key, and wait at most `wait` seconds for its end; raises NotFound."""
-        self._jobs.of_key(task_id, key)
-        if wait > 0:
-            self._jobs.wait(task_id, self._jobs.engine.running(task_id), wait)
-        return self._job(self._jobs.of_key(task_id, key), key)
+        return self._job(self._jobs.awaited(task_id, key, wait), key)
 
     def _job(self, task: Task, key: ApiKey | None) -> LoopJob:
         document, best = LoopDocument.read(task.document), None

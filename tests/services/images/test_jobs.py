@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import event
 
 from llm_api.domain.making import MakingFailure, Size, VendorFile, VendorResult, VendorTask
 from llm_api.domain.tasks import CancelState, TaskState
@@ -295,6 +296,17 @@ def test_a_job_is_there_at_once_where_nobody_waits(shop: Workshop, vendor: Scrip
 
     assert job.state in {TaskState.QUEUED, TaskState.RUNNING}
     assert shop.service.job(job.id, None, wait=10).state is TaskState.SUCCEEDED
+
+
+def test_a_job_that_has_ended_is_not_waited_for(shop: Workshop) -> None:
+    job, looks = shop.service.generate(CAT, caller(), wait=10), []
+
+    @event.listens_for(shop.engine_of_store, "before_cursor_execute")
+    def note(*of_statement: Any) -> None:
+        looks.extend([one for one in of_statement[2:4] if job.id in one])
+
+    assert shop.service.job(job.id, None, wait=10).state is TaskState.SUCCEEDED
+    assert len(looks) == 1
 
 
 def test_the_row_is_there_before_anything_is_sent(shop: Workshop, vendor: ScriptedImages) -> None:

@@ -69,6 +69,7 @@ def test_a_reference_is_the_first_frame_however_it_is_sent(cinema: Cinema) -> No
 
     for answer in answers:
         assert answer.status_code == 200, answer.text
+    for answer in answers:
         cinema.ended(answer.get_json()["id"])
     sent = [one["content"][-1] for one in cinema.sent]
     assert [one["role"] for one in sent] == ["first_frame"] * len(answers)
