@@ -32,7 +32,7 @@ _FILMS = "/videos"
 # Where no video model is configured; and what stands in lists that no document can compare.
 _OF_FILMS = {
     *("invalid_image", "invalid_url", "image_refused", "file_not_found"),
-    *("webhooks_not_configured", "model_makes_images"),
+    *("webhooks_not_configured", "model_makes_images", "model_makes_text"),
 }
 # Of an edit only its pictures can be refused, and of a storyboard seconds of which there is no sum,
 # or a name that two members have.
