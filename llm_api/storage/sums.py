@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from llm_api.domain.call_times import TIMES, bucket_of
-from llm_api.domain.usage import UsageQuery, UsageSums
+from llm_api.domain.usage import UsageQuery, UsageSums, parted_tags
 
 DIMENSIONS = (
     "key_id",
@@ -42,6 +42,7 @@ COLUMNS = {
     "upstream": "upstream",
     "status": "status",
     "tag": "tags",
+    "tags": "tags",
     "group": "group_id",
     "reason": "reason",
     "hour": "starts_at",
@@ -149,6 +150,7 @@ class SumsReader:
         """Build the report of `query`, from no rows yet."""
         self._query = query
         self._groups: dict[tuple[str, ...], UsageSums] = {}
+        self._times: dict[datetime, str] = {}  # a report has one of `hour` and `day`
 
     def matches(self, row: Mapping[str, Any]) -> bool:
         """Whether a row is in the time span and passes the filters; for stores without queries."""
@@ -162,31 +164,41 @@ class SumsReader:
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Add a row that matches; a call with two tags is in the groups of both."""
-        for values in _groups_of(row, self._query):
-            named = dict(zip(self._query.group_by, values, strict=True))
-            self._groups.setdefault(values, UsageSums(named)).add(row)
+        for group in self._groups_of(row):
+            group.add(row)
 
     def add_times(self, row: Mapping[str, Any]) -> None:
         """Add the `times` of a row that matches, which has no sums."""
-        for values in _groups_of(row, self._query):
-            named = dict(zip(self._query.group_by, values, strict=True))
-            self._groups.setdefault(values, UsageSums(named)).add_times(row["times"])
+        for group in self._groups_of(row):
+            group.add_times(row["times"])
 
     def groups(self) -> list[UsageSums]:
         """Return the groups, ordered by the values of their dimensions."""
         return [self._groups[values] for values in sorted(self._groups)]
 
+    def _groups_of(self, row: Mapping[str, Any]) -> Iterator[UsageSums]:
+        """Yield the groups of a row: one, or one for each of its tags."""
+        names = self._query.group_by
+        values = [self._text(name, row[COLUMNS[name]]) for name in names]
+        if "tag" not in names:
+            yield self._group(tuple(values))
+            return
+        at = names.index("tag")
+        for tag in parted_tags(row["tags"]):
+            yield self._group((*values[:at], tag, *values[at + 1 :]))
 
-def _groups_of(row: Mapping[str, Any], query: UsageQuery) -> Iterator[tuple[str, ...]]:
-    """Yield the groups of a row: one, or one for each of its tags."""
-    tags = row["tags"].strip(",").split(",") if "tag" in query.group_by else [""]
-    for tag in tags:
-        yield tuple(
-            tag if name == "tag" else _text(name, row[COLUMNS[name]]) for name in query.group_by
-        )
+    def _group(self, values: tuple[str, ...]) -> UsageSums:
+        group = self._groups.get(values)
+        if group is None:  # to build one takes as long as to add a row to it
+            named = dict(zip(self._query.group_by, values, strict=True))
+            group = self._groups[values] = UsageSums(named)
+        return group
 
-
-def _text(name: str, value: Any) -> str:
-    if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%dT%H:00:00Z" if name == "hour" else "%Y-%m-%d")
-    return str(value)
+    def _text(self, name: str, value: Any) -> str:
+        if not isinstance(value, datetime):
+            return str(value)
+        text = self._times.get(value)
+        if text is None:
+            form = "%Y-%m-%dT%H:00:00Z" if name == "hour" else "%Y-%m-%d"
+            text = self._times[value] = value.strftime(form)
+        return text

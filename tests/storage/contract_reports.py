@@ -53,6 +53,16 @@ class ReportContract:
         assert calls_by(store, "tag") == {"": 1, "A": 1, "a": 2, "a%": 1, "ab": 1, "b": 1}
         assert total_of(store).calls == 5
 
+    def test_all_tags_of_a_call_are_one_group(self, store: UsageStore) -> None:
+        tags = [("b", "a"), ("a", "b"), ("a",), ()]
+        store.add(
+            [ended(f"req_{n}", tags=joined_tags(of), total_ms=5) for n, of in enumerate(tags)]
+        )
+
+        assert calls_by(store, "tags") == {"": 1, ",a,": 1, ",a,b,": 2}
+        (both,) = [one for one in sums_of(store, "day", "tags") if one.group["tags"] == ",a,b,"]
+        assert both.times["total_ms"].total() == 2
+
     def test_a_tag_filters_whole_tags(self, store: UsageStore) -> None:
         tags = [("a",), ("a", "b"), ("ab",), (), ("a%",), ("a_",)]
         store.add([ended(f"req_{n}", tags=joined_tags(of)) for n, of in enumerate(tags)])

@@ -21,12 +21,20 @@ def read_sums(connection: Connection, query: UsageQuery) -> list[UsageSums]:
     reader = SumsReader(query)
     for table, since, until in _parts(query):
         part = replace(query, since=since, until=until)
-        for row in connection.execute(_statement(table, part)).mappings():
-            reader.add(dict(row))
+        for row in _rows(connection, _statement(table, part)):
+            reader.add(row)
         if query.has_times:
-            for row in connection.execute(_times_statement(table, part)).mappings():
+            for row in _rows(connection, _times_statement(table, part)):
                 reader.add_times({**row, "times": times_of(row)})
     return reader.groups()
+
+
+def _rows(connection: Connection, statement: sa.Select[Any]) -> Iterator[dict[str, Any]]:
+    """Yield rows by the names of their columns; `mappings()` takes twice as long for them."""
+    found = connection.execute(statement)
+    names = tuple(found.keys())
+    for row in found:
+        yield dict(zip(names, row, strict=True))
 
 
 def _statement(table: sa.Table, query: UsageQuery) -> sa.Select[Any]:
@@ -46,7 +54,9 @@ def _times_statement(sums: sa.Table, query: UsageQuery) -> sa.Select[Any]:
     return (
         sa.select(*columns, *summed_counts())
         .select_from(sums.join(usage_times, times_beside(sums)))
-        .where(*_conditions(sums, query))
+        # PostgreSQL sees that both start at the same time, and not that both are in the span: it
+        # would read the times of all years.
+        .where(*_conditions(sums, query), *_within(usage_times, query))
         .group_by(*columns)
     )
 
@@ -79,8 +89,7 @@ def _midnight(moment: datetime) -> datetime:
 
 
 def _conditions(table: sa.Table, query: UsageQuery) -> Iterator[sa.ColumnElement[bool]]:
-    yield table.c.starts_at >= query.since.replace(tzinfo=None)
-    yield table.c.starts_at < query.until.replace(tzinfo=None)
+    yield from _within(table, query)
     for name, value in query.filters.items():
         column = table.c[COLUMNS[name]]
         if name == "tag":
@@ -88,3 +97,8 @@ def _conditions(table: sa.Table, query: UsageQuery) -> Iterator[sa.ColumnElement
             yield sa.func.replace(column, f",{value},", "") != column
         else:
             yield column == value
+
+
+def _within(table: sa.Table, query: UsageQuery) -> Iterator[sa.ColumnElement[bool]]:
+    yield table.c.starts_at >= query.since.replace(tzinfo=None)
+    yield table.c.starts_at < query.until.replace(tzinfo=None)

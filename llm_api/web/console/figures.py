@@ -113,43 +113,47 @@ def _figure(
 def compared(
     query: UsageQuery,
     step: str,
-    by: tuple[str, Sequence[tuple[str, str]]],
+    by: tuple[str, Mapping[str, str]],
     shown: str,
     groups: Sequence[Group],
+    *,
+    currencies: Sequence[str],
 ) -> Figure:
     """Return one number of some groups in steps of time.
 
     Args:
         query: the span of time.
         step: `hour` or `day`.
-        by: the dimension, and of each group its value and what it is called.
+        by: the dimension, and what each group is called, by its value.
         shown: one of SHOWN.
-        groups: of a report by `step` and the dimension.
+        groups: those of a report by `step` and the dimension.
+        currencies: the columns of costs; those of all calls, so that they stay the same whatever
+            is compared.
     """
     dimension, named = by
     by_names = {(group[step], group[dimension]): group for group in groups}
-    values = [value for value, _ in named]
     if shown == COST:
-        return _compared_costs(query, step, by, by_names, currencies_of(groups))
+        return _compared_costs(steps_of(query, step), named, by_names, currencies)
     rows = [
-        Row(name, at, [number_of(by_names.get((name, value)), shown) for value in values])
+        Row(name, at, [number_of(by_names.get((name, value)), shown) for value in named])
         for name, at in steps_of(query, step)
     ]
-    return Figure(shown, [Column(called, is_name=True) for _, called in named], rows)
+    return Figure(shown, [Column(called, is_name=True) for called in named.values()], rows)
 
 
 def _compared_costs(
-    query: UsageQuery,
-    step: str,
-    by: tuple[str, Sequence[tuple[str, str]]],
+    steps: Sequence[tuple[str, int]],
+    named: Mapping[str, str],
     by_names: Mapping[tuple[str, str], Group],
     currencies: Sequence[str],
 ) -> Figure:
     """Return the cost of groups, in a column for each currency: amounts of two are not compared."""
-    pairs = [(value, called, currency) for currency in currencies for value, called in by[1]]
+    pairs = [
+        (value, called, currency) for currency in currencies for value, called in named.items()
+    ]
     rows = [
         Row(name, at, [cost_of(by_names.get((name, value)), one) for value, _, one in pairs])
-        for name, at in steps_of(query, step)
+        for name, at in steps
     ]
     columns = [Column(f"{called} ({currency})", is_name=True) for _, called, currency in pairs]
     return Figure(COST, columns, rows)
