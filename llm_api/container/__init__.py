@@ -35,6 +35,7 @@ from llm_api.services.prompt_batches import PromptBatches
 from llm_api.services.prompt_chat import PromptChat
 from llm_api.services.prompts import Experiment, PromptOptimizer
 from llm_api.services.quotas.budget_states import BudgetReader
+from llm_api.services.quotas.limit_states import LimitReader
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.tasks.engine import TaskEngine
@@ -143,6 +144,7 @@ class _OfAdmins(TypedDict):
     sessions: SessionService
     audit: AuditService
     budgets: BudgetReader
+    limits: LimitReader
     groups: GroupService
 
 
@@ -155,6 +157,7 @@ def _of_admins(
         "sessions": sessions,
         "audit": AuditService(_audit_reads(stores)),
         "budgets": around.budgets,
+        "limits": around.limits,
         "groups": GroupService(stores.work.groups, _reads(), sessions.forget),
     }
 

@@ -15,6 +15,7 @@ from llm_api.services.quotas.batch_quotas import BatchQuotas
 from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.quotas.budgets import BudgetService
 from llm_api.services.quotas.enforcer import QuotaEnforcer
+from llm_api.services.quotas.limit_states import LimitReader
 from llm_api.services.quotas.rate_counter import RateCounter
 from llm_api.services.usage.ledger import UsageLedger
 from llm_api.settings.settings import Settings
@@ -52,8 +53,9 @@ def build_accounting(
     granted = partial(_count_granted, stores.metrics)
     quotas = QuotaEnforcer(counter, shared[1], budgets, settings.limits, granted)
     of_batches = BatchQuotas(counter, budgets, settings.limits)
+    limits = LimitReader(counter, shared[1], settings.limits)
     around = Surroundings(
-        settings, stores, watch, prices, quotas, of_batches, reader, watch_of, traces
+        settings, stores, watch, prices, quotas, of_batches, reader, limits, watch_of, traces
     )
     return shared, around, UsageLedger(stores.sink, prices, quotas)
 

@@ -11,6 +11,7 @@ from llm_api.services.pricing import PriceList
 from llm_api.services.quotas.batch_quotas import BatchQuotas
 from llm_api.services.quotas.budget_states import BudgetReader
 from llm_api.services.quotas.enforcer import QuotaEnforcer
+from llm_api.services.quotas.limit_states import LimitReader
 from llm_api.settings.settings import Settings
 
 
@@ -32,5 +33,6 @@ class Surroundings:
     quotas: QuotaEnforcer
     batch_quotas: BatchQuotas
     budgets: BudgetReader
+    limits: LimitReader
     budget_watch: BudgetWatch | None
     traces: Resuming

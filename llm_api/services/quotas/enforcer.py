@@ -16,7 +16,7 @@ from llm_api.services.quotas.budgets import BudgetService, PictureNeeds
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_concurrency, over_images, over_rate, over_tokens
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
-from llm_api.services.quotas.subjects import Subject
+from llm_api.services.quotas.subjects import IMAGES, TOKENS, Subject
 from llm_api.services.routing.catalogue import Destination
 from llm_api.storage.redis.concurrency import ConcurrencyCounter
 
@@ -94,7 +94,7 @@ class QuotaLease:
             self._count_request(subject)
             if subject.limits.images_per_minute is not None:
                 items = parse_limits(f"{subject.limits.images_per_minute}/minute")
-                state = self._counter.hit(items, f"{subject.name}:images", cost=needs.count)
+                state = self._counter.hit(items, subject.name + IMAGES, cost=needs.count)
                 if state.is_exceeded:
                     raise over_images(needs.count, state, f"{subject.scope}.images")
         key = self._caller.key
@@ -115,7 +115,7 @@ class QuotaLease:
 
     def _count_tokens(self, subject: Subject, needed: int) -> None:
         items = parse_limits(f"{subject.limits.tokens_per_minute}/minute")
-        name = f"{subject.name}:tokens"
+        name = subject.name + TOKENS
         state = self._counter.hit(items, name, cost=needed)
         self._record("tokens", state)
         if state.is_exceeded:

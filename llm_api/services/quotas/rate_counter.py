@@ -42,7 +42,7 @@ class Windows(Protocol):
         Args:
             item: the limit.
             subject: whose limit it is.
-            cost: units that the use takes.
+            cost: units that the use takes; with 0 nothing is counted.
             is_past: whether it has taken them already; then those that are left are counted.
         """
 
@@ -91,6 +91,11 @@ class RateCounter:
         They are counted up to each limit: more cannot be.
         """
         self._count(lambda store: [store.use(item, subject, cost, is_past=True) for item in items])
+
+    def look(self, item: limits.RateLimitItem, subject: str) -> tuple[LimitState, bool]:
+        """Return the state of a limit, and whether all processes count in it; uses nothing."""
+        shared = self._store if self._store_errors else None
+        return self._count(lambda store: (store.use(item, subject, 0), store is shared))
 
     def _count(self, count: Callable[[Windows], _T]) -> _T:
         if not self._store_errors:

@@ -4,6 +4,9 @@ from dataclasses import dataclass
 
 from llm_api.domain.access import Limits
 
+# What follows the name of a subject where something else than its requests is counted.
+TOKENS, IMAGES = ":tokens", ":images"
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:

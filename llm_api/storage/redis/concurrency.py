@@ -37,6 +37,11 @@ now = now[1] * 1000 + math.floor(now[2] / 1000)
 redis.call("ZADD", KEYS[1], "XX", now + ARGV[2], ARGV[1])
 redis.call("PEXPIRE", KEYS[1], ARGV[2])
 """
+_HELD = """
+local now = redis.call("TIME")
+now = now[1] * 1000 + math.floor(now[2] / 1000)
+return redis.call("ZCOUNT", KEYS[1], "(" .. now, "+inf")
+"""
 
 
 class ConcurrencyCounter(Protocol):
@@ -53,6 +58,9 @@ class ConcurrencyCounter(Protocol):
 
     def release(self, name: str, owner: str) -> None:
         """Release a slot that was acquired."""
+
+    def held(self, name: str) -> tuple[int, bool]:
+        """Return how many slots of the name are held, and whether all processes count in them."""
 
 
 class MemoryConcurrency:
@@ -78,6 +86,10 @@ class MemoryConcurrency:
             if not self._held[name]:
                 del self._held[name]
 
+    def held(self, name: str) -> tuple[int, bool]:
+        """See ConcurrencyCounter."""
+        return self._held.get(name, 0), False
+
     def close(self) -> None:
         """Do nothing: there is nothing to close."""
 
@@ -102,6 +114,7 @@ class RedisConcurrency:
         self._redis = RedisConnection(url, "concurrency is counted in memory for a while", clock)
         self._acquire = self._redis.client.register_script(_ACQUIRE)
         self._renew = self._redis.client.register_script(_RENEW)
+        self._count_held = self._redis.client.register_script(_HELD)
         self._lease = lease
         self._memory = MemoryConcurrency()
         self._leases: dict[tuple[str, str], None] = {}
@@ -134,6 +147,13 @@ class RedisConcurrency:
         del self._leases[name, owner]
         self._unreleased.append((name, owner))
         self._release_now()
+
+    def held(self, name: str) -> tuple[int, bool]:
+        """See ConcurrencyCounter; while Redis is away, of what this process has granted since."""
+        count = self._redis.call(
+            lambda: int(self._count_held([_PREFIX + name])), otherwise=_UNKNOWN
+        )
+        return self._memory.held(name) if count == _UNKNOWN else (count, True)
 
     def _release_now(self) -> None:
         """Release what is to be released, until Redis fails."""

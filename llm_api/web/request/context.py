@@ -38,6 +38,7 @@ from llm_api.services.loop import LoopService
 from llm_api.services.prompt_batches import PromptBatches
 from llm_api.services.prompts import PictureDescriber, PromptOptimizer
 from llm_api.services.quotas.budget_states import BudgetReader
+from llm_api.services.quotas.limit_states import LimitReader
 from llm_api.services.readiness import ReadinessService
 from llm_api.services.routing.catalogue import Catalogue
 from llm_api.services.tasks.engine import TaskEngine
@@ -87,6 +88,7 @@ class Services:
     sessions: SessionService
     audit: AuditService
     budgets: BudgetReader
+    limits: LimitReader
     groups: GroupService
     tasks: TaskEngine
     alerts: AlertService

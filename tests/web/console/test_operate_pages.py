@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from llm_api.domain.access import TOKENS, Budget, Reservation
+from llm_api.domain.access import TOKENS, Budget, Limits, Reservation
 from llm_api.domain.audit import AuditQuery
 from llm_api.domain.budget_periods import period_name
 from llm_api.domain.tasks import Task
@@ -268,6 +268,22 @@ def test_what_is_left_of_budgets_is_what_the_api_says(
     ]
     assert [state["left"] for state in states] == ["3.765433", "677"]
     assert "3.765433" in admin.page(f"{OPERATE}/limits")
+
+
+def test_limits_say_what_is_left_and_whose_count_it_is(module_app: Flask, admin: SignedIn) -> None:
+    issued = issue(module_app, "limited", limits=Limits("5/minute", concurrent_requests=3))
+    for _ in "12":
+        module_app.test_client().get(MODELS, headers=bearer(issued.secret))
+
+    pages = [admin.tables(f"{OPERATE}/keys/{issued.key.id}").body("limits") for _ in "12"]
+
+    assert pages[0] == pages[1]
+    assert [row[:3] for row in pages[0]] == [
+        ["Requests 5/minute", "5", "3"],
+        ["Calls at once", "3", "3"],
+    ]
+    for path in (f"/keys/{issued.key.id}", "/limits"):
+        assert "Counted by the worker that made this page alone" in admin.page(OPERATE + path)
 
 
 def test_the_audit_is_that_of_the_api(module_app: Flask, admin: SignedIn, api: FlaskClient) -> None:

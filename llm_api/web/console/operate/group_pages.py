@@ -93,5 +93,6 @@ def _form(found: KeyGroup, values: dict[str, Any], problems: Problems) -> Respon
         keys=known.groups.key_ids(found),
         names=known.keys.names(),
         budget_states=[state.to_dict() for state in known.budgets.of_group(found)],
+        left=known.limits.of_group(found),
         limit_names=key_forms.LIMITS,
     )

@@ -40,9 +40,13 @@ def limits() -> Response:
     held = [key for key in known.keys.all() if key.budgets or key.limits != NO_LIMITS]
     return shown(
         "limits",
-        keys=[described_with_budgets(replace(key, group=None)) for key in held],
+        keys=[_described(replace(key, group=None)) for key in held],
         groups=[
-            (group, [state.to_dict() for state in known.budgets.of_group(group)])
+            (
+                group,
+                [state.to_dict() for state in known.budgets.of_group(group)],
+                known.limits.of_group(group),
+            )
             for group in known.groups.all()
         ],
     )
@@ -74,7 +78,7 @@ def create_key() -> Response:
 @for_admins
 def key(key_id: str) -> Response:
     """Show a key, with forms for all that can be done with it."""
-    described = described_with_budgets(services().keys.get(key_id))
+    described = _described(services().keys.get(key_id))
     return _form(described, described, [])
 
 
@@ -82,7 +86,7 @@ def key(key_id: str) -> Response:
 @for_admins
 def change_key(key_id: str) -> Response:
     """Change the properties of a key."""
-    described = described_with_budgets(services().keys.get(key_id))
+    described = _described(services().keys.get(key_id))
     document = key_forms.key_document(described)
     try:
         found = with_group(KeyChangeSchema().load(document))
@@ -102,7 +106,7 @@ def rotate_key(key_id: str) -> Response:
     try:
         options = RotationSchema().load({"overlap": overlap} if overlap else {})
     except ma.ValidationError as error:
-        described = described_with_budgets(services().keys.get(key_id))
+        described = _described(services().keys.get(key_id))
         return _form(described, described, problems_of(error))
     return _secret(services().keys.rotate(key_id, admin(), **options))
 
@@ -137,6 +141,11 @@ def check_confirmed() -> None:
     if request.form.get("confirmed") != CONFIRMED:
         message = "Nothing was deleted: tick the box that says that it is meant."
         raise InvalidRequest(message, reason="not_confirmed")
+
+
+def _described(key: ApiKey) -> dict[str, Any]:
+    """Return a key as the API does, and what is left of its limits."""
+    return described_with_budgets(key) | {"limits_left": services().limits.of_key(key)}
 
 
 def _form(described: dict[str, Any] | None, values: dict[str, Any], problems: Problems) -> Response:
