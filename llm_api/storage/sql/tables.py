@@ -204,7 +204,7 @@ tasks = sa.Table(
     sa.Column("wants_cancel", sa.Boolean(), nullable=False),
     sa.Index("ix_tasks_due", "has_ended", "due_at"),
     sa.Index("ix_tasks_expiring", "has_ended", "expires_at"),
-    sa.Index("ix_tasks_listed", "key_id", "created_at", "id"),
+    sa.Index("ix_tasks_listed", "key_id", "kind", "created_at", "id"),
 )
 
 # What is known of files; their bytes are in a FileStore. On SQLite only an INTEGER counts up.

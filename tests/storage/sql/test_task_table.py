@@ -1,6 +1,8 @@
 """The SQL stores keep the contracts of task stores and of file indexes on every database."""
 
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -8,6 +10,7 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 
 from llm_api.storage.sql.engine import make_engine
 from llm_api.storage.sql.file_table import SqlFiles
+from llm_api.storage.sql.tables import metadata
 from llm_api.storage.sql.task_table import SqlTasks, _skips_locked
 from tests.storage.changing import empty_tables
 from tests.storage.contract_file_index import FileIndexContract, IndexOpener
@@ -89,3 +92,22 @@ def test_locked_rows_are_passed_over_where_the_database_can(
         made.is_mariadb = True  # type: ignore[attr-defined]
 
     assert _skips_locked(made) is skips
+
+
+def test_the_films_of_a_key_are_found_without_a_look_at_its_pictures(tmp_path: Path) -> None:
+    engine = make_engine(f"sqlite:///{tmp_path / 'a.db'}")
+    metadata.create_all(engine)
+    asked: list[tuple[str, Any]] = []
+    sa.event.listen(engine, "before_cursor_execute", lambda *sent: asked.append(sent[2:4]))
+    SqlTasks(engine).of_key(
+        "video", "key_1", states=(), after=None, at_most=21, is_oldest_first=False
+    )
+    statement, values = asked[-1]
+
+    with engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+    engine.dispose()
+
+    assert [step[3] for step in plan] == [
+        "SEARCH tasks USING INDEX ix_tasks_listed (key_id=? AND kind=?)"
+    ]
