@@ -26,11 +26,12 @@ from llm_api.services.images import ImageService
 from llm_api.services.images.image_accounts import ImageAccounts
 from llm_api.services.images.image_models import IMAGE_MODELS
 from llm_api.services.images.image_work import PICTURES
-from llm_api.services.images.keeping import MAX_BYTES, Keeper
+from llm_api.services.images.keeping import Keeper
 from llm_api.services.images.layout_sketch.sketch_upstream import NAME as SKETCH
 from llm_api.services.images.layout_sketch.sketch_upstream import LayoutSketch
 from llm_api.services.images.orders import Orders
 from llm_api.services.jobs.document import IMAGE as IMAGE_JOB
+from llm_api.services.jobs.file_keeping import MAX_PICTURE_BYTES
 from llm_api.services.jobs.inputs import MAX_BYTES as MAX_INPUT_BYTES
 from llm_api.services.jobs.inputs import InputTools
 from llm_api.services.jobs.job_models import JobModels
@@ -203,7 +204,9 @@ def _fetched(
     """Return the picture at a vendor's address; raises ApiError."""
     client = clients[upstream]
     hosts = (*client.result_hosts, *more_hosts)
-    policy = LinkPolicy(max_bytes=MAX_BYTES, timeout=_FETCH_S, hosts=hosts, near=client.urls)
+    policy = LinkPolicy(
+        max_bytes=MAX_PICTURE_BYTES, timeout=_FETCH_S, hosts=hosts, near=client.urls
+    )
     try:
         return links.fetch(url, policy)
     except LinkFailed as error:

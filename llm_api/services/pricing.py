@@ -171,8 +171,8 @@ def _micro(amount: Decimal) -> int | None:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureCost:
-    """The cost of pictures in millionths, None where it is unknown, and what they are priced by."""
+class MadeCost:
+    """The cost of pictures or films in millionths, None where unknown, and what it is priced by."""
 
     micro: int | None
     currency: str
@@ -182,20 +182,18 @@ class PictureCost:
 class PriceList:
     """The prices of models, by day."""
 
-    def __init__(
-        self, prices: Mapping[str, Sequence[Price]], image_models: Collection[str] = ()
-    ) -> None:
+    def __init__(self, prices: Mapping[str, Sequence[Price]], makers: Collection[str] = ()) -> None:
         """List the prices of each model by its name, or a pattern of names, in any order.
 
-        Patterns among the `image_models` are for pictures alone: no chat call looks for them.
+        Patterns among the `makers` are of models for pictures and films: no chat call looks there.
         """
         self.by_model = {
             model: sorted(known, key=lambda price: price.valid_from, reverse=True)
             for model, known in prices.items()
         }
-        of_images = {name: self.by_model[name] for name in image_models if name in self.by_model}
-        others = {name: of for name, of in self.by_model.items() if name not in of_images}
-        self._patterns, self._image_patterns = NamePatterns(others), NamePatterns(of_images)
+        of_makers = {name: self.by_model[name] for name in makers if name in self.by_model}
+        others = {name: of for name, of in self.by_model.items() if name not in of_makers}
+        self._patterns, self._maker_patterns = NamePatterns(others), NamePatterns(of_makers)
         self.has_patterns = any(map(is_pattern, others))
 
     def cost(self, model: str, usage: TokenUsage, day: date) -> tuple[int, str] | None:
@@ -215,7 +213,7 @@ class PriceList:
 
     def picture_cost(
         self, model: str, bill: PictureBill, day: date, *, at_most: bool = False
-    ) -> PictureCost | None:
+    ) -> MadeCost | None:
         """Return the cost of pictures; None where the model has no price.
 
         Args:
@@ -228,17 +226,17 @@ class PriceList:
         if price is None:
             return None
         micro = price.of_pictures(bill, at_most=at_most)
-        return PictureCost(micro, price.currency, price.picture_units)
+        return MadeCost(micro, price.currency, price.picture_units)
 
-    def video_cost(self, model: str, bill: VideoBill, day: date) -> PictureCost | None:
+    def video_cost(self, model: str, bill: VideoBill, day: date) -> MadeCost | None:
         """Return the cost of films; None where the model has no price. See `picture_cost`."""
         price = self._of_made(model, day)
         if price is None:
             return None
-        return PictureCost(price.of_videos(bill), price.currency, price.video_units)
+        return MadeCost(price.of_videos(bill), price.currency, price.video_units)
 
     def _of_made(self, model: str, day: date) -> Price | None:
-        known = self.by_model.get(model) or self._image_patterns.find(model)
+        known = self.by_model.get(model) or self._maker_patterns.find(model)
         return _of_day(known or self._patterns.find(model) or (), day)
 
 

@@ -1,18 +1,17 @@
 """What pictures cost: at most before they are made, and when their job has ended."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from llm_api.domain.made_bills import PictureBill
 from llm_api.domain.making import FittedRequest
 from llm_api.services.images.image_document import ImageDocument
-from llm_api.services.jobs.document import UNKNOWN
+from llm_api.services.jobs.accounts import dearest
 from llm_api.services.jobs.job_models import JobDestination
 from llm_api.services.jobs.rows import usage_of
-from llm_api.services.pricing import PictureCost, PriceList
-from llm_api.services.quotas.budgets import Cost, PictureNeeds
+from llm_api.services.pricing import MadeCost, PriceList
+from llm_api.services.quotas.budgets import MakingNeeds
 from llm_api.services.quotas.estimates import estimate_text
 
 # Of a picture of a model that counts tokens; one of 1024 x 1024 in high quality takes about 6,000.
@@ -23,22 +22,16 @@ _INPUT_PICTURE_TOKENS = 1_600
 
 def needs_of(
     fitted: Sequence[FittedRequest], at: JobDestination, prices: PriceList, now: datetime
-) -> PictureNeeds:
+) -> MakingNeeds:
     """Return what a call needs at most, at the dearest of the models that may be asked.
 
     `fitted` has the request in the terms of the first model, and of those that follow it.
     """
-    first = fitted[0]
-    costs = [_most(one, prices, now) for one in fitted]
-    known = [cost for cost in costs if cost is not None and cost.micro is not None]
-    cost = None
-    if costs[0] is not None and costs[0].micro is not None:
-        same = [one.micro or 0 for one in known if one.currency == costs[0].currency]
-        cost = Cost(max(same), costs[0].currency)
-    return PictureNeeds(at.model, sum(first.parts), max(map(_most_tokens, fitted)), cost, at.limits)
+    cost, count = dearest([_most(one, prices, now) for one in fitted]), sum(fitted[0].parts)
+    return MakingNeeds(at.model, count, max(map(_most_tokens, fitted)), cost, at.limits)
 
 
-def _most(fitted: FittedRequest, prices: PriceList, now: datetime) -> PictureCost | None:
+def _most(fitted: FittedRequest, prices: PriceList, now: datetime) -> MadeCost | None:
     pixels = fitted.size.pixels if fitted.size is not None else None
     count = sum(fitted.parts)
     bill = PictureBill(
@@ -71,12 +64,8 @@ def _most_tokens(fitted: FittedRequest) -> int:
     return _input_tokens(fitted) + _output_tokens(fitted)
 
 
-def cost_of(document: ImageDocument, prices: PriceList, at: datetime) -> PictureCost | None:
-    """Return what a job has cost; None where its model has no price.
-
-    Pictures that were refused or failed cost nothing; where nobody can say whether some were made,
-    the cost is unknown.
-    """
+def cost_of(document: ImageDocument, prices: PriceList, at: datetime) -> MadeCost | None:
+    """See JobAccounts; pictures that were refused or failed cost nothing."""
     usage = usage_of(document.parts)
     pixels: list[int | None] = []
     for part in document.parts:
@@ -91,21 +80,14 @@ def cost_of(document: ImageDocument, prices: PriceList, at: datetime) -> Picture
         usage.output_tokens,
         usage.input_image_tokens,
     )
-    cost = prices.picture_cost(document.fitted.model, bill, at.date())
-    if cost is not None and any(part.state == UNKNOWN for part in document.parts):
-        return replace(cost, micro=None)
-    return cost
+    return prices.picture_cost(document.fitted.model, bill, at.date())
 
 
-def details_of(document: ImageDocument, cost: PictureCost | None) -> dict[str, Any]:
-    """Return what a usage row says of pictures."""
+def details_of(document: ImageDocument) -> dict[str, Any]:
+    """See JobAccounts."""
     usage = usage_of(document.parts)
     return {
-        "sizes": [str(size) for size in document.sizes],
         "pixels": usage.pixels,
         "input_images": usage.input_images,
         "quality": document.fitted.fields.get("quality"),
-        "price_unit": "+".join(cost.units) if cost is not None else None,
-        "vendor": usage.raw,
-        "vendor_request_ids": [p.vendor_request_id for p in document.parts if p.vendor_request_id],
     }

@@ -10,8 +10,8 @@ from llm_api.services.images.bills import cost_of, details_of, needs_of
 from llm_api.services.images.image_document import ImageDocument
 from llm_api.services.jobs.accounts import JobAccounts
 from llm_api.services.jobs.job_models import JobDestination
-from llm_api.services.pricing import PictureCost
-from llm_api.services.quotas.budgets import PictureNeeds
+from llm_api.services.pricing import MadeCost
+from llm_api.services.quotas.budgets import MakingNeeds
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +20,14 @@ class ImageAccounts(JobAccounts):
 
     def needs(
         self, fitted: Sequence[FittedRequest], at: JobDestination, now: datetime
-    ) -> PictureNeeds:
+    ) -> MakingNeeds:
         """Return what a request needs at most; see `needs_of`."""
         return needs_of(fitted, at, self.prices, now)
 
-    def cost_of(self, document: ImageDocument, at: datetime) -> PictureCost | None:
+    def cost_of(self, document: ImageDocument, at: datetime) -> MadeCost | None:
         """See JobAccounts."""
         return cost_of(document, self.prices, at)
 
-    def details_of(self, document: ImageDocument, cost: PictureCost | None) -> Mapping[str, Any]:
+    def details_of(self, document: ImageDocument) -> Mapping[str, Any]:
         """See JobAccounts."""
-        return details_of(document, cost)
+        return details_of(document)

@@ -17,7 +17,7 @@ from llm_api.services.jobs.job import JobPreview
 from llm_api.services.jobs.job_service import JobService
 from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.jobs.order import Order
-from llm_api.services.quotas.budgets import PictureNeeds
+from llm_api.services.quotas.budgets import MakingNeeds
 from llm_api.services.tasks.webhooks import Webhooks
 
 
@@ -51,7 +51,7 @@ class ImageService(JobService[ImageRequest, ImageJob]):
     ) -> Order[ImageRequest]:
         return self._orders.order(request, caller, optimize)
 
-    def _needs(self, order: Order[ImageRequest], now: datetime) -> PictureNeeds:
+    def _needs(self, order: Order[ImageRequest], now: datetime) -> MakingNeeds:
         return self._of_images.needs(order.all_fitted, order.at, now)
 
     def _job(self, task: Task) -> ImageJob:

@@ -4,29 +4,22 @@ import binascii
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-from llm_api.domain.files import StoredFile
 from llm_api.domain.making import DecodedBase64, MakingFailure, VendorFile
-from llm_api.errors import ApiError, Unavailable
+from llm_api.errors import ApiError
 from llm_api.pictures.facts import PictureError, PictureFacts, PicturesUnavailable
-from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.turns import base64_decoded
-from llm_api.services.files import FileService
 from llm_api.services.images.image_document import ImageDocument
 from llm_api.services.jobs.document import KeptFile
-from llm_api.services.jobs.store_health import StoreHealth
+from llm_api.services.jobs.file_keeping import FileKeeper
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
 
 logger = logging.getLogger(__name__)
 
-MAX_BYTES = 64 << 20  # of one picture
-_PAUSE_S = 1.0
-_MAX_PAUSE_S = 15.0
-
 
 @dataclass(frozen=True, slots=True)
-class Keeper:
+class Keeper(FileKeeper):
     """Keeps the pictures of vendors.
 
     `fetch` returns what is at an address, for the upstream of a name; raises ApiError, whose
@@ -34,11 +27,8 @@ class Keeper:
     is looked at again that has led to no picture.
     """
 
-    files: FileService
-    pictures: Pictures
     fetch: Callable[[str, str], bytes]
     pauses: Sequence[float] = (1.0, 4.0, 15.0)
-    health: StoreHealth = field(default_factory=StoreHealth)
 
     def keep(
         self,
@@ -59,7 +49,7 @@ class Keeper:
         wanted = fitted.convert_to or fitted.fields.get("output_format")
         if wanted is not None and facts.media_type != f"image/{wanted}":
             data, facts = self._converted(data, facts, wanted, compression)
-        file = self._save(claimed, data, facts)
+        file = self.save(claimed, data, facts.media_type, facts.width, facts.height)
         return KeptFile(file.id, facts.width, facts.height, found.seed, found.prompt)
 
     def _picture(
@@ -94,16 +84,6 @@ class Keeper:
             logger.warning("picture keeps its format", extra={"cause": type(error).__name__})
             return data, facts
 
-    def whole_files(self, task_id: str) -> list[StoredFile]:
-        """Return the files of a task whose bytes are there: a row alone is written first."""
-        return [file for file in self.files.of_task(task_id) if self._is_whole(file)]
-
-    def _is_whole(self, file: StoredFile) -> bool:
-        try:
-            return len(self.files.read_all(file)) == file.size_bytes
-        except Unavailable:
-            return False
-
     def _bytes_of(self, found: VendorFile, upstream: str) -> bytes:
         if found.base64 is None:
             return self.fetch(found.url or "", upstream)
@@ -111,31 +91,6 @@ class Keeper:
             return _decoded(found.base64)
         except binascii.Error as error:
             raise PictureError("", "is no base64.", defect="cut_off") from error
-
-    def _save(self, claimed: ClaimedTask, data: bytes, facts: PictureFacts) -> StoredFile:
-        """Save a picture that was paid for: again and again while the store is away or full."""
-        pause = _PAUSE_S
-        while True:
-            try:
-                file = self.files.save(
-                    claimed.task.id,
-                    claimed.task.key_id,
-                    data,
-                    facts.media_type,
-                    width=facts.width,
-                    height=facts.height,
-                )
-            except Unavailable as error:
-                self.health.failed()
-                if claimed.must_end:
-                    raise ClaimLost from error
-                extra = {"task": claimed.task.id, "cause": error.message}
-                logger.warning("picture waits for the file store", extra=extra)
-            else:
-                self.health.succeeded()
-                return file
-            time.sleep(pause)
-            pause = min(pause * 2, _MAX_PAUSE_S)
 
 
 def _decoded(base64: bytes | DecodedBase64) -> bytes:

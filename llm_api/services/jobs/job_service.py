@@ -23,7 +23,7 @@ from llm_api.services.jobs.job import Job, JobPreview
 from llm_api.services.jobs.job_repeats import JobRepeats
 from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.jobs.order import Order
-from llm_api.services.quotas.budgets import PictureNeeds
+from llm_api.services.quotas.budgets import MakingNeeds
 from llm_api.services.quotas.enforcer import QuotaLease
 from llm_api.services.tasks.claimed import ClaimedTask, Waiter
 from llm_api.services.tasks.webhooks import Webhooks, webhook_id
@@ -73,7 +73,7 @@ class JobService(ABC, Generic[R, J]):
         """Make a request ready; raises ApiError."""
 
     @abstractmethod
-    def _needs(self, order: Order[R], now: datetime) -> PictureNeeds:
+    def _needs(self, order: Order[R], now: datetime) -> MakingNeeds:
         """Return what an order needs at most."""
 
     @abstractmethod

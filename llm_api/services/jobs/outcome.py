@@ -2,13 +2,16 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from llm_api.domain.calls import CallReport, Fallback, Timing
+from llm_api.domain.lineage import PICTURES, LineageEvent
 from llm_api.domain.making import MakingFailure
-from llm_api.domain.tasks import TaskState
+from llm_api.domain.tasks import Task, TaskState
 from llm_api.errors import ApiError
 from llm_api.services.jobs.document import UNKNOWN, JobDocument, KnownError, Part
+from llm_api.services.jobs.rows import usage_of
 
 _STATUS_BY_REASON = {
     "content_filtered": 400,
@@ -106,6 +109,68 @@ def report_of(document: JobDocument[Any]) -> CallReport:
         )
     spent = sum(part.ms for part in document.parts) / 1000
     return CallReport(document.attempts, Timing(upstream=spent), fallback=fallback)
+
+
+def facts_of(task: Task, document: JobDocument[Any]) -> dict[str, Any]:
+    """Return what callers see of a task whatever it makes, by the names of the fields of Job."""
+    error = error_of(document) if task.state.has_ended else None
+    report, usage = report_of(document), usage_of(document.parts)
+    return {
+        "id": task.id,
+        "state": task.state,
+        "created_at": task.created_at,
+        "expires_at": task.expires_at,
+        "model": document.fitted.model,
+        "upstream": document.upstream,
+        "prompt_original": document.prompt_original,
+        "prompt_used": document.fitted.prompt,
+        "request_id": task.request_id,
+        "requested_model": document.requested_model,
+        "is_optimized": document.request.is_optimized,
+        "notices": (*document.notices, *document.fitted.notices),
+        "details": usage.raw,
+        "usage": usage,
+        "cost_micro": document.cost_micro,
+        "currency": document.currency,
+        "upstream_ms": sum(part.ms for part in document.parts),
+        "error": None if error is None else error.replaced(report=report),
+        "report": report,
+    }
+
+
+def event_of(
+    task: Task,
+    document: JobDocument[Any],
+    error: ApiError | None,
+    facts: Mapping[str, Any],
+    texts: Mapping[str, str],
+) -> LineageEvent:
+    """Return what a lineage has of a job that has ended; it is the same where it ends twice.
+
+    `facts` and `texts` are of what it makes, beside those of all jobs.
+    """
+    made = sum(len(part.kept) for part in document.parts)
+    shared = {
+        "model": document.fitted.model,
+        "upstream": document.upstream,
+        "n": made,
+        "failed": sum(part.count for part in document.parts) - made,
+        "is_optimized": document.request.is_optimized,
+        "reason": None if error is None else error.reason,
+        "request_id": task.request_id,
+        "cost_micro": document.cost_micro,
+        "currency": document.currency,
+    }
+    return LineageEvent(
+        task.lineage_id or task.request_id,
+        PICTURES,
+        task.key_id,
+        datetime.now(UTC),
+        facts={**shared, **facts},
+        texts={"prompt": document.request.prompt, **texts},
+        id=task.id,
+        job_id=task.id,
+    )
 
 
 def report_of_end(document: JobDocument[Any], error: ApiError | None) -> Mapping[str, Any]:

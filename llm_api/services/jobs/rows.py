@@ -10,7 +10,7 @@ from llm_api.domain.tasks import Task
 from llm_api.domain.usage import UsageRecord
 from llm_api.errors import ApiError
 from llm_api.services.jobs.document import UNKNOWN, JobDocument, Part
-from llm_api.services.pricing import PictureCost
+from llm_api.services.pricing import MadeCost
 from llm_api.services.usage.call_facts import described
 
 _STATUS_BY_CODE = {504: "timeout"}
@@ -45,13 +45,13 @@ def is_free(parts: Sequence[Part]) -> bool:
 def row_of(
     task: Task,
     document: JobDocument[Any],
-    cost: PictureCost | None,
+    cost: MadeCost | None,
     error: ApiError | None,
     details: Mapping[str, Any],
 ) -> UsageRecord:
     """Return the usage row of a job that has ended; `error` where it has made nothing.
 
-    `details` say what was made, and by what it is priced.
+    `details` say what was made, beside what is said of all jobs.
     """
     usage, parts, payer = usage_of(document.parts), document.parts, document.payer
     return UsageRecord(
@@ -77,9 +77,22 @@ def row_of(
         currency=None if cost is None or cost.micro is None else cost.currency,
         tags=payer.tags,
         lineage_id=payer.lineage_id,
-        pictures=details,
+        pictures={**details, **_vendors_words(document, usage, cost)},
         shown_id=payer.shown_id,
     )
+
+
+def _vendors_words(
+    document: JobDocument[Any], usage: MadeUsage, cost: MadeCost | None
+) -> dict[str, Any]:
+    """Return what is said of every job: sizes, by what it is priced, and the vendor's own words."""
+    ids = [part.vendor_request_id for part in document.parts if part.vendor_request_id]
+    return {
+        "sizes": [str(size) for size in document.sizes],
+        "price_unit": "+".join(cost.units) if cost is not None else None,
+        "vendor": usage.raw,
+        "vendor_request_ids": ids,
+    }
 
 
 def _first_ms(attempts: Sequence[Attempt]) -> int | None:

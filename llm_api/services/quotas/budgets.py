@@ -47,10 +47,10 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureNeeds:
-    """What a call for pictures needs: how many of which model, and what they take at most.
+class MakingNeeds:
+    """What a job needs: how many pictures of which model, and what it takes at most.
 
-    `limits` are the model's own; `cost` is None where it has no price.
+    `count` is 0 for a film. `limits` are the model's own; `cost` is None where it has no price.
     """
 
     model: str
@@ -104,8 +104,8 @@ class BudgetService:
         ]
         self._reserve(key, partial(self._store().reserve_together, claims))
 
-    def reserve_pictures(self, key: ApiKey, request_id: str, needs: PictureNeeds) -> None:
-        """Reserve what a call for pictures may take; raises ApiError."""
+    def reserve_for_making(self, key: ApiKey, request_id: str, needs: MakingNeeds) -> None:
+        """Reserve what a job may take; raises ApiError."""
         now = self._now()
         wanted = _wanted(key, needs.tokens, needs.cost, now)
         self._reserve(key, partial(self._store().reserve, key.id, request_id, now, wanted))

@@ -12,7 +12,7 @@ from typing import Any, Self
 from llm_api.domain.access import BUDGET, NO_LIMITS, ApiKey, Limits, LimitState
 from llm_api.domain.calls import Caller, CallReport
 from llm_api.errors import ApiError
-from llm_api.services.quotas.budgets import BudgetService, PictureNeeds
+from llm_api.services.quotas.budgets import BudgetService, MakingNeeds
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.exceeded import over_concurrency, over_images, over_rate, over_tokens
 from llm_api.services.quotas.rate_counter import RateCounter, parse_limits
@@ -88,8 +88,8 @@ class QuotaLease:
                 self._record_budget(key)
             self._has_budget = True
 
-    def count_pictures(self, subjects: Sequence[Subject], needs: PictureNeeds) -> None:
-        """Count a call for pictures as `count` does one for tokens; raises ApiError."""
+    def count_making(self, subjects: Sequence[Subject], needs: MakingNeeds) -> None:
+        """Count a job as `count` does a call for tokens; raises ApiError."""
         for subject in subjects:
             self._count_request(subject)
             if subject.limits.images_per_minute is not None:
@@ -100,7 +100,7 @@ class QuotaLease:
         key = self._caller.key
         if key is not None and (key.budgets or (key.group and key.has_budgets)):
             try:
-                self._budgets.reserve_pictures(key, self._caller.request_id, needs)
+                self._budgets.reserve_for_making(key, self._caller.request_id, needs)
             finally:
                 self._record_budget(key)
 
@@ -249,10 +249,10 @@ class QuotaEnforcer:
         self._on_granted()
         return lease
 
-    def acquire_pictures(
-        self, needs: PictureNeeds, caller: Caller
+    def acquire_for_making(
+        self, needs: MakingNeeds, caller: Caller
     ) -> AbstractContextManager[QuotaLease | None]:
-        """Acquire quota for a call for pictures; see `acquire`.
+        """Acquire quota for a job; see `acquire`.
 
         What was reserved of a budget is settled by the call's usage row, or released.
         """
@@ -271,7 +271,7 @@ class QuotaEnforcer:
             for subject in subjects:
                 lease.add_places(subject, self._concurrency, is_streamed=False)
             with _LimitsTold(lease):
-                lease.count_pictures(subjects, needs)
+                lease.count_making(subjects, needs)
         except BaseException:
             lease.__exit__()
             raise

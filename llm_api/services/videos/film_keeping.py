@@ -1,11 +1,10 @@
 """Turns the films that vendors hand out into files of ours, at once: their links die soon."""
 
-import logging
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -13,19 +12,13 @@ from llm_api.domain.files import StoredFile
 from llm_api.domain.making import MakingFailure, VendorFile
 from llm_api.errors import ApiError, Unavailable
 from llm_api.pictures.facts import PictureError, PicturesUnavailable
-from llm_api.pictures.pictures import Pictures
 from llm_api.runtime.film_facts import FilmFacts, NotAFilm, film_facts
-from llm_api.services.files import FileService
 from llm_api.services.jobs.document import KeptFile
-from llm_api.services.jobs.store_health import StoreHealth
+from llm_api.services.jobs.file_keeping import MAX_PICTURE_BYTES, FileKeeper, pauses_of_store
 from llm_api.services.tasks.claimed import ClaimedTask, ClaimLost
 from llm_api.services.videos.video_document import VideoDocument
 
-logger = logging.getLogger(__name__)
-
 MAX_BYTES = 2 << 30  # of one film
-MAX_PICTURE_BYTES = 64 << 20  # of one that comes with it
-_PAUSE_S, _MAX_PAUSE_S = 1.0, 15.0  # for a store
 _MAX_LINK_PAUSE_S = 300.0
 # What keeps a picture that comes with a film from being kept.
 _NO_HARM = (ApiError, PictureError, PicturesUnavailable, OSError)
@@ -34,7 +27,7 @@ Fetch = Callable[[str, VideoDocument, int, BinaryIO], None]
 
 
 @dataclass(frozen=True, slots=True)
-class FilmKeeper:
+class FilmKeeper(FileKeeper):
     """Keeps the films of vendors.
 
     Attributes:
@@ -46,25 +39,22 @@ class FilmKeeper:
             deadline, with longer and longer pauses: links live for an hour at least.
     """
 
-    files: FileService
-    pictures: Pictures
     fetch: Fetch
     folder: Path | None = None
     pauses: Sequence[float] = (1.0, 4.0, 15.0, 60.0)
     life: float = 3_600.0
-    health: StoreHealth = field(default_factory=StoreHealth)
 
     def keep(
         self, claimed: ClaimedTask, found: VendorFile, document: VideoDocument
     ) -> KeptFile | MakingFailure:
         """Keep the film of a job, or return why that is not possible; raises ClaimLost."""
-        pauses = self._pauses_of_store()
+        pauses = pauses_of_store()
         while True:
             try:
                 with self._opened() as file:
                     return self._kept(claimed, found, document, file)
             except (OSError, Unavailable) as error:  # this machine's disk is full, or a store away
-                self._wait_for_store(claimed, error, next(pauses))
+                self.wait_for_store(claimed, error, next(pauses))
 
     def _opened(self) -> BinaryIO:
         """Open a file that is gone with this process, whatever ends it."""
@@ -86,7 +76,8 @@ class FilmKeeper:
         except NotAFilm:
             message = "The video model has sent something that is no film."
             return MakingFailure("no_video_returned", message)
-        saved = saved or self._save(claimed, file, facts)
+        if saved is None:
+            saved = self.save(claimed, file, facts.media_type, facts.width, facts.height)
         return KeptFile(
             saved.id,
             facts.width or 0,
@@ -154,59 +145,11 @@ class FilmKeeper:
         return kept
 
     def whole_files(self, task_id: str) -> list[StoredFile]:
-        """Return the films of a task whose bytes are there: a row alone is written first."""
-        films = (one for one in self.files.of_task(task_id) if is_film(one))
-        return [file for file in films if self._is_whole(file)]
-
-    def _is_whole(self, file: StoredFile) -> bool:
-        try:
-            return sum(map(len, self.files.pieces(file))) == file.size_bytes
-        except Unavailable:
-            return False
-
-    def _save(self, claimed: ClaimedTask, file: BinaryIO, facts: FilmFacts) -> StoredFile:
-        """Save a film that was paid for: again and again while the store is away or full."""
-        for pause in self._pauses_of_store():
-            try:
-                saved = self.files.save(
-                    claimed.task.id,
-                    claimed.task.key_id,
-                    file,
-                    facts.media_type,
-                    width=facts.width,
-                    height=facts.height,
-                )
-            except Unavailable as error:
-                self._wait_for_store(claimed, error, pause)
-            else:
-                self.health.succeeded()
-                return saved
-        raise AssertionError("the pauses have no end")
-
-    def _wait_for_store(self, claimed: ClaimedTask, error: Exception, seconds: float) -> None:
-        """Wait until a film can be stored again; raises ClaimLost where this process ends."""
-        self.health.failed()
-        if claimed.must_end:
-            raise ClaimLost from error
-        extra = {"task": claimed.task.id, "cause": _cause_of(error)}
-        logger.warning("film waits for the file store", extra=extra)
-        time.sleep(seconds)
-
-    @staticmethod
-    def _pauses_of_store() -> Iterator[float]:
-        pause = _PAUSE_S
-        while True:
-            yield pause
-            pause = min(pause * 2, _MAX_PAUSE_S)
+        """Return the films of a task whose bytes are there."""
+        films = (one for one in self.files.of_task(task_id) if _is_film(one))
+        return [file for file in films if self.is_whole(file)]
 
 
-def _cause_of(error: Exception) -> str:
-    """Return what has failed, without the path that an OSError names."""
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return str(error)
-
-
-def is_film(file: StoredFile) -> bool:
+def _is_film(file: StoredFile) -> bool:
     """Whether a file is a film that was made."""
     return file.media_type.startswith("video/") and not file.is_input

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,12 +10,11 @@ from typing import Any
 from llm_api.domain.made_bills import VideoBill
 from llm_api.domain.making import FittedRequest
 from llm_api.domain.videos import AUTO_SECONDS
-from llm_api.services.jobs.accounts import JobAccounts
-from llm_api.services.jobs.document import UNKNOWN
+from llm_api.services.jobs.accounts import JobAccounts, dearest
 from llm_api.services.jobs.job_models import JobDestination
 from llm_api.services.jobs.rows import usage_of
-from llm_api.services.pricing import PictureCost
-from llm_api.services.quotas.budgets import Cost, PictureNeeds
+from llm_api.services.pricing import MadeCost
+from llm_api.services.quotas.budgets import MakingNeeds
 from llm_api.services.videos.video_document import VideoDocument
 
 # Films are counted with one frame more than their seconds have: 121 of five seconds.
@@ -28,28 +27,23 @@ class VideoAccounts(JobAccounts):
 
     def needs(
         self, fitted: Sequence[FittedRequest], at: JobDestination, now: datetime
-    ) -> PictureNeeds:
+    ) -> MakingNeeds:
         """Return what a request needs at most, at the dearest of the models that may be asked."""
-        costs = [self.most(one, now) for one in fitted]
-        first = costs[0]
-        cost = None
-        if first is not None and first.micro is not None:
-            same = [one.micro or 0 for one in costs if one and one.currency == first.currency]
-            cost = Cost(max(same), first.currency)
-        return PictureNeeds(at.model, 0, max(map(_most_tokens, fitted)), cost, at.limits)
+        cost = dearest([self.most(one, now) for one in fitted])
+        return MakingNeeds(at.model, 0, max(map(_most_tokens, fitted)), cost, at.limits)
 
-    def most(self, fitted: FittedRequest, now: datetime) -> PictureCost | None:
+    def most(self, fitted: FittedRequest, now: datetime) -> MadeCost | None:
         """Return the most that a film can cost; None where its model has no price."""
         bill = VideoBill(
             1,
             Decimal(fitted.longest),
             fitted.fields["resolution"],
             has_sound(fitted),
-            _most_tokens(fitted),
+            _most_tokens(fitted) or None,  # a profile that says none says nothing of them
         )
         return self.prices.video_cost(fitted.model, bill, now.date())
 
-    def cost_of(self, document: VideoDocument, at: datetime) -> PictureCost | None:
+    def cost_of(self, document: VideoDocument, at: datetime) -> MadeCost | None:
         """See JobAccounts; a film that failed costs nothing."""
         usage, fitted = usage_of(document.parts), document.fitted
         seconds = usage.seconds
@@ -62,12 +56,9 @@ class VideoAccounts(JobAccounts):
             has_sound(fitted),
             usage.output_tokens,
         )
-        cost = self.prices.video_cost(fitted.model, bill, at.date())
-        if cost is not None and any(part.state == UNKNOWN for part in document.parts):
-            return replace(cost, micro=None)
-        return cost
+        return self.prices.video_cost(fitted.model, bill, at.date())
 
-    def details_of(self, document: VideoDocument, cost: PictureCost | None) -> Mapping[str, Any]:
+    def details_of(self, document: VideoDocument) -> Mapping[str, Any]:
         """See JobAccounts."""
         usage, fitted = usage_of(document.parts), document.fitted
         return {
@@ -75,12 +66,6 @@ class VideoAccounts(JobAccounts):
             "seconds": usage.seconds,
             "resolution": fitted.fields["resolution"],
             "audio": has_sound(fitted),
-            "sizes": [str(size) for size in document.sizes],
-            "price_unit": "+".join(cost.units) if cost is not None else None,
-            "vendor": usage.raw,
-            "vendor_request_ids": [
-                part.vendor_request_id for part in document.parts if part.vendor_request_id
-            ],
         }
 
 

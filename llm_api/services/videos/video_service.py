@@ -18,7 +18,7 @@ from llm_api.services.jobs.job import JobPreview
 from llm_api.services.jobs.job_service import JobService
 from llm_api.services.jobs.job_store import JobStore
 from llm_api.services.jobs.order import Order
-from llm_api.services.quotas.budgets import PictureNeeds
+from llm_api.services.quotas.budgets import MakingNeeds
 from llm_api.services.tasks.webhooks import Webhooks
 from llm_api.services.videos.video_bills import VideoAccounts
 from llm_api.services.videos.video_document import VideoDocument
@@ -130,7 +130,7 @@ class VideoService(JobService[VideoRequest, VideoJob]):
         ]
         return replace(order, others=tuple(kept))
 
-    def _needs(self, order: Order[VideoRequest], now: datetime) -> PictureNeeds:
+    def _needs(self, order: Order[VideoRequest], now: datetime) -> MakingNeeds:
         return self._of_films.needs(order.all_fitted, order.at, now)
 
     def _job(self, task: Task) -> VideoJob:

@@ -14,7 +14,7 @@ from llm_api.domain.calls import Attempt, Caller, CallReport, ModelRequest, Toke
 from llm_api.errors import ApiError, Forbidden, RateLimited, Unavailable
 from llm_api.services.pricing import Price, PriceList
 from llm_api.services.quotas.batch_quotas import BatchQuotas
-from llm_api.services.quotas.budgets import BudgetService, PictureNeeds
+from llm_api.services.quotas.budgets import BudgetService, MakingNeeds
 from llm_api.services.quotas.enforcer import QuotaEnforcer
 from llm_api.services.quotas.estimates import TokenEstimate
 from llm_api.services.quotas.rate_counter import MonotonicMemoryStorage, RateCounter
@@ -294,10 +294,10 @@ def test_keys_of_a_group_share_its_limits_and_have_their_own(count: Counter) -> 
         both = refusal_of(enforcer, count.caller(one))
     third = refusal_of(enforcer, count.caller(other))
     alone = reason_of(enforcer, count.caller(replace(one, group=None)))
-    pictures = PictureNeeds("scripted", 1, 0)
+    pictures = MakingNeeds("scripted", 1, 0)
     with ExitStack() as stack:
         for caller in (count.caller(one), count.caller(other)):
-            stack.enter_context(enforcer.acquire_pictures(pictures, caller))
+            stack.enter_context(enforcer.acquire_for_making(pictures, caller))
         drawing = refusal_of(enforcer, count.caller(one))
 
     assert (both.scope, third.scope) == ("group.concurrent_requests", "group.tokens")

@@ -103,10 +103,6 @@ class FileBytes(MemoryFiles):
             data = data.read()
         return super().save(task_id, key_id, data, media_type, **more)
 
-    def pieces(self, file: Any) -> Iterator[bytes]:
-        """See FileService."""
-        return iter([self.files[file.id][1]])
-
 
 @dataclass
 class FilmShop(Workshop):

@@ -166,6 +166,18 @@ def test_the_tokens_of_all_frames_are_reserved(tmp_path: Path) -> None:
     assert (seen, job.cost_micro) == ([5_009_400], 5_009_400)
 
 
+def test_a_film_of_tokens_that_nobody_has_counted_before_is_not_free(tmp_path: Path) -> None:
+    prices = {"director": [price(output="46")]}
+
+    with film_shop(tmp_path, ScriptedFilms(), prices=prices) as shop:
+        shown = shop.service.preview(FILM, asker())
+        with pytest.raises(ApiError) as raised:
+            shop.service.generate(replace(FILM, max_cost_micro=0), asker(), wait=10)
+
+    assert shown.cost_micro is None
+    assert raised.value.reason == "price_unknown"
+
+
 def test_a_failed_film_costs_nothing(shop: FilmShop, vendor: ScriptedFilms) -> None:
     vendor.polls.append(FAILED)
 
