@@ -1,7 +1,9 @@
 """Makes requests for films ready: routed, rewritten, and in the terms of their models."""
 
 from dataclasses import replace
+from typing import cast
 
+from llm_api.domain.access import ApiKey
 from llm_api.domain.calls import Caller, CallReport
 from llm_api.domain.making import Notice
 from llm_api.domain.prompts import PromptRequest
@@ -11,6 +13,8 @@ from llm_api.services.jobs.job_models import JobDestination, JobModels
 from llm_api.services.jobs.job_rewriter import JobRewriter
 from llm_api.services.jobs.order import Order, others_of
 from llm_api.services.videos.video_document import VideoDocument
+from llm_api.upstream.media.video_client import VideoClient
+from llm_api.upstream.media.video_profiles import VideoModel
 
 _TYPE = "video"  # of prompts
 
@@ -22,6 +26,11 @@ class VideoOrders:
         """Create it: `models` decide where a request goes, `rewriter` rewrites prompts."""
         self._models = models
         self._rewriter = rewriter
+
+    def traits_of(self, model: str, key: ApiKey | None) -> VideoModel:
+        """Return what a model takes, by the name that callers use; raises ApiError."""
+        at = self._models.route(model, key)
+        return cast("VideoClient", at.upstream).traits_of(at.model)
 
     def order(
         self, request: VideoRequest, caller: Caller, optimize: PromptRequest | None

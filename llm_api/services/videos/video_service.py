@@ -21,12 +21,12 @@ from llm_api.services.jobs.order import Order
 from llm_api.services.quotas.budgets import MakingNeeds
 from llm_api.services.tasks.webhooks import Webhooks
 from llm_api.services.videos.video_bills import VideoAccounts
-from llm_api.services.videos.video_document import VideoDocument
+from llm_api.services.videos.video_document import PREFIX, VideoDocument
 from llm_api.services.videos.video_job import QUEUED, RUNNING, VideoJob
 from llm_api.services.videos.video_orders import VideoOrders
 from llm_api.services.videos.video_outcome import video_job_of
+from llm_api.upstream.media.video_profiles import VideoModel
 
-PREFIX = "video_"
 _MAX_COST = "max_cost_micros"
 # Whether the vendor has begun, the rows do not say.
 _OPEN = (TaskState.QUEUED, TaskState.RUNNING)
@@ -50,6 +50,10 @@ class VideoService(JobService[VideoRequest, VideoJob]):
     def inputs(self, caller: Caller) -> ImageInputs:
         """See JobService."""
         return ImageInputs(self._tools, f"{PREFIX}{secrets.token_urlsafe(24)}", caller)
+
+    def traits_of(self, model: str, key: ApiKey | None) -> VideoModel:
+        """Return what a model takes; raises NotFound, or Forbidden where it is not for the key."""
+        return self._orders.traits_of(model, key)
 
     def preview(
         self, request: VideoRequest, caller: Caller, *, optimize: PromptRequest | None = None

@@ -12,6 +12,7 @@ from llm_api.upstream.media.vendor_models import VendorModel, VendorProfile
 ASKED, ALWAYS, NEVER = "asked", "always", "never"
 # The shorter side of 16:9, in pixels.
 _LINES = {"480p": 480, "720p": 720, "1080p": 1_080, "4k": 2_160}
+_USUAL_RESOLUTION, _USUAL_RATIO = "720p", "16:9"
 _MULTIPLE = 16
 _WIDE = 16 / 9
 
@@ -97,6 +98,17 @@ class VideoModel(VendorModel):
     def longest(self) -> int:
         """The most seconds of a film."""
         return max(self.durations, default=self.max_seconds)
+
+    @property
+    def usual_resolution(self) -> str:
+        """The resolution for callers that name none."""
+        usual = _USUAL_RESOLUTION
+        return usual if usual in self.resolutions else self.resolutions[0]
+
+    def usual_ratio(self, resolution: str) -> str:
+        """Return the aspect ratio for callers that name none, without a first frame."""
+        made = self.ratios_of(resolution)
+        return _USUAL_RATIO if _USUAL_RATIO in made else made[0]
 
     def ratios_of(self, resolution: str) -> tuple[str, ...]:
         """Return the aspect ratios that it makes in a resolution."""

@@ -11,10 +11,11 @@ from llm_api.web.console import assets, page_texts
 from llm_api.web.console.page_table import PAGES
 from llm_api.web.request.context import services
 
-# Nothing inline, nothing of other hosts. Pictures that were made here are shown from memory.
+# Nothing inline, nothing of other hosts: pictures and films come from here, or from memory.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:;"
-    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    " media-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none';"
+    " frame-ancestors 'none'"
 )
 LANGUAGE_COOKIE, THEME_COOKIE = "console_language", "console_theme"
 THEMES = ("auto", "light", "dark")

@@ -327,15 +327,18 @@ def test_tasks_are_listed_and_only_those_there_are_cancelled(
 ) -> None:
     now = datetime.now(UTC)
     later = now.replace(year=now.year + 1)
-    module_app.extensions["llm_api"].tasks.add(
-        Task("img_listed", "image", now, later, later, later, request_id="req_task")
-    )
+    kinds = {"img_listed": "image", "loop_listed": "loop", "video_listed": "video"}
+    for name, kind in kinds.items():
+        module_app.extensions["llm_api"].tasks.add(
+            Task(name, kind, now, later, later, later, request_id="req_task")
+        )
 
     html = admin.page(f"{OPERATE}/tasks")
 
-    assert "img_listed" in html
-    assert f'action="{OPERATE}/tasks/img_listed/cancel"' in html
-    assert admin.send(f"{OPERATE}/tasks/img_nobody/cancel").status_code == 404
+    for name in kinds:
+        assert f'action="{OPERATE}/tasks/{name}/cancel"' in html
+    for name in ("img_nobody", "loop_nobody", "video_nobody"):
+        assert admin.send(f"{OPERATE}/tasks/{name}/cancel").status_code == 404
 
 
 def test_the_doctor_looks_without_a_call_to_a_model(

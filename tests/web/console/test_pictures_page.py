@@ -209,6 +209,30 @@ def test_a_task_is_cancelled_as_far_as_the_vendor_can(
     vendor.delay = 0.0
 
 
+def test_pictures_are_followed_again_after_a_reload(
+    browser: Chromium, vendor: ImageVendor, vendor_service: Service
+) -> None:
+    vendor.delay = 2.0
+    with browser.showing(vendor_service.url) as watched:
+        page = watched.open(PATH)
+        page.locator("#prompt").fill(PROMPT)
+        page.get_by_label("Rewrite the prompt first").uncheck()
+        with page.expect_response("**/images/generate") as asked:
+            page.get_by_role("button", name="Make pictures").click()
+        asked.value.finished()
+        made = len(vendor.creates)
+
+        page.reload()
+        vendor.delay = 0.0
+        expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+
+        assert page.locator("#prompt").input_value() == PROMPT
+        assert page.locator("figure").count() == 1
+        assert len(vendor.creates) - made <= 1  # it was sent once, before or after
+        page.reload(wait_until="networkidle")
+        assert page.locator("figure").count() == 0
+
+
 def test_what_a_vendor_would_get_is_shown(browser: Chromium, vendor_service: Service) -> None:
     with browser.showing(vendor_service.url) as watched:
         page = watched.open(PATH)

@@ -20,7 +20,6 @@ from llm_api.upstream.media.fitting.fitted_fields import refused
 from llm_api.upstream.media.fitting.fitted_prompts import fitted_prompts
 from llm_api.upstream.media.video_profiles import ALWAYS, NEVER, VideoModel
 
-_USUAL_RESOLUTION, _USUAL_RATIO = "720p", "16:9"
 _MAX_SEED = 2**31 - 1
 _DROPPED = "This model has no such setting; the field was left out."
 # Without them the film is another one, and its caller would not know.
@@ -129,8 +128,7 @@ def _seconds(request: VideoRequest, model: VideoModel) -> _Fitted:
 def _resolution(request: VideoRequest, model: VideoModel) -> _Fitted:
     wanted = request.resolution
     if wanted is None:
-        usual = _USUAL_RESOLUTION
-        return (usual if usual in model.resolutions else model.resolutions[0]), []
+        return model.usual_resolution, []
     if wanted in model.resolutions:
         return wanted, []
     if not request.adapts:
@@ -159,7 +157,7 @@ def _ratio(request: VideoRequest, model: VideoModel, resolution: str) -> _Fitted
         raise refused("aspect_ratio", "must be left out: the film has its first frame's.")
     made = model.ratios_of(resolution)
     if wanted is None:
-        return (_USUAL_RATIO if _USUAL_RATIO in made else made[0]), []
+        return model.usual_ratio(resolution), []
     if wanted in made or (wanted == AUTO_RATIO and model.can_choose_ratio):
         return wanted, []
     if not request.adapts or wanted == AUTO_RATIO:

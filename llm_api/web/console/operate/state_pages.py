@@ -1,9 +1,10 @@
 """How the service is: upstreams and circuits, tasks, the doctor; and calls and acts, looked up."""
 
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import marshmallow as ma
-from flask import Response, request
+from flask import Response, g, request
 
 from llm_api.domain.audit import ACTS
 from llm_api.domain.tasks import Task
@@ -12,14 +13,15 @@ from llm_api.errors import NotFound, Unavailable
 from llm_api.services.audit import to_dict as act_to_dict
 from llm_api.services.loop.loop_document import is_loop
 from llm_api.services.usage.reports import to_dict
+from llm_api.services.videos.video_document import is_film
 from llm_api.storage import StoreError
 from llm_api.web.console.field_problems import problems_of
 from llm_api.web.console.operate.admin_views import admin, blueprint, for_admins, going_to, shown
-from llm_api.web.request.context import services
+from llm_api.web.request.context import RequestState, services
 from llm_api.web.rest.audit_schemas import AuditArgumentsSchema
 
 _TASKS_SHOWN = 100
-_CANCELLED_KINDS = ("image", "loop")  # those that callers can cancel
+_CANCELLED_KINDS = ("image", "loop", "video")  # those that callers can cancel
 
 
 @blueprint.get("")
@@ -56,8 +58,10 @@ def tasks() -> Response:
 @for_admins
 def cancel_task(task_id: str) -> Response:
     """Cancel a task, as far as its vendor can."""
-    jobs = services().loops if is_loop(task_id) else services().images
-    _, outcome = jobs.cancel(task_id, None, admin())
+    known, state = services(), cast("RequestState", g.request_state)
+    others = known.videos if is_film(task_id) else known.images
+    jobs = known.loops if is_loop(task_id) else others
+    _, outcome = jobs.cancel(task_id, state.key, admin())
     return going_to(f"tasks?done={outcome.value}")
 
 

@@ -2,22 +2,21 @@
 
 import { call, requestOf } from "./api.js";
 import { callState } from "./call_state.js";
-import { attached, fileIn, problemOf } from "./chosen_pictures.js";
 import { codeTabs } from "./code_tabs.js";
 import { given, linesIn } from "./form_values.js";
 import { startPage } from "./page.js";
+import { pictureDrops } from "./picture_drops.js";
 import { number, t } from "./texts.js";
 import { verdictView } from "./verdict_view.js";
 
 const PATH = "/api/v1/llm/score-image";
-// A file is read once: what a component holds is watched, and megabytes would be.
-const files = [null, null];
+const { files, state: drops } = pictureDrops([0, 1]);
 
 function bodyOf(form) {
   const isPair = form.mode === "compare";
   return given({
     image: isPair ? null : files[0],
-    images: isPair ? [...files] : null,
+    images: isPair ? [files[0], files[1]] : null,
     mode: isPair ? "compare" : null,
     prompt: form.prompt.trim(),
     checkpoints: isPair ? null : linesIn(form.checkpoints),
@@ -52,12 +51,11 @@ function comparisonView(answer) {
 function judge() {
   return {
     ...callState(),
+    ...drops,
     form: {
       ...{ mode: "score", prompt: "", checkpoints: "" },
       ...{ dimensions: [], samples: "1", language: "", detail: "" },
     },
-    chosen: [null, null], // {name, address} of each file
-    over: null,
     answer: null,
     verdict: null,
     comparison: null,
@@ -68,42 +66,8 @@ function judge() {
     get isReady() {
       return this.chosen[0] !== null && (!this.isPair || this.chosen[1] !== null);
     },
-    dropLook(place) {
-      return { over: this.over === place, full: this.chosen[place] !== null };
-    },
-    enter(place) {
-      this.over = place;
-    },
-    choose(event, place) {
-      this.put(event.target.files[0] ?? null, place);
-      event.target.value = ""; // so that the same file can be chosen again
-    },
-    drop(event, place) {
-      this.over = null;
-      this.put(fileIn(event.dataTransfer), place);
-    },
-    paste(event) {
-      const file = fileIn(event.clipboardData);
-      if (!file) return;
-      event.preventDefault();
-      this.put(file, this.isPair && this.chosen[0] ? 1 : 0);
-    },
-    async put(file, place) {
-      if (!file) return;
-      const problem = problemOf(file);
-      if (problem) {
-        this.status = t(`judge.wrong_${problem}`);
-        return;
-      }
-      files[place] = await attached(file);
-      const { name } = files[place];
-      this.chosen[place] = { name, address: URL.createObjectURL(file) };
-      this.status = t("judge.has_picture", { name });
-    },
-    remove(place) {
-      files[place] = null;
-      this.chosen[place] = null;
-      this.status = "";
+    get pastedInto() {
+      return this.isPair && this.chosen[0] ? 1 : 0;
     },
 
     submit() {

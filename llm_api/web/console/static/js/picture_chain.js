@@ -1,10 +1,9 @@
 // The chain of a prompt: it is rewritten, pictures are made of it, and judged.
 
+import { hasEnded } from "./followed_task.js";
 import { given, linesIn, numberIn } from "./form_values.js";
 
 export const PATH = "/api/v1/images/generate";
-const ENDED = ["completed", "failed", "cancelled", "expired"];
-const LEAST_PAUSE_MS = 400;
 
 /** Returns the body of a request for pictures, of a form. */
 export function orderOf(form) {
@@ -25,34 +24,6 @@ export function orderOf(form) {
     until: form.judges && tries > 1 ? { accept: "passed", max_tries: tries } : null,
     wait_ms: 0,
   });
-}
-
-/** Whether nothing more will become of a task. */
-function hasEnded(task) {
-  return ENDED.includes(task.status);
-}
-
-/**
- * Sends an order and follows its task to its end; `onTask` gets each state.
- * `call` is that of api.js, `sleep` waits some milliseconds; a signal ends only the following.
- */
-export async function followed(order, { call, sleep, signal, onTask }) {
-  const first = await call("POST", PATH, order, { signal });
-  const isThere = first.value.object !== "image.task";
-  let task = isThere ? taskOf(first.value) : first.value;
-  onTask(task);
-  while (!hasEnded(task)) {
-    await sleep(Math.max(LEAST_PAUSE_MS, task.poll_after_ms ?? 0));
-    ({ value: task } = await call("GET", task.poll_url, undefined, { signal }));
-    onTask(task);
-  }
-  return { task, facts: first.facts };
-}
-
-/** Writes pictures that have come at once as a task that has ended. */
-function taskOf(result) {
-  const { id, model, warnings, tries } = result;
-  return { id, model, status: "completed", result, error: null, warnings, tries };
 }
 
 /**

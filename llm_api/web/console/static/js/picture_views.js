@@ -10,7 +10,7 @@ export function viewsOf(result) {
   return result.data.map((made) => {
     const { url, width, height, bytes, seed } = made;
     const parts = [`${width} × ${height}`, `${number(Math.round(bytes / KIBIBYTE))} KiB`];
-    if (seed !== null) parts.push(t("pictures.seed_of", { seed }));
+    if (seed !== null) parts.push(t("making.seed_of", { seed }));
     return {
       url,
       width,
@@ -21,6 +21,15 @@ export function viewsOf(result) {
       verdict: verdictView(made.verdict),
     };
   });
+}
+
+/** Returns what this browser keeps of a result's pictures. */
+export function keptOf(result) {
+  return result.data.map(({ url }) => ({
+    url,
+    prompt: result.prompt.original,
+    expires: result.expires_at,
+  }));
 }
 
 /** Returns the rows of the table: what became of each thing that the prompt asks for. */
@@ -63,31 +72,6 @@ export function triesOf(result) {
       badge: verdictView(picture.verdict)?.badge ?? { look: "warn", text: t("pictures.unjudged") },
     })),
   }));
-}
-
-/** Returns what would be sent, of an answer with `preview`. */
-export function previewOf(answer) {
-  const costs = [costText("pictures.costs_at_most", answer.cost_micros, answer.currency)];
-  if (answer.max_tries > 1) {
-    costs.push(costText("pictures.try_costs_at_most", answer.try_cost_micros, answer.currency));
-  }
-  const { judge } = answer;
-  return {
-    cost: costs.join(" "),
-    requests: answer.requests.map((one) => ({
-      title: `${one.method} ${one.url}`,
-      body: typeof one.body === "string" ? one.body : JSON.stringify(one.body, null, 2),
-    })),
-    judged: judge ? t(`pictures.judged_by_${judge.method}`, { model: judge.model ?? "" }) : "",
-    checkpoints: judge?.checkpoints ?? [],
-  };
-}
-
-/** Writes millionths of a currency; null is a cost that nobody knows. */
-export function costText(key, micros, currency) {
-  if (micros === null || micros === undefined) return t("script.unpriced");
-  const amount = number(micros / 1e6, { maximumFractionDigits: 6 });
-  return t(key, { cost: currency ? `${amount} ${currency}` : amount });
 }
 
 function named(prefix, name) {

@@ -4,6 +4,7 @@ import { call, requestOf } from "./api.js";
 import { callState } from "./call_state.js";
 import { codeTabs } from "./code_tabs.js";
 import { withCost } from "./facts.js";
+import { handOn } from "./handed_on.js";
 import { kindName, showPieces } from "./marks_view.js";
 import { markedPieces } from "./marks.js";
 import { copyText, startPage } from "./page.js";
@@ -11,7 +12,6 @@ import { bodyOf, columnsOf } from "./prompt_columns.js";
 import { t } from "./texts.js";
 
 const PATH = "/api/v1/llm/optimize-prompt";
-const HANDED_ON = "llm_api.handed_on"; // what the page of pictures takes up
 const OFFER = JSON.parse(document.getElementById("offer").textContent);
 
 function prompts() {
@@ -87,9 +87,8 @@ function prompts() {
       return this.copied === column.id ? t("script.copied") : t("script.copy");
     },
     sendOn(column) {
-      const handed = { prompt: column.text, negative: column.negative };
-      sessionStorage.setItem(HANDED_ON, JSON.stringify(handed));
-      location.assign("/console/pictures");
+      const path = this.answerType === "video" ? "/console/films" : "/console/pictures";
+      handOn(path, { prompt: column.text, negative: column.negative });
     },
   };
 }

@@ -1,0 +1,32 @@
+"""What the page of films shows of a video model: what its profile lets a caller choose."""
+
+from collections.abc import Mapping
+
+from llm_api.upstream.media.video_profiles import VideoModel
+
+
+def film_offer(name: str, model: VideoModel) -> Mapping[str, object]:
+    """Return what the form for a model has, as JSON takes it.
+
+    Args:
+        name: of the model, as callers use it.
+        model: what it takes.
+    """
+    return {
+        "name": name,
+        "seconds": list(model.durations or range(model.min_seconds, model.max_seconds + 1)),
+        "usual_seconds": model.default_seconds,
+        "can_choose_seconds": model.can_choose_seconds,
+        "resolutions": list(model.resolutions),
+        "usual_resolution": model.usual_resolution,
+        "ratios": {one: list(model.ratios_of(one)) for one in model.resolutions},
+        "usual_ratios": {one: model.usual_ratio(one) for one in model.resolutions},
+        "frame_ratio": model.frame_ratio,
+        "has_first_frame": model.has_first_frame,
+        "has_last_frame": model.has_last_frame,
+        "needs_first_frame": model.needs_picture,
+        "needs_last_frame": model.needs_last_frame,
+        "needs_prompt": model.needs_prompt,
+        "audio": model.audio,
+        "takes": sorted(model.sends | model.emulates),
+    }

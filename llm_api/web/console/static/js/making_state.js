@@ -1,0 +1,160 @@
+// What the pages that have something made share: an order, its task and steps, and the history.
+
+import { call, requestOf } from "./api.js";
+import { callState } from "./call_state.js";
+import { followed } from "./followed_task.js";
+import { taskKeeper } from "./kept_task.js";
+import { historyOf } from "./made_history.js";
+import { previewOf } from "./making_views.js";
+import { t } from "./texts.js";
+
+const STEP_SIGNS = { waiting: "○", working: "◐", done: "✓", failed: "✗" };
+const GONE = 404;
+
+export function nowInSeconds() {
+  return Date.now() / 1000;
+}
+
+function sleep(ms) {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/**
+ * Returns the fields of a component that has things made by `POST path`; `name` is the page's, and
+ * the section of its words. The component has `form.prompt`, and
+ * `onTask(order, task)`: shows how far it is; `task` is null before there is one;
+ * `showMade(task, facts)`: shows the result of a task;
+ * `empty()`: shows nothing of what was made before.
+ */
+export function makingState(name, path) {
+  const keeper = taskKeeper(name);
+  const history = historyOf(name);
+  return {
+    ...callState(),
+    steps: [],
+    progress: "",
+    notice: "", // what became of the wish to cancel
+    task: null,
+    isCancelling: false,
+    preview: null,
+    previewSent: null,
+    history: history.kept(nowInSeconds()),
+
+    /** Sends an order, and follows its task to its end. */
+    make(order) {
+      this.run(t("making.working"), async (signal) => {
+        this.begin(order, requestOf("POST", path, order));
+        const { value, facts } = await call("POST", path, order, { signal });
+        const task = value.poll_url ? value : endedTask(value);
+        if (task.poll_url) keeper.keep(task, order, facts);
+        await this.followOn(order, task, facts, signal);
+      });
+    },
+    /** Takes up the task that was under way when the page was left. */
+    resume() {
+      const kept = keeper.kept();
+      if (!kept) return;
+      const { order, pollUrl } = kept;
+      this.run(t("making.taken_up"), async (signal) => {
+        this.form.prompt ||= order.prompt ?? "";
+        this.begin(order, kept.isWhole ? requestOf("POST", path, order) : null);
+        this.notice = t("making.taken_up");
+        try {
+          const { value } = await call("GET", pollUrl, undefined, { signal });
+          await this.followOn(order, value, kept.facts, signal);
+        } catch (error) {
+          if (error.status !== GONE) throw error;
+          keeper.drop(pollUrl); // it was deleted meanwhile, or has expired
+          this.clearAll();
+          this.status = "";
+        }
+      });
+    },
+    begin(order, request) {
+      this.clearAll();
+      this.sent = request && Object.freeze(request); // what is frozen is not watched
+      this.onTask(order, null);
+    },
+    clearAll() {
+      const nothing = { facts: null, preview: null, sent: null, task: null, isCancelling: false };
+      Object.assign(this, nothing, { steps: [], progress: "", notice: "" });
+      this.empty();
+    },
+    async followOn(order, first, facts, signal) {
+      const onTask = (task) => {
+        this.task = task;
+        this.onTask(order, task);
+      };
+      const task = await followed(first, { call, sleep, signal, onTask });
+      if (task.poll_url) keeper.drop(task.poll_url);
+      this.end(task, facts);
+    },
+    end(task, facts) {
+      this.progress = "";
+      this.notice = "";
+      if (task.result) {
+        const ms = Math.round(performance.now() - facts.startedAt);
+        this.showMade(task, { ...facts, ms });
+      }
+      if (task.error && task.status !== "cancelled") {
+        this.failure = { message: task.error.message, lines: [], id: "" };
+        this.status = "";
+      } else if (!task.result) {
+        this.status = t(`${name}.task_${task.status}`);
+        this.progress = this.status;
+      }
+    },
+    showSteps(steps) {
+      this.steps = steps.map(({ name: step, state }) => ({
+        state,
+        name: step,
+        sign: STEP_SIGNS[state],
+        text: t(`making.step_${step}`),
+        word: t(`making.state_${state}`),
+      }));
+      const now = this.steps.find((step) => step.state === "working");
+      if (now) this.status = `${now.text}: ${now.word}`;
+    },
+    keep(made) {
+      this.history = history.added(made, nowInSeconds());
+    },
+    clear() {
+      history.forget();
+      this.history = [];
+    },
+
+    async cancel() {
+      if (!this.task) {
+        this.stop();
+        return;
+      }
+      this.isCancelling = true;
+      try {
+        const { value } = await call("DELETE", this.task.poll_url);
+        this.notice = t(`${name}.cancel_${value.cancel_state}`);
+      } catch (error) {
+        this.notice = error.message;
+      }
+      this.status = this.notice;
+    },
+
+    showPreviewOf(wanted) {
+      const order = { ...wanted, preview: true };
+      delete order.wait_ms;
+      this.run(t("making.working"), async (signal) => {
+        this.clearAll();
+        this.previewSent = Object.freeze(requestOf("POST", path, order));
+        const { value } = await call("POST", path, order, { signal });
+        this.preview = previewOf(value);
+        this.status = t("making.preview_title");
+        this.focusSoon("preview-title");
+      });
+    },
+  };
+}
+
+/** Writes what has come at once as a task that has ended. */
+function endedTask(result) {
+  const { id, model, warnings, tries } = result;
+  return { id, model, status: "completed", result, error: null, warnings, tries };
+}

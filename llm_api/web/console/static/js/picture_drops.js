@@ -1,0 +1,63 @@
+// Places that pictures are chosen, dropped or pasted into: `_drop.html` shows them.
+
+import { attached, fileIn, problemOf } from "./chosen_pictures.js";
+import { t } from "./texts.js";
+
+/**
+ * Returns {files, state}: `files` has what a request sends, by place, and `state` is of a component.
+ * A file is read once: what a component holds is watched, and megabytes would be.
+ */
+export function pictureDrops(places) {
+  const files = Object.fromEntries(places.map((place) => [place, null]));
+  const state = {
+    chosen: { ...files }, // {name, address} of each
+    over: null,
+
+    dropLook(place) {
+      return { over: this.over === place, full: this.chosen[place] !== null };
+    },
+    enter(place) {
+      this.over = place;
+    },
+    choose(event, place) {
+      this.put(event.target.files[0] ?? null, place);
+      event.target.value = ""; // so that the same file can be chosen again
+    },
+    drop(event, place) {
+      this.over = null;
+      this.put(fileIn(event.dataTransfer), place);
+    },
+    /** Takes a picture from the clipboard; what else is pasted goes where it always does. */
+    paste(event, place) {
+      const file = fileIn(event.clipboardData);
+      if (!file) return;
+      event.preventDefault();
+      this.put(file, place);
+    },
+    async put(file, place) {
+      if (!file) return;
+      const problem = problemOf(file);
+      if (problem) {
+        this.status = t(`drops.wrong_${problem}`);
+        return;
+      }
+      files[place] = await attached(file);
+      const { name } = files[place];
+      this.chosen[place] = { name, address: URL.createObjectURL(file) };
+      this.status = t("drops.has_picture", { name });
+    },
+    /** Puts a picture of this service into a place, by its link. */
+    putLink(url, place) {
+      const name = url.split("/").at(-1);
+      files[place] = url;
+      this.chosen[place] = { name, address: url };
+      this.status = t("drops.has_picture", { name });
+    },
+    remove(place) {
+      files[place] = null;
+      this.chosen[place] = null;
+      this.status = "";
+    },
+  };
+  return { files, state };
+}

@@ -1,0 +1,145 @@
+"""What a form asks of a model of films, without a browser."""
+
+from typing import Any
+
+from llm_api.upstream.media.video_profiles import VideoModel
+from llm_api.web.console.film_offers import film_offer
+from tests.support.tables import each
+from tests.web.console.scripts import called
+
+FORM = {
+    "prompt": "A kite",
+    "model": "m",
+    "optimizes": False,
+    "style": "",
+    "negative": "",
+    "seed": "",
+    "seconds": "5",
+    "resolution": "720p",
+    "ratio": "16:9",
+    "audio": False,
+    "isFixed": False,
+    "keepsLast": False,
+}
+NOTHING = {"first": None, "last": None}
+ORDER = {
+    "prompt": "A kite",
+    "model": "m",
+    "duration": 5,
+    "resolution": "720p",
+    "aspect_ratio": "16:9",
+    "wait_ms": 0,
+}
+EVERYTHING = frozenset(["seed", "negative_prompt", "camera_fixed", "return_last_frame"])
+LINK = "/api/v1/files/file_1"
+
+
+def offer(**traits: Any) -> dict[str, Any]:
+    """Return what the page is told of a model."""
+    return dict(film_offer("m", VideoModel("m", "ark", "ark", **traits)))
+
+
+@each(
+    ("traits", "form", "differs"),
+    [
+        ({}, {}, {}),
+        # What the model does not take is not sent, whatever the form still has.
+        ({}, {"seed": "7", "negative": "rain", "isFixed": True, "keepsLast": True}, {}),
+        (
+            {"sends": EVERYTHING},
+            {"seed": "0", "negative": " rain ", "isFixed": True, "keepsLast": True},
+            {
+                "seed": 0,
+                "negative_prompt": "rain",
+                "camera_fixed": True,
+                "return_last_frame": True,
+            },
+        ),
+        ({"audio": "asked"}, {"audio": True}, {"audio": True}),
+        ({"audio": "never"}, {"audio": True}, {}),
+        ({}, {"seconds": "auto", "ratio": "auto"}, {"duration": "auto", "aspect_ratio": "auto"}),
+        (
+            {},
+            {"optimizes": True, "style": " ink "},
+            {"optimize_prompt": True, "optimize_options": {"style": "ink"}},
+        ),
+    ],
+)
+def test_a_form_becomes_what_the_model_takes(
+    traits: dict[str, Any], form: dict[str, Any], differs: dict[str, Any]
+) -> None:
+    (found,) = called("film_order.js", "orderOf", [FORM | form, offer(**traits), NOTHING])
+
+    assert found == ORDER | differs
+
+
+def test_a_first_frame_needs_no_prompt_and_gives_the_film_its_shape() -> None:
+    form = FORM | {"prompt": " ", "ratio": "", "optimizes": True}
+    frames = {"first": LINK, "last": None}
+
+    (found,) = called("film_order.js", "orderOf", [form, offer(has_first_frame=True), frames])
+
+    asked = {"model": "m", "duration": 5, "resolution": "720p", "first_frame": LINK, "wait_ms": 0}
+    assert found == asked
+
+
+@each(
+    ("traits", "has_first", "form", "choices"),
+    [
+        ({}, False, {}, ("5", "720p", "16:9")),
+        ({"durations": (5, 10)}, False, {"seconds": "8"}, ("5", "720p", "16:9")),
+        ({"can_choose_seconds": True}, False, {"seconds": "auto"}, ("auto", "720p", "16:9")),
+        ({"resolutions": ("480p", "1080p")}, False, {}, ("5", "480p", "16:9")),
+        ({"ratios": ("9:16",)}, False, {}, ("5", "720p", "9:16")),
+        ({}, True, {"ratio": ""}, ("5", "720p", "")),
+        ({}, True, {"ratio": "1:1"}, ("5", "720p", "1:1")),
+        ({"frame_ratio": False}, True, {"ratio": "1:1"}, ("5", "720p", "")),
+        ({}, False, {"ratio": ""}, ("5", "720p", "16:9")),
+    ],
+)
+def test_choices_that_a_model_does_not_have_become_its_usual_ones(
+    traits: dict[str, Any], *, has_first: bool, form: dict[str, Any], choices: tuple[str, str, str]
+) -> None:
+    (found,) = called("film_order.js", "fitted", [FORM | form, offer(**traits), has_first])
+
+    assert (found["seconds"], found["resolution"], found["ratio"]) == choices
+
+
+@each(
+    ("traits", "prompt", "frames", "word"),
+    [
+        ({}, "A kite", NOTHING, ""),
+        ({}, " ", NOTHING, "prompt"),
+        ({"needs_prompt": False}, "", {"first": LINK, "last": None}, ""),
+        ({"needs_prompt": False}, "", NOTHING, "prompt"),
+        ({"needs_picture": True}, "A kite", NOTHING, "first_frame"),
+        ({}, "A kite", {"first": None, "last": LINK}, "first_frame"),
+        ({"needs_last_frame": True}, "A kite", {"first": LINK, "last": None}, "last_frame"),
+    ],
+)
+def test_what_is_missing_is_said_before_anything_is_sent(
+    traits: dict[str, Any], prompt: str, frames: dict[str, Any], word: str
+) -> None:
+    (found,) = called(
+        "film_order.js", "missing", [FORM | {"prompt": prompt}, offer(**traits), frames]
+    )
+
+    assert found == word
+
+
+@each(
+    ("order", "task", "steps"),
+    [
+        ({"optimize_prompt": True}, None, {"rewrite": "working", "film": "waiting"}),
+        ({"optimize_prompt": True}, "running", {"rewrite": "done", "film": "working"}),
+        ({"optimize_prompt": True}, "succeeded", {"rewrite": "done", "film": "done"}),
+        ({}, None, {"film": "working"}),
+        ({}, "cancelled", {"film": "failed"}),
+    ],
+)
+def test_the_steps_of_a_film(
+    order: dict[str, Any], task: str | None, steps: dict[str, str]
+) -> None:
+    (found,) = called("film_order.js", "filmSteps", [order, task and {"status": task}])
+
+    assert {one["name"]: one["state"] for one in found} == steps

@@ -1,0 +1,244 @@
+"""The page of films: from a prompt or pictures to a film that plays, also after a reload."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Page, expect
+
+from tests.support import replies
+from tests.support.browsing import LOOKS, Chromium, Look, Watched
+from tests.support.film_upstream import FilmVendor
+from tests.support.pictures import picture
+from tests.support.tables import each
+from tests.support.upstream import ScriptedUpstream
+from tests.web.conftest import environment_of
+from tests.web.console.screening import filming, recorded_film
+from tests.web.videos.cinema import PRICED
+
+PATH = "/console/films"
+PROMPT = "A red kite rises above a green hill"
+REWRITE = "A red kite rises above a green hill in soft morning light"
+TIMEOUT_MS = 20_000
+ENGLISH, PHONE = LOOKS[4], LOOKS[3]  # desktop, light; phone, dark, Chinese
+
+
+@pytest.fixture(scope="module")
+def vendor() -> Iterator[FilmVendor]:
+    """Run Ark."""
+    with FilmVendor("ark") as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def site(
+    vendor: FilmVendor,
+    service_upstream: ScriptedUpstream,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """Run a service whose films this vendor makes."""
+    env = environment_of(service_upstream)
+    with filming(tmp_path_factory.mktemp("films"), vendor, env) as url:
+        yield url
+
+
+@pytest.fixture
+def watched(browser: Chromium, site: str, vendor: FilmVendor) -> Iterator[Watched]:
+    """Open the page; what a test leaves under way ends behind it."""
+    with browser.showing(site) as shown:
+        shown.open(PATH)
+        yield shown
+    vendor.studio.polls_needed = 1
+
+
+def begin(page: Page, *, rewrites: bool = False) -> None:
+    """Have a film made."""
+    page.locator("#prompt").fill(PROMPT)
+    page.locator(".check input").first.set_checked(rewrites)
+    page.locator(".work-end .main").click()
+
+
+def ended(page: Page) -> None:
+    """Wait for a film."""
+    expect(page.locator("#result")).to_be_focused(timeout=TIMEOUT_MS)
+
+
+def last_sent(vendor: FilmVendor) -> Any:
+    """Return what the vendor was asked for last."""
+    return vendor.creates[-1].json
+
+
+@each("look", [ENGLISH, PHONE])
+def test_a_prompt_becomes_a_film_that_plays(
+    look: Look,
+    browser: Chromium,
+    site: str,
+    vendor: FilmVendor,
+    service_upstream: ScriptedUpstream,
+) -> None:
+    service_upstream.script(replies.completion(json.dumps({"optimized_prompt": REWRITE})))
+    with browser.showing(site, look) as watched:
+        page = watched.open(PATH)
+        vendor.serve(recorded_film(page), "video/webm")
+        begin(page, rewrites=True)
+        ended(page)
+
+        assert REWRITE in json.dumps(last_sent(vendor))
+        steps = page.locator(".steps li").evaluate_all("all => all.map((one) => one.className)")
+        assert steps == ["done", "done"]
+        film = page.locator("video")
+        film.evaluate("(one) => { one.muted = true; return one.play(); }")
+        expect(film).to_have_js_property("ended", value=True)
+        address = film.get_attribute("src") or ""
+        assert address.startswith("/api/v1/files/file_")
+        assert "1 CNY" in page.locator(".result .facts").inner_text()
+        assert page.locator(".history video, .history button.kept-film").count() == 1
+        assert watched.overflow() <= 0
+        assert watched.barriers() == []
+        assert watched.weight() <= 300_000
+        policy = page.request.get(site + PATH).headers["content-security-policy"]
+        assert "media-src 'self'" in policy
+
+
+def test_the_programs_are_of_what_was_sent(watched: Watched) -> None:
+    page = watched.page
+    page.locator("#seconds").select_option("8")
+    page.locator("#ratio").select_option("1:1")
+    with page.expect_request("**/videos/generate") as asked:
+        begin(page)
+    ended(page)
+
+    page.locator(".code-box summary").click()
+    code = page.get_by_role("tabpanel").inner_text()
+    body = json.loads(code[code.index("{") : code.rindex("}") + 1])
+    assert body == asked.value.post_data_json
+    wanted = {"duration": 8, "resolution": "720p", "aspect_ratio": "1:1", "wait_ms": 0}
+    assert body == {"prompt": PROMPT, "model": PRICED, **wanted}
+
+
+def test_a_film_is_followed_again_after_a_reload(watched: Watched, vendor: FilmVendor) -> None:
+    page = watched.page
+    vendor.studio.polls_needed = 100_000
+    begin(page)
+    expect(
+        page.get_by_text("It waits at the vendor.").or_(page.get_by_text("making"))
+    ).to_be_visible()
+    made = len(vendor.creates)
+
+    page.reload()
+    expect(page.get_by_role("button", name="Cancel")).to_be_visible()
+    assert page.locator("#prompt").input_value() == PROMPT
+    vendor.studio.polls_needed = 0
+    ended(page)
+
+    assert len(vendor.creates) == made
+    assert page.locator(".code-box").count() == 1
+    page.reload(wait_until="networkidle")
+    assert page.locator("video").count() == 0  # it has ended: nothing is taken up again
+    assert page.locator(".kept-film").count() == 1
+
+
+def test_a_task_that_is_gone_is_forgotten(watched: Watched) -> None:
+    page = watched.page
+    watched.may_answer.add(404)
+    place = "/api/v1/videos/video_0123456789abcdef"
+    kept = {"pollUrl": place, "order": {"prompt": PROMPT}, "isWhole": True, "facts": {}}
+    page.evaluate("(kept) => localStorage.setItem('llm_api.films.task', kept)", json.dumps(kept))
+
+    page.reload(wait_until="networkidle")
+
+    expect(page.get_by_role("button", name="Make the film")).to_be_enabled()
+    assert page.locator(".error").count() == 0
+    assert page.evaluate("localStorage.getItem('llm_api.films.task')") is None
+
+
+def test_that_a_film_cannot_be_cancelled_is_said(watched: Watched, vendor: FilmVendor) -> None:
+    page = watched.page
+    watched.may_answer.add(409)
+    vendor.studio.polls_needed = 100_000
+    begin(page)
+    expect(page.get_by_text("The vendor is making it.")).to_be_visible(timeout=TIMEOUT_MS)
+
+    page.get_by_role("button", name="Cancel").click()
+
+    said = page.get_by_role("region", name="Progress").get_by_text("it goes on, and is paid for")
+    expect(said).to_be_visible(timeout=TIMEOUT_MS)
+    vendor.studio.polls_needed = 0
+    ended(page)
+
+
+def test_frames_are_chosen_and_the_next_film_goes_on_from_the_last(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    page = watched.page
+    for name, shade in (("First picture", 1), ("Last picture", 2)):
+        file = {"name": f"{shade}.png", "mimeType": "image/png", "buffer": picture(size=(400, 300))}
+        page.get_by_label(name, exact=True).set_input_files(file)
+    assert page.locator("#ratio").input_value() == ""
+    page.get_by_text("More options").click()
+    page.get_by_label("Keep the last picture").check()
+    begin(page)
+    ended(page)
+    roles = [one.get("role") for one in last_sent(vendor)["content"]]
+    assert roles == [None, "first_frame", "last_frame"]
+
+    page.get_by_role("button", name="Go on from its last picture").click()
+    page.get_by_role("button", name="Remove").last.click()
+    begin(page)
+    ended(page)
+
+    assert [one.get("role") for one in last_sent(vendor)["content"]] == [None, "first_frame"]
+    assert watched.barriers() == []
+
+
+def test_what_would_be_sent_is_shown_without_making_anything(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    page, made = watched.page, len(vendor.creates)
+    page.locator("#prompt").fill(PROMPT)
+    page.locator(".check input").first.uncheck()
+
+    page.get_by_role("button", name="Show what would be sent").click()
+    expect(page.locator("#preview-title")).to_be_focused(timeout=TIMEOUT_MS)
+
+    shown = page.locator(".result").first.inner_text()
+    assert "POST http" in shown
+    assert "Costs at most 1 CNY." in shown
+    assert "sk-canary" not in shown
+    assert len(vendor.creates) == made
+
+
+def test_what_a_filter_refuses_is_an_error_with_its_words(
+    watched: Watched, vendor: FilmVendor
+) -> None:
+    error = {"code": "OutputVideoSensitiveContentDetected", "message": "It is refused."}
+    vendor.says("failed", error=error)
+    begin(watched.page)
+
+    expect(watched.page.locator(".error")).to_be_visible(timeout=TIMEOUT_MS)
+    assert watched.page.locator("video").count() == 0
+
+
+def test_a_film_that_waits_is_cancelled(watched: Watched, vendor: FilmVendor) -> None:
+    page = watched.page
+    vendor.says(*["queued"] * 30)
+    begin(page)
+    expect(page.get_by_text("It waits at the vendor.")).to_be_visible()
+
+    page.get_by_role("button", name="Cancel").click()
+
+    said = page.get_by_role("region", name="Progress").get_by_text("Cancelled: there is no film.")
+    expect(said).to_be_visible(timeout=TIMEOUT_MS)
+    assert page.locator(".error").count() == 0
+    assert page.locator(".steps .failed").count() == 1
+
+
+def test_without_a_video_model_the_page_says_what_to_set(module_app: Flask) -> None:
+    html = module_app.test_client().get(PATH).text
+
+    for name in ("API_URL", "API_KEY", "MODEL"):
+        assert f"VIDEO_LLM_{name}=" in html
+    assert "<script" not in html
+    assert "<form class" not in html.split("<main")[1]
